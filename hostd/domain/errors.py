@@ -1,0 +1,104 @@
+"""Every failure names who can mend it: the owner, the client, physics, the engine, or us."""
+
+from dataclasses import dataclass
+
+from hostd.domain.reason import ExitClass
+
+
+class HostdError(Exception):
+    """A failure that hostd explains.
+
+    *code* is the stable word that programs test for; *status* is the HTTP status that it becomes.
+    """
+
+    code = "error"
+    status = 500
+    retry_after: float | None = None
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a configuration file, with the place to look at (lines and columns count from 1)."""
+
+    message: str
+    file: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class ConfigError(HostdError):
+    """The owner's files are wrong; carries every problem found, not just the first."""
+
+    code = "bad_config"
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class RequestError(HostdError):
+    """The client asked for something that cannot be: it should change the request, not send it again."""
+
+    def __init__(self, message: str, *, code: str, status: int = 400, param: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.param = param
+
+
+class UnknownModel(RequestError):
+    """No profile, alias or role has this name."""
+
+    def __init__(self, name: str, nearest: tuple[str, ...], known: tuple[str, ...]) -> None:
+        if nearest:
+            hint = "did you mean " + " or ".join(f"'{other}'" for other in nearest) + "?"
+        elif known:
+            hint = "this host serves " + ", ".join(f"'{other}'" for other in known[:8])
+        else:
+            hint = "this host has no profiles yet; add one to the model_profiles folder"
+        super().__init__(f"unknown model '{name}'; {hint}", code="model_not_found", status=404, param="model")
+        self.nearest = nearest
+
+
+class CapacityError(HostdError):
+    """Nothing is wrong with the request; there is no room for it now.
+
+    *retry_after* is in seconds, from measured service times, within 1 to 60.
+    """
+
+    code = "unavailable"
+    status = 503
+
+    def __init__(self, message: str, *, code: str, retry_after: float, status: int = 503) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.retry_after = min(60.0, max(1.0, retry_after))
+
+
+class EngineError(HostdError):
+    """The engine failed; carries how it ended and its last log lines."""
+
+    code = "engine_failed"
+    status = 502
+
+    def __init__(
+        self, message: str, *, exit_class: ExitClass = ExitClass.UNKNOWN, tail: tuple[str, ...] = (), status: int = 502
+    ) -> None:
+        super().__init__(message)
+        self.exit_class = exit_class
+        self.tail = tail
+        self.status = status
+
+
+class Bug(HostdError):
+    """hostd itself is wrong."""
+
+    code = "bug"

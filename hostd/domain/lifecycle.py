@@ -1,0 +1,70 @@
+"""The life of an instance, as a table.
+
+Every rule about which state may follow which lives in `TABLE`; nothing else in hostd knows. The picture in the README is
+drawn from the same table (`scripts/diagram`), so it cannot drift.
+"""
+
+from enum import StrEnum
+
+from hostd.domain.errors import Bug
+
+
+class State(StrEnum):
+    """Where an instance is in its life."""
+
+    COLD = "cold"
+    LOADING = "loading"
+    READY = "ready"
+    DRAINING = "draining"
+    STOPPING = "stopping"
+    SLEEPING = "sleeping"
+    FAILED = "failed"
+
+
+class Move(StrEnum):
+    """What happens to an instance: asked by the desk (imperative) or seen of the engine (past tense)."""
+
+    START = "start"
+    LOADED = "loaded"
+    DRAIN = "drain"
+    STOP = "stop"
+    GONE = "gone"
+    BROKE = "broke"
+    SLEEP = "sleep"
+    WAKE = "wake"
+
+
+TABLE: dict[State, dict[Move, State]] = {
+    State.COLD: {Move.START: State.LOADING},
+    State.LOADING: {Move.LOADED: State.READY, Move.STOP: State.STOPPING, Move.BROKE: State.FAILED},
+    State.READY: {
+        Move.DRAIN: State.DRAINING,
+        Move.STOP: State.STOPPING,
+        Move.SLEEP: State.SLEEPING,
+        Move.BROKE: State.FAILED,
+    },
+    State.DRAINING: {Move.STOP: State.STOPPING, Move.BROKE: State.FAILED},
+    State.STOPPING: {Move.GONE: State.COLD},
+    State.SLEEPING: {Move.WAKE: State.LOADING, Move.STOP: State.STOPPING, Move.BROKE: State.FAILED},
+    State.FAILED: {Move.START: State.LOADING, Move.GONE: State.COLD},
+}
+
+
+def after(state: State, move: Move) -> State:
+    """Return the state that follows *state* when *move* happens.
+
+    Raises:
+        Bug: The table has no such edge; whoever asked has lost track of the instance.
+    """
+    try:
+        return TABLE[state][move]
+    except KeyError:
+        raise Bug(f"an instance that is {state} cannot {move}") from None
+
+
+def mermaid() -> str:
+    """Return the table as a Mermaid state diagram."""
+    lines = ["stateDiagram-v2", f"    [*] --> {State.COLD}"]
+    for state, moves in TABLE.items():
+        lines += [f"    {state} --> {target}: {move}" for move, target in moves.items()]
+    return "\n".join(lines)

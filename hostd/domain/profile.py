@@ -1,0 +1,126 @@
+"""What the owner declares: models, the ways to serve each, its limits, and where its requests may go instead."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from hostd.domain.reason import Reason
+
+Flag = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to serve a profile: an engine and where its weights come from."""
+
+    backend: str
+    path: str | None = None
+    hf: str | None = None
+    file: str | None = None
+    tag: str | None = None
+    url: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    tensor_parallel: int | str | None = None
+
+    @property
+    def label(self) -> str:
+        """A short name for tables: the engine and the last part of where the weights are."""
+        source = self.path or self.file or self.hf or self.tag or self.model or self.url or ""
+        return f"{self.backend}:{source.rstrip('/').rsplit('/', 1)[-1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a profile takes on at once and how long anything may last (seconds)."""
+
+    max_concurrent: int = 2
+    max_queue: int = 64
+    queue_timeout: float = 30.0
+    first_token_timeout: float = 30.0
+    stall_timeout: float = 45.0
+    total_timeout: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Hours of the week in which a profile should be warm; *start* and *end* are minutes after midnight."""
+
+    days: tuple[int, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warmth:
+    """How much the owner wants a profile to stay loaded; *keep_alive* in seconds of idleness."""
+
+    preload: bool = True
+    pinned: bool = False
+    priority: int = 50
+    keep_alive: float = 1800.0
+    windows: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a profile can do as the owner declares it; ``None`` means not said, and is given the benefit of the doubt."""
+
+    tools: bool | None = None
+    vision: bool | None = None
+    thinking: str | None = None
+    embeddings: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """A profile that may answer instead, and for which reasons."""
+
+    to: str
+    on: frozenset[Reason] = frozenset(Reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One model as its owner declares it; *variants* are best first."""
+
+    name: str
+    variants: tuple[Variant, ...]
+    aliases: tuple[str, ...] = ()
+    context: int | None = None
+    slots: int = 1
+    kv_type: str = "f16"
+    args: Mapping[str, Flag] = field(default_factory=lambda: MappingProxyType({}))
+    warm: Warmth = Warmth()
+    limits: Limits = Limits()
+    fallback: tuple[Fallback, ...] = ()
+    capabilities: Capabilities = Capabilities()
+    privacy: str = "any"
+    price_input: float = 0.0
+    price_output: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A stable name that agents use; resolves to *use*, in order, among those that have what *require* names."""
+
+    name: str
+    use: tuple[str, ...]
+    require: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the owner's files say, checked and complete.
+
+    *commands* holds a command for the backends that have one configured. *notes* are declared keys that this version
+    does not act on yet; they are shown, never silently ignored.
+    """
+
+    source: str | None = None
+    listen: tuple[str, ...] = ("127.0.0.1:11435",)
+    profiles: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({}))
+    roles: Mapping[str, Role] = field(default_factory=lambda: MappingProxyType({}))
+    commands: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    notes: tuple[str, ...] = ()

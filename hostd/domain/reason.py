@@ -1,0 +1,36 @@
+"""Why a ticket leaves one target for the next, and why an engine died: two closed vocabularies that users see."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a ticket moved to a fallback; the word after ``fallback:`` in ``x-hostd-route``."""
+
+    QUEUE_TIMEOUT = "queue_timeout"
+    FIRST_TOKEN_TIMEOUT = "first_token_timeout"
+    STALL = "stall"
+    CONNECT = "connect"
+    STATUS_5XX = "status_5xx"
+    STATUS_429 = "status_429"
+    LOAD_FAILED = "load_failed"
+    OUT_OF_MEMORY = "out_of_memory"
+    CRASHED = "crashed"
+    CONTEXT_TOO_LONG = "context_too_long"
+    BREAKER_OPEN = "breaker_open"
+    UNFIT = "unfit"
+
+
+class ExitClass(StrEnum):
+    """What an engine's exit status and last log lines say about its death."""
+
+    OUT_OF_MEMORY = "out_of_memory"
+    BAD_FLAG = "bad_flag"
+    MISSING_FILE = "missing_file"
+    PORT_TAKEN = "port_taken"
+    DRIVER = "driver"
+    UNKNOWN = "unknown"
+
+    @property
+    def mends_itself(self) -> bool:
+        """Whether starting the same engine again, unchanged, could help."""
+        return self not in (ExitClass.BAD_FLAG, ExitClass.MISSING_FILE)
