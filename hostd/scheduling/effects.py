@@ -1,0 +1,62 @@
+"""Everything that the desk can ask for, in the imperative. The union `Effect` is closed: the performer matches it exhaustively."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hostd.domain.errors import HostdError
+from hostd.domain.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """Send a ticket to a model now.
+
+    *reason* is why it is not the first choice (None: it is); *waited* and *loaded* are the seconds that it spent in
+    queues and, of these, waiting for a load.
+    """
+
+    ticket_id: str
+    model: str
+    attempt: int
+    reason: Reason | None
+    waited: float
+    loaded: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer a ticket with an error; nothing else will."""
+
+    ticket_id: str
+    error: HostdError
+    model: str
+    attempts: int
+    reason: Reason | None
+    waited: float
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Launch the engine of a model."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop the engine of a model and see that nothing of it is left."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """Write down one decision with the numbers that led to it."""
+
+    decision: str
+    model: str
+    ticket_id: str | None
+    numbers: Mapping[str, object]
+
+
+Effect = Serve | Refuse | Start | Stop | Explain

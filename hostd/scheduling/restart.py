@@ -1,0 +1,72 @@
+"""When to start a broken engine again, and when to stop trying: a pure schedule.
+
+A crash is forgiven after a stretch of good service; crashes in quick succession wait twice as long each time; after
+`GIVE_UP_AFTER` of them the engine stays down until somebody asks for it by hand, or a request comes after `COOL_DOWN`.
+"""
+
+from dataclasses import dataclass
+
+from hostd.domain.reason import ExitClass
+
+FIRST_DELAY = 0.5
+LONGEST_DELAY = 60.0
+GIVE_UP_AFTER = 5
+GOOD_SERVICE = 120.0
+COOL_DOWN = 300.0
+UNMENDED_COOL_DOWN = 10.0
+
+
+@dataclass(slots=True)
+class Restarts:
+    """The crash history of one engine (seconds on the desk's clock).
+
+    *streak* counts failures without a stretch of good service between them. *again_at* is when the engine starts again
+    by itself, *closed_until* when a request may make it start again; at most one of them is set.
+    """
+
+    streak: int = 0
+    total: int = 0
+    ready_at: float | None = None
+    again_at: float | None = None
+    closed_until: float | None = None
+
+    def started(self) -> None:
+        """Note that a start is under way."""
+        self.again_at = self.closed_until = None
+
+    def ready(self, now: float) -> None:
+        """Note that the engine serves."""
+        self.ready_at = now
+
+    def broke(self, exit_class: ExitClass, now: float) -> None:
+        """Note a failure and decide what follows: a delayed start, or a closed door."""
+        if self.ready_at is not None and now - self.ready_at >= GOOD_SERVICE:
+            self.streak = 0
+        self.ready_at = None
+        self.streak += 1
+        self.total += 1
+        if not exit_class.mends_itself:
+            self.closed_until = now + UNMENDED_COOL_DOWN
+        elif self.gave_up:
+            self.closed_until = now + COOL_DOWN
+        else:
+            self.again_at = now + min(LONGEST_DELAY, FIRST_DELAY * 2 ** (self.streak - 1))
+
+    def hold_back(self) -> None:
+        """Do not start again by itself; a request may, once the delay is over."""
+        if self.again_at is not None:
+            self.closed_until, self.again_at = self.again_at, None
+
+    def forgive(self) -> None:
+        """Forget the streak: somebody asked for the engine by hand, or it was stopped on purpose."""
+        self.streak = 0
+        self.again_at = self.closed_until = self.ready_at = None
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether the engine has crashed too often in a row to be started again by itself."""
+        return self.streak >= GIVE_UP_AFTER
+
+    def open(self, now: float) -> bool:
+        """Return whether a request may start the engine."""
+        return self.closed_until is None or now >= self.closed_until
