@@ -1,0 +1,68 @@
+"""A first look at a GGUF file before an engine is started on it, so that the owner reads a sentence and not a log.
+
+It also answers the one question about a header that a launch depends on. Nothing else of the header is parsed here.
+"""
+
+import re
+import struct
+from pathlib import Path
+
+from hostd.domain.errors import EngineError
+from hostd.domain.reason import ExitClass
+
+MAGIC = b"GGUF"
+_SPLIT = re.compile(r"(?P<stem>.+)-(?P<part>\d{5})-of-(?P<count>\d{5})\.gguf")
+_POOLING = re.compile(rb"\.pooling_type\x04\x00\x00\x00(.{4})", re.DOTALL)
+_POOLINGS = ("none", "mean", "cls", "last", "rank")
+# A model's own numbers come before its vocabulary; this much holds them, whatever the length of its licence.
+_HEAD = 1 << 20
+
+
+def check(path: Path) -> int:
+    """Return the bytes of the model at *path*, all parts of a split one together.
+
+    Raises:
+        EngineError: The file, or a part of it, is missing, cannot be read, or is no GGUF file.
+    """
+    return sum(_check_part(part) for part in _parts(path))
+
+
+def _parts(path: Path) -> list[Path]:
+    split = _SPLIT.fullmatch(path.name)
+    if split is None:
+        return [path]
+    count = int(split["count"])
+    if int(split["part"]) != 1:
+        first = f"{split['stem']}-00001-of-{split['count']}.gguf"
+        raise _bad(f"{path} is a later part of a split model; name its first part, {first}")
+    return [path.with_name(f"{split['stem']}-{part:05d}-of-{count:05d}.gguf") for part in range(1, count + 1)]
+
+
+def _check_part(path: Path) -> int:
+    if not path.exists():
+        raise _bad(f"there is no file {path}; correct the variant's path or put the model there")
+    if not path.is_file():
+        raise _bad(f"{path} is not a regular file; name the .gguf file itself")
+    try:
+        with path.open("rb") as file:
+            begin = file.read(len(MAGIC))
+    except OSError as error:
+        raise _bad(f"{path} cannot be read: {error.strerror}; give the user that runs hostd access to it") from error
+    if begin != MAGIC:
+        seen = repr(begin)[1:] if begin else "nothing: it is empty"
+        raise _bad(f"{path} is not a GGUF file: it begins with {seen}; download or convert the model again")
+    return path.stat().st_size
+
+
+def pooling(path: Path) -> str | None:
+    """Return how the model at *path* says that token vectors become one (``mean``, ``last`` ...), None if it does not."""
+    with path.open("rb") as file:
+        found = _POOLING.search(file.read(_HEAD))
+    if found is None:
+        return None
+    (number,) = struct.unpack("<I", found[1])
+    return _POOLINGS[number] if number < len(_POOLINGS) else None
+
+
+def _bad(message: str) -> EngineError:
+    return EngineError(message, exit_class=ExitClass.MISSING_FILE)

@@ -1,0 +1,1 @@
+"""Programs that hostd starts as processes of their own. The daemon never imports them."""
