@@ -1,0 +1,47 @@
+"""``hostd ps``: what runs now."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from hostd.cli.client import connect
+from hostd.cli.options import AsJson, Url
+from hostd.cli.phrasing import NOTHING, memory, relative
+from hostd.cli.screen import Column, emit, show_table
+
+_COLUMNS = (
+    Column("MODEL", flexible=True),
+    Column("STATE"),
+    Column("BACKEND", extra=True),
+    Column("PID", extra=True, right=True),
+    Column("SLOTS", right=True),
+    Column("QUEUE", right=True),
+    Column("MEMORY"),
+    Column("UNLOADS"),
+    Column("LAST ERROR", flexible=True),
+)
+
+
+def ps(*, json: AsJson = False, url: Url = None) -> None:
+    """List every model with its state, slots, queue and memory."""
+    rows = connect(url).get("/hostd/v1/status")["instances"]
+    if json:
+        emit(rows)
+    else:
+        now = datetime.now(UTC)
+        show_table(_COLUMNS, [_cells(row, now) for row in rows])
+
+
+def _cells(row: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
+    error = row["last_error"] or NOTHING
+    return (
+        row["model"],
+        row["state"],
+        row["backend"] or NOTHING,
+        str(row["pid"] or NOTHING),
+        f"{row['in_flight']}/{row['slots']}",
+        str(row["queued"]),
+        memory(row["pool_bytes"] or {}),
+        relative(row["unloads_at"], now),
+        error.splitlines()[0],
+    )

@@ -1,0 +1,65 @@
+"""``hostd serve``: be the daemon."""
+
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hostd.cli.exits import Code, VerbError
+from hostd.cli.screen import say
+
+
+class LogFormat(StrEnum):
+    """How the daemon writes its log; ``auto`` is text on a terminal and JSON elsewhere."""
+
+    AUTO = "auto"
+    JSON = "json"
+    TEXT = "text"
+
+
+class LogLevel(StrEnum):
+    """The least important messages that the daemon still writes."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def serve(
+    *,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Use this hostd.yaml instead of the one found.")
+    ] = None,
+    listen: Annotated[
+        list[str] | None,
+        typer.Option("--listen", metavar="ADDR", help="Listen on HOST:PORT or unix:/PATH instead; may be repeated."),
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Serve the small models that come with hostd.")] = False,
+    log_format: Annotated[LogFormat, typer.Option(help="How to write the log (stderr).")] = LogFormat.AUTO,
+    log_level: Annotated[LogLevel, typer.Option(help="What to leave out of the log.")] = LogLevel.INFO,
+) -> None:
+    """Run the daemon in the foreground until Ctrl-C."""
+    if demo and config:
+        raise VerbError("--demo brings its own configuration, so --config cannot go with it; leave one out", Code.USAGE)
+    from hostd.config.load import load  # noqa: PLC0415 - costs 0.1 s, which the other verbs do without
+    from hostd.daemon import run  # noqa: PLC0415 - costs 0.3 s, which the other verbs do without
+    from hostd.demo import settings_file  # noqa: PLC0415 - only --demo needs it
+
+    settings = load(settings_file() if demo else config)
+    for note in settings.notes:
+        say(note)
+    if listen:
+        settings = replace(settings, listen=tuple(_checked(address) for address in listen))
+    raise typer.Exit(run(settings, log_format=log_format, log_level=log_level, demo=demo))
+
+
+def _checked(address: str) -> str:
+    from hostd.config import values  # noqa: PLC0415 - costs 0.1 s, which the other verbs do without
+
+    try:
+        return values.address(address)
+    except values.Refused as error:
+        raise VerbError(f"--listen: {error}", Code.USAGE) from error

@@ -1,0 +1,65 @@
+"""``hostd show``: everything about one model."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from hostd.cli.client import connect, model_path
+from hostd.cli.options import AsJson, Model, Url
+from hostd.cli.phrasing import NOTHING, listed, memory, relative
+from hostd.cli.screen import emit, show_pairs
+from hostd.cli.verbs.ls import abilities
+
+_TAIL = 10
+
+
+def show(model: Model, *, json: AsJson = False, url: Url = None) -> None:
+    """Show one model: what is declared, what runs, its last log lines."""
+    found = connect(url).get(model_path(model))
+    if json:
+        emit(found)
+    else:
+        show_pairs([*_declared(found), *_running(found), *_log(found)])
+
+
+def _declared(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "model", model["name"]
+    yield "state", model["state"]
+    yield "aliases", listed(model["aliases"])
+    yield "roles", listed(model["roles"])
+    yield "context", str(model["context"] or NOTHING)
+    yield "slots", str(model["slots"])
+    yield "can", listed(abilities(model["capabilities"]))
+    yield "fallback", listed(model["fallback"])
+    for variant in model["variants"]:
+        yield "variant", variant["label"] if variant["usable"] else f"{variant['label']} (not here: {variant['why']})"
+    yield "limits", _settings(model["limits"])
+    yield "warm", _settings(model["warm"])
+
+
+def _running(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    row, now = model["instance"], datetime.now(UTC)
+    if model["progress"] is not None:
+        yield "loaded", f"{model['progress']:.0%}"
+    if row["pid"]:
+        yield "process", f"pid {row['pid']}, port {row['port']}"
+        yield "since", relative(row["since"], now)
+        yield "unloads", relative(row["unloads_at"], now)
+        yield "memory", memory(row["pool_bytes"] or {})
+        yield "requests", f"{row['in_flight']} in flight, {row['queued']} queued"
+    yield "restarts", str(row["restarts"])
+    if row["last_error"]:
+        yield "last error", row["last_error"]
+    if model["argv"]:
+        yield "command", shlex.join(model["argv"])
+
+
+def _log(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(model["log_tail"][-_TAIL:]):
+        yield "" if number else "log", line
+
+
+def _settings(values: Mapping[str, Any]) -> str:
+    words = {True: "yes", False: "no"}
+    return ", ".join(f"{name} {words[value] if isinstance(value, bool) else value}" for name, value in values.items())

@@ -1,0 +1,13 @@
+"""``hostd unload``: give a model's memory back."""
+
+from hostd.cli.client import connect, model_path
+from hostd.cli.options import AsJson, Model, Url
+from hostd.cli.screen import emit, say
+
+
+def unload(model: Model, *, json: AsJson = False, url: Url = None) -> None:
+    """Unload a model, once the requests that it is serving are done."""
+    answer = connect(url).post(model_path(model, "/unload"))
+    say(f"{answer['model']} is {answer['state']}")
+    if json:
+        emit(answer)

@@ -1,0 +1,54 @@
+"""``hostd ps``."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from tests.cli.recorded import FAILED, READY, Daemon, Ran
+
+STATUS = {"version": "1", "pid": 1, "ready": True, "listen": [], "instances": [READY, FAILED]}
+
+
+@pytest.fixture(autouse=True)
+def two_instances(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon has one model that is ready and one that failed."""
+    daemon.on("GET /hostd/v1/status", STATUS)
+    monkeypatch.setenv("HOSTD_URL", daemon.url)
+
+
+def test_the_table_shows_every_model(hostd: Callable[..., Ran]) -> None:
+    """Each model is one line: state, slots in use, queue, memory, when it unloads, what went wrong."""
+    ran = hostd("ps")
+    header, ready, failed = ran.out.splitlines()
+    assert (0, "") == (ran.code, ran.err)
+    assert "MODEL STATE BACKEND PID SLOTS QUEUE MEMORY UNLOADS LAST ERROR" == " ".join(header.split())
+    assert "qwen3.5-9b ready llamacpp 4711 2/4 3 6.0 GiB ram in" == " ".join(ready.split()[:10])
+    assert "org/tiny:latest failed - - 0/1 0 - - llama-server ended with status 1:" == " ".join(failed.split()[:13])
+
+
+def test_a_narrow_terminal_cuts_the_error_short(hostd: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 100 columns everything but the error is whole."""
+    monkeypatch.setenv("COLUMNS", "100")
+    ran = hostd("ps")
+    assert all(len(line) <= 100 for line in ran.out.splitlines())
+    assert "org/tiny:latest" in ran.out
+
+
+def test_json_prints_the_rows_untouched(hostd: Callable[..., Ran]) -> None:
+    """Programs get the list of rows with exactly the daemon's keys."""
+    assert [READY, FAILED] == json.loads(hostd("ps", "--json").out)
+
+
+def test_a_daemon_of_another_version_is_no_crash(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+    """A row that lacks a key is explained, without a traceback."""
+    daemon.on("GET /hostd/v1/status", {"instances": [{"model": "tiny", "state": "ready"}]})
+    ran = hostd("ps")
+    assert (1, "") == (ran.code, ran.out)
+    assert "hostd: the daemon's answer lacks 'last_error'" in ran.err
+
+
+def test_a_dead_port_says_how_to_start(hostd: Callable[..., Ran]) -> None:
+    """Without a daemon, nothing is printed on stdout, and the exit code is 3."""
+    ran = hostd("ps", "--url", "127.0.0.1:1")
+    assert (3, "") == (ran.code, ran.out)
+    assert "hostd: no hostd answers at http://127.0.0.1:1 (connection refused); start it with: hostd serve\n" == ran.err

@@ -1,0 +1,55 @@
+"""``hostd show``."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from tests.cli.recorded import FAILED, SHOWN, Daemon, Ran
+
+
+@pytest.fixture(autouse=True)
+def address(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line finds the daemon by its environment."""
+    monkeypatch.setenv("HOSTD_URL", daemon.url)
+
+
+def test_what_runs_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+    """The process, the exact command, each variant with why it is unusable, and the log's end are all there."""
+    daemon.on("GET /hostd/v1/models/qwen3.5-9b", SHOWN)
+    ran = hostd("show", "qwen3.5-9b")
+    shown = {name: value.strip() for name, _, value in (line.partition("  ") for line in ran.out.splitlines())}
+    assert (0, "") == (ran.code, ran.err)
+    assert "pid 4711, port 40001" == shown["process"]
+    assert "llama-server --alias 'a name'" == shown["command"]
+    assert "vllm:Qwen3.5-9B-AWQ (not here: vllm is not implemented yet)" in ran.out
+    assert ("max_concurrent 2, queue_timeout 30s", "preload yes, keep_alive 30m") == (shown["limits"], shown["warm"])
+    assert ["listening", "slot 0 is idle"] == [shown["log"], ran.out.splitlines()[-1].strip()]
+
+
+def test_what_failed_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+    """A model without a process shows its last error whole, and how often it was restarted."""
+    answer = SHOWN | {"instance": FAILED, "argv": None, "log_tail": [], "state": "failed"}
+    daemon.on("GET /hostd/v1/models/org%2Ftiny%3Alatest", answer)
+    ran = hostd("show", "org/tiny:latest")
+    assert "for quite a while" in ran.out
+    assert "process" not in ran.out
+
+
+def test_a_load_in_progress_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+    """While a model loads, its share in memory is a percentage."""
+    daemon.on("GET /hostd/v1/models/x", SHOWN | {"progress": 0.62})
+    assert "62%" in hostd("show", "x").out
+
+
+def test_json_prints_the_model_untouched(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+    """Programs get the daemon's object."""
+    daemon.on("GET /hostd/v1/models/x", SHOWN)
+    assert SHOWN == json.loads(hostd("show", "x", "--json").out)
+
+
+def test_an_unknown_model_has_its_own_exit_code(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+    """The daemon's nearest names reach the owner, with exit code 5."""
+    daemon.refuse("GET /hostd/v1/models/x", 404, "unknown model 'x'; did you mean 'y'?", "model_not_found")
+    ran = hostd("show", "x")
+    assert (5, "") == (ran.code, ran.out)
+    assert "hostd: unknown model 'x'; did you mean 'y'? See: hostd ls\n" == ran.err
