@@ -1,0 +1,95 @@
+"""Mistakes that no file shows alone: names taken twice, and names that lead nowhere.
+
+Works on the files' data rather than on their checked shapes, so that one mistake in a file hides none of these.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from hostd.config.document import Document
+from hostd.config.marks import Place, Row, Table
+from hostd.config.values import hint, shown
+
+WILDCARDS = frozenset("*?[")
+
+
+def compare(host: Document, profiles: list[Document]) -> None:
+    """Complain, in each file, about what contradicts another file or itself."""
+    owners = _names(profiles)
+    aliases = _aliases(profiles, owners)
+    # A file that cannot be read most likely holds the profile that it is named after; its own mistake is enough.
+    known = {**aliases, **{doc.file.stem: "" for doc in profiles if not doc.readable}, **dict.fromkeys(owners, "")}
+    for doc in profiles:
+        for target, at in _fallbacks(doc.root.get("fallback")):
+            if target == doc.root.get("name"):
+                doc.complain(f"profile {shown(target)} falls back to itself; name another one", at)
+            elif known.get(target, target):
+                doc.complain(_unknown(target, known), at)
+    _roles(host, owners, known)
+
+
+def _names(profiles: list[Document]) -> dict[str, Document]:
+    owners: dict[str, Document] = {}
+    for doc in profiles:
+        name = doc.root.get("name")
+        if not isinstance(name, str) or not name:
+            continue
+        other = owners.setdefault(name, doc)
+        if other is not doc:
+            message = f"two profiles are named {shown(name)}: this one and the one in {other.file}; rename one of them"
+            doc.complain(message, doc.root.values_at["name"])
+    return owners
+
+
+def _aliases(profiles: list[Document], owners: dict[str, Document]) -> dict[str, str]:
+    """Return which profile each exact alias belongs to, after complaining about those that are taken."""
+    found: dict[str, tuple[str, Document]] = {}
+    for doc in profiles:
+        for alias, at in _texts(doc.root.get("aliases")):
+            if WILDCARDS & set(alias):
+                continue
+            if owners.get(alias, doc) is not doc:
+                doc.complain(f"alias {shown(alias)} is the name of the profile in {owners[alias].file}; drop it", at)
+            _, other = found.setdefault(alias, (str(doc.root.get("name")), doc))
+            if other is not doc:
+                doc.complain(f"alias {shown(alias)} also belongs to the profile in {other.file}; keep one of them", at)
+    return {alias: name for alias, (name, _) in found.items()}
+
+
+def _roles(host: Document, owners: dict[str, Document], known: dict[str, str]) -> None:
+    roles = host.root.get("roles")
+    if not isinstance(roles, Table):
+        return
+    for role, value in roles.items():
+        if role in owners:
+            message = f"role '{role}' has the name of the profile in {owners[role].file}; rename one of them"
+            host.complain(message, roles.keys_at[role])
+        elif profile := known.get(role):
+            message = f"role '{role}' is also an alias of profile '{profile}'; keep one of them"
+            host.complain(message, roles.keys_at[role])
+        for target, at in _texts(value.get("use") if isinstance(value, Table) else value):
+            if known.get(target, target):
+                host.complain(_unknown(target, known), at)
+
+
+def _unknown(target: str, known: dict[str, str]) -> str:
+    """Return the sentence about a *target* that is no profile; *known* maps names to "" and aliases to their profiles."""
+    if target in known:
+        return f"{shown(target)} is an alias; write the profile's name, '{known[target]}'"
+    profiles = sorted(name for name, alias_of in known.items() if not alias_of)
+    return f"no profile is named {shown(target)}; {hint(target, profiles)}"
+
+
+def _texts(value: Any) -> Iterator[tuple[str, Place]]:
+    """Yield the texts of a list with their places; anything else has been complained about elsewhere."""
+    if isinstance(value, Row):
+        yield from (
+            (item, at) for item, at in zip(value, value.values_at, strict=True) if item and isinstance(item, str)
+        )
+
+
+def _fallbacks(value: Any) -> Iterator[tuple[str, Place]]:
+    yield from _texts(value)
+    for item in value if isinstance(value, Row) else ():
+        if isinstance(item, Table) and isinstance(item.get("to"), str) and item["to"]:
+            yield item["to"], item.values_at["to"]

@@ -1,0 +1,142 @@
+"""One file of the owner's: read, its references to the environment filled in, and checked against its shape."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from hostd.config.marks import START, Complaint, NotYaml, Place, Row, Table, parse, place_of
+from hostd.config.section import Section
+from hostd.config.values import REFERENCE, Secret, hint, shown
+from hostd.config.variants import ENGINES
+from hostd.domain.errors import Problem
+
+MAX_BYTES = 1 << 20
+
+Shape = TypeVar("Shape", bound=Section)
+
+
+class Document:
+    """A file's data with its places, and what is wrong with it so far.
+
+    *readable* is false when nothing is known about what the file was meant to say. A file that does not have to exist is
+    an empty one.
+    """
+
+    def __init__(self, file: Path, environ: Mapping[str, str], *, exists: bool = True) -> None:
+        self.file = file
+        self.root = Table()
+        self.complaints: list[Complaint] = []
+        self.readable = True
+        try:
+            data, complaints = parse(_text(file) if exists else "")
+        except NotYaml as error:
+            self.complaints.append(error.complaint)
+            self.readable = False
+            return
+        self.complaints += complaints
+        if isinstance(data, Table):
+            self.root = data
+            self._fill_in(data, environ)
+        elif data is not None:
+            self.complain(f"the file must hold keys and values, not {shown(data)}", START)
+            self.readable = False
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What is wrong with the file, from top to bottom."""
+        return [Problem(message, str(self.file), *at) for message, at in sorted(self.complaints, key=lambda c: c.at)]
+
+    def complain(self, message: str, at: Place) -> None:
+        """Add to what is wrong."""
+        self.complaints.append(Complaint(message, at))
+
+    def checked(self, shape: type[Shape]) -> Shape | None:
+        """Return the data in its *shape*, or None after complaining about every mistake in it."""
+        if not self.readable:
+            return None
+        try:
+            return shape.model_validate(self.root, context=self.complaints)
+        except ValidationError as error:
+            for mistake in error.errors(include_url=False, include_input=False):
+                self._translate(mistake)
+            return None
+
+    def _translate(self, mistake: Any) -> None:
+        """Complain in the owner's words, at the key or value that is to be changed."""
+        loc = mistake["loc"]
+        if mistake["type"] == "union_tag_invalid":
+            loc = (*loc, "backend")
+        at, value, keys = self._spot(loc)
+        if isinstance(value, Secret) and value == "":
+            return  # it is missing from the environment, which has been said
+        self.complain(f"{keys}: {_sentence(mistake, value)}" if keys else _sentence(mistake, value), at)
+
+    def _spot(self, loc: tuple[str | int, ...]) -> tuple[Place, Any, str]:
+        """Return the place, the value and the dotted key that *loc* leads to; steps that the file does not have are skipped."""
+        at, value, keys = self.root.at, self.root, ""
+        for step in loc:
+            if isinstance(value, Table) and step in value:
+                word = str(step)
+                at = value.keys_at[word] if loc[-1] == "[key]" and step == loc[-2] else value.values_at[word]
+                value, keys = value[word], f"{keys}.{word}" if keys else word
+            elif isinstance(value, Row) and isinstance(step, int):
+                at, value, keys = value.values_at[step], value[step], f"{keys}[{step}]"
+        return at, value, keys
+
+    def _fill_in(self, node: Any, environ: Mapping[str, str]) -> None:
+        """Replace references to the environment by what they refer to."""
+        for key, value in node.items() if isinstance(node, Table) else enumerate(node):
+            if isinstance(value, (Table, Row)):
+                self._fill_in(value, environ)
+            elif isinstance(value, str) and not isinstance(value, Secret) and "${env:" in value:
+                node[key] = self._secret(value, node.values_at[key], environ)
+
+    def _secret(self, reference: str, at: Place, environ: Mapping[str, str]) -> Secret:
+        match = REFERENCE.fullmatch(reference)
+        found = environ.get(match[1], "") if match else ""
+        if match is None:
+            self.complain(
+                "${env:NAME} must be the whole value, and NAME letters, digits and _; it is not filled in", at
+            )
+        elif not found:
+            self.complain(f"the environment variable {match[1]} is not set (or empty); set it where hostd starts", at)
+        return Secret(found, reference)
+
+
+def _text(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise NotYaml(
+            f"this file cannot be read: {error.strerror}; correct its name or its permissions", START
+        ) from None
+    if len(data) > MAX_BYTES:
+        raise NotYaml(f"this file is larger than {MAX_BYTES >> 10} KiB; hostd's files are short", START)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        at = place_of(data[: error.start].decode("utf-8-sig"), len(data[: error.start].decode("utf-8-sig")))
+        raise NotYaml(f"the byte 0x{data[error.start]:02X} is no UTF-8; save the file as UTF-8", at) from None
+
+
+def _sentence(mistake: Any, value: object) -> str:
+    match mistake["type"]:
+        case "value_error":
+            return str(mistake["ctx"]["error"])
+        case "missing":
+            return f"the key '{mistake['loc'][-1]}' is missing"
+        case "union_tag_not_found":
+            return f"the key 'backend' is missing; {hint('', ENGINES)}"
+        case "union_tag_invalid":
+            return f"unknown backend {shown(value)}; {hint(str(value), ENGINES)}"
+        case "list_type":
+            return f"expected a list, such as [one, two], not {shown(value)}"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return f"expected a mapping, not {shown(value)}"
+        case "too_short":
+            return "the list is empty; write at least one item"
+        case _:
+            return str(mistake["msg"])

@@ -1,0 +1,111 @@
+"""The shape of `hostd.yaml`: every key, what it means, and what it may hold. Defaults are those of the domain's nouns."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from hostd.config import kinds
+from hostd.config.marks import Row
+from hostd.config.section import Section, items, key, keys, long_form
+from hostd.domain.profile import Limits as LimitsNoun
+from hostd.domain.profile import Settings, Warmth
+from hostd.domain.units import format_duration
+
+_LIMITS = LimitsNoun()
+_WARMTH = Warmth()
+_SETTINGS = Settings()
+
+
+class Limits(Section):
+    """How much a profile takes on at once, and how long anything may last."""
+
+    max_concurrent: kinds.Count = key("Requests that run at the same time.", _LIMITS.max_concurrent)
+    max_queue: kinds.Whole = key("Requests that may wait; one more is refused with 429.", _LIMITS.max_queue)
+    queue_timeout: kinds.Duration = key(
+        "Longest wait for a place before the fallback is tried.", format_duration(_LIMITS.queue_timeout)
+    )
+    first_token_timeout: kinds.Duration = key(
+        "Longest wait for the first token before the fallback is tried.", format_duration(_LIMITS.first_token_timeout)
+    )
+    stall_timeout: kinds.Duration = key("Longest silence inside a stream.", format_duration(_LIMITS.stall_timeout))
+    total_timeout: kinds.Duration = key("Longest life of a request.", format_duration(_LIMITS.total_timeout))
+
+
+class Warm(Section):
+    """When models are loaded and unloaded, for profiles that do not say it themselves."""
+
+    preload: kinds.Switch = key("Load when the daemon starts.", _WARMTH.preload)
+    keep_alive: kinds.Duration = key("Unload after this much idleness.", format_duration(_WARMTH.keep_alive))
+
+
+class Server(Section):
+    """Where hostd itself listens."""
+
+    listen: Annotated[
+        list[kinds.Address],
+        Field(min_length=1),
+        BeforeValidator(
+            lambda value: value if isinstance(value, list) else [value], kinds.Address | list[kinds.Address]
+        ),
+    ] = key("HOST:PORT or unix:/PATH, or a list of these.", list(_SETTINGS.listen))
+
+
+class Reserve(Section):
+    """Memory that hostd leaves to everything else on this machine."""
+
+    vram: kinds.Size | None = key("On each graphics card.")
+    unified: kinds.Size | None = key("Of memory that processor and graphics share.")
+    ram: kinds.Size | None = key("Of main memory.")
+
+
+class Memory(Section):
+    """What hostd may use of the machine's memory."""
+
+    reserve: Reserve = keys("Memory that stays free for others.")
+
+
+class Engine(Section):
+    """How to call an engine."""
+
+    command: list[kinds.Text] = Field(min_length=1, description="The program and its first arguments, as a list.")
+
+
+class Backends(Section):
+    """Engines that are not simply found on PATH."""
+
+    llamacpp: Engine | None = key("llama.cpp's server.")
+    vllm: Engine | None = key("vLLM.")
+    ollama: Engine | None = key("Ollama.")
+    mlx: Engine | None = key("MLX.")
+
+
+class Role(Section):
+    """A stable name for agents: the first of *use* that has what *require* names and is free answers."""
+
+    use: list[kinds.Text] = Field(min_length=1, description="Names of profiles, first choice first.")
+    require: list[kinds.Capability] = items("What a profile must be able to do.")
+
+
+class Keys(Section):
+    """Who may use this host."""
+
+    file: kinds.Text | None = key("The file with the clients' keys.")
+
+
+class HostFile(Section):
+    """The host's own file, `hostd.yaml`; every key is optional."""
+
+    server: Server = keys("Where hostd listens.")
+    profiles: kinds.Text = key("Folder with one file per model, relative to this file.", "model_profiles")
+    memory: Memory = keys("What hostd may use of the machine's memory.")
+    warm: Warm = keys("Defaults of the profiles' `warm`.")
+    limits: Limits = keys("Defaults of the profiles' `limits`.")
+    backends: Backends = keys("How to call engines.")
+    roles: dict[
+        kinds.Name,
+        Annotated[
+            Role,
+            BeforeValidator(lambda value: long_form(value, "use", Row), list[kinds.Text] | Role),
+        ],
+    ] = keys("Stable names that agents use: a list of profiles, or {use, require}.")
+    keys: Keys = keys("Who may use this host.")

@@ -1,0 +1,64 @@
+"""The way from the owner's files to settings: every file is read and checked before anything is refused."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from hostd.config import build
+from hostd.config.consistency import compare
+from hostd.config.document import Document
+from hostd.config.host_file import HostFile
+from hostd.config.locate import PROFILES, locate, profile_files, user_file
+from hostd.config.marks import START
+from hostd.config.notes import host_notes, profile_notes
+from hostd.config.profile_file import ProfileFile
+from hostd.config.values import Refused, shown, text
+from hostd.domain.errors import ConfigError
+from hostd.domain.profile import Settings
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings in *path*, or in the first `hostd.yaml` that is found, and in the profiles' files.
+
+    Without any `hostd.yaml` the defaults hold, and profiles come from the folder next to where the user's would be.
+
+    Raises:
+        ConfigError: Something is wrong; it carries all problems of all files.
+    """
+    source = locate(path, environ)
+    host = Document(source or user_file(environ), environ, exists=source is not None)
+    checked_host = host.checked(HostFile)
+    profiles = [Document(file, environ) for file in _files(host)]
+    checked = [(doc, doc.checked(ProfileFile)) for doc in profiles]
+    compare(host, profiles)
+    problems = [problem for doc in (host, *profiles) for problem in doc.problems]
+    if problems or checked_host is None:
+        raise ConfigError(tuple(problems))
+    built = [build.profile(shape, doc.file.parent, checked_host) for doc, shape in checked if shape is not None]
+    return Settings(
+        source=str(source.absolute()) if source else None,
+        listen=tuple(checked_host.server.listen),
+        profiles=MappingProxyType({profile.name: profile for profile in built}),
+        roles=build.roles(checked_host),
+        commands=build.commands(checked_host, host.file.parent),
+        notes=(*host_notes(host), *(note for doc in profiles for note in profile_notes(doc))),
+    )
+
+
+def _files(host: Document) -> list[Path]:
+    """Return the profiles' files; a folder that was asked for by name must exist."""
+    try:
+        named = text(host.root.get("profiles"))
+    except Refused:
+        named = None
+    folder = build.below(host.file.parent, named or PROFILES)
+    try:
+        return profile_files(Path(folder))
+    except OSError as error:
+        if named or not isinstance(error, FileNotFoundError):
+            at = host.root.values_at["profiles"] if named else START
+            host.complain(
+                f"the folder {shown(folder)} cannot be read: {error.strerror}; create it, or change 'profiles'", at
+            )
+        return []

@@ -1,0 +1,48 @@
+"""Keys that are checked already but that this version does not act on: said aloud, with their place, never silently ignored."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from hostd.config.document import Document
+from hostd.config.marks import Complaint, Table
+
+_HOST = (("memory", "reserve"), ("keys", "file"), ("backends", "vllm"), ("backends", "ollama"), ("backends", "mlx"))
+_PROFILE = (("warm", "windows"), ("price",))
+_SERVED = "llamacpp"
+
+
+def host_notes(host: Document) -> list[str]:
+    """Return one sentence for each key of `hostd.yaml` that has no effect yet."""
+    return _sentences(host, [note for path in _HOST for note in _written(host.root, path)])
+
+
+def profile_notes(doc: Document) -> list[str]:
+    """Return one sentence for each key of a checked profile that has no effect yet."""
+    found = [note for path in _PROFILE for note in _written(doc.root, path)]
+    for index, variant in enumerate(doc.root["variants"]):
+        found += _variant(f"variants[{index}]", variant)
+    return _sentences(doc, found)
+
+
+def _sentences(doc: Document, found: list[Complaint]) -> list[str]:
+    return [f"{doc.file}:{at.line}:{at.column}: {message}" for message, at in sorted(found, key=lambda note: note.at)]
+
+
+def _written(table: Any, path: tuple[str, ...]) -> Iterator[Complaint]:
+    *above, key = path
+    for step in above:
+        table = table.get(step) or {}
+    if table.get(key):
+        yield Complaint(f"{'.'.join(path)} is not implemented yet; it has no effect", table.keys_at[key])
+
+
+def _variant(name: str, variant: Table) -> Iterator[Complaint]:
+    if variant["backend"] != _SERVED:
+        what = f"{name}.backend {variant['backend']}"
+        yield Complaint(f"{what} is not implemented yet; this variant will not be used", variant.values_at["backend"])
+    elif variant.get("path") is None:
+        what = f"{name}.hf (fetching from a model hub)"
+        yield Complaint(f"{what} is not implemented yet; this variant will not be used", variant.keys_at["hf"])
+    if variant.get("tensor_parallel"):
+        what = f"{name}.tensor_parallel"
+        yield Complaint(f"{what} is not implemented yet; it has no effect", variant.keys_at["tensor_parallel"])

@@ -1,0 +1,99 @@
+"""The shape of a variant: each backend has its own keys, and says what it cannot do without."""
+
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import Field, model_validator
+
+from hostd.config import kinds
+from hostd.config.section import Section, key
+
+
+class AnyVariant(Section):
+    """One way to serve the profile."""
+
+    @classmethod
+    def about_unknown(cls, word: str, known: list[str]) -> str:
+        """Say which engine a *word* belongs to when it is not this one's."""
+        owners = [kind.engine() for kind in VARIANTS if word in kind.model_fields]
+        if not owners:
+            return super().about_unknown(word, known)
+        keys = ", ".join(known)
+        return f"'{word}' belongs to {' and '.join(owners)}, not to backend {cls.engine()}, whose keys are {keys}"
+
+    @classmethod
+    def engine(cls) -> str:
+        """Return the backend's name."""
+        return str(get_args(cls.model_fields["backend"].annotation)[0])
+
+
+class LlamaCpp(AnyVariant):
+    """Served by llama.cpp, from a GGUF file."""
+
+    backend: Literal["llamacpp"]
+    path: kinds.Text | None = key("The GGUF file, relative to the profile's own file.")
+    hf: kinds.Hub | None = key("Repository of the model hub; needs `file`.")
+    file: kinds.Text | None = key("Name of the GGUF file in the repository.")
+
+    @model_validator(mode="after")
+    def _has_weights(self) -> Self:
+        if (self.hf is None) != (self.file is None):
+            raise ValueError("'hf' and 'file' go together; write both, or 'path' alone")
+        if self.path is None and self.hf is None:
+            raise ValueError("backend llamacpp needs 'path' (a GGUF file), or 'hf' and 'file'")
+        return self
+
+
+class Repository(AnyVariant):
+    """Served from a folder of weights, here or on the model hub."""
+
+    hf: kinds.Hub | None = key("Repository of the model hub.")
+    path: kinds.Text | None = key("Folder with the weights, relative to the profile's own file.")
+
+    @model_validator(mode="after")
+    def _has_weights(self) -> Self:
+        if self.path is None and self.hf is None:
+            raise ValueError(f"backend {self.engine()} needs 'hf' or 'path'")
+        return self
+
+
+class Mlx(Repository):
+    """Served by MLX."""
+
+    backend: Literal["mlx"]
+
+
+class Vllm(Repository):
+    """Served by vLLM."""
+
+    backend: Literal["vllm"]
+    tensor_parallel: kinds.Devices | None = key("Graphics cards to spread the model over: a number, or auto.")
+
+
+class Ollama(AnyVariant):
+    """Served by Ollama."""
+
+    backend: Literal["ollama"]
+    tag: kinds.Text = Field(description="Ollama's name of the model.", examples=["qwen3.5:9b"])
+
+
+class OpenAI(AnyVariant):
+    """Served by any server that speaks OpenAI's API and is started by somebody else."""
+
+    backend: Literal["openai"]
+    url: kinds.Web = Field(description="Address of the server's API.")
+    model: kinds.Text | None = key("The server's name of the model.")
+    api_key: kinds.Credential | None = key("The server's key; best as ${env:NAME}.")
+
+
+class Cloud(AnyVariant):
+    """Served by a cloud provider."""
+
+    backend: Literal["cloud"]
+    provider: kinds.Text = Field(description="The provider.", examples=["anthropic"])
+    model: kinds.Text = Field(description="The provider's name of the model.")
+    api_key: kinds.Credential | None = key("The provider's key; best as ${env:NAME}.")
+
+
+VARIANTS: tuple[type[AnyVariant], ...] = (LlamaCpp, Mlx, Vllm, Ollama, OpenAI, Cloud)
+ENGINES = tuple(kind.engine() for kind in VARIANTS)
+Variant = Annotated[LlamaCpp | Mlx | Vllm | Ollama | OpenAI | Cloud, Field(discriminator="backend")]

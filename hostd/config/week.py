@@ -1,0 +1,49 @@
+"""Days and hours as owners write them (``mon-fri``, ``08:30``) and as schedules need them (numbers), in both directions."""
+
+import re
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MIDNIGHT = 24 * 60
+
+_GROUPS = {"daily": "mon-sun", "weekdays": "mon-fri", "weekends": "sat-sun"}
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})")
+
+
+def parse_days(text: str) -> tuple[int, ...]:
+    """Return the days that *text* names, Monday being 0: ``mon-fri``, ``sat,sun``, ``fri-mon``, ``daily``.
+
+    Raises:
+        ValueError: The text names something else than days.
+    """
+    found: set[int] = set()
+    for part in text.lower().replace(" ", "").split(","):
+        first, dash, last = _GROUPS.get(part, part).partition("-")
+        if first not in DAYS or (dash and last not in DAYS):
+            raise ValueError(f"{text!r} names no days; write such as mon-fri, 'sat,sun', daily, weekdays, weekends")
+        start = DAYS.index(first)
+        length = (DAYS.index(last) - start) % 7 if dash else 0
+        found.update((start + step) % 7 for step in range(length + 1))
+    return tuple(sorted(found))
+
+
+def format_days(days: tuple[int, ...]) -> str:
+    """Return *days* as text that `parse_days` reads back."""
+    return ",".join(DAYS[day] for day in days)
+
+
+def parse_clock(text: str) -> int:
+    """Return the minutes after midnight that *text* means: ``08:30`` is 510, ``24:00`` is 1440.
+
+    Raises:
+        ValueError: The text is no time of day.
+    """
+    match = _CLOCK.fullmatch(text.strip())
+    minutes = int(match[1]) * 60 + int(match[2]) if match and int(match[2]) < 60 else MIDNIGHT + 1
+    if minutes > MIDNIGHT:
+        raise ValueError(f"{text!r} is no time of day; write such as '08:30', up to '24:00'")
+    return minutes
+
+
+def format_clock(minutes: int) -> str:
+    """Return *minutes* after midnight as ``HH:MM``."""
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"

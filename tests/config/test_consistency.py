@@ -1,0 +1,71 @@
+"""Mistakes that no file shows alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hostd.domain.profile import Settings
+
+Load = Callable[..., Settings]
+Problems = Callable[..., list[str]]
+
+
+def _profile(name: str, rest: str = "") -> str:
+    return f"name: {name}\nvariants: [{{backend: llamacpp, path: x}}]\n{rest}"
+
+
+@pytest.mark.parametrize(
+    ("rest", "problem"),
+    [
+        ("aliases: [fast, big]", "a.yaml:3:17: alias 'big' is the name of the profile in b.yaml; drop it"),
+        ("fallback: [bgi]", "a.yaml:3:12: no profile is named 'bgi'; did you mean 'big'?"),
+        ("fallback: [{to: bgi}]", "a.yaml:3:17: no profile is named 'bgi'; did you mean 'big'?"),
+        ("fallback: [large]", "a.yaml:3:12: 'large' is an alias; write the profile's name, 'big'"),
+        ("fallback: [small]", "a.yaml:3:12: profile 'small' falls back to itself; name another one"),
+    ],
+)
+def test_names_between_profiles(problems: Problems, rest: str, problem: str) -> None:
+    """Each is told at the name to change, with the other file or the nearest name."""
+    assert [problem] == problems(a=_profile("small", rest), b=_profile("big", "aliases: [large]"))
+
+
+def test_an_alias_of_two_profiles(problems: Problems) -> None:
+    """Told at the second, naming the first's file."""
+    told = problems(a=_profile("a", "aliases: [x]"), b=_profile("b", "aliases: [x]"))
+    assert ["b.yaml:3:11: alias 'x' also belongs to the profile in a.yaml; keep one of them"] == told
+
+
+def test_two_profiles_of_one_name(problems: Problems) -> None:
+    """Both files are named."""
+    told = problems(a=_profile("same"), b=_profile("same"))
+    assert ["b.yaml:1:7: two profiles are named 'same': this one and the one in a.yaml; rename one of them"] == told
+
+
+@pytest.mark.parametrize(
+    ("roles", "problem"),
+    [
+        ("{planner: [smal]}", "hostd.yaml:1:19: no profile is named 'smal'; did you mean 'small'?"),
+        ("{planner: {use: [smal]}}", "hostd.yaml:1:25: no profile is named 'smal'; did you mean 'small'?"),
+        ("{small: [small]}", "hostd.yaml:1:9: role 'small' has the name of the profile in a.yaml; rename one of them"),
+        ("{fast: [small]}", "hostd.yaml:1:9: role 'fast' is also an alias of profile 'small'; keep one of them"),
+    ],
+)
+def test_names_between_roles_and_profiles(problems: Problems, roles: str, problem: str) -> None:
+    """A role leads to profiles and has a name of its own."""
+    assert [problem] == problems(f"roles: {roles}", a=_profile("small", "aliases: [fast]"))
+
+
+def test_wildcards_may_cover_other_names(load_files: Load) -> None:
+    """A pattern is no claim to a name, and two profiles may share one."""
+    aliases = "aliases: ['b*', 'cl?ude', '[ab]x']"
+    settings = load_files(a=_profile("a", aliases), b=_profile("b", aliases))
+    assert {"a", "b"} == set(settings.profiles)
+
+
+def test_a_broken_file_breaks_no_others(problems: Problems, tmp_path: Path) -> None:
+    """Whoever names the profile of an unreadable file is not blamed for it; other mistakes are still told."""
+    told = problems("roles: {r: [broken, gone]}", a=_profile("a", "fallback: [broken]"), broken="name: [")
+    assert ["hostd.yaml:1:21: no profile is named 'gone'", "broken.yaml:2:1: this is no valid YAML"] == [
+        line.split(";")[0].split(": did")[0].split(": expected")[0] for line in told
+    ]

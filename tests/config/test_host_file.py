@@ -1,0 +1,75 @@
+"""The shape of `hostd.yaml`."""
+
+from collections.abc import Callable
+
+import pytest
+
+from hostd.domain.profile import Limits, Role, Settings
+
+Load = Callable[..., Settings]
+Problems = Callable[..., list[str]]
+
+TINY = "{name: tiny, variants: [{backend: llamacpp, path: t.gguf}]}"
+
+CONTRACT = """
+server:   {listen: "127.0.0.1:11435"}
+profiles: model_profiles
+memory:   {reserve: {vram: 1GiB, unified: 6GiB, ram: 4GiB}}
+warm:     {keep_alive: 30m, preload: true}
+limits:   {max_concurrent: 2, max_queue: 64, queue_timeout: 30s, first_token_timeout: 30s, stall_timeout: 45s, total_timeout: 10m}
+backends: {llamacpp: {command: [llama-server]}, vllm: {command: [vllm]}, ollama: {command: [ollama]}, mlx: {command: [mlx_lm.server]}}
+roles:    {planner: [tiny], coder: {use: [tiny], require: [tools]}}
+keys:     {file: keys.yaml}
+"""  # noqa: E501 - as the documentation writes it
+
+
+def test_every_key_of_the_contract_is_known(load_files: Load) -> None:
+    """The documented file is accepted and means what it says."""
+    settings = load_files(CONTRACT, tiny=TINY)
+    assert Limits() == settings.profiles["tiny"].limits
+    assert {"planner": Role("planner", ("tiny",)), "coder": Role("coder", ("tiny",), ("tools",))} == settings.roles
+    assert ("llama-server",) == settings.commands["llamacpp"]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "limits:\nroles:\nserver:\n", "---\n"])
+def test_every_key_is_optional(load_files: Load, text: str) -> None:
+    """An empty file, and empty sections, mean the defaults."""
+    assert Settings().listen == load_files(text).listen
+
+
+@pytest.mark.parametrize(
+    ("listen", "meant"),
+    [
+        ("127.0.0.1:8080", ("127.0.0.1:8080",)),
+        ("unix:/run/hostd.sock", ("unix:/run/hostd.sock",)),
+        ("['[::1]:80', unix:/x]", ("[::1]:80", "unix:/x")),
+    ],
+)
+def test_one_address_or_several(load_files: Load, listen: str, meant: tuple[str, ...]) -> None:
+    """`listen` takes an address or a list, quoted or not."""
+    assert meant == load_files(f"server: {{listen: {listen}}}").listen
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("server: {listen: 11435}", "1:18: server.listen: 11435 is no address to listen on"),
+        ("server: {listen: []}", "1:18: server.listen: the list is empty"),
+        ("limits: 3", "1:9: limits: expected a mapping, not 3"),
+        ("limits: {max_concurrent: 0}", "1:26: limits.max_concurrent: 0 is out of range"),
+        ("limits: {max_queue: -1}", "1:21: limits.max_queue: -1 is out of range"),
+        ("limits: {queue_timout: 3s}", "1:10: unknown key 'queue_timout'; did you mean 'queue_timeout'?"),
+        ("warm: {pinned: true}", "1:8: unknown key 'pinned'; choose from keep_alive, preload"),
+        ("memory: {reserve: {vram: 1}}", "1:26: memory.reserve.vram: 1 has no unit"),
+        ("backends: {llamacpp: {command: llama-server}}", "1:32: backends.llamacpp.command: expected a list"),
+        ("backends: {llamacpp: {command: []}}", "1:32: backends.llamacpp.command: the list is empty"),
+        ("roles: {'a b': [tiny]}", "1:9: roles.a b: 'a b' is no name"),
+        ("roles: {a: []}", "1:12: roles.a: the list is empty"),
+        ("roles: {a: {use: [tiny], require: [tool]}}", "1:36: roles.a.require[0]: 'tool' is not one of the values"),
+        ("roles: {a: tiny}", "1:12: roles.a: expected a mapping"),
+    ],
+)
+def test_mistakes_are_told_at_their_place(problems: Problems, text: str, problem: str) -> None:
+    """One mistake is one sentence, at the key or value to change."""
+    [line] = problems(text, tiny=TINY)
+    assert f"hostd.yaml:{problem}" == line[: len(f"hostd.yaml:{problem}")]

@@ -1,0 +1,97 @@
+"""The shape of a profile's file."""
+
+from collections.abc import Callable
+
+import pytest
+
+from hostd.domain.profile import Capabilities, Fallback, Limits, Settings, Warmth, Window
+from hostd.domain.reason import Reason
+
+Load = Callable[..., Settings]
+Problems = Callable[..., list[str]]
+
+HEAD = "name: p\nvariants: [{backend: llamacpp, path: x}]\n"
+OTHER = "{name: other, variants: [{backend: llamacpp, path: x}]}"
+
+CONTRACT = """
+name: qwen3.5-9b
+aliases: [fast, "gpt-4o-mini", "claude-haiku-*"]
+variants:
+  - {backend: llamacpp, path: ~/models/Qwen3.5-9B-Q4_K_M.gguf}
+  - {backend: llamacpp, hf: unsloth/Qwen3.5-9B-GGUF, file: Qwen3.5-9B-Q4_K_M.gguf}
+  - {backend: mlx, hf: mlx-community/Qwen3.5-9B-4bit}
+  - {backend: vllm, hf: Qwen/Qwen3.5-9B-AWQ, tensor_parallel: auto}
+  - {backend: ollama, tag: "qwen3.5:9b"}
+  - {backend: openai, url: "http://127.0.0.1:1234/v1", model: qwen3.5-9b}
+  - {backend: cloud, provider: anthropic, model: claude-haiku-4-5, api_key: "${env:ANTHROPIC_API_KEY}"}
+context: 32768
+slots: 2
+kv_type: f16
+args: {flash-attn: auto}
+warm: {preload: true, pinned: false, priority: 50, keep_alive: 30m, windows: [{days: mon-fri, from: "08:30", to: "18:00"}]}
+limits: {max_concurrent: 2, queue_timeout: 30s}
+fallback: [other, {to: other, on: [queue_timeout, crashed]}]
+capabilities: {tools: true, vision: false, thinking: optional, embeddings: false}
+privacy: any
+price: {input: 0.0, output: 0.0}
+"""
+
+
+def test_every_key_of_the_contract_is_known(load_files: Load) -> None:
+    """The documented file is accepted and means what it says."""
+    settings = load_files(environ={"ANTHROPIC_API_KEY": "sk"}, q=CONTRACT, other=OTHER)
+    profile = settings.profiles["qwen3.5-9b"]
+    assert ("fast", "gpt-4o-mini", "claude-haiku-*") == profile.aliases
+    assert ["llamacpp", "llamacpp", "mlx", "vllm", "ollama", "openai", "cloud"] == [v.backend for v in profile.variants]
+    assert (32768, 2, "f16", {"flash-attn": "auto"}) == (profile.context, profile.slots, profile.kv_type, profile.args)
+    assert Warmth(windows=(Window((0, 1, 2, 3, 4), 510, 1080),)) == profile.warm
+    assert (Fallback("other"), Fallback("other", frozenset({Reason.QUEUE_TIMEOUT, Reason.CRASHED}))) == profile.fallback
+    assert Capabilities(tools=True, vision=False, thinking="optional") == profile.capabilities
+    assert (Limits(), "sk") == (profile.limits, profile.variants[-1].api_key)
+
+
+def test_unquoted_words_of_yaml_1_1_mean_what_they_say(load_files: Load) -> None:
+    """`on`, `08:30` and `yes` work without quotes."""
+    text = "args: {flash-attn: on}\nwarm: {pinned: yes, windows: [{days: sat, from: 22:00, to: 06:30}]}\n"
+    profile = load_files(p=f"{HEAD}{text}fallback:\n- to: other\n  on: [stall]\n", other=OTHER).profiles["p"]
+    assert ({"flash-attn": "on"}, True) == (profile.args, profile.warm.pinned)
+    assert (Window((5,), 22 * 60, 6 * 60 + 30),) == profile.warm.windows
+    assert (Fallback("other", frozenset({Reason.STALL})),) == profile.fallback
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("colour: red", "3:1: unknown key 'colour'; choose from aliases, args"),
+        ("context: 4.5", "3:10: context: 4.5 is no whole number"),
+        ("slots: 0", "3:8: slots: 0 is out of range"),
+        ("kv_type: q8", "3:10: kv_type: 'q8' is not one of the values here; did you mean 'q8_0'?"),
+        ("aliases: fast", "3:10: aliases: expected a list"),
+        ("args: {--threads: 2}", "3:8: args.--threads: write 'threads', without the leading dashes"),
+        ("args: {np: 2}", "3:8: args.np: hostd sets 'np' itself; use 'slots' of the profile"),
+        ("args: {threads: }", "3:17: args.threads: expected text, a number, true or false, not nothing"),
+        ("args: '--threads 2'", "3:7: args: expected a mapping"),
+        (
+            "warm: {windows: [{days: mon, from: 1:00, to: 1:00}]}",
+            "3:18: warm.windows[0]: the window ends when it begins",
+        ),
+        ("warm: {windows: [{days: mon, from: 830, to: 1:00}]}", "3:36: warm.windows[0].from: expected text, not 830"),
+        ("fallback: [{on: [stall]}]", "3:12: fallback[0]: the key 'to' is missing"),
+        ("fallback: [{to: other, on: [stal]}]", "3:29: fallback[0].on[0]: 'stal' is not one of the values here; did"),
+        ("fallback: [{to: other, on: []}]", "3:28: fallback[0].on: the list is empty"),
+        ("capabilities: {thinking: x}", "3:26: capabilities.thinking: 'x' is none of true, false, optional"),
+        ("privacy: locl", "3:10: privacy: 'locl' is not one of the values here; did you mean 'local'?"),
+        ("price: {input: -1}", "3:16: price.input: -1 is no number of at least 0"),
+    ],
+)
+def test_mistakes_are_told_at_their_place(problems: Problems, text: str, problem: str) -> None:
+    """One mistake is one sentence, at the key or value to change."""
+    [line] = problems(p=HEAD + text, other=OTHER)
+    assert f"p.yaml:{problem}" == line[: len(f"p.yaml:{problem}")]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "{}"])
+def test_an_empty_file_lacks_what_a_profile_needs(problems: Problems, text: str) -> None:
+    """A profile has a name and a variant at least."""
+    missing = ["p.yaml:1:1: the key 'name' is missing", "p.yaml:1:1: the key 'variants' is missing"]
+    assert missing == problems(p=text)

@@ -1,0 +1,76 @@
+"""Settings as plain data."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from hostd.config.show import show
+from hostd.domain.profile import Settings
+
+Load = Callable[..., Settings]
+TEXT = """
+name: p
+aliases: [fast, 'gpt-*']
+variants:
+- {backend: llamacpp, path: /m.gguf}
+- {backend: vllm, hf: a/b, tensor_parallel: 2}
+context: 4096
+kv_type: q8_0
+args: {flash-attn: on, threads: 4, no-mmap: true}
+warm: {pinned: true, keep_alive: 90m, windows: [{days: fri-mon, from: 22:00, to: 24:00}]}
+limits: {queue_timeout: 250ms}
+fallback: [{to: q, on: [stall]}]
+capabilities: {tools: true, thinking: false}
+privacy: local
+price: {output: 1.5}
+"""
+OTHER = "{name: q, variants: [{backend: llamacpp, path: /m.gguf}], fallback: [p]}"
+
+
+def test_what_is_shown_is_what_is_meant(load_files: Load) -> None:
+    """A profile as shown, written into a file, is the same profile."""
+    settings = load_files(p=TEXT, q=OTHER)
+    shown = show(settings)["profiles"]
+    again = load_files(p=yaml.safe_dump(shown["p"]), q=yaml.safe_dump(shown["q"]))
+    assert settings.profiles == again.profiles
+
+
+def test_secrets_are_masked(load_files: Load) -> None:
+    """A key is never shown; other text from the environment is shown as its reference, wherever it stands."""
+    text = """
+name: p
+variants:
+- {backend: cloud, provider: a, model: b, api_key: '${env:KEY}'}
+- {backend: cloud, provider: a, model: b, api_key: plain-hunter2}
+- {backend: llamacpp, path: '${env:KEY}'}
+args: {token: '${env:KEY}'}
+"""
+    settings = load_files("server: {listen: '${env:LISTEN}'}", {"KEY": "very-hunter2", "LISTEN": "127.0.0.1:4"}, p=text)
+    shown = show(settings)
+    assert "hunter2" not in json.dumps(shown)
+    assert "hunter2" not in repr(settings)
+    profile = shown["profiles"]["p"]
+    assert ["***", "***"] == [variant["api_key"] for variant in profile["variants"][:2]]
+    assert ("${env:KEY}", "${env:KEY}") == (profile["variants"][2]["path"], profile["args"]["token"])
+    assert ["${env:LISTEN}"] == shown["server"]["listen"]
+    assert "very-hunter2" == settings.profiles["p"].variants[0].api_key
+
+
+@given(seconds=st.integers(0, 10**6))
+@hypothesis_settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_durations_are_text(load_files: Load, seconds: int) -> None:
+    """Every whole number of seconds is shown so that it can be written again."""
+    text = "name: p\nvariants: [{backend: llamacpp, path: /x}]\nlimits: {queue_timeout: %s}"
+    shown = show(load_files(p=text % f"{seconds}s"))["profiles"]["p"]["limits"]["queue_timeout"]
+    assert seconds == load_files(p=text % shown).profiles["p"].limits.queue_timeout
+
+
+@pytest.mark.parametrize("key", ["source", "server", "backends", "roles", "profiles", "notes"])
+def test_every_part_is_there(key: str) -> None:
+    """Empty parts are shown as empty, so that programs find them."""
+    assert key in show(Settings())

@@ -1,0 +1,55 @@
+"""The shape of a variant."""
+
+from collections.abc import Callable
+
+import pytest
+
+from hostd.domain.profile import Settings, Variant
+
+Load = Callable[..., Settings]
+Problems = Callable[..., list[str]]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("{backend: llamacpp, path: /m.gguf}", Variant("llamacpp", path="/m.gguf")),
+        ("{backend: llamacpp, hf: a/b, file: m.gguf}", Variant("llamacpp", hf="a/b", file="m.gguf")),
+        ("{backend: mlx, hf: a/b}", Variant("mlx", hf="a/b")),
+        ("{backend: vllm, hf: a/b, tensor_parallel: auto}", Variant("vllm", hf="a/b", tensor_parallel="auto")),
+        ("{backend: vllm, path: /m, tensor_parallel: 2}", Variant("vllm", path="/m", tensor_parallel=2)),
+        ("{backend: ollama, tag: 'q:9b'}", Variant("ollama", tag="q:9b")),
+        ("{backend: openai, url: 'http://h/v1', model: m}", Variant("openai", url="http://h/v1", model="m")),
+        ("{backend: cloud, provider: p, model: m, api_key: k}", Variant("cloud", provider="p", model="m", api_key="k")),
+    ],
+)
+def test_each_backend_has_its_keys(load_files: Load, text: str, meant: Variant) -> None:
+    """The contract's variants are accepted and mean what they say."""
+    assert (meant,) == load_files(p=f"name: p\nvariants: [{text}]").profiles["p"].variants
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "{backend: lamacpp, path: x}",
+            "2:22: variants[0].backend: unknown backend 'lamacpp'; did you mean 'llamacpp'?",
+        ),
+        ("{path: x}", "2:12: variants[0]: the key 'backend' is missing; choose from llamacpp, mlx, vllm"),
+        ("{backend: llamacpp}", "2:12: variants[0]: backend llamacpp needs 'path'"),
+        ("{backend: llamacpp, hf: a/b}", "2:12: variants[0]: 'hf' and 'file' go together"),
+        ("{backend: mlx}", "2:12: variants[0]: backend mlx needs 'hf' or 'path'"),
+        ("{backend: vllm}", "2:12: variants[0]: backend vllm needs 'hf' or 'path'"),
+        ("{backend: ollama}", "2:12: variants[0]: the key 'tag' is missing"),
+        ("{backend: openai, model: m}", "2:12: variants[0]: the key 'url' is missing"),
+        ("{backend: cloud, provider: p}", "2:12: variants[0]: the key 'model' is missing"),
+        ("{backend: llamacpp, path: x, tag: y}", "2:41: 'tag' belongs to ollama, not to backend llamacpp, whose keys"),
+        ("{backend: llamacpp, path: x, pth: y}", "2:41: unknown key 'pth'; did you mean 'path'?"),
+        ("{backend: vllm, hf: a/b, tensor_parallel: 0}", "2:54: variants[0].tensor_parallel: 0 is neither auto nor"),
+        ("x", "2:12: variants[0]: expected a mapping, not 'x'"),
+    ],
+)
+def test_mistakes_are_told_at_their_place(problems: Problems, text: str, problem: str) -> None:
+    """What a backend lacks is told at the variant, what does not belong to it at the key."""
+    [line] = problems(p=f"name: p\nvariants: [{text}]")
+    assert f"p.yaml:{problem}" == line[: len(f"p.yaml:{problem}")]

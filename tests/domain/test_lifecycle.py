@@ -1,0 +1,46 @@
+"""The life of an instance."""
+
+import pytest
+
+from hostd.domain.errors import Bug
+from hostd.domain.lifecycle import TABLE, Move, State, after, mermaid
+
+
+def _walk(*moves: Move) -> State:
+    state = State.COLD
+    for move in moves:
+        state = after(state, move)
+    return state
+
+
+def test_a_good_life() -> None:
+    """Loaded, used, drained, stopped, and as before."""
+    assert State.COLD == _walk(Move.START, Move.LOADED, Move.DRAIN, Move.STOP, Move.GONE)
+
+
+def test_a_failure_can_be_tried_again() -> None:
+    """A failed instance starts like a cold one."""
+    assert State.READY == _walk(Move.START, Move.BROKE, Move.START, Move.LOADED)
+
+
+def test_impossible_moves_are_bugs() -> None:
+    """Whoever asks for one has lost track, and is told of what."""
+    with pytest.raises(Bug, match="an instance that is cold cannot loaded"):
+        after(State.COLD, Move.LOADED)
+
+
+@pytest.mark.parametrize("start", State)
+def test_no_state_is_a_dead_end(start: State) -> None:
+    """From everywhere an instance can become cold again, and from cold it can become ready."""
+    reached, frontier = {start}, [start]
+    while frontier:
+        new = set(TABLE[frontier.pop()].values()) - reached
+        reached |= new
+        frontier += new
+    assert {State.COLD, State.READY} <= reached
+
+
+def test_the_picture_shows_every_move() -> None:
+    """The documentation cannot drift from the table."""
+    edges = {f"    {state} --> {target}: {move}" for state, moves in TABLE.items() for move, target in moves.items()}
+    assert edges <= set(mermaid().splitlines())
