@@ -1,0 +1,173 @@
+"""The mailbox in front of the desk: everybody posts events here, and effects are performed here and nowhere else.
+
+asyncio runs one callback at a time, so a mailbox needs no task of its own: `post` takes in the event at once, and an event
+that is posted while another is being taken in waits its turn. A request that can be served immediately is thus admitted
+without a single switch of tasks.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from hostd.domain.errors import Bug
+from hostd.domain.lifecycle import State
+from hostd.domain.reason import Reason
+from hostd.domain.ticket import Ticket
+from hostd.scheduling.desk import Desk
+from hostd.scheduling.effects import Effect, Explain, Refuse, Serve, Start, Stop
+from hostd.scheduling.events import Arrived, AttemptFailed, Event, Left, LoadAsked, Ticked, UnloadAsked
+
+
+class Startable(Protocol):
+    """What the dispatcher asks of an instance: both return at once and report later by an event."""
+
+    def start(self) -> None:
+        """Launch the engine."""
+
+    def stop(self) -> None:
+        """Stop the engine."""
+
+
+class Refused(Exception):
+    """The desk refused a ticket; carries its `Refuse` effect."""
+
+    def __init__(self, effect: Refuse) -> None:
+        super().__init__(effect.error.message)
+        self.effect = effect
+
+
+class Dispatcher:
+    """Owns the desk. `post` is for those who report; `admit`, `move_on`, `load` and `unload` wait for the outcome."""
+
+    def __init__(
+        self, desk: Desk, instances: Mapping[str, Startable], observe: Callable[[Effect], None] = lambda _: None
+    ) -> None:
+        self.desk = desk
+        self._instances = instances
+        self._observe = observe
+        self._loop = asyncio.get_running_loop()
+        self._mail: deque[Event] = deque()
+        self._busy = False
+        self._verdicts: dict[str, Serve | Refuse] = {}
+        self._waiting: dict[str, asyncio.Future[Serve | Refuse]] = {}
+        self._changed: set[asyncio.Future[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def post(self, event: Event) -> None:
+        """Let the desk take in *event* and perform what it decides."""
+        self._mail.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._mail:
+                for effect in self.desk.handle(self._mail.popleft(), self._loop.time()):
+                    self._perform(effect)
+        finally:
+            self._busy = False
+        self._set_timer()
+
+    async def admit(self, ticket: Ticket) -> Serve:
+        """Return where *ticket* is to be served, once it is its turn.
+
+        Raises:
+            Refused: The desk turned it away.
+        """
+        self.post(Arrived(ticket))
+        return await self._verdict(ticket.id)
+
+    async def move_on(self, ticket_id: str, reason: Reason, detail: str, status: int = 503) -> Serve:
+        """Report that a target failed a ticket before its first content byte; return where it is served next.
+
+        Raises:
+            Refused: No target is left.
+        """
+        self.post(AttemptFailed(ticket_id, reason, detail, status))
+        return await self._verdict(ticket_id)
+
+    def leave(self, ticket_id: str) -> None:
+        """Take a ticket out wherever it is: its client has gone."""
+        self._verdicts.pop(ticket_id, None)
+        self.post(Left(ticket_id))
+
+    async def load(self, model: str) -> State:
+        """Load a model by hand and return the state in which this ends: ready, failed, or cold when it was unloaded."""
+        self.post(LoadAsked(model, "asked"))
+        return await self.settled(model, {State.READY, State.FAILED, State.COLD})
+
+    async def unload(self, model: str) -> State:
+        """Unload a model by hand and return the state in which this ends."""
+        self.post(UnloadAsked(model))
+        return await self.settled(model, {State.COLD, State.FAILED, State.LOADING, State.READY})
+
+    async def settled(self, model: str, states: set[State]) -> State:
+        """Wait until a model's state is among *states* and return it."""
+        lane = self.desk.lanes[model]
+        while lane.state not in states or lane.wanted:
+            await self.change()
+        return lane.state
+
+    async def change(self) -> None:
+        """Wait until any model's engine starts, stops or fails."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._changed.add(future)
+        try:
+            await future
+        finally:
+            self._changed.discard(future)
+
+    def close(self) -> None:
+        """Set no more timers."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def _verdict(self, ticket_id: str) -> Serve:
+        verdict = self._verdicts.pop(ticket_id, None)
+        if verdict is None:
+            future = self._waiting[ticket_id] = self._loop.create_future()
+            try:
+                verdict = await future
+            finally:
+                del self._waiting[ticket_id]
+        if isinstance(verdict, Refuse):
+            raise Refused(verdict)
+        return verdict
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Serve() | Refuse():
+                self._deliver(effect)
+            case Start(model):
+                self._instances[model].start()
+            case Stop(model):
+                self._instances[model].stop()
+            case Explain():
+                self._tell()
+        self._observe(effect)
+
+    def _deliver(self, verdict: Serve | Refuse) -> None:
+        future = self._waiting.get(verdict.ticket_id)
+        if future is None:
+            self._verdicts[verdict.ticket_id] = verdict
+        elif not future.done():
+            future.set_result(verdict)
+        elif not future.cancelled():
+            raise Bug(f"ticket {verdict.ticket_id} was given two verdicts")
+
+    def _tell(self) -> None:
+        for future in self._changed:
+            if not future.done():
+                future.set_result(None)
+
+    def _set_timer(self) -> None:
+        at = self.desk.next_deadline()
+        if self._timer is not None and (at is None or self._timer.when() != at):
+            self._timer.cancel()
+            self._timer = None
+        if at is not None and self._timer is None:
+            self._timer = self._loop.call_at(at, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.post(Ticked())

@@ -1,0 +1,57 @@
+"""One request's hold on one engine, from the moment that it is sent to the last byte of its answer."""
+
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from hostd.backends.contract import Endpoint
+from hostd.domain.profile import Limits
+
+
+class Leased(Protocol):
+    """What a lease needs of its instance."""
+
+    in_flight: int
+
+    def progress(self) -> None:
+        """Note that a request got something out of the engine just now."""
+
+    def suspect(self) -> None:
+        """Note that a request ran into a time limit here."""
+
+    def generating(self) -> Awaitable[bool]:
+        """Say whether all that is in flight has its first token."""
+
+
+class Lease:
+    """Counts as in flight while it is entered. It stays with the process that it began with: a restarted one is another."""
+
+    def __init__(
+        self,
+        instance: Leased,
+        endpoint: Endpoint,
+        limits: Limits,
+        died_within: Callable[[float], Awaitable[bool]],
+        adapt: Callable[[Endpoint, dict[str, Any]], dict[str, Any] | None],
+    ) -> None:
+        self.endpoint = endpoint
+        self.limits = limits
+        self.died_within = died_within
+        self.progress = instance.progress
+        self.suspect = instance.suspect
+        self.generating = instance.generating
+        self._instance = instance
+        self._adapt = adapt
+
+    def __enter__(self) -> Self:
+        self._instance.in_flight += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._instance.in_flight -= 1
+
+    def translate(self, document: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the body that this engine needs instead of the client's, or None when the client's bytes will do."""
+        return self._adapt(self.endpoint, document)

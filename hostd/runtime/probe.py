@@ -1,0 +1,34 @@
+"""Small questions to a running engine: is it healthy, does it make one token."""
+
+import aiohttp
+
+from hostd.backends.contract import Endpoint
+
+_NO_LIMIT = aiohttp.ClientTimeout(total=None)
+
+
+async def healthy(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) -> bool:
+    """Return whether the engine's own health page says that it is loaded."""
+    try:
+        async with http.get(endpoint.url + path, headers=endpoint.headers, timeout=_NO_LIMIT) as response:
+            return response.status == 200
+    except (aiohttp.ClientError, OSError):
+        return False
+
+
+async def one_token(http: aiohttp.ClientSession, endpoint: Endpoint, *, embeddings: bool) -> str | None:
+    """Ask the engine for the least that it can make; return None when it did, else what it said instead."""
+    body: dict[str, object]
+    if embeddings:
+        path, body = "/v1/embeddings", {"model": endpoint.model, "input": "1"}
+    else:
+        path = "/v1/chat/completions"
+        body = {"model": endpoint.model, "messages": [{"role": "user", "content": "1"}], "max_tokens": 1}
+    try:
+        async with http.post(endpoint.url + path, json=body, headers=endpoint.headers, timeout=_NO_LIMIT) as response:
+            if response.status == 200:
+                await response.read()
+                return None
+            return f"status {response.status}: {(await response.text())[:300]}"
+    except (aiohttp.ClientError, OSError) as error:
+        return f"{type(error).__name__}: {error}"

@@ -1,0 +1,91 @@
+"""Finds the engine whose health page is fine but that no longer answers.
+
+Real traffic is the best sign of life, so nothing is asked while it succeeds. Without any, the engine is asked whether its
+inference loop still turns; and when a request has run into a time limit, whether it still makes one token. Two questions in a
+row without an answer, and it is wedged.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often to look (seconds), how long to wait for an answer, and how many silences are too many."""
+
+    interval: float = 15.0
+    patience: float = 10.0
+    silences: int = 2
+
+
+class Watchdog:
+    """Watches one engine from its readiness to its end."""
+
+    def __init__(
+        self,
+        turns: Callable[[], Awaitable[bool]],
+        answers: Callable[[], Awaitable[bool]],
+        saturated: Callable[[], bool],
+        pace: Pace,
+    ) -> None:
+        """Take three questions: does its inference loop turn, does it make one token, are all its slots taken."""
+        self._turns = turns
+        self._answers = answers
+        self._saturated = saturated
+        self._pace = pace
+        self._loop = asyncio.get_running_loop()
+        self._seen = self._loop.time()
+        self._suspected = asyncio.Event()
+
+    def progress(self) -> None:
+        """Note that real traffic got something out of the engine just now."""
+        self._seen = self._loop.time()
+
+    def suspect(self) -> None:
+        """Note that a request ran into a time limit: ask now, and for a token."""
+        self._suspected.set()
+
+    async def wedged(self) -> str:
+        """Return, once the engine no longer answers, a sentence that says how this was found."""
+        silences = 0
+        while silences < self._pace.silences:
+            if silences == 0:
+                await self._next_look()
+            since = self._loop.time()
+            silences = silences + 1 if await self._silent() and self._seen < since else 0
+        asked = f"{self._pace.silences} probes in a row were not answered within {self._pace.patience:g} s each"
+        return f"the engine no longer answers although it runs: {asked}"
+
+    async def _next_look(self) -> None:
+        while True:
+            wait = self._seen + self._pace.interval - self._loop.time()
+            try:
+                async with asyncio.timeout(max(0.0, wait)):
+                    await self._suspected.wait()
+            except TimeoutError:
+                if self._loop.time() - self._seen < self._pace.interval:
+                    continue
+                # With every slot taken a question would only queue behind the answers; their own time limits watch them.
+                if self._saturated():
+                    self._seen = self._loop.time()
+                    continue
+            return
+
+    async def _silent(self) -> bool:
+        suspected = self._suspected.is_set()
+        self._suspected.clear()
+        try:
+            async with asyncio.timeout(self._pace.patience):
+                if not suspected and await self._turns():
+                    self.progress()
+                    return False
+                if await self._answers():
+                    self.progress()
+                    return False
+        except TimeoutError:
+            self._suspected.set()
+            return True
+        self._suspected.set()
+        await asyncio.sleep(self._pace.patience / 10)
+        return True
