@@ -1,0 +1,181 @@
+"""The composition root: builds the house, opens the doors, and takes everything down again in order."""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import platformdirs
+import structlog
+from aiohttp import web
+
+from hostd import __version__
+from hostd.backends.registry import backends
+from hostd.domain.errors import HostdError
+from hostd.domain.lifecycle import State
+from hostd.domain.profile import Settings
+from hostd.gateway.doors import make_server
+from hostd.gateway.house import House
+from hostd.gateway.listen import base_url, open_doors
+from hostd.runtime import journal
+from hostd.runtime.dispatcher import Dispatcher
+from hostd.runtime.instance import Instance, Option, Surroundings
+from hostd.runtime.metrics import Metrics
+from hostd.runtime.reaper import Reaper, reap_leftovers
+from hostd.runtime.watchdog import Pace
+from hostd.scheduling.desk import Desk
+from hostd.scheduling.effects import Effect
+from hostd.scheduling.events import Booted, ClosingTime
+from hostd.scheduling.routing import Directory
+
+log = structlog.get_logger()
+
+_PROGRESS_EVERY = 2.0
+_HANDLERS_GRACE = 5.0
+# Shorter than the five seconds after which llama-server closes an idle connection, so that we rarely use a closed one.
+_KEEP_CONNECTIONS = 3.0
+
+
+def run(settings: Settings, *, log_format: str = "auto", log_level: str = "info", demo: bool = False) -> int:
+    """Be the daemon until SIGTERM or SIGINT; return the exit code."""
+    journal.configure(style=log_format, level=log_level)
+    try:
+        asyncio.run(_run(settings, talkative=demo or sys.stderr.isatty()))
+    except HostdError as error:
+        print(f"hostd: {error.message}", file=sys.stderr)  # noqa: T201 - for a person, before anything runs
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def state_directory() -> Path:
+    """Return where hostd keeps what must outlive it: the service manager's choice, else the user's own folder."""
+    given = os.environ.get("STATE_DIRECTORY")
+    return Path(given.split(":")[0]) if given else platformdirs.user_state_path("hostd")
+
+
+async def _run(settings: Settings, *, talkative: bool) -> None:
+    loop = asyncio.get_running_loop()
+    asked_to_stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop_or_hurry, asked_to_stop)
+    async with AsyncExitStack() as stack:
+        house = await build(settings, stack)
+        runner = web.ServerRunner(make_server(house), shutdown_timeout=_HANDLERS_GRACE)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        house.addresses.extend(await open_doors(runner, settings.listen))
+        log.info("listening", version=__version__, pid=os.getpid(), addresses=house.addresses)
+        house.dispatcher.post(Booted())
+        # What start-up made stays for good: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        greeting = asyncio.create_task(_greet(house, talkative=talkative))
+        await asked_to_stop.wait()
+        greeting.cancel()
+        await _close(house)
+
+
+def _stop_or_hurry(asked: asyncio.Event) -> None:
+    if asked.is_set():
+        # A second signal: the reaper ends the engines as soon as this process is gone.
+        os._exit(130)
+    asked.set()
+
+
+async def build(settings: Settings, stack: AsyncExitStack, *, pace: Pace | None = None) -> House:
+    """Return a house that serves *settings*; closing *stack* takes it down."""
+    loop = asyncio.get_running_loop()
+    directory = state_directory() / "engines"
+    for reaped in await asyncio.to_thread(reap_leftovers, directory):
+        log.warning("leftover_engine_ended", engine=repr(reaped))
+    reaper = Reaper(directory)
+    await reaper.start()
+    stack.push_async_callback(reaper.close)
+    http = await stack.enter_async_context(_client())
+    instances: dict[str, Instance] = {}
+    desk = Desk(settings.profiles)
+    metrics = Metrics(desk.lanes.values)
+    decisions = journal.Journal()
+
+    def observe(effect: Effect) -> None:
+        decisions.observe(effect)
+        metrics.observe(effect)
+
+    dispatcher = Dispatcher(desk, instances, observe)
+    stack.callback(dispatcher.close)
+    around = Surroundings(dispatcher.post, http, reaper, pace or Pace())
+    engines = backends(settings.commands)
+    for profile in settings.profiles.values():
+        options = [Option.of(variant, engines) for variant in profile.variants]
+        instances[profile.name] = Instance(profile, options, around)
+    directory_of_names = Directory(settings.profiles, settings.roles)
+    started = loop.time()
+    ahead = datetime.now(UTC).timestamp() - started
+    return House(
+        settings=settings,
+        directory=directory_of_names,
+        dispatcher=dispatcher,
+        instances=instances,
+        metrics=metrics,
+        http=http,
+        at=lambda moment: datetime.fromtimestamp(moment + ahead, UTC),
+        started=started,
+    )
+
+
+def _client() -> aiohttp.ClientSession:
+    """Return the session that talks to the engines: no limits of its own, nothing remembered, bytes as they come."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_CONNECTIONS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept"),
+        read_bufsize=256 * 1024,
+    )
+
+
+async def _greet(house: House, *, talkative: bool) -> None:
+    """Tell how the boot gets on, and in the end what to try."""
+    desk = house.dispatcher.desk
+    while not desk.settled:
+        try:
+            async with asyncio.timeout(_PROGRESS_EVERY):
+                await house.dispatcher.change()
+        except TimeoutError:
+            for name, instance in house.instances.items():
+                if (progress := instance.progress_of_load) is not None:
+                    log.info("loading", model=name, percent=round(100 * progress))
+    failed = [name for name, lane in desk.lanes.items() if lane.profile.warm.preload and lane.state is State.FAILED]
+    log.info("boot_done", failed=failed)
+    if talkative:
+        print(_invitation(house), file=sys.stderr, flush=True)  # noqa: T201 - for the person who started it
+
+
+def _invitation(house: House) -> str:
+    url = base_url(house.addresses[0])
+    chatty = [name for name, profile in house.settings.profiles.items() if not profile.capabilities.embeddings]
+    if not chatty:
+        return f"\nhostd answers at {url}; it has no chat models. Add a profile to its model_profiles folder.\n"
+    body = f'{{"model": "{chatty[0]}", "messages": [{{"role": "user", "content": "Hello, who are you?"}}]}}'
+    return (
+        f"\nhostd answers at {url}/v1 with {', '.join(house.settings.profiles)}. Try, in another terminal:\n\n"
+        f"  curl -s {url}/v1/chat/completions -H 'content-type: application/json' \\\n    -d '{body}'\n\nCtrl-C stops it.\n"
+    )
+
+
+async def _close(house: House) -> None:
+    """Let the answers under way finish, then see every engine off."""
+    log.info("closing")
+    house.dispatcher.post(ClosingTime())
+    for name in house.instances:
+        await house.dispatcher.settled(name, {State.COLD, State.FAILED})
+    for instance in house.instances.values():
+        await instance.ended()
+    log.info("closed")

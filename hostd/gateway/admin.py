@@ -1,0 +1,99 @@
+"""The owner's own routes, under /hostd/v1: what runs, what is declared, load, unload, logs."""
+
+import contextlib
+import os
+
+from aiohttp import web
+
+from hostd import __version__
+from hostd.domain.errors import CapacityError
+from hostd.domain.lifecycle import State
+from hostd.gateway import status
+from hostd.gateway.house import House
+from hostd.gateway.visit import Route, Visit
+from hostd.scheduling.events import LoadAsked, UnloadAsked
+from hostd.scheduling.lane import Lane
+
+
+def _lane(visit: Visit) -> tuple[House, Lane]:
+    house = visit.house
+    return house, house.dispatcher.desk.lanes[house.directory.resolve(visit.name)]
+
+
+async def show_status(visit: Visit) -> web.Response:
+    """GET /hostd/v1/status."""
+    house = visit.house
+    lanes = house.dispatcher.desk.lanes.values()
+    return web.json_response(
+        {
+            "version": __version__,
+            "pid": os.getpid(),
+            "ready": house.dispatcher.desk.settled,
+            "listen": house.addresses,
+            "instances": [await status.row(house, lane) for lane in lanes],
+        }
+    )
+
+
+async def list_models(visit: Visit) -> web.Response:
+    """GET /hostd/v1/models."""
+    house = visit.house
+    return web.json_response({"models": [status.model(house, lane) for lane in house.dispatcher.desk.lanes.values()]})
+
+
+async def show_model(visit: Visit) -> web.Response:
+    """GET /hostd/v1/models/NAME."""
+    house, lane = _lane(visit)
+    return web.json_response(await status.detail(house, lane))
+
+
+async def load(visit: Visit) -> web.Response:
+    """POST /hostd/v1/models/NAME/load: answers when the model is ready, or at once with ``?wait=0``."""
+    house, lane = _lane(visit)
+    name = lane.profile.name
+    if visit.request.query.get("wait") == "0":
+        house.dispatcher.post(LoadAsked(name, "asked"))
+        return web.json_response({"model": name, "state": lane.state, "seconds": None}, status=202)
+    state = await house.dispatcher.load(name)
+    if state is not State.READY:
+        why = lane.last_error or "it was unloaded meanwhile"
+        raise CapacityError(f"'{name}' could not be loaded: {why}", code="load_failed", retry_after=1.0)
+    return web.json_response({"model": name, "state": state, "seconds": round(lane.load_seconds or 0.0, 3)})
+
+
+async def unload(visit: Visit) -> web.Response:
+    """POST /hostd/v1/models/NAME/unload: answers when nothing of the engine is left, or at once with ``?wait=0``."""
+    house, lane = _lane(visit)
+    if visit.request.query.get("wait") == "0":
+        house.dispatcher.post(UnloadAsked(lane.profile.name))
+        return web.json_response({"model": lane.profile.name, "state": lane.state}, status=202)
+    state = await house.dispatcher.unload(lane.profile.name)
+    return web.json_response({"model": lane.profile.name, "state": state})
+
+
+async def logs(visit: Visit) -> web.StreamResponse:
+    """GET /hostd/v1/models/NAME/logs: the last ``lines`` lines of its engine, and what follows with ``follow=1``."""
+    house, lane = _lane(visit)
+    ring = house.instances[lane.profile.name].ring
+    wanted = visit.request.query.get("lines", "100")
+    lines = ring.lines(int(wanted) if wanted.isdigit() else None)
+    if visit.request.query.get("follow") != "1":
+        return web.Response(text="".join(line + "\n" for line in lines))
+    response = web.StreamResponse(headers=visit.trail.headers() | {"Content-Type": "text/plain; charset=utf-8"})
+    await response.prepare(visit.request)
+    followed = ring.follow()
+    with contextlib.suppress(ConnectionError):
+        await response.write("".join(line + "\n" for line in lines).encode())
+        async for line in followed:
+            await response.write(line.encode() + b"\n")
+    return response
+
+
+ROUTES: list[Route] = [
+    ("GET", "/hostd/v1/status", show_status),
+    ("GET", "/hostd/v1/models", list_models),
+    ("POST", "/hostd/v1/models/{name}/load", load),
+    ("POST", "/hostd/v1/models/{name}/unload", unload),
+    ("GET", "/hostd/v1/models/{name}/logs", logs),
+    ("GET", "/hostd/v1/models/{name}", show_model),
+]

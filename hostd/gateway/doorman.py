@@ -1,0 +1,46 @@
+"""Keeps web pages out: a site that a browser on this machine visits must not be able to talk to its models.
+
+A page can reach a loopback server by a name that it rebinds to 127.0.0.1, so the Host must be one that this server has; and
+it cannot hide where it comes from, so an Origin must be local. Programs send no Origin and name the address they were given.
+"""
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from hostd.domain.errors import RequestError
+
+_LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+
+
+def _name(host: str) -> str:
+    """Return *host* without its port, in lower case."""
+    if host.startswith("["):
+        return host.partition("]")[0].lower() + "]"
+    return host.partition(":")[0].lower()
+
+
+class Doorman:
+    """Decides who may come in, by the addresses that the server listens on."""
+
+    def __init__(self, listen: Iterable[str]) -> None:
+        hosts = {_name(address) for address in listen if not address.startswith("unix:")}
+        self._own = _LOCAL | hosts
+        # Bound to the network, the server cannot know all the names under which it may be reached.
+        self._any_host = not hosts <= _LOCAL
+
+    def check(self, headers: Mapping[str, str]) -> None:
+        """Let a request pass.
+
+        Raises:
+            RequestError: It comes from a web page elsewhere, or is addressed to a name that this server does not have.
+        """
+        host = headers.get("Host", "localhost")
+        if not self._any_host and _name(host) not in self._own:
+            raise RequestError(
+                f"this server is not called '{host}'; use localhost or 127.0.0.1", code="host_not_allowed", status=403
+            )
+        origin = headers.get("Origin")
+        if origin is not None and _name(urlsplit(origin).netloc) not in self._own:
+            raise RequestError(
+                f"web pages of '{origin}' may not use this server", code="origin_not_allowed", status=403
+            )

@@ -1,0 +1,46 @@
+"""For those who watch over the watcher: alive, ready, and the counters."""
+
+from aiohttp import web
+
+from hostd import __version__
+from hostd.domain.lifecycle import State
+from hostd.gateway.visit import Route, Visit
+
+
+async def alive(_visit: Visit) -> web.Response:
+    """GET /healthz: the daemon answers."""
+    return web.json_response({"status": "ok", "version": __version__})
+
+
+async def ready(visit: Visit) -> web.Response:
+    """GET /readyz: 200 once every model to preload is ready or has failed; tells which."""
+    desk = visit.house.dispatcher.desk
+    wanted = [lane for lane in desk.lanes.values() if lane.profile.warm.preload]
+    failed = [lane.profile.name for lane in wanted if lane.state is State.FAILED]
+    body = {
+        "status": ("degraded" if failed else "ready") if desk.settled else "loading",
+        "preload": {lane.profile.name: lane.state for lane in wanted},
+        "failed": failed,
+    }
+    return web.json_response(
+        body, status=200 if desk.settled else 503, headers={} if desk.settled else {"Retry-After": "1"}
+    )
+
+
+async def metrics(visit: Visit) -> web.Response:
+    """GET /metrics, for Prometheus."""
+    text = visit.house.metrics.exposition()
+    return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+async def greet(_visit: Visit) -> web.Response:
+    """GET /: says what answers here, so that a probe of the bare address finds a friend."""
+    return web.Response(text="hostd is running\n")
+
+
+ROUTES: list[Route] = [
+    ("GET", "/healthz", alive),
+    ("GET", "/readyz", ready),
+    ("GET", "/metrics", metrics),
+    ("GET", "/", greet),
+]

@@ -1,0 +1,32 @@
+"""What the doors know of the house: handed to every handler."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import aiohttp
+
+from hostd.domain.profile import Settings
+from hostd.runtime.dispatcher import Dispatcher
+from hostd.runtime.instance import Instance
+from hostd.runtime.metrics import Metrics
+from hostd.scheduling.routing import Directory
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The parts of a running daemon that answering needs.
+
+    *addresses* are those that it really listens on. *at* turns a time of the loop's clock into one of the calendar.
+    """
+
+    settings: Settings
+    directory: Directory
+    dispatcher: Dispatcher
+    instances: Mapping[str, Instance]
+    metrics: Metrics
+    http: aiohttp.ClientSession
+    at: Callable[[float], datetime]
+    started: float
+    addresses: list[str] = field(default_factory=list)
+    keep_alive_every: float = 10.0

@@ -1,0 +1,91 @@
+"""A request is read once: the bytes are kept as they came, and only what routing needs is understood."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from hostd.domain.errors import RequestError
+from hostd.domain.ticket import Need
+from hostd.domain.units import parse_duration
+
+LARGEST_BODY = 32 * 1024 * 1024
+"""Bytes; agents send a hundred kilobytes of tools and a few megabytes of pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A request as the gateway understands it. *timeout* in seconds, as the client asked."""
+
+    body: bytes
+    document: dict[str, Any]
+    asked: str
+    stream: bool
+    need: Need
+    timeout: float | None
+
+
+async def take_in(request: web.BaseRequest, *, embeddings: bool = False) -> Intake:
+    """Read *request* and understand as much of it as routing needs.
+
+    Raises:
+        RequestError: It is too large, is no JSON object, or names no model.
+    """
+    if (request.content_length or 0) > LARGEST_BODY:
+        raise too_large()
+    body = await request.read()
+    document = _parse(body)
+    asked = document.get("model")
+    if not isinstance(asked, str) or not asked:
+        raise RequestError(
+            "the request names no model; set 'model' to a name from GET /v1/models", code="no_model", param="model"
+        )
+    stream = document.get("stream") or False
+    if not isinstance(stream, bool):
+        raise RequestError("'stream' must be true or false", code="bad_request", param="stream")
+    need = Need(
+        embeddings=embeddings,
+        tools=bool(document.get("tools") or document.get("functions")),
+        vision=b'"image_url"' in body and _has_picture(document),
+    )
+    return Intake(body, document, asked, stream, need, _timeout(request.headers))
+
+
+def too_large() -> RequestError:
+    """Return the error for a body over the limit."""
+    limit = LARGEST_BODY // (1024 * 1024)
+    return RequestError(f"the request body is larger than {limit} MiB", code="request_too_large", status=413)
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except RecursionError:
+        raise RequestError("the request body is nested too deeply", code="bad_json") from None
+    except ValueError as error:
+        raise RequestError(f"the request body is not valid JSON: {error}", code="bad_json") from None
+    if not isinstance(document, dict):
+        raise RequestError("the request body must be a JSON object", code="bad_json")
+    return document
+
+
+def _has_picture(document: dict[str, Any]) -> bool:
+    messages = document.get("messages")
+    return isinstance(messages, list) and any(
+        isinstance(part, dict) and part.get("type") == "image_url"
+        for message in messages
+        if isinstance(message, dict) and isinstance(message.get("content"), list)
+        for part in message["content"]
+    )
+
+
+def _timeout(headers: Mapping[str, str]) -> float | None:
+    given = headers.get("X-Hostd-Timeout")
+    if given is None:
+        return None
+    try:
+        return float(given) if given.replace(".", "", 1).isdigit() else parse_duration(given)
+    except ValueError as error:
+        raise RequestError(f"x-hostd-timeout: {error}", code="bad_request", param="x-hostd-timeout") from None

@@ -1,0 +1,266 @@
+"""Carries a request to the engine that the desk names, and the answer back.
+
+Until the first content byte has gone to the client, a failure takes the ticket on to its next target and the client sees
+nothing of it. From then on the answer belongs to one engine: should that fail, the stream ends with an error event and without
+its proper end, so that nobody takes half an answer for a whole one.
+"""
+
+import asyncio
+import json
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from hostd.domain.errors import CapacityError, EngineError, HostdError, RequestError
+from hostd.domain.reason import Reason
+from hostd.domain.ticket import Ticket
+from hostd.gateway import problems, sse
+from hostd.gateway.downstream import ClientGoneError, Downstream
+from hostd.gateway.house import House
+from hostd.gateway.intake import Intake
+from hostd.gateway.trail import Trail
+from hostd.gateway.vigil import Vigil
+from hostd.runtime.dispatcher import Refused
+from hostd.runtime.instance import Instance
+from hostd.runtime.lease import Lease
+from hostd.scheduling.effects import Serve
+from hostd.scheduling.events import Finished
+
+log = structlog.get_logger()
+
+_NO_LIMIT = aiohttp.ClientTimeout(total=None, sock_connect=5.0)
+_CRASH_NOTICE = 0.5
+"""Seconds within which a broken connection is taken for the first sign of a crash."""
+
+
+class Setback(Exception):
+    """An attempt failed before its first content byte; another target may still answer."""
+
+    def __init__(self, reason: Reason, detail: str, status: int = 503) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.status = status
+
+
+class EndedError(Exception):
+    """The request ends here with an error: no other target could do better, or the answer had begun."""
+
+    def __init__(self, error: HostdError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+class Relay:
+    """Answers one request."""
+
+    def __init__(self, house: House, request: web.BaseRequest, path: str, intake: Intake, trail: Trail) -> None:
+        self._house = house
+        self._request = request
+        self._path = path
+        self._intake = intake
+        self._trail = trail
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        route = house.directory.route(intake.asked, intake.need)
+        # The client may name its requests twice alike; the desk must not take them for one.
+        self._ticket = Ticket(f"{trail.request_id}#{id(self):x}", route, stream=intake.stream, timeout=intake.timeout)
+        self._down: Downstream | None = None
+        self._spoken = False
+
+    async def answer(self) -> web.StreamResponse:
+        """Return the answer, whoever gives it in the end; it may be an error."""
+        dispatcher = self._house.dispatcher
+        if self._intake.stream:
+            self._down = Downstream(self._request, self._trail, self._house.keep_alive_every, self._news)
+        try:
+            response = await self._answer()
+        except Refused as refused:
+            response = await self._refuse(refused)
+        except EndedError as ended:
+            response = await self._fail(ended.error)
+        except ClientGoneError:
+            response = web.Response(status=499)
+        finally:
+            dispatcher.leave(self._ticket.id)
+            if self._down is not None:
+                await self._down.close()
+        self._house.metrics.answered(self._trail.model, self._trail.backend, self._trail.route, response.status)
+        return response
+
+    async def _answer(self) -> web.StreamResponse:
+        dispatcher = self._house.dispatcher
+        serve = await dispatcher.admit(self._ticket)
+        while True:
+            try:
+                return await self._attempt(serve)
+            except Setback as setback:
+                serve = await dispatcher.move_on(self._ticket.id, setback.reason, setback.detail, setback.status)
+
+    def _news(self) -> str:
+        waiting = self._house.dispatcher.desk.position(self._ticket.id)
+        if waiting is None:
+            return f"{self._trail.model} is reading the request"
+        model, position = waiting
+        return f"waiting for {model} ({self._house.dispatcher.desk.lanes[model].state}), position {position}"
+
+    async def _refuse(self, refused: Refused) -> web.StreamResponse:
+        effect = refused.effect
+        self._trail.attempts, self._trail.waited = effect.attempts, effect.waited
+        if effect.attempts == 0:
+            self._trail.model, self._trail.backend = effect.model, self._house.instances[effect.model].variant.backend
+        self._trail.goes(effect.reason)
+        return await self._fail(effect.error)
+
+    async def _fail(self, error: HostdError) -> web.StreamResponse:
+        if self._down is not None:
+            return await self._down.fail(error)
+        return problems.response(error, self._trail)
+
+    async def _attempt(self, serve: Serve) -> web.StreamResponse:
+        """Try one target.
+
+        Raises:
+            Setback: It failed before the first content byte.
+            EndedError: It failed later, or the request itself is at fault, or its whole time is up.
+        """
+        instance = self._house.instances[serve.model]
+        trail = self._trail
+        trail.model, trail.backend = serve.model, instance.variant.backend
+        trail.attempts, trail.waited, trail.loaded = serve.attempt, serve.waited, serve.loaded
+        trail.goes(serve.reason)
+        limits = instance.profile.limits
+        whole = (
+            limits.total_timeout if self._ticket.timeout is None else min(limits.total_timeout, self._ticket.timeout)
+        )
+        began = self._loop.time()
+        with self._lease(instance) as lease:
+            vigil = Vigil(limits, whole - serve.waited, None if self._intake.stream else lease.generating)
+            try:
+                async with vigil, await self._ask(lease) as upstream:
+                    response = await self._pass_on(upstream, lease, vigil, began)
+            except TimeoutError:
+                raise self._overdue(lease, vigil, self._loop.time() - began) from None
+            except (aiohttp.ClientError, OSError) as error:
+                raise await self._lost(lease, error) from None
+        self._house.dispatcher.post(Finished(self._ticket.id, self._loop.time() - began))
+        return response
+
+    @staticmethod
+    def _lease(instance: Instance) -> Lease:
+        try:
+            return instance.lease()
+        except EngineError as error:
+            raise Setback(Reason.CRASHED, error.message) from None
+
+    async def _ask(self, lease: Lease) -> aiohttp.ClientResponse:
+        """Send the request to the engine; once more where a kept-alive connection was closed just as it was used again."""
+        url = lease.endpoint.url + self._path
+        headers = {"Content-Type": "application/json", "X-Request-Id": self._trail.request_id, **lease.endpoint.headers}
+        body = lease.translate(self._intake.document)
+        data = self._intake.body if body is None else json.dumps(body).encode()
+        try:
+            return await self._house.http.post(url, data=data, headers=headers, timeout=_NO_LIMIT)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if await lease.died_within(_CRASH_NOTICE):
+                raise
+            return await self._house.http.post(url, data=data, headers=headers, timeout=_NO_LIMIT)
+
+    async def _pass_on(
+        self, upstream: aiohttp.ClientResponse, lease: Lease, vigil: Vigil, began: float
+    ) -> web.StreamResponse:
+        if upstream.status != 200:
+            raise _turned_down(problems.of_engine(upstream.status, await upstream.read()))
+        if self._down is None:
+            payload = await upstream.read()
+            lease.progress()
+            self._served(began, sse.tokens_of(payload))
+            return web.Response(body=payload, headers=self._trail.headers(), content_type=upstream.content_type)
+        if upstream.content_type != "text/event-stream":
+            raise Setback(Reason.STATUS_5XX, f"the engine was asked for a stream and sent {upstream.content_type}", 502)
+        return await self._stream(self._down, upstream, lease, vigil, began)
+
+    async def _stream(
+        self, down: Downstream, upstream: aiohttp.ClientResponse, lease: Lease, vigil: Vigil, began: float
+    ) -> web.StreamResponse:
+        splitter = sse.Splitter()
+        held = b""
+        async for chunk in upstream.content.iter_any():
+            events = splitter.feed(chunk)
+            if self._spoken:
+                await down.send(events)
+            else:
+                held += events
+                if splitter.failed:
+                    raise Setback(Reason.STATUS_5XX, sse.error_of(held), 502)
+                if not sse.has_content(held):
+                    continue
+                self._spoken = True
+                self._trail.ttft = self._loop.time() - began
+                await down.begin(held)
+            if b"data:" in events:  # an engine that is stuck may well go on sending comments
+                vigil.progress()
+                lease.progress()
+            if splitter.done or splitter.failed:
+                break
+        if not self._spoken:
+            raise Setback(Reason.STATUS_5XX, "the engine ended its answer before it had begun", 502)
+        self._served(began, splitter.tokens)
+        if splitter.failed:
+            raise self._broken("the engine reported an error in the middle of its answer")
+        if not splitter.done:
+            if not splitter.finished:
+                raise self._broken("the engine ended its answer in the middle")
+            await down.send(sse.DONE)
+        return await down.finish()
+
+    def _served(self, began: float, tokens: int) -> None:
+        trail = self._trail
+        trail.ttft = trail.ttft or self._loop.time() - began
+        self._house.metrics.served(trail.model, trail.waited, trail.ttft, tokens)
+
+    def _overdue(self, lease: Lease, vigil: Vigil, seconds: float) -> Setback | EndedError:
+        """Return what a limit that ran out means."""
+        if vigil.reason is None:
+            error = CapacityError(
+                f"'{self._trail.model}' was not done within the whole time of the request; "
+                "give it more with x-hostd-timeout or total_timeout, or ask for fewer tokens",
+                code="timeout",
+                status=504,
+                retry_after=1.0,
+            )
+            return self._broken(error.message) if self._spoken else EndedError(error)
+        lease.suspect()
+        if self._spoken:
+            return self._broken(f"the engine has sent nothing for {lease.limits.stall_timeout:g} s ({vigil.reason})")
+        return Setback(vigil.reason, f"no first token within {seconds:.1f} s ({vigil.reason})")
+
+    async def _lost(self, lease: Lease, error: Exception) -> Setback | EndedError:
+        """Return what a lost connection means: a crash, or an engine that lives but broke it off."""
+        crashed = await lease.died_within(_CRASH_NOTICE)
+        what = "the engine crashed" if crashed else f"the connection to the engine broke ({type(error).__name__})"
+        if not crashed:
+            lease.suspect()
+        if self._spoken:
+            return self._broken(what)
+        return Setback(Reason.CRASHED if crashed else Reason.CONNECT, what)
+
+    def _broken(self, what: str) -> EndedError:
+        """Return the end of an answer that had begun, and write it down."""
+        log.error("stream_broken", model=self._trail.model, request=self._ticket.id, why=what)
+        self._house.metrics.broken(self._trail.model)
+        return EndedError(EngineError(f"the answer of '{self._trail.model}' is not complete: {what}"))
+
+
+def _turned_down(error: HostdError) -> Setback | EndedError:
+    """Return what an engine's error answer means for the request: try elsewhere, or tell the client."""
+    if isinstance(error, RequestError):
+        if error.code == "context_length_exceeded":
+            return Setback(Reason.CONTEXT_TOO_LONG, error.message, error.status)
+        return EndedError(error)
+    if error.status == 429:
+        return Setback(Reason.STATUS_429, error.message, 429)
+    return Setback(Reason.STATUS_5XX, f"{error.message} (status {error.status})", 502)
