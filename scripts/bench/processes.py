@@ -1,0 +1,129 @@
+"""Processes that the benchmark starts and must end, and what the kernel says about them: CPU time and memory."""
+
+import contextlib
+import json
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+
+class BenchError(Exception):
+    """Nothing can be measured; the message says why and what to do."""
+
+
+def free_port() -> int:
+    """Return a loopback TCP port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def program(
+    name: str, argv: Sequence[str], folder: Path, env: Mapping[str, str] | None = None
+) -> Iterator[psutil.Process]:
+    """Run *argv* in *folder* with its output in `name.log`; on leaving, end it and all its descendants, by pid.
+
+    It gets a session of its own, so that Ctrl-C reaches the benchmark alone, which then ends its programs in order.
+    """
+    with (folder / f"{name}.log").open("wb") as log:
+        child = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, env=env, start_new_session=True
+        )
+    process = psutil.Process(child.pid)
+    try:
+        yield process
+    finally:
+        end(child, process)
+
+
+def end(child: subprocess.Popen[bytes], process: psutil.Process) -> None:
+    """Ask *child* to stop, give it 15 s to end its own children, then kill what is left."""
+    family: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family = process.children(recursive=True)
+    child.terminate()
+    try:
+        child.wait(15)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    _, alive = psutil.wait_procs(family, timeout=1)
+    for leftover in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            leftover.kill()
+
+
+def get_json(url: str) -> object:
+    """Return the JSON body of *url*, or None where there is no good answer yet."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            found: object = json.load(answer)
+            return found
+    except (OSError, ValueError, urllib.error.URLError):
+        return None
+
+
+def answers(url: str) -> bool:
+    """Return whether *url* answers with a good status."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def wait_until_answers(url: str, process: psutil.Process, log: Path, patience: float = 15.0) -> None:
+    """Wait until *url* answers 200.
+
+    Raises:
+        BenchError: The process died, or *patience* seconds passed; with the last lines of its log.
+    """
+    deadline = time.monotonic() + patience
+    while not answers(url):
+        dead = not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+        if dead or time.monotonic() > deadline:
+            how = "ended before it answered" if dead else f"did not answer within {patience:.0f} s"
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            raise BenchError(f"{log.stem} {how} at {url}; the end of its log:\n{tail}")
+        time.sleep(0.05)
+
+
+def family(process: psutil.Process, without: Iterable[str] = ()) -> list[psutil.Process]:
+    """Return *process* and its descendants, except those that run one of the scripts *without*."""
+    members = [process]
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if not set(child.cmdline()[:2]) & set(without):
+                members.append(child)
+    return members
+
+
+def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
+    """Return the user and system time that *processes* have used, in seconds.
+
+    Linux counts nanoseconds per thread in schedstat; the ticks of 10 ms that psutil reads are too coarse here.
+    """
+    return sum(_nanoseconds(process.pid) or sum(process.cpu_times()[:2]) for process in processes)
+
+
+def _nanoseconds(pid: int) -> float | None:
+    total = 0
+    try:
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            total += int((thread / "schedstat").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+    return total / 1e9
+
+
+def rss_bytes(processes: Iterable[psutil.Process]) -> int:
+    """Return the resident memory of *processes*, in bytes (pages that they share count for each)."""
+    return sum(process.memory_info().rss for process in processes)
