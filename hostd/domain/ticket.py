@@ -16,10 +16,14 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One stop of a route: a profile, and the reasons for which a ticket may move there."""
+    """One stop of a route: a profile, and the reasons for which a ticket may move there.
+
+    *via* is the profile whose fallback it is; None for what was asked for itself.
+    """
 
     model: str
     on: frozenset[Reason] = frozenset(Reason)
+    via: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,21 @@ class Route:
     targets: tuple[Target, ...]
     reason: Reason | None = None
 
+    def open_to(self, stop: int, reason: Reason, present: int) -> bool:
+        """Return whether a ticket at the stop *present* may go to the later *stop* for *reason*.
+
+        The fallback of a fallback is open only if every step on the way to it is: whoever lists a profile for crashes alone
+        has not agreed to send crowds to that profile's own fallbacks.
+        """
+        passed = {target.model for target in self.targets[: present + 1]}
+        ahead = {target.model: target for target in self.targets}
+        target: Target | None = self.targets[stop]
+        while target is not None and reason in target.on:
+            if target.via is None or target.via in passed:
+                return True
+            target = ahead.get(target.via)
+        return target is None
+
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
@@ -40,5 +59,4 @@ class Ticket:
 
     id: str
     route: Route
-    stream: bool = False
     timeout: float | None = None

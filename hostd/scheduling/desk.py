@@ -118,6 +118,7 @@ class Desk:
         elif not self._engines.obtainable(lane):
             self._send_on(errand, *refusals.down(lane, self._turn.now))
         elif len(lane.queue) >= lane.profile.limits.max_queue:
+            self._engines.summon(lane)
             self._send_on(errand, Reason.STATUS_429, refusals.queue_full(lane))
         else:
             self._wait(lane, errand)
@@ -138,6 +139,7 @@ class Desk:
     def _serve(self, lane: Lane, errand: Errand) -> None:
         ticket_id = errand.ticket.id
         errand.attempt += 1
+        errand.life = lane.life
         errand.loaded += max(0.0, lane.ready_at - errand.since)
         lane.serving[ticket_id] = errand
         self._where[ticket_id] = lane
@@ -176,9 +178,12 @@ class Desk:
         self._release(ticket_id)
 
     def _attempt_failed(self, event: AttemptFailed) -> None:
-        errand = self._release(event.ticket_id)
-        if errand is not None:
-            lane = self.lanes[errand.target.model]
+        lane = self._where.get(event.ticket_id)
+        if lane is None:
+            return
+        if event.reason is Reason.CRASHED:
+            lane.suspect(event.ticket_id)
+        if errand := self._release(event.ticket_id):
             self._send_on(errand, event.reason, refusals.failed(lane, event))
 
     def _send_on(self, errand: Errand, reason: Reason, error: HostdError) -> None:
@@ -210,10 +215,10 @@ class Desk:
     def _following(self, errand: Errand, reason: Reason) -> int | None:
         context = self.lanes[errand.target.model].profile.context
         for stop in range(errand.stop + 1, len(errand.ticket.route.targets)):
-            target = errand.ticket.route.targets[stop]
-            lane = self.lanes[target.model]
+            lane = self.lanes[errand.ticket.route.targets[stop].model]
             larger = reason is not Reason.CONTEXT_TOO_LONG or (lane.profile.context or 0) > (context or 0)
-            if reason in target.on and larger and self._engines.obtainable(lane):
+            allowed = errand.ticket.route.open_to(stop, reason, errand.stop)
+            if allowed and larger and self._engines.obtainable(lane):
                 return stop
         return None
 
@@ -252,7 +257,7 @@ class Desk:
 
     def _let_in(self, lane: Lane) -> None:
         for errand in lane.queue.values():
-            if errand.patient:
+            if errand.patient or self._following(errand, Reason.QUEUE_TIMEOUT) is None:
                 errand.patient = False
                 self._set_queue_alarm(lane, errand)
         self._pump(lane)

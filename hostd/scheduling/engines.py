@@ -73,7 +73,9 @@ class Engines:
             self._stop(lane)
 
     def load(self, lane: Lane, why: str) -> None:
-        """Start the engine now, whatever its past; after its stop if it is just being stopped."""
+        """Start the engine now, whatever its past; after its stop if it is just being stopped. Not while closing."""
+        if self.closing:
+            return
         if lane.state in (State.COLD, State.FAILED):
             lane.restarts.forgive()
             self._start(lane, why)
@@ -90,7 +92,7 @@ class Engines:
         idle = self._turn.now - lane.idle_since if lane.state is State.READY and lane.idle else 0.0
         self._turn.explain("unload", lane, None, why=why, in_flight=len(lane.serving), idle_s=round(idle, 1))
         if lane.state is State.FAILED:
-            lane.move(Move.GONE)
+            self.gone(lane)
         elif lane.state is State.READY and lane.serving:
             lane.move(Move.DRAIN)
             self._turn.alarms.set(("drain", lane.profile.name), self._turn.now + DRAIN_LIMIT)
@@ -115,6 +117,10 @@ class Engines:
     def broke(self, event: EngineBroke) -> bool:
         """Note that an engine is down and decide whether it comes back; return whether those who wait should go elsewhere."""
         lane = self._lanes[event.model]
+        for name in ("drain", "idle"):
+            self._turn.alarms.cancel((name, event.model))
+        if lane.state is State.DRAINING:  # it was to stop anyway
+            lane.move(Move.STOP)
         if lane.state is State.STOPPING:
             self.gone(lane)
             return False
@@ -128,8 +134,6 @@ class Engines:
         lane.restarts.broke(event.exit_class, self._turn.now)
         if self.closing or (loading and not lane.profile.warm.preload):
             lane.restarts.hold_back()
-        for name in ("drain", "idle"):
-            self._turn.alarms.cancel((name, event.model))
         again_at = lane.restarts.again_at
         if again_at is not None:
             self._turn.alarms.set(("restart", event.model), again_at)
@@ -153,10 +157,14 @@ class Engines:
         self._turn.explain("stopped", lane, None, queued=len(lane.queue))
         if not self.closing and (lane.queue or lane.wanted):
             self._start(lane, "request" if lane.queue else "asked")
+        else:
+            self._preloaded(lane.profile.name)
 
     def boot(self) -> None:
         """Begin to load, one after another, what the owner wants warm: by priority, then by name."""
         self._booted = True
+        if self.closing:
+            return
         wanted = [lane.profile for lane in self._lanes.values() if lane.profile.warm.preload]
         wanted.sort(key=lambda profile: (-profile.warm.priority, profile.name))
         self._to_preload = deque(profile.name for profile in wanted)

@@ -16,7 +16,10 @@ _WEIGHT = 0.2
 
 @dataclass(slots=True)
 class Errand:
-    """A ticket on its route. *since* is when it joined its present lane, *expires* when its whole time is up.
+    """A ticket on its route.
+
+    *since* is when it joined its present lane, *expires* when its whole time is up, *life* which of the lane's engines it
+    was last sent to.
 
     *patient* marks one whose queue time ran out while the model was still loading and nobody else could answer: it waits
     for the load, and its queue time starts when the model is ready.
@@ -29,6 +32,7 @@ class Errand:
     reason: Reason | None = None
     since: float = 0.0
     loaded: float = 0.0
+    life: int = 0
     expires: float | None = None
     patient: bool = False
     retried: bool = False
@@ -41,7 +45,11 @@ class Errand:
 
 @dataclass(slots=True)
 class Lane:
-    """The queue and the places of one model. Only the desk writes to it."""
+    """The queue and the places of one model. Only the desk writes to it.
+
+    *wanted* asks for a start after the stop under way. *dead* says that a request has seen the engine's death, which its
+    instance is about to report. *life* counts the engines that became ready here.
+    """
 
     profile: Profile
     state: State = State.COLD
@@ -50,6 +58,8 @@ class Lane:
     serving: dict[str, Errand] = field(default_factory=dict)
     restarts: Restarts = field(default_factory=Restarts)
     wanted: bool = False
+    dead: bool = False
+    life: int = 0
     ready_at: float = 0.0
     idle_since: float = 0.0
     load_seconds: float | None = None
@@ -68,7 +78,7 @@ class Lane:
     @property
     def has_room(self) -> bool:
         """Whether one more request could be served now."""
-        return self.state is State.READY and len(self.serving) < self.capacity
+        return self.state is State.READY and not self.dead and len(self.serving) < self.capacity
 
     @property
     def idle(self) -> bool:
@@ -78,11 +88,20 @@ class Lane:
     @property
     def coming(self) -> bool:
         """Whether the model is on its way to be ready, so that waiting for it makes sense."""
-        return self.state in (State.LOADING, State.STOPPING, State.DRAINING) or self.restarts.again_at is not None
+        under_way = self.state in (State.LOADING, State.STOPPING, State.DRAINING)
+        return under_way or self.dead or self.restarts.again_at is not None
 
     def move(self, move: Move) -> None:
         """Go where the lifecycle table says."""
         self.state = after(self.state, move)
+        self.dead = False
+        if move is Move.LOADED:
+            self.life += 1
+
+    def suspect(self, ticket_id: str) -> None:
+        """Note that a request saw its engine die: nobody is sent there any more, unless another runs by now."""
+        errand = self.serving.get(ticket_id)
+        self.dead = self.dead or (self.state is State.READY and errand is not None and errand.life == self.life)
 
     def position(self, ticket_id: str) -> int:
         """Return a waiting ticket's place in the queue, counting from 1."""

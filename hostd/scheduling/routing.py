@@ -27,6 +27,7 @@ class Directory:
                 else:
                     self._exact[alias.lower()] = profile.name
         self._exact |= {name.lower(): name for name in profiles}
+        self._declared = frozenset(self.names())
         self._routes: dict[tuple[str, Need], Route] = {}
 
     def names(self) -> dict[str, str]:
@@ -52,8 +53,8 @@ class Directory:
             return self._routes[asked, need]
         except KeyError:
             route = self._make(asked, need)
-        if asked.lower() in self._exact or asked.lower() in self._roles:
-            # Only declared names are remembered: a glob would let clients grow this table without end.
+        if asked in self._declared:
+            # Only names as declared are remembered: patterns and spellings would let clients grow this table without end.
             self._routes[asked, need] = route
         return route
 
@@ -88,22 +89,24 @@ class Directory:
             # Another model's vectors live in another space: an index must never mix them.
             chain = chain[:1]
         lacks = {target.model: self._lacks(target.model, need, required) for target in chain}
-        fit = tuple(target for target in chain if lacks[target.model] is None)
+        what = lacks[chain[0].model]
+        fit = [target for target in chain if lacks[target.model] is None]
+        while what and fit and Reason.UNFIT not in fit[0].on:
+            fit.pop(0)
         if not fit:
-            what = lacks[chain[0].model]
             raise RequestError(f"'{asked}' cannot answer this request: {what}", code="unfit", param="model")
-        return Route(asked, fit, None if fit[0].model == chain[0].model else Reason.UNFIT)
+        return Route(asked, tuple(fit), Reason.UNFIT if what else None)
 
     def _chain(self, starts: Iterable[str]) -> tuple[Target, ...]:
         """Return the profiles in *starts*, then their fallbacks level by level, each profile once."""
-        level = [Fallback(name) for name in starts]
+        level: list[tuple[str | None, Fallback]] = [(None, Fallback(name)) for name in starts]
         chain: dict[str, Target] = {}
         while level:
-            deeper: list[Fallback] = []
-            for step in level:
+            deeper: list[tuple[str | None, Fallback]] = []
+            for via, step in level:
                 if step.to not in chain:
-                    chain[step.to] = Target(step.to, step.on)
-                    deeper += self._profiles[step.to].fallback
+                    chain[step.to] = Target(step.to, step.on, via)
+                    deeper += [(step.to, further) for further in self._profiles[step.to].fallback]
             level = deeper
         return tuple(chain.values())
 

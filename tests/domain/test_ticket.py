@@ -17,4 +17,12 @@ def test_a_ticket_cannot_be_changed_on_its_way() -> None:
     """What was admitted is what is served."""
     ticket = Ticket("t1", Route("m", (Target("m"),)))
     with pytest.raises(dataclasses.FrozenInstanceError):
-        ticket.stream = True  # type: ignore[misc]  # what is tested
+        ticket.timeout = 1.0  # type: ignore[misc]  # what is tested
+
+
+def test_a_fallback_of_a_fallback_is_open_only_where_the_way_to_it_is() -> None:
+    """A crash of the first choice does not reach what only its queue's overflow may pass on to."""
+    crowds = frozenset({Reason.QUEUE_TIMEOUT})
+    route = Route("a", (Target("a"), Target("b", crowds, via="a"), Target("c", via="b"), Target("d", via="gone")))
+    assert (False, True) == (route.open_to(2, Reason.CRASHED, 0), route.open_to(2, Reason.QUEUE_TIMEOUT, 0))
+    assert (True, True) == (route.open_to(2, Reason.CRASHED, 1), route.open_to(3, Reason.CRASHED, 0))

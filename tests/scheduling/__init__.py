@@ -1,0 +1,1 @@
+"""The decision-maker, driven with plain numbers for time."""

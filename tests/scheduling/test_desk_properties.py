@@ -1,0 +1,221 @@
+"""Any order of events: no ticket is lost or answered twice, no place is given twice, no engine is asked for the impossible.
+
+What must hold is written in `watched`; here is what may happen. `HYPOTHESIS_PROFILE=thorough` looks longer and elsewhere
+each time.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+
+from hostd.domain.lifecycle import State
+from hostd.domain.profile import Fallback, Profile
+from hostd.domain.reason import ExitClass, Reason
+from hostd.domain.ticket import Need, Ticket
+from hostd.scheduling.desk import Desk
+from hostd.scheduling.events import (
+    Arrived,
+    Booted,
+    ClosingTime,
+    EngineBroke,
+    EngineGone,
+    EngineReady,
+    Finished,
+    Left,
+    LoadAsked,
+    UnloadAsked,
+)
+from hostd.scheduling.routing import Directory
+from tests.scheduling.rehearsal import profile
+from tests.scheduling.watched import Engine, Known, Watched
+
+NAMES = ("a", "b", "c", "d")
+PICK = st.integers(0, 23)
+SECONDS = st.sampled_from([0.5, 0.0, 0.25, 1.0, 5.0, 30.0, 400.0])
+REASONS = st.one_of(st.just(frozenset(Reason)), st.frozensets(st.sampled_from(list(Reason)), max_size=4))
+
+
+@st.composite
+def houses(draw: st.DrawFn) -> dict[str, Profile]:
+    """Draw one to four profiles with tight limits that fall back to one another, in circles too."""
+    names = NAMES[: draw(st.sampled_from([1, 2, 2, 3, 4]))]
+    house = {}
+    for name in names:
+        steps = draw(st.lists(st.sampled_from(names), max_size=2, unique=True))
+        house[name] = profile(
+            name,
+            *(Fallback(to, draw(REASONS)) for to in steps if to != name),
+            context=draw(st.sampled_from([None, 4096, 8192])),
+            max_concurrent=draw(st.integers(1, 3)),
+            max_queue=draw(st.sampled_from([10, 3, 1, 0])),
+            queue_timeout=draw(st.sampled_from([30.0, 5.0, 1.0, 0.0])),
+            total_timeout=draw(st.sampled_from([600.0, 600.0, 20.0, 3.0])),
+            keep_alive=draw(st.sampled_from([60.0, 60.0, 2.0, 0.0])),
+            pinned=draw(st.booleans()),
+            preload=draw(st.booleans()),
+            priority=draw(st.integers(0, 3)),
+        )
+    return house
+
+
+class AnyOrder(Watched):
+    """Engines with a life of their own, clients who come and go, the owner's hand, and a clock."""
+
+    @initialize(house=houses())
+    def open_house(self, house: dict[str, Profile]) -> None:
+        """Set the stage."""
+        self.house = house
+        self.desk = Desk(house)
+        self.directory = Directory(house, {})
+        self.engines = {name: Engine() for name in house}
+
+    @rule(pick=PICK, count=st.integers(1, 4), timeout=st.sampled_from([None, None, None, 0.0, 2.0, 700.0]))
+    def arrive(self, pick: int, count: int, timeout: float | None) -> None:
+        """Requests come in."""
+        model = list(self.house)[pick % len(self.house)]
+        total = self.house[model].limits.total_timeout
+        expires = self.now + (total if timeout is None else min(total, timeout))
+        for _ in range(count):
+            ticket = Ticket(f"t{len(self.tickets)}", self.directory.route(model, Need()), timeout=timeout)
+            self.tickets[ticket.id] = Known(ticket, self.now, expires)
+            self._tell(Arrived(ticket))
+
+    @precondition(lambda self: self._open())
+    @rule(pick=PICK)
+    def leave(self, pick: int) -> None:
+        """A client goes away, wherever its ticket is."""
+        open_ = self._open()
+        known = open_[pick % len(open_)]
+        known.over = True
+        self._tell(Left(known.ticket.id))
+
+    @precondition(lambda self: self._served())
+    @rule(pick=PICK, seconds=st.sampled_from([0.1, 2.0, 400.0]))
+    def finish(self, pick: int, seconds: float) -> None:
+        """An engine has answered in full."""
+        served = self._served()
+        known = served[pick % len(served)]
+        known.over = True
+        self._tell(Finished(known.ticket.id, seconds))
+
+    @precondition(lambda self: self._served())
+    @rule(pick=PICK, reason=st.sampled_from([reason for reason in Reason if reason is not Reason.CRASHED]))
+    def fail(self, pick: int, reason: Reason) -> None:
+        """A target fails a ticket before its first content byte."""
+        served = self._served()
+        self._fail(served[pick % len(served)], reason)
+
+    @precondition(lambda self: self._bereft())
+    @rule(pick=PICK)
+    def see_death(self, pick: int) -> None:
+        """A request finds out that its engine has died, before or after the instance says so."""
+        bereft = self._bereft()
+        known = bereft[pick % len(bereft)]
+        model, life = known.served_by or ("", 0)
+        if self.engines[model].life == life:
+            self.engines[model].seen_dead = True
+        self._fail(known, Reason.CRASHED)
+
+    @precondition(lambda self: self._those(loading=True))
+    @rule(pick=PICK, slots=st.sampled_from([1, 2, 4]))
+    def become_ready(self, pick: int, slots: int) -> None:
+        """An engine answers its first token, though it may have been told to stop meanwhile."""
+        model = self._those(loading=True)[pick % len(self._those(loading=True))]
+        if not self.engines[model].told_to_stop:
+            self.engines[model].slots = slots
+        self._tell(EngineReady(model, slots, 1.0))
+
+    @precondition(lambda self: self._those(loading=False))
+    @rule(pick=PICK)
+    def die(self, pick: int) -> None:
+        """A running engine dies; nobody has noticed yet."""
+        self.engines[self._those(loading=False)[pick % len(self._those(loading=False))]].dead = True
+
+    @precondition(lambda self: self._ending())
+    @rule(pick=PICK, exit_class=st.sampled_from(list(ExitClass)), politely=st.booleans())
+    def end(self, pick: int, exit_class: ExitClass, politely: bool) -> None:
+        """A load fails, a death is reported, or a stop is done: nothing of the engine is left."""
+        ending = self._ending()
+        model = ending[pick % len(ending)]
+        told = self.engines[model].told_to_stop
+        self.engines[model] = Engine(life=self.engines[model].life)
+        self._tell(EngineGone(model) if told and politely else EngineBroke(model, exit_class, "it said so"))
+
+    @rule(pick=PICK, load=st.booleans())
+    def take_in_hand(self, pick: int, load: bool) -> None:
+        """The owner loads or unloads a model."""
+        model = list(self.house)[pick % len(self.house)]
+        self._tell(LoadAsked(model, "asked") if load else UnloadAsked(model))
+
+    @precondition(lambda self: not self.booted)
+    @rule()
+    def boot(self) -> None:
+        """The daemon is up."""
+        self.booted = True
+        self._tell(Booted())
+
+    @rule(seconds=SECONDS)
+    def pass_time(self, seconds: float) -> None:
+        """Time passes; what fell due on the way is noticed only now."""
+        self.now += seconds
+        self._tick()
+
+    @rule()
+    def reach_the_next_deadline(self) -> None:
+        """The clock shows exactly the time that the desk named."""
+        at = self.desk.next_deadline()
+        if at is not None:
+            self.now = max(self.now, at)
+            self._tick()
+
+    @precondition(lambda self: len(self.tickets) > 10 and not self.closing)
+    @rule()
+    def close(self) -> None:
+        """The daemon goes down."""
+        self.closing = True
+        self._tell(ClosingTime())
+
+    def teardown(self) -> None:
+        """When all is answered and time goes by, no ticket is left, the boot has come to its end, and the desk rests."""
+        if not self.sound:
+            return
+        for _ in range(600):
+            if not self._calm_down():
+                break
+        assert [] == self._open()
+        assert not self.booted or self.desk.settled
+        assert self.desk.next_deadline() is None
+        if self.closing:
+            assert {State.COLD} >= {lane.state for lane in self.desk.lanes.values()}
+
+    def _calm_down(self) -> bool:
+        """Let one good thing happen; return whether there was one."""
+        if ending := [name for name in self._ending() if self._engine_is_doomed(name)]:
+            model = ending[0]
+            self.engines[model] = Engine(life=self.engines[model].life)
+            self._tell(EngineBroke(model, ExitClass.UNKNOWN, "at last"))
+        elif loading := self._those(loading=True):
+            self.engines[loading[0]].slots = 2
+            self._tell(EngineReady(loading[0], 2, 1.0))
+        elif served := self._served():
+            served[0].over = True
+            self._tell(Finished(served[0].ticket.id, 1.0))
+        elif (at := self.desk.next_deadline()) is not None:
+            self.now = max(self.now, at)
+            self._tick()
+        else:
+            return False
+        return True
+
+
+QUICK = settings(max_examples=400, stateful_step_count=50, derandomize=True, database=None)
+THOROUGH = settings(max_examples=3000, stateful_step_count=100)
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(
+    THOROUGH if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else QUICK,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)

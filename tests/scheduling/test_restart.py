@@ -1,0 +1,77 @@
+"""The schedule of restarts."""
+
+import pytest
+
+from hostd.domain.reason import ExitClass
+from hostd.scheduling import restart
+from hostd.scheduling.restart import Restarts
+
+
+def crashes(count: int, at: float = 0.0) -> Restarts:
+    """Return a history of *count* crashes in a row, all at *at*."""
+    restarts = Restarts()
+    for _ in range(count):
+        restarts.started()
+        restarts.broke(ExitClass.UNKNOWN, at)
+    return restarts
+
+
+@pytest.mark.parametrize(("count", "delay"), [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0)])
+def test_delays_double(count: int, delay: float) -> None:
+    """The first restart is nearly at once, each further one twice as late."""
+    assert Restarts(count, count, None, 100.0 + delay) == crashes(count, 100.0)
+
+
+def test_after_the_last_try_the_door_is_closed() -> None:
+    """No restart is due; a request may start it after the cool-down, and the next crash closes the door at once."""
+    restarts = crashes(restart.GIVE_UP_AFTER, 100.0)
+    assert (True, None) == (restarts.gave_up, restarts.again_at)
+    assert [False, True] == [restarts.open(100.0 + restart.COOL_DOWN - 0.1), restarts.open(100.0 + restart.COOL_DOWN)]
+    restarts.started()
+    assert restarts.open(0.0)
+    restarts.broke(ExitClass.UNKNOWN, 500.0)
+    assert (None, 500.0 + restart.COOL_DOWN) == (restarts.again_at, restarts.closed_until)
+
+
+@pytest.mark.parametrize(("good_for", "streak"), [(restart.GOOD_SERVICE - 0.1, 5), (restart.GOOD_SERVICE, 1)])
+def test_good_service_is_what_makes_forget(good_for: float, streak: int) -> None:
+    """A crash after two good minutes is the first of a new streak; the total goes on."""
+    restarts = crashes(4)
+    restarts.ready(10.0)
+    restarts.broke(ExitClass.UNKNOWN, 10.0 + good_for)
+    assert (streak, 5) == (restarts.streak, restarts.total)
+
+
+def test_a_failed_load_is_no_good_service() -> None:
+    """Time counts only while the engine is ready."""
+    restarts = crashes(1)
+    restarts.ready(0.0)
+    restarts.broke(ExitClass.UNKNOWN, 1.0)
+    restarts.broke(ExitClass.UNKNOWN, 1000.0)
+    assert 3 == restarts.streak
+
+
+@pytest.mark.parametrize("exit_class", list(ExitClass))
+def test_only_what_may_mend_itself_is_tried_again(exit_class: ExitClass) -> None:
+    """A wrong flag and a missing file close the door for a short while instead."""
+    restarts = Restarts()
+    restarts.broke(exit_class, 0.0)
+    assert exit_class.mends_itself == (restarts.again_at is not None)
+    assert exit_class.mends_itself != (restarts.closed_until == restart.UNMENDED_COOL_DOWN)
+
+
+def test_holding_back_leaves_the_delay_to_requests() -> None:
+    """It does not start by itself; from the same moment a request may start it."""
+    restarts = crashes(2)
+    restarts.hold_back()
+    assert (None, 1.0) == (restarts.again_at, restarts.closed_until)
+    closed = crashes(restart.GIVE_UP_AFTER)
+    closed.hold_back()
+    assert restart.COOL_DOWN == closed.closed_until
+
+
+def test_forgiving_keeps_only_the_total() -> None:
+    """Somebody took it in hand; the count of restarts that `ps` shows stays."""
+    restarts = crashes(7)
+    restarts.forgive()
+    assert Restarts(streak=0, total=7) == restarts
