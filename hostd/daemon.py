@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-import aiohttp
 import platformdirs
 import structlog
 from aiohttp import web
@@ -37,8 +36,6 @@ log = structlog.get_logger()
 
 _PROGRESS_EVERY = 2.0
 _HANDLERS_GRACE = 5.0
-# Shorter than the five seconds after which llama-server closes an idle connection, so that we rarely use a closed one.
-_KEEP_CONNECTIONS = 3.0
 
 
 def run(settings: Settings, *, log_format: str = "auto", log_level: str = "info", demo: bool = False) -> int:
@@ -76,6 +73,7 @@ async def _run(settings: Settings, *, talkative: bool) -> None:
         # What start-up made stays for good: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(10_000, 20, 20)
         greeting = asyncio.create_task(_greet(house, talkative=talkative))
         await asked_to_stop.wait()
         greeting.cancel()
@@ -98,7 +96,6 @@ async def build(settings: Settings, stack: AsyncExitStack, *, pace: Pace | None 
     reaper = Reaper(directory)
     await reaper.start()
     stack.push_async_callback(reaper.close)
-    http = await stack.enter_async_context(_client())
     instances: dict[str, Instance] = {}
     desk = Desk(settings.profiles)
     metrics = Metrics(desk.lanes.values)
@@ -110,7 +107,7 @@ async def build(settings: Settings, stack: AsyncExitStack, *, pace: Pace | None 
 
     dispatcher = Dispatcher(desk, instances, observe)
     stack.callback(dispatcher.close)
-    around = Surroundings(dispatcher.post, http, reaper, pace or Pace())
+    around = Surroundings(dispatcher.post, reaper, pace or Pace())
     engines = backends(settings.commands)
     for profile in settings.profiles.values():
         options = [Option.of(variant, engines) for variant in profile.variants]
@@ -124,20 +121,8 @@ async def build(settings: Settings, stack: AsyncExitStack, *, pace: Pace | None 
         dispatcher=dispatcher,
         instances=instances,
         metrics=metrics,
-        http=http,
         at=lambda moment: datetime.fromtimestamp(moment + ahead, UTC),
         started=started,
-    )
-
-
-def _client() -> aiohttp.ClientSession:
-    """Return the session that talks to the engines: no limits of its own, nothing remembered, bytes as they come."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_CONNECTIONS),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept"),
-        read_bufsize=256 * 1024,
     )
 
 
@@ -178,4 +163,5 @@ async def _close(house: House) -> None:
         await house.dispatcher.settled(name, {State.COLD, State.FAILED})
     for instance in house.instances.values():
         await instance.ended()
+        instance.ring.close()
     log.info("closed")

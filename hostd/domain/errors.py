@@ -98,6 +98,12 @@ class EngineError(HostdError):
         self.status = status
 
 
+class LoadFailed(EngineError):
+    """A load that the owner asked for ended without a model; asking again changes nothing."""
+
+    code = "load_failed"
+
+
 class Bug(HostdError):
     """hostd itself is wrong."""
 

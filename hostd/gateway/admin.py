@@ -6,7 +6,7 @@ import os
 from aiohttp import web
 
 from hostd import __version__
-from hostd.domain.errors import CapacityError
+from hostd.domain.errors import LoadFailed
 from hostd.domain.lifecycle import State
 from hostd.gateway import status
 from hostd.gateway.house import House
@@ -57,7 +57,7 @@ async def load(visit: Visit) -> web.Response:
     state = await house.dispatcher.load(name)
     if state is not State.READY:
         why = lane.last_error or "it was unloaded meanwhile"
-        raise CapacityError(f"'{name}' could not be loaded: {why}", code="load_failed", retry_after=1.0)
+        raise LoadFailed(f"'{name}' could not be loaded: {why}")
     return web.json_response({"model": name, "state": state, "seconds": round(lane.load_seconds or 0.0, 3)})
 
 
@@ -76,15 +76,13 @@ async def logs(visit: Visit) -> web.StreamResponse:
     house, lane = _lane(visit)
     ring = house.instances[lane.profile.name].ring
     wanted = visit.request.query.get("lines", "100")
-    lines = ring.lines(int(wanted) if wanted.isdigit() else None)
+    last = int(wanted) if wanted.isdigit() else ring.capacity_lines
     if visit.request.query.get("follow") != "1":
-        return web.Response(text="".join(line + "\n" for line in lines))
+        return web.Response(text="".join(line + "\n" for line in ring.lines(last)))
     response = web.StreamResponse(headers=visit.trail.headers() | {"Content-Type": "text/plain; charset=utf-8"})
     await response.prepare(visit.request)
-    followed = ring.follow()
     with contextlib.suppress(ConnectionError):
-        await response.write("".join(line + "\n" for line in lines).encode())
-        async for line in followed:
+        async for line in ring.follow(last):
             await response.write(line.encode() + b"\n")
     return response
 

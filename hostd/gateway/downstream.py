@@ -65,7 +65,8 @@ class Downstream:
         await self._stop_beating()
         if self.response is None:
             return problems.response(error, self._trail)
-        await self.send(problems.event(error))
+        with contextlib.suppress(ClientGoneError):
+            await self.send(problems.event(error))
         return await self.end(self.response)
 
     async def finish(self) -> web.StreamResponse:
@@ -94,7 +95,10 @@ class Downstream:
         headers["X-Accel-Buffering"] = "no"
         self._told = (self._trail.model, self._trail.route)
         response = web.StreamResponse(headers=headers)
-        await response.prepare(self._request)
+        try:
+            await response.prepare(self._request)
+        except ConnectionError as error:
+            raise ClientGoneError from error
         self.response = response
 
     def _beat(self) -> None:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import aiohttp
-
 from hostd.domain.profile import Settings
 from hostd.runtime.dispatcher import Dispatcher
 from hostd.runtime.instance import Instance
@@ -25,7 +23,6 @@ class House:
     dispatcher: Dispatcher
     instances: Mapping[str, Instance]
     metrics: Metrics
-    http: aiohttp.ClientSession
     at: Callable[[float], datetime]
     started: float
     addresses: list[str] = field(default_factory=list)

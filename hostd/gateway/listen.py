@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import os
-import stat
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -45,7 +45,7 @@ async def open_doors(runner: web.ServerRunner, addresses: Iterable[str]) -> tupl
 
 async def _open_socket(runner: web.ServerRunner, address: str) -> str:
     path = Path(address.removeprefix("unix:"))
-    await asyncio.to_thread(_clear, path)
+    await asyncio.to_thread(_see_that_it_is_free, path)
     await web.UnixSite(runner, str(path)).start()
     await asyncio.to_thread(path.chmod, 0o660)
     return address
@@ -57,13 +57,15 @@ async def _open_port(runner: web.ServerRunner, address: str) -> str:
     return f"{host}:{runner.addresses[-1][1]}"
 
 
-def _clear(path: Path) -> None:
-    """Remove the socket that a daemon which was killed has left; never anything else."""
-    try:
-        if stat.S_ISSOCK(path.stat().st_mode):
-            path.unlink()
-    except OSError:
-        return
+def _see_that_it_is_free(path: Path) -> None:
+    """Refuse a socket at which somebody answers: asyncio would remove it, taking it for what a killed daemon has left.
+
+    Raises:
+        OSError: Somebody does.
+    """
+    with socket.socket(socket.AF_UNIX) as probe:
+        if probe.connect_ex(str(path)) == 0:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
 def _why(address: str, error: OSError) -> str:
@@ -78,6 +80,8 @@ def _why(address: str, error: OSError) -> str:
 
 def _by(address: str) -> str:
     """Return who holds *address*, as far as this user may know."""
+    if address.startswith("unix:"):
+        return ""
     port = int(address.rpartition(":")[2])
     try:
         for connection in psutil.net_connections("tcp"):

@@ -45,6 +45,7 @@ def of_engine(status: int, payload: bytes) -> HostdError:
         message, kind, code = said["message"], said.get("type", ""), said.get("code")
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
+    message = message or f"the engine refused the request with status {status} and no explanation"
     if status == 400 and ("exceed_context_size_error" in (kind, code) or code == "context_length_exceeded"):
         return RequestError(message, code="context_length_exceeded", param="messages")
     if 400 <= status < 500 and status != 429:

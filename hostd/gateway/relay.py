@@ -6,7 +6,9 @@ its proper end, so that nobody takes half an answer for a whole one.
 """
 
 import asyncio
+import io
 import json
+from collections.abc import Mapping
 
 import aiohttp
 import structlog
@@ -32,6 +34,9 @@ log = structlog.get_logger()
 _NO_LIMIT = aiohttp.ClientTimeout(total=None, sock_connect=5.0)
 _CRASH_NOTICE = 0.5
 """Seconds within which a broken connection is taken for the first sign of a crash."""
+
+
+_AT_ONCE = 1024 * 1024
 
 
 class Setback(Exception):
@@ -62,16 +67,16 @@ class Relay:
         self._intake = intake
         self._trail = trail
         self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
         route = house.directory.route(intake.asked, intake.need)
-        # The client may name its requests twice alike; the desk must not take them for one.
-        self._ticket = Ticket(f"{trail.request_id}#{id(self):x}", route, stream=intake.stream, timeout=intake.timeout)
+        # A client may give two requests the same id; the desk must not take them for one.
+        again = f"/{id(self):x}" if "X-Request-Id" in request.headers else ""
+        self._ticket = Ticket(trail.request_id + again, route, intake.timeout)
         self._down: Downstream | None = None
         self._spoken = False
+        self._held = True
 
     async def answer(self) -> web.StreamResponse:
         """Return the answer, whoever gives it in the end; it may be an error."""
-        dispatcher = self._house.dispatcher
         if self._intake.stream:
             self._down = Downstream(self._request, self._trail, self._house.keep_alive_every, self._news)
         try:
@@ -83,7 +88,8 @@ class Relay:
         except ClientGoneError:
             response = web.Response(status=499)
         finally:
-            dispatcher.leave(self._ticket.id)
+            if self._held:
+                self._house.dispatcher.leave(self._ticket.id)
             if self._down is not None:
                 await self._down.close()
         self._house.metrics.answered(self._trail.model, self._trail.backend, self._trail.route, response.status)
@@ -140,10 +146,14 @@ class Relay:
             try:
                 async with vigil, await self._ask(lease) as upstream:
                     response = await self._pass_on(upstream, lease, vigil, began)
+            except aiohttp.ClientError as error:
+                # Before TimeoutError: a connection that cannot be made in time is both.
+                raise await self._lost(lease, error) from None
             except TimeoutError:
                 raise self._overdue(lease, vigil, self._loop.time() - began) from None
-            except (aiohttp.ClientError, OSError) as error:
+            except OSError as error:
                 raise await self._lost(lease, error) from None
+        self._held = False
         self._house.dispatcher.post(Finished(self._ticket.id, self._loop.time() - began))
         return response
 
@@ -157,17 +167,17 @@ class Relay:
     async def _ask(self, lease: Lease) -> aiohttp.ClientResponse:
         """Send the request to the engine; once more where a kept-alive connection was closed just as it was used again."""
         url = lease.endpoint.url + self._path
-        headers = {"Content-Type": "application/json", "X-Request-Id": self._trail.request_id, **lease.endpoint.headers}
+        headers = {"Content-Type": "application/json", **lease.endpoint.headers}
         body = lease.translate(self._intake.document)
         data = self._intake.body if body is None else json.dumps(body).encode()
         try:
-            return await self._house.http.post(url, data=data, headers=headers, timeout=_NO_LIMIT)
+            return await _post(lease, url, data, headers)
         except aiohttp.ClientConnectorError:
             raise
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             if await lease.died_within(_CRASH_NOTICE):
                 raise
-            return await self._house.http.post(url, data=data, headers=headers, timeout=_NO_LIMIT)
+            return await _post(lease, url, data, headers)
 
     async def _pass_on(
         self, upstream: aiohttp.ClientResponse, lease: Lease, vigil: Vigil, began: float
@@ -176,6 +186,8 @@ class Relay:
             raise _turned_down(problems.of_engine(upstream.status, await upstream.read()))
         if self._down is None:
             payload = await upstream.read()
+            if not payload.rstrip().endswith(b"}"):
+                raise Setback(Reason.STATUS_5XX, "the engine sent an answer that is no JSON object", 502)
             lease.progress()
             self._served(began, sse.tokens_of(payload))
             return web.Response(body=payload, headers=self._trail.headers(), content_type=upstream.content_type)
@@ -196,6 +208,8 @@ class Relay:
                 held += events
                 if splitter.failed:
                     raise Setback(Reason.STATUS_5XX, sse.error_of(held), 502)
+                if splitter.garbled:
+                    raise Setback(Reason.STATUS_5XX, "the engine sent an event that is no JSON", 502)
                 if not sse.has_content(held):
                     continue
                 self._spoken = True
@@ -204,13 +218,15 @@ class Relay:
             if b"data:" in events:  # an engine that is stuck may well go on sending comments
                 vigil.progress()
                 lease.progress()
-            if splitter.done or splitter.failed:
+            if splitter.done or splitter.failed or splitter.garbled:
                 break
         if not self._spoken:
             raise Setback(Reason.STATUS_5XX, "the engine ended its answer before it had begun", 502)
         self._served(began, splitter.tokens)
         if splitter.failed:
             raise self._broken("the engine reported an error in the middle of its answer")
+        if splitter.garbled:
+            raise self._broken("the engine sent an event that is no JSON in the middle of its answer")
         if not splitter.done:
             if not splitter.finished:
                 raise self._broken("the engine ended its answer in the middle")
@@ -253,6 +269,19 @@ class Relay:
         log.error("stream_broken", model=self._trail.model, request=self._ticket.id, why=what)
         self._house.metrics.broken(self._trail.model)
         return EndedError(EngineError(f"the answer of '{self._trail.model}' is not complete: {what}"))
+
+
+def _payload(data: bytes) -> bytes | io.BytesIO:
+    """Return *data* so that aiohttp writes a large body bit by bit, others having their turn in between."""
+    return data if len(data) <= _AT_ONCE else io.BytesIO(data)
+
+
+async def _post(lease: Lease, url: str, data: bytes, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    if lease.http.closed:
+        raise aiohttp.ClientConnectionError("the engine is being stopped")
+    answer = await lease.http.post(url, data=_payload(data), headers=headers, timeout=_NO_LIMIT)
+    lease.hears(answer)
+    return answer
 
 
 def _turned_down(error: HostdError) -> Setback | EndedError:

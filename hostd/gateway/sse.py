@@ -6,6 +6,7 @@ follow at any moment without being glued to half of another.
 
 import json
 import re
+from typing import Any
 
 DONE = b"data: [DONE]\n\n"
 
@@ -13,18 +14,23 @@ _ENDING = re.compile(rb"(?:^|\n)data: ?(?:(\[DONE\])|(\{\s*\"error\"))")
 _BOUNDARY = re.compile(rb"\r?\n\r?\n")
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 _TOKENS = re.compile(rb'"completion_tokens"\s*:\s*(\d+)')
+_REMEMBERED = 2048
+"""Bytes of the events that were given out: enough for those that end an answer, the sums included."""
+
 _SPOKEN = ("content", "reasoning_content", "reasoning", "tool_calls", "function_call", "refusal", "audio")
 
 
 class Splitter:
     """Takes in an answer's bytes as they come and gives out whole events.
 
-    *done* and *failed* say that the answer has ended: with its proper end, or with an error event of the engine's.
+    *done* and *failed* say that the answer has ended: with its proper end, or with an error event of the engine's. *garbled*
+    says that an event came which is no JSON, so that a part of the answer is lost; it is not given out, and nothing after it.
     """
 
     def __init__(self) -> None:
         self.done = False
         self.failed = False
+        self.garbled = False
         self.events = 0
         self._rest = b""
         self._last = b""
@@ -41,9 +47,15 @@ class Splitter:
             chunk, self._rest = chunk[:cut], chunk[cut:]
         if not chunk:
             return chunk
-        self.events += chunk.count(b"data:")
-        self._last = chunk
-        if ending := _ENDING.search(chunk):
+        data = _lines_of_data(chunk)
+        if chunk.count(b"}\n") + chunk.count(b"[DONE]\n") < data:
+            # Every line of data ends an object or says [DONE]; only where the counts differ is it worth a closer look.
+            sound = _sound_part(chunk)
+            self.garbled = len(sound) < len(chunk)
+            chunk, data = sound, _lines_of_data(sound)
+        self.events += data
+        self._last = self._last[-_REMEMBERED:] + chunk
+        if (b"[DONE]" in chunk or b'"error"' in chunk) and (ending := _ENDING.search(chunk)):
             self.done = ending[1] is not None
             self.failed = not self.done
             boundary = _BOUNDARY.search(chunk, ending.end())
@@ -53,13 +65,29 @@ class Splitter:
     @property
     def finished(self) -> bool:
         """Whether the last events say why the answer is over, so that only its formal end is missing."""
-        return _FINISHED.search(self._last + self._rest) is not None
+        return _FINISHED.search(self._last) is not None
 
     @property
     def tokens(self) -> int:
         """The tokens of the answer: as the engine counts them where it has said so, else one for each event."""
         found = _TOKENS.findall(self._last)
         return int(found[-1]) if found else self.events
+
+
+def _lines_of_data(events: bytes) -> int:
+    # Within JSON a line break is escaped, so that text of the answer is never counted.
+    return events.count(b"\ndata:") + events.startswith(b"data:")
+
+
+def _sound_part(events: bytes) -> bytes:
+    """Return *events* up to the first line of data that is neither an object nor [DONE]."""
+    length = 0
+    for line in events.splitlines(keepends=True):
+        data = line.strip()
+        if data.startswith(b"data:") and not data.endswith((b"}", b"[DONE]")):
+            break
+        length += len(line)
+    return events[:length]
 
 
 def tokens_of(payload: bytes) -> int:
@@ -77,14 +105,16 @@ def has_content(events: bytes) -> bool:
         if data == b"[DONE]":
             return True
         try:
-            choices = json.loads(data)["choices"]
-        except (ValueError, KeyError, TypeError):
-            continue
-        for choice in choices:
-            delta = choice.get("delta") or {}
-            if choice.get("finish_reason") or choice.get("text") or any(delta.get(part) for part in _SPOKEN):
+            if any(_speaks(choice) for choice in json.loads(data)["choices"]):
                 return True
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
     return False
+
+
+def _speaks(choice: dict[str, Any]) -> bool:
+    delta = choice.get("delta") or {}
+    return bool(choice.get("finish_reason") or choice.get("text") or any(delta.get(part) for part in _SPOKEN))
 
 
 def error_of(events: bytes) -> str:

@@ -48,6 +48,8 @@ class Vigil:
         self._seen = self._loop.time()
 
     def _wake(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._timer = self._loop.call_at(min(at, self._end), self._ring)
 
     def _ring(self) -> None:
@@ -63,6 +65,7 @@ class Vigil:
         elif self._generating is None:
             self._expire(Reason.FIRST_TOKEN_TIMEOUT)
         else:
+            self._wake(self._end)
             self._asking = self._loop.create_task(self._ask(self._generating))
 
     async def _ask(self, generating: Callable[[], Awaitable[bool]]) -> None:

@@ -29,9 +29,22 @@ from hostd.runtime.usage import Usage, group_usage
 from hostd.runtime.watchdog import Pace, Watchdog
 from hostd.scheduling.events import EngineBroke, EngineGone, EngineReady, Event
 
+# Shorter than the five seconds after which llama-server closes an idle connection, so that we rarely use a closed one.
+KEEP_CONNECTIONS = 3.0
 PORT_TRIES = 3
 BUSY_CPU = 0.2
 """CPU seconds in one second of clock from which an engine that tells nothing of its slots counts as generating."""
+
+
+def client() -> aiohttp.ClientSession:
+    """Return a session to talk to one engine with: no limits of its own, nothing remembered, bytes as they come."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_CONNECTIONS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept"),
+        read_bufsize=256 * 1024,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +52,6 @@ class Surroundings:
     """What every instance needs from the house."""
 
     post: Callable[[Event], None]
-    http: aiohttp.ClientSession
     reaper: Reaper
     pace: Pace
 
@@ -70,13 +82,16 @@ class Instance:
         self.options = tuple(options)
         self.ring = LogRing()
         self.in_flight = 0
+        self.answers: set[aiohttp.ClientResponse] = set()
         self.launch: Launch | None = None
         self.readiness: Readiness | None = None
         self._chosen = next((option for option in options if option.backend), self.options[0])
         self._around = around
+        self._http: aiohttp.ClientSession | None = None
         self._process: EngineProcess | None = None
         self._watchdog: Watchdog | None = None
         self._stopping = asyncio.Event()
+        self._served = False
         self._life: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -103,8 +118,8 @@ class Instance:
         Raises:
             EngineError: It is not running: it ended between the desk's decision and now.
         """
-        launch, process, backend = self.launch, self._process, self._chosen.backend
-        if launch is None or process is None or backend is None:
+        launch, process, http, backend = self.launch, self._process, self._http, self._chosen.backend
+        if launch is None or process is None or http is None or backend is None:
             raise EngineError(f"the engine of '{self.profile.name}' is not running")
 
         async def died_within(seconds: float) -> bool:
@@ -115,7 +130,7 @@ class Instance:
                 return False
             return True
 
-        return Lease(self, launch.endpoint, self.profile.limits, died_within, backend.adapt)
+        return Lease(self, http, launch.endpoint, self.profile.limits, died_within, backend.adapt)
 
     def start(self) -> None:
         """Begin a life: launch the engine and report what becomes of it."""
@@ -146,12 +161,12 @@ class Instance:
 
         An engine that tells its slots is taken at its word. Of any other, CPU time says whether it works at all.
         """
-        backend = self._chosen.backend
-        if self.launch is None or backend is None:
+        http, backend = self._http, self._chosen.backend
+        if self.launch is None or http is None or backend is None:
             return False
         try:
             async with asyncio.timeout(self._around.pace.patience):
-                decoded = await backend.decoded(self._around.http, self.launch.endpoint)
+                decoded = await backend.decoded(http, self.launch.endpoint)
         except TimeoutError:
             return False
         if decoded is not None:
@@ -180,7 +195,7 @@ class Instance:
         else:
             ending = EngineGone(name)
         finally:
-            self.launch = self._process = self._watchdog = self.readiness = None
+            self.launch = self._process = self._http = self._watchdog = self.readiness = None
             self._around.post(ending)
 
     async def _run(self) -> None:
@@ -190,22 +205,33 @@ class Instance:
             EngineError: It could not be launched, did not become ready, died, or no longer answered.
         """
         began = asyncio.get_running_loop().time()
+        self._served = False
         for last_try in (False,) * (PORT_TRIES - 1) + (True,):
             launch = await self._prepare()
             process = await EngineProcess.spawn(
                 launch.argv, launch.env, ring=self.ring, reaper=self._around.reaper, model=self.profile.name
             )
-            self.launch, self._process = launch, process
+            self.launch, self._process, self._http = launch, process, client()
             try:
-                await self._attend(launch, process, began)
+                await self._attend(launch, process, self._http, began)
             except EngineError as error:
-                if error.exit_class is not ExitClass.PORT_TAKEN or last_try:
+                if self._served or error.exit_class is not ExitClass.PORT_TAKEN or last_try:
                     raise
             else:
                 return
             finally:
                 self._watchdog = None
+                if process.status is None:
+                    # An engine may wait for its clients before it obeys. Of a dead one, the last words may still be on their way.
+                    await self._hang_up(self._http)
                 await process.stop(launch.grace)
+                await self._hang_up(self._http)
+
+    async def _hang_up(self, http: aiohttp.ClientSession) -> None:
+        for answer in self.answers:
+            # Closing the session alone would leave whoever reads this answer waiting for ever.
+            answer.content.set_exception(aiohttp.ClientConnectionError("the engine was stopped"))
+        await http.close()
 
     async def _prepare(self) -> Launch:
         """Return how to launch the best variant that can be: one whose file is missing gives way to the next.
@@ -228,16 +254,17 @@ class Instance:
         reasons = "; ".join(f"{option.variant.label}: {option.why_not}" for option in self.options)
         raise EngineError(f"no variant can be served here ({reasons})", exit_class=ExitClass.MISSING_FILE)
 
-    async def _attend(self, launch: Launch, process: EngineProcess, began: float) -> None:
-        self.readiness = Readiness(launch, self._around.http, self.ring, lambda: group_usage(process.pid))
+    async def _attend(self, launch: Launch, process: EngineProcess, http: aiohttp.ClientSession, began: float) -> None:
+        self.readiness = Readiness(launch, http, self.ring, lambda: group_usage(process.pid))
         embeddings = self.profile.capabilities.embeddings
         what, said = await race(
             exited=process.wait(), stopped=self._stopping.wait(), ready=self.readiness.reached(embeddings=embeddings)
         )
         self.readiness = None
         if what == "ready":
-            self._watchdog = self._watch(launch.endpoint)
+            self._watchdog = self._watch(http, launch.endpoint)
             seconds = asyncio.get_running_loop().time() - began
+            self._served = True
             self._around.post(EngineReady(self.profile.name, launch.slots, seconds))
             what, said = await race(
                 exited=process.wait(), stopped=self._stopping.wait(), wedged=self._watchdog.wedged()
@@ -245,10 +272,12 @@ class Instance:
         if what == "exited":
             raise self._exit(int(str(said)))
         if what == "wedged":
+            # It would not hear SIGTERM either, and as long as it stands it is still given requests.
+            await process.stop(0.0)
             raise EngineError(str(said), tail=self.ring.tail())
 
-    def _watch(self, endpoint: Endpoint) -> Watchdog:
-        backend, http = self._chosen.backend, self._around.http
+    def _watch(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> Watchdog:
+        backend = self._chosen.backend
         embeddings = self.profile.capabilities.embeddings
 
         async def turns() -> bool:
@@ -257,7 +286,10 @@ class Instance:
         async def answers() -> bool:
             return await probe.one_token(http, endpoint, embeddings=embeddings) is None
 
-        return Watchdog(turns, answers, self._saturated, self._around.pace)
+        async def cpu_seconds() -> float:
+            return (await self.usage()).cpu_seconds
+
+        return Watchdog(turns, answers, self._saturated, cpu_seconds, self._around.pace)
 
     def _saturated(self) -> bool:
         return self.launch is not None and self.in_flight >= self.launch.slots

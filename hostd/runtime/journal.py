@@ -69,11 +69,15 @@ class Journal:
     """Writes the desk's decisions down."""
 
     def __init__(self) -> None:
-        self._log = structlog.get_logger()
+        log = structlog.get_logger().bind()
+        # Looked up once: there is a line for each request.
+        self._write = {level: getattr(log, level) for level in ("info", "warning", "error")}
 
     def observe(self, effect: Effect) -> None:
         """Write down an `Explain` effect; nothing else is a decision."""
         if isinstance(effect, Explain):
-            level = _LEVELS.get(effect.decision, "info")
-            request = {} if effect.ticket_id is None else {"request": effect.ticket_id}
-            getattr(self._log, level)(effect.decision, model=effect.model, **request, **effect.numbers)
+            write = self._write[_LEVELS.get(effect.decision, "info")]
+            if effect.ticket_id is None:
+                write(effect.decision, model=effect.model, **effect.numbers)
+            else:
+                write(effect.decision, model=effect.model, request=effect.ticket_id, **effect.numbers)

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+import aiohttp
+
 from hostd.backends.contract import Endpoint
 from hostd.domain.profile import Limits
 
@@ -12,6 +14,7 @@ class Leased(Protocol):
     """What a lease needs of its instance."""
 
     in_flight: int
+    answers: set[aiohttp.ClientResponse]
 
     def progress(self) -> None:
         """Note that a request got something out of the engine just now."""
@@ -29,11 +32,13 @@ class Lease:
     def __init__(
         self,
         instance: Leased,
+        http: aiohttp.ClientSession,
         endpoint: Endpoint,
         limits: Limits,
         died_within: Callable[[float], Awaitable[bool]],
         adapt: Callable[[Endpoint, dict[str, Any]], dict[str, Any] | None],
     ) -> None:
+        self.http = http
         self.endpoint = endpoint
         self.limits = limits
         self.died_within = died_within
@@ -42,6 +47,7 @@ class Lease:
         self.generating = instance.generating
         self._instance = instance
         self._adapt = adapt
+        self._answer: aiohttp.ClientResponse | None = None
 
     def __enter__(self) -> Self:
         self._instance.in_flight += 1
@@ -51,6 +57,13 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._instance.in_flight -= 1
+        if self._answer is not None:
+            self._instance.answers.discard(self._answer)
+
+    def hears(self, answer: aiohttp.ClientResponse) -> None:
+        """Have *answer* broken off when the engine is stopped before its end."""
+        self._answer = answer
+        self._instance.answers.add(answer)
 
     def translate(self, document: dict[str, Any]) -> dict[str, Any] | None:
         """Return the body that this engine needs instead of the client's, or None when the client's bytes will do."""

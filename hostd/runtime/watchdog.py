@@ -2,21 +2,29 @@
 
 Real traffic is the best sign of life, so nothing is asked while it succeeds. Without any, the engine is asked whether its
 inference loop still turns; and when a request has run into a time limit, whether it still makes one token. Two questions in a
-row without an answer, and it is wedged.
+row without an answer, and it is wedged: unless it computes, for a slow machine that reads a long prompt answers nobody for a
+while; then it is given many times as long.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+BUSY_SHARE = 0.5
+"""CPU seconds in a second of clock from which a silent engine counts as one that computes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often to look (seconds), how long to wait for an answer, and how many silences are too many."""
+    """How often to look (seconds), how long to wait for an answer, and how many silences in a row are too many.
+
+    *silences* is for an engine that does nothing, *busy_silences* for one that computes while it is silent.
+    """
 
     interval: float = 15.0
     patience: float = 10.0
     silences: int = 2
+    busy_silences: int = 18
 
 
 class Watchdog:
@@ -27,12 +35,17 @@ class Watchdog:
         turns: Callable[[], Awaitable[bool]],
         answers: Callable[[], Awaitable[bool]],
         saturated: Callable[[], bool],
+        cpu_seconds: Callable[[], Awaitable[float]],
         pace: Pace,
     ) -> None:
-        """Take three questions: does its inference loop turn, does it make one token, are all its slots taken."""
+        """Take four questions.
+
+        Does its inference loop turn, does it make one token, are all its slots taken, how much has it computed so far.
+        """
         self._turns = turns
         self._answers = answers
         self._saturated = saturated
+        self._cpu_seconds = cpu_seconds
         self._pace = pace
         self._loop = asyncio.get_running_loop()
         self._seen = self._loop.time()
@@ -48,14 +61,21 @@ class Watchdog:
 
     async def wedged(self) -> str:
         """Return, once the engine no longer answers, a sentence that says how this was found."""
-        silences = 0
-        while silences < self._pace.silences:
-            if silences == 0:
+        idle = silent = 0
+        while idle < self._pace.silences and silent < self._pace.busy_silences:
+            if silent == 0:
                 await self._next_look()
-            since = self._loop.time()
-            silences = silences + 1 if await self._silent() and self._seen < since else 0
-        asked = f"{self._pace.silences} probes in a row were not answered within {self._pace.patience:g} s each"
-        return f"the engine no longer answers although it runs: {asked}"
+            since, computed = self._loop.time(), await self._cpu_seconds()
+            if await self._silent() and self._seen < since:
+                silent += 1
+                busy = await self._cpu_seconds() - computed >= BUSY_SHARE * (self._loop.time() - since)
+                idle = 0 if busy else idle + 1
+            else:
+                idle = silent = 0
+        return (
+            f"the engine no longer answers although it runs: {silent} probes in a row were not answered "
+            f"within {self._pace.patience:g} s each"
+        )
 
     async def _next_look(self) -> None:
         while True:
@@ -64,7 +84,7 @@ class Watchdog:
                 async with asyncio.timeout(max(0.0, wait)):
                     await self._suspected.wait()
             except TimeoutError:
-                if self._loop.time() - self._seen < self._pace.interval:
+                if self._loop.time() < self._seen + self._pace.interval:
                     continue
                 # With every slot taken a question would only queue behind the answers; their own time limits watch them.
                 if self._saturated():

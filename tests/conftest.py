@@ -1,0 +1,58 @@
+"""Fixtures for whoever needs a house: one that all share, with its engines made well again for each test, or one of one's own."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from hostd.domain.profile import Capabilities, Role
+from hostd.runtime.watchdog import Pace
+from tests.stage import COLD, Stage, make_profile, make_settings, opened
+
+OpenHouse = Callable[..., AbstractAsyncContextManager[Stage]]
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that begins like a model."""
+    path = tmp_path_factory.mktemp("models") / "scripted.gguf"
+    path.write_bytes(b"GGUF" + bytes(60))
+    return path
+
+
+@pytest.fixture
+def open_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenHouse:
+    """Return what opens a house of one's own, as in ``async with open_house(settings) as stage``."""
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    return opened
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_house(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    """The house that most tests of the gateway share; see `stage` for one test's view of it."""
+    quick = {"first_token_timeout": 0.3, "stall_timeout": 0.3, "queue_timeout": 0.2}
+    vectors = Capabilities(embeddings=True)
+    profiles = (
+        make_profile("alpha", weights, to=("beta",), aliases=("gpt-4o-mini", "gpt-5*"), context=4096),
+        make_profile("beta", weights, slots=4, context=8192),
+        make_profile("hasty", weights, to=("beta",), limits=quick, context=4096, ping=0.05),
+        make_profile("strict", weights, slots=1, limits={"max_queue": 2}),
+        make_profile("vectors", weights, capabilities=vectors),
+        make_profile("spare", weights, warm=COLD, capabilities=Capabilities(tools=False)),
+        make_profile("org/broken:latest", weights, {"load_fails": "driver"}, to=("beta",), warm=COLD),
+        make_profile("absent", weights.with_name("absent.gguf"), warm=COLD),
+    )
+    roles = {"planner": Role("planner", ("alpha", "beta"))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STATE_DIRECTORY", str(tmp_path_factory.mktemp("state")))
+        async with opened(make_settings(*profiles, roles=roles), pace=Pace(interval=60.0)) as stage:
+            yield stage
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stage(shared_house: Stage) -> AsyncIterator[Stage]:
+    """The shared house, every engine of it well and idle."""
+    yield shared_house
+    await shared_house.restore()

@@ -1,0 +1,113 @@
+"""The owner can see and move what runs."""
+
+import asyncio
+import os
+
+import pytest
+
+from hostd import __version__
+from hostd.domain.lifecycle import State
+from tests.stage import Stage, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_shows_the_status(stage: Stage) -> None:
+    """Who answers, where, whether the boot is done, and one row for each model."""
+    status = (await stage.get("/hostd/v1/status")).json
+    assert (__version__, os.getpid(), True) == (status["version"], status["pid"], status["ready"])
+    assert stage.house.addresses == status["listen"]
+    assert list(stage.house.instances) == [row["model"] for row in status["instances"]]
+
+
+async def test_lists_the_models(stage: Stage) -> None:
+    """Every declared model, loaded or not."""
+    models = (await stage.get("/hostd/v1/models")).json["models"]
+    assert list(stage.house.instances) == [model["name"] for model in models]
+
+
+async def test_loads_and_unloads(stage: Stage) -> None:
+    """Both answer when it is done, and doing what is done already is no mistake."""
+    for _ in range(2):
+        answer = await stage.send("POST", "/hostd/v1/models/spare/load")
+        assert (200, "spare", "ready") == (answer.status, answer.json["model"], answer.json["state"])
+        assert 0 < answer.json["seconds"] < 10
+    pid = stage.instance("spare").pid
+    assert pid is not None
+    for _ in range(2):
+        answer = await stage.send("POST", "/hostd/v1/models/spare/unload")
+        assert (200, {"model": "spare", "state": "cold"}) == (answer.status, answer.json)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_need_not_wait(stage: Stage) -> None:
+    """With wait=0 the answer is 202 and the state of this moment."""
+    answer = await stage.send("POST", "/hostd/v1/models/spare/load?wait=0")
+    assert (202, {"model": "spare", "state": "loading", "seconds": None}) == (answer.status, answer.json)
+    await until(lambda: stage.lane("spare").state is State.READY)
+    answer = await stage.send("POST", "/hostd/v1/models/spare/unload?wait=0")
+    assert (202, {"model": "spare", "state": "stopping"}) == (answer.status, answer.json)
+    await until(lambda: stage.lane("spare").state is State.COLD)
+
+
+async def test_takes_any_name(stage: Stage) -> None:
+    """An alias or a role means the profile that it resolves to."""
+    assert "alpha" == (await stage.send("POST", "/hostd/v1/models/planner/load")).json["model"]
+
+
+@pytest.mark.parametrize("path", ["nobody", "nobody/logs", "nobody/load"])
+async def test_unknown_models_are_not_found(stage: Stage, path: str) -> None:
+    """404 with the names that there are."""
+    method = "POST" if path.endswith("load") else "GET"
+    answer = await stage.send(method, f"/hostd/v1/models/{path}")
+    assert (404, "model_not_found") == (answer.status, answer.error["code"])
+
+
+async def test_tells_why_a_load_failed(stage: Stage) -> None:
+    """The exit class and the engine's last line are in the message."""
+    answer = await stage.send("POST", "/hostd/v1/models/org/broken:latest/load")
+    assert (502, "load_failed") == (answer.status, answer.error["code"])
+    assert "was killed by SIGABRT (driver); its last line: E CUDA error" in answer.error["message"]
+
+
+async def test_an_unload_lets_answers_finish(stage: Stage) -> None:
+    """What is being answered is answered to its end; then the engine goes."""
+    await stage.send("POST", "/hostd/v1/models/spare/load")
+    await stage.script("spare", tokens=6, token_delay=0.05)
+    answering = stage.begin("spare", stream=True)
+    await until(lambda: stage.lane("spare").serving)
+    unloaded = await stage.send("POST", "/hostd/v1/models/spare/unload")
+    assert answering.done()
+    assert ("[DONE]", "cold") == ((await answering).events[-1], unloaded.json["state"])
+
+
+async def test_shows_logs(stage: Stage) -> None:
+    """The last lines of the engine, as many as asked for."""
+    whole = (await stage.get("/hostd/v1/models/alpha/logs")).body.decode()
+    assert whole.rstrip().endswith(str(stage.instance("alpha").launch.endpoint.url))  # type: ignore[union-attr]  # it runs
+    last = (await stage.get("/hostd/v1/models/alpha/logs?lines=1")).body.decode()
+    assert whole.endswith(last)
+    assert (1, b"") == (last.count("\n"), (await stage.get("/hostd/v1/models/alpha/logs?lines=0")).body)
+
+
+@pytest.mark.parametrize("lines", ["0", "1", "all"])
+async def test_follows_logs(stage: Stage, lines: str) -> None:
+    """The head comes at once, then what is there, then each new line; no line is lost in between."""
+    ring = stage.instance("alpha").ring
+    there = ring.lines({"0": 0, "1": 1}.get(lines))
+    async with asyncio.timeout(5):
+        path = f"/hostd/v1/models/alpha/logs?follow=1&lines={lines}"
+        async with stage.http.get(stage.url + path) as response:
+            assert "text/plain; charset=utf-8" == response.headers["Content-Type"]
+            assert there == [(await response.content.readline()).decode().rstrip() for _ in there]
+            ring.feed(b"a new line\n")
+            assert b"a new line\n" == await response.content.readline()
+
+
+async def test_a_follower_that_leaves_is_forgotten(stage: Stage) -> None:
+    """Nothing is kept for one who has gone."""
+    ring = stage.instance("alpha").ring
+    async with stage.http.get(stage.url + "/hostd/v1/models/alpha/logs?follow=1") as response:
+        await response.content.readline()
+    await until(lambda: "0 followers" in repr(ring), 2.0)

@@ -1,0 +1,92 @@
+"""A stream that waits is kept alive, says what it waits for, and tells of a failure where a status no longer can."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import OpenHouse
+from tests.stage import Answer, Stage, make_profile, make_settings, until
+
+
+@pytest.fixture
+async def talkative(open_house: OpenHouse, weights: Path) -> AsyncIterator[Stage]:
+    """A house that comments on every 20 ms of waiting."""
+    limits = {"first_token_timeout": 0.4, "queue_timeout": 0.4, "max_queue": 1}
+    settings = make_settings(
+        make_profile("quick", weights, to=("other",), slots=1, limits=limits),
+        make_profile("lone", weights, slots=1, limits=limits),
+        make_profile("other", weights),
+    )
+    async with open_house(settings, keep_alive_every=0.02) as stage:
+        yield stage
+
+
+def beginning(stage: Stage) -> "asyncio.Task[Answer]":
+    """Ask for a stream that takes the one place of 'lone'."""
+    return stage.begin("lone", stream=True)
+
+
+async def test_comments_while_it_waits_for_a_place(talkative: Stage) -> None:
+    """The head goes out, comments name the place in the queue, and in the end it says who answered."""
+    await talkative.script("lone", tokens=2, token_delay=0.3)
+    first = beginning(talkative)
+    await until(lambda: talkative.lane("lone").serving)
+    answer = await talkative.stream("lone")
+    assert "waiting for lone (ready), position 1" in answer.comments
+    assert ("none", "none") == answer.route
+    assert "x-hostd-model=lone x-hostd-route=primary" in answer.comments
+    assert ("w0 w1 ", "[DONE]") == (answer.text, answer.events[-1])
+    assert 200 == (await first).status
+
+
+async def test_tells_of_a_fallback_after_the_head(talkative: Stage) -> None:
+    """Headers that have gone out cannot be changed; a comment before the answer has the truth."""
+    await talkative.script("quick", hang=True)
+    answer = await talkative.stream("quick")
+    assert ("quick", "primary") == answer.route
+    assert "quick is reading the request" in answer.comments
+    assert "x-hostd-model=other x-hostd-route=fallback:first_token_timeout" == answer.comments[-1]
+    assert "[DONE]" == answer.events[-1]
+    assert b"\n\n: x-hostd-model" in answer.body
+
+
+async def test_tells_of_a_refusal_after_the_head(talkative: Stage) -> None:
+    """A refusal is then the last event of the stream, and no [DONE] follows."""
+    await talkative.script("lone", stall_after=1)
+    beginning(talkative)
+    await until(lambda: talkative.lane("lone").serving)
+    answer = await talkative.stream("lone")
+    assert (200, 1) == (answer.status, len(answer.events))
+    assert "queue_timeout" == answer.error["code"]
+    assert answer.comments
+
+
+async def test_comments_while_the_model_loads(talkative: Stage) -> None:
+    """Waiting for a load shows in the comments, and in the times of the answer that waited."""
+    await talkative.house.dispatcher.unload("other")
+    answer = await talkative.stream("other")
+    assert any("waiting for other (loading), position 1" == comment for comment in answer.comments)
+    assert "[DONE]" == answer.events[-1]
+
+
+async def test_is_silent_once_the_answer_has_begun(talkative: Stage) -> None:
+    """Nothing of ours stands between the engine's events."""
+    await talkative.script("other", tokens=4, token_delay=0.05)
+    answer = await talkative.stream("other")
+    assert answer.body.index(b"w0 ") > answer.body.rindex(b": ") - 40 or not answer.comments
+    assert "w0 w1 w2 w3 " == answer.text
+    after = answer.body[answer.body.index(b"w0 ") :]
+    assert b"\n:" not in after
+
+
+async def test_leaves_no_timer_behind(talkative: Stage) -> None:
+    """A client that goes away in the middle of comments takes everything with it."""
+    await talkative.script("lone", hang=True)
+    task = beginning(talkative)
+    await until(lambda: talkative.lane("lone").serving)
+    task.cancel()
+    await until(lambda: not talkative.lane("lone").serving, 1.0)
+    await talkative.script("lone", hang=None)
+    assert 200 == (await talkative.ask("lone")).status

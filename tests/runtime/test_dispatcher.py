@@ -1,0 +1,200 @@
+"""The mailbox takes events in order, one at a time, and whoever waits gets exactly one answer."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from hostd.domain.lifecycle import State
+from hostd.domain.profile import Profile
+from hostd.domain.reason import ExitClass, Reason
+from hostd.domain.ticket import Route, Target, Ticket
+from hostd.runtime.dispatcher import Dispatcher, Refused
+from hostd.scheduling.desk import Desk
+from hostd.scheduling.effects import Effect, Explain, Serve
+from hostd.scheduling.events import Booted, ClosingTime, EngineBroke, EngineGone, EngineReady, Event, Finished
+from tests.stage import COLD, make_profile
+from tests.virtual_time import in_virtual_time
+
+LIMITS = {"queue_timeout": 30.0, "max_queue": 2}
+BAD = EngineBroke("alpha", ExitClass.BAD_FLAG, "the engine ended with status 1")
+
+
+@dataclass
+class Theatre:
+    """An instance that reports what it is told to, and what has happened around it."""
+
+    script: dict[str, list[Event]] = field(default_factory=dict)
+    seen: list[Effect] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    at_once: bool = False
+
+    def __post_init__(self) -> None:
+        profiles: dict[str, Profile] = {
+            "alpha": make_profile("alpha", Path("a"), slots=1, limits=LIMITS, warm=COLD, to=("beta",)),
+            "beta": make_profile("beta", Path("b"), slots=1, limits=LIMITS, warm=COLD),
+        }
+        self.dispatcher = Dispatcher(Desk(profiles), {"alpha": self, "beta": self}, self.seen.append)
+
+    def start(self) -> None:
+        """Launch nothing, and report what the script says."""
+        self._play("start")
+
+    def stop(self) -> None:
+        """Stop nothing, and report what the script says."""
+        self._play("stop")
+
+    def _play(self, call: str) -> None:
+        self.calls.append(call)
+        for event in self.script.get(call, []):
+            if self.at_once:
+                self.dispatcher.post(event)
+            else:
+                asyncio.get_running_loop().call_later(1.0, self.dispatcher.post, event)
+
+
+def ticket(name: str, *models: str, seconds: float | None = None) -> Ticket:
+    """Return a ticket whose route is *models*."""
+    return Ticket(name, Route(models[0], tuple(Target(model) for model in models)), timeout=seconds)
+
+
+@in_virtual_time
+async def test_serves_without_a_switch_of_tasks() -> None:
+    """A place that is free is given within the call: the coroutine ends before anybody else has run."""
+    theatre = Theatre()
+    await ready(theatre, "alpha")
+    with pytest.raises(StopIteration) as ended:
+        theatre.dispatcher.admit(ticket("1", "alpha")).send(None)
+    assert isinstance(ended.value.value, Serve)
+
+
+async def ready(theatre: Theatre, model: str) -> None:
+    """Make *model* ready."""
+    theatre.script["start"] = [EngineReady(model, 1, 1.0)]
+    assert State.READY is await theatre.dispatcher.load(model)
+
+
+@in_virtual_time
+async def test_takes_in_what_is_posted_meanwhile() -> None:
+    """An event that comes out of an effect waits its turn, and is not lost."""
+    theatre = Theatre({"start": [EngineReady("alpha", 1, 1.0)]}, at_once=True)
+    served = await theatre.dispatcher.admit(ticket("1", "alpha"))
+    assert ("alpha", 1) == (served.model, served.attempt)
+    decisions = [effect.decision for effect in theatre.seen if isinstance(effect, Explain)]
+    assert ["load", "ready", "route"] == decisions
+
+
+@in_virtual_time
+async def test_rings_at_the_deadline() -> None:
+    """A ticket that waits is moved on when its queue time is up, to the second."""
+    theatre = Theatre()
+    await ready(theatre, "alpha")
+    await ready(theatre, "beta")
+    await theatre.dispatcher.admit(ticket("1", "alpha"))
+    began = asyncio.get_running_loop().time()
+    served = await theatre.dispatcher.admit(ticket("2", "alpha", "beta"))
+    assert ("beta", Reason.QUEUE_TIMEOUT, 30.0) == (served.model, served.reason, served.waited)
+    assert 30.0 == asyncio.get_running_loop().time() - began
+
+
+@in_virtual_time
+async def test_one_who_leaves_is_taken_out() -> None:
+    """A cancelled waiter gives its place up, and is not served later."""
+    theatre = Theatre()
+    await ready(theatre, "alpha")
+    await theatre.dispatcher.admit(ticket("1", "alpha"))
+    waiting = asyncio.create_task(theatre.dispatcher.admit(ticket("2", "alpha")))
+    await asyncio.sleep(1)
+    assert ("alpha", 1) == theatre.dispatcher.desk.position("2")
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    theatre.dispatcher.leave("2")
+    theatre.dispatcher.post(Finished("1", 1.0))
+    assert not theatre.dispatcher.desk.lanes["alpha"].serving
+    assert not any(isinstance(effect, Serve) and effect.ticket_id == "2" for effect in theatre.seen)
+
+
+@in_virtual_time
+async def test_one_who_leaves_as_it_is_served_keeps_no_place() -> None:
+    """Between the verdict and the waiter's next step the client may go; the place is free again."""
+    theatre = Theatre()
+    await ready(theatre, "alpha")
+    await theatre.dispatcher.admit(ticket("1", "alpha"))
+    waiting = asyncio.create_task(theatre.dispatcher.admit(ticket("2", "alpha")))
+    await asyncio.sleep(1)
+    waiting.cancel()
+    theatre.dispatcher.post(Finished("1", 1.0))
+    await asyncio.gather(waiting, return_exceptions=True)
+    theatre.dispatcher.leave("2")
+    assert (await theatre.dispatcher.admit(ticket("3", "alpha"))).ticket_id == "3"
+
+
+@in_virtual_time
+async def test_a_refusal_is_raised() -> None:
+    """It carries the desk's own effect."""
+    theatre = Theatre({"start": [BAD]})
+    with pytest.raises(Refused, match="'alpha' could not be loaded: the engine ended with status 1") as caught:
+        await theatre.dispatcher.admit(ticket("1", "alpha"))
+    assert ("alpha", 0) == (caught.value.effect.model, caught.value.effect.attempts)
+
+
+@in_virtual_time
+async def test_moves_on() -> None:
+    """A failed attempt is answered with the next target, and the last with a refusal."""
+    theatre = Theatre()
+    await ready(theatre, "alpha")
+    await ready(theatre, "beta")
+    await theatre.dispatcher.admit(ticket("1", "alpha", "beta"))
+    served = await theatre.dispatcher.move_on("1", Reason.STATUS_5XX, "status 500", 502)
+    assert ("beta", 2, Reason.STATUS_5XX) == (served.model, served.attempt, served.reason)
+    with pytest.raises(Refused, match="'beta' did not answer: status 500"):
+        await theatre.dispatcher.move_on("1", Reason.STATUS_5XX, "status 500", 502)
+
+
+@in_virtual_time
+async def test_loads_and_unloads() -> None:
+    """Both wait for the outcome, whatever it is."""
+    theatre = Theatre({"start": [EngineReady("alpha", 1, 1.0)], "stop": [EngineGone("alpha")]})
+    assert State.READY is await theatre.dispatcher.load("alpha")
+    assert State.READY is await theatre.dispatcher.load("alpha")
+    assert State.COLD is await theatre.dispatcher.unload("alpha")
+    assert State.COLD is await theatre.dispatcher.unload("alpha")
+    theatre.script["start"] = [BAD]
+    assert State.FAILED is await theatre.dispatcher.load("alpha")
+    assert ["start", "stop", "start"] == theatre.calls
+
+
+@in_virtual_time
+async def test_a_load_during_a_stop_starts_again() -> None:
+    """Who wants a model that is just being stopped waits for the stop and the new start."""
+    theatre = Theatre({"start": [EngineReady("alpha", 1, 1.0)], "stop": [EngineGone("alpha")]})
+    await theatre.dispatcher.load("alpha")
+    unloading = asyncio.create_task(theatre.dispatcher.unload("alpha"))
+    await asyncio.sleep(0.5)
+    assert State.STOPPING is theatre.dispatcher.desk.lanes["alpha"].state
+    assert State.READY is await theatre.dispatcher.load("alpha")
+    assert ["start", "stop", "start"] == theatre.calls
+    await unloading
+
+
+@in_virtual_time
+async def test_nothing_starts_once_it_closes() -> None:
+    """A load that is asked for at closing time is not begun, so that closing comes to an end."""
+    theatre = Theatre({"start": [EngineReady("alpha", 1, 1.0)]})
+    theatre.dispatcher.post(Booted())
+    theatre.dispatcher.post(ClosingTime())
+    assert State.COLD is await theatre.dispatcher.load("alpha")
+    assert [] == theatre.calls
+
+
+@in_virtual_time
+async def test_sets_no_timer_after_it_is_closed() -> None:
+    """What is closed leaves the loop alone."""
+    theatre = Theatre()
+    waiting = asyncio.create_task(theatre.dispatcher.admit(ticket("1", "alpha")))
+    await asyncio.sleep(1)
+    theatre.dispatcher.close()
+    await asyncio.sleep(1000)
+    assert not waiting.done()
+    waiting.cancel()

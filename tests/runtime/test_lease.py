@@ -1,0 +1,79 @@
+"""A request holds its engine for exactly as long as it is answered."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from hostd.backends.contract import Endpoint
+from hostd.domain.profile import Limits
+from hostd.runtime.lease import Lease
+
+
+class Holder:
+    """What a lease needs of an instance."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.answers: set[aiohttp.ClientResponse] = set()
+        self.noted: list[str] = []
+
+    def progress(self) -> None:
+        """Note progress."""
+        self.noted.append("progress")
+
+    def suspect(self) -> None:
+        """Note a suspicion."""
+        self.noted.append("suspect")
+
+    async def generating(self) -> bool:
+        """Say that all is well."""
+        return True
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """A session that nobody uses."""
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+def lease(holder: Holder, http: aiohttp.ClientSession) -> Lease:
+    """Return a lease on *holder*, whose engine wants another model's name."""
+
+    async def died_within(seconds: float) -> bool:
+        return seconds > 1
+
+    def adapt(endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any] | None:
+        return {**body, "model": endpoint.model} if body.get("model") != endpoint.model else None
+
+    return Lease(holder, http, Endpoint("http://127.0.0.1:1", "alpha"), Limits(), died_within, adapt)
+
+
+async def test_counts_while_it_is_held(http: aiohttp.ClientSession) -> None:
+    """Also when the request fails."""
+    holder = Holder()
+    with lease(holder, http), lease(holder, http):
+        assert 2 == holder.in_flight
+    with pytest.raises(LookupError), lease(holder, http):
+        raise LookupError
+    assert 0 == holder.in_flight
+
+
+async def test_translates_only_where_it_must(http: aiohttp.ClientSession) -> None:
+    """None means that the client's own bytes will do."""
+    held = lease(Holder(), http)
+    assert held.translate({"model": "alpha"}) is None
+    assert {"model": "alpha", "n": 1} == held.translate({"model": "fast", "n": 1})
+
+
+async def test_passes_on_what_is_seen(http: aiohttp.ClientSession) -> None:
+    """Progress and suspicion reach the instance that the lease began with."""
+    holder = Holder()
+    held = lease(holder, http)
+    held.progress()
+    held.suspect()
+    assert ["progress", "suspect"] == holder.noted
+    assert await held.generating()
+    assert (False, True) == (await held.died_within(0.5), await held.died_within(5))

@@ -1,0 +1,287 @@
+"""A real house on a loopback port, with scripted engines behind it, and a client in front of it."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from hostd.daemon import build
+from hostd.domain.lifecycle import State
+from hostd.domain.profile import Fallback, Limits, Profile, Settings, Variant, Warmth
+from hostd.domain.reason import Reason
+from hostd.gateway.doors import make_server
+from hostd.gateway.house import House
+from hostd.gateway.listen import base_url, open_doors
+from hostd.runtime.instance import Instance
+from hostd.runtime.watchdog import Pace
+from hostd.scheduling.events import Booted, ClosingTime
+from hostd.scheduling.lane import Lane
+
+ENGINE = (sys.executable, str(Path(__file__).with_name("engines") / "scripted_engine.py"))
+CHAT = "/v1/chat/completions"
+COLD = Warmth(preload=False)
+FAULTS = (
+    *("tokens", "token_delay", "first_token_delay", "status", "too_long", "hang", "stall_after", "crash_after"),
+    *("crash_status", "cut_after", "garbage_after", "error_after", "no_done", "skip"),
+)
+
+
+def make_profile(
+    name: str,
+    weights: Path | str,
+    script: Mapping[str, object] | None = None,
+    *,
+    to: tuple[str, ...] = (),
+    on: frozenset[Reason] = frozenset(Reason),
+    slots: int = 2,
+    ping: float = 2.0,
+    **more: Any,
+) -> Profile:
+    """Return a profile that a scripted engine serves; *to* are its fallbacks for the reasons *on*.
+
+    A stream that waits gets a comment from the engine each *ping* seconds.
+    """
+    limits = {"max_concurrent": slots, **more.pop("limits", {})}
+    return Profile(
+        name=name,
+        variants=more.pop("variants", (Variant("llamacpp", path=str(weights)),)),
+        slots=slots,
+        args={"script": json.dumps(script or {}), "sse-ping-interval": ping},
+        fallback=tuple(Fallback(other, on) for other in to),
+        limits=Limits(**limits),
+        **more,
+    )
+
+
+def make_settings(*profiles: Profile, listen: tuple[str, ...] = ("127.0.0.1:0",), **more: Any) -> Settings:
+    """Return settings whose engines are all scripted ones."""
+    named = {profile.name: profile for profile in profiles}
+    return Settings(listen=listen, profiles=named, commands={"llamacpp": ENGINE}, **more)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a client got: a status, headers, the bytes, and whether the connection broke before the end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    cut: bool = False
+
+    @property
+    def json(self) -> Any:
+        """The body as a document."""
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error object, from the body or from the last event."""
+        document = json.loads(self.events[-1]) if self.body.startswith((b"data:", b":")) else self.json
+        error = document["error"]
+        assert isinstance(error, dict)
+        return error
+
+    @property
+    def events(self) -> list[str]:
+        """The data of the events of a stream; comments are no data."""
+        lines = self.body.decode().split("\n")
+        return [line.removeprefix("data: ") for line in lines if line.startswith("data: ")]
+
+    @property
+    def comments(self) -> list[str]:
+        """The comments of a stream."""
+        return [line[1:].strip() for line in self.body.decode().split("\n") if line.startswith(":")]
+
+    @property
+    def text(self) -> str:
+        """What the chunks of a chat say together."""
+        chunks = [json.loads(event) for event in self.events if event.startswith("{")]
+        choices = [choice for chunk in chunks for choice in chunk.get("choices", [])]
+        return "".join(choice["delta"].get("content") or "" for choice in choices)
+
+    @property
+    def route(self) -> tuple[str, str]:
+        """Who answered, and by which route."""
+        return self.headers["x-hostd-model"], self.headers["x-hostd-route"]
+
+
+async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Return when *condition* holds.
+
+    Raises:
+        TimeoutError: It still does not after *seconds*.
+    """
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  # nobody tells of these conditions, so they are looked at
+            await asyncio.sleep(0.003)
+
+
+@dataclass
+class Stage:
+    """A house that is open, and a client for it."""
+
+    house: House
+    url: str
+    http: aiohttp.ClientSession
+    asking: list[asyncio.Task[Answer]] = field(default_factory=list)
+
+    def lane(self, model: str) -> Lane:
+        """Return what the desk knows of *model*."""
+        return self.house.dispatcher.desk.lanes[model]
+
+    def instance(self, model: str) -> Instance:
+        """Return the instance of *model*."""
+        return self.house.instances[model]
+
+    async def send(self, method: str, path: str, **more: Any) -> Answer:
+        """Send anything anywhere and return all of the answer that comes."""
+        body, cut = b"", False
+        async with self.http.request(method, self.url + path, **more) as response:
+            try:
+                async for chunk in response.content.iter_any():
+                    body += chunk
+            except aiohttp.ClientError:
+                cut = True
+            return Answer(response.status, response.headers, body, cut)
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        """Get *path*."""
+        return await self.send("GET", path, headers=headers)
+
+    async def ask(self, model: str, path: str = CHAT, headers: Mapping[str, str] | None = None, **body: Any) -> Answer:
+        """Ask *model* for an answer in one piece, or for a stream with ``stream=True``."""
+        said: dict[str, object] = {"model": model}
+        if path == CHAT:
+            said["messages"] = [{"role": "user", "content": "hello"}]
+        return await self.send("POST", path, json=said | body, headers=dict(headers or {}))
+
+    async def stream(self, model: str, headers: Mapping[str, str] | None = None, **body: Any) -> Answer:
+        """Ask *model* for a streamed chat."""
+        return await self.ask(model, headers=headers, stream=True, **body)
+
+    def begin(self, model: str, **body: Any) -> asyncio.Task[Answer]:
+        """Ask without waiting; the task is cancelled when the stage is cleared."""
+        task = asyncio.create_task(self.ask(model, **body))
+        self.asking.append(task)
+        return task
+
+    async def clear(self) -> None:
+        """Let go of everything that was begun."""
+        for task in self.asking:
+            task.cancel()
+        await asyncio.gather(*self.asking, return_exceptions=True)
+        self.asking.clear()
+        await until(lambda: all(not lane.serving for lane in self.house.dispatcher.desk.lanes.values()))
+
+    async def of_engine(self, model: str, path: str, **more: Any) -> Any:
+        """Ask the scripted engine of *model* itself."""
+        launch = self.instance(model).launch
+        assert launch is not None
+        method = "POST" if "json" in more else "GET"
+        async with self.http.request(method, launch.endpoint.url + path, **more) as response:
+            return await response.json()
+
+    async def script(self, model: str, **changes: object) -> None:
+        """Change what the engine of *model* does."""
+        await self.of_engine(model, "/_script", json=changes)
+
+    async def seen(self, model: str) -> dict[str, Any]:
+        """Return what the engine of *model* has seen."""
+        seen = await self.of_engine(model, "/_seen")
+        assert isinstance(seen, dict)
+        return seen
+
+    async def until_seen(self, model: str, **expected: int) -> None:
+        """Return when the engine of *model* has counted what is *expected*."""
+        async with asyncio.timeout(10):
+            seen: dict[str, Any] = {}
+            while seen != expected:
+                seen = {name: count for name, count in (await self.seen(model)).items() if name in expected}
+
+    async def _mended(self, model: str) -> bool:
+        """Take every fault from a running engine; return whether there was one to take them from."""
+        if self.lane(model).state is not State.READY:
+            return False
+        try:
+            await self.script(model, **dict.fromkeys(FAULTS))
+        except aiohttp.ClientError:
+            await until(lambda: self.lane(model).restarts.streak)
+            return False
+        return True
+
+    async def restore(self) -> None:
+        """Make every engine that should be warm do nothing but answer, and forget that any was ever broken."""
+        await self.clear()
+        for name, lane in self.house.dispatcher.desk.lanes.items():
+            if not lane.profile.warm.preload:
+                await self.house.dispatcher.unload(name)
+            elif lane.restarts.streak or not await self._mended(name):
+                await self.house.dispatcher.unload(name)
+                assert State.READY is await self.house.dispatcher.load(name)
+
+
+@asynccontextmanager
+async def rogue(stage: Stage, model: str, *pieces: bytes, kind: str = "text/event-stream") -> AsyncIterator[None]:
+    """Put a server that sends *pieces* one by one, and then closes, in the place of the engine of *model*."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode())
+        for piece in pieces:
+            writer.write(piece)
+            with suppress(ConnectionError):
+                await writer.drain()
+            await asyncio.sleep(0.002)  # so that the pieces are more than one chunk
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        with moved(stage, model, server.sockets[0].getsockname()[1]):
+            yield
+
+
+@contextmanager
+def moved(stage: Stage, model: str, port: int) -> Iterator[None]:
+    """Let the house take *port* for that of the engine of *model*."""
+    instance = stage.instance(model)
+    launch = instance.launch
+    assert launch is not None
+    instance.launch = replace(launch, endpoint=replace(launch.endpoint, url=f"http://127.0.0.1:{port}"))
+    try:
+        yield
+    finally:
+        instance.launch = launch
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, *, pace: Pace | None = None, keep_alive_every: float = 10.0, wait: bool = True
+) -> AsyncIterator[Stage]:
+    """Serve *settings* until the end of the scope; with *wait*, from when the boot is done."""
+    async with AsyncExitStack() as stack:
+        house = replace(await build(settings, stack, pace=pace), keep_alive_every=keep_alive_every)
+        runner = web.ServerRunner(make_server(house), shutdown_timeout=1.0)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        house.addresses.extend(await open_doors(runner, settings.listen))
+        http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        stage = Stage(house, base_url(house.addresses[0]), http)
+        house.dispatcher.post(Booted())
+        try:
+            async with asyncio.timeout(20):
+                while wait and not house.dispatcher.desk.settled:
+                    await house.dispatcher.change()
+            yield stage
+            await stage.clear()
+        finally:
+            house.dispatcher.post(ClosingTime())
+            for name, instance in house.instances.items():
+                await house.dispatcher.settled(name, {State.COLD, State.FAILED})
+                await instance.ended()
