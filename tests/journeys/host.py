@@ -1,0 +1,163 @@
+"""The real daemon, started as its owner would, and ended by pid whatever happens."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from hostd.demo import settings_file
+from hostd.runtime.ports import free_port
+
+MODELS = settings_file().parent / "models"
+DEADLINE = 60.0
+
+
+def until(ask: Callable[[], Any], seconds: float = DEADLINE) -> Any:
+    """Return what *ask* says as soon as it is something."""
+    end = time.monotonic() + seconds
+    while not (said := ask()):
+        assert time.monotonic() < end, f"not within {seconds} s: {ask}"
+        time.sleep(0.02)
+    return said
+
+
+def profile(name: str, weights: str = "tiny-chat.gguf", **more: Any) -> dict[str, Any]:
+    """Return a profile file that serves one of the demonstration models with the real engine."""
+    variants = [{"backend": "llamacpp", "path": str(MODELS / weights)}]
+    return {"name": name, "variants": variants, "context": 2048, "slots": 2, "args": {"threads": 1}} | more
+
+
+@dataclass
+class Reply:
+    """What a client got."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as a document."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Host:
+    """A running daemon."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    environment: dict[str, str]
+    output: Path
+
+    def get(self, path: str) -> Reply:
+        """Get *path*."""
+        return self.send(urllib.request.Request(self.url + path))
+
+    def post(self, path: str, document: object = None, headers: Mapping[str, str] | None = None) -> Reply:
+        """Post *document*; bytes are sent as they are."""
+        data = document if isinstance(document, bytes) else json.dumps(document).encode()
+        return self.send(urllib.request.Request(self.url + path, data, dict(headers or {})))
+
+    def send(self, request: urllib.request.Request) -> Reply:
+        """Return the answer to *request*, errors included."""
+        try:
+            with urllib.request.urlopen(request, timeout=DEADLINE) as answer:
+                return Reply(answer.status, dict(answer.headers), answer.read())
+        except urllib.error.HTTPError as error:
+            return Reply(error.code, dict(error.headers), error.read())
+
+    def chat(self, model: str, text: str = "Hello", **more: Any) -> Reply:
+        """Ask *model* for a chat completion."""
+        messages = [{"role": "user", "content": text}]
+        return self.post("/v1/chat/completions", {"model": model, "messages": messages, "max_tokens": 24} | more)
+
+    def row(self, model: str) -> dict[str, Any]:
+        """Return the line of *model* in `hostd ps`."""
+        rows = self.get("/hostd/v1/status").json["instances"]
+        return next(row for row in rows if row["model"] == model)
+
+    def cli(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the command line against this daemon."""
+        argv = [sys.executable, "-m", "hostd", *arguments]
+        return subprocess.run(
+            argv, input=text, capture_output=True, text=True, env=self.environment, timeout=DEADLINE, check=False
+        )
+
+    def engines(self) -> list[psutil.Process]:
+        """Return the processes of the engines that run now."""
+        rows = self.get("/hostd/v1/status").json["instances"]
+        return [psutil.Process(row["pid"]) for row in rows if row["pid"]]
+
+
+def environment_for(folder: Path) -> dict[str, str]:
+    """Return an environment in which nothing of this user's hostd is seen or touched."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "HOSTD_"))}
+    return kept | {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "NO_COLOR": "1"}
+
+
+def write_files(folder: Path, *profiles: Mapping[str, Any], **host: Any) -> Path:
+    """Write a hostd.yaml and a file for each profile; return the former."""
+    models = folder / "model_profiles"
+    models.mkdir(parents=True, exist_ok=True)
+    for number, document in enumerate(profiles):
+        (models / f"{number}.yaml").write_text(yaml.safe_dump(dict(document)), "utf-8")
+    config = folder / "hostd.yaml"
+    config.write_text(yaml.safe_dump(host), "utf-8")
+    return config
+
+
+@contextmanager
+def started(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[Host]:
+    """Run ``hostd serve`` with *arguments*; it answers when this yields."""
+    port = free_port()
+    output = folder / "serve.log"
+    env = environment_for(folder) | {"HOSTD_URL": f"http://127.0.0.1:{port}"} | dict(environment or {})
+    argv = [sys.executable, "-m", "hostd", "serve", "--listen", f"127.0.0.1:{port}", *arguments]
+    with output.open("wb") as log:
+        process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    host = Host(f"http://127.0.0.1:{port}", process, env, output)
+    try:
+        until(lambda: _alive(host))
+        yield host
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(DEADLINE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def serving(folder: Path, *profiles: Mapping[str, Any], **host: Any) -> Iterator[Host]:
+    """Run a daemon with *profiles* that has finished its preloads when this yields."""
+    with started(folder, "--config", str(write_files(folder, *profiles, **host))) as running:
+        until(lambda: running.get("/readyz").status == 200)
+        yield running
+
+
+def _alive(host: Host) -> bool:
+    assert host.process.poll() is None, host.output.read_text("utf-8")
+    try:
+        return host.get("/healthz").status == 200
+    except OSError:
+        return False
+
+
+def all_gone(processes: list[psutil.Process]) -> bool:
+    """Return whether none of *processes* is alive."""
+    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
