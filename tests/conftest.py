@@ -24,7 +24,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenHouse:
-    """Return what opens a house of one's own, as in ``async with open_house(settings) as stage``."""
+    """Give a test a house of its own: it is open within ``async with open_house(settings) as stage``."""
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     return opened
 

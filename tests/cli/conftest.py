@@ -11,9 +11,9 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from tests.cli.recorded import Daemon, Ran
 
 from hostd.cli.app import run
+from tests.cli.recorded import Daemon, Ran
 
 
 class _UnixServer(socketserver.ThreadingUnixStreamServer):

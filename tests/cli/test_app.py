@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from tests.cli.recorded import Daemon, Ran
 
 from hostd import __version__
+from tests.cli.recorded import Daemon, Ran
 
 VERBS = ("serve", "ps", "ls", "show", "load", "unload", "chat", "logs", "config", "version")
 

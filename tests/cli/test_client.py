@@ -6,10 +6,10 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from tests.cli.recorded import Daemon
 
 from hostd.cli.client import Client, connect, model_path
 from hostd.cli.exits import Code, DaemonUnreachable, VerbError
+from tests.cli.recorded import Daemon
 
 
 def test_json_is_read_over_tcp(daemon: Daemon) -> None:

@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from tests.cli.recorded import CHATTY, EMBEDDER, Daemon
 
 from hostd.cli.client import connect
 from hostd.cli.conversation import Answer, ask, first_chat_model
 from hostd.cli.exits import VerbError
+from tests.cli.recorded import CHATTY, EMBEDDER, Daemon
 
 CHAT = "POST /v1/chat/completions"
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler
 from threading import Event
 
 import pytest
+
 from tests.cli.recorded import CHATTY, Daemon, Ran
 from tests.cli.terminal import DEADLINE, Terminal
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from tests.cli.recorded import Ran
 
 GOOD = """\

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+
 from tests.cli.recorded import Daemon, Ran
 
 ANSWER = {"model": "tiny", "state": "ready", "seconds": 3.25}

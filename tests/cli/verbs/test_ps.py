@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+
 from tests.cli.recorded import FAILED, READY, Daemon, Ran
 
 STATUS = {"version": "1", "pid": 1, "ready": True, "listen": [], "instances": [READY, FAILED]}

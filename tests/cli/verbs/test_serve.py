@@ -8,10 +8,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.cli.recorded import Ran
 
 from hostd.demo import settings_file
 from hostd.domain.profile import Settings
+from tests.cli.recorded import Ran
 
 
 @dataclass

@@ -3,9 +3,8 @@
 import json
 from collections.abc import Callable
 
-from tests.cli.recorded import Ran
-
 from hostd import __version__
+from tests.cli.recorded import Ran
 
 
 def test_the_version_comes_as_text_and_as_json(hostd: Callable[..., Ran]) -> None:
