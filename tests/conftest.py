@@ -24,7 +24,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenHouse:
-    """Give a test a house of its own: it is open within ``async with open_house(settings) as stage``."""
+    """A house of one's own, which a test opens when it wants it and with the settings that it wants."""
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     return opened
 
