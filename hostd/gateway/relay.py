@@ -67,12 +67,14 @@ class Relay:
         self._intake = intake
         self._trail = trail
         self._loop = asyncio.get_running_loop()
+        self._arrived = self._loop.time()
         route = house.directory.route(intake.asked, intake.need)
         # A client may give two requests the same id; the desk must not take them for one.
         again = f"/{id(self):x}" if "X-Request-Id" in request.headers else ""
         self._ticket = Ticket(trail.request_id + again, route, intake.timeout)
         self._down: Downstream | None = None
         self._spoken = False
+        self._sending = False
         self._held = True
 
     async def answer(self) -> web.StreamResponse:
@@ -86,7 +88,7 @@ class Relay:
         except EndedError as ended:
             response = await self._fail(ended.error)
         except ClientGoneError:
-            response = web.Response(status=499)
+            response = self._hang_up()
         finally:
             if self._held:
                 self._house.dispatcher.leave(self._ticket.id)
@@ -119,6 +121,14 @@ class Relay:
         self._trail.goes(effect.reason)
         return await self._fail(effect.error)
 
+    def _hang_up(self) -> web.StreamResponse:
+        """Let go of a client that has gone, or that no longer reads."""
+        if self._down is None or self._down.response is None:
+            return web.Response(status=499)
+        if self._request.transport is not None:
+            self._request.transport.abort()
+        return self._down.response
+
     async def _fail(self, error: HostdError) -> web.StreamResponse:
         if self._down is not None:
             return await self._down.fail(error)
@@ -137,12 +147,10 @@ class Relay:
         trail.attempts, trail.waited, trail.loaded = serve.attempt, serve.waited, serve.loaded
         trail.goes(serve.reason)
         limits = instance.profile.limits
-        whole = (
-            limits.total_timeout if self._ticket.timeout is None else min(limits.total_timeout, self._ticket.timeout)
-        )
+        whole = min(limits.total_timeout, self._ticket.timeout or limits.total_timeout)
         began = self._loop.time()
         with self._lease(instance) as lease:
-            vigil = Vigil(limits, whole - serve.waited, None if self._intake.stream else lease.generating)
+            vigil = Vigil(limits, self._arrived + whole - began, None if self._intake.stream else lease.generating)
             try:
                 async with vigil, await self._ask(lease) as upstream:
                     response = await self._pass_on(upstream, lease, vigil, began)
@@ -203,13 +211,11 @@ class Relay:
         async for chunk in upstream.content.iter_any():
             events = splitter.feed(chunk)
             if self._spoken:
-                await down.send(events)
+                await self._send(down, events)
             else:
                 held += events
-                if splitter.failed:
-                    raise Setback(Reason.STATUS_5XX, sse.error_of(held), 502)
-                if splitter.garbled:
-                    raise Setback(Reason.STATUS_5XX, "the engine sent an event that is no JSON", 502)
+                if splitter.trouble:
+                    raise Setback(Reason.STATUS_5XX, splitter.trouble, 502)
                 if not sse.has_content(held):
                     continue
                 self._spoken = True
@@ -218,27 +224,30 @@ class Relay:
             if b"data:" in events:  # an engine that is stuck may well go on sending comments
                 vigil.progress()
                 lease.progress()
-            if splitter.done or splitter.failed or splitter.garbled:
+            if splitter.done or splitter.trouble:
                 break
         if not self._spoken:
             raise Setback(Reason.STATUS_5XX, "the engine ended its answer before it had begun", 502)
         self._served(began, splitter.tokens)
-        if splitter.failed:
-            raise self._broken("the engine reported an error in the middle of its answer")
-        if splitter.garbled:
-            raise self._broken("the engine sent an event that is no JSON in the middle of its answer")
+        if splitter.trouble:
+            raise self._broken(splitter.trouble)
         if not splitter.done:
             if not splitter.finished:
                 raise self._broken("the engine ended its answer in the middle")
             await down.send(sse.DONE)
         return await down.finish()
 
+    async def _send(self, down: Downstream, events: bytes) -> None:
+        self._sending = True
+        await down.send(events)
+        self._sending = False
+
     def _served(self, began: float, tokens: int) -> None:
         trail = self._trail
         trail.ttft = trail.ttft or self._loop.time() - began
         self._house.metrics.served(trail.model, trail.waited, trail.ttft, tokens)
 
-    def _overdue(self, lease: Lease, vigil: Vigil, seconds: float) -> Setback | EndedError:
+    def _overdue(self, lease: Lease, vigil: Vigil, seconds: float) -> Exception:
         """Return what a limit that ran out means."""
         if vigil.reason is None:
             error = CapacityError(
@@ -249,6 +258,9 @@ class Relay:
                 retry_after=1.0,
             )
             return self._broken(error.message) if self._spoken else EndedError(error)
+        if self._sending:
+            # It is the client that no longer reads; the engine has done its part.
+            return ClientGoneError()
         lease.suspect()
         if self._spoken:
             return self._broken(f"the engine has sent nothing for {lease.limits.stall_timeout:g} s ({vigil.reason})")

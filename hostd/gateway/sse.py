@@ -23,14 +23,13 @@ _SPOKEN = ("content", "reasoning_content", "reasoning", "tool_calls", "function_
 class Splitter:
     """Takes in an answer's bytes as they come and gives out whole events.
 
-    *done* and *failed* say that the answer has ended: with its proper end, or with an error event of the engine's. *garbled*
-    says that an event came which is no JSON, so that a part of the answer is lost; it is not given out, and nothing after it.
+    *done* says that the answer has come to its proper end. *trouble* says why it never will: the engine sent an error event, or
+    one that is no JSON, so that a part of the answer is lost. Such an event is not given out, and nothing after it.
     """
 
     def __init__(self) -> None:
         self.done = False
-        self.failed = False
-        self.garbled = False
+        self.trouble = ""
         self.events = 0
         self._rest = b""
         self._last = b""
@@ -51,16 +50,23 @@ class Splitter:
         if chunk.count(b"}\n") + chunk.count(b"[DONE]\n") < data:
             # Every line of data ends an object or says [DONE]; only where the counts differ is it worth a closer look.
             sound = _sound_part(chunk)
-            self.garbled = len(sound) < len(chunk)
+            if len(sound) < len(chunk):
+                self.trouble = "the engine sent an event that is no JSON"
             chunk, data = sound, _lines_of_data(sound)
         self.events += data
         self._last = self._last[-_REMEMBERED:] + chunk
         if (b"[DONE]" in chunk or b'"error"' in chunk) and (ending := _ENDING.search(chunk)):
-            self.done = ending[1] is not None
-            self.failed = not self.done
-            boundary = _BOUNDARY.search(chunk, ending.end())
-            return chunk[: boundary.end()] if boundary else chunk
+            return self._end(chunk, ending)
         return chunk
+
+    def _end(self, chunk: bytes, ending: re.Match[bytes]) -> bytes:
+        start = ending.start() + chunk.startswith(b"\n", ending.start())
+        if ending[1] is None:
+            self.trouble = f"the engine reported an error: {error_of(chunk[start:])}"
+            return chunk[:start]
+        self.done = True
+        boundary = _BOUNDARY.search(chunk, ending.end())
+        return chunk[: boundary.end()] if boundary else chunk
 
     @property
     def finished(self) -> bool:

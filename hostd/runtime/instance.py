@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import aiohttp
+import structlog
 
 from hostd.backends.contract import Backend, Endpoint, Launch
-from hostd.domain.errors import Bug, EngineError
+from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.runtime import probe
@@ -28,6 +29,8 @@ from hostd.runtime.reaper import Reaper
 from hostd.runtime.usage import Usage, group_usage
 from hostd.runtime.watchdog import Pace, Watchdog
 from hostd.scheduling.events import EngineBroke, EngineGone, EngineReady, Event
+
+log = structlog.get_logger()
 
 # Shorter than the five seconds after which llama-server closes an idle connection, so that we rarely use a closed one.
 KEEP_CONNECTIONS = 3.0
@@ -170,7 +173,8 @@ class Instance:
         except TimeoutError:
             return False
         if decoded is not None:
-            return len(decoded) >= self.in_flight and min(decoded, default=0) > 0
+            # Our own probe may hold a slot too, so those that decode are counted rather than those that do not.
+            return sum(tokens > 0 for tokens in decoded) >= self.in_flight
         before = await self.usage()
         await asyncio.sleep(1.0)
         after = await self.usage()
@@ -190,8 +194,8 @@ class Instance:
             last = f"; its last line: {error.tail[-1]}" if error.tail else ""
             ending: Event = EngineBroke(name, error.exit_class, error.message + last)
         except Exception as error:  # a bug of ours must not leave the desk waiting for an engine for ever
+            log.exception("bug", model=name)
             ending = EngineBroke(name, ExitClass.UNKNOWN, f"hostd failed to run it: {error!r}")
-            raise Bug(f"the instance of '{name}' failed: {error!r}") from error
         else:
             ending = EngineGone(name)
         finally:

@@ -141,11 +141,11 @@ class Desk:
         errand.attempt += 1
         errand.life = lane.life
         errand.loaded += max(0.0, lane.ready_at - errand.since)
+        errand.queued += self._turn.now - errand.since
         lane.serving[ticket_id] = errand
         self._where[ticket_id] = lane
-        waited = self._turn.now - errand.arrived
         self._turn.effects.append(
-            Serve(ticket_id, lane.profile.name, errand.attempt, errand.reason, waited, errand.loaded)
+            Serve(ticket_id, lane.profile.name, errand.attempt, errand.reason, errand.queued, errand.loaded)
         )
         self._turn.explain(
             "route",
@@ -154,7 +154,7 @@ class Desk:
             asked=errand.ticket.route.asked,
             reason=errand.reason,
             attempt=errand.attempt,
-            waited_ms=round(waited * 1000, 1),
+            waited_ms=round(errand.queued * 1000, 1),
             in_flight=len(lane.serving),
             capacity=lane.capacity,
             queued=len(lane.queue),
@@ -168,6 +168,7 @@ class Desk:
         errand = lane.serving.pop(ticket_id, None)
         if errand is None:
             errand = lane.queue.pop(ticket_id)
+            errand.queued += self._turn.now - errand.since
             self._turn.alarms.cancel(("queue", ticket_id))
         self._pump(lane)
         return errand
@@ -224,9 +225,8 @@ class Desk:
 
     def _refuse(self, errand: Errand, error: HostdError) -> None:
         lane = self.lanes[errand.target.model]
-        waited = self._turn.now - errand.arrived
         self._turn.effects.append(
-            Refuse(errand.ticket.id, error, lane.profile.name, errand.attempt, errand.reason, waited)
+            Refuse(errand.ticket.id, error, lane.profile.name, errand.attempt, errand.reason, errand.queued)
         )
         self._turn.explain(
             "refusal",
@@ -235,7 +235,7 @@ class Desk:
             asked=errand.ticket.route.asked,
             code=error.code,
             why=error.message,
-            waited_ms=round(waited * 1000, 1),
+            waited_ms=round(errand.queued * 1000, 1),
             in_flight=len(lane.serving),
             queued=len(lane.queue),
             retry_after=error.retry_after,
@@ -275,6 +275,7 @@ class Desk:
         waiting, lane.queue = list(lane.queue.values()), {}
         for errand in waiting:
             del self._where[errand.ticket.id]
+            errand.queued += self._turn.now - errand.since
             self._turn.alarms.cancel(("queue", errand.ticket.id))
         return waiting
 

@@ -18,8 +18,8 @@ _WEIGHT = 0.2
 class Errand:
     """A ticket on its route.
 
-    *since* is when it joined its present lane, *expires* when its whole time is up, *life* which of the lane's engines it
-    was last sent to.
+    *since* is when it joined its present lane, *queued* the seconds that it has spent in queues and *loaded* those of them in
+    which a model was loading, *expires* when its whole time is up, *life* which of the lane's engines it was last sent to.
 
     *patient* marks one whose queue time ran out while the model was still loading and nobody else could answer: it waits
     for the load, and its queue time starts when the model is ready.
@@ -31,6 +31,7 @@ class Errand:
     attempt: int = 0
     reason: Reason | None = None
     since: float = 0.0
+    queued: float = 0.0
     loaded: float = 0.0
     life: int = 0
     expires: float | None = None

@@ -36,7 +36,7 @@ def test_nothing_is_lost_however_it_is_cut(events: list[bytes], cuts: set[int]) 
         assert not events_now or events_now.endswith((b"\n\n", b"\n\r\n"))
         given_out += events_now
     assert whole == given_out
-    assert (True, False, False) == (splitter.done, splitter.failed, splitter.garbled)
+    assert (True, "") == (splitter.done, splitter.trouble)
 
 
 def test_holds_back_half_an_event() -> None:
@@ -46,16 +46,16 @@ def test_holds_back_half_an_event() -> None:
 
 
 def test_drops_what_follows_the_end() -> None:
-    """[DONE] ends an answer, and so does an error event."""
+    """[DONE] ends an answer, and so does an error event, which is told in other words."""
     assert WORD + DONE == feed(WORD + DONE + WORD)[1]
     splitter, events = feed(WORD + ERROR + WORD)
-    assert (WORD + ERROR, True, False) == (events, splitter.failed, splitter.done)
+    assert (WORD, "the engine reported an error: no luck", False) == (events, splitter.trouble, splitter.done)
 
 
 def test_text_that_looks_like_an_end_is_none() -> None:
     """Only a line of its own ends an answer."""
     splitter, _ = feed(WORD, WORD.replace(b"[DONE] }", b'{\\"error\\"'))
-    assert (False, False) == (splitter.done, splitter.failed)
+    assert (False, "") == (splitter.done, splitter.trouble)
 
 
 @pytest.mark.parametrize("event", [b'data: {"cho\n\n', b"data: {\r\n\r\n", b"data: hello\n\n", b"data:\n\n"])
@@ -63,7 +63,7 @@ def test_text_that_looks_like_an_end_is_none() -> None:
 def test_finds_an_event_that_is_no_json(event: bytes, apart: bool) -> None:
     """It is not given out, and neither is what follows it; what came before it is."""
     splitter, events = feed(*([WORD, event, DONE] if apart else [WORD + event + DONE]))
-    assert (True, False) == (splitter.garbled, events.startswith(WORD + event))
+    assert (True, False) == (bool(splitter.trouble), events.startswith(WORD + event))
     assert WORD == events[: len(WORD)]
     assert (apart, b"") == (splitter.done, events[len(WORD) :].removeprefix(DONE) if apart else events[len(WORD) :])
 

@@ -102,7 +102,7 @@ class Watched(RuleBasedStateMachine):
                     known = self.tickets[effect.ticket_id]
                     assert known.waits, "a second verdict"
                     assert effect.attempts == known.attempts
-                    assert 0.0 <= effect.waited == self.now - known.arrived
+                    assert 0.0 <= effect.waited <= self.now - known.arrived + 1e-9 * self.now
                     assert effect.error.retry_after is None or 1.0 <= effect.error.retry_after <= 60.0
                     known.over = True
                 case Start(model):
@@ -127,7 +127,7 @@ class Watched(RuleBasedStateMachine):
         known.attempts += 1
         assert known.attempts == serve.attempt
         assert 0.0 <= serve.loaded <= serve.waited + 1e-9 * self.now
-        assert self.now - known.arrived == serve.waited
+        assert serve.waited <= self.now - known.arrived + 1e-9 * self.now
         assert serve.model in [target.model for target in known.ticket.route.targets]
         assert (known.reasons[-1] if known.reasons else None) == serve.reason
         assert engine.slots > 0, "served by an engine that is not ready"

@@ -1,0 +1,242 @@
+"""The daemon as a process: it boots, it drains, and however it dies, no engine is left."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+import pytest
+import yaml
+
+from hostd.daemon import state_directory
+from tests.stage import CHAT, ENGINE, until
+
+ROOT = Path(__file__).parents[1]
+SAID = {"model": "alpha", "messages": [{"role": "user", "content": "hello"}]}
+
+
+class Daemon:
+    """A running daemon, its log, and a client for it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, http: aiohttp.ClientSession) -> None:
+        self.process = process
+        self.http = http
+        self.log: list[dict[str, Any]] = []
+        self.words = ""
+        self.reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            if line.startswith(b"{"):
+                self.log.append(json.loads(line))
+            else:
+                self.words += line.decode()
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """Return the lines of the log that tell of *event*."""
+        return [line for line in self.log if line["event"] == event]
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://{self.logged('listening')[0]['addresses'][0]}"
+
+    async def get(self, path: str) -> Any:
+        """Return the document at *path*."""
+        async with self.http.get(self.url + path) as response:
+            return await response.json()
+
+    async def ready(self) -> None:
+        """Return when every model is loaded that should be."""
+        await until(lambda: self.logged("boot_done"))
+
+    async def engines(self) -> list[psutil.Process]:
+        """Return its engines."""
+        rows = (await self.get("/hostd/v1/status"))["instances"]
+        return [psutil.Process(row["pid"]) for row in rows if row["pid"]]
+
+    async def stream(self) -> bytes:
+        """Ask for a streamed answer and return all of it that comes."""
+        body = b""
+        async with self.http.post(self.url + CHAT, json=SAID | {"stream": True}) as response:
+            try:
+                async for chunk in response.content.iter_any():
+                    body += chunk
+            except aiohttp.ClientError:
+                body += b"cut"
+        return body
+
+    async def ended(self, seconds: float = 8.0) -> int:
+        """Return the exit code, once it has one."""
+        async with asyncio.timeout(seconds):
+            code = await self.process.wait()
+            await self.reading
+            return code
+
+
+Start = Callable[..., Awaitable[Daemon]]
+
+
+@pytest.fixture
+async def start(tmp_path: Path, weights: Path) -> AsyncIterator[Start]:
+    """Start a daemon that serves models with these scripts; every process of it is ended."""
+    daemons: list[Daemon] = []
+
+    async def begin(*, listening: bool = True, host: dict[str, Any] | None = None, **scripts: object) -> Daemon:
+        settings = {"server": {"listen": "127.0.0.1:0"}, "backends": {"llamacpp": {"command": list(ENGINE)}}}
+        (tmp_path / "hostd.yaml").write_text(yaml.safe_dump(settings | (host or {})))
+        folder = tmp_path / "model_profiles"
+        folder.mkdir(exist_ok=True)
+        for name, script in scripts.items():
+            profile = {
+                "name": name,
+                "variants": [{"backend": "llamacpp", "path": str(weights)}],
+                "args": {"script": json.dumps(script)},
+            }
+            (folder / f"{name}.yaml").write_text(yaml.safe_dump(profile))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "hostd", "serve", "--config", str(tmp_path / "hostd.yaml"), "--log-format", "json"),
+            env={"PATH": os.environ["PATH"], "STATE_DIRECTORY": str(tmp_path / "state"), "HOME": str(tmp_path)},
+            cwd=ROOT,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        daemon = Daemon(process, aiohttp.ClientSession())
+        daemons.append(daemon)
+        if listening:
+            await until(lambda: daemon.logged("listening") or process.returncode is not None, 20)
+            assert process.returncode is None, daemon.words
+        return daemon
+
+    yield begin
+    for daemon in daemons:
+        if daemon.process.returncode is None:
+            daemon.process.kill()
+        await daemon.ended()
+        await daemon.http.close()
+
+
+async def test_boots_and_drains(start: Start) -> None:
+    """SIGTERM lets the answers under way finish, then ends every engine, and the exit code is 0."""
+    daemon = await start(alpha={"skip": 1, "tokens": 20, "token_delay": 0.02}, beta={"load_seconds": 0.1})
+    assert {"alpha": "ready", "beta": "ready"} != (await daemon.get("/readyz"))["preload"]
+    await daemon.ready()
+    assert "ready" == (await daemon.get("/readyz"))["status"]
+    engines = await daemon.engines()
+    assert 2 == len(engines)
+    answering = asyncio.create_task(daemon.stream())
+    await until(lambda: daemon.logged("route"))
+    daemon.process.terminate()
+    assert 0 == await daemon.ended()
+    assert (await answering).endswith(b"data: [DONE]\n\n")
+    assert not [engine for engine in engines if engine.is_running()]
+    assert daemon.logged("closed")
+
+
+async def test_leaves_no_engine_when_it_is_killed(start: Start) -> None:
+    """After kill -9 every engine is gone within five seconds, also one that ignores SIGTERM, and its children."""
+    daemon = await start(alpha={"ignore_sigterm": True, "leak_children": "session"}, beta={})
+    await daemon.ready()
+    engines = await daemon.engines()
+    async with daemon.http.get(f"{engines_url(engines[0])}/_seen") as response:
+        leaked = [psutil.Process(pid) for pid in (await response.json())["children"]]
+    assert (2, 1) == (len(engines), len(leaked))
+    daemon.process.kill()
+    await daemon.ended()
+    await until(lambda: not [engine for engine in (*engines, *leaked) if alive(engine)], 5.0)
+
+
+def engines_url(engine: psutil.Process) -> str:
+    """Return where an engine listens, by its command line."""
+    words = engine.cmdline()
+    return f"http://127.0.0.1:{words[words.index('--port') + 1]}"
+
+
+def alive(process: psutil.Process) -> bool:
+    """Return whether *process* runs; a zombie does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def test_ends_what_a_killed_daemon_left(start: Start) -> None:
+    """Should even the reaper be gone, the next start finds the engines in their records and ends them."""
+    first = await start(alpha={})
+    await first.ready()
+    (engine,) = await first.engines()
+    daemon = psutil.Process(first.process.pid)
+    daemon.suspend()  # so that it does not start another reaper
+    for child in daemon.children():
+        if child.pid != engine.pid:
+            child.kill()
+    daemon.kill()
+    await first.ended()
+    assert alive(engine)
+    second = await start(alpha={})
+    assert not alive(engine)
+    assert "model='alpha'" in second.logged("leftover_engine_ended")[0]["engine"]
+    await second.ready()
+    second.process.send_signal(signal.SIGINT)
+    assert 0 == await second.ended()
+
+
+async def test_a_second_signal_hurries(start: Start) -> None:
+    """Who cannot wait for the answers under way presses Ctrl-C again; the engines end all the same."""
+    daemon = await start(alpha={"skip": 1, "stall_after": 1})
+    await daemon.ready()
+    engines = await daemon.engines()
+    answering = asyncio.create_task(daemon.stream())
+    await until(lambda: daemon.logged("route"))
+    daemon.process.send_signal(signal.SIGINT)
+    await until(lambda: daemon.logged("closing"))
+    assert daemon.process.returncode is None
+    daemon.process.send_signal(signal.SIGINT)
+    assert 130 == await daemon.ended(2.0)
+    assert b"[DONE]" not in await answering
+    await until(lambda: not [engine for engine in engines if alive(engine)], 5.0)
+
+
+async def test_closes_although_somebody_reads_the_log(start: Start) -> None:
+    """A follower of logs holds nothing up, and neither does a load that is asked for at the last moment."""
+    daemon = await start(alpha={"skip": 1, "tokens": 30, "token_delay": 0.02})
+    await daemon.ready()
+    async with daemon.http.get(daemon.url + "/hostd/v1/models/alpha/logs?follow=1") as following:
+        answering = asyncio.create_task(daemon.stream())
+        await until(lambda: daemon.logged("route"))
+        daemon.process.terminate()
+        await until(lambda: daemon.logged("closing"))
+        async with daemon.http.post(daemon.url + "/hostd/v1/models/alpha/load?wait=0") as response:
+            assert response.status < 500
+        assert 0 == await daemon.ended(8.0)
+        assert (await answering).endswith(b"data: [DONE]\n\n")
+        assert b"listening" in await following.read()
+
+
+async def test_says_why_it_cannot_start(start: Start) -> None:
+    """A port in use is exit 1 with the program that has it; a mistake in a file is exit 78; both without any engine."""
+    first = await start(alpha={})
+    address = first.url.removeprefix("http://")
+    second = await start(listening=False, host={"server": {"listen": address}})
+    assert 1 == await second.ended()
+    assert f"hostd: cannot listen on {address}: it is in use by " in second.words
+    assert f"(pid {first.process.pid})" in second.words
+    third = await start(listening=False, host={"sever": {}})
+    assert 78 == await third.ended()
+    assert "sever" in third.words
+    first.process.terminate()
+    assert 0 == await first.ended()
+
+
+def test_keeps_its_state_where_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service manager's folder is taken, the first where it names several; else one of the user's own."""
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/hostd:/var/lib/other")
+    assert Path("/var/lib/hostd") == state_directory()
+    monkeypatch.delenv("STATE_DIRECTORY")
+    assert "hostd" in state_directory().parts
