@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.domain.units import format_bytes, format_duration, parse_duration, parse_size
+from hostd.domain.units import format_bytes, format_duration, format_size, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,17 @@ def test_no_sizes(text: str) -> None:
 def test_bytes_are_readable(count: int, text: str) -> None:
     """Three figures and a unit."""
     assert text == format_bytes(count)
+
+
+@given(st.integers(0, 2**50))
+def test_sizes_come_back(count: int) -> None:
+    """What is shown of a size can be written into a file again."""
+    assert count == parse_size(format_size(count))
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0B"), (7, "7B"), (2**30, "1GiB"), (3 * 2**29, "1536MiB"), (2**42, "4TiB"), (3072, "3KiB")]
+)
+def test_sizes_are_short(count: int, text: str) -> None:
+    """The largest unit that leaves no rest."""
+    assert text == format_size(count)

@@ -1,0 +1,106 @@
+"""What no header says about an architecture and an engine knows by its name: which layers slide, which recur, which keep nothing.
+
+Read in llama.cpp's loaders (src/models/*.cpp and llama_model::create_memory in src/llama-model.cpp, commit 0c1e57098).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sliding:
+    """Which layers of an architecture see a window only, where its header does not list them.
+
+    One layer of every *period* is full: the last of them, or the first if *dense_first*; 0 means that only a list in the header
+    tells. *window* holds where the header has none, *fixed* even where it has; 0 there means that without one nothing slides.
+    """
+
+    period: int = 0
+    dense_first: bool = False
+    window: int = 0
+    fixed: bool = False
+    only_with_layers: int | None = None
+
+
+SLIDING = {
+    "afmoe": Sliding(4),
+    "cohere2": Sliding(4),
+    "cohere2moe": Sliding(4, dense_first=True),
+    "dots3note": Sliding(),
+    "exaone-moe": Sliding(4, window=128),
+    "exaone4": Sliding(4, window=4096, only_with_layers=64),
+    "gemma-embedding": Sliding(6),
+    "gemma2": Sliding(2, window=4096),
+    "gemma3": Sliding(6),
+    "gemma3n": Sliding(5),
+    "gemma4": Sliding(),
+    "gpt-oss": Sliding(2),
+    "granite_swa": Sliding(),
+    "laguna": Sliding(4, dense_first=True),
+    "llama4": Sliding(4, window=8192, fixed=True),
+    "maple": Sliding(),
+    "mellum": Sliding(4),
+    "mimo2": Sliding(),
+    "modern-bert": Sliding(3, dense_first=True),
+    "muse-glimmer": Sliding(4),
+    "olmo2": Sliding(4),
+    "plamo3": Sliding(8),
+    "smallthinker": Sliding(4, dense_first=True, window=4096, fixed=True),
+    "spark2_5": Sliding(),
+    "step35": Sliding(),
+}
+
+# Their windows are optional: without the key, nothing slides. (llama4's key only switches it off, with a 0.)
+WINDOW_KEY_REQUIRED = {"smallthinker"}
+
+# Every layer of these keeps a state of constant size and nothing else.
+RECURRENT = {"arwkv7", "mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7"}
+
+# Hybrids: a layer without KV heads recurs. Nemotron-H's must lack a feed-forward part as well, as must its attention layers.
+RECURRENT_WITHOUT_KV_HEADS = {
+    "bailingmoe3", "granitehybrid", "jamba", "kimi-k3", "kimi-linear", "lfm2", "lfm2moe", "nemotron_h", "nemotron_h_moe", "plamo2",
+}  # fmt: skip
+ONE_THING_PER_LAYER = {"nemotron_h", "nemotron_h_moe"}
+
+# Hybrids: every so manieth layer attends to all tokens, the others recur, unless the header lists them.
+FULL_ATTENTION_INTERVAL = {"minimax-01": 8, "qwen3next": 4, "qwen35": 4, "qwen35moe": 4}
+
+# Attention and recurrence side by side in every layer.
+PARALLEL = {"falcon-h1"}
+
+# Layers from here on read the KV of earlier ones, where the header does not say how many do.
+KV_UNTIL_LAYER = {"gemma3n": 20}
+
+# Sparse attention caches a key per token for its indexer.
+INDEXED = {"deepseek32", "dots3note", "glm-dsa", "hy_v4", "minimax-m3"}
+
+# They read their whole input at once and keep nothing.
+ENCODERS = {
+    "bert", "dream", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llada", "llada-moe", "modern-bert", "neo-bert",
+    "nomic-bert", "nomic-bert-moe", "rnd1", "t5encoder", "wavtokenizer-dec",
+}  # fmt: skip
+
+# Full attention on every layer: the keys that all architectures share say everything.
+PLAIN = {
+    "apertus", "arcee", "arctic", "baichuan", "bailingmoe", "bailingmoe2", "bitnet", "bloom", "chameleon", "chatglm",
+    "codeshell", "cogvlm", "command-r", "dbrx", "deci", "deepseek", "deepseek2", "deepseek2-ocr", "dots1", "ernie4_5",
+    "ernie4_5-moe", "exaone", "falcon", "gemma", "glm4", "glm4moe", "gpt2", "gptj", "gptneox", "granite", "granitemoe",
+    "grok", "grovemoe", "hrm_text", "hunyuan-dense", "hunyuan-moe", "hunyuan_vl", "hy_v3", "internlm2", "jais", "jais2",
+    "llama", "llama-embed", "maincoder", "minicpm", "minicpm3", "minimax-m2", "mistral3", "mistral4", "mpt", "nemotron",
+    "olmo", "olmoe", "openelm", "orion", "paddleocr", "pangu-embedded", "phi2", "phi3", "phimoe", "plamo", "plm", "qwen",
+    "qwen2", "qwen2moe", "qwen2vl", "qwen3", "qwen3moe", "qwen3vl", "qwen3vlmoe", "refact", "seed_oss", "smollm3",
+    "stablelm", "starcoder", "starcoder2", "t5", "talkie", "xverse",
+}  # fmt: skip
+
+KNOWN = (
+    PLAIN
+    | ENCODERS
+    | RECURRENT
+    | RECURRENT_WITHOUT_KV_HEADS
+    | PARALLEL
+    | INDEXED
+    | SLIDING.keys()
+    | FULL_ATTENTION_INTERVAL.keys()
+)
+
+# Vision and audio towers: files that go beside a model.
+PROJECTORS = {"clip"}

@@ -1,0 +1,49 @@
+"""How a checkpoint's weights are packed, in the few words that people use for it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_NAMES = {
+    "awq": "AWQ",
+    "gptq": "GPTQ",
+    "fp8": "FP8",
+    "fbgemm_fp8": "FP8",
+    "mxfp4": "MXFP4",
+    "bitsandbytes": "bitsandbytes",
+}
+_PLAIN = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
+
+
+def quantisation(config: Mapping[str, Any], table: Mapping[str, Any]) -> str:
+    """Return how the weights are stored (``AWQ 4-bit``, ``FP8``, ``MLX 4-bit``, ``BF16``); empty where nothing says so.
+
+    *table* is the part of *config* that describes the text model; either may hold the keys.
+    """
+    for where in (config, table):
+        method = where.get("quantization_config")
+        if isinstance(method, dict) and method.get("quant_method"):
+            return _method(method)
+        packed = where.get("quantization")
+        if isinstance(packed, dict) and type(packed.get("bits")) is int:
+            return f"MLX {packed['bits']}-bit"
+    words = (where.get(key) for key in ("dtype", "torch_dtype") for where in (table, config))
+    return next((_PLAIN[word] for word in words if isinstance(word, str) and word in _PLAIN), "")
+
+
+def is_mlx(config: Mapping[str, Any], metadata: Mapping[str, str]) -> bool:
+    """Return whether a checkpoint was written for MLX, by its own marks."""
+    return isinstance(config.get("quantization"), dict) or metadata.get("format") == "mlx"
+
+
+def _method(method: Mapping[str, Any]) -> str:
+    word = str(method["quant_method"])[:24]
+    name = _NAMES.get(word.lower(), word)
+    bits = method.get("bits", method.get("w_bit"))
+    if bits is None and method.get("load_in_4bit") is True:
+        bits = 4
+    if bits is None:
+        groups = method.get("config_groups")
+        first = next(iter(groups.values()), None) if isinstance(groups, dict) else None
+        weights = first.get("weights") if isinstance(first, dict) else None
+        bits = weights.get("num_bits") if isinstance(weights, dict) else None
+    return f"{name} {bits}-bit" if type(bits) is int and 0 < bits <= 32 else name

@@ -1,0 +1,1 @@
+"""Tests of what a model will hold, before anything is loaded."""
