@@ -9,6 +9,7 @@ from hostd.config.host_file import HostFile
 from hostd.config.profile_file import ProfileFile, ProfileWarm
 from hostd.config.values import Secret
 from hostd.config.variants import AnyVariant
+from hostd.domain.host import Reserve
 from hostd.domain.profile import (
     Capabilities,
     Fallback,
@@ -59,6 +60,11 @@ def commands(host: HostFile, folder: Path) -> Mapping[str, tuple[str, ...]]:
             program, *arguments = engine.command
             found[backend] = (below(folder, program) if "/" in program else program, *arguments)
     return MappingProxyType(found)
+
+
+def reserve(host: HostFile) -> Reserve:
+    """Return the memory that *host* leaves to others."""
+    return Reserve(**host.memory.reserve.written())
 
 
 def below(folder: Path, path: str) -> str:

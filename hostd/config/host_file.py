@@ -7,12 +7,14 @@ from pydantic import BeforeValidator, Field
 from hostd.config import kinds
 from hostd.config.marks import Row
 from hostd.config.section import Section, items, key, keys, long_form
+from hostd.domain.host import Reserve as ReserveNoun
 from hostd.domain.profile import Limits as LimitsNoun
 from hostd.domain.profile import Settings, Warmth
-from hostd.domain.units import format_duration
+from hostd.domain.units import format_duration, format_size
 
 _LIMITS = LimitsNoun()
 _WARMTH = Warmth()
+_RESERVE = ReserveNoun()
 _SETTINGS = Settings()
 
 
@@ -53,9 +55,9 @@ class Server(Section):
 class Reserve(Section):
     """Memory that hostd leaves to everything else on this machine."""
 
-    vram: kinds.Size | None = key("On each graphics card.")
-    unified: kinds.Size | None = key("Of memory that processor and graphics share.")
-    ram: kinds.Size | None = key("Of main memory.")
+    vram: kinds.Size = key("On each graphics card.", format_size(_RESERVE.vram))
+    unified: kinds.Size = key("Of memory that processor and graphics share.", format_size(_RESERVE.unified))
+    ram: kinds.Size = key("Of main memory.", format_size(_RESERVE.ram))
 
 
 class Memory(Section):

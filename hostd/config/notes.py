@@ -6,7 +6,7 @@ from typing import Any
 from hostd.config.document import Document
 from hostd.config.marks import Complaint, Table
 
-_HOST = (("memory", "reserve"), ("keys", "file"), ("backends", "vllm"), ("backends", "ollama"), ("backends", "mlx"))
+_HOST = (("keys", "file"), ("backends", "vllm"), ("backends", "ollama"), ("backends", "mlx"))
 _PROFILE = (("warm", "windows"), ("price",))
 _SERVED = "llamacpp"
 

@@ -7,7 +7,7 @@ from hostd.config.values import Secret
 from hostd.config.week import format_clock, format_days
 from hostd.domain.profile import Fallback, Limits, Profile, Settings, Variant, Warmth
 from hostd.domain.reason import Reason
-from hostd.domain.units import format_duration
+from hostd.domain.units import format_duration, format_size
 
 MASK = "***"
 
@@ -17,6 +17,7 @@ def show(settings: Settings) -> dict[str, Any]:
     shown = {
         "source": settings.source,
         "server": {"listen": list(settings.listen)},
+        "memory": {"reserve": {kind: format_size(size) for kind, size in _fields(settings.reserve).items()}},
         "backends": {backend: {"command": list(command)} for backend, command in settings.commands.items()},
         "roles": {
             name: {"use": list(role.use), "require": list(role.require)} for name, role in settings.roles.items()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from hostd.domain.host import Reserve
 from hostd.domain.reason import Reason
 
 Flag = str | int | float | bool
@@ -123,4 +124,5 @@ class Settings:
     profiles: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({}))
     roles: Mapping[str, Role] = field(default_factory=lambda: MappingProxyType({}))
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    reserve: Reserve = field(default_factory=Reserve)
     notes: tuple[str, ...] = ()

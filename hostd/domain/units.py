@@ -49,6 +49,14 @@ def format_duration(seconds: float) -> str:
     return text
 
 
+def format_size(count: int) -> str:
+    """Return *count* bytes as the shortest text that `parse_size` reads back exactly: ``24GiB``, ``1536MiB``, ``7B``."""
+    for power, unit in ((4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if count and count % 1024**power == 0:
+            return f"{count // 1024**power}{unit}"
+    return f"{count}B"
+
+
 def format_bytes(count: int) -> str:
     """Return *count* bytes in the binary unit that keeps it readable: ``640 KiB``, ``18.6 GiB``."""
     value, unit = float(count), "B"

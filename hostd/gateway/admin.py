@@ -1,5 +1,6 @@
-"""The owner's own routes, under /hostd/v1: what runs, what is declared, load, unload, logs."""
+"""The owner's own routes, under /hostd/v1: what runs, what is declared, what the machine has, load, unload, logs."""
 
+import asyncio
 import contextlib
 import os
 
@@ -11,6 +12,7 @@ from hostd.domain.lifecycle import State
 from hostd.gateway import status
 from hostd.gateway.house import House
 from hostd.gateway.visit import Route, Visit
+from hostd.hardware.inventory import inventory
 from hostd.scheduling.events import LoadAsked, UnloadAsked
 from hostd.scheduling.lane import Lane
 
@@ -33,6 +35,13 @@ async def show_status(visit: Visit) -> web.Response:
             "instances": [await status.row(house, lane) for lane in lanes],
         }
     )
+
+
+async def show_inventory(visit: Visit) -> web.Response:
+    """GET /hostd/v1/inventory: the machine's memory, measured now."""
+    house = visit.house
+    machine = await asyncio.to_thread(house.sensors.read, house.settings.reserve)
+    return web.json_response(inventory(machine))
 
 
 async def list_models(visit: Visit) -> web.Response:
@@ -89,6 +98,7 @@ async def logs(visit: Visit) -> web.StreamResponse:
 
 ROUTES: list[Route] = [
     ("GET", "/hostd/v1/status", show_status),
+    ("GET", "/hostd/v1/inventory", show_inventory),
     ("GET", "/hostd/v1/models", list_models),
     ("POST", "/hostd/v1/models/{name}/load", load),
     ("POST", "/hostd/v1/models/{name}/unload", unload),

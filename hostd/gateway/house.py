@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from hostd.domain.profile import Settings
+from hostd.gateway.vigil import Watch
+from hostd.hardware.probe import Sensors
 from hostd.runtime.dispatcher import Dispatcher
 from hostd.runtime.instance import Instance
 from hostd.runtime.metrics import Metrics
@@ -23,7 +25,9 @@ class House:
     dispatcher: Dispatcher
     instances: Mapping[str, Instance]
     metrics: Metrics
+    watch: Watch
     at: Callable[[float], datetime]
     started: float
     addresses: list[str] = field(default_factory=list)
     keep_alive_every: float = 10.0
+    sensors: Sensors = field(default_factory=Sensors)

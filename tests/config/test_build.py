@@ -7,6 +7,7 @@ import pytest
 
 from hostd.config.build import below
 from hostd.config.values import Secret
+from hostd.domain.host import Reserve
 from hostd.domain.profile import Fallback, Limits, Profile, Settings, Variant, Warmth
 from hostd.domain.reason import Reason
 
@@ -27,6 +28,12 @@ def test_defaults_are_merged_key_by_key(load_files: Load) -> None:
     profile = load_files(host, p=HEAD + text).profiles["p"]
     assert Limits(max_concurrent=5, max_queue=4, stall_timeout=9.0) == profile.limits
     assert Warmth(preload=False, priority=7, keep_alive=120.0) == profile.warm
+
+
+def test_the_reserve_is_merged_key_by_key(load_files: Load) -> None:
+    """What the owner does not write keeps its default; nothing may be reserved too."""
+    written = load_files("memory: {reserve: {vram: 0B, ram: 2GiB}}").reserve
+    assert (Reserve(vram=0, ram=2 * 2**30), Reserve()) == (written, load_files("").reserve)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ def _notes(settings: Settings, folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "note"),
     [
-        ("memory: {reserve: {ram: 4GiB}}", "1:10: memory.reserve is not implemented yet; it has no effect"),
         ("keys: {file: k.yaml}", "1:8: keys.file is not implemented yet; it has no effect"),
         ("backends: {vllm: {command: [x]}}", "1:12: backends.vllm is not implemented yet; it has no effect"),
         ("backends: {ollama: {command: [x]}}", "1:12: backends.ollama is not implemented yet; it has no effect"),
@@ -65,6 +64,7 @@ def test_everything_else_has_effect(load_files: Load) -> None:
     """What works is not remarked on."""
     host = """
 server: {listen: 'unix:/x'}
+memory: {reserve: {ram: 4GiB}}
 limits: {max_queue: 1}
 warm: {preload: false}
 roles: {r: {use: [p], require: [tools]}}

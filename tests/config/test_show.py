@@ -70,7 +70,13 @@ def test_durations_are_text(load_files: Load, seconds: int) -> None:
     assert seconds == load_files(p=text % shown).profiles["p"].limits.queue_timeout
 
 
-@pytest.mark.parametrize("key", ["source", "server", "backends", "roles", "profiles", "notes"])
+def test_the_reserve_is_shown_as_it_is_written(load_files: Load) -> None:
+    """Sizes come back as exact text; what is not written has its default."""
+    shown = show(load_files("memory: {reserve: {vram: 1.5GiB, ram: 5B}}"))["memory"]
+    assert {"reserve": {"vram": "1536MiB", "unified": "6GiB", "ram": "5B"}} == shown
+
+
+@pytest.mark.parametrize("key", ["source", "server", "memory", "backends", "roles", "profiles", "notes"])
 def test_every_part_is_there(key: str) -> None:
     """Empty parts are shown as empty, so that programs find them."""
     assert key in show(Settings())

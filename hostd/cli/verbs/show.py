@@ -15,7 +15,7 @@ _TAIL = 10
 
 
 def show(model: Model, *, json: AsJson = False, url: Url = None) -> None:
-    """Show one model: what is declared, what runs, its last log lines."""
+    """Show one model: what is declared, what runs, its last log."""
     found = connect(url).get(model_path(model))
     if json:
         emit(found)

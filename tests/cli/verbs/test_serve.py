@@ -67,7 +67,7 @@ def test_the_demonstration_brings_its_own_files(door: Door, hostd: Callable[...,
 def test_keys_without_effect_are_told(door: Door, hostd: Callable[..., Ran], tmp_path: Path) -> None:
     """A note goes to stderr, and the daemon is run all the same."""
     file = tmp_path / "hostd.yaml"
-    file.write_text("memory: {reserve: {ram: 4GiB}}\n")
+    file.write_text("keys: {file: k.yaml}\n")
     ran = hostd("serve", "--config", str(file))
     assert (0, 1) == (ran.code, len(door.called))
     assert "not implemented yet" in ran.err

@@ -1,0 +1,127 @@
+"""The shape of a file that describes a machine, as `hostd inventory --json` prints one, so that a plan can be made for it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from hostd.config import kinds, values
+from hostd.config.document import Document
+from hostd.config.kinds import Kind
+from hostd.config.marks import Complaint, Row, Table
+from hostd.config.section import Section
+from hostd.config.values import Refused, shown
+from hostd.domain.errors import ConfigError
+from hostd.domain.host import Host, Pool, PoolKind
+from hostd.domain.units import parse_size
+
+_LARGEST = 2**50
+_ID = re.compile(r"(cuda|rocm):[0-9]{1,3}(:mig[0-9]{1,2})?|metal|ram")
+_KINDS = {"cuda": PoolKind.VRAM, "rocm": PoolKind.VRAM, "metal": PoolKind.UNIFIED, "ram": PoolKind.RAM}
+
+
+def _bytes(value: object) -> int:
+    """Return *value* as bytes: a whole number, or text such as ``24GiB``."""
+    count = parse_size(values.text(value)) if isinstance(value, str) else value
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise Refused(f"{shown(value)} is no whole number of bytes")
+    if not 0 <= count <= _LARGEST:
+        raise Refused(f"{shown(value)} is out of range; write bytes, from 0 to {_LARGEST}")
+    return count
+
+
+_id = values.matching(_ID, "no pool; pools are called cuda:0, rocm:0, metal, ram")
+
+Bytes = Annotated[int, Kind(_bytes, {"type": "integer", "minimum": 0, "maximum": _LARGEST})]
+PoolId = Annotated[str, Kind(_id, {"type": "string", "pattern": f"^({_ID.pattern})$"})]
+PoolSort = Annotated[PoolKind, Kind(values.choice(PoolKind), {"type": "string", "enum": list(PoolKind)})]
+
+
+class Machine(Section):
+    """The machine as a whole."""
+
+    os: kinds.Text = Field(description="The operating system.")
+    cpu: kinds.Text = Field(description="The processor.")
+    ram_bytes: Bytes = Field(description="All main memory.")
+
+
+class PoolEntry(Section):
+    """Memory that is budgeted together."""
+
+    id: PoolId = Field(description="cuda:0, rocm:0, metal, ram.")
+    kind: PoolSort = Field(description="What sort of memory it is.")
+    name: kinds.Text = Field(description="The product.")
+    total_bytes: Bytes = Field(description="All there is.")
+    free_bytes: Bytes = Field(description="What nobody holds.")
+    budget_bytes: Bytes = Field(description="What models may hold in all.")
+
+
+class MachineFile(Section):
+    """A machine."""
+
+    host: Machine = Field(description="The machine as a whole.")
+    pools: list[PoolEntry] = Field(min_length=1, description="Its memory.")
+
+
+def read_machine(path: Path) -> Host:
+    """Return the machine that the file at *path* (JSON or YAML) describes.
+
+    Raises:
+        ConfigError: Something in it cannot be; it carries all problems, each with its place.
+    """
+    file = Document(path, {})
+    checked = file.checked(MachineFile)
+    file.complaints += _contradictions(file.root.get("pools"))
+    if checked is None or file.problems:
+        raise ConfigError(tuple(file.problems))
+    machine = checked.host
+    return Host(machine.os, machine.cpu, machine.ram_bytes, tuple(_pool(entry) for entry in checked.pools))
+
+
+def _pool(entry: PoolEntry) -> Pool:
+    return Pool(
+        id=entry.id,
+        kind=entry.kind,
+        name=entry.name,
+        total=entry.total_bytes,
+        free=entry.free_bytes,
+        budget=entry.budget_bytes,
+    )
+
+
+def _contradictions(pools: Any) -> Iterator[Complaint]:
+    """Yield what is well written and yet cannot be; values that are not well written have been complained about."""
+    seen: dict[str, int] = {}
+    for pool in pools if isinstance(pools, Row) else ():
+        if not isinstance(pool, Table):
+            continue
+        yield from _too_much(pool)
+        pool_id = pool.get("id")
+        if not isinstance(pool_id, str) or not _ID.fullmatch(pool_id):
+            continue
+        at = pool.values_at["id"]
+        if pool_id in seen:
+            yield Complaint(f"the pool '{pool_id}' is there twice; the first is on line {seen[pool_id]}", at)
+        seen.setdefault(pool_id, at.line)
+        fitting = _KINDS[pool_id.partition(":")[0]]
+        if pool.get("kind") in set(PoolKind) - {fitting}:
+            message = f"the pool '{pool_id}' is of kind {fitting}, not {pool['kind']}"
+            yield Complaint(message, pool.values_at["kind"])
+
+
+def _too_much(pool: Table) -> Iterator[Complaint]:
+    total = _count(pool.get("total_bytes"))
+    for key, meaning in (("free_bytes", "free"), ("budget_bytes", "for models")):
+        count = _count(pool.get(key))
+        if total is not None and count is not None and count > total:
+            message = f"{key}: more is {meaning} ({count}) than there is in all (total_bytes: {total})"
+            yield Complaint(message, pool.values_at[key])
+
+
+def _count(value: object) -> int | None:
+    try:
+        return _bytes(value)
+    except ValueError:
+        return None

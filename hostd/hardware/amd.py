@@ -1,0 +1,97 @@
+"""AMD cards as pools, from what the kernel's amdgpu driver writes into sysfs; no library is needed.
+
+Cards are numbered as the PCI bus orders them, as ROCm does. A processor with graphics of its own shows a small VRAM, set
+aside by the firmware, and a large GTT, which is main memory that graphics may borrow: the pool is the VRAM alone, because
+the rest is counted with main memory, and the facts tell of the GTT.
+"""
+
+import re
+from pathlib import Path
+
+from hostd.domain.host import Pool, PoolKind
+from hostd.hardware.reading import Reading
+
+SYSFS = Path("/sys")
+NAMES = Path("/usr/share/libdrm/amdgpu.ids")
+
+_AMD = "0x1002"
+_CARD = re.compile(r"card\d+")
+
+
+def read(reserve: int, sysfs: Path = SYSFS, names: Path = NAMES) -> Reading:
+    """Return one pool for each AMD card; *reserve* is in bytes for each, *names* is libdrm's list of products."""
+    pools: list[Pool] = []
+    troubles: list[str] = []
+    for number, (bus_id, device) in enumerate(sorted(_devices(sysfs))):
+        try:
+            pools.append(_pool(f"rocm:{number}", bus_id, device, reserve, names))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            troubles.append(
+                f"the AMD card at {bus_id} is left out: its driver (amdgpu) does not tell its memory ({reason}); "
+                "look for 'amdgpu' in the kernel's log"
+            )
+    return Reading(tuple(pools), tuple(troubles))
+
+
+def _devices(sysfs: Path) -> list[tuple[str, Path]]:
+    try:
+        cards = [card for card in (sysfs / "class/drm").iterdir() if _CARD.fullmatch(card.name)]
+    except OSError:
+        return []
+    devices = (card / "device" for card in cards)
+    return [
+        (_uevent(device).get("PCI_SLOT_NAME", device.resolve().name), device)
+        for device in devices
+        if _text(device / "vendor") == _AMD
+    ]
+
+
+def _pool(pool_id: str, bus_id: str, device: Path, reserve: int, names: Path) -> Pool:
+    """Return the pool of one card; raises OSError or ValueError when its memory is not told."""
+    total, used = _bytes(device / "mem_info_vram_total"), _bytes(device / "mem_info_vram_used")
+    facts = [("pci_bus_id", bus_id)]
+    if (gtt := _text(device / "mem_info_gtt_total")).isdecimal():
+        facts.append(("gtt_bytes", gtt))
+        if int(gtt) > total:
+            facts.append(("shares_main_memory", "yes"))
+    return Pool(
+        id=pool_id,
+        kind=PoolKind.VRAM,
+        name=_text(device / "product_name") or _product(device, names),
+        total=total,
+        free=max(0, total - used),
+        budget=max(0, total - reserve),
+        facts=tuple(facts),
+    )
+
+
+def _product(device: Path, names: Path) -> str:
+    """Return the marketing name of a card: the line of *names* for its device and revision, else its PCI id."""
+    pci_id = _uevent(device).get("PCI_ID", "")
+    wanted = (pci_id.partition(":")[2].upper(), _text(device / "revision").removeprefix("0x").upper())
+    for line in _text(names).splitlines():
+        parts = [part.strip() for part in line.split(",", 2)]
+        if len(parts) == 3 and (parts[0].upper(), parts[1].upper()) == wanted:
+            return parts[2]
+    return f"AMD graphics {pci_id}".rstrip()
+
+
+def _uevent(device: Path) -> dict[str, str]:
+    pairs = (line.partition("=") for line in _text(device / "uevent").splitlines())
+    return {key: value for key, _, value in pairs}
+
+
+def _text(path: Path) -> str:
+    """Return what a file holds, "" when it cannot be read."""
+    try:
+        return path.read_text("utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _bytes(path: Path) -> int:
+    count = int(path.read_text("ascii"))
+    if count < 0:
+        raise ValueError(f"{path.name} is negative")
+    return count

@@ -1,0 +1,199 @@
+"""NVIDIA cards as pools, measured through the driver: what each has, who holds how much of it, and how they are joined.
+
+Cards are numbered as the PCI bus orders them, which CUDA does only with ``CUDA_DEVICE_ORDER=PCI_BUS_ID``; the fact ``uuid``
+names a card to an engine whatever the order. A card keeps its number while this process lives, even when one before it
+vanishes, because models are placed by it.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import psutil
+
+from hostd.domain.host import Holder, Pool, PoolKind
+from hostd.hardware import nvml
+from hostd.hardware.nvml import Device, Fault
+from hostd.hardware.reading import Reading
+
+_SORTS = ("Compute", "Graphics", "MPSCompute")
+
+Facts = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """One card that answers; *id* is its pool's."""
+
+    id: str
+    name: str
+    uuid: str
+    device: Device
+
+
+class Cards:
+    """The NVIDIA cards of this machine. The driver stays open between readings until it fails or `close` is called."""
+
+    def __init__(self) -> None:
+        self._open = False
+        self._known: dict[str, tuple[int, str]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Cards {'open' if self._open else 'closed'}, {len(self._known)} seen>"
+
+    def read(self, reserve: int) -> Reading:
+        """Return one pool for each card, or for each slice of one that is sliced; *reserve* is in bytes for each."""
+        troubles: list[str] = []
+        working = 0
+        try:
+            self._start()
+            count = nvml.count()
+            cards = self._cards(count, troubles)
+            shared = _facts(("driver", nvml.driver_version), ("cuda", nvml.cuda_version))
+        except Fault as fault:
+            self.close()
+            return Reading(troubles=(f"NVIDIA cards cannot be measured: {fault.why}", *self._vanished(())))
+        pools: list[Pool] = []
+        for card in cards:
+            try:
+                pools += _pools(card, (*shared, *_links(card, cards)), reserve, troubles)
+                working += 1
+            except Fault as fault:
+                troubles.append(f"{card.id} ({card.name}) is left out: {fault.why}")
+        troubles += self._vanished(card.uuid for card in cards)
+        if working < len(self._known) or working < count:
+            self.close()  # only a driver that is opened anew sees a card that comes back
+        return Reading(tuple(pools), tuple(troubles))
+
+    def close(self) -> None:
+        """Let go of the driver; the next reading opens it again."""
+        if self._open:
+            self._open = False
+            with contextlib.suppress(Fault):
+                nvml.stop()
+
+    def _start(self) -> None:
+        if not self._open:
+            nvml.start()
+            self._open = True
+
+    def _cards(self, count: int, troubles: list[str]) -> list[_Card]:
+        cards = []
+        for index in range(count):
+            try:
+                device = nvml.device(index)
+                uuid, name = nvml.uuid(device), nvml.name(device)
+            except Fault as fault:
+                troubles.append(f"the NVIDIA card at index {index} does not answer: {fault.why}")
+                continue
+            cards.append(_Card(f"cuda:{self._number(uuid, name, index)}", name, uuid, device))
+        return cards
+
+    def _number(self, uuid: str, name: str, index: int) -> int:
+        """Return the card's own number: its index when it was first seen, unless another card had that already."""
+        taken = {number for number, _ in self._known.values()}
+        free = index if index not in taken else max(taken, default=-1) + 1
+        return self._known.setdefault(uuid, (free, name))[0]
+
+    def _vanished(self, present: Iterable[str]) -> list[str]:
+        here = set(present)
+        return [
+            f"cuda:{number} ({name}) has vanished: it answered earlier and does not now; look for 'Xid' in the kernel's log"
+            for uuid, (number, name) in self._known.items()
+            if uuid not in here
+        ]
+
+
+def _pools(card: _Card, facts: Facts, reserve: int, troubles: list[str]) -> list[Pool]:
+    """Return the pools of one card; raises `Fault` when its memory cannot be read."""
+    facts = (
+        *_facts(("compute_capability", lambda: nvml.compute_capability(card.device))),
+        *facts,
+        *_facts(("pci_bus_id", lambda: nvml.pci_bus_id(card.device))),
+    )
+    slices = nvml.slices(card.device)
+    if slices is None:
+        return [_pool(card.id, card.name, [card.device], (*facts, ("uuid", card.uuid)), reserve, troubles)]
+    if not slices:
+        troubles.append(
+            f"{card.id} ({card.name}) is left out: MIG is on but it has no slices, so nothing can run there; "
+            "make some with 'nvidia-smi mig -cgi', or turn MIG off with 'nvidia-smi -mig 0'"
+        )
+    pools = []
+    for number, parts in enumerate(slices.values()):
+        pool_id = f"{card.id}:mig{number}"
+        try:
+            name = _slice_name(parts[0], card.name)
+            marks = (("uuid", nvml.uuid(parts[0])), ("mig_compute_instances", str(len(parts))))
+            pools.append(_pool(pool_id, name, parts, (*facts, *marks), reserve, troubles))
+        except Fault as fault:
+            troubles.append(f"{pool_id} ({card.name}) is left out: {fault.why}")
+    return pools
+
+
+def _pool(pool_id: str, name: str, devices: Sequence[Device], facts: Facts, reserve: int, troubles: list[str]) -> Pool:
+    memory = nvml.memory(devices[0])
+    ceiling = memory.total - memory.reserved
+    return Pool(
+        id=pool_id,
+        kind=PoolKind.VRAM,
+        name=name,
+        total=memory.total,
+        free=min(memory.free, ceiling),
+        budget=max(0, ceiling - reserve),
+        holders=_holders(pool_id, devices, troubles),
+        facts=facts,
+    )
+
+
+def _slice_name(device: Device, card: str) -> str:
+    """Return a slice's name; newer drivers say the card's and the slice's, older ones only the card's."""
+    name = nvml.name(device)
+    return name if "MIG" in name else f"{card} MIG slice"
+
+
+def _holders(pool_id: str, devices: Sequence[Device], troubles: list[str]) -> tuple[Holder, ...]:
+    """Return who holds memory there, largest first; a process that computes and draws is counted once."""
+    found: dict[int, int | None] = {}
+    for device in devices:
+        for sort in _SORTS:
+            try:
+                processes = nvml.processes(device, sort)
+            except Fault as fault:
+                if sort == _SORTS[0] or fault.code == nvml.NO_PERMISSION:
+                    troubles.append(f"{pool_id}: who holds its memory cannot be told: {fault.why}")
+                    break
+                continue
+            for pid, count in processes.items():
+                found[pid] = max(found.get(pid) or 0, count) if count is not None else found.get(pid)
+    holders = (Holder(pid, _name(pid), count) for pid, count in found.items())
+    return tuple(sorted(holders, key=lambda holder: (-(holder.bytes or 0), holder.pid)))
+
+
+def _name(pid: int) -> str:
+    try:
+        return nvml.process_name(pid) or "?"
+    except Fault:
+        try:
+            return psutil.Process(pid).name()
+        except psutil.Error:
+            return "?"
+
+
+def _links(card: _Card, cards: Sequence[_Card]) -> Facts:
+    """Return the cards that *card* reaches over NVLink, as one fact; none when there are none."""
+    peers = []
+    for other in cards:
+        with contextlib.suppress(Fault):
+            if other is not card and nvml.linked(card.device, other.device):
+                peers.append(other.id)
+    return (("nvlink", " ".join(peers)),) if peers else ()
+
+
+def _facts(*questions: tuple[str, Callable[[], str]]) -> Facts:
+    """Return the answers that the driver gives; what it does not know is left out."""
+    answers = []
+    for key, ask in questions:
+        with contextlib.suppress(Fault):
+            answers.append((key, ask()))
+    return tuple(answers)

@@ -1,0 +1,185 @@
+"""NVML with types: the only place that touches `pynvml`, which has none, and the place where its failures get words.
+
+A failure becomes a `Fault`, which says why and what to do. Functions that old drivers lack are asked for in their older
+forms before that.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NewType
+
+import pynvml  # type: ignore[import-untyped]  # the package has no types and no stubs
+
+Device = NewType("Device", object)
+
+NO_PERMISSION = int(pynvml.NVML_ERROR_NO_PERMISSION)
+_FUNCTION_NOT_FOUND = int(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+_UNREADABLE = int(pynvml.NVML_ERROR_UNKNOWN)
+_MOST_SLICES = 16  # more than any card has; a driver that says more is not believed
+
+_WHY = {
+    int(pynvml.NVML_ERROR_NOT_SUPPORTED): "the driver does not tell this of this device",
+    NO_PERMISSION: "this user may not ask the driver; allow it to open /dev/nvidia* (often the groups video and render)",
+    int(pynvml.NVML_ERROR_DRIVER_NOT_LOADED): (
+        "the driver is installed but not loaded; load it with 'modprobe nvidia', or restart if it has just been installed"
+    ),
+    int(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND): (
+        "there is no driver library (libnvidia-ml.so.1) on this machine; if it has such a card, install NVIDIA's driver"
+    ),
+    _FUNCTION_NOT_FOUND: "the driver is too old for this question; update it (510 or newer knows all of them)",
+    int(pynvml.NVML_ERROR_GPU_IS_LOST): (
+        "it has fallen off the bus; look for 'Xid' in the kernel's log, check power and seating, and restart the machine"
+    ),
+    int(
+        pynvml.NVML_ERROR_RESET_REQUIRED
+    ): "it needs a reset: end what uses it and run 'nvidia-smi --gpu-reset', or restart",
+    int(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH): (
+        "the driver's library and kernel module are of different versions, as after an update; restart the machine"
+    ),
+    int(pynvml.NVML_ERROR_TIMEOUT): "the driver did not answer in time; look for 'NVRM' in the kernel's log",
+    int(pynvml.NVML_ERROR_OPERATING_SYSTEM): (
+        "the operating system refused, as a container without the card's devices does; give it access to /dev/nvidia*"
+    ),
+}
+
+
+class Fault(Exception):
+    """NVML did not answer; *why* is the reason and what to do about it."""
+
+    def __init__(self, code: int, text: str) -> None:
+        self.code = code
+        self.why = _WHY.get(code) or f"the driver says: {text}; look for 'NVRM' in the kernel's log"
+        super().__init__(self.why)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A device's memory in bytes; *reserved* is what the driver keeps for itself (0 where an old one does not say)."""
+
+    total: int
+    reserved: int
+    free: int
+
+
+def _ask(function: str, *arguments: object) -> Any:
+    try:
+        return getattr(pynvml, function)(*arguments)
+    except pynvml.NVMLError as error:
+        raise Fault(int(error.value), str(error)) from None
+    except pynvml.NVMLLibraryMismatchError as error:  # how some functions say that the driver lacks them
+        raise Fault(_FUNCTION_NOT_FOUND, str(error)) from None
+    except UnicodeDecodeError:
+        raise Fault(_UNREADABLE, f"{function} gave bytes that are no text") from None
+
+
+def start() -> None:
+    """Load the library and open the driver; may be called again after `stop`.
+
+    Raises:
+        Fault: As every function here does.
+    """
+    _ask("nvmlInit")
+
+
+def stop() -> None:
+    """Close the driver; raises `Fault`."""
+    _ask("nvmlShutdown")
+
+
+def driver_version() -> str:
+    """Return the driver's version, such as ``580.95.05``; raises `Fault`."""
+    return str(_ask("nvmlSystemGetDriverVersion"))
+
+
+def cuda_version() -> str:
+    """Return the newest CUDA that the driver serves, such as ``13.0``; raises `Fault`."""
+    version = int(_ask("nvmlSystemGetCudaDriverVersion"))
+    return f"{version // 1000}.{version % 1000 // 10}"
+
+
+def count() -> int:
+    """Return how many cards the driver knows; raises `Fault`."""
+    return int(_ask("nvmlDeviceGetCount"))
+
+
+def device(index: int) -> Device:
+    """Return the card at *index*, in the order of the PCI bus; raises `Fault`."""
+    return Device(_ask("nvmlDeviceGetHandleByIndex", index))
+
+
+def uuid(of: Device) -> str:
+    """Return the identity that a card or slice keeps for ever; raises `Fault`."""
+    return str(_ask("nvmlDeviceGetUUID", of))
+
+
+def name(of: Device) -> str:
+    """Return the product's name; raises `Fault`."""
+    return str(_ask("nvmlDeviceGetName", of))
+
+
+def pci_bus_id(of: Device) -> str:
+    """Return where the card is plugged in, such as ``00000000:01:00.0``; raises `Fault`."""
+    bus_id = _ask("nvmlDeviceGetPciInfo_v3", of).busId
+    return bus_id.decode(errors="replace") if isinstance(bus_id, bytes) else str(bus_id)
+
+
+def compute_capability(of: Device) -> str:
+    """Return what the card can compute, such as ``8.9``; raises `Fault`."""
+    major, minor = _ask("nvmlDeviceGetCudaComputeCapability", of)
+    return f"{major}.{minor}"
+
+
+def memory(of: Device) -> Memory:
+    """Return the memory of a card or slice; raises `Fault`."""
+    try:
+        told = _ask("nvmlDeviceGetMemoryInfo", of, pynvml.nvmlMemory_v2)
+        return Memory(int(told.total), int(told.reserved), int(told.free))
+    except Fault:  # drivers before 510; some newer ones refuse it for slices only
+        told = _ask("nvmlDeviceGetMemoryInfo", of)
+        return Memory(int(told.total), 0, int(told.free))
+
+
+def processes(of: Device, sort: str) -> dict[int, int | None]:
+    """Return the bytes that each process holds, by pid; *sort* is ``Compute``, ``Graphics`` or ``MPSCompute``.
+
+    None stands for bytes that the driver does not tell. Raises `Fault`.
+    """
+    question = f"nvmlDeviceGet{sort}RunningProcesses"
+    try:
+        found = _ask(f"{question}_v3", of)
+    except Fault as fault:
+        if fault.code != _FUNCTION_NOT_FOUND:
+            raise
+        found = _ask(f"{question}_v2", of)
+    return {int(one.pid): None if one.usedGpuMemory is None else int(one.usedGpuMemory) for one in found}
+
+
+def process_name(pid: int) -> str:
+    """Return how a process was started; raises `Fault`."""
+    return str(_ask("nvmlSystemGetProcessName", pid))
+
+
+def linked(one: Device, other: Device) -> bool:
+    """Return whether two cards read each other's memory over NVLink, directly or through a switch; raises `Fault`."""
+    status = _ask("nvmlDeviceGetP2PStatus", one, other, pynvml.NVML_P2P_CAPS_INDEX_NVLINK)
+    return int(status) == int(pynvml.NVML_P2P_STATUS_OK)
+
+
+def slices(of: Device) -> dict[int, list[Device]] | None:
+    """Return the MIG devices of a card by GPU instance (those of one share its memory); None where MIG is off.
+
+    Raises `Fault`.
+    """
+    try:
+        current, _ = _ask("nvmlDeviceGetMigMode", of)
+    except Fault:  # cards and drivers that do not know MIG
+        return None
+    if int(current) != int(pynvml.NVML_DEVICE_MIG_ENABLE):
+        return None
+    found: dict[int, list[Device]] = {}
+    for index in range(min(int(_ask("nvmlDeviceGetMaxMigDeviceCount", of)), _MOST_SLICES)):
+        try:
+            part = Device(_ask("nvmlDeviceGetMigDeviceHandleByIndex", of, index))
+        except Fault:  # nothing at this index
+            continue
+        found.setdefault(int(_ask("nvmlDeviceGetGpuInstanceId", part)), []).append(part)
+    return found

@@ -1,0 +1,80 @@
+"""The machine as it is now: every source is asked, and what one of them does wrong harms no other."""
+
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from hostd.domain.host import Host, Reserve
+from hostd.hardware import amd, system
+from hostd.hardware.apple import Mac
+from hostd.hardware.reading import Reading
+
+if TYPE_CHECKING:
+    from hostd.hardware.nvidia import Cards
+
+
+def probe(reserve: Reserve) -> Host:
+    """Return this machine with its pools as they are now; *reserve* is left to others.
+
+    Blocks for some milliseconds, longer where a driver has to wake its cards: call it in a thread.
+    """
+    with closing(Sensors()) as sensors:
+        return sensors.read(reserve)
+
+
+@dataclass
+class Sensors:
+    """Measures again and again: drivers stay open between readings, and what vanishes meanwhile is told of.
+
+    Threads may share it; one reads at a time.
+    """
+
+    platform: str = sys.platform
+    mac: Mac = field(default_factory=Mac)
+
+    def __post_init__(self) -> None:
+        self._lock = Lock()
+        self._machine: system.Machine | None = None
+        self._nvidia: Cards | None = None
+
+    def read(self, reserve: Reserve) -> Host:
+        """Return the machine with its pools as they are now, and sentences on what could not be measured."""
+        with self._lock:
+            machine = self._machine = self._machine or system.describe()
+            found = self._accelerators(reserve)
+            if not any(pool.id == "metal" for reading in found for pool in reading.pools):  # that is main memory too
+                found.append(_isolated("main memory", lambda: Reading((system.read(reserve.ram),))))
+        pools = tuple(pool for reading in found for pool in reading.pools)
+        troubles = tuple(trouble for reading in found for trouble in reading.troubles)
+        return Host(machine.os, machine.cpu, machine.ram_bytes, pools, troubles)
+
+    def close(self) -> None:
+        """Let go of the drivers; the next reading opens them again."""
+        with self._lock:
+            if self._nvidia:
+                self._nvidia.close()
+
+    def _accelerators(self, reserve: Reserve) -> list[Reading]:
+        if self.platform == "darwin":
+            return [_isolated("Metal", lambda: self.mac.read(reserve.unified))]
+        return [
+            _isolated("NVIDIA cards", lambda: self._cards().read(reserve.vram)),
+            _isolated("AMD cards", lambda: amd.read(reserve.vram)),
+        ]
+
+    def _cards(self) -> "Cards":
+        if self._nvidia is None:
+            from hostd.hardware.nvidia import Cards  # noqa: PLC0415 - costs 25 ms, and no Mac needs it
+
+            self._nvidia = Cards()
+        return self._nvidia
+
+
+def _isolated(what: str, ask: Callable[[], Reading]) -> Reading:
+    try:
+        return ask()
+    except Exception as error:  # noqa: BLE001 - one broken driver must not hide the rest of the machine
+        return Reading(troubles=(f"{what} cannot be measured ({type(error).__name__}: {error}); please report this",))

@@ -1,0 +1,13 @@
+"""What one source of pools found."""
+
+from dataclasses import dataclass
+
+from hostd.domain.host import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Pools as they are now, and sentences on what could not be measured and why."""
+
+    pools: tuple[Pool, ...] = ()
+    troubles: tuple[str, ...] = ()

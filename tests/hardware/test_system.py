@@ -1,0 +1,91 @@
+"""Main memory, and what control groups leave of it."""
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hostd.domain.host import PoolKind
+from hostd.hardware import system
+
+MIB = 2**20
+V2 = "sys/fs/cgroup"
+V1 = "sys/fs/cgroup/memory"
+
+
+def tree(root: Path, **files: object) -> Path:
+    """Write files below *root*; in their names, ``__`` is a slash and the rest is as it stands."""
+    for name, content in files.items():
+        path = root / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{content}\n")
+    return root
+
+
+def put(root: Path, group: str, **files: object) -> None:
+    """Write the files of one control group; an underscore after ``memory`` is a dot."""
+    tree(root / group, **{name.replace("memory_", "memory.", 1): content for name, content in files.items()})
+
+
+def test_the_whole_machine(tmp_path: Path) -> None:
+    """Without control groups, all of main memory is the pool, and the reserve is taken off."""
+    total = psutil.virtual_memory().total
+    pool = system.read(64 * MIB, tmp_path)
+    assert ("ram", PoolKind.RAM, total, total - 64 * MIB) == (pool.id, pool.kind, pool.total, pool.budget)
+    assert 0 < pool.free <= total
+    assert (("machine_bytes", str(total)),) == pool.facts
+
+
+def test_version_2(tmp_path: Path) -> None:
+    """The tightest limit on the way up counts, and files that could be dropped are as good as free."""
+    tree(tmp_path, proc__self__cgroup="0::/user.slice/hostd.service")
+    put(tmp_path, f"{V2}/user.slice/hostd.service", memory_max="max", memory_high=100 * MIB, memory_current=90 * MIB)
+    put(tmp_path, f"{V2}/user.slice/hostd.service", memory_stat=f"anon 1\ninactive_file {30 * MIB}\nfile 2")
+    put(tmp_path, f"{V2}/user.slice", memory_max=200 * MIB, memory_high="max", memory_current=170 * MIB)
+    pool = system.read(10 * MIB, tmp_path)
+    assert (100 * MIB, 30 * MIB, 90 * MIB) == (pool.total, pool.free, pool.budget)
+    assert str(tmp_path / V2 / "user.slice/hostd.service") == dict(pool.facts)["cgroup"]
+
+
+def test_version_1(tmp_path: Path) -> None:
+    """The older files say the same; a number near the largest means no limit."""
+    tree(tmp_path, proc__self__cgroup="5:cpu,cpuacct:/a\n4:memory:/docker/abc\n0::/")
+    put(tmp_path, f"{V1}/docker/abc", memory_limit_in_bytes=300 * MIB, memory_usage_in_bytes=250 * MIB)
+    put(tmp_path, f"{V1}/docker/abc", memory_stat=f"total_inactive_file {50 * MIB}")
+    put(tmp_path, V1, memory_limit_in_bytes=9223372036854771712, memory_usage_in_bytes=7)
+    pool = system.read(0, tmp_path)
+    assert (300 * MIB, 100 * MIB) == (pool.total, pool.free)
+
+
+def test_inside_a_container(tmp_path: Path) -> None:
+    """The group's path is the outside's and does not exist; the limit stands at the top."""
+    tree(tmp_path, proc__self__cgroup="0::/../../outside")
+    put(tmp_path, V2, memory_max=50 * MIB, memory_current=60 * MIB)
+    pool = system.read(0, tmp_path)
+    assert (50 * MIB, 0) == (pool.total, pool.free)
+
+
+@pytest.mark.parametrize("line", ["", "0::/", "nonsense", "0::/gone", "4:memory", ":::::"])
+def test_groups_that_say_nothing(tmp_path: Path, line: str) -> None:
+    """No limit is read where none is written."""
+    tree(tmp_path, proc__self__cgroup=line)
+    put(tmp_path, V2, memory_max="max")
+    assert psutil.virtual_memory().total == system.read(0, tmp_path).total
+
+
+def test_a_limit_above_the_machine_is_none(tmp_path: Path) -> None:
+    """What is allowed and not there is not counted."""
+    tree(tmp_path, proc__self__cgroup="0::/")
+    put(tmp_path, V2, memory_max=2**55, memory_current=0)
+    assert psutil.virtual_memory().total == system.read(0, tmp_path).total
+
+
+def test_the_reserve_may_be_more_than_there_is(tmp_path: Path) -> None:
+    """Then models may hold nothing, rather than less than nothing."""
+    assert 0 == system.read(2**60, tmp_path).budget
+
+
+def test_the_machine_has_names() -> None:
+    """The system, the processor, and all of main memory."""
+    machine = system.describe()
+    assert (True, True, psutil.virtual_memory().total) == (bool(machine.os), bool(machine.cpu), machine.ram_bytes)
