@@ -1,0 +1,27 @@
+"""The one way in: a reference, wherever it leads, to the header of the model there."""
+
+from hostd.library.header import ModelHeader
+from hostd.library.huggingface import open_hub
+from hostd.library.local import open_path
+from hostd.library.ollama import open_ollama
+from hostd.library.places import Places, this_machine
+from hostd.library.reference import FileReference, HubReference, OllamaReference
+
+
+def open_header(reference: FileReference | HubReference | OllamaReference, places: Places | None = None) -> ModelHeader:
+    """Return the header of the model that *reference* names; weights are never read, nor more than a few ranges fetched.
+
+    A profile is opened by the references of its variants (`variant_reference`).
+
+    Raises:
+        NotThere: There is no such model, or a part of it is missing.
+        Unreachable: The hub that has it cannot be asked, and its last answer is not kept.
+        Unreadable: What is there is not as it should be; each of these is an `Unreadable`, too, and its message a sentence.
+    """
+    match reference:
+        case FileReference(path):
+            return open_path(path)
+        case HubReference():
+            return open_hub(reference, places or this_machine())
+        case OllamaReference():
+            return open_ollama(reference, places or this_machine())

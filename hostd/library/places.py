@@ -1,0 +1,67 @@
+"""Where models and their hubs are on this machine, from the variables and files that the other programs use for it."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import platformdirs
+
+_TOKEN = re.compile(r"[\x21-\x7e]{1,1024}")
+_TRUE = frozenset({"1", "on", "yes", "true"})
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Folders and addresses; *hub_token* is sent to the origin of *hub* only. With *offline* no hub is asked."""
+
+    headers: Path
+    hub_cache: Path
+    ollama_stores: tuple[Path, ...] = ()
+    lm_studio: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
+    hub: str = "https://huggingface.co"
+    hub_token: str | None = field(default=None, repr=False)
+    registry: str = "https://registry.ollama.ai"
+    offline: bool = False
+
+
+def find_places(environ: Mapping[str, str], home: Path | None = None) -> Places:
+    """Return the places that *environ* names, or else the usual ones below *home*."""
+    home = home or Path.home()
+
+    def folder(name: str, otherwise: Path) -> Path:
+        given = environ.get(name)
+        return Path(given).expanduser() if given else otherwise
+
+    hub_home = folder("HF_HOME", folder("XDG_CACHE_HOME", home / ".cache") / "huggingface")
+    own_ollama = folder("OLLAMA_MODELS", home / ".ollama" / "models")
+    return Places(
+        headers=folder("XDG_CACHE_HOME", platformdirs.user_cache_path()) / "hostd" / "headers",
+        hub_cache=folder("HF_HUB_CACHE", folder("HUGGINGFACE_HUB_CACHE", hub_home / "hub")),
+        ollama_stores=(own_ollama, Path("/usr/share/ollama/.ollama/models"), Path("/var/lib/ollama/models")),
+        lm_studio=(home / ".lmstudio" / "models", home / ".cache" / "lm-studio" / "models"),
+        folders=(home / "models",),
+        hub=environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co",
+        hub_token=_token(environ, folder("HF_TOKEN_PATH", hub_home / "token")),
+        registry=environ.get("HOSTD_OLLAMA_REGISTRY", "").rstrip("/") or "https://registry.ollama.ai",
+        offline=any(environ.get(name, "").lower() in _TRUE for name in ("HF_HUB_OFFLINE", "HOSTD_OFFLINE")),
+    )
+
+
+def this_machine() -> Places:
+    """Return the places of the user that runs this process."""
+    return find_places(os.environ)
+
+
+def _token(environ: Mapping[str, str], file: Path) -> str | None:
+    token = environ.get("HF_TOKEN") or environ.get("HUGGING_FACE_HUB_TOKEN")
+    if not token and environ.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "").lower() not in _TRUE:
+        try:
+            token = file.read_text(encoding="utf-8")[:2048]
+        except (OSError, UnicodeDecodeError):
+            return None
+    token = (token or "").strip()
+    # A token that holds a line end would write a header of its own.
+    return token if _TOKEN.fullmatch(token) else None

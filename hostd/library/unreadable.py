@@ -1,0 +1,31 @@
+"""What goes wrong when a model is looked for or its header is read: a sentence for the owner, never a traceback."""
+
+from hostd.domain.errors import HostdError
+
+
+class Unreadable(HostdError):
+    """A model, or what describes it, is not as it should be."""
+
+    code = "model_unreadable"
+    status = 422
+
+
+class BadReference(Unreadable):
+    """What was written to name a model names none."""
+
+    code = "bad_reference"
+    status = 400
+
+
+class NotThere(Unreadable):
+    """There is nothing at the place that was named."""
+
+    code = "model_not_there"
+    status = 404
+
+
+class Unreachable(Unreadable):
+    """The hub did not answer, or did not answer in full: it may another time."""
+
+    code = "hub_unreachable"
+    status = 502

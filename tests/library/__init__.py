@@ -1,0 +1,1 @@
+"""Where models are, and how their headers are read."""

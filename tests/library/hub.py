@@ -1,0 +1,221 @@
+"""A hub on this machine: Hugging Face's routes, Ollama's registry, the store that both redirect to, and all of their faults."""
+
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from hostd.library.places import Places
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+REPO = "owner/model-GGUF"
+
+
+@dataclass
+class Hub:
+    """What the hub has and does. *files* are a repository's; *blobs* and *manifests* are the registry's.
+
+    *faults* maps a part of a method and path to what goes wrong there. *listing* is what the tree
+    answers instead of what it should; *seen* is every request, as method, path and headers.
+    """
+
+    url: str = ""
+    store: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    listing: bytes | None = None
+    seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def places(self, cache: Path) -> Places:
+        """Return places that lead here, with *cache* for all folders."""
+        return Places(
+            headers=cache / "headers", hub_cache=cache / "hub", hub=self.url, registry=self.url, hub_token="hf_secret"
+        )
+
+    def ranges(self) -> list[str]:
+        """Return the ranges that were asked of the place where weights are stored."""
+        return [headers["range"] for _, path, headers in self.seen if path.startswith("/store") and "range" in headers]
+
+    def add_blob(self, content: bytes) -> str:
+        """Put a blob into the registry and return its digest."""
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        self.blobs[digest] = content
+        return digest
+
+    def add_model(self, name: str, tag: str, **layers: bytes) -> None:
+        """Put a model into the registry: its layers by kind."""
+        listed = [
+            {
+                "mediaType": f"application/vnd.ollama.image.{kind}",
+                "digest": self.add_blob(content),
+                "size": len(content),
+            }
+            for kind, content in layers.items()
+        ]
+        self.manifests[f"{name}/{tag}"] = {"schemaVersion": 2, "layers": listed}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    hub: Hub
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_HEAD(self) -> None:
+        """Answer without a body."""
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        """Answer by route, or by fault."""
+        hub, path = self.hub, self.path.partition("?")[0]
+        hub.seen.append((self.command, self.path, {name.lower(): value for name, value in self.headers.items()}))
+        fault = next((fault for part, fault in hub.faults.items() if part in f"{self.command} {path}"), "")
+        if fault and self._fail(fault, path):
+            return
+        if path.startswith("/store/"):
+            self._part(self._content(path.removeprefix("/store/")), fault)
+        elif path.startswith(f"/api/models/{REPO}/"):
+            self._listing(path)
+        elif match := re.fullmatch(rf"/{REPO}/resolve/[^/]+/(.+)", path):
+            self._resolve(match[1])
+        elif match := re.fullmatch(r"/v2/library/([^/]+)/manifests/([^/]+)", path):
+            manifest = hub.manifests.get(f"{match[1]}/{match[2]}")
+            self._reply(200, json.dumps(manifest).encode()) if manifest else self._reply(404)
+        elif match := re.fullmatch(r"/v2/library/[^/]+/blobs/(.+)", path):
+            self._reply(307, headers={"location": f"{hub.store}/store/{match[1]}?signature=x"})
+        else:
+            self._reply(404)
+
+    def _content(self, name: str) -> bytes:
+        return self.hub.blobs.get(name) or self.hub.files[name]
+
+    def _listing(self, path: str) -> None:
+        if "/revision/" in path:
+            siblings = [{"rfilename": name, "size": len(data)} for name, data in self.hub.files.items()]
+            self._reply(200, json.dumps({"sha": COMMIT, "siblings": siblings}).encode())
+        elif self.hub.listing is not None:
+            self._reply(200, self.hub.listing)
+        else:
+            entries = [{"type": "file", "path": name, "size": len(data)} for name, data in self.hub.files.items()]
+            self._reply(200, json.dumps(entries).encode())
+
+    def _resolve(self, name: str) -> None:
+        content = self.hub.files.get(name)
+        if content is None:
+            self._reply(404)
+        elif name.endswith(".json"):
+            self._part(content, "")
+        else:
+            etag = f'"{hashlib.sha256(content).hexdigest()}"'
+            told = {"x-linked-etag": etag, "x-linked-size": str(len(content)), "x-repo-commit": COMMIT}
+            self._reply(302, headers={"location": f"{self.hub.store}/store/{name}?signature=x", **told})
+
+    def _part(self, content: bytes, fault: str) -> None:
+        span = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("range", ""))
+        if span is None or fault == "no ranges":
+            self._reply(200, content)
+            return
+        first, last = int(span[1]), min(int(span[2]), len(content) - 1)
+        if first > last:
+            self._reply(416, headers={"content-range": f"bytes */{len(content)}"})
+            return
+        told = f"bytes {first}-{last}/{len(content)}"
+        match fault:
+            case "other range":
+                told = f"bytes {first + 1}-{last}/{len(content)}"
+            case "no content-range":
+                told = ""
+            case "lying size":
+                told = f"bytes {first}-{last}/{len(content) + 7}"
+            case "growing":
+                told = f"bytes {first}-{last}/{len(content) + first}"
+            case _:
+                pass
+        body = content[first : last + 1]
+        if fault == "broken off":
+            self._send(206, {"content-range": told, "content-length": str(len(body))}, body[: len(body) // 2])
+            self.close_connection = True
+        else:
+            self._reply(206, body, {"content-range": told} if told else {})
+
+    def _fail(self, fault: str, path: str) -> bool:
+        match fault.split():
+            case ["status", number]:
+                self._reply(int(number), headers={"retry-after": "7"})
+            case ["html"]:
+                self._reply(200, b"<html>log in</html>", {"content-type": "text/html; charset=utf-8"})
+            case ["gzip"]:
+                self._reply(200, b"\x1f\x8b", {"content-encoding": "gzip"})
+            case ["circle"]:
+                self._reply(302, headers={"location": path})
+            case ["maze"]:
+                self._reply(302, headers={"location": path + "x"})
+            case ["nowhere"]:
+                self._reply(302)
+            case ["away", url]:
+                self._reply(302, headers={"location": url})
+            case ["hang"]:
+                self.hub.released.wait(30)
+                self.close_connection = True
+            case ["drip"]:
+                self._send(200, {"content-length": "100000"}, b"x")
+                while not self.hub.released.wait(0.01):
+                    self.wfile.write(b"x")
+                self.close_connection = True
+            case ["drop"]:
+                self.close_connection = True
+            case ["endless"]:
+                self._send(200, {"transfer-encoding": "chunked"}, b"4\r\nGGUF\r\n" * 2 + b"0\r\n\r\n")
+            case _:
+                return False
+        return True
+
+    def _reply(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
+        self._send(
+            status, {"content-length": str(len(body)), **(headers or {})}, body if self.command == "GET" else b""
+        )
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up is what these tests are about."""
+
+
+@contextmanager
+def serve() -> Iterator[Hub]:
+    """Run a hub and its store, on two ports, while the block lasts."""
+    hub = Hub()
+    handler = type("Handler", (_Handler,), {"hub": hub})
+    servers = [_Server(("127.0.0.1", 0), handler) for _ in range(2)]
+    threads = [threading.Thread(target=server.serve_forever, args=(0.01,)) for server in servers]
+    for thread in threads:
+        thread.start()
+    hub.url, hub.store = (f"http://127.0.0.1:{server.server_address[1]}" for server in servers)
+    try:
+        yield hub
+    finally:
+        hub.released.set()
+        for server, thread in zip(servers, threads, strict=True):
+            server.shutdown()
+            server.server_close()
+            thread.join(5)

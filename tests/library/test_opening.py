@@ -1,0 +1,36 @@
+"""Every kind of reference leads to a header."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from hostd.library.header import ModelHeader
+from hostd.library.opening import open_header
+from hostd.library.reference import ProfileReference, parse_reference
+from tests.library import weights
+from tests.library.hub import REPO, Hub
+
+
+def opened(text: str, hub: Hub, tmp_path: Path) -> ModelHeader:
+    """Return the header of what *text* names."""
+    reference = parse_reference(text)
+    assert not isinstance(reference, ProfileReference)
+    return open_header(reference, hub.places(tmp_path))
+
+
+def test_one_model_has_one_shape_wherever_it_is(hub: Hub, tmp_path: Path) -> None:
+    """A file, the hub and the registry give the same numbers for the same bytes."""
+    content = weights.gguf(vocabulary=5000)
+    hub.files["m.gguf"] = content
+    hub.add_model("m", "latest", model=content)
+    (tmp_path / "m.gguf").write_bytes(content)
+    headers = [opened(text, hub, tmp_path) for text in (str(tmp_path / "m.gguf"), f"hf:{REPO}/m.gguf", "ollama:m")]
+    assert headers[0].shape == headers[1].shape == headers[2].shape
+    assert [0, 1, 1] == [header.ranges for header in headers]
+
+
+def test_opening_a_model_needs_no_large_library() -> None:
+    """A verb that answers at once cannot wait for a web framework to be imported."""
+    code = "import sys, hostd.library.opening; print(*sorted({'aiohttp', 'pydantic', 'asyncio', 'typer'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "" == done.stdout.strip()
