@@ -21,6 +21,7 @@ from hostd.domain.profile import Settings
 from hostd.gateway.doors import make_server
 from hostd.gateway.house import House
 from hostd.gateway.listen import base_url, open_doors
+from hostd.gateway.vigil import Watch
 from hostd.runtime import journal
 from hostd.runtime.dispatcher import Dispatcher
 from hostd.runtime.instance import Instance, Option, Surroundings
@@ -40,11 +41,14 @@ _HANDLERS_GRACE = 5.0
 
 def run(settings: Settings, *, log_format: str = "auto", log_level: str = "info", demo: bool = False) -> int:
     """Be the daemon until SIGTERM or SIGINT; return the exit code."""
-    journal.configure(style=log_format, level=log_level)
+    decisions = journal.configure(style=log_format, level=log_level)
     try:
-        asyncio.run(_run(settings, talkative=demo or sys.stderr.isatty()))
+        asyncio.run(_run(settings, decisions, talkative=demo or sys.stderr.isatty()))
     except HostdError as error:
         print(f"hostd: {error.message}", file=sys.stderr)  # noqa: T201 - for a person, before anything runs
+        return 1
+    except OSError as error:
+        print(f"hostd: cannot start: {error}", file=sys.stderr)  # noqa: T201 - likewise
         return 1
     except KeyboardInterrupt:
         return 130
@@ -57,13 +61,13 @@ def state_directory() -> Path:
     return Path(given.split(":")[0]) if given else platformdirs.user_state_path("hostd")
 
 
-async def _run(settings: Settings, *, talkative: bool) -> None:
+async def _run(settings: Settings, decisions: journal.Journal, *, talkative: bool) -> None:
     loop = asyncio.get_running_loop()
     asked_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_or_hurry, asked_to_stop)
     async with AsyncExitStack() as stack:
-        house = await build(settings, stack)
+        house = await build(settings, stack, decisions=decisions)
         runner = web.ServerRunner(make_server(house), shutdown_timeout=_HANDLERS_GRACE)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -87,7 +91,9 @@ def _stop_or_hurry(asked: asyncio.Event) -> None:
     asked.set()
 
 
-async def build(settings: Settings, stack: AsyncExitStack, *, pace: Pace | None = None) -> House:
+async def build(
+    settings: Settings, stack: AsyncExitStack, *, pace: Pace | None = None, decisions: journal.Journal | None = None
+) -> House:
     """Return a house that serves *settings*; closing *stack* takes it down."""
     loop = asyncio.get_running_loop()
     directory = state_directory() / "engines"
@@ -99,7 +105,7 @@ async def build(settings: Settings, stack: AsyncExitStack, *, pace: Pace | None 
     instances: dict[str, Instance] = {}
     desk = Desk(settings.profiles)
     metrics = Metrics(desk.lanes.values)
-    decisions = journal.Journal()
+    decisions = decisions or journal.Journal()
 
     def observe(effect: Effect) -> None:
         decisions.observe(effect)
@@ -121,6 +127,7 @@ async def build(settings: Settings, stack: AsyncExitStack, *, pace: Pace | None 
         dispatcher=dispatcher,
         instances=instances,
         metrics=metrics,
+        watch=Watch(),
         at=lambda moment: datetime.fromtimestamp(moment + ahead, UTC),
         started=started,
     )

@@ -150,10 +150,16 @@ class Relay:
         whole = min(limits.total_timeout, self._ticket.timeout or limits.total_timeout)
         began = self._loop.time()
         with self._lease(instance) as lease:
-            vigil = Vigil(limits, self._arrived + whole - began, None if self._intake.stream else lease.generating)
+            vigil = Vigil(
+                self._house.watch,
+                limits,
+                self._arrived + whole - began,
+                None if self._intake.stream else lease.generating,
+            )
             try:
-                async with vigil, await self._ask(lease) as upstream:
-                    response = await self._pass_on(upstream, lease, vigil, began)
+                with vigil:
+                    async with await self._ask(lease) as upstream:
+                        response = await self._pass_on(upstream, lease, vigil, began)
             except aiohttp.ClientError as error:
                 # Before TimeoutError: a connection that cannot be made in time is both.
                 raise await self._lost(lease, error) from None

@@ -20,6 +20,13 @@ async def test_shows_the_status(stage: Stage) -> None:
     assert list(stage.house.instances) == [row["model"] for row in status["instances"]]
 
 
+async def test_shows_the_machine(stage: Stage) -> None:
+    """The pools as they are now, in the shape of the command line's JSON; two askers at once are both answered."""
+    first, second = await asyncio.gather(stage.get("/hostd/v1/inventory"), stage.get("/hostd/v1/inventory"))
+    assert ({"os", "cpu", "ram_bytes"}, {"host", "pools"}) == (set(first.json["host"]), set(second.json))
+    assert {"ram", "metal"} & {pool["id"] for pool in first.json["pools"]}
+
+
 async def test_lists_the_models(stage: Stage) -> None:
     """Every declared model, loaded or not."""
     models = (await stage.get("/hostd/v1/models")).json["models"]

@@ -6,7 +6,7 @@ import pytest
 
 from hostd.domain.profile import Limits
 from hostd.domain.reason import Reason
-from hostd.gateway.vigil import Vigil
+from hostd.gateway.vigil import Vigil, Watch
 from tests.virtual_time import in_virtual_time
 
 LIMITS = Limits(first_token_timeout=30.0, stall_timeout=45.0)
@@ -20,17 +20,16 @@ def now() -> float:
 @in_virtual_time
 async def test_waits_so_long_for_a_first_token() -> None:
     """Without any progress it is over after first_token_timeout."""
-    vigil, began = Vigil(LIMITS, 600.0), now()
-    with pytest.raises(TimeoutError):
-        async with vigil:
-            await asyncio.sleep(1000)
+    vigil, began = Vigil(Watch(), LIMITS, 600.0), now()
+    with pytest.raises(TimeoutError), vigil:
+        await asyncio.sleep(1000)
     assert (30.0, Reason.FIRST_TOKEN_TIMEOUT) == (now() - began, vigil.reason)
 
 
 @in_virtual_time
 async def test_waits_so_long_between_tokens() -> None:
     """After the last progress it is over once stall_timeout has passed, to the second."""
-    vigil, began = Vigil(LIMITS, 600.0), now()
+    vigil, began = Vigil(Watch(), LIMITS, 600.0), now()
 
     async def attempt() -> None:
         for _ in range(10):
@@ -38,9 +37,8 @@ async def test_waits_so_long_between_tokens() -> None:
             vigil.progress()
         await asyncio.sleep(1000)
 
-    with pytest.raises(TimeoutError):
-        async with vigil:
-            await attempt()
+    with pytest.raises(TimeoutError), vigil:
+        await attempt()
     assert (335.0, Reason.STALL) == (now() - began, vigil.reason)
 
 
@@ -48,12 +46,11 @@ async def test_waits_so_long_between_tokens() -> None:
 @in_virtual_time
 async def test_keeps_to_the_whole_time(progress: bool) -> None:
     """When the ticket's time is up there is no reason: no other target would have any more of it."""
-    vigil, began = Vigil(LIMITS, 20.0), now()
+    vigil, began = Vigil(Watch(), LIMITS, 20.0), now()
     if progress:
         vigil.progress()
-    with pytest.raises(TimeoutError):
-        async with vigil:
-            await asyncio.sleep(1000)
+    with pytest.raises(TimeoutError), vigil:
+        await asyncio.sleep(1000)
     assert (20.0, None) == (now() - began, vigil.reason)
 
 
@@ -67,10 +64,9 @@ async def test_asks_whether_the_engine_writes() -> None:
         asked.append(now() - began)
         return len(asked) < 3
 
-    vigil = Vigil(LIMITS, 600.0, generating)
-    with pytest.raises(TimeoutError):
-        async with vigil:
-            await asyncio.sleep(1000)
+    vigil = Vigil(Watch(), LIMITS, 600.0, generating)
+    with pytest.raises(TimeoutError), vigil:
+        await asyncio.sleep(1000)
     assert [30.0, 75.0, 120.0] == asked
     assert Reason.FIRST_TOKEN_TIMEOUT is vigil.reason
 
@@ -83,18 +79,17 @@ async def test_keeps_to_the_whole_time_while_it_asks() -> None:
         await asyncio.sleep(10)
         return True
 
-    vigil, began = Vigil(LIMITS, 35.0, generating), now()
-    with pytest.raises(TimeoutError):
-        async with vigil:
-            await asyncio.sleep(1000)
+    vigil, began = Vigil(Watch(), LIMITS, 35.0, generating), now()
+    with pytest.raises(TimeoutError), vigil:
+        await asyncio.sleep(1000)
     assert (35.0, None) == (now() - began, vigil.reason)
 
 
 @in_virtual_time
 async def test_lets_a_timely_answer_be() -> None:
     """What is done in time is not disturbed, and nothing rings afterwards."""
-    vigil = Vigil(LIMITS, 600.0)
-    async with vigil:
+    vigil = Vigil(Watch(), LIMITS, 600.0)
+    with vigil:
         await asyncio.sleep(29)
     await asyncio.sleep(1000)
     assert vigil.reason is None

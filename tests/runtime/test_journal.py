@@ -1,5 +1,6 @@
 """One line per decision, which nobody can forge, and in which nobody's words appear."""
 
+import asyncio
 import io
 import json
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from hostd.runtime import journal
 from hostd.scheduling.effects import Explain, Stop
 from tests.conftest import OpenHouse
 from tests.stage import make_profile, make_settings
+from tests.virtual_time import in_virtual_time
 
 NASTY = "one\ntwo\x1b[31m\u2028\u202e"
 
@@ -26,9 +28,9 @@ def _as_before() -> Iterator[None]:
 def written(style: str, *effects: Explain | Stop, level: str = "info") -> list[str]:
     """Return the lines that *effects* make."""
     stream = io.StringIO()
-    journal.configure(style=style, level=level, stream=stream)
+    decisions = journal.configure(style=style, level=level, stream=stream)
     for effect in effects:
-        journal.Journal().observe(effect)
+        decisions.observe(effect)
     return stream.getvalue().split("\n")[:-1]
 
 
@@ -49,6 +51,23 @@ def test_gives_each_decision_its_level(decision: str, level: str) -> None:
     explain = Explain(decision, "alpha", None, {})
     assert level == json.loads(written("json", explain)[0])["level"]
     assert (1 if level != "info" else 0) == len(written("json", explain, level="warning"))
+
+
+@in_virtual_time
+async def test_bundles_what_is_not_urgent() -> None:
+    """Lines of requests are written together a moment later; one that matters is written at once, after those before it."""
+    stream = io.StringIO()
+    decisions = journal.configure(style="json", stream=stream)
+    decisions.observe(Explain("route", "alpha", "req_1", {}))
+    decisions.observe(Explain("route", "alpha", "req_2", {}))
+    assert "" == stream.getvalue()
+    await asyncio.sleep(0.1)
+    assert ["req_1", "req_2"] == [json.loads(line)["request"] for line in stream.getvalue().split("\n")[:-1]]
+    decisions.observe(Explain("route", "alpha", "req_3", {}))
+    decisions.observe(Explain("refusal", "alpha", "req_4", {}))
+    structlog.get_logger().info("closed")
+    events = [json.loads(line)["event"] for line in stream.getvalue().split("\n")[:-1]]
+    assert ["route", "route", "route", "refusal", "closed"] == events
 
 
 @pytest.mark.parametrize("style", ["json", "text"])
