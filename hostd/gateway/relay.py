@@ -94,6 +94,8 @@ class Relay:
                 self._house.dispatcher.leave(self._ticket.id)
             if self._down is not None:
                 await self._down.close()
+                # It asks us for news: apart, both are freed now instead of in a sweep that holds everybody up.
+                self._down = None
         self._house.metrics.answered(self._trail.model, self._trail.backend, self._trail.route, response.status)
         return response
 
