@@ -14,6 +14,7 @@ from hostd.cli.verbs.inventory import inventory
 from hostd.cli.verbs.load import load
 from hostd.cli.verbs.logs import logs
 from hostd.cli.verbs.ls import ls
+from hostd.cli.verbs.plan import plan
 from hostd.cli.verbs.ps import ps
 from hostd.cli.verbs.serve import serve
 from hostd.cli.verbs.show import show
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (serve, inventory, ps, ls, show, load, unload, chat, logs):
+for verb in (serve, inventory, plan, ps, ls, show, load, unload, chat, logs):
     app.command()(verb)
 app.add_typer(config.app, name="config")
 app.command()(version)

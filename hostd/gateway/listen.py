@@ -73,7 +73,8 @@ def _why(address: str, error: OSError) -> str:
         return f"cannot listen on {address}: it is in use{_by(address)}; stop that program, or choose another with --listen"
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"cannot listen on {address}: not allowed; ports below 1024 need rights that hostd should not have"
-    if error.errno == errno.EADDRNOTAVAIL:
+    # From Python 3.13 on, asyncio tells of an address that is not there in words only.
+    if error.errno == errno.EADDRNOTAVAIL or "could not bind on any address" in str(error):
         return f"cannot listen on {address}: this machine does not have that address; see 'server.listen' in hostd.yaml"
     return f"cannot listen on {address}: {os.strerror(error.errno) if error.errno else error}"
 
