@@ -1,7 +1,8 @@
 """Keeps web pages out: a site that a browser on this machine visits must not be able to talk to its models.
 
-A page can reach a loopback server by a name that it rebinds to 127.0.0.1, so the Host must be one that this server has; and
-it cannot hide where it comes from, so an Origin must be local. Programs send no Origin and name the address they were given.
+A page can reach a loopback server by a name that it rebinds to 127.0.0.1, so the Host must be one that this server has, or one
+that nobody can have on the internet (a bare word, as proxies on this machine like to send). And a page cannot hide where it comes
+from, so an Origin must be local. Programs send no Origin and name the address they were given.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,9 @@ from urllib.parse import urlsplit
 from hostd.domain.errors import RequestError
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+
+# Set aside for use on one machine or in one network (RFC 6761 and ICANN's resolution of 29 July 2024).
+_NOBODYS = (".localhost", ".internal")
 
 
 def _name(host: str) -> str:
@@ -28,6 +32,9 @@ class Doorman:
         # Bound to the network, the server cannot know all the names under which it may be reached.
         self._any_host = not hosts <= _LOCAL
 
+    def _could_be_ours(self, name: str) -> bool:
+        return name in self._own or name.endswith(_NOBODYS) or (name != "" and not set(name) & set(".[:"))
+
     def check(self, headers: Mapping[str, str]) -> None:
         """Let a request pass.
 
@@ -35,7 +42,7 @@ class Doorman:
             RequestError: It comes from a web page elsewhere, or is addressed to a name that this server does not have.
         """
         host = headers.get("Host", "localhost")
-        if not self._any_host and _name(host) not in self._own:
+        if not self._any_host and not self._could_be_ours(_name(host)):
             raise RequestError(
                 f"this server is not called '{host}'; use localhost or 127.0.0.1", code="host_not_allowed", status=403
             )

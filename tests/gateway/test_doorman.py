@@ -8,9 +8,15 @@ from hostd.gateway.doorman import Doorman
 HOME = ("127.0.0.1:11435", "unix:/run/hostd.sock")
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:11435", "localhost", "LOCALHOST:80", "[::1]:11435", "127.0.0.1"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1:11435", "localhost", "LOCALHOST:80", "[::1]:11435", "127.0.0.1"),
+        *("models", "models:8080", "hostd.localhost", "host.docker.internal:11435"),
+    ],
+)
 def test_lets_local_names_in(host: str) -> None:
-    """Any name that loopback has will do, with or without a port."""
+    """Any name that loopback has will do, with or without a port, and any that cannot be had on the internet."""
     Doorman(HOME).check({"Host": host})
 
 
