@@ -1,0 +1,49 @@
+"""How mlx-lm will be told to serve: the flags that decide memory."""
+
+from dataclasses import dataclass
+
+from hostd.domain.shape import Shape
+
+# mlx_lm.server's own defaults.
+PREFILL_STEP = 2048
+PROMPTS = 8
+PROMPT_CACHE_ENTRIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class MlxServing:
+    """What decides the memory of ``mlx_lm.server``.
+
+    *context* is the tokens that one request may have (0: what the model was trained for), *slots* the requests that are answered
+    at once (``--decode-concurrency``) and *prompts* how many of them may be read at once (``--prompt-concurrency``).
+    *prefill_step* is ``--prefill-step-size``. *prompt_cache_entries* and *prompt_cache_bytes* bound the past prompts that are
+    kept (``--prompt-cache-size``, ``--prompt-cache-bytes``; None: only the entries do). *kv_bits* quantises the cache (None: 16
+    bits). *cache_limit* bounds the freed buffers that MLX keeps for later, in bytes (None: it is not bounded).
+    *caches_latent* says whether this mlx-lm keeps only the latent of latent attention (since its pull request 839; None: not
+    known).
+    """
+
+    context: int = 0
+    slots: int = 1
+    prompts: int = PROMPTS
+    prefill_step: int = PREFILL_STEP
+    prompt_cache_entries: int = PROMPT_CACHE_ENTRIES
+    prompt_cache_bytes: int | None = None
+    kv_bits: int | None = None
+    cache_limit: int | None = None
+    caches_latent: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing.
+
+        Raises:
+            ValueError: A flag has no meaning.
+        """
+        if min(self.slots, self.prompts, self.prefill_step) < 1 or min(self.context, self.prompt_cache_entries) < 0:
+            raise ValueError(f"{self} cannot be served: slots, prompts and steps count from 1, context from 0")
+        if self.kv_bits not in (None, 2, 3, 4, 5, 6, 8):
+            raise ValueError(f"MLX quantises a KV cache to 2, 3, 4, 5, 6 or 8 bits, not {self.kv_bits}")
+
+    def request(self, shape: Shape) -> int:
+        """Return the tokens that one request may have."""
+        return self.context or shape.context
