@@ -10,6 +10,7 @@ from hostd.cli.exits import Code, VerbError
 from hostd.cli.screen import say
 from hostd.cli.verbs import config
 from hostd.cli.verbs.chat import chat
+from hostd.cli.verbs.init import init
 from hostd.cli.verbs.inventory import inventory
 from hostd.cli.verbs.load import load
 from hostd.cli.verbs.logs import logs
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (serve, inventory, plan, ps, ls, show, load, unload, chat, logs):
+for verb in (serve, init, inventory, plan, ps, ls, show, load, unload, chat, logs):
     app.command()(verb)
 app.add_typer(config.app, name="config")
 app.command()(version)

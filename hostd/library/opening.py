@@ -4,13 +4,16 @@ from hostd.library.header import ModelHeader
 from hostd.library.huggingface import open_hub
 from hostd.library.local import open_path
 from hostd.library.ollama import open_ollama
+from hostd.library.outlines import shipped_header
 from hostd.library.places import Places, this_machine
 from hostd.library.reference import FileReference, HubReference, OllamaReference
+from hostd.library.unreadable import Unreachable
 
 
 def open_header(reference: FileReference | HubReference | OllamaReference, places: Places | None = None) -> ModelHeader:
     """Return the header of the model that *reference* names; weights are never read, nor more than a few ranges fetched.
 
+    Where the model hub cannot be asked, the numbers that ship with hostd's own profiles are used, and a note says so.
     A profile is opened by the references of its variants (`variant_reference`).
 
     Raises:
@@ -21,7 +24,13 @@ def open_header(reference: FileReference | HubReference | OllamaReference, place
     match reference:
         case FileReference(path):
             return open_path(path)
-        case HubReference():
-            return open_hub(reference, places or this_machine())
+        case HubReference(repository, file):
+            try:
+                return open_hub(reference, places or this_machine())
+            except Unreachable:
+                shipped = shipped_header(repository, file) if file else None
+                if shipped is None:
+                    raise
+                return shipped
         case OllamaReference():
             return open_ollama(reference, places or this_machine())

@@ -7,7 +7,21 @@ import pytest
 from hostd import __version__
 from tests.cli.recorded import Daemon, Ran
 
-VERBS = ("serve", "inventory", "ps", "ls", "show", "load", "unload", "chat", "logs", "config", "version")
+VERBS = (
+    "serve",
+    "init",
+    "inventory",
+    "plan",
+    "ps",
+    "ls",
+    "show",
+    "load",
+    "unload",
+    "chat",
+    "logs",
+    "config",
+    "version",
+)
 
 
 def test_help_lists_every_verb(hostd: Callable[..., Ran]) -> None:

@@ -1,12 +1,18 @@
 """Every kind of reference leads to a header."""
 
+import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from hostd.library.header import ModelHeader
 from hostd.library.opening import open_header
-from hostd.library.reference import ProfileReference, parse_reference
+from hostd.library.outlines import shipped_profiles
+from hostd.library.reference import HubReference, ProfileReference, parse_reference
+from hostd.library.unreadable import Unreachable
 from tests.library import weights
 from tests.library.hub import REPO, Hub
 
@@ -34,3 +40,14 @@ def test_opening_a_model_needs_no_large_library() -> None:
     code = "import sys, hostd.library.opening; print(*sorted({'aiohttp', 'pydantic', 'asyncio', 'typer'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "" == done.stdout.strip()
+
+
+def test_shipped_numbers_stand_in_for_a_hub_that_cannot_be_asked(hub: Hub, tmp_path: Path) -> None:
+    """A model of the shipped profiles can be planned without a network, and its source says what was used; no other can."""
+    offline = replace(hub.places(tmp_path), offline=True)
+    known = json.loads(next(iter(sorted(shipped_profiles().glob("shapes/*.json")))).read_text("utf-8"))
+    header = open_header(HubReference(known["hf"], known["file"]), offline)
+    assert ("the numbers that ship with hostd", 0) == (header.source, header.ranges)
+    assert header.shape.layers
+    with pytest.raises(Unreachable):
+        open_header(HubReference("nobody/knows", "this.gguf"), offline)

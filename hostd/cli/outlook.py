@@ -1,0 +1,108 @@
+"""Gathers what a plan needs: the models that are asked for, what else should be or is loaded, and the room for all of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hostd.cli.candidates import Candidate, Opener, Wanted
+from hostd.cli.exits import Code, VerbError
+from hostd.cli.screen import say
+from hostd.cli.standing import evictable, loaded, rooms_now
+from hostd.domain.host import Host
+from hostd.domain.profile import Settings
+from hostd.library.places import this_machine
+from hostd.library.unreadable import Unreadable
+from hostd.planning.fit import Resident
+from hostd.planning.joint import Plan, together
+from hostd.planning.placing import empty_rooms
+from hostd.planning.warmset import Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """One question: what the owner's *settings* and the command line (*wanted*) mean for a machine; *here* if it is this one."""
+
+    settings: Settings
+    host: Host
+    wanted: Wanted
+    here: bool
+    url: str | None
+
+    def plan(self, models: Sequence[str] | None) -> tuple[list[Candidate], Plan]:
+        """Return the models that are planned for, in order, and the plan; without *models*, for all profiles.
+
+        Raises:
+            VerbError: A model cannot be found, read or served as was asked, or nothing is declared at all.
+        """
+        asked = self._asked(models) if models else self._declared()
+        names = {candidate.name for candidate in asked}
+        running = loaded(self.url) if self.here else []
+        rooms = empty_rooms(self.host)
+        residents: tuple[Resident, ...] = ()
+        standing: list[Candidate] = []
+        if self.here:
+            rooms = rooms_now(self.host, running, names)
+            residents = evictable(self.host, running, names, self._pinned())
+        if models and not running:
+            standing = self._standing(names)
+        if residents:
+            # Room is made for what is asked for before any of it is left to the CPU.
+            preloaded = []
+        elif models and not standing:
+            preloaded = asked
+        else:
+            preloaded = [each for each in asked if each.profile and each.profile.warm.preload]
+        others = [each for each in asked if each not in preloaded]
+        plan = together(
+            [_wish(each) for each in (*standing, *preloaded) if each.ways],
+            [_wish(each) for each in others if each.ways],
+            self.host,
+            rooms,
+            residents,
+        )
+        stuck = {model.name for model in running} - names - {resident.name for resident in residents}
+        return asked, replace(plan, warm=(*sorted(stuck), *plan.warm))
+
+    def _asked(self, models: Sequence[str]) -> list[Candidate]:
+        opener = Opener(self.settings, self.host, self.wanted, this_machine())
+        found = [opener.named(text) for text in models]
+        return list({candidate.name: candidate for candidate in found}.values())
+
+    def _declared(self) -> list[Candidate]:
+        """Return all profiles; one that cannot be read says so itself and spoils no other."""
+        if not self.settings.profiles:
+            raise VerbError(
+                "no model is declared yet; name a file, hf:REPO or ollama:TAG, or add a profile to the model_profiles folder",
+                Code.USAGE,
+            )
+        opener, found = Opener(self.settings, self.host, self.wanted, this_machine()), []
+        for profile in self.settings.profiles.values():
+            try:
+                found.append(opener.declared(profile))
+            except Unreadable as error:
+                found.append(
+                    Candidate(profile.name, profile=profile, trouble=f"nothing is known of it: {error.message}")
+                )
+        return found
+
+    def _standing(self, names: set[str]) -> list[Candidate]:
+        """Return the declared models that should be warm, apart from *names*; only what is known without asking a hub."""
+        opener = Opener(self.settings, self.host, Wanted(), replace(this_machine(), offline=True))
+        found = []
+        for profile in self.settings.profiles.values():
+            if profile.name in names or not profile.warm.preload:
+                continue
+            try:
+                found.append(opener.declared(profile))
+            except Unreadable as error:
+                say(f"'{profile.name}' should be warm, too, but is not reckoned with: {error.message}")
+        return found
+
+    def _pinned(self) -> set[str]:
+        return {profile.name for profile in self.settings.profiles.values() if profile.warm.pinned}
+
+
+def _wish(candidate: Candidate) -> Wish:
+    warm = candidate.profile.warm if candidate.profile else None
+    if warm is None:
+        return Wish(candidate.name, candidate.ways)
+    return Wish(candidate.name, candidate.ways, warm.priority, warm.pinned)

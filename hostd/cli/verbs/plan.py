@@ -1,0 +1,94 @@
+"""``hostd plan``: what fits, before anything is downloaded or loaded, and what to change where it does not."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from hostd.cli.machine import Wanted as WantedHost
+from hostd.cli.machine import find_machine
+from hostd.cli.options import AsJson, Url
+from hostd.cli.screen import emit, say
+
+AFTER_EVICTING, DOES_NOT_FIT = 10, 11
+MOST = 2**31 - 1
+_EXITS = {"fits": 0, "fits_after_evicting": AFTER_EVICTING, "does_not_fit": DOES_NOT_FIT}
+
+
+class Flash(StrEnum):
+    """Whether flash attention is used."""
+
+    ON = "on"
+    OFF = "off"
+    AUTO = "auto"
+
+
+class Engine(StrEnum):
+    """The engines that a plan can be made for."""
+
+    LLAMACPP = "llamacpp"
+    OLLAMA = "ollama"
+    VLLM = "vllm"
+    MLX = "mlx"
+
+
+Models = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[MODEL|FILE|hf:REPO[/FILE]|ollama:TAG]...",
+        help="What to plan for; all declared profiles when left out.",
+        show_default=False,
+    ),
+]
+Context = Annotated[
+    int | None,
+    typer.Option("--ctx", min=0, max=MOST, metavar="N", help="Tokens of context, all slots together; 0: as trained."),
+]
+Slots = Annotated[int | None, typer.Option("--slots", min=1, max=MOST, metavar="N", help="Sequences decoded together.")]
+KvType = Annotated[
+    str | None, typer.Option("--kv-type", metavar="T", help="Type of the KV cache: f16, q8_0, or K,V as in q8_0,f16.")
+]
+FlashAttention = Annotated[Flash | None, typer.Option("--flash-attn", help="Flash attention.")]
+Ubatch = Annotated[
+    int | None, typer.Option("--ubatch", min=1, max=MOST, metavar="N", help="Tokens of a physical batch.")
+]
+Unified = Annotated[bool | None, typer.Option("--kv-unified/--no-kv-unified", help="Whether slots share one KV cache.")]
+Backend = Annotated[Engine | None, typer.Option("--backend", help="The engine to plan for.")]
+
+
+def plan(  # noqa: PLR0913 - a command line's options are its contract
+    models: Models = None,
+    *,
+    ctx: Context = None,
+    slots: Slots = None,
+    kv_type: KvType = None,
+    flash_attn: FlashAttention = None,
+    ubatch: Ubatch = None,
+    kv_unified: Unified = None,
+    backend: Backend = None,
+    host: WantedHost = None,
+    json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Tell what fits, and what to change where it does not.
+
+    The exit code is 0 if everything fits, 10 if idle models must go for it, 11 if something does not fit.
+    """
+    from hostd.cli import verdicts  # noqa: PLC0415 - the parsers and planners cost 0.2 s, which other verbs do without
+    from hostd.cli.candidates import Wanted  # noqa: PLC0415 - as above
+    from hostd.cli.outlook import Outlook  # noqa: PLC0415 - as above
+    from hostd.config.load import load  # noqa: PLC0415 - as above
+
+    settings = load()
+    machine = find_machine(host, settings.reserve)
+    wanted = Wanted(ctx, slots, kv_type, flash_attn and flash_attn.value, ubatch, kv_unified, backend and backend.value)
+    outlook = Outlook(settings, machine, wanted, here=host is None, url=url)
+    candidates, planned = outlook.plan(models)
+    for trouble in machine.troubles:
+        say(trouble)
+    rows = [verdicts.report(each, planned.fits.get(each.name), machine) for each in candidates]
+    if json:
+        emit({"models": rows, "warm_set": list(planned.warm), "proved_optimal": planned.proved})
+    else:
+        verdicts.show(rows, planned)
+    raise typer.Exit(max(_EXITS[row["verdict"]] for row in rows))

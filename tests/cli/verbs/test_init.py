@@ -1,0 +1,149 @@
+"""``hostd init``."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hostd.cli.verbs.init import find_engines
+from hostd.domain.host import Reserve
+from hostd.hardware.simulated import preset
+from hostd.library.reference import OllamaReference
+from tests.cli.recorded import Ran
+from tests.library import weights
+from tests.library.test_ollama import put
+from tests.library.test_shelf import file, places
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def machine(bare_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with one card, and whatever models the test puts below its home."""
+    monkeypatch.setattr("hostd.hardware.probe.probe", lambda reserve: preset("rtx4090", reserve))
+    monkeypatch.setattr("hostd.library.places.this_machine", lambda: places(bare_home))
+    return bare_home
+
+
+@pytest.fixture
+def shelf(machine: Path) -> Path:
+    """Two models that can be served, and a broken file."""
+    file(machine / "models/Tiny-1B-Q4_K_M.gguf", weights.gguf(keys={"general.file_type": 15}))
+    file(machine / "models/broken.gguf", b"<html>")
+    put(machine / "ollama", OllamaReference("bert", "v1"), model=weights.gguf(architecture="bert"))
+    return machine
+
+
+def test_what_it_writes_is_accepted(shelf: Path, hostd: Run) -> None:
+    """The check finds both profiles and nothing to say about them."""
+    ran = hostd("init")
+    assert (0, "") == (ran.code, ran.err)
+    assert ["bert-v1.yaml", "tiny-1b.yaml"] == sorted(
+        path.name for path in (shelf / "config/hostd/model_profiles").iterdir()
+    )
+    checked = hostd("config", "check")
+    assert (0, "2 profiles, no problems\n", "") == (checked.code, checked.out, checked.err)
+
+
+def test_it_says_what_it_found_and_what_comes_next(shelf: Path, hostd: Run) -> None:
+    """A line for each profile, the reason of every other file, and the next command."""
+    out = hostd("init").out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "PROFILE MODEL FOUND IN SIZE CONTEXT SLOTS TAKES WARM" == lines[2]
+    assert any(line.startswith("bert-v1 bert:v1 Ollama ") and line.endswith(" from boot") for line in lines)
+    assert any(line.startswith(f"broken ({shelf / 'models'}): ") for line in lines)
+    assert "next: hostd serve" == lines[-1]
+
+
+def test_files_that_exist_stay_as_they_are(shelf: Path, hostd: Run) -> None:
+    """Only --force overwrites them."""
+    theirs = file(shelf / "config/hostd/hostd.yaml", b"limits: {max_queue: 7}\n")
+    ran = hostd("init")
+    assert (1, "", "limits: {max_queue: 7}\n") == (ran.code, ran.out, theirs.read_text())
+    assert "already has hostd.yaml" in ran.err
+    assert not (theirs.parent / "model_profiles").exists()
+    assert 0 == hostd("init", "--force").code
+    assert "profiles: model_profiles" in theirs.read_text()
+
+
+def test_a_dry_run_writes_nothing(shelf: Path, hostd: Run) -> None:
+    """It says the same, even where files exist."""
+    ran = hostd("init", "--dry-run")
+    assert (0, False) == (ran.code, (shelf / "config/hostd").exists())
+    assert "would be written to" in ran.out
+    assert "next:" not in ran.out
+    assert (0, 0) == (hostd("init").code, hostd("init", "--dry-run").code)
+
+
+def test_another_folder_is_named_in_the_next_command(shelf: Path, hostd: Run) -> None:
+    """As a shell takes it."""
+    ran = hostd("init", "--folder", str(shelf / "my files"))
+    assert f"next: hostd serve --config '{shelf}/my files/hostd.yaml'" == ran.out.splitlines()[-1]
+    assert 0 == hostd("config", "check", str(shelf / "my files/hostd.yaml")).code
+
+
+def test_more_folders_are_looked_into(machine: Path, hostd: Run) -> None:
+    """Each that is named; one that does not exist is a wrong use."""
+    file(machine / "elsewhere/a.gguf", weights.gguf())
+    file(machine / "there/b.gguf", weights.gguf(vocabulary=9))
+    assert 0 == hostd("init", "--from", str(machine / "elsewhere"), "--from", str(machine / "there")).code
+    assert {"a.yaml", "b.yaml"} == {path.name for path in (machine / "config/hostd/model_profiles").iterdir()}
+    assert 2 == hostd("init", "--from", str(machine / "nowhere")).code
+
+
+def test_without_models_nothing_is_written(machine: Path, hostd: Run) -> None:
+    """The owner is told where to put one."""
+    file(machine / "models/broken.gguf", b"")
+    ran = hostd("init")
+    assert (1, False) == (ran.code, (machine / "config").exists())
+    assert "~/models" in ran.err
+    assert "broken" in ran.out
+
+
+def test_json_has_everything(shelf: Path, hostd: Run) -> None:
+    """For each model its profile or the reason why it has none."""
+    told: dict[str, Any] = json.loads(hostd("init", "--json").out)
+    assert {"folder", "files", "written", "engines", "models"} == set(told)
+    assert ({"hostd.yaml", "model_profiles/bert-v1.yaml", "model_profiles/tiny-1b.yaml"}, True) == (
+        set(told["files"]),
+        told["written"],
+    )
+    models = {model["name"]: model for model in told["models"]}
+    assert ("tiny-1b", 4096, 2, True) == tuple(
+        models["Tiny-1B-Q4_K_M"][key] for key in ("profile", "context", "slots", "preload")
+    )
+    assert {"cuda:0", "ram"} == set(models["Tiny-1B-Q4_K_M"]["pool_bytes"])
+    assert (None, True) == (models["broken"]["profile"], "<htm" in models["broken"]["why"])
+
+
+def test_what_contradicts_older_files_is_said(shelf: Path, hostd: Run) -> None:
+    """A profile that was there has taken the alias: the check's own sentences, and its exit code."""
+    older = b"name: mine\naliases: ['bert:v1']\nvariants: [{backend: llamacpp, path: m.gguf}]\n"
+    file(shelf / "config/hostd/model_profiles/mine.yaml", older)
+    ran = hostd("init")
+    assert 78 == ran.code
+    assert "alias 'bert:v1' also belongs to" in ran.err
+
+
+def test_engines_are_found_on_the_path(machine: Path, hostd: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs by name, packages beside hostd; without a llama.cpp the owner is told how to get one."""
+    program = file(machine / "bin/ollama", b"#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(machine / "bin"))
+    assert {"ollama": str(program), "vllm": None} == {name: find_engines()[name] for name in ("ollama", "vllm")}
+    file(machine / "models/m.gguf", weights.gguf())
+    monkeypatch.setattr("hostd.cli.verbs.init.importlib.util.find_spec", lambda _: None)
+    ran = hostd("init")
+    assert "engines: ollama" == ran.out.splitlines()[0]
+    assert "pip install 'hostd[llamacpp]'" in ran.err
+
+
+def test_troubles_of_the_machine_are_said(shelf: Path, hostd: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On stderr; the rest goes on."""
+    host = replace(preset("rtx4090", Reserve()), troubles=("the NVIDIA card at index 1 does not answer",))
+    monkeypatch.setattr("hostd.hardware.probe.probe", lambda _: host)
+    ran = hostd("init")
+    assert (0, "hostd: the NVIDIA card at index 1 does not answer\n") == (ran.code, ran.err)

@@ -1,0 +1,259 @@
+"""``hostd plan``."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.models import GIB, declare, weigh
+from tests.cli.recorded import READY, Daemon, Ran
+from tests.planning.stub import stub
+from tests.planning.truth import ROWS, Row, numbers, rows, serving, tensors
+
+MIB = 2**20
+KEYS = ["model", "backend", "tier", "verdict", "pool_bytes", "components", "host_bytes", "evict", "levers", "why"]
+EXACT = [row for row in rows() if {"kv", "rs"} & set(row["exact_components"])]
+
+Hostd = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def nobody(bare_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No daemon answers, no hub is asked."""
+    monkeypatch.setenv("HOSTD_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+@pytest.fixture
+def told(hostd: Hostd) -> Callable[..., tuple[int, dict[str, Any]]]:
+    """Run a plan and return its exit code and what it printed."""
+
+    def invoke(*argv: object) -> tuple[int, dict[str, Any]]:
+        ran = hostd("plan", *map(str, argv), "--json")
+        return ran.code, json.loads(ran.out)
+
+    return invoke
+
+
+Told = Callable[..., tuple[int, dict[str, Any]]]
+
+
+def options(row: Row) -> list[str]:
+    """Return the command line for a row of the measured data."""
+    flags = serving(row)
+    words = ["--slots", flags.slots, "--flash-attn", flags.flash, "--ubatch", flags.ubatch]
+    words += [
+        "--kv-type",
+        flags.key_type if flags.key_type == flags.value_type else f"{flags.key_type},{flags.value_type}",
+    ]
+    words += ["--ctx", flags.context] if flags.context else []
+    return [*map(str, words), "--kv-unified" if flags.unified else "--no-kv-unified", "--host", "h200"]
+
+
+@pytest.mark.parametrize("row", EXACT, ids=[row["id"] for row in EXACT])
+def test_exact_components_are_reproduced(row: Row, told: Told, tmp_path: Path) -> None:
+    """KV cache and recurrent state are what llama.cpp printed, to 0.01 MiB, from a header alone and through this command."""
+    name, file = row["arch"].get("gguf_arch", "llama"), tmp_path / "model.gguf"
+    keys = {f"{name}.{key}": number for key, number in numbers(row).items() if number is not None}
+    file.write_bytes(stub({"general.architecture": name, "general.name": row["model"], **keys}, tensors(row)))
+    code, data = told(file, *options(row))
+    found = data["models"][0]["components"]
+    assert 0 == code
+    for component, key in (("kv", "kv"), ("rs", "recurrent")):
+        if component in row["exact_components"]:
+            assert row["measured_mib"][component] == pytest.approx(found[key] / MIB, abs=0.0101)
+
+
+def test_every_exact_row_of_the_data_is_there() -> None:
+    """None of llama.cpp's is left out."""
+    exact = [row for row in ROWS if {"kv", "rs"} & set(row["exact_components"])]
+    assert len(exact) == len(EXACT)
+
+
+def test_json_has_exactly_the_promised_keys(told: Told, tmp_path: Path) -> None:
+    """Spans by pool, expected bytes by component, and the pools sum to the components."""
+    code, data = told(weigh(tmp_path / "a.gguf", 14), "--ctx", 8192, "--host", "rtx4090")
+    assert ["models", "warm_set", "proved_optimal"] == list(data)
+    (model,) = data["models"]
+    assert KEYS == list(model)
+    assert ["weights", "kv", "recurrent", "compute", "overhead"] == list(model["components"])
+    assert ({"low", "expected", "high"}, {"cuda:0", "ram"}) == (
+        set(model["pool_bytes"]["cuda:0"]),
+        set(model["pool_bytes"]),
+    )
+    assert sum(model["components"].values()) == sum(span["expected"] for span in model["pool_bytes"].values())
+    assert (0, "fits", "header", "llamacpp") == (code, model["verdict"], model["tier"], model["backend"])
+    assert (1 * GIB, model["pool_bytes"]["ram"]["expected"]) == (model["components"]["kv"], model["host_bytes"])
+    assert ([model["model"]], True) == (data["warm_set"], data["proved_optimal"])
+
+
+@pytest.mark.parametrize(
+    ("gib", "host", "where"),
+    [
+        (14, "rtx4090", {"cuda:0", "ram"}),
+        (30, "2xrtx3090", {"cuda:0", "cuda:1", "ram"}),
+        (14, "2xrtx3090", {"cuda:0", "ram"}),
+        (14, "m2max-64g", {"metal"}),
+        (14, "cpu-64g", {"ram"}),
+        (14, "rx7900xtx", {"rocm:0", "ram"}),
+    ],
+)
+def test_where_a_model_goes(told: Told, tmp_path: Path, gib: float, host: str, where: set[str]) -> None:
+    """One card if it fits, else a split; a Mac's memory; or main memory."""
+    code, data = told(weigh(tmp_path / "a.gguf", gib), "--ctx", 8192, "--host", host)
+    assert (0, where) == (code, set(data["models"][0]["pool_bytes"]))
+
+
+def test_what_is_too_large_for_the_cards_is_left_to_the_host_in_part(told: Told, tmp_path: Path) -> None:
+    """The number of layers that fit is computed and said, and what would save memory is listed."""
+    code, data = told(weigh(tmp_path / "a.gguf", 40), "--ctx", 8192, "--host", "rtx4090")
+    (model,) = data["models"]
+    assert (0, "fits") == (code, model["verdict"])
+    assert "of 33 layers (gpu-layers" in model["why"]
+    assert model["levers"]
+
+
+def test_what_does_not_fit_says_what_to_change(told: Told, tmp_path: Path) -> None:
+    """Exit code 11, the pool that is too small, and levers ranked by what they save."""
+    code, data = told(weigh(tmp_path / "a.gguf", 8), "--host", "cpu-16g")
+    (model,) = data["models"]
+    saves = [lever["saves_bytes"] for lever in model["levers"]]
+    assert (11, "does_not_fit", []) == (code, model["verdict"], data["warm_set"])
+    assert "ram is" in model["why"]
+    assert "131072 tokens of context that it was trained for" in model["why"]
+    assert sorted(saves, reverse=True) == saves
+    assert any("largest that fits" in lever["change"] for lever in model["levers"])
+
+
+def test_the_declared_set(told: Told, bare_home: Path) -> None:
+    """Important models first; what is left out fits once another is gone: exit code 10."""
+    declare(bare_home, "planner", 12, warm="{priority: 90}")
+    declare(bare_home, "coder", 12)
+    code, data = told("--host", "rtx4090")
+    verdicts = {model["model"]: (model["verdict"], model["evict"]) for model in data["models"]}
+    assert (10, ["planner"], True) == (code, data["warm_set"], data["proved_optimal"])
+    assert {"planner": ("fits", []), "coder": ("fits_after_evicting", ["planner"])} == verdicts
+    assert 0 == told("--host", "2xrtx3090")[0]
+
+
+def test_a_file_beside_the_declared_set(told: Told, bare_home: Path) -> None:
+    """What should be warm may have to go for it, unless it is pinned."""
+    declare(bare_home, "planner", 16)
+    other = weigh(bare_home / "other.gguf", 12)
+    code, data = told(other, "--ctx", 4096, "--host", "rtx4090")
+    assert (10, ["planner"]) == (code, data["models"][0]["evict"])
+    declare(bare_home, "planner", 16, warm="{pinned: true}")
+    assert "fits_after_evicting" != told(other, "--ctx", 4096, "--host", "rtx4090")[1]["models"][0]["verdict"]
+
+
+def test_a_profile_is_planned_as_it_will_be_launched(told: Told, bare_home: Path) -> None:
+    """Its context is per request, its args count, and the command line wins."""
+    declare(bare_home, "planner", 6, kv_type="q8_0", args="{ubatch-size: 256}")
+    kv = told("planner", "--host", "rtx4090")[1]["models"][0]["components"]["kv"]
+    assert 8192 * 2 * 128 * 1024 * 17 // 32 == kv
+    assert (
+        8192 * 128 * 1024
+        == told("planner", "--slots", 1, "--kv-type", "f16", "--host", "rtx4090")[1]["models"][0]["components"]["kv"]
+    )
+
+
+def test_idle_models_of_a_running_daemon_may_go(
+    told: Told, daemon: Daemon, bare_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On this machine, what the daemon has loaded counts; only what nobody uses may go."""
+    box = bare_home / "box.json"
+    pool = {
+        "id": "ram",
+        "kind": "ram",
+        "name": "m",
+        "total_bytes": 16 * GIB,
+        "free_bytes": 4 * GIB,
+        "budget_bytes": 14 * GIB,
+    }
+    box.write_text(json.dumps({"host": {"os": "Linux", "cpu": "c", "ram_bytes": 16 * GIB}, "pools": [pool]}))
+    from hostd.config.machine_file import read_machine  # noqa: PLC0415 - the fixture of this one test
+
+    monkeypatch.setattr("hostd.hardware.probe.probe", lambda _: read_machine(box))
+    idle = READY | {"model": "idle", "in_flight": 0, "queued": 0, "pool_bytes": {"ram": 8 * GIB}}
+    busy = READY | {"model": "busy", "pool_bytes": {"ram": 1 * GIB}}
+    daemon.on("GET /hostd/v1/status", {"instances": [idle, busy]})
+    code, data = told(weigh(bare_home / "a.gguf", 5), "--ctx", 4096, "--url", daemon.url)
+    assert (10, ["idle"], ["busy"]) == (code, data["models"][0]["evict"], data["warm_set"])
+
+
+def test_an_unknown_architecture_is_bounded(told: Told, tmp_path: Path) -> None:
+    """It says so, and fits only if the most that it can take does."""
+    code, data = told(weigh(tmp_path / "a.gguf", 6, architecture="newest"), "--ctx", 4096, "--host", "rtx4090")
+    assert 0 == code
+    assert "upper bound" in data["models"][0]["why"]
+    code, _ = told(weigh(tmp_path / "a.gguf", 6, architecture="newest"), "--host", "cpu-16g")
+    assert 11 == code
+
+
+def test_ollama_is_planned_with_its_own_flags(told: Told, tmp_path: Path) -> None:
+    """It picks the context by the machine's VRAM, and a micro-batch by the context."""
+    code, data = told(weigh(tmp_path / "a.gguf", 6), "--backend", "ollama", "--host", "rtx4090")
+    (model,) = data["models"]
+    assert (0, "ollama", 32768 * 128 * 1024) == (code, model["backend"], model["components"]["kv"])
+    assert "Ollama picks a context of 32768" in model["why"]
+
+
+def test_the_table(hostd: Hostd, bare_home: Path) -> None:
+    """A line for each model, then why, what would save memory, and the warm set."""
+    declare(bare_home, "planner", 12, warm="{priority: 90}")
+    declare(bare_home, "coder", 12)
+    ran = hostd("plan", "--host", "rtx4090")
+    lines = [" ".join(line.split()) for line in ran.out.splitlines()]
+    assert lines[0].startswith("MODEL VERDICT WHERE WEIGHTS KV")
+    assert any(line.startswith("coder fits after evicting cuda:0, ram 12.0 GiB 2.0 GiB") for line in lines)
+    assert "what would save memory:" in lines
+    assert any(line.endswith("GiB kv_type: q4_0") for line in lines)
+    assert "warm together: planner" == lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("content", "argv", "code", "said"),
+    [
+        (None, ["{file}"], 5, "there is no file"),
+        (b"GGUF", ["{file}"], 1, "cut short"),
+        (b"hello there", ["{file}"], 1, "'GGUF'"),
+        (b"GGUF\x03\0\0\0" + b"\xff" * 16, ["{file}"], 1, "{file}"),
+        (None, ["palnner"], 5, "did you mean 'planner'?"),
+        (None, ["hf:a/b"], 1, "not asked"),
+        (None, ["hf:"], 5, "no repository"),
+        (None, ["ollama:no/such/model/here"], 5, "no model of Ollama's"),
+        (None, ["planner", "--host", "rtx4091"], 2, "did you mean 'rtx4090'?"),
+        (None, ["planner", "--kv-type", "q9"], 2, "no type for a KV cache"),
+        (None, ["planner", "--backend", "vllm"], 2, "no variant for backend vllm"),
+        (b"{host: 1}", ["planner", "--host", "{file}"], 78, "pools"),
+        (None, ["planner", "--ctx", "-1"], 2, "--ctx"),
+        (None, ["planner", "--ctx", "9" * 400], 2, "--ctx"),
+        (None, ["planner", "--flash-attn", "perhaps"], 2, "--flash-attn"),
+    ],
+)
+def test_what_cannot_be_planned(
+    hostd: Hostd, bare_home: Path, content: bytes | None, argv: list[str], code: int, said: str
+) -> None:
+    """A sentence, the right exit code, and nothing on stdout."""
+    declare(bare_home, "planner", 6)
+    file = bare_home / "x.gguf"
+    if content is not None:
+        file.write_bytes(content)
+    ran = hostd("plan", *(word.format(file=file) for word in argv), "--json")
+    assert (code, "") == (ran.code, ran.out)
+    assert said.format(file=file) in ran.err
+
+
+def test_bad_configuration(hostd: Hostd, bare_home: Path) -> None:
+    """Exit code 78: a plan on half-read files would mislead."""
+    declare(bare_home, "planner", 6, slots="many")
+    ran = hostd("plan", "--host", "rtx4090")
+    assert (78, "") == (ran.code, ran.out)
+
+
+def test_nothing_declared(hostd: Hostd) -> None:
+    """Without models there is nothing to plan."""
+    assert 2 == hostd("plan", "--host", "rtx4090").code
