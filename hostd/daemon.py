@@ -7,9 +7,7 @@ import signal
 import sys
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 
-import platformdirs
 import structlog
 from aiohttp import web
 
@@ -23,10 +21,13 @@ from hostd.gateway.house import House
 from hostd.gateway.listen import base_url, open_doors
 from hostd.gateway.vigil import Watch
 from hostd.runtime import journal
+from hostd.runtime.bookkeeping import Bookkeeper
 from hostd.runtime.dispatcher import Dispatcher
 from hostd.runtime.instance import Instance, Option, Surroundings
+from hostd.runtime.measurements import Measurements
 from hostd.runtime.metrics import Metrics
 from hostd.runtime.reaper import Reaper, reap_leftovers
+from hostd.runtime.state import measurements_file, state_directory
 from hostd.runtime.watchdog import Pace
 from hostd.scheduling.desk import Desk
 from hostd.scheduling.effects import Effect
@@ -53,12 +54,6 @@ def run(settings: Settings, *, log_format: str = "auto", log_level: str = "info"
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-def state_directory() -> Path:
-    """Return where hostd keeps what must outlive it: the service manager's choice, else the user's own folder."""
-    given = os.environ.get("STATE_DIRECTORY")
-    return Path(given.split(":")[0]) if given else platformdirs.user_state_path("hostd")
 
 
 async def _run(settings: Settings, decisions: journal.Journal, *, talkative: bool) -> None:
@@ -113,7 +108,8 @@ async def build(
 
     dispatcher = Dispatcher(desk, instances, observe)
     stack.callback(dispatcher.close)
-    around = Surroundings(dispatcher.post, reaper, pace or Pace())
+    book = Bookkeeper(Measurements(measurements_file()))
+    around = Surroundings(dispatcher.post, reaper, pace or Pace(), book.note)
     engines = backends(settings.commands)
     for profile in settings.profiles.values():
         options = [Option.of(variant, engines) for variant in profile.variants]

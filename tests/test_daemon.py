@@ -14,7 +14,6 @@ import psutil
 import pytest
 import yaml
 
-from hostd.daemon import state_directory
 from tests.stage import CHAT, ENGINE, until
 
 ROOT = Path(__file__).parents[1]
@@ -232,11 +231,3 @@ async def test_says_why_it_cannot_start(start: Start) -> None:
     assert "sever" in third.words
     first.process.terminate()
     assert 0 == await first.ended()
-
-
-def test_keeps_its_state_where_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service manager's folder is taken, the first where it names several; else one of the user's own."""
-    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/hostd:/var/lib/other")
-    assert Path("/var/lib/hostd") == state_directory()
-    monkeypatch.delenv("STATE_DIRECTORY")
-    assert "hostd" in state_directory().parts

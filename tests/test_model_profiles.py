@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hostd.cli.launched import profile_serving
+from hostd.backends.launched import profile_serving
 from hostd.config.load import load
 from hostd.domain.host import Reserve
 from hostd.domain.profile import Profile, Settings

@@ -35,6 +35,9 @@ PROMPT_CACHE_MIB = 512
 PING_SECONDS = 2
 """llama-server notices SIGTERM in the middle of a stream only at its next ping; this must be shorter than the grace."""
 
+VERBOSITY = 4
+"""From this level on llama-server logs what it reserves, which is what predictions learn from; still no word of any prompt."""
+
 _OWN = {
     **dict.fromkeys(("model", "m"), "the variant's path"),
     **dict.fromkeys(("ctx-size", "c"), "the profile's context"),
@@ -203,6 +206,7 @@ def _settings(profile: Profile, key: str) -> dict[str, str]:
         "LLAMA_ARG_ENDPOINT_SLOTS": "1",
         "LLAMA_ARG_CACHE_RAM": str(PROMPT_CACHE_MIB),
         "LLAMA_ARG_SSE_PING_INTERVAL": str(PING_SECONDS),
+        "LLAMA_ARG_LOG_VERBOSITY": str(VERBOSITY),
     }
     if profile.context is None:
         settings["LLAMA_ARG_KV_UNIFIED"] = "1"

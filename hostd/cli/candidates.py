@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from hostd.backends.launched import CACHE_RAM, engine_build, profile_serving
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.launched import CACHE_RAM, engine_build, profile_serving
+from hostd.cli.learned import Learned
 from hostd.domain.host import Host
 from hostd.domain.profile import Profile, Settings, Variant
 from hostd.domain.units import format_bytes
@@ -81,12 +82,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """Opens what is named, for one machine and one way of asking."""
+    """Opens what is named, for one machine and one way of asking; *learned* is what is known of it beyond arithmetic."""
 
     settings: Settings
     host: Host
     wanted: Wanted
     places: Places
+    learned: Learned | None = None
 
     def named(self, text: str) -> Candidate:
         """Return the model that *text* names; a profile may be named by an alias.
@@ -179,9 +181,9 @@ class Opener:
         if header.adapter_bytes:
             about = (*about, f"its adapters take {format_bytes(header.adapter_bytes)} more")
         if backend in _GGUF_ENGINES:
-            return llamacpp_way(
-                label, backend, Served(header.shape, wanted.on(serving), header.projector, words), about
-            )
+            serving = wanted.on(serving)
+            better = self.learned.about(header, serving) if self.learned and backend == "llamacpp" else None
+            return llamacpp_way(label, backend, Served(header.shape, serving, header.projector, words), about, better)
         context, slots = (wanted.context or serving.context) // serving.slots, serving.slots
         kv_type = wanted.kv_type or serving.key_type
         try:

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from hostd.cli import learned
 from hostd.cli.candidates import Candidate, Opener, Wanted
 from hostd.cli.exits import Code, VerbError
+from hostd.cli.learned import Learned
 from hostd.cli.screen import say
 from hostd.cli.standing import evictable, loaded, rooms_now
 from hostd.domain.host import Host
@@ -63,7 +65,7 @@ class Outlook:
         return asked, replace(plan, warm=(*sorted(stuck), *plan.warm))
 
     def _asked(self, models: Sequence[str]) -> list[Candidate]:
-        opener = Opener(self.settings, self.host, self.wanted, this_machine())
+        opener = Opener(self.settings, self.host, self.wanted, this_machine(), self._learned())
         found = [opener.named(text) for text in models]
         return list({candidate.name: candidate for candidate in found}.values())
 
@@ -74,7 +76,7 @@ class Outlook:
                 "no model is declared yet; name a file, hf:REPO or ollama:TAG, or add a profile to the model_profiles folder",
                 Code.USAGE,
             )
-        opener, found = Opener(self.settings, self.host, self.wanted, this_machine()), []
+        opener, found = Opener(self.settings, self.host, self.wanted, this_machine(), self._learned()), []
         for profile in self.settings.profiles.values():
             try:
                 found.append(opener.declared(profile))
@@ -96,6 +98,9 @@ class Outlook:
             except Unreadable as error:
                 say(f"'{profile.name}' should be warm, too, but is not reckoned with: {error.message}")
         return found
+
+    def _learned(self) -> Learned | None:
+        return learned.this_machine(self.settings.commands.get("llamacpp", ())) if self.here else None
 
     def _pinned(self) -> set[str]:
         return {profile.name for profile in self.settings.profiles.values() if profile.warm.pinned}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hostd.cli.launched import profile_serving
+from hostd.backends.launched import profile_serving
 from hostd.config.starter import Starter, is_writable
 from hostd.domain.host import Host
 from hostd.domain.profile import Capabilities, Profile, Variant

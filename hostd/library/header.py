@@ -47,6 +47,11 @@ class ModelHeader:
     notes: tuple[str, ...] = ()
 
     @property
+    def identity(self) -> str:
+        """What tells this model from others when measurements of it are kept: its file's name and its size."""
+        return f"{self.path.name if self.path else self.name}:{self.total_bytes}"
+
+    @property
     def total_bytes(self) -> int:
         """Bytes of all files of the weights, without projector and adapters."""
         return sum(file.bytes for file in self.files)

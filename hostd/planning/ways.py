@@ -1,6 +1,6 @@
 """Each engine's ways of serving, in the one form that placing understands."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -18,13 +18,27 @@ from hostd.planning.vllm_serving import VllmServing
 _METAL = "metal"
 
 
-def llamacpp_way(label: str, backend: str, served: Served, notes: tuple[str, ...] = ()) -> Way:
-    """Return how llama.cpp, or Ollama by way of it, serves a model: anywhere, layer by layer unless the owner fixed them."""
+def llamacpp_way(
+    label: str,
+    backend: str,
+    served: Served,
+    notes: tuple[str, ...] = (),
+    better: Callable[[Footprint, Placement], Footprint] | None = None,
+) -> Way:
+    """Return how llama.cpp, or Ollama by way of it, serves a model: anywhere, layer by layer unless the owner fixed them.
+
+    *better* replaces a footprint by what is known of this machine.
+    """
+
+    def estimate(placement: Placement, gpu_layers: int | None = None) -> Footprint:
+        found = served.footprint(placement, gpu_layers)
+        return found if better is None else better(found, placement)
+
     layers = len(served.shape.layers) + len(served.shape.nextn) + 1
     return Way(
         label,
         backend,
-        cache(served.footprint),
+        cache(estimate),
         layers=layers if served.serving.gpu_layers is None else 0,
         levers=served.levers,
         notes=notes,

@@ -15,7 +15,7 @@ import aiohttp
 import structlog
 
 from hostd.backends.contract import Backend, Endpoint, Launch
-from hostd.domain.errors import EngineError
+from hostd.domain.errors import EngineError, HostdError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.runtime import probe
@@ -35,6 +35,8 @@ log = structlog.get_logger()
 # Shorter than the five seconds after which llama-server closes an idle connection, so that we rarely use a closed one.
 KEEP_CONNECTIONS = 3.0
 PORT_TRIES = 3
+NOTE_EVERY = 600.0
+"""Seconds between two looks at what an engine holds; scratch memory grows with the longest prompt so far."""
 BUSY_CPU = 0.2
 """CPU seconds in one second of clock from which an engine that tells nothing of its slots counts as generating."""
 
@@ -52,11 +54,12 @@ def client() -> aiohttp.ClientSession:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What every instance needs from the house."""
+    """What every instance needs from the house. *note* writes down what an engine holds after its first requests; it blocks."""
 
     post: Callable[[Event], None]
     reaper: Reaper
     pace: Pace
+    note: Callable[[Profile, Variant, Sequence[str], int], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ class Instance:
         self._watchdog: Watchdog | None = None
         self._stopping = asyncio.Event()
         self._served = False
+        self._note_at = 0.0
+        self._noting: asyncio.Task[None] | None = None
         self._life: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -138,6 +143,7 @@ class Instance:
     def start(self) -> None:
         """Begin a life: launch the engine and report what becomes of it."""
         self._stopping = asyncio.Event()
+        self._note_at = 0.0
         self._life = asyncio.get_running_loop().create_task(self._live(), name=f"instance {self.profile.name}")
 
     def stop(self) -> None:
@@ -158,6 +164,26 @@ class Instance:
         """Note that a request ran into a time limit here."""
         if self._watchdog is not None:
             self._watchdog.suspect()
+
+    def rested(self) -> None:
+        """Note that the last request in flight is done: a good moment to see what the engine holds, now and then."""
+        now = asyncio.get_running_loop().time()
+        if self._served and now >= self._note_at:
+            self._note_at = now + NOTE_EVERY
+            self._noting = asyncio.create_task(self._note())
+
+    async def _note(self) -> None:
+        usage = await self.usage()
+        if not usage.pids:
+            return
+        try:
+            why_not = await asyncio.to_thread(
+                self._around.note, self.profile, self.variant, self.ring.lines(), usage.rss_bytes
+            )
+        except HostdError as error:
+            why_not = error.message
+        if why_not is not None:
+            log.info("not_measured", model=self.profile.name, why=why_not)
 
     async def generating(self) -> bool:
         """Return whether all that is in flight has its first token, as far as the engine lets us see.

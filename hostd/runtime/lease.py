@@ -22,6 +22,9 @@ class Leased(Protocol):
     def suspect(self) -> None:
         """Note that a request ran into a time limit here."""
 
+    def rested(self) -> None:
+        """Note that the last request in flight is done."""
+
     def generating(self) -> Awaitable[bool]:
         """Say whether all that is in flight has its first token."""
 
@@ -59,6 +62,8 @@ class Lease:
         self._instance.in_flight -= 1
         if self._answer is not None:
             self._instance.answers.discard(self._answer)
+        if not self._instance.in_flight:
+            self._instance.rested()
 
     def hears(self, answer: aiohttp.ClientResponse) -> None:
         """Have *answer* broken off when the engine is stopped before its end."""

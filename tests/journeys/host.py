@@ -125,6 +125,8 @@ def started(folder: Path, *arguments: str, environment: Mapping[str, str] | None
     port = free_port()
     output = folder / "serve.log"
     env = environment_for(folder) | {"HOSTD_URL": f"http://127.0.0.1:{port}"} | dict(environment or {})
+    if (folder / "hostd.yaml").exists():
+        env["HOSTD_CONFIG"] = str(folder / "hostd.yaml")
     argv = [sys.executable, "-m", "hostd", "serve", "--listen", f"127.0.0.1:{port}", *arguments]
     with output.open("wb") as log:
         process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,16 @@ class Life:
 
     def __init__(self, profile: Profile, reaper: Reaper, pace: Pace, command: tuple[str, ...]) -> None:
         self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.notes: list[tuple[str, int]] = []
         engines = backends({"llamacpp": command})
         options = [Option.of(variant, engines) for variant in profile.variants]
-        self.instance = Instance(profile, options, Surroundings(self.events.put_nowait, reaper, pace))
+        self.instance = Instance(profile, options, Surroundings(self.events.put_nowait, reaper, pace, self.note))
+
+    def note(self, profile: Profile, _variant: Variant, log: Sequence[str], rss: int) -> str | None:
+        """Keep what is measured."""
+        self.notes.append((profile.name, rss))
+        assert log
+        return None
 
     async def next(self) -> Event:
         """Return what is reported next."""
@@ -303,3 +310,16 @@ async def test_a_mistake_of_ours_does_not_leave_the_desk_waiting(begin: Begin, m
     monkeypatch.setattr(backend, "launch", break_down)
     life.instance.start()
     assert "hostd failed to run it: ZeroDivisionError()" == (await life.broke()).detail
+
+
+async def test_looks_at_what_it_holds_after_the_first_requests(begin: Begin) -> None:
+    """Once, when the last request in flight is done; not again with each one that follows."""
+    life = begin()
+    await life.ready()
+    for _ in range(3):
+        with life.instance.lease():
+            pass
+    await until(lambda: life.notes)
+    (name, rss), *more = life.notes
+    assert (life.instance.profile.name, []) == (name, more)
+    assert rss > 1 << 20

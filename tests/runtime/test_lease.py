@@ -27,6 +27,10 @@ class Holder:
         """Note a suspicion."""
         self.noted.append("suspect")
 
+    def rested(self) -> None:
+        """Note that nothing is in flight."""
+        self.noted.append("rested")
+
     async def generating(self) -> bool:
         """Say that all is well."""
         return True

@@ -213,6 +213,7 @@ VARIABLES: dict[str, str] = {
     "LLAMA_API_KEY": "--api-key",
     "LLAMA_ARG_CACHE_RAM": "--cache-ram",
     "LLAMA_ARG_CORS_ORIGINS": "--cors-origins",
+    "LLAMA_ARG_LOG_VERBOSITY": "--verbosity",
     "LLAMA_ARG_SSE_PING_INTERVAL": "--sse-ping-interval",
 }
 """The variables that hostd sets for every llama-server: the attributes and the flags that they stand for."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hostd.backends.llamacpp import DEFAULT, PROMPT_CACHE_MIB, arguments
-from hostd.cli.exits import Code, VerbError
+from hostd.domain.errors import ConfigError, Problem
 from hostd.domain.profile import Profile
 from hostd.planning.serving import MIB, Serving
 
@@ -50,7 +50,7 @@ def profile_serving(profile: Profile, path: Path | None) -> tuple[Serving, tuple
     *path* is the model's file, where it is on this machine: for embeddings, its header decides on flags.
 
     Raises:
-        VerbError: A flag in the profile's ``args`` makes no sense (exit code 78).
+        ConfigError: A flag in the profile's ``args`` makes no sense.
     """
     asked = profile
     if path is None and profile.capabilities.embeddings:
@@ -61,7 +61,7 @@ def profile_serving(profile: Profile, path: Path | None) -> tuple[Serving, tuple
             Serving(unified=profile.context is None, cache_ram=CACHE_RAM, build=engine_build()), **_meant(words)
         )
     except ValueError as error:
-        raise VerbError(f"profile '{profile.name}', args: {error}", Code.BAD_CONFIG) from error
+        raise ConfigError((Problem(f"args: {error}", f"profile '{profile.name}'"),)) from error
     if profile.capabilities.embeddings:
         serving = replace(serving, embeddings=True)
     ignored = sorted(_NOT_RECKONED & {word.lstrip("-") for word in words if word.startswith("-")})

@@ -1,0 +1,43 @@
+"""Writes down what an engine really holds beside what was predicted, so that the next prediction is better."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hostd.backends import enginelog
+from hostd.backends.launched import profile_serving
+from hostd.domain.profile import Profile, Variant
+from hostd.library.local import open_path
+from hostd.planning.calibration import key_of
+from hostd.planning.llamacpp import footprint
+from hostd.planning.serving import Placement
+from hostd.runtime.measurements import Measurements
+
+_HOST = "ram"
+
+
+class Bookkeeper:
+    """Keeps the book of measurements; its one method blocks, and belongs into a thread."""
+
+    def __init__(self, store: Measurements) -> None:
+        self._store = store
+
+    def note(self, profile: Profile, variant: Variant, log: Sequence[str], rss: int) -> str | None:
+        """Record one load after its first requests: the engine's *log*, and the bytes that its processes hold.
+
+        Returns a sentence where it could not be written, else None; variants that nobody can predict are passed over.
+
+        Raises:
+            HostdError: The model's header cannot be read, or its profile makes no sense.
+        """
+        if variant.backend != "llamacpp" or variant.path is None:
+            return None
+        header = open_path(Path(variant.path).expanduser())
+        serving, _ = profile_serving(profile, header.path)
+        memory = enginelog.parse(log)
+        cards = tuple(pool for pool in memory.parts if pool != _HOST)
+        placement = Placement.on(*cards) if cards else Placement()
+        predicted = footprint(header.shape, serving, placement, projector=header.projector)
+        key = key_of(header.identity, serving, placement)
+        # Beside a card, what the process has mapped of the file counts as resident without being needed.
+        totals = {} if cards else {_HOST: rss}
+        return self._store.record(key, predicted, memory.parts, totals)

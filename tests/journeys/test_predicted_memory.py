@@ -1,0 +1,149 @@
+"""Predicted against measured memory of a real engine: half a gigabyte of random weights, three contexts.
+
+It takes about a minute and a gigabyte of memory, so it runs only where HOSTD_SLOW_TESTS is set.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hostd.backends import enginelog
+from hostd.backends.dryrun import Trial, dry_run
+from hostd.backends.llamacpp import LAUNCHER
+from hostd.backends.llamacpp_build import build_of
+from hostd.domain.footprint import Component, Footprint, Tier
+from hostd.planning.architectures import shape_of
+from hostd.planning.calibration import Key, correct
+from hostd.planning.gguf import Header, parse
+from hostd.planning.llamacpp import footprint
+from hostd.planning.serving import Placement, Serving
+from hostd.runtime.measurements import Measurements
+
+MIB = 1 << 20
+PROGRAM = (sys.executable, "-P", "-u", str(LAUNCHER))
+SCRIPT = Path(__file__).parents[2] / "scripts" / "make-demo-models"
+
+pytestmark = [
+    pytest.mark.skipif(not os.environ.get("HOSTD_SLOW_TESTS"), reason="takes a minute; set HOSTD_SLOW_TESTS=1"),
+    pytest.mark.skipif(not importlib.util.find_spec("xllamacpp"), reason="xllamacpp is not installed"),
+    pytest.mark.skipif(not importlib.util.find_spec("gguf"), reason="gguf, which makes the model, is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of random weights in the shape of a small real one."""
+    path = tmp_path_factory.mktemp("models") / "random.gguf"
+    subprocess.run(
+        [sys.executable, str(SCRIPT), "random", str(path), "--shape", "1b", "--layers", "4"],
+        check=True,
+        capture_output=True,
+    )
+    return path
+
+
+@pytest.mark.parametrize("context", [2048, 8192, 32768])
+def test_the_third_prediction_is_within_two_percent(model: Path, tmp_path: Path, context: int) -> None:
+    """After two loads, what is predicted is what the process will hold; before, it is within the span of the header."""
+    with model.open("rb") as file:
+        header = parse(file.read(8 * MIB))
+    assert isinstance(header, Header)
+    predicted = footprint(
+        shape_of(header),
+        Serving(context=context, slots=1, unified=False, cache_ram=0, build=build_of(PROGRAM)),
+        Placement(),
+    )
+    store = Measurements(tmp_path / "measurements.jsonl")
+    key = Key(model.name, context, 1, "f16", "b0", "ram")
+    resident: list[int] = []
+    for _ in range(2):
+        memory, loaded, busy = serve(model, context)
+        resident.append(busy)
+        seen = memory.parts["ram"]
+        kv = predicted.component(Component.KV).expected
+        assert abs(seen[Component.KV] - kv) < 0.01 * MIB
+        assert abs(seen[Component.WEIGHTS] - predicted.component(Component.WEIGHTS).expected) < MIB
+        sys.stdout.write(table(context, predicted, memory, loaded, busy))
+        assert store.record(key, predicted, memory.parts, {"ram": busy}) is None
+    asked = dry_run(Trial(PROGRAM, ("-c", str(context), "-np", "1"), header), predicted, tmp_path)
+    sys.stdout.write(f"the engine's dry run says {asked.pool('ram').expected / MIB:.0f}\n")
+    learnt = correct(predicted, key, store.about(key))
+    _, _, third = serve(model, context)
+    then = learnt.pool("ram").expected
+    sys.stdout.write(f"then {then / MIB:.0f} was predicted and {third / MIB:.0f} measured; {learnt.notes[-1]}\n")
+    assert Tier.MEASURED is learnt.tier
+    assert abs(learnt.pool("ram").expected / third - 1) < 0.02
+    assert predicted.pool("ram").low <= min(resident)
+    assert max(resident) <= predicted.pool("ram").high
+
+
+def serve(model: Path, context: int) -> tuple[enginelog.EngineMemory, int, int]:
+    """Return what an engine's log counts, and its resident bytes after the load and after a prompt that fills most of it."""
+    port = free_port()
+    words = ["-m", str(model), "--host", "127.0.0.1", "--port", str(port), "-c", str(context), "-np", "1", "-cram", "0"]
+    process = subprocess.Popen(
+        [*PROGRAM, *words, "-lv", str(enginelog.VERBOSITY)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    lines: list[str] = []
+    ready = threading.Event()
+
+    def listen() -> None:
+        for line in process.stderr or ():
+            lines.append(line)
+            if "listening on" in line:
+                ready.set()
+
+    reader = threading.Thread(target=listen)
+    reader.start()
+    try:
+        assert ready.wait(60)
+        loaded = psutil.Process(process.pid).memory_info().rss
+        prompt = list(range(5, 5 + min(context, 4096) * 3 // 4))
+        body = json.dumps({"prompt": prompt, "n_predict": 8}).encode()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/completion", body, timeout=120) as answer:
+            assert 200 == answer.status
+            answer.read()
+        busy = psutil.Process(process.pid).memory_info().rss
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+        if process.stderr:
+            process.stderr.close()
+    return enginelog.parse(lines), loaded, busy
+
+
+def table(context: int, predicted: Footprint, memory: enginelog.EngineMemory, loaded: int, busy: int) -> str:
+    """Return one row for people, in MiB."""
+    parts = " ".join(f"{part} {predicted.component(part).expected / MIB:.1f}/{memory.parts['ram'].get(part, 0) / MIB:.1f}"
+                     for part in Component)  # fmt: skip
+    span = predicted.pool("ram")
+    return (
+        re.sub(
+            r"\s+",
+            " ",
+            f"context {context}: predicted/logged {parts}; predicted {span.low / MIB:.0f} {span.expected / MIB:.0f} "
+            f"{span.high / MIB:.0f}; resident after the load {loaded / MIB:.0f}, after a prompt {busy / MIB:.0f}",
+        )
+        + "\n"
+    )
+
+
+def free_port() -> int:
+    """Return a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,77 @@
+"""What a load really took is kept under the key by which the next prediction asks."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hostd.backends.launched import profile_serving
+from hostd.demo import settings_file
+from hostd.domain.errors import HostdError
+from hostd.domain.footprint import Component, Tier
+from hostd.domain.profile import Profile, Variant
+from hostd.library.local import open_path
+from hostd.planning.calibration import correct, key_of
+from hostd.planning.llamacpp import footprint
+from hostd.planning.serving import Placement
+from hostd.runtime.bookkeeping import Bookkeeper
+from hostd.runtime.measurements import Measurements
+
+MODEL = settings_file().parent / "models" / "tiny-chat.gguf"
+LOG = [
+    "0.00.012.000 I load_tensors:   CPU_Mapped model buffer size =     2.00 MiB",
+    "0.00.013.000 I llama_kv_cache:        CPU KV buffer size =     4.00 MiB",
+    "0.00.014.000 I llama_context:        CPU compute buffer size =     6.50 MiB",
+]
+
+
+@pytest.fixture
+def profile() -> Profile:
+    """The demonstration's model."""
+    return Profile("tiny", (Variant("llamacpp", path=str(MODEL)),), context=2048, slots=2)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Measurements:
+    """An empty book."""
+    return Measurements(tmp_path / "measurements.jsonl")
+
+
+def test_the_next_prediction_is_what_was_measured(profile: Profile, store: Measurements) -> None:
+    """After two loads that held 50 MiB, the third is expected to hold 50 MiB."""
+    held = 50 << 20
+    for _ in range(2):
+        assert Bookkeeper(store).note(profile, profile.variants[0], LOG, held) is None
+    header = open_path(MODEL)
+    serving, _ = profile_serving(profile, header.path)
+    key = key_of(header.identity, serving, Placement())
+    predicted = footprint(header.shape, serving, Placement())
+    corrected = correct(predicted, key, store.about(key))
+    assert Tier.MEASURED is corrected.tier
+    assert held == pytest.approx(corrected.pool("ram").expected, rel=0.02)
+    assert 4 << 20 == corrected.component(Component.KV).expected
+
+
+def test_another_context_is_another_key(profile: Profile, store: Measurements) -> None:
+    """What was measured with one context says less of another, but says it."""
+    Bookkeeper(store).note(profile, profile.variants[0], LOG, 50 << 20)
+    serving, _ = profile_serving(replace(profile, context=1024), MODEL)
+    key = key_of(open_path(MODEL).identity, serving, Placement())
+    (seen,) = store.about(key)
+    assert 0 < key.weight(seen.key) < 1
+
+
+def test_passes_over_what_nobody_predicts(profile: Profile, store: Measurements) -> None:
+    """Other engines' variants, and those without a file, are no mistake."""
+    for variant in (Variant("ollama", tag="tiny"), Variant("llamacpp", hf="a/b", file="c.gguf")):
+        assert Bookkeeper(store).note(profile, variant, LOG, 1) is None
+
+
+def test_says_why_it_could_not_be_kept(profile: Profile, tmp_path: Path) -> None:
+    """A book that cannot be written is a sentence; a model that cannot be read is an error of its own."""
+    (tmp_path / "file").write_text("", "utf-8")
+    unwritable = Bookkeeper(Measurements(tmp_path / "file" / "measurements.jsonl"))
+    assert "cannot be kept" in str(unwritable.note(profile, profile.variants[0], LOG, 1 << 20))
+    (tmp_path / "no.gguf").write_bytes(b"GGUF")
+    with pytest.raises(HostdError):
+        unwritable.note(profile, Variant("llamacpp", path=str(tmp_path / "no.gguf")), LOG, 1)
