@@ -77,7 +77,8 @@ def explain(candidate: Candidate, fit: Fit | None, host: Host) -> str:
         return way.why_not(host.accelerators) or f"{way.backend} cannot serve it on this machine"
     option = fit.option
     bound = "this is an upper bound, not an estimate" if option.footprint.bounded_only else ""
-    said = [_verdict(fit, host), bound, *candidate.notes, *option.way.notes, *option.footprint.notes]
+    advice = "" if fit.verdict is Verdict.DOES_NOT_FIT else option.way.advice(option.placement, fit.rooms)
+    said = [_verdict(fit, host), advice, bound, *candidate.notes, *option.way.notes, *option.footprint.notes]
     return "; ".join(filter(None, said))
 
 

@@ -20,7 +20,8 @@ class Way:
     """One way to serve a model.
 
     *layers* counts what can be left on the host one by one, 0 where the engine takes all or nothing. *cards_only* says that
-    it needs an accelerator. *levers* computes what would save memory on a placement. *notes* are sentences on what was assumed.
+    it needs an accelerator. *levers* computes what would save memory on a placement, and *advice* how to launch it there.
+    *notes* are sentences on what was assumed.
     """
 
     label: str
@@ -30,6 +31,7 @@ class Way:
     cards_only: bool = False
     why_not: Callable[[Sequence[Pool]], str] = lambda _: ""
     levers: Callable[[Placement, Rooms], list[Lever]] = lambda *_: []
+    advice: Callable[[Placement, Rooms], str] = lambda *_: ""
     notes: tuple[str, ...] = ()
 
 

@@ -55,6 +55,12 @@ def vllm_way(label: str, shape: Shape, serving: VllmServing, host: Host, notes: 
         names = {pool for pool, _ in placement.devices}
         return vllm.footprint(of, asked, [pool for pool in host.accelerators if pool.id in names], placement.host)
 
+    def advice(placement: Placement, rooms: Rooms) -> str:
+        cards = [pool for pool in host.accelerators if pool.id in {name for name, _ in placement.devices}]
+        flag = vllm.kv_cache_memory_bytes(shape, serving, cards, min(rooms[card.id] for card in cards))
+        split = f"--tensor-parallel-size {len(cards)} " if len(cards) > 1 else ""
+        return f"{split}--kv-cache-memory-bytes {flag} leaves the rest of the card to others" if flag else ""
+
     def changes(placement: Placement) -> Iterator[tuple[str, Footprint]]:
         context = serving.request(shape)
         if serving.slots > 1:
@@ -75,6 +81,7 @@ def vllm_way(label: str, shape: Shape, serving: VllmServing, host: Host, notes: 
         cards_only=True,
         why_not=lambda cards: _no_vllm(shape, cards),
         levers=lambda placement, rooms: ranked(estimate(placement, None), changes(placement), placement, rooms),
+        advice=advice,
         notes=notes,
     )
 

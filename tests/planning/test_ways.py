@@ -52,3 +52,14 @@ def test_they_have_levers_of_their_own() -> None:
         found = way.levers(option.placement, empty_rooms(machine_))
         assert words <= {lever.change for lever in found}
         assert sorted((lever.saves for lever in found), reverse=True) == [lever.saves for lever in found]
+
+
+def test_vllm_is_told_how_much_cache_to_take() -> None:
+    """The flag that makes it a good neighbour, with the degree where there are several cards; nothing where it cannot start."""
+    host = machine(80, 80)
+    way = vllm_way("a", SHAPE, VllmServing(context=4096, slots=1), host)
+    one, *_, two = whole(way, host, empty_rooms(host))
+    flag = int(way.advice(one.placement, empty_rooms(host)).split()[1])
+    assert 0 < flag < 80 * GIB
+    assert way.advice(two.placement, empty_rooms(host)).startswith("--tensor-parallel-size 2 --kv-cache-memory-bytes ")
+    assert "" == way.advice(one.placement, {"cuda:0": GIB, "cuda:1": GIB})
