@@ -1,5 +1,6 @@
 """Fixtures for whoever needs a house: one that all share, with its engines made well again for each test, or one of one's own."""
 
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest_asyncio
 from hostd.domain.profile import Capabilities, Role
 from hostd.runtime.watchdog import Pace
 from tests.stage import COLD, Stage, make_profile, make_settings, opened
+
+# A shell that runs the tests in the background has them ignore SIGINT, and so would every program that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OpenHouse = Callable[..., AbstractAsyncContextManager[Stage]]
 

@@ -104,7 +104,7 @@ class Host:
 
 def environment_for(folder: Path) -> dict[str, str]:
     """Return an environment in which nothing of this user's hostd is seen or touched."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "HOSTD_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "HOSTD_", "STATE_"))}
     return kept | {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "NO_COLOR": "1"}
 
 
