@@ -56,6 +56,8 @@ def report(candidate: Candidate, fit: Fit | None, host: Host) -> dict[str, Any]:
 def useful_levers(fit: Fit, host: Host) -> list[Lever]:
     """Return what would save memory, where there is need: too little room, a tight fit, layers on the host, or evictions."""
     option, rooms = fit.option, fit.rooms
+    if fit.verdict is Verdict.DOES_NOT_FIT and not fit.short:
+        return []
     pools = [pool for pool, _ in option.placement.devices] or [option.placement.host]
     tight = any((rooms.get(pool, 0) - option.needs.get(pool, 0)) * 100 < rooms.get(pool, 0) * _TIGHT for pool in pools)
     if fit.verdict is Verdict.FITS and option.gpu_layers is None and not tight:
@@ -84,6 +86,12 @@ def explain(candidate: Candidate, fit: Fit | None, host: Host) -> str:
 
 def _verdict(fit: Fit, host: Host) -> str:
     option = fit.option
+    if fit.verdict is Verdict.DOES_NOT_FIT and not fit.short:
+        most = format_bytes(sum(option.needs.values()))
+        return (
+            f"cannot be promised to fit: its architecture is not known to this version. It takes {most} at the very most, "
+            "and there is room for that; a load on this machine would tell"
+        )
     if fit.verdict is Verdict.DOES_NOT_FIT:
         short = " and ".join(
             f"{pool} is {format_bytes(bytes_)} too small" for pool, bytes_ in sorted(fit.short.items())
@@ -134,7 +142,7 @@ def _cells(row: dict[str, Any], fit: Fit | None) -> tuple[str, ...]:
         room = {pool: fit.rooms.get(pool, 0) - count for pool, count in fit.option.needs.items()}
         left = memory({pool: room[pool] for pool in fast})
     elif fit:
-        left = f"lacks {memory(fit.short)}"
+        left = f"lacks {memory(fit.short)}" if fit.short else "not known"
     return (row["model"], verdict, where, *sizes, format_bytes(most), left, row["backend"] or NOTHING)
 
 

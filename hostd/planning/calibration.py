@@ -117,7 +117,7 @@ def correct(footprint: Footprint, key: Key, history: Sequence[Observation]) -> F
     parts = {
         pool: _corrected(pool, footprint.parts.get(pool, {}), key, weighed) for pool in _pools(footprint.parts, weighed)
     }
-    return replace(footprint, parts=parts, tier=Tier.MEASURED, notes=(*footprint.notes, text))
+    return replace(footprint, parts=parts, tier=Tier.MEASURED, bounded_only=False, notes=(*footprint.notes, text))
 
 
 def comparison(footprint: Footprint, key: Key, history: Iterable[Observation]) -> str | None:

@@ -100,5 +100,5 @@ def freed(rooms: Rooms, gone: Sequence[Resident]) -> dict[str, int]:
 
 
 def _first(find: Find, ways: Sequence[Way], host: Host, rooms: Rooms) -> Option | None:
-    found = (option for way in ways for option in find(way, host, rooms) if not option.excess(rooms))
+    found = (option for way in ways for option in find(way, host, rooms) if option.fits(rooms))
     return next(found, None)

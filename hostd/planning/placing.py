@@ -49,6 +49,10 @@ class Option:
         """The most bytes that it may take, by pool id."""
         return {pool: self.footprint.pool(pool).high for pool in self.footprint.parts}
 
+    def fits(self, rooms: Rooms) -> bool:
+        """Return whether it can be promised to fit: of an architecture that nobody here knows, only a load would tell."""
+        return not self.footprint.bounded_only and not self.excess(rooms)
+
     def excess(self, rooms: Rooms) -> dict[str, int]:
         """Return how many bytes more than there is room for it may take, by pool id; empty where it fits."""
         return {pool: most - rooms.get(pool, 0) for pool, most in self.needs.items() if most > rooms.get(pool, 0)}

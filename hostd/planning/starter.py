@@ -56,7 +56,7 @@ def find_start(shape: Shape, serve: Serve, host: Host, rooms: Rooms, *, embeddin
         for context in _contexts(shape, most):
             for slots in (1,) if embedding else (2, 1):
                 way = _way(shape, serve(context, slots))
-                option = next((each for each in find(way, host, rooms) if not each.excess(rooms)), None)
+                option = next((each for each in find(way, host, rooms) if each.fits(rooms)), None)
                 if option is not None:
                     return Start(context, slots, way, option)
     return None

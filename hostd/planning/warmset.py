@@ -63,7 +63,7 @@ def _choices(wish: Wish, host: Host, rooms: Rooms) -> list[_Choice]:
             _Choice(rank, option, tuple(option.needs.items()))
             for rank, way in enumerate(wish.ways)
             for option in find(way, host, rooms)
-            if not option.excess(rooms)
+            if option.fits(rooms)
         ]
         if found:
             return found

@@ -185,10 +185,12 @@ def test_idle_models_of_a_running_daemon_may_go(
 
 
 def test_an_unknown_architecture_is_bounded(told: Told, tmp_path: Path) -> None:
-    """It says so, and fits only if the most that it can take does."""
+    """It says so, and is never promised to fit, whether or not there is room for the most that it can take."""
     code, data = told(weigh(tmp_path / "a.gguf", 6, architecture="newest"), "--ctx", 4096, "--host", "rtx4090")
-    assert 0 == code
-    assert "upper bound" in data["models"][0]["why"]
+    (model,) = data["models"]
+    assert (11, "does_not_fit", [], []) == (code, model["verdict"], model["levers"], data["warm_set"])
+    assert "cannot be promised to fit" in model["why"]
+    assert "upper bound" in model["why"]
     code, _ = told(weigh(tmp_path / "a.gguf", 6, architecture="newest"), "--host", "cpu-16g")
     assert 11 == code
 
