@@ -117,7 +117,7 @@ async def build(
     directory_of_names = Directory(settings.profiles, settings.roles)
     started = loop.time()
     ahead = datetime.now(UTC).timestamp() - started
-    return House(
+    house = House(
         settings=settings,
         directory=directory_of_names,
         dispatcher=dispatcher,
@@ -127,6 +127,8 @@ async def build(
         at=lambda moment: datetime.fromtimestamp(moment + ahead, UTC),
         started=started,
     )
+    stack.callback(house.sensors.close)
+    return house
 
 
 async def _greet(house: House, *, talkative: bool) -> None:

@@ -55,13 +55,18 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A machine. *troubles* are sentences on what could not be measured and why, for the owner."""
+    """A machine.
+
+    *troubles* are sentences on what could not be measured and why, for the owner; *absences* are those on what is not there to
+    measure as far as one can see, which is worth a word only to somebody who asks for the inventory.
+    """
 
     os: str
     cpu: str
     ram_bytes: int
     pools: tuple[Pool, ...]
     troubles: tuple[str, ...] = ()
+    absences: tuple[str, ...] = ()
 
     def pool(self, pool_id: str) -> Pool | None:
         """Return the pool of that id, or None."""

@@ -6,8 +6,10 @@ vanishes, because models are placed by it.
 """
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -31,10 +33,25 @@ class _Card:
     device: Device
 
 
+NVIDIA = "0x10de"
+"""Its number among the makers of PCI devices."""
+
+
+def card_on_bus(devices: Path = Path("/sys/bus/pci/devices")) -> bool:
+    """Return whether a device of NVIDIA's is plugged in, driver or not; True where the system does not tell."""
+    try:
+        vendors = [(device / "vendor").read_text("ascii").strip() for device in devices.iterdir()]
+    except OSError:
+        return sys.platform != "linux"
+    return NVIDIA in vendors
+
+
 class Cards:
     """The NVIDIA cards of this machine. The driver stays open between readings until it fails or `close` is called."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_bus: Callable[[], bool] = card_on_bus) -> None:
+        """Take a way to see whether there is a card at all, for where the driver cannot be asked."""
+        self._on_bus = on_bus
         self._open = False
         self._known: dict[str, tuple[int, str]] = {}
 
@@ -52,7 +69,10 @@ class Cards:
             shared = _facts(("driver", nvml.driver_version), ("cuda", nvml.cuda_version))
         except Fault as fault:
             self.close()
-            return Reading(troubles=(f"NVIDIA cards cannot be measured: {fault.why}", *self._vanished(())))
+            said = f"NVIDIA cards cannot be measured: {fault.why}"
+            if fault.no_library and not self._known and not self._on_bus():
+                return Reading(absences=(said,))
+            return Reading(troubles=(said, *self._vanished(())))
         pools: list[Pool] = []
         for card in cards:
             try:

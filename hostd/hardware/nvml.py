@@ -50,6 +50,11 @@ class Fault(Exception):
         self.why = _WHY.get(code) or f"the driver says: {text}; look for 'NVRM' in the kernel's log"
         super().__init__(self.why)
 
+    @property
+    def no_library(self) -> bool:
+        """Whether there is no driver on this machine at all."""
+        return self.code == int(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:

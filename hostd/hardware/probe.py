@@ -49,7 +49,8 @@ class Sensors:
                 found.append(_isolated("main memory", lambda: Reading((system.read(reserve.ram),))))
         pools = tuple(pool for reading in found for pool in reading.pools)
         troubles = tuple(trouble for reading in found for trouble in reading.troubles)
-        return Host(machine.os, machine.cpu, machine.ram_bytes, pools, troubles)
+        absences = tuple(absence for reading in found for absence in reading.absences)
+        return Host(machine.os, machine.cpu, machine.ram_bytes, pools, troubles, absences)
 
     def close(self) -> None:
         """Let go of the drivers; the next reading opens them again."""

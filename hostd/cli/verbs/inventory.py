@@ -32,7 +32,7 @@ class Share:
 def inventory(*, json: AsJson = False, host: Wanted = None) -> None:
     """Show the machine's memory and who holds it."""
     machine = find_machine(host, owners_reserve())
-    for trouble in machine.troubles:
+    for trouble in (*machine.troubles, *machine.absences):
         say(trouble)
     if json:
         emit(plain(machine))
