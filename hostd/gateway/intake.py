@@ -15,6 +15,9 @@ LARGEST_BODY = 32 * 1024 * 1024
 """Bytes; agents send a hundred kilobytes of tools and a few megabytes of pictures."""
 
 
+_NOTHING_SPECIAL = Need()
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
     """A request as the gateway understands it. *timeout* in seconds, as the client asked."""
@@ -45,11 +48,9 @@ async def take_in(request: web.BaseRequest, *, embeddings: bool = False) -> Inta
     stream = document.get("stream") or False
     if not isinstance(stream, bool):
         raise RequestError("'stream' must be true or false", code="bad_request", param="stream")
-    need = Need(
-        embeddings=embeddings,
-        tools=bool(document.get("tools") or document.get("functions")),
-        vision=b'"image_url"' in body and _has_picture(document),
-    )
+    tools = bool(document.get("tools") or document.get("functions"))
+    vision = b'"image_url"' in body and _has_picture(document)
+    need = Need(embeddings, tools, vision) if embeddings or tools or vision else _NOTHING_SPECIAL
     return Intake(body, document, asked, stream, need, _timeout(request.headers))
 
 
