@@ -1,15 +1,14 @@
 """What hostd will tell llama-server, read back from the very words that it launches it with."""
 
-import importlib.metadata
-import importlib.util
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hostd.backends.llamacpp import DEFAULT, PROMPT_CACHE_MIB, arguments
-from hostd.domain.errors import ConfigError, Problem
+from hostd.backends.llamacpp import PROMPT_CACHE_MIB, arguments, locate
+from hostd.backends.llamacpp_build import build_of
+from hostd.domain.errors import ConfigError, EngineError, Problem
 from hostd.domain.profile import Profile
 from hostd.planning.serving import MIB, Serving
 
@@ -69,12 +68,13 @@ def profile_serving(profile: Profile, path: Path | None) -> tuple[Serving, tuple
     return serving, notes
 
 
+@cache
 def engine_build() -> int | None:
-    """Return the build number of the llama.cpp that comes as a wheel; None for another one, which only a run of it would tell."""
-    if shutil.which(DEFAULT[0]) or importlib.util.find_spec("xllamacpp") is None:
+    """Return the build number of the llama.cpp that hostd finds by itself; None where there is none, or it does not tell."""
+    try:
+        return build_of(locate(()))
+    except EngineError:
         return None
-    last = importlib.metadata.version("xllamacpp").rpartition(".")[2]
-    return int(last) if last.isdigit() and 1000 < int(last) < 10**6 else None
 
 
 def _meant(words: Sequence[str]) -> dict[str, Any]:

@@ -146,11 +146,6 @@ class EngineProcess:
             left = await self._sweep()
             return StopReport(how, time.monotonic() - began, self.status, left)
 
-    async def sweep(self) -> tuple[Survivor, ...]:
-        """Kill whatever of the engine is alive, also what a crash of its own process left; return what would not die."""
-        async with self._ending:
-            return await self._sweep()
-
     async def _sweep(self) -> tuple[Survivor, ...]:
         if self._left == ():
             return ()

@@ -6,8 +6,9 @@ from types import MappingProxyType
 
 import pytest
 
+from hostd.backends import launched
 from hostd.backends.launched import CACHE_RAM, engine_build, profile_serving
-from hostd.domain.errors import ConfigError
+from hostd.domain.errors import ConfigError, EngineError
 from hostd.domain.profile import Capabilities, Flag, Profile, Variant
 from hostd.planning.serving import MIB, Serving
 from tests.cli.models import weigh
@@ -71,13 +72,18 @@ def test_embeddings_take_one_batch(tmp_path: Path) -> None:
     assert profile_serving(profile, None)[0].embeddings
 
 
-def test_the_wheels_build_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is the last part of the wheel's version; an engine on PATH would have to be run to tell."""
-    monkeypatch.setattr("shutil.which", lambda _: None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: object())
-    monkeypatch.setattr("importlib.metadata.version", lambda _: "2026.10.11549")
-    assert 11549 == engine_build()
-    monkeypatch.setattr("importlib.metadata.version", lambda _: "0.3")
+def test_the_build_is_that_of_the_engine_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for once; no engine has no build."""
+
+    def nothing(_: tuple[str, ...]) -> tuple[str, ...]:
+        raise EngineError("none is installed")
+
+    monkeypatch.setattr(launched, "locate", lambda _: ("llama-server",))
+    monkeypatch.setattr(launched, "build_of", len)
+    engine_build.cache_clear()
+    assert 1 == engine_build()
+    monkeypatch.setattr(launched, "locate", nothing)
+    assert 1 == engine_build()
+    engine_build.cache_clear()
     assert engine_build() is None
-    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
-    assert engine_build() is None
+    engine_build.cache_clear()

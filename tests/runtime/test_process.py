@@ -98,7 +98,7 @@ class TestSpawn:
         code = "import os\nfor n in range(500): os.write(1 + n % 2, b'%d\\n' % n)\nos.write(2, b'end')"
         engine = await start(code, reaper, ring)
         assert [0, 0, 0] == list(await asyncio.gather(engine.wait(), engine.wait(), engine.wait()))
-        await engine.sweep()
+        await engine.stop(0.0)
         assert [*map(str, range(500)), "end"] == ring.lines()
 
     async def test_is_shown_as_a_status_line(self, reaper: Reaper) -> None:
@@ -109,7 +109,7 @@ class TestSpawn:
         assert abs(psutil.Process(engine.pid).create_time() - engine.started) < 0.1
         os.kill(engine.pid, signal.SIGKILL)
         assert -9 == await engine.wait()
-        await engine.sweep()
+        await engine.stop(0.0)
         assert f"<EngineProcess {name} pid {engine.pid} exit -9>" == repr(engine)
 
     @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ class TestStop:
         engine = await start(SLEEPER, reaper, LogRing())
         reports = await asyncio.gather(engine.stop(5), engine.stop(5))
         assert [Ending.TERMINATED, Ending.GONE] == [report.how for report in reports]
-        assert () == await engine.sweep()
+        assert () == (await engine.stop(0.0)).left
 
     async def test_a_cancelled_stop_can_be_taken_up_again(self, reaper: Reaper) -> None:
         """Whoever gives up waiting does not leave the engine half stopped for ever."""
@@ -204,7 +204,7 @@ class TestSweep:
         os.kill(engine.pid, signal.SIGKILL)
         assert -9 == await engine.wait()
         assert alive(child)
-        assert () == await engine.sweep()
+        assert () == (await engine.stop(0.0)).left
         assert not alive(child)
 
     async def test_does_not_wait_for_a_leaked_pipe(self, reaper: Reaper) -> None:
@@ -216,7 +216,7 @@ class TestSweep:
         began = time.monotonic()
         await engine.wait()
         assert time.monotonic() - began < 1
-        await engine.sweep()
+        await engine.stop(0.0)
 
     async def test_spares_whoever_has_the_pid_now(self, reaper: Reaper, stranger: psutil.Process) -> None:
         """When the engine's pid belongs to somebody else, that process and its group are not signalled."""
