@@ -17,6 +17,9 @@ from hostd.planning.serving import Placement, Serving
 from hostd.runtime.measurements import Measurements
 from hostd.runtime.state import measurements_file
 
+_PATIENCE = 5.0
+"""Seconds; a dry run takes a tenth of one, unless the engine tries in vain to make an absurd context fit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Learned:
@@ -38,7 +41,7 @@ class Learned:
                 return predicted
             with suppress(EngineError, OSError):
                 trial = Trial(self.program, _words(serving), header.gguf, serving.unified)
-                return dry_run(trial, predicted, self.folder, host=placement.host)
+                return dry_run(trial, predicted, self.folder, host=placement.host, limit=_PATIENCE)
             return predicted
 
         return better

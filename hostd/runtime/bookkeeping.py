@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 
 from hostd.backends import enginelog
 from hostd.backends.launched import profile_serving
@@ -16,10 +17,11 @@ _HOST = "ram"
 
 
 class Bookkeeper:
-    """Keeps the book of measurements; its one method blocks, and belongs into a thread."""
+    """Keeps the book of measurements; its one method blocks, and belongs into a thread. Several may call it; one writes at a time."""
 
     def __init__(self, store: Measurements) -> None:
         self._store = store
+        self._writing = Lock()
 
     def note(self, profile: Profile, variant: Variant, log: Sequence[str], rss: int) -> str | None:
         """Record one load after its first requests: the engine's *log*, and the bytes that its processes hold.
@@ -40,4 +42,5 @@ class Bookkeeper:
         key = key_of(header.identity, serving, placement)
         # Beside a card, what the process has mapped of the file counts as resident without being needed.
         totals = {} if cards else {_HOST: rss}
-        return self._store.record(key, predicted, memory.parts, totals)
+        with self._writing:
+            return self._store.record(key, predicted, memory.parts, totals)

@@ -83,10 +83,10 @@ class Lines:
 
     def flush(self) -> None:
         """Write what is held."""
-        if self._held:
-            self._stream.write("\n".join(self._held) + "\n")
+        held, self._held = self._held, []
+        if held:
+            self._stream.write("\n".join(held) + "\n")
             self._stream.flush()
-            self._held.clear()
 
     def render(self, _logger: object, level: str, event: MutableMapping[str, Any]) -> str:
         """Return *event* as a line."""
@@ -126,7 +126,11 @@ class Journal:
             event = {"event": effect.decision, "model": effect.model}
             if effect.ticket_id is not None:
                 event["request"] = effect.ticket_id
-            self._write(_LEVELS.get(effect.decision, "info"), {**event, **effect.numbers})
+            try:
+                self._write(_LEVELS.get(effect.decision, "info"), {**event, **effect.numbers})
+            except (OSError, ValueError):
+                # A full disk or a closed terminal costs us the line; it must not cost anybody the decision.
+                return
 
 
 def _through_structlog(level: str, event: MutableMapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """What a load really took is kept under the key by which the next prediction asks."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,3 +76,13 @@ def test_says_why_it_could_not_be_kept(profile: Profile, tmp_path: Path) -> None
     (tmp_path / "no.gguf").write_bytes(b"GGUF")
     with pytest.raises(HostdError):
         unwritable.note(profile, Variant("llamacpp", path=str(tmp_path / "no.gguf")), LOG, 1)
+
+
+def test_loads_that_are_measured_at_once_are_all_kept(profile: Profile, store: Measurements) -> None:
+    """Each engine is measured in a thread of its own."""
+    book = Bookkeeper(store)
+    profiles = [replace(profile, name=f"tiny{number}", context=256 * number) for number in range(1, 9)]
+    with ThreadPoolExecutor(8) as threads:
+        said = list(threads.map(lambda each: book.note(each, each.variants[0], LOG, 50 << 20), profiles))
+    assert [None] * 8 == said
+    assert 8 == len(store._path.read_text("utf-8").splitlines())

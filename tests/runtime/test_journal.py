@@ -110,3 +110,23 @@ async def test_writes_nobodys_words(open_house: OpenHouse, weights: Path) -> Non
     assert '"event": "route"' in lines
     assert '"event": "refusal"' in lines
     assert not [secret for secret in (*secrets, own) if secret in lines]
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_a_line_that_cannot_be_written_stops_nobody(style: str) -> None:
+    """The disk is full or the terminal is gone; what was decided is done all the same, and later lines are written again."""
+
+    class Full(io.StringIO):
+        broken = True
+
+        def write(self, text: str) -> int:
+            if self.broken:
+                raise OSError("No space left on device")
+            return super().write(text)
+
+    stream = Full()
+    decisions = journal.configure(style=style, stream=stream)
+    decisions.observe(Explain("refusal", "alpha", "req_1", {}))
+    stream.broken = False
+    decisions.observe(Explain("refusal", "alpha", "req_2", {}))
+    assert ("req_1" in stream.getvalue(), "req_2" in stream.getvalue()) == (False, True)
