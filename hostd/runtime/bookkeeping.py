@@ -17,7 +17,7 @@ _HOST = "ram"
 
 
 class Bookkeeper:
-    """Keeps the book of measurements; its one method blocks, and belongs into a thread. Several may call it; one writes at a time."""
+    """Keeps the book of measurements. Its one method blocks, so it belongs into a thread; one of several writes at a time."""
 
     def __init__(self, store: Measurements) -> None:
         self._store = store
