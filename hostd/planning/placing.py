@@ -71,7 +71,8 @@ def whole(way: Way, host: Host, rooms: Rooms) -> Iterator[Option]:
     """Yield *way* with everything where the machine is fastest, best placement first.
 
     That is one card, the fullest one first so that large rooms stay large; then splits over as few cards of one kind as
-    possible, in proportion to their room. Without accelerators it is the host.
+    possible, in proportion to their room: over those with the most room first, then over the next. Without accelerators it is
+    the host.
     """
     if not host.accelerators:
         if not way.cards_only:
@@ -83,12 +84,14 @@ def whole(way: Way, host: Host, rooms: Rooms) -> Iterator[Option]:
         placement = Placement.on(card.id)
         yield Option(way, placement, way.estimate(placement, None))
     for group in _kinds(host):
+        largest = sorted(group, key=lambda card: -rooms.get(card.id, 0))
         for count in range(2, len(group) + 1):
-            cards = sorted(group, key=lambda card: -rooms.get(card.id, 0))[:count]
-            if way.why_not(cards):
-                continue
-            placement = _split(cards, rooms)
-            yield Option(way, placement, way.estimate(placement, None))
+            for first in range(0, len(group) - count + 1, count):
+                cards = largest[first : first + count]
+                if way.why_not(cards):
+                    continue
+                placement = _split(cards, rooms)
+                yield Option(way, placement, way.estimate(placement, None))
 
 
 def partial(way: Way, host: Host, rooms: Rooms) -> Iterator[Option]:

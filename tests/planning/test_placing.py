@@ -17,6 +17,15 @@ def test_the_fullest_card_comes_first_and_splits_last() -> None:
     assert {"cuda:0": 12 * GIB, "cuda:2": 8 * GIB} == split.needs
 
 
+def test_each_card_has_its_turn_in_a_split() -> None:
+    """Of four cards two models may have two each."""
+    host = machine(24, 24, 24, 24)
+    found = [
+        "".join(pool[-1] for pool, _ in option.placement.devices) for option in whole(way(1), host, empty_rooms(host))
+    ]
+    assert ["0", "1", "2", "3", "01", "23", "012", "0123"] == found
+
+
 def test_cards_that_an_engine_cannot_use_together_are_left_out() -> None:
     """A way that says why not is not placed there."""
     host = machine(24, 24)
