@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from hostd.config.host_file import HostFile
 from hostd.config.profile_file import ProfileFile, ProfileWarm
+from hostd.config.section import Section
 from hostd.config.values import Secret
-from hostd.config.variants import AnyVariant
 from hostd.domain.host import Reserve
 from hostd.domain.profile import (
     Capabilities,
@@ -54,8 +54,7 @@ def roles(host: HostFile) -> Mapping[str, Role]:
 def commands(host: HostFile, folder: Path) -> Mapping[str, tuple[str, ...]]:
     """Return the command of each backend that has one in *host*; a program with a slash is relative to *folder*."""
     found: dict[str, tuple[str, ...]] = {}
-    for backend in type(host.backends).model_fields:
-        engine = getattr(host.backends, backend)
+    for backend, engine in host.backends:
         if engine is not None:
             program, *arguments = engine.command
             found[backend] = (below(folder, program) if "/" in program else program, *arguments)
@@ -73,7 +72,7 @@ def below(folder: Path, path: str) -> str:
     return Secret(full, path.reference) if isinstance(path, Secret) else full
 
 
-def _variant(checked: AnyVariant, folder: Path) -> Variant:
+def _variant(checked: Section, folder: Path) -> Variant:
     keys = checked.written()
     if "path" in keys:
         keys["path"] = below(folder, keys["path"])

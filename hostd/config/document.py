@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from hostd.config.marks import START, Complaint, NotYaml, Place, Row, Table, parse, place_of
 from hostd.config.section import Section
 from hostd.config.values import REFERENCE, Secret, hint, shown
-from hostd.config.variants import ENGINES
+from hostd.config.variants import engines
 from hostd.domain.errors import Problem
 
 MAX_BYTES = 1 << 20
@@ -129,9 +129,9 @@ def _sentence(mistake: Any, value: object) -> str:
         case "missing":
             return f"the key '{mistake['loc'][-1]}' is missing"
         case "union_tag_not_found":
-            return f"the key 'backend' is missing; {hint('', ENGINES)}"
+            return f"the key 'backend' is missing; {hint('', engines())}"
         case "union_tag_invalid":
-            return f"unknown backend {shown(value)}; {hint(str(value), ENGINES)}"
+            return f"unknown backend {shown(value)}; {hint(str(value), engines())}"
         case "list_type":
             return f"expected a list, such as [one, two], not {shown(value)}"
         case "dict_type" | "model_type" | "model_attributes_type":

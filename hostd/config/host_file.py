@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from hostd.config import kinds
 from hostd.config.marks import Row
+from hostd.config.registered import registered
 from hostd.config.section import Section, items, key, keys, long_form
 from hostd.domain.host import Reserve as ReserveNoun
 from hostd.domain.profile import Limits as LimitsNoun
@@ -73,12 +74,20 @@ class Engine(Section):
 
 
 class Backends(Section):
-    """Engines that are not simply found on PATH."""
+    """Engines that are not simply found on PATH; those that other packages add go by their own names."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Engine] = Field(init=False)
 
     llamacpp: Engine | None = key("llama.cpp's server.")
     vllm: Engine | None = key("vLLM.")
     ollama: Engine | None = key("Ollama.")
     mlx: Engine | None = key("MLX.")
+
+    @classmethod
+    def takes(cls, word: str) -> bool:
+        """Take the name of an engine that another package adds."""
+        return word in registered()
 
 
 class Role(Section):

@@ -10,7 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from hostd.config import values
-from hostd.config.week import parse_clock, parse_days
+from hostd.config.week import WINDOW, parse_clock, parse_days
 from hostd.domain.profile import Flag
 from hostd.domain.reason import Reason
 from hostd.domain.units import parse_duration, parse_size
@@ -90,6 +90,7 @@ Why = Annotated[Reason, Kind(values.choice(Reason), _one_of(*Reason))]
 Days = Annotated[
     tuple[int, ...], Kind(lambda value: parse_days(values.text(value)), _pattern(".+", "mon-fri", "sat,sun"))
 ]
+Hours = Annotated[str, Kind(values.text, _pattern(WINDOW.pattern, "mon-fri 08:30-18:00"))]
 Clock = Annotated[int, Kind(lambda value: parse_clock(values.text(value)), _pattern("[0-9]{1,2}:[0-9]{2}", "08:30"))]
 
 FlagName = Annotated[str, Kind(values.flag_name, _pattern(values.FLAG.pattern, "flash-attn"))]

@@ -6,9 +6,9 @@ from typing import Any
 from hostd.config.document import Document
 from hostd.config.marks import Complaint, Table
 
-_HOST = (("keys", "file"), ("backends", "vllm"), ("backends", "ollama"), ("backends", "mlx"))
-_PROFILE = (("warm", "windows"), ("price",))
-_SERVED = "llamacpp"
+_HOST = (("keys", "file"),)
+_PROFILE = (("price",),)
+_NOT_SERVED = "cloud"
 
 
 def host_notes(host: Document) -> list[str]:
@@ -37,12 +37,6 @@ def _written(table: Any, path: tuple[str, ...]) -> Iterator[Complaint]:
 
 
 def _variant(name: str, variant: Table) -> Iterator[Complaint]:
-    if variant["backend"] != _SERVED:
+    if variant["backend"] == _NOT_SERVED:
         what = f"{name}.backend {variant['backend']}"
         yield Complaint(f"{what} is not implemented yet; this variant will not be used", variant.values_at["backend"])
-    elif variant.get("path") is None:
-        what = f"{name}.hf (fetching from a model hub)"
-        yield Complaint(f"{what} is not implemented yet; this variant will not be used", variant.keys_at["hf"])
-    if variant.get("tensor_parallel"):
-        what = f"{name}.tensor_parallel"
-        yield Complaint(f"{what} is not implemented yet; it has no effect", variant.keys_at["tensor_parallel"])

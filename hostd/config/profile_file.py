@@ -6,8 +6,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from hostd.config import kinds
 from hostd.config.host_file import Limits, Warm
+from hostd.config.marks import Table
 from hostd.config.section import Section, items, key, keys, long_form
 from hostd.config.variants import Variant
+from hostd.config.week import split_window
 from hostd.domain.profile import Profile, Warmth
 
 _PROFILE = Profile("", ())
@@ -28,12 +30,22 @@ class Window(Section):
         return self
 
 
+def _in_full(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    table = Table()
+    table["days"], table["from"], table["to"] = split_window(value)
+    return table
+
+
 class ProfileWarm(Warm):
     """How much this profile should stay loaded."""
 
     pinned: kinds.Switch = key("Never unload to make room for others.", _WARMTH.pinned)
     priority: kinds.Whole = key("Higher stays loaded longer when memory is short.", _WARMTH.priority)
-    windows: list[Window] = items("Hours in which it should be warm.")
+    windows: list[Annotated[Window, BeforeValidator(_in_full, kinds.Hours | Window)]] = items(
+        "Hours in which it should be warm; each may be written short, such as 'mon-fri 08:30-18:00'."
+    )
 
 
 class Fallback(Section):

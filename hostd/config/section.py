@@ -38,10 +38,17 @@ class Section(BaseModel):
         if not isinstance(data, Table):
             return {} if data is None else data
         known = {field.alias or name for name, field in cls.model_fields.items()}
+        known |= {word for word in data.keys() - known if cls.takes(word)}
         unknown = data.keys() - known
         complaints = cast("list[Complaint]", info.context)
         complaints += [Complaint(cls.about_unknown(word, sorted(known)), data.keys_at[word]) for word in unknown]
         return {word: value for word, value in data.items() if word in known and value is not None}
+
+    @classmethod
+    def takes(cls, word: str) -> bool:
+        """Return whether *word* is a key although no field is named like it."""
+        del word
+        return False
 
     def written(self) -> dict[str, Any]:
         """Return the keys that the owner wrote, with their values."""

@@ -1,10 +1,12 @@
 """The shape of a variant: each backend has its own keys, and says what it cannot do without."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from hostd.config import kinds
+from hostd.config.registered import registered
 from hostd.config.section import Section, key
 
 
@@ -74,6 +76,7 @@ class Ollama(AnyVariant):
 
     backend: Literal["ollama"]
     tag: kinds.Text = Field(description="Ollama's name of the model.", examples=["qwen3.5:9b"])
+    url: kinds.Web | None = key("Address of an Ollama that runs already; without it, hostd starts one.")
 
 
 class OpenAI(AnyVariant):
@@ -96,4 +99,45 @@ class Cloud(AnyVariant):
 
 VARIANTS: tuple[type[AnyVariant], ...] = (LlamaCpp, Mlx, Vllm, Ollama, OpenAI, Cloud)
 ENGINES = tuple(kind.engine() for kind in VARIANTS)
-Variant = Annotated[LlamaCpp | Mlx | Vllm | Ollama | OpenAI | Cloud, Field(discriminator="backend")]
+
+
+class Registered(Section):
+    """Served by an engine that another package adds; which of these keys it needs, it says itself."""
+
+    backend: kinds.Text = Field(description="The engine's name.", json_schema_extra={"not": {"enum": list(ENGINES)}})
+    path: kinds.Text | None = key("File or folder with the weights, relative to the profile's own file.")
+    hf: kinds.Hub | None = key("Repository of the model hub.")
+    file: kinds.Text | None = key("Name of a file in the repository.")
+    tag: kinds.Text | None = key("The engine's tag of the model.")
+    url: kinds.Web | None = key("Address of a server that runs already.")
+    model: kinds.Text | None = key("The server's name of the model.")
+    api_key: kinds.Credential | None = key("The server's key; best as ${env:NAME}.")
+
+
+def engines() -> tuple[str, ...]:
+    """Return the name of every engine that a variant can have here."""
+    return (*ENGINES, *(name for name in registered() if name not in ENGINES))
+
+
+def _kind(variant: object) -> str | None:
+    """Return whose keys a variant must have; what is no mapping at all is left for any of them to refuse."""
+    if not isinstance(variant, Mapping):
+        return ENGINES[0]
+    name = variant.get("backend")
+    if name is None:
+        return None
+    known = name in ENGINES or not isinstance(name, str) or name not in registered()
+    return str(name) if known else _REGISTERED
+
+
+_REGISTERED = "(registered)"
+Variant = Annotated[
+    Annotated[LlamaCpp, Tag("llamacpp")]
+    | Annotated[Mlx, Tag("mlx")]
+    | Annotated[Vllm, Tag("vllm")]
+    | Annotated[Ollama, Tag("ollama")]
+    | Annotated[OpenAI, Tag("openai")]
+    | Annotated[Cloud, Tag("cloud")]
+    | Annotated[Registered, Tag(_REGISTERED)],
+    Discriminator(_kind),
+]

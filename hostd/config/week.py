@@ -7,6 +7,7 @@ MIDNIGHT = 24 * 60
 
 _GROUPS = {"daily": "mon-sun", "weekdays": "mon-fri", "weekends": "sat-sun"}
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})")
+WINDOW = re.compile("(.*[^ ]) +([0-9]{1,2}:[0-9]{2}) *[-\u2013] *([0-9]{1,2}:[0-9]{2})")
 
 
 def parse_days(text: str) -> tuple[int, ...]:
@@ -47,3 +48,15 @@ def parse_clock(text: str) -> int:
 def format_clock(minutes: int) -> str:
     """Return *minutes* after midnight as ``HH:MM``."""
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def split_window(text: str) -> tuple[str, str, str]:
+    """Return the days, the beginning and the end in ``mon-fri 08:30-18:00``; the dash may be a long one.
+
+    Raises:
+        ValueError: The text is no window.
+    """
+    match = WINDOW.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no window of the week; write such as 'mon-fri 08:30-18:00'")
+    return match[1], match[2], match[3]

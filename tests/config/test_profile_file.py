@@ -59,6 +59,13 @@ def test_unquoted_words_of_yaml_1_1_mean_what_they_say(load_files: Load) -> None
     assert (Fallback("other", frozenset({Reason.STALL})),) == profile.fallback
 
 
+def test_a_window_may_be_written_short(load_files: Load) -> None:
+    """As one text, with a dash of either length, beside others in full; a list of days may hold commas and spaces."""
+    text = 'warm: {windows: [mon-fri 08:30\u201318:00, "sat, sun 22:00 - 02:00", {days: mon, from: 1:00, to: 24:00}]}'
+    expected = (Window((0, 1, 2, 3, 4), 510, 1080), Window((5, 6), 1320, 120), Window((0,), 60, 1440))
+    assert expected == load_files(p=HEAD + text).profiles["p"].warm.windows
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -75,6 +82,9 @@ def test_unquoted_words_of_yaml_1_1_mean_what_they_say(load_files: Load) -> None
             "warm: {windows: [{days: mon, from: 1:00, to: 1:00}]}",
             "3:18: warm.windows[0]: the window ends when it begins",
         ),
+        ("warm: {windows: [mon-fri]}", "3:18: warm.windows[0]: 'mon-fri' is no window of the week; write such as"),
+        ("warm: {windows: [mo 1:00-2:00]}", "3:18: warm.windows[0]: 'mo' names no days; write such as"),
+        ("warm: {windows: [mon 1:00-25:00]}", "3:18: warm.windows[0]: '25:00' is no time of day; write such as"),
         ("warm: {windows: [{days: mon, from: 830, to: 1:00}]}", "3:36: warm.windows[0].from: expected text, not 830"),
         ("fallback: [{on: [stall]}]", "3:12: fallback[0]: the key 'to' is missing"),
         ("fallback: [{to: other, on: [stal]}]", "3:29: fallback[0].on[0]: 'stal' is not one of the values here; did"),

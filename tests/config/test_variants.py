@@ -19,6 +19,7 @@ Problems = Callable[..., list[str]]
         ("{backend: vllm, hf: a/b, tensor_parallel: auto}", Variant("vllm", hf="a/b", tensor_parallel="auto")),
         ("{backend: vllm, path: /m, tensor_parallel: 2}", Variant("vllm", path="/m", tensor_parallel=2)),
         ("{backend: ollama, tag: 'q:9b'}", Variant("ollama", tag="q:9b")),
+        ("{backend: ollama, tag: 'q:9b', url: 'http://h:1'}", Variant("ollama", tag="q:9b", url="http://h:1")),
         ("{backend: openai, url: 'http://h/v1', model: m}", Variant("openai", url="http://h/v1", model="m")),
         ("{backend: cloud, provider: p, model: m, api_key: k}", Variant("cloud", provider="p", model="m", api_key="k")),
     ],
@@ -53,3 +54,21 @@ def test_mistakes_are_told_at_their_place(problems: Problems, text: str, problem
     """What a backend lacks is told at the variant, what does not belong to it at the key."""
     [line] = problems(p=f"name: p\nvariants: [{text}]")
     assert f"p.yaml:{problem}" == line[: len(f"p.yaml:{problem}")]
+
+
+def test_an_engine_that_a_package_adds_has_any_keys(
+    load_files: Load, problems: Problems, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name is known by its entry point alone, and so is that of its command; a name without one is a mistake."""
+    monkeypatch.setattr("hostd.config.variants.registered", lambda: ("tenth",))
+    monkeypatch.setattr("hostd.config.host_file.registered", lambda: ("tenth",))
+    host = "backends: {tenth: {command: [x, y]}}"
+    settings = load_files(host, p="name: p\nvariants: [{backend: tenth, model: m, url: 'http://h'}]")
+    assert (Variant("tenth", model="m", url="http://h"),) == settings.profiles["p"].variants
+    assert {"tenth": ("x", "y")} == settings.commands
+    [line] = problems("backends: {eleventh: {command: [x]}}", p="name: p\nvariants: [{backend: tenth, model: m}]")
+    assert line.startswith("hostd.yaml:1:12: unknown key 'eleventh'")
+    [line] = problems("", p="name: p\nvariants: [{backend: tent, model: m}]")
+    assert line.endswith("unknown backend 'tent'; did you mean 'tenth'?")
+    [line] = problems("", p="name: p\nvariants: [{backend: tenth, mode: m}]")
+    assert line.endswith("unknown key 'mode'; did you mean 'model'?")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.config.week import format_clock, format_days, parse_clock, parse_days
+from hostd.config.week import format_clock, format_days, parse_clock, parse_days, split_window
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,16 @@ def test_other_text_is_no_time(text: str) -> None:
     """Anything else is refused with an example."""
     with pytest.raises(ValueError, match="is no time of day"):
         parse_clock(text)
+
+
+@pytest.mark.parametrize("text", ["mon-fri 08:30-18:00", "mon-fri 08:30\u201318:00", "  mon-fri  08:30 - 18:00 "])
+def test_a_window_may_be_one_text(text: str) -> None:
+    """Days, a space, two times and a dash between them, as people write it."""
+    assert ("mon-fri", "08:30", "18:00") == split_window(text)
+
+
+@pytest.mark.parametrize("text", ["", "mon-fri", "08:30-18:00", "mon-fri 08:30", "mon 8-18", "mon 08:30-18:00 Uhr"])
+def test_other_text_is_no_window(text: str) -> None:
+    """Anything else is refused with an example."""
+    with pytest.raises(ValueError, match="is no window of the week; write such as 'mon-fri 08:30-18:00'"):
+        split_window(text)
