@@ -55,8 +55,13 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One admitted request. *timeout* bounds its whole life in seconds, waiting included."""
+    """One admitted request.
+
+    *timeout* bounds its whole life in seconds, waiting included. *keep_alive* is a hint: for how many seconds its client would
+    like the model to stay loaded afterwards.
+    """
 
     id: str
     route: Route
     timeout: float | None = None
+    keep_alive: float | None = None

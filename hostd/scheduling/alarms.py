@@ -15,8 +15,9 @@ class Alarms:
 
     def set(self, name: Name, at: float) -> None:
         """Ring *name* at *at*, and no more at the time it was set to before."""
-        self._at[name] = at
-        heapq.heappush(self._heap, (at, name))
+        if self._at.get(name) != at:
+            self._at[name] = at
+            heapq.heappush(self._heap, (at, name))
 
     def cancel(self, name: Name) -> None:
         """Forget *name*, if it was set."""

@@ -11,9 +11,10 @@ The desk owns the lifecycle state of every instance; instances only report what 
 clock: deadlines are named in `alarms`, and whoever runs the desk sends `Ticked` when the earliest has passed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from hostd.domain.errors import Bug, HostdError
+from hostd.domain.host import Pool
 from hostd.domain.profile import Profile
 from hostd.domain.reason import Reason
 from hostd.domain.ticket import Ticket
@@ -21,17 +22,23 @@ from hostd.scheduling import refusals
 from hostd.scheduling.effects import Effect, Refuse, Serve
 from hostd.scheduling.engines import Engines
 from hostd.scheduling.events import (
+    Appraised,
     Arrived,
     AttemptFailed,
     Booted,
+    CalendarTurned,
+    Checked,
     ClosingTime,
     EngineBroke,
+    EngineEvent,
     EngineGone,
     EngineReady,
+    EngineSlept,
     Event,
     Finished,
     Left,
     LoadAsked,
+    MemorySeen,
     Ticked,
     UnloadAsked,
 )
@@ -40,12 +47,14 @@ from hostd.scheduling.turn import Turn
 
 
 class Desk:
-    """Turns events into effects. `handle` is the only way in; the rest may be read by anybody."""
+    """Turns events into effects by `handle`; the rest may be read by anybody. Without *pools*, no memory is counted."""
 
-    def __init__(self, profiles: Mapping[str, Profile]) -> None:
+    def __init__(self, profiles: Mapping[str, Profile], pools: Iterable[Pool] = ()) -> None:
         self.lanes = {name: Lane(profile) for name, profile in profiles.items()}
         self._turn = Turn()
         self._engines = Engines(self.lanes, self._turn)
+        self.room, self.keeping = self._engines.room, self._engines.keeping
+        self.room.ledger.seen(pools, {})
         self._where: dict[str, Lane] = {}
 
     def __repr__(self) -> str:
@@ -54,7 +63,7 @@ class Desk:
     @property
     def settled(self) -> bool:
         """Whether every model that should be loaded at boot is ready or has failed."""
-        return self._engines.settled
+        return self._engines.preload.over
 
     def next_deadline(self) -> float | None:
         """Return when `Ticked` is due, or None when no deadline is set."""
@@ -79,6 +88,17 @@ class Desk:
                 self._attempt_failed(event)
             case Left(ticket_id):
                 self._release(ticket_id)
+            case ClosingTime():
+                self._close()
+            case Ticked():
+                self._ring()
+            case _:
+                self._engine_event(event)
+        self._make_room()
+        return self._turn.effects
+
+    def _engine_event(self, event: EngineEvent) -> None:
+        match event:
             case EngineReady(model):
                 if self._engines.ready(event):
                     self._let_in(self.lanes[model])
@@ -87,23 +107,39 @@ class Desk:
                     self._clear_queue(self.lanes[model])
             case EngineGone(model):
                 self._engines.gone(self.lanes[model])
+            case EngineSlept(model):
+                self._engines.slept(self.lanes[model])
+            case Appraised(model, choices, why_not):
+                self._engines.appraised(self.lanes[model], choices, why_not)
+            case Checked(model):
+                if self._engines.checked(event):
+                    self._clear_queue(self.lanes[model])
+            case MemorySeen(pools, held):
+                self._engines.memory_seen(pools, held)
+            case CalendarTurned(windows, demand):
+                self._engines.calendar_turned(windows, demand)
             case LoadAsked(model, why):
                 self._engines.load(self.lanes[model], why)
             case UnloadAsked(model):
                 self._engines.unload(self.lanes[model], "asked")
             case Booted():
                 self._engines.boot()
-            case ClosingTime():
-                self._close()
-            case Ticked():
-                self._ring()
-        return self._turn.effects
+
+    def _make_room(self) -> None:
+        """See to the loads that wait for memory, and to those whose wait this has ended."""
+        while refused := self.room.advance():
+            for lane, why in refused:
+                self._engines.no_room(lane, why)
+                self._clear_queue(lane, refusals.no_room(lane, why))
+        while self._engines.leaving.reopened:
+            self._pump(self._engines.leaving.reopened.pop())
 
     def _arrived(self, ticket: Ticket) -> None:
         errand = Errand(ticket, arrived=self._turn.now, reason=ticket.route.reason)
         lane = self.lanes[errand.target.model]
         total = lane.profile.limits.total_timeout
         errand.expires = self._turn.now + (total if ticket.timeout is None else min(total, ticket.timeout))
+        lane.heat.add(self._turn.now)
         if self._engines.closing:
             self._refuse(errand, refusals.closing())
         else:
@@ -113,7 +149,7 @@ class Desk:
         """Put an errand into the lane of its target: served, waiting, or sent on when the lane cannot take it."""
         lane = self.lanes[errand.target.model]
         errand.since = self._turn.now
-        if lane.has_room and not lane.queue:
+        if lane.takes(errand) and not lane.queue:
             self._serve(lane, errand)
         elif not self._engines.obtainable(lane):
             self._send_on(errand, *refusals.down(lane, self._turn.now))
@@ -140,6 +176,7 @@ class Desk:
         ticket_id = errand.ticket.id
         errand.attempt += 1
         errand.life = lane.life
+        lane.hint = errand.ticket.keep_alive
         errand.loaded += max(0.0, lane.ready_at - errand.since)
         errand.queued += self._turn.now - errand.since
         lane.serving[ticket_id] = errand
@@ -155,9 +192,8 @@ class Desk:
             reason=errand.reason,
             attempt=errand.attempt,
             waited_ms=round(errand.queued * 1000, 1),
-            in_flight=len(lane.serving),
             capacity=lane.capacity,
-            queued=len(lane.queue),
+            **lane.crowd,
         )
 
     def _release(self, ticket_id: str) -> Errand | None:
@@ -170,6 +206,7 @@ class Desk:
             errand = lane.queue.pop(ticket_id)
             errand.queued += self._turn.now - errand.since
             self._turn.alarms.cancel(("queue", ticket_id))
+        self.room.changed()
         self._pump(lane)
         return errand
 
@@ -201,8 +238,7 @@ class Desk:
                 reason=reason,
                 why=error.message,
                 waited_ms=round((self._turn.now - errand.since) * 1000, 1),
-                in_flight=len(left.serving),
-                queued=len(left.queue),
+                **left.crowd,
             )
             self._join(errand)
         elif reason in (Reason.CRASHED, Reason.CONNECT) and not errand.retried and self._engines.obtainable(left):
@@ -236,9 +272,8 @@ class Desk:
             code=error.code,
             why=error.message,
             waited_ms=round(errand.queued * 1000, 1),
-            in_flight=len(lane.serving),
-            queued=len(lane.queue),
             retry_after=error.retry_after,
+            **lane.crowd,
         )
 
     def _queue_time_up(self, ticket_id: str) -> None:
@@ -264,7 +299,7 @@ class Desk:
 
     def _pump(self, lane: Lane) -> None:
         """Serve from the head of the queue while there are places, then see to a lane that has become idle."""
-        while lane.queue and lane.has_room:
+        while lane.queue and lane.takes(next(iter(lane.queue.values()))):
             ticket_id = next(iter(lane.queue))
             errand = lane.queue.pop(ticket_id)
             self._turn.alarms.cancel(("queue", ticket_id))
@@ -279,11 +314,11 @@ class Desk:
             self._turn.alarms.cancel(("queue", errand.ticket.id))
         return waiting
 
-    def _clear_queue(self, lane: Lane) -> None:
-        """Send everybody who waits for a model that is down to their next target."""
+    def _clear_queue(self, lane: Lane, outcome: tuple[Reason, HostdError] | None = None) -> None:
+        """Send everybody who waits for a model to their next target: it is down, or *outcome* says what else is wrong."""
         for errand in self._empty(lane):
             errand.loaded += self._turn.now - errand.since
-            self._send_on(errand, *refusals.down(lane, self._turn.now))
+            self._send_on(errand, *(outcome or refusals.down(lane, self._turn.now)))
 
     def _ring(self) -> None:
         for kind, name in self._turn.alarms.due(self._turn.now):
@@ -296,6 +331,12 @@ class Desk:
                     self._engines.restart_time_up(self.lanes[name])
                 case "drain":
                     self._engines.drain_time_up(self.lanes[name])
+                case "room":
+                    self.room.changed()
+                case "turn":
+                    self._engines.turn_over(self.lanes[name])
+                case "return":
+                    self.keeping.come_back()
                 case _:
                     raise Bug(f"an alarm rang that nobody knows: {kind} {name}")
 

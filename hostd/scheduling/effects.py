@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hostd.domain.errors import HostdError
 from hostd.domain.reason import Reason
+from hostd.planning.choice import Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +37,42 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """Launch the engine of a model."""
+class Check:
+    """See whether a load could begin at all (its files, its flags) and how much memory is free now, before anybody goes for it.
+
+    The answer is a `MemorySeen`, then a `Checked`.
+    """
 
     model: str
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Launch the engine of a model, as *choice* says; without one, as its instance finds best."""
+
+    model: str
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """Stop the engine of a model and see that nothing of it is left."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Have the engine of a model give back its memory but stay; *level* is one that its backend offers."""
+
+    model: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Have a sleeping engine take its memory again; it reports `EngineReady`."""
 
     model: str
 
@@ -59,4 +87,4 @@ class Explain:
     numbers: Mapping[str, object]
 
 
-Effect = Serve | Refuse | Start | Stop | Explain
+Effect = Serve | Refuse | Check | Start | Stop | Sleep | Wake | Explain

@@ -1,16 +1,23 @@
 """Which engines run: starts, stops, restarts, the boot's preload and the end of idle ones.
 
-The half of the desk that knows nothing of tickets. It owns the lifecycle state of every lane.
+The half of the desk that knows nothing of tickets. It owns the lifecycle state of every lane. Whether there is memory for a load,
+and who goes for it, is `room`'s business; which models should be warm is `keeping`'s.
 """
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from hostd.domain.host import Pool
 from hostd.domain.lifecycle import Move, State
 from hostd.domain.reason import ExitClass, Reason
-from hostd.scheduling.effects import Start, Stop
-from hostd.scheduling.events import EngineBroke, EngineReady
+from hostd.planning.choice import Choice
+from hostd.scheduling.effects import Start, Wake
+from hostd.scheduling.events import Checked, EngineBroke, EngineReady
+from hostd.scheduling.keeping import Keeping
 from hostd.scheduling.lane import Lane
+from hostd.scheduling.leaving import Leaving
+from hostd.scheduling.ledger import Ledger
+from hostd.scheduling.preload import Preload
+from hostd.scheduling.room import Loads, Room
 from hostd.scheduling.turn import Turn
 
 DRAIN_LIMIT = 30.0
@@ -23,15 +30,12 @@ class Engines:
     def __init__(self, lanes: Mapping[str, Lane], turn: Turn) -> None:
         self._lanes = lanes
         self._turn = turn
-        self._to_preload: deque[str] = deque()
-        self._preloading: str | None = None
-        self._booted = False
+        ledger = Ledger()
+        self.leaving = Leaving(turn, ledger)
+        self.room = Room(lanes, turn, ledger, Loads(self._begin, self._make_go, self.leaving.stay, self._settled))
+        self.keeping = Keeping(lanes, turn, self.room)
+        self.preload = Preload(self.room.ask)
         self.closing = False
-
-    @property
-    def settled(self) -> bool:
-        """Whether every model that should be loaded at boot is ready or has failed."""
-        return self._booted and not self._to_preload and self._preloading is None
 
     def obtainable(self, lane: Lane) -> bool:
         """Return whether a ticket may hope for this model: it is ready, on its way, or may be started."""
@@ -39,54 +43,72 @@ class Engines:
 
     def summon(self, lane: Lane) -> None:
         """Start the engine for a ticket that waits, unless it is already on its way."""
-        if lane.state in (State.COLD, State.FAILED) and lane.restarts.again_at is None:
-            self._start(lane, "request")
+        if lane.state in (State.COLD, State.FAILED, State.SLEEPING) and lane.restarts.again_at is None:
+            self.room.ask(lane, "request")
 
     def rest(self, lane: Lane) -> None:
         """See to a lane from which a ticket has gone: finish draining, or begin to count idle time."""
         if lane.state is State.DRAINING and not lane.serving:
-            self._stop(lane)
+            self.leaving.stop(lane)
+        elif lane.gate is not None and not lane.serving:
+            self.leaving.go(lane)
         elif lane.state is State.READY and lane.idle:
             lane.idle_since = self._turn.now
-            if not lane.profile.warm.pinned and ("idle", lane.profile.name) not in self._turn.alarms:
+            self.room.changed()
+            alarm = ("idle", lane.profile.name)
+            if not self.keeping.stays(lane) and (lane.hint is not None or alarm not in self._turn.alarms):
                 # One alarm per lane, however many requests pass: it looks again when it rings (`idle_time_up`).
-                self._turn.alarms.set(("idle", lane.profile.name), self._turn.now + lane.profile.warm.keep_alive)
+                self._turn.alarms.set(alarm, self._turn.now + self.keeping.idle_limit(lane))
 
     def idle_time_up(self, lane: Lane) -> None:
         """Unload a lane that has been idle for its keep_alive; look again later at one that was used meanwhile."""
-        if lane.state is not State.READY or not lane.idle:
+        if lane.state is not State.READY or not lane.idle or self.keeping.stays(lane):
             return
-        at = lane.idle_since + lane.profile.warm.keep_alive
+        at = lane.idle_since + self.keeping.idle_limit(lane)
         if self._turn.now >= at:
             self.unload(lane, "idle")
         else:
             self._turn.alarms.set(("idle", lane.profile.name), at)
 
+    def turn_over(self, lane: Lane) -> None:
+        """Let nobody else in who waits for a model that is to go: those there have had their turn."""
+        if lane.gate is not None:
+            lane.gate = float("-inf")
+            self.rest(lane)
+
+    def slept(self, lane: Lane) -> None:
+        """Note that an engine has given its memory back and sleeps."""
+        if self.leaving.slept(lane):
+            self.room.changed()
+
     def restart_time_up(self, lane: Lane) -> None:
         """Start a broken engine again, its delay being over."""
         if lane.state is State.FAILED:
-            self._start(lane, "restart")
+            self.room.ask(lane, "request" if lane.queue else "restart")
 
     def drain_time_up(self, lane: Lane) -> None:
         """Stop an engine although it still answers somebody: they had their time to finish."""
         if lane.state is State.DRAINING:
-            self._stop(lane)
+            self.leaving.stop(lane)
 
     def load(self, lane: Lane, why: str) -> None:
         """Start the engine now, whatever its past; after its stop if it is just being stopped. Not while closing."""
         if self.closing:
             return
-        if lane.state in (State.COLD, State.FAILED):
+        if lane.state in (State.COLD, State.FAILED, State.SLEEPING):
             lane.restarts.forgive()
-            self._start(lane, why)
+            lane.spent.clear()
+            self.room.ask(lane, why)
         elif lane.state in (State.DRAINING, State.STOPPING):
             lane.wanted = True
 
     def unload(self, lane: Lane, why: str) -> None:
         """Stop the engine once the answers under way are finished, within `DRAIN_LIMIT`."""
-        lane.wanted = False
+        lane.wanted = lane.evicted = False
         lane.restarts.forgive()
         self._turn.alarms.cancel(("restart", lane.profile.name))
+        if lane.claim is not None and (self.closing or not lane.queue):
+            self.room.withdraw(lane)
         if lane.state in (State.COLD, State.STOPPING, State.DRAINING):
             return
         idle = self._turn.now - lane.idle_since if lane.state is State.READY and lane.idle else 0.0
@@ -97,7 +119,7 @@ class Engines:
             lane.move(Move.DRAIN)
             self._turn.alarms.set(("drain", lane.profile.name), self._turn.now + DRAIN_LIMIT)
         else:
-            self._stop(lane)
+            self.leaving.stop(lane)
 
     def ready(self, event: EngineReady) -> bool:
         """Note that an engine serves; return whether that was still wanted."""
@@ -105,19 +127,26 @@ class Engines:
         if lane.state is not State.LOADING:
             return False
         lane.move(Move.LOADED)
-        lane.slots, lane.load_seconds, lane.last_error = event.slots, event.seconds, None
-        lane.ready_at = self._turn.now
+        lane.slots, lane.naps, lane.last_error = event.slots, event.naps, None
+        if lane.woken:
+            lane.wake_seconds = event.seconds
+        else:
+            lane.load_seconds = event.seconds
+        lane.evicted = lane.retried = False
+        lane.ready_at = lane.idle_since = self._turn.now
+        self.room.ledger.warm(event.model)
+        self.room.changed()
         lane.restarts.ready(self._turn.now)
         self._turn.explain(
             "ready", lane, None, load_s=round(event.seconds, 2), slots=event.slots, queued=len(lane.queue)
         )
-        self._preloaded(event.model)
+        self.preload.settled(lane)
         return True
 
     def broke(self, event: EngineBroke) -> bool:
         """Note that an engine is down and decide whether it comes back; return whether those who wait should go elsewhere."""
         lane = self._lanes[event.model]
-        for name in ("drain", "idle"):
+        for name in ("drain", "idle", "turn"):
             self._turn.alarms.cancel((name, event.model))
         if lane.state is State.DRAINING:  # it was to stop anyway
             lane.move(Move.STOP)
@@ -126,11 +155,16 @@ class Engines:
             return False
         loading = lane.state is State.LOADING
         lane.move(Move.BROKE)
+        self._back(event.model)
         lane.slots, lane.last_error = 0, event.detail
         if event.exit_class is ExitClass.OUT_OF_MEMORY:
             lane.down_reason = Reason.OUT_OF_MEMORY
         else:
             lane.down_reason = Reason.LOAD_FAILED if loading else Reason.CRASHED
+        if loading and not self.closing and self._try_another(lane, event):
+            return False
+        lane.spent.clear()
+        lane.retried = False
         lane.restarts.broke(event.exit_class, self._turn.now)
         if self.closing or (loading and not lane.profile.warm.preload):
             lane.restarts.hold_back()
@@ -147,60 +181,147 @@ class Engines:
             in_a_row=lane.restarts.streak,
             again_in_s=None if again_at is None else round(again_at - self._turn.now, 1),
         )
-        self._preloaded(event.model)
+        self.preload.settled(lane)
         return loading or again_at is None
 
     def gone(self, lane: Lane) -> None:
         """Note that a stopped engine has left nothing behind; start it again if somebody wants it."""
+        if lane.state is State.SLEEPING:  # it could not sleep, and was stopped instead
+            lane.move(Move.STOP)
         lane.move(Move.GONE)
         lane.slots = 0
+        lane.spent.clear()
+        self._back(lane.profile.name)
+        if lane.claim is not None:  # made while it slept
+            self.room.withdraw(lane)
         self._turn.explain("stopped", lane, None, queued=len(lane.queue))
         if not self.closing and (lane.queue or lane.wanted):
-            self._start(lane, "request" if lane.queue else "asked")
+            lane.wanted = False
+            self.room.ask(lane, "request" if lane.queue else "asked")
         else:
-            self._preloaded(lane.profile.name)
+            self.preload.settled(lane)
 
     def boot(self) -> None:
-        """Begin to load, one after another, what the owner wants warm: by priority, then by name."""
-        self._booted = True
-        if self.closing:
+        """Begin to load, one after another, what should be warm and fits together, the most valuable first."""
+        self.preload.begun = True
+        if not self.closing:
+            self.keeping.plan()
+            self.preload.begin(self.keeping.in_order())
+
+    def calendar_turned(self, windows: frozenset[str], demand: Mapping[str, float]) -> None:
+        """Take in the hour: load what should be warm from now on, and let idle time count for what need not be any more."""
+        self.keeping.calendar(windows, demand)
+        for lane in self._lanes.values():
+            if lane.state is State.READY and lane.idle and ("idle", lane.profile.name) not in self._turn.alarms:
+                self.rest(lane)
+        if not self.preload.begun or self.closing:
             return
-        wanted = [lane.profile for lane in self._lanes.values() if lane.profile.warm.preload]
-        wanted.sort(key=lambda profile: (-profile.warm.priority, profile.name))
-        self._to_preload = deque(profile.name for profile in wanted)
-        self._preload_next()
+        for lane in self.keeping.in_order():
+            why = self.keeping.reason(lane)
+            if lane.state is not State.COLD or lane in self.preload:
+                continue
+            if lane.profile.name in windows:
+                self.room.ask(lane, "window")
+            elif why == "demand":
+                self.room.ask(lane, why)
+
+    def checked(self, event: Checked) -> bool:
+        """Take in what became of a check; return whether those who wait should go elsewhere."""
+        lane = self._lanes[event.model]
+        claim = lane.claim
+        if claim is None or claim.asked is None or self.closing:
+            return False
+        if event.exit_class is None:
+            self.room.passed(lane)
+            return False
+        # It would fail just so: the same follows as if it had, except that nobody had to go for it.
+        self.room.drop(lane)
+        lane.choice, lane.why = claim.asked, claim.why
+        lane.move(Move.START)
+        return self.broke(EngineBroke(event.model, event.exit_class, event.detail))
+
+    def appraised(self, lane: Lane, choices: tuple[Choice, ...], why_not: str | None) -> None:
+        """Take in the ways to load a model, and plan with them."""
+        lane.choices, lane.why_not = choices, why_not
+        if loaded := lane.choice:
+            same = (each for each in choices if (each.variant, each.placement) == (loaded.variant, loaded.placement))
+            lane.choice = next(same, loaded)
+            if lane.state in (State.LOADING, State.READY):
+                self.room.ledger.learnt(lane.profile.name, lane.choice)
+        if self.preload.begun:
+            self.keeping.plan()
+            self.room.changed()
+
+    def memory_seen(self, pools: Iterable[Pool], held: Mapping[str, Mapping[str, int]]) -> None:
+        """Take in a measurement of the memory."""
+        self.room.ledger.seen(pools, held)
+        self.room.changed()
+
+    def no_room(self, lane: Lane, why: str) -> None:
+        """Note that there is no room for a load, and why."""
+        lane.last_error, lane.down_reason = why, Reason.OUT_OF_MEMORY
+        self.keeping.went(lane)
+        self.preload.settled(lane)
 
     def close(self) -> None:
         """Stop every engine, letting the answers under way finish."""
         self.closing = True
-        self._to_preload.clear()
-        self._preloading = None
+        self.preload.give_up()
         for lane in self._lanes.values():
             self.unload(lane, "closing")
 
-    def _start(self, lane: Lane, why: str) -> None:
-        lane.move(Move.START)
-        lane.wanted = False
+    def _begin(self, lane: Lane, choice: Choice | None, why: str) -> None:
+        lane.woken = lane.state is State.SLEEPING
+        lane.move(Move.WAKE if lane.woken else Move.START)
+        lane.wanted, lane.choice, lane.why = False, choice, why
         lane.restarts.started()
         self._turn.alarms.cancel(("restart", lane.profile.name))
-        self._turn.effects.append(Start(lane.profile.name))
-        self._turn.explain("load", lane, None, why=why, queued=len(lane.queue), restarts=lane.restarts.total)
+        self._turn.effects.append(Wake(lane.profile.name) if lane.woken else Start(lane.profile.name, choice))
+        variant = None if choice is None else choice.label
+        self._turn.explain(
+            "wake" if lane.woken else "load",
+            lane,
+            None,
+            why=why,
+            variant=variant,
+            queued=len(lane.queue),
+            restarts=lane.restarts.total,
+        )
 
-    def _stop(self, lane: Lane) -> None:
-        lane.move(Move.STOP)
-        for name in ("drain", "idle"):
-            self._turn.alarms.cancel((name, lane.profile.name))
-        self._turn.effects.append(Stop(lane.profile.name))
+    def _make_go(self, lane: Lane) -> None:
+        self.keeping.went(lane)
+        self.leaving.make_go(lane)
 
-    def _preload_next(self) -> None:
-        while self._to_preload and self._preloading is None:
-            lane = self._lanes[self._to_preload.popleft()]
-            if lane.state is State.COLD:
-                self._start(lane, "preload")
-            if lane.state is State.LOADING:
-                self._preloading = lane.profile.name
+    def _settled(self, lane: Lane) -> None:
+        self.preload.settled(lane)
 
-    def _preloaded(self, model: str) -> None:
-        if self._preloading == model:
-            self._preloading = None
-            self._preload_next()
+    def _back(self, model: str) -> None:
+        self.room.ledger.gone(model)
+        self.room.changed()
+
+    def _try_another(self, lane: Lane, event: EngineBroke) -> bool:
+        """Go on with the next variant where this one cannot be had, or once where memory ran out; return whether there is hope."""
+        if lane.choice is None or (lane.retried and event.exit_class is ExitClass.OUT_OF_MEMORY):
+            return False
+        tried, before = lane.choice, lane.usable
+        if event.exit_class is ExitClass.OUT_OF_MEMORY:
+            lane.retried = True
+        elif event.exit_class.mends_itself:
+            return False
+        lane.spent.add(tried.variant)
+        if not lane.usable:
+            lane.spent.discard(tried.variant)
+            if event.exit_class is not ExitClass.OUT_OF_MEMORY:
+                return False
+        again = "request" if lane.queue else lane.why
+        self._turn.explain(
+            "next_variant",
+            lane,
+            None,
+            exit_class=event.exit_class,
+            why=event.detail,
+            tried=tried.label,
+            left=[choice.label for choice in lane.usable if choice in before],
+        )
+        self.room.ask(lane, again)
+        return True

@@ -1,9 +1,12 @@
 """Everything that can happen to the desk, in the past tense. The union `Event` is closed: the desk matches it exhaustively."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from hostd.domain.host import Pool
 from hostd.domain.reason import ExitClass, Reason
 from hostd.domain.ticket import Ticket
+from hostd.planning.choice import Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,15 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class EngineReady:
-    """An engine answered its first token. *slots* is how many sequences it really decodes together."""
+    """An engine answered its first token, after so many *seconds* of loading or waking.
+
+    *slots* is how many sequences it really decodes together, *naps* the levels of sleep that it offers, the lightest first.
+    """
 
     model: str
     slots: int
     seconds: float
+    naps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,51 @@ class EngineGone:
     """An engine that was told to stop has left nothing behind."""
 
     model: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSlept:
+    """An engine that was told to sleep has done so, and its memory was seen to go down."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Appraised:
+    """What is known of the ways to load a model on this machine, best first; *why_not* says why there are none."""
+
+    model: str
+    choices: tuple[Choice, ...]
+    why_not: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A load that `Check` asked about was looked at; *exit_class* and *detail* say why it would fail, None that it may begin."""
+
+    model: str
+    exit_class: ExitClass | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySeen:
+    """The memory as it was measured just now: the pools, and what each model's engine holds of them, by model and pool id."""
+
+    pools: tuple[Pool, ...]
+    held: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarTurned:
+    """The hour or a window of the week has changed.
+
+    *windows* are the models that a window wants warm now; *demand* is how many requests an hour each model may expect from
+    now on, as learnt from weeks before.
+    """
+
+    windows: frozenset[str] = frozenset()
+    demand: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +145,18 @@ class Ticked:
     """A deadline that the desk had named has passed."""
 
 
-Event = (
-    Arrived
-    | Left
-    | AttemptFailed
-    | Finished
-    | EngineReady
+TicketEvent = Arrived | Left | AttemptFailed | Finished
+EngineEvent = (
+    EngineReady
     | EngineBroke
     | EngineGone
+    | EngineSlept
+    | Appraised
+    | Checked
+    | MemorySeen
+    | CalendarTurned
     | LoadAsked
     | UnloadAsked
     | Booted
-    | ClosingTime
-    | Ticked
 )
+Event = TicketEvent | EngineEvent | ClosingTime | Ticked

@@ -1,11 +1,15 @@
 """One model as the desk sees it: its instance's state, who is served, and who waits in which order."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hostd.domain.lifecycle import Move, State, after
 from hostd.domain.profile import Profile
 from hostd.domain.reason import Reason
 from hostd.domain.ticket import Target, Ticket
+from hostd.planning.choice import UNMEASURED_LOAD, Choice
+from hostd.scheduling.claim import Claim
+from hostd.scheduling.heat import Heat
 from hostd.scheduling.restart import Restarts
 
 UNMEASURED_SERVICE = 5.0
@@ -48,8 +52,15 @@ class Errand:
 class Lane:
     """The queue and the places of one model. Only the desk writes to it.
 
-    *wanted* asks for a start after the stop under way. *dead* says that a request has seen the engine's death, which its
-    instance is about to report. *life* counts the engines that became ready here.
+    *gate* is set once it is to go for another model: only who came before that is still served. *wanted* asks for a start after
+    the stop under way. *dead* says that a request has seen the engine's death, which its instance is about to report. *life*
+    counts the engines that became ready here.
+
+    *hint* is for how many seconds its last client would like it to stay. *choices* are the ways to load it here, best first, and
+    *why_not* there are none; *choice* is the one that was taken last and *why* what for. *spent* are the variants that cannot be
+    had, *retried* says that memory ran out and another try is under way. *naps* are the levels of sleep that its engine offers,
+    *keeps* is what it holds while it sleeps, and *woken* says that its last start was no load. *claim* is a load that waits for
+    room; *evicted* says that it had to go although it should be warm.
     """
 
     profile: Profile
@@ -59,12 +70,27 @@ class Lane:
     serving: dict[str, Errand] = field(default_factory=dict)
     restarts: Restarts = field(default_factory=Restarts)
     wanted: bool = False
+    gate: float | None = None
     dead: bool = False
     life: int = 0
     ready_at: float = 0.0
     idle_since: float = 0.0
     load_seconds: float | None = None
+    wake_seconds: float | None = None
+    naps: tuple[int, ...] = ()
+    keeps: Mapping[str, int] = field(default_factory=dict)
+    woken: bool = False
     service_seconds: float | None = None
+    hint: float | None = None
+    heat: Heat = field(default_factory=Heat)
+    choices: tuple[Choice, ...] = ()
+    why_not: str | None = None
+    choice: Choice | None = None
+    why: str = "asked"
+    spent: set[int] = field(default_factory=set)
+    retried: bool = False
+    claim: Claim | None = None
+    evicted: bool = False
     last_error: str | None = None
     down_reason: Reason = Reason.LOAD_FAILED
 
@@ -72,14 +98,31 @@ class Lane:
         return f"<Lane {self.profile.name} {self.state}: {len(self.serving)}/{self.capacity} in flight, {len(self.queue)} queued>"
 
     @property
+    def standing(self) -> State:
+        """The state as people see it: a load that waits for room is loading, and a model that is to go for another drains."""
+        if self.gate is not None:
+            return State.DRAINING
+        waits = self.claim is not None and self.state in (State.COLD, State.FAILED, State.SLEEPING)
+        return State.LOADING if waits else self.state
+
+    @property
     def capacity(self) -> int:
         """How many requests the model serves at once: what the owner allows, within what the engine decodes together."""
         return min(self.profile.limits.max_concurrent, self.slots)
 
     @property
+    def crowd(self) -> dict[str, int]:
+        """How many are served and how many wait, for explanations."""
+        return {"in_flight": len(self.serving), "queued": len(self.queue)}
+
+    @property
     def has_room(self) -> bool:
-        """Whether one more request could be served now."""
+        """Whether one more request could be served now, had it come in time."""
         return self.state is State.READY and not self.dead and len(self.serving) < self.capacity
+
+    def takes(self, errand: Errand) -> bool:
+        """Return whether *errand* may be served now."""
+        return self.has_room and (self.gate is None or errand.since <= self.gate)
 
     @property
     def idle(self) -> bool:
@@ -89,13 +132,36 @@ class Lane:
     @property
     def coming(self) -> bool:
         """Whether the model is on its way to be ready, so that waiting for it makes sense."""
-        under_way = self.state in (State.LOADING, State.STOPPING, State.DRAINING)
-        return under_way or self.dead or self.restarts.again_at is not None
+        under_way = self.state in (State.LOADING, State.STOPPING, State.DRAINING) or self.claim is not None
+        return under_way or self.dead or self.gate is not None or self.restarts.again_at is not None
+
+    @property
+    def seconds_to_load(self) -> float:
+        """How long it takes to have it back: as measured last, else as its choice estimates."""
+        if self.wake_seconds is not None and self.sleeps:
+            return self.wake_seconds
+        if self.load_seconds is not None:
+            return self.load_seconds
+        choice = self.choice or next(iter(self.choices), None)
+        return UNMEASURED_LOAD if choice is None else choice.load_seconds
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether it may sleep instead of going: its engine can, and waking was not found to be slower than loading."""
+        slower = self.wake_seconds is not None and self.wake_seconds > (self.load_seconds or self.wake_seconds)
+        return bool(self.naps) and not slower
+
+    @property
+    def usable(self) -> tuple[Choice, ...]:
+        """The choices that may be had: of a sleeping engine its own, else those whose variant has not failed for good."""
+        if self.state is State.SLEEPING and self.choice is not None:
+            return (self.choice,)
+        return tuple(choice for choice in self.choices if choice.variant not in self.spent)
 
     def move(self, move: Move) -> None:
         """Go where the lifecycle table says."""
         self.state = after(self.state, move)
-        self.dead = False
+        self.dead, self.gate = False, None
         if move is Move.LOADED:
             self.life += 1
 

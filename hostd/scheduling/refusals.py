@@ -62,6 +62,12 @@ def failed(lane: Lane, event: AttemptFailed) -> HostdError:
     )
 
 
+def no_room(lane: Lane, why: str) -> tuple[Reason, CapacityError]:
+    """Say that the model does not fit into the memory that there is."""
+    text = f"'{lane.profile.name}' cannot be loaded: {why}"
+    return Reason.OUT_OF_MEMORY, CapacityError(text, code=Reason.OUT_OF_MEMORY, retry_after=lane.expected_wait())
+
+
 def closing() -> CapacityError:
     """Say that hostd is going down."""
     return CapacityError("hostd is shutting down; send the request again in a moment", code="closing", retry_after=5.0)

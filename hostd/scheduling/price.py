@@ -1,0 +1,76 @@
+"""What it costs to let a model go, in seconds, and how soon one may be asked to."""
+
+from collections.abc import Mapping
+
+from hostd.domain.lifecycle import State
+from hostd.scheduling.claim import Claim, Urgency
+from hostd.scheduling.heat import probability
+from hostd.scheduling.lane import Lane
+
+NEAR = 10.0
+"""Seconds within which another request for a model makes its going a mistake."""
+
+SELDOM = 0.01
+"""The least likelihood of such a request: nothing that was ever loaded is free to lose."""
+
+RESIDENCY_LOADS, LEAST_RESIDENCY, LONGEST_RESIDENCY = 2.0, 5.0, 30.0
+"""A model that is in use stays for so many times as long as it took to load, within these bounds (seconds)."""
+
+PATIENCE = 6.0
+"""How many times the cost of an idle model's going those who wait for its memory must have waited together, at most `HOLD` long."""
+
+HOLD = 10.0
+"""Seconds without a request after which an idle model goes for whoever waits, whatever that costs."""
+
+LONGEST_WAIT = 120.0
+"""Seconds after which a model that is always busy is closed to newcomers for the sake of one that waits."""
+
+LULL = 60.0
+"""Seconds that a model must have been idle before it goes for one that merely should be warm."""
+
+
+def price(lane: Lane, now: float, demand: Mapping[str, float], *, declared: bool) -> float:
+    """Return the seconds that the going of *lane* is expected to cost: its load, times how likely that is needed soon.
+
+    The rate is the higher one of the last minutes' and of what this hour of the week has shown (*demand*, requests an hour). A
+    *declared* model weighs twice, and the owner's priority counts from half (0) to one and a half times (100).
+    """
+    rate = max(lane.heat.rate(now), demand.get(lane.profile.name, 0.0) / 3600.0)
+    likely = max(SELDOM, probability(rate, NEAR))
+    weight = (2.0 if declared else 1.0) * (0.5 + lane.profile.warm.priority / 100.0)
+    return lane.seconds_to_load * likely * weight
+
+
+def residency(lane: Lane) -> float:
+    """Return for how many seconds a model stays once it is loaded, so that its load was worth it."""
+    return min(LONGEST_RESIDENCY, max(LEAST_RESIDENCY, RESIDENCY_LOADS * lane.seconds_to_load))
+
+
+def free_at(lane: Lane, claim: Claim, claimant: Lane, now: float, cost: float) -> float | None:
+    """Return when *lane* may be asked to go for *claimant* (seconds); None while only an event can tell.
+
+    An idle model goes once those who wait have together waited several times as long as its going is expected to cost, or when it
+    has been idle for `HOLD`: so requests that come in turns are answered in batches. A busy one goes on, for answering all of its
+    requests in one stay is what makes the fewest loads, but not for ever: after `LONGEST_WAIT`, its residency being over, it is
+    closed to newcomers and goes when it has answered those who are there. Both go sooner where a deadline of higher priority
+    demands it. The owner's hand moves idle ones at once; for models that nobody waits for, only those go that have been idle for a
+    while.
+    """
+    if lane.state is State.SLEEPING:
+        return now
+    if lane.state is not State.READY:
+        return None
+    if claim.urgency is not Urgency.WAITED_FOR:
+        return lane.idle_since + LULL if lane.idle else None
+    first = next(iter(claimant.queue.values()), None)
+    since = claim.since if first is None else first.since
+    at = max(since + LONGEST_WAIT, lane.ready_at + residency(lane))
+    if lane.idle:
+        at = min(at, lane.idle_since + HOLD)
+        if first is None:
+            return now
+        waited = sum(now - errand.since for errand in claimant.queue.values())
+        at = min(at, now + max(0.0, PATIENCE * cost - waited) / len(claimant.queue))
+    if first is not None and claimant.profile.warm.priority > lane.profile.warm.priority:
+        at = min(at, first.since + claimant.profile.limits.queue_timeout - claimant.seconds_to_load)
+    return at
