@@ -22,7 +22,7 @@ from hostd.backends import llamacpp_faults, stub_model
 from hostd.backends.engine_footprint import footprint_of
 from hostd.backends.enginelog import Projection, projection
 from hostd.backends.environment import engine_environment
-from hostd.backends.llamacpp import LAUNCHER
+from hostd.backends.llamacpp_build import LAUNCHER
 from hostd.domain.errors import EngineError
 from hostd.domain.footprint import Footprint
 from hostd.domain.reason import ExitClass

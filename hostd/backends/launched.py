@@ -39,7 +39,8 @@ _SWITCHES: dict[str, tuple[str, int | bool]] = {
     **dict.fromkeys(("embeddings", "embedding"), ("embeddings", True)),
 }
 _NOT_RECKONED = frozenset(
-    {"model-draft", "md", "lora", "control-vector", "override-tensor", "ot", "tensor-split", "ts", "rpc", "spec-type"}
+    {"model-draft", "md", "lora", "control-vector", "override-tensor", "ot", "rpc", "spec-type"}
+    | {"tensor-split", "ts", "split-mode", "sm", "main-gpu", "mg", "device", "dev"}
 )
 
 
@@ -100,9 +101,9 @@ def _meant(words: Sequence[str]) -> dict[str, Any]:
 def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     rest = iter(words)
     for word in rest:
-        name = word.lstrip("-")
-        valued = word.startswith("-") and (name in _NUMBERS or name in _TEXTS)
-        yield name, next(rest, "") if valued else ""
+        if word.startswith("-"):  # else it is the value of a flag that is of no interest here
+            name = word.lstrip("-")
+            yield name, next(rest, "") if name in _NUMBERS or name in _TEXTS else ""
 
 
 def _number(name: str, value: str) -> int:

@@ -9,25 +9,31 @@ Flags that every build knows go on the command line. Settings that newer builds 
 a command line would show to everybody on the machine.
 """
 
+import asyncio
 import importlib.util
 import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from hostd.backends import gguf_file, llamacpp_faults, llamacpp_python
-from hostd.backends.contract import Endpoint, Launch
+from hostd.backends import gguf_file, llamacpp_facts, llamacpp_faults, llamacpp_python
+from hostd.backends.contract import Endpoint, Facts, Launch
+from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment
+from hostd.backends.llamacpp_build import LAUNCHER, build_of
+from hostd.backends.llamacpp_flags import Flags
+from hostd.backends.llamacpp_placing import placement_words
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
+from hostd.planning.choice import Choice
 
 DEFAULT = ("llama-server",)
-LAUNCHER = Path(__file__).parent / "launchers" / "xllamacpp_server.py"
 
 PROMPT_CACHE_MIB = 512
 """Host memory for prompts that left their slot. llama-server's own default, 8 GiB, is more than many machines can spare."""
@@ -60,6 +66,7 @@ class LlamaCpp:
     def __init__(self, command: tuple[str, ...] = ()) -> None:
         self._command = command
         self._program: tuple[str, ...] | None = None
+        self._flags = Flags()
 
     def accepts(self, variant: Variant) -> str | None:
         """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
@@ -69,8 +76,8 @@ class LlamaCpp:
             return f"{variant.label} names no path; download the model and name its .gguf file"
         return None
 
-    def launch(self, profile: Profile, variant: Variant, port: int, key: str) -> Launch:
-        """Return how to start *variant* on loopback *port*, protected by *key*.
+    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:
+        """Return how to start *variant* on loopback *port*, protected by *key*, where *choice* puts it.
 
         The profile's ``context`` is what one request may use, so llama-server, which divides its context among its
         slots, is given ``context * slots`` tokens. Without a ``context`` it takes the model's own, or as much of it as
@@ -79,19 +86,13 @@ class LlamaCpp:
         Raises:
             EngineError: No llama.cpp is installed, the file is no model, or ``args`` holds what hostd decides itself.
         """
-        reason = self.accepts(variant)
-        if reason is not None or variant.path is None:
-            raise EngineError(reason or "", exit_class=ExitClass.MISSING_FILE)
-        if self._program is None:
-            self._program = locate(self._command)
-        path = Path(variant.path).expanduser()
-        size = gguf_file.check(path)
-        _refuse_own(profile.args)
-        python = self._program[-1] == llamacpp_python.MODULE
-        words = (llamacpp_python.arguments if python else arguments)(profile, path, port)
+        program, path, size = self._prepared(profile, variant)
+        python = program[-1] == llamacpp_python.MODULE
+        words = (llamacpp_python.arguments if python else arguments)(profile, path, port, choice)
+        secret = {"API_KEY": key} if python else {"LLAMA_API_KEY": key} | _settings(profile)
         return Launch(
-            argv=(*self._program, *words),
-            env=engine_environment(os.environ) | ({"API_KEY": key} if python else _settings(profile, key)),
+            argv=(*program, *self._flags.known(program, words)),
+            env=_environment(choice) | secret,
             endpoint=Endpoint(
                 url=f"http://127.0.0.1:{port}",
                 model=profile.name,
@@ -102,6 +103,43 @@ class LlamaCpp:
             slots=1 if python else profile.slots,
             expected_bytes=size,
         )
+
+    def check(self, profile: Profile, variant: Variant, choice: Choice | None) -> None:
+        """Return if a load may begin: the weights are there, and the engine understands its flags. Blocks.
+
+        A flag of hostd's own that this build does not know, and can do without, is left out from now on, and logged.
+
+        Raises:
+            EngineError: It would fail, with the exit class that it would fail with.
+        """
+        program, path, _ = self._prepared(profile, variant)
+        if program[-1] == llamacpp_python.MODULE:
+            llamacpp_python.check(program, profile)
+            return
+        words = arguments(profile, path, 0, choice)
+        self._flags.check(program, words, _environment(choice) | _settings(profile), tuple(flags(profile.args)))
+
+    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+        """Return what the server at *endpoint* says of itself, as far as it answers."""
+        facts, program = await llamacpp_facts.describe(http, endpoint), self._program
+        if program is None or facts.version is not None:
+            return facts
+        if program[-1] == llamacpp_python.MODULE:
+            return replace(facts, slots=1)
+        build = await asyncio.to_thread(build_of, program)
+        return replace(facts, version=None if build is None else f"b{build}")
+
+    def _prepared(self, profile: Profile, variant: Variant) -> tuple[tuple[str, ...], Path, int]:
+        """Return the program, the model's file and its size in bytes; raises as `launch` does."""
+        reason = self.accepts(variant)
+        if reason is not None or variant.path is None:
+            raise EngineError(reason or "", exit_class=ExitClass.MISSING_FILE)
+        if self._program is None:
+            self._program = locate(self._command)
+        path = Path(variant.path).expanduser()
+        size = gguf_file.check(path)
+        _refuse_own(profile.args)
+        return self._program, path, size
 
     def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
@@ -159,8 +197,8 @@ def locate(command: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def arguments(profile: Profile, path: Path, port: int) -> tuple[str, ...]:
-    """Return llama-server's flags for a model file; the profile's own ``args`` come last and win."""
+def arguments(profile: Profile, path: Path, port: int, choice: Choice | None = None) -> tuple[str, ...]:
+    """Return llama-server's flags for a model file; the profile's own ``args`` come last and win, over *choice* as well."""
     words = ["-m", str(path), "--host", "127.0.0.1", "--port", str(port), "--alias", profile.name]
     if profile.context is not None:
         words += ["-c", str(profile.context * profile.slots)]
@@ -169,7 +207,7 @@ def arguments(profile: Profile, path: Path, port: int) -> tuple[str, ...]:
         words += ["-ctk", profile.kv_type, "-ctv", profile.kv_type]
     if profile.capabilities.embeddings:
         words += ["--embeddings", *_pooling(profile, path)]
-    return (*words, *flags(profile.args))
+    return (*words, *placement_words(choice, profile.args), *flags(profile.args))
 
 
 def flags(args: Mapping[str, Flag]) -> Iterator[str]:
@@ -198,9 +236,12 @@ def _pooling(profile: Profile, path: Path) -> tuple[str, ...]:
     return ("-b", batch, "-ub", batch)
 
 
-def _settings(profile: Profile, key: str) -> dict[str, str]:
+def _environment(choice: Choice | None) -> dict[str, str]:
+    return engine_environment(os.environ) | visible_devices(choice, os.environ)
+
+
+def _settings(profile: Profile) -> dict[str, str]:
     settings = {
-        "LLAMA_API_KEY": key,
         "LLAMA_ARG_UI": "0",
         "LLAMA_ARG_CORS_ORIGINS": "localhost",
         "LLAMA_ARG_ENDPOINT_SLOTS": "1",

@@ -5,16 +5,19 @@ import os
 import re
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 
 from hostd.backends.environment import engine_environment
-from hostd.backends.llamacpp import LAUNCHER
+
+LAUNCHER = Path(__file__).parent / "launchers" / "xllamacpp_server.py"
+"""What makes a program of the server inside the ``xllamacpp`` wheel."""
 
 _SAID = re.compile(r"version: (?P<number>\d+) \(")
 _PATIENCE = 5.0
 
 
 def build_of(program: tuple[str, ...]) -> int | None:
-    """Return the build number of `llamacpp.locate`'s *program*, or None where it does not tell.
+    """Return the build number of `hostd.backends.llamacpp.locate`'s *program*, or None where it does not tell.
 
     The wheel's version ends in it; a llama-server prints it, unless its packager left it out.
     """

@@ -23,7 +23,7 @@ def llamacpp_way(
     backend: str,
     served: Served,
     notes: tuple[str, ...] = (),
-    better: Callable[[Footprint, Placement], Footprint] | None = None,
+    better: Callable[[Footprint, Placement, int | None], Footprint] | None = None,
 ) -> Way:
     """Return how llama.cpp, or Ollama by way of it, serves a model: anywhere, layer by layer unless the owner fixed them.
 
@@ -32,7 +32,7 @@ def llamacpp_way(
 
     def estimate(placement: Placement, gpu_layers: int | None = None) -> Footprint:
         found = served.footprint(placement, gpu_layers)
-        return found if better is None else better(found, placement)
+        return found if better is None else better(found, placement, gpu_layers)
 
     layers = len(served.shape.layers) + len(served.shape.nextn) + 1
     return Way(

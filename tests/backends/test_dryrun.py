@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hostd.backends.dryrun import Trial, dry_run
-from hostd.backends.llamacpp import LAUNCHER
+from hostd.backends.llamacpp_build import LAUNCHER
 from hostd.domain.errors import EngineError
 from hostd.domain.footprint import Component, Footprint, Tier
 from hostd.domain.reason import ExitClass

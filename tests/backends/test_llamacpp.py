@@ -17,11 +17,14 @@ import pytest
 
 import hostd.demo
 from hostd.backends import llamacpp
-from hostd.backends.contract import Endpoint, Launch
-from hostd.backends.llamacpp import LAUNCHER, LlamaCpp
+from hostd.backends.contract import Endpoint, Facts, Launch
+from hostd.backends.llamacpp import LlamaCpp
+from hostd.backends.llamacpp_build import LAUNCHER, build_of
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Capabilities, Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
+from hostd.planning.choice import Choice
+from hostd.planning.serving import Placement
 
 MODEL = Path(hostd.demo.__file__).parent / "models" / "tiny-chat.gguf"
 WHEEL = (sys.executable, "-P", "-u", str(LAUNCHER))
@@ -59,7 +62,7 @@ def test_context_is_what_one_request_may_use(model: Path) -> None:
 
 def test_without_a_context_the_model_decides_and_slots_share(model: Path) -> None:
     """No ``-c`` is passed, and one KV cache serves all slots, so that a lone request may use all of it."""
-    launch = LlamaCpp((sys.executable,)).launch(Profile("m", (), slots=2), here(model), 4711, "k")
+    launch = LlamaCpp((sys.executable,)).launch(Profile("m", (), slots=2), here(model), None, 4711, "k")
     assert "-np 2 --metrics" == words(Profile("m", (), slots=2), model)
     assert "1" == launch.env["LLAMA_ARG_KV_UNIFIED"]
 
@@ -101,7 +104,7 @@ def test_args_become_flags(name: str, value: Flag, flag: tuple[str, ...]) -> Non
 def test_what_hostd_decides_cannot_be_an_arg(model: Path, name: str) -> None:
     """A profile cannot open the engine to the network or contradict itself."""
     with pytest.raises(EngineError, match=f"args may not hold '{name}'") as caught:
-        LlamaCpp((sys.executable,)).launch(Profile("m", (), args={name: "x"}), here(model), 4711, "k")
+        LlamaCpp((sys.executable,)).launch(Profile("m", (), args={name: "x"}), here(model), None, 4711, "k")
     assert ExitClass.BAD_FLAG == caught.value.exit_class
 
 
@@ -109,7 +112,7 @@ def test_the_key_is_in_the_environment_only(model: Path, monkeypatch: pytest.Mon
     """``ps`` shows command lines to everybody; a key of the owner's cloud never gets there at all."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-cloud")
     monkeypatch.setenv("LLAMA_ARG_HOST", "0.0.0.0")
-    launch = LlamaCpp((sys.executable,)).launch(Profile("m", (), context=512), here(model), 4711, "sekret")
+    launch = LlamaCpp((sys.executable,)).launch(Profile("m", (), context=512), here(model), None, 4711, "sekret")
     assert "sekret" == launch.env["LLAMA_API_KEY"]
     assert "sekret" not in " ".join(launch.argv)
     assert {"LLAMA_ARG_HOST", "OPENAI_API_KEY"}.isdisjoint(launch.env)
@@ -119,7 +122,7 @@ def test_the_key_is_in_the_environment_only(model: Path, monkeypatch: pytest.Mon
 def test_a_later_choice_has_one_slot_and_its_own_routes(model: Path) -> None:
     """llama_cpp.server decodes one request at a time and has no ``/health``; its key is named differently."""
     backend = LlamaCpp((sys.executable, "-m", "llama_cpp.server"))
-    launch = backend.launch(Profile("m", (), slots=4), here(model), 4711, "sekret")
+    launch = backend.launch(Profile("m", (), slots=4), here(model), None, 4711, "sekret")
     assert (1, "/v1/models", True) == (launch.slots, launch.health, launch.endpoint.strict_model)
     assert "sekret" == launch.env["API_KEY"]
     assert f"--model={model}" in launch.argv
@@ -158,10 +161,10 @@ def test_a_host_without_llamacpp_is_told_what_to_install(bare_host: set[str], mo
     """The search is made again at the next launch, so installing one is enough."""
     backend = LlamaCpp()
     with pytest.raises(EngineError, match=r"pip install 'hostd\[llamacpp\]'") as caught:
-        backend.launch(Profile("m", ()), here(model), 4711, "k")
+        backend.launch(Profile("m", ()), here(model), None, 4711, "k")
     assert ExitClass.MISSING_FILE == caught.value.exit_class
     (tmp_path / "llama-server").touch(mode=0o755)
-    launch = backend.launch(Profile("m", ()), here(model), 4711, "k")
+    launch = backend.launch(Profile("m", ()), here(model), None, 4711, "k")
     assert str(tmp_path / "llama-server") == launch.argv[0]
 
 
@@ -220,7 +223,7 @@ async def end(process: Process) -> int:
 async def serving(profile: Profile) -> AsyncIterator[tuple[Launch, aiohttp.ClientSession, Process]]:
     """Start the engine for *profile* on the demonstration model and wait for its health route."""
     # Threads of llama.cpp wait for each other by spinning, which a busy machine punishes; a tiny model needs one only.
-    launch = LlamaCpp(WHEEL).launch(replace(profile, args={"threads": 1}), here(MODEL), free_port(), "sekret")
+    launch = LlamaCpp(WHEEL).launch(replace(profile, args={"threads": 1}), here(MODEL), None, free_port(), "sekret")
     process = await create_subprocess_exec(*launch.argv, env=dict(launch.env), stdout=DEVNULL, stderr=DEVNULL)
     try:
         # llama-server closes a connection after a stream without saying so, which makes reusing one a gamble.
@@ -309,7 +312,75 @@ async def died(launch: Launch, *, limit: int | None = None) -> ExitClass:
 def launched(path: Path, port: int, **args: Flag) -> Launch:
     """Return how the wheel's server is started on *path* with *args*."""
     flags = {name.replace("_", "-"): value for name, value in args.items()}
-    return LlamaCpp(WHEEL).launch(Profile("tiny", (), context=512, args=flags), here(path), port, "k")
+    return LlamaCpp(WHEEL).launch(Profile("tiny", (), context=512, args=flags), here(path), None, port, "k")
+
+
+@pytest.mark.parametrize("module", [False, True])
+def test_a_choice_decides_where_it_goes(model: Path, module: bool) -> None:
+    """By words, and by the cards that are shown; the owner's args win."""
+    backend = LlamaCpp((sys.executable, "-m", "llama_cpp.server") if module else (sys.executable,))
+    placement = Placement((("cuda:1", 22.0 * 2**30), ("cuda:2", 22.0 * 2**30)))
+    for choice, visible, wanted in (
+        (Choice(0, "m", placement, needs={"cuda:1": 1}), "1,2", "22528 22528" if module else "-ts 22528,22528"),
+        (Choice(0, "m", needs={"ram": 1}), "-1", "--n_gpu_layers=0" if module else "-ngl 0"),
+        (Choice(0, "m", placement, 7, {"cuda:1": 1}), "1,2", "--n_gpu_layers=7" if module else "-ngl 7"),
+        (Choice(0, "m"), None, "--n_gpu_layers=-1" if module else "--metrics"),
+    ):
+        launch = backend.launch(Profile("m", ()), here(model), choice, 4711, "k")
+        assert wanted in " ".join(launch.argv)
+        assert visible == launch.env.get("CUDA_VISIBLE_DEVICES")
+        own = backend.launch(Profile("m", (), args={"gpu-layers": 3}), here(model), choice, 4711, "k")
+        assert ("--n_gpu_layers=3" if module else "--gpu-layers 3") in " ".join(own.argv)
+        assert "-ngl" not in own.argv
+
+
+@pytest.mark.parametrize("choice", [None, Choice(0, "m", needs={"ram": 1})])
+def test_a_load_that_must_fail_is_found_out_before(tmp_path: Path, model: Path, choice: Choice | None) -> None:
+    """A missing file, what is no model, what hostd decides, and a flag that the build does not know."""
+    backend = LlamaCpp(WHEEL)
+    backend.check(Profile("m", ()), here(model), choice)
+    (tmp_path / "n.gguf").write_bytes(b"<html>")
+    for profile, path, exit_class in (
+        (Profile("m", ()), tmp_path / "gone.gguf", ExitClass.MISSING_FILE),
+        (Profile("m", ()), tmp_path / "n.gguf", ExitClass.MISSING_FILE),
+        (Profile("m", (), args={"port": 1}), model, ExitClass.BAD_FLAG),
+        (Profile("m", (), args={"bogus": 1}), model, ExitClass.BAD_FLAG),
+    ):
+        with pytest.raises(EngineError) as raised:
+            backend.check(profile, here(path), choice)
+        assert exit_class == raised.value.exit_class
+
+
+def test_what_a_build_does_not_know_is_not_passed(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the check has found it out."""
+    program = tmp_path / "llama-server"
+    program.write_text('#!/bin/sh\ncase "$*" in *--device*) echo "error: invalid argument: --device"; exit 1;; esac\n')
+    program.chmod(0o755)
+    backend, choice, profile = LlamaCpp((str(program),)), Choice(0, "m", needs={"ram": 1}), Profile("m", ())
+    assert "--device" in backend.launch(profile, here(model), choice, 4711, "k").argv
+    backend.check(profile, here(model), choice)
+    assert "--device" not in backend.launch(profile, here(model), choice, 4711, "k").argv
+
+
+async def test_a_later_choice_says_how_little_it_takes_on(model: Path) -> None:
+    """llama_cpp.server does not say that it answers one request at a time, so it is said for it."""
+    backend = LlamaCpp((sys.executable, "-m", "llama_cpp.server"))
+    launch = backend.launch(Profile("m", (), slots=4), here(model), None, free_port(), "k")
+    async with aiohttp.ClientSession() as http:
+        assert Facts(slots=1) == await backend.describe(http, launch.endpoint)
+
+
+@real
+async def test_a_real_engine_describes_itself() -> None:
+    """Its context is a slot's."""
+    async with (
+        serving(Profile("tiny", (), context=512, slots=2)) as (launch, _, _process),
+        aiohttp.ClientSession() as http,
+    ):
+        backend = LlamaCpp(WHEEL)
+        backend.check(Profile("tiny", ()), here(MODEL), None)
+        facts = await backend.describe(http, launch.endpoint)
+    assert Facts(f"b{build_of(WHEEL)}", 512, 2, tools=False, vision=False, models=("tiny",)) == facts
 
 
 @real
@@ -342,6 +413,6 @@ async def test_a_real_engine_says_that_its_port_is_taken() -> None:
 async def test_a_real_engine_says_that_memory_ran_out() -> None:
     """A KV cache that cannot be allocated is out_of_memory, not a bad model."""
     launch = LlamaCpp(WHEEL).launch(
-        Profile("tiny", (), context=8_000_000, args={"fit": False}), here(MODEL), free_port(), "k"
+        Profile("tiny", (), context=8_000_000, args={"fit": False}), here(MODEL), None, free_port(), "k"
     )
     assert ExitClass.OUT_OF_MEMORY == await died(launch, limit=4_000_000)

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hostd.backends.llamacpp import LAUNCHER
-from hostd.backends.llamacpp_build import build_of
+from hostd.backends.llamacpp_build import LAUNCHER, build_of
 
 
 @pytest.mark.parametrize(

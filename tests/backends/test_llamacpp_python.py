@@ -1,5 +1,6 @@
 """The flags and the habits of llama-cpp-python's server."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from hostd.backends import llamacpp_python
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Capabilities, Flag, Profile
+from hostd.domain.reason import ExitClass
 
 
 @pytest.fixture
@@ -84,3 +86,29 @@ def test_a_bias_for_a_word_is_dropped() -> None:
 def test_other_bodies_pass_untouched(body: dict[str, object]) -> None:
     """Whatever needs no change is not written again, however odd it is."""
     assert llamacpp_python.adapt(body) is None
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> tuple[str, ...]:
+    """A Python that would import a llama_cpp whose server has two settings."""
+    package = tmp_path / "llama_cpp"
+    (package / "server").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise SystemExit(3)")
+    (package / "server" / "settings.py").write_text("class A:\n    n_ubatch: int = Field()\n    flash_attn: bool = 0\n")
+    program = tmp_path / "python"
+    program.write_text(f'#!/bin/sh\ncd {tmp_path} && exec {sys.executable} "$@"\n')
+    program.chmod(0o755)
+    return (str(program), "-m", llamacpp_python.MODULE)
+
+
+def test_flags_are_known_from_the_servers_source(python: tuple[str, ...]) -> None:
+    """It is not imported, for that takes a second; its refusal is in its own words."""
+    llamacpp_python.check(python, Profile("m", (), args={"ubatch-size": 1, "flash-attn": True}))
+    with pytest.raises(EngineError, match="error: unrecognized arguments: --bogus; correct") as raised:
+        llamacpp_python.check(python, Profile("m", (), args={"bogus": 1}))
+    assert ExitClass.BAD_FLAG == raised.value.exit_class
+
+
+def test_a_server_whose_source_is_not_found_is_trusted() -> None:
+    """Its start will tell."""
+    llamacpp_python.check(("/bin/false", "-m", llamacpp_python.MODULE), Profile("m", (), args={"bogus": 1}))

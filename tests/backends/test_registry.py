@@ -1,8 +1,28 @@
 """The engines by name."""
 
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from hostd.backends import plugins
 from hostd.backends.registry import backends
 
 
 def test_every_backend_is_found_under_its_own_name() -> None:
     """The key of the mapping is what a variant's ``backend`` says."""
-    assert {"llamacpp": "llamacpp"} == {name: backend.name for name, backend in backends({}).items()}
+    found = backends({})
+    assert {"llamacpp", "mlx", "ollama", "openai"} <= set(found)
+    assert all(name == backend.name for name, backend in found.items())
+
+
+def test_other_packages_add_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be used is told, and takes nobody's name."""
+    points = [
+        EntryPoint("fourth", "tests.backends.test_plugins:fourth", plugins.GROUP),
+        EntryPoint("cloud", "tests.backends.test_plugins:fourth", plugins.GROUP),
+    ]
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: points)
+    troubles: list[str] = []
+    assert "fourth" in backends({}, troubles)
+    [sentence] = troubles
+    assert "'cloud'" in sentence

@@ -28,6 +28,9 @@ class Member:
     name: str
 
 
+# The engine's own number for the devices that a model may be split over.
+_MOST_DEVICES = 128
+
 Reader = Callable[[str], object]
 Setting = tuple[str, object]
 
@@ -52,6 +55,17 @@ def _cache_type(word: str) -> Member:
 
 def _layers(word: str) -> int:
     return {"auto": -1, "all": -2}.get(word) or int(word)
+
+
+def _shares(text: str) -> list[float]:
+    found = [float(word) for word in text.replace("/", ",").split(",")]
+    return [*found, *[0.0] * (_MOST_DEVICES - len(found))]
+
+
+def _no_device(word: str) -> int:
+    if word != "none":
+        raise ValueError(f"invalid device: {word}; this wheel takes those that CUDA_VISIBLE_DEVICES and its like show")
+    return 0
 
 
 def _on(word: str) -> bool:
@@ -127,8 +141,10 @@ VALUES: dict[str, tuple[str, Reader]] = {
     "--kv-unified-per-slot": ("kv_unified_per_slot", int),
     "-lm --load-mode": ("load_mode", _LOAD),
     "--numa": ("numa", _NUMA),
+    "-dev --device": ("n_gpu_layers", _no_device),
     "-ngl --gpu-layers --n-gpu-layers": ("n_gpu_layers", _layers),
     "-sm --split-mode": ("split_mode", _SPLIT),
+    "-ts --tensor-split": ("tensor_split", _shares),
     "-mg --main-gpu": ("main_gpu", int),
     "-fit --fit": ("fit_params", _on),
     "-fitc --fit-ctx": ("fit_params_min_ctx", int),
@@ -280,7 +296,7 @@ def common_params(wheel: Any, found: Sequence[Setting]) -> Any:
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Serve until a signal ends the process.
+    """Serve until a signal ends the process; with ``--version`` at the end, only see whether the other flags are understood.
 
     Raises:
         SystemExit: The flags, the model or the port are bad; status 1, and a last line that says so.
@@ -289,6 +305,9 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     # ends a load, or a stream, at once.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
+        if argv[-1:] == ["--version"]:
+            settings(argv[:-1], environ)
+            return
         found = settings(argv, environ)
         wheel = importlib.import_module("xllamacpp")
         _server = wheel.Server(common_params(wheel, found))

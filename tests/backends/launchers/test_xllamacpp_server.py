@@ -8,7 +8,7 @@ import pytest
 
 from hostd.backends import llamacpp
 from hostd.backends.launchers import xllamacpp_server
-from hostd.backends.launchers.xllamacpp_server import BadFlag, Member, settings
+from hostd.backends.launchers.xllamacpp_server import BadFlag, Member, main, settings
 from hostd.domain.profile import Capabilities, Profile
 
 needs_wheel = pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="needs xllamacpp")
@@ -56,6 +56,8 @@ def test_everything_that_the_backend_passes_is_understood(tmp_path: Path) -> Non
         ("--reranking", "pooling_type", Member("llama_pooling_type", "LLAMA_POOLING_TYPE_RANK")),
         ('--chat-template-kwargs {"enable_thinking":false}', "default_template_kwargs", {"enable_thinking": "false"}),
         ("-rea off", "enable_reasoning", 0),
+        ("--device none", "n_gpu_layers", 0),
+        ("-ts 3,1", "tensor_split", [3.0, 1.0, *[0.0] * 126]),
     ],
 )
 def test_a_flag_sets_what_llama_server_would_set(words: str, attribute: str, value: object) -> None:
@@ -118,3 +120,10 @@ def test_a_number_that_does_not_fit_is_a_bad_flag() -> None:
     wheel = importlib.import_module("xllamacpp")
     with pytest.raises(BadFlag, match="99999999999 is out of range for n_ctx"):
         xllamacpp_server.common_params(wheel, [("n_ctx", 99_999_999_999)])
+
+
+def test_flags_can_be_tried_without_a_server() -> None:
+    """Nothing is imported and nothing starts; a bad one ends as it would have ended the server."""
+    main(["-m", "/nowhere.gguf", "-ngl", "0", "--version"], {})
+    with pytest.raises(SystemExit, match="error: invalid argument: --bogus"):
+        main(["--bogus", "--version"], {})

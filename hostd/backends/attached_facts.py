@@ -1,0 +1,74 @@
+"""What running servers of several makes tell of themselves beside OpenAI's routes, each in its own words.
+
+LM Studio https://lmstudio.ai/docs/developer/rest/endpoints, vLLM and SGLang put ``max_model_len`` into the list of models,
+llama.cpp https://github.com/ggml-org/llama.cpp/tree/master/tools/server has /props, TabbyAPI
+https://github.com/theroyallab/tabbyAPI/wiki has /v1/model, SGLang /get_server_info, another hostd /hostd/v1/status.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import aiohttp
+
+from hostd.backends.contract import Endpoint, Facts
+
+_PATIENCE = aiohttp.ClientTimeout(total=2.0)
+_ROUTES = ("/v1/models", "/api/v0/models", "/props", "/v1/model", "/get_server_info", "/version", "/hostd/v1/status")
+_CONTEXTS = (
+    *("loaded_context_length", "context_length", "max_model_len", "context_len", "max_seq_len", "n_ctx"),
+    *("context_window", "max_context_length"),
+)
+_SLOTS = ("total_slots", "max_running_requests", "max_batch_size")
+
+
+async def facts(http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+    """Return what the server tells, asking all at once; what it does not know it leaves unanswered."""
+    answers = await asyncio.gather(*(_document(http, endpoint, route) for route in _ROUTES))
+    listed, studio, props, tabby, sglang, version, status = answers
+    own = [entry for entry in (*_entries(studio), *_entries(listed)) if entry.get("id") == endpoint.model]
+    places = [*_nested(own), props, props.get("default_generation_settings"), tabby.get("parameters"), sglang]
+    kind, can = _first(places, ("type",), str), _first(places, ("capabilities",), list)
+    modalities = props.get("modalities")
+    sees = modalities.get("vision") if isinstance(modalities, dict) else None
+    return Facts(
+        version=_first([version, status, sglang], ("version",), str) or _first([props], ("build_info",), str),
+        context=_first(places, _CONTEXTS, int),
+        slots=_first(places, _SLOTS, int),
+        tools=True if can and "tool_use" in can else None,
+        vision=bool(sees) if sees is not None else True if kind == "vlm" else None,
+        embeddings=True if kind == "embeddings" else None,
+        models=names(listed),
+    )
+
+
+def names(listed: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the models in an answer to /v1/models."""
+    return tuple(str(entry["id"]) for entry in _entries(listed) if entry.get("id"))
+
+
+async def _document(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) -> dict[str, Any]:
+    try:
+        async with http.get(endpoint.url + path, headers=endpoint.headers, timeout=_PATIENCE) as answer:
+            found = await answer.json(content_type=None) if answer.status == 200 else {}
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _entries(listed: Mapping[str, Any]) -> list[dict[str, Any]]:
+    data = listed.get("data")
+    return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
+
+
+def _nested(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield what is told of the model: by itself, then below ``meta``, where llama.cpp has it."""
+    for entry in entries:
+        yield entry
+        if isinstance(entry.get("meta"), dict):
+            yield entry["meta"]
+
+
+def _first(places: list[Any], keys: tuple[str, ...], kind: type) -> Any:
+    found = (place.get(key) for place in places if isinstance(place, dict) for key in keys)
+    return next((value for value in found if type(value) is kind and value), None)

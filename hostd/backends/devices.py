@@ -1,0 +1,37 @@
+"""Which accelerators an engine may see, so that it goes where the plan put it and holds nothing of the others.
+
+Pools are numbered as the PCI bus orders the cards. CUDA orders them by speed unless it is told otherwise; ROCm does not.
+"""
+
+import re
+from collections.abc import Mapping
+
+from hostd.planning.choice import Choice
+
+_NUMBERED = re.compile(r"(cuda|rocm):(\d+)")
+_VARIABLES = {"cuda": "CUDA_VISIBLE_DEVICES", "rocm": "HIP_VISIBLE_DEVICES"}
+_NONE = "-1"
+
+
+def is_placed(choice: Choice | None) -> bool:
+    """Return whether *choice* says where the model goes; of one about which nothing is known, the engine decides."""
+    return choice is not None and bool(choice.needs)
+
+
+def visible_devices(choice: Choice | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that show an engine the devices of *choice* only, in its order; no devices at all on the host.
+
+    Nothing is said where the engine decides, where *environ* has such a variable already, for then the owner has chosen, and
+    about a slice of a card (MIG), which has no number that CUDA understands.
+    """
+    if choice is None or not is_placed(choice) or any(name in environ for name in _VARIABLES.values()):
+        return {}
+    if not choice.placement.devices:
+        return dict.fromkeys(_VARIABLES.values(), _NONE)
+    found = [_NUMBERED.fullmatch(pool) for pool, _ in choice.placement.devices]
+    kinds = {each[1] for each in found if each}
+    if len(kinds) != 1 or not all(found):
+        return {}
+    (kind,) = kinds
+    order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if kind == "cuda" else {}
+    return order | {_VARIABLES[kind]: ",".join(each[2] for each in found if each)}

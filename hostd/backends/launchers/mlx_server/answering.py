@@ -1,0 +1,182 @@
+"""What answers requests: one key, one model, errors as OpenAI words them, and nothing for clients that have gone."""
+
+import argparse
+import hmac
+import importlib.metadata
+import json
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator
+from queue import Empty, Queue
+from typing import Any, cast
+
+from .refusal import Refusal
+
+_LOOK_EVERY = 0.25
+_PATIENCE = 10.0
+
+
+class Refused(BaseException):
+    """The answer to this request is an error that has been sent; no `Exception`, so that the server does not send another."""
+
+
+class Watched:
+    """Stands between one request and the generator: sees that its client is still there, and words its refusal."""
+
+    def __init__(self, generator: Any, handler: Any) -> None:
+        self._generator = generator
+        self._handler = handler
+        self.cli_args = generator.cli_args
+
+    def generate(
+        self, request: Any, args: Any, progress_callback: Callable[[int, int], None] | None = None
+    ) -> tuple[Any, Iterator[Any]]:
+        """Have *request* answered; returns its context and its tokens, as the generator's own method does."""
+        answers: Queue[Any] = Queue()
+        self._generator.requests.put((answers, request, args))
+        try:
+            first = self._next(answers)
+        except ConnectionAbortedError:
+            args.abandoned = True
+            raise Refused from None
+        if isinstance(first, Exception):
+            self._handler.refuse(first)
+            raise Refused
+        return first, self._tokens(answers, progress_callback)
+
+    def _tokens(self, answers: "Queue[Any]", progress: Callable[[int, int], None] | None) -> Iterator[Any]:
+        number, counts = id(answers), self._generator.generation
+        counts[number] = 0
+        try:
+            while (item := self._next(answers)) is not None:
+                self._generator.pulse += 1
+                if isinstance(item, Exception):
+                    raise item
+                if not isinstance(item, tuple):
+                    counts[number] += 1
+                    yield item
+                elif progress is not None:
+                    progress(*item)
+        finally:
+            del counts[number]
+
+    def _next(self, answers: "Queue[Any]") -> Any:
+        while True:
+            if gone(self._handler.connection):
+                raise ConnectionAbortedError("nobody waits for the answer any more")
+            try:
+                return answers.get(timeout=_LOOK_EVERY)
+            except Empty:
+                continue
+
+
+def gone(connection: socket.socket) -> bool:
+    """Return whether the other end has closed *connection*."""
+    try:
+        readable, _, _ = select.select([connection], [], [], 0)
+        return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
+    except (OSError, ValueError):
+        return True
+
+
+class Answering:
+    """Extends ``APIHandler``: one key, one model, and errors as OpenAI words them."""
+
+    own: argparse.Namespace
+    key = ""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing of single requests: a log line counts as a sign of life."""
+
+    def _set_cors_headers(self) -> None:
+        """Allow no web page to read answers."""
+
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        """Answer the routes that this launcher has, and the server's own health page."""
+        mine = cast("Any", self)
+        if not self._may():
+            return
+        if mine.path == "/health":
+            healthy = mine.response_generator.is_healthy
+            self.answer(200 if healthy else 503, {"status": "ok" if healthy else "loading model"})
+        elif mine.path == "/v1/models":
+            entry = {"id": self.own.served_model_name, "object": "model", "created": mine.created, "owned_by": "mlx"}
+            self.answer(200, {"object": "list", "data": [entry]})
+        elif mine.path == "/hostd/slots":
+            turning = self._turns()
+            self.answer(200 if turning else 503, list(mine.response_generator.generation.values()))
+        elif mine.path == "/hostd/facts":
+            self.answer(200, facts(mine.response_generator, self.own, importlib.metadata.version("mlx-lm")))
+        else:
+            self.refuse(Refusal(404, "not_found", f"there is no {mine.path}"))
+
+    def do_POST(self) -> None:  # noqa: N802 - as above
+        """Answer a request that has the key."""
+        if self._may():
+            cast("Any", super()).do_POST()
+
+    def validate_model_parameters(self) -> None:
+        """Check the request as the server does, after taking from it what hostd decides."""
+        mine = cast("Any", self)
+        mine.requested_model = self.own.served_model_name
+        mine.requested_draft_model = "default_model"
+        mine.adapter = None
+        if mine.stream_options is not None:
+            mine.stream_options = {"include_usage": False, **mine.stream_options}
+        cast("Any", super()).validate_model_parameters()
+
+    def handle_completion(self, request: Any, stop_words: Any) -> None:
+        """Have a request answered for as long as somebody waits for it."""
+        mine = cast("Any", self)
+        mine.response_generator = Watched(mine.response_generator, self)
+        try:
+            cast("Any", super()).handle_completion(request, stop_words)
+        except (Refused, ConnectionError):
+            mine.close_connection = True
+
+    def _turns(self) -> bool:
+        """Return whether the thread that generates does something within `_PATIENCE` from now."""
+        generator = cast("Any", self).response_generator
+        before, until = generator.pulse, time.monotonic() + _PATIENCE
+        while generator.pulse == before and time.monotonic() < until:
+            time.sleep(0.01)
+        return bool(generator.pulse != before)
+
+    def _may(self) -> bool:
+        said = str(cast("Any", self).headers.get("Authorization", ""))
+        if not self.key or hmac.compare_digest(said.encode(), f"Bearer {self.key}".encode()):
+            return True
+        self.refuse(Refusal(401, "invalid_api_key", "the key is missing or wrong"))
+        return False
+
+    def refuse(self, error: Exception) -> None:
+        """Answer with an error."""
+        refusal = error if isinstance(error, Refusal) else Refusal(400, "engine_refused", f"{error}" or repr(error))
+        kind = "invalid_request_error" if refusal.status < 500 else "server_error"
+        self.answer(refusal.status, {"error": {"message": str(refusal), "type": kind, "code": refusal.code}})
+
+    def answer(self, status: int, content: object) -> None:
+        """Answer with a JSON document."""
+        mine, data = cast("Any", self), json.dumps(content).encode()
+        mine.send_response(status)
+        mine.send_header("Content-Type", "application/json")
+        mine.send_header("Content-Length", str(len(data)))
+        mine.end_headers()
+        mine.wfile.write(data)
+
+
+def facts(generator: Any, own: argparse.Namespace, version: str) -> dict[str, object]:
+    """Return what the server can do, for whoever asks."""
+    provider, memory = generator.model_provider, generator.memory
+    batchable = provider.is_batchable and own.kv_bits is None
+    return {
+        "version": version,
+        "context": provider.context or None,
+        "slots": generator.cli_args.decode_concurrency if batchable else 1,
+        "tools": bool(provider.tokenizer is not None and provider.tokenizer.has_tool_calling),
+        "vision": getattr(provider, "processor", None) is not None,
+        "active_bytes": memory.get_active_memory(),
+        "cached_bytes": memory.get_cache_memory(),
+        "past_prompts_bytes": generator.prompt_cache.nbytes,
+    }

@@ -1,0 +1,117 @@
+"""Whether a build of llama.cpp understands its command line, asked before anything makes room for it.
+
+Every llama-server, and our launcher of the wheel's, reads all of its flags before ``--version`` makes it end: so the whole
+command line with that at its end costs some milliseconds and loads nothing.
+"""
+
+import re
+import subprocess
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from hostd.backends import llamacpp_faults, llamacpp_placing
+from hostd.domain.errors import EngineError
+from hostd.domain.reason import ExitClass
+
+log = structlog.get_logger()
+
+_PATIENCE = 5.0
+_CULPRIT = re.compile(r'^error: (?:invalid|unknown) argument: (\S+)|^error while handling argument "(\S+?)"')
+
+
+class Flags:
+    """What is known of command lines that builds were asked about; threads may share it."""
+
+    def __init__(self) -> None:
+        self._asked: dict[tuple[object, ...], EngineError | None] = {}
+        self._unknown: dict[tuple[object, ...], frozenset[str]] = {}
+
+    def known(self, program: tuple[str, ...], words: Sequence[str]) -> tuple[str, ...]:
+        """Return *words* without those of hostd's own that this build was found not to know."""
+        return tuple(_without(words, self._unknown.get((program, stamp(program)), frozenset())))
+
+    def check(
+        self, program: tuple[str, ...], words: tuple[str, ...], environment: Mapping[str, str], owners: Collection[str]
+    ) -> None:
+        """Return if *program* understands *words*, or all but such of hostd's own as can be left out; *owners* never are.
+
+        A program that gives no answer is given the benefit of the doubt. Blocks, the first time that this is asked.
+
+        Raises:
+            EngineError: It does not, in its own words.
+        """
+        question = (program, stamp(program), words)
+        if question not in self._asked:
+            self._asked[question] = self._ask(program, words, environment, owners)
+        if (found := self._asked[question]) is not None:
+            raise found
+
+    def _ask(
+        self, program: tuple[str, ...], words: tuple[str, ...], environment: Mapping[str, str], owners: Collection[str]
+    ) -> EngineError | None:
+        build = (program, stamp(program))
+        unknown = self._unknown.get(build, frozenset())
+        while True:
+            status, lines = _said((*program, *_without(words, unknown), "--version"), environment)
+            if llamacpp_faults.classify(status, lines) is not ExitClass.BAD_FLAG:
+                self._unknown[build] = unknown
+                return None
+            culprit, line = _culprit(lines)
+            if culprit in unknown or culprit in owners or culprit not in llamacpp_placing.OPTIONAL:
+                return EngineError(
+                    f"the engine does not understand its flags: {line}; correct the profile's args",
+                    exit_class=ExitClass.BAD_FLAG,
+                    tail=lines,
+                )
+            log.warning("flag_left_out", program=program[0], flag=culprit, why=line)
+            unknown |= {culprit}
+
+
+def stamp(program: Sequence[str]) -> tuple[int, ...]:
+    """Return what changes when a file that *program* names is replaced."""
+    found = []
+    for word in program:
+        with suppress(OSError):
+            found.append(Path(word).stat().st_mtime_ns)
+    return tuple(found)
+
+
+def _culprit(lines: Sequence[str]) -> tuple[str, str]:
+    """Return the flag that is complained about, and the line that does."""
+    for line in lines:
+        if found := _CULPRIT.search(line):
+            return found[1] or found[2], line
+    return "", next((line for line in lines if "error" in line), "it does not say which")
+
+
+def _without(words: Sequence[str], unwanted: Collection[str]) -> Iterator[str]:
+    rest = iter(words)
+    for word in rest:
+        if word not in unwanted:
+            yield word
+        else:
+            for _ in range(llamacpp_placing.OPTIONAL[word]):
+                next(rest, None)
+
+
+def _said(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, tuple[str, ...]]:
+    """Return the exit status of *command* and what it prints; 0 where it cannot be asked."""
+    try:
+        done = subprocess.run(  # noqa: S603 - the owner's engine, a list of words, no shell
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=_PATIENCE,
+            cwd="/",
+            check=False,
+        )
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return 0, ()
+    return done.returncode, tuple(line for line in done.stdout.splitlines() if line.strip())

@@ -1,0 +1,42 @@
+"""An engine sees the cards that it was given, and no others."""
+
+import pytest
+
+from hostd.backends.devices import is_placed, visible_devices
+from hostd.planning.choice import Choice
+from hostd.planning.serving import Placement
+
+BUS = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+
+
+def on(*pools: str) -> Choice:
+    """Return a choice for these devices."""
+    return Choice(0, "m", Placement.on(*pools), needs={"ram": 1})
+
+
+@pytest.mark.parametrize(
+    ("pools", "variables"),
+    [
+        (("cuda:1",), BUS | {"CUDA_VISIBLE_DEVICES": "1"}),
+        (("cuda:2", "cuda:0"), BUS | {"CUDA_VISIBLE_DEVICES": "2,0"}),
+        (("rocm:0", "rocm:1"), {"HIP_VISIBLE_DEVICES": "0,1"}),
+        (("metal",), {}),
+        (("cuda:0:mig1",), {}),
+        ((), {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1"}),
+    ],
+)
+def test_a_placement_becomes_variables(pools: tuple[str, ...], variables: dict[str, str]) -> None:
+    """In its own order, numbered as pools are; without devices, none is seen."""
+    assert variables == visible_devices(on(*pools), {"PATH": "/bin"})
+
+
+def test_the_owners_own_choice_stands() -> None:
+    """Whoever starts hostd with one card visible means that card."""
+    assert {} == visible_devices(on("cuda:1"), {"CUDA_VISIBLE_DEVICES": "0"})
+
+
+@pytest.mark.parametrize("choice", [None, Choice(0, "m")])
+def test_of_what_nothing_is_known_nothing_is_said(choice: Choice | None) -> None:
+    """The engine decides for itself."""
+    assert not is_placed(choice)
+    assert {} == visible_devices(choice, {})
