@@ -15,6 +15,13 @@ _SPAN = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
 _EMPTY = re.compile(r"bytes \*/(\d{1,18})", re.ASCII)
 _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 _BLOCK = 1 << 18
+# Hugging Face answers 401 where there is nothing, so as not to tell what is private; this header of its tells the two apart.
+_MISSING = {
+    "RepoNotFound": "the owner and the model (or give HF_TOKEN a token that may read it, if it is private)",
+    "RevisionNotFound": "the revision",
+    "EntryNotFound": "the file",
+}
+_ALL = "the owner, the model, the file and the revision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,29 @@ class Answer:
     facts: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A file on its way: what comes begins at byte *first* of it.
+
+    *size* is that of the whole file, None if the server did not tell. *validator* is what tells this content from another in an
+    ``If-Range``, empty where the server has nothing strong enough.
+    """
+
+    response: http.client.HTTPResponse
+    url: str
+    first: int
+    size: int | None
+    validator: str
+
+    def read(self, most: int) -> bytes:
+        """Return the next bytes, none at the end.
+
+        Raises:
+            Unreachable: The line broke, or was silent for too long.
+        """
+        return _block(self.response, self.url, min(_BLOCK, most))
+
+
 def place(url: str) -> str:
     """Return *url* for a sentence: without what may be a signature, and not too long."""
     parts = urlsplit(url)
@@ -56,14 +86,7 @@ def read(response: http.client.HTTPResponse, url: str, want: Want, until: float)
         Unreachable: The answer broke off or took too long.
         Unreadable: The answer is a refusal, or cannot be right.
     """
-    judge_status(response.status, response.headers, url)
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
-        raise Unreadable(
-            f"{place(url)} came packed as {encoding[:20]} although that was ruled out; a proxy on the way?"
-        )
-    if not want.whole and response.headers.get("content-type", "").lower().startswith("text/html"):
-        raise Unreadable(f"{place(url)} is a web page, not a file of weights; is there a login or a portal on the way?")
+    _judge(response, url, pages=want.whole)
     if response.status == 206:
         return _partial(response, url, want, until)
     size = _length(response)
@@ -78,6 +101,36 @@ def read(response: http.client.HTTPResponse, url: str, want: Want, until: float)
     return body[want.first :], size
 
 
+def begin(response: http.client.HTTPResponse, url: str, first: int) -> Body:
+    """Return the body of an answer to a request for all bytes from *first* on; raises as `read` does.
+
+    A server that knows no ranges, or whose file is another by now, sends it from its beginning.
+    """
+    _judge(response, url, pages=False)
+    etag = response.headers.get("etag", "")
+    validator = etag if etag.startswith('"') and etag.isascii() and etag.isprintable() else ""
+    if response.status == 200:
+        return Body(response, url, 0, _length(response), validator)
+    told = _SPAN.fullmatch(response.headers.get("content-range") or "")
+    if told is None or int(told[1]) != first or int(told[2]) < first:
+        raise Unreadable(
+            f"{place(url)} was asked for what follows byte {first} and sent '{told[0] if told else 'a part of its own'}'; "
+            "such a server cannot be used"
+        )
+    return Body(response, url, first, None if told[3] == "*" else int(told[3]), validator)
+
+
+def _judge(response: http.client.HTTPResponse, url: str, *, pages: bool) -> None:
+    judge_status(response.status, response.headers, url)
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise Unreadable(
+            f"{place(url)} came packed as {encoding[:20]} although that was ruled out; a proxy on the way?"
+        )
+    if not pages and response.headers.get("content-type", "").lower().startswith("text/html"):
+        raise Unreadable(f"{place(url)} is a web page, not a file of weights; is there a login or a portal on the way?")
+
+
 def judge_status(status: int, headers: Message, url: str) -> None:
     """Refuse what is no success.
 
@@ -89,13 +142,14 @@ def judge_status(status: int, headers: Message, url: str) -> None:
     where = place(url)
     if status in (200, 206):
         return
+    missing = _MISSING.get(headers.get("x-error-code") or "")
+    if missing or status == 404:
+        raise NotThere(f"{where} does not exist; check the spelling of {missing or _ALL}")
     if status in (401, 403):
         raise Unreadable(
             f"{where} is not for everybody (HTTP {status}); accept the model's terms on its page and give HF_TOKEN a token "
             "that may read it, or check the name"
         )
-    if status == 404:
-        raise NotThere(f"{where} does not exist; check the spelling of the owner, the model, the file and the revision")
     if status == 416:
         told = _EMPTY.fullmatch(headers.get("content-range") or "")
         size = f" ends after {int(told[1])} bytes" if told else " is shorter than its own header says"
@@ -103,7 +157,9 @@ def judge_status(status: int, headers: Message, url: str) -> None:
     if status == 429 or status >= 500:
         wait = headers.get("retry-after") or ""
         when = f"in {wait} s" if _NUMBER.fullmatch(wait) else "later"
-        raise Unreachable(f"{where} answered HTTP {status}; try again {when}")
+        overload = Unreachable(f"{where} answered HTTP {status}; try again {when}")
+        overload.retry_after = float(wait) if _NUMBER.fullmatch(wait) else None
+        raise overload
     raise Unreadable(f"{where} answered HTTP {status}, which is no answer to a plain GET; is it a hub of models?")
 
 
@@ -127,21 +183,24 @@ def _partial(response: http.client.HTTPResponse, url: str, want: Want, until: fl
 def _body(response: http.client.HTTPResponse, url: str, most: int, until: float) -> bytes:
     """Return the body's first *most* bytes, or all of it."""
     blocks, count = [], 0
-    try:
-        while count < most and (block := response.read1(min(_BLOCK, most - count))):
-            blocks.append(block)
-            count += len(block)
-            if time.monotonic() > until:
-                raise Unreachable(
-                    f"{place(url)} is too slow: {format_bytes(count)} came before time ran out; try again"
-                )
-    except TimeoutError as error:
-        raise Unreachable(f"{place(url)} stopped sending after {format_bytes(count)}; try again") from error
-    except (OSError, http.client.HTTPException) as error:
-        raise Unreachable(f"the line to {place(url)} broke after {format_bytes(count)}; try again") from error
-    if count < most and response.length:
-        raise Unreachable(f"{place(url)} broke off with {format_bytes(response.length)} still to come; try again")
+    while count < most and (block := _block(response, url, min(_BLOCK, most - count))):
+        blocks.append(block)
+        count += len(block)
+        if time.monotonic() > until:
+            raise Unreachable(f"{place(url)} is too slow: {format_bytes(count)} came before time ran out; try again")
     return b"".join(blocks)
+
+
+def _block(response: http.client.HTTPResponse, url: str, most: int) -> bytes:
+    try:
+        block = response.read1(most)
+    except TimeoutError as error:
+        raise Unreachable(f"{place(url)} stopped sending; try again") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise Unreachable(f"the line to {place(url)} broke; try again") from error
+    if not block and response.length:
+        raise Unreachable(f"{place(url)} broke off with {format_bytes(response.length)} still to come; try again")
+    return block
 
 
 def _length(response: http.client.HTTPResponse) -> int | None:

@@ -84,9 +84,13 @@ def choose(files: Mapping[str, int | None], where: str) -> Choice:
             if len(ggufs) > 1
             else None
         )
-        towers = [name for name in names if name.endswith(".gguf") and is_projector(name)]
-        return Choice(best, min(towers, key=_tower_rank, default=None), note=note)
+        return Choice(best, projector_of(names), note=note)
     return choose_checkpoint(files, where)
+
+
+def projector_of(names: Iterable[str]) -> str | None:
+    """Return which of *names* to take as the projector of the GGUF models among them; of several, half precision."""
+    return min((name for name in names if name.endswith(".gguf") and is_projector(name)), key=_tower_rank, default=None)
 
 
 def choose_checkpoint(files: Mapping[str, int | None], where: str) -> Choice:

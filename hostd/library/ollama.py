@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from hostd.domain.units import format_bytes
 from hostd.library.header import ModelHeader
@@ -24,9 +25,9 @@ from hostd.library.unreadable import NotThere, Unreadable
 from hostd.library.web import Web
 
 _MEDIA = "application/vnd.ollama.image."
-_ACCEPT = "application/vnd.docker.distribution.manifest.v2+json"
+ACCEPT = "application/vnd.docker.distribution.manifest.v2+json"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
-_MANIFEST_MOST = 4 << 20
+MANIFEST_MOST = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def open_ollama(reference: OllamaReference, places: Places) -> ModelHeader:
     remote = Remote(Web, Stock(places.headers), offline=places.offline)
     try:
         base = f"{places.registry}/v2/{reference.namespace}/{reference.name}"
-        text = remote.document(f"{base}/manifests/{reference.tag}", _MANIFEST_MOST, fixed=False, accept=_ACCEPT)
+        text = remote.document(f"{base}/manifests/{reference.tag}", MANIFEST_MOST, fixed=False, accept=ACCEPT)
         folder = _Registry(reference, base, remote)
         header = _open(folder, reference, parse_manifest(text, str(reference)))
         return replace(header, ranges=remote.ranges, notes=(*header.notes, *remote.notes))
@@ -70,7 +71,7 @@ def open_ollama(reference: OllamaReference, places: Places) -> ModelHeader:
 def open_stored(reference: OllamaReference, store: Path) -> ModelHeader:
     """Return the header of a model in the local *store*; raises as `open_ollama` does."""
     path = store.joinpath("manifests", reference.host, reference.namespace, reference.name, reference.tag)
-    text = LocalFile(path).read(0, _MANIFEST_MOST)
+    text = LocalFile(path).read(0, MANIFEST_MOST)
     return _open(_Store(reference, store), reference, parse_manifest(text, str(path)))
 
 
@@ -91,16 +92,7 @@ def parse_manifest(text: bytes, where: str) -> Manifest:
     Raises:
         Unreadable: It is no manifest, a digest is none, or it holds no weights that are one GGUF model.
     """
-    try:
-        layers = [(str(each["mediaType"]), each["digest"], each["size"]) for each in json.loads(text)["layers"]]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Unreadable(f"{where} is no manifest of a model; pull it again with ollama") from error
-    for _, digest, size in layers:
-        # A digest becomes part of a path: nothing but what a digest can be may pass.
-        if not isinstance(digest, str) or not _DIGEST.fullmatch(digest) or type(size) is not int or size < 0:
-            raise Unreadable(
-                f"{where} names a layer by {str(digest)[:80]!r}, which is no digest; do not use this model"
-            )
+    layers = _layers(_loaded(text, where)["layers"], where)
     kinds = {kind: tuple(digest for media, digest, _ in layers if media == _MEDIA + kind) for kind in _KINDS}
     if not kinds["model"]:
         other = ", ".join(sorted({media.removeprefix(_MEDIA)[:40] for media, _, _ in layers})) or "nothing"
@@ -112,6 +104,39 @@ def parse_manifest(text: bytes, where: str) -> Manifest:
 
 
 _KINDS = ("model", "projector", "adapter")
+
+
+def parse_blobs(text: bytes, where: str) -> dict[str, int]:
+    """Return every blob that a manifest needs, by digest, with its size: layers and configuration; raises as `parse_manifest`."""
+    parse_manifest(text, where)
+    manifest = _loaded(text, where)
+    listed = _layers([*manifest["layers"], manifest.get("config")], where)
+    return {digest: size for _, digest, size in listed}
+
+
+def _loaded(text: bytes, where: str) -> dict[str, Any]:
+    try:
+        manifest = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"{where} is no manifest of a model; pull it again") from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("layers"), list):
+        raise Unreadable(f"{where} is no manifest of a model; pull it again")
+    return manifest
+
+
+def _layers(listed: list[Any], where: str) -> list[tuple[str, str, int]]:
+    layers = []
+    for each in listed:
+        if not isinstance(each, dict) or not {"mediaType", "digest", "size"} <= each.keys():
+            raise Unreadable(f"{where} is no manifest of a model; pull it again")
+        digest, size = each["digest"], each["size"]
+        # A digest becomes part of a path: nothing but what a digest can be may pass.
+        if not isinstance(digest, str) or not _DIGEST.fullmatch(digest) or type(size) is not int or size < 0:
+            raise Unreadable(
+                f"{where} names a layer by {str(digest)[:80]!r}, which is no digest; do not use this model"
+            )
+        layers.append((str(each["mediaType"]), digest, size))
+    return layers
 
 
 def _open(folder: Folder, reference: OllamaReference, manifest: Manifest) -> ModelHeader:

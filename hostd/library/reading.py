@@ -128,7 +128,7 @@ def _projector(folder: Folder, name: str | None) -> Shape | None:
 def read_checkpoint(folder: Folder, choice: Choice | None = None) -> ModelHeader:
     """Return the header of a model in safetensors, whose numbers are in its configuration; raises as `read_model` does."""
     choice = choice or choose_checkpoint(folder.files(), folder.label)
-    names = _shards(folder) if choice.index else choice.safetensors
+    names = shards(folder) if choice.index else choice.safetensors
     base = names[0].rpartition("/")[0]
     try:
         text = folder.document(f"{base}/config.json" if base else "config.json", _SMALL)
@@ -155,7 +155,8 @@ def read_checkpoint(folder: Folder, choice: Choice | None = None) -> ModelHeader
     )
 
 
-def _shards(folder: Folder) -> tuple[str, ...]:
+def shards(folder: Folder) -> tuple[str, ...]:
+    """Return the files of weights that the index in *folder* names; raises as `read_model` does."""
     try:
         names = parse_index(folder.document(INDEX, _INDEX_MOST))
     except BadModel as error:

@@ -14,6 +14,7 @@ from hostd.library.unreadable import BadReference
 
 REGISTRY = "registry.ollama.ai"
 WEIGHTS = (".gguf", ".safetensors")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
 _REVISION = re.compile(r"[A-Za-z0-9][\w./+-]{0,199}", re.ASCII)
@@ -137,6 +138,10 @@ def _hub(text: str) -> HubReference:
         raise BadReference(f"'{repo}' is no repository on Hugging Face; write hf:OWNER/NAME or hf:OWNER/NAME/FILE")
     if at and (_REVISION.fullmatch(revision) is None or ".." in revision):
         raise BadReference(f"'{revision}' is no revision; write a branch, a tag or a commit after the @")
+    if file is not None and file.endswith(PICKLES):
+        raise BadReference(
+            f"'{file}' is pickled, and loading such a file can run any code that is in it; name a .gguf or .safetensors file"
+        )
     if file is not None and not (is_safe_file(file) and file.endswith(WEIGHTS)):
         raise BadReference(f"'{file}' is no file of weights; name a .gguf or .safetensors file of {repo}")
     return HubReference(repo, file, revision or "main")

@@ -29,3 +29,10 @@ class Unreachable(Unreadable):
 
     code = "hub_unreachable"
     status = 502
+
+
+class NoRoom(HostdError):
+    """What was to be downloaded has no room on the disk."""
+
+    code = "disk_full"
+    status = 507

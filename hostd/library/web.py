@@ -1,4 +1,4 @@
-"""HTTP GET for headers: ranges, redirects and credentials, on the standard library's client so that a verb starts at once.
+"""HTTP GET for headers and files: ranges, redirects and credentials, on the standard library's client so that verbs start at once.
 
 Theory of operation. A credential belongs to one origin (scheme, host, port) and is attached to requests to that origin only,
 so that no redirect carries it away. Redirects are followed by hand, each checked: no circle, no step from https to http, and
@@ -11,14 +11,14 @@ import ipaddress
 import os
 import socket
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from hostd.library import answer
-from hostd.library.answer import Answer, Want, place
+from hostd.library.answer import Answer, Body, Want, place
 from hostd.library.proxies import Proxy, proxy_for
 from hostd.library.unreadable import Unreachable, Unreadable
 
@@ -119,6 +119,19 @@ class Web:
         self.ranges += 1
         return self._visit(self._errand(url, {"range": f"bytes={first}-{stop - 1}"}), Want(first, stop))
 
+    @contextmanager
+    def stream(self, url: str, first: int = 0, validator: str = "") -> Iterator[Body]:
+        """Ask for the file at *url* from byte *first* on, if *validator* still holds; raises as `span` does.
+
+        The deadline is for each step of the connection: how long a whole file takes is not for this to say.
+        """
+        headers = {"range": f"bytes={first}-"} if first else {}
+        response, where, _ = self._arrive(self._errand(url, headers | ({"if-range": validator} if validator else {})))
+        try:
+            yield answer.begin(response, where, first)
+        finally:
+            self._drain(where, response)
+
     def facts(self, url: str) -> dict[str, str]:
         """Return the headers, in lower case, with which *url* itself answers, redirects not followed; raises as `span`."""
         errand = self._errand(url, {})
@@ -133,16 +146,21 @@ class Web:
         return _Errand(url, headers, time.monotonic() + self._deadline)
 
     def _visit(self, errand: _Errand, want: Want) -> Answer:
+        response, url, facts = self._arrive(errand)
+        try:
+            body, size = answer.read(response, url, want, errand.until)
+        finally:
+            self._drain(url, response)
+        return Answer(body, url, size, facts)
+
+    def _arrive(self, errand: _Errand) -> tuple[http.client.HTTPResponse, str, dict[str, str]]:
+        """Return the answer at the end of all redirects, where that was, and the headers met on the way."""
         url, seen, facts = errand.url, {errand.url}, dict[str, str]()
         while True:
             response = self._ask(errand, url)
             facts = {**_lower(response), **facts}
             if response.status not in _MOVED:
-                try:
-                    body, size = answer.read(response, url, want, errand.until)
-                finally:
-                    self._drain(url, response)
-                return Answer(body, url, size, facts)
+                return response, url, facts
             self._drain(url, response)
             url = _next(url, response.headers.get("location"))
             if url in seen or len(seen) > REDIRECTS:

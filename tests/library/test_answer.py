@@ -35,3 +35,36 @@ def test_a_hub_that_names_no_seconds_is_asked_later() -> None:
 def test_sentences_carry_no_signature() -> None:
     """Names, passwords and signed queries do not get into messages and logs."""
     assert "https://hub/a/b.gguf" == place("https://me:secret@hub/a/b.gguf?X-Signature=abc")
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("RepoNotFound", "the owner and the model"),
+        ("RevisionNotFound", "the revision$"),
+        ("EntryNotFound", "the file$"),
+    ],
+)
+def test_a_hub_that_hides_what_is_not_there_is_understood(word: str, said: str) -> None:
+    """Its own word counts more than the status."""
+    headers = Message()
+    headers["x-error-code"] = word
+    with pytest.raises(NotThere, match=said):
+        judge_status(401, headers, "https://hub/x")
+
+
+def test_a_model_behind_a_gate_says_what_to_do() -> None:
+    """Its terms are accepted by a person, on a page."""
+    headers = Message()
+    headers["x-error-code"] = "GatedRepo"
+    with pytest.raises(Unreadable, match="accept the model's terms on its page and give HF_TOKEN"):
+        judge_status(403, headers, "https://hub/x")
+
+
+def test_a_hub_that_names_seconds_is_believed() -> None:
+    """They come with the error, for whoever tries again."""
+    headers = Message()
+    headers["retry-after"] = "17"
+    with pytest.raises(Unreachable, match="try again in 17 s") as caught:
+        judge_status(429, headers, "https://hub/x")
+    assert 17.0 == caught.value.retry_after

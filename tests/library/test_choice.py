@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostd.library.choice import Choice, choose, is_projector, models, parts_of
+from hostd.library.choice import Choice, choose, is_projector, models, parts_of, projector_of
 from hostd.library.unreadable import NotThere, Unreadable
 
 
@@ -67,3 +67,9 @@ def test_parts_that_cannot_be_are_refused(name: str) -> None:
 def test_a_projector_is_known_by_its_own_name(name: str, expected: bool) -> None:
     """The folder does not count."""
     assert expected is is_projector(name)
+
+
+def test_of_several_projectors_the_one_in_half_precision_is_taken() -> None:
+    """None where there is none."""
+    assert "mmproj-F16.gguf" == projector_of(["mmproj-F32.gguf", "mmproj-F16.gguf", "m.gguf"])
+    assert projector_of(["m.gguf", "mmproj.txt"]) is None

@@ -1,15 +1,19 @@
 """Hugging Face's models are found in the cache, or read at the hub in few pieces."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hostd.library.header import Format, ModelHeader
-from hostd.library.huggingface import cached_snapshot, open_hub
+from hostd.library.huggingface import HubRepository, Listed, cached_snapshot, hub_credential, open_hub
 from hostd.library.places import Places
 from hostd.library.reference import HubReference, parse_reference
+from hostd.library.remote import Remote
+from hostd.library.stock import Stock
 from hostd.library.unreadable import NotThere, Unreachable, Unreadable
+from hostd.library.web import Web
 from tests.library import weights
 from tests.library.hub import COMMIT, REPO, Hub
 
@@ -157,3 +161,37 @@ def test_a_repository_that_is_not_there(hub: Hub, tmp_path: Path) -> None:
     """The sentence asks for the spelling."""
     with pytest.raises(NotThere, match="check the spelling"):
         open_text("hf:owner/other", hub.places(tmp_path))
+
+
+def test_a_list_tells_checksums_in_both_of_its_shapes(hub: Hub, tmp_path: Path) -> None:
+    """Large files have a SHA-256, small ones the name that git gives them; anything else is none."""
+    large, small = {"path": "m.gguf", "size": 9, "oid": "b" * 40}, {"path": "a.json", "size": 2, "oid": "c" * 40}
+    odd = {"path": "b.json", "size": "2", "oid": "../../x"}
+    hub.faults["/revision/"] = "status 404"
+    hub.listing = json.dumps([large | {"lfs": {"oid": "a" * 64, "size": 9}}, small, odd]).encode()
+    remote = Remote(Web, Stock(tmp_path))
+    repository = HubRepository(HubReference(REPO), hub.url, remote)
+    assert {
+        "m.gguf": Listed(9, sha256="a" * 64),
+        "a.json": Listed(2, git="c" * 40),
+        "b.json": Listed(None),
+    } == repository.listed()
+    assert repository.commit is None
+    remote.close()
+
+
+@pytest.mark.parametrize(
+    ("hub_url", "sent"),
+    [
+        ("https://hub.example", True),
+        ("http://hub.example", False),
+        ("http://127.0.0.1:1", True),
+        ("http://[::1]:1", True),
+        ("http://localhost", True),
+        ("http://10.0.0.1", False),
+    ],
+)
+def test_a_token_is_sent_where_nobody_can_read_it(tmp_path: Path, hub_url: str, sent: bool) -> None:
+    """By https, or on this machine."""
+    places = Places(tmp_path, tmp_path, hub=hub_url, hub_token="hf_secret")
+    assert sent is (hub_credential(places) is not None)

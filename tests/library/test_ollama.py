@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hostd.library.ollama import open_ollama, open_stored, parse_manifest, stored
+from hostd.library.ollama import open_ollama, open_stored, parse_blobs, parse_manifest, stored
 from hostd.library.places import Places
 from hostd.library.reference import OllamaReference
 from hostd.library.unreadable import NotThere, Unreadable
@@ -155,3 +155,12 @@ def test_offline_the_last_manifest_counts(hub: Hub, tmp_path: Path) -> None:
     places = hub.places(tmp_path)
     open_ollama(OllamaReference("q", "9b"), places)
     assert "last time" in open_ollama(OllamaReference("q", "9b"), replace(places, offline=True)).notes[0]
+
+
+def test_all_blobs_of_a_manifest_are_its_layers_and_its_configuration() -> None:
+    """A manifest without a configuration is no model that a server would run."""
+    config = {"mediaType": "x", "digest": f"sha256:{'b' * 64}", "size": 7}
+    text = json.dumps({"layers": [layer("model")], "config": config}).encode()
+    assert {DIGEST: 5, f"sha256:{'b' * 64}": 7} == parse_blobs(text, "q")
+    with pytest.raises(Unreadable, match="is no manifest"):
+        parse_blobs(json.dumps({"layers": [layer("model")]}).encode(), "q")

@@ -142,3 +142,10 @@ def test_a_variant_says_where_its_weights_are(variant: Variant, expected: object
 def test_names_from_a_hub_stay_below_their_folder(name: str, safe: bool) -> None:
     """A name told by a hub may be joined to a folder only if it cannot leave it on any system."""
     assert safe is is_safe_file(name)
+
+
+@pytest.mark.parametrize("file", ["pytorch_model.bin", "model.pt", "a/b.ckpt"])
+def test_a_pickled_file_is_refused_with_the_reason(file: str) -> None:
+    """Loading it would run what is in it."""
+    with pytest.raises(BadReference, match="can run any code"):
+        parse_reference(f"hf:owner/model/{file}")

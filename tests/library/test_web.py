@@ -217,3 +217,32 @@ def test_private_is_what_is_not_on_the_public_internet(address: str, private: bo
 
     with Connected() as connected:
         assert private is is_private(connected)
+
+
+def test_a_stream_begins_where_it_is_told(full: Hub) -> None:
+    """The whole file without a range, the rest with one; the server's own mark of the content comes along."""
+    with Web() as web:
+        with web.stream(full.url + FILE) as body:
+            assert (0, len(BODY), BODY) == (body.first, body.size, b"".join(iter(lambda: body.read(1000), b"")))
+            mark = body.validator
+        with web.stream(full.url + FILE, 100, mark) as body:
+            assert (100, len(BODY), BODY[100:110]) == (body.first, body.size, body.read(10))
+    assert mark.startswith('"')
+
+
+def test_a_stream_whose_content_changed_begins_at_its_beginning(full: Hub) -> None:
+    """The condition goes along with the range."""
+    with Web() as web, web.stream(full.url + FILE, 100, '"other"') as body:
+        assert (0, BODY[:10]) == (body.first, body.read(10))
+
+
+@pytest.mark.parametrize("fault", ["other range", "no content-range"])
+def test_a_stream_of_something_else_is_refused(full: Hub, fault: str) -> None:
+    """A part that was not asked for is not written where another belongs."""
+    full.faults["store"] = fault
+    with (
+        Web() as web,
+        pytest.raises(Unreadable, match="such a server cannot be used"),
+        web.stream(full.url + FILE, 100),
+    ):
+        pass

@@ -1,0 +1,135 @@
+"""``hostd pull``: weights from Hugging Face or Ollama's registry onto this machine, where all programs find them."""
+
+import sys
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hostd.cli.exits import Code, VerbError
+from hostd.cli.options import AsJson, Url
+from hostd.cli.screen import emit, say
+from hostd.domain.units import format_bytes
+
+if TYPE_CHECKING:
+    from hostd.cli.errands import Errand
+    from hostd.cli.forecast import Forecast
+    from hostd.library.places import Places
+    from hostd.library.pull import Order
+
+Models = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[MODEL|hf:REPO[/FILE]|ollama:TAG]...",
+        help="What to download; all declared profiles when left out.",
+        show_default=False,
+    ),
+]
+Number = Annotated[
+    int | None, typer.Option("--variant", min=1, metavar="N", help="Take a profile's Nth variant, not the best one.")
+]
+Every = Annotated[bool, typer.Option("--all", help="Take all variants of a profile.")]
+Projector = Annotated[
+    bool | None,
+    typer.Option("--mmproj/--no-mmproj", help="Whether to take the vision or audio tower of a GGUF model, too."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before downloading.")]
+
+
+def pull(  # noqa: PLR0913 - a command line's options are its contract
+    models: Models = None,
+    *,
+    variant: Number = None,
+    every: Every = False,
+    mmproj: Projector = None,
+    yes: Yes = False,
+    json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Download models, or go on where a download stopped."""
+    # The hubs, parsers and planners cost 0.2 s, which other verbs do without.
+    from hostd.backends.registry import backends  # noqa: PLC0415 - as above
+    from hostd.cli.errands import Errands  # noqa: PLC0415 - as above
+    from hostd.cli.forecast import Forecasts  # noqa: PLC0415 - as above
+    from hostd.cli.machine import find_machine  # noqa: PLC0415 - as above
+    from hostd.config.load import load  # noqa: PLC0415 - as above
+    from hostd.library.places import this_machine  # noqa: PLC0415 - as above
+
+    settings, places = load(), this_machine()
+    forecasts = Forecasts(settings, find_machine(None, settings.reserve), url)
+    errands = Errands(settings, frozenset(backends(settings.commands)), forecasts.best, variant, every, mmproj)
+    try:
+        found = [(errand, _order(errand, places)) for errand in errands.of(models or [])]
+        if not found:
+            say("the files that would be served are here already; --variant N or --all pulls others")
+        rows = [_announced(errand, order, forecasts.about(errand.asked)) for errand, order in found]
+        _agree([order for _, order in found], yes=yes)
+        for (_, order), row in zip(found, rows, strict=True):
+            row["downloaded_bytes"], row["seconds"] = _fetched(order, places)
+    except KeyboardInterrupt:
+        say("stopped; what came is kept: run the same command to go on")
+        raise typer.Exit(Code.INTERRUPTED) from None
+    if json:
+        emit(rows)
+        return
+    for row in rows:
+        say(f"{row['reference']} is here; what it needs to run: hostd plan {row['model']}")
+        typer.echo(row["path"])
+
+
+def _order(errand: "Errand", places: "Places") -> "Order":
+    from hostd.library.pull import prepare  # noqa: PLC0415 - as above
+    from hostd.library.unreadable import NotThere  # noqa: PLC0415 - as above
+
+    try:
+        return prepare(errand.reference, places, projector=errand.projector)
+    except NotThere as error:
+        raise VerbError(error.message, Code.UNKNOWN_MODEL) from error
+
+
+def _announced(errand: "Errand", order: "Order", forecast: "Forecast") -> dict[str, Any]:
+    """Tell what an order will take, and return it as a row of the answer."""
+    from hostd.library.pull import missing, total  # noqa: PLC0415 - as above
+
+    size, rest = total(order), missing(order)
+    here = "all of it here" if rest == 0 else f"{format_bytes(rest)} to come"
+    files = f"{len(order.items)} file{'s' if len(order.items) > 1 else ''}"
+    say(f"{order.reference}: {files}, {format_bytes(size)}, {here}, in {order.folder}")
+    say(f"{errand.asked}: {forecast.why}")
+    for note in order.notes:
+        say(f"{order.reference}: {note}")
+    return {
+        "model": errand.asked,
+        "reference": str(order.reference),
+        "path": str(order.path),
+        "bytes": size,
+        "downloaded_bytes": 0,
+        "seconds": 0.0,
+        "files": [{"name": item.name, "bytes": item.size, "sha256": item.sha256} for item in order.items],
+        "verdict": forecast.verdict,
+        "why": forecast.why,
+        "notes": list(order.notes),
+    }
+
+
+def _agree(orders: "list[Order]", *, yes: bool) -> None:
+    """Return if there is room, and the owner, where one looks on, agrees."""
+    from hostd.library.pull import check_room, missing  # noqa: PLC0415 - as above
+
+    check_room(orders)
+    rest = sum(map(missing, orders))
+    if rest and not yes and sys.stdin.isatty() and sys.stderr.isatty():
+        typer.echo(f"download {format_bytes(rest)}? [Y/n] ", nl=False, err=True)
+        if sys.stdin.readline().strip(" ").lower() not in ("\n", "y\n", "yes\n"):
+            raise VerbError("nothing was downloaded")
+
+
+def _fetched(order: "Order", places: "Places") -> tuple[int, float]:
+    """Have an order here; return the bytes that came for it, and the seconds that it took."""
+    from hostd.cli.fetching import fetching  # noqa: PLC0415 - as above
+    from hostd.library.pull import carry_out, missing, total  # noqa: PLC0415 - as above
+
+    rest, began = missing(order), monotonic()
+    with fetching(str(order.reference), total(order)) as watch:
+        carry_out(order, places, watch)
+    return rest, round(monotonic() - began, 3)
