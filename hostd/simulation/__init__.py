@@ -1,0 +1,1 @@
+"""Replays of recorded or invented days through the real decisions, in virtual time; pure."""

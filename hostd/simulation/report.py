@@ -1,0 +1,78 @@
+"""Who was how good: one replay per policy, and the figures by which they are compared."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hostd.scheduling.desk import Desk
+from hostd.simulation.house import House
+from hostd.simulation.peers import PEERS, peer
+from hostd.simulation.tally import Tally
+from hostd.simulation.trace import Request
+from hostd.simulation.world import Decider, World
+
+HOSTD = "hostd"
+POLICIES = (HOSTD, *PEERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How one policy did; all times in seconds.
+
+    A wait is from a request's arrival until it is served; of one that is refused, or whose client gives up, it is the whole
+    total_timeout. *misses* are requests that were served later than their queue_timeout, or not at all. *starved* is the longest
+    time in which requests waited for some model and none of them was served. *loading* is the share of the time in which
+    something was being loaded. *overcommits* counts loads that were begun with too little memory.
+    """
+
+    policy: str
+    requests: int
+    served: int
+    refused: int
+    broken: int
+    loads: int
+    evictions: int
+    wait_p50: float
+    wait_p95: float
+    wait_max: float
+    misses: int
+    starved: float
+    loading: float
+    overcommits: int
+
+
+def replay(house: House, policy: str, requests: Iterable[Request]) -> Score:
+    """Let *policy*, one of `POLICIES`, decide over *requests*, and return how it did."""
+    limits = {name: (each.limits.queue_timeout, each.limits.total_timeout) for name, each in house.profiles.items()}
+    tally = Tally(limits)
+    World(house, _decider(house, policy), tally).run(requests)
+    return score(policy, tally)
+
+
+def score(policy: str, tally: Tally) -> Score:
+    """Return the figures that follow from a finished count."""
+    waits = sorted(tally.waits)
+    return Score(
+        policy=policy,
+        requests=tally.requests,
+        served=tally.served_count,
+        refused=tally.refusals,
+        broken=tally.broken,
+        loads=tally.loads,
+        evictions=tally.evictions,
+        wait_p50=_percentile(waits, 0.5),
+        wait_p95=_percentile(waits, 0.95),
+        wait_max=_percentile(waits, 1.0),
+        misses=tally.misses,
+        starved=max((hunger.longest for hunger in tally.hunger.values()), default=0.0),
+        loading=tally.loading_seconds / tally.span if tally.span else 0.0,
+        overcommits=tally.overcommits,
+    )
+
+
+def _decider(house: House, policy: str) -> Decider:
+    return Desk(house.profiles, pools=house.pools) if policy == HOSTD else peer(policy, house)
+
+
+def _percentile(ordered: list[float], share: float) -> float:
+    """Return the smallest of the *ordered* numbers that is no less than this share of them (nearest rank); 0 of none."""
+    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)] if ordered else 0.0

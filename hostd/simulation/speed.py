@@ -1,0 +1,75 @@
+"""How fast a model is on a machine where nobody has measured it.
+
+Each token of an answer reads the weights that take part in it once, so that the memory's bandwidth is the limit; prompts are
+read many tokens at a time, so that arithmetic is, which grows with bandwidth from one generation of a kind of machine to the next.
+"""
+
+from collections.abc import Iterable
+
+from hostd.domain.host import Pool, PoolKind
+from hostd.domain.shape import Shape
+from hostd.planning.choice import Choice
+from hostd.simulation.house import Speed
+
+GIGA = 1e9
+
+# Gigabytes a second, from the makers' data sheets; of several names that match, the first counts.
+_BANDWIDTH = {
+    "RTX 3060": 360,
+    "RTX 3090": 936,
+    "RTX 4060 Ti": 288,
+    "RTX 4090": 1008,
+    "RTX 5090": 1792,
+    "RTX A6000": 768,
+    "L40S": 864,
+    "A100": 1935,
+    "H100": 3350,
+    "H200": 4800,
+    "RX 7900 XTX": 960,
+    "M3 Ultra": 819,
+    "M4 Max": 546,
+    "M2 Max": 400,
+    "M1": 68,
+    "M4": 120,
+    "M5": 153,
+}
+_USUAL = {PoolKind.VRAM: 600, PoolKind.UNIFIED: 200, PoolKind.RAM: 60}
+
+EFFICIENCY = 0.6
+"""The share of the bandwidth that llama.cpp reaches when it decodes (60 to 75 % in its published benchmarks of 4-bit models)."""
+
+PROMPT_FACTOR = {PoolKind.VRAM: 40.0, PoolKind.UNIFIED: 12.0, PoolKind.RAM: 6.0}
+"""Tokens of a prompt read in the time of one of the answer: about 4,500 to 110 a second for 8 billion parameters on an RTX 3090."""
+
+
+def active_bytes(shape: Shape) -> int:
+    """Return the bytes of the weights that take part in one token: all but the experts that are not picked."""
+    share = shape.experts_used / shape.experts if shape.experts else 1.0
+    dense = sum(layer.dense_bytes for layer in shape.layers)
+    experts = sum(layer.expert_bytes for layer in shape.layers)
+    if shape.experts and not experts:
+        # Where a header does not tell experts from the rest, nearly all of the weights are theirs.
+        dense, experts = round(dense * 0.1), round(dense * 0.9)
+    head = shape.tables.output or shape.tables.token_embedding
+    return max(1, dense + round(experts * share) + head)
+
+
+def estimate(read: int, choice: Choice, pools: Iterable[Pool]) -> Speed:
+    """Return how fast a model is that reads so many bytes for each token, loaded as *choice* says."""
+    known = {pool.id: pool for pool in pools}
+    held = {pool: count for pool, count in choice.needs.items() if pool in known}
+    total = sum(held.values())
+    if choice.placement.devices and choice.gpu_layers is None:
+        held = {pool: held.get(pool, 0) for pool, _ in choice.placement.devices if pool in known}
+        total = sum(held.values())
+    if not total:
+        return Speed(prompt=100.0, output=10.0)
+    seconds = sum(count / total / _bandwidth(known[pool]) for pool, count in held.items())
+    output = EFFICIENCY / (read * seconds)
+    slowest = min(PROMPT_FACTOR[known[pool].kind] for pool in held)
+    return Speed(prompt=slowest * output, output=output)
+
+
+def _bandwidth(pool: Pool) -> float:
+    named = next((speed for name, speed in _BANDWIDTH.items() if name in pool.name), None)
+    return (named or _USUAL[pool.kind]) * GIGA

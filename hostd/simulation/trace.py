@@ -1,0 +1,62 @@
+"""What is replayed: requests with their times, models and lengths, and never a word of what they said."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request for *model*, *at* seconds after the trace begins; lengths in tokens."""
+
+    at: float
+    model: str
+    prompt_tokens: int
+    output_tokens: int
+
+
+def read_rows(rows: Iterable[Row]) -> Iterator[Request]:
+    """Yield the requests that *rows* describe, by time, counted from the first.
+
+    A row has `at` in seconds on any clock, `model`, `prompt_tokens` and `output_tokens` (either may be missing or empty: 0);
+    what else it has is ignored. All rows are read before the first request comes out, for a ledger notes a request when it is over.
+
+    Raises:
+        ValueError: A row makes no sense; the message counts rows from 1.
+    """
+    requests = sorted((_request(row, number) for number, row in enumerate(rows, 1)), key=lambda each: each.at)
+    begin = requests[0].at if requests else 0.0
+    for each in requests:
+        yield Request(each.at - begin, each.model, each.prompt_tokens, each.output_tokens)
+
+
+def row_of(request: Request) -> dict[str, object]:
+    """Return the row from which `read_rows` makes this request."""
+    return {
+        "at": round(request.at, 3),
+        "model": request.model,
+        "prompt_tokens": request.prompt_tokens,
+        "output_tokens": request.output_tokens,
+    }
+
+
+def _request(row: Row, number: int) -> Request:
+    model = row.get("model")
+    if not isinstance(model, str) or not model:
+        raise ValueError(f"row {number} names no model; each row needs at, model, prompt_tokens and output_tokens")
+    at = _number(row, "at", number)
+    return Request(at, model, int(_number(row, "prompt_tokens", number)), int(_number(row, "output_tokens", number)))
+
+
+def _number(row: Row, key: str, number: int) -> float:
+    given = row.get(key)
+    if given in (None, "") and key != "at":
+        return 0.0
+    try:
+        found = float(str(given))
+    except ValueError:
+        found = -1.0
+    if not 0.0 <= found < 1e15:
+        raise ValueError(f"row {number} has {given!r} as {key}, which is no number from 0 up")
+    return found
