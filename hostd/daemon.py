@@ -1,4 +1,4 @@
-"""The composition root: builds the house, opens the doors, and takes everything down again in order."""
+"""The daemon: has the house built, opens its doors, and takes everything down again in order."""
 
 import asyncio
 import gc
@@ -6,33 +6,21 @@ import os
 import signal
 import sys
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 
 import structlog
 from aiohttp import web
 
 from hostd import __version__
-from hostd.backends.registry import backends
+from hostd.assembly import build
 from hostd.domain.errors import HostdError
+from hostd.domain.host import Host
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Settings
 from hostd.gateway.doors import make_server
 from hostd.gateway.house import House
 from hostd.gateway.listen import base_url, open_doors
-from hostd.gateway.vigil import Watch
 from hostd.runtime import journal
-from hostd.runtime.bookkeeping import Bookkeeper
-from hostd.runtime.dispatcher import Dispatcher
-from hostd.runtime.instance import Instance, Option, Surroundings
-from hostd.runtime.measurements import Measurements
-from hostd.runtime.metrics import Metrics
-from hostd.runtime.reaper import Reaper, reap_leftovers
-from hostd.runtime.state import measurements_file, state_directory
-from hostd.runtime.watchdog import Pace
-from hostd.scheduling.desk import Desk
-from hostd.scheduling.effects import Effect
 from hostd.scheduling.events import Booted, ClosingTime
-from hostd.scheduling.routing import Directory
 
 log = structlog.get_logger()
 
@@ -40,11 +28,18 @@ _PROGRESS_EVERY = 2.0
 _HANDLERS_GRACE = 5.0
 
 
-def run(settings: Settings, *, log_format: str = "auto", log_level: str = "info", demo: bool = False) -> int:
-    """Be the daemon until SIGTERM or SIGINT; return the exit code."""
+def run(
+    settings: Settings,
+    *,
+    log_format: str = "auto",
+    log_level: str = "info",
+    demo: bool = False,
+    machine: Host | None = None,
+) -> int:
+    """Be the daemon until SIGTERM or SIGINT; return the exit code. *machine* stands in for this one's memory."""
     decisions = journal.configure(style=log_format, level=log_level)
     try:
-        asyncio.run(_run(settings, decisions, talkative=demo or sys.stderr.isatty()))
+        asyncio.run(_run(settings, decisions, machine, talkative=demo or sys.stderr.isatty()))
     except HostdError as error:
         print(f"hostd: {error.message}", file=sys.stderr)  # noqa: T201 - for a person, before anything runs
         return 1
@@ -56,13 +51,13 @@ def run(settings: Settings, *, log_format: str = "auto", log_level: str = "info"
     return 0
 
 
-async def _run(settings: Settings, decisions: journal.Journal, *, talkative: bool) -> None:
+async def _run(settings: Settings, decisions: journal.Journal, machine: Host | None, *, talkative: bool) -> None:
     loop = asyncio.get_running_loop()
     asked_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_or_hurry, asked_to_stop)
     async with AsyncExitStack() as stack:
-        house = await build(settings, stack, decisions=decisions)
+        house = await build(settings, stack, decisions=decisions, machine=machine)
         runner = web.ServerRunner(make_server(house), shutdown_timeout=_HANDLERS_GRACE)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -84,51 +79,6 @@ def _stop_or_hurry(asked: asyncio.Event) -> None:
         # A second signal: the reaper ends the engines as soon as this process is gone.
         os._exit(130)
     asked.set()
-
-
-async def build(
-    settings: Settings, stack: AsyncExitStack, *, pace: Pace | None = None, decisions: journal.Journal | None = None
-) -> House:
-    """Return a house that serves *settings*; closing *stack* takes it down."""
-    loop = asyncio.get_running_loop()
-    directory = state_directory() / "engines"
-    for reaped in await asyncio.to_thread(reap_leftovers, directory):
-        log.warning("leftover_engine_ended", engine=repr(reaped))
-    reaper = Reaper(directory)
-    await reaper.start()
-    stack.push_async_callback(reaper.close)
-    instances: dict[str, Instance] = {}
-    desk = Desk(settings.profiles)
-    metrics = Metrics(desk.lanes.values)
-    decisions = decisions or journal.Journal()
-
-    def observe(effect: Effect) -> None:
-        decisions.observe(effect)
-        metrics.observe(effect)
-
-    dispatcher = Dispatcher(desk, instances, observe)
-    stack.callback(dispatcher.close)
-    book = Bookkeeper(Measurements(measurements_file()))
-    around = Surroundings(dispatcher.post, reaper, pace or Pace(), book.note)
-    engines = backends(settings.commands)
-    for profile in settings.profiles.values():
-        options = [Option.of(variant, engines) for variant in profile.variants]
-        instances[profile.name] = Instance(profile, options, around)
-    directory_of_names = Directory(settings.profiles, settings.roles)
-    started = loop.time()
-    ahead = datetime.now(UTC).timestamp() - started
-    house = House(
-        settings=settings,
-        directory=directory_of_names,
-        dispatcher=dispatcher,
-        instances=instances,
-        metrics=metrics,
-        watch=Watch(),
-        at=lambda moment: datetime.fromtimestamp(moment + ahead, UTC),
-        started=started,
-    )
-    stack.callback(house.sensors.close)
-    return house
 
 
 async def _greet(house: House, *, talkative: bool) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from hostd.daemon import build
+from hostd.assembly import build
+from hostd.domain.host import Host
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Fallback, Limits, Profile, Settings, Variant, Warmth
 from hostd.domain.reason import Reason
@@ -250,23 +251,28 @@ async def rogue(stage: Stage, model: str, *pieces: bytes, kind: str = "text/even
 @contextmanager
 def moved(stage: Stage, model: str, port: int) -> Iterator[None]:
     """Let the house take *port* for that of the engine of *model*."""
-    instance = stage.instance(model)
-    launch = instance.launch
-    assert launch is not None
-    instance.launch = replace(launch, endpoint=replace(launch.endpoint, url=f"http://127.0.0.1:{port}"))
+    running = stage.instance(model).running
+    assert running is not None
+    launch = running.launch
+    running.launch = replace(launch, endpoint=replace(launch.endpoint, url=f"http://127.0.0.1:{port}"))
     try:
         yield
     finally:
-        instance.launch = launch
+        running.launch = launch
 
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, *, pace: Pace | None = None, keep_alive_every: float = 10.0, wait: bool = True
+    settings: Settings,
+    *,
+    pace: Pace | None = None,
+    keep_alive_every: float = 10.0,
+    wait: bool = True,
+    machine: Host | None = None,
 ) -> AsyncIterator[Stage]:
-    """Serve *settings* until the end of the scope; with *wait*, from when the boot is done."""
+    """Serve *settings* until the end of the scope; with *wait*, from when the boot is done. *machine* is whose memory counts."""
     async with AsyncExitStack() as stack:
-        house = replace(await build(settings, stack, pace=pace), keep_alive_every=keep_alive_every)
+        house = replace(await build(settings, stack, pace=pace, machine=machine), keep_alive_every=keep_alive_every)
         runner = web.ServerRunner(make_server(house), shutdown_timeout=1.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

@@ -6,12 +6,16 @@ from threading import Lock
 
 from hostd.backends import enginelog
 from hostd.backends.launched import profile_serving
+from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.library.local import open_path
-from hostd.planning.calibration import key_of
+from hostd.planning.calibration import Parts, key_of
+from hostd.planning.choice import Choice
 from hostd.planning.llamacpp import footprint
 from hostd.planning.serving import Placement
+from hostd.runtime.learned import split
 from hostd.runtime.measurements import Measurements
+from hostd.runtime.weights import located
 
 _HOST = "ram"
 
@@ -23,24 +27,45 @@ class Bookkeeper:
         self._store = store
         self._writing = Lock()
 
-    def note(self, profile: Profile, variant: Variant, log: Sequence[str], rss: int) -> str | None:
+    def note(
+        self, profile: Profile, variant: Variant, log: Sequence[str], rss: int, choice: Choice | None = None
+    ) -> str | None:
         """Record one load after its first requests: the engine's *log*, and the bytes that its processes hold.
+
+        *choice* is how it was loaded: an engine that sees only its own cards numbers them from 0.
 
         Returns a sentence where it could not be written, else None; variants that nobody can predict are passed over.
 
         Raises:
             HostdError: The model's header cannot be read, or its profile makes no sense.
         """
-        if variant.backend != "llamacpp" or variant.path is None:
+        if variant.backend != "llamacpp":
+            return None
+        try:
+            variant = located(variant)
+        except EngineError:
+            return None  # its file has gone since it was loaded
+        if variant.path is None:
             return None
         header = open_path(Path(variant.path).expanduser())
         serving, _ = profile_serving(profile, header.path)
         memory = enginelog.parse(log)
-        cards = tuple(pool for pool in memory.parts if pool != _HOST)
+        parts = _renamed(memory.parts, choice)
+        cards = tuple(pool for pool in parts if pool != _HOST)
         placement = Placement.on(*cards) if cards else Placement()
+        some, whole = memory.offloaded or (0, 0)
+        serving = split(serving, placement, some if some < whole else None)
         predicted = footprint(header.shape, serving, placement, projector=header.projector)
         key = key_of(header.identity, serving, placement)
         # Beside a card, what the process has mapped of the file counts as resident without being needed.
         totals = {} if cards else {_HOST: rss}
         with self._writing:
-            return self._store.record(key, predicted, memory.parts, totals)
+            return self._store.record(key, predicted, parts, totals)
+
+
+def _renamed(parts: Parts, choice: Choice | None) -> Parts:
+    """Return what the engine counts by the pools' own ids."""
+    if choice is None:
+        return parts
+    names = {f"{pool.partition(':')[0]}:{at}": pool for at, (pool, _) in enumerate(choice.placement.devices)}
+    return {names.get(pool, pool): found for pool, found in parts.items()}

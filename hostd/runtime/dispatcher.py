@@ -7,26 +7,44 @@ without a single switch of tasks.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
+
+import structlog
 
 from hostd.domain.errors import Bug
 from hostd.domain.lifecycle import State
-from hostd.domain.reason import Reason
+from hostd.domain.reason import ExitClass, Reason
 from hostd.domain.ticket import Ticket
+from hostd.planning.choice import Choice
 from hostd.scheduling.desk import Desk
-from hostd.scheduling.effects import Effect, Explain, Refuse, Serve, Start, Stop
-from hostd.scheduling.events import Arrived, AttemptFailed, Event, Left, LoadAsked, Ticked, UnloadAsked
+from hostd.scheduling.effects import Check, Effect, Explain, Refuse, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.events import Arrived, AttemptFailed, Checked, Event, Left, LoadAsked, Ticked, UnloadAsked
+
+log = structlog.get_logger()
+
+Preflight = Callable[[str, Choice], Awaitable[tuple[Event, ...]]]
 
 
 class Startable(Protocol):
-    """What the dispatcher asks of an instance: both return at once and report later by an event."""
+    """What the dispatcher asks of an instance: all return at once and report later by an event."""
 
-    def start(self) -> None:
+    def start(self, choice: Choice | None) -> None:
         """Launch the engine."""
 
     def stop(self) -> None:
         """Stop the engine."""
+
+    def sleep(self, level: int) -> None:
+        """Have the engine sleep."""
+
+    def wake(self) -> None:
+        """Have the engine wake."""
+
+
+async def unchecked(model: str, choice: Choice) -> tuple[Event, ...]:  # noqa: ARG001 - it is asked as a real check is
+    """Find nothing against a load, without looking."""
+    return (Checked(model),)
 
 
 class Refused(Exception):
@@ -41,11 +59,25 @@ class Dispatcher:
     """Owns the desk. `post` is for those who report; `admit`, `move_on`, `load` and `unload` wait for the outcome."""
 
     def __init__(
-        self, desk: Desk, instances: Mapping[str, Startable], observe: Callable[[Effect], None] = lambda _: None
+        self,
+        desk: Desk,
+        instances: Mapping[str, Startable],
+        observe: Callable[[Effect], None] = lambda _: None,
+        *,
+        heard: Callable[[Event], None] = lambda _: None,
+        preflight: Preflight = unchecked,
     ) -> None:
+        """Take the desk and those who do the work.
+
+        *observe* is told of each effect that was performed, *heard* of each event that the desk has taken in. *preflight*
+        looks at a load before anybody goes for it, and returns what the desk is to be told.
+        """
         self.desk = desk
         self._instances = instances
         self._observe = observe
+        self._heard = heard
+        self._preflight = preflight
+        self._checking: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._mail: deque[Event] = deque()
         self._busy = False
@@ -62,8 +94,10 @@ class Dispatcher:
         self._busy = True
         try:
             while self._mail:
-                for effect in self.desk.handle(self._mail.popleft(), self._loop.time()):
+                event = self._mail.popleft()
+                for effect in self.desk.handle(event, self._loop.time()):
                     self._perform(effect)
+                self._heard(event)
         finally:
             self._busy = False
         self._set_timer()
@@ -104,7 +138,7 @@ class Dispatcher:
     async def settled(self, model: str, states: set[State]) -> State:
         """Wait until a model's state is among *states* and return it."""
         lane = self.desk.lanes[model]
-        while lane.state not in states or lane.wanted:
+        while lane.state not in states or lane.wanted or lane.claim is not None:
             await self.change()
         return lane.state
 
@@ -118,9 +152,11 @@ class Dispatcher:
             self._changed.discard(future)
 
     def close(self) -> None:
-        """Set no more timers."""
+        """Set no more timers, and look at no more loads."""
         if self._timer is not None:
             self._timer.cancel()
+        for task in self._checking:
+            task.cancel()
 
     async def _verdict(self, ticket_id: str) -> Serve:
         verdict = self._verdicts.pop(ticket_id, None)
@@ -138,13 +174,30 @@ class Dispatcher:
         match effect:
             case Serve() | Refuse():
                 self._deliver(effect)
-            case Start(model):
-                self._instances[model].start()
+            case Check(model, choice):
+                task = self._loop.create_task(self._check(model, choice), name=f"check {model}")
+                self._checking.add(task)
+                task.add_done_callback(self._checking.discard)
+            case Start(model, choice):
+                self._instances[model].start(choice)
             case Stop(model):
                 self._instances[model].stop()
+            case Sleep(model, level):
+                self._instances[model].sleep(level)
+            case Wake(model):
+                self._instances[model].wake()
             case Explain():
                 self._tell()
         self._observe(effect)
+
+    async def _check(self, model: str, choice: Choice) -> None:
+        try:
+            events = await self._preflight(model, choice)
+        except Exception as error:  # the desk waits for an answer, whatever goes wrong
+            log.exception("bug", model=model)
+            events = (Checked(model, ExitClass.UNKNOWN, f"hostd failed to look at the load beforehand: {error!r}"),)
+        for event in events:
+            self.post(event)
 
     def _deliver(self, verdict: Serve | Refuse) -> None:
         future = self._waiting.get(verdict.ticket_id)

@@ -6,7 +6,7 @@ from typing import Any, Protocol, Self
 
 import aiohttp
 
-from hostd.backends.contract import Endpoint
+from hostd.backends.contract import Backend, Endpoint
 from hostd.domain.profile import Limits
 
 
@@ -39,7 +39,7 @@ class Lease:
         endpoint: Endpoint,
         limits: Limits,
         died_within: Callable[[float], Awaitable[bool]],
-        adapt: Callable[[Endpoint, dict[str, Any]], dict[str, Any] | None],
+        backend: Backend,
     ) -> None:
         self.http = http
         self.endpoint = endpoint
@@ -49,7 +49,7 @@ class Lease:
         self.suspect = instance.suspect
         self.generating = instance.generating
         self._instance = instance
-        self._adapt = adapt
+        self._backend = backend
         self._answer: aiohttp.ClientResponse | None = None
 
     def __enter__(self) -> Self:
@@ -70,6 +70,14 @@ class Lease:
         self._answer = answer
         self._instance.answers.add(answer)
 
-    def translate(self, document: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the body that this engine needs instead of the client's, or None when the client's bytes will do."""
-        return self._adapt(self.endpoint, document)
+    async def translate(self, document: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the body that this engine needs instead of the client's, or None when the client's bytes will do.
+
+        Raises:
+            RequestError: It is nothing that this engine can answer, or it is too long for it.
+            aiohttp.ClientError: The engine was asked whether it is too long, and does not answer.
+        """
+        adapted = self._backend.adapt(self.endpoint, document)
+        if (ensure_fits := getattr(self._backend, "ensure_fits", None)) is not None:
+            await ensure_fits(self.http, self.endpoint, adapted or document)
+        return adapted

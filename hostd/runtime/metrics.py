@@ -33,7 +33,7 @@ class _Lanes:
             inflight.add_metric([name], len(lane.serving))
             restarts.add_metric([name], lane.restarts.total)
             for state in State:
-                states.add_metric([name, state], float(lane.state is state))
+                states.add_metric([name, state], float(lane.standing is state))
         return [depth, inflight, states, restarts]
 
 
@@ -96,6 +96,9 @@ class Metrics:
         build.labels(__version__).set(1)
         self._fallbacks = Counter("hostd_fallbacks", "Moves to a fallback", ["from", "to", "reason"], registry=registry)
         self._loads = Counter("hostd_loads", "Engine starts", ["model", "reason"], registry=registry)
+        self._evictions = Counter(
+            "hostd_evictions", "Models that went for another", ["model", "for"], registry=registry
+        )
         self._load = Histogram("hostd_model_load_seconds", "Load times", ["model"], registry=registry, buckets=_SECONDS)
         self._broken = Counter("hostd_streams_broken", "Streams ended by an error", ["model"], registry=registry)
 
@@ -110,7 +113,9 @@ class Metrics:
         match effect.decision:
             case "fallback":
                 self._fallbacks.labels(effect.model, str(effect.numbers["to"]), str(effect.numbers["reason"])).inc()
-            case "load":
+            case "evict":
+                self._evictions.labels(effect.model, str(effect.numbers["for"])).inc()
+            case "load" | "wake":
                 self._loads.labels(effect.model, str(effect.numbers["why"])).inc()
             case "ready":
                 self._load.labels(effect.model).observe(float(str(effect.numbers["load_s"])))

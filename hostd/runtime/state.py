@@ -15,3 +15,8 @@ def state_directory() -> Path:
 def measurements_file() -> Path:
     """Return the file of what loads on this machine really took."""
     return state_directory() / "measurements.jsonl"
+
+
+def records_file() -> Path:
+    """Return the database of what was asked and loaded."""
+    return state_directory() / "ledger.sqlite"

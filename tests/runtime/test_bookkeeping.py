@@ -13,9 +13,11 @@ from hostd.domain.footprint import Component, Tier
 from hostd.domain.profile import Profile, Variant
 from hostd.library.local import open_path
 from hostd.planning.calibration import correct, key_of
+from hostd.planning.choice import Choice
 from hostd.planning.llamacpp import footprint
 from hostd.planning.serving import Placement
 from hostd.runtime.bookkeeping import Bookkeeper
+from hostd.runtime.learned import split
 from hostd.runtime.measurements import Measurements
 
 MODEL = settings_file().parent / "models" / "tiny-chat.gguf"
@@ -86,3 +88,18 @@ def test_loads_that_are_measured_at_once_are_all_kept(profile: Profile, store: M
         said = list(threads.map(lambda each: book.note(each, each.variants[0], LOG, 50 << 20), profiles))
     assert [None] * 8 == said
     assert 8 == len(store._path.read_text("utf-8").splitlines())
+
+
+def test_an_engine_that_sees_one_card_only_calls_it_the_first(profile: Profile, store: Measurements) -> None:
+    """What it counts there is kept under the card's own number, and apart where not all layers went there."""
+    log = [
+        "0.00.011.000 I load_tensors: offloaded 2/5 layers to GPU",
+        "0.00.012.000 I load_tensors:        CUDA0 model buffer size =     1.00 MiB",
+    ]
+    placement = Placement.on("cuda:1")
+    choice = Choice(0, "m", placement, 2, {"cuda:1": 1})
+    assert Bookkeeper(store).note(profile, profile.variants[0], log, 1 << 20, choice) is None
+    serving, _ = profile_serving(profile, MODEL)
+    key = key_of(open_path(MODEL).identity, split(serving, placement, 2), placement)
+    (seen,) = store.about(key)
+    assert (key, {"cuda:1": {Component.WEIGHTS: 1 << 20}}) == (seen.key, seen.measured)

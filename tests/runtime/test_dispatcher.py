@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -10,10 +11,21 @@ from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass, Reason
 from hostd.domain.ticket import Route, Target, Ticket
-from hostd.runtime.dispatcher import Dispatcher, Refused
+from hostd.planning.choice import Choice
+from hostd.runtime.dispatcher import Dispatcher, Refused, unchecked
 from hostd.scheduling.desk import Desk
-from hostd.scheduling.effects import Effect, Explain, Serve
-from hostd.scheduling.events import Booted, ClosingTime, EngineBroke, EngineGone, EngineReady, Event, Finished
+from hostd.scheduling.effects import Check, Effect, Explain, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.events import (
+    Booted,
+    Checked,
+    ClosingTime,
+    EngineBroke,
+    EngineGone,
+    EngineReady,
+    Event,
+    Finished,
+    MemorySeen,
+)
 from tests.stage import COLD, make_profile
 from tests.virtual_time import in_virtual_time
 
@@ -28,6 +40,8 @@ class Theatre:
     script: dict[str, list[Event]] = field(default_factory=dict)
     seen: list[Effect] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    started: list[Choice | None] = field(default_factory=list)
+    heard: list[Event] = field(default_factory=list)
     at_once: bool = False
 
     def __post_init__(self) -> None:
@@ -37,13 +51,22 @@ class Theatre:
         }
         self.dispatcher = Dispatcher(Desk(profiles), {"alpha": self, "beta": self}, self.seen.append)
 
-    def start(self) -> None:
+    def start(self, choice: Choice | None) -> None:
         """Launch nothing, and report what the script says."""
+        self.started.append(choice)
         self._play("start")
 
     def stop(self) -> None:
         """Stop nothing, and report what the script says."""
         self._play("stop")
+
+    def sleep(self, level: int) -> None:
+        """Sleep as the script says."""
+        self._play(f"sleep {level}")
+
+    def wake(self) -> None:
+        """Wake as the script says."""
+        self._play("wake")
 
     def _play(self, call: str) -> None:
         self.calls.append(call)
@@ -198,3 +221,85 @@ async def test_sets_no_timer_after_it_is_closed() -> None:
     await asyncio.sleep(1000)
     assert not waiting.done()
     waiting.cancel()
+
+
+class Puppet:
+    """A desk that says what it is told to say, and notes what it hears."""
+
+    def __init__(self, *effects: Effect) -> None:
+        self.lanes: dict[str, object] = {}
+        self.effects = list(effects)
+        self.heard: list[Event] = []
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """Say everything at once."""
+        del now
+        self.heard.append(event)
+        effects, self.effects = self.effects, []
+        return effects
+
+    def next_deadline(self) -> float | None:
+        """Wait for nothing."""
+
+
+CHOICE = Choice(0, "as planned")
+
+
+@in_virtual_time
+async def test_commands_reach_the_instance() -> None:
+    """What is decided is done, with the decision; and who wants to know is told what the desk has heard."""
+    theatre, heard = Theatre(), list[Event]()
+    desk = Puppet(Start("alpha", CHOICE), Sleep("alpha", 2), Wake("alpha"), Stop("alpha"))
+    Dispatcher(cast(Desk, desk), {"alpha": theatre}, heard=heard.append).post(Booted())
+    assert (["start", "sleep 2", "wake", "stop"], [CHOICE]) == (theatre.calls, theatre.started)
+    assert [Booted()] == desk.heard == heard
+
+
+@in_virtual_time
+async def test_a_load_is_looked_at_before() -> None:
+    """What is found is told to the desk in order; without anybody to look, nothing is found against it."""
+
+    async def look(model: str, choice: Choice) -> tuple[Event, ...]:
+        await asyncio.sleep(1)
+        return MemorySeen(()), Checked(model, detail=choice.label)
+
+    for preflight, expected in (
+        (look, [MemorySeen(()), Checked("alpha", detail="as planned")]),
+        (unchecked, [Checked("alpha")]),
+    ):
+        desk = Puppet(Check("alpha", CHOICE))
+        Dispatcher(cast(Desk, desk), {}, preflight=preflight).post(Booted())
+        assert [Booted()] == desk.heard
+        await asyncio.sleep(2)
+        assert [Booted(), *expected] == desk.heard
+
+
+@in_virtual_time
+async def test_a_look_that_fails_is_an_answer_too() -> None:
+    """The desk waits for one, whatever goes wrong."""
+
+    async def look(model: str, choice: Choice) -> tuple[Event, ...]:
+        raise ZeroDivisionError(model, choice.variant)
+
+    desk = Puppet(Check("alpha", CHOICE))
+    Dispatcher(cast(Desk, desk), {}, preflight=look).post(Booted())
+    await asyncio.sleep(1)
+    said = "hostd failed to look at the load beforehand: ZeroDivisionError('alpha', 0)"
+    assert [Booted(), Checked("alpha", ExitClass.UNKNOWN, said)] == desk.heard
+
+
+@in_virtual_time
+async def test_nothing_is_looked_at_after_it_is_closed() -> None:
+    """A look that is under way is given up."""
+
+    async def look(model: str, choice: Choice) -> tuple[Event, ...]:
+        await asyncio.sleep(1000)
+        return (Checked(model, detail=choice.label),)
+
+    desk = Puppet(Check("alpha", CHOICE))
+    dispatcher = Dispatcher(cast(Desk, desk), {}, preflight=look)
+    dispatcher.post(Booted())
+    await asyncio.sleep(1)
+    dispatcher.close()
+    await asyncio.sleep(2000)
+    assert [Booted()] == desk.heard

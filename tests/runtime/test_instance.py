@@ -14,8 +14,12 @@ from hostd.backends.registry import backends
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
-from hostd.runtime.instance import PORT_TRIES, Instance, Option, Surroundings
+from hostd.planning.choice import Choice
+from hostd.runtime.instance import Instance
+from hostd.runtime.life import PORT_TRIES
+from hostd.runtime.option import Option
 from hostd.runtime.reaper import Reaper
+from hostd.runtime.surroundings import Surroundings
 from hostd.runtime.watchdog import Pace
 from hostd.scheduling.events import EngineBroke, EngineGone, EngineReady, Event
 from tests.stage import ENGINE, make_profile, until
@@ -33,7 +37,9 @@ class Life:
         options = [Option.of(variant, engines) for variant in profile.variants]
         self.instance = Instance(profile, options, Surroundings(self.events.put_nowait, reaper, pace, self.note))
 
-    def note(self, profile: Profile, _variant: Variant, log: Sequence[str], rss: int) -> str | None:
+    def note(
+        self, profile: Profile, _variant: Variant, log: Sequence[str], rss: int, _choice: Choice | None
+    ) -> str | None:
         """Keep what is measured."""
         self.notes.append((profile.name, rss))
         assert log
@@ -123,15 +129,15 @@ async def test_comes_and_goes(begin: Begin) -> None:
 @pytest.mark.parametrize(
     ("kind", "how", "last"),
     [
-        ("out_of_memory", "ended with status 1 (out_of_memory)", "E srv  llama_server: exiting due to model loading"),
+        ("out_of_memory", "ended with status 1 (out_of_memory)", "E ggml_backend_cuda_buffer_type_alloc_buffer: alloc"),
         ("bad_flag", "ended with status 1 (bad_flag)", "error: invalid argument: --frobnicate"),
-        ("missing_file", "ended with status 1 (missing_file)", "E srv  llama_server: exiting due to model loading"),
+        ("missing_file", "ended with status 1 (missing_file)", "E gguf_init_from_file: failed to open GGUF file"),
         ("driver", "was killed by SIGABRT (driver)", "E CUDA error: CUDA driver version is insufficient"),
         ("unknown", "ended with status 70", "E something that nobody has seen before"),
     ],
 )
 async def test_a_load_that_fails_is_explained(begin: Begin, kind: str, how: str, last: str) -> None:
-    """The class of the failure, how the process ended, and its last line."""
+    """The class of the failure, how the process ended, and the line that tells why."""
     life = begin(load_fails=kind)
     life.instance.start()
     broke = await life.broke()
@@ -181,7 +187,7 @@ async def test_a_crash_is_seen_at_once(begin: Begin) -> None:
 
 async def test_an_engine_that_leaves_has_broken_too(begin: Begin) -> None:
     """Nobody told it to go, whatever its status."""
-    life = begin(exit_after=0.3, exit_status=0)
+    life = begin(exit_after=1.0, exit_status=0)
     await life.ready()
     assert (await life.broke()).detail.startswith("the engine ended with status 0; its last line: ")
 
@@ -232,11 +238,11 @@ async def test_a_load_can_be_stopped(begin: Begin) -> None:
     await until(lambda: life.instance.ring.count)
     pid = life.instance.pid
     assert pid is not None
-    assert life.instance.readiness is not None
+    assert life.instance.progress_of_load is not None
     life.instance.stop()
     assert EngineGone("alpha") == await life.next()
     assert gone(pid)
-    assert life.instance.readiness is None
+    assert life.instance.progress_of_load is None
 
 
 async def test_a_stop_does_not_wait_for_answers(begin: Begin) -> None:
@@ -253,10 +259,10 @@ async def test_a_stop_does_not_wait_for_answers(begin: Begin) -> None:
 async def test_the_next_variant_serves_when_a_file_is_missing(begin: Begin, weights: Path) -> None:
     """The best variant that can be launched is taken."""
     missing = Variant("llamacpp", path=str(weights.with_name("better.gguf")))
-    life = begin(variants=(Variant("vllm", hf="org/model"), missing, Variant("llamacpp", path=str(weights))))
+    life = begin(variants=(Variant("future", hf="org/model"), missing, Variant("llamacpp", path=str(weights))))
     await life.ready()
     assert "llamacpp:scripted.gguf" == life.instance.variant.label
-    assert "backend 'vllm' is not implemented yet" == life.instance.options[0].why_not
+    assert "backend 'future' is not implemented here" == life.instance.options[0].why_not
 
 
 async def test_without_any_variant_the_best_one_is_explained(begin: Begin, weights: Path) -> None:
@@ -266,9 +272,9 @@ async def test_without_any_variant_the_best_one_is_explained(begin: Begin, weigh
     life.instance.start()
     broke = await life.broke()
     assert (ExitClass.MISSING_FILE, True) == (broke.exit_class, "there is no file" in broke.detail)
-    life = begin(variants=(Variant("vllm", hf="org/model"),))
+    life = begin(variants=(Variant("future", hf="org/model"),))
     life.instance.start()
-    said = "no variant can be served here (vllm:model: backend 'vllm' is not implemented yet)"
+    said = "backend 'future' is not implemented here"
     assert said == (await life.broke()).detail
 
 

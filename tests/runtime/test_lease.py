@@ -1,12 +1,13 @@
 """A request holds its engine for exactly as long as it is answered."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
 import pytest
 
 from hostd.backends.contract import Endpoint
+from hostd.domain.errors import RequestError
 from hostd.domain.profile import Limits
 from hostd.runtime.lease import Lease
 
@@ -43,16 +44,31 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-def lease(holder: Holder, http: aiohttp.ClientSession) -> Lease:
+class Renaming:
+    """As much of a backend as a lease needs: its engine wants its own name."""
+
+    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the body with that name."""
+        return {**body, "model": endpoint.model} if body.get("model") != endpoint.model else None
+
+
+class Careful(Renaming):
+    """One that cannot be trusted with long prompts."""
+
+    async def ensure_fits(self, http: aiohttp.ClientSession, endpoint: Endpoint, body: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Refuse more than three words."""
+        if len(str(body["prompt"]).split()) > 3:
+            raise RequestError("too long", code="context_length_exceeded")
+
+
+def lease(holder: Holder, http: aiohttp.ClientSession, backend: Renaming | None = None) -> Lease:
     """Return a lease on *holder*, whose engine wants another model's name."""
 
     async def died_within(seconds: float) -> bool:
         return seconds > 1
 
-    def adapt(endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any] | None:
-        return {**body, "model": endpoint.model} if body.get("model") != endpoint.model else None
-
-    return Lease(holder, http, Endpoint("http://127.0.0.1:1", "alpha"), Limits(), died_within, adapt)
+    adapts: Any = backend or Renaming()
+    return Lease(holder, http, Endpoint("http://127.0.0.1:1", "alpha"), Limits(), died_within, adapts)
 
 
 async def test_counts_while_it_is_held(http: aiohttp.ClientSession) -> None:
@@ -68,8 +84,16 @@ async def test_counts_while_it_is_held(http: aiohttp.ClientSession) -> None:
 async def test_translates_only_where_it_must(http: aiohttp.ClientSession) -> None:
     """None means that the client's own bytes will do."""
     held = lease(Holder(), http)
-    assert held.translate({"model": "alpha"}) is None
-    assert {"model": "alpha", "n": 1} == held.translate({"model": "fast", "n": 1})
+    assert await held.translate({"model": "alpha"}) is None
+    assert {"model": "alpha", "n": 1} == await held.translate({"model": "fast", "n": 1})
+
+
+async def test_refuses_what_the_engine_would_cut(http: aiohttp.ClientSession) -> None:
+    """A backend that guards its engine is asked about what would be sent."""
+    held = lease(Holder(), http, Careful())
+    assert {"model": "alpha", "prompt": "two words"} == await held.translate({"model": "fast", "prompt": "two words"})
+    with pytest.raises(RequestError, match="too long"):
+        await held.translate({"model": "alpha", "prompt": "more words than there is room for"})
 
 
 async def test_passes_on_what_is_seen(http: aiohttp.ClientSession) -> None:

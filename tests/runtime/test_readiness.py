@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -135,3 +136,39 @@ async def test_knows_how_far_it_has_got() -> None:
         assert 1.0 == waiting.progress
         loading.cancel()
         await asyncio.gather(loading, return_exceptions=True)
+
+
+@in_virtual_time
+async def test_a_model_is_opened_before_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is well is told to load its model; how long that takes is seen as any load is."""
+    monkeypatch.setattr(readiness, "LONGEST_LOAD", 90.0)
+    loop = asyncio.get_running_loop()
+
+    async def opens() -> None:
+        await asyncio.sleep(40.0)
+
+    async with Loading(after=10.0) as url, aiohttp.ClientSession() as http:
+        usages, began = growing(), loop.time()
+        await Readiness(launch(url), http, LogRing(), lambda: next(usages), opens).reached(embeddings=False)
+    assert 50.0 <= loop.time() - began <= 50.5
+
+
+@in_virtual_time
+async def test_an_attached_server_is_there_or_it_is_not() -> None:
+    """Nobody loads it, so it is not waited for; one that is well may take its time for the first token, but not for ever."""
+    loop = asyncio.get_running_loop()
+    attached = replace(launch(), argv=())
+    began = loop.time()
+    with pytest.raises(
+        EngineError, match=r"no server that is well answers at http://127\.0\.0\.1:1: for 5 s its page /health"
+    ):
+        await reached(attached, idle())
+    assert 5.0 <= loop.time() - began <= 5.5
+
+    async def opens() -> None:
+        await asyncio.Event().wait()
+
+    async with Loading() as url, aiohttp.ClientSession() as http:
+        waiting = Readiness(replace(launch(url), argv=()), http, LogRing(), Usage, opens)
+        with pytest.raises(EngineError, match="has made no token within 600 s"):
+            await waiting.reached(embeddings=False)

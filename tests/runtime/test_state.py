@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hostd.runtime.state import measurements_file, state_directory
+from hostd.runtime.state import measurements_file, records_file, state_directory
 
 
 def test_keeps_its_state_where_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -13,4 +13,4 @@ def test_keeps_its_state_where_it_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     assert Path("/var/lib/hostd") == state_directory()
     monkeypatch.delenv("STATE_DIRECTORY")
     assert "hostd" in state_directory().parts
-    assert state_directory() == measurements_file().parent
+    assert state_directory() == measurements_file().parent == records_file().parent
