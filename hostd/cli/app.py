@@ -17,10 +17,13 @@ from hostd.cli.verbs.logs import logs
 from hostd.cli.verbs.ls import ls
 from hostd.cli.verbs.plan import plan
 from hostd.cli.verbs.ps import ps
+from hostd.cli.verbs.pull import pull
 from hostd.cli.verbs.serve import serve
 from hostd.cli.verbs.show import show
+from hostd.cli.verbs.simulate import simulate
 from hostd.cli.verbs.unload import unload
 from hostd.cli.verbs.version import version
+from hostd.cli.verbs.why import why
 from hostd.domain.errors import ConfigError, HostdError
 
 app = typer.Typer(
@@ -31,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (serve, init, inventory, plan, ps, ls, show, load, unload, chat, logs):
+for verb in (serve, init, inventory, plan, ps, ls, show, load, unload, pull, chat, why, logs, simulate):
     app.command()(verb)
 app.add_typer(config.app, name="config")
 app.command()(version)

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hostd.cli import learned
 from hostd.cli.candidates import Candidate, Opener, Wanted
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.learned import Learned
 from hostd.cli.screen import say
 from hostd.cli.standing import evictable, loaded, rooms_now
 from hostd.domain.host import Host
@@ -17,6 +15,8 @@ from hostd.planning.fit import Resident
 from hostd.planning.joint import Plan, together
 from hostd.planning.placing import empty_rooms
 from hostd.planning.warmset import Wish
+from hostd.runtime import learned
+from hostd.runtime.learned import Learned
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,14 @@ async def show_status(visit: Visit) -> web.Response:
     """GET /hostd/v1/status."""
     house = visit.house
     lanes = house.dispatcher.desk.lanes.values()
+    await house.keeper.measure()
     return web.json_response(
         {
             "version": __version__,
             "pid": os.getpid(),
             "ready": house.dispatcher.desk.settled,
             "listen": house.addresses,
-            "instances": [await status.row(house, lane) for lane in lanes],
+            "instances": [status.row(house, lane) for lane in lanes],
         }
     )
 
@@ -44,6 +45,11 @@ async def show_inventory(visit: Visit) -> web.Response:
     return web.json_response(inventory(machine))
 
 
+async def show_plan(visit: Visit) -> web.Response:
+    """GET /hostd/v1/plan: what is promised of each pool, what should be warm, and why the rest of that is left out."""
+    return web.json_response(status.plan(visit.house))
+
+
 async def list_models(visit: Visit) -> web.Response:
     """GET /hostd/v1/models."""
     house = visit.house
@@ -53,7 +59,8 @@ async def list_models(visit: Visit) -> web.Response:
 async def show_model(visit: Visit) -> web.Response:
     """GET /hostd/v1/models/NAME."""
     house, lane = _lane(visit)
-    return web.json_response(await status.detail(house, lane))
+    await house.keeper.measure()
+    return web.json_response(status.detail(house, lane))
 
 
 async def load(visit: Visit) -> web.Response:
@@ -62,7 +69,7 @@ async def load(visit: Visit) -> web.Response:
     name = lane.profile.name
     if visit.request.query.get("wait") == "0":
         house.dispatcher.post(LoadAsked(name, "asked"))
-        return web.json_response({"model": name, "state": lane.state, "seconds": None}, status=202)
+        return web.json_response({"model": name, "state": lane.standing, "seconds": None}, status=202)
     state = await house.dispatcher.load(name)
     if state is not State.READY:
         why = lane.last_error or "it was unloaded meanwhile"
@@ -75,7 +82,7 @@ async def unload(visit: Visit) -> web.Response:
     house, lane = _lane(visit)
     if visit.request.query.get("wait") == "0":
         house.dispatcher.post(UnloadAsked(lane.profile.name))
-        return web.json_response({"model": lane.profile.name, "state": lane.state}, status=202)
+        return web.json_response({"model": lane.profile.name, "state": lane.standing}, status=202)
     state = await house.dispatcher.unload(lane.profile.name)
     return web.json_response({"model": lane.profile.name, "state": state})
 
@@ -99,6 +106,7 @@ async def logs(visit: Visit) -> web.StreamResponse:
 ROUTES: list[Route] = [
     ("GET", "/hostd/v1/status", show_status),
     ("GET", "/hostd/v1/inventory", show_inventory),
+    ("GET", "/hostd/v1/plan", show_plan),
     ("GET", "/hostd/v1/models", list_models),
     ("POST", "/hostd/v1/models/{name}/load", load),
     ("POST", "/hostd/v1/models/{name}/unload", unload),

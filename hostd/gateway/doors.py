@@ -15,7 +15,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from hostd.domain.errors import Bug, HostdError, RequestError
-from hostd.gateway import admin, health, intake, openai, problems
+from hostd.gateway import admin, health, intake, openai, problems, why
 from hostd.gateway.doorman import Doorman
 from hostd.gateway.house import House
 from hostd.gateway.trail import Trail, request_id
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 def make_server(house: House) -> web.Server:
     """Return the server that serves *house*; a client that goes away cancels its handler."""
-    doors = Doors(house, [*openai.ROUTES, *admin.ROUTES, *health.ROUTES])
+    doors = Doors(house, [*openai.ROUTES, *admin.ROUTES, *why.ROUTES, *health.ROUTES])
     return web.Server(doors.answer, request_factory=_request, handler_cancellation=True, access_log=None)
 
 

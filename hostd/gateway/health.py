@@ -13,14 +13,22 @@ async def alive(_visit: Visit) -> web.Response:
 
 
 async def ready(visit: Visit) -> web.Response:
-    """GET /readyz: 200 once every model to preload is ready or has failed; tells which."""
-    desk = visit.house.dispatcher.desk
+    """GET /readyz: 200 once every model to preload is ready, has failed or has no room; tells which, and how far loads are."""
+    house = visit.house
+    desk = house.dispatcher.desk
     wanted = [lane for lane in desk.lanes.values() if lane.profile.warm.preload]
-    failed = [lane.profile.name for lane in wanted if lane.state is State.FAILED]
+    # One that has failed and is being tried again has failed all the same.
+    failed = [lane.profile.name for lane in wanted if lane.restarts.streak and lane.state is not State.READY]
     body = {
         "status": ("degraded" if failed else "ready") if desk.settled else "loading",
-        "preload": {lane.profile.name: lane.state for lane in wanted},
+        "preload": {lane.profile.name: lane.standing for lane in wanted},
         "failed": failed,
+        "left_out": desk.keeping.left_out,
+        "progress": {
+            lane.profile.name: round(progress, 3)
+            for lane in wanted
+            if (progress := house.instances[lane.profile.name].progress_of_load) is not None
+        },
     }
     return web.json_response(
         body, status=200 if desk.settled else 503, headers={} if desk.settled else {"Retry-After": "1"}

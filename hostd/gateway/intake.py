@@ -14,13 +14,18 @@ from hostd.domain.units import parse_duration
 LARGEST_BODY = 32 * 1024 * 1024
 """Bytes; agents send a hundred kilobytes of tools and a few megabytes of pictures."""
 
+LONGEST_STAY = 24 * 3600.0
+"""Seconds for which a client may at most ask a model to stay."""
 
 _NOTHING_SPECIAL = Need()
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A request as the gateway understands it. *timeout* in seconds, as the client asked."""
+    """A request as the gateway understands it.
+
+    *timeout* and *keep_alive* are in seconds, as the client asked; the latter is a hint. *client* is what it calls itself.
+    """
 
     body: bytes
     document: dict[str, Any]
@@ -28,6 +33,8 @@ class Intake:
     stream: bool
     need: Need
     timeout: float | None
+    client: str | None = None
+    keep_alive: float | None = None
 
 
 async def take_in(request: web.BaseRequest, *, embeddings: bool = False) -> Intake:
@@ -51,7 +58,10 @@ async def take_in(request: web.BaseRequest, *, embeddings: bool = False) -> Inta
     tools = bool(document.get("tools") or document.get("functions"))
     vision = b'"image_url"' in body and _has_picture(document)
     need = Need(embeddings, tools, vision) if embeddings or tools or vision else _NOTHING_SPECIAL
-    return Intake(body, document, asked, stream, need, _timeout(request.headers))
+    headers = request.headers
+    return Intake(
+        body, document, asked, stream, need, _timeout(headers), headers.get("X-Hostd-Client"), _keep_alive(document)
+    )
 
 
 def too_large() -> RequestError:
@@ -90,3 +100,24 @@ def _timeout(headers: Mapping[str, str]) -> float | None:
         return float(given) if given.replace(".", "", 1).isdigit() else parse_duration(given)
     except ValueError as error:
         raise RequestError(f"x-hostd-timeout: {error}", code="bad_request", param="x-hostd-timeout") from None
+
+
+def _keep_alive(document: dict[str, Any]) -> float | None:
+    """Return for how many seconds the client would like the model to stay; None where it says nothing that makes sense.
+
+    Ollama's clients send seconds or text such as ``5m``; anything below zero means for ever, which we take for a day.
+    """
+    given = document.get("keep_alive")
+    if given is None or isinstance(given, bool):
+        return None
+    try:
+        seconds = float(given) if isinstance(given, int | float) else _spoken(str(given))
+    except (ValueError, OverflowError):
+        return None
+    return LONGEST_STAY if not 0.0 <= seconds <= LONGEST_STAY else seconds
+
+
+def _spoken(text: str) -> float:
+    if text.startswith("-"):
+        return -1.0
+    return float(text) if text.replace(".", "", 1).isdigit() else parse_duration(text)

@@ -5,6 +5,7 @@ import math
 
 from aiohttp import web
 
+from hostd.backends.too_long import is_too_long
 from hostd.domain.errors import CapacityError, HostdError, RequestError
 from hostd.gateway.trail import Trail
 
@@ -42,11 +43,14 @@ def of_engine(status: int, payload: bytes) -> HostdError:
     message, kind, code = payload[:500].decode("utf-8", "replace"), "", None
     try:
         said = json.loads(payload)["error"]
-        message, kind, code = said["message"], said.get("type", ""), said.get("code")
+        if isinstance(said, str):
+            message = said
+        else:
+            message, kind, code = said["message"], said.get("type", ""), said.get("code")
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     message = message or f"the engine refused the request with status {status} and no explanation"
-    if status == 400 and ("exceed_context_size_error" in (kind, code) or code == "context_length_exceeded"):
+    if is_too_long(status, message, kind, code):
         return RequestError(message, code="context_length_exceeded", param="messages")
     if 400 <= status < 500 and status != 429:
         return RequestError(message, code=code if isinstance(code, str) else "engine_refused", status=status)

@@ -21,6 +21,7 @@ from hostd.gateway import problems, sse
 from hostd.gateway.downstream import ClientGoneError, Downstream
 from hostd.gateway.house import House
 from hostd.gateway.intake import Intake
+from hostd.gateway.receipt import receipt
 from hostd.gateway.trail import Trail
 from hostd.gateway.vigil import Vigil
 from hostd.runtime.dispatcher import Refused
@@ -71,7 +72,7 @@ class Relay:
         route = house.directory.route(intake.asked, intake.need)
         # A client may give two requests the same id; the desk must not take them for one.
         again = f"/{id(self):x}" if "X-Request-Id" in request.headers else ""
-        self._ticket = Ticket(trail.request_id + again, route, intake.timeout)
+        self._ticket = Ticket(trail.request_id + again, route, intake.timeout, intake.keep_alive)
         self._down: Downstream | None = None
         self._spoken = False
         self._sending = False
@@ -81,15 +82,20 @@ class Relay:
         """Return the answer, whoever gives it in the end; it may be an error."""
         if self._intake.stream:
             self._down = Downstream(self._request, self._trail, self._house.keep_alive_every, self._news)
+        outcome, status = "gone", 499
         try:
             response = await self._answer()
+            outcome, status = "answered", response.status
         except Refused as refused:
+            outcome, status = "refused", refused.effect.error.status
             response = await self._refuse(refused)
         except EndedError as ended:
+            outcome, status = "broken" if self._spoken else "failed", ended.error.status
             response = await self._fail(ended.error)
         except ClientGoneError:
             response = self._hang_up()
         finally:
+            self._record(outcome, status)
             if self._held:
                 self._house.dispatcher.leave(self._ticket.id)
             if self._down is not None:
@@ -98,6 +104,12 @@ class Relay:
                 self._down = None
         self._house.metrics.answered(self._trail.model, self._trail.backend, self._trail.route, response.status)
         return response
+
+    def _record(self, outcome: str, status: int) -> None:
+        """Put the request on record."""
+        house, total = self._house, self._loop.time() - self._arrived
+        asked = house.directory.resolve(self._intake.asked)
+        house.records.note(receipt(self._trail, self._intake, asked, outcome, status, total))
 
     async def _answer(self) -> web.StreamResponse:
         dispatcher = self._house.dispatcher
@@ -113,7 +125,7 @@ class Relay:
         if waiting is None:
             return f"{self._trail.model} is reading the request"
         model, position = waiting
-        return f"waiting for {model} ({self._house.dispatcher.desk.lanes[model].state}), position {position}"
+        return f"waiting for {model} ({self._house.dispatcher.desk.lanes[model].standing}), position {position}"
 
     async def _refuse(self, refused: Refused) -> web.StreamResponse:
         effect = refused.effect
@@ -184,7 +196,10 @@ class Relay:
         """Send the request to the engine; once more where a kept-alive connection was closed just as it was used again."""
         url = lease.endpoint.url + self._path
         headers = {"Content-Type": "application/json", **lease.endpoint.headers}
-        body = lease.translate(self._intake.document)
+        try:
+            body = await lease.translate(self._intake.document)
+        except RequestError as error:
+            raise _turned_down(error) from None
         data = self._intake.body if body is None else json.dumps(body).encode()
         try:
             return await _post(lease, url, data, headers)
@@ -204,8 +219,10 @@ class Relay:
             payload = await upstream.read()
             if not payload.rstrip().endswith(b"}"):
                 raise Setback(Reason.STATUS_5XX, "the engine sent an answer that is no JSON object", 502)
+            if sse.is_abandoned(payload):
+                raise Setback(Reason.STATUS_5XX, "the engine gave the answer up before its end", 502)
             lease.progress()
-            self._served(began, sse.tokens_of(payload))
+            self._served(began, sse.prompt_tokens_of(payload), sse.tokens_of(payload))
             return web.Response(body=payload, headers=self._trail.headers(), content_type=upstream.content_type)
         if upstream.content_type != "text/event-stream":
             raise Setback(Reason.STATUS_5XX, f"the engine was asked for a stream and sent {upstream.content_type}", 502)
@@ -236,7 +253,7 @@ class Relay:
                 break
         if not self._spoken:
             raise Setback(Reason.STATUS_5XX, "the engine ended its answer before it had begun", 502)
-        self._served(began, splitter.tokens)
+        self._served(began, splitter.prompt_tokens, splitter.tokens)
         if splitter.trouble:
             raise self._broken(splitter.trouble)
         if not splitter.done:
@@ -250,8 +267,9 @@ class Relay:
         await down.send(events)
         self._sending = False
 
-    def _served(self, began: float, tokens: int) -> None:
+    def _served(self, began: float, prompt_tokens: int, tokens: int) -> None:
         trail = self._trail
+        trail.prompt_tokens, trail.tokens = prompt_tokens, tokens
         trail.ttft = trail.ttft or self._loop.time() - began
         self._house.metrics.served(trail.model, trail.waited, trail.ttft, tokens)
 

@@ -11,9 +11,13 @@ from typing import Any
 DONE = b"data: [DONE]\n\n"
 
 _ENDING = re.compile(rb"(?:^|\n)data: ?(?:(\[DONE\])|(\{\s*\"error\"))")
+_ABANDONED = re.compile(rb'"finish_reason"\s*:\s*"(?:abort|error)"')
 _BOUNDARY = re.compile(rb"\r?\n\r?\n")
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 _TOKENS = re.compile(rb'"completion_tokens"\s*:\s*(\d+)')
+_MADE = re.compile(rb'"predicted_n"\s*:\s*(\d+)')
+_PROMPT = re.compile(rb'"prompt_tokens"\s*:\s*(\d+)')
+_READ = re.compile(rb'"(?:prompt_n|cache_n)"\s*:\s*(\d+)')
 _REMEMBERED = 2048
 """Bytes of the events that were given out: enough for those that end an answer, the sums included."""
 
@@ -24,7 +28,8 @@ class Splitter:
     """Takes in an answer's bytes as they come and gives out whole events.
 
     *done* says that the answer has come to its proper end. *trouble* says why it never will: the engine sent an error event, or
-    one that is no JSON, so that a part of the answer is lost. Such an event is not given out, and nothing after it.
+    one that is no JSON, so that a part of the answer is lost, or it says itself that it has given up. Such an event is not given
+    out, and nothing after it.
     """
 
     def __init__(self) -> None:
@@ -55,6 +60,9 @@ class Splitter:
             chunk, data = sound, _lines_of_data(sound)
         self.events += data
         self._last = self._last[-_REMEMBERED:] + chunk
+        if given_up := _given_up(chunk):
+            self.trouble = "the engine gave the answer up before its end"
+            return chunk[: chunk.rfind(b"\ndata:", 0, given_up.start()) + 1]
         if (b"[DONE]" in chunk or b'"error"' in chunk) and (ending := _ENDING.search(chunk)):
             return self._end(chunk, ending)
         return chunk
@@ -76,8 +84,25 @@ class Splitter:
     @property
     def tokens(self) -> int:
         """The tokens of the answer: as the engine counts them where it has said so, else one for each event."""
-        found = _TOKENS.findall(self._last)
-        return int(found[-1]) if found else self.events
+        start = self._last.rfind(b'"completion_tokens"')
+        found = _TOKENS.match(self._last, start) if start >= 0 else None
+        if found is None and (start := self._last.rfind(b'"timings"')) >= 0:
+            found = _MADE.search(self._last, start)
+        return int(found[1]) if found else self.events
+
+    @property
+    def prompt_tokens(self) -> int:
+        """The tokens of the prompt as the engine has counted them, or 0."""
+        return _prompt_in(self._last)
+
+
+def is_abandoned(payload: bytes) -> bool:
+    """Return whether an answer in one piece says that it is not whole: an engine that is being stopped may say so with 200."""
+    return _given_up(payload) is not None
+
+
+def _given_up(data: bytes) -> re.Match[bytes] | None:
+    return _ABANDONED.search(data) if b'"abort"' in data or b'"error"' in data else None
 
 
 def _lines_of_data(events: bytes) -> int:
@@ -100,6 +125,20 @@ def tokens_of(payload: bytes) -> int:
     """Return the tokens that a whole answer says it has, or 0."""
     found = _TOKENS.search(payload, max(0, len(payload) - 2048))
     return int(found[1]) if found else 0
+
+
+def prompt_tokens_of(payload: bytes) -> int:
+    """Return the tokens that a whole answer says its prompt had, or 0; vectors come after the sums, text before them."""
+    return _prompt_in(payload[-2048:]) or _prompt_in(payload[:512])
+
+
+def _prompt_in(data: bytes) -> int:
+    """Return the tokens of the prompt that *data* tells of; llama.cpp tells them in parts where nobody asked for sums."""
+    start = data.rfind(b'"prompt_tokens"')
+    if start >= 0 and (found := _PROMPT.match(data, start)):
+        return int(found[1])
+    start = data.rfind(b'"timings"')
+    return sum(map(int, _READ.findall(data, start))) if start >= 0 else 0
 
 
 def has_content(events: bytes) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from hostd.domain.lifecycle import State
 from hostd.domain.units import format_duration
@@ -14,29 +15,39 @@ def _moment(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-async def row(house: House, lane: Lane) -> dict[str, Any]:
-    """Return one line of `hostd ps --json`."""
+def row(house: House, lane: Lane) -> dict[str, Any]:
+    """Return one line of `hostd ps --json`; the memory is what the keeper saw last."""
     profile, instance = lane.profile, house.instances[lane.profile.name]
-    usage = await instance.usage()
     ready = lane.state in (State.READY, State.DRAINING)
-    leaves = lane.state is State.READY and lane.idle and not profile.warm.pinned
+    keeping = house.dispatcher.desk.keeping
+    leaves = lane.state is State.READY and lane.idle and not keeping.stays(lane)
+    progress = instance.progress_of_load
     launch = instance.launch
     return {
         "model": profile.name,
         "variant": instance.variant.label,
         "backend": instance.variant.backend,
-        "state": lane.state,
+        "state": lane.standing,
         "pid": instance.pid,
-        "port": None if launch is None else int(launch.endpoint.url.rpartition(":")[2]),
-        "pool_bytes": {"ram": usage.rss_bytes} if usage.pids else {},
+        "port": None if launch is None else urlsplit(launch.endpoint.url).port,
+        "pool_bytes": dict(house.keeper.held(profile.name)),
         "slots": lane.capacity if ready else min(profile.limits.max_concurrent, profile.slots),
         "in_flight": len(lane.serving),
         "queued": len(lane.queue),
         "since": _moment(house.at(lane.ready_at)) if ready else None,
-        "unloads_at": _moment(house.at(lane.idle_since + profile.warm.keep_alive)) if leaves else None,
+        "unloads_at": _moment(house.at(lane.idle_since + keeping.idle_limit(lane))) if leaves else None,
         "restarts": lane.restarts.total,
         "last_error": lane.last_error,
+        "progress": None if progress is None else round(progress, 3),
+        "waits_for": waits_for(lane),
     }
+
+
+def waits_for(lane: Lane) -> str | None:
+    """Return what a load that was decided on waits for: a ``check``, or ``room``; None where none waits."""
+    if lane.claim is None:
+        return None
+    return "room" if lane.claim.asked is None else "check"
 
 
 def model(house: House, lane: Lane) -> dict[str, Any]:
@@ -51,7 +62,7 @@ def model(house: House, lane: Lane) -> dict[str, Any]:
         "name": profile.name,
         "aliases": list(profile.aliases),
         "roles": list(house.directory.roles_of(profile.name)),
-        "state": lane.state,
+        "state": lane.standing,
         "context": profile.context,
         "slots": profile.slots,
         "capabilities": asdict(profile.capabilities),
@@ -60,8 +71,8 @@ def model(house: House, lane: Lane) -> dict[str, Any]:
             {
                 "label": option.variant.label,
                 "backend": option.variant.backend,
-                "usable": option.backend is not None,
-                "why": option.why_not,
+                "usable": (why_not := option.why_not) is None,
+                "why": why_not,
             }
             for option in house.instances[profile.name].options
         ],
@@ -70,12 +81,49 @@ def model(house: House, lane: Lane) -> dict[str, Any]:
     }
 
 
-async def detail(house: House, lane: Lane) -> dict[str, Any]:
+def detail(house: House, lane: Lane) -> dict[str, Any]:
     """Return everything that `hostd show` tells of one model."""
     instance = house.instances[lane.profile.name]
     return model(house, lane) | {
-        "instance": await row(house, lane),
+        "instance": row(house, lane),
         "progress": instance.progress_of_load,
+        "choice": None if instance.choice is None else instance.choice.label,
+        "server": asdict(instance.facts),
         "argv": None if instance.launch is None else list(instance.launch.argv),
         "log_tail": list(instance.ring.tail(20)),
+    }
+
+
+def plan(house: House) -> dict[str, Any]:
+    """Return the desk's own account of the memory: pools, who holds what, what should be warm and how, and what is left out."""
+    desk = house.dispatcher.desk
+    ledger, room, keeping = desk.room.ledger, desk.room, desk.keeping
+    left = ledger.room()
+    return {
+        "pools": [
+            {"id": pool, "for_models_bytes": size, "others_bytes": ledger.others.get(pool, 0), "room_bytes": left[pool]}
+            for pool, size in ledger.capacity.items()
+        ],
+        "held": {name: dict(held) for name in desk.lanes if (held := ledger.held(name))},
+        "warm_set": [
+            {
+                "model": lane.profile.name,
+                "variant": choice.label if (choice := room.preferred.get(lane.profile.name)) else None,
+                "pool_bytes": dict(choice.needs) if choice else {},
+                "why": keeping.reason(lane),
+                "state": lane.standing,
+            }
+            for lane in keeping.in_order()
+        ],
+        "left_out": dict(keeping.left_out),
+        "proved_optimal": keeping.proved,
+        "waiting": [
+            {
+                "model": claim.model,
+                "why": claim.why,
+                "victims": list(claim.victims),
+                "checking": claim.asked is not None,
+            }
+            for claim in room.claims
+        ],
     }

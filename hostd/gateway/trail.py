@@ -23,7 +23,7 @@ def request_id(headers: Mapping[str, str]) -> str:
 
 @dataclass(slots=True)
 class Trail:
-    """What is known so far. *waited*, *loaded* (part of it) and *ttft* in seconds."""
+    """What is known so far. *waited*, *loaded* (part of it) and *ttft* in seconds; tokens are 0 until they are counted."""
 
     request_id: str
     model: str = "none"
@@ -33,6 +33,8 @@ class Trail:
     waited: float = 0.0
     loaded: float = 0.0
     ttft: float = 0.0
+    prompt_tokens: int = 0
+    tokens: int = 0
 
     def goes(self, reason: Reason | None) -> None:
         """Note by which route the request goes now."""

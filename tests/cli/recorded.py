@@ -70,6 +70,8 @@ SHOWN: dict[str, Any] = CHATTY | {
     "instance": READY,
     "progress": None,
     "argv": ["llama-server", "--alias", "a name"],
+    "choice": None,
+    "server": {"version": "b11434", "context": 32768, "slots": 2},
     "log_tail": ["listening", "slot 0 is idle"],
 }
 

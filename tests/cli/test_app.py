@@ -17,8 +17,11 @@ VERBS = (
     "show",
     "load",
     "unload",
+    "pull",
     "chat",
+    "why",
     "logs",
+    "simulate",
     "config",
     "version",
 )

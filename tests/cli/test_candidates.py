@@ -15,7 +15,6 @@ from hostd.hardware.simulated import preset
 from hostd.library.places import Places
 from hostd.library.unreadable import NotThere
 from hostd.planning.placing import empty_rooms, whole
-from hostd.planning.serving import Serving
 from tests.cli.models import weigh
 from tests.library.weights import checkpoint
 
@@ -32,25 +31,15 @@ def profile(*variants: Variant) -> Profile:
     return Profile("a", variants, context=4096, slots=2)
 
 
-def test_what_was_said_changes_the_flags() -> None:
-    """One KV type means both; a larger micro-batch needs a larger batch."""
-    wanted = Wanted(context=1000, kv_type="q8_0, f16", flash="on", ubatch=4096, unified=True)
-    flags = wanted.on(Serving(slots=2, unified=False))
-    assert (1000, "q8_0", "f16", "on", 4096, 4096, True) == (
-        flags.context,
-        flags.key_type,
-        flags.value_type,
-        flags.flash,
-        flags.ubatch,
-        flags.batch,
-        flags.unified,
-    )
-    both = Wanted(kv_type="q4_0").on(Serving())
-    assert ("q4_0", "q4_0") == (both.key_type, both.value_type)
-    assert Serving() == Wanted().on(Serving())
-    with pytest.raises(VerbError) as raised:
-        Wanted(kv_type="q9").on(Serving())
+def test_what_cannot_be_served_so_is_a_wrong_use(opener: Opener, tmp_path: Path) -> None:
+    """And the sentence names the model."""
+    path = str(weigh(tmp_path / "a.gguf", 2))
+    asking = replace(opener, wanted=Wanted(kv_type="q9"))
+    with pytest.raises(VerbError, match=r"/a\.gguf: 'q9' is no type for a KV cache") as raised:
+        asking.named(path)
     assert Code.USAGE == raised.value.code
+    with pytest.raises(VerbError, match=r"llamacpp:a\.gguf: 'q9' is no type for a KV cache"):
+        asking.declared(profile(Variant("llamacpp", path=path)))
 
 
 def test_a_bare_file_has_one_slot_and_its_own_context(opener: Opener, tmp_path: Path) -> None:
@@ -102,7 +91,7 @@ def test_safetensors_are_for_other_engines(opener: Opener, tmp_path: Path) -> No
     assert ["vllm"] == [way.backend for way in opener.named(str(folder)).ways]
     mac = replace(opener, host=preset("m2max-64g", Reserve()))
     assert ["mlx"] == [way.backend for way in mac.named(str(folder)).ways]
-    for backend, kv_type in (("llamacpp", None), ("vllm", "q8_0"), ("mlx", "q5_0")):
+    for backend, kv_type in (("llamacpp", None), ("vllm", "q5_0"), ("mlx", "q5_0")):
         with pytest.raises(VerbError) as raised:
             replace(opener, wanted=Wanted(backend=backend, kv_type=kv_type)).named(str(folder))
         assert Code.USAGE == raised.value.code

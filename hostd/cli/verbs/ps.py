@@ -36,7 +36,7 @@ def _cells(row: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
     error = row["last_error"] or NOTHING
     return (
         row["model"],
-        row["state"],
+        _state(row),
         row["backend"] or NOTHING,
         str(row["pid"] or NOTHING),
         f"{row['in_flight']}/{row['slots']}",
@@ -45,3 +45,9 @@ def _cells(row: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
         relative(row["unloads_at"], now),
         error.splitlines()[0],
     )
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    if row.get("progress") is not None:
+        return f"{row['state']} {row['progress']:.0%}"
+    return f"{row['state']}, waits for {row['waits_for']}" if row.get("waits_for") else str(row["state"])

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hostd.cli.exits import Code, VerbError
+from hostd.cli.machine import find_machine
 from hostd.cli.screen import say
 
 
@@ -28,6 +29,16 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+Machine = Annotated[
+    str | None,
+    typer.Option(
+        "--host",
+        metavar="PRESET|FILE",
+        help="Reckon with another machine's memory than this one's: its pools, as inventory --json prints them.",
+    ),
+]
+
+
 def serve(
     *,
     config: Annotated[
@@ -38,6 +49,7 @@ def serve(
         typer.Option("--listen", metavar="ADDR", help="Listen on HOST:PORT or unix:/PATH instead; may be repeated."),
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Serve the small models that come with hostd.")] = False,
+    host: Machine = None,
     log_format: Annotated[LogFormat, typer.Option(help="How to write the log (stderr).")] = LogFormat.AUTO,
     log_level: Annotated[LogLevel, typer.Option(help="What to leave out of the log.")] = LogLevel.INFO,
 ) -> None:
@@ -53,7 +65,8 @@ def serve(
         say(note)
     if listen:
         settings = replace(settings, listen=tuple(_checked(address) for address in listen))
-    raise typer.Exit(run(settings, log_format=log_format, log_level=log_level, demo=demo))
+    machine = None if host is None else find_machine(host, settings.reserve)
+    raise typer.Exit(run(settings, log_format=log_format, log_level=log_level, demo=demo, machine=machine))
 
 
 def _checked(address: str) -> str:

@@ -44,6 +44,7 @@ def _running(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "loaded", f"{model['progress']:.0%}"
     if row["pid"]:
         yield "process", f"pid {row['pid']}, port {row['port']}"
+        yield "engine", " ".join(filter(None, (row["backend"], model["server"]["version"])))
         yield "since", relative(row["since"], now)
         yield "unloads", relative(row["unloads_at"], now)
         yield "memory", memory(row["pool_bytes"] or {})

@@ -21,7 +21,7 @@ def test_what_runs_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
     shown = {name: value.strip() for name, _, value in (line.partition("  ") for line in ran.out.splitlines())}
     assert (0, "") == (ran.code, ran.err)
     assert "pid 4711, port 40001" == shown["process"]
-    assert "llama-server --alias 'a name'" == shown["command"]
+    assert ("llamacpp b11434", "llama-server --alias 'a name'") == (shown["engine"], shown["command"])
     assert "vllm:Qwen3.5-9B-AWQ (not here: vllm is not implemented yet)" in ran.out
     assert ("max_concurrent 2, queue_timeout 30s", "preload yes, keep_alive 30m") == (shown["limits"], shown["warm"])
     assert ["listening", "slot 0 is idle"] == [shown["log"], ran.out.splitlines()[-1].strip()]

@@ -18,3 +18,12 @@ def test_the_result_is_said_and_can_be_read_by_programs(
     daemon.on("POST /hostd/v1/models/org%2Ftiny%3Alatest/unload", ANSWER)
     assert Ran(0, "", "hostd: org/tiny:latest is cold\n") == hostd("unload", "org/tiny:latest")
     assert ANSWER == json.loads(hostd("unload", "org/tiny:latest", "--json").out)
+
+
+def test_a_model_that_somebody_waits_for_comes_back(
+    daemon: Daemon, hostd: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever unloads it is told why it is on its way again."""
+    monkeypatch.setenv("HOSTD_URL", daemon.url)
+    daemon.on("POST /hostd/v1/models/tiny/unload", {"model": "tiny", "state": "loading"})
+    assert Ran(0, "", "hostd: tiny is loading again, for somebody waits for it\n") == hostd("unload", "tiny")
