@@ -1,0 +1,143 @@
+"""An engine under test: a real instance, what it reports, and a client that asks it as hostd would."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import psutil
+
+from hostd.backends.registry import backends
+from hostd.domain.errors import RequestError
+from hostd.runtime.instance import Instance
+from hostd.runtime.option import Option
+from hostd.runtime.reaper import Reaper
+from hostd.runtime.surroundings import Surroundings
+from hostd.runtime.watchdog import Pace
+from hostd.scheduling.events import EngineBroke, EngineReady, Event
+from tests.conformance.engine import Engine, Stand
+
+CHAT = "/v1/chat/completions"
+PATIENT = Pace(interval=3600.0)
+SOON = 8.0
+"""Seconds within which whatever has to happen soon must have happened."""
+_COMPUTES = 0.2
+
+
+class Subject:
+    """One instance of *engine*, standing as *stand* says."""
+
+    def __init__(self, engine: Engine, stand: Stand, reaper: Reaper, pace: Pace = PATIENT) -> None:
+        self.engine = engine
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.last: EngineReady | None = None
+        known = backends(stand.commands)
+        options = [Option.of(variant, known) for variant in stand.profile.variants]
+        around = Surroundings(self.events.put_nowait, reaper, pace, lambda *_: None)
+        self.instance = Instance(stand.profile, options, around)
+
+    async def next(self, seconds: float | None = None) -> Event:
+        """Return what is reported next, within *seconds* or the time that this engine may take to start."""
+        async with asyncio.timeout(seconds or self.engine.seconds):
+            return await self.events.get()
+
+    async def ready(self) -> EngineReady:
+        """Return the report that it is ready, starting it unless it runs."""
+        if self.last is None or self.instance.running is None:
+            self.instance.start()
+            event = await self.next()
+            assert isinstance(event, EngineReady), (event, *self.instance.ring.tail(20))
+            self.last = event
+        return self.last
+
+    async def broke(self, seconds: float | None = None) -> EngineBroke:
+        """Return how it broke, which is the next report."""
+        event = await self.next(seconds)
+        assert isinstance(event, EngineBroke), event
+        await self.instance.ended()
+        return event
+
+    async def processes(self) -> list[psutil.Process]:
+        """Return the processes of the engine."""
+        return [psutil.Process(pid) for pid in (await self.instance.usage()).pids]
+
+    @asynccontextmanager
+    async def asking(self, **body: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Ask for a chat; the client hangs up at the end of the scope."""
+        messages = [{"role": "user", "content": self.engine.prompt}]
+        document = {"model": self.instance.profile.name, "messages": messages, **body}
+        with self.instance.lease() as lease:
+            said = await lease.translate(document) or document
+            url, headers = lease.endpoint.url + CHAT, dict(lease.endpoint.headers)
+            async with lease.http.post(url, json=said, headers=headers) as response:
+                lease.hears(response)
+                try:
+                    yield response
+                finally:
+                    response.close()
+
+    async def whole(self, **body: Any) -> tuple[int, Mapping[str, Any]]:
+        """Return the status and the document of an answer in one piece."""
+        async with self.asking(**body) as response:
+            return response.status, json.loads(await response.read())
+
+    async def refusal(self, **body: Any) -> int:
+        """Return the status of an answer that is no answer: the engine's own, or that of whoever guards it."""
+        try:
+            async with self.asking(**body) as response:
+                return response.status
+        except RequestError as error:
+            return error.status
+
+    async def busy(self) -> bool:
+        """Return whether the engine works: on a slot, where it tells of slots, else as its CPU time shows."""
+        running = self.instance.running
+        assert running is not None
+        decoded = await running.backend.decoded(running.http, running.launch.endpoint)
+        if decoded is not None:
+            return bool(decoded)
+        before = await self.instance.usage()
+        await asyncio.sleep(0.5)
+        after = await self.instance.usage()
+        return after.cpu_seconds - before.cpu_seconds >= _COMPUTES * 0.5
+
+    async def until_busy(self, *, expected: bool) -> None:
+        """Return when the engine works, or when it rests."""
+        # llama-server looks for clients that have gone after a second in which it had no result for anybody, /slots included.
+        pause = 0.02 if expected else 1.2
+        async with asyncio.timeout(SOON):
+            while expected is not await self.busy():  # noqa: ASYNC110  # nobody tells, so it is looked at
+                await asyncio.sleep(pause)
+
+    async def until_working(self, slots: int) -> None:
+        """Return when it works on so many requests, or, where it does not tell, when it has had a second to begin."""
+        running = self.instance.running
+        assert running is not None
+        async with asyncio.timeout(SOON):
+            while (decoded := await running.backend.decoded(running.http, running.launch.endpoint)) is not None:
+                if len(decoded) >= slots:
+                    return
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(1.0)
+
+    async def end(self) -> None:
+        """Stop it, whatever it does."""
+        self.instance.stop()
+        await self.instance.ended()
+        self.instance.ring.close()
+
+
+async def words(response: aiohttp.ClientResponse) -> AsyncIterator[str]:
+    """Yield the pieces of text of a stream; the last word is ``[DONE]``."""
+    async for line in response.content:
+        data = line.decode().removeprefix("data:").strip()
+        if not line.startswith(b"data:"):
+            continue
+        if data == "[DONE]":
+            yield data
+            return
+        for choice in json.loads(data).get("choices", []):
+            if text := choice["delta"].get("content"):
+                yield text
