@@ -47,7 +47,7 @@ class Cast:
 
 
 def choose_cast(house: House) -> Cast:
-    """Return the cast for made-up days in *house*: the largest models that serve the purpose.
+    """Return the cast for made-up days in *house*: the largest models that serve the purpose, beside the small ones if possible.
 
     Raises:
         ValueError: No two of its models fit one by one but not together; the text says so.
@@ -58,7 +58,9 @@ def choose_cast(house: House) -> Cast:
         for each in house.of(house.tenants)
         if each not in small and each.choices[0].gpu_layers is None and house.together([each.name])
     ]
-    pair = next((pair for pair in combinations(large, 2) if not house.together(each.name for each in pair)), None)
+    beside = [each for each in large if house.together([each.name, *(other.name for other in small)])]
+    pairs = (pair for of in (beside, large) for pair in combinations(of, 2))
+    pair = next((pair for pair in pairs if not house.together(each.name for each in pair)), None)
     if pair is None:
         raise ValueError(
             "no two of its models fit here one by one but not together, which such a day needs; "
