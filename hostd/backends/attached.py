@@ -113,8 +113,10 @@ def listed(variant: Variant) -> tuple[str, ...]:
         advice = "correct the variant's api_key" if error.code in (401, 403) else "see what its log says"
         raise EngineError(f"the server at {variant.url} answers with status {error.code}; {advice}") from error
     except (OSError, HTTPException, ValueError) as error:
+        # As with a file that is gone: the next variant may do, and the next request looks again.
         raise EngineError(
-            f"no server answers at {variant.url} ({error}); start it, or correct the variant's url"
+            f"no server answers at {variant.url} ({getattr(error, 'reason', error)}); start it, or correct the variant's url",
+            exit_class=ExitClass.MISSING_FILE,
         ) from error
     return attached_facts.names(found) if isinstance(found, dict) else ()
 

@@ -141,6 +141,17 @@ class Guards(Protocol):
         """
 
 
+@runtime_checkable
+class PrefersStreams(Protocol):
+    """A backend whose engine sees only while it streams that a client has gone."""
+
+    def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
+        """Return whether *body*, which wants an answer in one piece, had better be sent for a stream.
+
+        It had where the client's going would be seen sooner, and the chunks, sums included, tell what that answer would tell.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What a running server says of itself; None where it does not say.

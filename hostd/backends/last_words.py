@@ -1,0 +1,26 @@
+"""What engines say when they die: a table of patterns per engine, read in one way."""
+
+import re
+from collections.abc import Sequence
+
+from hostd.domain.reason import ExitClass
+
+
+class LastWords:
+    """One engine's table; the order of its rows matters, the first that matches any line wins."""
+
+    def __init__(self, *rows: tuple[ExitClass, str]) -> None:
+        self.patterns = tuple((exit_class, re.compile(pattern, re.IGNORECASE)) for exit_class, pattern in rows)
+
+    def classify(self, status: int, tail: Sequence[str]) -> ExitClass:
+        """Return what an exit *status* (negative: killed by that signal) and the last log lines mean.
+
+        A kill alone says nothing: the kernel kills for want of memory with the same signal as a person does.
+        """
+        if status == 0:
+            return ExitClass.UNKNOWN
+        said = (exit_class for exit_class, pattern in self.patterns if any(pattern.search(line) for line in tail))
+        found = next(said, ExitClass.UNKNOWN)
+        if status == -9 and found is not ExitClass.OUT_OF_MEMORY:
+            return ExitClass.UNKNOWN
+        return found
