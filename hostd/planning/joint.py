@@ -47,7 +47,10 @@ def together(
             left = {pool: room - fit.option.needs.get(pool, 0) for pool, room in left.items()}
     evicted = {name for fit in fits.values() if fit for name in fit.evict}
     stay = [each.name for each in residents if each.name not in evicted and each.name not in names]
-    return Plan(fits, (*stay, *names), chosen.proved and len(others) < 2)
+    # The others are taken in their order; that none of them was turned away is proof enough.
+    greedy = [fits[wish.name] for wish in others]
+    nothing_lost = len(others) < 2 or all(fit and fit.verdict is Verdict.FITS for fit in greedy)
+    return Plan(fits, (*stay, *names), chosen.proved and nothing_lost)
 
 
 def _own_room(left: Rooms, option: Option) -> dict[str, int]:
