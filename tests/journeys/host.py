@@ -91,10 +91,13 @@ class Host:
 
     def cli(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run the command line against this daemon."""
-        argv = [sys.executable, "-m", "hostd", *arguments]
-        return subprocess.run(
-            argv, input=text, capture_output=True, text=True, env=self.environment, timeout=DEADLINE, check=False
-        )
+        return run(self.environment, *arguments, text=text)
+
+    def decisions(self, *kinds: str, model: str | None = None) -> list[dict[str, Any]]:
+        """Return what was decided (about *model*), oldest first; of the given *kinds* only where there are any."""
+        about = "" if model is None else f"&model={model}"
+        told = self.get(f"/hostd/v1/why?last=5000{about}").json["decisions"]
+        return [each for each in told if not kinds or each["decision"] in kinds]
 
     def engines(self) -> list[psutil.Process]:
         """Return the processes of the engines that run now."""
@@ -108,6 +111,14 @@ def environment_for(folder: Path) -> dict[str, str]:
     return kept | {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "NO_COLOR": "1"}
 
 
+def run(environment: Mapping[str, str], *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line in *environment*, with *text* on its standard input."""
+    argv = [sys.executable, "-m", "hostd", *arguments]
+    return subprocess.run(
+        argv, input=text, capture_output=True, text=True, env=environment, timeout=DEADLINE, check=False
+    )
+
+
 def write_files(folder: Path, *profiles: Mapping[str, Any], **host: Any) -> Path:
     """Write a hostd.yaml and a file for each profile; return the former."""
     models = folder / "model_profiles"
@@ -117,6 +128,15 @@ def write_files(folder: Path, *profiles: Mapping[str, Any], **host: Any) -> Path
     config = folder / "hostd.yaml"
     config.write_text(yaml.safe_dump(host), "utf-8")
     return config
+
+
+def write_machine(folder: Path, ram: int) -> Path:
+    """Write a file that describes a machine on which models may hold *ram* bytes of main memory; return its path."""
+    sizes = dict.fromkeys(("total_bytes", "free_bytes", "budget_bytes"), ram)
+    pool = {"id": "ram", "kind": "ram", "name": "Main memory", **sizes}
+    file = folder / "machine.json"
+    file.write_text(json.dumps({"host": {"os": "Linux", "cpu": "any", "ram_bytes": ram}, "pools": [pool]}), "utf-8")
+    return file
 
 
 @contextmanager

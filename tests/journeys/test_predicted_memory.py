@@ -19,8 +19,7 @@ import pytest
 
 from hostd.backends import enginelog
 from hostd.backends.dryrun import Trial, dry_run
-from hostd.backends.llamacpp import LAUNCHER
-from hostd.backends.llamacpp_build import build_of
+from hostd.backends.llamacpp_build import LAUNCHER, build_of
 from hostd.domain.footprint import Component, Footprint, Tier
 from hostd.planning.architectures import shape_of
 from hostd.planning.calibration import Key, correct
