@@ -38,12 +38,13 @@ def find_house(profiles: Sequence[Profile], host: Host, *, here: bool) -> House:
     ways = Ways(host, Headers(places).open)
     tenants = {}
     for profile in profiles:
-        choices = appraiser.choices(profile, host).choices
+        found = appraiser.choices(profile, host)
+        choices = () if found.why_not else found.choices
         best = tuple(each for each in choices if each.needs and each.variant == choices[0].variant)
         if best:
             read = _read(ways, profile, best[0])
-            found = tuple(_speed(estimate(read, each, host.pools), speeds.get(profile.name)) for each in best)
-            tenants[profile.name] = Tenant(profile, best, found)
+            quick = tuple(_speed(estimate(read, each, host.pools), speeds.get(profile.name)) for each in best)
+            tenants[profile.name] = Tenant(profile, best, quick)
     idle = tuple(replace(pool, free=max(pool.free, pool.budget)) for pool in host.pools)
     return House(idle, tenants)
 

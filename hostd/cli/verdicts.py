@@ -73,7 +73,7 @@ def explain(candidate: Candidate, fit: Fit | None, host: Host) -> str:
     if candidate.trouble:
         return candidate.trouble
     if candidate.elsewhere:
-        return f"{candidate.elsewhere} runs elsewhere and takes no memory here"
+        return f"{candidate.elsewhere} is run by somebody else, so there is nothing to load"
     if fit is None:
         way = candidate.ways[0]
         return way.why_not(host.accelerators) or f"{way.backend} cannot serve it on this machine"

@@ -38,7 +38,10 @@ LoadSeconds = Callable[[str, str], float | None]
 
 @dataclass(frozen=True, slots=True)
 class Appraisal:
-    """The ways to load a model, best first; *why_not* says of every variant why there is none, and *notes* are on the others."""
+    """The ways to load a model, best first; *why_not* says of every variant why there is none, and *notes* are on the others.
+
+    With a *why_not*, the choices are those that this machine is too small for, so that nobody takes them for unknown.
+    """
 
     choices: tuple[Choice, ...]
     why_not: str | None = None
@@ -46,7 +49,11 @@ class Appraisal:
 
 
 class _LeftOut(Exception):
-    """A variant cannot be loaded here; the text says why."""
+    """A variant cannot be loaded here; the text says why. *needs* is what it would take of this machine if that is too small."""
+
+    def __init__(self, why: str, needs: Choice | None = None) -> None:
+        super().__init__(why)
+        self.needs = needs
 
 
 class Appraiser:
@@ -77,6 +84,7 @@ class Appraiser:
         """
         ways = Ways(host, self._headers.open, learned=self._learned, processor=self._engines is not None)
         found: list[Choice] = []
+        too_large: list[Choice] = []
         why_not: list[str] = []
         notes: list[str] = []
         for number, variant in enumerate(profile.variants):
@@ -86,8 +94,10 @@ class Appraiser:
                     notes += [note] if note else []
             except _LeftOut as error:
                 why_not.append(f"{variant.label}: {error}")
+                too_large += [error.needs] if error.needs else []
         if not found:
-            return Appraisal((), "; ".join(why_not) or f"'{profile.name}' has no variant")
+            # What is known to be too large is told as it is, so that nobody takes it for unknown and tries.
+            return Appraisal(tuple(too_large), "; ".join(why_not) or f"'{profile.name}' has no variant")
         return Appraisal(tuple(found), None, (*notes, *(f"left out: {each}" for each in why_not)))
 
     def _judge(
@@ -130,7 +140,13 @@ class Appraiser:
             possible = [min(placed, key=lambda each: sum(each.excess(rooms).values()))]
         if not possible:
             nowhere = way.why_not(ways.host.accelerators) or f"{variant.backend} has no place for it on this machine"
-            raise _LeftOut(_too_large(placed, rooms) if placed else nowhere)
+            if not placed:
+                raise _LeftOut(nowhere)
+            nearest = min(placed, key=lambda each: sum(each.excess(rooms).values()))
+            needs = {pool: count for pool, count in nearest.needs.items() if count}
+            raise _LeftOut(
+                _too_large(nearest, rooms), replace(_choice(number, variant, nearest, ways.host, seconds), needs=needs)
+            )
         for option in possible:
             yield _choice(number, variant, option, ways.host, seconds), None
 
@@ -165,8 +181,7 @@ def _fits_with_less_cache(option: Option, rooms: Rooms) -> bool:
     )
 
 
-def _too_large(options: list[Option], rooms: Rooms) -> str:
-    nearest = min(options, key=lambda each: sum(each.excess(rooms).values()))
+def _too_large(nearest: Option, rooms: Rooms) -> str:
     short = (
         f"{format_bytes(nearest.needs[pool])} of {pool}, where models may hold {format_bytes(rooms.get(pool, 0))} in all"
         for pool in sorted(nearest.excess(rooms))

@@ -45,6 +45,7 @@ class Instance:
         self._cannot_sleep: set[str] = set()
         self._life: Life | None = None
         self._note_at = 0.0
+        self._lines_before = 0
         self._noting: asyncio.Task[None] | None = None
         self._living: asyncio.Task[None] | None = None
 
@@ -100,12 +101,13 @@ class Instance:
         running = self.running
         if running is None:
             raise EngineError(f"the engine of '{self.profile.name}' is not running")
-        endpoint, died_within = running.launch.endpoint, running.server.died_within
+        endpoint = running.launch.endpoint
+        died_within = running.server.died_within if running.launch.argv else _lives_on
         return Lease(self, running.http, endpoint, self.profile.limits, died_within, running.backend)
 
     def start(self, choice: Choice | None = None) -> None:
         """Begin a life: launch what *choice* says, or the best that can be launched, and report what becomes of it."""
-        self._note_at = 0.0
+        self._note_at, self._lines_before = 0.0, self.ring.count
         life = self._life = Life(self.profile, self.options, self._around, self.ring, self, self._cannot_sleep)
         self._living = asyncio.create_task(self._live(life, choice), name=f"instance {self.profile.name}")
 
@@ -178,9 +180,11 @@ class Instance:
         usage = await self.usage()
         if not usage.pids or self.launch is None or not self.launch.argv:
             return
+        # What engines before this one have written is not about its memory.
+        said = self.ring.lines(self.ring.count - self._lines_before)
         try:
             why_not = await asyncio.to_thread(
-                self._around.note, self.profile, self.variant, self.ring.lines(), usage.rss_bytes, self.choice
+                self._around.note, self.profile, self.variant, said, usage.rss_bytes, self.choice
             )
         except HostdError as error:
             why_not = error.message
@@ -200,3 +204,8 @@ class Instance:
         else:
             ending = EngineGone(name)
         self._around.post(ending)
+
+
+async def _lives_on(seconds: float) -> bool:  # noqa: ARG001 - as `Server.died_within`
+    """Return False: that a server of somebody else's is gone is said by whoever watches it, not by one broken connection."""
+    return False

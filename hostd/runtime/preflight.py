@@ -45,6 +45,6 @@ def _verdict(profile: Profile, option: Option, choice: Choice) -> Checked:
         if isinstance(backend, Checks):
             backend.check(profile, variant, choice)
     except EngineError as error:
-        last = f"; its last line: {error.tail[-1]}" if error.tail else ""
+        last = f"; its last line: {error.tail[-1]}" if error.tail and error.tail[-1] not in error.message else ""
         return Checked(profile.name, error.exit_class, f"{option.variant.label}: {error.message}{last}")
     return Checked(profile.name)

@@ -52,6 +52,8 @@ class Engines:
             self.leaving.stop(lane)
         elif lane.gate is not None and not lane.serving:
             self.leaving.go(lane)
+            if lane.queue and lane.state is State.SLEEPING:
+                self.summon(lane)
         elif lane.state is State.READY and lane.idle:
             lane.idle_since = self._turn.now
             self.room.changed()
@@ -210,7 +212,7 @@ class Engines:
 
     def calendar_turned(self, windows: frozenset[str], demand: Mapping[str, float]) -> None:
         """Take in the hour: load what should be warm from now on, and let idle time count for what need not be any more."""
-        self.keeping.calendar(windows, demand)
+        self._expect(self.keeping.calendar(windows, demand))
         for lane in self._lanes.values():
             if lane.state is State.READY and lane.idle and ("idle", lane.profile.name) not in self._turn.alarms:
                 self.rest(lane)
@@ -249,8 +251,14 @@ class Engines:
             if lane.state in (State.LOADING, State.READY):
                 self.room.ledger.learnt(lane.profile.name, lane.choice)
         if self.preload.begun:
-            self.keeping.plan()
+            self._expect(self.keeping.plan())
             self.room.changed()
+
+    def _expect(self, lanes: Iterable[Lane]) -> None:
+        """Have models that fit by now, and did not before, come up in quiet times."""
+        for lane in lanes:
+            if self.preload.begun and lane.state is State.COLD and lane not in self.preload:
+                self.keeping.went(lane)
 
     def memory_seen(self, pools: Iterable[Pool], held: Mapping[str, Mapping[str, int]]) -> None:
         """Take in a measurement of the memory."""

@@ -1,10 +1,10 @@
 """Keeping warm: which models should be loaded now, which of them fit together, and when one that had to go comes back.
 
-A model is declared warm by its profile (`preload`, `pinned`), by a window of the week that is open, or by demand: this hour of
+A model is declared warm by its profile (`preload`), by a window of the week that is open, or by demand: this hour of
 the week has usually brought requests for it. Of all that should be warm, the solver says what fits together; the rest is told why.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from hostd.domain.lifecycle import State
 from hostd.planning.choice import Choice
@@ -38,16 +38,16 @@ class Keeping:
         self.proved = True
         self.left_out: dict[str, str] = {}
 
-    def calendar(self, windows: frozenset[str], demand: Mapping[str, float]) -> None:
-        """Take in the hour: the models that a window wants, and the requests an hour that each may expect."""
+    def calendar(self, windows: frozenset[str], demand: Mapping[str, float]) -> list[Lane]:
+        """Take in the hour: the models that a window wants, and the requests an hour that each may expect; see `plan`."""
         self._windows = windows
         self._room.demand = dict(demand)
-        self.plan()
+        return self.plan()
 
     def reason(self, lane: Lane) -> str | None:
         """Return why *lane* should be warm now: ``preload``, ``window`` or ``demand``; None where it need not be."""
-        warm, name = lane.profile.warm, lane.profile.name
-        if warm.preload or warm.pinned:
+        name = lane.profile.name
+        if lane.profile.warm.preload:
             return "preload"
         if name in self._windows:
             return "window"
@@ -60,14 +60,11 @@ class Keeping:
         return lane.profile.name in self._room.declared and self.reason(lane) == "demand"
 
     def idle_limit(self, lane: Lane) -> float:
-        """Return after how many idle seconds *lane* is unloaded: its profile's keep_alive, or what its last client hinted at.
+        """Return after how many idle seconds *lane* is unloaded: its profile's keep_alive, or more if its last client said so.
 
-        Of a model that should be warm a hint may only prolong the stay: no client decides that for all others.
+        A hint may only prolong the stay: no client decides for all others that the next one has to wait for a load.
         """
-        own = lane.profile.warm.keep_alive
-        if lane.hint is None:
-            return own
-        return max(own, lane.hint) if lane.profile.name in self._room.declared else lane.hint
+        return max(lane.profile.warm.keep_alive, lane.hint or 0.0)
 
     def in_order(self) -> list[Lane]:
         """Return the lanes of the plan, the most valuable first: pinned ones, by priority, by the cost of waits, by name."""
@@ -79,13 +76,13 @@ class Keeping:
 
         return sorted((self._lanes[name] for name in self._room.declared), key=key)
 
-    def plan(self) -> None:
-        """Choose anew which of the models that should be warm fit together, and tell it where that changed."""
+    def plan(self) -> list[Lane]:
+        """Choose anew which of the models that should be warm fit together; return those that were not among them before."""
         wanted = [lane for lane in self._lanes.values() if self.reason(lane)]
         before = (self._room.declared, self._room.preferred)
         if not self._room.ledger.counts:
             self._room.declared = frozenset(lane.profile.name for lane in wanted)
-            return
+            return self._new(before[0])
         known = [lane for lane in wanted if lane.usable]
         unmeasured = {pool: _PLENTY for lane in known for choice in lane.usable for pool in choice.needs}
         rooms = unmeasured | self._room.ledger.capacity
@@ -98,6 +95,10 @@ class Keeping:
         self._room.preferred = dict(chosen.choices)
         if before != (self._room.declared, self._room.preferred):
             self._tell(wanted)
+        return self._new(before[0])
+
+    def _new(self, before: Collection[str]) -> list[Lane]:
+        return [lane for lane in self.in_order() if lane.profile.name not in before]
 
     def missing(self) -> Iterable[Lane]:
         """Yield the lanes of the plan that are not there and that nobody has sent away, the most valuable first."""

@@ -1,8 +1,8 @@
 """The ledger of memory: what is promised of each pool, to whom, and what is left to promise.
 
 A load in flight holds the most that it may take, its transient peak included. A warm engine holds what it may grow to, as far as
-is known by then (measurements of loads narrow it), and no less than it was seen to hold. One that has gone holds everything until
-the memory has been measured again, so that nothing is promised twice before it was seen to be back. What other programs hold is
+is known by then (measurements of loads narrow it), and no less than it was seen to hold. One that has gone or sleeps holds
+everything until the memory has been measured again, so that nothing is promised twice before it was seen to be back. What other programs hold is
 whatever the measurement shows beyond our engines. No pool is ever promised beyond its budget, nor beyond what others leave of it.
 """
 
@@ -23,6 +23,7 @@ class Stage(StrEnum):
 
     LOADING = "loading"
     WARM = "warm"
+    DOZING = "dozing"
     LEAVING = "leaving"
     GONE = "gone"
 
@@ -66,7 +67,10 @@ class Ledger:
         for model in gone:
             del self._holdings[model]
         for model, holding in self._holdings.items():
-            if holding.stage is Stage.WARM and (measured := held.get(model)):
+            if holding.stage is Stage.DOZING:
+                holding.stage = Stage.WARM
+                holding.settle(held.get(model, {}))
+            elif holding.stage is Stage.WARM and (measured := held.get(model)):
                 holding.settle(measured)
         for model in held.keys() - self._holdings.keys():
             # Nobody could foresee what it takes; now it is known.
@@ -105,7 +109,7 @@ class Ledger:
         back: dict[str, int] = {}
         for holding in self._holdings.values():
             if holding.stage is not Stage.WARM:
-                stays = holding.needs if holding.stage is Stage.LOADING else {}
+                stays = holding.needs if holding.stage in (Stage.LOADING, Stage.DOZING) else {}
                 for pool, count in holding.bytes.items():
                     back[pool] = back.get(pool, 0) + count - stays.get(pool, 0)
         return back
@@ -134,10 +138,9 @@ class Ledger:
             holding.settle({})
 
     def slept(self, model: str, keeps: Bytes) -> None:
-        """Note that an engine sleeps and holds no more than *keeps*."""
+        """Note that an engine sleeps and keeps *keeps*; the rest comes back with the next measurement."""
         if holding := self._holdings.get(model):
-            holding.stage, holding.needs = Stage.WARM, keeps
-            holding.settle({})
+            holding.stage, holding.needs = Stage.DOZING, keeps
 
     def leaves(self, model: str) -> None:
         """Note that an engine has been told to go."""

@@ -22,8 +22,9 @@ PATIENCE = 6.0
 HOLD = 10.0
 """Seconds without a request after which an idle model goes for whoever waits, whatever that costs."""
 
-LONGEST_WAIT = 120.0
-"""Seconds after which a model that is always busy is closed to newcomers for the sake of one that waits."""
+WAIT_LOADS, LONGEST_WAIT = 6.0, 120.0
+"""A model that is always busy is closed to newcomers for the sake of one that waits after so many times as long as both take to
+load (so that a seventh of the time goes into loads at most), at the latest after so many seconds."""
 
 LULL = 60.0
 """Seconds that a model must have been idle before it goes for one that merely should be warm."""
@@ -51,7 +52,7 @@ def free_at(lane: Lane, claim: Claim, claimant: Lane, now: float, cost: float) -
 
     An idle model goes once those who wait have together waited several times as long as its going is expected to cost, or when it
     has been idle for `HOLD`: so requests that come in turns are answered in batches. A busy one goes on, for answering all of its
-    requests in one stay is what makes the fewest loads, but not for ever: after `LONGEST_WAIT`, its residency being over, it is
+    requests in one stay is what makes the fewest loads, but not for ever: after `WAIT_LOADS`, its residency being over, it is
     closed to newcomers and goes when it has answered those who are there. Both go sooner where a deadline of higher priority
     demands it. The owner's hand moves idle ones at once; for models that nobody waits for, only those go that have been idle for a
     while.
@@ -64,13 +65,15 @@ def free_at(lane: Lane, claim: Claim, claimant: Lane, now: float, cost: float) -
         return lane.idle_since + LULL if lane.idle else None
     first = next(iter(claimant.queue.values()), None)
     since = claim.since if first is None else first.since
-    at = max(since + LONGEST_WAIT, lane.ready_at + residency(lane))
+    both = lane.seconds_to_load + claimant.seconds_to_load
+    at = max(since + min(LONGEST_WAIT, WAIT_LOADS * both), lane.ready_at + residency(lane))
     if lane.idle:
         at = min(at, lane.idle_since + HOLD)
         if first is None:
             return now
         waited = sum(now - errand.since for errand in claimant.queue.values())
-        at = min(at, now + max(0.0, PATIENCE * cost - waited) / len(claimant.queue))
+        patience = now + max(0.0, PATIENCE * cost - waited) / len(claimant.queue)
+        at = min(at, max(patience, lane.ready_at + min(LEAST_RESIDENCY, lane.seconds_to_load)))
     if first is not None and claimant.profile.warm.priority > lane.profile.warm.priority:
         at = min(at, first.since + claimant.profile.limits.queue_timeout - claimant.seconds_to_load)
     return at

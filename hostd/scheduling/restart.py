@@ -42,7 +42,7 @@ class Restarts:
         """Note a failure and decide what follows: a delayed start, or a closed door."""
         if self.ready_at is not None and now - self.ready_at >= GOOD_SERVICE:
             self.streak = 0
-        self.ready_at = None
+        self.ready_at = self.again_at = self.closed_until = None
         self.streak += 1
         self.total += 1
         if not exit_class.mends_itself:

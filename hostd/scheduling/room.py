@@ -298,7 +298,7 @@ class Room:
             name = other.profile.name
             if other is lane or not self._holds(other) or _fixed(other):
                 continue
-            if self.ledger.stage(name) in (Stage.LEAVING, Stage.GONE):
+            if self.ledger.stage(name) in (Stage.DOZING, Stage.LEAVING, Stage.GONE):
                 continue  # its memory counts as returning already
             if claim.urgency is not Urgency.WAITED_FOR and name in self.declared:
                 continue

@@ -95,11 +95,12 @@ def test_a_split_that_was_declared_is_the_only_one(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_is_left_out_with_its_reason(tmp_path: Path) -> None:
-    """A note where other variants remain; the answer where none does."""
+    """A note where other variants remain; the answer where none does, with what the best one would take."""
     huge, gone = gguf(tmp_path, "h.gguf", 300), Variant("llamacpp", path=str(tmp_path / "gone.gguf"))
     there = gguf(tmp_path, "m.gguf", 4)
     none = appraiser(tmp_path).choices(profile(huge, gone), CARD)
-    assert () == none.choices
+    assert [0] == [choice.variant for choice in none.choices]
+    assert none.choices[0].needs["cuda:0"] > CARD.pools[0].budget
     assert none.why_not is not None
     assert "llamacpp:h.gguf: it may take 302 GiB of cuda:0, where models may hold 22.5 GiB in all" in none.why_not
     assert f"llamacpp:gone.gguf: there is no file {tmp_path / 'gone.gguf'}" in none.why_not

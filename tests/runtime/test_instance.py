@@ -33,6 +33,7 @@ class Life:
     def __init__(self, profile: Profile, reaper: Reaper, pace: Pace, command: tuple[str, ...]) -> None:
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.notes: list[tuple[str, int]] = []
+        self.said: list[Sequence[str]] = []
         engines = backends({"llamacpp": command})
         options = [Option.of(variant, engines) for variant in profile.variants]
         self.instance = Instance(profile, options, Surroundings(self.events.put_nowait, reaper, pace, self.note))
@@ -42,6 +43,7 @@ class Life:
     ) -> str | None:
         """Keep what is measured."""
         self.notes.append((profile.name, rss))
+        self.said.append(log)
         assert log
         return None
 
@@ -329,3 +331,19 @@ async def test_looks_at_what_it_holds_after_the_first_requests(begin: Begin) -> 
     (name, rss), *more = life.notes
     assert (life.instance.profile.name, []) == (name, more)
     assert rss > 1 << 20
+
+
+async def test_looks_at_its_present_life_only(begin: Begin) -> None:
+    """What engines before this one have logged is not about its memory."""
+    life = begin()
+    for lives in (1, 2):
+        await life.ready()
+        with life.instance.lease():
+            pass
+        async with asyncio.timeout(10):
+            while len(life.said) < lives:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        life.instance.stop()
+        assert isinstance(await life.next(), EngineGone)
+        await life.instance.ended()
+    assert [1, 1] == [sum("loading model" in line for line in said) for said in life.said]

@@ -73,7 +73,7 @@ async def test_a_backend_that_cannot_check_is_trusted() -> None:
         name = "hasty"
 
         def accepts(self, variant: Variant) -> str | None:
-            return None
+            return None if variant.path else "it names no file"
 
     assert (SEEN, Checked("alpha")) == await preflight(Hasty())("alpha", Choice(0, "asked for"))
 

@@ -42,9 +42,14 @@ def _running(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     row, now = model["instance"], datetime.now(UTC)
     if model["progress"] is not None:
         yield "loaded", f"{model['progress']:.0%}"
-    if row["pid"]:
-        yield "process", f"pid {row['pid']}, port {row['port']}"
+    if model["argv"] is not None:
+        place = model.get("attached")
+        if place:
+            yield "server", f"{place}, which hostd asks but does not run"
+        if row["pid"]:
+            yield "process", f"pid {row['pid']}, port {row['port']}"
         yield "engine", " ".join(filter(None, (row["backend"], model["server"]["version"])))
+        yield "it says", listed(_facts(model["server"]))
         yield "since", relative(row["since"], now)
         yield "unloads", relative(row["unloads_at"], now)
         yield "memory", memory(row["pool_bytes"] or {})
@@ -54,6 +59,18 @@ def _running(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "last error", row["last_error"]
     if model["argv"]:
         yield "command", shlex.join(model["argv"])
+
+
+def _facts(server: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the running server said of itself."""
+    context, slots = server.get("context"), server.get("slots")
+    if context is not None:
+        yield f"{context} tokens a request"
+    if slots is not None:
+        yield f"{slots} slot{'' if slots == 1 else 's'}"
+    for name in ("tools", "vision", "embeddings"):
+        if server.get(name) is not None:
+            yield name if server[name] else f"no {name}"
 
 
 def _log(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
