@@ -13,7 +13,7 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 
 import aiohttp
 
-from hostd.backends import attached_facts
+from hostd.backends import attached_facts, llamacpp_stream
 from hostd.backends.contract import Endpoint, Facts, Launch
 from hostd.backends.loopback import keep_private, local_pid, root_of
 from hostd.domain.errors import EngineError
@@ -33,6 +33,7 @@ class Attached:
 
     def __init__(self) -> None:
         self._silent: set[str] = set()
+        self._llama: set[str] = set()
 
     def accepts(self, variant: Variant) -> str | None:
         """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
@@ -66,6 +67,7 @@ class Attached:
             strict_model=True,
         )
         self._silent.discard(endpoint.url)
+        self._llama.discard(endpoint.url)
         return Launch((), {}, endpoint, health="/v1/models", slots=profile.slots)
 
     def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:  # noqa: ARG002
@@ -91,11 +93,18 @@ class Attached:
             # Some servers write every route that they do not have into their log.
             self._silent.add(endpoint.url)
             return None
+        self._llama.add(endpoint.url)
         return tuple(_tokens(slot) for slot in slots if isinstance(slot, dict) and slot.get("is_processing"))
 
     async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
         """Return what the server at *endpoint* says of itself, as far as it answers."""
-        return await attached_facts.facts(http, endpoint)
+        told = await attached_facts.facts(http, endpoint)
+        await self.decoded(http, endpoint)
+        return told
+
+    def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
+        """Return whether *body*, which wants an answer in one piece, had better be sent for a stream: to a llama-server."""
+        return endpoint.url in self._llama and llamacpp_stream.tells_all(body)
 
 
 def listed(variant: Variant) -> tuple[str, ...]:

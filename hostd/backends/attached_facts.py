@@ -32,7 +32,7 @@ async def facts(http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
     modalities = props.get("modalities")
     sees = modalities.get("vision") if isinstance(modalities, dict) else None
     return Facts(
-        version=_first([version, status, sglang], ("version",), str) or _first([props], ("build_info",), str),
+        version=_first([version, status, sglang], ("version",), str) or _build(props),
         context=_first(places, _CONTEXTS, int),
         slots=_first(places, _SLOTS, int),
         tools=True if can and "tool_use" in can else None,
@@ -45,6 +45,12 @@ async def facts(http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
 def names(listed: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the models in an answer to /v1/models."""
     return tuple(str(entry["id"]) for entry in _entries(listed) if entry.get("id"))
+
+
+def _build(props: Mapping[str, Any]) -> str | None:
+    """Return the build of a llama-server; one that was built without its history says ``b0-unknown``."""
+    build: str | None = _first([props], ("build_info",), str)
+    return None if build == "b0-unknown" else build
 
 
 async def _document(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) -> dict[str, Any]:

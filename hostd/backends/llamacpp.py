@@ -21,7 +21,7 @@ from typing import Any
 
 import aiohttp
 
-from hostd.backends import gguf_file, llamacpp_facts, llamacpp_faults, llamacpp_python
+from hostd.backends import gguf_file, llamacpp_facts, llamacpp_faults, llamacpp_python, llamacpp_stream
 from hostd.backends.contract import Endpoint, Facts, Launch
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment
@@ -160,7 +160,7 @@ class LlamaCpp:
         Unless it streams to them, llama-server looks for clients that have gone only after a second in which it had nothing to
         say to anybody. llama_cpp.server never looks, but tells no sums in a stream.
         """
-        return not endpoint.strict_model and tells_all_in_a_stream(body)
+        return not endpoint.strict_model and llamacpp_stream.tells_all(body)
 
     async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
         """Return the tokens generated so far by each busy slot, or None where the engine does not tell.
@@ -284,17 +284,3 @@ def adapt(body: Mapping[str, Any]) -> dict[str, Any] | None:
     if not (body.get("stream") and body.get("logprobs") and body.get("tools") and body.get("tool_choice") == "none"):
         return None
     return {name: value for name, value in body.items() if name not in ("tools", "tool_choice", "parallel_tool_calls")}
-
-
-def tells_all_in_a_stream(body: Mapping[str, Any]) -> bool:
-    """Return whether llama-server tells in a stream all that it would tell in one piece.
-
-    It counts probabilities differently, and ``verbose`` tells of each chunk. An assistant's words that are to be continued begin
-    an answer in one piece, in some builds. What a stream never tells is half a character at the limit of an answer, or half the
-    head of a tool call; in one piece they come as a replacement character and as text.
-    """
-    if body.get("logprobs") or body.get("n_probs") or body.get("verbose"):
-        return False
-    messages = body.get("messages")
-    last = messages[-1] if isinstance(messages, list) and messages else None
-    return not isinstance(last, dict) or last.get("role") != "assistant"

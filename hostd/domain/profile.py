@@ -27,8 +27,10 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """A short name for tables: the engine and the last part of where the weights are."""
-        source = self.path or self.file or self.hf or self.tag or self.model or self.url or ""
+        """A short name for tables: the engine and the last part of where the weights are, or else the server's address."""
+        source = self.path or self.file or self.hf or self.tag or self.model
+        if source is None:
+            return f"{self.backend}:{(self.url or '').partition('://')[2].partition('/')[0]}"
         return f"{self.backend}:{source.rstrip('/').rsplit('/', 1)[-1]}"
 
 

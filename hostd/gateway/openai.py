@@ -5,6 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from hostd.domain.errors import UnknownModel
+from hostd.gateway import offer
 from hostd.gateway.house import House
 from hostd.gateway.intake import take_in
 from hostd.gateway.relay import Relay
@@ -51,7 +52,8 @@ def _model(house: House, name: str, profile_name: str) -> dict[str, Any]:
     if profile is None:
         raise UnknownModel(profile_name, (), ())
     created = house.at(house.started)
-    can = profile.capabilities
+    facts = house.instances[profile_name].facts
+    context = offer.context(profile, facts)
     return {
         "id": name,
         "object": "model",
@@ -60,16 +62,11 @@ def _model(house: House, name: str, profile_name: str) -> dict[str, Any]:
         "type": "model",
         "display_name": name,
         "created_at": created.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "max_input_tokens": profile.context,
-        "max_tokens": profile.context,
-        "context_length": profile.context,
+        "max_input_tokens": context,
+        "max_tokens": context,
+        "context_length": context,
         "root": profile.name,
-        "capabilities": {
-            "tools": can.tools,
-            "vision": can.vision,
-            "thinking": can.thinking,
-            "embeddings": can.embeddings,
-        },
+        "capabilities": offer.capabilities(profile, facts),
     }
 
 

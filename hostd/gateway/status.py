@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from hostd.domain.lifecycle import State
 from hostd.domain.units import format_duration
+from hostd.gateway import offer
 from hostd.gateway.house import House
 from hostd.scheduling.lane import Lane
 
@@ -52,7 +53,7 @@ def waits_for(lane: Lane) -> str | None:
 
 def model(house: House, lane: Lane) -> dict[str, Any]:
     """Return one entry of `hostd ls --json`."""
-    profile = lane.profile
+    profile, facts = lane.profile, house.instances[lane.profile.name].facts
     limits, warm = asdict(profile.limits), asdict(profile.warm)
     del warm["windows"]
     durations = ("queue_timeout", "first_token_timeout", "stall_timeout", "total_timeout")
@@ -63,9 +64,9 @@ def model(house: House, lane: Lane) -> dict[str, Any]:
         "aliases": list(profile.aliases),
         "roles": list(house.directory.roles_of(profile.name)),
         "state": lane.standing,
-        "context": profile.context,
+        "context": offer.context(profile, facts),
         "slots": profile.slots,
-        "capabilities": asdict(profile.capabilities),
+        "capabilities": offer.capabilities(profile, facts),
         "fallback": [fallback.to for fallback in profile.fallback],
         "variants": [
             {
@@ -84,12 +85,14 @@ def model(house: House, lane: Lane) -> dict[str, Any]:
 def detail(house: House, lane: Lane) -> dict[str, Any]:
     """Return everything that `hostd show` tells of one model."""
     instance = house.instances[lane.profile.name]
+    launch = instance.launch
     return model(house, lane) | {
         "instance": row(house, lane),
         "progress": instance.progress_of_load,
         "choice": None if instance.choice is None else instance.choice.label,
         "server": asdict(instance.facts),
-        "argv": None if instance.launch is None else list(instance.launch.argv),
+        "argv": None if launch is None else list(launch.argv),
+        "attached": None if launch is None or launch.argv else launch.endpoint.url,
         "log_tail": list(instance.ring.tail(20)),
     }
 

@@ -266,9 +266,9 @@ class Life:
         return {"ram": usage.rss_bytes}
 
     def _watch(self, running: Running) -> Watchdog | Presence:
-        http, endpoint, backend = running.http, running.launch.endpoint, running.backend
-        if isinstance(running.server, Adopted):
-            return Presence(running.server.healthy, self._around.pace)
+        http, endpoint, backend, server = running.http, running.launch.endpoint, running.backend, running.server
+        if isinstance(server, Adopted):
+            return Presence(partial(_found, server), self._around.pace)
 
         async def turns() -> bool:
             return await backend.decoded(http, endpoint) is not None
@@ -280,3 +280,11 @@ class Life:
             return (await running.usage()).cpu_seconds
 
         return Watchdog(turns, answers, lambda: self._traffic.in_flight >= self.slots, cpu_seconds, self._around.pace)
+
+
+async def _found(server: Adopted) -> bool:
+    """Return whether *server* is well; where its owner has started it anew, it is another process by now."""
+    well = await server.healthy()
+    if well:
+        await server.find()
+    return well

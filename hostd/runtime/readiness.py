@@ -13,6 +13,7 @@ import aiohttp
 
 from hostd.backends.contract import Launch
 from hostd.domain.errors import EngineError
+from hostd.domain.reason import ExitClass
 from hostd.runtime import probe
 from hostd.runtime.logring import LogRing
 from hostd.runtime.usage import Usage
@@ -77,7 +78,10 @@ class Readiness:
                 task.cancel()
             await asyncio.gather(watching, proving, return_exceptions=True)
         if why is not None:
-            raise EngineError(why, tail=self._ring.tail())
+            # As with a file that is gone, the next variant may do, and the next request looks again.
+            absent = not self._launch.argv and not self._healthy
+            exit_class = ExitClass.MISSING_FILE if absent else ExitClass.UNKNOWN
+            raise EngineError(why, exit_class=exit_class, tail=self._ring.tail())
 
     async def _prove(self, *, embeddings: bool) -> str | None:
         pause = _FIRST_POLL

@@ -128,8 +128,10 @@ async def test_what_is_wrong_with_a_server_is_told(status: int, body: str, why: 
 async def test_a_server_that_does_not_run_is_known_before_the_load(tmp_path: Path) -> None:
     """Nobody is unloaded for it."""
     absent = Variant("openai", url=f"http://127.0.0.1:{free_port()}/v1", model="m")
-    with pytest.raises(EngineError, match="start it, or correct the variant's url"):
+    with pytest.raises(EngineError, match="start it, or correct the variant's url") as raised:
         await asyncio.to_thread(Attached().check, PROFILE, absent, None)
+    # So that another variant, or another model, is tried at once.
+    assert ExitClass.MISSING_FILE is raised.value.exit_class
     async with lm_studio(tmp_path) as (_, variant):
         await asyncio.to_thread(Attached().check, PROFILE, replace(variant, model="m"), None)
 
@@ -157,12 +159,15 @@ def test_requests_have_its_own_name_for_the_model() -> None:
 
 
 async def test_a_llama_server_tells_its_slots_and_limits(tmp_path: Path) -> None:
-    """A request that generates is seen to."""
+    """A request that generates is seen to; one for an answer in one piece had better be made for a stream."""
     async with lm_studio(tmp_path, tokens=1000, token_delay=0.01) as (engine, variant):
         backend, endpoint = Attached(), (await attached(variant)).endpoint
+        assert not backend.prefers_stream(endpoint, {})
         facts = await backend.describe(engine.http, endpoint)
         assert ("b0-scripted", 2048, 2, ("theirs",)) == (facts.version, facts.context, facts.slots, facts.models)
         assert () == await backend.decoded(engine.http, endpoint)
+        assert backend.prefers_stream(endpoint, {})
+        assert not backend.prefers_stream(endpoint, {"logprobs": True})
         body = {"messages": [{"role": "user", "content": "hello"}], "stream": True}
         async with engine.http.post(
             f"{endpoint.url}/v1/chat/completions", json=body, headers=endpoint.headers
@@ -182,6 +187,7 @@ async def test_a_server_without_slots_is_asked_once() -> None:
         assert await backend.decoded(http, endpoint) is None
         assert await backend.decoded(http, endpoint) is None
         assert 1 == len(heard)
+        assert not backend.prefers_stream(endpoint, {})
 
 
 def test_how_it_ended_is_its_owners_business() -> None:

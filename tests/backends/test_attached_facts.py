@@ -71,6 +71,7 @@ BOTH = ("other", "m")
             },
             Facts(version="b11434", context=2048, slots=4, vision=False, models=BOTH),
         ),
+        ({"props": {"total_slots": 1, "build_info": "b0-unknown"}}, Facts(slots=1)),
         (
             {
                 "v1__models": listing(),

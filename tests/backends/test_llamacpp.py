@@ -192,6 +192,17 @@ def test_other_requests_pass_untouched(drop: str) -> None:
     assert LlamaCpp().adapt(SERVER, body) is None
 
 
+def test_a_stream_is_preferred_where_it_tells_all() -> None:
+    """llama-server sees at once that the client of a stream has gone."""
+    assert LlamaCpp().prefers_stream(SERVER, {"model": "m"})
+    assert not LlamaCpp().prefers_stream(SERVER, {"model": "m", "logprobs": True})
+
+
+def test_a_server_without_sums_is_asked_for_no_stream() -> None:
+    """A stream of llama_cpp.server does not say what it cost."""
+    assert not LlamaCpp().prefers_stream(replace(SERVER, strict_model=True), {"model": "m"})
+
+
 def test_an_embeddings_request_names_the_model_that_answers() -> None:
     """Its answer repeats the name that the request had."""
     assert {"model": "m", "input": "x"} == LlamaCpp().adapt(SERVER, {"model": "asked", "input": "x"})

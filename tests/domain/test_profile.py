@@ -17,7 +17,7 @@ from hostd.domain.reason import Reason
         (Variant("mlx", path="/models/q/"), "mlx:q"),
         (Variant("ollama", tag="q:9b"), "ollama:q:9b"),
         (Variant("openai", url="http://h/v1", model="m"), "openai:m"),
-        (Variant("openai", url="http://h/v1"), "openai:v1"),
+        (Variant("openai", url="http://h:1234/v1"), "openai:h:1234"),
     ],
 )
 def test_a_variant_has_a_short_name(variant: Variant, label: str) -> None:

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ROW = {
     *("model", "variant", "backend", "state", "pid", "port", "pool_bytes", "slots", "in_flight", "queued"),
-    *("since", "unloads_at", "restarts", "last_error"),
+    *("since", "unloads_at", "restarts", "last_error", "progress", "waits_for"),
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cli.recorded import FAILED, SHOWN, Daemon, Ran
+from tests.cli.recorded import FAILED, READY, SHOWN, Daemon, Ran
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +25,23 @@ def test_what_runs_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
     assert "vllm:Qwen3.5-9B-AWQ (not here: vllm is not implemented yet)" in ran.out
     assert ("max_concurrent 2, queue_timeout 30s", "preload yes, keep_alive 30m") == (shown["limits"], shown["warm"])
     assert ["listening", "slot 0 is idle"] == [shown["log"], ran.out.splitlines()[-1].strip()]
+
+
+def test_what_the_server_says_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+    """Whoever wants to know what really runs reads what the server says of itself, as far as it says anything."""
+    server = {"version": "1.2", "context": 2048, "slots": 1, "tools": True, "vision": False, "embeddings": None}
+    daemon.on("GET /hostd/v1/models/x", SHOWN | {"server": server})
+    assert "2048 tokens a request, 1 slot, tools, no vision\n" in hostd("show", "x").out
+
+
+def test_a_server_of_somebody_elses_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+    """One that hostd does not run has an address, and on another machine no process."""
+    away = READY | {"pid": None, "port": 1234, "backend": "openai"}
+    daemon.on("GET /hostd/v1/models/x", SHOWN | {"instance": away, "argv": [], "attached": "http://mac:1234"})
+    shown = hostd("show", "x").out
+    assert "http://mac:1234, which hostd asks but does not run\n" in shown
+    assert "openai b11434\n" in shown
+    assert "process" not in shown
 
 
 def test_what_failed_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:

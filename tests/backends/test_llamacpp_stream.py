@@ -1,0 +1,26 @@
+"""Some things llama-server tells in one piece only, or otherwise than in a stream."""
+
+import pytest
+
+from hostd.backends.llamacpp_stream import tells_all
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, True),
+        ({"tools": [{}], "logprobs": False, "messages": [{"role": "assistant"}, {"role": "user"}]}, True),
+        ({"messages": [{"role": "user"}, {"role": "assistant", "content": "I"}]}, False),
+        ({"messages": ["nonsense"]}, True),
+        ({"messages": []}, True),
+        ({"logprobs": True}, False),
+        ({"prompt": "x", "logprobs": 2}, False),
+        ({"prompt": "x", "logprobs": 0}, True),
+        ({"n_probs": 1}, False),
+        ({"verbose": True}, False),
+    ],
+    ids=str,
+)
+def test_knows_what_a_stream_does_not_tell(body: dict[str, object], expected: bool) -> None:
+    """Probabilities, its own thoughts, and words to be continued are asked for in one piece."""
+    assert expected is tells_all(body)

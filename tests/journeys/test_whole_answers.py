@@ -1,0 +1,172 @@
+"""An answer in one piece that is made of a stream is the real engine's own, and nobody goes on with one that nobody awaits."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from hostd.domain.profile import Settings
+from tests.conformance.engine import Missing
+from tests.conformance.engines import llama_server, llamacpp_wheel
+from tests.stage import CHAT, Stage, opened
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+BUILDS = (llamacpp_wheel.ENGINE, llama_server.ENGINE)
+TEXT = "/v1/completions"
+HELLO = [{"role": "user", "content": "Hello, who are you?"}]
+ENDLESS = llamacpp_wheel.ENGINE.long
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "parameters": {"type": "object", "properties": {"city": {"enum": ["Rome", "Oslo"]}}, "required": ["city"]},
+    },
+}
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"enum": ["x"]}}, "required": ["a", "b"]}
+UNLIKE = re.compile(r"\.(id|created|\w+_ms|\w+_per_second)$")
+"""What differs between two answers to one question."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=BUILDS, ids=lambda build: build.name)
+async def stage(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    """A house with one real engine, of two slots; its model takes what it writes first for the start of a tool call."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "tools.jinja").write_text(TEMPLATE, "utf-8")
+    async with AsyncExitStack() as stack:
+        try:
+            stand = await stack.enter_async_context(request.param.opens(folder))
+        except Missing as missing:
+            pytest.skip(str(missing))
+        args = {**stand.profile.args, "chat-template-file": str(folder / "tools.jinja")}
+        profiles = {"tiny": stand.edit(args=args).profile}
+        settings = Settings(listen=("127.0.0.1:0",), profiles=profiles, commands=stand.commands)
+        yield await stack.enter_async_context(opened(settings))
+
+
+TEMPLATE = """
+{%- for message in messages -%}
+{%- if message.role == 'assistant' -%}
+{{- '<|assistant|>' -}}
+{%- if message.reasoning_content -%}{{- '<think>\\n' + message.reasoning_content + '\\n</think>\\n\\n' -}}{%- endif -%}
+{{- message.content or '' -}}
+{%- for call in message.tool_calls or [] -%}
+{{- 'Hello! I am{"name": "' + call.function.name + '", "arguments": ' -}}
+{%- if call.function.arguments is string -%}{{- call.function.arguments -}}
+{%- else -%}{{- call.function.arguments | tojson -}}{%- endif -%}
+{{- '} bye' -}}
+{%- endfor -%}
+{{- '<|end|>' -}}
+{%- else -%}
+{{- '<|user|>' + message.content + '<|end|>' -}}
+{%- endif -%}
+{%- endfor -%}
+{%- if tools and false -%}{{- tools | tojson -}}{%- endif -%}
+{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}
+"""
+
+
+def flat(document: Any, path: str = "") -> dict[str, Any]:
+    """Return all values of *document* by where they are, but null for what differs between two answers to one question."""
+    if isinstance(document, dict):
+        return {at: value for name, inner in document.items() for at, value in flat(inner, f"{path}.{name}").items()}
+    if isinstance(document, list):
+        return {at: value for i, inner in enumerate(document) for at, value in flat(inner, f"{path}[{i}]").items()}
+    return {path: None if UNLIKE.search(path) else document}
+
+
+async def of_the_engine(stage: Stage, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+    """Return status and document of the engine's own answer in one piece."""
+    launch = stage.instance("tiny").launch
+    assert launch is not None
+    url, headers = launch.endpoint.url + path, dict(launch.endpoint.headers)
+    async with stage.http.post(url, json=body, headers=headers) as answer:
+        return answer.status, await answer.json()
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        (CHAT, {"max_tokens": 24}),
+        (CHAT, {"max_tokens": 400}),
+        (CHAT, {"max_tokens": 60, "stop": ["very"]}),
+        (CHAT, {"max_tokens": 60, "stop": ["H"]}),
+        (CHAT, {"max_tokens": 12, "n": 2}),
+        (CHAT, {"max_tokens": 5, "grammar": 'root ::= "\u6f22\u5b57 \U0001f600\U0001f600"'}),
+        (CHAT, {"max_tokens": 60, "grammar": 'root ::= "<think>\\nab cd\\n</think>\\n\\nhello"'}),
+        (CHAT, {"max_tokens": 60, "grammar": 'root ::= ""'}),
+        (CHAT, {"max_tokens": 80, "response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}}),
+        (CHAT, {"max_tokens": 200, "tools": [TOOL], "tool_choice": "required"}),
+        (CHAT, {"max_tokens": 20, "tools": [TOOL], "tool_choice": "none"}),
+        (CHAT, {"max_tokens": 6, "tools": [TOOL], "logprobs": True, "top_logprobs": 2}),
+        (CHAT, {"max_tokens": 40, "logprobs": True, "stop": ["very"]}),
+        (CHAT, {"max_tokens": 6, "timings_per_token": True, "return_progress": True}),
+        (CHAT, {"max_tokens": 6, "verbose": True}),
+        (CHAT, {"max_tokens": 8, "messages": [*HELLO, {"role": "assistant", "content": "Hello! I"}]}),
+        (TEXT, {"prompt": "Once upon", "max_tokens": 10}),
+        (TEXT, {"prompt": "Once upon", "max_tokens": 600}),
+        (TEXT, {"prompt": ["Once upon", "The cat"], "max_tokens": 10}),
+        (TEXT, {"prompt": "Once upon", "max_tokens": 10, "n": 2, "echo": True}),
+        (TEXT, {"prompt": "Once upon", "max_tokens": 5, "logprobs": 2}),
+        (TEXT, {"prompt": "", "max_tokens": 5}),
+        (CHAT, {"messages": None}),
+        (CHAT, {"grammar": "root ::= ("}),
+    ],
+    ids=lambda value: ", ".join(value) if isinstance(value, dict) else value.removeprefix("/v1/").partition("/")[0],
+)
+async def test_the_answer_is_the_engines_own(stage: Stage, path: str, asked: dict[str, Any]) -> None:
+    """Field by field it says what the engine says when it is asked itself, for no stream."""
+    said = {"messages": HELLO} if path == CHAT else {}
+    body = {"model": "tiny", "temperature": 0, "seed": 1, "cache_prompt": False, **said, **asked}
+    status, direct = await of_the_engine(stage, path, body)
+    answer = await stage.send("POST", path, json=body)
+    assert status == answer.status
+    if status == 200:
+        assert flat(direct) == flat(answer.json)
+    else:
+        assert direct["error"]["message"] == answer.error["message"]
+
+
+async def test_the_model_calls_tools(stage: Stage) -> None:
+    """Or the comparison would not show that the calls are put together."""
+    asked: dict[str, Any] = {
+        "messages": HELLO,
+        "max_tokens": 200,
+        "temperature": 0,
+        "tools": [TOOL],
+        "tool_choice": "required",
+    }
+    answer = await stage.ask("tiny", **asked)
+    call = answer.json["choices"][0]["message"]["tool_calls"][0]["function"]
+    assert ("weather", "Rome") == (call["name"], json.loads(call["arguments"])["city"])
+
+
+async def decoding(stage: Stage) -> int:
+    """Return how many slots are at work."""
+    running = stage.instance("tiny").running
+    assert running is not None
+    decoded = await running.backend.decoded(running.http, running.launch.endpoint)
+    assert decoded is not None
+    return len(decoded)
+
+
+async def test_an_answer_that_nobody_awaits_frees_its_slot(stage: Stage) -> None:
+    """At once, and also beside a stream that goes on; of the engine alone that cannot be had."""
+    body = {"model": "tiny", "messages": HELLO, **ENDLESS}
+    async with stage.http.post(stage.url + CHAT, json={**body, "stream": True}) as stream:
+        await stream.content.readuntil(b'"content":"')
+        asking = stage.begin("tiny", **ENDLESS)
+        async with asyncio.timeout(10):
+            while await decoding(stage) < 2:
+                await stream.content.readany()
+        asking.cancel()
+        async with asyncio.timeout(2):
+            while await decoding(stage) > 1:
+                await stream.content.readany()
+        assert 1 == await decoding(stage)
+        assert json.loads((await stage.ask("tiny", max_tokens=1)).body)["choices"]
