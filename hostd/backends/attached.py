@@ -104,7 +104,7 @@ class Attached:
 
     def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
         """Return whether *body*, which wants an answer in one piece, had better be sent for a stream: to a llama-server."""
-        return endpoint.url in self._llama and llamacpp_stream.tells_all(body)
+        return endpoint.url in self._llama and llamacpp_stream.better_streamed(body)
 
 
 def listed(variant: Variant) -> tuple[str, ...]:

@@ -160,7 +160,7 @@ class LlamaCpp:
         Unless it streams to them, llama-server looks for clients that have gone only after a second in which it had nothing to
         say to anybody. llama_cpp.server never looks, but tells no sums in a stream.
         """
-        return not endpoint.strict_model and llamacpp_stream.tells_all(body)
+        return not endpoint.strict_model and llamacpp_stream.better_streamed(body)
 
     async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
         """Return the tokens generated so far by each busy slot, or None where the engine does not tell.

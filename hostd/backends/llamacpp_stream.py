@@ -6,7 +6,17 @@ Unless it streams to them, it looks for clients that have gone only after a seco
 from collections.abc import Mapping
 from typing import Any
 
+SHORT = 128
+"""Tokens up to which an answer is over soon enough by itself, whoever has gone; assembling it would cost more than that saves."""
+
 _OTHERWISE = ("logprobs", "n_probs", "verbose")
+
+
+def better_streamed(body: Mapping[str, Any]) -> bool:
+    """Return whether the answer in one piece that *body* wants had better be made of a stream: it may be long, and can be."""
+    limits = (body.get(name) for name in ("max_completion_tokens", "max_tokens", "n_predict"))
+    limit = next((limit for limit in limits if limit is not None), None)
+    return not (isinstance(limit, int) and 0 <= limit <= SHORT) and tells_all(body)
 
 
 def tells_all(body: Mapping[str, Any]) -> bool:

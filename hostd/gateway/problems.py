@@ -40,15 +40,18 @@ def response(error: HostdError, trail: Trail) -> web.Response:
 
 def of_engine(status: int, payload: bytes) -> HostdError:
     """Return what an engine's own error answer says, in our words where it speaks a dialect of its own."""
-    message, kind, code = payload[:500].decode("utf-8", "replace"), "", None
     try:
         said = json.loads(payload)["error"]
-        if isinstance(said, str):
-            message = said
-        else:
-            message, kind, code = said["message"], said.get("type", ""), said.get("code")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        pass
+    except (ValueError, KeyError, TypeError):
+        said = None
+    return understood(status, said or payload[:500].decode("utf-8", "replace"))
+
+
+def understood(status: int, said: object) -> HostdError:
+    """Return what an engine means that has *said* this, an error object or a text, with a *status*."""
+    message, kind, code = said if isinstance(said, str) else json.dumps(said)[:500], "", None
+    if isinstance(said, dict) and "message" in said:
+        message, kind, code = said["message"], said.get("type", ""), said.get("code")
     message = message or f"the engine refused the request with status {status} and no explanation"
     if is_too_long(status, message, kind, code):
         return RequestError(message, code="context_length_exceeded", param="messages")

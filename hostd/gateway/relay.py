@@ -17,11 +17,13 @@ from aiohttp import web
 from hostd.domain.errors import CapacityError, EngineError, HostdError, RequestError
 from hostd.domain.reason import Reason
 from hostd.domain.ticket import Ticket
-from hostd.gateway import problems, sse
+from hostd.gateway import problems, sse, whole
 from hostd.gateway.downstream import ClientGoneError, Downstream
 from hostd.gateway.house import House
 from hostd.gateway.intake import Intake
 from hostd.gateway.receipt import receipt
+from hostd.gateway.renaming import Renaming
+from hostd.gateway.setback import EndedError, Setback, given_up, turned_down
 from hostd.gateway.trail import Trail
 from hostd.gateway.vigil import Vigil
 from hostd.runtime.dispatcher import Refused
@@ -38,24 +40,6 @@ _CRASH_NOTICE = 0.5
 
 
 _AT_ONCE = 1024 * 1024
-
-
-class Setback(Exception):
-    """An attempt failed before its first content byte; another target may still answer."""
-
-    def __init__(self, reason: Reason, detail: str, status: int = 503) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
-        self.status = status
-
-
-class EndedError(Exception):
-    """The request ends here with an error: no other target could do better, or the answer had begun."""
-
-    def __init__(self, error: HostdError) -> None:
-        super().__init__(error.message)
-        self.error = error
 
 
 class Relay:
@@ -161,18 +145,19 @@ class Relay:
         trail.attempts, trail.waited, trail.loaded = serve.attempt, serve.waited, serve.loaded
         trail.goes(serve.reason)
         limits = instance.profile.limits
-        whole = min(limits.total_timeout, self._ticket.timeout or limits.total_timeout)
+        total = min(limits.total_timeout, self._ticket.timeout or limits.total_timeout)
         began = self._loop.time()
         with self._lease(instance) as lease:
+            pieces = self._path in whole.PATHS and lease.prefers_stream(self._intake.document)
             vigil = Vigil(
                 self._house.watch,
                 limits,
-                self._arrived + whole - began,
-                None if self._intake.stream else lease.generating,
+                self._arrived + total - began,
+                None if pieces or self._intake.stream else lease.generating,
             )
             try:
                 with vigil:
-                    async with await self._ask(lease) as upstream:
+                    async with await self._ask(lease, pieces=pieces) as upstream:
                         response = await self._pass_on(upstream, lease, vigil, began)
             except aiohttp.ClientError as error:
                 # Before TimeoutError: a connection that cannot be made in time is both.
@@ -192,14 +177,22 @@ class Relay:
         except EngineError as error:
             raise Setback(Reason.CRASHED, error.message) from None
 
-    async def _ask(self, lease: Lease) -> aiohttp.ClientResponse:
-        """Send the request to the engine; once more where a kept-alive connection was closed just as it was used again."""
+    async def _ask(self, lease: Lease, *, pieces: bool) -> aiohttp.ClientResponse:
+        """Send the request to the engine; once more where a kept-alive connection was closed just as it was used again.
+
+        With *pieces*, a stream is asked for although the client did not.
+        """
         url = lease.endpoint.url + self._path
         headers = {"Content-Type": "application/json", **lease.endpoint.headers}
         try:
             body = await lease.translate(self._intake.document)
         except RequestError as error:
-            raise _turned_down(error) from None
+            raise turned_down(error) from None
+        if pieces:
+            body = whole.request(body or self._intake.document)
+        if pieces or self._intake.stream:
+            # Some engines close it in any case, after a moment in which the next request might already use it.
+            headers["Connection"] = "close"
         data = self._intake.body if body is None else json.dumps(body).encode()
         try:
             return await _post(lease, url, data, headers)
@@ -214,8 +207,10 @@ class Relay:
         self, upstream: aiohttp.ClientResponse, lease: Lease, vigil: Vigil, began: float
     ) -> web.StreamResponse:
         if upstream.status != 200:
-            raise _turned_down(problems.of_engine(upstream.status, await upstream.read()))
+            raise turned_down(problems.of_engine(upstream.status, await upstream.read()))
         if self._down is None:
+            if upstream.content_type == "text/event-stream":
+                return await self._gather(upstream, lease, vigil, began)
             payload = await upstream.read()
             if not payload.rstrip().endswith(b"}"):
                 raise Setback(Reason.STATUS_5XX, "the engine sent an answer that is no JSON object", 502)
@@ -223,18 +218,42 @@ class Relay:
                 raise Setback(Reason.STATUS_5XX, "the engine gave the answer up before its end", 502)
             lease.progress()
             self._served(began, sse.prompt_tokens_of(payload), sse.tokens_of(payload))
+            payload = Renaming(self._trail.model).apply(payload)
             return web.Response(body=payload, headers=self._trail.headers(), content_type=upstream.content_type)
         if upstream.content_type != "text/event-stream":
             raise Setback(Reason.STATUS_5XX, f"the engine was asked for a stream and sent {upstream.content_type}", 502)
         return await self._stream(self._down, upstream, lease, vigil, began)
 
+    async def _gather(
+        self, upstream: aiohttp.ClientResponse, lease: Lease, vigil: Vigil, began: float
+    ) -> web.StreamResponse:
+        """Return the answer in one piece that a stream makes up; until it is whole, nothing is spoken."""
+        assembly, first = whole.Assembly(), 0.0
+        async for data in upstream.content.iter_any():
+            known = assembly.chunks
+            assembly.feed(data)
+            if assembly.begun and assembly.chunks > known:
+                first = first or self._loop.time() - began
+                vigil.progress()
+                lease.progress()
+            if assembly.done or assembly.trouble:
+                break
+        if assembly.error is not None:
+            raise given_up(assembly.error)
+        if not assembly.done:
+            raise Setback(Reason.STATUS_5XX, assembly.trouble or "the engine ended its answer in the middle", 502)
+        self._trail.ttft = first
+        self._served(began, *assembly.tokens)
+        payload = json.dumps({**assembly.document(), "model": self._trail.model}).encode()
+        return web.Response(body=payload, headers=self._trail.headers(), content_type="application/json")
+
     async def _stream(
         self, down: Downstream, upstream: aiohttp.ClientResponse, lease: Lease, vigil: Vigil, began: float
     ) -> web.StreamResponse:
-        splitter = sse.Splitter()
+        splitter, renaming = sse.Splitter(), Renaming(self._trail.model)
         held = b""
         async for chunk in upstream.content.iter_any():
-            events = splitter.feed(chunk)
+            events = renaming.apply(splitter.feed(chunk))
             if self._spoken:
                 await self._send(down, events)
             else:
@@ -295,7 +314,9 @@ class Relay:
     async def _lost(self, lease: Lease, error: Exception) -> Setback | EndedError:
         """Return what a lost connection means: a crash, or an engine that lives but broke it off."""
         crashed = await lease.died_within(_CRASH_NOTICE)
-        what = "the engine crashed" if crashed else f"the connection to the engine broke ({type(error).__name__})"
+        what = "the engine crashed" if crashed else "the connection to the engine broke off"
+        if isinstance(error, aiohttp.ClientConnectorError) and not crashed:
+            what = f"the engine at {lease.endpoint.url} cannot be reached"
         if not crashed:
             lease.suspect()
         if self._spoken:
@@ -320,14 +341,3 @@ async def _post(lease: Lease, url: str, data: bytes, headers: Mapping[str, str])
     answer = await lease.http.post(url, data=_payload(data), headers=headers, timeout=_NO_LIMIT)
     lease.hears(answer)
     return answer
-
-
-def _turned_down(error: HostdError) -> Setback | EndedError:
-    """Return what an engine's error answer means for the request: try elsewhere, or tell the client."""
-    if isinstance(error, RequestError):
-        if error.code == "context_length_exceeded":
-            return Setback(Reason.CONTEXT_TOO_LONG, error.message, error.status)
-        return EndedError(error)
-    if error.status == 429:
-        return Setback(Reason.STATUS_429, error.message, 429)
-    return Setback(Reason.STATUS_5XX, f"{error.message} (status {error.status})", 502)

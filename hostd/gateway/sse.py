@@ -111,11 +111,14 @@ def _lines_of_data(events: bytes) -> int:
 
 
 def _sound_part(events: bytes) -> bytes:
-    """Return *events* up to the first line of data that is neither an object nor [DONE]."""
+    """Return *events* up to the first line of data that is neither an object nor [DONE].
+
+    Nor null, which llama-server says of each of several prompts that it has read.
+    """
     length = 0
     for line in events.splitlines(keepends=True):
         data = line.strip()
-        if data.startswith(b"data:") and not data.endswith((b"}", b"[DONE]")):
+        if data.startswith(b"data:") and not data.endswith((b"}", b"[DONE]")) and data[5:].strip() != b"null":
             break
         length += len(line)
     return events[:length]
@@ -150,14 +153,15 @@ def has_content(events: bytes) -> bool:
         if data == b"[DONE]":
             return True
         try:
-            if any(_speaks(choice) for choice in json.loads(data)["choices"]):
+            if any(speaks(choice) for choice in json.loads(data)["choices"]):
                 return True
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
     return False
 
 
-def _speaks(choice: dict[str, Any]) -> bool:
+def speaks(choice: dict[str, Any]) -> bool:
+    """Return whether what a chunk says of a *choice* is something of the answer itself: text, thought, a tool call, or its end."""
     delta = choice.get("delta") or {}
     return bool(choice.get("finish_reason") or choice.get("text") or any(delta.get(part) for part in _SPOKEN))
 

@@ -6,7 +6,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hostd.domain.lifecycle import State
+from hostd.domain.profile import Window
 from hostd.domain.units import format_duration
+from hostd.domain.week import DAYS, format_clock
 from hostd.gateway import offer
 from hostd.gateway.house import House
 from hostd.scheduling.lane import Lane
@@ -44,6 +46,14 @@ def row(house: House, lane: Lane) -> dict[str, Any]:
     }
 
 
+def _window(window: Window) -> dict[str, Any]:
+    return {
+        "days": [DAYS[day] for day in window.days],
+        "from": format_clock(window.start),
+        "to": format_clock(window.end),
+    }
+
+
 def waits_for(lane: Lane) -> str | None:
     """Return what a load that was decided on waits for: a ``check``, or ``room``; None where none waits."""
     if lane.claim is None:
@@ -55,10 +65,10 @@ def model(house: House, lane: Lane) -> dict[str, Any]:
     """Return one entry of `hostd ls --json`."""
     profile, facts = lane.profile, house.instances[lane.profile.name].facts
     limits, warm = asdict(profile.limits), asdict(profile.warm)
-    del warm["windows"]
     durations = ("queue_timeout", "first_token_timeout", "stall_timeout", "total_timeout")
     limits |= {key: format_duration(limits[key]) for key in durations}
     warm["keep_alive"] = format_duration(profile.warm.keep_alive)
+    warm["windows"] = [_window(window) for window in profile.warm.windows]
     return {
         "name": profile.name,
         "aliases": list(profile.aliases),

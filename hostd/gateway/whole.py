@@ -1,19 +1,24 @@
 """Makes an answer in one piece of a stream: what the engine itself would have said, had it been asked for no stream.
 
-Some engines notice only while they stream that their client has gone. From them a stream is asked for whatever the client wants.
+Some engines see that a client has gone only while they stream to it. They are asked for a stream whatever the client wants.
 """
 
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hostd.gateway import sse
+
 Json = dict[str, Any]
+Columns = defaultdict[str, list[Any]]
 
 PATHS = frozenset({"/v1/chat/completions", "/v1/completions"})
 """Where answers come in pieces at all."""
 
-_CHUNK = ".chunk"
 _GIVEN_UP = ("abort", "error")
+_SAID_ONCE = frozenset({"id", "type", "name", "role"})
+_OF_ALL = ("id", "object", "created", "model", "system_fingerprint")
 
 
 def request(body: Mapping[str, Any]) -> Json:
@@ -22,7 +27,7 @@ def request(body: Mapping[str, Any]) -> Json:
 
 
 class Assembly:
-    """Takes in a stream's bytes as they come and adds its chunks up.
+    """Takes in a stream's bytes as they come and puts its chunks together.
 
     *chunks* counts them. *begun* says that something of the answer itself has come, *done* that all of it has. *trouble* says why
     it never will be whole; *error* is the engine's own error object where that is why.
@@ -41,35 +46,40 @@ class Assembly:
         self._latest = 0
 
     def feed(self, data: bytes) -> None:
-        """Take in *data*; what follows the end of the answer, or trouble, is nothing of it."""
+        """Take in *data*; what follows the answer's end, or trouble, is nothing of it."""
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
             if line.startswith(b"data:") and not self.done and not self.trouble:
                 self._take(line[5:].strip())
 
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """The tokens of the prompt and of the answer as the engine has counted them, or 0."""
+        usage = self._tail.get("usage") or {}
+        return usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+
     def document(self) -> Json:
         """Return the answer."""
         choices = [self._choices[index].document(index) for index in sorted(self._choices)]
-        # Where each choice has its own sums, those of the first one stand for the answer.
-        tail = self._tails[min(self._tails)] if self._tails else {}
-        return {"choices": choices, **self._head, **tail}
+        return {"choices": choices, **self._head, **self._tail}
+
+    @property
+    def _tail(self) -> Json:
+        # Where each choice comes with sums of its own, those of the first one stand for the answer.
+        return self._tails[min(self._tails)] if self._tails else {}
 
     def _take(self, data: bytes) -> None:
         if data == b"[DONE]":
-            return self._end()
+            self.done = bool(self._choices) and all(choice.finish for choice in self._choices.values())
+            self.trouble = "" if self.done else "the engine ended its answer in the middle"
+            return
         try:
             chunk = json.loads(data)
-            if chunk is not None:  # llama-server says so where it has nothing to say yet
+            if chunk is not None:  # llama-server has nothing to say where it has read one of several prompts
                 self._add(chunk)
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             self.trouble = "the engine sent an event that makes no sense"
-        return None
-
-    def _end(self) -> None:
-        self.done = bool(self._choices) and all(choice.finish for choice in self._choices.values())
-        if not self.done:
-            self.trouble = "the engine ended its answer in the middle"
 
     def _add(self, chunk: Json) -> None:
         self.chunks += 1
@@ -78,47 +88,93 @@ class Assembly:
             self.error = error if isinstance(error, dict) else {"message": str(error)}
             self.trouble = f"the engine reported an error: {self.error.get('message')}"
             return
-        ends = not chunk["choices"]
-        for said in chunk["choices"]:
-            index = self._latest = said["index"]
-            choice = self._choices.get(index)
-            if choice is None:
-                choice = self._choices[index] = _Choice()
-            self.begun |= choice.add(said)
-            ends |= choice.finish is not None
-            if choice.finish in _GIVEN_UP:
-                self.trouble = "the engine gave the answer up before its end"
-        if ends:
-            named = {name: value for name, value in chunk.items() if name not in ("choices", *self._head)}
-            self._tails[self._latest] = {**self._tails.get(self._latest, {}), **named}
         if not self._head:
             self._head = _head(chunk)
-
-
-def _head(chunk: Json) -> Json:
-    """Return what the first *chunk* says about the whole answer."""
-    names = ("id", "object", "created", "model", "system_fingerprint")
-    head = {name: chunk[name] for name in names if name in chunk}
-    if "object" in head:
-        head["object"] = head["object"].removesuffix(_CHUNK)
-    return head
+        ends = not chunk["choices"]
+        for said in chunk["choices"]:
+            self._latest = said["index"]
+            choice = self._choices.get(self._latest)
+            if choice is None:
+                choice = self._choices[self._latest] = _Choice()
+            choice.add(said)
+            self.begun = self.begun or sse.speaks(said)
+            if choice.finish is not None:
+                ends = True
+                if choice.finish in _GIVEN_UP:
+                    self.trouble = "the engine gave the answer up before its end"
+        if ends:
+            more = {name: value for name, value in chunk.items() if name != "choices" and name not in _OF_ALL}
+            self._tails.setdefault(self._latest, {}).update(more)
 
 
 class _Choice:
-    """One of the answers to choose from."""
+    """What the chunks have said so far of one choice, name by name."""
 
     def __init__(self) -> None:
         self.finish: str | None = None
-        self._chat = False
-        self._text: list[str] = []
-        self._more: Json = {}
-        self._message: dict[str, list[str]] = {}
-        self._calls: dict[int, Json] = {}
+        self._said: Columns = defaultdict(list)
+        self._message: Columns | None = None
 
-    def add(self, said: Json) -> bool:
-        """Add what a chunk says of it; return whether it is something of the answer, or its end."""
-        raise NotImplementedError
+    def add(self, said: Json) -> None:
+        """Add what a chunk says."""
+        for name, value in said.items():
+            if name == "delta":
+                if self._message is None:
+                    self._message = defaultdict(list)
+                for part, piece in (value or {}).items():
+                    self._message[part].append(piece)
+            elif name == "finish_reason":
+                self.finish = value or self.finish
+            elif name != "index":
+                self._said[name].append(value)
 
     def document(self, index: int) -> Json:
-        """Return it."""
-        raise NotImplementedError
+        """Return the choice."""
+        said = {"finish_reason": self.finish, "index": index, **_joined(self._said)}
+        if self._message is None:
+            return said
+        message = {"role": "assistant", **_joined(self._message)}
+        return {**said, "message": {**message, "content": message.get("content") or ""}}
+
+
+def _head(chunk: Json) -> Json:
+    head = {name: chunk[name] for name in _OF_ALL if name in chunk}
+    if "object" in head:
+        head["object"] = head["object"].removesuffix(".chunk")
+    return head
+
+
+def _joined(columns: Mapping[str, list[Any]]) -> Json:
+    """Return one value for each column of values that followed each other."""
+    return {name: _join(name, [value for value in column if value is not None]) for name, column in columns.items()}
+
+
+def _join(name: str, values: list[Any]) -> Any:
+    if not values:
+        return None
+    first = values[0]
+    if isinstance(first, str):
+        return first if name in _SAID_ONCE else "".join(values)
+    if isinstance(first, dict):
+        return _joined(_columns(values))
+    if isinstance(first, list):
+        items = [item for value in values for item in value]
+        return _calls(items) if name == "tool_calls" else items
+    return values[-1]
+
+
+def _calls(pieces: Iterable[Json]) -> list[Json]:
+    """Return the tool calls of which *pieces*, numbered by the call that they belong to, are made."""
+    calls: dict[int, list[Json]] = {}
+    for piece in pieces:
+        calls.setdefault(piece["index"], []).append(piece)
+    whole = (_joined(_columns(calls[index])) for index in sorted(calls))
+    return [{name: value for name, value in call.items() if name != "index"} for call in whole]
+
+
+def _columns(documents: Iterable[Json]) -> Columns:
+    columns: Columns = defaultdict(list)
+    for document in documents:
+        for name, value in document.items():
+            columns[name].append(value)
+    return columns

@@ -70,6 +70,11 @@ class Lease:
         self._answer = answer
         self._instance.answers.add(answer)
 
+    def prefers_stream(self, document: dict[str, Any]) -> bool:
+        """Return whether the answer in one piece that *document* wants had better be made of a stream."""
+        prefers = getattr(self._backend, "prefers_stream", None)
+        return not document.get("stream") and prefers is not None and prefers(self.endpoint, document)
+
     async def translate(self, document: dict[str, Any]) -> dict[str, Any] | None:
         """Return the body that this engine needs instead of the client's, or None when the client's bytes will do.
 

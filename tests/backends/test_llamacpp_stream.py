@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostd.backends.llamacpp_stream import tells_all
+from hostd.backends.llamacpp_stream import SHORT, better_streamed, tells_all
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,21 @@ from hostd.backends.llamacpp_stream import tells_all
 def test_knows_what_a_stream_does_not_tell(body: dict[str, object], expected: bool) -> None:
     """Probabilities, its own thoughts, and words to be continued are asked for in one piece."""
     assert expected is tells_all(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, True),
+        ({"max_tokens": SHORT}, False),
+        ({"max_tokens": SHORT + 1}, True),
+        ({"max_completion_tokens": SHORT, "max_tokens": 4096}, False),
+        ({"n_predict": -1}, True),
+        ({"max_tokens": "many"}, True),
+        ({"logprobs": True}, False),
+    ],
+    ids=str,
+)
+def test_short_answers_are_over_soon_enough(body: dict[str, object], expected: bool) -> None:
+    """Only one that may be long is worth the trouble, and only if a stream tells all of it."""
+    assert expected is better_streamed(body)

@@ -1,18 +1,20 @@
 """Whole events only, the bytes untouched, and no doubt about whether an answer is complete."""
 
+import json
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.gateway.sse import DONE, Splitter, error_of, has_content, tokens_of
+from hostd.gateway.sse import DONE, Splitter, error_of, has_content, is_abandoned, prompt_tokens_of, tokens_of
 
 WORD = b'data: {"choices":[{"index":0,"delta":{"content":"data: [DONE] }"},"finish_reason":null}]}\n\n'
 STOP = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"completion_tokens":7}}\n\n'
 USAGE = b'data: {"choices":[],"usage":{"completion_tokens": 12}}\n\n'
 ERROR = b'data: {"error":{"code":500,"message":"no luck","type":"server_error"}}\n\n'
 PING = b":\n\n"
+TIMINGS = b'data: {"choices":[{"index":0,"delta":{}}],"timings":{"cache_n":3,"prompt_n":4,"predicted_n":9}}\n\n'
 
 
 def feed(*chunks: bytes) -> tuple[Splitter, bytes]:
@@ -68,6 +70,29 @@ def test_finds_an_event_that_is_no_json(event: bytes, apart: bool) -> None:
     assert (apart, b"") == (splitter.done, events[len(WORD) :].removeprefix(DONE) if apart else events[len(WORD) :])
 
 
+def test_null_is_no_trouble() -> None:
+    """llama-server says it of each of several prompts that it has read; it may come beside anything."""
+    whole = b"data: null\n\n" + WORD + b"data: null\n\n" + STOP + DONE
+    splitter, events = feed(whole)
+    assert (whole, True, "") == (events, splitter.done, splitter.trouble)
+    assert not has_content(b"data: null\n\n")
+
+
+@pytest.mark.parametrize("word", ["abort", "error"])
+def test_an_answer_that_was_given_up_never_looks_whole(word: str) -> None:
+    """An engine that is told to end may finish its streams in good order, [DONE] and all."""
+    said = b'data: {"choices":[{"delta":{"content":" one"},"finish_reason":null}]}\n\n'
+    last = f'data: {{"choices":[{{"delta":{{"content":" tw"}},"finish_reason":"{word}"}}]}}\n\n'.encode()
+    splitter = Splitter()
+    assert said == splitter.feed(said + last + DONE)
+    assert (False, "the engine gave the answer up before its end") == (splitter.done, splitter.trouble)
+    alone = Splitter()
+    assert (b"", True) == (alone.feed(last), bool(alone.trouble))
+    assert is_abandoned(last)
+    assert not is_abandoned(said)
+    assert not is_abandoned(json.dumps({"content": last.decode()}).encode())
+
+
 def test_remembers_the_finish() -> None:
     """The reason for the end may stand some events back; a null reason is none."""
     assert not feed(WORD)[0].finished
@@ -78,6 +103,7 @@ def test_counts_tokens() -> None:
     """The engine's own count is believed; without one, each event of data is a token."""
     assert 2 == feed(WORD, PING, WORD)[0].tokens
     assert 12 == feed(WORD, STOP, USAGE)[0].tokens
+    assert 9 == feed(WORD, TIMINGS, DONE)[0].tokens
     assert 3 == tokens_of(b'{"choices": [], "usage": {"completion_tokens": 3}}')
     assert 0 == tokens_of(b"{}")
 
@@ -119,3 +145,14 @@ def test_reads_an_error() -> None:
     assert "no luck" == error_of(WORD + ERROR)
     assert '{"error": "oh"}' == error_of(b'data: {"error": "oh"}\n\n')
     assert "an error" == error_of(b"")
+
+
+def test_counts_the_prompt() -> None:
+    """From the sums, else from the parts that llama.cpp tells by itself; a text that talks of them is no sum."""
+    sums = b'{"usage":{"completion_tokens":1,"prompt_tokens": 11,"prompt_tokens_details":{"cached_tokens":2}}}'
+    assert 11 == feed(WORD, b"data: " + sums + b"\n\n", DONE)[0].prompt_tokens
+    assert 7 == feed(WORD, TIMINGS, DONE)[0].prompt_tokens
+    assert 0 == feed(WORD.replace(b"[DONE]", rb"\"prompt_tokens\": 5, \"timings\" \"prompt_n\": 6"))[0].prompt_tokens
+    assert 11 == prompt_tokens_of(b'{"choices": [], ' + sums[1:])
+    assert 11 == prompt_tokens_of(sums[:-1] + b', "data": [' + b"0.5," * 2000 + b"0]}")
+    assert 0 == prompt_tokens_of(b'{"prompt_tokens": "many"}')

@@ -60,7 +60,7 @@ class Answer:
     @property
     def by(self) -> set[str]:
         """The models that the answer says it is from; the headers of a stream may have gone before one was found."""
-        told = {document["model"].removesuffix(THEIR_SUFFIX) for document in self.documents if "model" in document}
+        told = {document["model"] for document in self.documents if "model" in document}
         return told | ({self.reply.headers["x-hostd-model"]} - {"none"})
 
     @property

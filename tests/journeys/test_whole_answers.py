@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from hostd.backends import llamacpp_stream
 from hostd.domain.profile import Settings
 from tests.conformance.engine import Missing
 from tests.conformance.engines import llama_server, llamacpp_wheel
@@ -35,10 +36,16 @@ UNLIKE = re.compile(r"\.(id|created|\w+_ms|\w+_per_second)$")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=BUILDS, ids=lambda build: build.name)
 async def stage(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
-    """A house with one real engine, of two slots; its model takes what it writes first for the start of a tool call."""
+    """A house with one real engine, of two slots; its model takes what it writes first for the start of a tool call.
+
+    Here short answers are assembled, too.
+    """
     folder = tmp_path_factory.mktemp("whole")
+    patch = pytest.MonkeyPatch()
+    patch.setattr(llamacpp_stream, "SHORT", -1)
     (folder / "tools.jinja").write_text(TEMPLATE, "utf-8")
     async with AsyncExitStack() as stack:
+        stack.callback(patch.undo)
         try:
             stand = await stack.enter_async_context(request.param.opens(folder))
         except Missing as missing:

@@ -96,6 +96,23 @@ async def test_refuses_what_the_engine_would_cut(http: aiohttp.ClientSession) ->
         await held.translate({"model": "alpha", "prompt": "more words than there is room for"})
 
 
+class Deaf(Renaming):
+    """One whose engine hears of hang-ups only while it streams, and streams no pictures."""
+
+    def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:  # noqa: ARG002
+        """Return whether no picture is wanted."""
+        return "picture" not in body
+
+
+async def test_prefers_a_stream_where_the_engine_is_deaf_without(http: aiohttp.ClientSession) -> None:
+    """For answers in one piece only, and only of an engine whose backend says so."""
+    held = lease(Holder(), http, Deaf())
+    assert held.prefers_stream({"model": "alpha"})
+    assert not held.prefers_stream({"model": "alpha", "picture": 1})
+    assert not held.prefers_stream({"model": "alpha", "stream": True})
+    assert not lease(Holder(), http).prefers_stream({"model": "alpha"})
+
+
 async def test_passes_on_what_is_seen(http: aiohttp.ClientSession) -> None:
     """Progress and suspicion reach the instance that the lease began with."""
     holder = Holder()

@@ -22,7 +22,9 @@ ENGINE = Engine(
     slots=1,
     long={"max_tokens": 12_000, "logit_bias": {str(END_OF_TEXT): -100}},
     misses={
-        "abort_of_a_whole_answer_frees_the_slot": "llama_cpp.server generates to the end for a client that has gone",
+        "abort_of_a_whole_answer_frees_the_slot": (
+            "llama_cpp.server generates to the end for a client that has gone, unless it streams, but then it tells no sums"
+        ),
         "abort_of_a_whole_answer_beside_a_stream_frees_the_slot": "llama_cpp.server serves one request at a time",
         "context_too_long_is_refused_in_a_stream": "llama_cpp.server answers with a stream that is empty and has no end",
     },

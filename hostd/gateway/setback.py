@@ -1,0 +1,46 @@
+"""How an attempt to have a request answered fails: so that another target may still answer it, or so that nobody can."""
+
+from typing import Any
+
+from hostd.domain.errors import HostdError, RequestError
+from hostd.domain.reason import Reason
+from hostd.gateway import problems
+
+
+class Setback(Exception):
+    """An attempt failed before anything of its answer had gone to the client; another target may still answer."""
+
+    def __init__(self, reason: Reason, detail: str, status: int = 503) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.status = status
+
+
+class EndedError(Exception):
+    """The request ends here with an error: no other target could do better, or the answer had begun."""
+
+    def __init__(self, error: HostdError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def turned_down(error: HostdError) -> Setback | EndedError:
+    """Return what an engine's error answer means for the request: try elsewhere, or tell the client."""
+    if isinstance(error, RequestError):
+        if error.code == "context_length_exceeded":
+            return Setback(Reason.CONTEXT_TOO_LONG, error.message, error.status)
+        return EndedError(error)
+    if error.status == 429:
+        return Setback(Reason.STATUS_429, error.message, 429)
+    return Setback(Reason.STATUS_5XX, f"{error.message} (status {error.status})", 502)
+
+
+def given_up(error: dict[str, Any]) -> Setback | EndedError:
+    """Return what an *error* object in the middle of a stream means, of which the client has seen nothing.
+
+    It is what an answer in one piece would have failed with; where it names no status, the fault is the engine's.
+    """
+    code = error.get("code")
+    status = code if isinstance(code, int) and 400 <= code < 600 else 500
+    return turned_down(problems.understood(status, error))
