@@ -212,10 +212,7 @@ class Engines:
 
     def calendar_turned(self, windows: frozenset[str], demand: Mapping[str, float]) -> None:
         """Take in the hour: load what should be warm from now on, and let idle time count for what need not be any more."""
-        self._expect(self.keeping.calendar(windows, demand))
-        for lane in self._lanes.values():
-            if lane.state is State.READY and lane.idle and ("idle", lane.profile.name) not in self._turn.alarms:
-                self.rest(lane)
+        self._follow(self.keeping.calendar(windows, demand))
         if not self.preload.begun or self.closing:
             return
         for lane in self.keeping.in_order():
@@ -251,12 +248,15 @@ class Engines:
             if lane.state in (State.LOADING, State.READY):
                 self.room.ledger.learnt(lane.profile.name, lane.choice)
         if self.preload.begun:
-            self._expect(self.keeping.plan())
+            self._follow(self.keeping.plan())
             self.room.changed()
 
-    def _expect(self, lanes: Iterable[Lane]) -> None:
-        """Have models that fit by now, and did not before, come up in quiet times."""
-        for lane in lanes:
+    def _follow(self, new: Iterable[Lane]) -> None:
+        """Let idle time count for what a plan has no place for, and have what is *new* in it come up in quiet times."""
+        for lane in self._lanes.values():
+            if lane.state is State.READY and lane.idle and ("idle", lane.profile.name) not in self._turn.alarms:
+                self.rest(lane)
+        for lane in new:
             if self.preload.begun and lane.state is State.COLD and lane not in self.preload:
                 self.keeping.went(lane)
 

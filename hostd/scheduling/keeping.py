@@ -23,6 +23,9 @@ COME_BACK = 30.0
 MOST_STEPS = 8_000
 """Steps of search for a plan: the desk decides between two requests, and an hour's plan may be good without being proved."""
 
+_PRESENCE = 1.0
+"""Seconds of waiting in an hour by which a model that is there is worth more: among equals, nobody is loaded for another."""
+
 _PLENTY = 1 << 62
 _AWAY = (State.COLD, State.SLEEPING)
 
@@ -71,7 +74,7 @@ class Keeping:
 
         def key(lane: Lane) -> tuple[bool, int, float, str]:
             warm, name = lane.profile.warm, lane.profile.name
-            saves = self._room.demand.get(name, 0.0) * lane.seconds_to_load
+            saves = self._room.demand.get(name, 0.0) * lane.cold_start
             return (not warm.pinned, -warm.priority, -saves, name)
 
         return sorted((self._lanes[name] for name in self._room.declared), key=key)
@@ -115,20 +118,16 @@ class Keeping:
         """Bring back what had to go, as far as there is room for it without anybody's harm; look again later for the rest."""
         missing = list(self.missing())
         for lane in missing:
-            self._room.ask(lane, "return")
+            if self._room.may_fit(lane, "return"):
+                self._room.ask(lane, "return")
         if missing:
             self._turn.alarms.set(("return", ""), self._turn.now + COME_BACK)
 
     def _wanted(self, lane: Lane) -> Wanted:
-        warm = lane.profile.warm
-        return Wanted(
-            lane.profile.name,
-            lane.usable,
-            warm.priority,
-            warm.pinned,
-            self._room.demand.get(lane.profile.name, 0.0),
-            lane.seconds_to_load,
-        )
+        warm, demand = lane.profile.warm, self._room.demand.get(lane.profile.name, 0.0)
+        if lane.state in (State.READY, State.LOADING):
+            demand += _PRESENCE / max(_PRESENCE, lane.cold_start)
+        return Wanted(lane.profile.name, lane.usable, warm.priority, warm.pinned, demand, lane.cold_start)
 
     def _tell(self, wanted: Iterable[Lane]) -> None:
         preferred: Mapping[str, Choice] = self._room.preferred

@@ -137,9 +137,13 @@ class Lane:
 
     @property
     def seconds_to_load(self) -> float:
-        """How long it takes to have it back: as measured last, else as its choice estimates."""
-        if self.wake_seconds is not None and self.sleeps:
-            return self.wake_seconds
+        """How long it takes to have it back if it goes, or to have it at all where it has gone: a waking or a load."""
+        there = self.state in (State.READY, State.SLEEPING)
+        return self.wake_seconds if there and self.wake_seconds is not None and self.sleeps else self.cold_start
+
+    @property
+    def cold_start(self) -> float:
+        """How long a load takes (seconds): as measured last, else as its choice estimates."""
         if self.load_seconds is not None:
             return self.load_seconds
         choice = self.choice or next(iter(self.choices), None)

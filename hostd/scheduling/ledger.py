@@ -2,8 +2,9 @@
 
 A load in flight holds the most that it may take, its transient peak included. A warm engine holds what it may grow to, as far as
 is known by then (measurements of loads narrow it), and no less than it was seen to hold. One that has gone or sleeps holds
-everything until the memory has been measured again, so that nothing is promised twice before it was seen to be back. What other programs hold is
-whatever the measurement shows beyond our engines. No pool is ever promised beyond its budget, nor beyond what others leave of it.
+everything until the memory has been measured again, so that nothing is promised twice before it was seen to be back. What other
+programs hold is whatever the measurement shows beyond our engines. No pool is ever promised beyond its budget, nor beyond what
+others leave of it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -77,8 +78,8 @@ class Ledger:
             self._holdings[model] = Holding(dict(held[model]), Stage.WARM, dict(held[model]))
         for pool in pools:
             unexplained = pool.total - pool.free - sum(each.get(pool.id, 0) for each in held.values())
-            # A load that has taken nothing yet hides nothing of what others held before it.
-            loading = any(holding.stage is Stage.LOADING for holding in self._holdings.values())
+            # A load that has taken nothing yet, or was called off before, hides nothing of what others held before it.
+            loading = any(holding.stage in (Stage.LOADING, Stage.LEAVING) for holding in self._holdings.values())
             least = min(unexplained, self.others.get(pool.id, 0)) if loading else 0
             for model, holding in self._holdings.items():
                 if not held.get(model, {}).get(pool.id):
@@ -159,3 +160,8 @@ def excess(needs: Bytes, room: Bytes) -> dict[str, int]:
     A pool that nobody has measured counts as having room: nothing can be said about it.
     """
     return {pool: need - room[pool] for pool, need in needs.items() if need > 0 and need > room.get(pool, need)}
+
+
+def plus(room: Bytes, more: Bytes) -> dict[str, int]:
+    """Return *room* and *more* together, by pool id."""
+    return {pool: room.get(pool, 0) + more.get(pool, 0) for pool in {*room, *more}}

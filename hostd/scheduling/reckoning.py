@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from hostd.domain.units import format_bytes
+from hostd.planning.choice import Choice
 from hostd.scheduling.lane import Lane
-from hostd.scheduling.ledger import Bytes
+from hostd.scheduling.ledger import Bytes, excess, plus
 from hostd.scheduling.victims import Candidate
 
 
@@ -21,13 +22,37 @@ def told(each: Candidate, lane: Lane, now: float) -> dict[str, object]:
     }
 
 
+def nearest(choices: Sequence[Choice], room: Bytes, candidates: Sequence[Candidate]) -> tuple[Choice, dict[str, int]]:
+    """Return the choice that lacks least of *room* when the *candidates* have all gone, and what it lacks then."""
+    for each in candidates:
+        room = plus(room, each.bytes)
+    found = min(choices, key=lambda choice: sum(excess(choice.peak, room).values()))
+    return found, excess(found.peak, room)
+
+
+def steps_down(choices: Sequence[Choice], choice: Choice) -> int:
+    """Return how many variants of *choices* are better than that of *choice*."""
+    return list(dict.fromkeys(each.variant for each in choices)).index(choice.variant)
+
+
 def too_little(short: Bytes, pinned: Sequence[str], others: Mapping[str, int]) -> str:
     """Return why there will be no room: what is *short*, which models are *pinned*, and what other programs hold."""
-    lacks = " and ".join(f"{format_bytes(count)} of {pool}" for pool, count in sorted(short.items()))
-    why = f"it lacks {lacks} even if every model that may go has gone"
+    why = f"it lacks {_lacking(short)} even if every model that may go has gone"
     if pinned:
         why += f"; {', '.join(pinned)} {'are' if len(pinned) > 1 else 'is'} pinned"
-    for pool, count in sorted(others.items()):
-        if pool in short and count:
-            why += f"; other programs hold {format_bytes(count)} of {pool}"
-    return why
+    return why + _held_by(others, short)
+
+
+def not_now(short: Bytes, others: Mapping[str, int]) -> str:
+    """Return why a load that nobody waits for has nobody go now: what is *short*, and what other programs hold."""
+    why = f"it lacks {_lacking(short)} beside the models that are in use, and comes up in quieter times"
+    return why + _held_by(others, short)
+
+
+def _lacking(short: Bytes) -> str:
+    return " and ".join(f"{format_bytes(count)} of {pool}" for pool, count in sorted(short.items()))
+
+
+def _held_by(others: Mapping[str, int], short: Bytes) -> str:
+    held = (f"{format_bytes(count)} of {pool}" for pool, count in sorted(others.items()) if pool in short and count)
+    return "".join(f"; other programs hold {each}" for each in held)

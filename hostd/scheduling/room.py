@@ -17,7 +17,7 @@ from hostd.scheduling import reckoning
 from hostd.scheduling.claim import Claim, Urgency
 from hostd.scheduling.effects import Check
 from hostd.scheduling.lane import Lane
-from hostd.scheduling.ledger import Bytes, Ledger, Stage, excess
+from hostd.scheduling.ledger import Bytes, Ledger, Stage, excess, plus
 from hostd.scheduling.price import LONGEST_RESIDENCY, free_at, price
 from hostd.scheduling.turn import Turn
 from hostd.scheduling.victims import Candidate, cheapest
@@ -50,6 +50,7 @@ class Room:
         self._turn = turn
         self._loads = loads
         self._claims: dict[str, Claim] = {}
+        self._told_short: dict[str, tuple[str, Bytes]] = {}
         self._stale = False
 
     @property
@@ -137,7 +138,7 @@ class Room:
                 self.withdraw(lane)
                 return None
             claim.why, claim.first = claim.first, None
-        room = {pool: count - ahead.get(pool, 0) for pool, count in self.ledger.room().items()}
+        room = {pool: count - ahead.get(pool, 0) for pool, count in self._room_for(lane).items()}
         choices = self._in_order(lane)
         if not choices:
             return lane.last_error or "none of its variants can be had"
@@ -149,7 +150,8 @@ class Room:
     def withdraw(self, lane: Lane) -> None:
         """Give up the claim of those who have all left; who was to go for it and still answers somebody, stays."""
         for name in self.drop(lane):
-            if self._lanes[name].gate is not None:
+            wanted = any(name in claim.victims for claim in self._claims.values())
+            if self._lanes[name].gate is not None and not wanted:
                 self._loads.stay(self._lanes[name])
         self._loads.forgo(lane)
 
@@ -162,13 +164,12 @@ class Room:
             self._start(lane, claim, claim.choice, room)
 
     def _decide(self, lane: Lane, claim: Claim, choices: Sequence[Choice], room: Bytes) -> str | None:
-        soon = _sum(room, self.ledger.returning())
+        soon = plus(room, self.ledger.returning())
         candidates = self._candidates(lane, claim)
-        now = self._turn.now
-        ready = [each for each in candidates if each.free_at is not None and each.free_at <= now]
+        ready = self._ready(candidates)
         plans: list[tuple[float, int, Choice, tuple[Candidate, ...]]] = []
         for number, choice in enumerate(choices):
-            penalty = STEP_DOWN * self._steps_down(choices, choice)
+            penalty = STEP_DOWN * reckoning.steps_down(choices, choice)
             if not excess(choice.peak, room):
                 plans.append((penalty, number, choice, ()))
             elif (gone := cheapest(ready, excess(choice.peak, soon))) is not None:
@@ -181,7 +182,7 @@ class Room:
                 self._check(claim, choice)
             return None
         if claim.urgency is not Urgency.WAITED_FOR:
-            return "there is no room for it beside the models that are in use"
+            return self._not_now(claim, choices, ready, room)
         if self._put_off(lane, claim, choices, candidates, room):
             return None
         return self._never(lane, choices, candidates)
@@ -201,7 +202,7 @@ class Room:
             self._start(lane, claim, choice, room)
             return
         claim.victims = (*claim.victims, *(each.name for each in gone))
-        soon, told = _sum(room, self.ledger.returning()), self._told(candidates)
+        soon, told = plus(room, self.ledger.returning()), self._told(candidates)
         for each in gone:
             victim = self._lanes[each.name]
             self._turn.explain(
@@ -228,14 +229,14 @@ class Room:
         room: Bytes,
     ) -> bool:
         """Let a claim wait until enough may go; return whether that will be, as far as one can see now."""
-        soon = _sum(room, self.ledger.returning())
+        soon = plus(room, self.ledger.returning())
         found: list[tuple[float, float, int, Choice, tuple[Candidate, ...]]] = []
         for number, choice in enumerate(choices):
             gone = cheapest(candidates, excess(choice.peak, soon))
             if gone is not None:
                 # Whom only an event can free (a load that has to end first) frees late, but frees.
                 at = max((float("inf") if each.free_at is None else each.free_at for each in gone), default=0.0)
-                cost = sum(each.price for each in gone) + STEP_DOWN * self._steps_down(choices, choice)
+                cost = sum(each.price for each in gone) + STEP_DOWN * reckoning.steps_down(choices, choice)
                 found.append((at, cost, number, choice, gone))
         if not found:
             return False
@@ -262,20 +263,42 @@ class Room:
 
     def _never(self, lane: Lane, choices: Sequence[Choice], candidates: Sequence[Candidate]) -> str | None:
         # What is kept for the claims before this one may be had after them.
-        most = _sum(self.ledger.room(), self.ledger.returning())
-        for each in candidates:
-            most = _sum(most, each.bytes)
-        nearest = min(choices, key=lambda choice: sum(excess(choice.peak, most).values()))
-        short = excess(nearest.peak, most)
+        free = self._room_for(lane)
+        nearest, short = reckoning.nearest(choices, plus(free, self.ledger.returning()), candidates)
         if not short:
             return None
-        pinned = [other.profile.name for other in self._lanes.values() if self._holds(other) and _fixed(other)]
-        free = self.ledger.room()
+        holding = (other.profile for other in self._lanes.values() if self._holds(other))
+        pinned = [profile.name for profile in holding if profile.warm.pinned]
         self._turn.explain("no_room", lane, None, needs=nearest.peak, free=free, short=short, pinned=pinned)
         return reckoning.too_little(short, pinned, self.ledger.others)
 
+    def _not_now(self, claim: Claim, choices: Sequence[Choice], ready: Sequence[Candidate], room: Bytes) -> str:
+        """Say why a load that nobody waits for has to wait for quieter times; the same numbers are told once."""
+        nearest, short = reckoning.nearest(choices, plus(room, self.ledger.returning()), ready)
+        if self._told_short.get(claim.model) != (claim.why, short):
+            self._told_short[claim.model] = (claim.why, short)
+            numbers = {"why": claim.why, "variant": nearest.label, "needs": nearest.peak, "free": room, "short": short}
+            self._turn.explain("no_room", self._lanes[claim.model], None, **numbers)
+        return reckoning.not_now(short, self.ledger.others)
+
+    def may_fit(self, lane: Lane, why: str) -> bool:
+        """Return whether there would be room for a load by what is known now, so that it is worth a check."""
+        ready = self._ready(self._candidates(lane, Claim(lane.profile.name, why, self._turn.now)))
+        soon = plus(self._room_for(lane), self.ledger.returning())
+        return not lane.usable or not reckoning.nearest(lane.usable, soon, ready)[1]
+
+    def _ready(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        return [each for each in candidates if each.free_at is not None and each.free_at <= self._turn.now]
+
+    def _room_for(self, lane: Lane) -> dict[str, int]:
+        """Return what may be promised to *lane*: what it keeps while it sleeps is its own."""
+        name = lane.profile.name
+        asleep = lane.state is State.SLEEPING and self.ledger.stage(name) is Stage.WARM
+        return plus(self.ledger.room(), self.ledger.held(name)) if asleep else self.ledger.room()
+
     def _start(self, lane: Lane, claim: Claim, choice: Choice, room: Bytes) -> None:
         self.drop(lane)
+        self._told_short.pop(claim.model, None)
         self.ledger.reserve(claim.model, choice)
         waited = self._turn.now - claim.since
         self._turn.explain(
@@ -296,7 +319,7 @@ class Room:
         found = []
         for other in self._lanes.values():
             name = other.profile.name
-            if other is lane or not self._holds(other) or _fixed(other):
+            if other is lane or not self._holds(other) or other.profile.warm.pinned:
                 continue
             if self.ledger.stage(name) in (Stage.DOZING, Stage.LEAVING, Stage.GONE):
                 continue  # its memory counts as returning already
@@ -323,16 +346,3 @@ class Room:
         """Return the choices of a lane, the one that the plan has for it first."""
         preferred = self.preferred.get(lane.profile.name)
         return sorted(lane.usable, key=lambda choice: choice != preferred)
-
-    @staticmethod
-    def _steps_down(choices: Sequence[Choice], choice: Choice) -> int:
-        variants = list(dict.fromkeys(each.variant for each in choices))
-        return variants.index(choice.variant)
-
-
-def _fixed(lane: Lane) -> bool:
-    return lane.profile.warm.pinned
-
-
-def _sum(room: Bytes, more: Bytes) -> dict[str, int]:
-    return {pool: room.get(pool, 0) + more.get(pool, 0) for pool in {*room, *more}}

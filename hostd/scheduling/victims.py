@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-MOST_EXACT = 14
-"""Candidates among which the cheapest set is found for certain; of more, the cheapest are taken until it suffices."""
+MOST_STEPS = 600
+"""Steps of search: among eight candidates the cheapest set is found for certain, among more the cheapest of those looked at.
+
+The desk decides between two requests, so the worst case has to be over in a few milliseconds.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +30,22 @@ def cheapest(candidates: Sequence[Candidate], short: Mapping[str, int]) -> tuple
     """
     if not short:
         return ()
-    useful = sorted(
-        (each for each in candidates if any(each.bytes.get(pool, 0) > 0 for pool in short)),
-        key=lambda each: (each.price, sum(each.bytes.values()), each.name),
-    )
+    useful = sorted((each for each in candidates if any(each.bytes.get(pool, 0) > 0 for pool in short)), key=_cheapness)
     if any(sum(each.bytes.get(pool, 0) for each in useful) < lack for pool, lack in short.items()):
         return None
-    if len(useful) > MOST_EXACT:
-        return _spared(useful, short)
-    search = _Search(useful, [(pool, lack) for pool, lack in short.items() if lack > 0])
+    search = _Search(useful, [(pool, lack) for pool, lack in short.items() if lack > 0], _spared(useful, short))
     search.descend(0, (), 0.0, [lack for _, lack in search.short])
     return _spared(search.found, short)
+
+
+def _cheapness(each: Candidate) -> tuple[float, int, str]:
+    return each.price, sum(each.bytes.values()), each.name
 
 
 def _spared(chosen: Sequence[Candidate], short: Mapping[str, int]) -> tuple[Candidate, ...]:
     """Return *chosen* without those, the dearest first, whose going is not needed."""
     kept = list(chosen)
-    for each in sorted(chosen, key=lambda each: (-each.price, -sum(each.bytes.values()), each.name)):
+    for each in sorted(chosen, key=_cheapness, reverse=True):
         rest = [other for other in kept if other is not each]
         if all(sum(other.bytes.get(pool, 0) for other in rest) >= lack for pool, lack in short.items()):
             kept = rest
@@ -56,26 +58,35 @@ class _Search:
 
     candidates: Sequence[Candidate]
     short: list[tuple[str, int]]
-    best: tuple[float, int] = (float("inf"), 0)
-    found: tuple[Candidate, ...] = ()
-    rest: list[list[int]] = field(default_factory=list)
+    found: tuple[Candidate, ...]
+    best: tuple[float, int] = field(init=False)
+    steps: int = 0
+    bytes: list[list[int]] = field(init=False)
+    rest: list[list[int]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rest = [
-            [sum(each.bytes.get(pool, 0) for each in self.candidates[depth:]) for pool, _ in self.short]
-            for depth in range(len(self.candidates) + 1)
-        ]
+        self.best = (sum(each.price for each in self.found), sum(sum(each.bytes.values()) for each in self.found))
+        self.bytes = [[each.bytes.get(pool, 0) for pool, _ in self.short] for each in self.candidates]
+        self.rest = [[0] * len(self.short)]
+        for held in reversed(self.bytes):
+            self.rest.append([more + have for more, have in zip(held, self.rest[-1], strict=True)])
+        self.rest.reverse()
 
     def descend(self, depth: int, taken: tuple[Candidate, ...], price: float, lack: list[int]) -> None:
         """Look at every set that goes on from *taken* and may be cheaper than the best one so far."""
-        if all(need <= 0 for need in lack):
+        self.steps += 1
+        if max(lack, default=0) <= 0:
             cost = (price, sum(sum(each.bytes.values()) for each in taken))
             if cost < self.best:
                 self.best, self.found = cost, taken
             return
-        if price > self.best[0] or any(need > have for need, have in zip(lack, self.rest[depth], strict=True)):
-            return
+        for need, have in zip(lack, self.rest[depth], strict=True):
+            if need > have:
+                return
         each = self.candidates[depth]
-        less = [need - each.bytes.get(pool, 0) for need, (pool, _) in zip(lack, self.short, strict=True)]
+        # They come in order of price: whatever else goes, costs at least as much as this one.
+        if price + each.price > self.best[0] or self.steps >= MOST_STEPS:
+            return
+        less = [need - held for need, held in zip(lack, self.bytes[depth], strict=True)]
         self.descend(depth + 1, (*taken, each), price + each.price, less)
         self.descend(depth + 1, taken, price, lack)

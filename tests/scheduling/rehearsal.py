@@ -7,7 +7,7 @@ from hostd.domain.profile import Capabilities, Fallback, Limits, Profile, Role, 
 from hostd.domain.reason import ExitClass, Reason
 from hostd.domain.ticket import Need, Ticket
 from hostd.scheduling.desk import Desk
-from hostd.scheduling.effects import Effect, Explain, Refuse, Serve, Start, Stop
+from hostd.scheduling.effects import Check, Effect, Explain, Refuse, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import Arrived, AttemptFailed, EngineBroke, EngineReady, Event, Finished, LoadAsked, Ticked
 from hostd.scheduling.routing import Directory
 
@@ -47,10 +47,16 @@ def line(effect: Effect) -> str:
             return f"serve {ticket_id} by {model}" + (f" for {reason}" if reason else "")
         case Refuse(ticket_id, error):
             return f"refuse {ticket_id}: {error.code}"
+        case Check(model):
+            return f"check {model}"
         case Start(model):
             return f"start {model}"
         case Stop(model):
             return f"stop {model}"
+        case Sleep(model):
+            return f"sleep {model}"
+        case Wake(model):
+            return f"wake {model}"
         case Explain(decision, model):
             return f"# {decision} {model}"
 
@@ -71,11 +77,9 @@ class Rehearsal:
         self.effects = self.desk.handle(event, self.now)
         return [line(effect) for effect in self.effects if not isinstance(effect, Explain)]
 
-    def arrive(
-        self, ticket_id: str, asked: str = "a", now: float | None = None, *, timeout: float | None = None
-    ) -> list[str]:
-        """Let a request for *asked* come in."""
-        return self.tell(Arrived(Ticket(ticket_id, self.directory.route(asked, Need()), timeout=timeout)), now)
+    def arrive(self, ticket_id: str, asked: str = "a", now: float | None = None, **wishes: float) -> list[str]:
+        """Let a request for *asked* come in; *wishes* are its timeout and its keep_alive."""
+        return self.tell(Arrived(Ticket(ticket_id, self.directory.route(asked, Need()), **wishes)), now)
 
     def warm(self, *models: str, slots: int = 8) -> None:
         """Have *models* loaded."""

@@ -48,3 +48,11 @@ def test_what_is_set_while_others_ring_rings_too_when_it_is_due() -> None:
             alarms.set(("queue", "b"), 1.0)
             alarms.set(("queue", "c"), 1.5)
     assert [("queue", "a"), ("queue", "b")] == rung
+
+
+def test_setting_it_again_to_the_same_time_costs_nothing() -> None:
+    """However often that is done."""
+    alarms = Alarms()
+    for _ in range(1000):
+        alarms.set(("room", "a"), 5.0)
+    assert 1 == len(alarms._heap)

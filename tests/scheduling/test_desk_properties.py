@@ -38,9 +38,11 @@ REASONS = st.one_of(st.just(frozenset(Reason)), st.frozensets(st.sampled_from(li
 
 
 @st.composite
-def houses(draw: st.DrawFn) -> dict[str, Profile]:
-    """Draw one to four profiles with tight limits that fall back to one another, in circles too."""
-    names = NAMES[: draw(st.sampled_from([1, 2, 2, 3, 4]))]
+def houses(
+    draw: st.DrawFn, sizes: tuple[int, ...] = (1, 2, 2, 3, 4), pinned: tuple[bool, ...] = (False, True)
+) -> dict[str, Profile]:
+    """Draw a few profiles with tight limits that fall back to one another, in circles too."""
+    names = NAMES[: draw(st.sampled_from(sizes))]
     house = {}
     for name in names:
         steps = draw(st.lists(st.sampled_from(names), max_size=2, unique=True))
@@ -53,7 +55,7 @@ def houses(draw: st.DrawFn) -> dict[str, Profile]:
             queue_timeout=draw(st.sampled_from([30.0, 5.0, 1.0, 0.0])),
             total_timeout=draw(st.sampled_from([600.0, 600.0, 20.0, 3.0])),
             keep_alive=draw(st.sampled_from([60.0, 60.0, 2.0, 0.0])),
-            pinned=draw(st.booleans()),
+            pinned=draw(st.sampled_from(pinned)),
             preload=draw(st.booleans()),
             priority=draw(st.integers(0, 3)),
         )
@@ -62,6 +64,9 @@ def houses(draw: st.DrawFn) -> dict[str, Profile]:
 
 class AnyOrder(Watched):
     """Engines with a life of their own, clients who come and go, the owner's hand, and a clock."""
+
+    naps: tuple[int, ...] = ()
+    may_close_after = 10
 
     @initialize(house=houses())
     def open_house(self, house: dict[str, Profile]) -> None:
@@ -125,7 +130,7 @@ class AnyOrder(Watched):
         model = self._those(loading=True)[pick % len(self._those(loading=True))]
         if not self.engines[model].told_to_stop:
             self.engines[model].slots = slots
-        self._tell(EngineReady(model, slots, 1.0))
+        self._tell(EngineReady(model, slots, 1.0, self.naps))
 
     @precondition(lambda self: self._those(loading=False))
     @rule(pick=PICK)
@@ -170,7 +175,7 @@ class AnyOrder(Watched):
             self.now = max(self.now, at)
             self._tick()
 
-    @precondition(lambda self: len(self.tickets) > 10 and not self.closing)
+    @precondition(lambda self: len(self.tickets) > self.may_close_after and not self.closing)
     @rule()
     def close(self) -> None:
         """The daemon goes down."""
@@ -186,9 +191,12 @@ class AnyOrder(Watched):
                 break
         assert [] == self._open()
         assert not self.booted or self.desk.settled
-        assert self.desk.next_deadline() is None
+        assert self._at_rest()
         if self.closing:
             assert {State.COLD} >= {lane.state for lane in self.desk.lanes.values()}
+
+    def _at_rest(self) -> bool:
+        return self.desk.next_deadline() is None
 
     def _calm_down(self) -> bool:
         """Let one good thing happen; return whether there was one."""
@@ -198,7 +206,7 @@ class AnyOrder(Watched):
             self._tell(EngineBroke(model, ExitClass.UNKNOWN, "at last"))
         elif loading := self._those(loading=True):
             self.engines[loading[0]].slots = 2
-            self._tell(EngineReady(loading[0], 2, 1.0))
+            self._tell(EngineReady(loading[0], 2, 1.0, self.naps))
         elif served := self._served():
             served[0].over = True
             self._tell(Finished(served[0].ticket.id, 1.0))

@@ -94,6 +94,16 @@ class TestIdleness:
         assert [] == play.pass_time(105.9)
         assert ["stop a"] == play.pass_time(106.0)
 
+    @pytest.mark.parametrize(("hint", "goes"), [(600.0, 700.0), (5.0, 160.0), (0.0, 160.0)])
+    def test_a_client_s_keep_alive_only_prolongs_its_stay(self, hint: float, goes: float) -> None:
+        """No client decides for all others that the next one has to wait for a load."""
+        play = Rehearsal(profile("a", keep_alive=60.0))
+        play.warm("a")
+        play.arrive("t1", now=99.0, keep_alive=hint)
+        play.finish("t1", 100.0)
+        assert [] == play.pass_time(goes - 0.1)
+        assert ["stop a"] == play.pass_time(goes)
+
     def test_a_pinned_model_stays(self) -> None:
         """No deadline is even set."""
         play = Rehearsal(profile("a", keep_alive=60.0, pinned=True))

@@ -23,6 +23,21 @@ def test_the_status_line_says_how_busy_a_model_is() -> None:
     assert [1, 2, 3] == [lane.position(f"t{n}") for n in (2, 3, 4)]
 
 
+@pytest.mark.parametrize(
+    ("state", "seconds"), [(State.READY, 0.5), (State.SLEEPING, 0.5), (State.COLD, 20.0), (State.FAILED, 20.0)]
+)
+def test_only_one_that_is_there_can_be_woken(state: State, seconds: float) -> None:
+    """What has gone for good has to be loaded, however fast it woke before; a cold start always means a load."""
+    lane = Lane(profile("a"), state, load_seconds=20.0, wake_seconds=0.5, naps=(1, 2))
+    assert (seconds, 20.0) == (lane.seconds_to_load, lane.cold_start)
+
+
+def test_one_that_wakes_more_slowly_than_it_loads_is_taken_to_be_loaded() -> None:
+    """It would not sleep again."""
+    lane = Lane(profile("a"), State.READY, load_seconds=2.0, wake_seconds=3.0, naps=(1, 2))
+    assert (2.0, False) == (lane.seconds_to_load, lane.sleeps)
+
+
 @pytest.mark.parametrize("state", list(State))
 def test_only_a_ready_model_has_room(state: State) -> None:
     """Places count for nothing while the engine loads, drains or is down."""

@@ -75,3 +75,13 @@ def test_forgiving_keeps_only_the_total() -> None:
     restarts = crashes(7)
     restarts.forgive()
     assert Restarts(streak=0, total=7) == restarts
+
+
+def test_a_failure_without_a_start_leaves_nothing_of_the_one_before() -> None:
+    """A check that fails where no engine was started moves the next try; one that was due before is not due still."""
+    restarts = Restarts()
+    for at in range(restart.GIVE_UP_AFTER):
+        restarts.broke(ExitClass.UNKNOWN, float(at))
+    assert (None, restart.GIVE_UP_AFTER - 1 + restart.COOL_DOWN) == (restarts.again_at, restarts.closed_until)
+    restarts.broke(ExitClass.MISSING_FILE, 500.0)
+    assert (None, 500.0 + restart.UNMENDED_COOL_DOWN) == (restarts.again_at, restarts.closed_until)

@@ -13,7 +13,7 @@ from hostd.domain.profile import Profile
 from hostd.domain.reason import Reason
 from hostd.domain.ticket import Ticket
 from hostd.scheduling.desk import Desk
-from hostd.scheduling.effects import Explain, Refuse, Serve, Start, Stop
+from hostd.scheduling.effects import Check, Effect, Explain, Refuse, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import AttemptFailed, Event, Ticked
 
 
@@ -87,7 +87,7 @@ class Watched(RuleBasedStateMachine):
     def _check_not_overdue(self, known: Known) -> None:
         assert self.now < known.expires
         lane = self.desk.lanes[str(known.lane)]
-        if lane.state is State.READY and not lane.dead:
+        if lane.state is State.READY and not lane.dead and lane.gate is None:
             assert self.now < max(known.joined, lane.ready_at) + lane.profile.limits.queue_timeout
 
     def _tell(self, event: Event) -> None:
@@ -117,9 +117,15 @@ class Watched(RuleBasedStateMachine):
                     engine.told_to_stop = True
                 case Explain():
                     self._check_reason(effect)
+                case Check() | Sleep() | Wake():
+                    pass
+            self._saw(effect)
         self._check_tickets()
         self._check_lanes()
         self.sound = True
+
+    def _saw(self, effect: Effect) -> None:
+        """Note one effect; for those who watch more."""
 
     def _check_serve(self, serve: Serve, queues: dict[str, list[str]]) -> None:
         known, engine = self.tickets[serve.ticket_id], self.engines[serve.model]
@@ -179,12 +185,15 @@ class Watched(RuleBasedStateMachine):
                 assert engine.slots == lane.slots
             assert engine.dead or not lane.dead, f"{lane} is given up, but {engine}"
             if lane.queue:
-                assert not lane.has_room, f"somebody waits beside an empty place: {lane}"
+                assert not lane.takes(next(iter(lane.queue.values()))), f"somebody waits beside an empty place: {lane}"
                 assert lane.state is State.READY or lane.coming, f"somebody waits for nothing: {lane}"
                 assert not self.closing, f"somebody waits in a house that is closing: {lane}"
+            if lane.gate is not None:
+                assert ("turn", name) in self.desk._turn.alarms or lane.gate < 0, f"its turn has no end: {lane}"
+                assert lane.serving, f"its turn is over, but it stays: {lane}"
             if lane.state is State.DRAINING:
                 assert lane.serving, f"drained, but not stopped: {lane}"
-            if lane.state is State.READY and lane.idle and not lane.dead and not lane.profile.warm.pinned:
+            if lane.state is State.READY and lane.idle and not lane.dead and not self.desk.keeping.stays(lane):
                 assert ("idle", name) in self.desk._turn.alarms, f"idle for ever: {lane}"
 
     # Who is where.

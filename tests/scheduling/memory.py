@@ -1,0 +1,134 @@
+"""A rehearsal with memory: cards of so many GiB, models that hold some, and a measurement after everything that happens."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hostd.domain.host import Pool, PoolKind
+from hostd.domain.profile import Profile
+from hostd.domain.reason import ExitClass
+from hostd.planning.choice import Choice
+from hostd.scheduling.desk import Desk
+from hostd.scheduling.effects import Check, Effect, Explain, Refuse, Sleep, Start, Stop, Wake
+from hostd.scheduling.events import (
+    Appraised,
+    Booted,
+    CalendarTurned,
+    Checked,
+    EngineBroke,
+    EngineGone,
+    EngineReady,
+    EngineSlept,
+    Event,
+    MemorySeen,
+)
+from tests.scheduling.rehearsal import Rehearsal
+
+GIB = 2**30
+CARD = "cuda:0"
+
+
+def fits(
+    gib: float, variant: int = 0, *, pool: str = CARD, ram: float = 0.0, seconds: float = 4.0, peak: float = 0.0
+) -> Choice:
+    """Return the choice of a variant that takes so many GiB of one pool, *peak* more while it loads, and some main memory."""
+    needs = {pool: int(gib * GIB)} | ({"ram": int(ram * GIB)} if ram else {})
+    return Choice(
+        variant,
+        f"v{variant}",
+        needs=needs,
+        expected=needs,
+        transient={pool: int(peak * GIB)} if peak else {},
+        load_seconds=seconds,
+    )
+
+
+class Machine(Rehearsal):
+    """A desk on a machine with *pools* (GiB by pool id), whose checks pass and whose measurements follow what happens.
+
+    *others* is what other programs hold (GiB); *broken* are the variants whose check fails, by model and variant.
+    """
+
+    def __init__(self, pools: Mapping[str, float], **choices: tuple[Choice, ...]) -> None:
+        super().__init__()
+        self.pools = {name: int(size * GIB) for name, size in pools.items()}
+        self.others: dict[str, float] = {}
+        self.held: dict[str, dict[str, int]] = {}
+        self.broken: dict[tuple[str, int], ExitClass] = {}
+        self.choices = choices
+        self.told: list[Explain] = []
+        self.starts: list[str] = []
+        self.stops: list[str] = []
+        self.refusals: list[Refuse] = []
+
+    def open(self, *profiles: Profile, boot: bool = True) -> list[str]:
+        """Open the house for these profiles."""
+        from hostd.scheduling.routing import Directory  # noqa: PLC0415
+
+        named = {one.name: one for one in profiles}
+        self.desk = Desk(named, self.seen().pools)
+        self.directory = Directory(named, {})
+        for name, choices in self.choices.items():
+            self.tell(Appraised(name, choices))
+        return self.tell(Booted()) if boot else []
+
+    def seen(self) -> MemorySeen:
+        """Return what a measurement shows now."""
+        pools = []
+        for name, total in self.pools.items():
+            used = sum(held.get(name, 0) for held in self.held.values()) + int(self.others.get(name, 0) * GIB)
+            pools.append(Pool(name, PoolKind.VRAM, name, total, total - used, total))
+        return MemorySeen(tuple(pools), {model: dict(held) for model, held in self.held.items()})
+
+    def measure(self) -> list[str]:
+        """Measure the memory now."""
+        return self.tell(self.seen())
+
+    def tell(self, event: Event, now: float | None = None) -> list[str]:
+        """Let *event* happen, and everything that the machine answers at once."""
+        if isinstance(event, EngineGone | EngineBroke):
+            self.held.pop(event.model, None)
+        said = super().tell(event, now)
+        self.effects = list(self.effects)
+        effects: list[Effect] = self.effects
+        for effect in effects:
+            said += self._happen(effect)
+        if isinstance(event, EngineGone | EngineBroke | EngineReady | EngineSlept):
+            said += self.measure()
+        self.effects = effects
+        return said
+
+    def _happen(self, effect: Effect) -> list[str]:
+        match effect:
+            case Check(model, choice):
+                trouble = self.broken.get((model, choice.variant))
+                return [*self.measure(), *self.tell(Checked(model, trouble, "it said so" if trouble else ""))]
+            case Start(model, choice):
+                self.starts.append(model)
+                self.held[model] = dict(choice.needs) if choice else {}
+                self.assert_no_overcommitment()
+            case Stop(model):
+                self.stops.append(model)
+            case Explain():
+                self.told.append(effect)
+            case Refuse():
+                self.refusals.append(effect)
+            case Sleep() | Wake() | _:
+                pass
+        return []
+
+    def gone(self, model: str, now: float | None = None) -> list[str]:
+        """Let a stopped engine be gone."""
+        return self.tell(EngineGone(model), now)
+
+    def turn(self, *windows: str, now: float | None = None, **demand: float) -> list[str]:
+        """Let the hour turn."""
+        return self.tell(CalendarTurned(frozenset(windows), demand), now)
+
+    def assert_no_overcommitment(self) -> None:
+        """Check that no pool is promised beyond its size."""
+        for pool, left in self.desk.room.ledger.room().items():
+            assert left >= 0, f"{pool} is over-committed by {-left}"
+
+    def said(self, decision: str) -> list[dict[str, Any]]:
+        """Return the numbers of each decision of that kind so far."""
+        return [{"model": each.model, **each.numbers} for each in self.told if each.decision == decision]

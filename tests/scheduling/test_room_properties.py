@@ -1,0 +1,276 @@
+"""Any order of events on a machine with too little memory: it is never over-committed, and nobody goes without need.
+
+The rules are those of `test_desk_properties`; what they say of tickets and engines must hold here too. Besides, loads are
+checked, memory is measured when it pleases, and other programs come and go.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+
+from hostd.domain.host import Pool, PoolKind
+from hostd.domain.lifecycle import State
+from hostd.domain.profile import Profile
+from hostd.domain.reason import ExitClass
+from hostd.planning.choice import Choice
+from hostd.scheduling.desk import Desk
+from hostd.scheduling.effects import Check, Effect, Explain, Sleep, Start, Stop, Wake
+from hostd.scheduling.events import Appraised, CalendarTurned, Checked, EngineGone, EngineSlept, LoadAsked, MemorySeen
+from hostd.scheduling.ledger import excess
+from hostd.scheduling.price import HOLD
+from hostd.scheduling.routing import Directory
+from tests.scheduling.test_desk_properties import PICK, AnyOrder, houses
+from tests.scheduling.watched import Engine
+
+CAPACITY = 10
+POOLS = ("cuda:0", "cuda:1")
+FIRST, SECOND = POOLS[:1], POOLS[1:]
+WHERE: tuple[tuple[tuple[str, ...], ...], ...] = ((FIRST,), (FIRST,), (FIRST, SECOND), (FIRST, POOLS))
+"""On which cards a variant may be loaded, the last time on both at once."""
+
+
+@st.composite
+def choices(draw: st.DrawFn) -> tuple[Choice, ...]:
+    """Draw one to three ways to load a model, some of which may be too large for the machine."""
+    found = []
+    for variant in range(draw(st.sampled_from([1, 1, 2, 3]))):
+        for where in draw(st.sampled_from(WHERE)):
+            needs = {pool: draw(st.integers(1, 11)) for pool in where}
+            peak = {where[0]: draw(st.sampled_from([0, 0, 1, 2]))}
+            label = f"v{variant}@{'+'.join(where)}"
+            found.append(Choice(variant, label, needs=needs, expected=needs, transient=peak, load_seconds=4.0))
+    return tuple(found)
+
+
+class TooLittle(AnyOrder):
+    """The same house on two small cards."""
+
+    may_close_after = 60
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others = dict.fromkeys(POOLS, 0)
+        self.seen_of_others = dict(self.others)
+        self.held: dict[str, dict[str, int]] = {}
+        self.tells = True
+        self.asked: dict[str, Choice] = {}
+        self.dozing: set[str] = set()
+        self.evicting: dict[str, list[Explain]] = {}
+
+    @initialize(
+        house=houses(sizes=(2, 3, 4, 4), pinned=(False, False, False, True)),
+        ways=st.lists(choices(), min_size=4, max_size=4),
+        cards=st.integers(1, 2),
+        naps=st.sampled_from([(), (1, 2)]),
+        tells=st.sampled_from([True, True, False]),
+    )
+    def open_house(
+        self, house: dict[str, Profile], ways: list[tuple[Choice, ...]], cards: int, naps: tuple[int, ...], tells: bool
+    ) -> None:
+        """Set the stage, as full as it gets; the driver tells what each process holds, or it does not."""
+        super().open_house(house)
+        self.naps, self.tells = naps, tells
+        self.cards = POOLS[:cards]
+        self.desk = Desk(house, self._seen().pools)
+        self.directory = Directory(house, {})
+        for name, found in zip(house, ways, strict=False):
+            here = tuple(choice for choice in found if set(choice.needs) <= set(self.cards))
+            self._tell(Appraised(name, here))
+        for name in house:
+            self._tell(LoadAsked(name, "asked"))
+            self.go_well(6)
+        self.pass_time(HOLD)
+
+    @precondition(lambda self: self.asked)
+    @rule(
+        pick=PICK,
+        trouble=st.sampled_from([None, None, None, ExitClass.BAD_FLAG, ExitClass.MISSING_FILE, ExitClass.UNKNOWN]),
+    )
+    def check(self, pick: int, trouble: ExitClass | None) -> None:
+        """A load is looked at before it begins, and the memory with it."""
+        model = sorted(self.asked)[pick % len(self.asked)]
+        del self.asked[model]
+        self.measure(0.0)
+        self._tell(Checked(model, trouble, "it said so"))
+
+    @precondition(lambda self: self.dozing)
+    @rule(pick=PICK, really=st.booleans())
+    def fall_asleep(self, pick: int, *, really: bool) -> None:
+        """An engine that was told to sleep does, or cannot and is ended."""
+        model = sorted(self.dozing)[pick % len(self.dozing)]
+        self.dozing.discard(model)
+        if really:
+            self.held[model] = {}
+            self._tell(EngineSlept(model))
+        elif not self.engines[model].told_to_stop:
+            self.engines[model] = Engine(life=self.engines[model].life)
+            self._tell(EngineGone(model))
+
+    @rule(times=st.integers(1, 6))
+    def go_well(self, times: int) -> None:
+        """For a while everything comes out as it should: checks pass, loads end well, stops are done."""
+        for _ in range(times):
+            doomed = [name for name in self._ending() if self._engine_is_doomed(name)]
+            if not (self.asked or self.dozing or doomed or self._those(loading=True)) or not self._calm_down():
+                return
+
+    @rule(share=st.sampled_from([1.0, 0.5, 0.0]))
+    def measure(self, share: float) -> None:
+        """The memory is measured while those that load have taken their *share* so far."""
+        self._tell(self._seen(share))
+
+    @rule(pick=PICK, count=st.integers(0, 4))
+    def others_take(self, pick: int, count: int) -> None:
+        """Other programs take memory that nobody holds, or give some back."""
+        pool = self.cards[pick % len(self.cards)]
+        self.others[pool] = min(count, CAPACITY - self._used(pool))
+
+    @rule(pick=PICK, demand=st.sampled_from([0.0, 5.0, 500.0]), window=st.booleans())
+    def turn_the_hour(self, pick: int, demand: float, *, window: bool) -> None:
+        """Another hour begins."""
+        model = list(self.house)[pick % len(self.house)]
+        self._tell(CalendarTurned(frozenset([model] if window else []), {model: demand}))
+
+    def _used(self, pool: str) -> int:
+        return sum(held.get(pool, 0) for held in self.held.values())
+
+    def _seen(self, share: float = 1.0) -> MemorySeen:
+        taken = {
+            model: {pool: int(n * (share if self.engines[model].slots == 0 else 1.0)) for pool, n in held.items()}
+            for model, held in self.held.items()
+        }
+        pools = []
+        for name in getattr(self, "cards", POOLS):
+            free = CAPACITY - sum(held.get(name, 0) for held in taken.values()) - self.others[name]
+            pools.append(Pool(name, PoolKind.VRAM, name, CAPACITY, max(0, free), CAPACITY))
+        # Whether growth is others' or that of a load which has nothing to its name yet, nobody can say.
+        doubtful = share < 1.0 and any(engine.runs and engine.slots == 0 for engine in self.engines.values())
+        before = self.seen_of_others if doubtful else self.others
+        self.seen_of_others = {name: min(before[name], count) for name, count in self.others.items()}
+        return MemorySeen(tuple(pools), taken if self.tells else {})
+
+    def _saw(self, effect: Effect) -> None:
+        match effect:
+            case Check(model, choice):
+                self.asked[model] = choice
+            case Start(model, choice) if choice is not None:
+                self._check_promise(model)
+                assert model not in self.held, "memory promised to what still holds some"
+                self.held[model] = dict(choice.needs)
+            case Wake(model):
+                self._check_promise(model)
+                self.engines[model].slots = 0
+                choice = self.desk.lanes[model].choice
+                self.held[model] = dict(choice.needs) if choice else {}
+            case Sleep(model, _):
+                assert self.engines[model].slots > 0, "told to sleep without being awake"
+                self.dozing.add(model)
+            case Stop(model):
+                lane = self.desk.lanes[model]
+                assert not (lane.profile.warm.pinned and self._made_room_with(model)), "a pinned model went"
+            case Explain(decision="no_room", model=model) if "why" in effect.numbers:
+                assert effect.numbers["short"], "put off although there is room"
+            case Explain(decision="no_room", model=model):
+                self._check_hopeless(model)
+            case Explain(decision="evict"):
+                self.evicting.setdefault(str(effect.numbers["for"]), []).append(effect)
+            case _:
+                pass
+
+    def _check_promise(self, model: str) -> None:
+        """Check that what a load may take at most is there, as counted and in truth: beside all that run and all others."""
+        self.dozing.discard(model)
+        left, choice = self.desk.room.ledger.room(), self.desk.lanes[model].choice
+        assert choice is not None
+        assert [] == [pool for pool in choice.needs if left[pool] < 0], "over-committed"
+        if self.tells:
+            rest = self._left_beside([other for other in self.held if other != model], self.seen_of_others)
+            assert {} == excess(choice.peak, rest), "there is less memory than was promised"
+
+    def _check_hopeless(self, model: str) -> None:
+        """Check that a load that is refused would not fit even beside the pinned models alone."""
+        pinned = [name for name in self.held if name != model and self.house[name].warm.pinned]
+        most = {pool: max(count, self.seen_of_others[pool]) for pool, count in self.others.items()}
+        rest = self._left_beside(pinned, most)
+        if self.tells:
+            fitting = [choice.label for choice in self.desk.lanes[model].usable if not excess(choice.peak, rest)]
+            assert [] == fitting, "refused although there would be room"
+
+    def _left_beside(self, models: list[str], others: dict[str, int]) -> dict[str, int]:
+        """Return what *models* and the *others* leave of each card."""
+        held = [self.held[model] for model in models]
+        return {pool: CAPACITY - others[pool] - sum(each.get(pool, 0) for each in held) for pool in self.cards}
+
+    def _made_room_with(self, model: str) -> bool:
+        return any(model == explained.model for batch in self.evicting.values() for explained in batch)
+
+    def _check_tickets(self) -> None:
+        super()._check_tickets()
+        self.held = {name: held for name, held in self.held.items() if self.engines[name].runs}
+        self.dozing = {name for name in self.dozing if self.engines[name].runs}
+        for batch in self.evicting.values():
+            self._check_minimal(batch)
+        self.evicting.clear()
+
+    def _check_minimal(self, batch: list[Explain]) -> None:
+        """Check that no model of those that went for one load could have stayed."""
+        numbers = batch[0].numbers
+        needs, soon = dict(numbers["needs"]), dict(numbers["soon"])  # type: ignore[call-overload]
+        candidates = {each["model"]: each for each in numbers["candidates"]}  # type: ignore[attr-defined]
+        went = [candidates[explained.model]["bytes"] for explained in batch]
+        for explained in batch:
+            assert candidates[explained.model]["free_in_s"] == 0.0, "somebody went before its time"
+            assert not self.house[explained.model].warm.pinned, "a pinned model went"
+        enough = {pool: soon.get(pool, 0) + sum(held.get(pool, 0) for held in went) for pool in needs}
+        assert {} == excess(needs, enough), "too few went"
+        for spared in range(len(went)):
+            rest = [held for number, held in enumerate(went) if number != spared]
+            without = {pool: soon.get(pool, 0) + sum(held.get(pool, 0) for held in rest) for pool in needs}
+            assert excess(needs, without), f"{batch[spared].model} went without need"
+
+    def _at_rest(self) -> bool:
+        waits = [name for name in self.desk._turn.alarms._at if name[0] != "return"]
+        return waits == []
+
+    def teardown(self) -> None:
+        """And who does not run holds nothing that anybody could be kept waiting for."""
+        super().teardown()
+        if self.sound and self.house:
+            self.measure(1.0)
+            ghosts = [
+                name for name, engine in self.engines.items() if not engine.runs and self.desk.room.ledger.held(name)
+            ]
+            assert [] == ghosts
+
+    def _calm_down(self) -> bool:
+        if self.asked:
+            model = min(self.asked)
+            del self.asked[model]
+            self.measure(1.0)
+            self._tell(Checked(model))
+            return True
+        if self.dozing:
+            self.fall_asleep(0, really=True)
+            return True
+        if any(
+            lane.state in (State.COLD, State.FAILED, State.SLEEPING) and lane.claim for lane in self.desk.lanes.values()
+        ):
+            self.measure(1.0)
+            if self.asked:
+                return True
+        if self._at_rest() and not self._open() and not self._ending() and self.desk.settled:
+            return False
+        return super()._calm_down()
+
+
+QUICK = settings(max_examples=300, stateful_step_count=50, derandomize=True, database=None)
+THOROUGH = settings(max_examples=3000, stateful_step_count=100)
+
+TestTooLittle = TooLittle.TestCase
+TestTooLittle.settings = settings(
+    THOROUGH if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else QUICK,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
