@@ -6,15 +6,14 @@ vanishes, because models are placed by it.
 """
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
 from hostd.domain.host import Holder, Pool, PoolKind
 from hostd.hardware import nvml
+from hostd.hardware.nvidia_signs import card_on_bus
 from hostd.hardware.nvml import Device, Fault
 from hostd.hardware.reading import Reading
 
@@ -31,19 +30,6 @@ class _Card:
     name: str
     uuid: str
     device: Device
-
-
-NVIDIA = "0x10de"
-"""Its number among the makers of PCI devices."""
-
-
-def card_on_bus(devices: Path = Path("/sys/bus/pci/devices")) -> bool:
-    """Return whether a device of NVIDIA's is plugged in, driver or not; True where the system does not tell."""
-    try:
-        vendors = [(device / "vendor").read_text("ascii").strip() for device in devices.iterdir()]
-    except OSError:
-        return sys.platform != "linux"
-    return NVIDIA in vendors
 
 
 class Cards:

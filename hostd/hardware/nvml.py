@@ -9,6 +9,8 @@ from typing import Any, NewType
 
 import pynvml  # type: ignore[import-untyped]  # the package has no types and no stubs
 
+from hostd.hardware.nvidia_signs import NO_LIBRARY
+
 Device = NewType("Device", object)
 
 NO_PERMISSION = int(pynvml.NVML_ERROR_NO_PERMISSION)
@@ -22,9 +24,7 @@ _WHY = {
     int(pynvml.NVML_ERROR_DRIVER_NOT_LOADED): (
         "the driver is installed but not loaded; load it with 'modprobe nvidia', or restart if it has just been installed"
     ),
-    int(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND): (
-        "there is no driver library (libnvidia-ml.so.1) on this machine; if it has such a card, install NVIDIA's driver"
-    ),
+    int(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND): NO_LIBRARY,
     _FUNCTION_NOT_FOUND: "the driver is too old for this question; update it (510 or newer knows all of them)",
     int(pynvml.NVML_ERROR_GPU_IS_LOST): (
         "it has fallen off the bus; look for 'Xid' in the kernel's log, check power and seating, and restart the machine"

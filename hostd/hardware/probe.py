@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from hostd.domain.host import Host, Reserve
-from hostd.hardware import amd, system
+from hostd.hardware import amd, nvidia_signs, system
 from hostd.hardware.apple import Mac
 from hostd.hardware.reading import Reading
 
@@ -62,16 +62,18 @@ class Sensors:
         if self.platform == "darwin":
             return [_isolated("Metal", lambda: self.mac.read(reserve.unified))]
         return [
-            _isolated("NVIDIA cards", lambda: self._cards().read(reserve.vram)),
+            _isolated("NVIDIA cards", lambda: self._nvidia_cards(reserve.vram)),
             _isolated("AMD cards", lambda: amd.read(reserve.vram)),
         ]
 
-    def _cards(self) -> "Cards":
+    def _nvidia_cards(self, reserve: int) -> Reading:
         if self._nvidia is None:
-            from hostd.hardware.nvidia import Cards  # noqa: PLC0415 - costs 25 ms, and no Mac needs it
+            if not nvidia_signs.card_on_bus() and not nvidia_signs.driver_installed():
+                return Reading(absences=(f"NVIDIA cards cannot be measured: {nvidia_signs.NO_LIBRARY}",))
+            from hostd.hardware.nvidia import Cards  # noqa: PLC0415 - costs 25 ms and 2 MB, and not every machine needs it
 
             self._nvidia = Cards()
-        return self._nvidia
+        return self._nvidia.read(reserve)
 
 
 def _isolated(what: str, ask: Callable[[], Reading]) -> Reading:

@@ -31,6 +31,4 @@ class Choice:
     @property
     def peak(self) -> dict[str, int]:
         """The most bytes that it takes of each pool at any time, its load included."""
-        return {
-            pool: self.needs.get(pool, 0) + self.transient.get(pool, 0) for pool in {*self.needs, *self.transient}
-        }
+        return {pool: self.needs.get(pool, 0) + self.transient.get(pool, 0) for pool in {*self.needs, *self.transient}}
