@@ -10,13 +10,13 @@ from hostd.library.header import Format, ModelHeader
 from hostd.library.opening import open_header
 from hostd.library.places import Places
 from hostd.library.reference import OllamaReference, ProfileReference, Reference, parse_reference
-from hostd.library.unreadable import BadReference, NotThere, Unreadable
+from hostd.library.unreadable import BadReference, NotThere, Unreachable, Unreadable
 from hostd.planning.levers import FLAGS
 from hostd.planning.placing import Way
 from hostd.runtime.learned import Learned
-from hostd.runtime.ways import GGUF_ENGINES, USUAL_CONTEXT, Asked, Ways
+from hostd.runtime.ways import ENGINES, GGUF_ENGINES, USUAL_CONTEXT, Asked, Ways, takes_memory
 
-_ELSEWHERE = ("openai", "cloud")
+_SERVERS = ("openai", "cloud", *ENGINES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +27,38 @@ class Wanted(Asked):
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A variant for which nothing is reckoned of the machine; *why* is a sentence."""
+
+    label: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A model and the ways to serve it, best first; none where it is served *elsewhere*, or where *trouble* says why not."""
 
     name: str
     ways: tuple[Way, ...] = ()
     profile: Profile | None = None
-    elsewhere: str | None = None
+    elsewhere: Elsewhere | None = None
     trouble: str | None = None
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """Opens what is named, for one machine and one way of asking; *learned* is what is known of it beyond arithmetic."""
+    """Opens what is named, for one machine and one way of asking; *learned* is what is known of it beyond arithmetic.
+
+    *on_processor* are the engines that compute on its processor where others of their kind need an accelerator.
+    """
 
     settings: Settings
     host: Host
     wanted: Wanted
     places: Places
     learned: Learned | None = None
+    on_processor: frozenset[str] = frozenset()
 
     def named(self, text: str) -> Candidate:
         """Return the model that *text* names; a profile may be named by an alias.
@@ -70,15 +82,16 @@ class Opener:
 
     def declared(self, profile: Profile) -> Candidate:
         """Return a profile with all of its variants that can be read; raises as `named` does if none can."""
-        ways, troubles = [], list[Unreadable]()
+        found, troubles = list[Way | Elsewhere](), list[Unreadable]()
         for variant in profile.variants:
-            if variant.backend in _ELSEWHERE or self.wanted.backend not in (None, variant.backend):
+            if variant.backend in ENGINES and self.wanted.backend not in (None, variant.backend):
                 continue
             try:
-                ways.append(self._variant(profile, variant))
+                found.append(self._variant(profile, variant))
             except Unreadable as error:
                 troubles.append(error)
-        elsewhere = next((variant.label for variant in profile.variants if variant.backend in _ELSEWHERE), None)
+        ways = [each for each in found if isinstance(each, Way)]
+        elsewhere = next((each for each in found if isinstance(each, Elsewhere)), None)
         if not ways and not elsewhere and troubles:
             raise troubles[0]
         if not ways and not elsewhere:
@@ -86,14 +99,25 @@ class Opener:
         notes = tuple(f"a variant was left out: {error.message}" for error in troubles)
         return Candidate(profile.name, tuple(ways), profile, None if ways else elsewhere, notes=notes)
 
-    def _ways(self) -> Ways:
-        return Ways(self.host, lambda reference: open_header(reference, self.places), self.wanted, self.learned)
+    def _ways(self, backend: str, places: Places) -> Ways:
+        processor = backend in self.on_processor
+        return Ways(
+            self.host, lambda reference: open_header(reference, places), self.wanted, self.learned, processor=processor
+        )
 
-    def _variant(self, profile: Profile, variant: Variant) -> Way:
+    def _variant(self, profile: Profile, variant: Variant) -> Way | Elsewhere:
+        if not takes_memory(variant):
+            return Elsewhere(variant.label, _nothing_to_load(variant))
+        # What a server that somebody else runs takes is what its own store holds, not what a registry offers now.
+        places = self.places if variant.url is None else replace(self.places, offline=True)
         try:
-            return self._ways().declared(profile, variant)[1]
+            return self._ways(variant.backend, places).declared(profile, variant)[1]
         except ValueError as error:
             raise VerbError(f"{variant.label}: {error}", Code.USAGE) from error
+        except Unreadable as error:
+            if variant.url is None or isinstance(error, BadReference):
+                raise
+            return Elsewhere(variant.label, _not_known(variant, error))
 
     def _bare(self, text: str, reference: Reference) -> Way:
         if isinstance(reference, ProfileReference):
@@ -110,7 +134,7 @@ class Opener:
             raise VerbError(f"{text}: {error}", Code.USAGE) from error
 
     def _bare_way(self, text: str, backend: str, header: ModelHeader) -> Way:
-        slots, ways = self.wanted.slots or 1, self._ways()
+        slots, ways = self.wanted.slots or 1, self._ways(backend, self.places)
         if backend == "ollama":
             serving = ways.ollama(header, self.wanted.context and self.wanted.context // slots, slots, "f16")
             picks = f"Ollama picks a context of {serving.context} tokens for this machine; --ctx plans for another"
@@ -131,6 +155,20 @@ class Opener:
             return "llamacpp"
         unified = any(pool.id == "metal" for pool in self.host.pools)
         return "mlx" if header.format is Format.MLX or unified else "vllm"
+
+
+def _nothing_to_load(variant: Variant) -> str:
+    if variant.backend in _SERVERS:
+        return f"{variant.label} is run by somebody else, so there is nothing to load"
+    return f"what {variant.label} takes is known to its engine alone, so nothing is reckoned for it; a load would tell"
+
+
+def _not_known(variant: Variant, error: Unreadable) -> str:
+    why = "no store of models here has it" if isinstance(error, Unreachable) else error.message
+    return (
+        f"{variant.label} is run by somebody else at {variant.url}; what it takes of this machine is not known, for {why}, "
+        "so nothing is reckoned for it"
+    )
 
 
 def _about_context(header: ModelHeader) -> str:

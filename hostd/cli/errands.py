@@ -1,6 +1,6 @@
 """What a pull was asked for, from the words of the command line to references that a hub knows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +16,10 @@ from hostd.library.reference import (
     variant_reference,
 )
 from hostd.library.unreadable import BadReference
+
+
+class NothingToPull(VerbError):
+    """A profile has no weights on a hub that would come to this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +45,23 @@ class Errands:
     every: bool = False
     projector: bool | None = None
 
-    def of(self, models: Sequence[str]) -> list[Errand]:
-        """Return the errands for *models*, for all declared profiles when there are none.
+    def words(self, models: Sequence[str]) -> list[str]:
+        """Return what is asked for, once each: *models*, or all declared profiles when there are none.
 
         Raises:
-            VerbError: A word names no model (exit code 5), or nothing that could be fetched (2).
+            VerbError: There are no profiles either (exit code 2).
         """
-        if models:
-            found = [errand for text in models for errand in self._named(text)]
-        elif self.settings.profiles:
-            found = [
-                errand
-                for profile in self.settings.profiles.values()
-                if any(map(_is_fetched, profile.variants))
-                for errand in self._declared(profile)
-            ]
-        else:
+        if not models and not self.settings.profiles:
             raise VerbError("name what to pull: hf:REPO[/FILE], ollama:TAG, or a profile's name", Code.USAGE)
-        return list({(errand.reference, errand.projector): errand for errand in found}.values())
+        return list(dict.fromkeys(models or self.settings.profiles))
 
-    def _named(self, text: str) -> list[Errand]:
+    def of(self, text: str) -> list[Errand]:
+        """Return the errands that a word means; none for a profile whose best variant is a file here.
+
+        Raises:
+            NothingToPull: It is a profile whose variants are all files here, or somebody else's servers (exit code 2).
+            VerbError: It names no model (exit code 5), or nothing that could be fetched (2).
+        """
         aliases = {alias: name for name, profile in self.settings.profiles.items() for alias in profile.aliases}
         try:
             reference = parse_reference(aliases.get(text, text), self.settings.profiles)
@@ -77,6 +78,19 @@ class Errands:
             raise VerbError(f"--variant and --all are for profiles, and '{text}' is none", Code.USAGE)
         return [Errand(text, reference, self.projector)]
 
+    def others(self, errand: Errand) -> Iterator[tuple[int, Errand]]:
+        """Yield the profile's other variants that could be fetched instead of *errand*, with their numbers.
+
+        Raises:
+            VerbError: One of them cannot be.
+        """
+        profile = self.settings.profiles.get(errand.asked)
+        for number, variant in enumerate(profile.variants, 1) if profile else ():
+            if profile and _is_fetched(variant):
+                other = self._errand(profile, variant)
+                if other.reference != errand.reference:
+                    yield number, other
+
     def _declared(self, profile: Profile) -> list[Errand]:
         return [self._errand(profile, variant) for variant in self._variants(profile)]
 
@@ -87,8 +101,10 @@ class Errands:
             return [profile.variants[self.number - 1]]
         fetched = [variant for variant in profile.variants if _is_fetched(variant)]
         if not fetched:
-            raise VerbError(
-                f"profile '{profile.name}' names no model on a hub (hf or tag), so there is nothing to pull", Code.USAGE
+            raise NothingToPull(
+                f"profile '{profile.name}' names no weights on a hub, only files of this machine or servers that somebody else "
+                "runs, so there is nothing to pull",
+                Code.USAGE,
             )
         if self.every:
             return fetched
@@ -105,13 +121,16 @@ class Errands:
             reference = variant_reference(variant)
         except BadReference as error:
             raise VerbError(f"profile '{profile.name}': {error.message}") from error
-        if not isinstance(reference, HubReference | OllamaReference):
+        if not isinstance(reference, HubReference | OllamaReference) or not _is_fetched(variant):
             raise VerbError(
-                f"{variant.label} of profile '{profile.name}' is on no hub, so there is nothing to pull", Code.USAGE
+                f"{variant.label} of profile '{profile.name}' is a file of this machine or on a server that somebody else "
+                "runs, so there is nothing to pull",
+                Code.USAGE,
             )
         projector = self.projector if self.projector is not None else profile.capabilities.vision
         return Errand(profile.name, reference, projector)
 
 
 def _is_fetched(variant: Variant) -> bool:
-    return bool(variant.hf or variant.tag)
+    """Return whether the weights of *variant* would come from a hub: a server that runs already has its own."""
+    return bool(variant.hf or variant.tag) and not (variant.path or variant.url)

@@ -13,18 +13,22 @@ from hostd.domain.profile import Settings
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """*verdict* and *why* as in ``hostd plan``, None and the reason where there is none; *variant* is the label of the best one."""
+    """*verdict* and *why* as in ``hostd plan``, None and the reason where there is none.
+
+    *variant* is the label of the best one, and *notes* are about those that were left out.
+    """
 
     verdict: str | None
     why: str
     variant: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Forecasts:
     """What plans for this machine, *host*, say of models; each is made once."""
 
     def __init__(self, settings: Settings, host: Host, url: str | None) -> None:
-        self._outlook = Outlook(settings, host, Wanted(), here=True, url=url)
+        self._outlook = Outlook(settings, host, Wanted(), here=True, url=url, quiet=True)
         self._made: dict[str, Forecast] = {}
 
     def best(self, model: str) -> str | None:
@@ -45,4 +49,5 @@ class Forecasts:
         (candidate,) = candidates
         fit = planned.fits.get(candidate.name)
         row = verdicts.report(candidate, fit, self._outlook.host)
-        return Forecast(row["verdict"], row["why"].partition("; ")[0], fit.option.way.label if fit else None)
+        best = fit.option.way.label if fit else None
+        return Forecast(row["verdict"], row["why"].partition("; ")[0], best, candidate.notes)

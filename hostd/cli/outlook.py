@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 
 from hostd.cli.candidates import Candidate, Opener, Wanted
 from hostd.cli.exits import Code, VerbError
+from hostd.cli.processors import on_processor
 from hostd.cli.screen import say
 from hostd.cli.standing import evictable, loaded, rooms_now
 from hostd.domain.host import Host
 from hostd.domain.profile import Settings
-from hostd.library.places import this_machine
+from hostd.library.places import Places, this_machine
 from hostd.library.unreadable import Unreadable
 from hostd.planning.fit import Resident
 from hostd.planning.joint import Plan, together
@@ -21,13 +22,17 @@ from hostd.runtime.learned import Learned
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """One question: what the owner's *settings* and the command line (*wanted*) mean for a machine; *here* if it is this one."""
+    """One question: what the owner's *settings* and the command line (*wanted*) mean for a machine; *here* if it is this one.
+
+    A *quiet* one does not say which models it cannot reckon with.
+    """
 
     settings: Settings
     host: Host
     wanted: Wanted
     here: bool
     url: str | None
+    quiet: bool = False
 
     def plan(self, models: Sequence[str] | None) -> tuple[list[Candidate], Plan]:
         """Return the models that are planned for, in order, and the plan; without *models*, for all profiles.
@@ -65,7 +70,7 @@ class Outlook:
         return asked, replace(plan, warm=(*sorted(stuck), *plan.warm))
 
     def _asked(self, models: Sequence[str]) -> list[Candidate]:
-        opener = Opener(self.settings, self.host, self.wanted, this_machine(), self._learned())
+        opener = self._opener(self.wanted, this_machine(), self._learned())
         found = [opener.named(text) for text in models]
         return list({candidate.name: candidate for candidate in found}.values())
 
@@ -76,7 +81,7 @@ class Outlook:
                 "no model is declared yet; name a file, hf:REPO or ollama:TAG, or add a profile to the model_profiles folder",
                 Code.USAGE,
             )
-        opener, found = Opener(self.settings, self.host, self.wanted, this_machine(), self._learned()), []
+        opener, found = self._opener(self.wanted, this_machine(), self._learned()), []
         for profile in self.settings.profiles.values():
             try:
                 found.append(opener.declared(profile))
@@ -88,7 +93,7 @@ class Outlook:
 
     def _standing(self, names: set[str]) -> list[Candidate]:
         """Return the declared models that should be warm, apart from *names*; only what is known without asking a hub."""
-        opener = Opener(self.settings, self.host, Wanted(), replace(this_machine(), offline=True))
+        opener = self._opener(Wanted(), replace(this_machine(), offline=True))
         found = []
         for profile in self.settings.profiles.values():
             if profile.name in names or not profile.warm.preload:
@@ -96,8 +101,13 @@ class Outlook:
             try:
                 found.append(opener.declared(profile))
             except Unreadable as error:
-                say(f"'{profile.name}' should be warm, too, but is not reckoned with: {error.message}")
+                if not self.quiet:
+                    say(f"'{profile.name}' should be warm, too, but is not reckoned with: {error.message}")
         return found
+
+    def _opener(self, wanted: Wanted, places: Places, learned: Learned | None = None) -> Opener:
+        processors = on_processor(self.host, self.settings.commands) if self.here else frozenset[str]()
+        return Opener(self.settings, self.host, wanted, places, learned, processors)
 
     def _learned(self) -> Learned | None:
         return learned.this_machine(self.settings.commands.get("llamacpp", ())) if self.here else None

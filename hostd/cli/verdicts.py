@@ -41,7 +41,7 @@ def report(candidate: Candidate, fit: Fit | None, host: Host) -> dict[str, Any]:
     levers = useful_levers(fit, host) if fit else []
     return {
         "model": candidate.name,
-        "backend": option.way.backend if option else (candidate.elsewhere or "").partition(":")[0] or None,
+        "backend": option.way.backend if option else _backend_of(candidate),
         "tier": footprint.tier.value if footprint else "header",
         "verdict": verdict.value,
         "pool_bytes": {pool: _span(span) for pool, span in sorted(pools.items())},
@@ -73,7 +73,7 @@ def explain(candidate: Candidate, fit: Fit | None, host: Host) -> str:
     if candidate.trouble:
         return candidate.trouble
     if candidate.elsewhere:
-        return f"{candidate.elsewhere} is run by somebody else, so there is nothing to load"
+        return "; ".join((candidate.elsewhere.why, *candidate.notes))
     if fit is None:
         way = candidate.ways[0]
         return way.why_not(host.accelerators) or f"{way.backend} cannot serve it on this machine"
@@ -82,6 +82,10 @@ def explain(candidate: Candidate, fit: Fit | None, host: Host) -> str:
     advice = "" if fit.verdict is Verdict.DOES_NOT_FIT else option.way.advice(option.placement, fit.rooms)
     said = [_verdict(fit, host), advice, bound, *candidate.notes, *option.way.notes, *option.footprint.notes]
     return "; ".join(filter(None, said))
+
+
+def _backend_of(candidate: Candidate) -> str | None:
+    return candidate.elsewhere.label.partition(":")[0] if candidate.elsewhere else None
 
 
 def _verdict(fit: Fit, host: Host) -> str:

@@ -1,8 +1,9 @@
-"""Days and hours as owners write them (``mon-fri``, ``08:30``) and as schedules need them (numbers), in both directions."""
+"""Days and hours as owners write them (``mon-fri``, ``08:30``), read into the numbers that schedules need."""
 
 import re
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+from hostd.domain.week import DAYS
+
 MIDNIGHT = 24 * 60
 
 _GROUPS = {"daily": "mon-sun", "weekdays": "mon-fri", "weekends": "sat-sun"}
@@ -27,11 +28,6 @@ def parse_days(text: str) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def format_days(days: tuple[int, ...]) -> str:
-    """Return *days* as text that `parse_days` reads back."""
-    return ",".join(DAYS[day] for day in days)
-
-
 def parse_clock(text: str) -> int:
     """Return the minutes after midnight that *text* means: ``08:30`` is 510, ``24:00`` is 1440.
 
@@ -43,11 +39,6 @@ def parse_clock(text: str) -> int:
     if minutes > MIDNIGHT:
         raise ValueError(f"{text!r} is no time of day; write such as '08:30', up to '24:00'")
     return minutes
-
-
-def format_clock(minutes: int) -> str:
-    """Return *minutes* after midnight as ``HH:MM``."""
-    return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
 def split_window(text: str) -> tuple[str, str, str]:

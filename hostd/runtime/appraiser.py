@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from hostd.backends.contract import Backend
-from hostd.backends.loopback import is_loopback
 from hostd.domain.errors import ConfigError
 from hostd.domain.footprint import Component
 from hostd.domain.host import Host
@@ -21,7 +20,7 @@ from hostd.planning.placing import Option, Rooms, empty_rooms, partial, whole
 from hostd.runtime.headers import Headers
 from hostd.runtime.learned import Learned
 from hostd.runtime.option import Option as Declared
-from hostd.runtime.ways import ENGINES, Ways
+from hostd.runtime.ways import Ways, takes_memory
 
 STORAGE_SPEED = 1e9
 """Bytes a second that weights are assumed to be read with until a load was measured: a modest NVMe drive."""
@@ -29,7 +28,6 @@ STORAGE_SPEED = 1e9
 START_SECONDS = {"llamacpp": 1.5, "ollama": 3.0, "mlx": 3.0, "vllm": 40.0}
 """What an engine takes to start besides reading weights, until a load was measured; vLLM imports, compiles and profiles."""
 
-_HERE = "http://localhost"
 _CACHES = (Component.KV, Component.RECURRENT)
 
 LoadSeconds = Callable[[str, str], float | None]
@@ -108,7 +106,7 @@ class Appraiser:
             why_not = Declared.of(variant, self._engines).why_not
             if why_not is not None:
                 raise _LeftOut(why_not)
-        if variant.backend not in ENGINES or not is_loopback(variant.url or _HERE):
+        if not takes_memory(variant):
             measured = self._load_seconds(profile.name, variant.label)
             yield Choice(number, variant.label, load_seconds=0.0 if measured is None else measured), None
             return

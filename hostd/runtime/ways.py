@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hostd.backends.launched import CACHE_RAM, engine_build, profile_serving
+from hostd.backends.loopback import is_loopback
 from hostd.backends.mlx import serving as mlx_serving
 from hostd.backends.vllm_memory import serving as vllm_serving
 from hostd.domain.errors import EngineError
@@ -34,8 +35,14 @@ USUAL_CONTEXT = 4096
 """Tokens, where neither the owner nor the header tells."""
 
 _RAM = "ram"
+_HERE = "http://localhost"
 
 OpenReference = Callable[[FileReference | HubReference | OllamaReference], ModelHeader]
+
+
+def takes_memory(variant: Variant) -> bool:
+    """Return whether what *variant* takes of this machine can be reckoned: not on another machine, nor of a foreign engine."""
+    return variant.backend in ENGINES and is_loopback(variant.url or _HERE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ CHATTY: dict[str, Any] = {
         {"label": "llamacpp:Qwen3.5-9B-Q4_K_M.gguf", "backend": "llamacpp", "usable": True, "why": None},
     ],
     "limits": {"max_concurrent": 2, "queue_timeout": "30s"},
-    "warm": {"preload": True, "keep_alive": "30m"},
+    "warm": {"preload": True, "keep_alive": "30m", "windows": []},
 }
 EMBEDDER: dict[str, Any] = CHATTY | {
     "name": "org/tiny:latest",

@@ -6,16 +6,19 @@ from types import MappingProxyType
 
 import pytest
 
-from hostd.cli.candidates import Opener, Wanted
+from hostd.cli.candidates import Elsewhere, Opener, Wanted
 from hostd.cli.exits import Code, VerbError
 from hostd.domain.footprint import Component
 from hostd.domain.host import Reserve
 from hostd.domain.profile import Profile, Settings, Variant
 from hostd.hardware.simulated import preset
 from hostd.library.places import Places
+from hostd.library.reference import OllamaReference
 from hostd.library.unreadable import NotThere
 from hostd.planning.placing import empty_rooms, whole
 from tests.cli.models import weigh
+from tests.library import weights
+from tests.library.test_ollama import put
 from tests.library.weights import checkpoint
 
 
@@ -61,10 +64,50 @@ def test_variants_that_cannot_be_read_are_left_out(opener: Opener, tmp_path: Pat
         opener.declared(profile(gone))
 
 
-def test_models_that_run_elsewhere_take_nothing(opener: Opener) -> None:
-    """Another server's, or a cloud's."""
-    found = opener.declared(profile(Variant("openai", url="http://127.0.0.1:1/v1", model="m")))
-    assert ((), "openai:m") == (found.ways, found.elsewhere)
+@pytest.mark.parametrize(
+    ("variant", "why"),
+    [
+        (
+            Variant("openai", url="http://127.0.0.1:1/v1", model="m"),
+            "is run by somebody else, so there is nothing to load",
+        ),
+        (Variant("cloud", provider="p", model="m"), "is run by somebody else, so there is nothing to load"),
+        (
+            Variant("ollama", tag="m:9b", url="http://10.0.0.1:11434"),
+            "is run by somebody else, so there is nothing to load",
+        ),
+        (Variant("foreign", path="/m"), "is known to its engine alone, so nothing is reckoned for it"),
+        (
+            Variant("ollama", tag="m:9b", url="http://localhost:11434"),
+            "is run by somebody else at http://localhost:11434; what it takes of this machine is not known, for no store",
+        ),
+    ],
+    ids=lambda each: each.label if isinstance(each, Variant) else "",
+)
+def test_what_is_loaded_elsewhere_takes_nothing(opener: Opener, variant: Variant, why: str) -> None:
+    """Another server's, a cloud's, or what nobody here can reckon; no registry is asked for what somebody else's server has."""
+    asking = replace(opener, places=replace(opener.places, registry="http://127.0.0.1:1", offline=False))
+    found = asking.declared(profile(variant))
+    assert isinstance(found.elsewhere, Elsewhere)
+    assert ((), variant.label) == (found.ways, found.elsewhere.label)
+    assert why in found.elsewhere.why
+
+
+def test_what_a_server_here_takes_is_read_from_a_store_here(opener: Opener, tmp_path: Path) -> None:
+    """Its memory is this machine's, whoever runs it."""
+    put(tmp_path / "store", OllamaReference("m", "9b"), model=weights.gguf())
+    asking = replace(opener, places=replace(opener.places, ollama_stores=(tmp_path / "store",)))
+    here, away = (Variant("ollama", tag="m:9b", url=f"http://{host}:1") for host in ("127.0.0.1", "10.0.0.1"))
+    assert ["ollama:m:9b"] == [way.label for way in asking.declared(profile(away, here)).ways]
+
+
+def test_engines_that_can_do_without_an_accelerator_do(opener: Opener, tmp_path: Path) -> None:
+    """Where such a build is installed, as the daemon would find; otherwise they say what they need."""
+    variants = [Variant(backend, path=str(checkpoint(tmp_path / backend))) for backend in ("vllm", "mlx")]
+    bare = replace(opener, host=preset("cpu-64g", Reserve()))
+    for known, placed in ((frozenset({"vllm", "mlx"}), [True, True]), (frozenset({"mlx"}), [False, True])):
+        ways = replace(bare, on_processor=known).declared(profile(*variants)).ways
+        assert placed == [bool(list(whole(way, bare.host, empty_rooms(bare.host)))) for way in ways]
 
 
 def test_a_backend_chooses_among_variants(opener: Opener, tmp_path: Path) -> None:

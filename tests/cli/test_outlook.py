@@ -1,6 +1,8 @@
 """What a plan needs, gathered."""
 
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,6 +17,7 @@ from hostd.hardware.simulated import preset
 from hostd.planning.fit import Verdict
 from tests.cli.models import GIB, weigh
 from tests.cli.recorded import READY, Daemon
+from tests.library.weights import checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +70,26 @@ def test_what_should_be_warm_and_cannot_be_read_is_said(tmp_path: Path, capsys: 
     _, plan = outlook(broken, profile(tmp_path, "a", 12)).plan(["a"])
     assert ("a",) == plan.warm
     assert "'broken' should be warm, too, but is not reckoned with" in capsys.readouterr().err
+
+
+def test_a_quiet_question_leaves_that_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before a download, all the others that are not here yet are no news."""
+    broken = Profile("broken", (Variant("llamacpp", path=str(tmp_path / "gone.gguf")),))
+    replace(outlook(broken, profile(tmp_path, "a", 12)), quiet=True).plan(["a"])
+    assert "" == capsys.readouterr().err
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_engines_of_this_machine_compute_on_its_processor(tmp_path: Path, here: bool) -> None:
+    """Where there is no accelerator; what another machine would have installed nobody knows."""
+    folder = checkpoint(tmp_path / "m")
+    one = Profile("m", (Variant("mlx", path=str(folder)),), context=512)
+    settings = Settings(
+        profiles=MappingProxyType({"m": one}), commands={"mlx": (sys.executable,), "vllm": ("/nowhere/vllm",)}
+    )
+    url = f"unix:{tmp_path / 'nothing.sock'}"
+    (asked,), plan = Outlook(settings, preset("cpu-64g", Reserve()), Wanted(), here=here, url=url).plan(["m"])
+    assert here is (plan.fits[asked.name] is not None)
 
 
 def test_a_pinned_model_of_a_running_daemon_stays(tmp_path: Path, daemon: Daemon) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.standing import Loaded, evictable, loaded, rooms_now
-from hostd.domain.host import Host, Pool, PoolKind
+from hostd.cli.standing import Loaded, evictable, loaded, reckoned_with, rooms_now
+from hostd.domain.host import Host, Pool, PoolKind, Reserve
 from tests.cli.recorded import FAILED, READY, Daemon
 
 GIB = 2**30
@@ -72,3 +72,39 @@ def test_only_idle_models_go() -> None:
     """Neither busy nor asked for nor pinned ones."""
     assert ["idle"] == [resident.name for resident in evictable(MAIN, [BUSY, IDLE], (), ())]
     assert () == evictable(MAIN, [BUSY, IDLE], ("idle",), ()) == evictable(MAIN, [IDLE], (), ("idle",))
+
+
+def told(pools: dict[str, int], others: int = 0, **held: dict[str, int]) -> dict[str, object]:
+    """Return a daemon's account of its memory, in GiB."""
+    rows = [
+        {"id": pool, "for_models_bytes": size * GIB, "others_bytes": others * GIB, "room_bytes": 0}
+        for pool, size in pools.items()
+    ]
+    return {
+        "pools": rows,
+        "held": {model: {pool: size * GIB for pool, size in each.items()} for model, each in held.items()},
+    }
+
+
+def test_the_machine_is_the_one_that_the_daemon_goes_by(daemon: Daemon) -> None:
+    """Started with another one's memory, it loads what fits there."""
+    daemon.on("GET /hostd/v1/plan", told({"cuda:0": 23, "ram": 60}, 2, a={"cuda:0": 10}))
+    found = reckoned_with(MAIN, daemon.url, Reserve())
+    assert [
+        Pool("cuda:0", PoolKind.VRAM, "", 24 * GIB, 12 * GIB, 23 * GIB),
+        Pool("ram", PoolKind.RAM, "any", 64 * GIB, 62 * GIB, 60 * GIB),
+    ] == list(found.pools)
+    assert 64 * GIB == found.ram_bytes
+    assert {"cuda:0": 12 * GIB, "ram": 60 * GIB} == rooms_now(found, [Loaded("a", {"cuda:0": 10 * GIB}, idle=True)], ())
+    daemon.on("GET /hostd/v1/plan", told({"metal": 26}))
+    assert [PoolKind.UNIFIED] == [pool.kind for pool in reckoned_with(MAIN, daemon.url, Reserve()).pools]
+
+
+@pytest.mark.parametrize(
+    "answer", [told({"ram": 28}, 4), told({}), {"pools": [{"id": "ram"}]}, {"pools": 3}, "not json"]
+)
+def test_a_daemon_of_this_machine_changes_nothing(daemon: Daemon, answer: object, tmp_path: Path) -> None:
+    """Nor does one that says nothing of use, or none at all."""
+    daemon.on("GET /hostd/v1/plan", answer if isinstance(answer, str) else json.loads(json.dumps(answer)))
+    assert MAIN is reckoned_with(MAIN, daemon.url, Reserve())
+    assert MAIN is reckoned_with(MAIN, f"unix:{tmp_path / 'nothing.sock'}", Reserve())

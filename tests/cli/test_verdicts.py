@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from hostd.cli.candidates import Candidate
+from hostd.cli.candidates import Candidate, Elsewhere
 from hostd.cli.verdicts import explain, report, show, useful_levers
 from hostd.domain.footprint import Component, Footprint, Span
 from hostd.domain.host import Host
@@ -58,7 +58,7 @@ def test_an_engine_without_a_place_says_why() -> None:
 
 def test_what_is_not_here_is_told_apart() -> None:
     """A model on another server fits; one that nothing is known of does not."""
-    there = report(Candidate("m", elsewhere="openai:m"), None, CARD)
+    there = report(Candidate("m", elsewhere=Elsewhere("openai:m", "it is elsewhere")), None, CARD)
     assert ("fits", "openai", {}) == (there["verdict"], there["backend"], there["pool_bytes"])
     unknown = report(Candidate("m", trouble="nothing is known of it"), None, CARD)
     assert ("does_not_fit", "nothing is known of it") == (unknown["verdict"], unknown["why"])

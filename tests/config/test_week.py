@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.config.week import format_clock, format_days, parse_clock, parse_days, split_window
+from hostd.config.week import parse_clock, parse_days, split_window
+from hostd.domain.week import format_clock, format_days
 
 
 @pytest.mark.parametrize(

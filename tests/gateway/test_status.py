@@ -1,9 +1,13 @@
 """What the owner sees is plain data, true at that moment."""
 
+from copy import copy
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
+from hostd.domain.profile import Warmth, Window
+from hostd.gateway import status
 from tests.stage import Stage, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -74,6 +78,17 @@ async def test_a_model_as_it_is_declared(stage: Stage) -> None:
     assert {"label": "llamacpp:scripted.gguf", "backend": "llamacpp", "usable": True, "why": None} == (
         hasty["variants"][0]
     )
+
+
+async def test_windows_are_days_and_hours(stage: Stage) -> None:
+    """In the words of the profile's file, day by day."""
+    lane = copy(stage.lane("alpha"))
+    lane.profile = replace(lane.profile, warm=Warmth(windows=(Window((0, 1, 4), 510, 1080), Window((6,), 1320, 1440))))
+    assert [
+        {"days": ["mon", "tue", "fri"], "from": "08:30", "to": "18:00"},
+        {"days": ["sun"], "from": "22:00", "to": "24:00"},
+    ] == status.model(stage.house, lane)["warm"]["windows"]
+    assert [] == status.model(stage.house, stage.lane("alpha"))["warm"]["windows"]
 
 
 async def test_everything_of_one_model(stage: Stage) -> None:

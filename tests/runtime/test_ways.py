@@ -12,7 +12,7 @@ from hostd.hardware.simulated import preset
 from hostd.library.opening import open_header
 from hostd.library.unreadable import BadReference
 from hostd.planning.serving import Placement, Serving
-from hostd.runtime.ways import Asked, Ways
+from hostd.runtime.ways import Asked, Ways, takes_memory
 from tests.cli.models import GIB, weigh
 from tests.library.weights import checkpoint
 
@@ -22,6 +22,24 @@ PROCESSOR = Host("Linux", "a processor", 64 * GIB, (Pool("ram", PoolKind.RAM, ""
 def ways(host: Host, *, processor: bool = False, asked: Asked = Asked()) -> Ways:  # noqa: B008 - frozen
     """Return what finds ways for *host*."""
     return Ways(host, open_header, asked, processor=processor)
+
+
+@pytest.mark.parametrize(
+    ("variant", "takes"),
+    [
+        (Variant("llamacpp", path="/m.gguf"), True),
+        (Variant("ollama", tag="m:9b"), True),
+        (Variant("ollama", tag="m:9b", url="http://127.0.0.1:11434"), True),
+        (Variant("ollama", tag="m:9b", url="http://10.0.0.1:11434"), False),
+        (Variant("openai", url="http://127.0.0.1:1/v1"), False),
+        (Variant("cloud", provider="p", model="m"), False),
+        (Variant("foreign", path="/m"), False),
+    ],
+    ids=repr,
+)
+def test_memory_is_taken_where_an_engine_that_we_know_runs(variant: Variant, takes: bool) -> None:
+    """Whoever runs it here; on another machine it takes none of ours."""
+    assert takes is takes_memory(variant)
 
 
 def test_what_is_asked_changes_the_flags() -> None:

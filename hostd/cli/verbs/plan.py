@@ -77,10 +77,14 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
     from hostd.cli import verdicts  # noqa: PLC0415 - the parsers and planners cost 0.2 s, which other verbs do without
     from hostd.cli.candidates import Wanted  # noqa: PLC0415 - as above
     from hostd.cli.outlook import Outlook  # noqa: PLC0415 - as above
+    from hostd.cli.standing import reckoned_with  # noqa: PLC0415 - as above
     from hostd.config.load import load  # noqa: PLC0415 - as above
 
     settings = load()
-    machine = find_machine(host, settings.reserve)
+    found = find_machine(host, settings.reserve)
+    machine = found if host is not None else reckoned_with(found, url, settings.reserve)
+    if machine is not found:
+        say("the daemon that runs here reckons with another machine's memory than this one's, and so does this plan")
     wanted = Wanted(ctx, slots, kv_type, flash_attn and flash_attn.value, ubatch, kv_unified, backend and backend.value)
     outlook = Outlook(settings, machine, wanted, here=host is None, url=url)
     candidates, planned = outlook.plan(models)

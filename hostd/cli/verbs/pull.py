@@ -1,6 +1,7 @@
 """``hostd pull``: weights from Hugging Face or Ollama's registry onto this machine, where all programs find them."""
 
 import sys
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +13,9 @@ from hostd.cli.screen import emit, say
 from hostd.domain.units import format_bytes
 
 if TYPE_CHECKING:
-    from hostd.cli.errands import Errand
+    from hostd.cli.errands import Errand, Errands
     from hostd.cli.forecast import Forecast
+    from hostd.cli.setbacks import Setbacks
     from hostd.library.places import Places
     from hostd.library.pull import Order
 
@@ -46,45 +48,103 @@ def pull(  # noqa: PLR0913 - a command line's options are its contract
     json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Download models, or go on where a download stopped."""
+    """Download models, or go on where a download stopped.
+
+    What cannot be had is said, and the others are pulled; the exit code is then the largest of those that apply.
+    """
     # The hubs, parsers and planners cost 0.2 s, which other verbs do without.
     from hostd.backends.registry import backends  # noqa: PLC0415 - as above
     from hostd.cli.errands import Errands  # noqa: PLC0415 - as above
     from hostd.cli.forecast import Forecasts  # noqa: PLC0415 - as above
     from hostd.cli.machine import find_machine  # noqa: PLC0415 - as above
+    from hostd.cli.setbacks import Setbacks  # noqa: PLC0415 - as above
+    from hostd.cli.standing import reckoned_with  # noqa: PLC0415 - as above
     from hostd.config.load import load  # noqa: PLC0415 - as above
     from hostd.library.places import this_machine  # noqa: PLC0415 - as above
 
     settings, places = load(), this_machine()
-    forecasts = Forecasts(settings, find_machine(None, settings.reserve), url)
+    machine = reckoned_with(find_machine(None, settings.reserve), url, settings.reserve)
+    forecasts = Forecasts(settings, machine, url)
     errands = Errands(settings, frozenset(backends(settings.commands)), forecasts.best, variant, every, mmproj)
+    words, setbacks, rows = errands.words(models or []), Setbacks(settings.profiles), list[dict[str, Any]]()
     try:
-        found = [(errand, _order(errand, places)) for errand in errands.of(models or [])]
-        if not found:
-            say("the files that would be served are here already; --variant N or --all pulls others")
-        rows = [_announced(errand, order, forecasts.about(errand.asked)) for errand, order in found]
+        found = [
+            (errand, order)
+            for errand in _errands(words, errands, setbacks, named=bool(models))
+            if (order := _order(errand, errands, setbacks, places))
+        ]
+        announced = [_announced(errand, order, forecasts.about(errand.asked)) for errand, order in found]
         _agree([order for _, order in found], yes=yes)
-        for (_, order), row in zip(found, rows, strict=True):
-            row["downloaded_bytes"], row["seconds"] = _fetched(order, places)
+        for (errand, order), row in zip(found, announced, strict=True):
+            with setbacks.about(errand.asked):
+                row["downloaded_bytes"], row["seconds"] = _fetched(order, places)
+                rows.append(row)
     except KeyboardInterrupt:
         say("stopped; what came is kept: run the same command to go on")
         raise typer.Exit(Code.INTERRUPTED) from None
+    if rows or not setbacks.models:
+        _tell(rows, json=json)
+    if setbacks.models and len(words) > 1:
+        say(f"{len(setbacks.models)} of {len(words)} could not be pulled: {', '.join(setbacks.models)}")
+    raise typer.Exit(setbacks.code)
+
+
+def _errands(words: list[str], errands: "Errands", setbacks: "Setbacks", *, named: bool) -> "list[Errand]":
+    """Return what to fetch for *words*, once each; a profile that was not *named* may have nothing."""
+    from hostd.cli.errands import NothingToPull  # noqa: PLC0415 - as above
+
+    found: dict[tuple[object, bool | None], Errand] = {}
+    for text in words:
+        with setbacks.about(text):
+            try:
+                meant = errands.of(text)
+            except NothingToPull as nothing:
+                if named:
+                    raise
+                say(nothing.message)
+                continue
+            if not meant:
+                say(f"{text}: the file that would be served is here already; --variant N or --all pulls others")
+            for errand in meant:
+                found.setdefault((errand.reference, errand.projector), errand)
+    return list(found.values())
+
+
+def _order(errand: "Errand", errands: "Errands", setbacks: "Setbacks", places: "Places") -> "Order | None":
+    """Return the order for an errand; None where there is no such model, which is said with what there is instead."""
+    from hostd.library.pull import prepare  # noqa: PLC0415 - as above
+    from hostd.library.unreadable import NotThere  # noqa: PLC0415 - as above
+
+    with setbacks.about(errand.asked):
+        try:
+            return prepare(errand.reference, places, projector=errand.projector)
+        except NotThere as error:
+            instead = None if errands.every else _instead(errand, errands, places)
+            if instead is None:
+                raise
+            raise NotThere(f"{error.message.rstrip('?')}; {instead}") from error
+    return None
+
+
+def _instead(errand: "Errand", errands: "Errands", places: "Places") -> str | None:
+    """Return which other variant of the same profile a hub has, in words; None where none is known."""
+    from hostd.library.pull import prepare  # noqa: PLC0415 - as above
+    from hostd.library.unreadable import Unreadable  # noqa: PLC0415 - as above
+
+    for number, other in errands.others(errand):
+        with suppress(Unreadable):
+            prepare(other.reference, places, projector=other.projector)
+            return f"its variant {number}, {other.reference}, is there: hostd pull {errand.asked} --variant {number}"
+    return None
+
+
+def _tell(rows: list[dict[str, Any]], *, json: bool) -> None:
     if json:
         emit(rows)
         return
     for row in rows:
         say(f"{row['reference']} is here; what it needs to run: hostd plan {row['model']}")
         typer.echo(row["path"])
-
-
-def _order(errand: "Errand", places: "Places") -> "Order":
-    from hostd.library.pull import prepare  # noqa: PLC0415 - as above
-    from hostd.library.unreadable import NotThere  # noqa: PLC0415 - as above
-
-    try:
-        return prepare(errand.reference, places, projector=errand.projector)
-    except NotThere as error:
-        raise VerbError(error.message, Code.UNKNOWN_MODEL) from error
 
 
 def _announced(errand: "Errand", order: "Order", forecast: "Forecast") -> dict[str, Any]:
@@ -96,6 +156,8 @@ def _announced(errand: "Errand", order: "Order", forecast: "Forecast") -> dict[s
     files = f"{len(order.items)} file{'s' if len(order.items) > 1 else ''}"
     say(f"{order.reference}: {files}, {format_bytes(size)}, {here}, in {order.folder}")
     say(f"{errand.asked}: {forecast.why}")
+    for note in forecast.notes:
+        say(f"{errand.asked}: {note}")
     for note in order.notes:
         say(f"{order.reference}: {note}")
     return {

@@ -10,6 +10,7 @@ from hostd.cli.options import AsJson, Model, Url
 from hostd.cli.phrasing import NOTHING, listed, memory, relative
 from hostd.cli.screen import emit, show_pairs
 from hostd.cli.verbs.ls import abilities
+from hostd.domain.week import DAYS, format_days
 
 _TAIL = 10
 
@@ -35,7 +36,7 @@ def _declared(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for variant in model["variants"]:
         yield "variant", variant["label"] if variant["usable"] else f"{variant['label']} (not here: {variant['why']})"
     yield "limits", _settings(model["limits"])
-    yield "warm", _settings(model["warm"])
+    yield "warm", _settings(_warm(model["warm"]))
 
 
 def _running(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -76,6 +77,15 @@ def _facts(server: Mapping[str, Any]) -> Iterator[str]:
 def _log(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(model["log_tail"][-_TAIL:]):
         yield "" if number else "log", line
+
+
+def _warm(warm: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return *warm* with its windows as text; without any, they are worth no words."""
+    shown = {name: value for name, value in warm.items() if name != "windows"}
+    windows = [
+        f"{format_days(map(DAYS.index, window['days']))} {window['from']}-{window['to']}" for window in warm["windows"]
+    ]
+    return shown | ({"windows": " and ".join(windows)} if windows else {})
 
 
 def _settings(values: Mapping[str, Any]) -> str:

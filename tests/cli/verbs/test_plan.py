@@ -72,6 +72,22 @@ def test_exact_components_are_reproduced(row: Row, here: bool, told: Told, tmp_p
             assert row["measured_mib"][component] == pytest.approx(found[key] / MIB, abs=0.0101)
 
 
+def test_a_plan_beside_a_daemon_goes_by_its_machine(
+    hostd: Hostd, daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it was started with another one's memory, and this is said; one that is named on the command line comes first."""
+    pool = {"id": "cuda:0", "for_models_bytes": 23 * GIB, "others_bytes": 0, "room_bytes": 23 * GIB}
+    daemon.on("GET /hostd/v1/plan", {"pools": [pool], "held": {}})
+    daemon.on("GET /hostd/v1/status", {"instances": []})
+    monkeypatch.setenv("HOSTD_URL", daemon.url)
+    path = str(weigh(tmp_path / "a.gguf", 14))
+    ran = hostd("plan", path, "--ctx", "8192", "--json")
+    assert "cuda:0" in json.loads(ran.out)["models"][0]["pool_bytes"]
+    assert "hostd: the daemon that runs here reckons with another machine's memory" in ran.err
+    other = hostd("plan", path, "--ctx", "8192", "--json", "--host", "cpu-64g")
+    assert (["ram"], "") == (list(json.loads(other.out)["models"][0]["pool_bytes"]), other.err)
+
+
 def test_every_exact_row_of_the_data_is_there() -> None:
     """None of llama.cpp's is left out."""
     exact = [row for row in ROWS if {"kv", "rs"} & set(row["exact_components"])]

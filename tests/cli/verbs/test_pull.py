@@ -41,12 +41,12 @@ def snapshot(home: Path) -> Path:
     return home / "cache/huggingface/hub" / f"models--{REPO.replace('/', '--')}" / "snapshots" / COMMIT
 
 
-def declare(home: Path, *variants: str) -> None:
-    """Declare a profile ``m`` with these variants."""
+def declare(home: Path, *variants: str, name: str = "m") -> None:
+    """Declare a profile with these variants."""
     folder = home / "config/hostd/model_profiles"
-    folder.mkdir(parents=True)
-    lines = ["name: m", "context: 2048", "variants:", *(f"  - {{{variant}}}" for variant in variants)]
-    (folder / "m.yaml").write_text("\n".join(lines) + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f"name: {name}", "context: 2048", "variants:", *(f"  - {{{variant}}}" for variant in variants)]
+    (folder / f"{name}.yaml").write_text("\n".join(lines) + "\n")
 
 
 def test_a_file_comes_and_its_place_is_printed(hub: Hub, hostd: Hostd, bare_home: Path) -> None:
@@ -123,6 +123,47 @@ def test_what_cannot_be_pulled(hub: Hub, hostd: Hostd, argv: list[str], code: in
     assert (code, "") == (ran.code, ran.out)
     assert said in ran.err
     assert not any("/store" in path for _, path, _ in hub.seen)
+
+
+def test_what_is_not_there_keeps_nothing_else_away(hub: Hub, hostd: Hostd, bare_home: Path) -> None:
+    """Each sentence names its profile, profiles without weights on a hub are passed over, and the exit code is the worst."""
+    declare(bare_home, "backend: llamacpp, hf: owner/gone, file: x.gguf", name="a")
+    declare(bare_home, f"backend: llamacpp, hf: {REPO}, file: m.gguf", name="b")
+    declare(bare_home, "backend: ollama, tag: 'q:9b', url: 'http://127.0.0.1:1'", name="c")
+    ran = hostd("pull", "--json")
+    assert (5, ["b"], True) == (
+        ran.code,
+        [row["model"] for row in json.loads(ran.out)],
+        (snapshot(bare_home) / "m.gguf").exists(),
+    )
+    assert f"hostd: a: {hub.url} has no hf:owner/gone/x.gguf" in ran.err
+    assert "hostd: profile 'c' names no weights on a hub" in ran.err
+    assert "hostd: 1 of 3 could not be pulled: a" == ran.err.splitlines()[-1]
+    assert 2 == hostd("pull", "c").code
+
+
+def test_a_file_that_is_refused_leaves_the_others(hub: Hub, hostd: Hostd) -> None:
+    """What came is told, and what did not."""
+    hub.files["n.gguf"] = MODEL[::-1]
+    hub.faults["/n.gguf"] = "code 403 GatedRepo"
+    ran = hostd("pull", f"hf:{REPO}/n.gguf", FILE)
+    assert (1, True) == (ran.code, ran.out.endswith("/m.gguf\n"))
+    assert f"hostd: 1 of 2 could not be pulled: hf:{REPO}/n.gguf" == ran.err.splitlines()[-1]
+
+
+def test_another_variant_is_named_or_taken(hub: Hub, hostd: Hostd, bare_home: Path) -> None:
+    """Where the first one's repository is gone, and this is said in both cases."""
+    declare(
+        bare_home,
+        "backend: llamacpp, hf: owner/gone, file: x.gguf",
+        f"backend: llamacpp, hf: {REPO}, file: m.gguf",
+    )
+    first = hostd("pull", "m", "--variant", "1")
+    assert 5 == first.code
+    assert f"its variant 2, hf:{REPO}/m.gguf, is there: hostd pull m --variant 2" in first.err
+    best = hostd("pull", "m")
+    assert (0, f"{snapshot(bare_home) / 'm.gguf'}\n") == (best.code, best.out)
+    assert f"hostd: m: a variant was left out: {hub.url}/owner/gone/resolve/main/x.gguf does not exist" in best.err
 
 
 def test_a_gate_says_what_to_do(hub: Hub, hostd: Hostd) -> None:

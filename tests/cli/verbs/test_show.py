@@ -27,6 +27,14 @@ def test_what_runs_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
     assert ["listening", "slot 0 is idle"] == [shown["log"], ran.out.splitlines()[-1].strip()]
 
 
+def test_windows_are_shown_as_they_are_written(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+    """Days in a row are a span, as in a profile."""
+    weekdays = {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "08:30", "to": "18:00"}
+    windows = [weekdays, {"days": ["sat", "sun"], "from": "10:00", "to": "12:00"}]
+    daemon.on("GET /hostd/v1/models/x", SHOWN | {"warm": {"preload": False, "windows": windows}})
+    assert "preload no, windows mon-fri 08:30-18:00 and sat,sun 10:00-12:00\n" in hostd("show", "x").out
+
+
 def test_what_the_server_says_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
     """Whoever wants to know what really runs reads what the server says of itself, as far as it says anything."""
     server = {"version": "1.2", "context": 2048, "slots": 1, "tools": True, "vision": False, "embeddings": None}
