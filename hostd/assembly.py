@@ -35,7 +35,7 @@ from hostd.runtime.surroundings import Surroundings
 from hostd.runtime.survey import Survey
 from hostd.runtime.watchdog import Pace
 from hostd.scheduling.desk import Desk
-from hostd.scheduling.effects import Effect
+from hostd.scheduling.effects import Effect, Explain
 from hostd.scheduling.events import EngineBroke, EngineGone, EngineReady, EngineSlept, Event
 from hostd.scheduling.routing import Directory
 
@@ -133,9 +133,12 @@ async def _appraiser(
 
 
 def _all(*observers: Callable[[Effect], None]) -> Callable[[Effect], None]:
+    """Return what tells every observer of each decision; what was done about it is nobody's business."""
+
     def observe(effect: Effect) -> None:
-        for each in observers:
-            each(effect)
+        if isinstance(effect, Explain):
+            for each in observers:
+                each(effect)
 
     return observe
 

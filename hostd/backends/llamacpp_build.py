@@ -13,7 +13,7 @@ LAUNCHER = Path(__file__).parent / "launchers" / "xllamacpp_server.py"
 """What makes a program of the server inside the ``xllamacpp`` wheel."""
 
 _SAID = re.compile(r"version: (?P<number>\d+) \(")
-_PATIENCE = 5.0
+_PATIENCE = 2.0
 
 
 def build_of(program: tuple[str, ...]) -> int | None:

@@ -4,7 +4,9 @@ Every llama-server, and our launcher of the wheel's, reads all of its flags befo
 command line with that at its end costs some milliseconds and loads nothing.
 """
 
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -13,12 +15,16 @@ from pathlib import Path
 import structlog
 
 from hostd.backends import llamacpp_faults, llamacpp_placing
+from hostd.backends.llamacpp_build import LAUNCHER
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 
 log = structlog.get_logger()
 
-_PATIENCE = 5.0
+_PATIENCE = 2.0
+_KNOWN = ("llama-server", "llama-server.exe", LAUNCHER.name)
+"""Programs of which this is known. Anything else that the owner configured, a script or a container, might just begin to serve."""
+
 _CULPRIT = re.compile(r'^error: (?:invalid|unknown) argument: (\S+)|^error while handling argument "(\S+?)"')
 
 
@@ -28,6 +34,7 @@ class Flags:
     def __init__(self) -> None:
         self._asked: dict[tuple[object, ...], EngineError | None] = {}
         self._unknown: dict[tuple[object, ...], frozenset[str]] = {}
+        self._silent: set[tuple[object, ...]] = set()
 
     def known(self, program: tuple[str, ...], words: Sequence[str]) -> tuple[str, ...]:
         """Return *words* without those of hostd's own that this build was found not to know."""
@@ -38,11 +45,14 @@ class Flags:
     ) -> None:
         """Return if *program* understands *words*, or all but such of hostd's own as can be left out; *owners* never are.
 
-        A program that gives no answer is given the benefit of the doubt. Blocks, the first time that this is asked.
+        A program that is not known to answer, or does not, is given the benefit of the doubt, and is not asked again. Blocks, the
+        first time that this is asked.
 
         Raises:
             EngineError: It does not, in its own words.
         """
+        if Path(program[-1]).name not in _KNOWN or (program, stamp(program)) in self._silent:
+            return
         question = (program, stamp(program), words)
         if question not in self._asked:
             self._asked[question] = self._ask(program, words, environment, owners)
@@ -55,7 +65,11 @@ class Flags:
         build = (program, stamp(program))
         unknown = self._unknown.get(build, frozenset())
         while True:
-            status, lines = _said((*program, *_without(words, unknown), "--version"), environment)
+            said = _said((*program, *_without(words, unknown), "--version"), environment)
+            if said is None:
+                self._silent.add(build)
+                return None
+            status, lines = said
             if llamacpp_faults.classify(status, lines) is not ExitClass.BAD_FLAG:
                 self._unknown[build] = unknown
                 return None
@@ -97,10 +111,10 @@ def _without(words: Sequence[str], unwanted: Collection[str]) -> Iterator[str]:
                 next(rest, None)
 
 
-def _said(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, tuple[str, ...]]:
-    """Return the exit status of *command* and what it prints; 0 where it cannot be asked."""
+def _said(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, tuple[str, ...]] | None:
+    """Return the exit status of *command* and what it prints; None where it cannot be asked, or has not ended in time."""
     try:
-        done = subprocess.run(  # noqa: S603 - the owner's engine, a list of words, no shell
+        process = subprocess.Popen(  # noqa: S603 - the owner's engine, a list of words, no shell
             command,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -108,10 +122,17 @@ def _said(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, 
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            timeout=_PATIENCE,
             cwd="/",
-            check=False,
+            start_new_session=True,
         )
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return 0, ()
-    return done.returncode, tuple(line for line in done.stdout.splitlines() if line.strip())
+    except (OSError, ValueError):
+        return None
+    with process:
+        try:
+            said, _ = process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            # It serves, then: nothing of it may be left.
+            with suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            return None
+    return process.returncode, tuple(line for line in said.splitlines() if line.strip())

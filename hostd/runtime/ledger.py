@@ -32,7 +32,9 @@ CREATE TABLE loads (
 CREATE INDEX loads_by_model ON loads (model, variant, at);
 """
 
-_KEEP_REQUEST = "INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# All rows in one statement: a statement for each would hand the interpreter's lock back and forth with the event loop, row by row.
+_COLUMNS = ", ".join(f"json_extract(value, '$[{column}]')" for column in range(17))
+_KEEP_REQUESTS = f"INSERT INTO requests SELECT {_COLUMNS} FROM json_each(?)"  # noqa: S608  # numbers of our own
 _KEEP_LOAD = "INSERT INTO loads VALUES (?, ?, ?, ?, ?, ?)"
 
 
@@ -128,7 +130,7 @@ class Ledger:
         db = self._connection
         db.execute("BEGIN IMMEDIATE")
         try:
-            db.executemany(_KEEP_REQUEST, requests)
+            db.execute(_KEEP_REQUESTS, (json.dumps(requests),))
             db.executemany(_KEEP_LOAD, loads)
             db.execute("COMMIT")
         except sqlite3.Error:

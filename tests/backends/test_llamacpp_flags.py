@@ -5,9 +5,11 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import structlog
 
+from hostd.backends import llamacpp_flags
 from hostd.backends.llamacpp_build import LAUNCHER
 from hostd.backends.llamacpp_flags import Flags, stamp
 from hostd.domain.errors import EngineError
@@ -104,3 +106,27 @@ def test_a_program_that_cannot_be_asked_is_trusted(tmp_path: Path) -> None:
         flags = Flags()
         flags.check(program, ("--bogus",), {}, ("--bogus",))
         assert ("--bogus",) == flags.known(program, ("--bogus",))
+
+
+def test_a_program_that_is_not_known_to_answer_is_not_asked(old: tuple[str, ...]) -> None:
+    """A script of the owner's might just begin to serve."""
+    wrapper = Path(old[0]).rename(Path(old[0]).with_name("serve-models"))
+    Flags().check((str(wrapper),), ("--metrics",), {}, ())
+    assert not Path(f"{wrapper}.log").exists()
+
+
+def test_a_program_that_serves_instead_is_ended_and_not_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With everything that it has started."""
+    monkeypatch.setattr(llamacpp_flags, "_PATIENCE", 0.3)
+    path = tmp_path / "llama-server"
+    path.write_text('#!/bin/sh\necho $$ >> "$0.log"\nsleep 60 &\necho $! >> "$0.log"\nwait\n')
+    path.chmod(0o755)
+    flags = Flags()
+    for words in (("--metrics",), ("--bogus",)):
+        flags.check((str(path),), words, {}, ())
+    pids = [int(line) for line in Path(f"{path}.log").read_text().split()]
+    assert 2 == len(pids)
+    gone = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=5.0)[1]
+    assert [] == gone
