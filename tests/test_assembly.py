@@ -5,7 +5,7 @@ from pathlib import Path
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.domain.profile import Warmth
 from tests.conftest import OpenHouse
-from tests.stage import make_profile, make_settings
+from tests.stage import make_profile, make_settings, until
 
 MIB = 2**20
 SMALL = Host("linux", "x", 64 * MIB, (Pool("ram", PoolKind.RAM, "small", 64 * MIB, 64 * MIB, 48 * MIB),))
@@ -14,6 +14,7 @@ SMALL = Host("linux", "x", 64 * MIB, (Pool("ram", PoolKind.RAM, "small", 64 * MI
 async def test_reckons_with_the_machine_that_it_is_given(open_house: OpenHouse, weights: Path) -> None:
     """The desk's pools are those of the machine; what our engines are seen to hold is theirs, and nobody else's."""
     async with open_house(make_settings(make_profile("a", weights)), machine=SMALL) as stage:
+        await until(lambda: stage.house.dispatcher.desk.room.ledger.held("a"))
         plan = (await stage.get("/hostd/v1/plan")).json
         (pool,) = plan["pools"]
         assert ("ram", 48 * MIB, 0) == (pool["id"], pool["for_models_bytes"], pool["others_bytes"])
