@@ -35,9 +35,12 @@ def steps_down(choices: Sequence[Choice], choice: Choice) -> int:
     return list(dict.fromkeys(each.variant for each in choices)).index(choice.variant)
 
 
-def too_little(short: Bytes, pinned: Sequence[str], others: Mapping[str, int]) -> str:
-    """Return why there will be no room: what is *short*, which models are *pinned*, and what other programs hold."""
+def too_little(short: Bytes, pinned: Sequence[str], others: Mapping[str, int], capacity: Bytes) -> str:
+    """Return why there will be no room: what is *short*, of how much (*capacity*), who is *pinned*, what other programs hold."""
     why = f"it lacks {_lacking(short)} even if every model that may go has gone"
+    for pool in sorted(short):
+        whole = format_bytes(capacity.get(pool, 0))
+        why += f"; models may hold {whole} of {pool} in all (memory.reserve in hostd.yaml says what is left to others)"
     if pinned:
         why += f"; {', '.join(pinned)} {'are' if len(pinned) > 1 else 'is'} pinned"
     return why + _held_by(others, short)

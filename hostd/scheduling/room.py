@@ -270,7 +270,7 @@ class Room:
         holding = (other.profile for other in self._lanes.values() if self._holds(other))
         pinned = [profile.name for profile in holding if profile.warm.pinned]
         self._turn.explain("no_room", lane, None, needs=nearest.peak, free=free, short=short, pinned=pinned)
-        return reckoning.too_little(short, pinned, self.ledger.others)
+        return reckoning.too_little(short, pinned, self.ledger.others, self.ledger.capacity)
 
     def _not_now(self, claim: Claim, choices: Sequence[Choice], ready: Sequence[Candidate], room: Bytes) -> str:
         """Say why a load that nobody waits for has to wait for quieter times; the same numbers are told once."""

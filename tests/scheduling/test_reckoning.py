@@ -18,12 +18,16 @@ def test_a_candidate_is_told_with_its_price_and_its_time() -> None:
 
 
 def test_what_is_lacking_is_said_per_pool() -> None:
-    """With those who are pinned, and with others only where they are in the way."""
-    assert "it lacks 2.0 GiB of cuda:0 even if every model that may go has gone" == too_little({CARD: 2 * GIB}, [], {})
+    """With how much there is in all, with those who are pinned, and with others only where they are in the way."""
+    rest = "(memory.reserve in hostd.yaml says what is left to others)"
+    card = f"models may hold 8.0 GiB of cuda:0 in all {rest}"
+    lacking = "it lacks 2.0 GiB of cuda:0 even if every model that may go has gone"
+    assert f"{lacking}; {card}" == too_little({CARD: 2 * GIB}, [], {}, {CARD: 8 * GIB})
+    others = {"ram": 4 * GIB, "cuda:1": GIB, CARD: 0}
     assert (
-        "it lacks 1.0 GiB of cuda:0 and 3.0 GiB of ram even if every model that may go has gone; a, b are pinned; "
-        "other programs hold 4.0 GiB of ram"
-    ) == too_little({"ram": 3 * GIB, CARD: GIB}, ["a", "b"], {"ram": 4 * GIB, "cuda:1": GIB, CARD: 0})
+        "it lacks 1.0 GiB of cuda:0 and 3.0 GiB of ram even if every model that may go has gone; "
+        f"{card}; models may hold 0 B of ram in all {rest}; a, b are pinned; other programs hold 4.0 GiB of ram"
+    ) == too_little({"ram": 3 * GIB, CARD: GIB}, ["a", "b"], others, {CARD: 8 * GIB})
 
 
 def test_what_nobody_waits_for_comes_later() -> None:

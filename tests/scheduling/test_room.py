@@ -114,6 +114,7 @@ class TestWhatMustFail:
         assert ["check b", "refuse t1: out_of_memory"] == play.arrive("t1", "b", now=SETTLED)
         assert (
             "'b' cannot be loaded: it lacks 1.0 GiB of cuda:0 even if every model that may go has gone; "
+            "models may hold 8.0 GiB of cuda:0 in all (memory.reserve in hostd.yaml says what is left to others); "
             "a is pinned; other programs hold 2.0 GiB of cuda:0"
         ) == play.refusals[-1].error.message
 
