@@ -84,7 +84,9 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
     found = find_machine(host, settings.reserve)
     machine = found if host is not None else reckoned_with(found, url, settings.reserve)
     if machine is not found:
-        say("the daemon that runs here reckons with another machine's memory than this one's, and so does this plan")
+        say(
+            "the daemon that runs here reckons with other memory (its --host, or its memory.reserve), and so does this plan"
+        )
     wanted = Wanted(ctx, slots, kv_type, flash_attn and flash_attn.value, ubatch, kv_unified, backend and backend.value)
     outlook = Outlook(settings, machine, wanted, here=host is None, url=url)
     candidates, planned = outlook.plan(models)

@@ -83,7 +83,7 @@ def test_a_plan_beside_a_daemon_goes_by_its_machine(
     path = str(weigh(tmp_path / "a.gguf", 14))
     ran = hostd("plan", path, "--ctx", "8192", "--json")
     assert "cuda:0" in json.loads(ran.out)["models"][0]["pool_bytes"]
-    assert "hostd: the daemon that runs here reckons with another machine's memory" in ran.err
+    assert "hostd: the daemon that runs here reckons with other memory" in ran.err
     other = hostd("plan", path, "--ctx", "8192", "--json", "--host", "cpu-64g")
     assert (["ram"], "") == (list(json.loads(other.out)["models"][0]["pool_bytes"]), other.err)
 
