@@ -89,4 +89,5 @@ class Survey:
         self._found[profile.name] = found
         if found.why_not or found.notes or before is not None:
             log.info("appraised", model=profile.name, ways=len(found.choices), why_not=found.why_not, notes=found.notes)
-        self._post(Appraised(profile.name, found.choices, found.why_not))
+        left_out = "; ".join(note for note in found.notes if note.startswith("left out: "))
+        self._post(Appraised(profile.name, found.choices, found.why_not or left_out or None))

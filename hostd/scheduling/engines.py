@@ -135,6 +135,7 @@ class Engines:
         else:
             lane.load_seconds = event.seconds
         lane.evicted = lane.retried = False
+        lane.setbacks.clear()
         lane.ready_at = lane.idle_since = self._turn.now
         self.room.ledger.warm(event.model)
         self.room.changed()
@@ -165,6 +166,11 @@ class Engines:
             lane.down_reason = Reason.LOAD_FAILED if loading else Reason.CRASHED
         if loading and not self.closing and self._try_another(lane, event):
             return False
+        if loading:
+            # Of several variants that could not be had, the first may be the one that the owner can mend.
+            others = (lane.why_not,) if lane.why_not and lane.choice is not None else ()
+            lane.last_error = "; ".join(dict.fromkeys((*lane.setbacks, event.detail, *others)))
+        lane.setbacks.clear()
         lane.spent.clear()
         lane.retried = False
         lane.restarts.broke(event.exit_class, self._turn.now)
@@ -317,6 +323,7 @@ class Engines:
         elif event.exit_class.mends_itself:
             return False
         lane.spent.add(tried.variant)
+        lane.setbacks.append(event.detail)
         if not lane.usable:
             lane.spent.discard(tried.variant)
             if event.exit_class is not ExitClass.OUT_OF_MEMORY:

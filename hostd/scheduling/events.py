@@ -79,7 +79,7 @@ class EngineSlept:
 
 @dataclass(frozen=True, slots=True)
 class Appraised:
-    """What is known of the ways to load a model on this machine, best first; *why_not* says why there are none."""
+    """What is known of the ways to load a model on this machine, best first; *why_not* says why there are no others."""
 
     model: str
     choices: tuple[Choice, ...]

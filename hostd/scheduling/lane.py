@@ -57,10 +57,10 @@ class Lane:
     counts the engines that became ready here.
 
     *hint* is for how many seconds its last client would like it to stay. *choices* are the ways to load it here, best first, and
-    *why_not* there are none; *choice* is the one that was taken last and *why* what for. *spent* are the variants that cannot be
-    had, *retried* says that memory ran out and another try is under way. *naps* are the levels of sleep that its engine offers,
-    *keeps* is what it holds while it sleeps, and *woken* says that its last start was no load. *claim* is a load that waits for
-    room; *evicted* says that it had to go although it should be warm.
+    *why_not* there are no others; *choice* is the one that was taken last and *why* what for. *spent* are the variants that cannot
+    be had and *setbacks* says why, *retried* says that memory ran out and another try is under way. *naps* are the levels of sleep
+    that its engine offers, *keeps* is what it holds while it sleeps, and *woken* says that its last start was no load. *claim* is
+    a load that waits for room; *evicted* says that it had to go although it should be warm.
     """
 
     profile: Profile
@@ -88,6 +88,7 @@ class Lane:
     choice: Choice | None = None
     why: str = "asked"
     spent: set[int] = field(default_factory=set)
+    setbacks: list[str] = field(default_factory=list)
     retried: bool = False
     claim: Claim | None = None
     evicted: bool = False

@@ -45,7 +45,7 @@ def fits(
 class Machine(Rehearsal):
     """A desk on a machine with *pools* (GiB by pool id), whose checks pass and whose measurements follow what happens.
 
-    *others* is what other programs hold (GiB); *broken* are the variants whose check fails, by model and variant.
+    *others* is what other programs hold (GiB); *broken* are the variants whose check fails, by model and variant, and *why*.
     """
 
     def __init__(self, pools: Mapping[str, float], **choices: tuple[Choice, ...]) -> None:
@@ -54,6 +54,7 @@ class Machine(Rehearsal):
         self.others: dict[str, float] = {}
         self.held: dict[str, dict[str, int]] = {}
         self.broken: dict[tuple[str, int], ExitClass] = {}
+        self.why: dict[tuple[str, int], str] = {}
         self.choices = choices
         self.told: list[Explain] = []
         self.starts: list[str] = []
@@ -101,7 +102,12 @@ class Machine(Rehearsal):
         match effect:
             case Check(model, choice):
                 trouble = self.broken.get((model, choice.variant))
-                return [*self.measure(), *self.tell(Checked(model, trouble, "it said so" if trouble else ""))]
+                return [
+                    *self.measure(),
+                    *self.tell(
+                        Checked(model, trouble, self.why.get((model, choice.variant), "it said so") if trouble else "")
+                    ),
+                ]
             case Start(model, choice):
                 self.starts.append(model)
                 self.held[model] = dict(choice.needs) if choice else {}

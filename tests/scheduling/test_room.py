@@ -7,7 +7,7 @@ import pytest
 
 from hostd.domain.lifecycle import State
 from hostd.domain.reason import ExitClass
-from hostd.scheduling.events import ClosingTime, EngineGone, EngineSlept, Left, LoadAsked, UnloadAsked
+from hostd.scheduling.events import Appraised, ClosingTime, EngineGone, EngineSlept, Left, LoadAsked, UnloadAsked
 from hostd.scheduling.keeping import COME_BACK
 from hostd.scheduling.price import LONGEST_WAIT, LULL, WAIT_LOADS
 from tests.scheduling.lively import Lively
@@ -104,6 +104,18 @@ class TestWhatMustFail:
         play.warm("a")
         assert ["check b", "serve t1 by a for out_of_memory"] == play.arrive("t1", "b", now=SETTLED)
         assert ({CARD: 2 * GIB}, []) == (play.said("no_room")[-1]["short"], play.stops)
+
+    def test_of_several_variants_each_says_what_is_wrong(self) -> None:
+        """Those that were tried, in their order, and those that could not even be tried."""
+        play = Machine({CARD: 10}, a=(fits(4), fits(3, 1)))
+        play.open(profile("a"))
+        play.tell(Appraised("a", (fits(4), fits(3, 1)), "left out: v2: run: hostd pull v2"))
+        play.broken = {("a", 0): ExitClass.MISSING_FILE, ("a", 1): ExitClass.BAD_FLAG}
+        play.why = {("a", 0): "no file v0", ("a", 1): "no flag v1"}
+        play.arrive("t1", "a")
+        said = "no file v0; no flag v1; left out: v2: run: hostd pull v2"
+        assert f"'a' could not be loaded: {said}" == play.refusals[-1].error.message
+        assert said == play.desk.lanes["a"].last_error
 
     def test_a_refusal_names_what_is_in_the_way(self) -> None:
         """What is lacking, who is pinned, and what other programs hold."""
