@@ -53,14 +53,17 @@ async def show_plan(visit: Visit) -> web.Response:
 async def list_models(visit: Visit) -> web.Response:
     """GET /hostd/v1/models."""
     house = visit.house
-    return web.json_response({"models": [status.model(house, lane) for lane in house.dispatcher.desk.lanes.values()]})
+    lanes = list(house.dispatcher.desk.lanes.values())
+    # Whether a variant can be served is seen on the disk, which may be slow.
+    models = await asyncio.to_thread(lambda: [status.model(house, lane) for lane in lanes])
+    return web.json_response({"models": models})
 
 
 async def show_model(visit: Visit) -> web.Response:
     """GET /hostd/v1/models/NAME."""
     house, lane = _lane(visit)
     await house.keeper.measure()
-    return web.json_response(status.detail(house, lane))
+    return web.json_response(await asyncio.to_thread(status.detail, house, lane))
 
 
 async def load(visit: Visit) -> web.Response:

@@ -145,7 +145,6 @@ class Ticked:
     """A deadline that the desk had named has passed."""
 
 
-TicketEvent = Arrived | Left | AttemptFailed | Finished
 EngineEvent = (
     EngineReady
     | EngineBroke
@@ -159,4 +158,4 @@ EngineEvent = (
     | UnloadAsked
     | Booted
 )
-Event = TicketEvent | EngineEvent | ClosingTime | Ticked
+Event = Arrived | Left | AttemptFailed | Finished | EngineEvent | ClosingTime | Ticked
