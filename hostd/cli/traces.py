@@ -79,7 +79,10 @@ def _rows(path: Path) -> Iterator[Mapping[str, object]]:
 
 
 def _object(line: str, number: int) -> Mapping[str, object]:
-    row = json.loads(line)
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"line {number} is no JSON: {error}") from error
     if not isinstance(row, dict):
         raise ValueError(f"line {number} is no JSON object")  # noqa: TRY004 - the file is at fault, like any other line of it
     return row

@@ -69,8 +69,8 @@ def test_engines_are_made_with_the_owners_command_or_with_nothing(installed: lis
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("gone", "no.such.module:Engine", "ModuleNotFoundError: No module named 'no'"),
-        ("gone", f"{HERE}:Nothing", f"AttributeError: module '{HERE}' has no attribute 'Nothing'"),
+        ("gone", "no.such.module:Engine", "ModuleNotFoundError: "),
+        ("gone", f"{HERE}:Nothing", "AttributeError: "),
         ("explosive", f"{HERE}:explode", "SystemExit: no licence"),
         ("half", f"{HERE}:Half", "it has no accepts, launch, decoded, adapt"),
         ("other", f"{HERE}:fourth", "it calls itself 'fourth'"),
@@ -85,4 +85,6 @@ def test_one_that_is_broken_is_left_out_with_a_sentence(
     add(installed, "fourth", f"{HERE}:fourth")
     found, troubles = plugged({}, ("llamacpp",))
     assert ["fourth"] == list(found)
-    assert (f"the engine '{name}' of {value} is left out: {why}; update that package, or remove it",) == troubles
+    (trouble,) = troubles
+    assert trouble.startswith(f"the engine '{name}' of {value} is left out: {why}")
+    assert trouble.endswith("; update that package, or remove it")

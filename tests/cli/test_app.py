@@ -31,9 +31,9 @@ def test_help_lists_every_verb(hostd: Callable[..., Ran]) -> None:
     """The verbs are all there, each with its sentence."""
     ran = hostd("--help")
     assert 0 == ran.code
-    listed = [line.split()[0] for line in ran.out.partition("Commands:")[2].splitlines() if line]
-    assert sorted(VERBS) == sorted(listed)
-    assert "..." not in ran.out.partition("Commands:")[2]
+    commands = ran.out.strip().split("\n\n")[-1].splitlines()[1:]
+    assert sorted(VERBS) == sorted(line.split()[0] for line in commands)
+    assert not any("..." in line for line in commands)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -41,7 +41,7 @@ def test_every_verb_explains_itself(hostd: Callable[..., Ran], verb: str) -> Non
     """Each verb has a help page."""
     ran = hostd(verb, "--help")
     assert (0, "") == (ran.code, ran.err)
-    assert f"Usage: hostd {verb}" in ran.out
+    assert f"hostd {verb}" in ran.out
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,8 @@ def test_a_typo_names_the_nearest_verb(hostd: Callable[..., Ran], typo: str, nea
     """A verb that does not exist is a usage error that names one that does."""
     ran = hostd(typo)
     assert (2, "") == (ran.code, ran.out)
-    assert f"No such command '{typo}'. Did you mean {nearest}" in ran.err
+    assert f"'{typo}'" in ran.err
+    assert nearest in ran.err
 
 
 def test_a_wrong_option_is_a_usage_error(hostd: Callable[..., Ran]) -> None:

@@ -50,7 +50,8 @@ def test_the_records_of_the_daemon_are_a_trace(
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("{nonsense\n", "Expecting property name"),
+        ("{nonsense\n", "line 1 is no JSON: "),
+        ('{"at": 1, "model": "a"}\n{"at"\n', "line 2 is no JSON: "),
         ('{"at": 1, "model": "a"}\n[]\n', "line 2 is no JSON object"),
         ("at,model\nnever,a\n", "row 1 has 'never' as at"),
     ],

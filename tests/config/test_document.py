@@ -1,5 +1,7 @@
 """One file: read, filled in and checked."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -40,7 +42,8 @@ def test_unreadable_files_have_one_problem(tmp_path: Path, data: bytes, problem:
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     """What the system says is passed on, with what to look at."""
-    assert ["1:1: this file cannot be read: Is a directory; correct its name or its permissions"] == _told(tmp_path)
+    why = os.strerror(errno.EISDIR)
+    assert [f"1:1: this file cannot be read: {why}; correct its name or its permissions"] == _told(tmp_path)
 
 
 def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:

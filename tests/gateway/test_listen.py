@@ -1,5 +1,6 @@
 """Doors open where the owner says, and where they cannot be had, a sentence says why."""
 
+import errno
 import os
 import socket
 import stat
@@ -93,7 +94,7 @@ async def test_names_who_holds_a_port(runner: web.ServerRunner) -> None:
     ("address", "why"),
     [
         ("192.0.2.1:0", "this machine does not have that address; see 'server.listen'"),
-        ("unix:/nowhere/at/all.sock", "No such file or directory"),
+        ("unix:/nowhere/at/all.sock", os.strerror(errno.ENOENT)),
     ],
 )
 async def test_says_why_not(runner: web.ServerRunner, address: str, why: str) -> None:

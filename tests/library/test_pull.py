@@ -1,5 +1,6 @@
 """Room is made sure of, everything comes, and what came is found again by everybody."""
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -122,7 +123,7 @@ def test_a_place_that_cannot_be_written_is_a_sentence(hub: Hub, tmp_path: Path) 
     (tmp_path / "file").write_bytes(b"")
     places = replace(stores(hub, tmp_path), hub_cache=tmp_path / "file" / "hub")
     order = ordered(FILE, places)
-    with pytest.raises(Unreadable, match=r"Not a directory; give this user access.*HF_HOME"):
+    with pytest.raises(Unreadable, match=f"{os.strerror(errno.ENOTDIR)}; give this user access.*HF_HOME"):
         carry_out(order, places, Onlooker())
 
 

@@ -87,7 +87,7 @@ def test_writes_exceptions(style: str) -> None:
         _ = 1 // 0
     except ZeroDivisionError:
         structlog.get_logger().exception("bug", path="/v1")
-    assert "ZeroDivisionError: integer division" in stream.getvalue()
+    assert "ZeroDivisionError: " in stream.getvalue()
     assert "test_journal.py" in stream.getvalue()
 
 

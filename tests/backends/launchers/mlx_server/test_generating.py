@@ -194,8 +194,5 @@ def test_the_end_has_a_last_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     except ValueError:
         end("exiting: that is why")
     said = capsys.readouterr().err.splitlines()
-    assert ([1], "ValueError: invalid literal for int() with base 10: 'no such model'", "exiting: that is why") == (
-        statuses,
-        said[-2],
-        said[-1],
-    )
+    assert ([1], "exiting: that is why") == (statuses, said[-1])
+    assert said[-2].startswith("ValueError: ")
