@@ -11,33 +11,34 @@ from hostd.backends.contract import Backend
 from hostd.backends.registry import backends
 from hostd.domain.host import Host
 from hostd.domain.profile import Settings
-from hostd.gateway.house import House
-from hostd.gateway.vigil import Watch
+from hostd.gateway.context import House
+from hostd.gateway.timeouts import Watch
 from hostd.hardware.probe import Sensors
-from hostd.library.places import this_machine
-from hostd.runtime import journal, learned
-from hostd.runtime.agenda import Agenda, habits_of
-from hostd.runtime.appraiser import Appraiser
-from hostd.runtime.bookkeeping import Bookkeeper
-from hostd.runtime.chronicle import Chronicle
+from hostd.models.locations import this_machine
+from hostd.paths import measurements_file, records_file, state_directory
+from hostd.routing.router import Directory
+from hostd.runtime.calendar_clock import Agenda, habits_of
 from hostd.runtime.dispatcher import Dispatcher
-from hostd.runtime.history import History
-from hostd.runtime.instance import Instance
-from hostd.runtime.keeper import Keeper
-from hostd.runtime.measurements import Measurements
-from hostd.runtime.metrics import Metrics
-from hostd.runtime.option import Option
-from hostd.runtime.preflight import Preflight
-from hostd.runtime.reaper import Reaper, reap_leftovers
-from hostd.runtime.records import Records
-from hostd.runtime.state import measurements_file, records_file, state_directory
-from hostd.runtime.surroundings import Surroundings
-from hostd.runtime.survey import Survey
-from hostd.runtime.watchdog import Pace
-from hostd.scheduling.desk import Desk
 from hostd.scheduling.effects import Effect, Explain
 from hostd.scheduling.events import EngineBroke, EngineGone, EngineReady, EngineSlept, Event
-from hostd.scheduling.routing import Directory
+from hostd.scheduling.scheduler import Desk
+from hostd.sizing import calibrated
+from hostd.sizing.load_option_monitor import Survey
+from hostd.sizing.load_options import Appraiser
+from hostd.sizing.measurement_recorder import Bookkeeper
+from hostd.sizing.measurements import Measurements
+from hostd.sizing.variants import Option
+from hostd.supervisor.engine_run import Surroundings
+from hostd.supervisor.instance import Instance
+from hostd.supervisor.memory_monitor import Keeper
+from hostd.supervisor.orphan_reaper import Reaper, reap_leftovers
+from hostd.supervisor.preflight import Preflight
+from hostd.supervisor.watchdog import Pace
+from hostd.telemetry import decision_log
+from hostd.telemetry.decision_history import Chronicle
+from hostd.telemetry.history import History
+from hostd.telemetry.metrics import Metrics
+from hostd.telemetry.record_writer import Records
 
 log = structlog.get_logger()
 
@@ -49,7 +50,7 @@ async def build(
     stack: AsyncExitStack,
     *,
     pace: Pace | None = None,
-    decisions: journal.Journal | None = None,
+    decisions: decision_log.Journal | None = None,
     machine: Host | None = None,
 ) -> House:
     """Return a house that serves *settings*; closing *stack* takes it down. *machine* stands in for this one's memory."""
@@ -59,7 +60,7 @@ async def build(
     host: Host = machine if machine is not None else await asyncio.to_thread(sensors.read, settings.reserve)
     desk = Desk(settings.profiles, host.pools)
     metrics, records, chronicle = Metrics(desk.lanes.values), Records(records_file()), Chronicle()
-    written = (decisions or journal.Journal()).observe
+    written = (decisions or decision_log.Journal()).observe
     keeper = Keeper(sensors, settings.reserve, lambda seen: dispatcher.post(seen), instances, machine=machine)  # noqa: PLW0108 - comes next
     dispatcher = Dispatcher(
         desk,
@@ -128,7 +129,7 @@ async def _appraiser(
     settings: Settings, engines: Mapping[str, Backend], history: History, book: Measurements
 ) -> Appraiser:
     took = await asyncio.to_thread(history.load_seconds)
-    known = learned.this_machine(settings.commands.get("llamacpp", ()), book)
+    known = calibrated.this_machine(settings.commands.get("llamacpp", ()), book)
     return Appraiser(this_machine(), engines, known, lambda model, label: took.get((model, label)))
 
 

@@ -17,11 +17,11 @@ from hostd.domain.errors import HostdError
 from hostd.domain.host import Host
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Settings
-from hostd.gateway.doors import make_server
-from hostd.gateway.house import House
-from hostd.gateway.listen import base_url, open_doors
-from hostd.runtime import journal
+from hostd.gateway.context import House
+from hostd.gateway.listeners import base_url, open_doors
+from hostd.gateway.server import make_server
 from hostd.scheduling.events import Booted, ClosingTime
+from hostd.telemetry import decision_log
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ def run(
     machine: Host | None = None,
 ) -> int:
     """Be the daemon until SIGTERM or SIGINT; return the exit code. *machine* stands in for this one's memory."""
-    decisions = journal.configure(style=log_format, level=log_level)
+    decisions = decision_log.configure(style=log_format, level=log_level)
     try:
         asyncio.run(_run(settings, decisions, machine, talkative=demo or sys.stderr.isatty()))
     except HostdError as error:
@@ -52,7 +52,7 @@ def run(
     return 0
 
 
-async def _run(settings: Settings, decisions: journal.Journal, machine: Host | None, *, talkative: bool) -> None:
+async def _run(settings: Settings, decisions: decision_log.Journal, machine: Host | None, *, talkative: bool) -> None:
     loop = asyncio.get_running_loop()
     asked_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from hostd.domain.profile import Capabilities, Role
-from hostd.runtime.watchdog import Pace
+from hostd.supervisor.watchdog import Pace
 from tests.stage import COLD, Stage, make_profile, make_settings, opened
 
 # A shell that runs the tests in the background has them ignore SIGINT, and so would every program that they start.

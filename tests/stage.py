@@ -17,13 +17,13 @@ from hostd.domain.host import Host
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Fallback, Limits, Profile, Settings, Variant, Warmth
 from hostd.domain.reason import Reason
-from hostd.gateway.doors import make_server
-from hostd.gateway.house import House
-from hostd.gateway.listen import base_url, open_doors
-from hostd.runtime.instance import Instance
-from hostd.runtime.watchdog import Pace
+from hostd.gateway.context import House
+from hostd.gateway.listeners import base_url, open_doors
+from hostd.gateway.server import make_server
 from hostd.scheduling.events import Booted, ClosingTime
-from hostd.scheduling.lane import Lane
+from hostd.scheduling.model_state import Lane
+from hostd.supervisor.instance import Instance
+from hostd.supervisor.watchdog import Pace
 
 ENGINE = (sys.executable, str(Path(__file__).with_name("engines") / "scripted_engine.py"))
 CHAT = "/v1/chat/completions"

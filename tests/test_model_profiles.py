@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from hostd.backends.launched import profile_serving
+from hostd.backends.llamacpp.serving_config import profile_serving
 from hostd.config.load import load
 from hostd.domain.host import Reserve
 from hostd.domain.profile import Profile, Settings
 from hostd.domain.shape import Shape
 from hostd.hardware.simulated import preset
-from hostd.planning.llamacpp import footprint
-from hostd.planning.outline import outline
-from hostd.planning.placing import empty_rooms
-from hostd.planning.serving import Placement
+from hostd.planning.footprint.llamacpp import footprint
+from hostd.planning.footprint.llamacpp_serving import Placement
+from hostd.planning.footprint.placement import empty_rooms
+from hostd.planning.formats.shape_outline import outline
 
 SHIPPED = Path(__file__).parents[1] / "model_profiles"
 NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))

@@ -10,10 +10,10 @@ from hostd.domain.errors import EngineError
 from hostd.domain.profile import Variant
 from hostd.domain.reason import ExitClass
 from hostd.domain.shape import Shape
-from hostd.planning.checkpoint import sort_tensors
-from hostd.planning.configuration import read_configuration
-from hostd.planning.gguf import NeedMore
-from hostd.planning.safetensors import PREFIX, Tensor, parse_safetensors
+from hostd.planning.formats.checkpoint_config import read_configuration
+from hostd.planning.formats.checkpoint_tensors import sort_tensors
+from hostd.planning.formats.gguf import NeedMore
+from hostd.planning.formats.safetensors import PREFIX, Tensor, parse_safetensors
 
 INDEX = "model.safetensors.index.json"
 CONFIGURATION = "config.json"

@@ -12,7 +12,7 @@ import aiohttp
 
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
-from hostd.planning.choice import Choice
+from hostd.planning.warm_set.load_option import Choice
 
 
 @dataclass(frozen=True, slots=True)

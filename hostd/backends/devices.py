@@ -6,7 +6,7 @@ Pools are numbered as the PCI bus orders the cards. CUDA orders them by speed un
 import re
 from collections.abc import Mapping
 
-from hostd.planning.choice import Choice
+from hostd.planning.warm_set.load_option import Choice
 
 _NUMBERED = re.compile(r"(cuda|rocm):(\d+)")
 _VARIABLES = {"cuda": "CUDA_VISIBLE_DEVICES", "rocm": "HIP_VISIBLE_DEVICES"}

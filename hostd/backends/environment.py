@@ -4,7 +4,39 @@ An engine needs its programs, its libraries and the owner's choice of accelerato
 that would quietly add flags behind the profile's back (``LLAMA_ARG_*``), so everything that is not listed here is left out.
 """
 
+import re
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
+
+_READ = 1024
+_PYTHON = re.compile(r"python[0-9.]*(\.exe)?", re.ASCII)
+# Where the path is too long for the kernel or has spaces, installers write a line of shell that names the interpreter.
+_BY_SHELL = re.compile(r"'''exec' \"?([^\"\n]+?)\"? \"\$0\"")
+
+
+def interpreter_of(program: str) -> str | None:
+    """Return the Python that runs *program*, a path or a name on PATH; itself where it is one, None where it is not Python's."""
+    found = shutil.which(str(Path(program).expanduser()) if program.startswith("~") else program)
+    if found is None:
+        return None
+    if _PYTHON.fullmatch(Path(found).name):
+        return found
+    try:
+        with Path(found).open("rb") as script:
+            text = script.read(_READ).decode("utf-8", "replace")
+    except OSError:
+        return None
+    first, _, rest = text.partition("\n")
+    if not first.startswith("#!"):
+        return None
+    words = first[2:].split()
+    if words and Path(words[0]).name == "env":
+        words = [shutil.which(word) or "" for word in words[1:] if _PYTHON.fullmatch(word)]
+    elif words and Path(words[0]).name == "sh" and (exec_line := _BY_SHELL.search(rest)):
+        words = [exec_line[1]]
+    return words[0] if words and _PYTHON.fullmatch(Path(words[0]).name) else None
+
 
 NAMES = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH"})
 # HOME stays: GPU drivers keep their compiled kernels below it, and compiling those again takes minutes at each start.

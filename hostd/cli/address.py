@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.screen import say
+from hostd.cli.output import say
 from hostd.config.locate import locate
 from hostd.domain.errors import ConfigError
 

@@ -7,7 +7,7 @@ import typer
 
 from hostd import __version__
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.screen import say
+from hostd.cli.output import say
 from hostd.cli.verbs import config
 from hostd.cli.verbs.chat import chat
 from hostd.cli.verbs.init import init

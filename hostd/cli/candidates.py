@@ -6,15 +6,15 @@ from difflib import get_close_matches
 from hostd.cli.exits import Code, VerbError
 from hostd.domain.host import Host
 from hostd.domain.profile import Profile, Settings, Variant
-from hostd.library.header import Format, ModelHeader
-from hostd.library.opening import open_header
-from hostd.library.places import Places
-from hostd.library.reference import OllamaReference, ProfileReference, Reference, parse_reference
-from hostd.library.unreadable import BadReference, NotThere, Unreachable, Unreadable
-from hostd.planning.levers import FLAGS
-from hostd.planning.placing import Way
-from hostd.runtime.learned import Learned
-from hostd.runtime.ways import ENGINES, GGUF_ENGINES, USUAL_CONTEXT, Asked, Ways, takes_memory
+from hostd.models.errors import BadReference, NotThere, Unreachable, Unreadable
+from hostd.models.header import Format, ModelHeader
+from hostd.models.locations import Places
+from hostd.models.open import open_header
+from hostd.models.reference import OllamaReference, ProfileReference, Reference, parse_reference
+from hostd.planning.footprint.levers import FLAGS
+from hostd.planning.footprint.placement import Way
+from hostd.sizing.calibrated import Learned
+from hostd.sizing.serving_modes import ENGINES, GGUF_ENGINES, USUAL_CONTEXT, Asked, Ways, takes_memory
 
 _SERVERS = ("openai", "cloud", *ENGINES)
 

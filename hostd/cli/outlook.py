@@ -4,20 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hostd.cli.candidates import Candidate, Opener, Wanted
+from hostd.cli.daemon_state import evictable, loaded, rooms_now
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.processors import on_processor
-from hostd.cli.screen import say
-from hostd.cli.standing import evictable, loaded, rooms_now
+from hostd.cli.output import say
 from hostd.domain.host import Host
 from hostd.domain.profile import Settings
-from hostd.library.places import Places, this_machine
-from hostd.library.unreadable import Unreadable
-from hostd.planning.fit import Resident
-from hostd.planning.joint import Plan, together
-from hostd.planning.placing import empty_rooms
-from hostd.planning.warmset import Wish
-from hostd.runtime import learned
-from hostd.runtime.learned import Learned
+from hostd.models.errors import Unreadable
+from hostd.models.locations import Places, this_machine
+from hostd.planning.footprint.placement import empty_rooms
+from hostd.planning.warm_set.fit import Resident
+from hostd.planning.warm_set.joint_plan import Plan, together
+from hostd.planning.warm_set.solver import Wish
+from hostd.sizing import calibrated
+from hostd.sizing.calibrated import Learned
+from hostd.sizing.cpu_engines import on_processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Outlook:
         return Opener(self.settings, self.host, wanted, places, learned, processors)
 
     def _learned(self) -> Learned | None:
-        return learned.this_machine(self.settings.commands.get("llamacpp", ())) if self.here else None
+        return calibrated.this_machine(self.settings.commands.get("llamacpp", ())) if self.here else None
 
     def _pinned(self) -> set[str]:
         return {profile.name for profile in self.settings.profiles.values() if profile.warm.pinned}

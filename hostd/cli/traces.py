@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hostd.cli.exits import Code, VerbError
-from hostd.runtime.history import History
-from hostd.runtime.state import records_file
+from hostd.paths import records_file
 from hostd.simulation.trace import Request, read_rows, row_of
+from hostd.telemetry.history import History
 
 RECORDED = "recorded"
 _SQLITE = b"SQLite format 3\0"

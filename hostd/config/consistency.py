@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from hostd.config.document import Document
-from hostd.config.marks import Place, Row, Table
-from hostd.config.values import hint, shown
+from hostd.config.validators import hint, shown
+from hostd.config.yaml_positions import Place, Row, Table
 
 WILDCARDS = frozenset("*?[")
 

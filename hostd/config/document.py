@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from hostd.config.marks import START, Complaint, NotYaml, Place, Row, Table, parse, place_of
 from hostd.config.section import Section
-from hostd.config.values import REFERENCE, Secret, hint, shown
+from hostd.config.validators import REFERENCE, Secret, hint, shown
 from hostd.config.variants import engines
+from hostd.config.yaml_positions import START, Complaint, NotYaml, Place, Row, Table, parse, place_of
 from hostd.domain.errors import Problem
 
 MAX_BYTES = 1 << 20

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from hostd.config import kinds
-from hostd.config.marks import Row
-from hostd.config.registered import registered
+from hostd.config import field_types
 from hostd.config.section import Section, items, key, keys, long_form
+from hostd.config.variants import registered
+from hostd.config.yaml_positions import Row
 from hostd.domain.host import Reserve as ReserveNoun
 from hostd.domain.profile import Limits as LimitsNoun
 from hostd.domain.profile import Settings, Warmth
@@ -22,33 +22,35 @@ _SETTINGS = Settings()
 class Limits(Section):
     """How much a profile takes on at once, and how long anything may last."""
 
-    max_concurrent: kinds.Count = key("Requests that run at the same time.", _LIMITS.max_concurrent)
-    max_queue: kinds.Whole = key("Requests that may wait; one more is refused with 429.", _LIMITS.max_queue)
-    queue_timeout: kinds.Duration = key(
+    max_concurrent: field_types.Count = key("Requests that run at the same time.", _LIMITS.max_concurrent)
+    max_queue: field_types.Whole = key("Requests that may wait; one more is refused with 429.", _LIMITS.max_queue)
+    queue_timeout: field_types.Duration = key(
         "Longest wait for a place before the fallback is tried.", format_duration(_LIMITS.queue_timeout)
     )
-    first_token_timeout: kinds.Duration = key(
+    first_token_timeout: field_types.Duration = key(
         "Longest wait for the first token before the fallback is tried.", format_duration(_LIMITS.first_token_timeout)
     )
-    stall_timeout: kinds.Duration = key("Longest silence inside a stream.", format_duration(_LIMITS.stall_timeout))
-    total_timeout: kinds.Duration = key("Longest life of a request.", format_duration(_LIMITS.total_timeout))
+    stall_timeout: field_types.Duration = key(
+        "Longest silence inside a stream.", format_duration(_LIMITS.stall_timeout)
+    )
+    total_timeout: field_types.Duration = key("Longest life of a request.", format_duration(_LIMITS.total_timeout))
 
 
 class Warm(Section):
     """When models are loaded and unloaded, for profiles that do not say it themselves."""
 
-    preload: kinds.Switch = key("Load when the daemon starts.", _WARMTH.preload)
-    keep_alive: kinds.Duration = key("Unload after this much idleness.", format_duration(_WARMTH.keep_alive))
+    preload: field_types.Switch = key("Load when the daemon starts.", _WARMTH.preload)
+    keep_alive: field_types.Duration = key("Unload after this much idleness.", format_duration(_WARMTH.keep_alive))
 
 
 class Server(Section):
     """Where hostd itself listens."""
 
     listen: Annotated[
-        list[kinds.Address],
+        list[field_types.Address],
         Field(min_length=1),
         BeforeValidator(
-            lambda value: value if isinstance(value, list) else [value], kinds.Address | list[kinds.Address]
+            lambda value: value if isinstance(value, list) else [value], field_types.Address | list[field_types.Address]
         ),
     ] = key("HOST:PORT or unix:/PATH, or a list of these.", list(_SETTINGS.listen))
 
@@ -56,9 +58,9 @@ class Server(Section):
 class Reserve(Section):
     """Memory that hostd leaves to everything else on this machine."""
 
-    vram: kinds.Size = key("On each graphics card.", format_size(_RESERVE.vram))
-    unified: kinds.Size = key("Of memory that processor and graphics share.", format_size(_RESERVE.unified))
-    ram: kinds.Size = key("Of main memory.", format_size(_RESERVE.ram))
+    vram: field_types.Size = key("On each graphics card.", format_size(_RESERVE.vram))
+    unified: field_types.Size = key("Of memory that processor and graphics share.", format_size(_RESERVE.unified))
+    ram: field_types.Size = key("Of main memory.", format_size(_RESERVE.ram))
 
 
 class Memory(Section):
@@ -70,7 +72,7 @@ class Memory(Section):
 class Engine(Section):
     """How to call an engine."""
 
-    command: list[kinds.Text] = Field(min_length=1, description="The program and its first arguments, as a list.")
+    command: list[field_types.Text] = Field(min_length=1, description="The program and its first arguments, as a list.")
 
 
 class Backends(Section):
@@ -93,30 +95,30 @@ class Backends(Section):
 class Role(Section):
     """A stable name for agents: the first of *use* that has what *require* names and is free answers."""
 
-    use: list[kinds.Text] = Field(min_length=1, description="Names of profiles, first choice first.")
-    require: list[kinds.Capability] = items("What a profile must be able to do.")
+    use: list[field_types.Text] = Field(min_length=1, description="Names of profiles, first choice first.")
+    require: list[field_types.Capability] = items("What a profile must be able to do.")
 
 
 class Keys(Section):
     """Who may use this host."""
 
-    file: kinds.Text | None = key("The file with the clients' keys.")
+    file: field_types.Text | None = key("The file with the clients' keys.")
 
 
 class HostFile(Section):
     """The host's own file, `hostd.yaml`; every key is optional."""
 
     server: Server = keys("Where hostd listens.")
-    profiles: kinds.Text = key("Folder with one file per model, relative to this file.", "model_profiles")
+    profiles: field_types.Text = key("Folder with one file per model, relative to this file.", "model_profiles")
     memory: Memory = keys("What hostd may use of the machine's memory.")
     warm: Warm = keys("Defaults of the profiles' `warm`.")
     limits: Limits = keys("Defaults of the profiles' `limits`.")
     backends: Backends = keys("How to call engines.")
     roles: dict[
-        kinds.Name,
+        field_types.Name,
         Annotated[
             Role,
-            BeforeValidator(lambda value: long_form(value, "use", Row), list[kinds.Text] | Role),
+            BeforeValidator(lambda value: long_form(value, "use", Row), list[field_types.Text] | Role),
         ],
     ] = keys("Stable names that agents use: a list of profiles, or {use, require}.")
     keys: Keys = keys("Who may use this host.")

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from hostd.config import build
+from hostd.config import to_settings
 from hostd.config.consistency import compare
 from hostd.config.document import Document
 from hostd.config.host_file import HostFile
 from hostd.config.locate import PROFILES, locate, profile_files, user_file
-from hostd.config.marks import START
-from hostd.config.notes import host_notes, profile_notes
 from hostd.config.profile_file import ProfileFile
-from hostd.config.values import Refused, shown, text
+from hostd.config.unimplemented import host_notes, profile_notes
+from hostd.config.validators import Refused, shown, text
+from hostd.config.yaml_positions import START
 from hostd.domain.errors import ConfigError
 from hostd.domain.profile import Settings
 
@@ -35,14 +35,14 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     problems = [problem for doc in (host, *profiles) for problem in doc.problems]
     if problems or checked_host is None:
         raise ConfigError(tuple(problems))
-    built = [build.profile(shape, doc.file.parent, checked_host) for doc, shape in checked if shape is not None]
+    built = [to_settings.profile(shape, doc.file.parent, checked_host) for doc, shape in checked if shape is not None]
     return Settings(
         source=str(source.absolute()) if source else None,
         listen=tuple(checked_host.server.listen),
         profiles=MappingProxyType({profile.name: profile for profile in built}),
-        roles=build.roles(checked_host),
-        commands=build.commands(checked_host, host.file.parent),
-        reserve=build.reserve(checked_host),
+        roles=to_settings.roles(checked_host),
+        commands=to_settings.commands(checked_host, host.file.parent),
+        reserve=to_settings.reserve(checked_host),
         notes=(*host_notes(host), *(note for doc in profiles for note in profile_notes(doc))),
     )
 
@@ -53,7 +53,7 @@ def _files(host: Document) -> list[Path]:
         named = text(host.root.get("profiles"))
     except Refused:
         named = None
-    folder = build.below(host.file.parent, named or PROFILES)
+    folder = to_settings.below(host.file.parent, named or PROFILES)
     try:
         return profile_files(Path(folder))
     except OSError as error:

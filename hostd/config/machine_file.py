@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from hostd.config import kinds, values
+from hostd.config import field_types, validators
 from hostd.config.document import Document
-from hostd.config.kinds import Kind
-from hostd.config.marks import Complaint, Row, Table
+from hostd.config.field_types import Kind
 from hostd.config.section import Section
-from hostd.config.values import Refused, shown
+from hostd.config.validators import Refused, shown
+from hostd.config.yaml_positions import Complaint, Row, Table
 from hostd.domain.errors import ConfigError
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.domain.units import parse_size
@@ -24,7 +24,7 @@ _KINDS = {"cuda": PoolKind.VRAM, "rocm": PoolKind.VRAM, "metal": PoolKind.UNIFIE
 
 def _bytes(value: object) -> int:
     """Return *value* as bytes: a whole number, or text such as ``24GiB``."""
-    count = parse_size(values.text(value)) if isinstance(value, str) else value
+    count = parse_size(validators.text(value)) if isinstance(value, str) else value
     if not isinstance(count, int) or isinstance(count, bool):
         raise Refused(f"{shown(value)} is no whole number of bytes")
     if not 0 <= count <= _LARGEST:
@@ -32,18 +32,18 @@ def _bytes(value: object) -> int:
     return count
 
 
-_id = values.matching(_ID, "no pool; pools are called cuda:0, rocm:0, metal, ram")
+_id = validators.matching(_ID, "no pool; pools are called cuda:0, rocm:0, metal, ram")
 
 Bytes = Annotated[int, Kind(_bytes, {"type": "integer", "minimum": 0, "maximum": _LARGEST})]
 PoolId = Annotated[str, Kind(_id, {"type": "string", "pattern": f"^({_ID.pattern})$"})]
-PoolSort = Annotated[PoolKind, Kind(values.choice(PoolKind), {"type": "string", "enum": list(PoolKind)})]
+PoolSort = Annotated[PoolKind, Kind(validators.choice(PoolKind), {"type": "string", "enum": list(PoolKind)})]
 
 
 class Machine(Section):
     """The machine as a whole."""
 
-    os: kinds.Text = Field(description="The operating system.")
-    cpu: kinds.Text = Field(description="The processor.")
+    os: field_types.Text = Field(description="The operating system.")
+    cpu: field_types.Text = Field(description="The processor.")
     ram_bytes: Bytes = Field(description="All main memory.")
 
 
@@ -52,7 +52,7 @@ class PoolEntry(Section):
 
     id: PoolId = Field(description="cuda:0, rocm:0, metal, ram.")
     kind: PoolSort = Field(description="What sort of memory it is.")
-    name: kinds.Text = Field(description="The product.")
+    name: field_types.Text = Field(description="The product.")
     total_bytes: Bytes = Field(description="All there is.")
     free_bytes: Bytes = Field(description="What nobody holds.")
     budget_bytes: Bytes = Field(description="What models may hold in all.")

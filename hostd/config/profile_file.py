@@ -4,13 +4,13 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from hostd.config import kinds
+from hostd.config import field_types
 from hostd.config.host_file import Limits, Warm
-from hostd.config.marks import Table
 from hostd.config.section import Section, items, key, keys, long_form
 from hostd.config.variants import Variant
-from hostd.config.week import split_window
+from hostd.config.yaml_positions import Table
 from hostd.domain.profile import Profile, Warmth
+from hostd.domain.schedule import split_window
 
 _PROFILE = Profile("", ())
 _WARMTH = Warmth()
@@ -19,9 +19,9 @@ _WARMTH = Warmth()
 class Window(Section):
     """Hours of the week in which the profile should be warm; an end before its start means past midnight."""
 
-    days: kinds.Days = Field(description="Days, such as mon-fri, 'sat,sun', daily, weekdays, weekends.")
-    start: kinds.Clock = Field(alias="from", description="When the window opens, HH:MM.")
-    end: kinds.Clock = Field(alias="to", description="When the window closes, HH:MM.")
+    days: field_types.Days = Field(description="Days, such as mon-fri, 'sat,sun', daily, weekdays, weekends.")
+    start: field_types.Clock = Field(alias="from", description="When the window opens, HH:MM.")
+    end: field_types.Clock = Field(alias="to", description="When the window closes, HH:MM.")
 
     @model_validator(mode="after")
     def _lasts(self) -> Self:
@@ -41,9 +41,9 @@ def _in_full(value: object) -> object:
 class ProfileWarm(Warm):
     """How much this profile should stay loaded."""
 
-    pinned: kinds.Switch = key("Never unload to make room for others.", _WARMTH.pinned)
-    priority: kinds.Whole = key("Higher stays loaded longer when memory is short.", _WARMTH.priority)
-    windows: list[Annotated[Window, BeforeValidator(_in_full, kinds.Hours | Window)]] = items(
+    pinned: field_types.Switch = key("Never unload to make room for others.", _WARMTH.pinned)
+    priority: field_types.Whole = key("Higher stays loaded longer when memory is short.", _WARMTH.priority)
+    windows: list[Annotated[Window, BeforeValidator(_in_full, field_types.Hours | Window)]] = items(
         "Hours in which it should be warm; each may be written short, such as 'mon-fri 08:30-18:00'."
     )
 
@@ -51,41 +51,43 @@ class ProfileWarm(Warm):
 class Fallback(Section):
     """Another profile that may answer instead."""
 
-    to: kinds.Text = Field(description="Name of the profile.")
-    on: Annotated[list[kinds.Why] | None, Field(min_length=1)] = key("For which reasons; without it, for all.")
+    to: field_types.Text = Field(description="Name of the profile.")
+    on: Annotated[list[field_types.Why] | None, Field(min_length=1)] = key("For which reasons; without it, for all.")
 
 
 class Capabilities(Section):
     """What the model can do; what is not said is given the benefit of the doubt."""
 
-    tools: kinds.Switch | None = key("Whether it can call tools.")
-    vision: kinds.Switch | None = key("Whether it can see pictures.")
-    thinking: kinds.Thinking | None = key("Whether it thinks before it answers: true, false, or optional.")
-    embeddings: kinds.Switch = key("Whether it makes embeddings instead of text.", _PROFILE.capabilities.embeddings)
+    tools: field_types.Switch | None = key("Whether it can call tools.")
+    vision: field_types.Switch | None = key("Whether it can see pictures.")
+    thinking: field_types.Thinking | None = key("Whether it thinks before it answers: true, false, or optional.")
+    embeddings: field_types.Switch = key(
+        "Whether it makes embeddings instead of text.", _PROFILE.capabilities.embeddings
+    )
 
 
 class Price(Section):
     """What tokens cost, in USD per million."""
 
-    input: kinds.Amount = key("Of the prompt.", _PROFILE.price_input)
-    output: kinds.Amount = key("Of the answer.", _PROFILE.price_output)
+    input: field_types.Amount = key("Of the prompt.", _PROFILE.price_input)
+    output: field_types.Amount = key("Of the answer.", _PROFILE.price_output)
 
 
 class ProfileFile(Section):
     """A profile's file: one model, the ways to serve it, its limits, and who may answer instead."""
 
-    name: kinds.Name = Field(description="The name that clients ask for.")
-    aliases: list[kinds.Alias] = items("Other names that clients may ask for; * ? [ ] match as in file names.")
+    name: field_types.Name = Field(description="The name that clients ask for.")
+    aliases: list[field_types.Alias] = items("Other names that clients may ask for; * ? [ ] match as in file names.")
     variants: list[Variant] = Field(min_length=1, description="Ways to serve it, best first.")
-    context: kinds.Count | None = key("Tokens of context for each slot; without it, the model's own.")
-    slots: kinds.Count | None = key("Sequences that the engine decodes together; without it, `max_concurrent`.")
-    kv_type: kinds.KvType = key("Type of the KV cache.", _PROFILE.kv_type)
-    args: dict[kinds.FlagName, kinds.FlagValue] = keys("More flags for the engine, without the dashes.")
+    context: field_types.Count | None = key("Tokens of context for each slot; without it, the model's own.")
+    slots: field_types.Count | None = key("Sequences that the engine decodes together; without it, `max_concurrent`.")
+    kv_type: field_types.KvType = key("Type of the KV cache.", _PROFILE.kv_type)
+    args: dict[field_types.FlagName, field_types.FlagValue] = keys("More flags for the engine, without the dashes.")
     warm: ProfileWarm = keys("How much it should stay loaded.")
     limits: Limits = keys("Any of the limits; the others come from hostd.yaml.")
     fallback: list[
-        Annotated[Fallback, BeforeValidator(lambda value: long_form(value, "to", str), kinds.Text | Fallback)]
+        Annotated[Fallback, BeforeValidator(lambda value: long_form(value, "to", str), field_types.Text | Fallback)]
     ] = items("Profiles that may answer instead, first choice first.")
     capabilities: Capabilities = keys("What the model can do.")
-    privacy: kinds.Privacy = key("`local`: no prompt leaves this machine.", _PROFILE.privacy)
+    privacy: field_types.Privacy = key("`local`: no prompt leaves this machine.", _PROFILE.privacy)
     price: Price = keys("What tokens cost, in USD per million.")

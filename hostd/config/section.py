@@ -4,8 +4,8 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
-from hostd.config.marks import Complaint, Table
-from hostd.config.values import hint
+from hostd.config.validators import hint
+from hostd.config.yaml_positions import Complaint, Table
 
 
 def key(meaning: str, default: Any = None) -> Any:

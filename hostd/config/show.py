@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hostd.config.values import Secret
+from hostd.config.validators import Secret
 from hostd.domain.profile import Fallback, Limits, Profile, Settings, Variant, Warmth
 from hostd.domain.reason import Reason
+from hostd.domain.schedule import format_clock, format_days
 from hostd.domain.units import format_duration, format_size
-from hostd.domain.week import format_clock, format_days
 
 MASK = "***"
 

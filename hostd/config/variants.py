@@ -1,13 +1,20 @@
 """The shape of a variant: each backend has its own keys, and says what it cannot do without."""
 
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from hostd.config import kinds
-from hostd.config.registered import registered
+from hostd.config import field_types
 from hostd.config.section import Section, key
+
+GROUP = "hostd.backends"
+
+
+def registered() -> tuple[str, ...]:
+    """Return the names under which installed packages register engines."""
+    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
 
 
 class AnyVariant(Section):
@@ -32,9 +39,9 @@ class LlamaCpp(AnyVariant):
     """Served by llama.cpp, from a GGUF file."""
 
     backend: Literal["llamacpp"]
-    path: kinds.Text | None = key("The GGUF file, relative to the profile's own file.")
-    hf: kinds.Hub | None = key("Repository of the model hub; needs `file`.")
-    file: kinds.Text | None = key("Name of the GGUF file in the repository.")
+    path: field_types.Text | None = key("The GGUF file, relative to the profile's own file.")
+    hf: field_types.Hub | None = key("Repository of the model hub; needs `file`.")
+    file: field_types.Text | None = key("Name of the GGUF file in the repository.")
 
     @model_validator(mode="after")
     def _has_weights(self) -> Self:
@@ -48,8 +55,8 @@ class LlamaCpp(AnyVariant):
 class Repository(AnyVariant):
     """Served from a folder of weights, here or on the model hub."""
 
-    hf: kinds.Hub | None = key("Repository of the model hub.")
-    path: kinds.Text | None = key("Folder with the weights, relative to the profile's own file.")
+    hf: field_types.Hub | None = key("Repository of the model hub.")
+    path: field_types.Text | None = key("Folder with the weights, relative to the profile's own file.")
 
     @model_validator(mode="after")
     def _has_weights(self) -> Self:
@@ -68,33 +75,33 @@ class Vllm(Repository):
     """Served by vLLM."""
 
     backend: Literal["vllm"]
-    tensor_parallel: kinds.Devices | None = key("Graphics cards to spread the model over: a number, or auto.")
+    tensor_parallel: field_types.Devices | None = key("Graphics cards to spread the model over: a number, or auto.")
 
 
 class Ollama(AnyVariant):
     """Served by Ollama."""
 
     backend: Literal["ollama"]
-    tag: kinds.Text = Field(description="Ollama's name of the model.", examples=["qwen3.5:9b"])
-    url: kinds.Web | None = key("Address of an Ollama that runs already; without it, hostd starts one.")
+    tag: field_types.Text = Field(description="Ollama's name of the model.", examples=["qwen3.5:9b"])
+    url: field_types.Web | None = key("Address of an Ollama that runs already; without it, hostd starts one.")
 
 
 class OpenAI(AnyVariant):
     """Served by any server that speaks OpenAI's API and is started by somebody else."""
 
     backend: Literal["openai"]
-    url: kinds.Web = Field(description="Address of the server's API.")
-    model: kinds.Text | None = key("The server's name of the model.")
-    api_key: kinds.Credential | None = key("The server's key; best as ${env:NAME}.")
+    url: field_types.Web = Field(description="Address of the server's API.")
+    model: field_types.Text | None = key("The server's name of the model.")
+    api_key: field_types.Credential | None = key("The server's key; best as ${env:NAME}.")
 
 
 class Cloud(AnyVariant):
     """Served by a cloud provider."""
 
     backend: Literal["cloud"]
-    provider: kinds.Text = Field(description="The provider.", examples=["anthropic"])
-    model: kinds.Text = Field(description="The provider's name of the model.")
-    api_key: kinds.Credential | None = key("The provider's key; best as ${env:NAME}.")
+    provider: field_types.Text = Field(description="The provider.", examples=["anthropic"])
+    model: field_types.Text = Field(description="The provider's name of the model.")
+    api_key: field_types.Credential | None = key("The provider's key; best as ${env:NAME}.")
 
 
 VARIANTS: tuple[type[AnyVariant], ...] = (LlamaCpp, Mlx, Vllm, Ollama, OpenAI, Cloud)
@@ -104,14 +111,16 @@ ENGINES = tuple(kind.engine() for kind in VARIANTS)
 class Registered(Section):
     """Served by an engine that another package adds; which of these keys it needs, it says itself."""
 
-    backend: kinds.Text = Field(description="The engine's name.", json_schema_extra={"not": {"enum": list(ENGINES)}})
-    path: kinds.Text | None = key("File or folder with the weights, relative to the profile's own file.")
-    hf: kinds.Hub | None = key("Repository of the model hub.")
-    file: kinds.Text | None = key("Name of a file in the repository.")
-    tag: kinds.Text | None = key("The engine's tag of the model.")
-    url: kinds.Web | None = key("Address of a server that runs already.")
-    model: kinds.Text | None = key("The server's name of the model.")
-    api_key: kinds.Credential | None = key("The server's key; best as ${env:NAME}.")
+    backend: field_types.Text = Field(
+        description="The engine's name.", json_schema_extra={"not": {"enum": list(ENGINES)}}
+    )
+    path: field_types.Text | None = key("File or folder with the weights, relative to the profile's own file.")
+    hf: field_types.Hub | None = key("Repository of the model hub.")
+    file: field_types.Text | None = key("Name of a file in the repository.")
+    tag: field_types.Text | None = key("The engine's tag of the model.")
+    url: field_types.Web | None = key("Address of a server that runs already.")
+    model: field_types.Text | None = key("The server's name of the model.")
+    api_key: field_types.Credential | None = key("The server's key; best as ${env:NAME}.")
 
 
 def engines() -> tuple[str, ...]:

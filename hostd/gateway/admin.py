@@ -7,14 +7,15 @@ import os
 from aiohttp import web
 
 from hostd import __version__
-from hostd.domain.errors import LoadFailed
+from hostd.domain.errors import LoadFailed, RequestError
 from hostd.domain.lifecycle import State
-from hostd.gateway import status
-from hostd.gateway.house import House
-from hostd.gateway.visit import Route, Visit
+from hostd.gateway import views
+from hostd.gateway.context import House, Route, Visit
 from hostd.hardware.inventory import inventory
 from hostd.scheduling.events import LoadAsked, UnloadAsked
-from hostd.scheduling.lane import Lane
+from hostd.scheduling.model_state import Lane
+
+_LAST = 50
 
 
 def _lane(visit: Visit) -> tuple[House, Lane]:
@@ -33,7 +34,7 @@ async def show_status(visit: Visit) -> web.Response:
             "pid": os.getpid(),
             "ready": house.dispatcher.desk.settled,
             "listen": house.addresses,
-            "instances": [status.row(house, lane) for lane in lanes],
+            "instances": [views.row(house, lane) for lane in lanes],
         }
     )
 
@@ -47,7 +48,7 @@ async def show_inventory(visit: Visit) -> web.Response:
 
 async def show_plan(visit: Visit) -> web.Response:
     """GET /hostd/v1/plan: what is promised of each pool, what should be warm, and why the rest of that is left out."""
-    return web.json_response(status.plan(visit.house))
+    return web.json_response(views.plan(visit.house))
 
 
 async def list_models(visit: Visit) -> web.Response:
@@ -55,7 +56,7 @@ async def list_models(visit: Visit) -> web.Response:
     house = visit.house
     lanes = list(house.dispatcher.desk.lanes.values())
     # Whether a variant can be served is seen on the disk, which may be slow.
-    models = await asyncio.to_thread(lambda: [status.model(house, lane) for lane in lanes])
+    models = await asyncio.to_thread(lambda: [views.model(house, lane) for lane in lanes])
     return web.json_response({"models": models})
 
 
@@ -63,7 +64,7 @@ async def show_model(visit: Visit) -> web.Response:
     """GET /hostd/v1/models/NAME."""
     house, lane = _lane(visit)
     await house.keeper.measure()
-    return web.json_response(await asyncio.to_thread(status.detail, house, lane))
+    return web.json_response(await asyncio.to_thread(views.detail, house, lane))
 
 
 async def load(visit: Visit) -> web.Response:
@@ -106,6 +107,20 @@ async def logs(visit: Visit) -> web.StreamResponse:
     return response
 
 
+async def why(visit: Visit) -> web.Response:
+    """GET /hostd/v1/why?model=NAME|request=ID&last=N: the last decisions, newest last; without a name, about all."""
+    house, asked = visit.house, visit.request.query
+    last = asked.get("last", str(_LAST))
+    if not (last.isascii() and last.isdigit() and len(last) < 10):
+        raise RequestError(
+            f"last={last}: write how many decisions to tell, such as 20", code="bad_request", param="last"
+        )
+    model = house.directory.resolve(asked["model"]) if "model" in asked else None
+    return web.json_response(
+        {"decisions": house.chronicle.decisions(int(last), model=model, request=asked.get("request"))}
+    )
+
+
 ROUTES: list[Route] = [
     ("GET", "/hostd/v1/status", show_status),
     ("GET", "/hostd/v1/inventory", show_inventory),
@@ -115,4 +130,5 @@ ROUTES: list[Route] = [
     ("POST", "/hostd/v1/models/{name}/unload", unload),
     ("GET", "/hostd/v1/models/{name}/logs", logs),
     ("GET", "/hostd/v1/models/{name}", show_model),
+    ("GET", "/hostd/v1/why", why),
 ]

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from hostd.domain.errors import Bug, HostdError
 from hostd.gateway import problems
-from hostd.gateway.trail import Trail
+from hostd.gateway.request_trace import Trail
 
 
 class ClientGoneError(Exception):

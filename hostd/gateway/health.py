@@ -4,7 +4,7 @@ from aiohttp import web
 
 from hostd import __version__
 from hostd.domain.lifecycle import State
-from hostd.gateway.visit import Route, Visit
+from hostd.gateway.context import Route, Visit
 
 
 async def alive(_visit: Visit) -> web.Response:

@@ -5,9 +5,9 @@ import math
 
 from aiohttp import web
 
-from hostd.backends.too_long import is_too_long
+from hostd.dialects.context_errors import is_too_long
 from hostd.domain.errors import CapacityError, HostdError, RequestError
-from hostd.gateway.trail import Trail
+from hostd.gateway.request_trace import Trail
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 

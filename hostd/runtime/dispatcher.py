@@ -16,10 +16,10 @@ from hostd.domain.errors import Bug
 from hostd.domain.lifecycle import State
 from hostd.domain.reason import ExitClass, Reason
 from hostd.domain.ticket import Ticket
-from hostd.planning.choice import Choice
-from hostd.scheduling.desk import Desk
+from hostd.planning.warm_set.load_option import Choice
 from hostd.scheduling.effects import Check, Effect, Explain, Refuse, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import Arrived, AttemptFailed, Checked, Event, Left, LoadAsked, Ticked, UnloadAsked
+from hostd.scheduling.scheduler import Desk
 
 log = structlog.get_logger()
 

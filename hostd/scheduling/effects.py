@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hostd.domain.errors import HostdError
 from hostd.domain.reason import Reason
-from hostd.planning.choice import Choice
+from hostd.planning.warm_set.load_option import Choice
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hostd.domain.host import Pool
 from hostd.domain.reason import ExitClass, Reason
 from hostd.domain.ticket import Ticket
-from hostd.planning.choice import Choice
+from hostd.planning.warm_set.load_option import Choice
 
 
 @dataclass(frozen=True, slots=True)

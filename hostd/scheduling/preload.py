@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from hostd.domain.lifecycle import State
-from hostd.scheduling.lane import Lane
+from hostd.scheduling.model_state import Lane
 
 
 class Preload:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
-from hostd.simulation.cast import Cast, Part
-from hostd.simulation.dice import Dice
+from hostd.simulation.rng import Dice
 from hostd.simulation.trace import Request
+from hostd.simulation.workload import Cast, Part
 
 HOUR = 3600.0
 WEEK = 7 * 24

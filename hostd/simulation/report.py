@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hostd.scheduling.desk import Desk
-from hostd.simulation.house import House
-from hostd.simulation.peers import PEERS, peer
-from hostd.simulation.tally import Tally
+from hostd.scheduling.scheduler import Desk
+from hostd.simulation.baselines import PEERS, peer
+from hostd.simulation.counters import Tally
+from hostd.simulation.host_model import House
+from hostd.simulation.simulator import Decider, World
 from hostd.simulation.trace import Request
-from hostd.simulation.world import Decider, World
 
 HOSTD = "hostd"
 POLICIES = (HOSTD, *PEERS)

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from hostd.domain.host import Pool, PoolKind
 from hostd.domain.shape import Shape
-from hostd.planning.choice import Choice
-from hostd.simulation.house import Speed
+from hostd.planning.warm_set.load_option import Choice
+from hostd.simulation.host_model import Speed
 
 GIGA = 1e9
 

@@ -17,7 +17,7 @@ import aiohttp
 from hostd.backends.contract import Endpoint, Launch
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
-from hostd.planning.choice import Choice
+from hostd.planning.warm_set.load_option import Choice
 
 
 class Tenth:

@@ -3,8 +3,8 @@
 import pytest
 
 from hostd.backends.devices import is_placed, visible_devices
-from hostd.planning.choice import Choice
-from hostd.planning.serving import Placement
+from hostd.planning.footprint.llamacpp_serving import Placement
+from hostd.planning.warm_set.load_option import Choice
 
 BUS = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 

@@ -4,7 +4,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from hostd.backends import plugins
+from hostd.backends import registry
 from hostd.backends.registry import backends
 
 
@@ -18,10 +18,10 @@ def test_every_backend_is_found_under_its_own_name() -> None:
 def test_other_packages_add_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be used is told, and takes nobody's name."""
     points = [
-        EntryPoint("fourth", "tests.backends.test_plugins:fourth", plugins.GROUP),
-        EntryPoint("cloud", "tests.backends.test_plugins:fourth", plugins.GROUP),
+        EntryPoint("fourth", "tests.backends.test_registry_entry_points:fourth", registry.GROUP),
+        EntryPoint("cloud", "tests.backends.test_registry_entry_points:fourth", registry.GROUP),
     ]
-    monkeypatch.setattr(plugins, "entry_points", lambda **_: points)
+    monkeypatch.setattr(registry, "entry_points", lambda **_: points)
     troubles: list[str] = []
     assert "fourth" in backends({}, troubles)
     [sentence] = troubles

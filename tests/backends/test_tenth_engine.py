@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hostd.backends import plugins
-from hostd.config import registered
+from hostd.backends import registry
+from hostd.config import variants
 from hostd.config.load import load
 from hostd.domain.lifecycle import State
 from tests.conftest import OpenHouse
@@ -22,7 +22,7 @@ limits: {max_concurrent: 3}
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that has the tenth engine."""
     points = [EntryPoint("tenth", "tests.backends.tenth_engine:Tenth", "hostd.backends")]
-    for module in (plugins, registered):
+    for module in (registry, variants):
         monkeypatch.setattr(module, "entry_points", lambda **_: points)
 
 

@@ -12,14 +12,14 @@ from hostd.domain.footprint import Component
 from hostd.domain.host import Reserve
 from hostd.domain.profile import Profile, Settings, Variant
 from hostd.hardware.simulated import preset
-from hostd.library.places import Places
-from hostd.library.reference import OllamaReference
-from hostd.library.unreadable import NotThere
-from hostd.planning.placing import empty_rooms, whole
+from hostd.models.errors import NotThere
+from hostd.models.locations import Places
+from hostd.models.reference import OllamaReference
+from hostd.planning.footprint.placement import empty_rooms, whole
 from tests.cli.models import weigh
-from tests.library import weights
-from tests.library.test_ollama import put
-from tests.library.weights import checkpoint
+from tests.models import weights
+from tests.models.test_ollama import put
+from tests.models.weights import checkpoint
 
 
 @pytest.fixture

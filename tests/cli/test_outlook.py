@@ -14,10 +14,10 @@ from hostd.cli.outlook import Outlook
 from hostd.domain.host import Reserve
 from hostd.domain.profile import Profile, Settings, Variant, Warmth
 from hostd.hardware.simulated import preset
-from hostd.planning.fit import Verdict
+from hostd.planning.warm_set.fit import Verdict
 from tests.cli.models import GIB, weigh
 from tests.cli.recorded import READY, Daemon
-from tests.library.weights import checkpoint
+from tests.models.weights import checkpoint
 
 
 @pytest.fixture(autouse=True)

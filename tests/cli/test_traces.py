@@ -6,10 +6,10 @@ import pytest
 
 from hostd.cli.exits import Code, VerbError
 from hostd.cli.traces import RECORDED, read_trace, write_trace
-from hostd.runtime.ledger import Ledger
-from hostd.runtime.ledger import Request as Recorded
-from hostd.runtime.state import records_file
+from hostd.paths import records_file
 from hostd.simulation.trace import Request
+from hostd.telemetry.database import Ledger
+from hostd.telemetry.database import Request as Recorded
 
 REQUESTS = [Request(0.0, "a", 12, 3), Request(1.5, "b", 7, 0)]
 

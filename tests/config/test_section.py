@@ -1,7 +1,7 @@
 """What every section has in common."""
 
-from hostd.config.marks import Complaint, parse
 from hostd.config.section import Section, key, long_form
+from hostd.config.yaml_positions import Complaint, parse
 
 
 class _Lamp(Section):

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
-from hostd.runtime.reaper import Reaper
-from hostd.runtime.watchdog import Pace
+from hostd.supervisor.orphan_reaper import Reaper
+from hostd.supervisor.watchdog import Pace
 from tests.conformance.engine import Engine, Missing, Stand
 from tests.conformance.engines import ENGINES
 from tests.conformance.subject import PATIENT, Subject

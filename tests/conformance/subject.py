@@ -11,12 +11,12 @@ import psutil
 
 from hostd.backends.registry import backends
 from hostd.domain.errors import RequestError
-from hostd.runtime.instance import Instance
-from hostd.runtime.option import Option
-from hostd.runtime.reaper import Reaper
-from hostd.runtime.surroundings import Surroundings
-from hostd.runtime.watchdog import Pace
 from hostd.scheduling.events import EngineBroke, EngineReady, Event
+from hostd.sizing.variants import Option
+from hostd.supervisor.engine_run import Surroundings
+from hostd.supervisor.instance import Instance
+from hostd.supervisor.orphan_reaper import Reaper
+from hostd.supervisor.watchdog import Pace
 from tests.conformance.engine import Engine, Stand
 
 CHAT = "/v1/chat/completions"

@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from hostd.domain.reason import ExitClass
-from hostd.runtime import option
-from hostd.runtime.watchdog import Pace
 from hostd.scheduling.events import EngineGone
+from hostd.sizing import variants
+from hostd.supervisor.watchdog import Pace
 from tests.conformance.conftest import Begin
 from tests.conformance.engine import Engine, Stand
 from tests.conformance.subject import SOON, Subject, words
@@ -199,6 +199,6 @@ async def failure(subject: Subject) -> ExitClass:
 async def test_a_taken_port_is_classified(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     """A port that somebody else has is told from everything else, for another one will do."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setattr(option, "free_port", lambda: taken.getsockname()[1])
+        monkeypatch.setattr(variants, "free_port", lambda: taken.getsockname()[1])
         subject = begin()
         assert ExitClass.PORT_TAKEN is await failure(subject)

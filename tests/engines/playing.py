@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from hostd.runtime.ports import free_port
+from hostd.supervisor.launch import free_port
 
 HELLO = {"messages": [{"role": "user", "content": "hello"}]}
 CHAT = "/v1/chat/completions"

@@ -13,8 +13,8 @@ import aiohttp
 import psutil
 import pytest
 
-from hostd.backends import llamacpp_faults
-from hostd.runtime.ports import free_port
+from hostd.backends.llamacpp import faults
+from hostd.supervisor.launch import free_port
 
 PROGRAM = (sys.executable, str(Path(__file__).with_name("scripted_engine.py")))
 CHAT = "/v1/chat/completions"
@@ -47,7 +47,7 @@ class Engine:
     async def died_of(self) -> tuple[int, str]:
         """Return the exit status, once there is one, and what the backend makes of the last words."""
         status = await self.process.wait()
-        return status, llamacpp_faults.classify(status, tuple(self.log.read_text().splitlines()))
+        return status, faults.classify(status, tuple(self.log.read_text().splitlines()))
 
     async def get(self, path: str) -> Any:
         """Return the document at *path*."""

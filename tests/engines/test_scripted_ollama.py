@@ -11,7 +11,7 @@ import ollama
 import psutil
 import pytest
 
-from tests.engines.ollama_house import put_model
+from tests.engines.ollama_server import put_model
 from tests.engines.playing import CHAT, HELLO, Played, played
 
 MIB = 1 << 20

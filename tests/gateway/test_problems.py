@@ -7,7 +7,7 @@ import pytest
 
 from hostd.domain.errors import Bug, CapacityError, EngineError, HostdError, RequestError, UnknownModel
 from hostd.gateway import problems
-from hostd.gateway.trail import Trail
+from hostd.gateway.request_trace import Trail
 
 
 def described(error: HostdError) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import psutil
 import yaml
 
 from hostd.demo import settings_file
-from hostd.runtime.ports import free_port
+from hostd.supervisor.launch import free_port
 
 MODELS = settings_file().parent / "models"
 DEADLINE = 60.0

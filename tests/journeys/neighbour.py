@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hostd.runtime.ports import free_port
+from hostd.supervisor.launch import free_port
 from tests.journeys.host import environment_for, until
 
 ENGINES = Path(__file__).parents[1] / "engines"

@@ -19,12 +19,12 @@ import pytest
 from hostd import assembly
 from hostd.backends.contract import Backend, Launch
 from hostd.backends.registry import backends
-from hostd.backends.vllm import Vllm
+from hostd.backends.vllm.engine import Vllm
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile, Settings, Variant, Warmth
-from hostd.planning.choice import Choice
-from hostd.runtime import nap
+from hostd.planning.warm_set.load_option import Choice
+from hostd.supervisor import engine_sleep
 from tests.counting_model import write_counting_model
 from tests.journeys.host import all_gone, environment_for, run
 from tests.stage import Stage, opened, until
@@ -131,7 +131,7 @@ async def test_a_sleeper_that_is_killed_loads_anew(tmp_path: Path) -> None:
 
 async def test_a_pretender_is_stopped_and_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that says that it sleeps and keeps its memory is ended, and the next time ended at once."""
-    monkeypatch.setattr(nap, "LETS_GO", 0.5)
+    monkeypatch.setattr(engine_sleep, "LETS_GO", 0.5)
     async with small(tmp_path, 1, {"sleep_pretends": True}, {}) as stage:
         for _ in range(2):
             await asked(stage, "a")

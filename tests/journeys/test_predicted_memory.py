@@ -17,16 +17,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hostd.backends import enginelog
-from hostd.backends.dryrun import Trial, dry_run
-from hostd.backends.llamacpp_build import LAUNCHER, build_of
+from hostd.backends.llamacpp import memory_log
+from hostd.backends.llamacpp.build import LAUNCHER, build_of
+from hostd.backends.llamacpp.dry_run import Trial, dry_run
 from hostd.domain.footprint import Component, Footprint, Tier
-from hostd.planning.architectures import shape_of
-from hostd.planning.calibration import Key, correct
-from hostd.planning.gguf import Header, parse
-from hostd.planning.llamacpp import footprint
-from hostd.planning.serving import Placement, Serving
-from hostd.runtime.measurements import Measurements
+from hostd.planning.footprint.calibration import Key, correct
+from hostd.planning.footprint.llamacpp import footprint
+from hostd.planning.footprint.llamacpp_serving import Placement, Serving
+from hostd.planning.formats.gguf import Header, parse
+from hostd.planning.formats.gguf_shape import shape_of
+from hostd.sizing.measurements import Measurements
 
 MIB = 1 << 20
 PROGRAM = (sys.executable, "-P", "-u", str(LAUNCHER))
@@ -86,12 +86,12 @@ def test_the_third_prediction_is_within_two_percent(model: Path, tmp_path: Path,
     assert max(resident) <= predicted.pool("ram").high
 
 
-def serve(model: Path, context: int) -> tuple[enginelog.EngineMemory, int, int]:
+def serve(model: Path, context: int) -> tuple[memory_log.EngineMemory, int, int]:
     """Return what an engine's log counts, and its resident bytes after the load and after a prompt that fills most of it."""
     port = free_port()
     words = ["-m", str(model), "--host", "127.0.0.1", "--port", str(port), "-c", str(context), "-np", "1", "-cram", "0"]
     process = subprocess.Popen(
-        [*PROGRAM, *words, "-lv", str(enginelog.VERBOSITY)],
+        [*PROGRAM, *words, "-lv", str(memory_log.VERBOSITY)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -122,10 +122,10 @@ def serve(model: Path, context: int) -> tuple[enginelog.EngineMemory, int, int]:
         reader.join()
         if process.stderr:
             process.stderr.close()
-    return enginelog.parse(lines), loaded, busy
+    return memory_log.parse(lines), loaded, busy
 
 
-def table(context: int, predicted: Footprint, memory: enginelog.EngineMemory, loaded: int, busy: int) -> str:
+def table(context: int, predicted: Footprint, memory: memory_log.EngineMemory, loaded: int, busy: int) -> str:
     """Return one row for people, in MiB."""
     parts = " ".join(f"{part} {predicted.component(part).expected / MIB:.1f}/{memory.parts['ram'].get(part, 0) / MIB:.1f}"
                      for part in Component)  # fmt: skip

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from hostd.runtime.ports import free_port
-from tests.engines.ollama_house import command, put_model
+from hostd.supervisor.launch import free_port
+from tests.engines.ollama_server import command, put_model
 from tests.journeys.host import MODELS, Host, environment_for, profile, started, until, write_files
 from tests.journeys.neighbour import Neighbour, running
-from tests.library import hub
+from tests.models import hub
 
 COLD = {"preload": False}
 HELD = 60 << 20

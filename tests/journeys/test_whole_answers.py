@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from hostd.backends import llamacpp_stream
+from hostd.backends.llamacpp import streaming
 from hostd.domain.profile import Settings
 from tests.conformance.engine import Missing
 from tests.conformance.engines import llama_server, llamacpp_wheel
@@ -42,7 +42,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixtur
     """
     folder = tmp_path_factory.mktemp("whole")
     patch = pytest.MonkeyPatch()
-    patch.setattr(llamacpp_stream, "SHORT", -1)
+    patch.setattr(streaming, "SHORT", -1)
     (folder / "tools.jinja").write_text(TEMPLATE, "utf-8")
     async with AsyncExitStack() as stack:
         stack.callback(patch.undo)

@@ -1,7 +1,7 @@
 """Measured rows of vLLM and MLX, and the shape that each row's model must have had, with weights counted from its widths."""
 
 from hostd.domain.shape import Layer, LayerKind, Shape, Tables
-from hostd.planning.serving import MIB
+from hostd.planning.footprint.llamacpp_serving import MIB
 from tests.planning.truth import ROWS, Row
 
 # What the rows do not say of their models: feed-forward width, trained context, whether input and output are one table.

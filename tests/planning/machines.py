@@ -5,8 +5,8 @@ from functools import cache
 
 from hostd.domain.footprint import Component, Footprint, Span
 from hostd.domain.host import Host, Pool, PoolKind
-from hostd.planning.placing import Way
-from hostd.planning.serving import Placement
+from hostd.planning.footprint.llamacpp_serving import Placement
+from hostd.planning.footprint.placement import Way
 
 GIB = 2**30
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hostd.planning.tensor_types import TENSOR_TYPES
+from hostd.planning.formats.tensor_types import TENSOR_TYPES
 
 U32, I32, F32, BOOL, STRING, ARRAY, U64 = 4, 5, 6, 7, 8, 9, 10
 NUMBERS = {kind.name: number for number, kind in TENSOR_TYPES.items()}

@@ -9,10 +9,10 @@ from statistics import median
 from typing import Any
 
 from hostd.domain.footprint import Component, Span
-from hostd.planning.architectures import shape_of
-from hostd.planning.gguf import Header, parse
-from hostd.planning.llamacpp import footprint
-from hostd.planning.serving import MIB, Placement, Serving
+from hostd.planning.footprint.llamacpp import footprint
+from hostd.planning.footprint.llamacpp_serving import MIB, Placement, Serving
+from hostd.planning.formats.gguf import Header, parse
+from hostd.planning.formats.gguf_shape import shape_of
 from tests.planning.stub import stub
 
 Row = dict[str, Any]

@@ -11,9 +11,8 @@ from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass, Reason
 from hostd.domain.ticket import Route, Target, Ticket
-from hostd.planning.choice import Choice
+from hostd.planning.warm_set.load_option import Choice
 from hostd.runtime.dispatcher import Dispatcher, Refused, unchecked
-from hostd.scheduling.desk import Desk
 from hostd.scheduling.effects import Check, Effect, Explain, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
     Booted,
@@ -26,6 +25,7 @@ from hostd.scheduling.events import (
     Finished,
     MemorySeen,
 )
+from hostd.scheduling.scheduler import Desk
 from tests.stage import COLD, make_profile
 from tests.virtual_time import in_virtual_time
 

@@ -6,8 +6,7 @@ from typing import Any
 from hostd.domain.host import Pool, PoolKind
 from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass
-from hostd.planning.choice import Choice
-from hostd.scheduling.desk import Desk
+from hostd.planning.warm_set.load_option import Choice
 from hostd.scheduling.effects import Check, Effect, Explain, Refuse, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
     Appraised,
@@ -21,7 +20,8 @@ from hostd.scheduling.events import (
     Event,
     MemorySeen,
 )
-from tests.scheduling.rehearsal import Rehearsal
+from hostd.scheduling.scheduler import Desk
+from tests.scheduling.scenario import Rehearsal
 
 GIB = 2**30
 CARD = "cuda:0"
@@ -63,7 +63,7 @@ class Machine(Rehearsal):
 
     def open(self, *profiles: Profile, boot: bool = True) -> list[str]:
         """Open the house for these profiles."""
-        from hostd.scheduling.routing import Directory  # noqa: PLC0415
+        from hostd.routing.router import Directory  # noqa: PLC0415
 
         named = {one.name: one for one in profiles}
         self.desk = Desk(named, self.seen().pools)

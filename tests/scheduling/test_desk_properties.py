@@ -14,7 +14,7 @@ from hostd.domain.lifecycle import State
 from hostd.domain.profile import Fallback, Profile
 from hostd.domain.reason import ExitClass, Reason
 from hostd.domain.ticket import Need, Ticket
-from hostd.scheduling.desk import Desk
+from hostd.routing.router import Directory
 from hostd.scheduling.events import (
     Arrived,
     Booted,
@@ -27,9 +27,9 @@ from hostd.scheduling.events import (
     LoadAsked,
     UnloadAsked,
 )
-from hostd.scheduling.routing import Directory
-from tests.scheduling.rehearsal import profile
-from tests.scheduling.watched import Engine, Known, Watched
+from hostd.scheduling.scheduler import Desk
+from tests.scheduling.checked_scheduler import Engine, Known, Watched
+from tests.scheduling.scenario import profile
 
 NAMES = ("a", "b", "c", "d")
 PICK = st.integers(0, 23)

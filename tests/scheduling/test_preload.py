@@ -1,10 +1,10 @@
 """The boot's loads, one after another."""
 
 from hostd.domain.lifecycle import State
-from hostd.scheduling.claim import Claim
-from hostd.scheduling.lane import Lane
+from hostd.scheduling.model_state import Lane
+from hostd.scheduling.pending_load import Claim
 from hostd.scheduling.preload import Preload
-from tests.scheduling.rehearsal import profile
+from tests.scheduling.scenario import profile
 
 
 class Boot:

@@ -2,10 +2,10 @@
 
 from functools import cache
 
-from hostd.scheduling.price import WAIT_LOADS
-from tests.scheduling.lively import STOPPING, Lively
+from hostd.scheduling.eviction import WAIT_LOADS
 from tests.scheduling.memory import CARD, fits
-from tests.scheduling.rehearsal import profile
+from tests.scheduling.scenario import profile
+from tests.scheduling.stateful import STOPPING, Lively
 
 LOAD, RESIDENCY, SECONDS = 4.0, 8.0, 600
 

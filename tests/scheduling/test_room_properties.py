@@ -14,15 +14,15 @@ from hostd.domain.host import Pool, PoolKind
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass
-from hostd.planning.choice import Choice
-from hostd.scheduling.desk import Desk
+from hostd.planning.warm_set.load_option import Choice
+from hostd.routing.router import Directory
 from hostd.scheduling.effects import Check, Effect, Explain, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import Appraised, CalendarTurned, Checked, EngineGone, EngineSlept, LoadAsked, MemorySeen
-from hostd.scheduling.ledger import excess
-from hostd.scheduling.price import HOLD
-from hostd.scheduling.routing import Directory
+from hostd.scheduling.eviction import HOLD
+from hostd.scheduling.memory_ledger import excess
+from hostd.scheduling.scheduler import Desk
+from tests.scheduling.checked_scheduler import Engine
 from tests.scheduling.test_desk_properties import PICK, AnyOrder, houses
-from tests.scheduling.watched import Engine
 
 CAPACITY = 10
 POOLS = ("cuda:0", "cuda:1")

@@ -6,10 +6,10 @@ from statistics import fmean
 
 import pytest
 
-from hostd.simulation.cast import choose_cast
 from hostd.simulation.generators import GENERATORS, HOUR, generate
 from hostd.simulation.trace import Request
-from tests.simulation.household import usual
+from hostd.simulation.workload import choose_cast
+from tests.simulation.example_hosts import usual
 
 CAST = choose_cast(usual())
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from hostd.simulation.cast import choose_cast
+from hostd.simulation.baselines import PEERS
+from hostd.simulation.counters import Tally
 from hostd.simulation.generators import GENERATORS, generate
-from hostd.simulation.peers import PEERS
 from hostd.simulation.report import HOSTD, POLICIES, Score, replay, score
-from hostd.simulation.tally import Tally
 from hostd.simulation.trace import Request
-from tests.simulation.household import house, tenant, usual
+from hostd.simulation.workload import choose_cast
+from tests.simulation.example_hosts import house, tenant, usual
 
 HOUSE = usual()
 CAST = choose_cast(HOUSE)

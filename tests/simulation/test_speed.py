@@ -7,8 +7,8 @@ import pytest
 from hostd.domain.host import Reserve
 from hostd.domain.shape import Layer, LayerKind, Shape, Tables
 from hostd.hardware.simulated import preset
-from hostd.planning.choice import Choice
-from hostd.planning.serving import Placement
+from hostd.planning.footprint.llamacpp_serving import Placement
+from hostd.planning.warm_set.load_option import Choice
 from hostd.simulation.speed import EFFICIENCY, active_bytes, estimate
 
 GB = 10**9

@@ -1,7 +1,7 @@
 """Give the llama-server inside the ``xllamacpp`` wheel the command line of the real ``llama-server``.
 
 The wheel carries the whole server, but no program: its parameters are attributes of a ``CommonParams`` object. This file
-is that program. It understands the flags that `hostd.backends.llamacpp` passes and those that owners commonly write into
+is that program. It understands the flags that `hostd.backends.llamacpp.engine` passes and those that owners commonly write into
 a profile's ``args``, refuses any other with llama-server's own words, and ends with status 1 when the server does not
 start. The server itself logs ``listening on http://...`` once it serves.
 

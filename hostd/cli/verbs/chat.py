@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from hostd.cli.chat_stream import Answer, Message, ask, first_chat_model
 from hostd.cli.client import Client, connect
-from hostd.cli.conversation import Answer, Message, ask, first_chat_model
 from hostd.cli.exits import Code, VerbError
 from hostd.cli.options import AsJson, Url
-from hostd.cli.screen import emit, say
+from hostd.cli.output import emit, say
 
 
 def chat(

@@ -10,7 +10,7 @@ import typer
 
 from hostd.cli.exits import Code
 from hostd.cli.options import AsJson
-from hostd.cli.screen import emit, say
+from hostd.cli.output import emit, say
 from hostd.config.locate import locate, user_file
 from hostd.domain.errors import ConfigError, Problem
 from hostd.domain.profile import Settings

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hostd.cli.exits import VerbError
-from hostd.cli.machine import find_machine, owners_reserve
+from hostd.cli.host_option import find_machine, owners_reserve
 from hostd.cli.options import AsJson
-from hostd.cli.phrasing import NOTHING
-from hostd.cli.screen import Column, emit, say, show_table
+from hostd.cli.output import NOTHING, Column, emit, say, show_table
 from hostd.config.locate import PROFILES, user_file
 from hostd.domain.units import format_bytes
 
 if TYPE_CHECKING:
-    from hostd.cli.starters import Choice
+    from hostd.cli.init_selection import Choice
 
 _PROGRAMS = ("llama-server", "ollama", "vllm", "mlx_lm.server")
 _PACKAGES = ("xllamacpp", "llama_cpp")
@@ -61,9 +60,9 @@ def init(
     json: AsJson = False,
 ) -> None:
     """Write a configuration for the models that are found here."""
-    from hostd.cli.starters import choose_starters  # noqa: PLC0415 - costs 0.3 s, which other verbs do without
-    from hostd.library.places import this_machine  # noqa: PLC0415 - as above
-    from hostd.library.shelf import look  # noqa: PLC0415 - as above
+    from hostd.cli.init_selection import choose_starters  # noqa: PLC0415 - costs 0.3 s, which other verbs do without
+    from hostd.models.locations import this_machine  # noqa: PLC0415 - as above
+    from hostd.models.scan import look  # noqa: PLC0415 - as above
 
     where = (folder or user_file(os.environ).parent).expanduser().absolute()
     machine = find_machine(None, owners_reserve())
@@ -95,7 +94,7 @@ def find_engines() -> dict[str, str | None]:
 
 def _files(choices: Sequence["Choice"]) -> dict[str, str]:
     """Return the text of each file to write, by its path; empty where there is no model to write of."""
-    from hostd.config.starter import host_text, profile_text  # noqa: PLC0415 - as above
+    from hostd.config.starter_files import host_text, profile_text  # noqa: PLC0415 - as above
 
     profiles = {f"{PROFILES}/{each.starter.name}.yaml": profile_text(each.starter) for each in choices if each.starter}
     return {"hostd.yaml": host_text(), **profiles} if profiles else {}

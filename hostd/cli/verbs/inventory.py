@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import typer
 
-from hostd.cli.machine import Wanted, find_machine, owners_reserve
+from hostd.cli.host_option import Wanted, find_machine, owners_reserve
 from hostd.cli.options import AsJson
-from hostd.cli.phrasing import NOTHING
-from hostd.cli.screen import Column, console, emit, say, show_table
+from hostd.cli.output import NOTHING, Column, console, emit, say, show_table
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.domain.units import format_bytes
 from hostd.hardware.inventory import inventory as plain
@@ -119,7 +118,7 @@ def _engines() -> dict[int, int]:
     """Return the main memory that every engine of hostd's holds for itself, by pid; engines carry a mark."""
     import psutil  # noqa: PLC0415 - costs 15 ms, which the other verbs do without
 
-    from hostd.runtime.reaper import MARK  # noqa: PLC0415 - costs 50 ms, which --json does without
+    from hostd.supervisor.orphan_reaper import MARK  # noqa: PLC0415 - costs 50 ms, which --json does without
 
     found = {}
     for pid in psutil.pids():

@@ -6,8 +6,8 @@ import typer
 
 from hostd.cli.client import connect, model_path
 from hostd.cli.options import AsJson, Model, Url
+from hostd.cli.output import emit, say
 from hostd.cli.progress import loading
-from hostd.cli.screen import emit, say
 
 
 def load(

@@ -6,7 +6,7 @@ import typer
 
 from hostd.cli.client import PATIENCE, connect, model_path
 from hostd.cli.options import AsJson, Model, Url
-from hostd.cli.screen import emit_line
+from hostd.cli.output import emit_line
 
 
 def logs(

@@ -5,8 +5,7 @@ from typing import Any
 
 from hostd.cli.client import connect
 from hostd.cli.options import AsJson, Url
-from hostd.cli.phrasing import NOTHING, listed
-from hostd.cli.screen import Column, emit, show_table
+from hostd.cli.output import NOTHING, Column, emit, listed, show_table
 
 _COLUMNS = (
     Column("MODEL", flexible=True),

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from hostd.cli.machine import Wanted as WantedHost
-from hostd.cli.machine import find_machine
+from hostd.cli.host_option import Wanted as WantedHost
+from hostd.cli.host_option import find_machine
 from hostd.cli.options import AsJson, Url
-from hostd.cli.screen import emit, say
+from hostd.cli.output import emit, say
 
 AFTER_EVICTING, DOES_NOT_FIT = 10, 11
 MOST = 2**31 - 1
@@ -74,10 +74,10 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
 
     The exit code is 0 if everything fits, 10 if idle models must go for it, 11 if something does not fit.
     """
-    from hostd.cli import verdicts  # noqa: PLC0415 - the parsers and planners cost 0.2 s, which other verbs do without
+    from hostd.cli import plan_report  # noqa: PLC0415 - the parsers and planners cost 0.2 s, which other verbs do without
     from hostd.cli.candidates import Wanted  # noqa: PLC0415 - as above
+    from hostd.cli.daemon_state import reckoned_with  # noqa: PLC0415 - as above
     from hostd.cli.outlook import Outlook  # noqa: PLC0415 - as above
-    from hostd.cli.standing import reckoned_with  # noqa: PLC0415 - as above
     from hostd.config.load import load  # noqa: PLC0415 - as above
 
     settings = load()
@@ -92,9 +92,9 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
     candidates, planned = outlook.plan(models)
     for trouble in machine.troubles:
         say(trouble)
-    rows = [verdicts.report(each, planned.fits.get(each.name), machine) for each in candidates]
+    rows = [plan_report.report(each, planned.fits.get(each.name), machine) for each in candidates]
     if json:
         emit({"models": rows, "warm_set": list(planned.warm), "proved_optimal": planned.proved})
     else:
-        verdicts.show(rows, planned)
+        plan_report.show(rows, planned)
     raise typer.Exit(max(_EXITS[row["verdict"]] for row in rows))

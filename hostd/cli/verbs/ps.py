@@ -6,8 +6,7 @@ from typing import Any
 
 from hostd.cli.client import connect
 from hostd.cli.options import AsJson, Url
-from hostd.cli.phrasing import NOTHING, memory, relative
-from hostd.cli.screen import Column, emit, show_table
+from hostd.cli.output import NOTHING, Column, emit, memory, relative, show_table
 
 _COLUMNS = (
     Column("MODEL", flexible=True),

@@ -9,15 +9,15 @@ import typer
 
 from hostd.cli.exits import Code, VerbError
 from hostd.cli.options import AsJson, Url
-from hostd.cli.screen import emit, say
+from hostd.cli.output import emit, say
 from hostd.domain.units import format_bytes
 
 if TYPE_CHECKING:
-    from hostd.cli.errands import Errand, Errands
-    from hostd.cli.forecast import Forecast
-    from hostd.cli.setbacks import Setbacks
-    from hostd.library.places import Places
-    from hostd.library.pull import Order
+    from hostd.cli.failures import Setbacks
+    from hostd.cli.fit_forecast import Forecast
+    from hostd.cli.pull_targets import Errand, Errands
+    from hostd.models.download.pull import Order
+    from hostd.models.locations import Places
 
 Models = Annotated[
     list[str] | None,
@@ -54,13 +54,13 @@ def pull(  # noqa: PLR0913 - a command line's options are its contract
     """
     # The hubs, parsers and planners cost 0.2 s, which other verbs do without.
     from hostd.backends.registry import backends  # noqa: PLC0415 - as above
-    from hostd.cli.errands import Errands  # noqa: PLC0415 - as above
-    from hostd.cli.forecast import Forecasts  # noqa: PLC0415 - as above
-    from hostd.cli.machine import find_machine  # noqa: PLC0415 - as above
-    from hostd.cli.setbacks import Setbacks  # noqa: PLC0415 - as above
-    from hostd.cli.standing import reckoned_with  # noqa: PLC0415 - as above
+    from hostd.cli.daemon_state import reckoned_with  # noqa: PLC0415 - as above
+    from hostd.cli.failures import Setbacks  # noqa: PLC0415 - as above
+    from hostd.cli.fit_forecast import Forecasts  # noqa: PLC0415 - as above
+    from hostd.cli.host_option import find_machine  # noqa: PLC0415 - as above
+    from hostd.cli.pull_targets import Errands  # noqa: PLC0415 - as above
     from hostd.config.load import load  # noqa: PLC0415 - as above
-    from hostd.library.places import this_machine  # noqa: PLC0415 - as above
+    from hostd.models.locations import this_machine  # noqa: PLC0415 - as above
 
     settings, places = load(), this_machine()
     machine = reckoned_with(find_machine(None, settings.reserve), url, settings.reserve)
@@ -91,7 +91,7 @@ def pull(  # noqa: PLR0913 - a command line's options are its contract
 
 def _errands(words: list[str], errands: "Errands", setbacks: "Setbacks", *, named: bool) -> "list[Errand]":
     """Return what to fetch for *words*, once each; a profile that was not *named* may have nothing."""
-    from hostd.cli.errands import NothingToPull  # noqa: PLC0415 - as above
+    from hostd.cli.pull_targets import NothingToPull  # noqa: PLC0415 - as above
 
     found: dict[tuple[object, bool | None], Errand] = {}
     for text in words:
@@ -112,8 +112,8 @@ def _errands(words: list[str], errands: "Errands", setbacks: "Setbacks", *, name
 
 def _order(errand: "Errand", errands: "Errands", setbacks: "Setbacks", places: "Places") -> "Order | None":
     """Return the order for an errand; None where there is no such model, which is said with what there is instead."""
-    from hostd.library.pull import prepare  # noqa: PLC0415 - as above
-    from hostd.library.unreadable import NotThere  # noqa: PLC0415 - as above
+    from hostd.models.download.pull import prepare  # noqa: PLC0415 - as above
+    from hostd.models.errors import NotThere  # noqa: PLC0415 - as above
 
     with setbacks.about(errand.asked):
         try:
@@ -128,8 +128,8 @@ def _order(errand: "Errand", errands: "Errands", setbacks: "Setbacks", places: "
 
 def _instead(errand: "Errand", errands: "Errands", places: "Places") -> str | None:
     """Return which other variant of the same profile a hub has, in words; None where none is known."""
-    from hostd.library.pull import prepare  # noqa: PLC0415 - as above
-    from hostd.library.unreadable import Unreadable  # noqa: PLC0415 - as above
+    from hostd.models.download.pull import prepare  # noqa: PLC0415 - as above
+    from hostd.models.errors import Unreadable  # noqa: PLC0415 - as above
 
     for number, other in errands.others(errand):
         with suppress(Unreadable):
@@ -149,7 +149,7 @@ def _tell(rows: list[dict[str, Any]], *, json: bool) -> None:
 
 def _announced(errand: "Errand", order: "Order", forecast: "Forecast") -> dict[str, Any]:
     """Tell what an order will take, and return it as a row of the answer."""
-    from hostd.library.pull import missing, total  # noqa: PLC0415 - as above
+    from hostd.models.download.pull import missing, total  # noqa: PLC0415 - as above
 
     size, rest = total(order), missing(order)
     here = "all of it here" if rest == 0 else f"{format_bytes(rest)} to come"
@@ -176,7 +176,7 @@ def _announced(errand: "Errand", order: "Order", forecast: "Forecast") -> dict[s
 
 def _agree(orders: "list[Order]", *, yes: bool) -> None:
     """Return if there is room, and the owner, where one looks on, agrees."""
-    from hostd.library.pull import check_room, missing  # noqa: PLC0415 - as above
+    from hostd.models.download.pull import check_room, missing  # noqa: PLC0415 - as above
 
     check_room(orders)
     rest = sum(map(missing, orders))
@@ -188,8 +188,8 @@ def _agree(orders: "list[Order]", *, yes: bool) -> None:
 
 def _fetched(order: "Order", places: "Places") -> tuple[int, float]:
     """Have an order here; return the bytes that came for it, and the seconds that it took."""
-    from hostd.cli.fetching import fetching  # noqa: PLC0415 - as above
-    from hostd.library.pull import carry_out, missing, total  # noqa: PLC0415 - as above
+    from hostd.cli.progress import fetching  # noqa: PLC0415 - as above
+    from hostd.models.download.pull import carry_out, missing, total  # noqa: PLC0415 - as above
 
     rest, began = missing(order), monotonic()
     with fetching(str(order.reference), total(order)) as watch:

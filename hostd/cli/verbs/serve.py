@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.machine import find_machine
-from hostd.cli.screen import say
+from hostd.cli.host_option import find_machine
+from hostd.cli.output import say
 
 
 class LogFormat(StrEnum):
@@ -70,9 +70,9 @@ def serve(
 
 
 def _checked(address: str) -> str:
-    from hostd.config import values  # noqa: PLC0415 - costs 0.1 s, which the other verbs do without
+    from hostd.config import validators  # noqa: PLC0415 - costs 0.1 s, which the other verbs do without
 
     try:
-        return values.address(address)
-    except values.Refused as error:
+        return validators.address(address)
+    except validators.Refused as error:
         raise VerbError(f"--listen: {error}", Code.USAGE) from error

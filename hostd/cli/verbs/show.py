@@ -7,10 +7,9 @@ from typing import Any
 
 from hostd.cli.client import connect, model_path
 from hostd.cli.options import AsJson, Model, Url
-from hostd.cli.phrasing import NOTHING, listed, memory, relative
-from hostd.cli.screen import emit, show_pairs
+from hostd.cli.output import NOTHING, emit, listed, memory, relative, show_pairs
 from hostd.cli.verbs.ls import abilities
-from hostd.domain.week import DAYS, format_days
+from hostd.domain.schedule import DAYS, format_days
 
 _TAIL = 10
 

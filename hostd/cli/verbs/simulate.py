@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.machine import Wanted as WantedHost
-from hostd.cli.machine import find_machine
+from hostd.cli.host_option import Wanted as WantedHost
+from hostd.cli.host_option import find_machine
 from hostd.cli.options import AsJson
-from hostd.cli.screen import Column, emit, say, show_table
+from hostd.cli.output import Column, emit, say, show_table
 
 if TYPE_CHECKING:
-    from hostd.simulation.house import House
+    from hostd.simulation.host_model import House
     from hostd.simulation.report import Score
     from hostd.simulation.trace import Request
 
@@ -72,7 +72,7 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
     json: AsJson = False,
 ) -> None:
     """Replay a day in virtual time, with hostd or others deciding."""
-    from hostd.cli import household  # noqa: PLC0415 - the parsers and planners cost 0.2 s, which other verbs do without
+    from hostd.cli import simulation_host  # noqa: PLC0415 - the parsers and planners cost 0.2 s, which other verbs do without
     from hostd.config.load import load  # noqa: PLC0415 - as above
     from hostd.simulation.generators import GENERATORS  # noqa: PLC0415 - as above
     from hostd.simulation.report import POLICIES, replay  # noqa: PLC0415 - as above
@@ -81,9 +81,11 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
     machine = find_machine(host, settings.reserve)
     if not settings.profiles:
         say("no model is declared yet, so those that ship with hostd are taken")
-    house = household.find_house(list(settings.profiles.values()) or household.shipped(), machine, here=host is None)
+    house = simulation_host.find_house(
+        list(settings.profiles.values()) or simulation_host.shipped(), machine, here=host is None
+    )
     if models:
-        house = household.pick(house, models.split(","))
+        house = simulation_host.pick(house, models.split(","))
     house, play = _made_up(house, trace, seed, hours, count) if trace in GENERATORS else _read(house, trace)
     if write is not None:
         from hostd.cli.traces import write_trace  # noqa: PLC0415 - as above
@@ -104,8 +106,8 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
 def _made_up(
     house: "House", trace: str, seed: int, hours: float, count: int | None
 ) -> "tuple[House, Callable[[], Iterable[Request]]]":
-    from hostd.simulation.cast import choose_cast  # noqa: PLC0415 - as above
     from hostd.simulation.generators import generate  # noqa: PLC0415 - as above
+    from hostd.simulation.workload import choose_cast  # noqa: PLC0415 - as above
 
     try:
         cast = choose_cast(house)

@@ -2,7 +2,7 @@
 
 from hostd.cli.client import connect, model_path
 from hostd.cli.options import AsJson, Model, Url
-from hostd.cli.screen import emit, say
+from hostd.cli.output import emit, say
 
 _BACK = ("loading", "ready")
 

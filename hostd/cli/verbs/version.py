@@ -4,7 +4,7 @@ import typer
 
 from hostd import __version__
 from hostd.cli.options import AsJson
-from hostd.cli.screen import emit
+from hostd.cli.output import emit
 
 
 def version(*, json: AsJson = False) -> None:

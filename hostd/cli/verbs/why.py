@@ -9,7 +9,7 @@ import typer
 
 from hostd.cli.client import Client, connect
 from hostd.cli.options import AsJson, Url
-from hostd.cli.screen import emit, say, show_pairs
+from hostd.cli.output import emit, say, show_pairs
 
 _PATH = "/hostd/v1/why"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hostd.backends.llamacpp_build import LAUNCHER
+from hostd.backends.llamacpp.build import LAUNCHER
 
 SCRIPT = LAUNCHER.with_name("xllamacpp_dryrun.py")
 

@@ -12,7 +12,7 @@ import pytest
 from hostd.cli.verbs.inventory import Share, bar, shared_out
 from hostd.domain.host import Holder, Host, Pool, PoolKind, Reserve
 from hostd.hardware.simulated import PRESETS
-from hostd.runtime.reaper import MARK
+from hostd.supervisor.orphan_reaper import MARK
 from tests.cli.recorded import Ran
 
 GIB = 2**30

@@ -12,9 +12,9 @@ import pytest
 
 from tests.cli.recorded import Ran
 from tests.cli.terminal import DEADLINE, Terminal
-from tests.library import weights
-from tests.library.hub import COMMIT, REPO, Hub, serve
-from tests.library.pulling import CONTENT
+from tests.models import weights
+from tests.models.hub import COMMIT, REPO, Hub, serve
+from tests.models.pulling import CONTENT
 
 Hostd = Callable[..., Ran]
 MODEL = weights.gguf() + CONTENT
@@ -175,7 +175,7 @@ def test_a_gate_says_what_to_do(hub: Hub, hostd: Hostd) -> None:
 
 def test_a_full_disk_is_known_beforehand(hub: Hub, hostd: Hostd, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 1, how much is missing, and nothing fetched."""
-    monkeypatch.setattr("hostd.library.pull.MARGIN", 2**60)
+    monkeypatch.setattr("hostd.models.download.pull.MARGIN", 2**60)
     ran = hostd("pull", FILE)
     assert (1, "") == (ran.code, ran.out)
     assert "are missing; remove what you no longer need" in ran.err

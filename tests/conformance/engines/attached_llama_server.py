@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from hostd.backends.llamacpp import LlamaCpp
+from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.profile import Flag, Profile, Variant
-from hostd.runtime.ports import free_port
+from hostd.supervisor.launch import free_port
 from tests.backends.running import running
 from tests.conformance.engine import Engine, Stand
 from tests.stage import ENGINE as COMMAND

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from hostd.backends.ollama import Ollama
+from hostd.backends.ollama.engine import Ollama
 from hostd.domain.profile import Profile, Variant
-from hostd.runtime.ports import free_port
+from hostd.supervisor.launch import free_port
 from tests.backends.running import running
 from tests.conformance.engine import Engine, Stand
-from tests.engines.ollama_house import command, put_model
+from tests.engines.ollama_server import command, put_model
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from hostd.backends.llamacpp_build import LAUNCHER
+from hostd.backends.llamacpp.build import LAUNCHER
 from hostd.domain.profile import Profile, Variant
 from tests.conformance.engine import Engine, Missing, Stand
 from tests.conformance.models import CONTEXT, long_chat

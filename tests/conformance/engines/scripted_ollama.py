@@ -8,7 +8,7 @@ import pytest
 
 from hostd.domain.profile import Profile, Variant
 from tests.conformance.engine import Engine, Stand
-from tests.engines.ollama_house import command, put_model
+from tests.engines.ollama_server import command, put_model
 
 
 @asynccontextmanager

@@ -1,0 +1,155 @@
+"""Any server that speaks OpenAI's API and is started by somebody else: LM Studio, Jan, SGLang, TabbyAPI, another hostd.
+
+It is found at its address, asked what it serves, and never ended. It gets its own key, where it has one, and none of anybody else.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+
+import aiohttp
+
+from hostd.backends.addresses import keep_private, local_pid, root_of
+from hostd.backends.attached import facts
+from hostd.backends.contract import Endpoint, Facts, Launch
+from hostd.backends.llamacpp import streaming
+from hostd.domain.errors import EngineError
+from hostd.domain.profile import Profile, Variant
+from hostd.domain.reason import ExitClass
+from hostd.planning.warm_set.load_option import Choice
+
+_PATIENCE = 5.0
+_MOST = 4 << 20
+_SLOTS_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+
+
+class Attached:
+    """The backend ``openai``."""
+
+    name = "openai"
+
+    def __init__(self) -> None:
+        self._silent: set[str] = set()
+        self._llama: set[str] = set()
+
+    def accepts(self, variant: Variant) -> str | None:
+        """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
+        if variant.backend != self.name:
+            return f"backend '{variant.backend}' is not {self.name}"
+        return None if variant.url else "an openai variant needs the url of a server that runs"
+
+    def check(self, profile: Profile, variant: Variant, choice: Choice | None) -> None:
+        """Return if the server answers; raises as `launch` does."""
+        self.launch(profile, variant, choice, 0, "")
+        listed(variant)
+
+    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:  # noqa: ARG002
+        """Return where the server is. Where the variant names no model, it is asked which one it has.
+
+        Raises:
+            EngineError: It does not answer, has several models, is this hostd itself, or is elsewhere and the profile private.
+        """
+        if variant.url is None:
+            raise EngineError(self.accepts(variant) or "", exit_class=ExitClass.BAD_FLAG)
+        keep_private(profile, variant.url)
+        if local_pid(variant.url) == os.getpid():
+            raise EngineError(
+                f"{variant.url} is this hostd itself, which would ask itself for ever; correct the variant's url",
+                exit_class=ExitClass.BAD_FLAG,
+            )
+        endpoint = Endpoint(
+            url=root_of(variant.url),
+            model=variant.model or _only(variant),
+            headers=_headers(variant),
+            strict_model=True,
+        )
+        self._silent.discard(endpoint.url)
+        self._llama.discard(endpoint.url)
+        return Launch((), {}, endpoint, health="/v1/models", slots=profile.slots)
+
+    def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:  # noqa: ARG002
+        """Return that nothing is known: the process is not ours."""
+        return ExitClass.UNKNOWN
+
+    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return a request's *body* with the server's name for the model, or None when it has that already."""
+        return None if body.get("model") == endpoint.model else {**body, "model": endpoint.model}
+
+    async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
+        """Return the tokens generated so far by each busy slot where it is a llama-server that tells, else None."""
+        if endpoint.url in self._silent:
+            return None
+        try:
+            async with http.get(f"{endpoint.url}/slots", headers=endpoint.headers, timeout=_SLOTS_TIMEOUT) as answer:
+                slots = await answer.json() if answer.status == 200 else None
+        except (TimeoutError, aiohttp.ClientConnectionError):
+            return None
+        except (aiohttp.ClientError, ValueError):
+            slots = None
+        if not isinstance(slots, list):
+            # Some servers write every route that they do not have into their log.
+            self._silent.add(endpoint.url)
+            return None
+        self._llama.add(endpoint.url)
+        return tuple(_tokens(slot) for slot in slots if isinstance(slot, dict) and slot.get("is_processing"))
+
+    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+        """Return what the server at *endpoint* says of itself, as far as it answers."""
+        told = await facts.facts(http, endpoint)
+        await self.decoded(http, endpoint)
+        return told
+
+    def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
+        """Return whether *body*, which wants an answer in one piece, had better be sent for a stream: to a llama-server."""
+        return endpoint.url in self._llama and streaming.better_streamed(body)
+
+
+def listed(variant: Variant) -> tuple[str, ...]:
+    """Return the models that the server of *variant* lists. Blocks.
+
+    Raises:
+        EngineError: It does not answer, or wants another key.
+    """
+    request = Request(f"{root_of(str(variant.url))}/v1/models", headers=_headers(variant))  # noqa: S310 - http, by the config
+    try:
+        # The address is the owner's: no proxy for the web has a part in it, and its key goes nowhere else.
+        with build_opener(ProxyHandler({}), _Stay).open(request, timeout=_PATIENCE) as answer:
+            found = json.loads(answer.read(_MOST))
+    except HTTPError as error:
+        advice = "correct the variant's api_key" if error.code in (401, 403) else "see what its log says"
+        raise EngineError(f"the server at {variant.url} answers with status {error.code}; {advice}") from error
+    except (OSError, HTTPException, ValueError) as error:
+        # As with a file that is gone: the next variant may do, and the next request looks again.
+        raise EngineError(
+            f"no server answers at {variant.url} ({getattr(error, 'reason', error)}); start it, or correct the variant's url",
+            exit_class=ExitClass.MISSING_FILE,
+        ) from error
+    return facts.names(found) if isinstance(found, dict) else ()
+
+
+class _Stay(HTTPRedirectHandler):
+    """Takes being sent elsewhere for an error."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Go nowhere."""
+
+
+def _only(variant: Variant) -> str:
+    names = listed(variant)
+    if len(names) == 1:
+        return names[0]
+    which = f"has {', '.join(names[:12])}; name one of them" if names else "lists no models; name the one that it has"
+    raise EngineError(f"the server at {variant.url} {which} as the variant's model", exit_class=ExitClass.BAD_FLAG)
+
+
+def _headers(variant: Variant) -> dict[str, str]:
+    return {"Authorization": f"Bearer {variant.api_key}"} if variant.api_key else {}
+
+
+def _tokens(slot: Mapping[str, Any]) -> int:
+    token = slot.get("next_token") or {}
+    return int((token[0] if isinstance(token, list) else token).get("n_decoded", 0))

@@ -1,0 +1,286 @@
+"""llama.cpp: llama-server, wherever it comes from.
+
+In order of choice: the command that the owner configured, ``llama-server`` on PATH, the server inside the ``xllamacpp``
+wheel behind our own launcher, and llama-cpp-python's server (`hostd.backends.llamacpp.python_server`). The first three speak
+the same flags and routes; a configured command that ends in ``llama_cpp.server`` is taken for the fourth.
+
+Flags that every build knows go on the command line. Settings that newer builds added go through the environment
+(``LLAMA_ARG_*``), where a build that does not know them ignores them instead of refusing to start; so does the key, which
+a command line would show to everybody on the machine.
+"""
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from hostd.backends.contract import Endpoint, Facts, Launch
+from hostd.backends.devices import visible_devices
+from hostd.backends.environment import engine_environment
+from hostd.backends.llamacpp import facts as llamacpp_facts
+from hostd.backends.llamacpp import faults, gguf_file, python_server, streaming
+from hostd.backends.llamacpp.build import LAUNCHER, build_of
+from hostd.backends.llamacpp.flags import Flags, placement_words
+from hostd.domain.errors import EngineError
+from hostd.domain.profile import Flag, Profile, Variant
+from hostd.domain.reason import ExitClass
+from hostd.planning.warm_set.load_option import Choice
+
+DEFAULT = ("llama-server",)
+
+PROMPT_CACHE_MIB = 512
+"""Host memory for prompts that left their slot. llama-server's own default, 8 GiB, is more than many machines can spare."""
+
+PING_SECONDS = 2
+"""llama-server notices SIGTERM in the middle of a stream only at its next ping; this must be shorter than the grace."""
+
+VERBOSITY = 4
+"""From this level on llama-server logs what it reserves, which is what predictions learn from; still no word of any prompt."""
+
+_OWN = {
+    **dict.fromkeys(("model", "m"), "the variant's path"),
+    **dict.fromkeys(("ctx-size", "c"), "the profile's context"),
+    **dict.fromkeys(("parallel", "np"), "the profile's slots"),
+    **dict.fromkeys(("alias", "a"), "the profile's name"),
+    **dict.fromkeys(
+        ("host", "port", "api-key", "api-key-file", "api-prefix", "ssl-key-file", "ssl-cert-file"), "hostd"
+    ),
+}
+# YAML reads the words on and off as booleans, and these flags want the words.
+_ON_OFF = frozenset({"flash-attn", "fit", "reasoning"})
+_SLOTS_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+
+
+class LlamaCpp:
+    """The backend ``llamacpp``; *command* is what the owner configured, empty for none."""
+
+    name = "llamacpp"
+
+    def __init__(self, command: tuple[str, ...] = ()) -> None:
+        self._command = command
+        self._program: tuple[str, ...] | None = None
+        self._flags = Flags()
+
+    def accepts(self, variant: Variant) -> str | None:
+        """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
+        if variant.backend != self.name:
+            return f"backend '{variant.backend}' is not {self.name}"
+        if variant.path is None:
+            return f"{variant.label} names no path; download the model and name its .gguf file"
+        return None
+
+    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:
+        """Return how to start *variant* on loopback *port*, protected by *key*, where *choice* puts it.
+
+        The profile's ``context`` is what one request may use, so llama-server, which divides its context among its
+        slots, is given ``context * slots`` tokens. Without a ``context`` it takes the model's own, or as much of it as
+        fits into memory, and any one request may use all of it while the other slots are idle.
+
+        Raises:
+            EngineError: No llama.cpp is installed, the file is no model, or ``args`` holds what hostd decides itself.
+        """
+        program, path, size = self._prepared(profile, variant)
+        python = program[-1] == python_server.MODULE
+        words = (python_server.arguments if python else arguments)(profile, path, port, choice)
+        secret = {"API_KEY": key} if python else {"LLAMA_API_KEY": key} | _settings(profile)
+        return Launch(
+            argv=(*program, *self._flags.known(program, words)),
+            env=_environment(choice) | secret,
+            endpoint=Endpoint(
+                url=f"http://127.0.0.1:{port}",
+                model=profile.name,
+                headers={"Authorization": f"Bearer {key}"},
+                strict_model=python,
+            ),
+            health="/v1/models" if python else "/health",
+            slots=1 if python else profile.slots,
+            expected_bytes=size,
+        )
+
+    def check(self, profile: Profile, variant: Variant, choice: Choice | None) -> None:
+        """Return if a load may begin: the weights are there, and the engine understands its flags. Blocks.
+
+        A flag of hostd's own that this build does not know, and can do without, is left out from now on, and logged.
+
+        Raises:
+            EngineError: It would fail, with the exit class that it would fail with.
+        """
+        program, path, _ = self._prepared(profile, variant)
+        if program[-1] == python_server.MODULE:
+            python_server.check(program, profile)
+            return
+        words = arguments(profile, path, 0, choice)
+        self._flags.check(program, words, _environment(choice) | _settings(profile), tuple(flags(profile.args)))
+
+    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+        """Return what the server at *endpoint* says of itself, as far as it answers."""
+        facts, program = await llamacpp_facts.describe(http, endpoint), self._program
+        if program is None or facts.version is not None:
+            return facts
+        if program[-1] == python_server.MODULE:
+            return replace(facts, slots=1)
+        build = await asyncio.to_thread(build_of, program)
+        return replace(facts, version=None if build is None else f"b{build}")
+
+    def _prepared(self, profile: Profile, variant: Variant) -> tuple[tuple[str, ...], Path, int]:
+        """Return the program, the model's file and its size in bytes; raises as `launch` does."""
+        reason = self.accepts(variant)
+        if reason is not None or variant.path is None:
+            raise EngineError(reason or "", exit_class=ExitClass.MISSING_FILE)
+        if self._program is None:
+            self._program = locate(self._command)
+        path = Path(variant.path).expanduser()
+        size = gguf_file.check(path)
+        _refuse_own(profile.args)
+        return self._program, path, size
+
+    def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
+        """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
+        return faults.classify(status, tail)
+
+    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return a request's *body* as the engine at *endpoint* takes it, or None when the bytes can go as they are.
+
+        llama-server puts its own name into every answer, except into one to an embeddings request.
+        """
+        adapted = (python_server.adapt if endpoint.strict_model else adapt)(body)
+        renames = body.get("model") != endpoint.model and (endpoint.strict_model or "input" in body)
+        return {**(adapted or body), "model": endpoint.model} if renames else adapted
+
+    def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
+        """Return whether *body*, which wants an answer in one piece, had better be sent for a stream.
+
+        Unless it streams to them, llama-server looks for clients that have gone only after a second in which it had nothing to
+        say to anybody. llama_cpp.server never looks, but tells no sums in a stream.
+        """
+        return not endpoint.strict_model and streaming.better_streamed(body)
+
+    async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
+        """Return the tokens generated so far by each busy slot, or None where the engine does not tell.
+
+        Zero means that the prompt is still being read. None within the two seconds that are given to the answer means
+        that the engine is stuck, or that it is llama_cpp.server, which has no such route.
+        """
+        try:
+            async with http.get(f"{endpoint.url}/slots", headers=endpoint.headers, timeout=_SLOTS_TIMEOUT) as answer:
+                slots = await answer.json() if answer.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return None
+        if not isinstance(slots, list):
+            return None
+        return tuple(_decoded(slot) for slot in slots if slot.get("is_processing"))
+
+
+def locate(command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the argv prefix of the llama.cpp that this host has; see the module for the order.
+
+    Raises:
+        EngineError: The configured command does not exist, or nothing is installed.
+    """
+    if command and command != DEFAULT:
+        program = shutil.which(str(Path(command[0]).expanduser()) if command[0].startswith("~") else command[0])
+        if program is None:
+            raise EngineError(
+                f"the command '{command[0]}' was not found; correct backends.llamacpp.command in hostd.yaml",
+                exit_class=ExitClass.MISSING_FILE,
+            )
+        return (program, *command[1:])
+    program = shutil.which(DEFAULT[0])
+    if program is not None:
+        return (program,)
+    if importlib.util.find_spec("xllamacpp"):
+        return (sys.executable, "-P", "-u", str(LAUNCHER))
+    if importlib.util.find_spec("llama_cpp"):
+        return (sys.executable, "-P", "-u", "-m", python_server.MODULE)
+    raise EngineError(
+        "no llama.cpp was found: put llama-server on PATH, or run: pip install 'hostd[llamacpp]'",
+        exit_class=ExitClass.MISSING_FILE,
+    )
+
+
+def arguments(profile: Profile, path: Path, port: int, choice: Choice | None = None) -> tuple[str, ...]:
+    """Return llama-server's flags for a model file; the profile's own ``args`` come last and win, over *choice* as well."""
+    words = ["-m", str(path), "--host", "127.0.0.1", "--port", str(port), "--alias", profile.name]
+    if profile.context is not None:
+        words += ["-c", str(profile.context * profile.slots)]
+    words += ["-np", str(profile.slots), "--metrics"]
+    if profile.kv_type != "f16":
+        words += ["-ctk", profile.kv_type, "-ctv", profile.kv_type]
+    if profile.capabilities.embeddings:
+        words += ["--embeddings", *_pooling(profile, path)]
+    return (*words, *placement_words(choice, profile.args), *flags(profile.args))
+
+
+def flags(args: Mapping[str, Flag]) -> Iterator[str]:
+    """Yield a profile's ``args`` as llama-server's words: ``true`` is a bare flag, ``false`` its ``--no-`` form."""
+    for name, value in args.items():
+        if not isinstance(value, bool):
+            yield from (f"--{name}", str(value))
+        elif name in _ON_OFF:
+            yield from (f"--{name}", "on" if value else "off")
+        else:
+            yield f"--{name}" if value else f"--no-{name}"
+
+
+def _pooling(profile: Profile, path: Path) -> tuple[str, ...]:
+    """Return the flags without which an embeddings request would fail.
+
+    A model made for text names no pooling; of its tokens only the last one has seen them all. Pooling over all tokens
+    works within one physical batch only, so that batch must hold the longest request.
+    """
+    own = profile.args.get("pooling", gguf_file.pooling(path))
+    if own in (None, "none"):
+        return ("--pooling", "last")
+    if own == "last":
+        return ()
+    batch = str(profile.context or 2048)
+    return ("-b", batch, "-ub", batch)
+
+
+def _environment(choice: Choice | None) -> dict[str, str]:
+    return engine_environment(os.environ) | visible_devices(choice, os.environ)
+
+
+def _settings(profile: Profile) -> dict[str, str]:
+    settings = {
+        "LLAMA_ARG_UI": "0",
+        "LLAMA_ARG_CORS_ORIGINS": "localhost",
+        "LLAMA_ARG_ENDPOINT_SLOTS": "1",
+        "LLAMA_ARG_CACHE_RAM": str(PROMPT_CACHE_MIB),
+        "LLAMA_ARG_SSE_PING_INTERVAL": str(PING_SECONDS),
+        "LLAMA_ARG_LOG_VERBOSITY": str(VERBOSITY),
+    }
+    if profile.context is None:
+        settings["LLAMA_ARG_KV_UNIFIED"] = "1"
+    return settings
+
+
+def _refuse_own(args: Mapping[str, Flag]) -> None:
+    for name in args:
+        if name in _OWN:
+            raise EngineError(
+                f"args may not hold '{name}': {_OWN[name]} decides that; remove it", exit_class=ExitClass.BAD_FLAG
+            )
+
+
+def _decoded(slot: Mapping[str, Any]) -> int:
+    token = slot.get("next_token") or {}
+    return int((token[0] if isinstance(token, list) else token).get("n_decoded", 0))
+
+
+def adapt(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return *body* as llama-server takes it, or None when the bytes can go as they are.
+
+    It answers 400 to a stream with both ``logprobs`` and tools. When the client forbids tool calls anyway, the tools can
+    go; otherwise its refusal is the honest answer.
+    """
+    if not (body.get("stream") and body.get("logprobs") and body.get("tools") and body.get("tool_choice") == "none"):
+        return None
+    return {name: value for name, value in body.items() if name not in ("tools", "tool_choice", "parallel_tool_calls")}

@@ -1,0 +1,177 @@
+"""Whether a build of llama.cpp understands its command line, asked before anything makes room for it.
+
+Every llama-server, and our launcher of the wheel's, reads all of its flags before ``--version`` makes it end: so the whole
+command line with that at its end costs some milliseconds and loads nothing.
+"""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from hostd.backends.devices import is_placed
+from hostd.backends.llamacpp import faults
+from hostd.backends.llamacpp.build import LAUNCHER
+from hostd.domain.errors import EngineError
+from hostd.domain.profile import Flag
+from hostd.domain.reason import ExitClass
+from hostd.planning.footprint.llamacpp_serving import MIB
+from hostd.planning.warm_set.load_option import Choice
+
+ALL_LAYERS = 999
+"""More than any model has. Without a number the engine would quietly put layers on the host when memory looks short."""
+
+OPTIONAL = {"--device": 1, "--metrics": 0}
+"""Words of hostd's own that a build may do without, and how many values follow each."""
+
+_LAYERS = frozenset({"gpu-layers", "n-gpu-layers", "ngl"})
+_SPLITS = frozenset({"tensor-split", "ts", "split-mode", "sm", "main-gpu", "mg"})
+_DEVICES = frozenset({"device", "dev"})
+
+
+def placement_words(choice: Choice | None, args: Mapping[str, Flag]) -> tuple[str, ...]:
+    """Return llama-server's flags for *choice*, without those that the owner's *args* set."""
+    return tuple(_words(choice, args)) if choice is not None and is_placed(choice) else ()
+
+
+def _words(choice: Choice, args: Mapping[str, Flag]) -> Iterator[str]:
+    devices = choice.placement.devices
+    layers = (ALL_LAYERS if devices else 0) if choice.gpu_layers is None else choice.gpu_layers
+    if _LAYERS.isdisjoint(args):
+        yield from ("-ngl", str(layers))
+    if not devices and _DEVICES.isdisjoint(args):
+        # Without layers on it, a card would still be used to read prompts, and hold memory for that.
+        yield from ("--device", "none")
+    if len(devices) > 1 and _SPLITS.isdisjoint(args):
+        yield from ("-sm", "layer", "-ts", ",".join(str(share) for share in shares(choice)))
+
+
+def shares(choice: Choice) -> list[int]:
+    """Return each device's share of the layers, in whole numbers: MiB where the shares are bytes."""
+    given = [share for _, share in choice.placement.devices]
+    unit = MIB if min(given) >= MIB else min(given) / 1000
+    return [max(1, round(share / unit)) for share in given]
+
+
+log = structlog.get_logger()
+
+_PATIENCE = 2.0
+_KNOWN = ("llama-server", "llama-server.exe", LAUNCHER.name)
+"""Programs of which this is known. Anything else that the owner configured, a script or a container, might just begin to serve."""
+
+_CULPRIT = re.compile(r'^error: (?:invalid|unknown) argument: (\S+)|^error while handling argument "(\S+?)"')
+
+
+class Flags:
+    """What is known of command lines that builds were asked about; threads may share it."""
+
+    def __init__(self) -> None:
+        self._asked: dict[tuple[object, ...], EngineError | None] = {}
+        self._unknown: dict[tuple[object, ...], frozenset[str]] = {}
+        self._silent: set[tuple[object, ...]] = set()
+
+    def known(self, program: tuple[str, ...], words: Sequence[str]) -> tuple[str, ...]:
+        """Return *words* without those of hostd's own that this build was found not to know."""
+        return tuple(_without(words, self._unknown.get((program, stamp(program)), frozenset())))
+
+    def check(
+        self, program: tuple[str, ...], words: tuple[str, ...], environment: Mapping[str, str], owners: Collection[str]
+    ) -> None:
+        """Return if *program* understands *words*, or all but such of hostd's own as can be left out; *owners* never are.
+
+        A program that is not known to answer, or does not, is given the benefit of the doubt, and is not asked again. Blocks, the
+        first time that this is asked.
+
+        Raises:
+            EngineError: It does not, in its own words.
+        """
+        if Path(program[-1]).name not in _KNOWN or (program, stamp(program)) in self._silent:
+            return
+        question = (program, stamp(program), words)
+        if question not in self._asked:
+            self._asked[question] = self._ask(program, words, environment, owners)
+        if (found := self._asked[question]) is not None:
+            raise found
+
+    def _ask(
+        self, program: tuple[str, ...], words: tuple[str, ...], environment: Mapping[str, str], owners: Collection[str]
+    ) -> EngineError | None:
+        build = (program, stamp(program))
+        unknown = self._unknown.get(build, frozenset())
+        while True:
+            said = _said((*program, *_without(words, unknown), "--version"), environment)
+            if said is None:
+                self._silent.add(build)
+                return None
+            status, lines = said
+            if faults.classify(status, lines) is not ExitClass.BAD_FLAG:
+                self._unknown[build] = unknown
+                return None
+            culprit, line = _culprit(lines)
+            if culprit in unknown or culprit in owners or culprit not in OPTIONAL:
+                return EngineError(
+                    f"the engine does not understand its flags: {line}; correct the profile's args",
+                    exit_class=ExitClass.BAD_FLAG,
+                    tail=lines,
+                )
+            log.warning("flag_left_out", program=program[0], flag=culprit, why=line)
+            unknown |= {culprit}
+
+
+def stamp(program: Sequence[str]) -> tuple[int, ...]:
+    """Return what changes when a file that *program* names is replaced."""
+    found = []
+    for word in program:
+        with suppress(OSError):
+            found.append(Path(word).stat().st_mtime_ns)
+    return tuple(found)
+
+
+def _culprit(lines: Sequence[str]) -> tuple[str, str]:
+    """Return the flag that is complained about, and the line that does."""
+    for line in lines:
+        if found := _CULPRIT.search(line):
+            return found[1] or found[2], line
+    return "", next((line for line in lines if "error" in line), "it does not say which")
+
+
+def _without(words: Sequence[str], unwanted: Collection[str]) -> Iterator[str]:
+    rest = iter(words)
+    for word in rest:
+        if word not in unwanted:
+            yield word
+        else:
+            for _ in range(OPTIONAL[word]):
+                next(rest, None)
+
+
+def _said(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, tuple[str, ...]] | None:
+    """Return the exit status of *command* and what it prints; None where it cannot be asked, or has not ended in time."""
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the owner's engine, a list of words, no shell
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            cwd="/",
+            start_new_session=True,
+        )
+    except (OSError, ValueError):
+        return None
+    with process:
+        try:
+            said, _ = process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            # It serves, then: nothing of it may be left.
+            with suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            return None
+    return process.returncode, tuple(line for line in said.splitlines() if line.strip())

@@ -1,0 +1,115 @@
+"""What hostd will tell llama-server, read back from the very words that it launches it with."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hostd.backends.llamacpp.build import build_of
+from hostd.backends.llamacpp.engine import PROMPT_CACHE_MIB, arguments, locate
+from hostd.domain.errors import ConfigError, EngineError, Problem
+from hostd.domain.profile import Profile
+from hostd.planning.footprint.llamacpp_serving import MIB, Serving
+
+CACHE_RAM = PROMPT_CACHE_MIB * MIB
+_ALL = 10_000
+_NUMBERS = {
+    **dict.fromkeys(("ctx-size", "c"), "context"),
+    **dict.fromkeys(("parallel", "np"), "slots"),
+    **dict.fromkeys(("batch-size", "b"), "batch"),
+    **dict.fromkeys(("ubatch-size", "ub"), "ubatch"),
+    **dict.fromkeys(("gpu-layers", "n-gpu-layers", "ngl"), "gpu_layers"),
+    **dict.fromkeys(("n-cpu-moe", "ncmoe"), "cpu_experts"),
+    **dict.fromkeys(("cache-ram", "cram"), "cache_ram"),
+    **dict.fromkeys(("ctx-checkpoints", "swa-checkpoints", "ctxcp"), "checkpoints"),
+}
+_TEXTS = {
+    **dict.fromkeys(("cache-type-k", "ctk"), "key_type"),
+    **dict.fromkeys(("cache-type-v", "ctv"), "value_type"),
+    **dict.fromkeys(("flash-attn", "fa"), "flash"),
+}
+_SWITCHES: dict[str, tuple[str, int | bool]] = {
+    **dict.fromkeys(("kv-unified", "kvu"), ("unified", True)),
+    **dict.fromkeys(("no-kv-unified", "no-kvu"), ("unified", False)),
+    "swa-full": ("full_window", True),
+    **dict.fromkeys(("no-kv-offload", "nkvo"), ("kv_on_gpu", False)),
+    "no-mmproj-offload": ("projector_on_gpu", False),
+    **dict.fromkeys(("cpu-moe", "cmoe"), ("cpu_experts", _ALL)),
+    **dict.fromkeys(("embeddings", "embedding"), ("embeddings", True)),
+}
+_NOT_RECKONED = frozenset(
+    {"model-draft", "md", "lora", "control-vector", "override-tensor", "ot", "rpc", "spec-type"}
+    | {"tensor-split", "ts", "split-mode", "sm", "main-gpu", "mg", "device", "dev"}
+)
+
+
+def profile_serving(profile: Profile, path: Path | None) -> tuple[Serving, tuple[str, ...]]:
+    """Return how hostd will have *profile* served, and sentences on flags that are not reckoned with.
+
+    *path* is the model's file, where it is on this machine: for embeddings, its header decides on flags.
+
+    Raises:
+        ConfigError: A flag in the profile's ``args`` makes no sense.
+    """
+    asked = profile
+    if path is None and profile.capabilities.embeddings:
+        asked = replace(profile, capabilities=replace(profile.capabilities, embeddings=False))
+    words = arguments(asked, path or Path("model.gguf"), 0)
+    try:
+        serving = replace(
+            Serving(unified=profile.context is None, cache_ram=CACHE_RAM, build=engine_build()), **_meant(words)
+        )
+    except ValueError as error:
+        raise ConfigError((Problem(f"args: {error}", f"profile '{profile.name}'"),)) from error
+    if profile.capabilities.embeddings:
+        serving = replace(serving, embeddings=True)
+    ignored = sorted(_NOT_RECKONED & {word.lstrip("-") for word in words if word.startswith("-")})
+    notes = (f"what {', '.join(ignored)} in its args changes is not reckoned with",) if ignored else ()
+    return serving, notes
+
+
+@cache
+def engine_build() -> int | None:
+    """Return the build number of the llama.cpp that hostd finds by itself; None where there is none, or it does not tell."""
+    try:
+        return build_of(locate(()))
+    except EngineError:
+        return None
+
+
+def _meant(words: Sequence[str]) -> dict[str, Any]:
+    """Return the fields of `Serving` that *words* set, later ones winning."""
+    fields: dict[str, Any] = {}
+    for name, value in _pairs(words):
+        if name in _NUMBERS:
+            fields[_NUMBERS[name]] = _number(name, value)
+        elif name in _TEXTS:
+            fields[_TEXTS[name]] = value
+        elif name in _SWITCHES:
+            field, meaning = _SWITCHES[name]
+            fields[field] = meaning
+    if fields.get("gpu_layers", 0) < 0:
+        fields["gpu_layers"] = None
+    if fields.get("cache_ram", 0) < 0:
+        raise ValueError("cache-ram without a limit cannot be planned with; name the MiB")
+    if "cache_ram" in fields:
+        fields["cache_ram"] *= MIB
+    return fields
+
+
+def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    rest = iter(words)
+    for word in rest:
+        if word.startswith("-"):  # else it is the value of a flag that is of no interest here
+            name = word.lstrip("-")
+            yield name, next(rest, "") if name in _NUMBERS or name in _TEXTS else ""
+
+
+def _number(name: str, value: str) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        if name in ("gpu-layers", "n-gpu-layers", "ngl") and value in ("all", "auto"):
+            return -1
+        raise ValueError(f"{name} takes a whole number, not '{value}'") from None

@@ -1,0 +1,1 @@
+"""MLX: `mlx_lm.server` behind a launcher of hostd's."""

@@ -1,0 +1,21 @@
+"""What mlx-lm and our launcher of it say when they die, as a table; collected by running them into each fault."""
+
+from hostd.backends.exit_patterns import LastWords
+from hostd.domain.reason import ExitClass
+
+_SAID = LastWords(
+    (ExitClass.PORT_TAKEN, r"^exiting: cannot listen on port|address already in use"),
+    (ExitClass.BAD_FLAG, r"error: unrecognized arguments|error: argument --|error: the following arguments"),
+    (
+        ExitClass.OUT_OF_MEMORY,
+        r"kIOGPUCommandBufferCallbackErrorOutOfMemory|\[metal::malloc\]|\[malloc\] Unable to",
+    ),
+    (ExitClass.OUT_OF_MEMORY, r"attempting to allocate|insufficient memory|out of memory|bad_alloc|MemoryError"),
+    (ExitClass.MISSING_FILE, r"^exiting: this Python cannot import|^exiting: this mlx-lm"),
+    (ExitClass.MISSING_FILE, r"No safetensors found|FileNotFoundError|SafetensorError|\[load_safetensors\]"),
+    (ExitClass.MISSING_FILE, r"Model type .* not supported|Missing \d+ parameters|parameters not in model"),
+    (ExitClass.MISSING_FILE, r"Expected shape .* but received|couldn't instantiate the backend tokenizer"),
+    (ExitClass.DRIVER, r"\[metal::(Device|load_device|load_library)\]|Failed to (load device|initialize Metal)"),
+)
+
+classify = _SAID.classify

@@ -1,0 +1,1 @@
+"""Ollama: managed (`ollama serve`) or attached by URL."""

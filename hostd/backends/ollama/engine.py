@@ -1,0 +1,272 @@
+"""Ollama, started by hostd for one profile, or already running at an address.
+
+One that hostd starts serves a single model from the owner's store, on a port of its own, with the plan's context, slots, cache
+type and devices; a context or slots that Ollama were told later would have it load the model again. An address is adopted: its
+settings are its owner's, and of what it holds hostd unloads only what it had it load.
+
+Its server runs before any model is loaded, and its load is asked for (`Ollama.open`). Requests go to its OpenAI routes, which
+keep what they were loaded with. https://github.com/ollama/ollama/tree/main/docs
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import structlog
+
+from hostd.backends.addresses import keep_private, root_of
+from hostd.backends.contract import Endpoint, Facts, Launch
+from hostd.backends.devices import visible_devices
+from hostd.backends.environment import engine_environment
+from hostd.backends.ollama import client, context_guard
+from hostd.backends.ollama.client import LONGEST_LOAD, asked, keep, loaded
+from hostd.backends.ollama.store import full_name, home, store_of
+from hostd.domain.errors import EngineError
+from hostd.domain.profile import Profile, Variant
+from hostd.domain.reason import ExitClass
+from hostd.planning.warm_set.load_option import Choice
+
+log = structlog.get_logger()
+
+DEFAULT = ("ollama",)
+FOR_EVER = -1
+ITS_OWN = "5m"
+"""How long Ollama keeps a model that nobody told it to keep."""
+
+_KV_TYPES = ("f16", "q8_0", "q4_0")
+_FLASH = {"on": "1", "True": "1", "off": "0", "False": "0"}
+_QUEUE = 64
+# Families that Ollama gives one slot, whatever it is told (server/sched.go).
+_ALONE = frozenset(
+    [
+        "mllama",
+        "qwen3vl",
+        "qwen3vlmoe",
+        "qwen35",
+        "qwen35moe",
+        "qwen3next",
+        "lfm2",
+        "lfm2moe",
+        "nemotron_h",
+        "nemotron_h_moe",
+        "nemotron_h_omni",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What is known of a server: *layers* to ask for, its *context*, and whether hostd had it load what it holds."""
+
+    context: int | None = None
+    layers: int | None = None
+    ours: bool = False
+
+
+class Ollama:
+    """The backend ``ollama``; *command* is what the owner configured, empty for none."""
+
+    name = "ollama"
+
+    def __init__(self, command: tuple[str, ...] = ()) -> None:
+        self._command = command
+        self._held: dict[tuple[str, str], _Held] = {}
+
+    def accepts(self, variant: Variant) -> str | None:
+        """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
+        if variant.backend != self.name:
+            return f"backend '{variant.backend}' is not {self.name}"
+        if not variant.tag:
+            return "an Ollama variant needs a tag, such as qwen3.5:9b"
+        if variant.tag.endswith(("-cloud", ":cloud")):
+            return f"{variant.tag} is not run by this machine but by ollama.com; choose a tag without cloud"
+        return None
+
+    def check(self, profile: Profile, variant: Variant, choice: Choice | None) -> None:
+        """Return if a load may begin; raises as `launch` does. An adopted server is asked when it is opened."""
+        if variant.url is None:
+            self._program()
+            store_of(str(variant.tag), os.environ)
+            settings(profile, choice)
+        else:
+            keep_private(profile, variant.url)
+
+    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:  # noqa: ARG002
+        """Return how to start a server for *variant* on loopback *port*, or where the one to adopt is. It knows no keys.
+
+        Raises:
+            EngineError: Ollama is not installed, no store has the tag, or the profile cannot be served by it.
+        """
+        reason = self.accepts(variant)
+        if reason is not None or variant.tag is None:
+            raise EngineError(reason or "", exit_class=ExitClass.BAD_FLAG)
+        if variant.url is not None:
+            keep_private(profile, variant.url)
+            endpoint = Endpoint(url=root_of(variant.url), model=variant.tag, strict_model=True)
+            self._held[endpoint.url, endpoint.model] = _Held()
+            return Launch((), {}, endpoint, health="/api/version", slots=profile.slots)
+        endpoint = Endpoint(url=f"http://127.0.0.1:{port}", model=variant.tag, strict_model=True)
+        self._held[endpoint.url, endpoint.model] = _Held(profile.context, choice.gpu_layers if choice else None)
+        places = {
+            "HOME": str(home(os.environ)),
+            "OLLAMA_HOST": f"127.0.0.1:{port}",
+            "OLLAMA_MODELS": str(store_of(variant.tag, os.environ)),
+        }
+        return Launch(
+            argv=(*self._program(), "serve"),
+            env=engine_environment(os.environ) | places | settings(profile, choice),
+            endpoint=endpoint,
+            health="/api/version",
+            slots=1 if profile.capabilities.embeddings else profile.slots,
+        )
+
+    def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
+        """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
+        return client.classify(status, tail)
+
+    async def open(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+        """Have the model loaded, for good.
+
+        Raises:
+            EngineError: The server does not have it, cannot load it, or would have somebody else run it.
+        """
+        remote = (await asked(http, endpoint, "/api/show", {"model": endpoint.model})).get("remote_host")
+        if remote:
+            raise EngineError(
+                f"{endpoint.model} is not run by this machine but by {remote}; choose another tag",
+                exit_class=ExitClass.BAD_FLAG,
+            )
+        held = self._held.get((endpoint.url, endpoint.model), _Held())
+        before = await loaded(endpoint)
+        await keep(endpoint, FOR_EVER, None if held.layers is None else {"num_gpu": held.layers})
+        context = (await loaded(endpoint)).get(full_name(endpoint.model))
+        if context is not None and held.context is not None and context < held.context:
+            log.warning("context_is_shorter", model=endpoint.model, asked=held.context, context=context)
+        ours = full_name(endpoint.model) not in before
+        self._held[endpoint.url, endpoint.model] = replace(held, context=context or held.context, ours=ours)
+
+    async def close(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:  # noqa: ARG002
+        """Have the model unloaded if it was loaded for us, else leave it to Ollama's own time. Errors do not matter any more."""
+        held = self._held.pop((endpoint.url, endpoint.model), _Held())
+        with suppress(EngineError):
+            await keep(endpoint, 0 if held.ours else ITS_OWN)
+
+    async def ensure_fits(self, http: aiohttp.ClientSession, endpoint: Endpoint, body: Mapping[str, Any]) -> None:
+        """Return if *body*, as it would be sent, fits the context; see `ollama_guard`.
+
+        Raises:
+            RequestError: It does not; Ollama would cut it silently.
+            aiohttp.ClientError: The server does not answer.
+        """
+        context = self._held.get((endpoint.url, endpoint.model), _Held()).context
+        if context is not None:
+            await context_guard.ensure_fits(http, endpoint.url, endpoint.headers, body, context)
+
+    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return a request's *body* as Ollama's OpenAI routes take it.
+
+        They do not know OpenAI's newer words: the role ``developer``, which templates drop, ``max_completion_tokens`` and a
+        ``tool_choice`` of ``none``; nor a list of one prompt.
+
+        Raises:
+            RequestError: The request is certainly too long for the context.
+        """
+        adapted = {**body, "model": endpoint.model}
+        if "max_completion_tokens" in body:
+            adapted["max_tokens"] = adapted.pop("max_completion_tokens")
+        if body.get("tool_choice") == "none":
+            adapted.pop("tools", None)
+        prompt = body.get("prompt")
+        if isinstance(prompt, list) and len(prompt) == 1 and isinstance(prompt[0], str):
+            adapted["prompt"] = prompt[0]
+        if isinstance(body.get("messages"), list):
+            adapted["messages"] = [_known_role(message) for message in body["messages"]]
+        context = self._held.get((endpoint.url, endpoint.model), _Held()).context
+        if context is not None:
+            context_guard.refuse_certain(adapted, context)
+            if "input" not in adapted:
+                room = context_guard.room_for_answer(adapted, context)
+                asked = adapted.get("max_tokens")
+                adapted["max_tokens"] = min(asked, room) if isinstance(asked, int) and asked >= 0 else room
+        return adapted
+
+    async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:  # noqa: ARG002
+        """Return None: Ollama tells nothing of its slots."""
+        return None
+
+    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+        """Return what the server at *endpoint* says of itself, as far as it answers."""
+        version = await asked(http, endpoint, "/api/version")
+        tags = await asked(http, endpoint, "/api/tags")
+        shown = await asked(http, endpoint, "/api/show", {"model": endpoint.model})
+        can = shown.get("capabilities")
+        trained = [value for name, value in (shown.get("model_info") or {}).items() if name.endswith(".context_length")]
+        held = self._held.get((endpoint.url, endpoint.model), _Held())
+        return Facts(
+            version=version.get("version"),
+            context=held.context or next(iter(trained), None),
+            slots=1 if (shown.get("details") or {}).get("family") in _ALONE else None,
+            tools="tools" in can if isinstance(can, list) else None,
+            vision="vision" in can if isinstance(can, list) else None,
+            embeddings="embedding" in can if isinstance(can, list) else None,
+            models=tuple(str(model.get("name")) for model in tags.get("models") or ()),
+        )
+
+    def _program(self) -> tuple[str, ...]:
+        """Return the argv prefix of the Ollama that this host has.
+
+        Raises:
+            EngineError: There is none; class missing_file.
+        """
+        named = self._command or DEFAULT
+        program = shutil.which(str(Path(named[0]).expanduser()) if named[0].startswith("~") else named[0])
+        if program is not None:
+            return (program, *named[1:])
+        advice = "correct backends.ollama.command in hostd.yaml" if self._command else "see https://ollama.com/download"
+        raise EngineError(f"the command '{named[0]}' was not found; {advice}", exit_class=ExitClass.MISSING_FILE)
+
+
+def settings(profile: Profile, choice: Choice | None) -> dict[str, str]:
+    """Return the variables by which Ollama is told how to serve *profile*; the profile's other ``args`` mean nothing to it.
+
+    Raises:
+        EngineError: It has no such type of KV cache; class bad_flag.
+    """
+    if profile.kv_type not in _KV_TYPES:
+        raise EngineError(
+            f"Ollama keeps its KV cache as {', '.join(_KV_TYPES)}, not as {profile.kv_type}; change kv_type",
+            exit_class=ExitClass.BAD_FLAG,
+        )
+    said = {
+        "OLLAMA_MAX_LOADED_MODELS": "1",
+        "OLLAMA_NUM_PARALLEL": str(profile.slots),
+        "OLLAMA_KEEP_ALIVE": str(FOR_EVER),
+        "OLLAMA_LOAD_TIMEOUT": f"{LONGEST_LOAD}s",
+        # hostd's own queue stands in front, so this one is never long.
+        "OLLAMA_MAX_QUEUE": str(_QUEUE),
+        "OLLAMA_NO_CLOUD": "1",
+        # Another Ollama may be in the middle of a download into the same store.
+        "OLLAMA_NOPRUNE": "1",
+    }
+    if profile.context is not None:
+        said["OLLAMA_CONTEXT_LENGTH"] = str(profile.context)
+    if profile.kv_type != "f16":
+        said["OLLAMA_KV_CACHE_TYPE"] = profile.kv_type
+    flash = _FLASH.get(str(profile.args.get("flash-attn")))
+    if flash is not None:
+        said["OLLAMA_FLASH_ATTENTION"] = flash
+    left_out = sorted(set(profile.args) - {"flash-attn"})
+    if left_out:
+        log.warning("flags_left_out", model=profile.name, backend=Ollama.name, flags=left_out)
+    return said | visible_devices(choice, os.environ)
+
+
+def _known_role(message: object) -> object:
+    if isinstance(message, dict) and message.get("role") == "developer":
+        return {**message, "role": "system"}
+    return message

@@ -1,0 +1,314 @@
+"""vLLM: ``vllm serve``, as the owner configured it, as it is on PATH, or as it is in hostd's own environment.
+
+What the plan decided goes on the command line: over how many cards, how much KV cache, how many requests at once. The key
+is in the environment, where nobody sees it, and guards every route (`hostd.backends.launchers.vllm_guard`): those that put
+the engine to sleep are open to everybody otherwise. Flags that a build does not know are left out with a warning.
+"""
+
+import asyncio
+import importlib.util
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import structlog
+
+from hostd.backends import checkpoint_folder
+from hostd.backends.contract import Endpoint, Facts, Launch
+from hostd.backends.devices import visible_devices
+from hostd.backends.environment import engine_environment, interpreter_of
+from hostd.backends.vllm import faults, memory
+from hostd.backends.vllm.build import Build, build_of
+from hostd.domain.errors import EngineError
+from hostd.domain.profile import Flag, Profile, Variant
+from hostd.domain.reason import ExitClass
+from hostd.planning.warm_set.load_option import Choice
+
+log = structlog.get_logger()
+
+LAUNCHERS = Path(__file__).parents[1] / "launchers"
+MODULE = "vllm.entrypoints.cli.main"
+GRACE = 10.0
+"""Seconds to end in: several processes must let go of their cards."""
+
+_OWN = {
+    **dict.fromkeys(("model", "model-tag"), "the variant"),
+    **dict.fromkeys(("tensor-parallel-size", "tp"), "the variant's tensor_parallel"),
+    "max-model-len": "the profile's context",
+    "max-num-seqs": "the profile's slots",
+    "served-model-name": "the profile's name",
+    **dict.fromkeys(
+        ("host", "port", "uds", "api-key", "middleware", "root-path", "ssl-keyfile", "ssl-certfile"), "hostd"
+    ),
+    **dict.fromkeys(("enable-sleep-mode", "enable-log-requests", "enable-log-outputs"), "hostd"),
+}
+_RECKONED = ("kv-cache-memory-bytes", "kv-cache-dtype")
+_QUICK = aiohttp.ClientTimeout(total=2.0)
+_LONG = aiohttp.ClientTimeout(total=None)
+_BETWEEN = 0.25
+_GAUGE = re.compile(r"^vllm:(num_requests_running|num_requests_waiting)\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
+_STEPS = re.compile(r"^vllm:iteration_tokens_total_count\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
+
+
+class Vllm:
+    """The backend ``vllm``; *command* is what the owner configured, empty for none."""
+
+    name = "vllm"
+
+    def __init__(self, command: tuple[str, ...] = ()) -> None:
+        self._command = command
+        self._deep: set[str] = set()
+
+    def accepts(self, variant: Variant) -> str | None:
+        """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
+        if variant.backend != self.name:
+            return f"backend '{variant.backend}' is not {self.name}"
+        try:
+            checkpoint_folder.locate(variant)
+        except EngineError as error:
+            return error.message
+        return None
+
+    def check(self, profile: Profile, variant: Variant, choice: Choice | None) -> None:
+        """Return if a load may begin; raises as `launch` does."""
+        self.launch(profile, variant, choice, 0, "")
+
+    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:
+        """Return how to start *variant* on loopback *port*, protected by *key*.
+
+        Raises:
+            EngineError: vLLM is not installed, the folder is no model, or ``args`` holds what it does not know or hostd decides.
+        """
+        program = locate(self._command)
+        build = build_of(program[0])
+        folder = checkpoint_folder.locate(variant)
+        size = checkpoint_folder.check(folder)
+        _refuse(profile.args, build)
+        cards = _cards(choice)
+        sleeps = (
+            bool(cards) and not build.on_processor and build.knows("middleware") and build.knows("enable-sleep-mode")
+        )
+        kv = memory.kv_bytes(folder, profile, choice, on_processor=build.on_processor)
+        flags = {
+            **_fixed(profile, variant, cards, port),
+            "kv-cache-memory-bytes": kv,
+            "middleware": "vllm_guard.Guard",
+            "disable-uvicorn-access-log": True,
+            "enable-sleep-mode": sleeps or None,
+            "enforce-eager": True if build.on_processor and "enforce-eager" not in profile.args else None,
+            **{name: value for name, value in profile.args.items() if name not in _RECKONED},
+        }
+        return Launch(
+            argv=(*program, "serve", str(folder), *_words(flags, build, profile.args)),
+            env={
+                **engine_environment(os.environ),
+                **_SURROUNDINGS,
+                **_devices(choice, build),
+                **({"VLLM_SERVER_DEV_MODE": "1"} if sleeps else {}),
+                **_space(kv, build),
+                "PATH": f"{Path(program[0]).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+                "VLLM_API_KEY": key,
+            },
+            endpoint=Endpoint(
+                url=f"http://127.0.0.1:{port}",
+                model=profile.name,
+                headers={"Authorization": f"Bearer {key}"},
+                strict_model=True,
+            ),
+            health="/health",
+            slots=profile.slots,
+            expected_bytes=size,
+            grace=GRACE,
+            naps=(1, 2) if sleeps else (),
+            alone=True,
+        )
+
+    def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
+        """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
+        return faults.classify(status, tail)
+
+    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the request under the one name that the engine answers to, or None when the bytes can go as they are."""
+        return None if body.get("model") == endpoint.model else {**body, "model": endpoint.model}
+
+    async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
+        """Return 1 for each request that runs and 0 for each that waits, as long as the engine gets on with them.
+
+        It counts no tokens of single requests. None means that it does not get on, or that it has nothing to do, for then
+        its numbers would stand still either way.
+        """
+        before = await _ask(http, endpoint, "/metrics")
+        if before is None or not sum(_busy(before)):
+            return None
+        await asyncio.sleep(_BETWEEN)
+        after = await _ask(http, endpoint, "/metrics")
+        if after is None or _STEPS.findall(before) == _STEPS.findall(after):
+            return None
+        running, waiting = _busy(after)
+        return (1,) * running + (0,) * waiting
+
+    async def sleep(self, http: aiohttp.ClientSession, endpoint: Endpoint, level: int) -> None:
+        """Have the engine sleep: at level 1 its weights go to main memory, at level 2 they are dropped.
+
+        Raises:
+            EngineError: It does not.
+        """
+        await _tell(http, endpoint, f"/sleep?level={level}")
+        if not (await _document(http, endpoint, "/is_sleeping")).get("is_sleeping"):
+            raise EngineError("the engine was told to sleep, and says that it does not")
+        (self._deep.add if level > 1 else self._deep.discard)(endpoint.url)
+
+    async def wake(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+        """Have the engine wake; weights that were dropped are read again.
+
+        Raises:
+            EngineError: It does not.
+        """
+        if endpoint.url in self._deep:
+            await _tell(http, endpoint, "/wake_up?tags=weights")
+            await _tell(http, endpoint, "/collective_rpc", {"method": "reload_weights"})
+            await _tell(http, endpoint, "/wake_up?tags=kv_cache")
+            self._deep.discard(endpoint.url)
+        else:
+            await _tell(http, endpoint, "/wake_up")
+        if (await _document(http, endpoint, "/is_sleeping")).get("is_sleeping", True):
+            raise EngineError("the engine was told to wake, and says that it sleeps")
+
+    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+        """Return what the server at *endpoint* says of itself, as far as it answers."""
+        version, models = await _document(http, endpoint, "/version"), await _document(http, endpoint, "/v1/models")
+        listed = [entry for entry in models.get("data") or () if isinstance(entry, dict)]
+        return Facts(
+            version=version.get("version"),
+            context=next((entry["max_model_len"] for entry in listed if entry.get("max_model_len")), None),
+            models=tuple(str(entry.get("id")) for entry in listed),
+        )
+
+
+def locate(command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the argv prefix of the vLLM that this host has, without ``serve``; see the module for the order.
+
+    Raises:
+        EngineError: There is none; class missing_file.
+    """
+    if command:
+        first = command[0]
+        program = shutil.which(str(Path(first).expanduser()) if first.startswith("~") else first)
+        if program is None:
+            raise EngineError(
+                f"the command '{first}' was not found; correct backends.vllm.command in hostd.yaml",
+                exit_class=ExitClass.MISSING_FILE,
+            )
+        rest = command[1:-1] if command[-1] == "serve" else command[1:]
+        return (program, "-m", MODULE) if interpreter_of(program) == program and not rest else (program, *rest)
+    if program := shutil.which("vllm"):
+        return (program,)
+    if importlib.util.find_spec("vllm"):
+        return (sys.executable, "-m", MODULE)
+    raise EngineError(
+        "no vLLM was found: put vllm on PATH, or run: pip install 'hostd[vllm]'", exit_class=ExitClass.MISSING_FILE
+    )
+
+
+_SURROUNDINGS = {
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    # Our guard is found below this folder.
+    "PYTHONPATH": str(LAUNCHERS),
+}
+"""What is here is loaded, and nobody is told."""
+
+
+def _fixed(profile: Profile, variant: Variant, cards: int, port: int) -> dict[str, Flag | None]:
+    kv_type = memory.serving(profile).kv_type
+    return {
+        "host": "127.0.0.1",
+        "port": port,
+        "served-model-name": profile.name,
+        "max-model-len": profile.context,
+        "max-num-seqs": profile.slots,
+        "tensor-parallel-size": cards or (variant.tensor_parallel if variant.tensor_parallel != "auto" else None),
+        "kv-cache-dtype": None if kv_type == "auto" else kv_type,
+        "runner": "pooling" if profile.capabilities.embeddings else None,
+    }
+
+
+def _words(flags: Mapping[str, Flag | None], build: Build, owners: Mapping[str, Flag]) -> Iterator[str]:
+    for name, value in flags.items():
+        if value is None:
+            continue
+        if name not in owners and not build.knows(name):
+            log.warning("flag_left_out", flag=f"--{name}", why=f"this vLLM ({build.version}) does not know it")
+            continue
+        yield from (f"--{'' if value else 'no-'}{name}",) if isinstance(value, bool) else (f"--{name}", str(value))
+
+
+def _refuse(args: Mapping[str, Flag], build: Build) -> None:
+    for name in args:
+        if name in _OWN:
+            raise _bad(f"args may not hold '{name}': {_OWN[name]} decides that; remove it")
+        if not build.knows(name):
+            raise _bad(f"this vLLM ({build.version}) does not know --{name}; correct the profile's args")
+
+
+def _cards(choice: Choice | None) -> int:
+    return 0 if choice is None else len(choice.placement.devices)
+
+
+def _devices(choice: Choice | None, build: Build) -> dict[str, str]:
+    exchanging = {name: value for name, value in os.environ.items() if name.startswith("NCCL_")}
+    return exchanging | ({} if build.on_processor else visible_devices(choice, os.environ))
+
+
+def _space(kv: int | None, build: Build) -> dict[str, str]:
+    """Return how a build for the processor is told its cache where it does not know the flag: in whole GiB."""
+    told = kv is None or not build.on_processor or build.knows("kv-cache-memory-bytes")
+    return {} if told or kv is None else {"VLLM_CPU_KVCACHE_SPACE": str(-(-kv // (1 << 30)))}
+
+
+def _busy(metrics: str) -> tuple[int, int]:
+    """Return how many requests run, and how many wait."""
+    counts = {"num_requests_running": 0, "num_requests_waiting": 0}
+    for name, value in _GAUGE.findall(metrics):
+        counts[name] += int(float(value))
+    return counts["num_requests_running"], counts["num_requests_waiting"]
+
+
+async def _ask(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) -> str | None:
+    try:
+        async with http.get(endpoint.url + path, headers=endpoint.headers, timeout=_QUICK) as answer:
+            return await answer.text() if answer.status == 200 else None
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return None
+
+
+async def _document(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) -> dict[str, Any]:
+    try:
+        async with http.get(endpoint.url + path, headers=endpoint.headers, timeout=_QUICK) as answer:
+            found = await answer.json() if answer.status == 200 else {}
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+async def _tell(
+    http: aiohttp.ClientSession, endpoint: Endpoint, path: str, body: Mapping[str, Any] | None = None
+) -> None:
+    try:
+        async with http.post(endpoint.url + path, json=body, headers=endpoint.headers, timeout=_LONG) as answer:
+            if answer.status != 200:
+                said = (await answer.text())[:300]
+                raise EngineError(f"the engine answered {path} with status {answer.status}: {said}")
+    except aiohttp.ClientError as error:
+        raise EngineError(f"the engine did not answer {path}: {error!r}") from error
+
+
+def _bad(why: str) -> EngineError:
+    return EngineError(why, exit_class=ExitClass.BAD_FLAG)

@@ -1,0 +1,95 @@
+"""How much KV cache vLLM is told to take: what the plan reckoned with, so that it leaves the rest of a card to others."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hostd.backends import checkpoint_folder
+from hostd.domain.errors import EngineError
+from hostd.domain.host import Pool, PoolKind
+from hostd.domain.profile import Flag, Profile
+from hostd.domain.reason import ExitClass
+from hostd.planning.footprint import vllm
+from hostd.planning.footprint.vllm_serving import VllmServing
+from hostd.planning.formats.safetensors import BadModel
+from hostd.planning.warm_set.load_option import Choice
+
+_KV_TYPES = {"f16": "auto", "bf16": "auto", "q8_0": "fp8"}
+_HOST_BLOCK = 128
+"""Tokens of a block where vLLM computes on the processor."""
+_MIB = 1 << 20
+
+
+def serving(profile: Profile) -> VllmServing:
+    """Return how hostd will have *profile* served: what the flags say, and what plans must reckon with.
+
+    Raises:
+        EngineError: A value makes no sense to vLLM; class bad_flag.
+    """
+    args = profile.args
+    kv_type = args.get("kv-cache-dtype", _KV_TYPES.get(profile.kv_type))
+    if kv_type is None:
+        raise _bad(f"vLLM keeps its KV cache as {', '.join(_KV_TYPES)}, not as {profile.kv_type}; change kv_type")
+    utilisation = args.get("gpu-memory-utilization")
+    try:
+        return VllmServing(
+            context=profile.context or 0,
+            slots=profile.slots,
+            batch=int(args.get("max-num-batched-tokens", 0)),
+            kv_type=str(kv_type),
+            block=int(args.get("block-size", 16)),
+            eager=args.get("enforce-eager") is True,
+            kv_bytes=_optional(args, "kv-cache-memory-bytes"),
+            utilisation=None if utilisation is None else float(utilisation),
+        )
+    except ValueError as error:
+        raise _bad(f"args: {error}") from error
+
+
+def kv_bytes(folder: Path, profile: Profile, choice: Choice | None, *, on_processor: bool) -> int | None:
+    """Return what ``--kv-cache-memory-bytes`` must say for the model in *folder*; None leaves it to the engine.
+
+    It is the cache for all slots, or what is left of the chosen memory when all else takes its most, but never less than
+    one request of the whole context needs, without which the engine does not start.
+
+    Raises:
+        EngineError: The model cannot be read.
+    """
+    planned = serving(profile)
+    if planned.kv_bytes is not None or planned.utilisation is not None:
+        return planned.kv_bytes
+    if choice is None and not on_processor:
+        return None
+    try:
+        shape = checkpoint_folder.shape(folder)
+        devices = _devices(choice)
+        if on_processor:
+            planned = VllmServing(
+                context=planned.context, slots=planned.slots, kv_type=planned.kv_type, block=_HOST_BLOCK, eager=True
+            )
+        need = vllm.wanted_kv(shape, planned, devices)
+        room = min(device.budget for device in devices)
+        fits = vllm.kv_cache_memory_bytes(shape, planned, devices, room) if room else need.high
+    except BadModel as error:
+        raise EngineError(f"{folder}: {error.message}", exit_class=ExitClass.MISSING_FILE) from error
+    # One block more than requests need: the engine keeps one for itself.
+    spare = need.low * planned.block // max(1, planned.request(shape)) + 1
+    return -(-(max(fits, need.low) + spare) // _MIB) * _MIB
+
+
+def _devices(choice: Choice | None) -> list[Pool]:
+    """Return the chosen memory as cards; where nothing is known of it, one of unknown size."""
+    needs = {} if choice is None else choice.needs
+    names = [] if choice is None else [pool for pool, _ in choice.placement.devices]
+    return [
+        Pool(name, PoolKind.VRAM, "", needs.get(name, 0), needs.get(name, 0), needs.get(name, 0))
+        for name in names or ["ram"]
+    ]
+
+
+def _optional(args: Mapping[str, Flag], name: str) -> int | None:
+    value = args.get(name)
+    return None if value is None else int(value)
+
+
+def _bad(why: str) -> EngineError:
+    return EngineError(why, exit_class=ExitClass.BAD_FLAG)

@@ -1,0 +1,55 @@
+"""The machine that a verb is about: this one, one that one might buy, or one that a file describes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hostd.cli.exits import Code, VerbError
+from hostd.cli.output import say
+from hostd.domain.errors import ConfigError
+from hostd.domain.host import Host, Reserve
+from hostd.hardware.simulated import PRESETS, preset
+
+Wanted = Annotated[
+    str | None,
+    typer.Option(
+        "--host",
+        metavar="PRESET|FILE",
+        help=f"Another machine than this one: {', '.join(PRESETS)}, or a file as inventory --json prints it.",
+    ),
+]
+
+
+def find_machine(wanted: str | None, reserve: Reserve) -> Host:
+    """Return the machine that *wanted* names, this one for None; *reserve* is left to others (a file says its own).
+
+    Raises:
+        VerbError: It is neither a machine's name nor a file (exit code 2).
+        ConfigError: The file makes no sense.
+    """
+    if wanted is None:
+        from hostd.hardware.probe import probe  # noqa: PLC0415 - costs 20 ms, which other machines do without
+
+        return probe(reserve)
+    if wanted in PRESETS:
+        return preset(wanted, reserve)
+    from hostd.config.machine_file import read_machine  # noqa: PLC0415 - costs 0.1 s, and only files need it
+    from hostd.config.validators import hint  # noqa: PLC0415 - as above
+
+    if not Path(wanted).exists():
+        raise VerbError(
+            f"--host: {wanted!r} is neither a file nor a known machine; {hint(wanted, PRESETS)}", Code.USAGE
+        )
+    return read_machine(Path(wanted))
+
+
+def owners_reserve() -> Reserve:
+    """Return what the owner's files leave to others; the defaults when those have problems, which is then said."""
+    from hostd.config.load import load  # noqa: PLC0415 - costs 0.1 s, which the other verbs do without
+
+    try:
+        return load().reserve
+    except ConfigError:
+        say("the configuration has problems (see: hostd config check), so the usual memory.reserve is reckoned with")
+        return Reserve()

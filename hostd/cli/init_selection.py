@@ -1,0 +1,128 @@
+"""What a newcomer can serve of the models that are on this machine already, with which settings, and why not the others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hostd.backends.llamacpp.serving_config import profile_serving
+from hostd.config.starter_files import Starter, is_writable
+from hostd.domain.host import Host
+from hostd.domain.profile import Capabilities, Profile, Variant
+from hostd.domain.units import format_bytes
+from hostd.models.header import Format, ModelHeader
+from hostd.models.names import is_draft, plain_name
+from hostd.models.reference import OllamaReference
+from hostd.models.scan import Entry
+from hostd.planning.footprint.llamacpp_serving import Serving
+from hostd.planning.footprint.placement import Rooms, empty_rooms
+from hostd.planning.warm_set.first_settings import Ready, best_packed, find_start, warm_together
+
+_RANKING = 4
+_NOT_SERVED = "hostd serves GGUF files only so far, not {}; find this model in GGUF"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A model on this machine: the profile to write for it, or the sentence that says why it gets none."""
+
+    entry: Entry
+    starter: Starter | None = None
+    ready: Ready | None = None
+    why: str = ""
+
+
+def choose_starters(entries: Sequence[Entry], host: Host) -> list[Choice]:
+    """Return a choice for each of *entries*, in their order; of several quantisations of one model, one is chosen."""
+    rooms = rooms_now(host)
+    judged = [_judge(entry, host, rooms) for entry in entries]
+    copies: dict[str, list[Ready]] = {}
+    for each in judged:
+        if each.ready:
+            copies.setdefault(each.ready.name, []).append(each.ready)
+    best = {name: best_packed(found) for name, found in copies.items()}
+    warm = warm_together(list(best.values()), host, rooms)
+    return [_decided(each, best, warm) for each in judged]
+
+
+def rooms_now(host: Host) -> dict[str, int]:
+    """Return what models can take of each pool at this moment: of the budget, what nobody else holds."""
+    free = {pool.id: pool.free for pool in host.pools}
+    return {pool: min(room, free.get(pool, room)) for pool, room in empty_rooms(host).items()}
+
+
+def _judge(entry: Entry, host: Host, rooms: Rooms) -> Choice:
+    header = entry.header
+    if header is None or (why := _unfit(entry, header)):
+        return Choice(entry, why=entry.trouble or why)
+    embedding, path = entry.is_embedding, _path(header)
+
+    def serve(context: int, slots: int) -> Serving:
+        able = Capabilities(embeddings=embedding)
+        profile = Profile(
+            "model", (Variant("llamacpp", path=str(path)),), context=context, slots=slots, capabilities=able
+        )
+        return profile_serving(profile, path)[0]
+
+    start = find_start(header.shape, serve, host, rooms, embedding=embedding)
+    if start is None:
+        there = ", ".join(f"{format_bytes(room)} of {pool}" for pool, room in sorted(rooms.items()))
+        return Choice(
+            entry, why=f"it does not fit: {format_bytes(entry.bytes)} of weights, and models can take {there} now"
+        )
+    return Choice(entry, ready=Ready(plain_name(entry.name), header.shape, start, embedding=embedding))
+
+
+def _unfit(entry: Entry, header: ModelHeader) -> str:
+    """Return why a model that can be read cannot be served; empty where it can."""
+    gguf, shape = header.gguf, header.shape
+    if entry.is_projector:
+        return "it is the projector of another model"
+    if gguf is None or header.format is not Format.GGUF:
+        return _NOT_SERVED.format("MLX's" if header.format is Format.MLX else header.format)
+    if is_draft(entry.name):
+        return "it only drafts tokens for another model"
+    if gguf.keys.get(f"{shape.architecture}.pooling_type") == _RANKING:
+        return "it ranks texts, which hostd does not serve yet"
+    if not shape.known:
+        return f"the architecture '{shape.architecture}' is not known, so nobody can say what fits; write its profile by hand"
+    if header.adapter_bytes:
+        return "it has an adapter, which hostd does not serve yet"
+    if isinstance(entry.reference, OllamaReference) and shape.projector:
+        return "Ollama packed its projector into it, so that only Ollama can load it; find this model as a GGUF file"
+    if not is_writable(str(_path(header))):
+        return "its path holds characters that no configuration file can; rename it"
+    return ""
+
+
+def _path(header: ModelHeader) -> Path:
+    return (header.path or Path(header.files[0].name)).absolute()
+
+
+def _decided(choice: Choice, best: dict[str, Ready], warm: frozenset[str]) -> Choice:
+    ready, entry = choice.ready, choice.entry
+    if ready is None or entry.header is None:
+        return choice
+    if best[ready.name] is not ready:
+        packing = best[ready.name].shape.quantisation or "another"
+        return Choice(entry, why=f"'{ready.name}' is served from its {packing} file")
+    name = ready.name
+    alias = entry.reference.short if isinstance(entry.reference, OllamaReference) else name
+    starter = Starter(
+        name,
+        str(_path(entry.header)),
+        ready.start.context,
+        ready.start.slots,
+        preload=name in warm,
+        aliases=(alias,) if alias != name else (),
+        embeddings=ready.embedding,
+        gpu_layers=ready.start.gpu_layers,
+        about=_about(entry, ready),
+    )
+    return Choice(entry, starter, ready)
+
+
+def _about(entry: Entry, ready: Ready) -> tuple[str, ...]:
+    where = f"Found in {entry.found_in}" + (f" as {entry.name}" if isinstance(entry.reference, OllamaReference) else "")
+    what = ", ".join(filter(None, (entry.architecture, entry.quantisation, format_bytes(entry.bytes))))
+    needs = " and ".join(f"{format_bytes(most)} of {pool}" for pool, most in sorted(ready.start.option.needs.items()))
+    return f"{where}: {what}.", f"Takes {needs} at most (planned from its header)."

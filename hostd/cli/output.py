@@ -1,0 +1,138 @@
+"""What people and programs see: tables and JSON on stdout, sentences on stderr."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from hostd.domain.units import format_bytes
+
+_STEPS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+NOTHING = "-"
+
+
+def relative(when: str | None, now: datetime) -> str:
+    """Return an RFC 3339 time as ``in 4 minutes`` or ``2 hours ago``, rounded down; ``-`` for None."""
+    if when is None:
+        return NOTHING
+    seconds = int((datetime.fromisoformat(when) - now).total_seconds())
+    for unit, length in _STEPS:
+        count = abs(seconds) // length
+        if count:
+            span = f"{count} {unit}{'s' if count > 1 else ''}"
+            return f"in {span}" if seconds > 0 else f"{span} ago"
+    return "now"
+
+
+def memory(pools: Mapping[str, int]) -> str:
+    """Return bytes per pool as ``18.6 GiB cuda:0, 1.2 GiB ram``; ``-`` when there are none."""
+    return ", ".join(f"{format_bytes(count)} {pool}" for pool, count in pools.items() if count) or NOTHING
+
+
+def listed(words: Iterable[object]) -> str:
+    """Return *words* with commas between them, ``-`` when there are none."""
+    return ", ".join(map(str, words)) or NOTHING
+
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_PIPED_WIDTH = 10_000
+_GAP = 2
+_READABLE = 16  # characters that a cell keeps before other columns give way
+_COLOURS = {"ready": "green", "loading": "yellow", "draining": "yellow", "stopping": "yellow", "failed": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table; on a narrow terminal an *extra* one is left out and a *flexible* one cut short."""
+
+    title: str
+    flexible: bool = False
+    extra: bool = False
+    right: bool = False
+
+
+def say(text: str) -> None:
+    """Tell the owner one thing on stderr."""
+    typer.echo(f"hostd: {text}", err=True)
+
+
+def emit(data: Any) -> None:
+    """Print *data* as JSON."""
+    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def emit_line(data: Any) -> None:
+    """Print *data* as JSON on one line, at once, so that a stream of them can be read as it comes."""
+    typer.echo(json.dumps(data, ensure_ascii=False))
+
+
+def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    """Print *rows* under *columns*, within the terminal's width; states get their colour.
+
+    Into a pipe, everything is printed whole unless ``COLUMNS`` says how wide it may be.
+    """
+    from rich.table import Table  # noqa: PLC0415 - costs 50 ms, which --json and failures do without
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    shown = _that_fit(columns, rows, console().width)
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+    for at in shown:
+        column = columns[at]
+        title = Text(column.title, style="bold", no_wrap=True, overflow="ellipsis")
+        table.add_column(title, no_wrap=not column.flexible, justify="right" if column.right else "left")
+    for row in rows:
+        cells = [row[at] for at in shown]
+        table.add_row(*(Text(cell, style=_COLOURS.get(cell, ""), no_wrap=True, overflow="ellipsis") for cell in cells))
+    _print(table)
+
+
+def _that_fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Return which columns to show: while they are too wide, empty ones go first, then extra ones from the right."""
+    natural = [max(map(len, (column.title, *cells))) for column, *cells in zip(columns, *rows, strict=True)]
+    least = [min(size, _READABLE) if column.flexible else size for column, size in zip(columns, natural, strict=True)]
+    places = range(len(columns))
+    empty = [at for at in places if rows and all(row[at] == NOTHING for row in rows)]
+    extra = [at for at in reversed(places) if columns[at].extra and at not in empty]
+    shown = set(places)
+    for at in (*empty, *extra):
+        if sum(least[at] + _GAP for at in shown) - _GAP > width:
+            shown.remove(at)
+    return sorted(shown)
+
+
+def show_pairs(pairs: Iterable[tuple[str, str]]) -> None:
+    """Print names and values below each other; long values continue under their own column."""
+    from rich.table import Table  # noqa: PLC0415 - costs 50 ms, which --json and failures do without
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    table = Table.grid(padding=(0, _GAP, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        table.add_row(name, Text(value, style=_COLOURS.get(value, "")))
+    _print(table)
+
+
+def _print(table: "Table") -> None:
+    """Print *table* without the blanks that fill its last column."""
+    screen = console()
+    with screen.capture() as captured:
+        screen.print(table)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Return a rich console that leaves colour out where nobody sees it and cuts no line in a pipe."""
+    from rich.console import Console  # noqa: PLC0415 - costs 50 ms, which --json and failures do without
+
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    width = None if terminal or "COLUMNS" in os.environ else _PIPED_WIDTH
+    return Console(stderr=stderr, width=width, highlight=False, markup=False)

@@ -1,0 +1,153 @@
+"""A plan for programs and for people: the same verdicts as plain data, as sentences, and as a table."""
+
+from typing import Any
+
+import typer
+
+from hostd.cli.candidates import Candidate
+from hostd.cli.output import NOTHING, Column, listed, memory, show_table
+from hostd.domain.footprint import Component, Span
+from hostd.domain.host import Host
+from hostd.domain.units import format_bytes
+from hostd.planning.footprint.levers import Lever
+from hostd.planning.footprint.placement import Option, whole
+from hostd.planning.warm_set.fit import Fit, Verdict
+from hostd.planning.warm_set.joint_plan import Plan
+
+_TIGHT = 10  # with less than this part in a hundred left, what would save memory is worth knowing
+_COLUMNS = (
+    Column("MODEL", flexible=True),
+    Column("VERDICT"),
+    Column("WHERE"),
+    Column("WEIGHTS", right=True),
+    Column("KV", right=True),
+    Column("STATE", right=True, extra=True),
+    Column("COMPUTE", right=True),
+    Column("OVERHEAD", right=True),
+    Column("AT MOST", right=True),
+    Column("LEFT", right=True),
+    Column("BACKEND", extra=True),
+)
+
+
+def report(candidate: Candidate, fit: Fit | None, host: Host) -> dict[str, Any]:
+    """Return one model's verdict as the contract of ``plan --json`` has it: bytes by pool and by component, and why."""
+    option = fit.option if fit else None
+    footprint = option.footprint if option else None
+    pools = {pool: footprint.pool(pool) for pool in footprint.parts} if footprint else {}
+    components = {part.value: footprint.component(part).expected if footprint else 0 for part in Component}
+    verdict = Verdict.FITS if candidate.elsewhere else fit.verdict if fit else Verdict.DOES_NOT_FIT
+    levers = useful_levers(fit, host) if fit else []
+    return {
+        "model": candidate.name,
+        "backend": option.way.backend if option else _backend_of(candidate),
+        "tier": footprint.tier.value if footprint else "header",
+        "verdict": verdict.value,
+        "pool_bytes": {pool: _span(span) for pool, span in sorted(pools.items())},
+        "components": components,
+        "host_bytes": pools.get("ram", Span()).expected,
+        "evict": list(fit.evict) if fit else [],
+        "levers": [{"change": lever.change, "saves_bytes": lever.saves} for lever in levers],
+        "why": explain(candidate, fit, host),
+    }
+
+
+def useful_levers(fit: Fit, host: Host) -> list[Lever]:
+    """Return what would save memory, where there is need: too little room, a tight fit, layers on the host, or evictions."""
+    option, rooms = fit.option, fit.rooms
+    if fit.verdict is Verdict.DOES_NOT_FIT and not fit.short:
+        return []
+    pools = [pool for pool, _ in option.placement.devices] or [option.placement.host]
+    tight = any((rooms.get(pool, 0) - option.needs.get(pool, 0)) * 100 < rooms.get(pool, 0) * _TIGHT for pool in pools)
+    if fit.verdict is Verdict.FITS and option.gpu_layers is None and not tight:
+        return []
+    best = option
+    if option.gpu_layers is not None:
+        best = min(whole(option.way, host, rooms), key=lambda each: sum(each.excess(rooms).values()))
+    return option.way.levers(best.placement, rooms)
+
+
+def explain(candidate: Candidate, fit: Fit | None, host: Host) -> str:
+    """Return the verdict and what it rests on, as sentences."""
+    if candidate.trouble:
+        return candidate.trouble
+    if candidate.elsewhere:
+        return "; ".join((candidate.elsewhere.why, *candidate.notes))
+    if fit is None:
+        way = candidate.ways[0]
+        return way.why_not(host.accelerators) or f"{way.backend} cannot serve it on this machine"
+    option = fit.option
+    bound = "this is an upper bound, not an estimate" if option.footprint.bounded_only else ""
+    advice = "" if fit.verdict is Verdict.DOES_NOT_FIT else option.way.advice(option.placement, fit.rooms)
+    said = [_verdict(fit, host), advice, bound, *candidate.notes, *option.way.notes, *option.footprint.notes]
+    return "; ".join(filter(None, said))
+
+
+def _backend_of(candidate: Candidate) -> str | None:
+    return candidate.elsewhere.label.partition(":")[0] if candidate.elsewhere else None
+
+
+def _verdict(fit: Fit, host: Host) -> str:
+    option = fit.option
+    if fit.verdict is Verdict.DOES_NOT_FIT and not fit.short:
+        most = format_bytes(sum(option.needs.values()))
+        return (
+            f"cannot be promised to fit: its architecture is not known to this version. It takes {most} at the very most, "
+            "and there is room for that; a load on this machine would tell"
+        )
+    if fit.verdict is Verdict.DOES_NOT_FIT:
+        short = " and ".join(
+            f"{pool} is {format_bytes(bytes_)} too small" for pool, bytes_ in sorted(fit.short.items())
+        )
+        return f"does not fit: {short}"
+    gone = f" once {' and '.join(fit.evict)} {'are' if len(fit.evict) > 1 else 'is'} gone" if fit.evict else ""
+    return f"{_placed(option, host)}{gone}, with at most {format_bytes(sum(option.needs.values()))} in all"
+
+
+def _placed(option: Option, host: Host) -> str:
+    cards = listed(pool for pool, _ in option.placement.devices)
+    if option.gpu_layers:
+        rest = option.way.layers - option.gpu_layers
+        return (
+            f"fits in part on {cards}, {option.gpu_layers} of {option.way.layers} layers (gpu-layers {option.gpu_layers}), "
+            f"and {rest} on the CPU, which is several times slower"
+        )
+    if host.accelerators and not option.placement.devices:
+        return "fits on the CPU alone (gpu-layers 0), many times slower: no layer has room on an accelerator"
+    if len(option.placement.devices) > 1:
+        return f"fits when split over {cards}, for no single card has room for it"
+    return f"fits on {cards if option.placement.devices else option.placement.host}"
+
+
+def show(rows: list[dict[str, Any]], plan: Plan) -> None:
+    """Print a table of verdicts, then what would save memory and the reasons, and the set that is warm."""
+    show_table(_COLUMNS, [_cells(row, plan.fits.get(row["model"])) for row in rows])
+    for row in rows:
+        typer.echo(f"\n{row['model']}: {row['why']}")
+        if row["levers"]:
+            typer.echo("  what would save memory:")
+        for lever in row["levers"]:
+            typer.echo(f"    {format_bytes(lever['saves_bytes']):>9}  {lever['change']}")
+    if len(rows) > 1:
+        proof = "" if plan.proved else " (the best found, not proved to be the best)"
+        typer.echo(f"\nwarm together{proof}: {listed(plan.warm)}")
+
+
+def _cells(row: dict[str, Any], fit: Fit | None) -> tuple[str, ...]:
+    parts = row["components"]
+    sizes = (format_bytes(parts[part]) if parts[part] else NOTHING for part in Component)
+    verdict = row["verdict"].replace("_", " ")
+    where = listed(row["pool_bytes"])
+    left = NOTHING
+    most = sum(span["high"] for span in row["pool_bytes"].values())
+    fast = [pool for pool, _ in fit.option.placement.devices] or [fit.option.placement.host] if fit else []
+    if fit and fit.verdict is not Verdict.DOES_NOT_FIT:
+        room = {pool: fit.rooms.get(pool, 0) - count for pool, count in fit.option.needs.items()}
+        left = memory({pool: room[pool] for pool in fast})
+    elif fit:
+        left = f"lacks {memory(fit.short)}" if fit.short else "not known"
+    return (row["model"], verdict, where, *sizes, format_bytes(most), left, row["backend"] or NOTHING)
+
+
+def _span(span: Span) -> dict[str, int]:
+    return {"low": span.low, "expected": span.expected, "high": span.high}

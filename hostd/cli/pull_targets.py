@@ -1,0 +1,136 @@
+"""What a pull was asked for, from the words of the command line to references that a hub knows."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from hostd.cli.exits import Code, VerbError
+from hostd.domain.profile import Profile, Settings, Variant
+from hostd.models.errors import BadReference
+from hostd.models.reference import (
+    FileReference,
+    HubReference,
+    OllamaReference,
+    ProfileReference,
+    parse_reference,
+    variant_reference,
+)
+
+
+class NothingToPull(VerbError):
+    """A profile has no weights on a hub that would come to this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One model to fetch: *asked* is the word that named it, *projector* whether its vision or audio tower is wanted."""
+
+    asked: str
+    reference: HubReference | OllamaReference
+    projector: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Errands:
+    """Turns words into errands. *number* and *every* say which variants of a profile are meant, None and False: the best one.
+
+    *best* returns the label of the variant that a plan would have served, None where it does not know.
+    """
+
+    settings: Settings
+    served: frozenset[str]
+    best: Callable[[str], str | None]
+    number: int | None = None
+    every: bool = False
+    projector: bool | None = None
+
+    def words(self, models: Sequence[str]) -> list[str]:
+        """Return what is asked for, once each: *models*, or all declared profiles when there are none.
+
+        Raises:
+            VerbError: There are no profiles either (exit code 2).
+        """
+        if not models and not self.settings.profiles:
+            raise VerbError("name what to pull: hf:REPO[/FILE], ollama:TAG, or a profile's name", Code.USAGE)
+        return list(dict.fromkeys(models or self.settings.profiles))
+
+    def of(self, text: str) -> list[Errand]:
+        """Return the errands that a word means; none for a profile whose best variant is a file here.
+
+        Raises:
+            NothingToPull: It is a profile whose variants are all files here, or somebody else's servers (exit code 2).
+            VerbError: It names no model (exit code 5), or nothing that could be fetched (2).
+        """
+        aliases = {alias: name for name, profile in self.settings.profiles.items() for alias in profile.aliases}
+        try:
+            reference = parse_reference(aliases.get(text, text), self.settings.profiles)
+        except BadReference as error:
+            near = get_close_matches(text, self.settings.profiles, n=1)
+            raise VerbError(
+                f"{error.message}{f'; did you mean {near[0]!r}?' if near else ''}", Code.UNKNOWN_MODEL
+            ) from error
+        if isinstance(reference, FileReference):
+            raise VerbError(f"'{text}' is a file or a folder of this machine: there is nothing to pull", Code.USAGE)
+        if isinstance(reference, ProfileReference):
+            return self._declared(self.settings.profiles[reference.name])
+        if self.number is not None or self.every:
+            raise VerbError(f"--variant and --all are for profiles, and '{text}' is none", Code.USAGE)
+        return [Errand(text, reference, self.projector)]
+
+    def others(self, errand: Errand) -> Iterator[tuple[int, Errand]]:
+        """Yield the profile's other variants that could be fetched instead of *errand*, with their numbers.
+
+        Raises:
+            VerbError: One of them cannot be.
+        """
+        profile = self.settings.profiles.get(errand.asked)
+        for number, variant in enumerate(profile.variants, 1) if profile else ():
+            if profile and _is_fetched(variant):
+                other = self._errand(profile, variant)
+                if other.reference != errand.reference:
+                    yield number, other
+
+    def _declared(self, profile: Profile) -> list[Errand]:
+        return [self._errand(profile, variant) for variant in self._variants(profile)]
+
+    def _variants(self, profile: Profile) -> list[Variant]:
+        if self.number is not None:
+            if self.number > len(profile.variants):
+                raise VerbError(f"profile '{profile.name}' has {len(profile.variants)} variants", Code.USAGE)
+            return [profile.variants[self.number - 1]]
+        fetched = [variant for variant in profile.variants if _is_fetched(variant)]
+        if not fetched:
+            raise NothingToPull(
+                f"profile '{profile.name}' names no weights on a hub, only files of this machine or servers that somebody else "
+                "runs, so there is nothing to pull",
+                Code.USAGE,
+            )
+        if self.every:
+            return fetched
+        label = self.best(profile.name) if len(profile.variants) > 1 else None
+        best = next((variant for variant in profile.variants if variant.label == label), None)
+        if best and best.path and Path(best.path).expanduser().exists():
+            return []
+        if best in fetched and best.backend in self.served:
+            return [best]
+        return [next((variant for variant in fetched if variant.backend in self.served), fetched[0])]
+
+    def _errand(self, profile: Profile, variant: Variant) -> Errand:
+        try:
+            reference = variant_reference(variant)
+        except BadReference as error:
+            raise VerbError(f"profile '{profile.name}': {error.message}") from error
+        if not isinstance(reference, HubReference | OllamaReference) or not _is_fetched(variant):
+            raise VerbError(
+                f"{variant.label} of profile '{profile.name}' is a file of this machine or on a server that somebody else "
+                "runs, so there is nothing to pull",
+                Code.USAGE,
+            )
+        projector = self.projector if self.projector is not None else profile.capabilities.vision
+        return Errand(profile.name, reference, projector)
+
+
+def _is_fetched(variant: Variant) -> bool:
+    """Return whether the weights of *variant* would come from a hub: a server that runs already has its own."""
+    return bool(variant.hf or variant.tag) and not (variant.path or variant.url)

@@ -1,0 +1,101 @@
+"""The kinds of value as types: a check for the daemon and, from the same patterns, a description for editors."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from hostd.config import validators
+from hostd.domain.profile import Flag
+from hostd.domain.reason import Reason
+from hostd.domain.schedule import WINDOW, parse_clock, parse_days
+from hostd.domain.units import parse_duration, parse_size
+
+KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+CAPABILITIES = ("tools", "vision", "thinking", "embeddings")
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,200}"
+_ALIAS = r"[A-Za-z0-9*?\[][A-Za-z0-9._:/@+*?\[\]!-]{0,200}"
+_HUB = r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+"
+_AMOUNT = r"[0-9]+(\.[0-9]+)?"
+_TEN_YEARS = 10 * 365 * 86400.0
+_PEBIBYTE = 2.0**50
+
+Shape = dict[str, Any]
+_REFERENCE: Shape = {"type": "string", "pattern": f"^{validators.REFERENCE.pattern}$"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """A kind of value: *check* returns it or raises ValueError, *shape* is its JSON schema."""
+
+    check: Callable[[object], Any]
+    shape: Shape
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Check by *check* alone."""
+        return core_schema.no_info_plain_validator_function(self.check)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Describe by *shape*; a reference to the environment may stand for any value."""
+        shape = dict(self.shape)  # a fresh one, because pydantic writes each key's default into it
+        return shape if shape == {"type": "string"} else {"anyOf": [shape, _REFERENCE]}
+
+
+def _pattern(regex: str, *examples: str) -> Shape:
+    return {"type": "string", "pattern": f"^{regex}$", "examples": list(examples)}
+
+
+def _one_of(*options: str) -> Shape:
+    return {"type": "string", "enum": list(options)}
+
+
+def _name(regex: str, wildcards: str) -> Callable[[object], str]:
+    meaning = f"no name; begin with a letter or digit{wildcards}, go on with letters, digits and . _ : / @ + -"
+    return validators.matching(re.compile(regex), meaning)
+
+
+_hub = validators.matching(re.compile(_HUB), "no repository of a model hub; write such as Qwen/Qwen3.5-9B-AWQ")
+_duration = validators.quantity(parse_duration, _TEN_YEARS, "500ms, 30s, 5m, 2h")
+_size = validators.quantity(parse_size, _PEBIBYTE, "512MiB, 24GiB")
+
+Text = Annotated[str, Kind(validators.text, {"type": "string"})]
+Name = Annotated[str, Kind(_name(_NAME, ""), _pattern(_NAME, "qwen3.5-9b"))]
+Alias = Annotated[str, Kind(_name(_ALIAS, " or a wildcard * ? ["), _pattern(_ALIAS, "fast", "claude-haiku-*"))]
+Credential = Annotated[str, Kind(validators.credential, {"type": "string"})]
+Hub = Annotated[str, Kind(_hub, _pattern(_HUB, "unsloth/Qwen3.5-9B-GGUF"))]
+Web = Annotated[str, Kind(validators.web, _pattern("https?://[^ ]+", "http://127.0.0.1:1234/v1"))]
+Address = Annotated[
+    str, Kind(validators.address, _pattern("(unix:/.+|.+:[0-9]{1,5})", "127.0.0.1:11435", "unix:/run/hostd/hostd.sock"))
+]
+
+Duration = Annotated[float, Kind(_duration, _pattern(f"({_AMOUNT}(ms|s|m|h|d))+", "500ms", "30s", "5m", "2h"))]
+Size = Annotated[int, Kind(_size, _pattern(f"{_AMOUNT} *([KMGT]i?B|B)", "512MiB", "24GiB"))]
+Count = Annotated[int, Kind(validators.whole(1), {"type": "integer", "minimum": 1, "maximum": validators.LARGEST})]
+Whole = Annotated[int, Kind(validators.whole(0), {"type": "integer", "minimum": 0, "maximum": validators.LARGEST})]
+Amount = Annotated[float, Kind(validators.amount, {"type": "number", "minimum": 0})]
+Switch = Annotated[bool, Kind(validators.switch, {"type": "boolean"})]
+Devices = Annotated[
+    int | str, Kind(validators.devices, {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]})
+]
+Thinking = Annotated[str, Kind(validators.thinking, {"enum": [True, False, "optional"]})]
+
+KvType = Annotated[str, Kind(validators.choice(KV_TYPES), _one_of(*KV_TYPES))]
+Capability = Annotated[str, Kind(validators.choice(CAPABILITIES), _one_of(*CAPABILITIES))]
+Privacy = Annotated[str, Kind(validators.choice(("any", "local")), _one_of("any", "local"))]
+Why = Annotated[Reason, Kind(validators.choice(Reason), _one_of(*Reason))]
+
+Days = Annotated[
+    tuple[int, ...], Kind(lambda value: parse_days(validators.text(value)), _pattern(".+", "mon-fri", "sat,sun"))
+]
+Hours = Annotated[str, Kind(validators.text, _pattern(WINDOW.pattern, "mon-fri 08:30-18:00"))]
+Clock = Annotated[
+    int, Kind(lambda value: parse_clock(validators.text(value)), _pattern("[0-9]{1,2}:[0-9]{2}", "08:30"))
+]
+
+FlagName = Annotated[str, Kind(validators.flag_name, _pattern(validators.FLAG.pattern, "flash-attn"))]
+FlagValue = Annotated[Flag, Kind(validators.flag_value, {"type": ["string", "number", "boolean"]})]

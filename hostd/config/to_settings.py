@@ -1,0 +1,85 @@
+"""Checked files become the domain's nouns: defaults are merged key by key, paths get their folder."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from hostd.config.host_file import HostFile
+from hostd.config.profile_file import ProfileFile, ProfileWarm
+from hostd.config.section import Section
+from hostd.config.validators import Secret
+from hostd.domain.host import Reserve
+from hostd.domain.profile import (
+    Capabilities,
+    Fallback,
+    Limits,
+    Profile,
+    Role,
+    Variant,
+    Warmth,
+    Window,
+)
+from hostd.domain.reason import Reason
+
+
+def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
+    """Return the profile in *checked*; its paths are relative to *folder*, its defaults are those of *host*."""
+    limits = Limits(**host.limits.written() | checked.limits.written())
+    return Profile(
+        name=checked.name,
+        variants=tuple(_variant(variant, folder) for variant in checked.variants),
+        aliases=tuple(checked.aliases),
+        context=checked.context,
+        slots=checked.slots or limits.max_concurrent,
+        kv_type=checked.kv_type,
+        args=MappingProxyType(dict(checked.args)),
+        warm=_warmth(host, checked.warm),
+        limits=limits,
+        fallback=tuple(Fallback(to=item.to, on=frozenset(item.on or Reason)) for item in checked.fallback),
+        capabilities=Capabilities(**checked.capabilities.written()),
+        privacy=checked.privacy,
+        price_input=checked.price.input,
+        price_output=checked.price.output,
+    )
+
+
+def roles(host: HostFile) -> Mapping[str, Role]:
+    """Return the roles in *host* by name."""
+    return MappingProxyType(
+        {name: Role(name, tuple(role.use), tuple(role.require)) for name, role in host.roles.items()}
+    )
+
+
+def commands(host: HostFile, folder: Path) -> Mapping[str, tuple[str, ...]]:
+    """Return the command of each backend that has one in *host*; a program with a slash is relative to *folder*."""
+    found: dict[str, tuple[str, ...]] = {}
+    for backend, engine in host.backends:
+        if engine is not None:
+            program, *arguments = engine.command
+            found[backend] = (below(folder, program) if "/" in program else program, *arguments)
+    return MappingProxyType(found)
+
+
+def reserve(host: HostFile) -> Reserve:
+    """Return the memory that *host* leaves to others."""
+    return Reserve(**host.memory.reserve.written())
+
+
+def below(folder: Path, path: str) -> str:
+    """Return *path* with its ``~`` expanded, seen from *folder*."""
+    full = str(folder.absolute() / os.path.expanduser(path))  # noqa: PTH111  # pathlib's raises for an unknown user
+    return Secret(full, path.reference) if isinstance(path, Secret) else full
+
+
+def _variant(checked: Section, folder: Path) -> Variant:
+    keys = checked.written()
+    if "path" in keys:
+        keys["path"] = below(folder, keys["path"])
+    return Variant(**keys)
+
+
+def _warmth(host: HostFile, checked: ProfileWarm) -> Warmth:
+    windows = tuple(Window(days=window.days, start=window.start, end=window.end) for window in checked.windows)
+    keys = host.warm.written() | checked.written() | {"windows": windows}
+    return Warmth(**keys)

@@ -1,0 +1,42 @@
+"""Keys that are checked already but that this version does not act on: said aloud, with their place, never silently ignored."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from hostd.config.document import Document
+from hostd.config.yaml_positions import Complaint, Table
+
+_HOST = (("keys", "file"),)
+_PROFILE = (("price",),)
+_NOT_SERVED = "cloud"
+
+
+def host_notes(host: Document) -> list[str]:
+    """Return one sentence for each key of `hostd.yaml` that has no effect yet."""
+    return _sentences(host, [note for path in _HOST for note in _written(host.root, path)])
+
+
+def profile_notes(doc: Document) -> list[str]:
+    """Return one sentence for each key of a checked profile that has no effect yet."""
+    found = [note for path in _PROFILE for note in _written(doc.root, path)]
+    for index, variant in enumerate(doc.root["variants"]):
+        found += _variant(f"variants[{index}]", variant)
+    return _sentences(doc, found)
+
+
+def _sentences(doc: Document, found: list[Complaint]) -> list[str]:
+    return [f"{doc.file}:{at.line}:{at.column}: {message}" for message, at in sorted(found, key=lambda note: note.at)]
+
+
+def _written(table: Any, path: tuple[str, ...]) -> Iterator[Complaint]:
+    *above, key = path
+    for step in above:
+        table = table.get(step) or {}
+    if table.get(key):
+        yield Complaint(f"{'.'.join(path)} is not implemented yet; it has no effect", table.keys_at[key])
+
+
+def _variant(name: str, variant: Table) -> Iterator[Complaint]:
+    if variant["backend"] == _NOT_SERVED:
+        what = f"{name}.backend {variant['backend']}"
+        yield Complaint(f"{what} is not implemented yet; this variant will not be used", variant.values_at["backend"])

@@ -1,0 +1,304 @@
+"""The checks behind every kind of value that a key can hold; each refuses with a sentence for the owner."""
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from ipaddress import ip_address
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from hostd.config.yaml_positions import Row, Table
+from hostd.domain.profile import Flag
+
+REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+LARGEST = 2**31 - 1
+MOST_LISTED = 16
+SOCKET_PATH_BYTES = 103  # what every Unix can bind: macOS ends at 104 with the closing zero, Linux at 108
+
+FLAG = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+class Refused(ValueError):
+    """A value cannot stand where it stands; the message is a sentence for the owner."""
+
+
+class Secret(str):
+    """Text that came from an environment variable: it equals what the variable holds, its repr only says where from."""
+
+    __slots__ = ("reference",)
+    reference: str
+
+    def __new__(cls, text: str, reference: str) -> Self:
+        """Return *text*, to be shown as *reference*."""
+        secret = super().__new__(cls, text)
+        secret.reference = reference
+        return secret
+
+    def __repr__(self) -> str:
+        return repr(self.reference)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Secret, (str(self), self.reference)
+
+
+def shown(value: object) -> str:
+    """Return *value* as an error message may show it: short, and without what came from the environment."""
+    match value:
+        case Table():
+            return "a mapping"
+        case Row():
+            return "a list"
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case str() if not isinstance(value, Secret) and len(value) > 60:
+            return repr(value[:57] + "...")
+        case _:
+            return repr(value)
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """Return the half sentence that leads from a mistyped *word* to the *known* one."""
+    names = {name.lower(): name for name in known}
+    if close := get_close_matches(word.lower(), names, n=1, cutoff=0.6):
+        return f"did you mean '{names[close[0]]}'?"
+    listed = list(names.values())
+    rest = ", ..." if len(listed) > MOST_LISTED else ""
+    return f"choose from {', '.join(listed[:MOST_LISTED])}{rest}" if listed else "there is none yet"
+
+
+def text(value: object) -> str:
+    """Return *value* if it is text that can be a name, a path or an argument.
+
+    Raises:
+        Refused: It is something else, empty, or holds control characters.
+    """
+    if isinstance(value, (bool, int, float)):
+        raise Refused(f"expected text, not {shown(value)}; write it in quotes")
+    if not isinstance(value, str):
+        raise Refused(f"expected text, not {shown(value)}")
+    if not value.strip():
+        raise Refused("the text is empty")
+    if _CONTROL.search(value):
+        raise Refused(f"{shown(value)} holds a control character; remove it")
+    return value
+
+
+def credential(value: object) -> str:
+    """Return *value* if it is text; what it is instead is never told.
+
+    Raises:
+        Refused: It is no text.
+    """
+    try:
+        return text(value)
+    except Refused:
+        raise Refused("a key must be text in quotes, best written as ${env:NAME}") from None
+
+
+def matching(pattern: re.Pattern[str], meaning: str) -> Callable[[object], str]:
+    """Return a check for text of one pattern; *meaning* ends the sentence that refuses other text."""
+
+    def check(value: object) -> str:
+        if not pattern.fullmatch(text(value)):
+            raise Refused(f"{shown(value)} is {meaning}")
+        return text(value)
+
+    return check
+
+
+def choice(options: Iterable[str]) -> Callable[[object], str]:
+    """Return a check that lets only *options* pass."""
+    known = {str(option): option for option in options}
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or value not in known:
+            raise Refused(f"{shown(value)} is not one of the values here; {hint(str(value), known)}")
+        return known[value]
+
+    return check
+
+
+def whole(minimum: int) -> Callable[[object], int]:
+    """Return a check for whole numbers from *minimum* on."""
+
+    def check(value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Refused(f"{shown(value)} is no whole number")
+        if not minimum <= value <= LARGEST:
+            raise Refused(f"{value} is out of range; write a number from {minimum} to {LARGEST}")
+        return value
+
+    return check
+
+
+def amount(value: object) -> float:
+    """Return *value* as a number that is not negative.
+
+    Raises:
+        Refused: It is none.
+    """
+    try:
+        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else -1.0
+    except ValueError:
+        number = -1.0
+    if not (math.isfinite(number) and number >= 0):
+        raise Refused(f"{shown(value)} is no number of at least 0")
+    return number
+
+
+def switch(value: object) -> bool:
+    """Return *value* as true or false; ``yes``, ``no``, ``on`` and ``off`` are understood too.
+
+    Raises:
+        Refused: It is none of these.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in _SWITCH:
+        return _SWITCH[value.lower()]
+    raise Refused(f"{shown(value)} is neither true nor false")
+
+
+def quantity(parse: Callable[[str], float], largest: float, example: str) -> Callable[[object], float]:
+    """Return a check for text that *parse* turns into a number of at most *largest*."""
+
+    def check(value: object) -> float:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            raise Refused(f"{value} has no unit; write such as {example}")
+        try:
+            number = parse(text(value))
+        except OverflowError:
+            number = math.inf
+        if number > largest:
+            raise Refused(f"{shown(value)} is beyond reason; write such as {example}")
+        return number
+
+    return check
+
+
+def thinking(value: object) -> str:
+    """Return ``true``, ``false`` or ``optional``: whether a model thinks before it answers.
+
+    Raises:
+        Refused: It is none of that.
+    """
+    if value == "optional":
+        return "optional"
+    try:
+        return str(switch(value)).lower()
+    except Refused:
+        raise Refused(f"{shown(value)} is none of true, false, optional") from None
+
+
+def devices(value: object) -> int | str:
+    """Return ``auto`` or a number of devices.
+
+    Raises:
+        Refused: It is none of that.
+    """
+    if value == "auto":
+        return "auto"
+    try:
+        return whole(1)(value)
+    except Refused:
+        raise Refused(f"{shown(value)} is neither auto nor a number of devices") from None
+
+
+def flag_name(value: object) -> str:
+    """Return *value* if it is the name of an engine flag that is the owner's to set.
+
+    Raises:
+        Refused: It is none of that.
+    """
+    name = text(value)
+    if name.startswith("-"):
+        raise Refused(f"write '{name.lstrip('-')}', without the leading dashes; hostd adds them")
+    if not FLAG.fullmatch(name):
+        raise Refused(f"{shown(name)} is no engine flag; write its long name, such as flash-attn")
+    if instead := RESERVED.get(name.replace("_", "-")):
+        raise Refused(f"hostd sets '{name}' itself; {instead}")
+    return name
+
+
+def flag_value(value: object) -> Flag:
+    """Return *value* if it can follow an engine flag.
+
+    Raises:
+        Refused: It is none of that.
+    """
+    if isinstance(value, (bool, int, float)):
+        return value
+    if not isinstance(value, str):
+        raise Refused(f"expected text, a number, true or false, not {shown(value)}")
+    if "\x00" in value:
+        raise Refused("an argument cannot hold a zero byte; remove it")
+    return value
+
+
+def web(value: object) -> str:
+    """Return *value* if it is the address of an HTTP server.
+
+    Raises:
+        Refused: It is none of that.
+    """
+    url = text(value)
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise Refused("an address may not hold a name and password; write the key as 'api_key'")
+    if not good or " " in url:
+        raise Refused(f"{shown(value)} is no address of a server; write such as http://127.0.0.1:1234/v1")
+    return url
+
+
+def address(value: object) -> str:
+    """Return *value* if hostd can listen there: ``HOST:PORT`` (port 0: any free one), ``[IPv6]:PORT`` or ``unix:/PATH``.
+
+    Raises:
+        Refused: It is no such address.
+    """
+    where = value if isinstance(value, str) else ""
+    if where.startswith("unix:"):
+        path = text(where)[5:]
+        if not path.startswith("/"):
+            raise Refused(f"{shown(value)} needs an absolute path; write such as unix:/run/hostd/hostd.sock")
+        if len(path.encode()) > SOCKET_PATH_BYTES:
+            raise Refused(f"the socket's path is longer than {SOCKET_PATH_BYTES} bytes; choose a shorter one")
+        return where
+    host, _, port = where.rpartition(":")
+    if not (_is_host(host) and re.fullmatch(r"[0-9]{1,5}", port) and int(port) < 65536):
+        raise Refused(f"{shown(value)} is no address to listen on; write such as 127.0.0.1:11435 or unix:/PATH")
+    return where
+
+
+def _is_host(host: str) -> bool:
+    numeric = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        return (ip_address(numeric).version == 6) == (numeric is not host)
+    except ValueError:
+        return bool(_HOST.fullmatch(host)) and not re.fullmatch(r"[0-9.]+", host)
+
+
+RESERVED = {
+    flag: instead
+    for flags, instead in (
+        (("model", "m"), "use 'path' of the variant"),
+        (("host", "port"), "it chooses a free one on this machine for each engine; see 'server.listen' for its own"),
+        (("api-key",), "each engine gets its own; remove it"),
+        (("alias", "a"), "use 'name' and 'aliases' of the profile"),
+        (("parallel", "np"), "use 'slots' of the profile"),
+        (("ctx-size", "c"), "use 'context' of the profile"),
+    )
+    for flag in flags
+}

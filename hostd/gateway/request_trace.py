@@ -1,0 +1,80 @@
+"""The trail of one request: who answered it, why, and after how long, as the headers that every answer carries."""
+
+import itertools
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hostd.domain.reason import Reason
+from hostd.gateway.request import Intake
+from hostd.telemetry.database import Request
+
+_ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_PREFIX = secrets.token_hex(5)
+_numbers = itertools.count(1)
+
+
+def request_id(headers: Mapping[str, str]) -> str:
+    """Return the client's own ``x-request-id`` where it is harmless, else a new one."""
+    given = headers.get("X-Request-Id")
+    if given is not None and _ACCEPTABLE.fullmatch(given):
+        return given
+    return f"req_{_PREFIX}{next(_numbers):08x}"
+
+
+@dataclass(slots=True)
+class Trail:
+    """What is known so far. *waited*, *loaded* (part of it) and *ttft* in seconds; tokens are 0 until they are counted."""
+
+    request_id: str
+    model: str = "none"
+    backend: str = "none"
+    route: str = "none"
+    attempts: int = 0
+    waited: float = 0.0
+    loaded: float = 0.0
+    ttft: float = 0.0
+    prompt_tokens: int = 0
+    tokens: int = 0
+
+    def goes(self, reason: Reason | None) -> None:
+        """Note by which route the request goes now."""
+        self.route = "primary" if reason is None else f"fallback:{reason}"
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that tell the trail."""
+        queued = max(0.0, self.waited - self.loaded) * 1000
+        return {
+            "x-request-id": self.request_id,
+            "request-id": self.request_id,
+            "x-hostd-model": self.model,
+            "x-hostd-backend": self.backend,
+            "x-hostd-route": self.route,
+            "x-hostd-attempts": str(self.attempts),
+            "x-hostd-queue-ms": f"{self.waited * 1000:.0f}",
+            "Server-Timing": f"queue;dur={queued:.1f}, load;dur={self.loaded * 1000:.1f}, ttft;dur={self.ttft * 1000:.1f}",
+        }
+
+
+def receipt(trail: Trail, intake: Intake, asked: str, outcome: str, status: int, total: float) -> Request:
+    """Return the record of a request that ends now, *total* seconds after it came; *asked* is the profile that it asked for."""
+    return Request(
+        trail.request_id,
+        time.time() - total,
+        asked,
+        trail.model,
+        trail.backend,
+        trail.route,
+        outcome,
+        status,
+        intake.client,
+        intake.stream,
+        trail.waited,
+        trail.loaded,
+        trail.ttft,
+        total,
+        trail.prompt_tokens,
+        trail.tokens,
+    )

@@ -1,0 +1,118 @@
+"""The HTTP server: all doors in one place, one doorman, one way in which errors leave.
+
+It stands on aiohttp's bare server. A dozen fixed paths need no router, and what an application object does for each request
+(route tables, middlewares, signals) would cost every answer a tenth of its time.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+import structlog
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestHandler
+
+from hostd.domain.errors import Bug, HostdError, RequestError
+from hostd.gateway import admin, health, inference, problems
+from hostd.gateway import request as intake
+from hostd.gateway.context import Handler, House, Route, Visit
+from hostd.gateway.origin_check import Doorman
+from hostd.gateway.request_trace import Trail, request_id
+
+log = structlog.get_logger()
+
+
+def make_server(house: House) -> web.Server:
+    """Return the server that serves *house*; a client that goes away cancels its handler."""
+    doors = Doors(house, [*inference.ROUTES, *admin.ROUTES, *health.ROUTES])
+    return web.Server(doors.answer, request_factory=_request, handler_cancellation=True, access_log=None)
+
+
+def _request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: RequestHandler,
+    writer: AbstractStreamWriter,
+    task: "asyncio.Task[None]",
+) -> web.BaseRequest:
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=intake.LARGEST_BODY)
+
+
+class Doors:
+    """Finds the handler of a request and sees that every answer is one: a reply or an error, with its trail."""
+
+    def __init__(self, house: House, routes: Iterable[Route]) -> None:
+        self._house = house
+        self._doorman = Doorman(house.settings.listen)
+        self._exact: dict[str, dict[str, Handler]] = {}
+        self._named: list[tuple[str, str, dict[str, Handler]]] = []
+        for method, path, handler in routes:
+            before, name, after = path.partition("{name}")
+            if not name:
+                self._exact.setdefault(path, {})[method] = handler
+            else:
+                self._named.append((before, after, {method: handler}))
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Return the answer to *request*, whatever happens."""
+        trail = Trail(request_id(request.headers))
+        try:
+            self._admit(request)
+            handler, name = self._find(request)
+            response = await handler(Visit(self._house, request, trail, name))
+        except HostdError as error:
+            response = problems.response(error, trail)
+        except web.HTTPException as error:
+            response = problems.response(_of_http(error), trail)
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception as error:
+            # The last resort: say that it is our fault, and keep serving.
+            log.exception("bug", path=request.path)
+            response = problems.response(Bug(f"hostd made a mistake: {type(error).__name__}; see its log"), trail)
+        if not response.prepared and "x-request-id" not in response.headers:
+            response.headers.update(trail.headers())
+        return response
+
+    def _admit(self, request: web.BaseRequest) -> None:
+        transport = request.transport
+        # A unix socket's path is its address; who may use it is the file system's business.
+        if transport is None or not isinstance(transport.get_extra_info("sockname"), str):
+            self._doorman.check(request.headers)
+
+    def _find(self, request: web.BaseRequest) -> tuple[Handler, str]:
+        path, method = request.path, "GET" if request.method == "HEAD" else request.method
+        handlers, name = self._exact.get(path), ""
+        if handlers is None:
+            handlers, name = self._find_named(path, method)
+        if not handlers:
+            raise _nothing_at(path, self._exact)
+        if method not in handlers:
+            allowed = " or ".join(sorted(handlers))
+            raise RequestError(f"{path} takes {allowed}, not {method}", code="wrong_method", status=405)
+        return handlers[method], name
+
+    def _find_named(self, path: str, method: str) -> tuple[dict[str, Handler], str]:
+        found: tuple[dict[str, Handler], str] = {}, ""
+        for before, after, handlers in self._named:
+            if path.startswith(before) and path.endswith(after) and len(path) > len(before) + len(after):
+                found = handlers, path[len(before) : len(path) - len(after)]
+                if method in handlers:
+                    break
+        return found
+
+
+def _nothing_at(path: str, known: Iterable[str]) -> RequestError:
+    slip = "/v1/" + path.strip("/").removeprefix("v1/").removeprefix("v1/")
+    hint = f"; did you mean {slip}?" if slip != path and slip in known else ""
+    return RequestError(f"there is nothing at {path}{hint}", code="no_such_route", status=404)
+
+
+def _of_http(error: web.HTTPException) -> HostdError:
+    """Return what aiohttp refuses by itself in our words."""
+    if error.status == 413:
+        return intake.too_large()
+    return RequestError(error.reason or "the request was refused", code="bad_request", status=error.status)

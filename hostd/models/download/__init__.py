@@ -1,0 +1,1 @@
+"""Downloads into the stores that engines share: resumed, checked, safely named."""

@@ -1,0 +1,135 @@
+"""A file that is not whole yet: it grows on disk, is summed as it grows, and takes its name only once its checksum is right."""
+
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from hostd.domain.units import format_bytes
+from hostd.models.errors import NoRoom, Unreadable
+
+
+@contextmanager
+def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock file at *path* while the block lasts; *waiting* is called first where somebody else holds it.
+
+    The lock ends with its process, however that ends, and the file is left: removing it would let two hold it at once.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+_BLOCK = 1 << 20
+_FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your quota of it is used up"}
+_TOO_LARGE = "no file may be that large there"
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """What a file's content must sum to: its SHA-256, or with *git* the name that git gives it."""
+
+    value: str
+    git: bool = False
+
+    def begin(self, size: int) -> "hashlib._Hash":
+        """Return the sum of nothing yet, for a file of *size* bytes."""
+        if not self.git:
+            return hashlib.sha256()
+        return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
+
+
+class Partial:
+    """The first *count* bytes of a file that will have *size*; what an earlier attempt left at *path* is taken up.
+
+    *joined* says that the bytes here came in more than one piece, which may not belong together.
+    """
+
+    def __init__(self, path: Path, size: int, checksum: Checksum | None) -> None:
+        self.path = path
+        self.size = size
+        self.count = 0
+        self.joined = False
+        self._checksum = checksum
+        self._sum = self._begin()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # A link or a pipe that somebody put here would lead the bytes elsewhere.
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            self._file = os.open(path, flags, 0o644)
+        except OSError as error:
+            raise Unreadable(
+                f"{path} cannot be written: {error.strerror}; remove it, or give this user access"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+    def take_up(self) -> None:
+        """Sum what is here from before; more than the file can have is no beginning of it."""
+        about = os.fstat(self._file)
+        if not stat.S_ISREG(about.st_mode):
+            raise Unreadable(f"{self.path} is not a regular file; remove it")
+        if about.st_size > self.size:
+            os.ftruncate(self._file, 0)
+        while block := os.read(self._file, _BLOCK):
+            self._sum.update(block)
+            self.count += len(block)
+        self.joined = self.count > 0
+
+    def append(self, block: bytes) -> None:
+        """Write the next bytes.
+
+        Raises:
+            NoRoom: They do not go onto the disk; what is here stays, to go on with later.
+        """
+        rest = memoryview(block)
+        while rest:
+            try:
+                written = os.write(self._file, rest)
+            except OSError as error:
+                if error.errno not in (*_FULL, errno.EFBIG):
+                    raise
+                raise NoRoom(
+                    f"{self.path.parent}: {_FULL.get(error.errno, _TOO_LARGE)} after {format_bytes(self.count)} of "
+                    f"{format_bytes(self.size)}; what came is kept: make room and run the same command to go on"
+                ) from error
+            self._sum.update(rest[:written])
+            self.count += written
+            rest = rest[written:]
+
+    def restart(self) -> None:
+        """Forget everything that came."""
+        os.ftruncate(self._file, 0)
+        os.lseek(self._file, 0, os.SEEK_SET)
+        self.count, self.joined, self._sum = 0, False, self._begin()
+
+    def is_right(self) -> bool:
+        """Return whether the whole file sums to what was said; True where nothing was."""
+        return self._checksum is None or self._sum.hexdigest() == self._checksum.value
+
+    def finish(self, path: Path) -> None:
+        """Give the file its name, in one step and after its bytes are safe on the disk."""
+        os.fsync(self._file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.replace(path)
+
+    def _begin(self) -> "hashlib._Hash":
+        return self._checksum.begin(self.size) if self._checksum else hashlib.sha256()

@@ -1,0 +1,1 @@
+"""HTTP to model hubs: byte ranges, proxies, credentials bound to their origin."""

@@ -1,0 +1,192 @@
+"""Models on Hugging Face: in the cache that its programs share, else at the hub, of which only headers are fetched.
+
+Routes: https://huggingface.co/docs/hub/api; the cache's layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
+"""
+
+import ipaddress
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
+
+from hostd.models.errors import NotThere, Unreadable
+from hostd.models.header import ModelHeader
+from hostd.models.header_store import Stock
+from hostd.models.http.client import Credential, Web, origin
+from hostd.models.local import LocalFolder
+from hostd.models.locations import Places
+from hostd.models.partial_read import Parse, Read, T
+from hostd.models.read import read_model
+from hostd.models.reference import HubReference, is_safe_file
+from hostd.models.remote_headers import Remote
+
+_LISTING_MOST = 16 << 20
+_COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a hub's list says of one file: its size, and its SHA-256 or else its name as a blob of git; None where not told."""
+
+    size: int | None
+    sha256: str | None = None
+    git: str | None = None
+
+
+def open_hub(reference: HubReference, places: Places) -> ModelHeader:
+    """Return the header of the model that *reference* names, from the local cache if it is there whole, else from the hub.
+
+    Raises:
+        NotThere: The hub has no such model, revision or file.
+        Unreachable: The hub cannot be asked, and its last answer is not kept.
+        Unreadable: The hub refuses, or what it has is not as it should be.
+    """
+    snapshot = cached_snapshot(reference, places.hub_cache)
+    if snapshot is not None:
+        folder = LocalFolder(
+            snapshot, name=reference.repo, label=f"the Hugging Face cache, {reference.repo}@{snapshot.name[:7]}"
+        )
+        try:
+            return read_model(folder, reference.file)
+        except NotThere:
+            if places.offline:
+                raise
+    credential = hub_credential(places)
+    remote = Remote(lambda: Web(credential), Stock(places.headers), offline=places.offline)
+    try:
+        header = read_model(HubRepository(reference, places.hub, remote), reference.file)
+        return replace(header, ranges=remote.ranges, notes=(*header.notes, *remote.notes))
+    finally:
+        remote.close()
+
+
+def hub_credential(places: Places) -> Credential | None:
+    """Return the owner's token for the hub, if there is one and nobody on the way to the hub can read it."""
+    if not places.hub_token:
+        return None
+    scheme, host, _ = where = origin(places.hub)
+    if scheme != "https" and not _is_loopback(host):
+        return None
+    return Credential(where, f"Bearer {places.hub_token}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def cached_snapshot(reference: HubReference, cache: Path) -> Path | None:
+    """Return the folder of the cache that holds that revision of the repository, if there is one."""
+    home = cache / f"models--{reference.repo.replace('/', '--')}"
+    commit = reference.revision
+    if not _COMMIT.fullmatch(commit):
+        try:
+            commit = (home / "refs" / commit).read_text(encoding="ascii")[:64].strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+    snapshot = home / "snapshots" / commit
+    return snapshot if _COMMIT.fullmatch(commit) and snapshot.is_dir() else None
+
+
+class HubRepository:
+    """One revision of a repository at the hub, as a place that holds files.
+
+    The list of files is fetched only where it is needed, and pins everything after it to the commit that it came from.
+    """
+
+    def __init__(self, reference: HubReference, hub: str, remote: Remote) -> None:
+        self.name = reference.repo
+        self._hub = hub
+        self._remote = remote
+        self._revision = reference.revision
+        self._files: Mapping[str, Listed] | None = None
+
+    @property
+    def label(self) -> str:
+        """The repository and its revision, for sentences."""
+        short = self._revision[:7] if _COMMIT.fullmatch(self._revision) else self._revision
+        return f"Hugging Face, {self.name}@{short}"
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that the repository's files are read at, once a list named it."""
+        return self._revision if self._fixed else None
+
+    def files(self) -> Mapping[str, int | None]:
+        """Return those of the repository's files whose names are safe; raises as `Remote.document` does."""
+        return {name: file.size for name, file in self.listed().items() if is_safe_file(name)}
+
+    def listed(self) -> Mapping[str, Listed]:
+        """Return what the hub says of every file, by names that nobody vouches for; raises as `Remote.document` does."""
+        if self._files is None:
+            where = f"{self._hub}/api/models/{self.name}"
+            revision = quote(self._revision, safe="")
+            fixed = _COMMIT.fullmatch(self._revision) is not None
+            try:
+                url = f"{where}/revision/{revision}?blobs=true"
+                self._files = self._parsed(self._remote.document(url, _LISTING_MOST, fixed=fixed))
+            except NotThere:
+                # Mirrors often serve only the older of the two routes.
+                url = f"{where}/tree/{revision}?recursive=true"
+                self._files = self._parsed(self._remote.document(url, _LISTING_MOST, fixed=fixed))
+        return self._files
+
+    def path(self, name: str) -> None:
+        """Return None: nothing of it is here."""
+        del name
+
+    def document(self, name: str, limit: int) -> bytes:
+        """Return a small file; raises as `Remote.document` does."""
+        return self._remote.document(self.url(name), limit, fixed=self._fixed, accept="*/*")
+
+    def headers(self, names: Sequence[str], parse: Parse[T]) -> list[Read[T]]:
+        """Return the headers of files, by ranges; raises as `Remote.headers` does."""
+        return self._remote.headers([self.url(name) for name in names], parse, fixed=self._fixed)
+
+    @property
+    def _fixed(self) -> bool:
+        return _COMMIT.fullmatch(self._revision) is not None
+
+    def url(self, name: str) -> str:
+        """Return where the hub has that file."""
+        return f"{self._hub}/{self.name}/resolve/{quote(self._revision, safe='')}/{quote(name)}"
+
+    def _parsed(self, text: bytes) -> dict[str, Listed]:
+        """Return names, sizes and checksums from either route's answer, and pin the revision where the answer names its commit."""
+        try:
+            answer = json.loads(text)
+            entries = answer["siblings"] if isinstance(answer, dict) else answer
+            files = {
+                str(entry.get("rfilename") or entry["path"]): _listed(entry)
+                for entry in entries
+                if entry.get("type", "file") == "file"
+            }
+            commit = answer.get("sha") if isinstance(answer, dict) else None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise Unreadable(f"{self._hub} lists the files of {self.name} in a way that is not understood") from error
+        if isinstance(commit, str) and _COMMIT.fullmatch(commit):
+            self._revision = commit
+        return files
+
+
+def _listed(entry: Mapping[str, object]) -> Listed:
+    large, git = entry.get("lfs"), entry.get("blobId") or entry.get("oid")
+    if isinstance(large, Mapping):
+        digest = large.get("sha256") or large.get("oid")
+        # The list's own name for such a file is that of a pointer to it, and no checksum of it.
+        return Listed(_size(large) or _size(entry), _match(_SHA256, digest))
+    return Listed(_size(entry), None, _match(_COMMIT, git))
+
+
+def _match(pattern: re.Pattern[str], text: object) -> str | None:
+    return text if isinstance(text, str) and pattern.fullmatch(text) else None
+
+
+def _size(entry: Mapping[str, object]) -> int | None:
+    size = entry.get("size")
+    return size if type(size) is int and size >= 0 else None

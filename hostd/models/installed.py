@@ -1,0 +1,105 @@
+"""Where a model that was named by its hub lies on this machine: for whoever starts engines. No hub is asked, ever."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hostd.models.download.ollama import blob_path, manifest_path
+from hostd.models.download.selection import select
+from hostd.models.errors import NotThere, Unreadable
+from hostd.models.huggingface import cached_snapshot
+from hostd.models.local import LocalFolder
+from hostd.models.locations import Places, this_machine
+from hostd.models.ollama import MANIFEST_MOST, parse_blobs, parse_manifest
+from hostd.models.reference import HubReference, OllamaReference
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A model that is here whole. *path* is what an engine is told: a GGUF file (its first part), or a folder with safetensors.
+
+    *projector* is the GGUF file of its vision or audio tower, if that was pulled with it. For a tag of Ollama's, *path* is the
+    blob with the weights in *store*, which an Ollama that is to serve it must be given as OLLAMA_MODELS.
+    """
+
+    path: Path
+    projector: Path | None = None
+    store: Path | None = None
+
+
+def find_pulled(reference: HubReference | OllamaReference, places: Places | None = None) -> Pulled | None:
+    """Return where the model of *reference* lies, whole, on this machine; None if it is not here (yet).
+
+    A variant's reference is `variant_reference(variant)`; what to say where this returns None is ``hostd pull {reference}``. It
+    reads folders and small files only: some milliseconds, in a thread if nothing may wait for a disk.
+
+    Raises:
+        Unreadable: Something is here, and is not as it should be.
+    """
+    places = places or this_machine()
+    match reference:
+        case HubReference():
+            return _in_hub_cache(reference, places)
+        case OllamaReference():
+            return next(filter(None, (_in_store(reference, store) for store in places.ollama_stores)), None)
+
+
+def _in_hub_cache(reference: HubReference, places: Places) -> Pulled | None:
+    for snapshot in _snapshots(reference, places.hub_cache):
+        try:
+            selection = select(_Snapshot(snapshot, reference.repo), reference.file, projector=True)
+        except NotThere:
+            continue
+        tower = snapshot / selection.projector if selection.projector else None
+        return Pulled(snapshot / selection.first if selection.first else snapshot, tower)
+    return None
+
+
+def _snapshots(reference: HubReference, cache: Path) -> Iterator[Path]:
+    """Yield the commits in the cache that may be meant: what the revision stands for, then older ones, the newest first.
+
+    A pull of another file may have moved the revision on; what was pulled before is still good.
+    """
+    meant = cached_snapshot(reference, cache)
+    if meant is None:
+        return
+    yield meant
+    if meant.name != reference.revision:
+        others = [path for path in meant.parent.iterdir() if path != meant and path.is_dir()]
+        yield from sorted(others, key=lambda path: -path.stat().st_mtime)
+
+
+class _Snapshot(LocalFolder):
+    """A folder of the cache with all that is below it."""
+
+    def __init__(self, root: Path, repo: str) -> None:
+        super().__init__(root, name=repo, label=f"the Hugging Face cache, {repo}@{root.name[:7]}")
+
+    def files(self) -> Mapping[str, int | None]:
+        """Return every file of the commit that is here whole, by its name in the repository."""
+        found: dict[str, int | None] = {}
+        for folder, below, names in os.walk(self.root):
+            below.sort()
+            for name in names:
+                path = Path(folder) / name
+                if path.is_file():
+                    found[path.relative_to(self.root).as_posix()] = path.stat().st_size
+        return found
+
+
+def _in_store(reference: OllamaReference, store: Path) -> Pulled | None:
+    path = manifest_path(store, reference)
+    if not os.path.isfile(path):  # noqa: PTH113 - a store that may not be looked into is no error here
+        return None
+    try:
+        text = path.read_bytes()[:MANIFEST_MOST]
+    except OSError as error:
+        raise Unreadable(f"{path} cannot be read: {error.strerror}; give this user access to it") from error
+    manifest = parse_manifest(text, str(path))
+    for digest, size in parse_blobs(text, str(path)).items():
+        blob = blob_path(store, digest)
+        if not os.path.isfile(blob) or blob.stat().st_size != size:  # noqa: PTH113 - as above
+            return None
+    projector = blob_path(store, manifest.projector) if manifest.projector else None
+    return Pulled(blob_path(store, manifest.models[0]), projector, store)

@@ -1,0 +1,84 @@
+"""Read no more of a file than its header needs: a first piece, then what the parser asks for, at least doubling, to a bound."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from hostd.domain.units import format_bytes
+from hostd.models.errors import Unreadable
+from hostd.planning.formats.gguf import NeedMore
+from hostd.planning.formats.gguf_cursor import GgufError
+from hostd.planning.formats.safetensors import BadModel
+
+MOST = 64 << 20
+"""Bytes that a header may take; the largest known, with 262,144 tokens and their merges, takes 15 MiB."""
+
+
+class Parsed(Protocol):
+    """A header of any format."""
+
+    @property
+    def data_offset(self) -> int:
+        """Where the weights begin, in bytes from the beginning of the file."""
+
+
+T = TypeVar("T", bound=Parsed)
+Parse = Callable[[bytes, int | None], T | NeedMore]
+
+
+class Source(Protocol):
+    """Bytes of a file, somewhere. *begin* is the length of a first piece that is worth its cost there."""
+
+    label: str
+    begin: int
+    size: int | None
+
+    def read(self, first: int, stop: int) -> bytes:
+        """Return the bytes from *first* up to *stop*, fewer where the file ends; *size* may be known only after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[T]):
+    """A header, the size of its file (bytes; None where nobody tells), and the bytes that it was read from."""
+
+    header: T
+    size: int | None
+    data: bytes
+
+
+def read_header(source: Source, parse: Parse[T]) -> Read[T]:
+    """Return the header of *source*.
+
+    Raises:
+        Unreadable: It has none, or none that makes sense; or what `Source.read` raises.
+    """
+    data, want = b"", source.begin
+    while True:
+        if source.size is not None:
+            want = min(want, source.size)
+        data += source.read(len(data), want)
+        ended = len(data) < want or want == source.size
+        size = source.size if source.size is not None else len(data) if ended else None
+        found = judge(source.label, parse, data, size)
+        if not isinstance(found, NeedMore):
+            return Read(found, size, data[: found.data_offset])
+        if ended:
+            raise Unreadable(f"{source.label} ends after {len(data)} bytes, within its own header; download it again")
+        if found.bytes > MOST:
+            raise Unreadable(
+                f"{source.label} has a header of more than {format_bytes(found.bytes - 1)}; no known model has more than "
+                f"{format_bytes(MOST)}, so it is damaged or hostile"
+            )
+        want = min(max(found.bytes, 2 * len(data)), MOST)
+
+
+def judge(label: str, parse: Parse[T], data: bytes, size: int | None) -> T | NeedMore:
+    """Return what *parse* makes of *data*; its complaint gets the name of the file.
+
+    Raises:
+        Unreadable: The parser refuses the bytes.
+    """
+    try:
+        return parse(data, size)
+    except (GgufError, BadModel) as error:
+        raise Unreadable(f"{label}: {error.message}") from error

@@ -1,0 +1,140 @@
+"""Headers and documents from a hub, through the cache: what is fixed by its address is asked for once, ever."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from hostd.models.errors import Unreachable, Unreadable
+from hostd.models.header_store import Kept, Stock
+from hostd.models.http.client import Web
+from hostd.models.http.response import Answer, place
+from hostd.models.partial_read import Parse, Read, T, judge, read_header
+from hostd.planning.formats.gguf import NeedMore
+
+AT_ONCE = 6
+"""Connections to one hub, where a model has many files."""
+
+
+class RemoteFile:
+    """A file on a hub, as a source of ranges; where a redirect led once is where later pieces are asked for."""
+
+    # Tokenizers of 32,000 entries with scores, and the tables of tensors of most models, fit; larger ones take some doublings.
+    begin = 1 << 20
+
+    def __init__(self, web: Web, url: str) -> None:
+        self._web = web
+        self._url = url
+        self._where = url
+        self.label = place(url)
+        self.size: int | None = None
+        self.mark = ""
+
+    def read(self, first: int, stop: int) -> bytes:
+        """Return a piece; raises as `Web.span` does, and Unreadable where the file's size changes between pieces."""
+        answer = self._piece(first, stop)
+        if self.size not in (None, answer.size):
+            raise Unreadable(f"{self.label} is said to have {self.size} bytes, and then {answer.size}; try again")
+        told = answer.facts.get("x-linked-size", "")
+        if answer.size is not None and told.isdecimal() and int(told) != answer.size:
+            raise Unreadable(
+                f"{self.label} is said to have {told} bytes by its hub and {answer.size} where it is stored"
+            )
+        self.size, self._where = answer.size, answer.url
+        self.mark = self.mark or mark(answer.facts)
+        return answer.body
+
+    def _piece(self, first: int, stop: int) -> Answer:
+        try:
+            return self._web.span(self._where, first, stop)
+        except Unreachable:
+            raise
+        except Unreadable:
+            if self._where == self._url:
+                raise
+            return self._web.span(self._url, first, stop)  # addresses that redirects lead to are signed, and expire
+
+
+class Remote:
+    """One errand to a hub. *notes* gathers what the owner should know of it, *ranges* the pieces fetched."""
+
+    def __init__(self, visit: Callable[[], Web], stock: Stock, *, offline: bool = False) -> None:
+        self._visit = visit
+        self._stock = stock
+        self._offline = offline
+        self._web = visit()
+        self.notes: list[str] = []
+        self.ranges = 0
+
+    def close(self) -> None:
+        """Hang up."""
+        self._web.close()
+
+    def document(self, url: str, limit: int, *, fixed: bool, accept: str = "application/json") -> bytes:
+        """Return the document at *url*; a *fixed* one never changes. Raises as `Web.document` does."""
+        kept = self._stock.get(url)
+        if kept and fixed:
+            return kept.data
+        try:
+            answer = self._online(url).document(url, limit, accept)
+        except Unreachable:
+            if kept is None:
+                raise
+            self._unchecked(url)
+            return kept.data
+        self._stock.put(Kept(url, mark(answer.facts), answer.size, answer.body))
+        return answer.body
+
+    def header(self, url: str, parse: Parse[T], *, fixed: bool) -> Read[T]:
+        """Return the header of the file at *url*; raises as `read_header` does."""
+        read, ranges = self._header(self._web, url, parse, fixed)
+        self.ranges += ranges
+        return read
+
+    def headers(self, urls: Sequence[str], parse: Parse[T], *, fixed: bool) -> list[Read[T]]:
+        """Return the headers of several files, some at once; raises as `read_header` does."""
+        if len(urls) == 1:
+            return [self.header(urls[0], parse, fixed=fixed)]
+
+        def one(url: str) -> tuple[Read[T], int]:
+            with self._visit() as web:
+                return self._header(web, url, parse, fixed)
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            results = list(pool.map(one, urls))
+        self.ranges += sum(ranges for _, ranges in results)
+        return [read for read, _ in results]
+
+    def _header(self, web: Web, url: str, parse: Parse[T], fixed: bool) -> tuple[Read[T], int]:
+        before = web.ranges
+        kept = self._stock.get(url)
+        if kept and (fixed or self._holds(web, kept)):
+            found = judge(place(url), parse, kept.data, kept.size)
+            if not isinstance(found, NeedMore):
+                return Read(found, kept.size, kept.data), 0
+        file = RemoteFile(self._online(url, web), url)
+        read = read_header(file, parse)
+        self._stock.put(Kept(url, file.mark, read.size, read.data))
+        return read, web.ranges - before
+
+    def _holds(self, web: Web, kept: Kept) -> bool:
+        """Return whether the file is still the one that was read, as far as the hub can be asked."""
+        try:
+            return bool(kept.mark) and kept.mark == mark(self._online(kept.url, web).facts(kept.url))
+        except Unreachable:
+            self._unchecked(kept.url)
+            return True
+        except Unreadable:
+            return False  # not every hub answers HEAD; reading the file will tell
+
+    def _unchecked(self, url: str) -> None:
+        self.notes.append(f"{place(url)} could not be asked, so what it said last time was used")
+
+    def _online(self, url: str, web: Web | None = None) -> Web:
+        if self._offline:
+            raise Unreachable(f"{place(url)} is not asked, because HF_HUB_OFFLINE or HOSTD_OFFLINE says so")
+        return web or self._web
+
+
+def mark(facts: Mapping[str, str]) -> str:
+    """Return what tells one content of a file from another: the hub's etag for large files, else the server's."""
+    told = facts.get("x-linked-etag") or facts.get("etag") or ""
+    return told.removeprefix("W/").strip('"')[:200]

@@ -1,0 +1,170 @@
+"""Every model that is on this machine already, wherever some program put it: headers only, and a reason for each broken file."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from hostd.models.errors import Unreadable
+from hostd.models.header import Format, ModelHeader
+from hostd.models.huggingface import cached_snapshot
+from hostd.models.local import open_checkpoint, open_path
+from hostd.models.locations import Places
+from hostd.models.model_files import is_projector, models
+from hostd.models.ollama import open_stored, stored
+from hostd.models.reference import FileReference, HubReference, OllamaReference
+
+MOST = 2000
+"""Models that are looked at; a folder with more is a mirror, not a shelf."""
+_DEEP = 6
+_POOLINGS = (1, 2, 3)
+
+Reference = FileReference | HubReference | OllamaReference
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One model on the shelf. *reference* opens it again; *trouble* says why there is no *header*, where there is none."""
+
+    name: str
+    found_in: str
+    reference: Reference
+    path: Path
+    header: ModelHeader | None = None
+    trouble: str | None = None
+
+    @property
+    def format(self) -> Format | None:
+        """How the weights are stored."""
+        return self.header.format if self.header else None
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the weights."""
+        return self.header.total_bytes if self.header else 0
+
+    @property
+    def architecture(self) -> str:
+        """The family that the header names."""
+        return self.header.shape.architecture if self.header else ""
+
+    @property
+    def quantisation(self) -> str:
+        """How the weights are packed, in the usual word."""
+        return self.header.shape.quantisation if self.header else ""
+
+    @property
+    def is_projector(self) -> bool:
+        """Whether this is the vision or audio tower of another model and answers nothing alone."""
+        return bool(self.header and not self.header.shape.layers and self.header.shape.projector)
+
+    @property
+    def is_embedding(self) -> bool:
+        """Whether this turns texts into vectors and writes none."""
+        if self.header is None or self.is_projector:
+            return False
+        shape, found = self.header.shape, self.header.gguf
+        pooling = found.keys.get(f"{shape.architecture}.pooling_type") if found else None
+        return shape.encoder or pooling in _POOLINGS or "embed" in self.name.lower()
+
+    def __repr__(self) -> str:
+        what = self.trouble or f"{self.format} {self.architecture} {self.quantisation} {self.bytes / 2**30:.2f} GiB"
+        return f"<Entry {self.name} ({self.found_in}): {what}>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Find:
+    name: str
+    found_in: str
+    reference: Reference
+    path: Path
+    open: Callable[[], ModelHeader]
+
+
+def look(places: Places, others: tuple[Path, ...] = ()) -> list[Entry]:
+    """Return what is on this machine: in Ollama's stores, LM Studio's folders, Hugging Face's cache, and other folders.
+
+    A file that several programs share is listed once. Nothing is asked of a hub, and nothing broken stops the rest.
+    """
+    entries: list[Entry] = []
+    seen: set[str] = set()
+    for find in _finds(places, others):
+        real = os.path.realpath(find.path)
+        if real in seen:
+            continue
+        if len(entries) >= MOST:
+            break
+        seen.add(real)
+        try:
+            header, trouble = find.open(), None
+        except Unreadable as error:
+            header, trouble = None, error.message
+        except OSError as error:
+            header, trouble = None, f"{find.path} cannot be read: {error.strerror}; give this user access to it"
+        if header and header.path:
+            seen.add(os.path.realpath(header.path))
+        entries.append(Entry(find.name, find.found_in, find.reference, find.path, header, trouble))
+    return entries
+
+
+def _finds(places: Places, others: tuple[Path, ...]) -> Iterator[_Find]:
+    for store in places.ollama_stores:
+        yield from _in_store(store)
+    for folder in places.lm_studio:
+        yield from _in_folder(folder, "LM Studio")
+    yield from _in_hub_cache(places.hub_cache)
+    for folder in (*places.folders, *others):
+        yield from _in_folder(folder, str(folder))
+
+
+def _in_store(store: Path) -> Iterator[_Find]:
+    for reference in stored(store):
+        manifest = store.joinpath("manifests", reference.host, reference.namespace, reference.name, reference.tag)
+        yield _Find(reference.short, "Ollama", reference, manifest, partial(open_stored, reference, store))
+
+
+def _in_hub_cache(cache: Path) -> Iterator[_Find]:
+    for home in sorted(cache.glob("models--*")):
+        repo = home.name.removeprefix("models--").replace("--", "/")
+        snapshot = cached_snapshot(HubReference(repo), cache) or _newest(home / "snapshots")
+        if snapshot is None:
+            continue
+        for find in _in_folder(snapshot, "the Hugging Face cache"):
+            file = find.path.relative_to(snapshot).as_posix()
+            whole = find.path == snapshot
+            reference = HubReference(repo, None if whole else file)
+            yield replace(find, name=repo if whole else find.name, reference=reference)
+
+
+def _newest(snapshots: Path) -> Path | None:
+    try:
+        return max((path for path in snapshots.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
+    except (OSError, ValueError):
+        return None
+
+
+def _in_folder(root: Path, found_in: str) -> Iterator[_Find]:
+    """Yield the models in *root* and the folders in it: GGUF files by name, and folders with safetensors as one model each."""
+    # Links to folders are followed, for people keep models on other disks; what was visited is not visited again.
+    visited: set[str] = set()
+    for folder, below, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        depth = len(Path(folder).relative_to(root).parts)
+        if real in visited or depth > _DEEP:
+            below.clear()
+            continue
+        visited.add(real)
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        here = Path(folder)
+        if "config.json" in names and any(name.endswith(".safetensors") for name in names):
+            yield _Find(here.name, found_in, FileReference(here), here, partial(open_checkpoint, here))
+        for first in _first_parts(names):
+            path = here / first
+            yield _Find(path.stem, found_in, FileReference(path), path, partial(open_path, path))
+
+
+def _first_parts(names: list[str]) -> list[str]:
+    ggufs = [name for name in names if name.endswith(".gguf") and not name.startswith(".")]
+    towers = [name for name in ggufs if is_projector(name)]
+    return sorted([parts[0] for parts in models(ggufs)] + towers)

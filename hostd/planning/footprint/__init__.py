@@ -1,0 +1,1 @@
+"""Estimators: predicted bytes per pool and component, per engine. Pure."""

@@ -1,0 +1,189 @@
+"""What would save memory, and how much: the footprint again, with one flag changed each time."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from hostd.domain.footprint import Footprint, Span
+from hostd.domain.shape import Layer, Shape, Tables
+from hostd.planning.footprint.llamacpp import footprint
+from hostd.planning.footprint.llamacpp_serving import Placement, Serving
+from hostd.planning.formats.tensor_types import CACHE_TYPES
+
+# Bits per weight of whole models as llama-quantize reports them for Llama 3.1 8B (tools/quantize/README.md), best first.
+BITS = {
+    "F32": 32.0, "BF16": 16.0, "F16": 16.0, "Q8_0": 8.5, "Q6_K": 6.56, "Q5_K_M": 5.7, "Q5_K_S": 5.57, "Q5_1": 6.0,
+    "Q5_0": 5.5, "Q4_K_M": 4.89, "Q4_K_S": 4.67, "Q4_1": 5.1, "Q4_0": 4.66, "IQ4_NL": 4.68, "IQ4_XS": 4.46, "MXFP4": 4.25,
+    "Q3_K_L": 4.3, "Q3_K_M": 3.99, "Q3_K_S": 3.64, "IQ3_M": 3.76, "IQ3_XXS": 3.25, "Q2_K": 3.16, "IQ2_M": 2.94,
+}  # fmt: skip
+_OFFERED = ("Q8_0", "Q6_K", "Q4_K_M", "IQ4_XS", "Q3_K_M", "Q2_K")
+_BLOCK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Lever:
+    """One change that makes a model smaller: a phrase that names the flag or key, and the bytes that it saves."""
+
+    change: str
+    saves: int
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How changes are phrased: as the plan's own flags, or as a profile's keys, where context is per request."""
+
+    slots: str = "--slots {}"
+    context: str = "--ctx {}"
+    kv_type: str = "--kv-type {}"
+    ubatch: str = "--ubatch {}"
+    unified: str = "--kv-unified"
+    flash: str = "--flash-attn on"
+    experts: str = "llama-server's --n-cpu-moe {}"
+    projector: str = "llama-server's --no-mmproj-offload"
+    prompts: str = "llama-server's --cache-ram 0"
+    per_request: bool = False
+
+
+FLAGS = Words()
+KEYS = Words(
+    slots="slots: {}",
+    context="context: {}",
+    kv_type="kv_type: {}",
+    ubatch="args: {{ubatch-size: {}}}",
+    unified="args: {{kv-unified: true}}",
+    flash="args: {{flash-attn: true}}",
+    experts="args: {{n-cpu-moe: {}}}",
+    projector="args: {{mmproj-offload: false}}",
+    prompts="args: {{cache-ram: 0}}",
+    per_request=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model as llama.cpp will serve it, of which one thing may be changed."""
+
+    shape: Shape
+    serving: Serving
+    projector: Shape | None = None
+    words: Words = FLAGS
+
+    def footprint(self, placement: Placement, gpu_layers: int | None = None) -> Footprint:
+        """Return its footprint; a number of layers that the owner fixed stays."""
+        fixed = self.serving.gpu_layers
+        serving = replace(self.serving, gpu_layers=gpu_layers if fixed is None else fixed)
+        return footprint(self.shape, serving, placement, projector=self.projector)
+
+    def levers(self, placement: Placement, rooms: Mapping[str, int]) -> list[Lever]:
+        """Return what would save memory where it is short (else on the devices), most first, as *saves* bytes expected."""
+        changes = (*self._changes(placement), *self._contexts(_fitting(placement, rooms)))
+        taken = ((change, served.footprint(placement)) for change, served in changes)
+        return ranked(self.footprint(placement), taken, placement, rooms)
+
+    def _with(self, **flags: object) -> "Served":
+        return replace(self, serving=replace(self.serving, **flags))  # type: ignore[arg-type]  # each call names its own
+
+    def _changes(self, placement: Placement) -> Iterator[tuple[str, "Served"]]:
+        serving, words = self.serving, self.words
+        for slots in dict.fromkeys((serving.slots // 2, 1)):
+            if 0 < slots < serving.slots:
+                context = self._per_slot() * slots if words.per_request else serving.context
+                yield words.slots.format(slots), self._with(slots=slots, context=context)
+        for kind in ("q8_0", "q4_0"):
+            if CACHE_TYPES[kind].bytes_for(_BLOCK) < serving.keys.bytes_for(_BLOCK):
+                yield words.kv_type.format(kind), self._with(key_type=kind, value_type=kind)
+        for ubatch in (256, 128):
+            if ubatch < serving.ubatch:
+                yield words.ubatch.format(ubatch), self._with(ubatch=ubatch)
+        if not serving.unified and serving.slots > 1:
+            yield words.unified.format(), self._with(unified=True)
+        if not serving.flash_attention(self.shape):
+            yield words.flash.format(), self._with(flash="on")
+        if placement.devices and not placement.unified:
+            yield from self._to_the_host()
+        if serving.cache_ram:
+            yield words.prompts.format(), self._with(cache_ram=0)
+        yield from ((change, replace(self, shape=shape)) for change, shape in packings(self.shape))
+
+    def _to_the_host(self) -> Iterator[tuple[str, "Served"]]:
+        count = len(self.shape.layers)
+        if any(layer.expert_bytes for layer in self.shape.layers):
+            for experts in (count // 2, count):
+                if experts > self.serving.cpu_experts:
+                    yield self.words.experts.format(experts), self._with(cpu_experts=experts)
+        if (self.projector or self.shape.projector) and self.serving.projector_on_gpu:
+            yield self.words.projector.format(), self._with(projector_on_gpu=False)
+
+    def _contexts(self, fits: Callable[["Served"], bool]) -> Iterator[tuple[str, "Served"]]:
+        whole = self.serving.total_context(self.shape)
+        if whole > 2 * _BLOCK:
+            yield self._said(whole // 2), self._with(context=whole // 2)
+        step = _BLOCK * self.serving.slots
+        if fits(self) or whole <= step:
+            return
+        least, most = 0, whole // step
+        while least < most:
+            middle = (least + most + 1) // 2
+            least, most = (middle, most) if fits(self._with(context=middle * step)) else (least, middle - 1)
+        if least:
+            yield f"{self._said(least * step)} (the largest that fits)", self._with(context=least * step)
+
+    def _per_slot(self) -> int:
+        return self.serving.total_context(self.shape) // self.serving.slots
+
+    def _said(self, context: int) -> str:
+        return self.words.context.format(context // self.serving.slots if self.words.per_request else context)
+
+
+def ranked(
+    now: Footprint, changed: Iterable[tuple[str, Footprint]], placement: Placement, rooms: Mapping[str, int]
+) -> list[Lever]:
+    """Return what changes save, most first: bytes (expected, else at most) of the pools that are short, or else of the devices."""
+    short = {pool for pool in now.parts if now.pool(pool).high > rooms.get(pool, 0)}
+    where = short or {pool for pool, _ in placement.devices} or {placement.host}
+    before = sum((now.pool(pool) for pool in where), Span())
+    found: dict[str, int] = {}
+    for change, then in changed:
+        after = sum((then.pool(pool) for pool in where), Span())
+        # Some memory is taken only at the most, such as that for past prompts.
+        saves = (before.expected - after.expected) or (before.high - after.high)
+        if saves > 0:
+            found.setdefault(change, saves)
+    return sorted((Lever(change, saves) for change, saves in found.items()), key=lambda lever: -lever.saves)
+
+
+def packings(shape: Shape) -> Iterator[tuple[str, Shape]]:
+    """Yield smaller quantisations of a model and the shape that each would have; none where its own is not a usual one."""
+    now = BITS.get(shape.quantisation.upper())
+    for name in _OFFERED:
+        if now and BITS[name] < now * 0.95:
+            yield f"a {name} file instead of {shape.quantisation} (estimate)", packed(shape, BITS[name] / now)
+
+
+def packed(shape: Shape, ratio: float) -> Shape:
+    """Return *shape* with the bytes of its weights scaled, as another quantisation would; a projector stays as it is."""
+
+    def scaled(bytes_: int) -> int:
+        return int(bytes_ * ratio)
+
+    known: dict[Layer, Layer] = {}
+
+    def smaller(layer: Layer) -> Layer:
+        if layer not in known:
+            known[layer] = replace(
+                layer, dense_bytes=scaled(layer.dense_bytes), expert_bytes=scaled(layer.expert_bytes)
+            )
+        return known[layer]
+
+    old = shape.tables
+    tables = Tables(scaled(old.token_embedding), scaled(old.output), scaled(old.layer_embedding), old.other)
+    return replace(
+        shape, layers=tuple(map(smaller, shape.layers)), nextn=tuple(map(smaller, shape.nextn)), tables=tables
+    )
+
+
+def _fitting(placement: Placement, rooms: Mapping[str, int]) -> Callable[[Served], bool]:
+    def fits(served: Served) -> bool:
+        there = served.footprint(placement)
+        return all(there.pool(pool).high <= rooms.get(pool, 0) for pool in there.parts)
+
+    return fits

@@ -1,0 +1,145 @@
+"""How llama.cpp will be told to serve: the flags that decide memory, and where its layers go."""
+
+from dataclasses import dataclass
+from math import isfinite
+
+from hostd.domain.shape import Shape
+from hostd.planning.formats.tensor_types import CACHE_TYPES, TensorType
+
+MIB = 1 << 20
+# llama-server's own defaults (common/common.h).
+PROMPT_CACHE = 8192 * MIB
+CHECKPOINTS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The flags of llama-server that decide memory; the defaults are its own.
+
+    *context* is ``-c``: tokens of all slots together, 0 for what the model was trained for. *slots* is ``-np`` and *unified*
+    ``-kvu``: whether the slots share one KV cache (on when the engine picks the slots itself, off when they are set).
+    *flash* is ``on``, ``off`` or ``auto``. *full_window* (``--swa-full``) gives sliding layers the whole context. *draft* is how
+    many tokens are drafted per step, by the model's own drafting layers if it has any. *rollback* is how many steps a recurrent
+    state can be taken back (None: as many as are drafted). *gpu_layers* counts layers from the last one, the output first
+    (None: all). *cpu_experts* keeps the experts of that many first layers on the host. *cache_ram* bounds the prompts kept in
+    host memory, in bytes, and *checkpoints* the states kept per slot. *build* is llama.cpp's build number (None: a current one).
+    """
+
+    context: int = 0
+    slots: int = 4
+    unified: bool = True
+    key_type: str = "f16"
+    value_type: str = "f16"
+    flash: str = "auto"
+    batch: int = 2048
+    ubatch: int = 512
+    full_window: bool = False
+    draft: int = 0
+    rollback: int | None = None
+    gpu_layers: int | None = None
+    cpu_experts: int = 0
+    kv_on_gpu: bool = True
+    projector_on_gpu: bool = True
+    cache_ram: int = PROMPT_CACHE
+    checkpoints: int = CHECKPOINTS
+    embeddings: bool = False
+    build: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what the engine would refuse.
+
+        Raises:
+            ValueError: A flag has no meaning.
+        """
+        if self.slots < 1 or self.batch < 1 or self.ubatch < 1 or self.context < 0 or self.draft < 0:
+            raise ValueError(f"{self} cannot be served: slots and batches count from 1, context and draft from 0")
+        for kind in (self.key_type, self.value_type):
+            if kind not in CACHE_TYPES:
+                raise ValueError(
+                    f"'{kind}' is no type for a KV cache; llama.cpp takes {', '.join(sorted(CACHE_TYPES))}"
+                )
+        if self.flash not in ("on", "off", "auto"):
+            raise ValueError(f"flash attention is on, off or auto, not '{self.flash}'")
+
+    @property
+    def keys(self) -> TensorType:
+        """The type of cached keys."""
+        return CACHE_TYPES[self.key_type]
+
+    @property
+    def values(self) -> TensorType:
+        """The type of cached values."""
+        return CACHE_TYPES[self.value_type]
+
+    def total_context(self, shape: Shape) -> int:
+        """Return the tokens that the cache is made for, all slots together."""
+        return self.context or shape.context
+
+    def micro_batch(self, shape: Shape) -> int:
+        """Return the tokens that one graph computes: never more than the batch, or than the context."""
+        whole = self.total_context(shape)
+        return max(1, min(self.ubatch, self.batch, whole or self.ubatch))
+
+    def flash_attention(self, shape: Shape) -> bool:
+        """Whether flash attention will be used.
+
+        A quantised value cache needs it, so the engine turns it on. ``auto`` gives it up where keys and values have different
+        widths and no latent is cached, which the kernels do not take.
+        """
+        if self.flash == "on" or self.values.quantised:
+            return True
+        mixed = any(layer.value_width not in (0, layer.key_width) for layer in shape.layers)
+        return self.flash == "auto" and not mixed
+
+    def outputs(self, shape: Shape) -> int:
+        """Return how many tokens' logits the graph has room for."""
+        whole = self.micro_batch(shape)
+        return whole if self.embeddings or shape.encoder else min(whole, self.slots * (1 + self.draft))
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Which pools a model goes to: devices with the share of the layers that each takes (in any unit), and the host's pool.
+
+    On a machine with unified memory the device's pool is also the host's. No device means that everything is on the host.
+    """
+
+    devices: tuple[tuple[str, float], ...] = ()
+    host: str = "ram"
+
+    @classmethod
+    def on(cls, *pools: str, host: str = "ram") -> "Placement":
+        """Return the placement on these devices, in equal shares; unified memory (``metal``) is its own host."""
+        if pools == ("metal",):
+            host = "metal"
+        return cls(tuple((pool, 1.0) for pool in pools), host)
+
+    @property
+    def unified(self) -> bool:
+        """Whether a device and the host use the same memory."""
+        return any(pool == self.host for pool, _ in self.devices)
+
+    def layers(self, count: int, gpu_layers: int | None) -> tuple[str, ...]:
+        """Return the pool of each of *count* layers and, last, of the output, as llama.cpp's layer split gives them out.
+
+        Raises:
+            ValueError: The shares are no shares.
+        """
+        wanted = count + 1 if gpu_layers is None or gpu_layers < 0 else min(gpu_layers, count + 1)
+        total = sum(share for _, share in self.devices)
+        if not self.devices or not wanted:
+            return (self.host,) * (count + 1)
+        if not isfinite(total) or total <= 0 or any(share < 0 for _, share in self.devices):
+            raise ValueError(f"the shares of {self.devices} cannot be split by; give each device a positive number")
+        start = count + 1 - wanted
+        bounds, reached = [], 0.0
+        for pool, share in self.devices:
+            reached += share / total
+            bounds.append((pool, reached))
+        last = self.devices[-1][0]
+        return tuple(
+            self.host
+            if number < start
+            else next((pool for pool, bound in bounds if (number - start) / wanted < bound), last)
+            for number in range(count + 1)
+        )

@@ -1,0 +1,226 @@
+"""The footprint of a model in vLLM: what each card holds, and the KV cache that leaves its neighbours their memory.
+
+Left alone, vLLM takes a share of the whole card, whoever else is there. Told ``--kv-cache-memory-bytes``, it takes its weights,
+what a step needs, and exactly that cache; so the cache is planned here, from the room that there is. Constants are measured ones.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from hostd.domain.footprint import Component, Footprint, Span
+from hostd.domain.host import Pool
+from hostd.domain.shape import Shape
+from hostd.planning.footprint.vllm_kv import Pages, cached_tokens, pages
+from hostd.planning.footprint.vllm_serving import VllmServing
+
+MIB = 1 << 20
+GIB = 1 << 30
+# Profiling samples for all requests at once, in float32 with copies: bytes per request and word of the vocabulary. Logs of 2025
+# and 2026 show 38.5 to 39.6; some newer ones far less.
+_SAMPLER = Span(6, 39, 40)
+# Recorded CUDA graphs, on one card and on several.
+_GRAPHS = Span(0, 500 * MIB, 1536 * MIB)
+_GRAPHS_OF_MANY = Span(0, 1024 * MIB, 4608 * MIB)
+# What libraries take beside the tensors; with several cards, buffers to exchange through.
+_LIBRARIES = Span(130 * MIB, 250 * MIB, 600 * MIB)
+_LIBRARIES_OF_MANY = Span(500 * MIB, 600 * MIB, 1100 * MIB)
+# What the driver takes for a process, which the engine does not count as its own.
+_CONTEXT = Span(300 * MIB, 450 * MIB, 700 * MIB)
+# Host memory of the process that answers, and of each that computes.
+_SERVER = Span(1 * GIB, 2 * GIB, 4 * GIB)
+_WORKER = Span(1 * GIB, 2 * GIB, 4 * GIB)
+# Gates, norms and scales that every card has whole: 0.25 % of a card's part.
+_REPLICATED = 400
+_DOUBT = 50
+_VOCABULARY_TILE = 64
+_EXPERT_TILE = 256
+_WIDEST_ROTATION = 256
+# Elements of a head's key without position, and of its value, where both are made from a latent.
+_FROM_LATENT = 256
+
+
+def footprint(shape: Shape, serving: VllmServing, devices: Sequence[Pool], host: str = "ram") -> Footprint:
+    """Return what serving the model on *devices*, one tensor-parallel rank each, takes of each of them and of the host.
+
+    The KV cache is what the flags say. Where they leave it open it is a span: at the low end one request of the whole context,
+    without which the engine refuses to start, and at the others as many as may run at once.
+
+    Raises:
+        ValueError: There is no device.
+    """
+    taken = _without_kv(shape, serving, devices)
+    inside = sum(taken.values(), Span()).expected
+    parts = {}
+    for card in devices:
+        kv, state = _cache(shape, serving, devices, card, inside)
+        spans = {
+            **taken,
+            Component.KV: kv,
+            Component.RECURRENT: state,
+            Component.OVERHEAD: taken[Component.OVERHEAD] + _CONTEXT,
+        }
+        parts[card.id] = {component: span for component, span in spans.items() if span.high}
+    parts[host] = {Component.OVERHEAD: sum([_WORKER] * len(devices), _SERVER)}
+    return Footprint(parts, bounded_only=not shape.known, notes=tuple(_notes(shape, serving, devices)))
+
+
+def kv_cache_memory_bytes(shape: Shape, serving: VllmServing, devices: Sequence[Pool], room: int) -> int:
+    """Return what ``--kv-cache-memory-bytes`` should say where *room* bytes of each card are this model's, whole MiB.
+
+    It is as much as all requests can fill, or what the room leaves when everything else takes its most; 0 where that is not
+    enough for one request of the whole context, so that the engine would not start.
+
+    Raises:
+        ValueError: There is no device.
+    """
+    rest = sum(_without_kv(shape, serving, devices).values(), _CONTEXT)
+    need = wanted_kv(shape, serving, devices)
+    fits = min(_whole_mib(need.high), (room - rest.high) // MIB * MIB)
+    return fits if fits >= need.low else 0
+
+
+def wanted_kv(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> Span:
+    """Return the cache, recurrent state included, that each card needs: for one request of the whole context, and for all.
+
+    Raises:
+        ValueError: There is no device.
+    """
+    one, card = _pages(shape, serving, devices).request, _smallest(devices)
+    return Span(one, one * serving.requests(card), one * serving.requests(card))
+
+
+def kv_by_utilisation(total: int, utilisation: float, taken: int) -> int:
+    """Return the cache that the engine takes of a card of *total* bytes when told its share, where the rest of it is *taken*."""
+    return max(0, int(total * utilisation) - taken)
+
+
+def weights(shape: Shape, serving: VllmServing, cards: int) -> Span:
+    """Return the bytes of weights on each of *cards*: matrices are dealt, norms and their like are on every card."""
+    loaded = sum(layer.weight_bytes for layer in (*shape.layers, *(shape.nextn if serving.draft else ())))
+    tables = shape.tables
+    rows = tables.token_embedding + tables.output
+    padded = -(-shape.vocabulary // (_VOCABULARY_TILE * cards)) * _VOCABULARY_TILE * cards
+    if shape.vocabulary:
+        rows = rows * padded // shape.vocabulary
+    dealt = loaded + rows + tables.layer_embedding + shape.projector
+    low = -(-dealt // cards) + tables.other
+    more = (
+        _rotations(shape) + _absorbed(shape, cards) + (low // _REPLICATED if cards > 1 else 0) + _padding(shape, cards)
+    )
+    return Span(low, low + more, low + more + low // _DOUBT)
+
+
+def activation(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> Span:
+    """Return the bytes that a step needs at its peak: computing the layers, or sampling for all requests, whichever is more.
+
+    Raises:
+        ValueError: There is no device.
+    """
+    card = _smallest(devices)
+    sampled = 0 if shape.encoder else shape.vocabulary * serving.requests(card)
+    routed = shape.experts_used * (3 * shape.expert_feed_forward // len(devices) + shape.embedding)
+    wide = max(3 * shape.feed_forward // len(devices), routed)
+    forward = 2 * serving.step(shape, card) * (4 * shape.embedding + wide)
+    # How much a picture takes depends on its size.
+    seen = Span(shape.projector // 10, shape.projector // 3, shape.projector)
+    return seen + Span(
+        max(_SAMPLER.low * sampled, forward // 2),
+        max(_SAMPLER.expected * sampled, forward),
+        max(_SAMPLER.high * sampled, forward * 2),
+    )
+
+
+def room_for_tokens(shape: Shape, serving: VllmServing, devices: Sequence[Pool], kv_bytes: int) -> int:
+    """Return the tokens that the engine will report as the size of a cache of *kv_bytes* per card.
+
+    Raises:
+        ValueError: There is no device.
+    """
+    return cached_tokens(_pages(shape, serving, devices), serving.request(shape), serving.block, kv_bytes)
+
+
+def _without_kv(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> dict[Component, Span]:
+    """Return what the engine counts as its own on each card, its cache apart."""
+    needed = activation(shape, serving, devices)
+    alone = len(devices) == 1
+    graphs = Span() if serving.eager else _GRAPHS if alone else _GRAPHS_OF_MANY
+    return {
+        Component.WEIGHTS: weights(shape, serving, len(devices)),
+        Component.COMPUTE: needed + graphs,
+        Component.OVERHEAD: _LIBRARIES if alone else _LIBRARIES_OF_MANY,
+    }
+
+
+def _cache(shape: Shape, serving: VllmServing, devices: Sequence[Pool], card: Pool, taken: int) -> tuple[Span, Span]:
+    """Return the KV cache and the recurrent state on *card*; told a size, the engine keeps both in it."""
+    if serving.kv_bytes is not None:
+        return Span.exactly(serving.kv_bytes), Span()
+    if serving.utilisation is not None:
+        return Span.exactly(kv_by_utilisation(card.total, serving.utilisation, taken)), Span()
+    one, requests = _pages(shape, serving, devices), serving.requests(_smallest(devices))
+    kv, state = one.request - one.state, one.state
+    low = kv if shape.known else 0
+    return Span(low, kv * requests, kv * requests), Span(state, state * requests, state * requests)
+
+
+def _pages(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> Pages:
+    return pages(shape, serving, len(devices), serving.step(shape, _smallest(devices)))
+
+
+def _smallest(devices: Sequence[Pool]) -> Pool:
+    if not devices:
+        raise ValueError("vLLM needs at least one GPU, and none was given; name the cards that it may use")
+    return min(devices, key=lambda pool: pool.total)
+
+
+def _whole_mib(count: int) -> int:
+    return -(-count // MIB) * MIB
+
+
+def _rotations(shape: Shape) -> int:
+    """Return the bytes of the table of rotations, for every position that the model was trained for."""
+    widths = [layer.key_width for layer in shape.layers if layer.value_width]
+    return 2 * shape.context * min(max(widths, default=0), _WIDEST_ROTATION)
+
+
+def _absorbed(shape: Shape, cards: int) -> int:
+    """Return the bytes of the matrices that make keys and values from a latent, which the engine keeps turned round as well."""
+    heads = sum(layer.heads for layer in shape.layers if layer.key_elements and not layer.value_width)
+    return 2 * shape.latent * heads * _FROM_LATENT // cards
+
+
+def _padding(shape: Shape, cards: int) -> int:
+    """Return what experts of four bits grow by when the engine pads their width to what its kernels take."""
+    width = (shape.expert_feed_forward or shape.feed_forward) // cards
+    if not width or not shape.quantisation.startswith("MXFP4"):
+        return 0
+    padded = -(-width // _EXPERT_TILE) * _EXPERT_TILE
+    experts = sum(layer.expert_bytes for layer in shape.layers) // cards
+    return experts * (padded - width) // width
+
+
+def _notes(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> Iterator[str]:
+    need = wanted_kv(shape, serving, devices)
+    requests, gib = serving.requests(_smallest(devices)), need.high / GIB
+    if not shape.known:
+        yield (
+            f"the architecture '{shape.architecture}' is not known: every layer counts as if it kept every token, which is the "
+            "most that it can take; whether vLLM can serve it at all, its list of supported models tells"
+        )
+    if serving.kv_bytes is not None and serving.kv_bytes >= need.low > 0:
+        tokens = room_for_tokens(shape, serving, devices, serving.kv_bytes)
+        yield f"the KV cache has room for {tokens:,} tokens, all requests together"
+    if serving.kv_bytes is not None and serving.kv_bytes < need.low:
+        yield (
+            f"one request of {serving.request(shape)} tokens needs {need.low / GIB:.2f} GiB of KV cache per card, the flags give "
+            f"{serving.kv_bytes / GIB:.2f}: vLLM will refuse to start; lower --max-model-len or give it more"
+        )
+    if serving.kv_bytes is None and serving.utilisation is None and requests > 1:
+        yield (
+            f"{requests} requests of the whole context at once would fill {gib:.1f} GiB per card; with less, vLLM makes some of "
+            "them wait (--kv-cache-memory-bytes, --max-num-seqs)"
+        )
+    if serving.utilisation is not None and serving.kv_bytes is None:
+        yield (
+            f"--gpu-memory-utilization {serving.utilisation:g} is a share of the whole card, whoever else uses it; "
+            "--kv-cache-memory-bytes takes only what it says"
+        )

@@ -1,0 +1,1 @@
+"""Model file formats: header bytes in, `Shape` out. Pure."""

@@ -1,0 +1,265 @@
+"""From a GGUF header to a shape: what each layer remembers, for every family that the engine knows, and a bound for the others."""
+
+from dataclasses import replace
+
+from hostd.domain.shape import Layer, LayerKind, Shape
+from hostd.planning.formats.gguf import Header
+from hostd.planning.formats.gguf_cursor import GgufError
+from hostd.planning.formats.gguf_families import (
+    ENCODERS,
+    FULL_ATTENTION_INTERVAL,
+    INDEXED,
+    KNOWN,
+    KV_UNTIL_LAYER,
+    ONE_THING_PER_LAYER,
+    PARALLEL,
+    PROJECTORS,
+    RECURRENT,
+    RECURRENT_WITHOUT_KV_HEADS,
+    SLIDING,
+    WINDOW_KEY_REQUIRED,
+)
+from hostd.planning.formats.gguf_keys import MAX_LAYERS, Keys
+from hostd.planning.formats.gguf_tensors import Groups, group
+from hostd.planning.formats.tensor_types import FILE_TYPES
+
+
+def shape_of(header: Header) -> Shape:
+    """Return the shape that *header* (of one file, or of all parts together) describes.
+
+    An architecture that is not known gets an upper bound: every layer keeps every token's keys and values, and whatever
+    recurrent state its keys speak of besides.
+
+    Raises:
+        GgufError: The header lacks a number that every model has, or has one that makes no sense.
+    """
+    keys, groups = Keys(header), group(header.tensors)
+    if keys.architecture in PROJECTORS:
+        return _projector(keys, header, groups)
+    count = keys.number("block_count")
+    if not 0 < count <= MAX_LAYERS:
+        raise GgufError(
+            f"the header counts {count} layers (block_count), where 1 to {MAX_LAYERS} make sense; convert it again"
+        )
+    drafting = keys.number("nextn_predict_layers")
+    if drafting > count:
+        raise GgufError(f"the header counts {drafting} drafting layers among {count} in all; convert the model again")
+    layers = _with_weights(_layers(keys, count, count - drafting), groups)
+    trunk = count - drafting or count
+    return Shape(
+        architecture=keys.architecture,
+        name=keys.text("general.name") or keys.text("general.basename"),
+        layers=layers[:trunk],
+        nextn=layers[trunk:],
+        known=keys.architecture in KNOWN,
+        heads=keys.number("attention.head_count"),
+        embedding=keys.number("embedding_length"),
+        vocabulary=keys.number("vocab_size") or keys.length("tokenizer.ggml.tokens") or groups.vocabulary,
+        context=keys.number("context_length"),
+        feed_forward=keys.number("feed_forward_length"),
+        experts=keys.number("expert_count"),
+        experts_used=keys.number("expert_used_count"),
+        expert_feed_forward=keys.number("expert_feed_forward_length"),
+        window=_window(keys, trunk) if any(layer.kind is LayerKind.SLIDING for layer in layers) else 0,
+        latent=_latent(keys),
+        latent_cached=_latent_cached(keys),
+        tied=not groups.has_output,
+        encoder=keys.architecture in ENCODERS,
+        tables=groups.tables,
+        projector=groups.projector,
+        quantisation=_quantisation(keys, groups),
+        file_bytes=header.file_bytes,
+        parts=header.parts,
+    )
+
+
+def _window(keys: Keys, layers: int) -> int:
+    """Return the tokens that a sliding layer of this architecture sees; 0 where no layer slides."""
+    family = SLIDING.get(keys.architecture)
+    stated = keys.number("attention.sliding_window")
+    if family is None:
+        return stated if keys.architecture == "lfm2" else 0
+    if family.only_with_layers not in (None, layers):
+        return 0
+    switched_off = keys.has("attention.sliding_window") and not stated
+    missing = keys.architecture in WINDOW_KEY_REQUIRED and not keys.has("attention.sliding_window")
+    if switched_off or missing:
+        return 0
+    return family.window if family.fixed else stated or family.window
+
+
+def _layers(keys: Keys, count: int, trunk: int) -> list[Layer]:
+    heads = keys.per_layer("attention.head_count", count)
+    kv_heads = _kv_heads(keys, heads, count)
+    sliding = _sliding(keys, count, trunk)
+    recurrent = _recurrent(keys, kv_heads, count, trunk)
+    until = _kv_until(keys, count)
+    empty = _without_memory(keys, count)
+    index = _index_widths(keys, count, trunk)
+    layers = []
+    for number in range(count):
+        kind = LayerKind.SLIDING if sliding[number] else LayerKind.FULL
+        if recurrent[number] and keys.architecture not in PARALLEL and keys.architecture in KNOWN:
+            kind = LayerKind.RECURRENT
+        elif number >= until or empty[number] or keys.architecture in ENCODERS:
+            kind = LayerKind.NONE
+        layer = Layer(kind, heads=heads[number])
+        if kind in (LayerKind.FULL, LayerKind.SLIDING):
+            key_width, value_width = _widths(keys, slides=sliding[number])
+            single = _latent_cached(keys) and not value_width
+            layer = replace(
+                layer,
+                kv_heads=1 if single else kv_heads[number],
+                key_width=key_width,
+                value_width=value_width,
+                index_width=index[number],
+            )
+        if recurrent[number]:
+            conv_state, state = _state(keys, heads)
+            layer = replace(layer, conv_state=conv_state, state=state)
+        layers.append(layer)
+    return layers
+
+
+def _kv_heads(keys: Keys, heads: tuple[int, ...], count: int) -> tuple[int, ...]:
+    if not keys.has("attention.head_count_kv"):
+        return heads
+    stated = keys.per_layer("attention.head_count_kv", count)
+    return stated if keys.architecture in KNOWN else (max(stated),) * count
+
+
+def _widths(keys: Keys, *, slides: bool) -> tuple[int, int]:
+    """Elements per head of keys and of values, as the cache keeps them: a latent is one key and no value."""
+    heads = keys.per_layer("attention.head_count", 1)[0] or keys.number("attention.head_count")
+    even = keys.number("embedding_length") // heads if heads else 0
+    key_width = keys.number("attention.key_length", even)
+    value_width = keys.number("attention.value_length", even)
+    if slides:
+        key_width = keys.number("attention.key_length_swa", key_width)
+        value_width = keys.number("attention.value_length_swa", value_width)
+    if not _latent_cached(keys):
+        return key_width, value_width
+    rank = keys.number("attention.kv_lora_rank_swa") if slides else 0
+    latent = rank + keys.number("rope.dimension_count") if rank else _latent(keys)
+    # A header without the width of its positions has the whole latent's in the key's.
+    return (latent if latent and keys.has("rope.dimension_count") else key_width), 0
+
+
+def _latent(keys: Keys) -> int:
+    rank = keys.number("attention.kv_lora_rank")
+    return rank + keys.number("rope.dimension_count") if rank else 0
+
+
+def _latent_cached(keys: Keys) -> bool:
+    return bool(keys.number("attention.key_length_mla") and keys.number("attention.value_length_mla"))
+
+
+def _sliding(keys: Keys, count: int, trunk: int) -> tuple[bool, ...]:
+    key = "attention.sliding_window_pattern"
+    family = SLIDING.get(keys.architecture)
+    if not _window(keys, trunk):
+        return (False,) * count
+    if family is None:
+        return (True,) * trunk + (False,) * (count - trunk)
+    if keys.is_array(key):
+        # Converters write one entry per layer of the trunk, or one for the drafting layers too.
+        listed = keys.per_layer(key, min(count, max(trunk, 1)))
+        return tuple(bool(slides) for slides in listed) + (False,) * (count - len(listed))
+    period = keys.number(key, family.period)
+    if not period:
+        # The engine takes 0 in the header for "all of them"; where only a list could tell, none slides, which bounds the rest.
+        return (keys.has(key),) * trunk + (False,) * (count - trunk)
+    full = 0 if family.dense_first else period - 1
+    return tuple(number < trunk and number % period != full for number in range(count))
+
+
+def _recurrent(keys: Keys, kv_heads: tuple[int, ...], count: int, trunk: int) -> tuple[bool, ...]:
+    architecture = keys.architecture
+    if architecture in RECURRENT or architecture in PARALLEL:
+        return (True,) * count
+    if architecture in RECURRENT_WITHOUT_KV_HEADS:
+        busy = keys.per_layer("feed_forward_length", count) if architecture in ONE_THING_PER_LAYER else (0,) * count
+        return tuple(number < trunk and not kv_heads[number] and not busy[number] for number in range(count))
+    if architecture in FULL_ATTENTION_INTERVAL:
+        if keys.has("attention.recurrent_layers"):
+            return tuple(bool(recurs) for recurs in keys.per_layer("attention.recurrent_layers", count))
+        interval = keys.number("full_attention_interval", FULL_ATTENTION_INTERVAL[architecture]) or 1
+        return tuple(number < trunk and (number + 1) % interval != 0 for number in range(count))
+    return (architecture not in KNOWN,) * count
+
+
+def _without_memory(keys: Keys, count: int) -> tuple[bool, ...]:
+    if keys.architecture in ONE_THING_PER_LAYER:
+        return tuple(width > 0 for width in keys.per_layer("feed_forward_length", count))
+    return (False,) * count
+
+
+def _kv_until(keys: Keys, count: int) -> int:
+    if keys.architecture not in ("gemma3n", "gemma4"):
+        return count
+    if keys.has("attention.shared_kv_layers"):
+        return count - min(count, keys.number("attention.shared_kv_layers"))
+    return KV_UNTIL_LAYER.get(keys.architecture, count)
+
+
+def _index_widths(keys: Keys, count: int, trunk: int) -> tuple[int, ...]:
+    width = keys.number("attention.indexer.key_length")
+    if not width or (keys.architecture in KNOWN and keys.architecture not in INDEXED):
+        return (0,) * count
+    if keys.architecture == "minimax-m3":
+        # Its indexer's cache has values, too, one head of them, but not on the first, dense layers.
+        dense = keys.number("leading_dense_block_count")
+        return tuple(width + _widths(keys, slides=False)[1] if number >= dense else 0 for number in range(count))
+    owned = keys.per_layer("attention.indexer.types", trunk, default=1) + (0,) * (count - trunk)
+    return tuple(width if owns else 0 for owns in owned)
+
+
+def _state(keys: Keys, heads: tuple[int, ...]) -> tuple[int, int]:
+    """Elements of a recurrent layer's convolution state and state, per sequence (llama_hparams::n_embd_r and n_embd_s)."""
+    embedding, kernel = keys.number("embedding_length"), keys.number("ssm.conv_kernel")
+    if head := keys.number("wkv.head_size"):
+        return keys.number("token_shift_count", 2) * embedding, embedding * head
+    if cached := keys.number("shortconv.l_cache"):
+        return embedding * (cached - 1), keys.number("ssm.state_size") * keys.number("ssm.inner_size")
+    if head := keys.number("kda.head_dim"):
+        return 3 * (kernel - 1 if kernel else 3) * heads[0] * head, head * head * heads[0]
+    inner, state = keys.number("ssm.inner_size"), keys.number("ssm.state_size")
+    conv_state = max(0, kernel - 1) * (inner + 2 * keys.number("ssm.group_count") * state)
+    if keys.architecture == "minimax-01":
+        head = _widths(keys, slides=False)[0]
+        return conv_state, head * head * heads[0]
+    return conv_state, state * inner
+
+
+def _with_weights(layers: list[Layer], groups: Groups) -> tuple[Layer, ...]:
+    stray = [number for number in (*groups.dense, *groups.experts) if number >= len(layers)]
+    if stray:
+        raise GgufError(
+            f"there are weights of layer {max(stray)} in a model of {len(layers)} layers; download it again"
+        )
+    return tuple(
+        replace(layer, dense_bytes=groups.dense.get(number, 0), expert_bytes=groups.experts.get(number, 0))
+        for number, layer in enumerate(layers)
+    )
+
+
+def _projector(keys: Keys, header: Header, groups: Groups) -> Shape:
+    total = sum(tensor.bytes for tensor in header.tensors)
+    return Shape(
+        architecture=keys.architecture,
+        name=keys.text("general.name"),
+        layers=(),
+        encoder=True,
+        projector=total,
+        quantisation=_quantisation(keys, groups),
+        file_bytes=header.file_bytes,
+    )
+
+
+def _quantisation(keys: Keys, groups: Groups) -> str:
+    number = keys.general("general.file_type")
+    # 1024 marks a mixture that a converter guessed.
+    stated = FILE_TYPES.get(number & 1023, "") if number is not None else ""
+    if stated or not groups.by_type:
+        return stated
+    return max(groups.by_type, key=lambda name: groups.by_type[name]).upper()

@@ -1,0 +1,62 @@
+"""Sums a tensor table by where an engine puts the weights: tables of the input and output, layers, and the experts in them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hostd.domain.shape import Tables
+from hostd.planning.formats.gguf import Tensor
+
+_INPUT = {"token_embd", "token_embd_norm", "position_embd", "token_types"}
+_LAYER_INPUT = {"per_layer_token_embd"}
+_OUTPUT = {"output", "cls", "cls.output", "dense_2", "dense_3"}
+
+
+@dataclass(slots=True)
+class Groups:
+    """Bytes per group; *dense* and *experts* by layer number. *vocabulary* is the token table's number of rows."""
+
+    dense: dict[int, int] = field(default_factory=dict)
+    experts: dict[int, int] = field(default_factory=dict)
+    token_embedding: int = 0
+    layer_embedding: int = 0
+    output: int = 0
+    other: int = 0
+    projector: int = 0
+    has_output: bool = False
+    vocabulary: int = 0
+    by_type: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> Tables:
+        """The bytes that belong to no layer."""
+        return Tables(self.token_embedding, self.output, self.layer_embedding, self.other)
+
+
+def group(tensors: Iterable[Tensor]) -> Groups:
+    """Return the bytes of *tensors* by group, by the names that GGUF prescribes."""
+    groups = Groups()
+    for tensor in tensors:
+        _add(groups, tensor)
+        groups.by_type[tensor.type.name] = groups.by_type.get(tensor.type.name, 0) + tensor.bytes
+    return groups
+
+
+def _add(groups: Groups, tensor: Tensor) -> None:
+    stem, _, rest = tensor.name.partition(".")
+    number, _, part = rest.partition(".")
+    if stem == "blk" and number.isascii() and number.isdigit() and len(number) < 5:
+        layers = groups.experts if "_exps" in part else groups.dense
+        layers[int(number)] = layers.get(int(number), 0) + tensor.bytes
+    elif stem in ("v", "mm", "a", "resampler"):
+        groups.projector += tensor.bytes
+    elif stem in _INPUT:
+        groups.token_embedding += tensor.bytes
+        if stem == "token_embd" and len(tensor.dims) == 2:
+            groups.vocabulary = tensor.dims[1]
+    elif stem in _LAYER_INPUT:
+        groups.layer_embedding += tensor.bytes
+    elif tensor.name.removesuffix(".weight").removesuffix(".bias") in _OUTPUT:
+        groups.output += tensor.bytes
+        groups.has_output |= tensor.name == "output.weight"
+    else:
+        groups.other += tensor.bytes

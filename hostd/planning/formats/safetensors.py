@@ -1,0 +1,171 @@
+"""Read the header of a safetensors file: names, types and places of its tensors, and nothing of their contents.
+
+The format is eight bytes of length, that much JSON, and the tensors without gaps. The header comes from strangers, so every
+number in it is held against the others and against the size of the file before anything is derived from it. Format:
+https://github.com/huggingface/safetensors#format.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+
+from hostd.domain.errors import HostdError
+from hostd.domain.units import format_bytes
+from hostd.planning.formats.gguf import NeedMore
+
+PREFIX = 8
+MOST = 100_000_000
+"""Bytes of JSON that a header may have, by the format's own rule."""
+
+BITS: Mapping[str, int] = {
+    "BOOL": 8, "U8": 8, "I8": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32,
+    "U64": 64, "I64": 64, "F64": 64, "C64": 64, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8,
+    "F8_E5M2FNUZ": 8, "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4,
+}  # fmt: skip
+"""Bits of one element. Packed types (4-bit weights in U8, I32 or U32) are counted as what they are packed in."""
+
+_DIMENSIONS = 16
+
+
+class BadModel(HostdError):
+    """What a model says of itself cannot be true; the sentence says what, and what to do."""
+
+    code = "bad_model_file"
+    status = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor as stored; *begin* and *end* are offsets after the header, in bytes."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in the file."""
+        return self.end - self.begin
+
+
+@dataclass(frozen=True, slots=True)
+class Safetensors:
+    """A header: *data_offset* is where the tensors begin, *metadata* the file's own notes."""
+
+    tensors: tuple[Tensor, ...]
+    metadata: Mapping[str, str]
+    data_offset: int
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all tensors."""
+        return sum(tensor.bytes for tensor in self.tensors)
+
+
+def parse_safetensors(prefix: bytes, file_bytes: int | None = None) -> Safetensors | NeedMore:
+    """Return the header that *prefix* begins with, or how much more of the file that takes.
+
+    *file_bytes* is the size of the whole file, None where it is not known.
+
+    Raises:
+        BadModel: This is no safetensors file, or one that is cut off, or one whose numbers contradict each other.
+    """
+    if len(prefix) < PREFIX:
+        if file_bytes is not None and file_bytes < PREFIX:
+            raise BadModel(f"the file has {file_bytes} bytes and no header; download it again")
+        return NeedMore(PREFIX)
+    length = int.from_bytes(prefix[:PREFIX], "little")
+    if length > MOST or length < 2:
+        raise BadModel(
+            f"its header claims {length} bytes, which no safetensors file has; it is another kind of file, or damaged"
+        )
+    if file_bytes is not None and PREFIX + length > file_bytes:
+        raise BadModel(
+            f"its header claims {length} bytes and the file has {file_bytes}; it is cut off, download it again"
+        )
+    if len(prefix) < PREFIX + length:
+        return NeedMore(PREFIX + length)
+    members = _object(prefix[PREFIX : PREFIX + length], "its header")
+    metadata = members.pop("__metadata__", {})
+    if not isinstance(metadata, dict):
+        raise BadModel("its __metadata__ is no table of texts; the file is damaged")
+    tensors = tuple(sorted((_tensor(name, entry) for name, entry in members.items()), key=lambda each: each.begin))
+    _check_places(tensors, None if file_bytes is None else file_bytes - PREFIX - length)
+    notes = {str(key): value for key, value in metadata.items() if isinstance(value, str)}
+    return Safetensors(tensors, notes, PREFIX + length)
+
+
+def parse_index(text: bytes) -> tuple[str, ...]:
+    """Return the names of the files that a ``model.safetensors.index.json`` spreads the tensors over, sorted.
+
+    The names are as told: they must be checked before they are joined to a folder.
+
+    Raises:
+        BadModel: It is no such index.
+    """
+    where = _object(text, "model.safetensors.index.json").get("weight_map")
+    if not isinstance(where, dict) or not where or not all(isinstance(file, str) for file in where.values()):
+        raise BadModel("model.safetensors.index.json has no weight_map from tensors to files; download it again")
+    return tuple(sorted(set(where.values())))
+
+
+def parse_configuration(text: bytes) -> dict[str, object]:
+    """Return the contents of a ``config.json``.
+
+    Raises:
+        BadModel: It is no JSON object.
+    """
+    return _object(text, "config.json")
+
+
+def _object(text: bytes, what: str) -> dict[str, object]:
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadModel(f"{what} is no JSON ({type(error).__name__}); download it again") from error
+    if not isinstance(value, dict):
+        raise BadModel(f"{what} is no JSON object; download it again")
+    return value
+
+
+def _no_constant(name: str) -> object:
+    # Python reads and writes Infinity and NaN where JSON has none; configurations do hold them. No count may be one.
+    return name
+
+
+def _tensor(name: str, entry: object) -> Tensor:
+    match entry:
+        case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(begin), int(end)]}:
+            pass
+        case _:
+            raise BadModel(f"its tensor {name[:80]!r} lacks a dtype, a shape or two offsets; the file is damaged")
+    if dtype not in BITS:
+        raise BadModel(f"its tensor {name[:80]!r} has the unknown type {dtype[:20]!r}; is this hostd too old for it?")
+    if len(shape) > _DIMENSIONS or not all(type(size) is int and 0 <= size < 2**48 for size in shape):
+        raise BadModel(f"its tensor {name[:80]!r} has an impossible shape; the file is damaged")
+    if not 0 <= begin <= end or prod(shape) * BITS[dtype] != (end - begin) * 8:
+        raise BadModel(
+            f"its tensor {name[:80]!r} has a shape and offsets that contradict each other; the file is damaged"
+        )
+    return Tensor(name, dtype, tuple(shape), begin, end)
+
+
+def _check_places(tensors: Iterable[Tensor], room: int | None) -> None:
+    """Refuse tensors that overlap, leave gaps, or do not fill the *room* that the file has for them."""
+    ordered = list(tensors)
+    if ordered and ordered[0].begin != 0:
+        raise BadModel(f"its tensors begin {ordered[0].begin} bytes late; the file is damaged")
+    for one, other in pairwise(ordered):
+        if one.end != other.begin:
+            wrong = "overlap" if one.end > other.begin else "have a gap between them"
+            raise BadModel(f"its tensors {one.name[:80]!r} and {other.name[:80]!r} {wrong}; the file is damaged")
+    end = ordered[-1].end if ordered else 0
+    if room is not None and end > room:
+        missing = format_bytes(end - room)
+        raise BadModel(f"the file is cut off: {missing} of its tensors are missing; download it again")
+    if room is not None and end < room:
+        raise BadModel(f"{format_bytes(room - end)} follow its last tensor and belong to none; the file is damaged")

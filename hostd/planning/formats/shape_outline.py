@@ -1,0 +1,52 @@
+"""A model that nobody has downloaded, from the numbers that ship with its profile: its architecture and the size of its file.
+
+What it keeps of its tokens is as exact as from its header. How its weights are spread is not written there: the tables get
+the packing that is usual for such files, and the layers share the rest evenly, experts included.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from hostd.domain.shape import Shape, Tables
+from hostd.planning.formats.checkpoint_config import read_configuration
+from hostd.planning.formats.checkpoint_tensors import Places
+from hostd.planning.formats.safetensors import BadModel
+from hostd.planning.formats.tensor_types import TENSOR_TYPES
+
+_Q4_K, _Q6_K, _Q8_0 = TENSOR_TYPES[12], TENSOR_TYPES[14], TENSOR_TYPES[8]
+_MOST_BYTES = 1 << 50
+
+
+def outline(document: Mapping[str, Any], name: str) -> Shape:
+    """Return the shape that *document* describes: `config` (as in config.json), `bytes` of the file, `quantisation`.
+
+    Raises:
+        BadModel: A number that everything depends on is missing or impossible.
+    """
+    config, size, packing = (document.get(key) for key in ("config", "bytes", "quantisation"))
+    if (
+        not isinstance(config, dict)
+        or type(size) is not int
+        or not 0 < size <= _MOST_BYTES
+        or not isinstance(packing, str)
+    ):
+        raise BadModel(f"the numbers of '{name}' lack its config, its bytes or its quantisation; copy them again")
+    bare = read_configuration(config, Places({}, {}, 0, 0, Tables()), name=name)
+    tables = _tables(bare, packing)
+    rest = size - tables.token_embedding - tables.output
+    if rest < 0:
+        raise BadModel(f"the numbers of '{name}' cannot be: its tables alone are larger than its file")
+    count = len(bare.layers)
+    shares = [rest * (number + 1) // count - rest * number // count for number in range(count)]
+    layers = tuple(replace(layer, dense_bytes=share) for layer, share in zip(bare.layers, shares, strict=True))
+    return replace(bare, layers=layers, tables=tables, quantisation=packing, file_bytes=size)
+
+
+def _tables(shape: Shape, packing: str) -> Tables:
+    """Return the tables: of 4-bit mixtures, the output is packed in six bits, and the input too where both are one."""
+    mixed = packing.startswith("Q4_K")
+    output = (_Q6_K if mixed else _Q8_0).bytes_for(shape.embedding) * shape.vocabulary
+    if shape.tied:
+        return Tables(token_embedding=output)
+    return Tables((_Q4_K if mixed else _Q8_0).bytes_for(shape.embedding) * shape.vocabulary, output)

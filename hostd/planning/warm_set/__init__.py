@@ -1,0 +1,1 @@
+"""The solver: which variants are warm and where. Pure."""

@@ -1,0 +1,105 @@
+"""What to begin with: how much context and how many slots a model gets on this machine, and which models are warm from boot."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from hostd.domain.footprint import Footprint
+from hostd.domain.host import Host
+from hostd.domain.shape import Shape
+from hostd.planning.footprint.llamacpp import footprint
+from hostd.planning.footprint.llamacpp_serving import Placement, Serving
+from hostd.planning.footprint.placement import Option, Rooms, Way, partial, whole
+from hostd.planning.warm_set.solver import Wish, choose
+
+MOST_CONTEXT = 32768
+"""Tokens per slot that are proposed at most: enough for an agent's work, and few enough to leave room for other models."""
+LEAST_CONTEXT = 2048
+_SPLIT_CONTEXT = 8192
+_UNPACKED = frozenset({"F32", "F16", "BF16", ""})
+
+Serve = Callable[[int, int], Serving]
+"""How the engine will serve with so many tokens of context per slot and so many slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Settings with which a model fits. *way* and *option* say where it goes; *gpu_layers* is None where all goes there."""
+
+    context: int
+    slots: int
+    way: Way
+    option: Option
+
+    @property
+    def gpu_layers(self) -> int | None:
+        """Layers on the accelerators, where the others must stay on the host."""
+        return self.option.gpu_layers
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A model that can be served, as it will be."""
+
+    name: str
+    shape: Shape
+    start: Start
+    embedding: bool = False
+
+
+def find_start(shape: Shape, serve: Serve, host: Host, rooms: Rooms, *, embedding: bool = False) -> Start | None:
+    """Return the most context, and then the most slots, with which *shape* fits into *rooms*; None where nothing fits.
+
+    A machine with accelerators takes it whole if it can, else with some layers on the host and a shorter context. The high
+    ends of the footprints count.
+    """
+    for find, most in ((whole, MOST_CONTEXT), (partial, _SPLIT_CONTEXT)):
+        for context in _contexts(shape, most):
+            for slots in (1,) if embedding else (2, 1):
+                way = _way(shape, serve(context, slots))
+                option = next((each for each in find(way, host, rooms) if each.fits(rooms)), None)
+                if option is not None:
+                    return Start(context, slots, way, option)
+    return None
+
+
+def best_packed(copies: Sequence[Ready]) -> Ready:
+    """Return which of several quantisations of one model to serve.
+
+    That is a packed one if there is any, then the one with the most context and slots, then the largest: the most precise.
+    """
+
+    def worth(ready: Ready) -> tuple[bool, bool, int, int, int]:
+        start = ready.start
+        packed = ready.shape.quantisation not in _UNPACKED
+        return packed, start.gpu_layers is None, start.context, start.slots, ready.shape.weight_bytes
+
+    return max(copies, key=worth)
+
+
+def warm_together(models: Sequence[Ready], host: Host, rooms: Rooms) -> frozenset[str]:
+    """Return the names of those that are warm from boot because they fit together: the largest that chats comes first.
+
+    Then one for embeddings, the smallest, then the others that chat, by size.
+    """
+    chats = sorted((each for each in models if not each.embedding), key=lambda each: -each.shape.weight_bytes)
+    vectors = sorted((each for each in models if each.embedding), key=lambda each: each.shape.weight_bytes)
+    ordered = [*chats[:1], *vectors[:1], *chats[1:]]
+    wishes = [Wish(each.name, (each.start.way,), len(ordered) - rank) for rank, each in enumerate(ordered)]
+    return frozenset(choose(wishes, host, rooms).options)
+
+
+def _contexts(shape: Shape, most: int) -> Iterator[int]:
+    """Yield powers of two that the model was trained for, from *most* down."""
+    trained = min(shape.context or LEAST_CONTEXT, most)
+    context = 1 << (trained.bit_length() - 1)
+    yield context
+    while context > LEAST_CONTEXT:
+        context //= 2
+        yield context
+
+
+def _way(shape: Shape, serving: Serving) -> Way:
+    def estimate(placement: Placement, layers: int | None) -> Footprint:
+        return footprint(shape, replace(serving, gpu_layers=layers), placement)
+
+    return Way(shape.name, "llamacpp", estimate, layers=len(shape.layers) + len(shape.nextn) + 1)

@@ -1,0 +1,169 @@
+"""The most valuable packing of items into pools of memory, each in one of several ways or not at all, with a proof where it can.
+
+The search decides item by item, the largest first. It walks in rounds: of every depth the few most promising arrangements go one
+item further, so each round ends in whole packings, and good ones come soon. An arrangement is dropped if it left the same room as
+one that is worth as much, or if the rest could not lift it above the best packing known (see `frontier`). Once none waits, nothing
+better exists. Its budget is counted in steps, not in time, so that the same question always has the same answer.
+"""
+
+from bisect import bisect_right
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from operator import sub
+
+from hostd.planning.warm_set.knapsack_bounds import (
+    Alternatives,
+    Needs,
+    Numbered,
+    canonical,
+    frontiers,
+    tight_pools,
+    useful,
+)
+
+MOST_STEPS = 40_000
+"""Alternatives that are tried on arrangements before the best packing so far is taken without proof."""
+_AT_ONCE = 4
+
+_Trail = tuple["_Trail", int | None] | None
+# The picks so far, the last one first.
+_Node = tuple[int, int, Needs, int, _Trail]
+# The most it could become, its value, the room left, that room as the first frontier weighs it, and its picks.
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """Which alternative of each item is packed (None: not at all), and whether it is known that nothing better exists."""
+
+    picks: tuple[int | None, ...]
+    proved: bool
+    steps: int = 0
+
+
+def pack(items: Sequence[Alternatives], rooms: Needs, most_steps: int = MOST_STEPS) -> Packing:
+    """Return the packing of *items* into *rooms* (bytes by pool, none below zero) that is worth most.
+
+    Values must be above zero. What is left out never fits beside the packing, proved or not.
+    """
+    pools = tight_pools(items, rooms)
+    tight = tuple(rooms[pool] for pool in pools)
+    choices = [useful(item, pools, tight) for item in items]
+    if not pools:
+        return Packing(tuple(each[0][0] if each else None for each in choices), proved=True)
+    order = sorted(range(len(items)), key=lambda at: -_least_size(choices[at], tight))
+    search = _Search([choices[at] for at in order], tight, most_steps)
+    proved = search.run()
+    found = dict(zip(order, search.picks(), strict=True))
+    picks = [found[at] for at in range(len(items))]
+    return Packing(tuple(_filled(picks, choices, items, rooms)), proved, search.steps)
+
+
+class _Search:
+    def __init__(self, items: Sequence[Sequence[Numbered]], rooms: Needs, most_steps: int) -> None:
+        plain = [[(value, needs) for _, value, needs in item] for item in items]
+        self._rooms = rooms
+        self._most_steps = most_steps
+        self._first, *self._others = frontiers(plain, rooms)
+        self._canonical = canonical(items, rooms)
+        nothing = (None, 0, (0,) * len(rooms), 0)
+        self._tried = [
+            [*((number, gain, needs, self._first.weigh(needs)) for number, gain, needs in item), nothing]
+            for item in items
+        ]
+        self._best = -1
+        self._trail: _Trail = None
+        self._seen: list[dict[Hashable, int]] = [{} for _ in items]
+        self._waiting: list[list[tuple[int, int, int, _Node]]] = [[] for _ in items]
+        self._waits = 0
+        self.steps = 0
+
+    def run(self) -> bool:
+        """Search until nothing waits, which is the proof, or the budget is spent; the first round always ends."""
+        self._wait(0, (self._first.most, 0, self._rooms, self._first.weigh(self._rooms), None))
+        while True:
+            # Every depth has its turn, so no short circuit.
+            moved = [self._advance(at) for at in range(len(self._tried))]
+            if not any(moved):
+                return True
+            if self.steps >= self._most_steps:
+                return False
+
+    def picks(self) -> list[int | None]:
+        """Return the picks of the best packing, item by item."""
+        found, trail = [], self._trail
+        while trail is not None:
+            trail, pick = trail
+            found.append(pick)
+        return found[::-1]
+
+    def _advance(self, at: int) -> bool:
+        nodes = self._promising(at)
+        for node in list(self._further(nodes, at)):
+            if at + 1 < len(self._tried):
+                self._wait(at + 1, node)
+            elif node[1] > self._best:
+                self._best, self._trail = node[1], node[4]
+        return bool(nodes)
+
+    def _wait(self, at: int, node: _Node) -> None:
+        seen, key = self._seen[at], self._canonical(node[2])
+        if seen.get(key, -1) >= node[1]:
+            return
+        seen[key] = node[1]
+        self._waits += 1
+        # Room in one piece takes more than the same room in several.
+        heappush(self._waiting[at], (-node[0], -max(node[2]), self._waits, node))
+
+    def _promising(self, at: int) -> list[_Node]:
+        heap, found = self._waiting[at], list[_Node]()
+        while heap and len(found) < _AT_ONCE:
+            if -heap[0][0] <= self._best:
+                heap.clear()
+                break
+            found.append(heappop(heap)[3])
+        return found
+
+    def _further(self, nodes: Sequence[_Node], at: int) -> Iterator[_Node]:
+        """Yield each of *nodes* with every alternative of the item *at*, and without it, that may still beat the best."""
+        sizes, values = self._first.steps[at + 1]
+        tried = self._tried[at]
+        self.steps += len(tried) * len(nodes)
+        for _, value, rooms, room, trail in nodes:
+            for number, gain, needs, size in tried:
+                # The cheapest test comes first: this is where the time goes.
+                if size > room:
+                    continue
+                worth = value + gain
+                most = worth + values[bisect_right(sizes, room - size) - 1]
+                if most <= self._best:
+                    continue
+                left = tuple(map(sub, rooms, needs))
+                if min(left) < 0:
+                    continue
+                for other in self._others:
+                    most = min(most, worth + other.value(at + 1, left))
+                if most > self._best:
+                    yield most, worth, left, room - size, (trail, number)
+
+
+def _least_size(choices: Sequence[Numbered], rooms: Needs) -> float:
+    """Return the least share of the rooms that an item takes."""
+    shares = (sum(need / max(1, room) for need, room in zip(needs, rooms, strict=True)) for _, _, needs in choices)
+    return min(shares, default=0.0)
+
+
+def _filled(
+    picks: list[int | None], choices: Sequence[Sequence[Numbered]], items: Sequence[Alternatives], rooms: Needs
+) -> Iterator[int | None]:
+    """Yield *picks*, and where there are none the best alternative that still fits: a search without proof may miss it."""
+    left = list(rooms)
+    for pick, item in zip(picks, items, strict=True):
+        if pick is not None:
+            left = list(map(sub, left, item[pick][1]))
+    for pick, kept, item in zip(picks, choices, items, strict=True):
+        fitting = (number for number, _, _ in kept if all(map(int.__le__, item[number][1], left)))
+        more = next(fitting, None) if pick is None else None
+        if more is not None:
+            left = list(map(sub, left, item[more][1]))
+        yield more if pick is None else pick

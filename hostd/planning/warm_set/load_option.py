@@ -1,0 +1,34 @@
+"""One concrete way to load a profile: which variant, where, and what that takes. What the desk decides about."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hostd.planning.footprint.llamacpp_serving import Placement
+
+UNMEASURED_LOAD = 10.0
+"""Seconds that a load is taken to last before any has been measured or estimated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A variant on a placement.
+
+    *variant* counts within the profile's variants, best first. *needs* is the most that it holds of each pool while it serves,
+    *expected* what it will probably hold, and *transient* what it takes beyond *needs* while it loads (bytes by pool id); all
+    are empty where nothing is known or nothing is held on this machine. *gpu_layers* is how many layers go to the devices,
+    None for all. *load_seconds* is measured where there are measurements, else estimated.
+    """
+
+    variant: int
+    label: str
+    placement: Placement = field(default_factory=Placement)
+    gpu_layers: int | None = None
+    needs: Mapping[str, int] = field(default_factory=dict)
+    expected: Mapping[str, int] = field(default_factory=dict)
+    transient: Mapping[str, int] = field(default_factory=dict)
+    load_seconds: float = UNMEASURED_LOAD
+
+    @property
+    def peak(self) -> dict[str, int]:
+        """The most bytes that it takes of each pool at any time, its load included."""
+        return {pool: self.needs.get(pool, 0) + self.transient.get(pool, 0) for pool in {*self.needs, *self.transient}}

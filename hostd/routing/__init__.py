@@ -1,0 +1,1 @@
+"""Which targets a request may use, in which order, and why. Pure."""

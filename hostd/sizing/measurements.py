@@ -1,0 +1,99 @@
+"""What loads on this machine really took, kept on disk so that the next prediction is better than the last.
+
+One JSON object a line, oldest first. The file is only a memory aid: a line that cannot be read is skipped, and failing to
+write one is reported, never raised into a load.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hostd.domain.footprint import Component, Footprint
+from hostd.planning.footprint.calibration import Key, Observation, Parts
+
+PER_KEY = 8
+"""Measurements kept of the same serving; older ones say nothing new."""
+MOST = 2000
+_LARGEST = 8 << 20
+
+
+class Measurements:
+    """The file at *path*; one process writes it, and it is read once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._all: list[Observation] | None = None
+
+    def about(self, key: Key) -> tuple[Observation, ...]:
+        """Return what was measured that says something about *key*, oldest first; see `Key.weight`."""
+        return tuple(each for each in self._read() if key.weight(each.key) > 0)
+
+    def record(self, key: Key, predicted: Footprint, measured: Parts, totals: Mapping[str, int]) -> str | None:
+        """Remember one load, in bytes by pool; return a sentence where it could not be written, else None.
+
+        *predicted* is the footprint before correction. *measured* is what the engine's log counts by component, *totals* what
+        its processes hold in all of each pool: after the first requests where possible, for scratch memory is taken then.
+        A load measured again under the same key within one run may be recorded again; the median decides.
+        """
+        guess = {pool: {part: span.expected for part, span in spans.items()} for pool, spans in predicted.parts.items()}
+        known = self._read()
+        known.append(Observation(key, guess, measured, totals))
+        same = [number for number, each in enumerate(known) if each.key == key]
+        for number in reversed(same[:-PER_KEY]):
+            del known[number]
+        del known[:-MOST]
+        return self._write(known)
+
+    def _read(self) -> list[Observation]:
+        if self._all is None:
+            try:
+                with self._path.open("rb") as file:
+                    lines = file.read(_LARGEST).splitlines()
+            except OSError:
+                lines = []
+            self._all = [found for line in lines if (found := _observation(line)) is not None][-MOST:]
+        return self._all
+
+    def _write(self, known: list[Observation]) -> str | None:
+        draft = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            draft.write_text("".join(f"{json.dumps(_row(each))}\n" for each in known), encoding="utf-8")
+            draft.replace(self._path)
+        except OSError as error:
+            with suppress(OSError):
+                draft.unlink()
+            return f"what this load took cannot be kept in {self._path}: {error.strerror}; predictions will not learn from it"
+        return None
+
+
+def _row(each: Observation) -> dict[str, Any]:
+    key = {name: getattr(each.key, name) for name in Key.__slots__}
+    return {"key": key, "predicted": each.predicted, "measured": each.measured, "totals": each.totals}
+
+
+def _observation(line: bytes) -> Observation | None:
+    try:
+        row = json.loads(line)
+        found = row["key"]
+        words = {name: str(found[name]) for name in ("model", "kv_type", "build", "device", "flags")}
+        key = Key(**words, context=int(found["context"]), slots=int(found["slots"]))
+        totals = {str(pool): _count(count) for pool, count in row["totals"].items()}
+        return Observation(key, _parts(row["predicted"]), _parts(row["measured"]), totals)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _parts(given: Any) -> dict[str, dict[Component, int]]:
+    return {
+        str(pool): {Component(part): _count(count) for part, count in parts.items()} for pool, parts in given.items()
+    }
+
+
+def _count(given: Any) -> int:
+    if not isinstance(given, int) or not 0 <= given < 1 << 50:
+        raise ValueError(f"{given} is no number of bytes")
+    return given

@@ -1,0 +1,177 @@
+"""From a model's header to the ways in which it can be served: the one place where engines, flags and footprints meet.
+
+Whoever plans for a command line and whoever decides what the daemon loads ask here, so that both reckon with the same bytes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from hostd.backends.addresses import is_loopback
+from hostd.backends.llamacpp.serving_config import CACHE_RAM, engine_build, profile_serving
+from hostd.backends.mlx.engine import serving as mlx_serving
+from hostd.backends.vllm.memory import serving as vllm_serving
+from hostd.domain.errors import EngineError
+from hostd.domain.footprint import Component, Footprint, Span
+from hostd.domain.host import Host, Pool, PoolKind
+from hostd.domain.profile import Profile, Variant
+from hostd.domain.shape import Shape
+from hostd.domain.units import format_bytes
+from hostd.models.errors import BadReference
+from hostd.models.header import Format, ModelHeader
+from hostd.models.reference import FileReference, HubReference, OllamaReference, ProfileReference, variant_reference
+from hostd.planning.footprint import mlx, vllm
+from hostd.planning.footprint.levers import KEYS, Served, Words
+from hostd.planning.footprint.llamacpp_serving import Serving
+from hostd.planning.footprint.ollama_serving import ollama_context, ollama_serving
+from hostd.planning.footprint.placement import Way
+from hostd.planning.footprint.serving_modes import llamacpp_way, mlx_way, vllm_way
+from hostd.planning.footprint.vllm_serving import KV_TYPES, VllmServing
+from hostd.sizing.calibrated import Learned
+
+ENGINES = ("llamacpp", "ollama", "vllm", "mlx")
+"""The backends whose memory can be reckoned."""
+GGUF_ENGINES = ("llamacpp", "ollama")
+USUAL_CONTEXT = 4096
+"""Tokens, where neither the owner nor the header tells."""
+
+_RAM = "ram"
+_HERE = "http://localhost"
+
+OpenReference = Callable[[FileReference | HubReference | OllamaReference], ModelHeader]
+
+
+def takes_memory(variant: Variant) -> bool:
+    """Return whether what *variant* takes of this machine can be reckoned: not on another machine, nor of a foreign engine."""
+    return variant.backend in ENGINES and is_loopback(variant.url or _HERE)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of the serving beyond the profile; None where nothing is. *context* is of all slots together."""
+
+    context: int | None = None
+    slots: int | None = None
+    kv_type: str | None = None
+    flash: str | None = None
+    ubatch: int | None = None
+    unified: bool | None = None
+
+    def on(self, serving: Serving) -> Serving:
+        """Return *serving* with what was asked changed.
+
+        Raises:
+            ValueError: It cannot be served so.
+        """
+        given: dict[str, object] = {"context": self.context, "flash": self.flash, "unified": self.unified}
+        if self.kv_type is not None:
+            keys, _, values = self.kv_type.partition(",")
+            given |= {"key_type": keys.strip(), "value_type": values.strip() or keys.strip()}
+        if self.ubatch is not None:
+            given |= {"ubatch": self.ubatch, "batch": max(self.ubatch, serving.batch)}
+        said = {name: value for name, value in given.items() if value is not None}
+        return replace(serving, **said)  # type: ignore[arg-type]  # each name is a field of that type
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Finds ways for one *host*; *open_header* reads headers, and *learned* is what is known of it beyond arithmetic.
+
+    *processor* says that vLLM and MLX, where they are asked about and the host has no accelerator, compute on its processor:
+    there are builds of them that do, of use for trying things out.
+    """
+
+    host: Host
+    open_header: OpenReference
+    asked: Asked = Asked()
+    learned: Learned | None = None
+    processor: bool = False
+
+    def declared(self, profile: Profile, variant: Variant) -> tuple[ModelHeader, Way]:
+        """Return the header of a declared variant, and the way to serve it.
+
+        Raises:
+            Unreadable: Its header cannot be had.
+            ConfigError: A flag in the profile's ``args`` makes no sense.
+            ValueError: It cannot be served as was asked.
+        """
+        reference = variant_reference(variant)
+        if reference is None or isinstance(reference, ProfileReference):
+            raise BadReference(f"{variant.label} does not say where its weights are")
+        header = self.open_header(reference)
+        if self.asked.slots is not None:
+            profile = replace(profile, slots=self.asked.slots)
+        notes: tuple[str, ...] = ()
+        if variant.backend == "ollama":
+            serving = self.ollama(header, profile.context, profile.slots, profile.kv_type)
+        elif variant.backend == "llamacpp":
+            serving, notes = profile_serving(profile, header.path if header.format is Format.GGUF else None)
+        else:
+            return header, self.of_checkpoint(variant.label, variant.backend, header, profile)
+        return header, self.of_gguf(variant.label, variant.backend, header, serving, KEYS, notes)
+
+    def of_gguf(
+        self, label: str, backend: str, header: ModelHeader, serving: Serving, words: Words, notes: tuple[str, ...] = ()
+    ) -> Way:
+        """Return the way for llama.cpp, or for Ollama, which runs it; *words* are how to name changes, *notes* go with others.
+
+        Raises:
+            ValueError: It cannot be served as was asked.
+        """
+        asked = self.asked if self.asked.context else replace(self.asked, context=None)
+        serving = asked.on(serving)
+        better = self.learned.about(header, serving) if self.learned and backend == "llamacpp" else None
+        served = Served(header.shape, serving, header.projector, words)
+        return llamacpp_way(label, backend, served, _about(header, notes), better)
+
+    def of_checkpoint(
+        self, label: str, backend: str, header: ModelHeader, profile: Profile, notes: tuple[str, ...] = ()
+    ) -> Way:
+        """Return the way for vLLM or MLX, with the flags that *profile* would give it.
+
+        Raises:
+            ValueError: It cannot be served as was asked.
+        """
+        if self.asked.context:
+            profile = replace(profile, context=self.asked.context // profile.slots)
+        shape, about = header.shape, _about(header, notes)
+        on_processor = self.processor and not self.host.accelerators
+        try:
+            if backend == "mlx":
+                mac = mlx_serving(replace(profile, kv_type=self.asked.kv_type or profile.kv_type))
+                if on_processor:
+                    return Way(label, backend, lambda _, __: mlx.footprint(shape, mac, _RAM), notes=about)
+                return mlx_way(label, shape, mac, about)
+            if self.asked.kv_type in KV_TYPES:
+                profile = replace(profile, args={**profile.args, "kv-cache-dtype": self.asked.kv_type})
+            elif self.asked.kv_type is not None:
+                profile = replace(profile, kv_type=self.asked.kv_type)
+            flags = vllm_serving(profile)
+        except EngineError as error:
+            raise ValueError(error.message) from error
+        if on_processor:
+            return Way(label, backend, lambda _, __: self._as_card(shape, flags), notes=about)
+        return vllm_way(label, shape, flags, self.host, about)
+
+    def _as_card(self, shape: Shape, flags: VllmServing) -> Footprint:
+        """Return what vLLM takes of main memory alone, as if that were a card: what it does not need there is a bound."""
+        memory = Pool(_RAM, PoolKind.RAM, "", self.host.ram_bytes, self.host.ram_bytes, self.host.ram_bytes)
+        found = vllm.footprint(shape, replace(flags, eager=True), [memory], host="")
+        parts = {component: found.parts[_RAM].get(component, Span()) for component in Component}
+        for component, span in found.parts[""].items():
+            parts[component] += span
+        return replace(found, parts={_RAM: {component: span for component, span in parts.items() if span.high}})
+
+    def plain(self, slots: int) -> Serving:
+        """Return how hostd serves with llama.cpp what no profile says anything of."""
+        return Serving(slots=slots, unified=False, cache_ram=CACHE_RAM, build=engine_build())
+
+    def ollama(self, header: ModelHeader, context: int | None, slots: int, kv_type: str) -> Serving:
+        """Return how Ollama would serve a model with *context* tokens a request (None: as it picks for this machine)."""
+        vram = sum(pool.total for pool in self.host.accelerators)
+        per_request = context or min(ollama_context(vram), header.shape.context or USUAL_CONTEXT)
+        return ollama_serving(per_request, slots, kv_type=kv_type, flash=self.asked.flash or "auto")
+
+
+def _about(header: ModelHeader, notes: tuple[str, ...]) -> tuple[str, ...]:
+    adapters = f"its adapters take {format_bytes(header.adapter_bytes)} more"
+    return (*notes, *header.notes, *((adapters,) if header.adapter_bytes else ()))

@@ -1,0 +1,78 @@
+"""Which of a profile's variants is served: the one that was decided on, or the best that can be launched."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from hostd.backends.contract import Backend
+from hostd.domain.errors import EngineError
+from hostd.domain.profile import Variant
+from hostd.domain.reason import ExitClass
+from hostd.models.errors import Unreadable
+from hostd.models.installed import find_pulled
+from hostd.models.locations import Places
+from hostd.models.reference import HubReference, variant_reference
+
+_BY_REPOSITORY = frozenset({"mlx", "vllm"})
+"""Engines that are told a repository, and look into the hub's cache themselves."""
+
+
+def located(variant: Variant, places: Places | None = None) -> Variant:
+    """Return *variant* with the path of its weights, where it names a hub and no path; any other as it is. Looks at files.
+
+    What has been pulled since the last call is found, so this is asked at each load.
+
+    Raises:
+        EngineError: They are not here, or not whole; class missing_file.
+    """
+    if variant.path is not None or variant.hf is None or variant.backend in _BY_REPOSITORY:
+        return variant
+    try:
+        reference = variant_reference(variant)
+        pulled = find_pulled(reference, places) if isinstance(reference, HubReference) else None
+    except Unreadable as error:
+        raise EngineError(str(error), exit_class=ExitClass.MISSING_FILE) from error
+    if pulled is None:
+        raise EngineError(
+            f"{reference} is not on this machine; run: hostd pull {reference}", exit_class=ExitClass.MISSING_FILE
+        )
+    return replace(variant, path=str(pulled.path))
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One declared variant and the backend that serves it, None where this hostd has no such backend.
+
+    Whether it can be served is looked at anew each time: what was just pulled, or put into its place, counts at once.
+    """
+
+    variant: Variant
+    backend: Backend | None
+
+    @classmethod
+    def of(cls, variant: Variant, backends: Mapping[str, Backend]) -> "Option":
+        """Return what this host can do with *variant*."""
+        return cls(variant, backends.get(variant.backend))
+
+    @property
+    def why_not(self) -> str | None:
+        """Why it cannot be served now, as a sentence for the owner; None when it can. Looks at files."""
+        try:
+            self.servable()
+        except EngineError as error:
+            return error.message
+        return None
+
+    def servable(self) -> tuple[Variant, Backend]:
+        """Return the variant with the path of its weights, and its backend. Looks at files.
+
+        Raises:
+            EngineError: It cannot be served now; class missing_file.
+        """
+        if self.backend is None:
+            raise EngineError(
+                f"backend '{self.variant.backend}' is not implemented here", exit_class=ExitClass.MISSING_FILE
+            )
+        variant = located(self.variant)
+        if why_not := self.backend.accepts(variant):
+            raise EngineError(why_not, exit_class=ExitClass.MISSING_FILE)
+        return variant, self.backend

@@ -1,0 +1,1 @@
+"""One engine's process, from launch to the last byte of memory back."""

@@ -1,0 +1,259 @@
+"""One engine's process: started in a session of its own, read without pause, and ended so that nothing of it is left.
+
+The ladder of `stop`: note who belongs to the engine, SIGTERM to its group, wait, SIGKILL to the group and to everybody noted,
+then look again until nobody is left. Children that made their own session, and those whose parent died, are found by the
+mark that every process of the engine inherits (see `reaper`).
+"""
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import psutil
+
+from hostd.domain.errors import EngineError
+from hostd.domain.reason import ExitClass
+from hostd.supervisor.log_ring import LogRing
+from hostd.supervisor.orphan_reaper import MARK, Reaper, Survivor, kill, kin, survivors
+
+_CHUNK = 64 * 1024
+# After the leader has gone quietly, its workers get this long to do the same.
+_LINGER = 1.0
+# How long a killed process may take to disappear before it is reported as stuck.
+_SETTLE = 5.0
+_EXIT_CLASSES = {
+    errno.ENOENT: ExitClass.MISSING_FILE,
+    errno.EACCES: ExitClass.MISSING_FILE,
+    errno.ENOEXEC: ExitClass.MISSING_FILE,
+    errno.ENOTDIR: ExitClass.MISSING_FILE,
+    errno.E2BIG: ExitClass.BAD_FLAG,
+    errno.ENOMEM: ExitClass.OUT_OF_MEMORY,
+}
+_ADVICE = {
+    errno.ENOENT: "it is not there; install it, or correct the backend's command in hostd.yaml",
+    errno.EACCES: "it may not be executed; give it the right to (chmod +x), or correct the backend's command in hostd.yaml",
+    errno.ENOEXEC: "it is no program for this machine; install a build for this system and processor",
+    errno.ENOTDIR: "part of its path is no folder; correct the backend's command in hostd.yaml",
+    errno.E2BIG: "its arguments are longer than the system allows; shorten 'args' in the profile",
+    errno.ENOMEM: "the machine has no memory left for another process",
+}
+
+
+class Ending(StrEnum):
+    """How an engine ended when it was told to stop."""
+
+    GONE = "gone"
+    TERMINATED = "terminated"
+    KILLED = "killed"
+
+
+@dataclass(frozen=True, slots=True)
+class StopReport:
+    """What `stop` did.
+
+    *how*: it was gone already, it ended at SIGTERM, or it had to be killed. *status* is the exit status (negative: that
+    signal; None: it has not ended even now). *left* are processes of the engine that no signal ends, which hold its memory.
+    """
+
+    how: Ending
+    seconds: float
+    status: int | None
+    left: tuple[Survivor, ...] = ()
+
+
+class EngineProcess:
+    """A running engine; made by `spawn` only. Every method may be called by any number of tasks at once."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, argv: tuple[str, ...], mark: str, output: "_Output", reaper: Reaper
+    ) -> None:
+        self.argv = argv
+        self.mark = mark
+        self.pid = process.pid
+        try:
+            self.started = psutil.Process(process.pid).create_time()
+        except psutil.Error:
+            self.started = time.time()
+        self._process = process
+        self._output = output
+        self._reaper = reaper
+        self._seen: dict[int, psutil.Process] = {}
+        self._ending = asyncio.Lock()
+        self._left: tuple[Survivor, ...] | None = None
+
+    def __repr__(self) -> str:
+        state = "running" if self.status is None else f"exit {self.status}"
+        return f"<EngineProcess {os.path.basename(self.argv[0])} pid {self.pid} {state}>"  # noqa: PTH119  # no path, a name
+
+    @classmethod
+    async def spawn(
+        cls, argv: Sequence[str], env: Mapping[str, str], *, ring: LogRing, reaper: Reaper, model: str = ""
+    ) -> "EngineProcess":
+        """Start *argv* with exactly *env* (and the mark), its output going to *ring*, watched by *reaper*.
+
+        Raises:
+            EngineError: The program cannot be started; `exit_class` says whether trying again could help.
+        """
+        mark = reaper.new_mark()
+        output = _Output(ring)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output.theirs,
+                stderr=output.theirs,
+                env={**env, MARK: mark},
+                cwd="/",
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            output.close()
+            raise _not_started(argv[0], error) from error
+        except BaseException:
+            output.close()
+            raise
+        output.listen()
+        engine = cls(process, tuple(argv), mark, output, reaper)
+        reaper.watch(engine, model)
+        return engine
+
+    @property
+    def status(self) -> int | None:
+        """The exit status (negative: ended by that signal), or None while it runs."""
+        return self._process.returncode
+
+    async def wait(self) -> int:
+        """Return the exit status once the engine's own process has ended and its last words are in the ring."""
+        status = await self._process.wait()
+        self._output.drain()
+        return status
+
+    async def stop(self, grace: float) -> StopReport:
+        """End the engine and everything that belongs to it, giving it *grace* seconds between SIGTERM and SIGKILL."""
+        async with self._ending:
+            began = time.monotonic()
+            how = Ending.GONE
+            if self.status is None:
+                await self._look()
+                self._signal(signal.SIGTERM)
+                how = Ending.TERMINATED if await self._left_in(grace) else Ending.KILLED
+            left = await self._sweep()
+            return StopReport(how, time.monotonic() - began, self.status, left)
+
+    async def _sweep(self) -> tuple[Survivor, ...]:
+        if self._left == ():
+            return ()
+        deadline = time.monotonic() + _SETTLE
+        while True:
+            await self._look()
+            left = survivors(self._seen.values())
+            if not left or time.monotonic() > deadline:
+                break
+            self._signal(signal.SIGKILL)
+            kill(self._seen.values())
+            await self._until_gone(0.25)
+        await self._close(left)
+        return left
+
+    async def _close(self, left: tuple[Survivor, ...]) -> None:
+        self._left = left
+        if left and self.pid in {survivor.pid for survivor in left}:
+            return
+        # The process is gone, or a zombie: its status is only a moment away.
+        await self._process.wait()
+        self._output.close()
+        if not left:
+            self._reaper.forget(self)
+
+    async def _look(self) -> None:
+        """Note everybody who belongs to the engine; whoever was noted once is remembered."""
+        for process in await asyncio.to_thread(kin, self.pid, self.started, self.mark):
+            self._seen[process.pid] = process
+
+    def _signal(self, number: signal.Signals) -> None:
+        # As long as the leader has not been waited for, its pid and its group's number are nobody else's.
+        if self.status is None:
+            with contextlib.suppress(OSError):
+                os.killpg(self.pid, number)
+        if number != signal.SIGKILL:
+            for process in self._seen.values():
+                with contextlib.suppress(psutil.Error, OSError):
+                    if os.getpgid(process.pid) != self.pid:
+                        process.send_signal(number)
+
+    async def _left_in(self, grace: float) -> bool:
+        """Wait for the engine's own process, then a little for the rest; return whether the former ended in time."""
+        deadline = time.monotonic() + grace
+        try:
+            async with asyncio.timeout(grace):
+                await self._process.wait()
+        except TimeoutError:
+            return False
+        await self._until_gone(min(_LINGER, max(0.0, deadline - time.monotonic())))
+        return True
+
+    async def _until_gone(self, seconds: float) -> None:
+        """Return when everybody noted is gone, or after *seconds*."""
+        deadline = time.monotonic() + seconds
+        pause = 0.002
+        while survivors(self._seen.values()) and time.monotonic() < deadline:
+            await asyncio.sleep(pause)
+            pause = min(0.05, pause * 2)
+
+
+class _Output:
+    """The one pipe that both of an engine's outputs share, so that its lines keep their order."""
+
+    def __init__(self, ring: LogRing) -> None:
+        self._ring = ring
+        self._loop = asyncio.get_running_loop()
+        self._ours, self.theirs = os.pipe()
+        os.set_blocking(self._ours, False)
+        self._open = True
+
+    def listen(self) -> None:
+        """Read from now on; the writing end stays with the engine alone."""
+        os.close(self.theirs)
+        self.theirs = -1
+        self._loop.add_reader(self._ours, self._read)
+
+    def drain(self) -> None:
+        """Read what is in the pipe now: at most what a pipe holds, for a leaked child may write for ever."""
+        for _ in range(4):
+            if not (self._open and self._read()):
+                break
+
+    def close(self) -> None:
+        if self.theirs >= 0:
+            os.close(self.theirs)
+            self.theirs = -1
+        self.drain()
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._ours)
+            os.close(self._ours)
+        self._ring.flush()
+
+    def _read(self) -> bool:
+        try:
+            data = os.read(self._ours, _CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return False
+        if data:
+            self._ring.feed(data)
+        else:
+            self._loop.remove_reader(self._ours)
+        return bool(data)
+
+
+def _not_started(program: str, error: OSError | ValueError) -> EngineError:
+    code = error.errno if isinstance(error, OSError) else None
+    exit_class = ExitClass.BAD_FLAG if code is None else _EXIT_CLASSES.get(code, ExitClass.UNKNOWN)
+    advice = _ADVICE.get(code or 0, f"the system says: {error}")
+    return EngineError(f"cannot start '{program}': {advice}", exit_class=exit_class, status=503)

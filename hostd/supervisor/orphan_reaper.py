@@ -1,0 +1,335 @@
+"""No engine outlives the daemon, not even after `kill -9`.
+
+Three nets, each for what the one before lets through:
+
+1. A child of the daemon (`reaper_child`) reads from a pipe that only the daemon holds. When the daemon is gone, by whatever
+   death, the pipe ends, and the child kills every engine that it was told of.
+2. Every engine carries a mark in its environment, which its own children inherit. So a process that made its own session
+   and whose parent died is still found, and so is an engine that was started an instant before the daemon died.
+3. A record per engine on disk. If the child died together with the daemon (the machine ran out of memory, say), the next
+   start of hostd reads the records and kills what is left.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+import structlog
+
+MARK = "HOSTD_ENGINE"
+# Two readings of one process's start may differ by the rounding of the boot time that they are reckoned from.
+SAME_START = 2.0
+_SETTLE = 2.0
+_log = structlog.get_logger(__name__)
+
+
+class Watched(Protocol):
+    """What the reaper needs to know of an engine."""
+
+    @property
+    def pid(self) -> int:
+        """The process that leads the engine's group and session."""
+
+    @property
+    def started(self) -> float:
+        """When it began, in seconds since 1970."""
+
+    @property
+    def mark(self) -> str:
+        """What its environment says in `MARK`."""
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """How it was started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survivor:
+    """A process that SIGKILL did not end, usually because a driver holds it."""
+
+    pid: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """An engine that an earlier daemon left behind: what was killed, and what would not die."""
+
+    model: str
+    pid: int
+    killed: tuple[int, ...]
+    left: tuple[Survivor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One engine as its daemon wrote it down."""
+
+    pid: int
+    create_time: float
+    pgid: int
+    mark: str
+    daemon_pid: int
+    daemon_create_time: float
+    argv0: str
+    model: str
+
+
+def kin(pid: int, started: float, mark: str) -> list[psutil.Process]:
+    """Return the living processes of the engine that *pid* led from *started* on: its group, session, descendants, mark.
+
+    When *pid* now belongs to somebody else, only processes that carry *mark* count. Zombies are not alive. Takes some
+    milliseconds on a busy machine: call it in a thread.
+
+    Raises:
+        ValueError: Neither pid 0 or 1 nor an empty mark tells an engine from the rest of the machine.
+    """
+    if pid <= 1 or not mark:
+        raise ValueError(f"pid {pid} with mark {mark!r} cannot be an engine")
+    ours = _is_same(pid, started) is not False
+    parents: dict[int, psutil.Process] = {}
+    found: dict[int, psutil.Process] = {}
+    for other in psutil.pids():
+        # Not `process_iter`: it keeps objects between calls, and a kept one refuses to signal a pid that was reused.
+        with contextlib.suppress(psutil.Error, OSError):
+            process = psutil.Process(other)
+            if other == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            parents[other] = process
+            if (ours and pid in (os.getpgid(other), os.getsid(other))) or process.environ().get(MARK) == mark:
+                found[other] = process
+    return [*found.values(), *_descendants(found, parents)]
+
+
+def _descendants(found: dict[int, psutil.Process], everybody: dict[int, psutil.Process]) -> list[psutil.Process]:
+    above: dict[int, int] = {}
+    for pid, process in everybody.items():
+        with contextlib.suppress(psutil.Error):
+            above[pid] = process.ppid()
+    seen = set(found)
+    grown = seen
+    while grown:
+        grown = {pid for pid, parent in above.items() if parent in seen and pid not in seen}
+        seen |= grown
+    return [everybody[pid] for pid in seen - found.keys()]
+
+
+def kill(processes: Iterable[psutil.Process]) -> None:
+    """Send SIGKILL to each that is still who it was; psutil compares the start before it signals."""
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.send_signal(signal.SIGKILL)
+
+
+def survivors(processes: Iterable[psutil.Process]) -> tuple[Survivor, ...]:
+    """Return which of *processes* are alive, zombies not counted, with their names ("?" where that is a secret)."""
+    return tuple(Survivor(process.pid, _name(process)) for process in processes if _is_alive(process))
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.Error:
+        return "?"
+
+
+def reap_leftovers(directory: Path) -> list[Reaped]:
+    """Kill the engines in *directory*'s records whose daemon is gone, and return those that were still there.
+
+    Records of a living daemon are left alone; records that cannot be read, and those of engines that are gone, are
+    removed. May block for about two seconds per engine that refuses to die.
+    """
+    reaped = []
+    for path in sorted(directory.glob("engine-*.json")):
+        try:
+            record = _read(path)
+            alive = _is_same(record.daemon_pid, record.daemon_create_time)
+            result = None if alive else _reap(record)
+        except (OSError, ValueError, TypeError, LookupError) as error:
+            _log.warning("engine_record_unreadable", path=str(path), error=str(error))
+            path.unlink(missing_ok=True)
+            continue
+        if result is None:
+            continue
+        if result.killed:
+            reaped.append(result)
+        if not result.left:
+            path.unlink(missing_ok=True)
+    return reaped
+
+
+def _read(path: Path) -> Record:
+    """Return the record in *path*; raise ValueError or TypeError unless it can be acted upon without harm."""
+    fields = json.loads(path.read_text("utf-8"))
+    for name in ("pid", "daemon_pid"):
+        if type(fields[name]) is not int or not 0 < fields[name] < 1 << 31:
+            raise ValueError(f"{name} is {fields[name]!r}")
+    for name in ("mark", "model", "argv0"):
+        if not isinstance(fields[name], str):
+            raise TypeError(f"{name} is {fields[name]!r}")
+    for name in ("create_time", "daemon_create_time"):
+        fields[name] = float(fields[name])
+    return Record(**fields)
+
+
+def _reap(record: Record) -> Reaped:
+    killed: set[int] = set()
+    deadline = time.monotonic() + _SETTLE
+    while True:
+        family = kin(record.pid, record.create_time, record.mark)
+        if not family or time.monotonic() > deadline:
+            return Reaped(record.model, record.pid, tuple(sorted(killed)), survivors(family))
+        kill(family)
+        killed |= {process.pid for process in family}
+        time.sleep(0.01)
+
+
+def _is_same(pid: int, started: float) -> bool | None:
+    """Return whether *pid* is the process that began at *started*; None when there is no such process."""
+    try:
+        return abs(psutil.Process(pid).create_time() - started) < SAME_START
+    except psutil.Error:
+        return None
+
+
+class Reaper:
+    """The daemon's end: keeps the child alive and told, and the records in *directory* true."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._mark = secrets.token_hex(8)
+        self._numbers = itertools.count(1)
+        self._watched: dict[int, Watched] = {}
+        self._child: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._daemon = psutil.Process()
+
+    def __repr__(self) -> str:
+        return f"<Reaper {f'pid {self.pid}' if self.pid else 'not running'}, watching {len(self._watched)}>"
+
+    @property
+    def pid(self) -> int | None:
+        """The child's pid, or None while there is no child."""
+        return self._child.pid if self._child and self._child.returncode is None else None
+
+    def new_mark(self) -> str:
+        """Return a mark for one engine's environment; the child knows how all marks of this daemon begin."""
+        return f"{self._mark}-{next(self._numbers)}"
+
+    async def start(self) -> None:
+        """Start the child, and start it again whenever it dies.
+
+        Raises:
+            OSError: The directory cannot be made, or no process can be started.
+        """
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await self._spawn()
+        self._keeper = asyncio.create_task(self._keep(), name="reaper")
+
+    def watch(self, process: Watched, model: str) -> None:
+        """Take care that *process* and all that belongs to it die with this daemon; effective when this returns."""
+        self._watched[process.pid] = process
+        self._tell(_watch_line(process))
+        record = Record(
+            pid=process.pid,
+            create_time=process.started,
+            pgid=process.pid,
+            mark=process.mark,
+            daemon_pid=self._daemon.pid,
+            daemon_create_time=self._daemon.create_time(),
+            argv0=process.argv[0],
+            model=model,
+        )
+        path = self._path(process.pid)
+        try:
+            draft = path.with_suffix(".tmp")
+            draft.write_text(json.dumps(asdict(record)), "utf-8")
+            draft.replace(path)
+        except OSError as error:
+            # The child still guards this engine: a full disk is no reason not to serve.
+            _log.warning("engine_record_not_written", path=str(path), error=str(error))
+
+    def forget(self, process: Watched) -> None:
+        """Stop caring for *process*: nothing of it is left."""
+        if self._watched.pop(process.pid, None) is not None:
+            self._tell(f"forget {process.pid}\n")
+            with contextlib.suppress(OSError):
+                self._path(process.pid).unlink(missing_ok=True)
+
+    async def close(self) -> None:
+        """End the child; engines that are still watched are killed by it on its way out."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
+        if self._child is not None:
+            await _end(self._child)
+            self._child = None
+
+    async def _keep(self) -> None:
+        for attempt in itertools.count(1):
+            if self._child is not None:
+                status = await self._child.wait()
+                await _end(self._child)
+                _log.warning("reaper_died", status=status, attempt=attempt)
+            # At once the first time; then slower, lest a machine in trouble be busy with this alone.
+            await asyncio.sleep(min(5.0, 0.1 * (attempt - 1)))
+            try:
+                await self._spawn()
+            except OSError as error:
+                self._child = None
+                _log.exception("reaper_not_started", error=str(error))
+
+    async def _spawn(self) -> None:
+        script = Path(__file__).with_name("orphan_reaper_child.py")
+        self._child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", str(script), f"{self._mark}-"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={},
+            cwd="/",
+            start_new_session=True,
+        )
+        for process in self._watched.values():
+            self._tell(_watch_line(process))
+
+    def _tell(self, line: str) -> None:
+        # asyncio writes to the pipe at once when it has room, and it has: a line is some forty bytes.
+        if self._child is not None and self._child.stdin is not None and not self._child.stdin.is_closing():
+            self._child.stdin.write(line.encode())
+
+    def _path(self, pid: int) -> Path:
+        return self.directory / f"engine-{pid}.json"
+
+
+def _watch_line(process: Watched) -> str:
+    return f"watch {process.pid} {process.started:.2f}\n"
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    if child.stdin is not None:
+        child.stdin.close()
+        with contextlib.suppress(OSError):
+            await child.stdin.wait_closed()
+    await child.wait()

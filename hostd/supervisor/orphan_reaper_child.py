@@ -1,0 +1,124 @@
+"""The one that outlives the daemon for a moment: when its standard input ends, every engine that it was told of is killed.
+
+It runs as ``python -I -S orphan_reaper_child.py MARK`` in a session of its own, so that a signal for the daemon's group misses it,
+and imports little, so that it costs little. Lines that it reads: ``watch PID CREATE_TIME`` and ``forget PID``. MARK is the
+beginning of the mark that each engine of the daemon carries in its environment; on Linux it finds processes that left
+their group, and engines that the daemon had no time left to speak of.
+"""
+
+import os
+import signal
+import sys
+import time
+
+VARIABLE = b"HOSTD_ENGINE="
+GIVE_UP_AFTER = 10.0
+_SAME_START = 2.0
+_PROC = os.path.exists("/proc/self/stat")  # noqa: PTH110  # pathlib would double this process's memory
+
+
+def main() -> None:
+    """Listen until the daemon is gone, then leave nothing behind."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
+    mark = VARIABLE + os.fsencode(sys.argv[1])
+    watched: dict[int, str | None] = {}
+    for line in sys.stdin.buffer:
+        obey(line.decode("ascii", "replace").split(), watched)
+    deadline = time.monotonic() + GIVE_UP_AFTER
+    while kill_once(watched, mark) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def obey(words: list[str], watched: dict[int, str | None]) -> None:
+    """Follow one line; one that makes no sense is passed over, for nobody is there to be told."""
+    try:
+        order, pid = words[0], int(words[1])
+        # To kill(2), 0 is one's own group, and the group 1 is everybody.
+        if order == "watch" and pid > 1:
+            start = start_of(pid)
+            same = start is not None and abs(wall_clock(start) - float(words[2])) < _SAME_START
+            watched[pid] = start if same else None
+        elif order == "forget":
+            watched.pop(pid, None)
+    except (IndexError, ValueError):
+        return
+
+
+def kill_once(watched: dict[int, str | None], mark: bytes) -> bool:
+    """Kill whatever is alive of the watched engines; return whether it is worth looking again."""
+    # A leader that is gone may have left its group behind; a pid that now has another start is somebody else's.
+    leaders = {pid for pid, start in watched.items() if start_of(pid) in (None, start)}
+    # Who descends from whom is known only while the parents live: look first, then kill.
+    victims = find(leaders, mark) if _PROC else set()
+    hit = [killed(-leader) for leader in leaders] + [killed(pid) for pid in victims]
+    # Without /proc a group is gone when it can no longer be signalled; with it, zombies must not count.
+    return bool(victims) if _PROC else any(hit)
+
+
+def killed(target: int) -> bool:
+    """Send SIGKILL to a pid, or to the group *-target*; return whether there was anything to send it to."""
+    try:
+        os.kill(target, signal.SIGKILL)
+    except OSError:
+        return False
+    return True
+
+
+def find(leaders: set[int], mark: bytes) -> set[int]:
+    """Return the living processes that belong to *leaders* by group, session, descent or mark."""
+    parents: dict[int, int] = {}
+    found: set[int] = set()
+    for name in os.listdir("/proc"):  # noqa: PTH208  # as above
+        fields = stat(int(name)) if name.isdigit() else None
+        if fields is None or fields[0] in "ZX" or int(name) == os.getpid():
+            continue
+        pid = int(name)
+        parents[pid] = int(fields[1])
+        if int(fields[2]) in leaders or int(fields[3]) in leaders or marked(pid, mark):
+            found.add(pid)
+    grown = found
+    while grown:
+        grown = {pid for pid, parent in parents.items() if parent in found and pid not in found}
+        found |= grown
+    return found
+
+
+def marked(pid: int, mark: bytes) -> bool:
+    """Return whether *pid* carries the mark of this daemon's engines; unreadable is no."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123  # as above
+            return b"\0" + mark in b"\0" + file.read()
+    except OSError:
+        return False
+
+
+def stat(pid: int) -> list[str] | None:
+    """Return the fields of /proc/PID/stat from the state on (proc(5) counts it as the third), or None when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123  # as above
+            return file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def start_of(pid: int) -> str | None:
+    """Return when *pid* began, as the system writes it (only good for comparing), or None when there is no such process."""
+    if _PROC:
+        fields = stat(pid)
+        return fields[19] if fields else None
+    with os.popen(f"LC_ALL=C ps -o lstart= -p {pid}") as ps:  # noqa: S605  # an integer and nothing else goes in
+        return ps.read().strip() or None
+
+
+def wall_clock(start: str) -> float:
+    """Return *start* as seconds since 1970."""
+    if not _PROC:
+        return time.mktime(time.strptime(start, "%a %b %d %H:%M:%S %Y"))
+    with open("/proc/stat", encoding="ascii") as file:  # noqa: PTH123  # as above
+        booted = next(line for line in file if line.startswith("btime"))
+    return float(booted.split()[1]) + int(start) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    main()

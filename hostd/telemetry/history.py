@@ -1,0 +1,109 @@
+"""What the records tell: requests to replay, habits, and how fast this machine really is.
+
+Reads through connections of its own that cannot write and last as long as one question. All of it blocks, so the daemon asks
+from a thread. A file that is missing, locked or spoilt tells nothing; seeing to that is the business of who writes it.
+"""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, tzinfo
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from hostd.planning.warm_set.demand import Count
+
+_QUARTER = 900
+"""Seconds. Time zones differ by quarters of an hour, so that local hours are made of these."""
+_LAST_LOADS = 5
+_LAST_ANSWERS = 100
+_A_PROMPT, _AN_ANSWER = 64, 16
+"""Tokens below which a prompt or an answer says little about speed."""
+
+
+class Asked(NamedTuple):
+    """One recorded request, as a replay needs it: *at* in seconds since 1970; tokens are 0 where nobody counted them.
+
+    *asked* is the profile that was asked for first, *model* the one that answered (None: none did).
+    """
+
+    at: float
+    asked: str
+    model: str | None
+    outcome: str
+    client: str | None
+    prompt_tokens: int
+    output_tokens: int
+
+
+class Speed(NamedTuple):
+    """Tokens a second, of the prompt and of one answer; None where too little was measured."""
+
+    prompt: float | None
+    output: float | None
+
+
+class History:
+    """The records in *path*, for reading."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def requests(self, since: float = 0.0, until: float = float("inf")) -> Iterator[Asked]:
+        """Yield the requests that came in [*since*, *until*), seconds since 1970, in the order in which they came."""
+        columns = "at, asked, model, outcome, client, ifnull(prompt_tokens, 0), ifnull(output_tokens, 0)"
+        question = f"SELECT {columns} FROM requests WHERE at >= ? AND at < ? ORDER BY at"  # noqa: S608  # our own columns
+        yield from map(Asked._make, self._ask(question, since, until))
+
+    def hours(self, since: float, zone: tzinfo | None = None) -> list[Count]:
+        """Return how often each model was asked for in each hour from *since* on, in local time or that of *zone*."""
+        found: dict[tuple[str, int, int], int] = defaultdict(int)
+        question = "SELECT asked, CAST(at / ? AS INTEGER), count(*) FROM requests WHERE at >= ? GROUP BY 1, 2"
+        for asked, quarter, count in self._ask(question, _QUARTER, since):
+            local = datetime.fromtimestamp(quarter * _QUARTER, zone)
+            found[asked, local.toordinal(), local.hour] += count
+        return [Count(*key, count) for key, count in found.items()]
+
+    def load_seconds(self) -> dict[tuple[str, str], float]:
+        """Return how long a load of each model and variant label takes: the median of the last ones, in seconds."""
+        found: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for model, variant, seconds in self._ask("SELECT model, variant, seconds FROM loads ORDER BY at DESC"):
+            if len(found[model, variant]) < _LAST_LOADS:
+                found[model, variant].append(seconds)
+        return {key: median(seconds) for key, seconds in found.items()}
+
+    def speeds(self) -> dict[str, Speed]:
+        """Return how fast each model was at its last streamed answers.
+
+        The prompt is read until the first token, the rest of the time goes into the other tokens. Prompts that the engine had
+        in its cache are in it, and so are answers that were made beside others: it is what clients met with.
+        """
+        models = [model for (model,) in self._ask("SELECT DISTINCT model FROM requests WHERE model IS NOT NULL")]
+        return {model: speed for model in models if (speed := self._speed(model)) != Speed(None, None)}
+
+    def _speed(self, model: str) -> Speed:
+        question = (
+            "SELECT ifnull(prompt_tokens, 0), ifnull(output_tokens, 0), ttft_ms / 1000,"
+            " (total_ms - queue_ms - load_ms - ttft_ms) / 1000 FROM requests"
+            " WHERE model = ? AND outcome = 'answered' AND stream AND reason IS NULL AND ttft_ms > 0"
+            " ORDER BY at DESC LIMIT ?"
+        )
+        prompts, outputs = [], []
+        for prompt, output, first, rest in self._ask(question, model, _LAST_ANSWERS):
+            if prompt >= _A_PROMPT:
+                prompts.append(prompt / first)
+            if output >= _AN_ANSWER and rest > 0:
+                outputs.append((output - 1) / rest)
+        return Speed(*(round(median(rates), 1) if rates else None for rates in (prompts, outputs)))
+
+    def _ask(self, question: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows that answer *question*; none where the file cannot be read, and no more where it ends being readable."""
+        try:
+            where = f"file:{quote(str(self._path.absolute()))}?mode=ro"
+            with closing(sqlite3.connect(where, uri=True, timeout=1.0)) as connection:
+                yield from connection.execute(question, values)
+        except sqlite3.Error:
+            return

@@ -1,0 +1,201 @@
+"""Keeps a record of every request and load without costing any of them: they are put on a list, and a thread writes it down.
+
+The thread alone owns the database. Whatever goes wrong with that, a full disk, a lock, a spoilt file, is its own trouble: it
+says so once, tries again later, and what no longer fits on the list meanwhile is counted and forgotten.
+"""
+
+import asyncio
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from threading import Event, Thread
+from typing import Protocol
+
+import structlog
+
+from hostd.scheduling.effects import Effect, Explain
+from hostd.telemetry.database import Bounds, Ledger, Load, Request, UnknownLedgerError, set_aside, spoilt
+
+log = structlog.get_logger()
+
+MOST_WAITING = 10_000
+_PAUSE = 0.1
+"""Seconds in which what comes is gathered, to be written at once."""
+_BATCH = 2_000
+_RETRY, _LONGEST_RETRY = 1.0, 60.0
+_PRUNE_EVERY = 3600.0
+_LAST_WORDS = 3.0
+"""Seconds that closing waits for the thread."""
+
+
+class Records:
+    """Takes in what is to be kept. Until it is started, and where no file is given, it keeps nothing."""
+
+    def __init__(self, path: Path | None = None, *, bounds: Bounds | None = None, most: int = MOST_WAITING) -> None:
+        self.dropped = 0
+        self._path = path
+        self._bounds = bounds or Bounds()
+        self._most = most
+        self._open = False
+        self._awake = False
+        self._waiting: deque[Request | Load] = deque()
+        self._wake = Event()
+        self._closing = Event()
+        self._loads: dict[str, Mapping[str, object]] = {}
+        self._thread: Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __repr__(self) -> str:
+        return f"<Records in {self._path}: {len(self._waiting)} waiting, {self.dropped} dropped>"
+
+    def start(self) -> None:
+        """Begin to keep what comes; needs the running loop."""
+        if self._path is not None:
+            self._loop = asyncio.get_running_loop()
+            self._open = True
+            self._thread = Thread(target=self._run, args=(self._path,), name="records", daemon=True)
+            self._thread.start()
+
+    def note(self, entry: Request | Load) -> None:
+        """Keep *entry* some time soon. Never waits, never fails."""
+        if not self._open:
+            return
+        if len(self._waiting) >= self._most:
+            self.dropped += 1
+            return
+        self._waiting.append(entry)
+        if not self._awake:
+            self._awake = True
+            self._wake.set()
+
+    def observe(self, effect: Effect) -> None:
+        """Keep a load that the desk saw end well: how long it took, what it was given, and why it was."""
+        if not isinstance(effect, Explain):
+            return
+        match effect.decision:
+            case "room" | "load":
+                self._loads[effect.model] = {**self._loads.get(effect.model, {}), **effect.numbers}
+            case "engine_broke" | "stopped":
+                self._loads.pop(effect.model, None)
+            case "ready":
+                self.note(_load(effect, self._loads.pop(effect.model, {})))
+            case _:
+                pass
+
+    def close(self) -> None:
+        """Write down what is left and let go of the file. Blocks for a few seconds at most, so it belongs into a thread."""
+        self._open = False
+        self._closing.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(_LAST_WORDS)
+
+    def _run(self, path: Path) -> None:
+        writer = _Writer(path, self._bounds, self._tell)
+        wait = _RETRY
+        while not self._closing.is_set() or self._waiting or writer.batch:
+            self._wake.wait()
+            self._closing.wait(_PAUSE)
+            # In this order: an entry that comes in between is taken below, and one that comes after it wakes us again.
+            self._wake.clear()
+            self._awake = False
+            if self._drain(writer):
+                wait = _RETRY
+            elif self._closing.wait(wait):
+                break
+            else:
+                wait = min(2 * wait, _LONGEST_RETRY)
+                self._wake.set()
+        writer.close()
+
+    def _drain(self, writer: "_Writer") -> bool:
+        """Hand over all that waits; return whether it was written."""
+        while writer.flush():
+            if not self._waiting:
+                return True
+            while self._waiting and len(writer.batch) < _BATCH:
+                writer.batch.append(self._waiting.popleft())
+        return False
+
+    def _tell(self, event: str, **more: object) -> None:
+        """Log from the thread of the loop: the log's lines are written there and nowhere else."""
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(partial(log.warning, event, dropped=self.dropped, **more))
+
+
+def _load(ready: Explain, known: Mapping[str, object]) -> Load:
+    """Return the record of a load that has ended, *known* being what was said when it began."""
+    needs = known.get("needs")
+    return Load(
+        time.time(),
+        ready.model,
+        str(known.get("variant") or ""),
+        float(str(ready.numbers["load_s"])),
+        needs if isinstance(needs, Mapping) else {},
+        str(known.get("why") or ""),
+    )
+
+
+class _Tell(Protocol):
+    def __call__(self, event: str, **more: object) -> None: ...
+
+
+class _Writer:
+    """The thread's side: opens the file when there is something to write, and again after trouble."""
+
+    def __init__(self, path: Path, bounds: Bounds, tell: _Tell) -> None:
+        self.batch: list[Request | Load] = []
+        self._path = path
+        self._bounds = bounds
+        self._tell = tell
+        self._ledger: Ledger | None = None
+        self._pruned: float | None = None
+        self._in_trouble = False
+
+    def flush(self) -> bool:
+        """Write the batch and return whether there is nothing left of it. Says when that fails first, and when it works again."""
+        if not self.batch:
+            return True
+        try:
+            self._ledger = self._ledger or Ledger(self._path)
+            self._ledger.write(self.batch)
+            self.batch = []
+            self._prune(self._ledger)
+        except (sqlite3.Error, OSError, UnknownLedgerError) as error:
+            self.close()
+            self._trouble(error)
+            return not self.batch
+        if self._in_trouble:
+            self._in_trouble = False
+            self._tell("records_kept_again", file=str(self._path))
+        return True
+
+    def _prune(self, ledger: Ledger) -> None:
+        now = time.monotonic()
+        if self._pruned is None or now - self._pruned > _PRUNE_EVERY:
+            self._pruned = now
+            ledger.prune(self._bounds)
+
+    def _trouble(self, error: Exception) -> None:
+        if spoilt(error):
+            with suppress(OSError):
+                aside = set_aside(self._path)
+                self._tell("records_set_aside", file=str(aside), why=f"{error}; a new one is begun")
+                return
+        if not self._in_trouble:
+            self._in_trouble = True
+            self._tell(
+                "records_not_kept", file=str(self._path), why=f"{error}; serving goes on, and this is tried again"
+            )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._ledger is not None:
+            with suppress(sqlite3.Error):
+                self._ledger.close()
+            self._ledger = None

@@ -1,0 +1,51 @@
+"""A choice becomes llama-server's words, unless the owner has used them."""
+
+import pytest
+
+from hostd.backends.llamacpp.flags import placement_words, shares
+from hostd.domain.profile import Flag
+from hostd.planning.footprint.llamacpp_serving import Placement
+from hostd.planning.warm_set.load_option import Choice
+
+NEEDS = {"ram": 1}
+HOST = Choice(0, "m", needs=NEEDS)
+CARD = Choice(0, "m", Placement.on("cuda:0"), needs=NEEDS)
+PARTLY = Choice(0, "m", Placement.on("cuda:0"), 22, NEEDS)
+SPLIT = Choice(0, "m", Placement((("cuda:0", 22.0 * 2**30), ("cuda:1", 11.0 * 2**30))), needs=NEEDS)
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (HOST, "-ngl 0 --device none"),
+        (CARD, "-ngl 999"),
+        (PARTLY, "-ngl 22"),
+        (SPLIT, "-ngl 999 -sm layer -ts 22528,11264"),
+        (Choice(0, "m"), ""),
+        (None, ""),
+    ],
+)
+def test_a_choice_becomes_words(choice: Choice | None, words: str) -> None:
+    """Of a choice about which nothing is known, nothing is said."""
+    assert words == " ".join(placement_words(choice, {}))
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"gpu-layers": 3}, "-sm layer -ts 22528,11264"),
+        ({"ts": "1,1"}, "-ngl 999"),
+        ({"main-gpu": 1}, "-ngl 999"),
+        ({"flash-attn": True}, "-ngl 999 -sm layer -ts 22528,11264"),
+    ],
+)
+def test_the_owners_words_stand(args: dict[str, Flag], words: str) -> None:
+    """What args set is not set twice."""
+    assert words == " ".join(placement_words(SPLIT, args))
+    assert ("-ngl", "0") == placement_words(HOST, {"device": "Vulkan0"})
+
+
+def test_shares_are_whole_numbers_in_any_unit() -> None:
+    """Equal ones stay equal, and none becomes nothing."""
+    assert [1000, 1000] == shares(Choice(0, "m", Placement.on("cuda:0", "cuda:1")))
+    assert [1000, 3000] == shares(Choice(0, "m", Placement((("cuda:0", 0.25), ("cuda:1", 0.75)))))

@@ -1,0 +1,89 @@
+"""What hostd will tell llama-server, read back."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from hostd.backends.llamacpp import serving_config
+from hostd.backends.llamacpp.serving_config import CACHE_RAM, engine_build, profile_serving
+from hostd.domain.errors import ConfigError, EngineError
+from hostd.domain.profile import Capabilities, Flag, Profile, Variant
+from hostd.planning.footprint.llamacpp_serving import MIB, Serving
+from tests.cli.models import weigh
+
+PROFILE = Profile("a", (Variant("llamacpp", path="a.gguf"),), context=8192, slots=2)
+
+
+def served(**args: Flag) -> Serving:
+    """Return the flags for a profile with these args, underscores for dashes."""
+    named = {name.replace("_", "-"): value for name, value in args.items()}
+    return profile_serving(replace(PROFILE, args=MappingProxyType(named)), None)[0]
+
+
+def test_context_is_per_request() -> None:
+    """Slots do not share it; a profile without one takes the model's, which all slots share."""
+    flags = served()
+    assert (16384, 2, False, CACHE_RAM) == (flags.context, flags.slots, flags.unified, flags.cache_ram)
+    free = profile_serving(replace(PROFILE, context=None), None)[0]
+    assert (0, True) == (free.context, free.unified)
+
+
+def test_args_are_read_as_the_engine_reads_them() -> None:
+    """Every flag that decides memory, in long and short; words that decide nothing are passed over."""
+    flags = served(
+        ub=256, batch_size=1024, flash_attn=True, ctk="q8_0", cache_type_v="q4_0", kv_unified=True, ngl=20, cpu_moe=True
+    )
+    assert (256, 1024, "on", "q8_0", "q4_0", True, 20) == (
+        flags.ubatch,
+        flags.batch,
+        flags.flash,
+        flags.key_type,
+        flags.value_type,
+        flags.unified,
+        flags.gpu_layers,
+    )
+    assert flags.cpu_experts > 100
+    more = served(swa_full=True, kv_offload=False, cache_ram=64, temp=0.5, mlock=True, gpu_layers="all")
+    assert (True, False, 64 * MIB, None) == (more.full_window, more.kv_on_gpu, more.cache_ram, more.gpu_layers)
+
+
+def test_what_is_not_reckoned_with_is_said() -> None:
+    """A draft model takes memory of its own, which its flag does not tell."""
+    _, notes = profile_serving(replace(PROFILE, args=MappingProxyType({"model-draft": "small.gguf"})), None)
+    assert "what model-draft in its args changes is not reckoned with" in notes[0]
+
+
+@pytest.mark.parametrize(
+    "args", [{"ubatch_size": "many"}, {"cache_type_k": "q9"}, {"ub": 0}, {"flash_attn": "perhaps"}, {"cache_ram": -1}]
+)
+def test_nonsense_in_args_is_bad_configuration(args: dict[str, Flag]) -> None:
+    """It names the profile."""
+    with pytest.raises(ConfigError, match=r"profile 'a'.*args: "):
+        served(**args)
+
+
+def test_embeddings_take_one_batch(tmp_path: Path) -> None:
+    """As hostd launches them; without the file it only knows that all tokens have outputs."""
+    profile = replace(PROFILE, capabilities=Capabilities(embeddings=True))
+    flags, _ = profile_serving(profile, weigh(tmp_path / "a.gguf", 1))
+    assert flags.embeddings
+    assert profile_serving(profile, None)[0].embeddings
+
+
+def test_the_build_is_that_of_the_engine_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for once; no engine has no build."""
+
+    def nothing(_: tuple[str, ...]) -> tuple[str, ...]:
+        raise EngineError("none is installed")
+
+    monkeypatch.setattr(serving_config, "locate", lambda _: ("llama-server",))
+    monkeypatch.setattr(serving_config, "build_of", len)
+    engine_build.cache_clear()
+    assert 1 == engine_build()
+    monkeypatch.setattr(serving_config, "locate", nothing)
+    assert 1 == engine_build()
+    engine_build.cache_clear()
+    assert engine_build() is None
+    engine_build.cache_clear()

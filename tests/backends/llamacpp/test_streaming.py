@@ -1,0 +1,44 @@
+"""Some things llama-server tells in one piece only, or otherwise than in a stream."""
+
+import pytest
+
+from hostd.backends.llamacpp.streaming import SHORT, better_streamed, tells_all
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, True),
+        ({"tools": [{}], "logprobs": False, "messages": [{"role": "assistant"}, {"role": "user"}]}, True),
+        ({"messages": [{"role": "user"}, {"role": "assistant", "content": "I"}]}, False),
+        ({"messages": ["nonsense"]}, True),
+        ({"messages": []}, True),
+        ({"logprobs": True}, False),
+        ({"prompt": "x", "logprobs": 2}, False),
+        ({"prompt": "x", "logprobs": 0}, True),
+        ({"n_probs": 1}, False),
+        ({"verbose": True}, False),
+    ],
+    ids=str,
+)
+def test_knows_what_a_stream_does_not_tell(body: dict[str, object], expected: bool) -> None:
+    """Probabilities, its own thoughts, and words to be continued are asked for in one piece."""
+    assert expected is tells_all(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, True),
+        ({"max_tokens": SHORT}, False),
+        ({"max_tokens": SHORT + 1}, True),
+        ({"max_completion_tokens": SHORT, "max_tokens": 4096}, False),
+        ({"n_predict": -1}, True),
+        ({"max_tokens": "many"}, True),
+        ({"logprobs": True}, False),
+    ],
+    ids=str,
+)
+def test_short_answers_are_over_soon_enough(body: dict[str, object], expected: bool) -> None:
+    """Only one that may be long is worth the trouble, and only if a stream tells all of it."""
+    assert expected is better_streamed(body)

@@ -1,0 +1,251 @@
+"""How MLX is found, launched and asked, with the real mlx-lm where it is installed."""
+
+import asyncio
+import importlib.util
+import socket
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from hostd.backends.contract import Checks, Describes, Endpoint, Launch
+from hostd.backends.mlx import engine as mlx
+from hostd.backends.mlx.engine import Mlx
+from hostd.domain.errors import EngineError
+from hostd.domain.profile import Capabilities, Flag, Profile, Variant
+from hostd.domain.reason import ExitClass
+from hostd.planning.footprint.mlx_serving import MlxServing
+from hostd.planning.warm_set.load_option import Choice
+from tests.backends.running import asked, died, free_port, installed, needs, running
+from tests.counting_model import counted, write_counting_model
+
+PYTHON = installed("mlx", "HOSTD_TEST_MLX")
+real = needs(PYTHON, "mlx-lm")
+ENDPOINT = Endpoint("http://127.0.0.1:1", "m")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that counts, for prompts and answers of 4096 tokens."""
+    return write_counting_model(tmp_path_factory.mktemp("models") / "counting", 4096)
+
+
+def launched(folder: Path, profile: Profile, choice: Choice | None = None, port: int | None = None) -> Launch:
+    """Return how the engine is started on *folder*."""
+    backend = Mlx((PYTHON or sys.executable,))
+    return backend.launch(profile, Variant("mlx", path=str(folder)), choice, port or free_port(), "sekret")
+
+
+def flags(profile: Profile) -> dict[str, str]:
+    """Return hostd's flags for *profile* by name."""
+    words = iter(mlx.arguments(profile))
+    return {word.removeprefix("--"): next(words) for word in words}
+
+
+def test_flags_and_plan_agree() -> None:
+    """Both come from one place, which bounds everything that the server would leave open."""
+    profile = Profile("m", (), context=2048, slots=4)
+    assert {
+        "context": "2048",
+        "cache-limit": str(512 << 20),
+        "decode-concurrency": "4",
+        "prompt-concurrency": "4",
+        "prefill-step-size": "512",
+        "prompt-cache-size": "10",
+        "prompt-cache-bytes": str(512 << 20),
+    } == flags(profile)
+    assert MlxServing(
+        context=2048, slots=4, prompts=4, prefill_step=512, prompt_cache_bytes=512 << 20, cache_limit=512 << 20
+    ) == mlx.serving(profile)
+
+
+def test_the_owner_may_change_what_is_reckoned() -> None:
+    """And the plan follows."""
+    args: dict[str, Flag] = {"prefill-step-size": 128, "prompt-cache-size": 3, "prompt-cache-bytes": 1 << 20}
+    planned = mlx.serving(Profile("m", (), slots=20, args=args | {"prompt-concurrency": 2}))
+    assert (128, 3, 1 << 20, 2) == (
+        planned.prefill_step,
+        planned.prompt_cache_entries,
+        planned.prompt_cache_bytes,
+        planned.prompts,
+    )
+    assert 8 == mlx.serving(Profile("m", (), slots=20)).prompts
+
+
+def test_a_quantised_cache_serves_one_at_a_time(model: Path) -> None:
+    """mlx-lm cannot batch it, and the desk must know."""
+    launch = launched(model, Profile("m", (), slots=4, kv_type="q8_0"))
+    words = dict(zip(launch.argv, launch.argv[1:], strict=False))
+    assert ("8", "1", 1) == (words["--kv-bits"], words["--decode-concurrency"], launch.slots)
+
+
+def test_the_launch_holds_no_secret_and_calls_nobody(model: Path) -> None:
+    """The key is in the environment, which also keeps the engine off the hub; what it may hold is what was planned."""
+    choice = Choice(0, "m", needs={"metal": 5 << 30, "ram": 1 << 30})
+    launch = launched(model, Profile("m", (), args={"temp": 0.5, "trust-remote-code": True, "pipeline": False}), choice)
+    assert "sekret" not in " ".join(launch.argv)
+    assert ("sekret", "1") == (launch.env["HOSTD_ENGINE_KEY"], launch.env["HF_HUB_OFFLINE"])
+    assert str(6 << 30) == launch.argv[launch.argv.index("--memory-limit") + 1]
+    assert ("--temp", "0.5", "--trust-remote-code") == launch.argv[-3:]
+    assert (model / "model.safetensors").stat().st_size == launch.expected_bytes
+
+
+@pytest.mark.parametrize(
+    ("profile", "why"),
+    [
+        (Profile("m", (), args={"model": "/x"}), "args may not hold 'model': the variant decides that"),
+        (Profile("m", (), args={"log-level": "DEBUG"}), "args may not hold 'log-level'"),
+        (Profile("m", (), args={"prefill-step-size": "big"}), "prefill-step-size takes a whole number"),
+        (Profile("m", (), args={"kv-bits": 7}), "2, 3, 4, 5, 6 or 8 bits"),
+        (Profile("m", (), kv_type="q5_1"), "not as q5_1; change kv_type"),
+        (Profile("m", (), capabilities=Capabilities(embeddings=True)), "makes no embeddings"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_starts(model: Path, profile: Profile, why: str) -> None:
+    """As the owner's to mend."""
+    with pytest.raises(EngineError, match=why) as caught:
+        Mlx((sys.executable,)).check(profile, Variant("mlx", path=str(model)), None)
+    assert ExitClass.BAD_FLAG == caught.value.exit_class
+
+
+def test_variants_are_taken_where_their_weights_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path is believed until the load; a repository must have been pulled."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    assert Mlx().accepts(Variant("mlx", path="/anywhere")) is None
+    assert "hostd pull hf:org/m" in str(Mlx().accepts(Variant("mlx", hf="org/m")))
+    assert "is not mlx" in str(Mlx().accepts(Variant("vllm", path="/anywhere")))
+
+
+def test_the_python_comes_from_the_command_or_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configured one that cannot be followed is never replaced silently."""
+    script = tmp_path / "mlx_lm.server"
+    script.write_text(f"#!{sys.executable}\n", encoding="utf-8")
+    script.chmod(0o755)
+    assert sys.executable == mlx.python_of((str(script),))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert sys.executable == mlx.python_of(())
+    with pytest.raises(EngineError, match=r"correct backends\.mlx\.command"):
+        mlx.python_of(("no-such-server",))
+
+
+def test_a_command_that_our_launcher_cannot_stand_in_for_is_refused() -> None:
+    """A module that a Python is to run is the server's; another program is something else."""
+    assert sys.executable == mlx.python_of((sys.executable, "-m", "mlx_lm.server"))
+    with pytest.raises(EngineError, match="neither mlx_lm"):
+        mlx.python_of((sys.executable, "engine.py"))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mlx_lm") is not None, reason="this Python has mlx-lm itself")
+def test_without_any_the_owner_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the words of a shell."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineError, match=r"pip install 'hostd\[mlx\]'"):
+        mlx.python_of(())
+
+
+def test_what_the_server_would_refuse_is_worded_anew() -> None:
+    """A null is a field that is not given, a developer is a system; the rest goes through as it came."""
+    messages = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    assert {"messages": [{"role": "system", "content": "Be brief."}, messages[1]], "n": 1} == Mlx().adapt(
+        ENDPOINT, {"messages": messages, "n": 1, "seed": None}
+    )
+    assert {"messages": messages[1:]} == Mlx().adapt(ENDPOINT, {"messages": messages[1:], "stop": None})
+    assert Mlx().adapt(ENDPOINT, {"messages": messages[1:]}) is None
+
+
+async def test_a_server_that_is_gone_tells_nothing() -> None:
+    """Neither its slots nor itself."""
+    backend, gone = Mlx(), Endpoint(f"http://127.0.0.1:{free_port()}", "m")
+    assert isinstance(backend, Checks)
+    assert isinstance(backend, Describes)
+    async with aiohttp.ClientSession() as http:
+        assert await backend.decoded(http, gone) is None
+        assert (None, ()) == ((await backend.describe(http, gone)).version, (await backend.describe(http, gone)).models)
+
+
+@real
+async def test_a_real_engine_serves_one_model_under_one_name_to_one_key(model: Path) -> None:
+    """Whatever a request names, no folder and no hub is touched; strangers and web pages are kept out."""
+    async with running(launched(model, Profile("tiny", (), context=64, slots=2))) as engine:
+        status, said = await engine.ask(asked(model="/etc", adapters="/x", draft_model="y"))
+        assert (200, "tiny", counted(5).strip()) == (
+            status,
+            said["model"],
+            said["choices"][0]["message"]["content"].strip(),
+        )
+        assert ["tiny"] == [entry["id"] for entry in (await engine.get("/v1/models"))[1]["data"]]
+        for path in ("/health", "/v1/models", "/hostd/slots"):
+            assert 401 == (await engine.get(path, Authorization="Bearer wrong"))[0]
+        status, said = await engine.ask(asked(), Authorization="Bearer wrong")
+        assert (401, "invalid_api_key") == (status, said["error"]["code"])
+        assert 404 == (await engine.get("/docs"))[0]
+        facts = await Mlx().describe(engine.http, engine.launch.endpoint)
+        assert (64, 2, False, False, ("tiny",)) == (facts.context, facts.slots, facts.vision, facts.tools, facts.models)
+        assert facts.version
+
+
+@real
+async def test_a_real_engine_refuses_what_is_too_long_in_openais_words(model: Path) -> None:
+    """Counted exactly, or, where it is too long for certain, not at all; an answer ends at the context."""
+    async with running(launched(model, Profile("tiny", (), context=64))) as engine:
+        for text in ("hello " * 40, "hello " * 20_000):
+            status, said = await engine.ask(asked(text, stream=True))
+            assert (400, "context_length_exceeded") == (status, said["error"]["code"])
+        status, said = await engine.ask(asked(max_tokens=10_000))
+        assert ("length", 64) == (said["choices"][0]["finish_reason"], said["usage"]["total_tokens"])
+        status, said = await engine.ask({**asked(), "max_tokens": 0})
+        assert 400 == status
+
+
+@real
+async def test_a_real_engine_stops_when_its_client_hangs_up(model: Path) -> None:
+    """In a stream and in an answer that is made in one piece; until then its tokens can be counted."""
+    backend = Mlx()
+    async with running(launched(model, Profile("tiny", (), slots=2))) as engine:
+
+        async def tokens() -> tuple[int, ...] | None:
+            return await backend.decoded(engine.http, engine.launch.endpoint)
+
+        async def idle() -> bool:
+            return await tokens() == ()
+
+        async def busy() -> bool:
+            return any(await tokens() or ())
+
+        for stream in (False, True):
+            waiting = asyncio.create_task(engine.ask(asked(max_tokens=4000, stream=stream)))
+            await engine.until(busy)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            await engine.until(idle, 3.0)
+
+
+@real
+async def test_a_real_engine_over_its_memory_refuses_rather_than_grows(model: Path) -> None:
+    """With status 503, which sends the request elsewhere."""
+    choice = Choice(0, "m", needs={"ram": 1})
+    async with running(launched(model, Profile("tiny", (), slots=2), choice)) as engine:
+        status, said = await engine.ask(asked())
+        assert (503, "out_of_memory") == (status, said["error"]["code"])
+
+
+@real
+async def test_a_real_engine_that_cannot_load_ends(model: Path, tmp_path: Path) -> None:
+    """By itself the server would stay up for ever; each death has its meaning."""
+    unknown = write_counting_model(tmp_path / "unknown")
+    config = (unknown / "config.json").read_text("utf-8")
+    (unknown / "config.json").write_text(config.replace('"llama"', '"frob"'), encoding="utf-8")
+    half = write_counting_model(tmp_path / "half")
+    (half / "config.json").write_text(config.replace('layers": 2', 'layers": 3'), encoding="utf-8")
+    misspelt = Profile("tiny", (), args={"frobnicate": 1})
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for folder, profile, port, meaning in (
+            (unknown, Profile("tiny", ()), free_port(), ExitClass.MISSING_FILE),
+            (half, Profile("tiny", ()), free_port(), ExitClass.MISSING_FILE),
+            (model, misspelt, free_port(), ExitClass.BAD_FLAG),
+            (model, Profile("tiny", ()), taken.getsockname()[1], ExitClass.PORT_TAKEN),
+        ):
+            launch = launched(folder, profile, port=port)
+            status, tail = await died(launch)
+            assert (meaning, True) == (Mlx().classify(status, tail), status in (1, 2)), tail

@@ -1,0 +1,117 @@
+"""Words become references; a profile becomes the variant that a plan would have served."""
+
+from pathlib import Path
+
+import pytest
+
+from hostd.cli.exits import VerbError
+from hostd.cli.pull_targets import Errand, Errands, NothingToPull
+from hostd.domain.profile import Capabilities, Profile, Settings, Variant
+from hostd.models.reference import HubReference, OllamaReference
+
+GGUF = Variant("llamacpp", hf="owner/m-GGUF", file="m.gguf")
+MLX = Variant("mlx", hf="owner/m-4bit")
+TAG = Variant("ollama", tag="m:9b")
+CLOUD = Variant("cloud", provider="anthropic", model="m")
+ADOPTED = Variant("ollama", tag="m:9b", url="http://127.0.0.1:11434")
+
+
+def errands(
+    *variants: Variant,
+    best: str | None = None,
+    number: int | None = None,
+    every: bool = False,
+    vision: bool | None = None,
+) -> Errands:
+    """Return errands for one profile, ``m``, also called ``fast``, on a machine that runs llama.cpp and Ollama."""
+    profile = Profile("m", variants, aliases=("fast",), capabilities=Capabilities(vision=vision))
+    settings = Settings(profiles={"m": profile} if variants else {})
+    return Errands(settings, frozenset({"llamacpp", "ollama"}), lambda _: best, number, every)
+
+
+def test_references_are_themselves() -> None:
+    """What they name is what is fetched."""
+    assert [Errand("hf:owner/a", HubReference("owner/a"))] == errands().of("hf:owner/a")
+    assert [Errand("ollama:m:9b", OllamaReference("m", "9b"))] == errands().of("ollama:m:9b")
+
+
+@pytest.mark.parametrize("name", ["m", "fast"])
+def test_a_profile_is_its_best_variant(name: str) -> None:
+    """The one that a plan names; without a plan the first whose engine is known here, or else the first."""
+    assert [Errand("m", OllamaReference("m", "9b"))] == errands(MLX, GGUF, TAG, best="ollama:m:9b").of(name)
+    assert [Errand("m", HubReference("owner/m-GGUF", "m.gguf"))] == errands(MLX, GGUF, TAG).of(name)
+    assert [Errand("m", HubReference("owner/m-4bit"))] == errands(MLX, CLOUD, best=MLX.label).of(name)
+
+
+def test_a_variant_that_is_a_file_here_needs_nothing(tmp_path: Path) -> None:
+    """As long as it is there."""
+    own = Variant("llamacpp", path=str(tmp_path / "own.gguf"))
+    (tmp_path / "own.gguf").write_bytes(b"GGUF")
+    assert [] == errands(own, GGUF, best=own.label).of("m")
+    (tmp_path / "own.gguf").unlink()
+    assert [Errand("m", HubReference("owner/m-GGUF", "m.gguf"))] == errands(own, GGUF, best=own.label).of("m")
+
+
+def test_one_variant_or_all_can_be_asked_for() -> None:
+    """By its number, from one; all are those that are on a hub."""
+    assert [Errand("m", HubReference("owner/m-4bit"))] == errands(GGUF, MLX, number=2).of("m")
+    assert 3 == len(errands(GGUF, CLOUD, MLX, TAG, every=True).of("m"))
+
+
+def test_a_profile_that_sees_wants_its_projector() -> None:
+    """Where its owner says that it does."""
+    assert [True] == [errand.projector for errand in errands(GGUF, vision=True).of("m")]
+    assert [None] == [errand.projector for errand in errands(GGUF).of("m")]
+
+
+def test_nothing_named_is_everything_declared() -> None:
+    """What is named twice is meant once."""
+    assert ["m"] == errands(TAG, CLOUD).words([])
+    assert ["a", "b"] == errands(TAG).words(["a", "b", "a"])
+
+
+@pytest.mark.parametrize("variant", [CLOUD, ADOPTED, Variant("llamacpp", path="/gone.gguf")])
+def test_somebody_elses_weights_and_own_files_are_not_fetched(variant: Variant) -> None:
+    """A server that runs already has its own store."""
+    with pytest.raises(NothingToPull, match="only files of this machine or servers that somebody else runs"):
+        errands(variant).of("m")
+    assert [Errand("m", HubReference("owner/m-GGUF", "m.gguf"))] == errands(variant, GGUF).of("m")
+
+
+def test_other_variants_are_known_by_number() -> None:
+    """Those that could be fetched instead of one that is not there."""
+    asked = errands(CLOUD, GGUF, MLX, ADOPTED, TAG)
+    (first,) = asked.of("m")
+    assert [(3, HubReference("owner/m-4bit")), (5, OllamaReference("m", "9b"))] == [
+        (number, other.reference) for number, other in asked.others(first)
+    ]
+    assert [] == list(asked.others(Errand("hf:owner/a", HubReference("owner/a"))))
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "code", "said"),
+    [
+        (errands(GGUF), "fasst", 5, "no profile and no file"),
+        (errands(GGUF), "hf:", 5, "no repository"),
+        (errands(GGUF), "/tmp", 2, "nothing to pull"),
+        (errands(CLOUD), "m", 2, "names no weights on a hub"),
+        (errands(GGUF, number=2), "m", 2, "has 1 variants"),
+        (errands(CLOUD, GGUF, number=1), "m", 2, "somebody else runs"),
+        (errands(ADOPTED, GGUF, number=1), "m", 2, "somebody else runs"),
+        (errands(number=1), "hf:owner/a", 2, "--variant and --all are for profiles"),
+        (errands(every=True), "hf:owner/a", 2, "--variant and --all are for profiles"),
+        (errands(Variant("mlx", hf="owner/../x")), "m", 1, "profile 'm'"),
+    ],
+)
+def test_what_cannot_be_pulled(asked: Errands, text: str, code: int, said: str) -> None:
+    """A sentence and the right exit code."""
+    with pytest.raises(VerbError) as caught:
+        asked.of(text)
+    assert code == caught.value.code
+    assert said in caught.value.message
+
+
+def test_nothing_named_and_nothing_declared() -> None:
+    """The sentence says what can be named."""
+    with pytest.raises(VerbError, match="hf:REPO"):
+        errands().words([])

@@ -1,0 +1,199 @@
+"""The checks of single values."""
+
+import copy
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hostd.config.validators import (
+    Refused,
+    Secret,
+    address,
+    amount,
+    choice,
+    credential,
+    devices,
+    flag_name,
+    flag_value,
+    hint,
+    shown,
+    switch,
+    text,
+    thinking,
+    web,
+    whole,
+)
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["127.0.0.1:11435", "0.0.0.0:0", "[::1]:80", "localhost:11435", "my-host.lan:1", "unix:/run/hostd/hostd.sock"],
+)
+def test_addresses(where: str) -> None:
+    """Hosts by number and name with a port, and sockets by absolute path."""
+    assert where == address(where)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "",
+        "127.0.0.1",
+        ":80",
+        "::1:80",
+        "[127.0.0.1]:80",
+        "1.2.3:80",
+        "a b:80",
+        "h:65536",
+        "h:x",
+        "http://h:80",
+        "unix:x",
+        "unix:/" + "x" * 103,
+        11435,
+        None,
+        ["h:80"],
+    ],
+)
+def test_bad_addresses(where: object) -> None:
+    """What nothing can bind to is refused before anything tries."""
+    with pytest.raises(Refused):
+        address(where)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1234/v1", "https://api.example.com", "http://[::1]:80/v1"])
+def test_servers(url: str) -> None:
+    """Addresses of HTTP servers."""
+    assert url == web(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:1234", "ftp://h/", "http://", "http://h:99999/", "http://[::1/", "http://a b/"]
+)
+def test_no_servers(url: str) -> None:
+    """Anything else is refused with an example."""
+    with pytest.raises(Refused, match="write such as http://127"):
+        web(url)
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
+    """A secret belongs where it is masked."""
+    with pytest.raises(Refused, match="write the key as 'api_key'") as caught:
+        web("http://me:hunter2@host/v1")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--flash-attn", "write 'flash-attn', without the leading dashes"),
+        ("-fa", "write 'fa'"),
+        ("model", "'path' of the variant"),
+        ("m", "'path' of the variant"),
+        ("host", "chooses a free one"),
+        ("port", "chooses a free one"),
+        ("api-key", "each engine gets its own"),
+        ("api_key", "each engine gets its own"),
+        ("alias", "'name' and 'aliases'"),
+        ("parallel", "'slots'"),
+        ("np", "'slots'"),
+        ("ctx-size", "'context'"),
+        ("c", "'context'"),
+        ("flash attn", "no engine flag"),
+    ],
+)
+def test_flags_that_are_not_the_owners(flag: str, words: str) -> None:
+    """A flag that hostd sets itself is refused with the key to use instead."""
+    with pytest.raises(Refused, match=words):
+        flag_name(flag)
+
+
+@pytest.mark.parametrize("flag", ["flash-attn", "ub", "no-mmap", "C", "rope_scaling"])
+def test_flags_of_the_owner(flag: str) -> None:
+    """Everything else that looks like a flag is the engine's to judge."""
+    assert flag == flag_name(flag)
+
+
+@pytest.mark.parametrize(
+    ("check", "value", "result"),
+    [
+        (text, "a b", "a b"),
+        (credential, "sk-1", "sk-1"),
+        (whole(1), 1, 1),
+        (whole(0), "12", 12),
+        (amount, 0, 0.0),
+        (amount, "1.5", 1.5),
+        (switch, True, True),
+        (switch, "off", False),
+        (switch, "Yes", True),
+        (thinking, "optional", "optional"),
+        (thinking, True, "true"),
+        (thinking, "no", "false"),
+        (devices, "auto", "auto"),
+        (devices, 2, 2),
+        (choice(("f16", "q8_0")), "q8_0", "q8_0"),
+        (flag_value, 1.5, 1.5),
+        (flag_value, False, False),
+        (flag_value, "", ""),
+    ],
+)
+def test_good_values(check: Callable[[object], object], value: object, result: object) -> None:
+    """Each kind takes its own values, and the words that people write for them."""
+    assert (result, type(result)) == (check(value), type(check(value)))
+
+
+@pytest.mark.parametrize(
+    ("check", "value", "words"),
+    [
+        (text, 3.5, "write it in quotes"),
+        (text, True, "not true; write it in quotes"),
+        (text, " ", "empty"),
+        (text, "a\nb", "control character"),
+        (text, None, "not nothing"),
+        (whole(1), 0, "from 1 to"),
+        (whole(1), 2**31, "out of range"),
+        (whole(0), True, "no whole number"),
+        (whole(0), "-1", "no whole number"),
+        (amount, -1, "at least 0"),
+        (amount, True, "at least 0"),
+        (amount, "inf", "at least 0"),
+        (switch, 1, "neither true nor false"),
+        (thinking, "sometimes", "true, false, optional"),
+        (devices, 0, "neither auto nor"),
+        (choice(("f16", "q8_0")), "q8", "did you mean 'q8_0'"),
+        (choice(("f16", "q8_0")), 8, "choose from f16, q8_0"),
+        (flag_value, [1], "expected text, a number"),
+        (flag_value, "a\x00", "zero byte"),
+    ],
+)
+def test_bad_values(check: Callable[[object], object], value: object, words: str) -> None:
+    """Each kind refuses the others, booleans as numbers included."""
+    with pytest.raises(Refused, match=words):
+        check(value)
+
+
+@given(st.text("abc", max_size=3).map(lambda word: f"{word}\n") | st.integers() | st.booleans())
+def test_a_credential_is_never_repeated(value: object) -> None:
+    """Whatever is wrong with a key, the sentence is the same."""
+    with pytest.raises(Refused, match=r"^a key must be text in quotes, best written as \$\{env:NAME\}$"):
+        credential(value)
+
+
+def test_a_secret_is_its_text_but_shows_its_source() -> None:
+    """Equal to what the variable holds, shown as the reference, also after a copy."""
+    secret = copy.deepcopy(Secret("sk-1", "${env:KEY}"))
+    assert ("sk-1", "'${env:KEY}'", "'${env:KEY}'") == (secret, repr(secret), shown(secret))
+
+
+def test_values_are_shown_short() -> None:
+    """A message shows a value as one short word."""
+    assert "'" + "x" * 57 + "...'" == shown("x" * 100)
+    assert ["true", "nothing", "4"] == [shown(value) for value in (True, None, 4)]
+
+
+def test_hints_lead_to_the_nearest() -> None:
+    """The nearest name, whatever its case; all names when none is near; a word when there is none."""
+    assert "did you mean 'Limits'?" == hint("LIMIST", ["Limits", "warm"])
+    assert "choose from a, b" == hint("zzz", ["a", "b"])
+    assert "there is none yet" == hint("zzz", [])

@@ -1,0 +1,197 @@
+"""However a stream is cut, its chunks make up the answer that the engine would have given in one piece, or none at all."""
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hostd.dialects.openai import aggregate
+from hostd.dialects.openai.aggregate import Assembly
+
+HEAD = {"id": "chatcmpl-1", "created": 7, "model": "tiny", "system_fingerprint": "b1"}
+CHAT = {**HEAD, "object": "chat.completion"}
+SUMS = {"usage": {"completion_tokens": 5, "prompt_tokens": 3, "total_tokens": 8}, "timings": {"cache_n": 2}}
+OTHER_SUMS = {"usage": {"completion_tokens": 1, "prompt_tokens": 3, "total_tokens": 4}, "timings": {"cache_n": 0}}
+DONE = b"data: [DONE]\n\n"
+
+
+def event(*choices: dict[str, Any], **more: Any) -> bytes:
+    """Return a chunk of a chat as an event."""
+    return (
+        b"data: "
+        + json.dumps({"choices": list(choices), **CHAT, "object": "chat.completion.chunk", **more}).encode()
+        + b"\n\n"
+    )
+
+
+def says(index: int = 0, finish: str | None = None, **delta: Any) -> dict[str, Any]:
+    """Return what a chunk says of a choice."""
+    return {"finish_reason": finish, "index": index, "delta": delta}
+
+
+def calls(number: int, arguments: str, **function: str) -> dict[str, Any]:
+    """Return a part of a tool call."""
+    more = {"id": f"call-{number}", "type": "function"} if function else {}
+    return {"index": number, **more, "function": {**function, "arguments": arguments}}
+
+
+def assembled(*data: bytes) -> Assembly:
+    """Return what was put together of *data*."""
+    assembly = Assembly()
+    for piece in data:
+        assembly.feed(piece)
+    return assembly
+
+
+TALK = (
+    event(says(role="assistant", content=None), prompt_progress={"total": 3})
+    + event(says(1, role="assistant", content=None))
+    + b": a comment\n\n"
+    + event(says(reasoning_content="Hm"))
+    + event(says(1, content="\u00e4 \U0001f600"))
+    + event(says(reasoning_content="m."))
+    + event(says(content="Hel"))
+    + event(says(content="lo"))
+    + event(says(1, "length"))
+    + event(**OTHER_SUMS)
+    + event(says(tool_calls=[calls(0, "{", name="sum")]))
+    + event(says(tool_calls=[calls(0, '"a": 1}')]))
+    + event(says(tool_calls=[calls(1, "{}", name="end")]))
+    + event(says(0, "tool_calls"))
+    + event(**SUMS)
+    + DONE
+)
+TALKED = {
+    **CHAT,
+    **SUMS,
+    "choices": [
+        {
+            "finish_reason": "tool_calls",
+            "index": 0,
+            "message": {
+                "role": "assistant",
+                "content": "Hello",
+                "reasoning_content": "Hmm.",
+                "tool_calls": [
+                    {"id": "call-0", "type": "function", "function": {"name": "sum", "arguments": '{"a": 1}'}},
+                    {"id": "call-1", "type": "function", "function": {"name": "end", "arguments": "{}"}},
+                ],
+            },
+        },
+        {"finish_reason": "length", "index": 1, "message": {"role": "assistant", "content": "\u00e4 \U0001f600"}},
+    ],
+}
+
+
+@given(st.sets(st.integers(1, len(TALK) - 1)))
+def test_the_answer_is_the_same_however_it_is_cut(cuts: set[int]) -> None:
+    """Thought, text and tool calls of each choice are put together; the sums are those of the first one."""
+    edges = [0, *sorted(cuts), len(TALK)]
+    assembly = assembled(*(TALK[start:end] for start, end in pairwise(edges)))
+    assert (True, True, "", 14) == (assembly.done, assembly.begun, assembly.trouble, assembly.chunks)
+    assert TALKED == assembly.document()
+    assert (3, 5) == assembly.tokens
+
+
+def test_line_ends_may_be_of_either_kind() -> None:
+    """So says the standard for events."""
+    assert TALKED == assembled(TALK.replace(b"\n", b"\r\n")).document()
+
+
+def test_completes_text() -> None:
+    """Probabilities follow each other as the words do; of prompts that have been read nothing is said."""
+    said = [
+        {"text": " a", "index": 0, "logprobs": {"tokens": [" a"], "text_offset": [0]}, "finish_reason": None},
+        {"text": "", "index": 1, "logprobs": None, "finish_reason": "stop"},
+        {"text": " b", "index": 0, "logprobs": {"tokens": [" b"], "text_offset": [2]}, "finish_reason": None},
+        {"text": "", "index": 0, "logprobs": None, "finish_reason": "stop"},
+    ]
+    kind = {"object": "text_completion"}
+    data = [event(each, **kind, **(SUMS if each["finish_reason"] else {})) for each in said]
+    assembly = assembled(b"data: null\n\n", *data, DONE)
+    assert assembly.done
+    assert {
+        **HEAD,
+        **kind,
+        **SUMS,
+        "choices": [
+            {
+                "text": " a b",
+                "index": 0,
+                "logprobs": {"tokens": [" a", " b"], "text_offset": [0, 2]},
+                "finish_reason": "stop",
+            },
+            {"text": "", "index": 1, "logprobs": None, "finish_reason": "stop"},
+        ],
+    } == assembly.document()
+
+
+def test_an_empty_answer_is_one() -> None:
+    """A model may end at once; an answer without text has an empty one."""
+    assembly = assembled(event(says(role="assistant", content=None)), event(says(0, "stop")), DONE)
+    assert [{"finish_reason": "stop", "index": 0, "message": {"role": "assistant", "content": ""}}] == (
+        assembly.document()["choices"]
+    )
+    assert (True, (0, 0)) == (assembly.done, assembly.tokens)
+
+
+def test_what_is_new_to_it_is_kept() -> None:
+    """Fields that nobody knows yet are joined by what they are, and those of the last chunk belong to the answer."""
+    data = event(says(audio={"data": "ab", "rate": 8}, tags=[1])) + event(says(audio={"data": "cd"}, tags=[2]))
+    assembly = assembled(data, event(says(0, "stop"), service_tier="default"), DONE)
+    message = assembly.document()["choices"][0]["message"]
+    assert ({"data": "abcd", "rate": 8}, [1, 2]) == (message["audio"], message["tags"])
+    assert "default" == assembly.document()["service_tier"]
+
+
+def test_it_begins_with_the_first_word() -> None:
+    """A role is nothing of the answer yet, nor is a comment."""
+    assert not assembled(event(says(role="assistant", content=None)), b": ping\n\n").begun
+    assert assembled(event(says(content="a"))).begun
+    assert 1 == assembled(event(says(content="a")), b": ping\n\n").chunks
+
+
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [
+        (b"", ""),
+        (event(says(0, "stop"))[:-2], ""),
+        (event(says(0, "stop")), ""),
+        (DONE, "ended its answer in the middle"),
+        (event(says(1, "stop")) + DONE, "ended its answer in the middle"),
+        (event(says(0, "abort")) + DONE, "gave the answer up"),
+        (event(says(0, "error")) + DONE, "gave the answer up"),
+        (b'data: {"cho\n\n' + DONE, "makes no sense"),
+        (b'data: {"choices": null}\n\n' + DONE, "makes no sense"),
+        (b'data: {"choices": [{"delta": []}]}\n\n' + DONE, "makes no sense"),
+        (b"data: 7\n\n" + DONE, "makes no sense"),
+        (b"data: []\n\n" + DONE, "makes no sense"),
+        (b"data: " + b"[" * 200_000 + b"\n\n" + DONE, "makes no sense"),
+        (b'data: {"error": "no luck"}\n\n' + DONE, "reported an error: no luck"),
+    ],
+)
+def test_half_an_answer_is_none(end: bytes, why: str) -> None:
+    """It is whole when each choice says why it is over, and then the stream that it is done."""
+    assembly = assembled(event(says(content="half")), end)
+    assert (False, True) == (assembly.done, why in assembly.trouble)
+    assert bool(why) is bool(assembly.trouble)
+
+
+def test_nothing_at_all_is_no_answer() -> None:
+    """Not even where it says that it is done."""
+    assert not assembled(DONE).done
+
+
+def test_an_error_is_kept_as_it_is() -> None:
+    """What it means is for others to say."""
+    error = {"code": 500, "message": "no luck", "type": "server_error"}
+    assert error == assembled(b"data: " + json.dumps({"error": error}).encode() + b"\n\n").error
+
+
+def test_asks_for_the_sums() -> None:
+    """Whatever the client says of streams it says of none of its own."""
+    asked = aggregate.request({"model": "m", "stream": False, "stream_options": None})
+    assert {"model": "m", "stream": True, "stream_options": {"include_usage": True}} == asked

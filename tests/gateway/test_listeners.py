@@ -1,0 +1,126 @@
+"""Doors open where the owner says, and where they cannot be had, a sentence says why."""
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from hostd.gateway.listeners import ListenError, base_url, open_doors
+from tests.conftest import OpenHouse
+from tests.stage import COLD, make_profile, make_settings
+
+
+@pytest.fixture
+async def runner() -> AsyncIterator[web.ServerRunner]:
+    """A server that says hello."""
+
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text="hello")
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    yield runner
+    await runner.cleanup()
+
+
+async def hello(url: str, path: str | None = None) -> str:
+    """Return what answers there."""
+    connector = aiohttp.UnixConnector(path) if path else aiohttp.TCPConnector()
+    async with aiohttp.ClientSession(connector=connector) as http, http.get(url) as response:
+        return await response.text()
+
+
+async def test_opens_any_port(runner: web.ServerRunner) -> None:
+    """Port 0 is any that is free; the address tells which, and several can be had."""
+    addresses = await open_doors(runner, ["127.0.0.1:0", "127.0.0.1:0"])
+    assert 2 == len({*addresses, "127.0.0.1:0"} - {"127.0.0.1:0"})
+    assert ["hello"] * 2 == [await hello(base_url(address)) for address in addresses]
+
+
+async def test_opens_a_socket(runner: web.ServerRunner, tmp_path: Path) -> None:
+    """A unix socket serves its owner's group, and nobody else."""
+    path = tmp_path / "hostd.sock"
+    assert (f"unix:{path}",) == await open_doors(runner, [f"unix:{path}"])
+    assert 0o660 == stat.S_IMODE(path.stat().st_mode)
+    assert "hello" == await hello("http://localhost/", str(path))
+
+
+async def test_replaces_a_socket_that_nobody_holds(runner: web.ServerRunner, tmp_path: Path) -> None:
+    """What a killed daemon has left is no obstacle."""
+    path = tmp_path / "hostd.sock"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    await open_doors(runner, [f"unix:{path}"])
+    assert "hello" == await hello("http://localhost/", str(path))
+
+
+async def test_leaves_a_socket_that_somebody_holds(runner: web.ServerRunner, tmp_path: Path) -> None:
+    """Another daemon's door is not taken from it."""
+    path = tmp_path / "hostd.sock"
+    with socket.socket(socket.AF_UNIX) as held:
+        held.bind(str(path))
+        held.listen()
+        with pytest.raises(ListenError, match=r"cannot listen on unix:.*: it is in use; stop that program"):
+            await open_doors(runner, [f"unix:{path}"])
+    assert path.exists()
+
+
+async def test_leaves_a_file_alone(runner: web.ServerRunner, tmp_path: Path) -> None:
+    """Only a socket is ever removed."""
+    path = tmp_path / "notes.txt"
+    path.write_text("mine")
+    with pytest.raises(ListenError, match="cannot listen on unix:"):
+        await open_doors(runner, [f"unix:{path}"])
+    assert "mine" == path.read_text()
+
+
+async def test_names_who_holds_a_port(runner: web.ServerRunner) -> None:
+    """A port in use is told with the program that has it."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        with pytest.raises(ListenError, match=rf"{address}: it is in use by \S+ \(pid {os.getpid()}\); stop that"):
+            await open_doors(runner, [address])
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("192.0.2.1:0", "this machine does not have that address; see 'server.listen'"),
+        ("unix:/nowhere/at/all.sock", os.strerror(errno.ENOENT)),
+    ],
+)
+async def test_says_why_not(runner: web.ServerRunner, address: str, why: str) -> None:
+    """Each refusal of the system has its sentence."""
+    with pytest.raises(ListenError) as caught:
+        await open_doors(runner, [address])
+    assert f"cannot listen on {address}: {why}" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("127.0.0.1:80", "http://127.0.0.1:80"),
+        ("0.0.0.0:80", "http://127.0.0.1:80"),
+        ("[::1]:80", "http://[::1]:80"),
+        ("unix:/a", "unix:/a"),
+    ],
+)
+def test_knows_how_it_is_reached(address: str, url: str) -> None:
+    """The address of all interfaces is reached by loopback."""
+    assert url == base_url(address)
+
+
+async def test_the_house_answers_at_a_socket(open_house: OpenHouse, weights: Path, tmp_path: Path) -> None:
+    """At a unix socket no Host is asked for: whoever may open it may come in."""
+    path = tmp_path / "hostd.sock"
+    settings = make_settings(make_profile("alpha", weights, warm=COLD), listen=(f"unix:{path}",))
+    async with open_house(settings):
+        assert "hostd is running\n" == await hello("http://any.name.will.do/", str(path))

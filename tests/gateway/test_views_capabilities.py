@@ -1,0 +1,39 @@
+"""The owner's word counts, then the server's."""
+
+import pytest
+
+from hostd.backends.contract import Facts
+from hostd.domain.profile import Capabilities, Profile
+from hostd.gateway import views
+
+
+def model(context: int | None = None, **can: bool) -> Profile:
+    """Return a model that is declared to have a *context*, and to be able to do so much."""
+    return Profile("m", (), context=context, capabilities=Capabilities(**can))  # type: ignore[arg-type]  # booleans all
+
+
+@pytest.mark.parametrize(
+    ("declared", "said", "offered"),
+    [(None, None, None), (None, True, True), (None, False, False), (False, True, False), (True, False, True)],
+)
+@pytest.mark.parametrize("name", ["tools", "vision"])
+def test_silence_is_filled(name: str, declared: bool | None, said: bool | None, offered: bool | None) -> None:
+    """A capability is what the owner declared, and else what the server says of itself, which may be nothing."""
+    profile = model() if declared is None else model(**{name: declared})
+    assert offered is views.capabilities(profile, Facts(**{name: said}))[name]  # type: ignore[arg-type]  # booleans all
+
+
+def test_embeddings_are_the_owners_to_declare() -> None:
+    """What hostd would refuse to send is not offered."""
+    assert {"tools": None, "vision": None, "thinking": None, "embeddings": False} == (
+        views.capabilities(model(), Facts(embeddings=True))
+    )
+
+
+@pytest.mark.parametrize(
+    ("declared", "served", "offered"),
+    [(None, None, None), (4096, None, 4096), (None, 2048, 2048), (4096, 2048, 2048), (2048, 4096, 2048)],
+)
+def test_the_smaller_context_counts(declared: int | None, served: int | None, offered: int | None) -> None:
+    """A server that was given less than was declared is believed; one that has more is not to be asked for it."""
+    assert offered == views.context(model(declared), Facts(context=served))

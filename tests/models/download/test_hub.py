@@ -1,0 +1,119 @@
+"""A list from the hub becomes an order: at one commit, with checksums, into the shared cache."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hostd.models.download.hub import order_from_hub
+from hostd.models.download.partial import Checksum
+from hostd.models.errors import NotThere, Unreachable, Unreadable
+from hostd.models.reference import HubReference
+from tests.models import weights
+from tests.models.hub import COMMIT, REPO, Hub, git_name
+from tests.models.pulling import CONTENT, FILE, ordered
+
+
+def test_large_files_are_known_by_their_sha256_and_small_ones_by_git(hub: Hub, tmp_path: Path) -> None:
+    """Both checksums are in the list, and every file is asked for at the commit that it is of."""
+    hub.files = weights.checkpoint_files()
+    order = ordered(f"hf:{REPO}", hub.places(tmp_path))
+    config, model = (hub.files[name] for name in ("config.json", "model.safetensors"))
+    found = {item.name: item for item in order.items}
+    assert Checksum(git_name(config), git=True) == found["config.json"].checksum
+    assert Checksum(hashlib.sha256(model).hexdigest()) == found["model.safetensors"].checksum
+    assert all(f"/resolve/{COMMIT}/" in item.url for item in order.items)
+    assert {name: len(content) for name, content in hub.files.items()} == {item.name: item.size for item in order.items}
+    assert tmp_path / "hub" / f"models--{REPO.replace('/', '--')}" / "snapshots" / COMMIT == order.path
+    assert [] == [path for _, path, _ in hub.seen if "/resolve/" in path]
+
+
+def test_a_list_that_says_too_little_is_completed_by_asking(hub: Hub, tmp_path: Path) -> None:
+    """A mirror that has only the names tells sizes and checksums with the files; its commit, too."""
+    hub.files["m.gguf"] = CONTENT
+    hub.faults["/revision/"] = "status 404"
+    hub.listing = json.dumps([{"type": "file", "path": "m.gguf"}]).encode()
+    (item,) = ordered(FILE, hub.places(tmp_path)).items
+    assert (len(CONTENT), Checksum(hashlib.sha256(CONTENT).hexdigest())) == (item.size, item.checksum)
+    assert "HEAD" == hub.seen[-1][0]
+
+
+def test_a_hub_that_names_no_commit_cannot_fill_the_cache(hub: Hub, tmp_path: Path) -> None:
+    """Its layout is made of commits."""
+    hub.files["m.gguf"] = CONTENT
+    hub.faults["/revision/"] = "status 404"
+    hub.listing = json.dumps([{"path": "m.gguf", "size": 5, "oid": "a" * 40}]).encode()
+    with pytest.raises(Unreadable, match="does not say which commit"):
+        ordered(FILE, hub.places(tmp_path))
+
+
+@pytest.mark.parametrize("etag", ["../../x", "a b", "", "a.lock"])
+def test_a_mark_that_could_be_a_path_is_refused(hub: Hub, tmp_path: Path, etag: str) -> None:
+    """It would become the name of a file."""
+    hub.files["m.gguf"] = CONTENT
+    hub.faults["/revision/"] = "status 404"
+    hub.listing = json.dumps([{"path": "m.gguf", "size": 5}]).encode()
+    hub.faults["HEAD"] = f"etag {etag}"
+    with pytest.raises(Unreadable, match="nothing that tells its content"):
+        ordered(FILE, hub.places(tmp_path))
+
+
+def test_a_hostile_list_is_refused(hub: Hub, tmp_path: Path) -> None:
+    """Although the file that was asked for has a good name."""
+    hub.files = {"m.gguf": CONTENT, "../../.bashrc": b"x"}
+    with pytest.raises(Unreadable, match="leads out of its folder; nothing of it is downloaded"):
+        ordered(FILE, hub.places(tmp_path))
+
+
+def test_a_repository_that_is_not_there_names_the_nearest(hub: Hub, tmp_path: Path) -> None:
+    """By the hub's own search, which sees a part of the name."""
+    hub.found = ("owner/modle-GGUF", "owner/model-GGUF", "someone/else")
+    with pytest.raises(NotThere, match="did you mean hf:owner/model-GGUF or hf:owner/modle-GGUF") as caught:
+        ordered("hf:owner/modell-GGUF", hub.places(tmp_path))
+    assert "has no hf:owner/modell-GGUF" in caught.value.message
+    hub.faults["/api/models"] = "status 404"
+    with pytest.raises(NotThere, match=r"if it is private$"):
+        ordered("hf:owner/modell-GGUF", hub.places(tmp_path))
+
+
+def test_a_hub_that_hides_what_is_not_there(hub: Hub, tmp_path: Path) -> None:
+    """Hugging Face answers 401 for an unknown repository, with a word that says what is meant."""
+    hub.faults[f"/api/models/{REPO}"] = "code 401 RepoNotFound"
+    with pytest.raises(NotThere, match="give HF_TOKEN a token if it is private"):
+        ordered(FILE, hub.places(tmp_path))
+
+
+def test_a_file_that_is_not_there_names_the_nearest(hub: Hub, tmp_path: Path) -> None:
+    """Among the weights of the repository."""
+    hub.files["model-Q4_K_M.gguf"] = CONTENT
+    with pytest.raises(NotThere, match=r"did you mean model-Q4_K_M\.gguf"):
+        ordered(f"hf:{REPO}/model-Q4KM.gguf", hub.places(tmp_path))
+
+
+def test_the_token_is_sent_where_nobody_can_read_it(hub: Hub, tmp_path: Path) -> None:
+    """To this machine or by https; a hub elsewhere by http does not get it, which is said."""
+    hub.files["m.gguf"] = CONTENT
+    assert () == ordered(FILE, hub.places(tmp_path)).notes
+    assert {"Bearer hf_secret"} == {headers.get("authorization") for _, _, headers in hub.seen}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("http_proxy", hub.url)
+        order = order_from_hub(
+            HubReference(REPO, "m.gguf"), replace(hub.places(tmp_path / "b"), hub="http://hub.example")
+        )
+    assert "your token is not sent to http://hub.example" in order.notes[0]
+    assert not any("authorization" in headers for _, path, headers in hub.seen if "hub.example" in path)
+
+
+def test_offline_the_last_list_will_do(hub: Hub, tmp_path: Path) -> None:
+    """What was listed once can be looked for in the cache; what was not cannot."""
+    hub.files["m.gguf"] = CONTENT
+    places = hub.places(tmp_path)
+    items = ordered(FILE, places).items
+    hub.seen.clear()
+    order = ordered(FILE, replace(places, offline=True))
+    assert (items, []) == (order.items, hub.seen)
+    assert "last time" in order.notes[0]
+    with pytest.raises(Unreachable):
+        ordered(FILE, replace(places, offline=True, headers=tmp_path / "none"))

@@ -1,0 +1,143 @@
+"""Room is made sure of, everything comes, and what came is found again by everybody."""
+
+import errno
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hostd.models.download.pull import MARGIN, carry_out, check_room, missing, total
+from hostd.models.errors import NoRoom, Unreachable, Unreadable
+from hostd.models.huggingface import open_hub
+from hostd.models.reference import HubReference
+from hostd.models.scan import look
+from tests.models import weights
+from tests.models.hub import COMMIT, REPO, Hub
+from tests.models.pulling import CONTENT, FILE, Onlooker, ordered, stores
+
+
+def test_a_pulled_file_is_found_without_the_hub(hub: Hub, tmp_path: Path) -> None:
+    """By its reference, and among the models of this machine; the cache has links, as other programs expect."""
+    hub.files["m.gguf"] = weights.gguf() + CONTENT
+    places = stores(hub, tmp_path)
+    order, watch = ordered(FILE, places), Onlooker()
+    assert (total(order), True) == (missing(order), order.path.name == "m.gguf")
+    carry_out(order, places, watch)
+    assert (total(order), 0) == (watch.count, missing(order))
+    assert order.path.is_symlink()
+    hub.seen.clear()
+    assert order.path == open_hub(HubReference(REPO, "m.gguf"), replace(places, offline=True)).path
+    assert [order.path] == [entry.path for entry in look(places)]
+    assert [] == hub.seen
+
+
+def test_a_whole_checkpoint_comes(hub: Hub, tmp_path: Path) -> None:
+    """A folder that opens, with its texts; the second time nothing is fetched."""
+    hub.files = weights.checkpoint_files(3) | {"tokenizer.json": b"{}", "run.py": b"exit()"}
+    places = stores(hub, tmp_path)
+    carry_out(ordered(f"hf:{REPO}", places), places, Onlooker())
+    header = open_hub(HubReference(REPO), replace(places, offline=True))
+    assert header.path is not None
+    assert {*hub.files} - {"run.py"} == {path.name for path in header.path.iterdir()}
+    hub.seen.clear()
+    order = ordered(f"hf:{REPO}", places)
+    carry_out(order, places, Onlooker())
+    assert (0, 1) == (missing(order), len(hub.seen))
+
+
+def test_a_branch_is_moved_only_when_all_is_here(hub: Hub, tmp_path: Path) -> None:
+    """A download that is not complete is not found as one that is."""
+    hub.files = weights.checkpoint_files(2)
+    hub.faults["/store/model-00002"] = "status 403"
+    places = stores(hub, tmp_path)
+    with pytest.raises(Unreadable, match="accept the model's terms"):
+        carry_out(ordered(f"hf:{REPO}", places), places, Onlooker())
+    refs = tmp_path / "hub" / f"models--{REPO.replace('/', '--')}" / "refs" / "main"
+    assert not refs.exists()
+    hub.faults.clear()
+    carry_out(ordered(f"hf:{REPO}", places), places, Onlooker())
+    assert COMMIT == refs.read_text()
+
+
+def test_the_token_never_leaves_the_hub(hub: Hub, tmp_path: Path) -> None:
+    """The store on another origin does not see it, at a resumed request either."""
+    hub.files["m.gguf"] = CONTENT
+    hub.turns["/store/"] = ["cut 1000"]
+    places, watch = stores(hub, tmp_path), Onlooker()
+    carry_out(ordered(FILE, places), places, watch, pause=watch.pause)
+    told = {(path.startswith("/store"), headers.get("authorization")) for _, path, headers in hub.seen}
+    assert {(False, "Bearer hf_secret"), (True, None)} == told
+
+
+def test_too_little_room_is_said_before_anything_comes(hub: Hub, tmp_path: Path) -> None:
+    """What is missing on the disk, for all orders together; what was kept of an earlier attempt counts."""
+    hub.files = {"a.gguf": CONTENT, "b.gguf": CONTENT[::-1]}
+    places = stores(hub, tmp_path)
+    orders = [ordered(f"hf:{REPO}/{name}", places) for name in hub.files]
+    need = 2 * len(CONTENT) + MARGIN
+    check_room(orders, lambda _: need)
+    with pytest.raises(NoRoom, match=r"1\.0 MiB are missing"):
+        check_room(orders, lambda _: need - 2**20)
+    partial = orders[0].items[0].partial
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(CONTENT[: 2**20])
+    check_room(orders, lambda _: need - 2**20)
+    assert not any("/store" in path for _, path, _ in hub.seen)
+
+
+def test_what_is_here_needs_no_room(hub: Hub, tmp_path: Path) -> None:
+    """A full disk is no reason to refuse a download of nothing."""
+    hub.files["m.gguf"] = CONTENT
+    places = stores(hub, tmp_path)
+    order = ordered(FILE, places)
+    carry_out(order, places, Onlooker())
+    check_room([order], lambda _: 0)
+
+
+def test_offline_nothing_is_fetched(hub: Hub, tmp_path: Path) -> None:
+    """What is here is good; what is not is said to be forbidden."""
+    hub.files["m.gguf"] = CONTENT
+    places = stores(hub, tmp_path)
+    offline, order = replace(places, offline=True), ordered(FILE, places)
+    with pytest.raises(Unreachable, match="forbids fetching the rest"):
+        carry_out(order, offline, Onlooker())
+    carry_out(order, places, Onlooker())
+    carry_out(order, offline, Onlooker())
+
+
+def test_a_file_of_another_size_is_fetched_again(hub: Hub, tmp_path: Path) -> None:
+    """What another program left under that name is not whole."""
+    hub.files["m.gguf"] = CONTENT
+    places = stores(hub, tmp_path)
+    order = ordered(FILE, places)
+    order.items[0].blob.parent.mkdir(parents=True)
+    order.items[0].blob.write_bytes(b"cut short")
+    carry_out(order, places, Onlooker())
+    assert CONTENT == order.path.read_bytes()
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(hub: Hub, tmp_path: Path) -> None:
+    """It says which variable names another."""
+    hub.files["m.gguf"] = CONTENT
+    (tmp_path / "file").write_bytes(b"")
+    places = replace(stores(hub, tmp_path), hub_cache=tmp_path / "file" / "hub")
+    order = ordered(FILE, places)
+    with pytest.raises(Unreadable, match=f"{os.strerror(errno.ENOTDIR)}; give this user access.*HF_HOME"):
+        carry_out(order, places, Onlooker())
+
+
+def test_without_links_a_download_works_as_well(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a disk that knows none: the file is at its place, and is not fetched twice."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    hub.files["m.gguf"] = weights.gguf() + CONTENT
+    places = stores(hub, tmp_path)
+    for _ in range(2):
+        order = ordered(FILE, places)
+        carry_out(order, places, Onlooker())
+    assert (False, 0) == (order.path.is_symlink(), missing(order))
+    assert 1 == len([path for _, path, _ in hub.seen if path.startswith("/store")])

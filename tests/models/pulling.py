@@ -1,0 +1,46 @@
+"""What tests of downloads share: contents worth some megabytes, and somebody who looks on."""
+
+import random
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from hostd.models.download.pull import Order, prepare
+from hostd.models.locations import Places
+from hostd.models.reference import HubReference, OllamaReference, parse_reference
+from tests.models.hub import REPO, Hub
+
+CONTENT = random.Random(5).randbytes(3_000_000)
+FILE = f"hf:{REPO}/m.gguf"
+
+
+@dataclass
+class Onlooker:
+    """Counts what moved and keeps what was told; never waits."""
+
+    count: int = 0
+    sentences: list[str] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+
+    def moved(self, count: int) -> None:
+        """Count."""
+        self.count += count
+
+    def told(self, sentence: str) -> None:
+        """Keep the sentence."""
+        self.sentences.append(sentence)
+
+    def pause(self, seconds: float) -> None:
+        """Keep how long one would have waited."""
+        self.pauses.append(seconds)
+
+
+def ordered(text: str, places: Places, *, projector: bool | None = None) -> Order:
+    """Return the order for what *text* names."""
+    reference = parse_reference(text)
+    assert isinstance(reference, HubReference | OllamaReference)
+    return prepare(reference, places, projector=projector)
+
+
+def stores(hub: Hub, folder: Path) -> Places:
+    """Return places that lead to the hub, with stores below *folder*."""
+    return replace(hub.places(folder), ollama_stores=(folder / "ollama", folder / "other"))

@@ -1,0 +1,28 @@
+"""Ollama's choice of flags."""
+
+import pytest
+
+from hostd.planning.footprint.ollama_serving import ollama_context, ollama_serving
+
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(("vram", "expected"), [(48 * GIB, 262_144), (24 * GIB, 32_768), (16 * GIB, 4_096), (0, 4_096)])
+def test_the_context_follows_the_vram(vram: int, expected: int) -> None:
+    """Without a context of the owner's, the machine's VRAM decides."""
+    assert expected == ollama_context(vram)
+
+
+@pytest.mark.parametrize(
+    ("context", "flash", "expected"),
+    [(4_096, "auto", 512), (4_097, "auto", 1024), (65_536, "auto", 2048), (65_536, "off", 512)],
+)
+def test_the_micro_batch_follows_the_context(context: int, flash: str, expected: int) -> None:
+    """The micro-batch doubles and quadruples with the context, except without flash attention."""
+    assert expected == ollama_serving(context, flash=flash).ubatch
+
+
+def test_the_context_is_multiplied_by_the_requests() -> None:
+    """Each parallel request has the whole context, in a cache of its own."""
+    serving = ollama_serving(8192, 3)
+    assert (24_576, 3, False) == (serving.context, serving.slots, serving.unified)

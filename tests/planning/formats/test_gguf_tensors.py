@@ -1,0 +1,29 @@
+"""Where tensors belong."""
+
+from hostd.planning.formats.gguf import Header, parse
+from hostd.planning.formats.gguf_tensors import group
+from tests.planning.stub import stub
+
+NAMES = [
+    "token_embd.weight", "position_embd.weight", "per_layer_token_embd.weight", "output.weight", "output_norm.weight",
+    "rope_freqs.weight", "blk.3.attn_q.weight", "blk.3.ffn_down_exps.weight", "blk.3.ffn_down_shexp.weight",
+    "blk.x.w", "v.blk.0.w", "mm.0.weight", "cls.bias",
+]  # fmt: skip
+
+
+def test_each_tensor_is_counted_once_where_it_belongs() -> None:
+    """Names decide the place; shared experts are dense, and what is not recognised is other."""
+    header = parse(stub({}, [(name, (1 << number,), "i8") for number, name in enumerate(NAMES)]))
+    assert isinstance(header, Header)
+    found = group(header.tensors)
+    assert (0b11, 0b100, 0b1000 | 1 << 12) == (found.token_embedding, found.layer_embedding, found.output)
+    assert ({3: 1 << 6 | 1 << 8}, {3: 1 << 7}) == (found.dense, found.experts)
+    assert (1 << 10 | 1 << 11, 1 << 4 | 1 << 5 | 1 << 9) == (found.projector, found.other)
+    assert (1 << 13) - 1 == found.by_type["i8"]
+
+
+def test_an_output_bias_is_no_output() -> None:
+    """Only a matrix of its own makes an output that is not tied."""
+    header = parse(stub({}, [("output.bias", (5,), "i8")]))
+    assert isinstance(header, Header)
+    assert not group(header.tensors).has_output

@@ -1,0 +1,121 @@
+"""Windows of the week."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hostd.domain.profile import Window
+from hostd.planning.warm_set.calendar import DAY, next_edge, open_now
+
+MON_FRI = (0, 1, 2, 3, 4)
+OFFICE = Window(MON_FRI, 510, 1080)
+NIGHT = Window((4,), 22 * 60, 2 * 60)
+BERLIN = ZoneInfo("Europe/Berlin")
+MINUTE = timedelta(minutes=1)
+
+minutes = st.integers(0, DAY)
+windows = st.lists(
+    st.tuples(st.sets(st.integers(0, 6), min_size=1), minutes, minutes)
+    .filter(lambda parts: parts[1] != parts[2])
+    .map(lambda parts: Window(tuple(sorted(parts[0])), parts[1], parts[2])),
+    max_size=3,
+)
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.sampled_from([UTC, BERLIN]))  # noqa: DTZ001  # hypothesis adds the zone
+
+
+def at(text: str, zone: ZoneInfo = BERLIN, fold: int = 0) -> datetime:
+    """Return local time; 2026-11-20 is a Friday."""
+    return datetime.fromisoformat(text).replace(tzinfo=zone, fold=fold)
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        ("2026-11-20 08:29:59", False),
+        ("2026-11-20 08:30", True),
+        ("2026-11-20 17:59:59", True),
+        ("2026-11-20 18:00", False),
+        ("2026-11-21 12:00", False),
+    ],
+)
+def test_a_window_is_half_open(when: str, expected: bool) -> None:
+    """It opens with its first minute and is shut in the minute of its end, on its days only."""
+    assert expected is open_now([OFFICE], at(when))
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [("2026-11-20 21:59", False), ("2026-11-20 23:00", True), ("2026-11-21 01:59", True), ("2026-11-21 02:00", False)],
+)
+def test_a_window_goes_past_midnight(when: str, expected: bool) -> None:
+    """It belongs to the day on which it began; Friday night ends on Saturday."""
+    assert expected is open_now([NIGHT], at(when))
+
+
+def test_sunday_night_ends_on_monday() -> None:
+    """The week is a circle; a day may end at 24:00, and one that begins there begins the next."""
+    assert open_now([Window((6,), 23 * 60, 60)], at("2026-11-23 00:59"))
+    assert open_now([Window((4,), 0, DAY)], at("2026-11-20 23:59"))
+    assert not open_now([Window((4,), 0, DAY)], at("2026-11-21 00:00"))
+    assert open_now([Window((4,), DAY, 60)], at("2026-11-21 00:59"))
+
+
+@given(windows, moments)
+def test_is_the_level_of_its_minutes(declared: list[Window], when: datetime) -> None:
+    """Minute by minute from each beginning on, what is not reached is shut."""
+    minute = when.weekday() * DAY + when.hour * 60 + when.minute
+    reached: set[int] = set()
+    for window in declared:
+        for day in window.days:
+            now = window.start
+            while now % DAY != window.end % DAY or now == window.start:
+                reached.add((day * DAY + now) % (7 * DAY))
+                now += 1
+    assert (minute in reached) is open_now(declared, when)
+
+
+@given(windows, moments)
+def test_the_level_holds_until_the_next_edge(declared: list[Window], when: datetime) -> None:
+    """It is the same in every minute before the edge, and another one there; without an edge, a week long."""
+    edge, was = next_edge(declared, when), open_now(declared, when)
+    now, end = when.astimezone(UTC), edge.astimezone(UTC) if edge else when.astimezone(UTC) + timedelta(days=7)
+    assert edge is None or (end > now and was is not open_now(declared, edge))
+    step = max(MINUTE, ((end - now) // 200) // MINUTE * MINUTE)
+    while now < end:
+        assert was is open_now(declared, now.astimezone(when.tzinfo))
+        now += step
+    assert was is open_now(declared, (end - timedelta(microseconds=1)).astimezone(when.tzinfo))
+
+
+def test_names_the_next_edge() -> None:
+    """The beginning, the end, over the weekend; what never changes has none, and neighbours make no edge between them."""
+    assert at("2026-11-20 08:30") == next_edge([OFFICE], at("2026-11-20 07:00"))
+    assert at("2026-11-20 18:00") == next_edge([OFFICE], at("2026-11-20 08:30"))
+    assert at("2026-11-23 08:30") == next_edge([OFFICE], at("2026-11-20 18:00"))
+    assert next_edge([], at("2026-11-20 18:00")) is None
+    assert next_edge([Window((0, 1, 2, 3, 4, 5, 6), 0, DAY)], at("2026-11-20 18:00")) is None
+    afternoon = Window(MON_FRI, 1080, 1200)
+    assert at("2026-11-20 20:00") == next_edge([OFFICE, afternoon], at("2026-11-20 12:00"))
+
+
+def test_nights_when_clocks_are_turned() -> None:
+    """An hour that does not come opens nothing, what spans it is shortened, and one that comes twice opens twice."""
+    hour = Window((6,), 2 * 60, 3 * 60)
+    assert at("2026-04-05 02:00") == next_edge([hour], at("2026-03-29 01:59"))
+    assert at("2026-03-29 03:30") == next_edge([Window((6,), 150, 210)], at("2026-03-29 03:00"))
+    assert at("2026-03-29 03:00").astimezone(UTC) == next_edge([Window((6,), 150, 210)], at("2026-03-29 01:59"))
+    half = Window((6,), 120, 150)
+    assert at("2026-10-25 02:30") == next_edge([half], at("2026-10-25 02:00"))
+    again = next_edge([half], at("2026-10-25 02:30"))
+    assert again is not None
+    assert (at("2026-10-25 02:00", fold=1), 1) == (again, again.fold)
+
+
+def test_a_zone_without_rules_is_enough() -> None:
+    """The offset of this moment does where the system names no zone."""
+    here = timezone(timedelta(hours=5, minutes=45))
+    edge = next_edge([OFFICE], datetime(2026, 11, 20, 8, 29, tzinfo=here))
+    assert datetime(2026, 11, 20, 8, 30, tzinfo=here) == edge

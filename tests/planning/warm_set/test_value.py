@@ -1,0 +1,85 @@
+"""What a warm set is worth."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hostd.planning.footprint.llamacpp_serving import Placement
+from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.solver import Wanted
+from hostd.planning.warm_set.value import BEING_THERE, MOST_SAVED, Scale, demerit, merit, saved_seconds, worth
+
+BEST = Choice(0, "best")
+WORST = Choice(9, "worst", gpu_layers=0)
+CLAIMS = st.lists(
+    st.builds(
+        Wanted,
+        st.just("a"),
+        st.just(()),
+        st.integers(-2, 2),
+        st.booleans(),
+        st.floats(0, 1000),
+        st.floats(0, 1000),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def claim(priority: int = 50, pinned: bool = False, demand: float = 0, load_seconds: float = 10) -> Wanted:
+    """Return a claim."""
+    return Wanted("a", (), priority, pinned, demand, load_seconds)
+
+
+@settings(deadline=None)
+@given(CLAIMS)
+def test_what_matters_more_outweighs_all_that_matters_less(claims: list[Wanted]) -> None:
+    """A model in its worst way is worth more than all others of lower priority in their best; pinned ones come first."""
+    scale = Scale(claims, demerit(WORST))
+    for one in claims:
+        less = [each for each in claims if (each.pinned, each.priority) < (one.pinned, one.priority)]
+        assert scale.value(one, WORST) > sum(scale.value(each, BEST) for each in less)
+
+
+@settings(deadline=None)
+@given(CLAIMS)
+def test_being_there_outweighs_every_quality(claims: list[Wanted]) -> None:
+    """All models in their worst ways are worth more than all but one in their best."""
+    scale = Scale(claims, demerit(WORST))
+    assert sum(scale.value(each, WORST) for each in claims) > sum(scale.value(each, BEST) for each in claims[1:])
+
+
+@pytest.mark.parametrize(
+    ("demand", "seconds", "expected"),
+    [
+        (0, 10, BEING_THERE),
+        (6, 10, BEING_THERE + 60),
+        (0.5, 11, BEING_THERE + 6),
+        (9999, 100, BEING_THERE + MOST_SAVED),
+        (-1, 10, BEING_THERE),
+        (float("nan"), 10, BEING_THERE),
+    ],
+)
+def test_worth(demand: float, seconds: float, expected: int) -> None:
+    """Being there counts, and the seconds of waiting that an hour is spared, of which there are no more than an hour has."""
+    assert expected == worth(claim(demand=demand, load_seconds=seconds))
+    assert expected - BEING_THERE == round(saved_seconds(claim(demand=demand, load_seconds=seconds)))
+
+
+def test_a_better_variant_before_a_better_place() -> None:
+    """From best to worst: one card, more cards, part on the host, the host alone; then the next variant."""
+    order = [
+        Choice(0, "", Placement.on("cuda:0")),
+        Choice(0, "", Placement.on("cuda:0", "cuda:1"), gpu_layers=9),
+        Choice(0, "", Placement.on("cuda:0", "cuda:1", "cuda:2")),
+        Choice(0, "", Placement(), gpu_layers=0),
+        Choice(1, "", Placement()),
+    ]
+    demerits = [demerit(each) for each in order]
+    assert demerits == sorted(set(demerits))
+
+
+def test_merit() -> None:
+    """Pinned, priority, and the waiting that is spared, as far as there is any."""
+    assert "priority 50" == merit(claim())
+    assert "pinned, priority 60, 2m of waiting saved an hour" == merit(claim(60, pinned=True, demand=12))

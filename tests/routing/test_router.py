@@ -1,0 +1,174 @@
+"""Names in, routes out."""
+
+import pytest
+
+from hostd.domain.errors import RequestError, UnknownModel
+from hostd.domain.profile import Profile, Role
+from hostd.domain.reason import Reason
+from hostd.domain.ticket import Need, Route, Target
+from hostd.routing.router import Directory
+from tests.scheduling.scenario import able, only, profile
+
+PLAIN = Need()
+
+
+def directory(*profiles: Profile, roles: tuple[Role, ...] = ()) -> Directory:
+    """Return a directory of these."""
+    return Directory({one.name: one for one in profiles}, {role.name: role for role in roles})
+
+
+def models(route: Route) -> list[str]:
+    """Return the names of a route's targets."""
+    return [target.model for target in route.targets]
+
+
+class TestNames:
+    """What a name means."""
+
+    @pytest.mark.parametrize(
+        ("asked", "meant"),
+        [
+            ("Qwen3", "Qwen3"),
+            ("qwen3", "Qwen3"),
+            ("QWEN3", "Qwen3"),
+            ("Fast", "Qwen3"),
+            ("claude-haiku-4-5", "Qwen3"),
+            ("Claude-Haiku-X", "Qwen3"),
+            ("gpt-4o", "gemma"),
+            ("gpt-5o", "gemma"),
+            ("PLANNER", "gemma"),
+        ],
+    )
+    def test_names_aliases_and_patterns_ignore_case(self, asked: str, meant: str) -> None:
+        """Whatever spelling a client's default has, it finds its model, and the route remembers what was asked."""
+        house = directory(
+            profile("Qwen3", aliases=("fast", "claude-haiku-*")),
+            profile("gemma", aliases=("GPT-[45]o",)),
+            roles=(Role("planner", ("gemma", "Qwen3")),),
+        )
+        assert meant == house.resolve(asked)
+        route = house.route(asked, PLAIN)
+        assert (asked, meant) == (route.asked, route.targets[0].model)
+
+    def test_a_declared_name_comes_before_a_pattern(self) -> None:
+        """A pattern only catches what nobody has by name; among patterns the first declared wins."""
+        house = directory(profile("a", aliases=("m*",)), profile("b", aliases=("m1", "m2*")), profile("m3"))
+        assert ["b", "a", "m3", "a"] == [house.resolve(name) for name in ("m1", "m22", "m3", "mx")]
+
+    def test_an_unknown_name_is_told_the_nearest(self) -> None:
+        """404 with names that can be asked for, whatever kind they are."""
+        house = directory(
+            profile("qwen3.5-9b", aliases=("fast",)), profile("gemma4"), roles=(Role("coder", ("gemma4",)),)
+        )
+        with pytest.raises(UnknownModel, match=r"unknown model 'qwen3\.5'; did you mean 'qwen3\.5-9b'\?") as caught:
+            house.route("qwen3.5", PLAIN)
+        assert (("qwen3.5-9b",), 404) == (caught.value.nearest, caught.value.status)
+        with pytest.raises(UnknownModel, match=r"did you mean 'coder'\?"):
+            house.route("codr", PLAIN)
+        with pytest.raises(UnknownModel, match=r"'zzz'; this host serves 'qwen3\.5-9b', 'gemma4'"):
+            house.resolve("zzz")
+        with pytest.raises(UnknownModel, match="no profiles yet"):
+            directory().resolve("a")
+
+    def test_the_listed_names_are_those_that_can_be_asked_for_outright(self) -> None:
+        """Profiles, aliases and roles with what each means first; patterns are no names."""
+        house = directory(profile("a", aliases=("x", "y*")), profile("b"), roles=(Role("r", ("b", "a")),))
+        assert {"a": "a", "b": "b", "x": "a", "r": "b"} == house.names()
+        assert (("r",), ()) == (house.roles_of("a"), house.roles_of("c"))
+
+
+class TestChains:
+    """Who may answer after whom."""
+
+    def test_a_route_is_the_profile_and_its_fallbacks_with_their_reasons(self) -> None:
+        """The first target is open to every reason, the others to those that their owner listed."""
+        house = directory(profile("a", only("b", Reason.CRASHED), "c"), profile("b"), profile("c"))
+        targets = (Target("a"), Target("b", frozenset({Reason.CRASHED}), via="a"), Target("c", via="a"))
+        assert Route("a", targets) == house.route("a", PLAIN)
+
+    def test_fallbacks_of_fallbacks_follow_level_by_level_each_once(self) -> None:
+        """A circle ends where it began, and near relatives come before far ones."""
+        house = directory(profile("a", "b", "c"), profile("b", "d", "a"), profile("c", "b"), profile("d", "a"))
+        assert ["a", "b", "c", "d"] == models(house.route("a", PLAIN))
+        assert ["d", "a", "b", "c"] == models(house.route("d", PLAIN))
+
+    def test_a_role_offers_its_own_list_first(self) -> None:
+        """What its members fall back to comes after all of them."""
+        house = directory(profile("a", "c"), profile("b"), profile("c"), roles=(Role("r", ("a", "b")),))
+        assert ["a", "b", "c"] == models(house.route("r", PLAIN))
+
+
+class TestNeeds:
+    """Capabilities."""
+
+    @pytest.mark.parametrize(("need", "lacking"), [(Need(tools=True), "tools"), (Need(vision=True), "vision")])
+    def test_targets_that_lack_something_are_left_out(self, need: Need, lacking: str) -> None:
+        """A target further on that does not say is trusted; the route says so when the first choice is left out."""
+        house = directory(profile("a", "b", "c", **able(**{lacking: False})), profile("b", **able()), profile("c"))
+        route = house.route("a", need)
+        assert (["b", "c"], Reason.UNFIT) == (models(route), route.reason)
+        assert (["a", "b", "c"], None) == (models(house.route("a", PLAIN)), house.route("a", PLAIN).reason)
+
+    def test_an_unfit_target_in_the_middle_is_no_reason(self) -> None:
+        """The first choice answers; only the later stop is missing."""
+        house = directory(profile("a", "b", "c"), profile("b", **able(tools=False)), profile("c"))
+        route = house.route("a", Need(tools=True))
+        assert (["a", "c"], None) == (models(route), route.reason)
+
+    def test_a_fallback_may_decline_what_another_is_unfit_for(self) -> None:
+        """One that does not take unfit is passed over by a request that its first choice cannot answer."""
+        unfit = able(vision=False)
+        house = directory(
+            profile("a", only("b", Reason.CRASHED), "c", **unfit), profile("b"), profile("c", "d"), profile("d")
+        )
+        route = house.route("a", Need(vision=True))
+        assert (["c", "d"], Reason.UNFIT) == (models(route), route.reason)
+        alone = directory(profile("a", only("b", Reason.CRASHED), **unfit), profile("b"))
+        with pytest.raises(RequestError, match="'a' is declared without vision"):
+            alone.route("a", Need(vision=True))
+
+    def test_nobody_fit_is_the_clients_error_and_says_what_is_missing(self) -> None:
+        """400, with what the first choice lacks."""
+        house = directory(profile("a", "b", **able(tools=False)), profile("b", **able(tools=False)))
+        with pytest.raises(
+            RequestError, match="'a' cannot answer this request: 'a' is declared without tools"
+        ) as caught:
+            house.route("a", Need(tools=True))
+        assert ("unfit", 400) == (caught.value.code, caught.value.status)
+
+    def test_embeddings_never_fall_back(self) -> None:
+        """Another model's vectors mean something else, even if it makes some."""
+        vectors = able(embeddings=True)
+        house = directory(profile("a", "b", **vectors), profile("b", **vectors), profile("c", "a"))
+        assert ["a"] == models(house.route("a", Need(embeddings=True)))
+        with pytest.raises(RequestError, match="'c' makes no embeddings; set 'capabilities"):
+            house.route("c", Need(embeddings=True))
+
+    def test_a_role_may_require_what_its_members_must_declare(self) -> None:
+        """Here silence is not enough: a member that does not say so is left out."""
+        role = Role("coder", ("a", "b", "c"), require=("tools",))
+        house = directory(
+            profile("a"), profile("b", **able(tools=True)), profile("c", **able(tools=False)), roles=(role,)
+        )
+        route = house.route("coder", PLAIN)
+        assert (["b"], Reason.UNFIT) == (models(route), route.reason)
+        assert ["a"] == models(house.route("a", PLAIN))
+        with pytest.raises(RequestError, match="the role requires tools, which 'a' does not declare"):
+            directory(profile("a"), roles=(Role("r", ("a",), ("tools",)),)).route("r", PLAIN)
+
+
+class TestMemory:
+    """Routes are made once."""
+
+    def test_a_declared_name_is_looked_up_once(self) -> None:
+        """The same route comes back for the same name and need."""
+        house = directory(profile("a", aliases=("x",)))
+        assert house.route("x", PLAIN) is house.route("x", PLAIN)
+        assert house.route("x", PLAIN) is not house.route("x", Need(tools=True))
+
+    def test_made_up_names_leave_nothing_behind(self) -> None:
+        """Neither a pattern's matches nor a name's spellings let clients fill the memory."""
+        house = directory(profile("abc", aliases=("m*",)))
+        for name in ("m1", "m2", "ABC", "aBc"):
+            house.route(name, PLAIN)
+        assert {("abc", PLAIN)} >= house._routes.keys()

@@ -1,0 +1,226 @@
+"""A desk under watch: whatever happens to it, everything that must hold is checked before the next event.
+
+The engines here do what real ones may: start, fail to load, die unseen, report late, stop when they like.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hypothesis.stateful import RuleBasedStateMachine
+
+from hostd.domain.lifecycle import State
+from hostd.domain.profile import Profile
+from hostd.domain.reason import Reason
+from hostd.domain.ticket import Ticket
+from hostd.scheduling.effects import Check, Effect, Explain, Refuse, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.events import AttemptFailed, Event, Ticked
+from hostd.scheduling.scheduler import Desk
+
+
+@dataclass
+class Engine:
+    """What really runs, as opposed to what the desk believes. *slots* is 0 until it is ready."""
+
+    runs: bool = False
+    slots: int = 0
+    dead: bool = False
+    told_to_stop: bool = False
+    seen_dead: bool = False
+    life: int = 0
+
+
+@dataclass
+class Known:
+    """What is known of a ticket from the verdicts alone. *served_by* is a model and the life of its engine."""
+
+    ticket: Ticket
+    arrived: float
+    expires: float
+    served_by: tuple[str, int] | None = None
+    attempts: int = 0
+    over: bool = False
+    lane: str | None = None
+    joined: float = 0.0
+    reasons: list[Reason] = field(default_factory=list)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a verdict is due."""
+        return not self.over and self.served_by is None
+
+
+class Watched(RuleBasedStateMachine):
+    """A desk, its engines as they really are, and its tickets as their clients see them; no rules yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.desk = Desk({})
+        self.house: Mapping[str, Profile] = {}
+        self.engines: dict[str, Engine] = {}
+        self.tickets: dict[str, Known] = {}
+        self.closing = False
+        self.booted = False
+        self.sound = True
+
+    # What must hold.
+
+    def _fail(self, known: Known, reason: Reason) -> None:
+        known.served_by = None
+        self._tell(AttemptFailed(known.ticket.id, reason, "it said so"))
+
+    def _tick(self) -> None:
+        due = self.desk.next_deadline()
+        if due is None or due > self.now:
+            return
+        self._tell(Ticked())
+        self.sound = False
+        assert (self.desk.next_deadline() or self.now + 1) > self.now, "a deadline that was reached is still set"
+        for known in self._open():
+            if known.waits:
+                self._check_not_overdue(known)
+        for lane in self.desk.lanes.values():
+            if lane.state is State.DRAINING:
+                assert ("drain", lane.profile.name) in self.desk._turn.alarms
+        self.sound = True
+
+    def _check_not_overdue(self, known: Known) -> None:
+        assert self.now < known.expires
+        lane = self.desk.lanes[str(known.lane)]
+        if lane.state is State.READY and not lane.dead and lane.gate is None:
+            assert self.now < max(known.joined, lane.ready_at) + lane.profile.limits.queue_timeout
+
+    def _tell(self, event: Event) -> None:
+        """Let *event* happen, do what the desk asks for, and check everything that must hold between events."""
+        self.sound = False
+        queues = {name: list(lane.queue) for name, lane in self.desk.lanes.items()}
+        for effect in self.desk.handle(event, self.now):
+            match effect:
+                case Serve():
+                    self._check_serve(effect, queues)
+                case Refuse():
+                    known = self.tickets[effect.ticket_id]
+                    assert known.waits, "a second verdict"
+                    assert effect.attempts == known.attempts
+                    assert 0.0 <= effect.waited <= self.now - known.arrived + 1e-9 * self.now
+                    assert effect.error.retry_after is None or 1.0 <= effect.error.retry_after <= 60.0
+                    known.over = True
+                case Start(model):
+                    engine = self.engines[model]
+                    assert not engine.runs, "a start of what runs"
+                    assert not self.closing, "a start while closing"
+                    self.engines[model] = Engine(runs=True, life=engine.life + 1)
+                case Stop(model):
+                    engine = self.engines[model]
+                    assert engine.runs, "a stop of what does not run"
+                    assert not engine.told_to_stop, "a second stop"
+                    engine.told_to_stop = True
+                case Explain():
+                    self._check_reason(effect)
+                case Check() | Sleep() | Wake():
+                    pass
+            self._saw(effect)
+        self._check_tickets()
+        self._check_lanes()
+        self.sound = True
+
+    def _saw(self, effect: Effect) -> None:
+        """Note one effect; for those who watch more."""
+
+    def _check_serve(self, serve: Serve, queues: dict[str, list[str]]) -> None:
+        known, engine = self.tickets[serve.ticket_id], self.engines[serve.model]
+        assert known.waits, "a second verdict"
+        known.attempts += 1
+        assert known.attempts == serve.attempt
+        assert 0.0 <= serve.loaded <= serve.waited + 1e-9 * self.now
+        assert serve.waited <= self.now - known.arrived + 1e-9 * self.now
+        assert serve.model in [target.model for target in known.ticket.route.targets]
+        assert (known.reasons[-1] if known.reasons else None) == serve.reason
+        assert engine.slots > 0, "served by an engine that is not ready"
+        assert not engine.told_to_stop, "served by an engine that is to stop"
+        assert not engine.seen_dead, "served by an engine that is known to be dead"
+        known.served_by = (serve.model, engine.life)
+        before = queues[serve.model]
+        ahead = before[: before.index(serve.ticket_id)] if serve.ticket_id in before else before
+        overtaken = [other for other in ahead if self.tickets[other].waits and self.tickets[other].lane == serve.model]
+        still_there = [other for other in overtaken if other in self.desk.lanes[serve.model].queue]
+        assert [] == still_there, "served before somebody who was there first"
+        in_flight = len(self.desk.lanes[serve.model].serving)
+        assert in_flight <= min(self.house[serve.model].limits.max_concurrent, engine.slots)
+
+    def _check_reason(self, explained: Explain) -> None:
+        if explained.decision != "fallback":
+            return
+        known = self.tickets[str(explained.ticket_id)]
+        targets = {target.model: target for target in known.ticket.route.targets}
+        order = list(targets)
+        to, reason = str(explained.numbers["to"]), Reason(str(explained.numbers["reason"]))
+        assert order.index(explained.model) < order.index(to)
+        assert reason in targets[to].on
+        known.reasons.append(reason)
+
+    def _check_tickets(self) -> None:
+        """Check that each ticket is in exactly one place, and has a deadline while it waits."""
+        waiting = {ticket_id: name for name, lane in self.desk.lanes.items() for ticket_id in lane.queue}
+        serving = {ticket_id: name for name, lane in self.desk.lanes.items() for ticket_id in lane.serving}
+        assert sum(len(lane.queue) + len(lane.serving) for lane in self.desk.lanes.values()) == len(waiting | serving)
+        assert {known.ticket.id for known in self._open() if known.waits} == waiting.keys()
+        assert {known.ticket.id: (known.served_by or ("",))[0] for known in self._served()} == serving
+        for ticket_id, model in waiting.items():
+            known = self.tickets[ticket_id]
+            if known.lane != model:
+                known.lane, known.joined = model, self.now
+            assert ("queue", ticket_id) in self.desk._turn.alarms, "a wait without an end"
+            assert self.desk.position(ticket_id) == (model, list(self.desk.lanes[model].queue).index(ticket_id) + 1)
+        for ticket_id in serving:
+            self.tickets[ticket_id].lane = None
+
+    def _check_lanes(self) -> None:
+        """Check that each lane knows what its engine does, and leaves no place empty and no queue without hope."""
+        for name, lane in self.desk.lanes.items():
+            engine = self.engines[name]
+            assert engine.runs == (lane.state not in (State.COLD, State.FAILED)), f"{lane} but {engine}"
+            assert engine.told_to_stop == (lane.state is State.STOPPING), f"{lane} but {engine}"
+            if lane.state is State.READY:
+                assert engine.slots == lane.slots
+            assert engine.dead or not lane.dead, f"{lane} is given up, but {engine}"
+            if lane.queue:
+                assert not lane.takes(next(iter(lane.queue.values()))), f"somebody waits beside an empty place: {lane}"
+                assert lane.state is State.READY or lane.coming, f"somebody waits for nothing: {lane}"
+                assert not self.closing, f"somebody waits in a house that is closing: {lane}"
+            if lane.gate is not None:
+                assert ("turn", name) in self.desk._turn.alarms or lane.gate < 0, f"its turn has no end: {lane}"
+                assert lane.serving, f"its turn is over, but it stays: {lane}"
+            if lane.state is State.DRAINING:
+                assert lane.serving, f"drained, but not stopped: {lane}"
+            if lane.state is State.READY and lane.idle and not lane.dead and not self.desk.keeping.stays(lane):
+                assert ("idle", name) in self.desk._turn.alarms, f"idle for ever: {lane}"
+
+    # Who is where.
+
+    def _engine_is_doomed(self, model: str) -> bool:
+        return self.engines[model].dead or self.engines[model].told_to_stop
+
+    def _open(self) -> list[Known]:
+        return [known for known in self.tickets.values() if not known.over]
+
+    def _served(self) -> list[Known]:
+        return [known for known in self._open() if known.served_by]
+
+    def _bereft(self) -> list[Known]:
+        """Return the tickets whose engine has died or is gone."""
+        lives = {(name, engine.life) for name, engine in self.engines.items() if engine.runs and not engine.dead}
+        return [known for known in self._served() if known.served_by not in lives]
+
+    def _those(self, *, loading: bool) -> list[str]:
+        """Return the models whose engine runs and is not dead: those without, or those with places."""
+        alive = ((name, engine) for name, engine in self.engines.items() if engine.runs and not engine.dead)
+        return [name for name, engine in alive if loading == (engine.slots == 0)]
+
+    def _ending(self) -> list[str]:
+        """Return the models whose engine may be gone in the next moment."""
+        return [
+            name
+            for name, engine in self.engines.items()
+            if engine.runs and (engine.dead or engine.told_to_stop or engine.slots == 0)
+        ]

@@ -1,0 +1,125 @@
+"""A desk to play with: plain numbers for time, short lines for effects."""
+
+from typing import Any
+
+from hostd.domain.errors import Bug
+from hostd.domain.profile import Capabilities, Fallback, Limits, Profile, Role, Variant, Warmth
+from hostd.domain.reason import ExitClass, Reason
+from hostd.domain.ticket import Need, Ticket
+from hostd.routing.router import Directory
+from hostd.scheduling.effects import Check, Effect, Explain, Refuse, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.events import Arrived, AttemptFailed, EngineBroke, EngineReady, Event, Finished, LoadAsked, Ticked
+from hostd.scheduling.scheduler import Desk
+
+_LIMITS = frozenset(Limits.__slots__)
+_WARMTH = frozenset(Warmth.__slots__)
+
+
+def profile(name: str, *fallback: str | Fallback, **more: Any) -> Profile:
+    """Return a profile that is not preloaded; *more* may be any field of it, of its limits or of its warmth."""
+    limits = {key: more.pop(key) for key in _LIMITS & more.keys()}
+    warmth = {key: more.pop(key) for key in _WARMTH & more.keys()}
+    steps = tuple(Fallback(step) if isinstance(step, str) else step for step in fallback)
+    return Profile(
+        name,
+        (Variant("llamacpp", path=f"{name}.gguf"),),
+        fallback=steps,
+        limits=Limits(**limits),
+        warm=Warmth(**{"preload": False} | warmth),
+        **more,
+    )
+
+
+def able(**capabilities: Any) -> dict[str, Capabilities]:
+    """Return the argument that gives a profile these capabilities."""
+    return {"capabilities": Capabilities(**capabilities)}
+
+
+def only(to: str, *on: Reason) -> Fallback:
+    """Return a fallback that takes tickets for these reasons alone."""
+    return Fallback(to, frozenset(on))
+
+
+def line(effect: Effect) -> str:
+    """Return *effect* in a few words."""
+    match effect:
+        case Serve(ticket_id, model, _, reason):
+            return f"serve {ticket_id} by {model}" + (f" for {reason}" if reason else "")
+        case Refuse(ticket_id, error):
+            return f"refuse {ticket_id}: {error.code}"
+        case Check(model):
+            return f"check {model}"
+        case Start(model):
+            return f"start {model}"
+        case Stop(model):
+            return f"stop {model}"
+        case Sleep(model):
+            return f"sleep {model}"
+        case Wake(model):
+            return f"wake {model}"
+        case Explain(decision, model):
+            return f"# {decision} {model}"
+
+
+class Rehearsal:
+    """A desk, the time, and everything that it decided."""
+
+    def __init__(self, *profiles: Profile, roles: tuple[Role, ...] = ()) -> None:
+        named = {one.name: one for one in profiles}
+        self.desk = Desk(named)
+        self.directory = Directory(named, {role.name: role for role in roles})
+        self.now = 0.0
+        self.effects: list[Effect] = []
+
+    def tell(self, event: Event, now: float | None = None) -> list[str]:
+        """Let *event* happen and return what the desk asks for, without its explanations."""
+        self.now = self.now if now is None else now
+        self.effects = self.desk.handle(event, self.now)
+        return [line(effect) for effect in self.effects if not isinstance(effect, Explain)]
+
+    def arrive(self, ticket_id: str, asked: str = "a", now: float | None = None, **wishes: float) -> list[str]:
+        """Let a request for *asked* come in; *wishes* are its timeout and its keep_alive."""
+        return self.tell(Arrived(Ticket(ticket_id, self.directory.route(asked, Need()), **wishes)), now)
+
+    def warm(self, *models: str, slots: int = 8) -> None:
+        """Have *models* loaded."""
+        for model in models:
+            self.tell(LoadAsked(model, "asked"))
+            self.ready(model, slots=slots)
+
+    def ready(self, model: str = "a", now: float | None = None, *, slots: int = 8) -> list[str]:
+        """Let an engine become ready."""
+        return self.tell(EngineReady(model, slots, 1.0), now)
+
+    def broke(
+        self, model: str = "a", now: float | None = None, *, exit_class: ExitClass = ExitClass.UNKNOWN
+    ) -> list[str]:
+        """Let an engine fail to load or die."""
+        return self.tell(EngineBroke(model, exit_class, "it said so"), now)
+
+    def fail(self, ticket_id: str, reason: Reason, now: float | None = None) -> list[str]:
+        """Let the target of a ticket fail it before the first content byte."""
+        return self.tell(AttemptFailed(ticket_id, reason, "it said so"), now)
+
+    def finish(self, ticket_id: str, now: float | None = None, *, seconds: float = 1.0) -> list[str]:
+        """Let a ticket be answered."""
+        return self.tell(Finished(ticket_id, seconds), now)
+
+    def pass_time(self, to: float) -> list[str]:
+        """Let time pass, ringing each deadline exactly when it is due, and return all that the desk asks for on the way."""
+        asked: list[str] = []
+        while (at := self.desk.next_deadline()) is not None and at <= to:
+            asked += self.tell(Ticked(), max(at, self.now))
+        self.now = to
+        return asked
+
+    def last(self, kind: type[Serve] | type[Refuse]) -> Any:
+        """Return the last effect of *kind* in the latest turn."""
+        for effect in reversed(self.effects):
+            if isinstance(effect, kind):
+                return effect
+        raise Bug(f"no {kind.__name__} among {self.effects}")
+
+    def lane(self, model: str = "a") -> str:
+        """Return a model's status line."""
+        return repr(self.desk.lanes[model])

@@ -1,0 +1,52 @@
+"""The numbers behind a decision about memory."""
+
+from hostd.domain.lifecycle import State
+from hostd.scheduling.eviction import Candidate
+from hostd.scheduling.messages import nearest, not_now, steps_down, told, too_little
+from hostd.scheduling.model_state import Lane
+from tests.scheduling.memory import CARD, GIB, fits
+from tests.scheduling.scenario import profile
+
+
+def test_a_candidate_is_told_with_its_price_and_its_time() -> None:
+    """Plain data, rounded for people; a time that has passed is now, one that nobody knows is none."""
+    lane = Lane(profile("a"), state=State.READY)
+    plain = {"model": "a", "state": "ready", "in_flight": 0, "queued": 0, "bytes": {CARD: 5}}
+    for free_at, free_in in ((13.14, 3.1), (9.0, 0.0), (None, None)):
+        each = Candidate("a", 1.234, {CARD: 5}, free_at)
+        assert {**plain, "cost_s": 1.23, "free_in_s": free_in} == told(each, lane, 10.0)
+
+
+def test_what_is_lacking_is_said_per_pool() -> None:
+    """With how much there is in all, with those who are pinned, and with others only where they are in the way."""
+    rest = "(memory.reserve in hostd.yaml says what is left to others)"
+    card = f"models may hold 8.0 GiB of cuda:0 in all {rest}"
+    lacking = "it lacks 2.0 GiB of cuda:0 even if every model that may go has gone"
+    assert f"{lacking}; {card}" == too_little({CARD: 2 * GIB}, [], {}, {CARD: 8 * GIB})
+    others = {"ram": 4 * GIB, "cuda:1": GIB, CARD: 0}
+    assert (
+        "it lacks 1.0 GiB of cuda:0 and 3.0 GiB of ram even if every model that may go has gone; "
+        f"{card}; models may hold 0 B of ram in all {rest}; a, b are pinned; other programs hold 4.0 GiB of ram"
+    ) == too_little({"ram": 3 * GIB, CARD: GIB}, ["a", "b"], others, {CARD: 8 * GIB})
+
+
+def test_what_nobody_waits_for_comes_later() -> None:
+    """It is no refusal for ever."""
+    assert (
+        "it lacks 2.0 GiB of cuda:0 beside the models that are in use, and comes up in quieter times; "
+        "other programs hold 4.0 GiB of cuda:0"
+    ) == not_now({CARD: 2 * GIB}, {CARD: 4 * GIB, "ram": GIB})
+
+
+def test_the_nearest_way_lacks_least_when_all_have_gone() -> None:
+    """Its peak counts; the first of equals is taken."""
+    ways = (fits(9), fits(6, 1, peak=2), fits(8, 2))
+    going = [Candidate("a", 1.0, {CARD: 3 * GIB}, 0.0), Candidate("b", 1.0, {CARD: GIB}, 0.0)]
+    assert (ways[1], {CARD: GIB}) == nearest(ways, {CARD: 3 * GIB}, going)
+    assert (ways[0], {}) == nearest(ways, {CARD: 5 * GIB}, going)
+
+
+def test_steps_down_count_the_better_variants() -> None:
+    """Not the other places of the same one, and not those that cannot be had."""
+    ways = (fits(9), fits(9, pool="cuda:1"), fits(6, 2), fits(5, 3))
+    assert [0, 0, 1, 2] == [steps_down(ways, way) for way in ways]

@@ -1,0 +1,34 @@
+"""``hostd.simulation.workload``."""
+
+import pytest
+
+from hostd.simulation.workload import choose_cast
+from tests.simulation.example_hosts import house, tenant, usual
+
+
+def test_the_pair_does_not_fit_together() -> None:
+    """The largest two; small ones are beside them, and others do not fit beside the first."""
+    cast = choose_cast(usual())
+    assert ["coder", "planner"] == [part.model for part in cast.pair]
+    assert ["vectors", "fast"] == [part.model for part in cast.small]
+    assert ["writer", "reviewer"] == [part.model for part in cast.others]
+    assert {"coder", "planner", "writer", "reviewer"} == {part.model for part in cast.large}
+    assert set(cast.models) == set(usual().tenants)
+
+
+def test_a_part_knows_how_long_it_takes() -> None:
+    """A usual request, alone; a model for embeddings writes nothing."""
+    cast = choose_cast(usual())
+    vectors, coder = cast.small[0], cast.pair[0]
+    assert 0 == vectors.output_tokens
+    assert coder.prompt_tokens / 4400.0 + coder.output_tokens / 110.0 == coder.seconds
+
+
+def test_without_a_pair_there_is_no_cast() -> None:
+    """On a card that holds everything, and on one that holds nothing large."""
+    for gib in (100.0, 4.0):
+        models = usual().tenants.values()
+        with pytest.raises(ValueError, match="no two of its models"):
+            choose_cast(house(*models, gib=gib))
+    with pytest.raises(ValueError, match="no two of its models"):
+        choose_cast(house(tenant("a", 1.0)))

@@ -1,0 +1,93 @@
+"""A header and a profile become ways to serve a model, engine by engine."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hostd.domain.footprint import Component
+from hostd.domain.host import Host, Pool, PoolKind, Reserve
+from hostd.domain.profile import Profile, Variant
+from hostd.hardware.simulated import preset
+from hostd.models.errors import BadReference
+from hostd.models.open import open_header
+from hostd.planning.footprint.llamacpp_serving import Placement, Serving
+from hostd.sizing.serving_modes import Asked, Ways, takes_memory
+from tests.cli.models import GIB, weigh
+from tests.models.weights import checkpoint
+
+PROCESSOR = Host("Linux", "a processor", 64 * GIB, (Pool("ram", PoolKind.RAM, "", 64 * GIB, 60 * GIB, 60 * GIB),))
+
+
+def ways(host: Host, *, processor: bool = False, asked: Asked = Asked()) -> Ways:  # noqa: B008 - frozen
+    """Return what finds ways for *host*."""
+    return Ways(host, open_header, asked, processor=processor)
+
+
+@pytest.mark.parametrize(
+    ("variant", "takes"),
+    [
+        (Variant("llamacpp", path="/m.gguf"), True),
+        (Variant("ollama", tag="m:9b"), True),
+        (Variant("ollama", tag="m:9b", url="http://127.0.0.1:11434"), True),
+        (Variant("ollama", tag="m:9b", url="http://10.0.0.1:11434"), False),
+        (Variant("openai", url="http://127.0.0.1:1/v1"), False),
+        (Variant("cloud", provider="p", model="m"), False),
+        (Variant("foreign", path="/m"), False),
+    ],
+    ids=repr,
+)
+def test_memory_is_taken_where_an_engine_that_we_know_runs(variant: Variant, takes: bool) -> None:
+    """Whoever runs it here; on another machine it takes none of ours."""
+    assert takes is takes_memory(variant)
+
+
+def test_what_is_asked_changes_the_flags() -> None:
+    """One KV type means both; a larger micro-batch needs a larger batch."""
+    asked = Asked(context=1000, kv_type="q8_0, f16", flash="on", ubatch=4096, unified=True)
+    flags = asked.on(Serving(slots=2, unified=False))
+    assert (1000, "q8_0", "f16", "on", 4096, 4096, True) == (
+        flags.context,
+        flags.key_type,
+        flags.value_type,
+        flags.flash,
+        flags.ubatch,
+        flags.batch,
+        flags.unified,
+    )
+    both = Asked(kv_type="q4_0").on(Serving())
+    assert ("q4_0", "q4_0") == (both.key_type, both.value_type)
+    assert Serving() == Asked().on(Serving())
+    with pytest.raises(ValueError, match="'q9' is no type"):
+        Asked(kv_type="q9").on(Serving())
+
+
+def test_a_profile_is_served_as_it_says(tmp_path: Path) -> None:
+    """Its context is each slot's own, whichever of the engines for GGUF serves it."""
+    variant = Variant("llamacpp", path=str(weigh(tmp_path / "a.gguf", 2)))
+    profile = Profile("a", (variant,), context=4096, slots=2)
+    for backend in ("llamacpp", "ollama"):
+        header, way = ways(preset("rtx4090", Reserve())).declared(profile, replace(variant, backend=backend))
+        assert (backend, "a") == (way.backend, header.name)
+        assert 2 * 4096 * 128 * 1024 == way.estimate(Placement.on("cuda:0"), None).component(Component.KV).expected
+    more = ways(preset("rtx4090", Reserve()), asked=Asked(slots=4)).declared(profile, variant)[1]
+    assert 4 * 4096 * 128 * 1024 == more.estimate(Placement(), None).component(Component.KV).expected
+
+
+def test_weights_that_are_nowhere_are_a_bad_reference() -> None:
+    """There is nothing to open."""
+    with pytest.raises(BadReference, match="does not say where its weights are"):
+        ways(PROCESSOR).declared(Profile("a", ()), Variant("llamacpp"))
+
+
+@pytest.mark.parametrize("backend", ["vllm", "mlx"])
+def test_a_build_for_processors_takes_main_memory_only(tmp_path: Path, backend: str) -> None:
+    """Where it is said that there is one; else these engines want an accelerator."""
+    folder = checkpoint(tmp_path / "model")
+    profile, variant = Profile("a", (), context=64), Variant(backend, path=str(folder))
+    assert ways(PROCESSOR).declared(profile, variant)[1].cards_only
+    header, way = ways(PROCESSOR, processor=True).declared(profile, variant)
+    found = way.estimate(Placement(), None)
+    assert {"ram"} == set(found.parts)
+    assert not way.cards_only
+    assert found.component(Component.WEIGHTS).high >= header.shape.weight_bytes > 0

@@ -1,0 +1,390 @@
+"""What a life consists of beyond start and stop: adopted servers, models that are opened, sleep, turns, and what is left behind."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+import pytest
+
+from hostd.backends.contract import Endpoint, Facts, Launch
+from hostd.backends.llamacpp.engine import LlamaCpp
+from hostd.domain.errors import EngineError
+from hostd.domain.profile import Profile, Variant
+from hostd.domain.reason import ExitClass
+from hostd.planning.warm_set.load_option import Choice
+from hostd.scheduling.events import EngineBroke, EngineGone, EngineReady, EngineSlept, Event
+from hostd.sizing.variants import Option
+from hostd.supervisor import readiness
+from hostd.supervisor.engine_run import Surroundings
+from hostd.supervisor.instance import Instance
+from hostd.supervisor.launch import free_port
+from hostd.supervisor.orphan_reaper import Reaper
+from hostd.supervisor.watchdog import Pace
+from tests.stage import ENGINE, make_profile, until
+
+
+class Plain(LlamaCpp):
+    """The scripted engine, launched with *changes*."""
+
+    def __init__(self, **changes: Any) -> None:
+        super().__init__(ENGINE)
+        self.changes = changes
+        self.calls: list[str] = []
+
+    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:
+        """Launch it otherwise than llama.cpp is."""
+        return replace(super().launch(profile, variant, choice, port, key), **self.changes)
+
+
+class Opening(Plain):
+    """A server that runs before its model is loaded, and has to be told so; *refusing* says that it cannot."""
+
+    refusing = False
+
+    async def open(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+        """Load it, while the server is well and before anybody asked for a token."""
+        async with http.get(endpoint.url + "/_seen") as response:
+            self.calls.append(f"open after {(await response.json())['begun']}")
+        if self.refusing:
+            raise EngineError("there is no such model", exit_class=ExitClass.MISSING_FILE)
+
+    async def close(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+        """Unload it."""
+        del http, endpoint
+        self.calls.append("close")
+        raise EngineError("that does not matter any more")
+
+
+class Sleeping(Plain):
+    """An engine that can sleep."""
+
+    waking = True
+
+    async def sleep(self, http: aiohttp.ClientSession, endpoint: Endpoint, level: int) -> None:
+        """Sleep, and answer nobody."""
+        self.calls.append(f"sleep {level}")
+        await (await http.post(endpoint.url + "/_script", json={"hang": True})).read()
+
+    async def wake(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+        """Wake."""
+        self.calls.append("wake")
+        if not self.waking:
+            raise EngineError("it does not wake")
+        await (await http.post(endpoint.url + "/_script", json={"hang": None})).read()
+
+
+class Telling(Plain):
+    """A server that says what it can do; *failing* says that it cannot even do that."""
+
+    failing = False
+
+    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+        """Tell of one slot."""
+        del http, endpoint
+        if self.failing:
+            raise ValueError("no document")
+        return Facts(version="b0", slots=1, context=4096)
+
+
+@dataclass
+class Life:
+    """An instance, what it reports, and what it is said to hold."""
+
+    instance: Instance
+    events: asyncio.Queue[Event]
+    held: dict[str, int] = field(default_factory=lambda: {"cuda:0": 100})
+
+    async def next(self) -> Event:
+        """Return what is reported next."""
+        async with asyncio.timeout(10):
+            return await self.events.get()
+
+    async def ready(self, choice: Choice | None = None) -> EngineReady:
+        """Start it and return its report that it is ready."""
+        self.instance.start(choice)
+        event = await self.next()
+        assert isinstance(event, EngineReady), event
+        return event
+
+    async def broke(self) -> EngineBroke:
+        """Return how it broke, which is the next report."""
+        event = await self.next()
+        assert isinstance(event, EngineBroke), event
+        await self.instance.ended()
+        return event
+
+    async def gone(self) -> None:
+        """See that the next report is that it has gone."""
+        assert EngineGone("alpha") == await self.next()
+        await self.instance.ended()
+
+
+Begin = Callable[..., Life]
+
+
+@pytest.fixture
+async def reaper(tmp_path: Path) -> AsyncIterator[Reaper]:
+    """Who ends the engines if the tests are killed."""
+    reaper = Reaper(tmp_path / "engines")
+    await reaper.start()
+    yield reaper
+    await reaper.close()
+
+
+@pytest.fixture
+async def begin(reaper: Reaper, weights: Path) -> AsyncIterator[Begin]:
+    """Make an instance of a backend with a script; every engine is ended."""
+    lives: list[Life] = []
+    alone = asyncio.Lock()
+
+    def make(backend: Plain, pace: Pace | None = None, **script: object) -> Life:
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        held = {"cuda:0": 100}
+
+        async def look(_: str) -> Mapping[str, int]:
+            return held
+
+        around = Surroundings(events.put_nowait, reaper, pace or Pace(), lambda *_: None, look, alone)
+        other = Variant("llamacpp", path=str(weights.with_name("absent.gguf")))
+        profile = make_profile("alpha", weights, script)
+        profile = replace(profile, variants=(other, *profile.variants))
+        options = [Option(variant, backend) for variant in profile.variants]
+        lives.append(Life(Instance(profile, options, around), events, held))
+        return lives[-1]
+
+    yield make
+    for life in lives:
+        life.instance.stop()
+        await life.instance.ended()
+
+
+async def test_a_choice_is_launched(begin: Begin) -> None:
+    """What was decided is served and told; what cannot be launched is not replaced by something else."""
+    life, choice = begin(Plain()), Choice(1, "as planned")
+    await life.ready(choice)
+    assert (choice, "llamacpp:scripted.gguf") == (life.instance.choice, life.instance.variant.label)
+    life.instance.stop()
+    await life.gone()
+    assert None is life.instance.choice
+    life.instance.start(Choice(0, "absent"))
+    assert ExitClass.MISSING_FILE is (await life.broke()).exit_class
+
+
+async def test_a_server_says_what_it_can_do(begin: Begin) -> None:
+    """Its facts are kept, and it is given no more at once than it says; one that says nothing is not held up."""
+    life = begin(Telling())
+    assert (1, "b0") == ((await life.ready()).slots, life.instance.facts.version)
+    backend = Telling()
+    backend.failing = True
+    life = begin(backend)
+    assert (2, Facts()) == ((await life.ready()).slots, life.instance.facts)
+
+
+async def test_a_model_is_opened_before_it_is_asked(begin: Begin) -> None:
+    """A server of ours loads its model between its health and its first token; at its end nothing has to be unloaded."""
+    backend = Opening()
+    life = begin(backend)
+    await life.ready()
+    life.instance.stop()
+    await life.gone()
+    assert ["open after 0"] == backend.calls
+
+
+async def test_a_model_that_cannot_be_opened_is_explained(begin: Begin) -> None:
+    """The server's own reason is told, with its class."""
+    backend = Opening()
+    backend.refusing = True
+    life = begin(backend)
+    life.instance.start()
+    broke = await life.broke()
+    assert (ExitClass.MISSING_FILE, True) == (broke.exit_class, broke.detail.startswith("there is no such model"))
+
+
+@asynccontextmanager
+async def stranger(port: int) -> AsyncIterator[psutil.Process]:
+    """Run a server that is none of hostd's on *port*."""
+    argv = (*ENGINE, "-m", "x", "--port", str(port), "--alias", "alpha", "-np", "4")
+    process = await asyncio.create_subprocess_exec(*argv, stderr=asyncio.subprocess.DEVNULL)
+    try:
+        yield psutil.Process(process.pid)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def adopting(port: int, kind: type[Plain] = Plain) -> Plain:
+    """Return a backend that attaches to what runs on *port*."""
+    return kind(argv=(), endpoint=Endpoint(f"http://127.0.0.1:{port}", "alpha"), slots=4)
+
+
+async def test_a_server_that_runs_is_adopted(begin: Begin) -> None:
+    """It is proven ready, its process is known, its model is loaded and unloaded; it outlives hostd's interest in it."""
+    port = free_port()
+    async with stranger(port) as process:
+        backend = adopting(port, Opening)
+        life = begin(backend)
+        event = await life.ready()
+        assert (4, process.pid) == (event.slots, life.instance.pid)
+        assert (await life.instance.usage()).rss_bytes > 1_000_000
+        life.instance.stop()
+        await life.gone()
+        assert (True, ["open after 0", "close"]) == (process.is_running(), backend.calls)
+
+
+async def test_a_server_that_is_not_there_is_explained(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not waited for as for an engine that loads: nobody is loading it."""
+    monkeypatch.setattr(readiness, "ABSENT", 0.05)
+    life = begin(adopting(free_port()))
+    life.instance.start()
+    broke = await life.broke()
+    assert "no server that is well answers at http://127.0.0.1:" in broke.detail
+    # So that another variant, or another model, is tried at once.
+    assert ExitClass.MISSING_FILE is broke.exit_class
+
+
+async def test_a_server_that_goes_away_has_broken(begin: Begin) -> None:
+    """It is noticed, and found again once it is back; a request that sees its connection break does not call it dead."""
+    port = free_port()
+    life = begin(adopting(port), Pace(interval=0.05, patience=0.2))
+    for _ in range(2):
+        async with stranger(port) as process:
+            await life.ready()
+            with life.instance.lease() as lease:
+                process.kill()
+                assert not await lease.died_within(5.0)
+            assert "the server has gone away" in (await life.broke()).detail
+
+
+async def test_a_server_that_was_started_anew_is_another_process(begin: Begin) -> None:
+    """Back within the patience that one has with it, it serves on, and its memory is looked for where it is now."""
+    port = free_port()
+    life = begin(adopting(port), Pace(interval=0.05, patience=20.0))
+    async with stranger(port) as process:
+        await life.ready()
+        assert process.pid == life.instance.pid
+    async with stranger(port) as process:
+        await until(lambda: life.instance.pid == process.pid)
+        assert life.events.empty()
+
+
+async def test_sleeps_and_wakes(begin: Begin) -> None:
+    """Each is reported when it is true; while it sleeps, its silence is no failure."""
+    backend = Sleeping(naps=(1, 2))
+    life = begin(backend, Pace(interval=0.02, patience=0.1))
+    assert (1, 2) == (await life.ready()).naps
+    pid = life.instance.pid
+    life.instance.sleep(2)
+    await until(lambda: backend.calls)
+    life.held["cuda:0"] = 10
+    assert EngineSlept("alpha") == await life.next()
+    await asyncio.sleep(0.5)  # as long as it takes to find an engine wedged twice over
+    assert life.events.empty()
+    life.instance.wake()
+    event = await life.next()
+    assert isinstance(event, EngineReady)
+    assert (2, pid, ["sleep 2", "wake"]) == (event.slots, life.instance.pid, backend.calls)
+    life.instance.stop()
+    await life.gone()
+
+
+async def test_who_only_feigns_sleep_is_stopped(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its memory is wanted, so it goes for real; and it is not asked again."""
+    monkeypatch.setattr("hostd.supervisor.engine_sleep.LETS_GO", 0.1)
+    backend = Sleeping(naps=(1,))
+    life = begin(backend)
+    await life.ready()
+    life.instance.sleep(1)
+    await life.gone()
+    assert () == (await life.ready()).naps
+    life.instance.sleep(1)
+    await life.gone()
+    assert ["sleep 1"] == backend.calls
+
+
+async def test_who_does_not_wake_has_broken(begin: Begin) -> None:
+    """What keeps it is told."""
+    backend = Sleeping(naps=(1,))
+    backend.waking = False
+    life = begin(backend)
+    await life.ready()
+    life.instance.sleep(1)
+    await until(lambda: backend.calls)
+    life.held["cuda:0"] = 0
+    assert EngineSlept("alpha") == await life.next()
+    life.instance.wake()
+    assert (await life.broke()).detail.startswith("it does not wake")
+
+
+async def test_a_sleeper_can_die_and_be_stopped(begin: Begin) -> None:
+    """Its process is watched, and obeys."""
+    life = begin(Sleeping(naps=(1,)))
+    life.held["cuda:0"] = 0
+    for ending in (os.kill, None):
+        await life.ready()
+        life.instance.sleep(1)
+        life.held["cuda:0"] = 0
+        assert EngineSlept("alpha") == await life.next()
+        if ending is None:
+            life.instance.stop()
+            await life.gone()
+        else:
+            assert life.instance.pid is not None
+            ending(life.instance.pid, 9)
+            assert "was killed by SIGKILL" in (await life.broke()).detail
+
+
+async def test_some_start_one_after_another(begin: Begin) -> None:
+    """An engine that measures its devices while it starts has them to itself until it is ready, or has gone."""
+    first, second, third = (begin(Plain(alone=True), load_seconds=0.2) for _ in range(3))
+    other = begin(Plain())
+    for life in (first, second, third, other):
+        life.instance.start()
+    assert isinstance(await other.next(), EngineReady)
+    await until(lambda: first.instance.pid)
+    assert (None, None) == (second.instance.pid, third.instance.pid)
+    second.instance.stop()
+    await second.gone()
+    assert isinstance(await first.next(), EngineReady)
+    assert isinstance(await third.next(), EngineReady)
+
+
+@pytest.mark.parametrize("kind", ["group", "session"])
+@pytest.mark.parametrize("how", ["killed", "exits", "load"])
+async def test_nothing_is_left_of_a_leader_that_died(begin: Begin, kind: str, how: str) -> None:
+    """When it is reported as broken, its children have gone too, even those that left its group."""
+    faults: dict[str, dict[str, object]] = {
+        "exits": {"exit_after": 1.0},
+        "load": {"load_fails": "unknown", "load_seconds": 0.1},
+    }
+    life = begin(Plain(), leak_children=kind, **faults.get(how, {}))
+    life.instance.start()
+    if how != "load":
+        assert isinstance(await life.next(), EngineReady)
+        assert len(family(kind)) >= 2
+    if how == "killed":
+        assert life.instance.pid is not None
+        os.kill(life.instance.pid, 9)
+    await life.broke()
+    assert set() == family(kind)
+
+
+def family(kind: str) -> set[int]:
+    """Return the processes of an engine that leaks children of a *kind*."""
+    mark = json.dumps({"leak_children": kind}).strip("{}")
+    return {one.pid for one in psutil.process_iter() if any(mark in word for word in cmdline(one))}
+
+
+def cmdline(process: psutil.Process) -> list[str]:
+    """Return how *process* was started; nothing for one that has gone."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []

@@ -1,0 +1,96 @@
+"""Small questions get honest answers, whatever state the engine is in."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+
+import aiohttp
+import pytest
+
+from hostd.backends.contract import Endpoint
+from hostd.supervisor import health_probe
+from hostd.supervisor.launch import free_port
+from tests.stage import ENGINE
+
+Begin = Callable[..., Awaitable[Endpoint]]
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """A client."""
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+async def begin(http: aiohttp.ClientSession) -> AsyncIterator[Begin]:
+    """Start a scripted engine and return where it listens; it is killed in the end."""
+    processes = []
+
+    async def start(*flags: str, script: str = "{}") -> Endpoint:
+        port = free_port()
+        argv = (*ENGINE, "--port", str(port), "--alias", "alpha", "--script", script, *flags)
+        processes.append(
+            await asyncio.create_subprocess_exec(
+                *argv, env={"LLAMA_API_KEY": "secret"}, stderr=asyncio.subprocess.DEVNULL
+            )
+        )
+        endpoint = Endpoint(f"http://127.0.0.1:{port}", "alpha", {"Authorization": "Bearer secret"})
+        async with asyncio.timeout(5):
+            while not await listens(http, endpoint):
+                pass
+        return endpoint
+
+    yield start
+    for process in processes:
+        process.kill()
+        await process.wait()
+
+
+async def listens(http: aiohttp.ClientSession, endpoint: Endpoint) -> bool:
+    """Return whether anybody answers there."""
+    try:
+        async with http.get(endpoint.url + "/health"):
+            return True
+    except aiohttp.ClientError:
+        return False
+
+
+async def test_healthy_is_only_who_says_so(http: aiohttp.ClientSession, begin: Begin) -> None:
+    """Loading is not healthy, and neither is nobody."""
+    assert await health_probe.healthy(http, await begin(), "/health")
+    loading = await begin(script='{"never_ready": true}')
+    assert not await health_probe.healthy(http, loading, "/health")
+    assert not await health_probe.healthy(http, Endpoint("http://127.0.0.1:1", "alpha"), "/health")
+
+
+async def test_one_token_is_asked_for_with_the_key(http: aiohttp.ClientSession, begin: Begin) -> None:
+    """None means that it came; without the key the engine's refusal is the answer."""
+    endpoint = await begin()
+    assert await health_probe.one_token(http, endpoint, embeddings=False) is None
+    said = await health_probe.one_token(http, replace(endpoint, headers={}), embeddings=False)
+    assert said is not None
+    assert said.startswith("status 401: ")
+    assert "Invalid API Key" in said
+
+
+async def test_an_embedder_is_asked_for_a_vector(http: aiohttp.ClientSession, begin: Begin) -> None:
+    """Such an engine makes no tokens; one that makes no vectors is found out."""
+    assert await health_probe.one_token(http, await begin("--embeddings"), embeddings=True) is None
+    said = await health_probe.one_token(http, await begin(), embeddings=True)
+    assert said is not None
+    assert said.startswith("status 501: ")
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [('{"cut_after": 0}', aiohttp.ServerDisconnectedError), ("", aiohttp.ClientConnectorError)],
+)
+async def test_a_lost_connection_is_an_answer(
+    http: aiohttp.ClientSession, begin: Begin, script: str, said: type[Exception]
+) -> None:
+    """Nothing is raised for an engine that hangs up, or that is not there."""
+    endpoint = await begin(script=script) if script else Endpoint("http://127.0.0.1:1", "alpha")
+    answer = await health_probe.one_token(http, endpoint, embeddings=False)
+    assert answer is not None
+    assert answer.startswith(f"{said.__name__}: ")

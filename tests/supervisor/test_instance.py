@@ -1,0 +1,348 @@
+"""One engine's life, with a real process: what is reported, and that nothing of it is left."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from hostd.backends.registry import backends
+from hostd.domain.errors import EngineError
+from hostd.domain.profile import Profile, Variant
+from hostd.domain.reason import ExitClass
+from hostd.planning.warm_set.load_option import Choice
+from hostd.scheduling.events import EngineBroke, EngineGone, EngineReady, Event
+from hostd.sizing.variants import Option
+from hostd.supervisor.engine_run import PORT_TRIES, Surroundings
+from hostd.supervisor.instance import Instance
+from hostd.supervisor.orphan_reaper import Reaper
+from hostd.supervisor.watchdog import Pace
+from tests.stage import ENGINE, make_profile, until
+
+CHAT = {"messages": [{"role": "user", "content": "hello"}]}
+
+
+class Life:
+    """An instance, and what it reports."""
+
+    def __init__(self, profile: Profile, reaper: Reaper, pace: Pace, command: tuple[str, ...]) -> None:
+        self.events: asyncio.Queue[Event] = asyncio.Queue()
+        self.notes: list[tuple[str, int]] = []
+        self.said: list[Sequence[str]] = []
+        engines = backends({"llamacpp": command})
+        options = [Option.of(variant, engines) for variant in profile.variants]
+        self.instance = Instance(profile, options, Surroundings(self.events.put_nowait, reaper, pace, self.note))
+
+    def note(
+        self, profile: Profile, _variant: Variant, log: Sequence[str], rss: int, _choice: Choice | None
+    ) -> str | None:
+        """Keep what is measured."""
+        self.notes.append((profile.name, rss))
+        self.said.append(log)
+        assert log
+        return None
+
+    async def next(self) -> Event:
+        """Return what is reported next."""
+        async with asyncio.timeout(10):
+            return await self.events.get()
+
+    async def broke(self) -> EngineBroke:
+        """Return how it broke, which is the next report."""
+        event = await self.next()
+        assert isinstance(event, EngineBroke)
+        await self.instance.ended()
+        return event
+
+    async def ready(self) -> int:
+        """Start it, and return its pid once it is ready."""
+        self.instance.start()
+        event = await self.next()
+        assert isinstance(event, EngineReady), event
+        assert self.instance.pid is not None
+        return self.instance.pid
+
+    async def ask(self, path: str, body: dict[str, Any]) -> tuple[int, bytes]:
+        """Send *body* to the engine."""
+        with self.instance.lease() as lease:
+            headers = dict(lease.endpoint.headers)
+            async with lease.http.post(lease.endpoint.url + path, json=body, headers=headers) as response:
+                lease.hears(response)
+                return response.status, await response.read()
+
+
+Begin = Callable[..., Life]
+
+
+@pytest.fixture
+async def begin(tmp_path: Path, weights: Path) -> AsyncIterator[Begin]:
+    """Make an instance with a script; every engine is ended."""
+    reaper = Reaper(tmp_path / "engines")
+    await reaper.start()
+    lives: list[Life] = []
+
+    def make(
+        pace: Pace | None = None, command: tuple[str, ...] = ENGINE, variants: Any = None, **script: object
+    ) -> Life:
+        profile = make_profile("alpha", weights, script)
+        if variants is not None:
+            profile = replace(profile, variants=variants)
+        lives.append(Life(profile, reaper, pace or Pace(), command))
+        return lives[-1]
+
+    yield make
+    for life in lives:
+        life.instance.stop()
+        await life.instance.ended()
+    await reaper.close()
+
+
+def gone(pid: int) -> bool:
+    """Return whether nothing of *pid* is left, not even a zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+async def test_comes_and_goes(begin: Begin) -> None:
+    """Ready is reported with slots and seconds; after a stop nothing is left, and it can begin again."""
+    life = begin()
+    for _ in range(2):
+        life.instance.start()
+        event = await life.next()
+        assert isinstance(event, EngineReady)
+        assert ("alpha", 2, True) == (event.model, event.slots, 0 < event.seconds < 10)
+        pid = life.instance.pid
+        assert pid is not None
+        assert (await life.instance.usage()).rss_bytes > 1_000_000
+        life.instance.stop()
+        assert EngineGone("alpha") == await life.next()
+        assert (True, None, None) == (gone(pid), life.instance.pid, life.instance.launch)
+        assert 0 == (await life.instance.usage()).rss_bytes
+
+
+@pytest.mark.parametrize(
+    ("kind", "how", "last"),
+    [
+        ("out_of_memory", "ended with status 1 (out_of_memory)", "E ggml_backend_cuda_buffer_type_alloc_buffer: alloc"),
+        ("bad_flag", "ended with status 1 (bad_flag)", "error: invalid argument: --frobnicate"),
+        ("missing_file", "ended with status 1 (missing_file)", "E gguf_init_from_file: failed to open GGUF file"),
+        ("driver", "was killed by SIGABRT (driver)", "E CUDA error: CUDA driver version is insufficient"),
+        ("unknown", "ended with status 70", "E something that nobody has seen before"),
+    ],
+)
+async def test_a_load_that_fails_is_explained(begin: Begin, kind: str, how: str, last: str) -> None:
+    """The class of the failure, how the process ended, and the line that tells why."""
+    life = begin(load_fails=kind)
+    life.instance.start()
+    broke = await life.broke()
+    assert ExitClass(kind) is broke.exit_class
+    assert broke.detail.startswith(f"the engine {how}; its last line: {last}")
+    assert life.instance.pid is None
+
+
+async def test_a_port_that_was_taken_is_tried_again(begin: Begin) -> None:
+    """Another program may be quicker; three ports in a row are not bad luck any more."""
+    life = begin(load_fails="port_taken")
+    life.instance.start()
+    broke = await life.broke()
+    assert ExitClass.PORT_TAKEN is broke.exit_class
+    assert PORT_TRIES == len([line for line in life.instance.ring.lines() if "couldn't bind" in line])
+
+
+async def test_a_program_that_is_missing_is_explained(begin: Begin) -> None:
+    """The owner is told what to correct."""
+    life = begin(command=("/nowhere/llama-server",))
+    life.instance.start()
+    broke = await life.broke()
+    assert ExitClass.MISSING_FILE is broke.exit_class
+    assert "'/nowhere/llama-server' was not found; correct backends.llamacpp.command" in broke.detail
+
+
+async def test_health_without_a_token_is_a_failure(begin: Begin) -> None:
+    """It is put down, and what it said is told."""
+    life = begin(status=500)
+    life.instance.start()
+    broke = await life.broke()
+    assert "failed a one-token request with status 500" in broke.detail
+    assert life.instance.pid is None
+
+
+async def test_a_crash_is_seen_at_once(begin: Begin) -> None:
+    """An engine that somebody kills is reported with the signal and its last line."""
+    life = begin()
+    pid = await life.ready()
+    os.kill(pid, 9)
+    broke = await life.broke()
+    assert ExitClass.UNKNOWN is broke.exit_class
+    assert broke.detail.startswith("the engine was killed by SIGKILL; its last line: ")
+    assert "listening on http://127.0.0.1:" in broke.detail
+    assert gone(pid)
+
+
+async def test_an_engine_that_leaves_has_broken_too(begin: Begin) -> None:
+    """Nobody told it to go, whatever its status."""
+    life = begin(exit_after=1.0, exit_status=0)
+    await life.ready()
+    assert (await life.broke()).detail.startswith("the engine ended with status 0; its last line: ")
+
+
+async def test_an_engine_that_hangs_is_found(begin: Begin) -> None:
+    """Its health page is fine, but it answers nobody: after two silent probes it is put down."""
+    life = begin(Pace(interval=0.05, patience=0.1), ignore_sigterm=True)
+    pid = await life.ready()
+    await life.ask("/_script", {"hang": True})
+    broke = await life.broke()
+    assert "no longer answers although it runs: 2 probes in a row" in broke.detail
+    assert gone(pid)
+
+
+async def test_a_suspicion_is_followed_up(begin: Begin) -> None:
+    """A request that ran into a limit is reason enough to look now, and not at the next interval."""
+    life = begin(Pace(interval=3600.0, patience=0.1))
+    await life.ready()
+    await life.ask("/_script", {"hang": True})
+    life.instance.suspect()
+    assert "no longer answers" in (await life.broke()).detail
+
+
+async def test_an_engine_that_answers_stays(begin: Begin) -> None:
+    """Probes that are answered, and suspicions that are not true, change nothing."""
+    life = begin(Pace(interval=0.02, patience=5.0))
+    pid = await life.ready()
+    life.instance.suspect()
+    await until_seen(life, completed=2)
+    assert (pid, True) == (life.instance.pid, life.events.empty())
+
+
+async def until_seen(life: Life, **least: int) -> None:
+    """Return when the engine has counted at least so many."""
+    counts: dict[str, int] = {}
+    async with asyncio.timeout(5):
+        while any(counts.get(name, 0) < count for name, count in least.items()):
+            launch, http = life.instance.launch, life.instance.lease().http
+            assert launch is not None
+            async with http.get(launch.endpoint.url + "/_seen") as response:
+                counts = await response.json()
+
+
+async def test_a_load_can_be_stopped(begin: Begin) -> None:
+    """A stop during a load is a stop, not a failure."""
+    life = begin(never_ready=True)
+    life.instance.start()
+    await until(lambda: life.instance.ring.count)
+    pid = life.instance.pid
+    assert pid is not None
+    assert life.instance.progress_of_load is not None
+    life.instance.stop()
+    assert EngineGone("alpha") == await life.next()
+    assert gone(pid)
+    assert life.instance.progress_of_load is None
+
+
+async def test_a_stop_does_not_wait_for_answers(begin: Begin) -> None:
+    """Who lets answers finish is the desk; an instance that is told to stop, stops."""
+    life = begin(stall_after=2)
+    await life.ready()
+    asking = asyncio.create_task(life.ask("/v1/chat/completions", {**CHAT, "stream": True}))
+    await until(lambda: life.instance.in_flight)
+    life.instance.stop()
+    assert EngineGone("alpha") == await life.next()
+    assert isinstance((await asyncio.gather(asking, return_exceptions=True))[0], aiohttp.ClientError)
+
+
+async def test_the_next_variant_serves_when_a_file_is_missing(begin: Begin, weights: Path) -> None:
+    """The best variant that can be launched is taken."""
+    missing = Variant("llamacpp", path=str(weights.with_name("better.gguf")))
+    life = begin(variants=(Variant("future", hf="org/model"), missing, Variant("llamacpp", path=str(weights))))
+    await life.ready()
+    assert "llamacpp:scripted.gguf" == life.instance.variant.label
+    assert "backend 'future' is not implemented here" == life.instance.options[0].why_not
+
+
+async def test_without_any_variant_the_best_one_is_explained(begin: Begin, weights: Path) -> None:
+    """The file that is missing is named; where no engine is known at all, each variant says why."""
+    missing = Variant("llamacpp", path=str(weights.with_name("better.gguf")))
+    life = begin(variants=(missing,))
+    life.instance.start()
+    broke = await life.broke()
+    assert (ExitClass.MISSING_FILE, True) == (broke.exit_class, "there is no file" in broke.detail)
+    life = begin(variants=(Variant("future", hf="org/model"),))
+    life.instance.start()
+    said = "backend 'future' is not implemented here"
+    assert said == (await life.broke()).detail
+
+
+async def test_a_lease_is_on_one_process(begin: Begin) -> None:
+    """It counts as in flight, sees the process die, and cannot be had without one."""
+    life = begin()
+    with pytest.raises(EngineError, match="the engine of 'alpha' is not running"):
+        life.instance.lease()
+    pid = await life.ready()
+    with life.instance.lease() as lease:
+        assert 1 == life.instance.in_flight
+        assert not await lease.died_within(0.01)
+        os.kill(pid, 9)
+        assert await lease.died_within(5.0)
+    assert 0 == life.instance.in_flight
+
+
+@pytest.mark.parametrize(("script", "expected"), [({"token_delay": 60}, True), ({"first_token_delay": 60}, False)])
+async def test_knows_whether_the_engine_writes(begin: Begin, script: dict[str, float], expected: bool) -> None:
+    """An engine that tells its slots is taken at its word."""
+    life = begin(skip=1, **script)
+    await life.ready()
+    asking = asyncio.create_task(life.ask("/v1/chat/completions", CHAT))
+    await until_seen(life, decoding=1)
+    assert expected is await life.instance.generating()
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+
+async def test_a_mistake_of_ours_does_not_leave_the_desk_waiting(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong, the life ends with a report."""
+    life = begin()
+    backend = life.instance.options[0].backend
+    assert backend is not None
+
+    def break_down(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(backend, "launch", break_down)
+    life.instance.start()
+    assert "hostd failed to run it: ZeroDivisionError()" == (await life.broke()).detail
+
+
+async def test_looks_at_what_it_holds_after_the_first_requests(begin: Begin) -> None:
+    """Once, when the last request in flight is done; not again with each one that follows."""
+    life = begin()
+    await life.ready()
+    for _ in range(3):
+        with life.instance.lease():
+            pass
+    await until(lambda: life.notes)
+    (name, rss), *more = life.notes
+    assert (life.instance.profile.name, []) == (name, more)
+    assert rss > 1 << 20
+
+
+async def test_looks_at_its_present_life_only(begin: Begin) -> None:
+    """What engines before this one have logged is not about its memory."""
+    life = begin()
+    for lives in (1, 2):
+        await life.ready()
+        with life.instance.lease():
+            pass
+        async with asyncio.timeout(10):
+            while len(life.said) < lives:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        life.instance.stop()
+        assert isinstance(await life.next(), EngineGone)
+        await life.instance.ended()
+    assert [1, 1] == [sum("loading model" in line for line in said) for said in life.said]

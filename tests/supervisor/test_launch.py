@@ -1,0 +1,91 @@
+"""The variant that is served is the one that was decided on, or else the best that can be launched."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import aiohttp
+import pytest
+
+from hostd.backends.contract import Endpoint, Launch
+from hostd.domain.errors import EngineError
+from hostd.domain.profile import Profile, Variant
+from hostd.domain.reason import ExitClass
+from hostd.planning.warm_set.load_option import Choice
+from hostd.sizing.variants import Option
+from hostd.supervisor.launch import prepare
+
+
+@dataclass
+class Shelf:
+    """A backend that has the files named in *files*, and notes what it was asked to launch."""
+
+    files: tuple[str, ...]
+    name: str = "llamacpp"
+    launched: list[tuple[str, Choice | None, int, str]] = field(default_factory=list)
+
+    def accepts(self, variant: Variant) -> str | None:
+        """Accept files only."""
+        return None if variant.path else "it names no file"
+
+    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:
+        """Launch what is there."""
+        self.launched.append((variant.label, choice, port, key))
+        if variant.path not in self.files:
+            raise EngineError(f"there is no file {variant.path}", exit_class=ExitClass.MISSING_FILE)
+        return Launch(("engine",), {}, Endpoint(f"http://127.0.0.1:{port}", profile.name), "/health", 1)
+
+    def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:  # noqa: ARG002 - the contract's signature
+        """Know nothing."""
+        return ExitClass.UNKNOWN
+
+    async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
+        """Tell nothing."""
+
+    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Change nothing."""
+
+
+PROFILE = Profile("alpha", tuple(Variant("llamacpp", path=name) for name in ("best", "good", "small")))
+
+
+def options(shelf: Shelf, *variants: Variant) -> list[Option]:
+    """Return what a host with *shelf* alone can do."""
+    return [Option.of(variant, {"llamacpp": shelf}) for variant in variants or PROFILE.variants]
+
+
+def test_an_option_knows_why_it_is_none() -> None:
+    """A backend that is not there and one that refuses are both explained."""
+    shelf = Shelf(())
+    found = options(shelf, Variant("llamacpp", path="best"), Variant("llamacpp"), Variant("vllm", hf="org/model"))
+    assert [shelf, shelf, None] == [option.backend for option in found]
+    assert [None, "it names no file", "backend 'vllm' is not implemented here"] == [option.why_not for option in found]
+
+
+async def test_without_a_decision_the_best_that_is_there_is_launched() -> None:
+    """One whose file is missing gives way to the next; each try has a port and a key of its own."""
+    shelf = Shelf(("good", "small"))
+    prepared = await prepare(PROFILE, options(shelf), None)
+    assert ("llamacpp:good", None, shelf) == (prepared.variant.label, prepared.choice, prepared.backend)
+    assert ["llamacpp:best", "llamacpp:good"] == [label for label, *_ in shelf.launched]
+    assert 2 == len({(port, key) for _, _, port, key in shelf.launched})
+
+
+async def test_a_decision_is_followed() -> None:
+    """What was planned for is launched and handed on, and nothing else: memory was promised for it alone."""
+    shelf, choice = Shelf(("best",)), Choice(0, "best")
+    prepared = await prepare(PROFILE, options(shelf), choice)
+    assert ("llamacpp:best", choice) == (prepared.variant.label, prepared.choice)
+    assert choice is shelf.launched[0][1]
+    with pytest.raises(EngineError, match="there is no file small"):
+        await prepare(PROFILE, options(shelf), Choice(2, "small"))
+
+
+async def test_without_any_the_best_is_explained() -> None:
+    """Of each variant it is told what is in its way."""
+    with pytest.raises(EngineError, match="best: there is no file best; llamacpp:good: there is no file good"):
+        await prepare(PROFILE, options(Shelf(())), None)
+    profile = replace(PROFILE, variants=(Variant("vllm", hf="org/model"), Variant("llamacpp")))
+    with pytest.raises(EngineError, match="not implemented here; llamacpp:: it names no file") as caught:
+        await prepare(profile, options(Shelf(()), *profile.variants), None)
+    assert ExitClass.MISSING_FILE is caught.value.exit_class

@@ -1,0 +1,124 @@
+"""A request holds its engine for exactly as long as it is answered."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import aiohttp
+import pytest
+
+from hostd.backends.contract import Endpoint
+from hostd.domain.errors import RequestError
+from hostd.domain.profile import Limits
+from hostd.supervisor.lease import Lease
+
+
+class Holder:
+    """What a lease needs of an instance."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.answers: set[aiohttp.ClientResponse] = set()
+        self.noted: list[str] = []
+
+    def progress(self) -> None:
+        """Note progress."""
+        self.noted.append("progress")
+
+    def suspect(self) -> None:
+        """Note a suspicion."""
+        self.noted.append("suspect")
+
+    def rested(self) -> None:
+        """Note that nothing is in flight."""
+        self.noted.append("rested")
+
+    async def generating(self) -> bool:
+        """Say that all is well."""
+        return True
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """A session that nobody uses."""
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+class Renaming:
+    """As much of a backend as a lease needs: its engine wants its own name."""
+
+    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the body with that name."""
+        return {**body, "model": endpoint.model} if body.get("model") != endpoint.model else None
+
+
+class Careful(Renaming):
+    """One that cannot be trusted with long prompts."""
+
+    async def ensure_fits(self, http: aiohttp.ClientSession, endpoint: Endpoint, body: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Refuse more than three words."""
+        if len(str(body["prompt"]).split()) > 3:
+            raise RequestError("too long", code="context_length_exceeded")
+
+
+def lease(holder: Holder, http: aiohttp.ClientSession, backend: Renaming | None = None) -> Lease:
+    """Return a lease on *holder*, whose engine wants another model's name."""
+
+    async def died_within(seconds: float) -> bool:
+        return seconds > 1
+
+    adapts: Any = backend or Renaming()
+    return Lease(holder, http, Endpoint("http://127.0.0.1:1", "alpha"), Limits(), died_within, adapts)
+
+
+async def test_counts_while_it_is_held(http: aiohttp.ClientSession) -> None:
+    """Also when the request fails."""
+    holder = Holder()
+    with lease(holder, http), lease(holder, http):
+        assert 2 == holder.in_flight
+    with pytest.raises(LookupError), lease(holder, http):
+        raise LookupError
+    assert 0 == holder.in_flight
+
+
+async def test_translates_only_where_it_must(http: aiohttp.ClientSession) -> None:
+    """None means that the client's own bytes will do."""
+    held = lease(Holder(), http)
+    assert await held.translate({"model": "alpha"}) is None
+    assert {"model": "alpha", "n": 1} == await held.translate({"model": "fast", "n": 1})
+
+
+async def test_refuses_what_the_engine_would_cut(http: aiohttp.ClientSession) -> None:
+    """A backend that guards its engine is asked about what would be sent."""
+    held = lease(Holder(), http, Careful())
+    assert {"model": "alpha", "prompt": "two words"} == await held.translate({"model": "fast", "prompt": "two words"})
+    with pytest.raises(RequestError, match="too long"):
+        await held.translate({"model": "alpha", "prompt": "more words than there is room for"})
+
+
+class Deaf(Renaming):
+    """One whose engine hears of hang-ups only while it streams, and streams no pictures."""
+
+    def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:  # noqa: ARG002
+        """Return whether no picture is wanted."""
+        return "picture" not in body
+
+
+async def test_prefers_a_stream_where_the_engine_is_deaf_without(http: aiohttp.ClientSession) -> None:
+    """For answers in one piece only, and only of an engine whose backend says so."""
+    held = lease(Holder(), http, Deaf())
+    assert held.prefers_stream({"model": "alpha"})
+    assert not held.prefers_stream({"model": "alpha", "picture": 1})
+    assert not held.prefers_stream({"model": "alpha", "stream": True})
+    assert not lease(Holder(), http).prefers_stream({"model": "alpha"})
+
+
+async def test_passes_on_what_is_seen(http: aiohttp.ClientSession) -> None:
+    """Progress and suspicion reach the instance that the lease began with."""
+    holder = Holder()
+    held = lease(holder, http)
+    held.progress()
+    held.suspect()
+    assert ["progress", "suspect"] == holder.noted
+    assert await held.generating()
+    assert (False, True) == (await held.died_within(0.5), await held.died_within(5))

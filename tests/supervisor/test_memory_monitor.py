@@ -1,0 +1,218 @@
+"""The keeper measures, tells, hurries, and finds who did not give memory back."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+import structlog
+
+from hostd.domain.host import Holder, Host, Pool, PoolKind, Reserve
+from hostd.hardware.probe import Sensors
+from hostd.scheduling.events import MemorySeen
+from hostd.supervisor.memory_monitor import Keeper, Rhythm
+
+GIB = 1 << 30
+DEADLINE = 10.0
+RAM = Pool("ram", PoolKind.RAM, "Main memory", 64 * GIB, 50 * GIB, 60 * GIB)
+CARD = Pool("cuda:0", PoolKind.VRAM, "card", 24 * GIB, 23 * GIB, 22 * GIB)
+SLOW = Rhythm(idle=3600.0, fast=0.01, hurried=3600.0, lost=0.05)
+
+
+@dataclass
+class Engine:
+    """An instance as the keeper sees it."""
+
+    pid: int | None = None
+
+
+@dataclass
+class Machine:
+    """Sensors that read what the test says."""
+
+    pools: tuple[Pool, ...] = (RAM, CARD)
+    asked: list[Reserve] = field(default_factory=list)
+    broken: int = 0
+
+    def read(self, reserve: Reserve) -> Host:
+        """Return the machine."""
+        self.asked.append(reserve)
+        if self.broken:
+            self.broken -= 1
+            raise OSError("no more files")
+        return Host("Linux", "a processor", 64 * GIB, self.pools)
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a session of its own."""
+    command = [sys.executable, "-c", "print(flush=True); input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as begun:
+        assert begun.stdout is not None
+        begun.stdout.readline()
+        yield begun
+        begun.communicate(b"\n")
+
+
+def held_by(pid: int, name: str = "engine") -> Pool:
+    """Return the card with 10 GiB of it held by a process."""
+    return replace(CARD, free=13 * GIB, holders=(Holder(pid, name, 10 * GIB),))
+
+
+@asynccontextmanager
+async def at_work(keeper: Keeper) -> AsyncIterator[None]:
+    """Let a keeper look by itself for a while."""
+    keeper.start()
+    try:
+        async with asyncio.timeout(DEADLINE):
+            yield
+    finally:
+        await keeper.close()
+
+
+async def test_it_measures_pools_and_who_holds_them(process: subprocess.Popen[bytes]) -> None:
+    """The owner's reserve is passed on, and what was seen last can be asked for."""
+    machine = Machine((RAM, held_by(process.pid)))
+    keeper = Keeper(machine, Reserve(ram=7), lambda _: None, {"m": Engine(process.pid), "cold": Engine()})
+    seen = await keeper.measure()
+    assert [Reserve(ram=7)] == machine.asked
+    assert ["ram", "cuda:0"] == [pool.id for pool in seen.pools]
+    assert {"m"} == set(seen.held)
+    assert 10 * GIB == seen.held["m"]["cuda:0"] == keeper.held("m")["cuda:0"]
+    assert 0 < seen.held["m"]["ram"] < GIB
+    assert {} == keeper.held("cold")
+    assert keeper.host is not None
+    assert seen.pools == keeper.host.pools
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there is it told which pages are a file's")
+async def test_pages_of_an_engines_files_are_not_free(process: subprocess.Popen[bytes]) -> None:
+    """The system calls them available; a control group has counted them as used already."""
+    engines = {"m": Engine(process.pid)}
+    for pool, corrected in ((RAM, True), (replace(RAM, facts=(("cgroup", "/sys/fs/cgroup/a"),)), False)):
+        seen = await Keeper(Machine((pool,)), Reserve(), lambda _: None, engines).measure()
+        assert corrected is (seen.pools[0].free < RAM.free)
+
+
+async def test_it_looks_at_start_and_when_it_is_poked() -> None:
+    """However long its pauses are."""
+    seen = asyncio.Queue[MemorySeen]()
+    keeper = Keeper(Machine(), Reserve(), seen.put_nowait, {}, rhythm=SLOW)
+    async with at_work(keeper):
+        await seen.get()
+        keeper.poke()
+        await seen.get()
+    assert seen.empty()
+
+
+async def test_it_hurries_while_somebody_waits() -> None:
+    """And stops when nobody does any more."""
+    seen = asyncio.Queue[MemorySeen]()
+    keeper = Keeper(Machine(), Reserve(), seen.put_nowait, {}, rhythm=SLOW)
+    async with at_work(keeper):
+        keeper.hurry(waiting=True)
+        for _ in range(5):
+            await seen.get()
+        keeper.hurry(waiting=False)
+        assert SLOW.idle == keeper._pause()
+
+
+async def test_hurry_does_not_last_for_ever() -> None:
+    """Memory that is not back by then is somebody else's."""
+    seen = asyncio.Queue[MemorySeen]()
+    keeper = Keeper(Machine(), Reserve(), seen.put_nowait, {}, rhythm=replace(SLOW, hurried=0.05))
+    async with at_work(keeper):
+        keeper.hurry(waiting=True)
+        await seen.get()
+        while keeper._pause() != SLOW.idle:
+            await seen.get()
+        keeper.hurry(waiting=True)
+        assert SLOW.idle == keeper._pause()
+        keeper.hurry(waiting=False)
+        keeper.hurry(waiting=True)
+        assert SLOW.fast == keeper._pause()
+
+
+async def test_a_look_that_fails_is_made_again() -> None:
+    """One broken reading does not end the measuring."""
+    seen = asyncio.Queue[MemorySeen]()
+    keeper = Keeper(Machine(broken=1), Reserve(), seen.put_nowait, {}, rhythm=replace(SLOW, idle=0.01))
+    with structlog.testing.capture_logs() as logs:
+        async with at_work(keeper):
+            await seen.get()
+    assert "memory_not_measured" == logs[0]["event"]
+
+
+async def test_a_machine_that_is_not_here_has_what_our_engines_leave(process: subprocess.Popen[bytes]) -> None:
+    """Nobody else holds anything of it, and nothing is measured but our engines."""
+    small = Host("Linux", "a file", GIB, (replace(RAM, total=GIB, free=0, budget=GIB // 2),))
+    machine = Machine()
+    keeper = Keeper(machine, Reserve(), lambda _: None, {"m": Engine(process.pid)}, machine=small)
+    seen = await keeper.measure()
+    assert [] == machine.asked
+    assert (GIB, GIB // 2) == (seen.pools[0].total, seen.pools[0].budget)
+    assert GIB - seen.held["m"]["ram"] == seen.pools[0].free
+
+
+async def test_an_engine_that_ended_meanwhile_holds_nothing(process: subprocess.Popen[bytes]) -> None:
+    """What was measured of it is no longer true when it is told."""
+    engine = Engine(process.pid)
+
+    class Late(Machine):
+        def read(self, reserve: Reserve) -> Host:
+            engine.pid = None
+            return super().read(reserve)
+
+    seen = await Keeper(Late(), Reserve(), lambda _: None, {"m": engine}).measure()
+    assert {} == seen.held
+
+
+async def until(keeper: Keeper, logs: list[Any], done: Callable[[], bool]) -> list[Any]:
+    """Measure until something is so, and return what was logged."""
+    async with asyncio.timeout(DEADLINE):
+        while not done():
+            await keeper.measure()
+    return [each for each in logs if each["event"] == "memory_not_back"]
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_who_did_not_give_memory_back_is_named(process: subprocess.Popen[bytes], own: bool) -> None:
+    """A process that the engine left behind, or else the largest that nobody here knows; once, and fast until then."""
+    engine, machine = Engine(process.pid), Machine((RAM, held_by(process.pid)))
+    keeper = Keeper(machine, Reserve(), lambda _: None, {"m": engine}, rhythm=SLOW)
+    await keeper.measure()
+    engine.pid = None
+    small = Holder(4, "compositor", 1 * GIB)
+    left = Holder(process.pid if own else 3, "left behind", (0 if own else 9) * GIB)
+    machine.pools = (RAM, replace(CARD, free=13 * GIB, holders=(small, left)))
+    with structlog.testing.capture_logs() as logs:
+        await keeper.measure()
+        assert SLOW.fast == keeper._pause()
+        told = await until(keeper, logs, lambda: bool(logs))
+        told += await until(keeper, logs, lambda: keeper._pause() == SLOW.idle)
+    assert [("m", "cuda:0", 10 * GIB, left.pid, "left behind")] == list(
+        dict.fromkeys((each["model"], each["pool"], each["bytes"], each["pid"], each["name"]) for each in told)
+    )
+
+
+async def test_memory_that_came_back_is_not_mentioned(process: subprocess.Popen[bytes]) -> None:
+    """Also when another of our engines has taken it meanwhile."""
+    engine, other = Engine(process.pid), Engine()
+    machine = Machine((RAM, held_by(process.pid)))
+    keeper = Keeper(machine, Reserve(), lambda _: None, {"m": engine, "n": other}, rhythm=replace(SLOW, lost=0.0))
+    await keeper.measure()
+    engine.pid, other.pid = None, process.pid
+    with structlog.testing.capture_logs() as logs:
+        await keeper.measure()
+    assert ([], SLOW.idle) == (logs, keeper._pause())
+
+
+async def test_this_machine_can_be_measured() -> None:
+    """Real sensors are as good as those of a test."""
+    seen = await Keeper(Sensors(), Reserve(), lambda _: None, {}).measure()
+    assert all(0 <= pool.free <= pool.total for pool in seen.pools)
+    assert seen.pools

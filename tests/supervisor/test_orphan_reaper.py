@@ -1,0 +1,287 @@
+"""No engine outlives its daemon."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hostd.supervisor.orphan_reaper import MARK, Reaped, Reaper, kin, reap_leftovers
+
+DAEMON = """
+import asyncio, sys
+from pathlib import Path
+from hostd.supervisor.log_ring import LogRing
+from hostd.supervisor.engine_process import EngineProcess
+from hostd.supervisor.orphan_reaper import Reaper
+
+PLAIN = "import signal; signal.signal(15, signal.SIG_IGN)\\nwhile True: signal.pause()"
+RUNAWAY = '''
+import os, signal
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    print(os.getpid(), flush=True)
+    while True: signal.pause()
+signal.pause()
+'''
+
+async def main():
+    reaper = Reaper(Path(sys.argv[1]))
+    await reaper.start()
+    ring = LogRing()
+    pids = [reaper.pid]
+    for code in (PLAIN, RUNAWAY):
+        argv = (sys.executable, "-I", "-S", "-c", code)
+        pids.append((await EngineProcess.spawn(argv, {}, ring=ring, reaper=reaper, model="demo")).pid)
+    async for line in ring.follow(10):
+        print(*pids, line, flush=True)
+
+asyncio.run(main())
+"""
+SLEEPER = (sys.executable, "-I", "-S", "-c", "import signal; print(flush=True); signal.pause()")
+
+
+@dataclass
+class Engine:
+    """What the reaper needs to know of an engine."""
+
+    pid: int
+    started: float
+    mark: str = "none"
+    argv: tuple[str, ...] = ("engine",)
+
+
+def alive(pid: int) -> bool:
+    """Return whether *pid* runs; a zombie does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> float:
+    """Return how long it took until *condition* held; fail when it did not within *seconds*."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds
+        time.sleep(0.005)
+    return time.monotonic() - began
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
+    """A process that owns a reaper and two engines, one of which has a runaway child: the pids in this order."""
+    with subprocess.Popen((sys.executable, "-c", DAEMON, str(tmp_path)), stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        pids = [int(word) for word in process.stdout.readline().split()]
+        yield process, pids
+        process.kill()
+        for pid in pids:
+            if alive(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def bystander() -> Iterator[psutil.Process]:
+    """A process in a session of its own that has nothing to do with anything."""
+    with subprocess.Popen(SLEEPER, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield psutil.Process(process.pid)
+        process.kill()
+
+
+@pytest.fixture
+async def reaper(tmp_path: Path) -> AsyncIterator[Reaper]:
+    """A running reaper of this process."""
+    reaper = Reaper(tmp_path)
+    await reaper.start()
+    yield reaper
+    await reaper.close()
+
+
+def record(directory: Path, **changes: object) -> Path:
+    """Write a record of an engine whose daemon is long gone."""
+    fields: dict[str, object] = {
+        "pid": 1 << 22,
+        "create_time": 1.0,
+        "pgid": 1 << 22,
+        "mark": "none",
+        "daemon_pid": os.getpid(),
+        "daemon_create_time": 1.0,
+        "argv0": "engine",
+        "model": "demo",
+    }
+    path = directory / "engine-1.json"
+    path.write_text(json.dumps(fields | changes))
+    return path
+
+
+class TestDaemonKilled:
+    """What happens after `kill -9` of a daemon."""
+
+    def test_its_engines_are_gone_within_two_seconds(
+        self, daemon: tuple[subprocess.Popen[bytes], list[int]], tmp_path: Path
+    ) -> None:
+        """Both engines, the runaway child and the reaper itself end, and the next start only tidies the records."""
+        process, pids = daemon
+        assert all(alive(pid) for pid in pids)
+        process.kill()
+        wait_until(lambda: not any(alive(pid) for pid in pids), 2)
+        process.wait()
+        assert 2 == len(list(tmp_path.glob("*.json")))
+        assert [] == reap_leftovers(tmp_path)
+        assert [] == list(tmp_path.iterdir())
+
+    def test_a_signal_to_its_whole_group_does_not_disarm_the_reaper(
+        self, daemon: tuple[subprocess.Popen[bytes], list[int]]
+    ) -> None:
+        """The reaper ignores polite signals and ends only when the daemon does."""
+        process, pids = daemon
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(pids[0], number)
+        process.send_signal(signal.SIGSTOP)
+        assert all(alive(pid) for pid in pids)
+        process.kill()
+        wait_until(lambda: not any(alive(pid) for pid in pids), 5)
+
+    def test_the_next_start_reaps_what_the_reaper_could_not(
+        self, daemon: tuple[subprocess.Popen[bytes], list[int]], tmp_path: Path
+    ) -> None:
+        """When the reaper died together with the daemon, the records on disk are enough to end the engines."""
+        process, (child, plain, family, runaway) = daemon
+        process.send_signal(signal.SIGSTOP)
+        os.kill(child, signal.SIGKILL)
+        process.kill()
+        process.wait()
+        assert all(alive(pid) for pid in (plain, family, runaway))
+        reaped = sorted(reap_leftovers(tmp_path), key=lambda one: len(one.killed))
+        expected = [Reaped("demo", plain, (plain,), ()), Reaped("demo", family, tuple(sorted((family, runaway))), ())]
+        assert expected == reaped
+        assert not any(alive(pid) for pid in (plain, family, runaway))
+        assert [] == list(tmp_path.iterdir())
+
+
+class TestReapLeftovers:
+    """What the next start does with records."""
+
+    def test_leaves_the_engines_of_a_living_daemon_alone(self, tmp_path: Path, bystander: psutil.Process) -> None:
+        """A second hostd with the same folder does not kill the first one's engines."""
+        me = psutil.Process().create_time()
+        path = record(tmp_path, pid=bystander.pid, create_time=bystander.create_time(), daemon_create_time=me)
+        assert [] == reap_leftovers(tmp_path)
+        assert path.exists()
+        assert bystander.is_running()
+
+    def test_spares_whoever_has_the_pid_now(self, tmp_path: Path, bystander: psutil.Process) -> None:
+        """A process that began at another time than the record says is not touched, and the record goes."""
+        path = record(tmp_path, pid=bystander.pid, create_time=bystander.create_time() - 60)
+        assert [] == reap_leftovers(tmp_path)
+        assert bystander.is_running()
+        assert not path.exists()
+
+    @pytest.mark.parametrize(
+        "content",
+        [b"", b"{", b"[]", b'{"pid": 1}', b"\xff\xfe", b"null"],
+        ids=["empty", "torn", "list", "incomplete", "binary", "null"],
+    )
+    def test_removes_records_that_make_no_sense(self, content: bytes, tmp_path: Path) -> None:
+        """A file torn by a crash hinders nothing."""
+        path = tmp_path / "engine-7.json"
+        path.write_bytes(content)
+        assert [] == reap_leftovers(tmp_path)
+        assert not path.exists()
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"pid": 0},
+            {"pid": 1},
+            {"pid": -1},
+            {"pid": 1 << 80},
+            {"pid": "x"},
+            {"mark": None},
+            {"mark": ""},
+            {"create_time": "soon"},
+        ],
+    )
+    def test_removes_records_with_impossible_values(self, changes: dict[str, object], tmp_path: Path) -> None:
+        """What could mean somebody else's processes, or everybody's, is never used."""
+        path = record(tmp_path, **changes)
+        assert [] == reap_leftovers(tmp_path)
+        assert not path.exists()
+
+    def test_a_folder_that_is_not_there_holds_nothing(self, tmp_path: Path) -> None:
+        """The first start of all has no records."""
+        assert [] == reap_leftovers(tmp_path / "none")
+
+
+class TestReaper:
+    """The daemon's end."""
+
+    async def test_a_dead_child_is_replaced_and_told_everything_again(
+        self, tmp_path: Path, bystander: psutil.Process
+    ) -> None:
+        """After `kill -9` of the reaper's child, the next one guards the same engines."""
+        reaper = Reaper(tmp_path)
+        await reaper.start()
+        reaper.watch(Engine(bystander.pid, bystander.create_time()), "demo")
+        first = reaper.pid
+        assert first is not None
+        assert f"<Reaper pid {first}, watching 1>" == repr(reaper)
+        os.kill(first, signal.SIGKILL)
+        await asyncio.to_thread(wait_until, lambda: reaper.pid not in (None, first), 5)
+        await reaper.close()
+        assert "<Reaper not running, watching 1>" == repr(reaper)
+        wait_until(lambda: not alive(bystander.pid), 2)
+
+    async def test_what_was_forgotten_is_left_alone(self, reaper: Reaper, bystander: psutil.Process) -> None:
+        """An engine that ended is not killed again, and its record is gone."""
+        engine = Engine(bystander.pid, bystander.create_time())
+        reaper.watch(engine, "demo")
+        reaper.forget(engine)
+        reaper.forget(engine)
+        assert [] == list(reaper.directory.iterdir())
+        await reaper.close()
+        assert alive(bystander.pid)
+
+    async def test_writes_what_the_next_start_needs(
+        self, reaper: Reaper, bystander: psutil.Process, tmp_path: Path
+    ) -> None:
+        """The record names the engine, its daemon and the model."""
+        engine = Engine(bystander.pid, bystander.create_time(), "mark")
+        reaper.watch(engine, "demo")
+        me = psutil.Process()
+        expected = {
+            "pid": bystander.pid,
+            "create_time": engine.started,
+            "pgid": bystander.pid,
+            "mark": "mark",
+            "daemon_pid": me.pid,
+            "daemon_create_time": me.create_time(),
+            "argv0": "engine",
+            "model": "demo",
+        }
+        assert expected == json.loads((tmp_path / f"engine-{bystander.pid}.json").read_text())
+        reaper.forget(engine)
+
+
+def test_kin_finds_a_process_by_its_mark_alone() -> None:
+    """Whoever carries the mark belongs to the engine, whatever its session and parents."""
+    with subprocess.Popen(SLEEPER, env={MARK: "m-1"}, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        gone = 1 << 22
+        assert [process.pid] == [one.pid for one in kin(gone, 1.0, "m-1")]
+        assert [] == kin(gone, 1.0, "m-11")
+        process.kill()

@@ -1,0 +1,87 @@
+"""A load that must fail is seen to before anybody makes room for it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from hostd.backends.llamacpp.engine import LlamaCpp
+from hostd.domain.errors import EngineError
+from hostd.domain.host import Pool, PoolKind
+from hostd.domain.profile import Profile, Variant
+from hostd.domain.reason import ExitClass
+from hostd.planning.warm_set.load_option import Choice
+from hostd.scheduling.events import Checked, MemorySeen
+from hostd.sizing.variants import Option
+from hostd.supervisor.preflight import Preflight
+
+SEEN = MemorySeen((Pool("ram", PoolKind.RAM, "main memory", 100, 60, 50),), {"beta": {"ram": 10}})
+
+
+class Careful(LlamaCpp):
+    """A backend that finds fault with the first variant."""
+
+    def check(self, profile: Profile, variant: Variant, choice: Choice | None) -> None:
+        """Know of one file only."""
+        assert (profile.name, True) == ("alpha", choice is not None)
+        if variant.path == "absent":
+            raise EngineError("there is no file 'absent'", exit_class=ExitClass.MISSING_FILE, tail=("it said so",))
+
+
+@dataclass
+class Shown:
+    """What an instance shows of itself."""
+
+    profile: Profile
+    options: tuple[Option, ...]
+
+
+def preflight(*backends: Any) -> Preflight:
+    """Return a look at a profile whose variants have these *backends*."""
+    profile = Profile("alpha", (Variant("llamacpp", path="absent"), Variant("llamacpp", path="there")))
+    options = zip(profile.variants, backends, strict=False)
+    shown = Shown(profile, tuple(Option(variant, backend) for variant, backend in options))
+
+    async def measure() -> MemorySeen:
+        return SEEN
+
+    return Preflight({"alpha": shown}, measure)
+
+
+@pytest.mark.parametrize(
+    ("variant", "expected"),
+    [
+        (
+            0,
+            Checked(
+                "alpha", ExitClass.MISSING_FILE, "llamacpp:absent: there is no file 'absent'; its last line: it said so"
+            ),
+        ),
+        (1, Checked("alpha")),
+    ],
+)
+async def test_the_backend_is_asked_and_the_memory_measured(variant: int, expected: Checked) -> None:
+    """The memory comes first, so that the desk knows it when it hears the verdict."""
+    backend = Careful()
+    assert (SEEN, expected) == await preflight(backend, backend)("alpha", Choice(variant, "asked for"))
+
+
+async def test_a_backend_that_cannot_check_is_trusted() -> None:
+    """The load itself will show."""
+
+    class Hasty:
+        name = "hasty"
+
+        def accepts(self, variant: Variant) -> str | None:
+            return None if variant.path else "it names no file"
+
+    assert (SEEN, Checked("alpha")) == await preflight(Hasty())("alpha", Choice(0, "asked for"))
+
+
+async def test_a_variant_that_nobody_serves_is_refused() -> None:
+    """Its reason is the one that the owner is shown everywhere."""
+    _, verdict = await preflight(None)("alpha", Choice(0, "asked for"))
+    assert (
+        Checked("alpha", ExitClass.MISSING_FILE, "llamacpp:absent: backend 'llamacpp' is not implemented here")
+        == verdict
+    )

@@ -1,0 +1,150 @@
+"""An engine that no longer answers is found, and one that is only busy is left alone."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from hostd.supervisor.watchdog import Pace, Watchdog
+from tests.virtual_time import in_virtual_time
+
+PACE = Pace(interval=15.0, patience=10.0, silences=2, busy_silences=18)
+
+
+@dataclass
+class Suspect:
+    """An engine that does as it is told, and notes when it was asked what."""
+
+    turning: bool = True
+    answering: bool = True
+    hanging: bool = False
+    full: bool = False
+    cores: float = 0.0
+    asked: list[tuple[float, str]] = field(default_factory=list)
+    began: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+
+    def watched(self, pace: Pace = PACE) -> Watchdog:
+        """Return its watchdog."""
+        return Watchdog(self.turns, self.answers, lambda: self.full, self.computed, pace)
+
+    @property
+    def clock(self) -> float:
+        """Seconds since it began."""
+        return round(asyncio.get_running_loop().time() - self.began, 3)
+
+    async def reply(self, question: str, good: bool) -> bool:
+        """Answer a question, or never."""
+        self.asked.append((self.clock, question))
+        await asyncio.sleep(1e6 if self.hanging else 0.1)
+        return good
+
+    async def turns(self) -> bool:
+        """Say whether the loop turns."""
+        return await self.reply("turns", self.turning)
+
+    async def answers(self) -> bool:
+        """Say whether it makes a token."""
+        return await self.reply("answers", self.answering)
+
+    async def computed(self) -> float:
+        """Say how much it has computed."""
+        return self.cores * self.clock
+
+
+@in_virtual_time
+async def test_twice_silent_is_wedged() -> None:
+    """One interval without traffic, then two questions that are not answered in time: for the second only a token will do."""
+    engine = Suspect(hanging=True)
+    said = await engine.watched().wedged()
+    assert [(15.0, "turns"), (25.0, "answers")] == engine.asked
+    assert 35.0 == engine.clock
+    assert "no longer answers although it runs: 2 probes in a row were not answered within 10 s each" in said
+
+
+@in_virtual_time
+async def test_a_refusal_is_no_answer() -> None:
+    """An engine that answers with errors is as good as silent, and need not be waited for so long."""
+    engine = Suspect(turning=False, answering=False)
+    await engine.watched().wedged()
+    assert [(15.0, "turns"), (15.1, "answers"), (16.2, "answers")] == engine.asked
+
+
+@in_virtual_time
+async def test_asks_rarely_while_all_is_well() -> None:
+    """A healthy idle engine gets one cheap question each interval."""
+    engine = Suspect()
+    watching = asyncio.create_task(engine.watched().wedged())
+    await asyncio.sleep(100)
+    assert not watching.done()
+    assert {"turns"} == {question for _, question in engine.asked}
+    assert 6 == len(engine.asked)
+    watching.cancel()
+
+
+@in_virtual_time
+async def test_asks_nothing_while_traffic_succeeds() -> None:
+    """Real answers are the best sign of life."""
+    engine = Suspect(hanging=True)
+    watchdog = engine.watched()
+    watching = asyncio.create_task(watchdog.wedged())
+    for _ in range(20):
+        await asyncio.sleep(14)
+        watchdog.progress()
+    assert (False, []) == (watching.done(), engine.asked)
+    watching.cancel()
+
+
+@in_virtual_time
+async def test_traffic_excuses_a_silence() -> None:
+    """A probe that is not answered counts for nothing when a real answer comes meanwhile."""
+    engine = Suspect(hanging=True)
+    watchdog = engine.watched()
+    watching = asyncio.create_task(watchdog.wedged())
+    await asyncio.sleep(30)
+    watchdog.progress()
+    await asyncio.sleep(10)
+    assert not watching.done()
+    watching.cancel()
+
+
+@in_virtual_time
+async def test_asks_nothing_while_every_place_is_taken() -> None:
+    """A question would only queue behind the answers."""
+    engine = Suspect(hanging=True, full=True)
+    watching = asyncio.create_task(engine.watched().wedged())
+    await asyncio.sleep(100)
+    assert [] == engine.asked
+    engine.full = False
+    await asyncio.wait_for(watching, 60)
+
+
+@in_virtual_time
+async def test_a_suspicion_asks_for_a_token_at_once() -> None:
+    """After a request ran into a limit, a loop that turns is no longer enough, even with every place taken."""
+    engine = Suspect(hanging=True, full=True)
+    watchdog = engine.watched()
+    watching = asyncio.create_task(watchdog.wedged())
+    await asyncio.sleep(5)
+    watchdog.suspect()
+    await watching
+    assert [(5.0, "answers"), (15.0, "answers")] == engine.asked
+
+
+@in_virtual_time
+async def test_a_suspicion_may_be_unfounded() -> None:
+    """A token is proof enough, and then all is as before."""
+    engine = Suspect()
+    watchdog = engine.watched()
+    watching = asyncio.create_task(watchdog.wedged())
+    await asyncio.sleep(5)
+    watchdog.suspect()
+    await asyncio.sleep(16)
+    assert [(5.0, "answers"), (20.1, "turns")] == engine.asked
+    watching.cancel()
+
+
+@in_virtual_time
+async def test_an_engine_that_computes_is_given_longer() -> None:
+    """A slow machine that reads a long prompt answers nobody for a while; but not for ever."""
+    engine = Suspect(hanging=True, cores=1.0)
+    said = await engine.watched().wedged()
+    assert 15.0 + 18 * 10.0 == engine.clock
+    assert "18 probes" in said

@@ -1,0 +1,44 @@
+"""Records to keep in tests."""
+
+from typing import Any
+
+from hostd.telemetry.database import Load, Request
+
+NOON = 1_763_636_400.0
+"""2025-11-20 11:00 UTC, in Berlin 12:00."""
+
+
+def request(at: float = NOON, **more: Any) -> Request:
+    """Return a request that was answered at once: 100 tokens in, 51 out, a second to the first and one for the others."""
+    usual: dict[str, Any] = {
+        "id": "req_1",
+        "at": at,
+        "asked": "alpha",
+        "model": "alpha",
+        "backend": "llamacpp",
+        "route": "primary",
+        "outcome": "answered",
+        "status": 200,
+        "client": None,
+        "stream": True,
+        "waited": 0.0,
+        "loaded": 0.0,
+        "ttft": 1.0,
+        "total": 2.0,
+        "prompt_tokens": 100,
+        "output_tokens": 51,
+    }
+    return Request(**usual | more)
+
+
+def load(at: float = NOON, seconds: float = 4.0, **more: Any) -> Load:
+    """Return a load."""
+    usual: dict[str, Any] = {
+        "at": at,
+        "model": "alpha",
+        "variant": "llamacpp:a.gguf",
+        "seconds": seconds,
+        "needs": {"cuda:0": 7},
+        "why": "request",
+    }
+    return Load(**usual | more)

@@ -1,0 +1,80 @@
+"""What the records tell."""
+
+from contextlib import closing
+from datetime import UTC, date, timedelta, timezone
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from hostd.planning.warm_set.demand import Count
+from hostd.telemetry.database import Ledger, Load, Request
+from hostd.telemetry.history import Asked, History, Speed
+from tests.telemetry.example_records import NOON, load, request
+
+
+def told(folder: Path, *entries: Request | Load) -> History:
+    """Return the history of *entries*."""
+    path = folder / "a ledger?#.sqlite"
+    with closing(Ledger(path)) as ledger:
+        ledger.write(entries)
+    return History(path)
+
+
+def test_yields_requests_in_order(tmp_path: Path) -> None:
+    """Of a span whose end is left out, as a replay needs them."""
+    refused = request(3.0, model="none", outcome="refused", client="bot", prompt_tokens=0, output_tokens=0)
+    history = told(tmp_path, refused, request(1.0), request(2.0))
+    assert [1.0, 2.0] == [asked.at for asked in history.requests(1.0, 3.0)]
+    assert Asked(3.0, "alpha", None, "refused", "bot", 0, 0) == list(history.requests())[-1]
+    assert Asked(1.0, "alpha", "alpha", "answered", None, 100, 51) == next(history.requests())
+
+
+def test_counts_by_local_hour(tmp_path: Path) -> None:
+    """What was asked for counts, whoever answered; an hour is that of the clock on the wall, also where zones are odd."""
+    history = told(
+        tmp_path, request(NOON), request(NOON + 1800, model="beta"), request(NOON + 3600), request(NOON, asked="beta")
+    )
+    day = date(2025, 11, 20).toordinal()
+    assert {Count("alpha", day, 12, 2), Count("alpha", day, 13, 1), Count("beta", day, 12, 1)} == set(
+        history.hours(0.0, ZoneInfo("Europe/Berlin"))
+    )
+    half = timezone(timedelta(hours=5, minutes=45))
+    assert {(16, 1), (17, 2)} == {(c.hour, c.requests) for c in history.hours(0.0, half) if c.model == "alpha"}
+    assert [Count("alpha", day, 12, 1)] == history.hours(NOON + 1801, UTC)
+    assert history.hours(0.0)
+
+
+def test_measures_loads(tmp_path: Path) -> None:
+    """The median of the last five of each variant, so that neither one odd load nor the old disk decides."""
+    old = [load(at, 100.0) for at in (1.0, 2.0, 3.0)]
+    new = [load(10.0 + at, seconds) for at, seconds in enumerate((4.0, 5.0, 6.0, 60.0, 5.5))]
+    history = told(tmp_path, *new, *old, load(variant="vllm:a", seconds=40.0))
+    assert {("alpha", "llamacpp:a.gguf"): 5.5, ("alpha", "vllm:a"): 40.0} == history.load_seconds()
+
+
+def test_measures_speeds(tmp_path: Path) -> None:
+    """Tokens a second until the first token and after it; short, failed, moved and unstreamed answers say nothing."""
+    odd = {"ttft": 0.001, "total": 0.002}
+    history = told(
+        tmp_path,
+        request(total=5.0, waited=3.0, loaded=1.0),
+        request(prompt_tokens=10, output_tokens=3, **odd),
+        request(stream=False, **odd),
+        request(outcome="broken", **odd),
+        request(route="fallback:crashed", **odd),
+        request(model="short", asked="short", prompt_tokens=63, output_tokens=31),
+        request(model="quiet", asked="quiet", prompt_tokens=0, output_tokens=0),
+    )
+    assert {"alpha": Speed(100.0, 50.0), "short": Speed(None, 30.0)} == history.speeds()
+
+
+@pytest.mark.parametrize("content", [None, b"no database" * 100, b""])
+def test_what_cannot_be_read_tells_nothing(tmp_path: Path, content: bytes | None) -> None:
+    """A file that is missing, spoilt or empty is no error, and reading makes none."""
+    path = tmp_path / "ledger.sqlite"
+    if content is not None:
+        path.write_bytes(content)
+    history = History(path)
+    assert ([], [], {}, {}) == (list(history.requests()), history.hours(0.0), history.load_seconds(), history.speeds())
+    assert path.exists() is (content is not None)

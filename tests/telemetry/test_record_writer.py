@@ -1,0 +1,186 @@
+"""Keeping records costs nobody anything."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import structlog
+
+from hostd.scheduling.effects import Explain, Start
+from hostd.telemetry.database import Bounds, Ledger
+from hostd.telemetry.history import History
+from hostd.telemetry.record_writer import Records
+from tests.stage import until
+from tests.telemetry.example_records import request
+
+NOW = float(int(time.time()))
+"""Old records would be forgotten at once."""
+
+
+def kept(path: Path) -> list[float]:
+    """Return when the requests came that are kept in *path*, in seconds after `NOW`."""
+    return [asked.at - NOW for asked in History(path).requests()]
+
+
+@pytest.fixture
+def said() -> Iterator[list[structlog.typing.EventDict]]:
+    """What is logged meanwhile."""
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+
+
+async def closed(records: Records) -> None:
+    """Close *records* the way that the daemon does, and let what it says be said."""
+    await asyncio.to_thread(records.close)
+    await asyncio.sleep(0)
+
+
+async def test_keeps_what_comes(tmp_path: Path) -> None:
+    """A request is in the file soon after it is over, and those of the last moment when it is closed."""
+    path = tmp_path / "state" / "ledger.sqlite"
+    records = Records(path)
+    records.start()
+    records.note(request(NOW + 1.0))
+    await until(lambda: kept(path))
+    for at in range(2, 5000):
+        records.note(request(NOW + at))
+    await closed(records)
+    assert [float(at) for at in range(1, 5000)] == kept(path)
+    assert f"<Records in {path}: 0 waiting, 0 dropped>" == repr(records)
+
+
+async def test_keeps_nothing_unless_it_is_told_to(tmp_path: Path) -> None:
+    """Without a file, before the start and after the end, nothing is kept and nothing fails."""
+    nowhere, records = Records(), Records(tmp_path / "ledger.sqlite")
+    nowhere.start()
+    nowhere.note(request())
+    records.note(request())
+    await closed(nowhere)
+    await closed(records)
+    records.note(request())
+    assert not (tmp_path / "ledger.sqlite").exists()
+
+
+async def test_keeps_loads_that_the_desk_saw(tmp_path: Path) -> None:
+    """A ready engine is a load: its time, with the variant, the memory and the reason that were told when it began."""
+    path = tmp_path / "ledger.sqlite"
+    records = Records(path)
+    records.start()
+    started = Explain("load", "m", None, {"why": "request", "variant": "llamacpp:m.gguf", "queued": 1})
+    records.observe(Start("m"))
+    records.observe(Explain("room", "m", None, {"why": "request", "needs": {"cuda:0": 7}}))
+    records.observe(started)
+    records.observe(Explain("ready", "m", None, {"load_s": 2.5, "slots": 1}))
+    records.observe(started)
+    records.observe(Explain("engine_broke", "m", None, {"why": "it died"}))
+    records.observe(Explain("ready", "m", None, {"load_s": 0.5}))
+    await closed(records)
+    with closing(sqlite3.connect(path)) as connection:
+        first, second = connection.execute("SELECT model, variant, seconds, bytes, why FROM loads").fetchall()
+    assert ("m", "llamacpp:m.gguf", 2.5, '{"cuda:0": 7}', "request") == first
+    assert ("m", "", 0.5, "{}", "") == second
+
+
+async def test_drops_and_counts_what_is_too_much(tmp_path: Path) -> None:
+    """While the file is held by another, what is over the bound is dropped; the rest is kept as soon as that is possible."""
+    path = tmp_path / "ledger.sqlite"
+    Ledger(path).close()
+    records = Records(path, most=5)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        records.start()
+        began = time.perf_counter()
+        for at in range(8):
+            records.note(request(NOW + at))
+        assert time.perf_counter() - began < 1
+        assert 3 == records.dropped
+        other.execute("ROLLBACK")
+    await closed(records)
+    assert [0.0, 1.0, 2.0, 3.0, 4.0] == kept(path)
+
+
+async def test_sets_a_spoilt_file_aside(tmp_path: Path, said: list[structlog.typing.EventDict]) -> None:
+    """It is said once, the file stays for whoever wants to look, and a new one takes what comes, the first included."""
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(b"no database" * 100)
+    records = Records(path)
+    records.start()
+    records.note(request(NOW + 1.0))
+    await until(lambda: kept(path))
+    await closed(records)
+    (line,) = said
+    assert "records_set_aside" == line["event"]
+    assert b"no database" * 100 == await asyncio.to_thread(Path(line["file"]).read_bytes)
+
+
+async def test_trouble_with_the_file_hurts_nobody(tmp_path: Path, said: list[structlog.typing.EventDict]) -> None:
+    """A place that cannot be written is told of once; when it can be, that is told too, and nothing was lost meanwhile."""
+    path = tmp_path / "ledger.sqlite"
+    path.mkdir()
+    records = Records(path)
+    records.start()
+    records.note(request(NOW + 1.0))
+    await until(lambda: said)
+    path.rmdir()
+    records.note(request(NOW + 2.0))
+    await until(lambda: kept(path))
+    await closed(records)
+    assert ["records_not_kept", "records_kept_again"] == [line["event"] for line in said]
+    assert "unable to open database file; serving goes on, and this is tried again" == said[0]["why"]
+    assert [1.0, 2.0] == kept(path)
+
+
+async def test_gives_up_at_the_end(tmp_path: Path) -> None:
+    """Closing does not wait for a file that cannot be written."""
+    path = tmp_path / "ledger.sqlite"
+    path.mkdir()
+    records = Records(path)
+    records.start()
+    records.note(request())
+    began = time.perf_counter()
+    await closed(records)
+    assert time.perf_counter() - began < 2
+
+
+async def test_leaves_a_later_version_alone(tmp_path: Path, said: list[structlog.typing.EventDict]) -> None:
+    """A file from a newer hostd is neither changed nor set aside."""
+    path = tmp_path / "ledger.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    before = path.read_bytes()
+    records = Records(path)
+    records.start()
+    records.note(request())
+    await until(lambda: said)
+    await closed(records)
+    assert before == path.read_bytes()
+    assert said[0]["why"].startswith("it is of version 99; this hostd knows 1")
+
+
+async def test_keeps_within_bounds(tmp_path: Path) -> None:
+    """What is too old is forgotten with the first batch."""
+    path = tmp_path / "ledger.sqlite"
+    with closing(Ledger(path)) as ledger:
+        ledger.write([request(1.0), request(time.time())])
+    records = Records(path, bounds=Bounds(days=1))
+    records.start()
+    records.note(request(time.time()))
+    await closed(records)
+    assert 2 == len(kept(path))
+
+
+async def test_a_note_is_cheap(tmp_path: Path) -> None:
+    """It is an entry on a list, microseconds at most, with the thread at work."""
+    records = Records(tmp_path / "ledger.sqlite", most=100_000)
+    records.start()
+    entry, count = request(), 20_000
+    began = time.thread_time()
+    for _ in range(count):
+        records.note(entry)
+    each = (time.thread_time() - began) / count
+    await closed(records)
+    assert each < 20e-6
