@@ -17,10 +17,10 @@ from hostd.domain.errors import HostdError
 from hostd.domain.host import Host
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Settings
-from hostd.gateway.context import House
-from hostd.gateway.listeners import base_url, open_doors
+from hostd.gateway.context import AppContext
+from hostd.gateway.listeners import base_url, open_listeners
 from hostd.gateway.server import make_server
-from hostd.scheduling.events import Booted, ClosingTime
+from hostd.scheduling.events import Booted, ShutdownRequested
 from hostd.telemetry import decision_log
 
 log = structlog.get_logger()
@@ -52,28 +52,30 @@ def run(
     return 0
 
 
-async def _run(settings: Settings, decisions: decision_log.Journal, machine: Host | None, *, talkative: bool) -> None:
+async def _run(
+    settings: Settings, decisions: decision_log.DecisionLog, machine: Host | None, *, talkative: bool
+) -> None:
     loop = asyncio.get_running_loop()
     asked_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_or_hurry, asked_to_stop)
     async with AsyncExitStack() as stack:
-        house = await build(settings, stack, decisions=decisions, machine=machine)
-        runner = web.ServerRunner(make_server(house), shutdown_timeout=_HANDLERS_GRACE)
+        app = await build(settings, stack, decisions=decisions, machine=machine)
+        runner = web.ServerRunner(make_server(app), shutdown_timeout=_HANDLERS_GRACE)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        house.addresses.extend(await open_doors(runner, settings.listen))
-        log.info("listening", version=__version__, pid=os.getpid(), addresses=house.addresses)
-        house.dispatcher.post(Booted())
+        app.addresses.extend(await open_listeners(runner, settings.listen))
+        log.info("listening", version=__version__, pid=os.getpid(), addresses=app.addresses)
+        app.dispatcher.post(Booted())
         # What start-up made stays for good: the collector need not look at it again.
         gc.collect()
         gc.freeze()
         _trim()
         gc.set_threshold(10_000, 20, 20)
-        greeting = asyncio.create_task(_greet(house, talkative=talkative))
+        greeting = asyncio.create_task(_greet(app, talkative=talkative))
         await asked_to_stop.wait()
         greeting.cancel()
-        await _close(house)
+        await _close(app)
 
 
 def _trim() -> None:
@@ -89,42 +91,44 @@ def _stop_or_hurry(asked: asyncio.Event) -> None:
     asked.set()
 
 
-async def _greet(house: House, *, talkative: bool) -> None:
+async def _greet(app: AppContext, *, talkative: bool) -> None:
     """Tell how the boot gets on, and in the end what to try."""
-    desk = house.dispatcher.desk
-    while not desk.settled:
+    scheduler = app.dispatcher.scheduler
+    while not scheduler.settled:
         try:
             async with asyncio.timeout(_PROGRESS_EVERY):
-                await house.dispatcher.change()
+                await app.dispatcher.changed()
         except TimeoutError:
-            for name, instance in house.instances.items():
+            for name, instance in app.instances.items():
                 if (progress := instance.progress_of_load) is not None:
                     log.info("loading", model=name, percent=round(100 * progress))
-    failed = [name for name, lane in desk.lanes.items() if lane.profile.warm.preload and lane.state is State.FAILED]
+    failed = [
+        name for name, model in scheduler.models.items() if model.profile.warm.preload and model.state is State.FAILED
+    ]
     log.info("boot_done", failed=failed)
     if talkative:
-        print(_invitation(house), file=sys.stderr, flush=True)  # noqa: T201 - for the person who started it
+        print(_invitation(app), file=sys.stderr, flush=True)  # noqa: T201 - for the person who started it
 
 
-def _invitation(house: House) -> str:
-    url = base_url(house.addresses[0])
-    chatty = [name for name, profile in house.settings.profiles.items() if not profile.capabilities.embeddings]
+def _invitation(app: AppContext) -> str:
+    url = base_url(app.addresses[0])
+    chatty = [name for name, profile in app.settings.profiles.items() if not profile.capabilities.embeddings]
     if not chatty:
         return f"\nhostd answers at {url}; it has no chat models. Add a profile to its model_profiles folder.\n"
     body = f'{{"model": "{chatty[0]}", "messages": [{{"role": "user", "content": "Hello, who are you?"}}]}}'
     return (
-        f"\nhostd answers at {url}/v1 with {', '.join(house.settings.profiles)}. Try, in another terminal:\n\n"
+        f"\nhostd answers at {url}/v1 with {', '.join(app.settings.profiles)}. Try, in another terminal:\n\n"
         f"  curl -s {url}/v1/chat/completions -H 'content-type: application/json' \\\n    -d '{body}'\n\nCtrl-C stops it.\n"
     )
 
 
-async def _close(house: House) -> None:
+async def _close(app: AppContext) -> None:
     """Let the answers under way finish, then see every engine off."""
     log.info("closing")
-    house.dispatcher.post(ClosingTime())
-    for name in house.instances:
-        await house.dispatcher.settled(name, {State.COLD, State.FAILED})
-    for instance in house.instances.values():
+    app.dispatcher.post(ShutdownRequested())
+    for name in app.instances:
+        await app.dispatcher.until_state(name, {State.COLD, State.FAILED})
+    for instance in app.instances.values():
         await instance.ended()
         instance.ring.close()
     log.info("closed")

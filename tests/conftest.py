@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from hostd.domain.profile import Capabilities, Role
-from hostd.supervisor.watchdog import Pace
+from hostd.supervisor.watchdog import ProbeTimings
 from tests.stage import COLD, Stage, make_profile, make_settings, opened
 
 # A shell that runs the tests in the background has them ignore SIGINT, and so would every program that they start.
@@ -51,7 +51,7 @@ async def shared_house(weights: Path, tmp_path_factory: pytest.TempPathFactory) 
     roles = {"planner": Role("planner", ("alpha", "beta"))}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STATE_DIRECTORY", str(tmp_path_factory.mktemp("state")))
-        async with opened(make_settings(*profiles, roles=roles), pace=Pace(interval=60.0)) as stage:
+        async with opened(make_settings(*profiles, roles=roles), timings=ProbeTimings(interval=60.0)) as stage:
             yield stage
 
 

@@ -15,19 +15,19 @@ from aiohttp import web
 from hostd.assembly import build
 from hostd.domain.host import Host
 from hostd.domain.lifecycle import State
-from hostd.domain.profile import Fallback, Limits, Profile, Settings, Variant, Warmth
-from hostd.domain.reason import Reason
-from hostd.gateway.context import House
-from hostd.gateway.listeners import base_url, open_doors
+from hostd.domain.profile import FallbackRule, Limits, Profile, Settings, Variant, WarmSettings
+from hostd.domain.reason import FallbackReason
+from hostd.gateway.context import AppContext
+from hostd.gateway.listeners import base_url, open_listeners
 from hostd.gateway.server import make_server
-from hostd.scheduling.events import Booted, ClosingTime
-from hostd.scheduling.model_state import Lane
+from hostd.scheduling.events import Booted, ShutdownRequested
+from hostd.scheduling.model_state import ModelState
 from hostd.supervisor.instance import Instance
-from hostd.supervisor.watchdog import Pace
+from hostd.supervisor.watchdog import ProbeTimings
 
 ENGINE = (sys.executable, str(Path(__file__).with_name("engines") / "scripted_engine.py"))
 CHAT = "/v1/chat/completions"
-COLD = Warmth(preload=False)
+COLD = WarmSettings(preload=False)
 FAULTS = (
     *("tokens", "token_delay", "first_token_delay", "status", "too_long", "hang", "stall_after", "crash_after"),
     *("crash_status", "cut_after", "garbage_after", "error_after", "no_done", "skip"),
@@ -40,7 +40,7 @@ def make_profile(
     script: Mapping[str, object] | None = None,
     *,
     to: tuple[str, ...] = (),
-    on: frozenset[Reason] = frozenset(Reason),
+    on: frozenset[FallbackReason] = frozenset(FallbackReason),
     slots: int = 2,
     ping: float = 2.0,
     **more: Any,
@@ -55,7 +55,7 @@ def make_profile(
         variants=more.pop("variants", (Variant("llamacpp", path=str(weights)),)),
         slots=slots,
         args={"script": json.dumps(script or {}), "sse-ping-interval": ping},
-        fallback=tuple(Fallback(other, on) for other in to),
+        fallback=tuple(FallbackRule(other, on) for other in to),
         limits=Limits(**limits),
         **more,
     )
@@ -104,8 +104,8 @@ class Answer:
     def text(self) -> str:
         """What the chunks of a chat say together."""
         chunks = [json.loads(event) for event in self.events if event.startswith("{")]
-        choices = [choice for chunk in chunks for choice in chunk.get("choices", [])]
-        return "".join(choice["delta"].get("content") or "" for choice in choices)
+        options = [option for chunk in chunks for option in chunk.get("choices", [])]
+        return "".join(option["delta"].get("content") or "" for option in options)
 
     @property
     def route(self) -> tuple[str, str]:
@@ -128,14 +128,14 @@ async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
 class Stage:
     """A house that is open, and a client for it."""
 
-    house: House
+    house: AppContext
     url: str
     http: aiohttp.ClientSession
     asking: list[asyncio.Task[Answer]] = field(default_factory=list)
 
-    def lane(self, model: str) -> Lane:
+    def lane(self, model: str) -> ModelState:
         """Return what the desk knows of *model*."""
-        return self.house.dispatcher.desk.lanes[model]
+        return self.house.dispatcher.scheduler.models[model]
 
     def instance(self, model: str) -> Instance:
         """Return the instance of *model*."""
@@ -179,7 +179,7 @@ class Stage:
             task.cancel()
         await asyncio.gather(*self.asking, return_exceptions=True)
         self.asking.clear()
-        await until(lambda: all(not lane.serving for lane in self.house.dispatcher.desk.lanes.values()))
+        await until(lambda: all(not model.serving for model in self.house.dispatcher.scheduler.models.values()))
 
     async def of_engine(self, model: str, path: str, **more: Any) -> Any:
         """Ask the scripted engine of *model* itself."""
@@ -220,10 +220,10 @@ class Stage:
     async def restore(self) -> None:
         """Make every engine that should be warm do nothing but answer, and forget that any was ever broken."""
         await self.clear()
-        for name, lane in self.house.dispatcher.desk.lanes.items():
-            if not lane.profile.warm.preload:
+        for name, model in self.house.dispatcher.scheduler.models.items():
+            if not model.profile.warm.preload:
                 await self.house.dispatcher.unload(name)
-            elif lane.restarts.streak or not await self._mended(name):
+            elif model.restarts.streak or not await self._mended(name):
                 await self.house.dispatcher.unload(name)
                 assert State.READY is await self.house.dispatcher.load(name)
 
@@ -265,29 +265,29 @@ def moved(stage: Stage, model: str, port: int) -> Iterator[None]:
 async def opened(
     settings: Settings,
     *,
-    pace: Pace | None = None,
+    timings: ProbeTimings | None = None,
     keep_alive_every: float = 10.0,
     wait: bool = True,
     machine: Host | None = None,
 ) -> AsyncIterator[Stage]:
     """Serve *settings* until the end of the scope; with *wait*, from when the boot is done. *machine* is whose memory counts."""
     async with AsyncExitStack() as stack:
-        house = replace(await build(settings, stack, pace=pace, machine=machine), keep_alive_every=keep_alive_every)
-        runner = web.ServerRunner(make_server(house), shutdown_timeout=1.0)
+        app = replace(await build(settings, stack, timings=timings, machine=machine), keep_alive_every=keep_alive_every)
+        runner = web.ServerRunner(make_server(app), shutdown_timeout=1.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        house.addresses.extend(await open_doors(runner, settings.listen))
+        app.addresses.extend(await open_listeners(runner, settings.listen))
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
-        stage = Stage(house, base_url(house.addresses[0]), http)
-        house.dispatcher.post(Booted())
+        stage = Stage(app, base_url(app.addresses[0]), http)
+        app.dispatcher.post(Booted())
         try:
             async with asyncio.timeout(20):
-                while wait and not house.dispatcher.desk.settled:
-                    await house.dispatcher.change()
+                while wait and not app.dispatcher.scheduler.settled:
+                    await app.dispatcher.changed()
             yield stage
             await stage.clear()
         finally:
-            house.dispatcher.post(ClosingTime())
-            for name, instance in house.instances.items():
-                await house.dispatcher.settled(name, {State.COLD, State.FAILED})
+            app.dispatcher.post(ShutdownRequested())
+            for name, instance in app.instances.items():
+                await app.dispatcher.until_state(name, {State.COLD, State.FAILED})
                 await instance.ended()

@@ -16,7 +16,7 @@ from hostd.domain.shape import Shape
 from hostd.hardware.simulated import preset
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.footprint.placement import empty_rooms
+from hostd.planning.footprint.placement import pool_budgets
 from hostd.planning.formats.shape_outline import outline
 
 SHIPPED = Path(__file__).parents[1] / "model_profiles"
@@ -139,7 +139,7 @@ def test_a_preset_fits_its_machine(name: str) -> None:
         for profile in settings.profiles.values():
             for pool, most in taken(profile, placement).items():
                 total[pool] = total.get(pool, 0) + most
-        assert {} == {pool: most for pool, most in total.items() if most > empty_rooms(host)[pool]}, machine
+        assert {} == {pool: most for pool, most in total.items() if most > pool_budgets(host)[pool]}, machine
 
 
 @pytest.mark.parametrize("name", PRESETS)

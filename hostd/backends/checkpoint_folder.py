@@ -13,7 +13,7 @@ from hostd.domain.shape import Shape
 from hostd.planning.formats.checkpoint_config import read_configuration
 from hostd.planning.formats.checkpoint_tensors import sort_tensors
 from hostd.planning.formats.gguf import NeedMore
-from hostd.planning.formats.safetensors import PREFIX, Tensor, parse_safetensors
+from hostd.planning.formats.safetensors import PREFIX, CheckpointTensor, parse_safetensors
 
 INDEX = "model.safetensors.index.json"
 CONFIGURATION = "config.json"
@@ -75,7 +75,7 @@ def shape(folder: Path) -> Shape:
     return read_configuration(_document(folder / CONFIGURATION), places, name=folder.name)
 
 
-def _tensors(file: Path) -> tuple[Tensor, ...]:
+def _tensors(file: Path) -> tuple[CheckpointTensor, ...]:
     size, want = file.stat().st_size, PREFIX
     with file.open("rb") as opened:
         while True:

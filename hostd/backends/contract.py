@@ -12,7 +12,7 @@ import aiohttp
 
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Launch:
     slots: int
     expected_bytes: int = 0
     grace: float = 5.0
-    naps: tuple[int, ...] = ()
-    alone: bool = False
+    sleep_levels: tuple[int, ...] = ()
+    exclusive_start: bool = False
 
 
 class Backend(Protocol):
@@ -59,10 +59,10 @@ class Backend(Protocol):
     def accepts(self, variant: Variant) -> str | None:
         """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
 
-    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:
+    def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:
         """Return how to start *variant* on loopback *port*, protected by *key* where the engine knows keys.
 
-        *choice* says on which devices and with how many layers there; without one the engine decides. Blocks: it looks at files.
+        *option* says on which devices and with how many layers there; without one the engine decides. Blocks: it looks at files.
 
         Raises:
             EngineError: The engine is not installed, or the variant cannot be served after all.
@@ -83,10 +83,10 @@ class Backend(Protocol):
 
 
 @runtime_checkable
-class Checks(Protocol):
+class Prechecks(Protocol):
     """A backend that can tell before a load that it must fail."""
 
-    def check(self, profile: Profile, variant: Variant, choice: Choice | None) -> None:
+    def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:
         """Return if a load may begin: the weights are there, and the engine understands its flags. Blocks.
 
         Raises:
@@ -95,7 +95,7 @@ class Checks(Protocol):
 
 
 @runtime_checkable
-class Opens(Protocol):
+class LoadsAfterStart(Protocol):
     """A backend whose server runs before its model is loaded."""
 
     async def open(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
@@ -129,7 +129,7 @@ class Sleeps(Protocol):
 
 
 @runtime_checkable
-class Guards(Protocol):
+class GuardsContext(Protocol):
     """A backend whose server would cut a request that is too long for it, and say nothing."""
 
     async def ensure_fits(self, http: aiohttp.ClientSession, endpoint: Endpoint, body: Mapping[str, Any]) -> None:
@@ -153,7 +153,7 @@ class PrefersStreams(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ServerFacts:
     """What a running server says of itself; None where it does not say.
 
     *context* is how many tokens one request may have, *slots* how many requests it decodes together, *models* the names that it
@@ -170,8 +170,8 @@ class Facts:
 
 
 @runtime_checkable
-class Describes(Protocol):
+class DescribesItself(Protocol):
     """A backend whose server tells what it can do."""
 
-    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* says of itself, as far as it answers."""

@@ -6,29 +6,29 @@ Pools are numbered as the PCI bus orders the cards. CUDA orders them by speed un
 import re
 from collections.abc import Mapping
 
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 _NUMBERED = re.compile(r"(cuda|rocm):(\d+)")
 _VARIABLES = {"cuda": "CUDA_VISIBLE_DEVICES", "rocm": "HIP_VISIBLE_DEVICES"}
 _NONE = "-1"
 
 
-def is_placed(choice: Choice | None) -> bool:
-    """Return whether *choice* says where the model goes; of one about which nothing is known, the engine decides."""
-    return choice is not None and bool(choice.needs)
+def is_placed(option: LoadOption | None) -> bool:
+    """Return whether *option* says where the model goes; of one about which nothing is known, the engine decides."""
+    return option is not None and bool(option.needs)
 
 
-def visible_devices(choice: Choice | None, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that show an engine the devices of *choice* only, in its order; no devices at all on the host.
+def visible_devices(option: LoadOption | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that show an engine the devices of *option* only, in its order; no devices at all on the host.
 
     Nothing is said where the engine decides, where *environ* has such a variable already, for then the owner has chosen, and
     about a slice of a card (MIG), which has no number that CUDA understands.
     """
-    if choice is None or not is_placed(choice) or any(name in environ for name in _VARIABLES.values()):
+    if option is None or not is_placed(option) or any(name in environ for name in _VARIABLES.values()):
         return {}
-    if not choice.placement.devices:
+    if not option.placement.devices:
         return dict.fromkeys(_VARIABLES.values(), _NONE)
-    found = [_NUMBERED.fullmatch(pool) for pool, _ in choice.placement.devices]
+    found = [_NUMBERED.fullmatch(pool) for pool, _ in option.placement.devices]
     kinds = {each[1] for each in found if each}
     if len(kinds) != 1 or not all(found):
         return {}

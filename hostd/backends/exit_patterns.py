@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hostd.domain.reason import ExitClass
 
 
-class LastWords:
+class ExitPatterns:
     """One engine's table; the order of its rows matters, the first that matches any line wins."""
 
     def __init__(self, *rows: tuple[ExitClass, str]) -> None:

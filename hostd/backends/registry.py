@@ -15,7 +15,7 @@ GROUP = "hostd.backends"
 _MEMBERS = ("accepts", "launch", "classify", "decoded", "adapt")
 
 
-def plugged(
+def external_backends(
     commands: Mapping[str, tuple[str, ...]], taken: Collection[str]
 ) -> tuple[dict[str, Backend], tuple[str, ...]]:
     """Return the backends that other packages add, by name, and a sentence on each that cannot be used.
@@ -72,7 +72,7 @@ def backends(commands: Mapping[str, tuple[str, ...]], troubles: list[str] | None
         Attached(),
     )
     known = {backend.name: backend for backend in own}
-    more, said = plugged(commands, (*known, *RESERVED))
+    more, said = external_backends(commands, (*known, *RESERVED))
     if troubles is not None:
         troubles += said
     return known | more

@@ -12,7 +12,7 @@ Message = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ChatReply:
     """A whole answer: *model* gave it, by *route* (``primary`` or ``fallback:REASON``); *usage* counts tokens."""
 
     model: str
@@ -28,7 +28,7 @@ def ask(
     *,
     on_begin: Callable[[str, str], None],
     on_text: Callable[[str], None],
-) -> Answer:
+) -> ChatReply:
     """Send *messages* to *model* and return the answer.
 
     *on_begin* hears the model that answers and its route, *on_text* each piece of text as it comes.
@@ -44,11 +44,11 @@ def ask(
         pieces, usage = [], None
         for chunk in _chunks(reply):
             usage = chunk.get("usage") or usage
-            text = "".join(choice["delta"].get("content") or "" for choice in chunk.get("choices", []))
+            text = "".join(option["delta"].get("content") or "" for option in chunk.get("choices", []))
             if text:
                 pieces.append(text)
                 on_text(text)
-    return Answer(answered_by, route, "".join(pieces), usage)
+    return ChatReply(answered_by, route, "".join(pieces), usage)
 
 
 def first_chat_model(client: Client) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from hostd.cli.client import connect
 from hostd.cli.exits import VerbError
 from hostd.domain.host import Host, Pool, PoolKind, Reserve
-from hostd.planning.footprint.placement import empty_rooms
-from hostd.planning.warm_set.fit import Resident
+from hostd.planning.footprint.placement import pool_budgets
+from hostd.planning.warm_set.fit import LoadedModel
 
 PATIENCE = 1.0
 """Seconds that the daemon is given; a plan goes without it where it takes longer."""
@@ -88,31 +88,31 @@ def _loaded(row: Mapping[str, object]) -> Loaded:
     return Loaded(str(row["model"]), held, idle)
 
 
-def rooms_now(host: Host, models: Sequence[Loaded], asked: Collection[str]) -> dict[str, int]:
+def free_now(host: Host, models: Sequence[Loaded], asked: Collection[str]) -> dict[str, int]:
     """Return what models may take of *host* beside those that are loaded; what *asked* ones hold already counts as free."""
-    rooms = empty_rooms(host)
+    free = pool_budgets(host)
     for pool in host.pools:
-        held = sum(_held(model, rooms).get(pool.id, 0) for model in models)
-        own = sum(_held(model, rooms).get(pool.id, 0) for model in models if model.name in asked)
-        rooms[pool.id] = max(0, min(pool.free, pool.budget - held) + own)
-    return rooms
+        held = sum(_held(model, free).get(pool.id, 0) for model in models)
+        own = sum(_held(model, free).get(pool.id, 0) for model in models if model.name in asked)
+        free[pool.id] = max(0, min(pool.free, pool.budget - held) + own)
+    return free
 
 
 def evictable(
     host: Host, models: Sequence[Loaded], asked: Collection[str], pinned: Collection[str]
-) -> tuple[Resident, ...]:
+) -> tuple[LoadedModel, ...]:
     """Return the loaded models that could go: idle ones that are neither asked for nor pinned."""
-    rooms = empty_rooms(host)
+    free = pool_budgets(host)
     return tuple(
-        Resident(model.name, _held(model, rooms))
+        LoadedModel(model.name, _held(model, free))
         for model in models
         if model.idle and model.name not in asked and model.name not in pinned
     )
 
 
-def _held(model: Loaded, rooms: Mapping[str, int]) -> Mapping[str, int]:
+def _held(model: Loaded, free: Mapping[str, int]) -> Mapping[str, int]:
     """Return what a model holds; main memory that the machine does not budget apart is part of the unified pool."""
-    if "ram" in rooms or "metal" not in rooms:
+    if "ram" in free or "metal" not in free:
         return model.held
     unified = model.held.get("ram", 0) + model.held.get("metal", 0)
     return {pool: count for pool, count in model.held.items() if pool != "ram"} | {"metal": unified}

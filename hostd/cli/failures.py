@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from hostd.cli.exits import Code, VerbError
 from hostd.cli.output import say
 from hostd.domain.errors import HostdError
-from hostd.models.errors import NotThere
+from hostd.models.errors import ModelNotFound
 
 
-class Setbacks:
+class FailureCollector:
     """Those of one run; a model that is one of *profiles* is named where the sentence about it names the hub's words alone."""
 
     def __init__(self, profiles: Collection[str]) -> None:
@@ -29,7 +29,7 @@ class Setbacks:
             self._note(model, failure.message, failure.code)
         except HostdError as error:
             name = f"{model}: " if model in self._profiles else ""
-            code = Code.UNKNOWN_MODEL if isinstance(error, NotThere) else Code.FAILURE
+            code = Code.UNKNOWN_MODEL if isinstance(error, ModelNotFound) else Code.FAILURE
             self._note(model, f"{name}{error.message}", code)
 
     def _note(self, model: str, sentence: str, code: Code) -> None:

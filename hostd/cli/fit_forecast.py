@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 
 from hostd.cli import plan_report
-from hostd.cli.candidates import Wanted
+from hostd.cli.candidates import PlanOptions
 from hostd.cli.exits import VerbError
-from hostd.cli.outlook import Outlook
+from hostd.cli.outlook import PlanRequest
 from hostd.domain.errors import HostdError
 from hostd.domain.host import Host
 from hostd.domain.profile import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class FitForecast:
     """*verdict* and *why* as in ``hostd plan``, None and the reason where there is none.
 
     *variant* is the label of the best one, and *notes* are about those that were left out.
@@ -24,30 +24,30 @@ class Forecast:
     notes: tuple[str, ...] = ()
 
 
-class Forecasts:
+class FitForecaster:
     """What plans for this machine, *host*, say of models; each is made once."""
 
     def __init__(self, settings: Settings, host: Host, url: str | None) -> None:
-        self._outlook = Outlook(settings, host, Wanted(), here=True, url=url, quiet=True)
-        self._made: dict[str, Forecast] = {}
+        self._outlook = PlanRequest(settings, host, PlanOptions(), here=True, url=url, quiet=True)
+        self._made: dict[str, FitForecast] = {}
 
     def best(self, model: str) -> str | None:
         """Return the label of the variant that a plan would have served, None where it cannot tell."""
         return self.about(model).variant
 
-    def about(self, model: str) -> Forecast:
+    def about(self, model: str) -> FitForecast:
         """Return what a plan for *model* says."""
         if model not in self._made:
             self._made[model] = self._forecast(model)
         return self._made[model]
 
-    def _forecast(self, model: str) -> Forecast:
+    def _forecast(self, model: str) -> FitForecast:
         try:
             candidates, planned = self._outlook.plan([model])
         except (VerbError, HostdError) as error:
-            return Forecast(None, f"whether it fits cannot be told: {error.message}")
+            return FitForecast(None, f"whether it fits cannot be told: {error.message}")
         (candidate,) = candidates
         fit = planned.fits.get(candidate.name)
         row = plan_report.report(candidate, fit, self._outlook.host)
-        best = fit.option.way.label if fit else None
-        return Forecast(row["verdict"], row["why"].partition("; ")[0], best, candidate.notes)
+        best = fit.option.mode.label if fit else None
+        return FitForecast(row["verdict"], row["why"].partition("; ")[0], best, candidate.notes)

@@ -5,55 +5,55 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hostd.backends.llamacpp.serving_config import profile_serving
-from hostd.config.starter_files import Starter, is_writable
+from hostd.config.starter_files import StarterProfile, is_writable
 from hostd.domain.host import Host
 from hostd.domain.profile import Capabilities, Profile, Variant
 from hostd.domain.units import format_bytes
 from hostd.models.header import Format, ModelHeader
 from hostd.models.names import is_draft, plain_name
 from hostd.models.reference import OllamaReference
-from hostd.models.scan import Entry
+from hostd.models.scan import LocalModel
 from hostd.planning.footprint.llamacpp_serving import Serving
-from hostd.planning.footprint.placement import Rooms, empty_rooms
-from hostd.planning.warm_set.first_settings import Ready, best_packed, find_start, warm_together
+from hostd.planning.footprint.placement import FreeBytes, pool_budgets
+from hostd.planning.warm_set.first_settings import ServableModel, best_packed, find_first_settings, warm_together
 
 _RANKING = 4
 _NOT_SERVED = "hostd serves GGUF files only so far, not {}; find this model in GGUF"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class InitSelection:
     """A model on this machine: the profile to write for it, or the sentence that says why it gets none."""
 
-    entry: Entry
-    starter: Starter | None = None
-    ready: Ready | None = None
+    entry: LocalModel
+    starter: StarterProfile | None = None
+    ready: ServableModel | None = None
     why: str = ""
 
 
-def choose_starters(entries: Sequence[Entry], host: Host) -> list[Choice]:
+def select_profiles(entries: Sequence[LocalModel], host: Host) -> list[InitSelection]:
     """Return a choice for each of *entries*, in their order; of several quantisations of one model, one is chosen."""
-    rooms = rooms_now(host)
-    judged = [_judge(entry, host, rooms) for entry in entries]
-    copies: dict[str, list[Ready]] = {}
+    free = free_now(host)
+    judged = [_judge(entry, host, free) for entry in entries]
+    copies: dict[str, list[ServableModel]] = {}
     for each in judged:
         if each.ready:
             copies.setdefault(each.ready.name, []).append(each.ready)
     best = {name: best_packed(found) for name, found in copies.items()}
-    warm = warm_together(list(best.values()), host, rooms)
+    warm = warm_together(list(best.values()), host, free)
     return [_decided(each, best, warm) for each in judged]
 
 
-def rooms_now(host: Host) -> dict[str, int]:
+def free_now(host: Host) -> dict[str, int]:
     """Return what models can take of each pool at this moment: of the budget, what nobody else holds."""
     free = {pool.id: pool.free for pool in host.pools}
-    return {pool: min(room, free.get(pool, room)) for pool, room in empty_rooms(host).items()}
+    return {pool: min(room, free.get(pool, room)) for pool, room in pool_budgets(host).items()}
 
 
-def _judge(entry: Entry, host: Host, rooms: Rooms) -> Choice:
+def _judge(entry: LocalModel, host: Host, free: FreeBytes) -> InitSelection:
     header = entry.header
     if header is None or (why := _unfit(entry, header)):
-        return Choice(entry, why=entry.trouble or why)
+        return InitSelection(entry, why=entry.trouble or why)
     embedding, path = entry.is_embedding, _path(header)
 
     def serve(context: int, slots: int) -> Serving:
@@ -63,16 +63,16 @@ def _judge(entry: Entry, host: Host, rooms: Rooms) -> Choice:
         )
         return profile_serving(profile, path)[0]
 
-    start = find_start(header.shape, serve, host, rooms, embedding=embedding)
+    start = find_first_settings(header.shape, serve, host, free, embedding=embedding)
     if start is None:
-        there = ", ".join(f"{format_bytes(room)} of {pool}" for pool, room in sorted(rooms.items()))
-        return Choice(
+        there = ", ".join(f"{format_bytes(room)} of {pool}" for pool, room in sorted(free.items()))
+        return InitSelection(
             entry, why=f"it does not fit: {format_bytes(entry.bytes)} of weights, and models can take {there} now"
         )
-    return Choice(entry, ready=Ready(plain_name(entry.name), header.shape, start, embedding=embedding))
+    return InitSelection(entry, ready=ServableModel(plain_name(entry.name), header.shape, start, embedding=embedding))
 
 
-def _unfit(entry: Entry, header: ModelHeader) -> str:
+def _unfit(entry: LocalModel, header: ModelHeader) -> str:
     """Return why a model that can be read cannot be served; empty where it can."""
     gguf, shape = header.gguf, header.shape
     if entry.is_projector:
@@ -98,16 +98,16 @@ def _path(header: ModelHeader) -> Path:
     return (header.path or Path(header.files[0].name)).absolute()
 
 
-def _decided(choice: Choice, best: dict[str, Ready], warm: frozenset[str]) -> Choice:
-    ready, entry = choice.ready, choice.entry
+def _decided(option: InitSelection, best: dict[str, ServableModel], warm: frozenset[str]) -> InitSelection:
+    ready, entry = option.ready, option.entry
     if ready is None or entry.header is None:
-        return choice
+        return option
     if best[ready.name] is not ready:
         packing = best[ready.name].shape.quantisation or "another"
-        return Choice(entry, why=f"'{ready.name}' is served from its {packing} file")
+        return InitSelection(entry, why=f"'{ready.name}' is served from its {packing} file")
     name = ready.name
     alias = entry.reference.short if isinstance(entry.reference, OllamaReference) else name
-    starter = Starter(
+    starter = StarterProfile(
         name,
         str(_path(entry.header)),
         ready.start.context,
@@ -118,10 +118,10 @@ def _decided(choice: Choice, best: dict[str, Ready], warm: frozenset[str]) -> Ch
         gpu_layers=ready.start.gpu_layers,
         about=_about(entry, ready),
     )
-    return Choice(entry, starter, ready)
+    return InitSelection(entry, starter, ready)
 
 
-def _about(entry: Entry, ready: Ready) -> tuple[str, ...]:
+def _about(entry: LocalModel, ready: ServableModel) -> tuple[str, ...]:
     where = f"Found in {entry.found_in}" + (f" as {entry.name}" if isinstance(entry.reference, OllamaReference) else "")
     what = ", ".join(filter(None, (entry.architecture, entry.quantisation, format_bytes(entry.bytes))))
     needs = " and ".join(f"{format_bytes(most)} of {pool}" for pool, most in sorted(ready.start.option.needs.items()))

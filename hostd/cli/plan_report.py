@@ -4,15 +4,15 @@ from typing import Any
 
 import typer
 
-from hostd.cli.candidates import Candidate
+from hostd.cli.candidates import PlanCandidate
 from hostd.cli.output import NOTHING, Column, listed, memory, show_table
 from hostd.domain.footprint import Component, Span
 from hostd.domain.host import Host
 from hostd.domain.units import format_bytes
 from hostd.planning.footprint.levers import Lever
-from hostd.planning.footprint.placement import Option, whole
+from hostd.planning.footprint.placement import PlacedMode, full_offload
 from hostd.planning.warm_set.fit import Fit, Verdict
-from hostd.planning.warm_set.joint_plan import Plan
+from hostd.planning.warm_set.joint_plan import JointPlan
 
 _TIGHT = 10  # with less than this part in a hundred left, what would save memory is worth knowing
 _COLUMNS = (
@@ -30,7 +30,7 @@ _COLUMNS = (
 )
 
 
-def report(candidate: Candidate, fit: Fit | None, host: Host) -> dict[str, Any]:
+def report(candidate: PlanCandidate, fit: Fit | None, host: Host) -> dict[str, Any]:
     """Return one model's verdict as the contract of ``plan --json`` has it: bytes by pool and by component, and why."""
     option = fit.option if fit else None
     footprint = option.footprint if option else None
@@ -40,7 +40,7 @@ def report(candidate: Candidate, fit: Fit | None, host: Host) -> dict[str, Any]:
     levers = useful_levers(fit, host) if fit else []
     return {
         "model": candidate.name,
-        "backend": option.way.backend if option else _backend_of(candidate),
+        "backend": option.mode.backend if option else _backend_of(candidate),
         "tier": footprint.tier.value if footprint else "header",
         "verdict": verdict.value,
         "pool_bytes": {pool: _span(span) for pool, span in sorted(pools.items())},
@@ -54,36 +54,36 @@ def report(candidate: Candidate, fit: Fit | None, host: Host) -> dict[str, Any]:
 
 def useful_levers(fit: Fit, host: Host) -> list[Lever]:
     """Return what would save memory, where there is need: too little room, a tight fit, layers on the host, or evictions."""
-    option, rooms = fit.option, fit.rooms
+    option, free = fit.option, fit.rooms
     if fit.verdict is Verdict.DOES_NOT_FIT and not fit.short:
         return []
     pools = [pool for pool, _ in option.placement.devices] or [option.placement.host]
-    tight = any((rooms.get(pool, 0) - option.needs.get(pool, 0)) * 100 < rooms.get(pool, 0) * _TIGHT for pool in pools)
+    tight = any((free.get(pool, 0) - option.needs.get(pool, 0)) * 100 < free.get(pool, 0) * _TIGHT for pool in pools)
     if fit.verdict is Verdict.FITS and option.gpu_layers is None and not tight:
         return []
     best = option
     if option.gpu_layers is not None:
-        best = min(whole(option.way, host, rooms), key=lambda each: sum(each.excess(rooms).values()))
-    return option.way.levers(best.placement, rooms)
+        best = min(full_offload(option.mode, host, free), key=lambda each: sum(each.excess(free).values()))
+    return option.mode.levers(best.placement, free)
 
 
-def explain(candidate: Candidate, fit: Fit | None, host: Host) -> str:
+def explain(candidate: PlanCandidate, fit: Fit | None, host: Host) -> str:
     """Return the verdict and what it rests on, as sentences."""
     if candidate.trouble:
         return candidate.trouble
     if candidate.elsewhere:
         return "; ".join((candidate.elsewhere.why, *candidate.notes))
     if fit is None:
-        way = candidate.ways[0]
-        return way.why_not(host.accelerators) or f"{way.backend} cannot serve it on this machine"
+        mode = candidate.ways[0]
+        return mode.why_not(host.accelerators) or f"{mode.backend} cannot serve it on this machine"
     option = fit.option
     bound = "this is an upper bound, not an estimate" if option.footprint.bounded_only else ""
-    advice = "" if fit.verdict is Verdict.DOES_NOT_FIT else option.way.advice(option.placement, fit.rooms)
-    said = [_verdict(fit, host), advice, bound, *candidate.notes, *option.way.notes, *option.footprint.notes]
+    advice = "" if fit.verdict is Verdict.DOES_NOT_FIT else option.mode.advice(option.placement, fit.rooms)
+    said = [_verdict(fit, host), advice, bound, *candidate.notes, *option.mode.notes, *option.footprint.notes]
     return "; ".join(filter(None, said))
 
 
-def _backend_of(candidate: Candidate) -> str | None:
+def _backend_of(candidate: PlanCandidate) -> str | None:
     return candidate.elsewhere.label.partition(":")[0] if candidate.elsewhere else None
 
 
@@ -104,12 +104,12 @@ def _verdict(fit: Fit, host: Host) -> str:
     return f"{_placed(option, host)}{gone}, with at most {format_bytes(sum(option.needs.values()))} in all"
 
 
-def _placed(option: Option, host: Host) -> str:
+def _placed(option: PlacedMode, host: Host) -> str:
     cards = listed(pool for pool, _ in option.placement.devices)
     if option.gpu_layers:
-        rest = option.way.layers - option.gpu_layers
+        rest = option.mode.layers - option.gpu_layers
         return (
-            f"fits in part on {cards}, {option.gpu_layers} of {option.way.layers} layers (gpu-layers {option.gpu_layers}), "
+            f"fits in part on {cards}, {option.gpu_layers} of {option.mode.layers} layers (gpu-layers {option.gpu_layers}), "
             f"and {rest} on the CPU, which is several times slower"
         )
     if host.accelerators and not option.placement.devices:
@@ -119,7 +119,7 @@ def _placed(option: Option, host: Host) -> str:
     return f"fits on {cards if option.placement.devices else option.placement.host}"
 
 
-def show(rows: list[dict[str, Any]], plan: Plan) -> None:
+def show(rows: list[dict[str, Any]], plan: JointPlan) -> None:
     """Print a table of verdicts, then what would save memory and the reasons, and the set that is warm."""
     show_table(_COLUMNS, [_cells(row, plan.fits.get(row["model"])) for row in rows])
     for row in rows:
@@ -142,8 +142,8 @@ def _cells(row: dict[str, Any], fit: Fit | None) -> tuple[str, ...]:
     most = sum(span["high"] for span in row["pool_bytes"].values())
     fast = [pool for pool, _ in fit.option.placement.devices] or [fit.option.placement.host] if fit else []
     if fit and fit.verdict is not Verdict.DOES_NOT_FIT:
-        room = {pool: fit.rooms.get(pool, 0) - count for pool, count in fit.option.needs.items()}
-        left = memory({pool: room[pool] for pool in fast})
+        free = {pool: fit.rooms.get(pool, 0) - count for pool, count in fit.option.needs.items()}
+        left = memory({pool: free[pool] for pool in fast})
     elif fit:
         left = f"lacks {memory(fit.short)}" if fit.short else "not known"
     return (row["model"], verdict, where, *sizes, format_bytes(most), left, row["backend"] or NOTHING)

@@ -11,7 +11,7 @@ from hostd.cli.client import Client, model_path
 from hostd.cli.exits import VerbError
 from hostd.cli.output import console, say
 from hostd.domain.units import format_bytes
-from hostd.models.download.transfer import Watch
+from hostd.models.download.transfer import ProgressListener
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -21,7 +21,7 @@ BETWEEN_LINES = 5.0
 
 
 @contextmanager
-def fetching(name: str, total: int) -> Iterator[Watch]:
+def fetching(name: str, total: int) -> Iterator[ProgressListener]:
     """Show how much of the *total* bytes of *name* has come until the block ends."""
     if not sys.stderr.isatty():
         yield Lines(name, total, time.monotonic)

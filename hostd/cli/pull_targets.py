@@ -23,7 +23,7 @@ class NothingToPull(VerbError):
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class PullTarget:
     """One model to fetch: *asked* is the word that named it, *projector* whether its vision or audio tower is wanted."""
 
     asked: str
@@ -32,7 +32,7 @@ class Errand:
 
 
 @dataclass(frozen=True, slots=True)
-class Errands:
+class PullTargets:
     """Turns words into errands. *number* and *every* say which variants of a profile are meant, None and False: the best one.
 
     *best* returns the label of the variant that a plan would have served, None where it does not know.
@@ -55,7 +55,7 @@ class Errands:
             raise VerbError("name what to pull: hf:REPO[/FILE], ollama:TAG, or a profile's name", Code.USAGE)
         return list(dict.fromkeys(models or self.settings.profiles))
 
-    def of(self, text: str) -> list[Errand]:
+    def of(self, text: str) -> list[PullTarget]:
         """Return the errands that a word means; none for a profile whose best variant is a file here.
 
         Raises:
@@ -76,23 +76,23 @@ class Errands:
             return self._declared(self.settings.profiles[reference.name])
         if self.number is not None or self.every:
             raise VerbError(f"--variant and --all are for profiles, and '{text}' is none", Code.USAGE)
-        return [Errand(text, reference, self.projector)]
+        return [PullTarget(text, reference, self.projector)]
 
-    def others(self, errand: Errand) -> Iterator[tuple[int, Errand]]:
-        """Yield the profile's other variants that could be fetched instead of *errand*, with their numbers.
+    def others(self, request: PullTarget) -> Iterator[tuple[int, PullTarget]]:
+        """Yield the profile's other variants that could be fetched instead of *request*, with their numbers.
 
         Raises:
             VerbError: One of them cannot be.
         """
-        profile = self.settings.profiles.get(errand.asked)
+        profile = self.settings.profiles.get(request.asked)
         for number, variant in enumerate(profile.variants, 1) if profile else ():
             if profile and _is_fetched(variant):
-                other = self._errand(profile, variant)
-                if other.reference != errand.reference:
+                other = self._request(profile, variant)
+                if other.reference != request.reference:
                     yield number, other
 
-    def _declared(self, profile: Profile) -> list[Errand]:
-        return [self._errand(profile, variant) for variant in self._variants(profile)]
+    def _declared(self, profile: Profile) -> list[PullTarget]:
+        return [self._request(profile, variant) for variant in self._variants(profile)]
 
     def _variants(self, profile: Profile) -> list[Variant]:
         if self.number is not None:
@@ -116,7 +116,7 @@ class Errands:
             return [best]
         return [next((variant for variant in fetched if variant.backend in self.served), fetched[0])]
 
-    def _errand(self, profile: Profile, variant: Variant) -> Errand:
+    def _request(self, profile: Profile, variant: Variant) -> PullTarget:
         try:
             reference = variant_reference(variant)
         except BadReference as error:
@@ -128,7 +128,7 @@ class Errands:
                 Code.USAGE,
             )
         projector = self.projector if self.projector is not None else profile.capabilities.vision
-        return Errand(profile.name, reference, projector)
+        return PullTarget(profile.name, reference, projector)
 
 
 def _is_fetched(variant: Variant) -> bool:

@@ -11,42 +11,42 @@ from hostd.cli.output import say
 from hostd.config.load import load
 from hostd.domain.host import Host
 from hostd.domain.profile import Profile
-from hostd.models.errors import Unreadable
+from hostd.models.errors import ModelUnreadable
 from hostd.models.locations import this_machine
 from hostd.models.shipped import shipped_profiles
 from hostd.paths import records_file
-from hostd.planning.warm_set.load_option import Choice
-from hostd.simulation.host_model import House, Speed, Tenant
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.simulation.host_model import SimulatedHost, SimulatedModel, SimulatedSpeed
 from hostd.simulation.speed import active_bytes, estimate
-from hostd.sizing.header_cache import Headers
-from hostd.sizing.load_options import Appraiser
-from hostd.sizing.serving_modes import ENGINES, Ways
-from hostd.telemetry.history import History
-from hostd.telemetry.history import Speed as Measured
+from hostd.sizing.header_cache import HeaderCache
+from hostd.sizing.load_options import LoadOptionFinder
+from hostd.sizing.serving_modes import ENGINES, ServingModeFactory
+from hostd.telemetry.history import MeasuredSpeed as Measured
+from hostd.telemetry.history import RequestHistory
 
 
-def find_house(profiles: Sequence[Profile], host: Host, *, here: bool) -> House:
+def find_house(profiles: Sequence[Profile], host: Host, *, here: bool) -> SimulatedHost:
     """Return *host*, idle, with those of *profiles* that have a place there; *here* it is this machine, whose records count.
 
     Each model comes in the best of its variants that fits. Who is left out is said, if it is not because of its size.
     """
-    history = History(records_file())
+    history = RequestHistory(records_file())
     loads = history.load_seconds() if here else {}
     speeds = history.speeds() if here else {}
     places = replace(this_machine(), offline=True)
-    appraiser = Appraiser(places, load_seconds=lambda model, label: loads.get((model, label)))
-    ways = Ways(host, Headers(places).open)
+    finder = LoadOptionFinder(places, load_seconds=lambda model, label: loads.get((model, label)))
+    modes = ServingModeFactory(host, HeaderCache(places).open)
     tenants = {}
     for profile in profiles:
-        found = appraiser.choices(profile, host)
-        choices = () if found.why_not else found.choices
-        best = tuple(each for each in choices if each.needs and each.variant == choices[0].variant)
+        found = finder.find(profile, host)
+        options = () if found.why_not else found.options
+        best = tuple(each for each in options if each.needs and each.variant == options[0].variant)
         if best:
-            read = _read(ways, profile, best[0])
+            read = _read(modes, profile, best[0])
             quick = tuple(_speed(estimate(read, each, host.pools), speeds.get(profile.name)) for each in best)
-            tenants[profile.name] = Tenant(profile, best, quick)
+            tenants[profile.name] = SimulatedModel(profile, best, quick)
     idle = tuple(replace(pool, free=max(pool.free, pool.budget)) for pool in host.pools)
-    return House(idle, tenants)
+    return SimulatedHost(idle, tenants)
 
 
 def shipped() -> list[Profile]:
@@ -57,34 +57,34 @@ def shipped() -> list[Profile]:
         return list(load(file, {}).profiles.values())
 
 
-def pick(house: House, names: Sequence[str]) -> House:
-    """Return *house* with the models of these names alone.
+def pick(app: SimulatedHost, names: Sequence[str]) -> SimulatedHost:
+    """Return *app* with the models of these names alone.
 
     Raises:
         VerbError: One of them is not there (exit code 5).
     """
-    if missing := [name for name in names if name not in house.tenants]:
+    if missing := [name for name in names if name not in app.tenants]:
         raise VerbError(
             f"{', '.join(map(repr, missing))} is not declared or has no place on this machine; "
-            f"there are {', '.join(house.tenants) or 'none'}",
+            f"there are {', '.join(app.tenants) or 'none'}",
             Code.UNKNOWN_MODEL,
         )
-    return house.only(names)
+    return app.only(names)
 
 
-def _read(ways: Ways, profile: Profile, choice: Choice) -> int:
+def _read(modes: ServingModeFactory, profile: Profile, option: LoadOption) -> int:
     """Return the bytes that each token of a model reads, from its header where that can be read, else all that it takes."""
-    variant = profile.variants[choice.variant]
+    variant = profile.variants[option.variant]
     if variant.backend in ENGINES:
         try:
-            header, _ = ways.declared(profile, variant)
+            header, _ = modes.declared(profile, variant)
             return active_bytes(header.shape)
-        except Unreadable as error:
+        except ModelUnreadable as error:
             say(f"'{profile.name}': how fast it is was guessed from its size: {error.message}")
-    return max(1, sum(choice.needs.values()))
+    return max(1, sum(option.needs.values()))
 
 
-def _speed(guess: Speed, measured: Measured | None) -> Speed:
+def _speed(guess: SimulatedSpeed, measured: Measured | None) -> SimulatedSpeed:
     if measured is None:
         return guess
-    return Speed(measured.prompt or guess.prompt, measured.output or guess.output)
+    return SimulatedSpeed(measured.prompt or guess.prompt, measured.output or guess.output)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from hostd.cli.exits import Code, VerbError
 from hostd.paths import records_file
-from hostd.simulation.trace import Request, read_rows, row_of
-from hostd.telemetry.history import History
+from hostd.simulation.trace import TraceRequest, read_rows, row_of
+from hostd.telemetry.history import RequestHistory
 
 RECORDED = "recorded"
 _SQLITE = b"SQLite format 3\0"
 
 
-def read_trace(source: str) -> list[Request]:
+def read_trace(source: str) -> list[TraceRequest]:
     """Return the requests in *source*: ``recorded`` for those of this machine's daemon, or a file.
 
     Raises:
@@ -34,7 +34,7 @@ def read_trace(source: str) -> list[Request]:
     return requests
 
 
-def write_trace(requests: Iterable[Request], path: Path) -> int:
+def write_trace(requests: Iterable[TraceRequest], path: Path) -> int:
     """Write *requests* as JSON lines; return how many."""
     count = 0
     with path.open("w", encoding="utf-8") as file:
@@ -57,7 +57,7 @@ def _begins(path: Path, source: str) -> bytes:
 
 
 def _recorded(path: Path) -> Iterator[Mapping[str, object]]:
-    for each in History(path).requests():
+    for each in RequestHistory(path).requests():
         yield {
             "at": each.at,
             "model": each.asked,

@@ -8,7 +8,7 @@ from typing import Any
 
 from hostd.config.document import Document
 from hostd.config.validators import hint, shown
-from hostd.config.yaml_positions import Place, Row, Table
+from hostd.config.yaml_positions import Position, YamlMapping, YamlSequence
 
 WILDCARDS = frozenset("*?[")
 
@@ -22,9 +22,9 @@ def compare(host: Document, profiles: list[Document]) -> None:
     for doc in profiles:
         for target, at in _fallbacks(doc.root.get("fallback")):
             if target == doc.root.get("name"):
-                doc.complain(f"profile {shown(target)} falls back to itself; name another one", at)
+                doc.report(f"profile {shown(target)} falls back to itself; name another one", at)
             elif known.get(target, target):
-                doc.complain(_unknown(target, known), at)
+                doc.report(_unknown(target, known), at)
     _roles(host, owners, known)
 
 
@@ -37,7 +37,7 @@ def _names(profiles: list[Document]) -> dict[str, Document]:
         other = owners.setdefault(name, doc)
         if other is not doc:
             message = f"two profiles are named {shown(name)}: this one and the one in {other.file}; rename one of them"
-            doc.complain(message, doc.root.values_at["name"])
+            doc.report(message, doc.root.values_at["name"])
     return owners
 
 
@@ -49,27 +49,27 @@ def _aliases(profiles: list[Document], owners: dict[str, Document]) -> dict[str,
             if WILDCARDS & set(alias):
                 continue
             if owners.get(alias, doc) is not doc:
-                doc.complain(f"alias {shown(alias)} is the name of the profile in {owners[alias].file}; drop it", at)
+                doc.report(f"alias {shown(alias)} is the name of the profile in {owners[alias].file}; drop it", at)
             _, other = found.setdefault(alias, (str(doc.root.get("name")), doc))
             if other is not doc:
-                doc.complain(f"alias {shown(alias)} also belongs to the profile in {other.file}; keep one of them", at)
+                doc.report(f"alias {shown(alias)} also belongs to the profile in {other.file}; keep one of them", at)
     return {alias: name for alias, (name, _) in found.items()}
 
 
 def _roles(host: Document, owners: dict[str, Document], known: dict[str, str]) -> None:
     roles = host.root.get("roles")
-    if not isinstance(roles, Table):
+    if not isinstance(roles, YamlMapping):
         return
     for role, value in roles.items():
         if role in owners:
             message = f"role '{role}' has the name of the profile in {owners[role].file}; rename one of them"
-            host.complain(message, roles.keys_at[role])
+            host.report(message, roles.keys_at[role])
         elif profile := known.get(role):
             message = f"role '{role}' is also an alias of profile '{profile}'; keep one of them"
-            host.complain(message, roles.keys_at[role])
-        for target, at in _texts(value.get("use") if isinstance(value, Table) else value):
+            host.report(message, roles.keys_at[role])
+        for target, at in _texts(value.get("use") if isinstance(value, YamlMapping) else value):
             if known.get(target, target):
-                host.complain(_unknown(target, known), at)
+                host.report(_unknown(target, known), at)
 
 
 def _unknown(target: str, known: dict[str, str]) -> str:
@@ -80,16 +80,16 @@ def _unknown(target: str, known: dict[str, str]) -> str:
     return f"no profile is named {shown(target)}; {hint(target, profiles)}"
 
 
-def _texts(value: Any) -> Iterator[tuple[str, Place]]:
+def _texts(value: Any) -> Iterator[tuple[str, Position]]:
     """Yield the texts of a list with their places; anything else has been complained about elsewhere."""
-    if isinstance(value, Row):
+    if isinstance(value, YamlSequence):
         yield from (
             (item, at) for item, at in zip(value, value.values_at, strict=True) if item and isinstance(item, str)
         )
 
 
-def _fallbacks(value: Any) -> Iterator[tuple[str, Place]]:
+def _fallbacks(value: Any) -> Iterator[tuple[str, Position]]:
     yield from _texts(value)
-    for item in value if isinstance(value, Row) else ():
-        if isinstance(item, Table) and isinstance(item.get("to"), str) and item["to"]:
+    for item in value if isinstance(value, YamlSequence) else ():
+        if isinstance(item, YamlMapping) and isinstance(item.get("to"), str) and item["to"]:
             yield item["to"], item.values_at["to"]

@@ -9,7 +9,16 @@ from pydantic import ValidationError
 from hostd.config.section import Section
 from hostd.config.validators import REFERENCE, Secret, hint, shown
 from hostd.config.variants import engines
-from hostd.config.yaml_positions import START, Complaint, NotYaml, Place, Row, Table, parse, place_of
+from hostd.config.yaml_positions import (
+    START,
+    ConfigIssue,
+    Position,
+    YamlError,
+    YamlMapping,
+    YamlSequence,
+    parse,
+    place_of,
+)
 from hostd.domain.errors import Problem
 
 MAX_BYTES = 1 << 20
@@ -26,38 +35,38 @@ class Document:
 
     def __init__(self, file: Path, environ: Mapping[str, str], *, exists: bool = True) -> None:
         self.file = file
-        self.root = Table()
-        self.complaints: list[Complaint] = []
+        self.root = YamlMapping()
+        self.issues: list[ConfigIssue] = []
         self.readable = True
         try:
             data, complaints = parse(_text(file) if exists else "")
-        except NotYaml as error:
-            self.complaints.append(error.complaint)
+        except YamlError as error:
+            self.issues.append(error.complaint)
             self.readable = False
             return
-        self.complaints += complaints
-        if isinstance(data, Table):
+        self.issues += complaints
+        if isinstance(data, YamlMapping):
             self.root = data
             self._fill_in(data, environ)
         elif data is not None:
-            self.complain(f"the file must hold keys and values, not {shown(data)}", START)
+            self.report(f"the file must hold keys and values, not {shown(data)}", START)
             self.readable = False
 
     @property
     def problems(self) -> list[Problem]:
         """What is wrong with the file, from top to bottom."""
-        return [Problem(message, str(self.file), *at) for message, at in sorted(self.complaints, key=lambda c: c.at)]
+        return [Problem(message, str(self.file), *at) for message, at in sorted(self.issues, key=lambda c: c.at)]
 
-    def complain(self, message: str, at: Place) -> None:
+    def report(self, message: str, at: Position) -> None:
         """Add to what is wrong."""
-        self.complaints.append(Complaint(message, at))
+        self.issues.append(ConfigIssue(message, at))
 
     def checked(self, shape: type[Shape]) -> Shape | None:
         """Return the data in its *shape*, or None after complaining about every mistake in it."""
         if not self.readable:
             return None
         try:
-            return shape.model_validate(self.root, context=self.complaints)
+            return shape.model_validate(self.root, context=self.issues)
         except ValidationError as error:
             for mistake in error.errors(include_url=False, include_input=False):
                 self._translate(mistake)
@@ -71,37 +80,35 @@ class Document:
         at, value, keys = self._spot(loc)
         if isinstance(value, Secret) and value == "":
             return  # it is missing from the environment, which has been said
-        self.complain(f"{keys}: {_sentence(mistake, value)}" if keys else _sentence(mistake, value), at)
+        self.report(f"{keys}: {_sentence(mistake, value)}" if keys else _sentence(mistake, value), at)
 
-    def _spot(self, loc: tuple[str | int, ...]) -> tuple[Place, Any, str]:
+    def _spot(self, loc: tuple[str | int, ...]) -> tuple[Position, Any, str]:
         """Return the place, the value and the dotted key that *loc* leads to; steps that the file does not have are skipped."""
         at, value, keys = self.root.at, self.root, ""
         for step in loc:
-            if isinstance(value, Table) and step in value:
+            if isinstance(value, YamlMapping) and step in value:
                 word = str(step)
                 at = value.keys_at[word] if loc[-1] == "[key]" and step == loc[-2] else value.values_at[word]
                 value, keys = value[word], f"{keys}.{word}" if keys else word
-            elif isinstance(value, Row) and isinstance(step, int):
+            elif isinstance(value, YamlSequence) and isinstance(step, int):
                 at, value, keys = value.values_at[step], value[step], f"{keys}[{step}]"
         return at, value, keys
 
     def _fill_in(self, node: Any, environ: Mapping[str, str]) -> None:
         """Replace references to the environment by what they refer to."""
-        for key, value in node.items() if isinstance(node, Table) else enumerate(node):
-            if isinstance(value, (Table, Row)):
+        for key, value in node.items() if isinstance(node, YamlMapping) else enumerate(node):
+            if isinstance(value, (YamlMapping, YamlSequence)):
                 self._fill_in(value, environ)
             elif isinstance(value, str) and not isinstance(value, Secret) and "${env:" in value:
                 node[key] = self._secret(value, node.values_at[key], environ)
 
-    def _secret(self, reference: str, at: Place, environ: Mapping[str, str]) -> Secret:
+    def _secret(self, reference: str, at: Position, environ: Mapping[str, str]) -> Secret:
         match = REFERENCE.fullmatch(reference)
         found = environ.get(match[1], "") if match else ""
         if match is None:
-            self.complain(
-                "${env:NAME} must be the whole value, and NAME letters, digits and _; it is not filled in", at
-            )
+            self.report("${env:NAME} must be the whole value, and NAME letters, digits and _; it is not filled in", at)
         elif not found:
-            self.complain(f"the environment variable {match[1]} is not set (or empty); set it where hostd starts", at)
+            self.report(f"the environment variable {match[1]} is not set (or empty); set it where hostd starts", at)
         return Secret(found, reference)
 
 
@@ -110,16 +117,16 @@ def _text(file: Path) -> str:
         with file.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise NotYaml(
+        raise YamlError(
             f"this file cannot be read: {error.strerror}; correct its name or its permissions", START
         ) from None
     if len(data) > MAX_BYTES:
-        raise NotYaml(f"this file is larger than {MAX_BYTES >> 10} KiB; hostd's files are short", START)
+        raise YamlError(f"this file is larger than {MAX_BYTES >> 10} KiB; hostd's files are short", START)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         at = place_of(data[: error.start].decode("utf-8-sig"), len(data[: error.start].decode("utf-8-sig")))
-        raise NotYaml(f"the byte 0x{data[error.start]:02X} is no UTF-8; save the file as UTF-8", at) from None
+        raise YamlError(f"the byte 0x{data[error.start]:02X} is no UTF-8; save the file as UTF-8", at) from None
 
 
 def _sentence(mistake: Any, value: object) -> str:

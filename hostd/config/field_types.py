@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from hostd.config import validators
 from hostd.domain.profile import Flag
-from hostd.domain.reason import Reason
+from hostd.domain.reason import FallbackReason
 from hostd.domain.schedule import WINDOW, parse_clock, parse_days
 from hostd.domain.units import parse_duration, parse_size
 
@@ -30,7 +30,7 @@ _REFERENCE: Shape = {"type": "string", "pattern": f"^{validators.REFERENCE.patte
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kind:
+class FieldType:
     """A kind of value: *check* returns it or raises ValueError, *shape* is its JSON schema."""
 
     check: Callable[[object], Any]
@@ -63,39 +63,42 @@ _hub = validators.matching(re.compile(_HUB), "no repository of a model hub; writ
 _duration = validators.quantity(parse_duration, _TEN_YEARS, "500ms, 30s, 5m, 2h")
 _size = validators.quantity(parse_size, _PEBIBYTE, "512MiB, 24GiB")
 
-Text = Annotated[str, Kind(validators.text, {"type": "string"})]
-Name = Annotated[str, Kind(_name(_NAME, ""), _pattern(_NAME, "qwen3.5-9b"))]
-Alias = Annotated[str, Kind(_name(_ALIAS, " or a wildcard * ? ["), _pattern(_ALIAS, "fast", "claude-haiku-*"))]
-Credential = Annotated[str, Kind(validators.credential, {"type": "string"})]
-Hub = Annotated[str, Kind(_hub, _pattern(_HUB, "unsloth/Qwen3.5-9B-GGUF"))]
-Web = Annotated[str, Kind(validators.web, _pattern("https?://[^ ]+", "http://127.0.0.1:1234/v1"))]
+Text = Annotated[str, FieldType(validators.text, {"type": "string"})]
+Name = Annotated[str, FieldType(_name(_NAME, ""), _pattern(_NAME, "qwen3.5-9b"))]
+Alias = Annotated[str, FieldType(_name(_ALIAS, " or a wildcard * ? ["), _pattern(_ALIAS, "fast", "claude-haiku-*"))]
+Credential = Annotated[str, FieldType(validators.credential, {"type": "string"})]
+Hub = Annotated[str, FieldType(_hub, _pattern(_HUB, "unsloth/Qwen3.5-9B-GGUF"))]
+Web = Annotated[str, FieldType(validators.web, _pattern("https?://[^ ]+", "http://127.0.0.1:1234/v1"))]
 Address = Annotated[
-    str, Kind(validators.address, _pattern("(unix:/.+|.+:[0-9]{1,5})", "127.0.0.1:11435", "unix:/run/hostd/hostd.sock"))
+    str,
+    FieldType(
+        validators.address, _pattern("(unix:/.+|.+:[0-9]{1,5})", "127.0.0.1:11435", "unix:/run/hostd/hostd.sock")
+    ),
 ]
 
-Duration = Annotated[float, Kind(_duration, _pattern(f"({_AMOUNT}(ms|s|m|h|d))+", "500ms", "30s", "5m", "2h"))]
-Size = Annotated[int, Kind(_size, _pattern(f"{_AMOUNT} *([KMGT]i?B|B)", "512MiB", "24GiB"))]
-Count = Annotated[int, Kind(validators.whole(1), {"type": "integer", "minimum": 1, "maximum": validators.LARGEST})]
-Whole = Annotated[int, Kind(validators.whole(0), {"type": "integer", "minimum": 0, "maximum": validators.LARGEST})]
-Amount = Annotated[float, Kind(validators.amount, {"type": "number", "minimum": 0})]
-Switch = Annotated[bool, Kind(validators.switch, {"type": "boolean"})]
+Duration = Annotated[float, FieldType(_duration, _pattern(f"({_AMOUNT}(ms|s|m|h|d))+", "500ms", "30s", "5m", "2h"))]
+Size = Annotated[int, FieldType(_size, _pattern(f"{_AMOUNT} *([KMGT]i?B|B)", "512MiB", "24GiB"))]
+Count = Annotated[int, FieldType(validators.whole(1), {"type": "integer", "minimum": 1, "maximum": validators.LARGEST})]
+Whole = Annotated[int, FieldType(validators.whole(0), {"type": "integer", "minimum": 0, "maximum": validators.LARGEST})]
+Amount = Annotated[float, FieldType(validators.amount, {"type": "number", "minimum": 0})]
+Switch = Annotated[bool, FieldType(validators.switch, {"type": "boolean"})]
 Devices = Annotated[
-    int | str, Kind(validators.devices, {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]})
+    int | str, FieldType(validators.devices, {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]})
 ]
-Thinking = Annotated[str, Kind(validators.thinking, {"enum": [True, False, "optional"]})]
+Thinking = Annotated[str, FieldType(validators.thinking, {"enum": [True, False, "optional"]})]
 
-KvType = Annotated[str, Kind(validators.choice(KV_TYPES), _one_of(*KV_TYPES))]
-Capability = Annotated[str, Kind(validators.choice(CAPABILITIES), _one_of(*CAPABILITIES))]
-Privacy = Annotated[str, Kind(validators.choice(("any", "local")), _one_of("any", "local"))]
-Why = Annotated[Reason, Kind(validators.choice(Reason), _one_of(*Reason))]
+KvType = Annotated[str, FieldType(validators.choice(KV_TYPES), _one_of(*KV_TYPES))]
+Capability = Annotated[str, FieldType(validators.choice(CAPABILITIES), _one_of(*CAPABILITIES))]
+Privacy = Annotated[str, FieldType(validators.choice(("any", "local")), _one_of("any", "local"))]
+Why = Annotated[FallbackReason, FieldType(validators.choice(FallbackReason), _one_of(*FallbackReason))]
 
 Days = Annotated[
-    tuple[int, ...], Kind(lambda value: parse_days(validators.text(value)), _pattern(".+", "mon-fri", "sat,sun"))
+    tuple[int, ...], FieldType(lambda value: parse_days(validators.text(value)), _pattern(".+", "mon-fri", "sat,sun"))
 ]
-Hours = Annotated[str, Kind(validators.text, _pattern(WINDOW.pattern, "mon-fri 08:30-18:00"))]
+Hours = Annotated[str, FieldType(validators.text, _pattern(WINDOW.pattern, "mon-fri 08:30-18:00"))]
 Clock = Annotated[
-    int, Kind(lambda value: parse_clock(validators.text(value)), _pattern("[0-9]{1,2}:[0-9]{2}", "08:30"))
+    int, FieldType(lambda value: parse_clock(validators.text(value)), _pattern("[0-9]{1,2}:[0-9]{2}", "08:30"))
 ]
 
-FlagName = Annotated[str, Kind(validators.flag_name, _pattern(validators.FLAG.pattern, "flash-attn"))]
-FlagValue = Annotated[Flag, Kind(validators.flag_value, {"type": ["string", "number", "boolean"]})]
+FlagName = Annotated[str, FieldType(validators.flag_name, _pattern(validators.FLAG.pattern, "flash-attn"))]
+FlagValue = Annotated[Flag, FieldType(validators.flag_value, {"type": ["string", "number", "boolean"]})]

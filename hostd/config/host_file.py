@@ -7,19 +7,19 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from hostd.config import field_types
 from hostd.config.section import Section, items, key, keys, long_form
 from hostd.config.variants import registered
-from hostd.config.yaml_positions import Row
+from hostd.config.yaml_positions import YamlSequence
 from hostd.domain.host import Reserve as ReserveNoun
 from hostd.domain.profile import Limits as LimitsNoun
-from hostd.domain.profile import Settings, Warmth
+from hostd.domain.profile import Settings, WarmSettings
 from hostd.domain.units import format_duration, format_size
 
 _LIMITS = LimitsNoun()
-_WARMTH = Warmth()
+_WARMTH = WarmSettings()
 _RESERVE = ReserveNoun()
 _SETTINGS = Settings()
 
 
-class Limits(Section):
+class LimitsSection(Section):
     """How much a profile takes on at once, and how long anything may last."""
 
     max_concurrent: field_types.Count = key("Requests that run at the same time.", _LIMITS.max_concurrent)
@@ -36,14 +36,14 @@ class Limits(Section):
     total_timeout: field_types.Duration = key("Longest life of a request.", format_duration(_LIMITS.total_timeout))
 
 
-class Warm(Section):
+class WarmSection(Section):
     """When models are loaded and unloaded, for profiles that do not say it themselves."""
 
     preload: field_types.Switch = key("Load when the daemon starts.", _WARMTH.preload)
     keep_alive: field_types.Duration = key("Unload after this much idleness.", format_duration(_WARMTH.keep_alive))
 
 
-class Server(Section):
+class ServerSection(Section):
     """Where hostd itself listens."""
 
     listen: Annotated[
@@ -55,7 +55,7 @@ class Server(Section):
     ] = key("HOST:PORT or unix:/PATH, or a list of these.", list(_SETTINGS.listen))
 
 
-class Reserve(Section):
+class ReserveSection(Section):
     """Memory that hostd leaves to everything else on this machine."""
 
     vram: field_types.Size = key("On each graphics card.", format_size(_RESERVE.vram))
@@ -63,28 +63,28 @@ class Reserve(Section):
     ram: field_types.Size = key("Of main memory.", format_size(_RESERVE.ram))
 
 
-class Memory(Section):
+class MemorySection(Section):
     """What hostd may use of the machine's memory."""
 
-    reserve: Reserve = keys("Memory that stays free for others.")
+    reserve: ReserveSection = keys("Memory that stays free for others.")
 
 
-class Engine(Section):
+class EngineSection(Section):
     """How to call an engine."""
 
     command: list[field_types.Text] = Field(min_length=1, description="The program and its first arguments, as a list.")
 
 
-class Backends(Section):
+class BackendsSection(Section):
     """Engines that are not simply found on PATH; those that other packages add go by their own names."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Engine] = Field(init=False)
+    __pydantic_extra__: dict[str, EngineSection] = Field(init=False)
 
-    llamacpp: Engine | None = key("llama.cpp's server.")
-    vllm: Engine | None = key("vLLM.")
-    ollama: Engine | None = key("Ollama.")
-    mlx: Engine | None = key("MLX.")
+    llamacpp: EngineSection | None = key("llama.cpp's server.")
+    vllm: EngineSection | None = key("vLLM.")
+    ollama: EngineSection | None = key("Ollama.")
+    mlx: EngineSection | None = key("MLX.")
 
     @classmethod
     def takes(cls, word: str) -> bool:
@@ -92,14 +92,14 @@ class Backends(Section):
         return word in registered()
 
 
-class Role(Section):
+class RoleSection(Section):
     """A stable name for agents: the first of *use* that has what *require* names and is free answers."""
 
     use: list[field_types.Text] = Field(min_length=1, description="Names of profiles, first choice first.")
     require: list[field_types.Capability] = items("What a profile must be able to do.")
 
 
-class Keys(Section):
+class KeysSection(Section):
     """Who may use this host."""
 
     file: field_types.Text | None = key("The file with the clients' keys.")
@@ -108,17 +108,17 @@ class Keys(Section):
 class HostFile(Section):
     """The host's own file, `hostd.yaml`; every key is optional."""
 
-    server: Server = keys("Where hostd listens.")
+    server: ServerSection = keys("Where hostd listens.")
     profiles: field_types.Text = key("Folder with one file per model, relative to this file.", "model_profiles")
-    memory: Memory = keys("What hostd may use of the machine's memory.")
-    warm: Warm = keys("Defaults of the profiles' `warm`.")
-    limits: Limits = keys("Defaults of the profiles' `limits`.")
-    backends: Backends = keys("How to call engines.")
+    memory: MemorySection = keys("What hostd may use of the machine's memory.")
+    warm: WarmSection = keys("Defaults of the profiles' `warm`.")
+    limits: LimitsSection = keys("Defaults of the profiles' `limits`.")
+    backends: BackendsSection = keys("How to call engines.")
     roles: dict[
         field_types.Name,
         Annotated[
-            Role,
-            BeforeValidator(lambda value: long_form(value, "use", Row), list[field_types.Text] | Role),
+            RoleSection,
+            BeforeValidator(lambda value: long_form(value, "use", YamlSequence), list[field_types.Text] | RoleSection),
         ],
     ] = keys("Stable names that agents use: a list of profiles, or {use, require}.")
-    keys: Keys = keys("Who may use this host.")
+    keys: KeysSection = keys("Who may use this host.")

@@ -12,7 +12,7 @@ from hostd.config.host_file import HostFile
 from hostd.config.locate import PROFILES, locate, profile_files, user_file
 from hostd.config.profile_file import ProfileFile
 from hostd.config.unimplemented import host_notes, profile_notes
-from hostd.config.validators import Refused, shown, text
+from hostd.config.validators import InvalidValue, shown, text
 from hostd.config.yaml_positions import START
 from hostd.domain.errors import ConfigError
 from hostd.domain.profile import Settings
@@ -51,7 +51,7 @@ def _files(host: Document) -> list[Path]:
     """Return the profiles' files; a folder that was asked for by name must exist."""
     try:
         named = text(host.root.get("profiles"))
-    except Refused:
+    except InvalidValue:
         named = None
     folder = to_settings.below(host.file.parent, named or PROFILES)
     try:
@@ -59,7 +59,7 @@ def _files(host: Document) -> list[Path]:
     except OSError as error:
         if named or not isinstance(error, FileNotFoundError):
             at = host.root.values_at["profiles"] if named else START
-            host.complain(
+            host.report(
                 f"the folder {shown(folder)} cannot be read: {error.strerror}; create it, or change 'profiles'", at
             )
         return []

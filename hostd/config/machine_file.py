@@ -9,10 +9,10 @@ from pydantic import Field
 
 from hostd.config import field_types, validators
 from hostd.config.document import Document
-from hostd.config.field_types import Kind
+from hostd.config.field_types import FieldType
 from hostd.config.section import Section
-from hostd.config.validators import Refused, shown
-from hostd.config.yaml_positions import Complaint, Row, Table
+from hostd.config.validators import InvalidValue, shown
+from hostd.config.yaml_positions import ConfigIssue, YamlMapping, YamlSequence
 from hostd.domain.errors import ConfigError
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.domain.units import parse_size
@@ -26,20 +26,20 @@ def _bytes(value: object) -> int:
     """Return *value* as bytes: a whole number, or text such as ``24GiB``."""
     count = parse_size(validators.text(value)) if isinstance(value, str) else value
     if not isinstance(count, int) or isinstance(count, bool):
-        raise Refused(f"{shown(value)} is no whole number of bytes")
+        raise InvalidValue(f"{shown(value)} is no whole number of bytes")
     if not 0 <= count <= _LARGEST:
-        raise Refused(f"{shown(value)} is out of range; write bytes, from 0 to {_LARGEST}")
+        raise InvalidValue(f"{shown(value)} is out of range; write bytes, from 0 to {_LARGEST}")
     return count
 
 
 _id = validators.matching(_ID, "no pool; pools are called cuda:0, rocm:0, metal, ram")
 
-Bytes = Annotated[int, Kind(_bytes, {"type": "integer", "minimum": 0, "maximum": _LARGEST})]
-PoolId = Annotated[str, Kind(_id, {"type": "string", "pattern": f"^({_ID.pattern})$"})]
-PoolSort = Annotated[PoolKind, Kind(validators.choice(PoolKind), {"type": "string", "enum": list(PoolKind)})]
+Bytes = Annotated[int, FieldType(_bytes, {"type": "integer", "minimum": 0, "maximum": _LARGEST})]
+PoolId = Annotated[str, FieldType(_id, {"type": "string", "pattern": f"^({_ID.pattern})$"})]
+PoolSort = Annotated[PoolKind, FieldType(validators.choice(PoolKind), {"type": "string", "enum": list(PoolKind)})]
 
 
-class Machine(Section):
+class MachineSection(Section):
     """The machine as a whole."""
 
     os: field_types.Text = Field(description="The operating system.")
@@ -61,7 +61,7 @@ class PoolEntry(Section):
 class MachineFile(Section):
     """A machine."""
 
-    host: Machine = Field(description="The machine as a whole.")
+    host: MachineSection = Field(description="The machine as a whole.")
     pools: list[PoolEntry] = Field(min_length=1, description="Its memory.")
 
 
@@ -73,7 +73,7 @@ def read_machine(path: Path) -> Host:
     """
     file = Document(path, {})
     checked = file.checked(MachineFile)
-    file.complaints += _contradictions(file.root.get("pools"))
+    file.issues += _contradictions(file.root.get("pools"))
     if checked is None or file.problems:
         raise ConfigError(tuple(file.problems))
     machine = checked.host
@@ -91,11 +91,11 @@ def _pool(entry: PoolEntry) -> Pool:
     )
 
 
-def _contradictions(pools: Any) -> Iterator[Complaint]:
+def _contradictions(pools: Any) -> Iterator[ConfigIssue]:
     """Yield what is well written and yet cannot be; values that are not well written have been complained about."""
     seen: dict[str, int] = {}
-    for pool in pools if isinstance(pools, Row) else ():
-        if not isinstance(pool, Table):
+    for pool in pools if isinstance(pools, YamlSequence) else ():
+        if not isinstance(pool, YamlMapping):
             continue
         yield from _too_much(pool)
         pool_id = pool.get("id")
@@ -103,21 +103,21 @@ def _contradictions(pools: Any) -> Iterator[Complaint]:
             continue
         at = pool.values_at["id"]
         if pool_id in seen:
-            yield Complaint(f"the pool '{pool_id}' is there twice; the first is on line {seen[pool_id]}", at)
+            yield ConfigIssue(f"the pool '{pool_id}' is there twice; the first is on line {seen[pool_id]}", at)
         seen.setdefault(pool_id, at.line)
         fitting = _KINDS[pool_id.partition(":")[0]]
         if pool.get("kind") in set(PoolKind) - {fitting}:
             message = f"the pool '{pool_id}' is of kind {fitting}, not {pool['kind']}"
-            yield Complaint(message, pool.values_at["kind"])
+            yield ConfigIssue(message, pool.values_at["kind"])
 
 
-def _too_much(pool: Table) -> Iterator[Complaint]:
+def _too_much(pool: YamlMapping) -> Iterator[ConfigIssue]:
     total = _count(pool.get("total_bytes"))
     for key, meaning in (("free_bytes", "free"), ("budget_bytes", "for models")):
         count = _count(pool.get(key))
         if total is not None and count is not None and count > total:
             message = f"{key}: more is {meaning} ({count}) than there is in all (total_bytes: {total})"
-            yield Complaint(message, pool.values_at[key])
+            yield ConfigIssue(message, pool.values_at[key])
 
 
 def _count(value: object) -> int | None:

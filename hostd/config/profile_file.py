@@ -5,18 +5,18 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from hostd.config import field_types
-from hostd.config.host_file import Limits, Warm
+from hostd.config.host_file import LimitsSection, WarmSection
 from hostd.config.section import Section, items, key, keys, long_form
 from hostd.config.variants import Variant
-from hostd.config.yaml_positions import Table
-from hostd.domain.profile import Profile, Warmth
+from hostd.config.yaml_positions import YamlMapping
+from hostd.domain.profile import Profile, WarmSettings
 from hostd.domain.schedule import split_window
 
 _PROFILE = Profile("", ())
-_WARMTH = Warmth()
+_WARMTH = WarmSettings()
 
 
-class Window(Section):
+class WindowSection(Section):
     """Hours of the week in which the profile should be warm; an end before its start means past midnight."""
 
     days: field_types.Days = Field(description="Days, such as mon-fri, 'sat,sun', daily, weekdays, weekends.")
@@ -33,29 +33,29 @@ class Window(Section):
 def _in_full(value: object) -> object:
     if not isinstance(value, str):
         return value
-    table = Table()
+    table = YamlMapping()
     table["days"], table["from"], table["to"] = split_window(value)
     return table
 
 
-class ProfileWarm(Warm):
+class ProfileWarmSection(WarmSection):
     """How much this profile should stay loaded."""
 
     pinned: field_types.Switch = key("Never unload to make room for others.", _WARMTH.pinned)
     priority: field_types.Whole = key("Higher stays loaded longer when memory is short.", _WARMTH.priority)
-    windows: list[Annotated[Window, BeforeValidator(_in_full, field_types.Hours | Window)]] = items(
+    windows: list[Annotated[WindowSection, BeforeValidator(_in_full, field_types.Hours | WindowSection)]] = items(
         "Hours in which it should be warm; each may be written short, such as 'mon-fri 08:30-18:00'."
     )
 
 
-class Fallback(Section):
+class FallbackSection(Section):
     """Another profile that may answer instead."""
 
     to: field_types.Text = Field(description="Name of the profile.")
     on: Annotated[list[field_types.Why] | None, Field(min_length=1)] = key("For which reasons; without it, for all.")
 
 
-class Capabilities(Section):
+class CapabilitiesSection(Section):
     """What the model can do; what is not said is given the benefit of the doubt."""
 
     tools: field_types.Switch | None = key("Whether it can call tools.")
@@ -66,7 +66,7 @@ class Capabilities(Section):
     )
 
 
-class Price(Section):
+class PriceSection(Section):
     """What tokens cost, in USD per million."""
 
     input: field_types.Amount = key("Of the prompt.", _PROFILE.price_input)
@@ -83,11 +83,14 @@ class ProfileFile(Section):
     slots: field_types.Count | None = key("Sequences that the engine decodes together; without it, `max_concurrent`.")
     kv_type: field_types.KvType = key("Type of the KV cache.", _PROFILE.kv_type)
     args: dict[field_types.FlagName, field_types.FlagValue] = keys("More flags for the engine, without the dashes.")
-    warm: ProfileWarm = keys("How much it should stay loaded.")
-    limits: Limits = keys("Any of the limits; the others come from hostd.yaml.")
+    warm: ProfileWarmSection = keys("How much it should stay loaded.")
+    limits: LimitsSection = keys("Any of the limits; the others come from hostd.yaml.")
     fallback: list[
-        Annotated[Fallback, BeforeValidator(lambda value: long_form(value, "to", str), field_types.Text | Fallback)]
+        Annotated[
+            FallbackSection,
+            BeforeValidator(lambda value: long_form(value, "to", str), field_types.Text | FallbackSection),
+        ]
     ] = items("Profiles that may answer instead, first choice first.")
-    capabilities: Capabilities = keys("What the model can do.")
+    capabilities: CapabilitiesSection = keys("What the model can do.")
     privacy: field_types.Privacy = key("`local`: no prompt leaves this machine.", _PROFILE.privacy)
-    price: Price = keys("What tokens cost, in USD per million.")
+    price: PriceSection = keys("What tokens cost, in USD per million.")

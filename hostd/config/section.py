@@ -5,7 +5,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from hostd.config.validators import hint
-from hostd.config.yaml_positions import Complaint, Table
+from hostd.config.yaml_positions import ConfigIssue, YamlMapping
 
 
 def key(meaning: str, default: Any = None) -> Any:
@@ -26,7 +26,7 @@ def items(meaning: str) -> Any:
 class Section(BaseModel):
     """A mapping with a closed set of keys.
 
-    Unknown keys are complained about where they stand (into the validation context, a list of `Complaint`) and then left
+    Unknown keys are complained about where they stand (into the validation context, a list of `ConfigIssue`) and then left
     out, so that they hide no other mistake. A key without a value counts as not written.
     """
 
@@ -35,13 +35,13 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _written(cls, data: object, info: ValidationInfo) -> object:
-        if not isinstance(data, Table):
+        if not isinstance(data, YamlMapping):
             return {} if data is None else data
         known = {field.alias or name for name, field in cls.model_fields.items()}
         known |= {word for word in data.keys() - known if cls.takes(word)}
         unknown = data.keys() - known
-        complaints = cast("list[Complaint]", info.context)
-        complaints += [Complaint(cls.about_unknown(word, sorted(known)), data.keys_at[word]) for word in unknown]
+        complaints = cast("list[ConfigIssue]", info.context)
+        complaints += [ConfigIssue(cls.about_unknown(word, sorted(known)), data.keys_at[word]) for word in unknown]
         return {word: value for word, value in data.items() if word in known and value is not None}
 
     @classmethod
@@ -64,6 +64,6 @@ def long_form(value: object, key: str, short: type) -> object:
     """Return the long form of a *value* that was written in its *short* form."""
     if not isinstance(value, short):
         return value
-    table = Table()
+    table = YamlMapping()
     table[key] = value
     return table

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hostd.config.validators import Secret
-from hostd.domain.profile import Fallback, Limits, Profile, Settings, Variant, Warmth
-from hostd.domain.reason import Reason
+from hostd.domain.profile import FallbackRule, Limits, Profile, Settings, Variant, WarmSettings
+from hostd.domain.reason import FallbackReason
 from hostd.domain.schedule import format_clock, format_days
 from hostd.domain.units import format_duration, format_size
 
@@ -61,7 +61,7 @@ def _limits(limits: Limits) -> dict[str, Any]:
     }
 
 
-def _warmth(warm: Warmth) -> dict[str, Any]:
+def _warmth(warm: WarmSettings) -> dict[str, Any]:
     windows = [
         {"days": format_days(window.days), "from": format_clock(window.start), "to": format_clock(window.end)}
         for window in warm.windows
@@ -69,8 +69,8 @@ def _warmth(warm: Warmth) -> dict[str, Any]:
     return _fields(warm) | {"keep_alive": format_duration(warm.keep_alive), "windows": windows}
 
 
-def _fallback(fallback: Fallback) -> dict[str, Any]:
-    return {"to": fallback.to, "on": [reason.value for reason in Reason if reason in fallback.on]}
+def _fallback(fallback: FallbackRule) -> dict[str, Any]:
+    return {"to": fallback.to, "on": [reason.value for reason in FallbackReason if reason in fallback.on]}
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ warm: {keep_alive: 30m}
 
 
 @dataclass(frozen=True, slots=True)
-class Starter:
+class StarterProfile:
     """A profile for a GGUF file at *path*; *about* are sentences that become comments. *gpu_layers* None: all of them."""
 
     name: str
@@ -36,7 +36,7 @@ def is_writable(path: str) -> bool:
     return path.isprintable() and "${env:" not in path
 
 
-def profile_text(starter: Starter) -> str:
+def profile_text(starter: StarterProfile) -> str:
     """Return a profile's file."""
     lines = [f"# {_printable(sentence)}" for sentence in starter.about]
     lines.append(f"name: {_quoted(starter.name)}")

@@ -6,21 +6,21 @@ from pathlib import Path
 from types import MappingProxyType
 
 from hostd.config.host_file import HostFile
-from hostd.config.profile_file import ProfileFile, ProfileWarm
+from hostd.config.profile_file import ProfileFile, ProfileWarmSection
 from hostd.config.section import Section
 from hostd.config.validators import Secret
 from hostd.domain.host import Reserve
 from hostd.domain.profile import (
+    ActiveWindow,
     Capabilities,
-    Fallback,
+    FallbackRule,
     Limits,
     Profile,
     Role,
     Variant,
-    Warmth,
-    Window,
+    WarmSettings,
 )
-from hostd.domain.reason import Reason
+from hostd.domain.reason import FallbackReason
 
 
 def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
@@ -36,7 +36,7 @@ def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
         args=MappingProxyType(dict(checked.args)),
         warm=_warmth(host, checked.warm),
         limits=limits,
-        fallback=tuple(Fallback(to=item.to, on=frozenset(item.on or Reason)) for item in checked.fallback),
+        fallback=tuple(FallbackRule(to=item.to, on=frozenset(item.on or FallbackReason)) for item in checked.fallback),
         capabilities=Capabilities(**checked.capabilities.written()),
         privacy=checked.privacy,
         price_input=checked.price.input,
@@ -79,7 +79,7 @@ def _variant(checked: Section, folder: Path) -> Variant:
     return Variant(**keys)
 
 
-def _warmth(host: HostFile, checked: ProfileWarm) -> Warmth:
-    windows = tuple(Window(days=window.days, start=window.start, end=window.end) for window in checked.windows)
+def _warmth(host: HostFile, checked: ProfileWarmSection) -> WarmSettings:
+    windows = tuple(ActiveWindow(days=window.days, start=window.start, end=window.end) for window in checked.windows)
     keys = host.warm.written() | checked.written() | {"windows": windows}
-    return Warmth(**keys)
+    return WarmSettings(**keys)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hostd.config.document import Document
-from hostd.config.yaml_positions import Complaint, Table
+from hostd.config.yaml_positions import ConfigIssue, YamlMapping
 
 _HOST = (("keys", "file"),)
 _PROFILE = (("price",),)
@@ -24,19 +24,19 @@ def profile_notes(doc: Document) -> list[str]:
     return _sentences(doc, found)
 
 
-def _sentences(doc: Document, found: list[Complaint]) -> list[str]:
+def _sentences(doc: Document, found: list[ConfigIssue]) -> list[str]:
     return [f"{doc.file}:{at.line}:{at.column}: {message}" for message, at in sorted(found, key=lambda note: note.at)]
 
 
-def _written(table: Any, path: tuple[str, ...]) -> Iterator[Complaint]:
+def _written(table: Any, path: tuple[str, ...]) -> Iterator[ConfigIssue]:
     *above, key = path
     for step in above:
         table = table.get(step) or {}
     if table.get(key):
-        yield Complaint(f"{'.'.join(path)} is not implemented yet; it has no effect", table.keys_at[key])
+        yield ConfigIssue(f"{'.'.join(path)} is not implemented yet; it has no effect", table.keys_at[key])
 
 
-def _variant(name: str, variant: Table) -> Iterator[Complaint]:
+def _variant(name: str, variant: YamlMapping) -> Iterator[ConfigIssue]:
     if variant["backend"] == _NOT_SERVED:
         what = f"{name}.backend {variant['backend']}"
-        yield Complaint(f"{what} is not implemented yet; this variant will not be used", variant.values_at["backend"])
+        yield ConfigIssue(f"{what} is not implemented yet; this variant will not be used", variant.values_at["backend"])

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from hostd.config.yaml_positions import Row, Table
+from hostd.config.yaml_positions import YamlMapping, YamlSequence
 from hostd.domain.profile import Flag
 
 REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -22,7 +22,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
-class Refused(ValueError):
+class InvalidValue(ValueError):
     """A value cannot stand where it stands; the message is a sentence for the owner."""
 
 
@@ -48,9 +48,9 @@ class Secret(str):
 def shown(value: object) -> str:
     """Return *value* as an error message may show it: short, and without what came from the environment."""
     match value:
-        case Table():
+        case YamlMapping():
             return "a mapping"
-        case Row():
+        case YamlSequence():
             return "a list"
         case None:
             return "nothing"
@@ -79,13 +79,13 @@ def text(value: object) -> str:
         Refused: It is something else, empty, or holds control characters.
     """
     if isinstance(value, (bool, int, float)):
-        raise Refused(f"expected text, not {shown(value)}; write it in quotes")
+        raise InvalidValue(f"expected text, not {shown(value)}; write it in quotes")
     if not isinstance(value, str):
-        raise Refused(f"expected text, not {shown(value)}")
+        raise InvalidValue(f"expected text, not {shown(value)}")
     if not value.strip():
-        raise Refused("the text is empty")
+        raise InvalidValue("the text is empty")
     if _CONTROL.search(value):
-        raise Refused(f"{shown(value)} holds a control character; remove it")
+        raise InvalidValue(f"{shown(value)} holds a control character; remove it")
     return value
 
 
@@ -97,8 +97,8 @@ def credential(value: object) -> str:
     """
     try:
         return text(value)
-    except Refused:
-        raise Refused("a key must be text in quotes, best written as ${env:NAME}") from None
+    except InvalidValue:
+        raise InvalidValue("a key must be text in quotes, best written as ${env:NAME}") from None
 
 
 def matching(pattern: re.Pattern[str], meaning: str) -> Callable[[object], str]:
@@ -106,7 +106,7 @@ def matching(pattern: re.Pattern[str], meaning: str) -> Callable[[object], str]:
 
     def check(value: object) -> str:
         if not pattern.fullmatch(text(value)):
-            raise Refused(f"{shown(value)} is {meaning}")
+            raise InvalidValue(f"{shown(value)} is {meaning}")
         return text(value)
 
     return check
@@ -118,7 +118,7 @@ def choice(options: Iterable[str]) -> Callable[[object], str]:
 
     def check(value: object) -> str:
         if not isinstance(value, str) or value not in known:
-            raise Refused(f"{shown(value)} is not one of the values here; {hint(str(value), known)}")
+            raise InvalidValue(f"{shown(value)} is not one of the values here; {hint(str(value), known)}")
         return known[value]
 
     return check
@@ -131,9 +131,9 @@ def whole(minimum: int) -> Callable[[object], int]:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise Refused(f"{shown(value)} is no whole number")
+            raise InvalidValue(f"{shown(value)} is no whole number")
         if not minimum <= value <= LARGEST:
-            raise Refused(f"{value} is out of range; write a number from {minimum} to {LARGEST}")
+            raise InvalidValue(f"{value} is out of range; write a number from {minimum} to {LARGEST}")
         return value
 
     return check
@@ -150,7 +150,7 @@ def amount(value: object) -> float:
     except ValueError:
         number = -1.0
     if not (math.isfinite(number) and number >= 0):
-        raise Refused(f"{shown(value)} is no number of at least 0")
+        raise InvalidValue(f"{shown(value)} is no number of at least 0")
     return number
 
 
@@ -164,7 +164,7 @@ def switch(value: object) -> bool:
         return value
     if isinstance(value, str) and value.lower() in _SWITCH:
         return _SWITCH[value.lower()]
-    raise Refused(f"{shown(value)} is neither true nor false")
+    raise InvalidValue(f"{shown(value)} is neither true nor false")
 
 
 def quantity(parse: Callable[[str], float], largest: float, example: str) -> Callable[[object], float]:
@@ -172,13 +172,13 @@ def quantity(parse: Callable[[str], float], largest: float, example: str) -> Cal
 
     def check(value: object) -> float:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            raise Refused(f"{value} has no unit; write such as {example}")
+            raise InvalidValue(f"{value} has no unit; write such as {example}")
         try:
             number = parse(text(value))
         except OverflowError:
             number = math.inf
         if number > largest:
-            raise Refused(f"{shown(value)} is beyond reason; write such as {example}")
+            raise InvalidValue(f"{shown(value)} is beyond reason; write such as {example}")
         return number
 
     return check
@@ -194,8 +194,8 @@ def thinking(value: object) -> str:
         return "optional"
     try:
         return str(switch(value)).lower()
-    except Refused:
-        raise Refused(f"{shown(value)} is none of true, false, optional") from None
+    except InvalidValue:
+        raise InvalidValue(f"{shown(value)} is none of true, false, optional") from None
 
 
 def devices(value: object) -> int | str:
@@ -208,8 +208,8 @@ def devices(value: object) -> int | str:
         return "auto"
     try:
         return whole(1)(value)
-    except Refused:
-        raise Refused(f"{shown(value)} is neither auto nor a number of devices") from None
+    except InvalidValue:
+        raise InvalidValue(f"{shown(value)} is neither auto nor a number of devices") from None
 
 
 def flag_name(value: object) -> str:
@@ -220,11 +220,11 @@ def flag_name(value: object) -> str:
     """
     name = text(value)
     if name.startswith("-"):
-        raise Refused(f"write '{name.lstrip('-')}', without the leading dashes; hostd adds them")
+        raise InvalidValue(f"write '{name.lstrip('-')}', without the leading dashes; hostd adds them")
     if not FLAG.fullmatch(name):
-        raise Refused(f"{shown(name)} is no engine flag; write its long name, such as flash-attn")
+        raise InvalidValue(f"{shown(name)} is no engine flag; write its long name, such as flash-attn")
     if instead := RESERVED.get(name.replace("_", "-")):
-        raise Refused(f"hostd sets '{name}' itself; {instead}")
+        raise InvalidValue(f"hostd sets '{name}' itself; {instead}")
     return name
 
 
@@ -237,9 +237,9 @@ def flag_value(value: object) -> Flag:
     if isinstance(value, (bool, int, float)):
         return value
     if not isinstance(value, str):
-        raise Refused(f"expected text, a number, true or false, not {shown(value)}")
+        raise InvalidValue(f"expected text, a number, true or false, not {shown(value)}")
     if "\x00" in value:
-        raise Refused("an argument cannot hold a zero byte; remove it")
+        raise InvalidValue("an argument cannot hold a zero byte; remove it")
     return value
 
 
@@ -256,9 +256,9 @@ def web(value: object) -> str:
     except ValueError:
         good = False
     if "@" in url.partition("://")[2].partition("/")[0]:
-        raise Refused("an address may not hold a name and password; write the key as 'api_key'")
+        raise InvalidValue("an address may not hold a name and password; write the key as 'api_key'")
     if not good or " " in url:
-        raise Refused(f"{shown(value)} is no address of a server; write such as http://127.0.0.1:1234/v1")
+        raise InvalidValue(f"{shown(value)} is no address of a server; write such as http://127.0.0.1:1234/v1")
     return url
 
 
@@ -272,13 +272,13 @@ def address(value: object) -> str:
     if where.startswith("unix:"):
         path = text(where)[5:]
         if not path.startswith("/"):
-            raise Refused(f"{shown(value)} needs an absolute path; write such as unix:/run/hostd/hostd.sock")
+            raise InvalidValue(f"{shown(value)} needs an absolute path; write such as unix:/run/hostd/hostd.sock")
         if len(path.encode()) > SOCKET_PATH_BYTES:
-            raise Refused(f"the socket's path is longer than {SOCKET_PATH_BYTES} bytes; choose a shorter one")
+            raise InvalidValue(f"the socket's path is longer than {SOCKET_PATH_BYTES} bytes; choose a shorter one")
         return where
     host, _, port = where.rpartition(":")
     if not (_is_host(host) and re.fullmatch(r"[0-9]{1,5}", port) and int(port) < 65536):
-        raise Refused(f"{shown(value)} is no address to listen on; write such as 127.0.0.1:11435 or unix:/PATH")
+        raise InvalidValue(f"{shown(value)} is no address to listen on; write such as 127.0.0.1:11435 or unix:/PATH")
     return where
 
 

@@ -35,7 +35,7 @@ class AnyVariant(Section):
         return str(get_args(cls.model_fields["backend"].annotation)[0])
 
 
-class LlamaCpp(AnyVariant):
+class LlamaCppVariant(AnyVariant):
     """Served by llama.cpp, from a GGUF file."""
 
     backend: Literal["llamacpp"]
@@ -52,7 +52,7 @@ class LlamaCpp(AnyVariant):
         return self
 
 
-class Repository(AnyVariant):
+class RepositoryVariant(AnyVariant):
     """Served from a folder of weights, here or on the model hub."""
 
     hf: field_types.Hub | None = key("Repository of the model hub.")
@@ -65,20 +65,20 @@ class Repository(AnyVariant):
         return self
 
 
-class Mlx(Repository):
+class MlxVariant(RepositoryVariant):
     """Served by MLX."""
 
     backend: Literal["mlx"]
 
 
-class Vllm(Repository):
+class VllmVariant(RepositoryVariant):
     """Served by vLLM."""
 
     backend: Literal["vllm"]
     tensor_parallel: field_types.Devices | None = key("Graphics cards to spread the model over: a number, or auto.")
 
 
-class Ollama(AnyVariant):
+class OllamaVariant(AnyVariant):
     """Served by Ollama."""
 
     backend: Literal["ollama"]
@@ -86,7 +86,7 @@ class Ollama(AnyVariant):
     url: field_types.Web | None = key("Address of an Ollama that runs already; without it, hostd starts one.")
 
 
-class OpenAI(AnyVariant):
+class OpenAIVariant(AnyVariant):
     """Served by any server that speaks OpenAI's API and is started by somebody else."""
 
     backend: Literal["openai"]
@@ -95,7 +95,7 @@ class OpenAI(AnyVariant):
     api_key: field_types.Credential | None = key("The server's key; best as ${env:NAME}.")
 
 
-class Cloud(AnyVariant):
+class CloudVariant(AnyVariant):
     """Served by a cloud provider."""
 
     backend: Literal["cloud"]
@@ -104,11 +104,18 @@ class Cloud(AnyVariant):
     api_key: field_types.Credential | None = key("The provider's key; best as ${env:NAME}.")
 
 
-VARIANTS: tuple[type[AnyVariant], ...] = (LlamaCpp, Mlx, Vllm, Ollama, OpenAI, Cloud)
+VARIANTS: tuple[type[AnyVariant], ...] = (
+    LlamaCppVariant,
+    MlxVariant,
+    VllmVariant,
+    OllamaVariant,
+    OpenAIVariant,
+    CloudVariant,
+)
 ENGINES = tuple(kind.engine() for kind in VARIANTS)
 
 
-class Registered(Section):
+class RegisteredVariant(Section):
     """Served by an engine that another package adds; which of these keys it needs, it says itself."""
 
     backend: field_types.Text = Field(
@@ -141,12 +148,12 @@ def _kind(variant: object) -> str | None:
 
 _REGISTERED = "(registered)"
 Variant = Annotated[
-    Annotated[LlamaCpp, Tag("llamacpp")]
-    | Annotated[Mlx, Tag("mlx")]
-    | Annotated[Vllm, Tag("vllm")]
-    | Annotated[Ollama, Tag("ollama")]
-    | Annotated[OpenAI, Tag("openai")]
-    | Annotated[Cloud, Tag("cloud")]
-    | Annotated[Registered, Tag(_REGISTERED)],
+    Annotated[LlamaCppVariant, Tag("llamacpp")]
+    | Annotated[MlxVariant, Tag("mlx")]
+    | Annotated[VllmVariant, Tag("vllm")]
+    | Annotated[OllamaVariant, Tag("ollama")]
+    | Annotated[OpenAIVariant, Tag("openai")]
+    | Annotated[CloudVariant, Tag("cloud")]
+    | Annotated[RegisteredVariant, Tag(_REGISTERED)],
     Discriminator(_kind),
 ]

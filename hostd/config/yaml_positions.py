@@ -22,58 +22,58 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where something stands in a file; both numbers count from 1."""
 
     line: int
     column: int
 
 
-START = Place(1, 1)
+START = Position(1, 1)
 
 
-class Complaint(NamedTuple):
+class ConfigIssue(NamedTuple):
     """What is wrong, and where in its file."""
 
     message: str
-    at: Place
+    at: Position
 
 
-class Table(dict[str, Any]):
+class YamlMapping(dict[str, Any]):
     """A mapping of the file; *keys_at* and *values_at* hold the place of each key and value."""
 
-    def __init__(self, at: Place = START) -> None:
+    def __init__(self, at: Position = START) -> None:
         super().__init__()
         self.at = at
-        self.keys_at: dict[str, Place] = {}
-        self.values_at: dict[str, Place] = {}
+        self.keys_at: dict[str, Position] = {}
+        self.values_at: dict[str, Position] = {}
 
 
-class Row(list[Any]):
+class YamlSequence(list[Any]):
     """A list of the file; *values_at* holds the place of each item."""
 
-    def __init__(self, at: Place = START) -> None:
+    def __init__(self, at: Position = START) -> None:
         super().__init__()
         self.at = at
-        self.values_at: list[Place] = []
+        self.values_at: list[Position] = []
 
 
-class NotYaml(Exception):
+class YamlError(Exception):
     """The text cannot be read as YAML at all."""
 
-    def __init__(self, message: str, at: Place) -> None:
+    def __init__(self, message: str, at: Position) -> None:
         super().__init__(message)
-        self.complaint = Complaint(message, at)
+        self.complaint = ConfigIssue(message, at)
 
 
-def parse(text: str) -> tuple[Any, list[Complaint]]:
-    """Return the data in *text* (None when it is empty), made of `Table`, `Row` and scalars, and what is wrong with it.
+def parse(text: str) -> tuple[Any, list[ConfigIssue]]:
+    """Return the data in *text* (None when it is empty), made of `YamlMapping`, `YamlSequence` and scalars, and its issues.
 
     Raises:
         NotYaml: The text is no YAML, or nests or multiplies beyond reason.
     """
     if bad := _FORBIDDEN.search(text):
-        raise NotYaml(
+        raise YamlError(
             f"the character U+{ord(bad[0]):04X} may not appear in YAML; remove it", place_of(text, bad.start())
         )
     builder = _Builder(yaml.parse(text, Loader=LOADER))
@@ -83,28 +83,28 @@ def parse(text: str) -> tuple[Any, list[Complaint]]:
         raise _translated(error, text) from None
 
 
-def place_of(text: str, index: int) -> Place:
+def place_of(text: str, index: int) -> Position:
     """Return the place of the character at *index* of *text*."""
     line_start = text.rfind("\n", 0, index) + 1
-    return Place(text.count("\n", 0, index) + 1, index - line_start + 1)
+    return Position(text.count("\n", 0, index) + 1, index - line_start + 1)
 
 
-def _translated(error: yaml.MarkedYAMLError, text: str) -> NotYaml:
+def _translated(error: yaml.MarkedYAMLError, text: str) -> YamlError:
     mark = error.problem_mark or error.context_mark
-    at = Place(mark.line + 1, mark.column + 1) if mark else START
+    at = Position(mark.line + 1, mark.column + 1) if mark else START
     lines = text.splitlines()
     line = lines[at.line - 1] if at.line <= len(lines) else ""
     if "\t" in line[: at.column]:
-        return NotYaml("a tab cannot indent YAML; use spaces", at)
+        return YamlError("a tab cannot indent YAML; use spaces", at)
     context = f" ({error.context})" if error.context else ""
-    return NotYaml(f"this is no valid YAML: {error.problem}{context}", at)
+    return YamlError(f"this is no valid YAML: {error.problem}{context}", at)
 
 
 class _Builder:
     """Reads one document from the parser's events."""
 
     def __init__(self, events: Iterator[Any]) -> None:
-        self.complaints: list[Complaint] = []
+        self.complaints: list[ConfigIssue] = []
         self._events = events
         self._anchors: dict[str, tuple[Any, int]] = {}
 
@@ -115,20 +115,20 @@ class _Builder:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise NotYaml("a second document begins here; keep one document per file", _at(event))
+                    raise YamlError("a second document begins here; keep one document per file", _at(event))
                 value, _ = self._node(next(self._events), depth=0)
         return value
 
     def _node(self, event: Any, depth: int) -> tuple[Any, int]:
         """Return a node's data and how many nodes it stands for once its aliases are written out."""
         if depth > MAX_DEPTH:
-            raise NotYaml(f"this nests more than {MAX_DEPTH} levels deep; no key of hostd needs that", _at(event))
+            raise YamlError(f"this nests more than {MAX_DEPTH} levels deep; no key of hostd needs that", _at(event))
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
-                raise NotYaml(f"'*{event.anchor}' refers to nothing that is complete before it", _at(event))
+                raise YamlError(f"'*{event.anchor}' refers to nothing that is complete before it", _at(event))
             return self._anchors[event.anchor]
         if event.tag is not None:
-            self.complaints.append(Complaint(f"the tag '{event.tag}' has no meaning here; remove it", _at(event)))
+            self.complaints.append(ConfigIssue(f"the tag '{event.tag}' has no meaning here; remove it", _at(event)))
         node = self._collection(event, depth)
         if event.anchor is not None:
             self._anchors[event.anchor] = node
@@ -142,11 +142,11 @@ class _Builder:
         else:
             value, size = (_scalar(event.value) if event.implicit[0] else event.value), 1
         if size > MAX_NODES:
-            raise NotYaml(f"this holds more than {MAX_NODES} values once its aliases are written out", _at(event))
+            raise YamlError(f"this holds more than {MAX_NODES} values once its aliases are written out", _at(event))
         return value, size
 
     def _row(self, start: Any, depth: int) -> tuple[Any, int]:
-        row, size = Row(_at(start)), 1
+        row, size = YamlSequence(_at(start)), 1
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             value, nodes = self._node(event, depth + 1)
             row.append(value)
@@ -155,11 +155,11 @@ class _Builder:
         return row, size
 
     def _table(self, start: Any, depth: int) -> tuple[Any, int]:
-        table, size = Table(_at(start)), 1
+        table, size = YamlMapping(_at(start)), 1
         while not isinstance(key := next(self._events), yaml.MappingEndEvent):
             plain = isinstance(key, yaml.ScalarEvent)
             if not plain:
-                self.complaints.append(Complaint("a key must be a single word", _at(key)))
+                self.complaints.append(ConfigIssue("a key must be a single word", _at(key)))
                 self._node(key, depth + 1)
             event = next(self._events)
             value, nodes = self._node(event, depth + 1)
@@ -168,19 +168,19 @@ class _Builder:
                 self._put(table, key, value, _at(event))
         return table, size
 
-    def _put(self, table: Table, key: Any, value: Any, at: Place) -> None:
+    def _put(self, table: YamlMapping, key: Any, value: Any, at: Position) -> None:
         if key.value in table:
             first = table.keys_at[key.value].line
             message = f"the key '{key.value}' is written twice; the first is on line {first}; keep one of them"
-            self.complaints.append(Complaint(message, _at(key)))
+            self.complaints.append(ConfigIssue(message, _at(key)))
             return
         table[key.value] = value
         table.keys_at[key.value] = _at(key)
         table.values_at[key.value] = at
 
 
-def _at(event: Any) -> Place:
-    return Place(event.start_mark.line + 1, event.start_mark.column + 1)
+def _at(event: Any) -> Position:
+    return Position(event.start_mark.line + 1, event.start_mark.column + 1)
 
 
 def _scalar(text: str) -> str | int | float | bool | None:

@@ -21,36 +21,44 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-class Move(StrEnum):
+class Transition(StrEnum):
     """What happens to an instance: asked by the desk (imperative) or seen of the engine (past tense)."""
 
     START = "start"
     LOADED = "loaded"
     DRAIN = "drain"
     STOP = "stop"
-    GONE = "gone"
-    BROKE = "broke"
+    STOPPED = "gone"
+    FAILED = "broke"
     SLEEP = "sleep"
     WAKE = "wake"
 
 
-TABLE: dict[State, dict[Move, State]] = {
-    State.COLD: {Move.START: State.LOADING},
-    State.LOADING: {Move.LOADED: State.READY, Move.STOP: State.STOPPING, Move.BROKE: State.FAILED},
-    State.READY: {
-        Move.DRAIN: State.DRAINING,
-        Move.STOP: State.STOPPING,
-        Move.SLEEP: State.SLEEPING,
-        Move.BROKE: State.FAILED,
+TABLE: dict[State, dict[Transition, State]] = {
+    State.COLD: {Transition.START: State.LOADING},
+    State.LOADING: {
+        Transition.LOADED: State.READY,
+        Transition.STOP: State.STOPPING,
+        Transition.FAILED: State.FAILED,
     },
-    State.DRAINING: {Move.STOP: State.STOPPING, Move.BROKE: State.FAILED},
-    State.STOPPING: {Move.GONE: State.COLD},
-    State.SLEEPING: {Move.WAKE: State.LOADING, Move.STOP: State.STOPPING, Move.BROKE: State.FAILED},
-    State.FAILED: {Move.START: State.LOADING, Move.GONE: State.COLD},
+    State.READY: {
+        Transition.DRAIN: State.DRAINING,
+        Transition.STOP: State.STOPPING,
+        Transition.SLEEP: State.SLEEPING,
+        Transition.FAILED: State.FAILED,
+    },
+    State.DRAINING: {Transition.STOP: State.STOPPING, Transition.FAILED: State.FAILED},
+    State.STOPPING: {Transition.STOPPED: State.COLD},
+    State.SLEEPING: {
+        Transition.WAKE: State.LOADING,
+        Transition.STOP: State.STOPPING,
+        Transition.FAILED: State.FAILED,
+    },
+    State.FAILED: {Transition.START: State.LOADING, Transition.STOPPED: State.COLD},
 }
 
 
-def after(state: State, move: Move) -> State:
+def after(state: State, move: Transition) -> State:
     """Return the state that follows *state* when *move* happens.
 
     Raises:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from hostd.domain.host import Reserve
-from hostd.domain.reason import Reason
+from hostd.domain.reason import FallbackReason
 
 Flag = str | int | float | bool
 
@@ -47,7 +47,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class ActiveWindow:
     """Hours of the week in which a profile should be warm; *start* and *end* are minutes after midnight."""
 
     days: tuple[int, ...]
@@ -56,14 +56,14 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Warmth:
+class WarmSettings:
     """How much the owner wants a profile to stay loaded; *keep_alive* in seconds of idleness."""
 
     preload: bool = True
     pinned: bool = False
     priority: int = 50
     keep_alive: float = 1800.0
-    windows: tuple[Window, ...] = ()
+    windows: tuple[ActiveWindow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,11 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
-class Fallback:
+class FallbackRule:
     """A profile that may answer instead, and for which reasons."""
 
     to: str
-    on: frozenset[Reason] = frozenset(Reason)
+    on: frozenset[FallbackReason] = frozenset(FallbackReason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,9 @@ class Profile:
     slots: int = 1
     kv_type: str = "f16"
     args: Mapping[str, Flag] = field(default_factory=lambda: MappingProxyType({}))
-    warm: Warmth = Warmth()
+    warm: WarmSettings = WarmSettings()
     limits: Limits = Limits()
-    fallback: tuple[Fallback, ...] = ()
+    fallback: tuple[FallbackRule, ...] = ()
     capabilities: Capabilities = Capabilities()
     privacy: str = "any"
     price_input: float = 0.0

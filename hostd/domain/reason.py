@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Reason(StrEnum):
+class FallbackReason(StrEnum):
     """Why a ticket moved to a fallback; the word after ``fallback:`` in ``x-hostd-route``."""
 
     QUEUE_TIMEOUT = "queue_timeout"

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from hostd.domain.reason import Reason
+from hostd.domain.reason import FallbackReason
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class Requirements:
     """What a request cannot do without; targets that lack it are left out of its route."""
 
     embeddings: bool = False
@@ -22,7 +22,7 @@ class Target:
     """
 
     model: str
-    on: frozenset[Reason] = frozenset(Reason)
+    on: frozenset[FallbackReason] = frozenset(FallbackReason)
     via: str | None = None
 
 
@@ -35,9 +35,9 @@ class Route:
 
     asked: str
     targets: tuple[Target, ...]
-    reason: Reason | None = None
+    reason: FallbackReason | None = None
 
-    def open_to(self, stop: int, reason: Reason, present: int) -> bool:
+    def open_to(self, stop: int, reason: FallbackReason, present: int) -> bool:
         """Return whether a ticket at the stop *present* may go to the later *stop* for *reason*.
 
         The fallback of a fallback is open only if every step on the way to it is: whoever lists a profile for crashes alone

@@ -10,115 +10,113 @@ from hostd import __version__
 from hostd.domain.errors import LoadFailed, RequestError
 from hostd.domain.lifecycle import State
 from hostd.gateway import views
-from hostd.gateway.context import House, Route, Visit
+from hostd.gateway.context import AppContext, RequestContext, Route
 from hostd.hardware.inventory import inventory
-from hostd.scheduling.events import LoadAsked, UnloadAsked
-from hostd.scheduling.model_state import Lane
+from hostd.scheduling.events import LoadRequested, UnloadRequested
+from hostd.scheduling.model_state import ModelState
 
 _LAST = 50
 
 
-def _lane(visit: Visit) -> tuple[House, Lane]:
-    house = visit.house
-    return house, house.dispatcher.desk.lanes[house.directory.resolve(visit.name)]
+def _model(ctx: RequestContext) -> tuple[AppContext, ModelState]:
+    app = ctx.app
+    return app, app.dispatcher.scheduler.models[app.router.resolve(ctx.name)]
 
 
-async def show_status(visit: Visit) -> web.Response:
+async def show_status(ctx: RequestContext) -> web.Response:
     """GET /hostd/v1/status."""
-    house = visit.house
-    lanes = house.dispatcher.desk.lanes.values()
-    await house.keeper.measure()
+    app = ctx.app
+    models = app.dispatcher.scheduler.models.values()
+    await app.memory.measure()
     return web.json_response(
         {
             "version": __version__,
             "pid": os.getpid(),
-            "ready": house.dispatcher.desk.settled,
-            "listen": house.addresses,
-            "instances": [views.row(house, lane) for lane in lanes],
+            "ready": app.dispatcher.scheduler.settled,
+            "listen": app.addresses,
+            "instances": [views.row(app, model) for model in models],
         }
     )
 
 
-async def show_inventory(visit: Visit) -> web.Response:
+async def show_inventory(ctx: RequestContext) -> web.Response:
     """GET /hostd/v1/inventory: the machine's memory, measured now."""
-    house = visit.house
-    machine = await asyncio.to_thread(house.sensors.read, house.settings.reserve)
+    app = ctx.app
+    machine = await asyncio.to_thread(app.sensors.read, app.settings.reserve)
     return web.json_response(inventory(machine))
 
 
-async def show_plan(visit: Visit) -> web.Response:
+async def show_plan(ctx: RequestContext) -> web.Response:
     """GET /hostd/v1/plan: what is promised of each pool, what should be warm, and why the rest of that is left out."""
-    return web.json_response(views.plan(visit.house))
+    return web.json_response(views.plan(ctx.app))
 
 
-async def list_models(visit: Visit) -> web.Response:
+async def list_models(ctx: RequestContext) -> web.Response:
     """GET /hostd/v1/models."""
-    house = visit.house
-    lanes = list(house.dispatcher.desk.lanes.values())
+    app = ctx.app
+    lanes = list(app.dispatcher.scheduler.models.values())
     # Whether a variant can be served is seen on the disk, which may be slow.
-    models = await asyncio.to_thread(lambda: [views.model(house, lane) for lane in lanes])
+    models = await asyncio.to_thread(lambda: [views.model(app, model) for model in lanes])
     return web.json_response({"models": models})
 
 
-async def show_model(visit: Visit) -> web.Response:
+async def show_model(ctx: RequestContext) -> web.Response:
     """GET /hostd/v1/models/NAME."""
-    house, lane = _lane(visit)
-    await house.keeper.measure()
-    return web.json_response(await asyncio.to_thread(views.detail, house, lane))
+    app, model = _model(ctx)
+    await app.memory.measure()
+    return web.json_response(await asyncio.to_thread(views.detail, app, model))
 
 
-async def load(visit: Visit) -> web.Response:
+async def load(ctx: RequestContext) -> web.Response:
     """POST /hostd/v1/models/NAME/load: answers when the model is ready, or at once with ``?wait=0``."""
-    house, lane = _lane(visit)
-    name = lane.profile.name
-    if visit.request.query.get("wait") == "0":
-        house.dispatcher.post(LoadAsked(name, "asked"))
-        return web.json_response({"model": name, "state": lane.standing, "seconds": None}, status=202)
-    state = await house.dispatcher.load(name)
+    app, model = _model(ctx)
+    name = model.profile.name
+    if ctx.request.query.get("wait") == "0":
+        app.dispatcher.post(LoadRequested(name, "asked"))
+        return web.json_response({"model": name, "state": model.reported_state, "seconds": None}, status=202)
+    state = await app.dispatcher.load(name)
     if state is not State.READY:
-        why = lane.last_error or "it was unloaded meanwhile"
+        why = model.last_error or "it was unloaded meanwhile"
         raise LoadFailed(f"'{name}' could not be loaded: {why}")
-    return web.json_response({"model": name, "state": state, "seconds": round(lane.load_seconds or 0.0, 3)})
+    return web.json_response({"model": name, "state": state, "seconds": round(model.load_seconds or 0.0, 3)})
 
 
-async def unload(visit: Visit) -> web.Response:
+async def unload(ctx: RequestContext) -> web.Response:
     """POST /hostd/v1/models/NAME/unload: answers when nothing of the engine is left, or at once with ``?wait=0``."""
-    house, lane = _lane(visit)
-    if visit.request.query.get("wait") == "0":
-        house.dispatcher.post(UnloadAsked(lane.profile.name))
-        return web.json_response({"model": lane.profile.name, "state": lane.standing}, status=202)
-    state = await house.dispatcher.unload(lane.profile.name)
-    return web.json_response({"model": lane.profile.name, "state": state})
+    app, model = _model(ctx)
+    if ctx.request.query.get("wait") == "0":
+        app.dispatcher.post(UnloadRequested(model.profile.name))
+        return web.json_response({"model": model.profile.name, "state": model.reported_state}, status=202)
+    state = await app.dispatcher.unload(model.profile.name)
+    return web.json_response({"model": model.profile.name, "state": state})
 
 
-async def logs(visit: Visit) -> web.StreamResponse:
+async def logs(ctx: RequestContext) -> web.StreamResponse:
     """GET /hostd/v1/models/NAME/logs: the last ``lines`` lines of its engine, and what follows with ``follow=1``."""
-    house, lane = _lane(visit)
-    ring = house.instances[lane.profile.name].ring
-    wanted = visit.request.query.get("lines", "100")
+    app, model = _model(ctx)
+    ring = app.instances[model.profile.name].ring
+    wanted = ctx.request.query.get("lines", "100")
     last = int(wanted) if wanted.isdigit() else ring.capacity_lines
-    if visit.request.query.get("follow") != "1":
+    if ctx.request.query.get("follow") != "1":
         return web.Response(text="".join(line + "\n" for line in ring.lines(last)))
-    response = web.StreamResponse(headers=visit.trail.headers() | {"Content-Type": "text/plain; charset=utf-8"})
-    await response.prepare(visit.request)
+    response = web.StreamResponse(headers=ctx.trace.headers() | {"Content-Type": "text/plain; charset=utf-8"})
+    await response.prepare(ctx.request)
     with contextlib.suppress(ConnectionError):
         async for line in ring.follow(last):
             await response.write(line.encode() + b"\n")
     return response
 
 
-async def why(visit: Visit) -> web.Response:
+async def why(ctx: RequestContext) -> web.Response:
     """GET /hostd/v1/why?model=NAME|request=ID&last=N: the last decisions, newest last; without a name, about all."""
-    house, asked = visit.house, visit.request.query
+    app, asked = ctx.app, ctx.request.query
     last = asked.get("last", str(_LAST))
     if not (last.isascii() and last.isdigit() and len(last) < 10):
         raise RequestError(
             f"last={last}: write how many decisions to tell, such as 20", code="bad_request", param="last"
         )
-    model = house.directory.resolve(asked["model"]) if "model" in asked else None
-    return web.json_response(
-        {"decisions": house.chronicle.decisions(int(last), model=model, request=asked.get("request"))}
-    )
+    model = app.router.resolve(asked["model"]) if "model" in asked else None
+    return web.json_response({"decisions": app.history.decisions(int(last), model=model, request=asked.get("request"))})
 
 
 ROUTES: list[Route] = [

@@ -3,21 +3,21 @@
 from typing import Any
 
 from hostd.domain.errors import HostdError, RequestError
-from hostd.domain.reason import Reason
+from hostd.domain.reason import FallbackReason
 from hostd.gateway import problems
 
 
-class Setback(Exception):
+class RetryableFailure(Exception):
     """An attempt failed before anything of its answer had gone to the client; another target may still answer."""
 
-    def __init__(self, reason: Reason, detail: str, status: int = 503) -> None:
+    def __init__(self, reason: FallbackReason, detail: str, status: int = 503) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
         self.status = status
 
 
-class EndedError(Exception):
+class TerminalFailure(Exception):
     """The request ends here with an error: no other target could do better, or the answer had begun."""
 
     def __init__(self, error: HostdError) -> None:
@@ -25,22 +25,22 @@ class EndedError(Exception):
         self.error = error
 
 
-def turned_down(error: HostdError) -> Setback | EndedError:
+def rejected_by_engine(error: HostdError) -> RetryableFailure | TerminalFailure:
     """Return what an engine's error answer means for the request: try elsewhere, or tell the client."""
     if isinstance(error, RequestError):
         if error.code == "context_length_exceeded":
-            return Setback(Reason.CONTEXT_TOO_LONG, error.message, error.status)
-        return EndedError(error)
+            return RetryableFailure(FallbackReason.CONTEXT_TOO_LONG, error.message, error.status)
+        return TerminalFailure(error)
     if error.status == 429:
-        return Setback(Reason.STATUS_429, error.message, 429)
-    return Setback(Reason.STATUS_5XX, f"{error.message} (status {error.status})", 502)
+        return RetryableFailure(FallbackReason.STATUS_429, error.message, 429)
+    return RetryableFailure(FallbackReason.STATUS_5XX, f"{error.message} (status {error.status})", 502)
 
 
-def given_up(error: dict[str, Any]) -> Setback | EndedError:
+def aborted_by_engine(error: dict[str, Any]) -> RetryableFailure | TerminalFailure:
     """Return what an *error* object in the middle of a stream means, of which the client has seen nothing.
 
     It is what an answer in one piece would have failed with; where it names no status, the fault is the engine's.
     """
     code = error.get("code")
     status = code if isinstance(code, int) and 400 <= code < 600 else 500
-    return turned_down(problems.understood(status, error))
+    return rejected_by_engine(problems.understood(status, error))

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from hostd.domain.errors import Bug, HostdError
 from hostd.gateway import problems
-from hostd.gateway.request_trace import Trail
+from hostd.gateway.request_trace import RequestTrace
 
 
 class ClientGoneError(Exception):
@@ -22,9 +22,9 @@ class Downstream:
     has waited *every* seconds gets the head of the answer and then a comment each *every* seconds (*news* says what to write).
     """
 
-    def __init__(self, request: web.BaseRequest, trail: Trail, every: float, news: Callable[[], str]) -> None:
+    def __init__(self, request: web.BaseRequest, trace: RequestTrace, every: float, news: Callable[[], str]) -> None:
         self._request = request
-        self._trail = trail
+        self._trace = trace
         self._every = every
         self._news = news
         self._loop = asyncio.get_running_loop()
@@ -41,9 +41,9 @@ class Downstream:
     async def begin(self, events: bytes) -> None:
         """Send the first events of the answer; from now on nothing is sent but what is given."""
         await self._stop_beating()
-        if self.response is not None and self._told != (self._trail.model, self._trail.route):
+        if self.response is not None and self._told != (self._trace.model, self._trace.route):
             # The head went out before it was known who would answer.
-            events = f": x-hostd-model={self._trail.model} x-hostd-route={self._trail.route}\n\n".encode() + events
+            events = f": x-hostd-model={self._trace.model} x-hostd-route={self._trace.route}\n\n".encode() + events
         await self._open()
         await self.send(events)
 
@@ -64,7 +64,7 @@ class Downstream:
         """End the answer with an error: as a status where the head has not gone out, else as the last event."""
         await self._stop_beating()
         if self.response is None:
-            return problems.response(error, self._trail)
+            return problems.response(error, self._trace)
         with contextlib.suppress(ClientGoneError):
             await self.send(problems.event(error))
         return await self.end(self.response)
@@ -89,11 +89,11 @@ class Downstream:
     async def _open(self) -> None:
         if self.response is not None:
             return
-        headers = self._trail.headers()
+        headers = self._trace.headers()
         headers["Content-Type"] = "text/event-stream"
         headers["Cache-Control"] = "no-cache"
         headers["X-Accel-Buffering"] = "no"
-        self._told = (self._trail.model, self._trail.route)
+        self._told = (self._trace.model, self._trace.route)
         response = web.StreamResponse(headers=headers)
         try:
             await response.prepare(self._request)

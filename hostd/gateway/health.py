@@ -4,44 +4,44 @@ from aiohttp import web
 
 from hostd import __version__
 from hostd.domain.lifecycle import State
-from hostd.gateway.context import Route, Visit
+from hostd.gateway.context import RequestContext, Route
 
 
-async def alive(_visit: Visit) -> web.Response:
+async def alive(_visit: RequestContext) -> web.Response:
     """GET /healthz: the daemon answers."""
     return web.json_response({"status": "ok", "version": __version__})
 
 
-async def ready(visit: Visit) -> web.Response:
+async def ready(ctx: RequestContext) -> web.Response:
     """GET /readyz: 200 once every model to preload is ready, has failed or has no room; tells which, and how far loads are."""
-    house = visit.house
-    desk = house.dispatcher.desk
-    wanted = [lane for lane in desk.lanes.values() if lane.profile.warm.preload]
+    app = ctx.app
+    scheduler = app.dispatcher.scheduler
+    wanted = [model for model in scheduler.models.values() if model.profile.warm.preload]
     # One that has failed and is being tried again has failed all the same.
-    failed = [lane.profile.name for lane in wanted if lane.restarts.streak and lane.state is not State.READY]
+    failed = [model.profile.name for model in wanted if model.restarts.streak and model.state is not State.READY]
     body = {
-        "status": ("degraded" if failed else "ready") if desk.settled else "loading",
-        "preload": {lane.profile.name: lane.standing for lane in wanted},
+        "status": ("degraded" if failed else "ready") if scheduler.settled else "loading",
+        "preload": {model.profile.name: model.reported_state for model in wanted},
         "failed": failed,
-        "left_out": desk.keeping.left_out,
+        "left_out": scheduler.warm_policy.left_out,
         "progress": {
-            lane.profile.name: round(progress, 3)
-            for lane in wanted
-            if (progress := house.instances[lane.profile.name].progress_of_load) is not None
+            model.profile.name: round(progress, 3)
+            for model in wanted
+            if (progress := app.instances[model.profile.name].progress_of_load) is not None
         },
     }
     return web.json_response(
-        body, status=200 if desk.settled else 503, headers={} if desk.settled else {"Retry-After": "1"}
+        body, status=200 if scheduler.settled else 503, headers={} if scheduler.settled else {"Retry-After": "1"}
     )
 
 
-async def metrics(visit: Visit) -> web.Response:
+async def metrics(ctx: RequestContext) -> web.Response:
     """GET /metrics, for Prometheus."""
-    text = visit.house.metrics.exposition()
+    text = ctx.app.metrics.exposition()
     return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 
-async def greet(_visit: Visit) -> web.Response:
+async def greet(_visit: RequestContext) -> web.Response:
     """GET /: says what answers here, so that a probe of the bare address finds a friend."""
     return web.Response(text="hostd is running\n")
 

@@ -6,52 +6,52 @@ from aiohttp import web
 
 from hostd.domain.errors import UnknownModel
 from hostd.gateway import views
-from hostd.gateway.context import House, Route, Visit
-from hostd.gateway.proxy import Relay
-from hostd.gateway.request import take_in
+from hostd.gateway.context import AppContext, RequestContext, Route
+from hostd.gateway.proxy import ProxyRequest
+from hostd.gateway.request import parse_request
 
 
-async def _relay(visit: Visit, path: str, *, embeddings: bool = False) -> web.StreamResponse:
-    intake = await take_in(visit.request, embeddings=embeddings)
-    return await Relay(visit.house, visit.request, path, intake, visit.trail).answer()
+async def _relay(ctx: RequestContext, path: str, *, embeddings: bool = False) -> web.StreamResponse:
+    parsed = await parse_request(ctx.request, embeddings=embeddings)
+    return await ProxyRequest(ctx.app, ctx.request, path, parsed, ctx.trace).answer()
 
 
-async def chat_completions(visit: Visit) -> web.StreamResponse:
+async def chat_completions(ctx: RequestContext) -> web.StreamResponse:
     """POST /v1/chat/completions."""
-    return await _relay(visit, "/v1/chat/completions")
+    return await _relay(ctx, "/v1/chat/completions")
 
 
-async def completions(visit: Visit) -> web.StreamResponse:
+async def completions(ctx: RequestContext) -> web.StreamResponse:
     """POST /v1/completions."""
-    return await _relay(visit, "/v1/completions")
+    return await _relay(ctx, "/v1/completions")
 
 
-async def embeddings(visit: Visit) -> web.StreamResponse:
+async def embeddings(ctx: RequestContext) -> web.StreamResponse:
     """POST /v1/embeddings."""
-    return await _relay(visit, "/v1/embeddings", embeddings=True)
+    return await _relay(ctx, "/v1/embeddings", embeddings=True)
 
 
-async def models(visit: Visit) -> web.StreamResponse:
+async def models(ctx: RequestContext) -> web.StreamResponse:
     """GET /v1/models: every name that can be asked for, aliases and roles included."""
-    house = visit.house
-    data = [_model(house, name, profile) for name, profile in house.directory.names().items()]
+    app = ctx.app
+    data = [_model(app, name, profile) for name, profile in app.router.names().items()]
     ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
     return web.json_response({"object": "list", "data": data, "has_more": False, **ends})
 
 
-async def model(visit: Visit) -> web.StreamResponse:
+async def model(ctx: RequestContext) -> web.StreamResponse:
     """GET /v1/models/NAME; the name may hold slashes."""
-    house, name = visit.house, visit.name
-    return web.json_response(_model(house, name, house.directory.resolve(name)))
+    app, name = ctx.app, ctx.name
+    return web.json_response(_model(app, name, app.router.resolve(name)))
 
 
-def _model(house: House, name: str, profile_name: str) -> dict[str, Any]:
+def _model(app: AppContext, name: str, profile_name: str) -> dict[str, Any]:
     """Return one object that satisfies the clients of both OpenAI and Anthropic."""
-    profile = house.settings.profiles.get(profile_name)
+    profile = app.settings.profiles.get(profile_name)
     if profile is None:
         raise UnknownModel(profile_name, (), ())
-    created = house.at(house.started)
-    facts = house.instances[profile_name].facts
+    created = app.wall_time(app.started)
+    facts = app.instances[profile_name].facts
     context = views.context(profile, facts)
     return {
         "id": name,

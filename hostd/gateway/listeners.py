@@ -27,7 +27,7 @@ def base_url(address: str) -> str:
     return f"http://{'127.0.0.1' if host in ('', '0.0.0.0', '*') else host}:{port}"  # noqa: S104 - compared, not bound
 
 
-async def open_doors(runner: web.ServerRunner, addresses: Iterable[str]) -> tuple[str, ...]:
+async def open_listeners(runner: web.ServerRunner, addresses: Iterable[str]) -> tuple[str, ...]:
     """Listen on every one of *addresses*; return them with the ports that were really given (port 0 means any).
 
     Raises:

@@ -23,7 +23,7 @@ def _name(host: str) -> str:
     return host.partition(":")[0].lower()
 
 
-class Doorman:
+class OriginCheck:
     """Decides who may come in, by the addresses that the server listens on."""
 
     def __init__(self, listen: Iterable[str]) -> None:

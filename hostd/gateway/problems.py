@@ -7,7 +7,7 @@ from aiohttp import web
 
 from hostd.dialects.context_errors import is_too_long
 from hostd.domain.errors import CapacityError, HostdError, RequestError
-from hostd.gateway.request_trace import Trail
+from hostd.gateway.request_trace import RequestTrace
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
@@ -25,12 +25,12 @@ def event(error: HostdError) -> bytes:
     return b"data: " + body(error) + b"\n\n"
 
 
-def response(error: HostdError, trail: Trail) -> web.Response:
+def response(error: HostdError, trace: RequestTrace) -> web.Response:
     """Return *error* as a whole answer.
 
     Clients retry by themselves on most statuses; what cannot get better by asking again says so (``x-should-retry``).
     """
-    headers = trail.headers()
+    headers = trace.headers()
     if error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))
     elif error.status >= 500:

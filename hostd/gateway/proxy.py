@@ -15,18 +15,18 @@ import structlog
 from aiohttp import web
 
 from hostd.dialects.openai import aggregate, stream
-from hostd.dialects.openai.stream import Renaming
+from hostd.dialects.openai.stream import ModelNameRewriter
 from hostd.domain.errors import CapacityError, EngineError, HostdError, RequestError
-from hostd.domain.reason import Reason
+from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Ticket
 from hostd.gateway import problems
-from hostd.gateway.attempt_errors import EndedError, Setback, given_up, turned_down
-from hostd.gateway.context import House
+from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure, aborted_by_engine, rejected_by_engine
+from hostd.gateway.context import AppContext
 from hostd.gateway.downstream import ClientGoneError, Downstream
-from hostd.gateway.request import Intake
-from hostd.gateway.request_trace import Trail, receipt
-from hostd.gateway.timeouts import Vigil
-from hostd.runtime.dispatcher import Refused
+from hostd.gateway.request import ParsedRequest
+from hostd.gateway.request_trace import RequestTrace, request_record
+from hostd.gateway.timeouts import AttemptTimeout
+from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
 from hostd.scheduling.events import Finished
 from hostd.supervisor.instance import Instance
@@ -42,21 +42,23 @@ _CRASH_NOTICE = 0.5
 _AT_ONCE = 1024 * 1024
 
 
-class Relay:
+class ProxyRequest:
     """Answers one request."""
 
-    def __init__(self, house: House, request: web.BaseRequest, path: str, intake: Intake, trail: Trail) -> None:
-        self._house = house
+    def __init__(
+        self, app: AppContext, request: web.BaseRequest, path: str, parsed: ParsedRequest, trace: RequestTrace
+    ) -> None:
+        self._app = app
         self._request = request
         self._path = path
-        self._intake = intake
-        self._trail = trail
+        self._parsed = parsed
+        self._trace = trace
         self._loop = asyncio.get_running_loop()
         self._arrived = self._loop.time()
-        route = house.directory.route(intake.asked, intake.need)
+        route = app.router.route(parsed.asked, parsed.requirements)
         # A client may give two requests the same id; the desk must not take them for one.
         again = f"/{id(self):x}" if "X-Request-Id" in request.headers else ""
-        self._ticket = Ticket(trail.request_id + again, route, intake.timeout, intake.keep_alive)
+        self._ticket = Ticket(trace.request_id + again, route, parsed.timeout, parsed.keep_alive)
         self._down: Downstream | None = None
         self._spoken = False
         self._sending = False
@@ -64,16 +66,16 @@ class Relay:
 
     async def answer(self) -> web.StreamResponse:
         """Return the answer, whoever gives it in the end; it may be an error."""
-        if self._intake.stream:
-            self._down = Downstream(self._request, self._trail, self._house.keep_alive_every, self._news)
+        if self._parsed.stream:
+            self._down = Downstream(self._request, self._trace, self._app.keep_alive_every, self._news)
         outcome, status = "gone", 499
         try:
             response = await self._answer()
             outcome, status = "answered", response.status
-        except Refused as refused:
+        except RequestRefused as refused:
             outcome, status = "refused", refused.effect.error.status
             response = await self._refuse(refused)
-        except EndedError as ended:
+        except TerminalFailure as ended:
             outcome, status = "broken" if self._spoken else "failed", ended.error.status
             response = await self._fail(ended.error)
         except ClientGoneError:
@@ -81,42 +83,44 @@ class Relay:
         finally:
             self._record(outcome, status)
             if self._held:
-                self._house.dispatcher.leave(self._ticket.id)
+                self._app.dispatcher.client_left(self._ticket.id)
             if self._down is not None:
                 await self._down.close()
                 # It asks us for news: apart, both are freed now instead of in a sweep that holds everybody up.
                 self._down = None
-        self._house.metrics.answered(self._trail.model, self._trail.backend, self._trail.route, response.status)
+        self._app.metrics.answered(self._trace.model, self._trace.backend, self._trace.route, response.status)
         return response
 
     def _record(self, outcome: str, status: int) -> None:
         """Put the request on record."""
-        house, total = self._house, self._loop.time() - self._arrived
-        asked = house.directory.resolve(self._intake.asked)
-        house.records.note(receipt(self._trail, self._intake, asked, outcome, status, total))
+        app, total = self._app, self._loop.time() - self._arrived
+        asked = app.router.resolve(self._parsed.asked)
+        app.records.add(request_record(self._trace, self._parsed, asked, outcome, status, total))
 
     async def _answer(self) -> web.StreamResponse:
-        dispatcher = self._house.dispatcher
+        dispatcher = self._app.dispatcher
         serve = await dispatcher.admit(self._ticket)
         while True:
             try:
                 return await self._attempt(serve)
-            except Setback as setback:
-                serve = await dispatcher.move_on(self._ticket.id, setback.reason, setback.detail, setback.status)
+            except RetryableFailure as setback:
+                serve = await dispatcher.next_target(self._ticket.id, setback.reason, setback.detail, setback.status)
 
     def _news(self) -> str:
-        waiting = self._house.dispatcher.desk.position(self._ticket.id)
+        waiting = self._app.dispatcher.scheduler.position(self._ticket.id)
         if waiting is None:
-            return f"{self._trail.model} is reading the request"
+            return f"{self._trace.model} is reading the request"
         model, position = waiting
-        return f"waiting for {model} ({self._house.dispatcher.desk.lanes[model].standing}), position {position}"
+        return (
+            f"waiting for {model} ({self._app.dispatcher.scheduler.models[model].reported_state}), position {position}"
+        )
 
-    async def _refuse(self, refused: Refused) -> web.StreamResponse:
+    async def _refuse(self, refused: RequestRefused) -> web.StreamResponse:
         effect = refused.effect
-        self._trail.attempts, self._trail.waited = effect.attempts, effect.waited
+        self._trace.attempts, self._trace.waited = effect.attempts, effect.waited
         if effect.attempts == 0:
-            self._trail.model, self._trail.backend = effect.model, self._house.instances[effect.model].variant.backend
-        self._trail.goes(effect.reason)
+            self._trace.model, self._trace.backend = effect.model, self._app.instances[effect.model].variant.backend
+        self._trace.set_route(effect.reason)
         return await self._fail(effect.error)
 
     def _hang_up(self) -> web.StreamResponse:
@@ -130,7 +134,7 @@ class Relay:
     async def _fail(self, error: HostdError) -> web.StreamResponse:
         if self._down is not None:
             return await self._down.fail(error)
-        return problems.response(error, self._trail)
+        return problems.response(error, self._trace)
 
     async def _attempt(self, serve: Serve) -> web.StreamResponse:
         """Try one target.
@@ -139,35 +143,35 @@ class Relay:
             Setback: It failed before the first content byte.
             EndedError: It failed later, or the request itself is at fault, or its whole time is up.
         """
-        instance = self._house.instances[serve.model]
-        trail = self._trail
-        trail.model, trail.backend = serve.model, instance.variant.backend
-        trail.attempts, trail.waited, trail.loaded = serve.attempt, serve.waited, serve.loaded
-        trail.goes(serve.reason)
+        instance = self._app.instances[serve.model]
+        trace = self._trace
+        trace.model, trace.backend = serve.model, instance.variant.backend
+        trace.attempts, trace.waited, trace.loaded = serve.attempt, serve.waited, serve.loaded
+        trace.set_route(serve.reason)
         limits = instance.profile.limits
         total = min(limits.total_timeout, self._ticket.timeout or limits.total_timeout)
         began = self._loop.time()
         with self._lease(instance) as lease:
-            pieces = self._path in aggregate.PATHS and lease.prefers_stream(self._intake.document)
-            vigil = Vigil(
-                self._house.watch,
+            pieces = self._path in aggregate.PATHS and lease.prefers_stream(self._parsed.document)
+            attempt_timeout = AttemptTimeout(
+                self._app.timeouts,
                 limits,
                 self._arrived + total - began,
-                None if pieces or self._intake.stream else lease.generating,
+                None if pieces or self._parsed.stream else lease.generating,
             )
             try:
-                with vigil:
+                with attempt_timeout:
                     async with await self._ask(lease, pieces=pieces) as upstream:
-                        response = await self._pass_on(upstream, lease, vigil, began)
+                        response = await self._pass_on(upstream, lease, attempt_timeout, began)
             except aiohttp.ClientError as error:
                 # Before TimeoutError: a connection that cannot be made in time is both.
                 raise await self._lost(lease, error) from None
             except TimeoutError:
-                raise self._overdue(lease, vigil, self._loop.time() - began) from None
+                raise self._overdue(lease, attempt_timeout, self._loop.time() - began) from None
             except OSError as error:
                 raise await self._lost(lease, error) from None
         self._held = False
-        self._house.dispatcher.post(Finished(self._ticket.id, self._loop.time() - began))
+        self._app.dispatcher.post(Finished(self._ticket.id, self._loop.time() - began))
         return response
 
     @staticmethod
@@ -175,7 +179,7 @@ class Relay:
         try:
             return instance.lease()
         except EngineError as error:
-            raise Setback(Reason.CRASHED, error.message) from None
+            raise RetryableFailure(FallbackReason.CRASHED, error.message) from None
 
     async def _ask(self, lease: Lease, *, pieces: bool) -> aiohttp.ClientResponse:
         """Send the request to the engine; once more where a kept-alive connection was closed just as it was used again.
@@ -185,15 +189,15 @@ class Relay:
         url = lease.endpoint.url + self._path
         headers = {"Content-Type": "application/json", **lease.endpoint.headers}
         try:
-            body = await lease.translate(self._intake.document)
+            body = await lease.translate(self._parsed.document)
         except RequestError as error:
-            raise turned_down(error) from None
+            raise rejected_by_engine(error) from None
         if pieces:
-            body = aggregate.request(body or self._intake.document)
-        if pieces or self._intake.stream:
+            body = aggregate.request(body or self._parsed.document)
+        if pieces or self._parsed.stream:
             # Some engines close it in any case, after a moment in which the next request might already use it.
             headers["Connection"] = "close"
-        data = self._intake.body if body is None else json.dumps(body).encode()
+        data = self._parsed.body if body is None else json.dumps(body).encode()
         try:
             return await _post(lease, url, data, headers)
         except aiohttp.ClientConnectorError:
@@ -204,53 +208,64 @@ class Relay:
             return await _post(lease, url, data, headers)
 
     async def _pass_on(
-        self, upstream: aiohttp.ClientResponse, lease: Lease, vigil: Vigil, began: float
+        self, upstream: aiohttp.ClientResponse, lease: Lease, attempt_timeout: AttemptTimeout, began: float
     ) -> web.StreamResponse:
         if upstream.status != 200:
-            raise turned_down(problems.of_engine(upstream.status, await upstream.read()))
+            raise rejected_by_engine(problems.of_engine(upstream.status, await upstream.read()))
         if self._down is None:
             if upstream.content_type == "text/event-stream":
-                return await self._gather(upstream, lease, vigil, began)
+                return await self._gather(upstream, lease, attempt_timeout, began)
             payload = await upstream.read()
             if not payload.rstrip().endswith(b"}"):
-                raise Setback(Reason.STATUS_5XX, "the engine sent an answer that is no JSON object", 502)
+                raise RetryableFailure(
+                    FallbackReason.STATUS_5XX, "the engine sent an answer that is no JSON object", 502
+                )
             if stream.is_abandoned(payload):
-                raise Setback(Reason.STATUS_5XX, "the engine gave the answer up before its end", 502)
+                raise RetryableFailure(FallbackReason.STATUS_5XX, "the engine gave the answer up before its end", 502)
             lease.progress()
             self._served(began, stream.prompt_tokens_of(payload), stream.tokens_of(payload))
-            payload = Renaming(self._trail.model).apply(payload)
-            return web.Response(body=payload, headers=self._trail.headers(), content_type=upstream.content_type)
+            payload = ModelNameRewriter(self._trace.model).apply(payload)
+            return web.Response(body=payload, headers=self._trace.headers(), content_type=upstream.content_type)
         if upstream.content_type != "text/event-stream":
-            raise Setback(Reason.STATUS_5XX, f"the engine was asked for a stream and sent {upstream.content_type}", 502)
-        return await self._stream(self._down, upstream, lease, vigil, began)
+            raise RetryableFailure(
+                FallbackReason.STATUS_5XX, f"the engine was asked for a stream and sent {upstream.content_type}", 502
+            )
+        return await self._stream(self._down, upstream, lease, attempt_timeout, began)
 
     async def _gather(
-        self, upstream: aiohttp.ClientResponse, lease: Lease, vigil: Vigil, began: float
+        self, upstream: aiohttp.ClientResponse, lease: Lease, attempt_timeout: AttemptTimeout, began: float
     ) -> web.StreamResponse:
         """Return the answer in one piece that a stream makes up; until it is whole, nothing is spoken."""
-        assembly, first = aggregate.Assembly(), 0.0
+        assembly, first = aggregate.StreamAggregator(), 0.0
         async for data in upstream.content.iter_any():
             known = assembly.chunks
             assembly.feed(data)
             if assembly.begun and assembly.chunks > known:
                 first = first or self._loop.time() - began
-                vigil.progress()
+                attempt_timeout.progress()
                 lease.progress()
             if assembly.done or assembly.trouble:
                 break
         if assembly.error is not None:
-            raise given_up(assembly.error)
+            raise aborted_by_engine(assembly.error)
         if not assembly.done:
-            raise Setback(Reason.STATUS_5XX, assembly.trouble or "the engine ended its answer in the middle", 502)
-        self._trail.ttft = first
+            raise RetryableFailure(
+                FallbackReason.STATUS_5XX, assembly.trouble or "the engine ended its answer in the middle", 502
+            )
+        self._trace.ttft = first
         self._served(began, *assembly.tokens)
-        payload = json.dumps({**assembly.document(), "model": self._trail.model}).encode()
-        return web.Response(body=payload, headers=self._trail.headers(), content_type="application/json")
+        payload = json.dumps({**assembly.document(), "model": self._trace.model}).encode()
+        return web.Response(body=payload, headers=self._trace.headers(), content_type="application/json")
 
     async def _stream(
-        self, down: Downstream, upstream: aiohttp.ClientResponse, lease: Lease, vigil: Vigil, began: float
+        self,
+        down: Downstream,
+        upstream: aiohttp.ClientResponse,
+        lease: Lease,
+        attempt_timeout: AttemptTimeout,
+        began: float,
     ) -> web.StreamResponse:
-        splitter, renaming = stream.Splitter(), Renaming(self._trail.model)
+        splitter, renaming = stream.SseFramer(), ModelNameRewriter(self._trace.model)
         held = b""
         async for chunk in upstream.content.iter_any():
             events = renaming.apply(splitter.feed(chunk))
@@ -258,23 +273,23 @@ class Relay:
                 await self._send(down, events)
             else:
                 held += events
-                if splitter.trouble:
-                    raise Setback(Reason.STATUS_5XX, splitter.trouble, 502)
+                if splitter.error:
+                    raise RetryableFailure(FallbackReason.STATUS_5XX, splitter.error, 502)
                 if not stream.has_content(held):
                     continue
                 self._spoken = True
-                self._trail.ttft = self._loop.time() - began
+                self._trace.ttft = self._loop.time() - began
                 await down.begin(held)
             if b"data:" in events:  # an engine that is stuck may well go on sending comments
-                vigil.progress()
+                attempt_timeout.progress()
                 lease.progress()
-            if splitter.done or splitter.trouble:
+            if splitter.done or splitter.error:
                 break
         if not self._spoken:
-            raise Setback(Reason.STATUS_5XX, "the engine ended its answer before it had begun", 502)
+            raise RetryableFailure(FallbackReason.STATUS_5XX, "the engine ended its answer before it had begun", 502)
         self._served(began, splitter.prompt_tokens, splitter.tokens)
-        if splitter.trouble:
-            raise self._broken(splitter.trouble)
+        if splitter.error:
+            raise self._broken(splitter.error)
         if not splitter.done:
             if not splitter.finished:
                 raise self._broken("the engine ended its answer in the middle")
@@ -287,31 +302,35 @@ class Relay:
         self._sending = False
 
     def _served(self, began: float, prompt_tokens: int, tokens: int) -> None:
-        trail = self._trail
-        trail.prompt_tokens, trail.tokens = prompt_tokens, tokens
-        trail.ttft = trail.ttft or self._loop.time() - began
-        self._house.metrics.served(trail.model, trail.waited, trail.ttft, tokens)
+        trace = self._trace
+        trace.prompt_tokens, trace.tokens = prompt_tokens, tokens
+        trace.ttft = trace.ttft or self._loop.time() - began
+        self._app.metrics.served(trace.model, trace.waited, trace.ttft, tokens)
 
-    def _overdue(self, lease: Lease, vigil: Vigil, seconds: float) -> Exception:
+    def _overdue(self, lease: Lease, attempt_timeout: AttemptTimeout, seconds: float) -> Exception:
         """Return what a limit that ran out means."""
-        if vigil.reason is None:
+        if attempt_timeout.reason is None:
             error = CapacityError(
-                f"'{self._trail.model}' was not done within the whole time of the request; "
+                f"'{self._trace.model}' was not done within the whole time of the request; "
                 "give it more with x-hostd-timeout or total_timeout, or ask for fewer tokens",
                 code="timeout",
                 status=504,
                 retry_after=1.0,
             )
-            return self._broken(error.message) if self._spoken else EndedError(error)
+            return self._broken(error.message) if self._spoken else TerminalFailure(error)
         if self._sending:
             # It is the client that no longer reads; the engine has done its part.
             return ClientGoneError()
         lease.suspect()
         if self._spoken:
-            return self._broken(f"the engine has sent nothing for {lease.limits.stall_timeout:g} s ({vigil.reason})")
-        return Setback(vigil.reason, f"no first token within {seconds:.1f} s ({vigil.reason})")
+            return self._broken(
+                f"the engine has sent nothing for {lease.limits.stall_timeout:g} s ({attempt_timeout.reason})"
+            )
+        return RetryableFailure(
+            attempt_timeout.reason, f"no first token within {seconds:.1f} s ({attempt_timeout.reason})"
+        )
 
-    async def _lost(self, lease: Lease, error: Exception) -> Setback | EndedError:
+    async def _lost(self, lease: Lease, error: Exception) -> RetryableFailure | TerminalFailure:
         """Return what a lost connection means: a crash, or an engine that lives but broke it off."""
         crashed = await lease.died_within(_CRASH_NOTICE)
         what = "the engine crashed" if crashed else "the connection to the engine broke off"
@@ -321,13 +340,13 @@ class Relay:
             lease.suspect()
         if self._spoken:
             return self._broken(what)
-        return Setback(Reason.CRASHED if crashed else Reason.CONNECT, what)
+        return RetryableFailure(FallbackReason.CRASHED if crashed else FallbackReason.CONNECT, what)
 
-    def _broken(self, what: str) -> EndedError:
+    def _broken(self, what: str) -> TerminalFailure:
         """Return the end of an answer that had begun, and write it down."""
-        log.error("stream_broken", model=self._trail.model, request=self._ticket.id, why=what)
-        self._house.metrics.broken(self._trail.model)
-        return EndedError(EngineError(f"the answer of '{self._trail.model}' is not complete: {what}"))
+        log.error("stream_broken", model=self._trace.model, request=self._ticket.id, why=what)
+        self._app.metrics.broken(self._trace.model)
+        return TerminalFailure(EngineError(f"the answer of '{self._trace.model}' is not complete: {what}"))
 
 
 def _payload(data: bytes) -> bytes | io.BytesIO:

@@ -8,20 +8,20 @@ from typing import Any
 from aiohttp import web
 
 from hostd.domain.errors import RequestError
-from hostd.domain.ticket import Need
+from hostd.domain.ticket import Requirements
 from hostd.domain.units import parse_duration
 
-LARGEST_BODY = 32 * 1024 * 1024
+MAX_BODY_BYTES = 32 * 1024 * 1024
 """Bytes; agents send a hundred kilobytes of tools and a few megabytes of pictures."""
 
-LONGEST_STAY = 24 * 3600.0
+MAX_KEEP_ALIVE = 24 * 3600.0
 """Seconds for which a client may at most ask a model to stay."""
 
-_NOTHING_SPECIAL = Need()
+_NOTHING_SPECIAL = Requirements()
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class ParsedRequest:
     """A request as the gateway understands it.
 
     *timeout* and *keep_alive* are in seconds, as the client asked; the latter is a hint. *client* is what it calls itself.
@@ -31,19 +31,19 @@ class Intake:
     document: dict[str, Any]
     asked: str
     stream: bool
-    need: Need
+    requirements: Requirements
     timeout: float | None
     client: str | None = None
     keep_alive: float | None = None
 
 
-async def take_in(request: web.BaseRequest, *, embeddings: bool = False) -> Intake:
+async def parse_request(request: web.BaseRequest, *, embeddings: bool = False) -> ParsedRequest:
     """Read *request* and understand as much of it as routing needs.
 
     Raises:
         RequestError: It is too large, is no JSON object, or names no model.
     """
-    if (request.content_length or 0) > LARGEST_BODY:
+    if (request.content_length or 0) > MAX_BODY_BYTES:
         raise too_large()
     body = await request.read()
     document = _parse(body)
@@ -57,16 +57,16 @@ async def take_in(request: web.BaseRequest, *, embeddings: bool = False) -> Inta
         raise RequestError("'stream' must be true or false", code="bad_request", param="stream")
     tools = bool(document.get("tools") or document.get("functions"))
     vision = b'"image_url"' in body and _has_picture(document)
-    need = Need(embeddings, tools, vision) if embeddings or tools or vision else _NOTHING_SPECIAL
+    need = Requirements(embeddings, tools, vision) if embeddings or tools or vision else _NOTHING_SPECIAL
     headers = request.headers
-    return Intake(
+    return ParsedRequest(
         body, document, asked, stream, need, _timeout(headers), headers.get("X-Hostd-Client"), _keep_alive(document)
     )
 
 
 def too_large() -> RequestError:
     """Return the error for a body over the limit."""
-    limit = LARGEST_BODY // (1024 * 1024)
+    limit = MAX_BODY_BYTES // (1024 * 1024)
     return RequestError(f"the request body is larger than {limit} MiB", code="request_too_large", status=413)
 
 
@@ -114,7 +114,7 @@ def _keep_alive(document: dict[str, Any]) -> float | None:
         seconds = float(given) if isinstance(given, int | float) else _spoken(str(given))
     except (ValueError, OverflowError):
         return None
-    return LONGEST_STAY if not 0.0 <= seconds <= LONGEST_STAY else seconds
+    return MAX_KEEP_ALIVE if not 0.0 <= seconds <= MAX_KEEP_ALIVE else seconds
 
 
 def _spoken(text: str) -> float:

@@ -7,9 +7,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hostd.domain.reason import Reason
-from hostd.gateway.request import Intake
-from hostd.telemetry.database import Request
+from hostd.domain.reason import FallbackReason
+from hostd.gateway.request import ParsedRequest
+from hostd.telemetry.database import RequestRecord
 
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _PREFIX = secrets.token_hex(5)
@@ -25,7 +25,7 @@ def request_id(headers: Mapping[str, str]) -> str:
 
 
 @dataclass(slots=True)
-class Trail:
+class RequestTrace:
     """What is known so far. *waited*, *loaded* (part of it) and *ttft* in seconds; tokens are 0 until they are counted."""
 
     request_id: str
@@ -39,7 +39,7 @@ class Trail:
     prompt_tokens: int = 0
     tokens: int = 0
 
-    def goes(self, reason: Reason | None) -> None:
+    def set_route(self, reason: FallbackReason | None) -> None:
         """Note by which route the request goes now."""
         self.route = "primary" if reason is None else f"fallback:{reason}"
 
@@ -58,23 +58,25 @@ class Trail:
         }
 
 
-def receipt(trail: Trail, intake: Intake, asked: str, outcome: str, status: int, total: float) -> Request:
+def request_record(
+    trace: RequestTrace, parsed: ParsedRequest, asked: str, outcome: str, status: int, total: float
+) -> RequestRecord:
     """Return the record of a request that ends now, *total* seconds after it came; *asked* is the profile that it asked for."""
-    return Request(
-        trail.request_id,
+    return RequestRecord(
+        trace.request_id,
         time.time() - total,
         asked,
-        trail.model,
-        trail.backend,
-        trail.route,
+        trace.model,
+        trace.backend,
+        trace.route,
         outcome,
         status,
-        intake.client,
-        intake.stream,
-        trail.waited,
-        trail.loaded,
-        trail.ttft,
+        parsed.client,
+        parsed.stream,
+        trace.waited,
+        trace.loaded,
+        trace.ttft,
         total,
-        trail.prompt_tokens,
-        trail.tokens,
+        trace.prompt_tokens,
+        trace.tokens,
     )

@@ -17,16 +17,16 @@ from aiohttp.web_protocol import RequestHandler
 from hostd.domain.errors import Bug, HostdError, RequestError
 from hostd.gateway import admin, health, inference, problems
 from hostd.gateway import request as intake
-from hostd.gateway.context import Handler, House, Route, Visit
-from hostd.gateway.origin_check import Doorman
-from hostd.gateway.request_trace import Trail, request_id
+from hostd.gateway.context import AppContext, Handler, RequestContext, Route
+from hostd.gateway.origin_check import OriginCheck
+from hostd.gateway.request_trace import RequestTrace, request_id
 
 log = structlog.get_logger()
 
 
-def make_server(house: House) -> web.Server:
-    """Return the server that serves *house*; a client that goes away cancels its handler."""
-    doors = Doors(house, [*inference.ROUTES, *admin.ROUTES, *health.ROUTES])
+def make_server(app: AppContext) -> web.Server:
+    """Return the server that serves *app*; a client that goes away cancels its handler."""
+    doors = HttpServer(app, [*inference.ROUTES, *admin.ROUTES, *health.ROUTES])
     return web.Server(doors.answer, request_factory=_request, handler_cancellation=True, access_log=None)
 
 
@@ -38,15 +38,15 @@ def _request(
     task: "asyncio.Task[None]",
 ) -> web.BaseRequest:
     loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=intake.LARGEST_BODY)
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=intake.MAX_BODY_BYTES)
 
 
-class Doors:
+class HttpServer:
     """Finds the handler of a request and sees that every answer is one: a reply or an error, with its trail."""
 
-    def __init__(self, house: House, routes: Iterable[Route]) -> None:
-        self._house = house
-        self._doorman = Doorman(house.settings.listen)
+    def __init__(self, app: AppContext, routes: Iterable[Route]) -> None:
+        self._app = app
+        self._origin_check = OriginCheck(app.settings.listen)
         self._exact: dict[str, dict[str, Handler]] = {}
         self._named: list[tuple[str, str, dict[str, Handler]]] = []
         for method, path, handler in routes:
@@ -58,30 +58,30 @@ class Doors:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Return the answer to *request*, whatever happens."""
-        trail = Trail(request_id(request.headers))
+        trace = RequestTrace(request_id(request.headers))
         try:
             self._admit(request)
             handler, name = self._find(request)
-            response = await handler(Visit(self._house, request, trail, name))
+            response = await handler(RequestContext(self._app, request, trace, name))
         except HostdError as error:
-            response = problems.response(error, trail)
+            response = problems.response(error, trace)
         except web.HTTPException as error:
-            response = problems.response(_of_http(error), trail)
+            response = problems.response(_of_http(error), trace)
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception as error:
             # The last resort: say that it is our fault, and keep serving.
             log.exception("bug", path=request.path)
-            response = problems.response(Bug(f"hostd made a mistake: {type(error).__name__}; see its log"), trail)
+            response = problems.response(Bug(f"hostd made a mistake: {type(error).__name__}; see its log"), trace)
         if not response.prepared and "x-request-id" not in response.headers:
-            response.headers.update(trail.headers())
+            response.headers.update(trace.headers())
         return response
 
     def _admit(self, request: web.BaseRequest) -> None:
         transport = request.transport
         # A unix socket's path is its address; who may use it is the file system's business.
         if transport is None or not isinstance(transport.get_extra_info("sockname"), str):
-            self._doorman.check(request.headers)
+            self._origin_check.check(request.headers)
 
     def _find(self, request: web.BaseRequest) -> tuple[Handler, str]:
         path, method = request.path, "GET" if request.method == "HEAD" else request.method

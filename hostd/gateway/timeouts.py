@@ -6,27 +6,27 @@ from types import TracebackType
 from typing import Self
 
 from hostd.domain.profile import Limits
-from hostd.domain.reason import Reason
+from hostd.domain.reason import FallbackReason
 
 _NEVER = float("inf")
 
 
-class Watch:
+class TimeoutMonitor:
     """One timer for all attempts under way: most end long before their limits, and must not pay for a timer of their own."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._vigils: set[Vigil] = set()
+        self._vigils: set[AttemptTimeout] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, vigil: "Vigil") -> None:
-        """Look at *vigil* when it is due."""
-        self._vigils.add(vigil)
-        self.expect(vigil.due)
+    def begin(self, timeout: "AttemptTimeout") -> None:
+        """Look at *timeout* when it is due."""
+        self._vigils.add(timeout)
+        self.expect(timeout.due)
 
-    def end(self, vigil: "Vigil") -> None:
-        """Look at *vigil* no more. The timer is left as it is: should it ring for nothing, that is cheap."""
-        self._vigils.discard(vigil)
+    def end(self, timeout: "AttemptTimeout") -> None:
+        """Look at *timeout* no more. The timer is left as it is: should it ring for nothing, that is cheap."""
+        self._vigils.discard(timeout)
 
     def expect(self, due: float) -> None:
         """See that the timer rings at *due* or before."""
@@ -39,14 +39,14 @@ class Watch:
     def _ring(self) -> None:
         self._timer = None
         now = self._loop.time()
-        for vigil in [vigil for vigil in self._vigils if vigil.due <= now]:
-            vigil.look(now)
-        due = min((vigil.due for vigil in self._vigils), default=_NEVER)
+        for timeout in [timeout for timeout in self._vigils if timeout.due <= now]:
+            timeout.look(now)
+        due = min((timeout.due for timeout in self._vigils), default=_NEVER)
         if due < _NEVER:
             self.expect(due)
 
 
-class Vigil:
+class AttemptTimeout:
     """A scope around one attempt.
 
     Before the first token, ``first_token_timeout`` counts; from then on ``stall_timeout`` since the last sign of life; and at
@@ -56,10 +56,14 @@ class Vigil:
     """
 
     def __init__(
-        self, watch: Watch, limits: Limits, left: float, generating: Callable[[], Awaitable[bool]] | None = None
+        self,
+        timeouts: TimeoutMonitor,
+        limits: Limits,
+        left: float,
+        generating: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        self.reason: Reason | None = None
-        self._watch = watch
+        self.reason: FallbackReason | None = None
+        self._watch = timeouts
         self._limits = limits
         self._generating = generating
         self._loop = asyncio.get_running_loop()
@@ -104,9 +108,9 @@ class Vigil:
         elif self._seen is not None:
             self._wait_until(self._seen + self._limits.stall_timeout)
             if self.due <= now:
-                self._expire(Reason.STALL)
+                self._expire(FallbackReason.STALL)
         elif self._generating is None:
-            self._expire(Reason.FIRST_TOKEN_TIMEOUT)
+            self._expire(FallbackReason.FIRST_TOKEN_TIMEOUT)
         else:
             self.due = self._end
             self._asking = self._loop.create_task(self._ask(self._generating))
@@ -116,12 +120,12 @@ class Vigil:
             self._wait_until(self._loop.time() + self._limits.stall_timeout)
             self._watch.expect(self.due)
         elif not self._expired:
-            self._expire(Reason.FIRST_TOKEN_TIMEOUT)
+            self._expire(FallbackReason.FIRST_TOKEN_TIMEOUT)
 
     def _wait_until(self, due: float) -> None:
         self.due = min(due, self._end)
 
-    def _expire(self, reason: Reason | None) -> None:
+    def _expire(self, reason: FallbackReason | None) -> None:
         self.reason = reason
         self._expired = True
         self.due = _NEVER

@@ -5,22 +5,22 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from hostd.backends.contract import Facts
+from hostd.backends.contract import ServerFacts
 from hostd.domain.lifecycle import State
-from hostd.domain.profile import Profile, Window
+from hostd.domain.profile import ActiveWindow, Profile
 from hostd.domain.schedule import DAYS, format_clock
 from hostd.domain.units import format_duration
-from hostd.gateway.context import House
-from hostd.scheduling.model_state import Lane
+from hostd.gateway.context import AppContext
+from hostd.scheduling.model_state import ModelState
 
 
-def capabilities(profile: Profile, facts: Facts) -> dict[str, Any]:
+def capabilities(profile: Profile, facts: ServerFacts) -> dict[str, Any]:
     """Return what *profile* can do by the names of its capabilities; None where neither owner nor server says."""
     declared = asdict(profile.capabilities)
     return declared | {name: getattr(facts, name) for name in ("tools", "vision") if declared[name] is None}
 
 
-def context(profile: Profile, facts: Facts) -> int | None:
+def context(profile: Profile, facts: ServerFacts) -> int | None:
     """Return how many tokens one request may have: what was declared, or less where the server says so; None: nobody says."""
     return min((tokens for tokens in (profile.context, facts.context) if tokens), default=None)
 
@@ -29,11 +29,11 @@ def _moment(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def row(house: House, lane: Lane) -> dict[str, Any]:
+def row(app: AppContext, lane: ModelState) -> dict[str, Any]:
     """Return one line of `hostd ps --json`; the memory is what the keeper saw last."""
-    profile, instance = lane.profile, house.instances[lane.profile.name]
+    profile, instance = lane.profile, app.instances[lane.profile.name]
     ready = lane.state in (State.READY, State.DRAINING)
-    keeping = house.dispatcher.desk.keeping
+    keeping = app.dispatcher.scheduler.warm_policy
     leaves = lane.state is State.READY and lane.idle and not keeping.stays(lane)
     progress = instance.progress_of_load
     launch = instance.launch
@@ -41,15 +41,15 @@ def row(house: House, lane: Lane) -> dict[str, Any]:
         "model": profile.name,
         "variant": instance.variant.label,
         "backend": instance.variant.backend,
-        "state": lane.standing,
+        "state": lane.reported_state,
         "pid": instance.pid,
         "port": None if launch is None else urlsplit(launch.endpoint.url).port,
-        "pool_bytes": dict(house.keeper.held(profile.name)),
+        "pool_bytes": dict(app.memory.held(profile.name)),
         "slots": lane.capacity if ready else min(profile.limits.max_concurrent, profile.slots),
         "in_flight": len(lane.serving),
         "queued": len(lane.queue),
-        "since": _moment(house.at(lane.ready_at)) if ready else None,
-        "unloads_at": _moment(house.at(lane.idle_since + keeping.idle_limit(lane))) if leaves else None,
+        "since": _moment(app.wall_time(lane.ready_at)) if ready else None,
+        "unloads_at": _moment(app.wall_time(lane.idle_since + keeping.idle_limit(lane))) if leaves else None,
         "restarts": lane.restarts.total,
         "last_error": lane.last_error,
         "progress": None if progress is None else round(progress, 3),
@@ -57,7 +57,7 @@ def row(house: House, lane: Lane) -> dict[str, Any]:
     }
 
 
-def _window(window: Window) -> dict[str, Any]:
+def _window(window: ActiveWindow) -> dict[str, Any]:
     return {
         "days": [DAYS[day] for day in window.days],
         "from": format_clock(window.start),
@@ -65,16 +65,16 @@ def _window(window: Window) -> dict[str, Any]:
     }
 
 
-def waits_for(lane: Lane) -> str | None:
+def waits_for(lane: ModelState) -> str | None:
     """Return what a load that was decided on waits for: a ``check``, or ``room``; None where none waits."""
-    if lane.claim is None:
+    if lane.pending_load is None:
         return None
-    return "room" if lane.claim.asked is None else "check"
+    return "room" if lane.pending_load.asked is None else "check"
 
 
-def model(house: House, lane: Lane) -> dict[str, Any]:
+def model(app: AppContext, lane: ModelState) -> dict[str, Any]:
     """Return one entry of `hostd ls --json`."""
-    profile, facts = lane.profile, house.instances[lane.profile.name].facts
+    profile, facts = lane.profile, app.instances[lane.profile.name].facts
     limits, warm = asdict(profile.limits), asdict(profile.warm)
     durations = ("queue_timeout", "first_token_timeout", "stall_timeout", "total_timeout")
     limits |= {key: format_duration(limits[key]) for key in durations}
@@ -83,8 +83,8 @@ def model(house: House, lane: Lane) -> dict[str, Any]:
     return {
         "name": profile.name,
         "aliases": list(profile.aliases),
-        "roles": list(house.directory.roles_of(profile.name)),
-        "state": lane.standing,
+        "roles": list(app.router.roles_of(profile.name)),
+        "state": lane.reported_state,
         "context": context(profile, facts),
         "slots": profile.slots,
         "capabilities": capabilities(profile, facts),
@@ -96,19 +96,19 @@ def model(house: House, lane: Lane) -> dict[str, Any]:
                 "usable": (why_not := option.why_not) is None,
                 "why": why_not,
             }
-            for option in house.instances[profile.name].options
+            for option in app.instances[profile.name].options
         ],
         "limits": limits,
         "warm": warm,
     }
 
 
-def detail(house: House, lane: Lane) -> dict[str, Any]:
+def detail(app: AppContext, lane: ModelState) -> dict[str, Any]:
     """Return everything that `hostd show` tells of one model."""
-    instance = house.instances[lane.profile.name]
+    instance = app.instances[lane.profile.name]
     launch = instance.launch
-    return model(house, lane) | {
-        "instance": row(house, lane),
+    return model(app, lane) | {
+        "instance": row(app, lane),
         "progress": instance.progress_of_load,
         "choice": None if instance.choice is None else instance.choice.label,
         "server": asdict(instance.facts),
@@ -118,24 +118,24 @@ def detail(house: House, lane: Lane) -> dict[str, Any]:
     }
 
 
-def plan(house: House) -> dict[str, Any]:
+def plan(app: AppContext) -> dict[str, Any]:
     """Return the desk's own account of the memory: pools, who holds what, what should be warm and how, and what is left out."""
-    desk = house.dispatcher.desk
-    ledger, room, keeping = desk.room.ledger, desk.room, desk.keeping
-    left = ledger.room()
+    scheduler = app.dispatcher.scheduler
+    ledger, free, keeping = scheduler.admission.ledger, scheduler.admission, scheduler.warm_policy
+    left = ledger.free()
     return {
         "pools": [
             {"id": pool, "for_models_bytes": size, "others_bytes": ledger.others.get(pool, 0), "room_bytes": left[pool]}
             for pool, size in ledger.capacity.items()
         ],
-        "held": {name: dict(held) for name in desk.lanes if (held := ledger.held(name))},
+        "held": {name: dict(held) for name in scheduler.models if (held := ledger.held(name))},
         "warm_set": [
             {
                 "model": lane.profile.name,
-                "variant": choice.label if (choice := room.preferred.get(lane.profile.name)) else None,
-                "pool_bytes": dict(choice.needs) if choice else {},
+                "variant": option.label if (option := free.preferred.get(lane.profile.name)) else None,
+                "pool_bytes": dict(option.needs) if option else {},
                 "why": keeping.reason(lane),
-                "state": lane.standing,
+                "state": lane.reported_state,
             }
             for lane in keeping.in_order()
         ],
@@ -143,11 +143,11 @@ def plan(house: House) -> dict[str, Any]:
         "proved_optimal": keeping.proved,
         "waiting": [
             {
-                "model": claim.model,
-                "why": claim.why,
-                "victims": list(claim.victims),
-                "checking": claim.asked is not None,
+                "model": pending.model,
+                "why": pending.why,
+                "victims": list(pending.victims),
+                "checking": pending.asked is not None,
             }
-            for claim in room.claims
+            for pending in free.pending
         ],
     }

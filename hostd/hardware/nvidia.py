@@ -14,7 +14,7 @@ import psutil
 from hostd.domain.host import Holder, Pool, PoolKind
 from hostd.hardware import nvml
 from hostd.hardware.nvidia_signs import card_on_bus
-from hostd.hardware.nvml import Device, Fault
+from hostd.hardware.nvml import Device, NvmlFault
 from hostd.hardware.reading import Reading
 
 _SORTS = ("Compute", "Graphics", "MPSCompute")
@@ -53,7 +53,7 @@ class Cards:
             count = nvml.count()
             cards = self._cards(count, troubles)
             shared = _facts(("driver", nvml.driver_version), ("cuda", nvml.cuda_version))
-        except Fault as fault:
+        except NvmlFault as fault:
             self.close()
             said = f"NVIDIA cards cannot be measured: {fault.why}"
             if fault.no_library and not self._known and not self._on_bus():
@@ -64,7 +64,7 @@ class Cards:
             try:
                 pools += _pools(card, (*shared, *_links(card, cards)), reserve, troubles)
                 working += 1
-            except Fault as fault:
+            except NvmlFault as fault:
                 troubles.append(f"{card.id} ({card.name}) is left out: {fault.why}")
         troubles += self._vanished(card.uuid for card in cards)
         if working < len(self._known) or working < count:
@@ -75,7 +75,7 @@ class Cards:
         """Let go of the driver; the next reading opens it again."""
         if self._open:
             self._open = False
-            with contextlib.suppress(Fault):
+            with contextlib.suppress(NvmlFault):
                 nvml.stop()
 
     def _start(self) -> None:
@@ -89,7 +89,7 @@ class Cards:
             try:
                 device = nvml.device(index)
                 uuid, name = nvml.uuid(device), nvml.name(device)
-            except Fault as fault:
+            except NvmlFault as fault:
                 troubles.append(f"the NVIDIA card at index {index} does not answer: {fault.why}")
                 continue
             cards.append(_Card(f"cuda:{self._number(uuid, name, index)}", name, uuid, device))
@@ -111,7 +111,7 @@ class Cards:
 
 
 def _pools(card: _Card, facts: Facts, reserve: int, troubles: list[str]) -> list[Pool]:
-    """Return the pools of one card; raises `Fault` when its memory cannot be read."""
+    """Return the pools of one card; raises `NvmlFault` when its memory cannot be read."""
     facts = (
         *_facts(("compute_capability", lambda: nvml.compute_capability(card.device))),
         *facts,
@@ -132,7 +132,7 @@ def _pools(card: _Card, facts: Facts, reserve: int, troubles: list[str]) -> list
             name = _slice_name(parts[0], card.name)
             marks = (("uuid", nvml.uuid(parts[0])), ("mig_compute_instances", str(len(parts))))
             pools.append(_pool(pool_id, name, parts, (*facts, *marks), reserve, troubles))
-        except Fault as fault:
+        except NvmlFault as fault:
             troubles.append(f"{pool_id} ({card.name}) is left out: {fault.why}")
     return pools
 
@@ -165,7 +165,7 @@ def _holders(pool_id: str, devices: Sequence[Device], troubles: list[str]) -> tu
         for sort in _SORTS:
             try:
                 processes = nvml.processes(device, sort)
-            except Fault as fault:
+            except NvmlFault as fault:
                 if sort == _SORTS[0] or fault.code == nvml.NO_PERMISSION:
                     troubles.append(f"{pool_id}: who holds its memory cannot be told: {fault.why}")
                     break
@@ -179,7 +179,7 @@ def _holders(pool_id: str, devices: Sequence[Device], troubles: list[str]) -> tu
 def _name(pid: int) -> str:
     try:
         return nvml.process_name(pid) or "?"
-    except Fault:
+    except NvmlFault:
         try:
             return psutil.Process(pid).name()
         except psutil.Error:
@@ -190,7 +190,7 @@ def _links(card: _Card, cards: Sequence[_Card]) -> Facts:
     """Return the cards that *card* reaches over NVLink, as one fact; none when there are none."""
     peers = []
     for other in cards:
-        with contextlib.suppress(Fault):
+        with contextlib.suppress(NvmlFault):
             if other is not card and nvml.linked(card.device, other.device):
                 peers.append(other.id)
     return (("nvlink", " ".join(peers)),) if peers else ()
@@ -200,6 +200,6 @@ def _facts(*questions: tuple[str, Callable[[], str]]) -> Facts:
     """Return the answers that the driver gives; what it does not know is left out."""
     answers = []
     for key, ask in questions:
-        with contextlib.suppress(Fault):
+        with contextlib.suppress(NvmlFault):
             answers.append((key, ask()))
     return tuple(answers)

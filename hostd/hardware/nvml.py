@@ -1,6 +1,6 @@
 """NVML with types: the only place that touches `pynvml`, which has none, and the place where its failures get words.
 
-A failure becomes a `Fault`, which says why and what to do. Functions that old drivers lack are asked for in their older
+A failure becomes a `NvmlFault`, which says why and what to do. Functions that old drivers lack are asked for in their older
 forms before that.
 """
 
@@ -42,7 +42,7 @@ _WHY = {
 }
 
 
-class Fault(Exception):
+class NvmlFault(Exception):
     """NVML did not answer; *why* is the reason and what to do about it."""
 
     def __init__(self, code: int, text: str) -> None:
@@ -57,7 +57,7 @@ class Fault(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class DeviceMemory:
     """A device's memory in bytes; *reserved* is what the driver keeps for itself (0 where an old one does not say)."""
 
     total: int
@@ -69,11 +69,11 @@ def _ask(function: str, *arguments: object) -> Any:
     try:
         return getattr(pynvml, function)(*arguments)
     except pynvml.NVMLError as error:
-        raise Fault(int(error.value), str(error)) from None
+        raise NvmlFault(int(error.value), str(error)) from None
     except pynvml.NVMLLibraryMismatchError as error:  # how some functions say that the driver lacks them
-        raise Fault(_FUNCTION_NOT_FOUND, str(error)) from None
+        raise NvmlFault(_FUNCTION_NOT_FOUND, str(error)) from None
     except UnicodeDecodeError:
-        raise Fault(_UNREADABLE, f"{function} gave bytes that are no text") from None
+        raise NvmlFault(_UNREADABLE, f"{function} gave bytes that are no text") from None
 
 
 def start() -> None:
@@ -86,72 +86,72 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Close the driver; raises `Fault`."""
+    """Close the driver; raises `NvmlFault`."""
     _ask("nvmlShutdown")
 
 
 def driver_version() -> str:
-    """Return the driver's version, such as ``580.95.05``; raises `Fault`."""
+    """Return the driver's version, such as ``580.95.05``; raises `NvmlFault`."""
     return str(_ask("nvmlSystemGetDriverVersion"))
 
 
 def cuda_version() -> str:
-    """Return the newest CUDA that the driver serves, such as ``13.0``; raises `Fault`."""
+    """Return the newest CUDA that the driver serves, such as ``13.0``; raises `NvmlFault`."""
     version = int(_ask("nvmlSystemGetCudaDriverVersion"))
     return f"{version // 1000}.{version % 1000 // 10}"
 
 
 def count() -> int:
-    """Return how many cards the driver knows; raises `Fault`."""
+    """Return how many cards the driver knows; raises `NvmlFault`."""
     return int(_ask("nvmlDeviceGetCount"))
 
 
 def device(index: int) -> Device:
-    """Return the card at *index*, in the order of the PCI bus; raises `Fault`."""
+    """Return the card at *index*, in the order of the PCI bus; raises `NvmlFault`."""
     return Device(_ask("nvmlDeviceGetHandleByIndex", index))
 
 
 def uuid(of: Device) -> str:
-    """Return the identity that a card or slice keeps for ever; raises `Fault`."""
+    """Return the identity that a card or slice keeps for ever; raises `NvmlFault`."""
     return str(_ask("nvmlDeviceGetUUID", of))
 
 
 def name(of: Device) -> str:
-    """Return the product's name; raises `Fault`."""
+    """Return the product's name; raises `NvmlFault`."""
     return str(_ask("nvmlDeviceGetName", of))
 
 
 def pci_bus_id(of: Device) -> str:
-    """Return where the card is plugged in, such as ``00000000:01:00.0``; raises `Fault`."""
+    """Return where the card is plugged in, such as ``00000000:01:00.0``; raises `NvmlFault`."""
     bus_id = _ask("nvmlDeviceGetPciInfo_v3", of).busId
     return bus_id.decode(errors="replace") if isinstance(bus_id, bytes) else str(bus_id)
 
 
 def compute_capability(of: Device) -> str:
-    """Return what the card can compute, such as ``8.9``; raises `Fault`."""
+    """Return what the card can compute, such as ``8.9``; raises `NvmlFault`."""
     major, minor = _ask("nvmlDeviceGetCudaComputeCapability", of)
     return f"{major}.{minor}"
 
 
-def memory(of: Device) -> Memory:
-    """Return the memory of a card or slice; raises `Fault`."""
+def memory(of: Device) -> DeviceMemory:
+    """Return the memory of a card or slice; raises `NvmlFault`."""
     try:
         told = _ask("nvmlDeviceGetMemoryInfo", of, pynvml.nvmlMemory_v2)
-        return Memory(int(told.total), int(told.reserved), int(told.free))
-    except Fault:  # drivers before 510; some newer ones refuse it for slices only
+        return DeviceMemory(int(told.total), int(told.reserved), int(told.free))
+    except NvmlFault:  # drivers before 510; some newer ones refuse it for slices only
         told = _ask("nvmlDeviceGetMemoryInfo", of)
-        return Memory(int(told.total), 0, int(told.free))
+        return DeviceMemory(int(told.total), 0, int(told.free))
 
 
 def processes(of: Device, sort: str) -> dict[int, int | None]:
     """Return the bytes that each process holds, by pid; *sort* is ``Compute``, ``Graphics`` or ``MPSCompute``.
 
-    None stands for bytes that the driver does not tell. Raises `Fault`.
+    None stands for bytes that the driver does not tell. Raises `NvmlFault`.
     """
     question = f"nvmlDeviceGet{sort}RunningProcesses"
     try:
         found = _ask(f"{question}_v3", of)
-    except Fault as fault:
+    except NvmlFault as fault:
         if fault.code != _FUNCTION_NOT_FOUND:
             raise
         found = _ask(f"{question}_v2", of)
@@ -159,12 +159,12 @@ def processes(of: Device, sort: str) -> dict[int, int | None]:
 
 
 def process_name(pid: int) -> str:
-    """Return how a process was started; raises `Fault`."""
+    """Return how a process was started; raises `NvmlFault`."""
     return str(_ask("nvmlSystemGetProcessName", pid))
 
 
 def linked(one: Device, other: Device) -> bool:
-    """Return whether two cards read each other's memory over NVLink, directly or through a switch; raises `Fault`."""
+    """Return whether two cards read each other's memory over NVLink, directly or through a switch; raises `NvmlFault`."""
     status = _ask("nvmlDeviceGetP2PStatus", one, other, pynvml.NVML_P2P_CAPS_INDEX_NVLINK)
     return int(status) == int(pynvml.NVML_P2P_STATUS_OK)
 
@@ -172,11 +172,11 @@ def linked(one: Device, other: Device) -> bool:
 def slices(of: Device) -> dict[int, list[Device]] | None:
     """Return the MIG devices of a card by GPU instance (those of one share its memory); None where MIG is off.
 
-    Raises `Fault`.
+    Raises `NvmlFault`.
     """
     try:
         current, _ = _ask("nvmlDeviceGetMigMode", of)
-    except Fault:  # cards and drivers that do not know MIG
+    except NvmlFault:  # cards and drivers that do not know MIG
         return None
     if int(current) != int(pynvml.NVML_DEVICE_MIG_ENABLE):
         return None
@@ -184,7 +184,7 @@ def slices(of: Device) -> dict[int, list[Device]] | None:
     for index in range(min(int(_ask("nvmlDeviceGetMaxMigDeviceCount", of)), _MOST_SLICES)):
         try:
             part = Device(_ask("nvmlDeviceGetMigDeviceHandleByIndex", of, index))
-        except Fault:  # nothing at this index
+        except NvmlFault:  # nothing at this index
             continue
         found.setdefault(int(_ask("nvmlDeviceGetGpuInstanceId", part)), []).append(part)
     return found

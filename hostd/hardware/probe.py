@@ -37,7 +37,7 @@ class Sensors:
 
     def __post_init__(self) -> None:
         self._lock = Lock()
-        self._machine: system.Machine | None = None
+        self._machine: system.SystemFacts | None = None
         self._nvidia: Cards | None = None
 
     def read(self, reserve: Reserve) -> Host:

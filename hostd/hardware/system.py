@@ -18,7 +18,7 @@ _UNLIMITED = 2**60  # version 1 says "none" with a number near 2**63
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class SystemFacts:
     """What is not a pool."""
 
     os: str
@@ -27,7 +27,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class MemoryLimit:
     """A control group's limit and how much of it is left, in bytes; *group* is its folder."""
 
     total: int
@@ -48,9 +48,9 @@ _VERSION_1 = _Names(("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_
 _VERSION_2 = _Names(("memory.max", "memory.high"), "memory.current", "inactive_file")
 
 
-def describe() -> Machine:
+def describe() -> SystemFacts:
     """Return the operating system, the processor and the bytes of main memory."""
-    return Machine(_os(), _cpu(ROOT), psutil.virtual_memory().total)
+    return SystemFacts(_os(), _cpu(ROOT), psutil.virtual_memory().total)
 
 
 def read(reserve: int, root: Path = ROOT) -> Pool:
@@ -73,7 +73,7 @@ def read(reserve: int, root: Path = ROOT) -> Pool:
     )
 
 
-def _limits(root: Path) -> list[Limit]:
+def _limits(root: Path) -> list[MemoryLimit]:
     """Return the limits of this process's control group and of every one above it, in either version."""
     found = []
     for line in _text(root / "proc/self/cgroup").splitlines():
@@ -85,7 +85,7 @@ def _limits(root: Path) -> list[Limit]:
     return found
 
 
-def _chain(top: Path, path: str, names: _Names) -> list[Limit]:
+def _chain(top: Path, path: str, names: _Names) -> list[MemoryLimit]:
     """Return the limits in the folder *path* below *top* and in those between; inside a container some do not exist."""
     below = Path(path.lstrip("/"))
     folders = [top / part for part in (below, *below.parents)] if ".." not in below.parts else [top]
@@ -96,7 +96,7 @@ def _chain(top: Path, path: str, names: _Names) -> list[Limit]:
             if text.isdecimal() and int(text) < _UNLIMITED:
                 cached = dict(line.split(" ", 1) for line in _text(folder / "memory.stat").splitlines() if " " in line)
                 used = _number(_text(folder / names.usage)) - _number(cached.get(names.droppable, ""))
-                found.append(Limit(int(text), max(0, int(text) - max(0, used)), folder))
+                found.append(MemoryLimit(int(text), max(0, int(text) - max(0, used)), folder))
     return found
 
 

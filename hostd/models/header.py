@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hostd.domain.shape import Shape
-from hostd.planning.formats.gguf import Header
+from hostd.planning.formats.gguf import GgufHeader
 
 
 class Format(StrEnum):
@@ -40,7 +40,7 @@ class ModelHeader:
     source: str
     files: tuple[WeightFile, ...]
     path: Path | None = None
-    gguf: Header | None = None
+    gguf: GgufHeader | None = None
     projector: Shape | None = None
     adapter_bytes: int = 0
     ranges: int = 0

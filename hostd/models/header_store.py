@@ -16,7 +16,7 @@ MOST = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedHeader:
     """What was fetched from *url* when the file there was *size* bytes long and marked *mark* (its etag)."""
 
     url: str
@@ -25,14 +25,14 @@ class Kept:
     data: bytes
 
 
-class Stock:
+class HeaderStore:
     """The cache in *folder*; failing to keep something is no failure."""
 
     def __init__(self, folder: Path, *, most: int = MOST) -> None:
         self._folder = folder
         self._most = most
 
-    def get(self, url: str) -> Kept | None:
+    def get(self, url: str) -> CachedHeader | None:
         """Return what is kept of *url*."""
         path = self._path(url)
         try:
@@ -41,12 +41,12 @@ class Stock:
             with suppress(OSError):
                 os.utime(path)
             if note["url"] == url and note["length"] == len(data):
-                return Kept(url, str(note["mark"]), note["size"], data)
+                return CachedHeader(url, str(note["mark"]), note["size"], data)
         except (OSError, ValueError, KeyError, TypeError):
             pass
         return None
 
-    def put(self, kept: Kept) -> None:
+    def put(self, kept: CachedHeader) -> None:
         """Keep something, replacing what was kept of that address."""
         note = {"url": kept.url, "mark": kept.mark, "size": kept.size, "length": len(kept.data)}
         path = self._path(kept.url)

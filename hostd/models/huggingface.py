@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from hostd.models.errors import NotThere, Unreadable
+from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.header import ModelHeader
-from hostd.models.header_store import Stock
-from hostd.models.http.client import Credential, Web, origin
+from hostd.models.header_store import HeaderStore
+from hostd.models.http.client import Credential, HubClient, origin
 from hostd.models.local import LocalFolder
-from hostd.models.locations import Places
-from hostd.models.partial_read import Parse, Read, T
+from hostd.models.locations import ModelLocations
+from hostd.models.partial_read import HeaderRead, Parse, T
 from hostd.models.read import read_model
 from hostd.models.reference import HubReference, is_safe_file
-from hostd.models.remote_headers import Remote
+from hostd.models.remote_headers import RemoteHeaders
 
 _LISTING_MOST = 16 << 20
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
@@ -28,7 +28,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedFile:
     """What a hub's list says of one file: its size, and its SHA-256 or else its name as a blob of git; None where not told."""
 
     size: int | None
@@ -36,7 +36,7 @@ class Listed:
     git: str | None = None
 
 
-def open_hub(reference: HubReference, places: Places) -> ModelHeader:
+def open_hub(reference: HubReference, places: ModelLocations) -> ModelHeader:
     """Return the header of the model that *reference* names, from the local cache if it is there whole, else from the hub.
 
     Raises:
@@ -51,11 +51,11 @@ def open_hub(reference: HubReference, places: Places) -> ModelHeader:
         )
         try:
             return read_model(folder, reference.file)
-        except NotThere:
+        except ModelNotFound:
             if places.offline:
                 raise
     credential = hub_credential(places)
-    remote = Remote(lambda: Web(credential), Stock(places.headers), offline=places.offline)
+    remote = RemoteHeaders(lambda: HubClient(credential), HeaderStore(places.headers), offline=places.offline)
     try:
         header = read_model(HubRepository(reference, places.hub, remote), reference.file)
         return replace(header, ranges=remote.ranges, notes=(*header.notes, *remote.notes))
@@ -63,7 +63,7 @@ def open_hub(reference: HubReference, places: Places) -> ModelHeader:
         remote.close()
 
 
-def hub_credential(places: Places) -> Credential | None:
+def hub_credential(places: ModelLocations) -> Credential | None:
     """Return the owner's token for the hub, if there is one and nobody on the way to the hub can read it."""
     if not places.hub_token:
         return None
@@ -99,12 +99,12 @@ class HubRepository:
     The list of files is fetched only where it is needed, and pins everything after it to the commit that it came from.
     """
 
-    def __init__(self, reference: HubReference, hub: str, remote: Remote) -> None:
+    def __init__(self, reference: HubReference, hub: str, remote: RemoteHeaders) -> None:
         self.name = reference.repo
         self._hub = hub
         self._remote = remote
         self._revision = reference.revision
-        self._files: Mapping[str, Listed] | None = None
+        self._files: Mapping[str, ListedFile] | None = None
 
     @property
     def label(self) -> str:
@@ -118,11 +118,11 @@ class HubRepository:
         return self._revision if self._fixed else None
 
     def files(self) -> Mapping[str, int | None]:
-        """Return those of the repository's files whose names are safe; raises as `Remote.document` does."""
+        """Return those of the repository's files whose names are safe; raises as `RemoteHeaders.document` does."""
         return {name: file.size for name, file in self.listed().items() if is_safe_file(name)}
 
-    def listed(self) -> Mapping[str, Listed]:
-        """Return what the hub says of every file, by names that nobody vouches for; raises as `Remote.document` does."""
+    def listed(self) -> Mapping[str, ListedFile]:
+        """Return what the hub says of every file, by names that nobody vouches for; raises as `RemoteHeaders.document` does."""
         if self._files is None:
             where = f"{self._hub}/api/models/{self.name}"
             revision = quote(self._revision, safe="")
@@ -130,7 +130,7 @@ class HubRepository:
             try:
                 url = f"{where}/revision/{revision}?blobs=true"
                 self._files = self._parsed(self._remote.document(url, _LISTING_MOST, fixed=fixed))
-            except NotThere:
+            except ModelNotFound:
                 # Mirrors often serve only the older of the two routes.
                 url = f"{where}/tree/{revision}?recursive=true"
                 self._files = self._parsed(self._remote.document(url, _LISTING_MOST, fixed=fixed))
@@ -141,11 +141,11 @@ class HubRepository:
         del name
 
     def document(self, name: str, limit: int) -> bytes:
-        """Return a small file; raises as `Remote.document` does."""
+        """Return a small file; raises as `RemoteHeaders.document` does."""
         return self._remote.document(self.url(name), limit, fixed=self._fixed, accept="*/*")
 
-    def headers(self, names: Sequence[str], parse: Parse[T]) -> list[Read[T]]:
-        """Return the headers of files, by ranges; raises as `Remote.headers` does."""
+    def headers(self, names: Sequence[str], parse: Parse[T]) -> list[HeaderRead[T]]:
+        """Return the headers of files, by ranges; raises as `RemoteHeaders.headers` does."""
         return self._remote.headers([self.url(name) for name in names], parse, fixed=self._fixed)
 
     @property
@@ -156,7 +156,7 @@ class HubRepository:
         """Return where the hub has that file."""
         return f"{self._hub}/{self.name}/resolve/{quote(self._revision, safe='')}/{quote(name)}"
 
-    def _parsed(self, text: bytes) -> dict[str, Listed]:
+    def _parsed(self, text: bytes) -> dict[str, ListedFile]:
         """Return names, sizes and checksums from either route's answer, and pin the revision where the answer names its commit."""
         try:
             answer = json.loads(text)
@@ -168,19 +168,21 @@ class HubRepository:
             }
             commit = answer.get("sha") if isinstance(answer, dict) else None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise Unreadable(f"{self._hub} lists the files of {self.name} in a way that is not understood") from error
+            raise ModelUnreadable(
+                f"{self._hub} lists the files of {self.name} in a way that is not understood"
+            ) from error
         if isinstance(commit, str) and _COMMIT.fullmatch(commit):
             self._revision = commit
         return files
 
 
-def _listed(entry: Mapping[str, object]) -> Listed:
+def _listed(entry: Mapping[str, object]) -> ListedFile:
     large, git = entry.get("lfs"), entry.get("blobId") or entry.get("oid")
     if isinstance(large, Mapping):
         digest = large.get("sha256") or large.get("oid")
         # The list's own name for such a file is that of a pointer to it, and no checksum of it.
-        return Listed(_size(large) or _size(entry), _match(_SHA256, digest))
-    return Listed(_size(entry), None, _match(_COMMIT, git))
+        return ListedFile(_size(large) or _size(entry), _match(_SHA256, digest))
+    return ListedFile(_size(entry), None, _match(_COMMIT, git))
 
 
 def _match(pattern: re.Pattern[str], text: object) -> str | None:

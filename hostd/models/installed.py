@@ -7,16 +7,16 @@ from pathlib import Path
 
 from hostd.models.download.ollama import blob_path, manifest_path
 from hostd.models.download.selection import select
-from hostd.models.errors import NotThere, Unreadable
+from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.huggingface import cached_snapshot
 from hostd.models.local import LocalFolder
-from hostd.models.locations import Places, this_machine
+from hostd.models.locations import ModelLocations, this_machine
 from hostd.models.ollama import MANIFEST_MOST, parse_blobs, parse_manifest
 from hostd.models.reference import HubReference, OllamaReference
 
 
 @dataclass(frozen=True, slots=True)
-class Pulled:
+class InstalledModel:
     """A model that is here whole. *path* is what an engine is told: a GGUF file (its first part), or a folder with safetensors.
 
     *projector* is the GGUF file of its vision or audio tower, if that was pulled with it. For a tag of Ollama's, *path* is the
@@ -28,7 +28,9 @@ class Pulled:
     store: Path | None = None
 
 
-def find_pulled(reference: HubReference | OllamaReference, places: Places | None = None) -> Pulled | None:
+def find_installed(
+    reference: HubReference | OllamaReference, places: ModelLocations | None = None
+) -> InstalledModel | None:
     """Return where the model of *reference* lies, whole, on this machine; None if it is not here (yet).
 
     A variant's reference is `variant_reference(variant)`; what to say where this returns None is ``hostd pull {reference}``. It
@@ -45,14 +47,14 @@ def find_pulled(reference: HubReference | OllamaReference, places: Places | None
             return next(filter(None, (_in_store(reference, store) for store in places.ollama_stores)), None)
 
 
-def _in_hub_cache(reference: HubReference, places: Places) -> Pulled | None:
+def _in_hub_cache(reference: HubReference, places: ModelLocations) -> InstalledModel | None:
     for snapshot in _snapshots(reference, places.hub_cache):
         try:
             selection = select(_Snapshot(snapshot, reference.repo), reference.file, projector=True)
-        except NotThere:
+        except ModelNotFound:
             continue
         tower = snapshot / selection.projector if selection.projector else None
-        return Pulled(snapshot / selection.first if selection.first else snapshot, tower)
+        return InstalledModel(snapshot / selection.first if selection.first else snapshot, tower)
     return None
 
 
@@ -88,18 +90,18 @@ class _Snapshot(LocalFolder):
         return found
 
 
-def _in_store(reference: OllamaReference, store: Path) -> Pulled | None:
+def _in_store(reference: OllamaReference, store: Path) -> InstalledModel | None:
     path = manifest_path(store, reference)
     if not os.path.isfile(path):  # noqa: PTH113 - a store that may not be looked into is no error here
         return None
     try:
         text = path.read_bytes()[:MANIFEST_MOST]
     except OSError as error:
-        raise Unreadable(f"{path} cannot be read: {error.strerror}; give this user access to it") from error
+        raise ModelUnreadable(f"{path} cannot be read: {error.strerror}; give this user access to it") from error
     manifest = parse_manifest(text, str(path))
     for digest, size in parse_blobs(text, str(path)).items():
         blob = blob_path(store, digest)
         if not os.path.isfile(blob) or blob.stat().st_size != size:  # noqa: PTH113 - as above
             return None
     projector = blob_path(store, manifest.projector) if manifest.projector else None
-    return Pulled(blob_path(store, manifest.models[0]), projector, store)
+    return InstalledModel(blob_path(store, manifest.models[0]), projector, store)

@@ -5,10 +5,10 @@ import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hostd.models.errors import NotThere, Unreadable
+from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.header import ModelHeader
 from hostd.models.model_files import is_projector, models, parts_of
-from hostd.models.partial_read import Parse, Read, T, read_header
+from hostd.models.partial_read import HeaderRead, Parse, T, read_header
 from hostd.models.read import read_checkpoint, read_gguf_parts, read_model
 
 _MOST_NAMES = 10_000
@@ -38,15 +38,17 @@ class LocalFile:
             try:
                 about = os.fstat(descriptor)
                 if not stat.S_ISREG(about.st_mode):
-                    raise Unreadable(f"{self._path} is not a regular file; name the file of weights itself")
+                    raise ModelUnreadable(f"{self._path} is not a regular file; name the file of weights itself")
                 self.size = about.st_size
                 return os.pread(descriptor, stop - first, first)
             finally:
                 os.close(descriptor)
         except FileNotFoundError as error:
-            raise NotThere(f"there is no file {self._path}; correct the path or download the model") from error
+            raise ModelNotFound(f"there is no file {self._path}; correct the path or download the model") from error
         except OSError as error:
-            raise Unreadable(f"{self._path} cannot be read: {error.strerror}; give this user access to it") from error
+            raise ModelUnreadable(
+                f"{self._path} cannot be read: {error.strerror}; give this user access to it"
+            ) from error
 
 
 class LocalFolder:
@@ -65,7 +67,9 @@ class LocalFolder:
                 for below in sorted(path for path in self.root.iterdir() if path.is_dir()):
                     found |= {f"{below.name}/{name}": size for name, size in _regular(below).items()}
         except OSError as error:
-            raise Unreadable(f"{self.root} cannot be read: {error.strerror}; give this user access to it") from error
+            raise ModelUnreadable(
+                f"{self.root} cannot be read: {error.strerror}; give this user access to it"
+            ) from error
         return found
 
     def path(self, name: str) -> Path | None:
@@ -77,10 +81,12 @@ class LocalFolder:
         file = LocalFile(self.root / name)
         text = file.read(0, limit)
         if file.size is not None and file.size > limit:
-            raise Unreadable(f"{file.label} has {file.size} bytes, which is too many for what it is; download it again")
+            raise ModelUnreadable(
+                f"{file.label} has {file.size} bytes, which is too many for what it is; download it again"
+            )
         return text
 
-    def headers(self, names: Sequence[str], parse: Parse[T]) -> list[Read[T]]:
+    def headers(self, names: Sequence[str], parse: Parse[T]) -> list[HeaderRead[T]]:
         """Return the headers of files; raises as `read_header` does."""
         return [read_header(LocalFile(self.root / name), parse) for name in names]
 

@@ -13,7 +13,7 @@ _TRUE = frozenset({"1", "on", "yes", "true"})
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ModelLocations:
     """Folders and addresses; *hub_token* is sent to the origin of *hub* only. With *offline* no hub is asked."""
 
     headers: Path
@@ -27,7 +27,7 @@ class Places:
     offline: bool = False
 
 
-def find_places(environ: Mapping[str, str], home: Path | None = None) -> Places:
+def find_locations(environ: Mapping[str, str], home: Path | None = None) -> ModelLocations:
     """Return the places that *environ* names, or else the usual ones below *home*."""
     home = home or Path.home()
 
@@ -37,7 +37,7 @@ def find_places(environ: Mapping[str, str], home: Path | None = None) -> Places:
 
     hub_home = folder("HF_HOME", folder("XDG_CACHE_HOME", home / ".cache") / "huggingface")
     own_ollama = folder("OLLAMA_MODELS", home / ".ollama" / "models")
-    return Places(
+    return ModelLocations(
         headers=folder("XDG_CACHE_HOME", platformdirs.user_cache_path()) / "hostd" / "headers",
         hub_cache=folder("HF_HUB_CACHE", folder("HUGGINGFACE_HUB_CACHE", hub_home / "hub")),
         ollama_stores=(own_ollama, Path("/usr/share/ollama/.ollama/models"), Path("/var/lib/ollama/models")),
@@ -50,9 +50,9 @@ def find_places(environ: Mapping[str, str], home: Path | None = None) -> Places:
     )
 
 
-def this_machine() -> Places:
+def this_machine() -> ModelLocations:
     """Return the places of the user that runs this process."""
-    return find_places(os.environ)
+    return find_locations(os.environ)
 
 
 def _token(environ: Mapping[str, str], file: Path) -> str | None:

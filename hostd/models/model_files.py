@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from hostd.models.errors import NotThere, Unreadable
+from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.reference import is_safe_file
 
 INDEX = "model.safetensors.index.json"
@@ -17,7 +17,7 @@ _TOWERS = ("f16", "bf16", "q8_0", "f32")
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ModelFiles:
     """GGUF files (all parts of one model, in order) with their projector, or safetensors files, or their *index*."""
 
     gguf: tuple[str, ...] = ()
@@ -43,7 +43,9 @@ def parts_of(name: str) -> tuple[str, ...]:
         return (name,)
     count = int(split["count"])
     if not 1 <= int(split["part"]) <= count <= MOST_PARTS:
-        raise Unreadable(f"'{name}' cannot be a part of a model: it would be part {split['part']} of {split['count']}")
+        raise ModelUnreadable(
+            f"'{name}' cannot be a part of a model: it would be part {split['part']} of {split['count']}"
+        )
     return tuple(f"{split['stem']}-{part:05d}-of-{count:05d}.gguf" for part in range(1, count + 1))
 
 
@@ -60,11 +62,11 @@ def models(names: Iterable[str]) -> list[tuple[str, ...]]:
 def _whole(name: str) -> tuple[str, ...]:
     try:
         return parts_of(name)
-    except Unreadable:
+    except ModelUnreadable:
         return (name,)  # opening it will say what is wrong with it
 
 
-def choose(files: Mapping[str, int | None], where: str) -> Choice:
+def choose(files: Mapping[str, int | None], where: str) -> ModelFiles:
     """Return which of *files* (names and sizes) to read.
 
     Of several quantisations the usual middle, Q4_K_M, is taken, or what is nearest to it in use.
@@ -78,13 +80,13 @@ def choose(files: Mapping[str, int | None], where: str) -> Choice:
     if ggufs:
         best = min(ggufs, key=_rank)
         if missing := [part for part in best if part not in files]:
-            raise NotThere(f"{where} lacks {', '.join(missing[:3])}; download the missing parts")
+            raise ModelNotFound(f"{where} lacks {', '.join(missing[:3])}; download the missing parts")
         note = (
             f"{where} holds {len(ggufs)} models in GGUF; {best[0]} was taken, name another file to have that"
             if len(ggufs) > 1
             else None
         )
-        return Choice(best, projector_of(names), note=note)
+        return ModelFiles(best, projector_of(names), note=note)
     return choose_checkpoint(files, where)
 
 
@@ -93,19 +95,19 @@ def projector_of(names: Iterable[str]) -> str | None:
     return min((name for name in names if name.endswith(".gguf") and is_projector(name)), key=_tower_rank, default=None)
 
 
-def choose_checkpoint(files: Mapping[str, int | None], where: str) -> Choice:
+def choose_checkpoint(files: Mapping[str, int | None], where: str) -> ModelFiles:
     """Return which safetensors of *files* to read.
 
     Raises:
         NotThere: There are none.
     """
     if INDEX in files:
-        return Choice(index=True)
+        return ModelFiles(index=True)
     single = [name for name in files if name.endswith(".safetensors") and "/" not in name and is_safe_file(name)]
     weights = [name for name in single if not name.startswith(_NO_MODEL)]
     if not weights:
-        raise NotThere(f"{where} holds no model: no .gguf file, and no .safetensors file with a config.json")
-    return Choice(safetensors=("model.safetensors",) if "model.safetensors" in weights else tuple(sorted(weights)))
+        raise ModelNotFound(f"{where} holds no model: no .gguf file, and no .safetensors file with a config.json")
+    return ModelFiles(safetensors=("model.safetensors",) if "model.safetensors" in weights else tuple(sorted(weights)))
 
 
 def _rank(parts: tuple[str, ...]) -> tuple[int, int, str]:

@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from hostd.domain.units import format_bytes
-from hostd.models.errors import NotThere, Unreadable
+from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.header import ModelHeader
-from hostd.models.header_store import Stock
-from hostd.models.http.client import Web
+from hostd.models.header_store import HeaderStore
+from hostd.models.http.client import HubClient
 from hostd.models.local import LocalFile, LocalFolder
-from hostd.models.locations import Places
-from hostd.models.partial_read import Parse, Read, T
-from hostd.models.read import Folder, read_gguf_parts
+from hostd.models.locations import ModelLocations
+from hostd.models.partial_read import HeaderRead, Parse, T
+from hostd.models.read import FileSource, read_gguf_parts
 from hostd.models.reference import REGISTRY, OllamaReference
-from hostd.models.remote_headers import Remote
+from hostd.models.remote_headers import RemoteHeaders
 
 _MEDIA = "application/vnd.ollama.image."
 ACCEPT = "application/vnd.docker.distribution.manifest.v2+json"
@@ -40,7 +40,7 @@ class Manifest:
     sizes: Mapping[str, int]
 
 
-def open_ollama(reference: OllamaReference, places: Places) -> ModelHeader:
+def open_ollama(reference: OllamaReference, places: ModelLocations) -> ModelHeader:
     """Return the header of the model that *reference* names, from a local store if one has it, else from the registry.
 
     Raises:
@@ -53,11 +53,11 @@ def open_ollama(reference: OllamaReference, places: Places) -> ModelHeader:
         if os.path.isfile(path):  # noqa: PTH113 - a store that may not be looked into is no error here
             return open_stored(reference, store)
     if reference.host != REGISTRY:
-        raise NotThere(
+        raise ModelNotFound(
             f"no store of Ollama's on this machine has {reference.short}, and {reference.host} is not asked; "
             "pull it with ollama, or name it as hf:OWNER/NAME if it is on Hugging Face"
         )
-    remote = Remote(Web, Stock(places.headers), offline=places.offline)
+    remote = RemoteHeaders(HubClient, HeaderStore(places.headers), offline=places.offline)
     try:
         base = f"{places.registry}/v2/{reference.namespace}/{reference.name}"
         text = remote.document(f"{base}/manifests/{reference.tag}", MANIFEST_MOST, fixed=False, accept=ACCEPT)
@@ -96,7 +96,7 @@ def parse_manifest(text: bytes, where: str) -> Manifest:
     kinds = {kind: tuple(digest for media, digest, _ in layers if media == _MEDIA + kind) for kind in _KINDS}
     if not kinds["model"]:
         other = ", ".join(sorted({media.removeprefix(_MEDIA)[:40] for media, _, _ in layers})) or "nothing"
-        raise Unreadable(
+        raise ModelUnreadable(
             f"{where} holds no weights in GGUF (it holds {other}); name the model as hf:OWNER/NAME instead"
         )
     sizes = {digest: size for _, digest, size in layers}
@@ -118,9 +118,9 @@ def _loaded(text: bytes, where: str) -> dict[str, Any]:
     try:
         manifest = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"{where} is no manifest of a model; pull it again") from error
+        raise ModelUnreadable(f"{where} is no manifest of a model; pull it again") from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("layers"), list):
-        raise Unreadable(f"{where} is no manifest of a model; pull it again")
+        raise ModelUnreadable(f"{where} is no manifest of a model; pull it again")
     return manifest
 
 
@@ -128,23 +128,23 @@ def _layers(listed: list[Any], where: str) -> list[tuple[str, str, int]]:
     layers = []
     for each in listed:
         if not isinstance(each, dict) or not {"mediaType", "digest", "size"} <= each.keys():
-            raise Unreadable(f"{where} is no manifest of a model; pull it again")
+            raise ModelUnreadable(f"{where} is no manifest of a model; pull it again")
         digest, size = each["digest"], each["size"]
         # A digest becomes part of a path: nothing but what a digest can be may pass.
         if not isinstance(digest, str) or not _DIGEST.fullmatch(digest) or type(size) is not int or size < 0:
-            raise Unreadable(
+            raise ModelUnreadable(
                 f"{where} names a layer by {str(digest)[:80]!r}, which is no digest; do not use this model"
             )
         layers.append((str(each["mediaType"]), digest, size))
     return layers
 
 
-def _open(folder: Folder, reference: OllamaReference, manifest: Manifest) -> ModelHeader:
+def _open(folder: FileSource, reference: OllamaReference, manifest: Manifest) -> ModelHeader:
     header = read_gguf_parts(folder, manifest.models, manifest.projector, name=reference.short)
     for file in header.files:
         told = manifest.sizes[file.name]
         if told != file.bytes:
-            raise Unreadable(
+            raise ModelUnreadable(
                 f"{reference} says that its weights have {format_bytes(told)} and they have {format_bytes(file.bytes)}; "
                 "pull it again with ollama"
             )
@@ -160,14 +160,14 @@ class _Store(LocalFolder):
     def path(self, name: str) -> Path | None:
         return self.root / name.replace(":", "-")
 
-    def headers(self, names: Sequence[str], parse: Parse[T]) -> list[Read[T]]:
+    def headers(self, names: Sequence[str], parse: Parse[T]) -> list[HeaderRead[T]]:
         return super().headers([name.replace(":", "-") for name in names], parse)
 
 
 class _Registry:
     """Blobs at a registry, by digest; what a digest names never changes."""
 
-    def __init__(self, reference: OllamaReference, base: str, remote: Remote) -> None:
+    def __init__(self, reference: OllamaReference, base: str, remote: RemoteHeaders) -> None:
         self.name = reference.short
         self.label = f"Ollama's registry, {reference.short}"
         self._base = base
@@ -182,5 +182,5 @@ class _Registry:
     def document(self, name: str, limit: int) -> bytes:
         return self._remote.document(f"{self._base}/blobs/{name}", limit, fixed=True)
 
-    def headers(self, names: Sequence[str], parse: Parse[T]) -> list[Read[T]]:
+    def headers(self, names: Sequence[str], parse: Parse[T]) -> list[HeaderRead[T]]:
         return self._remote.headers([f"{self._base}/blobs/{name}" for name in names], parse, fixed=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from hostd.domain.units import format_bytes
-from hostd.models.errors import Unreadable
+from hostd.models.errors import ModelUnreadable
 from hostd.planning.formats.gguf import NeedMore
 from hostd.planning.formats.gguf_cursor import GgufError
 from hostd.planning.formats.safetensors import BadModel
@@ -26,7 +26,7 @@ T = TypeVar("T", bound=Parsed)
 Parse = Callable[[bytes, int | None], T | NeedMore]
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """Bytes of a file, somewhere. *begin* is the length of a first piece that is worth its cost there."""
 
     label: str
@@ -38,7 +38,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Read(Generic[T]):
+class HeaderRead(Generic[T]):
     """A header, the size of its file (bytes; None where nobody tells), and the bytes that it was read from."""
 
     header: T
@@ -46,11 +46,11 @@ class Read(Generic[T]):
     data: bytes
 
 
-def read_header(source: Source, parse: Parse[T]) -> Read[T]:
+def read_header(source: ByteSource, parse: Parse[T]) -> HeaderRead[T]:
     """Return the header of *source*.
 
     Raises:
-        Unreadable: It has none, or none that makes sense; or what `Source.read` raises.
+        Unreadable: It has none, or none that makes sense; or what `ByteSource.read` raises.
     """
     data, want = b"", source.begin
     while True:
@@ -61,11 +61,13 @@ def read_header(source: Source, parse: Parse[T]) -> Read[T]:
         size = source.size if source.size is not None else len(data) if ended else None
         found = judge(source.label, parse, data, size)
         if not isinstance(found, NeedMore):
-            return Read(found, size, data[: found.data_offset])
+            return HeaderRead(found, size, data[: found.data_offset])
         if ended:
-            raise Unreadable(f"{source.label} ends after {len(data)} bytes, within its own header; download it again")
+            raise ModelUnreadable(
+                f"{source.label} ends after {len(data)} bytes, within its own header; download it again"
+            )
         if found.bytes > MOST:
-            raise Unreadable(
+            raise ModelUnreadable(
                 f"{source.label} has a header of more than {format_bytes(found.bytes - 1)}; no known model has more than "
                 f"{format_bytes(MOST)}, so it is damaged or hostile"
             )
@@ -81,4 +83,4 @@ def judge(label: str, parse: Parse[T], data: bytes, size: int | None) -> T | Nee
     try:
         return parse(data, size)
     except (GgufError, BadModel) as error:
-        raise Unreadable(f"{label}: {error.message}") from error
+        raise ModelUnreadable(f"{label}: {error.message}") from error

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Protocol
 
 from hostd.domain.shape import Shape
-from hostd.models.errors import NotThere, Unreadable
+from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.header import Format, ModelHeader, WeightFile
-from hostd.models.model_files import INDEX, MOST_PARTS, Choice, choose, choose_checkpoint, parts_of
-from hostd.models.partial_read import Parse, Read, T
+from hostd.models.model_files import INDEX, MOST_PARTS, ModelFiles, choose, choose_checkpoint, parts_of
+from hostd.models.partial_read import HeaderRead, Parse, T
 from hostd.models.reference import is_safe_file
 from hostd.planning.formats import gguf
 from hostd.planning.formats.checkpoint_config import read_configuration
@@ -29,7 +29,7 @@ _SMALL = 4 << 20
 _INDEX_MOST = 48 << 20
 
 
-class Folder(Protocol):
+class FileSource(Protocol):
     """A place that holds files: their names (with ``/`` between folders) and sizes, None where not told."""
 
     @property
@@ -49,11 +49,11 @@ class Folder(Protocol):
     def document(self, name: str, limit: int) -> bytes:
         """Return a small file whole."""
 
-    def headers(self, names: Sequence[str], parse: Parse[T]) -> list[Read[T]]:
+    def headers(self, names: Sequence[str], parse: Parse[T]) -> list[HeaderRead[T]]:
         """Return the headers of files."""
 
 
-def read_model(folder: Folder, file: str | None = None) -> ModelHeader:
+def read_model(folder: FileSource, file: str | None = None) -> ModelHeader:
     """Return the header of the model in *folder*, or of the one that *file* is (a part of).
 
     Raises:
@@ -61,19 +61,19 @@ def read_model(folder: Folder, file: str | None = None) -> ModelHeader:
         Unreadable: It is not as it should be, or cannot be reached.
     """
     if file is None:
-        choice = choose(folder.files(), folder.label)
+        option = choose(folder.files(), folder.label)
     elif file.endswith(".gguf"):
-        choice = Choice(parts_of(file))
+        option = ModelFiles(parts_of(file))
     else:
-        choice = Choice(safetensors=(file,))
-    if not choice.gguf:
-        return read_checkpoint(folder, choice)
-    header = read_gguf_parts(folder, choice.gguf, choice.projector)
-    return replace(header, notes=(choice.note,)) if choice.note else header
+        option = ModelFiles(safetensors=(file,))
+    if not option.gguf:
+        return read_checkpoint(folder, option)
+    header = read_gguf_parts(folder, option.gguf, option.projector)
+    return replace(header, notes=(option.note,)) if option.note else header
 
 
 def read_gguf_parts(
-    folder: Folder, names: Sequence[str], projector: str | None = None, *, name: str | None = None
+    folder: FileSource, names: Sequence[str], projector: str | None = None, *, name: str | None = None
 ) -> ModelHeader:
     """Return the header of the GGUF model whose parts are called *names*; raises as `read_model` does.
 
@@ -99,31 +99,31 @@ def read_gguf_parts(
     )
 
 
-def _whole(headers: list[gguf.Header], label: str, names: Sequence[str]) -> gguf.Header:
+def _whole(headers: list[gguf.GgufHeader], label: str, names: Sequence[str]) -> gguf.GgufHeader:
     split = headers[0].split
     if len(headers) == 1 and split is not None:
-        raise NotThere(
+        raise ModelNotFound(
             f"{label}, {names[0]} is one part of {split[1]}, and its name does not say what the others are called; "
             "rename the parts to NAME-00001-of-0000N.gguf"
         )
     try:
         return headers[0] if len(headers) == 1 else gguf.merge(headers)
     except GgufError as error:
-        raise Unreadable(f"{label}, {names[0]}: {error.message}") from error
+        raise ModelUnreadable(f"{label}, {names[0]}: {error.message}") from error
 
 
-def _shape(header: gguf.Header, label: str, name: str) -> Shape:
+def _shape(header: gguf.GgufHeader, label: str, name: str) -> Shape:
     try:
         return shape_of(header)
     except GgufError as error:
-        raise Unreadable(f"{label}, {name}: {error.message}") from error
+        raise ModelUnreadable(f"{label}, {name}: {error.message}") from error
 
 
 def _sized(shape: Shape, files: Sequence[WeightFile]) -> Shape:
     return replace(shape, file_bytes=sum(file.bytes for file in files), parts=len(files))
 
 
-def _projector(folder: Folder, name: str | None) -> Shape | None:
+def _projector(folder: FileSource, name: str | None) -> Shape | None:
     if name is None:
         return None
     (read,) = folder.headers((name,), gguf.parse)
@@ -131,15 +131,17 @@ def _projector(folder: Folder, name: str | None) -> Shape | None:
     return shape if read.size is None else replace(shape, file_bytes=read.size)
 
 
-def read_checkpoint(folder: Folder, choice: Choice | None = None) -> ModelHeader:
+def read_checkpoint(folder: FileSource, option: ModelFiles | None = None) -> ModelHeader:
     """Return the header of a model in safetensors, whose numbers are in its configuration; raises as `read_model` does."""
-    choice = choice or choose_checkpoint(folder.files(), folder.label)
-    names = shards(folder) if choice.index else choice.safetensors
+    option = option or choose_checkpoint(folder.files(), folder.label)
+    names = shards(folder) if option.index else option.safetensors
     base = names[0].rpartition("/")[0]
     try:
         text = folder.document(f"{base}/config.json" if base else "config.json", _SMALL)
-    except NotThere as error:
-        raise NotThere(f"{folder.label} has weights and no config.json, which says what they are; add it") from error
+    except ModelNotFound as error:
+        raise ModelNotFound(
+            f"{folder.label} has weights and no config.json, which says what they are; add it"
+        ) from error
     reads = folder.headers(names, parse_safetensors)
     files = tuple(
         WeightFile(name, read.size if read.size is not None else _end(read.header))
@@ -150,7 +152,7 @@ def read_checkpoint(folder: Folder, choice: Choice | None = None) -> ModelHeader
         config = parse_configuration(text)
         shape = _sized(read_configuration(config, places, name=folder.name), files)
     except BadModel as error:
-        raise Unreadable(f"{folder.label}: {error.message}") from error
+        raise ModelUnreadable(f"{folder.label}: {error.message}") from error
     return ModelHeader(
         name=folder.name,
         format=Format.MLX if is_mlx(config, reads[0].header.metadata) else Format.SAFETENSORS,
@@ -161,17 +163,17 @@ def read_checkpoint(folder: Folder, choice: Choice | None = None) -> ModelHeader
     )
 
 
-def shards(folder: Folder) -> tuple[str, ...]:
+def shards(folder: FileSource) -> tuple[str, ...]:
     """Return the files of weights that the index in *folder* names; raises as `read_model` does."""
     try:
         names = parse_index(folder.document(INDEX, _INDEX_MOST))
     except BadModel as error:
-        raise Unreadable(f"{folder.label}: {error.message}") from error
+        raise ModelUnreadable(f"{folder.label}: {error.message}") from error
     if len(names) > MOST_PARTS or not all(is_safe_file(name) and name.endswith(".safetensors") for name in names):
-        raise Unreadable(f"{folder.label}: its index names files that are no weights of it; do not use this model")
+        raise ModelUnreadable(f"{folder.label}: its index names files that are no weights of it; do not use this model")
     known = folder.files()
     if missing := [name for name in names if name not in known]:
-        raise NotThere(f"{folder.label} lacks {', '.join(missing[:3])}; download the missing parts")
+        raise ModelNotFound(f"{folder.label} lacks {', '.join(missing[:3])}; download the missing parts")
     return names
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from hostd.models.errors import Unreachable, Unreadable
-from hostd.models.header_store import Kept, Stock
-from hostd.models.http.client import Web
-from hostd.models.http.response import Answer, place
-from hostd.models.partial_read import Parse, Read, T, judge, read_header
+from hostd.models.errors import HubUnreachable, ModelUnreadable
+from hostd.models.header_store import CachedHeader, HeaderStore
+from hostd.models.http.client import HubClient
+from hostd.models.http.response import HubResponse, place
+from hostd.models.partial_read import HeaderRead, Parse, T, judge, read_header
 from hostd.planning.formats.gguf import NeedMore
 
 AT_ONCE = 6
@@ -20,7 +20,7 @@ class RemoteFile:
     # Tokenizers of 32,000 entries with scores, and the tables of tensors of most models, fit; larger ones take some doublings.
     begin = 1 << 20
 
-    def __init__(self, web: Web, url: str) -> None:
+    def __init__(self, web: HubClient, url: str) -> None:
         self._web = web
         self._url = url
         self._where = url
@@ -29,38 +29,38 @@ class RemoteFile:
         self.mark = ""
 
     def read(self, first: int, stop: int) -> bytes:
-        """Return a piece; raises as `Web.span` does, and Unreadable where the file's size changes between pieces."""
+        """Return a piece; raises as `HubClient.span` does, and Unreadable where the file's size changes between pieces."""
         answer = self._piece(first, stop)
         if self.size not in (None, answer.size):
-            raise Unreadable(f"{self.label} is said to have {self.size} bytes, and then {answer.size}; try again")
+            raise ModelUnreadable(f"{self.label} is said to have {self.size} bytes, and then {answer.size}; try again")
         told = answer.facts.get("x-linked-size", "")
         if answer.size is not None and told.isdecimal() and int(told) != answer.size:
-            raise Unreadable(
+            raise ModelUnreadable(
                 f"{self.label} is said to have {told} bytes by its hub and {answer.size} where it is stored"
             )
         self.size, self._where = answer.size, answer.url
         self.mark = self.mark or mark(answer.facts)
         return answer.body
 
-    def _piece(self, first: int, stop: int) -> Answer:
+    def _piece(self, first: int, stop: int) -> HubResponse:
         try:
             return self._web.span(self._where, first, stop)
-        except Unreachable:
+        except HubUnreachable:
             raise
-        except Unreadable:
+        except ModelUnreadable:
             if self._where == self._url:
                 raise
             return self._web.span(self._url, first, stop)  # addresses that redirects lead to are signed, and expire
 
 
-class Remote:
+class RemoteHeaders:
     """One errand to a hub. *notes* gathers what the owner should know of it, *ranges* the pieces fetched."""
 
-    def __init__(self, visit: Callable[[], Web], stock: Stock, *, offline: bool = False) -> None:
-        self._visit = visit
+    def __init__(self, ctx: Callable[[], HubClient], stock: HeaderStore, *, offline: bool = False) -> None:
+        self._visit = ctx
         self._stock = stock
         self._offline = offline
-        self._web = visit()
+        self._web = ctx()
         self.notes: list[str] = []
         self.ranges = 0
 
@@ -69,32 +69,32 @@ class Remote:
         self._web.close()
 
     def document(self, url: str, limit: int, *, fixed: bool, accept: str = "application/json") -> bytes:
-        """Return the document at *url*; a *fixed* one never changes. Raises as `Web.document` does."""
+        """Return the document at *url*; a *fixed* one never changes. Raises as `HubClient.document` does."""
         kept = self._stock.get(url)
         if kept and fixed:
             return kept.data
         try:
             answer = self._online(url).document(url, limit, accept)
-        except Unreachable:
+        except HubUnreachable:
             if kept is None:
                 raise
             self._unchecked(url)
             return kept.data
-        self._stock.put(Kept(url, mark(answer.facts), answer.size, answer.body))
+        self._stock.put(CachedHeader(url, mark(answer.facts), answer.size, answer.body))
         return answer.body
 
-    def header(self, url: str, parse: Parse[T], *, fixed: bool) -> Read[T]:
+    def header(self, url: str, parse: Parse[T], *, fixed: bool) -> HeaderRead[T]:
         """Return the header of the file at *url*; raises as `read_header` does."""
         read, ranges = self._header(self._web, url, parse, fixed)
         self.ranges += ranges
         return read
 
-    def headers(self, urls: Sequence[str], parse: Parse[T], *, fixed: bool) -> list[Read[T]]:
+    def headers(self, urls: Sequence[str], parse: Parse[T], *, fixed: bool) -> list[HeaderRead[T]]:
         """Return the headers of several files, some at once; raises as `read_header` does."""
         if len(urls) == 1:
             return [self.header(urls[0], parse, fixed=fixed)]
 
-        def one(url: str) -> tuple[Read[T], int]:
+        def one(url: str) -> tuple[HeaderRead[T], int]:
             with self._visit() as web:
                 return self._header(web, url, parse, fixed)
 
@@ -103,34 +103,34 @@ class Remote:
         self.ranges += sum(ranges for _, ranges in results)
         return [read for read, _ in results]
 
-    def _header(self, web: Web, url: str, parse: Parse[T], fixed: bool) -> tuple[Read[T], int]:
+    def _header(self, web: HubClient, url: str, parse: Parse[T], fixed: bool) -> tuple[HeaderRead[T], int]:
         before = web.ranges
         kept = self._stock.get(url)
         if kept and (fixed or self._holds(web, kept)):
             found = judge(place(url), parse, kept.data, kept.size)
             if not isinstance(found, NeedMore):
-                return Read(found, kept.size, kept.data), 0
+                return HeaderRead(found, kept.size, kept.data), 0
         file = RemoteFile(self._online(url, web), url)
         read = read_header(file, parse)
-        self._stock.put(Kept(url, file.mark, read.size, read.data))
+        self._stock.put(CachedHeader(url, file.mark, read.size, read.data))
         return read, web.ranges - before
 
-    def _holds(self, web: Web, kept: Kept) -> bool:
+    def _holds(self, web: HubClient, kept: CachedHeader) -> bool:
         """Return whether the file is still the one that was read, as far as the hub can be asked."""
         try:
             return bool(kept.mark) and kept.mark == mark(self._online(kept.url, web).facts(kept.url))
-        except Unreachable:
+        except HubUnreachable:
             self._unchecked(kept.url)
             return True
-        except Unreadable:
+        except ModelUnreadable:
             return False  # not every hub answers HEAD; reading the file will tell
 
     def _unchecked(self, url: str) -> None:
         self.notes.append(f"{place(url)} could not be asked, so what it said last time was used")
 
-    def _online(self, url: str, web: Web | None = None) -> Web:
+    def _online(self, url: str, web: HubClient | None = None) -> HubClient:
         if self._offline:
-            raise Unreachable(f"{place(url)} is not asked, because HF_HUB_OFFLINE or HOSTD_OFFLINE says so")
+            raise HubUnreachable(f"{place(url)} is not asked, because HF_HUB_OFFLINE or HOSTD_OFFLINE says so")
         return web or self._web
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from hostd.models.errors import Unreadable
+from hostd.models.errors import ModelUnreadable
 from hostd.models.header import Format, ModelHeader
 from hostd.models.huggingface import cached_snapshot
 from hostd.models.local import open_checkpoint, open_path
-from hostd.models.locations import Places
+from hostd.models.locations import ModelLocations
 from hostd.models.model_files import is_projector, models
 from hostd.models.ollama import open_stored, stored
 from hostd.models.reference import FileReference, HubReference, OllamaReference
@@ -24,7 +24,7 @@ Reference = FileReference | HubReference | OllamaReference
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LocalModel:
     """One model on the shelf. *reference* opens it again; *trouble* says why there is no *header*, where there is none."""
 
     name: str
@@ -82,12 +82,12 @@ class _Find:
     open: Callable[[], ModelHeader]
 
 
-def look(places: Places, others: tuple[Path, ...] = ()) -> list[Entry]:
+def scan(places: ModelLocations, others: tuple[Path, ...] = ()) -> list[LocalModel]:
     """Return what is on this machine: in Ollama's stores, LM Studio's folders, Hugging Face's cache, and other folders.
 
     A file that several programs share is listed once. Nothing is asked of a hub, and nothing broken stops the rest.
     """
-    entries: list[Entry] = []
+    entries: list[LocalModel] = []
     seen: set[str] = set()
     for find in _finds(places, others):
         real = os.path.realpath(find.path)
@@ -98,17 +98,17 @@ def look(places: Places, others: tuple[Path, ...] = ()) -> list[Entry]:
         seen.add(real)
         try:
             header, trouble = find.open(), None
-        except Unreadable as error:
+        except ModelUnreadable as error:
             header, trouble = None, error.message
         except OSError as error:
             header, trouble = None, f"{find.path} cannot be read: {error.strerror}; give this user access to it"
         if header and header.path:
             seen.add(os.path.realpath(header.path))
-        entries.append(Entry(find.name, find.found_in, find.reference, find.path, header, trouble))
+        entries.append(LocalModel(find.name, find.found_in, find.reference, find.path, header, trouble))
     return entries
 
 
-def _finds(places: Places, others: tuple[Path, ...]) -> Iterator[_Find]:
+def _finds(places: ModelLocations, others: tuple[Path, ...]) -> Iterator[_Find]:
     for store in places.ollama_stores:
         yield from _in_store(store)
     for folder in places.lm_studio:

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from hostd.domain.errors import RequestError, UnknownModel
-from hostd.domain.profile import Fallback, Profile, Role
-from hostd.domain.reason import Reason
-from hostd.domain.ticket import Need, Route, Target
+from hostd.domain.profile import FallbackRule, Profile, Role
+from hostd.domain.reason import FallbackReason
+from hostd.domain.ticket import Requirements, Route, Target
 
-_EVERY_REASON = frozenset(Reason)
+_EVERY_REASON = frozenset(FallbackReason)
 
 
-class Directory:
+class Router:
     """The names that this host answers to. Names are compared without regard to case."""
 
     def __init__(self, profiles: Mapping[str, Profile], roles: Mapping[str, Role]) -> None:
@@ -28,7 +28,7 @@ class Directory:
                     self._exact[alias.lower()] = profile.name
         self._exact |= {name.lower(): name for name in profiles}
         self._declared = frozenset(self.names())
-        self._routes: dict[tuple[str, Need], Route] = {}
+        self._routes: dict[tuple[str, Requirements], Route] = {}
 
     def names(self) -> dict[str, str]:
         """Return every name that can be asked for outright and the profile that it means first; no patterns."""
@@ -42,7 +42,7 @@ class Directory:
         """Return the roles that may use *model*."""
         return tuple(role.name for role in self._roles.values() if model in role.use)
 
-    def route(self, asked: str, need: Need) -> Route:
+    def route(self, asked: str, need: Requirements) -> Route:
         """Return the ordered targets for *asked*, leaving out those that lack what the request needs.
 
         Raises:
@@ -80,7 +80,7 @@ class Directory:
         nearest = tuple(other for other in known if other.lower() in close)
         raise UnknownModel(asked, nearest, tuple(self._profiles))
 
-    def _make(self, asked: str, need: Need) -> Route:
+    def _make(self, asked: str, need: Requirements) -> Route:
         starts = self._starts(asked)
         role = self._roles.get(asked.lower()) if asked.lower() not in self._exact else None
         required = role.require if role else ()
@@ -91,18 +91,18 @@ class Directory:
         lacks = {target.model: self._lacks(target.model, need, required) for target in chain}
         what = lacks[chain[0].model]
         fit = [target for target in chain if lacks[target.model] is None]
-        while what and fit and Reason.UNFIT not in fit[0].on:
+        while what and fit and FallbackReason.UNFIT not in fit[0].on:
             fit.pop(0)
         if not fit:
             raise RequestError(f"'{asked}' cannot answer this request: {what}", code="unfit", param="model")
-        return Route(asked, tuple(fit), Reason.UNFIT if what else None)
+        return Route(asked, tuple(fit), FallbackReason.UNFIT if what else None)
 
     def _chain(self, starts: Iterable[str]) -> tuple[Target, ...]:
         """Return the profiles in *starts*, then their fallbacks level by level, each profile once."""
-        level: list[tuple[str | None, Fallback]] = [(None, Fallback(name)) for name in starts]
+        level: list[tuple[str | None, FallbackRule]] = [(None, FallbackRule(name)) for name in starts]
         chain: dict[str, Target] = {}
         while level:
-            deeper: list[tuple[str | None, Fallback]] = []
+            deeper: list[tuple[str | None, FallbackRule]] = []
             for via, step in level:
                 if step.to not in chain:
                     chain[step.to] = Target(step.to, step.on, via)
@@ -110,7 +110,7 @@ class Directory:
             level = deeper
         return tuple(chain.values())
 
-    def _lacks(self, model: str, need: Need, required: Iterable[str]) -> str | None:
+    def _lacks(self, model: str, need: Requirements, required: Iterable[str]) -> str | None:
         can = self._profiles[model].capabilities
         if need.embeddings and not can.embeddings:
             return f"'{model}' makes no embeddings; set 'capabilities: {{embeddings: true}}' in its profile if it can"

@@ -13,11 +13,11 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler  # type: ignore[impo
 from apscheduler.triggers.date import DateTrigger  # type: ignore[import-untyped]  # as above
 from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import-untyped]  # as above
 
-from hostd.domain.profile import Profile, Window
+from hostd.domain.profile import ActiveWindow, Profile
 from hostd.planning.warm_set.calendar import next_edge, open_now
-from hostd.planning.warm_set.demand import LEAD, LOOK_BACK, Habits
-from hostd.scheduling.events import CalendarTurned
-from hostd.telemetry.history import History
+from hostd.planning.warm_set.demand import LEAD, LOOK_BACK, WeeklyDemand
+from hostd.scheduling.events import ScheduleChanged
+from hostd.telemetry.history import RequestHistory
 
 log = structlog.get_logger()
 
@@ -31,8 +31,8 @@ def local_now() -> datetime:
     return datetime.now().astimezone()
 
 
-class Agenda:
-    """Posts a `CalendarTurned` at its start and whenever the windows or the demand have changed since.
+class CalendarClock:
+    """Posts a `ScheduleChanged` at its start and whenever the windows or the demand have changed since.
 
     *learn* returns the habits in what is on record; it blocks, and runs in a thread at the start and every hour.
     """
@@ -40,21 +40,21 @@ class Agenda:
     def __init__(
         self,
         profiles: Mapping[str, Profile],
-        post: Callable[[CalendarTurned], None],
-        learn: Callable[[], Habits] = Habits,
+        post: Callable[[ScheduleChanged], None],
+        learn: Callable[[], WeeklyDemand] = WeeklyDemand,
         *,
         now: Callable[[], datetime] = local_now,
         lead: timedelta = LEAD,
     ) -> None:
-        self._windows: dict[str, tuple[Window, ...]] = {
+        self._windows: dict[str, tuple[ActiveWindow, ...]] = {
             name: profile.warm.windows for name, profile in profiles.items() if profile.warm.windows
         }
         self._post = post
         self._learn = learn
         self._now = now
         self._lead = lead
-        self._habits = Habits()
-        self._told: CalendarTurned | None = None
+        self._habits = WeeklyDemand()
+        self._told: ScheduleChanged | None = None
         self._learning: asyncio.Task[None] | None = None
         self._clock = AsyncIOScheduler(timezone=UTC, job_defaults=_JOBS)
 
@@ -85,7 +85,7 @@ class Agenda:
         """Post what holds now if that is news, and set the alarm for when it may change next."""
         now = self._now()
         windows = frozenset(name for name, windows in self._windows.items() if open_now(windows, now))
-        turned = CalendarTurned(windows, self._habits.wanted(now, self._lead))
+        turned = ScheduleChanged(windows, self._habits.wanted(now, self._lead))
         self._set_alarm(now)
         if turned != self._told:
             self._told = turned
@@ -113,19 +113,21 @@ class Agenda:
     def _set_alarm(self, now: datetime) -> None:
         """Have the alarm ring when a window opens or closes, or an hour counts that did not before."""
         edges = [edge for windows in self._windows.values() if (edge := next_edge(windows, now))]
-        soonest = min(edge.astimezone(UTC) for edge in [*edges, _turn(now), _turn(now + self._lead) - self._lead])
+        soonest = min(
+            edge.astimezone(UTC) for edge in [*edges, _minute_of(now), _minute_of(now + self._lead) - self._lead]
+        )
         # As a distance: the alarm clock's own time need not be the one that is looked at.
         at = datetime.now(UTC) + (soonest - now.astimezone(UTC))
         self._clock.add_job(self._look, DateTrigger(at), id="edge", replace_existing=True)
 
 
-def habits_of(history: History, now: Callable[[], datetime] = local_now) -> Habits:
+def weekly_demand(history: RequestHistory, now: Callable[[], datetime] = local_now) -> WeeklyDemand:
     """Return the habits that *history* tells of, by the clock that *now* reads. Blocks for as long as reading takes."""
     today = now()
     since = today - timedelta(days=LOOK_BACK + 1)
-    return Habits.of(history.hours(since.timestamp()), today.toordinal())
+    return WeeklyDemand.of(history.hours(since.timestamp()), today.toordinal())
 
 
-def _turn(when: datetime) -> datetime:
+def _minute_of(when: datetime) -> datetime:
     """Return when the next hour begins."""
     return when.replace(minute=0, second=0, microsecond=0) + _HOUR

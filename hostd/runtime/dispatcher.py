@@ -14,22 +14,31 @@ import structlog
 
 from hostd.domain.errors import Bug
 from hostd.domain.lifecycle import State
-from hostd.domain.reason import ExitClass, Reason
+from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.domain.ticket import Ticket
-from hostd.planning.warm_set.load_option import Choice
-from hostd.scheduling.effects import Check, Effect, Explain, Refuse, Serve, Sleep, Start, Stop, Wake
-from hostd.scheduling.events import Arrived, AttemptFailed, Checked, Event, Left, LoadAsked, Ticked, UnloadAsked
-from hostd.scheduling.scheduler import Desk
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.effects import Effect, Explain, Refuse, RunPreflight, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.events import (
+    Arrived,
+    AttemptFailed,
+    ClientLeft,
+    Event,
+    LoadRequested,
+    PreflightDone,
+    Ticked,
+    UnloadRequested,
+)
+from hostd.scheduling.scheduler import Scheduler
 
 log = structlog.get_logger()
 
-Preflight = Callable[[str, Choice], Awaitable[tuple[Event, ...]]]
+Preflight = Callable[[str, LoadOption], Awaitable[tuple[Event, ...]]]
 
 
 class Startable(Protocol):
     """What the dispatcher asks of an instance: all return at once and report later by an event."""
 
-    def start(self, choice: Choice | None) -> None:
+    def start(self, option: LoadOption | None) -> None:
         """Launch the engine."""
 
     def stop(self) -> None:
@@ -42,12 +51,12 @@ class Startable(Protocol):
         """Have the engine wake."""
 
 
-async def unchecked(model: str, choice: Choice) -> tuple[Event, ...]:  # noqa: ARG001 - it is asked as a real check is
+async def unchecked(model: str, option: LoadOption) -> tuple[Event, ...]:  # noqa: ARG001 - it is asked as a real check is
     """Find nothing against a load, without looking."""
-    return (Checked(model),)
+    return (PreflightDone(model),)
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The desk refused a ticket; carries its `Refuse` effect."""
 
     def __init__(self, effect: Refuse) -> None:
@@ -60,7 +69,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        desk: Desk,
+        scheduler: Scheduler,
         instances: Mapping[str, Startable],
         observe: Callable[[Effect], None] = lambda _: None,
         *,
@@ -72,7 +81,7 @@ class Dispatcher:
         *observe* is told of each effect that was performed, *heard* of each event that the desk has taken in. *preflight*
         looks at a load before anybody goes for it, and returns what the desk is to be told.
         """
-        self.desk = desk
+        self.scheduler = scheduler
         self._instances = instances
         self._observe = observe
         self._heard = heard
@@ -95,7 +104,7 @@ class Dispatcher:
         try:
             while self._mail:
                 event = self._mail.popleft()
-                for effect in self.desk.handle(event, self._loop.time()):
+                for effect in self.scheduler.handle(event, self._loop.time()):
                     self._perform(effect)
                 self._heard(event)
         finally:
@@ -111,7 +120,7 @@ class Dispatcher:
         self.post(Arrived(ticket))
         return await self._verdict(ticket.id)
 
-    async def move_on(self, ticket_id: str, reason: Reason, detail: str, status: int = 503) -> Serve:
+    async def next_target(self, ticket_id: str, reason: FallbackReason, detail: str, status: int = 503) -> Serve:
         """Report that a target failed a ticket before its first content byte; return where it is served next.
 
         Raises:
@@ -120,29 +129,29 @@ class Dispatcher:
         self.post(AttemptFailed(ticket_id, reason, detail, status))
         return await self._verdict(ticket_id)
 
-    def leave(self, ticket_id: str) -> None:
+    def client_left(self, ticket_id: str) -> None:
         """Take a ticket out wherever it is: its client has gone."""
         self._verdicts.pop(ticket_id, None)
-        self.post(Left(ticket_id))
+        self.post(ClientLeft(ticket_id))
 
     async def load(self, model: str) -> State:
         """Load a model by hand and return the state in which this ends: ready, failed, or cold when it was unloaded."""
-        self.post(LoadAsked(model, "asked"))
-        return await self.settled(model, {State.READY, State.FAILED, State.COLD})
+        self.post(LoadRequested(model, "asked"))
+        return await self.until_state(model, {State.READY, State.FAILED, State.COLD})
 
     async def unload(self, model: str) -> State:
         """Unload a model by hand and return the state in which this ends."""
-        self.post(UnloadAsked(model))
-        return await self.settled(model, {State.COLD, State.FAILED, State.LOADING, State.READY})
+        self.post(UnloadRequested(model))
+        return await self.until_state(model, {State.COLD, State.FAILED, State.LOADING, State.READY})
 
-    async def settled(self, model: str, states: set[State]) -> State:
+    async def until_state(self, name: str, states: set[State]) -> State:
         """Wait until a model's state is among *states* and return it."""
-        lane = self.desk.lanes[model]
-        while lane.state not in states or lane.wanted or lane.claim is not None:
-            await self.change()
-        return lane.state
+        model = self.scheduler.models[name]
+        while model.state not in states or model.start_requested or model.pending_load is not None:
+            await self.changed()
+        return model.state
 
-    async def change(self) -> None:
+    async def changed(self) -> None:
         """Wait until any model's engine starts, stops or fails."""
         future: asyncio.Future[None] = self._loop.create_future()
         self._changed.add(future)
@@ -167,19 +176,19 @@ class Dispatcher:
             finally:
                 del self._waiting[ticket_id]
         if isinstance(verdict, Refuse):
-            raise Refused(verdict)
+            raise RequestRefused(verdict)
         return verdict
 
     def _perform(self, effect: Effect) -> None:
         match effect:
             case Serve() | Refuse():
                 self._deliver(effect)
-            case Check(model, choice):
-                task = self._loop.create_task(self._check(model, choice), name=f"check {model}")
+            case RunPreflight(model, option):
+                task = self._loop.create_task(self._check(model, option), name=f"check {model}")
                 self._checking.add(task)
                 task.add_done_callback(self._checking.discard)
-            case Start(model, choice):
-                self._instances[model].start(choice)
+            case Start(model, option):
+                self._instances[model].start(option)
             case Stop(model):
                 self._instances[model].stop()
             case Sleep(model, level):
@@ -190,12 +199,14 @@ class Dispatcher:
                 self._tell()
         self._observe(effect)
 
-    async def _check(self, model: str, choice: Choice) -> None:
+    async def _check(self, model: str, option: LoadOption) -> None:
         try:
-            events = await self._preflight(model, choice)
+            events = await self._preflight(model, option)
         except Exception as error:  # the desk waits for an answer, whatever goes wrong
             log.exception("bug", model=model)
-            events = (Checked(model, ExitClass.UNKNOWN, f"hostd failed to look at the load beforehand: {error!r}"),)
+            events = (
+                PreflightDone(model, ExitClass.UNKNOWN, f"hostd failed to look at the load beforehand: {error!r}"),
+            )
         for event in events:
             self.post(event)
 
@@ -214,7 +225,7 @@ class Dispatcher:
                 future.set_result(None)
 
     def _set_timer(self) -> None:
-        at = self.desk.next_deadline()
+        at = self.scheduler.next_deadline()
         if self._timer is not None and (at is None or self._timer.when() != at):
             self._timer.cancel()
             self._timer = None

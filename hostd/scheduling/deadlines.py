@@ -6,7 +6,7 @@ from collections.abc import Iterator
 Name = tuple[str, str]
 
 
-class Alarms:
+class Deadlines:
     """At most one deadline per name; setting it again moves it, and a cancelled one never rings."""
 
     def __init__(self) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hostd.domain.errors import HostdError
-from hostd.domain.reason import Reason
-from hostd.planning.warm_set.load_option import Choice
+from hostd.domain.reason import FallbackReason
+from hostd.planning.warm_set.load_option import LoadOption
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Serve:
     ticket_id: str
     model: str
     attempt: int
-    reason: Reason | None
+    reason: FallbackReason | None
     waited: float
     loaded: float
 
@@ -32,19 +32,19 @@ class Refuse:
     error: HostdError
     model: str
     attempts: int
-    reason: Reason | None
+    reason: FallbackReason | None
     waited: float
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class RunPreflight:
     """See whether a load could begin at all (its files, its flags) and how much memory is free now, before anybody goes for it.
 
     The answer is a `MemorySeen`, then a `Checked`.
     """
 
     model: str
-    choice: Choice
+    option: LoadOption
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Start:
     """Launch the engine of a model, as *choice* says; without one, as its instance finds best."""
 
     model: str
-    choice: Choice | None = None
+    option: LoadOption | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +87,4 @@ class Explain:
     numbers: Mapping[str, object]
 
 
-Effect = Serve | Refuse | Check | Start | Stop | Sleep | Wake | Explain
+Effect = Serve | Refuse | RunPreflight | Start | Stop | Sleep | Wake | Explain

@@ -7,336 +7,348 @@ and who goes for it, is `room`'s business; which models should be warm is `keepi
 from collections.abc import Iterable, Mapping
 
 from hostd.domain.host import Pool
-from hostd.domain.lifecycle import Move, State
-from hostd.domain.reason import ExitClass, Reason
-from hostd.planning.warm_set.load_option import Choice
-from hostd.scheduling.decision_context import Turn
+from hostd.domain.lifecycle import State, Transition
+from hostd.domain.reason import ExitClass, FallbackReason
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.effects import Start, Wake
-from hostd.scheduling.events import Checked, EngineBroke, EngineReady
-from hostd.scheduling.memory_admission import Loads, Room
-from hostd.scheduling.memory_ledger import Ledger
-from hostd.scheduling.model_state import Lane
-from hostd.scheduling.preload import Preload
-from hostd.scheduling.unloading import Leaving
-from hostd.scheduling.warm_policy import Keeping
+from hostd.scheduling.events import EngineFailed, EngineReady, PreflightDone
+from hostd.scheduling.memory_admission import Loads, MemoryAdmission
+from hostd.scheduling.memory_ledger import MemoryLedger
+from hostd.scheduling.model_state import ModelState
+from hostd.scheduling.preload import PreloadQueue
+from hostd.scheduling.unloading import Unloader
+from hostd.scheduling.warm_policy import WarmSetPolicy
 
 DRAIN_LIMIT = 30.0
 """Seconds that running answers get to finish before their engine is stopped all the same."""
 
 
-class Engines:
+class EngineController:
     """Moves lanes along the lifecycle table and asks for the starts and stops that this takes."""
 
-    def __init__(self, lanes: Mapping[str, Lane], turn: Turn) -> None:
-        self._lanes = lanes
-        self._turn = turn
-        ledger = Ledger()
-        self.leaving = Leaving(turn, ledger)
-        self.room = Room(lanes, turn, ledger, Loads(self._begin, self._make_go, self.leaving.stay, self._settled))
-        self.keeping = Keeping(lanes, turn, self.room)
-        self.preload = Preload(self.room.ask)
+    def __init__(self, models: Mapping[str, ModelState], turn: DecisionContext) -> None:
+        self._models = models
+        self._context = turn
+        ledger = MemoryLedger()
+        self.unloader = Unloader(turn, ledger)
+        self.admission = MemoryAdmission(
+            models, turn, ledger, Loads(self._begin, self._unload, self.unloader.keep, self._settled)
+        )
+        self.warm_policy = WarmSetPolicy(models, turn, self.admission)
+        self.preload = PreloadQueue(self.admission.request)
         self.closing = False
 
-    def obtainable(self, lane: Lane) -> bool:
+    def obtainable(self, model: ModelState) -> bool:
         """Return whether a ticket may hope for this model: it is ready, on its way, or may be started."""
-        return not self.closing and (lane.state is State.READY or lane.coming or lane.restarts.open(self._turn.now))
+        return not self.closing and (
+            model.state is State.READY or model.is_starting or model.restarts.open(self._context.now)
+        )
 
-    def summon(self, lane: Lane) -> None:
+    def request_load(self, model: ModelState) -> None:
         """Start the engine for a ticket that waits, unless it is already on its way."""
-        if lane.state in (State.COLD, State.FAILED, State.SLEEPING) and lane.restarts.again_at is None:
-            self.room.ask(lane, "request")
+        if model.state in (State.COLD, State.FAILED, State.SLEEPING) and model.restarts.again_at is None:
+            self.admission.request(model, "request")
 
-    def rest(self, lane: Lane) -> None:
+    def after_release(self, model: ModelState) -> None:
         """See to a lane from which a ticket has gone: finish draining, or begin to count idle time."""
-        if lane.state is State.DRAINING and not lane.serving:
-            self.leaving.stop(lane)
-        elif lane.gate is not None and not lane.serving:
-            self.leaving.go(lane)
-            if lane.queue and lane.state is State.SLEEPING:
-                self.summon(lane)
-        elif lane.state is State.READY and lane.idle:
-            lane.idle_since = self._turn.now
-            self.room.changed()
-            alarm = ("idle", lane.profile.name)
-            if not self.keeping.stays(lane) and (lane.hint is not None or alarm not in self._turn.alarms):
+        if model.state is State.DRAINING and not model.serving:
+            self.unloader.stop(model)
+        elif model.closed_to_new_since is not None and not model.serving:
+            self.unloader.unload(model)
+            if model.queue and model.state is State.SLEEPING:
+                self.request_load(model)
+        elif model.state is State.READY and model.idle:
+            model.idle_since = self._context.now
+            self.admission.changed()
+            alarm = ("idle", model.profile.name)
+            if not self.warm_policy.stays(model) and (
+                model.keep_alive_hint is not None or alarm not in self._context.deadlines
+            ):
                 # One alarm per lane, however many requests pass: it looks again when it rings (`idle_time_up`).
-                self._turn.alarms.set(alarm, self._turn.now + self.keeping.idle_limit(lane))
+                self._context.deadlines.set(alarm, self._context.now + self.warm_policy.idle_limit(model))
 
-    def idle_time_up(self, lane: Lane) -> None:
+    def idle_deadline(self, model: ModelState) -> None:
         """Unload a lane that has been idle for its keep_alive; look again later at one that was used meanwhile."""
-        if lane.state is not State.READY or not lane.idle or self.keeping.stays(lane):
+        if model.state is not State.READY or not model.idle or self.warm_policy.stays(model):
             return
-        at = lane.idle_since + self.keeping.idle_limit(lane)
-        if self._turn.now >= at:
-            self.unload(lane, "idle")
+        at = model.idle_since + self.warm_policy.idle_limit(model)
+        if self._context.now >= at:
+            self.unload(model, "idle")
         else:
-            self._turn.alarms.set(("idle", lane.profile.name), at)
+            self._context.deadlines.set(("idle", model.profile.name), at)
 
-    def turn_over(self, lane: Lane) -> None:
+    def turn_deadline(self, model: ModelState) -> None:
         """Let nobody else in who waits for a model that is to go: those there have had their turn."""
-        if lane.gate is not None:
-            lane.gate = float("-inf")
-            self.rest(lane)
+        if model.closed_to_new_since is not None:
+            model.closed_to_new_since = float("-inf")
+            self.after_release(model)
 
-    def slept(self, lane: Lane) -> None:
+    def slept(self, model: ModelState) -> None:
         """Note that an engine has given its memory back and sleeps."""
-        if self.leaving.slept(lane):
-            self.room.changed()
+        if self.unloader.slept(model):
+            self.admission.changed()
 
-    def restart_time_up(self, lane: Lane) -> None:
+    def restart_deadline(self, model: ModelState) -> None:
         """Start a broken engine again, its delay being over."""
-        if lane.state is State.FAILED:
-            self.room.ask(lane, "request" if lane.queue else "restart")
+        if model.state is State.FAILED:
+            self.admission.request(model, "request" if model.queue else "restart")
 
-    def drain_time_up(self, lane: Lane) -> None:
+    def drain_deadline(self, model: ModelState) -> None:
         """Stop an engine although it still answers somebody: they had their time to finish."""
-        if lane.state is State.DRAINING:
-            self.leaving.stop(lane)
+        if model.state is State.DRAINING:
+            self.unloader.stop(model)
 
-    def load(self, lane: Lane, why: str) -> None:
+    def load(self, model: ModelState, why: str) -> None:
         """Start the engine now, whatever its past; after its stop if it is just being stopped. Not while closing."""
         if self.closing:
             return
-        if lane.state in (State.COLD, State.FAILED, State.SLEEPING):
-            lane.restarts.forgive()
-            lane.spent.clear()
-            self.room.ask(lane, why)
-        elif lane.state in (State.DRAINING, State.STOPPING):
-            lane.wanted = True
+        if model.state in (State.COLD, State.FAILED, State.SLEEPING):
+            model.restarts.forgive()
+            model.failed_variants.clear()
+            self.admission.request(model, why)
+        elif model.state in (State.DRAINING, State.STOPPING):
+            model.start_requested = True
 
-    def unload(self, lane: Lane, why: str) -> None:
+    def unload(self, model: ModelState, why: str) -> None:
         """Stop the engine once the answers under way are finished, within `DRAIN_LIMIT`."""
-        lane.wanted = lane.evicted = False
-        lane.restarts.forgive()
-        self._turn.alarms.cancel(("restart", lane.profile.name))
-        if lane.claim is not None and (self.closing or not lane.queue):
-            self.room.withdraw(lane)
-        if lane.state in (State.COLD, State.STOPPING, State.DRAINING):
+        model.start_requested = model.evicted = False
+        model.restarts.forgive()
+        self._context.deadlines.cancel(("restart", model.profile.name))
+        if model.pending_load is not None and (self.closing or not model.queue):
+            self.admission.withdraw(model)
+        if model.state in (State.COLD, State.STOPPING, State.DRAINING):
             return
-        idle = self._turn.now - lane.idle_since if lane.state is State.READY and lane.idle else 0.0
-        self._turn.explain("unload", lane, None, why=why, in_flight=len(lane.serving), idle_s=round(idle, 1))
-        if lane.state is State.FAILED:
-            self.gone(lane)
-        elif lane.state is State.READY and lane.serving:
-            lane.move(Move.DRAIN)
-            self._turn.alarms.set(("drain", lane.profile.name), self._turn.now + DRAIN_LIMIT)
+        idle = self._context.now - model.idle_since if model.state is State.READY and model.idle else 0.0
+        self._context.explain("unload", model, None, why=why, in_flight=len(model.serving), idle_s=round(idle, 1))
+        if model.state is State.FAILED:
+            self.stopped(model)
+        elif model.state is State.READY and model.serving:
+            model.move(Transition.DRAIN)
+            self._context.deadlines.set(("drain", model.profile.name), self._context.now + DRAIN_LIMIT)
         else:
-            self.leaving.stop(lane)
+            self.unloader.stop(model)
 
     def ready(self, event: EngineReady) -> bool:
         """Note that an engine serves; return whether that was still wanted."""
-        lane = self._lanes[event.model]
-        if lane.state is not State.LOADING:
+        model = self._models[event.model]
+        if model.state is not State.LOADING:
             return False
-        lane.move(Move.LOADED)
-        lane.slots, lane.naps, lane.last_error = event.slots, event.naps, None
-        if lane.woken:
-            lane.wake_seconds = event.seconds
+        model.move(Transition.LOADED)
+        model.slots, model.sleep_levels, model.last_error = event.slots, event.sleep_levels, None
+        if model.woke_from_sleep:
+            model.wake_seconds = event.seconds
         else:
-            lane.load_seconds = event.seconds
-        lane.evicted = lane.retried = False
-        lane.setbacks.clear()
-        lane.ready_at = lane.idle_since = self._turn.now
-        self.room.ledger.warm(event.model)
-        self.room.changed()
-        lane.restarts.ready(self._turn.now)
-        self._turn.explain(
-            "ready", lane, None, load_s=round(event.seconds, 2), slots=event.slots, queued=len(lane.queue)
+            model.load_seconds = event.seconds
+        model.evicted = model.retried = False
+        model.load_errors.clear()
+        model.ready_at = model.idle_since = self._context.now
+        self.admission.ledger.warm(event.model)
+        self.admission.changed()
+        model.restarts.ready(self._context.now)
+        self._context.explain(
+            "ready", model, None, load_s=round(event.seconds, 2), slots=event.slots, queued=len(model.queue)
         )
-        self.preload.settled(lane)
+        self.preload.settled(model)
         return True
 
-    def broke(self, event: EngineBroke) -> bool:
+    def failed(self, event: EngineFailed) -> bool:
         """Note that an engine is down and decide whether it comes back; return whether those who wait should go elsewhere."""
-        lane = self._lanes[event.model]
+        model = self._models[event.model]
         for name in ("drain", "idle", "turn"):
-            self._turn.alarms.cancel((name, event.model))
-        if lane.state is State.DRAINING:  # it was to stop anyway
-            lane.move(Move.STOP)
-        if lane.state is State.STOPPING:
-            self.gone(lane)
+            self._context.deadlines.cancel((name, event.model))
+        if model.state is State.DRAINING:  # it was to stop anyway
+            model.move(Transition.STOP)
+        if model.state is State.STOPPING:
+            self.stopped(model)
             return False
-        loading = lane.state is State.LOADING
-        lane.move(Move.BROKE)
-        self._back(event.model)
-        lane.slots, lane.last_error = 0, event.detail
+        loading = model.state is State.LOADING
+        model.move(Transition.FAILED)
+        self._stopped(event.model)
+        model.slots, model.last_error = 0, event.detail
         if event.exit_class is ExitClass.OUT_OF_MEMORY:
-            lane.down_reason = Reason.OUT_OF_MEMORY
+            model.down_reason = FallbackReason.OUT_OF_MEMORY
         else:
-            lane.down_reason = Reason.LOAD_FAILED if loading else Reason.CRASHED
-        if loading and not self.closing and self._try_another(lane, event):
+            model.down_reason = FallbackReason.LOAD_FAILED if loading else FallbackReason.CRASHED
+        if loading and not self.closing and self._try_another(model, event):
             return False
         if loading:
             # Of several variants that could not be had, the first may be the one that the owner can mend.
-            others = (lane.why_not,) if lane.why_not and lane.choice is not None else ()
-            lane.last_error = "; ".join(dict.fromkeys((*lane.setbacks, event.detail, *others)))
-        lane.setbacks.clear()
-        lane.spent.clear()
-        lane.retried = False
-        lane.restarts.broke(event.exit_class, self._turn.now)
-        if self.closing or (loading and not lane.profile.warm.preload):
-            lane.restarts.hold_back()
-        again_at = lane.restarts.again_at
+            others = (model.why_not,) if model.why_not and model.option is not None else ()
+            model.last_error = "; ".join(dict.fromkeys((*model.load_errors, event.detail, *others)))
+        model.load_errors.clear()
+        model.failed_variants.clear()
+        model.retried = False
+        model.restarts.failed(event.exit_class, self._context.now)
+        if self.closing or (loading and not model.profile.warm.preload):
+            model.restarts.hold_back()
+        again_at = model.restarts.again_at
         if again_at is not None:
-            self._turn.alarms.set(("restart", event.model), again_at)
-        self._turn.explain(
+            self._context.deadlines.set(("restart", event.model), again_at)
+        self._context.explain(
             "engine_broke",
-            lane,
+            model,
             None,
             exit_class=event.exit_class,
             why=event.detail,
             loading=loading,
-            in_a_row=lane.restarts.streak,
-            again_in_s=None if again_at is None else round(again_at - self._turn.now, 1),
+            in_a_row=model.restarts.streak,
+            again_in_s=None if again_at is None else round(again_at - self._context.now, 1),
         )
-        self.preload.settled(lane)
+        self.preload.settled(model)
         return loading or again_at is None
 
-    def gone(self, lane: Lane) -> None:
+    def stopped(self, model: ModelState) -> None:
         """Note that a stopped engine has left nothing behind; start it again if somebody wants it."""
-        if lane.state is State.SLEEPING:  # it could not sleep, and was stopped instead
-            lane.move(Move.STOP)
-        lane.move(Move.GONE)
-        lane.slots = 0
-        lane.spent.clear()
-        self._back(lane.profile.name)
-        if lane.claim is not None:  # made while it slept
-            self.room.withdraw(lane)
-        self._turn.explain("stopped", lane, None, queued=len(lane.queue))
-        if not self.closing and (lane.queue or lane.wanted):
-            lane.wanted = False
-            self.room.ask(lane, "request" if lane.queue else "asked")
+        if model.state is State.SLEEPING:  # it could not sleep, and was stopped instead
+            model.move(Transition.STOP)
+        model.move(Transition.STOPPED)
+        model.slots = 0
+        model.failed_variants.clear()
+        self._stopped(model.profile.name)
+        if model.pending_load is not None:  # made while it slept
+            self.admission.withdraw(model)
+        self._context.explain("stopped", model, None, queued=len(model.queue))
+        if not self.closing and (model.queue or model.start_requested):
+            model.start_requested = False
+            self.admission.request(model, "request" if model.queue else "asked")
         else:
-            self.preload.settled(lane)
+            self.preload.settled(model)
 
     def boot(self) -> None:
         """Begin to load, one after another, what should be warm and fits together, the most valuable first."""
         self.preload.begun = True
         if not self.closing:
-            self.keeping.plan()
-            self.preload.begin(self.keeping.in_order())
+            self.warm_policy.plan()
+            self.preload.begin(self.warm_policy.in_order())
 
-    def calendar_turned(self, windows: frozenset[str], demand: Mapping[str, float]) -> None:
+    def schedule_changed(self, windows: frozenset[str], demand: Mapping[str, float]) -> None:
         """Take in the hour: load what should be warm from now on, and let idle time count for what need not be any more."""
-        self._follow(self.keeping.calendar(windows, demand))
+        self._start_if_wanted(self.warm_policy.calendar(windows, demand))
         if not self.preload.begun or self.closing:
             return
-        for lane in self.keeping.in_order():
-            why = self.keeping.reason(lane)
-            if lane.state is not State.COLD or lane in self.preload:
+        for model in self.warm_policy.in_order():
+            why = self.warm_policy.reason(model)
+            if model.state is not State.COLD or model in self.preload:
                 continue
-            if lane.profile.name in windows:
-                self.room.ask(lane, "window")
+            if model.profile.name in windows:
+                self.admission.request(model, "window")
             elif why == "demand":
-                self.room.ask(lane, why)
+                self.admission.request(model, why)
 
-    def checked(self, event: Checked) -> bool:
+    def preflight_done(self, event: PreflightDone) -> bool:
         """Take in what became of a check; return whether those who wait should go elsewhere."""
-        lane = self._lanes[event.model]
-        claim = lane.claim
-        if claim is None or claim.asked is None or self.closing:
+        model = self._models[event.model]
+        pending = model.pending_load
+        if pending is None or pending.asked is None or self.closing:
             return False
         if event.exit_class is None:
-            self.room.passed(lane)
+            self.admission.preflight_passed(model)
             return False
         # It would fail just so: the same follows as if it had, except that nobody had to go for it.
-        self.room.drop(lane)
-        lane.choice, lane.why = claim.asked, claim.why
-        lane.move(Move.START)
-        return self.broke(EngineBroke(event.model, event.exit_class, event.detail))
+        self.admission.drop(model)
+        model.option, model.why = pending.asked, pending.why
+        model.move(Transition.START)
+        return self.failed(EngineFailed(event.model, event.exit_class, event.detail))
 
-    def appraised(self, lane: Lane, choices: tuple[Choice, ...], why_not: str | None) -> None:
+    def options_changed(self, model: ModelState, options: tuple[LoadOption, ...], why_not: str | None) -> None:
         """Take in the ways to load a model, and plan with them."""
-        lane.choices, lane.why_not = choices, why_not
-        if loaded := lane.choice:
-            same = (each for each in choices if (each.variant, each.placement) == (loaded.variant, loaded.placement))
-            lane.choice = next(same, loaded)
-            if lane.state in (State.LOADING, State.READY):
-                self.room.ledger.learnt(lane.profile.name, lane.choice)
+        model.options, model.why_not = options, why_not
+        if loaded := model.option:
+            same = (each for each in options if (each.variant, each.placement) == (loaded.variant, loaded.placement))
+            model.option = next(same, loaded)
+            if model.state in (State.LOADING, State.READY):
+                self.admission.ledger.learnt(model.profile.name, model.option)
         if self.preload.begun:
-            self._follow(self.keeping.plan())
-            self.room.changed()
+            self._start_if_wanted(self.warm_policy.plan())
+            self.admission.changed()
 
-    def _follow(self, new: Iterable[Lane]) -> None:
+    def _start_if_wanted(self, new: Iterable[ModelState]) -> None:
         """Let idle time count for what a plan has no place for, and have what is *new* in it come up in quiet times."""
-        for lane in self._lanes.values():
-            if lane.state is State.READY and lane.idle and ("idle", lane.profile.name) not in self._turn.alarms:
-                self.rest(lane)
-        for lane in new:
-            if self.preload.begun and lane.state is State.COLD and lane not in self.preload:
-                self.keeping.went(lane)
+        for model in self._models.values():
+            if (
+                model.state is State.READY
+                and model.idle
+                and ("idle", model.profile.name) not in self._context.deadlines
+            ):
+                self.after_release(model)
+        for model in new:
+            if self.preload.begun and model.state is State.COLD and model not in self.preload:
+                self.warm_policy.went(model)
 
-    def memory_seen(self, pools: Iterable[Pool], held: Mapping[str, Mapping[str, int]]) -> None:
+    def memory_measured(self, pools: Iterable[Pool], held: Mapping[str, Mapping[str, int]]) -> None:
         """Take in a measurement of the memory."""
-        self.room.ledger.seen(pools, held)
-        self.room.changed()
+        self.admission.ledger.measured(pools, held)
+        self.admission.changed()
 
-    def no_room(self, lane: Lane, why: str) -> None:
+    def insufficient_memory(self, model: ModelState, why: str) -> None:
         """Note that there is no room for a load, and why."""
-        lane.last_error, lane.down_reason = why, Reason.OUT_OF_MEMORY
-        self.keeping.went(lane)
-        self.preload.settled(lane)
+        model.last_error, model.down_reason = why, FallbackReason.OUT_OF_MEMORY
+        self.warm_policy.went(model)
+        self.preload.settled(model)
 
     def close(self) -> None:
         """Stop every engine, letting the answers under way finish."""
         self.closing = True
         self.preload.give_up()
-        for lane in self._lanes.values():
-            self.unload(lane, "closing")
+        for model in self._models.values():
+            self.unload(model, "closing")
 
-    def _begin(self, lane: Lane, choice: Choice | None, why: str) -> None:
-        lane.woken = lane.state is State.SLEEPING
-        lane.move(Move.WAKE if lane.woken else Move.START)
-        lane.wanted, lane.choice, lane.why = False, choice, why
-        lane.restarts.started()
-        self._turn.alarms.cancel(("restart", lane.profile.name))
-        self._turn.effects.append(Wake(lane.profile.name) if lane.woken else Start(lane.profile.name, choice))
-        variant = None if choice is None else choice.label
-        self._turn.explain(
-            "wake" if lane.woken else "load",
-            lane,
+    def _begin(self, model: ModelState, option: LoadOption | None, why: str) -> None:
+        model.woke_from_sleep = model.state is State.SLEEPING
+        model.move(Transition.WAKE if model.woke_from_sleep else Transition.START)
+        model.start_requested, model.option, model.why = False, option, why
+        model.restarts.started()
+        self._context.deadlines.cancel(("restart", model.profile.name))
+        self._context.effects.append(
+            Wake(model.profile.name) if model.woke_from_sleep else Start(model.profile.name, option)
+        )
+        variant = None if option is None else option.label
+        self._context.explain(
+            "wake" if model.woke_from_sleep else "load",
+            model,
             None,
             why=why,
             variant=variant,
-            queued=len(lane.queue),
-            restarts=lane.restarts.total,
+            queued=len(model.queue),
+            restarts=model.restarts.total,
         )
 
-    def _make_go(self, lane: Lane) -> None:
-        self.keeping.went(lane)
-        self.leaving.make_go(lane)
+    def _unload(self, model: ModelState) -> None:
+        self.warm_policy.went(model)
+        self.unloader.unload_for(model)
 
-    def _settled(self, lane: Lane) -> None:
-        self.preload.settled(lane)
+    def _settled(self, model: ModelState) -> None:
+        self.preload.settled(model)
 
-    def _back(self, model: str) -> None:
-        self.room.ledger.gone(model)
-        self.room.changed()
+    def _stopped(self, model: str) -> None:
+        self.admission.ledger.stopped(model)
+        self.admission.changed()
 
-    def _try_another(self, lane: Lane, event: EngineBroke) -> bool:
+    def _try_another(self, model: ModelState, event: EngineFailed) -> bool:
         """Go on with the next variant where this one cannot be had, or once where memory ran out; return whether there is hope."""
-        if lane.choice is None or (lane.retried and event.exit_class is ExitClass.OUT_OF_MEMORY):
+        if model.option is None or (model.retried and event.exit_class is ExitClass.OUT_OF_MEMORY):
             return False
-        tried, before = lane.choice, lane.usable
+        tried, before = model.option, model.usable
         if event.exit_class is ExitClass.OUT_OF_MEMORY:
-            lane.retried = True
+            model.retried = True
         elif event.exit_class.mends_itself:
             return False
-        lane.spent.add(tried.variant)
-        lane.setbacks.append(event.detail)
-        if not lane.usable:
-            lane.spent.discard(tried.variant)
+        model.failed_variants.add(tried.variant)
+        model.load_errors.append(event.detail)
+        if not model.usable:
+            model.failed_variants.discard(tried.variant)
             if event.exit_class is not ExitClass.OUT_OF_MEMORY:
                 return False
-        again = "request" if lane.queue else lane.why
-        self._turn.explain(
+        again = "request" if model.queue else model.why
+        self._context.explain(
             "next_variant",
-            lane,
+            model,
             None,
             exit_class=event.exit_class,
             why=event.detail,
             tried=tried.label,
-            left=[choice.label for choice in lane.usable if choice in before],
+            left=[option.label for option in model.usable if option in before],
         )
-        self.room.ask(lane, again)
+        self.admission.request(model, again)
         return True

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hostd.domain.host import Pool
-from hostd.domain.reason import ExitClass, Reason
+from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.domain.ticket import Ticket
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class ClientLeft:
     """A ticket is over without a full answer: its client went away, or its answer broke off."""
 
     ticket_id: str
@@ -28,7 +28,7 @@ class AttemptFailed:
     """A target failed a ticket before the first content byte, so another target may still answer."""
 
     ticket_id: str
-    reason: Reason
+    reason: FallbackReason
     detail: str
     status: int = 503
 
@@ -51,11 +51,11 @@ class EngineReady:
     model: str
     slots: int
     seconds: float
-    naps: tuple[int, ...] = ()
+    sleep_levels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class EngineBroke:
+class EngineFailed:
     """An engine failed to load, died, or was put down because it no longer answered."""
 
     model: str
@@ -64,7 +64,7 @@ class EngineBroke:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineGone:
+class EngineStopped:
     """An engine that was told to stop has left nothing behind."""
 
     model: str
@@ -78,16 +78,16 @@ class EngineSlept:
 
 
 @dataclass(frozen=True, slots=True)
-class Appraised:
+class LoadOptionsChanged:
     """What is known of the ways to load a model on this machine, best first; *why_not* says why there are no others."""
 
     model: str
-    choices: tuple[Choice, ...]
+    options: tuple[LoadOption, ...]
     why_not: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class PreflightDone:
     """A load that `Check` asked about was looked at; *exit_class* and *detail* say why it would fail, None that it may begin."""
 
     model: str
@@ -96,7 +96,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class MemorySeen:
+class MemoryMeasured:
     """The memory as it was measured just now: the pools, and what each model's engine holds of them, by model and pool id."""
 
     pools: tuple[Pool, ...]
@@ -104,7 +104,7 @@ class MemorySeen:
 
 
 @dataclass(frozen=True, slots=True)
-class CalendarTurned:
+class ScheduleChanged:
     """The hour or a window of the week has changed.
 
     *windows* are the models that a window wants warm now; *demand* is how many requests an hour each model may expect from
@@ -116,7 +116,7 @@ class CalendarTurned:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadAsked:
+class LoadRequested:
     """Somebody wants a model warm: the owner by hand, or the boot."""
 
     model: str
@@ -124,7 +124,7 @@ class LoadAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class UnloadAsked:
+class UnloadRequested:
     """The owner wants a model's memory back."""
 
     model: str
@@ -136,7 +136,7 @@ class Booted:
 
 
 @dataclass(frozen=True, slots=True)
-class ClosingTime:
+class ShutdownRequested:
     """The daemon is going down: no new work, finish what runs, stop the engines."""
 
 
@@ -147,15 +147,15 @@ class Ticked:
 
 EngineEvent = (
     EngineReady
-    | EngineBroke
-    | EngineGone
+    | EngineFailed
+    | EngineStopped
     | EngineSlept
-    | Appraised
-    | Checked
-    | MemorySeen
-    | CalendarTurned
-    | LoadAsked
-    | UnloadAsked
+    | LoadOptionsChanged
+    | PreflightDone
+    | MemoryMeasured
+    | ScheduleChanged
+    | LoadRequested
+    | UnloadRequested
     | Booted
 )
-Event = Arrived | Left | AttemptFailed | Finished | EngineEvent | ClosingTime | Ticked
+Event = Arrived | ClientLeft | AttemptFailed | Finished | EngineEvent | ShutdownRequested | Ticked

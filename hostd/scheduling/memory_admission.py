@@ -1,10 +1,10 @@
-"""Making room: which load goes ahead, who goes for it, and who has to wait how long.
+"""Memory admission: which load starts, which models are evicted for it, and which loads wait.
 
-Theory of operation. Every load begins as a `Claim`. It is checked first (`Check`: do its files and flags make sense, and how
-much memory is there now?), so that a load that must fail evicts nobody. Then it is seen to again whenever memory changes hands:
-it begins as soon as one of its choices fits beside everything that is promised, the claims before it included. If none does, the
-cheapest sufficient set of models has to go; those that may not go yet (`price.free_at`) are waited for, and who is busy then is
-closed to newcomers and answers those who are there. Claims are seen to in order of urgency, then of age, so nobody waits for ever.
+Theory of operation. Every load begins as a `PendingLoad`. It is checked first (`RunPreflight`: its files, its flags, and the
+memory free now), so that a load that must fail evicts nothing. Then it is decided again whenever memory changes: it starts as
+soon as one of its options fits beside every reservation, earlier pending loads included. If none fits, the cheapest sufficient
+set of models is evicted; a model that may not be evicted yet (`evictable_at`) is waited for, and while it is busy it is closed
+to new requests and finishes those in flight. Pending loads are taken by priority, then by age, so none starves.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,14 +12,20 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from hostd.domain.lifecycle import State
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling import messages
-from hostd.scheduling.decision_context import Turn
-from hostd.scheduling.effects import Check
-from hostd.scheduling.eviction import LONGEST_RESIDENCY, Candidate, cheapest, free_at, price
-from hostd.scheduling.memory_ledger import Bytes, Ledger, Stage, excess, plus
-from hostd.scheduling.model_state import Lane
-from hostd.scheduling.pending_load import Claim, Urgency
+from hostd.scheduling.decision_context import DecisionContext
+from hostd.scheduling.effects import RunPreflight
+from hostd.scheduling.eviction import (
+    LONGEST_RESIDENCY,
+    EvictionCandidate,
+    cheapest_eviction,
+    evictable_at,
+    eviction_cost,
+)
+from hostd.scheduling.memory_ledger import Bytes, MemoryLedger, ReservationState, excess, plus
+from hostd.scheduling.model_state import ModelState
+from hostd.scheduling.pending_load import LoadPriority, PendingLoad
 
 STEP_DOWN = 30.0
 """Seconds of eviction cost that a better variant is worth."""
@@ -31,317 +37,339 @@ _WAITING_CHANGED = 1.0
 class Loads(NamedTuple):
     """What the engines' half does for claims: *begin* a load, have a model *go*, let one *stay* after all, *forgo* a load."""
 
-    begin: Callable[[Lane, Choice | None, str], None]
-    go: Callable[[Lane], None]
-    stay: Callable[[Lane], None]
-    forgo: Callable[[Lane], None]
+    begin: Callable[[ModelState, LoadOption | None, str], None]
+    go: Callable[[ModelState], None]
+    stay: Callable[[ModelState], None]
+    forgo: Callable[[ModelState], None]
 
 
-class Room:
+class MemoryAdmission:
     """Owns the claims, and writes to the ledger together with the engines' half."""
 
-    def __init__(self, lanes: Mapping[str, Lane], turn: Turn, ledger: Ledger, loads: Loads) -> None:
+    def __init__(
+        self, models: Mapping[str, ModelState], turn: DecisionContext, ledger: MemoryLedger, loads: Loads
+    ) -> None:
         self.ledger = ledger
         self.demand: Mapping[str, float] = {}
         self.declared: Collection[str] = frozenset()
-        self.preferred: Mapping[str, Choice] = {}
-        self._lanes = lanes
-        self._turn = turn
+        self.preferred: Mapping[str, LoadOption] = {}
+        self._models = models
+        self._context = turn
         self._loads = loads
-        self._claims: dict[str, Claim] = {}
-        self._told_short: dict[str, tuple[str, Bytes]] = {}
+        self._pending: dict[str, PendingLoad] = {}
+        self._reported_short: dict[str, tuple[str, Bytes]] = {}
         self._stale = False
 
     @property
-    def claims(self) -> Collection[Claim]:
+    def pending(self) -> Collection[PendingLoad]:
         """The loads that wait for their room."""
-        return self._claims.values()
+        return self._pending.values()
 
-    def ask(self, lane: Lane, why: str) -> None:
-        """Have *lane* loaded as soon as there is room; at once where no memory is counted."""
+    def request(self, model: ModelState, why: str) -> None:
+        """Have *model* loaded as soon as there is room; at once where no memory is counted."""
         if not self.ledger.counts:
-            self._loads.begin(lane, None, why)
+            self._loads.begin(model, None, why)
             return
-        claim = Claim(lane.profile.name, why, self._turn.now)
-        old = lane.claim
+        pending = PendingLoad(model.profile.name, why, self._context.now)
+        old = model.pending_load
         if old is not None:
-            if claim.urgency >= old.urgency:
+            if pending.priority >= old.priority:
                 old.first = old.first or (why if old.why == "request" and why != "request" else None)
                 return
-            claim = replace(old, why=why, first=old.why)
-        lane.claim = self._claims[claim.model] = claim
+            pending = replace(old, why=why, first=old.why)
+        model.pending_load = self._pending[pending.model] = pending
         self._stale = True
         if old is None:
-            self._begin_with_check(lane, claim)
+            self._begin_with_check(model, pending)
 
-    def _begin_with_check(self, lane: Lane, claim: Claim) -> None:
-        choices = self._in_order(lane)
-        if lane.state is State.SLEEPING and choices:
-            claim.checked.add(choices[0].variant)
-        elif choices:
-            self._check(claim, choices[0])
+    def _begin_with_check(self, model: ModelState, pending: PendingLoad) -> None:
+        options = self._in_order(model)
+        if model.state is State.SLEEPING and options:
+            pending.checked.add(options[0].variant)
+        elif options:
+            self._check(pending, options[0])
         else:
             # Nobody knows what it takes: its engine will tell why it cannot be had, or be measured when it runs.
-            self.drop(lane)
-            self._loads.begin(lane, None, claim.why)
+            self.drop(model)
+            self._loads.begin(model, None, pending.why)
 
-    def _check(self, claim: Claim, choice: Choice) -> None:
-        claim.asked = choice
-        self._turn.effects.append(Check(claim.model, choice))
+    def _check(self, pending: PendingLoad, option: LoadOption) -> None:
+        pending.asked = option
+        self._context.effects.append(RunPreflight(pending.model, option))
 
-    def passed(self, lane: Lane) -> None:
+    def preflight_passed(self, model: ModelState) -> None:
         """Note that nothing speaks against what was checked but the memory."""
-        if lane.claim is not None and lane.claim.asked is not None:
-            lane.claim.checked.add(lane.claim.asked.variant)
-            lane.claim.asked = None
+        if model.pending_load is not None and model.pending_load.asked is not None:
+            model.pending_load.checked.add(model.pending_load.asked.variant)
+            model.pending_load.asked = None
             self._stale = True
 
-    def drop(self, lane: Lane) -> tuple[str, ...]:
+    def drop(self, model: ModelState) -> tuple[str, ...]:
         """Give a claim up and return the models that were to go for it."""
-        claim = self._claims.pop(lane.profile.name, None)
-        lane.claim = None
-        self._turn.alarms.cancel(("room", lane.profile.name))
+        pending = self._pending.pop(model.profile.name, None)
+        model.pending_load = None
+        self._context.deadlines.cancel(("room", model.profile.name))
         self._stale = True
-        return claim.victims if claim else ()
+        return pending.victims if pending else ()
 
     def changed(self) -> None:
         """Note that memory has changed hands, or that somebody has become idle: the claims are to be seen to."""
         self._stale = True
 
-    def advance(self) -> list[tuple[Lane, str]]:
+    def advance(self) -> list[tuple[ModelState, str]]:
         """See to every claim in its turn; return the lanes that cannot have any, each with a sentence why."""
-        refused: list[tuple[Lane, str]] = []
+        refused: list[tuple[ModelState, str]] = []
         while self._stale:
             self._stale = False
             ahead: dict[str, int] = {}
-            for claim in sorted(self._claims.values(), key=lambda claim: (claim.urgency, claim.since, claim.model)):
-                lane = self._lanes[claim.model]
-                if claim.asked is not None or lane.state is State.STOPPING:
+            for pending in sorted(
+                self._pending.values(), key=lambda pending: (pending.priority, pending.since, pending.model)
+            ):
+                model = self._models[pending.model]
+                if pending.asked is not None or model.state is State.STOPPING:
                     continue
-                if why_not := self._see_to(lane, claim, ahead):
-                    self.drop(lane)
-                    refused.append((lane, why_not))
-                elif lane.claim is claim and claim.choice is not None and self._has_first_call(claim):
-                    for pool, count in claim.choice.peak.items():
+                if why_not := self._see_to(model, pending, ahead):
+                    self.drop(model)
+                    refused.append((model, why_not))
+                elif model.pending_load is pending and pending.option is not None and self._has_first_call(pending):
+                    for pool, count in pending.option.peak.items():
                         ahead[pool] = ahead.get(pool, 0) + count
         return refused
 
-    def _has_first_call(self, claim: Claim) -> bool:
-        """Whether what comes free is kept for *claim*: somebody goes for it already, or it has waited long enough."""
-        return bool(claim.victims) or self._turn.now - claim.since >= LONGEST_RESIDENCY
+    def _has_first_call(self, pending: PendingLoad) -> bool:
+        """Whether what comes free is kept for *pending*: somebody goes for it already, or it has waited long enough."""
+        return bool(pending.victims) or self._context.now - pending.since >= LONGEST_RESIDENCY
 
-    def _see_to(self, lane: Lane, claim: Claim, ahead: Bytes) -> str | None:
+    def _see_to(self, model: ModelState, pending: PendingLoad, ahead: Bytes) -> str | None:
         """Take a claim as far as it goes now; return why it cannot be met at all."""
-        if claim.why == "request" and not lane.queue:
-            if claim.first is None:
-                self.withdraw(lane)
+        if pending.why == "request" and not model.queue:
+            if pending.first is None:
+                self.withdraw(model)
                 return None
-            claim.why, claim.first = claim.first, None
-        room = {pool: count - ahead.get(pool, 0) for pool, count in self._room_for(lane).items()}
-        choices = self._in_order(lane)
-        if not choices:
-            return lane.last_error or "none of its variants can be had"
-        if self._waits_for_victims(claim):
-            self._wait_on(lane, claim, room)
+            pending.why, pending.first = pending.first, None
+        free = {pool: count - ahead.get(pool, 0) for pool, count in self._free_for(model).items()}
+        options = self._in_order(model)
+        if not options:
+            return model.last_error or "none of its variants can be had"
+        if self._waits_for_victims(pending):
+            self._wait_on(model, pending, free)
             return None
-        return self._decide(lane, claim, choices, room)
+        return self._decide(model, pending, options, free)
 
-    def withdraw(self, lane: Lane) -> None:
+    def withdraw(self, model: ModelState) -> None:
         """Give up the claim of those who have all left; who was to go for it and still answers somebody, stays."""
-        for name in self.drop(lane):
-            wanted = any(name in claim.victims for claim in self._claims.values())
-            if self._lanes[name].gate is not None and not wanted:
-                self._loads.stay(self._lanes[name])
-        self._loads.forgo(lane)
+        for name in self.drop(model):
+            wanted = any(name in pending.victims for pending in self._pending.values())
+            if self._models[name].closed_to_new_since is not None and not wanted:
+                self._loads.stay(self._models[name])
+        self._loads.forgo(model)
 
-    def _waits_for_victims(self, claim: Claim) -> bool:
-        victims = [self._lanes[name] for name in claim.victims]
-        return any(lane.gate is not None or lane.state is State.STOPPING for lane in victims)
+    def _waits_for_victims(self, pending: PendingLoad) -> bool:
+        victims = [self._models[name] for name in pending.victims]
+        return any(model.closed_to_new_since is not None or model.state is State.STOPPING for model in victims)
 
-    def _wait_on(self, lane: Lane, claim: Claim, room: Bytes) -> None:
-        if claim.choice is not None and not excess(claim.choice.peak, room):
-            self._start(lane, claim, claim.choice, room)
+    def _wait_on(self, model: ModelState, pending: PendingLoad, free: Bytes) -> None:
+        if pending.option is not None and not excess(pending.option.peak, free):
+            self._start(model, pending, pending.option, free)
 
-    def _decide(self, lane: Lane, claim: Claim, choices: Sequence[Choice], room: Bytes) -> str | None:
-        soon = plus(room, self.ledger.returning())
-        candidates = self._candidates(lane, claim)
+    def _decide(
+        self, model: ModelState, pending: PendingLoad, options: Sequence[LoadOption], free: Bytes
+    ) -> str | None:
+        soon = plus(free, self.ledger.returning())
+        candidates = self._candidates(model, pending)
         ready = self._ready(candidates)
-        plans: list[tuple[float, int, Choice, tuple[Candidate, ...]]] = []
-        for number, choice in enumerate(choices):
-            penalty = STEP_DOWN * messages.steps_down(choices, choice)
-            if not excess(choice.peak, room):
-                plans.append((penalty, number, choice, ()))
-            elif (gone := cheapest(ready, excess(choice.peak, soon))) is not None:
-                plans.append((penalty + sum(each.price for each in gone), number, choice, gone))
+        plans: list[tuple[float, int, LoadOption, tuple[EvictionCandidate, ...]]] = []
+        for number, option in enumerate(options):
+            penalty = STEP_DOWN * messages.steps_down(options, option)
+            if not excess(option.peak, free):
+                plans.append((penalty, number, option, ()))
+            elif (gone := cheapest_eviction(ready, excess(option.peak, soon))) is not None:
+                plans.append((penalty + sum(each.cost for each in gone), number, option, gone))
         if plans:
-            _, _, choice, gone = min(plans, key=lambda plan: plan[:2])
-            if choice.variant in claim.checked:
-                self._take(lane, claim, choice, gone, candidates, room)
+            _, _, option, gone = min(plans, key=lambda plan: plan[:2])
+            if option.variant in pending.checked:
+                self._admit(model, pending, option, gone, candidates, free)
             else:
-                self._check(claim, choice)
+                self._check(pending, option)
             return None
-        if claim.urgency is not Urgency.WAITED_FOR:
-            return self._not_now(claim, choices, ready, room)
-        if self._put_off(lane, claim, choices, candidates, room):
+        if pending.priority is not LoadPriority.WAITED_FOR:
+            return self._deferred(pending, options, ready, free)
+        if self._wait_for_evictable(model, pending, options, candidates, free):
             return None
-        return self._never(lane, choices, candidates)
+        return self._insufficient(model, options, candidates)
 
-    def _take(
+    def _admit(
         self,
-        lane: Lane,
-        claim: Claim,
-        choice: Choice,
-        gone: tuple[Candidate, ...],
-        candidates: Sequence[Candidate],
-        room: Bytes,
+        model: ModelState,
+        pending: PendingLoad,
+        option: LoadOption,
+        gone: tuple[EvictionCandidate, ...],
+        candidates: Sequence[EvictionCandidate],
+        free: Bytes,
     ) -> None:
-        claim.choice = choice
-        self._turn.alarms.cancel(("room", claim.model))
-        if not excess(choice.peak, room):
-            self._start(lane, claim, choice, room)
+        pending.option = option
+        self._context.deadlines.cancel(("room", pending.model))
+        if not excess(option.peak, free):
+            self._start(model, pending, option, free)
             return
-        claim.victims = (*claim.victims, *(each.name for each in gone))
-        soon, told = plus(room, self.ledger.returning()), self._told(candidates)
+        pending.victims = (*pending.victims, *(each.name for each in gone))
+        soon, told = plus(free, self.ledger.returning()), self._described(candidates)
         for each in gone:
-            victim = self._lanes[each.name]
-            self._turn.explain(
+            victim = self._models[each.name]
+            self._context.explain(
                 "evict",
                 victim,
                 None,
-                **{"for": claim.model},
-                why=claim.why,
-                cost_s=round(each.price, 2),
-                needs=choice.peak,
-                free=dict(room),
+                **{"for": pending.model},
+                why=pending.why,
+                cost_s=round(each.cost, 2),
+                needs=option.peak,
+                free=dict(free),
                 soon=soon,
                 candidates=told,
                 in_flight=len(victim.serving),
             )
             self._loads.go(victim)
 
-    def _put_off(
+    def _wait_for_evictable(
         self,
-        lane: Lane,
-        claim: Claim,
-        choices: Sequence[Choice],
-        candidates: Sequence[Candidate],
-        room: Bytes,
+        model: ModelState,
+        pending: PendingLoad,
+        options: Sequence[LoadOption],
+        candidates: Sequence[EvictionCandidate],
+        free: Bytes,
     ) -> bool:
         """Let a claim wait until enough may go; return whether that will be, as far as one can see now."""
-        soon = plus(room, self.ledger.returning())
-        found: list[tuple[float, float, int, Choice, tuple[Candidate, ...]]] = []
-        for number, choice in enumerate(choices):
-            gone = cheapest(candidates, excess(choice.peak, soon))
+        soon = plus(free, self.ledger.returning())
+        found: list[tuple[float, float, int, LoadOption, tuple[EvictionCandidate, ...]]] = []
+        for number, option in enumerate(options):
+            gone = cheapest_eviction(candidates, excess(option.peak, soon))
             if gone is not None:
                 # Whom only an event can free (a load that has to end first) frees late, but frees.
-                at = max((float("inf") if each.free_at is None else each.free_at for each in gone), default=0.0)
-                cost = sum(each.price for each in gone) + STEP_DOWN * messages.steps_down(choices, choice)
-                found.append((at, cost, number, choice, gone))
+                at = max(
+                    (float("inf") if each.evictable_at is None else each.evictable_at for each in gone), default=0.0
+                )
+                cost = sum(each.cost for each in gone) + STEP_DOWN * messages.steps_down(options, option)
+                found.append((at, cost, number, option, gone))
         if not found:
             return False
-        at, _, _, choice, gone = min(found, key=lambda each: each[:3])
-        claim.choice = choice
+        at, _, _, option, gone = min(found, key=lambda each: each[:3])
+        pending.option = option
         if at != float("inf"):
-            self._turn.alarms.set(("room", claim.model), max(at, self._turn.now))
-        if gone and (claim.told is None or abs(at - claim.told) > _WAITING_CHANGED):
-            claim.told = at
-            self._turn.explain(
+            self._context.deadlines.set(("room", pending.model), max(at, self._context.now))
+        if gone and (pending.reported_at is None or abs(at - pending.reported_at) > _WAITING_CHANGED):
+            pending.reported_at = at
+            self._context.explain(
                 "wait_room",
-                lane,
+                model,
                 None,
-                why=claim.why,
-                variant=choice.label,
-                needs=choice.peak,
-                free=dict(room),
-                until_s=None if at == float("inf") else round(at - self._turn.now, 1),
+                why=pending.why,
+                variant=option.label,
+                needs=option.peak,
+                free=dict(free),
+                until_s=None if at == float("inf") else round(at - self._context.now, 1),
                 goes=[each.name for each in gone],
-                candidates=self._told(candidates),
-                queued=len(lane.queue),
+                candidates=self._described(candidates),
+                queued=len(model.queue),
             )
         return True
 
-    def _never(self, lane: Lane, choices: Sequence[Choice], candidates: Sequence[Candidate]) -> str | None:
+    def _insufficient(
+        self, model: ModelState, options: Sequence[LoadOption], candidates: Sequence[EvictionCandidate]
+    ) -> str | None:
         # What is kept for the claims before this one may be had after them.
-        free = self._room_for(lane)
-        nearest, short = messages.nearest(choices, plus(free, self.ledger.returning()), candidates)
+        free = self._free_for(model)
+        nearest, short = messages.nearest(options, plus(free, self.ledger.returning()), candidates)
         if not short:
             return None
-        holding = (other.profile for other in self._lanes.values() if self._holds(other))
+        holding = (other.profile for other in self._models.values() if self._holds(other))
         pinned = [profile.name for profile in holding if profile.warm.pinned]
-        self._turn.explain("no_room", lane, None, needs=nearest.peak, free=free, short=short, pinned=pinned)
+        self._context.explain("no_room", model, None, needs=nearest.peak, free=free, short=short, pinned=pinned)
         return messages.too_little(short, pinned, self.ledger.others, self.ledger.capacity)
 
-    def _not_now(self, claim: Claim, choices: Sequence[Choice], ready: Sequence[Candidate], room: Bytes) -> str:
+    def _deferred(
+        self, pending: PendingLoad, options: Sequence[LoadOption], ready: Sequence[EvictionCandidate], free: Bytes
+    ) -> str:
         """Say why a load that nobody waits for has to wait for quieter times; the same numbers are told once."""
-        nearest, short = messages.nearest(choices, plus(room, self.ledger.returning()), ready)
-        if self._told_short.get(claim.model) != (claim.why, short):
-            self._told_short[claim.model] = (claim.why, short)
-            numbers = {"why": claim.why, "variant": nearest.label, "needs": nearest.peak, "free": room, "short": short}
-            self._turn.explain("no_room", self._lanes[claim.model], None, **numbers)
+        nearest, short = messages.nearest(options, plus(free, self.ledger.returning()), ready)
+        if self._reported_short.get(pending.model) != (pending.why, short):
+            self._reported_short[pending.model] = (pending.why, short)
+            numbers = {
+                "why": pending.why,
+                "variant": nearest.label,
+                "needs": nearest.peak,
+                "free": free,
+                "short": short,
+            }
+            self._context.explain("no_room", self._models[pending.model], None, **numbers)
         return messages.not_now(short, self.ledger.others)
 
-    def may_fit(self, lane: Lane, why: str) -> bool:
+    def may_fit(self, model: ModelState, why: str) -> bool:
         """Return whether there would be room for a load by what is known now, so that it is worth a check."""
-        ready = self._ready(self._candidates(lane, Claim(lane.profile.name, why, self._turn.now)))
-        soon = plus(self._room_for(lane), self.ledger.returning())
-        return not lane.usable or not messages.nearest(lane.usable, soon, ready)[1]
+        ready = self._ready(self._candidates(model, PendingLoad(model.profile.name, why, self._context.now)))
+        soon = plus(self._free_for(model), self.ledger.returning())
+        return not model.usable or not messages.nearest(model.usable, soon, ready)[1]
 
-    def _ready(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        return [each for each in candidates if each.free_at is not None and each.free_at <= self._turn.now]
+    def _ready(self, candidates: Sequence[EvictionCandidate]) -> list[EvictionCandidate]:
+        return [each for each in candidates if each.evictable_at is not None and each.evictable_at <= self._context.now]
 
-    def _room_for(self, lane: Lane) -> dict[str, int]:
-        """Return what may be promised to *lane*: what it keeps while it sleeps is its own."""
-        name = lane.profile.name
-        asleep = lane.state is State.SLEEPING and self.ledger.stage(name) is Stage.WARM
-        return plus(self.ledger.room(), self.ledger.held(name)) if asleep else self.ledger.room()
+    def _free_for(self, model: ModelState) -> dict[str, int]:
+        """Return what may be promised to *model*: what it keeps while it sleeps is its own."""
+        name = model.profile.name
+        asleep = model.state is State.SLEEPING and self.ledger.state(name) is ReservationState.WARM
+        return plus(self.ledger.free(), self.ledger.held(name)) if asleep else self.ledger.free()
 
-    def _start(self, lane: Lane, claim: Claim, choice: Choice, room: Bytes) -> None:
-        self.drop(lane)
-        self._told_short.pop(claim.model, None)
-        self.ledger.reserve(claim.model, choice)
-        waited = self._turn.now - claim.since
-        self._turn.explain(
+    def _start(self, model: ModelState, pending: PendingLoad, option: LoadOption, free: Bytes) -> None:
+        self.drop(model)
+        self._reported_short.pop(pending.model, None)
+        self.ledger.reserve(pending.model, option)
+        waited = self._context.now - pending.since
+        self._context.explain(
             "room",
-            lane,
+            model,
             None,
-            why=claim.why,
-            variant=choice.label,
-            needs=choice.peak,
-            free=dict(room),
+            why=pending.why,
+            variant=option.label,
+            needs=option.peak,
+            free=dict(free),
             waited_s=round(waited, 2),
-            evicted=list(claim.victims),
+            evicted=list(pending.victims),
         )
-        self._loads.begin(lane, choice, claim.why)
+        self._loads.begin(model, option, pending.why)
 
-    def _candidates(self, lane: Lane, claim: Claim) -> list[Candidate]:
-        """Return every model that holds memory and may ever go for *claim*, with what its going costs and when it may."""
+    def _candidates(self, model: ModelState, pending: PendingLoad) -> list[EvictionCandidate]:
+        """Return every model that holds memory and may ever go for *pending*, with what its going costs and when it may."""
         found = []
-        for other in self._lanes.values():
+        for other in self._models.values():
             name = other.profile.name
-            if other is lane or not self._holds(other) or other.profile.warm.pinned:
+            if other is model or not self._holds(other) or other.profile.warm.pinned:
                 continue
-            if self.ledger.stage(name) in (Stage.DOZING, Stage.LEAVING, Stage.GONE):
+            if self.ledger.state(name) in (
+                ReservationState.SLEEPING,
+                ReservationState.STOPPING,
+                ReservationState.RELEASED,
+            ):
                 continue  # its memory counts as returning already
-            if claim.urgency is not Urgency.WAITED_FOR and name in self.declared:
+            if pending.priority is not LoadPriority.WAITED_FOR and name in self.declared:
                 continue
-            cost = self.price(other)
-            at = free_at(other, claim, lane, self._turn.now, cost)
-            if at is None and claim.urgency is not Urgency.WAITED_FOR:
+            cost = self.eviction_cost(other)
+            at = evictable_at(other, pending, model, self._context.now, cost)
+            if at is None and pending.priority is not LoadPriority.WAITED_FOR:
                 continue
-            found.append(Candidate(name, cost, self.ledger.held(name), at))
+            found.append(EvictionCandidate(name, cost, self.ledger.held(name), at))
         return found
 
-    def price(self, lane: Lane) -> float:
-        """Return what the going of *lane* is expected to cost now (seconds)."""
-        return price(lane, self._turn.now, self.demand, declared=lane.profile.name in self.declared)
+    def eviction_cost(self, model: ModelState) -> float:
+        """Return what the going of *model* is expected to cost now (seconds)."""
+        return eviction_cost(model, self._context.now, self.demand, declared=model.profile.name in self.declared)
 
-    def _holds(self, lane: Lane) -> bool:
-        return any(self.ledger.held(lane.profile.name).values())
+    def _holds(self, model: ModelState) -> bool:
+        return any(self.ledger.held(model.profile.name).values())
 
-    def _told(self, candidates: Sequence[Candidate]) -> list[dict[str, object]]:
-        return [messages.told(each, self._lanes[each.name], self._turn.now) for each in candidates]
+    def _described(self, candidates: Sequence[EvictionCandidate]) -> list[dict[str, object]]:
+        return [messages.told(each, self._models[each.name], self._context.now) for each in candidates]
 
-    def _in_order(self, lane: Lane) -> list[Choice]:
+    def _in_order(self, model: ModelState) -> list[LoadOption]:
         """Return the choices of a lane, the one that the plan has for it first."""
-        preferred = self.preferred.get(lane.profile.name)
-        return sorted(lane.usable, key=lambda choice: choice != preferred)
+        preferred = self.preferred.get(model.profile.name)
+        return sorted(model.usable, key=lambda option: option != preferred)

@@ -13,28 +13,28 @@ from enum import StrEnum
 
 from hostd.domain.errors import Bug
 from hostd.domain.host import Pool
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 Bytes = Mapping[str, int]
 """Bytes by pool id."""
 
 
-class Stage(StrEnum):
+class ReservationState(StrEnum):
     """Why a model holds memory."""
 
     LOADING = "loading"
     WARM = "warm"
-    DOZING = "dozing"
-    LEAVING = "leaving"
-    GONE = "gone"
+    SLEEPING = "dozing"
+    STOPPING = "leaving"
+    RELEASED = "gone"
 
 
 @dataclass(slots=True)
-class Holding:
+class Reservation:
     """What one model holds. *needs* is what it may grow to, *bytes* what counts against each pool now."""
 
     needs: Bytes
-    stage: Stage
+    state: ReservationState
     bytes: dict[str, int]
 
     def settle(self, measured: Bytes) -> None:
@@ -44,42 +44,47 @@ class Holding:
 
 
 @dataclass(slots=True)
-class Ledger:
+class MemoryLedger:
     """One writer: the desk. *capacity* is what our engines may hold of each pool in all."""
 
     capacity: dict[str, int] = field(default_factory=dict)
     others: dict[str, int] = field(default_factory=dict)
-    _holdings: dict[str, Holding] = field(default_factory=dict)
+    _holdings: dict[str, Reservation] = field(default_factory=dict)
 
     @property
     def counts(self) -> bool:
         """Whether any pool is known; without one, everything is taken to fit."""
         return bool(self.capacity)
 
-    def seen(self, pools: Iterable[Pool], held: Mapping[str, Bytes]) -> None:
+    def measured(self, pools: Iterable[Pool], held: Mapping[str, Bytes]) -> None:
         """Take in a measurement: *held* is what each model's engine was seen to hold.
 
         What is in use and not explained by a measured engine is taken to be the engines' for which the driver tells nothing, up
         to what they were promised, and else to belong to other programs.
         """
         gone = [
-            model for model, holding in self._holdings.items() if holding.stage is Stage.GONE and not held.get(model)
+            model
+            for model, holding in self._holdings.items()
+            if holding.state is ReservationState.RELEASED and not held.get(model)
         ]
         for model in gone:
             del self._holdings[model]
         for model, holding in self._holdings.items():
-            if holding.stage is Stage.DOZING:
-                holding.stage = Stage.WARM
+            if holding.state is ReservationState.SLEEPING:
+                holding.state = ReservationState.WARM
                 holding.settle(held.get(model, {}))
-            elif holding.stage is Stage.WARM and (measured := held.get(model)):
+            elif holding.state is ReservationState.WARM and (measured := held.get(model)):
                 holding.settle(measured)
         for model in held.keys() - self._holdings.keys():
             # Nobody could foresee what it takes; now it is known.
-            self._holdings[model] = Holding(dict(held[model]), Stage.WARM, dict(held[model]))
+            self._holdings[model] = Reservation(dict(held[model]), ReservationState.WARM, dict(held[model]))
         for pool in pools:
             unexplained = pool.total - pool.free - sum(each.get(pool.id, 0) for each in held.values())
             # A load that has taken nothing yet, or was called off before, hides nothing of what others held before it.
-            loading = any(holding.stage in (Stage.LOADING, Stage.LEAVING) for holding in self._holdings.values())
+            loading = any(
+                holding.state in (ReservationState.LOADING, ReservationState.STOPPING)
+                for holding in self._holdings.values()
+            )
             least = min(unexplained, self.others.get(pool.id, 0)) if loading else 0
             for model, holding in self._holdings.items():
                 if not held.get(model, {}).get(pool.id):
@@ -87,7 +92,7 @@ class Ledger:
             self.others[pool.id] = max(0, unexplained, least)
             self.capacity[pool.id] = max(0, min(pool.budget, pool.total - self.others[pool.id]))
 
-    def room(self) -> dict[str, int]:
+    def free(self) -> dict[str, int]:
         """Return what may still be promised, by pool id; negative where other programs have taken what was promised."""
         left = dict(self.capacity)
         for holding in self._holdings.values():
@@ -100,68 +105,68 @@ class Ledger:
         holding = self._holdings.get(model)
         return holding.bytes if holding else {}
 
-    def stage(self, model: str) -> Stage | None:
+    def state(self, model: str) -> ReservationState | None:
         """Return why a model holds memory, None where it holds none."""
         holding = self._holdings.get(model)
-        return holding.stage if holding else None
+        return holding.state if holding else None
 
     def returning(self) -> dict[str, int]:
         """Return what is on its way back, by pool id: of engines that go, and of loads that will be over."""
         back: dict[str, int] = {}
         for holding in self._holdings.values():
-            if holding.stage is not Stage.WARM:
-                stays = holding.needs if holding.stage in (Stage.LOADING, Stage.DOZING) else {}
+            if holding.state is not ReservationState.WARM:
+                stays = holding.needs if holding.state in (ReservationState.LOADING, ReservationState.SLEEPING) else {}
                 for pool, count in holding.bytes.items():
                     back[pool] = back.get(pool, 0) + count - stays.get(pool, 0)
         return back
 
-    def reserve(self, model: str, choice: Choice) -> None:
+    def reserve(self, model: str, option: LoadOption) -> None:
         """Promise a load what it may take at most.
 
         Raises:
             Bug: There is no room for it; whoever asked has not looked.
         """
         self._holdings.pop(model, None)
-        peak = choice.peak
-        if excess(peak, self.room()):
+        peak = option.peak
+        if excess(peak, self.free()):
             raise Bug(f"'{model}' was promised memory that is not there")
-        self._holdings[model] = Holding(choice.needs, Stage.LOADING, peak)
+        self._holdings[model] = Reservation(option.needs, ReservationState.LOADING, peak)
 
-    def learnt(self, model: str, choice: Choice) -> None:
+    def learnt(self, model: str, option: LoadOption) -> None:
         """Note that more is known of what a loaded model takes."""
-        if (holding := self._holdings.get(model)) and holding.stage is not Stage.GONE and holding.needs:
-            holding.needs = choice.needs
+        if (holding := self._holdings.get(model)) and holding.state is not ReservationState.RELEASED and holding.needs:
+            holding.needs = option.needs
 
     def warm(self, model: str) -> None:
         """Note that a load has ended well: its transient peak is over."""
         if holding := self._holdings.get(model):
-            holding.stage = Stage.WARM
+            holding.state = ReservationState.WARM
             holding.settle({})
 
     def slept(self, model: str, keeps: Bytes) -> None:
         """Note that an engine sleeps and keeps *keeps*; the rest comes back with the next measurement."""
         if holding := self._holdings.get(model):
-            holding.stage, holding.needs = Stage.DOZING, keeps
+            holding.state, holding.needs = ReservationState.SLEEPING, keeps
 
-    def leaves(self, model: str) -> None:
+    def stopping(self, model: str) -> None:
         """Note that an engine has been told to go."""
         if holding := self._holdings.get(model):
-            holding.stage = Stage.LEAVING
+            holding.state = ReservationState.STOPPING
 
-    def gone(self, model: str) -> None:
+    def stopped(self, model: str) -> None:
         """Note that an engine has ended; what it held comes back with the next measurement."""
         if holding := self._holdings.get(model):
-            holding.stage = Stage.GONE
+            holding.state = ReservationState.RELEASED
 
 
-def excess(needs: Bytes, room: Bytes) -> dict[str, int]:
-    """Return by how many bytes *needs* are more than there is *room* for, by pool id; empty where they fit.
+def excess(needs: Bytes, free: Bytes) -> dict[str, int]:
+    """Return by how many bytes *needs* are more than there is *free* for, by pool id; empty where they fit.
 
     A pool that nobody has measured counts as having room: nothing can be said about it.
     """
-    return {pool: need - room[pool] for pool, need in needs.items() if need > 0 and need > room.get(pool, need)}
+    return {pool: need - free[pool] for pool, need in needs.items() if need > 0 and need > free.get(pool, need)}
 
 
-def plus(room: Bytes, more: Bytes) -> dict[str, int]:
-    """Return *room* and *more* together, by pool id."""
-    return {pool: room.get(pool, 0) + more.get(pool, 0) for pool in {*room, *more}}
+def plus(free: Bytes, more: Bytes) -> dict[str, int]:
+    """Return *free* and *more* together, by pool id."""
+    return {pool: free.get(pool, 0) + more.get(pool, 0) for pool in {*free, *more}}

@@ -3,39 +3,41 @@
 from collections.abc import Mapping, Sequence
 
 from hostd.domain.errors import CapacityError, HostdError, RequestError
-from hostd.domain.reason import Reason
+from hostd.domain.reason import FallbackReason
 from hostd.domain.units import format_bytes
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import AttemptFailed
-from hostd.scheduling.eviction import Candidate
+from hostd.scheduling.eviction import EvictionCandidate
 from hostd.scheduling.memory_ledger import Bytes, excess, plus
-from hostd.scheduling.model_state import Lane
+from hostd.scheduling.model_state import ModelState
 
 
-def told(each: Candidate, lane: Lane, now: float) -> dict[str, object]:
+def told(each: EvictionCandidate, model: ModelState, now: float) -> dict[str, object]:
     """Return one candidate as plain data: what its going costs, when it may go, and what that frees."""
     return {
         "model": each.name,
-        "cost_s": round(each.price, 2),
-        "free_in_s": None if each.free_at is None else round(max(0.0, each.free_at - now), 1),
-        "state": str(lane.state),
-        "in_flight": len(lane.serving),
-        "queued": len(lane.queue),
+        "cost_s": round(each.cost, 2),
+        "free_in_s": None if each.evictable_at is None else round(max(0.0, each.evictable_at - now), 1),
+        "state": str(model.state),
+        "in_flight": len(model.serving),
+        "queued": len(model.queue),
         "bytes": dict(each.bytes),
     }
 
 
-def nearest(choices: Sequence[Choice], room: Bytes, candidates: Sequence[Candidate]) -> tuple[Choice, dict[str, int]]:
-    """Return the choice that lacks least of *room* when the *candidates* have all gone, and what it lacks then."""
+def nearest(
+    options: Sequence[LoadOption], free: Bytes, candidates: Sequence[EvictionCandidate]
+) -> tuple[LoadOption, dict[str, int]]:
+    """Return the choice that lacks least of *free* when the *candidates* have all gone, and what it lacks then."""
     for each in candidates:
-        room = plus(room, each.bytes)
-    found = min(choices, key=lambda choice: sum(excess(choice.peak, room).values()))
-    return found, excess(found.peak, room)
+        free = plus(free, each.bytes)
+    found = min(options, key=lambda option: sum(excess(option.peak, free).values()))
+    return found, excess(found.peak, free)
 
 
-def steps_down(choices: Sequence[Choice], choice: Choice) -> int:
-    """Return how many variants of *choices* are better than that of *choice*."""
-    return list(dict.fromkeys(each.variant for each in choices)).index(choice.variant)
+def steps_down(options: Sequence[LoadOption], option: LoadOption) -> int:
+    """Return how many variants of *options* are better than that of *option*."""
+    return list(dict.fromkeys(each.variant for each in options)).index(option.variant)
 
 
 def too_little(short: Bytes, pinned: Sequence[str], others: Mapping[str, int], capacity: Bytes) -> str:
@@ -64,66 +66,68 @@ def _held_by(others: Mapping[str, int], short: Bytes) -> str:
     return "".join(f"; other programs hold {each}" for each in held)
 
 
-def queue_full(lane: Lane) -> CapacityError:
+def queue_full(model: ModelState) -> CapacityError:
     """Say that nobody else may wait for this model."""
     return CapacityError(
-        f"'{lane.profile.name}' is busy: {len(lane.serving)} requests are being answered and {len(lane.queue)} wait, "
-        f"which is all that max_queue: {lane.profile.limits.max_queue} allows",
+        f"'{model.profile.name}' is busy: {len(model.serving)} requests are being answered and {len(model.queue)} wait, "
+        f"which is all that max_queue: {model.profile.limits.max_queue} allows",
         code="queue_full",
         status=429,
-        retry_after=lane.expected_wait(),
+        retry_after=model.expected_wait(),
     )
 
 
-def queue_timeout(lane: Lane, waited: float) -> CapacityError:
+def queue_timeout(model: ModelState, waited: float) -> CapacityError:
     """Say that the model had no place within its queue_timeout."""
     return CapacityError(
-        f"'{lane.profile.name}' had no free place within {waited:.1f} s (queue_timeout); "
-        f"{len(lane.serving)} requests are being answered and {len(lane.queue)} wait",
-        code=Reason.QUEUE_TIMEOUT,
-        retry_after=lane.expected_wait(),
+        f"'{model.profile.name}' had no free place within {waited:.1f} s (queue_timeout); "
+        f"{len(model.serving)} requests are being answered and {len(model.queue)} wait",
+        code=FallbackReason.QUEUE_TIMEOUT,
+        retry_after=model.expected_wait(),
     )
 
 
-def out_of_time(lane: Lane, waited: float) -> CapacityError:
+def out_of_time(model: ModelState, waited: float) -> CapacityError:
     """Say that the whole time of a request went by in queues."""
     return CapacityError(
-        f"the request waited {waited:.1f} s for '{lane.profile.name}', which is all the time it had; "
+        f"the request waited {waited:.1f} s for '{model.profile.name}', which is all the time it had; "
         "give it more with x-hostd-timeout or total_timeout",
         code="timeout",
         status=504,
-        retry_after=lane.expected_wait(),
+        retry_after=model.expected_wait(),
     )
 
 
-def down(lane: Lane, now: float) -> tuple[Reason, CapacityError]:
+def down(model: ModelState, now: float) -> tuple[FallbackReason, CapacityError]:
     """Say that the model cannot be had now, and why its engine is down."""
-    until = lane.restarts.again_at or lane.restarts.closed_until or now
-    verb = "could not be loaded" if lane.down_reason is not Reason.CRASHED else "keeps crashing"
+    until = model.restarts.again_at or model.restarts.closed_until or now
+    verb = "could not be loaded" if model.down_reason is not FallbackReason.CRASHED else "keeps crashing"
     error = CapacityError(
-        f"'{lane.profile.name}' {verb}: {lane.last_error}",
-        code=lane.down_reason,
+        f"'{model.profile.name}' {verb}: {model.last_error}",
+        code=model.down_reason,
         retry_after=until - now,
     )
-    return lane.down_reason, error
+    return model.down_reason, error
 
 
-def failed(lane: Lane, event: AttemptFailed) -> HostdError:
+def failed(model: ModelState, event: AttemptFailed) -> HostdError:
     """Say how the model failed a request before it began to answer."""
-    if event.reason is Reason.CONTEXT_TOO_LONG:
+    if event.reason is FallbackReason.CONTEXT_TOO_LONG:
         return RequestError(event.detail, code="context_length_exceeded", param="messages")
     return CapacityError(
-        f"'{lane.profile.name}' did not answer: {event.detail}",
+        f"'{model.profile.name}' did not answer: {event.detail}",
         code=event.reason,
         status=event.status,
-        retry_after=lane.expected_wait(),
+        retry_after=model.expected_wait(),
     )
 
 
-def no_room(lane: Lane, why: str) -> tuple[Reason, CapacityError]:
+def no_room(model: ModelState, why: str) -> tuple[FallbackReason, CapacityError]:
     """Say that the model does not fit into the memory that there is."""
-    text = f"'{lane.profile.name}' cannot be loaded: {why}"
-    return Reason.OUT_OF_MEMORY, CapacityError(text, code=Reason.OUT_OF_MEMORY, retry_after=lane.expected_wait())
+    text = f"'{model.profile.name}' cannot be loaded: {why}"
+    return FallbackReason.OUT_OF_MEMORY, CapacityError(
+        text, code=FallbackReason.OUT_OF_MEMORY, retry_after=model.expected_wait()
+    )
 
 
 def closing() -> CapacityError:

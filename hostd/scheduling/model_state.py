@@ -4,20 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import exp
 
-from hostd.domain.lifecycle import Move, State, after
+from hostd.domain.lifecycle import State, Transition, after
 from hostd.domain.profile import Profile
-from hostd.domain.reason import Reason
+from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Target, Ticket
-from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, Choice
-from hostd.scheduling.pending_load import Claim
-from hostd.scheduling.restart import Restarts
+from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, LoadOption
+from hostd.scheduling.pending_load import PendingLoad
+from hostd.scheduling.restart import RestartPolicy
 
 MEMORY = 300.0
 """Seconds after which a request counts for a third of one that came just now."""
 
 
 @dataclass(slots=True)
-class Heat:
+class RequestRate:
     """An exponentially decaying count of requests; *at* is when it was last brought up to date (seconds)."""
 
     count: float = 0.0
@@ -48,7 +48,7 @@ _WEIGHT = 0.2
 
 
 @dataclass(slots=True)
-class Errand:
+class RequestState:
     """A ticket on its route.
 
     *since* is when it joined its present lane, *queued* the seconds that it has spent in queues and *loaded* those of them in
@@ -60,25 +60,25 @@ class Errand:
 
     ticket: Ticket
     arrived: float
-    stop: int = 0
+    target_index: int = 0
     attempt: int = 0
-    reason: Reason | None = None
+    reason: FallbackReason | None = None
     since: float = 0.0
     queued: float = 0.0
     loaded: float = 0.0
-    life: int = 0
+    generation: int = 0
     expires: float | None = None
-    patient: bool = False
+    waiting_for_load: bool = False
     retried: bool = False
 
     @property
     def target(self) -> Target:
         """The stop of the route where the ticket is now."""
-        return self.ticket.route.targets[self.stop]
+        return self.ticket.route.targets[self.target_index]
 
 
 @dataclass(slots=True)
-class Lane:
+class ModelState:
     """The queue and the places of one model. Only the desk writes to it.
 
     *gate* is set once it is to go for another model: only who came before that is still served. *wanted* asks for a start after
@@ -95,44 +95,48 @@ class Lane:
     profile: Profile
     state: State = State.COLD
     slots: int = 0
-    queue: dict[str, Errand] = field(default_factory=dict)
-    serving: dict[str, Errand] = field(default_factory=dict)
-    restarts: Restarts = field(default_factory=Restarts)
-    wanted: bool = False
-    gate: float | None = None
-    dead: bool = False
-    life: int = 0
+    queue: dict[str, RequestState] = field(default_factory=dict)
+    serving: dict[str, RequestState] = field(default_factory=dict)
+    restarts: RestartPolicy = field(default_factory=RestartPolicy)
+    start_requested: bool = False
+    closed_to_new_since: float | None = None
+    suspected_dead: bool = False
+    generation: int = 0
     ready_at: float = 0.0
     idle_since: float = 0.0
     load_seconds: float | None = None
     wake_seconds: float | None = None
-    naps: tuple[int, ...] = ()
-    keeps: Mapping[str, int] = field(default_factory=dict)
-    woken: bool = False
+    sleep_levels: tuple[int, ...] = ()
+    bytes_kept_asleep: Mapping[str, int] = field(default_factory=dict)
+    woke_from_sleep: bool = False
     service_seconds: float | None = None
-    hint: float | None = None
-    heat: Heat = field(default_factory=Heat)
-    choices: tuple[Choice, ...] = ()
+    keep_alive_hint: float | None = None
+    request_rate: RequestRate = field(default_factory=RequestRate)
+    options: tuple[LoadOption, ...] = ()
     why_not: str | None = None
-    choice: Choice | None = None
+    option: LoadOption | None = None
     why: str = "asked"
-    spent: set[int] = field(default_factory=set)
-    setbacks: list[str] = field(default_factory=list)
+    failed_variants: set[int] = field(default_factory=set)
+    load_errors: list[str] = field(default_factory=list)
     retried: bool = False
-    claim: Claim | None = None
+    pending_load: PendingLoad | None = None
     evicted: bool = False
     last_error: str | None = None
-    down_reason: Reason = Reason.LOAD_FAILED
+    down_reason: FallbackReason = FallbackReason.LOAD_FAILED
 
     def __repr__(self) -> str:
         return f"<Lane {self.profile.name} {self.state}: {len(self.serving)}/{self.capacity} in flight, {len(self.queue)} queued>"
 
     @property
-    def standing(self) -> State:
+    def reported_state(self) -> State:
         """The state as people see it: a load that waits for room is loading, and a model that is to go for another drains."""
-        if self.gate is not None:
+        if self.closed_to_new_since is not None:
             return State.DRAINING
-        waits = self.claim is not None and self.state in (State.COLD, State.FAILED, State.SLEEPING)
+        waits = self.pending_load is not None and self.state in (
+            State.COLD,
+            State.FAILED,
+            State.SLEEPING,
+        )
         return State.LOADING if waits else self.state
 
     @property
@@ -141,18 +145,18 @@ class Lane:
         return min(self.profile.limits.max_concurrent, self.slots)
 
     @property
-    def crowd(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         """How many are served and how many wait, for explanations."""
         return {"in_flight": len(self.serving), "queued": len(self.queue)}
 
     @property
-    def has_room(self) -> bool:
+    def has_free_slot(self) -> bool:
         """Whether one more request could be served now, had it come in time."""
-        return self.state is State.READY and not self.dead and len(self.serving) < self.capacity
+        return self.state is State.READY and not self.suspected_dead and len(self.serving) < self.capacity
 
-    def takes(self, errand: Errand) -> bool:
-        """Return whether *errand* may be served now."""
-        return self.has_room and (self.gate is None or errand.since <= self.gate)
+    def accepts(self, request: RequestState) -> bool:
+        """Return whether *request* may be served now."""
+        return self.has_free_slot and (self.closed_to_new_since is None or request.since <= self.closed_to_new_since)
 
     @property
     def idle(self) -> bool:
@@ -160,49 +164,56 @@ class Lane:
         return not self.serving and not self.queue
 
     @property
-    def coming(self) -> bool:
+    def is_starting(self) -> bool:
         """Whether the model is on its way to be ready, so that waiting for it makes sense."""
-        under_way = self.state in (State.LOADING, State.STOPPING, State.DRAINING) or self.claim is not None
-        return under_way or self.dead or self.gate is not None or self.restarts.again_at is not None
+        under_way = self.state in (State.LOADING, State.STOPPING, State.DRAINING) or self.pending_load is not None
+        return (
+            under_way
+            or self.suspected_dead
+            or self.closed_to_new_since is not None
+            or self.restarts.again_at is not None
+        )
 
     @property
     def seconds_to_load(self) -> float:
         """How long it takes to have it back if it goes, or to have it at all where it has gone: a waking or a load."""
         there = self.state in (State.READY, State.SLEEPING)
-        return self.wake_seconds if there and self.wake_seconds is not None and self.sleeps else self.cold_start
+        return self.wake_seconds if there and self.wake_seconds is not None and self.can_sleep else self.cold_start
 
     @property
     def cold_start(self) -> float:
         """How long a load takes (seconds): as measured last, else as its choice estimates."""
         if self.load_seconds is not None:
             return self.load_seconds
-        choice = self.choice or next(iter(self.choices), None)
-        return UNMEASURED_LOAD if choice is None else choice.load_seconds
+        option = self.option or next(iter(self.options), None)
+        return UNMEASURED_LOAD if option is None else option.load_seconds
 
     @property
-    def sleeps(self) -> bool:
+    def can_sleep(self) -> bool:
         """Whether it may sleep instead of going: its engine can, and waking was not found to be slower than loading."""
         slower = self.wake_seconds is not None and self.wake_seconds > (self.load_seconds or self.wake_seconds)
-        return bool(self.naps) and not slower
+        return bool(self.sleep_levels) and not slower
 
     @property
-    def usable(self) -> tuple[Choice, ...]:
+    def usable(self) -> tuple[LoadOption, ...]:
         """The choices that may be had: of a sleeping engine its own, else those whose variant has not failed for good."""
-        if self.state is State.SLEEPING and self.choice is not None:
-            return (self.choice,)
-        return tuple(choice for choice in self.choices if choice.variant not in self.spent)
+        if self.state is State.SLEEPING and self.option is not None:
+            return (self.option,)
+        return tuple(option for option in self.options if option.variant not in self.failed_variants)
 
-    def move(self, move: Move) -> None:
+    def move(self, move: Transition) -> None:
         """Go where the lifecycle table says."""
         self.state = after(self.state, move)
-        self.dead, self.gate = False, None
-        if move is Move.LOADED:
-            self.life += 1
+        self.suspected_dead, self.closed_to_new_since = False, None
+        if move is Transition.LOADED:
+            self.generation += 1
 
     def suspect(self, ticket_id: str) -> None:
         """Note that a request saw its engine die: nobody is sent there any more, unless another runs by now."""
-        errand = self.serving.get(ticket_id)
-        self.dead = self.dead or (self.state is State.READY and errand is not None and errand.life == self.life)
+        request = self.serving.get(ticket_id)
+        self.suspected_dead = self.suspected_dead or (
+            self.state is State.READY and request is not None and request.generation == self.generation
+        )
 
     def position(self, ticket_id: str) -> int:
         """Return a waiting ticket's place in the queue, counting from 1."""

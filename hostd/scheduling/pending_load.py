@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 
-class Urgency(IntEnum):
+class LoadPriority(IntEnum):
     """Whose claim is seen to first: somebody waits for an answer, the owner wants the model warm, or it is to come back."""
 
     WAITED_FOR = 0
@@ -14,20 +14,20 @@ class Urgency(IntEnum):
     RETURNING = 2
 
 
-URGENCY = {
-    "request": Urgency.WAITED_FOR,
-    "asked": Urgency.WAITED_FOR,
-    "restart": Urgency.WANTED,
-    "preload": Urgency.WANTED,
-    "window": Urgency.WANTED,
-    "demand": Urgency.WANTED,
-    "return": Urgency.RETURNING,
+LOAD_PRIORITY = {
+    "request": LoadPriority.WAITED_FOR,
+    "asked": LoadPriority.WAITED_FOR,
+    "restart": LoadPriority.WANTED,
+    "preload": LoadPriority.WANTED,
+    "window": LoadPriority.WANTED,
+    "demand": LoadPriority.WANTED,
+    "return": LoadPriority.RETURNING,
 }
 """How urgent a load is, by the reason for it."""
 
 
 @dataclass(slots=True)
-class Claim:
+class PendingLoad:
     """One model's claim to memory.
 
     *why* is what the load is for, *since* when it was made. *asked* is the choice whose files and flags are being checked, None
@@ -39,14 +39,14 @@ class Claim:
     model: str
     why: str
     since: float
-    asked: Choice | None = None
+    asked: LoadOption | None = None
     checked: set[int] = field(default_factory=set)
-    choice: Choice | None = None
+    option: LoadOption | None = None
     victims: tuple[str, ...] = ()
     first: str | None = None
-    told: float | None = None
+    reported_at: float | None = None
 
     @property
-    def urgency(self) -> Urgency:
+    def priority(self) -> LoadPriority:
         """How soon it is to be seen to."""
-        return URGENCY[self.why]
+        return LOAD_PRIORITY[self.why]

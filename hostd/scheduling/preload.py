@@ -4,16 +4,16 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from hostd.domain.lifecycle import State
-from hostd.scheduling.model_state import Lane
+from hostd.scheduling.model_state import ModelState
 
 
-class Preload:
+class PreloadQueue:
     """Goes through what should be warm at the boot; *ask* has a lane loaded."""
 
-    def __init__(self, ask: Callable[[Lane, str], None]) -> None:
+    def __init__(self, ask: Callable[[ModelState, str], None]) -> None:
         self._ask = ask
-        self._waiting: deque[Lane] = deque()
-        self._current: Lane | None = None
+        self._waiting: deque[ModelState] = deque()
+        self._current: ModelState | None = None
         self.begun = False
 
     @property
@@ -21,17 +21,17 @@ class Preload:
         """Whether the boot's loads have all come to an end, good or bad."""
         return self.begun and not self._waiting and self._current is None
 
-    def __contains__(self, lane: Lane) -> bool:
-        return any(lane is other for other in self._waiting)
+    def __contains__(self, model: ModelState) -> bool:
+        return any(model is other for other in self._waiting)
 
-    def begin(self, lanes: Iterable[Lane]) -> None:
-        """Load *lanes* in this order."""
-        self._waiting = deque(lanes)
+    def begin(self, models: Iterable[ModelState]) -> None:
+        """Load *models* in this order."""
+        self._waiting = deque(models)
         self._next()
 
-    def settled(self, lane: Lane) -> None:
+    def settled(self, model: ModelState) -> None:
         """Note that a lane is ready, has failed, or is not to be loaded any more."""
-        if self._current is lane:
+        if self._current is model:
             self._current = None
             self._next()
 
@@ -42,8 +42,8 @@ class Preload:
 
     def _next(self) -> None:
         while self._waiting and self._current is None:
-            lane = self._waiting.popleft()
-            if lane.state is State.COLD or lane.claim is not None:
-                self._ask(lane, "preload")
-            if lane.state is State.LOADING or lane.claim is not None:
-                self._current = lane
+            model = self._waiting.popleft()
+            if model.state is State.COLD or model.pending_load is not None:
+                self._ask(model, "preload")
+            if model.state is State.LOADING or model.pending_load is not None:
+                self._current = model

@@ -17,7 +17,7 @@ UNMENDED_COOL_DOWN = 10.0
 
 
 @dataclass(slots=True)
-class Restarts:
+class RestartPolicy:
     """The crash history of one engine (seconds on the desk's clock).
 
     *streak* counts failures without a stretch of good service between them. *again_at* is when the engine starts again
@@ -38,7 +38,7 @@ class Restarts:
         """Note that the engine serves."""
         self.ready_at = now
 
-    def broke(self, exit_class: ExitClass, now: float) -> None:
+    def failed(self, exit_class: ExitClass, now: float) -> None:
         """Note a failure and decide what follows: a delayed start, or a closed door."""
         if self.ready_at is not None and now - self.ready_at >= GOOD_SERVICE:
             self.streak = 0

@@ -1,14 +1,14 @@
-"""The only decision-maker: who is served where, who waits, who is turned away, which engines start and stop.
+"""The one decision-maker: which request is served by which model, which waits, which is refused, which engines start and stop.
 
-Theory of operation. The desk has one `Lane` per profile. A ticket walks along its route as an `Errand`: it joins the lane
-of its first target and is served at once (`Serve`) when that model is ready and has a place; otherwise it waits in the
-lane's queue, and a cold model is started for it. Three things take it on to its next target: its queue time runs out, the
-target fails before the first content byte, or the target cannot be had at all. When no target is left it is refused, once,
-with the reason for the last move. Every change of a lane ends in `_pump`, which serves from the head of its queue while
-there are places; so the order of arrival holds, and no place stays empty while somebody waits for it.
+Theory of operation. The scheduler has one `ModelState` per profile. A request follows its route as a `RequestState`: it joins
+the model of its first target and is served at once (`Serve`) when that model is ready and has a free slot; otherwise it waits
+in the model's queue, and a cold model is started for it. Three events move it to its next target: its queue timeout, a failure
+of the target before the first content byte, and a target that cannot be loaded. When no target is left it is refused, once,
+with the reason of the last move. Every change of a model ends in `_pump`, which serves from the head of its queue while slots
+are free; so the order of arrival holds, and no slot stays free while a request waits for it.
 
-The desk owns the lifecycle state of every instance; instances only report what they see. Nothing here waits or reads a
-clock: deadlines are named in `alarms`, and whoever runs the desk sends `Ticked` when the earliest has passed.
+The scheduler owns the lifecycle state of every instance; instances only report what they see. Nothing here waits or reads a
+clock: deadlines are named in `Deadlines`, and the dispatcher sends `Ticked` when the earliest has passed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,49 +16,49 @@ from collections.abc import Iterable, Mapping
 from hostd.domain.errors import Bug, HostdError
 from hostd.domain.host import Pool
 from hostd.domain.profile import Profile
-from hostd.domain.reason import Reason
+from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Ticket
 from hostd.scheduling import messages
-from hostd.scheduling.decision_context import Turn
+from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.effects import Effect, Refuse, Serve
-from hostd.scheduling.engine_control import Engines
+from hostd.scheduling.engine_control import EngineController
 from hostd.scheduling.events import (
-    Appraised,
     Arrived,
     AttemptFailed,
     Booted,
-    CalendarTurned,
-    Checked,
-    ClosingTime,
-    EngineBroke,
+    ClientLeft,
     EngineEvent,
-    EngineGone,
+    EngineFailed,
     EngineReady,
     EngineSlept,
+    EngineStopped,
     Event,
     Finished,
-    Left,
-    LoadAsked,
-    MemorySeen,
+    LoadOptionsChanged,
+    LoadRequested,
+    MemoryMeasured,
+    PreflightDone,
+    ScheduleChanged,
+    ShutdownRequested,
     Ticked,
-    UnloadAsked,
+    UnloadRequested,
 )
-from hostd.scheduling.model_state import Errand, Lane
+from hostd.scheduling.model_state import ModelState, RequestState
 
 
-class Desk:
+class Scheduler:
     """Turns events into effects by `handle`; the rest may be read by anybody. Without *pools*, no memory is counted."""
 
     def __init__(self, profiles: Mapping[str, Profile], pools: Iterable[Pool] = ()) -> None:
-        self.lanes = {name: Lane(profile) for name, profile in profiles.items()}
-        self._turn = Turn()
-        self._engines = Engines(self.lanes, self._turn)
-        self.room, self.keeping = self._engines.room, self._engines.keeping
-        self.room.ledger.seen(pools, {})
-        self._where: dict[str, Lane] = {}
+        self.models = {name: ModelState(profile) for name, profile in profiles.items()}
+        self._context = DecisionContext()
+        self._engines = EngineController(self.models, self._context)
+        self.admission, self.warm_policy = self._engines.admission, self._engines.warm_policy
+        self.admission.ledger.measured(pools, {})
+        self._model_of: dict[str, ModelState] = {}
 
     def __repr__(self) -> str:
-        return f"<Desk {' '.join(repr(lane) for lane in self.lanes.values())}>"
+        return f"<Desk {' '.join(repr(model) for model in self.models.values())}>"
 
     @property
     def settled(self) -> bool:
@@ -67,18 +67,18 @@ class Desk:
 
     def next_deadline(self) -> float | None:
         """Return when `Ticked` is due, or None when no deadline is set."""
-        return self._turn.alarms.next()
+        return self._context.deadlines.next()
 
     def position(self, ticket_id: str) -> tuple[str, int] | None:
         """Return the model that a waiting ticket waits for and its place in that queue, or None when it does not wait."""
-        lane = self._where.get(ticket_id)
-        if lane is None or ticket_id not in lane.queue:
+        model = self._model_of.get(ticket_id)
+        if model is None or ticket_id not in model.queue:
             return None
-        return lane.profile.name, lane.position(ticket_id)
+        return model.profile.name, model.position(ticket_id)
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Take in one event at *now* (seconds on any monotonic clock) and return what is to be done, in order."""
-        self._turn.begin(now)
+        self._context.begin(now)
         match event:
             case Arrived(ticket):
                 self._arrived(ticket)
@@ -86,263 +86,271 @@ class Desk:
                 self._finished(ticket_id, seconds)
             case AttemptFailed():
                 self._attempt_failed(event)
-            case Left(ticket_id):
+            case ClientLeft(ticket_id):
                 self._release(ticket_id)
-            case ClosingTime():
+            case ShutdownRequested():
                 self._close()
             case Ticked():
-                self._ring()
+                self._deadlines_passed()
             case _:
                 self._engine_event(event)
-        self._make_room()
-        return self._turn.effects
+        self._advance_loads()
+        return self._context.effects
 
     def _engine_event(self, event: EngineEvent) -> None:
         match event:
             case EngineReady(model):
                 if self._engines.ready(event):
-                    self._let_in(self.lanes[model])
-            case EngineBroke(model):
-                if self._engines.broke(event):
-                    self._clear_queue(self.lanes[model])
-            case EngineGone(model):
-                self._engines.gone(self.lanes[model])
+                    self._model_ready(self.models[model])
+            case EngineFailed(model):
+                if self._engines.failed(event):
+                    self._clear_queue(self.models[model])
+            case EngineStopped(model):
+                self._engines.stopped(self.models[model])
             case EngineSlept(model):
-                self._engines.slept(self.lanes[model])
-            case Appraised(model, choices, why_not):
-                self._engines.appraised(self.lanes[model], choices, why_not)
-            case Checked(model):
-                if self._engines.checked(event):
-                    self._clear_queue(self.lanes[model])
-            case MemorySeen(pools, held):
-                self._engines.memory_seen(pools, held)
-            case CalendarTurned(windows, demand):
-                self._engines.calendar_turned(windows, demand)
-            case LoadAsked(model, why):
-                self._engines.load(self.lanes[model], why)
-            case UnloadAsked(model):
-                self._engines.unload(self.lanes[model], "asked")
+                self._engines.slept(self.models[model])
+            case LoadOptionsChanged(model, options, why_not):
+                self._engines.options_changed(self.models[model], options, why_not)
+            case PreflightDone(model):
+                if self._engines.preflight_done(event):
+                    self._clear_queue(self.models[model])
+            case MemoryMeasured(pools, held):
+                self._engines.memory_measured(pools, held)
+            case ScheduleChanged(windows, demand):
+                self._engines.schedule_changed(windows, demand)
+            case LoadRequested(model, why):
+                self._engines.load(self.models[model], why)
+            case UnloadRequested(model):
+                self._engines.unload(self.models[model], "asked")
             case Booted():
                 self._engines.boot()
 
-    def _make_room(self) -> None:
+    def _advance_loads(self) -> None:
         """See to the loads that wait for memory, and to those whose wait this has ended."""
-        while refused := self.room.advance():
-            for lane, why in refused:
-                self._engines.no_room(lane, why)
-                self._clear_queue(lane, messages.no_room(lane, why))
-        while self._engines.leaving.reopened:
-            self._pump(self._engines.leaving.reopened.pop())
+        while refused := self.admission.advance():
+            for model, why in refused:
+                self._engines.insufficient_memory(model, why)
+                self._clear_queue(model, messages.no_room(model, why))
+        while self._engines.unloader.reopened:
+            self._pump(self._engines.unloader.reopened.pop())
 
     def _arrived(self, ticket: Ticket) -> None:
-        errand = Errand(ticket, arrived=self._turn.now, reason=ticket.route.reason)
-        lane = self.lanes[errand.target.model]
-        total = lane.profile.limits.total_timeout
-        errand.expires = self._turn.now + (total if ticket.timeout is None else min(total, ticket.timeout))
-        lane.heat.add(self._turn.now)
+        request = RequestState(ticket, arrived=self._context.now, reason=ticket.route.reason)
+        model = self.models[request.target.model]
+        total = model.profile.limits.total_timeout
+        request.expires = self._context.now + (total if ticket.timeout is None else min(total, ticket.timeout))
+        model.request_rate.add(self._context.now)
         if self._engines.closing:
-            self._refuse(errand, messages.closing())
+            self._refuse(request, messages.closing())
         else:
-            self._join(errand)
+            self._join(request)
 
-    def _join(self, errand: Errand) -> None:
+    def _join(self, request: RequestState) -> None:
         """Put an errand into the lane of its target: served, waiting, or sent on when the lane cannot take it."""
-        lane = self.lanes[errand.target.model]
-        errand.since = self._turn.now
-        if lane.takes(errand) and not lane.queue:
-            self._serve(lane, errand)
-        elif not self._engines.obtainable(lane):
-            self._send_on(errand, *messages.down(lane, self._turn.now))
-        elif len(lane.queue) >= lane.profile.limits.max_queue:
-            self._engines.summon(lane)
-            self._send_on(errand, Reason.STATUS_429, messages.queue_full(lane))
+        model = self.models[request.target.model]
+        request.since = self._context.now
+        if model.accepts(request) and not model.queue:
+            self._serve(model, request)
+        elif not self._engines.obtainable(model):
+            self._fall_back(request, *messages.down(model, self._context.now))
+        elif len(model.queue) >= model.profile.limits.max_queue:
+            self._engines.request_load(model)
+            self._fall_back(request, FallbackReason.STATUS_429, messages.queue_full(model))
         else:
-            self._wait(lane, errand)
+            self._wait(model, request)
 
-    def _wait(self, lane: Lane, errand: Errand, *, first: bool = False) -> None:
-        ticket_id = errand.ticket.id
-        lane.queue = {ticket_id: errand, **lane.queue} if first else lane.queue
-        lane.queue[ticket_id] = errand
-        self._where[ticket_id] = lane
-        errand.patient = False
-        self._set_queue_alarm(lane, errand)
-        self._engines.summon(lane)
+    def _wait(self, model: ModelState, request: RequestState, *, first: bool = False) -> None:
+        ticket_id = request.ticket.id
+        model.queue = {ticket_id: request, **model.queue} if first else model.queue
+        model.queue[ticket_id] = request
+        self._model_of[ticket_id] = model
+        request.waiting_for_load = False
+        self._set_queue_alarm(model, request)
+        self._engines.request_load(model)
 
-    def _set_queue_alarm(self, lane: Lane, errand: Errand) -> None:
-        at = self._turn.now + lane.profile.limits.queue_timeout
-        self._turn.alarms.set(("queue", errand.ticket.id), at if errand.expires is None else min(at, errand.expires))
-
-    def _serve(self, lane: Lane, errand: Errand) -> None:
-        ticket_id = errand.ticket.id
-        errand.attempt += 1
-        errand.life = lane.life
-        lane.hint = errand.ticket.keep_alive
-        errand.loaded += max(0.0, lane.ready_at - errand.since)
-        errand.queued += self._turn.now - errand.since
-        lane.serving[ticket_id] = errand
-        self._where[ticket_id] = lane
-        self._turn.effects.append(
-            Serve(ticket_id, lane.profile.name, errand.attempt, errand.reason, errand.queued, errand.loaded)
+    def _set_queue_alarm(self, model: ModelState, request: RequestState) -> None:
+        at = self._context.now + model.profile.limits.queue_timeout
+        self._context.deadlines.set(
+            ("queue", request.ticket.id), at if request.expires is None else min(at, request.expires)
         )
-        self._turn.explain(
+
+    def _serve(self, model: ModelState, request: RequestState) -> None:
+        ticket_id = request.ticket.id
+        request.attempt += 1
+        request.generation = model.generation
+        model.keep_alive_hint = request.ticket.keep_alive
+        request.loaded += max(0.0, model.ready_at - request.since)
+        request.queued += self._context.now - request.since
+        model.serving[ticket_id] = request
+        self._model_of[ticket_id] = model
+        self._context.effects.append(
+            Serve(ticket_id, model.profile.name, request.attempt, request.reason, request.queued, request.loaded)
+        )
+        self._context.explain(
             "route",
-            lane,
+            model,
             ticket_id,
-            asked=errand.ticket.route.asked,
-            reason=errand.reason,
-            attempt=errand.attempt,
-            waited_ms=round(errand.queued * 1000, 1),
-            capacity=lane.capacity,
-            **lane.crowd,
+            asked=request.ticket.route.asked,
+            reason=request.reason,
+            attempt=request.attempt,
+            waited_ms=round(request.queued * 1000, 1),
+            capacity=model.capacity,
+            **model.counts,
         )
 
-    def _release(self, ticket_id: str) -> Errand | None:
+    def _release(self, ticket_id: str) -> RequestState | None:
         """Take a ticket out of wherever it is, and let the next one in."""
-        lane = self._where.pop(ticket_id, None)
-        if lane is None:
+        model = self._model_of.pop(ticket_id, None)
+        if model is None:
             return None
-        errand = lane.serving.pop(ticket_id, None)
-        if errand is None:
-            errand = lane.queue.pop(ticket_id)
-            errand.queued += self._turn.now - errand.since
-            self._turn.alarms.cancel(("queue", ticket_id))
-        self.room.changed()
-        self._pump(lane)
-        return errand
+        request = model.serving.pop(ticket_id, None)
+        if request is None:
+            request = model.queue.pop(ticket_id)
+            request.queued += self._context.now - request.since
+            self._context.deadlines.cancel(("queue", ticket_id))
+        self.admission.changed()
+        self._pump(model)
+        return request
 
     def _finished(self, ticket_id: str, seconds: float) -> None:
-        if lane := self._where.get(ticket_id):
-            lane.learn_service(seconds)
+        if model := self._model_of.get(ticket_id):
+            model.learn_service(seconds)
         self._release(ticket_id)
 
     def _attempt_failed(self, event: AttemptFailed) -> None:
-        lane = self._where.get(event.ticket_id)
-        if lane is None:
+        model = self._model_of.get(event.ticket_id)
+        if model is None:
             return
-        if event.reason is Reason.CRASHED:
-            lane.suspect(event.ticket_id)
-        if errand := self._release(event.ticket_id):
-            self._send_on(errand, event.reason, messages.failed(lane, event))
+        if event.reason is FallbackReason.CRASHED:
+            model.suspect(event.ticket_id)
+        if request := self._release(event.ticket_id):
+            self._fall_back(request, event.reason, messages.failed(model, event))
 
-    def _send_on(self, errand: Errand, reason: Reason, error: HostdError) -> None:
+    def _fall_back(self, request: RequestState, reason: FallbackReason, error: HostdError) -> None:
         """Move an errand to the next target that may take it for *reason*, or refuse it with *error*."""
-        left = self.lanes[errand.target.model]
-        following = self._following(errand, reason)
+        left = self.models[request.target.model]
+        following = self._next_target(request, reason)
         if following is not None:
-            errand.stop, errand.reason = following, reason
-            self._turn.explain(
+            request.target_index, request.reason = following, reason
+            self._context.explain(
                 "fallback",
                 left,
-                errand.ticket.id,
-                to=errand.target.model,
+                request.ticket.id,
+                to=request.target.model,
                 reason=reason,
                 why=error.message,
-                waited_ms=round((self._turn.now - errand.since) * 1000, 1),
-                **left.crowd,
+                waited_ms=round((self._context.now - request.since) * 1000, 1),
+                **left.counts,
             )
-            self._join(errand)
-        elif reason in (Reason.CRASHED, Reason.CONNECT) and not errand.retried and self._engines.obtainable(left):
+            self._join(request)
+        elif (
+            reason in (FallbackReason.CRASHED, FallbackReason.CONNECT)
+            and not request.retried
+            and self._engines.obtainable(left)
+        ):
             # Nothing of the answer was seen yet and nobody else can give it: once more, in front, on the restarted engine.
-            errand.retried, errand.since = True, self._turn.now
-            self._wait(left, errand, first=True)
+            request.retried, request.since = True, self._context.now
+            self._wait(left, request, first=True)
             self._pump(left)
         else:
-            self._refuse(errand, error)
+            self._refuse(request, error)
 
-    def _following(self, errand: Errand, reason: Reason) -> int | None:
-        context = self.lanes[errand.target.model].profile.context
-        for stop in range(errand.stop + 1, len(errand.ticket.route.targets)):
-            lane = self.lanes[errand.ticket.route.targets[stop].model]
-            larger = reason is not Reason.CONTEXT_TOO_LONG or (lane.profile.context or 0) > (context or 0)
-            allowed = errand.ticket.route.open_to(stop, reason, errand.stop)
-            if allowed and larger and self._engines.obtainable(lane):
+    def _next_target(self, request: RequestState, reason: FallbackReason) -> int | None:
+        context = self.models[request.target.model].profile.context
+        for stop in range(request.target_index + 1, len(request.ticket.route.targets)):
+            model = self.models[request.ticket.route.targets[stop].model]
+            larger = reason is not FallbackReason.CONTEXT_TOO_LONG or (model.profile.context or 0) > (context or 0)
+            allowed = request.ticket.route.open_to(stop, reason, request.target_index)
+            if allowed and larger and self._engines.obtainable(model):
                 return stop
         return None
 
-    def _refuse(self, errand: Errand, error: HostdError) -> None:
-        lane = self.lanes[errand.target.model]
-        self._turn.effects.append(
-            Refuse(errand.ticket.id, error, lane.profile.name, errand.attempt, errand.reason, errand.queued)
+    def _refuse(self, request: RequestState, error: HostdError) -> None:
+        model = self.models[request.target.model]
+        self._context.effects.append(
+            Refuse(request.ticket.id, error, model.profile.name, request.attempt, request.reason, request.queued)
         )
-        self._turn.explain(
+        self._context.explain(
             "refusal",
-            lane,
-            errand.ticket.id,
-            asked=errand.ticket.route.asked,
+            model,
+            request.ticket.id,
+            asked=request.ticket.route.asked,
             code=error.code,
             why=error.message,
-            waited_ms=round(errand.queued * 1000, 1),
+            waited_ms=round(request.queued * 1000, 1),
             retry_after=error.retry_after,
-            **lane.crowd,
+            **model.counts,
         )
 
-    def _queue_time_up(self, ticket_id: str) -> None:
-        lane = self._where[ticket_id]
-        errand = lane.queue[ticket_id]
-        if errand.expires is not None and self._turn.now >= errand.expires:
+    def _queue_timeout(self, ticket_id: str) -> None:
+        model = self._model_of[ticket_id]
+        request = model.queue[ticket_id]
+        if request.expires is not None and self._context.now >= request.expires:
             self._release(ticket_id)
-            self._refuse(errand, messages.out_of_time(lane, self._turn.now - errand.arrived))
-        elif lane.coming and self._following(errand, Reason.QUEUE_TIMEOUT) is None:
-            errand.patient = True
-            if errand.expires is not None:
-                self._turn.alarms.set(("queue", ticket_id), errand.expires)
+            self._refuse(request, messages.out_of_time(model, self._context.now - request.arrived))
+        elif model.is_starting and self._next_target(request, FallbackReason.QUEUE_TIMEOUT) is None:
+            request.waiting_for_load = True
+            if request.expires is not None:
+                self._context.deadlines.set(("queue", ticket_id), request.expires)
         else:
             self._release(ticket_id)
-            self._send_on(errand, Reason.QUEUE_TIMEOUT, messages.queue_timeout(lane, self._turn.now - errand.since))
+            self._fall_back(
+                request, FallbackReason.QUEUE_TIMEOUT, messages.queue_timeout(model, self._context.now - request.since)
+            )
 
-    def _let_in(self, lane: Lane) -> None:
-        for errand in lane.queue.values():
-            if errand.patient or self._following(errand, Reason.QUEUE_TIMEOUT) is None:
-                errand.patient = False
-                self._set_queue_alarm(lane, errand)
-        self._pump(lane)
+    def _model_ready(self, model: ModelState) -> None:
+        for request in model.queue.values():
+            if request.waiting_for_load or self._next_target(request, FallbackReason.QUEUE_TIMEOUT) is None:
+                request.waiting_for_load = False
+                self._set_queue_alarm(model, request)
+        self._pump(model)
 
-    def _pump(self, lane: Lane) -> None:
+    def _pump(self, model: ModelState) -> None:
         """Serve from the head of the queue while there are places, then see to a lane that has become idle."""
-        while lane.queue and lane.takes(next(iter(lane.queue.values()))):
-            ticket_id = next(iter(lane.queue))
-            errand = lane.queue.pop(ticket_id)
-            self._turn.alarms.cancel(("queue", ticket_id))
-            self._serve(lane, errand)
-        self._engines.rest(lane)
+        while model.queue and model.accepts(next(iter(model.queue.values()))):
+            ticket_id = next(iter(model.queue))
+            request = model.queue.pop(ticket_id)
+            self._context.deadlines.cancel(("queue", ticket_id))
+            self._serve(model, request)
+        self._engines.after_release(model)
 
-    def _empty(self, lane: Lane) -> list[Errand]:
-        waiting, lane.queue = list(lane.queue.values()), {}
-        for errand in waiting:
-            del self._where[errand.ticket.id]
-            errand.queued += self._turn.now - errand.since
-            self._turn.alarms.cancel(("queue", errand.ticket.id))
+    def _empty(self, model: ModelState) -> list[RequestState]:
+        waiting, model.queue = list(model.queue.values()), {}
+        for request in waiting:
+            del self._model_of[request.ticket.id]
+            request.queued += self._context.now - request.since
+            self._context.deadlines.cancel(("queue", request.ticket.id))
         return waiting
 
-    def _clear_queue(self, lane: Lane, outcome: tuple[Reason, HostdError] | None = None) -> None:
+    def _clear_queue(self, model: ModelState, outcome: tuple[FallbackReason, HostdError] | None = None) -> None:
         """Send everybody who waits for a model to their next target: it is down, or *outcome* says what else is wrong."""
-        for errand in self._empty(lane):
-            errand.loaded += self._turn.now - errand.since
-            self._send_on(errand, *(outcome or messages.down(lane, self._turn.now)))
+        for request in self._empty(model):
+            request.loaded += self._context.now - request.since
+            self._fall_back(request, *(outcome or messages.down(model, self._context.now)))
 
-    def _ring(self) -> None:
-        for kind, name in self._turn.alarms.due(self._turn.now):
+    def _deadlines_passed(self) -> None:
+        for kind, name in self._context.deadlines.due(self._context.now):
             match kind:
                 case "queue":
-                    self._queue_time_up(name)
+                    self._queue_timeout(name)
                 case "idle":
-                    self._engines.idle_time_up(self.lanes[name])
+                    self._engines.idle_deadline(self.models[name])
                 case "restart":
-                    self._engines.restart_time_up(self.lanes[name])
+                    self._engines.restart_deadline(self.models[name])
                 case "drain":
-                    self._engines.drain_time_up(self.lanes[name])
+                    self._engines.drain_deadline(self.models[name])
                 case "room":
-                    self.room.changed()
+                    self.admission.changed()
                 case "turn":
-                    self._engines.turn_over(self.lanes[name])
+                    self._engines.turn_deadline(self.models[name])
                 case "return":
-                    self.keeping.come_back()
+                    self.warm_policy.come_back()
                 case _:
                     raise Bug(f"an alarm rang that nobody knows: {kind} {name}")
 
     def _close(self) -> None:
         self._engines.closing = True
-        for lane in self.lanes.values():
-            for errand in self._empty(lane):
-                self._refuse(errand, messages.closing())
+        for model in self.models.values():
+            for request in self._empty(model):
+                self._refuse(request, messages.closing())
         self._engines.close()

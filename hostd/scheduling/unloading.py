@@ -1,74 +1,74 @@
 """How a model goes: after those who are there have been answered, into sleep where that gives its memory back, else for good."""
 
-from hostd.domain.lifecycle import Move, State
-from hostd.scheduling.decision_context import Turn
+from hostd.domain.lifecycle import State, Transition
+from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.effects import Sleep, Stop
-from hostd.scheduling.memory_ledger import Ledger
-from hostd.scheduling.model_state import Lane
+from hostd.scheduling.memory_ledger import MemoryLedger
+from hostd.scheduling.model_state import ModelState
 
 LONGEST_TURN = 60.0
 """Seconds for which a model that is to go for another still serves those who waited for it by then."""
 
 
-class Leaving:
+class Unloader:
     """Sees models off. *reopened* are those that may stay after all and have not yet been told."""
 
-    def __init__(self, turn: Turn, ledger: Ledger) -> None:
-        self.reopened: list[Lane] = []
-        self._turn = turn
+    def __init__(self, turn: DecisionContext, ledger: MemoryLedger) -> None:
+        self.reopened: list[ModelState] = []
+        self._context = turn
         self._ledger = ledger
 
-    def make_go(self, lane: Lane) -> None:
+    def unload_for(self, model: ModelState) -> None:
         """Have a model go for another once it has answered those who are there; nobody's answer is cut for it."""
-        lane.restarts.forgive()
-        if lane.gate is not None:
+        model.restarts.forgive()
+        if model.closed_to_new_since is not None:
             return
-        if lane.state is State.READY and (lane.serving or (lane.queue and not lane.dead)):
-            lane.gate = self._turn.now
-            self._turn.alarms.set(("turn", lane.profile.name), self._turn.now + LONGEST_TURN)
+        if model.state is State.READY and (model.serving or (model.queue and not model.suspected_dead)):
+            model.closed_to_new_since = self._context.now
+            self._context.deadlines.set(("turn", model.profile.name), self._context.now + LONGEST_TURN)
         else:
-            self.go(lane)
+            self.unload(model)
 
-    def stay(self, lane: Lane) -> None:
+    def keep(self, model: ModelState) -> None:
         """Keep a model that was to go: nobody wants its memory any more."""
-        lane.gate, lane.evicted = None, False
-        self._turn.alarms.cancel(("turn", lane.profile.name))
-        self.reopened.append(lane)
+        model.closed_to_new_since, model.evicted = None, False
+        self._context.deadlines.cancel(("turn", model.profile.name))
+        self.reopened.append(model)
 
-    def go(self, lane: Lane) -> None:
+    def unload(self, model: ModelState) -> None:
         """Have a model that answers nobody give its memory back."""
-        if lane.state is State.READY and lane.sleeps and not lane.dead:
-            self._sleep(lane)
+        if model.state is State.READY and model.can_sleep and not model.suspected_dead:
+            self._sleep(model)
         else:
-            self.stop(lane)
+            self.stop(model)
 
-    def stop(self, lane: Lane) -> None:
+    def stop(self, model: ModelState) -> None:
         """Have an engine ended."""
-        lane.move(Move.STOP)
-        self._ledger.leaves(lane.profile.name)
+        model.move(Transition.STOP)
+        self._ledger.stopping(model.profile.name)
         for name in ("drain", "idle", "turn"):
-            self._turn.alarms.cancel((name, lane.profile.name))
-        self._turn.effects.append(Stop(lane.profile.name))
+            self._context.deadlines.cancel((name, model.profile.name))
+        self._context.effects.append(Stop(model.profile.name))
 
-    def slept(self, lane: Lane) -> bool:
+    def slept(self, model: ModelState) -> bool:
         """Note that an engine has given its memory back and sleeps; return whether that was still wanted."""
-        if lane.state is not State.SLEEPING:
+        if model.state is not State.SLEEPING:
             return False
-        self._ledger.slept(lane.profile.name, lane.keeps)
+        self._ledger.slept(model.profile.name, model.bytes_kept_asleep)
         return True
 
-    def _sleep(self, lane: Lane) -> None:
+    def _sleep(self, model: ModelState) -> None:
         """Have an engine stay without its memory: at the lightest level whose remains main memory has room for."""
-        held = sum(count for pool, count in self._ledger.held(lane.profile.name).items() if pool != "ram")
-        light = held <= self._ledger.room().get("ram", 0)
-        level = lane.naps[0] if light else lane.naps[-1]
+        held = sum(count for pool, count in self._ledger.held(model.profile.name).items() if pool != "ram")
+        light = held <= self._ledger.free().get("ram", 0)
+        level = model.sleep_levels[0] if light else model.sleep_levels[-1]
         if level == 1 and not light:
-            self.stop(lane)
+            self.stop(model)
             return
-        lane.move(Move.SLEEP)
-        lane.keeps = {"ram": held} if level == 1 else {}
+        model.move(Transition.SLEEP)
+        model.bytes_kept_asleep = {"ram": held} if level == 1 else {}
         for name in ("idle", "turn"):
-            self._turn.alarms.cancel((name, lane.profile.name))
-        self._ledger.leaves(lane.profile.name)
-        self._turn.effects.append(Sleep(lane.profile.name, level))
-        self._turn.explain("sleep", lane, None, level=level, keeps=lane.keeps)
+            self._context.deadlines.cancel((name, model.profile.name))
+        self._ledger.stopping(model.profile.name)
+        self._context.effects.append(Sleep(model.profile.name, level))
+        self._context.explain("sleep", model, None, level=level, keeps=model.bytes_kept_asleep)

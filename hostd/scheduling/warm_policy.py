@@ -7,11 +7,11 @@ the week has usually brought requests for it. Of all that should be warm, the so
 from collections.abc import Collection, Iterable, Mapping
 
 from hostd.domain.lifecycle import State
-from hostd.planning.warm_set.load_option import Choice
-from hostd.planning.warm_set.solver import Wanted, choose_among
-from hostd.scheduling.decision_context import Turn
-from hostd.scheduling.memory_admission import Room
-from hostd.scheduling.model_state import Lane
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.planning.warm_set.solver import WarmCandidate, choose_warm_set
+from hostd.scheduling.decision_context import DecisionContext
+from hostd.scheduling.memory_admission import MemoryAdmission
+from hostd.scheduling.model_state import ModelState
 
 USUAL = 1.0
 """Requests an hour from which demand alone makes a model worth having warm."""
@@ -30,112 +30,114 @@ _PLENTY = 1 << 62
 _AWAY = (State.COLD, State.SLEEPING)
 
 
-class Keeping:
+class WarmSetPolicy:
     """Knows the declared set, and the plan: what of it fits together and how."""
 
-    def __init__(self, lanes: Mapping[str, Lane], turn: Turn, room: Room) -> None:
-        self._lanes = lanes
-        self._turn = turn
-        self._room = room
+    def __init__(self, models: Mapping[str, ModelState], turn: DecisionContext, free: MemoryAdmission) -> None:
+        self._models = models
+        self._context = turn
+        self._room = free
         self._windows: frozenset[str] = frozenset()
         self.proved = True
         self.left_out: dict[str, str] = {}
 
-    def calendar(self, windows: frozenset[str], demand: Mapping[str, float]) -> list[Lane]:
+    def calendar(self, windows: frozenset[str], demand: Mapping[str, float]) -> list[ModelState]:
         """Take in the hour: the models that a window wants, and the requests an hour that each may expect; see `plan`."""
         self._windows = windows
         self._room.demand = dict(demand)
         return self.plan()
 
-    def reason(self, lane: Lane) -> str | None:
-        """Return why *lane* should be warm now: ``preload``, ``window`` or ``demand``; None where it need not be."""
-        name = lane.profile.name
-        if lane.profile.warm.preload:
+    def reason(self, model: ModelState) -> str | None:
+        """Return why *model* should be warm now: ``preload``, ``window`` or ``demand``; None where it need not be."""
+        name = model.profile.name
+        if model.profile.warm.preload:
             return "preload"
         if name in self._windows:
             return "window"
         return "demand" if self._room.demand.get(name, 0.0) >= USUAL else None
 
-    def stays(self, lane: Lane) -> bool:
-        """Return whether *lane* stays loaded however long nobody asks for it."""
-        if lane.profile.warm.pinned or lane.profile.name in self._windows:
+    def stays(self, model: ModelState) -> bool:
+        """Return whether *model* stays loaded however long nobody asks for it."""
+        if model.profile.warm.pinned or model.profile.name in self._windows:
             return True
-        return lane.profile.name in self._room.declared and self.reason(lane) == "demand"
+        return model.profile.name in self._room.declared and self.reason(model) == "demand"
 
-    def idle_limit(self, lane: Lane) -> float:
-        """Return after how many idle seconds *lane* is unloaded: its profile's keep_alive, or more if its last client said so.
+    def idle_limit(self, model: ModelState) -> float:
+        """Return after how many idle seconds *model* is unloaded: its profile's keep_alive, or more if its last client said so.
 
         A hint may only prolong the stay: no client decides for all others that the next one has to wait for a load.
         """
-        return max(lane.profile.warm.keep_alive, lane.hint or 0.0)
+        return max(model.profile.warm.keep_alive, model.keep_alive_hint or 0.0)
 
-    def in_order(self) -> list[Lane]:
+    def in_order(self) -> list[ModelState]:
         """Return the lanes of the plan, the most valuable first: pinned ones, by priority, by the cost of waits, by name."""
 
-        def key(lane: Lane) -> tuple[bool, int, float, str]:
-            warm, name = lane.profile.warm, lane.profile.name
-            saves = self._room.demand.get(name, 0.0) * lane.cold_start
+        def key(model: ModelState) -> tuple[bool, int, float, str]:
+            warm, name = model.profile.warm, model.profile.name
+            saves = self._room.demand.get(name, 0.0) * model.cold_start
             return (not warm.pinned, -warm.priority, -saves, name)
 
-        return sorted((self._lanes[name] for name in self._room.declared), key=key)
+        return sorted((self._models[name] for name in self._room.declared), key=key)
 
-    def plan(self) -> list[Lane]:
+    def plan(self) -> list[ModelState]:
         """Choose anew which of the models that should be warm fit together; return those that were not among them before."""
-        wanted = [lane for lane in self._lanes.values() if self.reason(lane)]
+        wanted = [model for model in self._models.values() if self.reason(model)]
         before = (self._room.declared, self._room.preferred)
         if not self._room.ledger.counts:
-            self._room.declared = frozenset(lane.profile.name for lane in wanted)
+            self._room.declared = frozenset(model.profile.name for model in wanted)
             return self._new(before[0])
-        known = [lane for lane in wanted if lane.usable]
-        unmeasured = {pool: _PLENTY for lane in known for choice in lane.usable for pool in choice.needs}
-        rooms = unmeasured | self._room.ledger.capacity
-        chosen = choose_among([self._wanted(lane) for lane in known], rooms, MOST_STEPS)
+        known = [model for model in wanted if model.usable]
+        unmeasured = {pool: _PLENTY for model in known for option in model.usable for pool in option.needs}
+        free = unmeasured | self._room.ledger.capacity
+        chosen = choose_warm_set([self._wanted(model) for model in known], free, MOST_STEPS)
         self.proved = chosen.proved
         self.left_out = {each.name: each.why for each in chosen.left_out}
         # Of what nobody can foresee, the load itself will tell.
-        unknown = [lane.profile.name for lane in wanted if not lane.choices]
-        self._room.declared = frozenset((*chosen.choices, *unknown))
-        self._room.preferred = dict(chosen.choices)
+        unknown = [model.profile.name for model in wanted if not model.options]
+        self._room.declared = frozenset((*chosen.options, *unknown))
+        self._room.preferred = dict(chosen.options)
         if before != (self._room.declared, self._room.preferred):
             self._tell(wanted)
         return self._new(before[0])
 
-    def _new(self, before: Collection[str]) -> list[Lane]:
-        return [lane for lane in self.in_order() if lane.profile.name not in before]
+    def _new(self, before: Collection[str]) -> list[ModelState]:
+        return [model for model in self.in_order() if model.profile.name not in before]
 
-    def missing(self) -> Iterable[Lane]:
+    def missing(self) -> Iterable[ModelState]:
         """Yield the lanes of the plan that are not there and that nobody has sent away, the most valuable first."""
-        return (lane for lane in self.in_order() if lane.evicted and lane.state in _AWAY and lane.claim is None)
+        return (
+            model for model in self.in_order() if model.evicted and model.state in _AWAY and model.pending_load is None
+        )
 
-    def went(self, lane: Lane) -> None:
+    def went(self, model: ModelState) -> None:
         """Note that a model of the plan had to go: it comes back when there is room in quiet times."""
-        if lane.profile.name in self._room.declared:
-            lane.evicted = True
-            if ("return", "") not in self._turn.alarms:
-                self._turn.alarms.set(("return", ""), self._turn.now + COME_BACK)
+        if model.profile.name in self._room.declared:
+            model.evicted = True
+            if ("return", "") not in self._context.deadlines:
+                self._context.deadlines.set(("return", ""), self._context.now + COME_BACK)
 
     def come_back(self) -> None:
         """Bring back what had to go, as far as there is room for it without anybody's harm; look again later for the rest."""
         missing = list(self.missing())
-        for lane in missing:
-            if self._room.may_fit(lane, "return"):
-                self._room.ask(lane, "return")
+        for model in missing:
+            if self._room.may_fit(model, "return"):
+                self._room.request(model, "return")
         if missing:
-            self._turn.alarms.set(("return", ""), self._turn.now + COME_BACK)
+            self._context.deadlines.set(("return", ""), self._context.now + COME_BACK)
 
-    def _wanted(self, lane: Lane) -> Wanted:
-        warm, demand = lane.profile.warm, self._room.demand.get(lane.profile.name, 0.0)
-        if lane.state in (State.READY, State.LOADING):
-            demand += _PRESENCE / max(_PRESENCE, lane.cold_start)
-        return Wanted(lane.profile.name, lane.usable, warm.priority, warm.pinned, demand, lane.cold_start)
+    def _wanted(self, model: ModelState) -> WarmCandidate:
+        warm, demand = model.profile.warm, self._room.demand.get(model.profile.name, 0.0)
+        if model.state in (State.READY, State.LOADING):
+            demand += _PRESENCE / max(_PRESENCE, model.cold_start)
+        return WarmCandidate(model.profile.name, model.usable, warm.priority, warm.pinned, demand, model.cold_start)
 
-    def _tell(self, wanted: Iterable[Lane]) -> None:
-        preferred: Mapping[str, Choice] = self._room.preferred
-        for lane in wanted:
-            name = lane.profile.name
-            if (choice := preferred.get(name)) is not None:
-                self._turn.explain(
-                    "plan", lane, None, warm=True, why=self.reason(lane), variant=choice.label, needs=choice.needs
+    def _tell(self, wanted: Iterable[ModelState]) -> None:
+        preferred: Mapping[str, LoadOption] = self._room.preferred
+        for model in wanted:
+            name = model.profile.name
+            if (option := preferred.get(name)) is not None:
+                self._context.explain(
+                    "plan", model, None, warm=True, why=self.reason(model), variant=option.label, needs=option.needs
                 )
             elif name in self.left_out:
-                self._turn.explain("plan", lane, None, warm=False, why=self.left_out[name])
+                self._context.explain("plan", model, None, warm=False, why=self.left_out[name])

@@ -8,8 +8,8 @@ from itertools import combinations, pairwise
 from math import comb
 
 from hostd.domain.lifecycle import State
-from hostd.simulation.baseline_router import Policy, Router, Seat
-from hostd.simulation.host_model import House, Rooms
+from hostd.simulation.baseline_router import BaselineModel, BaselinePolicy, BaselineRouter
+from hostd.simulation.host_model import Rooms, SimulatedHost
 
 MOST_TRIED = 5_000
 """Sets of models of which each is tried; of more, only the largest models count."""
@@ -31,17 +31,19 @@ class LruCount:
     strict = False
     keep_alive = None
 
-    def __init__(self, house: House) -> None:
-        self.count = safe_count(house)
+    def __init__(self, app: SimulatedHost) -> None:
+        self.count = safe_count(app)
 
-    def victims(self, wanted: Seat, seats: Collection[Seat], rooms: Rooms) -> Sequence[Seat] | None:
+    def victims(
+        self, wanted: BaselineModel, seats: Collection[BaselineModel], free: Rooms
+    ) -> Sequence[BaselineModel] | None:
         """Return the idle engine that was used longest ago once the count is full; None while all are busy."""
-        if sum(seat.state is not State.COLD for seat in seats) < self.count and wanted.tenant.place(rooms):
+        if sum(model.state is not State.COLD for model in seats) < self.count and wanted.tenant.place(free):
             return ()
-        if any(seat.state is State.STOPPING for seat in seats):
+        if any(model.state is State.STOPPING for model in seats):
             return None
-        idle = [seat for seat in seats if seat.idle]
-        return (min(idle, key=lambda seat: (seat.used_at, seat.name)),) if idle else None
+        idle = [model for model in seats if model.idle]
+        return (min(idle, key=lambda model: (model.used_at, model.name)),) if idle else None
 
 
 class ShortestKeepAlive:
@@ -57,14 +59,16 @@ class ShortestKeepAlive:
     strict = True
     keep_alive = KEEP_ALIVE
 
-    def victims(self, wanted: Seat, seats: Collection[Seat], rooms: Rooms) -> Sequence[Seat] | None:
+    def victims(
+        self, wanted: BaselineModel, seats: Collection[BaselineModel], free: Rooms
+    ) -> Sequence[BaselineModel] | None:
         """Return the next engine that has to go, or none once there is room."""
-        if wanted.tenant.place(rooms):
+        if wanted.tenant.place(free):
             return ()
-        if any(seat.state is State.STOPPING for seat in seats):
+        if any(model.state is State.STOPPING for model in seats):
             return None
-        ready = sorted((seat for seat in seats if seat.state is State.READY), key=lambda seat: seat.name)
-        return next(((seat,) for seat in ready if seat.idle), tuple(ready[:1])) or None
+        ready = sorted((model for model in seats if model.state is State.READY), key=lambda model: model.name)
+        return next(((model,) for model in ready if model.idle), tuple(ready[:1])) or None
 
 
 class StaticGroups:
@@ -79,46 +83,48 @@ class StaticGroups:
     strict = False
     keep_alive = None
 
-    def __init__(self, house: House) -> None:
-        self.groups = best_groups(house)
+    def __init__(self, app: SimulatedHost) -> None:
+        self.groups = best_groups(app)
         self._group = {name: number for number, group in enumerate(self.groups) for name in group}
 
-    def victims(self, wanted: Seat, seats: Collection[Seat], rooms: Rooms) -> Sequence[Seat] | None:
+    def victims(
+        self, wanted: BaselineModel, seats: Collection[BaselineModel], free: Rooms
+    ) -> Sequence[BaselineModel] | None:
         """Return the model of the same group, once it is idle."""
         group = self._group[wanted.name]
-        there = [seat for seat in seats if seat.state is not State.COLD and self._group[seat.name] == group]
-        if not there and wanted.tenant.place(rooms):
+        there = [model for model in seats if model.state is not State.COLD and self._group[model.name] == group]
+        if not there and wanted.tenant.place(free):
             return ()
-        if any(not seat.idle for seat in there):
+        if any(not model.idle for model in there):
             return None
-        return there or [seat for seat in seats if seat.idle][:1] or None
+        return there or [model for model in seats if model.idle][:1] or None
 
 
-def safe_count(house: House) -> int:
+def safe_count(app: SimulatedHost) -> int:
     """Return how many models may be loaded at most, so that whichever they are they fit together; at least 1."""
-    names = [tenant.name for tenant in house.of(house.tenants)]
+    names = [model.name for model in app.of(app.tenants)]
     count = 1
-    while count < len(names) and _always_fit(house, names, count + 1):
+    while count < len(names) and _always_fit(app, names, count + 1):
         count += 1
     return count
 
 
-def _always_fit(house: House, names: Sequence[str], count: int) -> bool:
+def _always_fit(app: SimulatedHost, names: Sequence[str], count: int) -> bool:
     if comb(len(names), count) > MOST_TRIED:
-        return house.together(names[:count])
-    return all(house.together(chosen) for chosen in combinations(names, count))
+        return app.together(names[:count])
+    return all(app.together(chosen) for chosen in combinations(names, count))
 
 
-def best_groups(house: House) -> list[list[str]]:
+def best_groups(app: SimulatedHost) -> list[list[str]]:
     """Return groups of models such that one of each, whichever they are, are loaded together.
 
     There are as many groups as can be, which leaves the smallest models alone in theirs, always loaded; and of so many, those
     in which the others share as evenly as can be.
     """
-    names = [tenant.name for tenant in house.of(house.tenants)]
+    names = [model.name for model in app.of(app.tenants)]
     for count in range(len(names), 1, -1):
         cuts = [(0, *cut, len(names)) for cut in _cuts(len(names), count)]
-        found = [cut for cut in cuts if house.together(names[at] for at in cut[:-1])]
+        found = [cut for cut in cuts if app.together(names[at] for at in cut[:-1])]
         if found:
             best = min(found, key=lambda cut: sum((end - begin) ** 2 for begin, end in pairwise(cut)))
             return [names[begin:end] for begin, end in pairwise(best)]
@@ -135,11 +141,11 @@ def _cuts(models: int, groups: int) -> Iterable[tuple[int, ...]]:
 PEERS = ("lru-count", "shortest-keepalive", "static-groups")
 
 
-def peer(name: str, house: House) -> Router:
+def peer(name: str, app: SimulatedHost) -> BaselineRouter:
     """Return the peer of that name, one of `PEERS`, as somebody who decides."""
-    policies: dict[str, Callable[[], Policy]] = {
-        "lru-count": lambda: LruCount(house),
+    policies: dict[str, Callable[[], BaselinePolicy]] = {
+        "lru-count": lambda: LruCount(app),
         "shortest-keepalive": ShortestKeepAlive,
-        "static-groups": lambda: StaticGroups(house),
+        "static-groups": lambda: StaticGroups(app),
     }
-    return Router(house, policies[name]())
+    return BaselineRouter(app, policies[name]())

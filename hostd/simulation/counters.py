@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Hunger:
+class WaitTracker:
     """One model's waiting requests: how many, and since when none of them was served."""
 
     waiting: int = 0
@@ -31,7 +31,7 @@ class Hunger:
 
 
 @dataclass(slots=True)
-class Tally:
+class Counters:
     """The counts of one replay. *limits* holds each model's queue_timeout and total_timeout, in seconds.
 
     A request that is turned away counts as one that waited as long as its client would have: otherwise a policy would look
@@ -50,14 +50,14 @@ class Tally:
     loading_seconds: float = 0.0
     span: float = 0.0
     waits: "array[float]" = field(default_factory=lambda: array("d"))
-    hunger: dict[str, Hunger] = field(default_factory=dict)
+    hunger: dict[str, WaitTracker] = field(default_factory=dict)
     _loading: int = 0
     _loading_since: float = 0.0
 
     def arrived(self, model: str, now: float) -> None:
         """Note a request."""
         self.requests += 1
-        self.hunger.setdefault(model, Hunger()).joined(now)
+        self.hunger.setdefault(model, WaitTracker()).joined(now)
 
     def served(self, model: str, waited: float, now: float) -> None:
         """Note that a request has found its place after *waited* seconds."""

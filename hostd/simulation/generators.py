@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
-from hostd.simulation.rng import Dice
-from hostd.simulation.trace import Request
-from hostd.simulation.workload import Cast, Part
+from hostd.simulation.rng import SplitMix
+from hostd.simulation.trace import TraceRequest
+from hostd.simulation.workload import Workload, WorkloadRole
 
 HOUR = 3600.0
 WEEK = 7 * 24
@@ -22,7 +22,7 @@ Rate = Callable[[float], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
+class RequestStream:
     """How one client uses a model, or several in turn.
 
     While it is at work a request comes every *gap* seconds on average, or a volley of about *volley* of them, a quarter of an
@@ -30,7 +30,7 @@ class Habit:
     (0: it never does). *hours* says how likely it does what it would do at that time of the week.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[WorkloadRole, ...]
     gap: float
     work: float = 0.0
     pause: float = 0.0
@@ -46,70 +46,70 @@ class Habit:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class TraceScale:
     """How much denser than usual a trace is: gaps and lengths both shrink by *density*, so that the machine is as busy."""
 
     seconds: float
     density: float = 1.0
 
 
-def steady(cast: Cast) -> list[Habit]:
+def steady(workload: Workload) -> list[RequestStream]:
     """Agents at work all day: one model in constant use, small ones beside it, and the others for a while now and then."""
-    main, second = cast.pair
+    main, second = workload.pair
     return [
         *(_agent(main, busy=0.13, work=1500, pause=300) for _ in range(3)),
         _agent(second, busy=0.22, work=180, pause=900),
-        *_agents(cast.others, busy=0.22, work=300, pause=1500),
-        *(Habit((part,), 10.0) for part in cast.small),
+        *_agents(workload.others, busy=0.22, work=300, pause=1500),
+        *(RequestStream((part,), 10.0) for part in workload.small),
     ]
 
 
-def bursts(cast: Cast) -> list[Habit]:
+def bursts(workload: Workload) -> list[RequestStream]:
     """Jobs that send a pile of requests at once, to one model or to two in turn (a draft, its review), while agents go on."""
     return [
-        *(Habit((part,), 1800.0, volley=15) for part in cast.pair),
-        *([Habit(cast.others, 1200.0, volley=30)] if cast.others else []),
-        _agent(cast.pair[0], busy=0.09, work=600, pause=1200),
-        *(Habit((part,), 20.0) for part in cast.small),
-        *(Habit((part,), 900.0, volley=40) for part in cast.small),
+        *(RequestStream((part,), 1800.0, volley=15) for part in workload.pair),
+        *([RequestStream(workload.others, 1200.0, volley=30)] if workload.others else []),
+        _agent(workload.pair[0], busy=0.09, work=600, pause=1200),
+        *(RequestStream((part,), 20.0) for part in workload.small),
+        *(RequestStream((part,), 900.0, volley=40) for part in workload.small),
     ]
 
 
-def alternating(cast: Cast) -> list[Habit]:
+def alternating(workload: Workload) -> list[RequestStream]:
     """Two models that do not fit together, both kept busy by several agents at once, and small ones beside them."""
     return [
-        *(_agent(part, busy=0.15, work=600, pause=300) for part in cast.pair for _ in range(3)),
-        *(Habit((part,), 10.0) for part in cast.small),
+        *(_agent(part, busy=0.15, work=600, pause=300) for part in workload.pair for _ in range(3)),
+        *(RequestStream((part,), 10.0) for part in workload.small),
     ]
 
 
-def day_night(cast: Cast) -> list[Habit]:
+def day_night(workload: Workload) -> list[RequestStream]:
     """People by day, on weekdays above all, and long jobs on another model by night."""
-    main, second = cast.pair
+    main, second = workload.pair
     return [
         *(_agent(main, busy=0.18, work=1200, pause=600, hours=_office) for _ in range(3)),
         _agent(second, busy=0.13, work=300, pause=1200, hours=_office),
-        *_agents(cast.others, busy=0.18, work=300, pause=900, hours=_office),
+        *_agents(workload.others, busy=0.18, work=300, pause=900, hours=_office),
         _agent(second, busy=0.52, work=1800, pause=1200, hours=_night),
-        *(Habit((part,), 10.0, hours=_office) for part in cast.small),
-        *(Habit((part,), 60.0) for part in cast.small),
+        *(RequestStream((part,), 10.0, hours=_office) for part in workload.small),
+        *(RequestStream((part,), 60.0) for part in workload.small),
     ]
 
 
-def _agent(*parts: Part, busy: float, work: float, pause: float, hours: Rate = lambda _: 1.0) -> Habit:
+def _agent(*parts: WorkloadRole, busy: float, work: float, pause: float, hours: Rate = lambda _: 1.0) -> RequestStream:
     """Return the habit of a client that asks for the share *busy* of all that its models can do at the same time."""
     least = sum(part.seconds / part.throughput for part in parts) / len(parts)
-    return Habit(parts, least / busy, work, pause, hours=hours)
+    return RequestStream(parts, least / busy, work, pause, hours=hours)
 
 
 def _agents(
-    parts: tuple[Part, ...], *, busy: float, work: float, pause: float, hours: Rate = lambda _: 1.0
-) -> list[Habit]:
+    parts: tuple[WorkloadRole, ...], *, busy: float, work: float, pause: float, hours: Rate = lambda _: 1.0
+) -> list[RequestStream]:
     """Return the habit of one client that uses *parts* in turn, as one drafts and the other reviews; none without them."""
     return [_agent(*parts, busy=busy, work=work, pause=pause, hours=hours)] if parts else []
 
 
-GENERATORS: dict[str, Callable[[Cast], list[Habit]]] = {
+GENERATORS: dict[str, Callable[[Workload], list[RequestStream]]] = {
     "steady": steady,
     "bursts": bursts,
     "alternating": alternating,
@@ -117,54 +117,56 @@ GENERATORS: dict[str, Callable[[Cast], list[Habit]]] = {
 }
 
 
-def generate(name: str, cast: Cast, *, hours: float, seed: int, count: int | None = None) -> Iterator[Request]:
+def generate(
+    name: str, workload: Workload, *, hours: float, seed: int, count: int | None = None
+) -> Iterator[TraceRequest]:
     """Yield the requests of the day called *name*, one of `GENERATORS`, by time.
 
     With *count*, about so many come in these hours, shorter ones by as much as they are more; never more than that.
     """
-    habits = GENERATORS[name](cast)
-    usual = sum(habit.expected(hours) for habit in habits)
-    scale = Scale(hours * HOUR, 1.0 if count is None else max(1.0, count / usual))
-    streams = [_stream(habit, Dice(seed, name, number), scale) for number, habit in enumerate(habits)]
-    merged: Iterator[Request] = heapq.merge(*streams, key=attrgetter("at"))
+    demand = GENERATORS[name](workload)
+    usual = sum(habit.expected(hours) for habit in demand)
+    scale = TraceScale(hours * HOUR, 1.0 if count is None else max(1.0, count / usual))
+    streams = [_stream(habit, SplitMix(seed, name, number), scale) for number, habit in enumerate(demand)]
+    merged: Iterator[TraceRequest] = heapq.merge(*streams, key=attrgetter("at"))
     for number, request in enumerate(merged):
         if number == count:
             return
         yield request
 
 
-def _stream(habit: Habit, dice: Dice, scale: Scale) -> Iterator[Request]:
+def _stream(habit: RequestStream, rng: SplitMix, scale: TraceScale) -> Iterator[TraceRequest]:
     """Yield the requests of one client."""
     gap = habit.gap / scale.density
     now, until, turn = 0.0, float("inf"), 0
     if habit.pause:
-        now = dice.wait(habit.pause)
-        until = now + dice.wait(habit.work)
+        now = rng.wait(habit.pause)
+        until = now + rng.wait(habit.work)
     while True:
-        now += dice.wait(gap)
+        now += rng.wait(gap)
         while now > until:
-            now = until + dice.wait(habit.pause) + dice.wait(gap)
-            until = now + dice.wait(habit.work)
-        if dice.uniform() >= habit.hours(now):
+            now = until + rng.wait(habit.pause) + rng.wait(gap)
+            until = now + rng.wait(habit.work)
+        if rng.uniform() >= habit.hours(now):
             if now >= scale.seconds:
                 return
             continue
-        for left in range(_pile(habit, dice), 0, -1):
+        for left in range(_pile(habit, rng), 0, -1):
             if now >= scale.seconds:
                 return
             part = habit.parts[turn % len(habit.parts)]
             turn += 1
-            yield _request(part, dice, scale, now)
-            now += dice.wait(part.seconds / 4 / scale.density) if left > 1 else 0.0
+            yield _request(part, rng, scale, now)
+            now += rng.wait(part.seconds / 4 / scale.density) if left > 1 else 0.0
 
 
-def _pile(habit: Habit, dice: Dice) -> int:
-    return 1 if habit.volley == 1 else max(1, round(dice.size(habit.volley)))
+def _pile(habit: RequestStream, rng: SplitMix) -> int:
+    return 1 if habit.volley == 1 else max(1, round(rng.size(habit.volley)))
 
 
-def _request(part: Part, dice: Dice, scale: Scale, now: float) -> Request:
-    prompt, output = (dice.size(mean) / scale.density for mean in (part.prompt_tokens, part.output_tokens))
-    return Request(now, part.model, max(1, round(prompt)), round(output))
+def _request(part: WorkloadRole, rng: SplitMix, scale: TraceScale, now: float) -> TraceRequest:
+    prompt, output = (rng.size(mean) / scale.density for mean in (part.prompt_tokens, part.output_tokens))
+    return TraceRequest(now, part.model, max(1, round(prompt)), round(output))
 
 
 def _clock(now: float) -> tuple[int, float]:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 from hostd.domain.host import Pool, PoolKind
 from hostd.domain.profile import Profile
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 Rooms = dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
+class SimulatedSpeed:
     """Tokens a second that one request gets when it is alone: of its prompt, and of its answer."""
 
     prompt: float
@@ -23,12 +23,12 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True)
-class Tenant:
+class SimulatedModel:
     """A model: its profile, the ways to load it (best first), and how fast each of them is."""
 
     profile: Profile
-    choices: tuple[Choice, ...]
-    speeds: tuple[Speed, ...]
+    choices: tuple[LoadOption, ...]
+    speeds: tuple[SimulatedSpeed, ...]
 
     @property
     def name(self) -> str:
@@ -45,21 +45,21 @@ class Tenant:
         """All that its best choice takes."""
         return sum(self.choices[0].peak.values())
 
-    def speed(self, choice: Choice) -> Speed:
-        """Return how fast *choice* is."""
-        return self.speeds[self.choices.index(choice)]
+    def speed(self, option: LoadOption) -> SimulatedSpeed:
+        """Return how fast *option* is."""
+        return self.speeds[self.choices.index(option)]
 
-    def place(self, rooms: Mapping[str, int]) -> Choice | None:
-        """Return the first choice that fits into *rooms*, load and all; None where none does."""
-        return next((choice for choice in self.choices if fits(choice.peak, rooms)), None)
+    def place(self, free: Mapping[str, int]) -> LoadOption | None:
+        """Return the first choice that fits into *free*, load and all; None where none does."""
+        return next((option for option in self.choices if fits(option.peak, free)), None)
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class SimulatedHost:
     """The pools of an otherwise idle machine, and its tenants by name. Stopping an engine takes *stop_seconds*."""
 
     pools: tuple[Pool, ...]
-    tenants: Mapping[str, Tenant]
+    tenants: Mapping[str, SimulatedModel]
     stop_seconds: float = 1.5
 
     @property
@@ -75,33 +75,33 @@ class House:
     @property
     def profiles(self) -> dict[str, Profile]:
         """The profiles by name."""
-        return {name: tenant.profile for name, tenant in self.tenants.items()}
+        return {name: model.profile for name, model in self.tenants.items()}
 
-    def only(self, names: Iterable[str]) -> "House":
+    def only(self, names: Iterable[str]) -> "SimulatedHost":
         """Return the house with these tenants alone."""
         return replace(self, tenants={name: self.tenants[name] for name in names})
 
-    def of(self, names: Iterable[str]) -> list[Tenant]:
+    def of(self, names: Iterable[str]) -> list[SimulatedModel]:
         """Return the tenants of these names, the largest first."""
-        return sorted((self.tenants[name] for name in names), key=lambda tenant: (-tenant.bytes, tenant.name))
+        return sorted((self.tenants[name] for name in names), key=lambda model: (-model.bytes, model.name))
 
     def together(self, names: Iterable[str]) -> bool:
         """Return whether these models can all be loaded at the same time, in whatever ways and places."""
         return _pack(self.of(names), self.rooms)
 
 
-def fits(needs: Mapping[str, int], rooms: Mapping[str, int]) -> bool:
-    """Return whether *needs* fit into *rooms* (bytes by pool id)."""
-    return all(most <= rooms.get(pool, 0) for pool, most in needs.items())
+def fits(needs: Mapping[str, int], free: Mapping[str, int]) -> bool:
+    """Return whether *needs* fit into *free* (bytes by pool id)."""
+    return all(most <= free.get(pool, 0) for pool, most in needs.items())
 
 
-def take(rooms: Rooms, needs: Mapping[str, int]) -> Rooms:
-    """Return what is left of *rooms* beside *needs*."""
-    return rooms | {pool: rooms.get(pool, 0) - most for pool, most in needs.items()}
+def take(free: Rooms, needs: Mapping[str, int]) -> Rooms:
+    """Return what is left of *free* beside *needs*."""
+    return free | {pool: free.get(pool, 0) - most for pool, most in needs.items()}
 
 
-def _pack(tenants: Sequence[Tenant], rooms: Rooms) -> bool:
+def _pack(tenants: Sequence[SimulatedModel], free: Rooms) -> bool:
     if not tenants:
         return True
     first, rest = tenants[0], tenants[1:]
-    return any(fits(choice.peak, rooms) and _pack(rest, take(rooms, choice.needs)) for choice in first.choices)
+    return any(fits(option.peak, free) and _pack(rest, take(free, option.needs)) for option in first.choices)

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hostd.scheduling.scheduler import Desk
+from hostd.scheduling.scheduler import Scheduler
 from hostd.simulation.baselines import PEERS, peer
-from hostd.simulation.counters import Tally
-from hostd.simulation.host_model import House
-from hostd.simulation.simulator import Decider, World
-from hostd.simulation.trace import Request
+from hostd.simulation.counters import Counters
+from hostd.simulation.host_model import SimulatedHost
+from hostd.simulation.simulator import Decider, Simulator
+from hostd.simulation.trace import TraceRequest
 
 HOSTD = "hostd"
 POLICIES = (HOSTD, *PEERS)
@@ -40,37 +40,37 @@ class Score:
     overcommits: int
 
 
-def replay(house: House, policy: str, requests: Iterable[Request]) -> Score:
+def replay(app: SimulatedHost, policy: str, requests: Iterable[TraceRequest]) -> Score:
     """Let *policy*, one of `POLICIES`, decide over *requests*, and return how it did."""
-    limits = {name: (each.limits.queue_timeout, each.limits.total_timeout) for name, each in house.profiles.items()}
-    tally = Tally(limits)
-    World(house, _decider(house, policy), tally).run(requests)
-    return score(policy, tally)
+    limits = {name: (each.limits.queue_timeout, each.limits.total_timeout) for name, each in app.profiles.items()}
+    counters = Counters(limits)
+    Simulator(app, _decider(app, policy), counters).run(requests)
+    return score(policy, counters)
 
 
-def score(policy: str, tally: Tally) -> Score:
+def score(policy: str, counters: Counters) -> Score:
     """Return the figures that follow from a finished count."""
-    waits = sorted(tally.waits)
+    waits = sorted(counters.waits)
     return Score(
         policy=policy,
-        requests=tally.requests,
-        served=tally.served_count,
-        refused=tally.refusals,
-        broken=tally.broken,
-        loads=tally.loads,
-        evictions=tally.evictions,
+        requests=counters.requests,
+        served=counters.served_count,
+        refused=counters.refusals,
+        broken=counters.broken,
+        loads=counters.loads,
+        evictions=counters.evictions,
         wait_p50=_percentile(waits, 0.5),
         wait_p95=_percentile(waits, 0.95),
         wait_max=_percentile(waits, 1.0),
-        misses=tally.misses,
-        starved=max((hunger.longest for hunger in tally.hunger.values()), default=0.0),
-        loading=tally.loading_seconds / tally.span if tally.span else 0.0,
-        overcommits=tally.overcommits,
+        misses=counters.misses,
+        starved=max((hunger.longest for hunger in counters.hunger.values()), default=0.0),
+        loading=counters.loading_seconds / counters.span if counters.span else 0.0,
+        overcommits=counters.overcommits,
     )
 
 
-def _decider(house: House, policy: str) -> Decider:
-    return Desk(house.profiles, pools=house.pools) if policy == HOSTD else peer(policy, house)
+def _decider(app: SimulatedHost, policy: str) -> Decider:
+    return Scheduler(app.profiles, pools=app.pools) if policy == HOSTD else peer(policy, app)
 
 
 def _percentile(ordered: list[float], share: float) -> float:

@@ -5,7 +5,7 @@ from math import log
 _MASK = 2**64 - 1
 
 
-class Dice:
+class SplitMix:
     """SplitMix64 (Steele, Lea and Flood, 2014), seeded by numbers and words."""
 
     def __init__(self, *seed: int | str) -> None:

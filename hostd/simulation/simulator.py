@@ -1,8 +1,8 @@
-"""The world of a replay: virtual engines, memory and time around somebody who decides.
+"""The simulator of a replay: virtual engines, memory and time around a decision-maker.
 
-Whoever decides is given the events that the runtime would post, and what it asks for happens as it would: a `Check` is answered
-with the memory and its outcome, a `Start` with a ready engine after its load time, a `Stop` with memory that comes back, a
-`Serve` with the end of the answer. Time jumps from one thing that happens to the next.
+The decision-maker is given the events that the runtime would post, and its effects are carried out as the runtime would: a
+`RunPreflight` is answered with the memory and its outcome, a `Start` with a ready engine after its load time, a `Stop` with
+memory that is free again, a `Serve` with the end of the answer. Time jumps from one event to the next.
 """
 
 import heapq
@@ -13,25 +13,25 @@ from typing import Protocol
 
 from hostd.domain.errors import Bug
 from hostd.domain.ticket import Route, Target, Ticket
-from hostd.planning.warm_set.load_option import Choice
-from hostd.scheduling.effects import Check, Effect, Explain, Refuse, Serve, Sleep, Start, Stop, Wake
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.effects import Effect, Explain, Refuse, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
-    Appraised,
     Arrived,
     Booted,
-    Checked,
-    EngineGone,
+    ClientLeft,
     EngineReady,
+    EngineStopped,
     Event,
     Finished,
-    Left,
-    MemorySeen,
+    LoadOptionsChanged,
+    MemoryMeasured,
+    PreflightDone,
     Ticked,
 )
-from hostd.simulation.counters import Tally
+from hostd.simulation.counters import Counters
 from hostd.simulation.engine import VirtualEngine
-from hostd.simulation.host_model import House, fits
-from hostd.simulation.trace import Request
+from hostd.simulation.host_model import SimulatedHost, fits
+from hostd.simulation.trace import TraceRequest
 
 CHECK_SECONDS = 0.05
 """How long it takes to look at a model's files and at the memory."""
@@ -51,7 +51,7 @@ class Decider(Protocol):
 class _Loaded:
     """An engine from its start until it is gone; *life* tells it from the model's earlier ones."""
 
-    choice: Choice
+    choice: LoadOption
     life: int
     began: float
     ready: bool = False
@@ -68,22 +68,22 @@ _Due = tuple[str, str, int]
 """What happens by itself: its kind, the model, and the engine's life or edition for which it holds."""
 
 
-class World:
+class Simulator:
     """One replay in *house*: *decider* is asked about everything, *tally* keeps what came of it."""
 
-    def __init__(self, house: House, decider: Decider, tally: Tally) -> None:
-        self._house = house
+    def __init__(self, app: SimulatedHost, decider: Decider, counters: Counters) -> None:
+        self._app = app
         self._decider = decider
-        self._tally = tally
+        self._tally = counters
         self._now = 0.0
         self._agenda: list[tuple[float, int, _Due]] = []
         self._count = self._arrivals = 0
         self._loaded: dict[str, _Loaded] = {}
-        self._open: dict[str, Request] = {}
+        self._open: dict[str, TraceRequest] = {}
         self._begun: dict[str, float] = {}
-        self._routes = {name: Route(name, (Target(name),)) for name in house.tenants}
+        self._routes = {name: Route(name, (Target(name),)) for name in app.tenants}
 
-    def run(self, requests: Iterable[Request]) -> None:
+    def run(self, requests: Iterable[TraceRequest]) -> None:
         """Let the *requests* come, in order of time, and go on until the last of them is over.
 
         Raises:
@@ -111,12 +111,12 @@ class World:
         self._tally.close(self._now)
 
     def _boot(self) -> None:
-        for name, tenant in self._house.tenants.items():
-            self._tell(Appraised(name, tenant.choices))
+        for name, model in self._app.tenants.items():
+            self._tell(LoadOptionsChanged(name, model.choices))
         self._measure()
         self._tell(Booted())
 
-    def _arrive(self, request: Request) -> None:
+    def _arrive(self, request: TraceRequest) -> None:
         self._arrivals += 1
         ticket_id = str(self._arrivals)
         self._open[ticket_id] = request
@@ -138,10 +138,10 @@ class World:
                 self._serve(ticket_id, model)
             case Refuse(ticket_id):
                 self._lose(ticket_id)
-            case Check(model):
+            case RunPreflight(model):
                 self._later(CHECK_SECONDS, ("checked", model, 0))
-            case Start(model, choice):
-                self._start(model, choice)
+            case Start(model, option):
+                self._start(model, option)
             case Stop(model):
                 self._stop(model)
             case Sleep() | Wake():
@@ -154,7 +154,7 @@ class World:
         if loaded is None or not loaded.ready or loaded.leaving:
             raise Bug(f"request {ticket_id} was sent to '{model}', which is not loaded: {self._decider!r}")
         request = self._open[ticket_id]
-        speed = self._house.tenants[model].speed(loaded.choice)
+        speed = self._app.tenants[model].speed(loaded.choice)
         self._tally.served(request.model, self._now - request.at, self._now)
         self._begun[ticket_id] = self._now
         work = speed.seconds(request.prompt_tokens, request.output_tokens)
@@ -168,13 +168,13 @@ class World:
         request = self._open.pop(ticket_id)
         self._tally.refused(request.model, self._now)
 
-    def _start(self, model: str, choice: Choice | None) -> None:
-        tenant = self._house.tenants[model]
-        chosen = tenant.choices[0] if choice is None else choice
+    def _start(self, model: str, option: LoadOption | None) -> None:
+        tenant = self._app.tenants[model]
+        chosen = tenant.choices[0] if option is None else option
         self._count += 1
         self._loaded[model] = _Loaded(chosen, self._count, self._now)
         self._tally.load_began(self._now)
-        if any(not fits({pool.id: self._held(pool.id)}, self._house.rooms) for pool in self._house.pools):
+        if any(not fits({pool.id: self._held(pool.id)}, self._app.rooms) for pool in self._app.pools):
             self._tally.overcommits += 1
         self._later(chosen.load_seconds, ("ready", model, self._count))
 
@@ -187,15 +187,15 @@ class World:
         for ticket_id in loaded.engine.tickets:
             del self._open[ticket_id], self._begun[ticket_id]
             self._tally.broken += 1
-            self._tell(Left(ticket_id))
-        self._later(self._house.stop_seconds, ("gone", model, loaded.life))
+            self._tell(ClientLeft(ticket_id))
+        self._later(self._app.stop_seconds, ("gone", model, loaded.life))
 
     def _happen(self, due: _Due) -> None:
         kind, model, number = due
         loaded = self._loaded.get(model)
         if kind == "checked":
             self._measure()
-            self._tell(Checked(model))
+            self._tell(PreflightDone(model))
         elif loaded is None:
             pass
         elif kind == "ends" and number == loaded.engine.edition and not loaded.leaving:
@@ -207,15 +207,15 @@ class World:
             loaded.ready = True
             self._tally.load_ended(self._now)
             self._measure()
-            self._tell(EngineReady(model, self._house.tenants[model].profile.slots, self._now - loaded.began))
+            self._tell(EngineReady(model, self._app.tenants[model].profile.slots, self._now - loaded.began))
         elif kind == "gone" and number == loaded.life:
             del self._loaded[model]
-            self._tell(EngineGone(model))
+            self._tell(EngineStopped(model))
             self._measure()
 
     def _held(self, pool: str) -> int:
         return sum(loaded.holds.get(pool, 0) for loaded in self._loaded.values())
 
     def _measure(self) -> None:
-        pools = tuple(replace(pool, free=max(0, pool.free - self._held(pool.id))) for pool in self._house.pools)
-        self._tell(MemorySeen(pools, {model: loaded.holds for model, loaded in self._loaded.items()}))
+        pools = tuple(replace(pool, free=max(0, pool.free - self._held(pool.id))) for pool in self._app.pools)
+        self._tell(MemoryMeasured(pools, {model: loaded.holds for model, loaded in self._loaded.items()}))

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from hostd.domain.host import Pool, PoolKind
 from hostd.domain.shape import Shape
-from hostd.planning.warm_set.load_option import Choice
-from hostd.simulation.host_model import Speed
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.simulation.host_model import SimulatedSpeed
 
 GIGA = 1e9
 
@@ -54,20 +54,20 @@ def active_bytes(shape: Shape) -> int:
     return max(1, dense + round(experts * share) + head)
 
 
-def estimate(read: int, choice: Choice, pools: Iterable[Pool]) -> Speed:
-    """Return how fast a model is that reads so many bytes for each token, loaded as *choice* says."""
+def estimate(read: int, option: LoadOption, pools: Iterable[Pool]) -> SimulatedSpeed:
+    """Return how fast a model is that reads so many bytes for each token, loaded as *option* says."""
     known = {pool.id: pool for pool in pools}
-    held = {pool: count for pool, count in choice.needs.items() if pool in known}
+    held = {pool: count for pool, count in option.needs.items() if pool in known}
     total = sum(held.values())
-    if choice.placement.devices and choice.gpu_layers is None:
-        held = {pool: held.get(pool, 0) for pool, _ in choice.placement.devices if pool in known}
+    if option.placement.devices and option.gpu_layers is None:
+        held = {pool: held.get(pool, 0) for pool, _ in option.placement.devices if pool in known}
         total = sum(held.values())
     if not total:
-        return Speed(prompt=100.0, output=10.0)
+        return SimulatedSpeed(prompt=100.0, output=10.0)
     seconds = sum(count / total / _bandwidth(known[pool]) for pool, count in held.items())
     output = EFFICIENCY / (read * seconds)
     slowest = min(PROMPT_FACTOR[known[pool].kind] for pool in held)
-    return Speed(prompt=slowest * output, output=output)
+    return SimulatedSpeed(prompt=slowest * output, output=output)
 
 
 def _bandwidth(pool: Pool) -> float:

@@ -7,7 +7,7 @@ Row = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class TraceRequest:
     """A request for *model*, *at* seconds after the trace begins; lengths in tokens."""
 
     at: float
@@ -16,7 +16,7 @@ class Request:
     output_tokens: int
 
 
-def read_rows(rows: Iterable[Row]) -> Iterator[Request]:
+def read_rows(rows: Iterable[Row]) -> Iterator[TraceRequest]:
     """Yield the requests that *rows* describe, by time, counted from the first.
 
     A row has `at` in seconds on any clock, `model`, `prompt_tokens` and `output_tokens` (either may be missing or empty: 0);
@@ -28,10 +28,10 @@ def read_rows(rows: Iterable[Row]) -> Iterator[Request]:
     requests = sorted((_request(row, number) for number, row in enumerate(rows, 1)), key=lambda each: each.at)
     begin = requests[0].at if requests else 0.0
     for each in requests:
-        yield Request(each.at - begin, each.model, each.prompt_tokens, each.output_tokens)
+        yield TraceRequest(each.at - begin, each.model, each.prompt_tokens, each.output_tokens)
 
 
-def row_of(request: Request) -> dict[str, object]:
+def row_of(request: TraceRequest) -> dict[str, object]:
     """Return the row from which `read_rows` makes this request."""
     return {
         "at": round(request.at, 3),
@@ -41,12 +41,14 @@ def row_of(request: Request) -> dict[str, object]:
     }
 
 
-def _request(row: Row, number: int) -> Request:
+def _request(row: Row, number: int) -> TraceRequest:
     model = row.get("model")
     if not isinstance(model, str) or not model:
         raise ValueError(f"row {number} names no model; each row needs at, model, prompt_tokens and output_tokens")
     at = _number(row, "at", number)
-    return Request(at, model, int(_number(row, "prompt_tokens", number)), int(_number(row, "output_tokens", number)))
+    return TraceRequest(
+        at, model, int(_number(row, "prompt_tokens", number)), int(_number(row, "output_tokens", number))
+    )
 
 
 def _number(row: Row, key: str, number: int) -> float:

@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Lock
 
 from hostd.models.header import ModelHeader
-from hostd.models.locations import Places
+from hostd.models.locations import ModelLocations
 from hostd.models.open import open_header
 from hostd.models.reference import FileReference, HubReference, OllamaReference
 
@@ -18,10 +18,10 @@ class _Read:
     mark: Mark
 
 
-class Headers:
+class HeaderCache:
     """Opens references as `open_header` does and remembers what is on this machine; threads may share it."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: ModelLocations) -> None:
         self._places = places
         self._known: dict[str, _Read] = {}
         self._reading = Lock()

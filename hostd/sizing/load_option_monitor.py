@@ -8,13 +8,13 @@ import structlog
 from hostd.domain.errors import HostdError
 from hostd.domain.host import Host
 from hostd.domain.profile import Profile, Variant
-from hostd.planning.warm_set.load_option import Choice
-from hostd.scheduling.events import Appraised
-from hostd.sizing.load_options import Appraisal, Appraiser
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.events import LoadOptionsChanged
+from hostd.sizing.load_options import LoadOptionFinder, LoadOptions
 
 log = structlog.get_logger()
 
-Note = Callable[[Profile, Variant, Sequence[str], int, Choice | None], str | None]
+Note = Callable[[Profile, Variant, Sequence[str], int, LoadOption | None], str | None]
 """Writes down what a load took; see `Bookkeeper.note`."""
 
 
@@ -22,22 +22,22 @@ LOOK_AGAIN = 30.0
 """Seconds between two looks at profiles of which some variant could not be had: its file may have come meanwhile."""
 
 
-class Survey:
+class LoadOptionMonitor:
     """Appraises *profiles* for the machine that *host* gives, and posts what it finds."""
 
     def __init__(
         self,
-        appraiser: Appraiser,
+        finder: LoadOptionFinder,
         profiles: Mapping[str, Profile],
         host: Callable[[], Host],
-        post: Callable[[Appraised], None],
+        post: Callable[[LoadOptionsChanged], None],
     ) -> None:
-        self._appraiser = appraiser
+        self._finder = finder
         self._profiles = profiles
         self._host = host
         self._post = post
         self._loop = asyncio.get_running_loop()
-        self._found: dict[str, Appraisal] = {}
+        self._found: dict[str, LoadOptions] = {}
         self._looking: asyncio.Task[None] | None = None
 
     async def everything(self) -> None:
@@ -67,27 +67,27 @@ class Survey:
         """Return *note*, followed by a new appraisal of the profile: what was measured changes what is expected."""
 
         def noting(
-            profile: Profile, variant: Variant, said: Sequence[str], rss: int, choice: Choice | None
+            profile: Profile, variant: Variant, said: Sequence[str], rss: int, option: LoadOption | None
         ) -> str | None:
-            why_not = note(profile, variant, said, rss, choice)
+            why_not = note(profile, variant, said, rss, option)
             if why_not is None:
                 self._loop.call_soon_threadsafe(self._tell, profile, self._appraise(profile))
             return why_not
 
         return noting
 
-    def _appraise(self, profile: Profile) -> Appraisal:
+    def _appraise(self, profile: Profile) -> LoadOptions:
         try:
-            return self._appraiser.choices(profile, self._host())
+            return self._finder.find(profile, self._host())
         except HostdError as error:
-            return Appraisal((), error.message)
+            return LoadOptions((), error.message)
 
-    def _tell(self, profile: Profile, found: Appraisal) -> None:
+    def _tell(self, profile: Profile, found: LoadOptions) -> None:
         before = self._found.get(profile.name)
         if found == before:
             return
         self._found[profile.name] = found
         if found.why_not or found.notes or before is not None:
-            log.info("appraised", model=profile.name, ways=len(found.choices), why_not=found.why_not, notes=found.notes)
+            log.info("appraised", model=profile.name, ways=len(found.options), why_not=found.why_not, notes=found.notes)
         left_out = "; ".join(note for note in found.notes if note.startswith("left out: "))
-        self._post(Appraised(profile.name, found.choices, found.why_not or left_out or None))
+        self._post(LoadOptionsChanged(profile.name, found.options, found.why_not or left_out or None))

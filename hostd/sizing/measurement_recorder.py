@@ -9,30 +9,30 @@ from hostd.backends.llamacpp.serving_config import profile_serving
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.models.local import open_path
-from hostd.planning.footprint.calibration import Parts, key_of
+from hostd.planning.footprint.calibration import Parts, serving_key
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 from hostd.sizing.calibrated import split
-from hostd.sizing.measurements import Measurements
-from hostd.sizing.variants import located
+from hostd.sizing.measurements import MeasurementStore
+from hostd.sizing.variants import resolve_weights
 
 _HOST = "ram"
 
 
-class Bookkeeper:
+class MeasurementRecorder:
     """Keeps the book of measurements. Its one method blocks, so it belongs into a thread; one of several writes at a time."""
 
-    def __init__(self, store: Measurements) -> None:
+    def __init__(self, store: MeasurementStore) -> None:
         self._store = store
         self._writing = Lock()
 
-    def note(
-        self, profile: Profile, variant: Variant, log: Sequence[str], rss: int, choice: Choice | None = None
+    def record(
+        self, profile: Profile, variant: Variant, log: Sequence[str], rss: int, option: LoadOption | None = None
     ) -> str | None:
         """Record one load after its first requests: the engine's *log*, and the bytes that its processes hold.
 
-        *choice* is how it was loaded: an engine that sees only its own cards numbers them from 0.
+        *option* is how it was loaded: an engine that sees only its own cards numbers them from 0.
 
         Returns a sentence where it could not be written, else None; variants that nobody can predict are passed over.
 
@@ -42,7 +42,7 @@ class Bookkeeper:
         if variant.backend != "llamacpp":
             return None
         try:
-            variant = located(variant)
+            variant = resolve_weights(variant)
         except EngineError:
             return None  # its file has gone since it was loaded
         if variant.path is None:
@@ -50,22 +50,22 @@ class Bookkeeper:
         header = open_path(Path(variant.path).expanduser())
         serving, _ = profile_serving(profile, header.path)
         memory = memory_log.parse(log)
-        parts = _renamed(memory.parts, choice)
+        parts = _renamed(memory.parts, option)
         cards = tuple(pool for pool in parts if pool != _HOST)
         placement = Placement.on(*cards) if cards else Placement()
         some, whole = memory.offloaded or (0, 0)
         serving = split(serving, placement, some if some < whole else None)
         predicted = footprint(header.shape, serving, placement, projector=header.projector)
-        key = key_of(header.identity, serving, placement)
+        key = serving_key(header.identity, serving, placement)
         # Beside a card, what the process has mapped of the file counts as resident without being needed.
         totals = {} if cards else {_HOST: rss}
         with self._writing:
             return self._store.record(key, predicted, parts, totals)
 
 
-def _renamed(parts: Parts, choice: Choice | None) -> Parts:
+def _renamed(parts: Parts, option: LoadOption | None) -> Parts:
     """Return what the engine counts by the pools' own ids."""
-    if choice is None:
+    if option is None:
         return parts
-    names = {f"{pool.partition(':')[0]}:{at}": pool for at, (pool, _) in enumerate(choice.placement.devices)}
+    names = {f"{pool.partition(':')[0]}:{at}": pool for at, (pool, _) in enumerate(option.placement.devices)}
     return {names.get(pool, pool): found for pool, found in parts.items()}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hostd.domain.footprint import Component, Footprint
-from hostd.planning.footprint.calibration import Key, Observation, Parts
+from hostd.planning.footprint.calibration import Observation, Parts, ServingKey
 
 PER_KEY = 8
 """Measurements kept of the same serving; older ones say nothing new."""
@@ -20,18 +20,18 @@ MOST = 2000
 _LARGEST = 8 << 20
 
 
-class Measurements:
+class MeasurementStore:
     """The file at *path*; one process writes it, and it is read once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._all: list[Observation] | None = None
 
-    def about(self, key: Key) -> tuple[Observation, ...]:
-        """Return what was measured that says something about *key*, oldest first; see `Key.weight`."""
+    def about(self, key: ServingKey) -> tuple[Observation, ...]:
+        """Return what was measured that says something about *key*, oldest first; see `ServingKey.weight`."""
         return tuple(each for each in self._read() if key.weight(each.key) > 0)
 
-    def record(self, key: Key, predicted: Footprint, measured: Parts, totals: Mapping[str, int]) -> str | None:
+    def record(self, key: ServingKey, predicted: Footprint, measured: Parts, totals: Mapping[str, int]) -> str | None:
         """Remember one load, in bytes by pool; return a sentence where it could not be written, else None.
 
         *predicted* is the footprint before correction. *measured* is what the engine's log counts by component, *totals* what
@@ -71,7 +71,7 @@ class Measurements:
 
 
 def _row(each: Observation) -> dict[str, Any]:
-    key = {name: getattr(each.key, name) for name in Key.__slots__}
+    key = {name: getattr(each.key, name) for name in ServingKey.__slots__}
     return {"key": key, "predicted": each.predicted, "measured": each.measured, "totals": each.totals}
 
 
@@ -80,7 +80,7 @@ def _observation(line: bytes) -> Observation | None:
         row = json.loads(line)
         found = row["key"]
         words = {name: str(found[name]) for name in ("model", "kv_type", "build", "device", "flags")}
-        key = Key(**words, context=int(found["context"]), slots=int(found["slots"]))
+        key = ServingKey(**words, context=int(found["context"]), slots=int(found["slots"]))
         totals = {str(pool): _count(count) for pool, count in row["totals"].items()}
         return Observation(key, _parts(row["predicted"]), _parts(row["measured"]), totals)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -20,13 +20,13 @@ from hostd.models.errors import BadReference
 from hostd.models.header import Format, ModelHeader
 from hostd.models.reference import FileReference, HubReference, OllamaReference, ProfileReference, variant_reference
 from hostd.planning.footprint import mlx, vllm
-from hostd.planning.footprint.levers import KEYS, Served, Words
+from hostd.planning.footprint.levers import KEYS, FlagNames, LlamaCppServing
 from hostd.planning.footprint.llamacpp_serving import Serving
 from hostd.planning.footprint.ollama_serving import ollama_context, ollama_serving
-from hostd.planning.footprint.placement import Way
-from hostd.planning.footprint.serving_modes import llamacpp_way, mlx_way, vllm_way
+from hostd.planning.footprint.placement import ServingMode
+from hostd.planning.footprint.serving_modes import llamacpp_mode, mlx_mode, vllm_mode
 from hostd.planning.footprint.vllm_serving import KV_TYPES, VllmServing
-from hostd.sizing.calibrated import Learned
+from hostd.sizing.calibrated import CalibratedEstimator
 
 ENGINES = ("llamacpp", "ollama", "vllm", "mlx")
 """The backends whose memory can be reckoned."""
@@ -46,7 +46,7 @@ def takes_memory(variant: Variant) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ServingOverrides:
     """What is asked of the serving beyond the profile; None where nothing is. *context* is of all slots together."""
 
     context: int | None = None
@@ -73,7 +73,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class ServingModeFactory:
     """Finds ways for one *host*; *open_header* reads headers, and *learned* is what is known of it beyond arithmetic.
 
     *processor* says that vLLM and MLX, where they are asked about and the host has no accelerator, compute on its processor:
@@ -82,11 +82,11 @@ class Ways:
 
     host: Host
     open_header: OpenReference
-    asked: Asked = Asked()
-    learned: Learned | None = None
+    asked: ServingOverrides = ServingOverrides()
+    learned: CalibratedEstimator | None = None
     processor: bool = False
 
-    def declared(self, profile: Profile, variant: Variant) -> tuple[ModelHeader, Way]:
+    def declared(self, profile: Profile, variant: Variant) -> tuple[ModelHeader, ServingMode]:
         """Return the header of a declared variant, and the way to serve it.
 
         Raises:
@@ -110,8 +110,14 @@ class Ways:
         return header, self.of_gguf(variant.label, variant.backend, header, serving, KEYS, notes)
 
     def of_gguf(
-        self, label: str, backend: str, header: ModelHeader, serving: Serving, words: Words, notes: tuple[str, ...] = ()
-    ) -> Way:
+        self,
+        label: str,
+        backend: str,
+        header: ModelHeader,
+        serving: Serving,
+        words: FlagNames,
+        notes: tuple[str, ...] = (),
+    ) -> ServingMode:
         """Return the way for llama.cpp, or for Ollama, which runs it; *words* are how to name changes, *notes* go with others.
 
         Raises:
@@ -120,12 +126,12 @@ class Ways:
         asked = self.asked if self.asked.context else replace(self.asked, context=None)
         serving = asked.on(serving)
         better = self.learned.about(header, serving) if self.learned and backend == "llamacpp" else None
-        served = Served(header.shape, serving, header.projector, words)
-        return llamacpp_way(label, backend, served, _about(header, notes), better)
+        served = LlamaCppServing(header.shape, serving, header.projector, words)
+        return llamacpp_mode(label, backend, served, _about(header, notes), better)
 
     def of_checkpoint(
         self, label: str, backend: str, header: ModelHeader, profile: Profile, notes: tuple[str, ...] = ()
-    ) -> Way:
+    ) -> ServingMode:
         """Return the way for vLLM or MLX, with the flags that *profile* would give it.
 
         Raises:
@@ -139,8 +145,8 @@ class Ways:
             if backend == "mlx":
                 mac = mlx_serving(replace(profile, kv_type=self.asked.kv_type or profile.kv_type))
                 if on_processor:
-                    return Way(label, backend, lambda _, __: mlx.footprint(shape, mac, _RAM), notes=about)
-                return mlx_way(label, shape, mac, about)
+                    return ServingMode(label, backend, lambda _, __: mlx.footprint(shape, mac, _RAM), notes=about)
+                return mlx_mode(label, shape, mac, about)
             if self.asked.kv_type in KV_TYPES:
                 profile = replace(profile, args={**profile.args, "kv-cache-dtype": self.asked.kv_type})
             elif self.asked.kv_type is not None:
@@ -149,8 +155,8 @@ class Ways:
         except EngineError as error:
             raise ValueError(error.message) from error
         if on_processor:
-            return Way(label, backend, lambda _, __: self._as_card(shape, flags), notes=about)
-        return vllm_way(label, shape, flags, self.host, about)
+            return ServingMode(label, backend, lambda _, __: self._as_card(shape, flags), notes=about)
+        return vllm_mode(label, shape, flags, self.host, about)
 
     def _as_card(self, shape: Shape, flags: VllmServing) -> Footprint:
         """Return what vLLM takes of main memory alone, as if that were a card: what it does not need there is a bound."""

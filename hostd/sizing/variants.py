@@ -7,16 +7,16 @@ from hostd.backends.contract import Backend
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Variant
 from hostd.domain.reason import ExitClass
-from hostd.models.errors import Unreadable
-from hostd.models.installed import find_pulled
-from hostd.models.locations import Places
+from hostd.models.errors import ModelUnreadable
+from hostd.models.installed import find_installed
+from hostd.models.locations import ModelLocations
 from hostd.models.reference import HubReference, variant_reference
 
 _BY_REPOSITORY = frozenset({"mlx", "vllm"})
 """Engines that are told a repository, and look into the hub's cache themselves."""
 
 
-def located(variant: Variant, places: Places | None = None) -> Variant:
+def resolve_weights(variant: Variant, places: ModelLocations | None = None) -> Variant:
     """Return *variant* with the path of its weights, where it names a hub and no path; any other as it is. Looks at files.
 
     What has been pulled since the last call is found, so this is asked at each load.
@@ -28,8 +28,8 @@ def located(variant: Variant, places: Places | None = None) -> Variant:
         return variant
     try:
         reference = variant_reference(variant)
-        pulled = find_pulled(reference, places) if isinstance(reference, HubReference) else None
-    except Unreadable as error:
+        pulled = find_installed(reference, places) if isinstance(reference, HubReference) else None
+    except ModelUnreadable as error:
         raise EngineError(str(error), exit_class=ExitClass.MISSING_FILE) from error
     if pulled is None:
         raise EngineError(
@@ -39,7 +39,7 @@ def located(variant: Variant, places: Places | None = None) -> Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class BoundVariant:
     """One declared variant and the backend that serves it, None where this hostd has no such backend.
 
     Whether it can be served is looked at anew each time: what was just pulled, or put into its place, counts at once.
@@ -49,7 +49,7 @@ class Option:
     backend: Backend | None
 
     @classmethod
-    def of(cls, variant: Variant, backends: Mapping[str, Backend]) -> "Option":
+    def of(cls, variant: Variant, backends: Mapping[str, Backend]) -> "BoundVariant":
         """Return what this host can do with *variant*."""
         return cls(variant, backends.get(variant.backend))
 
@@ -72,7 +72,7 @@ class Option:
             raise EngineError(
                 f"backend '{self.variant.backend}' is not implemented here", exit_class=ExitClass.MISSING_FILE
             )
-        variant = located(self.variant)
+        variant = resolve_weights(self.variant)
         if why_not := self.backend.accepts(variant):
             raise EngineError(why_not, exit_class=ExitClass.MISSING_FILE)
         return variant, self.backend

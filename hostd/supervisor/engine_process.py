@@ -20,7 +20,7 @@ import psutil
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.orphan_reaper import MARK, Reaper, Survivor, kill, kin, survivors
+from hostd.supervisor.orphan_reaper import ENV_MARKER, OrphanReaper, Survivor, engine_processes, kill, survivors
 
 _CHUNK = 64 * 1024
 # After the leader has gone quietly, its workers get this long to do the same.
@@ -45,7 +45,7 @@ _ADVICE = {
 }
 
 
-class Ending(StrEnum):
+class StopOutcome(StrEnum):
     """How an engine ended when it was told to stop."""
 
     GONE = "gone"
@@ -61,7 +61,7 @@ class StopReport:
     signal; None: it has not ended even now). *left* are processes of the engine that no signal ends, which hold its memory.
     """
 
-    how: Ending
+    how: StopOutcome
     seconds: float
     status: int | None
     left: tuple[Survivor, ...] = ()
@@ -71,7 +71,12 @@ class EngineProcess:
     """A running engine; made by `spawn` only. Every method may be called by any number of tasks at once."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, argv: tuple[str, ...], mark: str, output: "_Output", reaper: Reaper
+        self,
+        process: asyncio.subprocess.Process,
+        argv: tuple[str, ...],
+        mark: str,
+        output: "_Output",
+        reaper: OrphanReaper,
     ) -> None:
         self.argv = argv
         self.mark = mark
@@ -93,7 +98,7 @@ class EngineProcess:
 
     @classmethod
     async def spawn(
-        cls, argv: Sequence[str], env: Mapping[str, str], *, ring: LogRing, reaper: Reaper, model: str = ""
+        cls, argv: Sequence[str], env: Mapping[str, str], *, ring: LogRing, reaper: OrphanReaper, model: str = ""
     ) -> "EngineProcess":
         """Start *argv* with exactly *env* (and the mark), its output going to *ring*, watched by *reaper*.
 
@@ -108,7 +113,7 @@ class EngineProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output.theirs,
                 stderr=output.theirs,
-                env={**env, MARK: mark},
+                env={**env, ENV_MARKER: mark},
                 cwd="/",
                 start_new_session=True,
             )
@@ -138,11 +143,11 @@ class EngineProcess:
         """End the engine and everything that belongs to it, giving it *grace* seconds between SIGTERM and SIGKILL."""
         async with self._ending:
             began = time.monotonic()
-            how = Ending.GONE
+            how = StopOutcome.GONE
             if self.status is None:
                 await self._look()
                 self._signal(signal.SIGTERM)
-                how = Ending.TERMINATED if await self._left_in(grace) else Ending.KILLED
+                how = StopOutcome.TERMINATED if await self._left_in(grace) else StopOutcome.KILLED
             left = await self._sweep()
             return StopReport(how, time.monotonic() - began, self.status, left)
 
@@ -173,7 +178,7 @@ class EngineProcess:
 
     async def _look(self) -> None:
         """Note everybody who belongs to the engine; whoever was noted once is remembered."""
-        for process in await asyncio.to_thread(kin, self.pid, self.started, self.mark):
+        for process in await asyncio.to_thread(engine_processes, self.pid, self.started, self.mark):
             self._seen[process.pid] = process
 
     def _signal(self, number: signal.Signals) -> None:

@@ -1,6 +1,6 @@
 """One life of an instance: a server launched or adopted, proven ready, watched, put to sleep and woken, and put away.
 
-`Life.run` returns when the life has ended as it was told to, and raises where it ended of itself. By then nothing of an
+`EngineRun.run` returns when the life has ended as it was told to, and raises where it ended of itself. By then nothing of an
 engine that hostd launched is left.
 """
 
@@ -14,26 +14,26 @@ from typing import Protocol
 import aiohttp
 import structlog
 
-from hostd.backends.contract import Describes, Facts, Launch, Opens, Sleeps
+from hostd.backends.contract import DescribesItself, Launch, LoadsAfterStart, ServerFacts, Sleeps
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import EngineReady, EngineSlept, Event
-from hostd.sizing.variants import Option
+from hostd.sizing.variants import BoundVariant
 from hostd.supervisor import health_probe
-from hostd.supervisor.engine_server import Adopted, Server, Spawned, usage_of
+from hostd.supervisor.engine_server import AttachedServer, Server, SpawnedServer, usage_of
 from hostd.supervisor.engine_sleep import fall_asleep, wake_up
-from hostd.supervisor.launch import Prepared, prepare
+from hostd.supervisor.launch import PreparedLaunch, prepare
 from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.orphan_reaper import Reaper
-from hostd.supervisor.process_memory import Usage, group_usage
+from hostd.supervisor.orphan_reaper import OrphanReaper
+from hostd.supervisor.process_memory import ProcessUsage, group_usage
 from hostd.supervisor.readiness import Readiness
-from hostd.supervisor.watchdog import Pace, Presence, Watchdog
+from hostd.supervisor.watchdog import HealthMonitor, ProbeTimings, Watchdog
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RunServices:
     """What every instance needs from the house.
 
     *note* writes down what an engine holds after its first requests; it blocks. *held* measures what a model's engine holds
@@ -42,14 +42,14 @@ class Surroundings:
     """
 
     post: Callable[[Event], None]
-    reaper: Reaper
-    pace: Pace
-    note: Callable[[Profile, Variant, Sequence[str], int, Choice | None], str | None]
-    held: Callable[[str], Awaitable[Mapping[str, int]]] | None = None
-    alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+    reaper: OrphanReaper
+    timings: ProbeTimings
+    record_memory: Callable[[Profile, Variant, Sequence[str], int, LoadOption | None], str | None]
+    measure_held: Callable[[str], Awaitable[Mapping[str, int]]] | None = None
+    exclusive_start: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-async def race(**contenders: Coroutine[object, object, object]) -> tuple[str, object]:
+async def first_completed(**contenders: Coroutine[object, object, object]) -> tuple[str, object]:
     """Return the name and the result of the contender that is done first; the others are cancelled and waited for.
 
     When several are done at once, the one named first wins. What the winner raises is raised.
@@ -94,48 +94,48 @@ def client() -> aiohttp.ClientSession:
     )
 
 
-class Running:
+class RunningEngine:
     """What there is while a server runs: how it was launched, the server itself, and a way to talk to it."""
 
-    def __init__(self, prepared: Prepared, server: Server, http: aiohttp.ClientSession) -> None:
+    def __init__(self, prepared: PreparedLaunch, server: Server, http: aiohttp.ClientSession) -> None:
         self.backend = prepared.backend
         self.launch = prepared.launch
         self.server = server
         self.http = http
 
-    async def usage(self) -> Usage:
+    async def usage(self) -> ProcessUsage:
         """Return what the server's processes hold and have used so far."""
         return await usage_of(self.server)
 
     async def close(self) -> None:
         """Have an attached server unload the model; its errors do not matter any more."""
-        if isinstance(self.backend, Opens) and not self.launch.argv:
+        if isinstance(self.backend, LoadsAfterStart) and not self.launch.argv:
             with suppress(TimeoutError, EngineError, aiohttp.ClientError, OSError):
                 async with asyncio.timeout(CLOSES):
                     await self.backend.close(self.http, self.launch.endpoint)
 
 
-class Life:
+class EngineRun:
     """Runs one server for *profile* from its start to its end; *cannot_sleep* is what its instance remembers from others."""
 
     def __init__(
         self,
         profile: Profile,
-        options: Sequence[Option],
-        around: Surroundings,
+        options: Sequence[BoundVariant],
+        services: RunServices,
         ring: LogRing,
         traffic: Traffic,
         cannot_sleep: set[str],
     ) -> None:
-        self.prepared: Prepared | None = None
-        self.running: Running | None = None
-        self.watch: Watchdog | Presence | None = None
+        self.prepared: PreparedLaunch | None = None
+        self.running: RunningEngine | None = None
+        self.watchdog: Watchdog | HealthMonitor | None = None
         self.readiness: Readiness | None = None
-        self.facts = Facts()
+        self.facts = ServerFacts()
         self.served = False
         self._profile = profile
         self._options = options
-        self._around = around
+        self._services = services
         self._ring = ring
         self._traffic = traffic
         self._cannot_sleep = cannot_sleep
@@ -172,20 +172,20 @@ class Life:
         return min(told, self.facts.slots or told)
 
     @property
-    def naps(self) -> tuple[int, ...]:
+    def sleep_levels(self) -> tuple[int, ...]:
         """The levels of sleep that this engine offers and has not been found to feign."""
         if self.prepared is None or self.prepared.variant.label in self._cannot_sleep:
             return ()
-        return self.prepared.launch.naps if isinstance(self.prepared.backend, Sleeps) else ()
+        return self.prepared.launch.sleep_levels if isinstance(self.prepared.backend, Sleeps) else ()
 
-    async def run(self, choice: Choice | None) -> None:
-        """Serve what *choice* says until told to stop.
+    async def run(self, option: LoadOption | None) -> None:
+        """Serve what *option* says until told to stop.
 
         Raises:
             EngineError: It could not be launched, did not become ready, died, or no longer answered.
         """
         for last_try in (False,) * (PORT_TRIES - 1) + (True,):
-            self.prepared = await prepare(self._profile, self._options, choice)
+            self.prepared = await prepare(self._profile, self._options, option)
             try:
                 with ExitStack() as turn:
                     if await self._is_its_turn(self.prepared.launch, turn):
@@ -197,19 +197,19 @@ class Life:
 
     async def _is_its_turn(self, launch: Launch, turn: ExitStack) -> bool:
         """Wait until no other start is in the way of one that must be alone; return whether it is still wanted."""
-        if not launch.alone:
+        if not launch.exclusive_start:
             return True
-        what, _ = await race(turn=self._around.alone.acquire(), stopped=self._stopping.wait())
+        what, _ = await first_completed(turn=self._services.exclusive_start.acquire(), stopped=self._stopping.wait())
         if what == "turn":
-            turn.callback(self._around.alone.release)
+            turn.callback(self._services.exclusive_start.release)
         return what == "turn"
 
-    async def _serve(self, prepared: Prepared, turn: ExitStack) -> None:
+    async def _serve(self, prepared: PreparedLaunch, turn: ExitStack) -> None:
         running = self.running = await self._enter(prepared)
         try:
             await self._attend(running, turn)
         finally:
-            self.watch = self.readiness = None
+            self.watchdog = self.readiness = None
             if not await running.server.died_within(0.0):
                 await running.close()
                 # An engine may wait for its clients before it obeys. Of a dead one, the last words may still be on their way.
@@ -218,13 +218,15 @@ class Life:
             await self._hang_up(running.http)
             self.running = None
 
-    async def _enter(self, prepared: Prepared) -> Running:
+    async def _enter(self, prepared: PreparedLaunch) -> RunningEngine:
         launch = prepared.launch
         if not launch.argv:
             http = client()
-            return Running(prepared, Adopted(launch, http), http)
-        server = await Spawned.spawn(launch, prepared.backend, self._ring, self._around.reaper, self._profile.name)
-        return Running(prepared, server, client())
+            return RunningEngine(prepared, AttachedServer(launch, http), http)
+        server = await SpawnedServer.spawn(
+            launch, prepared.backend, self._ring, self._services.reaper, self._profile.name
+        )
+        return RunningEngine(prepared, server, client())
 
     async def _hang_up(self, http: aiohttp.ClientSession) -> None:
         for answer in self._traffic.answers:
@@ -232,13 +234,13 @@ class Life:
             answer.content.set_exception(aiohttp.ClientConnectionError("the engine was stopped"))
         await http.close()
 
-    async def _attend(self, running: Running, turn: ExitStack) -> None:
+    async def _attend(self, running: RunningEngine, turn: ExitStack) -> None:
         what, said = await self._until(running, ready=self._get_ready(running))
         while what == "ready":
             turn.close()
             self._report_ready()
-            watch = self.watch = self._watch(running)
-            what, said = await self._until(running, wedged=watch.wedged(), drowsy=self._drowsy.get())
+            timeouts = self.watchdog = self._watch(running)
+            what, said = await self._until(running, wedged=timeouts.wedged(), drowsy=self._drowsy.get())
             if what == "drowsy":
                 what, said = await self._nap(running, int(str(said)))
         if isinstance(said, EngineError):
@@ -248,18 +250,18 @@ class Life:
             await running.server.end(0.0)
             raise EngineError(str(said), tail=self._ring.tail())
 
-    async def _until(self, running: Running, **others: Coroutine[object, object, object]) -> tuple[str, object]:
+    async def _until(self, running: RunningEngine, **others: Coroutine[object, object, object]) -> tuple[str, object]:
         """Wait for the first of *others*, the server's end and the order to stop."""
-        return await race(ended=running.server.ended(), stopped=self._stopping.wait(), **others)
+        return await first_completed(ended=running.server.ended(), stopped=self._stopping.wait(), **others)
 
-    async def _get_ready(self, running: Running) -> None:
+    async def _get_ready(self, running: RunningEngine) -> None:
         launch, http, backend, server = running.launch, running.http, running.backend, running.server
-        opens = partial(backend.open, http, launch.endpoint) if isinstance(backend, Opens) else None
+        opens = partial(backend.open, http, launch.endpoint) if isinstance(backend, LoadsAfterStart) else None
         self.readiness = Readiness(launch, http, self._ring, lambda: group_usage(server.pid or 0), opens)
         await self.readiness.reached(embeddings=self._embeddings)
-        if isinstance(server, Adopted):
+        if isinstance(server, AttachedServer):
             await server.find()
-        if isinstance(backend, Describes):
+        if isinstance(backend, DescribesItself):
             with suppress(TimeoutError, EngineError, aiohttp.ClientError, OSError, ValueError):
                 async with asyncio.timeout(DESCRIBES):
                     self.facts = await backend.describe(http, launch.endpoint)
@@ -267,12 +269,12 @@ class Life:
     def _report_ready(self) -> None:
         self.readiness, self.served = None, True
         self._roused.clear()
-        self._around.post(EngineReady(self._profile.name, self.slots, self._now() - self._began, self.naps))
+        self._services.post(EngineReady(self._profile.name, self.slots, self._now() - self._began, self.sleep_levels))
 
-    async def _nap(self, running: Running, level: int) -> tuple[str, object]:
+    async def _nap(self, running: RunningEngine, level: int) -> tuple[str, object]:
         """Have the engine sleep and, when it is roused, wake; return what ends that: it is ready again, or this life is over."""
         backend, name = running.backend, self._profile.name
-        if not isinstance(backend, Sleeps) or level not in self.naps:
+        if not isinstance(backend, Sleeps) or level not in self.sleep_levels:
             return "stopped", None
         what, said = await self._until(
             running, slept=fall_asleep(backend, running.http, running.launch.endpoint, level, self._held)
@@ -284,8 +286,8 @@ class Life:
             self._cannot_sleep.add(self.variant.label)
             return "stopped", None
         # From here on it answers nobody, as it should.
-        self.watch = None
-        self._around.post(EngineSlept(name))
+        self.watchdog = None
+        self._services.post(EngineSlept(name))
         what, said = await self._until(running, roused=self._roused.wait())
         if what != "roused":
             return what, said
@@ -294,15 +296,15 @@ class Life:
         return await self._until(running, ready=awake)
 
     async def _held(self) -> Mapping[str, int]:
-        if self._around.held is not None:
-            return await self._around.held(self._profile.name)
-        usage = Usage() if self.running is None else await self.running.usage()
+        if self._services.measure_held is not None:
+            return await self._services.measure_held(self._profile.name)
+        usage = ProcessUsage() if self.running is None else await self.running.usage()
         return {"ram": usage.rss_bytes}
 
-    def _watch(self, running: Running) -> Watchdog | Presence:
+    def _watch(self, running: RunningEngine) -> Watchdog | HealthMonitor:
         http, endpoint, backend, server = running.http, running.launch.endpoint, running.backend, running.server
-        if isinstance(server, Adopted):
-            return Presence(partial(_found, server), self._around.pace)
+        if isinstance(server, AttachedServer):
+            return HealthMonitor(partial(_found, server), self._services.timings)
 
         async def turns() -> bool:
             return await backend.decoded(http, endpoint) is not None
@@ -313,10 +315,12 @@ class Life:
         async def cpu_seconds() -> float:
             return (await running.usage()).cpu_seconds
 
-        return Watchdog(turns, answers, lambda: self._traffic.in_flight >= self.slots, cpu_seconds, self._around.pace)
+        return Watchdog(
+            turns, answers, lambda: self._traffic.in_flight >= self.slots, cpu_seconds, self._services.timings
+        )
 
 
-async def _found(server: Adopted) -> bool:
+async def _found(server: AttachedServer) -> bool:
     """Return whether *server* is well; where its owner has started it anew, it is another process by now."""
     well = await server.healthy()
     if well:

@@ -1,6 +1,6 @@
 """The program behind an endpoint: a process of ours, or a server that somebody else runs.
 
-Both are waited for, measured and put away through the same four members; only `Spawned` ever ends anything.
+Both are waited for, measured and put away through the same four members; only `SpawnedServer` ever ends anything.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from hostd.domain.reason import ExitClass
 from hostd.supervisor import health_probe
 from hostd.supervisor.engine_process import EngineProcess
 from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.orphan_reaper import Reaper
-from hostd.supervisor.process_memory import Usage, group_usage
+from hostd.supervisor.orphan_reaper import OrphanReaper
+from hostd.supervisor.process_memory import ProcessUsage, group_usage
 
-SAID = 200
+READ_OUTPUT_SECONDS = 200
 """Lines of the log that may tell why an engine ended: what comes down with it talks long after the cause."""
 
 
@@ -43,7 +43,7 @@ class Server(Protocol):
         """Put it away; one of ours has *grace* seconds between SIGTERM and SIGKILL."""
 
 
-class Spawned:
+class SpawnedServer:
     """An engine that hostd started, and ends with everything that belongs to it."""
 
     def __init__(self, process: EngineProcess, backend: Backend, ring: LogRing, began: int = 0) -> None:
@@ -53,7 +53,7 @@ class Spawned:
         self._began = began
 
     @classmethod
-    async def spawn(cls, launch: Launch, backend: Backend, ring: LogRing, reaper: Reaper, model: str) -> Self:
+    async def spawn(cls, launch: Launch, backend: Backend, ring: LogRing, reaper: OrphanReaper, model: str) -> Self:
         """Start the process of *launch*.
 
         Raises:
@@ -72,7 +72,7 @@ class Spawned:
         """Return, once the process has ended, how that happened."""
         status = await self._process.wait()
         # Only what this process said, and not an earlier one.
-        tail = self._ring.tail(min(SAID, self._ring.count - self._began))
+        tail = self._ring.tail(min(READ_OUTPUT_SECONDS, self._ring.count - self._began))
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         exit_class = self._backend.classify(status, tail)
         if exit_class is ExitClass.UNKNOWN:
@@ -96,7 +96,7 @@ class Spawned:
         await self._process.stop(grace)
 
 
-class Adopted:
+class AttachedServer:
     """A server that ran before hostd came and runs on when it goes: asked for its health, never ended."""
 
     def __init__(self, launch: Launch, http: aiohttp.ClientSession) -> None:
@@ -129,8 +129,8 @@ class Adopted:
         """Leave it alone."""
 
 
-async def usage_of(server: Server | None) -> Usage:
+async def usage_of(server: Server | None) -> ProcessUsage:
     """Return what the processes of *server* hold and have used so far; nothing where they are not known."""
     if server is None or server.pid is None:
-        return Usage()
+        return ProcessUsage()
     return await asyncio.to_thread(group_usage, server.pid)

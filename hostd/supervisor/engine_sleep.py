@@ -27,7 +27,7 @@ _LOOK_EVERY = 0.25
 Held = Callable[[], Awaitable[Mapping[str, int]]]
 
 
-def meant(held: Mapping[str, int]) -> frozenset[str]:
+def offered_levels(held: Mapping[str, int]) -> frozenset[str]:
     """Return the pools that sleep is to empty: the devices, or host memory for an engine that uses no device."""
     return frozenset(pool for pool, size in held.items() if pool != "ram" and size > 0) or frozenset({"ram"})
 
@@ -38,7 +38,7 @@ async def fall_asleep(
     """Have the engine sleep; return None once its memory was seen to go down, else a sentence that says why not to trust it."""
     loop = asyncio.get_running_loop()
     full = await held()
-    pools = meant(full)
+    pools = offered_levels(full)
     before = sum(full.get(pool, 0) for pool in pools)
     try:
         async with asyncio.timeout(FALLS_ASLEEP):

@@ -1,7 +1,7 @@
 """One engine of one profile, as the desk commands it and as requests lease it.
 
 An instance owns its server and nothing else; which state it is in is the desk's business. `start`, `stop`, `sleep` and `wake`
-return at once, and what comes of them is reported as `EngineReady`, `EngineSlept`, `EngineBroke` or `EngineGone`: exactly
+return at once, and what comes of them is reported as `EngineReady`, `EngineSlept`, `EngineFailed` or `EngineStopped`: exactly
 one of the last two ends every life that `start` begins. What such a life consists of is told in `hostd.supervisor.engine_run`.
 """
 
@@ -11,17 +11,17 @@ from collections.abc import Sequence
 import aiohttp
 import structlog
 
-from hostd.backends.contract import Facts, Launch
+from hostd.backends.contract import Launch, ServerFacts
 from hostd.domain.errors import EngineError, HostdError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import Choice
-from hostd.scheduling.events import EngineBroke, EngineGone, Event
-from hostd.sizing.variants import Option
-from hostd.supervisor.engine_run import Life, Running, Surroundings
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.events import EngineFailed, EngineStopped, Event
+from hostd.sizing.variants import BoundVariant
+from hostd.supervisor.engine_run import EngineRun, RunningEngine, RunServices
 from hostd.supervisor.lease import Lease
 from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.process_memory import Usage
+from hostd.supervisor.process_memory import ProcessUsage
 
 log = structlog.get_logger()
 
@@ -34,15 +34,15 @@ BUSY_CPU = 0.2
 class Instance:
     """Runs the engine of *profile*, serving one of *options*."""
 
-    def __init__(self, profile: Profile, options: Sequence[Option], around: Surroundings) -> None:
+    def __init__(self, profile: Profile, options: Sequence[BoundVariant], services: RunServices) -> None:
         self.profile = profile
         self.options = tuple(options)
         self.ring = LogRing()
         self.in_flight = 0
         self.answers: set[aiohttp.ClientResponse] = set()
-        self._around = around
+        self._services = services
         self._cannot_sleep: set[str] = set()
-        self._life: Life | None = None
+        self._life: EngineRun | None = None
         self._note_at = 0.0
         self._lines_before = 0
         self._noting: asyncio.Task[None] | None = None
@@ -52,7 +52,7 @@ class Instance:
         return f"<Instance {self.profile.name} pid={self.pid} {self.in_flight} in flight>"
 
     @property
-    def running(self) -> Running | None:
+    def running(self) -> RunningEngine | None:
         """What there is while a server runs."""
         return self._life.running if self._life else None
 
@@ -74,16 +74,16 @@ class Instance:
         return next((option for option in self.options if option.backend), self.options[0]).variant
 
     @property
-    def choice(self) -> Choice | None:
+    def choice(self) -> LoadOption | None:
         """What was decided about the server that runs; None where it was left to us, or nothing runs."""
         if self.running is None or self._life is None or self._life.prepared is None:
             return None
-        return self._life.prepared.choice
+        return self._life.prepared.option
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> ServerFacts:
         """What the server said of itself when it became ready; it is empty before."""
-        return self._life.facts if self._life else Facts()
+        return self._life.facts if self._life else ServerFacts()
 
     @property
     def progress_of_load(self) -> float | None:
@@ -104,11 +104,11 @@ class Instance:
         died_within = running.server.died_within if running.launch.argv else _lives_on
         return Lease(self, running.http, endpoint, self.profile.limits, died_within, running.backend)
 
-    def start(self, choice: Choice | None = None) -> None:
-        """Begin a life: launch what *choice* says, or the best that can be launched, and report what becomes of it."""
+    def start(self, option: LoadOption | None = None) -> None:
+        """Begin a life: launch what *option* says, or the best that can be launched, and report what becomes of it."""
         self._note_at, self._lines_before = 0.0, self.ring.count
-        life = self._life = Life(self.profile, self.options, self._around, self.ring, self, self._cannot_sleep)
-        self._living = asyncio.create_task(self._live(life, choice), name=f"instance {self.profile.name}")
+        life = self._life = EngineRun(self.profile, self.options, self._services, self.ring, self, self._cannot_sleep)
+        self._living = asyncio.create_task(self._live(life, option), name=f"instance {self.profile.name}")
 
     def stop(self) -> None:
         """End this life: terminate the engine, and report when nothing of it is left. An attached server runs on."""
@@ -132,13 +132,13 @@ class Instance:
 
     def progress(self) -> None:
         """Note that a request got something out of the engine just now."""
-        if self._life is not None and self._life.watch is not None:
-            self._life.watch.progress()
+        if self._life is not None and self._life.watchdog is not None:
+            self._life.watchdog.progress()
 
     def suspect(self) -> None:
         """Note that a request ran into a time limit here."""
-        if self._life is not None and self._life.watch is not None:
-            self._life.watch.suspect()
+        if self._life is not None and self._life.watchdog is not None:
+            self._life.watchdog.suspect()
 
     def rested(self) -> None:
         """Note that the last request in flight is done: a good moment to see what the engine holds, now and then."""
@@ -157,7 +157,7 @@ class Instance:
         if running is None:
             return False
         try:
-            async with asyncio.timeout(self._around.pace.patience):
+            async with asyncio.timeout(self._services.timings.patience):
                 decoded = await running.backend.decoded(running.http, running.launch.endpoint)
         except TimeoutError:
             return False
@@ -166,14 +166,14 @@ class Instance:
             return sum(tokens > 0 for tokens in decoded) >= self.in_flight
         before = await running.usage()
         if not before.pids:
-            return not await running.server.died_within(self._around.pace.patience)
+            return not await running.server.died_within(self._services.timings.patience)
         await asyncio.sleep(1.0)
         after = await running.usage()
         return after.cpu_seconds - before.cpu_seconds >= BUSY_CPU
 
-    async def usage(self) -> Usage:
+    async def usage(self) -> ProcessUsage:
         """Return what the engine's processes hold and have used so far."""
-        return Usage() if self.running is None else await self.running.usage()
+        return ProcessUsage() if self.running is None else await self.running.usage()
 
     async def _note(self) -> None:
         usage = await self.usage()
@@ -183,26 +183,26 @@ class Instance:
         said = self.ring.lines(self.ring.count - self._lines_before)
         try:
             why_not = await asyncio.to_thread(
-                self._around.note, self.profile, self.variant, said, usage.rss_bytes, self.choice
+                self._services.record_memory, self.profile, self.variant, said, usage.rss_bytes, self.choice
             )
         except HostdError as error:
             why_not = error.message
         if why_not is not None:
             log.info("not_measured", model=self.profile.name, why=why_not)
 
-    async def _live(self, life: Life, choice: Choice | None) -> None:
+    async def _live(self, life: EngineRun, option: LoadOption | None) -> None:
         name = self.profile.name
         try:
-            await life.run(choice)
+            await life.run(option)
         except EngineError as error:
             last = f"; its last line: {error.tail[-1]}" if error.tail else ""
-            ending: Event = EngineBroke(name, error.exit_class, error.message + last)
+            ending: Event = EngineFailed(name, error.exit_class, error.message + last)
         except Exception as error:  # a bug of ours must not leave the desk waiting for an engine for ever
             log.exception("bug", model=name)
-            ending = EngineBroke(name, ExitClass.UNKNOWN, f"hostd failed to run it: {error!r}")
+            ending = EngineFailed(name, ExitClass.UNKNOWN, f"hostd failed to run it: {error!r}")
         else:
-            ending = EngineGone(name)
-        self._around.post(ending)
+            ending = EngineStopped(name)
+        self._services.post(ending)
 
 
 async def _lives_on(seconds: float) -> bool:  # noqa: ARG001 - as `Server.died_within`

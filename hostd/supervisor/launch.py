@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from hostd.backends.contract import Backend, Launch
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
-from hostd.planning.warm_set.load_option import Choice
-from hostd.sizing.variants import Option
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.sizing.variants import BoundVariant
 
 QUARANTINE = 60.0
 _given: dict[int, float] = {}
@@ -46,16 +46,16 @@ def free_port() -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedLaunch:
     """A variant that is about to be served: by whom, as decided by whom (None: nobody), and how."""
 
     variant: Variant
     backend: Backend
-    choice: Choice | None
+    option: LoadOption | None
     launch: Launch
 
 
-async def prepare(profile: Profile, options: Sequence[Option], choice: Choice | None) -> Prepared:
+async def prepare(profile: Profile, options: Sequence[BoundVariant], choice: LoadOption | None) -> PreparedLaunch:
     """Return how to launch what *choice* says; without one, the best that can be: a missing file gives way to the next.
 
     Raises:
@@ -76,7 +76,7 @@ async def prepare(profile: Profile, options: Sequence[Option], choice: Choice | 
     raise EngineError(f"no variant can be served here ({reasons})", exit_class=troubles[0].exit_class)
 
 
-def _prepared(profile: Profile, option: Option, choice: Choice | None) -> Prepared:
+def _prepared(profile: Profile, option: BoundVariant, choice: LoadOption | None) -> PreparedLaunch:
     variant, backend = option.servable()
     launch = backend.launch(profile, variant, choice, free_port(), secrets.token_urlsafe(24))
-    return Prepared(option.variant, backend, choice, launch)
+    return PreparedLaunch(option.variant, backend, choice, launch)

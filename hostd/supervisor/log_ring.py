@@ -92,9 +92,9 @@ class LogRing:
             follower.ready.set()
 
     def _take(self, piece: bytes) -> None:
-        room = LONGEST_LINE - len(self._partial)
-        self._cut = self._cut or len(piece) > room
-        self._partial += piece[:room]
+        free = LONGEST_LINE - len(self._partial)
+        self._cut = self._cut or len(piece) > free
+        self._partial += piece[:free]
 
     def _append(self, line: str) -> None:
         self.count += 1

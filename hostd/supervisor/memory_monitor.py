@@ -13,9 +13,9 @@ from typing import Protocol
 import structlog
 
 from hostd.domain.host import Host, Pool, PoolKind, Reserve
-from hostd.scheduling.events import MemorySeen
+from hostd.scheduling.events import MemoryMeasured
 from hostd.supervisor import process_memory
-from hostd.supervisor.process_memory import Holding
+from hostd.supervisor.process_memory import EngineMemory
 
 log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ class Runs(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
+class PollIntervals:
     """Seconds: between two looks, between two while somebody waits and how long that lasts, and until memory counts as lost."""
 
     idle: float = 5.0
@@ -53,12 +53,12 @@ class _Departed:
     """An engine that has gone; *others* is what programs that are not ours held of each pool before."""
 
     model: str
-    holding: Holding
+    holding: EngineMemory
     others: Mapping[str, int]
     since: float
 
 
-class Keeper:
+class MemoryMonitor:
     """Measures for the desk; *engines* are the instances by model.
 
     With *machine*, main memory and cards are taken to be those of another machine, on which nobody but our engines holds
@@ -69,11 +69,11 @@ class Keeper:
         self,
         sensors: Reads,
         reserve: Reserve,
-        post: Callable[[MemorySeen], None],
+        post: Callable[[MemoryMeasured], None],
         engines: Mapping[str, Runs],
         *,
         machine: Host | None = None,
-        rhythm: Rhythm | None = None,
+        rhythm: PollIntervals | None = None,
     ) -> None:
         self.host: Host | None = machine
         self._sensors = sensors
@@ -81,8 +81,8 @@ class Keeper:
         self._post = post
         self._engines = engines
         self._machine = machine
-        self._rhythm = rhythm or Rhythm()
-        self._holdings: Mapping[str, Holding] = {}
+        self._rhythm = rhythm or PollIntervals()
+        self._holdings: Mapping[str, EngineMemory] = {}
         self._departed: list[_Departed] = []
         self._poked = asyncio.Event()
         self._waited_since: float | None = None
@@ -103,23 +103,23 @@ class Keeper:
             with suppress(asyncio.CancelledError):
                 await self._task
 
-    def poke(self) -> None:
+    def measure_soon(self) -> None:
         """Look now."""
         self._poked.set()
 
-    def hurry(self, waiting: bool) -> None:
+    def poll_fast(self, waiting: bool) -> None:
         """Note whether somebody waits for memory to come back; for a while, looks follow each other fast."""
         if waiting and self._waited_since is None:
             self._waited_since = asyncio.get_running_loop().time()
-            self.poke()
+            self.measure_soon()
         elif not waiting:
             self._waited_since = None
 
     def held(self, model: str) -> Mapping[str, int]:
         """Return what a model's engine was last seen to hold, in bytes by pool id."""
-        return self._holdings.get(model, Holding()).bytes
+        return self._holdings.get(model, EngineMemory()).bytes
 
-    async def measure(self) -> MemorySeen:
+    async def measure(self) -> MemoryMeasured:
         """Return the memory as it is now."""
         async with self._measuring:
             leaders = {model: pid for model, engine in self._engines.items() if (pid := engine.pid) is not None}
@@ -128,7 +128,7 @@ class Keeper:
             found = {model: each for model, each in found.items() if self._engines[model].pid == leaders[model]}
             self._notice(host, found)
             self.host, self._holdings = host, found
-            return MemorySeen(host.pools, {model: each.bytes for model, each in found.items()})
+            return MemoryMeasured(host.pools, {model: each.bytes for model, each in found.items()})
 
     async def _run(self) -> None:
         while True:
@@ -151,13 +151,13 @@ class Keeper:
         waited = asyncio.get_running_loop().time() - self._waited_since
         return self._rhythm.fast if waited < self._rhythm.hurried else self._rhythm.idle
 
-    def _look(self, leaders: Mapping[str, int]) -> tuple[Host, Mapping[str, Holding]]:
+    def _look(self, leaders: Mapping[str, int]) -> tuple[Host, Mapping[str, EngineMemory]]:
         host = self._machine or self._sensors.read(self._reserve)
         found = process_memory.measure(leaders, host.pools)
         pools = (_unheld(pool, found) if self._machine else _without_files(pool, found) for pool in host.pools)
         return replace(host, pools=tuple(pools)), found
 
-    def _notice(self, host: Host, found: Mapping[str, Holding]) -> None:
+    def _notice(self, host: Host, found: Mapping[str, EngineMemory]) -> None:
         """See which engines have gone since the last look, and whether what they held is back."""
         now = asyncio.get_running_loop().time()
         if self.host is not None:
@@ -176,11 +176,11 @@ class Keeper:
         self._departed = waiting
 
 
-def _others(pool: Pool, found: Mapping[str, Holding]) -> int:
+def _others(pool: Pool, found: Mapping[str, EngineMemory]) -> int:
     return pool.total - pool.free - sum(each.bytes.get(pool.id, 0) for each in found.values())
 
 
-def _missing(departed: _Departed, pool: Pool, found: Mapping[str, Holding]) -> bool:
+def _missing(departed: _Departed, pool: Pool, found: Mapping[str, EngineMemory]) -> bool:
     """Return whether most of what an engine held of a card is held by somebody unknown now, or its processes live on."""
     held = departed.holding.bytes.get(pool.id, 0)
     if held < _NOTABLE:
@@ -190,7 +190,7 @@ def _missing(departed: _Departed, pool: Pool, found: Mapping[str, Holding]) -> b
     return _others(pool, found) - departed.others.get(pool.id, 0) > held // 2
 
 
-def _tell(departed: _Departed, pool: Pool, found: Mapping[str, Holding], now: float) -> None:
+def _tell(departed: _Departed, pool: Pool, found: Mapping[str, EngineMemory], now: float) -> None:
     """Log who holds what an engine has left: one of its own processes, or else the largest of the unknown."""
     known = {pid for each in found.values() for pid in each.pids}
     strangers = [holder for holder in pool.holders if holder.pid not in known]
@@ -208,14 +208,14 @@ def _tell(departed: _Departed, pool: Pool, found: Mapping[str, Holding], now: fl
     )
 
 
-def _unheld(pool: Pool, found: Mapping[str, Holding]) -> Pool:
+def _unheld(pool: Pool, found: Mapping[str, EngineMemory]) -> Pool:
     """Return a pool of a machine that is not here, with what our engines hold taken from it."""
     return replace(
         pool, free=max(0, pool.total - sum(each.bytes.get(pool.id, 0) for each in found.values())), holders=()
     )
 
 
-def _without_files(pool: Pool, found: Mapping[str, Holding]) -> Pool:
+def _without_files(pool: Pool, found: Mapping[str, EngineMemory]) -> Pool:
     """Return main memory without those pages of our engines' files that the system calls available.
 
     A control group counts them as used already.

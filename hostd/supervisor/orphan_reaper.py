@@ -27,14 +27,14 @@ from typing import Protocol
 import psutil
 import structlog
 
-MARK = "HOSTD_ENGINE"
+ENV_MARKER = "HOSTD_ENGINE"
 # Two readings of one process's start may differ by the rounding of the boot time that they are reckoned from.
 SAME_START = 2.0
 _SETTLE = 2.0
 _log = structlog.get_logger(__name__)
 
 
-class Watched(Protocol):
+class WatchedProcess(Protocol):
     """What the reaper needs to know of an engine."""
 
     @property
@@ -47,7 +47,7 @@ class Watched(Protocol):
 
     @property
     def mark(self) -> str:
-        """What its environment says in `MARK`."""
+        """What its environment says in `ENV_MARKER`."""
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ class Survivor:
 
 
 @dataclass(frozen=True, slots=True)
-class Reaped:
+class ReapedEngine:
     """An engine that an earlier daemon left behind: what was killed, and what would not die."""
 
     model: str
@@ -73,7 +73,7 @@ class Reaped:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class EngineRecord:
     """One engine as its daemon wrote it down."""
 
     pid: int
@@ -86,7 +86,7 @@ class Record:
     model: str
 
 
-def kin(pid: int, started: float, mark: str) -> list[psutil.Process]:
+def engine_processes(pid: int, started: float, mark: str) -> list[psutil.Process]:
     """Return the living processes of the engine that *pid* led from *started* on: its group, session, descendants, mark.
 
     When *pid* now belongs to somebody else, only processes that carry *mark* count. Zombies are not alive. Takes some
@@ -107,7 +107,7 @@ def kin(pid: int, started: float, mark: str) -> list[psutil.Process]:
             if other == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                 continue
             parents[other] = process
-            if (ours and pid in (os.getpgid(other), os.getsid(other))) or process.environ().get(MARK) == mark:
+            if (ours and pid in (os.getpgid(other), os.getsid(other))) or process.environ().get(ENV_MARKER) == mark:
                 found[other] = process
     return [*found.values(), *_descendants(found, parents)]
 
@@ -153,14 +153,14 @@ def _name(process: psutil.Process) -> str:
         return "?"
 
 
-def reap_leftovers(directory: Path) -> list[Reaped]:
-    """Kill the engines in *directory*'s records whose daemon is gone, and return those that were still there.
+def reap_leftovers(router: Path) -> list[ReapedEngine]:
+    """Kill the engines in *router*'s records whose daemon is gone, and return those that were still there.
 
     Records of a living daemon are left alone; records that cannot be read, and those of engines that are gone, are
     removed. May block for about two seconds per engine that refuses to die.
     """
-    reaped = []
-    for path in sorted(directory.glob("engine-*.json")):
+    ended_engine = []
+    for path in sorted(router.glob("engine-*.json")):
         try:
             record = _read(path)
             alive = _is_same(record.daemon_pid, record.daemon_create_time)
@@ -172,13 +172,13 @@ def reap_leftovers(directory: Path) -> list[Reaped]:
         if result is None:
             continue
         if result.killed:
-            reaped.append(result)
+            ended_engine.append(result)
         if not result.left:
             path.unlink(missing_ok=True)
-    return reaped
+    return ended_engine
 
 
-def _read(path: Path) -> Record:
+def _read(path: Path) -> EngineRecord:
     """Return the record in *path*; raise ValueError or TypeError unless it can be acted upon without harm."""
     fields = json.loads(path.read_text("utf-8"))
     for name in ("pid", "daemon_pid"):
@@ -189,16 +189,16 @@ def _read(path: Path) -> Record:
             raise TypeError(f"{name} is {fields[name]!r}")
     for name in ("create_time", "daemon_create_time"):
         fields[name] = float(fields[name])
-    return Record(**fields)
+    return EngineRecord(**fields)
 
 
-def _reap(record: Record) -> Reaped:
+def _reap(record: EngineRecord) -> ReapedEngine:
     killed: set[int] = set()
     deadline = time.monotonic() + _SETTLE
     while True:
-        family = kin(record.pid, record.create_time, record.mark)
+        family = engine_processes(record.pid, record.create_time, record.mark)
         if not family or time.monotonic() > deadline:
-            return Reaped(record.model, record.pid, tuple(sorted(killed)), survivors(family))
+            return ReapedEngine(record.model, record.pid, tuple(sorted(killed)), survivors(family))
         kill(family)
         killed |= {process.pid for process in family}
         time.sleep(0.01)
@@ -212,16 +212,16 @@ def _is_same(pid: int, started: float) -> bool | None:
         return None
 
 
-class Reaper:
+class OrphanReaper:
     """The daemon's end: keeps the child alive and told, and the records in *directory* true."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, router: Path) -> None:
+        self.directory = router
         self._mark = secrets.token_hex(8)
         self._numbers = itertools.count(1)
-        self._watched: dict[int, Watched] = {}
+        self._watched: dict[int, WatchedProcess] = {}
         self._child: asyncio.subprocess.Process | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._daemon = psutil.Process()
 
     def __repr__(self) -> str:
@@ -244,13 +244,13 @@ class Reaper:
         """
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._spawn()
-        self._keeper = asyncio.create_task(self._keep(), name="reaper")
+        self._watching = asyncio.create_task(self._keep(), name="reaper")
 
-    def watch(self, process: Watched, model: str) -> None:
+    def watch(self, process: WatchedProcess, model: str) -> None:
         """Take care that *process* and all that belongs to it die with this daemon; effective when this returns."""
         self._watched[process.pid] = process
         self._tell(_watch_line(process))
-        record = Record(
+        record = EngineRecord(
             pid=process.pid,
             create_time=process.started,
             pgid=process.pid,
@@ -269,7 +269,7 @@ class Reaper:
             # The child still guards this engine: a full disk is no reason not to serve.
             _log.warning("engine_record_not_written", path=str(path), error=str(error))
 
-    def forget(self, process: Watched) -> None:
+    def forget(self, process: WatchedProcess) -> None:
         """Stop caring for *process*: nothing of it is left."""
         if self._watched.pop(process.pid, None) is not None:
             self._tell(f"forget {process.pid}\n")
@@ -278,10 +278,10 @@ class Reaper:
 
     async def close(self) -> None:
         """End the child; engines that are still watched are killed by it on its way out."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-            self._keeper = None
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+            self._watching = None
         if self._child is not None:
             await _end(self._child)
             self._child = None
@@ -323,7 +323,7 @@ class Reaper:
         return self.directory / f"engine-{pid}.json"
 
 
-def _watch_line(process: Watched) -> str:
+def _watch_line(process: WatchedProcess) -> str:
     return f"watch {process.pid} {process.started:.2f}\n"
 
 

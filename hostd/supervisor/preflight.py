@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-from hostd.backends.contract import Checks
+from hostd.backends.contract import Prechecks
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile
-from hostd.planning.warm_set.load_option import Choice
-from hostd.scheduling.events import Checked, Event, MemorySeen
-from hostd.sizing.variants import Option
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.events import Event, MemoryMeasured, PreflightDone
+from hostd.sizing.variants import BoundVariant
 
 
 class Launchable(Protocol):
@@ -20,18 +20,18 @@ class Launchable(Protocol):
         """What the owner declared."""
 
     @property
-    def options(self) -> Sequence[Option]:
+    def options(self) -> Sequence[BoundVariant]:
         """Its variants, and the backends that serve them here."""
 
 
 class Preflight:
     """Asks a variant's backend whether its load could begin, then *measure* how much memory there is now."""
 
-    def __init__(self, instances: Mapping[str, Launchable], measure: Callable[[], Awaitable[MemorySeen]]) -> None:
+    def __init__(self, instances: Mapping[str, Launchable], measure: Callable[[], Awaitable[MemoryMeasured]]) -> None:
         self._instances = instances
         self._measure = measure
 
-    async def __call__(self, model: str, choice: Choice) -> tuple[Event, ...]:
+    async def __call__(self, model: str, choice: LoadOption) -> tuple[Event, ...]:
         """Return the memory as it is now, and the verdict on loading *model* as *choice* says."""
         instance = self._instances[model]
         option = instance.options[choice.variant]
@@ -39,12 +39,12 @@ class Preflight:
         return await self._measure(), verdict
 
 
-def _verdict(profile: Profile, option: Option, choice: Choice) -> Checked:
+def _verdict(profile: Profile, option: BoundVariant, choice: LoadOption) -> PreflightDone:
     try:
         variant, backend = option.servable()
-        if isinstance(backend, Checks):
+        if isinstance(backend, Prechecks):
             backend.check(profile, variant, choice)
     except EngineError as error:
         last = f"; its last line: {error.tail[-1]}" if error.tail and error.tail[-1] not in error.message else ""
-        return Checked(profile.name, error.exit_class, f"{option.variant.label}: {error.message}{last}")
-    return Checked(profile.name)
+        return PreflightDone(profile.name, error.exit_class, f"{option.variant.label}: {error.message}{last}")
+    return PreflightDone(profile.name)

@@ -20,7 +20,7 @@ from hostd.domain.host import Pool, PoolKind
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class ProcessUsage:
     """A sum over the processes in *pids*, the engine's own first.
 
     *rss_bytes* counts a page once per process that has it mapped, so shared pages are counted more than once.
@@ -34,13 +34,13 @@ class Usage:
     pids: tuple[int, ...] = ()
 
 
-def group_usage(pid: int) -> Usage:
+def group_usage(pid: int) -> ProcessUsage:
     """Return what *pid* and its descendants use; a process that vanishes or that may not be read counts as nothing."""
     try:
         leader = psutil.Process(pid)
         processes = [leader, *leader.children(recursive=True)]
     except psutil.Error:
-        return Usage()
+        return ProcessUsage()
     rss, cpu, read, pids = 0, 0.0, 0, []
     for process in processes:
         try:
@@ -52,7 +52,7 @@ def group_usage(pid: int) -> Usage:
         cpu += times.user + times.system
         read += _read_bytes(process)
         pids.append(process.pid)
-    return Usage(rss, cpu, read, tuple(pids))
+    return ProcessUsage(rss, cpu, read, tuple(pids))
 
 
 def _read_bytes(process: psutil.Process) -> int:
@@ -68,7 +68,7 @@ METAL, RAM = "metal", "ram"
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class EngineMemory:
     """What one engine holds: *bytes* by pool id.
 
     *of_files* are those bytes of main memory that are pages of files, such as a mapped model's: the system calls them available,
@@ -87,7 +87,7 @@ class _Resident:
     files: int = 0
 
 
-def measure(leaders: Mapping[str, int], pools: Sequence[Pool]) -> dict[str, Holding]:
+def measure(leaders: Mapping[str, int], pools: Sequence[Pool]) -> dict[str, EngineMemory]:
     """Return what each model's engine holds of *pools*; *leaders* are the engines' first processes, by model.
 
     An engine that has gone meanwhile is left out. Blocks for about a millisecond.
@@ -107,7 +107,7 @@ def measure(leaders: Mapping[str, int], pools: Sequence[Pool]) -> dict[str, Hold
             if pool.kind is PoolKind.VRAM
             and (told := sum(holder.bytes or 0 for holder in pool.holders if holder.pid in mine))
         }
-        found[model] = Holding(pids, held, files)
+        found[model] = EngineMemory(pids, held, files)
     return found
 
 

@@ -16,7 +16,7 @@ from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.supervisor import health_probe
 from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.process_memory import Usage
+from hostd.supervisor.process_memory import ProcessUsage
 
 STUCK = 30.0
 """Seconds without a log line, more memory or CPU time after which a load is given up."""
@@ -43,7 +43,7 @@ class Readiness:
         launch: Launch,
         http: aiohttp.ClientSession,
         ring: LogRing,
-        usage: Callable[[], Usage],
+        usage: Callable[[], ProcessUsage],
         opens: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Take what is to become ready; *opens* has its model loaded where the server itself comes first."""

@@ -15,7 +15,7 @@ BUSY_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ProbeTimings:
     """How often to look (seconds), how long to wait for an answer, and how many silences in a row are too many.
 
     *silences* is for an engine that does nothing, *busy_silences* for one that computes while it is silent.
@@ -23,8 +23,8 @@ class Pace:
 
     interval: float = 15.0
     patience: float = 10.0
-    silences: int = 2
-    busy_silences: int = 18
+    max_silent_probes: int = 2
+    max_busy_silent_probes: int = 18
 
 
 class Watchdog:
@@ -36,7 +36,7 @@ class Watchdog:
         answers: Callable[[], Awaitable[bool]],
         saturated: Callable[[], bool],
         cpu_seconds: Callable[[], Awaitable[float]],
-        pace: Pace,
+        timings: ProbeTimings,
     ) -> None:
         """Take four questions.
 
@@ -46,7 +46,7 @@ class Watchdog:
         self._answers = answers
         self._saturated = saturated
         self._cpu_seconds = cpu_seconds
-        self._pace = pace
+        self._timings = timings
         self._loop = asyncio.get_running_loop()
         self._seen = self._loop.time()
         self._suspected = asyncio.Event()
@@ -62,7 +62,7 @@ class Watchdog:
     async def wedged(self) -> str:
         """Return, once the engine no longer answers, a sentence that says how this was found."""
         idle = silent = 0
-        while idle < self._pace.silences and silent < self._pace.busy_silences:
+        while idle < self._timings.max_silent_probes and silent < self._timings.max_busy_silent_probes:
             if silent == 0:
                 await self._next_look()
             since, computed = self._loop.time(), await self._cpu_seconds()
@@ -74,17 +74,17 @@ class Watchdog:
                 idle = silent = 0
         return (
             f"the engine no longer answers although it runs: {silent} probes in a row were not answered "
-            f"within {self._pace.patience:g} s each"
+            f"within {self._timings.patience:g} s each"
         )
 
     async def _next_look(self) -> None:
         while True:
-            wait = self._seen + self._pace.interval - self._loop.time()
+            wait = self._seen + self._timings.interval - self._loop.time()
             try:
                 async with asyncio.timeout(max(0.0, wait)):
                     await self._suspected.wait()
             except TimeoutError:
-                if self._loop.time() < self._seen + self._pace.interval:
+                if self._loop.time() < self._seen + self._timings.interval:
                     continue
                 # With every slot taken a question would only queue behind the answers; their own time limits watch them.
                 if self._saturated():
@@ -96,7 +96,7 @@ class Watchdog:
         suspected = self._suspected.is_set()
         self._suspected.clear()
         try:
-            async with asyncio.timeout(self._pace.patience):
+            async with asyncio.timeout(self._timings.patience):
                 if not suspected and await self._turns():
                     self.progress()
                     return False
@@ -107,16 +107,16 @@ class Watchdog:
             self._suspected.set()
             return True
         self._suspected.set()
-        await asyncio.sleep(self._pace.patience / 10)
+        await asyncio.sleep(self._timings.patience / 10)
         return True
 
 
-class Presence:
+class HealthMonitor:
     """Watches one attached server from its readiness on. Its answers are its owner's business: only health is asked for."""
 
-    def __init__(self, healthy: Callable[[], Awaitable[bool]], pace: Pace) -> None:
+    def __init__(self, healthy: Callable[[], Awaitable[bool]], timings: ProbeTimings) -> None:
         self._healthy = healthy
-        self._pace = pace
+        self._timings = timings
         self._loop = asyncio.get_running_loop()
         self._seen = self._loop.time()
         self._suspected = asyncio.Event()
@@ -130,22 +130,22 @@ class Presence:
         self._suspected.set()
 
     async def wedged(self) -> str:
-        """Return, once the server has been away for `Pace.patience` seconds, a sentence that says so."""
+        """Return, once the server has been away for `ProbeTimings.patience` seconds, a sentence that says so."""
         while True:
             await self._pause()
             silent_since = self._loop.time()
             while not await self._there():
-                if self._loop.time() - silent_since >= self._pace.patience:
+                if self._loop.time() - silent_since >= self._timings.patience:
                     return (
-                        f"the server has gone away: its health page has not answered for {self._pace.patience:g} s; "
+                        f"the server has gone away: its health page has not answered for {self._timings.patience:g} s; "
                         "see that it runs, and hostd will find it again"
                     )
-                await asyncio.sleep(self._pace.patience / 10)
+                await asyncio.sleep(self._timings.patience / 10)
             self.progress()
 
     async def _pause(self) -> None:
         """Wait until nothing has been heard of the server for an interval, or somebody suspects it."""
-        while (left := self._seen + self._pace.interval - self._loop.time()) > 0:
+        while (left := self._seen + self._timings.interval - self._loop.time()) > 0:
             try:
                 async with asyncio.timeout(left):
                     await self._suspected.wait()
@@ -156,7 +156,7 @@ class Presence:
 
     async def _there(self) -> bool:
         try:
-            async with asyncio.timeout(self._pace.patience):
+            async with asyncio.timeout(self._timings.patience):
                 return await self._healthy()
         except TimeoutError:
             return False

@@ -38,7 +38,7 @@ _KEEP_REQUESTS = f"INSERT INTO requests SELECT {_COLUMNS} FROM json_each(?)"  # 
 _KEEP_LOAD = "INSERT INTO loads VALUES (?, ?, ?, ?, ?, ?)"
 
 
-class Request(NamedTuple):
+class RequestRecord(NamedTuple):
     """One request that is over. *at* is when it came, in seconds since 1970; all other times are seconds that passed.
 
     *asked* is the profile that was asked for first, *model* the one that answered or was tried last (``none``: none was),
@@ -64,7 +64,7 @@ class Request(NamedTuple):
     output_tokens: int
 
 
-class Load(NamedTuple):
+class LoadRecord(NamedTuple):
     """One load that ended with a ready engine; *needs* is the most that it was to take, in bytes by pool id."""
 
     at: float
@@ -75,18 +75,18 @@ class Load(NamedTuple):
     why: str
 
 
-class Bounds(NamedTuple):
+class RetentionBounds(NamedTuple):
     """How much is kept: rows of each table, and days."""
 
     rows: int = 1_000_000
     days: float = 180.0
 
 
-class UnknownLedgerError(Exception):
+class UnknownDatabaseError(Exception):
     """The file belongs to a later version of hostd, which is not ours to change."""
 
 
-class Ledger:
+class Database:
     """The connection that writes; it belongs to one thread."""
 
     def __init__(self, path: Path) -> None:
@@ -108,13 +108,13 @@ class Ledger:
         db = self._connection
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
-            raise UnknownLedgerError(f"it is of version {version}; this hostd knows {VERSION}")
+            raise UnknownDatabaseError(f"it is of version {version}; this hostd knows {VERSION}")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         if version == 0:
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
 
-    def write(self, entries: Iterable[Request | Load]) -> None:
+    def write(self, entries: Iterable[RequestRecord | LoadRecord]) -> None:
         """Keep *entries*, all or none of them.
 
         Raises:
@@ -123,7 +123,7 @@ class Ledger:
         requests: list[tuple[object, ...]] = []
         loads: list[tuple[object, ...]] = []
         for entry in entries:
-            if isinstance(entry, Request):
+            if isinstance(entry, RequestRecord):
                 requests.append(_row(entry))
             else:
                 loads.append((*entry[:4], json.dumps(dict(entry.needs)), entry.why))
@@ -138,7 +138,7 @@ class Ledger:
                 db.execute("ROLLBACK")
             raise
 
-    def prune(self, bounds: Bounds) -> None:
+    def prune(self, bounds: RetentionBounds) -> None:
         """Forget what is older or more than *bounds* allow, the oldest first.
 
         Raises:
@@ -156,7 +156,7 @@ class Ledger:
         self._connection.close()
 
 
-def spoilt(error: Exception) -> bool:
+def is_corrupt(error: Exception) -> bool:
     """Return whether *error* means that the file is no database of ours, so that nothing more can be done with it."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _SPOILT
@@ -175,7 +175,7 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def _row(entry: Request) -> tuple[object, ...]:
+def _row(entry: RequestRecord) -> tuple[object, ...]:
     route, _, reason = entry.route.partition(":")
     return (
         entry.at,

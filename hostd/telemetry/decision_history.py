@@ -17,7 +17,7 @@ _OTHERS = ("for", "to", "asked")
 _TAKEN = {"at", "decision", "model", "request", "why"}
 
 
-class Chronicle:
+class DecisionHistory:
     """Keeps the last *most* decisions; *clock* gives seconds since 1970.
 
     There is one about each request. They are kept apart from the others, as many again, so that a busy hour cannot push out

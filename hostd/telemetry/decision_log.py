@@ -18,13 +18,13 @@ _BUNDLE = 0.05
 """Seconds. A write of its own for each line is a tenth of what it takes to serve a request."""
 
 
-def configure(*, style: str = "auto", level: str = "info", stream: TextIO = sys.stderr) -> "Journal":
+def configure(*, style: str = "auto", level: str = "info", stream: TextIO = sys.stderr) -> "DecisionLog":
     """Set up logging for the whole process, and return the journal that goes with it.
 
     *style* is ``json`` (one object a line), ``text`` (for people), or ``auto``: text on a terminal, JSON elsewhere.
     """
     text = stream.isatty() if style == "auto" else style == "text"
-    lines = Lines(stream, level)
+    lines = JsonLineWriter(stream, level)
     structlog.configure(
         processors=_for_people(colours=stream.isatty())
         if text
@@ -33,7 +33,7 @@ def configure(*, style: str = "auto", level: str = "info", stream: TextIO = sys.
         logger_factory=structlog.WriteLoggerFactory(file=stream) if text else lines.logger,
         cache_logger_on_first_use=True,
     )
-    return Journal() if text else Journal(lines.write)
+    return DecisionLog() if text else DecisionLog(lines.write)
 
 
 def _for_people(*, colours: bool) -> list[structlog.typing.Processor]:
@@ -53,7 +53,7 @@ def _printable(_logger: object, _method: str, event: MutableMapping[str, Any]) -
     return event
 
 
-class Lines:
+class JsonLineWriter:
     """Writes events as JSON, one object a line, time first. There is one for each request, so its cost counts.
 
     Lines of the level info are written together, `_BUNDLE` seconds after the first of them; any other is written at once,
@@ -110,11 +110,11 @@ class Lines:
 class _Through:
     """A structlog logger whose lines go where the journal's do, in their order."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: JsonLineWriter) -> None:
         self.debug = self.info = self.warning = self.error = self.critical = self.msg = lines.at_once
 
 
-class Journal:
+class DecisionLog:
     """Writes the desk's decisions down; *write* takes a level and an event."""
 
     def __init__(self, write: Callable[[str, MutableMapping[str, Any]], None] | None = None) -> None:

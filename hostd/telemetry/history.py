@@ -14,7 +14,7 @@ from statistics import median
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from hostd.planning.warm_set.demand import Count
+from hostd.planning.warm_set.demand import HourlyCount
 
 _QUARTER = 900
 """Seconds. Time zones differ by quarters of an hour, so that local hours are made of these."""
@@ -24,7 +24,7 @@ _A_PROMPT, _AN_ANSWER = 64, 16
 """Tokens below which a prompt or an answer says little about speed."""
 
 
-class Asked(NamedTuple):
+class PastRequest(NamedTuple):
     """One recorded request, as a replay needs it: *at* in seconds since 1970; tokens are 0 where nobody counted them.
 
     *asked* is the profile that was asked for first, *model* the one that answered (None: none did).
@@ -39,33 +39,33 @@ class Asked(NamedTuple):
     output_tokens: int
 
 
-class Speed(NamedTuple):
+class MeasuredSpeed(NamedTuple):
     """Tokens a second, of the prompt and of one answer; None where too little was measured."""
 
     prompt: float | None
     output: float | None
 
 
-class History:
+class RequestHistory:
     """The records in *path*, for reading."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def requests(self, since: float = 0.0, until: float = float("inf")) -> Iterator[Asked]:
+    def requests(self, since: float = 0.0, until: float = float("inf")) -> Iterator[PastRequest]:
         """Yield the requests that came in [*since*, *until*), seconds since 1970, in the order in which they came."""
         columns = "at, asked, model, outcome, client, ifnull(prompt_tokens, 0), ifnull(output_tokens, 0)"
         question = f"SELECT {columns} FROM requests WHERE at >= ? AND at < ? ORDER BY at"  # noqa: S608  # our own columns
-        yield from map(Asked._make, self._ask(question, since, until))
+        yield from map(PastRequest._make, self._ask(question, since, until))
 
-    def hours(self, since: float, zone: tzinfo | None = None) -> list[Count]:
+    def hours(self, since: float, zone: tzinfo | None = None) -> list[HourlyCount]:
         """Return how often each model was asked for in each hour from *since* on, in local time or that of *zone*."""
         found: dict[tuple[str, int, int], int] = defaultdict(int)
         question = "SELECT asked, CAST(at / ? AS INTEGER), count(*) FROM requests WHERE at >= ? GROUP BY 1, 2"
         for asked, quarter, count in self._ask(question, _QUARTER, since):
             local = datetime.fromtimestamp(quarter * _QUARTER, zone)
             found[asked, local.toordinal(), local.hour] += count
-        return [Count(*key, count) for key, count in found.items()]
+        return [HourlyCount(*key, count) for key, count in found.items()]
 
     def load_seconds(self) -> dict[tuple[str, str], float]:
         """Return how long a load of each model and variant label takes: the median of the last ones, in seconds."""
@@ -75,16 +75,16 @@ class History:
                 found[model, variant].append(seconds)
         return {key: median(seconds) for key, seconds in found.items()}
 
-    def speeds(self) -> dict[str, Speed]:
+    def speeds(self) -> dict[str, MeasuredSpeed]:
         """Return how fast each model was at its last streamed answers.
 
         The prompt is read until the first token, the rest of the time goes into the other tokens. Prompts that the engine had
         in its cache are in it, and so are answers that were made beside others: it is what clients met with.
         """
         models = [model for (model,) in self._ask("SELECT DISTINCT model FROM requests WHERE model IS NOT NULL")]
-        return {model: speed for model in models if (speed := self._speed(model)) != Speed(None, None)}
+        return {model: speed for model in models if (speed := self._speed(model)) != MeasuredSpeed(None, None)}
 
-    def _speed(self, model: str) -> Speed:
+    def _speed(self, model: str) -> MeasuredSpeed:
         question = (
             "SELECT ifnull(prompt_tokens, 0), ifnull(output_tokens, 0), ttft_ms / 1000,"
             " (total_ms - queue_ms - load_ms - ttft_ms) / 1000 FROM requests"
@@ -97,7 +97,7 @@ class History:
                 prompts.append(prompt / first)
             if output >= _AN_ANSWER and rest > 0:
                 outputs.append((output - 1) / rest)
-        return Speed(*(round(median(rates), 1) if rates else None for rates in (prompts, outputs)))
+        return MeasuredSpeed(*(round(median(rates), 1) if rates else None for rates in (prompts, outputs)))
 
     def _ask(self, question: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """Yield the rows that answer *question*; none where the file cannot be read, and no more where it ends being readable."""

@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from hostd import __version__
 from hostd.domain.lifecycle import State
 from hostd.scheduling.effects import Effect, Explain
-from hostd.scheduling.model_state import Lane
+from hostd.scheduling.model_state import ModelState
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -19,21 +19,21 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120
 class _Lanes:
     """Reads the desk's lanes at the moment of a scrape, so that no counter can drift from them."""
 
-    def __init__(self, lanes: Callable[[], Iterable[Lane]]) -> None:
-        self._lanes = lanes
+    def __init__(self, models: Callable[[], Iterable[ModelState]]) -> None:
+        self._models = models
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         depth = GaugeMetricFamily("hostd_queue_depth", "Requests that wait for a model", labels=["model"])
         inflight = GaugeMetricFamily("hostd_inflight", "Requests that a model is answering", labels=["model"])
         states = GaugeMetricFamily("hostd_model_state", "1 for the state that a model is in", labels=["model", "state"])
         restarts = GaugeMetricFamily("hostd_engine_failures", "Failures of a model's engine so far", labels=["model"])
-        for lane in self._lanes():
-            name = lane.profile.name
-            depth.add_metric([name], len(lane.queue))
-            inflight.add_metric([name], len(lane.serving))
-            restarts.add_metric([name], lane.restarts.total)
+        for model in self._models():
+            name = model.profile.name
+            depth.add_metric([name], len(model.queue))
+            inflight.add_metric([name], len(model.serving))
+            restarts.add_metric([name], model.restarts.total)
             for state in State:
-                states.add_metric([name, state], float(lane.standing is state))
+                states.add_metric([name, state], float(model.reported_state is state))
         return [depth, inflight, states, restarts]
 
 
@@ -45,8 +45,8 @@ class _Answers:
 
     def __init__(self) -> None:
         self.requests: dict[tuple[str, str, str, int], int] = defaultdict(int)
-        self.waits: dict[str, Tally] = defaultdict(Tally)
-        self.ttfts: dict[str, Tally] = defaultdict(Tally)
+        self.waits: dict[str, HistogramCounts] = defaultdict(HistogramCounts)
+        self.ttfts: dict[str, HistogramCounts] = defaultdict(HistogramCounts)
         self.tokens: dict[str, int] = defaultdict(int)
 
     def collect(self) -> Iterable[Metric]:
@@ -66,7 +66,7 @@ class _Answers:
         return [requests, waits, ttfts, tokens]
 
 
-class Tally:
+class HistogramCounts:
     """A histogram's numbers."""
 
     def __init__(self) -> None:
@@ -87,9 +87,9 @@ class Tally:
 class Metrics:
     """Everything that `/metrics` shows."""
 
-    def __init__(self, lanes: Callable[[], Iterable[Lane]]) -> None:
+    def __init__(self, models: Callable[[], Iterable[ModelState]]) -> None:
         registry = self._registry = CollectorRegistry()
-        registry.register(_Lanes(lanes))
+        registry.register(_Lanes(models))
         self._answers = _Answers()
         registry.register(self._answers)
         build = Gauge("hostd_build_info", "The running version", ["version"], registry=registry)

@@ -18,7 +18,15 @@ from typing import Protocol
 import structlog
 
 from hostd.scheduling.effects import Effect, Explain
-from hostd.telemetry.database import Bounds, Ledger, Load, Request, UnknownLedgerError, set_aside, spoilt
+from hostd.telemetry.database import (
+    Database,
+    LoadRecord,
+    RequestRecord,
+    RetentionBounds,
+    UnknownDatabaseError,
+    is_corrupt,
+    set_aside,
+)
 
 log = structlog.get_logger()
 
@@ -32,17 +40,19 @@ _LAST_WORDS = 3.0
 """Seconds that closing waits for the thread."""
 
 
-class Records:
+class RecordWriter:
     """Takes in what is to be kept. Until it is started, and where no file is given, it keeps nothing."""
 
-    def __init__(self, path: Path | None = None, *, bounds: Bounds | None = None, most: int = MOST_WAITING) -> None:
+    def __init__(
+        self, path: Path | None = None, *, bounds: RetentionBounds | None = None, most: int = MOST_WAITING
+    ) -> None:
         self.dropped = 0
         self._path = path
-        self._bounds = bounds or Bounds()
+        self._bounds = bounds or RetentionBounds()
         self._most = most
         self._open = False
         self._awake = False
-        self._waiting: deque[Request | Load] = deque()
+        self._waiting: deque[RequestRecord | LoadRecord] = deque()
         self._wake = Event()
         self._closing = Event()
         self._loads: dict[str, Mapping[str, object]] = {}
@@ -60,7 +70,7 @@ class Records:
             self._thread = Thread(target=self._run, args=(self._path,), name="records", daemon=True)
             self._thread.start()
 
-    def note(self, entry: Request | Load) -> None:
+    def add(self, entry: RequestRecord | LoadRecord) -> None:
         """Keep *entry* some time soon. Never waits, never fails."""
         if not self._open:
             return
@@ -82,7 +92,7 @@ class Records:
             case "engine_broke" | "stopped":
                 self._loads.pop(effect.model, None)
             case "ready":
-                self.note(_load(effect, self._loads.pop(effect.model, {})))
+                self.add(_load(effect, self._loads.pop(effect.model, {})))
             case _:
                 pass
 
@@ -128,10 +138,10 @@ class Records:
                 self._loop.call_soon_threadsafe(partial(log.warning, event, dropped=self.dropped, **more))
 
 
-def _load(ready: Explain, known: Mapping[str, object]) -> Load:
+def _load(ready: Explain, known: Mapping[str, object]) -> LoadRecord:
     """Return the record of a load that has ended, *known* being what was said when it began."""
     needs = known.get("needs")
-    return Load(
+    return LoadRecord(
         time.time(),
         ready.model,
         str(known.get("variant") or ""),
@@ -148,12 +158,12 @@ class _Tell(Protocol):
 class _Writer:
     """The thread's side: opens the file when there is something to write, and again after trouble."""
 
-    def __init__(self, path: Path, bounds: Bounds, tell: _Tell) -> None:
-        self.batch: list[Request | Load] = []
+    def __init__(self, path: Path, bounds: RetentionBounds, tell: _Tell) -> None:
+        self.batch: list[RequestRecord | LoadRecord] = []
         self._path = path
         self._bounds = bounds
         self._tell = tell
-        self._ledger: Ledger | None = None
+        self._ledger: Database | None = None
         self._pruned: float | None = None
         self._in_trouble = False
 
@@ -162,11 +172,11 @@ class _Writer:
         if not self.batch:
             return True
         try:
-            self._ledger = self._ledger or Ledger(self._path)
+            self._ledger = self._ledger or Database(self._path)
             self._ledger.write(self.batch)
             self.batch = []
             self._prune(self._ledger)
-        except (sqlite3.Error, OSError, UnknownLedgerError) as error:
+        except (sqlite3.Error, OSError, UnknownDatabaseError) as error:
             self.close()
             self._trouble(error)
             return not self.batch
@@ -175,14 +185,14 @@ class _Writer:
             self._tell("records_kept_again", file=str(self._path))
         return True
 
-    def _prune(self, ledger: Ledger) -> None:
+    def _prune(self, ledger: Database) -> None:
         now = time.monotonic()
         if self._pruned is None or now - self._pruned > _PRUNE_EVERY:
             self._pruned = now
             ledger.prune(self._bounds)
 
     def _trouble(self, error: Exception) -> None:
-        if spoilt(error):
+        if is_corrupt(error):
             with suppress(OSError):
                 aside = set_aside(self._path)
                 self._tell("records_set_aside", file=str(aside), why=f"{error}; a new one is begun")

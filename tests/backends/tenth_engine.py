@@ -17,7 +17,7 @@ import aiohttp
 from hostd.backends.contract import Endpoint, Launch
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 
 class Tenth:
@@ -32,7 +32,7 @@ class Tenth:
         """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
         return None if variant.model else "a parrot needs a name: write it as the variant's model"
 
-    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:
+    def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:
         """Return how to start the parrot on loopback *port*."""
         return Launch(
             argv=(*self._command, str(port), str(variant.model)),
@@ -72,8 +72,8 @@ class Parrot(BaseHTTPRequestHandler):
         said = f"{self.bird}: {asked['messages'][-1]['content']}"
         if asked.get("stream"):
             return self._stream(asked["model"], said.split(" "))
-        choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
-        return self._answer(200, {"object": "chat.completion", "model": asked["model"], "choices": [choice]})
+        option = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+        return self._answer(200, {"object": "chat.completion", "model": asked["model"], "choices": [option]})
 
     def _answer(self, status: int, document: object) -> None:
         data = json.dumps(document).encode()
@@ -90,8 +90,8 @@ class Parrot(BaseHTTPRequestHandler):
         for place, word in enumerate([*words, ""]):
             last = place == len(words)
             delta = {} if last else {"content": word if not place else f" {word}"}
-            choice = {"index": 0, "delta": delta, "finish_reason": "stop" if last else None}
-            chunk = {"object": "chat.completion.chunk", "model": model, "choices": [choice]}
+            option = {"index": 0, "delta": delta, "finish_reason": "stop" if last else None}
+            chunk = {"object": "chat.completion.chunk", "model": model, "choices": [option]}
             self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
         self.wfile.write(b"data: [DONE]\n\n")
 

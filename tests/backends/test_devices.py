@@ -4,14 +4,14 @@ import pytest
 
 from hostd.backends.devices import is_placed, visible_devices
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 BUS = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
-def on(*pools: str) -> Choice:
+def on(*pools: str) -> LoadOption:
     """Return a choice for these devices."""
-    return Choice(0, "m", Placement.on(*pools), needs={"ram": 1})
+    return LoadOption(0, "m", Placement.on(*pools), needs={"ram": 1})
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_the_owners_own_choice_stands() -> None:
     assert {} == visible_devices(on("cuda:1"), {"CUDA_VISIBLE_DEVICES": "0"})
 
 
-@pytest.mark.parametrize("choice", [None, Choice(0, "m")])
-def test_of_what_nothing_is_known_nothing_is_said(choice: Choice | None) -> None:
+@pytest.mark.parametrize("option", [None, LoadOption(0, "m")])
+def test_of_what_nothing_is_known_nothing_is_said(option: LoadOption | None) -> None:
     """The engine decides for itself."""
-    assert not is_placed(choice)
-    assert {} == visible_devices(choice, {})
+    assert not is_placed(option)
+    assert {} == visible_devices(option, {})

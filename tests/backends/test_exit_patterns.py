@@ -2,10 +2,10 @@
 
 import pytest
 
-from hostd.backends.exit_patterns import LastWords
+from hostd.backends.exit_patterns import ExitPatterns
 from hostd.domain.reason import ExitClass
 
-SAID = LastWords(
+SAID = ExitPatterns(
     (ExitClass.PORT_TAKEN, r"address already in use"),
     (ExitClass.OUT_OF_MEMORY, r"out of memory"),
     (ExitClass.DRIVER, r"CUDA error"),

@@ -6,7 +6,7 @@ import pytest
 
 from hostd.backends import registry
 from hostd.backends.attached.engine import Attached
-from hostd.backends.registry import plugged
+from hostd.backends.registry import external_backends
 
 HERE = __name__
 
@@ -59,7 +59,7 @@ def test_engines_are_made_with_the_owners_command_or_with_nothing(installed: lis
     """Whatever the entry point takes."""
     add(installed, "third", f"{HERE}:Third")
     add(installed, "fourth", f"{HERE}:fourth")
-    found, troubles = plugged({"third": ("x", "y")}, ())
+    found, troubles = external_backends({"third": ("x", "y")}, ())
     assert ["third", "fourth"] == list(found)
     third = found["third"]
     assert isinstance(third, Third)
@@ -83,7 +83,7 @@ def test_one_that_is_broken_is_left_out_with_a_sentence(
     """It never keeps the others, or the house, from working."""
     add(installed, name, value)
     add(installed, "fourth", f"{HERE}:fourth")
-    found, troubles = plugged({}, ("llamacpp",))
+    found, troubles = external_backends({}, ("llamacpp",))
     assert ["fourth"] == list(found)
     (trouble,) = troubles
     assert trouble.startswith(f"the engine '{name}' of {value} is left out: {why}")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hostd.cli.chat_stream import Answer, ask, first_chat_model
+from hostd.cli.chat_stream import ChatReply, ask, first_chat_model
 from hostd.cli.client import connect
 from hostd.cli.exits import VerbError
 from tests.cli.recorded import CHATTY, EMBEDDER, Daemon
@@ -16,11 +16,11 @@ USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 
 def chunk(text: str | None, **more: Any) -> str:
     """Return one event of a stream."""
-    choices = [] if text is None else [{"index": 0, "delta": {"content": text}}]
-    return f"data: {json.dumps({'choices': choices} | more)}\n\n"
+    options = [] if text is None else [{"index": 0, "delta": {"content": text}}]
+    return f"data: {json.dumps({'choices': options} | more)}\n\n"
 
 
-def asked(daemon: Daemon) -> tuple[Answer, list[str]]:
+def asked(daemon: Daemon) -> tuple[ChatReply, list[str]]:
     """Ask the daemon, and return the answer and all that was reported on the way."""
     heard: list[str] = []
     answer = ask(
@@ -45,7 +45,7 @@ def test_a_whole_answer_is_put_together(daemon: Daemon) -> None:
         + "data: [DONE]\n\n"
     )
     daemon.on(CHAT, stream, x_hostd_model="tiny", x_hostd_route="primary")
-    assert (Answer("tiny", "primary", "Hello", USAGE), ["tiny by primary", "Hel", "lo"]) == asked(daemon)
+    assert (ChatReply("tiny", "primary", "Hello", USAGE), ["tiny by primary", "Hel", "lo"]) == asked(daemon)
 
 
 def test_the_question_asks_for_a_stream_with_usage(daemon: Daemon) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hostd.cli.daemon_state import Loaded, evictable, loaded, reckoned_with, rooms_now
+from hostd.cli.daemon_state import Loaded, evictable, free_now, loaded, reckoned_with
 from hostd.cli.exits import Code, VerbError
 from hostd.domain.host import Host, Pool, PoolKind, Reserve
 from tests.cli.recorded import FAILED, READY, Daemon
@@ -54,17 +54,17 @@ def test_a_wrong_address_is_a_wrong_use() -> None:
 
 def test_rooms_are_what_is_free_and_what_the_budget_leaves() -> None:
     """Whichever is less; what asked models hold is theirs already."""
-    assert {"ram": 10 * GIB} == rooms_now(MAIN, [BUSY, IDLE], ())
-    assert {"ram": 12 * GIB} == rooms_now(MAIN, [BUSY, IDLE], ("idle",))
+    assert {"ram": 10 * GIB} == free_now(MAIN, [BUSY, IDLE], ())
+    assert {"ram": 12 * GIB} == free_now(MAIN, [BUSY, IDLE], ("idle",))
     small = host(PoolKind.RAM, "ram", 10, 8)
-    assert {"ram": 3 * GIB} == rooms_now(small, [BUSY, IDLE], ())
-    assert {"ram": 0} == rooms_now(host(PoolKind.RAM, "ram", 10, 4), [BUSY, IDLE], ())
+    assert {"ram": 3 * GIB} == free_now(small, [BUSY, IDLE], ())
+    assert {"ram": 0} == free_now(host(PoolKind.RAM, "ram", 10, 4), [BUSY, IDLE], ())
 
 
 def test_main_memory_of_a_mac_is_its_unified_memory() -> None:
     """What a process holds of it counts there."""
     mac = host(PoolKind.UNIFIED, "metal", 20, 20)
-    assert {"metal": 17 * GIB} == rooms_now(mac, [BUSY], ())
+    assert {"metal": 17 * GIB} == free_now(mac, [BUSY], ())
     assert {"metal": 2 * GIB} == evictable(mac, [BUSY, IDLE], (), ())[0].held
 
 
@@ -95,7 +95,7 @@ def test_the_machine_is_the_one_that_the_daemon_goes_by(daemon: Daemon) -> None:
         Pool("ram", PoolKind.RAM, "any", 64 * GIB, 62 * GIB, 60 * GIB),
     ] == list(found.pools)
     assert 64 * GIB == found.ram_bytes
-    assert {"cuda:0": 12 * GIB, "ram": 60 * GIB} == rooms_now(found, [Loaded("a", {"cuda:0": 10 * GIB}, idle=True)], ())
+    assert {"cuda:0": 12 * GIB, "ram": 60 * GIB} == free_now(found, [Loaded("a", {"cuda:0": 10 * GIB}, idle=True)], ())
     daemon.on("GET /hostd/v1/plan", told({"metal": 26}))
     assert [PoolKind.UNIFIED] == [pool.kind for pool in reckoned_with(MAIN, daemon.url, Reserve()).pools]
 

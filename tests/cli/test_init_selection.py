@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from hostd.cli.init_selection import Choice, choose_starters, rooms_now
+from hostd.cli.init_selection import InitSelection, free_now, select_profiles
 from hostd.domain.host import Host, Pool, PoolKind, Reserve
 from hostd.hardware.simulated import preset
 from hostd.models.reference import OllamaReference
-from hostd.models.scan import look
+from hostd.models.scan import scan
 from tests.models import weights
 from tests.models.test_ollama import put
 from tests.models.test_scan import file, places
@@ -17,9 +17,9 @@ CARD = preset("rtx4090", Reserve())
 GIB = 2**30
 
 
-def choices(root: Path, host: Host = CARD) -> dict[str, Choice]:
+def choices(root: Path, host: Host = CARD) -> dict[str, InitSelection]:
     """Return what is chosen of the models below a folder, by their names."""
-    return {choice.entry.name: choice for choice in choose_starters(look(places(root)), host)}
+    return {option.entry.name: option for option in select_profiles(scan(places(root)), host)}
 
 
 def packed(number: int, **more: object) -> bytes:
@@ -30,24 +30,24 @@ def packed(number: int, **more: object) -> bytes:
 def test_a_model_gets_a_profile_that_fits(tmp_path: Path) -> None:
     """Its context is the model's, and it is warm from boot."""
     path = file(tmp_path / "models/Tiny-1B-Q4_K_M.gguf", packed(15))
-    (choice,) = choices(tmp_path).values()
-    assert choice.starter is not None
+    (option,) = choices(tmp_path).values()
+    assert option.starter is not None
     assert ("tiny-1b", str(path), 4096, 2, True, (), False, None) == (
-        choice.starter.name,
-        choice.starter.path,
-        choice.starter.context,
-        choice.starter.slots,
-        choice.starter.preload,
-        choice.starter.aliases,
-        choice.starter.embeddings,
-        choice.starter.gpu_layers,
+        option.starter.name,
+        option.starter.path,
+        option.starter.context,
+        option.starter.slots,
+        option.starter.preload,
+        option.starter.aliases,
+        option.starter.embeddings,
+        option.starter.gpu_layers,
     )
     assert (
         f"Found in {tmp_path / 'models'}: llama, Q4_K_M, {path.stat().st_size / 1024:.1f} KiB."
-        == choice.starter.about[0]
+        == option.starter.about[0]
     )
-    assert choice.starter.about[1].startswith("Takes 7")
-    assert "of cuda:0 and " in choice.starter.about[1]
+    assert option.starter.about[1].startswith("Takes 7")
+    assert "of cuda:0 and " in option.starter.about[1]
 
 
 def test_ollamas_models_are_served_from_its_blobs_under_their_tags(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_of_several_quantisations_one_is_served(tmp_path: Path) -> None:
     file(tmp_path / "models/Tiny-1B-Q8_0.gguf", weights.gguf(keys={"general.file_type": 7}, tensors=4))
     file(tmp_path / "models/Tiny-1B-F16.gguf", weights.gguf(keys={"general.file_type": 1}, tensors=6))
     found = choices(tmp_path)
-    assert ["Tiny-1B-Q8_0"] == [name for name, choice in found.items() if choice.starter]
+    assert ["Tiny-1B-Q8_0"] == [name for name, option in found.items() if option.starter]
     assert "'tiny-1b' is served from its Q8_0 file" == found["tiny:1b"].why == found["Tiny-1B-F16"].why
 
 
@@ -74,7 +74,7 @@ def test_embedding_models_say_so(tmp_path: Path) -> None:
     """An encoder has one slot; of two, the smaller is warm."""
     file(tmp_path / "models/bert.gguf", weights.gguf(architecture="bert"))
     file(tmp_path / "models/more-bert.gguf", weights.gguf(architecture="bert", tensors=4))
-    small, large = (choice.starter for choice in choices(tmp_path).values())
+    small, large = (option.starter for option in choices(tmp_path).values())
     assert small is not None
     assert large is not None
     assert (True, 1, True) == (small.embeddings, small.slots, small.preload)
@@ -96,7 +96,7 @@ def test_every_other_model_has_its_reason(tmp_path: Path) -> None:
     put(tmp_path / "ollama", OllamaReference("sees"), model=sees)
     put(tmp_path / "ollama", OllamaReference("tuned"), model=weights.gguf(vocabulary=5), adapter=b"GGUF")
     found = choices(tmp_path)
-    assert not any(choice.starter for choice in found.values())
+    assert not any(option.starter for option in found.values())
     parts = {
         "broken": "begins with",
         "mmproj-m": "projector of another",
@@ -129,4 +129,4 @@ def test_an_empty_shelf_has_no_choices(tmp_path: Path) -> None:
 def test_room_is_what_is_free_of_the_budget(free: int, room: int) -> None:
     """Neither others' memory nor the reserve is given away."""
     host = Host("Linux", "x", 8 * GIB, (Pool("ram", PoolKind.RAM, "Main memory", 8 * GIB, free, 4 * GIB),))
-    assert {"ram": room} == rooms_now(host)
+    assert {"ram": room} == free_now(host)

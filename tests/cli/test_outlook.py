@@ -8,11 +8,11 @@ from types import MappingProxyType
 
 import pytest
 
-from hostd.cli.candidates import Wanted
+from hostd.cli.candidates import PlanOptions
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.outlook import Outlook
+from hostd.cli.outlook import PlanRequest
 from hostd.domain.host import Reserve
-from hostd.domain.profile import Profile, Settings, Variant, Warmth
+from hostd.domain.profile import Profile, Settings, Variant, WarmSettings
 from hostd.hardware.simulated import preset
 from hostd.planning.warm_set.fit import Verdict
 from tests.cli.models import GIB, weigh
@@ -26,13 +26,15 @@ def offline(bare_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
-def outlook(*profiles: Profile, url: str | None = None) -> Outlook:
+def outlook(*profiles: Profile, url: str | None = None) -> PlanRequest:
     """Return a question about a card of 24 GiB, which is this machine where there is a daemon."""
     declared: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in profiles})
-    return Outlook(Settings(profiles=declared), preset("rtx4090", Reserve()), Wanted(), here=url is not None, url=url)
+    return PlanRequest(
+        Settings(profiles=declared), preset("rtx4090", Reserve()), PlanOptions(), here=url is not None, url=url
+    )
 
 
-def profile(folder: Path, name: str, gib: float, warm: Warmth = Warmth()) -> Profile:  # noqa: B008 - it is frozen
+def profile(folder: Path, name: str, gib: float, warm: WarmSettings = WarmSettings()) -> Profile:  # noqa: B008 - it is frozen
     """Return a profile whose model takes so many GiB."""
     path = weigh(folder / f"{name}.gguf", gib)
     return Profile(name, (Variant("llamacpp", path=str(path)),), context=4096, warm=warm)
@@ -40,7 +42,7 @@ def profile(folder: Path, name: str, gib: float, warm: Warmth = Warmth()) -> Pro
 
 def test_all_profiles_are_planned_and_some_are_warm(tmp_path: Path) -> None:
     """Those that are not preloaded get a verdict beside the warm set, and are no part of it."""
-    lazy = profile(tmp_path, "lazy", 4, Warmth(preload=False))
+    lazy = profile(tmp_path, "lazy", 4, WarmSettings(preload=False))
     asked, plan = outlook(profile(tmp_path, "a", 12), lazy).plan(None)
     assert ["a", "lazy"] == [candidate.name for candidate in asked]
     assert {"a", "lazy"} == plan.fits.keys()
@@ -57,7 +59,7 @@ def test_a_profile_that_cannot_be_read_spoils_no_other(tmp_path: Path) -> None:
 
 def test_one_that_is_preloaded_is_seen_among_the_others(tmp_path: Path) -> None:
     """The warm set stands on a machine that is not this one; what is more important does not go for it."""
-    important = profile(tmp_path, "important", 16, Warmth(priority=90))
+    important = profile(tmp_path, "important", 16, WarmSettings(priority=90))
     _, plan = outlook(important, profile(tmp_path, "a", 12)).plan(["a"])
     fit = plan.fits["a"]
     assert fit
@@ -88,7 +90,7 @@ def test_engines_of_this_machine_compute_on_its_processor(tmp_path: Path, here: 
         profiles=MappingProxyType({"m": one}), commands={"mlx": (sys.executable,), "vllm": ("/nowhere/vllm",)}
     )
     url = f"unix:{tmp_path / 'nothing.sock'}"
-    (asked,), plan = Outlook(settings, preset("cpu-64g", Reserve()), Wanted(), here=here, url=url).plan(["m"])
+    (asked,), plan = PlanRequest(settings, preset("cpu-64g", Reserve()), PlanOptions(), here=here, url=url).plan(["m"])
     assert here is (plan.fits[asked.name] is not None)
 
 
@@ -97,7 +99,7 @@ def test_a_pinned_model_of_a_running_daemon_stays(tmp_path: Path, daemon: Daemon
     idle = READY | {"model": "held", "in_flight": 0, "queued": 0, "pool_bytes": {"cuda:0": 20 * GIB}}
     daemon.on("GET /hostd/v1/status", {"instances": [idle]})
     path = str(weigh(tmp_path / "other.gguf", 2))
-    for warm, verdict in ((Warmth(), Verdict.FITS_AFTER_EVICTING), (Warmth(pinned=True), Verdict.FITS)):
+    for warm, verdict in ((WarmSettings(), Verdict.FITS_AFTER_EVICTING), (WarmSettings(pinned=True), Verdict.FITS)):
         _, plan = outlook(profile(tmp_path, "held", 20, warm), url=daemon.url).plan([path])
         fit = plan.fits[path]
         assert fit

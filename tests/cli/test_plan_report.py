@@ -4,63 +4,63 @@ from dataclasses import replace
 
 import pytest
 
-from hostd.cli.candidates import Candidate, Elsewhere
+from hostd.cli.candidates import PlanCandidate, RemoteModel
 from hostd.cli.plan_report import explain, report, show, useful_levers
 from hostd.domain.footprint import Component, Footprint, Span
 from hostd.domain.host import Host
 from hostd.planning.footprint.levers import Lever
-from hostd.planning.footprint.placement import Way, empty_rooms
-from hostd.planning.warm_set.fit import Fit, Resident, decide
-from hostd.planning.warm_set.joint_plan import Plan
+from hostd.planning.footprint.placement import ServingMode, pool_budgets
+from hostd.planning.warm_set.fit import Fit, LoadedModel, decide
+from hostd.planning.warm_set.joint_plan import JointPlan
 from tests.planning.machines import GIB, machine, single, way
 
 CARD, CARDS = machine(24), machine(24, 24)
 
 
-def levered(each: Way) -> Way:
+def levered(each: ServingMode) -> ServingMode:
     """Return a way with one lever."""
     return replace(each, levers=lambda *_: [Lever("--slots 1", GIB)])
 
 
-def decided(each: Way, host: Host = CARD, *residents: Resident) -> Fit:
+def decided(each: ServingMode, host: Host = CARD, *residents: LoadedModel) -> Fit:
     """Return the verdict on an otherwise empty machine."""
-    rooms = empty_rooms(host)
-    for resident in residents:
-        rooms = {pool: room - resident.held.get(pool, 0) for pool, room in rooms.items()}
-    fit = decide([each], host, rooms, residents)
+    free = pool_budgets(host)
+    for loaded in residents:
+        free = {pool: room - loaded.held.get(pool, 0) for pool, room in free.items()}
+    fit = decide([each], host, free, residents)
     assert fit
     return fit
 
 
 @pytest.mark.parametrize(
-    ("each", "host", "residents", "said"),
+    ("each", "host", "loaded", "said"),
     [
         (way(20), CARD, (), "fits on cuda:0, with at most 20.0 GiB in all"),
         (way(20), machine(), (), "fits on ram, with at most 20.0 GiB in all"),
         (way(40), CARDS, (), "fits when split over cuda:0, cuda:1, for no single card has room for it"),
-        (way(20), CARD, (Resident("a", {"cuda:0": 8 * GIB}),), "fits on cuda:0 once a is gone"),
+        (way(20), CARD, (LoadedModel("a", {"cuda:0": 8 * GIB}),), "fits on cuda:0 once a is gone"),
         (way(40, layers=40), CARD, (), "fits in part on cuda:0, 24 of 40 layers (gpu-layers 24), and 16 on the CPU"),
         (way(20, layers=1), machine(12), (), "fits on the CPU alone (gpu-layers 0), many times slower"),
         (way(30), CARD, (), "does not fit: cuda:0 is 6.0 GiB too small"),
     ],
 )
-def test_verdicts_are_sentences(each: Way, host: Host, residents: tuple[Resident, ...], said: str) -> None:
+def test_verdicts_are_sentences(each: ServingMode, host: Host, loaded: tuple[LoadedModel, ...], said: str) -> None:
     """Where it fits and how, or what is too small."""
-    assert explain(Candidate("m", (each,)), decided(each, host, *residents), host).startswith(said)
+    assert explain(PlanCandidate("m", (each,)), decided(each, host, *loaded), host).startswith(said)
 
 
 def test_an_engine_without_a_place_says_why() -> None:
     """In its own words, if it has any."""
     alone = replace(way(1, backend="vllm", cards_only=True), why_not=single)
-    assert "one card only" == explain(Candidate("m", (alone,)), None, CARDS)
-    assert "vllm cannot serve it on this machine" == explain(Candidate("m", (alone,)), None, machine())
+    assert "one card only" == explain(PlanCandidate("m", (alone,)), None, CARDS)
+    assert "vllm cannot serve it on this machine" == explain(PlanCandidate("m", (alone,)), None, machine())
 
 
 def test_what_is_not_here_is_told_apart() -> None:
     """A model on another server fits; one that nothing is known of does not."""
-    there = report(Candidate("m", elsewhere=Elsewhere("openai:m", "it is elsewhere")), None, CARD)
+    there = report(PlanCandidate("m", elsewhere=RemoteModel("openai:m", "it is elsewhere")), None, CARD)
     assert ("fits", "openai", {}) == (there["verdict"], there["backend"], there["pool_bytes"])
-    unknown = report(Candidate("m", trouble="nothing is known of it"), None, CARD)
+    unknown = report(PlanCandidate("m", trouble="nothing is known of it"), None, CARD)
     assert ("does_not_fit", "nothing is known of it") == (unknown["verdict"], unknown["why"])
 
 
@@ -68,7 +68,7 @@ def test_a_bound_is_called_one() -> None:
     """Whatever the verdict."""
     bounded = Footprint({"cuda:0": {Component.KV: Span(0, GIB, GIB)}}, bounded_only=True)
     each = replace(way(1), estimate=lambda *_: bounded)
-    assert "this is an upper bound, not an estimate" in explain(Candidate("m", (each,)), decided(each), CARD)
+    assert "this is an upper bound, not an estimate" in explain(PlanCandidate("m", (each,)), decided(each), CARD)
 
 
 @pytest.mark.parametrize(("size", "shown"), [(10, False), (23, True), (30, True)])
@@ -85,7 +85,7 @@ def test_levers_are_shown_for_what_runs_on_the_cpu_in_part() -> None:
 def test_plain_data() -> None:
     """Spans by pool and expected bytes by component; the host's are those of main memory."""
     each = levered(way(40, layers=40))
-    told = report(Candidate("m", (each,)), decided(each), CARD)
+    told = report(PlanCandidate("m", (each,)), decided(each), CARD)
     assert {"low": 24 * GIB, "expected": 24 * GIB, "high": 24 * GIB} == told["pool_bytes"]["cuda:0"]
     assert (16 * GIB, 40 * GIB) == (told["host_bytes"], told["components"]["weights"])
     assert [{"change": "--slots 1", "saves_bytes": GIB}] == told["levers"]
@@ -95,8 +95,8 @@ def test_the_table_tells_what_is_left_or_missing(capsys: pytest.CaptureFixture[s
     """Of the cards; the set that is warm comes last, with a word where it is not proved."""
     good, bad = way(20), levered(way(30))
     fits = {"good": decided(good), "bad": decided(bad)}
-    rows = [report(Candidate(name, (fit.option.way,)), fit, CARD) for name, fit in fits.items()]
-    show(rows, Plan(fits, ("good",), proved=False))
+    rows = [report(PlanCandidate(name, (fit.option.mode,)), fit, CARD) for name, fit in fits.items()]
+    show(rows, JointPlan(fits, ("good",), proved=False))
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "good fits cuda:0 20.0 GiB - - - - 20.0 GiB 4.0 GiB cuda:0 llamacpp" == lines[1]
     assert "bad does not fit cuda:0 30.0 GiB - - - - 30.0 GiB lacks 6.0 GiB cuda:0 llamacpp" == lines[2]

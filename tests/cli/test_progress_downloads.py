@@ -38,9 +38,9 @@ def test_without_a_terminal_a_line_comes_every_few_seconds(capsys: pytest.Captur
 
 def test_a_quick_download_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """Only what went wrong meanwhile."""
-    with fetching("hf:owner/m", 100) as watch:
-        watch.moved(100)
-        watch.told("the line broke")
+    with fetching("hf:owner/m", 100) as timeouts:
+        timeouts.moved(100)
+        timeouts.told("the line broke")
     assert ("", "hostd: the line broke\n") == capsys.readouterr()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hostd.cli.exits import VerbError
-from hostd.cli.pull_targets import Errand, Errands, NothingToPull
+from hostd.cli.pull_targets import NothingToPull, PullTarget, PullTargets
 from hostd.domain.profile import Capabilities, Profile, Settings, Variant
 from hostd.models.reference import HubReference, OllamaReference
 
@@ -22,25 +22,25 @@ def errands(
     number: int | None = None,
     every: bool = False,
     vision: bool | None = None,
-) -> Errands:
+) -> PullTargets:
     """Return errands for one profile, ``m``, also called ``fast``, on a machine that runs llama.cpp and Ollama."""
     profile = Profile("m", variants, aliases=("fast",), capabilities=Capabilities(vision=vision))
     settings = Settings(profiles={"m": profile} if variants else {})
-    return Errands(settings, frozenset({"llamacpp", "ollama"}), lambda _: best, number, every)
+    return PullTargets(settings, frozenset({"llamacpp", "ollama"}), lambda _: best, number, every)
 
 
 def test_references_are_themselves() -> None:
     """What they name is what is fetched."""
-    assert [Errand("hf:owner/a", HubReference("owner/a"))] == errands().of("hf:owner/a")
-    assert [Errand("ollama:m:9b", OllamaReference("m", "9b"))] == errands().of("ollama:m:9b")
+    assert [PullTarget("hf:owner/a", HubReference("owner/a"))] == errands().of("hf:owner/a")
+    assert [PullTarget("ollama:m:9b", OllamaReference("m", "9b"))] == errands().of("ollama:m:9b")
 
 
 @pytest.mark.parametrize("name", ["m", "fast"])
 def test_a_profile_is_its_best_variant(name: str) -> None:
     """The one that a plan names; without a plan the first whose engine is known here, or else the first."""
-    assert [Errand("m", OllamaReference("m", "9b"))] == errands(MLX, GGUF, TAG, best="ollama:m:9b").of(name)
-    assert [Errand("m", HubReference("owner/m-GGUF", "m.gguf"))] == errands(MLX, GGUF, TAG).of(name)
-    assert [Errand("m", HubReference("owner/m-4bit"))] == errands(MLX, CLOUD, best=MLX.label).of(name)
+    assert [PullTarget("m", OllamaReference("m", "9b"))] == errands(MLX, GGUF, TAG, best="ollama:m:9b").of(name)
+    assert [PullTarget("m", HubReference("owner/m-GGUF", "m.gguf"))] == errands(MLX, GGUF, TAG).of(name)
+    assert [PullTarget("m", HubReference("owner/m-4bit"))] == errands(MLX, CLOUD, best=MLX.label).of(name)
 
 
 def test_a_variant_that_is_a_file_here_needs_nothing(tmp_path: Path) -> None:
@@ -49,19 +49,19 @@ def test_a_variant_that_is_a_file_here_needs_nothing(tmp_path: Path) -> None:
     (tmp_path / "own.gguf").write_bytes(b"GGUF")
     assert [] == errands(own, GGUF, best=own.label).of("m")
     (tmp_path / "own.gguf").unlink()
-    assert [Errand("m", HubReference("owner/m-GGUF", "m.gguf"))] == errands(own, GGUF, best=own.label).of("m")
+    assert [PullTarget("m", HubReference("owner/m-GGUF", "m.gguf"))] == errands(own, GGUF, best=own.label).of("m")
 
 
 def test_one_variant_or_all_can_be_asked_for() -> None:
     """By its number, from one; all are those that are on a hub."""
-    assert [Errand("m", HubReference("owner/m-4bit"))] == errands(GGUF, MLX, number=2).of("m")
+    assert [PullTarget("m", HubReference("owner/m-4bit"))] == errands(GGUF, MLX, number=2).of("m")
     assert 3 == len(errands(GGUF, CLOUD, MLX, TAG, every=True).of("m"))
 
 
 def test_a_profile_that_sees_wants_its_projector() -> None:
     """Where its owner says that it does."""
-    assert [True] == [errand.projector for errand in errands(GGUF, vision=True).of("m")]
-    assert [None] == [errand.projector for errand in errands(GGUF).of("m")]
+    assert [True] == [request.projector for request in errands(GGUF, vision=True).of("m")]
+    assert [None] == [request.projector for request in errands(GGUF).of("m")]
 
 
 def test_nothing_named_is_everything_declared() -> None:
@@ -75,7 +75,7 @@ def test_somebody_elses_weights_and_own_files_are_not_fetched(variant: Variant) 
     """A server that runs already has its own store."""
     with pytest.raises(NothingToPull, match="only files of this machine or servers that somebody else runs"):
         errands(variant).of("m")
-    assert [Errand("m", HubReference("owner/m-GGUF", "m.gguf"))] == errands(variant, GGUF).of("m")
+    assert [PullTarget("m", HubReference("owner/m-GGUF", "m.gguf"))] == errands(variant, GGUF).of("m")
 
 
 def test_other_variants_are_known_by_number() -> None:
@@ -85,7 +85,7 @@ def test_other_variants_are_known_by_number() -> None:
     assert [(3, HubReference("owner/m-4bit")), (5, OllamaReference("m", "9b"))] == [
         (number, other.reference) for number, other in asked.others(first)
     ]
-    assert [] == list(asked.others(Errand("hf:owner/a", HubReference("owner/a"))))
+    assert [] == list(asked.others(PullTarget("hf:owner/a", HubReference("owner/a"))))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_other_variants_are_known_by_number() -> None:
         (errands(Variant("mlx", hf="owner/../x")), "m", 1, "profile 'm'"),
     ],
 )
-def test_what_cannot_be_pulled(asked: Errands, text: str, code: int, said: str) -> None:
+def test_what_cannot_be_pulled(asked: PullTargets, text: str, code: int, said: str) -> None:
     """A sentence and the right exit code."""
     with pytest.raises(VerbError) as caught:
         asked.of(text)

@@ -10,7 +10,7 @@ from hostd.config.load import load
 from hostd.domain.host import Reserve
 from hostd.hardware.simulated import preset
 from hostd.paths import records_file
-from hostd.telemetry.database import Ledger, Load
+from hostd.telemetry.database import Database, LoadRecord
 from tests.cli.models import GIB, declare
 
 CARD = preset("rtx3090", Reserve())
@@ -27,9 +27,9 @@ def test_a_house_has_the_models_that_fit(bare_home: Path) -> None:
     """Each with what it takes and how fast it is; one that is too large for the machine is not there."""
     declare(bare_home, "small", 4)
     declare(bare_home, "huge", 400)
-    house = find_house(list(load().profiles.values()), CARD, here=False)
-    assert ["small"] == list(house.tenants)
-    small = house.tenants["small"]
+    app = find_house(list(load().profiles.values()), CARD, here=False)
+    assert ["small"] == list(app.tenants)
+    small = app.tenants["small"]
     assert 4 * GIB < small.bytes < 8 * GIB
     assert 80 < small.speeds[0].output < 200
     assert 2 == small.capacity
@@ -38,8 +38,8 @@ def test_a_house_has_the_models_that_fit(bare_home: Path) -> None:
 def test_measured_loads_count_on_this_machine_alone(bare_home: Path) -> None:
     """Another machine reads weights at its own speed."""
     path = declare(bare_home, "small", 4)
-    ledger = Ledger(records_file())
-    ledger.write([Load(1.0, "small", f"llamacpp:{path.name}", 2.5, {}, "request")])
+    ledger = Database(records_file())
+    ledger.write([LoadRecord(1.0, "small", f"llamacpp:{path.name}", 2.5, {}, "request")])
     ledger.close()
     profiles = list(load().profiles.values())
     seconds = [find_house(profiles, CARD, here=here).tenants["small"].choices[0].load_seconds for here in (True, False)]
@@ -49,17 +49,17 @@ def test_measured_loads_count_on_this_machine_alone(bare_home: Path) -> None:
 
 def test_what_ships_is_there_without_any_file() -> None:
     """A newcomer can simulate before declaring anything."""
-    house = find_house(shipped(), CARD, here=False)
-    assert {"qwen3-coder-30b", "qwen3-embedding-0.6b"} <= set(house.tenants)
+    app = find_house(shipped(), CARD, here=False)
+    assert {"qwen3-coder-30b", "qwen3-embedding-0.6b"} <= set(app.tenants)
 
 
 def test_models_are_picked_by_name(bare_home: Path) -> None:
     """One that is not there is an unknown model."""
     declare(bare_home, "small", 4)
-    house = find_house(list(load().profiles.values()), CARD, here=False)
-    assert ["small"] == list(pick(house, ["small"]).tenants)
+    app = find_house(list(load().profiles.values()), CARD, here=False)
+    assert ["small"] == list(pick(app, ["small"]).tenants)
     with pytest.raises(
         VerbError, match="'large' is not declared or has no place on this machine; there are small"
     ) as caught:
-        pick(house, ["large"])
+        pick(app, ["large"])
     assert Code.UNKNOWN_MODEL == caught.value.code

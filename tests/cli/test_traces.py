@@ -7,17 +7,17 @@ import pytest
 from hostd.cli.exits import Code, VerbError
 from hostd.cli.traces import RECORDED, read_trace, write_trace
 from hostd.paths import records_file
-from hostd.simulation.trace import Request
-from hostd.telemetry.database import Ledger
-from hostd.telemetry.database import Request as Recorded
+from hostd.simulation.trace import TraceRequest
+from hostd.telemetry.database import Database
+from hostd.telemetry.database import RequestRecord as Recorded
 
-REQUESTS = [Request(0.0, "a", 12, 3), Request(1.5, "b", 7, 0)]
+REQUESTS = [TraceRequest(0.0, "a", 12, 3), TraceRequest(1.5, "b", 7, 0)]
 
 
 def record(path: Path) -> None:
     """Write two requests as the daemon does; the later one is over first."""
     rest = ("a", "llamacpp", "primary", "answered", 200, "test", True, 0.0, 0.0, 0.1, 1.0)
-    ledger = Ledger(path)
+    ledger = Database(path)
     ledger.write([Recorded("2", 1001.5, "b", *rest, 7, 0), Recorded("1", 1000.0, "a", *rest, 12, 3)])
     ledger.close()
 

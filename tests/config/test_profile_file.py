@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from hostd.domain.profile import Capabilities, Fallback, Limits, Settings, Warmth, Window
-from hostd.domain.reason import Reason
+from hostd.domain.profile import ActiveWindow, Capabilities, FallbackRule, Limits, Settings, WarmSettings
+from hostd.domain.reason import FallbackReason
 
 Load = Callable[..., Settings]
 Problems = Callable[..., list[str]]
@@ -44,8 +44,11 @@ def test_every_key_of_the_contract_is_known(load_files: Load) -> None:
     assert ("fast", "gpt-4o-mini", "claude-haiku-*") == profile.aliases
     assert ["llamacpp", "llamacpp", "mlx", "vllm", "ollama", "openai", "cloud"] == [v.backend for v in profile.variants]
     assert (32768, 2, "f16", {"flash-attn": "auto"}) == (profile.context, profile.slots, profile.kv_type, profile.args)
-    assert Warmth(windows=(Window((0, 1, 2, 3, 4), 510, 1080),)) == profile.warm
-    assert (Fallback("other"), Fallback("other", frozenset({Reason.QUEUE_TIMEOUT, Reason.CRASHED}))) == profile.fallback
+    assert WarmSettings(windows=(ActiveWindow((0, 1, 2, 3, 4), 510, 1080),)) == profile.warm
+    assert (
+        FallbackRule("other"),
+        FallbackRule("other", frozenset({FallbackReason.QUEUE_TIMEOUT, FallbackReason.CRASHED})),
+    ) == profile.fallback
     assert Capabilities(tools=True, vision=False, thinking="optional") == profile.capabilities
     assert (Limits(), "sk") == (profile.limits, profile.variants[-1].api_key)
 
@@ -55,14 +58,14 @@ def test_unquoted_words_of_yaml_1_1_mean_what_they_say(load_files: Load) -> None
     text = "args: {flash-attn: on}\nwarm: {pinned: yes, windows: [{days: sat, from: 22:00, to: 06:30}]}\n"
     profile = load_files(p=f"{HEAD}{text}fallback:\n- to: other\n  on: [stall]\n", other=OTHER).profiles["p"]
     assert ({"flash-attn": "on"}, True) == (profile.args, profile.warm.pinned)
-    assert (Window((5,), 22 * 60, 6 * 60 + 30),) == profile.warm.windows
-    assert (Fallback("other", frozenset({Reason.STALL})),) == profile.fallback
+    assert (ActiveWindow((5,), 22 * 60, 6 * 60 + 30),) == profile.warm.windows
+    assert (FallbackRule("other", frozenset({FallbackReason.STALL})),) == profile.fallback
 
 
 def test_a_window_may_be_written_short(load_files: Load) -> None:
     """As one text, with a dash of either length, beside others in full; a list of days may hold commas and spaces."""
     text = 'warm: {windows: [mon-fri 08:30\u201318:00, "sat, sun 22:00 - 02:00", {days: mon, from: 1:00, to: 24:00}]}'
-    expected = (Window((0, 1, 2, 3, 4), 510, 1080), Window((5, 6), 1320, 120), Window((0,), 60, 1440))
+    expected = (ActiveWindow((0, 1, 2, 3, 4), 510, 1080), ActiveWindow((5, 6), 1320, 120), ActiveWindow((0,), 60, 1440))
     assert expected == load_files(p=HEAD + text).profiles["p"].warm.windows
 
 

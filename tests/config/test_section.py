@@ -1,7 +1,7 @@
 """What every section has in common."""
 
 from hostd.config.section import Section, key, long_form
-from hostd.config.yaml_positions import Complaint, parse
+from hostd.config.yaml_positions import ConfigIssue, parse
 
 
 class _Lamp(Section):
@@ -9,8 +9,8 @@ class _Lamp(Section):
     watts: int | None = key("Its power.")
 
 
-def _read(text: str) -> tuple[_Lamp, list[Complaint]]:
-    complaints: list[Complaint] = []
+def _read(text: str) -> tuple[_Lamp, list[ConfigIssue]]:
+    complaints: list[ConfigIssue] = []
     return _Lamp.model_validate(parse(text)[0], context=complaints), complaints
 
 

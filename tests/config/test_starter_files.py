@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from hostd.config.load import load
-from hostd.config.starter_files import Starter, host_text, is_writable, profile_text
+from hostd.config.starter_files import StarterProfile, host_text, is_writable, profile_text
 from hostd.domain.profile import Profile
 
-STARTER = Starter("m", "/models/m.gguf", 8192, 2, preload=True)
+STARTER = StarterProfile("m", "/models/m.gguf", 8192, 2, preload=True)
 
 
-def loaded(folder: Path, starter: Starter) -> Profile:
+def loaded(folder: Path, starter: StarterProfile) -> Profile:
     """Write both files and return the profile that is read back."""
     (folder / "model_profiles").mkdir()
     (folder / "hostd.yaml").write_text(host_text(), "utf-8")

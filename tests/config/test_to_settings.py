@@ -8,8 +8,8 @@ import pytest
 from hostd.config.to_settings import below
 from hostd.config.validators import Secret
 from hostd.domain.host import Reserve
-from hostd.domain.profile import Fallback, Limits, Profile, Settings, Variant, Warmth
-from hostd.domain.reason import Reason
+from hostd.domain.profile import FallbackRule, Limits, Profile, Settings, Variant, WarmSettings
+from hostd.domain.reason import FallbackReason
 
 Load = Callable[..., Settings]
 HEAD = "name: p\nvariants: [{backend: llamacpp, path: /x}]\n"
@@ -27,7 +27,7 @@ def test_defaults_are_merged_key_by_key(load_files: Load) -> None:
     text = "limits: {max_queue: 4, max_concurrent: 5}\nwarm: {keep_alive: 2m, priority: 7}\n"
     profile = load_files(host, p=HEAD + text).profiles["p"]
     assert Limits(max_concurrent=5, max_queue=4, stall_timeout=9.0) == profile.limits
-    assert Warmth(preload=False, priority=7, keep_alive=120.0) == profile.warm
+    assert WarmSettings(preload=False, priority=7, keep_alive=120.0) == profile.warm
 
 
 def test_the_reserve_is_merged_key_by_key(load_files: Load) -> None:
@@ -49,7 +49,11 @@ def test_a_fallback_is_for_every_reason_unless_narrowed(load_files: Load) -> Non
     """A bare name and a mapping without `on` mean the same."""
     text = "fallback: [q, {to: q}, {to: q, on: [stall]}]"
     profile = load_files(p=HEAD + text, q=HEAD.replace("p\n", "q\n", 1)).profiles["p"]
-    assert (Fallback("q"), Fallback("q"), Fallback("q", frozenset({Reason.STALL}))) == profile.fallback
+    assert (
+        FallbackRule("q"),
+        FallbackRule("q"),
+        FallbackRule("q", frozenset({FallbackReason.STALL})),
+    ) == profile.fallback
 
 
 def test_paths_start_at_their_own_file(load_files: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

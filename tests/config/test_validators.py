@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostd.config.validators import (
-    Refused,
+    InvalidValue,
     Secret,
     address,
     amount,
@@ -58,7 +58,7 @@ def test_addresses(where: str) -> None:
 )
 def test_bad_addresses(where: object) -> None:
     """What nothing can bind to is refused before anything tries."""
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidValue):
         address(where)
 
 
@@ -73,13 +73,13 @@ def test_servers(url: str) -> None:
 )
 def test_no_servers(url: str) -> None:
     """Anything else is refused with an example."""
-    with pytest.raises(Refused, match="write such as http://127"):
+    with pytest.raises(InvalidValue, match="write such as http://127"):
         web(url)
 
 
 def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
     """A secret belongs where it is masked."""
-    with pytest.raises(Refused, match="write the key as 'api_key'") as caught:
+    with pytest.raises(InvalidValue, match="write the key as 'api_key'") as caught:
         web("http://me:hunter2@host/v1")
     assert "hunter2" not in str(caught.value)
 
@@ -105,7 +105,7 @@ def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
 )
 def test_flags_that_are_not_the_owners(flag: str, words: str) -> None:
     """A flag that hostd sets itself is refused with the key to use instead."""
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(InvalidValue, match=words):
         flag_name(flag)
 
 
@@ -169,14 +169,14 @@ def test_good_values(check: Callable[[object], object], value: object, result: o
 )
 def test_bad_values(check: Callable[[object], object], value: object, words: str) -> None:
     """Each kind refuses the others, booleans as numbers included."""
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(InvalidValue, match=words):
         check(value)
 
 
 @given(st.text("abc", max_size=3).map(lambda word: f"{word}\n") | st.integers() | st.booleans())
 def test_a_credential_is_never_repeated(value: object) -> None:
     """Whatever is wrong with a key, the sentence is the same."""
-    with pytest.raises(Refused, match=r"^a key must be text in quotes, best written as \$\{env:NAME\}$"):
+    with pytest.raises(InvalidValue, match=r"^a key must be text in quotes, best written as \$\{env:NAME\}$"):
         credential(value)
 
 

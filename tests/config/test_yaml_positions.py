@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostd.config import yaml_positions
-from hostd.config.yaml_positions import NotYaml, Place, Row, Table, parse, place_of
+from hostd.config.yaml_positions import Position, YamlError, YamlMapping, YamlSequence, parse, place_of
 
 _WORDS = st.text("abcé😀", min_size=1, max_size=4)
 _TREES = st.recursive(
@@ -20,9 +20,9 @@ _TREES = st.recursive(
 
 def _places(node: object) -> object:
     """Return every place in a node, in the node's own form."""
-    if isinstance(node, Table):
+    if isinstance(node, YamlMapping):
         return node.at, node.keys_at, node.values_at, [_places(value) for value in node.values()]
-    return (node.at, node.values_at, [_places(item) for item in node]) if isinstance(node, Row) else None
+    return (node.at, node.values_at, [_places(item) for item in node]) if isinstance(node, YamlSequence) else None
 
 
 @given(tree=_TREES, flow=st.booleans())
@@ -47,9 +47,9 @@ def test_both_parsers_see_the_same_places(tree: object, *, flow: bool) -> None:
 def test_keys_and_values_have_places() -> None:
     """Lines and columns count from 1, and columns count characters rather than bytes."""
     table, _ = parse("a: 1\nbé: {c: [x, yy]}\n")
-    assert {"a": Place(1, 1), "bé": Place(2, 1)} == table.keys_at
-    assert {"a": Place(1, 4), "bé": Place(2, 5)} == table.values_at
-    assert [Place(2, 10), Place(2, 13)] == table["bé"]["c"].values_at
+    assert {"a": Position(1, 1), "bé": Position(2, 1)} == table.keys_at
+    assert {"a": Position(1, 4), "bé": Position(2, 5)} == table.values_at
+    assert [Position(2, 10), Position(2, 13)] == table["bé"]["c"].values_at
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_key_written_twice_is_told_at_the_second() -> None:
     table, complaints = parse("a: 1\nb: 2\na: 3\n")
     assert {"a": 1, "b": 2} == table
     message = "the key 'a' is written twice; the first is on line 1; keep one of them"
-    assert [(message, Place(3, 1))] == complaints
+    assert [(message, Position(3, 1))] == complaints
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_key_written_twice_is_told_at_the_second() -> None:
 )
 def test_broken_text_is_told_with_its_place(text: str, place: tuple[int, int], words: str) -> None:
     """What is no YAML is a sentence with a place."""
-    with pytest.raises(NotYaml) as caught:
+    with pytest.raises(YamlError) as caught:
         parse(text)
     assert place == caught.value.complaint.at
     assert words in caught.value.complaint.message
@@ -122,7 +122,7 @@ def test_broken_text_is_told_with_its_place(text: str, place: tuple[int, int], w
 def test_hostile_text_is_refused_at_once(text: str) -> None:
     """Text that nests or multiplies beyond reason costs nothing."""
     start = time.process_time()
-    with pytest.raises(NotYaml):
+    with pytest.raises(YamlError):
         parse(text)
     assert time.process_time() - start < 1
 
@@ -131,7 +131,7 @@ def test_tags_and_odd_keys_are_complaints() -> None:
     """A tag makes nothing happen, and a list as a key hides no other key."""
     table, complaints = parse("a: !!python/object/apply:os.system [x]\n[b]: c\nd: 1\n")
     assert {"a": ["x"], "d": 1} == table
-    assert [Place(1, 4), Place(2, 1)] == [complaint.at for complaint in complaints]
+    assert [Position(1, 4), Position(2, 1)] == [complaint.at for complaint in complaints]
 
 
 def test_an_alias_stands_for_its_anchor() -> None:
@@ -141,4 +141,4 @@ def test_an_alias_stands_for_its_anchor() -> None:
 
 def test_an_index_becomes_a_place() -> None:
     """The character after a line break is the first of its line."""
-    assert [Place(1, 1), Place(1, 3), Place(2, 1)] == [place_of("ab\nc", index) for index in (0, 2, 3)]
+    assert [Position(1, 1), Position(1, 3), Position(2, 1)] == [place_of("ab\nc", index) for index in (0, 2, 3)]

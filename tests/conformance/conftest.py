@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
-from hostd.supervisor.orphan_reaper import Reaper
-from hostd.supervisor.watchdog import Pace
+from hostd.supervisor.orphan_reaper import OrphanReaper
+from hostd.supervisor.watchdog import ProbeTimings
 from tests.conformance.engine import Engine, Missing, Stand
 from tests.conformance.engines import ENGINES
 from tests.conformance.subject import PATIENT, Subject
@@ -56,16 +56,16 @@ async def stand(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Asy
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def reaper(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Reaper]:
+async def reaper(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OrphanReaper]:
     """Who ends the engines if the tests are killed."""
-    reaper = Reaper(tmp_path_factory.mktemp("engines"))
+    reaper = OrphanReaper(tmp_path_factory.mktemp("engines"))
     await reaper.start()
     yield reaper
     await reaper.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared(engine: Engine, stand: Stand, reaper: Reaper) -> AsyncIterator[Subject]:
+async def shared(engine: Engine, stand: Stand, reaper: OrphanReaper) -> AsyncIterator[Subject]:
     """The engine that the behavioural tests share, because some take half a minute to start."""
     subject = Subject(engine, stand, reaper)
     yield subject
@@ -81,12 +81,12 @@ async def subject(shared: Subject) -> Subject:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def begin(engine: Engine, stand: Stand, reaper: Reaper) -> AsyncIterator[Begin]:
+async def begin(engine: Engine, stand: Stand, reaper: OrphanReaper) -> AsyncIterator[Begin]:
     """Make a fresh instance of the engine, on the given stand or another; whatever it does, it is ended."""
     subjects: list[Subject] = []
 
-    def make(changed: Stand | None = None, pace: Pace = PATIENT) -> Subject:
-        subjects.append(Subject(engine, changed or stand, reaper, pace))
+    def make(changed: Stand | None = None, timings: ProbeTimings = PATIENT) -> Subject:
+        subjects.append(Subject(engine, changed or stand, reaper, timings))
         return subjects[-1]
 
     yield make

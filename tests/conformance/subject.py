@@ -11,16 +11,16 @@ import psutil
 
 from hostd.backends.registry import backends
 from hostd.domain.errors import RequestError
-from hostd.scheduling.events import EngineBroke, EngineReady, Event
-from hostd.sizing.variants import Option
-from hostd.supervisor.engine_run import Surroundings
+from hostd.scheduling.events import EngineFailed, EngineReady, Event
+from hostd.sizing.variants import BoundVariant
+from hostd.supervisor.engine_run import RunServices
 from hostd.supervisor.instance import Instance
-from hostd.supervisor.orphan_reaper import Reaper
-from hostd.supervisor.watchdog import Pace
+from hostd.supervisor.orphan_reaper import OrphanReaper
+from hostd.supervisor.watchdog import ProbeTimings
 from tests.conformance.engine import Engine, Stand
 
 CHAT = "/v1/chat/completions"
-PATIENT = Pace(interval=3600.0)
+PATIENT = ProbeTimings(interval=3600.0)
 SOON = 8.0
 """Seconds within which whatever has to happen soon must have happened."""
 _COMPUTES = 0.2
@@ -29,14 +29,14 @@ _COMPUTES = 0.2
 class Subject:
     """One instance of *engine*, standing as *stand* says."""
 
-    def __init__(self, engine: Engine, stand: Stand, reaper: Reaper, pace: Pace = PATIENT) -> None:
+    def __init__(self, engine: Engine, stand: Stand, reaper: OrphanReaper, timings: ProbeTimings = PATIENT) -> None:
         self.engine = engine
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.last: EngineReady | None = None
         known = backends(stand.commands)
-        options = [Option.of(variant, known) for variant in stand.profile.variants]
-        around = Surroundings(self.events.put_nowait, reaper, pace, lambda *_: None)
-        self.instance = Instance(stand.profile, options, around)
+        options = [BoundVariant.of(variant, known) for variant in stand.profile.variants]
+        services = RunServices(self.events.put_nowait, reaper, timings, lambda *_: None)
+        self.instance = Instance(stand.profile, options, services)
 
     async def next(self, seconds: float | None = None) -> Event:
         """Return what is reported next, within *seconds* or the time that this engine may take to start."""
@@ -52,10 +52,10 @@ class Subject:
             self.last = event
         return self.last
 
-    async def broke(self, seconds: float | None = None) -> EngineBroke:
+    async def broke(self, seconds: float | None = None) -> EngineFailed:
         """Return how it broke, which is the next report."""
         event = await self.next(seconds)
-        assert isinstance(event, EngineBroke), event
+        assert isinstance(event, EngineFailed), event
         await self.instance.ended()
         return event
 
@@ -138,6 +138,6 @@ async def words(response: aiohttp.ClientResponse) -> AsyncIterator[str]:
         if data == "[DONE]":
             yield data
             return
-        for choice in json.loads(data).get("choices", []):
-            if text := choice["delta"].get("content"):
+        for option in json.loads(data).get("choices", []):
+            if text := option["delta"].get("content"):
                 yield text

@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from hostd.domain.reason import ExitClass
-from hostd.scheduling.events import EngineGone
+from hostd.scheduling.events import EngineStopped
 from hostd.sizing import variants
-from hostd.supervisor.watchdog import Pace
+from hostd.supervisor.watchdog import ProbeTimings
 from tests.conformance.conftest import Begin
 from tests.conformance.engine import Engine, Stand
 from tests.conformance.subject import SOON, Subject, words
@@ -54,9 +54,9 @@ async def test_streams(subject: Subject) -> None:
 async def test_answers_in_one_piece(subject: Subject) -> None:
     """An answer in one piece has a text, an end, and what it cost."""
     status, answer = await subject.whole(max_tokens=16)
-    choice = answer["choices"][0]
-    assert (200, "assistant", True) == (status, choice["message"]["role"], bool(choice["message"]["content"]))
-    assert choice["finish_reason"] in ("stop", "length")
+    option = answer["choices"][0]
+    assert (200, "assistant", True) == (status, option["message"]["role"], bool(option["message"]["content"]))
+    assert option["finish_reason"] in ("stop", "length")
     assert 0 < answer["usage"]["completion_tokens"] <= 16
 
 
@@ -134,7 +134,7 @@ async def leaves(subject: Subject) -> None:
     processes, running = await subject.processes(), subject.instance.running
     assert running is not None
     subject.instance.stop()
-    assert EngineGone(subject.instance.profile.name) == await subject.next(running.launch.grace + SOON)
+    assert EngineStopped(subject.instance.profile.name) == await subject.next(running.launch.grace + SOON)
     await subject.instance.ended()
     assert subject.engine.attached is bool(alive(processes))
     assert subject.engine.attached is listens(running.launch.endpoint.url)
@@ -168,7 +168,7 @@ async def test_a_crash_is_reported(begin: Begin) -> None:
 
 async def test_a_wedge_is_found(begin: Begin) -> None:
     """An engine that stands still is put down, with all that belongs to it."""
-    subject = begin(pace=Pace(interval=0.2, patience=1.0))
+    subject = begin(pace=ProbeTimings(interval=0.2, patience=1.0))
     await subject.ready()
     processes = await subject.processes()
     for process in processes:

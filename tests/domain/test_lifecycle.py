@@ -3,10 +3,10 @@
 import pytest
 
 from hostd.domain.errors import Bug
-from hostd.domain.lifecycle import TABLE, Move, State, after, mermaid
+from hostd.domain.lifecycle import TABLE, State, Transition, after, mermaid
 
 
-def _walk(*moves: Move) -> State:
+def _walk(*moves: Transition) -> State:
     state = State.COLD
     for move in moves:
         state = after(state, move)
@@ -15,18 +15,20 @@ def _walk(*moves: Move) -> State:
 
 def test_a_good_life() -> None:
     """Loaded, used, drained, stopped, and as before."""
-    assert State.COLD == _walk(Move.START, Move.LOADED, Move.DRAIN, Move.STOP, Move.GONE)
+    assert State.COLD == _walk(
+        Transition.START, Transition.LOADED, Transition.DRAIN, Transition.STOP, Transition.STOPPED
+    )
 
 
 def test_a_failure_can_be_tried_again() -> None:
     """A failed instance starts like a cold one."""
-    assert State.READY == _walk(Move.START, Move.BROKE, Move.START, Move.LOADED)
+    assert State.READY == _walk(Transition.START, Transition.FAILED, Transition.START, Transition.LOADED)
 
 
 def test_impossible_moves_are_bugs() -> None:
     """Whoever asks for one has lost track, and is told of what."""
     with pytest.raises(Bug, match="an instance that is cold cannot loaded"):
-        after(State.COLD, Move.LOADED)
+        after(State.COLD, Transition.LOADED)
 
 
 @pytest.mark.parametrize("start", State)

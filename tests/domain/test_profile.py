@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from hostd.domain.profile import Fallback, Profile, Settings, Variant
-from hostd.domain.reason import Reason
+from hostd.domain.profile import FallbackRule, Profile, Settings, Variant
+from hostd.domain.reason import FallbackReason
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_key_is_not_in_a_status_line() -> None:
 
 def test_a_fallback_is_for_every_reason_by_default() -> None:
     """A reason that is added later counts too."""
-    assert set(Reason) == Fallback("x").on
+    assert set(FallbackReason) == FallbackRule("x").on
 
 
 @pytest.mark.parametrize("noun", [Settings(), Profile("p", ()), Variant("llamacpp")])

@@ -1,6 +1,6 @@
 """Two closed vocabularies that users see."""
 
-from hostd.domain.reason import ExitClass, Reason
+from hostd.domain.reason import ExitClass, FallbackReason
 
 
 def test_the_reasons_are_the_documented_ones() -> None:
@@ -9,7 +9,7 @@ def test_the_reasons_are_the_documented_ones() -> None:
         "queue_timeout first_token_timeout stall connect status_5xx status_429 "
         "load_failed out_of_memory crashed context_too_long breaker_open unfit"
     )
-    assert documented.split() == [str(reason) for reason in Reason]
+    assert documented.split() == [str(reason) for reason in FallbackReason]
 
 
 def test_some_deaths_mend_themselves() -> None:

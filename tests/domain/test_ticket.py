@@ -4,13 +4,13 @@ import dataclasses
 
 import pytest
 
-from hostd.domain.reason import Reason
+from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Route, Target, Ticket
 
 
 def test_a_target_takes_any_reason_by_default() -> None:
     """Only an owner narrows them."""
-    assert set(Reason) == Target("m").on
+    assert set(FallbackReason) == Target("m").on
 
 
 def test_a_ticket_cannot_be_changed_on_its_way() -> None:
@@ -22,7 +22,10 @@ def test_a_ticket_cannot_be_changed_on_its_way() -> None:
 
 def test_a_fallback_of_a_fallback_is_open_only_where_the_way_to_it_is() -> None:
     """A crash of the first choice does not reach what only its queue's overflow may pass on to."""
-    crowds = frozenset({Reason.QUEUE_TIMEOUT})
+    crowds = frozenset({FallbackReason.QUEUE_TIMEOUT})
     route = Route("a", (Target("a"), Target("b", crowds, via="a"), Target("c", via="b"), Target("d", via="gone")))
-    assert (False, True) == (route.open_to(2, Reason.CRASHED, 0), route.open_to(2, Reason.QUEUE_TIMEOUT, 0))
-    assert (True, True) == (route.open_to(2, Reason.CRASHED, 1), route.open_to(3, Reason.CRASHED, 0))
+    assert (False, True) == (
+        route.open_to(2, FallbackReason.CRASHED, 0),
+        route.open_to(2, FallbackReason.QUEUE_TIMEOUT, 0),
+    )
+    assert (True, True) == (route.open_to(2, FallbackReason.CRASHED, 1), route.open_to(3, FallbackReason.CRASHED, 0))

@@ -248,9 +248,9 @@ class Job:
 
     def piece(self, text: str) -> Json:
         """Return one token of a stream."""
-        choice = {"index": 0, "finish_reason": None}
+        option = {"index": 0, "finish_reason": None}
         said: Json = {"delta": {"content": text}} if self.chat else {"text": text, "logprobs": None}
-        return {"choices": [choice | said], **self.document}
+        return {"choices": [option | said], **self.document}
 
     def closing(self) -> list[Json]:
         """Return what a stream says after its last token."""
@@ -276,8 +276,8 @@ class Job:
     def answered(self, text: str) -> Json:
         """Return the answer in one piece."""
         said = {"message": {"role": "assistant", "content": text}} if self.chat else {"text": text, "logprobs": None}
-        choice = {"finish_reason": self.wanted[1], "index": 0, **said}
-        return {"choices": [choice], **self.document, "usage": self.usage()}
+        option = {"finish_reason": self.wanted[1], "index": 0, **said}
+        return {"choices": [option], **self.document, "usage": self.usage()}
 
     async def in_pieces(self) -> None:
         """Answer as a stream."""

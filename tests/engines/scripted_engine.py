@@ -79,10 +79,10 @@ class LlamaJob(Job):
 
     def _choice(self, delta: Json, text: str = "", finish: str | None = None) -> Json:
         if not self.chat:
-            choice = {"text": text, "index": 0, "logprobs": None, "finish_reason": finish}
+            option = {"text": text, "index": 0, "logprobs": None, "finish_reason": finish}
         else:
-            choice = {"finish_reason": finish, "index": 0, "delta": delta}
-        return {"choices": [choice], **self.document}
+            option = {"finish_reason": finish, "index": 0, "delta": delta}
+        return {"choices": [option], **self.document}
 
     def sums(self) -> Json:
         """Return what the answer cost."""

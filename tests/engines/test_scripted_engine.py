@@ -115,7 +115,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
 def text(events: list[str]) -> str:
     """Return what the chunks of a chat say together."""
     chunks = [json.loads(event) for event in events if event.startswith("{")]
-    deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
+    deltas = [option["delta"] for chunk in chunks for option in chunk["choices"]]
     return "".join(delta.get("content") or "" for delta in deltas)
 
 
@@ -127,7 +127,7 @@ class TestDialect:
         engine = await start()
         events = await engine.stream(max_tokens=2, stream_options={"include_usage": True})
         chunks = [json.loads(event) for event in events[:-1]]
-        deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
+        deltas = [option["delta"] for chunk in chunks for option in chunk["choices"]]
         assert [{"role": "assistant", "content": None}, {"content": "w0 "}, {"content": "w1 "}, {}] == deltas
         assert [None, None, None, "length"] == [c["choices"][0]["finish_reason"] for c in chunks[:4]]
         assert (2, []) == (chunks[4]["usage"]["completion_tokens"], chunks[4]["choices"])

@@ -111,8 +111,8 @@ async def test_a_runner_that_dies_takes_the_error_with_it(store: Path) -> None:
     """A stream just ends; the server lives, and loads anew for the next."""
     async with serving(store, crash_after=2) as engine:
         _, events = await engine.post(CHAT, **HELLO, model="q:9b", stream=True)
-        [choice] = json.loads(events[-1])["choices"]
-        assert ("", None) == (choice["delta"]["content"], choice["finish_reason"])
+        [option] = json.loads(events[-1])["choices"]
+        assert ("", None) == (option["delta"]["content"], option["finish_reason"])
         status, answer = await engine.post(CHAT, **HELLO, model="q:9b")
         assert (500, True) == (status, "unexpectedly stopped" in answer["error"]["message"])
         await engine.post("/_script", crash_after=None)

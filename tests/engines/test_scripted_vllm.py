@@ -47,7 +47,7 @@ async def test_streams_have_its_shapes() -> None:
     async with vllm(tokens=2) as engine:
         _, events = await engine.post(CHAT, **HELLO, model="demo", stream=True, stream_options={"include_usage": True})
         *chunks, done = events
-        deltas = [choice["delta"] for chunk in map(json.loads, chunks) for choice in chunk["choices"]]
+        deltas = [option["delta"] for chunk in map(json.loads, chunks) for option in chunk["choices"]]
         assert [{"role": "assistant", "content": ""}, {"content": "w0 "}, {"content": "w1 "}, {}] == deltas
         assert (2, "[DONE]") == (json.loads(chunks[-1])["usage"]["completion_tokens"], done)
 

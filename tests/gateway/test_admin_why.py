@@ -12,7 +12,7 @@ PATH = "/hostd/v1/why"
 async def test_tells_about_a_model(stage: Stage) -> None:
     """By any of its names, newest last, as many as are asked for."""
     for number in range(3):
-        stage.house.chronicle.observe(Explain("odd", "alpha", None, {"number": number}))
+        stage.house.history.observe(Explain("odd", "alpha", None, {"number": number}))
     decisions = (await stage.get(f"{PATH}?model=GPT-4o-mini&last=2")).json["decisions"]
     assert [("odd", "alpha", 1), ("odd", "alpha", 2)] == [(d["decision"], d["model"], d["number"]) for d in decisions]
     assert "odd of 'alpha' [number 2]" == decisions[-1]["why"]
@@ -21,7 +21,7 @@ async def test_tells_about_a_model(stage: Stage) -> None:
 
 async def test_tells_about_a_request(stage: Stage) -> None:
     """By the id that its answer carries; of one that nobody knows there is nothing to tell."""
-    stage.house.chronicle.observe(Explain("odd", "alpha", "my-own/7f", {}))
+    stage.house.history.observe(Explain("odd", "alpha", "my-own/7f", {}))
     (decision,) = (await stage.get(f"{PATH}?request=my-own")).json["decisions"]
     assert ("odd", "my-own/7f") == (decision["decision"], decision["request"])
     assert {"decisions": []} == (await stage.get(f"{PATH}?request=none")).json

@@ -3,55 +3,55 @@
 import pytest
 
 from hostd.domain.errors import CapacityError, RequestError
-from hostd.domain.reason import Reason
-from hostd.gateway.attempt_errors import EndedError, Setback, given_up, turned_down
+from hostd.domain.reason import FallbackReason
+from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure, aborted_by_engine, rejected_by_engine
 
 
 def test_a_prompt_that_is_too_long_may_fit_elsewhere() -> None:
     """Contexts differ."""
-    found = turned_down(RequestError("too long", code="context_length_exceeded"))
-    assert isinstance(found, Setback)
-    assert (Reason.CONTEXT_TOO_LONG, "too long", 400) == (found.reason, found.detail, found.status)
+    found = rejected_by_engine(RequestError("too long", code="context_length_exceeded"))
+    assert isinstance(found, RetryableFailure)
+    assert (FallbackReason.CONTEXT_TOO_LONG, "too long", 400) == (found.reason, found.detail, found.status)
 
 
 def test_a_mistake_is_one_everywhere() -> None:
     """No other target is asked about it."""
     error = RequestError("no such tool", code="engine_refused", status=422)
-    found = turned_down(error)
-    assert isinstance(found, EndedError)
+    found = rejected_by_engine(error)
+    assert isinstance(found, TerminalFailure)
     assert error is found.error
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "answered"), [(429, Reason.STATUS_429, 429), (500, Reason.STATUS_5XX, 502)]
+    ("status", "reason", "answered"), [(429, FallbackReason.STATUS_429, 429), (500, FallbackReason.STATUS_5XX, 502)]
 )
-def test_an_engine_in_trouble_is_left(status: int, reason: Reason, answered: int) -> None:
+def test_an_engine_in_trouble_is_left(status: int, reason: FallbackReason, answered: int) -> None:
     """The reason says which trouble; for the client it is the gateway's."""
-    found = turned_down(CapacityError("busy", code="engine_failed", retry_after=1.0, status=status))
-    assert isinstance(found, Setback)
+    found = rejected_by_engine(CapacityError("busy", code="engine_failed", retry_after=1.0, status=status))
+    assert isinstance(found, RetryableFailure)
     assert (reason, answered, True) == (found.reason, found.status, found.detail.startswith("busy"))
 
 
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        ({"code": 400, "message": "m", "type": "exceed_context_size_error"}, Reason.CONTEXT_TOO_LONG),
-        ({"code": 500, "message": "m"}, Reason.STATUS_5XX),
-        ({"code": "overloaded", "message": "m"}, Reason.STATUS_5XX),
-        ({"code": 200}, Reason.STATUS_5XX),
-        ({}, Reason.STATUS_5XX),
+        ({"code": 400, "message": "m", "type": "exceed_context_size_error"}, FallbackReason.CONTEXT_TOO_LONG),
+        ({"code": 500, "message": "m"}, FallbackReason.STATUS_5XX),
+        ({"code": "overloaded", "message": "m"}, FallbackReason.STATUS_5XX),
+        ({"code": 200}, FallbackReason.STATUS_5XX),
+        ({}, FallbackReason.STATUS_5XX),
     ],
     ids=str,
 )
-def test_an_error_in_a_stream_means_what_it_says(error: dict[str, object], reason: Reason) -> None:
+def test_an_error_in_a_stream_means_what_it_says(error: dict[str, object], reason: FallbackReason) -> None:
     """Its code is the status that it would have come with; without one it is the engine's fault."""
-    found = given_up(error)
-    assert isinstance(found, Setback)
+    found = aborted_by_engine(error)
+    assert isinstance(found, RetryableFailure)
     assert reason is found.reason
 
 
 def test_a_mistake_that_is_found_late_is_still_one() -> None:
     """Nobody else is asked then either."""
-    found = given_up({"code": 422, "message": "no such tool"})
-    assert isinstance(found, EndedError)
+    found = aborted_by_engine({"code": 422, "message": "no such tool"})
+    assert isinstance(found, TerminalFailure)
     assert (422, "no such tool") == (found.error.status, found.error.message)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 async def test_knows_the_time(stage: Stage) -> None:
     """A time of the loop's clock is one of the calendar, in UTC."""
-    now = stage.house.at(asyncio.get_running_loop().time())
+    now = stage.house.wall_time(asyncio.get_running_loop().time())
     assert UTC is now.tzinfo
     assert abs((datetime.now(UTC) - now).total_seconds()) < 1
 

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from hostd.gateway.listeners import ListenError, base_url, open_doors
+from hostd.gateway.listeners import ListenError, base_url, open_listeners
 from tests.conftest import OpenHouse
 from tests.stage import COLD, make_profile, make_settings
 
@@ -38,7 +38,7 @@ async def hello(url: str, path: str | None = None) -> str:
 
 async def test_opens_any_port(runner: web.ServerRunner) -> None:
     """Port 0 is any that is free; the address tells which, and several can be had."""
-    addresses = await open_doors(runner, ["127.0.0.1:0", "127.0.0.1:0"])
+    addresses = await open_listeners(runner, ["127.0.0.1:0", "127.0.0.1:0"])
     assert 2 == len({*addresses, "127.0.0.1:0"} - {"127.0.0.1:0"})
     assert ["hello"] * 2 == [await hello(base_url(address)) for address in addresses]
 
@@ -46,7 +46,7 @@ async def test_opens_any_port(runner: web.ServerRunner) -> None:
 async def test_opens_a_socket(runner: web.ServerRunner, tmp_path: Path) -> None:
     """A unix socket serves its owner's group, and nobody else."""
     path = tmp_path / "hostd.sock"
-    assert (f"unix:{path}",) == await open_doors(runner, [f"unix:{path}"])
+    assert (f"unix:{path}",) == await open_listeners(runner, [f"unix:{path}"])
     assert 0o660 == stat.S_IMODE(path.stat().st_mode)
     assert "hello" == await hello("http://localhost/", str(path))
 
@@ -56,7 +56,7 @@ async def test_replaces_a_socket_that_nobody_holds(runner: web.ServerRunner, tmp
     path = tmp_path / "hostd.sock"
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
-    await open_doors(runner, [f"unix:{path}"])
+    await open_listeners(runner, [f"unix:{path}"])
     assert "hello" == await hello("http://localhost/", str(path))
 
 
@@ -67,7 +67,7 @@ async def test_leaves_a_socket_that_somebody_holds(runner: web.ServerRunner, tmp
         held.bind(str(path))
         held.listen()
         with pytest.raises(ListenError, match=r"cannot listen on unix:.*: it is in use; stop that program"):
-            await open_doors(runner, [f"unix:{path}"])
+            await open_listeners(runner, [f"unix:{path}"])
     assert path.exists()
 
 
@@ -76,7 +76,7 @@ async def test_leaves_a_file_alone(runner: web.ServerRunner, tmp_path: Path) -> 
     path = tmp_path / "notes.txt"
     path.write_text("mine")
     with pytest.raises(ListenError, match="cannot listen on unix:"):
-        await open_doors(runner, [f"unix:{path}"])
+        await open_listeners(runner, [f"unix:{path}"])
     assert "mine" == path.read_text()
 
 
@@ -87,7 +87,7 @@ async def test_names_who_holds_a_port(runner: web.ServerRunner) -> None:
         held.listen()
         address = f"127.0.0.1:{held.getsockname()[1]}"
         with pytest.raises(ListenError, match=rf"{address}: it is in use by \S+ \(pid {os.getpid()}\); stop that"):
-            await open_doors(runner, [address])
+            await open_listeners(runner, [address])
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ async def test_names_who_holds_a_port(runner: web.ServerRunner) -> None:
 async def test_says_why_not(runner: web.ServerRunner, address: str, why: str) -> None:
     """Each refusal of the system has its sentence."""
     with pytest.raises(ListenError) as caught:
-        await open_doors(runner, [address])
+        await open_listeners(runner, [address])
     assert f"cannot listen on {address}: {why}" in caught.value.message
 
 

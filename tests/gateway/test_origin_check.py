@@ -3,7 +3,7 @@
 import pytest
 
 from hostd.domain.errors import RequestError
-from hostd.gateway.origin_check import Doorman
+from hostd.gateway.origin_check import OriginCheck
 
 HOME = ("127.0.0.1:11435", "unix:/run/hostd.sock")
 
@@ -17,33 +17,33 @@ HOME = ("127.0.0.1:11435", "unix:/run/hostd.sock")
 )
 def test_lets_local_names_in(host: str) -> None:
     """Any name that loopback has will do, with or without a port, and any that cannot be had on the internet."""
-    Doorman(HOME).check({"Host": host})
+    OriginCheck(HOME).check({"Host": host})
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:11435", "127.0.0.1.evil.example", "192.168.1.2", ""])
 def test_keeps_rebound_names_out(host: str) -> None:
     """A name that somebody else has pointed at this machine is not ours."""
     with pytest.raises(RequestError, match="this server is not called") as caught:
-        Doorman(HOME).check({"Host": host})
+        OriginCheck(HOME).check({"Host": host})
     assert (403, "host_not_allowed") == (caught.value.status, caught.value.code)
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1", "https://[::1]:8443"])
 def test_lets_local_pages_in(origin: str) -> None:
     """A page that this machine serves may use its models."""
-    Doorman(HOME).check({"Host": "localhost", "Origin": origin})
+    OriginCheck(HOME).check({"Host": "localhost", "Origin": origin})
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost.evil.example", "file://", ""])
 def test_keeps_other_pages_out(origin: str) -> None:
     """A page cannot hide where it comes from."""
     with pytest.raises(RequestError, match="may not use this server"):
-        Doorman(HOME).check({"Host": "localhost", "Origin": origin})
+        OriginCheck(HOME).check({"Host": "localhost", "Origin": origin})
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:11435", "192.168.1.2:11435", "myhost:1"])
 def test_on_the_network_any_host_will_do(listen: str) -> None:
     """Whoever opens the server to the network may reach it by any name; pages from elsewhere stay out."""
-    Doorman((listen,)).check({"Host": "workstation.lan"})
+    OriginCheck((listen,)).check({"Host": "workstation.lan"})
     with pytest.raises(RequestError):
-        Doorman((listen,)).check({"Host": "workstation.lan", "Origin": "https://evil.example"})
+        OriginCheck((listen,)).check({"Host": "workstation.lan", "Origin": "https://evil.example"})

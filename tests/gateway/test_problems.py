@@ -7,7 +7,7 @@ import pytest
 
 from hostd.domain.errors import Bug, CapacityError, EngineError, HostdError, RequestError, UnknownModel
 from hostd.gateway import problems
-from hostd.gateway.request_trace import Trail
+from hostd.gateway.request_trace import RequestTrace
 
 
 def described(error: HostdError) -> dict[str, Any]:
@@ -43,14 +43,14 @@ def test_names_the_parameter() -> None:
 
 def test_says_when_to_come_back() -> None:
     """Retry-After is in whole seconds, never less than it takes."""
-    response = problems.response(CapacityError("m", code="c", retry_after=1.2), Trail("r"))
+    response = problems.response(CapacityError("m", code="c", retry_after=1.2), RequestTrace("r"))
     assert (503, "2", "r") == (response.status, response.headers["Retry-After"], response.headers["x-request-id"])
 
 
 @pytest.mark.parametrize("error", [EngineError("m"), Bug("m")])
 def test_says_when_not_to_come_back(error: HostdError) -> None:
     """What cannot get better by asking again says so."""
-    assert "false" == problems.response(error, Trail("r")).headers["x-should-retry"]
+    assert "false" == problems.response(error, RequestTrace("r")).headers["x-should-retry"]
 
 
 def test_ends_a_stream() -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from hostd.gateway.request import LARGEST_BODY
+from hostd.gateway.request import MAX_BODY_BYTES
 from tests.stage import CHAT, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -54,7 +54,7 @@ async def test_refuses_a_body_that_is_too_large(stage: Stage, chunked: bool) -> 
 
 async def test_takes_a_large_body(stage: Stage) -> None:
     """Everything up to the limit goes through, whole."""
-    body = b'{"model": "beta", "prompt": "' + b"x" * (LARGEST_BODY - 1000) + b'"}'
+    body = b'{"model": "beta", "prompt": "' + b"x" * (MAX_BODY_BYTES - 1000) + b'"}'
     answer = await stage.send("POST", "/v1/completions", data=io.BytesIO(body))
     assert (400, "context_length_exceeded") == (answer.status, answer.error["code"])
 

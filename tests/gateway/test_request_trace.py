@@ -2,8 +2,8 @@
 
 import pytest
 
-from hostd.domain.reason import Reason
-from hostd.gateway.request_trace import Trail, request_id
+from hostd.domain.reason import FallbackReason
+from hostd.gateway.request_trace import RequestTrace, request_id
 
 HEADERS = {
     "x-request-id",
@@ -35,22 +35,22 @@ def test_makes_ids_that_differ() -> None:
 
 def test_tells_nothing_as_none() -> None:
     """All headers are there even when no model had a part in the answer."""
-    headers = Trail("r").headers()
+    headers = RequestTrace("r").headers()
     assert HEADERS == set(headers)
     assert ("none", "none", "0") == (headers["x-hostd-model"], headers["x-hostd-route"], headers["x-hostd-attempts"])
 
 
 def test_tells_times_apart() -> None:
     """The time of a load is not counted as queueing in Server-Timing, and both are in x-hostd-queue-ms."""
-    headers = Trail("r", waited=1.5, loaded=1.0, ttft=0.25).headers()
+    headers = RequestTrace("r", waited=1.5, loaded=1.0, ttft=0.25).headers()
     assert "1500" == headers["x-hostd-queue-ms"]
     assert "queue;dur=500.0, load;dur=1000.0, ttft;dur=250.0" == headers["Server-Timing"]
 
 
 def test_tells_the_route() -> None:
     """The first choice is primary; any other says why."""
-    trail = Trail("r")
-    trail.goes(None)
-    assert "primary" == trail.route
-    trail.goes(Reason.QUEUE_TIMEOUT)
-    assert "fallback:queue_timeout" == trail.route
+    trace = RequestTrace("r")
+    trace.set_route(None)
+    assert "primary" == trace.route
+    trace.set_route(FallbackReason.QUEUE_TIMEOUT)
+    assert "fallback:queue_timeout" == trace.route

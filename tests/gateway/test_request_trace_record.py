@@ -7,28 +7,28 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from hostd.telemetry.database import Load, Request
-from hostd.telemetry.record_writer import Records
+from hostd.telemetry.database import LoadRecord, RequestRecord
+from hostd.telemetry.record_writer import RecordWriter
 from tests.stage import CHAT, Stage, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def kept(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[Request]]:
+async def kept(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[RequestRecord]]:
     """What the shared house puts on record meanwhile."""
-    found: list[Request] = []
+    found: list[RequestRecord] = []
 
-    def note(_records: Records, entry: Request | Load) -> None:
-        if isinstance(entry, Request):
+    def note(_records: RecordWriter, entry: RequestRecord | LoadRecord) -> None:
+        if isinstance(entry, RequestRecord):
             found.append(entry)
 
-    monkeypatch.setattr(Records, "note", note)
+    monkeypatch.setattr(RecordWriter, "add", note)
     yield found
     await stage.clear()
 
 
-async def test_an_answer(stage: Stage, kept: list[Request]) -> None:
+async def test_an_answer(stage: Stage, kept: list[RequestRecord]) -> None:
     """When it came, the profile behind the name that was asked for, who asked, how it was answered, and its tokens."""
     answer = await stage.ask("gpt-4o-mini", headers={"X-Hostd-Client": "my agent"}, max_tokens=5)
     (entry,) = kept
@@ -41,7 +41,7 @@ async def test_an_answer(stage: Stage, kept: list[Request]) -> None:
     assert abs(time.time() - entry.total - entry.at) < 5
 
 
-async def test_a_stream(stage: Stage, kept: list[Request]) -> None:
+async def test_a_stream(stage: Stage, kept: list[RequestRecord]) -> None:
     """Tokens are known even where the client asked for no sums."""
     await stage.stream("alpha", max_tokens=4)
     await stage.stream("alpha", max_tokens=4, stream_options={"include_usage": True})
@@ -51,13 +51,13 @@ async def test_a_stream(stage: Stage, kept: list[Request]) -> None:
     assert 4 == asked.output_tokens == without.output_tokens
 
 
-async def test_vectors(stage: Stage, kept: list[Request]) -> None:
+async def test_vectors(stage: Stage, kept: list[RequestRecord]) -> None:
     """The sums stand before the vectors there."""
     answer = await stage.ask("vectors", "/v1/embeddings", input="hello")
     assert answer.json["usage"]["prompt_tokens"] == kept[0].prompt_tokens > 0
 
 
-async def test_a_move_and_a_refusal(stage: Stage, kept: list[Request]) -> None:
+async def test_a_move_and_a_refusal(stage: Stage, kept: list[RequestRecord]) -> None:
     """The route tells why another answered; who was refused is on record as having asked."""
     await stage.ask("org/broken:latest")
     await stage.ask("absent")
@@ -67,7 +67,7 @@ async def test_a_move_and_a_refusal(stage: Stage, kept: list[Request]) -> None:
     assert ("absent", "refused", 503) == (refused.asked, refused.outcome, refused.status)
 
 
-async def test_what_broke_off(stage: Stage, kept: list[Request]) -> None:
+async def test_what_broke_off(stage: Stage, kept: list[RequestRecord]) -> None:
     """An answer that the engine broke off, one that it refused, and a client that went away have outcomes of their own."""
     await stage.script("alpha", cut_after=2)
     await stage.stream("alpha")

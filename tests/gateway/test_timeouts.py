@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from hostd.domain.profile import Limits
-from hostd.domain.reason import Reason
-from hostd.gateway.timeouts import Vigil, Watch
+from hostd.domain.reason import FallbackReason
+from hostd.gateway.timeouts import AttemptTimeout, TimeoutMonitor
 from tests.virtual_time import in_virtual_time
 
 LIMITS = Limits(first_token_timeout=30.0, stall_timeout=45.0)
@@ -20,38 +20,38 @@ def now() -> float:
 @in_virtual_time
 async def test_waits_so_long_for_a_first_token() -> None:
     """Without any progress it is over after first_token_timeout."""
-    vigil, began = Vigil(Watch(), LIMITS, 600.0), now()
-    with pytest.raises(TimeoutError), vigil:
+    timeout, began = AttemptTimeout(TimeoutMonitor(), LIMITS, 600.0), now()
+    with pytest.raises(TimeoutError), timeout:
         await asyncio.sleep(1000)
-    assert (30.0, Reason.FIRST_TOKEN_TIMEOUT) == (now() - began, vigil.reason)
+    assert (30.0, FallbackReason.FIRST_TOKEN_TIMEOUT) == (now() - began, timeout.reason)
 
 
 @in_virtual_time
 async def test_waits_so_long_between_tokens() -> None:
     """After the last progress it is over once stall_timeout has passed, to the second."""
-    vigil, began = Vigil(Watch(), LIMITS, 600.0), now()
+    timeout, began = AttemptTimeout(TimeoutMonitor(), LIMITS, 600.0), now()
 
     async def attempt() -> None:
         for _ in range(10):
             await asyncio.sleep(29)
-            vigil.progress()
+            timeout.progress()
         await asyncio.sleep(1000)
 
-    with pytest.raises(TimeoutError), vigil:
+    with pytest.raises(TimeoutError), timeout:
         await attempt()
-    assert (335.0, Reason.STALL) == (now() - began, vigil.reason)
+    assert (335.0, FallbackReason.STALL) == (now() - began, timeout.reason)
 
 
 @pytest.mark.parametrize("progress", [True, False])
 @in_virtual_time
 async def test_keeps_to_the_whole_time(progress: bool) -> None:
     """When the ticket's time is up there is no reason: no other target would have any more of it."""
-    vigil, began = Vigil(Watch(), LIMITS, 20.0), now()
+    timeout, began = AttemptTimeout(TimeoutMonitor(), LIMITS, 20.0), now()
     if progress:
-        vigil.progress()
-    with pytest.raises(TimeoutError), vigil:
+        timeout.progress()
+    with pytest.raises(TimeoutError), timeout:
         await asyncio.sleep(1000)
-    assert (20.0, None) == (now() - began, vigil.reason)
+    assert (20.0, None) == (now() - began, timeout.reason)
 
 
 @in_virtual_time
@@ -64,11 +64,11 @@ async def test_asks_whether_the_engine_writes() -> None:
         asked.append(now() - began)
         return len(asked) < 3
 
-    vigil = Vigil(Watch(), LIMITS, 600.0, generating)
-    with pytest.raises(TimeoutError), vigil:
+    timeout = AttemptTimeout(TimeoutMonitor(), LIMITS, 600.0, generating)
+    with pytest.raises(TimeoutError), timeout:
         await asyncio.sleep(1000)
     assert [30.0, 75.0, 120.0] == asked
-    assert Reason.FIRST_TOKEN_TIMEOUT is vigil.reason
+    assert FallbackReason.FIRST_TOKEN_TIMEOUT is timeout.reason
 
 
 @in_virtual_time
@@ -79,17 +79,17 @@ async def test_keeps_to_the_whole_time_while_it_asks() -> None:
         await asyncio.sleep(10)
         return True
 
-    vigil, began = Vigil(Watch(), LIMITS, 35.0, generating), now()
-    with pytest.raises(TimeoutError), vigil:
+    timeout, began = AttemptTimeout(TimeoutMonitor(), LIMITS, 35.0, generating), now()
+    with pytest.raises(TimeoutError), timeout:
         await asyncio.sleep(1000)
-    assert (35.0, None) == (now() - began, vigil.reason)
+    assert (35.0, None) == (now() - began, timeout.reason)
 
 
 @in_virtual_time
 async def test_lets_a_timely_answer_be() -> None:
     """What is done in time is not disturbed, and nothing rings afterwards."""
-    vigil = Vigil(Watch(), LIMITS, 600.0)
-    with vigil:
+    timeout = AttemptTimeout(TimeoutMonitor(), LIMITS, 600.0)
+    with timeout:
         await asyncio.sleep(29)
     await asyncio.sleep(1000)
-    assert vigil.reason is None
+    assert timeout.reason is None

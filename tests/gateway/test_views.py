@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from hostd.domain.profile import Warmth, Window
+from hostd.domain.profile import ActiveWindow, WarmSettings
 from hostd.gateway import views
 from tests.stage import Stage, until
 
@@ -82,12 +82,14 @@ async def test_a_model_as_it_is_declared(stage: Stage) -> None:
 
 async def test_windows_are_days_and_hours(stage: Stage) -> None:
     """In the words of the profile's file, day by day."""
-    lane = copy(stage.lane("alpha"))
-    lane.profile = replace(lane.profile, warm=Warmth(windows=(Window((0, 1, 4), 510, 1080), Window((6,), 1320, 1440))))
+    model = copy(stage.lane("alpha"))
+    model.profile = replace(
+        model.profile, warm=WarmSettings(windows=(ActiveWindow((0, 1, 4), 510, 1080), ActiveWindow((6,), 1320, 1440)))
+    )
     assert [
         {"days": ["mon", "tue", "fri"], "from": "08:30", "to": "18:00"},
         {"days": ["sun"], "from": "22:00", "to": "24:00"},
-    ] == views.model(stage.house, lane)["warm"]["windows"]
+    ] == views.model(stage.house, model)["warm"]["windows"]
     assert [] == views.model(stage.house, stage.lane("alpha"))["warm"]["windows"]
 
 

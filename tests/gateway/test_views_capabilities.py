@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostd.backends.contract import Facts
+from hostd.backends.contract import ServerFacts
 from hostd.domain.profile import Capabilities, Profile
 from hostd.gateway import views
 
@@ -20,13 +20,13 @@ def model(context: int | None = None, **can: bool) -> Profile:
 def test_silence_is_filled(name: str, declared: bool | None, said: bool | None, offered: bool | None) -> None:
     """A capability is what the owner declared, and else what the server says of itself, which may be nothing."""
     profile = model() if declared is None else model(**{name: declared})
-    assert offered is views.capabilities(profile, Facts(**{name: said}))[name]  # type: ignore[arg-type]  # booleans all
+    assert offered is views.capabilities(profile, ServerFacts(**{name: said}))[name]  # type: ignore[arg-type]  # booleans all
 
 
 def test_embeddings_are_the_owners_to_declare() -> None:
     """What hostd would refuse to send is not offered."""
     assert {"tools": None, "vision": None, "thinking": None, "embeddings": False} == (
-        views.capabilities(model(), Facts(embeddings=True))
+        views.capabilities(model(), ServerFacts(embeddings=True))
     )
 
 
@@ -36,4 +36,4 @@ def test_embeddings_are_the_owners_to_declare() -> None:
 )
 def test_the_smaller_context_counts(declared: int | None, served: int | None, offered: int | None) -> None:
     """A server that was given less than was declared is believed; one that has more is not to be asked for it."""
-    assert offered == views.context(model(declared), Facts(context=served))
+    assert offered == views.context(model(declared), ServerFacts(context=served))

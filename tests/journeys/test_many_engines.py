@@ -49,12 +49,12 @@ class Answer:
     @property
     def choices(self) -> list[dict[str, Any]]:
         """What was said, piece by piece."""
-        return [choice for document in self.documents for choice in document.get("choices", [])]
+        return [option for document in self.documents for option in document.get("choices", [])]
 
     @property
     def text(self) -> str:
         """What was said."""
-        said = (choice.get("delta") or choice.get("message") or {} for choice in self.choices)
+        said = (option.get("delta") or option.get("message") or {} for option in self.choices)
         return "".join(piece.get("content") or "" for piece in said)
 
     @property
@@ -66,7 +66,7 @@ class Answer:
     @property
     def whole(self) -> bool:
         """Whether the answer is complete."""
-        reasons = [choice["finish_reason"] for choice in self.choices if choice.get("finish_reason")]
+        reasons = [option["finish_reason"] for option in self.choices if option.get("finish_reason")]
         return bool(reasons) and (not self.stream or self.events[-1] == "[DONE]")
 
     @property

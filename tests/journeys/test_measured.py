@@ -8,13 +8,13 @@ from tests.journeys.host import profile, serving, until
 
 def test_the_plan_after_two_loads_is_what_the_engine_holds(tmp_path: Path) -> None:
     """Within 2 %, with the tier and the error told; and the engine's log, wordier for it, has nothing of the prompt."""
-    book = tmp_path / "state" / "hostd" / "measurements.jsonl"
+    store = tmp_path / "state" / "hostd" / "measurements.jsonl"
     with serving(tmp_path, profile("learned", warm={"preload": False})) as host:
         before = json.loads(host.cli("plan", "learned", "--json").stdout)["models"][0]
         held = []
         for loads in (1, 2):
             assert 200 == host.chat("learned", "xyzzy " * 400).status
-            until(lambda loads=loads: book.exists() and len(book.read_text("utf-8").splitlines()) == loads)  # type: ignore[misc]
+            until(lambda loads=loads: store.exists() and len(store.read_text("utf-8").splitlines()) == loads)  # type: ignore[misc]
             held.append(host.row("learned")["pool_bytes"]["ram"])
             assert "xyzzy" not in host.cli("logs", "learned", "-n", "1000").stdout
             assert 0 == host.cli("unload", "learned").returncode

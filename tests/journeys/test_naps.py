@@ -22,8 +22,8 @@ from hostd.backends.registry import backends
 from hostd.backends.vllm.engine import Vllm
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.domain.lifecycle import State
-from hostd.domain.profile import Profile, Settings, Variant, Warmth
-from hostd.planning.warm_set.load_option import Choice
+from hostd.domain.profile import Profile, Settings, Variant, WarmSettings
+from hostd.planning.warm_set.load_option import LoadOption
 from hostd.supervisor import engine_sleep
 from tests.counting_model import write_counting_model
 from tests.journeys.host import all_gone, environment_for, run
@@ -39,10 +39,10 @@ LOADS, WAKES = 0.6, 0.05
 class Napping(Vllm):
     """vLLM whose naps are to be had on a processor too."""
 
-    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:
+    def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:
         """Return a launch that offers to sleep."""
-        launch = super().launch(profile, variant, choice, port, key)
-        return replace(launch, naps=(1, 2), env={**launch.env, "VLLM_SERVER_DEV_MODE": "1"})
+        launch = super().launch(profile, variant, option, port, key)
+        return replace(launch, sleep_levels=(1, 2), env={**launch.env, "VLLM_SERVER_DEV_MODE": "1"})
 
 
 def with_naps(commands: Mapping[str, tuple[str, ...]], *more: Any) -> dict[str, Backend]:
@@ -55,7 +55,7 @@ def sleeper(name: str, weights: Path, **script: object) -> Profile:
     script = {"load_bytes": HELD, "load_seconds": LOADS, "wake_seconds": WAKES} | script
     variant = Variant("vllm", path=str(weights))
     return Profile(
-        name, (variant,), context=4096, slots=2, args={"script": json.dumps(script)}, warm=Warmth(preload=False)
+        name, (variant,), context=4096, slots=2, args={"script": json.dumps(script)}, warm=WarmSettings(preload=False)
     )
 
 
@@ -65,11 +65,11 @@ async def small(folder: Path, fit: int, *scripts: Mapping[str, object]) -> Async
     weights = write_counting_model(folder / "counting", 4096)
     profiles = [sleeper(name, weights, **script) for name, script in zip("abc", scripts, strict=False)]
     settings = Settings(listen=("127.0.0.1:0",), profiles={one.name: one for one in profiles})
-    room = fit * EACH
-    pool = Pool("ram", PoolKind.RAM, "Main memory", room, room, room)
+    free = fit * EACH
+    pool = Pool("ram", PoolKind.RAM, "Main memory", free, free, free)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(assembly, "backends", with_naps)
-        async with opened(settings, machine=Host("Linux", "any", room, (pool,))) as stage:
+        async with opened(settings, machine=Host("Linux", "any", free, (pool,))) as stage:
             yield stage
 
 

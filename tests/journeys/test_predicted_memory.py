@@ -19,14 +19,14 @@ import pytest
 
 from hostd.backends.llamacpp import memory_log
 from hostd.backends.llamacpp.build import LAUNCHER, build_of
-from hostd.backends.llamacpp.dry_run import Trial, dry_run
+from hostd.backends.llamacpp.dry_run import DryRun, dry_run
 from hostd.domain.footprint import Component, Footprint, Tier
-from hostd.planning.footprint.calibration import Key, correct
+from hostd.planning.footprint.calibration import ServingKey, correct
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement, Serving
-from hostd.planning.formats.gguf import Header, parse
+from hostd.planning.formats.gguf import GgufHeader, parse
 from hostd.planning.formats.gguf_shape import shape_of
-from hostd.sizing.measurements import Measurements
+from hostd.sizing.measurements import MeasurementStore
 
 MIB = 1 << 20
 PROGRAM = (sys.executable, "-P", "-u", str(LAUNCHER))
@@ -56,14 +56,14 @@ def test_the_third_prediction_is_within_two_percent(model: Path, tmp_path: Path,
     """After two loads, what is predicted is what the process will hold; before, it is within the span of the header."""
     with model.open("rb") as file:
         header = parse(file.read(8 * MIB))
-    assert isinstance(header, Header)
+    assert isinstance(header, GgufHeader)
     predicted = footprint(
         shape_of(header),
         Serving(context=context, slots=1, unified=False, cache_ram=0, build=build_of(PROGRAM)),
         Placement(),
     )
-    store = Measurements(tmp_path / "measurements.jsonl")
-    key = Key(model.name, context, 1, "f16", "b0", "ram")
+    store = MeasurementStore(tmp_path / "measurements.jsonl")
+    key = ServingKey(model.name, context, 1, "f16", "b0", "ram")
     resident: list[int] = []
     for _ in range(2):
         memory, loaded, busy = serve(model, context)
@@ -74,7 +74,7 @@ def test_the_third_prediction_is_within_two_percent(model: Path, tmp_path: Path,
         assert abs(seen[Component.WEIGHTS] - predicted.component(Component.WEIGHTS).expected) < MIB
         sys.stdout.write(table(context, predicted, memory, loaded, busy))
         assert store.record(key, predicted, memory.parts, {"ram": busy}) is None
-    asked = dry_run(Trial(PROGRAM, ("-c", str(context), "-np", "1"), header), predicted, tmp_path)
+    asked = dry_run(DryRun(PROGRAM, ("-c", str(context), "-np", "1"), header), predicted, tmp_path)
     sys.stdout.write(f"the engine's dry run says {asked.pool('ram').expected / MIB:.0f}\n")
     learnt = correct(predicted, key, store.about(key))
     _, _, third = serve(model, context)
@@ -86,7 +86,7 @@ def test_the_third_prediction_is_within_two_percent(model: Path, tmp_path: Path,
     assert max(resident) <= predicted.pool("ram").high
 
 
-def serve(model: Path, context: int) -> tuple[memory_log.EngineMemory, int, int]:
+def serve(model: Path, context: int) -> tuple[memory_log.LoggedMemory, int, int]:
     """Return what an engine's log counts, and its resident bytes after the load and after a prompt that fills most of it."""
     port = free_port()
     words = ["-m", str(model), "--host", "127.0.0.1", "--port", str(port), "-c", str(context), "-np", "1", "-cram", "0"]
@@ -125,7 +125,7 @@ def serve(model: Path, context: int) -> tuple[memory_log.EngineMemory, int, int]
     return memory_log.parse(lines), loaded, busy
 
 
-def table(context: int, predicted: Footprint, memory: memory_log.EngineMemory, loaded: int, busy: int) -> str:
+def table(context: int, predicted: Footprint, memory: memory_log.LoggedMemory, loaded: int, busy: int) -> str:
     """Return one row for people, in MiB."""
     parts = " ".join(f"{part} {predicted.component(part).expected / MIB:.1f}/{memory.parts['ram'].get(part, 0) / MIB:.1f}"
                      for part in Component)  # fmt: skip

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from hostd.models.locations import Places
+from hostd.models.locations import ModelLocations
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPO = "owner/model-GGUF"
@@ -40,9 +40,9 @@ class Hub:
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
-    def places(self, cache: Path) -> Places:
+    def places(self, cache: Path) -> ModelLocations:
         """Return places that lead here, with *cache* for all folders."""
-        return Places(
+        return ModelLocations(
             headers=cache / "headers", hub_cache=cache / "hub", hub=self.url, registry=self.url, hub_token="hf_secret"
         )
 

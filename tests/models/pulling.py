@@ -4,8 +4,8 @@ import random
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hostd.models.download.pull import Order, prepare
-from hostd.models.locations import Places
+from hostd.models.download.pull import DownloadPlan, prepare
+from hostd.models.locations import ModelLocations
 from hostd.models.reference import HubReference, OllamaReference, parse_reference
 from tests.models.hub import REPO, Hub
 
@@ -34,13 +34,13 @@ class Onlooker:
         self.pauses.append(seconds)
 
 
-def ordered(text: str, places: Places, *, projector: bool | None = None) -> Order:
+def ordered(text: str, places: ModelLocations, *, projector: bool | None = None) -> DownloadPlan:
     """Return the order for what *text* names."""
     reference = parse_reference(text)
     assert isinstance(reference, HubReference | OllamaReference)
     return prepare(reference, places, projector=projector)
 
 
-def stores(hub: Hub, folder: Path) -> Places:
+def stores(hub: Hub, folder: Path) -> ModelLocations:
     """Return places that lead to the hub, with stores below *folder*."""
     return replace(hub.places(folder), ollama_stores=(folder / "ollama", folder / "other"))

@@ -6,26 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from hostd.models.errors import NotThere, Unreachable, Unreadable
+from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.header import Format, ModelHeader
-from hostd.models.header_store import Stock
-from hostd.models.http.client import Web
-from hostd.models.huggingface import HubRepository, Listed, cached_snapshot, hub_credential, open_hub
-from hostd.models.locations import Places
+from hostd.models.header_store import HeaderStore
+from hostd.models.http.client import HubClient
+from hostd.models.huggingface import HubRepository, ListedFile, cached_snapshot, hub_credential, open_hub
+from hostd.models.locations import ModelLocations
 from hostd.models.reference import HubReference, parse_reference
-from hostd.models.remote_headers import Remote
+from hostd.models.remote_headers import RemoteHeaders
 from tests.models import weights
 from tests.models.hub import COMMIT, REPO, Hub
 
 
-def open_text(text: str, places: Places) -> ModelHeader:
+def open_text(text: str, places: ModelLocations) -> ModelHeader:
     """Return the header of what *text* names."""
     reference = parse_reference(text)
     assert isinstance(reference, HubReference)
     return open_hub(reference, places)
 
 
-def cache(places: Places, files: dict[str, bytes], *, ref: str = "main") -> Path:
+def cache(places: ModelLocations, files: dict[str, bytes], *, ref: str = "main") -> Path:
     """Put files into the cache as its programs lay them out: links to blobs."""
     home = places.hub_cache / f"models--{REPO.replace('/', '--')}"
     snapshot = home / "snapshots" / COMMIT
@@ -98,7 +98,7 @@ def test_a_model_that_was_asked_for_once_can_be_planned_offline(hub: Hub, tmp_pa
     first = open_text(f"hf:{REPO}", places)
     again = open_text(f"hf:{REPO}", replace(places, offline=True))
     assert (first.shape, True) == (again.shape, "last time" in again.notes[0])
-    with pytest.raises(Unreachable):
+    with pytest.raises(HubUnreachable):
         open_text("hf:owner/other", replace(places, offline=True))
 
 
@@ -127,7 +127,7 @@ def test_what_the_cache_has_in_part_is_read_at_the_hub(hub: Hub, tmp_path: Path)
     cache(places, {name: data for name, data in files.items() if name != missing})
     hub.files = files
     assert open_text(f"hf:{REPO}", places).path is None
-    with pytest.raises(NotThere, match=missing):
+    with pytest.raises(ModelNotFound, match=missing):
         open_text(f"hf:{REPO}", replace(places, offline=True))
 
 
@@ -146,20 +146,20 @@ def test_a_list_that_is_none_is_refused(hub: Hub, tmp_path: Path, answer: bytes)
     """Whatever a hub answers, it is a sentence and no traceback."""
     hub.faults["/revision/"] = "status 404"
     hub.listing = answer
-    with pytest.raises(Unreadable, match="in a way that is not understood"):
+    with pytest.raises(ModelUnreadable, match="in a way that is not understood"):
         open_text(f"hf:{REPO}", hub.places(tmp_path))
 
 
 def test_names_in_the_list_are_not_trusted(hub: Hub, tmp_path: Path) -> None:
     """A list that names a step upwards holds no model."""
     hub.files["../../../../v2/m.gguf"] = weights.gguf()
-    with pytest.raises(NotThere, match="holds no model"):
+    with pytest.raises(ModelNotFound, match="holds no model"):
         open_text(f"hf:{REPO}", hub.places(tmp_path))
 
 
 def test_a_repository_that_is_not_there(hub: Hub, tmp_path: Path) -> None:
     """The sentence asks for the spelling."""
-    with pytest.raises(NotThere, match="check the spelling"):
+    with pytest.raises(ModelNotFound, match="check the spelling"):
         open_text("hf:owner/other", hub.places(tmp_path))
 
 
@@ -169,12 +169,12 @@ def test_a_list_tells_checksums_in_both_of_its_shapes(hub: Hub, tmp_path: Path) 
     odd = {"path": "b.json", "size": "2", "oid": "../../x"}
     hub.faults["/revision/"] = "status 404"
     hub.listing = json.dumps([large | {"lfs": {"oid": "a" * 64, "size": 9}}, small, odd]).encode()
-    remote = Remote(Web, Stock(tmp_path))
+    remote = RemoteHeaders(HubClient, HeaderStore(tmp_path))
     repository = HubRepository(HubReference(REPO), hub.url, remote)
     assert {
-        "m.gguf": Listed(9, sha256="a" * 64),
-        "a.json": Listed(2, git="c" * 40),
-        "b.json": Listed(None),
+        "m.gguf": ListedFile(9, sha256="a" * 64),
+        "a.json": ListedFile(2, git="c" * 40),
+        "b.json": ListedFile(None),
     } == repository.listed()
     assert repository.commit is None
     remote.close()
@@ -193,5 +193,5 @@ def test_a_list_tells_checksums_in_both_of_its_shapes(hub: Hub, tmp_path: Path) 
 )
 def test_a_token_is_sent_where_nobody_can_read_it(tmp_path: Path, hub_url: str, sent: bool) -> None:
     """By https, or on this machine."""
-    places = Places(tmp_path, tmp_path, hub=hub_url, hub_token="hf_secret")
+    places = ModelLocations(tmp_path, tmp_path, hub=hub_url, hub_token="hf_secret")
     assert sent is (hub_credential(places) is not None)

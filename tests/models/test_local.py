@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hostd.models.errors import NotThere, Unreadable
+from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.header import Format
 from hostd.models.local import LocalFile, LocalFolder, open_checkpoint, open_path
 from tests.models import weights
@@ -40,7 +40,7 @@ def test_a_split_model_may_be_named_by_any_part(tmp_path: Path, named: int) -> N
 def test_a_missing_part_is_named(tmp_path: Path) -> None:
     """The sentence says which file is not there."""
     write(tmp_path / "m-00001-of-00002.gguf", weights.split_gguf(2)[0])
-    with pytest.raises(NotThere, match="m-00002-of-00002"):
+    with pytest.raises(ModelNotFound, match="m-00002-of-00002"):
         open_path(tmp_path / "m-00001-of-00002.gguf")
 
 
@@ -48,14 +48,14 @@ def test_parts_of_different_models_do_not_go_together(tmp_path: Path) -> None:
     """Two files that say the same of themselves are not two parts."""
     for number in (1, 2):
         write(tmp_path / f"m-0000{number}-of-00002.gguf", weights.split_gguf(2)[0])
-    with pytest.raises(Unreadable, match="part 1 is there twice"):
+    with pytest.raises(ModelUnreadable, match="part 1 is there twice"):
         open_path(tmp_path / "m-00001-of-00002.gguf")
 
 
 def test_a_part_that_was_renamed_cannot_find_the_others(tmp_path: Path) -> None:
     """A part alone is not taken for the whole."""
     path = write(tmp_path / "m.gguf", weights.split_gguf(2)[0])
-    with pytest.raises(NotThere, match="is one part of 2, and its name"):
+    with pytest.raises(ModelNotFound, match="is one part of 2, and its name"):
         open_path(path)
 
 
@@ -134,7 +134,7 @@ def test_what_is_broken_is_said(tmp_path: Path, files: dict[str, bytes], why: st
     """Each way in which a folder is no model has its sentence, with its place."""
     for name, content in files.items():
         write(tmp_path / name, content)
-    with pytest.raises(Unreadable) as caught:
+    with pytest.raises(ModelUnreadable) as caught:
         open_path(tmp_path)
     assert why in caught.value.message
     assert str(tmp_path) in caught.value.message
@@ -143,7 +143,7 @@ def test_what_is_broken_is_said(tmp_path: Path, files: dict[str, bytes], why: st
 def test_a_configuration_that_is_no_small_file_is_not_read(tmp_path: Path) -> None:
     """A document has a limit."""
     write(tmp_path / "config.json", bytes(100))
-    with pytest.raises(Unreadable, match="has 100 bytes, which is too many"):
+    with pytest.raises(ModelUnreadable, match="has 100 bytes, which is too many"):
         LocalFolder(tmp_path).document("config.json", 99)
 
 
@@ -157,14 +157,14 @@ def test_what_is_no_file_is_not_opened_for_long(tmp_path: Path, kind: str) -> No
         path.symlink_to("/dev/zero")
     else:
         path.mkdir()
-    with pytest.raises(Unreadable, match="not a regular file"):
+    with pytest.raises(ModelUnreadable, match="not a regular file"):
         LocalFile(path).read(0, 1)
 
 
 @pytest.mark.parametrize("name", ["none.gguf", "none", "none.safetensors"])
 def test_what_is_not_there_is_said(tmp_path: Path, name: str) -> None:
     """A mistyped path is told apart from a broken file."""
-    with pytest.raises(NotThere, match="there is no file"):
+    with pytest.raises(ModelNotFound, match="there is no file"):
         open_path(tmp_path / name)
 
 

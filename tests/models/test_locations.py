@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from hostd.models.locations import find_places, this_machine
+from hostd.models.locations import find_locations, this_machine
 
 
 def test_without_variables_the_usual_places_are_meant(tmp_path: Path) -> None:
     """Each program's default folder below the home folder."""
-    places = find_places({}, tmp_path)
+    places = find_locations({}, tmp_path)
     assert tmp_path / ".cache/huggingface/hub" == places.hub_cache
     assert (tmp_path / ".ollama/models", Path("/usr/share/ollama/.ollama/models")) == places.ollama_stores[:2]
     assert (tmp_path / ".lmstudio/models", tmp_path / ".cache/lm-studio/models") == places.lm_studio
@@ -31,13 +31,13 @@ def test_without_variables_the_usual_places_are_meant(tmp_path: Path) -> None:
 )
 def test_the_hubs_cache_is_where_its_programs_put_it(environ: dict[str, str], cache: str, tmp_path: Path) -> None:
     """The more particular variable goes before the more general."""
-    assert Path(cache) == find_places(environ, tmp_path).hub_cache
+    assert Path(cache) == find_locations(environ, tmp_path).hub_cache
 
 
 def test_the_owners_addresses_and_stores_are_honoured(tmp_path: Path) -> None:
     """A mirror is used as it is written, but for a slash at its end."""
     environ = {"HF_ENDPOINT": "https://mirror/", "OLLAMA_MODELS": "/o", "HOSTD_OLLAMA_REGISTRY": "https://r/"}
-    places = find_places(environ | {"HF_HUB_OFFLINE": "1"}, tmp_path)
+    places = find_locations(environ | {"HF_HUB_OFFLINE": "1"}, tmp_path)
     assert ("https://mirror", "https://r", Path("/o"), True) == (
         places.hub,
         places.registry,
@@ -51,20 +51,20 @@ def test_a_token_comes_from_the_variable_or_else_from_the_file(tmp_path: Path) -
     file = tmp_path / ".cache/huggingface/token"
     file.parent.mkdir(parents=True)
     file.write_text("hf_file\n")
-    assert "hf_file" == find_places({}, tmp_path).hub_token
-    assert "hf_own" == find_places({"HF_TOKEN": "hf_own"}, tmp_path).hub_token
-    assert find_places({"HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}, tmp_path).hub_token is None
+    assert "hf_file" == find_locations({}, tmp_path).hub_token
+    assert "hf_own" == find_locations({"HF_TOKEN": "hf_own"}, tmp_path).hub_token
+    assert find_locations({"HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}, tmp_path).hub_token is None
 
 
 @pytest.mark.parametrize("token", ["a\r\nx-evil: 1", "a b", "ä", "\x00"])
 def test_a_token_that_could_write_headers_is_none(token: str, tmp_path: Path) -> None:
     """A token is printable and in one piece."""
-    assert find_places({"HF_TOKEN": token}, tmp_path).hub_token is None
+    assert find_locations({"HF_TOKEN": token}, tmp_path).hub_token is None
 
 
 def test_a_token_is_not_printed(tmp_path: Path) -> None:
     """What is printed for a look holds no secret."""
-    assert "hf_own" not in repr(find_places({"HF_TOKEN": "hf_own"}, tmp_path))
+    assert "hf_own" not in repr(find_locations({"HF_TOKEN": "hf_own"}, tmp_path))
 
 
 def test_this_machine_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,55 +2,55 @@
 
 import pytest
 
-from hostd.models.errors import NotThere, Unreadable
-from hostd.models.model_files import Choice, choose, is_projector, models, parts_of, projector_of
+from hostd.models.errors import ModelNotFound, ModelUnreadable
+from hostd.models.model_files import ModelFiles, choose, is_projector, models, parts_of, projector_of
 
 
-def chosen(*names: str) -> Choice:
+def chosen(*names: str) -> ModelFiles:
     """Return the choice among files of unknown size."""
     return choose(dict.fromkeys(names), "owner/model")
 
 
 def test_of_several_quantisations_the_usual_one_is_taken_and_said() -> None:
     """Q4_K_M is what most people run; the note says that there was a choice."""
-    choice = chosen("m-Q8_0.gguf", "m-Q4_K_M.gguf", "m-Q2_K.gguf", "README.md")
-    assert ("m-Q4_K_M.gguf",) == choice.gguf
-    assert "holds 3 models in GGUF; m-Q4_K_M.gguf was taken" in (choice.note or "")
+    option = chosen("m-Q8_0.gguf", "m-Q4_K_M.gguf", "m-Q2_K.gguf", "README.md")
+    assert ("m-Q4_K_M.gguf",) == option.gguf
+    assert "holds 3 models in GGUF; m-Q4_K_M.gguf was taken" in (option.note or "")
 
 
 def test_all_parts_of_a_split_model_are_one_model() -> None:
     """Parts are in order, and not a choice."""
-    choice = chosen("q/m-00002-of-00002.gguf", "q/m-00001-of-00002.gguf")
-    assert (("q/m-00001-of-00002.gguf", "q/m-00002-of-00002.gguf"), None) == (choice.gguf, choice.note)
+    option = chosen("q/m-00002-of-00002.gguf", "q/m-00001-of-00002.gguf")
+    assert (("q/m-00001-of-00002.gguf", "q/m-00002-of-00002.gguf"), None) == (option.gguf, option.note)
 
 
 def test_a_missing_part_is_named() -> None:
     """A model with a hole is none."""
-    with pytest.raises(NotThere, match="lacks m-00001-of-00002"):
+    with pytest.raises(ModelNotFound, match="lacks m-00001-of-00002"):
         chosen("m-00002-of-00002.gguf")
 
 
 def test_a_projector_goes_with_the_model() -> None:
     """Towers and importance matrices are no models; of several towers the one in F16 is usual."""
-    choice = chosen("m-Q4_0.gguf", "mmproj-BF16.gguf", "mmproj-F16.gguf", "mmproj-F32.gguf", "imatrix.gguf")
-    assert (("m-Q4_0.gguf",), "mmproj-F16.gguf") == (choice.gguf, choice.projector)
+    option = chosen("m-Q4_0.gguf", "mmproj-BF16.gguf", "mmproj-F16.gguf", "mmproj-F32.gguf", "imatrix.gguf")
+    assert (("m-Q4_0.gguf",), "mmproj-F16.gguf") == (option.gguf, option.projector)
 
 
 def test_names_that_are_not_to_be_trusted_are_not_seen() -> None:
     """A hub that lists a step upwards lists nothing."""
-    with pytest.raises(NotThere, match="holds no model"):
+    with pytest.raises(ModelNotFound, match="holds no model"):
         chosen("../m.gguf", "a\\m.gguf", "/m.gguf")
 
 
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        (("model.safetensors.index.json", "model-1.safetensors"), Choice(index=True)),
-        (("model.safetensors", "adapter_model.safetensors"), Choice(safetensors=("model.safetensors",))),
-        (("consolidated.safetensors", "weights.safetensors"), Choice(safetensors=("weights.safetensors",))),
+        (("model.safetensors.index.json", "model-1.safetensors"), ModelFiles(index=True)),
+        (("model.safetensors", "adapter_model.safetensors"), ModelFiles(safetensors=("model.safetensors",))),
+        (("consolidated.safetensors", "weights.safetensors"), ModelFiles(safetensors=("weights.safetensors",))),
     ],
 )
-def test_safetensors_are_taken_by_their_index_or_their_usual_name(names: tuple[str, ...], expected: Choice) -> None:
+def test_safetensors_are_taken_by_their_index_or_their_usual_name(names: tuple[str, ...], expected: ModelFiles) -> None:
     """Adapters and second copies in another layout are left out."""
     assert expected == chosen(*names)
 
@@ -58,7 +58,7 @@ def test_safetensors_are_taken_by_their_index_or_their_usual_name(names: tuple[s
 @pytest.mark.parametrize("name", ["m-00003-of-00002.gguf", "m-00000-of-00002.gguf", "m-00001-of-99999.gguf"])
 def test_parts_that_cannot_be_are_refused(name: str) -> None:
     """A hostile name does not make us look for a hundred thousand files."""
-    with pytest.raises(Unreadable, match="cannot be a part"):
+    with pytest.raises(ModelUnreadable, match="cannot be a part"):
         parts_of(name)
     assert [(name,)] == models([name])
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hostd.models.errors import NotThere, Unreadable
-from hostd.models.locations import Places
+from hostd.models.errors import ModelNotFound, ModelUnreadable
+from hostd.models.locations import ModelLocations
 from hostd.models.ollama import open_ollama, open_stored, parse_blobs, parse_manifest, stored
 from hostd.models.reference import OllamaReference
 from tests.models import weights
@@ -37,9 +37,9 @@ def put(store: Path, reference: OllamaReference, **layers: bytes) -> None:
     path.write_text(json.dumps({"layers": listed}))
 
 
-def local(tmp_path: Path) -> Places:
+def local(tmp_path: Path) -> ModelLocations:
     """Return places with a store of its own."""
-    return Places(
+    return ModelLocations(
         headers=tmp_path / "headers", hub_cache=tmp_path / "hub", ollama_stores=(tmp_path / "none", tmp_path / "o")
     )
 
@@ -88,14 +88,14 @@ def test_no_token_goes_to_the_registry(hub: Hub, tmp_path: Path) -> None:
 
 def test_other_hosts_are_not_asked(hub: Hub, tmp_path: Path) -> None:
     """A name may hold any host; only the registry is ever fetched from."""
-    with pytest.raises(NotThere, match="is not asked"):
+    with pytest.raises(ModelNotFound, match="is not asked"):
         open_ollama(OllamaReference("m", "Q4", "owner", "hf.co"), hub.places(tmp_path))
     assert [] == hub.seen
 
 
 def test_a_model_that_is_nowhere(hub: Hub, tmp_path: Path) -> None:
     """Neither here nor at the registry."""
-    with pytest.raises(NotThere, match="check the spelling"):
+    with pytest.raises(ModelNotFound, match="check the spelling"):
         open_ollama(OllamaReference("nope"), hub.places(tmp_path))
 
 
@@ -105,7 +105,7 @@ def test_a_size_that_the_manifest_denies_is_refused(tmp_path: Path) -> None:
     put(tmp_path, reference, model=MODEL)
     path = next((tmp_path / "manifests").rglob("latest"))
     path.write_text(path.read_text().replace(str(len(MODEL)), str(len(MODEL) + 4096)))
-    with pytest.raises(Unreadable, match="pull it again"):
+    with pytest.raises(ModelUnreadable, match="pull it again"):
         open_stored(reference, tmp_path)
 
 
@@ -114,7 +114,7 @@ def test_a_blob_that_is_missing_is_named(tmp_path: Path) -> None:
     reference = OllamaReference("q")
     put(tmp_path, reference, model=MODEL)
     next((tmp_path / "blobs").iterdir()).unlink()
-    with pytest.raises(NotThere, match=r"there is no file .*sha256-"):
+    with pytest.raises(ModelNotFound, match=r"there is no file .*sha256-"):
         open_stored(reference, tmp_path)
 
 
@@ -123,7 +123,7 @@ def test_a_blob_that_is_missing_is_named(tmp_path: Path) -> None:
 )
 def test_a_digest_that_is_none_never_becomes_a_path(digest: object) -> None:
     """Nothing but sixty-four hexadecimal digits passes."""
-    with pytest.raises(Unreadable, match="which is no digest"):
+    with pytest.raises(ModelUnreadable, match="which is no digest"):
         parse_manifest(json.dumps({"layers": [layer("model", digest)]}).encode(), "q")
 
 
@@ -132,20 +132,20 @@ def test_a_digest_that_is_none_never_becomes_a_path(digest: object) -> None:
 )
 def test_what_is_no_manifest_is_refused(text: bytes) -> None:
     """Whatever the bytes are, it is a sentence."""
-    with pytest.raises(Unreadable, match="is no manifest"):
+    with pytest.raises(ModelUnreadable, match="is no manifest"):
         parse_manifest(text, "q")
 
 
 @pytest.mark.parametrize("size", [-1, True, "5", 1.5, None])
 def test_a_size_is_a_whole_number(size: object) -> None:
     """Anything else is not planned with."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(ModelUnreadable):
         parse_manifest(json.dumps({"layers": [layer("model", size=size)]}).encode(), "q")
 
 
 def test_a_model_in_another_format_says_what_it_holds() -> None:
     """Ollama keeps some models as single tensors; those are named otherwise."""
-    with pytest.raises(Unreadable, match=r"it holds tensor.*hf:OWNER/NAME"):
+    with pytest.raises(ModelUnreadable, match=r"it holds tensor.*hf:OWNER/NAME"):
         parse_manifest(json.dumps({"layers": [layer("tensor")]}).encode(), "q")
 
 
@@ -162,5 +162,5 @@ def test_all_blobs_of_a_manifest_are_its_layers_and_its_configuration() -> None:
     config = {"mediaType": "x", "digest": f"sha256:{'b' * 64}", "size": 7}
     text = json.dumps({"layers": [layer("model")], "config": config}).encode()
     assert {DIGEST: 5, f"sha256:{'b' * 64}": 7} == parse_blobs(text, "q")
-    with pytest.raises(Unreadable, match="is no manifest"):
+    with pytest.raises(ModelUnreadable, match="is no manifest"):
         parse_blobs(json.dumps({"layers": [layer("model")]}).encode(), "q")

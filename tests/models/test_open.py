@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hostd.models.errors import Unreachable
+from hostd.models.errors import HubUnreachable
 from hostd.models.header import ModelHeader
 from hostd.models.open import open_header
 from hostd.models.reference import HubReference, ProfileReference, parse_reference
@@ -51,5 +51,5 @@ def test_shipped_numbers_stand_in_for_a_hub_that_cannot_be_asked(hub: Hub, tmp_p
     header = open_header(HubReference(known["hf"], known["file"]), offline)
     assert ("the numbers that ship with hostd", 0) == (header.source, header.ranges)
     assert header.shape.layers
-    with pytest.raises(Unreachable):
+    with pytest.raises(HubUnreachable):
         open_header(HubReference("nobody/knows", "this.gguf"), offline)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from hostd.models.errors import Unreadable
+from hostd.models.errors import ModelUnreadable
 from hostd.models.partial_read import MOST, read_header
 from hostd.planning.formats import gguf
 from hostd.planning.formats.gguf import NeedMore
@@ -59,7 +59,7 @@ def test_what_the_parser_asks_for_is_read_at_once() -> None:
 @pytest.mark.parametrize("told", [True, False])
 def test_a_file_that_ends_in_its_header_is_cut_off(told: bool) -> None:
     """Whether or not the size was known before."""
-    with pytest.raises(Unreadable, match="cut short"):
+    with pytest.raises(ModelUnreadable, match="cut short"):
         read_header(Memory(weights.gguf(vocabulary=1000)[:500], told=told), gguf.parse)
 
 
@@ -72,18 +72,18 @@ def test_without_a_size_the_end_of_the_bytes_is_the_end() -> None:
 def test_a_header_without_end_is_refused() -> None:
     """A header that claims more than any model has is not fetched."""
     source = Memory(struct.pack("<Q", MOST + 1) + b"{", told=False, begin=8)
-    with pytest.raises(Unreadable, match=r"more than 64\.0 MiB; no known model"):
+    with pytest.raises(ModelUnreadable, match=r"more than 64\.0 MiB; no known model"):
         read_header(source, parse_safetensors)
     assert 1 == len(source.reads)
 
 
 def test_a_refusal_names_the_file() -> None:
     """The parser knows no names; the sentence has one."""
-    with pytest.raises(Unreadable, match=r"^m\.gguf: "):
+    with pytest.raises(ModelUnreadable, match=r"^m\.gguf: "):
         read_header(Memory(b"<html>" + bytes(99)), gguf.parse)
 
 
 def test_a_parser_that_never_has_enough_is_not_fed_for_ever() -> None:
     """When the file has ended, there is no more to wish for."""
-    with pytest.raises(Unreadable, match="ends after 99 bytes, within its own header"):
+    with pytest.raises(ModelUnreadable, match="ends after 99 bytes, within its own header"):
         read_header(Memory(bytes(99)), lambda data, _: NeedMore(len(data) + 1))

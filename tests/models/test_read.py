@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hostd.models.errors import NotThere
+from hostd.models.errors import ModelNotFound
 from hostd.models.local import LocalFolder
 from hostd.models.read import read_checkpoint, read_gguf_parts, read_model
 from tests.models import weights
@@ -53,5 +53,5 @@ def test_a_checkpoint_is_named_after_its_place(tmp_path: Path) -> None:
 def test_weights_without_a_configuration_say_what_to_add(tmp_path: Path) -> None:
     """Tensors alone do not say what they are."""
     (tmp_path / "model.safetensors").write_bytes(weights.safetensors())
-    with pytest.raises(NotThere, match=r"weights and no config\.json, which says what they are; add it"):
+    with pytest.raises(ModelNotFound, match=r"weights and no config\.json, which says what they are; add it"):
         read_model(folder(tmp_path))

@@ -4,17 +4,17 @@ import os
 from pathlib import Path
 
 from hostd.models.header import Format
-from hostd.models.locations import Places
+from hostd.models.locations import ModelLocations
 from hostd.models.reference import FileReference, HubReference, OllamaReference
-from hostd.models.scan import Entry, look
+from hostd.models.scan import LocalModel, scan
 from tests.models import weights
 from tests.models.test_huggingface import cache
 from tests.models.test_ollama import put
 
 
-def places(root: Path) -> Places:
+def places(root: Path) -> ModelLocations:
     """Return places below one folder, none of which need exist."""
-    return Places(
+    return ModelLocations(
         headers=root / "headers",
         hub_cache=root / "hub",
         ollama_stores=(root / "ollama", root / "none"),
@@ -32,7 +32,7 @@ def file(path: Path, content: bytes) -> Path:
 
 def test_an_empty_machine_has_an_empty_shelf(tmp_path: Path) -> None:
     """Places that do not exist are no trouble."""
-    assert [] == look(places(tmp_path))
+    assert [] == scan(places(tmp_path))
 
 
 def test_every_place_is_looked_at(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_every_place_is_looked_at(tmp_path: Path) -> None:
     cache(where, {"h-Q4_0.gguf": weights.gguf(vocabulary=7)})
     plain = weights.checkpoint(tmp_path / "models/deep/er/Qwen", quantization={"bits": 4})
     other = file(tmp_path / "elsewhere/o.gguf", weights.gguf(vocabulary=9))
-    entries = look(where, (tmp_path / "elsewhere",))
+    entries = scan(where, (tmp_path / "elsewhere",))
     assert [
         ("q:9b", "Ollama", OllamaReference("q", "9b"), Format.GGUF, "llama"),
         ("s", "LM Studio", FileReference(studio), Format.GGUF, "qwen2"),
@@ -58,7 +58,7 @@ def test_a_repository_of_the_cache_is_one_model_by_name(tmp_path: Path) -> None:
     """A checkpoint's reference is the repository itself."""
     where = places(tmp_path)
     cache(where, weights.checkpoint_files(2))
-    (entry,) = look(where)
+    (entry,) = scan(where)
     assert ("owner/model-GGUF", HubReference("owner/model-GGUF"), Format.SAFETENSORS) == (
         entry.name,
         entry.reference,
@@ -77,7 +77,7 @@ def test_a_broken_file_has_a_reason_and_the_rest_is_there(tmp_path: Path) -> Non
     file(folder / "e/model.safetensors", b"")
     (folder / "f.gguf").symlink_to("nowhere")
     put(tmp_path / "ollama", OllamaReference("broken"))
-    entries = {entry.name: entry for entry in look(places(tmp_path))}
+    entries = {entry.name: entry for entry in scan(places(tmp_path))}
     assert {"b"} == {name for name, entry in entries.items() if entry.header}
     assert {"a", "b", "c-00001-of-00002", "d-00009-of-00002", "e", "f", "broken:latest"} == set(entries)
     assert all(entry.trouble for name, entry in entries.items() if name != "b")
@@ -88,7 +88,7 @@ def test_a_file_that_two_programs_share_is_listed_once(tmp_path: Path) -> None:
     path = file(tmp_path / "models/m.gguf", weights.gguf())
     (tmp_path / "models/again.gguf").symlink_to(path)
     (tmp_path / "models/loop").symlink_to(tmp_path / "models")
-    assert 1 == len(look(places(tmp_path), (tmp_path / "models",)))
+    assert 1 == len(scan(places(tmp_path), (tmp_path / "models",)))
 
 
 def test_a_model_on_another_disk_is_found_through_its_link(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_model_on_another_disk_is_found_through_its_link(tmp_path: Path) -> No
     file(tmp_path / "disk/m.gguf", weights.gguf())
     (tmp_path / "models").mkdir()
     (tmp_path / "models/disk").symlink_to(tmp_path / "disk")
-    assert ["m"] == [entry.name for entry in look(places(tmp_path))]
+    assert ["m"] == [entry.name for entry in scan(places(tmp_path))]
 
 
 def test_parts_are_one_entry(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_parts_are_one_entry(tmp_path: Path) -> None:
     parts = weights.split_gguf(2)
     for number, part in enumerate(parts, start=1):
         file(tmp_path / f"models/m-0000{number}-of-00002.gguf", part)
-    (entry,) = look(places(tmp_path))
+    (entry,) = scan(places(tmp_path))
     assert ("m-00001-of-00002", sum(map(len, parts))) == (entry.name, entry.bytes)
 
 
@@ -116,7 +116,7 @@ def test_towers_and_embedding_models_are_told_apart(tmp_path: Path) -> None:
     file(folder / "bert.gguf", weights.gguf(architecture="bert"))
     file(folder / "pooled.gguf", weights.gguf(architecture="qwen3", keys={"qwen3.pooling_type": 3}))
     file(folder / "Qwen3-Embedding-0.6B.gguf", weights.gguf(architecture="qwen3"))
-    entries = look(places(tmp_path))
+    entries = scan(places(tmp_path))
     assert ["mmproj-m"] == [entry.name for entry in entries if entry.is_projector]
     assert ["Qwen3-Embedding-0.6B", "bert", "pooled"] == [entry.name for entry in entries if entry.is_embedding]
 
@@ -125,17 +125,19 @@ def test_hidden_and_deep_folders_are_passed_over(tmp_path: Path) -> None:
     """Downloads in progress and whole disks are not the shelf."""
     file(tmp_path / "models/.cache/m.gguf", weights.gguf())
     file(tmp_path / "models" / "/".join("abcdefgh") / "m.gguf", weights.gguf())
-    assert [] == look(places(tmp_path))
+    assert [] == scan(places(tmp_path))
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     """What is no file is a trouble, at once."""
     (tmp_path / "models").mkdir()
     os.mkfifo(tmp_path / "models/p.gguf")
-    assert ["not a regular file" in (entry.trouble or "") for entry in look(places(tmp_path))] == [True]
+    assert ["not a regular file" in (entry.trouble or "") for entry in scan(places(tmp_path))] == [True]
 
 
 def test_an_entry_prints_as_a_line(tmp_path: Path) -> None:
     """What it is, or what is wrong with it."""
     reference = FileReference(tmp_path)
-    assert "<Entry m (LM Studio): cut off>" == repr(Entry("m", "LM Studio", reference, tmp_path, trouble="cut off"))
+    assert "<Entry m (LM Studio): cut off>" == repr(
+        LocalModel("m", "LM Studio", reference, tmp_path, trouble="cut off")
+    )

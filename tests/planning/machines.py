@@ -6,7 +6,7 @@ from functools import cache
 from hostd.domain.footprint import Component, Footprint, Span
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.footprint.placement import Way
+from hostd.planning.footprint.placement import ServingMode
 
 GIB = 2**30
 
@@ -26,7 +26,7 @@ def mac(size: int) -> Host:
     return Host("macOS", "Apple", size * GIB, (Pool("metal", PoolKind.UNIFIED, "Apple", size * GIB, 0, size * GIB),))
 
 
-def way(size: int, *, layers: int = 0, backend: str = "llamacpp", cards_only: bool = False) -> Way:
+def way(size: int, *, layers: int = 0, backend: str = "llamacpp", cards_only: bool = False) -> ServingMode:
     """Return a way that takes *size* GiB of weights, dealt by the shares of the devices, and nothing else."""
 
     def estimate(placement: Placement, gpu_layers: int | None) -> Footprint:
@@ -38,7 +38,7 @@ def way(size: int, *, layers: int = 0, backend: str = "llamacpp", cards_only: bo
             parts[placement.host] = size * GIB - there
         return Footprint({pool: {Component.WEIGHTS: Span.exactly(count)} for pool, count in parts.items()})
 
-    return Way(f"{backend}:{size}", backend, cache(estimate), layers=layers, cards_only=cards_only)
+    return ServingMode(f"{backend}:{size}", backend, cache(estimate), layers=layers, cards_only=cards_only)
 
 
 def single(cards: Sequence[Pool]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from hostd.domain.footprint import Component, Span
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import MIB, Placement, Serving
-from hostd.planning.formats.gguf import Header, parse
+from hostd.planning.formats.gguf import GgufHeader, parse
 from hostd.planning.formats.gguf_shape import shape_of
 from tests.planning.stub import stub
 
@@ -25,13 +25,13 @@ def rows() -> list[Row]:
     return [row for row in ROWS if row["arch"] and not row["backend"].lower().startswith(ELSEWHERE)]
 
 
-def header(row: Row) -> Header:
+def header(row: Row) -> GgufHeader:
     """Return the header of the row's model, parsed from bytes, with as many bytes of weights as were seen."""
     arch = row["arch"]
     name = arch.get("gguf_arch", "llama")
     keys = {f"{name}.{key}": number for key, number in numbers(row).items() if number is not None}
     parsed = parse(stub({"general.architecture": name, "general.name": row["model"], **keys}, tensors(row)))
-    assert isinstance(parsed, Header)
+    assert isinstance(parsed, GgufHeader)
     return parsed
 
 

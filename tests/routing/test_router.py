@@ -4,17 +4,17 @@ import pytest
 
 from hostd.domain.errors import RequestError, UnknownModel
 from hostd.domain.profile import Profile, Role
-from hostd.domain.reason import Reason
-from hostd.domain.ticket import Need, Route, Target
-from hostd.routing.router import Directory
+from hostd.domain.reason import FallbackReason
+from hostd.domain.ticket import Requirements, Route, Target
+from hostd.routing.router import Router
 from tests.scheduling.scenario import able, only, profile
 
-PLAIN = Need()
+PLAIN = Requirements()
 
 
-def directory(*profiles: Profile, roles: tuple[Role, ...] = ()) -> Directory:
+def directory(*profiles: Profile, roles: tuple[Role, ...] = ()) -> Router:
     """Return a directory of these."""
-    return Directory({one.name: one for one in profiles}, {role.name: role for role in roles})
+    return Router({one.name: one for one in profiles}, {role.name: role for role in roles})
 
 
 def models(route: Route) -> list[str]:
@@ -41,40 +41,40 @@ class TestNames:
     )
     def test_names_aliases_and_patterns_ignore_case(self, asked: str, meant: str) -> None:
         """Whatever spelling a client's default has, it finds its model, and the route remembers what was asked."""
-        house = directory(
+        app = directory(
             profile("Qwen3", aliases=("fast", "claude-haiku-*")),
             profile("gemma", aliases=("GPT-[45]o",)),
             roles=(Role("planner", ("gemma", "Qwen3")),),
         )
-        assert meant == house.resolve(asked)
-        route = house.route(asked, PLAIN)
+        assert meant == app.resolve(asked)
+        route = app.route(asked, PLAIN)
         assert (asked, meant) == (route.asked, route.targets[0].model)
 
     def test_a_declared_name_comes_before_a_pattern(self) -> None:
         """A pattern only catches what nobody has by name; among patterns the first declared wins."""
-        house = directory(profile("a", aliases=("m*",)), profile("b", aliases=("m1", "m2*")), profile("m3"))
-        assert ["b", "a", "m3", "a"] == [house.resolve(name) for name in ("m1", "m22", "m3", "mx")]
+        app = directory(profile("a", aliases=("m*",)), profile("b", aliases=("m1", "m2*")), profile("m3"))
+        assert ["b", "a", "m3", "a"] == [app.resolve(name) for name in ("m1", "m22", "m3", "mx")]
 
     def test_an_unknown_name_is_told_the_nearest(self) -> None:
         """404 with names that can be asked for, whatever kind they are."""
-        house = directory(
+        app = directory(
             profile("qwen3.5-9b", aliases=("fast",)), profile("gemma4"), roles=(Role("coder", ("gemma4",)),)
         )
         with pytest.raises(UnknownModel, match=r"unknown model 'qwen3\.5'; did you mean 'qwen3\.5-9b'\?") as caught:
-            house.route("qwen3.5", PLAIN)
+            app.route("qwen3.5", PLAIN)
         assert (("qwen3.5-9b",), 404) == (caught.value.nearest, caught.value.status)
         with pytest.raises(UnknownModel, match=r"did you mean 'coder'\?"):
-            house.route("codr", PLAIN)
+            app.route("codr", PLAIN)
         with pytest.raises(UnknownModel, match=r"'zzz'; this host serves 'qwen3\.5-9b', 'gemma4'"):
-            house.resolve("zzz")
+            app.resolve("zzz")
         with pytest.raises(UnknownModel, match="no profiles yet"):
             directory().resolve("a")
 
     def test_the_listed_names_are_those_that_can_be_asked_for_outright(self) -> None:
         """Profiles, aliases and roles with what each means first; patterns are no names."""
-        house = directory(profile("a", aliases=("x", "y*")), profile("b"), roles=(Role("r", ("b", "a")),))
-        assert {"a": "a", "b": "b", "x": "a", "r": "b"} == house.names()
-        assert (("r",), ()) == (house.roles_of("a"), house.roles_of("c"))
+        app = directory(profile("a", aliases=("x", "y*")), profile("b"), roles=(Role("r", ("b", "a")),))
+        assert {"a": "a", "b": "b", "x": "a", "r": "b"} == app.names()
+        assert (("r",), ()) == (app.roles_of("a"), app.roles_of("c"))
 
 
 class TestChains:
@@ -82,77 +82,79 @@ class TestChains:
 
     def test_a_route_is_the_profile_and_its_fallbacks_with_their_reasons(self) -> None:
         """The first target is open to every reason, the others to those that their owner listed."""
-        house = directory(profile("a", only("b", Reason.CRASHED), "c"), profile("b"), profile("c"))
-        targets = (Target("a"), Target("b", frozenset({Reason.CRASHED}), via="a"), Target("c", via="a"))
-        assert Route("a", targets) == house.route("a", PLAIN)
+        app = directory(profile("a", only("b", FallbackReason.CRASHED), "c"), profile("b"), profile("c"))
+        targets = (Target("a"), Target("b", frozenset({FallbackReason.CRASHED}), via="a"), Target("c", via="a"))
+        assert Route("a", targets) == app.route("a", PLAIN)
 
     def test_fallbacks_of_fallbacks_follow_level_by_level_each_once(self) -> None:
         """A circle ends where it began, and near relatives come before far ones."""
-        house = directory(profile("a", "b", "c"), profile("b", "d", "a"), profile("c", "b"), profile("d", "a"))
-        assert ["a", "b", "c", "d"] == models(house.route("a", PLAIN))
-        assert ["d", "a", "b", "c"] == models(house.route("d", PLAIN))
+        app = directory(profile("a", "b", "c"), profile("b", "d", "a"), profile("c", "b"), profile("d", "a"))
+        assert ["a", "b", "c", "d"] == models(app.route("a", PLAIN))
+        assert ["d", "a", "b", "c"] == models(app.route("d", PLAIN))
 
     def test_a_role_offers_its_own_list_first(self) -> None:
         """What its members fall back to comes after all of them."""
-        house = directory(profile("a", "c"), profile("b"), profile("c"), roles=(Role("r", ("a", "b")),))
-        assert ["a", "b", "c"] == models(house.route("r", PLAIN))
+        app = directory(profile("a", "c"), profile("b"), profile("c"), roles=(Role("r", ("a", "b")),))
+        assert ["a", "b", "c"] == models(app.route("r", PLAIN))
 
 
 class TestNeeds:
     """Capabilities."""
 
-    @pytest.mark.parametrize(("need", "lacking"), [(Need(tools=True), "tools"), (Need(vision=True), "vision")])
-    def test_targets_that_lack_something_are_left_out(self, need: Need, lacking: str) -> None:
+    @pytest.mark.parametrize(
+        ("need", "lacking"), [(Requirements(tools=True), "tools"), (Requirements(vision=True), "vision")]
+    )
+    def test_targets_that_lack_something_are_left_out(self, need: Requirements, lacking: str) -> None:
         """A target further on that does not say is trusted; the route says so when the first choice is left out."""
-        house = directory(profile("a", "b", "c", **able(**{lacking: False})), profile("b", **able()), profile("c"))
-        route = house.route("a", need)
-        assert (["b", "c"], Reason.UNFIT) == (models(route), route.reason)
-        assert (["a", "b", "c"], None) == (models(house.route("a", PLAIN)), house.route("a", PLAIN).reason)
+        app = directory(profile("a", "b", "c", **able(**{lacking: False})), profile("b", **able()), profile("c"))
+        route = app.route("a", need)
+        assert (["b", "c"], FallbackReason.UNFIT) == (models(route), route.reason)
+        assert (["a", "b", "c"], None) == (models(app.route("a", PLAIN)), app.route("a", PLAIN).reason)
 
     def test_an_unfit_target_in_the_middle_is_no_reason(self) -> None:
         """The first choice answers; only the later stop is missing."""
-        house = directory(profile("a", "b", "c"), profile("b", **able(tools=False)), profile("c"))
-        route = house.route("a", Need(tools=True))
+        app = directory(profile("a", "b", "c"), profile("b", **able(tools=False)), profile("c"))
+        route = app.route("a", Requirements(tools=True))
         assert (["a", "c"], None) == (models(route), route.reason)
 
     def test_a_fallback_may_decline_what_another_is_unfit_for(self) -> None:
         """One that does not take unfit is passed over by a request that its first choice cannot answer."""
         unfit = able(vision=False)
-        house = directory(
-            profile("a", only("b", Reason.CRASHED), "c", **unfit), profile("b"), profile("c", "d"), profile("d")
+        app = directory(
+            profile("a", only("b", FallbackReason.CRASHED), "c", **unfit), profile("b"), profile("c", "d"), profile("d")
         )
-        route = house.route("a", Need(vision=True))
-        assert (["c", "d"], Reason.UNFIT) == (models(route), route.reason)
-        alone = directory(profile("a", only("b", Reason.CRASHED), **unfit), profile("b"))
+        route = app.route("a", Requirements(vision=True))
+        assert (["c", "d"], FallbackReason.UNFIT) == (models(route), route.reason)
+        alone = directory(profile("a", only("b", FallbackReason.CRASHED), **unfit), profile("b"))
         with pytest.raises(RequestError, match="'a' is declared without vision"):
-            alone.route("a", Need(vision=True))
+            alone.route("a", Requirements(vision=True))
 
     def test_nobody_fit_is_the_clients_error_and_says_what_is_missing(self) -> None:
         """400, with what the first choice lacks."""
-        house = directory(profile("a", "b", **able(tools=False)), profile("b", **able(tools=False)))
+        app = directory(profile("a", "b", **able(tools=False)), profile("b", **able(tools=False)))
         with pytest.raises(
             RequestError, match="'a' cannot answer this request: 'a' is declared without tools"
         ) as caught:
-            house.route("a", Need(tools=True))
+            app.route("a", Requirements(tools=True))
         assert ("unfit", 400) == (caught.value.code, caught.value.status)
 
     def test_embeddings_never_fall_back(self) -> None:
         """Another model's vectors mean something else, even if it makes some."""
         vectors = able(embeddings=True)
-        house = directory(profile("a", "b", **vectors), profile("b", **vectors), profile("c", "a"))
-        assert ["a"] == models(house.route("a", Need(embeddings=True)))
+        app = directory(profile("a", "b", **vectors), profile("b", **vectors), profile("c", "a"))
+        assert ["a"] == models(app.route("a", Requirements(embeddings=True)))
         with pytest.raises(RequestError, match="'c' makes no embeddings; set 'capabilities"):
-            house.route("c", Need(embeddings=True))
+            app.route("c", Requirements(embeddings=True))
 
     def test_a_role_may_require_what_its_members_must_declare(self) -> None:
         """Here silence is not enough: a member that does not say so is left out."""
         role = Role("coder", ("a", "b", "c"), require=("tools",))
-        house = directory(
+        app = directory(
             profile("a"), profile("b", **able(tools=True)), profile("c", **able(tools=False)), roles=(role,)
         )
-        route = house.route("coder", PLAIN)
-        assert (["b"], Reason.UNFIT) == (models(route), route.reason)
-        assert ["a"] == models(house.route("a", PLAIN))
+        route = app.route("coder", PLAIN)
+        assert (["b"], FallbackReason.UNFIT) == (models(route), route.reason)
+        assert ["a"] == models(app.route("a", PLAIN))
         with pytest.raises(RequestError, match="the role requires tools, which 'a' does not declare"):
             directory(profile("a"), roles=(Role("r", ("a",), ("tools",)),)).route("r", PLAIN)
 
@@ -162,13 +164,13 @@ class TestMemory:
 
     def test_a_declared_name_is_looked_up_once(self) -> None:
         """The same route comes back for the same name and need."""
-        house = directory(profile("a", aliases=("x",)))
-        assert house.route("x", PLAIN) is house.route("x", PLAIN)
-        assert house.route("x", PLAIN) is not house.route("x", Need(tools=True))
+        app = directory(profile("a", aliases=("x",)))
+        assert app.route("x", PLAIN) is app.route("x", PLAIN)
+        assert app.route("x", PLAIN) is not app.route("x", Requirements(tools=True))
 
     def test_made_up_names_leave_nothing_behind(self) -> None:
         """Neither a pattern's matches nor a name's spellings let clients fill the memory."""
-        house = directory(profile("abc", aliases=("m*",)))
+        app = directory(profile("abc", aliases=("m*",)))
         for name in ("m1", "m2", "ABC", "aBc"):
-            house.route(name, PLAIN)
-        assert {("abc", PLAIN)} >= house._routes.keys()
+            app.route(name, PLAIN)
+        assert {("abc", PLAIN)} >= app._routes.keys()

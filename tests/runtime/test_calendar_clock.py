@@ -10,20 +10,20 @@ from zoneinfo import ZoneInfo
 import pytest_asyncio
 import structlog
 
-from hostd.domain.profile import Profile, Warmth, Window
-from hostd.planning.warm_set.demand import Count, Habits
-from hostd.runtime.calendar_clock import Agenda, habits_of, local_now
-from hostd.scheduling.events import CalendarTurned
-from hostd.telemetry.database import Ledger
-from hostd.telemetry.history import History
+from hostd.domain.profile import ActiveWindow, Profile, WarmSettings
+from hostd.planning.warm_set.demand import HourlyCount, WeeklyDemand
+from hostd.runtime.calendar_clock import CalendarClock, local_now, weekly_demand
+from hostd.scheduling.events import ScheduleChanged
+from hostd.telemetry.database import Database
+from hostd.telemetry.history import RequestHistory
 from tests.stage import until
 from tests.telemetry.example_records import request
 
 BERLIN = ZoneInfo("Europe/Berlin")
-OFFICE = Window((0, 1, 2, 3, 4), 510, 1080)
+OFFICE = ActiveWindow((0, 1, 2, 3, 4), 510, 1080)
 FRIDAY = datetime(2026, 11, 20, tzinfo=BERLIN)
 TODAY = FRIDAY.toordinal()
-USUAL = Habits.of([Count("usual", TODAY - ago, 9, 5) for ago in (7, 14)], TODAY)
+USUAL = WeeklyDemand.of([HourlyCount("usual", TODAY - ago, 9, 5) for ago in (7, 14)], TODAY)
 
 
 class _Wall:
@@ -42,14 +42,14 @@ class _Wall:
 class _Open:
     """An agenda at work, its clock, and what it has posted."""
 
-    def __init__(self, learn: Callable[[], Habits] = Habits) -> None:
+    def __init__(self, learn: Callable[[], WeeklyDemand] = WeeklyDemand) -> None:
         self.wall = _Wall()
-        self.posted: list[CalendarTurned] = []
+        self.posted: list[ScheduleChanged] = []
         profiles = {
-            "office": Profile("office", (), warm=Warmth(windows=(OFFICE,))),
+            "office": Profile("office", (), warm=WarmSettings(windows=(OFFICE,))),
             "usual": Profile("usual", ()),
         }
-        self.agenda = Agenda(profiles, self.posted.append, learn, now=self.wall.now)
+        self.agenda = CalendarClock(profiles, self.posted.append, learn, now=self.wall.now)
 
     def at(self, hour: int, minute: int, second: int = 0) -> None:
         """Set the clock."""
@@ -61,7 +61,7 @@ async def opened() -> AsyncIterator[Callable[..., _Open]]:
     """Makes agendas, and closes them."""
     made: list[_Open] = []
 
-    def make(*given: Callable[[], Habits]) -> _Open:
+    def make(*given: Callable[[], WeeklyDemand]) -> _Open:
         made.append(_Open(*given))
         return made[-1]
 
@@ -76,10 +76,10 @@ async def test_tells_what_holds_at_its_start(opened: Callable[..., _Open]) -> No
     within.at(8, 50)
     within.agenda.start()
     without.agenda.start()
-    assert [CalendarTurned(frozenset({"office"}))] == within.posted
-    assert [CalendarTurned()] == without.posted
+    assert [ScheduleChanged(frozenset({"office"}))] == within.posted
+    assert [ScheduleChanged()] == without.posted
     await until(lambda: len(within.posted) == 2)
-    assert CalendarTurned(frozenset({"office"}), {"usual": 5.0}) == within.posted[-1]
+    assert ScheduleChanged(frozenset({"office"}), {"usual": 5.0}) == within.posted[-1]
     assert "<Agenda: 1 of 1 models in a window now, <Habits of 1 models in 1 hours of the week>>" == repr(within.agenda)
 
 
@@ -132,7 +132,7 @@ async def test_learning_blocks_nobody(opened: Callable[..., _Open]) -> None:
     """It happens in a thread, one at a time; what cannot be learnt is logged, and the last habits hold."""
     free, calls = threading.Event(), []
 
-    def learn() -> Habits:
+    def learn() -> WeeklyDemand:
         calls.append(threading.current_thread())
         assert free.wait(10)
         if len(calls) > 1:
@@ -143,7 +143,7 @@ async def test_learning_blocks_nobody(opened: Callable[..., _Open]) -> None:
     stage.at(9, 0)
     stage.agenda.start()
     stage.agenda.study()
-    assert [CalendarTurned(frozenset({"office"}))] == stage.posted
+    assert [ScheduleChanged(frozenset({"office"}))] == stage.posted
     free.set()
     await until(lambda: len(stage.posted) == 2)
     with structlog.testing.capture_logs() as said:
@@ -161,19 +161,19 @@ async def test_closes_at_any_time(opened: Callable[..., _Open]) -> None:
     stage.agenda.start()
     await stage.agenda.close()
     await stage.agenda.close()
-    assert [CalendarTurned()] == stage.posted
+    assert [ScheduleChanged()] == stage.posted
 
 
 def test_learns_from_the_records(tmp_path: Path) -> None:
     """Requests on record become habits of the hour on the wall."""
     path = tmp_path / "ledger.sqlite"
     nine = FRIDAY.replace(hour=9)
-    with closing(Ledger(path)) as ledger:
+    with closing(Database(path)) as ledger:
         ledger.write([request((nine - timedelta(weeks=weeks)).timestamp()) for weeks in (1, 2, 2) for _ in range(2)])
     local = nine.astimezone()
-    habits = habits_of(History(path), lambda: local)
-    assert {"alpha": habits.expected("alpha", local.weekday() * 24 + local.hour)} == habits.wanted(local)
-    assert 2.0 < habits.expected("alpha", local.weekday() * 24 + local.hour) < 4.0
+    demand = weekly_demand(RequestHistory(path), lambda: local)
+    assert {"alpha": demand.expected("alpha", local.weekday() * 24 + local.hour)} == demand.wanted(local)
+    assert 2.0 < demand.expected("alpha", local.weekday() * 24 + local.hour) < 4.0
 
 
 def test_reads_the_clock_on_the_wall() -> None:

@@ -9,28 +9,28 @@ import pytest
 
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
-from hostd.domain.reason import ExitClass, Reason
+from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.domain.ticket import Route, Target, Ticket
-from hostd.planning.warm_set.load_option import Choice
-from hostd.runtime.dispatcher import Dispatcher, Refused, unchecked
-from hostd.scheduling.effects import Check, Effect, Explain, Serve, Sleep, Start, Stop, Wake
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.runtime.dispatcher import Dispatcher, RequestRefused, unchecked
+from hostd.scheduling.effects import Effect, Explain, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
     Booted,
-    Checked,
-    ClosingTime,
-    EngineBroke,
-    EngineGone,
+    EngineFailed,
     EngineReady,
+    EngineStopped,
     Event,
     Finished,
-    MemorySeen,
+    MemoryMeasured,
+    PreflightDone,
+    ShutdownRequested,
 )
-from hostd.scheduling.scheduler import Desk
+from hostd.scheduling.scheduler import Scheduler
 from tests.stage import COLD, make_profile
 from tests.virtual_time import in_virtual_time
 
 LIMITS = {"queue_timeout": 30.0, "max_queue": 2}
-BAD = EngineBroke("alpha", ExitClass.BAD_FLAG, "the engine ended with status 1")
+BAD = EngineFailed("alpha", ExitClass.BAD_FLAG, "the engine ended with status 1")
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Theatre:
     script: dict[str, list[Event]] = field(default_factory=dict)
     seen: list[Effect] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
-    started: list[Choice | None] = field(default_factory=list)
+    started: list[LoadOption | None] = field(default_factory=list)
     heard: list[Event] = field(default_factory=list)
     at_once: bool = False
 
@@ -49,11 +49,11 @@ class Theatre:
             "alpha": make_profile("alpha", Path("a"), slots=1, limits=LIMITS, warm=COLD, to=("beta",)),
             "beta": make_profile("beta", Path("b"), slots=1, limits=LIMITS, warm=COLD),
         }
-        self.dispatcher = Dispatcher(Desk(profiles), {"alpha": self, "beta": self}, self.seen.append)
+        self.dispatcher = Dispatcher(Scheduler(profiles), {"alpha": self, "beta": self}, self.seen.append)
 
-    def start(self, choice: Choice | None) -> None:
+    def start(self, option: LoadOption | None) -> None:
         """Launch nothing, and report what the script says."""
-        self.started.append(choice)
+        self.started.append(option)
         self._play("start")
 
     def stop(self) -> None:
@@ -117,7 +117,7 @@ async def test_rings_at_the_deadline() -> None:
     await theatre.dispatcher.admit(ticket("1", "alpha"))
     began = asyncio.get_running_loop().time()
     served = await theatre.dispatcher.admit(ticket("2", "alpha", "beta"))
-    assert ("beta", Reason.QUEUE_TIMEOUT, 30.0) == (served.model, served.reason, served.waited)
+    assert ("beta", FallbackReason.QUEUE_TIMEOUT, 30.0) == (served.model, served.reason, served.waited)
     assert 30.0 == asyncio.get_running_loop().time() - began
 
 
@@ -129,12 +129,12 @@ async def test_one_who_leaves_is_taken_out() -> None:
     await theatre.dispatcher.admit(ticket("1", "alpha"))
     waiting = asyncio.create_task(theatre.dispatcher.admit(ticket("2", "alpha")))
     await asyncio.sleep(1)
-    assert ("alpha", 1) == theatre.dispatcher.desk.position("2")
+    assert ("alpha", 1) == theatre.dispatcher.scheduler.position("2")
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    theatre.dispatcher.leave("2")
+    theatre.dispatcher.client_left("2")
     theatre.dispatcher.post(Finished("1", 1.0))
-    assert not theatre.dispatcher.desk.lanes["alpha"].serving
+    assert not theatre.dispatcher.scheduler.models["alpha"].serving
     assert not any(isinstance(effect, Serve) and effect.ticket_id == "2" for effect in theatre.seen)
 
 
@@ -149,7 +149,7 @@ async def test_one_who_leaves_as_it_is_served_keeps_no_place() -> None:
     waiting.cancel()
     theatre.dispatcher.post(Finished("1", 1.0))
     await asyncio.gather(waiting, return_exceptions=True)
-    theatre.dispatcher.leave("2")
+    theatre.dispatcher.client_left("2")
     assert (await theatre.dispatcher.admit(ticket("3", "alpha"))).ticket_id == "3"
 
 
@@ -157,7 +157,7 @@ async def test_one_who_leaves_as_it_is_served_keeps_no_place() -> None:
 async def test_a_refusal_is_raised() -> None:
     """It carries the desk's own effect."""
     theatre = Theatre({"start": [BAD]})
-    with pytest.raises(Refused, match="'alpha' could not be loaded: the engine ended with status 1") as caught:
+    with pytest.raises(RequestRefused, match="'alpha' could not be loaded: the engine ended with status 1") as caught:
         await theatre.dispatcher.admit(ticket("1", "alpha"))
     assert ("alpha", 0) == (caught.value.effect.model, caught.value.effect.attempts)
 
@@ -169,16 +169,16 @@ async def test_moves_on() -> None:
     await ready(theatre, "alpha")
     await ready(theatre, "beta")
     await theatre.dispatcher.admit(ticket("1", "alpha", "beta"))
-    served = await theatre.dispatcher.move_on("1", Reason.STATUS_5XX, "status 500", 502)
-    assert ("beta", 2, Reason.STATUS_5XX) == (served.model, served.attempt, served.reason)
-    with pytest.raises(Refused, match="'beta' did not answer: status 500"):
-        await theatre.dispatcher.move_on("1", Reason.STATUS_5XX, "status 500", 502)
+    served = await theatre.dispatcher.next_target("1", FallbackReason.STATUS_5XX, "status 500", 502)
+    assert ("beta", 2, FallbackReason.STATUS_5XX) == (served.model, served.attempt, served.reason)
+    with pytest.raises(RequestRefused, match="'beta' did not answer: status 500"):
+        await theatre.dispatcher.next_target("1", FallbackReason.STATUS_5XX, "status 500", 502)
 
 
 @in_virtual_time
 async def test_loads_and_unloads() -> None:
     """Both wait for the outcome, whatever it is."""
-    theatre = Theatre({"start": [EngineReady("alpha", 1, 1.0)], "stop": [EngineGone("alpha")]})
+    theatre = Theatre({"start": [EngineReady("alpha", 1, 1.0)], "stop": [EngineStopped("alpha")]})
     assert State.READY is await theatre.dispatcher.load("alpha")
     assert State.READY is await theatre.dispatcher.load("alpha")
     assert State.COLD is await theatre.dispatcher.unload("alpha")
@@ -191,11 +191,11 @@ async def test_loads_and_unloads() -> None:
 @in_virtual_time
 async def test_a_load_during_a_stop_starts_again() -> None:
     """Who wants a model that is just being stopped waits for the stop and the new start."""
-    theatre = Theatre({"start": [EngineReady("alpha", 1, 1.0)], "stop": [EngineGone("alpha")]})
+    theatre = Theatre({"start": [EngineReady("alpha", 1, 1.0)], "stop": [EngineStopped("alpha")]})
     await theatre.dispatcher.load("alpha")
     unloading = asyncio.create_task(theatre.dispatcher.unload("alpha"))
     await asyncio.sleep(0.5)
-    assert State.STOPPING is theatre.dispatcher.desk.lanes["alpha"].state
+    assert State.STOPPING is theatre.dispatcher.scheduler.models["alpha"].state
     assert State.READY is await theatre.dispatcher.load("alpha")
     assert ["start", "stop", "start"] == theatre.calls
     await unloading
@@ -206,7 +206,7 @@ async def test_nothing_starts_once_it_closes() -> None:
     """A load that is asked for at closing time is not begun, so that closing comes to an end."""
     theatre = Theatre({"start": [EngineReady("alpha", 1, 1.0)]})
     theatre.dispatcher.post(Booted())
-    theatre.dispatcher.post(ClosingTime())
+    theatre.dispatcher.post(ShutdownRequested())
     assert State.COLD is await theatre.dispatcher.load("alpha")
     assert [] == theatre.calls
 
@@ -242,64 +242,64 @@ class Puppet:
         """Wait for nothing."""
 
 
-CHOICE = Choice(0, "as planned")
+CHOICE = LoadOption(0, "as planned")
 
 
 @in_virtual_time
 async def test_commands_reach_the_instance() -> None:
     """What is decided is done, with the decision; and who wants to know is told what the desk has heard."""
     theatre, heard = Theatre(), list[Event]()
-    desk = Puppet(Start("alpha", CHOICE), Sleep("alpha", 2), Wake("alpha"), Stop("alpha"))
-    Dispatcher(cast(Desk, desk), {"alpha": theatre}, heard=heard.append).post(Booted())
+    scheduler = Puppet(Start("alpha", CHOICE), Sleep("alpha", 2), Wake("alpha"), Stop("alpha"))
+    Dispatcher(cast(Scheduler, scheduler), {"alpha": theatre}, heard=heard.append).post(Booted())
     assert (["start", "sleep 2", "wake", "stop"], [CHOICE]) == (theatre.calls, theatre.started)
-    assert [Booted()] == desk.heard == heard
+    assert [Booted()] == scheduler.heard == heard
 
 
 @in_virtual_time
 async def test_a_load_is_looked_at_before() -> None:
     """What is found is told to the desk in order; without anybody to look, nothing is found against it."""
 
-    async def look(model: str, choice: Choice) -> tuple[Event, ...]:
+    async def look(model: str, option: LoadOption) -> tuple[Event, ...]:
         await asyncio.sleep(1)
-        return MemorySeen(()), Checked(model, detail=choice.label)
+        return MemoryMeasured(()), PreflightDone(model, detail=option.label)
 
     for preflight, expected in (
-        (look, [MemorySeen(()), Checked("alpha", detail="as planned")]),
-        (unchecked, [Checked("alpha")]),
+        (look, [MemoryMeasured(()), PreflightDone("alpha", detail="as planned")]),
+        (unchecked, [PreflightDone("alpha")]),
     ):
-        desk = Puppet(Check("alpha", CHOICE))
-        Dispatcher(cast(Desk, desk), {}, preflight=preflight).post(Booted())
-        assert [Booted()] == desk.heard
+        scheduler = Puppet(RunPreflight("alpha", CHOICE))
+        Dispatcher(cast(Scheduler, scheduler), {}, preflight=preflight).post(Booted())
+        assert [Booted()] == scheduler.heard
         await asyncio.sleep(2)
-        assert [Booted(), *expected] == desk.heard
+        assert [Booted(), *expected] == scheduler.heard
 
 
 @in_virtual_time
 async def test_a_look_that_fails_is_an_answer_too() -> None:
     """The desk waits for one, whatever goes wrong."""
 
-    async def look(model: str, choice: Choice) -> tuple[Event, ...]:
-        raise ZeroDivisionError(model, choice.variant)
+    async def look(model: str, option: LoadOption) -> tuple[Event, ...]:
+        raise ZeroDivisionError(model, option.variant)
 
-    desk = Puppet(Check("alpha", CHOICE))
-    Dispatcher(cast(Desk, desk), {}, preflight=look).post(Booted())
+    scheduler = Puppet(RunPreflight("alpha", CHOICE))
+    Dispatcher(cast(Scheduler, scheduler), {}, preflight=look).post(Booted())
     await asyncio.sleep(1)
     said = "hostd failed to look at the load beforehand: ZeroDivisionError('alpha', 0)"
-    assert [Booted(), Checked("alpha", ExitClass.UNKNOWN, said)] == desk.heard
+    assert [Booted(), PreflightDone("alpha", ExitClass.UNKNOWN, said)] == scheduler.heard
 
 
 @in_virtual_time
 async def test_nothing_is_looked_at_after_it_is_closed() -> None:
     """A look that is under way is given up."""
 
-    async def look(model: str, choice: Choice) -> tuple[Event, ...]:
+    async def look(model: str, option: LoadOption) -> tuple[Event, ...]:
         await asyncio.sleep(1000)
-        return (Checked(model, detail=choice.label),)
+        return (PreflightDone(model, detail=option.label),)
 
-    desk = Puppet(Check("alpha", CHOICE))
-    dispatcher = Dispatcher(cast(Desk, desk), {}, preflight=look)
+    scheduler = Puppet(RunPreflight("alpha", CHOICE))
+    dispatcher = Dispatcher(cast(Scheduler, scheduler), {}, preflight=look)
     dispatcher.post(Booted())
     await asyncio.sleep(1)
     dispatcher.close()
     await asyncio.sleep(2000)
-    assert [Booted()] == desk.heard
+    assert [Booted()] == scheduler.heard

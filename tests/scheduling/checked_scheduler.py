@@ -10,11 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
-from hostd.domain.reason import Reason
+from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Ticket
-from hostd.scheduling.effects import Check, Effect, Explain, Refuse, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.effects import Effect, Explain, Refuse, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import AttemptFailed, Event, Ticked
-from hostd.scheduling.scheduler import Desk
+from hostd.scheduling.scheduler import Scheduler
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Known:
     over: bool = False
     lane: str | None = None
     joined: float = 0.0
-    reasons: list[Reason] = field(default_factory=list)
+    reasons: list[FallbackReason] = field(default_factory=list)
 
     @property
     def waits(self) -> bool:
@@ -55,7 +55,7 @@ class Watched(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.desk = Desk({})
+        self.desk = Scheduler({})
         self.house: Mapping[str, Profile] = {}
         self.engines: dict[str, Engine] = {}
         self.tickets: dict[str, Known] = {}
@@ -65,7 +65,7 @@ class Watched(RuleBasedStateMachine):
 
     # What must hold.
 
-    def _fail(self, known: Known, reason: Reason) -> None:
+    def _fail(self, known: Known, reason: FallbackReason) -> None:
         known.served_by = None
         self._tell(AttemptFailed(known.ticket.id, reason, "it said so"))
 
@@ -79,21 +79,21 @@ class Watched(RuleBasedStateMachine):
         for known in self._open():
             if known.waits:
                 self._check_not_overdue(known)
-        for lane in self.desk.lanes.values():
-            if lane.state is State.DRAINING:
-                assert ("drain", lane.profile.name) in self.desk._turn.alarms
+        for model in self.desk.models.values():
+            if model.state is State.DRAINING:
+                assert ("drain", model.profile.name) in self.desk._context.deadlines
         self.sound = True
 
     def _check_not_overdue(self, known: Known) -> None:
         assert self.now < known.expires
-        lane = self.desk.lanes[str(known.lane)]
-        if lane.state is State.READY and not lane.dead and lane.gate is None:
-            assert self.now < max(known.joined, lane.ready_at) + lane.profile.limits.queue_timeout
+        model = self.desk.models[str(known.lane)]
+        if model.state is State.READY and not model.suspected_dead and model.closed_to_new_since is None:
+            assert self.now < max(known.joined, model.ready_at) + model.profile.limits.queue_timeout
 
     def _tell(self, event: Event) -> None:
         """Let *event* happen, do what the desk asks for, and check everything that must hold between events."""
         self.sound = False
-        queues = {name: list(lane.queue) for name, lane in self.desk.lanes.items()}
+        queues = {name: list(lane.queue) for name, lane in self.desk.models.items()}
         for effect in self.desk.handle(event, self.now):
             match effect:
                 case Serve():
@@ -117,7 +117,7 @@ class Watched(RuleBasedStateMachine):
                     engine.told_to_stop = True
                 case Explain():
                     self._check_reason(effect)
-                case Check() | Sleep() | Wake():
+                case RunPreflight() | Sleep() | Wake():
                     pass
             self._saw(effect)
         self._check_tickets()
@@ -143,9 +143,9 @@ class Watched(RuleBasedStateMachine):
         before = queues[serve.model]
         ahead = before[: before.index(serve.ticket_id)] if serve.ticket_id in before else before
         overtaken = [other for other in ahead if self.tickets[other].waits and self.tickets[other].lane == serve.model]
-        still_there = [other for other in overtaken if other in self.desk.lanes[serve.model].queue]
+        still_there = [other for other in overtaken if other in self.desk.models[serve.model].queue]
         assert [] == still_there, "served before somebody who was there first"
-        in_flight = len(self.desk.lanes[serve.model].serving)
+        in_flight = len(self.desk.models[serve.model].serving)
         assert in_flight <= min(self.house[serve.model].limits.max_concurrent, engine.slots)
 
     def _check_reason(self, explained: Explain) -> None:
@@ -154,47 +154,56 @@ class Watched(RuleBasedStateMachine):
         known = self.tickets[str(explained.ticket_id)]
         targets = {target.model: target for target in known.ticket.route.targets}
         order = list(targets)
-        to, reason = str(explained.numbers["to"]), Reason(str(explained.numbers["reason"]))
+        to, reason = str(explained.numbers["to"]), FallbackReason(str(explained.numbers["reason"]))
         assert order.index(explained.model) < order.index(to)
         assert reason in targets[to].on
         known.reasons.append(reason)
 
     def _check_tickets(self) -> None:
         """Check that each ticket is in exactly one place, and has a deadline while it waits."""
-        waiting = {ticket_id: name for name, lane in self.desk.lanes.items() for ticket_id in lane.queue}
-        serving = {ticket_id: name for name, lane in self.desk.lanes.items() for ticket_id in lane.serving}
-        assert sum(len(lane.queue) + len(lane.serving) for lane in self.desk.lanes.values()) == len(waiting | serving)
+        waiting = {ticket_id: name for name, lane in self.desk.models.items() for ticket_id in lane.queue}
+        serving = {ticket_id: name for name, lane in self.desk.models.items() for ticket_id in lane.serving}
+        assert sum(len(lane.queue) + len(lane.serving) for lane in self.desk.models.values()) == len(waiting | serving)
         assert {known.ticket.id for known in self._open() if known.waits} == waiting.keys()
         assert {known.ticket.id: (known.served_by or ("",))[0] for known in self._served()} == serving
         for ticket_id, model in waiting.items():
             known = self.tickets[ticket_id]
             if known.lane != model:
                 known.lane, known.joined = model, self.now
-            assert ("queue", ticket_id) in self.desk._turn.alarms, "a wait without an end"
-            assert self.desk.position(ticket_id) == (model, list(self.desk.lanes[model].queue).index(ticket_id) + 1)
+            assert ("queue", ticket_id) in self.desk._context.deadlines, "a wait without an end"
+            assert self.desk.position(ticket_id) == (model, list(self.desk.models[model].queue).index(ticket_id) + 1)
         for ticket_id in serving:
             self.tickets[ticket_id].lane = None
 
     def _check_lanes(self) -> None:
         """Check that each lane knows what its engine does, and leaves no place empty and no queue without hope."""
-        for name, lane in self.desk.lanes.items():
+        for name, model in self.desk.models.items():
             engine = self.engines[name]
-            assert engine.runs == (lane.state not in (State.COLD, State.FAILED)), f"{lane} but {engine}"
-            assert engine.told_to_stop == (lane.state is State.STOPPING), f"{lane} but {engine}"
-            if lane.state is State.READY:
-                assert engine.slots == lane.slots
-            assert engine.dead or not lane.dead, f"{lane} is given up, but {engine}"
-            if lane.queue:
-                assert not lane.takes(next(iter(lane.queue.values()))), f"somebody waits beside an empty place: {lane}"
-                assert lane.state is State.READY or lane.coming, f"somebody waits for nothing: {lane}"
-                assert not self.closing, f"somebody waits in a house that is closing: {lane}"
-            if lane.gate is not None:
-                assert ("turn", name) in self.desk._turn.alarms or lane.gate < 0, f"its turn has no end: {lane}"
-                assert lane.serving, f"its turn is over, but it stays: {lane}"
-            if lane.state is State.DRAINING:
-                assert lane.serving, f"drained, but not stopped: {lane}"
-            if lane.state is State.READY and lane.idle and not lane.dead and not self.desk.keeping.stays(lane):
-                assert ("idle", name) in self.desk._turn.alarms, f"idle for ever: {lane}"
+            assert engine.runs == (model.state not in (State.COLD, State.FAILED)), f"{model} but {engine}"
+            assert engine.told_to_stop == (model.state is State.STOPPING), f"{model} but {engine}"
+            if model.state is State.READY:
+                assert engine.slots == model.slots
+            assert engine.dead or not model.suspected_dead, f"{model} is given up, but {engine}"
+            if model.queue:
+                assert not model.accepts(next(iter(model.queue.values()))), (
+                    f"somebody waits beside an empty place: {model}"
+                )
+                assert model.state is State.READY or model.is_starting, f"somebody waits for nothing: {model}"
+                assert not self.closing, f"somebody waits in a house that is closing: {model}"
+            if model.closed_to_new_since is not None:
+                assert ("turn", name) in self.desk._context.deadlines or model.closed_to_new_since < 0, (
+                    f"its turn has no end: {model}"
+                )
+                assert model.serving, f"its turn is over, but it stays: {model}"
+            if model.state is State.DRAINING:
+                assert model.serving, f"drained, but not stopped: {model}"
+            if (
+                model.state is State.READY
+                and model.idle
+                and not model.suspected_dead
+                and not self.desk.warm_policy.stays(model)
+            ):
+                assert ("idle", name) in self.desk._context.deadlines, f"idle for ever: {model}"
 
     # Who is where.
 

@@ -6,21 +6,21 @@ from typing import Any
 from hostd.domain.host import Pool, PoolKind
 from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import Choice
-from hostd.scheduling.effects import Check, Effect, Explain, Refuse, Sleep, Start, Stop, Wake
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.effects import Effect, Explain, Refuse, RunPreflight, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
-    Appraised,
     Booted,
-    CalendarTurned,
-    Checked,
-    EngineBroke,
-    EngineGone,
+    EngineFailed,
     EngineReady,
     EngineSlept,
+    EngineStopped,
     Event,
-    MemorySeen,
+    LoadOptionsChanged,
+    MemoryMeasured,
+    PreflightDone,
+    ScheduleChanged,
 )
-from hostd.scheduling.scheduler import Desk
+from hostd.scheduling.scheduler import Scheduler
 from tests.scheduling.scenario import Rehearsal
 
 GIB = 2**30
@@ -29,10 +29,10 @@ CARD = "cuda:0"
 
 def fits(
     gib: float, variant: int = 0, *, pool: str = CARD, ram: float = 0.0, seconds: float = 4.0, peak: float = 0.0
-) -> Choice:
+) -> LoadOption:
     """Return the choice of a variant that takes so many GiB of one pool, *peak* more while it loads, and some main memory."""
     needs = {pool: int(gib * GIB)} | ({"ram": int(ram * GIB)} if ram else {})
-    return Choice(
+    return LoadOption(
         variant,
         f"v{variant}",
         needs=needs,
@@ -48,14 +48,14 @@ class Machine(Rehearsal):
     *others* is what other programs hold (GiB); *broken* are the variants whose check fails, by model and variant, and *why*.
     """
 
-    def __init__(self, pools: Mapping[str, float], **choices: tuple[Choice, ...]) -> None:
+    def __init__(self, pools: Mapping[str, float], **options: tuple[LoadOption, ...]) -> None:
         super().__init__()
         self.pools = {name: int(size * GIB) for name, size in pools.items()}
         self.others: dict[str, float] = {}
         self.held: dict[str, dict[str, int]] = {}
         self.broken: dict[tuple[str, int], ExitClass] = {}
         self.why: dict[tuple[str, int], str] = {}
-        self.choices = choices
+        self.choices = options
         self.told: list[Explain] = []
         self.starts: list[str] = []
         self.stops: list[str] = []
@@ -63,22 +63,22 @@ class Machine(Rehearsal):
 
     def open(self, *profiles: Profile, boot: bool = True) -> list[str]:
         """Open the house for these profiles."""
-        from hostd.routing.router import Directory  # noqa: PLC0415
+        from hostd.routing.router import Router  # noqa: PLC0415
 
         named = {one.name: one for one in profiles}
-        self.desk = Desk(named, self.seen().pools)
-        self.directory = Directory(named, {})
-        for name, choices in self.choices.items():
-            self.tell(Appraised(name, choices))
+        self.desk = Scheduler(named, self.seen().pools)
+        self.directory = Router(named, {})
+        for name, options in self.choices.items():
+            self.tell(LoadOptionsChanged(name, options))
         return self.tell(Booted()) if boot else []
 
-    def seen(self) -> MemorySeen:
+    def seen(self) -> MemoryMeasured:
         """Return what a measurement shows now."""
         pools = []
         for name, total in self.pools.items():
             used = sum(held.get(name, 0) for held in self.held.values()) + int(self.others.get(name, 0) * GIB)
             pools.append(Pool(name, PoolKind.VRAM, name, total, total - used, total))
-        return MemorySeen(tuple(pools), {model: dict(held) for model, held in self.held.items()})
+        return MemoryMeasured(tuple(pools), {model: dict(held) for model, held in self.held.items()})
 
     def measure(self) -> list[str]:
         """Measure the memory now."""
@@ -86,31 +86,33 @@ class Machine(Rehearsal):
 
     def tell(self, event: Event, now: float | None = None) -> list[str]:
         """Let *event* happen, and everything that the machine answers at once."""
-        if isinstance(event, EngineGone | EngineBroke):
+        if isinstance(event, EngineStopped | EngineFailed):
             self.held.pop(event.model, None)
         said = super().tell(event, now)
         self.effects = list(self.effects)
         effects: list[Effect] = self.effects
         for effect in effects:
             said += self._happen(effect)
-        if isinstance(event, EngineGone | EngineBroke | EngineReady | EngineSlept):
+        if isinstance(event, EngineStopped | EngineFailed | EngineReady | EngineSlept):
             said += self.measure()
         self.effects = effects
         return said
 
     def _happen(self, effect: Effect) -> list[str]:
         match effect:
-            case Check(model, choice):
-                trouble = self.broken.get((model, choice.variant))
+            case RunPreflight(model, option):
+                trouble = self.broken.get((model, option.variant))
                 return [
                     *self.measure(),
                     *self.tell(
-                        Checked(model, trouble, self.why.get((model, choice.variant), "it said so") if trouble else "")
+                        PreflightDone(
+                            model, trouble, self.why.get((model, option.variant), "it said so") if trouble else ""
+                        )
                     ),
                 ]
-            case Start(model, choice):
+            case Start(model, option):
                 self.starts.append(model)
-                self.held[model] = dict(choice.needs) if choice else {}
+                self.held[model] = dict(option.needs) if option else {}
                 self.assert_no_overcommitment()
             case Stop(model):
                 self.stops.append(model)
@@ -124,15 +126,15 @@ class Machine(Rehearsal):
 
     def gone(self, model: str, now: float | None = None) -> list[str]:
         """Let a stopped engine be gone."""
-        return self.tell(EngineGone(model), now)
+        return self.tell(EngineStopped(model), now)
 
     def turn(self, *windows: str, now: float | None = None, **demand: float) -> list[str]:
         """Let the hour turn."""
-        return self.tell(CalendarTurned(frozenset(windows), demand), now)
+        return self.tell(ScheduleChanged(frozenset(windows), demand), now)
 
     def assert_no_overcommitment(self) -> None:
         """Check that no pool is promised beyond its size."""
-        for pool, left in self.desk.room.ledger.room().items():
+        for pool, left in self.desk.admission.ledger.free().items():
             assert left >= 0, f"{pool} is over-committed by {-left}"
 
     def said(self, decision: str) -> list[dict[str, Any]]:

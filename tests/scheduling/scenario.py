@@ -3,29 +3,38 @@
 from typing import Any
 
 from hostd.domain.errors import Bug
-from hostd.domain.profile import Capabilities, Fallback, Limits, Profile, Role, Variant, Warmth
-from hostd.domain.reason import ExitClass, Reason
-from hostd.domain.ticket import Need, Ticket
-from hostd.routing.router import Directory
-from hostd.scheduling.effects import Check, Effect, Explain, Refuse, Serve, Sleep, Start, Stop, Wake
-from hostd.scheduling.events import Arrived, AttemptFailed, EngineBroke, EngineReady, Event, Finished, LoadAsked, Ticked
-from hostd.scheduling.scheduler import Desk
+from hostd.domain.profile import Capabilities, FallbackRule, Limits, Profile, Role, Variant, WarmSettings
+from hostd.domain.reason import ExitClass, FallbackReason
+from hostd.domain.ticket import Requirements, Ticket
+from hostd.routing.router import Router
+from hostd.scheduling.effects import Effect, Explain, Refuse, RunPreflight, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.events import (
+    Arrived,
+    AttemptFailed,
+    EngineFailed,
+    EngineReady,
+    Event,
+    Finished,
+    LoadRequested,
+    Ticked,
+)
+from hostd.scheduling.scheduler import Scheduler
 
 _LIMITS = frozenset(Limits.__slots__)
-_WARMTH = frozenset(Warmth.__slots__)
+_WARMTH = frozenset(WarmSettings.__slots__)
 
 
-def profile(name: str, *fallback: str | Fallback, **more: Any) -> Profile:
+def profile(name: str, *fallback: str | FallbackRule, **more: Any) -> Profile:
     """Return a profile that is not preloaded; *more* may be any field of it, of its limits or of its warmth."""
     limits = {key: more.pop(key) for key in _LIMITS & more.keys()}
     warmth = {key: more.pop(key) for key in _WARMTH & more.keys()}
-    steps = tuple(Fallback(step) if isinstance(step, str) else step for step in fallback)
+    steps = tuple(FallbackRule(step) if isinstance(step, str) else step for step in fallback)
     return Profile(
         name,
         (Variant("llamacpp", path=f"{name}.gguf"),),
         fallback=steps,
         limits=Limits(**limits),
-        warm=Warmth(**{"preload": False} | warmth),
+        warm=WarmSettings(**{"preload": False} | warmth),
         **more,
     )
 
@@ -35,9 +44,9 @@ def able(**capabilities: Any) -> dict[str, Capabilities]:
     return {"capabilities": Capabilities(**capabilities)}
 
 
-def only(to: str, *on: Reason) -> Fallback:
+def only(to: str, *on: FallbackReason) -> FallbackRule:
     """Return a fallback that takes tickets for these reasons alone."""
-    return Fallback(to, frozenset(on))
+    return FallbackRule(to, frozenset(on))
 
 
 def line(effect: Effect) -> str:
@@ -47,7 +56,7 @@ def line(effect: Effect) -> str:
             return f"serve {ticket_id} by {model}" + (f" for {reason}" if reason else "")
         case Refuse(ticket_id, error):
             return f"refuse {ticket_id}: {error.code}"
-        case Check(model):
+        case RunPreflight(model):
             return f"check {model}"
         case Start(model):
             return f"start {model}"
@@ -66,8 +75,8 @@ class Rehearsal:
 
     def __init__(self, *profiles: Profile, roles: tuple[Role, ...] = ()) -> None:
         named = {one.name: one for one in profiles}
-        self.desk = Desk(named)
-        self.directory = Directory(named, {role.name: role for role in roles})
+        self.desk = Scheduler(named)
+        self.directory = Router(named, {role.name: role for role in roles})
         self.now = 0.0
         self.effects: list[Effect] = []
 
@@ -79,12 +88,12 @@ class Rehearsal:
 
     def arrive(self, ticket_id: str, asked: str = "a", now: float | None = None, **wishes: float) -> list[str]:
         """Let a request for *asked* come in; *wishes* are its timeout and its keep_alive."""
-        return self.tell(Arrived(Ticket(ticket_id, self.directory.route(asked, Need()), **wishes)), now)
+        return self.tell(Arrived(Ticket(ticket_id, self.directory.route(asked, Requirements()), **wishes)), now)
 
     def warm(self, *models: str, slots: int = 8) -> None:
         """Have *models* loaded."""
         for model in models:
-            self.tell(LoadAsked(model, "asked"))
+            self.tell(LoadRequested(model, "asked"))
             self.ready(model, slots=slots)
 
     def ready(self, model: str = "a", now: float | None = None, *, slots: int = 8) -> list[str]:
@@ -95,9 +104,9 @@ class Rehearsal:
         self, model: str = "a", now: float | None = None, *, exit_class: ExitClass = ExitClass.UNKNOWN
     ) -> list[str]:
         """Let an engine fail to load or die."""
-        return self.tell(EngineBroke(model, exit_class, "it said so"), now)
+        return self.tell(EngineFailed(model, exit_class, "it said so"), now)
 
-    def fail(self, ticket_id: str, reason: Reason, now: float | None = None) -> list[str]:
+    def fail(self, ticket_id: str, reason: FallbackReason, now: float | None = None) -> list[str]:
         """Let the target of a ticket fail it before the first content byte."""
         return self.tell(AttemptFailed(ticket_id, reason, "it said so"), now)
 
@@ -122,4 +131,4 @@ class Rehearsal:
 
     def lane(self, model: str = "a") -> str:
         """Return a model's status line."""
-        return repr(self.desk.lanes[model])
+        return repr(self.desk.models[model])

@@ -4,9 +4,9 @@ import heapq
 from collections.abc import Iterable, Mapping
 from itertools import count
 
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.effects import Effect, Refuse, Serve, Sleep, Start, Stop, Wake
-from hostd.scheduling.events import EngineGone, EngineReady, EngineSlept, Event, Finished, Ticked
+from hostd.scheduling.events import EngineReady, EngineSlept, EngineStopped, Event, Finished, Ticked
 from tests.scheduling.memory import Machine
 
 STOPPING, FALLING_ASLEEP, WAKING = 0.5, 0.2, 0.4
@@ -22,12 +22,12 @@ class Lively(Machine):
         self,
         pools: Mapping[str, float],
         service: float = 0.5,
-        naps: tuple[int, ...] = (),
-        **choices: tuple[Choice, ...],
+        sleep_levels: tuple[int, ...] = (),
+        **options: tuple[LoadOption, ...],
     ) -> None:
-        super().__init__(pools, **choices)
+        super().__init__(pools, **options)
         self.service = service
-        self.naps = naps
+        self.naps = sleep_levels
         self.waited: dict[str, float] = {}
         self.refused: dict[str, str] = {}
         self.loads: list[tuple[float, str]] = []
@@ -59,7 +59,7 @@ class Lively(Machine):
             case EngineReady(model) if self._ended.get(model, 0) != life:
                 return  # it was stopped before it was ready
             case EngineSlept(model):
-                self.held[model] = dict(self.desk.lanes[model].keeps)
+                self.held[model] = dict(self.desk.models[model].bytes_kept_asleep)
             case _:
                 pass
         self.tell(event)
@@ -71,17 +71,17 @@ class Lively(Machine):
     def _happen(self, effect: Effect) -> list[str]:
         said = super()._happen(effect)
         match effect:
-            case Start(model, choice):
-                seconds = choice.load_seconds if choice else 1.0
+            case Start(model, option):
+                seconds = option.load_seconds if option else 1.0
                 self.loads.append((self.now, model))
                 self._in(seconds, EngineReady(model, 8, seconds, self.naps), self._ended.get(model, 0))
             case Wake(model):
-                awake = self.desk.lanes[model].choice
+                awake = self.desk.models[model].option
                 self.held[model] = dict(awake.needs) if awake else {}
                 self._in(WAKING, EngineReady(model, 8, WAKING, self.naps), self._ended.get(model, 0))
             case Stop(model):
                 self._ended[model] = self._ended.get(model, 0) + 1
-                self._in(STOPPING, EngineGone(model))
+                self._in(STOPPING, EngineStopped(model))
             case Sleep(model):
                 self._in(FALLING_ASLEEP, EngineSlept(model))
             case Serve(ticket_id):

@@ -1,16 +1,16 @@
 """One turn."""
 
-from hostd.scheduling.decision_context import Turn
+from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.effects import Explain
-from hostd.scheduling.model_state import Lane
+from hostd.scheduling.model_state import ModelState
 from tests.scheduling.scenario import profile
 
 
 def test_a_new_turn_starts_with_nothing_decided() -> None:
     """The list that an earlier turn handed out stays as it was."""
-    turn = Turn()
+    turn = DecisionContext()
     turn.begin(1.0)
-    turn.explain("load", Lane(profile("a")), "t1", queued=2)
+    turn.explain("load", ModelState(profile("a")), "t1", queued=2)
     first = turn.effects
     turn.begin(2.0)
     assert [Explain("load", "a", "t1", {"queued": 2})] == first
@@ -19,7 +19,7 @@ def test_a_new_turn_starts_with_nothing_decided() -> None:
 
 def test_deadlines_outlive_the_turn_that_set_them() -> None:
     """They are what later turns are for."""
-    turn = Turn()
-    turn.alarms.set(("idle", "a"), 3.0)
+    turn = DecisionContext()
+    turn.deadlines.set(("idle", "a"), 3.0)
     turn.begin(1.0)
-    assert 3.0 == turn.alarms.next()
+    assert 3.0 == turn.deadlines.next()

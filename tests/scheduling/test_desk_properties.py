@@ -11,30 +11,32 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from hostd.domain.lifecycle import State
-from hostd.domain.profile import Fallback, Profile
-from hostd.domain.reason import ExitClass, Reason
-from hostd.domain.ticket import Need, Ticket
-from hostd.routing.router import Directory
+from hostd.domain.profile import FallbackRule, Profile
+from hostd.domain.reason import ExitClass, FallbackReason
+from hostd.domain.ticket import Requirements, Ticket
+from hostd.routing.router import Router
 from hostd.scheduling.events import (
     Arrived,
     Booted,
-    ClosingTime,
-    EngineBroke,
-    EngineGone,
+    ClientLeft,
+    EngineFailed,
     EngineReady,
+    EngineStopped,
     Finished,
-    Left,
-    LoadAsked,
-    UnloadAsked,
+    LoadRequested,
+    ShutdownRequested,
+    UnloadRequested,
 )
-from hostd.scheduling.scheduler import Desk
+from hostd.scheduling.scheduler import Scheduler
 from tests.scheduling.checked_scheduler import Engine, Known, Watched
 from tests.scheduling.scenario import profile
 
 NAMES = ("a", "b", "c", "d")
 PICK = st.integers(0, 23)
 SECONDS = st.sampled_from([0.5, 0.0, 0.25, 1.0, 5.0, 30.0, 400.0])
-REASONS = st.one_of(st.just(frozenset(Reason)), st.frozensets(st.sampled_from(list(Reason)), max_size=4))
+REASONS = st.one_of(
+    st.just(frozenset(FallbackReason)), st.frozensets(st.sampled_from(list(FallbackReason)), max_size=4)
+)
 
 
 @st.composite
@@ -43,12 +45,12 @@ def houses(
 ) -> dict[str, Profile]:
     """Draw a few profiles with tight limits that fall back to one another, in circles too."""
     names = NAMES[: draw(st.sampled_from(sizes))]
-    house = {}
+    app = {}
     for name in names:
         steps = draw(st.lists(st.sampled_from(names), max_size=2, unique=True))
-        house[name] = profile(
+        app[name] = profile(
             name,
-            *(Fallback(to, draw(REASONS)) for to in steps if to != name),
+            *(FallbackRule(to, draw(REASONS)) for to in steps if to != name),
             context=draw(st.sampled_from([None, 4096, 8192])),
             max_concurrent=draw(st.integers(1, 3)),
             max_queue=draw(st.sampled_from([10, 3, 1, 0])),
@@ -59,7 +61,7 @@ def houses(
             preload=draw(st.booleans()),
             priority=draw(st.integers(0, 3)),
         )
-    return house
+    return app
 
 
 class AnyOrder(Watched):
@@ -68,13 +70,13 @@ class AnyOrder(Watched):
     naps: tuple[int, ...] = ()
     may_close_after = 10
 
-    @initialize(house=houses())
-    def open_house(self, house: dict[str, Profile]) -> None:
+    @initialize(app=houses())
+    def open_house(self, app: dict[str, Profile]) -> None:
         """Set the stage."""
-        self.house = house
-        self.desk = Desk(house)
-        self.directory = Directory(house, {})
-        self.engines = {name: Engine() for name in house}
+        self.house = app
+        self.desk = Scheduler(app)
+        self.directory = Router(app, {})
+        self.engines = {name: Engine() for name in app}
 
     @rule(pick=PICK, count=st.integers(1, 4), timeout=st.sampled_from([None, None, None, 0.0, 2.0, 700.0]))
     def arrive(self, pick: int, count: int, timeout: float | None) -> None:
@@ -83,7 +85,7 @@ class AnyOrder(Watched):
         total = self.house[model].limits.total_timeout
         expires = self.now + (total if timeout is None else min(total, timeout))
         for _ in range(count):
-            ticket = Ticket(f"t{len(self.tickets)}", self.directory.route(model, Need()), timeout=timeout)
+            ticket = Ticket(f"t{len(self.tickets)}", self.directory.route(model, Requirements()), timeout=timeout)
             self.tickets[ticket.id] = Known(ticket, self.now, expires)
             self._tell(Arrived(ticket))
 
@@ -94,7 +96,7 @@ class AnyOrder(Watched):
         open_ = self._open()
         known = open_[pick % len(open_)]
         known.over = True
-        self._tell(Left(known.ticket.id))
+        self._tell(ClientLeft(known.ticket.id))
 
     @precondition(lambda self: self._served())
     @rule(pick=PICK, seconds=st.sampled_from([0.1, 2.0, 400.0]))
@@ -106,8 +108,10 @@ class AnyOrder(Watched):
         self._tell(Finished(known.ticket.id, seconds))
 
     @precondition(lambda self: self._served())
-    @rule(pick=PICK, reason=st.sampled_from([reason for reason in Reason if reason is not Reason.CRASHED]))
-    def fail(self, pick: int, reason: Reason) -> None:
+    @rule(
+        pick=PICK, reason=st.sampled_from([reason for reason in FallbackReason if reason is not FallbackReason.CRASHED])
+    )
+    def fail(self, pick: int, reason: FallbackReason) -> None:
         """A target fails a ticket before its first content byte."""
         served = self._served()
         self._fail(served[pick % len(served)], reason)
@@ -121,7 +125,7 @@ class AnyOrder(Watched):
         model, life = known.served_by or ("", 0)
         if self.engines[model].life == life:
             self.engines[model].seen_dead = True
-        self._fail(known, Reason.CRASHED)
+        self._fail(known, FallbackReason.CRASHED)
 
     @precondition(lambda self: self._those(loading=True))
     @rule(pick=PICK, slots=st.sampled_from([1, 2, 4]))
@@ -146,13 +150,13 @@ class AnyOrder(Watched):
         model = ending[pick % len(ending)]
         told = self.engines[model].told_to_stop
         self.engines[model] = Engine(life=self.engines[model].life)
-        self._tell(EngineGone(model) if told and politely else EngineBroke(model, exit_class, "it said so"))
+        self._tell(EngineStopped(model) if told and politely else EngineFailed(model, exit_class, "it said so"))
 
     @rule(pick=PICK, load=st.booleans())
     def take_in_hand(self, pick: int, load: bool) -> None:
         """The owner loads or unloads a model."""
         model = list(self.house)[pick % len(self.house)]
-        self._tell(LoadAsked(model, "asked") if load else UnloadAsked(model))
+        self._tell(LoadRequested(model, "asked") if load else UnloadRequested(model))
 
     @precondition(lambda self: not self.booted)
     @rule()
@@ -180,7 +184,7 @@ class AnyOrder(Watched):
     def close(self) -> None:
         """The daemon goes down."""
         self.closing = True
-        self._tell(ClosingTime())
+        self._tell(ShutdownRequested())
 
     def teardown(self) -> None:
         """When all is answered and time goes by, no ticket is left, the boot has come to its end, and the desk rests."""
@@ -193,7 +197,7 @@ class AnyOrder(Watched):
         assert not self.booted or self.desk.settled
         assert self._at_rest()
         if self.closing:
-            assert {State.COLD} >= {lane.state for lane in self.desk.lanes.values()}
+            assert {State.COLD} >= {model.state for model in self.desk.models.values()}
 
     def _at_rest(self) -> bool:
         return self.desk.next_deadline() is None
@@ -203,7 +207,7 @@ class AnyOrder(Watched):
         if ending := [name for name in self._ending() if self._engine_is_doomed(name)]:
             model = ending[0]
             self.engines[model] = Engine(life=self.engines[model].life)
-            self._tell(EngineBroke(model, ExitClass.UNKNOWN, "at last"))
+            self._tell(EngineFailed(model, ExitClass.UNKNOWN, "at last"))
         elif loading := self._those(loading=True):
             self.engines[loading[0]].slots = 2
             self._tell(EngineReady(loading[0], 2, 1.0, self.naps))

@@ -2,10 +2,10 @@
 
 import pytest
 
-from hostd.domain.reason import ExitClass, Reason
+from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.scheduling.effects import Refuse
 from hostd.scheduling.engine_control import DRAIN_LIMIT
-from hostd.scheduling.events import Booted, ClosingTime, EngineGone, Left, LoadAsked, UnloadAsked
+from hostd.scheduling.events import Booted, ClientLeft, EngineStopped, LoadRequested, ShutdownRequested, UnloadRequested
 from hostd.scheduling.restart import COOL_DOWN, GIVE_UP_AFTER, GOOD_SERVICE, UNMENDED_COOL_DOWN
 from tests.scheduling.scenario import Rehearsal, profile
 
@@ -39,8 +39,8 @@ class TestBoot:
         """The boot goes on once the engine is gone."""
         play = Rehearsal(profile("a", preload=True), profile("b", preload=True))
         play.tell(Booted())
-        assert ["stop a"] == play.tell(UnloadAsked("a"))
-        assert ["start b"] == play.tell(EngineGone("a"))
+        assert ["stop a"] == play.tell(UnloadRequested("a"))
+        assert ["start b"] == play.tell(EngineStopped("a"))
         play.ready("b")
         assert play.desk.settled
 
@@ -116,7 +116,7 @@ class TestIdleness:
         play.warm("a")
         play.pass_time(60.0)
         assert [] == play.arrive("t1")
-        assert ["start a"] == play.tell(EngineGone("a"))
+        assert ["start a"] == play.tell(EngineStopped("a"))
         assert ["serve t1 by a"] == play.ready()
 
 
@@ -137,7 +137,7 @@ class TestCrashes:
             assert ["start a"] == play.pass_time(at)
             play.ready()
         assert [0.5, 1.0, 2.0, 4.0] == delays
-        assert GIVE_UP_AFTER == play.desk.lanes["a"].restarts.streak
+        assert GIVE_UP_AFTER == play.desk.models["a"].restarts.streak
         assert "<Lane a failed: 0/0 in flight, 0 queued>" == play.lane()
 
     def test_good_service_between_two_crashes_makes_forget_the_first(self) -> None:
@@ -169,7 +169,7 @@ class TestCrashes:
     def test_loading_by_hand_resets_a_crash_loop(self) -> None:
         """The owner says that it is mended: it starts at once and has all its tries again."""
         play = self._crash_looping()
-        assert ["start a"] == play.tell(LoadAsked("a", "asked"))
+        assert ["start a"] == play.tell(LoadRequested("a", "asked"))
         play.ready()
         play.broke()
         assert 0.5 == (play.desk.next_deadline() or 0.0) - play.now
@@ -210,7 +210,7 @@ class TestCrashes:
         for _ in range(GIVE_UP_AFTER - but):
             play.broke()
             play.pass_time(play.desk.next_deadline() or play.now)
-            if str(play.desk.lanes["a"].state) == "loading":
+            if str(play.desk.models["a"].state) == "loading":
                 play.ready()
         return play
 
@@ -223,8 +223,8 @@ class TestUnloading:
         play = self._draining()
         assert "<Lane a draining: 2/2 in flight, 0 queued>" == play.lane()
         assert [] == play.finish("t1")
-        assert ["stop a"] == play.tell(Left("t2"))
-        assert [] == play.tell(EngineGone("a"))
+        assert ["stop a"] == play.tell(ClientLeft("t2"))
+        assert [] == play.tell(EngineStopped("a"))
         assert "<Lane a cold: 0/0 in flight, 0 queued>" == play.lane()
 
     def test_they_have_until_the_drain_limit(self) -> None:
@@ -247,42 +247,42 @@ class TestUnloading:
         assert [] == play.arrive("t3")
         play.finish("t1")
         assert ["stop a"] == play.finish("t2")
-        assert ["start a"] == play.tell(EngineGone("a"))
+        assert ["start a"] == play.tell(EngineStopped("a"))
         assert ["serve t3 by a"] == play.ready()
 
     def test_loading_by_hand_while_it_stops_has_it_loaded_again(self) -> None:
         """The last word counts, in both directions."""
         play = self._draining()
         play.pass_time(DRAIN_LIMIT)
-        assert [] == play.tell(LoadAsked("a", "asked"))
-        assert ["start a"] == play.tell(EngineGone("a"))
-        play.tell(UnloadAsked("a"))
-        play.tell(LoadAsked("a", "asked"))
-        play.tell(UnloadAsked("a"))
-        assert [] == play.tell(EngineGone("a"))
+        assert [] == play.tell(LoadRequested("a", "asked"))
+        assert ["start a"] == play.tell(EngineStopped("a"))
+        play.tell(UnloadRequested("a"))
+        play.tell(LoadRequested("a", "asked"))
+        play.tell(UnloadRequested("a"))
+        assert [] == play.tell(EngineStopped("a"))
 
     def test_a_load_under_way_can_be_called_off(self) -> None:
         """Its readiness comes too late to count, and its failure is no crash."""
         play = Rehearsal(profile("a"))
-        play.tell(LoadAsked("a", "asked"))
-        assert ["stop a"] == play.tell(UnloadAsked("a"))
+        play.tell(LoadRequested("a", "asked"))
+        assert ["stop a"] == play.tell(UnloadRequested("a"))
         assert [] == play.ready()
         assert [] == play.broke()
         assert "<Lane a cold: 0/0 in flight, 0 queued>" == play.lane()
-        assert 0 == play.desk.lanes["a"].restarts.total
+        assert 0 == play.desk.models["a"].restarts.total
 
     def test_unloading_a_failed_model_forgets_its_failures(self) -> None:
         """No restart follows, and the next request starts it at once."""
         play = Rehearsal(profile("a"))
         play.warm("a")
         play.broke()
-        assert [] == play.tell(UnloadAsked("a"))
+        assert [] == play.tell(UnloadRequested("a"))
         assert play.desk.next_deadline() is None
         assert ["start a"] == play.arrive("t1")
 
     def test_unloading_what_is_cold_does_nothing(self) -> None:
         """There is nothing to stop."""
-        assert [] == Rehearsal(profile("a")).tell(UnloadAsked("a"))
+        assert [] == Rehearsal(profile("a")).tell(UnloadRequested("a"))
 
     @staticmethod
     def _draining() -> Rehearsal:
@@ -291,7 +291,7 @@ class TestUnloading:
         play.warm("a")
         play.arrive("t1")
         play.arrive("t2")
-        assert [] == play.tell(UnloadAsked("a"))
+        assert [] == play.tell(UnloadRequested("a"))
         return play
 
 
@@ -305,22 +305,22 @@ class TestClosing:
         play.arrive("t1", "b")
         play.broke("c")
         play.tell(Booted())
-        assert ["stop a", "stop e"] == play.tell(ClosingTime())
+        assert ["stop a", "stop e"] == play.tell(ShutdownRequested())
         assert ["stop b"] == play.finish("t1")
         for name in "abe":
-            assert [] == play.tell(EngineGone(name))
+            assert [] == play.tell(EngineStopped(name))
         assert [] == play.pass_time(1000.0)
-        assert {"cold"} == {str(lane.state) for lane in play.desk.lanes.values()}
+        assert {"cold"} == {str(model.state) for model in play.desk.models.values()}
 
     def test_nothing_is_started_any_more(self) -> None:
         """Neither by hand, nor by the boot, nor for one that crashed, nor for one that is tried once more."""
         play = Rehearsal(profile("a", preload=True), profile("b", preload=True))
         play.warm("a")
         play.arrive("t1")
-        assert [] == play.tell(ClosingTime())
-        assert [] == play.tell(LoadAsked("b", "asked"))
-        assert [] == play.tell(LoadAsked("a", "asked"))
+        assert [] == play.tell(ShutdownRequested())
+        assert [] == play.tell(LoadRequested("b", "asked"))
+        assert [] == play.tell(LoadRequested("a", "asked"))
         assert [] == play.tell(Booted())
         assert [] == play.broke()
-        assert ["refuse t1: crashed"] == play.fail("t1", Reason.CRASHED)
+        assert ["refuse t1: crashed"] == play.fail("t1", FallbackReason.CRASHED)
         assert [] == play.pass_time(1000.0)

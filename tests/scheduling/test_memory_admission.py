@@ -7,7 +7,15 @@ import pytest
 
 from hostd.domain.lifecycle import State
 from hostd.domain.reason import ExitClass
-from hostd.scheduling.events import Appraised, ClosingTime, EngineGone, EngineSlept, Left, LoadAsked, UnloadAsked
+from hostd.scheduling.events import (
+    ClientLeft,
+    EngineSlept,
+    EngineStopped,
+    LoadOptionsChanged,
+    LoadRequested,
+    ShutdownRequested,
+    UnloadRequested,
+)
 from hostd.scheduling.eviction import LONGEST_WAIT, LULL, WAIT_LOADS
 from hostd.scheduling.warm_policy import COME_BACK
 from tests.scheduling.memory import CARD, GIB, Machine, fits
@@ -45,7 +53,7 @@ class TestWithRoom:
         assert ["check b", "start b"] == play.arrive("t1", "b")
         assert ["serve t1 by b"] == play.ready("b")
         assert [] == play.stops
-        assert {CARD: 2 * GIB} == play.desk.room.ledger.room()
+        assert {CARD: 2 * GIB} == play.desk.admission.ledger.free()
 
     def test_the_first_variant_that_needs_nobody_s_going_is_better_than_going(self) -> None:
         """While the going costs more than the step down is worth it is not taken; here it is cheap, so 'a' goes."""
@@ -59,7 +67,7 @@ class TestWithRoom:
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6), fits(3, 1)))
         play.open(profile("a"), profile("b"))
         play.warm("a")
-        play.desk.lanes["a"].load_seconds = 120.0
+        play.desk.models["a"].load_seconds = 120.0
         play.turn(now=SETTLED, a=900.0)
         assert ["check b", "check b", "start b"] == play.arrive("t1", "b", now=SETTLED)
         assert "v1" == play.said("load")[-1]["variant"]
@@ -71,7 +79,7 @@ class TestWithRoom:
         assert ["start a"] == play.arrive("t1", "a")
         play.held["a"] = {CARD: 7 * GIB}
         play.ready("a")
-        assert {CARD: 3 * GIB} == play.desk.room.ledger.room()
+        assert {CARD: 3 * GIB} == play.desk.admission.ledger.free()
 
 
 class TestWhatMustFail:
@@ -109,13 +117,13 @@ class TestWhatMustFail:
         """Those that were tried, in their order, and those that could not even be tried."""
         play = Machine({CARD: 10}, a=(fits(4), fits(3, 1)))
         play.open(profile("a"))
-        play.tell(Appraised("a", (fits(4), fits(3, 1)), "left out: v2: run: hostd pull v2"))
+        play.tell(LoadOptionsChanged("a", (fits(4), fits(3, 1)), "left out: v2: run: hostd pull v2"))
         play.broken = {("a", 0): ExitClass.MISSING_FILE, ("a", 1): ExitClass.BAD_FLAG}
         play.why = {("a", 0): "no file v0", ("a", 1): "no flag v1"}
         play.arrive("t1", "a")
         said = "no file v0; no flag v1; left out: v2: run: hostd pull v2"
         assert f"'a' could not be loaded: {said}" == play.refusals[-1].error.message
-        assert said == play.desk.lanes["a"].last_error
+        assert said == play.desk.models["a"].last_error
 
     def test_a_refusal_names_what_is_in_the_way(self) -> None:
         """What is lacking, who is pinned, and what other programs hold."""
@@ -157,7 +165,7 @@ class TestWhatIsMerelyWanted:
         assert [{"model": "b"} | told] == play.said("no_room")
         assert (
             "it lacks 2.0 GiB of cuda:0 beside the models that are in use, and comes up in quieter times"
-            == play.desk.lanes["b"].last_error
+            == play.desk.models["b"].last_error
         )
 
     def test_the_same_numbers_are_told_once(self) -> None:
@@ -224,17 +232,17 @@ class TestWhoGoes:
 
     def test_one_that_wakes_cheaply_sleeps_instead(self) -> None:
         """Its engine stays; what it kept is counted, and it wakes where it would have to be loaded."""
-        play = Lively({CARD: 10, "ram": 32}, naps=(1, 2), a=(fits(6),), b=(fits(6),))
+        play = Lively({CARD: 10, "ram": 32}, sleep_levels=(1, 2), a=(fits(6),), b=(fits(6),))
         play.open(profile("a"), profile("b"))
         play.run(300.0, [(0.0, "t1", "a"), (100.0, "t2", "b"), (200.0, "t3", "a")])
         assert (["a", "b"], []) == ([model for _, model in play.loads], play.stops)
         assert 1 == play.said("sleep")[0]["level"]
-        assert {"ram": 6 * GIB} == {p: n for p, n in play.desk.room.ledger.held("b").items() if n}
+        assert {"ram": 6 * GIB} == {p: n for p, n in play.desk.admission.ledger.held("b").items() if n}
         assert pytest.approx(0.6, abs=0.1) == play.waited["t3"]
 
     def test_it_sleeps_deeply_where_main_memory_is_short(self) -> None:
         """The light level would keep its weights there."""
-        play = Lively({CARD: 10, "ram": 4}, naps=(1, 2), a=(fits(6),), b=(fits(6),))
+        play = Lively({CARD: 10, "ram": 4}, sleep_levels=(1, 2), a=(fits(6),), b=(fits(6),))
         play.open(profile("a"), profile("b"))
         play.run(150.0, [(0.0, "t1", "a"), (100.0, "t2", "b")])
         assert (2, {}) == (play.said("sleep")[0]["level"], play.said("sleep")[0]["keeps"])
@@ -246,16 +254,16 @@ class TestBusyModels:
     def test_a_busy_one_stays_open_for_some_loads_of_both(self) -> None:
         """The wait is told with the time at which it may go, and the alarm rings then."""
         play = two()
-        play.tell(UnloadAsked("a"))
+        play.tell(UnloadRequested("a"))
         play.gone("a")
         play.warm("a")
         busy(play, "a")
         assert ["check b"] == play.arrive("t1", "b")
         assert (WAIT, ["a"]) == (play.said("wait_room")[-1]["until_s"], play.said("wait_room")[-1]["goes"])
         assert [] == play.pass_time(SETTLED + WAIT - 0.1)
-        assert "ready" == play.desk.lanes["a"].standing
+        assert "ready" == play.desk.models["a"].reported_state
         assert [] == play.pass_time(SETTLED + WAIT)
-        assert "draining" == play.desk.lanes["a"].standing
+        assert "draining" == play.desk.models["a"].reported_state
 
     def test_then_it_is_closed_to_newcomers_and_goes_when_it_has_finished(self) -> None:
         """However long its answers take."""
@@ -277,7 +285,7 @@ class TestBusyModels:
         play.arrive("t1", "b")
         play.pass_time(SETTLED + WAIT)
         play.arrive("t2", "a", now=SETTLED + WAIT + 1.0)
-        assert ["serve t2 by a"] == play.tell(Left("t1"))
+        assert ["serve t2 by a"] == play.tell(ClientLeft("t1"))
         assert ("<Lane a ready: 2/2 in flight, 0 queued>", "<Lane b cold: 0/0 in flight, 0 queued>") == (
             play.lane("a"),
             play.lane("b"),
@@ -296,8 +304,8 @@ class TestBusyModels:
         play.pass_time(SETTLED + WAIT)
         assert [("a", "b"), ("a", "c")] == [(said["model"], said["for"]) for said in play.said("evict")]
         play.arrive("late", "a", now=SETTLED + WAIT + 1.0)
-        assert [] == play.tell(Left("t1"))
-        assert ("draining", 2) == (play.desk.lanes["a"].standing, len(play.said("evict")))
+        assert [] == play.tell(ClientLeft("t1"))
+        assert ("draining", 2) == (play.desk.models["a"].reported_state, len(play.said("evict")))
         assert ["stop a"] == play.finish("at a")
         assert "start c" in play.gone("a")
 
@@ -317,8 +325,8 @@ class TestBusyModels:
         play = two()
         busy(play, "a")
         play.arrive("t1", "b")
-        assert [] == play.tell(UnloadAsked("a"))
-        assert [] == play.tell(Left("t1"))
+        assert [] == play.tell(UnloadRequested("a"))
+        assert [] == play.tell(ClientLeft("t1"))
         assert ["stop a"] == play.finish("at a")
 
     @pytest.mark.parametrize("names", ["ab", "ba"])
@@ -330,10 +338,10 @@ class TestBusyModels:
         play.now = SETTLED
         busy(play, "a")
         play.arrive("t1", "b")
-        assert ["refuse t1: closing"] == play.tell(ClosingTime())
+        assert ["refuse t1: closing"] == play.tell(ShutdownRequested())
         assert ["stop a"] == play.pass_time(SETTLED + 1000.0)
         play.gone("a")
-        assert {State.COLD} == {lane.state for lane in play.desk.lanes.values()}
+        assert {State.COLD} == {model.state for model in play.desk.models.values()}
 
 
 class TestInTurn:
@@ -391,7 +399,7 @@ class TestInTurn:
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
         play.open(profile("a"), profile("b"))
         play.warm("a")
-        assert ["check b", "stop a"] == play.tell(LoadAsked("b", "asked"))
+        assert ["check b", "stop a"] == play.tell(LoadRequested("b", "asked"))
         assert ["start b"] == play.gone("a")
 
     def test_who_waits_overtakes_what_is_merely_wanted(self) -> None:
@@ -412,7 +420,7 @@ class TestReturnedMemory:
         play = two()
         play.arrive("t1", "b")
         play.held.clear()
-        assert [] == super(Machine, play).tell(EngineGone("a"))
+        assert [] == super(Machine, play).tell(EngineStopped("a"))
         assert ["start b"] == play.measure()
 
     def test_of_a_sleeper_it_is_promised_only_when_it_was_seen(self) -> None:
@@ -420,7 +428,7 @@ class TestReturnedMemory:
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),), c=(fits(3),))
         play.open(profile("a"), profile("b"), profile("c"))
         play.warm("a", "c")
-        play.desk.lanes["a"].naps = (1, 2)
+        play.desk.models["a"].sleep_levels = (1, 2)
         assert ["check b", "sleep a"] == play.arrive("t1", "b", now=SETTLED)
         play.held["a"] = {}
         assert [] == super(Machine, play).tell(EngineSlept("a"))
@@ -432,15 +440,15 @@ class TestReturnedMemory:
         play = Machine({CARD: 10, "ram": 8}, a=(fits(6, ram=5),), b=(fits(6, ram=1),))
         play.open(profile("a"), profile("b"))
         play.warm("a")
-        play.desk.lanes["a"].naps = (1, 2)
+        play.desk.models["a"].sleep_levels = (1, 2)
         play.arrive("t1", "b", now=SETTLED)
         play.held["a"] = {"ram": 6 * GIB}
         assert ["start b"] == play.tell(EngineSlept("a"))
         play.ready("b")
         play.finish("t1")
-        play.tell(UnloadAsked("b"))
+        play.tell(UnloadRequested("b"))
         play.gone("b")
-        assert {"ram": 2 * GIB, CARD: 10 * GIB} == play.desk.room.ledger.room()
+        assert {"ram": 2 * GIB, CARD: 10 * GIB} == play.desk.admission.ledger.free()
         play.others["ram"] = 4.0
         play.measure()
         assert ["refuse t2: out_of_memory"] == play.arrive("t2", "a")
@@ -448,7 +456,7 @@ class TestReturnedMemory:
         play.others["ram"] = 0.0
         play.measure()
         assert ["wake a"] == play.arrive("t3", "a")
-        assert {"ram": 3 * GIB, CARD: 4 * GIB} == play.desk.room.ledger.room()
+        assert {"ram": 3 * GIB, CARD: 4 * GIB} == play.desk.admission.ledger.free()
 
     def test_where_others_took_it_more_goes(self) -> None:
         """The next cheapest."""

@@ -4,40 +4,40 @@ import pytest
 
 from hostd.domain.errors import RequestError
 from hostd.domain.lifecycle import State
-from hostd.domain.reason import ExitClass, Reason
+from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.scheduling import messages
 from hostd.scheduling.events import AttemptFailed
-from hostd.scheduling.model_state import Lane
+from hostd.scheduling.model_state import ModelState
 from tests.scheduling.scenario import profile
 
 
 @pytest.fixture
-def lane() -> Lane:
+def model() -> ModelState:
     """A ready model with two places whose requests take six seconds."""
-    return Lane(profile("a", max_concurrent=2, max_queue=7), State.READY, slots=2, service_seconds=6.0)
+    return ModelState(profile("a", max_concurrent=2, max_queue=7), State.READY, slots=2, service_seconds=6.0)
 
 
-def test_a_full_queue_names_its_limit(lane: Lane) -> None:
+def test_a_full_queue_names_its_limit(model: ModelState) -> None:
     """The owner sees which setting to change."""
-    error = messages.queue_full(lane)
+    error = messages.queue_full(model)
     assert (
         "'a' is busy: 0 requests are being answered and 0 wait, which is all that max_queue: 7 allows" == error.message
     )
     assert ("queue_full", 429, 3.0) == (error.code, error.status, error.retry_after)
 
 
-def test_queue_time_says_how_long_it_was(lane: Lane) -> None:
+def test_queue_time_says_how_long_it_was(model: ModelState) -> None:
     """The code is the reason that a fallback would have been used for."""
-    error = messages.queue_timeout(lane, 30.04)
+    error = messages.queue_timeout(model, 30.04)
     assert "'a' had no free place within 30.0 s (queue_timeout); 0 requests are being answered and 0 wait" == (
         error.message
     )
     assert ("queue_timeout", 503, 3.0) == (error.code, error.status, error.retry_after)
 
 
-def test_a_spent_time_names_the_ways_to_get_more(lane: Lane) -> None:
+def test_a_spent_time_names_the_ways_to_get_more(model: ModelState) -> None:
     """It is 504: the client's own limit, or the owner's."""
-    error = messages.out_of_time(lane, 2.0)
+    error = messages.out_of_time(model, 2.0)
     assert ("timeout", 504) == (error.code, error.status)
     assert error.message.endswith("give it more with x-hostd-timeout or total_timeout")
 
@@ -45,29 +45,33 @@ def test_a_spent_time_names_the_ways_to_get_more(lane: Lane) -> None:
 @pytest.mark.parametrize(
     ("down_reason", "verb"),
     [
-        (Reason.LOAD_FAILED, "could not be loaded"),
-        (Reason.OUT_OF_MEMORY, "could not be loaded"),
-        (Reason.CRASHED, "keeps crashing"),
+        (FallbackReason.LOAD_FAILED, "could not be loaded"),
+        (FallbackReason.OUT_OF_MEMORY, "could not be loaded"),
+        (FallbackReason.CRASHED, "keeps crashing"),
     ],
 )
-def test_a_model_that_is_down_says_why_and_until_when(lane: Lane, down_reason: Reason, verb: str) -> None:
+def test_a_model_that_is_down_says_why_and_until_when(
+    model: ModelState, down_reason: FallbackReason, verb: str
+) -> None:
     """The reason is the fallback's reason, and the time to come back is that of the next try."""
-    lane.down_reason, lane.last_error = down_reason, "no such file"
-    lane.restarts.broke(ExitClass.MISSING_FILE, 100.0)
-    reason, error = messages.down(lane, 103.0)
+    model.down_reason, model.last_error = down_reason, "no such file"
+    model.restarts.failed(ExitClass.MISSING_FILE, 100.0)
+    reason, error = messages.down(model, 103.0)
     assert (down_reason, f"'a' {verb}: no such file", 7.0) == (reason, error.message, error.retry_after)
 
 
-def test_a_failed_attempt_keeps_its_status(lane: Lane) -> None:
+def test_a_failed_attempt_keeps_its_status(model: ModelState) -> None:
     """The client learns what the last engine did."""
-    error = messages.failed(lane, AttemptFailed("t1", Reason.STATUS_5XX, "status 500", 502))
+    error = messages.failed(model, AttemptFailed("t1", FallbackReason.STATUS_5XX, "status 500", 502))
     assert "'a' did not answer: status 500" == error.message
     assert ("status_5xx", 502, 3.0) == (error.code, error.status, error.retry_after)
 
 
-def test_a_prompt_that_is_too_long_is_the_clients_error(lane: Lane) -> None:
+def test_a_prompt_that_is_too_long_is_the_clients_error(model: ModelState) -> None:
     """It is 400 in the engine's words, and waiting does not help."""
-    error = messages.failed(lane, AttemptFailed("t1", Reason.CONTEXT_TOO_LONG, "9000 tokens are more than 4096"))
+    error = messages.failed(
+        model, AttemptFailed("t1", FallbackReason.CONTEXT_TOO_LONG, "9000 tokens are more than 4096")
+    )
     assert isinstance(error, RequestError)
     assert ("context_length_exceeded", 400, None) == (error.code, error.status, error.retry_after)
     assert "9000 tokens are more than 4096" == error.message

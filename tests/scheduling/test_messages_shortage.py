@@ -1,20 +1,20 @@
 """The numbers behind a decision about memory."""
 
 from hostd.domain.lifecycle import State
-from hostd.scheduling.eviction import Candidate
+from hostd.scheduling.eviction import EvictionCandidate
 from hostd.scheduling.messages import nearest, not_now, steps_down, told, too_little
-from hostd.scheduling.model_state import Lane
+from hostd.scheduling.model_state import ModelState
 from tests.scheduling.memory import CARD, GIB, fits
 from tests.scheduling.scenario import profile
 
 
 def test_a_candidate_is_told_with_its_price_and_its_time() -> None:
     """Plain data, rounded for people; a time that has passed is now, one that nobody knows is none."""
-    lane = Lane(profile("a"), state=State.READY)
+    model = ModelState(profile("a"), state=State.READY)
     plain = {"model": "a", "state": "ready", "in_flight": 0, "queued": 0, "bytes": {CARD: 5}}
     for free_at, free_in in ((13.14, 3.1), (9.0, 0.0), (None, None)):
-        each = Candidate("a", 1.234, {CARD: 5}, free_at)
-        assert {**plain, "cost_s": 1.23, "free_in_s": free_in} == told(each, lane, 10.0)
+        each = EvictionCandidate("a", 1.234, {CARD: 5}, free_at)
+        assert {**plain, "cost_s": 1.23, "free_in_s": free_in} == told(each, model, 10.0)
 
 
 def test_what_is_lacking_is_said_per_pool() -> None:
@@ -40,13 +40,13 @@ def test_what_nobody_waits_for_comes_later() -> None:
 
 def test_the_nearest_way_lacks_least_when_all_have_gone() -> None:
     """Its peak counts; the first of equals is taken."""
-    ways = (fits(9), fits(6, 1, peak=2), fits(8, 2))
-    going = [Candidate("a", 1.0, {CARD: 3 * GIB}, 0.0), Candidate("b", 1.0, {CARD: GIB}, 0.0)]
-    assert (ways[1], {CARD: GIB}) == nearest(ways, {CARD: 3 * GIB}, going)
-    assert (ways[0], {}) == nearest(ways, {CARD: 5 * GIB}, going)
+    modes = (fits(9), fits(6, 1, peak=2), fits(8, 2))
+    going = [EvictionCandidate("a", 1.0, {CARD: 3 * GIB}, 0.0), EvictionCandidate("b", 1.0, {CARD: GIB}, 0.0)]
+    assert (modes[1], {CARD: GIB}) == nearest(modes, {CARD: 3 * GIB}, going)
+    assert (modes[0], {}) == nearest(modes, {CARD: 5 * GIB}, going)
 
 
 def test_steps_down_count_the_better_variants() -> None:
     """Not the other places of the same one, and not those that cannot be had."""
-    ways = (fits(9), fits(9, pool="cuda:1"), fits(6, 2), fits(5, 3))
-    assert [0, 0, 1, 2] == [steps_down(ways, way) for way in ways]
+    modes = (fits(9), fits(9, pool="cuda:1"), fits(6, 2), fits(5, 3))
+    assert [0, 0, 1, 2] == [steps_down(modes, mode) for mode in modes]

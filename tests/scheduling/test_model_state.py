@@ -3,86 +3,92 @@
 import pytest
 
 from hostd.domain.errors import Bug
-from hostd.domain.lifecycle import Move, State
+from hostd.domain.lifecycle import State, Transition
 from hostd.domain.ticket import Route, Target, Ticket
-from hostd.scheduling.model_state import UNMEASURED_SERVICE, Errand, Lane
+from hostd.scheduling.model_state import UNMEASURED_SERVICE, ModelState, RequestState
 from tests.scheduling.scenario import profile
 
 
-def errand(ticket_id: str, life: int = 0) -> Errand:
+def errand(ticket_id: str, life: int = 0) -> RequestState:
     """Return a ticket on its way to 'a'."""
-    return Errand(Ticket(ticket_id, Route("a", (Target("a"),))), arrived=0.0, life=life)
+    return RequestState(Ticket(ticket_id, Route("a", (Target("a"),))), arrived=0.0, generation=life)
 
 
 def test_the_status_line_says_how_busy_a_model_is() -> None:
     """State, places and queue are what an owner wants to see first."""
-    lane = Lane(profile("a", max_concurrent=2), State.READY, slots=4)
-    lane.serving["t1"] = errand("t1")
-    lane.queue = {f"t{n}": errand(f"t{n}") for n in (2, 3, 4)}
-    assert "<Lane a ready: 1/2 in flight, 3 queued>" == repr(lane)
-    assert [1, 2, 3] == [lane.position(f"t{n}") for n in (2, 3, 4)]
+    model = ModelState(profile("a", max_concurrent=2), State.READY, slots=4)
+    model.serving["t1"] = errand("t1")
+    model.queue = {f"t{n}": errand(f"t{n}") for n in (2, 3, 4)}
+    assert "<Lane a ready: 1/2 in flight, 3 queued>" == repr(model)
+    assert [1, 2, 3] == [model.position(f"t{n}") for n in (2, 3, 4)]
 
 
 @pytest.mark.parametrize(
-    ("state", "seconds"), [(State.READY, 0.5), (State.SLEEPING, 0.5), (State.COLD, 20.0), (State.FAILED, 20.0)]
+    ("state", "seconds"),
+    [
+        (State.READY, 0.5),
+        (State.SLEEPING, 0.5),
+        (State.COLD, 20.0),
+        (State.FAILED, 20.0),
+    ],
 )
 def test_only_one_that_is_there_can_be_woken(state: State, seconds: float) -> None:
     """What has gone for good has to be loaded, however fast it woke before; a cold start always means a load."""
-    lane = Lane(profile("a"), state, load_seconds=20.0, wake_seconds=0.5, naps=(1, 2))
-    assert (seconds, 20.0) == (lane.seconds_to_load, lane.cold_start)
+    model = ModelState(profile("a"), state, load_seconds=20.0, wake_seconds=0.5, sleep_levels=(1, 2))
+    assert (seconds, 20.0) == (model.seconds_to_load, model.cold_start)
 
 
 def test_one_that_wakes_more_slowly_than_it_loads_is_taken_to_be_loaded() -> None:
     """It would not sleep again."""
-    lane = Lane(profile("a"), State.READY, load_seconds=2.0, wake_seconds=3.0, naps=(1, 2))
-    assert (2.0, False) == (lane.seconds_to_load, lane.sleeps)
+    model = ModelState(profile("a"), State.READY, load_seconds=2.0, wake_seconds=3.0, sleep_levels=(1, 2))
+    assert (2.0, False) == (model.seconds_to_load, model.can_sleep)
 
 
 @pytest.mark.parametrize("state", list(State))
 def test_only_a_ready_model_has_room(state: State) -> None:
     """Places count for nothing while the engine loads, drains or is down."""
-    lane = Lane(profile("a"), state, slots=1)
-    assert (state is State.READY) == lane.has_room
-    lane.serving["t1"] = errand("t1")
-    assert not lane.has_room
+    model = ModelState(profile("a"), state, slots=1)
+    assert (state is State.READY) == model.has_free_slot
+    model.serving["t1"] = errand("t1")
+    assert not model.has_free_slot
 
 
 def test_an_engine_that_a_request_saw_die_has_no_room_until_its_state_changes() -> None:
     """It is on its way all the same; a ticket that was sent to an earlier engine knows nothing of this one."""
-    lane = Lane(profile("a", max_concurrent=4), State.READY, slots=4, life=2)
-    lane.serving = {"early": errand("early", life=1), "late": errand("late", life=2)}
-    lane.suspect("early")
-    assert lane.has_room
-    lane.suspect("late")
-    assert (False, True) == (lane.has_room, lane.coming)
-    lane.move(Move.BROKE)
-    assert (False, False) == (lane.dead, lane.coming)
-    lane.suspect("late")
-    assert not lane.dead
+    model = ModelState(profile("a", max_concurrent=4), State.READY, slots=4, generation=2)
+    model.serving = {"early": errand("early", life=1), "late": errand("late", life=2)}
+    model.suspect("early")
+    assert model.has_free_slot
+    model.suspect("late")
+    assert (False, True) == (model.has_free_slot, model.is_starting)
+    model.move(Transition.FAILED)
+    assert (False, False) == (model.suspected_dead, model.is_starting)
+    model.suspect("late")
+    assert not model.suspected_dead
 
 
 def test_a_move_that_the_table_does_not_know_is_our_bug() -> None:
     """The state stays as it was."""
-    lane = Lane(profile("a"))
+    model = ModelState(profile("a"))
     with pytest.raises(Bug, match="an instance that is cold cannot loaded"):
-        lane.move(Move.LOADED)
-    assert State.COLD is lane.state
+        model.move(Transition.LOADED)
+    assert State.COLD is model.state
 
 
 def test_service_times_are_a_moving_average() -> None:
     """The first is taken as it is, later ones move it by a fifth."""
-    lane = Lane(profile("a"))
-    lane.learn_service(10.0)
-    lane.learn_service(20.0)
-    assert 12.0 == lane.service_seconds
+    model = ModelState(profile("a"))
+    model.learn_service(10.0)
+    model.learn_service(20.0)
+    assert 12.0 == model.service_seconds
 
 
 def test_the_expected_wait_grows_with_the_queue_and_shrinks_with_places() -> None:
     """Those before a newcomer and the newcomer itself share the places; unmeasured service is guessed."""
-    lane = Lane(profile("a", max_concurrent=2), State.READY, slots=2)
-    lane.queue = {f"t{n}": errand(f"t{n}") for n in range(3)}
-    assert UNMEASURED_SERVICE * 4 / 2 == lane.expected_wait()
-    lane.learn_service(2.0)
-    assert 4.0 == lane.expected_wait()
-    lane.slots = 0
-    assert 8.0 == lane.expected_wait()
+    model = ModelState(profile("a", max_concurrent=2), State.READY, slots=2)
+    model.queue = {f"t{n}": errand(f"t{n}") for n in range(3)}
+    assert UNMEASURED_SERVICE * 4 / 2 == model.expected_wait()
+    model.learn_service(2.0)
+    assert 4.0 == model.expected_wait()
+    model.slots = 0
+    assert 8.0 == model.expected_wait()

@@ -5,29 +5,29 @@ from math import exp, isclose
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.scheduling.model_state import MEMORY, Heat, probability
+from hostd.scheduling.model_state import MEMORY, RequestRate, probability
 
 
 def test_what_was_never_asked_for_is_cold() -> None:
     """At any time."""
-    assert (0.0, 0.0) == (Heat().rate(0.0), Heat().rate(1e9))
+    assert (0.0, 0.0) == (RequestRate().rate(0.0), RequestRate().rate(1e9))
 
 
 def test_a_steady_stream_is_known_after_a_while() -> None:
     """A request every two seconds for half an hour gives half a request a second."""
-    heat = Heat()
+    rate = RequestRate()
     for number in range(900):
-        heat.add(number * 2.0)
-    assert isclose(0.5, heat.rate(1799.0), rel_tol=0.01)
+        rate.add(number * 2.0)
+    assert isclose(0.5, rate.rate(1799.0), rel_tol=0.01)
 
 
 def test_what_has_passed_fades() -> None:
     """After the memory of five minutes a third is left, after an hour nothing to speak of."""
-    heat = Heat()
-    heat.add(10.0)
-    assert isclose(1.0 / MEMORY, heat.rate(10.0))
-    assert isclose(exp(-1.0) / MEMORY, heat.rate(10.0 + MEMORY))
-    assert heat.rate(10.0 + 3600.0) < 1e-7
+    rate = RequestRate()
+    rate.add(10.0)
+    assert isclose(1.0 / MEMORY, rate.rate(10.0))
+    assert isclose(exp(-1.0) / MEMORY, rate.rate(10.0 + MEMORY))
+    assert rate.rate(10.0 + 3600.0) < 1e-7
 
 
 def test_the_chance_of_another_request() -> None:
@@ -40,8 +40,8 @@ def test_the_chance_of_another_request() -> None:
 @given(gaps=st.lists(st.floats(0.0, 1000.0), max_size=30), later=st.floats(0.0, 1e6))
 def test_it_never_counts_more_than_came(gaps: list[float], later: float) -> None:
     """Nor less than nothing, and it only falls while nobody asks."""
-    heat, now = Heat(), 0.0
+    rate, now = RequestRate(), 0.0
     for gap in gaps:
         now += gap
-        heat.add(now)
-    assert 0.0 <= heat.rate(now + later) <= heat.rate(now) <= len(gaps) / MEMORY
+        rate.add(now)
+    assert 0.0 <= rate.rate(now + later) <= rate.rate(now) <= len(gaps) / MEMORY

@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 
-from hostd.scheduling.pending_load import URGENCY, Claim, Urgency
+from hostd.scheduling.pending_load import LOAD_PRIORITY, LoadPriority, PendingLoad
 
 
 def test_who_waits_comes_before_what_is_wanted_and_what_returns() -> None:
     """The reason for a load says whose turn it is."""
     whys = ["return", "demand", "window", "preload", "restart", "asked", "request"]
-    assert set(whys) == URGENCY.keys()
-    ordered = sorted(whys, key=lambda why: Claim("a", why, 0.0).urgency)
+    assert set(whys) == LOAD_PRIORITY.keys()
+    ordered = sorted(whys, key=lambda why: PendingLoad("a", why, 0.0).priority)
     assert ["asked", "request", "demand", "window", "preload", "restart", "return"] == ordered
 
 
 def test_a_claim_becomes_more_urgent_with_its_reason() -> None:
     """Somebody came to wait for what was merely wanted."""
-    wanted = Claim("a", "preload", 0.0)
-    assert [Urgency.WANTED, Urgency.WAITED_FOR] == [wanted.urgency, replace(wanted, why="request").urgency]
+    wanted = PendingLoad("a", "preload", 0.0)
+    assert [LoadPriority.WANTED, LoadPriority.WAITED_FOR] == [wanted.priority, replace(wanted, why="request").priority]

@@ -1,9 +1,9 @@
 """The boot's loads, one after another."""
 
 from hostd.domain.lifecycle import State
-from hostd.scheduling.model_state import Lane
-from hostd.scheduling.pending_load import Claim
-from hostd.scheduling.preload import Preload
+from hostd.scheduling.model_state import ModelState
+from hostd.scheduling.pending_load import PendingLoad
+from hostd.scheduling.preload import PreloadQueue
 from tests.scheduling.scenario import profile
 
 
@@ -11,14 +11,14 @@ class Boot:
     """A boot whose loads are only noted; each claims its room until it is settled."""
 
     def __init__(self, names: str, **states: State) -> None:
-        self.lanes = {name: Lane(profile(name), state=states.get(name, State.COLD)) for name in names}
+        self.lanes = {name: ModelState(profile(name), state=states.get(name, State.COLD)) for name in names}
         self.asked: list[str] = []
-        self.preload = Preload(self._ask)
+        self.preload = PreloadQueue(self._ask)
 
-    def _ask(self, lane: Lane, why: str) -> None:
+    def _ask(self, model: ModelState, why: str) -> None:
         assert "preload" == why
-        self.asked.append(lane.profile.name)
-        lane.claim = Claim(lane.profile.name, why, 0.0)
+        self.asked.append(model.profile.name)
+        model.pending_load = PendingLoad(model.profile.name, why, 0.0)
 
     def begin(self) -> None:
         """Begin with all of them."""
@@ -27,7 +27,7 @@ class Boot:
 
     def settle(self, name: str, state: State) -> None:
         """Let the load of one come to its end."""
-        self.lanes[name].claim, self.lanes[name].state = None, state
+        self.lanes[name].pending_load, self.lanes[name].state = None, state
         self.preload.settled(self.lanes[name])
 
 
@@ -36,7 +36,7 @@ def test_each_waits_for_the_one_before_it() -> None:
     boot = Boot("abc")
     boot.begin()
     assert (["a"], False) == (boot.asked, boot.preload.over)
-    assert [False, True, True] == [lane in boot.preload for lane in boot.lanes.values()]
+    assert [False, True, True] == [model in boot.preload for model in boot.lanes.values()]
     boot.settle("a", State.READY)
     boot.settle("b", State.FAILED)
     assert (["a", "b", "c"], False) == (boot.asked, boot.preload.over)

@@ -4,22 +4,22 @@ import pytest
 
 from hostd.domain.reason import ExitClass
 from hostd.scheduling import restart
-from hostd.scheduling.restart import Restarts
+from hostd.scheduling.restart import RestartPolicy
 
 
-def crashes(count: int, at: float = 0.0) -> Restarts:
+def crashes(count: int, at: float = 0.0) -> RestartPolicy:
     """Return a history of *count* crashes in a row, all at *at*."""
-    restarts = Restarts()
+    restarts = RestartPolicy()
     for _ in range(count):
         restarts.started()
-        restarts.broke(ExitClass.UNKNOWN, at)
+        restarts.failed(ExitClass.UNKNOWN, at)
     return restarts
 
 
 @pytest.mark.parametrize(("count", "delay"), [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0)])
 def test_delays_double(count: int, delay: float) -> None:
     """The first restart is nearly at once, each further one twice as late."""
-    assert Restarts(count, count, None, 100.0 + delay) == crashes(count, 100.0)
+    assert RestartPolicy(count, count, None, 100.0 + delay) == crashes(count, 100.0)
 
 
 def test_after_the_last_try_the_door_is_closed() -> None:
@@ -29,7 +29,7 @@ def test_after_the_last_try_the_door_is_closed() -> None:
     assert [False, True] == [restarts.open(100.0 + restart.COOL_DOWN - 0.1), restarts.open(100.0 + restart.COOL_DOWN)]
     restarts.started()
     assert restarts.open(0.0)
-    restarts.broke(ExitClass.UNKNOWN, 500.0)
+    restarts.failed(ExitClass.UNKNOWN, 500.0)
     assert (None, 500.0 + restart.COOL_DOWN) == (restarts.again_at, restarts.closed_until)
 
 
@@ -38,7 +38,7 @@ def test_good_service_is_what_makes_forget(good_for: float, streak: int) -> None
     """A crash after two good minutes is the first of a new streak; the total goes on."""
     restarts = crashes(4)
     restarts.ready(10.0)
-    restarts.broke(ExitClass.UNKNOWN, 10.0 + good_for)
+    restarts.failed(ExitClass.UNKNOWN, 10.0 + good_for)
     assert (streak, 5) == (restarts.streak, restarts.total)
 
 
@@ -46,16 +46,16 @@ def test_a_failed_load_is_no_good_service() -> None:
     """Time counts only while the engine is ready."""
     restarts = crashes(1)
     restarts.ready(0.0)
-    restarts.broke(ExitClass.UNKNOWN, 1.0)
-    restarts.broke(ExitClass.UNKNOWN, 1000.0)
+    restarts.failed(ExitClass.UNKNOWN, 1.0)
+    restarts.failed(ExitClass.UNKNOWN, 1000.0)
     assert 3 == restarts.streak
 
 
 @pytest.mark.parametrize("exit_class", list(ExitClass))
 def test_only_what_may_mend_itself_is_tried_again(exit_class: ExitClass) -> None:
     """A wrong flag and a missing file close the door for a short while instead."""
-    restarts = Restarts()
-    restarts.broke(exit_class, 0.0)
+    restarts = RestartPolicy()
+    restarts.failed(exit_class, 0.0)
     assert exit_class.mends_itself == (restarts.again_at is not None)
     assert exit_class.mends_itself != (restarts.closed_until == restart.UNMENDED_COOL_DOWN)
 
@@ -74,14 +74,14 @@ def test_forgiving_keeps_only_the_total() -> None:
     """Somebody took it in hand; the count of restarts that `ps` shows stays."""
     restarts = crashes(7)
     restarts.forgive()
-    assert Restarts(streak=0, total=7) == restarts
+    assert RestartPolicy(streak=0, total=7) == restarts
 
 
 def test_a_failure_without_a_start_leaves_nothing_of_the_one_before() -> None:
     """A check that fails where no engine was started moves the next try; one that was due before is not due still."""
-    restarts = Restarts()
+    restarts = RestartPolicy()
     for at in range(restart.GIVE_UP_AFTER):
-        restarts.broke(ExitClass.UNKNOWN, float(at))
+        restarts.failed(ExitClass.UNKNOWN, float(at))
     assert (None, restart.GIVE_UP_AFTER - 1 + restart.COOL_DOWN) == (restarts.again_at, restarts.closed_until)
-    restarts.broke(ExitClass.MISSING_FILE, 500.0)
+    restarts.failed(ExitClass.MISSING_FILE, 500.0)
     assert (None, 500.0 + restart.UNMENDED_COOL_DOWN) == (restarts.again_at, restarts.closed_until)

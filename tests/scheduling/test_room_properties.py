@@ -14,13 +14,21 @@ from hostd.domain.host import Pool, PoolKind
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import Choice
-from hostd.routing.router import Directory
-from hostd.scheduling.effects import Check, Effect, Explain, Sleep, Start, Stop, Wake
-from hostd.scheduling.events import Appraised, CalendarTurned, Checked, EngineGone, EngineSlept, LoadAsked, MemorySeen
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.routing.router import Router
+from hostd.scheduling.effects import Effect, Explain, RunPreflight, Sleep, Start, Stop, Wake
+from hostd.scheduling.events import (
+    EngineSlept,
+    EngineStopped,
+    LoadOptionsChanged,
+    LoadRequested,
+    MemoryMeasured,
+    PreflightDone,
+    ScheduleChanged,
+)
 from hostd.scheduling.eviction import HOLD
 from hostd.scheduling.memory_ledger import excess
-from hostd.scheduling.scheduler import Desk
+from hostd.scheduling.scheduler import Scheduler
 from tests.scheduling.checked_scheduler import Engine
 from tests.scheduling.test_desk_properties import PICK, AnyOrder, houses
 
@@ -32,7 +40,7 @@ WHERE: tuple[tuple[tuple[str, ...], ...], ...] = ((FIRST,), (FIRST,), (FIRST, SE
 
 
 @st.composite
-def choices(draw: st.DrawFn) -> tuple[Choice, ...]:
+def choices(draw: st.DrawFn) -> tuple[LoadOption, ...]:
     """Draw one to three ways to load a model, some of which may be too large for the machine."""
     found = []
     for variant in range(draw(st.sampled_from([1, 1, 2, 3]))):
@@ -40,7 +48,7 @@ def choices(draw: st.DrawFn) -> tuple[Choice, ...]:
             needs = {pool: draw(st.integers(1, 11)) for pool in where}
             peak = {where[0]: draw(st.sampled_from([0, 0, 1, 2]))}
             label = f"v{variant}@{'+'.join(where)}"
-            found.append(Choice(variant, label, needs=needs, expected=needs, transient=peak, load_seconds=4.0))
+            found.append(LoadOption(variant, label, needs=needs, expected=needs, transient=peak, load_seconds=4.0))
     return tuple(found)
 
 
@@ -55,31 +63,36 @@ class TooLittle(AnyOrder):
         self.seen_of_others = dict(self.others)
         self.held: dict[str, dict[str, int]] = {}
         self.tells = True
-        self.asked: dict[str, Choice] = {}
+        self.asked: dict[str, LoadOption] = {}
         self.dozing: set[str] = set()
         self.evicting: dict[str, list[Explain]] = {}
 
     @initialize(
-        house=houses(sizes=(2, 3, 4, 4), pinned=(False, False, False, True)),
-        ways=st.lists(choices(), min_size=4, max_size=4),
+        app=houses(sizes=(2, 3, 4, 4), pinned=(False, False, False, True)),
+        modes=st.lists(choices(), min_size=4, max_size=4),
         cards=st.integers(1, 2),
-        naps=st.sampled_from([(), (1, 2)]),
+        sleep_levels=st.sampled_from([(), (1, 2)]),
         tells=st.sampled_from([True, True, False]),
     )
     def open_house(
-        self, house: dict[str, Profile], ways: list[tuple[Choice, ...]], cards: int, naps: tuple[int, ...], tells: bool
+        self,
+        app: dict[str, Profile],
+        modes: list[tuple[LoadOption, ...]],
+        cards: int,
+        sleep_levels: tuple[int, ...],
+        tells: bool,
     ) -> None:
         """Set the stage, as full as it gets; the driver tells what each process holds, or it does not."""
-        super().open_house(house)
-        self.naps, self.tells = naps, tells
+        super().open_house(app)
+        self.naps, self.tells = sleep_levels, tells
         self.cards = POOLS[:cards]
-        self.desk = Desk(house, self._seen().pools)
-        self.directory = Directory(house, {})
-        for name, found in zip(house, ways, strict=False):
-            here = tuple(choice for choice in found if set(choice.needs) <= set(self.cards))
-            self._tell(Appraised(name, here))
-        for name in house:
-            self._tell(LoadAsked(name, "asked"))
+        self.desk = Scheduler(app, self._seen().pools)
+        self.directory = Router(app, {})
+        for name, found in zip(app, modes, strict=False):
+            here = tuple(option for option in found if set(option.needs) <= set(self.cards))
+            self._tell(LoadOptionsChanged(name, here))
+        for name in app:
+            self._tell(LoadRequested(name, "asked"))
             self.go_well(6)
         self.pass_time(HOLD)
 
@@ -93,7 +106,7 @@ class TooLittle(AnyOrder):
         model = sorted(self.asked)[pick % len(self.asked)]
         del self.asked[model]
         self.measure(0.0)
-        self._tell(Checked(model, trouble, "it said so"))
+        self._tell(PreflightDone(model, trouble, "it said so"))
 
     @precondition(lambda self: self.dozing)
     @rule(pick=PICK, really=st.booleans())
@@ -106,7 +119,7 @@ class TooLittle(AnyOrder):
             self._tell(EngineSlept(model))
         elif not self.engines[model].told_to_stop:
             self.engines[model] = Engine(life=self.engines[model].life)
-            self._tell(EngineGone(model))
+            self._tell(EngineStopped(model))
 
     @rule(times=st.integers(1, 6))
     def go_well(self, times: int) -> None:
@@ -131,12 +144,12 @@ class TooLittle(AnyOrder):
     def turn_the_hour(self, pick: int, demand: float, *, window: bool) -> None:
         """Another hour begins."""
         model = list(self.house)[pick % len(self.house)]
-        self._tell(CalendarTurned(frozenset([model] if window else []), {model: demand}))
+        self._tell(ScheduleChanged(frozenset([model] if window else []), {model: demand}))
 
     def _used(self, pool: str) -> int:
         return sum(held.get(pool, 0) for held in self.held.values())
 
-    def _seen(self, share: float = 1.0) -> MemorySeen:
+    def _seen(self, share: float = 1.0) -> MemoryMeasured:
         taken = {
             model: {pool: int(n * (share if self.engines[model].slots == 0 else 1.0)) for pool, n in held.items()}
             for model, held in self.held.items()
@@ -149,31 +162,31 @@ class TooLittle(AnyOrder):
         doubtful = share < 1.0 and any(engine.runs and engine.slots == 0 for engine in self.engines.values())
         before = self.seen_of_others if doubtful else self.others
         self.seen_of_others = {name: min(before[name], count) for name, count in self.others.items()}
-        return MemorySeen(tuple(pools), taken if self.tells else {})
+        return MemoryMeasured(tuple(pools), taken if self.tells else {})
 
     def _saw(self, effect: Effect) -> None:
         match effect:
-            case Check(model, choice):
-                self.asked[model] = choice
-            case Start(model, choice) if choice is not None:
-                self._check_promise(model)
-                assert model not in self.held, "memory promised to what still holds some"
-                self.held[model] = dict(choice.needs)
-            case Wake(model):
-                self._check_promise(model)
-                self.engines[model].slots = 0
-                choice = self.desk.lanes[model].choice
-                self.held[model] = dict(choice.needs) if choice else {}
-            case Sleep(model, _):
-                assert self.engines[model].slots > 0, "told to sleep without being awake"
-                self.dozing.add(model)
-            case Stop(model):
-                lane = self.desk.lanes[model]
-                assert not (lane.profile.warm.pinned and self._made_room_with(model)), "a pinned model went"
-            case Explain(decision="no_room", model=model) if "why" in effect.numbers:
+            case RunPreflight(name, option):
+                self.asked[name] = option
+            case Start(name, option) if option is not None:
+                self._check_promise(name)
+                assert name not in self.held, "memory promised to what still holds some"
+                self.held[name] = dict(option.needs)
+            case Wake(name):
+                self._check_promise(name)
+                self.engines[name].slots = 0
+                option = self.desk.models[name].option
+                self.held[name] = dict(option.needs) if option else {}
+            case Sleep(name, _):
+                assert self.engines[name].slots > 0, "told to sleep without being awake"
+                self.dozing.add(name)
+            case Stop(name):
+                model = self.desk.models[name]
+                assert not (model.profile.warm.pinned and self._made_room_with(name)), "a pinned model went"
+            case Explain(decision="no_room", model=name) if "why" in effect.numbers:
                 assert effect.numbers["short"], "put off although there is room"
-            case Explain(decision="no_room", model=model):
-                self._check_hopeless(model)
+            case Explain(decision="no_room", model=name):
+                self._check_hopeless(name)
             case Explain(decision="evict"):
                 self.evicting.setdefault(str(effect.numbers["for"]), []).append(effect)
             case _:
@@ -182,12 +195,12 @@ class TooLittle(AnyOrder):
     def _check_promise(self, model: str) -> None:
         """Check that what a load may take at most is there, as counted and in truth: beside all that run and all others."""
         self.dozing.discard(model)
-        left, choice = self.desk.room.ledger.room(), self.desk.lanes[model].choice
-        assert choice is not None
-        assert [] == [pool for pool in choice.needs if left[pool] < 0], "over-committed"
+        left, option = self.desk.admission.ledger.free(), self.desk.models[model].option
+        assert option is not None
+        assert [] == [pool for pool in option.needs if left[pool] < 0], "over-committed"
         if self.tells:
             rest = self._left_beside([other for other in self.held if other != model], self.seen_of_others)
-            assert {} == excess(choice.peak, rest), "there is less memory than was promised"
+            assert {} == excess(option.peak, rest), "there is less memory than was promised"
 
     def _check_hopeless(self, model: str) -> None:
         """Check that a load that is refused would not fit even beside the pinned models alone."""
@@ -195,7 +208,7 @@ class TooLittle(AnyOrder):
         most = {pool: max(count, self.seen_of_others[pool]) for pool, count in self.others.items()}
         rest = self._left_beside(pinned, most)
         if self.tells:
-            fitting = [choice.label for choice in self.desk.lanes[model].usable if not excess(choice.peak, rest)]
+            fitting = [option.label for option in self.desk.models[model].usable if not excess(option.peak, rest)]
             assert [] == fitting, "refused although there would be room"
 
     def _left_beside(self, models: list[str], others: dict[str, int]) -> dict[str, int]:
@@ -231,7 +244,7 @@ class TooLittle(AnyOrder):
             assert excess(needs, without), f"{batch[spared].model} went without need"
 
     def _at_rest(self) -> bool:
-        waits = [name for name in self.desk._turn.alarms._at if name[0] != "return"]
+        waits = [name for name in self.desk._context.deadlines._at if name[0] != "return"]
         return waits == []
 
     def teardown(self) -> None:
@@ -240,22 +253,25 @@ class TooLittle(AnyOrder):
         if self.sound and self.house:
             self.measure(1.0)
             ghosts = [
-                name for name, engine in self.engines.items() if not engine.runs and self.desk.room.ledger.held(name)
+                name
+                for name, engine in self.engines.items()
+                if not engine.runs and self.desk.admission.ledger.held(name)
             ]
             assert [] == ghosts
 
     def _calm_down(self) -> bool:
         if self.asked:
-            model = min(self.asked)
-            del self.asked[model]
+            name = min(self.asked)
+            del self.asked[name]
             self.measure(1.0)
-            self._tell(Checked(model))
+            self._tell(PreflightDone(name))
             return True
         if self.dozing:
             self.fall_asleep(0, really=True)
             return True
         if any(
-            lane.state in (State.COLD, State.FAILED, State.SLEEPING) and lane.claim for lane in self.desk.lanes.values()
+            model.state in (State.COLD, State.FAILED, State.SLEEPING) and model.pending_load
+            for model in self.desk.models.values()
         ):
             self.measure(1.0)
             if self.asked:

@@ -3,16 +3,24 @@
 import pytest
 
 from hostd.domain.errors import CapacityError, RequestError
-from hostd.domain.reason import ExitClass, Reason
+from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.scheduling.effects import Explain, Refuse, Serve
-from hostd.scheduling.events import AttemptFailed, ClosingTime, EngineGone, Finished, Left, Ticked, UnloadAsked
+from hostd.scheduling.events import (
+    AttemptFailed,
+    ClientLeft,
+    EngineStopped,
+    Finished,
+    ShutdownRequested,
+    Ticked,
+    UnloadRequested,
+)
 from tests.scheduling.scenario import Rehearsal, only, profile
 
 
 def ready(*profiles: object, slots: int = 8) -> Rehearsal:
     """Return a rehearsal in which all *profiles* are loaded."""
     play = Rehearsal(*profiles)  # type: ignore[arg-type]  # spelled once for the tests
-    play.warm(*play.desk.lanes, slots=slots)
+    play.warm(*play.desk.models, slots=slots)
     return play
 
 
@@ -50,10 +58,10 @@ class TestQueue:
         play = ready(profile("a", max_concurrent=1))
         for ticket_id in ("t1", "t2", "t3"):
             play.arrive(ticket_id)
-        assert [] == play.tell(Left("t2"))
+        assert [] == play.tell(ClientLeft("t2"))
         assert ("a", 1) == play.desk.position("t3")
-        assert ["serve t3 by a"] == play.tell(Left("t1"))
-        for late in (Left("t2"), Finished("t1", 1.0), AttemptFailed("t1", Reason.CRASHED, "late")):
+        assert ["serve t3 by a"] == play.tell(ClientLeft("t1"))
+        for late in (ClientLeft("t2"), Finished("t1", 1.0), AttemptFailed("t1", FallbackReason.CRASHED, "late")):
             assert [] == play.tell(late)
         assert "<Lane a ready: 1/1 in flight, 0 queued>" == play.lane()
         assert [] == play.pass_time(40.0)
@@ -72,7 +80,13 @@ class TestQueue:
     def test_a_full_queue_passes_on_to_a_fallback_that_takes_429(self) -> None:
         """A fallback whose reasons lack status_429 is left out."""
         play = ready(
-            profile("a", only("b", Reason.CRASHED), only("c", Reason.STATUS_429), max_concurrent=1, max_queue=0),
+            profile(
+                "a",
+                only("b", FallbackReason.CRASHED),
+                only("c", FallbackReason.STATUS_429),
+                max_concurrent=1,
+                max_queue=0,
+            ),
             profile("b"),
             profile("c"),
         )
@@ -102,20 +116,20 @@ class TestFallback:
         play.arrive("t2", now=1.0)
         assert [] == play.pass_time(3.99)
         assert ["serve t2 by b for queue_timeout"] == play.pass_time(4.0)
-        assert Serve("t2", "b", 1, Reason.QUEUE_TIMEOUT, 3.0, 0.0) == play.last(Serve)
+        assert Serve("t2", "b", 1, FallbackReason.QUEUE_TIMEOUT, 3.0, 0.0) == play.last(Serve)
         assert [["fallback", "route"]] == [[one.decision for one in play.effects if isinstance(one, Explain)]]
 
     def test_reasons_are_respected(self) -> None:
         """A target that takes no queue_timeout is passed over for one that does."""
         play = ready(
-            profile("a", only("b", Reason.CRASHED), only("c", Reason.QUEUE_TIMEOUT), max_concurrent=1),
+            profile("a", only("b", FallbackReason.CRASHED), only("c", FallbackReason.QUEUE_TIMEOUT), max_concurrent=1),
             profile("b"),
             profile("c"),
         )
         play.arrive("t1")
         play.arrive("t2")
         assert ["serve t2 by c for queue_timeout"] == play.pass_time(30.0)
-        assert ["serve t1 by b for crashed"] == play.fail("t1", Reason.CRASHED)
+        assert ["serve t1 by b for crashed"] == play.fail("t1", FallbackReason.CRASHED)
 
     def test_the_chain_is_walked_to_its_end(self) -> None:
         """A falls back to B and B to C: a ticket for A may end at C, and each queue gives it its own time."""
@@ -136,8 +150,10 @@ class TestFallback:
         refusal = play.last(Refuse)
         assert (503, "c", 0, 6.0) == (refusal.error.status, refusal.model, refusal.attempts, refusal.waited)
 
-    @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.CONTEXT_TOO_LONG])
-    def test_a_failed_attempt_goes_on_with_its_reason(self, reason: Reason) -> None:
+    @pytest.mark.parametrize(
+        "reason", [reason for reason in FallbackReason if reason is not FallbackReason.CONTEXT_TOO_LONG]
+    )
+    def test_a_failed_attempt_goes_on_with_its_reason(self, reason: FallbackReason) -> None:
         """Whatever failed a ticket before its first content byte, the next target says why it answers."""
         play = ready(profile("a", "b"), profile("b"))
         play.arrive("t1")
@@ -148,7 +164,7 @@ class TestFallback:
         """The refusal carries the code and the status of the failed attempt."""
         play = ready(profile("a"))
         play.arrive("t1")
-        assert ["refuse t1: status_5xx"] == play.tell(AttemptFailed("t1", Reason.STATUS_5XX, "status 500", 502))
+        assert ["refuse t1: status_5xx"] == play.tell(AttemptFailed("t1", FallbackReason.STATUS_5XX, "status 500", 502))
         assert 502 == play.last(Refuse).error.status
         assert "<Lane a ready: 0/2 in flight, 0 queued>" == play.lane()
 
@@ -157,8 +173,8 @@ class TestFallback:
         a, b, c = profile("a", "b", "c", context=4096), profile("b", context=4096), profile("c", context=8192)
         play = ready(a, b, c)
         play.arrive("t1")
-        assert ["serve t1 by c for context_too_long"] == play.fail("t1", Reason.CONTEXT_TOO_LONG)
-        assert ["refuse t1: context_length_exceeded"] == play.fail("t1", Reason.CONTEXT_TOO_LONG)
+        assert ["serve t1 by c for context_too_long"] == play.fail("t1", FallbackReason.CONTEXT_TOO_LONG)
+        assert ["refuse t1: context_length_exceeded"] == play.fail("t1", FallbackReason.CONTEXT_TOO_LONG)
         assert RequestError is type(play.last(Refuse).error)
 
     def test_one_without_a_fallback_is_tried_once_more_after_a_crash(self) -> None:
@@ -167,12 +183,12 @@ class TestFallback:
         play.arrive("t1")
         play.arrive("t2")
         play.broke()
-        assert [] == play.fail("t1", Reason.CRASHED)
+        assert [] == play.fail("t1", FallbackReason.CRASHED)
         assert [("a", 1), ("a", 2)] == [play.desk.position("t1"), play.desk.position("t2")]
         assert ["start a"] == play.pass_time(0.5)
         assert ["serve t1 by a"] == play.ready("a", 2.0)
         play.broke()
-        assert ["refuse t1: crashed"] == play.fail("t1", Reason.CRASHED)
+        assert ["refuse t1: crashed"] == play.fail("t1", FallbackReason.CRASHED)
         assert ("a", 1) == play.desk.position("t2")
 
     def test_nobody_is_sent_to_an_engine_that_is_known_to_be_dead(self) -> None:
@@ -180,7 +196,7 @@ class TestFallback:
         play = ready(profile("a", max_concurrent=1))
         for ticket_id in ("t1", "t2"):
             play.arrive(ticket_id)
-        assert [] == play.fail("t1", Reason.CRASHED)
+        assert [] == play.fail("t1", FallbackReason.CRASHED)
         assert [] == play.arrive("t3")
         assert [] == play.broke()
         assert ["start a"] == play.pass_time(0.5)
@@ -194,15 +210,15 @@ class TestFallback:
         play.broke()
         play.pass_time(0.5)
         play.ready()
-        assert ["serve t1 by a"] == play.fail("t1", Reason.CRASHED)
-        assert ["serve t2 by a"] == play.fail("t2", Reason.CRASHED)
+        assert ["serve t1 by a"] == play.fail("t1", FallbackReason.CRASHED)
+        assert ["serve t2 by a"] == play.fail("t2", FallbackReason.CRASHED)
 
     def test_a_lost_connection_is_tried_once_more_at_once(self) -> None:
         """An engine that lives gets the ticket again when nobody else can take it, and only once."""
         play = ready(profile("a"))
         play.arrive("t1")
-        assert ["serve t1 by a"] == play.fail("t1", Reason.CONNECT)
-        assert ["refuse t1: connect"] == play.fail("t1", Reason.CONNECT)
+        assert ["serve t1 by a"] == play.fail("t1", FallbackReason.CONNECT)
+        assert ["refuse t1: connect"] == play.fail("t1", FallbackReason.CONNECT)
 
 
 class TestColdModels:
@@ -255,7 +271,7 @@ class TestColdModels:
 
     def test_out_of_memory_has_its_own_reason(self) -> None:
         """A target that takes only out_of_memory takes those whose model did not fit."""
-        play = Rehearsal(profile("a", only("b", Reason.OUT_OF_MEMORY)), profile("b"))
+        play = Rehearsal(profile("a", only("b", FallbackReason.OUT_OF_MEMORY)), profile("b"))
         play.warm("b")
         play.arrive("t1")
         assert ["serve t1 by b for out_of_memory"] == play.broke("a", exit_class=ExitClass.OUT_OF_MEMORY)
@@ -317,7 +333,7 @@ class TestClosing:
         play = ready(profile("a", max_concurrent=1))
         play.arrive("t1")
         play.arrive("t2")
-        assert ["refuse t2: closing"] == play.tell(ClosingTime())
+        assert ["refuse t2: closing"] == play.tell(ShutdownRequested())
         assert ["refuse t3: closing"] == play.arrive("t3")
         error = play.last(Refuse).error
         assert (CapacityError, 503, 5.0) == (type(error), error.status, error.retry_after)
@@ -327,10 +343,10 @@ class TestClosing:
         play = ready(profile("a", "b"), profile("b"))
         play.arrive("t1")
         play.arrive("t2")
-        assert ["stop b"] == play.tell(ClosingTime())
-        assert ["refuse t1: stall"] == play.fail("t1", Reason.STALL)
+        assert ["stop b"] == play.tell(ShutdownRequested())
+        assert ["refuse t1: stall"] == play.fail("t1", FallbackReason.STALL)
         assert ["stop a"] == play.finish("t2")
-        assert [] == play.tell(EngineGone("a")) + play.tell(EngineGone("b"))
+        assert [] == play.tell(EngineStopped("a")) + play.tell(EngineStopped("b"))
         assert "<Desk <Lane a cold: 0/0 in flight, 0 queued> <Lane b cold: 0/0 in flight, 0 queued>>" == repr(play.desk)
         assert play.desk.next_deadline() is None
 
@@ -341,6 +357,6 @@ def test_unloading_by_hand_does_not_strand_those_who_wait_for_a_restart() -> Non
     play.arrive("t1")
     play.arrive("t2")
     play.broke()
-    assert ["start a"] == play.tell(UnloadAsked("a"))
-    play.tell(Left("t1"))
+    assert ["start a"] == play.tell(UnloadRequested("a"))
+    play.tell(ClientLeft("t1"))
     assert ["serve t2 by a"] == play.ready()

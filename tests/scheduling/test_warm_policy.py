@@ -1,7 +1,15 @@
 """Keeping warm: what should be loaded, what of it fits together, and when it comes back."""
 
 from hostd.domain.reason import ExitClass
-from hostd.scheduling.events import Appraised, Booted, CalendarTurned, Event, Left, LoadAsked, UnloadAsked
+from hostd.scheduling.events import (
+    Booted,
+    ClientLeft,
+    Event,
+    LoadOptionsChanged,
+    LoadRequested,
+    ScheduleChanged,
+    UnloadRequested,
+)
 from hostd.scheduling.eviction import LULL
 from hostd.scheduling.warm_policy import COME_BACK
 from tests.scheduling.memory import CARD, GIB, Machine, fits
@@ -34,9 +42,9 @@ class TestBoot:
         assert ["check a", "start a"] == play.open(profile("a", preload=True, priority=60), profile("b", preload=True))
         assert [] == play.ready("a")
         assert play.desk.settled
-        assert ({"b"}, True) == (set(play.desk.keeping.left_out), play.desk.keeping.proved)
+        assert ({"b"}, True) == (set(play.desk.warm_policy.left_out), play.desk.warm_policy.proved)
         told = [said for said in play.said("plan") if not said["warm"]]
-        assert [("b", play.desk.keeping.left_out["b"])] == [(said["model"], said["why"]) for said in told]
+        assert [("b", play.desk.warm_policy.left_out["b"])] == [(said["model"], said["why"]) for said in told]
         assert "a" in told[0]["why"]
 
     def test_of_two_variants_the_one_that_leaves_room_for_the_other_model_is_loaded(self) -> None:
@@ -70,7 +78,7 @@ class TestBoot:
             "short": {CARD: 5 * GIB},
         }
         assert [{"model": "a"} | told] == play.said("no_room")
-        assert "other programs hold 9.0 GiB" in str(play.desk.lanes["a"].last_error)
+        assert "other programs hold 9.0 GiB" in str(play.desk.models["a"].last_error)
         assert [] == play.pass_time(10 * COME_BACK)
         play.others[CARD] = 0.0
         play.measure()
@@ -81,12 +89,12 @@ class TestBoot:
         """What could not be foreseen at first is planned with then."""
         play = Machine({CARD: 10})
         play.open(profile("a", preload=True, priority=60), profile("b", preload=True), boot=False)
-        play.tell(Appraised("a", (fits(6),)))
-        play.tell(Appraised("b", (fits(6),)))
+        play.tell(LoadOptionsChanged("a", (fits(6),)))
+        play.tell(LoadOptionsChanged("b", (fits(6),)))
         play.tell(Booted())
-        assert {"b"} == set(play.desk.keeping.left_out)
-        play.tell(Appraised("b", (fits(3),)))
-        assert ({}, {"a", "b"}) == (play.desk.keeping.left_out, set(play.desk.room.declared))
+        assert {"b"} == set(play.desk.warm_policy.left_out)
+        play.tell(LoadOptionsChanged("b", (fits(3),)))
+        assert ({}, {"a", "b"}) == (play.desk.warm_policy.left_out, set(play.desk.admission.declared))
 
     def test_what_fits_since_a_measurement_has_narrowed_it_comes_up_in_quiet_times(self) -> None:
         """It was left out at the boot, and nobody has to ask for it."""
@@ -94,7 +102,7 @@ class TestBoot:
         play.open(profile("a", preload=True, priority=60), profile("b", preload=True))
         play.ready("a")
         assert [] == play.pass_time(1000.0)
-        assert [] == play.tell(Appraised("a", (fits(4),)))
+        assert [] == play.tell(LoadOptionsChanged("a", (fits(4),)))
         play.held["a"] = {CARD: 4 * GIB}
         play.measure()
         assert ["check b", "start b"] == play.pass_time(1000.0 + COME_BACK)
@@ -105,7 +113,7 @@ class TestBoot:
         """Appraisals come in while the house is being opened."""
         play = Machine({CARD: 10}, a=(fits(6),))
         play.open(profile("a", preload=True), boot=False)
-        play.tell(Appraised("a", (fits(4),)))
+        play.tell(LoadOptionsChanged("a", (fits(4),)))
         assert ([], []) == (play.pass_time(100.0), play.turn())
 
     def test_among_equals_what_is_there_stays(self) -> None:
@@ -114,7 +122,7 @@ class TestBoot:
             for demand, expected in ((5.0, []), (7.0, [f"check {other}", f"stop {there}"])):
                 play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
                 play.open(profile("a", keep_alive=3600.0), profile("b", keep_alive=3600.0))
-                play.desk.lanes[other].load_seconds = 1.0
+                play.desk.models[other].load_seconds = 1.0
                 play.warm(there)
                 assert expected == play.turn(now=100.0, **{there: 5.0, other: demand})
 
@@ -124,7 +132,7 @@ class TestWindows:
 
     def test_a_boot_inside_a_window_loads_the_model(self) -> None:
         """The calendar is told before the boot, or after it."""
-        events: list[Event] = [CalendarTurned(frozenset("a")), Booted()]
+        events: list[Event] = [ScheduleChanged(frozenset("a")), Booted()]
         for order in (events, events[::-1]):
             play = Machine({CARD: 10}, a=(fits(6),))
             play.open(profile("a"), boot=False)
@@ -147,7 +155,7 @@ class TestWindows:
         play.open(profile("a"))
         play.turn("a")
         play.ready("a")
-        play.tell(UnloadAsked("a"))
+        play.tell(UnloadRequested("a"))
         play.gone("a")
         assert [] == play.pass_time(10_000.0)
 
@@ -186,12 +194,12 @@ class TestDemand:
         """Also where the plan is new because more is known of another model."""
         play = Machine({CARD: 10}, a=(fits(6),))
         play.open(profile("a", keep_alive=60.0), profile("b", priority=90))
-        play.tell(Appraised("b", (fits(12),)))
+        play.tell(LoadOptionsChanged("b", (fits(12),)))
         play.turn(a=5.0, b=5.0)
         play.ready("a")
         assert [] == play.pass_time(1000.0)
-        play.tell(Appraised("b", (fits(7),)))
-        assert {"b"} == set(play.desk.room.declared)
+        play.tell(LoadOptionsChanged("b", (fits(7),)))
+        assert {"b"} == set(play.desk.admission.declared)
         assert ["stop a"] == acts(play.pass_time(1000.0 + max(60.0, COME_BACK)))
 
     def test_of_two_that_do_not_fit_the_one_that_saves_more_waiting_is_warm(self) -> None:
@@ -251,7 +259,7 @@ class TestComingBack:
         play.gone("a")
         play.ready("b")
         assert ["check a"] == play.arrive("t2", "a", now=101.0)
-        assert [] == play.tell(Left("t2"))
+        assert [] == play.tell(ClientLeft("t2"))
         play.finish("t1")
         assert ["stop b"] == acts(play.pass_time(101.0 + LULL + COME_BACK))
 
@@ -264,7 +272,7 @@ class TestComingBack:
         play.arrive("t1", "b", now=100.0)
         play.gone("a")
         play.ready("b")
-        play.tell(UnloadAsked("a"))
+        play.tell(UnloadRequested("a"))
         play.others[CARD] = 0.0
         assert [] == play.pass_time(1000.0)
 
@@ -273,14 +281,14 @@ class TestComingBack:
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
         play.open(profile("a", preload=True), profile("b"))
         play.ready("a")
-        play.tell(LoadAsked("b", "asked"), 100.0)
+        play.tell(LoadRequested("b", "asked"), 100.0)
         play.gone("a")
         play.ready("b")
-        play.tell(LoadAsked("a", "asked"))
+        play.tell(LoadRequested("a", "asked"))
         play.gone("b")
         play.ready("a")
         assert [] == play.pass_time(1000.0)
-        assert {CARD: 4 * GIB} == play.desk.room.ledger.room()
+        assert {CARD: 4 * GIB} == play.desk.admission.ledger.free()
 
 
 class TestSleepers:
@@ -288,7 +296,7 @@ class TestSleepers:
 
     def test_one_that_wakes_more_slowly_than_it_loads_goes_for_good_the_next_time(self) -> None:
         """What was measured decides."""
-        play = Lively({CARD: 10, "ram": 64}, naps=(1, 2), a=(fits(6, seconds=0.2),), b=(fits(6, seconds=0.2),))
+        play = Lively({CARD: 10, "ram": 64}, sleep_levels=(1, 2), a=(fits(6, seconds=0.2),), b=(fits(6, seconds=0.2),))
         play.open(profile("a"), profile("b"))
         play.run(450.0, [(100.0 * n, f"t{n}", "ab"[n % 2]) for n in range(4)])
         assert ["a", "b"] == [said["model"] for said in play.said("sleep")]
@@ -299,7 +307,7 @@ class TestSleepers:
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
         play.open(profile("a"), profile("b"))
         play.warm("a")
-        play.desk.lanes["a"].naps = (1, 2)
+        play.desk.models["a"].sleep_levels = (1, 2)
         assert ["check b", "sleep a"] == play.arrive("t1", "b", now=100.0)
         assert ["start b"] == play.gone("a")
         assert "<Lane a cold: 0/0 in flight, 0 queued>" == play.lane("a")

@@ -1,16 +1,16 @@
 """A house to replay in: a card of 24 GB, and five models of which two large ones never fit together."""
 
 from hostd.domain.host import Pool, PoolKind
-from hostd.domain.profile import Capabilities, Limits, Profile, Variant, Warmth
+from hostd.domain.profile import Capabilities, Limits, Profile, Variant, WarmSettings
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.warm_set.load_option import Choice
-from hostd.simulation.host_model import House, Speed, Tenant
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.simulation.host_model import SimulatedHost, SimulatedModel, SimulatedSpeed
 
 GIB = 2**30
 CARD = "cuda:0"
 
 
-def tenant(name: str, gib: float, *, slots: int = 2, output: float = 60.0, embeddings: bool = False) -> Tenant:
+def tenant(name: str, gib: float, *, slots: int = 2, output: float = 60.0, embeddings: bool = False) -> SimulatedModel:
     """Return a model that takes *gib* GiB, read from a drive at 2 GB/s."""
     size = int(gib * GIB)
     profile = Profile(
@@ -18,23 +18,23 @@ def tenant(name: str, gib: float, *, slots: int = 2, output: float = 60.0, embed
         (Variant("llamacpp", path=f"{name}.gguf"),),
         slots=slots,
         limits=Limits(max_concurrent=slots, queue_timeout=120.0),
-        warm=Warmth(preload=False),
+        warm=WarmSettings(preload=False),
         capabilities=Capabilities(embeddings=embeddings),
     )
-    choice = Choice(
+    option = LoadOption(
         0, f"llamacpp:{name}.gguf", Placement.on(CARD), needs={CARD: size}, load_seconds=1.5 + 0.85 * size / 2e9
     )
-    return Tenant(profile, (choice,), (Speed(prompt=40.0 * output, output=output),))
+    return SimulatedModel(profile, (option,), (SimulatedSpeed(prompt=40.0 * output, output=output),))
 
 
-def house(*tenants: Tenant, gib: float = 22.5) -> House:
+def house(*tenants: SimulatedModel, gib: float = 22.5) -> SimulatedHost:
     """Return a house with a card of which models may have *gib* GiB."""
     budget = int(gib * GIB)
     card = Pool(CARD, PoolKind.VRAM, "a card", budget + GIB, budget + GIB, budget)
-    return House((card,), {each.name: each for each in tenants})
+    return SimulatedHost((card,), {each.name: each for each in tenants})
 
 
-def usual() -> House:
+def usual() -> SimulatedHost:
     """Return the house of the comparisons: what somebody with one such card has, large models at long contexts above all."""
     return house(
         tenant("coder", 18.5, slots=4, output=110.0),

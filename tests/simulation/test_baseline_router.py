@@ -5,18 +5,18 @@ from dataclasses import replace
 from hostd.domain.profile import Limits
 from hostd.domain.ticket import Route, Target, Ticket
 from hostd.scheduling.effects import Effect, Refuse, Serve, Start, Stop
-from hostd.scheduling.events import Arrived, EngineGone, EngineReady, Finished, Ticked
-from hostd.simulation.baseline_router import Router
+from hostd.scheduling.events import Arrived, EngineReady, EngineStopped, Finished, Ticked
+from hostd.simulation.baseline_router import BaselineRouter
 from hostd.simulation.baselines import StaticGroups
-from hostd.simulation.host_model import House
+from hostd.simulation.host_model import SimulatedHost
 from tests.simulation.example_hosts import house, tenant
 
 HOUSE = house(tenant("a", 12.0), tenant("b", 12.0), tenant("c", 12.0))
 
 
-def router(there: House = HOUSE) -> Router:
+def router(there: SimulatedHost = HOUSE) -> BaselineRouter:
     """Return a router with one group, so that only one model is loaded at a time."""
-    return Router(there, StaticGroups(there))
+    return BaselineRouter(there, StaticGroups(there))
 
 
 def ask(ticket_id: str, model: str) -> Arrived:
@@ -60,7 +60,7 @@ def test_no_busy_engine_is_stopped() -> None:
     assert ["serve 3 by a"] == line(peer.handle(ask("3", "a"), 3.0))
     assert [] == line(peer.handle(Finished("1", 1.0), 4.0))
     assert ["stop a"] == line(peer.handle(Finished("3", 1.0), 5.0))
-    assert ["start b"] == line(peer.handle(EngineGone("a"), 6.0))
+    assert ["start b"] == line(peer.handle(EngineStopped("a"), 6.0))
 
 
 def test_who_came_first_is_loaded_first() -> None:
@@ -71,7 +71,7 @@ def test_who_came_first_is_loaded_first() -> None:
     peer.handle(ask("2", "c"), 2.0)
     peer.handle(ask("3", "b"), 3.0)
     peer.handle(Finished("1", 1.0), 4.0)
-    assert ["start c"] == line(peer.handle(EngineGone("a"), 5.0))
+    assert ["start c"] == line(peer.handle(EngineStopped("a"), 5.0))
 
 
 def test_queues_and_patience_end() -> None:

@@ -2,14 +2,14 @@
 
 import pytest
 
-from hostd.scheduling.events import EngineGone, EngineReady, Finished, Ticked
-from hostd.simulation.baseline_router import Router
+from hostd.scheduling.events import EngineReady, EngineStopped, Finished, Ticked
+from hostd.simulation.baseline_router import BaselineRouter
 from hostd.simulation.baselines import KEEP_ALIVE, PEERS, best_groups, peer, safe_count
 from tests.simulation.example_hosts import house, tenant, usual
 from tests.simulation.test_baseline_router import ask, line
 
 
-def load(router: Router, *models: str) -> None:
+def load(router: BaselineRouter, *models: str) -> None:
     """Have models loaded one after another, each answer a second long."""
     for number, model in enumerate(models):
         now = 10.0 * number
@@ -36,7 +36,7 @@ def test_lru_evicts_who_was_idle_longest() -> None:
     router = peer("lru-count", house(*(tenant(name, 7.0) for name in "abcd")))
     load(router, "c", "a", "b", "c")
     assert ["stop a"] == line(router.handle(ask("x", "d"), 100.0))
-    assert ["start d"] == line(router.handle(EngineGone("a"), 101.0))
+    assert ["start d"] == line(router.handle(EngineStopped("a"), 101.0))
 
 
 def test_shortest_keepalive_evicts_the_first_name() -> None:
@@ -44,8 +44,8 @@ def test_shortest_keepalive_evicts_the_first_name() -> None:
     router = peer("shortest-keepalive", house(tenant("a", 2.0), tenant("b", 12.0), tenant("c", 12.0)))
     load(router, "b", "a")
     assert ["stop a"] == line(router.handle(ask("x", "c"), 100.0))
-    assert ["stop b"] == line(router.handle(EngineGone("a"), 101.0))
-    assert ["start c"] == line(router.handle(EngineGone("b"), 102.0))
+    assert ["stop b"] == line(router.handle(EngineStopped("a"), 101.0))
+    assert ["start c"] == line(router.handle(EngineStopped("b"), 102.0))
 
 
 def test_shortest_keepalive_blocks_at_the_head() -> None:
@@ -58,7 +58,7 @@ def test_shortest_keepalive_blocks_at_the_head() -> None:
     assert ["serve z by a"] == line(router.handle(ask("z", "a"), 53.0))
     router.handle(Finished("z", 1.0), 54.0)
     assert ["stop a"] == line(router.handle(Finished("busy", 1.0), 55.0))
-    assert ["start b", "start c"] == line(router.handle(EngineGone("a"), 56.0))
+    assert ["start b", "start c"] == line(router.handle(EngineStopped("a"), 56.0))
 
 
 def test_shortest_keepalive_stops_who_is_idle_for_long() -> None:

@@ -1,11 +1,11 @@
 """``hostd.simulation.counters``."""
 
-from hostd.simulation.counters import Tally
+from hostd.simulation.counters import Counters
 
 
-def tally() -> Tally:
+def tally() -> Counters:
     """Return a count for one model with a queue time of 10 s in 100 s."""
-    return Tally({"a": (10.0, 100.0)})
+    return Counters({"a": (10.0, 100.0)})
 
 
 def test_a_refusal_counts_as_the_whole_wait() -> None:

@@ -7,14 +7,14 @@ from statistics import fmean
 import pytest
 
 from hostd.simulation.generators import GENERATORS, HOUR, generate
-from hostd.simulation.trace import Request
-from hostd.simulation.workload import choose_cast
+from hostd.simulation.trace import TraceRequest
+from hostd.simulation.workload import choose_workload
 from tests.simulation.example_hosts import usual
 
-CAST = choose_cast(usual())
+CAST = choose_workload(usual())
 
 
-def made(name: str, *, hours: float = 2.0, seed: int = 1, count: int | None = None) -> list[Request]:
+def made(name: str, *, hours: float = 2.0, seed: int = 1, count: int | None = None) -> list[TraceRequest]:
     """Return a whole trace."""
     return list(generate(name, CAST, hours=hours, seed=seed, count=count))
 

@@ -1,12 +1,12 @@
 """``hostd.simulation.host_model``."""
 
-from hostd.simulation.host_model import Speed, fits, take
+from hostd.simulation.host_model import SimulatedSpeed, fits, take
 from tests.simulation.example_hosts import CARD, GIB, house, tenant, usual
 
 
 def test_a_request_takes_its_prompt_and_its_answer() -> None:
     """Each at its own speed."""
-    assert 2.5 == Speed(prompt=1000.0, output=50.0).seconds(500, 100)
+    assert 2.5 == SimulatedSpeed(prompt=1000.0, output=50.0).seconds(500, 100)
 
 
 def test_models_are_together_if_they_all_fit() -> None:

@@ -3,15 +3,15 @@
 import pytest
 
 from hostd.simulation.baselines import PEERS
-from hostd.simulation.counters import Tally
+from hostd.simulation.counters import Counters
 from hostd.simulation.generators import GENERATORS, generate
 from hostd.simulation.report import HOSTD, POLICIES, Score, replay, score
-from hostd.simulation.trace import Request
-from hostd.simulation.workload import choose_cast
+from hostd.simulation.trace import TraceRequest
+from hostd.simulation.workload import choose_workload
 from tests.simulation.example_hosts import house, tenant, usual
 
 HOUSE = usual()
-CAST = choose_cast(HOUSE)
+CAST = choose_workload(HOUSE)
 HOURS = {"steady": 6.0, "bursts": 8.0, "alternating": 5.0, "day-night": 12.0}
 
 
@@ -29,7 +29,7 @@ def scores() -> dict[str, dict[str, Score]]:
 
 def test_figures_follow_from_the_count() -> None:
     """Percentiles are nearest ranks of all waits; times are seconds, shares are of the whole time."""
-    count = Tally({"a": (10.0, 100.0)})
+    count = Counters({"a": (10.0, 100.0)})
     for number in range(1, 21):
         count.arrived("a", 0.0)
         count.served("a", float(number), float(number))
@@ -44,9 +44,9 @@ def test_figures_follow_from_the_count() -> None:
 def test_nothing_asked_is_nothing_waited() -> None:
     """An empty trace has figures, too."""
     assert (0, 0.0, 0.0) == (
-        score("x", Tally({})).requests,
-        score("x", Tally({})).wait_p95,
-        score("x", Tally({})).loading,
+        score("x", Counters({})).requests,
+        score("x", Counters({})).wait_p95,
+        score("x", Counters({})).loading,
     )
 
 
@@ -54,7 +54,7 @@ def test_nothing_asked_is_nothing_waited() -> None:
 def test_one_model_is_loaded_once(policy: str) -> None:
     """Where nothing competes, all policies are alike: they wait for one load."""
     alone = house(tenant("a", 4.0))
-    found = replay(alone, policy, [Request(float(at), "a", 100, 10) for at in range(0, 60, 5)])
+    found = replay(alone, policy, [TraceRequest(float(at), "a", 100, 10) for at in range(0, 60, 5)])
     assert (12, 1, 0) == (found.served, found.loads, found.overcommits)
 
 

@@ -5,12 +5,20 @@ from dataclasses import replace
 import pytest
 
 from hostd.domain.errors import Bug, CapacityError
-from hostd.scheduling.effects import Check, Effect, Refuse, Serve, Start, Stop
-from hostd.scheduling.events import Appraised, Booted, Checked, EngineGone, EngineReady, Event, MemorySeen
-from hostd.simulation.counters import Tally
-from hostd.simulation.host_model import House
-from hostd.simulation.simulator import CHECK_SECONDS, World
-from hostd.simulation.trace import Request
+from hostd.scheduling.effects import Effect, Refuse, RunPreflight, Serve, Start, Stop
+from hostd.scheduling.events import (
+    Booted,
+    EngineReady,
+    EngineStopped,
+    Event,
+    LoadOptionsChanged,
+    MemoryMeasured,
+    PreflightDone,
+)
+from hostd.simulation.counters import Counters
+from hostd.simulation.host_model import SimulatedHost
+from hostd.simulation.simulator import CHECK_SECONDS, Simulator
+from hostd.simulation.trace import TraceRequest
 from tests.simulation.example_hosts import CARD, GIB, house, tenant
 
 HOUSE = house(tenant("a", 4.0, output=10.0), tenant("b", 20.0))
@@ -37,11 +45,11 @@ class Script:
         return [now for now, event in self.seen if isinstance(event, kind)]
 
 
-def run(script: Script, *requests: Request, there: House = HOUSE) -> Tally:
+def run(script: Script, *requests: TraceRequest, there: SimulatedHost = HOUSE) -> Counters:
     """Replay *requests* and return what came of it."""
-    tally = Tally(dict.fromkeys(there.tenants, (10.0, 100.0)))
-    World(there, script, tally).run(requests)
-    return tally
+    counters = Counters(dict.fromkeys(there.tenants, (10.0, 100.0)))
+    Simulator(there, script, counters).run(requests)
+    return counters
 
 
 def serve(ticket_id: str = "1", model: str = "a") -> Serve:
@@ -53,62 +61,62 @@ def test_a_boot_tells_all_that_is_known() -> None:
     """The ways to load each model and the memory, before anything else."""
     script = Script()
     run(script)
-    assert [Appraised, Appraised, MemorySeen, Booted] == [type(event) for _, event in script.seen]
+    assert [LoadOptionsChanged, LoadOptionsChanged, MemoryMeasured, Booted] == [type(event) for _, event in script.seen]
 
 
 def test_a_request_is_loaded_for_and_answered() -> None:
     """The load takes its time, then the prompt at 400 and the answer at 10 tokens a second; the wait ends with the service."""
-    choice = HOUSE.tenants["a"].choices[0]
-    script = Script(Arrived=[Check("a", choice)], Checked=[Start("a", choice)], EngineReady=[serve()])
-    tally = run(script, Request(5.0, "a", 400, 20))
-    loaded = 5.0 + CHECK_SECONDS + choice.load_seconds
-    assert [5.05] == script.times(Checked)
+    option = HOUSE.tenants["a"].choices[0]
+    script = Script(Arrived=[RunPreflight("a", option)], Checked=[Start("a", option)], EngineReady=[serve()])
+    counters = run(script, TraceRequest(5.0, "a", 400, 20))
+    loaded = 5.0 + CHECK_SECONDS + option.load_seconds
+    assert [5.05] == script.times(PreflightDone)
     assert [round(loaded, 3)] == script.times(EngineReady)
-    assert pytest.approx(loaded + 1.0 + 2.0) == tally.span
-    assert [pytest.approx(loaded - 5.0)] == list(tally.waits)
-    assert (1, 1, 0, 0) == (tally.loads, tally.served_count, tally.evictions, tally.overcommits)
+    assert pytest.approx(loaded + 1.0 + 2.0) == counters.span
+    assert [pytest.approx(loaded - 5.0)] == list(counters.waits)
+    assert (1, 1, 0, 0) == (counters.loads, counters.served_count, counters.evictions, counters.overcommits)
 
 
 def test_memory_is_held_until_an_engine_has_gone() -> None:
     """What is free falls when a load begins; an engine is gone first, and then its memory is seen to be back."""
-    choice = HOUSE.tenants["a"].choices[0]
+    option = HOUSE.tenants["a"].choices[0]
     refusal = Refuse("1", CapacityError("no", code="no", retry_after=1.0), "a", 0, None, 0.0)
-    script = Script(Booted=[Start("a", choice)], EngineReady=[Stop("a")], Arrived=[refusal])
-    tally = run(script, Request(60.0, "b", 1, 1))
-    free = [event.pools[0].free // GIB for _, event in script.seen if isinstance(event, MemorySeen)]
+    script = Script(Booted=[Start("a", option)], EngineReady=[Stop("a")], Arrived=[refusal])
+    counters = run(script, TraceRequest(60.0, "b", 1, 1))
+    free = [event.pools[0].free // GIB for _, event in script.seen if isinstance(event, MemoryMeasured)]
     assert [23, 19, 23] == free
     kinds = [type(event) for _, event in script.seen]
-    at = kinds.index(EngineGone)
-    assert [EngineGone, MemorySeen] == kinds[at : at + 2]
-    assert (1, 1) == (tally.evictions, tally.refusals)
+    at = kinds.index(EngineStopped)
+    assert [EngineStopped, MemoryMeasured] == kinds[at : at + 2]
+    assert (1, 1) == (counters.evictions, counters.refusals)
 
 
 def test_a_load_beyond_the_memory_is_counted() -> None:
     """Both models need more than there is: the second start is an over-commitment."""
     first, second = (HOUSE.tenants[name].choices[0] for name in ("a", "b"))
     script = Script(Booted=[Start("a", first), Start("b", second)], Arrived=[serve()])
-    tally = run(script, Request(60.0, "a", 1, 1))
-    assert (2, 1) == (tally.loads, tally.overcommits)
+    counters = run(script, TraceRequest(60.0, "a", 1, 1))
+    assert (2, 1) == (counters.loads, counters.overcommits)
 
 
 def test_an_answer_that_is_stopped_is_broken() -> None:
     """Its ticket is over, and it counts as broken."""
-    choice = HOUSE.tenants["a"].choices[0]
-    script = Script(Booted=[Start("a", choice)], Arrived=[serve(), Stop("a")])
-    tally = run(script, Request(60.0, "a", 1, 1000))
-    assert (1, 1) == (tally.served_count, tally.broken)
+    option = HOUSE.tenants["a"].choices[0]
+    script = Script(Booted=[Start("a", option)], Arrived=[serve(), Stop("a")])
+    counters = run(script, TraceRequest(60.0, "a", 1, 1000))
+    assert (1, 1) == (counters.served_count, counters.broken)
 
 
 def test_nobody_is_sent_to_an_engine_that_is_not_there() -> None:
     """Whoever decides so has lost track."""
     with pytest.raises(Bug, match="which is not loaded"):
-        run(Script(Arrived=[serve()]), Request(0.0, "a", 1, 1))
+        run(Script(Arrived=[serve()]), TraceRequest(0.0, "a", 1, 1))
 
 
 def test_waiting_for_nothing_is_a_bug() -> None:
     """A ticket that is lost is found out instead of waited for."""
     with pytest.raises(Bug, match="something that never happens"):
-        run(Script(), Request(0.0, "a", 1, 1))
+        run(Script(), TraceRequest(0.0, "a", 1, 1))
 
 
 def test_what_others_hold_is_not_there() -> None:
@@ -116,5 +124,5 @@ def test_what_others_hold_is_not_there() -> None:
     there = replace(HOUSE, pools=tuple(replace(pool, free=10 * GIB) for pool in HOUSE.pools))
     script = Script()
     run(script, there=there)
-    (seen,) = [event for _, event in script.seen if isinstance(event, MemorySeen)]
+    (seen,) = [event for _, event in script.seen if isinstance(event, MemoryMeasured)]
     assert (CARD, 10 * GIB) == (seen.pools[0].id, seen.pools[0].free)

@@ -8,11 +8,11 @@ from hostd.domain.host import Reserve
 from hostd.domain.shape import Layer, LayerKind, Shape, Tables
 from hostd.hardware.simulated import preset
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 from hostd.simulation.speed import EFFICIENCY, active_bytes, estimate
 
 GB = 10**9
-ON_CARD = Choice(0, "x", Placement.on("cuda:0"), needs={"cuda:0": 5 * GB, "ram": GB})
+ON_CARD = LoadOption(0, "x", Placement.on("cuda:0"), needs={"cuda:0": 5 * GB, "ram": GB})
 BOX = preset("rtx3090", Reserve()).pools
 
 
@@ -48,4 +48,4 @@ def test_layers_on_the_host_slow_everything_down() -> None:
 
 def test_nothing_held_says_nothing() -> None:
     """Then the speed is a plain guess."""
-    assert 10.0 == estimate(5 * GB, Choice(0, "x"), BOX).output
+    assert 10.0 == estimate(5 * GB, LoadOption(0, "x"), BOX).output

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostd.simulation.trace import Request, read_rows, row_of
+from hostd.simulation.trace import TraceRequest, read_rows, row_of
 
 
 def test_rows_come_out_by_time_from_the_first() -> None:
@@ -11,7 +11,7 @@ def test_rows_come_out_by_time_from_the_first() -> None:
         {"at": "1700000007.5", "model": "b", "prompt_tokens": "", "priority": "batch"},
         {"at": 1700000000, "model": "a", "prompt_tokens": 12, "output_tokens": 3},
     ]
-    assert [Request(0.0, "a", 12, 3), Request(7.5, "b", 0, 0)] == list(read_rows(rows))
+    assert [TraceRequest(0.0, "a", 12, 3), TraceRequest(7.5, "b", 0, 0)] == list(read_rows(rows))
 
 
 def test_no_rows_are_no_requests() -> None:
@@ -21,7 +21,7 @@ def test_no_rows_are_no_requests() -> None:
 
 def test_what_is_written_can_be_read() -> None:
     """A request survives the way through a row."""
-    request = Request(0.0, "a", 5, 6)
+    request = TraceRequest(0.0, "a", 5, 6)
     assert [request] == list(read_rows([row_of(request)]))
 
 

@@ -2,24 +2,24 @@
 
 import pytest
 
-from hostd.simulation.workload import choose_cast
+from hostd.simulation.workload import choose_workload
 from tests.simulation.example_hosts import house, tenant, usual
 
 
 def test_the_pair_does_not_fit_together() -> None:
     """The largest two; small ones are beside them, and others do not fit beside the first."""
-    cast = choose_cast(usual())
-    assert ["coder", "planner"] == [part.model for part in cast.pair]
-    assert ["vectors", "fast"] == [part.model for part in cast.small]
-    assert ["writer", "reviewer"] == [part.model for part in cast.others]
-    assert {"coder", "planner", "writer", "reviewer"} == {part.model for part in cast.large}
-    assert set(cast.models) == set(usual().tenants)
+    workload = choose_workload(usual())
+    assert ["coder", "planner"] == [part.model for part in workload.pair]
+    assert ["vectors", "fast"] == [part.model for part in workload.small]
+    assert ["writer", "reviewer"] == [part.model for part in workload.others]
+    assert {"coder", "planner", "writer", "reviewer"} == {part.model for part in workload.large}
+    assert set(workload.models) == set(usual().tenants)
 
 
 def test_a_part_knows_how_long_it_takes() -> None:
     """A usual request, alone; a model for embeddings writes nothing."""
-    cast = choose_cast(usual())
-    vectors, coder = cast.small[0], cast.pair[0]
+    workload = choose_workload(usual())
+    vectors, coder = workload.small[0], workload.pair[0]
     assert 0 == vectors.output_tokens
     assert coder.prompt_tokens / 4400.0 + coder.output_tokens / 110.0 == coder.seconds
 
@@ -29,6 +29,6 @@ def test_without_a_pair_there_is_no_cast() -> None:
     for gib in (100.0, 4.0):
         models = usual().tenants.values()
         with pytest.raises(ValueError, match="no two of its models"):
-            choose_cast(house(*models, gib=gib))
+            choose_workload(house(*models, gib=gib))
     with pytest.raises(ValueError, match="no two of its models"):
-        choose_cast(house(tenant("a", 1.0)))
+        choose_workload(house(tenant("a", 1.0)))

@@ -9,11 +9,11 @@ from hostd.backends.llamacpp.engine import locate
 from hostd.demo import settings_file
 from hostd.domain.footprint import Component, Footprint, Tier
 from hostd.models.local import open_path
-from hostd.planning.footprint.calibration import key_of
+from hostd.planning.footprint.calibration import serving_key
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement, Serving
-from hostd.sizing.calibrated import Learned, split
-from hostd.sizing.measurements import Measurements
+from hostd.sizing.calibrated import CalibratedEstimator, split
+from hostd.sizing.measurements import MeasurementStore
 
 HEADER = open_path(settings_file().parent / "models" / "tiny-chat.gguf")
 SERVING = Serving(context=4096, slots=2, unified=False)
@@ -21,7 +21,7 @@ SERVING = Serving(context=4096, slots=2, unified=False)
 
 def known(tmp_path: Path, program: tuple[str, ...], placement: Placement) -> tuple[Footprint, Footprint]:
     """Return the footprint by arithmetic, and the best that is known."""
-    learned = Learned(Measurements(tmp_path / "book.jsonl"), program, tmp_path / "dryruns")
+    learned = CalibratedEstimator(MeasurementStore(tmp_path / "book.jsonl"), program, tmp_path / "dryruns")
     predicted = footprint(HEADER.shape, SERVING, placement)
     return predicted, learned.about(HEADER, SERVING)(predicted, placement, None)
 
@@ -45,9 +45,9 @@ def test_the_installed_engine_is_asked(tmp_path: Path) -> None:
 
 def test_a_measurement_counts_most(tmp_path: Path) -> None:
     """It says so, with the estimate, the measurement and the error between them."""
-    store = Measurements(tmp_path / "book.jsonl")
+    store = MeasurementStore(tmp_path / "book.jsonl")
     predicted = footprint(HEADER.shape, SERVING, Placement())
-    store.record(key_of(HEADER.identity, SERVING, Placement()), predicted, {}, {"ram": 50 << 20})
+    store.record(serving_key(HEADER.identity, SERVING, Placement()), predicted, {}, {"ram": 50 << 20})
     _, found = known(tmp_path, ("/bin/false",), Placement())
     assert Tier.MEASURED is found.tier
     assert "measured 0.0 · error" in found.notes[-1]
@@ -56,11 +56,11 @@ def test_a_measurement_counts_most(tmp_path: Path) -> None:
 
 def test_a_split_with_the_host_is_learned_of_apart(tmp_path: Path) -> None:
     """What half of the layers took says little of what all of them take."""
-    placement, store = Placement.on("cuda:0"), Measurements(tmp_path / "book.jsonl")
+    placement, store = Placement.on("cuda:0"), MeasurementStore(tmp_path / "book.jsonl")
     serving = split(SERVING, placement, 1)
     whole, part = (footprint(HEADER.shape, each, placement) for each in (SERVING, serving))
-    store.record(key_of(HEADER.identity, serving, placement), part, {}, {"cuda:0": part.pool("cuda:0").expected})
-    better = Learned(store, (), tmp_path).about(HEADER, SERVING)
+    store.record(serving_key(HEADER.identity, serving, placement), part, {}, {"cuda:0": part.pool("cuda:0").expected})
+    better = CalibratedEstimator(store, (), tmp_path).about(HEADER, SERVING)
     for predicted, layers in ((part, 1), (whole, None)):
         assert predicted.pool("cuda:0").expected == better(predicted, placement, layers).pool("cuda:0").expected
     assert part.pool("cuda:0").expected < whole.pool("cuda:0").expected

@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from hostd.domain.errors import HostdError
 from hostd.domain.host import Host
 from hostd.domain.profile import Profile, Variant
-from hostd.planning.warm_set.load_option import Choice
-from hostd.scheduling.events import Appraised
-from hostd.sizing.load_option_monitor import Survey
-from hostd.sizing.load_options import Appraisal
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.events import LoadOptionsChanged
+from hostd.sizing.load_option_monitor import LoadOptionMonitor
+from hostd.sizing.load_options import LoadOptions
 
 HOST = Host("linux", "x", 1, ())
 VARIANT = Variant("llamacpp", path="a.gguf")
-ONE = Choice(0, "llamacpp:a.gguf")
+ONE = LoadOption(0, "llamacpp:a.gguf")
 
 
-class Appraiser:
+class LoadOptionFinder:
     """Says what it is told to."""
 
-    def __init__(self, *said: Appraisal | HostdError) -> None:
+    def __init__(self, *said: LoadOptions | HostdError) -> None:
         self.said = list(said)
 
-    def choices(self, profile: Profile, host: Host) -> Appraisal:  # noqa: ARG002 - as the real one is asked
+    def find(self, profile: Profile, host: Host) -> LoadOptions:  # noqa: ARG002 - as the real one is asked
         """Return the next answer."""
         said = self.said.pop(0)
         if isinstance(said, HostdError):
@@ -30,26 +30,28 @@ class Appraiser:
         return said
 
 
-def survey(posted: list[Appraised], *said: Appraisal | HostdError) -> Survey:
+def survey(posted: list[LoadOptionsChanged], *said: LoadOptions | HostdError) -> LoadOptionMonitor:
     """Return a survey of the profiles a and b that posts into *posted*."""
     profiles = {name: Profile(name, (VARIANT,)) for name in ("a", "b")}
-    return Survey(Appraiser(*said), profiles, lambda: HOST, posted.append)  # type: ignore[arg-type]  # all that it asks
+    return LoadOptionMonitor(LoadOptionFinder(*said), profiles, lambda: HOST, posted.append)  # type: ignore[arg-type]  # all that it asks
 
 
 async def test_tells_of_every_profile() -> None:
     """One that cannot be appraised says why and spoils no other."""
-    posted: list[Appraised] = []
-    await survey(posted, HostdError("its header is torn"), Appraisal((ONE,))).everything()
-    assert [Appraised("a", (), "its header is torn"), Appraised("b", (ONE,))] == posted
+    posted: list[LoadOptionsChanged] = []
+    await survey(posted, HostdError("its header is torn"), LoadOptions((ONE,))).everything()
+    assert [LoadOptionsChanged("a", (), "its header is torn"), LoadOptionsChanged("b", (ONE,))] == posted
 
 
 async def test_learns_from_a_load() -> None:
     """What was written down is followed by a new appraisal; what could not be written is passed on."""
-    posted: list[Appraised] = []
-    looking = survey(posted, Appraisal((ONE,)))
+    posted: list[LoadOptionsChanged] = []
+    looking = survey(posted, LoadOptions((ONE,)))
     outcomes: list[str | None] = [None, "the disk is full"]
 
-    def note(profile: Profile, variant: Variant, said: Sequence[str], rss: int, choice: Choice | None) -> str | None:
+    def note(
+        profile: Profile, variant: Variant, said: Sequence[str], rss: int, option: LoadOption | None
+    ) -> str | None:
         return outcomes.pop(0)
 
     noting = looking.after(note)
@@ -57,4 +59,4 @@ async def test_learns_from_a_load() -> None:
     assert None is await asyncio.to_thread(noting, profile, VARIANT, (), 1, ONE)
     assert "the disk is full" == await asyncio.to_thread(noting, profile, VARIANT, (), 1, ONE)
     await asyncio.sleep(0)
-    assert [Appraised("a", (ONE,))] == posted
+    assert [LoadOptionsChanged("a", (ONE,))] == posted

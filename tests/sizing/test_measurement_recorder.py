@@ -12,13 +12,13 @@ from hostd.domain.errors import HostdError
 from hostd.domain.footprint import Component, Tier
 from hostd.domain.profile import Profile, Variant
 from hostd.models.local import open_path
-from hostd.planning.footprint.calibration import correct, key_of
+from hostd.planning.footprint.calibration import correct, serving_key
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 from hostd.sizing.calibrated import split
-from hostd.sizing.measurement_recorder import Bookkeeper
-from hostd.sizing.measurements import Measurements
+from hostd.sizing.measurement_recorder import MeasurementRecorder
+from hostd.sizing.measurements import MeasurementStore
 
 MODEL = settings_file().parent / "models" / "tiny-chat.gguf"
 LOG = [
@@ -35,19 +35,19 @@ def profile() -> Profile:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Measurements:
+def store(tmp_path: Path) -> MeasurementStore:
     """An empty book."""
-    return Measurements(tmp_path / "measurements.jsonl")
+    return MeasurementStore(tmp_path / "measurements.jsonl")
 
 
-def test_the_next_prediction_is_what_was_measured(profile: Profile, store: Measurements) -> None:
+def test_the_next_prediction_is_what_was_measured(profile: Profile, store: MeasurementStore) -> None:
     """After two loads that held 50 MiB, the third is expected to hold 50 MiB."""
     held = 50 << 20
     for _ in range(2):
-        assert Bookkeeper(store).note(profile, profile.variants[0], LOG, held) is None
+        assert MeasurementRecorder(store).record(profile, profile.variants[0], LOG, held) is None
     header = open_path(MODEL)
     serving, _ = profile_serving(profile, header.path)
-    key = key_of(header.identity, serving, Placement())
+    key = serving_key(header.identity, serving, Placement())
     predicted = footprint(header.shape, serving, Placement())
     corrected = correct(predicted, key, store.about(key))
     assert Tier.MEASURED is corrected.tier
@@ -55,51 +55,51 @@ def test_the_next_prediction_is_what_was_measured(profile: Profile, store: Measu
     assert 4 << 20 == corrected.component(Component.KV).expected
 
 
-def test_another_context_is_another_key(profile: Profile, store: Measurements) -> None:
+def test_another_context_is_another_key(profile: Profile, store: MeasurementStore) -> None:
     """What was measured with one context says less of another, but says it."""
-    Bookkeeper(store).note(profile, profile.variants[0], LOG, 50 << 20)
+    MeasurementRecorder(store).record(profile, profile.variants[0], LOG, 50 << 20)
     serving, _ = profile_serving(replace(profile, context=1024), MODEL)
-    key = key_of(open_path(MODEL).identity, serving, Placement())
+    key = serving_key(open_path(MODEL).identity, serving, Placement())
     (seen,) = store.about(key)
     assert 0 < key.weight(seen.key) < 1
 
 
-def test_passes_over_what_nobody_predicts(profile: Profile, store: Measurements) -> None:
+def test_passes_over_what_nobody_predicts(profile: Profile, store: MeasurementStore) -> None:
     """Other engines' variants, and those without a file, are no mistake."""
     for variant in (Variant("ollama", tag="tiny"), Variant("llamacpp", hf="a/b", file="c.gguf")):
-        assert Bookkeeper(store).note(profile, variant, LOG, 1) is None
+        assert MeasurementRecorder(store).record(profile, variant, LOG, 1) is None
 
 
 def test_says_why_it_could_not_be_kept(profile: Profile, tmp_path: Path) -> None:
     """A book that cannot be written is a sentence; a model that cannot be read is an error of its own."""
     (tmp_path / "file").write_text("", "utf-8")
-    unwritable = Bookkeeper(Measurements(tmp_path / "file" / "measurements.jsonl"))
-    assert "cannot be kept" in str(unwritable.note(profile, profile.variants[0], LOG, 1 << 20))
+    unwritable = MeasurementRecorder(MeasurementStore(tmp_path / "file" / "measurements.jsonl"))
+    assert "cannot be kept" in str(unwritable.record(profile, profile.variants[0], LOG, 1 << 20))
     (tmp_path / "no.gguf").write_bytes(b"GGUF")
     with pytest.raises(HostdError):
-        unwritable.note(profile, Variant("llamacpp", path=str(tmp_path / "no.gguf")), LOG, 1)
+        unwritable.record(profile, Variant("llamacpp", path=str(tmp_path / "no.gguf")), LOG, 1)
 
 
-def test_loads_that_are_measured_at_once_are_all_kept(profile: Profile, store: Measurements) -> None:
+def test_loads_that_are_measured_at_once_are_all_kept(profile: Profile, store: MeasurementStore) -> None:
     """Each engine is measured in a thread of its own."""
-    book = Bookkeeper(store)
+    book = MeasurementRecorder(store)
     profiles = [replace(profile, name=f"tiny{number}", context=256 * number) for number in range(1, 9)]
     with ThreadPoolExecutor(8) as threads:
-        said = list(threads.map(lambda each: book.note(each, each.variants[0], LOG, 50 << 20), profiles))
+        said = list(threads.map(lambda each: book.record(each, each.variants[0], LOG, 50 << 20), profiles))
     assert [None] * 8 == said
     assert 8 == len(store._path.read_text("utf-8").splitlines())
 
 
-def test_an_engine_that_sees_one_card_only_calls_it_the_first(profile: Profile, store: Measurements) -> None:
+def test_an_engine_that_sees_one_card_only_calls_it_the_first(profile: Profile, store: MeasurementStore) -> None:
     """What it counts there is kept under the card's own number, and apart where not all layers went there."""
     log = [
         "0.00.011.000 I load_tensors: offloaded 2/5 layers to GPU",
         "0.00.012.000 I load_tensors:        CUDA0 model buffer size =     1.00 MiB",
     ]
     placement = Placement.on("cuda:1")
-    choice = Choice(0, "m", placement, 2, {"cuda:1": 1})
-    assert Bookkeeper(store).note(profile, profile.variants[0], log, 1 << 20, choice) is None
+    option = LoadOption(0, "m", placement, 2, {"cuda:1": 1})
+    assert MeasurementRecorder(store).record(profile, profile.variants[0], log, 1 << 20, option) is None
     serving, _ = profile_serving(profile, MODEL)
-    key = key_of(open_path(MODEL).identity, split(serving, placement, 2), placement)
+    key = serving_key(open_path(MODEL).identity, split(serving, placement, 2), placement)
     (seen,) = store.about(key)
     assert (key, {"cuda:1": {Component.WEIGHTS: 1 << 20}}) == (seen.key, seen.measured)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from hostd.domain.footprint import Component, Footprint, Span
-from hostd.planning.footprint.calibration import Key
-from hostd.sizing.measurements import PER_KEY, Measurements
+from hostd.planning.footprint.calibration import ServingKey
+from hostd.sizing.measurements import PER_KEY, MeasurementStore
 
-KEY = Key("model.gguf:123", 8192, 2, "f16", "b11549", "ram")
+KEY = ServingKey("model.gguf:123", 8192, 2, "f16", "b11549", "ram")
 PREDICTED = Footprint({"ram": {Component.WEIGHTS: Span(1, 2, 3), Component.KV: Span.exactly(5)}})
 SEEN = {"ram": {Component.WEIGHTS: 4}}
 
@@ -22,41 +22,41 @@ def path(tmp_path: Path) -> Path:
 
 def test_what_is_recorded_is_there_after_a_restart(path: Path) -> None:
     """Prediction, count and total come back as they were, for the same model only."""
-    assert Measurements(path).record(KEY, PREDICTED, SEEN, {"ram": 9}) is None
-    (found,) = Measurements(path).about(replace(KEY, context=1))
+    assert MeasurementStore(path).record(KEY, PREDICTED, SEEN, {"ram": 9}) is None
+    (found,) = MeasurementStore(path).about(replace(KEY, context=1))
     assert {"ram": {Component.WEIGHTS: 2, Component.KV: 5}} == found.predicted
     assert (KEY, SEEN, {"ram": 9}) == (found.key, found.measured, found.totals)
-    assert () == Measurements(path).about(replace(KEY, model="other"))
+    assert () == MeasurementStore(path).about(replace(KEY, model="other"))
 
 
 def test_the_file_is_bounded(path: Path) -> None:
     """Of the same serving only the latest are kept, and there are only so many in all."""
-    store = Measurements(path)
+    store = MeasurementStore(path)
     for total in range(PER_KEY + 3):
         store.record(KEY, PREDICTED, SEEN, {"ram": total})
-    assert list(range(3, PER_KEY + 3)) == [each.totals["ram"] for each in Measurements(path).about(KEY)]
+    assert list(range(3, PER_KEY + 3)) == [each.totals["ram"] for each in MeasurementStore(path).about(KEY)]
     assert PER_KEY == len(path.read_text().splitlines())
 
 
 def test_a_damaged_file_loses_only_its_damage(path: Path) -> None:
     """Lines that cannot be read are skipped: half of one, another program's, a number that is none."""
-    store = Measurements(path)
+    store = MeasurementStore(path)
     store.record(KEY, PREDICTED, SEEN, {"ram": 1})
     good = path.read_bytes()
     bad = [b"\xff\xfe", b"[]", b'{"key": 1}', good[: len(good) // 2], good.strip().replace(b'"ram": 1}', b'"ram": -1}')]
     bad += [b"[" * 100_000, b"{" + b'"key": {}, "totals": [1]}']
     path.write_bytes(b"\n".join([*bad, good]))
-    store = Measurements(path)
+    store = MeasurementStore(path)
     assert 1 == len(store.about(KEY))
     assert store.record(KEY, PREDICTED, SEEN, {"ram": 2}) is None
-    assert [1, 2] == [each.totals["ram"] for each in Measurements(path).about(KEY)]
+    assert [1, 2] == [each.totals["ram"] for each in MeasurementStore(path).about(KEY)]
     assert 2 == len(path.read_bytes().splitlines())
 
 
 def test_a_folder_that_takes_no_file_is_told_about(tmp_path: Path) -> None:
     """A load never fails for it, and this run still learns."""
     (tmp_path / "file").write_text("")
-    store = Measurements(tmp_path / "file" / "measurements.jsonl")
+    store = MeasurementStore(tmp_path / "file" / "measurements.jsonl")
     said = store.record(KEY, PREDICTED, SEEN, {"ram": 1})
     assert said is not None
     assert "will not learn" in said

@@ -12,16 +12,16 @@ from hostd.hardware.simulated import preset
 from hostd.models.errors import BadReference
 from hostd.models.open import open_header
 from hostd.planning.footprint.llamacpp_serving import Placement, Serving
-from hostd.sizing.serving_modes import Asked, Ways, takes_memory
+from hostd.sizing.serving_modes import ServingModeFactory, ServingOverrides, takes_memory
 from tests.cli.models import GIB, weigh
 from tests.models.weights import checkpoint
 
 PROCESSOR = Host("Linux", "a processor", 64 * GIB, (Pool("ram", PoolKind.RAM, "", 64 * GIB, 60 * GIB, 60 * GIB),))
 
 
-def ways(host: Host, *, processor: bool = False, asked: Asked = Asked()) -> Ways:  # noqa: B008 - frozen
+def ways(host: Host, *, processor: bool = False, asked: ServingOverrides = ServingOverrides()) -> ServingModeFactory:  # noqa: B008 - frozen
     """Return what finds ways for *host*."""
-    return Ways(host, open_header, asked, processor=processor)
+    return ServingModeFactory(host, open_header, asked, processor=processor)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_memory_is_taken_where_an_engine_that_we_know_runs(variant: Variant, tak
 
 def test_what_is_asked_changes_the_flags() -> None:
     """One KV type means both; a larger micro-batch needs a larger batch."""
-    asked = Asked(context=1000, kv_type="q8_0, f16", flash="on", ubatch=4096, unified=True)
+    asked = ServingOverrides(context=1000, kv_type="q8_0, f16", flash="on", ubatch=4096, unified=True)
     flags = asked.on(Serving(slots=2, unified=False))
     assert (1000, "q8_0", "f16", "on", 4096, 4096, True) == (
         flags.context,
@@ -55,11 +55,11 @@ def test_what_is_asked_changes_the_flags() -> None:
         flags.batch,
         flags.unified,
     )
-    both = Asked(kv_type="q4_0").on(Serving())
+    both = ServingOverrides(kv_type="q4_0").on(Serving())
     assert ("q4_0", "q4_0") == (both.key_type, both.value_type)
-    assert Serving() == Asked().on(Serving())
+    assert Serving() == ServingOverrides().on(Serving())
     with pytest.raises(ValueError, match="'q9' is no type"):
-        Asked(kv_type="q9").on(Serving())
+        ServingOverrides(kv_type="q9").on(Serving())
 
 
 def test_a_profile_is_served_as_it_says(tmp_path: Path) -> None:
@@ -67,10 +67,10 @@ def test_a_profile_is_served_as_it_says(tmp_path: Path) -> None:
     variant = Variant("llamacpp", path=str(weigh(tmp_path / "a.gguf", 2)))
     profile = Profile("a", (variant,), context=4096, slots=2)
     for backend in ("llamacpp", "ollama"):
-        header, way = ways(preset("rtx4090", Reserve())).declared(profile, replace(variant, backend=backend))
-        assert (backend, "a") == (way.backend, header.name)
-        assert 2 * 4096 * 128 * 1024 == way.estimate(Placement.on("cuda:0"), None).component(Component.KV).expected
-    more = ways(preset("rtx4090", Reserve()), asked=Asked(slots=4)).declared(profile, variant)[1]
+        header, mode = ways(preset("rtx4090", Reserve())).declared(profile, replace(variant, backend=backend))
+        assert (backend, "a") == (mode.backend, header.name)
+        assert 2 * 4096 * 128 * 1024 == mode.estimate(Placement.on("cuda:0"), None).component(Component.KV).expected
+    more = ways(preset("rtx4090", Reserve()), asked=ServingOverrides(slots=4)).declared(profile, variant)[1]
     assert 4 * 4096 * 128 * 1024 == more.estimate(Placement(), None).component(Component.KV).expected
 
 
@@ -86,8 +86,8 @@ def test_a_build_for_processors_takes_main_memory_only(tmp_path: Path, backend: 
     folder = checkpoint(tmp_path / "model")
     profile, variant = Profile("a", (), context=64), Variant(backend, path=str(folder))
     assert ways(PROCESSOR).declared(profile, variant)[1].cards_only
-    header, way = ways(PROCESSOR, processor=True).declared(profile, variant)
-    found = way.estimate(Placement(), None)
+    header, mode = ways(PROCESSOR, processor=True).declared(profile, variant)
+    found = mode.estimate(Placement(), None)
     assert {"ram"} == set(found.parts)
-    assert not way.cards_only
+    assert not mode.cards_only
     assert found.component(Component.WEIGHTS).high >= header.shape.weight_bytes > 0

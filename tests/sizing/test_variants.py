@@ -7,19 +7,19 @@ import pytest
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Variant
 from hostd.domain.reason import ExitClass
-from hostd.models.locations import Places
-from hostd.sizing.variants import located
+from hostd.models.locations import ModelLocations
+from hostd.sizing.variants import resolve_weights
 
 NAMED = Variant("llamacpp", hf="org/model-GGUF", file="model-Q4_K_M.gguf")
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def places(tmp_path: Path) -> ModelLocations:
     """A machine with a hub's cache, empty."""
-    return Places(headers=tmp_path / "headers", hub_cache=tmp_path / "hub")
+    return ModelLocations(headers=tmp_path / "headers", hub_cache=tmp_path / "hub")
 
 
-def pull(places: Places, variant: Variant) -> Path:
+def pull(places: ModelLocations, variant: Variant) -> Path:
     """Put the file of *variant* where a pull puts it, and return where that is."""
     home, commit = places.hub_cache / f"models--{str(variant.hf).replace('/', '--')}", "a" * 40
     (home / "refs").mkdir(parents=True)
@@ -30,13 +30,13 @@ def pull(places: Places, variant: Variant) -> Path:
     return path
 
 
-def test_what_was_pulled_is_found(places: Places) -> None:
+def test_what_was_pulled_is_found(places: ModelLocations) -> None:
     """From the next load on, and by whatever program it was pulled; the variant keeps its name."""
     with pytest.raises(EngineError, match=r"run: hostd pull hf:org/model-GGUF/model-Q4_K_M\.gguf") as caught:
-        located(NAMED, places)
+        resolve_weights(NAMED, places)
     assert ExitClass.MISSING_FILE == caught.value.exit_class
     path = pull(places, NAMED)
-    found = located(NAMED, places)
+    found = resolve_weights(NAMED, places)
     assert (str(path), NAMED.label) == (found.path, found.label)
 
 
@@ -50,13 +50,13 @@ def test_what_was_pulled_is_found(places: Places) -> None:
         Variant("openai", url="http://h/v1"),
     ],
 )
-def test_what_needs_no_finding_stays_as_it_is(places: Places, variant: Variant) -> None:
+def test_what_needs_no_finding_stays_as_it_is(places: ModelLocations, variant: Variant) -> None:
     """A path is taken at its word; MLX and vLLM look for repositories themselves; others have no files."""
-    assert variant is located(variant, places)
+    assert variant is resolve_weights(variant, places)
 
 
-def test_a_name_that_cannot_be_is_no_file(places: Places) -> None:
+def test_a_name_that_cannot_be_is_no_file(places: ModelLocations) -> None:
     """Nothing outside of the cache is ever named."""
     with pytest.raises(EngineError) as caught:
-        located(Variant("llamacpp", hf="org/model", file="../../etc/passwd.gguf"), places)
+        resolve_weights(Variant("llamacpp", hf="org/model", file="../../etc/passwd.gguf"), places)
     assert ExitClass.MISSING_FILE == caught.value.exit_class

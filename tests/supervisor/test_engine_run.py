@@ -13,20 +13,20 @@ import aiohttp
 import psutil
 import pytest
 
-from hostd.backends.contract import Endpoint, Facts, Launch
+from hostd.backends.contract import Endpoint, Launch, ServerFacts
 from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import Choice
-from hostd.scheduling.events import EngineBroke, EngineGone, EngineReady, EngineSlept, Event
-from hostd.sizing.variants import Option
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.events import EngineFailed, EngineReady, EngineSlept, EngineStopped, Event
+from hostd.sizing.variants import BoundVariant
 from hostd.supervisor import readiness
-from hostd.supervisor.engine_run import Surroundings
+from hostd.supervisor.engine_run import RunServices
 from hostd.supervisor.instance import Instance
 from hostd.supervisor.launch import free_port
-from hostd.supervisor.orphan_reaper import Reaper
-from hostd.supervisor.watchdog import Pace
+from hostd.supervisor.orphan_reaper import OrphanReaper
+from hostd.supervisor.watchdog import ProbeTimings
 from tests.stage import ENGINE, make_profile, until
 
 
@@ -38,9 +38,9 @@ class Plain(LlamaCpp):
         self.changes = changes
         self.calls: list[str] = []
 
-    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:
+    def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:
         """Launch it otherwise than llama.cpp is."""
-        return replace(super().launch(profile, variant, choice, port, key), **self.changes)
+        return replace(super().launch(profile, variant, option, port, key), **self.changes)
 
 
 class Opening(Plain):
@@ -85,12 +85,12 @@ class Telling(Plain):
 
     failing = False
 
-    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
         """Tell of one slot."""
         del http, endpoint
         if self.failing:
             raise ValueError("no document")
-        return Facts(version="b0", slots=1, context=4096)
+        return ServerFacts(version="b0", slots=1, context=4096)
 
 
 @dataclass
@@ -106,23 +106,23 @@ class Life:
         async with asyncio.timeout(10):
             return await self.events.get()
 
-    async def ready(self, choice: Choice | None = None) -> EngineReady:
+    async def ready(self, option: LoadOption | None = None) -> EngineReady:
         """Start it and return its report that it is ready."""
-        self.instance.start(choice)
+        self.instance.start(option)
         event = await self.next()
         assert isinstance(event, EngineReady), event
         return event
 
-    async def broke(self) -> EngineBroke:
+    async def broke(self) -> EngineFailed:
         """Return how it broke, which is the next report."""
         event = await self.next()
-        assert isinstance(event, EngineBroke), event
+        assert isinstance(event, EngineFailed), event
         await self.instance.ended()
         return event
 
     async def gone(self) -> None:
         """See that the next report is that it has gone."""
-        assert EngineGone("alpha") == await self.next()
+        assert EngineStopped("alpha") == await self.next()
         await self.instance.ended()
 
 
@@ -130,33 +130,33 @@ Begin = Callable[..., Life]
 
 
 @pytest.fixture
-async def reaper(tmp_path: Path) -> AsyncIterator[Reaper]:
+async def reaper(tmp_path: Path) -> AsyncIterator[OrphanReaper]:
     """Who ends the engines if the tests are killed."""
-    reaper = Reaper(tmp_path / "engines")
+    reaper = OrphanReaper(tmp_path / "engines")
     await reaper.start()
     yield reaper
     await reaper.close()
 
 
 @pytest.fixture
-async def begin(reaper: Reaper, weights: Path) -> AsyncIterator[Begin]:
+async def begin(reaper: OrphanReaper, weights: Path) -> AsyncIterator[Begin]:
     """Make an instance of a backend with a script; every engine is ended."""
     lives: list[Life] = []
     alone = asyncio.Lock()
 
-    def make(backend: Plain, pace: Pace | None = None, **script: object) -> Life:
+    def make(backend: Plain, timings: ProbeTimings | None = None, **script: object) -> Life:
         events: asyncio.Queue[Event] = asyncio.Queue()
         held = {"cuda:0": 100}
 
         async def look(_: str) -> Mapping[str, int]:
             return held
 
-        around = Surroundings(events.put_nowait, reaper, pace or Pace(), lambda *_: None, look, alone)
+        services = RunServices(events.put_nowait, reaper, timings or ProbeTimings(), lambda *_: None, look, alone)
         other = Variant("llamacpp", path=str(weights.with_name("absent.gguf")))
         profile = make_profile("alpha", weights, script)
         profile = replace(profile, variants=(other, *profile.variants))
-        options = [Option(variant, backend) for variant in profile.variants]
-        lives.append(Life(Instance(profile, options, around), events, held))
+        options = [BoundVariant(variant, backend) for variant in profile.variants]
+        lives.append(Life(Instance(profile, options, services), events, held))
         return lives[-1]
 
     yield make
@@ -167,13 +167,13 @@ async def begin(reaper: Reaper, weights: Path) -> AsyncIterator[Begin]:
 
 async def test_a_choice_is_launched(begin: Begin) -> None:
     """What was decided is served and told; what cannot be launched is not replaced by something else."""
-    life, choice = begin(Plain()), Choice(1, "as planned")
-    await life.ready(choice)
-    assert (choice, "llamacpp:scripted.gguf") == (life.instance.choice, life.instance.variant.label)
+    life, option = begin(Plain()), LoadOption(1, "as planned")
+    await life.ready(option)
+    assert (option, "llamacpp:scripted.gguf") == (life.instance.choice, life.instance.variant.label)
     life.instance.stop()
     await life.gone()
     assert None is life.instance.choice
-    life.instance.start(Choice(0, "absent"))
+    life.instance.start(LoadOption(0, "absent"))
     assert ExitClass.MISSING_FILE is (await life.broke()).exit_class
 
 
@@ -184,7 +184,7 @@ async def test_a_server_says_what_it_can_do(begin: Begin) -> None:
     backend = Telling()
     backend.failing = True
     life = begin(backend)
-    assert (2, Facts()) == ((await life.ready()).slots, life.instance.facts)
+    assert (2, ServerFacts()) == ((await life.ready()).slots, life.instance.facts)
 
 
 async def test_a_model_is_opened_before_it_is_asked(begin: Begin) -> None:
@@ -253,7 +253,7 @@ async def test_a_server_that_is_not_there_is_explained(begin: Begin, monkeypatch
 async def test_a_server_that_goes_away_has_broken(begin: Begin) -> None:
     """It is noticed, and found again once it is back; a request that sees its connection break does not call it dead."""
     port = free_port()
-    life = begin(adopting(port), Pace(interval=0.05, patience=0.2))
+    life = begin(adopting(port), ProbeTimings(interval=0.05, patience=0.2))
     for _ in range(2):
         async with stranger(port) as process:
             await life.ready()
@@ -266,7 +266,7 @@ async def test_a_server_that_goes_away_has_broken(begin: Begin) -> None:
 async def test_a_server_that_was_started_anew_is_another_process(begin: Begin) -> None:
     """Back within the patience that one has with it, it serves on, and its memory is looked for where it is now."""
     port = free_port()
-    life = begin(adopting(port), Pace(interval=0.05, patience=20.0))
+    life = begin(adopting(port), ProbeTimings(interval=0.05, patience=20.0))
     async with stranger(port) as process:
         await life.ready()
         assert process.pid == life.instance.pid
@@ -277,9 +277,9 @@ async def test_a_server_that_was_started_anew_is_another_process(begin: Begin) -
 
 async def test_sleeps_and_wakes(begin: Begin) -> None:
     """Each is reported when it is true; while it sleeps, its silence is no failure."""
-    backend = Sleeping(naps=(1, 2))
-    life = begin(backend, Pace(interval=0.02, patience=0.1))
-    assert (1, 2) == (await life.ready()).naps
+    backend = Sleeping(sleep_levels=(1, 2))
+    life = begin(backend, ProbeTimings(interval=0.02, patience=0.1))
+    assert (1, 2) == (await life.ready()).sleep_levels
     pid = life.instance.pid
     life.instance.sleep(2)
     await until(lambda: backend.calls)
@@ -298,12 +298,12 @@ async def test_sleeps_and_wakes(begin: Begin) -> None:
 async def test_who_only_feigns_sleep_is_stopped(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its memory is wanted, so it goes for real; and it is not asked again."""
     monkeypatch.setattr("hostd.supervisor.engine_sleep.LETS_GO", 0.1)
-    backend = Sleeping(naps=(1,))
+    backend = Sleeping(sleep_levels=(1,))
     life = begin(backend)
     await life.ready()
     life.instance.sleep(1)
     await life.gone()
-    assert () == (await life.ready()).naps
+    assert () == (await life.ready()).sleep_levels
     life.instance.sleep(1)
     await life.gone()
     assert ["sleep 1"] == backend.calls
@@ -311,7 +311,7 @@ async def test_who_only_feigns_sleep_is_stopped(begin: Begin, monkeypatch: pytes
 
 async def test_who_does_not_wake_has_broken(begin: Begin) -> None:
     """What keeps it is told."""
-    backend = Sleeping(naps=(1,))
+    backend = Sleeping(sleep_levels=(1,))
     backend.waking = False
     life = begin(backend)
     await life.ready()
@@ -325,7 +325,7 @@ async def test_who_does_not_wake_has_broken(begin: Begin) -> None:
 
 async def test_a_sleeper_can_die_and_be_stopped(begin: Begin) -> None:
     """Its process is watched, and obeys."""
-    life = begin(Sleeping(naps=(1,)))
+    life = begin(Sleeping(sleep_levels=(1,)))
     life.held["cuda:0"] = 0
     for ending in (os.kill, None):
         await life.ready()
@@ -343,7 +343,7 @@ async def test_a_sleeper_can_die_and_be_stopped(begin: Begin) -> None:
 
 async def test_some_start_one_after_another(begin: Begin) -> None:
     """An engine that measures its devices while it starts has them to itself until it is ready, or has gone."""
-    first, second, third = (begin(Plain(alone=True), load_seconds=0.2) for _ in range(3))
+    first, second, third = (begin(Plain(exclusive_start=True), load_seconds=0.2) for _ in range(3))
     other = begin(Plain())
     for life in (first, second, third, other):
         life.instance.start()

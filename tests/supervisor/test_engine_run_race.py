@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from hostd.supervisor.engine_run import race
+from hostd.supervisor.engine_run import first_completed
 from tests.virtual_time import in_virtual_time
 
 
@@ -20,14 +20,14 @@ async def test_the_first_wins_and_the_others_are_cleaned_up() -> None:
             await asyncio.sleep(1)
             cleaned.append("slow")
 
-    assert ("quick", 7) == await race(slow=slow(), quick=asyncio.sleep(1, 7))
+    assert ("quick", 7) == await first_completed(slow=slow(), quick=asyncio.sleep(1, 7))
     assert ["slow"] == cleaned
 
 
 @in_virtual_time
 async def test_of_two_at_once_the_one_named_first_wins() -> None:
     """The order of the names is the order of importance."""
-    assert ("exited", 1) == await race(exited=asyncio.sleep(0, 1), stopped=asyncio.sleep(0, 2))
+    assert ("exited", 1) == await first_completed(exited=asyncio.sleep(0, 1), stopped=asyncio.sleep(0, 2))
 
 
 @in_virtual_time
@@ -38,7 +38,7 @@ async def test_raises_what_the_winner_raises() -> None:
         raise LookupError("gone")
 
     with pytest.raises(LookupError, match="gone"):
-        await race(fail=fail(), other=asyncio.sleep(100))
+        await first_completed(fail=fail(), other=asyncio.sleep(100))
 
 
 @in_virtual_time
@@ -53,7 +53,7 @@ async def test_cancelling_the_race_cancels_everybody() -> None:
             cancelled.set()
             raise
 
-    racing = asyncio.create_task(race(runner=runner()))
+    racing = asyncio.create_task(first_completed(runner=runner()))
     await asyncio.sleep(1)
     racing.cancel()
     await asyncio.gather(racing, return_exceptions=True)

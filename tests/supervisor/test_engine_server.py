@@ -13,31 +13,31 @@ import pytest
 from hostd.backends.contract import Endpoint, Launch
 from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.reason import ExitClass
-from hostd.supervisor.engine_server import Adopted, Spawned, usage_of
+from hostd.supervisor.engine_server import AttachedServer, SpawnedServer, usage_of
 from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.orphan_reaper import Reaper
-from hostd.supervisor.process_memory import Usage
+from hostd.supervisor.orphan_reaper import OrphanReaper
+from hostd.supervisor.process_memory import ProcessUsage
 
 NOWHERE = Endpoint("http://127.0.0.1:1", "alpha")
 
 
 @pytest.fixture
-async def reaper() -> AsyncIterator[Reaper]:
+async def reaper() -> AsyncIterator[OrphanReaper]:
     """Who ends the processes if the tests are killed."""
     with tempfile.TemporaryDirectory() as folder:
-        reaper = Reaper(Path(folder))
+        reaper = OrphanReaper(Path(folder))
         await reaper.start()
         yield reaper
         await reaper.close()
 
 
-async def spawned(reaper: Reaper, program: str) -> Spawned:
+async def spawned(reaper: OrphanReaper, program: str) -> SpawnedServer:
     """Start a Python *program*."""
     launch = Launch((sys.executable, "-c", program), {}, NOWHERE, "/health", 1)
-    return await Spawned.spawn(launch, LlamaCpp(), LogRing(), reaper, "alpha")
+    return await SpawnedServer.spawn(launch, LlamaCpp(), LogRing(), reaper, "alpha")
 
 
-async def test_an_engine_of_ours_tells_how_it_ended(reaper: Reaper) -> None:
+async def test_an_engine_of_ours_tells_how_it_ended(reaper: OrphanReaper) -> None:
     """Status, class and last lines are in the error."""
     server = await spawned(reaper, "import sys; print('error: invalid argument: -x'); sys.exit(1)")
     ended = await server.ended()
@@ -47,7 +47,7 @@ async def test_an_engine_of_ours_tells_how_it_ended(reaper: Reaper) -> None:
     await server.end(1.0)
 
 
-async def test_an_engine_of_ours_is_ended(reaper: Reaper) -> None:
+async def test_an_engine_of_ours_is_ended(reaper: OrphanReaper) -> None:
     """It is measured while it runs, and is gone after its end."""
     server = await spawned(reaper, "import time; time.sleep(60)")
     assert not await server.died_within(0.01)
@@ -55,13 +55,13 @@ async def test_an_engine_of_ours_is_ended(reaper: Reaper) -> None:
     await server.end(2.0)
     assert await server.died_within(0.0)
     assert "the engine was killed by SIGTERM" == (await server.ended()).message
-    assert Usage() == await usage_of(None)
+    assert ProcessUsage() == await usage_of(None)
 
 
 async def test_a_server_of_others_never_ends_by_itself() -> None:
     """Only its health tells; nothing here puts it down."""
     async with aiohttp.ClientSession() as http:
-        server = Adopted(Launch((), {}, NOWHERE, "/health", 1), http)
+        server = AttachedServer(Launch((), {}, NOWHERE, "/health", 1), http)
         await server.find()
         assert (None, False, True) == (server.pid, await server.healthy(), await server.died_within(5.0))
         with pytest.raises(TimeoutError):
@@ -74,4 +74,4 @@ async def test_a_server_of_others_that_hangs_has_not_died() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = Endpoint(f"http://127.0.0.1:{silent.getsockname()[1]}", "alpha")
         async with aiohttp.ClientSession() as http:
-            assert not await Adopted(Launch((), {}, endpoint, "/health", 1), http).died_within(0.05)
+            assert not await AttachedServer(Launch((), {}, endpoint, "/health", 1), http).died_within(0.05)

@@ -14,13 +14,13 @@ from hostd.backends.registry import backends
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import Choice
-from hostd.scheduling.events import EngineBroke, EngineGone, EngineReady, Event
-from hostd.sizing.variants import Option
-from hostd.supervisor.engine_run import PORT_TRIES, Surroundings
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.events import EngineFailed, EngineReady, EngineStopped, Event
+from hostd.sizing.variants import BoundVariant
+from hostd.supervisor.engine_run import PORT_TRIES, RunServices
 from hostd.supervisor.instance import Instance
-from hostd.supervisor.orphan_reaper import Reaper
-from hostd.supervisor.watchdog import Pace
+from hostd.supervisor.orphan_reaper import OrphanReaper
+from hostd.supervisor.watchdog import ProbeTimings
 from tests.stage import ENGINE, make_profile, until
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
@@ -29,16 +29,16 @@ CHAT = {"messages": [{"role": "user", "content": "hello"}]}
 class Life:
     """An instance, and what it reports."""
 
-    def __init__(self, profile: Profile, reaper: Reaper, pace: Pace, command: tuple[str, ...]) -> None:
+    def __init__(self, profile: Profile, reaper: OrphanReaper, timings: ProbeTimings, command: tuple[str, ...]) -> None:
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.notes: list[tuple[str, int]] = []
         self.said: list[Sequence[str]] = []
         engines = backends({"llamacpp": command})
-        options = [Option.of(variant, engines) for variant in profile.variants]
-        self.instance = Instance(profile, options, Surroundings(self.events.put_nowait, reaper, pace, self.note))
+        options = [BoundVariant.of(variant, engines) for variant in profile.variants]
+        self.instance = Instance(profile, options, RunServices(self.events.put_nowait, reaper, timings, self.note))
 
     def note(
-        self, profile: Profile, _variant: Variant, log: Sequence[str], rss: int, _choice: Choice | None
+        self, profile: Profile, _variant: Variant, log: Sequence[str], rss: int, _choice: LoadOption | None
     ) -> str | None:
         """Keep what is measured."""
         self.notes.append((profile.name, rss))
@@ -51,10 +51,10 @@ class Life:
         async with asyncio.timeout(10):
             return await self.events.get()
 
-    async def broke(self) -> EngineBroke:
+    async def broke(self) -> EngineFailed:
         """Return how it broke, which is the next report."""
         event = await self.next()
-        assert isinstance(event, EngineBroke)
+        assert isinstance(event, EngineFailed)
         await self.instance.ended()
         return event
 
@@ -81,17 +81,17 @@ Begin = Callable[..., Life]
 @pytest.fixture
 async def begin(tmp_path: Path, weights: Path) -> AsyncIterator[Begin]:
     """Make an instance with a script; every engine is ended."""
-    reaper = Reaper(tmp_path / "engines")
+    reaper = OrphanReaper(tmp_path / "engines")
     await reaper.start()
     lives: list[Life] = []
 
     def make(
-        pace: Pace | None = None, command: tuple[str, ...] = ENGINE, variants: Any = None, **script: object
+        timings: ProbeTimings | None = None, command: tuple[str, ...] = ENGINE, variants: Any = None, **script: object
     ) -> Life:
         profile = make_profile("alpha", weights, script)
         if variants is not None:
             profile = replace(profile, variants=variants)
-        lives.append(Life(profile, reaper, pace or Pace(), command))
+        lives.append(Life(profile, reaper, timings or ProbeTimings(), command))
         return lives[-1]
 
     yield make
@@ -122,7 +122,7 @@ async def test_comes_and_goes(begin: Begin) -> None:
         assert pid is not None
         assert (await life.instance.usage()).rss_bytes > 1_000_000
         life.instance.stop()
-        assert EngineGone("alpha") == await life.next()
+        assert EngineStopped("alpha") == await life.next()
         assert (True, None, None) == (gone(pid), life.instance.pid, life.instance.launch)
         assert 0 == (await life.instance.usage()).rss_bytes
 
@@ -195,7 +195,7 @@ async def test_an_engine_that_leaves_has_broken_too(begin: Begin) -> None:
 
 async def test_an_engine_that_hangs_is_found(begin: Begin) -> None:
     """Its health page is fine, but it answers nobody: after two silent probes it is put down."""
-    life = begin(Pace(interval=0.05, patience=0.1), ignore_sigterm=True)
+    life = begin(ProbeTimings(interval=0.05, patience=0.1), ignore_sigterm=True)
     pid = await life.ready()
     await life.ask("/_script", {"hang": True})
     broke = await life.broke()
@@ -205,7 +205,7 @@ async def test_an_engine_that_hangs_is_found(begin: Begin) -> None:
 
 async def test_a_suspicion_is_followed_up(begin: Begin) -> None:
     """A request that ran into a limit is reason enough to look now, and not at the next interval."""
-    life = begin(Pace(interval=3600.0, patience=0.1))
+    life = begin(ProbeTimings(interval=3600.0, patience=0.1))
     await life.ready()
     await life.ask("/_script", {"hang": True})
     life.instance.suspect()
@@ -214,7 +214,7 @@ async def test_a_suspicion_is_followed_up(begin: Begin) -> None:
 
 async def test_an_engine_that_answers_stays(begin: Begin) -> None:
     """Probes that are answered, and suspicions that are not true, change nothing."""
-    life = begin(Pace(interval=0.02, patience=5.0))
+    life = begin(ProbeTimings(interval=0.02, patience=5.0))
     pid = await life.ready()
     life.instance.suspect()
     await until_seen(life, completed=2)
@@ -241,7 +241,7 @@ async def test_a_load_can_be_stopped(begin: Begin) -> None:
     assert pid is not None
     assert life.instance.progress_of_load is not None
     life.instance.stop()
-    assert EngineGone("alpha") == await life.next()
+    assert EngineStopped("alpha") == await life.next()
     assert gone(pid)
     assert life.instance.progress_of_load is None
 
@@ -253,7 +253,7 @@ async def test_a_stop_does_not_wait_for_answers(begin: Begin) -> None:
     asking = asyncio.create_task(life.ask("/v1/chat/completions", {**CHAT, "stream": True}))
     await until(lambda: life.instance.in_flight)
     life.instance.stop()
-    assert EngineGone("alpha") == await life.next()
+    assert EngineStopped("alpha") == await life.next()
     assert isinstance((await asyncio.gather(asking, return_exceptions=True))[0], aiohttp.ClientError)
 
 
@@ -343,6 +343,6 @@ async def test_looks_at_its_present_life_only(begin: Begin) -> None:
             while len(life.said) < lives:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
         life.instance.stop()
-        assert isinstance(await life.next(), EngineGone)
+        assert isinstance(await life.next(), EngineStopped)
         await life.instance.ended()
     assert [1, 1] == [sum("loading model" in line for line in said) for said in life.said]

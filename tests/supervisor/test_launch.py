@@ -11,8 +11,8 @@ from hostd.backends.contract import Endpoint, Launch
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import Choice
-from hostd.sizing.variants import Option
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.sizing.variants import BoundVariant
 from hostd.supervisor.launch import prepare
 
 
@@ -22,15 +22,15 @@ class Shelf:
 
     files: tuple[str, ...]
     name: str = "llamacpp"
-    launched: list[tuple[str, Choice | None, int, str]] = field(default_factory=list)
+    launched: list[tuple[str, LoadOption | None, int, str]] = field(default_factory=list)
 
     def accepts(self, variant: Variant) -> str | None:
         """Accept files only."""
         return None if variant.path else "it names no file"
 
-    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:
+    def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:
         """Launch what is there."""
-        self.launched.append((variant.label, choice, port, key))
+        self.launched.append((variant.label, option, port, key))
         if variant.path not in self.files:
             raise EngineError(f"there is no file {variant.path}", exit_class=ExitClass.MISSING_FILE)
         return Launch(("engine",), {}, Endpoint(f"http://127.0.0.1:{port}", profile.name), "/health", 1)
@@ -49,36 +49,38 @@ class Shelf:
 PROFILE = Profile("alpha", tuple(Variant("llamacpp", path=name) for name in ("best", "good", "small")))
 
 
-def options(shelf: Shelf, *variants: Variant) -> list[Option]:
-    """Return what a host with *shelf* alone can do."""
-    return [Option.of(variant, {"llamacpp": shelf}) for variant in variants or PROFILE.variants]
+def options(models_found: Shelf, *variants: Variant) -> list[BoundVariant]:
+    """Return what a host with *models_found* alone can do."""
+    return [BoundVariant.of(variant, {"llamacpp": models_found}) for variant in variants or PROFILE.variants]
 
 
 def test_an_option_knows_why_it_is_none() -> None:
     """A backend that is not there and one that refuses are both explained."""
-    shelf = Shelf(())
-    found = options(shelf, Variant("llamacpp", path="best"), Variant("llamacpp"), Variant("vllm", hf="org/model"))
-    assert [shelf, shelf, None] == [option.backend for option in found]
+    models_found = Shelf(())
+    found = options(
+        models_found, Variant("llamacpp", path="best"), Variant("llamacpp"), Variant("vllm", hf="org/model")
+    )
+    assert [models_found, models_found, None] == [option.backend for option in found]
     assert [None, "it names no file", "backend 'vllm' is not implemented here"] == [option.why_not for option in found]
 
 
 async def test_without_a_decision_the_best_that_is_there_is_launched() -> None:
     """One whose file is missing gives way to the next; each try has a port and a key of its own."""
-    shelf = Shelf(("good", "small"))
-    prepared = await prepare(PROFILE, options(shelf), None)
-    assert ("llamacpp:good", None, shelf) == (prepared.variant.label, prepared.choice, prepared.backend)
-    assert ["llamacpp:best", "llamacpp:good"] == [label for label, *_ in shelf.launched]
-    assert 2 == len({(port, key) for _, _, port, key in shelf.launched})
+    models_found = Shelf(("good", "small"))
+    prepared = await prepare(PROFILE, options(models_found), None)
+    assert ("llamacpp:good", None, models_found) == (prepared.variant.label, prepared.option, prepared.backend)
+    assert ["llamacpp:best", "llamacpp:good"] == [label for label, *_ in models_found.launched]
+    assert 2 == len({(port, key) for _, _, port, key in models_found.launched})
 
 
 async def test_a_decision_is_followed() -> None:
     """What was planned for is launched and handed on, and nothing else: memory was promised for it alone."""
-    shelf, choice = Shelf(("best",)), Choice(0, "best")
-    prepared = await prepare(PROFILE, options(shelf), choice)
-    assert ("llamacpp:best", choice) == (prepared.variant.label, prepared.choice)
-    assert choice is shelf.launched[0][1]
+    models_found, option = Shelf(("best",)), LoadOption(0, "best")
+    prepared = await prepare(PROFILE, options(models_found), option)
+    assert ("llamacpp:best", option) == (prepared.variant.label, prepared.option)
+    assert option is models_found.launched[0][1]
     with pytest.raises(EngineError, match="there is no file small"):
-        await prepare(PROFILE, options(shelf), Choice(2, "small"))
+        await prepare(PROFILE, options(models_found), LoadOption(2, "small"))
 
 
 async def test_without_any_the_best_is_explained() -> None:

@@ -13,14 +13,14 @@ import structlog
 
 from hostd.domain.host import Holder, Host, Pool, PoolKind, Reserve
 from hostd.hardware.probe import Sensors
-from hostd.scheduling.events import MemorySeen
-from hostd.supervisor.memory_monitor import Keeper, Rhythm
+from hostd.scheduling.events import MemoryMeasured
+from hostd.supervisor.memory_monitor import MemoryMonitor, PollIntervals
 
 GIB = 1 << 30
 DEADLINE = 10.0
 RAM = Pool("ram", PoolKind.RAM, "Main memory", 64 * GIB, 50 * GIB, 60 * GIB)
 CARD = Pool("cuda:0", PoolKind.VRAM, "card", 24 * GIB, 23 * GIB, 22 * GIB)
-SLOW = Rhythm(idle=3600.0, fast=0.01, hurried=3600.0, lost=0.05)
+SLOW = PollIntervals(idle=3600.0, fast=0.01, hurried=3600.0, lost=0.05)
 
 
 @dataclass
@@ -64,29 +64,29 @@ def held_by(pid: int, name: str = "engine") -> Pool:
 
 
 @asynccontextmanager
-async def at_work(keeper: Keeper) -> AsyncIterator[None]:
+async def at_work(monitor: MemoryMonitor) -> AsyncIterator[None]:
     """Let a keeper look by itself for a while."""
-    keeper.start()
+    monitor.start()
     try:
         async with asyncio.timeout(DEADLINE):
             yield
     finally:
-        await keeper.close()
+        await monitor.close()
 
 
 async def test_it_measures_pools_and_who_holds_them(process: subprocess.Popen[bytes]) -> None:
     """The owner's reserve is passed on, and what was seen last can be asked for."""
     machine = Machine((RAM, held_by(process.pid)))
-    keeper = Keeper(machine, Reserve(ram=7), lambda _: None, {"m": Engine(process.pid), "cold": Engine()})
-    seen = await keeper.measure()
+    monitor = MemoryMonitor(machine, Reserve(ram=7), lambda _: None, {"m": Engine(process.pid), "cold": Engine()})
+    seen = await monitor.measure()
     assert [Reserve(ram=7)] == machine.asked
     assert ["ram", "cuda:0"] == [pool.id for pool in seen.pools]
     assert {"m"} == set(seen.held)
-    assert 10 * GIB == seen.held["m"]["cuda:0"] == keeper.held("m")["cuda:0"]
+    assert 10 * GIB == seen.held["m"]["cuda:0"] == monitor.held("m")["cuda:0"]
     assert 0 < seen.held["m"]["ram"] < GIB
-    assert {} == keeper.held("cold")
-    assert keeper.host is not None
-    assert seen.pools == keeper.host.pools
+    assert {} == monitor.held("cold")
+    assert monitor.host is not None
+    assert seen.pools == monitor.host.pools
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there is it told which pages are a file's")
@@ -94,55 +94,55 @@ async def test_pages_of_an_engines_files_are_not_free(process: subprocess.Popen[
     """The system calls them available; a control group has counted them as used already."""
     engines = {"m": Engine(process.pid)}
     for pool, corrected in ((RAM, True), (replace(RAM, facts=(("cgroup", "/sys/fs/cgroup/a"),)), False)):
-        seen = await Keeper(Machine((pool,)), Reserve(), lambda _: None, engines).measure()
+        seen = await MemoryMonitor(Machine((pool,)), Reserve(), lambda _: None, engines).measure()
         assert corrected is (seen.pools[0].free < RAM.free)
 
 
 async def test_it_looks_at_start_and_when_it_is_poked() -> None:
     """However long its pauses are."""
-    seen = asyncio.Queue[MemorySeen]()
-    keeper = Keeper(Machine(), Reserve(), seen.put_nowait, {}, rhythm=SLOW)
-    async with at_work(keeper):
+    seen = asyncio.Queue[MemoryMeasured]()
+    monitor = MemoryMonitor(Machine(), Reserve(), seen.put_nowait, {}, rhythm=SLOW)
+    async with at_work(monitor):
         await seen.get()
-        keeper.poke()
+        monitor.measure_soon()
         await seen.get()
     assert seen.empty()
 
 
 async def test_it_hurries_while_somebody_waits() -> None:
     """And stops when nobody does any more."""
-    seen = asyncio.Queue[MemorySeen]()
-    keeper = Keeper(Machine(), Reserve(), seen.put_nowait, {}, rhythm=SLOW)
-    async with at_work(keeper):
-        keeper.hurry(waiting=True)
+    seen = asyncio.Queue[MemoryMeasured]()
+    monitor = MemoryMonitor(Machine(), Reserve(), seen.put_nowait, {}, rhythm=SLOW)
+    async with at_work(monitor):
+        monitor.poll_fast(waiting=True)
         for _ in range(5):
             await seen.get()
-        keeper.hurry(waiting=False)
-        assert SLOW.idle == keeper._pause()
+        monitor.poll_fast(waiting=False)
+        assert SLOW.idle == monitor._pause()
 
 
 async def test_hurry_does_not_last_for_ever() -> None:
     """Memory that is not back by then is somebody else's."""
-    seen = asyncio.Queue[MemorySeen]()
-    keeper = Keeper(Machine(), Reserve(), seen.put_nowait, {}, rhythm=replace(SLOW, hurried=0.05))
-    async with at_work(keeper):
-        keeper.hurry(waiting=True)
+    seen = asyncio.Queue[MemoryMeasured]()
+    monitor = MemoryMonitor(Machine(), Reserve(), seen.put_nowait, {}, rhythm=replace(SLOW, hurried=0.05))
+    async with at_work(monitor):
+        monitor.poll_fast(waiting=True)
         await seen.get()
-        while keeper._pause() != SLOW.idle:
+        while monitor._pause() != SLOW.idle:
             await seen.get()
-        keeper.hurry(waiting=True)
-        assert SLOW.idle == keeper._pause()
-        keeper.hurry(waiting=False)
-        keeper.hurry(waiting=True)
-        assert SLOW.fast == keeper._pause()
+        monitor.poll_fast(waiting=True)
+        assert SLOW.idle == monitor._pause()
+        monitor.poll_fast(waiting=False)
+        monitor.poll_fast(waiting=True)
+        assert SLOW.fast == monitor._pause()
 
 
 async def test_a_look_that_fails_is_made_again() -> None:
     """One broken reading does not end the measuring."""
-    seen = asyncio.Queue[MemorySeen]()
-    keeper = Keeper(Machine(broken=1), Reserve(), seen.put_nowait, {}, rhythm=replace(SLOW, idle=0.01))
+    seen = asyncio.Queue[MemoryMeasured]()
+    monitor = MemoryMonitor(Machine(broken=1), Reserve(), seen.put_nowait, {}, rhythm=replace(SLOW, idle=0.01))
     with structlog.testing.capture_logs() as logs:
-        async with at_work(keeper):
+        async with at_work(monitor):
             await seen.get()
     assert "memory_not_measured" == logs[0]["event"]
 
@@ -151,8 +151,8 @@ async def test_a_machine_that_is_not_here_has_what_our_engines_leave(process: su
     """Nobody else holds anything of it, and nothing is measured but our engines."""
     small = Host("Linux", "a file", GIB, (replace(RAM, total=GIB, free=0, budget=GIB // 2),))
     machine = Machine()
-    keeper = Keeper(machine, Reserve(), lambda _: None, {"m": Engine(process.pid)}, machine=small)
-    seen = await keeper.measure()
+    monitor = MemoryMonitor(machine, Reserve(), lambda _: None, {"m": Engine(process.pid)}, machine=small)
+    seen = await monitor.measure()
     assert [] == machine.asked
     assert (GIB, GIB // 2) == (seen.pools[0].total, seen.pools[0].budget)
     assert GIB - seen.held["m"]["ram"] == seen.pools[0].free
@@ -167,15 +167,15 @@ async def test_an_engine_that_ended_meanwhile_holds_nothing(process: subprocess.
             engine.pid = None
             return super().read(reserve)
 
-    seen = await Keeper(Late(), Reserve(), lambda _: None, {"m": engine}).measure()
+    seen = await MemoryMonitor(Late(), Reserve(), lambda _: None, {"m": engine}).measure()
     assert {} == seen.held
 
 
-async def until(keeper: Keeper, logs: list[Any], done: Callable[[], bool]) -> list[Any]:
+async def until(monitor: MemoryMonitor, logs: list[Any], done: Callable[[], bool]) -> list[Any]:
     """Measure until something is so, and return what was logged."""
     async with asyncio.timeout(DEADLINE):
         while not done():
-            await keeper.measure()
+            await monitor.measure()
     return [each for each in logs if each["event"] == "memory_not_back"]
 
 
@@ -183,17 +183,17 @@ async def until(keeper: Keeper, logs: list[Any], done: Callable[[], bool]) -> li
 async def test_who_did_not_give_memory_back_is_named(process: subprocess.Popen[bytes], own: bool) -> None:
     """A process that the engine left behind, or else the largest that nobody here knows; once, and fast until then."""
     engine, machine = Engine(process.pid), Machine((RAM, held_by(process.pid)))
-    keeper = Keeper(machine, Reserve(), lambda _: None, {"m": engine}, rhythm=SLOW)
-    await keeper.measure()
+    monitor = MemoryMonitor(machine, Reserve(), lambda _: None, {"m": engine}, rhythm=SLOW)
+    await monitor.measure()
     engine.pid = None
     small = Holder(4, "compositor", 1 * GIB)
     left = Holder(process.pid if own else 3, "left behind", (0 if own else 9) * GIB)
     machine.pools = (RAM, replace(CARD, free=13 * GIB, holders=(small, left)))
     with structlog.testing.capture_logs() as logs:
-        await keeper.measure()
-        assert SLOW.fast == keeper._pause()
-        told = await until(keeper, logs, lambda: bool(logs))
-        told += await until(keeper, logs, lambda: keeper._pause() == SLOW.idle)
+        await monitor.measure()
+        assert SLOW.fast == monitor._pause()
+        told = await until(monitor, logs, lambda: bool(logs))
+        told += await until(monitor, logs, lambda: monitor._pause() == SLOW.idle)
     assert [("m", "cuda:0", 10 * GIB, left.pid, "left behind")] == list(
         dict.fromkeys((each["model"], each["pool"], each["bytes"], each["pid"], each["name"]) for each in told)
     )
@@ -203,16 +203,18 @@ async def test_memory_that_came_back_is_not_mentioned(process: subprocess.Popen[
     """Also when another of our engines has taken it meanwhile."""
     engine, other = Engine(process.pid), Engine()
     machine = Machine((RAM, held_by(process.pid)))
-    keeper = Keeper(machine, Reserve(), lambda _: None, {"m": engine, "n": other}, rhythm=replace(SLOW, lost=0.0))
-    await keeper.measure()
+    monitor = MemoryMonitor(
+        machine, Reserve(), lambda _: None, {"m": engine, "n": other}, rhythm=replace(SLOW, lost=0.0)
+    )
+    await monitor.measure()
     engine.pid, other.pid = None, process.pid
     with structlog.testing.capture_logs() as logs:
-        await keeper.measure()
-    assert ([], SLOW.idle) == (logs, keeper._pause())
+        await monitor.measure()
+    assert ([], SLOW.idle) == (logs, monitor._pause())
 
 
 async def test_this_machine_can_be_measured() -> None:
     """Real sensors are as good as those of a test."""
-    seen = await Keeper(Sensors(), Reserve(), lambda _: None, {}).measure()
+    seen = await MemoryMonitor(Sensors(), Reserve(), lambda _: None, {}).measure()
     assert all(0 <= pool.free <= pool.total for pool in seen.pools)
     assert seen.pools

@@ -14,14 +14,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hostd.supervisor.orphan_reaper import MARK, Reaped, Reaper, kin, reap_leftovers
+from hostd.supervisor.orphan_reaper import ENV_MARKER, OrphanReaper, ReapedEngine, engine_processes, reap_leftovers
 
 DAEMON = """
 import asyncio, sys
 from pathlib import Path
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.engine_process import EngineProcess
-from hostd.supervisor.orphan_reaper import Reaper
+from hostd.supervisor.orphan_reaper import OrphanReaper
 
 PLAIN = "import signal; signal.signal(15, signal.SIG_IGN)\\nwhile True: signal.pause()"
 RUNAWAY = '''
@@ -36,7 +36,7 @@ signal.pause()
 '''
 
 async def main():
-    reaper = Reaper(Path(sys.argv[1]))
+    reaper = OrphanReaper(Path(sys.argv[1]))
     await reaper.start()
     ring = LogRing()
     pids = [reaper.pid]
@@ -102,15 +102,15 @@ def bystander() -> Iterator[psutil.Process]:
 
 
 @pytest.fixture
-async def reaper(tmp_path: Path) -> AsyncIterator[Reaper]:
+async def reaper(tmp_path: Path) -> AsyncIterator[OrphanReaper]:
     """A running reaper of this process."""
-    reaper = Reaper(tmp_path)
+    reaper = OrphanReaper(tmp_path)
     await reaper.start()
     yield reaper
     await reaper.close()
 
 
-def record(directory: Path, **changes: object) -> Path:
+def record(router: Path, **changes: object) -> Path:
     """Write a record of an engine whose daemon is long gone."""
     fields: dict[str, object] = {
         "pid": 1 << 22,
@@ -122,7 +122,7 @@ def record(directory: Path, **changes: object) -> Path:
         "argv0": "engine",
         "model": "demo",
     }
-    path = directory / "engine-1.json"
+    path = router / "engine-1.json"
     path.write_text(json.dumps(fields | changes))
     return path
 
@@ -165,9 +165,12 @@ class TestDaemonKilled:
         process.kill()
         process.wait()
         assert all(alive(pid) for pid in (plain, family, runaway))
-        reaped = sorted(reap_leftovers(tmp_path), key=lambda one: len(one.killed))
-        expected = [Reaped("demo", plain, (plain,), ()), Reaped("demo", family, tuple(sorted((family, runaway))), ())]
-        assert expected == reaped
+        ended_engine = sorted(reap_leftovers(tmp_path), key=lambda one: len(one.killed))
+        expected = [
+            ReapedEngine("demo", plain, (plain,), ()),
+            ReapedEngine("demo", family, tuple(sorted((family, runaway))), ()),
+        ]
+        assert expected == ended_engine
         assert not any(alive(pid) for pid in (plain, family, runaway))
         assert [] == list(tmp_path.iterdir())
 
@@ -233,7 +236,7 @@ class TestReaper:
         self, tmp_path: Path, bystander: psutil.Process
     ) -> None:
         """After `kill -9` of the reaper's child, the next one guards the same engines."""
-        reaper = Reaper(tmp_path)
+        reaper = OrphanReaper(tmp_path)
         await reaper.start()
         reaper.watch(Engine(bystander.pid, bystander.create_time()), "demo")
         first = reaper.pid
@@ -245,7 +248,7 @@ class TestReaper:
         assert "<Reaper not running, watching 1>" == repr(reaper)
         wait_until(lambda: not alive(bystander.pid), 2)
 
-    async def test_what_was_forgotten_is_left_alone(self, reaper: Reaper, bystander: psutil.Process) -> None:
+    async def test_what_was_forgotten_is_left_alone(self, reaper: OrphanReaper, bystander: psutil.Process) -> None:
         """An engine that ended is not killed again, and its record is gone."""
         engine = Engine(bystander.pid, bystander.create_time())
         reaper.watch(engine, "demo")
@@ -256,7 +259,7 @@ class TestReaper:
         assert alive(bystander.pid)
 
     async def test_writes_what_the_next_start_needs(
-        self, reaper: Reaper, bystander: psutil.Process, tmp_path: Path
+        self, reaper: OrphanReaper, bystander: psutil.Process, tmp_path: Path
     ) -> None:
         """The record names the engine, its daemon and the model."""
         engine = Engine(bystander.pid, bystander.create_time(), "mark")
@@ -278,10 +281,10 @@ class TestReaper:
 
 def test_kin_finds_a_process_by_its_mark_alone() -> None:
     """Whoever carries the mark belongs to the engine, whatever its session and parents."""
-    with subprocess.Popen(SLEEPER, env={MARK: "m-1"}, stdout=subprocess.PIPE, start_new_session=True) as process:
+    with subprocess.Popen(SLEEPER, env={ENV_MARKER: "m-1"}, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
         gone = 1 << 22
-        assert [process.pid] == [one.pid for one in kin(gone, 1.0, "m-1")]
-        assert [] == kin(gone, 1.0, "m-11")
+        assert [process.pid] == [one.pid for one in engine_processes(gone, 1.0, "m-1")]
+        assert [] == engine_processes(gone, 1.0, "m-11")
         process.kill()

@@ -10,20 +10,20 @@ from hostd.domain.errors import EngineError
 from hostd.domain.host import Pool, PoolKind
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import Choice
-from hostd.scheduling.events import Checked, MemorySeen
-from hostd.sizing.variants import Option
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.events import MemoryMeasured, PreflightDone
+from hostd.sizing.variants import BoundVariant
 from hostd.supervisor.preflight import Preflight
 
-SEEN = MemorySeen((Pool("ram", PoolKind.RAM, "main memory", 100, 60, 50),), {"beta": {"ram": 10}})
+SEEN = MemoryMeasured((Pool("ram", PoolKind.RAM, "main memory", 100, 60, 50),), {"beta": {"ram": 10}})
 
 
 class Careful(LlamaCpp):
     """A backend that finds fault with the first variant."""
 
-    def check(self, profile: Profile, variant: Variant, choice: Choice | None) -> None:
+    def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:
         """Know of one file only."""
-        assert (profile.name, True) == ("alpha", choice is not None)
+        assert (profile.name, True) == ("alpha", option is not None)
         if variant.path == "absent":
             raise EngineError("there is no file 'absent'", exit_class=ExitClass.MISSING_FILE, tail=("it said so",))
 
@@ -33,16 +33,16 @@ class Shown:
     """What an instance shows of itself."""
 
     profile: Profile
-    options: tuple[Option, ...]
+    options: tuple[BoundVariant, ...]
 
 
 def preflight(*backends: Any) -> Preflight:
     """Return a look at a profile whose variants have these *backends*."""
     profile = Profile("alpha", (Variant("llamacpp", path="absent"), Variant("llamacpp", path="there")))
     options = zip(profile.variants, backends, strict=False)
-    shown = Shown(profile, tuple(Option(variant, backend) for variant, backend in options))
+    shown = Shown(profile, tuple(BoundVariant(variant, backend) for variant, backend in options))
 
-    async def measure() -> MemorySeen:
+    async def measure() -> MemoryMeasured:
         return SEEN
 
     return Preflight({"alpha": shown}, measure)
@@ -53,17 +53,17 @@ def preflight(*backends: Any) -> Preflight:
     [
         (
             0,
-            Checked(
+            PreflightDone(
                 "alpha", ExitClass.MISSING_FILE, "llamacpp:absent: there is no file 'absent'; its last line: it said so"
             ),
         ),
-        (1, Checked("alpha")),
+        (1, PreflightDone("alpha")),
     ],
 )
-async def test_the_backend_is_asked_and_the_memory_measured(variant: int, expected: Checked) -> None:
+async def test_the_backend_is_asked_and_the_memory_measured(variant: int, expected: PreflightDone) -> None:
     """The memory comes first, so that the desk knows it when it hears the verdict."""
     backend = Careful()
-    assert (SEEN, expected) == await preflight(backend, backend)("alpha", Choice(variant, "asked for"))
+    assert (SEEN, expected) == await preflight(backend, backend)("alpha", LoadOption(variant, "asked for"))
 
 
 async def test_a_backend_that_cannot_check_is_trusted() -> None:
@@ -75,13 +75,13 @@ async def test_a_backend_that_cannot_check_is_trusted() -> None:
         def accepts(self, variant: Variant) -> str | None:
             return None if variant.path else "it names no file"
 
-    assert (SEEN, Checked("alpha")) == await preflight(Hasty())("alpha", Choice(0, "asked for"))
+    assert (SEEN, PreflightDone("alpha")) == await preflight(Hasty())("alpha", LoadOption(0, "asked for"))
 
 
 async def test_a_variant_that_nobody_serves_is_refused() -> None:
     """Its reason is the one that the owner is shown everywhere."""
-    _, verdict = await preflight(None)("alpha", Choice(0, "asked for"))
+    _, verdict = await preflight(None)("alpha", LoadOption(0, "asked for"))
     assert (
-        Checked("alpha", ExitClass.MISSING_FILE, "llamacpp:absent: backend 'llamacpp' is not implemented here")
+        PreflightDone("alpha", ExitClass.MISSING_FILE, "llamacpp:absent: backend 'llamacpp' is not implemented here")
         == verdict
     )

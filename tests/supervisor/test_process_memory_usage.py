@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from hostd.supervisor.process_memory import Usage, group_usage
+from hostd.supervisor.process_memory import ProcessUsage, group_usage
 
 PARENT = """
 import os, subprocess, sys
@@ -38,7 +38,7 @@ def test_a_process_that_is_gone_uses_nothing() -> None:
     """A pid that nobody has any more is no error."""
     gone = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
     gone.wait()
-    assert Usage() == group_usage(gone.pid)
+    assert ProcessUsage() == group_usage(gone.pid)
 
 
 def test_a_process_may_measure_itself() -> None:

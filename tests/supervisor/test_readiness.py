@@ -12,7 +12,7 @@ from hostd.backends.contract import Endpoint, Launch
 from hostd.domain.errors import EngineError
 from hostd.supervisor import readiness
 from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.process_memory import Usage
+from hostd.supervisor.process_memory import ProcessUsage
 from hostd.supervisor.readiness import Readiness
 from tests.virtual_time import in_virtual_time
 
@@ -49,7 +49,7 @@ class Loading:
         return web.Response(status=200 if loaded else 503)
 
 
-async def reached(launch: Launch, usages: Iterator[Usage], ring: LogRing | None = None) -> float:
+async def reached(launch: Launch, usages: Iterator[ProcessUsage], ring: LogRing | None = None) -> float:
     """Wait for readiness and return how long it took."""
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -58,18 +58,18 @@ async def reached(launch: Launch, usages: Iterator[Usage], ring: LogRing | None 
     return loop.time() - began
 
 
-def idle() -> Iterator[Usage]:
+def idle() -> Iterator[ProcessUsage]:
     """Yield the usage of an engine that does nothing."""
     while True:
-        yield Usage(1000, 1.0)
+        yield ProcessUsage(1000, 1.0)
 
 
-def growing() -> Iterator[Usage]:
+def growing() -> Iterator[ProcessUsage]:
     """Yield the usage of an engine that reads its weights."""
     rss = 0
     while True:
         rss += 1000
-        yield Usage(rss, 1.0)
+        yield ProcessUsage(rss, 1.0)
 
 
 @in_virtual_time
@@ -125,7 +125,7 @@ async def test_a_line_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None
 async def test_knows_how_far_it_has_got() -> None:
     """The share of what will be in memory that is there; None where that is not known, and never more than all."""
     async with aiohttp.ClientSession() as http:
-        assert Readiness(launch(), http, LogRing(), Usage).progress is None
+        assert Readiness(launch(), http, LogRing(), ProcessUsage).progress is None
         usages = growing()
         waiting = Readiness(launch(expected_bytes=10_000), http, LogRing(), lambda: next(usages))
         assert 0.0 == waiting.progress
@@ -169,6 +169,6 @@ async def test_an_attached_server_is_there_or_it_is_not() -> None:
         await asyncio.Event().wait()
 
     async with Loading() as url, aiohttp.ClientSession() as http:
-        waiting = Readiness(replace(launch(url), argv=()), http, LogRing(), Usage, opens)
+        waiting = Readiness(replace(launch(url), argv=()), http, LogRing(), ProcessUsage, opens)
         with pytest.raises(EngineError, match="has made no token within 600 s"):
             await waiting.reached(embeddings=False)

@@ -3,10 +3,10 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from hostd.supervisor.watchdog import Pace, Watchdog
+from hostd.supervisor.watchdog import ProbeTimings, Watchdog
 from tests.virtual_time import in_virtual_time
 
-PACE = Pace(interval=15.0, patience=10.0, silences=2, busy_silences=18)
+PACE = ProbeTimings(interval=15.0, patience=10.0, max_silent_probes=2, max_busy_silent_probes=18)
 
 
 @dataclass
@@ -21,9 +21,9 @@ class Suspect:
     asked: list[tuple[float, str]] = field(default_factory=list)
     began: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
-    def watched(self, pace: Pace = PACE) -> Watchdog:
+    def watched(self, timings: ProbeTimings = PACE) -> Watchdog:
         """Return its watchdog."""
-        return Watchdog(self.turns, self.answers, lambda: self.full, self.computed, pace)
+        return Watchdog(self.turns, self.answers, lambda: self.full, self.computed, timings)
 
     @property
     def clock(self) -> float:

@@ -3,10 +3,10 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from hostd.supervisor.watchdog import Pace, Presence
+from hostd.supervisor.watchdog import HealthMonitor, ProbeTimings
 from tests.virtual_time import in_virtual_time
 
-PACE = Pace(interval=15.0, patience=10.0)
+PACE = ProbeTimings(interval=15.0, patience=10.0)
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Page:
 async def test_a_server_that_is_gone_is_noticed() -> None:
     """At the first look after it went, and the patience after that."""
     page = Page(gone=20.0)
-    said = await Presence(page.healthy, PACE).wedged()
+    said = await HealthMonitor(page.healthy, PACE).wedged()
     assert (40.0, [15.0, 30.0, 31.0]) == (page.clock, page.asked[:3])
     assert said.startswith("the server has gone away: its health page has not answered for 10 s")
 
@@ -48,7 +48,7 @@ async def test_a_server_that_is_gone_is_noticed() -> None:
 async def test_a_server_that_says_nothing_is_gone_too() -> None:
     """Silence is as good as a refusal."""
     page = Page(gone=20.0, hanging=True)
-    await Presence(page.healthy, PACE).wedged()
+    await HealthMonitor(page.healthy, PACE).wedged()
     assert 40.0 == page.clock
 
 
@@ -56,7 +56,7 @@ async def test_a_server_that_says_nothing_is_gone_too() -> None:
 async def test_a_server_that_comes_back_in_time_stays() -> None:
     """A restart of a few seconds is nobody's business."""
     page = Page(gone=14.0, back=20.0)
-    watching = asyncio.create_task(Presence(page.healthy, PACE).wedged())
+    watching = asyncio.create_task(HealthMonitor(page.healthy, PACE).wedged())
     await asyncio.sleep(100)
     assert not watching.done()
     watching.cancel()
@@ -66,7 +66,7 @@ async def test_a_server_that_comes_back_in_time_stays() -> None:
 async def test_traffic_is_proof_enough() -> None:
     """As long as requests get answers, nobody asks for its health."""
     page = Page()
-    presence = Presence(page.healthy, PACE)
+    presence = HealthMonitor(page.healthy, PACE)
     watching = asyncio.create_task(presence.wedged())
     for _ in range(10):
         await asyncio.sleep(10)
@@ -79,7 +79,7 @@ async def test_traffic_is_proof_enough() -> None:
 async def test_a_suspicion_is_followed_up() -> None:
     """A request that failed there is reason to look now."""
     page = Page(gone=1.0)
-    presence = Presence(page.healthy, PACE)
+    presence = HealthMonitor(page.healthy, PACE)
     asyncio.get_running_loop().call_later(2.0, presence.suspect)
     await presence.wedged()
     assert (2.0, 12.0) == (page.asked[0], page.clock)

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from hostd.telemetry.database import Load, Request
+from hostd.telemetry.database import LoadRecord, RequestRecord
 
 NOON = 1_763_636_400.0
 """2025-11-20 11:00 UTC, in Berlin 12:00."""
 
 
-def request(at: float = NOON, **more: Any) -> Request:
+def request(at: float = NOON, **more: Any) -> RequestRecord:
     """Return a request that was answered at once: 100 tokens in, 51 out, a second to the first and one for the others."""
     usual: dict[str, Any] = {
         "id": "req_1",
@@ -28,10 +28,10 @@ def request(at: float = NOON, **more: Any) -> Request:
         "prompt_tokens": 100,
         "output_tokens": 51,
     }
-    return Request(**usual | more)
+    return RequestRecord(**usual | more)
 
 
-def load(at: float = NOON, seconds: float = 4.0, **more: Any) -> Load:
+def load(at: float = NOON, seconds: float = 4.0, **more: Any) -> LoadRecord:
     """Return a load."""
     usual: dict[str, Any] = {
         "at": at,
@@ -41,4 +41,4 @@ def load(at: float = NOON, seconds: float = 4.0, **more: Any) -> Load:
         "needs": {"cuda:0": 7},
         "why": "request",
     }
-    return Load(**usual | more)
+    return LoadRecord(**usual | more)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hostd.telemetry.database import VERSION, Bounds, Ledger, UnknownLedgerError, set_aside, spoilt
+from hostd.telemetry.database import VERSION, Database, RetentionBounds, UnknownDatabaseError, is_corrupt, set_aside
 from tests.telemetry.example_records import load, request
 
 
@@ -21,7 +21,7 @@ def rows(path: Path, question: str) -> list[tuple[object, ...]]:
 def test_keeps_requests_and_loads(tmp_path: Path) -> None:
     """Every number has its column, milliseconds for what passed; what nobody knows is null, and a route is cut at its reason."""
     path = tmp_path / "new" / "ledger.sqlite"
-    with closing(Ledger(path)) as ledger:
+    with closing(Database(path)) as ledger:
         ledger.write(
             [
                 request(5.0, route="fallback:crashed", waited=3.0, loaded=2.0, client="agent"),
@@ -42,7 +42,7 @@ def test_keeps_requests_and_loads(tmp_path: Path) -> None:
 def test_has_no_column_for_what_was_said(tmp_path: Path) -> None:
     """Names, times and counts are all that there are places for; a client's label is cut to one."""
     path = tmp_path / "ledger.sqlite"
-    with closing(Ledger(path)) as ledger:
+    with closing(Database(path)) as ledger:
         ledger.write([request(client="a\nb" + "x" * 500), request(client="\n")])
     schema = " ".join(str(text) for (text,) in rows(path, "SELECT sql FROM sqlite_master"))
     assert not re.search("content|prompt_text|message|body|answer|text ", schema)
@@ -52,7 +52,7 @@ def test_has_no_column_for_what_was_said(tmp_path: Path) -> None:
 def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
     """One row that cannot be kept leaves none of its batch behind, and the next batch is kept."""
     path = tmp_path / "ledger.sqlite"
-    with closing(Ledger(path)) as ledger:
+    with closing(Database(path)) as ledger:
         with pytest.raises(sqlite3.Error):
             ledger.write([request(), load(seconds=None)])  # type: ignore[arg-type]  # that is the mistake
         ledger.write([request(9.0)])
@@ -63,25 +63,25 @@ def test_opens_what_it_wrote(tmp_path: Path) -> None:
     """The version stands in the file; a second opening changes nothing, and a later version is left alone."""
     path = tmp_path / "ledger.sqlite"
     for _ in range(2):
-        with closing(Ledger(path)) as ledger:
+        with closing(Database(path)) as ledger:
             ledger.write([request()])
     assert [(VERSION,)] == rows(path, "PRAGMA user_version")
     assert [(2,)] == rows(path, "SELECT count(*) FROM requests")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION + 1}")
-    with pytest.raises(UnknownLedgerError, match="it is of version 2; this hostd knows 1"):
-        Ledger(path)
+    with pytest.raises(UnknownDatabaseError, match="it is of version 2; this hostd knows 1"):
+        Database(path)
 
 
 def test_forgets_the_oldest(tmp_path: Path) -> None:
     """What is over the bound of rows or of days goes, of both tables."""
     path, now = tmp_path / "ledger.sqlite", time.time()
-    with closing(Ledger(path)) as ledger:
+    with closing(Database(path)) as ledger:
         ledger.write([request(now - 86400 * age) for age in (9, 3, 2, 1)] + [load(now - 86400 * age) for age in (9, 1)])
-        ledger.prune(Bounds(days=5))
+        ledger.prune(RetentionBounds(days=5))
         assert [(3,)] == rows(path, "SELECT count(*) FROM requests")
         assert [(1,)] == rows(path, "SELECT count(*) FROM loads")
-        ledger.prune(Bounds(rows=2))
+        ledger.prune(RetentionBounds(rows=2))
     assert [(now - 86400 * 2,), (now - 86400,)] == rows(path, "SELECT at FROM requests ORDER BY at")
 
 
@@ -91,13 +91,13 @@ def test_tells_a_spoilt_file_from_other_trouble(tmp_path: Path) -> None:
     path.write_bytes(b"this is no database at all" * 100)
     path.with_name("ledger.sqlite-wal").touch()
     with pytest.raises(sqlite3.DatabaseError) as raised:
-        Ledger(path)
-    assert spoilt(raised.value)
+        Database(path)
+    assert is_corrupt(raised.value)
     aside = set_aside(path)
     assert [aside] == list(tmp_path.iterdir())
     assert aside.name.startswith("ledger.sqlite.spoilt-")
     path.mkdir()
     with pytest.raises(sqlite3.OperationalError) as other:
-        Ledger(path)
-    assert not spoilt(other.value)
-    assert not spoilt(OSError("no"))
+        Database(path)
+    assert not is_corrupt(other.value)
+    assert not is_corrupt(OSError("no"))

@@ -7,18 +7,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from hostd.planning.warm_set.demand import Count
-from hostd.telemetry.database import Ledger, Load, Request
-from hostd.telemetry.history import Asked, History, Speed
+from hostd.planning.warm_set.demand import HourlyCount
+from hostd.telemetry.database import Database, LoadRecord, RequestRecord
+from hostd.telemetry.history import MeasuredSpeed, PastRequest, RequestHistory
 from tests.telemetry.example_records import NOON, load, request
 
 
-def told(folder: Path, *entries: Request | Load) -> History:
+def told(folder: Path, *entries: RequestRecord | LoadRecord) -> RequestHistory:
     """Return the history of *entries*."""
     path = folder / "a ledger?#.sqlite"
-    with closing(Ledger(path)) as ledger:
+    with closing(Database(path)) as ledger:
         ledger.write(entries)
-    return History(path)
+    return RequestHistory(path)
 
 
 def test_yields_requests_in_order(tmp_path: Path) -> None:
@@ -26,8 +26,8 @@ def test_yields_requests_in_order(tmp_path: Path) -> None:
     refused = request(3.0, model="none", outcome="refused", client="bot", prompt_tokens=0, output_tokens=0)
     history = told(tmp_path, refused, request(1.0), request(2.0))
     assert [1.0, 2.0] == [asked.at for asked in history.requests(1.0, 3.0)]
-    assert Asked(3.0, "alpha", None, "refused", "bot", 0, 0) == list(history.requests())[-1]
-    assert Asked(1.0, "alpha", "alpha", "answered", None, 100, 51) == next(history.requests())
+    assert PastRequest(3.0, "alpha", None, "refused", "bot", 0, 0) == list(history.requests())[-1]
+    assert PastRequest(1.0, "alpha", "alpha", "answered", None, 100, 51) == next(history.requests())
 
 
 def test_counts_by_local_hour(tmp_path: Path) -> None:
@@ -36,12 +36,12 @@ def test_counts_by_local_hour(tmp_path: Path) -> None:
         tmp_path, request(NOON), request(NOON + 1800, model="beta"), request(NOON + 3600), request(NOON, asked="beta")
     )
     day = date(2025, 11, 20).toordinal()
-    assert {Count("alpha", day, 12, 2), Count("alpha", day, 13, 1), Count("beta", day, 12, 1)} == set(
+    assert {HourlyCount("alpha", day, 12, 2), HourlyCount("alpha", day, 13, 1), HourlyCount("beta", day, 12, 1)} == set(
         history.hours(0.0, ZoneInfo("Europe/Berlin"))
     )
     half = timezone(timedelta(hours=5, minutes=45))
     assert {(16, 1), (17, 2)} == {(c.hour, c.requests) for c in history.hours(0.0, half) if c.model == "alpha"}
-    assert [Count("alpha", day, 12, 1)] == history.hours(NOON + 1801, UTC)
+    assert [HourlyCount("alpha", day, 12, 1)] == history.hours(NOON + 1801, UTC)
     assert history.hours(0.0)
 
 
@@ -66,7 +66,7 @@ def test_measures_speeds(tmp_path: Path) -> None:
         request(model="short", asked="short", prompt_tokens=63, output_tokens=31),
         request(model="quiet", asked="quiet", prompt_tokens=0, output_tokens=0),
     )
-    assert {"alpha": Speed(100.0, 50.0), "short": Speed(None, 30.0)} == history.speeds()
+    assert {"alpha": MeasuredSpeed(100.0, 50.0), "short": MeasuredSpeed(None, 30.0)} == history.speeds()
 
 
 @pytest.mark.parametrize("content", [None, b"no database" * 100, b""])
@@ -75,6 +75,6 @@ def test_what_cannot_be_read_tells_nothing(tmp_path: Path, content: bytes | None
     path = tmp_path / "ledger.sqlite"
     if content is not None:
         path.write_bytes(content)
-    history = History(path)
+    history = RequestHistory(path)
     assert ([], [], {}, {}) == (list(history.requests()), history.hours(0.0), history.load_seconds(), history.speeds())
     assert path.exists() is (content is not None)

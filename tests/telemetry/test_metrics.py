@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from hostd import __version__
 from hostd.domain.lifecycle import State
 from hostd.scheduling.effects import Explain, Stop
-from hostd.scheduling.model_state import Lane
+from hostd.scheduling.model_state import ModelState
 from hostd.telemetry.metrics import Metrics
 from tests.stage import make_profile
 
@@ -18,9 +18,9 @@ NAMES = {
 
 
 @pytest.fixture
-def lane() -> Lane:
+def model() -> ModelState:
     """A model that is ready."""
-    return Lane(make_profile("alpha", "a"), state=State.READY)
+    return ModelState(make_profile("alpha", "a"), state=State.READY)
 
 
 def samples(metrics: Metrics) -> dict[str, float]:
@@ -33,26 +33,26 @@ def samples(metrics: Metrics) -> dict[str, float]:
     }
 
 
-def test_has_its_names(lane: Lane) -> None:
+def test_has_its_names(model: ModelState) -> None:
     """Names are a contract."""
-    text = Metrics(lambda: [lane]).exposition().decode()
+    text = Metrics(lambda: [model]).exposition().decode()
     assert NAMES == {family.name for family in text_string_to_metric_families(text)}
     assert f'hostd_build_info{{version="{__version__}"}} 1.0' in text
 
 
-def test_reads_the_lanes_at_a_scrape(lane: Lane) -> None:
+def test_reads_the_lanes_at_a_scrape(model: ModelState) -> None:
     """What the desk knows is not counted twice."""
-    metrics = Metrics(lambda: [lane])
+    metrics = Metrics(lambda: [model])
     assert 1.0 == samples(metrics)["hostd_model_state[('model', 'alpha'), ('state', 'ready')]"]
-    lane.state, lane.restarts.total = State.FAILED, 3
+    model.state, model.restarts.total = State.FAILED, 3
     after = samples(metrics)
     assert 0.0 == after["hostd_model_state[('model', 'alpha'), ('state', 'ready')]"]
     assert 3.0 == after["hostd_engine_failures[('model', 'alpha')]"]
 
 
-def test_counts_decisions(lane: Lane) -> None:
+def test_counts_decisions(model: ModelState) -> None:
     """Fallbacks, loads and load times are counted; other effects are not."""
-    metrics = Metrics(lambda: [lane])
+    metrics = Metrics(lambda: [model])
     metrics.observe(Explain("fallback", "alpha", "1", {"to": "beta", "reason": "crashed"}))
     metrics.observe(Explain("load", "alpha", None, {"why": "preload"}))
     metrics.observe(Explain("ready", "alpha", None, {"load_s": 2.0}))
@@ -64,9 +64,9 @@ def test_counts_decisions(lane: Lane) -> None:
     assert 2.0 == seen["hostd_model_load_seconds_sum[('model', 'alpha')]"]
 
 
-def test_counts_answers(lane: Lane) -> None:
+def test_counts_answers(model: ModelState) -> None:
     """Each answer by model, engine, route and status, with its times and tokens."""
-    metrics = Metrics(lambda: [lane])
+    metrics = Metrics(lambda: [model])
     for _ in range(2):
         metrics.answered("alpha", "llamacpp", "primary", 200)
         metrics.served("alpha", 0.5, 0.25, 10)

@@ -11,9 +11,9 @@ import pytest
 import structlog
 
 from hostd.scheduling.effects import Explain, Start
-from hostd.telemetry.database import Bounds, Ledger
-from hostd.telemetry.history import History
-from hostd.telemetry.record_writer import Records
+from hostd.telemetry.database import Database, RetentionBounds
+from hostd.telemetry.history import RequestHistory
+from hostd.telemetry.record_writer import RecordWriter
 from tests.stage import until
 from tests.telemetry.example_records import request
 
@@ -23,7 +23,7 @@ NOW = float(int(time.time()))
 
 def kept(path: Path) -> list[float]:
     """Return when the requests came that are kept in *path*, in seconds after `NOW`."""
-    return [asked.at - NOW for asked in History(path).requests()]
+    return [asked.at - NOW for asked in RequestHistory(path).requests()]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def said() -> Iterator[list[structlog.typing.EventDict]]:
         yield lines
 
 
-async def closed(records: Records) -> None:
+async def closed(records: RecordWriter) -> None:
     """Close *records* the way that the daemon does, and let what it says be said."""
     await asyncio.to_thread(records.close)
     await asyncio.sleep(0)
@@ -42,12 +42,12 @@ async def closed(records: Records) -> None:
 async def test_keeps_what_comes(tmp_path: Path) -> None:
     """A request is in the file soon after it is over, and those of the last moment when it is closed."""
     path = tmp_path / "state" / "ledger.sqlite"
-    records = Records(path)
+    records = RecordWriter(path)
     records.start()
-    records.note(request(NOW + 1.0))
+    records.add(request(NOW + 1.0))
     await until(lambda: kept(path))
     for at in range(2, 5000):
-        records.note(request(NOW + at))
+        records.add(request(NOW + at))
     await closed(records)
     assert [float(at) for at in range(1, 5000)] == kept(path)
     assert f"<Records in {path}: 0 waiting, 0 dropped>" == repr(records)
@@ -55,20 +55,20 @@ async def test_keeps_what_comes(tmp_path: Path) -> None:
 
 async def test_keeps_nothing_unless_it_is_told_to(tmp_path: Path) -> None:
     """Without a file, before the start and after the end, nothing is kept and nothing fails."""
-    nowhere, records = Records(), Records(tmp_path / "ledger.sqlite")
+    nowhere, records = RecordWriter(), RecordWriter(tmp_path / "ledger.sqlite")
     nowhere.start()
-    nowhere.note(request())
-    records.note(request())
+    nowhere.add(request())
+    records.add(request())
     await closed(nowhere)
     await closed(records)
-    records.note(request())
+    records.add(request())
     assert not (tmp_path / "ledger.sqlite").exists()
 
 
 async def test_keeps_loads_that_the_desk_saw(tmp_path: Path) -> None:
     """A ready engine is a load: its time, with the variant, the memory and the reason that were told when it began."""
     path = tmp_path / "ledger.sqlite"
-    records = Records(path)
+    records = RecordWriter(path)
     records.start()
     started = Explain("load", "m", None, {"why": "request", "variant": "llamacpp:m.gguf", "queued": 1})
     records.observe(Start("m"))
@@ -88,14 +88,14 @@ async def test_keeps_loads_that_the_desk_saw(tmp_path: Path) -> None:
 async def test_drops_and_counts_what_is_too_much(tmp_path: Path) -> None:
     """While the file is held by another, what is over the bound is dropped; the rest is kept as soon as that is possible."""
     path = tmp_path / "ledger.sqlite"
-    Ledger(path).close()
-    records = Records(path, most=5)
+    Database(path).close()
+    records = RecordWriter(path, most=5)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         records.start()
         began = time.perf_counter()
         for at in range(8):
-            records.note(request(NOW + at))
+            records.add(request(NOW + at))
         assert time.perf_counter() - began < 1
         assert 3 == records.dropped
         other.execute("ROLLBACK")
@@ -107,9 +107,9 @@ async def test_sets_a_spoilt_file_aside(tmp_path: Path, said: list[structlog.typ
     """It is said once, the file stays for whoever wants to look, and a new one takes what comes, the first included."""
     path = tmp_path / "ledger.sqlite"
     path.write_bytes(b"no database" * 100)
-    records = Records(path)
+    records = RecordWriter(path)
     records.start()
-    records.note(request(NOW + 1.0))
+    records.add(request(NOW + 1.0))
     await until(lambda: kept(path))
     await closed(records)
     (line,) = said
@@ -121,12 +121,12 @@ async def test_trouble_with_the_file_hurts_nobody(tmp_path: Path, said: list[str
     """A place that cannot be written is told of once; when it can be, that is told too, and nothing was lost meanwhile."""
     path = tmp_path / "ledger.sqlite"
     path.mkdir()
-    records = Records(path)
+    records = RecordWriter(path)
     records.start()
-    records.note(request(NOW + 1.0))
+    records.add(request(NOW + 1.0))
     await until(lambda: said)
     path.rmdir()
-    records.note(request(NOW + 2.0))
+    records.add(request(NOW + 2.0))
     await until(lambda: kept(path))
     await closed(records)
     assert ["records_not_kept", "records_kept_again"] == [line["event"] for line in said]
@@ -138,9 +138,9 @@ async def test_gives_up_at_the_end(tmp_path: Path) -> None:
     """Closing does not wait for a file that cannot be written."""
     path = tmp_path / "ledger.sqlite"
     path.mkdir()
-    records = Records(path)
+    records = RecordWriter(path)
     records.start()
-    records.note(request())
+    records.add(request())
     began = time.perf_counter()
     await closed(records)
     assert time.perf_counter() - began < 2
@@ -152,9 +152,9 @@ async def test_leaves_a_later_version_alone(tmp_path: Path, said: list[structlog
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
     before = path.read_bytes()
-    records = Records(path)
+    records = RecordWriter(path)
     records.start()
-    records.note(request())
+    records.add(request())
     await until(lambda: said)
     await closed(records)
     assert before == path.read_bytes()
@@ -164,23 +164,23 @@ async def test_leaves_a_later_version_alone(tmp_path: Path, said: list[structlog
 async def test_keeps_within_bounds(tmp_path: Path) -> None:
     """What is too old is forgotten with the first batch."""
     path = tmp_path / "ledger.sqlite"
-    with closing(Ledger(path)) as ledger:
+    with closing(Database(path)) as ledger:
         ledger.write([request(1.0), request(time.time())])
-    records = Records(path, bounds=Bounds(days=1))
+    records = RecordWriter(path, bounds=RetentionBounds(days=1))
     records.start()
-    records.note(request(time.time()))
+    records.add(request(time.time()))
     await closed(records)
     assert 2 == len(kept(path))
 
 
 async def test_a_note_is_cheap(tmp_path: Path) -> None:
     """It is an entry on a list, microseconds at most, with the thread at work."""
-    records = Records(tmp_path / "ledger.sqlite", most=100_000)
+    records = RecordWriter(tmp_path / "ledger.sqlite", most=100_000)
     records.start()
     entry, count = request(), 20_000
     began = time.thread_time()
     for _ in range(count):
-        records.note(entry)
+        records.add(entry)
     each = (time.thread_time() - began) / count
     await closed(records)
     assert each < 20e-6

@@ -15,12 +15,12 @@ import aiohttp
 
 from hostd.backends.addresses import keep_private, local_pid, root_of
 from hostd.backends.attached import facts
-from hostd.backends.contract import Endpoint, Facts, Launch
+from hostd.backends.contract import Endpoint, Launch, ServerFacts
 from hostd.backends.llamacpp import streaming
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 _PATIENCE = 5.0
 _MOST = 4 << 20
@@ -42,12 +42,12 @@ class Attached:
             return f"backend '{variant.backend}' is not {self.name}"
         return None if variant.url else "an openai variant needs the url of a server that runs"
 
-    def check(self, profile: Profile, variant: Variant, choice: Choice | None) -> None:
+    def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:
         """Return if the server answers; raises as `launch` does."""
-        self.launch(profile, variant, choice, 0, "")
+        self.launch(profile, variant, option, 0, "")
         listed(variant)
 
-    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:  # noqa: ARG002
+    def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:  # noqa: ARG002
         """Return where the server is. Where the variant names no model, it is asked which one it has.
 
         Raises:
@@ -97,7 +97,7 @@ class Attached:
         self._llama.add(endpoint.url)
         return tuple(_tokens(slot) for slot in slots if isinstance(slot, dict) and slot.get("is_processing"))
 
-    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* says of itself, as far as it answers."""
         told = await facts.facts(http, endpoint)
         await self.decoded(http, endpoint)

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from hostd.backends.contract import Endpoint, Facts
+from hostd.backends.contract import Endpoint, ServerFacts
 
 _PATIENCE = aiohttp.ClientTimeout(total=2.0)
 _ROUTES = ("/v1/models", "/api/v0/models", "/props", "/v1/model", "/get_server_info", "/version", "/hostd/v1/status")
@@ -22,7 +22,7 @@ _CONTEXTS = (
 _SLOTS = ("total_slots", "max_running_requests", "max_batch_size")
 
 
-async def facts(http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+async def facts(http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
     """Return what the server tells, asking all at once; what it does not know it leaves unanswered."""
     answers = await asyncio.gather(*(_document(http, endpoint, route) for route in _ROUTES))
     listed, studio, props, tabby, sglang, version, status = answers
@@ -31,7 +31,7 @@ async def facts(http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
     kind, can = _first(places, ("type",), str), _first(places, ("capabilities",), list)
     modalities = props.get("modalities")
     sees = modalities.get("vision") if isinstance(modalities, dict) else None
-    return Facts(
+    return ServerFacts(
         version=_first([version, status, sglang], ("version",), str) or _build(props),
         context=_first(places, _CONTEXTS, int),
         slots=_first(places, _SLOTS, int),

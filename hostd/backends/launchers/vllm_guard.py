@@ -19,7 +19,7 @@ _REFUSED = (
 )
 
 
-class Guard:
+class ApiKeyGuard:
     """Lets through what carries the key of this launch (``VLLM_API_KEY``); without one, nothing."""
 
     def __init__(self, app: App) -> None:

@@ -22,11 +22,11 @@ from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp import faults, stub_model
 from hostd.backends.llamacpp.build import LAUNCHER
 from hostd.backends.llamacpp.measured_footprint import footprint_of
-from hostd.backends.llamacpp.memory_log import Projection, projection
+from hostd.backends.llamacpp.memory_log import MemoryProjection, projection
 from hostd.domain.errors import EngineError
 from hostd.domain.footprint import Footprint
 from hostd.domain.reason import ExitClass
-from hostd.planning.formats.gguf import Header
+from hostd.planning.formats.gguf import GgufHeader
 
 LIMIT = 20.0
 """Seconds that the engine gets; the first touch of a GPU's driver takes a few of them."""
@@ -56,7 +56,7 @@ _FITTING = frozenset({"-fit", "--fit", "-fitc", "--fit-ctx", "-fitt", "--fit-tar
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class DryRun:
     """What to try: *program* is `llamacpp.locate`'s answer, *words* are `llamacpp.arguments`' (the path in it does not matter).
 
     *header* is the model's, of all parts together. *unified* says that the slots will share one KV cache without a flag among
@@ -65,7 +65,7 @@ class Trial:
 
     program: tuple[str, ...]
     words: tuple[str, ...]
-    header: Header
+    header: GgufHeader
     unified: bool = False
     projector: int = 0
 
@@ -75,7 +75,7 @@ class Trial:
         return self.unified or not _UNIFIED.isdisjoint(self.words)
 
 
-def dry_run(trial: Trial, predicted: Footprint, folder: Path, *, host: str = "ram", limit: float = LIMIT) -> Footprint:
+def dry_run(trial: DryRun, predicted: Footprint, folder: Path, *, host: str = "ram", limit: float = LIMIT) -> Footprint:
     """Return what the installed engine says that *trial* takes (tier ENGINE), from *folder* if it was asked before.
 
     *predicted* is the footprint by arithmetic for the same flags: it supplies what the engine does not count (what drivers and
@@ -97,7 +97,7 @@ def dry_run(trial: Trial, predicted: Footprint, folder: Path, *, host: str = "ra
     return footprint_of(said, predicted, host, projector=trial.projector, loose=partial, kv_from_header=leaves_out)
 
 
-def _command(trial: Trial) -> tuple[tuple[str, ...], bool]:
+def _command(trial: DryRun) -> tuple[tuple[str, ...], bool]:
     """Return the command line to ask with, the model's path left off, and whether it leaves out what only a server sets."""
     if str(LAUNCHER) in trial.program:
         program = tuple(str(_REHEARSAL) if word == str(LAUNCHER) else word for word in trial.program)
@@ -131,7 +131,9 @@ def _understood(words: Sequence[str]) -> Iterator[str]:
             yield word
 
 
-def _ask(header: Header, command: tuple[str, ...], environment: Mapping[str, str], limit: float) -> Projection:
+def _ask(
+    header: GgufHeader, command: tuple[str, ...], environment: Mapping[str, str], limit: float
+) -> MemoryProjection:
     with tempfile.TemporaryDirectory(prefix="hostd-", ignore_cleanup_errors=True) as folder:
         model = Path(folder) / "stub.gguf"
         try:
@@ -196,7 +198,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _digest(header: Header, command: Sequence[str], environment: Mapping[str, str]) -> str:
+def _digest(header: GgufHeader, command: Sequence[str], environment: Mapping[str, str]) -> str:
     head, size = stub_model.stub(header)
     words = [*command, str(size), *(f"{name}={environment[name]}" for name in sorted(environment))]
     with suppress(OSError):
@@ -207,18 +209,18 @@ def _digest(header: Header, command: Sequence[str], environment: Mapping[str, st
     return hashlib.sha256(head + "\0".join(words).encode(errors="surrogateescape")).hexdigest()[:40]
 
 
-def _kept(path: Path) -> Projection | None:
+def _kept(path: Path) -> MemoryProjection | None:
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         devices = {str(name): (int(m), int(c), int(s)) for name, (m, c, s) in kept["devices"].items()}
         kv, recurrent = (None if kept[name] is None else int(kept[name]) for name in ("kv", "recurrent"))
         states = {str(name): int(count) for name, count in kept["states"].items()}
-        return Projection(devices, kv, recurrent, states, int(kept["output"]))
+        return MemoryProjection(devices, kv, recurrent, states, int(kept["output"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _keep(path: Path, said: Projection) -> None:
+def _keep(path: Path, said: MemoryProjection) -> None:
     """Keep an answer; failing to is no failure."""
     draft = path.with_suffix(f".{os.getpid()}")
     try:

@@ -21,17 +21,17 @@ from typing import Any
 
 import aiohttp
 
-from hostd.backends.contract import Endpoint, Facts, Launch
+from hostd.backends.contract import Endpoint, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp import facts as llamacpp_facts
 from hostd.backends.llamacpp import faults, gguf_file, python_server, streaming
 from hostd.backends.llamacpp.build import LAUNCHER, build_of
-from hostd.backends.llamacpp.flags import Flags, placement_words
+from hostd.backends.llamacpp.flags import KnownFlags, placement_words
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 DEFAULT = ("llama-server",)
 
@@ -66,7 +66,7 @@ class LlamaCpp:
     def __init__(self, command: tuple[str, ...] = ()) -> None:
         self._command = command
         self._program: tuple[str, ...] | None = None
-        self._flags = Flags()
+        self._flags = KnownFlags()
 
     def accepts(self, variant: Variant) -> str | None:
         """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
@@ -76,8 +76,8 @@ class LlamaCpp:
             return f"{variant.label} names no path; download the model and name its .gguf file"
         return None
 
-    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:
-        """Return how to start *variant* on loopback *port*, protected by *key*, where *choice* puts it.
+    def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:
+        """Return how to start *variant* on loopback *port*, protected by *key*, where *option* puts it.
 
         The profile's ``context`` is what one request may use, so llama-server, which divides its context among its
         slots, is given ``context * slots`` tokens. Without a ``context`` it takes the model's own, or as much of it as
@@ -88,11 +88,11 @@ class LlamaCpp:
         """
         program, path, size = self._prepared(profile, variant)
         python = program[-1] == python_server.MODULE
-        words = (python_server.arguments if python else arguments)(profile, path, port, choice)
+        words = (python_server.arguments if python else arguments)(profile, path, port, option)
         secret = {"API_KEY": key} if python else {"LLAMA_API_KEY": key} | _settings(profile)
         return Launch(
             argv=(*program, *self._flags.known(program, words)),
-            env=_environment(choice) | secret,
+            env=_environment(option) | secret,
             endpoint=Endpoint(
                 url=f"http://127.0.0.1:{port}",
                 model=profile.name,
@@ -104,7 +104,7 @@ class LlamaCpp:
             expected_bytes=size,
         )
 
-    def check(self, profile: Profile, variant: Variant, choice: Choice | None) -> None:
+    def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:
         """Return if a load may begin: the weights are there, and the engine understands its flags. Blocks.
 
         A flag of hostd's own that this build does not know, and can do without, is left out from now on, and logged.
@@ -116,10 +116,10 @@ class LlamaCpp:
         if program[-1] == python_server.MODULE:
             python_server.check(program, profile)
             return
-        words = arguments(profile, path, 0, choice)
-        self._flags.check(program, words, _environment(choice) | _settings(profile), tuple(flags(profile.args)))
+        words = arguments(profile, path, 0, option)
+        self._flags.check(program, words, _environment(option) | _settings(profile), tuple(flags(profile.args)))
 
-    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* says of itself, as far as it answers."""
         facts, program = await llamacpp_facts.describe(http, endpoint), self._program
         if program is None or facts.version is not None:
@@ -205,8 +205,8 @@ def locate(command: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def arguments(profile: Profile, path: Path, port: int, choice: Choice | None = None) -> tuple[str, ...]:
-    """Return llama-server's flags for a model file; the profile's own ``args`` come last and win, over *choice* as well."""
+def arguments(profile: Profile, path: Path, port: int, option: LoadOption | None = None) -> tuple[str, ...]:
+    """Return llama-server's flags for a model file; the profile's own ``args`` come last and win, over *option* as well."""
     words = ["-m", str(path), "--host", "127.0.0.1", "--port", str(port), "--alias", profile.name]
     if profile.context is not None:
         words += ["-c", str(profile.context * profile.slots)]
@@ -215,7 +215,7 @@ def arguments(profile: Profile, path: Path, port: int, choice: Choice | None = N
         words += ["-ctk", profile.kv_type, "-ctv", profile.kv_type]
     if profile.capabilities.embeddings:
         words += ["--embeddings", *_pooling(profile, path)]
-    return (*words, *placement_words(choice, profile.args), *flags(profile.args))
+    return (*words, *placement_words(option, profile.args), *flags(profile.args))
 
 
 def flags(args: Mapping[str, Flag]) -> Iterator[str]:
@@ -244,8 +244,8 @@ def _pooling(profile: Profile, path: Path) -> tuple[str, ...]:
     return ("-b", batch, "-ub", batch)
 
 
-def _environment(choice: Choice | None) -> dict[str, str]:
-    return engine_environment(os.environ) | visible_devices(choice, os.environ)
+def _environment(option: LoadOption | None) -> dict[str, str]:
+    return engine_environment(os.environ) | visible_devices(option, os.environ)
 
 
 def _settings(profile: Profile) -> dict[str, str]:

@@ -5,13 +5,13 @@ from typing import Any
 
 import aiohttp
 
-from hostd.backends.contract import Endpoint, Facts
+from hostd.backends.contract import Endpoint, ServerFacts
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 _UNSAID = "b0-"
 
 
-async def describe(http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+async def describe(http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
     """Return what the server at *endpoint* says; nothing where it does not answer.
 
     The version is None for a build whose packager left its number out.
@@ -22,7 +22,7 @@ async def describe(http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
         _table(props.get(name)) for name in ("default_generation_settings", "chat_template_caps", "modalities")
     )
     build = str(props.get("build_info") or "")
-    return Facts(
+    return ServerFacts(
         version=None if not build or build.startswith(_UNSAID) else build,
         context=_number(settings.get("n_ctx")),
         slots=_number(props.get("total_slots")),

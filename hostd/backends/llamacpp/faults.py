@@ -5,10 +5,10 @@ of GPU drivers come from llama.cpp's sources. The order matters: a build for GPU
 on without, so a driver is blamed only when nothing else is.
 """
 
-from hostd.backends.exit_patterns import LastWords
+from hostd.backends.exit_patterns import ExitPatterns
 from hostd.domain.reason import ExitClass
 
-_SAID = LastWords(
+_SAID = ExitPatterns(
     (ExitClass.PORT_TAKEN, r"couldn't bind HTTP server socket|address already in use"),
     (ExitClass.BAD_FLAG, r"^error: (invalid argument|unknown argument)|^error while handling argument"),
     (ExitClass.BAD_FLAG, r"error: unrecognized arguments|error: argument --|error: the following arguments"),

@@ -21,7 +21,7 @@ from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint.llamacpp_serving import MIB
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 ALL_LAYERS = 999
 """More than any model has. Without a number the engine would quietly put layers on the host when memory looks short."""
@@ -34,26 +34,26 @@ _SPLITS = frozenset({"tensor-split", "ts", "split-mode", "sm", "main-gpu", "mg"}
 _DEVICES = frozenset({"device", "dev"})
 
 
-def placement_words(choice: Choice | None, args: Mapping[str, Flag]) -> tuple[str, ...]:
-    """Return llama-server's flags for *choice*, without those that the owner's *args* set."""
-    return tuple(_words(choice, args)) if choice is not None and is_placed(choice) else ()
+def placement_words(option: LoadOption | None, args: Mapping[str, Flag]) -> tuple[str, ...]:
+    """Return llama-server's flags for *option*, without those that the owner's *args* set."""
+    return tuple(_words(option, args)) if option is not None and is_placed(option) else ()
 
 
-def _words(choice: Choice, args: Mapping[str, Flag]) -> Iterator[str]:
-    devices = choice.placement.devices
-    layers = (ALL_LAYERS if devices else 0) if choice.gpu_layers is None else choice.gpu_layers
+def _words(option: LoadOption, args: Mapping[str, Flag]) -> Iterator[str]:
+    devices = option.placement.devices
+    layers = (ALL_LAYERS if devices else 0) if option.gpu_layers is None else option.gpu_layers
     if _LAYERS.isdisjoint(args):
         yield from ("-ngl", str(layers))
     if not devices and _DEVICES.isdisjoint(args):
         # Without layers on it, a card would still be used to read prompts, and hold memory for that.
         yield from ("--device", "none")
     if len(devices) > 1 and _SPLITS.isdisjoint(args):
-        yield from ("-sm", "layer", "-ts", ",".join(str(share) for share in shares(choice)))
+        yield from ("-sm", "layer", "-ts", ",".join(str(share) for share in shares(option)))
 
 
-def shares(choice: Choice) -> list[int]:
+def shares(option: LoadOption) -> list[int]:
     """Return each device's share of the layers, in whole numbers: MiB where the shares are bytes."""
-    given = [share for _, share in choice.placement.devices]
+    given = [share for _, share in option.placement.devices]
     unit = MIB if min(given) >= MIB else min(given) / 1000
     return [max(1, round(share / unit)) for share in given]
 
@@ -67,7 +67,7 @@ _KNOWN = ("llama-server", "llama-server.exe", LAUNCHER.name)
 _CULPRIT = re.compile(r'^error: (?:invalid|unknown) argument: (\S+)|^error while handling argument "(\S+?)"')
 
 
-class Flags:
+class KnownFlags:
     """What is known of command lines that builds were asked about; threads may share it."""
 
     def __init__(self) -> None:

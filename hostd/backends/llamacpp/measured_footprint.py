@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hostd.backends.llamacpp.memory_log import Projection, pool_of
+from hostd.backends.llamacpp.memory_log import MemoryProjection, pool_of
 from hostd.domain.footprint import Component, Footprint, Span, Tier
 
 _MIB = 1 << 20
@@ -15,7 +15,7 @@ _SHARED = (
 
 
 def footprint_of(
-    said: Projection,
+    said: MemoryProjection,
     predicted: Footprint,
     host: str = "ram",
     *,
@@ -98,7 +98,7 @@ def _add(parts: dict[str, dict[Component, Span]], pool: str, component: Componen
         mine[component] = mine.get(component, Span()) + span
 
 
-def _surprises(said: Projection, predicted: Footprint, host: str) -> list[str]:
+def _surprises(said: MemoryProjection, predicted: Footprint, host: str) -> list[str]:
     asked = {pool for pool in predicted.parts if pool != host}
     missing = asked - {pool_of(device, host) for device in said.devices}
     if not missing:

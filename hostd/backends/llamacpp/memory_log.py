@@ -37,7 +37,7 @@ _COMPONENTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class EngineMemory:
+class LoggedMemory:
     """What an engine counted, in bytes by pool and component; empty where its log is silent.
 
     *offloaded* is how many layers went to devices, of how many; None where it was not said. *build* is ``b11434-0c1e570``.
@@ -49,7 +49,7 @@ class EngineMemory:
 
 
 @dataclass(frozen=True, slots=True)
-class Projection:
+class MemoryProjection:
     """What a dry run says: bytes by device, in whole MiB, of (model, context, scratch memory).
 
     *kv* and *recurrent* are exact sums over all devices, None where the log does not have them; *states* is the recurrent
@@ -81,7 +81,7 @@ class _Load:
         return self.contexts[-1]
 
 
-def parse(lines: Iterable[str], host: str = "ram") -> EngineMemory:
+def parse(lines: Iterable[str], host: str = "ram") -> LoggedMemory:
     """Return what the engine that wrote *lines* holds; *host* is the id of the pool that is main memory here."""
     loads: dict[str, _Load] = {}
     current, build = _Load(), ""
@@ -99,10 +99,10 @@ def parse(lines: Iterable[str], host: str = "ram") -> EngineMemory:
         elif not build and (found := _BUILD.search(line)):
             build = f"b{found['number']}-{found['commit']}"
     first = next(iter(loads.values()), current)
-    return EngineMemory(_by_pool(loads.values(), host), first.offloaded, build)
+    return LoggedMemory(_by_pool(loads.values(), host), first.offloaded, build)
 
 
-def projection(lines: Iterable[str]) -> Projection | None:
+def projection(lines: Iterable[str]) -> MemoryProjection | None:
     """Return what the first rehearsal in *lines* found, or None where there is none.
 
     It is the first that used the flags as given; where they do not fit, the engine goes on trying others.
@@ -130,7 +130,7 @@ def projection(lines: Iterable[str]) -> Projection | None:
                 states[device] = states.get(device, 0) + _bytes(found["mib"])
     if not devices:
         return None
-    return Projection(devices, sizes.get("kv_cache"), sizes.get("memory_recurrent"), states, output)
+    return MemoryProjection(devices, sizes.get("kv_cache"), sizes.get("memory_recurrent"), states, output)
 
 
 def pool_of(device: str, host: str = "ram") -> str:

@@ -18,7 +18,7 @@ from hostd.backends.llamacpp.flags import shares
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 MODULE = "llama_cpp.server"
 _PATIENCE = 5.0
@@ -37,8 +37,8 @@ _NAMES = {
 _SWITCHES = {"on": "true", "auto": "true", "off": "false", "True": "true", "False": "false"}
 
 
-def arguments(profile: Profile, path: Path, port: int, choice: Choice | None = None) -> tuple[str, ...]:
-    """Return llama_cpp.server's flags for a model file; the profile's own ``args`` come last and win, over *choice* as well.
+def arguments(profile: Profile, path: Path, port: int, option: LoadOption | None = None) -> tuple[str, ...]:
+    """Return llama_cpp.server's flags for a model file; the profile's own ``args`` come last and win, over *option* as well.
 
     Raises:
         EngineError: The profile wants embeddings, but the model does not say how to pool and this server cannot be told.
@@ -49,11 +49,11 @@ def arguments(profile: Profile, path: Path, port: int, choice: Choice | None = N
             " install llama-server or hostd[llamacpp]",
             exit_class=ExitClass.BAD_FLAG,
         )
-    settings = _settings(profile, path, port, choice)
+    settings = _settings(profile, path, port, option)
     words = tuple(f"--{name}={value}" for name, value in settings.items())
-    if choice is None or len(choice.placement.devices) < 2 or "tensor_split" in settings:
+    if option is None or len(option.placement.devices) < 2 or "tensor_split" in settings:
         return words
-    return (*words, "--tensor_split", *(str(share) for share in shares(choice)))
+    return (*words, "--tensor_split", *(str(share) for share in shares(option)))
 
 
 def check(program: Sequence[str], profile: Profile) -> None:
@@ -90,7 +90,7 @@ def _fields(python: tuple[str, ...]) -> frozenset[str]:
     return frozenset(_FIELD.findall(source))
 
 
-def _settings(profile: Profile, path: Path, port: int, choice: Choice | None) -> dict[str, str]:
+def _settings(profile: Profile, path: Path, port: int, option: LoadOption | None) -> dict[str, str]:
     kv_type = _GGML_TYPES.get(profile.kv_type)
     if kv_type is None:
         known = ", ".join(_GGML_TYPES)
@@ -102,7 +102,7 @@ def _settings(profile: Profile, path: Path, port: int, choice: Choice | None) ->
         "model_alias": profile.name,
         "n_ctx": str(profile.context or 0),
         "n_threads": str(psutil.cpu_count(logical=False) or 1),
-        "n_gpu_layers": str(_layers(choice)),
+        "n_gpu_layers": str(_layers(option)),
         "type_k": str(kv_type),
         "type_v": str(kv_type),
         # A quantised V cache works with flash attention only.
@@ -114,10 +114,10 @@ def _settings(profile: Profile, path: Path, port: int, choice: Choice | None) ->
     }
 
 
-def _layers(choice: Choice | None) -> int:
-    if choice is None or not is_placed(choice):
+def _layers(option: LoadOption | None) -> int:
+    if option is None or not is_placed(option):
         return -1
-    return (-1 if choice.placement.devices else 0) if choice.gpu_layers is None else choice.gpu_layers
+    return (-1 if option.placement.devices else 0) if option.gpu_layers is None else option.gpu_layers
 
 
 def _setting(name: str, value: Flag) -> tuple[str, str]:

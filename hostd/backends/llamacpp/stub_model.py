@@ -8,7 +8,7 @@ on disk.
 import struct
 from pathlib import Path
 
-from hostd.planning.formats.gguf import Header, Value
+from hostd.planning.formats.gguf import GgufHeader, Value
 from hostd.planning.formats.tensor_types import TENSOR_TYPES
 
 _U32, _I32, _F32, _BOOL, _STRING, _ARRAY, _U64 = 4, 5, 6, 7, 8, 9, 10
@@ -19,7 +19,7 @@ _ALIGNMENT = 32
 _KEPT_OF_TOKENIZER = "tokenizer.ggml.token_type_count"
 
 
-def stub(header: Header) -> tuple[bytes, int]:
+def stub(header: GgufHeader) -> tuple[bytes, int]:
     """Return the beginning of a GGUF file that says what *header* says, and the size that the file must be given."""
     keys = {name: value for name, value in header.keys.items() if _kept(name)}
     architecture = header.keys.get("general.architecture")
@@ -37,7 +37,7 @@ def stub(header: Header) -> tuple[bytes, int]:
     return head, len(head) + offset
 
 
-def write(header: Header, path: Path) -> None:
+def write(header: GgufHeader, path: Path) -> None:
     """Write the stub of *header* to *path*, as a sparse file.
 
     Raises:

@@ -14,14 +14,14 @@ from typing import Any
 import aiohttp
 
 from hostd.backends import checkpoint_folder
-from hostd.backends.contract import Endpoint, Facts, Launch
+from hostd.backends.contract import Endpoint, Launch, ServerFacts
 from hostd.backends.environment import engine_environment, interpreter_of
 from hostd.backends.mlx import faults
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint.mlx_serving import MlxServing
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 LAUNCHERS = Path(__file__).parents[1] / "launchers"
 DEFAULT = "mlx_lm.server"
@@ -65,13 +65,13 @@ class Mlx:
             return error.message
         return None
 
-    def check(self, profile: Profile, variant: Variant, choice: Choice | None) -> None:  # noqa: ARG002
+    def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:  # noqa: ARG002
         """Return if a load may begin; raises as `launch` does."""
         python_of(self._command)
         checkpoint_folder.check(checkpoint_folder.locate(variant))
         tuple(arguments(profile))
 
-    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:
+    def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:
         """Return how to start *variant* on loopback *port*, protected by *key*.
 
         Raises:
@@ -79,7 +79,7 @@ class Mlx:
         """
         folder = checkpoint_folder.locate(variant)
         size = checkpoint_folder.check(folder)
-        limit = sum(choice.needs.values()) if choice is not None else 0
+        limit = sum(option.needs.values()) if option is not None else 0
         words = ("--model", str(folder), "--host", "127.0.0.1", "--port", str(port))
         return Launch(
             argv=(
@@ -122,13 +122,13 @@ class Mlx:
         found = await _ask(http, endpoint, "/hostd/slots")
         return tuple(int(count) for count in found) if isinstance(found, list) else None
 
-    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* says of itself, as far as it answers."""
         found = await _ask(http, endpoint, "/hostd/facts")
         if not isinstance(found, dict):
-            return Facts()
+            return ServerFacts()
         told = {name: found.get(name) for name in ("version", "context", "slots", "tools", "vision")}
-        return Facts(**told, embeddings=False, models=(endpoint.model,))
+        return ServerFacts(**told, embeddings=False, models=(endpoint.model,))
 
 
 def serving(profile: Profile) -> MlxServing:

@@ -1,9 +1,9 @@
 """What mlx-lm and our launcher of it say when they die, as a table; collected by running them into each fault."""
 
-from hostd.backends.exit_patterns import LastWords
+from hostd.backends.exit_patterns import ExitPatterns
 from hostd.domain.reason import ExitClass
 
-_SAID = LastWords(
+_SAID = ExitPatterns(
     (ExitClass.PORT_TAKEN, r"^exiting: cannot listen on port|address already in use"),
     (ExitClass.BAD_FLAG, r"error: unrecognized arguments|error: argument --|error: the following arguments"),
     (

@@ -108,10 +108,10 @@ def _words(texts: Iterator[str] | list[str]) -> int:
 
 def _most(body: Mapping[str, Any]) -> int:
     messages = body.get("messages")
-    around = _AROUND + _AROUND_MESSAGE * (len(messages) if isinstance(messages, list) else 0)
+    services = _AROUND + _AROUND_MESSAGE * (len(messages) if isinstance(messages, list) else 0)
     texts = [body.get("messages"), body.get("prompt"), body.get("tools"), body.get("input")]
     # Keys count too: templates write tools and calls out with them.
-    return around + len(str(texts).encode())
+    return services + len(str(texts).encode())
 
 
 def _has_picture(body: Mapping[str, Any]) -> bool:

@@ -20,7 +20,7 @@ import aiohttp
 import structlog
 
 from hostd.backends.addresses import keep_private, root_of
-from hostd.backends.contract import Endpoint, Facts, Launch
+from hostd.backends.contract import Endpoint, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment
 from hostd.backends.ollama import client, context_guard
@@ -29,7 +29,7 @@ from hostd.backends.ollama.store import full_name, home, store_of
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 log = structlog.get_logger()
 
@@ -87,16 +87,16 @@ class Ollama:
             return f"{variant.tag} is not run by this machine but by ollama.com; choose a tag without cloud"
         return None
 
-    def check(self, profile: Profile, variant: Variant, choice: Choice | None) -> None:
+    def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:
         """Return if a load may begin; raises as `launch` does. An adopted server is asked when it is opened."""
         if variant.url is None:
             self._program()
             store_of(str(variant.tag), os.environ)
-            settings(profile, choice)
+            settings(profile, option)
         else:
             keep_private(profile, variant.url)
 
-    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:  # noqa: ARG002
+    def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:  # noqa: ARG002
         """Return how to start a server for *variant* on loopback *port*, or where the one to adopt is. It knows no keys.
 
         Raises:
@@ -111,7 +111,7 @@ class Ollama:
             self._held[endpoint.url, endpoint.model] = _Held()
             return Launch((), {}, endpoint, health="/api/version", slots=profile.slots)
         endpoint = Endpoint(url=f"http://127.0.0.1:{port}", model=variant.tag, strict_model=True)
-        self._held[endpoint.url, endpoint.model] = _Held(profile.context, choice.gpu_layers if choice else None)
+        self._held[endpoint.url, endpoint.model] = _Held(profile.context, option.gpu_layers if option else None)
         places = {
             "HOME": str(home(os.environ)),
             "OLLAMA_HOST": f"127.0.0.1:{port}",
@@ -119,7 +119,7 @@ class Ollama:
         }
         return Launch(
             argv=(*self._program(), "serve"),
-            env=engine_environment(os.environ) | places | settings(profile, choice),
+            env=engine_environment(os.environ) | places | settings(profile, option),
             endpoint=endpoint,
             health="/api/version",
             slots=1 if profile.capabilities.embeddings else profile.slots,
@@ -190,16 +190,16 @@ class Ollama:
         if context is not None:
             context_guard.refuse_certain(adapted, context)
             if "input" not in adapted:
-                room = context_guard.room_for_answer(adapted, context)
+                free = context_guard.room_for_answer(adapted, context)
                 asked = adapted.get("max_tokens")
-                adapted["max_tokens"] = min(asked, room) if isinstance(asked, int) and asked >= 0 else room
+                adapted["max_tokens"] = min(asked, free) if isinstance(asked, int) and asked >= 0 else free
         return adapted
 
     async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:  # noqa: ARG002
         """Return None: Ollama tells nothing of its slots."""
         return None
 
-    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* says of itself, as far as it answers."""
         version = await asked(http, endpoint, "/api/version")
         tags = await asked(http, endpoint, "/api/tags")
@@ -207,7 +207,7 @@ class Ollama:
         can = shown.get("capabilities")
         trained = [value for name, value in (shown.get("model_info") or {}).items() if name.endswith(".context_length")]
         held = self._held.get((endpoint.url, endpoint.model), _Held())
-        return Facts(
+        return ServerFacts(
             version=version.get("version"),
             context=held.context or next(iter(trained), None),
             slots=1 if (shown.get("details") or {}).get("family") in _ALONE else None,
@@ -231,7 +231,7 @@ class Ollama:
         raise EngineError(f"the command '{named[0]}' was not found; {advice}", exit_class=ExitClass.MISSING_FILE)
 
 
-def settings(profile: Profile, choice: Choice | None) -> dict[str, str]:
+def settings(profile: Profile, option: LoadOption | None) -> dict[str, str]:
     """Return the variables by which Ollama is told how to serve *profile*; the profile's other ``args`` mean nothing to it.
 
     Raises:
@@ -263,7 +263,7 @@ def settings(profile: Profile, choice: Choice | None) -> dict[str, str]:
     left_out = sorted(set(profile.args) - {"flash-attn"})
     if left_out:
         log.warning("flags_left_out", model=profile.name, backend=Ollama.name, flags=left_out)
-    return said | visible_devices(choice, os.environ)
+    return said | visible_devices(option, os.environ)
 
 
 def _known_role(message: object) -> object:

@@ -28,7 +28,7 @@ print(json.dumps([version, processor, sorted({word.replace("_", "-") for word in
 
 
 @dataclass(frozen=True, slots=True)
-class Build:
+class VllmBuild:
     """A vLLM: its *version*, whether it computes *on_processor*, and the *flags* that it knows, without dashes.
 
     None, False and empty where nobody tells.
@@ -43,17 +43,17 @@ class Build:
         return not self.flags or flag.partition(".")[0] in self.flags
 
 
-def build_of(program: str) -> Build:
+def build_of(program: str) -> VllmBuild:
     """Return which vLLM the console script or Python at *program* is. Blocks, the first time for a tenth of a second."""
     python = interpreter_of(program)
     if python is None:
-        return Build()
+        return VllmBuild()
     packages = Path(python).parent.parent
     return _probed(python, packages.stat().st_mtime_ns if packages.exists() else 0)
 
 
 @cache
-def _probed(python: str, _stamp: int) -> Build:
+def _probed(python: str, _stamp: int) -> VllmBuild:
     try:
         done = subprocess.run(  # noqa: S603 - the owner's engine, a list of words, no shell
             [python, "-I", "-c", _PROBE],
@@ -66,5 +66,5 @@ def _probed(python: str, _stamp: int) -> Build:
         )
         version, on_processor, flags = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.SubprocessError):
-        return Build()
-    return Build(version or None, on_processor, frozenset(flags))
+        return VllmBuild()
+    return VllmBuild(version or None, on_processor, frozenset(flags))

@@ -19,15 +19,15 @@ import aiohttp
 import structlog
 
 from hostd.backends import checkpoint_folder
-from hostd.backends.contract import Endpoint, Facts, Launch
+from hostd.backends.contract import Endpoint, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment, interpreter_of
 from hostd.backends.vllm import faults, memory
-from hostd.backends.vllm.build import Build, build_of
+from hostd.backends.vllm.build import VllmBuild, build_of
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 log = structlog.get_logger()
 
@@ -74,11 +74,11 @@ class Vllm:
             return error.message
         return None
 
-    def check(self, profile: Profile, variant: Variant, choice: Choice | None) -> None:
+    def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:
         """Return if a load may begin; raises as `launch` does."""
-        self.launch(profile, variant, choice, 0, "")
+        self.launch(profile, variant, option, 0, "")
 
-    def launch(self, profile: Profile, variant: Variant, choice: Choice | None, port: int, key: str) -> Launch:
+    def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:
         """Return how to start *variant* on loopback *port*, protected by *key*.
 
         Raises:
@@ -89,11 +89,11 @@ class Vllm:
         folder = checkpoint_folder.locate(variant)
         size = checkpoint_folder.check(folder)
         _refuse(profile.args, build)
-        cards = _cards(choice)
+        cards = _cards(option)
         sleeps = (
             bool(cards) and not build.on_processor and build.knows("middleware") and build.knows("enable-sleep-mode")
         )
-        kv = memory.kv_bytes(folder, profile, choice, on_processor=build.on_processor)
+        kv = memory.kv_bytes(folder, profile, option, on_processor=build.on_processor)
         flags = {
             **_fixed(profile, variant, cards, port),
             "kv-cache-memory-bytes": kv,
@@ -108,7 +108,7 @@ class Vllm:
             env={
                 **engine_environment(os.environ),
                 **_SURROUNDINGS,
-                **_devices(choice, build),
+                **_devices(option, build),
                 **({"VLLM_SERVER_DEV_MODE": "1"} if sleeps else {}),
                 **_space(kv, build),
                 "PATH": f"{Path(program[0]).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -124,8 +124,8 @@ class Vllm:
             slots=profile.slots,
             expected_bytes=size,
             grace=GRACE,
-            naps=(1, 2) if sleeps else (),
-            alone=True,
+            sleep_levels=(1, 2) if sleeps else (),
+            exclusive_start=True,
         )
 
     def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
@@ -179,11 +179,11 @@ class Vllm:
         if (await _document(http, endpoint, "/is_sleeping")).get("is_sleeping", True):
             raise EngineError("the engine was told to wake, and says that it sleeps")
 
-    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> Facts:
+    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* says of itself, as far as it answers."""
         version, models = await _document(http, endpoint, "/version"), await _document(http, endpoint, "/v1/models")
         listed = [entry for entry in models.get("data") or () if isinstance(entry, dict)]
-        return Facts(
+        return ServerFacts(
             version=version.get("version"),
             context=next((entry["max_model_len"] for entry in listed if entry.get("max_model_len")), None),
             models=tuple(str(entry.get("id")) for entry in listed),
@@ -240,7 +240,7 @@ def _fixed(profile: Profile, variant: Variant, cards: int, port: int) -> dict[st
     }
 
 
-def _words(flags: Mapping[str, Flag | None], build: Build, owners: Mapping[str, Flag]) -> Iterator[str]:
+def _words(flags: Mapping[str, Flag | None], build: VllmBuild, owners: Mapping[str, Flag]) -> Iterator[str]:
     for name, value in flags.items():
         if value is None:
             continue
@@ -250,7 +250,7 @@ def _words(flags: Mapping[str, Flag | None], build: Build, owners: Mapping[str, 
         yield from (f"--{'' if value else 'no-'}{name}",) if isinstance(value, bool) else (f"--{name}", str(value))
 
 
-def _refuse(args: Mapping[str, Flag], build: Build) -> None:
+def _refuse(args: Mapping[str, Flag], build: VllmBuild) -> None:
     for name in args:
         if name in _OWN:
             raise _bad(f"args may not hold '{name}': {_OWN[name]} decides that; remove it")
@@ -258,16 +258,16 @@ def _refuse(args: Mapping[str, Flag], build: Build) -> None:
             raise _bad(f"this vLLM ({build.version}) does not know --{name}; correct the profile's args")
 
 
-def _cards(choice: Choice | None) -> int:
-    return 0 if choice is None else len(choice.placement.devices)
+def _cards(option: LoadOption | None) -> int:
+    return 0 if option is None else len(option.placement.devices)
 
 
-def _devices(choice: Choice | None, build: Build) -> dict[str, str]:
+def _devices(option: LoadOption | None, build: VllmBuild) -> dict[str, str]:
     exchanging = {name: value for name, value in os.environ.items() if name.startswith("NCCL_")}
-    return exchanging | ({} if build.on_processor else visible_devices(choice, os.environ))
+    return exchanging | ({} if build.on_processor else visible_devices(option, os.environ))
 
 
-def _space(kv: int | None, build: Build) -> dict[str, str]:
+def _space(kv: int | None, build: VllmBuild) -> dict[str, str]:
     """Return how a build for the processor is told its cache where it does not know the flag: in whole GiB."""
     told = kv is None or not build.on_processor or build.knows("kv-cache-memory-bytes")
     return {} if told or kv is None else {"VLLM_CPU_KVCACHE_SPACE": str(-(-kv // (1 << 30)))}

@@ -3,10 +3,10 @@
 The cause stands in the log of the process that computes, well above the last lines, which are those of the one that answers.
 """
 
-from hostd.backends.exit_patterns import LastWords
+from hostd.backends.exit_patterns import ExitPatterns
 from hostd.domain.reason import ExitClass
 
-_SAID = LastWords(
+_SAID = ExitPatterns(
     (ExitClass.PORT_TAKEN, r"address already in use"),
     (ExitClass.BAD_FLAG, r"error: unrecognized arguments|error: argument -|error: the following arguments"),
     (ExitClass.BAD_FLAG, r"No module named 'vllm_guard'|Sleep mode is not supported"),

@@ -11,7 +11,7 @@ from hostd.domain.reason import ExitClass
 from hostd.planning.footprint import vllm
 from hostd.planning.footprint.vllm_serving import VllmServing
 from hostd.planning.formats.safetensors import BadModel
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 _KV_TYPES = {"f16": "auto", "bf16": "auto", "q8_0": "fp8"}
 _HOST_BLOCK = 128
@@ -45,7 +45,7 @@ def serving(profile: Profile) -> VllmServing:
         raise _bad(f"args: {error}") from error
 
 
-def kv_bytes(folder: Path, profile: Profile, choice: Choice | None, *, on_processor: bool) -> int | None:
+def kv_bytes(folder: Path, profile: Profile, option: LoadOption | None, *, on_processor: bool) -> int | None:
     """Return what ``--kv-cache-memory-bytes`` must say for the model in *folder*; None leaves it to the engine.
 
     It is the cache for all slots, or what is left of the chosen memory when all else takes its most, but never less than
@@ -57,18 +57,18 @@ def kv_bytes(folder: Path, profile: Profile, choice: Choice | None, *, on_proces
     planned = serving(profile)
     if planned.kv_bytes is not None or planned.utilisation is not None:
         return planned.kv_bytes
-    if choice is None and not on_processor:
+    if option is None and not on_processor:
         return None
     try:
         shape = checkpoint_folder.shape(folder)
-        devices = _devices(choice)
+        devices = _devices(option)
         if on_processor:
             planned = VllmServing(
                 context=planned.context, slots=planned.slots, kv_type=planned.kv_type, block=_HOST_BLOCK, eager=True
             )
         need = vllm.wanted_kv(shape, planned, devices)
-        room = min(device.budget for device in devices)
-        fits = vllm.kv_cache_memory_bytes(shape, planned, devices, room) if room else need.high
+        free = min(device.budget for device in devices)
+        fits = vllm.kv_cache_memory_bytes(shape, planned, devices, free) if free else need.high
     except BadModel as error:
         raise EngineError(f"{folder}: {error.message}", exit_class=ExitClass.MISSING_FILE) from error
     # One block more than requests need: the engine keeps one for itself.
@@ -76,10 +76,10 @@ def kv_bytes(folder: Path, profile: Profile, choice: Choice | None, *, on_proces
     return -(-(max(fits, need.low) + spare) // _MIB) * _MIB
 
 
-def _devices(choice: Choice | None) -> list[Pool]:
+def _devices(option: LoadOption | None) -> list[Pool]:
     """Return the chosen memory as cards; where nothing is known of it, one of unknown size."""
-    needs = {} if choice is None else choice.needs
-    names = [] if choice is None else [pool for pool, _ in choice.placement.devices]
+    needs = {} if option is None else option.needs
+    names = [] if option is None else [pool for pool, _ in option.placement.devices]
     return [
         Pool(name, PoolKind.VRAM, "", needs.get(name, 0), needs.get(name, 0), needs.get(name, 0))
         for name in names or ["ram"]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hostd.cli.chat_stream import Answer, Message, ask, first_chat_model
+from hostd.cli.chat_stream import ChatReply, Message, ask, first_chat_model
 from hostd.cli.client import Client, connect
 from hostd.cli.exits import Code, VerbError
 from hostd.cli.options import AsJson, Url
@@ -68,7 +68,7 @@ def _typed() -> str:
         return "/bye"
 
 
-def _answer(client: Client, model: str, messages: list[Message], *, quiet: bool = False) -> Answer:
+def _answer(client: Client, model: str, messages: list[Message], *, quiet: bool = False) -> ChatReply:
     """Print an answer as it comes (*quiet*: not at all) and end its line, however it ends."""
     written = False
 

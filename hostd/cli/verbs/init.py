@@ -18,7 +18,7 @@ from hostd.config.locate import PROFILES, user_file
 from hostd.domain.units import format_bytes
 
 if TYPE_CHECKING:
-    from hostd.cli.init_selection import Choice
+    from hostd.cli.init_selection import InitSelection
 
 _PROGRAMS = ("llama-server", "ollama", "vllm", "mlx_lm.server")
 _PACKAGES = ("xllamacpp", "llama_cpp")
@@ -60,22 +60,22 @@ def init(
     json: AsJson = False,
 ) -> None:
     """Write a configuration for the models that are found here."""
-    from hostd.cli.init_selection import choose_starters  # noqa: PLC0415 - costs 0.3 s, which other verbs do without
+    from hostd.cli.init_selection import select_profiles  # noqa: PLC0415 - costs 0.3 s, which other verbs do without
     from hostd.models.locations import this_machine  # noqa: PLC0415 - as above
-    from hostd.models.scan import look  # noqa: PLC0415 - as above
+    from hostd.models.scan import scan  # noqa: PLC0415 - as above
 
     where = (folder or user_file(os.environ).parent).expanduser().absolute()
     machine = find_machine(None, owners_reserve())
     for trouble in machine.troubles:
         say(trouble)
-    choices = choose_starters(look(this_machine(), tuple(sources or ())), machine)
-    files, engines = _files(choices), find_engines()
+    options = select_profiles(scan(this_machine(), tuple(sources or ())), machine)
+    files, engines = _files(options), find_engines()
     if files and not dry_run:
         _write(where, files, force=force)
     if json:
-        emit(_plain(choices, engines, where, list(files), dry_run=dry_run))
+        emit(_plain(options, engines, where, list(files), dry_run=dry_run))
     else:
-        _show(choices, engines)
+        _show(options, engines)
     if not files:
         raise VerbError(
             "no model was found that can be served, so nothing was written; put a GGUF file into ~/models, or name its folder "
@@ -92,11 +92,11 @@ def find_engines() -> dict[str, str | None]:
     return found | {name: (spec.origin or name) if spec else None for name, spec in packages.items()}
 
 
-def _files(choices: Sequence["Choice"]) -> dict[str, str]:
+def _files(options: Sequence["InitSelection"]) -> dict[str, str]:
     """Return the text of each file to write, by its path; empty where there is no model to write of."""
     from hostd.config.starter_files import host_text, profile_text  # noqa: PLC0415 - as above
 
-    profiles = {f"{PROFILES}/{each.starter.name}.yaml": profile_text(each.starter) for each in choices if each.starter}
+    profiles = {f"{PROFILES}/{each.starter.name}.yaml": profile_text(each.starter) for each in options if each.starter}
     return {"hostd.yaml": host_text(), **profiles} if profiles else {}
 
 
@@ -122,10 +122,10 @@ def _write(where: Path, files: Mapping[str, str], *, force: bool) -> None:
     load(where / "hostd.yaml")
 
 
-def _show(choices: Sequence["Choice"], engines: Mapping[str, str | None]) -> None:
+def _show(options: Sequence["InitSelection"], engines: Mapping[str, str | None]) -> None:
     typer.echo(f"engines: {', '.join(name for name, at in engines.items() if at) or 'none'}\n")
     rows = []
-    for each in choices:
+    for each in options:
         if each.starter is None or each.ready is None:
             continue
         takes = format_bytes(sum(each.ready.start.option.needs.values()))
@@ -134,7 +134,7 @@ def _show(choices: Sequence["Choice"], engines: Mapping[str, str | None]) -> Non
         rows.append((each.starter.name, each.entry.name, each.entry.found_in, size, context, slots, takes, warm))
     if rows:
         show_table(_COLUMNS, rows)
-    others = [each for each in choices if each.starter is None]
+    others = [each for each in options if each.starter is None]
     if others:
         typer.echo("\nno profile for:" if rows else "no profile for:")
         for each in others:
@@ -152,19 +152,24 @@ def _show_next(where: Path, names: Sequence[str], engines: Mapping[str, str | No
 
 
 def _plain(
-    choices: Sequence["Choice"], engines: Mapping[str, str | None], where: Path, names: Sequence[str], *, dry_run: bool
+    options: Sequence["InitSelection"],
+    engines: Mapping[str, str | None],
+    where: Path,
+    names: Sequence[str],
+    *,
+    dry_run: bool,
 ) -> dict[str, Any]:
     return {
         "folder": str(where),
         "files": list(names),
         "written": bool(names) and not dry_run,
         "engines": dict(engines),
-        "models": [_plain_model(each) for each in choices],
+        "models": [_plain_model(each) for each in options],
     }
 
 
-def _plain_model(choice: "Choice") -> dict[str, Any]:
-    entry, starter, ready = choice.entry, choice.starter, choice.ready
+def _plain_model(option: "InitSelection") -> dict[str, Any]:
+    entry, starter, ready = option.entry, option.starter, option.ready
     served = starter and ready and {"context": starter.context, "slots": starter.slots, "preload": starter.preload}
     return {
         "name": entry.name,
@@ -176,5 +181,5 @@ def _plain_model(choice: "Choice") -> dict[str, Any]:
         "profile": starter.name if starter else None,
         **(served or {}),
         "pool_bytes": ready.start.option.needs if starter and ready else {},
-        "why": choice.why,
+        "why": option.why,
     }

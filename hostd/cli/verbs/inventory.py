@@ -19,7 +19,7 @@ _BESIDE = 58  # what the columns beside the bar usually take
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class PoolShare:
     """How the bytes of one pool are shared out; together they are its total."""
 
     others: int
@@ -87,7 +87,7 @@ def _show_holders(machine: Host, engines: Collection[int]) -> None:
         show_table(columns, rows)
 
 
-def shared_out(pool: Pool, engines: dict[int, int]) -> Share:
+def shared_out(pool: Pool, engines: dict[int, int]) -> PoolShare:
     """Return how *pool* is shared out; *engines* are the bytes of main memory that each of hostd's processes holds, by pid.
 
     What is free and yet not for models is the reserve: kept back by the owner, by the system's ceiling, or by a driver.
@@ -99,10 +99,10 @@ def shared_out(pool: Pool, engines: dict[int, int]) -> Share:
         held = sum(engines.values())
     ours = min(used, held)
     free = max(0, min(pool.free, pool.budget - ours))
-    return Share(used - ours, ours, free, pool.free - free)
+    return PoolShare(used - ours, ours, free, pool.free - free)
 
 
-def bar(share: Share, width: int) -> str:
+def bar(share: PoolShare, width: int) -> str:
     """Return *share* as a bar of *width* characters; whatever is there at all has at least one, where there is room."""
     sizes = (share.others, share.ours, share.free, share.reserve)
     inner, total = width - 2, sum(sizes)
@@ -118,13 +118,13 @@ def _engines() -> dict[int, int]:
     """Return the main memory that every engine of hostd's holds for itself, by pid; engines carry a mark."""
     import psutil  # noqa: PLC0415 - costs 15 ms, which the other verbs do without
 
-    from hostd.supervisor.orphan_reaper import MARK  # noqa: PLC0415 - costs 50 ms, which --json does without
+    from hostd.supervisor.orphan_reaper import ENV_MARKER  # noqa: PLC0415 - costs 50 ms, which --json does without
 
     found = {}
     for pid in psutil.pids():
         try:
             process = psutil.Process(pid)
-            if MARK in process.environ():
+            if ENV_MARKER in process.environ():
                 memory = process.memory_info()
                 found[pid] = memory.rss - getattr(memory, "shared", 0)
         except (psutil.Error, OSError):

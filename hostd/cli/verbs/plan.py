@@ -15,7 +15,7 @@ MOST = 2**31 - 1
 _EXITS = {"fits": 0, "fits_after_evicting": AFTER_EVICTING, "does_not_fit": DOES_NOT_FIT}
 
 
-class Flash(StrEnum):
+class FlashOption(StrEnum):
     """Whether flash attention is used."""
 
     ON = "on"
@@ -23,7 +23,7 @@ class Flash(StrEnum):
     AUTO = "auto"
 
 
-class Engine(StrEnum):
+class EngineOption(StrEnum):
     """The engines that a plan can be made for."""
 
     LLAMACPP = "llamacpp"
@@ -48,12 +48,12 @@ Slots = Annotated[int | None, typer.Option("--slots", min=1, max=MOST, metavar="
 KvType = Annotated[
     str | None, typer.Option("--kv-type", metavar="T", help="Type of the KV cache: f16, q8_0, or K,V as in q8_0,f16.")
 ]
-FlashAttention = Annotated[Flash | None, typer.Option("--flash-attn", help="Flash attention.")]
+FlashAttention = Annotated[FlashOption | None, typer.Option("--flash-attn", help="Flash attention.")]
 Ubatch = Annotated[
     int | None, typer.Option("--ubatch", min=1, max=MOST, metavar="N", help="Tokens of a physical batch.")
 ]
 Unified = Annotated[bool | None, typer.Option("--kv-unified/--no-kv-unified", help="Whether slots share one KV cache.")]
-Backend = Annotated[Engine | None, typer.Option("--backend", help="The engine to plan for.")]
+Backend = Annotated[EngineOption | None, typer.Option("--backend", help="The engine to plan for.")]
 
 
 def plan(  # noqa: PLR0913 - a command line's options are its contract
@@ -75,9 +75,9 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
     The exit code is 0 if everything fits, 10 if idle models must go for it, 11 if something does not fit.
     """
     from hostd.cli import plan_report  # noqa: PLC0415 - the parsers and planners cost 0.2 s, which other verbs do without
-    from hostd.cli.candidates import Wanted  # noqa: PLC0415 - as above
+    from hostd.cli.candidates import PlanOptions  # noqa: PLC0415 - as above
     from hostd.cli.daemon_state import reckoned_with  # noqa: PLC0415 - as above
-    from hostd.cli.outlook import Outlook  # noqa: PLC0415 - as above
+    from hostd.cli.outlook import PlanRequest  # noqa: PLC0415 - as above
     from hostd.config.load import load  # noqa: PLC0415 - as above
 
     settings = load()
@@ -87,8 +87,10 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
         say(
             "the daemon that runs here reckons with other memory (its --host, or its memory.reserve), and so does this plan"
         )
-    wanted = Wanted(ctx, slots, kv_type, flash_attn and flash_attn.value, ubatch, kv_unified, backend and backend.value)
-    outlook = Outlook(settings, machine, wanted, here=host is None, url=url)
+    wanted = PlanOptions(
+        ctx, slots, kv_type, flash_attn and flash_attn.value, ubatch, kv_unified, backend and backend.value
+    )
+    outlook = PlanRequest(settings, machine, wanted, here=host is None, url=url)
     candidates, planned = outlook.plan(models)
     for trouble in machine.troubles:
         say(trouble)

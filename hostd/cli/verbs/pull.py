@@ -13,11 +13,11 @@ from hostd.cli.output import emit, say
 from hostd.domain.units import format_bytes
 
 if TYPE_CHECKING:
-    from hostd.cli.failures import Setbacks
-    from hostd.cli.fit_forecast import Forecast
-    from hostd.cli.pull_targets import Errand, Errands
-    from hostd.models.download.pull import Order
-    from hostd.models.locations import Places
+    from hostd.cli.failures import FailureCollector
+    from hostd.cli.fit_forecast import FitForecast
+    from hostd.cli.pull_targets import PullTarget, PullTargets
+    from hostd.models.download.pull import DownloadPlan
+    from hostd.models.locations import ModelLocations
 
 Models = Annotated[
     list[str] | None,
@@ -55,47 +55,49 @@ def pull(  # noqa: PLR0913 - a command line's options are its contract
     # The hubs, parsers and planners cost 0.2 s, which other verbs do without.
     from hostd.backends.registry import backends  # noqa: PLC0415 - as above
     from hostd.cli.daemon_state import reckoned_with  # noqa: PLC0415 - as above
-    from hostd.cli.failures import Setbacks  # noqa: PLC0415 - as above
-    from hostd.cli.fit_forecast import Forecasts  # noqa: PLC0415 - as above
+    from hostd.cli.failures import FailureCollector  # noqa: PLC0415 - as above
+    from hostd.cli.fit_forecast import FitForecaster  # noqa: PLC0415 - as above
     from hostd.cli.host_option import find_machine  # noqa: PLC0415 - as above
-    from hostd.cli.pull_targets import Errands  # noqa: PLC0415 - as above
+    from hostd.cli.pull_targets import PullTargets  # noqa: PLC0415 - as above
     from hostd.config.load import load  # noqa: PLC0415 - as above
     from hostd.models.locations import this_machine  # noqa: PLC0415 - as above
 
     settings, places = load(), this_machine()
     machine = reckoned_with(find_machine(None, settings.reserve), url, settings.reserve)
-    forecasts = Forecasts(settings, machine, url)
-    errands = Errands(settings, frozenset(backends(settings.commands)), forecasts.best, variant, every, mmproj)
-    words, setbacks, rows = errands.words(models or []), Setbacks(settings.profiles), list[dict[str, Any]]()
+    forecasts = FitForecaster(settings, machine, url)
+    errands = PullTargets(settings, frozenset(backends(settings.commands)), forecasts.best, variant, every, mmproj)
+    words, failures, rows = errands.words(models or []), FailureCollector(settings.profiles), list[dict[str, Any]]()
     try:
         found = [
-            (errand, order)
-            for errand in _errands(words, errands, setbacks, named=bool(models))
-            if (order := _order(errand, errands, setbacks, places))
+            (request, order)
+            for request in _errands(words, errands, failures, named=bool(models))
+            if (order := _order(request, errands, failures, places))
         ]
-        announced = [_announced(errand, order, forecasts.about(errand.asked)) for errand, order in found]
+        announced = [_announced(request, order, forecasts.about(request.asked)) for request, order in found]
         _agree([order for _, order in found], yes=yes)
-        for (errand, order), row in zip(found, announced, strict=True):
-            with setbacks.about(errand.asked):
+        for (request, order), row in zip(found, announced, strict=True):
+            with failures.about(request.asked):
                 row["downloaded_bytes"], row["seconds"] = _fetched(order, places)
                 rows.append(row)
     except KeyboardInterrupt:
         say("stopped; what came is kept: run the same command to go on")
         raise typer.Exit(Code.INTERRUPTED) from None
-    if rows or not setbacks.models:
+    if rows or not failures.models:
         _tell(rows, json=json)
-    if setbacks.models and len(words) > 1:
-        say(f"{len(setbacks.models)} of {len(words)} could not be pulled: {', '.join(setbacks.models)}")
-    raise typer.Exit(setbacks.code)
+    if failures.models and len(words) > 1:
+        say(f"{len(failures.models)} of {len(words)} could not be pulled: {', '.join(failures.models)}")
+    raise typer.Exit(failures.code)
 
 
-def _errands(words: list[str], errands: "Errands", setbacks: "Setbacks", *, named: bool) -> "list[Errand]":
+def _errands(
+    words: list[str], errands: "PullTargets", failures: "FailureCollector", *, named: bool
+) -> "list[PullTarget]":
     """Return what to fetch for *words*, once each; a profile that was not *named* may have nothing."""
     from hostd.cli.pull_targets import NothingToPull  # noqa: PLC0415 - as above
 
-    found: dict[tuple[object, bool | None], Errand] = {}
+    found: dict[tuple[object, bool | None], PullTarget] = {}
     for text in words:
-        with setbacks.about(text):
+        with failures.about(text):
             try:
                 meant = errands.of(text)
             except NothingToPull as nothing:
@@ -105,36 +107,38 @@ def _errands(words: list[str], errands: "Errands", setbacks: "Setbacks", *, name
                 continue
             if not meant:
                 say(f"{text}: the file that would be served is here already; --variant N or --all pulls others")
-            for errand in meant:
-                found.setdefault((errand.reference, errand.projector), errand)
+            for request in meant:
+                found.setdefault((request.reference, request.projector), request)
     return list(found.values())
 
 
-def _order(errand: "Errand", errands: "Errands", setbacks: "Setbacks", places: "Places") -> "Order | None":
+def _order(
+    request: "PullTarget", errands: "PullTargets", failures: "FailureCollector", places: "ModelLocations"
+) -> "DownloadPlan | None":
     """Return the order for an errand; None where there is no such model, which is said with what there is instead."""
     from hostd.models.download.pull import prepare  # noqa: PLC0415 - as above
-    from hostd.models.errors import NotThere  # noqa: PLC0415 - as above
+    from hostd.models.errors import ModelNotFound  # noqa: PLC0415 - as above
 
-    with setbacks.about(errand.asked):
+    with failures.about(request.asked):
         try:
-            return prepare(errand.reference, places, projector=errand.projector)
-        except NotThere as error:
-            instead = None if errands.every else _instead(errand, errands, places)
+            return prepare(request.reference, places, projector=request.projector)
+        except ModelNotFound as error:
+            instead = None if errands.every else _instead(request, errands, places)
             if instead is None:
                 raise
-            raise NotThere(f"{error.message.rstrip('?')}; {instead}") from error
+            raise ModelNotFound(f"{error.message.rstrip('?')}; {instead}") from error
     return None
 
 
-def _instead(errand: "Errand", errands: "Errands", places: "Places") -> str | None:
+def _instead(request: "PullTarget", errands: "PullTargets", places: "ModelLocations") -> str | None:
     """Return which other variant of the same profile a hub has, in words; None where none is known."""
     from hostd.models.download.pull import prepare  # noqa: PLC0415 - as above
-    from hostd.models.errors import Unreadable  # noqa: PLC0415 - as above
+    from hostd.models.errors import ModelUnreadable  # noqa: PLC0415 - as above
 
-    for number, other in errands.others(errand):
-        with suppress(Unreadable):
+    for number, other in errands.others(request):
+        with suppress(ModelUnreadable):
             prepare(other.reference, places, projector=other.projector)
-            return f"its variant {number}, {other.reference}, is there: hostd pull {errand.asked} --variant {number}"
+            return f"its variant {number}, {other.reference}, is there: hostd pull {request.asked} --variant {number}"
     return None
 
 
@@ -147,7 +151,7 @@ def _tell(rows: list[dict[str, Any]], *, json: bool) -> None:
         typer.echo(row["path"])
 
 
-def _announced(errand: "Errand", order: "Order", forecast: "Forecast") -> dict[str, Any]:
+def _announced(request: "PullTarget", order: "DownloadPlan", forecast: "FitForecast") -> dict[str, Any]:
     """Tell what an order will take, and return it as a row of the answer."""
     from hostd.models.download.pull import missing, total  # noqa: PLC0415 - as above
 
@@ -155,13 +159,13 @@ def _announced(errand: "Errand", order: "Order", forecast: "Forecast") -> dict[s
     here = "all of it here" if rest == 0 else f"{format_bytes(rest)} to come"
     files = f"{len(order.items)} file{'s' if len(order.items) > 1 else ''}"
     say(f"{order.reference}: {files}, {format_bytes(size)}, {here}, in {order.folder}")
-    say(f"{errand.asked}: {forecast.why}")
+    say(f"{request.asked}: {forecast.why}")
     for note in forecast.notes:
-        say(f"{errand.asked}: {note}")
+        say(f"{request.asked}: {note}")
     for note in order.notes:
         say(f"{order.reference}: {note}")
     return {
-        "model": errand.asked,
+        "model": request.asked,
         "reference": str(order.reference),
         "path": str(order.path),
         "bytes": size,
@@ -174,7 +178,7 @@ def _announced(errand: "Errand", order: "Order", forecast: "Forecast") -> dict[s
     }
 
 
-def _agree(orders: "list[Order]", *, yes: bool) -> None:
+def _agree(orders: "list[DownloadPlan]", *, yes: bool) -> None:
     """Return if there is room, and the owner, where one looks on, agrees."""
     from hostd.models.download.pull import check_room, missing  # noqa: PLC0415 - as above
 
@@ -186,12 +190,12 @@ def _agree(orders: "list[Order]", *, yes: bool) -> None:
             raise VerbError("nothing was downloaded")
 
 
-def _fetched(order: "Order", places: "Places") -> tuple[int, float]:
+def _fetched(order: "DownloadPlan", places: "ModelLocations") -> tuple[int, float]:
     """Have an order here; return the bytes that came for it, and the seconds that it took."""
     from hostd.cli.progress import fetching  # noqa: PLC0415 - as above
     from hostd.models.download.pull import carry_out, missing, total  # noqa: PLC0415 - as above
 
     rest, began = missing(order), monotonic()
-    with fetching(str(order.reference), total(order)) as watch:
-        carry_out(order, places, watch)
+    with fetching(str(order.reference), total(order)) as timeouts:
+        carry_out(order, places, timeouts)
     return rest, round(monotonic() - began, 3)

@@ -74,5 +74,5 @@ def _checked(address: str) -> str:
 
     try:
         return validators.address(address)
-    except validators.Refused as error:
+    except validators.InvalidValue as error:
         raise VerbError(f"--listen: {error}", Code.USAGE) from error

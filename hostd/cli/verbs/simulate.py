@@ -15,14 +15,14 @@ from hostd.cli.options import AsJson
 from hostd.cli.output import Column, emit, say, show_table
 
 if TYPE_CHECKING:
-    from hostd.simulation.host_model import House
+    from hostd.simulation.host_model import SimulatedHost
     from hostd.simulation.report import Score
-    from hostd.simulation.trace import Request
+    from hostd.simulation.trace import TraceRequest
 
 USUAL_HOURS = 24.0
 
 
-class Policy(StrEnum):
+class PolicyOption(StrEnum):
     """Who decides."""
 
     ALL = "all"
@@ -42,7 +42,7 @@ Trace = Annotated[
     ),
 ]
 Policies = Annotated[
-    list[Policy] | None, typer.Option("--policy", help="Who decides; may be repeated.", show_default="all")
+    list[PolicyOption] | None, typer.Option("--policy", help="Who decides; may be repeated.", show_default="all")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Which of the days of that kind to make up.")]
 Models = Annotated[
@@ -81,60 +81,60 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
     machine = find_machine(host, settings.reserve)
     if not settings.profiles:
         say("no model is declared yet, so those that ship with hostd are taken")
-    house = simulation_host.find_house(
+    app = simulation_host.find_house(
         list(settings.profiles.values()) or simulation_host.shipped(), machine, here=host is None
     )
     if models:
-        house = simulation_host.pick(house, models.split(","))
-    house, play = _made_up(house, trace, seed, hours, count) if trace in GENERATORS else _read(house, trace)
+        app = simulation_host.pick(app, models.split(","))
+    app, play = _made_up(app, trace, seed, hours, count) if trace in GENERATORS else _read(app, trace)
     if write is not None:
         from hostd.cli.traces import write_trace  # noqa: PLC0415 - as above
 
         say(f"wrote {write_trace(play(), write)} requests to {write}")
         return
-    wanted = [each for each in POLICIES if not policy or Policy.ALL in policy or each in policy]
+    wanted = [each for each in POLICIES if not policy or PolicyOption.ALL in policy or each in policy]
     scores = []
     for each in wanted:
         say(f"replaying with {each}")
-        scores.append(replay(house, each, play()))
+        scores.append(replay(app, each, play()))
     if json:
-        emit({"trace": trace, "models": list(house.tenants), "policies": [asdict(score) for score in scores]})
+        emit({"trace": trace, "models": list(app.tenants), "policies": [asdict(score) for score in scores]})
     else:
         _show(scores)
 
 
 def _made_up(
-    house: "House", trace: str, seed: int, hours: float, count: int | None
-) -> "tuple[House, Callable[[], Iterable[Request]]]":
+    app: "SimulatedHost", trace: str, seed: int, hours: float, count: int | None
+) -> "tuple[SimulatedHost, Callable[[], Iterable[TraceRequest]]]":
     from hostd.simulation.generators import generate  # noqa: PLC0415 - as above
-    from hostd.simulation.workload import choose_cast  # noqa: PLC0415 - as above
+    from hostd.simulation.workload import choose_workload  # noqa: PLC0415 - as above
 
     try:
-        cast = choose_cast(house)
+        cast = choose_workload(app)
     except ValueError as error:
         raise VerbError(str(error), Code.USAGE) from error
     pair = " and ".join(part.model for part in cast.pair)
     beside = ", ".join(part.model for part in (*cast.small, *cast.others))
     say(f"{pair} do not fit together; beside them {f'there are {beside}' if beside else 'there is nothing'}")
-    return house.only(cast.models), lambda: generate(trace, cast, hours=hours, seed=seed, count=count)
+    return app.only(cast.models), lambda: generate(trace, cast, hours=hours, seed=seed, count=count)
 
 
-def _read(house: "House", trace: str) -> "tuple[House, Callable[[], Iterable[Request]]]":
+def _read(app: "SimulatedHost", trace: str) -> "tuple[SimulatedHost, Callable[[], Iterable[TraceRequest]]]":
     from hostd.cli.traces import RECORDED, read_trace  # noqa: PLC0415 - as above
 
     requests = read_trace(trace)
-    strange = sorted({each.model for each in requests} - house.tenants.keys())
+    strange = sorted({each.model for each in requests} - app.tenants.keys())
     if strange and trace != RECORDED:
         raise VerbError(
             f"{trace} asks for {', '.join(map(repr, strange))}, which no profile declares or this machine has no place for; "
-            f"there are {', '.join(house.tenants) or 'none'}",
+            f"there are {', '.join(app.tenants) or 'none'}",
             Code.UNKNOWN_MODEL,
         )
-    known = [each for each in requests if each.model in house.tenants]
+    known = [each for each in requests if each.model in app.tenants]
     if strange:
         left = len(requests) - len(known)
         say(f"left out {left} requests for {', '.join(strange)}, which are not served from this machine's memory")
-    return house, lambda: known
+    return app, lambda: known
 
 
 def _show(scores: "Iterable[Score]") -> None:

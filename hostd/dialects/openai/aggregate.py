@@ -26,7 +26,7 @@ def request(body: Mapping[str, Any]) -> Json:
     return {**body, "stream": True, "stream_options": {"include_usage": True}}
 
 
-class Assembly:
+class StreamAggregator:
     """Takes in a stream's bytes as they come and puts its chunks together.
 
     *chunks* counts them. *begun* says that something of the answer itself has come, *done* that all of it has. *trouble* says why
@@ -61,8 +61,8 @@ class Assembly:
 
     def document(self) -> Json:
         """Return the answer."""
-        choices = [self._choices[index].document(index) for index in sorted(self._choices)]
-        return {"choices": choices, **self._head, **self._tail}
+        options = [self._choices[index].document(index) for index in sorted(self._choices)]
+        return {"choices": options, **self._head, **self._tail}
 
     @property
     def _tail(self) -> Json:
@@ -71,7 +71,7 @@ class Assembly:
 
     def _take(self, data: bytes) -> None:
         if data == b"[DONE]":
-            self.done = bool(self._choices) and all(choice.finish for choice in self._choices.values())
+            self.done = bool(self._choices) and all(option.finish for option in self._choices.values())
             self.trouble = "" if self.done else "the engine ended its answer in the middle"
             return
         try:
@@ -93,14 +93,14 @@ class Assembly:
         ends = not chunk["choices"]
         for said in chunk["choices"]:
             self._latest = said["index"]
-            choice = self._choices.get(self._latest)
-            if choice is None:
-                choice = self._choices[self._latest] = _Choice()
-            choice.add(said)
+            option = self._choices.get(self._latest)
+            if option is None:
+                option = self._choices[self._latest] = _Choice()
+            option.add(said)
             self.begun = self.begun or stream.speaks(said)
-            if choice.finish is not None:
+            if option.finish is not None:
                 ends = True
-                if choice.finish in _GIVEN_UP:
+                if option.finish in _GIVEN_UP:
                     self.trouble = "the engine gave the answer up before its end"
         if ends:
             more = {name: value for name, value in chunk.items() if name != "choices" and name not in _OF_ALL}

@@ -11,7 +11,7 @@ from typing import Any
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
-class Renaming:
+class ModelNameRewriter:
     """Puts *name* where an engine puts its own, which may be a path, a tag, or another server's word.
 
     Engines write it in the same way in each event, so it is looked for once; inside a string, its quotes would be escaped.
@@ -54,7 +54,7 @@ _REMEMBERED = 2048
 _SPOKEN = ("content", "reasoning_content", "reasoning", "tool_calls", "function_call", "refusal", "audio")
 
 
-class Splitter:
+class SseFramer:
     """Takes in an answer's bytes as they come and gives out whole events.
 
     *done* says that the answer has come to its proper end. *trouble* says why it never will: the engine sent an error event, or
@@ -64,7 +64,7 @@ class Splitter:
 
     def __init__(self) -> None:
         self.done = False
-        self.trouble = ""
+        self.error = ""
         self.events = 0
         self._rest = b""
         self._last = b""
@@ -86,12 +86,12 @@ class Splitter:
             # Every line of data ends an object or says [DONE]; only where the counts differ is it worth a closer look.
             sound = _sound_part(chunk)
             if len(sound) < len(chunk):
-                self.trouble = "the engine sent an event that is no JSON"
+                self.error = "the engine sent an event that is no JSON"
             chunk, data = sound, _lines_of_data(sound)
         self.events += data
         self._last = self._last[-_REMEMBERED:] + chunk
         if given_up := _given_up(chunk):
-            self.trouble = "the engine gave the answer up before its end"
+            self.error = "the engine gave the answer up before its end"
             return chunk[: chunk.rfind(b"\ndata:", 0, given_up.start()) + 1]
         if (b"[DONE]" in chunk or b'"error"' in chunk) and (ending := _ENDING.search(chunk)):
             return self._end(chunk, ending)
@@ -100,7 +100,7 @@ class Splitter:
     def _end(self, chunk: bytes, ending: re.Match[bytes]) -> bytes:
         start = ending.start() + chunk.startswith(b"\n", ending.start())
         if ending[1] is None:
-            self.trouble = f"the engine reported an error: {error_of(chunk[start:])}"
+            self.error = f"the engine reported an error: {error_of(chunk[start:])}"
             return chunk[:start]
         self.done = True
         boundary = _BOUNDARY.search(chunk, ending.end())
@@ -183,17 +183,17 @@ def has_content(events: bytes) -> bool:
         if data == b"[DONE]":
             return True
         try:
-            if any(speaks(choice) for choice in json.loads(data)["choices"]):
+            if any(speaks(option) for option in json.loads(data)["choices"]):
                 return True
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
     return False
 
 
-def speaks(choice: dict[str, Any]) -> bool:
-    """Return whether what a chunk says of a *choice* is something of the answer itself: text, thought, a tool call, or its end."""
-    delta = choice.get("delta") or {}
-    return bool(choice.get("finish_reason") or choice.get("text") or any(delta.get(part) for part in _SPOKEN))
+def speaks(option: dict[str, Any]) -> bool:
+    """Return whether what a chunk says of a *option* is something of the answer itself: text, thought, a tool call, or its end."""
+    delta = option.get("delta") or {}
+    return bool(option.get("finish_reason") or option.get("text") or any(delta.get(part) for part in _SPOKEN))
 
 
 def error_of(events: bytes) -> str:

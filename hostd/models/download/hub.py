@@ -10,14 +10,14 @@ from urllib.parse import quote
 from hostd.models.download.hub_cache import HubCache
 from hostd.models.download.partial import Checksum
 from hostd.models.download.selection import refuse_hostile, select
-from hostd.models.download.transfer import Item
-from hostd.models.errors import NotThere, Unreachable, Unreadable
-from hostd.models.header_store import Stock
-from hostd.models.http.client import Web
-from hostd.models.huggingface import HubRepository, Listed, hub_credential
-from hostd.models.locations import Places
+from hostd.models.download.transfer import DownloadFile
+from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
+from hostd.models.header_store import HeaderStore
+from hostd.models.http.client import HubClient
+from hostd.models.huggingface import HubRepository, ListedFile, hub_credential
+from hostd.models.locations import ModelLocations
 from hostd.models.reference import HubReference
-from hostd.models.remote_headers import Remote, mark
+from hostd.models.remote_headers import RemoteHeaders, mark
 
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _MARK = re.compile(r"[0-9A-Za-z_-]{1,128}", re.ASCII)
@@ -25,11 +25,11 @@ _SEARCH_MOST = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class HubOrder:
+class HubDownload:
     """The files of one model at one commit. *path* is what an engine will be told: the first file, or the folder."""
 
     reference: HubReference
-    items: tuple[Item, ...]
+    items: tuple[DownloadFile, ...]
     path: Path
     notes: tuple[str, ...]
     cache: HubCache
@@ -40,14 +40,14 @@ class HubOrder:
         """Where on the disk it will lie."""
         return self.cache.root
 
-    def here(self, item: Item) -> bool:
+    def here(self, item: DownloadFile) -> bool:
         """Return whether that file is whole: under its checksum, or, where links cannot be made, under its name."""
         return any(
             path.is_file() and path.stat().st_size == item.size
             for path in (item.blob, self.cache.snapshot(self.commit) / item.name)
         )
 
-    def place(self, item: Item) -> None:
+    def place(self, item: DownloadFile) -> None:
         """Show a file that has come under its name; raises as `HubCache.show` does."""
         self.cache.show(self.commit, item.name, item.blob.name)
 
@@ -56,7 +56,7 @@ class HubOrder:
         self.cache.point(self.reference.revision, self.commit)
 
 
-def order_from_hub(reference: HubReference, places: Places, *, projector: bool | None = None) -> HubOrder:
+def plan_hub_download(reference: HubReference, places: ModelLocations, *, projector: bool | None = None) -> HubDownload:
     """Return what pulling *reference* means; the hub is asked for its list, and no file is fetched.
 
     Raises:
@@ -64,13 +64,15 @@ def order_from_hub(reference: HubReference, places: Places, *, projector: bool |
         Unreachable: The hub cannot be asked.
         Unreadable: The hub refuses, or what it lists must not be downloaded.
     """
-    remote = Remote(lambda: Web(hub_credential(places)), Stock(places.headers), offline=places.offline)
+    remote = RemoteHeaders(
+        lambda: HubClient(hub_credential(places)), HeaderStore(places.headers), offline=places.offline
+    )
     try:
         repository = HubRepository(reference, places.hub, remote)
         try:
             listed = repository.listed()
-        except NotThere as error:
-            raise NotThere(
+        except ModelNotFound as error:
+            raise ModelNotFound(
                 f"{places.hub} has no {reference}; check the spelling of the owner, the model and the revision, and give HF_TOKEN "
                 f"a token if it is private{_nearest(reference, places)}"
             ) from error
@@ -79,25 +81,25 @@ def order_from_hub(reference: HubReference, places: Places, *, projector: bool |
         known = {name: _Known(listed[name], repository.url(name)) for name in selection.names}
         facts: dict[str, Mapping[str, str]] = {}
         if not places.offline:
-            with Web(hub_credential(places)) as web:
+            with HubClient(hub_credential(places)) as web:
                 facts = {name: web.facts(each.url) for name, each in known.items() if not each.is_enough}
         commit = repository.commit or next((each.get("x-repo-commit", "") for each in facts.values()), "")
         if _COMMIT.fullmatch(commit) is None:
-            raise Unreadable(
+            raise ModelUnreadable(
                 f"{places.hub} does not say which commit of {reference.repo} it has; such a hub cannot be used"
             )
         cache = HubCache(places.hub_cache, reference.repo)
         items = tuple(_item(name, each, facts.get(name, {}), cache) for name, each in known.items())
         path = cache.snapshot(commit) / selection.first if selection.first else cache.snapshot(commit)
         notes = (*selection.notes, *remote.notes, *_about_token(places))
-        return HubOrder(reference, items, path, notes, cache, commit)
+        return HubDownload(reference, items, path, notes, cache, commit)
     finally:
         remote.close()
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    listed: Listed
+    listed: ListedFile
     url: str
 
     @property
@@ -105,7 +107,7 @@ class _Known:
         return self.listed.size is not None and bool(self.listed.sha256 or self.listed.git)
 
 
-def _item(name: str, known: _Known, facts: Mapping[str, str], cache: HubCache) -> Item:
+def _item(name: str, known: _Known, facts: Mapping[str, str], cache: HubCache) -> DownloadFile:
     listed = known.listed
     told = mark(facts)
     is_sha256, is_git = len(told) == 64, len(told) == 40
@@ -114,14 +116,14 @@ def _item(name: str, known: _Known, facts: Mapping[str, str], cache: HubCache) -
     size = listed.size if listed.size is not None else _number(facts)
     named = sha256 or git or told
     if size is None or _MARK.fullmatch(named) is None:
-        raise Unreadable(
+        raise ModelUnreadable(
             f"{known.url} does not say how large it is, or nothing that tells its content; try another hub"
         )
     checksum = Checksum(sha256) if sha256 else Checksum(git, git=True) if git else None
-    return Item(name, known.url, size, checksum, cache.blob(named), cache.partial(named), cache.lock(named))
+    return DownloadFile(name, known.url, size, checksum, cache.blob(named), cache.partial(named), cache.lock(named))
 
 
-def _about_token(places: Places) -> tuple[str, ...]:
+def _about_token(places: ModelLocations) -> tuple[str, ...]:
     if places.hub_token and hub_credential(places) is None:
         return (f"your token is not sent to {places.hub}, for anybody on the way could read it; use https",)
     return ()
@@ -132,13 +134,13 @@ def _number(facts: Mapping[str, str]) -> int | None:
     return int(told) if told.isdecimal() and len(told) < 18 else None
 
 
-def _nearest(reference: HubReference, places: Places) -> str:
+def _nearest(reference: HubReference, places: ModelLocations) -> str:
     """Return what the hub finds by a part of the name, as the end of a sentence; nothing where it finds nothing."""
     name = reference.repo.rpartition("/")[2]
     try:
-        with Web(hub_credential(places)) as web:
+        with HubClient(hub_credential(places)) as web:
             answer = web.document(f"{places.hub}/api/models?search={quote(name, safe='')}&limit=20", _SEARCH_MOST)
-    except (Unreachable, Unreadable):
+    except (HubUnreachable, ModelUnreadable):
         return ""
     found = re.findall(rb'"(?:id|modelId)"\s*:\s*"([\w./-]{1,200})"', answer.body)
     names = {each.decode() for each in found}

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hostd.models.errors import Unreadable
+from hostd.models.errors import ModelUnreadable
 from hostd.models.reference import is_safe_file
 
 
@@ -50,11 +50,11 @@ class HubCache:
         """
         snapshot, blob = self.snapshot(commit), self.blob(mark)
         if not is_safe_file(name):
-            raise Unreadable(f"{name[:80]!r} is no name for a file here; do not use this model")
+            raise ModelUnreadable(f"{name[:80]!r} is no name for a file here; do not use this model")
         path = snapshot / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.parent.resolve().is_relative_to(snapshot.resolve()):
-            raise Unreadable(f"{path.parent} leads out of {snapshot} by a link; remove it")
+            raise ModelUnreadable(f"{path.parent} leads out of {snapshot} by a link; remove it")
         if not blob.is_file():  # moved there already
             return
         draft = path.with_name(f"{path.name}.{os.getpid()}")

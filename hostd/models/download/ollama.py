@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hostd.models.download.partial import Checksum
-from hostd.models.download.transfer import Item
-from hostd.models.errors import NotThere, Unreadable
-from hostd.models.header_store import Stock
-from hostd.models.http.client import Web
-from hostd.models.locations import Places
+from hostd.models.download.transfer import DownloadFile
+from hostd.models.errors import ModelNotFound, ModelUnreadable
+from hostd.models.header_store import HeaderStore
+from hostd.models.http.client import HubClient
+from hostd.models.locations import ModelLocations
 from hostd.models.ollama import ACCEPT, MANIFEST_MOST, parse_blobs, parse_manifest
 from hostd.models.reference import REGISTRY, OllamaReference
-from hostd.models.remote_headers import Remote
+from hostd.models.remote_headers import RemoteHeaders
 
 
 @dataclass(frozen=True, slots=True)
-class OllamaOrder:
+class OllamaDownload:
     """The blobs of one model and its *manifest*, for the *store*. *path* is where its weights will lie."""
 
     reference: OllamaReference
-    items: tuple[Item, ...]
+    items: tuple[DownloadFile, ...]
     path: Path
     notes: tuple[str, ...]
     store: Path
@@ -32,11 +32,11 @@ class OllamaOrder:
         """Where on the disk it will lie."""
         return self.store
 
-    def here(self, item: Item) -> bool:
+    def here(self, item: DownloadFile) -> bool:
         """Return whether that blob is whole."""
         return item.blob.is_file() and item.blob.stat().st_size == item.size
 
-    def place(self, item: Item) -> None:
+    def place(self, item: DownloadFile) -> None:
         """Do nothing: a blob's name is all that it has."""
 
     def seal(self) -> None:
@@ -46,7 +46,7 @@ class OllamaOrder:
             Unreadable: A blob is gone again: Ollama's server removes at its start what no manifest names.
         """
         if gone := [item.name for item in self.items if not self.here(item)]:
-            raise Unreadable(
+            raise ModelUnreadable(
                 f"{', '.join(gone[:3])} of {self.reference} vanished while the rest came; run the same command again"
             )
         path = manifest_path(self.store, self.reference)
@@ -69,7 +69,7 @@ def blob_path(store: Path, digest: str) -> Path:
     return store / "blobs" / digest.replace(":", "-")
 
 
-def order_from_registry(reference: OllamaReference, places: Places) -> OllamaOrder:
+def plan_registry_download(reference: OllamaReference, places: ModelLocations) -> OllamaDownload:
     """Return what pulling *reference* means; the registry is asked for its manifest, and no blob is fetched.
 
     It goes into the first store, the user's own, unless another has it whole already.
@@ -80,17 +80,17 @@ def order_from_registry(reference: OllamaReference, places: Places) -> OllamaOrd
         Unreadable: What it answers must not be downloaded, or there is no store to put it into.
     """
     if reference.host != REGISTRY:
-        raise NotThere(
+        raise ModelNotFound(
             f"{reference.host} is not asked for models; name the model as hf:OWNER/NAME if it is on Hugging Face"
         )
     if not places.ollama_stores:
-        raise Unreadable("there is no store for Ollama's models; name one by OLLAMA_MODELS")
-    remote = Remote(Web, Stock(places.headers), offline=places.offline)
+        raise ModelUnreadable("there is no store for Ollama's models; name one by OLLAMA_MODELS")
+    remote = RemoteHeaders(HubClient, HeaderStore(places.headers), offline=places.offline)
     base = f"{places.registry}/v2/{reference.namespace}/{reference.name}"
     try:
         text = remote.document(f"{base}/manifests/{reference.tag}", MANIFEST_MOST, fixed=False, accept=ACCEPT)
-    except NotThere as error:
-        raise NotThere(
+    except ModelNotFound as error:
+        raise ModelNotFound(
             f"Ollama's registry has no {reference.short}; its tags are listed at "
             f"https://ollama.com/{reference.namespace}/{reference.name}/tags"
         ) from error
@@ -100,10 +100,10 @@ def order_from_registry(reference: OllamaReference, places: Places) -> OllamaOrd
     return next((order for order in orders if _is_whole(order)), orders[0])
 
 
-def _order(reference: OllamaReference, text: bytes, base: str, store: Path, notes: Sequence[str]) -> OllamaOrder:
+def _order(reference: OllamaReference, text: bytes, base: str, store: Path, notes: Sequence[str]) -> OllamaDownload:
     work = store / "incomplete"
     items = tuple(
-        Item(
+        DownloadFile(
             digest[:19],
             f"{base}/blobs/{digest}",
             size,
@@ -116,10 +116,10 @@ def _order(reference: OllamaReference, text: bytes, base: str, store: Path, note
         for digest, size in parse_blobs(text, str(reference)).items()
     )
     weights = blob_path(store, parse_manifest(text, str(reference)).models[0])
-    return OllamaOrder(reference, items, weights, tuple(notes), store, text)
+    return OllamaDownload(reference, items, weights, tuple(notes), store, text)
 
 
-def _is_whole(order: OllamaOrder) -> bool:
+def _is_whole(order: OllamaDownload) -> bool:
     return _is(manifest_path(order.store, order.reference), order.manifest) and all(map(order.here, order.items))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from hostd.domain.units import format_bytes
-from hostd.models.errors import NoRoom, Unreadable
+from hostd.models.errors import DiskFull, ModelUnreadable
 
 
 @contextmanager
@@ -53,7 +53,7 @@ class Checksum:
         return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
 
 
-class Partial:
+class PartialFile:
     """The first *count* bytes of a file that will have *size*; what an earlier attempt left at *path* is taken up.
 
     *joined* says that the bytes here came in more than one piece, which may not belong together.
@@ -72,7 +72,7 @@ class Partial:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             self._file = os.open(path, flags, 0o644)
         except OSError as error:
-            raise Unreadable(
+            raise ModelUnreadable(
                 f"{path} cannot be written: {error.strerror}; remove it, or give this user access"
             ) from error
 
@@ -86,7 +86,7 @@ class Partial:
         """Sum what is here from before; more than the file can have is no beginning of it."""
         about = os.fstat(self._file)
         if not stat.S_ISREG(about.st_mode):
-            raise Unreadable(f"{self.path} is not a regular file; remove it")
+            raise ModelUnreadable(f"{self.path} is not a regular file; remove it")
         if about.st_size > self.size:
             os.ftruncate(self._file, 0)
         while block := os.read(self._file, _BLOCK):
@@ -107,7 +107,7 @@ class Partial:
             except OSError as error:
                 if error.errno not in (*_FULL, errno.EFBIG):
                     raise
-                raise NoRoom(
+                raise DiskFull(
                     f"{self.path.parent}: {_FULL.get(error.errno, _TOO_LARGE)} after {format_bytes(self.count)} of "
                     f"{format_bytes(self.size)}; what came is kept: make room and run the same command to go on"
                 ) from error

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from hostd.models.errors import NotThere, Unreadable
+from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.model_files import MOST_PARTS, choose, parts_of, projector_of
-from hostd.models.read import Folder, shards
+from hostd.models.read import FileSource, shards
 from hostd.models.reference import PICKLES, WEIGHTS, is_safe_file
 
 _TEXTS = (".json", ".jinja", ".tiktoken", ".model")
@@ -39,12 +39,12 @@ def refuse_hostile(names: Iterable[str], where: str) -> None:
     """
     for name in names:
         if not is_safe_file(name):
-            raise Unreadable(
+            raise ModelUnreadable(
                 f"{where} lists a file {name[:80]!r}, a name that leads out of its folder; nothing of it is downloaded"
             )
 
 
-def select(folder: Folder, file: str | None, *, projector: bool | None = None) -> Selection:
+def select(folder: FileSource, file: str | None, *, projector: bool | None = None) -> Selection:
     """Return which files of *folder* make up its model, or the one that *file* is (a part of).
 
     *projector* says whether the vision or audio tower is wanted, None leaves it to what was named: with a repository it comes
@@ -56,17 +56,17 @@ def select(folder: Folder, file: str | None, *, projector: bool | None = None) -
     """
     files = folder.files()
     if file is not None and file not in files:
-        raise NotThere(f"{folder.label} has no file {file!r}{_nearest(file, files)}")
+        raise ModelNotFound(f"{folder.label} has no file {file!r}{_nearest(file, files)}")
     if file is not None and file.endswith(".gguf"):
         return _checked(_gguf(folder.label, files, parts_of(file), wanted=bool(projector)))
     if file is None and not any(name.endswith(WEIGHTS) for name in files):
         _refuse_pickles(folder.label, files)
     if file is None:
-        choice = choose(files, folder.label)
-        if choice.gguf:
-            taken = _gguf(folder.label, files, choice.gguf, wanted=projector is not False)
-            return _checked(replace(taken, notes=(choice.note,) if choice.note else ()))
-        weights = shards(folder) if choice.index else choice.safetensors
+        option = choose(files, folder.label)
+        if option.gguf:
+            taken = _gguf(folder.label, files, option.gguf, wanted=projector is not False)
+            return _checked(replace(taken, notes=(option.note,) if option.note else ()))
+        weights = shards(folder) if option.index else option.safetensors
     else:
         weights = (file,)
     return _checked(_checkpoint(folder.label, files, weights))
@@ -74,7 +74,7 @@ def select(folder: Folder, file: str | None, *, projector: bool | None = None) -
 
 def _gguf(label: str, files: Mapping[str, int | None], parts: tuple[str, ...], *, wanted: bool) -> Selection:
     if missing := [part for part in parts if part not in files]:
-        raise NotThere(f"{label} lacks {', '.join(missing[:3])}; its owner must upload the missing parts")
+        raise ModelNotFound(f"{label} lacks {', '.join(missing[:3])}; its owner must upload the missing parts")
     if not wanted:
         return Selection(parts, parts[0])
     base = parts[0].rpartition("/")[0]
@@ -87,7 +87,7 @@ def _gguf(label: str, files: Mapping[str, int | None], parts: tuple[str, ...], *
 
 def _checkpoint(label: str, files: Mapping[str, int | None], weights: tuple[str, ...]) -> Selection:
     if "config.json" not in files:
-        raise NotThere(f"{label} has weights and no config.json, which says what they are; look for another copy")
+        raise ModelNotFound(f"{label} has weights and no config.json, which says what they are; look for another copy")
     texts = [name for name in sorted(files) if _is_text(name)]
     notes = []
     if code := [name for name in files if name.endswith(".py")]:
@@ -112,7 +112,7 @@ def _is_text(name: str) -> bool:
 
 def _refuse_pickles(label: str, files: Mapping[str, int | None]) -> None:
     if pickles := sorted(name for name in files if name.endswith(PICKLES)):
-        raise Unreadable(
+        raise ModelUnreadable(
             f"{label} holds its weights pickled ({pickles[0]}), and loading such a file can run any code that is in it; "
             "nothing was downloaded: look for a copy of the model in GGUF or safetensors"
         )
@@ -120,11 +120,11 @@ def _refuse_pickles(label: str, files: Mapping[str, int | None]) -> None:
 
 def _checked(selection: Selection) -> Selection:
     if len(selection.names) > 4 * MOST_PARTS:
-        raise Unreadable(f"a model of {len(selection.names)} files cannot be right; do not use it")
+        raise ModelUnreadable(f"a model of {len(selection.names)} files cannot be right; do not use it")
     for name in selection.names:
         parts = name.split("/")
         if any(_DEVICES.fullmatch(part) or part.endswith((".", " ")) or len(part) > _LONGEST for part in parts):
-            raise Unreadable(f"{name[:80]!r} cannot be the name of a file on every system; do not use this model")
+            raise ModelUnreadable(f"{name[:80]!r} cannot be the name of a file on every system; do not use this model")
     return selection
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from hostd.domain.units import format_bytes
-from hostd.models.download.partial import Checksum, Partial, exclusive
-from hostd.models.errors import Unreachable, Unreadable
-from hostd.models.http.client import Web
+from hostd.models.download.partial import Checksum, PartialFile, exclusive
+from hostd.models.errors import HubUnreachable, ModelUnreadable
+from hostd.models.http.client import HubClient
 from hostd.models.http.response import place
 
 TRIES = 5
@@ -26,7 +26,7 @@ PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class DownloadFile:
     """One file to fetch: of *size* bytes, from *url* to *blob*; *partial* is where it grows, *lock* who may grow it."""
 
     name: str
@@ -51,7 +51,7 @@ class Item:
             return 0
 
 
-class Watch(Protocol):
+class ProgressListener(Protocol):
     """Who looks on while files come."""
 
     def moved(self, count: int) -> None:
@@ -62,7 +62,12 @@ class Watch(Protocol):
 
 
 def fetch(
-    item: Item, web: Web, watch: Watch, *, here: Callable[[Item], bool], pause: Callable[[float], None] = time.sleep
+    item: DownloadFile,
+    web: HubClient,
+    timeouts: ProgressListener,
+    *,
+    here: Callable[[DownloadFile], bool],
+    pause: Callable[[float], None] = time.sleep,
 ) -> None:
     """Have *item* at its place; *here* says whether it is already; it is asked again once nobody else fetches it.
 
@@ -72,24 +77,24 @@ def fetch(
         Unreadable: The hub refuses, or what it sends is not what it listed.
     """
     if here(item):  # perhaps where this user may not even write a lock
-        watch.moved(item.size)
+        timeouts.moved(item.size)
         return
-    with exclusive(item.lock, lambda: watch.told(f"another program is fetching {item.name}; waiting for it")):
+    with exclusive(item.lock, lambda: timeouts.told(f"another program is fetching {item.name}; waiting for it")):
         if here(item):
-            watch.moved(item.size)
+            timeouts.moved(item.size)
             return
-        with Partial(item.partial, item.size, item.checksum) as partial:
+        with PartialFile(item.partial, item.size, item.checksum) as partial:
             partial.take_up()
-            watch.moved(partial.count)
-            transfer = _Transfer(item, partial, web, watch)
+            timeouts.moved(partial.count)
+            transfer = _Transfer(item, partial, web, timeouts)
             transfer.complete(pause)
             if not partial.is_right() and partial.joined:
-                watch.told(f"the pieces of {item.name} do not belong together; it is fetched anew")
+                timeouts.told(f"the pieces of {item.name} do not belong together; it is fetched anew")
                 transfer.restart()
                 transfer.complete(pause)
             if not partial.is_right():
                 transfer.restart()
-                raise Unreadable(
+                raise ModelUnreadable(
                     f"{place(item.url)} arrived with another checksum than its hub lists: it was damaged or exchanged on the "
                     "way, and nothing of it was kept; try again, and tell its owner if that does not help"
                 )
@@ -98,10 +103,10 @@ def fetch(
 
 @dataclass(slots=True)
 class _Transfer:
-    item: Item
-    partial: Partial
-    web: Web
-    watch: Watch
+    item: DownloadFile
+    partial: PartialFile
+    web: HubClient
+    watch: ProgressListener
     validator: str = ""
 
     def complete(self, pause: Callable[[float], None]) -> None:
@@ -111,11 +116,11 @@ class _Transfer:
             before = partial.count
             try:
                 self._receive()
-            except Unreachable as error:
+            except HubUnreachable as error:
                 partial.joined = True
                 failures = 1 if partial.count > before else failures + 1
                 if failures >= TRIES:
-                    raise Unreachable(
+                    raise HubUnreachable(
                         f"{error.message.partition(';')[0]}, in {TRIES} attempts; {format_bytes(partial.count)} of "
                         f"{item.name} are kept: run the same command to go on"
                     ) from error
@@ -133,7 +138,7 @@ class _Transfer:
         with self.web.stream(item.url, partial.count, self.validator) as body:
             self.validator = body.validator
             if body.size not in (None, item.size):
-                raise Unreadable(
+                raise ModelUnreadable(
                     f"{place(item.url)} is {body.size} bytes long, and its hub lists {item.size}; it may have changed just "
                     "now: try again"
                 )
@@ -143,4 +148,4 @@ class _Transfer:
                 partial.append(block)
                 self.watch.moved(len(block))
         if partial.count < item.size:
-            raise Unreachable(f"{place(item.url)} ended after {partial.count} of {item.size} bytes; try again")
+            raise HubUnreachable(f"{place(item.url)} ended after {partial.count} of {item.size} bytes; try again")

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from hostd.models.errors import Unreachable, Unreadable
+from hostd.models.errors import HubUnreachable, ModelUnreadable
 from hostd.models.http import response as answer
 from hostd.models.http.proxies import Proxy, proxy_for
-from hostd.models.http.response import Answer, Body, Want, place
+from hostd.models.http.response import BodyStream, ByteRange, HubResponse, place
 
 PATIENCE = 10.0
 """Seconds that one step of a connection may take."""
@@ -44,14 +44,14 @@ class Credential:
 
 
 @dataclass(slots=True)
-class _Line:
+class _Connection:
     connection: http.client.HTTPConnection
     private: bool
     proxy: Proxy | None
 
 
 @dataclass(slots=True)
-class _Errand:
+class _Request:
     """One request with its redirects; *from_public* once a public host was asked."""
 
     url: str
@@ -73,11 +73,11 @@ def origin(url: str) -> Origin:
     except ValueError:
         scheme, host, port = "", None, None
     if scheme not in _PORTS or not host or not all("!" <= letter <= "~" for letter in url):
-        raise Unreadable(f"{url[:200]!r} is no address of a hub; it must begin with https:// and a host")
+        raise ModelUnreadable(f"{url[:200]!r} is no address of a hub; it must begin with https:// and a host")
     return scheme, host, port or _PORTS[scheme]
 
 
-class Web:
+class HubClient:
     """One visit to a hub: connections stay open between requests. Not for several threads at once.
 
     *ranges* counts the ranges that were asked for.
@@ -89,7 +89,7 @@ class Web:
         self._credential = credential
         self._patience = patience
         self._deadline = deadline
-        self._lines: dict[Origin, _Line] = {}
+        self._lines: dict[Origin, _Connection] = {}
         self.ranges = 0
 
     def __enter__(self) -> Self:
@@ -104,11 +104,11 @@ class Web:
             line.connection.close()
         self._lines.clear()
 
-    def document(self, url: str, limit: int, accept: str = "application/json") -> Answer:
+    def document(self, url: str, limit: int, accept: str = "application/json") -> HubResponse:
         """Return the whole body at *url*, *limit* bytes long at most; raises as `span` does."""
-        return self._visit(self._errand(url, {"accept": accept}), Want(0, limit, whole=True))
+        return self._visit(self._request(url, {"accept": accept}), ByteRange(0, limit, whole=True))
 
-    def span(self, url: str, first: int, stop: int) -> Answer:
+    def span(self, url: str, first: int, stop: int) -> HubResponse:
         """Return the bytes from *first* up to *stop* of the file at *url*, fewer if it ends before.
 
         Raises:
@@ -117,16 +117,16 @@ class Web:
             Unreadable: An answer that cannot be right, or a refusal.
         """
         self.ranges += 1
-        return self._visit(self._errand(url, {"range": f"bytes={first}-{stop - 1}"}), Want(first, stop))
+        return self._visit(self._request(url, {"range": f"bytes={first}-{stop - 1}"}), ByteRange(first, stop))
 
     @contextmanager
-    def stream(self, url: str, first: int = 0, validator: str = "") -> Iterator[Body]:
+    def stream(self, url: str, first: int = 0, validator: str = "") -> Iterator[BodyStream]:
         """Ask for the file at *url* from byte *first* on, if *validator* still holds; raises as `span` does.
 
         The deadline is for each step of the connection: how long a whole file takes is not for this to say.
         """
         headers = {"range": f"bytes={first}-"} if first else {}
-        response, where, _ = self._arrive(self._errand(url, headers | ({"if-range": validator} if validator else {})))
+        response, where, _ = self._arrive(self._request(url, headers | ({"if-range": validator} if validator else {})))
         try:
             yield answer.begin(response, where, first)
         finally:
@@ -134,65 +134,65 @@ class Web:
 
     def facts(self, url: str) -> dict[str, str]:
         """Return the headers, in lower case, with which *url* itself answers, redirects not followed; raises as `span`."""
-        errand = self._errand(url, {})
-        errand.method = "HEAD"
-        response = self._ask(errand, url)
+        request = self._request(url, {})
+        request.method = "HEAD"
+        response = self._ask(request, url)
         self._drain(url, response)
         if response.status not in _MOVED:
             answer.judge_status(response.status, response.headers, url)
         return _lower(response)
 
-    def _errand(self, url: str, headers: Mapping[str, str]) -> _Errand:
-        return _Errand(url, headers, time.monotonic() + self._deadline)
+    def _request(self, url: str, headers: Mapping[str, str]) -> _Request:
+        return _Request(url, headers, time.monotonic() + self._deadline)
 
-    def _visit(self, errand: _Errand, want: Want) -> Answer:
-        response, url, facts = self._arrive(errand)
+    def _visit(self, request: _Request, want: ByteRange) -> HubResponse:
+        response, url, facts = self._arrive(request)
         try:
-            body, size = answer.read(response, url, want, errand.until)
+            body, size = answer.read(response, url, want, request.until)
         finally:
             self._drain(url, response)
-        return Answer(body, url, size, facts)
+        return HubResponse(body, url, size, facts)
 
-    def _arrive(self, errand: _Errand) -> tuple[http.client.HTTPResponse, str, dict[str, str]]:
+    def _arrive(self, request: _Request) -> tuple[http.client.HTTPResponse, str, dict[str, str]]:
         """Return the answer at the end of all redirects, where that was, and the headers met on the way."""
-        url, seen, facts = errand.url, {errand.url}, dict[str, str]()
+        url, seen, facts = request.url, {request.url}, dict[str, str]()
         while True:
-            response = self._ask(errand, url)
+            response = self._ask(request, url)
             facts = {**_lower(response), **facts}
             if response.status not in _MOVED:
                 return response, url, facts
             self._drain(url, response)
             url = _next(url, response.headers.get("location"))
             if url in seen or len(seen) > REDIRECTS:
-                raise Unreadable(
-                    f"{place(errand.url)} redirects in a circle or more than {REDIRECTS} times; ask its owner"
+                raise ModelUnreadable(
+                    f"{place(request.url)} redirects in a circle or more than {REDIRECTS} times; ask its owner"
                 )
             seen.add(url)
 
-    def _ask(self, errand: _Errand, url: str) -> http.client.HTTPResponse:
+    def _ask(self, request: _Request, url: str) -> http.client.HTTPResponse:
         where = origin(url)
-        headers = {"accept-encoding": "identity", "user-agent": "hostd", **errand.headers}
+        headers = {"accept-encoding": "identity", "user-agent": "hostd", **request.headers}
         if self._credential and self._credential.origin == where:
             headers["authorization"] = self._credential.value
         kept = where in self._lines
         try:
-            line = self._line(errand, url)
+            line = self._line(request, url)
             target = _target(urlsplit(url))
             if line.proxy and where[0] == "http":
                 headers, target = {**headers, **line.proxy.headers}, url.partition("#")[0]
-            line.connection.request(errand.method, target, headers=headers)
+            line.connection.request(request.method, target, headers=headers)
             return line.connection.getresponse()
         except TimeoutError as error:
             self._cut(where)
-            raise Unreachable(f"{place(url)} did not answer within {self._patience:g} s; try again") from error
+            raise HubUnreachable(f"{place(url)} did not answer within {self._patience:g} s; try again") from error
         except (OSError, http.client.HTTPException) as error:
             self._cut(where)
             if kept:  # a line that was kept open may have been closed at its other end: that says nothing yet
-                return self._ask(errand, url)
+                return self._ask(request, url)
             why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise Unreachable(f"{place(url)} cannot be reached ({why}); is this machine online?") from error
+            raise HubUnreachable(f"{place(url)} cannot be reached ({why}); is this machine online?") from error
 
-    def _line(self, errand: _Errand, url: str) -> _Line:
+    def _line(self, request: _Request, url: str) -> _Connection:
         scheme, host, port = where = origin(url)
         line = self._lines.get(where)
         if line is None:
@@ -204,12 +204,12 @@ class Web:
             connection.connect()
             connection.auto_open = 0
             # Behind a proxy it is the proxy that looks up the name, and the owner who says where it may lead.
-            line = self._lines[where] = _Line(connection, proxy is None and is_private(connection.sock), proxy)
-        if line.private and errand.from_public:
-            raise Unreadable(
+            line = self._lines[where] = _Connection(connection, proxy is None and is_private(connection.sock), proxy)
+        if line.private and request.from_public:
+            raise ModelUnreadable(
                 f"a public hub redirects to {place(url)}, which is a private address; that is not followed"
             )
-        errand.from_public = not line.private
+        request.from_public = not line.private
         return line
 
     def _cut(self, where: Origin) -> None:
@@ -232,13 +232,13 @@ def is_private(connected: socket.socket) -> bool:
 
 def _next(url: str, location: str | None) -> str:
     if not location:
-        raise Unreadable(f"{place(url)} redirects to nowhere; ask its owner")
+        raise ModelUnreadable(f"{place(url)} redirects to nowhere; ask its owner")
     try:
         target = urljoin(url, location)
     except ValueError:
         target = location
     if origin(url)[0] == "https" and origin(target)[0] != "https":
-        raise Unreadable(f"{place(url)} redirects from https to http; that is not followed")
+        raise ModelUnreadable(f"{place(url)} redirects from https to http; that is not followed")
     return target
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from hostd.models.errors import Unreadable
+from hostd.models.errors import ModelUnreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> Proxy | Non
     except ValueError:
         port = 0
     if parts.scheme != "http" or not parts.hostname or not port:
-        raise Unreadable(
+        raise ModelUnreadable(
             f"{scheme}_proxy names no http proxy, the only kind that is understood; correct it, or unset it"
         )
     headers = {}

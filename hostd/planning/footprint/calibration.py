@@ -20,7 +20,7 @@ Parts = Mapping[str, Mapping[Component, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ServingKey:
     """What a measurement is true of.
 
     *model* identifies the file (its name and size, or a digest), *context* and *slots* are those of ``Serving``, *kv_type* is
@@ -36,19 +36,19 @@ class Key:
     device: str
     flags: str = ""
 
-    def weight(self, other: "Key") -> float:
+    def weight(self, other: "ServingKey") -> float:
         """Return how much a measurement made under *other* says about this one: 1 for the same, 0 for another model or device."""
         if (self.model, self.device) != (other.model, other.device):
             return 0.0
         return (1.0 if self.build == other.build else OTHER_BUILD) * (1.0 if self.serves_as(other) else OTHER_SERVING)
 
-    def serves_as(self, other: "Key") -> bool:
+    def serves_as(self, other: "ServingKey") -> bool:
         """Whether the two differ in nothing but the engine's build."""
         return replace(self, build="") == replace(other, build="")
 
 
-def key_of(model: str, serving: Serving, placement: Placement) -> Key:
-    """Return the key of a *model* (see `Key`) served so and placed there."""
+def serving_key(model: str, serving: Serving, placement: Placement) -> ServingKey:
+    """Return the key of a *model* (see `ServingKey`) served so and placed there."""
     kv_type = serving.key_type if serving.key_type == serving.value_type else f"{serving.key_type}/{serving.value_type}"
     memory = (
         "batch",
@@ -61,7 +61,7 @@ def key_of(model: str, serving: Serving, placement: Placement) -> Key:
         "kv_on_gpu",
         "embeddings",
     )
-    return Key(
+    return ServingKey(
         model,
         serving.context,
         serving.slots,
@@ -79,7 +79,7 @@ class Observation:
     *totals* are what the engine's processes held of each pool in all, which includes what the engine itself does not count.
     """
 
-    key: Key
+    key: ServingKey
     predicted: Parts
     measured: Parts = field(default_factory=dict)
     totals: Mapping[str, int] = field(default_factory=dict)
@@ -104,7 +104,7 @@ class Observation:
         return seen
 
 
-def correct(footprint: Footprint, key: Key, history: Sequence[Observation]) -> Footprint:
+def correct(footprint: Footprint, key: ServingKey, history: Sequence[Observation]) -> Footprint:
     """Return *footprint* as what was measured says it should be (tier MEASURED), or as it is where nothing was.
 
     The expected bytes move by the weighted median of the residuals (measured less predicted), the high end to their 95th
@@ -120,7 +120,7 @@ def correct(footprint: Footprint, key: Key, history: Sequence[Observation]) -> F
     return replace(footprint, parts=parts, tier=Tier.MEASURED, bounded_only=False, notes=(*footprint.notes, text))
 
 
-def comparison(footprint: Footprint, key: Key, history: Iterable[Observation]) -> str | None:
+def comparison(footprint: Footprint, key: ServingKey, history: Iterable[Observation]) -> str | None:
     """Return ``est 18.6 · measured 17.6 · error +5.7 %`` (GiB, all pools), or None where this was never measured.
 
     It compares *footprint* with the median of measurements of the same serving, or, where there are none, the predictions of
@@ -142,7 +142,7 @@ def comparison(footprint: Footprint, key: Key, history: Iterable[Observation]) -
 
 
 def _corrected(
-    pool: str, spans: Mapping[Component, Span], key: Key, weighed: Sequence[tuple[float, Observation]]
+    pool: str, spans: Mapping[Component, Span], key: ServingKey, weighed: Sequence[tuple[float, Observation]]
 ) -> dict[Component, Span]:
     expected = {component: span.expected for component, span in spans.items()}
     residuals: dict[Component, list[tuple[int, float]]] = {component: [] for component in Component}

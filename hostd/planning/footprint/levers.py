@@ -28,7 +28,7 @@ class Lever:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class FlagNames:
     """How changes are phrased: as the plan's own flags, or as a profile's keys, where context is per request."""
 
     slots: str = "--slots {}"
@@ -43,8 +43,8 @@ class Words:
     per_request: bool = False
 
 
-FLAGS = Words()
-KEYS = Words(
+FLAGS = FlagNames()
+KEYS = FlagNames(
     slots="slots: {}",
     context="context: {}",
     kv_type="kv_type: {}",
@@ -59,13 +59,13 @@ KEYS = Words(
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class LlamaCppServing:
     """A model as llama.cpp will serve it, of which one thing may be changed."""
 
     shape: Shape
     serving: Serving
     projector: Shape | None = None
-    words: Words = FLAGS
+    words: FlagNames = FLAGS
 
     def footprint(self, placement: Placement, gpu_layers: int | None = None) -> Footprint:
         """Return its footprint; a number of layers that the owner fixed stays."""
@@ -73,16 +73,16 @@ class Served:
         serving = replace(self.serving, gpu_layers=gpu_layers if fixed is None else fixed)
         return footprint(self.shape, serving, placement, projector=self.projector)
 
-    def levers(self, placement: Placement, rooms: Mapping[str, int]) -> list[Lever]:
+    def levers(self, placement: Placement, free: Mapping[str, int]) -> list[Lever]:
         """Return what would save memory where it is short (else on the devices), most first, as *saves* bytes expected."""
-        changes = (*self._changes(placement), *self._contexts(_fitting(placement, rooms)))
+        changes = (*self._changes(placement), *self._contexts(_fitting(placement, free)))
         taken = ((change, served.footprint(placement)) for change, served in changes)
-        return ranked(self.footprint(placement), taken, placement, rooms)
+        return ranked(self.footprint(placement), taken, placement, free)
 
-    def _with(self, **flags: object) -> "Served":
+    def _with(self, **flags: object) -> "LlamaCppServing":
         return replace(self, serving=replace(self.serving, **flags))  # type: ignore[arg-type]  # each call names its own
 
-    def _changes(self, placement: Placement) -> Iterator[tuple[str, "Served"]]:
+    def _changes(self, placement: Placement) -> Iterator[tuple[str, "LlamaCppServing"]]:
         serving, words = self.serving, self.words
         for slots in dict.fromkeys((serving.slots // 2, 1)):
             if 0 < slots < serving.slots:
@@ -104,7 +104,7 @@ class Served:
             yield words.prompts.format(), self._with(cache_ram=0)
         yield from ((change, replace(self, shape=shape)) for change, shape in packings(self.shape))
 
-    def _to_the_host(self) -> Iterator[tuple[str, "Served"]]:
+    def _to_the_host(self) -> Iterator[tuple[str, "LlamaCppServing"]]:
         count = len(self.shape.layers)
         if any(layer.expert_bytes for layer in self.shape.layers):
             for experts in (count // 2, count):
@@ -113,7 +113,7 @@ class Served:
         if (self.projector or self.shape.projector) and self.serving.projector_on_gpu:
             yield self.words.projector.format(), self._with(projector_on_gpu=False)
 
-    def _contexts(self, fits: Callable[["Served"], bool]) -> Iterator[tuple[str, "Served"]]:
+    def _contexts(self, fits: Callable[["LlamaCppServing"], bool]) -> Iterator[tuple[str, "LlamaCppServing"]]:
         whole = self.serving.total_context(self.shape)
         if whole > 2 * _BLOCK:
             yield self._said(whole // 2), self._with(context=whole // 2)
@@ -135,10 +135,10 @@ class Served:
 
 
 def ranked(
-    now: Footprint, changed: Iterable[tuple[str, Footprint]], placement: Placement, rooms: Mapping[str, int]
+    now: Footprint, changed: Iterable[tuple[str, Footprint]], placement: Placement, free: Mapping[str, int]
 ) -> list[Lever]:
     """Return what changes save, most first: bytes (expected, else at most) of the pools that are short, or else of the devices."""
-    short = {pool for pool in now.parts if now.pool(pool).high > rooms.get(pool, 0)}
+    short = {pool for pool in now.parts if now.pool(pool).high > free.get(pool, 0)}
     where = short or {pool for pool, _ in placement.devices} or {placement.host}
     before = sum((now.pool(pool) for pool in where), Span())
     found: dict[str, int] = {}
@@ -181,9 +181,9 @@ def packed(shape: Shape, ratio: float) -> Shape:
     )
 
 
-def _fitting(placement: Placement, rooms: Mapping[str, int]) -> Callable[[Served], bool]:
-    def fits(served: Served) -> bool:
+def _fitting(placement: Placement, free: Mapping[str, int]) -> Callable[[LlamaCppServing], bool]:
+    def fits(served: LlamaCppServing) -> bool:
         there = served.footprint(placement)
-        return all(there.pool(pool).high <= rooms.get(pool, 0) for pool in there.parts)
+        return all(there.pool(pool).high <= free.get(pool, 0) for pool in there.parts)
 
     return fits

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from hostd.domain.footprint import Component, Footprint, Span
 from hostd.domain.shape import Shape
-from hostd.planning.footprint.llamacpp_graph import graph
-from hostd.planning.footprint.llamacpp_kv import Caches, caches, checkpoint
+from hostd.planning.footprint.llamacpp_graph import compute_buffers
+from hostd.planning.footprint.llamacpp_kv import KvCaches, caches, checkpoint
 from hostd.planning.footprint.llamacpp_serving import MIB, Placement, Serving
 
 # What a device's driver takes for a process before it loads anything: 153 to 306 MiB were seen under CUDA, up to 700 reported.
@@ -48,7 +48,7 @@ def footprint(
     return Footprint(dict(ledger.parts), bounded_only=not shape.known, notes=tuple(_notes(shape, serving, kept, extra)))
 
 
-def _model(ledger: _Ledger, shape: Shape, serving: Serving, placement: Placement) -> Caches:
+def _model(ledger: _Ledger, shape: Shape, serving: Serving, placement: Placement) -> KvCaches:
     pools = placement.layers(len(shape.layers) + len(shape.nextn), serving.gpu_layers)
     kept = caches(shape, serving)
     _weights(ledger, shape, serving, placement, pools)
@@ -89,10 +89,10 @@ def _weights(ledger: _Ledger, shape: Shape, serving: Serving, placement: Placeme
 
 
 def _scratch(
-    ledger: _Ledger, shape: Shape, serving: Serving, placement: Placement, pools: tuple[str, ...], kept: Caches
+    ledger: _Ledger, shape: Shape, serving: Serving, placement: Placement, pools: tuple[str, ...], kept: KvCaches
 ) -> None:
     used = [pool for pool in dict.fromkeys(pools) if pool != placement.host or placement.unified]
-    needed = graph(shape, serving, kept.cells, len(used))
+    needed = compute_buffers(shape, serving, kept.cells, len(used))
     # The logits of the tokens to sample from are kept on the host between steps.
     results = Span.exactly(4 * shape.vocabulary * (0 if shape.encoder else max(serving.slots, serving.outputs(shape))))
     for pool in used:
@@ -120,7 +120,7 @@ def _prompts(shape: Shape, serving: Serving) -> int:
     return serving.cache_ram + serving.slots * serving.checkpoints * checkpoint(shape, serving)
 
 
-def _notes(shape: Shape, serving: Serving, kept: Caches, extra: int) -> list[str]:
+def _notes(shape: Shape, serving: Serving, kept: KvCaches, extra: int) -> list[str]:
     notes = []
     if not shape.known:
         notes.append(

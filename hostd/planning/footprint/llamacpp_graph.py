@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from hostd.domain.footprint import Span
 from hostd.domain.shape import LayerKind, Shape
-from hostd.planning.footprint.llamacpp_kv import Cells
+from hostd.planning.footprint.llamacpp_kv import KvCells
 from hostd.planning.footprint.llamacpp_serving import Serving
 
 # Since this build, masks are half as wide and a server keeps logits only of the tokens that it will sample from
@@ -22,7 +22,7 @@ _USUAL_BATCH = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class ComputeBuffers:
     """Bytes of scratch memory: on each device that has layers, on the host beside them, and on a host that has all layers."""
 
     device: Span
@@ -30,17 +30,17 @@ class Graph:
     alone: Span
 
 
-def graph(shape: Shape, serving: Serving, room: Cells, devices: int) -> Graph:
+def compute_buffers(shape: Shape, serving: Serving, free: KvCells, devices: int) -> ComputeBuffers:
     """Return the scratch memory of a model's graph when its layers are spread over that many *devices*."""
     rows, flash = serving.micro_batch(shape), serving.flash_attention(shape)
     lean, outputs = serving.build is None or serving.build >= LEAN_SINCE, _outputs(shape, serving)
     stream = rows * shape.embedding * _FLOAT
-    mask = _mask_cells(shape, room) * rows
+    mask = _mask_cells(shape, free) * rows
     narrow, wide = mask * 2, mask * _FLOAT
     masks = (narrow if lean else narrow + wide) if flash else wide
     in_flight = masks * (PIPELINE if devices > 1 else 1)
     work = max(_feed_forward(shape), _attention(shape, flash=flash)) * rows * _FLOAT
-    scores = 0 if flash else shape.heads * room.full * rows * _FLOAT
+    scores = 0 if flash else shape.heads * free.full * rows * _FLOAT
     logits = shape.vocabulary * outputs * _FLOAT + 3 * stream
     # Attention without kernels of its own holds its scores beside four copies of the stream, and none of the feed-forward part.
     peak = max(work + in_flight, _scored(shape, scores, stream, rows) + in_flight if scores else 0, logits)
@@ -50,7 +50,7 @@ def graph(shape: Shape, serving: Serving, room: Cells, devices: int) -> Graph:
         most = max(most, work + narrow + wide, shape.vocabulary * rows * _FLOAT + 3 * stream)
     inputs = (narrow if lean and flash and serving.build is not None else wide) + 2 * stream
     alone = max(peak, masks + logits) + 2 * stream
-    return Graph(
+    return ComputeBuffers(
         device=Span(min(peak, work + masks, peak * 9 // 10), peak, most),
         host=Span(inputs // 2, inputs, max(wide + 2 * stream, inputs) * (PIPELINE if devices > 1 else 1) * 5 // 4),
         alone=Span(alone * 9 // 10, alone, max(alone, most + wide) + 2 * stream),
@@ -65,9 +65,9 @@ def _outputs(shape: Shape, serving: Serving) -> int:
     return sampled if serving.build >= LEAN_SINCE else rows
 
 
-def _mask_cells(shape: Shape, room: Cells) -> int:
-    full = room.full if shape.count(LayerKind.FULL) or shape.encoder else 0
-    return full + (room.sliding if shape.count(LayerKind.SLIDING) else 0)
+def _mask_cells(shape: Shape, free: KvCells) -> int:
+    full = free.full if shape.count(LayerKind.FULL) or shape.encoder else 0
+    return full + (free.sliding if shape.count(LayerKind.SLIDING) else 0)
 
 
 def _feed_forward(shape: Shape) -> int:

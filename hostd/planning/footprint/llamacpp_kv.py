@@ -15,7 +15,7 @@ _STATE_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
+class KvCells:
     """How many tokens a cache has room for in each of *streams*: on a full layer, and on a sliding one."""
 
     full: int
@@ -24,10 +24,10 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True)
-class Caches:
+class KvCaches:
     """Bytes kept, layer by layer of the trunk, and by the drafting layers together."""
 
-    cells: Cells
+    cells: KvCells
     kv: tuple[int, ...]
     recurrent: tuple[int, ...]
     full: int
@@ -35,27 +35,27 @@ class Caches:
     drafting: int
 
 
-def cells(shape: Shape, serving: Serving) -> Cells:
+def cells(shape: Shape, serving: Serving) -> KvCells:
     """Return the cells of a cache: slots share them (unified), or each has an even part."""
     context = _padded(serving.total_context(shape))
     full = context if serving.unified else _padded(context // serving.slots)
     seen = shape.window * (serving.slots if serving.unified else 1) + serving.micro_batch(shape)
     sliding = full if serving.full_window else _padded(min(full, seen))
-    return Cells(full, sliding, 1 if serving.unified else serving.slots)
+    return KvCells(full, sliding, 1 if serving.unified else serving.slots)
 
 
-def caches(shape: Shape, serving: Serving) -> Caches:
+def caches(shape: Shape, serving: Serving) -> KvCaches:
     """Return the bytes that the caches of a model take, wherever its layers are placed."""
-    room = cells(shape, serving)
+    free = cells(shape, serving)
     widest = None
     if not serving.flash_attention(shape):
         # Without flash attention, values are stored transposed, all layers as wide as the widest.
         widest = max((layer.value_elements for layer in (*shape.layers, *shape.nextn)), default=0)
-    kv = tuple(_all_kv(shape.layers, serving, room, widest))
+    kv = tuple(_all_kv(shape.layers, serving, free, widest))
     slides = [layer.kind is LayerKind.SLIDING for layer in shape.layers]
-    drafting = sum(_all_kv(shape.nextn, serving, room, widest)) if serving.draft else 0
-    return Caches(
-        cells=room,
+    drafting = sum(_all_kv(shape.nextn, serving, free, widest)) if serving.draft else 0
+    return KvCaches(
+        cells=free,
         kv=kv,
         recurrent=_recurrent(shape, serving),
         full=sum(size for size, sliding in zip(kv, slides, strict=True) if not sliding),
@@ -64,30 +64,30 @@ def caches(shape: Shape, serving: Serving) -> Caches:
     )
 
 
-def _all_kv(layers: Iterable[Layer], serving: Serving, room: Cells, widest: int | None) -> Iterator[int]:
+def _all_kv(layers: Iterable[Layer], serving: Serving, free: KvCells, widest: int | None) -> Iterator[int]:
     """Yield each layer's bytes; most layers are alike, and a plan asks often."""
     known: dict[tuple[LayerKind, int, int, int, int], int] = {}
     for layer in layers:
         alike = (layer.kind, layer.kv_heads, layer.key_width, layer.value_width, layer.index_width)
         if alike not in known:
-            known[alike] = layer_kv(layer, serving, room, widest)
+            known[alike] = layer_kv(layer, serving, free, widest)
         yield known[alike]
 
 
-def layer_kv(layer: Layer, serving: Serving, room: Cells, widest: int | None = None) -> int:
+def layer_kv(layer: Layer, serving: Serving, free: KvCells, widest: int | None = None) -> int:
     """Return the bytes of one layer's keys and values; *widest* is what its values are padded to, if they are."""
     if layer.kind not in (LayerKind.FULL, LayerKind.SLIDING) or not layer.key_elements:
         return 0
     values = layer.value_elements if widest is None or not layer.value_elements else widest
     row = serving.keys.bytes_for(layer.key_elements) + serving.values.bytes_for(values)
     row += serving.keys.bytes_for(layer.index_width)
-    return row * room.streams * (room.sliding if layer.kind is LayerKind.SLIDING else room.full)
+    return row * free.streams * (free.sliding if layer.kind is LayerKind.SLIDING else free.full)
 
 
 def checkpoint(shape: Shape, serving: Serving) -> int:
     """Return the bytes of one saved state of one slot: what of a cache cannot be cut back, sliding windows and recurrence."""
-    room = Cells(0, min(_padded(shape.window), serving.total_context(shape)), 1)
-    sliding = sum(_all_kv((layer for layer in shape.layers if layer.kind is LayerKind.SLIDING), serving, room, None))
+    free = KvCells(0, min(_padded(shape.window), serving.total_context(shape)), 1)
+    sliding = sum(_all_kv((layer for layer in shape.layers if layer.kind is LayerKind.SLIDING), serving, free, None))
     return sliding + sum(_STATE_BYTES * (layer.conv_state + layer.state) for layer in shape.layers)
 
 

@@ -8,23 +8,23 @@ from hostd.domain.footprint import Footprint
 from hostd.domain.host import Host, Pool
 from hostd.domain.shape import Shape
 from hostd.planning.footprint import mlx, vllm
-from hostd.planning.footprint.levers import Lever, Served, packings, ranked
+from hostd.planning.footprint.levers import Lever, LlamaCppServing, packings, ranked
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.footprint.mlx_serving import MlxServing
-from hostd.planning.footprint.placement import Rooms, Way
+from hostd.planning.footprint.placement import FreeBytes, ServingMode
 from hostd.planning.footprint.tensor_parallel import degrees
 from hostd.planning.footprint.vllm_serving import VllmServing
 
 _METAL = "metal"
 
 
-def llamacpp_way(
+def llamacpp_mode(
     label: str,
     backend: str,
-    served: Served,
+    served: LlamaCppServing,
     notes: tuple[str, ...] = (),
     better: Callable[[Footprint, Placement, int | None], Footprint] | None = None,
-) -> Way:
+) -> ServingMode:
     """Return how llama.cpp, or Ollama by way of it, serves a model: anywhere, layer by layer unless the owner fixed them.
 
     *better* replaces a footprint by what is known of this machine.
@@ -35,7 +35,7 @@ def llamacpp_way(
         return found if better is None else better(found, placement, gpu_layers)
 
     layers = len(served.shape.layers) + len(served.shape.nextn) + 1
-    return Way(
+    return ServingMode(
         label,
         backend,
         cache(estimate),
@@ -45,7 +45,7 @@ def llamacpp_way(
     )
 
 
-def vllm_way(label: str, shape: Shape, serving: VllmServing, host: Host, notes: tuple[str, ...] = ()) -> Way:
+def vllm_mode(label: str, shape: Shape, serving: VllmServing, host: Host, notes: tuple[str, ...] = ()) -> ServingMode:
     """Return how vLLM serves a model: on one card, or dealt evenly to several that are alike."""
 
     def estimate(placement: Placement, _: int | None) -> Footprint:
@@ -55,9 +55,9 @@ def vllm_way(label: str, shape: Shape, serving: VllmServing, host: Host, notes: 
         names = {pool for pool, _ in placement.devices}
         return vllm.footprint(of, asked, [pool for pool in host.accelerators if pool.id in names], placement.host)
 
-    def advice(placement: Placement, rooms: Rooms) -> str:
+    def advice(placement: Placement, free: FreeBytes) -> str:
         cards = [pool for pool in host.accelerators if pool.id in {name for name, _ in placement.devices}]
-        flag = vllm.kv_cache_memory_bytes(shape, serving, cards, min(rooms[card.id] for card in cards))
+        flag = vllm.kv_cache_memory_bytes(shape, serving, cards, min(free[card.id] for card in cards))
         split = f"--tensor-parallel-size {len(cards)} " if len(cards) > 1 else ""
         return f"{split}--kv-cache-memory-bytes {flag} leaves the rest of the card to others" if flag else ""
 
@@ -74,19 +74,19 @@ def vllm_way(label: str, shape: Shape, serving: VllmServing, host: Host, notes: 
             yield "--enforce-eager", taken(replace(serving, eager=True), placement)
         yield from ((change, taken(serving, placement, smaller)) for change, smaller in packings(shape))
 
-    return Way(
+    return ServingMode(
         label,
         "vllm",
         cache(estimate),
         cards_only=True,
         why_not=lambda cards: _no_vllm(shape, cards),
-        levers=lambda placement, rooms: ranked(estimate(placement, None), changes(placement), placement, rooms),
+        levers=lambda placement, free: ranked(estimate(placement, None), changes(placement), placement, free),
         advice=advice,
         notes=notes,
     )
 
 
-def mlx_way(label: str, shape: Shape, serving: MlxServing, notes: tuple[str, ...] = ()) -> Way:
+def mlx_mode(label: str, shape: Shape, serving: MlxServing, notes: tuple[str, ...] = ()) -> ServingMode:
     """Return how MLX serves a model: in a Mac's unified memory."""
 
     def estimate(_: Placement, __: int | None) -> Footprint:
@@ -104,10 +104,10 @@ def mlx_way(label: str, shape: Shape, serving: MlxServing, notes: tuple[str, ...
         yield from ((change, mlx.footprint(shape, flags, _METAL)) for change, flags in changed.items())
         yield from ((change, mlx.footprint(smaller, serving, _METAL)) for change, smaller in packings(shape))
 
-    def levers_of(placement: Placement, rooms: Rooms) -> list[Lever]:
-        return ranked(estimate(placement, None), changes(), placement, rooms)
+    def levers_of(placement: Placement, free: FreeBytes) -> list[Lever]:
+        return ranked(estimate(placement, None), changes(), placement, free)
 
-    return Way(label, "mlx", cache(estimate), cards_only=True, why_not=_no_mlx, levers=levers_of, notes=notes)
+    return ServingMode(label, "mlx", cache(estimate), cards_only=True, why_not=_no_mlx, levers=levers_of, notes=notes)
 
 
 def _no_vllm(shape: Shape, cards: Sequence[Pool]) -> str:

@@ -15,7 +15,7 @@ _ALIKE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Degree:
+class TensorParallelDegree:
     """A tensor-parallel degree.
 
     *cards* are the pools that it would use, *why_not* a sentence on why it cannot be (empty: it can), *note* what it costs.
@@ -27,19 +27,19 @@ class Degree:
     note: str = ""
 
 
-def degrees(shape: Shape, devices: Sequence[Pool]) -> tuple[Degree, ...]:
+def degrees(shape: Shape, devices: Sequence[Pool]) -> tuple[TensorParallelDegree, ...]:
     """Return every degree from 1 to the number of *devices*, each with the cards for it or a sentence why it cannot be."""
     return tuple(_degree(shape, devices, count) for count in range(1, len(devices) + 1))
 
 
-def _degree(shape: Shape, devices: Sequence[Pool], count: int) -> Degree:
+def _degree(shape: Shape, devices: Sequence[Pool], count: int) -> TensorParallelDegree:
     if why_not := _indivisible(shape, count):
-        return Degree(count, why_not=why_not)
+        return TensorParallelDegree(count, why_not=why_not)
     cards = _alike(devices, count)
     if not cards:
         named = ", ".join(f"{pool.id} {pool.name} ({pool.total / 2**30:.0f} GiB)" for pool in devices)
-        return Degree(count, why_not=f"{count} equal cards are needed, and these are not: {named}")
-    return Degree(count, tuple(pool.id for pool in cards), note=_note(shape, cards))
+        return TensorParallelDegree(count, why_not=f"{count} equal cards are needed, and these are not: {named}")
+    return TensorParallelDegree(count, tuple(pool.id for pool in cards), note=_note(shape, cards))
 
 
 def _indivisible(shape: Shape, count: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from hostd.domain.footprint import Component, Footprint, Span
 from hostd.domain.host import Pool
 from hostd.domain.shape import Shape
-from hostd.planning.footprint.vllm_kv import Pages, cached_tokens, pages
+from hostd.planning.footprint.vllm_kv import KvBlocks, cached_tokens, pages
 from hostd.planning.footprint.vllm_serving import VllmServing
 
 MIB = 1 << 20
@@ -63,8 +63,8 @@ def footprint(shape: Shape, serving: VllmServing, devices: Sequence[Pool], host:
     return Footprint(parts, bounded_only=not shape.known, notes=tuple(_notes(shape, serving, devices)))
 
 
-def kv_cache_memory_bytes(shape: Shape, serving: VllmServing, devices: Sequence[Pool], room: int) -> int:
-    """Return what ``--kv-cache-memory-bytes`` should say where *room* bytes of each card are this model's, whole MiB.
+def kv_cache_memory_bytes(shape: Shape, serving: VllmServing, devices: Sequence[Pool], free: int) -> int:
+    """Return what ``--kv-cache-memory-bytes`` should say where *free* bytes of each card are this model's, whole MiB.
 
     It is as much as all requests can fill, or what the room leaves when everything else takes its most; 0 where that is not
     enough for one request of the whole context, so that the engine would not start.
@@ -74,7 +74,7 @@ def kv_cache_memory_bytes(shape: Shape, serving: VllmServing, devices: Sequence[
     """
     rest = sum(_without_kv(shape, serving, devices).values(), _CONTEXT)
     need = wanted_kv(shape, serving, devices)
-    fits = min(_whole_mib(need.high), (room - rest.high) // MIB * MIB)
+    fits = min(_whole_mib(need.high), (free - rest.high) // MIB * MIB)
     return fits if fits >= need.low else 0
 
 
@@ -162,7 +162,7 @@ def _cache(shape: Shape, serving: VllmServing, devices: Sequence[Pool], card: Po
     return Span(low, kv * requests, kv * requests), Span(state, state * requests, state * requests)
 
 
-def _pages(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> Pages:
+def _pages(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> KvBlocks:
     return pages(shape, serving, len(devices), serving.step(shape, _smallest(devices)))
 
 

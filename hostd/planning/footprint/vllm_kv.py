@@ -17,7 +17,7 @@ _INDEX_TILE = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Pages:
+class KvBlocks:
     """A request's memory on one card: bytes of one *request* of the whole context, of which *state* is recurrent.
 
     *uniform* is the bytes of one block of all layers, where every layer keeps every token; 0 where kinds are mixed.
@@ -28,7 +28,7 @@ class Pages:
     uniform: int
 
 
-def pages(shape: Shape, serving: VllmServing, cards: int, step: int) -> Pages:
+def pages(shape: Shape, serving: VllmServing, cards: int, step: int) -> KvBlocks:
     """Return what one request of the whole context takes on each of *cards*, when a step computes *step* tokens at most."""
     layers = (*shape.layers, *shape.nextn) if serving.draft else shape.layers
     kinds = Counter(_kept(layer) for layer in layers)
@@ -37,7 +37,7 @@ def pages(shape: Shape, serving: VllmServing, cards: int, step: int) -> Pages:
     tokens = serving.request(shape)
     if not states and all(layer.kind is LayerKind.FULL for layer in attention):
         block = serving.block * sum(size * kinds[layer] for layer, size in attention.items())
-        return Pages(_blocks(tokens, serving.block) * block, 0, block)
+        return KvBlocks(_blocks(tokens, serving.block) * block, 0, block)
     return _mixed(shape, serving, kinds, attention, states, step)
 
 
@@ -51,7 +51,7 @@ def token_bytes(layer: Layer, serving: VllmServing, cards: int) -> int:
     return row + layer.index_width + 4 * _blocks(layer.index_width, _INDEX_TILE)
 
 
-def cached_tokens(kept: Pages, context: int, block: int, kv_bytes: int) -> int:
+def cached_tokens(kept: KvBlocks, context: int, block: int, kv_bytes: int) -> int:
     """Return how many tokens *kv_bytes* have room for: whole blocks, or as many requests of *context* where kinds are mixed."""
     if kept.uniform:
         return kv_bytes // kept.uniform * block
@@ -78,7 +78,7 @@ def _mixed(
     attention: dict[Layer, int],
     states: dict[Layer, int],
     step: int,
-) -> Pages:
+) -> KvBlocks:
     """Return the pages of a model whose layers keep different things: one size of page fits all."""
     tokens = serving.request(shape)
     widest = max(attention.values(), default=0)
@@ -96,7 +96,7 @@ def _mixed(
     )
     # With prefix caching a request holds the state that it had at the last full block too, and one for each drafted token.
     state = sum(_blocks(kinds[layer], length) for layer in states) * (2 + serving.draft)
-    return Pages(length * page * (held + state), length * page * state, 0)
+    return KvBlocks(length * page * (held + state), length * page * state, 0)
 
 
 def _attention_blocks(layer: Layer, window: int, block: int, tokens: int, step: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hostd.domain.shape import Layer, LayerKind, Shape
 from hostd.planning.formats.checkpoint_families import CHECKPOINT_FAMILIES, Family, Pattern
-from hostd.planning.formats.checkpoint_tensors import Places
+from hostd.planning.formats.checkpoint_tensors import TensorPlaces
 from hostd.planning.formats.quantization import quantisation
 from hostd.planning.formats.safetensors import BadModel
 
@@ -33,7 +33,7 @@ _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_exp
 _EXPERTS_USED = ("num_experts_per_tok", "num_experts_per_token", "top_k_experts", "moe_k", "moe_topk")
 
 
-class Numbers:
+class ConfigReader:
     """A table of counts that may lie: each is a whole number within bounds, or it is refused by name."""
 
     def __init__(self, table: Mapping[str, Any], usual: Mapping[str, int]) -> None:
@@ -83,7 +83,7 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    numbers: Numbers
+    numbers: ConfigReader
     family: Family
     layers: int
     hidden: int
@@ -91,7 +91,7 @@ class _Reading:
 
 
 def read_configuration(
-    config: Mapping[str, Any], places: Places, *, name: str, file_bytes: int = 0, parts: int = 1
+    config: Mapping[str, Any], places: TensorPlaces, *, name: str, file_bytes: int = 0, parts: int = 1
 ) -> Shape:
     """Return the shape that *config* and the tensors' *places* describe.
 
@@ -100,7 +100,7 @@ def read_configuration(
     """
     table, kind = _innermost(config)
     family = CHECKPOINT_FAMILIES.get(kind)
-    numbers = Numbers(table, (family or Family()).usual)
+    numbers = ConfigReader(table, (family or Family()).usual)
     layers = numbers.count(*_LAYERS, most=MOST_LAYERS) or len(numbers.names("hybrid_override_pattern") or ())
     hidden, heads = numbers.count(*_HIDDEN), numbers.count(*_HEADS)
     if not layers or not hidden:
@@ -148,7 +148,7 @@ def _innermost(config: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
     return table, str(kind or "")[:64].removesuffix("_text")
 
 
-def _tied(config: Mapping[str, Any], numbers: Numbers) -> bool:
+def _tied(config: Mapping[str, Any], numbers: ConfigReader) -> bool:
     said = numbers.table.get("tie_word_embeddings", config.get("tie_word_embeddings"))
     return numbers.flag("tie_word_embeddings") if said is None else said is True
 
@@ -231,7 +231,7 @@ def _usual_kind(reading: _Reading, number: int) -> LayerKind:
             return LayerKind.SLIDING if windowed and number >= numbers.count("max_window_layers") else LayerKind.FULL
 
 
-def _every(numbers: Numbers) -> int:
+def _every(numbers: ConfigReader) -> int:
     pattern = numbers.table.get("sliding_window_pattern")
     if isinstance(pattern, str):
         return len(pattern)
@@ -283,7 +283,7 @@ def _latent_trunk(reading: _Reading) -> tuple[Layer, ...]:
     said = reading.numbers.table.get("linear_attn_config")
     if not isinstance(said, dict):
         return (latent,) * reading.layers
-    linear = Numbers(said, {})
+    linear = ConfigReader(said, {})
     # Kimi Delta Attention: three convolutions, and a square state for each head; its layers are counted from 1.
     heads, width, taps = (
         linear.count("num_heads"),
@@ -316,12 +316,12 @@ def _recurrent(reading: _Reading, layer: Layer) -> Layer:
     return replace(layer, conv_state=max(0, taps - 1) * (inner + 2 * keys), state=state * inner)
 
 
-def _mamba_width(numbers: Numbers) -> int:
+def _mamba_width(numbers: ConfigReader) -> int:
     said = numbers.table.get("mamba_d_head")
     return 0 if said == "auto" else numbers.count("mamba_d_head", "mamba_head_dim")
 
 
-def _predictors(reading: _Reading, trunk: Sequence[Layer], places: Places) -> tuple[Layer, ...]:
+def _predictors(reading: _Reading, trunk: Sequence[Layer], places: TensorPlaces) -> tuple[Layer, ...]:
     """Return the layers that draft the next tokens, as far as the checkpoint has them.
 
     Raises:

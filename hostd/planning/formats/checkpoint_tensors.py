@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hostd.domain.shape import Tables
-from hostd.planning.formats.safetensors import Tensor
+from hostd.planning.formats.safetensors import CheckpointTensor
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers|layer|blocks|h)\.(\d{1,5})\.")
 _TOWER = re.compile(
@@ -29,7 +29,7 @@ _TABLES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class TensorPlaces:
     """Bytes by place: *dense* and *experts* by the number of the layer; *predictor* is the part that drafts next tokens."""
 
     dense: Mapping[int, int]
@@ -43,7 +43,7 @@ class Places:
         return self.dense.get(number, 0), self.experts.get(number, 0)
 
 
-def sort_tensors(tensors: Iterable[Tensor]) -> Places:
+def sort_tensors(tensors: Iterable[CheckpointTensor]) -> TensorPlaces:
     """Return how many bytes of *tensors* belong where."""
     dense: dict[int, int] = defaultdict(int)
     experts: dict[int, int] = defaultdict(int)
@@ -59,4 +59,4 @@ def sort_tensors(tensors: Iterable[Tensor]) -> Places:
             (experts if _EXPERT.search(name) else dense)[int(layer[1])] += size
         else:
             tables[next((table for table, pattern in _TABLES if pattern.search(name)), "other")] += size
-    return Places(dense, experts, predictor, tower, Tables(**tables))
+    return TensorPlaces(dense, experts, predictor, tower, Tables(**tables))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import NoReturn
 
-from hostd.planning.formats.gguf_cursor import MAX_HEADER, MAX_NAME, SCALARS, Cursor, GgufError, Scalar, Short
+from hostd.planning.formats.gguf_cursor import MAX_HEADER, MAX_NAME, SCALARS, Cursor, GgufError, Scalar, TruncatedHeader
 from hostd.planning.formats.tensor_types import TENSOR_TYPES, TensorType
 
 Value = Scalar | str | tuple[Scalar, ...]
@@ -30,7 +30,7 @@ class NeedMore:
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
+class GgufTensor:
     """One entry of the tensor table: *dims* in elements, innermost first; *bytes* as stored."""
 
     name: str
@@ -41,7 +41,7 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class GgufHeader:
     """The header of one file, or of all parts of a split model together.
 
     *keys* holds what fits in memory cheaply: numbers, strings, and short arrays of numbers. *lengths* has the length of every
@@ -51,7 +51,7 @@ class Header:
     version: int
     keys: Mapping[str, Value]
     lengths: Mapping[str, int]
-    tensors: tuple[Tensor, ...]
+    tensors: tuple[GgufTensor, ...]
     data_offset: int
     file_bytes: int
     parts: int = 1
@@ -68,7 +68,7 @@ class Header:
         return number, count, tensors
 
 
-def parse(data: bytes | memoryview, file_bytes: int | None = None) -> Header | NeedMore:
+def parse(data: bytes | memoryview, file_bytes: int | None = None) -> GgufHeader | NeedMore:
     """Return the header that *data*, the beginning of a file, holds; or how much more of the file that takes.
 
     *file_bytes* is the size of the whole file, where it is known: then a file that lacks its last weights is refused, and one
@@ -80,7 +80,7 @@ def parse(data: bytes | memoryview, file_bytes: int | None = None) -> Header | N
     cursor = Cursor(bytes(data[:MAX_HEADER]))
     try:
         header = _header(cursor)
-    except Short as short:
+    except TruncatedHeader as short:
         if file_bytes is not None and short.need > file_bytes:
             _bad(f"its header needs {short.need:,} bytes and the file has {file_bytes:,}: it is cut short")
         return NeedMore(short.need)
@@ -89,26 +89,26 @@ def parse(data: bytes | memoryview, file_bytes: int | None = None) -> Header | N
     return header
 
 
-def merge(headers: Sequence[Header]) -> Header:
+def merge(headers: Sequence[GgufHeader]) -> GgufHeader:
     """Return one header for all parts of a split model, in any order: the first part's keys and everybody's tensors.
 
     Raises:
         GgufError: A part is missing, there twice, or of another model.
     """
-    by_number: dict[int, Header] = {}
-    claims = set()
+    by_number: dict[int, GgufHeader] = {}
+    pending_loads = set()
     for header in headers:
         split = header.split
         if split is None:
             _bad(f"one of {len(headers)} parts does not say that it is a part")
-        number, *claim = split
-        claims.add(tuple(claim))
+        number, *pending = split
+        pending_loads.add(tuple(pending))
         if number in by_number:
             _bad(f"part {number + 1} is there twice")
         by_number[number] = header
-    if len(claims) != 1:
+    if len(pending_loads) != 1:
         _bad("the parts do not agree on how many there are: they belong to different models")
-    ((count, tensors),) = claims
+    ((count, tensors),) = pending_loads
     if len(by_number) != count:
         # Every number is below the count, so the first that is missing is among the first few.
         missing = next(number for number in range(count) if number not in by_number)
@@ -120,7 +120,7 @@ def merge(headers: Sequence[Header]) -> Header:
     return replace(by_number[0], tensors=table, file_bytes=size, parts=count)
 
 
-def _header(cursor: Cursor) -> Header:
+def _header(cursor: Cursor) -> GgufHeader:
     version = _preamble(cursor)
     tensor_count, key_count = cursor.u64("the number of tensors"), cursor.u64("the number of keys")
     if tensor_count > MAX_TENSORS or key_count > MAX_KEYS:
@@ -142,7 +142,7 @@ def _header(cursor: Cursor) -> Header:
     tensors = _tensors(cursor, tensor_count, alignment)
     data_offset = _padded(cursor.at, alignment)
     end = max((tensor.offset + tensor.bytes for tensor in tensors), default=0)
-    return Header(version, keys, lengths, tensors, data_offset, data_offset + end)
+    return GgufHeader(version, keys, lengths, tensors, data_offset, data_offset + end)
 
 
 def _preamble(cursor: Cursor) -> int:
@@ -177,11 +177,11 @@ def _value(cursor: Cursor, name: str, lengths: dict[str, int]) -> Value | None:
     return cursor.numbers(element, count, KEPT, f"'{name}'")
 
 
-def _tensors(cursor: Cursor, count: int, alignment: int) -> tuple[Tensor, ...]:
+def _tensors(cursor: Cursor, count: int, alignment: int) -> tuple[GgufTensor, ...]:
     # The smallest entry: a name's length, a dimension count, no dimension, a type, an offset.
     if count * 24 > MAX_HEADER:
         _bad(f"it claims {count:,} tensors")
-    tensors: dict[str, Tensor] = {}
+    tensors: dict[str, GgufTensor] = {}
     for _ in range(count):
         tensor = _tensor(cursor, alignment)
         if tensor.name in tensors:
@@ -190,7 +190,7 @@ def _tensors(cursor: Cursor, count: int, alignment: int) -> tuple[Tensor, ...]:
     return tuple(tensors.values())
 
 
-def _tensor(cursor: Cursor, alignment: int) -> Tensor:
+def _tensor(cursor: Cursor, alignment: int) -> GgufTensor:
     name = cursor.text("a tensor's name", MAX_NAME)
     rank = cursor.u32(f"the rank of '{name}'")
     if rank > 4:
@@ -205,7 +205,7 @@ def _tensor(cursor: Cursor, alignment: int) -> Tensor:
         _bad(f"the tensor '{name}' claims {' x '.join(map(str, dims))} elements at {offset}, more than any disk holds")
     if row % kind.block or offset % alignment:
         _bad(f"the tensor '{name}' has rows of {row} elements at {offset}, which {kind.name} cannot be stored in")
-    return Tensor(name, dims, kind, offset, kind.bytes_for(row) * prod(dims[1:]))
+    return GgufTensor(name, dims, kind, offset, kind.bytes_for(row) * prod(dims[1:]))
 
 
 def _padded(at: int, alignment: int) -> int:

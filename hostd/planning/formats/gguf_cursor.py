@@ -34,7 +34,7 @@ class GgufError(HostdError):
     status = 422
 
 
-class Short(Exception):
+class TruncatedHeader(Exception):
     """The bytes end too soon; *need* counts how many there must be at least, from the beginning of the file."""
 
     def __init__(self, need: int) -> None:
@@ -54,7 +54,7 @@ class Cursor:
         if end > MAX_HEADER:
             _refuse(f"{what} would end {end:,} bytes into the file, beyond any real header ({MAX_HEADER:,} bytes)")
         if end > len(self.data):
-            raise Short(end)
+            raise TruncatedHeader(end)
         self.at = end
         return begin
 
@@ -101,7 +101,7 @@ class Cursor:
                     _refuse(f"{what} has a string that claims {length:,} bytes; at most {MAX_STRING:,} make sense")
                 at += 8 + length
         except struct.error:
-            raise Short(at + 8 * (count - passed)) from None
+            raise TruncatedHeader(at + 8 * (count - passed)) from None
         self.at = at
         self._reserve(0, what)
 

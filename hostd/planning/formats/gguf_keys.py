@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hostd.planning.formats.gguf import Header, Value
+from hostd.planning.formats.gguf import GgufHeader, Value
 from hostd.planning.formats.gguf_cursor import GgufError
 
 # llama.cpp's own ceiling on layers, and the largest number that any other hyper-parameter can reasonably be.
@@ -10,10 +10,10 @@ MAX_LAYERS = 512
 MAX_NUMBER = 1 << 30
 
 
-class Keys:
+class GgufMetadata:
     """The keys of one architecture: ``attention.head_count`` stands for ``llama.attention.head_count``."""
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: GgufHeader) -> None:
         self._keys: Mapping[str, Value] = header.keys
         self._lengths = header.lengths
         architecture = header.keys.get("general.architecture")

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from hostd.domain.shape import Layer, LayerKind, Shape
-from hostd.planning.formats.gguf import Header
+from hostd.planning.formats.gguf import GgufHeader
 from hostd.planning.formats.gguf_cursor import GgufError
 from hostd.planning.formats.gguf_families import (
     ENCODERS,
@@ -19,12 +19,12 @@ from hostd.planning.formats.gguf_families import (
     SLIDING,
     WINDOW_KEY_REQUIRED,
 )
-from hostd.planning.formats.gguf_keys import MAX_LAYERS, Keys
-from hostd.planning.formats.gguf_tensors import Groups, group
+from hostd.planning.formats.gguf_keys import MAX_LAYERS, GgufMetadata
+from hostd.planning.formats.gguf_tensors import TensorGroups, group
 from hostd.planning.formats.tensor_types import FILE_TYPES
 
 
-def shape_of(header: Header) -> Shape:
+def shape_of(header: GgufHeader) -> Shape:
     """Return the shape that *header* (of one file, or of all parts together) describes.
 
     An architecture that is not known gets an upper bound: every layer keeps every token's keys and values, and whatever
@@ -33,7 +33,7 @@ def shape_of(header: Header) -> Shape:
     Raises:
         GgufError: The header lacks a number that every model has, or has one that makes no sense.
     """
-    keys, groups = Keys(header), group(header.tensors)
+    keys, groups = GgufMetadata(header), group(header.tensors)
     if keys.architecture in PROJECTORS:
         return _projector(keys, header, groups)
     count = keys.number("block_count")
@@ -73,7 +73,7 @@ def shape_of(header: Header) -> Shape:
     )
 
 
-def _window(keys: Keys, layers: int) -> int:
+def _window(keys: GgufMetadata, layers: int) -> int:
     """Return the tokens that a sliding layer of this architecture sees; 0 where no layer slides."""
     family = SLIDING.get(keys.architecture)
     stated = keys.number("attention.sliding_window")
@@ -88,7 +88,7 @@ def _window(keys: Keys, layers: int) -> int:
     return family.window if family.fixed else stated or family.window
 
 
-def _layers(keys: Keys, count: int, trunk: int) -> list[Layer]:
+def _layers(keys: GgufMetadata, count: int, trunk: int) -> list[Layer]:
     heads = keys.per_layer("attention.head_count", count)
     kv_heads = _kv_heads(keys, heads, count)
     sliding = _sliding(keys, count, trunk)
@@ -121,14 +121,14 @@ def _layers(keys: Keys, count: int, trunk: int) -> list[Layer]:
     return layers
 
 
-def _kv_heads(keys: Keys, heads: tuple[int, ...], count: int) -> tuple[int, ...]:
+def _kv_heads(keys: GgufMetadata, heads: tuple[int, ...], count: int) -> tuple[int, ...]:
     if not keys.has("attention.head_count_kv"):
         return heads
     stated = keys.per_layer("attention.head_count_kv", count)
     return stated if keys.architecture in KNOWN else (max(stated),) * count
 
 
-def _widths(keys: Keys, *, slides: bool) -> tuple[int, int]:
+def _widths(keys: GgufMetadata, *, slides: bool) -> tuple[int, int]:
     """Elements per head of keys and of values, as the cache keeps them: a latent is one key and no value."""
     heads = keys.per_layer("attention.head_count", 1)[0] or keys.number("attention.head_count")
     even = keys.number("embedding_length") // heads if heads else 0
@@ -145,16 +145,16 @@ def _widths(keys: Keys, *, slides: bool) -> tuple[int, int]:
     return (latent if latent and keys.has("rope.dimension_count") else key_width), 0
 
 
-def _latent(keys: Keys) -> int:
+def _latent(keys: GgufMetadata) -> int:
     rank = keys.number("attention.kv_lora_rank")
     return rank + keys.number("rope.dimension_count") if rank else 0
 
 
-def _latent_cached(keys: Keys) -> bool:
+def _latent_cached(keys: GgufMetadata) -> bool:
     return bool(keys.number("attention.key_length_mla") and keys.number("attention.value_length_mla"))
 
 
-def _sliding(keys: Keys, count: int, trunk: int) -> tuple[bool, ...]:
+def _sliding(keys: GgufMetadata, count: int, trunk: int) -> tuple[bool, ...]:
     key = "attention.sliding_window_pattern"
     family = SLIDING.get(keys.architecture)
     if not _window(keys, trunk):
@@ -173,7 +173,7 @@ def _sliding(keys: Keys, count: int, trunk: int) -> tuple[bool, ...]:
     return tuple(number < trunk and number % period != full for number in range(count))
 
 
-def _recurrent(keys: Keys, kv_heads: tuple[int, ...], count: int, trunk: int) -> tuple[bool, ...]:
+def _recurrent(keys: GgufMetadata, kv_heads: tuple[int, ...], count: int, trunk: int) -> tuple[bool, ...]:
     architecture = keys.architecture
     if architecture in RECURRENT or architecture in PARALLEL:
         return (True,) * count
@@ -188,13 +188,13 @@ def _recurrent(keys: Keys, kv_heads: tuple[int, ...], count: int, trunk: int) ->
     return (architecture not in KNOWN,) * count
 
 
-def _without_memory(keys: Keys, count: int) -> tuple[bool, ...]:
+def _without_memory(keys: GgufMetadata, count: int) -> tuple[bool, ...]:
     if keys.architecture in ONE_THING_PER_LAYER:
         return tuple(width > 0 for width in keys.per_layer("feed_forward_length", count))
     return (False,) * count
 
 
-def _kv_until(keys: Keys, count: int) -> int:
+def _kv_until(keys: GgufMetadata, count: int) -> int:
     if keys.architecture not in ("gemma3n", "gemma4"):
         return count
     if keys.has("attention.shared_kv_layers"):
@@ -202,7 +202,7 @@ def _kv_until(keys: Keys, count: int) -> int:
     return KV_UNTIL_LAYER.get(keys.architecture, count)
 
 
-def _index_widths(keys: Keys, count: int, trunk: int) -> tuple[int, ...]:
+def _index_widths(keys: GgufMetadata, count: int, trunk: int) -> tuple[int, ...]:
     width = keys.number("attention.indexer.key_length")
     if not width or (keys.architecture in KNOWN and keys.architecture not in INDEXED):
         return (0,) * count
@@ -214,7 +214,7 @@ def _index_widths(keys: Keys, count: int, trunk: int) -> tuple[int, ...]:
     return tuple(width if owns else 0 for owns in owned)
 
 
-def _state(keys: Keys, heads: tuple[int, ...]) -> tuple[int, int]:
+def _state(keys: GgufMetadata, heads: tuple[int, ...]) -> tuple[int, int]:
     """Elements of a recurrent layer's convolution state and state, per sequence (llama_hparams::n_embd_r and n_embd_s)."""
     embedding, kernel = keys.number("embedding_length"), keys.number("ssm.conv_kernel")
     if head := keys.number("wkv.head_size"):
@@ -231,7 +231,7 @@ def _state(keys: Keys, heads: tuple[int, ...]) -> tuple[int, int]:
     return conv_state, state * inner
 
 
-def _with_weights(layers: list[Layer], groups: Groups) -> tuple[Layer, ...]:
+def _with_weights(layers: list[Layer], groups: TensorGroups) -> tuple[Layer, ...]:
     stray = [number for number in (*groups.dense, *groups.experts) if number >= len(layers)]
     if stray:
         raise GgufError(
@@ -243,7 +243,7 @@ def _with_weights(layers: list[Layer], groups: Groups) -> tuple[Layer, ...]:
     )
 
 
-def _projector(keys: Keys, header: Header, groups: Groups) -> Shape:
+def _projector(keys: GgufMetadata, header: GgufHeader, groups: TensorGroups) -> Shape:
     total = sum(tensor.bytes for tensor in header.tensors)
     return Shape(
         architecture=keys.architecture,
@@ -256,7 +256,7 @@ def _projector(keys: Keys, header: Header, groups: Groups) -> Shape:
     )
 
 
-def _quantisation(keys: Keys, groups: Groups) -> str:
+def _quantisation(keys: GgufMetadata, groups: TensorGroups) -> str:
     number = keys.general("general.file_type")
     # 1024 marks a mixture that a converter guessed.
     stated = FILE_TYPES.get(number & 1023, "") if number is not None else ""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hostd.domain.shape import Tables
-from hostd.planning.formats.gguf import Tensor
+from hostd.planning.formats.gguf import GgufTensor
 
 _INPUT = {"token_embd", "token_embd_norm", "position_embd", "token_types"}
 _LAYER_INPUT = {"per_layer_token_embd"}
@@ -12,7 +12,7 @@ _OUTPUT = {"output", "cls", "cls.output", "dense_2", "dense_3"}
 
 
 @dataclass(slots=True)
-class Groups:
+class TensorGroups:
     """Bytes per group; *dense* and *experts* by layer number. *vocabulary* is the token table's number of rows."""
 
     dense: dict[int, int] = field(default_factory=dict)
@@ -32,16 +32,16 @@ class Groups:
         return Tables(self.token_embedding, self.output, self.layer_embedding, self.other)
 
 
-def group(tensors: Iterable[Tensor]) -> Groups:
+def group(tensors: Iterable[GgufTensor]) -> TensorGroups:
     """Return the bytes of *tensors* by group, by the names that GGUF prescribes."""
-    groups = Groups()
+    groups = TensorGroups()
     for tensor in tensors:
         _add(groups, tensor)
         groups.by_type[tensor.type.name] = groups.by_type.get(tensor.type.name, 0) + tensor.bytes
     return groups
 
 
-def _add(groups: Groups, tensor: Tensor) -> None:
+def _add(groups: TensorGroups, tensor: GgufTensor) -> None:
     stem, _, rest = tensor.name.partition(".")
     number, _, part = rest.partition(".")
     if stem == "blk" and number.isascii() and number.isdigit() and len(number) < 5:

@@ -37,7 +37,7 @@ class BadModel(HostdError):
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
+class CheckpointTensor:
     """One tensor as stored; *begin* and *end* are offsets after the header, in bytes."""
 
     name: str
@@ -56,7 +56,7 @@ class Tensor:
 class Safetensors:
     """A header: *data_offset* is where the tensors begin, *metadata* the file's own notes."""
 
-    tensors: tuple[Tensor, ...]
+    tensors: tuple[CheckpointTensor, ...]
     metadata: Mapping[str, str]
     data_offset: int
 
@@ -137,7 +137,7 @@ def _no_constant(name: str) -> object:
     return name
 
 
-def _tensor(name: str, entry: object) -> Tensor:
+def _tensor(name: str, entry: object) -> CheckpointTensor:
     match entry:
         case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [int(begin), int(end)]}:
             pass
@@ -151,11 +151,11 @@ def _tensor(name: str, entry: object) -> Tensor:
         raise BadModel(
             f"its tensor {name[:80]!r} has a shape and offsets that contradict each other; the file is damaged"
         )
-    return Tensor(name, dtype, tuple(shape), begin, end)
+    return CheckpointTensor(name, dtype, tuple(shape), begin, end)
 
 
-def _check_places(tensors: Iterable[Tensor], room: int | None) -> None:
-    """Refuse tensors that overlap, leave gaps, or do not fill the *room* that the file has for them."""
+def _check_places(tensors: Iterable[CheckpointTensor], free: int | None) -> None:
+    """Refuse tensors that overlap, leave gaps, or do not fill the *free* that the file has for them."""
     ordered = list(tensors)
     if ordered and ordered[0].begin != 0:
         raise BadModel(f"its tensors begin {ordered[0].begin} bytes late; the file is damaged")
@@ -164,8 +164,8 @@ def _check_places(tensors: Iterable[Tensor], room: int | None) -> None:
             wrong = "overlap" if one.end > other.begin else "have a gap between them"
             raise BadModel(f"its tensors {one.name[:80]!r} and {other.name[:80]!r} {wrong}; the file is damaged")
     end = ordered[-1].end if ordered else 0
-    if room is not None and end > room:
-        missing = format_bytes(end - room)
+    if free is not None and end > free:
+        missing = format_bytes(end - free)
         raise BadModel(f"the file is cut off: {missing} of its tensors are missing; download it again")
-    if room is not None and end < room:
-        raise BadModel(f"{format_bytes(room - end)} follow its last tensor and belong to none; the file is damaged")
+    if free is not None and end < free:
+        raise BadModel(f"{format_bytes(free - end)} follow its last tensor and belong to none; the file is damaged")

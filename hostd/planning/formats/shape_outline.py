@@ -10,7 +10,7 @@ from typing import Any
 
 from hostd.domain.shape import Shape, Tables
 from hostd.planning.formats.checkpoint_config import read_configuration
-from hostd.planning.formats.checkpoint_tensors import Places
+from hostd.planning.formats.checkpoint_tensors import TensorPlaces
 from hostd.planning.formats.safetensors import BadModel
 from hostd.planning.formats.tensor_types import TENSOR_TYPES
 
@@ -32,7 +32,7 @@ def outline(document: Mapping[str, Any], name: str) -> Shape:
         or not isinstance(packing, str)
     ):
         raise BadModel(f"the numbers of '{name}' lack its config, its bytes or its quantisation; copy them again")
-    bare = read_configuration(config, Places({}, {}, 0, 0, Tables()), name=name)
+    bare = read_configuration(config, TensorPlaces({}, {}, 0, 0, Tables()), name=name)
     tables = _tables(bare, packing)
     rest = size - tables.token_embedding - tables.output
     if rest < 0:

@@ -8,7 +8,7 @@ does not come is in no window, and one that comes twice is twice in its window.
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from hostd.domain.profile import Window
+from hostd.domain.profile import ActiveWindow
 
 DAY = 24 * 60
 WEEK = 7 * DAY
@@ -18,13 +18,13 @@ _STEP = timedelta(minutes=15)
 """Clocks are turned at quarters of an hour of UTC, everywhere."""
 
 
-def open_now(windows: Iterable[Window], when: datetime) -> bool:
+def open_now(windows: Iterable[ActiveWindow], when: datetime) -> bool:
     """Return whether any of *windows* is open at *when*, which is local time."""
     minute = when.weekday() * DAY + when.hour * 60 + when.minute
     return any((minute - opens) % WEEK < length for opens, length in _spans(windows))
 
 
-def next_edge(windows: Iterable[Window], when: datetime) -> datetime | None:
+def next_edge(windows: Iterable[ActiveWindow], when: datetime) -> datetime | None:
     """Return the first moment after *when* at which `open_now` changes, in the time zone of *when*, which has one.
 
     None where it never does: without windows, and when they leave no minute of the week out.
@@ -38,14 +38,14 @@ def next_edge(windows: Iterable[Window], when: datetime) -> datetime | None:
     return None
 
 
-def _spans(windows: Iterable[Window]) -> Iterator[tuple[int, int]]:
+def _spans(windows: Iterable[ActiveWindow]) -> Iterator[tuple[int, int]]:
     """Yield the minute of the week at which each window opens, and how many minutes it lasts."""
     for window in windows:
         for day in window.days:
             yield day * DAY + window.start, (window.end - window.start) % DAY or DAY
 
 
-def _moments(windows: tuple[Window, ...], when: datetime) -> list[datetime]:
+def _moments(windows: tuple[ActiveWindow, ...], when: datetime) -> list[datetime]:
     """Return the moments of the coming week after *when* at which the level could change, in UTC, soonest first."""
     if not windows:
         return []

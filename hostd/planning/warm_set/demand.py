@@ -26,7 +26,7 @@ LEAD = timedelta(minutes=15)
 """How long before its usual hour a model is wanted."""
 
 
-class Count(NamedTuple):
+class HourlyCount(NamedTuple):
     """How often a model was asked for in one hour: *day* as `date.toordinal` gives it, *hour* 0 to 23, both local."""
 
     model: str
@@ -35,7 +35,7 @@ class Count(NamedTuple):
     requests: int
 
 
-class Habits:
+class WeeklyDemand:
     """What is expected of each hour of the week; hour 0 begins on Monday at midnight."""
 
     def __init__(self, expected: Mapping[str, Mapping[int, float]] | None = None) -> None:
@@ -46,7 +46,7 @@ class Habits:
         return f"<Habits of {len(self._expected)} models in {hours} hours of the week>"
 
     @classmethod
-    def of(cls, counts: Iterable[Count], today: int) -> "Habits":
+    def of(cls, counts: Iterable[HourlyCount], today: int) -> "WeeklyDemand":
         """Return the habits in *counts*, as seen on the day *today* (`date.toordinal`); today itself teaches nothing yet."""
         seen: dict[str, dict[tuple[int, int], int]] = defaultdict(lambda: defaultdict(int))
         for model, day, hour, requests in counts:

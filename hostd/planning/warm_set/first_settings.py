@@ -8,8 +8,8 @@ from hostd.domain.host import Host
 from hostd.domain.shape import Shape
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement, Serving
-from hostd.planning.footprint.placement import Option, Rooms, Way, partial, whole
-from hostd.planning.warm_set.solver import Wish, choose
+from hostd.planning.footprint.placement import FreeBytes, PlacedMode, ServingMode, full_offload, partial_offload
+from hostd.planning.warm_set.solver import ModeCandidate, choose_modes
 
 MOST_CONTEXT = 32768
 """Tokens per slot that are proposed at most: enough for an agent's work, and few enough to leave room for other models."""
@@ -22,13 +22,13 @@ Serve = Callable[[int, int], Serving]
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class FirstSettings:
     """Settings with which a model fits. *way* and *option* say where it goes; *gpu_layers* is None where all goes there."""
 
     context: int
     slots: int
-    way: Way
-    option: Option
+    mode: ServingMode
+    option: PlacedMode
 
     @property
     def gpu_layers(self) -> int | None:
@@ -37,38 +37,40 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class ServableModel:
     """A model that can be served, as it will be."""
 
     name: str
     shape: Shape
-    start: Start
+    start: FirstSettings
     embedding: bool = False
 
 
-def find_start(shape: Shape, serve: Serve, host: Host, rooms: Rooms, *, embedding: bool = False) -> Start | None:
-    """Return the most context, and then the most slots, with which *shape* fits into *rooms*; None where nothing fits.
+def find_first_settings(
+    shape: Shape, serve: Serve, host: Host, free: FreeBytes, *, embedding: bool = False
+) -> FirstSettings | None:
+    """Return the most context, and then the most slots, with which *shape* fits into *free*; None where nothing fits.
 
     A machine with accelerators takes it whole if it can, else with some layers on the host and a shorter context. The high
     ends of the footprints count.
     """
-    for find, most in ((whole, MOST_CONTEXT), (partial, _SPLIT_CONTEXT)):
+    for find, most in ((full_offload, MOST_CONTEXT), (partial_offload, _SPLIT_CONTEXT)):
         for context in _contexts(shape, most):
             for slots in (1,) if embedding else (2, 1):
-                way = _way(shape, serve(context, slots))
-                option = next((each for each in find(way, host, rooms) if each.fits(rooms)), None)
+                mode = _way(shape, serve(context, slots))
+                option = next((each for each in find(mode, host, free) if each.fits(free)), None)
                 if option is not None:
-                    return Start(context, slots, way, option)
+                    return FirstSettings(context, slots, mode, option)
     return None
 
 
-def best_packed(copies: Sequence[Ready]) -> Ready:
+def best_packed(copies: Sequence[ServableModel]) -> ServableModel:
     """Return which of several quantisations of one model to serve.
 
     That is a packed one if there is any, then the one with the most context and slots, then the largest: the most precise.
     """
 
-    def worth(ready: Ready) -> tuple[bool, bool, int, int, int]:
+    def worth(ready: ServableModel) -> tuple[bool, bool, int, int, int]:
         start = ready.start
         packed = ready.shape.quantisation not in _UNPACKED
         return packed, start.gpu_layers is None, start.context, start.slots, ready.shape.weight_bytes
@@ -76,7 +78,7 @@ def best_packed(copies: Sequence[Ready]) -> Ready:
     return max(copies, key=worth)
 
 
-def warm_together(models: Sequence[Ready], host: Host, rooms: Rooms) -> frozenset[str]:
+def warm_together(models: Sequence[ServableModel], host: Host, free: FreeBytes) -> frozenset[str]:
     """Return the names of those that are warm from boot because they fit together: the largest that chats comes first.
 
     Then one for embeddings, the smallest, then the others that chat, by size.
@@ -84,8 +86,8 @@ def warm_together(models: Sequence[Ready], host: Host, rooms: Rooms) -> frozense
     chats = sorted((each for each in models if not each.embedding), key=lambda each: -each.shape.weight_bytes)
     vectors = sorted((each for each in models if each.embedding), key=lambda each: each.shape.weight_bytes)
     ordered = [*chats[:1], *vectors[:1], *chats[1:]]
-    wishes = [Wish(each.name, (each.start.way,), len(ordered) - rank) for rank, each in enumerate(ordered)]
-    return frozenset(choose(wishes, host, rooms).options)
+    wishes = [ModeCandidate(each.name, (each.start.mode,), len(ordered) - rank) for rank, each in enumerate(ordered)]
+    return frozenset(choose_modes(wishes, host, free).options)
 
 
 def _contexts(shape: Shape, most: int) -> Iterator[int]:
@@ -98,8 +100,8 @@ def _contexts(shape: Shape, most: int) -> Iterator[int]:
         yield context
 
 
-def _way(shape: Shape, serving: Serving) -> Way:
+def _way(shape: Shape, serving: Serving) -> ServingMode:
     def estimate(placement: Placement, layers: int | None) -> Footprint:
         return footprint(shape, replace(serving, gpu_layers=layers), placement)
 
-    return Way(shape.name, "llamacpp", estimate, layers=len(shape.layers) + len(shape.nextn) + 1)
+    return ServingMode(shape.name, "llamacpp", estimate, layers=len(shape.layers) + len(shape.nextn) + 1)

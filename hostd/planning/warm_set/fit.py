@@ -6,12 +6,12 @@ from enum import StrEnum
 from itertools import combinations
 
 from hostd.domain.host import Host
-from hostd.planning.footprint.placement import Option, Rooms, Way, partial, whole
+from hostd.planning.footprint.placement import FreeBytes, PlacedMode, ServingMode, full_offload, partial_offload
 
 MOST_TRIED = 12
 """Residents of which every combination is tried; of more, the largest go first."""
 
-Find = Callable[[Way, Host, Rooms], Iterator[Option]]
+Find = Callable[[ServingMode, Host, FreeBytes], Iterator[PlacedMode]]
 
 
 class Verdict(StrEnum):
@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Resident:
+class LoadedModel:
     """A model that is loaded (or will be) and could go, and what it holds, by pool id."""
 
     name: str
@@ -43,28 +43,30 @@ class Fit:
     """
 
     verdict: Verdict
-    option: Option
-    rooms: Rooms
+    option: PlacedMode
+    rooms: FreeBytes
     evict: tuple[str, ...] = ()
     short: Mapping[str, int] = field(default_factory=dict)
 
 
-def decide(ways: Sequence[Way], host: Host, rooms: Rooms, residents: Sequence[Resident] = ()) -> Fit | None:
-    """Return whether the best of *ways* fits into *rooms*; None where the machine has no place for any of them.
+def decide(modes: Sequence[ServingMode], host: Host, free: FreeBytes, loaded: Sequence[LoadedModel] = ()) -> Fit | None:
+    """Return whether the best of *modes* fits into *free*; None where the machine has no place for any of them.
 
     The high end of each footprint is compared. In order of preference: all of it where the machine is fastest; that, once
     idle residents are gone; some layers on the host; that, once idle residents are gone. Within each, the best way first.
     """
-    for find in (whole, partial):
-        if option := _first(find, ways, host, rooms):
-            return Fit(Verdict.FITS, option, rooms)
-        if gone := cheapest(find, ways, host, rooms, residents):
-            room = freed(rooms, gone)
-            option = _first(find, ways, host, room)
+    for find in (full_offload, partial_offload):
+        if option := _first(find, modes, host, free):
+            return Fit(Verdict.FITS, option, free)
+        if gone := cheapest(find, modes, host, free, loaded):
+            room = freed(free, gone)
+            option = _first(find, modes, host, room)
             if option:
                 return Fit(Verdict.FITS_AFTER_EVICTING, option, room, tuple(each.name for each in gone))
-    emptied = freed(rooms, residents)
-    options = [option for find in (whole, partial) for way in ways for option in find(way, host, emptied)]
+    emptied = freed(free, loaded)
+    options = [
+        option for find in (full_offload, partial_offload) for mode in modes for option in find(mode, host, emptied)
+    ]
     if not options:
         return None
     nearest = min(options, key=lambda option: sum(option.excess(emptied).values()))
@@ -72,33 +74,33 @@ def decide(ways: Sequence[Way], host: Host, rooms: Rooms, residents: Sequence[Re
 
 
 def cheapest(
-    find: Find, ways: Sequence[Way], host: Host, rooms: Rooms, residents: Sequence[Resident]
-) -> tuple[Resident, ...]:
+    find: Find, modes: Sequence[ServingMode], host: Host, free: FreeBytes, loaded: Sequence[LoadedModel]
+) -> tuple[LoadedModel, ...]:
     """Return the fewest residents that must go, and of so many the smallest; empty where not even all of them suffice."""
-    if not residents or not _first(find, ways, host, freed(rooms, residents)):
+    if not loaded or not _first(find, modes, host, freed(free, loaded)):
         return ()
-    if len(residents) > MOST_TRIED:
-        largest = sorted(residents, key=lambda each: -each.bytes)
+    if len(loaded) > MOST_TRIED:
+        largest = sorted(loaded, key=lambda each: -each.bytes)
         counts = range(1, len(largest) + 1)
         return next(
-            tuple(largest[:count]) for count in counts if _first(find, ways, host, freed(rooms, largest[:count]))
+            tuple(largest[:count]) for count in counts if _first(find, modes, host, freed(free, largest[:count]))
         )
-    for count in range(1, len(residents) + 1):
-        for gone in sorted(combinations(residents, count), key=lambda gone: sum(each.bytes for each in gone)):
-            if _first(find, ways, host, freed(rooms, gone)):
+    for count in range(1, len(loaded) + 1):
+        for gone in sorted(combinations(loaded, count), key=lambda gone: sum(each.bytes for each in gone)):
+            if _first(find, modes, host, freed(free, gone)):
                 return gone
     return ()
 
 
-def freed(rooms: Rooms, gone: Sequence[Resident]) -> dict[str, int]:
+def freed(free: FreeBytes, gone: Sequence[LoadedModel]) -> dict[str, int]:
     """Return the room once residents are gone."""
-    room = dict(rooms)
+    room = dict(free)
     for each in gone:
         for pool, held in each.held.items():
             room[pool] = room.get(pool, 0) + held
     return room
 
 
-def _first(find: Find, ways: Sequence[Way], host: Host, rooms: Rooms) -> Option | None:
-    found = (option for way in ways for option in find(way, host, rooms) if option.fits(rooms))
+def _first(find: Find, modes: Sequence[ServingMode], host: Host, free: FreeBytes) -> PlacedMode | None:
+    found = (option for mode in modes for option in find(mode, host, free) if option.fits(free))
     return next(found, None)

@@ -41,38 +41,38 @@ class Packing:
     steps: int = 0
 
 
-def pack(items: Sequence[Alternatives], rooms: Needs, most_steps: int = MOST_STEPS) -> Packing:
-    """Return the packing of *items* into *rooms* (bytes by pool, none below zero) that is worth most.
+def pack(items: Sequence[Alternatives], free: Needs, most_steps: int = MOST_STEPS) -> Packing:
+    """Return the packing of *items* into *free* (bytes by pool, none below zero) that is worth most.
 
     Values must be above zero. What is left out never fits beside the packing, proved or not.
     """
-    pools = tight_pools(items, rooms)
-    tight = tuple(rooms[pool] for pool in pools)
-    choices = [useful(item, pools, tight) for item in items]
+    pools = tight_pools(items, free)
+    tight = tuple(free[pool] for pool in pools)
+    options = [useful(item, pools, tight) for item in items]
     if not pools:
-        return Packing(tuple(each[0][0] if each else None for each in choices), proved=True)
-    order = sorted(range(len(items)), key=lambda at: -_least_size(choices[at], tight))
-    search = _Search([choices[at] for at in order], tight, most_steps)
+        return Packing(tuple(each[0][0] if each else None for each in options), proved=True)
+    order = sorted(range(len(items)), key=lambda at: -_least_size(options[at], tight))
+    search = _Search([options[at] for at in order], tight, most_steps)
     proved = search.run()
     found = dict(zip(order, search.picks(), strict=True))
     picks = [found[at] for at in range(len(items))]
-    return Packing(tuple(_filled(picks, choices, items, rooms)), proved, search.steps)
+    return Packing(tuple(_filled(picks, options, items, free)), proved, search.steps)
 
 
 class _Search:
-    def __init__(self, items: Sequence[Sequence[Numbered]], rooms: Needs, most_steps: int) -> None:
+    def __init__(self, items: Sequence[Sequence[Numbered]], free: Needs, most_steps: int) -> None:
         plain = [[(value, needs) for _, value, needs in item] for item in items]
-        self._rooms = rooms
+        self._rooms = free
         self._most_steps = most_steps
-        self._first, *self._others = frontiers(plain, rooms)
-        self._canonical = canonical(items, rooms)
-        nothing = (None, 0, (0,) * len(rooms), 0)
+        self._first, *self._others = frontiers(plain, free)
+        self._canonical = canonical(items, free)
+        nothing = (None, 0, (0,) * len(free), 0)
         self._tried = [
             [*((number, gain, needs, self._first.weigh(needs)) for number, gain, needs in item), nothing]
             for item in items
         ]
         self._best = -1
-        self._trail: _Trail = None
+        self._trace: _Trail = None
         self._seen: list[dict[Hashable, int]] = [{} for _ in items]
         self._waiting: list[list[tuple[int, int, int, _Node]]] = [[] for _ in items]
         self._waits = 0
@@ -91,9 +91,9 @@ class _Search:
 
     def picks(self) -> list[int | None]:
         """Return the picks of the best packing, item by item."""
-        found, trail = [], self._trail
-        while trail is not None:
-            trail, pick = trail
+        found, trace = [], self._trace
+        while trace is not None:
+            trace, pick = trace
             found.append(pick)
         return found[::-1]
 
@@ -103,7 +103,7 @@ class _Search:
             if at + 1 < len(self._tried):
                 self._wait(at + 1, node)
             elif node[1] > self._best:
-                self._best, self._trail = node[1], node[4]
+                self._best, self._trace = node[1], node[4]
         return bool(nodes)
 
     def _wait(self, at: int, node: _Node) -> None:
@@ -129,7 +129,7 @@ class _Search:
         sizes, values = self._first.steps[at + 1]
         tried = self._tried[at]
         self.steps += len(tried) * len(nodes)
-        for _, value, rooms, room, trail in nodes:
+        for _, value, free, room, trace in nodes:
             for number, gain, needs, size in tried:
                 # The cheapest test comes first: this is where the time goes.
                 if size > room:
@@ -138,30 +138,30 @@ class _Search:
                 most = worth + values[bisect_right(sizes, room - size) - 1]
                 if most <= self._best:
                     continue
-                left = tuple(map(sub, rooms, needs))
+                left = tuple(map(sub, free, needs))
                 if min(left) < 0:
                     continue
                 for other in self._others:
                     most = min(most, worth + other.value(at + 1, left))
                 if most > self._best:
-                    yield most, worth, left, room - size, (trail, number)
+                    yield most, worth, left, room - size, (trace, number)
 
 
-def _least_size(choices: Sequence[Numbered], rooms: Needs) -> float:
+def _least_size(options: Sequence[Numbered], free: Needs) -> float:
     """Return the least share of the rooms that an item takes."""
-    shares = (sum(need / max(1, room) for need, room in zip(needs, rooms, strict=True)) for _, _, needs in choices)
+    shares = (sum(need / max(1, room) for need, room in zip(needs, free, strict=True)) for _, _, needs in options)
     return min(shares, default=0.0)
 
 
 def _filled(
-    picks: list[int | None], choices: Sequence[Sequence[Numbered]], items: Sequence[Alternatives], rooms: Needs
+    picks: list[int | None], options: Sequence[Sequence[Numbered]], items: Sequence[Alternatives], free: Needs
 ) -> Iterator[int | None]:
     """Yield *picks*, and where there are none the best alternative that still fits: a search without proof may miss it."""
-    left = list(rooms)
+    left = list(free)
     for pick, item in zip(picks, items, strict=True):
         if pick is not None:
             left = list(map(sub, left, item[pick][1]))
-    for pick, kept, item in zip(picks, choices, items, strict=True):
+    for pick, kept, item in zip(picks, options, items, strict=True):
         fitting = (number for number, _, _ in kept if all(map(int.__le__, item[number][1], left)))
         more = next(fitting, None) if pick is None else None
         if more is not None:

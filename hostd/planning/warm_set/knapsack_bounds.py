@@ -28,11 +28,11 @@ class Frontier:
     """The most that the items from a given one on can be worth together, for every size of the room."""
 
     def __init__(
-        self, items: Sequence[Alternatives], rooms: Needs, weights: Needs, most_points: int = MOST_POINTS
+        self, items: Sequence[Alternatives], free: Needs, weights: Needs, most_points: int = MOST_POINTS
     ) -> None:
-        """Weigh *items* together for *rooms*; *weights* say how much a byte of each pool counts."""
+        """Weigh *items* together for *free*; *weights* say how much a byte of each pool counts."""
         self._weights = weights
-        capacity = self.weigh(rooms)
+        capacity = self.weigh(free)
         kept: list[_Point] = [(0, 0)]
         self.steps: list[tuple[list[int], list[int]]] = [([0], [0])]
         for item in reversed(items):
@@ -40,45 +40,45 @@ class Frontier:
             kept = _thinned(_front(_joined(kept, weighed, capacity)), capacity, most_points)
             self.steps.append(([size for size, _ in kept], [-loss for _, loss in kept]))
         self.steps.reverse()
-        self.most = self.value(0, rooms)
+        self.most = self.value(0, free)
 
     def weigh(self, amounts: Needs) -> int:
         """Return bytes of each pool as bytes of the one."""
         return sum(weight * amount for weight, amount in zip(self._weights, amounts, strict=True))
 
-    def value(self, at: int, rooms: Needs) -> int:
-        """Return the most that the items from *at* on are worth in *rooms*, or a little more where points were thinned."""
+    def value(self, at: int, free: Needs) -> int:
+        """Return the most that the items from *at* on are worth in *free*, or a little more where points were thinned."""
         sizes, values = self.steps[at]
-        return values[bisect_right(sizes, self.weigh(rooms)) - 1]
+        return values[bisect_right(sizes, self.weigh(free)) - 1]
 
 
-def frontiers(items: Sequence[Alternatives], rooms: Needs) -> list[Frontier]:
+def frontiers(items: Sequence[Alternatives], free: Needs) -> list[Frontier]:
     """Return frontiers of several weightings, the tightest first; only those that say more than that everything fits."""
     everything = sum(max((value for value, _ in item), default=0) for item in items)
-    found = [Frontier(items, rooms, weights) for weights in _weightings(rooms) if _binds(items, rooms, weights)]
-    found = [each for each in found if each.most < everything] or [Frontier(items, rooms, (1,) * len(rooms))]
+    found = [Frontier(items, free, weights) for weights in _weightings(free) if _binds(items, free, weights)]
+    found = [each for each in found if each.most < everything] or [Frontier(items, free, (1,) * len(free))]
     return sorted(found, key=lambda each: each.most)
 
 
-def _weightings(rooms: Needs) -> Iterator[Needs]:
+def _weightings(free: Needs) -> Iterator[Needs]:
     """Yield all pools alike, all in proportion to their room, each alone, and of few pools each group."""
-    count = len(rooms)
+    count = len(free)
     yield (1,) * count
-    if len(set(rooms)) > 1:
-        yield tuple(_FINE * max(rooms) // max(1, room) for room in rooms)
+    if len(set(free)) > 1:
+        yield tuple(_FINE * max(free) // max(1, room) for room in free)
     sizes = range(1, count) if count <= _FEW_POOLS else range(1, 2)
     for group in (group for size in sizes for group in combinations(range(count), size)):
         yield tuple(int(pool in group) for pool in range(count))
 
 
-def _binds(items: Sequence[Alternatives], rooms: Needs, weights: Needs) -> bool:
+def _binds(items: Sequence[Alternatives], free: Needs, weights: Needs) -> bool:
     """Return whether the best alternatives of all items are too large together, weighed so."""
 
     def weigh(amounts: Needs) -> int:
         return sum(weight * amount for weight, amount in zip(weights, amounts, strict=True))
 
     best = (min((-value, weigh(needs)) for value, needs in item)[1] for item in items if item)
-    return sum(best) > weigh(rooms)
+    return sum(best) > weigh(free)
 
 
 def _joined(kept: list[_Point], item: list[_Point], capacity: int) -> list[_Point]:
@@ -117,22 +117,22 @@ Numbered = tuple[int, int, Needs]
 """An alternative that may be taken: its number in the question as it was asked, its value, and its needs."""
 
 
-def tight_pools(items: Sequence[Alternatives], rooms: Needs) -> list[int]:
+def tight_pools(items: Sequence[Alternatives], free: Needs) -> list[int]:
     """Return the pools that could be too small; into the others everything fits, whatever is chosen."""
 
     def most(pool: int) -> int:
         return sum(max((needs[pool] for _, needs in item), default=0) for item in items)
 
-    return [pool for pool, room in enumerate(rooms) if most(pool) > room]
+    return [pool for pool, room in enumerate(free) if most(pool) > room]
 
 
-def useful(item: Alternatives, pools: Sequence[int], rooms: Needs) -> list[Numbered]:
+def useful(item: Alternatives, pools: Sequence[int], free: Needs) -> list[Numbered]:
     """Return the alternatives of an item that may be taken, best first, their needs of *pools* alone.
 
-    Not those that do not fit into *rooms* even alone, nor those that are worth no more and need no less than another.
+    Not those that do not fit into *free* even alone, nor those that are worth no more and need no less than another.
     """
     cut = [(number, value, tuple(needs[pool] for pool in pools)) for number, (value, needs) in enumerate(item)]
-    fitting = [each for each in cut if _within(each[2], rooms)]
+    fitting = [each for each in cut if _within(each[2], free)]
     kept: list[Numbered] = []
     for each in sorted(fitting, key=lambda each: (-each[1], sum(each[2]), each[0])):
         if not any(_within(other[2], each[2]) for other in kept):
@@ -140,21 +140,21 @@ def useful(item: Alternatives, pools: Sequence[int], rooms: Needs) -> list[Numbe
     return sorted(kept, key=lambda each: (-each[1], each[0]))
 
 
-def canonical(items: Sequence[Sequence[Numbered]], rooms: Needs) -> Callable[[Needs], Hashable]:
+def canonical(items: Sequence[Sequence[Numbered]], free: Needs) -> Callable[[Needs], Hashable]:
     """Return what gives the same for rooms that differ only by the order of pools that can stand for each other."""
-    groups = _interchangeable(items, rooms)
-    if len(groups) == len(rooms):
+    groups = _interchangeable(items, free)
+    if len(groups) == len(free):
         return lambda left: left
     if len(groups) == 1:
         return lambda left: tuple(sorted(left))
     return lambda left: tuple(tuple(sorted(left[pool] for pool in group)) for group in groups)
 
 
-def _interchangeable(items: Sequence[Sequence[Numbered]], rooms: Needs) -> list[list[int]]:
+def _interchangeable(items: Sequence[Sequence[Numbered]], free: Needs) -> list[list[int]]:
     groups: list[list[int]] = []
-    for pool, room in enumerate(rooms):
+    for pool, room in enumerate(free):
         for group in groups:
-            if rooms[group[0]] == room and all(_mirrored(item, group[0], pool) for item in items):
+            if free[group[0]] == room and all(_mirrored(item, group[0], pool) for item in items):
                 group.append(pool)
                 break
         else:
@@ -173,5 +173,5 @@ def _mirrored(item: Sequence[Numbered], one: int, other: int) -> bool:
     return {(value, needs) for _, value, needs in item} == {(value, exchanged(needs)) for _, value, needs in item}
 
 
-def _within(needs: Needs, rooms: Needs) -> bool:
-    return all(need <= room for need, room in zip(needs, rooms, strict=True))
+def _within(needs: Needs, free: Needs) -> bool:
+    return all(need <= room for need, room in zip(needs, free, strict=True))

@@ -10,7 +10,7 @@ UNMEASURED_LOAD = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class LoadOption:
     """A variant on a placement.
 
     *variant* counts within the profile's variants, best first. *needs* is the most that it holds of each pool while it serves,

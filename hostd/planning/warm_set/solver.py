@@ -5,22 +5,22 @@ from dataclasses import dataclass, replace
 
 from hostd.domain.host import Host
 from hostd.domain.units import format_bytes
-from hostd.planning.footprint.placement import Option, Rooms, Way, partial, whole
+from hostd.planning.footprint.placement import FreeBytes, PlacedMode, ServingMode, full_offload, partial_offload
 from hostd.planning.warm_set.knapsack import MOST_STEPS, pack
-from hostd.planning.warm_set.left_out import LeftOut, Taken, lacking, left_out
-from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, Choice
-from hostd.planning.warm_set.value import Scale, demerit, worth
+from hostd.planning.warm_set.left_out import Rejection, WarmModel, lacking, left_out
+from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, LoadOption
+from hostd.planning.warm_set.value import ValueScale, demerit, worth
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ModeCandidate:
     """A model that should be warm, the ways to serve it (best first), how much it matters, and whether it may be evicted.
 
     *demand* is how many requests an hour are expected now, and *load_seconds* how long each would wait for a cold start.
     """
 
     name: str
-    ways: Sequence[Way]
+    modes: Sequence[ServingMode]
     priority: int = 50
     pinned: bool = False
     demand: float = 0.0
@@ -28,11 +28,11 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The same as a `Wish`, for one who knows the concrete *choices* (best first) instead of ways."""
+class WarmCandidate:
+    """The same as a `ModeCandidate`, for one who knows the concrete *choices* (best first) instead of ways."""
 
     name: str
-    choices: Sequence[Choice]
+    options: Sequence[LoadOption]
     priority: int = 50
     pinned: bool = False
     demand: float = 0.0
@@ -40,19 +40,19 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class WarmSet:
+class PlacedWarmSet:
     """The models that fit together, each with its placement; *proved* says that no other placement of them does better.
 
     *left_out* has the others, the most important first.
     """
 
-    options: Mapping[str, Option]
+    options: Mapping[str, PlacedMode]
     proved: bool
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[Rejection, ...] = ()
 
-    def room_left(self, rooms: Rooms) -> dict[str, int]:
-        """Return what is left of *rooms* beside the set."""
-        left = dict(rooms)
+    def room_left(self, free: FreeBytes) -> dict[str, int]:
+        """Return what is left of *free* beside the set."""
+        left = dict(free)
         for option in self.options.values():
             for pool, most in option.needs.items():
                 left[pool] = left.get(pool, 0) - most
@@ -60,24 +60,24 @@ class WarmSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """The same as a `WarmSet`, of choices; *steps* is what the search has cost."""
+class WarmSet:
+    """The same as a `PlacedWarmSet`, of choices; *steps* is what the search has cost."""
 
-    choices: Mapping[str, Choice]
+    options: Mapping[str, LoadOption]
     proved: bool
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[Rejection, ...] = ()
     steps: int = 0
 
 
-def choose(wishes: Sequence[Wish], host: Host, rooms: Rooms) -> WarmSet:
-    """Return the set of *wishes* of the highest value that fits into *rooms* together; names are distinct.
+def choose_modes(wishes: Sequence[ModeCandidate], host: Host, free: FreeBytes) -> PlacedWarmSet:
+    """Return the set of *wishes* of the highest value that fits into *free* together; names are distinct.
 
     A wish may be split between cards and host only where it would not fit on the cards of an empty machine. The order of
     wishes does not matter.
     """
-    options = {wish.name: _options(wish, host, rooms) for wish in wishes}
+    options = {wish.name: _options(wish, host, free) for wish in wishes}
     wanted = [
-        Wanted(
+        WarmCandidate(
             wish.name,
             [choice for choice, _ in options[wish.name]],
             wish.priority,
@@ -87,69 +87,71 @@ def choose(wishes: Sequence[Wish], host: Host, rooms: Rooms) -> WarmSet:
         )
         for wish in wishes
     ]
-    chosen = choose_among(wanted, rooms)
+    chosen = choose_warm_set(wanted, free)
     found = {
         name: next(option for choice, option in options[name] if choice is picked)
-        for name, picked in chosen.choices.items()
+        for name, picked in chosen.options.items()
     }
-    ways = {wish.name: wish.ways for wish in wishes}
-    unserved = {name: _unserved(name, ways[name], host, rooms) for name, choices in options.items() if not choices}
+    modes = {wish.name: wish.modes for wish in wishes}
+    unserved = {name: _unserved(name, modes[name], host, free) for name, choices in options.items() if not choices}
     omitted = (replace(each, why=unserved.get(each.name, each.why)) for each in chosen.left_out)
-    return WarmSet(found, chosen.proved, tuple(omitted))
+    return PlacedWarmSet(found, chosen.proved, tuple(omitted))
 
 
-def choose_among(wanted: Sequence[Wanted], rooms: Rooms, most_steps: int = MOST_STEPS) -> Chosen:
-    """Return the set of *wanted* of the highest value that fits into *rooms* together, as `choose` does.
+def choose_warm_set(wanted: Sequence[WarmCandidate], free: FreeBytes, most_steps: int = MOST_STEPS) -> WarmSet:
+    """Return the set of *wanted* of the highest value that fits into *free* together, as `choose` does.
 
     After *most_steps* of search (some ten thousand a second) the best found so far is taken without proof.
     What a choice takes only while it loads is not reckoned with: the models of the set are loaded one after the other.
     """
     ordered = sorted(wanted, key=lambda each: (not each.pinned, -each.priority, -worth(each), each.name))
-    allowed = [_allowed(each.choices, rooms) for each in ordered]
-    pools = sorted({*rooms, *(pool for choices in allowed for choice in choices for pool in choice.needs)})
-    scale = Scale(ordered, max((demerit(choice) for choices in allowed for choice in choices), default=0))
+    allowed = [_allowed(each.options, free) for each in ordered]
+    pools = sorted({*free, *(pool for options in allowed for option in options for pool in option.needs)})
+    scale = ValueScale(ordered, max((demerit(option) for options in allowed for option in options), default=0))
     items = [
-        [(scale.value(each, choice), tuple(choice.needs.get(pool, 0) for pool in pools)) for choice in choices]
-        for each, choices in zip(ordered, allowed, strict=True)
+        [(scale.value(each, option), tuple(option.needs.get(pool, 0) for pool in pools)) for option in options]
+        for each, options in zip(ordered, allowed, strict=True)
     ]
-    packing = pack(items, tuple(max(0, rooms.get(pool, 0)) for pool in pools), most_steps)
+    packing = pack(items, tuple(max(0, free.get(pool, 0)) for pool in pools), most_steps)
     picked = list(zip(ordered, allowed, packing.picks, strict=True))
-    warm = [Taken(each.name, each, choices[pick]) for each, choices, pick in picked if pick is not None]
-    omitted = [left_out(each.name, each, choices, rooms, warm) for each, choices, pick in picked if pick is None]
-    return Chosen({each.name: each.choice for each in warm}, packing.proved, tuple(omitted), packing.steps)
+    warm = [WarmModel(each.name, each, options[pick]) for each, options, pick in picked if pick is not None]
+    omitted = [left_out(each.name, each, options, free, warm) for each, options, pick in picked if pick is None]
+    return WarmSet({each.name: each.choice for each in warm}, packing.proved, tuple(omitted), packing.steps)
 
 
-def _options(wish: Wish, host: Host, rooms: Rooms) -> list[tuple[Choice, Option]]:
+def _options(wish: ModeCandidate, host: Host, free: FreeBytes) -> list[tuple[LoadOption, PlacedMode]]:
     """Return the placements of a wish that can be promised: those in part on the host only where it must be."""
-    found: list[tuple[Choice, Option]] = []
-    for find in (whole, partial):
+    found: list[tuple[LoadOption, PlacedMode]] = []
+    for find in (full_offload, partial_offload):
         found += [
-            (Choice(rank, way.label, option.placement, option.gpu_layers, option.needs), option)
-            for rank, way in enumerate(wish.ways)
-            for option in find(way, host, rooms)
+            (LoadOption(rank, mode.label, option.placement, option.gpu_layers, option.needs), option)
+            for rank, mode in enumerate(wish.modes)
+            for option in find(mode, host, free)
             if not option.footprint.bounded_only
         ]
-        if any(option.fits(rooms) for _, option in found):
+        if any(option.fits(free) for _, option in found):
             break
     return found
 
 
-def _allowed(choices: Sequence[Choice], rooms: Rooms) -> Sequence[Choice]:
+def _allowed(options: Sequence[LoadOption], free: FreeBytes) -> Sequence[LoadOption]:
     """Return the choices without those in part on the host, unless none of the others would fit on the empty machine."""
-    complete = [choice for choice in choices if choice.gpu_layers is None]
-    return complete if any(not lacking(choice, rooms) for choice in complete) else choices
+    complete = [option for option in options if option.gpu_layers is None]
+    return complete if any(not lacking(option, free) for option in complete) else options
 
 
-def _unserved(name: str, ways: Sequence[Way], host: Host, rooms: Rooms) -> str:
+def _unserved(name: str, modes: Sequence[ServingMode], host: Host, free: FreeBytes) -> str:
     """Return why a model has no placement that can be promised."""
-    if not ways:
+    if not modes:
         return f"no engine can serve {name} on this machine"
-    bounds = [option for find in (whole, partial) for way in ways for option in find(way, host, rooms)]
+    bounds = [option for find in (full_offload, partial_offload) for mode in modes for option in find(mode, host, free)]
     if bounds:
         most = format_bytes(min(sum(option.needs.values()) for option in bounds))
         return (
             f"{name} cannot be promised to fit: its architecture is not known to this version. It takes {most} at the very "
             "most; a load on this machine would tell"
         )
-    said = dict.fromkeys(way.why_not(host.accelerators) or f"{way.backend} has no place for it here" for way in ways)
+    said = dict.fromkeys(
+        mode.why_not(host.accelerators) or f"{mode.backend} has no place for it here" for mode in modes
+    )
     return f"no engine can serve {name} on this machine: {'; '.join(said)}"

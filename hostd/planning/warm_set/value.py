@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from hostd.domain.units import format_duration
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 BEING_THERE = 60
 """What a warm model is worth though nobody asks for it: as much as a minute's waiting in an hour."""
@@ -26,7 +26,7 @@ _RANK = 1_000
 _HOST_ALONE = 500
 
 
-class Claim(Protocol):
+class WarmValue(Protocol):
     """A model that wants to be warm: requests an hour that are expected, and the seconds that each would wait for a load."""
 
     @property
@@ -46,47 +46,47 @@ class Claim(Protocol):
         """How long a cold start takes."""
 
 
-class Scale:
+class ValueScale:
     """Gives every choice of a model its value among certain claims; the value of a set is the sum."""
 
-    def __init__(self, claims: Sequence[Claim], most_demerit: int) -> None:
-        """Set up for *claims*, none of whose choices is worse than *most_demerit* (see `demerit`)."""
-        unit = 1 + len(claims) * most_demerit
+    def __init__(self, pending_loads: Sequence[WarmValue], most_demerit: int) -> None:
+        """Set up for *pending_loads*, none of whose choices is worse than *most_demerit* (see `demerit`)."""
+        unit = 1 + len(pending_loads) * most_demerit
         self._units: dict[tuple[bool, int], int] = {}
-        for rank in sorted({_rank(claim) for claim in claims}):
+        for rank in sorted({_rank(pending) for pending in pending_loads}):
             self._units[rank] = unit
-            unit += sum(unit * worth(claim) for claim in claims if _rank(claim) == rank)
+            unit += sum(unit * worth(pending) for pending in pending_loads if _rank(pending) == rank)
 
-    def value(self, claim: Claim, choice: Choice) -> int:
+    def value(self, pending: WarmValue, option: LoadOption) -> int:
         """Return what it adds to a set that the model is warm in that way; above zero."""
-        return self._units[_rank(claim)] * worth(claim) - demerit(choice)
+        return self._units[_rank(pending)] * worth(pending) - demerit(option)
 
 
-def worth(claim: Claim) -> int:
+def worth(pending: WarmValue) -> int:
     """Return what it is worth, among models of one priority, that a model is warm at all."""
-    return BEING_THERE + round(saved_seconds(claim))
+    return BEING_THERE + round(saved_seconds(pending))
 
 
-def saved_seconds(claim: Claim) -> float:
+def saved_seconds(pending: WarmValue) -> float:
     """Return the seconds of waiting in an hour that the model saves by being warm."""
-    return min(MOST_SAVED, max(0.0, claim.demand * claim.load_seconds))
+    return min(MOST_SAVED, max(0.0, pending.demand * pending.load_seconds))
 
 
-def demerit(choice: Choice) -> int:
+def demerit(option: LoadOption) -> int:
     """Return by how much a choice is worse than the best variant on one card; far less than any model is worth."""
-    if choice.gpu_layers == 0:
-        return choice.variant * _RANK + _HOST_ALONE
-    return choice.variant * _RANK + min(_HOST_ALONE - 1, max(0, len(choice.placement.devices) - 1))
+    if option.gpu_layers == 0:
+        return option.variant * _RANK + _HOST_ALONE
+    return option.variant * _RANK + min(_HOST_ALONE - 1, max(0, len(option.placement.devices) - 1))
 
 
-def merit(claim: Claim) -> str:
+def merit(pending: WarmValue) -> str:
     """Return why a model is worth what it is, in words."""
-    said = ["pinned"] if claim.pinned else []
-    said.append(f"priority {claim.priority}")
-    if saved := round(saved_seconds(claim)):
+    said = ["pinned"] if pending.pinned else []
+    said.append(f"priority {pending.priority}")
+    if saved := round(saved_seconds(pending)):
         said.append(f"{format_duration(saved)} of waiting saved an hour")
     return ", ".join(said)
 
 
-def _rank(claim: Claim) -> tuple[bool, int]:
-    return claim.pinned, claim.priority
+def _rank(pending: WarmValue) -> tuple[bool, int]:
+    return pending.pinned, pending.priority

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hostd.backends.launchers.vllm_guard import Guard, Receive, Scope, Send
+from hostd.backends.launchers.vllm_guard import ApiKeyGuard, Receive, Scope, Send
 
 Message = MutableMapping[str, Any]
 
@@ -27,7 +27,7 @@ async def seen(key: str, **scope: Any) -> list[Any]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VLLM_API_KEY", key)
-        await Guard(app)(scope, nothing, send)
+        await ApiKeyGuard(app)(scope, nothing, send)
     return sent
 
 

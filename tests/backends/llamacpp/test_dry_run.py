@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from hostd.backends.llamacpp.build import LAUNCHER
-from hostd.backends.llamacpp.dry_run import Trial, dry_run
+from hostd.backends.llamacpp.dry_run import DryRun, dry_run
 from hostd.domain.errors import EngineError
 from hostd.domain.footprint import Component, Footprint, Tier
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement, Serving
-from hostd.planning.formats.gguf import Header, parse
+from hostd.planning.formats.gguf import GgufHeader, parse
 from hostd.planning.formats.gguf_shape import shape_of
 from tests.backends import stubs
 
@@ -21,14 +21,14 @@ WHEEL = (sys.executable, "-P", "-u", str(LAUNCHER))
 WORDS = ("-m", "later.gguf", "--host", "127.0.0.1", "--port", "0", "-c", "8192", "-np", "2", "--metrics")
 
 
-def header(architecture: str) -> Header:
+def header(architecture: str) -> GgufHeader:
     """Return the header of a model of that architecture."""
     found = parse(stubs.header(architecture))
-    assert isinstance(found, Header)
+    assert isinstance(found, GgufHeader)
     return found
 
 
-def predicted(model: Header, *, unified: bool = False) -> Footprint:
+def predicted(model: GgufHeader, *, unified: bool = False) -> Footprint:
     """Return what the header alone says."""
     return footprint(shape_of(model), Serving(context=8192, slots=2, unified=unified), Placement())
 
@@ -49,7 +49,7 @@ def test_engine_and_header_agree_on_what_is_kept(tmp_path: Path, architecture: s
     pytest.importorskip("xllamacpp")
     model = header(architecture)
     before = predicted(model, unified=unified)
-    after = dry_run(Trial(WHEEL, WORDS, model, unified=unified), before, tmp_path)
+    after = dry_run(DryRun(WHEEL, WORDS, model, unified=unified), before, tmp_path)
     assert Tier.ENGINE is after.tier
     for component in (Component.KV, Component.RECURRENT, Component.WEIGHTS):
         # The engine prints hundredths of a MiB for the caches, and whole ones for weights.
@@ -62,7 +62,7 @@ def test_flags_reach_the_engine(tmp_path: Path) -> None:
     pytest.importorskip("xllamacpp")
     model = header("llama")
     words = (*WORDS, "-c", "4096", "-ctk", "q8_0", "-ctv", "q8_0", "--fit", "off")
-    found = dry_run(Trial(WHEEL, words, model), predicted(model), tmp_path)
+    found = dry_run(DryRun(WHEEL, words, model), predicted(model), tmp_path)
     assert 32 * MIB * 17 // 32 // 2 == found.component(Component.KV).expected
 
 
@@ -71,15 +71,15 @@ def test_an_answer_is_kept(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     program = engine(tmp_path, f"echo x >> {tmp_path}/asked; echo 'Host 42 32 17 '")
     model = header("llama")
-    first = dry_run(Trial(program, WORDS, model), predicted(model), cache)
+    first = dry_run(DryRun(program, WORDS, model), predicted(model), cache)
     once = (tmp_path / "asked").read_text()
-    assert first == dry_run(Trial(program, WORDS, model), predicted(model), cache)
+    assert first == dry_run(DryRun(program, WORDS, model), predicted(model), cache)
     assert once == (tmp_path / "asked").read_text()
-    dry_run(Trial(program, (*WORDS, "-ub", "64"), model), predicted(model), cache)
+    dry_run(DryRun(program, (*WORDS, "-ub", "64"), model), predicted(model), cache)
     assert once != (tmp_path / "asked").read_text()
     for kept in cache.iterdir():
         kept.write_text("nonsense")
-    assert first == dry_run(Trial(program, WORDS, model), predicted(model), cache)
+    assert first == dry_run(DryRun(program, WORDS, model), predicted(model), cache)
 
 
 def test_fit_params_is_given_only_what_it_understands(tmp_path: Path) -> None:
@@ -87,7 +87,9 @@ def test_fit_params_is_given_only_what_it_understands(tmp_path: Path) -> None:
     program = engine(tmp_path, f'echo "$@" > {tmp_path}/words; echo "Host 42 32 17 "')
     model = header("gemma3")
     found = dry_run(
-        Trial(program, (*WORDS, "--swa-full", "--jinja", "-kvu"), model), predicted(model, unified=True), tmp_path / "c"
+        DryRun(program, (*WORDS, "--swa-full", "--jinja", "-kvu"), model),
+        predicted(model, unified=True),
+        tmp_path / "c",
     )
     words = (tmp_path / "words").read_text().split()
     assert ["-c", "8192", "-np", "2", "--swa-full", "--fit-print", "on", "-lv", "5", "-m"] == words[:-1]
@@ -99,16 +101,16 @@ def test_an_engine_that_hangs_is_ended(tmp_path: Path) -> None:
     """Planning waits no longer than it is told to."""
     model = header("llama")
     with pytest.raises(EngineError, match=r"no answer within 0\.2 s"):
-        dry_run(Trial(engine(tmp_path, "exec sleep 60"), WORDS, model), predicted(model), tmp_path / "c", limit=0.2)
+        dry_run(DryRun(engine(tmp_path, "exec sleep 60"), WORDS, model), predicted(model), tmp_path / "c", limit=0.2)
 
 
 def test_a_refusal_is_told_in_the_engines_words(tmp_path: Path) -> None:
     """The owner reads why; nothing is kept of it."""
     pytest.importorskip("xllamacpp")
     model = header("llama")
-    model = Header(3, {**model.keys, "general.architecture": "nonesuch"}, {}, model.tensors, 0, 0)
+    model = GgufHeader(3, {**model.keys, "general.architecture": "nonesuch"}, {}, model.tensors, 0, 0)
     with pytest.raises(EngineError, match="'nonesuch'") as refused:
-        dry_run(Trial(WHEEL, WORDS, model), Footprint({}), tmp_path / "c")
+        dry_run(DryRun(WHEEL, WORDS, model), Footprint({}), tmp_path / "c")
     assert ExitClass.MISSING_FILE is refused.value.exit_class
     assert not (tmp_path / "c").exists()
 
@@ -119,4 +121,4 @@ def test_a_server_without_its_tools_cannot_be_asked(tmp_path: Path) -> None:
     (tmp_path / "llama-fit-params").unlink()
     model = header("llama")
     with pytest.raises(EngineError, match="no llama-fit-params next to"):
-        dry_run(Trial(program, WORDS, model), predicted(model), tmp_path / "c")
+        dry_run(DryRun(program, WORDS, model), predicted(model), tmp_path / "c")

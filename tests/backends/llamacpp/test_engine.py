@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 import hostd.demo
-from hostd.backends.contract import Endpoint, Facts, Launch
+from hostd.backends.contract import Endpoint, Launch, ServerFacts
 from hostd.backends.llamacpp import engine as llamacpp
 from hostd.backends.llamacpp.build import LAUNCHER, build_of
 from hostd.backends.llamacpp.engine import LlamaCpp
@@ -24,7 +24,7 @@ from hostd.domain.errors import EngineError
 from hostd.domain.profile import Capabilities, Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 MODEL = Path(hostd.demo.__file__).parent / "models" / "tiny-chat.gguf"
 WHEEL = (sys.executable, "-P", "-u", str(LAUNCHER))
@@ -331,25 +331,25 @@ def test_a_choice_decides_where_it_goes(model: Path, module: bool) -> None:
     """By words, and by the cards that are shown; the owner's args win."""
     backend = LlamaCpp((sys.executable, "-m", "llama_cpp.server") if module else (sys.executable,))
     placement = Placement((("cuda:1", 22.0 * 2**30), ("cuda:2", 22.0 * 2**30)))
-    for choice, visible, wanted in (
-        (Choice(0, "m", placement, needs={"cuda:1": 1}), "1,2", "22528 22528" if module else "-ts 22528,22528"),
-        (Choice(0, "m", needs={"ram": 1}), "-1", "--n_gpu_layers=0" if module else "-ngl 0"),
-        (Choice(0, "m", placement, 7, {"cuda:1": 1}), "1,2", "--n_gpu_layers=7" if module else "-ngl 7"),
-        (Choice(0, "m"), None, "--n_gpu_layers=-1" if module else "--metrics"),
+    for option, visible, wanted in (
+        (LoadOption(0, "m", placement, needs={"cuda:1": 1}), "1,2", "22528 22528" if module else "-ts 22528,22528"),
+        (LoadOption(0, "m", needs={"ram": 1}), "-1", "--n_gpu_layers=0" if module else "-ngl 0"),
+        (LoadOption(0, "m", placement, 7, {"cuda:1": 1}), "1,2", "--n_gpu_layers=7" if module else "-ngl 7"),
+        (LoadOption(0, "m"), None, "--n_gpu_layers=-1" if module else "--metrics"),
     ):
-        launch = backend.launch(Profile("m", ()), here(model), choice, 4711, "k")
+        launch = backend.launch(Profile("m", ()), here(model), option, 4711, "k")
         assert wanted in " ".join(launch.argv)
         assert visible == launch.env.get("CUDA_VISIBLE_DEVICES")
-        own = backend.launch(Profile("m", (), args={"gpu-layers": 3}), here(model), choice, 4711, "k")
+        own = backend.launch(Profile("m", (), args={"gpu-layers": 3}), here(model), option, 4711, "k")
         assert ("--n_gpu_layers=3" if module else "--gpu-layers 3") in " ".join(own.argv)
         assert "-ngl" not in own.argv
 
 
-@pytest.mark.parametrize("choice", [None, Choice(0, "m", needs={"ram": 1})])
-def test_a_load_that_must_fail_is_found_out_before(tmp_path: Path, model: Path, choice: Choice | None) -> None:
+@pytest.mark.parametrize("option", [None, LoadOption(0, "m", needs={"ram": 1})])
+def test_a_load_that_must_fail_is_found_out_before(tmp_path: Path, model: Path, option: LoadOption | None) -> None:
     """A missing file, what is no model, what hostd decides, and a flag that the build does not know."""
     backend = LlamaCpp(WHEEL)
-    backend.check(Profile("m", ()), here(model), choice)
+    backend.check(Profile("m", ()), here(model), option)
     (tmp_path / "n.gguf").write_bytes(b"<html>")
     for profile, path, exit_class in (
         (Profile("m", ()), tmp_path / "gone.gguf", ExitClass.MISSING_FILE),
@@ -358,7 +358,7 @@ def test_a_load_that_must_fail_is_found_out_before(tmp_path: Path, model: Path, 
         (Profile("m", (), args={"bogus": 1}), model, ExitClass.BAD_FLAG),
     ):
         with pytest.raises(EngineError) as raised:
-            backend.check(profile, here(path), choice)
+            backend.check(profile, here(path), option)
         assert exit_class == raised.value.exit_class
 
 
@@ -367,10 +367,10 @@ def test_what_a_build_does_not_know_is_not_passed(tmp_path: Path, model: Path, m
     program = tmp_path / "llama-server"
     program.write_text('#!/bin/sh\ncase "$*" in *--device*) echo "error: invalid argument: --device"; exit 1;; esac\n')
     program.chmod(0o755)
-    backend, choice, profile = LlamaCpp((str(program),)), Choice(0, "m", needs={"ram": 1}), Profile("m", ())
-    assert "--device" in backend.launch(profile, here(model), choice, 4711, "k").argv
-    backend.check(profile, here(model), choice)
-    assert "--device" not in backend.launch(profile, here(model), choice, 4711, "k").argv
+    backend, option, profile = LlamaCpp((str(program),)), LoadOption(0, "m", needs={"ram": 1}), Profile("m", ())
+    assert "--device" in backend.launch(profile, here(model), option, 4711, "k").argv
+    backend.check(profile, here(model), option)
+    assert "--device" not in backend.launch(profile, here(model), option, 4711, "k").argv
 
 
 async def test_a_later_choice_says_how_little_it_takes_on(model: Path) -> None:
@@ -378,7 +378,7 @@ async def test_a_later_choice_says_how_little_it_takes_on(model: Path) -> None:
     backend = LlamaCpp((sys.executable, "-m", "llama_cpp.server"))
     launch = backend.launch(Profile("m", (), slots=4), here(model), None, free_port(), "k")
     async with aiohttp.ClientSession() as http:
-        assert Facts(slots=1) == await backend.describe(http, launch.endpoint)
+        assert ServerFacts(slots=1) == await backend.describe(http, launch.endpoint)
 
 
 @real
@@ -391,7 +391,7 @@ async def test_a_real_engine_describes_itself() -> None:
         backend = LlamaCpp(WHEEL)
         backend.check(Profile("tiny", ()), here(MODEL), None)
         facts = await backend.describe(http, launch.endpoint)
-    assert Facts(f"b{build_of(WHEEL)}", 512, 2, tools=False, vision=False, models=("tiny",)) == facts
+    assert ServerFacts(f"b{build_of(WHEEL)}", 512, 2, tools=False, vision=False, models=("tiny",)) == facts
 
 
 @real

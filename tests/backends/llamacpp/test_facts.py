@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from hostd.backends.contract import Endpoint, Facts
+from hostd.backends.contract import Endpoint, ServerFacts
 from hostd.backends.llamacpp.facts import describe
 from hostd.supervisor.launch import free_port
 
@@ -47,7 +47,7 @@ async def serve() -> AsyncIterator[Serve]:
         await runner.cleanup()
 
 
-async def said(url: str) -> Facts:
+async def said(url: str) -> ServerFacts:
     """Return what the server there says."""
     async with aiohttp.ClientSession() as http:
         return await describe(http, Endpoint(url, "m"))
@@ -55,7 +55,7 @@ async def said(url: str) -> Facts:
 
 async def test_all_that_is_said_is_taken(serve: Serve) -> None:
     """Context and slots, what its template can, and what it sees."""
-    expected = Facts("b11434-0c1e570", context=4096, slots=2, tools=True, vision=True, models=("m",))
+    expected = ServerFacts("b11434-0c1e570", context=4096, slots=2, tools=True, vision=True, models=("m",))
     assert expected == await said(await serve({"/props": PROPS, "/v1/models": MODELS}))
 
 
@@ -67,10 +67,10 @@ async def test_a_build_without_its_number_has_no_version(serve: Serve) -> None:
 @pytest.mark.parametrize("props", [[], {"default_generation_settings": None, "total_slots": "2", "modalities": ["a"]}])
 async def test_answers_of_another_shape_say_nothing(serve: Serve, props: Any) -> None:
     """An older or a newer build may answer otherwise."""
-    assert Facts() == await said(await serve({"/props": props, "/v1/models": {"data": None}}))
+    assert ServerFacts() == await said(await serve({"/props": props, "/v1/models": {"data": None}}))
 
 
 async def test_a_server_with_models_only_names_them(serve: Serve) -> None:
     """llama_cpp.server has no /props; one that is gone says nothing at all."""
-    assert Facts(models=("m",)) == await said(await serve({"/v1/models": MODELS}))
-    assert Facts() == await said(f"http://127.0.0.1:{free_port()}")
+    assert ServerFacts(models=("m",)) == await said(await serve({"/v1/models": MODELS}))
+    assert ServerFacts() == await said(f"http://127.0.0.1:{free_port()}")

@@ -11,7 +11,7 @@ import structlog
 
 from hostd.backends.llamacpp import flags as llamacpp_flags
 from hostd.backends.llamacpp.build import LAUNCHER
-from hostd.backends.llamacpp.flags import Flags, stamp
+from hostd.backends.llamacpp.flags import KnownFlags, stamp
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 
@@ -41,7 +41,7 @@ def old(tmp_path: Path) -> tuple[str, ...]:
 @pytest.mark.parametrize("program", BUILDS)
 def test_a_real_build_understands_hostds_words(program: tuple[str, ...]) -> None:
     """It says so within a third of a second; the second time nobody is asked."""
-    flags, words = Flags(), ("-m", "/m.gguf", "-np", "2", "--metrics", "-ngl", "0", "--device", "none")
+    flags, words = KnownFlags(), ("-m", "/m.gguf", "-np", "2", "--metrics", "-ngl", "0", "--device", "none")
     began = time.monotonic()
     flags.check(program, words, {}, ())
     assert time.monotonic() - began < 2.0  # 10 to 40 ms on an idle machine
@@ -63,7 +63,7 @@ def test_the_owners_flags_are_refused_in_the_engines_words(
     program: tuple[str, ...], words: tuple[str, ...], said: str
 ) -> None:
     """Each time it is asked."""
-    flags = Flags()
+    flags = KnownFlags()
     for _ in range(2):
         with pytest.raises(EngineError) as raised:
             flags.check(program, ("-m", "/m.gguf", *words), {}, words)
@@ -73,7 +73,7 @@ def test_the_owners_flags_are_refused_in_the_engines_words(
 
 def test_what_an_old_build_does_not_know_is_left_out(old: tuple[str, ...]) -> None:
     """With a warning for each, and without asking again for another model."""
-    flags, words = Flags(), ("-m", "/m.gguf", "--metrics", "-ngl", "0", "--device", "none", "-c", "1")
+    flags, words = KnownFlags(), ("-m", "/m.gguf", "--metrics", "-ngl", "0", "--device", "none", "-c", "1")
     with structlog.testing.capture_logs() as logs:
         flags.check(old, words, {}, ())
         flags.check(old, words, {}, ())
@@ -86,12 +86,12 @@ def test_what_an_old_build_does_not_know_is_left_out(old: tuple[str, ...]) -> No
 def test_a_flag_of_the_owners_is_never_left_out(old: tuple[str, ...]) -> None:
     """Also one that hostd could do without."""
     with pytest.raises(EngineError, match="invalid argument: --device"):
-        Flags().check(old, ("--device", "Vulkan0"), {}, ("--device", "Vulkan0"))
+        KnownFlags().check(old, ("--device", "Vulkan0"), {}, ("--device", "Vulkan0"))
 
 
 def test_a_new_build_is_asked_anew(old: tuple[str, ...]) -> None:
     """What the old one did not know, the new one may."""
-    flags, words, path = Flags(), ("--metrics",), Path(old[0])
+    flags, words, path = KnownFlags(), ("--metrics",), Path(old[0])
     flags.check(old, words, {}, ())
     before = stamp(old)
     path.write_text("#!/bin/sh\n")
@@ -103,7 +103,7 @@ def test_a_new_build_is_asked_anew(old: tuple[str, ...]) -> None:
 def test_a_program_that_cannot_be_asked_is_trusted(tmp_path: Path) -> None:
     """Its start will tell."""
     for program in ((str(tmp_path / "none"),), ("/bin/false",)):
-        flags = Flags()
+        flags = KnownFlags()
         flags.check(program, ("--bogus",), {}, ("--bogus",))
         assert ("--bogus",) == flags.known(program, ("--bogus",))
 
@@ -111,7 +111,7 @@ def test_a_program_that_cannot_be_asked_is_trusted(tmp_path: Path) -> None:
 def test_a_program_that_is_not_known_to_answer_is_not_asked(old: tuple[str, ...]) -> None:
     """A script of the owner's might just begin to serve."""
     wrapper = Path(old[0]).rename(Path(old[0]).with_name("serve-models"))
-    Flags().check((str(wrapper),), ("--metrics",), {}, ())
+    KnownFlags().check((str(wrapper),), ("--metrics",), {}, ())
     assert not Path(f"{wrapper}.log").exists()
 
 
@@ -123,7 +123,7 @@ def test_a_program_that_serves_instead_is_ended_and_not_asked_again(
     path = tmp_path / "llama-server"
     path.write_text('#!/bin/sh\necho $$ >> "$0.log"\nsleep 60 &\necho $! >> "$0.log"\nwait\n')
     path.chmod(0o755)
-    flags = Flags()
+    flags = KnownFlags()
     for words in (("--metrics",), ("--bogus",)):
         flags.check((str(path),), words, {}, ())
     pids = [int(line) for line in Path(f"{path}.log").read_text().split()]

@@ -5,29 +5,29 @@ import pytest
 from hostd.backends.llamacpp.flags import placement_words, shares
 from hostd.domain.profile import Flag
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 
 NEEDS = {"ram": 1}
-HOST = Choice(0, "m", needs=NEEDS)
-CARD = Choice(0, "m", Placement.on("cuda:0"), needs=NEEDS)
-PARTLY = Choice(0, "m", Placement.on("cuda:0"), 22, NEEDS)
-SPLIT = Choice(0, "m", Placement((("cuda:0", 22.0 * 2**30), ("cuda:1", 11.0 * 2**30))), needs=NEEDS)
+HOST = LoadOption(0, "m", needs=NEEDS)
+CARD = LoadOption(0, "m", Placement.on("cuda:0"), needs=NEEDS)
+PARTLY = LoadOption(0, "m", Placement.on("cuda:0"), 22, NEEDS)
+SPLIT = LoadOption(0, "m", Placement((("cuda:0", 22.0 * 2**30), ("cuda:1", 11.0 * 2**30))), needs=NEEDS)
 
 
 @pytest.mark.parametrize(
-    ("choice", "words"),
+    ("option", "words"),
     [
         (HOST, "-ngl 0 --device none"),
         (CARD, "-ngl 999"),
         (PARTLY, "-ngl 22"),
         (SPLIT, "-ngl 999 -sm layer -ts 22528,11264"),
-        (Choice(0, "m"), ""),
+        (LoadOption(0, "m"), ""),
         (None, ""),
     ],
 )
-def test_a_choice_becomes_words(choice: Choice | None, words: str) -> None:
+def test_a_choice_becomes_words(option: LoadOption | None, words: str) -> None:
     """Of a choice about which nothing is known, nothing is said."""
-    assert words == " ".join(placement_words(choice, {}))
+    assert words == " ".join(placement_words(option, {}))
 
 
 @pytest.mark.parametrize(
@@ -47,5 +47,5 @@ def test_the_owners_words_stand(args: dict[str, Flag], words: str) -> None:
 
 def test_shares_are_whole_numbers_in_any_unit() -> None:
     """Equal ones stay equal, and none becomes nothing."""
-    assert [1000, 1000] == shares(Choice(0, "m", Placement.on("cuda:0", "cuda:1")))
-    assert [1000, 3000] == shares(Choice(0, "m", Placement((("cuda:0", 0.25), ("cuda:1", 0.75)))))
+    assert [1000, 1000] == shares(LoadOption(0, "m", Placement.on("cuda:0", "cuda:1")))
+    assert [1000, 3000] == shares(LoadOption(0, "m", Placement((("cuda:0", 0.25), ("cuda:1", 0.75)))))

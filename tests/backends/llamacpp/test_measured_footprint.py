@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from hostd.backends.llamacpp.measured_footprint import footprint_of
-from hostd.backends.llamacpp.memory_log import Projection
+from hostd.backends.llamacpp.memory_log import MemoryProjection
 from hostd.domain.footprint import Component, Footprint, Span, Tier
 
 MIB = 1 << 20
@@ -19,7 +19,7 @@ PREDICTED = Footprint(
     },
     notes=("a note",),
 )
-SAID = Projection({"CUDA0": (5 * MIB, 8 * MIB, 30 * MIB), "Host": (MIB, 0, 2 * MIB)}, 8 * MIB, None, {})
+SAID = MemoryProjection({"CUDA0": (5 * MIB, 8 * MIB, 30 * MIB), "Host": (MIB, 0, 2 * MIB)}, 8 * MIB, None, {})
 
 
 def test_the_engine_decides_and_the_header_supplies_what_it_does_not_count() -> None:
@@ -51,7 +51,7 @@ def test_a_shared_cache_that_cannot_be_asked_for_is_the_headers() -> None:
 
 def test_a_device_that_the_engine_does_not_use_is_noted() -> None:
     """A wheel built for the CPU alone puts everything into main memory, whatever the plan was."""
-    found = footprint_of(Projection({"Host": (5 * MIB, 8 * MIB, MIB)}, 8 * MIB, None, {}), PREDICTED)
+    found = footprint_of(MemoryProjection({"Host": (5 * MIB, 8 * MIB, MIB)}, 8 * MIB, None, {}), PREDICTED)
     assert Span.exactly(8 * MIB) == found.parts["ram"][Component.KV]
     assert "nothing of cuda:0" in found.notes[-1]
 
@@ -74,7 +74,7 @@ def test_results_are_kept_on_the_host() -> None:
 
 def test_two_cards_share_what_the_engine_says() -> None:
     """Context is split into KV cache and recurrent state card by card."""
-    two = Projection(
+    two = MemoryProjection(
         {"CUDA0": (MIB, 6 * MIB, MIB), "CUDA1": (MIB, 5 * MIB, MIB)}, 8 * MIB, 3 * MIB, {"CUDA0": 2 * MIB, "CUDA1": MIB}
     )
     found = footprint_of(two, Footprint({}))
@@ -85,7 +85,7 @@ def test_two_cards_share_what_the_engine_says() -> None:
 def test_the_table_alone_does_not_tell_states_from_caches() -> None:
     """Then the header does."""
     states = {Component.KV: Span.exactly(4 * MIB), Component.RECURRENT: Span.exactly(MIB + 40_000)}
-    found = footprint_of(Projection({"Host": (MIB, 5 * MIB, MIB)}, None, None, {}), Footprint({"ram": states}))
+    found = footprint_of(MemoryProjection({"Host": (MIB, 5 * MIB, MIB)}, None, None, {}), Footprint({"ram": states}))
     assert states == {part: found.parts["ram"][part] for part in states}
 
 
@@ -93,7 +93,7 @@ def test_an_unknown_architecture_is_known_to_the_engine() -> None:
     """Its bounds give way to what the engine says: it keeps no state here."""
     bound = {Component.KV: Span(0, 9 * MIB, 9 * MIB), Component.RECURRENT: Span(0, MIB, MIB)}
     found = footprint_of(
-        Projection({"Host": (MIB, 8 * MIB, MIB)}, 8 * MIB, None, {}), Footprint({"ram": bound}, bounded_only=True)
+        MemoryProjection({"Host": (MIB, 8 * MIB, MIB)}, 8 * MIB, None, {}), Footprint({"ram": bound}, bounded_only=True)
     )
     assert Span.exactly(8 * MIB) == found.parts["ram"][Component.KV]
     assert Component.RECURRENT not in found.parts["ram"]

@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 
 from hostd.backends.llamacpp import stub_model
-from hostd.planning.formats.gguf import Header, Value, parse
+from hostd.planning.formats.gguf import GgufHeader, Value, parse
 from hostd.planning.formats.gguf_shape import shape_of
 from tests.backends import stubs
 from tests.planning.stub import strings, stub
 
 
-def parsed(data: bytes) -> Header:
+def parsed(data: bytes) -> GgufHeader:
     """Return the header in *data*."""
     header = parse(data)
-    assert isinstance(header, Header)
+    assert isinstance(header, GgufHeader)
     return header
 
 
@@ -64,7 +64,7 @@ def test_values_keep_their_kind() -> None:
         "a.flags": (True, False),
     }
     values |= {"a.text": "Grüße", "a.large": 1 << 40}
-    header = Header(3, values, {}, (), 0, 0)
+    header = GgufHeader(3, values, {}, (), 0, 0)
     kept = dict(parsed(stub_model.stub(header)[0]).keys)
     assert values | {"tokenizer.ggml.model": "none"} == kept
     assert {name: type(value) for name, value in values.items()} == {name: type(kept[name]) for name in values}

@@ -9,14 +9,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from hostd.backends.contract import Checks, Describes, Endpoint, Launch
+from hostd.backends.contract import DescribesItself, Endpoint, Launch, Prechecks
 from hostd.backends.mlx import engine as mlx
 from hostd.backends.mlx.engine import Mlx
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Capabilities, Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint.mlx_serving import MlxServing
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 from tests.backends.running import asked, died, free_port, installed, needs, running
 from tests.counting_model import counted, write_counting_model
 
@@ -31,10 +31,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_counting_model(tmp_path_factory.mktemp("models") / "counting", 4096)
 
 
-def launched(folder: Path, profile: Profile, choice: Choice | None = None, port: int | None = None) -> Launch:
+def launched(folder: Path, profile: Profile, option: LoadOption | None = None, port: int | None = None) -> Launch:
     """Return how the engine is started on *folder*."""
     backend = Mlx((PYTHON or sys.executable,))
-    return backend.launch(profile, Variant("mlx", path=str(folder)), choice, port or free_port(), "sekret")
+    return backend.launch(profile, Variant("mlx", path=str(folder)), option, port or free_port(), "sekret")
 
 
 def flags(profile: Profile) -> dict[str, str]:
@@ -82,8 +82,8 @@ def test_a_quantised_cache_serves_one_at_a_time(model: Path) -> None:
 
 def test_the_launch_holds_no_secret_and_calls_nobody(model: Path) -> None:
     """The key is in the environment, which also keeps the engine off the hub; what it may hold is what was planned."""
-    choice = Choice(0, "m", needs={"metal": 5 << 30, "ram": 1 << 30})
-    launch = launched(model, Profile("m", (), args={"temp": 0.5, "trust-remote-code": True, "pipeline": False}), choice)
+    option = LoadOption(0, "m", needs={"metal": 5 << 30, "ram": 1 << 30})
+    launch = launched(model, Profile("m", (), args={"temp": 0.5, "trust-remote-code": True, "pipeline": False}), option)
     assert "sekret" not in " ".join(launch.argv)
     assert ("sekret", "1") == (launch.env["HOSTD_ENGINE_KEY"], launch.env["HF_HUB_OFFLINE"])
     assert str(6 << 30) == launch.argv[launch.argv.index("--memory-limit") + 1]
@@ -157,8 +157,8 @@ def test_what_the_server_would_refuse_is_worded_anew() -> None:
 async def test_a_server_that_is_gone_tells_nothing() -> None:
     """Neither its slots nor itself."""
     backend, gone = Mlx(), Endpoint(f"http://127.0.0.1:{free_port()}", "m")
-    assert isinstance(backend, Checks)
-    assert isinstance(backend, Describes)
+    assert isinstance(backend, Prechecks)
+    assert isinstance(backend, DescribesItself)
     async with aiohttp.ClientSession() as http:
         assert await backend.decoded(http, gone) is None
         assert (None, ()) == ((await backend.describe(http, gone)).version, (await backend.describe(http, gone)).models)
@@ -224,8 +224,8 @@ async def test_a_real_engine_stops_when_its_client_hangs_up(model: Path) -> None
 @real
 async def test_a_real_engine_over_its_memory_refuses_rather_than_grows(model: Path) -> None:
     """With status 503, which sends the request elsewhere."""
-    choice = Choice(0, "m", needs={"ram": 1})
-    async with running(launched(model, Profile("tiny", (), slots=2), choice)) as engine:
+    option = LoadOption(0, "m", needs={"ram": 1})
+    async with running(launched(model, Profile("tiny", (), slots=2), option)) as engine:
         status, said = await engine.ask(asked())
         assert (503, "out_of_memory") == (status, said["error"]["code"])
 

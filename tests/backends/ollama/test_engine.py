@@ -19,7 +19,7 @@ from hostd.domain.footprint import Component
 from hostd.domain.profile import Capabilities, Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 from tests.backends.running import CHAT, Running, free_port, running
 from tests.engines.ollama_server import PROGRAM, command, put_model
 
@@ -40,10 +40,10 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def launched(profile: Profile = PROFILE, choice: Choice | None = None, **script: object) -> tuple[Ollama, Launch]:
+def launched(profile: Profile = PROFILE, option: LoadOption | None = None, **script: object) -> tuple[Ollama, Launch]:
     """Return a backend and how it starts a scripted Ollama."""
     backend = Ollama(command(**script))
-    return backend, backend.launch(profile, profile.variants[0], choice, free_port(), "")
+    return backend, backend.launch(profile, profile.variants[0], option, free_port(), "")
 
 
 @asynccontextmanager
@@ -91,8 +91,8 @@ def test_the_plan_reaches_it_by_variables_alone(store: Path, monkeypatch: pytest
     monkeypatch.setenv("OLLAMA_API_KEY", "secret")
     monkeypatch.setenv("OLLAMA_DEBUG", "1")
     profile = replace(PROFILE, kv_type="q8_0", args={"flash-attn": True})
-    choice = Choice(0, "q", Placement.on("cuda:1"), gpu_layers=7, needs={"cuda:1": 1})
-    _, launch = launched(profile, choice)
+    option = LoadOption(0, "q", Placement.on("cuda:1"), gpu_layers=7, needs={"cuda:1": 1})
+    _, launch = launched(profile, option)
     assert (*command(), "serve") == launch.argv
     said = {name: value for name, value in launch.env.items() if name.startswith(("OLLAMA", "CUDA"))}
     port = launch.endpoint.url.rpartition(":")[2]
@@ -186,7 +186,7 @@ async def test_a_model_is_loaded_by_asking_and_stays() -> None:
 
 async def test_layers_are_asked_for_where_the_plan_counts_them() -> None:
     """Later requests, which name none, do not make it load again."""
-    backend, launch = launched(choice=Choice(0, "q", gpu_layers=7))
+    backend, launch = launched(option=LoadOption(0, "q", gpu_layers=7))
     async with running(launch) as engine:
         await backend.open(engine.http, launch.endpoint)
         assert {"num_gpu": 7} == json.loads((await seen(engine))["requests"][-1]["body"])["options"]

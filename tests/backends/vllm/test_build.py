@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hostd.backends.vllm import build as vllm_build
-from hostd.backends.vllm.build import Build, build_of
+from hostd.backends.vllm.build import VllmBuild, build_of
 from tests.backends.running import installed, needs
 
 PYTHON = installed("vllm", "HOSTD_TEST_VLLM")
@@ -53,14 +53,14 @@ def test_what_tells_nothing_is_given_the_benefit_of_the_doubt(tmp_path: Path) ->
     script = tmp_path / "vllm"
     script.write_text("#!/bin/sh\n", encoding="utf-8")
     script.chmod(0o755)
-    assert Build() == build_of(str(script))
-    assert Build().knows("anything")
+    assert VllmBuild() == build_of(str(script))
+    assert VllmBuild().knows("anything")
 
 
 def test_a_probe_that_fails_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the Python says instead of an answer."""
     monkeypatch.setattr(vllm_build, "_PROBE", "print('[]')")
-    assert Build() == vllm_build._probed(sys.executable, -1)
+    assert VllmBuild() == vllm_build._probed(sys.executable, -1)
 
 
 @needs(PYTHON, "vllm")

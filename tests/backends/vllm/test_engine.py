@@ -12,16 +12,16 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from hostd.backends.contract import Checks, Describes, Endpoint, Launch, Sleeps
+from hostd.backends.contract import DescribesItself, Endpoint, Launch, Prechecks, Sleeps
 from hostd.backends.vllm import engine as vllm
-from hostd.backends.vllm.build import Build
+from hostd.backends.vllm.build import VllmBuild
 from hostd.backends.vllm.engine import Vllm
 from hostd.dialects.context_errors import is_too_long
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Capabilities, Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 from tests.backends.running import Running, asked, free_port, installed, needs, running
 from tests.counting_model import counted, write_counting_model
 
@@ -33,8 +33,8 @@ FLAGS = frozenset(
         *("kv-cache-dtype", "seed", "enable-prefix-caching", "tool-call-parser"),
     }
 )
-ON_CARDS = Build("0.33.0", on_processor=False, flags=FLAGS)
-TWO_CARDS = Choice(0, "m", Placement.on("cuda:0", "cuda:1"), needs={"cuda:0": 8 << 30, "cuda:1": 8 << 30})
+ON_CARDS = VllmBuild("0.33.0", on_processor=False, flags=FLAGS)
+TWO_CARDS = LoadOption(0, "m", Placement.on("cuda:0", "cuda:1"), needs={"cuda:0": 8 << 30, "cuda:1": 8 << 30})
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +44,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def build(monkeypatch: pytest.MonkeyPatch) -> Build:
+def build(monkeypatch: pytest.MonkeyPatch) -> VllmBuild:
     """A vLLM for cards, whatever is installed."""
     monkeypatch.setattr(vllm, "build_of", lambda _: ON_CARDS)
     return ON_CARDS
 
 
-def launched(folder: Path, profile: Profile, choice: Choice | None = None, **variant: Any) -> Launch:
+def launched(folder: Path, profile: Profile, option: LoadOption | None = None, **variant: Any) -> Launch:
     """Return how the engine is started on *folder*."""
     backend = Vllm((PYTHON or sys.executable,))
-    return backend.launch(profile, Variant("vllm", path=str(folder), **variant), choice, free_port(), "sekret")
+    return backend.launch(profile, Variant("vllm", path=str(folder), **variant), option, free_port(), "sekret")
 
 
 def flags(launch: Launch) -> dict[str, str]:
@@ -67,7 +67,7 @@ def flags(launch: Launch) -> dict[str, str]:
     }
 
 
-def test_the_plan_decides_on_cards_cache_and_requests(model: Path, build: Build) -> None:
+def test_the_plan_decides_on_cards_cache_and_requests(model: Path, build: VllmBuild) -> None:
     """Two cards, cache for all slots, and sleep where it gives memory back."""
     launch = launched(model, Profile("tiny", (), context=2048, slots=4), TWO_CARDS)
     seen = flags(launch)
@@ -85,15 +85,20 @@ def test_the_plan_decides_on_cards_cache_and_requests(model: Path, build: Build)
         launch.env["CUDA_DEVICE_ORDER"],
         launch.env["VLLM_SERVER_DEV_MODE"],
     )
-    assert ((1, 2), True, 4, True) == (launch.naps, launch.alone, launch.slots, launch.endpoint.strict_model)
+    assert ((1, 2), True, 4, True) == (
+        launch.sleep_levels,
+        launch.exclusive_start,
+        launch.slots,
+        launch.endpoint.strict_model,
+    )
 
 
-def test_without_a_choice_the_engine_takes_what_it_wants_and_does_not_sleep(model: Path, build: Build) -> None:
+def test_without_a_choice_the_engine_takes_what_it_wants_and_does_not_sleep(model: Path, build: VllmBuild) -> None:
     """Nobody counts its memory then, so nobody could see it go down."""
     launch = launched(model, Profile("tiny", ()), tensor_parallel=2)
     assert "2" == flags(launch)["tensor-parallel-size"]
     assert {"kv-cache-memory-bytes", "enable-sleep-mode", "max-model-len"}.isdisjoint(flags(launch))
-    assert ((), True) == (launch.naps, "VLLM_SERVER_DEV_MODE" not in launch.env)
+    assert ((), True) == (launch.sleep_levels, "VLLM_SERVER_DEV_MODE" not in launch.env)
 
 
 def test_on_a_processor_the_cache_is_bounded_and_sleep_is_not_believed(
@@ -101,24 +106,24 @@ def test_on_a_processor_the_cache_is_bounded_and_sleep_is_not_believed(
 ) -> None:
     """By itself it would take nearly all of the memory; its sleep gives none back."""
     monkeypatch.setattr(vllm, "build_of", lambda _: replace(ON_CARDS, version="0.32.0+cpu", on_processor=True))
-    launch = launched(model, Profile("tiny", (), context=2048), Choice(0, "m", needs={"ram": 4 << 30}))
+    launch = launched(model, Profile("tiny", (), context=2048), LoadOption(0, "m", needs={"ram": 4 << 30}))
     assert {"kv-cache-memory-bytes": "2097152", "enforce-eager": ""}.items() <= flags(launch).items()
-    assert ((), True) == (launch.naps, "CUDA_VISIBLE_DEVICES" not in launch.env)
+    assert ((), True) == (launch.sleep_levels, "CUDA_VISIBLE_DEVICES" not in launch.env)
     compiled = launched(model, Profile("tiny", (), args={"enforce-eager": False}))
     assert "no-enforce-eager" in flags(compiled)
 
 
 def test_what_a_build_does_not_know_is_left_out(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What hostd wishes for, at least; without its guard the engine does not get the routes that put it to sleep."""
-    old = Build("0.9.0+cpu", on_processor=True, flags=FLAGS - {"middleware", "kv-cache-memory-bytes"})
+    old = VllmBuild("0.9.0+cpu", on_processor=True, flags=FLAGS - {"middleware", "kv-cache-memory-bytes"})
     monkeypatch.setattr(vllm, "build_of", lambda _: old)
     launch = launched(model, Profile("tiny", (), context=2048), TWO_CARDS)
     assert {"middleware", "kv-cache-memory-bytes"}.isdisjoint(flags(launch))
-    assert ((), "1") == (launch.naps, launch.env["VLLM_CPU_KVCACHE_SPACE"])
+    assert ((), "1") == (launch.sleep_levels, launch.env["VLLM_CPU_KVCACHE_SPACE"])
 
 
 def test_the_launch_holds_no_secret_and_calls_nobody(
-    model: Path, build: Build, monkeypatch: pytest.MonkeyPatch
+    model: Path, build: VllmBuild, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The key is in the environment; the owner's own settings for exchanging between cards come along."""
     monkeypatch.setenv("NCCL_P2P_DISABLE", "1")
@@ -143,7 +148,7 @@ def test_the_launch_holds_no_secret_and_calls_nobody(
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_starts(
-    model: Path, build: Build, args: dict[str, Any], why: str
+    model: Path, build: VllmBuild, args: dict[str, Any], why: str
 ) -> None:
     """Where the program itself would take ten seconds to say so."""
     with pytest.raises(EngineError, match=why) as caught:
@@ -307,8 +312,8 @@ async def test_a_real_engine_serves_one_name_to_one_key(real_one: Running) -> No
     status, _ = await real_one.ask({}, "/sleep?level=1", Authorization="Bearer wrong")
     assert 401 == status
     backend = Vllm()
-    assert isinstance(backend, Checks)
-    assert isinstance(backend, Describes)
+    assert isinstance(backend, Prechecks)
+    assert isinstance(backend, DescribesItself)
     facts = await backend.describe(real_one.http, real_one.launch.endpoint)
     assert (4096, ("tiny",), True) == (facts.context, facts.models, bool(facts.version))
 

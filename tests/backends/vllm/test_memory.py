@@ -12,7 +12,7 @@ from hostd.domain.profile import Flag, Profile
 from hostd.planning.footprint import vllm
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.footprint.vllm_serving import VllmServing
-from hostd.planning.warm_set.load_option import Choice
+from hostd.planning.warm_set.load_option import LoadOption
 from tests.counting_model import DIM, HEADS, KV_HEADS, LAYERS, write_counting_model
 
 GIB, MIB = 1 << 30, 1 << 20
@@ -72,9 +72,9 @@ def test_a_plan_is_kept_and_without_one_a_card_is_the_engines(model: Path) -> No
         ),
         0,
     )
-    whole = Choice(0, "m", Placement.on("cuda:0"), needs={"cuda:0": shape_needs, "ram": GIB})
-    tight = Choice(0, "m", Placement.on("cuda:0"), needs={"cuda:0": shape_needs - 16 * MIB, "ram": GIB})
-    none = Choice(0, "m", Placement.on("cuda:0"), needs={"cuda:0": MIB})
+    whole = LoadOption(0, "m", Placement.on("cuda:0"), needs={"cuda:0": shape_needs, "ram": GIB})
+    tight = LoadOption(0, "m", Placement.on("cuda:0"), needs={"cuda:0": shape_needs - 16 * MIB, "ram": GIB})
+    none = LoadOption(0, "m", Placement.on("cuda:0"), needs={"cuda:0": MIB})
     assert 4 * 32_768 * TOKEN + MIB == kv_bytes(model, profile, whole, on_processor=False)
     assert 2 * 32_768 * TOKEN + MIB == kv_bytes(model, profile, tight, on_processor=False)
     assert 1 * 32_768 * TOKEN + MIB == kv_bytes(model, profile, none, on_processor=False)

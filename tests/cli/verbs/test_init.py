@@ -29,7 +29,7 @@ def machine(bare_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def shelf(machine: Path) -> Path:
+def models_found(machine: Path) -> Path:
     """Two models that can be served, and a broken file."""
     file(machine / "models/Tiny-1B-Q4_K_M.gguf", weights.gguf(keys={"general.file_type": 15}))
     file(machine / "models/broken.gguf", b"<html>")
@@ -37,30 +37,30 @@ def shelf(machine: Path) -> Path:
     return machine
 
 
-def test_what_it_writes_is_accepted(shelf: Path, hostd: Run) -> None:
+def test_what_it_writes_is_accepted(models_found: Path, hostd: Run) -> None:
     """The check finds both profiles and nothing to say about them."""
     ran = hostd("init")
     assert (0, "") == (ran.code, ran.err)
     assert ["bert-v1.yaml", "tiny-1b.yaml"] == sorted(
-        path.name for path in (shelf / "config/hostd/model_profiles").iterdir()
+        path.name for path in (models_found / "config/hostd/model_profiles").iterdir()
     )
     checked = hostd("config", "check")
     assert (0, "2 profiles, no problems\n", "") == (checked.code, checked.out, checked.err)
 
 
-def test_it_says_what_it_found_and_what_comes_next(shelf: Path, hostd: Run) -> None:
+def test_it_says_what_it_found_and_what_comes_next(models_found: Path, hostd: Run) -> None:
     """A line for each profile, the reason of every other file, and the next command."""
     out = hostd("init").out
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert "PROFILE MODEL FOUND IN SIZE CONTEXT SLOTS TAKES WARM" == lines[2]
     assert any(line.startswith("bert-v1 bert:v1 Ollama ") and line.endswith(" from boot") for line in lines)
-    assert any(line.startswith(f"broken ({shelf / 'models'}): ") for line in lines)
+    assert any(line.startswith(f"broken ({models_found / 'models'}): ") for line in lines)
     assert "next: hostd serve" == lines[-1]
 
 
-def test_files_that_exist_stay_as_they_are(shelf: Path, hostd: Run) -> None:
+def test_files_that_exist_stay_as_they_are(models_found: Path, hostd: Run) -> None:
     """Only --force overwrites them."""
-    theirs = file(shelf / "config/hostd/hostd.yaml", b"limits: {max_queue: 7}\n")
+    theirs = file(models_found / "config/hostd/hostd.yaml", b"limits: {max_queue: 7}\n")
     ran = hostd("init")
     assert (1, "", "limits: {max_queue: 7}\n") == (ran.code, ran.out, theirs.read_text())
     assert "already has hostd.yaml" in ran.err
@@ -69,20 +69,20 @@ def test_files_that_exist_stay_as_they_are(shelf: Path, hostd: Run) -> None:
     assert "profiles: model_profiles" in theirs.read_text()
 
 
-def test_a_dry_run_writes_nothing(shelf: Path, hostd: Run) -> None:
+def test_a_dry_run_writes_nothing(models_found: Path, hostd: Run) -> None:
     """It says the same, even where files exist."""
     ran = hostd("init", "--dry-run")
-    assert (0, False) == (ran.code, (shelf / "config/hostd").exists())
+    assert (0, False) == (ran.code, (models_found / "config/hostd").exists())
     assert "would be written to" in ran.out
     assert "next:" not in ran.out
     assert (0, 0) == (hostd("init").code, hostd("init", "--dry-run").code)
 
 
-def test_another_folder_is_named_in_the_next_command(shelf: Path, hostd: Run) -> None:
+def test_another_folder_is_named_in_the_next_command(models_found: Path, hostd: Run) -> None:
     """As a shell takes it."""
-    ran = hostd("init", "--folder", str(shelf / "my files"))
-    assert f"next: hostd serve --config '{shelf}/my files/hostd.yaml'" == ran.out.splitlines()[-1]
-    assert 0 == hostd("config", "check", str(shelf / "my files/hostd.yaml")).code
+    ran = hostd("init", "--folder", str(models_found / "my files"))
+    assert f"next: hostd serve --config '{models_found}/my files/hostd.yaml'" == ran.out.splitlines()[-1]
+    assert 0 == hostd("config", "check", str(models_found / "my files/hostd.yaml")).code
 
 
 def test_more_folders_are_looked_into(machine: Path, hostd: Run) -> None:
@@ -103,7 +103,7 @@ def test_without_models_nothing_is_written(machine: Path, hostd: Run) -> None:
     assert "broken" in ran.out
 
 
-def test_json_has_everything(shelf: Path, hostd: Run) -> None:
+def test_json_has_everything(models_found: Path, hostd: Run) -> None:
     """For each model its profile or the reason why it has none."""
     told: dict[str, Any] = json.loads(hostd("init", "--json").out)
     assert {"folder", "files", "written", "engines", "models"} == set(told)
@@ -119,10 +119,10 @@ def test_json_has_everything(shelf: Path, hostd: Run) -> None:
     assert (None, True) == (models["broken"]["profile"], "<htm" in models["broken"]["why"])
 
 
-def test_what_contradicts_older_files_is_said(shelf: Path, hostd: Run) -> None:
+def test_what_contradicts_older_files_is_said(models_found: Path, hostd: Run) -> None:
     """A profile that was there has taken the alias: the check's own sentences, and its exit code."""
     older = b"name: mine\naliases: ['bert:v1']\nvariants: [{backend: llamacpp, path: m.gguf}]\n"
-    file(shelf / "config/hostd/model_profiles/mine.yaml", older)
+    file(models_found / "config/hostd/model_profiles/mine.yaml", older)
     ran = hostd("init")
     assert 78 == ran.code
     assert "alias 'bert:v1' also belongs to" in ran.err
@@ -141,7 +141,7 @@ def test_engines_are_found_on_the_path(machine: Path, hostd: Run, monkeypatch: p
     assert "pip install 'hostd[llamacpp]'" in ran.err
 
 
-def test_troubles_of_the_machine_are_said(shelf: Path, hostd: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_troubles_of_the_machine_are_said(models_found: Path, hostd: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """On stderr; the rest goes on."""
     host = replace(preset("rtx4090", Reserve()), troubles=("the NVIDIA card at index 1 does not answer",))
     monkeypatch.setattr("hostd.hardware.probe.probe", lambda _: host)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hostd.cli.verbs.inventory import Share, bar, shared_out
+from hostd.cli.verbs.inventory import PoolShare, bar, shared_out
 from hostd.domain.host import Holder, Host, Pool, PoolKind, Reserve
 from hostd.hardware.simulated import PRESETS
-from hostd.supervisor.orphan_reaper import MARK
+from hostd.supervisor.orphan_reaper import ENV_MARKER
 from tests.cli.recorded import Ran
 
 GIB = 2**30
@@ -23,7 +23,7 @@ KEYS = {"id", "kind", "name", "total_bytes", "free_bytes", "budget_bytes"}
 def engine() -> Iterator[int]:
     """A process that carries an engine's mark."""
     command = [sys.executable, "-c", "input()"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, env=os.environ | {MARK: "mark"}) as child:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=os.environ | {ENV_MARKER: "mark"}) as child:
         yield child.pid
         child.kill()
 
@@ -121,14 +121,14 @@ def test_a_file_with_nonsense_is_bad_configuration(hostd: Callable[..., Ran], ba
 @pytest.mark.parametrize(
     ("share", "drawn"),
     [
-        (Share(0, 0, 100, 0), "[..........]"),
-        (Share(50, 30, 10, 10), "[=====###./]"),
-        (Share(1, 1, 1000, 1), "[=#......./]"),
-        (Share(0, 0, 0, 0), "[          ]"),
-        (Share(1, 0, 0, 10**12), "[=/////////]"),
+        (PoolShare(0, 0, 100, 0), "[..........]"),
+        (PoolShare(50, 30, 10, 10), "[=====###./]"),
+        (PoolShare(1, 1, 1000, 1), "[=#......./]"),
+        (PoolShare(0, 0, 0, 0), "[          ]"),
+        (PoolShare(1, 0, 0, 10**12), "[=/////////]"),
     ],
 )
-def test_bars(share: Share, drawn: str) -> None:
+def test_bars(share: PoolShare, drawn: str) -> None:
     """In proportion, and what is little is still seen."""
     assert drawn == bar(share, 12)
 
@@ -136,9 +136,9 @@ def test_bars(share: Share, drawn: str) -> None:
 def test_shares_sum_to_the_whole() -> None:
     """Main memory counts what engines hold for themselves; more than is used is not believed."""
     pool = Pool("ram", PoolKind.RAM, "Main memory", 100, 40, 90)
-    assert Share(20, 40, 40, 0) == shared_out(pool, {1: 30, 2: 10})
-    assert Share(0, 60, 30, 10) == shared_out(pool, {1: 1000})
-    assert Share(60, 0, 40, 0) == shared_out(pool, {})
+    assert PoolShare(20, 40, 40, 0) == shared_out(pool, {1: 30, 2: 10})
+    assert PoolShare(0, 60, 30, 10) == shared_out(pool, {1: 1000})
+    assert PoolShare(60, 0, 40, 0) == shared_out(pool, {})
 
 
 def test_the_usual_reserve_is_that_of_the_files() -> None:

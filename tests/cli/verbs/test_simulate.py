@@ -35,8 +35,8 @@ def test_all_policies_stand_side_by_side(hostd: Hostd) -> None:
 
 def test_policies_are_chosen_and_printed_as_json(hostd: Hostd) -> None:
     """In the order of the table, however they are named; the seed makes the day."""
-    choice = ("--policy", "static-groups", "--policy", "hostd", "--json")
-    first, again, other = (hostd("simulate", "steady", *BRIEFLY, *choice, "--seed", seed).out for seed in "112")
+    option = ("--policy", "static-groups", "--policy", "hostd", "--json")
+    first, again, other = (hostd("simulate", "steady", *BRIEFLY, *option, "--seed", seed).out for seed in "112")
     told = json.loads(first)
     assert ["trace", "models", "policies"] == list(told)
     assert ["hostd", "static-groups"] == [each["policy"] for each in told["policies"]]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostd.dialects.openai import aggregate
-from hostd.dialects.openai.aggregate import Assembly
+from hostd.dialects.openai.aggregate import StreamAggregator
 
 HEAD = {"id": "chatcmpl-1", "created": 7, "model": "tiny", "system_fingerprint": "b1"}
 CHAT = {**HEAD, "object": "chat.completion"}
@@ -18,11 +18,11 @@ OTHER_SUMS = {"usage": {"completion_tokens": 1, "prompt_tokens": 3, "total_token
 DONE = b"data: [DONE]\n\n"
 
 
-def event(*choices: dict[str, Any], **more: Any) -> bytes:
+def event(*options: dict[str, Any], **more: Any) -> bytes:
     """Return a chunk of a chat as an event."""
     return (
         b"data: "
-        + json.dumps({"choices": list(choices), **CHAT, "object": "chat.completion.chunk", **more}).encode()
+        + json.dumps({"choices": list(options), **CHAT, "object": "chat.completion.chunk", **more}).encode()
         + b"\n\n"
     )
 
@@ -38,9 +38,9 @@ def calls(number: int, arguments: str, **function: str) -> dict[str, Any]:
     return {"index": number, **more, "function": {**function, "arguments": arguments}}
 
 
-def assembled(*data: bytes) -> Assembly:
+def assembled(*data: bytes) -> StreamAggregator:
     """Return what was put together of *data*."""
-    assembly = Assembly()
+    assembly = StreamAggregator()
     for piece in data:
         assembly.feed(piece)
     return assembly

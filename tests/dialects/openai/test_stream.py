@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hostd.dialects.openai.stream import (
     DONE,
-    Splitter,
+    SseFramer,
     error_of,
     has_content,
     is_abandoned,
@@ -25,9 +25,9 @@ PING = b":\n\n"
 TIMINGS = b'data: {"choices":[{"index":0,"delta":{}}],"timings":{"cache_n":3,"prompt_n":4,"predicted_n":9}}\n\n'
 
 
-def feed(*chunks: bytes) -> tuple[Splitter, bytes]:
+def feed(*chunks: bytes) -> tuple[SseFramer, bytes]:
     """Return a splitter that was fed *chunks*, and all that it gave out."""
-    splitter = Splitter()
+    splitter = SseFramer()
     return splitter, b"".join(splitter.feed(chunk) for chunk in chunks)
 
 
@@ -39,14 +39,14 @@ def test_nothing_is_lost_however_it_is_cut(events: list[bytes], cuts: set[int]) 
     """Whatever the chunks, each feed gives out whole events, and all of them together are the stream."""
     whole = b"".join(events) + STOP + DONE
     edges = [0, *sorted(cut for cut in cuts if cut < len(whole)), len(whole)]
-    splitter = Splitter()
+    splitter = SseFramer()
     given_out = b""
     for start, end in pairwise(edges):
         events_now = splitter.feed(whole[start:end])
         assert not events_now or events_now.endswith((b"\n\n", b"\n\r\n"))
         given_out += events_now
     assert whole == given_out
-    assert (True, "") == (splitter.done, splitter.trouble)
+    assert (True, "") == (splitter.done, splitter.error)
 
 
 def test_holds_back_half_an_event() -> None:
@@ -59,13 +59,13 @@ def test_drops_what_follows_the_end() -> None:
     """[DONE] ends an answer, and so does an error event, which is told in other words."""
     assert WORD + DONE == feed(WORD + DONE + WORD)[1]
     splitter, events = feed(WORD + ERROR + WORD)
-    assert (WORD, "the engine reported an error: no luck", False) == (events, splitter.trouble, splitter.done)
+    assert (WORD, "the engine reported an error: no luck", False) == (events, splitter.error, splitter.done)
 
 
 def test_text_that_looks_like_an_end_is_none() -> None:
     """Only a line of its own ends an answer."""
     splitter, _ = feed(WORD, WORD.replace(b"[DONE] }", b'{\\"error\\"'))
-    assert (False, "") == (splitter.done, splitter.trouble)
+    assert (False, "") == (splitter.done, splitter.error)
 
 
 @pytest.mark.parametrize("event", [b'data: {"cho\n\n', b"data: {\r\n\r\n", b"data: hello\n\n", b"data:\n\n"])
@@ -73,7 +73,7 @@ def test_text_that_looks_like_an_end_is_none() -> None:
 def test_finds_an_event_that_is_no_json(event: bytes, apart: bool) -> None:
     """It is not given out, and neither is what follows it; what came before it is."""
     splitter, events = feed(*([WORD, event, DONE] if apart else [WORD + event + DONE]))
-    assert (True, False) == (bool(splitter.trouble), events.startswith(WORD + event))
+    assert (True, False) == (bool(splitter.error), events.startswith(WORD + event))
     assert WORD == events[: len(WORD)]
     assert (apart, b"") == (splitter.done, events[len(WORD) :].removeprefix(DONE) if apart else events[len(WORD) :])
 
@@ -82,7 +82,7 @@ def test_null_is_no_trouble() -> None:
     """llama-server says it of each of several prompts that it has read; it may come beside anything."""
     whole = b"data: null\n\n" + WORD + b"data: null\n\n" + STOP + DONE
     splitter, events = feed(whole)
-    assert (whole, True, "") == (events, splitter.done, splitter.trouble)
+    assert (whole, True, "") == (events, splitter.done, splitter.error)
     assert not has_content(b"data: null\n\n")
 
 
@@ -91,11 +91,11 @@ def test_an_answer_that_was_given_up_never_looks_whole(word: str) -> None:
     """An engine that is told to end may finish its streams in good order, [DONE] and all."""
     said = b'data: {"choices":[{"delta":{"content":" one"},"finish_reason":null}]}\n\n'
     last = f'data: {{"choices":[{{"delta":{{"content":" tw"}},"finish_reason":"{word}"}}]}}\n\n'.encode()
-    splitter = Splitter()
+    splitter = SseFramer()
     assert said == splitter.feed(said + last + DONE)
-    assert (False, "the engine gave the answer up before its end") == (splitter.done, splitter.trouble)
-    alone = Splitter()
-    assert (b"", True) == (alone.feed(last), bool(alone.trouble))
+    assert (False, "the engine gave the answer up before its end") == (splitter.done, splitter.error)
+    alone = SseFramer()
+    assert (b"", True) == (alone.feed(last), bool(alone.error))
     assert is_abandoned(last)
     assert not is_abandoned(said)
     assert not is_abandoned(json.dumps({"content": last.decode()}).encode())

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.dialects.openai.stream import Renaming
+from hostd.dialects.openai.stream import ModelNameRewriter
 
 
 def test_every_event_of_a_stream_is_renamed() -> None:
     """However the engine spaces its JSON."""
-    renaming = Renaming("ours")
+    renaming = ModelNameRewriter("ours")
     first = renaming.apply(b': ping\n\ndata: {"id": 1, "model": "/srv/theirs.gguf", "choices": []}\n\n')
     assert b': ping\n\ndata: {"id": 1, "model":"ours", "choices": []}\n\n' == first
     assert b'data: {"model":"ours"}\n\n' == renaming.apply(b'data: {"model": "/srv/theirs.gguf"}\n\n')
@@ -19,7 +19,7 @@ def test_every_event_of_a_stream_is_renamed() -> None:
 
 def test_what_needs_no_change_is_passed_on_as_it_is() -> None:
     """The very same bytes, and from then on without a look."""
-    renaming, event = Renaming("ours"), b'data: {"model": "ours"}\n\n'
+    renaming, event = ModelNameRewriter("ours"), b'data: {"model": "ours"}\n\n'
     assert renaming.apply(event) is event
     other = b'data: {"model": "theirs"}\n\n'
     assert renaming.apply(other) is other
@@ -28,7 +28,7 @@ def test_what_needs_no_change_is_passed_on_as_it_is() -> None:
 @pytest.mark.parametrize("early", [b"", b": ping\n\n", b"data: [DONE]\n\n"])
 def test_waits_for_the_first_name(early: bytes) -> None:
     """Comments tell nothing."""
-    renaming = Renaming("ours")
+    renaming = ModelNameRewriter("ours")
     assert early == renaming.apply(early)
     assert b'{"model":"ours"}' == renaming.apply(b'{"model":"theirs"}')
 
@@ -39,4 +39,4 @@ def test_words_that_look_like_the_name_stay(text: str, theirs: str, ours: str) -
     said = f'{text}"model": "{theirs}"{text}'
     answer = json.dumps({"model": theirs, "choices": [{"message": {"content": said}}]}).encode()
     expected = {"model": ours, "choices": [{"message": {"content": said}}]}
-    assert expected == json.loads(Renaming(ours).apply(answer))
+    assert expected == json.loads(ModelNameRewriter(ours).apply(answer))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hostd.models.download.hub import order_from_hub
+from hostd.models.download.hub import plan_hub_download
 from hostd.models.download.partial import Checksum
-from hostd.models.errors import NotThere, Unreachable, Unreadable
+from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.reference import HubReference
 from tests.models import weights
 from tests.models.hub import COMMIT, REPO, Hub, git_name
@@ -45,7 +45,7 @@ def test_a_hub_that_names_no_commit_cannot_fill_the_cache(hub: Hub, tmp_path: Pa
     hub.files["m.gguf"] = CONTENT
     hub.faults["/revision/"] = "status 404"
     hub.listing = json.dumps([{"path": "m.gguf", "size": 5, "oid": "a" * 40}]).encode()
-    with pytest.raises(Unreadable, match="does not say which commit"):
+    with pytest.raises(ModelUnreadable, match="does not say which commit"):
         ordered(FILE, hub.places(tmp_path))
 
 
@@ -56,39 +56,39 @@ def test_a_mark_that_could_be_a_path_is_refused(hub: Hub, tmp_path: Path, etag: 
     hub.faults["/revision/"] = "status 404"
     hub.listing = json.dumps([{"path": "m.gguf", "size": 5}]).encode()
     hub.faults["HEAD"] = f"etag {etag}"
-    with pytest.raises(Unreadable, match="nothing that tells its content"):
+    with pytest.raises(ModelUnreadable, match="nothing that tells its content"):
         ordered(FILE, hub.places(tmp_path))
 
 
 def test_a_hostile_list_is_refused(hub: Hub, tmp_path: Path) -> None:
     """Although the file that was asked for has a good name."""
     hub.files = {"m.gguf": CONTENT, "../../.bashrc": b"x"}
-    with pytest.raises(Unreadable, match="leads out of its folder; nothing of it is downloaded"):
+    with pytest.raises(ModelUnreadable, match="leads out of its folder; nothing of it is downloaded"):
         ordered(FILE, hub.places(tmp_path))
 
 
 def test_a_repository_that_is_not_there_names_the_nearest(hub: Hub, tmp_path: Path) -> None:
     """By the hub's own search, which sees a part of the name."""
     hub.found = ("owner/modle-GGUF", "owner/model-GGUF", "someone/else")
-    with pytest.raises(NotThere, match="did you mean hf:owner/model-GGUF or hf:owner/modle-GGUF") as caught:
+    with pytest.raises(ModelNotFound, match="did you mean hf:owner/model-GGUF or hf:owner/modle-GGUF") as caught:
         ordered("hf:owner/modell-GGUF", hub.places(tmp_path))
     assert "has no hf:owner/modell-GGUF" in caught.value.message
     hub.faults["/api/models"] = "status 404"
-    with pytest.raises(NotThere, match=r"if it is private$"):
+    with pytest.raises(ModelNotFound, match=r"if it is private$"):
         ordered("hf:owner/modell-GGUF", hub.places(tmp_path))
 
 
 def test_a_hub_that_hides_what_is_not_there(hub: Hub, tmp_path: Path) -> None:
     """Hugging Face answers 401 for an unknown repository, with a word that says what is meant."""
     hub.faults[f"/api/models/{REPO}"] = "code 401 RepoNotFound"
-    with pytest.raises(NotThere, match="give HF_TOKEN a token if it is private"):
+    with pytest.raises(ModelNotFound, match="give HF_TOKEN a token if it is private"):
         ordered(FILE, hub.places(tmp_path))
 
 
 def test_a_file_that_is_not_there_names_the_nearest(hub: Hub, tmp_path: Path) -> None:
     """Among the weights of the repository."""
     hub.files["model-Q4_K_M.gguf"] = CONTENT
-    with pytest.raises(NotThere, match=r"did you mean model-Q4_K_M\.gguf"):
+    with pytest.raises(ModelNotFound, match=r"did you mean model-Q4_K_M\.gguf"):
         ordered(f"hf:{REPO}/model-Q4KM.gguf", hub.places(tmp_path))
 
 
@@ -99,7 +99,7 @@ def test_the_token_is_sent_where_nobody_can_read_it(hub: Hub, tmp_path: Path) ->
     assert {"Bearer hf_secret"} == {headers.get("authorization") for _, _, headers in hub.seen}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("http_proxy", hub.url)
-        order = order_from_hub(
+        order = plan_hub_download(
             HubReference(REPO, "m.gguf"), replace(hub.places(tmp_path / "b"), hub="http://hub.example")
         )
     assert "your token is not sent to http://hub.example" in order.notes[0]
@@ -115,5 +115,5 @@ def test_offline_the_last_list_will_do(hub: Hub, tmp_path: Path) -> None:
     order = ordered(FILE, replace(places, offline=True))
     assert (items, []) == (order.items, hub.seen)
     assert "last time" in order.notes[0]
-    with pytest.raises(Unreachable):
+    with pytest.raises(HubUnreachable):
         ordered(FILE, replace(places, offline=True, headers=tmp_path / "none"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hostd.models.download.hub_cache import HubCache
-from hostd.models.errors import Unreadable
+from hostd.models.errors import ModelUnreadable
 from tests.models.hub import COMMIT
 
 MARK = "a" * 64
@@ -55,7 +55,7 @@ def test_where_there_are_no_links_the_content_moves(cache: HubCache, monkeypatch
 @pytest.mark.parametrize("name", ["../m.gguf", "/m.gguf", "a/../../m.gguf", "C:m.gguf", "a\\m.gguf", "a\0", ""])
 def test_a_name_stays_in_its_folder(cache: HubCache, name: str) -> None:
     """Whoever listed it."""
-    with pytest.raises(Unreadable, match="no name for a file"):
+    with pytest.raises(ModelUnreadable, match="no name for a file"):
         cache.show(COMMIT, name, MARK)
     assert not cache.snapshot(COMMIT).exists()
 
@@ -65,7 +65,7 @@ def test_a_folder_that_is_a_link_is_not_followed(cache: HubCache, tmp_path: Path
     (tmp_path / "outside").mkdir()
     cache.snapshot(COMMIT).mkdir(parents=True)
     (cache.snapshot(COMMIT) / "sub").symlink_to(tmp_path / "outside")
-    with pytest.raises(Unreadable, match="leads out of"):
+    with pytest.raises(ModelUnreadable, match="leads out of"):
         cache.show(COMMIT, "sub/m.gguf", MARK)
     assert [] == list((tmp_path / "outside").iterdir())
 

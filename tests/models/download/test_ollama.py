@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hostd.models.download.ollama import OllamaOrder, blob_path, manifest_path
+from hostd.models.download.ollama import OllamaDownload, blob_path, manifest_path
 from hostd.models.download.partial import Checksum
 from hostd.models.download.pull import carry_out, missing
-from hostd.models.errors import NotThere, Unreadable
+from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.ollama import open_ollama
 from hostd.models.reference import OllamaReference
 from tests.models import weights
@@ -40,7 +40,7 @@ def test_a_pulled_model_is_what_a_server_would_find(hub: Hub, tmp_path: Path) ->
     carry_out(ordered(TAG, places), places, Onlooker())
     reference = OllamaReference("q", "9b")
     order = ordered(TAG, places)
-    assert isinstance(order, OllamaOrder)
+    assert isinstance(order, OllamaDownload)
     assert order.manifest == manifest_path(tmp_path / "ollama", reference).read_bytes()
     assert tmp_path / "ollama/manifests/registry.ollama.ai/library/q/9b" == manifest_path(
         tmp_path / "ollama", reference
@@ -57,7 +57,7 @@ def test_a_manifest_is_written_only_over_all_of_its_blobs(hub: Hub, tmp_path: Pa
     carry_out(order, places, Onlooker())
     manifest_path(tmp_path / "ollama", OllamaReference("q", "9b")).unlink()
     blob_path(tmp_path / "ollama", f"sha256:{hashlib.sha256(MODEL).hexdigest()}").unlink()
-    with pytest.raises(Unreadable, match="vanished while the rest came"):
+    with pytest.raises(ModelUnreadable, match="vanished while the rest came"):
         order.seal()
     assert not manifest_path(tmp_path / "ollama", OllamaReference("q", "9b")).exists()
 
@@ -67,7 +67,7 @@ def test_a_blob_with_another_content_than_its_digest_is_refused(hub: Hub, tmp_pa
     hub.add_model("q", "9b", model=MODEL)
     hub.blobs[f"sha256:{hashlib.sha256(MODEL).hexdigest()}"] = MODEL[:-1] + b"?"
     places = stores(hub, tmp_path)
-    with pytest.raises(Unreadable, match="another checksum"):
+    with pytest.raises(ModelUnreadable, match="another checksum"):
         carry_out(ordered(TAG, places), places, Onlooker())
     assert not (tmp_path / "ollama" / "manifests").exists()
 
@@ -76,17 +76,17 @@ def test_a_manifest_that_names_no_digests_is_refused(hub: Hub, tmp_path: Path) -
     """A digest becomes a path."""
     hub.add_model("q", "9b", model=MODEL)
     hub.manifests["q/9b"]["config"]["digest"] = "sha256:../../../etc/passwd"
-    with pytest.raises(Unreadable, match="which is no digest"):
+    with pytest.raises(ModelUnreadable, match="which is no digest"):
         ordered(TAG, stores(hub, tmp_path))
 
 
 def test_what_the_registry_does_not_have(hub: Hub, tmp_path: Path) -> None:
     """The sentence says where its tags are listed; other registries are not asked."""
-    with pytest.raises(NotThere, match=r"has no q:9b; its tags are listed at https://ollama.com/library/q/tags"):
+    with pytest.raises(ModelNotFound, match=r"has no q:9b; its tags are listed at https://ollama.com/library/q/tags"):
         ordered(TAG, stores(hub, tmp_path))
-    with pytest.raises(NotThere, match=r"registry\.example is not asked"):
+    with pytest.raises(ModelNotFound, match=r"registry\.example is not asked"):
         ordered("ollama:registry.example/a/q:9b", stores(hub, tmp_path))
-    with pytest.raises(Unreadable, match="OLLAMA_MODELS"):
+    with pytest.raises(ModelUnreadable, match="OLLAMA_MODELS"):
         ordered(TAG, hub.places(tmp_path))
 
 

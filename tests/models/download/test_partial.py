@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hostd.models.download.partial import Checksum, Partial
-from hostd.models.errors import NoRoom, Unreadable
+from hostd.models.download.partial import Checksum, PartialFile
+from hostd.models.errors import DiskFull, ModelUnreadable
 from tests.models.hub import git_name
 
 CONTENT = bytes(range(256)) * 16
@@ -32,9 +32,9 @@ with Partial(pathlib.Path(sys.argv[1]), 4096, None) as partial:
 def test_what_was_kept_is_taken_up_and_counts(tmp_path: Path, checksum: Checksum | None) -> None:
     """The sum of both halves is that of the whole, however it is summed."""
     path = tmp_path / "blobs" / "a.incomplete"
-    with Partial(path, len(CONTENT), checksum) as partial:
+    with PartialFile(path, len(CONTENT), checksum) as partial:
         partial.append(CONTENT[:1000])
-    with Partial(path, len(CONTENT), checksum) as partial:
+    with PartialFile(path, len(CONTENT), checksum) as partial:
         partial.take_up()
         assert (1000, True) == (partial.count, partial.joined)
         partial.append(CONTENT[1000:])
@@ -46,7 +46,7 @@ def test_what_was_kept_is_taken_up_and_counts(tmp_path: Path, checksum: Checksum
 
 def test_another_content_is_not_right(tmp_path: Path) -> None:
     """A single byte is enough; after a new beginning the right content is right."""
-    with Partial(tmp_path / "a", len(CONTENT), SHA256) as partial:
+    with PartialFile(tmp_path / "a", len(CONTENT), SHA256) as partial:
         partial.append(b"x" + CONTENT[1:])
         assert not partial.is_right()
         partial.restart()
@@ -57,7 +57,7 @@ def test_another_content_is_not_right(tmp_path: Path) -> None:
 def test_more_than_the_file_can_have_is_no_beginning_of_it(tmp_path: Path) -> None:
     """It is dropped."""
     (tmp_path / "a").write_bytes(CONTENT + b"x")
-    with Partial(tmp_path / "a", len(CONTENT), SHA256) as partial:
+    with PartialFile(tmp_path / "a", len(CONTENT), SHA256) as partial:
         partial.take_up()
         assert (0, False) == (partial.count, partial.joined)
 
@@ -73,7 +73,7 @@ def test_bytes_go_nowhere_else(tmp_path: Path, trap: str) -> None:
             os.mkfifo(path)
         case _:
             path.mkdir()
-    with pytest.raises(Unreadable, match="remove it"), Partial(path, 10, None) as partial:
+    with pytest.raises(ModelUnreadable, match="remove it"), PartialFile(path, 10, None) as partial:
         partial.take_up()
     assert not (tmp_path / "elsewhere").exists()
 
@@ -87,10 +87,10 @@ def test_a_full_disk_is_said_and_what_came_is_kept(
     def full(*_: object) -> int:
         raise OSError(number, os.strerror(number))
 
-    with Partial(tmp_path / "a", 10, None) as partial:
+    with PartialFile(tmp_path / "a", 10, None) as partial:
         partial.append(b"12345")
         monkeypatch.setattr("hostd.models.download.partial.os.write", full)
-        with pytest.raises(NoRoom, match=f"{why}.*after 5 B of 10 B.*is kept"):
+        with pytest.raises(DiskFull, match=f"{why}.*after 5 B of 10 B.*is kept"):
             partial.append(b"67890")
     assert b"12345" == (tmp_path / "a").read_bytes()
 

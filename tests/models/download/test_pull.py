@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from hostd.models.download.pull import MARGIN, carry_out, check_room, missing, total
-from hostd.models.errors import NoRoom, Unreachable, Unreadable
+from hostd.models.errors import DiskFull, HubUnreachable, ModelUnreadable
 from hostd.models.huggingface import open_hub
 from hostd.models.reference import HubReference
-from hostd.models.scan import look
+from hostd.models.scan import scan
 from tests.models import weights
 from tests.models.hub import COMMIT, REPO, Hub
 from tests.models.pulling import CONTENT, FILE, Onlooker, ordered, stores
@@ -21,14 +21,14 @@ def test_a_pulled_file_is_found_without_the_hub(hub: Hub, tmp_path: Path) -> Non
     """By its reference, and among the models of this machine; the cache has links, as other programs expect."""
     hub.files["m.gguf"] = weights.gguf() + CONTENT
     places = stores(hub, tmp_path)
-    order, watch = ordered(FILE, places), Onlooker()
+    order, timeouts = ordered(FILE, places), Onlooker()
     assert (total(order), True) == (missing(order), order.path.name == "m.gguf")
-    carry_out(order, places, watch)
-    assert (total(order), 0) == (watch.count, missing(order))
+    carry_out(order, places, timeouts)
+    assert (total(order), 0) == (timeouts.count, missing(order))
     assert order.path.is_symlink()
     hub.seen.clear()
     assert order.path == open_hub(HubReference(REPO, "m.gguf"), replace(places, offline=True)).path
-    assert [order.path] == [entry.path for entry in look(places)]
+    assert [order.path] == [entry.path for entry in scan(places)]
     assert [] == hub.seen
 
 
@@ -51,7 +51,7 @@ def test_a_branch_is_moved_only_when_all_is_here(hub: Hub, tmp_path: Path) -> No
     hub.files = weights.checkpoint_files(2)
     hub.faults["/store/model-00002"] = "status 403"
     places = stores(hub, tmp_path)
-    with pytest.raises(Unreadable, match="accept the model's terms"):
+    with pytest.raises(ModelUnreadable, match="accept the model's terms"):
         carry_out(ordered(f"hf:{REPO}", places), places, Onlooker())
     refs = tmp_path / "hub" / f"models--{REPO.replace('/', '--')}" / "refs" / "main"
     assert not refs.exists()
@@ -64,8 +64,8 @@ def test_the_token_never_leaves_the_hub(hub: Hub, tmp_path: Path) -> None:
     """The store on another origin does not see it, at a resumed request either."""
     hub.files["m.gguf"] = CONTENT
     hub.turns["/store/"] = ["cut 1000"]
-    places, watch = stores(hub, tmp_path), Onlooker()
-    carry_out(ordered(FILE, places), places, watch, pause=watch.pause)
+    places, timeouts = stores(hub, tmp_path), Onlooker()
+    carry_out(ordered(FILE, places), places, timeouts, pause=timeouts.pause)
     told = {(path.startswith("/store"), headers.get("authorization")) for _, path, headers in hub.seen}
     assert {(False, "Bearer hf_secret"), (True, None)} == told
 
@@ -77,7 +77,7 @@ def test_too_little_room_is_said_before_anything_comes(hub: Hub, tmp_path: Path)
     orders = [ordered(f"hf:{REPO}/{name}", places) for name in hub.files]
     need = 2 * len(CONTENT) + MARGIN
     check_room(orders, lambda _: need)
-    with pytest.raises(NoRoom, match=r"1\.0 MiB are missing"):
+    with pytest.raises(DiskFull, match=r"1\.0 MiB are missing"):
         check_room(orders, lambda _: need - 2**20)
     partial = orders[0].items[0].partial
     partial.parent.mkdir(parents=True)
@@ -100,7 +100,7 @@ def test_offline_nothing_is_fetched(hub: Hub, tmp_path: Path) -> None:
     hub.files["m.gguf"] = CONTENT
     places = stores(hub, tmp_path)
     offline, order = replace(places, offline=True), ordered(FILE, places)
-    with pytest.raises(Unreachable, match="forbids fetching the rest"):
+    with pytest.raises(HubUnreachable, match="forbids fetching the rest"):
         carry_out(order, offline, Onlooker())
     carry_out(order, places, Onlooker())
     carry_out(order, offline, Onlooker())
@@ -123,7 +123,7 @@ def test_a_place_that_cannot_be_written_is_a_sentence(hub: Hub, tmp_path: Path) 
     (tmp_path / "file").write_bytes(b"")
     places = replace(stores(hub, tmp_path), hub_cache=tmp_path / "file" / "hub")
     order = ordered(FILE, places)
-    with pytest.raises(Unreadable, match=f"{os.strerror(errno.ENOTDIR)}; give this user access.*HF_HOME"):
+    with pytest.raises(ModelUnreadable, match=f"{os.strerror(errno.ENOTDIR)}; give this user access.*HF_HOME"):
         carry_out(order, places, Onlooker())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hostd.models.download.selection import refuse_hostile, select
-from hostd.models.errors import NotThere, Unreadable
+from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.local import LocalFolder
 from tests.models.weights import checkpoint_files
 
@@ -51,7 +51,7 @@ def test_all_parts_of_a_split_model_come(tmp_path: Path) -> None:
     selection = select(folder(tmp_path, *names), names[1])
     assert (tuple(names), names[0]) == (selection.names, selection.first)
     (tmp_path / names[2]).unlink()
-    with pytest.raises(NotThere, match=f"lacks {names[2]}"):
+    with pytest.raises(ModelNotFound, match=f"lacks {names[2]}"):
         select(folder(tmp_path), names[0])
 
 
@@ -79,14 +79,14 @@ def test_an_index_names_nothing_outside(tmp_path: Path) -> None:
     """A file that it names is opened by an engine later."""
     index = json.dumps({"weight_map": {"a": "../../x.safetensors"}}).encode()
     files = {"config.json": b"{}", "model.safetensors": b"", "model.safetensors.index.json": index}
-    with pytest.raises(Unreadable, match="names files that are no weights"):
+    with pytest.raises(ModelUnreadable, match="names files that are no weights"):
         select(folder(tmp_path, **files), None)
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "m.ckpt", "weights/a.pth", "a.pkl"])
 def test_pickles_alone_are_refused_with_the_reason(tmp_path: Path, name: str) -> None:
     """Loading one runs what is in it."""
-    with pytest.raises(Unreadable, match=r"pickled .*can run any code.*GGUF or safetensors"):
+    with pytest.raises(ModelUnreadable, match=r"pickled .*can run any code.*GGUF or safetensors"):
         select(folder(tmp_path, name, "config.json"), None)
 
 
@@ -102,7 +102,7 @@ def test_pickles_alone_are_refused_with_the_reason(tmp_path: Path, name: str) ->
 )
 def test_what_is_not_there(tmp_path: Path, names: tuple[str, ...], file: str | None, said: str) -> None:
     """The sentence names what is."""
-    with pytest.raises(NotThere, match=said):
+    with pytest.raises(ModelNotFound, match=said):
         select(folder(tmp_path, *names), file)
 
 
@@ -112,14 +112,14 @@ def test_what_is_not_there(tmp_path: Path, names: tuple[str, ...], file: str | N
 def test_names_that_other_systems_cannot_have(tmp_path: Path, name: str) -> None:
     """A cache may be on a disk that is shared."""
     place = folder(tmp_path, name)
-    with pytest.raises(Unreadable, match="cannot be the name of a file"):
+    with pytest.raises(ModelUnreadable, match="cannot be the name of a file"):
         select(place, name)
 
 
 @pytest.mark.parametrize("name", ["../a", "/a", "a//b", "C:\\a", "a\\b", "a\nb", "a\0b", "..", ""])
 def test_a_list_with_a_hostile_name_is_refused_whole(name: str) -> None:
     """Whoever lists one means harm with the rest, too."""
-    with pytest.raises(Unreadable, match="leads out of its folder"):
+    with pytest.raises(ModelUnreadable, match="leads out of its folder"):
         refuse_hostile(["m.gguf", name], "the hub")
 
 

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from hostd.models.errors import NotThere, Unreachable, Unreadable
+from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.http import client as web_module
-from hostd.models.http.client import Credential, Web, is_private, origin
+from hostd.models.http.client import Credential, HubClient, is_private, origin
 from tests.models.hub import REPO, Hub
 
 FILE = f"/{REPO}/resolve/main/m.gguf"
@@ -21,17 +21,17 @@ def full(hub: Hub) -> Hub:
     return hub
 
 
-def refusal(hub: Hub, fault: str, *, at: str = "store", kind: type[Unreadable] = Unreadable) -> str:
+def refusal(hub: Hub, fault: str, *, at: str = "store", kind: type[ModelUnreadable] = ModelUnreadable) -> str:
     """Return the sentence for a fault."""
     hub.faults[at] = fault
-    with Web(patience=1, deadline=20) as web, pytest.raises(kind) as caught:
+    with HubClient(patience=1, deadline=20) as web, pytest.raises(kind) as caught:
         web.span(hub.url + FILE, 100, 200)
     return caught.value.message
 
 
 def test_a_range_is_fetched_through_a_redirect(full: Hub) -> None:
     """The bytes, the size, where they were, and what the hub said on the way all come back."""
-    with Web() as web:
+    with HubClient() as web:
         answer = web.span(full.url + FILE, 100, 200)
     assert (BODY[100:200], len(BODY)) == (answer.body, answer.size)
     assert answer.url.startswith(full.store)
@@ -40,7 +40,7 @@ def test_a_range_is_fetched_through_a_redirect(full: Hub) -> None:
 
 def test_a_credential_stays_with_its_origin(full: Hub) -> None:
     """The hub gets the token, and the store that it redirects to does not."""
-    with Web(Credential(origin(full.url), "Bearer hf_secret")) as web:
+    with HubClient(Credential(origin(full.url), "Bearer hf_secret")) as web:
         web.span(full.url + FILE, 0, 10)
     assert [("Bearer hf_secret", FILE)] == [
         (headers["authorization"], path) for _, path, headers in full.seen if "authorization" in headers
@@ -60,7 +60,7 @@ def test_the_same_host_on_another_port_is_another_origin() -> None:
 )
 def test_what_is_no_address_of_a_hub_is_not_asked(url: str) -> None:
     """Only http and https addresses with a host are."""
-    with Web() as web, pytest.raises(Unreadable, match="is no address of a hub"):
+    with HubClient() as web, pytest.raises(ModelUnreadable, match="is no address of a hub"):
         web.span(url, 0, 1)
 
 
@@ -73,7 +73,7 @@ def test_connections_are_kept_between_requests(full: Hub, monkeypatch: pytest.Mo
         return is_private(connected)
 
     monkeypatch.setattr(web_module, "is_private", counted)
-    with Web() as web:
+    with HubClient() as web:
         for first in (0, 100, 200):
             web.span(full.url + FILE, first, first + 50)
     assert (2, 3) == (len(opened), web.ranges)
@@ -81,7 +81,7 @@ def test_connections_are_kept_between_requests(full: Hub, monkeypatch: pytest.Mo
 
 def test_a_connection_that_was_closed_meanwhile_is_replaced(full: Hub) -> None:
     """A hub may hang up on an idle connection; the next request is sent again on a new one."""
-    with Web() as web:
+    with HubClient() as web:
         web.document(f"{full.url}/api/models/{REPO}/tree/main", 9999)
         for line in web._lines.values():
             line.connection.sock.shutdown(socket.SHUT_RDWR)
@@ -121,14 +121,14 @@ def test_answers_that_cannot_be_right_are_refused(full: Hub, fault: str, why: st
 )
 def test_answers_that_may_be_right_another_time_say_so(full: Hub, fault: str, why: str) -> None:
     """What a second try may mend is told apart from what it will not."""
-    assert why in refusal(full, fault, kind=Unreachable)
+    assert why in refusal(full, fault, kind=HubUnreachable)
 
 
 def test_a_slow_drip_comes_to_an_end(full: Hub) -> None:
     """A server that sends a byte now and then is cut off at the deadline."""
     full.faults["store"] = "drip"
     begin = time.monotonic()
-    with Web(patience=5, deadline=0.2) as web, pytest.raises(Unreachable, match="too slow"):
+    with HubClient(patience=5, deadline=0.2) as web, pytest.raises(HubUnreachable, match="too slow"):
         web.span(full.url + FILE, 0, 50_000)
     assert time.monotonic() - begin < 3
 
@@ -136,20 +136,20 @@ def test_a_slow_drip_comes_to_an_end(full: Hub) -> None:
 def test_a_server_without_ranges_is_read_from_the_start(full: Hub) -> None:
     """The part before the wanted one is dropped, and what comes after it is not fetched."""
     full.faults["store"] = "no ranges"
-    with Web() as web:
+    with HubClient() as web:
         answer = web.span(full.url + FILE, 100, 200)
     assert (BODY[100:200], len(BODY)) == (answer.body, answer.size)
 
 
 def test_a_file_that_is_not_there_is_told_apart(full: Hub) -> None:
     """A name that was mistyped is no broken hub."""
-    with Web() as web, pytest.raises(NotThere, match="check the spelling"):
+    with HubClient() as web, pytest.raises(ModelNotFound, match="check the spelling"):
         web.span(f"{full.url}/{REPO}/resolve/main/other.gguf", 0, 1)
 
 
 def test_a_range_behind_the_end_says_how_long_the_file_is(full: Hub) -> None:
     """A header that points behind its own file is the file's fault."""
-    with Web() as web, pytest.raises(Unreadable, match=f"ends after {len(BODY)} bytes"):
+    with HubClient() as web, pytest.raises(ModelUnreadable, match=f"ends after {len(BODY)} bytes"):
         web.span(full.url + FILE, len(BODY), len(BODY) + 10)
 
 
@@ -157,32 +157,32 @@ def test_nobody_there_is_unreachable() -> None:
     """A refused connection says so."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with Web() as web, pytest.raises(Unreachable, match="is this machine online"):
+    with HubClient() as web, pytest.raises(HubUnreachable, match="is this machine online"):
         web.span(f"http://127.0.0.1:{port}/x", 0, 1)
 
 
 def test_a_document_has_a_limit(full: Hub) -> None:
     """A list that goes on for ever is not read for ever, whether or not its length is told."""
     url = f"{full.url}/api/models/{REPO}/tree/main"
-    with Web() as web:
-        with pytest.raises(Unreadable, match="cannot be right"):
+    with HubClient() as web:
+        with pytest.raises(ModelUnreadable, match="cannot be right"):
             web.document(url, 5)
         full.faults["tree"] = "endless"
-        with pytest.raises(Unreadable, match="is longer than 5 B"):
+        with pytest.raises(ModelUnreadable, match="is longer than 5 B"):
             web.document(url, 5)
         assert b"GGUFGGUF" == web.document(url, 8).body
 
 
 def test_facts_are_asked_for_without_the_file(full: Hub) -> None:
     """A look at the headers follows no redirect."""
-    with Web() as web:
+    with HubClient() as web:
         assert str(len(BODY)) == web.facts(full.url + FILE)["x-linked-size"]
     assert [("HEAD", FILE)] == [(method, path) for method, path, _ in full.seen]
 
 
 def test_no_step_from_https_to_http() -> None:
     """What began in private does not go on in the open."""
-    with pytest.raises(Unreadable, match="from https to http"):
+    with pytest.raises(ModelUnreadable, match="from https to http"):
         web_module._next("https://hub/a", "http://hub/a")
 
 
@@ -190,7 +190,7 @@ def test_a_public_hub_cannot_send_us_to_private_addresses(full: Hub, monkeypatch
     """The step is refused before a byte is sent: the store sees no request."""
     port = int(full.url.rpartition(":")[2])
     monkeypatch.setattr(web_module, "is_private", lambda connected: port != connected.getpeername()[1])
-    with Web() as web, pytest.raises(Unreadable, match="which is a private address"):
+    with HubClient() as web, pytest.raises(ModelUnreadable, match="which is a private address"):
         web.span(full.url + FILE, 0, 1)
     assert [FILE] == [path for _, path, _ in full.seen]
 
@@ -221,7 +221,7 @@ def test_private_is_what_is_not_on_the_public_internet(address: str, private: bo
 
 def test_a_stream_begins_where_it_is_told(full: Hub) -> None:
     """The whole file without a range, the rest with one; the server's own mark of the content comes along."""
-    with Web() as web:
+    with HubClient() as web:
         with web.stream(full.url + FILE) as body:
             assert (0, len(BODY), BODY) == (body.first, body.size, b"".join(iter(lambda: body.read(1000), b"")))
             mark = body.validator
@@ -232,7 +232,7 @@ def test_a_stream_begins_where_it_is_told(full: Hub) -> None:
 
 def test_a_stream_whose_content_changed_begins_at_its_beginning(full: Hub) -> None:
     """The condition goes along with the range."""
-    with Web() as web, web.stream(full.url + FILE, 100, '"other"') as body:
+    with HubClient() as web, web.stream(full.url + FILE, 100, '"other"') as body:
         assert (0, BODY[:10]) == (body.first, body.read(10))
 
 
@@ -241,8 +241,8 @@ def test_a_stream_of_something_else_is_refused(full: Hub, fault: str) -> None:
     """A part that was not asked for is not written where another belongs."""
     full.faults["store"] = fault
     with (
-        Web() as web,
-        pytest.raises(Unreadable, match="such a server cannot be used"),
+        HubClient() as web,
+        pytest.raises(ModelUnreadable, match="such a server cannot be used"),
         web.stream(full.url + FILE, 100),
     ):
         pass

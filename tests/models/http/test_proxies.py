@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from hostd.models.errors import Unreachable, Unreadable
-from hostd.models.http.client import Web
+from hostd.models.errors import HubUnreachable, ModelUnreadable
+from hostd.models.http.client import HubClient
 from hostd.models.http.proxies import Proxy, proxy_for
 
 
@@ -40,7 +40,7 @@ def test_this_machine_needs_no_proxy(host: str) -> None:
 @pytest.mark.parametrize("proxy", ["socks5://p:1", "https://p:1", "http://", "http://p:x"])
 def test_what_is_no_http_proxy_is_said(proxy: str) -> None:
     """Another kind would be passed by in silence otherwise."""
-    with pytest.raises(Unreadable, match="names no http proxy"):
+    with pytest.raises(ModelUnreadable, match="names no http proxy"):
         proxy_for("https", "hub", {"https_proxy": proxy})
 
 
@@ -78,13 +78,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 def test_a_plain_request_goes_to_the_proxy_whole(asked: list[str]) -> None:
     """The proxy looks up the name; a public hub that redirects is not stopped by the proxy's own address."""
-    with Web() as web:
+    with HubClient() as web:
         assert b"{}" == web.document("http://hub.invalid/a?b", 9).body
     assert ["GET http://hub.invalid/a?b HTTP/1.1"] == asked
 
 
 def test_a_private_request_goes_through_a_tunnel(asked: list[str]) -> None:
     """The proxy learns the host, and nothing else; its refusal is said."""
-    with Web() as web, pytest.raises(Unreachable, match=r"cannot be reached.*403"):
+    with HubClient() as web, pytest.raises(HubUnreachable, match=r"cannot be reached.*403"):
         web.document("https://hub.invalid/secret", 9)
     assert ["CONNECT hub.invalid:443"] == [line.rpartition(" ")[0] for line in asked]

@@ -4,7 +4,7 @@ from email.message import Message
 
 import pytest
 
-from hostd.models.errors import NotThere, Unreachable, Unreadable
+from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.http.response import judge_status, place
 
 
@@ -15,11 +15,18 @@ def test_success_passes(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(404, NotThere), (429, Unreachable), (502, Unreachable), (403, Unreadable), (204, Unreadable)]
+    ("status", "kind"),
+    [
+        (404, ModelNotFound),
+        (429, HubUnreachable),
+        (502, HubUnreachable),
+        (403, ModelUnreadable),
+        (204, ModelUnreadable),
+    ],
 )
-def test_each_refusal_has_its_kind(status: int, kind: type[Unreadable]) -> None:
+def test_each_refusal_has_its_kind(status: int, kind: type[ModelUnreadable]) -> None:
     """What is missing, what may work later, and what will not work are different."""
-    with pytest.raises(Unreadable) as caught:
+    with pytest.raises(ModelUnreadable) as caught:
         judge_status(status, Message(), "https://hub/x")
     assert kind is type(caught.value)
 
@@ -28,7 +35,7 @@ def test_a_hub_that_names_no_seconds_is_asked_later() -> None:
     """A date or nonsense in retry-after is not repeated."""
     headers = Message()
     headers["retry-after"] = "Fri, 31 Dec 1999"
-    with pytest.raises(Unreachable, match="try again later"):
+    with pytest.raises(HubUnreachable, match="try again later"):
         judge_status(503, headers, "https://hub/x")
 
 
@@ -49,7 +56,7 @@ def test_a_hub_that_hides_what_is_not_there_is_understood(word: str, said: str) 
     """Its own word counts more than the status."""
     headers = Message()
     headers["x-error-code"] = word
-    with pytest.raises(NotThere, match=said):
+    with pytest.raises(ModelNotFound, match=said):
         judge_status(401, headers, "https://hub/x")
 
 
@@ -57,7 +64,7 @@ def test_a_model_behind_a_gate_says_what_to_do() -> None:
     """Its terms are accepted by a person, on a page."""
     headers = Message()
     headers["x-error-code"] = "GatedRepo"
-    with pytest.raises(Unreadable, match="accept the model's terms on its page and give HF_TOKEN"):
+    with pytest.raises(ModelUnreadable, match="accept the model's terms on its page and give HF_TOKEN"):
         judge_status(403, headers, "https://hub/x")
 
 
@@ -65,6 +72,6 @@ def test_a_hub_that_names_seconds_is_believed() -> None:
     """They come with the error, for whoever tries again."""
     headers = Message()
     headers["retry-after"] = "17"
-    with pytest.raises(Unreachable, match="try again in 17 s") as caught:
+    with pytest.raises(HubUnreachable, match="try again in 17 s") as caught:
         judge_status(429, headers, "https://hub/x")
     assert 17.0 == caught.value.retry_after

@@ -7,11 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostd.domain.footprint import Component, Footprint, Span, Tier
-from hostd.planning.footprint.calibration import OTHER_BUILD, OTHER_SERVING, Key, Observation, comparison, correct
+from hostd.planning.footprint.calibration import (
+    OTHER_BUILD,
+    OTHER_SERVING,
+    Observation,
+    ServingKey,
+    comparison,
+    correct,
+)
 
 GIB = 2**30
 MIB = 2**20
-KEY = Key("model.gguf:123", 8192, 2, "f16", "b11549", "cuda:0")
+KEY = ServingKey("model.gguf:123", 8192, 2, "f16", "b11549", "cuda:0")
 
 counts = st.integers(0, 100 * GIB)
 spans = st.lists(counts, min_size=3, max_size=3).map(lambda ends: Span(*sorted(ends)))
@@ -31,7 +38,7 @@ def simple(total: int) -> Footprint:
     return Footprint({"cuda:0": {Component.WEIGHTS: Span(total * 9 // 10, total, total * 12 // 10)}})
 
 
-def observed(predicted: Footprint, total: int, key: Key = KEY) -> Observation:
+def observed(predicted: Footprint, total: int, key: ServingKey = KEY) -> Observation:
     """Return a load that took *total* bytes of the card, of which the engine counted nothing."""
     return Observation(key, expected(predicted), {}, {"cuda:0": total})
 
@@ -126,6 +133,6 @@ def test_another_context_teaches_what_its_own_prediction_missed() -> None:
         (replace(KEY, model="other"), 0.0),
     ],
 )
-def test_measurements_weigh_by_likeness(other: Key, weight: float) -> None:
+def test_measurements_weigh_by_likeness(other: ServingKey, weight: float) -> None:
     """The same serving counts in full, another model not at all."""
     assert weight == KEY.weight(other)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hostd.domain.footprint import Component
 from hostd.domain.shape import Layer, LayerKind, Shape, Tables
-from hostd.planning.footprint.levers import BITS, FLAGS, KEYS, Lever, Served, packed, packings
+from hostd.planning.footprint.levers import BITS, FLAGS, KEYS, Lever, LlamaCppServing, packed, packings
 from hostd.planning.footprint.llamacpp_serving import MIB, Placement, Serving
 
 GIB = 2**30
@@ -23,14 +23,14 @@ SHAPE = Shape(
     tables=Tables(token_embedding=100 * MIB, output=100 * MIB),
     quantisation="Q8_0",
 )
-SERVED = Served(SHAPE, Serving(context=65536, slots=4, unified=False, flash="on", build=10000))
+SERVED = LlamaCppServing(SHAPE, Serving(context=65536, slots=4, unified=False, flash="on", build=10000))
 GPU = Placement.on("cuda:0")
 PLENTY = {"cuda:0": 80 * GIB, "ram": 80 * GIB}
 
 
-def levers(served: Served = SERVED, room: int = 80) -> dict[str, int]:
+def levers(served: LlamaCppServing = SERVED, free: int = 80) -> dict[str, int]:
     """Return the levers on a card of so many GiB."""
-    return {lever.change: lever.saves for lever in served.levers(GPU, PLENTY | {"cuda:0": room * GIB})}
+    return {lever.change: lever.saves for lever in served.levers(GPU, PLENTY | {"cuda:0": free * GIB})}
 
 
 def test_each_lever_saves_what_a_new_footprint_says() -> None:
@@ -56,7 +56,7 @@ def test_they_are_ranked() -> None:
 
 def test_the_largest_context_that_fits_is_found() -> None:
     """Only where the present one does not, and it is the last step that fits."""
-    name = next(change for change in levers(room=20) if "largest" in change)
+    name = next(change for change in levers(free=20) if "largest" in change)
     context = int(name.split()[1])
     for tokens, fits in ((context, True), (context + 1024, False)):
         there = replace(SERVED, serving=replace(SERVED.serving, context=tokens)).footprint(GPU)
@@ -75,7 +75,7 @@ def test_a_profile_is_spoken_to_in_its_own_keys() -> None:
 def test_fewer_slots_help_where_each_keeps_a_state() -> None:
     """With the same context in all, slots cost what is kept per sequence."""
     shape = replace(SHAPE, layers=(Layer(LayerKind.RECURRENT, conv_state=1000, state=1 << 20),) * 32)
-    found = levers(Served(shape, SERVED.serving))
+    found = levers(LlamaCppServing(shape, SERVED.serving))
     assert found["--slots 1"] > found["--slots 2"] >= 32 * 2 * 4 * (1 << 20)
 
 

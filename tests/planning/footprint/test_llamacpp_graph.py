@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostd.domain.shape import Layer, LayerKind, Shape
-from hostd.planning.footprint.llamacpp_graph import Graph, graph
+from hostd.planning.footprint.llamacpp_graph import ComputeBuffers, compute_buffers
 from hostd.planning.footprint.llamacpp_kv import cells
 from hostd.planning.footprint.llamacpp_serving import MIB, Serving
 
@@ -22,9 +22,9 @@ LLAMA = Shape(
 )
 
 
-def scratch(shape: Shape, serving: Serving, devices: int = 1) -> Graph:
+def scratch(shape: Shape, serving: Serving, devices: int = 1) -> ComputeBuffers:
     """Return the scratch memory of a model."""
-    return graph(shape, serving, cells(shape, serving), devices)
+    return compute_buffers(shape, serving, cells(shape, serving), devices)
 
 
 def test_without_flash_attention_the_scores_decide() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostd.domain.shape import Layer, LayerKind, Shape
-from hostd.planning.footprint.llamacpp_kv import Cells, caches, cells, checkpoint
+from hostd.planning.footprint.llamacpp_kv import KvCells, caches, cells, checkpoint
 from hostd.planning.footprint.llamacpp_serving import MIB, Serving
 from hostd.planning.formats.gguf_shape import shape_of
 from tests.planning.truth import Row, header, rows, serving
@@ -71,15 +71,15 @@ def test_measured_caches_are_reproduced(row: Row, name: str) -> None:
 @pytest.mark.parametrize(
     ("given_flags", "expected"),
     [
-        ({"context": 1000}, Cells(1024, 1024, 1)),
-        ({"context": 8192}, Cells(8192, 4608, 1)),
-        ({"context": 8192, "unified": False}, Cells(2048, 1536, 4)),
-        ({"context": 8192, "full_window": True}, Cells(8192, 8192, 1)),
-        ({"context": 8192, "ubatch": 2048}, Cells(8192, 6144, 1)),
-        ({"context": 100, "slots": 3, "unified": False}, Cells(256, 256, 3)),
+        ({"context": 1000}, KvCells(1024, 1024, 1)),
+        ({"context": 8192}, KvCells(8192, 4608, 1)),
+        ({"context": 8192, "unified": False}, KvCells(2048, 1536, 4)),
+        ({"context": 8192, "full_window": True}, KvCells(8192, 8192, 1)),
+        ({"context": 8192, "ubatch": 2048}, KvCells(8192, 6144, 1)),
+        ({"context": 100, "slots": 3, "unified": False}, KvCells(256, 256, 3)),
     ],
 )
-def test_cells_are_padded_and_shared(given_flags: dict[str, Any], expected: Cells) -> None:
+def test_cells_are_padded_and_shared(given_flags: dict[str, Any], expected: KvCells) -> None:
     """Contexts are rounded up to 256 cells per stream; a window grows with the slots that share it, and with the micro-batch."""
     shape = Shape("any", "any", (Layer(LayerKind.SLIDING),), window=1024)
     assert expected == cells(shape, Serving(**given_flags))

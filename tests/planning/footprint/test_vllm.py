@@ -131,10 +131,10 @@ def test_a_good_neighbour_takes_what_the_room_leaves() -> None:
     """The flag is the need where there is room, less where there is not, and 0 where not one request would fit."""
     need = wanted_kv(SHAPE, SERVING, cards())
     assert need.high == kv_cache_memory_bytes(SHAPE, SERVING, cards(), 70 * GIB)
-    room = 12 * GIB
-    some = kv_cache_memory_bytes(SHAPE, SERVING, cards(), room)
+    free = 12 * GIB
+    some = kv_cache_memory_bytes(SHAPE, SERVING, cards(), free)
     assert need.low <= some < need.high
-    assert footprint(SHAPE, replace(SERVING, kv_bytes=some), cards()).pool("cuda:0").high <= room
+    assert footprint(SHAPE, replace(SERVING, kv_bytes=some), cards()).pool("cuda:0").high <= free
     assert 0 == kv_cache_memory_bytes(SHAPE, SERVING, cards(), 7 * GIB)
 
 

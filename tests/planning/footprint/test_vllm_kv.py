@@ -3,7 +3,7 @@
 import pytest
 
 from hostd.domain.shape import Layer, LayerKind, Shape
-from hostd.planning.footprint.vllm_kv import Pages, cached_tokens, pages, token_bytes
+from hostd.planning.footprint.vllm_kv import KvBlocks, cached_tokens, pages, token_bytes
 from hostd.planning.footprint.vllm_serving import VllmServing
 
 FULL = Layer(LayerKind.FULL, 32, 8, 128, 128)
@@ -41,14 +41,14 @@ def test_bytes_of_a_token(layer: Layer, serving: VllmServing, cards: int, expect
 def test_contexts_are_whole_blocks() -> None:
     """A request takes whole blocks of 16 tokens in every layer."""
     kept = pages(shape(FULL, FULL), VllmServing(context=17), 1, 2048)
-    assert Pages(32 * 2 * 4096, 0, 16 * 2 * 4096) == kept
+    assert KvBlocks(32 * 2 * 4096, 0, 16 * 2 * 4096) == kept
 
 
 def test_windows_take_what_they_see_and_what_is_in_flight() -> None:
     """Ten full and twenty sliding layers are three groups of ten; a window is held for a step's tokens too, one block more."""
     kept = pages(shape(*[FULL] * 10, *[SLIDING] * 20, window=1024), SERVING, 1, 2048)
     blocks = 4096 // 16 + 2 * (-(-(1023 + 2048) // 16) + 1)
-    assert Pages(blocks * 10 * 16 * 4096, 0, 0) == kept
+    assert KvBlocks(blocks * 10 * 16 * 4096, 0, 0) == kept
 
 
 def test_groups_of_almost_equal_length_are_padded() -> None:
@@ -65,7 +65,7 @@ def test_a_page_is_as_long_as_a_recurrent_state_needs(kv_type: str, block: int) 
     page = block * token_bytes(WIDE, serving, 1)
     assert page >= 2 * DELTA.conv_state + 4 * DELTA.state
     # Two blocks of tokens, and two states for each of the three groups of recurrent layers.
-    assert Pages(16 * page * (2 + 6), 16 * page * 6, 0) == kept
+    assert KvBlocks(16 * page * (2 + 6), 16 * page * 6, 0) == kept
 
 
 def test_states_of_sixteen_bits_make_shorter_pages() -> None:
@@ -93,7 +93,7 @@ def test_a_model_without_attention_keeps_states_alone() -> None:
 def test_nothing_kept_is_no_room() -> None:
     """A model that keeps nothing has pages of nothing, and no tokens in any cache."""
     kept = pages(shape(Layer(LayerKind.NONE, 12)), SERVING, 1, 2048)
-    assert Pages(0, 0, 0) == kept
+    assert KvBlocks(0, 0, 0) == kept
     assert 0 == cached_tokens(kept, 4096, 16, 1 << 30)
 
 

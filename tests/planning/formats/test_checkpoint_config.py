@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from hostd.domain.shape import Layer, LayerKind, Shape, Tables
 from hostd.planning.formats.checkpoint_config import read_configuration
 from hostd.planning.formats.checkpoint_families import CHECKPOINT_FAMILIES
-from hostd.planning.formats.checkpoint_tensors import Places
+from hostd.planning.formats.checkpoint_tensors import TensorPlaces
 from hostd.planning.formats.safetensors import BadModel
 
 PLAIN = {"model_type": "qwen2", "hidden_size": 3584, "num_hidden_layers": 28, "num_attention_heads": 28}
 PLAIN |= {"num_key_value_heads": 4, "vocab_size": 152064}
 
 
-def places(**given: Any) -> Places:
+def places(**given: Any) -> TensorPlaces:
     """Return places of tensors, empty but for what is given."""
-    return replace(Places({}, {}, 0, 0, Tables()), **given)
+    return replace(TensorPlaces({}, {}, 0, 0, Tables()), **given)
 
 
 def read(config: Mapping[str, Any], **given: Any) -> Shape:

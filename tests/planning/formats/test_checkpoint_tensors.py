@@ -4,12 +4,12 @@ import pytest
 
 from hostd.domain.shape import Tables
 from hostd.planning.formats.checkpoint_tensors import sort_tensors
-from hostd.planning.formats.safetensors import Tensor
+from hostd.planning.formats.safetensors import CheckpointTensor
 
 
-def one(name: str) -> Tensor:
+def one(name: str) -> CheckpointTensor:
     """Return a tensor of one byte."""
-    return Tensor(name, "U8", (1,), 0, 1)
+    return CheckpointTensor(name, "U8", (1,), 0, 1)
 
 
 @pytest.mark.parametrize(

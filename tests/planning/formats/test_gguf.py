@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.planning.formats.gguf import Header, NeedMore, merge, parse
+from hostd.planning.formats.gguf import GgufHeader, NeedMore, merge, parse
 from hostd.planning.formats.gguf_cursor import GgufError
 from tests.planning.stub import model, strings, stub, text
 
@@ -20,10 +20,10 @@ GOOD = model("llama", TENSORS, block_count=1, embedding_length=64, attention__he
 WORDS = strings([b"x" * (number % 11 + 1) for number in range(300)])
 
 
-def header(data: bytes, file_bytes: int | None = None) -> Header:
+def header(data: bytes, file_bytes: int | None = None) -> GgufHeader:
     """Return the header, which is there in full."""
     parsed = parse(data, file_bytes)
-    assert isinstance(parsed, Header)
+    assert isinstance(parsed, GgufHeader)
     return parsed
 
 
@@ -124,7 +124,7 @@ def test_bytes_that_lie_are_refused(data: bytes, message: str) -> None:
         parse(data)
 
 
-def part(number: int, count: int = 2, tensors: int = 2, **more: Any) -> Header:
+def part(number: int, count: int = 2, tensors: int = 2, **more: Any) -> GgufHeader:
     """Return the header of one part of a split model."""
     keys = {"split.no": number, "split.count": count, "split.tensors.count": tensors, **more}
     return header(stub(keys, [TENSORS[number % 2]]))
@@ -151,7 +151,7 @@ def test_parts_are_merged_in_their_order() -> None:
         (lambda: [part(0, count=1 << 31), part(1, count=1 << 31)], "is missing"),
     ],
 )
-def test_parts_that_do_not_belong_together_are_refused(parts: Callable[[], list[Header]], message: str) -> None:
+def test_parts_that_do_not_belong_together_are_refused(parts: Callable[[], list[GgufHeader]], message: str) -> None:
     """A part too many, too few, or of another model is named."""
     with pytest.raises(GgufError, match=message):
         merge(parts())
@@ -161,7 +161,7 @@ def test_parts_that_do_not_belong_together_are_refused(parts: Callable[[], list[
 def test_random_bytes_never_do_harm(noise: bytes, begun: bool) -> None:
     """Any bytes, with a proper beginning or without, parse, ask for more, or are refused; nothing else happens."""
     with suppress(GgufError):
-        assert isinstance(parse((GOOD[:24] if begun else b"") + noise), Header | NeedMore)
+        assert isinstance(parse((GOOD[:24] if begun else b"") + noise), GgufHeader | NeedMore)
 
 
 @given(st.data())
@@ -180,7 +180,7 @@ def test_damaged_headers_never_do_harm(data: st.DataObject) -> None:
         else:
             damaged[at:at] = damaged[at : at + 16]
     with suppress(GgufError):
-        assert isinstance(parse(bytes(damaged)), Header | NeedMore)
+        assert isinstance(parse(bytes(damaged)), GgufHeader | NeedMore)
 
 
 def test_a_large_vocabulary_is_walked_not_built() -> None:

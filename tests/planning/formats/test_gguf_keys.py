@@ -2,9 +2,9 @@
 
 import pytest
 
-from hostd.planning.formats.gguf import Header, parse
+from hostd.planning.formats.gguf import GgufHeader, parse
 from hostd.planning.formats.gguf_cursor import GgufError
-from hostd.planning.formats.gguf_keys import Keys
+from hostd.planning.formats.gguf_keys import GgufMetadata
 from tests.planning.stub import strings, stub
 
 HEADER = parse(
@@ -19,8 +19,8 @@ HEADER = parse(
         }
     )
 )
-assert isinstance(HEADER, Header)
-KEYS = Keys(HEADER)
+assert isinstance(HEADER, GgufHeader)
+KEYS = GgufMetadata(HEADER)
 
 
 def test_numbers_are_read_by_their_short_names() -> None:

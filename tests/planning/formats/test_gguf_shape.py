@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostd.domain.shape import LayerKind, Shape
-from hostd.planning.formats.gguf import Header, parse
+from hostd.planning.formats.gguf import GgufHeader, parse
 from hostd.planning.formats.gguf_cursor import GgufError
 from hostd.planning.formats.gguf_families import KNOWN, PROJECTORS
 from hostd.planning.formats.gguf_shape import shape_of
@@ -28,7 +28,7 @@ MAMBA = {"ssm__conv_kernel": 4, "ssm__inner_size": 1024, "ssm__state_size": 16, 
 def shape(architecture: str, layers: int, tensors: Any = (), **numbers: Any) -> Shape:
     """Return the shape of a model of that many layers."""
     header = parse(model(architecture, tensors, **(BASE | {"block_count": layers} | numbers)))
-    assert isinstance(header, Header)
+    assert isinstance(header, GgufHeader)
     return shape_of(header)
 
 
@@ -156,7 +156,7 @@ def test_heads_and_widths_may_differ_by_layer() -> None:
 def test_widths_fall_back_to_an_even_share() -> None:
     """Without head widths, heads share the embedding; without KV heads, there are as many as query heads."""
     header = parse(model("llama", block_count=1, embedding_length=512, attention__head_count=8))
-    assert isinstance(header, Header)
+    assert isinstance(header, GgufHeader)
     first = shape_of(header).layers[0]
     assert (8, 64, 64) == (first.kv_heads, first.key_width, first.value_width)
 
@@ -234,7 +234,7 @@ def test_the_bound_is_never_below_a_known_family(architecture: str, layers: int,
 def test_a_projector_is_all_projector() -> None:
     """A tower that goes beside a model has no layers of a language model, only weights."""
     header = parse(stub({"general.architecture": next(iter(PROJECTORS))}, [("v.blk.0.w", (100,), "i8")]))
-    assert isinstance(header, Header)
+    assert isinstance(header, GgufHeader)
     found = shape_of(header)
     assert ((), 100) == (found.layers, found.projector)
 
@@ -246,7 +246,7 @@ def test_what_a_header_says_of_itself_is_kept() -> None:
     for number, label in ((0, "F32"), (15, "Q4_K_M"), (1024 + 7, "Q8_0")):
         keys = {"general.architecture": "llama", "general.file_type": number, "llama.block_count": 1}
         header = parse(stub(keys))
-        assert isinstance(header, Header)
+        assert isinstance(header, GgufHeader)
         assert label == shape_of(header).quantisation
 
 
@@ -272,7 +272,7 @@ def test_numbers_that_make_no_sense_are_refused(numbers: dict[str, Any], message
 def test_a_header_without_an_architecture_is_refused() -> None:
     """What names no architecture is no model."""
     header = parse(stub({"general.name": "nobody"}))
-    assert isinstance(header, Header)
+    assert isinstance(header, GgufHeader)
     with pytest.raises(GgufError, match="names no architecture"):
         shape_of(header)
 

@@ -1,6 +1,6 @@
 """Where tensors belong."""
 
-from hostd.planning.formats.gguf import Header, parse
+from hostd.planning.formats.gguf import GgufHeader, parse
 from hostd.planning.formats.gguf_tensors import group
 from tests.planning.stub import stub
 
@@ -14,7 +14,7 @@ NAMES = [
 def test_each_tensor_is_counted_once_where_it_belongs() -> None:
     """Names decide the place; shared experts are dense, and what is not recognised is other."""
     header = parse(stub({}, [(name, (1 << number,), "i8") for number, name in enumerate(NAMES)]))
-    assert isinstance(header, Header)
+    assert isinstance(header, GgufHeader)
     found = group(header.tensors)
     assert (0b11, 0b100, 0b1000 | 1 << 12) == (found.token_embedding, found.layer_embedding, found.output)
     assert ({3: 1 << 6 | 1 << 8}, {3: 1 << 7}) == (found.dense, found.experts)
@@ -25,5 +25,5 @@ def test_each_tensor_is_counted_once_where_it_belongs() -> None:
 def test_an_output_bias_is_no_output() -> None:
     """Only a matrix of its own makes an output that is not tied."""
     header = parse(stub({}, [("output.bias", (5,), "i8")]))
-    assert isinstance(header, Header)
+    assert isinstance(header, GgufHeader)
     assert not group(header.tensors).has_output

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.domain.profile import Window
+from hostd.domain.profile import ActiveWindow
 from hostd.planning.warm_set.calendar import DAY, next_edge, open_now
 
 MON_FRI = (0, 1, 2, 3, 4)
-OFFICE = Window(MON_FRI, 510, 1080)
-NIGHT = Window((4,), 22 * 60, 2 * 60)
+OFFICE = ActiveWindow(MON_FRI, 510, 1080)
+NIGHT = ActiveWindow((4,), 22 * 60, 2 * 60)
 BERLIN = ZoneInfo("Europe/Berlin")
 MINUTE = timedelta(minutes=1)
 
@@ -20,7 +20,7 @@ minutes = st.integers(0, DAY)
 windows = st.lists(
     st.tuples(st.sets(st.integers(0, 6), min_size=1), minutes, minutes)
     .filter(lambda parts: parts[1] != parts[2])
-    .map(lambda parts: Window(tuple(sorted(parts[0])), parts[1], parts[2])),
+    .map(lambda parts: ActiveWindow(tuple(sorted(parts[0])), parts[1], parts[2])),
     max_size=3,
 )
 moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.sampled_from([UTC, BERLIN]))  # noqa: DTZ001  # hypothesis adds the zone
@@ -57,14 +57,14 @@ def test_a_window_goes_past_midnight(when: str, expected: bool) -> None:
 
 def test_sunday_night_ends_on_monday() -> None:
     """The week is a circle; a day may end at 24:00, and one that begins there begins the next."""
-    assert open_now([Window((6,), 23 * 60, 60)], at("2026-11-23 00:59"))
-    assert open_now([Window((4,), 0, DAY)], at("2026-11-20 23:59"))
-    assert not open_now([Window((4,), 0, DAY)], at("2026-11-21 00:00"))
-    assert open_now([Window((4,), DAY, 60)], at("2026-11-21 00:59"))
+    assert open_now([ActiveWindow((6,), 23 * 60, 60)], at("2026-11-23 00:59"))
+    assert open_now([ActiveWindow((4,), 0, DAY)], at("2026-11-20 23:59"))
+    assert not open_now([ActiveWindow((4,), 0, DAY)], at("2026-11-21 00:00"))
+    assert open_now([ActiveWindow((4,), DAY, 60)], at("2026-11-21 00:59"))
 
 
 @given(windows, moments)
-def test_is_the_level_of_its_minutes(declared: list[Window], when: datetime) -> None:
+def test_is_the_level_of_its_minutes(declared: list[ActiveWindow], when: datetime) -> None:
     """Minute by minute from each beginning on, what is not reached is shut."""
     minute = when.weekday() * DAY + when.hour * 60 + when.minute
     reached: set[int] = set()
@@ -78,7 +78,7 @@ def test_is_the_level_of_its_minutes(declared: list[Window], when: datetime) -> 
 
 
 @given(windows, moments)
-def test_the_level_holds_until_the_next_edge(declared: list[Window], when: datetime) -> None:
+def test_the_level_holds_until_the_next_edge(declared: list[ActiveWindow], when: datetime) -> None:
     """It is the same in every minute before the edge, and another one there; without an edge, a week long."""
     edge, was = next_edge(declared, when), open_now(declared, when)
     now, end = when.astimezone(UTC), edge.astimezone(UTC) if edge else when.astimezone(UTC) + timedelta(days=7)
@@ -96,18 +96,18 @@ def test_names_the_next_edge() -> None:
     assert at("2026-11-20 18:00") == next_edge([OFFICE], at("2026-11-20 08:30"))
     assert at("2026-11-23 08:30") == next_edge([OFFICE], at("2026-11-20 18:00"))
     assert next_edge([], at("2026-11-20 18:00")) is None
-    assert next_edge([Window((0, 1, 2, 3, 4, 5, 6), 0, DAY)], at("2026-11-20 18:00")) is None
-    afternoon = Window(MON_FRI, 1080, 1200)
+    assert next_edge([ActiveWindow((0, 1, 2, 3, 4, 5, 6), 0, DAY)], at("2026-11-20 18:00")) is None
+    afternoon = ActiveWindow(MON_FRI, 1080, 1200)
     assert at("2026-11-20 20:00") == next_edge([OFFICE, afternoon], at("2026-11-20 12:00"))
 
 
 def test_nights_when_clocks_are_turned() -> None:
     """An hour that does not come opens nothing, what spans it is shortened, and one that comes twice opens twice."""
-    hour = Window((6,), 2 * 60, 3 * 60)
+    hour = ActiveWindow((6,), 2 * 60, 3 * 60)
     assert at("2026-04-05 02:00") == next_edge([hour], at("2026-03-29 01:59"))
-    assert at("2026-03-29 03:30") == next_edge([Window((6,), 150, 210)], at("2026-03-29 03:00"))
-    assert at("2026-03-29 03:00").astimezone(UTC) == next_edge([Window((6,), 150, 210)], at("2026-03-29 01:59"))
-    half = Window((6,), 120, 150)
+    assert at("2026-03-29 03:30") == next_edge([ActiveWindow((6,), 150, 210)], at("2026-03-29 03:00"))
+    assert at("2026-03-29 03:00").astimezone(UTC) == next_edge([ActiveWindow((6,), 150, 210)], at("2026-03-29 01:59"))
+    half = ActiveWindow((6,), 120, 150)
     assert at("2026-10-25 02:30") == next_edge([half], at("2026-10-25 02:00"))
     again = next_edge([half], at("2026-10-25 02:30"))
     assert again is not None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.planning.warm_set.demand import FADE, HOURS, LOOK_BACK, WORTH, Count, Habits
+from hostd.planning.warm_set.demand import FADE, HOURS, LOOK_BACK, WORTH, HourlyCount, WeeklyDemand
 
 FRIDAY = date(2026, 11, 20)
 TODAY = FRIDAY.toordinal()
@@ -15,9 +15,9 @@ NINE = 4 * 24 + 9
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-def habits(*counts: tuple[int, int, int], model: str = "m") -> Habits:
+def habits(*counts: tuple[int, int, int], model: str = "m") -> WeeklyDemand:
     """Return the habits of *model* from (days ago, hour, count)."""
-    return Habits.of([Count(model, TODAY - ago, hour, count) for ago, hour, count in counts], TODAY)
+    return WeeklyDemand.of([HourlyCount(model, TODAY - ago, hour, count) for ago, hour, count in counts], TODAY)
 
 
 def test_recent_weeks_weigh_more() -> None:
@@ -95,4 +95,4 @@ def test_expects_no_more_than_there_was(counts: list[tuple[int, int, int]]) -> N
 def test_tells_its_size() -> None:
     """The status line counts models and hours."""
     assert "<Habits of 1 models in 1 hours of the week>" == repr(habits((7, 9, 5), (14, 9, 5)))
-    assert "<Habits of 0 models in 0 hours of the week>" == repr(Habits())
+    assert "<Habits of 0 models in 0 hours of the week>" == repr(WeeklyDemand())

@@ -8,8 +8,14 @@ from hostd.domain.host import Host, Reserve
 from hostd.domain.shape import Layer, LayerKind, Shape, Tables
 from hostd.hardware.simulated import preset
 from hostd.planning.footprint.llamacpp_serving import Serving
-from hostd.planning.footprint.placement import empty_rooms
-from hostd.planning.warm_set.first_settings import Ready, Start, best_packed, find_start, warm_together
+from hostd.planning.footprint.placement import pool_budgets
+from hostd.planning.warm_set.first_settings import (
+    FirstSettings,
+    ServableModel,
+    best_packed,
+    find_first_settings,
+    warm_together,
+)
 
 GIB = 2**30
 CARD = preset("rtx4090", Reserve())
@@ -30,9 +36,9 @@ def serve(context: int, slots: int) -> Serving:
     return Serving(context=context * slots, slots=slots, unified=False, cache_ram=0, checkpoints=0)
 
 
-def start(shape: Shape, host: Host = CARD, *, embedding: bool = False) -> Start | None:
+def start(shape: Shape, host: Host = CARD, *, embedding: bool = False) -> FirstSettings | None:
     """Return the start on an empty machine."""
-    return find_start(shape, serve, host, empty_rooms(host), embedding=embedding)
+    return find_first_settings(shape, serve, host, pool_budgets(host), embedding=embedding)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +49,7 @@ def test_context_comes_before_slots(gib: float, context: int, slots: int) -> Non
     found = start(model(gib))
     assert found is not None
     assert (context, slots, None) == (found.context, found.slots, found.gpu_layers)
-    assert {} == found.option.excess(empty_rooms(CARD))
+    assert {} == found.option.excess(pool_budgets(CARD))
 
 
 @pytest.mark.parametrize(("trained", "context"), [(40960, 32768), (10000, 8192), (2048, 2048), (512, 512), (0, 2048)])
@@ -76,12 +82,12 @@ def test_what_is_larger_than_the_machine_fits_nowhere() -> None:
     assert None is start(model(60), preset("m2max-64g", Reserve()))
 
 
-def ready(name: str, gib: float, *, packing: str = "Q4_K_M", embedding: bool = False) -> Ready:
+def ready(name: str, gib: float, *, packing: str = "Q4_K_M", embedding: bool = False) -> ServableModel:
     """Return a model that can be served on the card."""
     shape = replace(model(gib, packing=packing), name=name)
     found = start(shape, embedding=embedding)
     assert found is not None
-    return Ready(name, shape, found, embedding=embedding)
+    return ServableModel(name, shape, found, embedding=embedding)
 
 
 def test_the_most_precise_copy_with_the_most_context_is_served() -> None:
@@ -108,10 +114,10 @@ def test_the_largest_that_chats_is_warm_first() -> None:
     needs = {each.name: each.start.option.needs["cuda:0"] for each in models}
 
     def warm(*names: str) -> frozenset[str]:
-        room = sum(needs[name] for name in names)
-        return warm_together(models, CARD, empty_rooms(CARD) | {"cuda:0": room})
+        free = sum(needs[name] for name in names)
+        return warm_together(models, CARD, pool_budgets(CARD) | {"cuda:0": free})
 
     assert {"large"} == warm("large")
     assert {"large", "vectors"} == warm("large", "more")
     assert {"large", "vectors", "small"} == warm("large", "vectors", "small")
-    assert frozenset() == warm_together([], CARD, empty_rooms(CARD))
+    assert frozenset() == warm_together([], CARD, pool_budgets(CARD))

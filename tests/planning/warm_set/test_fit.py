@@ -6,32 +6,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.planning.footprint.placement import empty_rooms, whole
-from hostd.planning.warm_set.fit import Resident, Verdict, cheapest, decide, freed
+from hostd.planning.footprint.placement import full_offload, pool_budgets
+from hostd.planning.warm_set.fit import LoadedModel, Verdict, cheapest, decide, freed
 from tests.planning.machines import GIB, machine, way
 
 CARD = machine(24)
 
 
-def resident(name: str, size: int, pool: str = "cuda:0") -> Resident:
+def resident(name: str, size: int, pool: str = "cuda:0") -> LoadedModel:
     """Return a model that holds so many GiB."""
-    return Resident(name, {pool: size * GIB})
+    return LoadedModel(name, {pool: size * GIB})
 
 
 def test_the_first_way_that_fits_is_taken() -> None:
     """Ways are best first."""
-    found = decide([way(30), way(20), way(10)], CARD, empty_rooms(CARD))
+    found = decide([way(30), way(20), way(10)], CARD, pool_budgets(CARD))
     assert found
-    assert (Verdict.FITS, "llamacpp:20") == (found.verdict, found.option.way.label)
+    assert (Verdict.FITS, "llamacpp:20") == (found.verdict, found.option.mode.label)
 
 
 def test_room_is_made_before_layers_are_left_to_the_host() -> None:
     """An idle model goes rather than that another runs on the CPU."""
-    rooms = {"cuda:0": 4 * GIB, "ram": 64 * GIB}
-    found = decide([way(20, layers=20)], CARD, rooms, [resident("a", 20)])
+    free = {"cuda:0": 4 * GIB, "ram": 64 * GIB}
+    found = decide([way(20, layers=20)], CARD, free, [resident("a", 20)])
     assert found
     assert (Verdict.FITS_AFTER_EVICTING, ("a",), None) == (found.verdict, found.evict, found.option.gpu_layers)
-    alone = decide([way(20, layers=20)], CARD, rooms)
+    alone = decide([way(20, layers=20)], CARD, free)
     assert alone
     assert (Verdict.FITS, 4) == (alone.verdict, alone.option.gpu_layers)
 
@@ -54,16 +54,16 @@ def test_a_machine_without_a_place_has_no_verdict() -> None:
 )
 def test_the_fewest_and_then_the_smallest_go(sizes: tuple[int, ...], gone: tuple[str, ...]) -> None:
     """One large model goes rather than two small ones; of equally many, the smallest."""
-    residents = [resident(str(size), size) for size in sorted(sizes)]
-    rooms = {"cuda:0": 8 * GIB}
-    assert gone == tuple(each.name for each in cheapest(whole, [way(20)], CARD, rooms, residents))
+    loaded = [resident(str(size), size) for size in sorted(sizes)]
+    free = {"cuda:0": 8 * GIB}
+    assert gone == tuple(each.name for each in cheapest(full_offload, [way(20)], CARD, free, loaded))
 
 
 @given(st.lists(st.integers(1, 9), max_size=6), st.integers(1, 40))
 def test_what_goes_is_minimal(sizes: list[int], size: int) -> None:
     """No smaller number of residents would do, and none at all goes where even all would not do."""
-    residents = [resident(str(at), each) for at, each in enumerate(sizes)]
-    gone = cheapest(whole, [way(size)], CARD, {"cuda:0": 0}, residents)
+    loaded = [resident(str(at), each) for at, each in enumerate(sizes)]
+    gone = cheapest(full_offload, [way(size)], CARD, {"cuda:0": 0}, loaded)
     assert bool(gone) is (sum(sizes) >= size)
     if gone:
         assert size <= sum(each.bytes for each in gone) // GIB
@@ -73,8 +73,8 @@ def test_what_goes_is_minimal(sizes: list[int], size: int) -> None:
 
 def test_many_residents_go_largest_first() -> None:
     """Where there are too many to try all combinations."""
-    residents = [resident(str(size), size) for size in range(1, 21)]
-    assert ["20", "19"] == [each.name for each in cheapest(whole, [way(30)], CARD, {"cuda:0": 0}, residents)]
+    loaded = [resident(str(size), size) for size in range(1, 21)]
+    assert ["20", "19"] == [each.name for each in cheapest(full_offload, [way(30)], CARD, {"cuda:0": 0}, loaded)]
 
 
 def test_room_is_freed_where_it_was_held() -> None:

@@ -24,8 +24,8 @@ def questions(draw: st.DrawFn) -> tuple[list[Alternatives], Needs]:
         # Each may be had on any pool.
         items = [[(value, need[at:] + need[:at]) for value, need in item for at in range(pools)] for item in items]
     room = draw(st.integers(0, 20))
-    rooms = draw(st.one_of(st.just((room,) * pools), st.tuples(*[st.integers(0, 20)] * pools)))
-    return items, rooms
+    free = draw(st.one_of(st.just((room,) * pools), st.tuples(*[st.integers(0, 20)] * pools)))
+    return items, free
 
 
 def used(items: Sequence[Alternatives], picks: Sequence[int | None], pool: int) -> int:
@@ -38,15 +38,15 @@ def value(items: Sequence[Alternatives], picks: Sequence[int | None]) -> int:
     return sum(item[pick][0] for item, pick in zip(items, picks, strict=True) if pick is not None)
 
 
-def fits(items: Sequence[Alternatives], picks: Sequence[int | None], rooms: Needs) -> bool:
+def fits(items: Sequence[Alternatives], picks: Sequence[int | None], free: Needs) -> bool:
     """Return whether picks fit together."""
-    return all(used(items, picks, pool) <= room for pool, room in enumerate(rooms))
+    return all(used(items, picks, pool) <= room for pool, room in enumerate(free))
 
 
-def full(items: Sequence[Alternatives], found: Packing, rooms: Needs) -> bool:
+def full(items: Sequence[Alternatives], found: Packing, free: Needs) -> bool:
     """Return whether nothing that was left out would still fit."""
     return not any(
-        fits(items, [*found.picks[:at], number, *found.picks[at + 1 :]], rooms)
+        fits(items, [*found.picks[:at], number, *found.picks[at + 1 :]], free)
         for at, pick in enumerate(found.picks)
         if pick is None
         for number in range(len(items[at]))
@@ -73,23 +73,23 @@ def cards(seed: int, count: int, pools: int) -> tuple[list[Alternatives], Needs]
 @given(questions())
 def test_no_packing_is_better(question: tuple[list[Alternatives], Needs]) -> None:
     """Of all packings that fit, none is worth more than the one found, which fits, and the proof is claimed."""
-    items, rooms = question
-    found = pack(items, rooms)
+    items, free = question
+    found = pack(items, free)
     every = product(*([None, *range(len(item))] for item in items))
-    best = max(value(items, picks) for picks in every if fits(items, picks, rooms))
+    best = max(value(items, picks) for picks in every if fits(items, picks, free))
     assert (best, True) == (value(items, found.picks), found.proved)
-    assert fits(items, found.picks, rooms)
-    assert full(items, found, rooms)
+    assert fits(items, found.picks, free)
+    assert full(items, found, free)
 
 
 @settings(deadline=None)
 @given(questions())
 def test_without_a_budget_something_good_is_found(question: tuple[list[Alternatives], Needs]) -> None:
     """One round alone gives a packing that fits and leaves no room for more."""
-    items, rooms = question
-    found = pack(items, rooms, most_steps=0)
-    assert fits(items, found.picks, rooms)
-    assert full(items, found, rooms)
+    items, free = question
+    found = pack(items, free, most_steps=0)
+    assert fits(items, found.picks, free)
+    assert full(items, found, free)
 
 
 def test_twenty_models_of_three_variants_on_two_cards_are_proved() -> None:
@@ -101,13 +101,13 @@ def test_twenty_models_of_three_variants_on_two_cards_are_proved() -> None:
 
 def test_a_large_question_ends_without_proof() -> None:
     """The budget ends the search, the best found is packed, and the same question has the same answer."""
-    items, rooms = cards(3, 40, 6)
-    found = pack(items, rooms)
+    items, free = cards(3, 40, 6)
+    found = pack(items, free)
     assert not found.proved
     assert MOST_STEPS <= found.steps < 2 * MOST_STEPS
-    assert fits(items, found.picks, rooms)
-    assert full(items, found, rooms)
-    assert found == pack(items, rooms)
+    assert fits(items, found.picks, free)
+    assert full(items, found, free)
+    assert found == pack(items, free)
 
 
 def test_nothing_to_pack() -> None:

@@ -5,33 +5,33 @@ from collections.abc import Sequence
 import pytest
 
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.warm_set.left_out import LeftOut, Taken, lacking, left_out
-from hostd.planning.warm_set.load_option import Choice
-from hostd.planning.warm_set.solver import Wanted
+from hostd.planning.warm_set.left_out import Rejection, WarmModel, lacking, left_out
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.planning.warm_set.solver import WarmCandidate
 from tests.planning.machines import GIB
 
 ROOMS = {"cuda:0": 24 * GIB, "cuda:1": 16 * GIB}
 
 
-def on(card: int, size: int, label: str = "q4", main: int = 0) -> Choice:
+def on(card: int, size: int, label: str = "q4", main: int = 0) -> LoadOption:
     """Return a choice that takes *size* GiB of a card, and *main* GiB of main memory."""
     needs = {f"cuda:{card}": size * GIB} | ({"ram": main * GIB} if main else {})
-    return Choice(0, label, Placement.on(f"cuda:{card}"), needs=needs)
+    return LoadOption(0, label, Placement.on(f"cuda:{card}"), needs=needs)
 
 
-def taken(name: str, choice: Choice, **claim: float) -> Taken:
+def taken(name: str, option: LoadOption, **pending: float) -> WarmModel:
     """Return a model that is warm."""
-    return Taken(name, Wanted(name, (choice,), **claim), choice)  # type: ignore[arg-type]  # priority is a whole number
+    return WarmModel(name, WarmCandidate(name, (option,), **pending), option)  # type: ignore[arg-type]  # priority is a whole number
 
 
-def omitted(choices: Sequence[Choice], *warm: Taken, rooms: dict[str, int] = ROOMS) -> LeftOut:
+def omitted(options: Sequence[LoadOption], *warm: WarmModel, free: dict[str, int] = ROOMS) -> Rejection:
     """Return why a model of these choices is not warm."""
-    return left_out("m", Wanted("m", choices, 40, demand=3), choices, rooms, warm)
+    return left_out("m", WarmCandidate("m", options, 40, demand=3), options, free, warm)
 
 
 def test_no_engine() -> None:
     """Without a choice there is nothing to reckon with."""
-    assert LeftOut("m", "no engine can serve m on this machine") == omitted([])
+    assert Rejection("m", "no engine can serve m on this machine") == omitted([])
 
 
 def test_larger_than_the_machine() -> None:
@@ -71,12 +71,12 @@ def test_several_pools() -> None:
     assert {"cuda:0": GIB, "ram": 5 * GIB} == found.short
 
 
-@pytest.mark.parametrize(("room", "expected"), [(5, {}), (4, {}), (3, {"cuda:0": 1}), (-2, {"cuda:0": 6})])
-def test_lacking(room: int, expected: dict[str, int]) -> None:
+@pytest.mark.parametrize(("free", "expected"), [(5, {}), (4, {}), (3, {"cuda:0": 1}), (-2, {"cuda:0": 6})])
+def test_lacking(free: int, expected: dict[str, int]) -> None:
     """What is needed beyond the room; a pool that others have filled beyond its budget lacks that, too."""
-    assert expected == lacking(Choice(0, "", needs={"cuda:0": 4}), {"cuda:0": room})
+    assert expected == lacking(LoadOption(0, "", needs={"cuda:0": 4}), {"cuda:0": free})
 
 
 def test_nothing_is_lacked_where_nothing_is_needed() -> None:
     """Not even of a pool that others have filled beyond its budget."""
-    assert {} == lacking(Choice(0, "", needs={"cuda:0": 0}), {"cuda:0": -5})
+    assert {} == lacking(LoadOption(0, "", needs={"cuda:0": 0}), {"cuda:0": -5})

@@ -12,65 +12,72 @@ from hypothesis import strategies as st
 from hostd.domain.host import Reserve
 from hostd.domain.shape import Layer, LayerKind, Shape, Tables
 from hostd.hardware.simulated import preset
-from hostd.planning.footprint.levers import Served
+from hostd.planning.footprint.levers import LlamaCppServing
 from hostd.planning.footprint.llamacpp_serving import MIB, Placement, Serving
-from hostd.planning.footprint.placement import Way, empty_rooms
-from hostd.planning.footprint.serving_modes import llamacpp_way
-from hostd.planning.warm_set.load_option import Choice
-from hostd.planning.warm_set.solver import Wanted, WarmSet, Wish, choose, choose_among
-from hostd.planning.warm_set.value import Scale, demerit
+from hostd.planning.footprint.placement import ServingMode, pool_budgets
+from hostd.planning.footprint.serving_modes import llamacpp_mode
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.planning.warm_set.solver import ModeCandidate, PlacedWarmSet, WarmCandidate, choose_modes, choose_warm_set
+from hostd.planning.warm_set.value import ValueScale, demerit
 from tests.planning.machines import GIB, machine, single, way
 
 CARD = machine(24)
 
 
-def chosen(*wishes: Wish, cards: tuple[int, ...] = (24,)) -> WarmSet:
+def chosen(*wishes: ModeCandidate, cards: tuple[int, ...] = (24,)) -> PlacedWarmSet:
     """Return the set for a machine with these cards."""
     host = machine(*cards)
-    return choose(wishes, host, empty_rooms(host))
+    return choose_modes(wishes, host, pool_budgets(host))
 
 
 def test_the_most_important_come_first() -> None:
     """One important model is worth more than any number of others."""
-    found = chosen(Wish("a", [way(10)], 50), Wish("b", [way(10)], 50), Wish("c", [way(20)], 60))
+    found = chosen(
+        ModeCandidate("a", [way(10)], 50), ModeCandidate("b", [way(10)], 50), ModeCandidate("c", [way(20)], 60)
+    )
     assert ({"c"}, True) == (set(found.options), found.proved)
 
 
 def test_first_fit_is_mended() -> None:
     """First fit would put 6 and 9 together and leave one out; all four fit when packed otherwise."""
-    found = chosen(*(Wish(str(size), [way(size)]) for size in (6, 9, 18, 15)), cards=(24, 24))
+    found = chosen(*(ModeCandidate(str(size), [way(size)]) for size in (6, 9, 18, 15)), cards=(24, 24))
     assert ({"6", "9", "18", "15"}, True) == (set(found.options), found.proved)
 
 
 def test_worse_ways_are_taken_so_that_more_fit() -> None:
     """A smaller quantisation of one makes room for another; without need, the best is taken."""
-    one, two = Wish("a", [way(20), way(12)]), Wish("b", [way(12)])
-    assert "llamacpp:12" == chosen(one, two).options["a"].way.label
-    assert "llamacpp:20" == chosen(one).options["a"].way.label
+    one, two = ModeCandidate("a", [way(20), way(12)]), ModeCandidate("b", [way(12)])
+    assert "llamacpp:12" == chosen(one, two).options["a"].mode.label
+    assert "llamacpp:20" == chosen(one).options["a"].mode.label
 
 
 def test_room_that_is_left() -> None:
     """Rooms less what the set needs."""
-    found = chosen(Wish("a", [way(20)]))
-    assert 4 * GIB == found.room_left(empty_rooms(CARD))["cuda:0"]
+    found = chosen(ModeCandidate("a", [way(20)]))
+    assert 4 * GIB == found.room_left(pool_budgets(CARD))["cuda:0"]
 
 
 def test_only_what_is_too_large_for_the_cards_is_split_with_the_host() -> None:
     """A model that would fit on an empty card is not warmed on the CPU."""
-    found = chosen(Wish("a", [way(20, layers=20)], 60), Wish("b", [way(20, layers=20)]))
+    found = chosen(ModeCandidate("a", [way(20, layers=20)], 60), ModeCandidate("b", [way(20, layers=20)]))
     assert {"a"} == set(found.options)
-    assert 24 == chosen(Wish("c", [way(30, layers=30)])).options["c"].gpu_layers
+    assert 24 == chosen(ModeCandidate("c", [way(30, layers=30)])).options["c"].gpu_layers
 
 
 def test_pinned_models_come_before_everything() -> None:
     """Even before those of higher priority."""
-    assert {"a"} == set(chosen(Wish("a", [way(20)], 1, pinned=True), Wish("b", [way(20)], 99)).options)
+    assert {"a"} == set(
+        chosen(ModeCandidate("a", [way(20)], 1, pinned=True), ModeCandidate("b", [way(20)], 99)).options
+    )
 
 
 def test_what_is_asked_for_more_is_warm() -> None:
     """Among models of one priority the waiting that is saved decides: how many ask, and how long each would wait."""
-    often, slow = Wish("often", [way(20)], demand=9), Wish("slow", [way(20)], demand=3, load_seconds=60)
-    assert {"often"} == set(chosen(Wish("idle", [way(20)]), often).options)
+    often, slow = (
+        ModeCandidate("often", [way(20)], demand=9),
+        ModeCandidate("slow", [way(20)], demand=3, load_seconds=60),
+    )
+    assert {"often"} == set(chosen(ModeCandidate("idle", [way(20)]), often).options)
     assert {"slow"} == set(chosen(often, slow).options)
 
 
@@ -89,11 +96,11 @@ def test_models_are_split_over_cards_where_that_gains_something(
     sizes: tuple[int, ...], cards: tuple[int, ...], spread: list[int]
 ) -> None:
     """On one card as long as all can be warm so; over more where one has no room, on any of the cards."""
-    found = chosen(*(Wish(str(at), [way(size)]) for at, size in enumerate(sizes)), cards=cards)
+    found = chosen(*(ModeCandidate(str(at), [way(size)]) for at, size in enumerate(sizes)), cards=cards)
     assert spread == [len(option.placement.devices) for _, option in sorted(found.options.items())]
 
 
-def unknown(size: int) -> Way:
+def unknown(size: int) -> ServingMode:
     """Return a way of an architecture that nobody here knows."""
     known = way(size)
     return replace(known, estimate=lambda *where: replace(known.estimate(*where), bounded_only=True))
@@ -102,14 +109,14 @@ def unknown(size: int) -> Way:
 @pytest.mark.parametrize(
     ("wish", "why", "short"),
     [
-        (Wish("m", []), "no engine can serve m on this machine", {}),
+        (ModeCandidate("m", []), "no engine can serve m on this machine", {}),
         (
-            Wish("m", [replace(way(4), why_not=lambda _: "it has seven heads")]),
+            ModeCandidate("m", [replace(way(4), why_not=lambda _: "it has seven heads")]),
             "no engine can serve m on this machine: it has seven heads",
             {},
         ),
         (
-            Wish("m", [unknown(4), unknown(3)]),
+            ModeCandidate("m", [unknown(4), unknown(3)]),
             (
                 "m cannot be promised to fit: its architecture is not known to this version. It takes 3.0 GiB at the very most; a "
                 "load on this machine would tell"
@@ -117,7 +124,7 @@ def unknown(size: int) -> Way:
             {},
         ),
         (
-            Wish("m", [way(40), way(30)]),
+            ModeCandidate("m", [way(40), way(30)]),
             (
                 "m is larger than the room there is for models: at its nearest (llamacpp:30 on cuda:0) it takes 30.0 GiB of "
                 "cuda:0, which is 6.0 GiB of cuda:0 too much"
@@ -125,7 +132,7 @@ def unknown(size: int) -> Way:
             {"cuda:0": 26 * GIB},
         ),
         (
-            Wish("m", [way(20), way(6)], 40),
+            ModeCandidate("m", [way(20), way(6)], 40),
             (
                 "m (priority 40) would fit alone, but as llamacpp:6 on cuda:0 it lacks 2.0 GiB of cuda:0 beside a (priority 50; "
                 "20.0 GiB)"
@@ -134,93 +141,95 @@ def unknown(size: int) -> Way:
         ),
     ],
 )
-def test_every_wish_that_is_left_out_is_told_why(wish: Wish, why: str, short: dict[str, int]) -> None:
+def test_every_wish_that_is_left_out_is_told_why(wish: ModeCandidate, why: str, short: dict[str, int]) -> None:
     """No engine, no promise, too large for the machine, or too large beside the others: each with its numbers."""
-    (found,) = chosen(Wish("a", [way(20)]), wish).left_out
+    (found,) = chosen(ModeCandidate("a", [way(20)]), wish).left_out
     assert (wish.name, why, short) == (found.name, found.why, dict(found.short))
 
 
 def test_an_engine_of_one_card_is_not_split() -> None:
     """The reason why an engine refuses several cards does not keep it from one."""
-    wish = Wish("m", [replace(way(30), why_not=single)])
+    wish = ModeCandidate("m", [replace(way(30), why_not=single)])
     (found,) = chosen(wish, cards=(24, 24)).left_out
     assert {"cuda:0": 6 * GIB} == found.short
 
 
 @st.composite
-def questions(draw: st.DrawFn) -> tuple[list[Wanted], dict[str, int]]:
+def questions(draw: st.DrawFn) -> tuple[list[WarmCandidate], dict[str, int]]:
     """Draw a few models with choices on a few pools."""
     pools = [f"cuda:{at}" for at in range(draw(st.integers(1, 3)))]
     amounts = st.dictionaries(st.sampled_from(pools), st.integers(0, 12), min_size=1)
     wanted = []
     for at in range(draw(st.integers(0, 4))):
-        choices = [
-            Choice(variant, f"v{variant}", Placement.on(*needs), draw(st.sampled_from((None, None, 0, 7))), needs)
+        options = [
+            LoadOption(variant, f"v{variant}", Placement.on(*needs), draw(st.sampled_from((None, None, 0, 7))), needs)
             for variant, needs in enumerate(draw(st.lists(amounts, max_size=3)))
         ]
         demand, seconds = draw(st.sampled_from((0, 0.5, 6, 80))), draw(st.sampled_from((2, 10, 300)))
-        wanted.append(Wanted(f"m{at}", choices, draw(st.integers(1, 2)), draw(st.booleans()), demand, seconds))
+        wanted.append(WarmCandidate(f"m{at}", options, draw(st.integers(1, 2)), draw(st.booleans()), demand, seconds))
     return wanted, {pool: draw(st.integers(-2, 20)) for pool in pools}
 
 
-def fits(choices: list[Choice], rooms: dict[str, int]) -> bool:
+def fits(options: list[LoadOption], free: dict[str, int]) -> bool:
     """Return whether choices fit together."""
-    return all(sum(each.needs.get(pool, 0) for each in choices) <= max(0, room) for pool, room in rooms.items())
+    return all(sum(each.needs.get(pool, 0) for each in options) <= max(0, room) for pool, room in free.items())
 
 
-def allowed(wanted: Wanted, rooms: dict[str, int]) -> list[Choice]:
+def allowed(wanted: WarmCandidate, free: dict[str, int]) -> list[LoadOption]:
     """Return the choices that count: those in part on the host only where no other fits the empty machine."""
-    complete = [each for each in wanted.choices if each.gpu_layers is None]
-    return complete if any(fits([each], rooms) for each in complete) else list(wanted.choices)
+    complete = [each for each in wanted.options if each.gpu_layers is None]
+    return complete if any(fits([each], free) for each in complete) else list(wanted.options)
 
 
 @settings(deadline=None)
 @given(questions())
-def test_no_set_is_worth_more(question: tuple[list[Wanted], dict[str, int]]) -> None:
+def test_no_set_is_worth_more(question: tuple[list[WarmCandidate], dict[str, int]]) -> None:
     """The value is that of the best of all sets that fit; who is left out is told, and does not fit beside the others."""
-    wanted, rooms = question
-    found = choose_among(wanted, rooms)
-    scale = Scale(wanted, max((demerit(choice) for each in wanted for choice in allowed(each, rooms)), default=0))
+    wanted, free = question
+    found = choose_warm_set(wanted, free)
+    scale = ValueScale(wanted, max((demerit(option) for each in wanted for option in allowed(each, free)), default=0))
     sets = [
         [(each, pick) for each, pick in zip(wanted, picks, strict=True) if pick is not None]
-        for picks in product(*([None, *allowed(each, rooms)] for each in wanted))
+        for picks in product(*([None, *allowed(each, free)] for each in wanted))
     ]
-    values = [sum(scale.value(*each) for each in taken) for taken in sets if fits([pick for _, pick in taken], rooms)]
-    warm = [(each, found.choices[each.name]) for each in wanted if each.name in found.choices]
+    values = [sum(scale.value(*each) for each in taken) for taken in sets if fits([pick for _, pick in taken], free)]
+    warm = [(each, found.options[each.name]) for each in wanted if each.name in found.options]
     picked = [pick for _, pick in warm]
     assert (max(values), True) == (sum(scale.value(*each) for each in warm), found.proved)
-    assert fits(picked, rooms)
+    assert fits(picked, free)
     out = {each.name: each for each in found.left_out}
-    assert {each.name for each in wanted} == out.keys() | found.choices.keys()
-    assert not out.keys() & found.choices.keys()
-    assert all(not fits([*picked, each], rooms) for one in wanted if one.name in out for each in allowed(one, rooms))
-    assert all(out[each.name].short for each in wanted if each.choices and each.name in out)
+    assert {each.name for each in wanted} == out.keys() | found.options.keys()
+    assert not out.keys() & found.options.keys()
+    assert all(not fits([*picked, each], free) for one in wanted if one.name in out for each in allowed(one, free))
+    assert all(out[each.name].short for each in wanted if each.options and each.name in out)
 
 
 @settings(deadline=None)
 @given(questions(), st.randoms(use_true_random=False))
 def test_the_order_of_the_question_does_not_matter(
-    question: tuple[list[Wanted], dict[str, int]], dice: random.Random
+    question: tuple[list[WarmCandidate], dict[str, int]], dice: random.Random
 ) -> None:
     """Models and pools in any order give the same answer."""
-    wanted, rooms = question
+    wanted, free = question
     mixed = dice.sample(wanted, len(wanted))
-    assert choose_among(wanted, rooms) == choose_among(mixed, dict(dice.sample(list(rooms.items()), len(rooms))))
+    assert choose_warm_set(wanted, free) == choose_warm_set(mixed, dict(dice.sample(list(free.items()), len(free))))
 
 
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 24), max_size=7))
 def test_as_many_as_possible(sizes: list[int]) -> None:
     """On one card no larger set of equally important models fits, and a pool is never over-committed."""
-    found = chosen(*(Wish(str(at), [way(size)]) for at, size in enumerate(sizes)))
+    found = chosen(*(ModeCandidate(str(at), [way(size)]) for at, size in enumerate(sizes)))
     best = max(count for count in range(len(sizes) + 1) if any(sum(s) <= 24 for s in combinations(sizes, count)))
     assert (best, True) == (len(found.options), found.proved)
-    assert all(left >= 0 for left in found.room_left(empty_rooms(CARD)).values())
+    assert all(left >= 0 for left in found.room_left(pool_budgets(CARD)).values())
 
 
 def test_a_large_question_ends_without_proof() -> None:
     """What cannot be searched through gets the best found; the first path is always walked to its end."""
-    found = chosen(*(Wish(str(at), [way(7 + at % 5), way(6), way(5)], at % 3) for at in range(24)), cards=(24,) * 4)
+    found = chosen(
+        *(ModeCandidate(str(at), [way(7 + at % 5), way(6), way(5)], at % 3) for at in range(24)), cards=(24,) * 4
+    )
     assert not found.proved
     assert len(found.options) >= 8
 
@@ -240,14 +249,17 @@ def test_twenty_profiles_are_planned_in_a_moment(name: str) -> None:
     ]
     started = perf_counter()
     wishes = [
-        Wish(
+        ModeCandidate(
             f"{at}",
-            [llamacpp_way(shape.name, "llamacpp", Served(shape, Serving(context=8192 + 256 * at))) for shape in shapes],
+            [
+                llamacpp_mode(shape.name, "llamacpp", LlamaCppServing(shape, Serving(context=8192 + 256 * at)))
+                for shape in shapes
+            ],
             50 - at % 4,
         )
         for at in range(20)
     ]
-    found = choose(wishes, host, empty_rooms(host))
+    found = choose_modes(wishes, host, pool_budgets(host))
     took = perf_counter() - started
     print(f"{name}: {took * 1000:.0f} ms")  # noqa: T201 - shown by pytest -rP
     assert found.options

@@ -5,15 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.warm_set.load_option import Choice
-from hostd.planning.warm_set.solver import Wanted
-from hostd.planning.warm_set.value import BEING_THERE, MOST_SAVED, Scale, demerit, merit, saved_seconds, worth
+from hostd.planning.warm_set.load_option import LoadOption
+from hostd.planning.warm_set.solver import WarmCandidate
+from hostd.planning.warm_set.value import BEING_THERE, MOST_SAVED, ValueScale, demerit, merit, saved_seconds, worth
 
-BEST = Choice(0, "best")
-WORST = Choice(9, "worst", gpu_layers=0)
+BEST = LoadOption(0, "best")
+WORST = LoadOption(9, "worst", gpu_layers=0)
 CLAIMS = st.lists(
     st.builds(
-        Wanted,
+        WarmCandidate,
         st.just("a"),
         st.just(()),
         st.integers(-2, 2),
@@ -26,27 +26,29 @@ CLAIMS = st.lists(
 )
 
 
-def claim(priority: int = 50, pinned: bool = False, demand: float = 0, load_seconds: float = 10) -> Wanted:
+def claim(priority: int = 50, pinned: bool = False, demand: float = 0, load_seconds: float = 10) -> WarmCandidate:
     """Return a claim."""
-    return Wanted("a", (), priority, pinned, demand, load_seconds)
+    return WarmCandidate("a", (), priority, pinned, demand, load_seconds)
 
 
 @settings(deadline=None)
 @given(CLAIMS)
-def test_what_matters_more_outweighs_all_that_matters_less(claims: list[Wanted]) -> None:
+def test_what_matters_more_outweighs_all_that_matters_less(pending_loads: list[WarmCandidate]) -> None:
     """A model in its worst way is worth more than all others of lower priority in their best; pinned ones come first."""
-    scale = Scale(claims, demerit(WORST))
-    for one in claims:
-        less = [each for each in claims if (each.pinned, each.priority) < (one.pinned, one.priority)]
+    scale = ValueScale(pending_loads, demerit(WORST))
+    for one in pending_loads:
+        less = [each for each in pending_loads if (each.pinned, each.priority) < (one.pinned, one.priority)]
         assert scale.value(one, WORST) > sum(scale.value(each, BEST) for each in less)
 
 
 @settings(deadline=None)
 @given(CLAIMS)
-def test_being_there_outweighs_every_quality(claims: list[Wanted]) -> None:
+def test_being_there_outweighs_every_quality(pending_loads: list[WarmCandidate]) -> None:
     """All models in their worst ways are worth more than all but one in their best."""
-    scale = Scale(claims, demerit(WORST))
-    assert sum(scale.value(each, WORST) for each in claims) > sum(scale.value(each, BEST) for each in claims[1:])
+    scale = ValueScale(pending_loads, demerit(WORST))
+    assert sum(scale.value(each, WORST) for each in pending_loads) > sum(
+        scale.value(each, BEST) for each in pending_loads[1:]
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,11 +71,11 @@ def test_worth(demand: float, seconds: float, expected: int) -> None:
 def test_a_better_variant_before_a_better_place() -> None:
     """From best to worst: one card, more cards, part on the host, the host alone; then the next variant."""
     order = [
-        Choice(0, "", Placement.on("cuda:0")),
-        Choice(0, "", Placement.on("cuda:0", "cuda:1"), gpu_layers=9),
-        Choice(0, "", Placement.on("cuda:0", "cuda:1", "cuda:2")),
-        Choice(0, "", Placement(), gpu_layers=0),
-        Choice(1, "", Placement()),
+        LoadOption(0, "", Placement.on("cuda:0")),
+        LoadOption(0, "", Placement.on("cuda:0", "cuda:1"), gpu_layers=9),
+        LoadOption(0, "", Placement.on("cuda:0", "cuda:1", "cuda:2")),
+        LoadOption(0, "", Placement(), gpu_layers=0),
+        LoadOption(1, "", Placement()),
     ]
     demerits = [demerit(each) for each in order]
     assert demerits == sorted(set(demerits))

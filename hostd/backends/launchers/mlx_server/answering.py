@@ -17,11 +17,11 @@ _LOOK_EVERY = 0.25
 _PATIENCE = 10.0
 
 
-class Refused(BaseException):
+class PromptRefused(BaseException):
     """The answer to this request is an error that has been sent; no `Exception`, so that the server does not send another."""
 
 
-class Watched:
+class WatchedGenerator:
     """Stands between one request and the generator: sees that its client is still there, and words its refusal."""
 
     def __init__(self, generator: Any, handler: Any) -> None:
@@ -39,10 +39,10 @@ class Watched:
             first = self._next(answers)
         except ConnectionAbortedError:
             args.abandoned = True
-            raise Refused from None
+            raise PromptRefused from None
         if isinstance(first, Exception):
             self._handler.refuse(first)
-            raise Refused
+            raise PromptRefused
         return first, self._tokens(answers, progress_callback)
 
     def _tokens(self, answers: "Queue[Any]", progress: Callable[[int, int], None] | None) -> Iterator[Any]:
@@ -129,10 +129,10 @@ class Answering:
     def handle_completion(self, request: Any, stop_words: Any) -> None:
         """Have a request answered for as long as somebody waits for it."""
         mine = cast("Any", self)
-        mine.response_generator = Watched(mine.response_generator, self)
+        mine.response_generator = WatchedGenerator(mine.response_generator, self)
         try:
             cast("Any", super()).handle_completion(request, stop_words)
-        except (Refused, ConnectionError):
+        except (PromptRefused, ConnectionError):
             mine.close_connection = True
 
     def _turns(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hostd.backends.launchers.mlx_server import answering
-from hostd.backends.launchers.mlx_server.answering import Answering, Refused, Watched, facts, gone
+from hostd.backends.launchers.mlx_server.answering import Answering, PromptRefused, WatchedGenerator, facts, gone
 from hostd.backends.launchers.mlx_server.refusal import Refusal
 
 Ends = tuple[socket.socket, socket.socket]
@@ -69,7 +69,9 @@ def test_a_closed_connection_is_seen_without_reading_from_it(ends: Ends) -> None
 def test_tokens_are_counted_while_they_are_made(ends: Ends) -> None:
     """Progress of the prompt goes where it went before; the count ends with the answer."""
     generator, seen = Answers("context", (1, 2), "one", "two", None), list[tuple[int, int]]()
-    first, tokens = Watched(generator, Handler(ends[0])).generate(None, SimpleNamespace(), lambda *at: seen.append(at))
+    first, tokens = WatchedGenerator(generator, Handler(ends[0])).generate(
+        None, SimpleNamespace(), lambda *at: seen.append(at)
+    )
     assert ("context", "one", [1]) == (first, next(tokens), list(generator.generation.values()))
     assert (["two"], {}, [(1, 2)]) == (list(tokens), generator.generation, seen)
     assert 3 == generator.pulse
@@ -79,14 +81,14 @@ def test_a_refusal_is_told_once(ends: Ends) -> None:
     """And the server's own words for it are not sent after it."""
     error = Refusal(400, "context_length_exceeded", "too long")
     handler = Handler(ends[0])
-    with pytest.raises(Refused):
-        Watched(Answers(error), handler).generate(None, SimpleNamespace())
+    with pytest.raises(PromptRefused):
+        WatchedGenerator(Answers(error), handler).generate(None, SimpleNamespace())
     assert [error] == handler.refused
 
 
 def test_a_failure_in_the_middle_breaks_the_answer_off(ends: Ends) -> None:
     """Nothing that looks like an end is made of it."""
-    _, tokens = Watched(Answers("context", "one", ValueError("boom")), Handler(ends[0])).generate(None, None)
+    _, tokens = WatchedGenerator(Answers("context", "one", ValueError("boom")), Handler(ends[0])).generate(None, None)
     assert "one" == next(tokens)
     with pytest.raises(ValueError, match="boom"):
         next(tokens)
@@ -96,14 +98,14 @@ def test_a_client_that_goes_before_its_turn_leaves_a_mark(ends: Ends) -> None:
     """The request is still in the queue, and must not begin."""
     ends[1].close()
     args = SimpleNamespace()
-    with pytest.raises(Refused):
-        Watched(Answers(), Handler(ends[0])).generate(None, args)
+    with pytest.raises(PromptRefused):
+        WatchedGenerator(Answers(), Handler(ends[0])).generate(None, args)
     assert args.abandoned
 
 
 def test_a_client_that_goes_in_the_middle_ends_the_answer(ends: Ends) -> None:
     """The server then stops what it makes."""
-    _, tokens = Watched(Answers("context", "one"), Handler(ends[0])).generate(None, None)
+    _, tokens = WatchedGenerator(Answers("context", "one"), Handler(ends[0])).generate(None, None)
     assert "one" == next(tokens)
     ends[1].close()
     with pytest.raises(ConnectionAbortedError):
