@@ -103,3 +103,13 @@ def test_no_module_is_named_after_nothing() -> None:
 def test_every_module_says_why_it_exists() -> None:
     """Its docstring is the first thing in it."""
     assert [] == [named(path) for path in MODULES if not ast.get_docstring(parsed(path))]
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    """One noun has one meaning, in whichever room it stands."""
+    found: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in parsed(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(named(path))
+    assert {} == {name: modules for name, modules in found.items() if len(modules) > 1}

@@ -17,13 +17,13 @@ CONTENT = bytes(range(256)) * 16
 SHA256 = Checksum(hashlib.sha256(CONTENT).hexdigest())
 FILL = """
 import pathlib, resource, sys
-from hostd.models.download.partial import Partial
-from hostd.models.errors import NoRoom
+from hostd.models.download.partial import PartialFile
+from hostd.models.errors import DiskFull
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-with Partial(pathlib.Path(sys.argv[1]), 4096, None) as partial:
+with PartialFile(pathlib.Path(sys.argv[1]), 4096, None) as partial:
     try:
         partial.append(bytes(4096))
-    except NoRoom as error:
+    except DiskFull as error:
         print(error.message)
 """
 
