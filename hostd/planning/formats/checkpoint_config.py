@@ -7,7 +7,6 @@ Formulas of what a recurrent layer keeps: llama.cpp `src/llama-hparams.cpp`; of 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from hostd.domain.shape import Layer, LayerKind, Shape
 from hostd.planning.formats.checkpoint_families import CHECKPOINT_FAMILIES, Family, Pattern
@@ -36,7 +35,7 @@ _EXPERTS_USED = ("num_experts_per_tok", "num_experts_per_token", "top_k_experts"
 class ConfigReader:
     """A table of counts that may lie: each is a whole number within bounds, or it is refused by name."""
 
-    def __init__(self, table: Mapping[str, Any], usual: Mapping[str, int]) -> None:
+    def __init__(self, table: Mapping[str, object], usual: Mapping[str, int]) -> None:
         self.table = table
         self._usual = usual
 
@@ -91,7 +90,7 @@ class _Reading:
 
 
 def read_configuration(
-    config: Mapping[str, Any], places: TensorPlaces, *, name: str, file_bytes: int = 0, parts: int = 1
+    config: Mapping[str, object], places: TensorPlaces, *, name: str, file_bytes: int = 0, parts: int = 1
 ) -> Shape:
     """Return the shape that *config* and the tensors' *places* describe.
 
@@ -137,18 +136,19 @@ def read_configuration(
     )
 
 
-def _innermost(config: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+def _innermost(config: Mapping[str, object]) -> tuple[Mapping[str, object], str]:
     """Return the table that describes the text model, and its family's name."""
     table, kind = config, config.get("model_type")
     for _ in range(2):
-        inner = next((table[key] for key in _INNER if isinstance(table.get(key), dict) and table[key]), None)
+        tables = (table.get(key) for key in _INNER)
+        inner = next((found for found in tables if isinstance(found, dict) and found), None)
         if inner is None:
             break
         table, kind = inner, inner.get("model_type") or kind
     return table, str(kind or "")[:64].removesuffix("_text")
 
 
-def _tied(config: Mapping[str, Any], numbers: ConfigReader) -> bool:
+def _tied(config: Mapping[str, object], numbers: ConfigReader) -> bool:
     said = numbers.table.get("tie_word_embeddings", config.get("tie_word_embeddings"))
     return numbers.flag("tie_word_embeddings") if said is None else said is True
 

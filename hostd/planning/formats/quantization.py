@@ -1,7 +1,6 @@
 """How a checkpoint's weights are packed, in the few words that people use for it."""
 
 from collections.abc import Mapping
-from typing import Any
 
 _NAMES = {
     "awq": "AWQ",
@@ -14,7 +13,7 @@ _NAMES = {
 _PLAIN = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 
 
-def quantisation(config: Mapping[str, Any], table: Mapping[str, Any]) -> str:
+def quantisation(config: Mapping[str, object], table: Mapping[str, object]) -> str:
     """Return how the weights are stored (``AWQ 4-bit``, ``FP8``, ``MLX 4-bit``, ``BF16``); empty where nothing says so.
 
     *table* is the part of *config* that describes the text model; either may hold the keys.
@@ -30,12 +29,12 @@ def quantisation(config: Mapping[str, Any], table: Mapping[str, Any]) -> str:
     return next((_PLAIN[word] for word in words if isinstance(word, str) and word in _PLAIN), "")
 
 
-def is_mlx(config: Mapping[str, Any], metadata: Mapping[str, str]) -> bool:
+def is_mlx(config: Mapping[str, object], metadata: Mapping[str, str]) -> bool:
     """Return whether a checkpoint was written for MLX, by its own marks."""
     return isinstance(config.get("quantization"), dict) or metadata.get("format") == "mlx"
 
 
-def _method(method: Mapping[str, Any]) -> str:
+def _method(method: Mapping[str, object]) -> str:
     word = str(method["quant_method"])[:24]
     name = _NAMES.get(word.lower(), word)
     bits = method.get("bits", method.get("w_bit"))

@@ -6,7 +6,6 @@ the packing that is usual for such files, and the layers share the rest evenly, 
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from hostd.domain.shape import Shape, Tables
 from hostd.planning.formats.checkpoint_config import read_configuration
@@ -18,7 +17,7 @@ _Q4_K, _Q6_K, _Q8_0 = TENSOR_TYPES[12], TENSOR_TYPES[14], TENSOR_TYPES[8]
 _MOST_BYTES = 1 << 50
 
 
-def outline(document: Mapping[str, Any], name: str) -> Shape:
+def outline(document: Mapping[str, object], name: str) -> Shape:
     """Return the shape that *document* describes: `config` (as in config.json), `bytes` of the file, `quantisation`.
 
     Raises:
