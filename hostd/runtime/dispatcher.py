@@ -29,6 +29,7 @@ from hostd.scheduling.events import (
     UnloadRequested,
 )
 from hostd.scheduling.scheduler import Scheduler
+from hostd.scheduling.view import MemoryView, ModelView, QueuePosition, SchedulerView
 
 log = structlog.get_logger()
 
@@ -110,6 +111,25 @@ class Dispatcher:
         finally:
             self._busy = False
         self._set_timer()
+
+    def view(self) -> SchedulerView:
+        """Return what may be seen of the scheduler now."""
+        scheduler = self.scheduler
+        return SchedulerView.of(scheduler.models, scheduler.warm_policy, settled=scheduler.settled)
+
+    def model(self, name: str) -> ModelView:
+        """Return what may be seen of one model now."""
+        return ModelView.of(self.scheduler.models[name], self.scheduler.warm_policy)
+
+    def memory(self) -> MemoryView:
+        """Return the scheduler's account of the memory now."""
+        return MemoryView.of(self.scheduler.models, self.scheduler.admission, self.scheduler.warm_policy)
+
+    def position(self, ticket_id: str) -> QueuePosition | None:
+        """Return where a request waits now, or None when it does not wait."""
+        if (found := self.scheduler.position(ticket_id)) is None:
+            return None
+        return QueuePosition(found[0], self.scheduler.models[found[0]].reported_state, found[1])
 
     async def admit(self, ticket: Ticket) -> Serve:
         """Return where *ticket* is to be served, once it is its turn.

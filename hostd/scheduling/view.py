@@ -1,0 +1,161 @@
+"""What may be seen of the scheduler: frozen rows for handlers and metrics, apart from the state that it decides with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hostd.domain.lifecycle import State
+from hostd.domain.profile import Profile
+from hostd.scheduling.memory_admission import MemoryAdmission
+from hostd.scheduling.memory_ledger import Bytes
+from hostd.scheduling.model_state import ModelState
+from hostd.scheduling.warm_policy import WarmSetPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """One model. *ready_at* and *unloads_at* are seconds on the scheduler's clock.
+
+    *state* is its engine's by the lifecycle table, *reported_state* the one to show: a load that waits for memory is loading, a
+    model that is to be evicted drains. *slots* is how many requests it serves at once, or would once it is ready. *failures* counts
+    those of its engine so far, *failing* says that the last one was not made up for by a stretch of good service. *load_seconds* is
+    how long the last load took. *waits_for* is what a pending load waits for: ``check`` or ``room``; None where none is pending.
+    """
+
+    profile: Profile
+    state: State
+    reported_state: State
+    slots: int
+    in_flight: int
+    queued: int
+    ready_at: float | None
+    unloads_at: float | None
+    failures: int
+    failing: bool
+    last_error: str | None
+    load_seconds: float | None
+    waits_for: str | None
+
+    @property
+    def name(self) -> str:
+        """The profile's name."""
+        return self.profile.name
+
+    @classmethod
+    def of(cls, model: ModelState, policy: WarmSetPolicy) -> "ModelView":
+        """Return what may be seen of *model* now."""
+        profile, pending = model.profile, model.pending_load
+        serves = model.state in (State.READY, State.DRAINING)
+        unloads = model.state is State.READY and model.idle and not policy.stays(model)
+        return cls(
+            profile=profile,
+            state=model.state,
+            reported_state=model.reported_state,
+            slots=model.capacity if serves else min(profile.limits.max_concurrent, profile.slots),
+            in_flight=len(model.serving),
+            queued=len(model.queue),
+            ready_at=model.ready_at if serves else None,
+            unloads_at=model.idle_since + policy.idle_limit(model) if unloads else None,
+            failures=model.restarts.total,
+            failing=bool(model.restarts.streak),
+            last_error=model.last_error,
+            load_seconds=model.load_seconds,
+            waits_for=None if pending is None else "room" if pending.asked is None else "check",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerView:
+    """All models by name. *settled* says that the boot's loads are over, *left_out* why a model is not in the warm set."""
+
+    models: Mapping[str, ModelView]
+    settled: bool
+    left_out: Mapping[str, str]
+
+    @classmethod
+    def of(cls, models: Mapping[str, ModelState], policy: WarmSetPolicy, *, settled: bool) -> "SchedulerView":
+        """Return what may be seen now."""
+        rows = {name: ModelView.of(model, policy) for name, model in models.items()}
+        return cls(rows, settled, dict(policy.left_out))
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePosition:
+    """Where a request waits: for which model, in what state that is, and its place in the queue, counting from 1."""
+
+    model: str
+    state: State
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """One pool: the bytes that models may hold of it in all, those that other programs hold, and those that are not promised."""
+
+    id: str
+    capacity: int
+    others: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class WarmModelView:
+    """A model of the warm set: the variant that is planned (None: not known), what that needs, and why it should be warm."""
+
+    model: str
+    variant: str | None
+    needs: Bytes
+    why: str | None
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLoadView:
+    """A load that waits: what for, which models are evicted for it, and whether its files are still being checked."""
+
+    model: str
+    why: str
+    victims: tuple[str, ...]
+    checking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryView:
+    """The scheduler's account of the memory. *held* are the bytes that each model is promised, by pool id."""
+
+    pools: tuple[PoolView, ...]
+    held: Mapping[str, Bytes]
+    warm_set: tuple[WarmModelView, ...]
+    left_out: Mapping[str, str]
+    proved_optimal: bool
+    pending: tuple[PendingLoadView, ...]
+
+    @classmethod
+    def of(
+        cls,
+        models: Mapping[str, ModelState],
+        admission: MemoryAdmission,
+        policy: WarmSetPolicy,
+    ) -> "MemoryView":
+        """Return the account as it is now."""
+        ledger = admission.ledger
+        free = ledger.free()
+        return cls(
+            pools=tuple(
+                PoolView(pool, size, ledger.others.get(pool, 0), free[pool]) for pool, size in ledger.capacity.items()
+            ),
+            held={name: dict(held) for name in models if (held := ledger.held(name))},
+            warm_set=tuple(_warm_model(model, admission, policy) for model in policy.in_order()),
+            left_out=dict(policy.left_out),
+            proved_optimal=policy.proved,
+            pending=tuple(
+                PendingLoadView(each.model, each.why, each.victims, each.asked is not None)
+                for each in admission.pending
+            ),
+        )
+
+
+def _warm_model(model: ModelState, admission: MemoryAdmission, policy: WarmSetPolicy) -> WarmModelView:
+    option = admission.preferred.get(model.profile.name)
+    variant = option.label if option else None
+    needs = dict(option.needs) if option else {}
+    return WarmModelView(model.profile.name, variant, needs, policy.reason(model), model.reported_state)
