@@ -12,23 +12,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from hostd.domain.lifecycle import State
-from hostd.planning.warm_set.load_option import LoadOption
+from hostd.planning.warm_set.eviction import EvictionCandidate, LoadPlan, best_load
+from hostd.planning.warm_set.load_option import Bytes, LoadOption, excess, plus
 from hostd.scheduling import messages
 from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.effects import RunPreflight
-from hostd.scheduling.eviction import (
-    LONGEST_RESIDENCY,
-    EvictionCandidate,
-    cheapest_eviction,
-    evictable_at,
-    eviction_cost,
-)
-from hostd.scheduling.memory_ledger import Bytes, MemoryLedger, ReservationState, excess, plus
+from hostd.scheduling.eviction import LONGEST_RESIDENCY, evictable_at, eviction_cost
+from hostd.scheduling.memory_ledger import MemoryLedger, ReservationState
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.pending_load import LoadPriority, PendingLoad
-
-STEP_DOWN = 30.0
-"""Seconds of eviction cost that a better variant is worth."""
 
 _WAITING_CHANGED = 1.0
 """Seconds by which the expected end of a wait must have moved to be told again."""
@@ -177,24 +169,17 @@ class MemoryAdmission:
     ) -> str | None:
         soon = plus(free, self.ledger.returning())
         candidates = self._candidates(model, pending)
-        ready = self._ready(candidates)
-        plans: list[tuple[float, int, LoadOption, tuple[EvictionCandidate, ...]]] = []
-        for number, option in enumerate(options):
-            penalty = STEP_DOWN * messages.steps_down(options, option)
-            if not excess(option.peak, free):
-                plans.append((penalty, number, option, ()))
-            elif (gone := cheapest_eviction(ready, excess(option.peak, soon))) is not None:
-                plans.append((penalty + sum(each.cost for each in gone), number, option, gone))
-        if plans:
-            _, _, option, gone = min(plans, key=lambda plan: plan[:2])
-            if option.variant in pending.checked:
-                self._admit(model, pending, option, gone, candidates, free)
+        plan = best_load(options, soon, candidates, self._context.now)
+        if plan is not None and plan.at <= self._context.now:
+            if plan.option.variant in pending.checked:
+                self._admit(model, pending, plan, candidates, free)
             else:
-                self._check(pending, option)
+                self._check(pending, plan.option)
             return None
         if pending.priority is not LoadPriority.WAITED_FOR:
-            return self._deferred(pending, options, ready, free)
-        if self._wait_for_evictable(model, pending, options, candidates, free):
+            return self._deferred(pending, options, self._ready(candidates), free)
+        if plan is not None:
+            self._wait_for_evictable(model, pending, plan, candidates, free)
             return None
         return self._insufficient(model, options, candidates)
 
@@ -202,19 +187,18 @@ class MemoryAdmission:
         self,
         model: ModelState,
         pending: PendingLoad,
-        option: LoadOption,
-        gone: tuple[EvictionCandidate, ...],
+        plan: LoadPlan,
         candidates: Sequence[EvictionCandidate],
         free: Bytes,
     ) -> None:
-        pending.option = option
+        option = pending.option = plan.option
         self._context.deadlines.cancel(("room", pending.model))
         if not excess(option.peak, free):
             self._start(model, pending, option, free)
             return
-        pending.victims = (*pending.victims, *(each.name for each in gone))
+        pending.victims = (*pending.victims, *(each.name for each in plan.evict))
         soon, told = plus(free, self.ledger.returning()), self._described(candidates)
-        for each in gone:
+        for each in plan.evict:
             victim = self._models[each.name]
             self._context.explain(
                 "evict",
@@ -235,44 +219,30 @@ class MemoryAdmission:
         self,
         model: ModelState,
         pending: PendingLoad,
-        options: Sequence[LoadOption],
+        plan: LoadPlan,
         candidates: Sequence[EvictionCandidate],
         free: Bytes,
-    ) -> bool:
-        """Let a claim wait until enough may go; return whether that will be, as far as one can see now."""
-        soon = plus(free, self.ledger.returning())
-        found: list[tuple[float, float, int, LoadOption, tuple[EvictionCandidate, ...]]] = []
-        for number, option in enumerate(options):
-            gone = cheapest_eviction(candidates, excess(option.peak, soon))
-            if gone is not None:
-                # Whom only an event can free (a load that has to end first) frees late, but frees.
-                at = max(
-                    (float("inf") if each.evictable_at is None else each.evictable_at for each in gone), default=0.0
-                )
-                cost = sum(each.cost for each in gone) + STEP_DOWN * messages.steps_down(options, option)
-                found.append((at, cost, number, option, gone))
-        if not found:
-            return False
-        at, _, _, option, gone = min(found, key=lambda each: each[:3])
-        pending.option = option
-        if at != float("inf"):
-            self._context.deadlines.set(("room", pending.model), max(at, self._context.now))
-        if gone and (pending.reported_at is None or abs(at - pending.reported_at) > _WAITING_CHANGED):
-            pending.reported_at = at
+    ) -> None:
+        """Let a load wait until the models of its plan may be evicted."""
+        pending.option = plan.option
+        wait = None if plan.at == float("inf") else round(plan.at - self._context.now, 1)
+        if wait is not None:
+            self._context.deadlines.set(("room", pending.model), plan.at)
+        if pending.reported_at is None or abs(plan.at - pending.reported_at) > _WAITING_CHANGED:
+            pending.reported_at = plan.at
             self._context.explain(
                 "wait_room",
                 model,
                 None,
                 why=pending.why,
-                variant=option.label,
-                needs=option.peak,
+                variant=plan.option.label,
+                needs=plan.option.peak,
                 free=dict(free),
-                until_s=None if at == float("inf") else round(at - self._context.now, 1),
-                goes=[each.name for each in gone],
+                until_s=wait,
+                goes=[each.name for each in plan.evict],
                 candidates=self._described(candidates),
                 queued=len(model.queue),
             )
-        return True
 
     def _insufficient(
         self, model: ModelState, options: Sequence[LoadOption], candidates: Sequence[EvictionCandidate]

@@ -13,10 +13,7 @@ from enum import StrEnum
 
 from hostd.domain.errors import Bug
 from hostd.domain.host import Pool
-from hostd.planning.warm_set.load_option import LoadOption
-
-Bytes = Mapping[str, int]
-"""Bytes by pool id."""
+from hostd.planning.warm_set.load_option import Bytes, LoadOption, excess
 
 
 class ReservationState(StrEnum):
@@ -157,16 +154,3 @@ class MemoryLedger:
         """Note that an engine has ended; what it held comes back with the next measurement."""
         if holding := self._holdings.get(model):
             holding.state = ReservationState.RELEASED
-
-
-def excess(needs: Bytes, free: Bytes) -> dict[str, int]:
-    """Return by how many bytes *needs* are more than there is *free* for, by pool id; empty where they fit.
-
-    A pool that nobody has measured counts as having room: nothing can be said about it.
-    """
-    return {pool: need - free[pool] for pool, need in needs.items() if need > 0 and need > free.get(pool, need)}
-
-
-def plus(free: Bytes, more: Bytes) -> dict[str, int]:
-    """Return *free* and *more* together, by pool id."""
-    return {pool: free.get(pool, 0) + more.get(pool, 0) for pool in {*free, *more}}

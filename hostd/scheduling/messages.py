@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from hostd.domain.errors import CapacityError, HostdError, RequestError
 from hostd.domain.reason import FallbackReason
 from hostd.domain.units import format_bytes
-from hostd.planning.warm_set.load_option import LoadOption
+from hostd.planning.warm_set.eviction import EvictionCandidate
+from hostd.planning.warm_set.load_option import Bytes, LoadOption, excess, plus
 from hostd.scheduling.events import AttemptFailed
-from hostd.scheduling.eviction import EvictionCandidate
-from hostd.scheduling.memory_ledger import Bytes, excess, plus
 from hostd.scheduling.model_state import ModelState
 
 
@@ -33,11 +32,6 @@ def nearest(
         free = plus(free, each.bytes)
     found = min(options, key=lambda option: sum(excess(option.peak, free).values()))
     return found, excess(found.peak, free)
-
-
-def steps_down(options: Sequence[LoadOption], option: LoadOption) -> int:
-    """Return how many variants of *options* are better than that of *option*."""
-    return list(dict.fromkeys(each.variant for each in options)).index(option.variant)
 
 
 def too_little(short: Bytes, pinned: Sequence[str], others: Mapping[str, int], capacity: Bytes) -> str:

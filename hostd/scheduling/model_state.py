@@ -36,11 +36,6 @@ class RequestRate:
         return self.count * exp((self.at - now) / MEMORY) if self.count else 0.0
 
 
-def probability(rate: float, within: float) -> float:
-    """Return how likely at least one request comes *within* so many seconds at *rate* (a Poisson process)."""
-    return 1.0 - exp(-rate * within)
-
-
 UNMEASURED_SERVICE = 5.0
 """Seconds that a request is taken to last before any has been measured."""
 

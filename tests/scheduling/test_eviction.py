@@ -1,122 +1,178 @@
-"""Who goes: the cheapest sufficient set, and never one model more."""
+"""What it costs to let a model go, and how soon one may be asked to."""
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations
-from time import perf_counter
+import pytest
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hostd.domain.lifecycle import State
+from hostd.domain.ticket import Route, Target, Ticket
+from hostd.planning.warm_set.eviction import SELDOM
+from hostd.planning.warm_set.load_option import UNMEASURED_LOAD
+from hostd.scheduling.eviction import (
+    HOLD,
+    LEAST_RESIDENCY,
+    LONGEST_RESIDENCY,
+    LONGEST_WAIT,
+    LULL,
+    PATIENCE,
+    WAIT_LOADS,
+    evictable_at,
+    eviction_cost,
+    residency,
+)
+from hostd.scheduling.model_state import ModelState, RequestState
+from hostd.scheduling.pending_load import PendingLoad
+from tests.scheduling.scenario import profile
 
-from hostd.scheduling.eviction import EvictionCandidate, cheapest_eviction
-
-POOLS = ("cuda:0", "cuda:1")
-
-
-def one(name: str, price: float, held: int, pool: str = "cuda:0") -> EvictionCandidate:
-    """Return a candidate that holds so much of one pool."""
-    return EvictionCandidate(name, price, {pool: held}, 0.0)
-
-
-def enough(chosen: Sequence[EvictionCandidate], short: Mapping[str, int]) -> bool:
-    """Whether the going of *chosen* frees what is lacking."""
-    return all(sum(each.bytes.get(pool, 0) for each in chosen) >= lack for pool, lack in short.items())
-
-
-def names(chosen: Sequence[EvictionCandidate] | None) -> list[str] | None:
-    """Return the names of those who go."""
-    return None if chosen is None else sorted(each.name for each in chosen)
+NOW = 1000.0
 
 
-@st.composite
-def crowds(draw: st.DrawFn, fewest: int, most: int) -> list[EvictionCandidate]:
-    """Draw candidates that hold a little of one or two pools; zero prices and equal prices occur."""
-    return [
-        EvictionCandidate(
-            f"m{number:02}",
-            draw(st.sampled_from([0.0, 0.5, 1.0, 1.0, 2.0, 7.25, 40.0])),
-            {pool: draw(st.integers(0, 6)) for pool in POOLS},
-            0.0,
+def lane(
+    name: str = "a",
+    *,
+    load: float = 10.0,
+    state: State = State.READY,
+    ready_at: float = NOW,
+    **more: int,
+) -> ModelState:
+    """Return a lane that took *load* seconds to load and has been ready and idle since *ready_at*."""
+    return ModelState(profile(name, **more), state=state, load_seconds=load, ready_at=ready_at, idle_since=ready_at)
+
+
+def busy() -> ModelState:
+    """Return the lane of a model that has just become ready and answers somebody."""
+    found = lane()
+    found.serving["t0"] = errand(NOW, "a")
+    return found
+
+
+def errand(since: float, name: str = "b") -> RequestState:
+    """Return somebody who has waited since then."""
+    return RequestState(Ticket(f"t{since}", Route(name, (Target(name),))), arrived=since, since=since)
+
+
+def waited_for(*since: float, load: float = 1.0, **more: int) -> ModelState:
+    """Return the lane of a cold model for which some have waited since then."""
+    return ModelState(profile("b", **more), load_seconds=load, queue={f"t{at}": errand(at) for at in since})
+
+
+class TestPrice:
+    """Load seconds, times the chance of another request soon, times what the owner thinks of it."""
+
+    def test_what_nobody_asks_for_is_cheap_but_not_free(self) -> None:
+        """One per cent of its load."""
+        assert 10.0 * SELDOM == eviction_cost(lane(), NOW, {}, declared=False)
+
+    def test_what_is_asked_for_costs_its_whole_load(self) -> None:
+        """Another request within ten seconds is certain."""
+        found = lane()
+        for second in range(900):
+            found.request_rate.add(NOW - 900 + second)
+        assert pytest.approx(10.0, rel=0.01) == eviction_cost(found, NOW, {}, declared=False)
+
+    def test_the_hour_of_the_week_counts_where_it_promises_more(self) -> None:
+        """360 requests an hour bring one within ten seconds with 63 %."""
+        assert pytest.approx(6.32, abs=0.01) == eviction_cost(lane(), NOW, {"a": 360.0, "b": 900.0}, declared=False)
+
+    def test_what_is_declared_weighs_twice(self) -> None:
+        """It would only have to come back."""
+        assert 2.0 * 10.0 * SELDOM == eviction_cost(lane(), NOW, {}, declared=True)
+
+    @pytest.mark.parametrize(("priority", "weight"), [(0, 0.5), (50, 1.0), (100, 1.5)])
+    def test_the_owner_s_priority_weighs(self, priority: int, weight: float) -> None:
+        """From half to one and a half times."""
+        assert pytest.approx(weight * 10.0 * SELDOM) == eviction_cost(lane(priority=priority), NOW, {}, declared=False)
+
+    def test_what_can_sleep_costs_its_waking(self) -> None:
+        """It does not have to be loaded again."""
+        found = lane()
+        found.sleep_levels, found.wake_seconds = (1, 2), 0.5
+        assert 0.5 * SELDOM == eviction_cost(found, NOW, {}, declared=False)
+
+    def test_a_load_that_nobody_has_measured_is_estimated(self) -> None:
+        """There is always a number."""
+        assert UNMEASURED_LOAD * SELDOM == eviction_cost(ModelState(profile("a")), NOW, {}, declared=False)
+
+
+@pytest.mark.parametrize(("load", "stays"), [(0.1, LEAST_RESIDENCY), (10.0, 20.0), (100.0, LONGEST_RESIDENCY)])
+def test_a_model_stays_twice_as_long_as_it_took_to_load(load: float, stays: float) -> None:
+    """Within bounds, so that nobody waits for ever."""
+    assert stays == residency(lane(load=load))
+
+
+class TestFreeAt:
+    """When a model may be asked to go for another; loads take 10 s here, so residency lasts 20."""
+
+    def test_an_idle_one_goes_when_it_has_been_idle_for_long(self) -> None:
+        """However dear it is, and however little the others have waited."""
+        found = lane(ready_at=NOW - 3.0)
+        assert NOW - 3.0 + HOLD == evictable_at(found, PendingLoad("b", "request", NOW), waited_for(NOW), NOW, cost=1e9)
+
+    def test_an_idle_one_goes_once_the_others_have_waited_for_its_price(self) -> None:
+        """Two who have waited 3 s each need 2 s more to make up 10."""
+        claimant = waited_for(NOW - 3.0, NOW - 3.0 + 1e-9)
+        cost, found = 10.0 / PATIENCE, lane(ready_at=NOW - LEAST_RESIDENCY)
+        assert pytest.approx(NOW + 2.0) == evictable_at(found, PendingLoad("b", "request", NOW), claimant, NOW, cost)
+
+    def test_an_idle_one_whose_price_was_waited_for_already_goes_now(self) -> None:
+        """However long others would go on waiting."""
+        claimant, found = waited_for(NOW - 11.0), lane(ready_at=NOW - LEAST_RESIDENCY)
+        assert NOW == evictable_at(found, PendingLoad("b", "request", NOW), claimant, NOW, cost=10.0 / PATIENCE)
+
+    @pytest.mark.parametrize(("load", "stays"), [(10.0, LEAST_RESIDENCY), (2.0, 2.0)])
+    def test_an_idle_one_does_not_go_as_soon_as_it_has_come(self, load: float, stays: float) -> None:
+        """It stays for its own load, five seconds at most, however long others have waited: or each load serves one request."""
+        claimant = waited_for(NOW - 500.0)
+        assert NOW + stays == evictable_at(
+            lane(load=load), PendingLoad("b", "request", NOW - 500.0), claimant, NOW, cost=0.0
         )
-        for number in range(draw(st.integers(fewest, most)))
-    ]
 
+    @pytest.mark.parametrize(("load", "waits"), [(1.0, WAIT_LOADS * 11.0), (30.0, LONGEST_WAIT)])
+    def test_a_busy_one_is_closed_after_some_loads_of_both(self, load: float, waits: float) -> None:
+        """Answers under way make the others wait for as much as is worth two loads, and never longer than the longest wait."""
+        claimant = waited_for(NOW - 40.0, NOW - 1.0, load=load)
+        assert NOW - 40.0 + waits == evictable_at(
+            busy(), PendingLoad("b", "request", NOW - 39.0), claimant, NOW, cost=1.0
+        )
 
-SHORT = st.dictionaries(st.sampled_from(POOLS), st.integers(1, 18), min_size=1)
+    def test_a_busy_one_that_has_only_come_is_not_closed_before_its_residency(self) -> None:
+        """Or its load would have been in vain."""
+        claimant = waited_for(NOW - LONGEST_WAIT)
+        assert NOW + 20.0 == evictable_at(busy(), PendingLoad("b", "request", NOW), claimant, NOW, cost=1.0)
 
+    def test_a_deadline_of_higher_priority_comes_first(self) -> None:
+        """The load has to begin so early that the first who waits is served within its queue_timeout, even beside answers."""
+        dear = waited_for(NOW - 4.0, load=3.0, priority=51, queue_timeout=10)
+        assert NOW - 4.0 + 10.0 - 3.0 == evictable_at(busy(), PendingLoad("b", "request", NOW), dear, NOW, cost=1e9)
 
-@given(candidates=crowds(0, 8), short=SHORT)
-@settings(max_examples=300, deadline=None)
-def test_nothing_cheaper_suffices(candidates: list[EvictionCandidate], short: Mapping[str, int]) -> None:
-    """The price is that of the best of all subsets; there is no answer exactly when all together are too few."""
-    found = cheapest_eviction(candidates, short)
-    sets = [chosen for size in range(len(candidates) + 1) for chosen in combinations(candidates, size)]
-    prices = [sum(each.cost for each in chosen) for chosen in sets if enough(chosen, short)]
-    assert (min(prices) if prices else None) == (None if found is None else sum(each.cost for each in found))
-    if found is not None:
-        check_none_is_superfluous(found, short)
+    def test_a_deadline_of_equal_priority_does_not(self) -> None:
+        """It waits like everybody."""
+        same = waited_for(NOW - 4.0, load=3.0, queue_timeout=10)
+        assert NOW - 4.0 + WAIT_LOADS * 13.0 == evictable_at(
+            busy(), PendingLoad("b", "request", NOW), same, NOW, cost=1e9
+        )
 
+    def test_the_owner_s_hand_moves_idle_ones_at_once(self) -> None:
+        """Busy ones are closed when they would be for a request."""
+        by_hand, claimant = PendingLoad("b", "asked", NOW), ModelState(profile("b"))
+        assert NOW == evictable_at(lane(), by_hand, claimant, NOW, cost=1e9)
+        assert NOW + LONGEST_WAIT == evictable_at(busy(), by_hand, claimant, NOW, cost=1e9)
 
-@given(candidates=crowds(9, 24), short=SHORT)
-@settings(max_examples=100, deadline=None)
-def test_of_a_crowd_none_goes_without_need(candidates: list[EvictionCandidate], short: Mapping[str, int]) -> None:
-    """Where the search ends before it has seen all sets, it is still enough, still minimal, and found whenever there is one."""
-    found = cheapest_eviction(candidates, short)
-    assert enough(candidates, short) == (found is not None)
-    if found is not None:
-        check_none_is_superfluous(found, short)
+    @pytest.mark.parametrize("why", ["preload", "window", "demand", "restart", "return"])
+    def test_for_what_is_merely_wanted_only_those_go_that_have_been_idle_for_long(self, why: str) -> None:
+        """Nobody waits for it."""
+        found, pending = lane(ready_at=NOW - 10.0), PendingLoad("b", why, NOW)
+        assert NOW - 10.0 + LULL == evictable_at(found, pending, ModelState(profile("b")), NOW, cost=0.0)
+        assert None is evictable_at(busy(), pending, ModelState(profile("b")), NOW, cost=0.0)
 
+    def test_a_sleeping_one_may_go_at_any_time(self) -> None:
+        """It serves nobody."""
+        for why in ("request", "return"):
+            assert NOW == evictable_at(
+                lane(state=State.SLEEPING), PendingLoad("b", why, NOW), ModelState(profile("b")), NOW, cost=1e9
+            )
 
-@given(candidates=crowds(0, 24), short=SHORT)
-@settings(max_examples=100, deadline=None)
-def test_the_order_of_candidates_does_not_matter(candidates: list[EvictionCandidate], short: Mapping[str, int]) -> None:
-    """Equal machines decide equally."""
-    assert names(cheapest_eviction(candidates, short)) == names(cheapest_eviction(candidates[::-1], short))
-
-
-def check_none_is_superfluous(found: Sequence[EvictionCandidate], short: Mapping[str, int]) -> None:
-    """Check that what goes is enough, and that without any one of them it is not."""
-    assert enough(found, short)
-    assert [] == [each.name for each in found if enough([other for other in found if other is not each], short)]
-
-
-class TestExamples:
-    """By hand."""
-
-    def test_without_a_shortage_nobody_goes(self) -> None:
-        """Not even one that is free to lose."""
-        assert [] == names(cheapest_eviction([one("a", 0.0, 5)], {}))
-
-    def test_two_cheap_ones_go_before_a_dear_one(self) -> None:
-        """It is the price that counts, not the number."""
-        crowd = [one("dear", 10.0, 8), one("b", 3.0, 4), one("c", 3.0, 4)]
-        assert ["b", "c"] == names(cheapest_eviction(crowd, {"cuda:0": 8}))
-
-    def test_one_goes_before_two_that_cost_more(self) -> None:
-        """Although each of the two is cheaper."""
-        crowd = [one("large", 5.0, 8), one("b", 3.0, 4), one("c", 3.0, 4)]
-        assert ["large"] == names(cheapest_eviction(crowd, {"cuda:0": 8}))
-
-    def test_of_equal_price_the_smaller_goes(self) -> None:
-        """Then by name."""
-        crowd = [one("a", 1.0, 9), one("c", 1.0, 5), one("b", 1.0, 5)]
-        assert ["b"] == names(cheapest_eviction(crowd, {"cuda:0": 4}))
-
-    def test_who_holds_nothing_of_what_is_lacking_stays(self) -> None:
-        """Its going would help nobody."""
-        crowd = [one("elsewhere", 0.0, 99, "cuda:1"), one("here", 9.0, 5)]
-        assert ["here"] == names(cheapest_eviction(crowd, {"cuda:0": 4}))
-
-    def test_too_few_are_none(self) -> None:
-        """Rather than all in vain."""
-        assert None is cheapest_eviction([one("a", 1.0, 3), one("b", 1.0, 3)], {"cuda:0": 7})
-        assert None is cheapest_eviction([one("a", 1.0, 9)], {"cuda:0": 1, "cuda:1": 1})
-
-    def test_the_worst_case_is_quick(self) -> None:
-        """Forty candidates of equal price on two pools take some milliseconds, for the search has an end."""
-        crowd = [EvictionCandidate(f"m{n:02}", 1.0, {"cuda:0": 7 + n, "cuda:1": 46 - n}, 0.0) for n in range(40)]
-        took = []
-        for _ in range(5):
-            began = perf_counter()
-            assert cheapest_eviction(crowd, {"cuda:0": 530, "cuda:1": 530}) is not None
-            took.append(perf_counter() - began)
-        assert min(took) < 0.05
+    @pytest.mark.parametrize("state", [State.LOADING, State.DRAINING, State.STOPPING, State.FAILED])
+    def test_of_others_only_an_event_can_tell(self, state: State) -> None:
+        """A load has to end first."""
+        assert None is evictable_at(
+            lane(state=state), PendingLoad("b", "request", NOW), waited_for(NOW - 9.0), NOW, cost=0.0
+        )

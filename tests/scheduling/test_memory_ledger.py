@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from hostd.domain.errors import Bug
 from hostd.domain.host import Pool, PoolKind
-from hostd.planning.warm_set.load_option import LoadOption
-from hostd.scheduling.memory_ledger import Bytes, MemoryLedger, ReservationState, excess
+from hostd.planning.warm_set.load_option import Bytes, LoadOption, excess
+from hostd.scheduling.memory_ledger import MemoryLedger, ReservationState
 
 CARD, OTHER = "cuda:0", "cuda:1"
 
@@ -291,19 +291,3 @@ def test_what_is_left_is_what_nobody_was_promised(
     for name, option in admitted.items():
         most = max(held.get(name, {}).get(CARD, 0), option.needs.get(CARD, 0))
         assert most == store.held(name).get(CARD, 0)
-
-
-class TestExcess:
-    """Whether something fits."""
-
-    def test_it_says_what_is_lacking_where(self) -> None:
-        """Only pools that lack something are named."""
-        assert {OTHER: 3} == excess({CARD: 5, OTHER: 8}, {CARD: 5, OTHER: 5})
-
-    def test_nothing_is_needed_of_a_pool_below_nothing(self) -> None:
-        """Who takes none of a pool is not held up by what others have done to it."""
-        assert {} == excess({CARD: 0}, {CARD: -5})
-
-    def test_an_unknown_pool_counts_as_having_room(self) -> None:
-        """Nothing can be said about it."""
-        assert {} == excess({"elsewhere": 5}, {CARD: 0})

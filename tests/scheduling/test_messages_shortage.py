@@ -1,8 +1,8 @@
 """The numbers behind a decision about memory."""
 
 from hostd.domain.lifecycle import State
-from hostd.scheduling.eviction import EvictionCandidate
-from hostd.scheduling.messages import nearest, not_now, steps_down, told, too_little
+from hostd.planning.warm_set.eviction import EvictionCandidate
+from hostd.scheduling.messages import nearest, not_now, told, too_little
 from hostd.scheduling.model_state import ModelState
 from tests.scheduling.memory import CARD, GIB, fits
 from tests.scheduling.scenario import profile
@@ -44,9 +44,3 @@ def test_the_nearest_way_lacks_least_when_all_have_gone() -> None:
     going = [EvictionCandidate("a", 1.0, {CARD: 3 * GIB}, 0.0), EvictionCandidate("b", 1.0, {CARD: GIB}, 0.0)]
     assert (modes[1], {CARD: GIB}) == nearest(modes, {CARD: 3 * GIB}, going)
     assert (modes[0], {}) == nearest(modes, {CARD: 5 * GIB}, going)
-
-
-def test_steps_down_count_the_better_variants() -> None:
-    """Not the other places of the same one, and not those that cannot be had."""
-    modes = (fits(9), fits(9, pool="cuda:1"), fits(6, 2), fits(5, 3))
-    assert [0, 0, 1, 2] == [steps_down(modes, mode) for mode in modes]

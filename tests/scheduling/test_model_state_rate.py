@@ -5,7 +5,7 @@ from math import exp, isclose
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.scheduling.model_state import MEMORY, RequestRate, probability
+from hostd.scheduling.model_state import MEMORY, RequestRate
 
 
 def test_what_was_never_asked_for_is_cold() -> None:
@@ -28,13 +28,6 @@ def test_what_has_passed_fades() -> None:
     assert isclose(1.0 / MEMORY, rate.rate(10.0))
     assert isclose(exp(-1.0) / MEMORY, rate.rate(10.0 + MEMORY))
     assert rate.rate(10.0 + 3600.0) < 1e-7
-
-
-def test_the_chance_of_another_request() -> None:
-    """One a minute on average comes within the minute in 63 of 100 cases; none expected is none."""
-    assert isclose(0.632, probability(1 / 60, 60.0), abs_tol=0.001)
-    assert 0.0 == probability(0.0, 60.0)
-    assert 1.0 == probability(10.0, 60.0)
 
 
 @given(gaps=st.lists(st.floats(0.0, 1000.0), max_size=30), later=st.floats(0.0, 1e6))

@@ -14,7 +14,7 @@ from hostd.domain.host import Pool, PoolKind
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import LoadOption
+from hostd.planning.warm_set.load_option import LoadOption, excess
 from hostd.routing.router import Router
 from hostd.scheduling.effects import Effect, Explain, RunPreflight, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
@@ -27,7 +27,6 @@ from hostd.scheduling.events import (
     ScheduleChanged,
 )
 from hostd.scheduling.eviction import HOLD
-from hostd.scheduling.memory_ledger import excess
 from hostd.scheduling.scheduler import Scheduler
 from tests.scheduling.checked_scheduler import Engine
 from tests.scheduling.test_desk_properties import PICK, AnyOrder, houses

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 
 from hostd.planning.footprint.llamacpp_serving import Placement
 
+Bytes = Mapping[str, int]
+"""Bytes by pool id."""
+
 UNMEASURED_LOAD = 10.0
 """Seconds that a load is taken to last before any has been measured or estimated."""
 
@@ -32,3 +35,16 @@ class LoadOption:
     def peak(self) -> dict[str, int]:
         """The most bytes that it takes of each pool at any time, its load included."""
         return {pool: self.needs.get(pool, 0) + self.transient.get(pool, 0) for pool in {*self.needs, *self.transient}}
+
+
+def excess(needs: Bytes, free: Bytes) -> dict[str, int]:
+    """Return by how many bytes *needs* exceed *free*, by pool id; empty where they fit.
+
+    A pool that was not measured counts as large enough: nothing can be said about it.
+    """
+    return {pool: need - free[pool] for pool, need in needs.items() if need > 0 and need > free.get(pool, need)}
+
+
+def plus(free: Bytes, more: Bytes) -> dict[str, int]:
+    """Return *free* and *more* added up, by pool id."""
+    return {pool: free.get(pool, 0) + more.get(pool, 0) for pool in {*free, *more}}
