@@ -71,7 +71,7 @@ async def build(
     )
     stack.callback(dispatcher.close)
     engines, history, store = _engines(settings), RequestHistory(records_file()), MeasurementStore(measurements_file())
-    finder = await _finder(settings, engines, history, store)
+    finder = await _finder(engines, history, store)
     survey = LoadOptionMonitor(finder, settings.profiles, lambda: monitor.host or host, dispatcher.post)
     note = survey.after(MeasurementRecorder(store).record)
     services = RunServices(dispatcher.post, reaper, timings or ProbeTimings(), note, measure_held=_measured(monitor))
@@ -125,12 +125,11 @@ def _engines(settings: Settings) -> dict[str, Backend]:
     return found
 
 
-async def _finder(
-    settings: Settings, engines: Mapping[str, Backend], history: RequestHistory, store: MeasurementStore
-) -> LoadOptionFinder:
+async def _finder(engines: Mapping[str, Backend], history: RequestHistory, store: MeasurementStore) -> LoadOptionFinder:
     took = await asyncio.to_thread(history.load_seconds)
-    known = calibrated.this_machine(settings.commands.get("llamacpp", ()), store)
-    return LoadOptionFinder(this_machine(), engines, known, lambda model, label: took.get((model, label)))
+    return LoadOptionFinder(
+        this_machine(), engines, calibrated.this_machine(store), lambda model, label: took.get((model, label))
+    )
 
 
 def _all(*observers: Callable[[Effect], None]) -> Callable[[Effect], None]:

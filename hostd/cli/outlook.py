@@ -112,7 +112,7 @@ class PlanRequest:
         return CandidateResolver(self.settings, self.host, wanted, places, learned, processors)
 
     def _learned(self) -> CalibratedEstimator | None:
-        return calibrated.this_machine(self.settings.commands.get("llamacpp", ())) if self.here else None
+        return calibrated.this_machine() if self.here else None
 
     def _pinned(self) -> set[str]:
         return {profile.name for profile in self.settings.profiles.values() if profile.warm.pinned}

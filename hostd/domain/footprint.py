@@ -16,9 +16,10 @@ class Component(StrEnum):
 
 
 class Tier(StrEnum):
-    """How a footprint is known: arithmetic on the header, a dry run of the engine, or what this machine used last time."""
+    """How a footprint is known: arithmetic on the header, the engine's own word, or what this machine used last time."""
 
     HEADER = "header"
+    # A word of the command line's contract; nothing produces it since measurements took the place of dry runs.
     ENGINE = "engine"
     MEASURED = "measured"
 

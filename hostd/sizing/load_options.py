@@ -78,7 +78,7 @@ class LoadOptionFinder:
         For each variant that its engine accepts, best first: all of it on accelerators, each card and each split that could
         hold it were the machine empty; only where there is none, some of its layers or all of them on the host. A variant of
         which nothing is known that its engine may yet serve has a choice that needs nothing.
-        Blocks: headers are read, and an engine may be asked for a dry run.
+        Blocks: headers are read.
         """
         modes = ServingModeFactory(host, self._headers.open, learned=self._learned, processor=self._engines is not None)
         found: list[LoadOption] = []

@@ -19,7 +19,6 @@ import pytest
 
 from hostd.backends.llamacpp import memory_log
 from hostd.backends.llamacpp.build import LAUNCHER, build_of
-from hostd.backends.llamacpp.dry_run import DryRun, dry_run
 from hostd.domain.footprint import Component, Footprint, Tier
 from hostd.planning.footprint.calibration import ServingKey, correct
 from hostd.planning.footprint.llamacpp import footprint
@@ -74,8 +73,6 @@ def test_the_third_prediction_is_within_two_percent(model: Path, tmp_path: Path,
         assert abs(seen[Component.WEIGHTS] - predicted.component(Component.WEIGHTS).expected) < MIB
         sys.stdout.write(table(context, predicted, memory, loaded, busy))
         assert store.record(key, predicted, memory.parts, {"ram": busy}) is None
-    asked = dry_run(DryRun(PROGRAM, ("-c", str(context), "-np", "1"), header), predicted, tmp_path)
-    sys.stdout.write(f"the engine's dry run says {asked.pool('ram').expected / MIB:.0f}\n")
     learnt = correct(predicted, key, store.about(key))
     _, _, third = serve(model, context)
     then = learnt.pool("ram").expected

@@ -1,13 +1,11 @@
-"""Arithmetic gives way to the engine's word, and that to what was measured."""
+"""Arithmetic gives way to what was measured."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 
-from hostd.backends.llamacpp.engine import locate
 from hostd.demo import settings_file
-from hostd.domain.footprint import Component, Footprint, Tier
+from hostd.domain.footprint import Footprint, Tier
 from hostd.models.local import open_path
 from hostd.planning.footprint.calibration import serving_key
 from hostd.planning.footprint.llamacpp import footprint
@@ -19,27 +17,16 @@ HEADER = open_path(settings_file().parent / "models" / "tiny-chat.gguf")
 SERVING = Serving(context=4096, slots=2, unified=False)
 
 
-def known(tmp_path: Path, program: tuple[str, ...], placement: Placement) -> tuple[Footprint, Footprint]:
+def known(tmp_path: Path, placement: Placement) -> tuple[Footprint, Footprint]:
     """Return the footprint by arithmetic, and the best that is known."""
-    learned = CalibratedEstimator(MeasurementStore(tmp_path / "book.jsonl"), program, tmp_path / "dryruns")
+    learned = CalibratedEstimator(MeasurementStore(tmp_path / "book.jsonl"))
     predicted = footprint(HEADER.shape, SERVING, placement)
     return predicted, learned.about(HEADER, SERVING)(predicted, placement, None)
 
 
-def test_without_an_engine_arithmetic_stands(tmp_path: Path) -> None:
-    """Also where the one that is configured cannot be asked."""
-    for program in ((), ("/bin/false",)):
-        predicted, found = known(tmp_path, program, Placement())
-        assert predicted == found
-
-
-@pytest.mark.skipif(not importlib.util.find_spec("xllamacpp"), reason="xllamacpp is not installed")
-def test_the_installed_engine_is_asked(tmp_path: Path) -> None:
-    """Its caches are those of the arithmetic; a card that it would not choose by itself is not asked about."""
-    predicted, found = known(tmp_path, locate(()), Placement())
-    assert (Tier.ENGINE, Tier.HEADER) == (found.tier, predicted.tier)
-    assert predicted.component(Component.KV) == found.component(Component.KV)
-    predicted, found = known(tmp_path, locate(()), Placement.on("cuda:0"))
+def test_without_a_measurement_arithmetic_stands(tmp_path: Path) -> None:
+    """The header's footprint is returned as it is."""
+    predicted, found = known(tmp_path, Placement())
     assert predicted == found
 
 
@@ -48,7 +35,7 @@ def test_a_measurement_counts_most(tmp_path: Path) -> None:
     store = MeasurementStore(tmp_path / "book.jsonl")
     predicted = footprint(HEADER.shape, SERVING, Placement())
     store.record(serving_key(HEADER.identity, SERVING, Placement()), predicted, {}, {"ram": 50 << 20})
-    _, found = known(tmp_path, ("/bin/false",), Placement())
+    _, found = known(tmp_path, Placement())
     assert Tier.MEASURED is found.tier
     assert "measured 0.0 · error" in found.notes[-1]
     assert 50 << 20 == pytest.approx(found.pool("ram").expected, rel=0.02)
@@ -60,7 +47,7 @@ def test_a_split_with_the_host_is_learned_of_apart(tmp_path: Path) -> None:
     serving = split(SERVING, placement, 1)
     whole, part = (footprint(HEADER.shape, each, placement) for each in (SERVING, serving))
     store.record(serving_key(HEADER.identity, serving, placement), part, {}, {"cuda:0": part.pool("cuda:0").expected})
-    better = CalibratedEstimator(store, (), tmp_path).about(HEADER, SERVING)
+    better = CalibratedEstimator(store).about(HEADER, SERVING)
     for predicted, layers in ((part, 1), (whole, None)):
         assert predicted.pool("cuda:0").expected == better(predicted, placement, layers).pool("cuda:0").expected
     assert part.pool("cuda:0").expected < whole.pool("cuda:0").expected

@@ -19,13 +19,8 @@ _CONTEXT = re.compile(r"constructing llama_context")
 _BUFFER = re.compile(
     r"(?P<device>[\w+-]+)\s+(?P<what>model|KV|RS|output|compute) buffer size\s*=\s*(?P<mib>\d+(?:\.\d+)?) MiB"
 )
-_SIZE = re.compile(r"llama_(?P<what>kv_cache|memory_recurrent)\w*: size\s*=\s*(?P<mib>\d+(?:\.\d+)?) MiB")
 _OFFLOADED = re.compile(r"offloaded (?P<some>\d+)/(?P<all>\d+) layers")
 _BUILD = re.compile(r"\bbuild(?:_info)?:? ?(?:b?(?P<number>\d+)(?:-| \()(?P<commit>\w+))")
-_BREAKDOWN = re.compile(
-    r"\|\s+- (?P<device>\w+)[^|]*\|[^|]*?=\s*(?P<model>\d+) \+\s*(?P<context>\d+) \+\s*(?P<compute>\d+)\s*\)?[^|]*\|"
-)
-_FIT_PARAMS = re.compile(r"^(?P<device>\w+) (?P<model>\d+) (?P<context>\d+) (?P<compute>\d+)\s*$")
 _DEVICE = re.compile(r"(?P<family>CUDA|ROCm|MTL|Metal|Vulkan|SYCL)(?P<number>\d*)(?!\w*_Host)")
 _COMPONENTS = {
     "model": Component.WEIGHTS,
@@ -46,21 +41,6 @@ class LoggedMemory:
     parts: Mapping[str, Mapping[Component, int]] = field(default_factory=dict)
     offloaded: tuple[int, int] | None = None
     build: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryProjection:
-    """What a dry run says: bytes by device, in whole MiB, of (model, context, scratch memory).
-
-    *kv* and *recurrent* are exact sums over all devices, None where the log does not have them; *states* is the recurrent
-    part by device. *output* is the host's buffer of results, which the table does not count.
-    """
-
-    devices: Mapping[str, tuple[int, int, int]]
-    kv: int | None
-    recurrent: int | None
-    states: Mapping[str, int]
-    output: int = 0
 
 
 @dataclass(slots=True)
@@ -100,37 +80,6 @@ def parse(lines: Iterable[str], host: str = "ram") -> LoggedMemory:
             build = f"b{found['number']}-{found['commit']}"
     first = next(iter(loads.values()), current)
     return LoggedMemory(_by_pool(loads.values(), host), first.offloaded, build)
-
-
-def projection(lines: Iterable[str]) -> MemoryProjection | None:
-    """Return what the first rehearsal in *lines* found, or None where there is none.
-
-    It is the first that used the flags as given; where they do not fit, the engine goes on trying others.
-    """
-    devices: dict[str, tuple[int, int, int]] = {}
-    sizes: dict[str, int] = {}
-    states: dict[str, int] = {}
-    output = 0
-    for line in lines:
-        if found := _BREAKDOWN.search(line) or _FIT_PARAMS.match(line):
-            devices[found["device"]] = (
-                int(found["model"]) * _MIB,
-                int(found["context"]) * _MIB,
-                int(found["compute"]) * _MIB,
-            )
-        elif devices:
-            break
-        elif found := _SIZE.search(line):
-            sizes[found["what"]] = sizes.get(found["what"], 0) + _bytes(found["mib"])
-        elif found := _BUFFER.search(line):
-            if found["what"] == "output":
-                output += _bytes(found["mib"])
-            elif found["what"] == "RS":
-                device = found["device"] if pool_of(found["device"], "") else "Host"
-                states[device] = states.get(device, 0) + _bytes(found["mib"])
-    if not devices:
-        return None
-    return MemoryProjection(devices, sizes.get("kv_cache"), sizes.get("memory_recurrent"), states, output)
 
 
 def pool_of(device: str, host: str = "ram") -> str:

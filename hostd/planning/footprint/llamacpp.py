@@ -125,7 +125,7 @@ def _notes(shape: Shape, serving: Serving, kept: KvCaches, extra: int) -> list[s
     if not shape.known:
         notes.append(
             f"the architecture '{shape.architecture}' is not known: every layer counts as if it kept every token, which is the "
-            "most that it can take; a dry run of the engine tells more"
+            "most that it can take; what it really takes is measured at its first load"
         )
     if shape.latent and not shape.latent_cached:
         notes.append(

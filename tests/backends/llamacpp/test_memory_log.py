@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostd.backends.llamacpp.memory_log import parse, pool_of, projection
+from hostd.backends.llamacpp.memory_log import parse, pool_of
 from hostd.domain.footprint import Component
 
 MIB = 1 << 20
@@ -49,12 +49,6 @@ LOAD = """\
 """.splitlines()
 
 
-CARD = """\
-llama_memory_breakdown_print: |   - CUDA0 (RTX 4090)   | 24077 = 17346 + (6187 =  5381 +     510 +     296) +         543 |
-llama_memory_breakdown_print: |   - Host               |                  345 =   201 +       0 +     144                |
-""".splitlines()
-
-
 def mib(count: float) -> int:
     """Return bytes."""
     return round(count * MIB)
@@ -94,31 +88,6 @@ def test_views_of_one_file_are_not_added_up() -> None:
     ]
     assert {"metal": {Component.WEIGHTS: mib(786.33)}} == parse(lines, host="metal").parts
     assert mib(55.27) == parse(lines).parts["ram"][Component.WEIGHTS]
-
-
-def test_a_rehearsal_gives_exact_caches_and_whole_mebibytes() -> None:
-    """The table is rounded, the lines before it are not; what comes after it is not this rehearsal."""
-    found = projection([*REHEARSAL, *LOAD])
-    assert found is not None
-    assert {"Host": (324 * MIB, 129 * MIB, 57 * MIB)} == found.devices
-    assert (mib(128), mib(1.19), {"Host": mib(1.19)}) == (found.kv, found.recurrent, found.states)
-    assert mib(0.24) == found.output
-
-
-def test_the_table_of_a_card_is_read_past_its_free_memory() -> None:
-    """Its row begins with what is free and ends with what nobody accounts for."""
-    found = projection(CARD)
-    assert found is not None
-    assert {"CUDA0": (5381 * MIB, 510 * MIB, 296 * MIB), "Host": (201 * MIB, 0, 144 * MIB)} == found.devices
-    assert found.kv is None
-
-
-def test_the_table_of_fit_params_will_do() -> None:
-    """It is printed even when the log's last lines are lost."""
-    found = projection(["Host 324 128 90 "])
-    assert found is not None
-    assert {"Host": (324 * MIB, 128 * MIB, 90 * MIB)} == found.devices
-    assert projection(DEFAULT) is None
 
 
 @pytest.mark.parametrize(
