@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
+from hostd.planning.warm_set.load_option import Bytes
 from hostd.scheduling.memory_admission import MemoryAdmission
-from hostd.scheduling.memory_ledger import Bytes
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.warm_policy import WarmSetPolicy
 
