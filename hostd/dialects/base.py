@@ -1,0 +1,152 @@
+"""What every dialect gives the gateway: how a client's request is read, how it is answered, and how an upstream is understood.
+
+A client speaks one dialect, an endpoint speaks some. `registry.translation` returns what stands between the two: the identity
+where the endpoint speaks the client's own.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from hostd.dialects.request_document import RequestDocument
+from hostd.domain.errors import HostdError
+from hostd.domain.ticket import Requirements
+
+
+class Dialect(StrEnum):
+    """One kind of request of one API, with the answers that belong to it."""
+
+    OPENAI_CHAT = "openai_chat"
+    OPENAI_COMPLETIONS = "openai_completions"
+    OPENAI_EMBEDDINGS = "openai_embeddings"
+    OPENAI_RESPONSES = "openai_responses"
+    ANTHROPIC_MESSAGES = "anthropic_messages"
+    OLLAMA_CHAT = "ollama_chat"
+    OLLAMA_GENERATE = "ollama_generate"
+    OLLAMA_EMBED = "ollama_embed"
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceRequest:
+    """A request as far as routing needs it; the rest is decoded from *document* on demand.
+
+    *model* is the name that the client asked for. *keep_alive* is for how many seconds it would like the model to stay loaded.
+    """
+
+    dialect: Dialect
+    document: RequestDocument
+    model: str
+    stream: bool
+    requirements: Requirements
+    keep_alive: float | None = None
+
+
+class Answer(NamedTuple):
+    """A whole answer; tokens are 0 where the upstream does not count them. *failure* says why it is none after all."""
+
+    body: bytes
+    prompt_tokens: int = 0
+    tokens: int = 0
+    failure: str = ""
+
+
+class ClientDialect(Protocol):
+    """How clients of one dialect are read and answered. *stream_type* is the content type of its streams."""
+
+    stream_type: str
+
+    def parse(self, body: bytes) -> InferenceRequest:
+        """Return the request in *body*.
+
+        Raises:
+            RequestError: It is no JSON object, or names no model.
+        """
+
+    def error(self, error: HostdError) -> bytes:
+        """Return *error* as the body of an answer."""
+
+    def error_event(self, error: HostdError) -> bytes:
+        """Return *error* as the last event of a stream that had already begun."""
+
+    def keep_alive(self, note: str) -> bytes:
+        """Return what keeps a stream alive that has nothing to say yet; *note* is one line for a reader of the raw stream."""
+
+
+class StreamTranslator(Protocol):
+    """One streamed answer on its way from the upstream to the client.
+
+    *begun* says that something of the answer itself has come, *done* that all of it has. *failure* says why it never will be whole.
+    *events* counts what the upstream has sent, comments apart; *tokens* and *prompt_tokens* are 0 until they are known.
+    """
+
+    begun: bool
+    done: bool
+    failure: str
+    events: int
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the whole events for the client that *data* completes; empty until the answer has begun."""
+
+    def end(self) -> bytes | None:
+        """Return what a stream still lacks that has ended without being *done*; None where the answer is not complete."""
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of the answer."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """The tokens of the prompt."""
+
+
+class AnswerAssembler(Protocol):
+    """A streamed answer that is put together for a client that wants it whole.
+
+    *begun*, *done*, *failure* and *events* as in `StreamTranslator`. *engine_error* is the
+    upstream's own error where that is the reason.
+    """
+
+    begun: bool
+    done: bool
+    failure: str
+    events: int
+    engine_error: HostdError | None
+
+    def feed(self, data: bytes) -> None:
+        """Read *data*; nothing that follows the end of the answer, or failure, belongs to it."""
+
+    def answer(self, name: str) -> Answer:
+        """Return the whole answer under the *name* of the model that clients know."""
+
+
+class Translation(Protocol):
+    """Between a client's dialect and the one that is *spoken* to the upstream, whose streams have the content type *stream_type*.
+
+    *assembles* says that a whole answer can be put together from a stream.
+    """
+
+    spoken: Dialect
+    stream_type: str
+    assembles: bool
+
+    def request(self, request: InferenceRequest) -> RequestDocument:
+        """Return *request* as the upstream is asked.
+
+        Raises:
+            RequestError: It holds something that cannot be said in the spoken dialect.
+        """
+
+    def streamed(self, document: RequestDocument) -> RequestDocument:
+        """Return a request in the spoken dialect, *document*, as one for a stream that tells all that a whole answer would."""
+
+    def response(self, payload: bytes, name: str) -> Answer:
+        """Return the upstream's whole answer as the client wants it, under the *name* of the model that clients know."""
+
+    def stream(self, name: str) -> StreamTranslator:
+        """Return a translator for one stream, in which the model is called *name*."""
+
+    def assembler(self) -> AnswerAssembler:
+        """Return what puts one whole answer together from a stream."""
+
+    def failure(self, status: int, payload: bytes) -> HostdError:
+        """Return what the upstream's own error answer means."""
