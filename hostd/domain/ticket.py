@@ -1,13 +1,14 @@
-"""A request on its way through the house: what it needs and where it may go."""
+"""A request on its way: what it needs, which targets may answer it, and how it is admitted."""
 
 from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
 
 from hostd.domain.reason import FallbackReason
 
 
-@dataclass(frozen=True, slots=True)
-class Requirements:
-    """What a request cannot do without; targets that lack it are left out of its route."""
+class Requirements(NamedTuple):
+    """The capabilities that a request needs; targets that lack one are left out of its route."""
 
     embeddings: bool = False
     tools: bool = False
@@ -16,9 +17,9 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One stop of a route: a profile, and the reasons for which a ticket may move there.
+    """One profile of a route, and the reasons for which a request may fall back to it.
 
-    *via* is the profile whose fallback it is; None for what was asked for itself.
+    *via* is the profile whose fallback it is; None where it was asked for itself.
     """
 
     model: str
@@ -28,24 +29,26 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The ordered targets that a ticket may use, first choice first.
+    """The targets that may answer a request, first choice first.
 
-    *reason* is set when the profile that was asked for is left out of its own route.
+    *reason* is set when the profile that was asked for is left out of its own route. *private* says that no target outside
+    this machine may see the request, so none is among them.
     """
 
     asked: str
     targets: tuple[Target, ...]
     reason: FallbackReason | None = None
+    private: bool = False
 
-    def open_to(self, stop: int, reason: FallbackReason, present: int) -> bool:
-        """Return whether a ticket at the stop *present* may go to the later *stop* for *reason*.
+    def open_to(self, index: int, reason: FallbackReason, present: int) -> bool:
+        """Return whether a request at the target *present* may fall back to the later target *index* for *reason*.
 
-        The fallback of a fallback is open only if every step on the way to it is: whoever lists a profile for crashes alone
-        has not agreed to send crowds to that profile's own fallbacks.
+        The fallback of a fallback is open only if every step on the way to it is: an owner who lists a profile for crashes
+        alone has not agreed to send full queues to that profile's own fallbacks.
         """
         passed = {target.model for target in self.targets[: present + 1]}
         ahead = {target.model: target for target in self.targets}
-        target: Target | None = self.targets[stop]
+        target: Target | None = self.targets[index]
         while target is not None and reason in target.on:
             if target.via is None or target.via in passed:
                 return True
@@ -53,15 +56,25 @@ class Route:
         return target is None
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """One admitted request.
+class Priority(IntEnum):
+    """The class of a request in the queue; the lower one is served first."""
 
-    *timeout* bounds its whole life in seconds, waiting included. *keep_alive* is a hint: for how many seconds its client would
-    like the model to stay loaded afterwards.
+    INTERACTIVE = 0
+    BATCH = 1
+
+
+class Ticket(NamedTuple):
+    """One admitted request. A tuple, since one is made for each request.
+
+    *client* and *session* are the names that the client gives itself and its conversation. *deadline* is when its whole time is
+    up, waiting included (seconds on the scheduler's clock); the model's own total timeout may end it earlier. *keep_alive* is a
+    hint: for how many seconds the client would like the model to stay loaded afterwards.
     """
 
     id: str
     route: Route
-    timeout: float | None = None
+    client: str | None = None
+    priority: Priority = Priority.INTERACTIVE
+    session: str | None = None
+    deadline: float | None = None
     keep_alive: float | None = None

@@ -58,7 +58,13 @@ class ProxyRequest:
         route = app.router.route(parsed.asked, parsed.requirements)
         # A client may give two requests the same id; the desk must not take them for one.
         again = f"/{id(self):x}" if "X-Request-Id" in request.headers else ""
-        self._ticket = Ticket(trace.request_id + again, route, parsed.timeout, parsed.keep_alive)
+        self._ticket = Ticket(
+            trace.request_id + again,
+            route,
+            client=parsed.client,
+            deadline=None if parsed.timeout is None else self._arrived + parsed.timeout,
+            keep_alive=parsed.keep_alive,
+        )
         self._down: Downstream | None = None
         self._spoken = False
         self._sending = False
@@ -149,14 +155,16 @@ class ProxyRequest:
         trace.attempts, trace.waited, trace.loaded = serve.attempt, serve.waited, serve.loaded
         trace.set_route(serve.reason)
         limits = instance.profile.limits
-        total = min(limits.total_timeout, self._ticket.timeout or limits.total_timeout)
+        expires = self._arrived + limits.total_timeout
+        if self._ticket.deadline is not None:
+            expires = min(expires, self._ticket.deadline)
         began = self._loop.time()
         with self._lease(instance) as lease:
             pieces = self._path in aggregate.PATHS and lease.prefers_stream(self._parsed.document)
             attempt_timeout = AttemptTimeout(
                 self._app.timeouts,
                 limits,
-                self._arrived + total - began,
+                expires - began,
                 None if pieces or self._parsed.stream else lease.generating,
             )
             try:

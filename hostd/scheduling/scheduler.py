@@ -137,8 +137,8 @@ class Scheduler:
     def _arrived(self, ticket: Ticket) -> None:
         request = RequestState(ticket, arrived=self._context.now, reason=ticket.route.reason)
         model = self.models[request.target.model]
-        total = model.profile.limits.total_timeout
-        request.expires = self._context.now + (total if ticket.timeout is None else min(total, ticket.timeout))
+        expires = self._context.now + model.profile.limits.total_timeout
+        request.expires = expires if ticket.deadline is None else min(expires, ticket.deadline)
         model.request_rate.add(self._context.now)
         if self._engines.closing:
             self._refuse(request, messages.closing())

@@ -1,11 +1,9 @@
 """A request on its way."""
 
-import dataclasses
-
 import pytest
 
 from hostd.domain.reason import FallbackReason
-from hostd.domain.ticket import Route, Target, Ticket
+from hostd.domain.ticket import Priority, Route, Target, Ticket
 
 
 def test_a_target_takes_any_reason_by_default() -> None:
@@ -14,10 +12,16 @@ def test_a_target_takes_any_reason_by_default() -> None:
 
 
 def test_a_ticket_cannot_be_changed_on_its_way() -> None:
-    """What was admitted is what is served."""
+    """What was admitted is what is served; by default as an interactive request without a deadline of its own."""
     ticket = Ticket("t1", Route("m", (Target("m"),)))
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        ticket.timeout = 1.0  # type: ignore[misc]  # what is tested
+    assert (Priority.INTERACTIVE, None) == (ticket.priority, ticket.deadline)
+    with pytest.raises(AttributeError):
+        ticket.deadline = 1.0  # type: ignore[misc]  # what is tested
+
+
+def test_interactive_requests_come_before_batches() -> None:
+    """The order of the classes is that in which they are served."""
+    assert [Priority.INTERACTIVE, Priority.BATCH] == sorted(Priority)
 
 
 def test_a_fallback_of_a_fallback_is_open_only_where_the_way_to_it_is() -> None:

@@ -78,8 +78,9 @@ class Theatre:
 
 
 def ticket(name: str, *models: str, seconds: float | None = None) -> Ticket:
-    """Return a ticket whose route is *models*."""
-    return Ticket(name, Route(models[0], tuple(Target(model) for model in models)), timeout=seconds)
+    """Return a ticket whose route is *models*, and which has so many *seconds* from now."""
+    deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
+    return Ticket(name, Route(models[0], tuple(Target(model) for model in models)), deadline=deadline)
 
 
 @in_virtual_time

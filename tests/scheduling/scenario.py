@@ -87,8 +87,12 @@ class Rehearsal:
         return [line(effect) for effect in self.effects if not isinstance(effect, Explain)]
 
     def arrive(self, ticket_id: str, asked: str = "a", now: float | None = None, **wishes: float) -> list[str]:
-        """Let a request for *asked* come in; *wishes* are its timeout and its keep_alive."""
-        return self.tell(Arrived(Ticket(ticket_id, self.directory.route(asked, Requirements()), **wishes)), now)
+        """Let a request for *asked* come in; *wishes* are its timeout (seconds from now) and its keep_alive."""
+        self.now = self.now if now is None else now
+        if "timeout" in wishes:
+            wishes["deadline"] = self.now + wishes.pop("timeout")
+        ticket = Ticket(ticket_id, self.directory.route(asked, Requirements()), **wishes)  # type: ignore[arg-type]  # seconds
+        return self.tell(Arrived(ticket))
 
     def warm(self, *models: str, slots: int = 8) -> None:
         """Have *models* loaded."""

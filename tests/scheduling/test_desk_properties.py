@@ -85,7 +85,8 @@ class AnyOrder(Watched):
         total = self.house[model].limits.total_timeout
         expires = self.now + (total if timeout is None else min(total, timeout))
         for _ in range(count):
-            ticket = Ticket(f"t{len(self.tickets)}", self.directory.route(model, Requirements()), timeout=timeout)
+            deadline = None if timeout is None else self.now + timeout
+            ticket = Ticket(f"t{len(self.tickets)}", self.directory.route(model, Requirements()), deadline=deadline)
             self.tickets[ticket.id] = Known(ticket, self.now, expires)
             self._tell(Arrived(ticket))
 
