@@ -67,7 +67,7 @@ def test_a_boot_tells_all_that_is_known() -> None:
 def test_a_request_is_loaded_for_and_answered() -> None:
     """The load takes its time, then the prompt at 400 and the answer at 10 tokens a second; the wait ends with the service."""
     option = HOUSE.tenants["a"].choices[0]
-    script = Script(Arrived=[RunPreflight("a", option)], Checked=[Start("a", option)], EngineReady=[serve()])
+    script = Script(Arrived=[RunPreflight("a", option)], PreflightDone=[Start("a", option)], EngineReady=[serve()])
     counters = run(script, TraceRequest(5.0, "a", 400, 20))
     loaded = 5.0 + CHECK_SECONDS + option.load_seconds
     assert [5.05] == script.times(PreflightDone)
