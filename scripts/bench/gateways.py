@@ -1,27 +1,29 @@
 """The things in the way: each target listens on its own loopback port in front of the very same upstream process."""
 
+import importlib.util
 import os
 import shutil
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 from bench import processes
+from bench.workloads import KEY, MODEL
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 UPSTREAM = str(HERE / "upstream.py")
-MODEL = "bench"
 
 NGINX_CONF = """\
 worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.err;
 events {{ worker_connections 4096; }}
 http {{
   access_log off;
+  client_max_body_size 64m; client_body_buffer_size 1m;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   upstream scripted {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 100000000; }}
@@ -34,20 +36,39 @@ http {{
 }}
 """
 
+LITELLM_YAML = """\
+model_list:
+  - model_name: {model}
+    litellm_params: {{model: "openai/{model}", api_base: "http://127.0.0.1:{upstream}/v1", api_key: "none"}}
+litellm_settings: {{telemetry: false, drop_params: true}}
+general_settings: {{master_key: "{key}"}}
+"""
+
 HOSTD_YAML = """\
 server: {{listen: "127.0.0.1:{port}"}}
 profiles: profiles
 limits: {{max_concurrent: 64}}
 backends: {{llamacpp: {{command: ["{python}", "{upstream}"]}}}}
+roles: {{worker: [{model}, spare]}}
 """
 
-PROFILE_YAML = """\
+# all that a profile can ask for at run time: alternatives, hours of the week, limits, a model that waits cold
+PROFILES = {
+    MODEL: """\
 name: {model}
+aliases: ["gpt-*"]
 variants: [{{backend: llamacpp, path: "{weights}"}}]
 slots: 64
 limits: {{max_concurrent: 64}}
-warm: {{preload: true}}
-"""
+warm: {{preload: true, windows: ["daily 00:00-24:00"]}}
+fallback: [spare]
+""",
+    "spare": """\
+name: spare
+variants: [{{backend: llamacpp, path: "{weights}"}}]
+warm: {{preload: false}}
+""",
+}
 
 
 @dataclass(frozen=True)
@@ -64,14 +85,41 @@ class Gateway:
         return [] if self.process is None else processes.family(self.process, without=(UPSTREAM,))
 
 
+@dataclass(frozen=True)
+class Running:
+    """Everything that runs: the targets in the order asked for, the upstream behind them, and whose event loop is uvloop's."""
+
+    targets: list[Gateway]
+    upstream: Gateway
+    uvloop: dict[str, bool]
+
+    def counters(self) -> tuple[int, int]:
+        """Return how many connections and requests the upstream has had.
+
+        Raises:
+            BenchError: It does not say.
+        """
+        match processes.get_json(f"http://127.0.0.1:{self.upstream.port}/bench/counters"):
+            case {"connections": int(connections), "requests": int(requests)}:
+                return connections, requests
+        raise processes.BenchError("the scripted upstream no longer answers /bench/counters; something else ended it")
+
+
 def nginx_command() -> str | None:
     """Return where nginx is; Debian keeps it off the PATH of ordinary users."""
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
 
+def litellm_command(named: str | None = None) -> str | None:
+    """Return where LiteLLM's proxy is: as *named*, in the environment that scripts/engines makes, or on PATH."""
+    if named:
+        return shutil.which(named)
+    return shutil.which("litellm", path=str(ROOT / ".engines/litellm/bin")) or shutil.which("litellm")
+
+
 @contextmanager
-def gateways(names: list[str], folder: Path) -> Iterator[list[Gateway]]:
-    """Start the targets *names* and yield them in that order; all are ended on leaving.
+def gateways(names: Sequence[str], folder: Path, litellm: str | None = None) -> Iterator[Running]:
+    """Start the targets *names* and yield them; all are ended on leaving.
 
     With hostd among them, hostd launches the upstream as its engine and the others are pointed at that same process.
 
@@ -81,28 +129,52 @@ def gateways(names: list[str], folder: Path) -> Iterator[list[Gateway]]:
     with ExitStack() as stack:
         found: dict[str, Gateway] = {}
         if "hostd" in names:
-            found["hostd"], upstream = _hostd(stack, folder)
+            found["hostd"], upstream = start_hostd(stack, folder)
         else:
             upstream = _upstream(stack, folder)
-        found["direct"] = Gateway("direct", upstream)
+        found["direct"] = Gateway("direct", upstream.port)
         if "nginx" in names:
-            found["nginx"] = _nginx(stack, folder, upstream)
+            found["nginx"] = _nginx(stack, folder, upstream.port)
+        loops = {}
+        if "hostd" in found:
+            loops["hostd"] = _on_uvloop(found["hostd"])
         if "bare" in names:
-            found["bare"] = _bare(stack, folder, upstream)
-        yield [found[name] for name in names]
+            loops["bare"] = loops.get("hostd", _uvloop_is_there())
+            found["bare"] = _bare(stack, folder, upstream.port, uvloop=loops["bare"])
+        if "litellm" in names:
+            found["litellm"] = _litellm(stack, folder, upstream.port, litellm_command(litellm) or "litellm")
+        yield Running([found[name] for name in names], upstream, loops)
 
 
-def _started(stack: ExitStack, folder: Path, name: str, argv: list[str], url: str) -> psutil.Process:
-    process = stack.enter_context(processes.program(name, argv, folder))
-    processes.wait_until_answers(url, process, folder / f"{name}.log")
+def _uvloop_is_there() -> bool:
+    return importlib.util.find_spec("uvloop") is not None
+
+
+def _on_uvloop(gateway: Gateway) -> bool:
+    """Return whether *gateway* runs on uvloop; where the system does not tell, it is taken to do so if it can."""
+    loaded = None if gateway.process is None else processes.has_loaded(gateway.process, "uvloop")
+    return _uvloop_is_there() if loaded is None else loaded
+
+
+def _started(  # noqa: PLR0913 - a program is many things
+    stack: ExitStack,
+    folder: Path,
+    name: str,
+    argv: list[str],
+    url: str,
+    *,
+    env: Mapping[str, str] | None = None,
+    patience: float = 15.0,
+) -> psutil.Process:
+    process = stack.enter_context(processes.program(name, argv, folder, env))
+    processes.wait_until_answers(url, process, folder / f"{name}.log", patience)
     return process
 
 
-def _upstream(stack: ExitStack, folder: Path) -> int:
+def _upstream(stack: ExitStack, folder: Path) -> Gateway:
     port = processes.free_port()
     argv = [sys.executable, UPSTREAM, "--host", "127.0.0.1", "--port", str(port), "--alias", MODEL]
-    _started(stack, folder, "upstream", argv, f"http://127.0.0.1:{port}/health")
-    return port
+    return Gateway("upstream", port, _started(stack, folder, "upstream", argv, f"http://127.0.0.1:{port}/health"))
 
 
 def _nginx(stack: ExitStack, folder: Path, upstream: int) -> Gateway:
@@ -112,33 +184,67 @@ def _nginx(stack: ExitStack, folder: Path, upstream: int) -> Gateway:
     return Gateway("nginx", port, _started(stack, folder, "nginx", argv, f"http://127.0.0.1:{port}/health"))
 
 
-def _bare(stack: ExitStack, folder: Path, upstream: int) -> Gateway:
+def _bare(stack: ExitStack, folder: Path, upstream: int, *, uvloop: bool) -> Gateway:
     port = processes.free_port()
     argv = [sys.executable, str(HERE / "passthrough.py"), str(port), f"http://127.0.0.1:{upstream}"]
+    if uvloop:
+        argv.append("uvloop")
     return Gateway("bare", port, _started(stack, folder, "bare", argv, f"http://127.0.0.1:{port}/health"))
 
 
-def _hostd(stack: ExitStack, folder: Path) -> tuple[Gateway, int]:
-    """Start the real daemon on a configuration of its own; return it and the port of the upstream that it launched."""
+def _litellm(stack: ExitStack, folder: Path, upstream: int, command: str) -> Gateway:
+    port, conf = processes.free_port(), folder / "litellm.yaml"
+    conf.write_text(LITELLM_YAML.format(model=MODEL, upstream=upstream, key=KEY))
+    argv = [command, "--config", str(conf), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
+    # nothing of the owner's environment: a gateway under test has no business with keys, and must not phone for prices
+    env = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(folder),
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_MODE": "PRODUCTION",
+        "LITELLM_LOG": "ERROR",
+    }
+    url = f"http://127.0.0.1:{port}/health/liveliness"
+    return Gateway("litellm", port, _started(stack, folder, "litellm", argv, url, env=env, patience=90.0))
+
+
+def start_hostd(
+    stack: ExitStack, folder: Path, launcher: Sequence[str] = (sys.executable, "-m", "hostd")
+) -> tuple[Gateway, Gateway]:
+    """Start the real daemon by *launcher* on a configuration of its own; return it and the upstream that it launched.
+
+    Raises:
+        BenchError: It did not start, or does not say where its engine is.
+    """
     port = processes.free_port()
     weights = ROOT / "hostd/demo/models/tiny-chat.gguf"
     if not weights.exists():
         weights = folder / "bench.gguf"
         weights.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 0))
     (folder / "profiles").mkdir()
-    (folder / "profiles" / f"{MODEL}.yaml").write_text(PROFILE_YAML.format(model=MODEL, weights=weights))
+    for name, profile in PROFILES.items():
+        (folder / "profiles" / f"{name}.yaml").write_text(profile.format(model=MODEL, weights=weights))
     config = folder / "hostd.yaml"
-    config.write_text(HOSTD_YAML.format(port=port, python=sys.executable, upstream=UPSTREAM))
+    config.write_text(HOSTD_YAML.format(port=port, python=sys.executable, upstream=UPSTREAM, model=MODEL))
     # its own XDG folders: a benchmark must not meet the owner's daemon or leave anything in the owner's files
     own = {f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("CONFIG", "STATE", "CACHE", "DATA")}
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     env = os.environ | own | {"XDG_RUNTIME_DIR": str(folder), "PYTHONPATH": path}
-    argv = [sys.executable, "-m", "hostd", "serve", "--config", str(config), "--listen", f"127.0.0.1:{port}"]
-    process = stack.enter_context(processes.program("hostd", argv, folder, env))
-    processes.wait_until_answers(f"http://127.0.0.1:{port}/readyz", process, folder / "hostd.log", patience=30)
-    status = processes.get_json(f"http://127.0.0.1:{port}/hostd/v1/status")
-    match status:
-        case {"instances": [{"port": int(upstream)}, *_]}:
-            return Gateway("hostd", port, process), upstream
+    argv = [*launcher, "serve", "--config", str(config), "--listen", f"127.0.0.1:{port}"]
+    url = f"http://127.0.0.1:{port}"
+    process = _started(stack, folder, "hostd", argv, f"{url}/readyz", env=env, patience=30.0)
+    match status := processes.get_json(f"{url}/hostd/v1/status"):
+        case {"instances": list(instances)}:
+            ports = [instance["port"] for instance in instances if instance.get("port")]
         case _:
-            raise processes.BenchError(f"hostd is ready, but /hostd/v1/status names no instance with a port: {status}")
+            ports = []
+    if not ports:
+        raise processes.BenchError(f"hostd is ready, but /hostd/v1/status names no instance with a port: {status}")
+    return Gateway("hostd", port, process), Gateway("upstream", ports[0], _engine_of(process))
+
+
+def _engine_of(hostd: psutil.Process) -> psutil.Process:
+    for child in hostd.children(recursive=True):
+        if UPSTREAM in child.cmdline()[:2]:
+            return child
+    raise processes.BenchError("hostd is ready, but the scripted upstream is not among its processes")

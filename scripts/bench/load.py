@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.processes import BenchError
+from bench.workloads import HEADERS, Scenario, http_request
 
-TOKENS = 32
 LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)", re.IGNORECASE)
 CHUNKED = re.compile(rb"\r\ntransfer-encoding:\s*chunked", re.IGNORECASE)
 
 WRK_LUA = """\
 wrk.method = "POST"
 wrk.path = "/v1/chat/completions"
-wrk.headers["Content-Type"] = "application/json"
-wrk.body = [==[{body}]==]
+{headers}
+local file = io.open("{body}", "rb")
+wrk.body = file:read("*a")
+file:close()
 done = function(summary, latency, requests)
   local e = summary.errors
   io.write(string.format('BENCH {{"requests":%d,"seconds":%.6f,"p50":%.6f,"p99":%.6f,"errors":%d}}\\n',
@@ -30,34 +32,17 @@ end
 """
 
 
+class TooFewError(BenchError):
+    """So few answers came in the time given that there is nothing to measure."""
+
+
 @dataclass(frozen=True)
 class Figures:
-    """What one burst of load showed; latencies in milliseconds."""
+    """What one burst of load showed; latencies of whole answers, in milliseconds."""
 
     requests_per_second: float
     p50_ms: float
     p99_ms: float
-
-
-def chat_body(*, stream: bool, tokens: int = TOKENS, prompt: str = "Hello") -> str:
-    """Return the chat completion request that is sent."""
-    request: dict[str, object] = {
-        "model": "bench",
-        "messages": [{"role": "user", "content": prompt}],
-        "max_tokens": tokens,
-    }
-    return json.dumps(request | ({"stream": True} if stream else {}))
-
-
-def http_request(body: str) -> bytes:
-    """Return *body* as the bytes of a POST to the chat completions."""
-    lines = [
-        "POST /v1/chat/completions HTTP/1.1",
-        "Host: 127.0.0.1",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body.encode())}",
-    ]
-    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
 
 
 def generator() -> str:
@@ -65,27 +50,43 @@ def generator() -> str:
     return "wrk" if shutil.which("wrk") else "own"
 
 
-def measure(port: int, connections: int, seconds: int, *, stream: bool, folder: Path) -> Figures:
-    """Ask 127.0.0.1:*port* as fast as it answers, over *connections* connections, for *seconds*.
+def measure(port: int, scenario: Scenario, seconds: float, folder: Path) -> Figures:
+    """Ask 127.0.0.1:*port* what *scenario* asks, as fast as it answers, for *seconds* (wrk: in whole seconds).
 
     Raises:
-        BenchError: An answer failed, or none came.
+        TooFewError: No answer came in that time.
+        BenchError: An answer failed.
     """
-    body = chat_body(stream=stream)
+    body = scenario.workload.body
     if generator() == "wrk":
-        return _wrk(port, connections, seconds, body, folder / f"wrk-{'stream' if stream else 'whole'}.lua")
-    return asyncio.run(_own(port, connections, seconds, http_request(body)))
+        return _wrk(port, scenario, max(1, round(seconds)), body, folder)
+    return asyncio.run(_own(port, scenario.connections, seconds, http_request(body)))
 
 
-def _wrk(port: int, connections: int, seconds: int, body: str, script: Path) -> Figures:
-    script.write_text(WRK_LUA.format(body=body))
-    argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), f"http://127.0.0.1:{port}"]
+def _wrk(port: int, scenario: Scenario, seconds: int, body: bytes, folder: Path) -> Figures:
+    script, file = folder / f"{scenario.workload.key}.lua", folder / f"{scenario.workload.key}.json"
+    file.write_bytes(body)
+    headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in HEADERS.items())
+    script.write_text(WRK_LUA.format(body=file, headers=headers))
+    argv = [
+        "wrk",
+        "-t1",
+        f"-c{scenario.connections}",
+        f"-d{seconds}s",
+        "--timeout",
+        "60s",
+        "-s",
+        str(script),
+        f"http://127.0.0.1:{port}",
+    ]
     run = subprocess.run(argv, capture_output=True, text=True, timeout=seconds + 30, check=False)
     found = re.search(r"^BENCH (.*)$", run.stdout, re.MULTILINE)
     if found is None:
         raise BenchError(f"wrk gave no figures for port {port}: {run.stdout}{run.stderr}")
     seen = json.loads(found[1])
-    if seen["errors"] or not seen["requests"]:
+    if not seen["errors"] and not seen["requests"]:
+        raise TooFewError(f"port {port} answered no request in {seconds} s; give it more --seconds")
+    if seen["errors"]:
         raise BenchError(f"port {port}: {seen['errors']} of {seen['requests']} answers failed under load: {run.stdout}")
     return Figures(seen["requests"] / seen["seconds"], seen["p50"], seen["p99"])
 
@@ -137,7 +138,7 @@ class _Asker(asyncio.Protocol):
             self.finished.set_exception(BenchError(f"an answer failed under load: {why}"))
 
 
-async def _own(port: int, connections: int, seconds: int, request: bytes) -> Figures:
+async def _own(port: int, connections: int, seconds: float, request: bytes) -> Figures:
     loop = asyncio.get_running_loop()
     finished: asyncio.Future[None] = loop.create_future()
     began = time.perf_counter()
@@ -153,6 +154,6 @@ async def _own(port: int, connections: int, seconds: int, request: bytes) -> Fig
     for transport, _ in pairs:
         transport.abort()
     if len(latencies) < 2:
-        raise BenchError(f"port {port} answered {len(latencies)} requests in {seconds} s; there is nothing to measure")
+        raise TooFewError(f"port {port} answered {len(latencies)} requests in {seconds} s; give it more --seconds")
     cuts = statistics.quantiles(latencies, n=100)
     return Figures(len(latencies) / took, cuts[49], cuts[98])

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+_GLANCE = 0.05
+
 
 class BenchError(Exception):
     """Nothing can be measured; the message says why and what to do."""
@@ -80,6 +82,11 @@ def answers(url: str) -> bool:
         return False
 
 
+def tail(log: Path) -> str:
+    """Return the last lines of *log*; none where there is no such file."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:]) if log.exists() else ""
+
+
 def wait_until_answers(url: str, process: psutil.Process, log: Path, patience: float = 15.0) -> None:
     """Wait until *url* answers 200.
 
@@ -91,8 +98,7 @@ def wait_until_answers(url: str, process: psutil.Process, log: Path, patience: f
         dead = not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
         if dead or time.monotonic() > deadline:
             how = "ended before it answered" if dead else f"did not answer within {patience:.0f} s"
-            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-            raise BenchError(f"{log.stem} {how} at {url}; the end of its log:\n{tail}")
+            raise BenchError(f"{log.stem} {how} at {url}; the end of its log:\n{tail(log)}")
         time.sleep(0.05)
 
 
@@ -107,23 +113,37 @@ def family(process: psutil.Process, without: Iterable[str] = ()) -> list[psutil.
 
 
 def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
-    """Return the user and system time that *processes* have used, in seconds.
-
-    Linux counts nanoseconds per thread in schedstat; the ticks of 10 ms that psutil reads are too coarse here.
-    """
-    return sum(_nanoseconds(process.pid) or sum(process.cpu_times()[:2]) for process in processes)
+    """Return the user and system time that *processes* have used, ended threads included, in seconds."""
+    return sum(_cpu_clock(process) for process in processes)
 
 
-def _nanoseconds(pid: int) -> float | None:
-    total = 0
+def _cpu_clock(process: psutil.Process) -> float:
+    # Linux has a clock for each process that counts nanoseconds; the ticks of 10 ms that psutil reads are too coarse here.
+    with contextlib.suppress(OSError, AttributeError):
+        return time.clock_gettime((~process.pid << 3) | 2)
+    return float(sum(process.cpu_times()[:2]))
+
+
+def settle(processes: Iterable[psutil.Process], patience: float = 15.0) -> None:
+    """Wait until *processes* are idle, *patience* seconds at most: requests cut short are still being tidied away."""
+    members, deadline = list(processes), time.monotonic() + patience
+    before = cpu_seconds(members)
+    while time.monotonic() < deadline:
+        time.sleep(_GLANCE)
+        now = cpu_seconds(members)
+        if now - before < _GLANCE / 10:
+            return
+        before = now
+
+
+def has_loaded(process: psutil.Process, library: str) -> bool | None:
+    """Return whether *process* has the shared *library* in memory; None where this system does not say."""
     try:
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            total += int((thread / "schedstat").read_text().split()[0])
-    except (OSError, ValueError, IndexError):
+        return library in Path(f"/proc/{process.pid}/maps").read_text()
+    except OSError:
         return None
-    return total / 1e9
 
 
-def rss_bytes(processes: Iterable[psutil.Process]) -> int:
-    """Return the resident memory of *processes*, in bytes (pages that they share count for each)."""
-    return sum(process.memory_info().rss for process in processes)
+def rss_bytes(processes: Iterable[psutil.Process]) -> list[int]:
+    """Return the resident memory of each of *processes*, in bytes (pages that they share count for each)."""
+    return [process.memory_info().rss for process in processes]
