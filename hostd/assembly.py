@@ -9,6 +9,7 @@ import structlog
 
 from hostd.backends.contract import Backend
 from hostd.backends.registry import backends
+from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host
 from hostd.domain.profile import Settings
 from hostd.gateway.context import AppContext
@@ -92,7 +93,7 @@ async def build(
     ahead = datetime.now(UTC).timestamp() - started
     return AppContext(
         settings=settings,
-        router=Router(settings.profiles, settings.roles),
+        router=Router(Catalog(settings)),
         dispatcher=dispatcher,
         instances=instances,
         metrics=metrics,

@@ -1,9 +1,11 @@
 """The parts of the house know each other: what the keeper measures, the appraiser expects and the owner asks meets at the desk."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from hostd.domain.host import Host, Pool, PoolKind
-from hostd.domain.profile import WarmSettings
+from hostd.domain.lifecycle import State
+from hostd.domain.profile import Variant, WarmSettings
 from tests.conftest import OpenHouse
 from tests.stage import make_profile, make_settings, until
 
@@ -28,3 +30,38 @@ async def test_keeps_what_it_decides(open_house: OpenHouse, weights: Path) -> No
         told = (await stage.get("/hostd/v1/why?model=a")).json["decisions"]
         decisions = [each["decision"] for each in told]
         assert decisions.index("load") < decisions.index("ready")
+
+
+FAR = Variant("openai", url="http://192.0.2.9:1/v1", model="m")
+
+
+async def test_a_private_request_stays_on_this_machine(open_house: OpenHouse, weights: Path) -> None:
+    """The header is enough: a model elsewhere is passed over for its fallback, and refused where nothing else is left."""
+    cold = WarmSettings(preload=False)
+    profiles = (
+        make_profile("here", weights),
+        make_profile("far", weights, variants=(FAR,), to=("here",), warm=cold),
+        make_profile("only", weights, variants=(FAR,), warm=cold),
+    )
+    async with open_house(make_settings(*profiles)) as stage:
+        private = {"x-hostd-privacy": "local"}
+        assert ("here", "fallback:unfit") == (await stage.ask("far", headers=private)).route
+        refused = await stage.ask("only", headers=private)
+        assert (403, "privacy") == (refused.status, refused.error["code"])
+        assert "http://192.0.2.9:1/v1 is not on this machine" in refused.error["message"]
+        unknown = await stage.ask("here", headers={"x-hostd-privacy": "yes"})
+        assert (400, "x-hostd-privacy") == (unknown.status, unknown.error["param"])
+        assert State.COLD is stage.lane("only").state
+
+
+async def test_where_an_engine_listens_is_looked_at_again(open_house: OpenHouse, weights: Path) -> None:
+    """Settings say that a model is local; should its engine be elsewhere all the same, no private request is sent there."""
+    profiles = (make_profile("a", weights, to=("b",)), make_profile("b", weights))
+    async with open_house(make_settings(*profiles)) as stage:
+        running = stage.instance("a").running
+        assert running is not None
+        # An address that is no loopback address and yet reaches the engine: a request that is let through is answered.
+        url = running.launch.endpoint.url.replace("127.0.0.1", "0.0.0.0")  # as above
+        running.launch = replace(running.launch, endpoint=replace(running.launch.endpoint, url=url))
+        assert "a" == (await stage.ask("a")).route[0]
+        assert ("b", "fallback:unfit") == (await stage.ask("a", headers={"x-hostd-privacy": "local"})).route

@@ -1,6 +1,5 @@
 """What the address of a server tells: whether it is on this machine, and which process there it belongs to."""
 
-import ipaddress
 from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
@@ -8,20 +7,12 @@ from urllib.parse import urlsplit
 import psutil
 
 from hostd.domain.errors import EngineError
+from hostd.domain.locality import is_loopback
+from hostd.domain.principal import Privacy
 from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass
 
 _PORTS = {"http": 80, "https": 443}
-
-
-def is_loopback(url: str) -> bool:
-    """Return whether what is sent to *url* certainly stays on this machine: ``localhost``, or a loopback address."""
-    host = (urlsplit(url).hostname or "").lower()
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
 
 
 def port_of(url: str) -> int:
@@ -59,7 +50,7 @@ def keep_private(profile: Profile, url: str) -> None:
     Raises:
         EngineError: Its prompts would leave this machine; class bad_flag.
     """
-    if profile.privacy == "local" and not is_loopback(url):
+    if profile.privacy == Privacy.LOCAL and not is_loopback(url):
         raise EngineError(
             f"'{profile.name}' is private (privacy: local) and {url} is not on this machine; drop the variant",
             exit_class=ExitClass.BAD_FLAG,

@@ -92,5 +92,5 @@ class ProfileFile(Section):
         ]
     ] = items("Profiles that may answer instead, first choice first.")
     capabilities: CapabilitiesSection = keys("What the model can do.")
-    privacy: field_types.Privacy = key("`local`: no prompt leaves this machine.", _PROFILE.privacy)
+    privacy: field_types.Privacy = key("`local`: no prompt leaves this machine.", _PROFILE.privacy.value)
     price: PriceSection = keys("What tokens cost, in USD per million.")

@@ -41,7 +41,7 @@ def _profile(profile: Profile) -> dict[str, Any]:
         "limits": _limits(profile.limits),
         "fallback": [_fallback(fallback) for fallback in profile.fallback],
         "capabilities": _fields(profile.capabilities),
-        "privacy": profile.privacy,
+        "privacy": profile.privacy.value,
         "price": {"input": profile.price_input, "output": profile.price_output},
     }
     return {key: value for key, value in shown.items() if value is not None}

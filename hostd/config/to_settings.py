@@ -10,6 +10,7 @@ from hostd.config.profile_file import ProfileFile, ProfileWarmSection
 from hostd.config.section import Section
 from hostd.config.validators import Secret
 from hostd.domain.host import Reserve
+from hostd.domain.principal import Privacy
 from hostd.domain.profile import (
     ActiveWindow,
     Capabilities,
@@ -38,7 +39,7 @@ def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
         limits=limits,
         fallback=tuple(FallbackRule(to=item.to, on=frozenset(item.on or FallbackReason)) for item in checked.fallback),
         capabilities=Capabilities(**checked.capabilities.written()),
-        privacy=checked.privacy,
+        privacy=Privacy(checked.privacy),
         price_input=checked.price.input,
         price_output=checked.price.output,
     )

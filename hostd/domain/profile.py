@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from hostd.domain.host import Reserve
+from hostd.domain.principal import Privacy
 from hostd.domain.reason import FallbackReason
 
 Flag = str | int | float | bool
@@ -99,7 +100,7 @@ class Profile:
     limits: Limits = Limits()
     fallback: tuple[FallbackRule, ...] = ()
     capabilities: Capabilities = Capabilities()
-    privacy: str = "any"
+    privacy: Privacy = Privacy.ANY
     price_input: float = 0.0
     price_output: float = 0.0
 

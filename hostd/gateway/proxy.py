@@ -17,6 +17,8 @@ from aiohttp import web
 from hostd.dialects.openai import aggregate, stream
 from hostd.dialects.openai.stream import ModelNameRewriter
 from hostd.domain.errors import CapacityError, EngineError, HostdError, RequestError
+from hostd.domain.locality import is_loopback
+from hostd.domain.principal import ANONYMOUS, Principal
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Ticket
 from hostd.gateway import problems
@@ -26,6 +28,7 @@ from hostd.gateway.downstream import ClientGoneError, Downstream
 from hostd.gateway.request import ParsedRequest
 from hostd.gateway.request_trace import RequestTrace, request_record
 from hostd.gateway.timeouts import AttemptTimeout
+from hostd.routing.policy import RouteQuery
 from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
 from hostd.scheduling.events import Finished
@@ -55,13 +58,15 @@ class ProxyRequest:
         self._trace = trace
         self._loop = asyncio.get_running_loop()
         self._arrived = self._loop.time()
-        route = app.router.route(parsed.asked, parsed.requirements)
+        principal = ANONYMOUS if parsed.client is None else Principal(parsed.client)
+        query = RouteQuery(parsed.asked, parsed.requirements, principal, parsed.privacy)
+        route = app.router.route(query, self._arrived)
         # A client may give two requests the same id; the desk must not take them for one.
         again = f"/{id(self):x}" if "X-Request-Id" in request.headers else ""
         self._ticket = Ticket(
             trace.request_id + again,
             route,
-            client=parsed.client,
+            client=principal.client,
             deadline=None if parsed.timeout is None else self._arrived + parsed.timeout,
             keep_alive=parsed.keep_alive,
         )
@@ -182,12 +187,18 @@ class ProxyRequest:
         self._app.dispatcher.post(Finished(self._ticket.id, self._loop.time() - began))
         return response
 
-    @staticmethod
-    def _lease(instance: Instance) -> Lease:
+    def _lease(self, instance: Instance) -> Lease:
         try:
-            return instance.lease()
+            lease = instance.lease()
         except EngineError as error:
             raise RetryableFailure(FallbackReason.CRASHED, error.message) from None
+        if self._ticket.route.private and not is_loopback(lease.endpoint.url):
+            # Routing has dropped such targets by their settings; this is where the engine really listens.
+            raise RetryableFailure(
+                FallbackReason.UNFIT,
+                f"'{instance.profile.name}' is not served on this machine, and the request is private",
+            )
+        return lease
 
     async def _ask(self, lease: Lease, *, pieces: bool) -> aiohttp.ClientResponse:
         """Send the request to the engine; once more where a kept-alive connection was closed just as it was used again.

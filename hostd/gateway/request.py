@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from hostd.domain.errors import RequestError
+from hostd.domain.principal import Privacy
 from hostd.domain.ticket import Requirements
 from hostd.domain.units import parse_duration
 
@@ -25,6 +26,7 @@ class ParsedRequest:
     """A request as the gateway understands it.
 
     *timeout* and *keep_alive* are in seconds, as the client asked; the latter is a hint. *client* is what it calls itself.
+    *privacy* is what it asks for this request (``x-hostd-privacy``).
     """
 
     body: bytes
@@ -35,6 +37,7 @@ class ParsedRequest:
     timeout: float | None
     client: str | None = None
     keep_alive: float | None = None
+    privacy: Privacy = Privacy.ANY
 
 
 async def parse_request(request: web.BaseRequest, *, embeddings: bool = False) -> ParsedRequest:
@@ -60,7 +63,15 @@ async def parse_request(request: web.BaseRequest, *, embeddings: bool = False) -
     need = Requirements(embeddings, tools, vision) if embeddings or tools or vision else _NOTHING_SPECIAL
     headers = request.headers
     return ParsedRequest(
-        body, document, asked, stream, need, _timeout(headers), headers.get("X-Hostd-Client"), _keep_alive(document)
+        body,
+        document,
+        asked,
+        stream,
+        need,
+        _timeout(headers),
+        headers.get("X-Hostd-Client"),
+        _keep_alive(document),
+        _privacy(headers),
     )
 
 
@@ -100,6 +111,19 @@ def _timeout(headers: Mapping[str, str]) -> float | None:
         return float(given) if given.replace(".", "", 1).isdigit() else parse_duration(given)
     except ValueError as error:
         raise RequestError(f"x-hostd-timeout: {error}", code="bad_request", param="x-hostd-timeout") from None
+
+
+def _privacy(headers: Mapping[str, str]) -> Privacy:
+    given = headers.get("X-Hostd-Privacy")
+    if given is None:
+        return Privacy.ANY
+    try:
+        return Privacy(given.strip().lower())
+    except ValueError:
+        # A client that asks for privacy in words that we do not know must not be served without it.
+        raise RequestError(
+            f"x-hostd-privacy: '{given}' is neither 'local' nor 'any'", code="bad_request", param="x-hostd-privacy"
+        ) from None
 
 
 def _keep_alive(document: dict[str, Any]) -> float | None:

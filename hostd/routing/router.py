@@ -1,62 +1,65 @@
-"""Which profiles may answer a name, and in which order: names, aliases and roles in, routes out."""
+"""From a name to the targets that may answer: names, aliases, patterns and roles in, routes out.
+
+A name stands for a chain: the profiles that it means and their fallbacks. Permission, privacy and capability each judge the
+whole chain, so that none can be got round by what another has dropped before; further policies rank what these three keep.
+Routes by the first three depend on nothing but the name, what the request needs and how private it is, so they are made once.
+"""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
+from hostd.domain.catalog import Catalog
 from hostd.domain.errors import RequestError, UnknownModel
-from hostd.domain.profile import FallbackRule, Profile, Role
+from hostd.domain.profile import FallbackRule, Role, Settings
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Requirements, Route, Target
+from hostd.routing.capability import CapabilityPolicy
+from hostd.routing.policy import Dropped, RoutePolicy, RouteQuery
+from hostd.routing.privacy import AccessPolicy, PrivacyPolicy
 
-_EVERY_REASON = frozenset(FallbackReason)
+_WILDCARDS = frozenset("*?[")
+_Key = tuple[str, Requirements, bool, frozenset[str] | None]
 
 
 class Router:
-    """The names that this host answers to. Names are compared without regard to case."""
+    """The names that this host answers to, and the routes behind them. Names are compared without regard to case.
 
-    def __init__(self, profiles: Mapping[str, Profile], roles: Mapping[str, Role]) -> None:
-        self._profiles = dict(profiles)
-        self._roles = {role.name.lower(): role for role in roles.values()}
-        self._exact: dict[str, str] = {}
-        self._globs: list[tuple[str, str]] = []
-        for profile in profiles.values():
-            for alias in profile.aliases:
-                if set(alias) & set("*?["):
-                    self._globs.append((alias.lower(), profile.name))
-                else:
-                    self._exact[alias.lower()] = profile.name
-        self._exact |= {name.lower(): name for name in profiles}
-        self._declared = frozenset(self.names())
-        self._routes: dict[tuple[str, Requirements], Route] = {}
+    *further* policies are asked for each request, after permission, privacy and capability.
+    """
+
+    def __init__(self, catalog: Catalog, further: Sequence[RoutePolicy] = ()) -> None:
+        self._catalog = catalog
+        self._privacy = PrivacyPolicy(catalog)
+        self._policies: tuple[RoutePolicy, ...] = (AccessPolicy(), self._privacy, CapabilityPolicy(catalog))
+        self._further = tuple(further)
+        self._index = _NameIndex(catalog.settings)
+        self._routes: dict[_Key, Route] = {}
 
     def names(self) -> dict[str, str]:
         """Return every name that can be asked for outright and the profile that it means first; no patterns."""
-        named = dict.fromkeys(self._profiles)
-        listed = {name: name for name in named}
-        for profile in self._profiles.values():
-            listed |= {alias: profile.name for alias in profile.aliases if not set(alias) & set("*?[")}
-        return listed | {role.name: role.use[0] for role in self._roles.values() if role.use}
+        return dict(self._names().listed)
 
     def roles_of(self, model: str) -> tuple[str, ...]:
         """Return the roles that may use *model*."""
-        return tuple(role.name for role in self._roles.values() if model in role.use)
+        return tuple(role.name for role in self._catalog.roles.values() if model in role.use)
 
-    def route(self, asked: str, need: Requirements) -> Route:
-        """Return the ordered targets for *asked*, leaving out those that lack what the request needs.
+    def route(self, query: RouteQuery, now: float = 0.0) -> Route:
+        """Return the targets that may answer *query*, first choice first. *now* is on the scheduler's clock (seconds).
 
         Raises:
             UnknownModel: No profile, alias or role has this name.
-            RequestError: The name is known, but nothing on its chain has what the request needs.
+            RequestError: The name is known, but nothing on its chain may or can answer this request.
         """
-        try:
-            return self._routes[asked, need]
-        except KeyError:
-            route = self._make(asked, need)
-        if asked in self._declared:
-            # Only names as declared are remembered: patterns and spellings would let clients grow this table without end.
-            self._routes[asked, need] = route
-        return route
+        names = self._names()
+        key = (query.asked, query.requirements, query.private, query.principal.allowed)
+        route = self._routes.get(key)
+        if route is None:
+            route = self._make(query, names, now)
+            if query.asked in names.listed:
+                # Only names as declared are remembered: patterns and spellings would let clients grow this table without end.
+                self._routes[key] = route
+        return self._ranked(query, route, now) if self._further else route
 
     def resolve(self, asked: str) -> str:
         """Return the profile that *asked* means first.
@@ -64,38 +67,42 @@ class Router:
         Raises:
             UnknownModel: No profile, alias or role has this name.
         """
-        return self._starts(asked)[0]
+        return self._names().find(asked)[0][0]
 
-    def _starts(self, asked: str) -> tuple[str, ...]:
-        name = asked.lower()
-        if name in self._exact:
-            return (self._exact[name],)
-        if role := self._roles.get(name):
-            return role.use
-        for pattern, profile in self._globs:
-            if fnmatchcase(name, pattern):
-                return (profile,)
-        known = list(self.names())
-        close = difflib.get_close_matches(name, [other.lower() for other in known], n=3, cutoff=0.5)
-        nearest = tuple(other for other in known if other.lower() in close)
-        raise UnknownModel(asked, nearest, tuple(self._profiles))
+    def _names(self) -> "_NameIndex":
+        if self._index.settings is not self._catalog.settings:
+            self._index = _NameIndex(self._catalog.settings)
+            self._routes.clear()
+        return self._index
 
-    def _make(self, asked: str, need: Requirements) -> Route:
-        starts = self._starts(asked)
-        role = self._roles.get(asked.lower()) if asked.lower() not in self._exact else None
-        required = role.require if role else ()
+    def _make(self, query: RouteQuery, names: "_NameIndex", now: float) -> Route:
+        starts, role = names.find(query.asked)
         chain = self._chain(starts)
-        if need.embeddings:
-            # Another model's vectors live in another space: an index must never mix them.
-            chain = chain[:1]
-        lacks = {target.model: self._lacks(target.model, need, required) for target in chain}
-        what = lacks[chain[0].model]
-        fit = [target for target in chain if lacks[target.model] is None]
-        while what and fit and FallbackReason.UNFIT not in fit[0].on:
-            fit.pop(0)
-        if not fit:
-            raise RequestError(f"'{asked}' cannot answer this request: {what}", code="unfit", param="model")
-        return Route(asked, tuple(fit), FallbackReason.UNFIT if what else None)
+        dropped: dict[str, Dropped] = {}
+        for policy in self._policies:
+            for each in policy.apply(query, chain, role, now).dropped:
+                dropped.setdefault(each.target.model, each)
+        first = dropped.get(chain[0].model)
+        kept = [target for target in chain if target.model not in dropped]
+        while first and kept and FallbackReason.UNFIT not in kept[0].on:
+            kept.pop(0)
+        if not kept:
+            raise _nothing_left(query, first or next(iter(dropped.values())))
+        reason = FallbackReason.UNFIT if first else None
+        return Route(query.asked, tuple(kept), reason, private=self._privacy.is_private(query, chain))
+
+    def _ranked(self, query: RouteQuery, route: Route, now: float) -> Route:
+        role = self._names().find(query.asked)[1]
+        targets = route.targets
+        for policy in self._further:
+            ranked = policy.apply(query, targets, role, now)
+            if not ranked.kept:
+                raise _nothing_left(query, ranked.dropped[0])
+            targets = ranked.kept
+        if targets == route.targets:
+            return route
+        moved = targets[0] is not route.targets[0]
+        return Route(route.asked, targets, FallbackReason.UNFIT if moved else route.reason, private=route.private)
 
     def _chain(self, starts: Iterable[str]) -> tuple[Target, ...]:
         """Return the profiles in *starts*, then their fallbacks level by level, each profile once."""
@@ -106,18 +113,53 @@ class Router:
             for via, step in level:
                 if step.to not in chain:
                     chain[step.to] = Target(step.to, step.on, via)
-                    deeper += [(step.to, further) for further in self._profiles[step.to].fallback]
+                    deeper += [(step.to, further) for further in self._catalog.profiles[step.to].fallback]
             level = deeper
         return tuple(chain.values())
 
-    def _lacks(self, model: str, need: Requirements, required: Iterable[str]) -> str | None:
-        can = self._profiles[model].capabilities
-        if need.embeddings and not can.embeddings:
-            return f"'{model}' makes no embeddings; set 'capabilities: {{embeddings: true}}' in its profile if it can"
-        for capability, wanted in (("tools", need.tools), ("vision", need.vision)):
-            if wanted and getattr(can, capability) is False:
-                return f"'{model}' is declared without {capability}"
-        for capability in required:
-            if getattr(can, capability) in (False, None):
-                return f"the role requires {capability}, which '{model}' does not declare"
-        return None
+
+class _NameIndex:
+    """The names in *settings*, folded for look-ups."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.listed = {name: name for name in settings.profiles}
+        self._exact: dict[str, str] = {}
+        self._globs: list[tuple[str, str]] = []
+        for profile in settings.profiles.values():
+            for alias in profile.aliases:
+                if _WILDCARDS & set(alias):
+                    self._globs.append((alias.lower(), profile.name))
+                else:
+                    self._exact[alias.lower()] = self.listed[alias] = profile.name
+        self._exact |= {name.lower(): name for name in settings.profiles}
+        self._roles = {role.name.lower(): role for role in settings.roles.values()}
+        self.listed |= {role.name: role.use[0] for role in settings.roles.values() if role.use}
+
+    def find(self, asked: str) -> tuple[tuple[str, ...], Role | None]:
+        """Return the profiles that *asked* means, first choice first, and the role if it is one.
+
+        Raises:
+            UnknownModel: No profile, alias or role has this name; it carries the nearest.
+        """
+        name = asked.lower()
+        if name in self._exact:
+            return (self._exact[name],), None
+        if role := self._roles.get(name):
+            return role.use, role
+        for pattern, profile in self._globs:
+            if fnmatchcase(name, pattern):
+                return (profile,), None
+        close = difflib.get_close_matches(name, [other.lower() for other in self.listed], n=3, cutoff=0.5)
+        nearest = tuple(other for other in self.listed if other.lower() in close)
+        raise UnknownModel(asked, nearest, tuple(self.settings.profiles))
+
+
+def _nothing_left(query: RouteQuery, dropped: Dropped) -> RequestError:
+    verb = "cannot" if dropped.code == "unfit" else "may not"
+    return RequestError(
+        f"'{query.asked}' {verb} answer this request: {dropped.why}",
+        code=dropped.code,
+        status=dropped.status,
+        param="model",
+    )

@@ -6,13 +6,13 @@ Whoever plans for a command line and whoever decides what the daemon loads ask h
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from hostd.backends.addresses import is_loopback
 from hostd.backends.llamacpp.serving_config import CACHE_RAM, engine_build, profile_serving
 from hostd.backends.mlx.engine import serving as mlx_serving
 from hostd.backends.vllm.memory import serving as vllm_serving
 from hostd.domain.errors import EngineError
 from hostd.domain.footprint import Component, Footprint, Span
 from hostd.domain.host import Host, Pool, PoolKind
+from hostd.domain.locality import is_loopback
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.shape import Shape
 from hostd.domain.units import format_bytes

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hostd.backends.addresses import keep_private
 from hostd.backends.contract import Backend, Launch
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
@@ -79,4 +80,6 @@ async def prepare(profile: Profile, options: Sequence[BoundVariant], choice: Loa
 def _prepared(profile: Profile, option: BoundVariant, choice: LoadOption | None) -> PreparedLaunch:
     variant, backend = option.servable()
     launch = backend.launch(profile, variant, choice, free_port(), secrets.token_urlsafe(24))
+    # Whatever the backend has made of the variant, and whoever wrote it: this is where the prompts would go.
+    keep_private(profile, launch.endpoint.url)
     return PreparedLaunch(option.variant, backend, choice, launch)

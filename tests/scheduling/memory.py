@@ -21,6 +21,7 @@ from hostd.scheduling.events import (
     ScheduleChanged,
 )
 from hostd.scheduling.scheduler import Scheduler
+from tests.routing.routing_stage import router
 from tests.scheduling.scenario import Rehearsal
 
 GIB = 2**30
@@ -63,11 +64,9 @@ class Machine(Rehearsal):
 
     def open(self, *profiles: Profile, boot: bool = True) -> list[str]:
         """Open the house for these profiles."""
-        from hostd.routing.router import Router  # noqa: PLC0415
-
         named = {one.name: one for one in profiles}
         self.desk = Scheduler(named, self.seen().pools)
-        self.directory = Router(named, {})
+        self.directory = router(*named.values())
         for name, options in self.choices.items():
             self.tell(LoadOptionsChanged(name, options))
         return self.tell(Booted()) if boot else []

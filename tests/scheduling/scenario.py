@@ -5,8 +5,8 @@ from typing import Any
 from hostd.domain.errors import Bug
 from hostd.domain.profile import Capabilities, FallbackRule, Limits, Profile, Role, Variant, WarmSettings
 from hostd.domain.reason import ExitClass, FallbackReason
-from hostd.domain.ticket import Requirements, Ticket
-from hostd.routing.router import Router
+from hostd.domain.ticket import Ticket
+from hostd.routing.policy import RouteQuery
 from hostd.scheduling.effects import Effect, Explain, Refuse, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
     Arrived,
@@ -19,6 +19,7 @@ from hostd.scheduling.events import (
     Ticked,
 )
 from hostd.scheduling.scheduler import Scheduler
+from tests.routing.routing_stage import router
 
 _LIMITS = frozenset(Limits.__slots__)
 _WARMTH = frozenset(WarmSettings.__slots__)
@@ -76,7 +77,7 @@ class Rehearsal:
     def __init__(self, *profiles: Profile, roles: tuple[Role, ...] = ()) -> None:
         named = {one.name: one for one in profiles}
         self.desk = Scheduler(named)
-        self.directory = Router(named, {role.name: role for role in roles})
+        self.directory = router(*profiles, roles=roles)
         self.now = 0.0
         self.effects: list[Effect] = []
 
@@ -91,7 +92,7 @@ class Rehearsal:
         self.now = self.now if now is None else now
         if "timeout" in wishes:
             wishes["deadline"] = self.now + wishes.pop("timeout")
-        ticket = Ticket(ticket_id, self.directory.route(asked, Requirements()), **wishes)  # type: ignore[arg-type]  # seconds
+        ticket = Ticket(ticket_id, self.directory.route(RouteQuery(asked)), **wishes)  # type: ignore[arg-type]  # seconds
         return self.tell(Arrived(ticket))
 
     def warm(self, *models: str, slots: int = 8) -> None:

@@ -13,8 +13,8 @@ from hypothesis.stateful import initialize, precondition, rule
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import FallbackRule, Profile
 from hostd.domain.reason import ExitClass, FallbackReason
-from hostd.domain.ticket import Requirements, Ticket
-from hostd.routing.router import Router
+from hostd.domain.ticket import Ticket
+from hostd.routing.policy import RouteQuery
 from hostd.scheduling.events import (
     Arrived,
     Booted,
@@ -28,6 +28,7 @@ from hostd.scheduling.events import (
     UnloadRequested,
 )
 from hostd.scheduling.scheduler import Scheduler
+from tests.routing.routing_stage import router
 from tests.scheduling.checked_scheduler import Engine, Known, Watched
 from tests.scheduling.scenario import profile
 
@@ -75,7 +76,7 @@ class AnyOrder(Watched):
         """Set the stage."""
         self.house = app
         self.desk = Scheduler(app)
-        self.directory = Router(app, {})
+        self.directory = router(*app.values())
         self.engines = {name: Engine() for name in app}
 
     @rule(pick=PICK, count=st.integers(1, 4), timeout=st.sampled_from([None, None, None, 0.0, 2.0, 700.0]))
@@ -86,7 +87,7 @@ class AnyOrder(Watched):
         expires = self.now + (total if timeout is None else min(total, timeout))
         for _ in range(count):
             deadline = None if timeout is None else self.now + timeout
-            ticket = Ticket(f"t{len(self.tickets)}", self.directory.route(model, Requirements()), deadline=deadline)
+            ticket = Ticket(f"t{len(self.tickets)}", self.directory.route(RouteQuery(model)), deadline=deadline)
             self.tickets[ticket.id] = Known(ticket, self.now, expires)
             self._tell(Arrived(ticket))
 

@@ -15,7 +15,6 @@ from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption, excess
-from hostd.routing.router import Router
 from hostd.scheduling.effects import Effect, Explain, RunPreflight, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
     EngineSlept,
@@ -28,6 +27,7 @@ from hostd.scheduling.events import (
 )
 from hostd.scheduling.eviction import HOLD
 from hostd.scheduling.scheduler import Scheduler
+from tests.routing.routing_stage import router
 from tests.scheduling.checked_scheduler import Engine
 from tests.scheduling.test_desk_properties import PICK, AnyOrder, houses
 
@@ -86,7 +86,7 @@ class TooLittle(AnyOrder):
         self.naps, self.tells = sleep_levels, tells
         self.cards = POOLS[:cards]
         self.desk = Scheduler(app, self._seen().pools)
-        self.directory = Router(app, {})
+        self.directory = router(*app.values())
         for name, found in zip(app, modes, strict=False):
             here = tuple(option for option in found if set(option.needs) <= set(self.cards))
             self._tell(LoadOptionsChanged(name, here))

@@ -9,6 +9,7 @@ import pytest
 
 from hostd.backends.contract import Endpoint, Launch
 from hostd.domain.errors import EngineError
+from hostd.domain.principal import Privacy
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
@@ -91,3 +92,20 @@ async def test_without_any_the_best_is_explained() -> None:
     with pytest.raises(EngineError, match="not implemented here; llamacpp:: it names no file") as caught:
         await prepare(profile, options(Shelf(()), *profile.variants), None)
     assert ExitClass.MISSING_FILE is caught.value.exit_class
+
+
+async def test_no_private_profile_is_launched_elsewhere() -> None:
+    """Whatever a backend makes of a variant: the address that prompts would go to decides."""
+
+    class Far(Shelf):
+        """A backend of another package, whose server is on another machine."""
+
+        def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:
+            """Launch nothing."""
+            near = super().launch(profile, variant, option, port, key)
+            return replace(near, endpoint=replace(near.endpoint, url="http://10.0.0.9:1"))
+
+    far = options(Far(("best",)), PROFILE.variants[0])
+    assert "http://10.0.0.9:1" == (await prepare(PROFILE, far, None)).launch.endpoint.url
+    with pytest.raises(EngineError, match=r"'alpha' is private .* http://10\.0\.0\.9:1 is not on this machine"):
+        await prepare(replace(PROFILE, privacy=Privacy.LOCAL), far, None)

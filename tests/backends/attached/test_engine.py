@@ -15,6 +15,7 @@ from hostd.backends.attached.engine import Attached, listed
 from hostd.backends.contract import Launch
 from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.errors import EngineError
+from hostd.domain.principal import Privacy
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
 from tests.backends.running import Running, free_port, running
@@ -147,8 +148,10 @@ async def test_hostd_is_not_attached_to_itself() -> None:
 def test_private_prompts_go_to_no_other_machine() -> None:
     """A server on this machine may have them."""
     with pytest.raises(EngineError, match="is not on this machine"):
-        attach(Variant("openai", url="http://192.168.1.5:1/v1", model="m"), privacy="local")
-    assert "m" == attach(Variant("openai", url="http://127.0.0.1:1/v1", model="m"), privacy="local").endpoint.model
+        attach(Variant("openai", url="http://192.168.1.5:1/v1", model="m"), privacy=Privacy.LOCAL)
+    assert (
+        "m" == attach(Variant("openai", url="http://127.0.0.1:1/v1", model="m"), privacy=Privacy.LOCAL).endpoint.model
+    )
 
 
 def test_requests_have_its_own_name_for_the_model() -> None:

@@ -16,6 +16,7 @@ from hostd.backends.llamacpp import memory_log
 from hostd.backends.ollama.engine import Ollama
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.footprint import Component
+from hostd.domain.principal import Privacy
 from hostd.domain.profile import Capabilities, Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint.llamacpp_serving import Placement
@@ -150,7 +151,7 @@ def test_a_load_that_would_fail_is_known_before(monkeypatch: pytest.MonkeyPatch,
 
 def test_private_prompts_go_to_no_other_machine() -> None:
     """An Ollama elsewhere is refused for them, before and at the load."""
-    private = replace(PROFILE, privacy="local")
+    private = replace(PROFILE, privacy=Privacy.LOCAL)
     far = Variant("ollama", tag="q", url="http://192.168.1.5:11434")
     for attempt in (
         lambda: Ollama().check(private, far, None),

@@ -1,0 +1,63 @@
+"""The settings in force: one object answers for them, so that replacing them once reaches everything that asks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hostd.domain.host import Reserve
+from hostd.domain.profile import Profile, Role, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileChanges:
+    """The difference between two sets of profiles, by name, in the order of the files."""
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    @classmethod
+    def between(cls, before: Mapping[str, Profile], after: Mapping[str, Profile]) -> "ProfileChanges":
+        """Return what turns *before* into *after*."""
+        return cls(
+            added=tuple(name for name in after if name not in before),
+            changed=tuple(name for name, profile in after.items() if name in before and profile != before[name]),
+            removed=tuple(name for name in before if name not in after),
+        )
+
+
+class Catalog:
+    """Answers for the settings in force. Ask it each time: what it returned before may have been replaced since.
+
+    Only a reload replaces them (`hostd.runtime.reload`), which also tells the scheduler by one event.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+
+    def __repr__(self) -> str:
+        return f"<Catalog {len(self.profiles)} profiles, {len(self.settings.roles)} roles>"
+
+    @property
+    def profiles(self) -> Mapping[str, Profile]:
+        """The declared models by name."""
+        return self.settings.profiles
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """The declared roles by name."""
+        return self.settings.roles
+
+    @property
+    def commands(self) -> Mapping[str, tuple[str, ...]]:
+        """The commands that the owner configured, by backend."""
+        return self.settings.commands
+
+    @property
+    def reserve(self) -> Reserve:
+        """The memory that is left to other programs."""
+        return self.settings.reserve
+
+    @property
+    def listen(self) -> tuple[str, ...]:
+        """The addresses to listen on; a change of these takes a restart."""
+        return self.settings.listen

@@ -1,0 +1,69 @@
+"""Targets that lack what a request needs are left out of its route."""
+
+import pytest
+
+from hostd.domain.errors import RequestError
+from hostd.domain.profile import Role
+from hostd.domain.reason import FallbackReason
+from hostd.domain.ticket import Requirements
+from tests.routing.routing_stage import ask, models, router
+from tests.scheduling.scenario import able, only, profile
+
+
+@pytest.mark.parametrize(
+    ("requirements", "lacking"), [(Requirements(tools=True), "tools"), (Requirements(vision=True), "vision")]
+)
+def test_targets_that_lack_something_are_left_out(requirements: Requirements, lacking: str) -> None:
+    """A target further on that does not say is trusted; the route says so when the first choice is left out."""
+    names = router(profile("a", "b", "c", **able(**{lacking: False})), profile("b", **able()), profile("c"))
+    route = names.route(ask("a", requirements))
+    assert (["b", "c"], FallbackReason.UNFIT) == (models(route), route.reason)
+    assert (["a", "b", "c"], None) == (models(names.route(ask("a"))), names.route(ask("a")).reason)
+
+
+def test_an_unfit_target_in_the_middle_is_no_reason() -> None:
+    """The first choice answers; only the later target is missing."""
+    names = router(profile("a", "b", "c"), profile("b", **able(tools=False)), profile("c"))
+    route = names.route(ask("a", Requirements(tools=True)))
+    assert (["a", "c"], None) == (models(route), route.reason)
+
+
+def test_a_fallback_may_decline_what_another_is_unfit_for() -> None:
+    """One that does not take unfit is passed over by a request that its first choice cannot answer."""
+    unfit = able(vision=False)
+    names = router(
+        profile("a", only("b", FallbackReason.CRASHED), "c", **unfit), profile("b"), profile("c", "d"), profile("d")
+    )
+    route = names.route(ask("a", Requirements(vision=True)))
+    assert (["c", "d"], FallbackReason.UNFIT) == (models(route), route.reason)
+    alone = router(profile("a", only("b", FallbackReason.CRASHED), **unfit), profile("b"))
+    with pytest.raises(RequestError, match="'a' is declared without vision"):
+        alone.route(ask("a", Requirements(vision=True)))
+
+
+def test_a_route_without_a_fit_target_is_the_clients_error_and_says_what_is_missing() -> None:
+    """400, with what the first choice lacks."""
+    names = router(profile("a", "b", **able(tools=False)), profile("b", **able(tools=False)))
+    with pytest.raises(RequestError, match="'a' cannot answer this request: 'a' is declared without tools") as caught:
+        names.route(ask("a", Requirements(tools=True)))
+    assert ("unfit", 400) == (caught.value.code, caught.value.status)
+
+
+def test_embeddings_never_fall_back() -> None:
+    """Another model's vectors mean something else, even if it makes some."""
+    vectors = able(embeddings=True)
+    names = router(profile("a", "b", **vectors), profile("b", **vectors), profile("c", "a"))
+    assert ["a"] == models(names.route(ask("a", Requirements(embeddings=True))))
+    with pytest.raises(RequestError, match="'c' makes no embeddings; set 'capabilities"):
+        names.route(ask("c", Requirements(embeddings=True)))
+
+
+def test_a_role_may_require_what_its_members_must_declare() -> None:
+    """Here silence is not enough: a member that does not say so is left out."""
+    role = Role("coder", ("a", "b", "c"), require=("tools",))
+    names = router(profile("a"), profile("b", **able(tools=True)), profile("c", **able(tools=False)), roles=(role,))
+    route = names.route(ask("coder"))
+    assert (["b"], FallbackReason.UNFIT) == (models(route), route.reason)
+    assert ["a"] == models(names.route(ask("a")))
+    with pytest.raises(RequestError, match="the role requires tools, which 'a' does not declare"):
+        router(profile("a"), roles=(Role("r", ("a",), ("tools",)),)).route(ask("r"))
