@@ -10,6 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import aiohttp
 
+from hostd.dialects.base import Dialect
+from hostd.dialects.openai.dialect import PATHS
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
@@ -20,13 +22,16 @@ class Endpoint:
     """Where a running engine listens and what it wants to hear.
 
     *model* is the name that it answers to and puts into its answers; when *strict_model* is set, a request's ``model``
-    must be replaced by it. *headers* carry the engine's own key, never a client's.
+    must be replaced by it. *headers* carry the engine's own key, never a client's. *speaks* is the path of each dialect that it
+    understands. *keeps_connections* is False for a server that closes the connection after a stream without announcing it.
     """
 
     url: str
     model: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     strict_model: bool = False
+    speaks: Mapping[Dialect, str] = field(default_factory=lambda: PATHS)
+    keeps_connections: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ class Backend(Protocol):
     async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
         """Return the tokens generated so far by each busy slot, or None where the engine does not tell."""
 
-    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
+    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return the request that this engine understands instead of *body*, or None when the client's bytes will do.
 
         Raises:

@@ -1,10 +1,7 @@
 """How an attempt to have a request answered fails: so that another target may still answer it, or so that nobody can."""
 
-from typing import Any
-
 from hostd.domain.errors import HostdError, RequestError
 from hostd.domain.reason import FallbackReason
-from hostd.gateway import problems
 
 
 class RetryableFailure(Exception):
@@ -34,13 +31,3 @@ def rejected_by_engine(error: HostdError) -> RetryableFailure | TerminalFailure:
     if error.status == 429:
         return RetryableFailure(FallbackReason.STATUS_429, error.message, 429)
     return RetryableFailure(FallbackReason.STATUS_5XX, f"{error.message} (status {error.status})", 502)
-
-
-def aborted_by_engine(error: dict[str, Any]) -> RetryableFailure | TerminalFailure:
-    """Return what an *error* object in the middle of a stream means, of which the client has seen nothing.
-
-    It is what an answer in one piece would have failed with; where it names no status, the fault is the engine's.
-    """
-    code = error.get("code")
-    status = code if isinstance(code, int) and 400 <= code < 600 else 500
-    return rejected_by_engine(problems.understood(status, error))

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from aiohttp import web
 
+from hostd.dialects.base import Dialect
+from hostd.domain.principal import ANONYMOUS, Principal
 from hostd.domain.profile import Settings
 from hostd.gateway.request_trace import RequestTrace
 from hostd.gateway.timeouts import TimeoutMonitor
@@ -50,6 +52,8 @@ class RequestContext:
     app: AppContext
     request: web.BaseRequest
     trace: RequestTrace
+    principal: Principal = ANONYMOUS
+    dialect: Dialect = Dialect.OPENAI_CHAT
     name: str = ""
 
 

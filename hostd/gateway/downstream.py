@@ -6,113 +6,132 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from hostd.dialects import registry
 from hostd.domain.errors import Bug, HostdError
 from hostd.gateway import problems
-from hostd.gateway.request_trace import RequestTrace
+from hostd.gateway.context import RequestContext
+from hostd.gateway.timeouts import NEVER, TimeoutMonitor
 
 
 class ClientGoneError(Exception):
-    """The client has closed its end; there is nobody left to answer."""
+    """The client has closed its end, so that there is no one to answer."""
 
 
 class Downstream:
     """Sends one streamed answer.
 
-    The status line is held back until there is something to say, so that a failure can still be told by a status. A client that
-    has waited *every* seconds gets the head of the answer and then a comment each *every* seconds (*news* says what to write).
+    The status line is held back until there is something to send, so that a failure can still be reported by a status. A client
+    that has waited *every* seconds is sent the head of the answer and then a keep-alive each *every* seconds, which says what
+    *waiting_for* returns. *begun* says that a part of the answer itself has been sent.
     """
 
-    def __init__(self, request: web.BaseRequest, trace: RequestTrace, every: float, news: Callable[[], str]) -> None:
-        self._request = request
-        self._trace = trace
-        self._every = every
-        self._news = news
-        self._loop = asyncio.get_running_loop()
-        self._told: tuple[str, str] | None = None
-        self._beating: asyncio.Task[None] | None = None
-        self._timer = self._loop.call_later(every, self._beat)
+    def __init__(
+        self, ctx: RequestContext, timeouts: TimeoutMonitor, every: float, waiting_for: Callable[[], str]
+    ) -> None:
+        self.begun = False
         self.response: web.StreamResponse | None = None
-
-    @property
-    def opened(self) -> bool:
-        """Whether the status line has gone out, so that only the stream itself can tell of a failure."""
-        return self.response is not None
-
-    async def begin(self, events: bytes) -> None:
-        """Send the first events of the answer; from now on nothing is sent but what is given."""
-        await self._stop_beating()
-        if self.response is not None and self._told != (self._trace.model, self._trace.route):
-            # The head went out before it was known who would answer.
-            events = f": x-hostd-model={self._trace.model} x-hostd-route={self._trace.route}\n\n".encode() + events
-        await self._open()
-        await self.send(events)
+        self._ctx = ctx
+        self._dialect = registry.client_dialect(ctx.dialect)
+        self._timeouts = timeouts
+        self._every = every
+        self._waiting_for = waiting_for
+        self._loop = asyncio.get_running_loop()
+        self._announced: tuple[str, str] | None = None
+        self._writing: asyncio.Task[None] | None = None
+        self.due = self._loop.time() + every
+        timeouts.begin(self)
 
     async def send(self, events: bytes) -> None:
-        """Send further events.
+        """Send events of the answer; from the first on, nothing else is sent.
 
         Raises:
-            ClientGoneError: Nobody listens any more.
+            ClientGoneError: The client has closed its end.
         """
-        if self.response is None:
-            raise Bug("a stream must begin before it goes on")
+        if not self.begun:
+            events = await self._begin(events)
+        await self._write(events)
+
+    async def finish(self, events: bytes) -> web.StreamResponse:
+        """Send the last *events* of an answer that is complete, and the end of the response with them.
+
+        Raises:
+            ClientGoneError: The client has closed its end.
+        """
+        if not self.begun:
+            events = await self._begin(events)
+        response = self._opened
         try:
-            await self.response.write(events)
+            await response.write_eof(events)
         except ConnectionError as error:
             raise ClientGoneError from error
+        return response
 
     async def fail(self, error: HostdError) -> web.StreamResponse:
         """End the answer with an error: as a status where the head has not gone out, else as the last event."""
-        await self._stop_beating()
+        await self._stop_keep_alives()
         if self.response is None:
-            return problems.response(error, self._trace)
-        with contextlib.suppress(ClientGoneError):
-            await self.send(problems.event(error))
-        return await self.end(self.response)
-
-    async def finish(self) -> web.StreamResponse:
-        """End an answer that is complete."""
-        if self.response is None:
-            raise Bug("a stream must begin before it ends")
-        return await self.end(self.response)
-
-    @staticmethod
-    async def end(response: web.StreamResponse) -> web.StreamResponse:
-        """Close the stream and return the response for aiohttp."""
+            return problems.response(error, self._ctx.dialect, self._ctx.trace)
         with contextlib.suppress(ConnectionError):
-            await response.write_eof()
-        return response
+            await self.response.write_eof(self._dialect.error_event(error))
+        return self.response
 
     async def close(self) -> None:
-        """Leave no timer behind, whatever happened."""
-        await self._stop_beating()
+        """Stop the keep-alives, whatever has happened."""
+        await self._stop_keep_alives()
+
+    def look(self, _now: float) -> None:
+        """Begin to write a keep-alive; the timer of `TimeoutMonitor` calls this when it is due."""
+        self.due = NEVER
+        self._writing = self._loop.create_task(self._keep_alive())
+
+    @property
+    def _opened(self) -> web.StreamResponse:
+        if self.response is None:
+            raise Bug("a stream must begin before it goes on")
+        return self.response
+
+    async def _begin(self, events: bytes) -> bytes:
+        """Open the response; return *events* with what else must be sent before the answer."""
+        self.begun = True
+        await self._stop_keep_alives()
+        trace = self._ctx.trace
+        if self.response is not None and self._announced != (trace.model, trace.route):
+            # The head was sent before it was known which model would answer.
+            events = self._dialect.keep_alive(f"x-hostd-model={trace.model} x-hostd-route={trace.route}") + events
+        await self._open()
+        return events
 
     async def _open(self) -> None:
         if self.response is not None:
             return
-        headers = self._trace.headers()
-        headers["Content-Type"] = "text/event-stream"
+        trace = self._ctx.trace
+        headers = trace.headers()
+        headers["Content-Type"] = self._dialect.stream_type
         headers["Cache-Control"] = "no-cache"
         headers["X-Accel-Buffering"] = "no"
-        self._told = (self._trace.model, self._trace.route)
+        self._announced = (trace.model, trace.route)
         response = web.StreamResponse(headers=headers)
         try:
-            await response.prepare(self._request)
+            await response.prepare(self._ctx.request)
         except ConnectionError as error:
             raise ClientGoneError from error
         self.response = response
 
-    def _beat(self) -> None:
-        self._beating = self._loop.create_task(self._write_news())
+    async def _write(self, events: bytes) -> None:
+        try:
+            await self._opened.write(events)
+        except ConnectionError as error:
+            raise ClientGoneError from error
 
-    async def _write_news(self) -> None:
+    async def _keep_alive(self) -> None:
         await self._open()
-        await self.send(f": {self._news()}\n\n".encode())
-        self._timer = self._loop.call_later(self._every, self._beat)
+        await self._write(self._dialect.keep_alive(self._waiting_for()))
+        self.due = self._loop.time() + self._every
+        self._timeouts.expect(self.due)
 
-    async def _stop_beating(self) -> None:
-        self._timer.cancel()
-        if self._beating is not None:
-            # A comment that is being written is let finish: half of one would spoil what follows.
-            beating, self._beating = self._beating, None
-            await asyncio.gather(beating, return_exceptions=True)
-            self._timer.cancel()
+    async def _stop_keep_alives(self) -> None:
+        self._timeouts.end(self)
+        if self._writing is not None:
+            # One that is being written is let finish: half of one would spoil what follows.
+            writing, self._writing = self._writing, None
+            await asyncio.gather(writing, return_exceptions=True)

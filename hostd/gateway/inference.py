@@ -1,9 +1,10 @@
-"""The OpenAI dialect: chat and text completions, embeddings, and the list of models."""
+"""What clients of inference APIs ask for: an answer from a model, in any dialect, and the list of models."""
 
 from typing import Any
 
 from aiohttp import web
 
+from hostd.dialects import registry
 from hostd.domain.errors import UnknownModel
 from hostd.gateway import views
 from hostd.gateway.context import AppContext, RequestContext, Route
@@ -11,24 +12,9 @@ from hostd.gateway.proxy import ProxyRequest
 from hostd.gateway.request import parse_request
 
 
-async def _relay(ctx: RequestContext, path: str, *, embeddings: bool = False) -> web.StreamResponse:
-    parsed = await parse_request(ctx.request, embeddings=embeddings)
-    return await ProxyRequest(ctx.app, ctx.request, path, parsed, ctx.trace).answer()
-
-
-async def chat_completions(ctx: RequestContext) -> web.StreamResponse:
-    """POST /v1/chat/completions."""
-    return await _relay(ctx, "/v1/chat/completions")
-
-
-async def completions(ctx: RequestContext) -> web.StreamResponse:
-    """POST /v1/completions."""
-    return await _relay(ctx, "/v1/completions")
-
-
-async def embeddings(ctx: RequestContext) -> web.StreamResponse:
-    """POST /v1/embeddings."""
-    return await _relay(ctx, "/v1/embeddings", embeddings=True)
+async def infer(ctx: RequestContext) -> web.StreamResponse:
+    """POST to the path of any dialect."""
+    return await ProxyRequest(ctx, await parse_request(ctx.request, ctx.dialect)).answer()
 
 
 async def models(ctx: RequestContext) -> web.StreamResponse:
@@ -70,9 +56,7 @@ def _model(app: AppContext, name: str, profile_name: str) -> dict[str, Any]:
 
 
 ROUTES: list[Route] = [
-    ("POST", "/v1/chat/completions", chat_completions),
-    ("POST", "/v1/completions", completions),
-    ("POST", "/v1/embeddings", embeddings),
+    *(("POST", path, infer) for path in registry.PATHS),
     ("GET", "/v1/models", models),
     ("GET", "/v1/models/{name}", model),
 ]

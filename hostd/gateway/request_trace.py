@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hostd.domain.reason import FallbackReason
-from hostd.gateway.request import ParsedRequest
 from hostd.telemetry.database import RequestRecord
 
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -38,6 +37,7 @@ class RequestTrace:
     ttft: float = 0.0
     prompt_tokens: int = 0
     tokens: int = 0
+    stream: bool = False
 
     def set_route(self, reason: FallbackReason | None) -> None:
         """Note by which route the request goes now."""
@@ -59,9 +59,9 @@ class RequestTrace:
 
 
 def request_record(
-    trace: RequestTrace, parsed: ParsedRequest, asked: str, outcome: str, status: int, total: float
+    trace: RequestTrace, client: str | None, asked: str, outcome: str, status: int, total: float
 ) -> RequestRecord:
-    """Return the record of a request that ends now, *total* seconds after it came; *asked* is the profile that it asked for."""
+    """Return the record of a request that ends now, *total* seconds after it arrived; *asked* is the profile that it named."""
     return RequestRecord(
         trace.request_id,
         time.time() - total,
@@ -71,8 +71,8 @@ def request_record(
         trace.route,
         outcome,
         status,
-        parsed.client,
-        parsed.stream,
+        client,
+        trace.stream,
         trace.waited,
         trace.loaded,
         trace.ttft,

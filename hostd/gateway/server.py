@@ -14,9 +14,11 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
+from hostd.dialects import registry
 from hostd.domain.errors import Bug, HostdError, RequestError
 from hostd.gateway import admin, health, inference, problems
 from hostd.gateway import request as intake
+from hostd.gateway.auth import identify
 from hostd.gateway.context import AppContext, Handler, RequestContext, Route
 from hostd.gateway.origin_check import OriginCheck
 from hostd.gateway.request_trace import RequestTrace, request_id
@@ -59,20 +61,25 @@ class HttpServer:
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Return the answer to *request*, whatever happens."""
         trace = RequestTrace(request_id(request.headers))
+        dialect = registry.dialect_of(request.path)
         try:
             self._admit(request)
             handler, name = self._find(request)
-            response = await handler(RequestContext(self._app, request, trace, name))
+            response = await handler(
+                RequestContext(self._app, request, trace, identify(request.headers), dialect, name)
+            )
         except HostdError as error:
-            response = problems.response(error, trace)
+            response = problems.response(error, dialect, trace)
         except web.HTTPException as error:
-            response = problems.response(_of_http(error), trace)
+            response = problems.response(_of_http(error), dialect, trace)
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception as error:
             # The last resort: say that it is our fault, and keep serving.
             log.exception("bug", path=request.path)
-            response = problems.response(Bug(f"hostd made a mistake: {type(error).__name__}; see its log"), trace)
+            response = problems.response(
+                Bug(f"hostd made a mistake: {type(error).__name__}; see its log"), dialect, trace
+            )
         if not response.prepared and "x-request-id" not in response.headers:
             response.headers.update(trace.headers())
         return response

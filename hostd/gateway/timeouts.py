@@ -1,58 +1,71 @@
-"""Ends an attempt that takes too long, and says which of its limits it was."""
+"""Time limits of attempts and keep-alives of streams, on one timer.
+
+Most requests end long before anything of them is due, so they must not pay for a timer each: what is watched says when it is *due*,
+and one timer is set to the earliest of these times. It may go off for nothing, which costs less than setting it anew.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from hostd.domain.profile import Limits
 from hostd.domain.reason import FallbackReason
 
-_NEVER = float("inf")
+NEVER = float("inf")
+
+
+class Timed(Protocol):
+    """What is looked at when it is *due*, a time of the loop's clock."""
+
+    due: float
+
+    def look(self, now: float) -> None:
+        """Do what is due *now*, and set `due` to when to look again."""
 
 
 class TimeoutMonitor:
-    """One timer for all attempts under way: most end long before their limits, and must not pay for a timer of their own."""
+    """Looks at everything that is due, on one timer."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._vigils: set[AttemptTimeout] = set()
+        self._timed: set[Timed] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, timeout: "AttemptTimeout") -> None:
-        """Look at *timeout* when it is due."""
-        self._vigils.add(timeout)
-        self.expect(timeout.due)
+    def begin(self, timed: Timed) -> None:
+        """Look at *timed* when it is due."""
+        self._timed.add(timed)
+        self.expect(timed.due)
 
-    def end(self, timeout: "AttemptTimeout") -> None:
-        """Look at *timeout* no more. The timer is left as it is: should it ring for nothing, that is cheap."""
-        self._vigils.discard(timeout)
+    def end(self, timed: Timed) -> None:
+        """Look at *timed* no more."""
+        self._timed.discard(timed)
 
     def expect(self, due: float) -> None:
-        """See that the timer rings at *due* or before."""
+        """See that the timer goes off at *due* or before."""
         if self._timer is not None:
             if self._timer.when() <= due:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._ring)
+        self._timer = self._loop.call_at(due, self._look)
 
-    def _ring(self) -> None:
+    def _look(self) -> None:
         self._timer = None
         now = self._loop.time()
-        for timeout in [timeout for timeout in self._vigils if timeout.due <= now]:
-            timeout.look(now)
-        due = min((timeout.due for timeout in self._vigils), default=_NEVER)
-        if due < _NEVER:
+        for timed in [timed for timed in self._timed if timed.due <= now]:
+            timed.look(now)
+        due = min((timed.due for timed in self._timed), default=NEVER)
+        if due < NEVER:
             self.expect(due)
 
 
 class AttemptTimeout:
     """A scope around one attempt.
 
-    Before the first token, ``first_token_timeout`` counts; from then on ``stall_timeout`` since the last sign of life; and at
-    all times what is left of the ticket's whole time. An answer that is not streamed shows no first token: its engine is asked
-    (*generating*) whether it is making one. Leaving an expired scope raises TimeoutError; `reason` says why (None: the ticket's
-    whole time is up). *due* is when to look at it next.
+    Before the first token, ``first_token_timeout`` counts; from then on ``stall_timeout`` since the last progress; and at all
+    times the seconds that are *left* of the request's whole time. An answer that is not streamed shows no first token: its engine
+    is asked (*generating*) whether it generates. Leaving an expired scope raises TimeoutError; `reason` says why (None: the whole
+    time of the request is up).
     """
 
     def __init__(
@@ -63,14 +76,14 @@ class AttemptTimeout:
         generating: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self.reason: FallbackReason | None = None
-        self._watch = timeouts
+        self._timeouts = timeouts
         self._limits = limits
         self._generating = generating
         self._loop = asyncio.get_running_loop()
         now = self._loop.time()
         self._end = now + left
         self.due = min(self._end, now + limits.first_token_timeout)
-        self._seen: float | None = None
+        self._progressed_at: float | None = None
         self._task: asyncio.Task[object] | None = None
         self._cancelling = 0
         self._expired = False
@@ -80,33 +93,33 @@ class AttemptTimeout:
         self._task = asyncio.current_task()
         if self._task is not None:
             self._cancelling = self._task.cancelling()
-        self._watch.begin(self)
+        self._timeouts.begin(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._watch.end(self)
+        self._timeouts.end(self)
         if self._asking is not None:
             self._asking.cancel()
         if self._expired and self._task is not None:
-            # As asyncio.timeout does: the cancellation was ours, unless somebody else has asked for one as well.
+            # As asyncio.timeout does: the cancellation was ours, unless another one was asked for, too.
             others = self._task.uncancel() > self._cancelling
             if kind is asyncio.CancelledError and not others:
                 raise TimeoutError from error
 
     def progress(self) -> None:
-        """Note that something of the answer has come."""
-        self._seen = self._loop.time()
+        """Note that a part of the answer has been received."""
+        self._progressed_at = self._loop.time()
 
     def look(self, now: float) -> None:
-        """See whether a limit has passed; if none has, say when to look again."""
+        """Expire if a limit has passed; else set when to look again."""
         if self._expired:
-            self.due = _NEVER
+            self.due = NEVER
         elif now >= self._end:
             self._expire(None)
-        elif self._seen is not None:
-            self._wait_until(self._seen + self._limits.stall_timeout)
+        elif self._progressed_at is not None:
+            self._wait_until(self._progressed_at + self._limits.stall_timeout)
             if self.due <= now:
                 self._expire(FallbackReason.STALL)
         elif self._generating is None:
@@ -118,7 +131,7 @@ class AttemptTimeout:
     async def _ask(self, generating: Callable[[], Awaitable[bool]]) -> None:
         if await generating():
             self._wait_until(self._loop.time() + self._limits.stall_timeout)
-            self._watch.expect(self.due)
+            self._timeouts.expect(self.due)
         elif not self._expired:
             self._expire(FallbackReason.FIRST_TOKEN_TIMEOUT)
 
@@ -128,6 +141,6 @@ class AttemptTimeout:
     def _expire(self, reason: FallbackReason | None) -> None:
         self.reason = reason
         self._expired = True
-        self.due = _NEVER
+        self.due = NEVER
         if self._task is not None:
             self._task.cancel()

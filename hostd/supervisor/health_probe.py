@@ -3,6 +3,7 @@
 import aiohttp
 
 from hostd.backends.contract import Endpoint
+from hostd.dialects.openai.dialect import smallest_request
 
 _NO_LIMIT = aiohttp.ClientTimeout(total=None)
 
@@ -18,14 +19,10 @@ async def healthy(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) ->
 
 async def one_token(http: aiohttp.ClientSession, endpoint: Endpoint, *, embeddings: bool) -> str | None:
     """Ask the engine for the least that it can make; return None when it did, else what it said instead."""
-    body: dict[str, object]
-    if embeddings:
-        path, body = "/v1/embeddings", {"model": endpoint.model, "input": "1"}
-    else:
-        path = "/v1/chat/completions"
-        body = {"model": endpoint.model, "messages": [{"role": "user", "content": "1"}], "max_tokens": 1}
+    dialect, body = smallest_request(endpoint.model, embeddings=embeddings)
+    url = endpoint.url + endpoint.speaks[dialect]
     try:
-        async with http.post(endpoint.url + path, json=body, headers=endpoint.headers, timeout=_NO_LIMIT) as response:
+        async with http.post(url, json=body, headers=endpoint.headers, timeout=_NO_LIMIT) as response:
             if response.status == 200:
                 await response.read()
                 return None

@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import aiohttp
 
 from hostd.backends.contract import Backend, Endpoint
+from hostd.dialects.request_document import RequestDocument
 from hostd.domain.profile import Limits
 
 
@@ -70,19 +71,21 @@ class Lease:
         self._answer = answer
         self._instance.answers.add(answer)
 
-    def prefers_stream(self, document: dict[str, Any]) -> bool:
+    def prefers_stream(self, document: RequestDocument) -> bool:
         """Return whether the answer in one piece that *document* wants had better be made of a stream."""
         prefers = getattr(self._backend, "prefers_stream", None)
         return not document.get("stream") and prefers is not None and prefers(self.endpoint, document)
 
-    async def translate(self, document: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the body that this engine needs instead of the client's, or None when the client's bytes will do.
+    async def translate(self, document: RequestDocument) -> RequestDocument:
+        """Return the request that this engine needs instead of *document*; often that itself.
 
         Raises:
             RequestError: It is nothing that this engine can answer, or it is too long for it.
             aiohttp.ClientError: The engine was asked whether it is too long, and does not answer.
         """
         adapted = self._backend.adapt(self.endpoint, document)
+        if adapted is not None:
+            document = adapted if isinstance(adapted, RequestDocument) else RequestDocument.of(adapted)
         if (ensure_fits := getattr(self._backend, "ensure_fits", None)) is not None:
-            await ensure_fits(self.http, self.endpoint, adapted or document)
-        return adapted
+            await ensure_fits(self.http, self.endpoint, document)
+        return document

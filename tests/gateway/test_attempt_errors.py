@@ -4,7 +4,7 @@ import pytest
 
 from hostd.domain.errors import CapacityError, RequestError
 from hostd.domain.reason import FallbackReason
-from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure, aborted_by_engine, rejected_by_engine
+from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure, rejected_by_engine
 
 
 def test_a_prompt_that_is_too_long_may_fit_elsewhere() -> None:
@@ -30,28 +30,3 @@ def test_an_engine_in_trouble_is_left(status: int, reason: FallbackReason, answe
     found = rejected_by_engine(CapacityError("busy", code="engine_failed", retry_after=1.0, status=status))
     assert isinstance(found, RetryableFailure)
     assert (reason, answered, True) == (found.reason, found.status, found.detail.startswith("busy"))
-
-
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        ({"code": 400, "message": "m", "type": "exceed_context_size_error"}, FallbackReason.CONTEXT_TOO_LONG),
-        ({"code": 500, "message": "m"}, FallbackReason.STATUS_5XX),
-        ({"code": "overloaded", "message": "m"}, FallbackReason.STATUS_5XX),
-        ({"code": 200}, FallbackReason.STATUS_5XX),
-        ({}, FallbackReason.STATUS_5XX),
-    ],
-    ids=str,
-)
-def test_an_error_in_a_stream_means_what_it_says(error: dict[str, object], reason: FallbackReason) -> None:
-    """Its code is the status that it would have come with; without one it is the engine's fault."""
-    found = aborted_by_engine(error)
-    assert isinstance(found, RetryableFailure)
-    assert reason is found.reason
-
-
-def test_a_mistake_that_is_found_late_is_still_one() -> None:
-    """Nobody else is asked then either."""
-    found = aborted_by_engine({"code": 422, "message": "no such tool"})
-    assert isinstance(found, TerminalFailure)
-    assert (422, "no such tool") == (found.error.status, found.error.message)

@@ -22,7 +22,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
         (b"[]", "bad_json", "must be a JSON object"),
         (b'"alpha"', "bad_json", "must be a JSON object"),
         (b'{"a":' * 100_000, "bad_json", "nested too deeply"),
-        (b'{"model": "alpha", "n": ' + b"9" * 5000 + b"}", "bad_json", "not valid JSON"),
         (b"{}", "no_model", "names no model"),
         (b'{"model": ""}', "no_model", "names no model"),
         (b'{"model": 7}', "no_model", "names no model"),

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from hostd.backends.contract import Endpoint
+from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import RequestError
 from hostd.domain.profile import Limits
 from hostd.supervisor.lease import Lease
@@ -82,18 +83,19 @@ async def test_counts_while_it_is_held(http: aiohttp.ClientSession) -> None:
 
 
 async def test_translates_only_where_it_must(http: aiohttp.ClientSession) -> None:
-    """None means that the client's own bytes will do."""
-    held = lease(Holder(), http)
-    assert await held.translate({"model": "alpha"}) is None
-    assert {"model": "alpha", "n": 1} == await held.translate({"model": "fast", "n": 1})
+    """The client's own document stays as it is where the engine understands it."""
+    held, document = lease(Holder(), http), RequestDocument.of({"model": "alpha"})
+    assert document is await held.translate(document)
+    assert {"model": "alpha", "n": 1} == dict(await held.translate(RequestDocument.of({"model": "fast", "n": 1})))
 
 
 async def test_refuses_what_the_engine_would_cut(http: aiohttp.ClientSession) -> None:
     """A backend that guards its engine is asked about what would be sent."""
     held = lease(Holder(), http, Careful())
-    assert {"model": "alpha", "prompt": "two words"} == await held.translate({"model": "fast", "prompt": "two words"})
+    short = RequestDocument.of({"model": "fast", "prompt": "two words"})
+    assert {"model": "alpha", "prompt": "two words"} == dict(await held.translate(short))
     with pytest.raises(RequestError, match="too long"):
-        await held.translate({"model": "alpha", "prompt": "more words than there is room for"})
+        await held.translate(RequestDocument.of({"model": "alpha", "prompt": "more words than there is room for"}))
 
 
 class Deaf(Renaming):
@@ -107,10 +109,10 @@ class Deaf(Renaming):
 async def test_prefers_a_stream_where_the_engine_is_deaf_without(http: aiohttp.ClientSession) -> None:
     """For answers in one piece only, and only of an engine whose backend says so."""
     held = lease(Holder(), http, Deaf())
-    assert held.prefers_stream({"model": "alpha"})
-    assert not held.prefers_stream({"model": "alpha", "picture": 1})
-    assert not held.prefers_stream({"model": "alpha", "stream": True})
-    assert not lease(Holder(), http).prefers_stream({"model": "alpha"})
+    assert held.prefers_stream(RequestDocument.of({"model": "alpha"}))
+    assert not held.prefers_stream(RequestDocument.of({"model": "alpha", "picture": 1}))
+    assert not held.prefers_stream(RequestDocument.of({"model": "alpha", "stream": True}))
+    assert not lease(Holder(), http).prefers_stream(RequestDocument.of({"model": "alpha"}))
 
 
 async def test_passes_on_what_is_seen(http: aiohttp.ClientSession) -> None:

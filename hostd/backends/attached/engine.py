@@ -17,6 +17,7 @@ from hostd.backends.addresses import keep_private, local_pid, root_of
 from hostd.backends.attached import facts
 from hostd.backends.contract import Endpoint, Launch, ServerFacts
 from hostd.backends.llamacpp import streaming
+from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
@@ -75,9 +76,9 @@ class Attached:
         """Return that nothing is known: the process is not ours."""
         return ExitClass.UNKNOWN
 
-    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
+    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return a request's *body* with the server's name for the model, or None when it has that already."""
-        return None if body.get("model") == endpoint.model else {**body, "model": endpoint.model}
+        return None if body.get("model") == endpoint.model else replaced(body, {"model": endpoint.model})
 
     async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
         """Return the tokens generated so far by each busy slot where it is a llama-server that tells, else None."""

@@ -28,6 +28,7 @@ from hostd.backends.llamacpp import facts as llamacpp_facts
 from hostd.backends.llamacpp import faults, gguf_file, python_server, streaming
 from hostd.backends.llamacpp.build import LAUNCHER, build_of
 from hostd.backends.llamacpp.flags import KnownFlags, placement_words
+from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
@@ -98,6 +99,7 @@ class LlamaCpp:
                 model=profile.name,
                 headers={"Authorization": f"Bearer {key}"},
                 strict_model=python,
+                keeps_connections=python,
             ),
             health="/v1/models" if python else "/health",
             slots=1 if python else profile.slots,
@@ -145,14 +147,14 @@ class LlamaCpp:
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
         return faults.classify(status, tail)
 
-    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
+    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return a request's *body* as the engine at *endpoint* takes it, or None when the bytes can go as they are.
 
         llama-server puts its own name into every answer, except into one to an embeddings request.
         """
         adapted = (python_server.adapt if endpoint.strict_model else adapt)(body)
         renames = body.get("model") != endpoint.model and (endpoint.strict_model or "input" in body)
-        return {**(adapted or body), "model": endpoint.model} if renames else adapted
+        return replaced(adapted or body, {"model": endpoint.model}) if renames else adapted
 
     def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
         """Return whether *body*, which wants an answer in one piece, had better be sent for a stream.

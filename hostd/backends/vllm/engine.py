@@ -24,6 +24,7 @@ from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment, interpreter_of
 from hostd.backends.vllm import faults, memory
 from hostd.backends.vllm.build import VllmBuild, build_of
+from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
@@ -132,9 +133,9 @@ class Vllm:
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
         return faults.classify(status, tail)
 
-    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
+    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return the request under the one name that the engine answers to, or None when the bytes can go as they are."""
-        return None if body.get("model") == endpoint.model else {**body, "model": endpoint.model}
+        return None if body.get("model") == endpoint.model else replaced(body, {"model": endpoint.model})
 
     async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
         """Return 1 for each request that runs and 0 for each that waits, as long as the engine gets on with them.

@@ -1,6 +1,6 @@
-"""Makes an answer in one piece of a stream: what the engine itself would have said, had it been asked for no stream.
+"""Puts a whole answer together from a stream: what the engine itself would have said, had it been asked for no stream.
 
-Some engines see that a client has gone only while they stream to it. They are asked for a stream whatever the client wants.
+Some engines notice only while they stream that a client has disconnected, so they are asked for a stream in any case.
 """
 
 import json
@@ -8,37 +8,56 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hostd.dialects.openai import stream
+import msgspec
+
+from hostd.dialects.base import Answer
+from hostd.dialects.openai import errors, stream
+from hostd.dialects.request_document import RequestDocument, decode
+from hostd.domain.errors import HostdError
 
 Json = dict[str, Any]
 Columns = defaultdict[str, list[Any]]
-
-PATHS = frozenset({"/v1/chat/completions", "/v1/completions"})
-"""Where answers come in pieces at all."""
 
 _GIVEN_UP = ("abort", "error")
 _SAID_ONCE = frozenset({"id", "type", "name", "role"})
 _OF_ALL = ("id", "object", "created", "model", "system_fingerprint")
 
 
-def request(body: Mapping[str, Any]) -> Json:
-    """Return the request for a stream whose chunks tell all that the answer to *body* would tell."""
-    return {**body, "stream": True, "stream_options": {"include_usage": True}}
+class _TextDelta(msgspec.Struct, forbid_unknown_fields=True):
+    content: str | msgspec.UnsetType = msgspec.UNSET
+    reasoning_content: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class _TextChoice(msgspec.Struct, forbid_unknown_fields=True):
+    index: int
+    delta: _TextDelta
+    finish_reason: None = None
+
+
+class _TextChunk(msgspec.Struct):
+    """A chunk that does nothing but continue texts, as almost all do; decoded in a fifth of the time of any chunk."""
+
+    choices: list[_TextChoice]
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_decode_text = msgspec.json.Decoder(_TextChunk).decode
+
+
+def request(document: RequestDocument) -> RequestDocument:
+    """Return the request for a stream whose chunks tell all that a whole answer to *document* would tell."""
+    return document.replace({"stream": True, "stream_options": {"include_usage": True}})
 
 
 class StreamAggregator:
-    """Takes in a stream's bytes as they come and puts its chunks together.
-
-    *chunks* counts them. *begun* says that something of the answer itself has come, *done* that all of it has. *trouble* says why
-    it never will be whole; *error* is the engine's own error object where that is why.
-    """
+    """Reads a stream's bytes as they come and puts its chunks together; see `hostd.dialects.base.AnswerAssembler`."""
 
     def __init__(self) -> None:
-        self.chunks = 0
+        self.events = 0
         self.begun = False
         self.done = False
-        self.trouble = ""
-        self.error: Json | None = None
+        self.failure = ""
+        self.engine_error: HostdError | None = None
         self._rest = b""
         self._head: Json = {}
         self._choices: dict[int, _Choice] = {}
@@ -46,62 +65,81 @@ class StreamAggregator:
         self._latest = 0
 
     def feed(self, data: bytes) -> None:
-        """Take in *data*; what follows the answer's end, or trouble, is nothing of it."""
+        """Read *data*; what follows the answer's end, or failure, is no part of it."""
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
-            if line.startswith(b"data:") and not self.done and not self.trouble:
-                self._take(line[5:].strip())
+            if line.startswith(b"data:") and not self.done and not self.failure:
+                self._read(line[5:].strip())
 
-    @property
-    def tokens(self) -> tuple[int, int]:
-        """The tokens of the prompt and of the answer as the engine has counted them, or 0."""
+    def answer(self, name: str) -> Answer:
+        """Return the whole answer under the *name* of the model that clients know."""
         usage = self._tail.get("usage") or {}
-        return usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+        body = json.dumps({**self.document(), "model": name}).encode()
+        return Answer(body, usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0, self.failure)
 
     def document(self) -> Json:
-        """Return the answer."""
-        options = [self._choices[index].document(index) for index in sorted(self._choices)]
-        return {"choices": options, **self._head, **self._tail}
+        """Return the answer as the engine would have given it."""
+        choices = [self._choices[index].document(index) for index in sorted(self._choices)]
+        return {"choices": choices, **self._head, **self._tail}
 
     @property
     def _tail(self) -> Json:
         # Where each choice comes with sums of its own, those of the first one stand for the answer.
         return self._tails[min(self._tails)] if self._tails else {}
 
-    def _take(self, data: bytes) -> None:
+    def _read(self, data: bytes) -> None:
         if data == b"[DONE]":
-            self.done = bool(self._choices) and all(option.finish for option in self._choices.values())
-            self.trouble = "" if self.done else "the engine ended its answer in the middle"
+            self.done = bool(self._choices) and all(choice.finish for choice in self._choices.values())
+            self.failure = "" if self.done else "the engine ended its answer in the middle"
+            return
+        if self.begun and self._continue(data):
             return
         try:
-            chunk = json.loads(data)
+            chunk = decode(data)
             if chunk is not None:  # llama-server has nothing to say where it has read one of several prompts
                 self._add(chunk)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            self.trouble = "the engine sent an event that makes no sense"
+            self.failure = "the engine sent an event that makes no sense"
+
+    def _continue(self, data: bytes) -> bool:
+        """Return whether *data* is a chunk that only continues texts, and if so, add it."""
+        try:
+            chunk = _decode_text(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return False
+        if chunk.error is not msgspec.UNSET or not chunk.choices:
+            return False
+        if any(piece.index not in self._choices for piece in chunk.choices):
+            return False
+        for piece in chunk.choices:
+            self._latest = piece.index
+            self._choices[piece.index].add_text(piece.delta.content, piece.delta.reasoning_content)
+        self.events += 1
+        return True
 
     def _add(self, chunk: Json) -> None:
-        self.chunks += 1
+        self.events += 1
         if "error" in chunk:
             error = chunk["error"]
-            self.error = error if isinstance(error, dict) else {"message": str(error)}
-            self.trouble = f"the engine reported an error: {self.error.get('message')}"
+            error = error if isinstance(error, dict) else {"message": str(error)}
+            self.engine_error = errors.of_stream(error)
+            self.failure = f"the engine reported an error: {error.get('message')}"
             return
         if not self._head:
             self._head = _head(chunk)
         ends = not chunk["choices"]
         for said in chunk["choices"]:
             self._latest = said["index"]
-            option = self._choices.get(self._latest)
-            if option is None:
-                option = self._choices[self._latest] = _Choice()
-            option.add(said)
-            self.begun = self.begun or stream.speaks(said)
-            if option.finish is not None:
+            choice = self._choices.get(self._latest)
+            if choice is None:
+                choice = self._choices[self._latest] = _Choice()
+            choice.add(said)
+            self.begun = self.begun or stream.is_content(said)
+            if choice.finish is not None:
                 ends = True
-                if option.finish in _GIVEN_UP:
-                    self.trouble = "the engine gave the answer up before its end"
+                if choice.finish in _GIVEN_UP:
+                    self.failure = "the engine gave the answer up before its end"
         if ends:
             more = {name: value for name, value in chunk.items() if name != "choices" and name not in _OF_ALL}
             self._tails.setdefault(self._latest, {}).update(more)
@@ -116,7 +154,6 @@ class _Choice:
         self._message: Columns | None = None
 
     def add(self, said: Json) -> None:
-        """Add what a chunk says."""
         for name, value in said.items():
             if name == "delta":
                 if self._message is None:
@@ -128,8 +165,15 @@ class _Choice:
             elif name != "index":
                 self._said[name].append(value)
 
+    def add_text(self, content: str | msgspec.UnsetType, reasoning: str | msgspec.UnsetType) -> None:
+        if self._message is None:
+            self._message = defaultdict(list)
+        if content is not msgspec.UNSET:
+            self._message["content"].append(content)
+        if reasoning is not msgspec.UNSET:
+            self._message["reasoning_content"].append(reasoning)
+
     def document(self, index: int) -> Json:
-        """Return the choice."""
         said = {"finish_reason": self.finish, "index": index, **_joined(self._said)}
         if self._message is None:
             return said

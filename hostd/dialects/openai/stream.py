@@ -1,21 +1,40 @@
-"""Server-sent events, as far as relaying them safely needs: whole events only, and knowing what an answer's end looks like.
+"""Streamed answers in the OpenAI dialect: whether one has begun, is done, or has broken, without decoding each chunk.
 
-Bytes go through untouched. The one thing that is held back is an event that has not arrived whole, so that an error event can
-follow at any moment without being glued to half of another.
+Bytes are passed on as they are, but for the name of the model.
 """
 
 import json
 import re
+from collections import deque
 from typing import Any
 
+from hostd.dialects.framing import BOUNDARY, SseFramer, data_lines
+from hostd.dialects.request_document import decode
+
+DONE = b"data: [DONE]\n\n"
+
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+_ENDING = re.compile(rb"(?:^|\n)data: ?(?:(\[DONE\])|(\{\s*\"error\"))")
+_GIVEN_UP = re.compile(rb'"finish_reason"\s*:\s*"(?:abort|error)"')
+_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
+_TOKENS = re.compile(rb'"completion_tokens"\s*:\s*(\d+)')
+_PREDICTED = re.compile(rb'"predicted_n"\s*:\s*(\d+)')
+_PROMPT_TOKENS = re.compile(rb'"prompt_tokens"\s*:\s*(\d+)')
+_PROMPT_PARTS = re.compile(rb'"(?:prompt_n|cache_n)"\s*:\s*(\d+)')
+_TAIL = 2048
+"""Bytes at the end of an answer in which it says why it is over and what it cost."""
+_TAIL_CHUNKS = 16
+
+_CONTENT = ("content", "reasoning_content", "reasoning", "tool_calls", "function_call", "refusal", "audio")
 
 
 class ModelNameRewriter:
     """Puts *name* where an engine puts its own, which may be a path, a tag, or another server's word.
 
-    Engines write it in the same way in each event, so it is looked for once; inside a string, its quotes would be escaped.
+    An engine writes it in the same way in each event, so it is looked for once; inside a string, its quotes would be escaped.
     """
+
+    __slots__ = ("_differs", "_name", "_ours", "_theirs")
 
     def __init__(self, name: str) -> None:
         self._name = json.dumps(name).encode()
@@ -38,112 +57,105 @@ class ModelNameRewriter:
         return data.replace(self._theirs, self._ours)
 
 
-DONE = b"data: [DONE]\n\n"
+class OpenAiStream:
+    """One stream from an engine that speaks OpenAI to a client that does; see `hostd.dialects.base.StreamTranslator`.
 
-_ENDING = re.compile(rb"(?:^|\n)data: ?(?:(\[DONE\])|(\{\s*\"error\"))")
-_ABANDONED = re.compile(rb'"finish_reason"\s*:\s*"(?:abort|error)"')
-_BOUNDARY = re.compile(rb"\r?\n\r?\n")
-_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
-_TOKENS = re.compile(rb'"completion_tokens"\s*:\s*(\d+)')
-_MADE = re.compile(rb'"predicted_n"\s*:\s*(\d+)')
-_PROMPT = re.compile(rb'"prompt_tokens"\s*:\s*(\d+)')
-_READ = re.compile(rb'"(?:prompt_n|cache_n)"\s*:\s*(\d+)')
-_REMEMBERED = 2048
-"""Bytes of the events that were given out: enough for those that end an answer, the sums included."""
-
-_SPOKEN = ("content", "reasoning_content", "reasoning", "tool_calls", "function_call", "refusal", "audio")
-
-
-class SseFramer:
-    """Takes in an answer's bytes as they come and gives out whole events.
-
-    *done* says that the answer has come to its proper end. *trouble* says why it never will: the engine sent an error event, or
-    one that is no JSON, so that a part of the answer is lost, or it says itself that it has given up. Such an event is not given
-    out, and nothing after it.
+    An event that tells of failure is not given out, and nothing after it: the engine's own error, a line that is no JSON, so that
+    a part of the answer is lost, or a finish by which the engine says that it has given up.
     """
 
-    def __init__(self) -> None:
+    __slots__ = ("_framer", "_held", "_rewriter", "_tail", "begun", "done", "events", "failure")
+
+    def __init__(self, name: str) -> None:
+        self.begun = False
         self.done = False
-        self.error = ""
+        self.failure = ""
         self.events = 0
-        self._rest = b""
-        self._last = b""
+        self._framer = SseFramer()
+        self._rewriter = ModelNameRewriter(name)
+        self._held = b""
+        self._tail: deque[bytes] = deque(maxlen=_TAIL_CHUNKS)
 
-    def feed(self, chunk: bytes) -> bytes:
-        """Return the whole events that *chunk* completes; may be empty. What follows the answer's end is dropped."""
-        if self._rest:
-            chunk = self._rest + chunk
-            self._rest = b""
-        if not chunk.endswith(b"\n\n"):
-            cut = max(chunk.rfind(b"\n\n") + 2, chunk.rfind(b"\n\r\n") + 3, 0)
-            if cut < 2 or (cut == 2 and not chunk.startswith(b"\n\n")):
-                cut = 0
-            chunk, self._rest = chunk[:cut], chunk[cut:]
-        if not chunk:
-            return chunk
-        data = _lines_of_data(chunk)
-        if chunk.count(b"}\n") + chunk.count(b"[DONE]\n") < data:
-            # Every line of data ends an object or says [DONE]; only where the counts differ is it worth a closer look.
-            sound = _sound_part(chunk)
-            if len(sound) < len(chunk):
-                self.error = "the engine sent an event that is no JSON"
-            chunk, data = sound, _lines_of_data(sound)
-        self.events += data
-        self._last = self._last[-_REMEMBERED:] + chunk
-        if given_up := _given_up(chunk):
-            self.error = "the engine gave the answer up before its end"
-            return chunk[: chunk.rfind(b"\ndata:", 0, given_up.start()) + 1]
-        if (b"[DONE]" in chunk or b'"error"' in chunk) and (ending := _ENDING.search(chunk)):
-            return self._end(chunk, ending)
-        return chunk
+    def feed(self, data: bytes) -> bytes:
+        """Return the whole events that *data* completes; empty until the answer has begun. What follows its end is dropped."""
+        events = self._framer.feed(data)
+        if events:
+            events = self._rewriter.apply(self._checked(events))
+        if self.begun:
+            return events
+        self._held += events
+        if not has_content(self._held):
+            return b""
+        self.begun = True
+        events, self._held = self._held, b""
+        return events
 
-    def _end(self, chunk: bytes, ending: re.Match[bytes]) -> bytes:
-        start = ending.start() + chunk.startswith(b"\n", ending.start())
-        if ending[1] is None:
-            self.error = f"the engine reported an error: {error_of(chunk[start:])}"
-            return chunk[:start]
-        self.done = True
-        boundary = _BOUNDARY.search(chunk, ending.end())
-        return chunk[: boundary.end()] if boundary else chunk
-
-    @property
-    def finished(self) -> bool:
-        """Whether the last events say why the answer is over, so that only its formal end is missing."""
-        return _FINISHED.search(self._last) is not None
+    def end(self) -> bytes | None:
+        """Return the formal end where only that is missing: the last events say why the answer is over."""
+        return DONE if not self.failure and _FINISHED.search(self._last) else None
 
     @property
     def tokens(self) -> int:
         """The tokens of the answer: as the engine counts them where it has said so, else one for each event."""
-        start = self._last.rfind(b'"completion_tokens"')
-        found = _TOKENS.match(self._last, start) if start >= 0 else None
-        if found is None and (start := self._last.rfind(b'"timings"')) >= 0:
-            found = _MADE.search(self._last, start)
+        last = self._last
+        start = last.rfind(b'"completion_tokens"')
+        found = _TOKENS.match(last, start) if start >= 0 else None
+        if found is None and (start := last.rfind(b'"timings"')) >= 0:
+            found = _PREDICTED.search(last, start)
         return int(found[1]) if found else self.events
 
     @property
     def prompt_tokens(self) -> int:
         """The tokens of the prompt as the engine has counted them, or 0."""
-        return _prompt_in(self._last)
+        return _prompt_tokens(self._last)
+
+    @property
+    def _last(self) -> bytes:
+        return b"".join(self._tail)[-_TAIL:]
+
+    def _checked(self, events: bytes) -> bytes:
+        """Return *events* up to the answer's end, or to what is no part of an answer."""
+        lines = data_lines(events)
+        if not lines:
+            return events
+        if events.count(b"}\n") + events.count(b"[DONE]\n") < lines:
+            # Every line of data ends an object or says [DONE]; only where the counts differ is it worth a closer look.
+            sound = _sound_part(events)
+            if len(sound) < len(events):
+                self.failure = "the engine sent an event that is no JSON"
+            events, lines = sound, data_lines(sound)
+        self.events += lines
+        self._tail.append(events[-_TAIL:])
+        if given_up := _given_up(events):
+            self.failure = "the engine gave the answer up before its end"
+            return events[: events.rfind(b"\ndata:", 0, given_up.start()) + 1]
+        if (b"[DONE]" in events or b'"error"' in events) and (ending := _ENDING.search(events)):
+            return self._ended(events, ending)
+        return events
+
+    def _ended(self, events: bytes, ending: re.Match[bytes]) -> bytes:
+        start = ending.start() + events.startswith(b"\n", ending.start())
+        if ending[1] is None:
+            self.failure = f"the engine reported an error: {error_of(events[start:])}"
+            return events[:start]
+        self.done = True
+        boundary = BOUNDARY.search(events, ending.end())
+        return events[: boundary.end()] if boundary else events
 
 
-def is_abandoned(payload: bytes) -> bool:
-    """Return whether an answer in one piece says that it is not whole: an engine that is being stopped may say so with 200."""
+def is_given_up(payload: bytes) -> bool:
+    """Return whether a whole answer says that it is not whole: an engine that is being stopped may say so with status 200."""
     return _given_up(payload) is not None
 
 
 def _given_up(data: bytes) -> re.Match[bytes] | None:
-    return _ABANDONED.search(data) if b'"abort"' in data or b'"error"' in data else None
-
-
-def _lines_of_data(events: bytes) -> int:
-    # Within JSON a line break is escaped, so that text of the answer is never counted.
-    return events.count(b"\ndata:") + events.startswith(b"data:")
+    return _GIVEN_UP.search(data) if b'"abort"' in data or b'"error"' in data else None
 
 
 def _sound_part(events: bytes) -> bytes:
     """Return *events* up to the first line of data that is neither an object nor [DONE].
 
-    Nor null, which llama-server says of each of several prompts that it has read.
+    Nor null, which llama-server sends for each of several prompts that it has read.
     """
     length = 0
     for line in events.splitlines(keepends=True):
@@ -156,22 +168,22 @@ def _sound_part(events: bytes) -> bytes:
 
 def tokens_of(payload: bytes) -> int:
     """Return the tokens that a whole answer says it has, or 0."""
-    found = _TOKENS.search(payload, max(0, len(payload) - 2048))
+    found = _TOKENS.search(payload, max(0, len(payload) - _TAIL))
     return int(found[1]) if found else 0
 
 
 def prompt_tokens_of(payload: bytes) -> int:
-    """Return the tokens that a whole answer says its prompt had, or 0; vectors come after the sums, text before them."""
-    return _prompt_in(payload[-2048:]) or _prompt_in(payload[:512])
+    """Return the tokens that a whole answer says its prompt had, or 0: the sums stand before vectors, and after text."""
+    return _prompt_tokens(payload[-_TAIL:]) or _prompt_tokens(payload[:512])
 
 
-def _prompt_in(data: bytes) -> int:
-    """Return the tokens of the prompt that *data* tells of; llama.cpp tells them in parts where nobody asked for sums."""
+def _prompt_tokens(data: bytes) -> int:
+    """Return the tokens of the prompt in *data*; llama.cpp gives them in parts where no usage was asked for."""
     start = data.rfind(b'"prompt_tokens"')
-    if start >= 0 and (found := _PROMPT.match(data, start)):
+    if start >= 0 and (found := _PROMPT_TOKENS.match(data, start)):
         return int(found[1])
     start = data.rfind(b'"timings"')
-    return sum(map(int, _READ.findall(data, start))) if start >= 0 else 0
+    return sum(map(int, _PROMPT_PARTS.findall(data, start))) if start >= 0 else 0
 
 
 def has_content(events: bytes) -> bool:
@@ -183,17 +195,17 @@ def has_content(events: bytes) -> bool:
         if data == b"[DONE]":
             return True
         try:
-            if any(speaks(option) for option in json.loads(data)["choices"]):
+            if any(is_content(choice) for choice in decode(data)["choices"]):
                 return True
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
     return False
 
 
-def speaks(option: dict[str, Any]) -> bool:
-    """Return whether what a chunk says of a *option* is something of the answer itself: text, thought, a tool call, or its end."""
-    delta = option.get("delta") or {}
-    return bool(option.get("finish_reason") or option.get("text") or any(delta.get(part) for part in _SPOKEN))
+def is_content(choice: dict[str, Any]) -> bool:
+    """Return whether a chunk's *choice* holds something of the answer itself: text, thought, a tool call, or its end."""
+    delta = choice.get("delta") or {}
+    return bool(choice.get("finish_reason") or choice.get("text") or any(delta.get(part) for part in _CONTENT))
 
 
 def error_of(events: bytes) -> str:
@@ -201,7 +213,7 @@ def error_of(events: bytes) -> str:
     for line in events.splitlines():
         if line.startswith(b"data:") and b'"error"' in line:
             try:
-                return str(json.loads(line[5:])["error"]["message"])
+                return str(decode(line[5:])["error"]["message"])
             except (ValueError, KeyError, TypeError):
                 return line[5:300].decode("utf-8", "replace").strip()
     return "an error"

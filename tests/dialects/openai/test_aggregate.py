@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from hostd.dialects.openai import aggregate
 from hostd.dialects.openai.aggregate import StreamAggregator
+from hostd.dialects.request_document import RequestDocument
+from hostd.domain.errors import RequestError
 
 HEAD = {"id": "chatcmpl-1", "created": 7, "model": "tiny", "system_fingerprint": "b1"}
 CHAT = {**HEAD, "object": "chat.completion"}
@@ -40,10 +42,10 @@ def calls(number: int, arguments: str, **function: str) -> dict[str, Any]:
 
 def assembled(*data: bytes) -> StreamAggregator:
     """Return what was put together of *data*."""
-    assembly = StreamAggregator()
+    assembler = StreamAggregator()
     for piece in data:
-        assembly.feed(piece)
-    return assembly
+        assembler.feed(piece)
+    return assembler
 
 
 TALK = (
@@ -90,10 +92,11 @@ TALKED = {
 def test_the_answer_is_the_same_however_it_is_cut(cuts: set[int]) -> None:
     """Thought, text and tool calls of each choice are put together; the sums are those of the first one."""
     edges = [0, *sorted(cuts), len(TALK)]
-    assembly = assembled(*(TALK[start:end] for start, end in pairwise(edges)))
-    assert (True, True, "", 14) == (assembly.done, assembly.begun, assembly.trouble, assembly.chunks)
-    assert TALKED == assembly.document()
-    assert (3, 5) == assembly.tokens
+    assembler = assembled(*(TALK[start:end] for start, end in pairwise(edges)))
+    assert (True, True, "", 14) == (assembler.done, assembler.begun, assembler.failure, assembler.events)
+    assert TALKED == assembler.document()
+    answer = assembler.answer("ours")
+    assert ({**TALKED, "model": "ours"}, 3, 5, "") == (json.loads(answer.body), *answer[1:])
 
 
 def test_line_ends_may_be_of_either_kind() -> None:
@@ -111,8 +114,8 @@ def test_completes_text() -> None:
     ]
     kind = {"object": "text_completion"}
     data = [event(each, **kind, **(SUMS if each["finish_reason"] else {})) for each in said]
-    assembly = assembled(b"data: null\n\n", *data, DONE)
-    assert assembly.done
+    assembler = assembled(b"data: null\n\n", *data, DONE)
+    assert assembler.done
     assert {
         **HEAD,
         **kind,
@@ -126,32 +129,32 @@ def test_completes_text() -> None:
             },
             {"text": "", "index": 1, "logprobs": None, "finish_reason": "stop"},
         ],
-    } == assembly.document()
+    } == assembler.document()
 
 
 def test_an_empty_answer_is_one() -> None:
     """A model may end at once; an answer without text has an empty one."""
-    assembly = assembled(event(says(role="assistant", content=None)), event(says(0, "stop")), DONE)
+    assembler = assembled(event(says(role="assistant", content=None)), event(says(0, "stop")), DONE)
     assert [{"finish_reason": "stop", "index": 0, "message": {"role": "assistant", "content": ""}}] == (
-        assembly.document()["choices"]
+        assembler.document()["choices"]
     )
-    assert (True, (0, 0)) == (assembly.done, assembly.tokens)
+    assert (True, (0, 0)) == (assembler.done, assembler.answer("m")[1:3])
 
 
 def test_what_is_new_to_it_is_kept() -> None:
     """Fields that nobody knows yet are joined by what they are, and those of the last chunk belong to the answer."""
     data = event(says(audio={"data": "ab", "rate": 8}, tags=[1])) + event(says(audio={"data": "cd"}, tags=[2]))
-    assembly = assembled(data, event(says(0, "stop"), service_tier="default"), DONE)
-    message = assembly.document()["choices"][0]["message"]
+    assembler = assembled(data, event(says(0, "stop"), service_tier="default"), DONE)
+    message = assembler.document()["choices"][0]["message"]
     assert ({"data": "abcd", "rate": 8}, [1, 2]) == (message["audio"], message["tags"])
-    assert "default" == assembly.document()["service_tier"]
+    assert "default" == assembler.document()["service_tier"]
 
 
 def test_it_begins_with_the_first_word() -> None:
     """A role is nothing of the answer yet, nor is a comment."""
     assert not assembled(event(says(role="assistant", content=None)), b": ping\n\n").begun
     assert assembled(event(says(content="a"))).begun
-    assert 1 == assembled(event(says(content="a")), b": ping\n\n").chunks
+    assert 1 == assembled(event(says(content="a")), b": ping\n\n").events
 
 
 @pytest.mark.parametrize(
@@ -175,9 +178,9 @@ def test_it_begins_with_the_first_word() -> None:
 )
 def test_half_an_answer_is_none(end: bytes, why: str) -> None:
     """It is whole when each choice says why it is over, and then the stream that it is done."""
-    assembly = assembled(event(says(content="half")), end)
-    assert (False, True) == (assembly.done, why in assembly.trouble)
-    assert bool(why) is bool(assembly.trouble)
+    assembler = assembled(event(says(content="half")), end)
+    assert (False, True) == (assembler.done, why in assembler.failure)
+    assert bool(why) is bool(assembler.failure)
 
 
 def test_nothing_at_all_is_no_answer() -> None:
@@ -185,13 +188,30 @@ def test_nothing_at_all_is_no_answer() -> None:
     assert not assembled(DONE).done
 
 
-def test_an_error_is_kept_as_it_is() -> None:
-    """What it means is for others to say."""
-    error = {"code": 500, "message": "no luck", "type": "server_error"}
-    assert error == assembled(b"data: " + json.dumps({"error": error}).encode() + b"\n\n").error
+def test_an_error_is_understood() -> None:
+    """It means what it would have meant as an answer of its own."""
+    error = {"code": 422, "message": "no luck", "type": "invalid_request_error"}
+    found = assembled(b"data: " + json.dumps({"error": error}).encode() + b"\n\n").engine_error
+    assert isinstance(found, RequestError)
+    assert (422, "no luck") == (found.status, found.message)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["content", "reasoning_content"]), st.text(), st.integers(0, 1)), max_size=20)
+)
+def test_texts_are_joined_in_order(pieces: list[tuple[str, str, int]]) -> None:
+    """The chunks that only continue a text are read in a way of their own; the answer is the same."""
+    begun = [event(says(index, role="assistant", content="a")) for index in (0, 1)]
+    told = [event(says(index, **{part: text})) for part, text, index in pieces]
+    ended = [event(says(index, "stop")) for index in (0, 1)]
+    choices = assembled(*begun, *told, *ended, DONE).document()["choices"]
+    for index in (0, 1):
+        for part, start in (("content", "a"), ("reasoning_content", "")):
+            expected = start + "".join(text for name, text, number in pieces if (name, number) == (part, index))
+            assert expected == (choices[index]["message"].get(part) or "")
 
 
 def test_asks_for_the_sums() -> None:
     """Whatever the client says of streams it says of none of its own."""
-    asked = aggregate.request({"model": "m", "stream": False, "stream_options": None})
-    assert {"model": "m", "stream": True, "stream_options": {"include_usage": True}} == asked
+    asked = aggregate.request(RequestDocument.of({"model": "m", "stream": False, "stream_options": None}))
+    assert {"model": "m", "stream": True, "stream_options": {"include_usage": True}} == dict(asked)

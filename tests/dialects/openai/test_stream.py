@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from hostd.dialects.openai.stream import (
     DONE,
-    SseFramer,
+    OpenAiStream,
     error_of,
     has_content,
-    is_abandoned,
+    is_given_up,
     prompt_tokens_of,
     tokens_of,
 )
@@ -25,10 +25,10 @@ PING = b":\n\n"
 TIMINGS = b'data: {"choices":[{"index":0,"delta":{}}],"timings":{"cache_n":3,"prompt_n":4,"predicted_n":9}}\n\n'
 
 
-def feed(*chunks: bytes) -> tuple[SseFramer, bytes]:
-    """Return a splitter that was fed *chunks*, and all that it gave out."""
-    splitter = SseFramer()
-    return splitter, b"".join(splitter.feed(chunk) for chunk in chunks)
+def feed(*chunks: bytes) -> tuple[OpenAiStream, bytes]:
+    """Return a translator that was fed *chunks*, and all that it gave out."""
+    translator = OpenAiStream("m")
+    return translator, b"".join(translator.feed(chunk) for chunk in chunks)
 
 
 @given(
@@ -39,50 +39,50 @@ def test_nothing_is_lost_however_it_is_cut(events: list[bytes], cuts: set[int]) 
     """Whatever the chunks, each feed gives out whole events, and all of them together are the stream."""
     whole = b"".join(events) + STOP + DONE
     edges = [0, *sorted(cut for cut in cuts if cut < len(whole)), len(whole)]
-    splitter = SseFramer()
+    translator = OpenAiStream("m")
     given_out = b""
     for start, end in pairwise(edges):
-        events_now = splitter.feed(whole[start:end])
+        events_now = translator.feed(whole[start:end])
         assert not events_now or events_now.endswith((b"\n\n", b"\n\r\n"))
         given_out += events_now
     assert whole == given_out
-    assert (True, "") == (splitter.done, splitter.error)
+    assert (True, "") == (translator.done, translator.failure)
 
 
 def test_holds_back_half_an_event() -> None:
     """What has not arrived whole is not given out, and is no end."""
-    splitter, events = feed(WORD + STOP[:-1])
-    assert (WORD, False, False) == (events, splitter.done, splitter.finished)
+    translator, events = feed(WORD + STOP[:-1])
+    assert (WORD, False, None) == (events, translator.done, translator.end())
 
 
 def test_drops_what_follows_the_end() -> None:
     """[DONE] ends an answer, and so does an error event, which is told in other words."""
     assert WORD + DONE == feed(WORD + DONE + WORD)[1]
-    splitter, events = feed(WORD + ERROR + WORD)
-    assert (WORD, "the engine reported an error: no luck", False) == (events, splitter.error, splitter.done)
+    translator, events = feed(WORD + ERROR + WORD)
+    assert (WORD, "the engine reported an error: no luck", False) == (events, translator.failure, translator.done)
 
 
 def test_text_that_looks_like_an_end_is_none() -> None:
     """Only a line of its own ends an answer."""
-    splitter, _ = feed(WORD, WORD.replace(b"[DONE] }", b'{\\"error\\"'))
-    assert (False, "") == (splitter.done, splitter.error)
+    translator, _ = feed(WORD, WORD.replace(b"[DONE] }", b'{\\"error\\"'))
+    assert (False, "") == (translator.done, translator.failure)
 
 
 @pytest.mark.parametrize("event", [b'data: {"cho\n\n', b"data: {\r\n\r\n", b"data: hello\n\n", b"data:\n\n"])
 @pytest.mark.parametrize("apart", [True, False])
 def test_finds_an_event_that_is_no_json(event: bytes, apart: bool) -> None:
     """It is not given out, and neither is what follows it; what came before it is."""
-    splitter, events = feed(*([WORD, event, DONE] if apart else [WORD + event + DONE]))
-    assert (True, False) == (bool(splitter.error), events.startswith(WORD + event))
+    translator, events = feed(*([WORD, event, DONE] if apart else [WORD + event + DONE]))
+    assert (True, False) == (bool(translator.failure), events.startswith(WORD + event))
     assert WORD == events[: len(WORD)]
-    assert (apart, b"") == (splitter.done, events[len(WORD) :].removeprefix(DONE) if apart else events[len(WORD) :])
+    assert (apart, b"") == (translator.done, events[len(WORD) :].removeprefix(DONE) if apart else events[len(WORD) :])
 
 
 def test_null_is_no_trouble() -> None:
     """llama-server says it of each of several prompts that it has read; it may come beside anything."""
     whole = b"data: null\n\n" + WORD + b"data: null\n\n" + STOP + DONE
-    splitter, events = feed(whole)
-    assert (whole, True, "") == (events, splitter.done, splitter.error)
+    translator, events = feed(whole)
+    assert (whole, True, "") == (events, translator.done, translator.failure)
     assert not has_content(b"data: null\n\n")
 
 
@@ -91,20 +91,20 @@ def test_an_answer_that_was_given_up_never_looks_whole(word: str) -> None:
     """An engine that is told to end may finish its streams in good order, [DONE] and all."""
     said = b'data: {"choices":[{"delta":{"content":" one"},"finish_reason":null}]}\n\n'
     last = f'data: {{"choices":[{{"delta":{{"content":" tw"}},"finish_reason":"{word}"}}]}}\n\n'.encode()
-    splitter = SseFramer()
-    assert said == splitter.feed(said + last + DONE)
-    assert (False, "the engine gave the answer up before its end") == (splitter.done, splitter.error)
-    alone = SseFramer()
-    assert (b"", True) == (alone.feed(last), bool(alone.error))
-    assert is_abandoned(last)
-    assert not is_abandoned(said)
-    assert not is_abandoned(json.dumps({"content": last.decode()}).encode())
+    translator = OpenAiStream("m")
+    assert said == translator.feed(said + last + DONE)
+    assert (False, "the engine gave the answer up before its end") == (translator.done, translator.failure)
+    alone = OpenAiStream("m")
+    assert (b"", True) == (alone.feed(last), bool(alone.failure))
+    assert is_given_up(last)
+    assert not is_given_up(said)
+    assert not is_given_up(json.dumps({"content": last.decode()}).encode())
 
 
 def test_remembers_the_finish() -> None:
     """The reason for the end may stand some events back; a null reason is none."""
-    assert not feed(WORD)[0].finished
-    assert feed(STOP, USAGE, PING)[0].finished
+    assert feed(WORD)[0].end() is None
+    assert DONE == feed(STOP, USAGE, PING)[0].end()
 
 
 def test_counts_tokens() -> None:
@@ -164,3 +164,11 @@ def test_counts_the_prompt() -> None:
     assert 11 == prompt_tokens_of(b'{"choices": [], ' + sums[1:])
     assert 11 == prompt_tokens_of(sums[:-1] + b', "data": [' + b"0.5," * 2000 + b"0]}")
     assert 0 == prompt_tokens_of(b'{"prompt_tokens": "many"}')
+
+
+def test_gives_out_nothing_before_the_answer_begins() -> None:
+    """Until then another model may still answer; what was held back comes with the first content."""
+    role = b'data: {"choices":[{"index":0,"delta":{"role":"assistant"}}]}\n\n'
+    translator = OpenAiStream("m")
+    assert (b"", False) == (translator.feed(PING + role), translator.begun)
+    assert (PING + role + WORD, True) == (translator.feed(WORD), translator.begun)

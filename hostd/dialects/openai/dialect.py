@@ -1,0 +1,94 @@
+"""The OpenAI dialect as the registry knows it: its clients, and what stands between them and an engine that speaks it, too."""
+
+from collections.abc import Mapping
+
+from hostd.dialects.base import Answer, Dialect, InferenceRequest
+from hostd.dialects.openai import aggregate, errors, parse, stream
+from hostd.dialects.request_document import RequestDocument
+from hostd.domain.errors import HostdError
+
+PATHS: Mapping[Dialect, str] = {
+    Dialect.OPENAI_CHAT: "/v1/chat/completions",
+    Dialect.OPENAI_COMPLETIONS: "/v1/completions",
+    Dialect.OPENAI_EMBEDDINGS: "/v1/embeddings",
+}
+"""Where each kind of request is sent, to hostd as to an engine that speaks OpenAI."""
+
+SSE = "text/event-stream"
+
+
+class OpenAiClient:
+    """Reads and answers clients that send requests of one *dialect*; see `hostd.dialects.base.ClientDialect`."""
+
+    stream_type = SSE
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    def parse(self, body: bytes) -> InferenceRequest:
+        """Return the request in *body*."""
+        return parse.parse(self._dialect, body)
+
+    def error(self, error: HostdError) -> bytes:
+        """Return *error* as an error object."""
+        return errors.body(error)
+
+    def error_event(self, error: HostdError) -> bytes:
+        """Return *error* as the last event of a stream."""
+        return errors.event(error)
+
+    def keep_alive(self, note: str) -> bytes:
+        """Return *note* as a comment, which every reader of events skips."""
+        return f": {note}\n\n".encode()
+
+
+class OpenAiIdentity:
+    """Stands between a client and an upstream that both speak *spoken*; see `hostd.dialects.base.Translation`."""
+
+    stream_type = SSE
+
+    def __init__(self, spoken: Dialect) -> None:
+        self.spoken = spoken
+        self.assembles = spoken is not Dialect.OPENAI_EMBEDDINGS
+
+    def request(self, request: InferenceRequest) -> RequestDocument:
+        """Return the client's own document."""
+        return request.document
+
+    def streamed(self, document: RequestDocument) -> RequestDocument:
+        """Return *document* as a request for a stream that ends with the sums."""
+        return aggregate.request(document)
+
+    def response(self, payload: bytes, name: str) -> Answer:
+        """Return the engine's own bytes, the model's *name* apart."""
+        if not payload.rstrip().endswith(b"}"):
+            return Answer(payload, failure="the engine sent an answer that is no JSON object")
+        if stream.is_given_up(payload):
+            return Answer(payload, failure="the engine gave the answer up before its end")
+        body = stream.ModelNameRewriter(name).apply(payload)
+        return Answer(body, stream.prompt_tokens_of(payload), stream.tokens_of(payload))
+
+    def stream(self, name: str) -> stream.OpenAiStream:
+        """Return what passes one stream on."""
+        return stream.OpenAiStream(name)
+
+    def assembler(self) -> aggregate.StreamAggregator:
+        """Return what puts one answer together."""
+        return aggregate.StreamAggregator()
+
+    def failure(self, status: int, payload: bytes) -> HostdError:
+        """Return what an error answer of the engine means."""
+        return errors.of_answer(status, payload)
+
+
+def smallest_request(model: str, *, embeddings: bool) -> tuple[Dialect, dict[str, object]]:
+    """Return the request that costs an engine least, for a probe: one token, or the vector of one character."""
+    if embeddings:
+        return Dialect.OPENAI_EMBEDDINGS, {"model": model, "input": "1"}
+    return Dialect.OPENAI_CHAT, {"model": model, "messages": [{"role": "user", "content": "1"}], "max_tokens": 1}
+
+
+CLIENTS: Mapping[Dialect, OpenAiClient] = {dialect: OpenAiClient(dialect) for dialect in PATHS}
+TRANSLATIONS: Mapping[tuple[Dialect, Dialect], OpenAiIdentity] = {
+    (dialect, dialect): OpenAiIdentity(dialect) for dialect in PATHS
+}

@@ -1,0 +1,38 @@
+"""Which dialects there are. A new one is a package with `PATHS`, `CLIENTS` and `TRANSLATIONS`, and a place in `_MODULES`."""
+
+from collections.abc import Collection, Mapping
+
+from hostd.dialects.base import ClientDialect, Dialect, Translation
+from hostd.dialects.openai import dialect as openai
+
+_MODULES = (openai,)
+
+PATHS: Mapping[str, Dialect] = {path: dialect for module in _MODULES for dialect, path in module.PATHS.items()}
+"""The dialect of the requests that clients send to a path."""
+
+_CLIENTS: Mapping[Dialect, ClientDialect] = {
+    dialect: client for module in _MODULES for dialect, client in module.CLIENTS.items()
+}
+_TRANSLATIONS: Mapping[tuple[Dialect, Dialect], Translation] = {
+    pair: translation for module in _MODULES for pair, translation in module.TRANSLATIONS.items()
+}
+
+
+def client_dialect(dialect: Dialect) -> ClientDialect:
+    """Return how clients that send *dialect* are read and answered."""
+    return _CLIENTS[dialect]
+
+
+def dialect_of(path: str) -> Dialect:
+    """Return the dialect in which errors at *path* are told: its own, or OpenAI's where no dialect has the path."""
+    return PATHS.get(path, Dialect.OPENAI_CHAT)
+
+
+def translation(client: Dialect, spoken: Collection[Dialect]) -> Translation | None:
+    """Return what stands between a *client* and an upstream that has *spoken* dialects; the identity where it has the client's own.
+
+    Returns None where the upstream cannot be asked at all.
+    """
+    if client in spoken and (identity := _TRANSLATIONS.get((client, client))):
+        return identity
+    return next((found for (asked, to), found in _TRANSLATIONS.items() if asked is client and to in spoken), None)

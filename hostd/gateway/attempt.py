@@ -1,0 +1,270 @@
+"""One attempt: a request is sent to one upstream, and the answer to the client.
+
+Until the first content byte has been sent to the client, a failure is a `RetryableFailure`, and another target may answer. From
+then on the answer belongs to this upstream: should it fail, the stream ends with an error event and without its proper end, so that
+no client takes half an answer for a whole one.
+"""
+
+import asyncio
+import io
+from collections.abc import Mapping
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from hostd.dialects import registry
+from hostd.dialects.base import Answer, InferenceRequest, Translation
+from hostd.dialects.request_document import RequestDocument
+from hostd.domain.errors import CapacityError, EngineError, RequestError
+from hostd.domain.reason import FallbackReason
+from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure, rejected_by_engine
+from hostd.gateway.context import AppContext
+from hostd.gateway.downstream import ClientGoneError, Downstream
+from hostd.gateway.request_trace import RequestTrace
+from hostd.gateway.timeouts import AttemptTimeout
+from hostd.supervisor.lease import Lease
+
+log = structlog.get_logger()
+
+_NO_LIMIT = aiohttp.ClientTimeout(total=None, sock_connect=5.0)
+_CRASH_NOTICE = 0.5
+"""Seconds within which a broken connection is taken for the first sign of a crash."""
+_FORMAL_END = 1.0
+"""Seconds that an engine has, once its answer is complete, to end it formally; then its connection is not used again."""
+_LARGE = 1024 * 1024
+"""Bytes from which a body is written in portions, so that other requests are not held up meanwhile."""
+
+
+class Attempt:
+    """Sends *request* to the upstream of *lease*; a stream is sent to *down*, and without one a whole answer is returned.
+
+    *deadline* is when the request must be over, on the loop's clock.
+    """
+
+    def __init__(
+        self,
+        services: AppContext,
+        request: InferenceRequest,
+        trace: RequestTrace,
+        lease: Lease,
+        down: Downstream | None,
+        deadline: float,
+    ) -> None:
+        self._services = services
+        self._request = request
+        self._trace = trace
+        self._lease = lease
+        self._down = down
+        self._deadline = deadline
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
+        self._sending = False
+        self._translation: Translation
+        self._limits: AttemptTimeout
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the attempt began."""
+        return self._clock() - self._began
+
+    @property
+    def _begun(self) -> bool:
+        """Whether the client has been sent a part of the answer itself."""
+        return self._down is not None and self._down.begun
+
+    async def run(self) -> web.StreamResponse:
+        """Return the response, complete.
+
+        Raises:
+            RetryableFailure: It failed before the first content byte.
+            TerminalFailure: It failed later, or the request itself is at fault, or its whole time is up.
+            ClientGoneError: The client no longer reads.
+        """
+        translation = registry.translation(self._request.dialect, self._lease.endpoint.speaks)
+        if translation is None:
+            raise RetryableFailure(FallbackReason.UNFIT, f"the engine cannot be asked for {self._request.dialect}")
+        self._translation = translation
+        with self._lease:
+            return await self._exchange()
+
+    async def _exchange(self) -> web.StreamResponse:
+        lease = self._lease
+        document = self._translation.request(self._request)
+        assembled = self._translation.assembles and lease.prefers_stream(document)
+        left = self._deadline - self._began
+        # What is neither streamed nor assembled from a stream shows no progress: the engine is asked for it.
+        silent = not assembled and self._down is None
+        self._limits = AttemptTimeout(self._services.timeouts, lease.limits, left, lease.generating if silent else None)
+        try:
+            with self._limits:
+                return await self._receive(await self._send(document, assembled=assembled))
+        except aiohttp.ClientError as error:
+            # Before TimeoutError: a connection that cannot be made in time is both.
+            raise await self._connection_lost(error) from None
+        except TimeoutError:
+            raise self._timed_out() from None
+        except OSError as error:
+            raise await self._connection_lost(error) from None
+
+    async def _send(self, document: RequestDocument, *, assembled: bool) -> aiohttp.ClientResponse:
+        """Return the upstream's response, of which the head has been read.
+
+        A kept-alive connection may be closed by the engine just as it is used again; then the request is sent once more.
+        """
+        lease, translation = self._lease, self._translation
+        try:
+            adapted = await lease.translate(document)
+        except RequestError as error:
+            raise rejected_by_engine(error) from None
+        body = (translation.streamed(adapted) if assembled else adapted).encode()
+        url = lease.endpoint.url + lease.endpoint.speaks[translation.spoken]
+        headers = {"Content-Type": "application/json", **lease.endpoint.headers}
+        if (assembled or self._down is not None) and not lease.endpoint.keeps_connections:
+            # It is closed in any case, after a moment in which the next request might already use it.
+            headers["Connection"] = "close"
+        try:
+            return await _post(lease, url, body, headers)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if await lease.died_within(_CRASH_NOTICE):
+                raise
+            return await _post(lease, url, body, headers)
+
+    async def _receive(self, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
+        try:
+            response = await self._pass_on(upstream)
+        except BaseException:
+            upstream.close()
+            raise
+        if not upstream.closed:
+            # The end of a chunked response is often sent by itself, a moment later; aiohttp reuses the connection once it has come.
+            asyncio.get_running_loop().call_later(_FORMAL_END, upstream.close)
+        return response
+
+    async def _pass_on(self, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
+        if upstream.status != 200:
+            raise rejected_by_engine(self._translation.failure(upstream.status, await upstream.read()))
+        streams = upstream.content_type == self._translation.stream_type
+        if self._down is None:
+            answer = await (self._assemble(upstream) if streams else self._read(upstream))
+            self._answered(answer.prompt_tokens, answer.tokens)
+            return web.Response(body=answer.body, headers=self._trace.headers(), content_type="application/json")
+        if streams:
+            return await self._relay(self._down, upstream)
+        raise _no_answer(f"the engine was asked for a stream and sent {upstream.content_type}")
+
+    async def _read(self, upstream: aiohttp.ClientResponse) -> Answer:
+        answer = self._translation.response(await upstream.read(), self._trace.model)
+        if answer.failure:
+            raise _no_answer(answer.failure)
+        self._lease.progress()
+        return answer
+
+    async def _assemble(self, upstream: aiohttp.ClientResponse) -> Answer:
+        """Return the whole answer that a stream makes up; until it is complete, the client is sent nothing."""
+        assembler = self._translation.assembler()
+        async for data in upstream.content.iter_any():
+            known = assembler.events
+            assembler.feed(data)
+            if assembler.begun and assembler.events > known:
+                self._trace.ttft = self._trace.ttft or self.seconds
+                self._limits.progress()
+                self._lease.progress()
+            if assembler.done or assembler.failure:
+                break
+        if assembler.engine_error is not None:
+            raise rejected_by_engine(assembler.engine_error)
+        if not assembler.done:
+            raise _no_answer(assembler.failure or "the engine ended its answer in the middle")
+        return assembler.answer(self._trace.model)
+
+    async def _relay(self, down: Downstream, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
+        """Send the stream to the client as it comes; what completes it goes out together with the end of the response."""
+        translator = self._translation.stream(self._trace.model)
+        async for data in upstream.content.iter_any():
+            known = translator.events
+            events = translator.feed(data)
+            if translator.failure and not down.begun:
+                raise _no_answer(translator.failure)
+            if events:
+                if not down.begun:
+                    self._trace.ttft = self.seconds
+                self._sending = True
+                if translator.done:
+                    self._answered(translator.prompt_tokens, translator.tokens)
+                    return await down.finish(events)
+                await down.send(events)
+                self._sending = False
+                if translator.events > known:  # an engine that is stuck may go on sending comments
+                    self._limits.progress()
+                    self._lease.progress()
+            if translator.failure:
+                break
+        if not down.begun:
+            raise _no_answer("the engine ended its answer before it had begun")
+        self._answered(translator.prompt_tokens, translator.tokens)
+        end = translator.end()
+        if end is None:
+            raise self._broken(translator.failure or "the engine ended its answer in the middle")
+        return await down.finish(end)
+
+    def _answered(self, prompt_tokens: int, tokens: int) -> None:
+        trace = self._trace
+        trace.prompt_tokens, trace.tokens = prompt_tokens, tokens
+        trace.ttft = trace.ttft or self.seconds
+        self._services.metrics.served(trace.model, trace.waited, trace.ttft, tokens)
+
+    def _timed_out(self) -> Exception:
+        """Return what it means that a limit has passed."""
+        lease, reason = self._lease, self._limits.reason
+        if reason is None:
+            error = CapacityError(
+                f"'{self._trace.model}' was not done within the whole time of the request; "
+                "give it more with x-hostd-timeout or total_timeout, or ask for fewer tokens",
+                code="timeout",
+                status=504,
+                retry_after=1.0,
+            )
+            return self._broken(error.message) if self._begun else TerminalFailure(error)
+        if self._sending:
+            # It is the client that no longer reads; the engine has sent its part.
+            return ClientGoneError()
+        lease.suspect()
+        if self._begun:
+            return self._broken(f"the engine has sent nothing for {lease.limits.stall_timeout:g} s ({reason})")
+        return RetryableFailure(reason, f"no first token within {self.seconds:.1f} s ({reason})")
+
+    async def _connection_lost(self, error: Exception) -> RetryableFailure | TerminalFailure:
+        """Return what a lost connection means: a crash, or an engine that runs but closed it."""
+        lease = self._lease
+        crashed = await lease.died_within(_CRASH_NOTICE)
+        what = "the engine crashed" if crashed else "the connection to the engine broke off"
+        if isinstance(error, aiohttp.ClientConnectorError) and not crashed:
+            what = f"the engine at {lease.endpoint.url} cannot be reached"
+        if not crashed:
+            lease.suspect()
+        if self._begun:
+            return self._broken(what)
+        return RetryableFailure(FallbackReason.CRASHED if crashed else FallbackReason.CONNECT, what)
+
+    def _broken(self, what: str) -> TerminalFailure:
+        """Return the failure of an answer that had begun, and record it."""
+        trace = self._trace
+        log.error("stream_broken", model=trace.model, request=trace.request_id, why=what)
+        self._services.metrics.broken(trace.model)
+        return TerminalFailure(EngineError(f"the answer of '{trace.model}' is not complete: {what}"))
+
+
+def _no_answer(what: str) -> RetryableFailure:
+    return RetryableFailure(FallbackReason.STATUS_5XX, what, 502)
+
+
+async def _post(lease: Lease, url: str, body: bytes, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+    if lease.http.closed:
+        raise aiohttp.ClientConnectionError("the engine is being stopped")
+    data = body if len(body) <= _LARGE else io.BytesIO(body)
+    response = await lease.http.post(url, data=data, headers=headers, timeout=_NO_LIMIT)
+    lease.hears(response)
+    return response

@@ -1,0 +1,66 @@
+"""The sender of a request, established once at the door, and what the headers of a request ask of hostd."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
+
+from hostd.domain.errors import RequestError
+from hostd.domain.principal import ANONYMOUS, Principal, Privacy
+from hostd.domain.ticket import Priority
+from hostd.domain.units import parse_duration
+
+_Value = TypeVar("_Value")
+
+_PRIORITIES = {priority.name.lower(): priority for priority in Priority}
+_PRIVACIES = {privacy.value: privacy for privacy in Privacy}
+
+
+class RequestOptions(NamedTuple):
+    """What a client asks for one request. *timeout* in seconds bounds it, waiting included; *session* names its conversation."""
+
+    timeout: float | None = None
+    priority: Priority = Priority.INTERACTIVE
+    session: str | None = None
+    privacy: Privacy = Privacy.ANY
+
+
+_NO_OPTIONS = RequestOptions()
+
+
+def identify(headers: Mapping[str, str]) -> Principal:
+    """Return the sender of a request: a program of this machine, which may say by ``x-hostd-client`` what it is."""
+    client = headers.get("X-Hostd-Client")
+    return ANONYMOUS if client is None else Principal(client)
+
+
+def options_of(headers: Mapping[str, str]) -> RequestOptions:
+    """Return what *headers* ask for.
+
+    Raises:
+        RequestError: One of them makes no sense; it is named.
+    """
+    timeout, priority = headers.get("X-Hostd-Timeout"), headers.get("X-Hostd-Priority")
+    session, privacy = headers.get("X-Hostd-Session"), headers.get("X-Hostd-Privacy")
+    if timeout is priority is session is privacy is None:
+        return _NO_OPTIONS
+    return RequestOptions(
+        None if timeout is None else _seconds(timeout),
+        Priority.INTERACTIVE if priority is None else _one_of(_PRIORITIES, "x-hostd-priority", priority),
+        session,
+        Privacy.ANY if privacy is None else _one_of(_PRIVACIES, "x-hostd-privacy", privacy),
+    )
+
+
+def _seconds(given: str) -> float:
+    try:
+        return float(given) if given.replace(".", "", 1).isdigit() else parse_duration(given)
+    except ValueError as error:
+        raise RequestError(f"x-hostd-timeout: {error}", code="bad_request", param="x-hostd-timeout") from None
+
+
+def _one_of(known: Mapping[str, _Value], header: str, given: str) -> _Value:
+    try:
+        return known[given.strip().lower()]
+    except KeyError:
+        # A client that asks for privacy in words that are not known must not be served without it.
+        words = " nor ".join(f"'{word}'" for word in known)
+        raise RequestError(f"{header}: '{given}' is neither {words}", code="bad_request", param=header) from None

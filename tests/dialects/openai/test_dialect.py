@@ -1,0 +1,47 @@
+"""What stands between a client and an engine that both speak OpenAI."""
+
+import json
+
+import pytest
+
+from hostd.dialects.base import Dialect
+from hostd.dialects.openai.dialect import PATHS, OpenAiClient, OpenAiIdentity, smallest_request
+from hostd.domain.errors import EngineError
+
+
+def test_passes_a_whole_answer_on() -> None:
+    """The engine's own bytes, but for the name of the model; its sums are read."""
+    payload = b'{"model": "theirs", "choices": [ ], "usage": {"prompt_tokens": 3, "completion_tokens": 5}}'
+    answer = OpenAiIdentity(Dialect.OPENAI_CHAT).response(payload, "ours")
+    assert (payload.replace(b'"model": "theirs"', b'"model":"ours"'), 3, 5, "") == answer
+
+
+@pytest.mark.parametrize(
+    ("payload", "why"),
+    [(b"<html>", "no JSON object"), (b'{"choices": [{"finish_reason": "abort"}]}', "gave the answer up")],
+)
+def test_takes_no_other_bytes_for_an_answer(payload: bytes, why: str) -> None:
+    """Status 200 or not."""
+    assert why in OpenAiIdentity(Dialect.OPENAI_CHAT).response(payload, "ours").failure
+
+
+def test_vectors_are_never_streamed() -> None:
+    """So they cannot be assembled from a stream."""
+    assert {True, False} == {OpenAiIdentity(dialect).assembles for dialect in PATHS}
+    assert not OpenAiIdentity(Dialect.OPENAI_EMBEDDINGS).assembles
+
+
+def test_answers_a_client() -> None:
+    """Errors as objects or as events, and notes as comments."""
+    client, error = OpenAiClient(Dialect.OPENAI_CHAT), EngineError("it is down")
+    assert "it is down" == json.loads(client.error(error))["error"]["message"]
+    assert b"data: " + client.error(error) + b"\n\n" == client.error_event(error)
+    assert b": waiting\n\n" == client.keep_alive("waiting")
+
+
+@pytest.mark.parametrize("embeddings", [True, False])
+def test_the_smallest_request_is_one(embeddings: bool) -> None:
+    """Of the kind that the model can answer."""
+    dialect, body = smallest_request("m", embeddings=embeddings)
+    request = OpenAiClient(dialect).parse(json.dumps(body).encode())
+    assert ("m", embeddings, False) == (request.model, request.requirements.embeddings, request.stream)

@@ -1,0 +1,70 @@
+"""A request is read as far as routing needs."""
+
+import json
+from typing import Any
+
+import pytest
+
+from hostd.dialects.base import Dialect
+from hostd.dialects.openai.parse import MAX_KEEP_ALIVE, parse
+from hostd.domain.errors import RequestError
+from hostd.domain.ticket import Requirements
+
+
+def requirements(dialect: Dialect = Dialect.OPENAI_CHAT, **body: Any) -> Requirements:
+    """Return what a request with *body* needs."""
+    return parse(dialect, json.dumps({"model": "m", **body}).encode()).requirements
+
+
+def test_reads_the_head() -> None:
+    """The name, whether to stream, and all of the document for who wants it."""
+    body = b'{"model": "m", "stream": true, "messages": []}'
+    request = parse(Dialect.OPENAI_CHAT, body)
+    assert (Dialect.OPENAI_CHAT, "m", True) == (request.dialect, request.model, request.stream)
+    assert body is request.document.encode()
+
+
+@pytest.mark.parametrize("body", [{}, {"tools": []}, {"tools": None}, {"messages": [{"content": "image_url"}]}])
+def test_most_requests_need_nothing_special(body: dict[str, Any]) -> None:
+    """An empty list of tools is none, and a word is no picture."""
+    assert Requirements() == requirements(**body)
+
+
+def test_sees_what_a_request_needs() -> None:
+    """Tools by either name, pictures in the parts of a message, and vectors by where they are asked for."""
+    assert Requirements(tools=True) == requirements(tools=[{}]) == requirements(functions=[{}])
+    picture = {"role": "user", "content": [{"type": "text"}, {"type": "image_url", "image_url": {"url": "x"}}]}
+    assert Requirements(vision=True) == requirements(messages=["odd", picture])
+    assert Requirements(embeddings=True) == requirements(Dialect.OPENAI_EMBEDDINGS)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        (30, 30.0),
+        ("5m", 300.0),
+        ("2.5", 2.5),
+        (0, 0.0),
+        (-1, MAX_KEEP_ALIVE),
+        ("-1m", MAX_KEEP_ALIVE),
+        (1e9, MAX_KEEP_ALIVE),
+        ("soon", None),
+        (True, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_takes_a_hint_how_long_to_stay(given: object, seconds: float | None) -> None:
+    """In seconds or as a duration, a day at most; what makes no sense is no hint."""
+    assert seconds == parse(Dialect.OPENAI_CHAT, json.dumps({"model": "m", "keep_alive": given}).encode()).keep_alive
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [(b"{}", "no_model"), (b'{"model": 1}', "no_model"), (b'{"model": "m", "stream": 1}', "bad_request")],
+)
+def test_refuses_what_cannot_be_routed(body: bytes, code: str) -> None:
+    """Without a name, or with a flag that is none."""
+    with pytest.raises(RequestError) as refused:
+        parse(Dialect.OPENAI_CHAT, body)
+    assert code == refused.value.code
