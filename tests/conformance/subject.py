@@ -10,6 +10,7 @@ import aiohttp
 import psutil
 
 from hostd.backends.registry import backends
+from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import RequestError
 from hostd.scheduling.events import EngineFailed, EngineReady, Event
 from hostd.sizing.variants import BoundVariant
@@ -67,11 +68,11 @@ class Subject:
     async def asking(self, **body: Any) -> AsyncIterator[aiohttp.ClientResponse]:
         """Ask for a chat; the client hangs up at the end of the scope."""
         messages = [{"role": "user", "content": self.engine.prompt}]
-        document = {"model": self.instance.profile.name, "messages": messages, **body}
+        document = RequestDocument.of({"model": self.instance.profile.name, "messages": messages, **body})
         with self.instance.lease() as lease:
-            said = await lease.translate(document) or document
-            url, headers = lease.endpoint.url + CHAT, dict(lease.endpoint.headers)
-            async with lease.http.post(url, json=said, headers=headers) as response:
+            said = (await lease.translate(document)).encode()
+            headers = {"Content-Type": "application/json", **lease.endpoint.headers}
+            async with lease.http.post(lease.endpoint.url + CHAT, data=said, headers=headers) as response:
                 lease.hears(response)
                 try:
                     yield response
