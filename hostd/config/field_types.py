@@ -12,10 +12,13 @@ from pydantic_core import CoreSchema, core_schema
 from hostd.config import validators
 from hostd.domain.profile import Flag
 from hostd.domain.reason import FallbackReason
-from hostd.domain.schedule import WINDOW, parse_clock, parse_days
-from hostd.domain.units import parse_duration, parse_size
+from hostd.domain.schedule import WINDOW, format_clock, format_days, parse_clock, parse_days
+from hostd.domain.units import format_duration, format_size, parse_duration, parse_size
 
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+MASK = "***"
+"""Stands for a key wherever settings are shown."""
+
 CAPABILITIES = ("tools", "vision", "thinking", "embeddings")
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,200}"
@@ -31,10 +34,11 @@ _REFERENCE: Shape = {"type": "string", "pattern": f"^{validators.REFERENCE.patte
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FieldType:
-    """A kind of value: *check* returns it or raises ValueError, *shape* is its JSON schema."""
+    """A kind of value: *check* returns it or raises ValueError, *shape* is its JSON schema, *write* its text in a file."""
 
     check: Callable[[object], Any]
     shape: Shape
+    write: Callable[[Any], Any] = lambda value: value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Check by *check* alone."""
@@ -66,7 +70,7 @@ _size = validators.quantity(parse_size, _PEBIBYTE, "512MiB, 24GiB")
 Text = Annotated[str, FieldType(validators.text, {"type": "string"})]
 Name = Annotated[str, FieldType(_name(_NAME, ""), _pattern(_NAME, "qwen3.5-9b"))]
 Alias = Annotated[str, FieldType(_name(_ALIAS, " or a wildcard * ? ["), _pattern(_ALIAS, "fast", "claude-haiku-*"))]
-Credential = Annotated[str, FieldType(validators.credential, {"type": "string"})]
+Credential = Annotated[str, FieldType(validators.credential, {"type": "string"}, lambda _: MASK)]
 Hub = Annotated[str, FieldType(_hub, _pattern(_HUB, "unsloth/Qwen3.5-9B-GGUF"))]
 Web = Annotated[str, FieldType(validators.web, _pattern("https?://[^ ]+", "http://127.0.0.1:1234/v1"))]
 Address = Annotated[
@@ -76,8 +80,10 @@ Address = Annotated[
     ),
 ]
 
-Duration = Annotated[float, FieldType(_duration, _pattern(f"({_AMOUNT}(ms|s|m|h|d))+", "500ms", "30s", "5m", "2h"))]
-Size = Annotated[int, FieldType(_size, _pattern(f"{_AMOUNT} *([KMGT]i?B|B)", "512MiB", "24GiB"))]
+Duration = Annotated[
+    float, FieldType(_duration, _pattern(f"({_AMOUNT}(ms|s|m|h|d))+", "500ms", "30s", "5m", "2h"), format_duration)
+]
+Size = Annotated[int, FieldType(_size, _pattern(f"{_AMOUNT} *([KMGT]i?B|B)", "512MiB", "24GiB"), format_size)]
 Count = Annotated[int, FieldType(validators.whole(1), {"type": "integer", "minimum": 1, "maximum": validators.LARGEST})]
 Whole = Annotated[int, FieldType(validators.whole(0), {"type": "integer", "minimum": 0, "maximum": validators.LARGEST})]
 Amount = Annotated[float, FieldType(validators.amount, {"type": "number", "minimum": 0})]
@@ -89,15 +95,19 @@ Thinking = Annotated[str, FieldType(validators.thinking, {"enum": [True, False, 
 
 KvType = Annotated[str, FieldType(validators.choice(KV_TYPES), _one_of(*KV_TYPES))]
 Capability = Annotated[str, FieldType(validators.choice(CAPABILITIES), _one_of(*CAPABILITIES))]
-Privacy = Annotated[str, FieldType(validators.choice(("any", "local")), _one_of("any", "local"))]
+Privacy = Annotated[str, FieldType(validators.choice(("any", "local")), _one_of("any", "local"), str)]
 Why = Annotated[FallbackReason, FieldType(validators.choice(FallbackReason), _one_of(*FallbackReason))]
 
 Days = Annotated[
-    tuple[int, ...], FieldType(lambda value: parse_days(validators.text(value)), _pattern(".+", "mon-fri", "sat,sun"))
+    tuple[int, ...],
+    FieldType(lambda value: parse_days(validators.text(value)), _pattern(".+", "mon-fri", "sat,sun"), format_days),
 ]
 Hours = Annotated[str, FieldType(validators.text, _pattern(WINDOW.pattern, "mon-fri 08:30-18:00"))]
 Clock = Annotated[
-    int, FieldType(lambda value: parse_clock(validators.text(value)), _pattern("[0-9]{1,2}:[0-9]{2}", "08:30"))
+    int,
+    FieldType(
+        lambda value: parse_clock(validators.text(value)), _pattern("[0-9]{1,2}:[0-9]{2}", "08:30"), format_clock
+    ),
 ]
 
 FlagName = Annotated[str, FieldType(validators.flag_name, _pattern(validators.FLAG.pattern, "flash-attn"))]

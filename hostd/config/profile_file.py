@@ -69,8 +69,8 @@ class CapabilitiesSection(Section):
 class PriceSection(Section):
     """What tokens cost, in USD per million."""
 
-    input: field_types.Amount = key("Of the prompt.", _PROFILE.price_input)
-    output: field_types.Amount = key("Of the answer.", _PROFILE.price_output)
+    input: field_types.Amount = key("Of the prompt.", _PROFILE.price.input)
+    output: field_types.Amount = key("Of the answer.", _PROFILE.price.output)
 
 
 class ProfileFile(Section):

@@ -1,5 +1,6 @@
 """What every section of a file has in common: a closed set of keys, each with its meaning and its default."""
 
+import re
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
@@ -30,7 +31,12 @@ class Section(BaseModel):
     out, so that they hide no other mistake. A key without a value counts as not written.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        model_title_generator=lambda kind: re.sub("(Section|Variant)$", "", kind.__name__),
+    )
 
     @model_validator(mode="before")
     @classmethod

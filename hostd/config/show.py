@@ -1,15 +1,19 @@
-"""Settings as plain data in the files' own words, for `hostd config show`; nothing secret is in it."""
+"""Settings as plain data in the files' own words, for `hostd config show`; nothing secret is in it.
 
-from collections.abc import Mapping
-from typing import Any
+The shapes of the files say how each value is written, so that a new key needs no line here.
+"""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from hostd.config.field_types import FieldType
+from hostd.config.host_file import ReserveSection
+from hostd.config.profile_file import ProfileFile
+from hostd.config.section import Section
 from hostd.config.validators import Secret
-from hostd.domain.profile import FallbackRule, Limits, Profile, Settings, Variant, WarmSettings
+from hostd.config.variants import shape_of
+from hostd.domain.profile import Settings, Variant
 from hostd.domain.reason import FallbackReason
-from hostd.domain.schedule import format_clock, format_days
-from hostd.domain.units import format_duration, format_size
-
-MASK = "***"
 
 
 def show(settings: Settings) -> dict[str, Any]:
@@ -17,66 +21,49 @@ def show(settings: Settings) -> dict[str, Any]:
     shown = {
         "source": settings.source,
         "server": {"listen": list(settings.listen)},
-        "memory": {"reserve": {kind: format_size(size) for kind, size in _fields(settings.reserve).items()}},
+        "memory": {"reserve": _section(ReserveSection, settings.reserve)},
         "backends": {backend: {"command": list(command)} for backend, command in settings.commands.items()},
         "roles": {
             name: {"use": list(role.use), "require": list(role.require)} for name, role in settings.roles.items()
         },
-        "profiles": {name: _profile(profile) for name, profile in settings.profiles.items()},
+        "profiles": {name: _section(ProfileFile, profile) for name, profile in settings.profiles.items()},
         "notes": list(settings.notes),
     }
-    return {key: _plain(value) for key, value in shown.items()}
+    return {key: _from_environment(value) for key, value in shown.items()}
 
 
-def _profile(profile: Profile) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "name": profile.name,
-        "aliases": list(profile.aliases),
-        "variants": [_variant(variant) for variant in profile.variants],
-        "context": profile.context,
-        "slots": profile.slots,
-        "kv_type": profile.kv_type,
-        "args": dict(profile.args),
-        "warm": _warmth(profile.warm),
-        "limits": _limits(profile.limits),
-        "fallback": [_fallback(fallback) for fallback in profile.fallback],
-        "capabilities": _fields(profile.capabilities),
-        "privacy": profile.privacy.value,
-        "price": {"input": profile.price_input, "output": profile.price_output},
-    }
-    return {key: value for key, value in shown.items() if value is not None}
-
-
-def _fields(noun: Any) -> dict[str, Any]:
-    return {name: value for name in noun.__slots__ if (value := getattr(noun, name)) is not None}
-
-
-def _variant(variant: Variant) -> dict[str, Any]:
-    return _fields(variant) | ({"api_key": MASK} if variant.api_key is not None else {})
-
-
-def _limits(limits: Limits) -> dict[str, Any]:
+def _section(shape: type[Section], noun: object) -> dict[str, Any]:
+    """Return the attributes of *noun* that are set, under the keys of *shape*."""
     return {
-        name: format_duration(value) if name.endswith("timeout") else value for name, value in _fields(limits).items()
+        field.alias or name: _value([field.annotation, *field.metadata], value)
+        for name, field in shape.model_fields.items()
+        if (value := getattr(noun, name)) is not None
     }
 
 
-def _warmth(warm: WarmSettings) -> dict[str, Any]:
-    windows = [
-        {"days": format_days(window.days), "from": format_clock(window.start), "to": format_clock(window.end)}
-        for window in warm.windows
-    ]
-    return _fields(warm) | {"keep_alive": format_duration(warm.keep_alive), "windows": windows}
+def _value(hints: Sequence[Any], value: Any) -> Any:
+    """Return *value* as it is written in a file, by the first field type or section in the annotations *hints*."""
+    if isinstance(value, Variant):
+        return _section(shape_of(value.backend), value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    for hint in hints:
+        if isinstance(hint, FieldType):
+            return hint.write(value)
+        if isinstance(hint, type) and issubclass(hint, Section):
+            return _section(hint, value)
+    inside = [inner for hint in hints for inner in get_args(hint)]
+    if isinstance(value, (tuple, list)):
+        return [_value(inside, item) for item in value]
+    if isinstance(value, frozenset):
+        return [str(reason) for reason in FallbackReason if reason in value]
+    return _value(inside, value) if inside else value
 
 
-def _fallback(fallback: FallbackRule) -> dict[str, Any]:
-    return {"to": fallback.to, "on": [reason.value for reason in FallbackReason if reason in fallback.on]}
-
-
-def _plain(value: Any) -> Any:
+def _from_environment(value: Any) -> Any:
     """Return *value* with every text from the environment replaced by the reference that the owner wrote."""
     if isinstance(value, Secret):
         return value.reference
     if isinstance(value, Mapping):
-        return {str(_plain(key)): _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+        return {str(_from_environment(key)): _from_environment(item) for key, item in value.items()}
+    return [_from_environment(item) for item in value] if isinstance(value, list) else value

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from hostd.config.host_file import HostFile
 from hostd.config.profile_file import ProfileFile, ProfileWarmSection
@@ -16,6 +17,7 @@ from hostd.domain.profile import (
     Capabilities,
     FallbackRule,
     Limits,
+    Price,
     Profile,
     Role,
     Variant,
@@ -25,24 +27,24 @@ from hostd.domain.reason import FallbackReason
 
 
 def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
-    """Return the profile in *checked*; its paths are relative to *folder*, its defaults are those of *host*."""
+    """Return the profile in *checked*; its paths are relative to *folder*, its defaults are those of *host*.
+
+    A key whose value needs no conversion needs no line here: it reaches the profile's field of the same name.
+    """
     limits = Limits(**host.limits.written() | checked.limits.written())
-    return Profile(
-        name=checked.name,
-        variants=tuple(_variant(variant, folder) for variant in checked.variants),
-        aliases=tuple(checked.aliases),
-        context=checked.context,
-        slots=checked.slots or limits.max_concurrent,
-        kv_type=checked.kv_type,
-        args=MappingProxyType(dict(checked.args)),
-        warm=_warmth(host, checked.warm),
-        limits=limits,
-        fallback=tuple(FallbackRule(to=item.to, on=frozenset(item.on or FallbackReason)) for item in checked.fallback),
-        capabilities=Capabilities(**checked.capabilities.written()),
-        privacy=Privacy(checked.privacy),
-        price_input=checked.price.input,
-        price_output=checked.price.output,
-    )
+    converted = {
+        "variants": tuple(_variant(variant, folder) for variant in checked.variants),
+        "slots": checked.slots or limits.max_concurrent,
+        "warm": _warmth(host, checked.warm),
+        "limits": limits,
+        "privacy": Privacy(checked.privacy),
+        "fallback": tuple(
+            FallbackRule(to=item.to, on=frozenset(item.on or FallbackReason)) for item in checked.fallback
+        ),
+        "capabilities": Capabilities(**checked.capabilities.written()),
+        "price": Price(**checked.price.written()),
+    }
+    return Profile(**{name: _frozen(value) for name, value in checked.written().items()} | converted)
 
 
 def roles(host: HostFile) -> Mapping[str, Role]:
@@ -71,6 +73,12 @@ def below(folder: Path, path: str) -> str:
     """Return *path* with its ``~`` expanded, seen from *folder*."""
     full = str(folder.absolute() / os.path.expanduser(path))  # noqa: PTH111  # pathlib's raises for an unknown user
     return Secret(full, path.reference) if isinstance(path, Secret) else full
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    return MappingProxyType(value) if isinstance(value, dict) else value
 
 
 def _variant(checked: Section, folder: Path) -> Variant:

@@ -135,6 +135,11 @@ def engines() -> tuple[str, ...]:
     return (*ENGINES, *(name for name in registered() if name not in ENGINES))
 
 
+def shape_of(backend: str) -> type[Section]:
+    """Return the keys that a variant of *backend* has."""
+    return next((kind for kind in VARIANTS if kind.engine() == backend), RegisteredVariant)
+
+
 def _kind(variant: object) -> str | None:
     """Return whose keys a variant must have; what is no mapping at all is left for any of them to refuse."""
     if not isinstance(variant, Mapping):

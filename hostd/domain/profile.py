@@ -86,6 +86,14 @@ class FallbackRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What tokens cost, in USD per million."""
+
+    input: float = 0.0
+    output: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One model as its owner declares it; *variants* are best first."""
 
@@ -101,8 +109,7 @@ class Profile:
     fallback: tuple[FallbackRule, ...] = ()
     capabilities: Capabilities = Capabilities()
     privacy: Privacy = Privacy.ANY
-    price_input: float = 0.0
-    price_output: float = 0.0
+    price: Price = Price()
 
 
 @dataclass(frozen=True, slots=True)

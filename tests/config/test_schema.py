@@ -57,5 +57,5 @@ def test_every_key_says_what_it_means() -> None:
 
 def test_defaults_are_as_an_owner_writes_them() -> None:
     """Durations have units, and the values of the nouns show through."""
-    limits = schema()["$defs"]["Limits"]["properties"]
+    limits = schema()["$defs"]["LimitsSection"]["properties"]
     assert (2, "10m") == (limits["max_concurrent"]["default"], limits["total_timeout"]["default"])
