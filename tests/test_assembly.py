@@ -6,6 +6,7 @@ from pathlib import Path
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Variant, WarmSettings
+from hostd.sizing.memory_state import parse_memory_state
 from tests.conftest import OpenHouse
 from tests.stage import make_profile, make_settings, until
 
@@ -22,6 +23,12 @@ async def test_reckons_with_the_machine_that_it_is_given(open_house: OpenHouse, 
         assert ("ram", 48 * MIB, 0) == (pool["id"], pool["for_models_bytes"], pool["others_bytes"])
         assert 1 * MIB < plan["held"]["a"]["ram"] == 48 * MIB - pool["room_bytes"]
         assert ["a"] == [each["model"] for each in plan["warm_set"]]
+        planned = parse_memory_state(plan)
+        assert (SMALL.pools[0].budget, ["a"]) == (
+            planned.host.pools[0].budget,
+            [each.name for each in planned.candidates],
+        )
+        assert ["llamacpp:scripted.gguf"] == [option.label for option in planned.options["a"]]
 
 
 async def test_keeps_what_it_decides(open_house: OpenHouse, weights: Path) -> None:

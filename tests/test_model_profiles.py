@@ -16,8 +16,8 @@ from hostd.domain.shape import Shape
 from hostd.hardware.simulated import preset
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.footprint.placement import pool_budgets
 from hostd.planning.formats.shape_outline import outline
+from hostd.planning.warm_set.load_option import pool_budgets
 
 SHIPPED = Path(__file__).parents[1] / "model_profiles"
 NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))

@@ -1,6 +1,7 @@
 """Puts the verbs together, and turns every failure into a sentence and an exit code."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Annotated
 
 import typer
@@ -24,7 +25,7 @@ from hostd.cli.verbs.simulate import simulate
 from hostd.cli.verbs.unload import unload
 from hostd.cli.verbs.version import version
 from hostd.cli.verbs.why import why
-from hostd.domain.errors import ConfigError, HostdError
+from hostd.domain.errors import ConfigError, HostdError, RequestError
 
 app = typer.Typer(
     help="One local address in front of every model that this machine serves.",
@@ -67,6 +68,9 @@ def run(argv: Sequence[str]) -> int:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
         return Code.BAD_CONFIG
+    except RequestError as error:
+        say(error.message)
+        return Code.UNKNOWN_MODEL if error.status == HTTPStatus.NOT_FOUND else Code.USAGE
     except HostdError as error:
         say(error.message)
         return Code.FAILURE

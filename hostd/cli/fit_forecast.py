@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 from hostd.cli import plan_report
-from hostd.cli.candidates import PlanOptions
-from hostd.cli.exits import VerbError
-from hostd.cli.outlook import PlanRequest
 from hostd.domain.errors import HostdError
 from hostd.domain.host import Host
 from hostd.domain.profile import Settings
+from hostd.sizing.memory_state import MemoryState
+from hostd.sizing.plan import Planner
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +24,13 @@ class FitForecast:
 
 
 class FitForecaster:
-    """What plans for this machine, *host*, say of models; each is made once."""
+    """Plans for single models on this host, which the daemon that runs here shares with them, if any; each is planned once.
 
-    def __init__(self, settings: Settings, host: Host, url: str | None) -> None:
-        self._outlook = PlanRequest(settings, host, PlanOptions(), here=True, url=url, quiet=True)
+    Variants count whether or not they are installed: the question is what to download.
+    """
+
+    def __init__(self, settings: Settings, host: Host, daemon: MemoryState | None = None) -> None:
+        self._planner = Planner(settings, host, daemon=daemon, as_installed=False)
         self._made: dict[str, FitForecast] = {}
 
     def best(self, model: str) -> str | None:
@@ -43,11 +45,11 @@ class FitForecaster:
 
     def _forecast(self, model: str) -> FitForecast:
         try:
-            candidates, planned = self._outlook.plan([model])
-        except (VerbError, HostdError) as error:
+            planned = self._planner.plan([model])
+        except HostdError as error:
             return FitForecast(None, f"whether it fits cannot be told: {error.message}")
-        (candidate,) = candidates
-        fit = planned.fits.get(candidate.name)
-        row = plan_report.report(candidate, fit, self._outlook.host)
-        best = fit.option.mode.label if fit else None
+        (candidate,) = planned.candidates
+        fit = planned.joint.fits.get(candidate.name)
+        row = plan_report.report(candidate, fit, self._planner.host)
+        best = fit.option.label if fit else None
         return FitForecast(row["verdict"], row["why"].partition("; ")[0], best, candidate.notes)

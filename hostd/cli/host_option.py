@@ -1,15 +1,22 @@
-"""The machine that a verb is about: this one, one that one might buy, or one that a file describes."""
+"""The host that a verb is about: this one, as a daemon counts with it or as it is; one that one might buy; or one in a file."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hostd.cli.client import connect
 from hostd.cli.exits import Code, VerbError
 from hostd.cli.output import say
 from hostd.domain.errors import ConfigError
 from hostd.domain.host import Host, Reserve
 from hostd.hardware.simulated import PRESETS, preset
+
+if TYPE_CHECKING:
+    from hostd.sizing.memory_state import MemoryState
+
+PATIENCE = 1.0
+"""Seconds that the daemon is given; a plan does without it where it takes longer."""
 
 Wanted = Annotated[
     str | None,
@@ -53,3 +60,19 @@ def owners_reserve() -> Reserve:
     except ConfigError:
         say("the configuration has problems (see: hostd config check), so the usual memory.reserve is reckoned with")
         return Reserve()
+
+
+def daemon_memory(url: str | None) -> "MemoryState | None":
+    """Return what the running daemon knows of its memory; None where none answers, or what answers is another program.
+
+    Raises:
+        VerbError: *url* is no address (exit code 2).
+    """
+    from hostd.sizing.memory_state import parse_memory_state  # noqa: PLC0415 - the planners cost 0.2 s
+
+    client = connect(url)
+    try:
+        with client.request("GET", "/hostd/v1/plan", timeout=PATIENCE) as reply:
+            return parse_memory_state(reply.json())
+    except (VerbError, OSError, LookupError, TypeError, ValueError, AttributeError):
+        return None

@@ -14,8 +14,8 @@ from hostd.models.names import is_draft, plain_name
 from hostd.models.reference import OllamaReference
 from hostd.models.scan import LocalModel
 from hostd.planning.footprint.llamacpp_serving import Serving
-from hostd.planning.footprint.placement import FreeBytes, pool_budgets
 from hostd.planning.warm_set.first_settings import ServableModel, best_packed, find_first_settings, warm_together
+from hostd.planning.warm_set.load_option import Bytes, free_now
 
 _RANKING = 4
 _NOT_SERVED = "hostd serves GGUF files only so far, not {}; find this model in GGUF"
@@ -44,13 +44,7 @@ def select_profiles(entries: Sequence[LocalModel], host: Host) -> list[InitSelec
     return [_decided(each, best, warm) for each in judged]
 
 
-def free_now(host: Host) -> dict[str, int]:
-    """Return what models can take of each pool at this moment: of the budget, what nobody else holds."""
-    free = {pool.id: pool.free for pool in host.pools}
-    return {pool: min(room, free.get(pool, room)) for pool, room in pool_budgets(host).items()}
-
-
-def _judge(entry: LocalModel, host: Host, free: FreeBytes) -> InitSelection:
+def _judge(entry: LocalModel, host: Host, free: Bytes) -> InitSelection:
     header = entry.header
     if header is None or (why := _unfit(entry, header)):
         return InitSelection(entry, why=entry.trouble or why)

@@ -4,15 +4,15 @@ from typing import Any
 
 import typer
 
-from hostd.cli.candidates import PlanCandidate
 from hostd.cli.output import NOTHING, Column, listed, memory, show_table
 from hostd.domain.footprint import Component, Span
 from hostd.domain.host import Host
 from hostd.domain.units import format_bytes
 from hostd.planning.footprint.levers import Lever
-from hostd.planning.footprint.placement import PlacedMode, full_offload
 from hostd.planning.warm_set.fit import Fit, Verdict
 from hostd.planning.warm_set.joint_plan import JointPlan
+from hostd.planning.warm_set.load_option import LoadOption, excess, full_offload
+from hostd.sizing.candidates import PlanCandidate
 
 _TIGHT = 10  # with less than this part in a hundred left, what would save memory is worth knowing
 _COLUMNS = (
@@ -36,7 +36,7 @@ def report(candidate: PlanCandidate, fit: Fit | None, host: Host) -> dict[str, A
     footprint = option.footprint if option else None
     pools = {pool: footprint.pool(pool) for pool in footprint.parts} if footprint else {}
     components = {part.value: footprint.component(part).expected if footprint else 0 for part in Component}
-    verdict = Verdict.FITS if candidate.elsewhere else fit.verdict if fit else Verdict.DOES_NOT_FIT
+    verdict = Verdict.FITS if candidate.remote else fit.verdict if fit else Verdict.DOES_NOT_FIT
     levers = useful_levers(fit, host) if fit else []
     return {
         "model": candidate.name,
@@ -54,7 +54,7 @@ def report(candidate: PlanCandidate, fit: Fit | None, host: Host) -> dict[str, A
 
 def useful_levers(fit: Fit, host: Host) -> list[Lever]:
     """Return what would save memory, where there is need: too little room, a tight fit, layers on the host, or evictions."""
-    option, free = fit.option, fit.rooms
+    option, free = fit.option, fit.free
     if fit.verdict is Verdict.DOES_NOT_FIT and not fit.short:
         return []
     pools = [pool for pool, _ in option.placement.devices] or [option.placement.host]
@@ -63,7 +63,7 @@ def useful_levers(fit: Fit, host: Host) -> list[Lever]:
         return []
     best = option
     if option.gpu_layers is not None:
-        best = min(full_offload(option.mode, host, free), key=lambda each: sum(each.excess(free).values()))
+        best = min(full_offload(option.mode, host, free), key=lambda each: sum(excess(each.needs, free).values()))
     return option.mode.levers(best.placement, free)
 
 
@@ -71,26 +71,26 @@ def explain(candidate: PlanCandidate, fit: Fit | None, host: Host) -> str:
     """Return the verdict and what it rests on, as sentences."""
     if candidate.trouble:
         return candidate.trouble
-    if candidate.elsewhere:
-        return "; ".join((candidate.elsewhere.why, *candidate.notes))
+    if candidate.remote:
+        return "; ".join((candidate.remote.why, *candidate.notes))
     if fit is None:
-        mode = candidate.ways[0]
+        mode = candidate.variants[0].mode
         return mode.why_not(host.accelerators) or f"{mode.backend} cannot serve it on this machine"
     option = fit.option
     bound = "this is an upper bound, not an estimate" if option.footprint.bounded_only else ""
-    advice = "" if fit.verdict is Verdict.DOES_NOT_FIT else option.mode.advice(option.placement, fit.rooms)
+    advice = "" if fit.verdict is Verdict.DOES_NOT_FIT else option.mode.advice(option.placement, fit.free)
     said = [_verdict(fit, host), advice, bound, *candidate.notes, *option.mode.notes, *option.footprint.notes]
     return "; ".join(filter(None, said))
 
 
 def _backend_of(candidate: PlanCandidate) -> str | None:
-    return candidate.elsewhere.label.partition(":")[0] if candidate.elsewhere else None
+    return candidate.remote.label.partition(":")[0] if candidate.remote else None
 
 
 def _verdict(fit: Fit, host: Host) -> str:
     option = fit.option
     if fit.verdict is Verdict.DOES_NOT_FIT and not fit.short:
-        most = format_bytes(sum(option.needs.values()))
+        most = format_bytes(sum(option.most.values()))
         return (
             f"cannot be promised to fit: its architecture is not known to this version. It takes {most} at the very most, "
             "and there is room for that; a load on this machine would tell"
@@ -100,11 +100,17 @@ def _verdict(fit: Fit, host: Host) -> str:
             f"{pool} is {format_bytes(bytes_)} too small" for pool, bytes_ in sorted(fit.short.items())
         )
         return f"does not fit: {short}"
-    gone = f" once {' and '.join(fit.evict)} {'are' if len(fit.evict) > 1 else 'is'} gone" if fit.evict else ""
-    return f"{_placed(option, host)}{gone}, with at most {format_bytes(sum(option.needs.values()))} in all"
+    return f"{_placed(option, host)}{_evicted(fit)}, with at most {format_bytes(sum(option.needs.values()))} in all"
 
 
-def _placed(option: PlacedMode, host: Host) -> str:
+def _evicted(fit: Fit) -> str:
+    if not fit.evict:
+        return ""
+    waits = ", which has to wait for requests in flight" if fit.waits else ""
+    return f" once {' and '.join(fit.evict)} {'are' if len(fit.evict) > 1 else 'is'} evicted{waits}"
+
+
+def _placed(option: LoadOption, host: Host) -> str:
     cards = listed(pool for pool, _ in option.placement.devices)
     if option.gpu_layers:
         rest = option.mode.layers - option.gpu_layers
@@ -142,7 +148,7 @@ def _cells(row: dict[str, Any], fit: Fit | None) -> tuple[str, ...]:
     most = sum(span["high"] for span in row["pool_bytes"].values())
     fast = [pool for pool, _ in fit.option.placement.devices] or [fit.option.placement.host] if fit else []
     if fit and fit.verdict is not Verdict.DOES_NOT_FIT:
-        free = {pool: fit.rooms.get(pool, 0) - count for pool, count in fit.option.needs.items()}
+        free = {pool: fit.free.get(pool, 0) - count for pool, count in fit.option.needs.items()}
         left = memory({pool: free[pool] for pool in fast})
     elif fit:
         left = f"lacks {memory(fit.short)}" if fit.short else "not known"

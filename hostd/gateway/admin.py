@@ -14,6 +14,7 @@ from hostd.gateway.context import AppContext, RequestContext, Route
 from hostd.hardware.inventory import inventory
 from hostd.scheduling.events import LoadRequested, UnloadRequested
 from hostd.scheduling.model_state import ModelState
+from hostd.sizing.memory_state import planning_inputs
 
 _LAST = 50
 
@@ -47,8 +48,12 @@ async def show_inventory(ctx: RequestContext) -> web.Response:
 
 
 async def show_plan(ctx: RequestContext) -> web.Response:
-    """GET /hostd/v1/plan: what is promised of each pool, what should be warm, and why the rest of that is left out."""
-    return web.json_response(views.plan(ctx.app))
+    """GET /hostd/v1/plan: what is promised of each pool, what should be warm, and what `hostd plan` decides with."""
+    app = ctx.app
+    if (host := app.memory.host) is None:
+        host = await asyncio.to_thread(app.sensors.read, app.settings.reserve)
+    inputs = planning_inputs(app.dispatcher.memory(), host, app.settings.profiles)
+    return web.json_response(views.plan(app) | inputs)
 
 
 async def list_models(ctx: RequestContext) -> web.Response:

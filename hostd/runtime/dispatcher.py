@@ -123,7 +123,8 @@ class Dispatcher:
 
     def memory(self) -> MemoryView:
         """Return the scheduler's account of the memory now."""
-        return MemoryView.of(self.scheduler.models, self.scheduler.admission, self.scheduler.warm_policy)
+        scheduler = self.scheduler
+        return MemoryView.of(scheduler.models, scheduler.admission, scheduler.warm_policy, self._loop.time())
 
     def position(self, ticket_id: str) -> QueuePosition | None:
         """Return where a request waits now, or None when it does not wait."""

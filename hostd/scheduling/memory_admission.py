@@ -7,7 +7,7 @@ set of models is evicted; a model that may not be evicted yet (`evictable_at`) i
 to new requests and finishes those in flight. Pending loads are taken by priority, then by age, so none starves.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -75,7 +75,7 @@ class MemoryAdmission:
             self._begin_with_check(model, pending)
 
     def _begin_with_check(self, model: ModelState, pending: PendingLoad) -> None:
-        options = self._in_order(model)
+        options = self.options(model)
         if model.state is State.SLEEPING and options:
             pending.checked.add(options[0].variant)
         elif options:
@@ -140,7 +140,7 @@ class MemoryAdmission:
                 return None
             pending.why, pending.first = pending.first, None
         free = {pool: count - ahead.get(pool, 0) for pool, count in self._free_for(model).items()}
-        options = self._in_order(model)
+        options = self.options(model)
         if not options:
             return model.last_error or "none of its variants can be had"
         if self._waits_for_victims(pending):
@@ -310,16 +310,10 @@ class MemoryAdmission:
     def _candidates(self, model: ModelState, pending: PendingLoad) -> list[EvictionCandidate]:
         """Return every model that holds memory and may ever go for *pending*, with what its going costs and when it may."""
         found = []
-        for other in self._models.values():
+        for other in self._evictable():
             name = other.profile.name
-            if other is model or not self._holds(other) or other.profile.warm.pinned:
+            if other is model:
                 continue
-            if self.ledger.state(name) in (
-                ReservationState.SLEEPING,
-                ReservationState.STOPPING,
-                ReservationState.RELEASED,
-            ):
-                continue  # its memory counts as returning already
             if pending.priority is not LoadPriority.WAITED_FOR and name in self.declared:
                 continue
             cost = self.eviction_cost(other)
@@ -328,6 +322,22 @@ class MemoryAdmission:
                 continue
             found.append(EvictionCandidate(name, cost, self.ledger.held(name), at))
         return found
+
+    def _evictable(self) -> Iterator[ModelState]:
+        """Yield the models that hold memory and are not pinned; memory that is being released counts as returning already."""
+        released = (ReservationState.SLEEPING, ReservationState.STOPPING, ReservationState.RELEASED)
+        for model in self._models.values():
+            stays = model.profile.warm.pinned or self.ledger.state(model.profile.name) in released
+            if self._holds(model) and not stays:
+                yield model
+
+    def evictable(self, now: float) -> Iterator[EvictionCandidate]:
+        """Yield the models that may be evicted for a load that the owner asks for: idle ones at once, others after an event."""
+        for model in self._evictable():
+            name = model.profile.name
+            cost = eviction_cost(model, now, self.demand, declared=name in self.declared)
+            at_once = model.state is State.SLEEPING or (model.state is State.READY and model.idle)
+            yield EvictionCandidate(name, cost, self.ledger.held(name), now if at_once else None)
 
     def eviction_cost(self, model: ModelState) -> float:
         """Return what the going of *model* is expected to cost now (seconds)."""
@@ -339,7 +349,7 @@ class MemoryAdmission:
     def _described(self, candidates: Sequence[EvictionCandidate]) -> list[dict[str, object]]:
         return [messages.told(each, self._models[each.name], self._context.now) for each in candidates]
 
-    def _in_order(self, model: ModelState) -> list[LoadOption]:
+    def options(self, model: ModelState) -> list[LoadOption]:
         """Return the choices of a lane, the one that the plan has for it first."""
         preferred = self.preferred.get(model.profile.name)
         return sorted(model.usable, key=lambda option: option != preferred)

@@ -1,11 +1,12 @@
 """What may be seen of the scheduler: frozen rows for handlers and metrics, apart from the state that it decides with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
-from hostd.planning.warm_set.load_option import Bytes
+from hostd.planning.warm_set.eviction import EvictionCandidate
+from hostd.planning.warm_set.load_option import Bytes, LoadOption
 from hostd.scheduling.memory_admission import MemoryAdmission
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.warm_policy import WarmSetPolicy
@@ -120,7 +121,12 @@ class PendingLoadView:
 
 @dataclass(frozen=True, slots=True)
 class MemoryView:
-    """The scheduler's account of the memory. *held* are the bytes that each model is promised, by pool id."""
+    """The scheduler's account of the memory. *held* are the bytes that each model is promised, by pool id.
+
+    What else a plan needs to decide as the scheduler does: *returning* are bytes that engines are giving back, *evictable* the
+    models that may be evicted for a load that the owner asks for, *options* the ways to load each model, the scheduler's first
+    choice first; of a loaded one, its own.
+    """
 
     pools: tuple[PoolView, ...]
     held: Mapping[str, Bytes]
@@ -128,6 +134,9 @@ class MemoryView:
     left_out: Mapping[str, str]
     proved_optimal: bool
     pending: tuple[PendingLoadView, ...]
+    returning: Bytes
+    evictable: tuple[EvictionCandidate, ...]
+    options: Mapping[str, tuple[LoadOption, ...]]
 
     @classmethod
     def of(
@@ -135,8 +144,9 @@ class MemoryView:
         models: Mapping[str, ModelState],
         admission: MemoryAdmission,
         policy: WarmSetPolicy,
+        now: float,
     ) -> "MemoryView":
-        """Return the account as it is now."""
+        """Return the account as it is *now* (seconds on the scheduler's clock)."""
         ledger = admission.ledger
         free = ledger.free()
         return cls(
@@ -151,6 +161,9 @@ class MemoryView:
                 PendingLoadView(each.model, each.why, each.victims, each.asked is not None)
                 for each in admission.pending
             ),
+            returning=ledger.returning(),
+            evictable=tuple(admission.evictable(now)),
+            options={name: tuple(_options(model, admission)) for name, model in models.items()},
         )
 
 
@@ -159,3 +172,8 @@ def _warm_model(model: ModelState, admission: MemoryAdmission, policy: WarmSetPo
     variant = option.label if option else None
     needs = dict(option.needs) if option else {}
     return WarmModelView(model.profile.name, variant, needs, policy.reason(model), model.reported_state)
+
+
+def _options(model: ModelState, admission: MemoryAdmission) -> Sequence[LoadOption]:
+    loaded = model.state in (State.LOADING, State.READY, State.DRAINING, State.SLEEPING)
+    return [model.option] if loaded and model.option is not None else admission.options(model)

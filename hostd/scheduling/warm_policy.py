@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from hostd.domain.lifecycle import State
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.planning.warm_set.solver import WarmCandidate, choose_warm_set
+from hostd.planning.warm_set.solver import choose_warm_set
+from hostd.planning.warm_set.value import WarmCandidate
 from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.memory_admission import MemoryAdmission
 from hostd.scheduling.model_state import ModelState

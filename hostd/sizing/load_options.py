@@ -1,44 +1,94 @@
-"""What each way to load a model would take of this machine: the knowledge with which the desk decides what is warm.
+"""The options for loading each declared model on this host: what the scheduler decides with.
 
-Nothing here asks a network: a header is read from the files, the caches and the outlines that are on this machine.
+Headers are read from files, caches and the shipped outlines; no network is asked.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from hostd.backends.contract import Backend
 from hostd.domain.errors import ConfigError
-from hostd.domain.footprint import Component
 from hostd.domain.host import Host
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.units import format_bytes
 from hostd.models.errors import BadReference, HubUnreachable, ModelNotFound, ModelUnreadable
-from hostd.models.header import ModelHeader
 from hostd.models.locations import ModelLocations
-from hostd.planning.footprint.placement import FreeBytes, PlacedMode, full_offload, partial_offload, pool_budgets
-from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, LoadOption
+from hostd.planning.footprint.serving_modes import ServingMode
+from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, LoadOption, excess, load_options, pool_budgets
 from hostd.sizing.calibrated import CalibratedEstimator
 from hostd.sizing.header_cache import HeaderCache
 from hostd.sizing.serving_modes import ServingModeFactory, takes_memory
-from hostd.sizing.variants import BoundVariant as Declared
+from hostd.sizing.variants import BoundVariant
 
 STORAGE_SPEED = 1e9
-"""Bytes a second that weights are assumed to be read with until a load was measured: a modest NVMe drive."""
+"""Bytes per second at which weights are assumed to be read until a load was measured: a modest NVMe drive."""
 
 START_SECONDS = {"llamacpp": 1.5, "ollama": 3.0, "mlx": 3.0, "vllm": 40.0}
-"""What an engine takes to start besides reading weights, until a load was measured; vLLM imports, compiles and profiles."""
-
-_CACHES = (Component.KV, Component.RECURRENT)
+"""Seconds an engine takes to start besides reading weights, until a load was measured; vLLM imports, compiles and profiles."""
 
 LoadSeconds = Callable[[str, str], float | None]
 """The measured seconds of a load, by the model's name and the variant's label; None where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
-class LoadOptions:
-    """The ways to load a model, best first; *why_not* says of every variant why there is none, and *notes* are on the others.
+class SizedVariant:
+    """A variant whose bytes can be computed: its *number* in the profile, how it is served, and the seconds of a load.
 
-    With a *why_not*, the choices are those that this machine is too small for, so that nobody takes them for unknown.
+    *devices* is how many cards the owner wants it split over, None for any.
+    """
+
+    number: int
+    mode: ServingMode
+    load_seconds: float = UNMEASURED_LOAD
+    devices: int | None = None
+
+    @classmethod
+    def of(
+        cls, modes: ServingModeFactory, profile: Profile, number: int, measured: float | None = None
+    ) -> "SizedVariant":
+        """Return the variant of that *number*; raises as `ServingModeFactory.declared` does."""
+        variant = profile.variants[number]
+        header, mode = modes.declared(profile, variant)
+        guess = START_SECONDS[variant.backend] + header.total_bytes / STORAGE_SPEED
+        devices = variant.tensor_parallel if isinstance(variant.tensor_parallel, int) else None
+        return cls(number, mode, guess if measured is None else measured, devices)
+
+    def options(self, host: Host) -> tuple[list[LoadOption], LoadOption | None]:
+        """Return the options that an empty *host* can hold, best first, and the nearest one if it can hold none."""
+        budgets = pool_budgets(host)
+        found, nearest = load_options(
+            self.mode, host, budgets, variant=self.number, load_seconds=self.load_seconds, devices=self.devices
+        )
+        return [each.capped(budgets) for each in found], None if found else nearest
+
+    def placed(self, option: LoadOption) -> LoadOption:
+        """Return *option*, of this variant, with the footprint that this host's arithmetic gives it."""
+        layers = option.gpu_layers if option.placement.devices else None
+        return replace(option, mode=self.mode, footprint=self.mode.estimate(option.placement, layers))
+
+
+def host_options(variants: Iterable[SizedVariant], host: Host) -> list[LoadOption]:
+    """Return the options that an empty *host* can hold, best first; the nearest ones where it can hold none."""
+    found, too_large = list[LoadOption](), list[LoadOption]()
+    for variant in variants:
+        options, nearest = variant.options(host)
+        found += options
+        too_large += [nearest] if nearest else []
+    return whole_first(found) or too_large
+
+
+def whole_first(options: list[LoadOption]) -> list[LoadOption]:
+    """Return *options* without those partly on the CPU, if another variant fits the devices as a whole."""
+    if any(each.gpu_layers is None and each.needs for each in options):
+        return [each for each in options if each.gpu_layers is None]
+    return options
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """The options for loading a model, best first; *why_not* says of every variant why there is none, *notes* are on the others.
+
+    With a *why_not*, the options are those that this host is too small for: known to be too large is not unknown.
     """
 
     options: tuple[LoadOption, ...]
@@ -46,18 +96,18 @@ class LoadOptions:
     notes: tuple[str, ...] = ()
 
 
-class _LeftOut(Exception):
-    """A variant cannot be loaded here; the text says why. *needs* is what it would take of this machine if that is too small."""
+class _Excluded(Exception):
+    """A variant cannot be loaded here; the text says why. *nearest* is what it would take of this host if that is too small."""
 
-    def __init__(self, why: str, needs: LoadOption | None = None) -> None:
+    def __init__(self, why: str, nearest: LoadOption | None = None) -> None:
         super().__init__(why)
-        self.needs = needs
+        self.nearest = nearest
 
 
 class LoadOptionFinder:
-    """Appraises profiles; *engines* are those of this machine, None for a machine that has them all.
+    """Finds the options of profiles; *engines* are those of this host, None for a host that has them all.
 
-    *learned* is what is known of this machine beyond arithmetic, and *load_seconds* how long its loads took.
+    *learned* is what is known of this host beyond arithmetic, and *load_seconds* how long its loads took.
     """
 
     def __init__(
@@ -73,12 +123,11 @@ class LoadOptionFinder:
         self._load_seconds = load_seconds
 
     def find(self, profile: Profile, host: Host) -> LoadOptions:
-        """Return the ways to load *profile* on *host*, with what each takes of its pools.
+        """Return the options for loading *profile* on *host*, with what each takes of its pools.
 
         For each variant that its engine accepts, best first: all of it on accelerators, each card and each split that could
-        hold it were the machine empty; only where there is none, some of its layers or all of them on the host. A variant of
-        which nothing is known that its engine may yet serve has a choice that needs nothing.
-        Blocks: headers are read.
+        hold it were the host empty; only where no variant has such an option, some or all of the layers on the CPU. A variant
+        of which nothing is known that its engine may yet serve has an option that needs nothing. Blocks: headers are read.
         """
         modes = ServingModeFactory(host, self._headers.open, learned=self._learned, processor=self._engines is not None)
         found: list[LoadOption] = []
@@ -87,103 +136,52 @@ class LoadOptionFinder:
         notes: list[str] = []
         for number, variant in enumerate(profile.variants):
             try:
-                for option, note in self._judge(modes, profile, number, variant):
+                for option, note in self._options(modes, profile, number, variant):
                     found.append(option)
                     notes += [note] if note else []
-            except _LeftOut as error:
+            except _Excluded as error:
                 why_not.append(f"{variant.label}: {error}")
-                too_large += [error.needs] if error.needs else []
+                too_large += [error.nearest] if error.nearest else []
         if not found:
-            # What is known to be too large is told as it is, so that nobody takes it for unknown and tries.
             return LoadOptions(tuple(too_large), "; ".join(why_not) or f"'{profile.name}' has no variant")
-        return LoadOptions(tuple(found), None, (*notes, *(f"left out: {each}" for each in why_not)))
+        return LoadOptions(tuple(whole_first(found)), None, (*notes, *(f"left out: {each}" for each in why_not)))
 
-    def _judge(
+    def _options(
         self, modes: ServingModeFactory, profile: Profile, number: int, variant: Variant
     ) -> Iterator[tuple[LoadOption, str | None]]:
-        """Yield the choices of one variant, and sentences on what is not known of it."""
-        if self._engines is not None:
-            why_not = Declared.of(variant, self._engines).why_not
-            if why_not is not None:
-                raise _LeftOut(why_not)
+        """Yield the options of one variant, with a sentence where something is not known of it."""
+        if self._engines is not None and (why_not := BoundVariant.of(variant, self._engines).why_not) is not None:
+            raise _Excluded(why_not)
+        measured = self._load_seconds(profile.name, variant.label)
         if not takes_memory(variant):
-            measured = self._load_seconds(profile.name, variant.label)
-            yield LoadOption(number, variant.label, load_seconds=0.0 if measured is None else measured), None
+            yield LoadOption(number, variant.label, load_seconds=measured or 0.0), None
             return
         try:
-            header, mode = modes.declared(profile, variant)
+            sized = SizedVariant.of(modes, profile, number, measured)
         except (ConfigError, ValueError) as error:
-            raise _LeftOut(error.message if isinstance(error, ConfigError) else str(error)) from error
+            raise _Excluded(error.message if isinstance(error, ConfigError) else str(error)) from error
         except ModelUnreadable as error:
             if isinstance(error, BadReference) or (variant.path is not None and isinstance(error, ModelNotFound)):
-                raise _LeftOut(error.message) from error
-            measured = self._load_seconds(profile.name, variant.label)
-            choice = LoadOption(number, variant.label, load_seconds=UNMEASURED_LOAD if measured is None else measured)
+                raise _Excluded(error.message) from error
             why = error.message
             if isinstance(error, HubUnreachable):
                 why = f"its header is not on this machine; hostd plan {profile.name} fetches it"
-            yield choice, f"{variant.label}: what it takes is not known, for {why}"
+            seconds = UNMEASURED_LOAD if measured is None else measured
+            note = f"{variant.label}: what it takes is not known, for {why}"
+            yield LoadOption(number, variant.label, load_seconds=seconds), note
             return
-        free = pool_budgets(modes.host)
-        seconds = self._seconds(profile, variant, header)
-        wanted = variant.tensor_parallel if isinstance(variant.tensor_parallel, int) else None
-        placed = [
-            each for each in full_offload(mode, modes.host, free) if wanted in (None, len(each.placement.devices) or 1)
-        ]
-        possible = (
-            [each for each in placed if not each.excess(free)]
-            or [each for each in placed if _fits_with_less_cache(each, free)]
-            or [each for each in partial_offload(mode, modes.host, free) if not each.excess(free)]
-        )
-        if not possible and any(each.footprint.bounded_only for each in placed):
-            # Nobody knows what it really takes: an empty machine may be enough.
-            possible = [min(placed, key=lambda each: sum(each.excess(free).values()))]
-        if not possible:
-            nowhere = mode.why_not(modes.host.accelerators) or f"{variant.backend} has no place for it on this machine"
-            if not placed:
-                raise _LeftOut(nowhere)
-            nearest = min(placed, key=lambda each: sum(each.excess(free).values()))
-            needs = {pool: count for pool, count in nearest.needs.items() if count}
-            raise _LeftOut(
-                _too_large(nearest, free), replace(_choice(number, variant, nearest, modes.host, seconds), needs=needs)
-            )
-        for option in possible:
-            yield _choice(number, variant, option, modes.host, seconds), None
-
-    def _seconds(self, profile: Profile, variant: Variant, header: ModelHeader) -> float:
-        measured = self._load_seconds(profile.name, variant.label)
-        if measured is not None:
-            return measured
-        return START_SECONDS[variant.backend] + header.total_bytes / STORAGE_SPEED
+        options, nearest = sized.options(modes.host)
+        if not options:
+            nowhere = sized.mode.why_not(modes.host.accelerators)
+            if nearest is None:
+                raise _Excluded(nowhere or f"{variant.backend} has no place for it on this machine")
+            raise _Excluded(_too_large(nearest, pool_budgets(modes.host)), nearest)
+        yield from ((option, None) for option in options)
 
 
-def _choice(number: int, variant: Variant, option: PlacedMode, host: Host, seconds: float) -> LoadOption:
-    budgets = {pool.id: pool.budget for pool in host.pools}
-    spans = {pool: option.footprint.pool(pool) for pool in option.footprint.parts if pool in budgets}
-    return LoadOption(
-        variant=number,
-        label=variant.label,
-        placement=option.placement,
-        gpu_layers=option.gpu_layers,
-        needs={pool: min(span.high, budgets[pool]) for pool, span in spans.items() if span.high},
-        expected={pool: min(span.expected, budgets[pool]) for pool, span in spans.items() if span.expected},
-        load_seconds=seconds,
-    )
-
-
-def _fits_with_less_cache(option: PlacedMode, free: FreeBytes) -> bool:
-    """Return whether vLLM, which takes as much cache as it is told, has room for one request of the whole context at least."""
-    if option.mode.backend != "vllm":
-        return False
-    return all(
-        sum((span.low if part in _CACHES else span.high) for part, span in parts.items()) <= free.get(pool, 0)
-        for pool, parts in option.footprint.parts.items()
-    )
-
-
-def _too_large(nearest: PlacedMode, free: FreeBytes) -> str:
+def _too_large(nearest: LoadOption, budgets: Mapping[str, int]) -> str:
     short = (
-        f"{format_bytes(nearest.needs[pool])} of {pool}, where models may hold {format_bytes(free.get(pool, 0))} in all"
-        for pool in sorted(nearest.excess(free))
+        f"{format_bytes(nearest.needs[pool])} of {pool}, where models may hold {format_bytes(budgets.get(pool, 0))} in all"
+        for pool in sorted(excess(nearest.needs, budgets))
     )
     return f"it may take {' and '.join(short)}"

@@ -1,10 +1,13 @@
 """A small daemon that answers what was recorded, and how a command line against it ended."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from hostd.domain.host import Host
+from hostd.hardware.inventory import inventory
 
 Handler = Callable[[BaseHTTPRequestHandler], None]
 
@@ -74,6 +77,26 @@ SHOWN: dict[str, Any] = CHATTY | {
     "server": {"version": "b11434", "context": 32768, "slots": 2},
     "log_tail": ["listening", "slot 0 is idle"],
 }
+
+
+def planning_answer(
+    host: Host, free: Mapping[str, int], held: Mapping[str, Mapping[str, int]], *, busy: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return an answer to GET /hostd/v1/plan: so much is *free* (bytes) on *host*, and of who holds the rest some are *busy*."""
+    told = inventory(host)
+    pools = [row | {"facts": dict(pool.facts)} for row, pool in zip(told["pools"], host.pools, strict=True)]
+    return {
+        "pools": [{"id": pool, "room_bytes": count} for pool, count in free.items()],
+        "held": held,
+        "warm_set": [],
+        "host": told["host"] | {"pools": pools, "troubles": list(host.troubles)},
+        "returning": {},
+        "evictable": [
+            {"model": name, "cost_s": 1.0, "pool_bytes": count, "in_use": name in busy} for name, count in held.items()
+        ],
+        "options": {},
+        "profiles": {},
+    }
 
 
 @dataclass

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.host_option import find_machine, owners_reserve
+from hostd.cli.host_option import daemon_memory, find_machine, owners_reserve
 from hostd.domain.errors import ConfigError
 from hostd.domain.host import Reserve
 from hostd.hardware.inventory import inventory
 from hostd.hardware.simulated import preset
+from tests.cli.recorded import Daemon, planning_answer
 
 GIB = 2**30
 
@@ -58,3 +59,27 @@ def test_the_owners_reserve(bare_home: Path, capsys: pytest.CaptureFixture[str])
     file.write_text("memory: 7\n")
     assert Reserve() == owners_reserve()
     assert "see: hostd config check" in capsys.readouterr().err
+
+
+def test_the_memory_of_the_running_daemon(daemon: Daemon) -> None:
+    """As it tells it."""
+    host = preset("rtx4090", Reserve())
+    daemon.on("GET /hostd/v1/plan", planning_answer(host, {"cuda:0": GIB}, held={"a": {"cuda:0": 20 * GIB}}))
+    found = daemon_memory(daemon.url)
+    assert found
+    assert (host, {"cuda:0": GIB}, ["a"]) == (found.host, found.free, [each.name for each in found.candidates])
+
+
+@pytest.mark.parametrize("told", ["not json", {}, {"pools": 3}, {"pools": [], "held": {}}, []])
+def test_an_answer_that_makes_no_sense_is_no_daemon(daemon: Daemon, told: object) -> None:
+    """A plan does without it."""
+    daemon.on("GET /hostd/v1/plan", told)
+    assert daemon_memory(daemon.url) is None
+
+
+def test_no_daemon_is_fine(tmp_path: Path) -> None:
+    """Nothing is loaded then; but a wrong address is a wrong use."""
+    assert daemon_memory(f"unix:{tmp_path / 'nothing.sock'}") is None
+    with pytest.raises(VerbError) as raised:
+        daemon_memory("http://:x")
+    assert Code.USAGE == raised.value.code

@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import pytest
-
-from hostd.cli.init_selection import InitSelection, free_now, select_profiles
+from hostd.cli.init_selection import InitSelection, select_profiles
 from hostd.domain.host import Host, Pool, PoolKind, Reserve
 from hostd.hardware.simulated import preset
 from hostd.models.reference import OllamaReference
@@ -123,10 +121,3 @@ def test_what_does_not_fit_now_says_what_there_is(tmp_path: Path) -> None:
 def test_an_empty_shelf_has_no_choices(tmp_path: Path) -> None:
     """No models, no choices."""
     assert {} == choices(tmp_path)
-
-
-@pytest.mark.parametrize(("free", "room"), [(3 * GIB, 3 * GIB), (8 * GIB, 4 * GIB)])
-def test_room_is_what_is_free_of_the_budget(free: int, room: int) -> None:
-    """Neither others' memory nor the reserve is given away."""
-    host = Host("Linux", "x", 8 * GIB, (Pool("ram", PoolKind.RAM, "Main memory", 8 * GIB, free, 4 * GIB),))
-    assert {"ram": room} == free_now(host)

@@ -4,15 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from hostd.cli.candidates import PlanCandidate, RemoteModel
 from hostd.cli.plan_report import explain, report, show, useful_levers
 from hostd.domain.footprint import Component, Footprint, Span
 from hostd.domain.host import Host
 from hostd.planning.footprint.levers import Lever
-from hostd.planning.footprint.placement import ServingMode, pool_budgets
-from hostd.planning.warm_set.fit import Fit, LoadedModel, decide
+from hostd.planning.footprint.serving_modes import ServingMode
+from hostd.planning.warm_set.eviction import EvictionCandidate
+from hostd.planning.warm_set.fit import Fit, decide
 from hostd.planning.warm_set.joint_plan import JointPlan
-from tests.planning.machines import GIB, machine, single, way
+from hostd.planning.warm_set.load_option import plus, pool_budgets
+from hostd.sizing.candidates import PlanCandidate, RemoteModel
+from hostd.sizing.load_options import SizedVariant
+from tests.planning.machines import GIB, machine, options, single, way
 
 CARD, CARDS = machine(24), machine(24, 24)
 
@@ -22,14 +25,24 @@ def levered(each: ServingMode) -> ServingMode:
     return replace(each, levers=lambda *_: [Lever("--slots 1", GIB)])
 
 
-def decided(each: ServingMode, host: Host = CARD, *residents: LoadedModel) -> Fit:
-    """Return the verdict on an otherwise empty machine."""
+def loaded(name: str, gib: int, at: float | None = 0.0) -> EvictionCandidate:
+    """Return a loaded model that may be evicted."""
+    return EvictionCandidate(name, 1.0, {"cuda:0": gib * GIB}, at)
+
+
+def decided(each: ServingMode, host: Host = CARD, *candidates: EvictionCandidate) -> Fit:
+    """Return the verdict on a host that holds nothing but *candidates*."""
     free = pool_budgets(host)
-    for loaded in residents:
-        free = {pool: room - loaded.held.get(pool, 0) for pool, room in free.items()}
-    fit = decide([each], host, free, residents)
+    for candidate in candidates:
+        free = plus(free, {pool: -count for pool, count in candidate.bytes.items()})
+    fit = decide(options(host, each), free, candidates)
     assert fit
     return fit
+
+
+def model(each: ServingMode) -> PlanCandidate:
+    """Return a model with one variant."""
+    return PlanCandidate("m", (SizedVariant(0, each),))
 
 
 @pytest.mark.parametrize(
@@ -38,27 +51,35 @@ def decided(each: ServingMode, host: Host = CARD, *residents: LoadedModel) -> Fi
         (way(20), CARD, (), "fits on cuda:0, with at most 20.0 GiB in all"),
         (way(20), machine(), (), "fits on ram, with at most 20.0 GiB in all"),
         (way(40), CARDS, (), "fits when split over cuda:0, cuda:1, for no single card has room for it"),
-        (way(20), CARD, (LoadedModel("a", {"cuda:0": 8 * GIB}),), "fits on cuda:0 once a is gone"),
+        (way(20), CARD, (loaded("a", 8),), "fits on cuda:0 once a is evicted, with at most"),
+        (
+            way(20),
+            CARD,
+            (loaded("a", 8, None),),
+            "fits on cuda:0 once a is evicted, which has to wait for requests in flight, with",
+        ),
         (way(40, layers=40), CARD, (), "fits in part on cuda:0, 24 of 40 layers (gpu-layers 24), and 16 on the CPU"),
         (way(20, layers=1), machine(12), (), "fits on the CPU alone (gpu-layers 0), many times slower"),
         (way(30), CARD, (), "does not fit: cuda:0 is 6.0 GiB too small"),
     ],
 )
-def test_verdicts_are_sentences(each: ServingMode, host: Host, loaded: tuple[LoadedModel, ...], said: str) -> None:
+def test_verdicts_are_sentences(
+    each: ServingMode, host: Host, loaded: tuple[EvictionCandidate, ...], said: str
+) -> None:
     """Where it fits and how, or what is too small."""
-    assert explain(PlanCandidate("m", (each,)), decided(each, host, *loaded), host).startswith(said)
+    assert explain(model(each), decided(each, host, *loaded), host).startswith(said)
 
 
 def test_an_engine_without_a_place_says_why() -> None:
     """In its own words, if it has any."""
     alone = replace(way(1, backend="vllm", cards_only=True), why_not=single)
-    assert "one card only" == explain(PlanCandidate("m", (alone,)), None, CARDS)
-    assert "vllm cannot serve it on this machine" == explain(PlanCandidate("m", (alone,)), None, machine())
+    assert "one card only" == explain(model(alone), None, CARDS)
+    assert "vllm cannot serve it on this machine" == explain(model(alone), None, machine())
 
 
 def test_what_is_not_here_is_told_apart() -> None:
     """A model on another server fits; one that nothing is known of does not."""
-    there = report(PlanCandidate("m", elsewhere=RemoteModel("openai:m", "it is elsewhere")), None, CARD)
+    there = report(PlanCandidate("m", remote=RemoteModel("openai:m", "it is elsewhere")), None, CARD)
     assert ("fits", "openai", {}) == (there["verdict"], there["backend"], there["pool_bytes"])
     unknown = report(PlanCandidate("m", trouble="nothing is known of it"), None, CARD)
     assert ("does_not_fit", "nothing is known of it") == (unknown["verdict"], unknown["why"])
@@ -68,7 +89,7 @@ def test_a_bound_is_called_one() -> None:
     """Whatever the verdict."""
     bounded = Footprint({"cuda:0": {Component.KV: Span(0, GIB, GIB)}}, bounded_only=True)
     each = replace(way(1), estimate=lambda *_: bounded)
-    assert "this is an upper bound, not an estimate" in explain(PlanCandidate("m", (each,)), decided(each), CARD)
+    assert "this is an upper bound, not an estimate" in explain(model(each), decided(each), CARD)
 
 
 @pytest.mark.parametrize(("size", "shown"), [(10, False), (23, True), (30, True)])
@@ -85,7 +106,7 @@ def test_levers_are_shown_for_what_runs_on_the_cpu_in_part() -> None:
 def test_plain_data() -> None:
     """Spans by pool and expected bytes by component; the host's are those of main memory."""
     each = levered(way(40, layers=40))
-    told = report(PlanCandidate("m", (each,)), decided(each), CARD)
+    told = report(model(each), decided(each), CARD)
     assert {"low": 24 * GIB, "expected": 24 * GIB, "high": 24 * GIB} == told["pool_bytes"]["cuda:0"]
     assert (16 * GIB, 40 * GIB) == (told["host_bytes"], told["components"]["weights"])
     assert [{"change": "--slots 1", "saves_bytes": GIB}] == told["levers"]
@@ -95,7 +116,7 @@ def test_the_table_tells_what_is_left_or_missing(capsys: pytest.CaptureFixture[s
     """Of the cards; the set that is warm comes last, with a word where it is not proved."""
     good, bad = way(20), levered(way(30))
     fits = {"good": decided(good), "bad": decided(bad)}
-    rows = [report(PlanCandidate(name, (fit.option.mode,)), fit, CARD) for name, fit in fits.items()]
+    rows = [report(replace(model(fit.option.mode), name=name), fit, CARD) for name, fit in fits.items()]
     show(rows, JointPlan(fits, ("good",), proved=False))
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "good fits cuda:0 20.0 GiB - - - - 20.0 GiB 4.0 GiB cuda:0 llamacpp" == lines[1]

@@ -6,7 +6,8 @@ from functools import cache
 from hostd.domain.footprint import Component, Footprint, Span
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.footprint.placement import ServingMode
+from hostd.planning.footprint.serving_modes import ServingMode
+from hostd.planning.warm_set.load_option import LoadOption, load_options, pool_budgets
 
 GIB = 2**30
 
@@ -44,3 +45,13 @@ def way(size: int, *, layers: int = 0, backend: str = "llamacpp", cards_only: bo
 def single(cards: Sequence[Pool]) -> str:
     """Say no to more than one card."""
     return "one card only" if len(cards) > 1 else ""
+
+
+def options(host: Host, *modes: ServingMode) -> list[LoadOption]:
+    """Return the options of a model with these variants on an empty host, or those nearest to fitting."""
+    found, too_large = list[LoadOption](), list[LoadOption]()
+    for rank, mode in enumerate(modes):
+        some, nearest = load_options(mode, host, pool_budgets(host), variant=rank)
+        found += some
+        too_large += [nearest] if nearest and not some else []
+    return found or too_large

@@ -18,7 +18,7 @@ def seen(play: Rehearsal, model: str = "a") -> ModelView:
 def memory(play: Rehearsal) -> MemoryView:
     """Return the view of the memory."""
     scheduler = play.desk
-    return MemoryView.of(scheduler.models, scheduler.admission, scheduler.warm_policy)
+    return MemoryView.of(scheduler.models, scheduler.admission, scheduler.warm_policy, play.now)
 
 
 def test_a_ready_model_shows_its_slots_its_requests_and_when_it_is_unloaded() -> None:

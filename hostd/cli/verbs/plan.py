@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hostd.cli.host_option import Wanted as WantedHost
-from hostd.cli.host_option import find_machine
+from hostd.cli.host_option import daemon_memory, find_machine
 from hostd.cli.options import AsJson, Url
 from hostd.cli.output import emit, say
 
@@ -72,31 +72,30 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
 ) -> None:
     """Tell what fits, and what to change where it does not.
 
-    The exit code is 0 if everything fits, 10 if idle models must go for it, 11 if something does not fit.
+    Where a daemon runs, it is planned with the memory that the daemon counts with, beside the models that it has loaded, and by the
+    rule by which it evicts. The exit code is 0 if everything fits, 10 if models must be evicted for it, 11 if something does not
+    fit.
     """
     from hostd.cli import plan_report  # noqa: PLC0415 - the parsers and planners cost 0.2 s, which other verbs do without
-    from hostd.cli.candidates import PlanOptions  # noqa: PLC0415 - as above
-    from hostd.cli.daemon_state import reckoned_with  # noqa: PLC0415 - as above
-    from hostd.cli.outlook import PlanRequest  # noqa: PLC0415 - as above
     from hostd.config.load import load  # noqa: PLC0415 - as above
+    from hostd.sizing.candidates import PlanOptions  # noqa: PLC0415 - as above
+    from hostd.sizing.plan import Planner  # noqa: PLC0415 - as above
 
     settings = load()
-    found = find_machine(host, settings.reserve)
-    machine = found if host is not None else reckoned_with(found, url, settings.reserve)
-    if machine is not found:
-        say(
-            "the daemon that runs here reckons with other memory (its --host, or its memory.reserve), and so does this plan"
-        )
-    wanted = PlanOptions(
+    daemon = daemon_memory(url) if host is None else None
+    machine = daemon.host if daemon else find_machine(host, settings.reserve)
+    if daemon:
+        say("planned with the memory of the daemon that runs here, and beside the models that it has loaded")
+    asked = PlanOptions(
         ctx, slots, kv_type, flash_attn and flash_attn.value, ubatch, kv_unified, backend and backend.value
     )
-    outlook = PlanRequest(settings, machine, wanted, here=host is None, url=url)
-    candidates, planned = outlook.plan(models)
-    for trouble in machine.troubles:
-        say(trouble)
-    rows = [plan_report.report(each, planned.fits.get(each.name), machine) for each in candidates]
+    planned = Planner(settings, machine, asked, here=host is None, daemon=daemon).plan(models)
+    for sentence in (*machine.troubles, *planned.notes):
+        say(sentence)
+    fits = planned.joint.fits
+    rows = [plan_report.report(each, fits.get(each.name), machine) for each in planned.candidates]
     if json:
-        emit({"models": rows, "warm_set": list(planned.warm), "proved_optimal": planned.proved})
+        emit({"models": rows, "warm_set": list(planned.joint.warm), "proved_optimal": planned.joint.proved})
     else:
-        plan_report.show(rows, planned)
+        plan_report.show(rows, planned.joint)
     raise typer.Exit(max(_EXITS[row["verdict"]] for row in rows))

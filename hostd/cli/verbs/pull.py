@@ -54,17 +54,17 @@ def pull(  # noqa: PLR0913 - a command line's options are its contract
     """
     # The hubs, parsers and planners cost 0.2 s, which other verbs do without.
     from hostd.backends.registry import backends  # noqa: PLC0415 - as above
-    from hostd.cli.daemon_state import reckoned_with  # noqa: PLC0415 - as above
     from hostd.cli.failures import FailureCollector  # noqa: PLC0415 - as above
     from hostd.cli.fit_forecast import FitForecaster  # noqa: PLC0415 - as above
-    from hostd.cli.host_option import find_machine  # noqa: PLC0415 - as above
+    from hostd.cli.host_option import daemon_memory, find_machine  # noqa: PLC0415 - as above
     from hostd.cli.pull_targets import PullTargets  # noqa: PLC0415 - as above
     from hostd.config.load import load  # noqa: PLC0415 - as above
     from hostd.models.locations import this_machine  # noqa: PLC0415 - as above
 
     settings, places = load(), this_machine()
-    machine = reckoned_with(find_machine(None, settings.reserve), url, settings.reserve)
-    forecasts = FitForecaster(settings, machine, url)
+    daemon = daemon_memory(url)
+    machine = daemon.host if daemon else find_machine(None, settings.reserve)
+    forecasts = FitForecaster(settings, machine, daemon)
     errands = PullTargets(settings, frozenset(backends(settings.commands)), forecasts.best, variant, every, mmproj)
     words, failures, rows = errands.words(models or []), FailureCollector(settings.profiles), list[dict[str, Any]]()
     try:

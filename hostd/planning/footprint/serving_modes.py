@@ -1,7 +1,7 @@
 """Each engine's ways of serving, in the one form that placing understands."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 from hostd.domain.footprint import Footprint
@@ -11,11 +11,36 @@ from hostd.planning.footprint import mlx, vllm
 from hostd.planning.footprint.levers import Lever, LlamaCppServing, packings, ranked
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.footprint.mlx_serving import MlxServing
-from hostd.planning.footprint.placement import FreeBytes, ServingMode
 from hostd.planning.footprint.tensor_parallel import degrees
 from hostd.planning.footprint.vllm_serving import VllmServing
 
 _METAL = "metal"
+
+FreeBytes = Mapping[str, int]
+"""Bytes that models may still take, by pool id."""
+
+Estimate = Callable[[Placement, int | None], Footprint]
+"""The footprint on a placement; the number is how many layers go to its devices (None: all)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServingMode:
+    """One way to serve a model.
+
+    *layers* counts what can be left on the host one by one, 0 where the engine takes all or nothing. *cards_only* says that
+    it needs an accelerator. *levers* computes what would save memory on a placement, and *advice* how to launch it there.
+    *notes* are sentences on what was assumed.
+    """
+
+    label: str
+    backend: str
+    estimate: Estimate
+    layers: int = 0
+    cards_only: bool = False
+    why_not: Callable[[Sequence[Pool]], str] = lambda _: ""
+    levers: Callable[[Placement, FreeBytes], list[Lever]] = lambda *_: []
+    advice: Callable[[Placement, FreeBytes], str] = lambda *_: ""
+    notes: tuple[str, ...] = ()
 
 
 def llamacpp_mode(

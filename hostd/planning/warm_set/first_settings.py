@@ -1,4 +1,4 @@
-"""What to begin with: how much context and how many slots a model gets on this machine, and which models are warm from boot."""
+"""First settings: how much context and how many slots a model gets on this host, and which models are warm from boot."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,8 +8,10 @@ from hostd.domain.host import Host
 from hostd.domain.shape import Shape
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement, Serving
-from hostd.planning.footprint.placement import FreeBytes, PlacedMode, ServingMode, full_offload, partial_offload
-from hostd.planning.warm_set.solver import ModeCandidate, choose_modes
+from hostd.planning.footprint.serving_modes import ServingMode
+from hostd.planning.warm_set.load_option import Bytes, LoadOption, full_offload, load_options, partial_offload
+from hostd.planning.warm_set.solver import choose_warm_set
+from hostd.planning.warm_set.value import WarmCandidate
 
 MOST_CONTEXT = 32768
 """Tokens per slot that are proposed at most: enough for an agent's work, and few enough to leave room for other models."""
@@ -23,16 +25,15 @@ Serve = Callable[[int, int], Serving]
 
 @dataclass(frozen=True, slots=True)
 class FirstSettings:
-    """Settings with which a model fits. *way* and *option* say where it goes; *gpu_layers* is None where all goes there."""
+    """Settings with which a model fits, and the option it is loaded with."""
 
     context: int
     slots: int
-    mode: ServingMode
-    option: PlacedMode
+    option: LoadOption
 
     @property
     def gpu_layers(self) -> int | None:
-        """Layers on the accelerators, where the others must stay on the host."""
+        """Layers on the accelerators where the others must stay on the CPU; None where all fit."""
         return self.option.gpu_layers
 
 
@@ -47,12 +48,12 @@ class ServableModel:
 
 
 def find_first_settings(
-    shape: Shape, serve: Serve, host: Host, free: FreeBytes, *, embedding: bool = False
+    shape: Shape, serve: Serve, host: Host, free: Bytes, *, embedding: bool = False
 ) -> FirstSettings | None:
     """Return the most context, and then the most slots, with which *shape* fits into *free*; None where nothing fits.
 
-    A machine with accelerators takes it whole if it can, else with some layers on the host and a shorter context. The high
-    ends of the footprints count.
+    A host with accelerators takes all of it there if it can, else some layers on the CPU with a shorter context. The high ends
+    of the footprints count.
     """
     for find, most in ((full_offload, MOST_CONTEXT), (partial_offload, _SPLIT_CONTEXT)):
         for context in _contexts(shape, most):
@@ -60,7 +61,7 @@ def find_first_settings(
                 mode = _way(shape, serve(context, slots))
                 option = next((each for each in find(mode, host, free) if each.fits(free)), None)
                 if option is not None:
-                    return FirstSettings(context, slots, mode, option)
+                    return FirstSettings(context, slots, option)
     return None
 
 
@@ -78,7 +79,7 @@ def best_packed(copies: Sequence[ServableModel]) -> ServableModel:
     return max(copies, key=worth)
 
 
-def warm_together(models: Sequence[ServableModel], host: Host, free: FreeBytes) -> frozenset[str]:
+def warm_together(models: Sequence[ServableModel], host: Host, free: Bytes) -> frozenset[str]:
     """Return the names of those that are warm from boot because they fit together: the largest that chats comes first.
 
     Then one for embeddings, the smallest, then the others that chat, by size.
@@ -86,8 +87,11 @@ def warm_together(models: Sequence[ServableModel], host: Host, free: FreeBytes) 
     chats = sorted((each for each in models if not each.embedding), key=lambda each: -each.shape.weight_bytes)
     vectors = sorted((each for each in models if each.embedding), key=lambda each: each.shape.weight_bytes)
     ordered = [*chats[:1], *vectors[:1], *chats[1:]]
-    wishes = [ModeCandidate(each.name, (each.start.mode,), len(ordered) - rank) for rank, each in enumerate(ordered)]
-    return frozenset(choose_modes(wishes, host, free).options)
+    candidates = [
+        WarmCandidate(each.name, load_options(each.start.option.mode, host, free)[0], len(ordered) - rank)
+        for rank, each in enumerate(ordered)
+    ]
+    return frozenset(choose_warm_set(candidates, free).options)
 
 
 def _contexts(shape: Shape, most: int) -> Iterator[int]:

@@ -1,19 +1,20 @@
-"""Several models on one machine: who is warm together, and what each of the others would need."""
+"""Several models on one host: which are warm together, and what each of the others would need."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from hostd.domain.host import Host
-from hostd.planning.footprint.placement import FreeBytes, PlacedMode
-from hostd.planning.warm_set.fit import Fit, LoadedModel, Verdict, decide
-from hostd.planning.warm_set.solver import ModeCandidate, choose_modes
+from hostd.planning.warm_set.eviction import EvictionCandidate, reload_cost
+from hostd.planning.warm_set.fit import Fit, Verdict, decide
+from hostd.planning.warm_set.load_option import Bytes, plus
+from hostd.planning.warm_set.solver import choose_warm_set
+from hostd.planning.warm_set.value import WarmCandidate
 
 
 @dataclass(frozen=True, slots=True)
 class JointPlan:
-    """*fits* holds a verdict for each model by name, None where the machine has no place for it at all.
+    """*fits* holds a verdict for each model by name, None where the host has no place for it at all.
 
-    *warm* are the names that fit together; *proved* says that no better set of them exists.
+    *warm* are the names that are loaded together; *proved* says that no better set of them exists.
     """
 
     fits: Mapping[str, Fit | None]
@@ -22,40 +23,47 @@ class JointPlan:
 
 
 def plan_models(
-    warm: Sequence[ModeCandidate],
-    others: Sequence[ModeCandidate],
-    host: Host,
-    free: FreeBytes,
-    loaded: Sequence[LoadedModel] = (),
+    warm: Sequence[WarmCandidate],
+    others: Sequence[WarmCandidate],
+    free: Bytes,
+    candidates: Sequence[EvictionCandidate] = (),
+    held: Mapping[str, Bytes] | None = None,
 ) -> JointPlan:
-    """Return the plan for a machine on which *warm* should be loaded all the time, and *others* are asked for besides.
+    """Return the plan for a host on which *warm* should be loaded all the time, and *others* are asked for besides.
 
-    *free* is what is free beside *loaded*, which are loaded already and could go. Others take what room is left, in their
-    order; one that finds too little may have unpinned models of the warm set evicted.
+    *free* is what models may take beside those that are loaded already: *held* is what each of these holds, and *candidates*
+    are those among them that may be evicted. Others take what memory is left, in their order; one that finds too little may
+    have unpinned models evicted.
     """
-    chosen = choose_modes(warm, host, free)
-    left = chosen.room_left(free)
-    fits: dict[str, Fit | None] = {}
-    for name, option in chosen.options.items():
-        fits[name] = Fit(Verdict.FITS, option, _own_room(left, option))
-    pinned = {wish.name for wish in warm if wish.pinned}
-    evictable = [LoadedModel(name, option.needs) for name, option in chosen.options.items() if name not in pinned]
-    names = list(chosen.options)
-    for wish in warm:
-        if wish.name not in fits:
-            fits[wish.name] = decide(wish.modes, host, left, [*loaded, *evictable])
-    for wish in others:
-        fit = fits[wish.name] = decide(wish.modes, host, left, [*loaded, *evictable])
+    held = held or {}
+    chosen = choose_warm_set([_promised(each) for each in warm], free)
+    left: Bytes = chosen.free_beside(free)
+    fits: dict[str, Fit | None] = {
+        name: Fit(Verdict.FITS, option, plus(left, option.needs)) for name, option in chosen.options.items()
+    }
+    evictable = list(candidates)
+    for each in warm:
+        if each.name in chosen.options and not each.pinned:
+            option = chosen.options[each.name]
+            cost = reload_cost(option.load_seconds, each.demand / 3600.0, each.priority, declared=True)
+            evictable.append(EvictionCandidate(each.name, cost, option.needs, 0.0))
+    names = list(fits)
+    for each in (*(each for each in warm if each.name not in fits), *others):
+        own = held.get(each.name, {})
+        fit = decide(each.options, plus(left, own), [other for other in evictable if other.name != each.name])
+        fits[each.name] = fit
         if fit and fit.verdict is Verdict.FITS:
-            names.append(wish.name)
-            left = {pool: room - fit.option.needs.get(pool, 0) for pool, room in left.items()}
+            names.append(each.name)
+            left = {
+                pool: count - max(0, fit.option.needs.get(pool, 0) - own.get(pool, 0)) for pool, count in left.items()
+            }
     evicted = {name for fit in fits.values() if fit for name in fit.evict}
-    stay = [each.name for each in loaded if each.name not in evicted and each.name not in names]
+    stay = [name for name in held if name not in evicted and name not in names]
     # The others are taken in their order; that none of them was turned away is proof enough.
-    greedy = [fits[wish.name] for wish in others]
+    greedy = [fits[each.name] for each in others]
     nothing_lost = len(others) < 2 or all(fit and fit.verdict is Verdict.FITS for fit in greedy)
     return JointPlan(fits, (*stay, *names), chosen.proved and nothing_lost)
 
 
-def _own_room(left: FreeBytes, option: PlacedMode) -> dict[str, int]:
-    return {pool: left.get(pool, 0) + option.needs.get(pool, 0) for pool in {*left, *option.needs}}
+def _promised(each: WarmCandidate) -> WarmCandidate:
+    return replace(each, options=[option for option in each.options if not option.footprint.bounded_only])

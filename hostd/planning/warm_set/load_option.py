@@ -1,40 +1,69 @@
-"""One concrete way to load a profile: which variant, where, and what that takes. What the desk decides about."""
+"""Where and how a model can be loaded on a host: on one card, split over several of a kind, in part on the CPU, or there alone."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
+from hostd.domain.footprint import Component, Footprint
+from hostd.domain.host import Host, Pool
 from hostd.planning.footprint.llamacpp_serving import Placement
-
-Bytes = Mapping[str, int]
-"""Bytes by pool id."""
+from hostd.planning.footprint.serving_modes import FreeBytes, ServingMode
 
 UNMEASURED_LOAD = 10.0
 """Seconds that a load is taken to last before any has been measured or estimated."""
 
+Bytes = Mapping[str, int]
+"""Bytes by pool id."""
+
+_NO_FOOTPRINT = Footprint({})
+_NO_MODE = ServingMode("", "", lambda *_: _NO_FOOTPRINT)
+_CACHES = (Component.KV, Component.RECURRENT)
+
 
 @dataclass(frozen=True, slots=True)
 class LoadOption:
-    """A variant on a placement.
+    """One concrete way to load a model: a variant on a placement. The scheduler chooses among these.
 
     *variant* counts within the profile's variants, best first. *needs* is the most that it holds of each pool while it serves,
     *expected* what it will probably hold, and *transient* what it takes beyond *needs* while it loads (bytes by pool id); all
-    are empty where nothing is known or nothing is held on this machine. *gpu_layers* is how many layers go to the devices,
-    None for all. *load_seconds* is measured where there are measurements, else estimated.
+    are empty where nothing is known or nothing is held on this host. *gpu_layers* is how many layers go to the devices,
+    None for all. *load_seconds* is measured where there are measurements, else estimated. *mode* and *footprint* are what the
+    bytes were computed from; they are empty where nothing is known.
     """
 
     variant: int
     label: str
     placement: Placement = field(default_factory=Placement)
     gpu_layers: int | None = None
-    needs: Mapping[str, int] = field(default_factory=dict)
-    expected: Mapping[str, int] = field(default_factory=dict)
-    transient: Mapping[str, int] = field(default_factory=dict)
+    needs: Bytes = field(default_factory=dict)
+    expected: Bytes = field(default_factory=dict)
+    transient: Bytes = field(default_factory=dict)
     load_seconds: float = UNMEASURED_LOAD
+    mode: ServingMode = field(default=_NO_MODE, compare=False, repr=False)
+    footprint: Footprint = field(default=_NO_FOOTPRINT, compare=False, repr=False)
 
     @property
     def peak(self) -> dict[str, int]:
         """The most bytes that it takes of each pool at any time, its load included."""
         return {pool: self.needs.get(pool, 0) + self.transient.get(pool, 0) for pool in {*self.needs, *self.transient}}
+
+    @property
+    def most(self) -> Bytes:
+        """The most bytes that it may take of each pool; of an unknown architecture that is a bound, however large the host."""
+        if not self.footprint.bounded_only:
+            return self.peak
+        return {pool: self.footprint.pool(pool).high for pool in self.footprint.parts}
+
+    def fits(self, free: FreeBytes) -> bool:
+        """Return whether it can be promised to fit: of an unknown architecture, only a load would tell."""
+        return not self.footprint.bounded_only and not excess(self.peak, free)
+
+    def capped(self, budgets: FreeBytes) -> "LoadOption":
+        """Return it with needs within *budgets*: neither a mere bound nor a cache that may be smaller takes more than that."""
+        return replace(
+            self,
+            needs={pool: min(most, budgets[pool]) for pool, most in self.needs.items() if pool in budgets},
+            expected={pool: min(count, budgets[pool]) for pool, count in self.expected.items() if pool in budgets},
+        )
 
 
 def excess(needs: Bytes, free: Bytes) -> dict[str, int]:
@@ -48,3 +77,134 @@ def excess(needs: Bytes, free: Bytes) -> dict[str, int]:
 def plus(free: Bytes, more: Bytes) -> dict[str, int]:
     """Return *free* and *more* added up, by pool id."""
     return {pool: free.get(pool, 0) + more.get(pool, 0) for pool in {*free, *more}}
+
+
+def pool_budgets(host: Host) -> dict[str, int]:
+    """Return what models may hold of each pool while none is loaded.
+
+    A host that is described without main memory is taken to have all of it for models, unless it is unified.
+    """
+    budgets = {pool.id: pool.budget for pool in host.pools}
+    return budgets if "metal" in budgets else {"ram": host.ram_bytes} | budgets
+
+
+def free_now(host: Host) -> dict[str, int]:
+    """Return what models may take of each pool at this moment: of the budget, what no other program holds."""
+    free = {pool.id: pool.free for pool in host.pools}
+    return {pool: min(budget, free.get(pool, budget)) for pool, budget in pool_budgets(host).items()}
+
+
+def load_options(
+    mode: ServingMode,
+    host: Host,
+    free: FreeBytes,
+    *,
+    variant: int = 0,
+    load_seconds: float = UNMEASURED_LOAD,
+    devices: int | None = None,
+) -> tuple[list[LoadOption], LoadOption | None]:
+    """Return the options in which *mode* fits into *free* bytes of *host*, best first, and the nearest one to fitting.
+
+    All of the model on devices comes before some of its layers on the CPU, which are tried only where it has to be; *devices*
+    fixes their number. vLLM takes as much cache as it is told, so less of it than all requests at once could need is enough.
+    An architecture that is not known is bounded only: what its bound exceeds of an empty host may not be needed at all.
+    """
+    whole = [
+        each
+        for each in full_offload(mode, host, free, variant, load_seconds)
+        if devices in (None, len(each.placement.devices) or 1)
+    ]
+    nearest = min(whole, key=lambda each: sum(excess(each.needs, free).values()), default=None)
+    possible = (
+        [each for each in whole if not excess(each.needs, free)]
+        or [each for each in whole if _fits_with_less_cache(each, free)]
+        or [each for each in partial_offload(mode, host, free, variant, load_seconds) if not excess(each.needs, free)]
+    )
+    if not possible and nearest is not None and nearest.footprint.bounded_only:
+        possible = [nearest]
+    return possible, nearest
+
+
+def _fits_with_less_cache(option: LoadOption, free: FreeBytes) -> bool:
+    """Return whether vLLM has room for one request of the whole context at least."""
+    if option.mode.backend != "vllm":
+        return False
+    return all(
+        sum((span.low if part in _CACHES else span.high) for part, span in parts.items()) <= free.get(pool, 0)
+        for pool, parts in option.footprint.parts.items()
+    )
+
+
+def full_offload(
+    mode: ServingMode, host: Host, free: FreeBytes, variant: int = 0, load_seconds: float = UNMEASURED_LOAD
+) -> Iterator[LoadOption]:
+    """Yield *mode* with all layers where the host is fastest, best placement first.
+
+    That is one card, the fullest one first so that large free blocks stay large; then splits over as few cards of one kind as
+    possible, in proportion to their free memory: over those with the most of it first, then over the next. Without
+    accelerators it is the host.
+    """
+    if not host.accelerators:
+        if not mode.cards_only:
+            yield _placed(mode, Placement(), None, variant, load_seconds)
+        return
+    for card in sorted(host.accelerators, key=lambda card: (free.get(card.id, 0), card.id)):
+        if not mode.why_not((card,)):
+            yield _placed(mode, Placement.on(card.id), None, variant, load_seconds)
+    for group in _kinds(host):
+        largest = sorted(group, key=lambda card: -free.get(card.id, 0))
+        for count in range(2, len(group) + 1):
+            for first in range(0, len(group) - count + 1, count):
+                cards = largest[first : first + count]
+                if not mode.why_not(cards):
+                    yield _placed(mode, _split(cards, free), None, variant, load_seconds)
+
+
+def partial_offload(
+    mode: ServingMode, host: Host, free: FreeBytes, variant: int = 0, load_seconds: float = UNMEASURED_LOAD
+) -> Iterator[LoadOption]:
+    """Yield *mode* with as many layers on cards as fit there and the rest on the CPU, then with all of them on the CPU."""
+    if not host.accelerators or not mode.layers or "metal" in free:
+        return
+    group = max(_kinds(host), key=lambda group: sum(free.get(card.id, 0) for card in group))
+    placement = _split(group, free)
+    least, most = 0, mode.layers
+    while least < most:
+        middle = (least + most + 1) // 2
+        there = mode.estimate(placement, middle)
+        fits = all(there.pool(card.id).high <= free.get(card.id, 0) for card in group)
+        least, most = (middle, most) if fits else (least, middle - 1)
+    if least:
+        yield _placed(mode, placement, least, variant, load_seconds)
+    yield _placed(mode, Placement(), 0, variant, load_seconds)
+
+
+def _placed(
+    mode: ServingMode, placement: Placement, gpu_layers: int | None, variant: int, load_seconds: float
+) -> LoadOption:
+    # With no device at all, the estimate counts every layer as the host's by itself.
+    footprint = mode.estimate(placement, gpu_layers if placement.devices else None)
+    spans = {pool: footprint.pool(pool) for pool in footprint.parts}
+    return LoadOption(
+        variant=variant,
+        label=mode.label,
+        placement=placement,
+        gpu_layers=gpu_layers,
+        needs={pool: span.high for pool, span in spans.items() if span.high},
+        expected={pool: span.expected for pool, span in spans.items() if span.expected},
+        load_seconds=load_seconds,
+        mode=mode,
+        footprint=footprint,
+    )
+
+
+def _split(cards: list[Pool], free: FreeBytes) -> Placement:
+    ordered = sorted(cards, key=lambda card: card.id)
+    return Placement(tuple((card.id, float(max(1, free.get(card.id, 0)))) for card in ordered))
+
+
+def _kinds(host: Host) -> list[list[Pool]]:
+    groups: dict[str, list[Pool]] = {}
+    for pool in host.accelerators:
+        groups.setdefault(pool.id.partition(":")[0], []).append(pool)
+    return list(groups.values())

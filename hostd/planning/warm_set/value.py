@@ -3,7 +3,7 @@
 Sets are compared by these, the first difference decides:
 
 1. the worth of the pinned models that are warm, then of the others, and within both of higher priority before lower;
-   the worth of models of one priority is the sum over them of `BEING_THERE` + min(`MOST_SAVED`, demand x load seconds);
+   the worth of models of one priority is the sum over them of `WARM` + min(`MOST_SAVED`, demand x load seconds);
 2. the quality of the variants: the sum of their ranks, the lower the better;
 3. the placement: the sum of the cards beyond the first of each model, where the host alone counts as the slowest.
 
@@ -11,13 +11,13 @@ All of it is one integer, so that equal sets are equal everywhere and nothing de
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
 
 from hostd.domain.units import format_duration
-from hostd.planning.warm_set.load_option import LoadOption
+from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, LoadOption
 
-BEING_THERE = 60
-"""What a warm model is worth though nobody asks for it: as much as a minute's waiting in an hour."""
+WARM = 60
+"""What a warm model without requests is worth: as much as a minute's waiting in an hour."""
 
 MOST_SAVED = 3_600
 """Seconds of waiting in an hour that keeping one model warm saves at most: the hour."""
@@ -26,67 +26,62 @@ _RANK = 1_000
 _HOST_ALONE = 500
 
 
-class WarmValue(Protocol):
-    """A model that wants to be warm: requests an hour that are expected, and the seconds that each would wait for a load."""
+@dataclass(frozen=True, slots=True)
+class WarmCandidate:
+    """A model that should be warm: its *options*, best first, the owner's *priority*, and whether it comes before all others.
 
-    @property
-    def priority(self) -> int:
-        """The owner's word on how much it matters."""
+    *demand* is how many requests per hour are expected now, and *load_seconds* how long each would wait for a cold start.
+    """
 
-    @property
-    def pinned(self) -> bool:
-        """Whether it comes before all that are not."""
-
-    @property
-    def demand(self) -> float:
-        """Requests an hour that are expected now."""
-
-    @property
-    def load_seconds(self) -> float:
-        """How long a cold start takes."""
+    name: str
+    options: Sequence[LoadOption]
+    priority: int = 50
+    pinned: bool = False
+    demand: float = 0.0
+    load_seconds: float = UNMEASURED_LOAD
 
 
 class ValueScale:
-    """Gives every choice of a model its value among certain claims; the value of a set is the sum."""
+    """Gives every option of a model its value among certain candidates; the value of a set is the sum."""
 
-    def __init__(self, pending_loads: Sequence[WarmValue], most_demerit: int) -> None:
-        """Set up for *pending_loads*, none of whose choices is worse than *most_demerit* (see `demerit`)."""
-        unit = 1 + len(pending_loads) * most_demerit
+    def __init__(self, candidates: Sequence[WarmCandidate], most_demerit: int) -> None:
+        """Scale for *candidates*, none of whose options is worse than *most_demerit* (see `demerit`)."""
+        unit = 1 + len(candidates) * most_demerit
         self._units: dict[tuple[bool, int], int] = {}
-        for rank in sorted({_rank(pending) for pending in pending_loads}):
+        for rank in sorted({_rank(each) for each in candidates}):
             self._units[rank] = unit
-            unit += sum(unit * worth(pending) for pending in pending_loads if _rank(pending) == rank)
+            unit += sum(unit * worth(each) for each in candidates if _rank(each) == rank)
 
-    def value(self, pending: WarmValue, option: LoadOption) -> int:
-        """Return what it adds to a set that the model is warm in that way; above zero."""
-        return self._units[_rank(pending)] * worth(pending) - demerit(option)
+    def value(self, candidate: WarmCandidate, option: LoadOption) -> int:
+        """Return what a model adds to a set by being warm with *option*; above zero."""
+        return self._units[_rank(candidate)] * worth(candidate) - demerit(option)
 
 
-def worth(pending: WarmValue) -> int:
+def worth(candidate: WarmCandidate) -> int:
     """Return what it is worth, among models of one priority, that a model is warm at all."""
-    return BEING_THERE + round(saved_seconds(pending))
+    return WARM + round(saved_seconds(candidate))
 
 
-def saved_seconds(pending: WarmValue) -> float:
+def saved_seconds(candidate: WarmCandidate) -> float:
     """Return the seconds of waiting in an hour that the model saves by being warm."""
-    return min(MOST_SAVED, max(0.0, pending.demand * pending.load_seconds))
+    return min(MOST_SAVED, max(0.0, candidate.demand * candidate.load_seconds))
 
 
 def demerit(option: LoadOption) -> int:
-    """Return by how much a choice is worse than the best variant on one card; far less than any model is worth."""
+    """Return by how much an option is worse than the best variant on one card; far less than any model is worth."""
     if option.gpu_layers == 0:
         return option.variant * _RANK + _HOST_ALONE
     return option.variant * _RANK + min(_HOST_ALONE - 1, max(0, len(option.placement.devices) - 1))
 
 
-def merit(pending: WarmValue) -> str:
+def merit(candidate: WarmCandidate) -> str:
     """Return why a model is worth what it is, in words."""
-    said = ["pinned"] if pending.pinned else []
-    said.append(f"priority {pending.priority}")
-    if saved := round(saved_seconds(pending)):
+    said = ["pinned"] if candidate.pinned else []
+    said.append(f"priority {candidate.priority}")
+    if saved := round(saved_seconds(candidate)):
         said.append(f"{format_duration(saved)} of waiting saved an hour")
     return ", ".join(said)
 
 
-def _rank(pending: WarmValue) -> tuple[bool, int]:
-    return pending.pinned, pending.priority
+def _rank(candidate: WarmCandidate) -> tuple[bool, int]:
+    return candidate.pinned, candidate.priority

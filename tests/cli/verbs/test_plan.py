@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from hostd.domain.host import Reserve
+from hostd.hardware.simulated import preset
 from tests.cli.models import GIB, declare, weigh
-from tests.cli.recorded import READY, Daemon, Ran
+from tests.cli.recorded import Daemon, Ran, planning_answer
 from tests.planning.stub import stub
 from tests.planning.truth import ROWS, Row, numbers, rows, serving, tensors
 
@@ -72,18 +74,17 @@ def test_exact_components_are_reproduced(row: Row, here: bool, told: Told, tmp_p
             assert row["measured_mib"][component] == pytest.approx(found[key] / MIB, abs=0.0101)
 
 
-def test_a_plan_beside_a_daemon_goes_by_its_machine(
+def test_a_plan_beside_a_daemon_goes_by_its_host(
     hostd: Hostd, daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where it was started with another one's memory, and this is said; one that is named on the command line comes first."""
-    pool = {"id": "cuda:0", "for_models_bytes": 23 * GIB, "others_bytes": 0, "room_bytes": 23 * GIB}
-    daemon.on("GET /hostd/v1/plan", {"pools": [pool], "held": {}})
-    daemon.on("GET /hostd/v1/status", {"instances": []})
+    card = preset("rtx4090", Reserve())
+    daemon.on("GET /hostd/v1/plan", planning_answer(card, {"cuda:0": 22 * GIB}, held={}))
     monkeypatch.setenv("HOSTD_URL", daemon.url)
     path = str(weigh(tmp_path / "a.gguf", 14))
     ran = hostd("plan", path, "--ctx", "8192", "--json")
     assert "cuda:0" in json.loads(ran.out)["models"][0]["pool_bytes"]
-    assert "hostd: the daemon that runs here reckons with other memory" in ran.err
+    assert "hostd: planned with the memory of the daemon" in ran.err
     other = hostd("plan", path, "--ctx", "8192", "--json", "--host", "cpu-64g")
     assert (["ram"], "") == (list(json.loads(other.out)["models"][0]["pool_bytes"]), other.err)
 
@@ -181,28 +182,16 @@ def test_a_profile_is_planned_as_it_will_be_launched(told: Told, bare_home: Path
     )
 
 
-def test_idle_models_of_a_running_daemon_may_go(
-    told: Told, daemon: Daemon, bare_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On this machine, what the daemon has loaded counts; only what nobody uses may go."""
-    box = bare_home / "box.json"
-    pool = {
-        "id": "ram",
-        "kind": "ram",
-        "name": "m",
-        "total_bytes": 16 * GIB,
-        "free_bytes": 4 * GIB,
-        "budget_bytes": 14 * GIB,
-    }
-    box.write_text(json.dumps({"host": {"os": "Linux", "cpu": "c", "ram_bytes": 16 * GIB}, "pools": [pool]}))
-    from hostd.config.machine_file import read_machine  # noqa: PLC0415 - the fixture of this one test
-
-    monkeypatch.setattr("hostd.hardware.probe.probe", lambda _: read_machine(box))
-    idle = READY | {"model": "idle", "in_flight": 0, "queued": 0, "pool_bytes": {"ram": 8 * GIB}}
-    busy = READY | {"model": "busy", "pool_bytes": {"ram": 1 * GIB}}
-    daemon.on("GET /hostd/v1/status", {"instances": [idle, busy]})
+def test_what_a_running_daemon_has_loaded_counts(told: Told, daemon: Daemon, bare_home: Path) -> None:
+    """An idle model is evicted, one in use stays warm; and only where the idle ones do not suffice, one in use is waited for."""
+    host = preset("cpu-16g", Reserve())
+    held = {"idle": {"ram": 10 * GIB}, "busy": {"ram": 9 * GIB}}
+    daemon.on("GET /hostd/v1/plan", planning_answer(host, {"ram": GIB}, held, busy=("busy",)))
     code, data = told(weigh(bare_home / "a.gguf", 5), "--ctx", 4096, "--url", daemon.url)
     assert (10, ["idle"], ["busy"]) == (code, data["models"][0]["evict"], data["warm_set"])
+    code, data = told(weigh(bare_home / "b.gguf", 12), "--ctx", 4096, "--url", daemon.url)
+    assert (10, {"busy", "idle"}, []) == (code, set(data["models"][0]["evict"]), data["warm_set"])
+    assert "which has to wait for requests in flight" in data["models"][0]["why"]
 
 
 def test_an_unknown_architecture_is_bounded(told: Told, tmp_path: Path) -> None:

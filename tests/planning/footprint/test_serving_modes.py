@@ -5,9 +5,9 @@ from dataclasses import replace
 from hostd.domain.footprint import Component
 from hostd.planning.footprint.levers import LlamaCppServing
 from hostd.planning.footprint.mlx_serving import MlxServing
-from hostd.planning.footprint.placement import full_offload, pool_budgets
 from hostd.planning.footprint.serving_modes import llamacpp_mode, mlx_mode, vllm_mode
 from hostd.planning.footprint.vllm_serving import VllmServing
+from hostd.planning.warm_set.load_option import full_offload, pool_budgets
 from tests.planning.footprint.test_levers import SERVED, SHAPE
 from tests.planning.machines import GIB, mac, machine
 

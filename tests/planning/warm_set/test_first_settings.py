@@ -8,7 +8,6 @@ from hostd.domain.host import Host, Reserve
 from hostd.domain.shape import Layer, LayerKind, Shape, Tables
 from hostd.hardware.simulated import preset
 from hostd.planning.footprint.llamacpp_serving import Serving
-from hostd.planning.footprint.placement import pool_budgets
 from hostd.planning.warm_set.first_settings import (
     FirstSettings,
     ServableModel,
@@ -16,6 +15,7 @@ from hostd.planning.warm_set.first_settings import (
     find_first_settings,
     warm_together,
 )
+from hostd.planning.warm_set.load_option import excess, pool_budgets
 
 GIB = 2**30
 CARD = preset("rtx4090", Reserve())
@@ -49,7 +49,7 @@ def test_context_comes_before_slots(gib: float, context: int, slots: int) -> Non
     found = start(model(gib))
     assert found is not None
     assert (context, slots, None) == (found.context, found.slots, found.gpu_layers)
-    assert {} == found.option.excess(pool_budgets(CARD))
+    assert {} == excess(found.option.needs, pool_budgets(CARD))
 
 
 @pytest.mark.parametrize(("trained", "context"), [(40960, 32768), (10000, 8192), (2048, 2048), (512, 512), (0, 2048)])

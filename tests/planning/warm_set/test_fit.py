@@ -1,84 +1,95 @@
-"""Verdicts, and the least that must go."""
+"""Verdicts on one model."""
 
-from itertools import combinations
+from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.planning.footprint.placement import full_offload, pool_budgets
-from hostd.planning.warm_set.fit import LoadedModel, Verdict, cheapest, decide, freed
-from tests.planning.machines import GIB, machine, way
+from hostd.planning.warm_set.eviction import EvictionCandidate, best_load
+from hostd.planning.warm_set.fit import Verdict, decide, freed
+from hostd.planning.warm_set.load_option import LoadOption
+from tests.planning.machines import GIB, machine, options, way
 
 CARD = machine(24)
 
 
-def resident(name: str, size: int, pool: str = "cuda:0") -> LoadedModel:
-    """Return a model that holds so many GiB."""
-    return LoadedModel(name, {pool: size * GIB})
+def loaded(name: str, size: int, pool: str = "cuda:0", cost: float = 1.0, at: float | None = 0.0) -> EvictionCandidate:
+    """Return a loaded model that holds so many GiB and may be evicted."""
+    return EvictionCandidate(name, cost, {pool: size * GIB}, at)
 
 
-def test_the_first_way_that_fits_is_taken() -> None:
-    """Ways are best first."""
-    found = decide([way(30), way(20), way(10)], CARD, pool_budgets(CARD))
+def test_the_first_variant_that_fits_is_taken() -> None:
+    """Variants are best first; the first one of 30 GiB is too large for the card."""
+    found = decide(options(CARD, way(30), way(20), way(10)), {"cuda:0": 24 * GIB})
     assert found
-    assert (Verdict.FITS, "llamacpp:20") == (found.verdict, found.option.mode.label)
+    assert (Verdict.FITS, "llamacpp:20") == (found.verdict, found.option.label)
 
 
-def test_room_is_made_before_layers_are_left_to_the_host() -> None:
-    """An idle model goes rather than that another runs on the CPU."""
-    free = {"cuda:0": 4 * GIB, "ram": 64 * GIB}
-    found = decide([way(20, layers=20)], CARD, free, [resident("a", 20)])
+def test_models_are_evicted_before_layers_are_left_to_the_cpu() -> None:
+    """A model that fits on the empty card is never loaded in part, as the scheduler would not do it."""
+    free, sizes = {"cuda:0": 4 * GIB, "ram": 64 * GIB}, options(CARD, way(20, layers=20))
+    found = decide(sizes, free, [loaded("a", 20)])
     assert found
     assert (Verdict.FITS_AFTER_EVICTING, ("a",), None) == (found.verdict, found.evict, found.option.gpu_layers)
-    alone = decide([way(20, layers=20)], CARD, free)
+    assert {"cuda:0": 24 * GIB, "ram": 64 * GIB} == found.free
+    alone = decide(sizes, free)
     assert alone
-    assert (Verdict.FITS, 4) == (alone.verdict, alone.option.gpu_layers)
+    assert (Verdict.DOES_NOT_FIT, {"cuda:0": 16 * GIB}) == (alone.verdict, alone.short)
 
 
 def test_what_does_not_fit_says_what_is_missing() -> None:
-    """Even with everything gone that could go."""
-    found = decide([way(30)], CARD, {"cuda:0": 4 * GIB}, [resident("a", 10)])
+    """Even with everything evicted that may be."""
+    found = decide(options(CARD, way(30)), {"cuda:0": 4 * GIB}, [loaded("a", 10)])
     assert found
     assert (Verdict.DOES_NOT_FIT, {"cuda:0": 16 * GIB}, ()) == (found.verdict, found.short, found.evict)
 
 
-def test_a_machine_without_a_place_has_no_verdict() -> None:
-    """An engine that needs a card has no place on a machine without one."""
-    assert decide([way(1, cards_only=True)], machine(), {"ram": 64 * GIB}) is None
+def test_a_host_without_a_place_has_no_verdict() -> None:
+    """An engine that needs a card has no place on a host without one."""
+    assert decide(options(machine(), way(1, cards_only=True)), {"ram": 64 * GIB}) is None
 
 
-@pytest.mark.parametrize(
-    ("sizes", "gone"),
-    [((8, 20, 12), ("12",)), ((8, 9, 5), ("5", "8")), ((1, 2, 3), ()), ((6, 6, 12), ("12",))],
-)
-def test_the_fewest_and_then_the_smallest_go(sizes: tuple[int, ...], gone: tuple[str, ...]) -> None:
-    """One large model goes rather than two small ones; of equally many, the smallest."""
-    loaded = [resident(str(size), size) for size in sorted(sizes)]
-    free = {"cuda:0": 8 * GIB}
-    assert gone == tuple(each.name for each in cheapest(full_offload, [way(20)], CARD, free, loaded))
+def test_the_cheapest_model_is_evicted_not_the_smallest() -> None:
+    """What counts is the expected time of reloading, in the plan as in the scheduler."""
+    crowd = [loaded("small", 12, cost=30.0), loaded("large", 20, cost=1.0)]
+    found = decide(options(CARD, way(20)), {"cuda:0": 8 * GIB}, crowd)
+    assert found
+    assert (("large",), False) == (found.evict, found.waits)
 
 
-@given(st.lists(st.integers(1, 9), max_size=6), st.integers(1, 40))
-def test_what_goes_is_minimal(sizes: list[int], size: int) -> None:
-    """No smaller number of residents would do, and none at all goes where even all would not do."""
-    loaded = [resident(str(at), each) for at, each in enumerate(sizes)]
-    gone = cheapest(full_offload, [way(size)], CARD, {"cuda:0": 0}, loaded)
-    assert bool(gone) is (sum(sizes) >= size)
-    if gone:
-        assert size <= sum(each.bytes for each in gone) // GIB
-        fewer = combinations(sizes, len(gone) - 1)
-        assert all(sum(some) < size for some in fewer)
+def test_a_model_in_use_is_evicted_only_where_no_idle_one_will_do() -> None:
+    """And the verdict says that it has to be waited for."""
+    busy, idle = loaded("busy", 20, at=None, cost=0.1), loaded("idle", 20)
+    for crowd, evicted, waits in (([busy, idle], "idle", False), ([busy], "busy", True)):
+        found = decide(options(CARD, way(20)), {"cuda:0": 4 * GIB}, crowd)
+        assert found
+        assert (Verdict.FITS_AFTER_EVICTING, (evicted,), waits) == (found.verdict, found.evict, found.waits)
 
 
-def test_many_residents_go_largest_first() -> None:
-    """Where there are too many to try all combinations."""
-    loaded = [resident(str(size), size) for size in range(1, 21)]
-    assert ["20", "19"] == [each.name for each in cheapest(full_offload, [way(30)], CARD, {"cuda:0": 0}, loaded)]
+def test_an_unknown_architecture_is_never_promised_to_fit() -> None:
+    """Its bound is told, and what that lacks, if anything."""
+    known = way(6)
+    unknown = replace(known, estimate=lambda *where: replace(known.estimate(*where), bounded_only=True))
+    for free, short in ((24 * GIB, {}), (2 * GIB, {"cuda:0": 4 * GIB})):
+        found = decide(options(CARD, unknown), {"cuda:0": free})
+        assert found
+        assert (Verdict.DOES_NOT_FIT, short) == (found.verdict, found.short)
 
 
-def test_room_is_freed_where_it_was_held() -> None:
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 5)), max_size=6), st.integers(1, 40), st.integers(0, 9))
+def test_the_verdict_is_the_scheduler_s_decision(sizes: list[tuple[int, int]], size: int, free: int) -> None:
+    """Same options, same candidates, same evicted models."""
+    crowd = [loaded(str(at), held, cost=cost) for at, (held, cost) in enumerate(sizes)]
+    choices = [LoadOption(0, "a", needs={"cuda:0": size * GIB})]
+    found, plan = decide(choices, {"cuda:0": free * GIB}, crowd), best_load(choices, {"cuda:0": free * GIB}, crowd, 0.0)
+    assert found
+    assert (() if plan is None else tuple(each.name for each in plan.evict)) == found.evict
+    assert (plan is None) is (found.verdict is Verdict.DOES_NOT_FIT)
+    if plan:
+        assert found.free["cuda:0"] >= size * GIB
+
+
+def test_memory_is_freed_where_it_was_held() -> None:
     """Pool by pool."""
-    assert {"cuda:0": 3 * GIB, "ram": 2 * GIB} == freed(
-        {"cuda:0": GIB}, [resident("a", 2), resident("b", 2, pool="ram")]
-    )
+    evicted = [loaded("a", 2), loaded("b", 2, pool="ram")]
+    assert {"cuda:0": 3 * GIB, "ram": 2 * GIB} == freed({"cuda:0": GIB}, evicted)

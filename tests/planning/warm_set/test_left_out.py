@@ -7,7 +7,7 @@ import pytest
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.left_out import Rejection, WarmModel, lacking, left_out
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.planning.warm_set.solver import WarmCandidate
+from hostd.planning.warm_set.value import WarmCandidate
 from tests.planning.machines import GIB
 
 ROOMS = {"cuda:0": 24 * GIB, "cuda:1": 16 * GIB}
@@ -21,12 +21,12 @@ def on(card: int, size: int, label: str = "q4", main: int = 0) -> LoadOption:
 
 def taken(name: str, option: LoadOption, **pending: float) -> WarmModel:
     """Return a model that is warm."""
-    return WarmModel(name, WarmCandidate(name, (option,), **pending), option)  # type: ignore[arg-type]  # priority is a whole number
+    return WarmModel(WarmCandidate(name, (option,), **pending), option)  # type: ignore[arg-type]  # priority is a whole number
 
 
 def omitted(options: Sequence[LoadOption], *warm: WarmModel, free: dict[str, int] = ROOMS) -> Rejection:
     """Return why a model of these choices is not warm."""
-    return left_out("m", WarmCandidate("m", options, 40, demand=3), options, free, warm)
+    return left_out(WarmCandidate("m", options, 40, demand=3), options, free, warm)
 
 
 def test_no_engine() -> None:
@@ -38,7 +38,7 @@ def test_larger_than_the_machine() -> None:
     """The sentence reckons with the empty machine, the bytes with what the others have left of it."""
     found = omitted([on(0, 40), on(1, 30), on(0, 27, "q2")], taken("a", on(0, 20)))
     assert (
-        "m is larger than the room there is for models: at its nearest (q2 on cuda:0) it takes 27.0 GiB of cuda:0, which is "
+        "m is larger than the memory there is for models: at its nearest (q2 on cuda:0) it takes 27.0 GiB of cuda:0, which is "
         "3.0 GiB of cuda:0 too much"
     ) == found.why
     assert {"cuda:0": 23 * GIB} == found.short

@@ -1,6 +1,23 @@
-"""One concrete way to load a profile."""
+"""Where and how a model can be loaded."""
 
-from hostd.planning.warm_set.load_option import LoadOption, excess, plus
+from dataclasses import replace
+
+import pytest
+
+from hostd.domain.footprint import Component, Footprint, Span
+from hostd.domain.host import Host, Pool, PoolKind
+from hostd.planning.footprint.llamacpp_serving import Placement
+from hostd.planning.warm_set.load_option import (
+    LoadOption,
+    excess,
+    free_now,
+    full_offload,
+    load_options,
+    partial_offload,
+    plus,
+    pool_budgets,
+)
+from tests.planning.machines import GIB, mac, machine, single, way
 
 
 def test_the_peak_is_what_stays_and_what_only_the_load_takes() -> None:
@@ -36,3 +53,115 @@ class TestExcess:
 def test_bytes_add_up_pool_by_pool() -> None:
     """A pool that only one of the two names counts as it is."""
     assert {CARD: 5, OTHER: 1} == plus({CARD: 3}, {CARD: 2, OTHER: 1})
+
+
+def test_the_fullest_card_comes_first_and_splits_last() -> None:
+    """Large rooms stay large; splits take as few cards as possible, in proportion to their room."""
+    host = machine(24, 12, 16)
+    free = pool_budgets(host)
+    found = [[pool for pool, _ in option.placement.devices] for option in full_offload(way(1), host, free)]
+    assert [["cuda:1"], ["cuda:2"], ["cuda:0"], ["cuda:0", "cuda:2"], ["cuda:0", "cuda:1", "cuda:2"]] == found
+    split = list(full_offload(way(20), host, free))[3]
+    assert {"cuda:0": 12 * GIB, "cuda:2": 8 * GIB} == split.needs
+
+
+def test_each_card_has_its_turn_in_a_split() -> None:
+    """Of four cards two models may have two each."""
+    host = machine(24, 24, 24, 24)
+    found = [
+        "".join(pool[-1] for pool, _ in option.placement.devices)
+        for option in full_offload(way(1), host, pool_budgets(host))
+    ]
+    assert ["0", "1", "2", "3", "01", "23", "012", "0123"] == found
+
+
+def test_cards_that_an_engine_cannot_use_together_are_left_out() -> None:
+    """A way that says why not is not placed there."""
+    host = machine(24, 24)
+    alone = replace(way(1), why_not=single)
+    assert 2 == len(list(full_offload(alone, host, pool_budgets(host))))
+
+
+def test_cards_of_two_makers_are_not_mixed() -> None:
+    """A split is over one kind."""
+    host = machine(24, 24)
+    other = machine(24, kind="rocm").pools[0]
+    mixed = replace(host, pools=(*host.pools, other))
+    splits = [option.placement for option in full_offload(way(1), mixed, pool_budgets(mixed))][3:]
+    assert [("cuda:0", "cuda:1")] == [tuple(pool for pool, _ in split.devices) for split in splits]
+
+
+def test_without_accelerators_it_is_the_host() -> None:
+    """Main memory, unless the engine needs a card."""
+    host = machine()
+    assert [Placement()] == [option.placement for option in full_offload(way(1), host, pool_budgets(host))]
+    assert [] == list(full_offload(way(1, cards_only=True), host, pool_budgets(host)))
+
+
+def test_a_mac_is_one_pool() -> None:
+    """Device and host are the same memory, and nothing is left to a CPU beside it."""
+    host = mac(48)
+    assert [{"metal": 5 * GIB}] == [
+        option.needs for option in full_offload(way(5, layers=10), host, pool_budgets(host))
+    ]
+    assert [] == list(partial_offload(way(5, layers=10), host, pool_budgets(host)))
+
+
+def test_as_many_layers_as_fit_go_to_the_cards() -> None:
+    """Their number is computed; the rest is on the host, and at last all of it."""
+    host = machine(24)
+    part, none = partial_offload(way(40, layers=40), host, pool_budgets(host))
+    assert (24, {"cuda:0": 24 * GIB, "ram": 16 * GIB}) == (part.gpu_layers, part.needs)
+    assert (0, {"ram": 40 * GIB}) == (none.gpu_layers, none.needs)
+    assert [] == list(partial_offload(way(40), host, pool_budgets(host)))
+
+
+def test_a_machine_without_a_pool_of_main_memory_has_all_of_it() -> None:
+    """Unless it is unified; a card's file may leave main memory out."""
+    cards = machine(24, ram=32)
+    assert {"cuda:0": 24 * GIB, "ram": 32 * GIB} == pool_budgets(replace(cards, pools=cards.pools[:1]))
+    assert {"metal": 48 * GIB} == pool_budgets(mac(48))
+
+
+@pytest.mark.parametrize(("free", "left"), [(5 * GIB, 4 * GIB), (3 * GIB, 3 * GIB)])
+def test_free_now_is_what_is_free_of_the_budget(free: int, left: int) -> None:
+    """Neither others' memory nor the reserve is given away."""
+    host = Host("Linux", "x", 8 * GIB, (Pool("ram", PoolKind.RAM, "Main memory", 8 * GIB, free, 4 * GIB),))
+    assert {"ram": left} == free_now(host)
+
+
+class TestLoadOptions:
+    """What fits, best first."""
+
+    def test_layers_are_left_to_the_cpu_only_where_they_have_to_be(self) -> None:
+        """A model that fits on the card has no other option."""
+        host = machine(24)
+        whole, _ = load_options(way(20, layers=20), host, pool_budgets(host))
+        partly, nearest = load_options(way(40, layers=40), host, pool_budgets(host))
+        assert ([None], [24, 0]) == ([each.gpu_layers for each in whole], [each.gpu_layers for each in partly])
+        assert nearest
+        assert {"cuda:0": 40 * GIB} == nearest.needs
+
+    def test_a_number_of_devices_may_be_fixed(self) -> None:
+        """The owner's tensor_parallel: one card too few is not what was asked for."""
+        host = machine(24, 24)
+        found, _ = load_options(way(10), host, pool_budgets(host), devices=2)
+        assert [2] == [len(each.placement.devices) for each in found]
+
+    def test_vllm_takes_as_much_cache_as_there_is(self) -> None:
+        """One request of the whole context has to fit; its needs are the whole card then."""
+        host = machine(24)
+        cache = {Component.WEIGHTS: Span.exactly(10 * GIB), Component.KV: Span(2 * GIB, 30 * GIB, 30 * GIB)}
+        mode = replace(way(1, backend="vllm"), estimate=lambda *_: Footprint({"cuda:0": cache}))
+        (option,), _ = load_options(mode, host, pool_budgets(host))
+        assert {"cuda:0": 24 * GIB} == option.capped(pool_budgets(host)).needs
+        assert [] == load_options(mode, host, {"cuda:0": 11 * GIB})[0]
+
+    def test_a_bound_beyond_the_host_is_an_option_that_is_not_promised(self) -> None:
+        """An empty host may be enough after all; the bound stays what it is."""
+        host, known = machine(24), way(40)
+        mode = replace(known, estimate=lambda *where: replace(known.estimate(*where), bounded_only=True))
+        (option,), _ = load_options(mode, host, pool_budgets(host))
+        assert {"cuda:0": 24 * GIB} == option.capped(pool_budgets(host)).needs
+        assert {"cuda:0": 40 * GIB} == option.most
+        assert not option.fits({"cuda:0": 64 * GIB})

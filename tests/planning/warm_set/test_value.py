@@ -6,8 +6,16 @@ from hypothesis import strategies as st
 
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.planning.warm_set.solver import WarmCandidate
-from hostd.planning.warm_set.value import BEING_THERE, MOST_SAVED, ValueScale, demerit, merit, saved_seconds, worth
+from hostd.planning.warm_set.value import (
+    MOST_SAVED,
+    WARM,
+    ValueScale,
+    WarmCandidate,
+    demerit,
+    merit,
+    saved_seconds,
+    worth,
+)
 
 BEST = LoadOption(0, "best")
 WORST = LoadOption(9, "worst", gpu_layers=0)
@@ -54,18 +62,18 @@ def test_being_there_outweighs_every_quality(pending_loads: list[WarmCandidate])
 @pytest.mark.parametrize(
     ("demand", "seconds", "expected"),
     [
-        (0, 10, BEING_THERE),
-        (6, 10, BEING_THERE + 60),
-        (0.5, 11, BEING_THERE + 6),
-        (9999, 100, BEING_THERE + MOST_SAVED),
-        (-1, 10, BEING_THERE),
-        (float("nan"), 10, BEING_THERE),
+        (0, 10, WARM),
+        (6, 10, WARM + 60),
+        (0.5, 11, WARM + 6),
+        (9999, 100, WARM + MOST_SAVED),
+        (-1, 10, WARM),
+        (float("nan"), 10, WARM),
     ],
 )
 def test_worth(demand: float, seconds: float, expected: int) -> None:
     """Being there counts, and the seconds of waiting that an hour is spared, of which there are no more than an hour has."""
     assert expected == worth(claim(demand=demand, load_seconds=seconds))
-    assert expected - BEING_THERE == round(saved_seconds(claim(demand=demand, load_seconds=seconds)))
+    assert expected - WARM == round(saved_seconds(claim(demand=demand, load_seconds=seconds)))
 
 
 def test_a_better_variant_before_a_better_place() -> None:

@@ -1,0 +1,222 @@
+"""The models that a plan is made for: each name, file or reference with the variants it may be served in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from hostd.backends.mlx import engine as mlx
+from hostd.backends.vllm import engine as vllm
+from hostd.backends.vllm.build import build_of
+from hostd.domain.errors import EngineError, RequestError
+from hostd.domain.host import Host
+from hostd.domain.profile import Profile, Settings, Variant
+from hostd.models.errors import BadReference, HubUnreachable, ModelNotFound, ModelUnreadable
+from hostd.models.header import Format, ModelHeader
+from hostd.models.locations import ModelLocations
+from hostd.models.open import open_header
+from hostd.models.reference import OllamaReference, ProfileReference, Reference, parse_reference
+from hostd.planning.footprint.levers import FLAGS
+from hostd.planning.footprint.serving_modes import ServingMode
+from hostd.sizing.calibrated import CalibratedEstimator
+from hostd.sizing.load_options import SizedVariant
+from hostd.sizing.serving_modes import (
+    ENGINES,
+    GGUF_ENGINES,
+    USUAL_CONTEXT,
+    ServingModeFactory,
+    ServingOverrides,
+    takes_memory,
+)
+
+_SERVERS = ("openai", "cloud", *ENGINES)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions(ServingOverrides):
+    """What is asked about serving beyond the profiles; None where nothing is."""
+
+    backend: str | None = None
+
+
+AS_DECLARED = PlanOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteModel:
+    """A variant for which no memory of the host is counted; *why* is a sentence."""
+
+    label: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCandidate:
+    """A model and the variants it may be served in, best first; none where it is *remote*, or where *trouble* says why not."""
+
+    name: str
+    variants: tuple[SizedVariant, ...] = ()
+    profile: Profile | None = None
+    remote: RemoteModel | None = None
+    trouble: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateResolver:
+    """Opens what is named, for one host and one set of options; *learned* is what is known of the host beyond arithmetic.
+
+    *on_processor* are the engines that compute on its processor where others of their kind need an accelerator.
+    """
+
+    settings: Settings
+    host: Host
+    asked: PlanOptions
+    places: ModelLocations
+    learned: CalibratedEstimator | None = None
+    on_processor: frozenset[str] = frozenset()
+
+    def named(self, text: str) -> PlanCandidate:
+        """Return the model that *text* names; a profile may be named by an alias.
+
+        Raises:
+            RequestError: There is no such model (status 404), or no engine serves it as was asked (400).
+            ModelUnreadable: Its header cannot be read.
+        """
+        aliases = {alias: name for name, profile in self.settings.profiles.items() for alias in profile.aliases}
+        try:
+            reference = parse_reference(aliases.get(text, text), self.settings.profiles)
+            if isinstance(reference, ProfileReference):
+                return self.declared(self.settings.profiles[reference.name])
+            return PlanCandidate(text, (SizedVariant(0, self._bare(text, reference)),))
+        except (BadReference, ModelNotFound) as error:
+            near = get_close_matches(text, self.settings.profiles, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise RequestError(f"{error.message}{hint}", code="model_not_found", status=404) from error
+
+    def declared(self, profile: Profile) -> PlanCandidate:
+        """Return a profile with all of its variants that can be read; raises as `named` does if none can."""
+        found, remote, troubles = list[SizedVariant](), list[RemoteModel](), list[ModelUnreadable]()
+        for number, variant in enumerate(profile.variants):
+            if variant.backend in ENGINES and self.asked.backend not in (None, variant.backend):
+                continue
+            try:
+                sized = self._variant(profile, number, variant)
+            except ModelUnreadable as error:
+                troubles.append(error)
+                continue
+            if isinstance(sized, SizedVariant):
+                found.append(sized)
+            else:
+                remote.append(sized)
+        if not found and not remote and troubles:
+            raise troubles[0]
+        if not found and not remote:
+            raise _bad_request(f"profile '{profile.name}' has no variant for backend {self.asked.backend}")
+        notes = tuple(f"a variant was left out: {error.message}" for error in troubles)
+        return PlanCandidate(profile.name, tuple(found), profile, None if found else remote[0], notes=notes)
+
+    def _variant(self, profile: Profile, number: int, variant: Variant) -> SizedVariant | RemoteModel:
+        if not takes_memory(variant):
+            return RemoteModel(variant.label, _nothing_to_load(variant))
+        # A server that another program runs holds what its own store has, not what a registry offers now.
+        places = self.places if variant.url is None else replace(self.places, offline=True)
+        try:
+            return SizedVariant.of(self._modes(variant.backend, places), profile, number)
+        except ValueError as error:
+            raise _bad_request(f"{variant.label}: {error}") from error
+        except ModelUnreadable as error:
+            if variant.url is None or isinstance(error, BadReference):
+                raise
+            return RemoteModel(variant.label, _not_known(variant, error))
+
+    def _modes(self, backend: str, places: ModelLocations) -> ServingModeFactory:
+        return ServingModeFactory(
+            self.host,
+            lambda reference: open_header(reference, places),
+            self.asked,
+            self.learned,
+            processor=backend in self.on_processor,
+        )
+
+    def _bare(self, text: str, reference: Reference) -> ServingMode:
+        if isinstance(reference, ProfileReference):
+            raise BadReference(f"'{text}' is no file")
+        header = open_header(reference, self.places)
+        backend = self.asked.backend or self._usual_backend(header, ollama=isinstance(reference, OllamaReference))
+        if (backend in GGUF_ENGINES) is not (header.format is Format.GGUF):
+            raise _bad_request(
+                f"{backend} does not serve {header.format} files; leave --backend out, or name another file"
+            )
+        try:
+            return self._bare_mode(text, backend, header)
+        except ValueError as error:
+            raise _bad_request(f"{text}: {error}") from error
+
+    def _bare_mode(self, text: str, backend: str, header: ModelHeader) -> ServingMode:
+        slots, modes = self.asked.slots or 1, self._modes(backend, self.places)
+        if backend == "ollama":
+            serving = modes.ollama(header, self.asked.context and self.asked.context // slots, slots, "f16")
+            picks = f"Ollama picks a context of {serving.context} tokens for this machine; --ctx plans for another"
+            notes = (picks,) if self.asked.context is None else ()
+            return modes.of_gguf(text, backend, header, serving, FLAGS, notes)
+        context = self.asked.context or header.shape.context or USUAL_CONTEXT
+        notes = () if self.asked.context else (_about_context(header),)
+        if backend == "llamacpp":
+            return modes.of_gguf(text, backend, header, replace(modes.plain(slots), context=context), FLAGS, notes)
+        profile = Profile(text, (), context=context // slots, slots=slots)
+        return modes.of_checkpoint(text, backend, header, profile, notes)
+
+    def _usual_backend(self, header: ModelHeader, *, ollama: bool) -> str:
+        if ollama:
+            return "ollama"
+        if header.format is Format.GGUF:
+            return "llamacpp"
+        unified = any(pool.id == "metal" for pool in self.host.pools)
+        return "mlx" if header.format is Format.MLX or unified else "vllm"
+
+
+def _bad_request(why: str) -> RequestError:
+    return RequestError(why, code="bad_request")
+
+
+def _nothing_to_load(variant: Variant) -> str:
+    if variant.backend in _SERVERS:
+        return f"{variant.label} is run by another program, so there is nothing to load"
+    return f"what {variant.label} takes is known to its engine alone, so nothing is counted for it; a load would tell"
+
+
+def _not_known(variant: Variant, error: ModelUnreadable) -> str:
+    why = "no store of models here has it" if isinstance(error, HubUnreachable) else error.message
+    return (
+        f"{variant.label} is run by another program at {variant.url}; what it takes of this machine is not known, for {why}, "
+        "so nothing is counted for it"
+    )
+
+
+def _about_context(header: ModelHeader) -> str:
+    trained = header.shape.context
+    if trained:
+        return f"planned for the {trained} tokens of context that it was trained for; --ctx plans for fewer"
+    return f"the header tells no context, so {USUAL_CONTEXT} tokens are planned for; --ctx plans for others"
+
+
+def on_processor(host: Host, commands: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    """Return those of vLLM and MLX that are installed here as builds for the processor, where *host* has no accelerator.
+
+    *commands* holds a command for those that the owner configured.
+    """
+    return frozenset() if host.accelerators else frozenset(_processor_builds(commands))
+
+
+def _processor_builds(commands: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    try:
+        build = build_of(vllm.locate(commands.get("vllm", ()))[0])
+        if build.on_processor or build.version is None:
+            yield "vllm"
+    except EngineError:
+        pass
+    try:
+        mlx.python_of(commands.get("mlx", ()))
+        yield "mlx"
+    except EngineError:
+        pass
