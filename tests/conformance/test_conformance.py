@@ -14,7 +14,7 @@ import pytest
 
 from hostd.domain.reason import ExitClass
 from hostd.scheduling.events import EngineStopped
-from hostd.sizing import variants
+from hostd.supervisor import launch
 from hostd.supervisor.watchdog import ProbeTimings
 from tests.conformance.conftest import Begin
 from tests.conformance.engine import Engine, Stand
@@ -168,7 +168,7 @@ async def test_a_crash_is_reported(begin: Begin) -> None:
 
 async def test_a_wedge_is_found(begin: Begin) -> None:
     """An engine that stands still is put down, with all that belongs to it."""
-    subject = begin(pace=ProbeTimings(interval=0.2, patience=1.0))
+    subject = begin(timings=ProbeTimings(interval=0.2, patience=1.0))
     await subject.ready()
     processes = await subject.processes()
     for process in processes:
@@ -199,6 +199,6 @@ async def failure(subject: Subject) -> ExitClass:
 async def test_a_taken_port_is_classified(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     """A port that somebody else has is told from everything else, for another one will do."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setattr(variants, "free_port", lambda: taken.getsockname()[1])
+        monkeypatch.setattr(launch, "free_port", lambda: taken.getsockname()[1])
         subject = begin()
         assert ExitClass.PORT_TAKEN is await failure(subject)

@@ -15,7 +15,7 @@ try:
     one = nvml.device(0)
     answer = eval(given[1])
     nvml.stop()
-except nvml.Fault as fault:
+except nvml.NvmlFault as fault:
     answer = fault.code, fault.why
 """
 
