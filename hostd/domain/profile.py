@@ -1,7 +1,7 @@
 """What the owner declares: models, the ways to serve each, its limits, and where its requests may go instead."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from hostd.domain.host import Reserve
@@ -110,6 +110,21 @@ class Profile:
     capabilities: Capabilities = Capabilities()
     privacy: Privacy = Privacy.ANY
     price: Price = Price()
+
+    def with_engine_of(self, other: "Profile") -> "Profile":
+        """Return this profile as far as an engine does not see it, with what the engine of *other* was launched with.
+
+        Limits, warmth, names, fallbacks and prices are the scheduler's; the rest takes another engine to change.
+        """
+        return replace(
+            other,
+            aliases=self.aliases,
+            warm=self.warm,
+            limits=self.limits,
+            fallback=self.fallback,
+            price_input=self.price_input,
+            price_output=self.price_output,
+        )
 
 
 @dataclass(frozen=True, slots=True)

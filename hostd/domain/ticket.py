@@ -32,13 +32,14 @@ class Route:
     """The targets that may answer a request, first choice first.
 
     *reason* is set when the profile that was asked for is left out of its own route. *private* says that no target outside
-    this machine may see the request, so none is among them.
+    this machine may see the request, so none is among them. *profile* is what *asked* means first, whether a target or not.
     """
 
     asked: str
     targets: tuple[Target, ...]
     reason: FallbackReason | None = None
     private: bool = False
+    profile: str = ""
 
     def open_to(self, index: int, reason: FallbackReason, present: int) -> bool:
         """Return whether a request at the target *present* may fall back to the later target *index* for *reason*.

@@ -85,7 +85,7 @@ class ProxyRequest:
         return response
 
     def _record(self, outcome: str, status: int) -> None:
-        asked = self._services.router.resolve(self._inference.model)
+        asked = self._ticket.route.profile
         total = self._clock() - self._arrived
         self._services.records.add(
             request_record(self._trace, self._ctx.principal.client, asked, outcome, status, total)

@@ -89,7 +89,8 @@ class Router:
         if not kept:
             raise _nothing_left(query, first or next(iter(dropped.values())))
         reason = FallbackReason.UNFIT if first else None
-        return Route(query.asked, tuple(kept), reason, private=self._privacy.is_private(query, chain))
+        private = self._privacy.is_private(query, chain)
+        return Route(query.asked, tuple(kept), reason, private, chain[0].model)
 
     def _ranked(self, query: RouteQuery, route: Route, now: float) -> Route:
         role = self._names().find(query.asked)[1]
@@ -102,7 +103,8 @@ class Router:
         if targets == route.targets:
             return route
         moved = targets[0] is not route.targets[0]
-        return Route(route.asked, targets, FallbackReason.UNFIT if moved else route.reason, private=route.private)
+        reason = FallbackReason.UNFIT if moved else route.reason
+        return Route(route.asked, targets, reason, route.private, route.profile)
 
     def _chain(self, starts: Iterable[str]) -> tuple[Target, ...]:
         """Return the profiles in *starts*, then their fallbacks level by level, each profile once."""

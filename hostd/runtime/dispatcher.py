@@ -17,7 +17,7 @@ from hostd.domain.lifecycle import State
 from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.domain.ticket import Ticket
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.scheduling.effects import Effect, Explain, Refuse, RunPreflight, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.effects import Effect, Explain, Refuse, Remove, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
     Arrived,
     AttemptFailed,
@@ -76,17 +76,20 @@ class Dispatcher:
         *,
         heard: Callable[[Event], None] = lambda _: None,
         preflight: Preflight = unchecked,
+        remove: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Take the desk and those who do the work.
 
         *observe* is told of each effect that was performed, *heard* of each event that the desk has taken in. *preflight*
-        looks at a load before anybody goes for it, and returns what the desk is to be told.
+        checks a load before memory is made free for it, and returns what the scheduler is to be told. *remove* forgets the instance
+        of a model that the owner has removed.
         """
         self.scheduler = scheduler
         self._instances = instances
         self._observe = observe
         self._heard = heard
         self._preflight = preflight
+        self._remove = remove
         self._checking: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._mail: deque[Event] = deque()
@@ -216,6 +219,8 @@ class Dispatcher:
                 self._instances[model].sleep(level)
             case Wake(model):
                 self._instances[model].wake()
+            case Remove(model):
+                self._remove(model)
             case Explain():
                 self._tell()
         self._observe(effect)

@@ -78,6 +78,13 @@ class Wake:
 
 
 @dataclass(frozen=True, slots=True)
+class Remove:
+    """Forget a model that the owner has removed: it has no engine any more, and no request waits for it."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Explain:
     """Write down one decision with the numbers that led to it."""
 
@@ -87,4 +94,4 @@ class Explain:
     numbers: Mapping[str, object]
 
 
-Effect = Serve | Refuse | RunPreflight | Start | Stop | Sleep | Wake | Explain
+Effect = Serve | Refuse | RunPreflight | Start | Stop | Sleep | Wake | Remove | Explain

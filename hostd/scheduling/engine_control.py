@@ -254,14 +254,21 @@ class EngineController:
     def options_changed(self, model: ModelState, options: tuple[LoadOption, ...], why_not: str | None) -> None:
         """Take in the ways to load a model, and plan with them."""
         model.options, model.why_not = options, why_not
+        if not model.options_known:
+            model.options_known = True
+            self.admission.options_found(model)
         if loaded := model.option:
             same = (each for each in options if (each.variant, each.placement) == (loaded.variant, loaded.placement))
             model.option = next(same, loaded)
             if model.state in (State.LOADING, State.READY):
                 self.admission.ledger.learnt(model.profile.name, model.option)
         if self.preload.begun:
-            self._start_if_wanted(self.warm_policy.plan())
-            self.admission.changed()
+            self.replan()
+
+    def replan(self) -> None:
+        """Plan anew after models were added, changed or removed."""
+        self._start_if_wanted(self.warm_policy.plan())
+        self.admission.changed()
 
     def _start_if_wanted(self, new: Iterable[ModelState]) -> None:
         """Let idle time count for what a plan has no place for, and have what is *new* in it come up in quiet times."""

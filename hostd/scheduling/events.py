@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hostd.domain.host import Pool
+from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.domain.ticket import Ticket
 from hostd.planning.warm_set.load_option import LoadOption
@@ -116,6 +117,13 @@ class ScheduleChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """The owner's settings were replaced: *profiles* are all that there are from now on, by name."""
+
+    profiles: Mapping[str, Profile]
+
+
+@dataclass(frozen=True, slots=True)
 class LoadRequested:
     """Somebody wants a model warm: the owner by hand, or the boot."""
 
@@ -145,17 +153,6 @@ class Ticked:
     """A deadline that the desk had named has passed."""
 
 
-EngineEvent = (
-    EngineReady
-    | EngineFailed
-    | EngineStopped
-    | EngineSlept
-    | LoadOptionsChanged
-    | PreflightDone
-    | MemoryMeasured
-    | ScheduleChanged
-    | LoadRequested
-    | UnloadRequested
-    | Booted
-)
+ModelEvent = EngineReady | EngineFailed | EngineStopped | EngineSlept | PreflightDone | LoadRequested | UnloadRequested
+EngineEvent = ModelEvent | LoadOptionsChanged | MemoryMeasured | ScheduleChanged | Reconfigured | Booted
 Event = Arrived | ClientLeft | AttemptFailed | Finished | EngineEvent | ShutdownRequested | Ticked

@@ -59,7 +59,7 @@ class MemoryAdmission:
 
     def request(self, model: ModelState, why: str) -> None:
         """Have *model* loaded as soon as there is room; at once where no memory is counted."""
-        if not self.ledger.counts:
+        if model.options_known and not self.ledger.counts:
             self._loads.begin(model, None, why)
             return
         pending = PendingLoad(model.profile.name, why, self._context.now)
@@ -71,8 +71,21 @@ class MemoryAdmission:
             pending = replace(old, why=why, first=old.why)
         model.pending_load = self._pending[pending.model] = pending
         self._stale = True
-        if old is None:
+        if old is None and model.options_known:
             self._begin_with_check(model, pending)
+
+    def options_found(self, model: ModelState) -> None:
+        """Begin with the load that has waited for the options of *model*, if there is one."""
+        pending = model.pending_load
+        if pending is not None and pending.asked is None and not pending.checked:
+            if pending.why == "request" and not model.queue:
+                self.withdraw(model)
+            elif self.ledger.counts:
+                self._begin_with_check(model, pending)
+            else:
+                self.drop(model)
+                self._loads.begin(model, None, pending.why)
+        self._stale = True
 
     def _begin_with_check(self, model: ModelState, pending: PendingLoad) -> None:
         options = self.options(model)
@@ -118,7 +131,7 @@ class MemoryAdmission:
                 self._pending.values(), key=lambda pending: (pending.priority, pending.since, pending.model)
             ):
                 model = self._models[pending.model]
-                if pending.asked is not None or model.state is State.STOPPING:
+                if pending.asked is not None or model.state is State.STOPPING or not model.options_known:
                     continue
                 if why_not := self._see_to(model, pending, ahead):
                     self.drop(model)
@@ -152,12 +165,13 @@ class MemoryAdmission:
         """Give up the claim of those who have all left; who was to go for it and still answers somebody, stays."""
         for name in self.drop(model):
             wanted = any(name in pending.victims for pending in self._pending.values())
-            if self._models[name].closed_to_new_since is not None and not wanted:
-                self._loads.stay(self._models[name])
+            victim = self._models.get(name)
+            if victim is not None and victim.closed_to_new_since is not None and not wanted:
+                self._loads.stay(victim)
         self._loads.forgo(model)
 
     def _waits_for_victims(self, pending: PendingLoad) -> bool:
-        victims = [self._models[name] for name in pending.victims]
+        victims = [self._models[name] for name in pending.victims if name in self._models]
         return any(model.closed_to_new_since is not None or model.state is State.STOPPING for model in victims)
 
     def _wait_on(self, model: ModelState, pending: PendingLoad, free: Bytes) -> None:

@@ -85,10 +85,15 @@ class ModelState:
     be had and *setbacks* says why, *retried* says that memory ran out and another try is under way. *naps* are the levels of sleep
     that its engine offers, *keeps* is what it holds while it sleeps, and *woken* says that its last start was no load. *claim* is
     a load that waits for room; *evicted* says that it had to go although it should be warm.
+
+    *options_known* says whether the options have been found yet, without which no load begins. *removed* says that the owner has
+    removed the model, which only answers what it has.
     """
 
     profile: Profile
     state: State = State.COLD
+    options_known: bool = True
+    removed: bool = False
     slots: int = 0
     queue: dict[str, RequestState] = field(default_factory=dict)
     serving: dict[str, RequestState] = field(default_factory=dict)
@@ -195,6 +200,14 @@ class ModelState:
         if self.state is State.SLEEPING and self.option is not None:
             return (self.option,)
         return tuple(option for option in self.options if option.variant not in self.failed_variants)
+
+    def take_profile(self, profile: Profile, *, options_known: bool) -> None:
+        """Begin anew with another *profile*: what was learnt of the engine of the old one says nothing about its own."""
+        self.profile, self.options_known = profile, options_known
+        self.options, self.why_not, self.option = (), None, None
+        self.load_seconds = self.wake_seconds = self.last_error = None
+        self.failed_variants.clear()
+        self.load_errors.clear()
 
     def move(self, move: Transition) -> None:
         """Go where the lifecycle table says."""

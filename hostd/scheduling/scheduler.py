@@ -37,24 +37,37 @@ from hostd.scheduling.events import (
     LoadOptionsChanged,
     LoadRequested,
     MemoryMeasured,
+    ModelEvent,
     PreflightDone,
+    Reconfigured,
     ScheduleChanged,
     ShutdownRequested,
     Ticked,
     UnloadRequested,
 )
 from hostd.scheduling.model_state import ModelState, RequestState
+from hostd.scheduling.reconfiguration import Reconfiguration
 
 
 class Scheduler:
-    """Turns events into effects by `handle`; the rest may be read by anybody. Without *pools*, no memory is counted."""
+    """Turns events into effects by `handle`; the rest may be read by anybody. Without *pools*, no memory is counted.
 
-    def __init__(self, profiles: Mapping[str, Profile], pools: Iterable[Pool] = ()) -> None:
-        self.models = {name: ModelState(profile) for name, profile in profiles.items()}
+    With *options_follow*, no model is loaded before its `LoadOptionsChanged` has come; requests wait for it.
+    """
+
+    def __init__(
+        self, profiles: Mapping[str, Profile], pools: Iterable[Pool] = (), *, options_follow: bool = False
+    ) -> None:
+        self.models = {
+            name: ModelState(profile, options_known=not options_follow) for name, profile in profiles.items()
+        }
         self._context = DecisionContext()
         self._engines = EngineController(self.models, self._context)
         self.admission, self.warm_policy = self._engines.admission, self._engines.warm_policy
         self.admission.ledger.measured(pools, {})
+        self._reconfiguration = Reconfiguration(
+            self.models, self._context, self._engines, options_follow=options_follow
+        )
         self._model_of: dict[str, ModelState] = {}
 
     def __repr__(self) -> str:
@@ -94,10 +107,30 @@ class Scheduler:
                 self._deadlines_passed()
             case _:
                 self._engine_event(event)
+        self._reconfiguration.advance()
         self._advance_loads()
         return self._context.effects
 
     def _engine_event(self, event: EngineEvent) -> None:
+        match event:
+            case LoadOptionsChanged(model, options, why_not):
+                if model in self.models and self._reconfiguration.options_found(event):
+                    self._engines.options_changed(self.models[model], options, why_not)
+            case MemoryMeasured(pools, held):
+                self._engines.memory_measured(pools, held)
+            case ScheduleChanged(windows, demand):
+                self._engines.schedule_changed(windows, demand)
+            case Reconfigured(profiles):
+                self._reconfiguration.apply(profiles)
+            case Booted():
+                self._engines.boot()
+            case _ if event.model in self.models:
+                self._model_event(event)
+            case _:
+                # An engine of a model that was removed meanwhile, or an order for one.
+                pass
+
+    def _model_event(self, event: ModelEvent) -> None:
         match event:
             case EngineReady(model):
                 if self._engines.ready(event):
@@ -109,21 +142,13 @@ class Scheduler:
                 self._engines.stopped(self.models[model])
             case EngineSlept(model):
                 self._engines.slept(self.models[model])
-            case LoadOptionsChanged(model, options, why_not):
-                self._engines.options_changed(self.models[model], options, why_not)
             case PreflightDone(model):
                 if self._engines.preflight_done(event):
                     self._clear_queue(self.models[model])
-            case MemoryMeasured(pools, held):
-                self._engines.memory_measured(pools, held)
-            case ScheduleChanged(windows, demand):
-                self._engines.schedule_changed(windows, demand)
             case LoadRequested(model, why):
                 self._engines.load(self.models[model], why)
             case UnloadRequested(model):
                 self._engines.unload(self.models[model], "asked")
-            case Booted():
-                self._engines.boot()
 
     def _advance_loads(self) -> None:
         """See to the loads that wait for memory, and to those whose wait this has ended."""
@@ -258,7 +283,9 @@ class Scheduler:
     def _next_target(self, request: RequestState, reason: FallbackReason) -> int | None:
         context = self.models[request.target.model].profile.context
         for stop in range(request.target_index + 1, len(request.ticket.route.targets)):
-            model = self.models[request.ticket.route.targets[stop].model]
+            model = self.models.get(request.ticket.route.targets[stop].model)
+            if model is None or model.removed:
+                continue
             larger = reason is not FallbackReason.CONTEXT_TOO_LONG or (model.profile.context or 0) > (context or 0)
             allowed = request.ticket.route.open_to(stop, reason, request.target_index)
             if allowed and larger and self._engines.obtainable(model):

@@ -51,6 +51,8 @@ class WarmSetPolicy:
     def reason(self, model: ModelState) -> str | None:
         """Return why *model* should be warm now: ``preload``, ``window`` or ``demand``; None where it need not be."""
         name = model.profile.name
+        if model.removed:
+            return None
         if model.profile.warm.preload:
             return "preload"
         if name in self._windows:

@@ -14,7 +14,7 @@ from typing import Protocol
 from hostd.domain.errors import Bug
 from hostd.domain.ticket import Route, Target, Ticket
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.scheduling.effects import Effect, Explain, Refuse, RunPreflight, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.effects import Effect, Explain, Refuse, Remove, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
     Arrived,
     Booted,
@@ -146,7 +146,7 @@ class Simulator:
                 self._stop(model)
             case Sleep() | Wake():
                 raise Bug("no engine of a replay has said that it can sleep")
-            case Explain():
+            case Explain() | Remove():
                 pass
 
     def _serve(self, ticket_id: str, model: str) -> None:

@@ -75,7 +75,7 @@ class TestChains:
         """The first target is open to every reason, the others to those that their owner listed."""
         names = router(profile("a", only("b", FallbackReason.CRASHED), "c"), profile("b"), profile("c"))
         targets = (Target("a"), Target("b", frozenset({FallbackReason.CRASHED}), via="a"), Target("c", via="a"))
-        assert Route("a", targets) == names.route(ask("a"))
+        assert Route("a", targets, profile="a") == names.route(ask("a"))
 
     def test_fallbacks_of_fallbacks_follow_level_by_level_each_once(self) -> None:
         """A circle ends where it began, and near relatives come before far ones."""

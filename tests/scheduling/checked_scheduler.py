@@ -12,7 +12,7 @@ from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Ticket
-from hostd.scheduling.effects import Effect, Explain, Refuse, RunPreflight, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.effects import Effect, Explain, Refuse, Remove, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import AttemptFailed, Event, Ticked
 from hostd.scheduling.scheduler import Scheduler
 
@@ -115,6 +115,8 @@ class Watched(RuleBasedStateMachine):
                     assert engine.runs, "a stop of what does not run"
                     assert not engine.told_to_stop, "a second stop"
                     engine.told_to_stop = True
+                case Remove(model):
+                    assert not self.engines.pop(model).runs, "an engine that nobody can stop any more"
                 case Explain():
                     self._check_reason(effect)
                 case RunPreflight() | Sleep() | Wake():

@@ -7,7 +7,7 @@ from hostd.domain.profile import Capabilities, FallbackRule, Limits, Profile, Ro
 from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.domain.ticket import Ticket
 from hostd.routing.policy import RouteQuery
-from hostd.scheduling.effects import Effect, Explain, Refuse, RunPreflight, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.effects import Effect, Explain, Refuse, Remove, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
     Arrived,
     AttemptFailed,
@@ -67,6 +67,8 @@ def line(effect: Effect) -> str:
             return f"sleep {model}"
         case Wake(model):
             return f"wake {model}"
+        case Remove(model):
+            return f"remove {model}"
         case Explain(decision, model):
             return f"# {decision} {model}"
 
