@@ -122,8 +122,7 @@ class Profile:
             warm=self.warm,
             limits=self.limits,
             fallback=self.fallback,
-            price_input=self.price_input,
-            price_output=self.price_output,
+            price=self.price,
         )
 
 
