@@ -9,6 +9,7 @@ from bench.workloads import WORD, chat_body, http_request
 
 STREAMS = 16
 PACE = 100
+_MARGIN = 0.6
 _KEEPS_UP = 0.7
 
 
@@ -57,6 +58,11 @@ class _Reader(asyncio.Protocol):
             self.ended.set_result(self.tail)
 
 
+def tokens_in(seconds: float) -> int:
+    """Return how many tokens each stream has that is looked at for *seconds*."""
+    return round(PACE * (seconds + _MARGIN))
+
+
 async def paced(gateway: Gateway, seconds: float) -> Paced:
     """Read sixteen streams of 100 tokens per second each through *gateway* and look at a window of *seconds*.
 
@@ -66,7 +72,7 @@ async def paced(gateway: Gateway, seconds: float) -> Paced:
         BenchError: A stream was not whole at its end.
     """
     loop = asyncio.get_running_loop()
-    tokens = round(PACE * (seconds + 0.6))
+    tokens = tokens_in(seconds)
     request = http_request(chat_body(stream=True, tokens=tokens, prompt=f"pace={PACE}"))
     readers: list[_Reader] = []
     for _ in range(STREAMS):

@@ -1,33 +1,41 @@
-"""A profile of hostd's hot path: which functions one request runs through, and what each costs.
+"""A profile of hostd's hot path: which functions the CPU time of one request, or of one chunk of a stream, goes into.
 
-cProfile counts every call of the event loop's thread, and by that makes calls dearer than they are: small functions more than
-large ones, and C code not at all. How much dearer is measured: the same load runs without it and with it in the same process.
+hostd is sampled (profiled.py says how); how much that slows it is measured: the same load runs without the sampler and with
+it in the same process. Shares are of what it costs without.
 """
 
-import pstats
+import asyncio
 import signal
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench import gateways, processes
-from bench.measuring import Sample, sample
+from bench import gateways, pacing, processes
+from bench.measuring import sample
 from bench.workloads import Scenario
-
-Call = tuple[str, int, str]
-Entry = tuple[int, int, float, float, object]
 
 ROWS = 35
 _PACKAGES = "site-packages/"
 _PATIENCE = 10.0
-_WAITING = "(waiting for events)"
+_LONGER = 3
 
 
-def profile(file: Path, scenario: Scenario, seconds: float, folder: Path) -> str:
-    """Write the profile of hostd under *scenario* to *file*, for pstats and its viewers, and return its top as text.
+@dataclass(frozen=True)
+class Load:
+    """What was done under load: how many of which *unit* (request, chunk), and the CPU time of each in microseconds."""
+
+    unit: str
+    number: int
+    cpu_us: float
+
+
+def profile(file: Path, scenario: Scenario | None, seconds: float, folder: Path) -> str:
+    """Write the stacks of hostd under *scenario* to *file*, for flame graphs, and return the top of them as text.
+
+    Without a scenario, the load is that of the paced streams. It lasts *seconds* without the sampler and three times that with it.
 
     Raises:
         BenchError: hostd did not start, or wrote no profile.
@@ -37,14 +45,30 @@ def profile(file: Path, scenario: Scenario, seconds: float, folder: Path) -> str
     with ExitStack() as stack:
         hostd, upstream = gateways.start_hostd(stack, folder, launcher)
         running = gateways.Running([hostd], upstream, {})
-        sample(running, hostd, scenario, min(seconds, 1.0), folder)  # the first requests make what later ones find
-        plain = sample(running, hostd, scenario, seconds, folder)
-        if hostd.process is not None:
-            hostd.process.send_signal(signal.SIGUSR1)
-            seen = sample(running, hostd, scenario, seconds, folder)
-            hostd.process.send_signal(signal.SIGUSR2)
+        _loaded(running, scenario, min(seconds, 1.0), folder)  # the first requests make what later ones find
+        plain = _loaded(running, scenario, seconds, folder)
+        _send(hostd, signal.SIGUSR1)
+        seen = _loaded(running, scenario, _LONGER * seconds, folder)
+        _send(hostd, signal.SIGUSR2)
         _wait_for(file)
-    return text(file, scenario, plain, seen)
+    what = (
+        f"{scenario.workload.title}, {scenario.connections} clients" if scenario else f"{pacing.STREAMS} paced streams"
+    )
+    return text(file, what, plain, seen)
+
+
+def _loaded(running: gateways.Running, scenario: Scenario | None, seconds: float, folder: Path) -> Load:
+    (hostd,) = running.targets
+    if scenario is None:
+        paced = asyncio.run(pacing.paced(hostd, seconds))
+        return Load("chunk", pacing.STREAMS * pacing.tokens_in(seconds), paced.cpu_us_per_chunk)
+    seen = sample(running, hostd, scenario, seconds, folder)
+    return Load("request", seen.requests, 1000 * (seen.cpu_seconds or 0.0))
+
+
+def _send(gateway: gateways.Gateway, number: int) -> None:
+    if gateway.process is not None:
+        gateway.process.send_signal(number)
 
 
 def _wait_for(file: Path) -> None:
@@ -55,69 +79,56 @@ def _wait_for(file: Path) -> None:
         time.sleep(0.05)
 
 
-def text(file: Path, scenario: Scenario, plain: Sample, seen: Sample) -> str:
-    """Return the top of the profile in *file*: per request, by own time and by the time of all that is called."""
-    entries: Mapping[Call, Entry] = pstats.Stats(str(file)).stats  # type: ignore[attr-defined]
-    requests = seen.requests
-    own = sum(entry[2] for call, entry in entries.items() if _package(call) != _WAITING) / requests * 1e6
-    before, under = (1000 * (each.cpu_seconds or 0.0) for each in (plain, seen))
-    ours = sum(entry[1] for call, entry in entries.items() if _package(call) == "hostd") / requests
-    lines = [
-        f"hostd under cProfile: {scenario.workload.title}, {scenario.connections} clients, {requests:,} requests",
-        f"a request costs {before:.0f} us of CPU without the profiler and {under:.0f} us with it: times below are",
-        f"{under / before if before else 0:.1f} times too long, of small functions more, of C code less",
-        f"the profile accounts for {own:.0f} us and {ours:.0f} calls of hostd's own functions a request;",
-        "a coroutine is called once for its start and once each time that it goes on; everything below is per request",
-        "",
-        f"{'own us':>9}  package",
-        *(f"{each:>9.1f}  {name}" for name, each in _by_package(entries, requests)),
-        "",
-        f"{'calls':>9}{'own us':>9}{'all us':>9}  function, by own time",
-        *_rows(sorted(entries.items(), key=lambda item: -item[1][2])[:ROWS], requests),
-        "",
-        f"{'calls':>9}{'own us':>9}{'all us':>9}  function of hostd, by all time",
-        *_rows(
-            sorted((item for item in entries.items() if _package(item[0]) == "hostd"), key=lambda item: -item[1][3])[
-                :ROWS
-            ],
-            requests,
-        ),
-        "",
-        f"all of it: python -m pstats {file}",
-    ]
-    return "\n".join(lines)
+def text(file: Path, what: str, plain: Load, seen: Load) -> str:
+    """Return the top of the profile in *file*: by own time and by the time of all that is called."""
+    packages: Counter[str] = Counter()
+    own: Counter[str] = Counter()
+    everything: Counter[str] = Counter()
+    for line in file.read_text().splitlines():
+        stack, _, count = line.rpartition(" ")
+        functions = stack.split(";")
+        packages[_package(functions[-1])] += int(count)
+        own[functions[-1]] += int(count)
+        everything.update(dict.fromkeys(functions, int(count)))
+    samples = sum(own.values())
+    cost = plain.cpu_us / max(samples, 1)
+
+    def row(function: str) -> str:
+        return f"{own[function] * cost:>9.1f}{everything[function] * cost:>9.1f}  {_short(function)}"
+
+    ours = [function for function, _ in everything.most_common() if _package(function) == "hostd"]
+    return "\n".join(
+        [
+            f"hostd, {what}: {seen.number:,} {seen.unit}s, {samples:,} samples of the stack",
+            f"a {plain.unit} costs {plain.cpu_us:.0f} us of CPU, and {seen.cpu_us:.0f} us while the stack is sampled; in us per",
+            f"{plain.unit}, a sample is {cost:.1f}, and what was seen n times is uncertain by the root of n:",
+            "",
+            f"{'own':>9}  package (C code counts for whoever calls it)",
+            *(f"{count * cost:>9.1f}  {name}" for name, count in packages.most_common()),
+            "",
+            f"{'own':>9}{'all':>9}  function, by own time",
+            *(row(function) for function, _ in own.most_common(ROWS)),
+            "",
+            f"{'own':>9}{'all':>9}  function of hostd, with all that it calls",
+            *(row(function) for function in ours[:ROWS]),
+            "",
+            f"all stacks, for flame graphs: {file}",
+        ]
+    )
 
 
-def _rows(items: Iterable[tuple[Call, Entry]], requests: int) -> list[str]:
-    return [
-        f"{calls / requests:>9.2f}{own / requests * 1e6:>9.1f}{everything / requests * 1e6:>9.1f}  {_name(call)}"
-        for call, (_, calls, own, everything, _) in items
-    ]
-
-
-def _by_package(entries: Mapping[Call, Entry], requests: int) -> list[tuple[str, float]]:
-    sums: dict[str, float] = defaultdict(float)
-    for call, entry in entries.items():
-        sums[_package(call)] += entry[2] / requests * 1e6
-    return sorted(((name, own) for name, own in sums.items() if own >= 0.1), key=lambda pair: -pair[1])
-
-
-def _package(call: Call) -> str:
-    file = call[0]
-    if file.startswith(str(gateways.ROOT / "hostd")):
+def _package(function: str) -> str:
+    if function.startswith(str(gateways.ROOT / "hostd")):
         return "hostd"
+    if _PACKAGES in function:
+        return function.rpartition(_PACKAGES)[2].partition("/")[0].partition(".py:")[0]
+    return "asyncio" if "/asyncio/" in function else "the rest of Python's library"
+
+
+def _short(function: str) -> str:
+    file, _, name = function.rpartition(" ")
     if _PACKAGES in file:
-        return file.rpartition(_PACKAGES)[2].partition("/")[0].removesuffix(".py")
-    if file == "~":
-        return _WAITING if "'select." in call[2] else "C functions"
-    return "asyncio" if "/asyncio/" in file else "the rest of Python's library"
-
-
-def _name(call: Call) -> str:
-    file, line, function = call
-    if file == "~":
-        return function
-    short = file.rpartition(_PACKAGES)[2] if _PACKAGES in file else file.removeprefix(f"{gateways.ROOT}/")
-    if short == file:
-        short = "/".join(Path(file).parts[-2:])
-    return f"{short}:{line} {function}"
+        return f"{file.rpartition(_PACKAGES)[2]} {name}"
+    if _package(function) == "hostd":
+        return f"{file.removeprefix(f'{gateways.ROOT}/')} {name}"
+    return f"{'/'.join(Path(file).parts[-2:])} {name}"

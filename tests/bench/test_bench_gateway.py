@@ -2,7 +2,7 @@
 
 import json
 import os
-import pstats
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,15 +35,17 @@ def test_everything_is_measured(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_profile_tells_what_a_request_costs(tmp_path: Path) -> None:
-    """The file is one for pstats, start-up is no part of it, and how much the profiler distorts is said."""
-    file = tmp_path / "hostd.prof"
-    done = run(tmp_path, "--seconds", "0.1", "--profile", str(file), "--scenario", "stream_1")
+@pytest.mark.parametrize(("scenario", "unit"), [("stream_1", "request"), ("paced", "chunk")])
+def test_profile_tells_what_is_spent(tmp_path: Path, scenario: str, unit: str) -> None:
+    """The stacks are in the file, start-up is no part of them, and what sampling costs is said."""
+    file = tmp_path / "hostd.stacks"
+    done = run(tmp_path, "--seconds", "0.2", "--profile", str(file), "--scenario", scenario)
     assert 0 == done.returncode, done.stderr
-    assert "without the profiler" in done.stdout
-    functions = {name for _, _, name in pstats.Stats(str(file)).stats}  # type: ignore[attr-defined]
-    assert "data_received" in functions
-    assert "<built-in method builtins.__build_class__>" not in functions
+    assert re.search(rf"a {unit} costs \d+ us of CPU, and \d+ us while the stack is sampled", done.stdout)
+    stacks = [line.rpartition(" ") for line in file.read_text().splitlines()]
+    assert sum(int(count) for _, _, count in stacks) > 20
+    assert all("run_forever" in stack for stack, _, _ in stacks)
+    assert "_stream" in file.read_text()
 
 
 def test_unknown_target_is_refused(tmp_path: Path) -> None:
