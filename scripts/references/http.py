@@ -1,0 +1,29 @@
+"""The HTTP reference: every route with what its handler's docstring says."""
+
+import inspect
+import re
+from collections.abc import Callable
+
+from hostd.dialects import registry
+from hostd.gateway import admin, health, inference
+
+_CALL = re.compile(r"(?:GET|POST) /\S*?(?:\?(?P<query>\S+))?: ")
+
+
+def markdown() -> str:
+    """Return one table of the routes: method, path, meaning."""
+    rows = [
+        f"| {method} | `{path}` | {_meaning(path, handler)} |"
+        for method, path, handler in (*inference.ROUTES, *admin.ROUTES, *health.ROUTES)
+    ]
+    return "\n".join(("| method | path | meaning |", "|---|---|---|", *rows))
+
+
+def _meaning(path: str, handler: Callable[..., object]) -> str:
+    if path in registry.PATHS:
+        return f"An answer of the model that `model` names, in the dialect `{registry.PATHS[path]}`."
+    said = (inspect.getdoc(handler) or "").partition("\n\n")[0].replace("\n", " ")
+    call = _CALL.match(said)
+    meaning = said[call.end() if call else 0 :].replace("``", "`")
+    query = f" Query: `{call['query']}`." if call and call["query"] else ""
+    return (meaning[:1].upper() + meaning[1:] + query).replace("|", "\\|")
