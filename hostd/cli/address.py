@@ -60,7 +60,7 @@ def _configured() -> str | None:
     try:
         if locate(None, os.environ) is None:
             return None
-        from hostd.config.load import load  # noqa: PLC0415 - costs 0.1 s, and no file or --url does without
+        from hostd.config.load import load  # costs 0.1 s, and no file or --url does without
 
         return load().listen[0]
     except ConfigError:

@@ -36,13 +36,13 @@ def find_machine(wanted: str | None, reserve: Reserve) -> Host:
         ConfigError: The file makes no sense.
     """
     if wanted is None:
-        from hostd.hardware.probe import probe  # noqa: PLC0415 - costs 20 ms, which other machines do without
+        from hostd.hardware.probe import probe  # costs 20 ms, which other machines do without
 
         return probe(reserve)
     if wanted in PRESETS:
         return preset(wanted, reserve)
-    from hostd.config.machine_file import read_machine  # noqa: PLC0415 - costs 0.1 s, and only files need it
-    from hostd.config.validators import hint  # noqa: PLC0415 - as above
+    from hostd.config.machine_file import read_machine  # costs 0.1 s, and only files need it
+    from hostd.config.validators import hint
 
     if not Path(wanted).exists():
         raise VerbError(
@@ -53,7 +53,7 @@ def find_machine(wanted: str | None, reserve: Reserve) -> Host:
 
 def owners_reserve() -> Reserve:
     """Return what the owner's files leave to others; the defaults when those have problems, which is then said."""
-    from hostd.config.load import load  # noqa: PLC0415 - costs 0.1 s, which the other verbs do without
+    from hostd.config.load import load  # costs 0.1 s, which the other verbs do without
 
     try:
         return load().reserve
@@ -68,7 +68,7 @@ def daemon_memory(url: str | None) -> "MemoryState | None":
     Raises:
         VerbError: *url* is no address (exit code 2).
     """
-    from hostd.sizing.memory_state import parse_memory_state  # noqa: PLC0415 - the planners cost 0.2 s
+    from hostd.sizing.memory_state import parse_memory_state  # the planners cost 0.2 s
 
     client = connect(url)
     try:

@@ -79,8 +79,8 @@ def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
 
     Into a pipe, everything is printed whole unless ``COLUMNS`` says how wide it may be.
     """
-    from rich.table import Table  # noqa: PLC0415 - costs 50 ms, which --json and failures do without
-    from rich.text import Text  # noqa: PLC0415 - as above
+    from rich.table import Table  # costs 50 ms, which --json and failures do without
+    from rich.text import Text
 
     shown = _that_fit(columns, rows, console().width)
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
@@ -110,8 +110,8 @@ def _that_fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: i
 
 def show_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     """Print names and values below each other; long values continue under their own column."""
-    from rich.table import Table  # noqa: PLC0415 - costs 50 ms, which --json and failures do without
-    from rich.text import Text  # noqa: PLC0415 - as above
+    from rich.table import Table  # costs 50 ms, which --json and failures do without
+    from rich.text import Text
 
     table = Table.grid(padding=(0, _GAP, 0, 0))
     table.add_column(style="bold", no_wrap=True)
@@ -131,7 +131,7 @@ def _print(table: "Table") -> None:
 
 def console(*, stderr: bool = False) -> "Console":
     """Return a rich console that leaves colour out where nobody sees it and cuts no line in a pipe."""
-    from rich.console import Console  # noqa: PLC0415 - costs 50 ms, which --json and failures do without
+    from rich.console import Console  # costs 50 ms, which --json and failures do without
 
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
     width = None if terminal or "COLUMNS" in os.environ else _PIPED_WIDTH

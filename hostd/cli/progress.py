@@ -26,7 +26,7 @@ def fetching(name: str, total: int) -> Iterator[ProgressListener]:
     if not sys.stderr.isatty():
         yield Lines(name, total, time.monotonic)
         return
-    from rich.progress import (  # noqa: PLC0415 - costs 60 ms, and only a terminal needs it
+    from rich.progress import (  # costs 60 ms, and only a terminal needs it
         BarColumn,
         DownloadColumn,
         Progress,
@@ -101,7 +101,8 @@ def loading(client: Client, model: str) -> Iterator[None]:
         say(f"loading {model} ...")
         yield
         return
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - costs 60 ms, and only a terminal needs it
+    # This costs 60 ms, and only a terminal needs it.
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("loading {task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     over = Event()

@@ -40,14 +40,14 @@ def check(file: File = None, *, json: AsJson = False) -> None:
 @app.command()
 def show(file: File = None, *, json: AsJson = False) -> None:
     """Print the settings in effect, with defaults and without secrets."""
-    from hostd.config.load import load  # noqa: PLC0415 - costs 0.1 s, which the other verbs do without
-    from hostd.config.show import show as plain  # noqa: PLC0415 - as above
+    from hostd.config.load import load  # costs 0.1 s, which the other verbs do without
+    from hostd.config.show import show as plain
 
     settings = plain(load(file))
     if json:
         emit(settings)
     else:
-        import yaml  # noqa: PLC0415 - as above
+        import yaml
 
         typer.echo(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), nl=False)
 
@@ -55,7 +55,7 @@ def show(file: File = None, *, json: AsJson = False) -> None:
 @app.command()
 def schema(*, json: AsJson = False) -> None:  # noqa: ARG001 - a schema is JSON anyway, and scripts may say so
     """Print the JSON schema of the configuration files, for editors."""
-    from hostd.config.schema import schema as written  # noqa: PLC0415 - costs 0.1 s, which the other verbs do without
+    from hostd.config.schema import schema as written  # costs 0.1 s, which the other verbs do without
 
     emit(written())
 
@@ -73,7 +73,7 @@ def path(*, json: AsJson = False) -> None:
 
 
 def _read(file: Path | None) -> tuple[Settings, tuple[Problem, ...]]:
-    from hostd.config.load import load  # noqa: PLC0415 - costs 0.1 s, which the other verbs do without
+    from hostd.config.load import load  # costs 0.1 s, which the other verbs do without
 
     try:
         return load(file), ()

@@ -60,9 +60,9 @@ def init(
     json: AsJson = False,
 ) -> None:
     """Write a configuration for the models that are found here."""
-    from hostd.cli.init_selection import select_profiles  # noqa: PLC0415 - costs 0.3 s, which other verbs do without
-    from hostd.models.locations import this_machine  # noqa: PLC0415 - as above
-    from hostd.models.scan import scan  # noqa: PLC0415 - as above
+    from hostd.cli.init_selection import select_profiles  # costs 0.3 s, which other verbs do without
+    from hostd.models.locations import this_machine
+    from hostd.models.scan import scan
 
     where = (folder or user_file(os.environ).parent).expanduser().absolute()
     machine = find_machine(None, owners_reserve())
@@ -94,7 +94,7 @@ def find_engines() -> dict[str, str | None]:
 
 def _files(options: Sequence["InitSelection"]) -> dict[str, str]:
     """Return the text of each file to write, by its path; empty where there is no model to write of."""
-    from hostd.config.starter_files import host_text, profile_text  # noqa: PLC0415 - as above
+    from hostd.config.starter_files import host_text, profile_text
 
     profiles = {f"{PROFILES}/{each.starter.name}.yaml": profile_text(each.starter) for each in options if each.starter}
     return {"hostd.yaml": host_text(), **profiles} if profiles else {}
@@ -107,7 +107,7 @@ def _write(where: Path, files: Mapping[str, str], *, force: bool) -> None:
         VerbError: Some exist, and *force* is not given.
         ConfigError: What else is in the folder contradicts them.
     """
-    from hostd.config.load import load  # noqa: PLC0415 - as above
+    from hostd.config.load import load
 
     existing = [name for name in files if os.path.lexists(where / name)]
     if existing and not force:

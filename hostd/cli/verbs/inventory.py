@@ -116,9 +116,9 @@ def bar(share: PoolShare, width: int) -> str:
 
 def _engines() -> dict[int, int]:
     """Return the main memory that every engine of hostd's holds for itself, by pid; engines carry a mark."""
-    import psutil  # noqa: PLC0415 - costs 15 ms, which the other verbs do without
+    import psutil  # costs 15 ms, which the other verbs do without
 
-    from hostd.supervisor.orphan_reaper import ENV_MARKER  # noqa: PLC0415 - costs 50 ms, which --json does without
+    from hostd.supervisor.orphan_reaper import ENV_MARKER  # costs 50 ms, which --json does without
 
     found = {}
     for pid in psutil.pids():

@@ -76,10 +76,10 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
     rule by which it evicts. The exit code is 0 if everything fits, 10 if models must be evicted for it, 11 if something does not
     fit.
     """
-    from hostd.cli import plan_report  # noqa: PLC0415 - the parsers and planners cost 0.2 s, which other verbs do without
-    from hostd.config.load import load  # noqa: PLC0415 - as above
-    from hostd.sizing.candidates import PlanOptions  # noqa: PLC0415 - as above
-    from hostd.sizing.plan import Planner  # noqa: PLC0415 - as above
+    from hostd.cli import plan_report  # the parsers and planners cost 0.2 s, which other verbs do without
+    from hostd.config.load import load
+    from hostd.sizing.candidates import PlanOptions
+    from hostd.sizing.plan import Planner
 
     settings = load()
     daemon = daemon_memory(url) if host is None else None

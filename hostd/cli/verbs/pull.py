@@ -53,13 +53,13 @@ def pull(  # noqa: PLR0913 - a command line's options are its contract
     What cannot be had is said, and the others are pulled; the exit code is then the largest of those that apply.
     """
     # The hubs, parsers and planners cost 0.2 s, which other verbs do without.
-    from hostd.backends.registry import backends  # noqa: PLC0415 - as above
-    from hostd.cli.failures import FailureCollector  # noqa: PLC0415 - as above
-    from hostd.cli.fit_forecast import FitForecaster  # noqa: PLC0415 - as above
-    from hostd.cli.host_option import daemon_memory, find_machine  # noqa: PLC0415 - as above
-    from hostd.cli.pull_targets import PullTargets  # noqa: PLC0415 - as above
-    from hostd.config.load import load  # noqa: PLC0415 - as above
-    from hostd.models.locations import this_machine  # noqa: PLC0415 - as above
+    from hostd.backends.registry import backends
+    from hostd.cli.failures import FailureCollector
+    from hostd.cli.fit_forecast import FitForecaster
+    from hostd.cli.host_option import daemon_memory, find_machine
+    from hostd.cli.pull_targets import PullTargets
+    from hostd.config.load import load
+    from hostd.models.locations import this_machine
 
     settings, places = load(), this_machine()
     daemon = daemon_memory(url)
@@ -93,7 +93,7 @@ def _errands(
     words: list[str], errands: "PullTargets", failures: "FailureCollector", *, named: bool
 ) -> "list[PullTarget]":
     """Return what to fetch for *words*, once each; a profile that was not *named* may have nothing."""
-    from hostd.cli.pull_targets import NothingToPull  # noqa: PLC0415 - as above
+    from hostd.cli.pull_targets import NothingToPull
 
     found: dict[tuple[object, bool | None], PullTarget] = {}
     for text in words:
@@ -116,8 +116,8 @@ def _order(
     request: "PullTarget", errands: "PullTargets", failures: "FailureCollector", places: "ModelLocations"
 ) -> "DownloadPlan | None":
     """Return the order for an errand; None where there is no such model, which is said with what there is instead."""
-    from hostd.models.download.pull import prepare  # noqa: PLC0415 - as above
-    from hostd.models.errors import ModelNotFound  # noqa: PLC0415 - as above
+    from hostd.models.download.pull import prepare
+    from hostd.models.errors import ModelNotFound
 
     with failures.about(request.asked):
         try:
@@ -132,8 +132,8 @@ def _order(
 
 def _instead(request: "PullTarget", errands: "PullTargets", places: "ModelLocations") -> str | None:
     """Return which other variant of the same profile a hub has, in words; None where none is known."""
-    from hostd.models.download.pull import prepare  # noqa: PLC0415 - as above
-    from hostd.models.errors import ModelUnreadable  # noqa: PLC0415 - as above
+    from hostd.models.download.pull import prepare
+    from hostd.models.errors import ModelUnreadable
 
     for number, other in errands.others(request):
         with suppress(ModelUnreadable):
@@ -153,7 +153,7 @@ def _tell(rows: list[dict[str, Any]], *, json: bool) -> None:
 
 def _announced(request: "PullTarget", order: "DownloadPlan", forecast: "FitForecast") -> dict[str, Any]:
     """Tell what an order will take, and return it as a row of the answer."""
-    from hostd.models.download.pull import missing, total  # noqa: PLC0415 - as above
+    from hostd.models.download.pull import missing, total
 
     size, rest = total(order), missing(order)
     here = "all of it here" if rest == 0 else f"{format_bytes(rest)} to come"
@@ -180,7 +180,7 @@ def _announced(request: "PullTarget", order: "DownloadPlan", forecast: "FitForec
 
 def _agree(orders: "list[DownloadPlan]", *, yes: bool) -> None:
     """Return if there is room, and the owner, where one looks on, agrees."""
-    from hostd.models.download.pull import check_room, missing  # noqa: PLC0415 - as above
+    from hostd.models.download.pull import check_room, missing
 
     check_room(orders)
     rest = sum(map(missing, orders))
@@ -192,8 +192,8 @@ def _agree(orders: "list[DownloadPlan]", *, yes: bool) -> None:
 
 def _fetched(order: "DownloadPlan", places: "ModelLocations") -> tuple[int, float]:
     """Have an order here; return the bytes that came for it, and the seconds that it took."""
-    from hostd.cli.progress import fetching  # noqa: PLC0415 - as above
-    from hostd.models.download.pull import carry_out, missing, total  # noqa: PLC0415 - as above
+    from hostd.cli.progress import fetching
+    from hostd.models.download.pull import carry_out, missing, total
 
     rest, began = missing(order), monotonic()
     with fetching(str(order.reference), total(order)) as timeouts:

@@ -56,9 +56,9 @@ def serve(
     """Run the daemon in the foreground until Ctrl-C."""
     if demo and config:
         raise VerbError("--demo brings its own configuration, so --config cannot go with it; leave one out", Code.USAGE)
-    from hostd.config.load import load  # noqa: PLC0415 - costs 0.1 s, which the other verbs do without
-    from hostd.daemon import run  # noqa: PLC0415 - costs 0.3 s, which the other verbs do without
-    from hostd.demo import settings_file  # noqa: PLC0415 - only --demo needs it
+    from hostd.config.load import load  # costs 0.1 s, which the other verbs do without
+    from hostd.daemon import run  # costs 0.3 s, which the other verbs do without
+    from hostd.demo import settings_file  # only --demo needs it
 
     settings = load(settings_file() if demo else config)
     for note in settings.notes:
@@ -70,7 +70,7 @@ def serve(
 
 
 def _checked(address: str) -> str:
-    from hostd.config import validators  # noqa: PLC0415 - costs 0.1 s, which the other verbs do without
+    from hostd.config import validators  # costs 0.1 s, which the other verbs do without
 
     try:
         return validators.address(address)

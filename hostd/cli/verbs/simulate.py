@@ -72,10 +72,10 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
     json: AsJson = False,
 ) -> None:
     """Replay a day in virtual time, with hostd or others deciding."""
-    from hostd.cli import simulation_host  # noqa: PLC0415 - the parsers and planners cost 0.2 s, which other verbs do without
-    from hostd.config.load import load  # noqa: PLC0415 - as above
-    from hostd.simulation.generators import GENERATORS  # noqa: PLC0415 - as above
-    from hostd.simulation.report import POLICIES, replay  # noqa: PLC0415 - as above
+    from hostd.cli import simulation_host  # the parsers and planners cost 0.2 s, which other verbs do without
+    from hostd.config.load import load
+    from hostd.simulation.generators import GENERATORS
+    from hostd.simulation.report import POLICIES, replay
 
     settings = load()
     machine = find_machine(host, settings.reserve)
@@ -88,7 +88,7 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
         app = simulation_host.pick(app, models.split(","))
     app, play = _made_up(app, trace, seed, hours, count) if trace in GENERATORS else _read(app, trace)
     if write is not None:
-        from hostd.cli.traces import write_trace  # noqa: PLC0415 - as above
+        from hostd.cli.traces import write_trace
 
         say(f"wrote {write_trace(play(), write)} requests to {write}")
         return
@@ -106,8 +106,8 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
 def _made_up(
     app: "SimulatedHost", trace: str, seed: int, hours: float, count: int | None
 ) -> "tuple[SimulatedHost, Callable[[], Iterable[TraceRequest]]]":
-    from hostd.simulation.generators import generate  # noqa: PLC0415 - as above
-    from hostd.simulation.workload import choose_workload  # noqa: PLC0415 - as above
+    from hostd.simulation.generators import generate
+    from hostd.simulation.workload import choose_workload
 
     try:
         cast = choose_workload(app)
@@ -120,7 +120,7 @@ def _made_up(
 
 
 def _read(app: "SimulatedHost", trace: str) -> "tuple[SimulatedHost, Callable[[], Iterable[TraceRequest]]]":
-    from hostd.cli.traces import RECORDED, read_trace  # noqa: PLC0415 - as above
+    from hostd.cli.traces import RECORDED, read_trace
 
     requests = read_trace(trace)
     strange = sorted({each.model for each in requests} - app.tenants.keys())

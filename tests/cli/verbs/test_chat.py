@@ -142,9 +142,12 @@ def _piped(text: bytes) -> io.TextIOWrapper:
 
 
 def _interrupted(child: subprocess.Popen[str]) -> int:
-    """Press Ctrl-C until it is heard: one that comes just before the line editor begins to wait is lost."""
-    for _ in range(50):
+    """Press Ctrl-C until it is heard: one that comes just before the line editor begins to wait is lost.
+
+    The next one comes so late that a child that ends is not hit by it on its way out.
+    """
+    for _ in range(10):
         child.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            return child.wait(timeout=DEADLINE / 50)
+            return child.wait(timeout=DEADLINE / 10)
     raise AssertionError("Ctrl-C was never heard")
