@@ -1,4 +1,4 @@
-"""The owner's own routes, under /hostd/v1: what runs, what is declared, what the machine has, load, unload, logs."""
+"""The owner's routes, under /hostd/v1: what runs, what is declared, what the machine has, load, unload, logs, decisions."""
 
 import asyncio
 import contextlib
@@ -10,128 +10,122 @@ from hostd import __version__
 from hostd.domain.errors import LoadFailed, RequestError
 from hostd.domain.lifecycle import State
 from hostd.gateway import views
-from hostd.gateway.context import AppContext, RequestContext, Route
+from hostd.gateway.context import AdminServices, RequestContext, Route
 from hostd.hardware.inventory import inventory
 from hostd.scheduling.events import LoadRequested, UnloadRequested
-from hostd.scheduling.model_state import ModelState
+from hostd.scheduling.view import ModelView
 from hostd.sizing.memory_state import planning_inputs
 
-_LAST = 50
+_LAST_DECISIONS = 50
 
 
-def _model(ctx: RequestContext) -> tuple[AppContext, ModelState]:
-    app = ctx.app
-    return app, app.dispatcher.scheduler.models[app.router.resolve(ctx.name)]
+class AdminHandlers:
+    """The routes by which the owner, the command line and the dashboard see and steer the daemon."""
 
+    def __init__(self, services: AdminServices) -> None:
+        self._services = services
 
-async def show_status(ctx: RequestContext) -> web.Response:
-    """GET /hostd/v1/status."""
-    app = ctx.app
-    models = app.dispatcher.scheduler.models.values()
-    await app.memory.measure()
-    return web.json_response(
-        {
-            "version": __version__,
-            "pid": os.getpid(),
-            "ready": app.dispatcher.scheduler.settled,
-            "listen": app.addresses,
-            "instances": [views.row(app, model) for model in models],
-        }
-    )
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            ("GET", "/hostd/v1/status", self.show_status),
+            ("GET", "/hostd/v1/inventory", self.show_inventory),
+            ("GET", "/hostd/v1/plan", self.show_plan),
+            ("GET", "/hostd/v1/models", self.list_models),
+            ("POST", "/hostd/v1/models/{name}/load", self.load),
+            ("POST", "/hostd/v1/models/{name}/unload", self.unload),
+            ("GET", "/hostd/v1/models/{name}/logs", self.logs),
+            ("GET", "/hostd/v1/models/{name}", self.show_model),
+            ("GET", "/hostd/v1/why", self.why),
+        ]
 
-
-async def show_inventory(ctx: RequestContext) -> web.Response:
-    """GET /hostd/v1/inventory: the machine's memory, measured now."""
-    app = ctx.app
-    machine = await asyncio.to_thread(app.sensors.read, app.settings.reserve)
-    return web.json_response(inventory(machine))
-
-
-async def show_plan(ctx: RequestContext) -> web.Response:
-    """GET /hostd/v1/plan: what is promised of each pool, what should be warm, and what `hostd plan` decides with."""
-    app = ctx.app
-    if (host := app.memory.host) is None:
-        host = await asyncio.to_thread(app.sensors.read, app.settings.reserve)
-    inputs = planning_inputs(app.dispatcher.memory(), host, app.settings.profiles)
-    return web.json_response(views.plan(app) | inputs)
-
-
-async def list_models(ctx: RequestContext) -> web.Response:
-    """GET /hostd/v1/models."""
-    app = ctx.app
-    lanes = list(app.dispatcher.scheduler.models.values())
-    # Whether a variant can be served is seen on the disk, which may be slow.
-    models = await asyncio.to_thread(lambda: [views.model(app, model) for model in lanes])
-    return web.json_response({"models": models})
-
-
-async def show_model(ctx: RequestContext) -> web.Response:
-    """GET /hostd/v1/models/NAME."""
-    app, model = _model(ctx)
-    await app.memory.measure()
-    return web.json_response(await asyncio.to_thread(views.detail, app, model))
-
-
-async def load(ctx: RequestContext) -> web.Response:
-    """POST /hostd/v1/models/NAME/load: answers when the model is ready, or at once with ``?wait=0``."""
-    app, model = _model(ctx)
-    name = model.profile.name
-    if ctx.request.query.get("wait") == "0":
-        app.dispatcher.post(LoadRequested(name, "asked"))
-        return web.json_response({"model": name, "state": model.reported_state, "seconds": None}, status=202)
-    state = await app.dispatcher.load(name)
-    if state is not State.READY:
-        why = model.last_error or "it was unloaded meanwhile"
-        raise LoadFailed(f"'{name}' could not be loaded: {why}")
-    return web.json_response({"model": name, "state": state, "seconds": round(model.load_seconds or 0.0, 3)})
-
-
-async def unload(ctx: RequestContext) -> web.Response:
-    """POST /hostd/v1/models/NAME/unload: answers when nothing of the engine is left, or at once with ``?wait=0``."""
-    app, model = _model(ctx)
-    if ctx.request.query.get("wait") == "0":
-        app.dispatcher.post(UnloadRequested(model.profile.name))
-        return web.json_response({"model": model.profile.name, "state": model.reported_state}, status=202)
-    state = await app.dispatcher.unload(model.profile.name)
-    return web.json_response({"model": model.profile.name, "state": state})
-
-
-async def logs(ctx: RequestContext) -> web.StreamResponse:
-    """GET /hostd/v1/models/NAME/logs: the last ``lines`` lines of its engine, and what follows with ``follow=1``."""
-    app, model = _model(ctx)
-    ring = app.instances[model.profile.name].ring
-    wanted = ctx.request.query.get("lines", "100")
-    last = int(wanted) if wanted.isdigit() else ring.capacity_lines
-    if ctx.request.query.get("follow") != "1":
-        return web.Response(text="".join(line + "\n" for line in ring.lines(last)))
-    response = web.StreamResponse(headers=ctx.trace.headers() | {"Content-Type": "text/plain; charset=utf-8"})
-    await response.prepare(ctx.request)
-    with contextlib.suppress(ConnectionError):
-        async for line in ring.follow(last):
-            await response.write(line.encode() + b"\n")
-    return response
-
-
-async def why(ctx: RequestContext) -> web.Response:
-    """GET /hostd/v1/why?model=NAME|request=ID&last=N: the last decisions, newest last; without a name, about all."""
-    app, asked = ctx.app, ctx.request.query
-    last = asked.get("last", str(_LAST))
-    if not (last.isascii() and last.isdigit() and len(last) < 10):
-        raise RequestError(
-            f"last={last}: write how many decisions to tell, such as 20", code="bad_request", param="last"
+    async def show_status(self, _ctx: RequestContext) -> web.Response:
+        """Show one row for each instance, with its memory measured now."""
+        services = self._services
+        await services.memory.measure()
+        view = services.dispatcher.view()
+        return web.json_response(
+            {
+                "version": __version__,
+                "pid": os.getpid(),
+                "ready": view.settled,
+                "listen": list(services.addresses),
+                "instances": [views.row(services, model) for model in view.models.values()],
+            }
         )
-    model = app.router.resolve(asked["model"]) if "model" in asked else None
-    return web.json_response({"decisions": app.history.decisions(int(last), model=model, request=asked.get("request"))})
 
+    async def show_inventory(self, _ctx: RequestContext) -> web.Response:
+        """Show the machine's memory, measured now."""
+        machine = await asyncio.to_thread(self._services.sensors.read, self._services.settings.reserve)
+        return web.json_response(inventory(machine))
 
-ROUTES: list[Route] = [
-    ("GET", "/hostd/v1/status", show_status),
-    ("GET", "/hostd/v1/inventory", show_inventory),
-    ("GET", "/hostd/v1/plan", show_plan),
-    ("GET", "/hostd/v1/models", list_models),
-    ("POST", "/hostd/v1/models/{name}/load", load),
-    ("POST", "/hostd/v1/models/{name}/unload", unload),
-    ("GET", "/hostd/v1/models/{name}/logs", logs),
-    ("GET", "/hostd/v1/models/{name}", show_model),
-    ("GET", "/hostd/v1/why", why),
-]
+    async def show_plan(self, _ctx: RequestContext) -> web.Response:
+        """Show what is promised of each pool, what should be warm, and what `hostd plan` decides with."""
+        services = self._services
+        if (host := services.memory.host) is None:
+            host = await asyncio.to_thread(services.sensors.read, services.settings.reserve)
+        memory = services.dispatcher.memory()
+        return web.json_response(views.plan(memory) | planning_inputs(memory, host, services.settings.profiles))
+
+    async def list_models(self, _ctx: RequestContext) -> web.Response:
+        """Show every profile as it is declared, and which of its variants can be served."""
+        services, models = self._services, list(self._services.dispatcher.view().models.values())
+        # Whether a variant can be served is seen on the disk, which may be slow.
+        shown = await asyncio.to_thread(lambda: [views.model(services, model) for model in models])
+        return web.json_response({"models": shown})
+
+    async def show_model(self, ctx: RequestContext) -> web.Response:
+        """Show everything about one model."""
+        await self._services.memory.measure()
+        return web.json_response(await asyncio.to_thread(views.detail, self._services, self._model(ctx)))
+
+    async def load(self, ctx: RequestContext) -> web.Response:
+        """Load a model; answer when it is ready, or at once with ``?wait=0``."""
+        dispatcher, name = self._services.dispatcher, self._model(ctx).name
+        if ctx.request.query.get("wait") == "0":
+            dispatcher.post(LoadRequested(name, "asked"))
+            state = dispatcher.model(name).reported_state
+            return web.json_response({"model": name, "state": state, "seconds": None}, status=202)
+        state = await dispatcher.load(name)
+        model = dispatcher.model(name)
+        if state is not State.READY:
+            why = model.last_error or "it was unloaded meanwhile"
+            raise LoadFailed(f"'{name}' could not be loaded: {why}")
+        return web.json_response({"model": name, "state": state, "seconds": round(model.load_seconds or 0.0, 3)})
+
+    async def unload(self, ctx: RequestContext) -> web.Response:
+        """Unload a model; answer when nothing of its engine is left, or at once with ``?wait=0``."""
+        dispatcher, name = self._services.dispatcher, self._model(ctx).name
+        if ctx.request.query.get("wait") == "0":
+            dispatcher.post(UnloadRequested(name))
+            return web.json_response({"model": name, "state": dispatcher.model(name).reported_state}, status=202)
+        return web.json_response({"model": name, "state": await dispatcher.unload(name)})
+
+    async def logs(self, ctx: RequestContext) -> web.StreamResponse:
+        """Show the last ``lines`` lines of a model's engine, and with ``follow=1`` what it writes from now on."""
+        ring = self._services.instances[self._model(ctx).name].ring
+        given = ctx.request.query.get("lines", "100")
+        last = int(given) if given.isdigit() else ring.capacity_lines
+        if ctx.request.query.get("follow") != "1":
+            return web.Response(text="".join(line + "\n" for line in ring.lines(last)))
+        response = web.StreamResponse(headers=ctx.trace.headers() | {"Content-Type": "text/plain; charset=utf-8"})
+        await response.prepare(ctx.request)
+        with contextlib.suppress(ConnectionError):
+            async for line in ring.follow(last):
+                await response.write(line.encode() + b"\n")
+        return response
+
+    async def why(self, ctx: RequestContext) -> web.Response:
+        """Show the ``last`` decisions, newest last: about a ``model``, about a ``request``, or about all."""
+        query = ctx.request.query
+        last = query.get("last", str(_LAST_DECISIONS))
+        if not (last.isascii() and last.isdigit() and len(last) < 10):
+            raise RequestError(
+                f"last={last}: write how many decisions to tell, such as 20", code="bad_request", param="last"
+            )
+        model = self._services.router.resolve(query["model"]) if "model" in query else None
+        found = self._services.history.decisions(int(last), model=model, request=query.get("request"))
+        return web.json_response({"decisions": found})
+
+    def _model(self, ctx: RequestContext) -> ModelView:
+        return self._services.dispatcher.model(self._services.router.resolve(ctx.name))

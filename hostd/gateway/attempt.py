@@ -19,7 +19,7 @@ from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import CapacityError, EngineError, RequestError
 from hostd.domain.reason import FallbackReason
 from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure, rejected_by_engine
-from hostd.gateway.context import AppContext
+from hostd.gateway.context import InferenceServices
 from hostd.gateway.downstream import ClientGoneError, Downstream
 from hostd.gateway.request_trace import RequestTrace
 from hostd.gateway.timeouts import AttemptTimeout
@@ -44,7 +44,7 @@ class Attempt:
 
     def __init__(
         self,
-        services: AppContext,
+        services: InferenceServices,
         request: InferenceRequest,
         trace: RequestTrace,
         lease: Lease,

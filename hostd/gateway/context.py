@@ -1,6 +1,6 @@
-"""What the doors know of the house: handed to every handler."""
+"""What handlers are given: the request in hand, and the services that their family needs."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from aiohttp import web
 
 from hostd.dialects.base import Dialect
 from hostd.domain.principal import ANONYMOUS, Principal
-from hostd.domain.profile import Settings
+from hostd.domain.profile import Profile, Settings
 from hostd.gateway.request_trace import RequestTrace
 from hostd.gateway.timeouts import TimeoutMonitor
 from hostd.hardware.probe import Sensors
@@ -22,11 +22,53 @@ from hostd.telemetry.record_writer import RecordWriter
 
 
 @dataclass(frozen=True, slots=True)
-class AppContext:
-    """The parts of a running daemon that answering needs.
+class InferenceServices:
+    """What answering requests needs.
 
-    *addresses* are those that it really listens on. *at* turns a time of the loop's clock into one of the calendar. *records*
-    keep nothing unless they are given a file.
+    *started* is when the daemon was started. A stream that waits is sent a keep-alive each *keep_alive_every* seconds.
+    """
+
+    profiles: Mapping[str, Profile]
+    router: Router
+    dispatcher: Dispatcher
+    upstreams: Mapping[str, Instance]
+    metrics: Metrics
+    records: RecordWriter
+    timeouts: TimeoutMonitor
+    started: datetime
+    keep_alive_every: float
+
+
+@dataclass(frozen=True, slots=True)
+class AdminServices:
+    """What the owner's routes show and change. *wall_time* turns a time of the loop's clock into one of the calendar."""
+
+    settings: Settings
+    router: Router
+    dispatcher: Dispatcher
+    instances: Mapping[str, Instance]
+    memory: MemoryMonitor
+    sensors: Sensors
+    history: DecisionHistory
+    addresses: Sequence[str]
+    wall_time: Callable[[float], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthServices:
+    """What probes and Prometheus ask for."""
+
+    dispatcher: Dispatcher
+    instances: Mapping[str, Instance]
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class AppContext:
+    """All parts of a running daemon; each family of handlers is given those that it needs.
+
+    *addresses* are those that it really listens on. *wall_time* turns a time of the loop's clock into one of the calendar, and
+    *started* is one of the loop's clock. *records* keep nothing unless they are given a file.
     """
 
     settings: Settings
@@ -44,12 +86,46 @@ class AppContext:
     records: RecordWriter = field(default_factory=RecordWriter)
     history: DecisionHistory = field(default_factory=DecisionHistory)
 
+    def for_inference(self) -> InferenceServices:
+        """Return what answering requests needs."""
+        return InferenceServices(
+            profiles=self.settings.profiles,
+            router=self.router,
+            dispatcher=self.dispatcher,
+            upstreams=self.instances,
+            metrics=self.metrics,
+            records=self.records,
+            timeouts=self.timeouts,
+            started=self.wall_time(self.started),
+            keep_alive_every=self.keep_alive_every,
+        )
+
+    def for_admin(self) -> AdminServices:
+        """Return what the owner's routes need."""
+        return AdminServices(
+            settings=self.settings,
+            router=self.router,
+            dispatcher=self.dispatcher,
+            instances=self.instances,
+            memory=self.memory,
+            sensors=self.sensors,
+            history=self.history,
+            addresses=self.addresses,
+            wall_time=self.wall_time,
+        )
+
+    def for_health(self) -> HealthServices:
+        """Return what probes need."""
+        return HealthServices(self.dispatcher, self.instances, self.metrics)
+
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """Who asks, of which house, and the trail that the answer will tell. *name* is what a path's ``{name}`` stood for."""
+    """A request in hand: its sender, the dialect of its path, and the trace that its answer will carry.
 
-    app: AppContext
+    *name* is what a path's ``{name}`` stood for.
+    """
+
     request: web.BaseRequest
     trace: RequestTrace
     principal: Principal = ANONYMOUS

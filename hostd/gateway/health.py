@@ -1,54 +1,57 @@
-"""For those who watch over the watcher: alive, ready, and the counters."""
+"""What probes and Prometheus ask for: alive, ready, and the counters."""
 
 from aiohttp import web
 
 from hostd import __version__
 from hostd.domain.lifecycle import State
-from hostd.gateway.context import RequestContext, Route
+from hostd.gateway.context import HealthServices, RequestContext, Route
 
 
-async def alive(_visit: RequestContext) -> web.Response:
-    """GET /healthz: the daemon answers."""
-    return web.json_response({"status": "ok", "version": __version__})
+class HealthHandlers:
+    """The routes that tell how the daemon itself is."""
 
+    def __init__(self, services: HealthServices) -> None:
+        self._services = services
 
-async def ready(ctx: RequestContext) -> web.Response:
-    """GET /readyz: 200 once every model to preload is ready, has failed or has no room; tells which, and how far loads are."""
-    app = ctx.app
-    scheduler = app.dispatcher.scheduler
-    wanted = [model for model in scheduler.models.values() if model.profile.warm.preload]
-    # One that has failed and is being tried again has failed all the same.
-    failed = [model.profile.name for model in wanted if model.restarts.streak and model.state is not State.READY]
-    body = {
-        "status": ("degraded" if failed else "ready") if scheduler.settled else "loading",
-        "preload": {model.profile.name: model.reported_state for model in wanted},
-        "failed": failed,
-        "left_out": scheduler.warm_policy.left_out,
-        "progress": {
-            model.profile.name: round(progress, 3)
-            for model in wanted
-            if (progress := app.instances[model.profile.name].progress_of_load) is not None
-        },
-    }
-    return web.json_response(
-        body, status=200 if scheduler.settled else 503, headers={} if scheduler.settled else {"Retry-After": "1"}
-    )
+    def routes(self) -> list[Route]:
+        """Return the routes; that of the bare address serves those who only try whether something is there."""
+        return [
+            ("GET", "/healthz", self.alive),
+            ("GET", "/readyz", self.ready),
+            ("GET", "/metrics", self.metrics),
+            ("GET", "/", self.greet),
+        ]
 
+    async def alive(self, _ctx: RequestContext) -> web.Response:
+        """Answer as long as the daemon can."""
+        return web.json_response({"status": "ok", "version": __version__})
 
-async def metrics(ctx: RequestContext) -> web.Response:
-    """GET /metrics, for Prometheus."""
-    text = ctx.app.metrics.exposition()
-    return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+    async def ready(self, _ctx: RequestContext) -> web.Response:
+        """Answer 200 once every model to preload is ready, has failed or has no memory; show which, and how far loads are."""
+        view = self._services.dispatcher.view()
+        preloaded = [model for model in view.models.values() if model.profile.warm.preload]
+        # One that has failed and is being started again has failed all the same.
+        failed = [model.name for model in preloaded if model.failing and model.state is not State.READY]
+        body = {
+            "status": ("degraded" if failed else "ready") if view.settled else "loading",
+            "preload": {model.name: model.reported_state for model in preloaded},
+            "failed": failed,
+            "left_out": dict(view.left_out),
+            "progress": {
+                model.name: round(progress, 3)
+                for model in preloaded
+                if (progress := self._services.instances[model.name].progress_of_load) is not None
+            },
+        }
+        if view.settled:
+            return web.json_response(body)
+        return web.json_response(body, status=503, headers={"Retry-After": "1"})
 
+    async def metrics(self, _ctx: RequestContext) -> web.Response:
+        """Show the counters in Prometheus' text format."""
+        text = self._services.metrics.exposition()
+        return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
-async def greet(_visit: RequestContext) -> web.Response:
-    """GET /: says what answers here, so that a probe of the bare address finds a friend."""
-    return web.Response(text="hostd is running\n")
-
-
-ROUTES: list[Route] = [
-    ("GET", "/healthz", alive),
-    ("GET", "/readyz", ready),
-    ("GET", "/metrics", metrics),
-    ("GET", "/", greet),
-]
+    async def greet(self, _ctx: RequestContext) -> web.Response:
+        """Say what answers here."""
+        return web.Response(text="hostd is running\n")

@@ -11,7 +11,7 @@ from hostd.domain.ticket import Ticket
 from hostd.gateway import problems
 from hostd.gateway.attempt import Attempt
 from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure
-from hostd.gateway.context import AppContext, RequestContext
+from hostd.gateway.context import InferenceServices, RequestContext
 from hostd.gateway.downstream import ClientGoneError, Downstream
 from hostd.gateway.request import ParsedRequest
 from hostd.gateway.request_trace import request_record
@@ -26,8 +26,8 @@ from hostd.supervisor.lease import Lease
 class ProxyRequest:
     """Answers one request: waits for its turn, tries its targets in order, and releases its slot."""
 
-    def __init__(self, ctx: RequestContext, parsed: ParsedRequest) -> None:
-        self._services: AppContext = ctx.app
+    def __init__(self, services: InferenceServices, ctx: RequestContext, parsed: ParsedRequest) -> None:
+        self._services = services
         self._ctx = ctx
         self._trace = ctx.trace
         self._trace.stream = parsed.inference.stream
@@ -101,7 +101,7 @@ class ProxyRequest:
                 serve = await dispatcher.next_target(self._ticket.id, failure.reason, failure.detail, failure.status)
 
     async def _attempt(self, serve: Serve) -> web.StreamResponse:
-        upstream = self._services.instances[serve.model]
+        upstream = self._services.upstreams[serve.model]
         trace = self._trace
         trace.model, trace.backend = serve.model, upstream.variant.backend
         trace.attempts, trace.waited, trace.loaded = serve.attempt, serve.waited, serve.loaded
@@ -130,18 +130,16 @@ class ProxyRequest:
 
     def _waiting_for(self) -> str:
         """Return what a client that waits is told."""
-        scheduler = self._services.dispatcher.scheduler
-        waiting = scheduler.position(self._ticket.id)
+        waiting = self._services.dispatcher.position(self._ticket.id)
         if waiting is None:
             return f"{self._trace.model} is reading the request"
-        model, position = waiting
-        return f"waiting for {model} ({scheduler.models[model].reported_state}), position {position}"
+        return f"waiting for {waiting.model} ({waiting.state}), position {waiting.position}"
 
     async def _refuse(self, refused: RequestRefused) -> web.StreamResponse:
         effect, trace = refused.effect, self._trace
         trace.attempts, trace.waited = effect.attempts, effect.waited
         if effect.attempts == 0:
-            trace.model, trace.backend = effect.model, self._services.instances[effect.model].variant.backend
+            trace.model, trace.backend = effect.model, self._services.upstreams[effect.model].variant.backend
         trace.set_route(effect.reason)
         return await self._fail(effect.error)
 

@@ -1,4 +1,4 @@
-"""The HTTP server: all doors in one place, one doorman, one way in which errors leave.
+"""The HTTP server: all routes in one table, one check of origins, one way in which errors are answered.
 
 It stands on aiohttp's bare server. A dozen fixed paths need no router, and what an application object does for each request
 (route tables, middlewares, signals) would cost every answer a tenth of its time.
@@ -16,11 +16,14 @@ from aiohttp.web_protocol import RequestHandler
 
 from hostd.dialects import registry
 from hostd.domain.errors import Bug, HostdError, RequestError
-from hostd.gateway import admin, health, inference, problems
-from hostd.gateway import request as intake
+from hostd.gateway import problems
+from hostd.gateway.admin import AdminHandlers
 from hostd.gateway.auth import identify
 from hostd.gateway.context import AppContext, Handler, RequestContext, Route
+from hostd.gateway.health import HealthHandlers
+from hostd.gateway.inference import InferenceHandlers
 from hostd.gateway.origin_check import OriginCheck
+from hostd.gateway.request import MAX_BODY_BYTES, too_large
 from hostd.gateway.request_trace import RequestTrace, request_id
 
 log = structlog.get_logger()
@@ -28,8 +31,13 @@ log = structlog.get_logger()
 
 def make_server(app: AppContext) -> web.Server:
     """Return the server that serves *app*; a client that goes away cancels its handler."""
-    doors = HttpServer(app, [*inference.ROUTES, *admin.ROUTES, *health.ROUTES])
-    return web.Server(doors.answer, request_factory=_request, handler_cancellation=True, access_log=None)
+    families = (
+        InferenceHandlers(app.for_inference()),
+        AdminHandlers(app.for_admin()),
+        HealthHandlers(app.for_health()),
+    )
+    server = HttpServer(app.settings.listen, [route for family in families for route in family.routes()])
+    return web.Server(server.answer, request_factory=_request, handler_cancellation=True, access_log=None)
 
 
 def _request(
@@ -40,15 +48,14 @@ def _request(
     task: "asyncio.Task[None]",
 ) -> web.BaseRequest:
     loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=intake.MAX_BODY_BYTES)
+    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES)
 
 
 class HttpServer:
-    """Finds the handler of a request and sees that every answer is one: a reply or an error, with its trail."""
+    """Finds the handler of a request, and turns whatever that raises into an error answer, with the headers of the trace."""
 
-    def __init__(self, app: AppContext, routes: Iterable[Route]) -> None:
-        self._app = app
-        self._origin_check = OriginCheck(app.settings.listen)
+    def __init__(self, listen: Iterable[str], routes: Iterable[Route]) -> None:
+        self._origin_check = OriginCheck(listen)
         self._exact: dict[str, dict[str, Handler]] = {}
         self._named: list[tuple[str, str, dict[str, Handler]]] = []
         for method, path, handler in routes:
@@ -65,9 +72,7 @@ class HttpServer:
         try:
             self._admit(request)
             handler, name = self._find(request)
-            response = await handler(
-                RequestContext(self._app, request, trace, identify(request.headers), dialect, name)
-            )
+            response = await handler(RequestContext(request, trace, identify(request.headers), dialect, name))
         except HostdError as error:
             response = problems.response(error, dialect, trace)
         except web.HTTPException as error:
@@ -75,7 +80,7 @@ class HttpServer:
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception as error:
-            # The last resort: say that it is our fault, and keep serving.
+            # The last resort: say that it is hostd's fault, and keep serving.
             log.exception("bug", path=request.path)
             response = problems.response(
                 Bug(f"hostd made a mistake: {type(error).__name__}; see its log"), dialect, trace
@@ -121,5 +126,5 @@ def _nothing_at(path: str, known: Iterable[str]) -> RequestError:
 def _of_http(error: web.HTTPException) -> HostdError:
     """Return what aiohttp refuses by itself in our words."""
     if error.status == 413:
-        return intake.too_large()
+        return too_large()
     return RequestError(error.reason or "the request was refused", code="bad_request", status=error.status)

@@ -1,4 +1,4 @@
-"""What the owner may see of the house, as plain data: one row per instance, one object per model."""
+"""What the owner may see, as plain data: one row per instance, one object per model, and the account of the memory."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -6,54 +6,56 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hostd.backends.contract import ServerFacts
-from hostd.domain.lifecycle import State
 from hostd.domain.profile import ActiveWindow, Profile
 from hostd.domain.schedule import DAYS, format_clock
 from hostd.domain.units import format_duration
-from hostd.gateway.context import AppContext
-from hostd.scheduling.model_state import ModelState
+from hostd.gateway.context import AdminServices
+from hostd.scheduling.view import MemoryView, ModelView
+
+_DURATIONS = ("queue_timeout", "first_token_timeout", "stall_timeout", "total_timeout")
 
 
 def capabilities(profile: Profile, facts: ServerFacts) -> dict[str, Any]:
-    """Return what *profile* can do by the names of its capabilities; None where neither owner nor server says."""
+    """Return what *profile* can do by the names of its capabilities; None where neither the owner nor the server says."""
     declared = asdict(profile.capabilities)
     return declared | {name: getattr(facts, name) for name in ("tools", "vision") if declared[name] is None}
 
 
 def context(profile: Profile, facts: ServerFacts) -> int | None:
-    """Return how many tokens one request may have: what was declared, or less where the server says so; None: nobody says."""
+    """Return how many tokens one request may have: as declared, or fewer where the server says so; None where neither does."""
     return min((tokens for tokens in (profile.context, facts.context) if tokens), default=None)
 
 
-def _moment(moment: datetime) -> str:
+def timestamp(moment: datetime) -> str:
+    """Return *moment*, in UTC, to the second."""
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def row(app: AppContext, lane: ModelState) -> dict[str, Any]:
-    """Return one line of `hostd ps --json`; the memory is what the keeper saw last."""
-    profile, instance = lane.profile, app.instances[lane.profile.name]
-    ready = lane.state in (State.READY, State.DRAINING)
-    keeping = app.dispatcher.scheduler.warm_policy
-    leaves = lane.state is State.READY and lane.idle and not keeping.stays(lane)
-    progress = instance.progress_of_load
-    launch = instance.launch
+def row(services: AdminServices, model: ModelView) -> dict[str, Any]:
+    """Return one row of `hostd ps --json`, with the memory as it was measured last."""
+    instance = services.instances[model.name]
+    progress, launch = instance.progress_of_load, instance.launch
+
+    def at(moment: float | None) -> str | None:
+        return None if moment is None else timestamp(services.wall_time(moment))
+
     return {
-        "model": profile.name,
+        "model": model.name,
         "variant": instance.variant.label,
         "backend": instance.variant.backend,
-        "state": lane.reported_state,
+        "state": model.reported_state,
         "pid": instance.pid,
         "port": None if launch is None else urlsplit(launch.endpoint.url).port,
-        "pool_bytes": dict(app.memory.held(profile.name)),
-        "slots": lane.capacity if ready else min(profile.limits.max_concurrent, profile.slots),
-        "in_flight": len(lane.serving),
-        "queued": len(lane.queue),
-        "since": _moment(app.wall_time(lane.ready_at)) if ready else None,
-        "unloads_at": _moment(app.wall_time(lane.idle_since + keeping.idle_limit(lane))) if leaves else None,
-        "restarts": lane.restarts.total,
-        "last_error": lane.last_error,
+        "pool_bytes": dict(services.memory.held(model.name)),
+        "slots": model.slots,
+        "in_flight": model.in_flight,
+        "queued": model.queued,
+        "since": at(model.ready_at),
+        "unloads_at": at(model.unloads_at),
+        "restarts": model.failures,
+        "last_error": model.last_error,
         "progress": None if progress is None else round(progress, 3),
-        "waits_for": waits_for(lane),
+        "waits_for": model.waits_for,
     }
 
 
@@ -65,29 +67,26 @@ def _window(window: ActiveWindow) -> dict[str, Any]:
     }
 
 
-def waits_for(lane: ModelState) -> str | None:
-    """Return what a load that was decided on waits for: a ``check``, or ``room``; None where none waits."""
-    if lane.pending_load is None:
-        return None
-    return "room" if lane.pending_load.asked is None else "check"
-
-
-def model(app: AppContext, lane: ModelState) -> dict[str, Any]:
-    """Return one entry of `hostd ls --json`."""
-    profile, facts = lane.profile, app.instances[lane.profile.name].facts
+def declared(profile: Profile) -> dict[str, Any]:
+    """Return the limits and the warmth of *profile*, written as the owner writes them."""
     limits, warm = asdict(profile.limits), asdict(profile.warm)
-    durations = ("queue_timeout", "first_token_timeout", "stall_timeout", "total_timeout")
-    limits |= {key: format_duration(limits[key]) for key in durations}
+    limits |= {key: format_duration(limits[key]) for key in _DURATIONS}
     warm["keep_alive"] = format_duration(profile.warm.keep_alive)
     warm["windows"] = [_window(window) for window in profile.warm.windows]
+    return {"limits": limits, "warm": warm}
+
+
+def model(services: AdminServices, shown: ModelView) -> dict[str, Any]:
+    """Return one entry of `hostd ls --json`."""
+    profile, instance = shown.profile, services.instances[shown.name]
     return {
         "name": profile.name,
         "aliases": list(profile.aliases),
-        "roles": list(app.router.roles_of(profile.name)),
-        "state": lane.reported_state,
-        "context": context(profile, facts),
+        "roles": list(services.router.roles_of(profile.name)),
+        "state": shown.reported_state,
+        "context": context(profile, instance.facts),
         "slots": profile.slots,
-        "capabilities": capabilities(profile, facts),
+        "capabilities": capabilities(profile, instance.facts),
         "fallback": [fallback.to for fallback in profile.fallback],
         "variants": [
             {
@@ -96,19 +95,18 @@ def model(app: AppContext, lane: ModelState) -> dict[str, Any]:
                 "usable": (why_not := option.why_not) is None,
                 "why": why_not,
             }
-            for option in app.instances[profile.name].options
+            for option in instance.options
         ],
-        "limits": limits,
-        "warm": warm,
+        **declared(profile),
     }
 
 
-def detail(app: AppContext, lane: ModelState) -> dict[str, Any]:
+def detail(services: AdminServices, shown: ModelView) -> dict[str, Any]:
     """Return everything that `hostd show` tells of one model."""
-    instance = app.instances[lane.profile.name]
+    instance = services.instances[shown.name]
     launch = instance.launch
-    return model(app, lane) | {
-        "instance": row(app, lane),
+    return model(services, shown) | {
+        "instance": row(services, shown),
         "progress": instance.progress_of_load,
         "choice": None if instance.choice is None else instance.choice.label,
         "server": asdict(instance.facts),
@@ -118,36 +116,38 @@ def detail(app: AppContext, lane: ModelState) -> dict[str, Any]:
     }
 
 
-def plan(app: AppContext) -> dict[str, Any]:
-    """Return the desk's own account of the memory: pools, who holds what, what should be warm and how, and what is left out."""
-    scheduler = app.dispatcher.scheduler
-    ledger, free, keeping = scheduler.admission.ledger, scheduler.admission, scheduler.warm_policy
-    left = ledger.free()
+def plan(memory: MemoryView) -> dict[str, Any]:
+    """Return the scheduler's account of the memory: pools, what is promised, what should be warm and how, what is left out."""
     return {
         "pools": [
-            {"id": pool, "for_models_bytes": size, "others_bytes": ledger.others.get(pool, 0), "room_bytes": left[pool]}
-            for pool, size in ledger.capacity.items()
+            {
+                "id": pool.id,
+                "for_models_bytes": pool.capacity,
+                "others_bytes": pool.others,
+                "room_bytes": pool.free,
+            }
+            for pool in memory.pools
         ],
-        "held": {name: dict(held) for name in scheduler.models if (held := ledger.held(name))},
+        "held": {name: dict(held) for name, held in memory.held.items()},
         "warm_set": [
             {
-                "model": lane.profile.name,
-                "variant": option.label if (option := free.preferred.get(lane.profile.name)) else None,
-                "pool_bytes": dict(option.needs) if option else {},
-                "why": keeping.reason(lane),
-                "state": lane.reported_state,
+                "model": warm.model,
+                "variant": warm.variant,
+                "pool_bytes": dict(warm.needs),
+                "why": warm.why,
+                "state": warm.state,
             }
-            for lane in keeping.in_order()
+            for warm in memory.warm_set
         ],
-        "left_out": dict(keeping.left_out),
-        "proved_optimal": keeping.proved,
+        "left_out": dict(memory.left_out),
+        "proved_optimal": memory.proved_optimal,
         "waiting": [
             {
                 "model": pending.model,
                 "why": pending.why,
                 "victims": list(pending.victims),
-                "checking": pending.asked is not None,
+                "checking": pending.checking,
             }
-            for pending in free.pending
+            for pending in memory.pending
         ],
     }

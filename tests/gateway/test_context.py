@@ -1,4 +1,4 @@
-"""The doors know the house: its addresses, and how its clock reads on the calendar."""
+"""The parts of a daemon: its addresses, its clock, and what each family of handlers is given of them."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -22,3 +22,13 @@ async def test_knows_where_it_listens(stage: Stage) -> None:
     (address,) = stage.house.addresses
     assert address.startswith("127.0.0.1:")
     assert not address.endswith(":0")
+
+
+async def test_each_family_is_given_its_parts(stage: Stage) -> None:
+    """The same parts, and no more than it needs."""
+    app = stage.house
+    inference, admin, health = app.for_inference(), app.for_admin(), app.for_health()
+    assert app.dispatcher is inference.dispatcher is admin.dispatcher is health.dispatcher
+    assert app.wall_time(app.started) == inference.started
+    assert app.addresses is admin.addresses
+    assert not hasattr(inference, "memory")

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from hostd.gateway import inference
+from hostd.gateway.inference import InferenceHandlers
 from tests.gateway.test_request_trace import HEADERS
 from tests.stage import CHAT, Stage
 
@@ -114,7 +114,7 @@ async def test_a_mistake_of_ours_is_one_answer(stage: Stage, monkeypatch: pytest
         raise ZeroDivisionError("a secret")
 
     with monkeypatch.context() as patch:
-        patch.setattr(inference, "_model", break_down)
+        patch.setattr(InferenceHandlers, "_model", break_down)
         answer = await stage.get("/v1/models")
     assert (500, "bug") == (answer.status, answer.error["code"])
     assert "hostd made a mistake: ZeroDivisionError; see its log" == answer.error["message"]

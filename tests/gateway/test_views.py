@@ -1,6 +1,5 @@
 """What the owner sees is plain data, true at that moment."""
 
-from copy import copy
 from dataclasses import replace
 from datetime import datetime
 
@@ -82,15 +81,13 @@ async def test_a_model_as_it_is_declared(stage: Stage) -> None:
 
 async def test_windows_are_days_and_hours(stage: Stage) -> None:
     """In the words of the profile's file, day by day."""
-    model = copy(stage.lane("alpha"))
-    model.profile = replace(
-        model.profile, warm=WarmSettings(windows=(ActiveWindow((0, 1, 4), 510, 1080), ActiveWindow((6,), 1320, 1440)))
-    )
+    plain = stage.lane("alpha").profile
+    warm = WarmSettings(windows=(ActiveWindow((0, 1, 4), 510, 1080), ActiveWindow((6,), 1320, 1440)))
     assert [
         {"days": ["mon", "tue", "fri"], "from": "08:30", "to": "18:00"},
         {"days": ["sun"], "from": "22:00", "to": "24:00"},
-    ] == views.model(stage.house, model)["warm"]["windows"]
-    assert [] == views.model(stage.house, stage.lane("alpha"))["warm"]["windows"]
+    ] == views.declared(replace(plain, warm=warm))["warm"]["windows"]
+    assert [] == views.declared(plain)["warm"]["windows"]
 
 
 async def test_everything_of_one_model(stage: Stage) -> None:
