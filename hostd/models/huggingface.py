@@ -3,7 +3,6 @@
 Routes: https://huggingface.co/docs/hub/api; the cache's layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
 """
 
-import ipaddress
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from urllib.parse import quote
 from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.header import ModelHeader
 from hostd.models.header_store import HeaderStore
-from hostd.models.http.client import Credential, HubClient, origin
+from hostd.models.http.client import Credential, HubClient, is_loopback, origin
 from hostd.models.local import LocalFolder
 from hostd.models.locations import ModelLocations
 from hostd.models.partial_read import HeaderRead, Parse, T
@@ -68,21 +67,19 @@ def hub_credential(places: ModelLocations) -> Credential | None:
     if not places.hub_token:
         return None
     scheme, host, _ = where = origin(places.hub)
-    if scheme != "https" and not _is_loopback(host):
+    if scheme != "https" and not is_loopback(host):
         return None
     return Credential(where, f"Bearer {places.hub_token}")
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def repository_folder(repo: str) -> str:
+    """Return what a repository's folder in the cache is called."""
+    return f"models--{repo.replace('/', '--')}"
 
 
 def cached_snapshot(reference: HubReference, cache: Path) -> Path | None:
     """Return the folder of the cache that holds that revision of the repository, if there is one."""
-    home = cache / f"models--{reference.repo.replace('/', '--')}"
+    home = cache / repository_folder(reference.repo)
     commit = reference.revision
     if not _COMMIT.fullmatch(commit):
         try:

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hostd.models.download.ollama import blob_path, manifest_path
 from hostd.models.download.selection import select
 from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.huggingface import cached_snapshot
 from hostd.models.local import LocalFolder
 from hostd.models.locations import ModelLocations, this_machine
-from hostd.models.ollama import MANIFEST_MOST, parse_blobs, parse_manifest
+from hostd.models.ollama import MANIFEST_MOST, blob_path, manifest_path, parse_blobs, parse_manifest
 from hostd.models.reference import HubReference, OllamaReference
 
 

@@ -5,8 +5,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import platformdirs
+
+REGISTRY_URL = "https://registry.ollama.ai"
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,1024}")
 _TRUE = frozenset({"1", "on", "yes", "true"})
@@ -23,7 +26,8 @@ class ModelLocations:
     folders: tuple[Path, ...] = ()
     hub: str = "https://huggingface.co"
     hub_token: str | None = field(default=None, repr=False)
-    registry: str = "https://registry.ollama.ai"
+    registry: str = REGISTRY_URL
+    ollama_server: str | None = None
     offline: bool = False
 
 
@@ -45,7 +49,8 @@ def find_locations(environ: Mapping[str, str], home: Path | None = None) -> Mode
         folders=(home / "models",),
         hub=environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co",
         hub_token=_token(environ, folder("HF_TOKEN_PATH", hub_home / "token")),
-        registry=environ.get("HOSTD_OLLAMA_REGISTRY", "").rstrip("/") or "https://registry.ollama.ai",
+        registry=environ.get("HOSTD_OLLAMA_REGISTRY", "").rstrip("/") or REGISTRY_URL,
+        ollama_server=_ollama_server(environ.get("OLLAMA_HOST", "")),
         offline=any(environ.get(name, "").lower() in _TRUE for name in ("HF_HUB_OFFLINE", "HOSTD_OFFLINE")),
     )
 
@@ -53,6 +58,20 @@ def find_locations(environ: Mapping[str, str], home: Path | None = None) -> Mode
 def this_machine() -> ModelLocations:
     """Return the places of the user that runs this process."""
     return find_locations(os.environ)
+
+
+def _ollama_server(host: str) -> str | None:
+    """Return the address of the Ollama that $OLLAMA_HOST names; None for one on another machine, whose store is not here."""
+    try:
+        parts = urlsplit(host if "://" in host else f"http://{host}")
+        name, port = parts.hostname or "127.0.0.1", parts.port or 11434
+    except ValueError:
+        return None
+    # What it listens on may be every address of this machine.
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name)  # noqa: S104 - nothing is bound here
+    if name not in ("127.0.0.1", "::1", "localhost"):
+        return None
+    return f"{parts.scheme}://{f'[{name}]' if ':' in name else name}:{port}"
 
 
 def _token(environ: Mapping[str, str], file: Path) -> str | None:

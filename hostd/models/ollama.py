@@ -49,7 +49,7 @@ def open_ollama(reference: OllamaReference, places: ModelLocations) -> ModelHead
         Unreadable: What is there is not as it should be.
     """
     for store in places.ollama_stores:
-        path = store.joinpath("manifests", reference.host, reference.namespace, reference.name, reference.tag)
+        path = manifest_path(store, reference)
         if os.path.isfile(path):  # noqa: PTH113 - a store that may not be looked into is no error here
             return open_stored(reference, store)
     if reference.host != REGISTRY:
@@ -68,9 +68,19 @@ def open_ollama(reference: OllamaReference, places: ModelLocations) -> ModelHead
         remote.close()
 
 
+def manifest_path(store: Path, reference: OllamaReference) -> Path:
+    """Return where a store keeps the manifest of a model."""
+    return store.joinpath("manifests", reference.host, reference.namespace, reference.name, reference.tag)
+
+
+def blob_path(store: Path, digest: str) -> Path:
+    """Return where a store keeps the blob with that digest."""
+    return store / "blobs" / digest.replace(":", "-")
+
+
 def open_stored(reference: OllamaReference, store: Path) -> ModelHeader:
     """Return the header of a model in the local *store*; raises as `open_ollama` does."""
-    path = store.joinpath("manifests", reference.host, reference.namespace, reference.name, reference.tag)
+    path = manifest_path(store, reference)
     text = LocalFile(path).read(0, MANIFEST_MOST)
     return _open(_Store(reference, store), reference, parse_manifest(text, str(path)))
 

@@ -12,7 +12,7 @@ from hostd.models.huggingface import cached_snapshot
 from hostd.models.local import open_checkpoint, open_path
 from hostd.models.locations import ModelLocations
 from hostd.models.model_files import is_projector, models
-from hostd.models.ollama import open_stored, stored
+from hostd.models.ollama import manifest_path, open_stored, stored
 from hostd.models.reference import FileReference, HubReference, OllamaReference
 
 MOST = 2000
@@ -120,7 +120,7 @@ def _finds(places: ModelLocations, others: tuple[Path, ...]) -> Iterator[_Find]:
 
 def _in_store(store: Path) -> Iterator[_Find]:
     for reference in stored(store):
-        manifest = store.joinpath("manifests", reference.host, reference.namespace, reference.name, reference.tag)
+        manifest = manifest_path(store, reference)
         yield _Find(reference.short, "Ollama", reference, manifest, partial(open_stored, reference, store))
 
 

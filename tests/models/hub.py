@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,8 +23,9 @@ class Hub:
     """What the hub has and does. *files* are a repository's; *blobs* and *manifests* are the registry's.
 
     *faults* maps a part of a method and path to what goes wrong there, *turns* to what goes wrong there one request after the
-    other. *listing* is what the tree answers instead of what it should; *found* is what a search finds; *seen* is every request,
-    as method, path and headers. *gate* holds back a body after its first bytes until it is set.
+    other. *listing* is what the tree answers instead of what it should; *found* is what a search finds; *commit* is what headers
+    name. *xet* are the digests of files that Xet stores at *cas*. *seen* is every request, as method, path and headers, and
+    *peers* where they came from. *gate* holds back a body after its first bytes until it is set.
     """
 
     url: str = ""
@@ -33,10 +35,14 @@ class Hub:
     blobs: dict[str, bytes] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     turns: dict[str, list[str]] = field(default_factory=dict)
+    xet: dict[str, str] = field(default_factory=dict)
+    cas: str = ""
+    commit: str = COMMIT
     listing: bytes | None = None
     found: tuple[str, ...] = ()
     gate: threading.Event = field(default_factory=threading.Event)
     held: threading.Event = field(default_factory=threading.Event)
+    peers: set[tuple[str, int]] = field(default_factory=set)
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -91,6 +97,11 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
+    def do_CONNECT(self) -> None:
+        """Refuse to be a proxy for what is encrypted."""
+        self.hub.seen.append((self.command, self.path, {}))
+        self.send_error(403)
+
     def do_HEAD(self) -> None:
         """Answer without a body."""
         self.do_GET()
@@ -98,6 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer by route, or by fault."""
         hub, path = self.hub, re.sub(r"^http://[^/]+", "", self.path.partition("?")[0])  # as a proxy is asked
+        hub.peers.add(self.client_address)
         hub.seen.append((self.command, self.path, {name.lower(): value for name, value in self.headers.items()}))
         here = f"{self.command} {path}"
         fault = next((fault for part, fault in hub.faults.items() if part in here), "")
@@ -108,6 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._part(self._content(path.removeprefix("/store/")), fault)
         elif path == "/api/models":
             self._reply(200, json.dumps([{"id": name, "modelId": name} for name in hub.found]).encode())
+        elif path == f"/api/models/{REPO}/xet-read-token/{COMMIT}":
+            ticket = {"accessToken": "xet", "exp": int(time.time()) + 3600, "casUrl": hub.cas}
+            self._reply(200, json.dumps(ticket).encode())
         elif path.startswith(f"/api/models/{REPO}/"):
             self._listing(path)
         elif match := re.fullmatch(rf"/{REPO}/resolve/[^/]+/(.+)", path):
@@ -138,10 +153,13 @@ class _Handler(BaseHTTPRequestHandler):
         if content is None:
             self._reply(404)
         elif not is_large(name):
-            self._part(content, "", {"etag": f'"{git_name(content)}"', "x-repo-commit": COMMIT})
+            self._part(content, "", {"etag": f'"{git_name(content)}"', "x-repo-commit": self.hub.commit})
         else:
             etag = f'"{hashlib.sha256(content).hexdigest()}"'
-            told = {"x-linked-etag": etag, "x-linked-size": str(len(content)), "x-repo-commit": COMMIT}
+            told = {"x-linked-etag": etag, "x-linked-size": str(len(content)), "x-repo-commit": self.hub.commit}
+            if name in self.hub.xet:
+                tickets = f"{self.hub.url}/api/models/{REPO}/xet-read-token/{COMMIT}"
+                told |= {"x-xet-hash": self.hub.xet[name], "link": f'<{tickets}>; rel="xet-auth"'}
             self._reply(302, headers={"location": f"{self.hub.store}/store/{name}?signature=x", **told})
 
     def _part(self, content: bytes, fault: str, told: dict[str, str] | None = None) -> None:
@@ -175,6 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(206, {"content-range": which, "content-length": str(len(body))}, body[: len(body) // 2])
             self.close_connection = True
         else:
+            self.close_connection = fault == "last"  # which a client of the next request does not know yet
             self._reply(206, body, {"content-range": which, "etag": etag} if which else {})
 
     def _begin(self, content: bytes, first: int, fault: str, etag: str) -> None:
@@ -206,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
             case ["code", number, word]:
                 self._reply(int(number), headers={"x-error-code": word})
             case ["etag", *words]:
-                self._reply(200, headers={"etag": f'"{" ".join(words)}"', "x-repo-commit": COMMIT})
+                self._reply(200, headers={"etag": f'"{" ".join(words)}"', "x-repo-commit": self.hub.commit})
             case ["long"]:
                 self._send(200, {"transfer-encoding": "chunked"}, b"400000\r\n" + bytes(0x400000) + b"\r\n" * 1000)
                 self.close_connection = True

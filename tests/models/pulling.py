@@ -1,4 +1,4 @@
-"""What tests of downloads share: contents worth some megabytes, and somebody who looks on."""
+"""What tests of downloads share: contents worth some megabytes, and a listener that records."""
 
 import random
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ FILE = f"hf:{REPO}/m.gguf"
 
 
 @dataclass
-class Onlooker:
+class Recorder:
     """Counts what moved and keeps what was told; never waits."""
 
     count: int = 0
@@ -30,7 +30,7 @@ class Onlooker:
         self.sentences.append(sentence)
 
     def pause(self, seconds: float) -> None:
-        """Keep how long one would have waited."""
+        """Keep how long a download would have waited."""
         self.pauses.append(seconds)
 
 

@@ -12,13 +12,13 @@ from hostd.models.locations import ModelLocations
 from hostd.models.reference import HubReference, OllamaReference, variant_reference
 from tests.models import weights
 from tests.models.hub import COMMIT, REPO, Hub
-from tests.models.pulling import CONTENT, FILE, Onlooker, ordered, stores
+from tests.models.pulling import CONTENT, FILE, Recorder, ordered, stores
 
 
 def pulled(hub: Hub, tmp_path: Path, text: str, *, projector: bool | None = None) -> ModelLocations:
     """Pull what *text* names, and return the places where it is now; the hub is gone after that."""
     places = stores(hub, tmp_path)
-    carry_out(ordered(text, places, projector=projector), places, Onlooker())
+    carry_out(ordered(text, places, projector=projector), places, Recorder())
     hub.seen.clear()
     return places
 

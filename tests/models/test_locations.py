@@ -71,3 +71,21 @@ def test_this_machine_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process's own variables count."""
     monkeypatch.setenv("HF_HUB_CACHE", "/somewhere")
     assert Path("/somewhere") == this_machine().hub_cache
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        (None, "http://127.0.0.1:11434"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("127.0.0.1:8000", "http://127.0.0.1:8000"),
+        (":8000", "http://127.0.0.1:8000"),
+        ("http://localhost:8000/", "http://localhost:8000"),
+        ("[::]:8000", "http://[::1]:8000"),
+        ("gpu.example:11434", None),
+        ("127.0.0.1:x", None),
+    ],
+)
+def test_an_ollama_of_this_machine_is_known_by_its_variable(host: str | None, expected: str | None) -> None:
+    """One on another machine keeps its models there."""
+    assert expected == find_locations({} if host is None else {"OLLAMA_HOST": host}, Path("/home/me")).ollama_server

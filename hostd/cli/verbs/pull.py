@@ -196,6 +196,6 @@ def _fetched(order: "DownloadPlan", places: "ModelLocations") -> tuple[int, floa
     from hostd.models.download.pull import carry_out, missing, total
 
     rest, began = missing(order), monotonic()
-    with fetching(str(order.reference), total(order)) as timeouts:
-        carry_out(order, places, timeouts)
+    with fetching(str(order.reference), total(order)) as listener:
+        carry_out(order, places, listener)
     return rest, round(monotonic() - began, 3)

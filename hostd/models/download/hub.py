@@ -1,72 +1,97 @@
-"""What a pull from Hugging Face will take, and how it is laid into the cache that its programs share."""
+"""What a pull from Hugging Face takes, and how it gets into the cache that its programs share.
 
+The layout of the cache is left to the hub's own library: what it finds under a checksum it shows under a name. Reference:
+https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
+"""
+
+import hashlib
+import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from hostd.models.download.hub_cache import HubCache
-from hostd.models.download.partial import Checksum
 from hostd.models.download.selection import refuse_hostile, select
-from hostd.models.download.transfer import DownloadFile
+from hostd.models.download.source import HubFiles, current_token
+from hostd.models.download.transfer import DownloadFile, Pause, ProgressListener, fetch, wrong_checksum
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.header_store import HeaderStore
 from hostd.models.http.client import HubClient
-from hostd.models.huggingface import HubRepository, ListedFile, hub_credential
+from hostd.models.huggingface import HubRepository, ListedFile, hub_credential, repository_folder
 from hostd.models.locations import ModelLocations
 from hostd.models.reference import HubReference
-from hostd.models.remote_headers import RemoteHeaders, mark
+from hostd.models.remote_headers import RemoteHeaders
 
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
-_MARK = re.compile(r"[0-9A-Za-z_-]{1,128}", re.ASCII)
 _SEARCH_MOST = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class HubDownload:
-    """The files of one model at one commit. *path* is what an engine will be told: the first file, or the folder."""
+    """The files of one model at one commit. *path* is what an engine is told: the first file, or the folder."""
 
     reference: HubReference
     items: tuple[DownloadFile, ...]
     path: Path
     notes: tuple[str, ...]
-    cache: HubCache
-    commit: str
+    hub: HubFiles
 
     @property
     def folder(self) -> Path:
-        """Where on the disk it will lie."""
-        return self.cache.root
+        """The root of the cache."""
+        return self.hub.cache
 
-    def here(self, item: DownloadFile) -> bool:
-        """Return whether that file is whole: under its checksum, or, where links cannot be made, under its name."""
+    def here(self, file: DownloadFile) -> bool:
+        """Return whether *file* is whole: under its checksum, or, where links cannot be made, under its name."""
         return any(
-            path.is_file() and path.stat().st_size == item.size
-            for path in (item.blob, self.cache.snapshot(self.commit) / item.name)
+            path.is_file() and path.stat().st_size == file.size for path in (file.blob, self._snapshot / file.name)
         )
 
-    def place(self, item: DownloadFile) -> None:
-        """Show a file that has come under its name; raises as `HubCache.show` does."""
-        self.cache.show(self.commit, item.name, item.blob.name)
+    def fetch(self, listener: ProgressListener, pause: Pause = time.sleep) -> None:
+        """Download every file that is not here, then let the branch or tag mean this commit; raises as `transfer.fetch`."""
+        for file in self.items:
+            shown = self._snapshot / file.name
+            if not self.here(file):
+                for cut in (shown, file.blob):  # the library believes whatever lies there
+                    cut.unlink(missing_ok=True)
+            if file.sha256:
+                fetch(file, partial(self.hub.open, file.name), listener, here=self.here, pause=pause)
+            if not shown.is_file():
+                _check(self.hub.download(file.name), file)
+            if not file.sha256:
+                listener.moved(file.size)
+        self._point()
 
-    def seal(self) -> None:
-        """Have the branch or tag that was asked for mean what was fetched, now that all of it is here."""
-        self.cache.point(self.reference.revision, self.commit)
+    @property
+    def _snapshot(self) -> Path:
+        return self.hub.cache / repository_folder(self.hub.repo) / "snapshots" / self.hub.commit
+
+    def _point(self) -> None:
+        """Write which commit a branch or tag is; the library would do so before all files of it are here."""
+        if self.reference.revision == self.hub.commit:
+            return
+        ref = self.hub.cache / repository_folder(self.hub.repo) / "refs" / self.reference.revision
+        ref.parent.mkdir(parents=True, exist_ok=True)
+        draft = ref.with_name(f"{ref.name}.{os.getpid()}")
+        draft.write_text(self.hub.commit, encoding="ascii")
+        draft.replace(ref)
 
 
 def plan_hub_download(reference: HubReference, places: ModelLocations, *, projector: bool | None = None) -> HubDownload:
     """Return what pulling *reference* means; the hub is asked for its list, and no file is fetched.
 
     Raises:
-        NotThere: The hub has no such repository, revision or file; the nearest are named.
-        Unreachable: The hub cannot be asked.
-        Unreadable: The hub refuses, or what it lists must not be downloaded.
+        ModelNotFound: The hub has no such repository, revision or file; the nearest are named.
+        HubUnreachable: The hub cannot be asked.
+        ModelUnreadable: The hub refuses, or what it lists must not be downloaded.
     """
-    remote = RemoteHeaders(
-        lambda: HubClient(hub_credential(places)), HeaderStore(places.headers), offline=places.offline
-    )
+    if places.hub_token and not places.offline:
+        places = replace(places, hub_token=current_token(places.hub_token))
+    credential = hub_credential(places)
+    remote = RemoteHeaders(lambda: HubClient(credential), HeaderStore(places.headers), offline=places.offline)
     try:
         repository = HubRepository(reference, places.hub, remote)
         try:
@@ -78,49 +103,47 @@ def plan_hub_download(reference: HubReference, places: ModelLocations, *, projec
             ) from error
         refuse_hostile(listed, repository.label)
         selection = select(repository, reference.file, projector=projector)
-        known = {name: _Known(listed[name], repository.url(name)) for name in selection.names}
-        facts: dict[str, Mapping[str, str]] = {}
-        if not places.offline:
-            with HubClient(hub_credential(places)) as web:
-                facts = {name: web.facts(each.url) for name, each in known.items() if not each.is_enough}
-        commit = repository.commit or next((each.get("x-repo-commit", "") for each in facts.values()), "")
-        if _COMMIT.fullmatch(commit) is None:
+        token = places.hub_token if credential else None
+        hub = HubFiles(places.hub, reference.repo, repository.commit or reference.revision, places.hub_cache, token)
+        if _COMMIT.fullmatch(hub.commit) is None and not places.offline:  # the list of a mirror may not name it
+            hub = replace(hub, commit=hub.facts(selection.names[0]).commit_hash or "")
+        if _COMMIT.fullmatch(hub.commit) is None:
             raise ModelUnreadable(
                 f"{places.hub} does not say which commit of {reference.repo} it has; such a hub cannot be used"
             )
-        cache = HubCache(places.hub_cache, reference.repo)
-        items = tuple(_item(name, each, facts.get(name, {}), cache) for name, each in known.items())
-        path = cache.snapshot(commit) / selection.first if selection.first else cache.snapshot(commit)
-        notes = (*selection.notes, *remote.notes, *_about_token(places))
-        return HubDownload(reference, items, path, notes, cache, commit)
+        home = places.hub_cache / repository_folder(reference.repo)
+        items = tuple(_file(name, listed[name], home, places.hub) for name in selection.names)
+        notes = (*selection.notes, *remote.notes, *_about_token(places), *_about_checksums(items, places.hub))
+        return HubDownload(reference, items, home / "snapshots" / hub.commit / selection.first, notes, hub)
     finally:
         remote.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    listed: ListedFile
-    url: str
+def _file(name: str, listed: ListedFile, home: Path, hub: str) -> DownloadFile:
+    if listed.size is None:
+        raise ModelUnreadable(f"{hub} does not say how large {name} is; try another hub")
+    # Without a checksum the library chooses where the content lies: nothing is looked for there.
+    mark = listed.sha256 or listed.git or "unknown"
+    blob = home / "blobs" / mark
+    lock = home.parent / ".locks" / home.name / f"{mark}.lock"
+    partial_file = blob.with_name(f"{mark}.incomplete")
+    return DownloadFile(name, listed.size, blob, partial_file, lock, listed.sha256, listed.git)
 
-    @property
-    def is_enough(self) -> bool:
-        return self.listed.size is not None and bool(self.listed.sha256 or self.listed.git)
 
+def _check(path: Path, file: DownloadFile) -> None:
+    """Compare what the library fetched itself, small files, with what was listed; what differs is removed.
 
-def _item(name: str, known: _Known, facts: Mapping[str, str], cache: HubCache) -> DownloadFile:
-    listed = known.listed
-    told = mark(facts)
-    is_sha256, is_git = len(told) == 64, len(told) == 40
-    sha256 = listed.sha256 or (told.lower() if is_sha256 and not listed.git else None)
-    git = listed.git or (told.lower() if is_git and not sha256 else None)
-    size = listed.size if listed.size is not None else _number(facts)
-    named = sha256 or git or told
-    if size is None or _MARK.fullmatch(named) is None:
-        raise ModelUnreadable(
-            f"{known.url} does not say how large it is, or nothing that tells its content; try another hub"
-        )
-    checksum = Checksum(sha256) if sha256 else Checksum(git, git=True) if git else None
-    return DownloadFile(name, known.url, size, checksum, cache.blob(named), cache.partial(named), cache.lock(named))
+    Raises:
+        ModelUnreadable: It differs.
+    """
+    right = path.stat().st_size == file.size
+    if right and file.git and not file.sha256:
+        content = path.read_bytes()
+        right = file.git == hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    if not right:
+        for each in (path.resolve(), path):
+            each.unlink(missing_ok=True)
+        raise ModelUnreadable(wrong_checksum(file.name))
 
 
 def _about_token(places: ModelLocations) -> tuple[str, ...]:
@@ -129,9 +152,11 @@ def _about_token(places: ModelLocations) -> tuple[str, ...]:
     return ()
 
 
-def _number(facts: Mapping[str, str]) -> int | None:
-    told = facts.get("x-linked-size") or facts.get("content-length") or ""
-    return int(told) if told.isdecimal() and len(told) < 18 else None
+def _about_checksums(items: tuple[DownloadFile, ...], hub: str) -> tuple[str, ...]:
+    names = [file.name for file in items if not file.sha256 and not file.git]
+    if not names:
+        return ()
+    return (f"{hub} lists no checksum of {', '.join(names[:3])}: whether it comes undamaged cannot be checked",)
 
 
 def _nearest(reference: HubReference, places: ModelLocations) -> str:

@@ -1,24 +1,41 @@
-"""What a pull of an Ollama tag will take, and how it is laid into a store so that `ollama serve` finds it."""
+"""What a pull of an Ollama tag takes, and how it gets into a store so that `ollama serve` finds it.
+
+An Ollama that is running pulls its models itself, for its store may be one that only it may write. Otherwise the blobs are
+fetched from the registry into the owner's store, where an Ollama that hostd starts, or llama.cpp, will serve them.
+"""
 
 import os
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hostd.models.download.partial import Checksum
-from hostd.models.download.transfer import DownloadFile
-from hostd.models.errors import ModelNotFound, ModelUnreadable
+from hostd.models.download.source import PATIENCE, http_blocks
+from hostd.models.download.transfer import DownloadFile, Pause, ProgressListener, fetch
+from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.header_store import HeaderStore
 from hostd.models.http.client import HubClient
-from hostd.models.locations import ModelLocations
-from hostd.models.ollama import ACCEPT, MANIFEST_MOST, parse_blobs, parse_manifest
+from hostd.models.locations import REGISTRY_URL, ModelLocations
+from hostd.models.ollama import ACCEPT, MANIFEST_MOST, blob_path, manifest_path, parse_blobs, parse_manifest, stored
 from hostd.models.reference import REGISTRY, OllamaReference
 from hostd.models.remote_headers import RemoteHeaders
+
+if TYPE_CHECKING:
+    from ollama import Client
+
+_ASKING = 5.0
+"""Seconds that a running Ollama may take to list what it has."""
 
 
 @dataclass(frozen=True, slots=True)
 class OllamaDownload:
-    """The blobs of one model and its *manifest*, for the *store*. *path* is where its weights will lie."""
+    """The blobs of one model and its *manifest*, for the *store*. *path* is where its weights will lie.
+
+    *server* is the address of the running Ollama whose store it is, None where there is none.
+    """
 
     reference: OllamaReference
     items: tuple[DownloadFile, ...]
@@ -26,31 +43,41 @@ class OllamaDownload:
     notes: tuple[str, ...]
     store: Path
     manifest: bytes
+    registry: str
+    server: str | None = None
 
     @property
     def folder(self) -> Path:
-        """Where on the disk it will lie."""
+        """The root of the store."""
         return self.store
 
-    def here(self, item: DownloadFile) -> bool:
+    def here(self, file: DownloadFile) -> bool:
         """Return whether that blob is whole."""
-        return item.blob.is_file() and item.blob.stat().st_size == item.size
+        return file.blob.is_file() and file.blob.stat().st_size == file.size
 
-    def place(self, item: DownloadFile) -> None:
-        """Do nothing: a blob's name is all that it has."""
+    def fetch(self, listener: ProgressListener, pause: Pause = time.sleep) -> None:
+        """Download every blob that is not here, then the manifest that makes a model of them; raises as `transfer.fetch`."""
+        if self.server and not all(map(self.here, self.items)):
+            _pull_through(self.server, self.reference, listener)
+        else:
+            for file in self.items:
+                url = f"{self.registry}/blobs/sha256:{file.sha256}"
+                fetch(file, partial(http_blocks, url, headers={}), listener, here=self.here, pause=pause)
+        self.seal()
 
     def seal(self) -> None:
-        """Write the manifest, which makes a model of the blobs.
+        """Write the manifest, if the store has not one that names the same blobs.
 
         Raises:
-            Unreadable: A blob is gone again: Ollama's server removes at its start what no manifest names.
+            ModelUnreadable: A blob is gone again.
         """
-        if gone := [item.name for item in self.items if not self.here(item)]:
+        if gone := [file.name for file in self.items if not self.here(file)]:
+            # Ollama's server removes at its start what no manifest names.
             raise ModelUnreadable(
                 f"{', '.join(gone[:3])} of {self.reference} vanished while the rest came; run the same command again"
             )
         path = manifest_path(self.store, self.reference)
-        if _is(path, self.manifest):
+        if _lists(path, self.items):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.store / "incomplete" / f"manifest.{os.getpid()}"
@@ -59,25 +86,15 @@ class OllamaDownload:
         draft.replace(path)
 
 
-def manifest_path(store: Path, reference: OllamaReference) -> Path:
-    """Return where a store keeps the manifest of a model."""
-    return store.joinpath("manifests", reference.host, reference.namespace, reference.name, reference.tag)
-
-
-def blob_path(store: Path, digest: str) -> Path:
-    """Return where a store keeps the blob with that digest."""
-    return store / "blobs" / digest.replace(":", "-")
-
-
 def plan_registry_download(reference: OllamaReference, places: ModelLocations) -> OllamaDownload:
     """Return what pulling *reference* means; the registry is asked for its manifest, and no blob is fetched.
 
-    It goes into the first store, the user's own, unless another has it whole already.
+    It is for the store that has it whole already, else for that of the Ollama that is running, else for the user's own.
 
     Raises:
-        NotThere: The registry has no such model or tag, or is not one that is asked.
-        Unreachable: The registry cannot be asked.
-        Unreadable: What it answers must not be downloaded, or there is no store to put it into.
+        ModelNotFound: The registry has no such model or tag, or is not one that is asked.
+        HubUnreachable: The registry cannot be asked.
+        ModelUnreadable: What it answers must not be downloaded, or there is no store to put it into.
     """
     if reference.host != REGISTRY:
         raise ModelNotFound(
@@ -96,35 +113,86 @@ def plan_registry_download(reference: OllamaReference, places: ModelLocations) -
         ) from error
     finally:
         remote.close()
-    orders = [_order(reference, text, base, store, remote.notes) for store in places.ollama_stores]
-    return next((order for order in orders if _is_whole(order)), orders[0])
+    plans = [_plan(reference, text, base, store, remote.notes) for store in places.ollama_stores]
+    if whole := next((plan for plan in plans if _is_whole(plan)), None):
+        return whole
+    served = None if places.offline else _store_of_running(places)
+    return next((replace(plan, server=places.ollama_server) for plan in plans if plan.store == served), plans[0])
 
 
-def _order(reference: OllamaReference, text: bytes, base: str, store: Path, notes: Sequence[str]) -> OllamaDownload:
-    work = store / "incomplete"
+def _plan(reference: OllamaReference, text: bytes, base: str, store: Path, notes: Sequence[str]) -> OllamaDownload:
+    work = store / "incomplete"  # not among the blobs: Ollama's server would remove it at its start
     items = tuple(
         DownloadFile(
             digest[:19],
-            f"{base}/blobs/{digest}",
             size,
-            Checksum(digest.removeprefix("sha256:")),
             blob_path(store, digest),
-            # Not among the blobs: Ollama's server would remove it at its start.
             work / f"{digest.replace(':', '-')}.incomplete",
             work / f"{digest.replace(':', '-')}.lock",
+            digest.removeprefix("sha256:"),
         )
         for digest, size in parse_blobs(text, str(reference)).items()
     )
     weights = blob_path(store, parse_manifest(text, str(reference)).models[0])
-    return OllamaDownload(reference, items, weights, tuple(notes), store, text)
+    return OllamaDownload(reference, items, weights, tuple(notes), store, text, base)
 
 
-def _is_whole(order: OllamaDownload) -> bool:
-    return _is(manifest_path(order.store, order.reference), order.manifest) and all(map(order.here, order.items))
+def _is_whole(plan: OllamaDownload) -> bool:
+    return _lists(manifest_path(plan.store, plan.reference), plan.items) and all(map(plan.here, plan.items))
 
 
-def _is(path: Path, content: bytes) -> bool:
+def _lists(path: Path, items: Sequence[DownloadFile]) -> bool:
+    """Return whether the manifest at *path* names these blobs; its bytes may be Ollama's own."""
     try:
-        return path.read_bytes() == content
-    except OSError:  # also a store that may not be looked into
+        listed = parse_blobs(path.read_bytes()[:MANIFEST_MOST], str(path))
+    except (OSError, ModelUnreadable):  # also a store that may not be looked into
         return False
+    return listed.keys() == {f"sha256:{file.sha256}" for file in items}
+
+
+def _store_of_running(places: ModelLocations) -> Path | None:
+    """Return the store of the Ollama that is running here: the one that holds every model that it lists.
+
+    None where there is none, where it has no model yet to tell its store by, or where the models come from a registry of the
+    owner's, which it does not know.
+    """
+    if places.ollama_server is None or places.registry != REGISTRY_URL:
+        return None
+    try:
+        listed = {str(each.model) for each in _client(places.ollama_server, _ASKING).list().models}
+    except Exception:  # noqa: BLE001 - whatever does not answer like an Ollama is none
+        return None
+    for store in places.ollama_stores:
+        with suppress(OSError):
+            if listed and listed <= {each.short for each in stored(store)}:
+                return store
+    return None
+
+
+def _pull_through(server: str, reference: OllamaReference, listener: ProgressListener) -> None:
+    """Have a running Ollama pull a model; it resumes and checks by itself.
+
+    Raises:
+        HubUnreachable: It stopped before the end.
+    """
+    came: dict[str, int] = {}
+    try:
+        for event in _client(server, PATIENCE).pull(reference.short, stream=True):
+            digest, count = event.digest or "", event.completed or 0
+            if digest and count > came.get(digest, 0):
+                listener.moved(count - came.get(digest, 0))
+                came[digest] = count
+    except (
+        Exception
+    ) as error:  # the client's errors, its transport's and those of what it parses have no base in common
+        said = f"{type(error).__name__}: {error}"[:300]
+        raise HubUnreachable(
+            f"the Ollama at {server} did not pull {reference.short} ({said}); what came is kept: run the same command to go on"
+        ) from error
+
+
+def _client(server: str, patience: float) -> "Client":
+    from ollama import Client  # noqa: PLC0415 - costs a sixth of a second, which only pulls of its tags should pay
+
+    # Without a word of ours it would send $OLLAMA_API_KEY, which is for ollama.com, to whatever this is.
+    return Client(host=server, timeout=patience, headers={"authorization": "Bearer none"}, trust_env=False)

@@ -7,7 +7,6 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -39,33 +38,19 @@ _FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your quota of it is us
 _TOO_LARGE = "no file may be that large there"
 
 
-@dataclass(frozen=True, slots=True)
-class Checksum:
-    """What a file's content must sum to: its SHA-256, or with *git* the name that git gives it."""
-
-    value: str
-    git: bool = False
-
-    def begin(self, size: int) -> "hashlib._Hash":
-        """Return the sum of nothing yet, for a file of *size* bytes."""
-        if not self.git:
-            return hashlib.sha256()
-        return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
-
-
 class PartialFile:
     """The first *count* bytes of a file that will have *size*; what an earlier attempt left at *path* is taken up.
 
     *joined* says that the bytes here came in more than one piece, which may not belong together.
     """
 
-    def __init__(self, path: Path, size: int, checksum: Checksum | None) -> None:
+    def __init__(self, path: Path, size: int, sha256: str) -> None:
         self.path = path
         self.size = size
         self.count = 0
         self.joined = False
-        self._checksum = checksum
-        self._sum = self._begin()
+        self._sha256 = sha256
+        self._sum = hashlib.sha256()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             # A link or a pipe that somebody put here would lead the bytes elsewhere.
@@ -119,17 +104,14 @@ class PartialFile:
         """Forget everything that came."""
         os.ftruncate(self._file, 0)
         os.lseek(self._file, 0, os.SEEK_SET)
-        self.count, self.joined, self._sum = 0, False, self._begin()
+        self.count, self.joined, self._sum = 0, False, hashlib.sha256()
 
     def is_right(self) -> bool:
-        """Return whether the whole file sums to what was said; True where nothing was."""
-        return self._checksum is None or self._sum.hexdigest() == self._checksum.value
+        """Return whether the whole file has the SHA-256 that was listed."""
+        return self._sum.hexdigest() == self._sha256
 
     def finish(self, path: Path) -> None:
         """Give the file its name, in one step and after its bytes are safe on the disk."""
         os.fsync(self._file)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path.replace(path)
-
-    def _begin(self) -> "hashlib._Hash":
-        return self._checksum.begin(self.size) if self._checksum else hashlib.sha256()

@@ -1,35 +1,35 @@
-"""HTTP GET for headers and files: ranges, redirects and credentials, on the standard library's client so that verbs start at once.
+"""HTTP GET at model hubs: byte ranges, redirects and credentials, on aiohttp.
 
-Theory of operation. A credential belongs to one origin (scheme, host, port) and is attached to requests to that origin only,
-so that no redirect carries it away. Redirects are followed by hand, each checked: no circle, no step from https to http, and
-none from a public host to a private address, which is looked at on the connected socket and before anything is sent. Bodies
-are asked for unpacked and read up to a limit and a deadline, whatever the server says of their length.
+Theory of operation. A credential belongs to one origin (scheme, host, port) and is attached to requests to that origin only, so
+that no redirect carries it away; what began encrypted does not go on in the open. Bodies are asked for unpacked and read up to a
+limit and a deadline, whatever the server says of their length. Headers are read by verbs and in threads of the daemon, so each
+client has an event loop of its own, which runs while one of its methods does; aiohttp is imported with the first request, for
+most verbs never make one.
 """
 
-import http.client
 import ipaddress
-import os
 import socket
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
-from urllib.parse import SplitResult, urljoin, urlsplit
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
+from hostd.domain.units import format_bytes
 from hostd.models.errors import HubUnreachable, ModelUnreadable
-from hostd.models.http import response as answer
-from hostd.models.http.proxies import Proxy, proxy_for
-from hostd.models.http.response import BodyStream, ByteRange, HubResponse, place
+from hostd.models.http.response import ByteRange, HubResponse, body_limit, judge_status, place
+
+if TYPE_CHECKING:
+    import asyncio
+
+    import aiohttp
 
 PATIENCE = 10.0
 """Seconds that one step of a connection may take."""
 DEADLINE = 90.0
 """Seconds that one request may take, its redirects and its body included."""
-REDIRECTS = 5
+REDIRECTS = 6
 
-_MOVED = frozenset({301, 302, 303, 307, 308})
-_NEARLY = 4096
+_BLOCK = 1 << 18
 _PORTS = {"http": 80, "https": 443}
 
 Origin = tuple[str, str, int]
@@ -43,29 +43,11 @@ class Credential:
     value: str = field(repr=False)
 
 
-@dataclass(slots=True)
-class _Connection:
-    connection: http.client.HTTPConnection
-    private: bool
-    proxy: Proxy | None
-
-
-@dataclass(slots=True)
-class _Request:
-    """One request with its redirects; *from_public* once a public host was asked."""
-
-    url: str
-    headers: Mapping[str, str]
-    until: float
-    method: str = "GET"
-    from_public: bool = False
-
-
 def origin(url: str) -> Origin:
     """Return the scheme, host and port of *url*.
 
     Raises:
-        Unreadable: It is no http or https address.
+        ModelUnreadable: It is no http or https address.
     """
     try:
         parts = urlsplit(url)
@@ -77,8 +59,16 @@ def origin(url: str) -> Origin:
     return scheme, host, port or _PORTS[scheme]
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether *host* is this machine by its name alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class HubClient:
-    """One visit to a hub: connections stay open between requests. Not for several threads at once.
+    """GET requests to a hub over kept connections; not for several threads at once.
 
     *ranges* counts the ranges that were asked for.
     """
@@ -89,7 +79,9 @@ class HubClient:
         self._credential = credential
         self._patience = patience
         self._deadline = deadline
-        self._lines: dict[Origin, _Connection] = {}
+        self._runner: asyncio.Runner | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._scheme = ""
         self.ranges = 0
 
     def __enter__(self) -> Self:
@@ -100,151 +92,134 @@ class HubClient:
 
     def close(self) -> None:
         """Close every connection."""
-        for line in self._lines.values():
-            line.connection.close()
-        self._lines.clear()
+        if self._runner is not None:
+            if self._session is not None:
+                self._runner.run(self._session.close())
+            self._runner.close()
+        self._runner = self._session = None
 
     def document(self, url: str, limit: int, accept: str = "application/json") -> HubResponse:
         """Return the whole body at *url*, *limit* bytes long at most; raises as `span` does."""
-        return self._visit(self._request(url, {"accept": accept}), ByteRange(0, limit, whole=True))
+        return self._run(url, {"accept": accept}, ByteRange(0, limit, whole=True))
 
     def span(self, url: str, first: int, stop: int) -> HubResponse:
         """Return the bytes from *first* up to *stop* of the file at *url*, fewer if it ends before.
 
         Raises:
-            NotThere: The hub has no such file.
-            Unreachable: No answer, a broken one, or one that took too long.
-            Unreadable: An answer that cannot be right, or a refusal.
+            ModelNotFound: The hub has no such file.
+            HubUnreachable: No answer, a broken one, or one that took too long.
+            ModelUnreadable: An answer that cannot be right, or a refusal.
         """
         self.ranges += 1
-        return self._visit(self._request(url, {"range": f"bytes={first}-{stop - 1}"}), ByteRange(first, stop))
+        return self._run(url, {"range": f"bytes={first}-{stop - 1}"}, ByteRange(first, stop))
 
-    @contextmanager
-    def stream(self, url: str, first: int = 0, validator: str = "") -> Iterator[BodyStream]:
-        """Ask for the file at *url* from byte *first* on, if *validator* still holds; raises as `span` does.
-
-        The deadline is for each step of the connection: how long a whole file takes is not for this to say.
-        """
-        headers = {"range": f"bytes={first}-"} if first else {}
-        response, where, _ = self._arrive(self._request(url, headers | ({"if-range": validator} if validator else {})))
-        try:
-            yield answer.begin(response, where, first)
-        finally:
-            self._drain(where, response)
-
-    def facts(self, url: str) -> dict[str, str]:
+    def facts(self, url: str) -> Mapping[str, str]:
         """Return the headers, in lower case, with which *url* itself answers, redirects not followed; raises as `span`."""
-        request = self._request(url, {})
-        request.method = "HEAD"
-        response = self._ask(request, url)
-        self._drain(url, response)
-        if response.status not in _MOVED:
-            answer.judge_status(response.status, response.headers, url)
-        return _lower(response)
+        return self._run(url, {}, None).facts
 
-    def _request(self, url: str, headers: Mapping[str, str]) -> _Request:
-        return _Request(url, headers, time.monotonic() + self._deadline)
+    def _run(self, url: str, headers: Mapping[str, str], want: ByteRange | None) -> HubResponse:
+        import asyncio  # noqa: PLC0415 - see the module's docstring
 
-    def _visit(self, request: _Request, want: ByteRange) -> HubResponse:
-        response, url, facts = self._arrive(request)
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+        return self._runner.run(self._ask(url, headers, want))
+
+    async def _ask(self, url: str, headers: Mapping[str, str], want: ByteRange | None) -> HubResponse:
+        import aiohttp  # noqa: PLC0415 - see the module's docstring
+        from yarl import URL  # noqa: PLC0415 - as above
+
+        self._scheme, host, _ = origin(url)
+        session = self._session = self._session or self._begin(trust_env=not is_loopback(host))
+        begun = False
         try:
-            body, size = answer.read(response, url, want, request.until)
-        finally:
-            self._drain(url, response)
-        return HubResponse(body, url, size, facts)
-
-    def _arrive(self, request: _Request) -> tuple[http.client.HTTPResponse, str, dict[str, str]]:
-        """Return the answer at the end of all redirects, where that was, and the headers met on the way."""
-        url, seen, facts = request.url, {request.url}, dict[str, str]()
-        while True:
-            response = self._ask(request, url)
-            facts = {**_lower(response), **facts}
-            if response.status not in _MOVED:
-                return response, url, facts
-            self._drain(url, response)
-            url = _next(url, response.headers.get("location"))
-            if url in seen or len(seen) > REDIRECTS:
-                raise ModelUnreadable(
-                    f"{place(request.url)} redirects in a circle or more than {REDIRECTS} times; ask its owner"
-                )
-            seen.add(url)
-
-    def _ask(self, request: _Request, url: str) -> http.client.HTTPResponse:
-        where = origin(url)
-        headers = {"accept-encoding": "identity", "user-agent": "hostd", **request.headers}
-        if self._credential and self._credential.origin == where:
-            headers["authorization"] = self._credential.value
-        kept = where in self._lines
-        try:
-            line = self._line(request, url)
-            target = _target(urlsplit(url))
-            if line.proxy and where[0] == "http":
-                headers, target = {**headers, **line.proxy.headers}, url.partition("#")[0]
-            line.connection.request(request.method, target, headers=headers)
-            return line.connection.getresponse()
+            async with session.request(
+                "GET" if want else "HEAD",
+                URL(url, encoded=True),  # a signature holds for the address as it was given
+                headers=headers,
+                allow_redirects=want is not None,
+                max_redirects=REDIRECTS,
+            ) as response:
+                begun = True
+                facts: dict[str, str] = {}
+                for each in (response, *reversed(response.history)):
+                    facts |= {name.lower(): value for name, value in each.headers.items()}
+                if want is None and 300 <= response.status < 400:
+                    return HubResponse(b"", url, None, facts)
+                return await _judged(response, facts, want)
         except TimeoutError as error:
-            self._cut(where)
-            raise HubUnreachable(f"{place(url)} did not answer within {self._patience:g} s; try again") from error
-        except (OSError, http.client.HTTPException) as error:
-            self._cut(where)
-            if kept:  # a line that was kept open may have been closed at its other end: that says nothing yet
-                return self._ask(request, url)
-            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise HubUnreachable(f"{place(url)} cannot be reached ({why}); is this machine online?") from error
-
-    def _line(self, request: _Request, url: str) -> _Connection:
-        scheme, host, port = where = origin(url)
-        line = self._lines.get(where)
-        if line is None:
-            proxy = proxy_for(scheme, host, os.environ)
-            kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
-            connection = kind(proxy.host if proxy else host, proxy.port if proxy else port, timeout=self._patience)
-            if proxy and scheme == "https":
-                connection.set_tunnel(host, port, dict(proxy.headers))
-            connection.connect()
-            connection.auto_open = 0
-            # Behind a proxy it is the proxy that looks up the name, and the owner who says where it may lead.
-            line = self._lines[where] = _Connection(connection, proxy is None and is_private(connection.sock), proxy)
-        if line.private and request.from_public:
+            what = "stopped sending" if begun else f"did not answer within {self._patience:g} s"
+            if not isinstance(error, aiohttp.ServerTimeoutError):
+                what = f"is too slow: not all came within {self._deadline:g} s"
+            raise HubUnreachable(f"{place(url)} {what}; try again") from error
+        except aiohttp.TooManyRedirects as error:
             raise ModelUnreadable(
-                f"a public hub redirects to {place(url)}, which is a private address; that is not followed"
-            )
-        request.from_public = not line.private
-        return line
+                f"{place(url)} redirects in a circle or more than {REDIRECTS - 1} times; ask its owner"
+            ) from error
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+            raise ModelUnreadable(f"{place(url)} redirects to what is no address of a hub; ask its owner") from error
+        except (aiohttp.ClientError, OSError) as error:
+            why = "the connection broke" if begun else getattr(error, "strerror", None) or str(error)
+            raise HubUnreachable(
+                f"{place(url)} cannot be reached ({why or type(error).__name__}); is this machine online?"
+            ) from error
 
-    def _cut(self, where: Origin) -> None:
-        if line := self._lines.pop(where, None):
-            line.connection.close()
+    def _begin(self, *, trust_env: bool) -> "aiohttp.ClientSession":
+        """Return a session that goes by the proxies of the environment, unless the hub is on this machine."""
+        import aiohttp  # noqa: PLC0415 - see the module's docstring
 
-    def _drain(self, url: str, response: http.client.HTTPResponse) -> None:
-        """Keep the line for the next request if its answer was read to the end or is nearly; else cut it."""
-        if not response.isclosed() and response.length is not None and response.length <= _NEARLY:
-            with suppress(OSError, http.client.HTTPException):
-                response.read()
-        if response.will_close or not response.isclosed():
-            self._cut(origin(url))
+        async def guard(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+            where = origin(str(request.url))
+            if self._scheme == "https" and where[0] != "https":
+                raise ModelUnreadable(
+                    f"{place(str(request.url))} is a redirect from https to http; that is not followed"
+                )
+            # Also what aiohttp found in a .netrc goes: a hub has one credential.
+            request.headers.pop("authorization", None)
+            if self._credential and self._credential.origin == where:
+                request.headers["authorization"] = self._credential.value
+            return await send(request)
+
+        return aiohttp.ClientSession(
+            auto_decompress=False,
+            connector=aiohttp.TCPConnector(socket_factory=_socket),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"accept-encoding": "identity", "user-agent": "hostd"},
+            middlewares=(guard,),
+            requote_redirect_url=False,  # as above
+            timeout=aiohttp.ClientTimeout(self._deadline, sock_connect=self._patience, sock_read=self._patience),
+            trust_env=trust_env,
+        )
 
 
-def is_private(connected: socket.socket) -> bool:
-    """Return whether the other end of a socket is not on the public internet."""
-    return not ipaddress.ip_address(connected.getpeername()[0].partition("%")[0]).is_global
+async def _judged(response: "aiohttp.ClientResponse", facts: Mapping[str, str], want: ByteRange | None) -> HubResponse:
+    """Return what *response* is worth; *facts* are its headers, after those of the redirects that led to it."""
+    import aiohttp  # noqa: PLC0415 - see the module's docstring
 
-
-def _next(url: str, location: str | None) -> str:
-    if not location:
-        raise ModelUnreadable(f"{place(url)} redirects to nowhere; ask its owner")
+    url = str(response.url)
+    own = {name.lower(): value for name, value in response.headers.items()}
+    judge_status(response.status, own, url)
+    if want is None:
+        return HubResponse(b"", url, None, facts)
+    limit, size = body_limit(response.status, own, url, want)
+    body = bytearray()
     try:
-        target = urljoin(url, location)
-    except ValueError:
-        target = location
-    if origin(url)[0] == "https" and origin(target)[0] != "https":
-        raise ModelUnreadable(f"{place(url)} redirects from https to http; that is not followed")
-    return target
+        while len(body) < limit and (block := await response.content.read(min(_BLOCK, limit - len(body)))):
+            body += block
+    except aiohttp.ClientPayloadError as error:
+        raise HubUnreachable(f"{place(url)} broke off after {format_bytes(len(body))}; try again") from error
+    if want.whole and len(body) > want.stop:
+        raise ModelUnreadable(f"{place(url)} is longer than {format_bytes(want.stop)}; that cannot be right")
+    if response.status == 206:
+        if len(body) < limit:
+            raise HubUnreachable(f"{place(url)} broke off after {len(body)} of {limit} bytes; try again")
+        return HubResponse(bytes(body), url, size, facts)
+    # A server that knows no ranges sends the file from its beginning: what comes before the first wanted byte is dropped.
+    return HubResponse(bytes(body[want.first :]), url, size, facts)
 
 
-def _target(parts: SplitResult) -> str:
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-def _lower(response: http.client.HTTPResponse) -> dict[str, str]:
-    return {name.lower(): value for name, value in response.headers.items()}
+def _socket(address: Any) -> socket.socket:
+    """Return a socket for *address*, but none for a link-local one: no hub is there, but what describes a cloud machine is."""
+    family, kind, protocol, _, where = address
+    if ipaddress.ip_address(where[0].partition("%")[0]).is_link_local:
+        raise ModelUnreadable(f"{where[0]} is a link-local address, where no hub is; that is not followed")
+    return socket.socket(family, kind, protocol)

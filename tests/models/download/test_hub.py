@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from hostd.models.download.hub import plan_hub_download
-from hostd.models.download.partial import Checksum
+from hostd.models.download.pull import carry_out
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.reference import HubReference
 from tests.models import weights
 from tests.models.hub import COMMIT, REPO, Hub, git_name
-from tests.models.pulling import CONTENT, FILE, ordered
+from tests.models.pulling import CONTENT, FILE, Recorder, ordered
 
 
 def test_large_files_are_known_by_their_sha256_and_small_ones_by_git(hub: Hub, tmp_path: Path) -> None:
@@ -22,42 +22,47 @@ def test_large_files_are_known_by_their_sha256_and_small_ones_by_git(hub: Hub, t
     order = ordered(f"hf:{REPO}", hub.places(tmp_path))
     config, model = (hub.files[name] for name in ("config.json", "model.safetensors"))
     found = {item.name: item for item in order.items}
-    assert Checksum(git_name(config), git=True) == found["config.json"].checksum
-    assert Checksum(hashlib.sha256(model).hexdigest()) == found["model.safetensors"].checksum
-    assert all(f"/resolve/{COMMIT}/" in item.url for item in order.items)
+    assert (None, git_name(config)) == (found["config.json"].sha256, found["config.json"].git)
+    assert hashlib.sha256(model).hexdigest() == found["model.safetensors"].sha256
     assert {name: len(content) for name, content in hub.files.items()} == {item.name: item.size for item in order.items}
     assert tmp_path / "hub" / f"models--{REPO.replace('/', '--')}" / "snapshots" / COMMIT == order.path
     assert [] == [path for _, path, _ in hub.seen if "/resolve/" in path]
 
 
-def test_a_list_that_says_too_little_is_completed_by_asking(hub: Hub, tmp_path: Path) -> None:
-    """A mirror that has only the names tells sizes and checksums with the files; its commit, too."""
-    hub.files["m.gguf"] = CONTENT
-    hub.faults["/revision/"] = "status 404"
-    hub.listing = json.dumps([{"type": "file", "path": "m.gguf"}]).encode()
-    (item,) = ordered(FILE, hub.places(tmp_path)).items
-    assert (len(CONTENT), Checksum(hashlib.sha256(CONTENT).hexdigest())) == (item.size, item.checksum)
-    assert "HEAD" == hub.seen[-1][0]
-
-
-def test_a_hub_that_names_no_commit_cannot_fill_the_cache(hub: Hub, tmp_path: Path) -> None:
-    """Its layout is made of commits."""
+def test_the_commit_is_asked_for_where_the_list_does_not_name_it(hub: Hub, tmp_path: Path) -> None:
+    """A mirror that has only the other route tells it with the files; one that does not cannot fill the cache."""
     hub.files["m.gguf"] = CONTENT
     hub.faults["/revision/"] = "status 404"
     hub.listing = json.dumps([{"path": "m.gguf", "size": 5, "oid": "a" * 40}]).encode()
+    order = ordered(FILE, hub.places(tmp_path))
+    assert (COMMIT, "HEAD") == (order.path.parent.name, hub.seen[-1][0])
+    hub.faults["HEAD"] = "etag x"
+    hub.commit = ""
     with pytest.raises(ModelUnreadable, match="does not say which commit"):
         ordered(FILE, hub.places(tmp_path))
 
 
-@pytest.mark.parametrize("etag", ["../../x", "a b", "", "a.lock"])
-def test_a_mark_that_could_be_a_path_is_refused(hub: Hub, tmp_path: Path, etag: str) -> None:
-    """It would become the name of a file."""
+def test_what_cannot_be_checked_is_said(hub: Hub, tmp_path: Path) -> None:
+    """A list without checksums does not make a download silent; one without sizes makes none."""
     hub.files["m.gguf"] = CONTENT
     hub.faults["/revision/"] = "status 404"
     hub.listing = json.dumps([{"path": "m.gguf", "size": 5}]).encode()
-    hub.faults["HEAD"] = f"etag {etag}"
-    with pytest.raises(ModelUnreadable, match="nothing that tells its content"):
+    assert "lists no checksum of m.gguf" in ordered(FILE, hub.places(tmp_path)).notes[-1]
+    hub.listing = json.dumps([{"path": "m.gguf"}]).encode()
+    with pytest.raises(ModelUnreadable, match=r"does not say how large m\.gguf is"):
         ordered(FILE, hub.places(tmp_path))
+
+
+def test_a_small_file_that_is_not_what_was_listed_is_removed(hub: Hub, tmp_path: Path) -> None:
+    """The library fetches it, and its name in git is compared afterwards."""
+    hub.files = weights.checkpoint_files()
+    places = hub.places(tmp_path)
+    order = ordered(f"hf:{REPO}", places)
+    hub.files["config.json"] = hub.files["config.json"][:-1] + b" "
+    with pytest.raises(ModelUnreadable, match=r"config\.json arrived with another checksum"):
+        carry_out(order, places, Recorder())
+    assert [] == list(tmp_path.rglob("config.json"))
+    assert not (tmp_path / "hub" / f"models--{REPO.replace('/', '--')}" / "refs" / "main").exists()
 
 
 def test_a_hostile_list_is_refused(hub: Hub, tmp_path: Path) -> None:

@@ -1,21 +1,95 @@
 """A manifest becomes an order, and the order a model in a store of Ollama's."""
 
 import hashlib
+import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
-from hostd.models.download.ollama import OllamaDownload, blob_path, manifest_path
-from hostd.models.download.partial import Checksum
-from hostd.models.download.pull import carry_out, missing
-from hostd.models.errors import ModelNotFound, ModelUnreadable
-from hostd.models.ollama import open_ollama
+from hostd.models.download.ollama import OllamaDownload
+from hostd.models.download.pull import carry_out, missing, total
+from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
+from hostd.models.locations import ModelLocations
+from hostd.models.ollama import blob_path, manifest_path, open_ollama, stored
 from hostd.models.reference import OllamaReference
 from tests.models import weights
 from tests.models.hub import Hub
-from tests.models.pulling import CONTENT, Onlooker, ordered, stores
+from tests.models.pulling import CONTENT, Recorder, ordered, stores
+
+
+class Server(BaseHTTPRequestHandler):
+    """An Ollama with one store, which lists what is there and pulls by copying, as far as it is scripted to."""
+
+    store: Path
+    hub: Hub
+    broken = False
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """List the store."""
+        self._answer([{"models": [{"model": each.short} for each in stored(self.store)]}])
+
+    def do_POST(self) -> None:
+        """Pull a model, with progress in two steps for each blob."""
+        name = json.loads(self.rfile.read(int(self.headers["content-length"])))["model"]
+        manifest = self.hub.manifests[name.replace(":", "/")]
+        events: list[dict[str, Any]] = [{"status": "pulling manifest"}]
+        for layer in (*manifest["layers"], manifest["config"]):
+            size, digest = layer["size"], layer["digest"]
+            events += [{"status": "pulling", "digest": digest, "total": size, "completed": size // 2}]
+            if not self.broken:
+                blob_path(self.store, digest).write_bytes(self.hub.blobs[digest])
+                events += [{"status": "pulling", "digest": digest, "total": size, "completed": size}]
+        if self.broken:
+            self._answer([*events, {"error": "max retries exceeded"}])
+            return
+        path = manifest_path(self.store, OllamaReference(*name.split(":")))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(manifest, indent=1))
+        self._answer([*events, {"status": "success"}])
+
+    def _answer(self, lines: list[dict[str, Any]]) -> None:
+        body = "\n".join(map(json.dumps, lines)).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextmanager
+def running(hub: Hub, store: Path, *, broken: bool = False) -> Iterator[str]:
+    """Run an Ollama on *store* while the block lasts, and yield its address."""
+    kind = type("Running", (Server,), {"hub": hub, "store": store, "broken": broken})
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join(5)
+
+
+@pytest.fixture
+def served(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelLocations:
+    """Return places with two stores, the second of which has a model already; the registry counts as Ollama's own."""
+    monkeypatch.setattr("hostd.models.download.ollama.REGISTRY_URL", hub.url)
+    hub.add_model("old", "1b", model=MODEL[::-1])
+    places = stores(hub, tmp_path)
+    other = replace(places, ollama_stores=(tmp_path / "other",))
+    carry_out(ordered("ollama:old:1b", other), other, Recorder())
+    hub.add_model("q", "9b", model=MODEL, template=b"{{ .Prompt }}")
+    return places
+
 
 MODEL = weights.gguf() + CONTENT
 TAG = "ollama:q:9b"
@@ -28,7 +102,7 @@ def test_every_blob_comes_by_its_digest(hub: Hub, tmp_path: Path) -> None:
     store = tmp_path / "ollama"
     digest = hashlib.sha256(MODEL).hexdigest()
     item = next(item for item in order.items if item.size == len(MODEL))
-    assert (4, store / "blobs" / f"sha256-{digest}", Checksum(digest)) == (len(order.items), item.blob, item.checksum)
+    assert (4, store / "blobs" / f"sha256-{digest}", digest) == (len(order.items), item.blob, item.sha256)
     assert (item.blob, store) == (order.path, order.folder)
     assert {store / "incomplete"} == {each.partial.parent for each in order.items}
 
@@ -37,7 +111,7 @@ def test_a_pulled_model_is_what_a_server_would_find(hub: Hub, tmp_path: Path) ->
     """The manifest is the registry's own, byte for byte, and the store opens."""
     hub.add_model("q", "9b", model=MODEL, template=b"{{ .Prompt }}")
     places = stores(hub, tmp_path)
-    carry_out(ordered(TAG, places), places, Onlooker())
+    carry_out(ordered(TAG, places), places, Recorder())
     reference = OllamaReference("q", "9b")
     order = ordered(TAG, places)
     assert isinstance(order, OllamaDownload)
@@ -54,9 +128,10 @@ def test_a_manifest_is_written_only_over_all_of_its_blobs(hub: Hub, tmp_path: Pa
     hub.add_model("q", "9b", model=MODEL)
     places = stores(hub, tmp_path)
     order = ordered(TAG, places)
-    carry_out(order, places, Onlooker())
+    carry_out(order, places, Recorder())
     manifest_path(tmp_path / "ollama", OllamaReference("q", "9b")).unlink()
     blob_path(tmp_path / "ollama", f"sha256:{hashlib.sha256(MODEL).hexdigest()}").unlink()
+    assert isinstance(order, OllamaDownload)
     with pytest.raises(ModelUnreadable, match="vanished while the rest came"):
         order.seal()
     assert not manifest_path(tmp_path / "ollama", OllamaReference("q", "9b")).exists()
@@ -68,7 +143,7 @@ def test_a_blob_with_another_content_than_its_digest_is_refused(hub: Hub, tmp_pa
     hub.blobs[f"sha256:{hashlib.sha256(MODEL).hexdigest()}"] = MODEL[:-1] + b"?"
     places = stores(hub, tmp_path)
     with pytest.raises(ModelUnreadable, match="another checksum"):
-        carry_out(ordered(TAG, places), places, Onlooker())
+        carry_out(ordered(TAG, places), places, Recorder())
     assert not (tmp_path / "ollama" / "manifests").exists()
 
 
@@ -95,11 +170,49 @@ def test_what_another_store_has_whole_is_not_fetched(hub: Hub, tmp_path: Path) -
     hub.add_model("q", "9b", model=MODEL)
     places = stores(hub, tmp_path)
     other = replace(places, ollama_stores=(tmp_path / "other",))
-    carry_out(ordered(TAG, other), other, Onlooker())
+    carry_out(ordered(TAG, other), other, Recorder())
     shutil.rmtree(tmp_path / "other" / "incomplete")
     order = ordered(TAG, places)
-    carry_out(order, places, Onlooker())
+    carry_out(order, places, Recorder())
     assert {"blobs", "manifests"} == {path.name for path in (tmp_path / "other").iterdir()}
     assert (tmp_path / "other", 0, False) == (order.folder, missing(order), (tmp_path / "ollama").exists())
     hub.add_model("q", "9b", model=MODEL[::-1])
     assert tmp_path / "ollama" == ordered(TAG, places).folder
+
+
+def test_a_running_ollama_pulls_into_its_own_store(hub: Hub, tmp_path: Path, served: ModelLocations) -> None:
+    """Which is known by what it holds; its manifest, written in its own way, is left as it is."""
+    recorder = Recorder()
+    with running(hub, tmp_path / "other") as server:
+        places = replace(served, ollama_server=server)
+        order = ordered(TAG, places)
+        assert (tmp_path / "other", server) == (order.folder, getattr(order, "server", None))
+        hub.seen.clear()
+        carry_out(order, places, recorder)
+    assert (total(order), MODEL) == (recorder.count, order.path.read_bytes())
+    assert [] == hub.seen
+    assert b"\n" in manifest_path(tmp_path / "other", OllamaReference("q", "9b")).read_bytes()
+    again = ordered(TAG, served)
+    assert (tmp_path / "other", 0) == (again.folder, missing(again))
+
+
+def test_an_ollama_that_gives_up_is_a_sentence(hub: Hub, tmp_path: Path, served: ModelLocations) -> None:
+    """With its own words in it."""
+    with running(hub, tmp_path / "other", broken=True) as server:
+        places = replace(served, ollama_server=server)
+        with pytest.raises(HubUnreachable, match=r"did not pull q:9b.*max retries exceeded.*run the same command"):
+            carry_out(ordered(TAG, places), places, Recorder())
+
+
+@pytest.mark.parametrize("why", ["nothing listens", "an empty store", "another registry", "offline"])
+def test_without_an_ollama_whose_store_is_known_the_registry_is_asked(
+    hub: Hub, tmp_path: Path, served: ModelLocations, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The blobs go into the owner's store, which an Ollama that hostd starts reads."""
+    ordered(TAG, served)  # what the registry said is known offline, too
+    if why == "another registry":
+        monkeypatch.setattr("hostd.models.download.ollama.REGISTRY_URL", "https://registry.ollama.ai")
+    with running(hub, tmp_path / ("third" if why == "an empty store" else "other")) as server:
+        address = "http://127.0.0.1:1" if why == "nothing listens" else server
+        order = ordered(TAG, replace(served, ollama_server=address, offline=why == "offline"))
+    assert tmp_path / "ollama" == order.folder

@@ -14,17 +14,17 @@ from hostd.models.reference import HubReference
 from hostd.models.scan import scan
 from tests.models import weights
 from tests.models.hub import COMMIT, REPO, Hub
-from tests.models.pulling import CONTENT, FILE, Onlooker, ordered, stores
+from tests.models.pulling import CONTENT, FILE, Recorder, ordered, stores
 
 
 def test_a_pulled_file_is_found_without_the_hub(hub: Hub, tmp_path: Path) -> None:
     """By its reference, and among the models of this machine; the cache has links, as other programs expect."""
     hub.files["m.gguf"] = weights.gguf() + CONTENT
     places = stores(hub, tmp_path)
-    order, timeouts = ordered(FILE, places), Onlooker()
+    order, recorder = ordered(FILE, places), Recorder()
     assert (total(order), True) == (missing(order), order.path.name == "m.gguf")
-    carry_out(order, places, timeouts)
-    assert (total(order), 0) == (timeouts.count, missing(order))
+    carry_out(order, places, recorder)
+    assert (total(order), 0) == (recorder.count, missing(order))
     assert order.path.is_symlink()
     hub.seen.clear()
     assert order.path == open_hub(HubReference(REPO, "m.gguf"), replace(places, offline=True)).path
@@ -36,13 +36,13 @@ def test_a_whole_checkpoint_comes(hub: Hub, tmp_path: Path) -> None:
     """A folder that opens, with its texts; the second time nothing is fetched."""
     hub.files = weights.checkpoint_files(3) | {"tokenizer.json": b"{}", "run.py": b"exit()"}
     places = stores(hub, tmp_path)
-    carry_out(ordered(f"hf:{REPO}", places), places, Onlooker())
+    carry_out(ordered(f"hf:{REPO}", places), places, Recorder())
     header = open_hub(HubReference(REPO), replace(places, offline=True))
     assert header.path is not None
     assert {*hub.files} - {"run.py"} == {path.name for path in header.path.iterdir()}
     hub.seen.clear()
     order = ordered(f"hf:{REPO}", places)
-    carry_out(order, places, Onlooker())
+    carry_out(order, places, Recorder())
     assert (0, 1) == (missing(order), len(hub.seen))
 
 
@@ -52,11 +52,11 @@ def test_a_branch_is_moved_only_when_all_is_here(hub: Hub, tmp_path: Path) -> No
     hub.faults["/store/model-00002"] = "status 403"
     places = stores(hub, tmp_path)
     with pytest.raises(ModelUnreadable, match="accept the model's terms"):
-        carry_out(ordered(f"hf:{REPO}", places), places, Onlooker())
+        carry_out(ordered(f"hf:{REPO}", places), places, Recorder())
     refs = tmp_path / "hub" / f"models--{REPO.replace('/', '--')}" / "refs" / "main"
     assert not refs.exists()
     hub.faults.clear()
-    carry_out(ordered(f"hf:{REPO}", places), places, Onlooker())
+    carry_out(ordered(f"hf:{REPO}", places), places, Recorder())
     assert COMMIT == refs.read_text()
 
 
@@ -64,8 +64,8 @@ def test_the_token_never_leaves_the_hub(hub: Hub, tmp_path: Path) -> None:
     """The store on another origin does not see it, at a resumed request either."""
     hub.files["m.gguf"] = CONTENT
     hub.turns["/store/"] = ["cut 1000"]
-    places, timeouts = stores(hub, tmp_path), Onlooker()
-    carry_out(ordered(FILE, places), places, timeouts, pause=timeouts.pause)
+    places, recorder = stores(hub, tmp_path), Recorder()
+    carry_out(ordered(FILE, places), places, recorder, pause=recorder.pause)
     told = {(path.startswith("/store"), headers.get("authorization")) for _, path, headers in hub.seen}
     assert {(False, "Bearer hf_secret"), (True, None)} == told
 
@@ -91,7 +91,7 @@ def test_what_is_here_needs_no_room(hub: Hub, tmp_path: Path) -> None:
     hub.files["m.gguf"] = CONTENT
     places = stores(hub, tmp_path)
     order = ordered(FILE, places)
-    carry_out(order, places, Onlooker())
+    carry_out(order, places, Recorder())
     check_room([order], lambda _: 0)
 
 
@@ -101,9 +101,9 @@ def test_offline_nothing_is_fetched(hub: Hub, tmp_path: Path) -> None:
     places = stores(hub, tmp_path)
     offline, order = replace(places, offline=True), ordered(FILE, places)
     with pytest.raises(HubUnreachable, match="forbids fetching the rest"):
-        carry_out(order, offline, Onlooker())
-    carry_out(order, places, Onlooker())
-    carry_out(order, offline, Onlooker())
+        carry_out(order, offline, Recorder())
+    carry_out(order, places, Recorder())
+    carry_out(order, offline, Recorder())
 
 
 def test_a_file_of_another_size_is_fetched_again(hub: Hub, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_file_of_another_size_is_fetched_again(hub: Hub, tmp_path: Path) -> No
     order = ordered(FILE, places)
     order.items[0].blob.parent.mkdir(parents=True)
     order.items[0].blob.write_bytes(b"cut short")
-    carry_out(order, places, Onlooker())
+    carry_out(order, places, Recorder())
     assert CONTENT == order.path.read_bytes()
 
 
@@ -124,7 +124,7 @@ def test_a_place_that_cannot_be_written_is_a_sentence(hub: Hub, tmp_path: Path) 
     places = replace(stores(hub, tmp_path), hub_cache=tmp_path / "file" / "hub")
     order = ordered(FILE, places)
     with pytest.raises(ModelUnreadable, match=f"{os.strerror(errno.ENOTDIR)}; give this user access.*HF_HOME"):
-        carry_out(order, places, Onlooker())
+        carry_out(order, places, Recorder())
 
 
 def test_without_links_a_download_works_as_well(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +138,6 @@ def test_without_links_a_download_works_as_well(hub: Hub, tmp_path: Path, monkey
     places = stores(hub, tmp_path)
     for _ in range(2):
         order = ordered(FILE, places)
-        carry_out(order, places, Onlooker())
+        carry_out(order, places, Recorder())
     assert (False, 0) == (order.path.is_symlink(), missing(order))
     assert 1 == len([path for _, path, _ in hub.seen if path.startswith("/store")])

@@ -1,7 +1,5 @@
 """An answer is judged by its status and its words before its bytes are believed."""
 
-from email.message import Message
-
 import pytest
 
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
@@ -11,7 +9,7 @@ from hostd.models.http.response import judge_status, place
 @pytest.mark.parametrize("status", [200, 206])
 def test_success_passes(status: int) -> None:
     """Whole answers and parts are both fine."""
-    judge_status(status, Message(), "https://hub/x")
+    judge_status(status, {}, "https://hub/x")
 
 
 @pytest.mark.parametrize(
@@ -27,13 +25,13 @@ def test_success_passes(status: int) -> None:
 def test_each_refusal_has_its_kind(status: int, kind: type[ModelUnreadable]) -> None:
     """What is missing, what may work later, and what will not work are different."""
     with pytest.raises(ModelUnreadable) as caught:
-        judge_status(status, Message(), "https://hub/x")
+        judge_status(status, {}, "https://hub/x")
     assert kind is type(caught.value)
 
 
 def test_a_hub_that_names_no_seconds_is_asked_later() -> None:
     """A date or nonsense in retry-after is not repeated."""
-    headers = Message()
+    headers: dict[str, str] = {}
     headers["retry-after"] = "Fri, 31 Dec 1999"
     with pytest.raises(HubUnreachable, match="try again later"):
         judge_status(503, headers, "https://hub/x")
@@ -54,7 +52,7 @@ def test_sentences_carry_no_signature() -> None:
 )
 def test_a_hub_that_hides_what_is_not_there_is_understood(word: str, said: str) -> None:
     """Its own word counts more than the status."""
-    headers = Message()
+    headers: dict[str, str] = {}
     headers["x-error-code"] = word
     with pytest.raises(ModelNotFound, match=said):
         judge_status(401, headers, "https://hub/x")
@@ -62,7 +60,7 @@ def test_a_hub_that_hides_what_is_not_there_is_understood(word: str, said: str) 
 
 def test_a_model_behind_a_gate_says_what_to_do() -> None:
     """Its terms are accepted by a person, on a page."""
-    headers = Message()
+    headers: dict[str, str] = {}
     headers["x-error-code"] = "GatedRepo"
     with pytest.raises(ModelUnreadable, match="accept the model's terms on its page and give HF_TOKEN"):
         judge_status(403, headers, "https://hub/x")
@@ -70,7 +68,7 @@ def test_a_model_behind_a_gate_says_what_to_do() -> None:
 
 def test_a_hub_that_names_seconds_is_believed() -> None:
     """They come with the error, for whoever tries again."""
-    headers = Message()
+    headers: dict[str, str] = {}
     headers["retry-after"] = "17"
     with pytest.raises(HubUnreachable, match="try again in 17 s") as caught:
         judge_status(429, headers, "https://hub/x")

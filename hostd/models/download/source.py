@@ -1,0 +1,224 @@
+"""Bytes of files that are downloaded, from any byte on: by plain HTTP, or by Xet, the storage of Hugging Face.
+
+Both go through the hub's own client library, which costs a third of a second to import: nothing but pulls does. The library is
+not asked for whole large files, for it throws away what came when a download is cut short.
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Full, Queue
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from hostd.domain.errors import HostdError
+from hostd.models.errors import HubUnreachable, ModelUnreadable
+from hostd.models.http.client import origin
+from hostd.models.http.response import judge_content, judge_status, place, told_range
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from huggingface_hub import HfFileMetadata
+
+PATIENCE = 30.0
+"""Seconds of silence after which a connection counts as broken."""
+
+# The library and Xet read these when they are imported. Xet would take up to 8 GB of memory for its buffers, which engines need.
+_ENVIRONMENT = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_SYMLINKS_WARNING": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_XET_TELEMETRY_ENABLED": "0",
+    "HF_XET_CLIENT_READ_TIMEOUT": "60s",
+    "HF_XET_RECONSTRUCTION_DOWNLOAD_BUFFER_LIMIT": "512mb",
+    "HF_XET_RECONSTRUCTION_DOWNLOAD_BUFFER_SIZE": "256mb",
+    "HF_XET_RECONSTRUCTION_MIN_PREFETCH_BUFFER": "128mb",
+}
+_BLOCKS_AHEAD = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """Bytes on their way: *blocks* begin at byte *first* of a file of *size* bytes (None where that is not told)."""
+
+    first: int
+    size: int | None
+    blocks: Iterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class HubFiles:
+    """The files of one repository of the *hub* at one *commit*, and the *cache* that programs of Hugging Face share."""
+
+    hub: str
+    repo: str
+    commit: str
+    cache: Path
+    token: str | None = field(default=None, repr=False)
+
+    def facts(self, name: str) -> "HfFileMetadata":
+        """Return what the hub tells of a file beside its list: size, checksum, commit, where it is stored.
+
+        Raises:
+            ModelNotFound: The hub has no such file.
+            HubUnreachable: The hub does not answer, or not now.
+            ModelUnreadable: The hub refuses.
+        """
+        hub = library()
+        url = hub.hf_hub_url(self.repo, name, revision=self.commit, endpoint=self.hub)
+        with hub_errors(url):
+            found: HfFileMetadata = hub.get_hf_file_metadata(
+                url, token=self.token or False, endpoint=self.hub, library_name="hostd"
+            )
+            return found
+
+    @contextmanager
+    def open(self, name: str, first: int) -> Iterator[Arriving]:
+        """Ask for a file from byte *first* on; raises as `facts` does, also while its blocks are taken."""
+        facts = self.facts(name)
+        headers = library().utils.build_hf_headers(token=self.token or False, library_name="hostd")
+        xet = facts.xet_file_data
+        if xet and facts.size and _xet_is_usable():
+            with xet_blocks(
+                xet.file_hash, facts.size, first, xet.refresh_route, self._for(xet.refresh_route, headers)
+            ) as blocks:
+                yield Arriving(first, facts.size, blocks)
+        else:
+            with http_blocks(facts.location, first, self._for(facts.location, headers)) as arriving:
+                yield arriving
+
+    def download(self, name: str) -> Path:
+        """Have the library fetch a file, or show what is there under its name, and return its place; raises as `facts` does."""
+        hub = library()
+        with hub_errors(f"{self.hub}/{self.repo}/{name}"):
+            return Path(
+                hub.hf_hub_download(
+                    self.repo,
+                    name,
+                    revision=self.commit,
+                    cache_dir=self.cache,
+                    endpoint=self.hub,
+                    token=self.token or False,
+                    library_name="hostd",
+                )
+            )
+
+    def _for(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return *headers* with the token only where *url* is of the hub's own origin."""
+        own = origin(url) == origin(self.hub)
+        return {name: value for name, value in headers.items() if own or name.lower() != "authorization"}
+
+
+def library() -> "ModuleType":
+    """Return the hub's client library, made quiet."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import huggingface_hub.constants  # noqa: PLC0415 - see the module's docstring
+    import huggingface_hub.errors  # noqa: PLC0415 - as above
+    import huggingface_hub.utils  # noqa: PLC0415 - as above
+
+    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
+    return huggingface_hub
+
+
+def current_token(otherwise: str | None) -> str | None:
+    """Return the owner's token, renewed where it came from a login by browser and ran out."""
+    with suppress(Exception):
+        return library().get_token() or otherwise
+    return otherwise
+
+
+@contextmanager
+def hub_errors(url: str) -> Iterator[None]:
+    """Raise what goes wrong between this machine and the hub in our words; what is wrong with the disk passes."""
+    errors = library().errors
+    try:
+        yield
+    except HostdError:
+        raise
+    except errors.HfHubHTTPError as error:
+        response = error.response
+        judge_status(response.status_code, response.headers, url)
+        raise HubUnreachable(f"{place(url)} gave an answer that is not understood; try again") from error
+    except (errors.LocalEntryNotFoundError, ConnectionError) as error:
+        raise HubUnreachable(f"{place(url)} cannot be reached; is this machine online?") from error
+    except OSError:
+        raise
+    except Exception as error:  # the library's transports, Xet among them, have no base in common
+        raise HubUnreachable(f"{place(url)} broke off ({type(error).__name__}); try again") from error
+
+
+@contextmanager
+def http_blocks(url: str, first: int, headers: Mapping[str, str]) -> Iterator[Arriving]:
+    """Ask for the file at *url* from byte *first* on; a server without ranges begins at 0. Raises as `HubFiles.facts` does."""
+    asked = {**headers, "accept-encoding": "identity"} | ({"range": f"bytes={first}-"} if first else {})
+    session = library().utils.get_session()
+    with hub_errors(url), session.stream("GET", url, headers=asked, timeout=PATIENCE) as response:
+        if origin(url)[0] == "https" and response.url.scheme != "https":
+            raise ModelUnreadable(f"{place(url)} redirects from https to http; that is not followed")
+        judge_status(response.status_code, response.headers, url)
+        judge_content(response.headers, url)
+        if response.status_code == 206:
+            begin, _, size = told_range(response.headers, url)
+        else:
+            length = response.headers.get("content-length", "")
+            begin, size = 0, int(length) if length.isdecimal() else None
+        if begin not in (0, first):
+            raise ModelUnreadable(
+                f"{place(url)} was asked for what follows byte {first} and sent another part; such a server cannot be used"
+            )
+        yield Arriving(begin, size, response.iter_raw())
+
+
+def _xet_is_usable() -> bool:
+    with suppress(ImportError):  # not every platform has its package
+        import hf_xet  # type: ignore[import-untyped]  # noqa: F401, PLC0415 - see the module's docstring
+
+        return not library().constants.HF_HUB_DISABLE_XET
+    return False
+
+
+@contextmanager
+def xet_blocks(
+    digest: str, size: int, first: int, tokens: str, headers: Mapping[str, str]
+) -> Iterator[Iterator[bytes]]:
+    """Ask Xet for the file that it knows by *digest*, from byte *first* on; *tokens* is where the hub hands out its tickets."""
+    import hf_xet  # noqa: PLC0415 - see the module's docstring
+
+    session, queue, over = hf_xet.XetSession(), Queue[bytes | BaseException](_BLOCKS_AHEAD), Event()
+
+    def put(block: bytes | BaseException) -> None:
+        while not over.is_set():
+            with suppress(Full):
+                queue.put(block, timeout=0.1)
+                return
+
+    def work() -> None:
+        try:
+            group = session.new_download_stream_group(token_refresh_url=tokens, token_refresh_headers=dict(headers))
+            for block in group.download_stream(hf_xet.XetFileInfo(digest, size), start=first):
+                put(block)
+            put(b"")
+        except BaseException as error:  # noqa: BLE001 - raised again where the blocks are taken
+            put(error)
+
+    def blocks() -> Iterator[bytes]:
+        while block := queue.get():
+            if isinstance(block, BaseException):
+                raise block
+            yield block
+
+    # Xet waits in native code, which Ctrl+C does not interrupt: it does so in a thread, and is told to stop.
+    worker = Thread(target=work, daemon=True)
+    worker.start()
+    try:
+        with hub_errors(tokens):
+            yield blocks()
+    finally:
+        over.set()
+        session.sigint_abort()
+        worker.join()
