@@ -215,9 +215,11 @@ def test_two_at_the_same_moment_are_never_both_promised_the_room(tmp_path: Path,
 
 
 def test_the_owner_takes_the_room_at_once(tmp_path: Path, one: int) -> None:
-    """`hostd load` of another model evicts an idle one without waiting out its stay, and says so."""
+    """`hostd load` of another model evicts an idle one without waiting out its stay, as `hostd plan` announced, and says so."""
     with small(tmp_path, one, large("a"), large("b")) as host:
         assert 0 == host.cli("load", "a").returncode
+        planned = host.cli("plan", "b", "--json")
+        assert (10, ["a"]) == (planned.returncode, json.loads(planned.stdout)["models"][0]["evict"]), planned.stderr
         loaded = host.cli("load", "b")
         assert 0 == loaded.returncode, loaded.stderr
         assert ["cold", "ready"] == [host.row(name)["state"] for name in ("a", "b")]
