@@ -23,11 +23,10 @@ from hostd.runtime.dispatcher import Dispatcher
 from hostd.scheduling.effects import Effect, Explain
 from hostd.scheduling.events import EngineFailed, EngineReady, EngineSlept, EngineStopped, Event
 from hostd.scheduling.scheduler import Scheduler
-from hostd.sizing import calibrated
 from hostd.sizing.load_option_monitor import LoadOptionMonitor
 from hostd.sizing.load_options import LoadOptionFinder
 from hostd.sizing.measurement_recorder import MeasurementRecorder
-from hostd.sizing.measurements import MeasurementStore
+from hostd.sizing.measurements import CalibratedEstimator, MeasurementStore
 from hostd.sizing.variants import BoundVariant
 from hostd.supervisor.engine_run import RunServices
 from hostd.supervisor.instance import Instance
@@ -129,7 +128,7 @@ def _engines(settings: Settings) -> dict[str, Backend]:
 async def _finder(engines: Mapping[str, Backend], history: RequestHistory, store: MeasurementStore) -> LoadOptionFinder:
     took = await asyncio.to_thread(history.load_seconds)
     return LoadOptionFinder(
-        this_machine(), engines, calibrated.this_machine(store), lambda model, label: took.get((model, label))
+        this_machine(), engines, CalibratedEstimator(store), lambda model, label: took.get((model, label))
     )
 
 

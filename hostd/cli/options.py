@@ -1,8 +1,22 @@
-"""The options and arguments that several verbs share, so that they read the same everywhere."""
+"""The options that several verbs share, and the host that they are about: this one, a known machine, or one in a file."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from hostd.cli.client import connect
+from hostd.cli.exits import Code, VerbError
+from hostd.cli.output import say
+from hostd.domain.errors import ConfigError
+from hostd.domain.host import Host, Reserve
+from hostd.hardware.simulated import PRESETS, preset
+
+if TYPE_CHECKING:
+    from hostd.sizing.memory_state import MemoryState
+
+PATIENCE = 1.0
+"""Seconds that the daemon is given; a plan does without it where it takes longer."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Url = Annotated[
@@ -17,3 +31,61 @@ Url = Annotated[
 Model = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model, alias or role, as in: hostd ls", show_default=False)
 ]
+AnyHost = Annotated[
+    str | None,
+    typer.Option(
+        "--host",
+        metavar="PRESET|FILE",
+        help=f"Another machine than this one: {', '.join(PRESETS)}, or a file as inventory --json prints it.",
+    ),
+]
+
+
+def find_machine(wanted: str | None, reserve: Reserve) -> Host:
+    """Return the machine that *wanted* names, this one for None; *reserve* is left to others (a file says its own).
+
+    Raises:
+        VerbError: It is neither a machine's name nor a file (exit code 2).
+        ConfigError: The file makes no sense.
+    """
+    if wanted is None:
+        from hostd.hardware.probe import probe  # costs 20 ms, which other machines do without
+
+        return probe(reserve)
+    if wanted in PRESETS:
+        return preset(wanted, reserve)
+    from hostd.config.machine_file import read_machine  # costs 0.1 s, and only files need it
+    from hostd.config.validators import hint
+
+    if not Path(wanted).exists():
+        raise VerbError(
+            f"--host: {wanted!r} is neither a file nor a known machine; {hint(wanted, PRESETS)}", Code.USAGE
+        )
+    return read_machine(Path(wanted))
+
+
+def owners_reserve() -> Reserve:
+    """Return what the owner's files leave to others; the defaults when those have problems, which is then said."""
+    from hostd.config.load import load  # costs 0.1 s, which the other verbs do without
+
+    try:
+        return load().reserve
+    except ConfigError:
+        say("the configuration has problems (see: hostd config check), so the usual memory.reserve is reckoned with")
+        return Reserve()
+
+
+def daemon_memory(url: str | None) -> "MemoryState | None":
+    """Return what the running daemon knows of its memory; None where none answers, or what answers is another program.
+
+    Raises:
+        VerbError: *url* is no address (exit code 2).
+    """
+    from hostd.sizing.memory_state import parse_memory_state  # the planners cost 0.2 s
+
+    client = connect(url)
+    try:
+        with client.request("GET", "/hostd/v1/plan", timeout=PATIENCE) as reply:
+            return parse_memory_state(reply.json())
+    except (VerbError, OSError, LookupError, TypeError, ValueError, AttributeError):
+        return None

@@ -17,8 +17,8 @@ from hostd.models.open import open_header
 from hostd.models.reference import OllamaReference, ProfileReference, Reference, parse_reference
 from hostd.planning.footprint.levers import FLAGS
 from hostd.planning.footprint.serving_modes import ServingMode
-from hostd.sizing.calibrated import CalibratedEstimator
 from hostd.sizing.load_options import SizedVariant
+from hostd.sizing.measurements import CalibratedEstimator
 from hostd.sizing.serving_modes import (
     ENGINES,
     GGUF_ENGINES,

@@ -15,8 +15,8 @@ from hostd.models.errors import BadReference, HubUnreachable, ModelNotFound, Mod
 from hostd.models.locations import ModelLocations
 from hostd.planning.footprint.serving_modes import ServingMode
 from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, LoadOption, excess, load_options, pool_budgets
-from hostd.sizing.calibrated import CalibratedEstimator
 from hostd.sizing.header_cache import HeaderCache
+from hostd.sizing.measurements import CalibratedEstimator
 from hostd.sizing.serving_modes import ServingModeFactory, takes_memory
 from hostd.sizing.variants import BoundVariant
 

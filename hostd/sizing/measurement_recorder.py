@@ -13,8 +13,7 @@ from hostd.planning.footprint.calibration import Parts, serving_key
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.sizing.calibrated import split
-from hostd.sizing.measurements import MeasurementStore
+from hostd.sizing.measurements import MeasurementStore, split
 from hostd.sizing.variants import resolve_weights
 
 _HOST = "ram"

@@ -1,18 +1,21 @@
-"""What loads on this machine really took, kept on disk so that the next prediction is better than the last.
+"""The memory that loads on this host really took, kept on disk, and the footprints corrected by it.
 
-One JSON object a line, oldest first. The file is only a memory aid: a line that cannot be read is skipped, and failing to
-write one is reported, never raised into a load.
+One JSON object per line, oldest first. The file only helps: a line that cannot be read is skipped, and failing to write one is
+reported, never raised into a load.
 """
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hostd.domain.footprint import Component, Footprint
-from hostd.planning.footprint.calibration import Observation, Parts, ServingKey
+from hostd.models.header import ModelHeader
+from hostd.planning.footprint.calibration import Observation, Parts, ServingKey, correct, serving_key
+from hostd.planning.footprint.llamacpp_serving import Placement, Serving
 
 PER_KEY = 8
 """Measurements kept of the same serving; older ones say nothing new."""
@@ -68,6 +71,28 @@ class MeasurementStore:
                 draft.unlink()
             return f"what this load took cannot be kept in {self._path}: {error.strerror}; predictions will not learn from it"
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class CalibratedEstimator:
+    """Corrects footprints of llama.cpp by measurements of the same serving, where there are any."""
+
+    store: MeasurementStore
+
+    def about(self, header: ModelHeader, serving: Serving) -> Callable[[Footprint, Placement, int | None], Footprint]:
+        """Return the correction of arithmetic for *header* with *serving*: the measured footprint where there is one."""
+
+        def better(predicted: Footprint, placement: Placement, gpu_layers: int | None) -> Footprint:
+            key = serving_key(header.identity, split(serving, placement, gpu_layers), placement)
+            history = self.store.about(key)
+            return correct(predicted, key, history) if history else predicted
+
+        return better
+
+
+def split(serving: Serving, placement: Placement, gpu_layers: int | None) -> Serving:
+    """Return *serving* as the key of its measurements: with *gpu_layers* of the layers on the devices (None: all)."""
+    return serving if gpu_layers is None or not placement.devices else replace(serving, gpu_layers=gpu_layers)
 
 
 def _row(each: Observation) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from hostd.domain.host import Host
 from hostd.domain.profile import Settings
 from hostd.models.errors import ModelUnreadable
 from hostd.models.locations import ModelLocations, this_machine
+from hostd.paths import measurements_file
 from hostd.planning.warm_set.joint_plan import JointPlan, plan_models
 from hostd.planning.warm_set.load_option import LoadOption, free_now, pool_budgets
 from hostd.planning.warm_set.value import WarmCandidate
-from hostd.sizing import calibrated
-from hostd.sizing.calibrated import CalibratedEstimator
 from hostd.sizing.candidates import AS_DECLARED, CandidateResolver, PlanCandidate, PlanOptions, on_processor
 from hostd.sizing.load_options import host_options
+from hostd.sizing.measurements import CalibratedEstimator, MeasurementStore
 from hostd.sizing.memory_state import MemoryState, digest
 
 
@@ -141,4 +141,4 @@ class Planner:
         return CandidateResolver(self.settings, self.host, asked, places, learned, processors)
 
     def _learned(self) -> CalibratedEstimator | None:
-        return calibrated.this_machine() if self.here else None
+        return CalibratedEstimator(MeasurementStore(measurements_file())) if self.here else None

@@ -25,7 +25,7 @@ from hostd.planning.footprint.llamacpp_serving import Serving
 from hostd.planning.footprint.ollama_serving import ollama_context, ollama_serving
 from hostd.planning.footprint.serving_modes import ServingMode, llamacpp_mode, mlx_mode, vllm_mode
 from hostd.planning.footprint.vllm_serving import KV_TYPES, VllmServing
-from hostd.sizing.calibrated import CalibratedEstimator
+from hostd.sizing.measurements import CalibratedEstimator
 
 ENGINES = ("llamacpp", "ollama", "vllm", "mlx")
 """The backends whose memory can be reckoned."""

@@ -19,6 +19,6 @@ def test_the_plan_after_two_loads_is_what_the_engine_holds(tmp_path: Path) -> No
             assert "xyzzy" not in host.cli("logs", "learned", "-n", "1000").stdout
             assert 0 == host.cli("unload", "learned").returncode
         after = json.loads(host.cli("plan", "learned", "--json").stdout)["models"][0]
-    assert ("engine", "measured") == (before["tier"], after["tier"])
+    assert ("header", "measured") == (before["tier"], after["tier"])
     assert "measured" in after["why"]
     assert abs(after["pool_bytes"]["ram"]["expected"] / (sum(held) / 2) - 1) <= 0.02

@@ -16,9 +16,8 @@ from hostd.planning.footprint.calibration import correct, serving_key
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.sizing.calibrated import split
 from hostd.sizing.measurement_recorder import MeasurementRecorder
-from hostd.sizing.measurements import MeasurementStore
+from hostd.sizing.measurements import MeasurementStore, split
 
 MODEL = settings_file().parent / "models" / "tiny-chat.gguf"
 LOG = [

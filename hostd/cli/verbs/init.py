@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hostd.cli.exits import VerbError
-from hostd.cli.host_option import find_machine, owners_reserve
-from hostd.cli.options import AsJson
+from hostd.cli.options import AsJson, find_machine, owners_reserve
 from hostd.cli.output import NOTHING, Column, emit, say, show_table
 from hostd.config.locate import PROFILES, user_file
 from hostd.domain.units import format_bytes

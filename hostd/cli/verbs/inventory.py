@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import typer
 
-from hostd.cli.host_option import Wanted, find_machine, owners_reserve
-from hostd.cli.options import AsJson
+from hostd.cli.options import AnyHost, AsJson, find_machine, owners_reserve
 from hostd.cli.output import NOTHING, Column, console, emit, say, show_table
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.domain.units import format_bytes
@@ -28,7 +27,7 @@ class PoolShare:
     reserve: int
 
 
-def inventory(*, json: AsJson = False, host: Wanted = None) -> None:
+def inventory(*, json: AsJson = False, host: AnyHost = None) -> None:
     """Show the machine's memory and who holds it."""
     machine = find_machine(host, owners_reserve())
     for trouble in (*machine.troubles, *machine.absences):

@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hostd.cli.host_option import Wanted as WantedHost
-from hostd.cli.host_option import daemon_memory, find_machine
-from hostd.cli.options import AsJson, Url
+from hostd.cli.options import AnyHost, AsJson, Url, daemon_memory, find_machine
 from hostd.cli.output import emit, say
 
 AFTER_EVICTING, DOES_NOT_FIT = 10, 11
@@ -66,7 +64,7 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
     ubatch: Ubatch = None,
     kv_unified: Unified = None,
     backend: Backend = None,
-    host: WantedHost = None,
+    host: AnyHost = None,
     json: AsJson = False,
     url: Url = None,
 ) -> None:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hostd.cli.exits import Code, VerbError
+from hostd.cli.exits import Code, FailureCollector, VerbError
 from hostd.cli.options import AsJson, Url
 from hostd.cli.output import emit, say
 from hostd.domain.units import format_bytes
 
 if TYPE_CHECKING:
-    from hostd.cli.failures import FailureCollector
     from hostd.cli.fit_forecast import FitForecast
     from hostd.cli.pull_targets import PullTarget, PullTargets
     from hostd.models.download.pull import DownloadPlan
@@ -54,9 +53,8 @@ def pull(  # noqa: PLR0913 - a command line's options are its contract
     """
     # The hubs, parsers and planners cost 0.2 s, which other verbs do without.
     from hostd.backends.registry import backends
-    from hostd.cli.failures import FailureCollector
     from hostd.cli.fit_forecast import FitForecaster
-    from hostd.cli.host_option import daemon_memory, find_machine
+    from hostd.cli.options import daemon_memory, find_machine
     from hostd.cli.pull_targets import PullTargets
     from hostd.config.load import load
     from hostd.models.locations import this_machine

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.host_option import find_machine
+from hostd.cli.options import find_machine
 from hostd.cli.output import say
 
 

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.host_option import Wanted as WantedHost
-from hostd.cli.host_option import find_machine
-from hostd.cli.options import AsJson
+from hostd.cli.options import AnyHost, AsJson, find_machine
 from hostd.cli.output import Column, emit, say, show_table
 
 if TYPE_CHECKING:
@@ -63,7 +61,7 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
     trace: Trace,
     *,
     policy: Policies = None,
-    host: WantedHost = None,
+    host: AnyHost = None,
     models: Models = None,
     seed: Seed = 1,
     hours: Hours = USUAL_HOURS,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.host_option import daemon_memory, find_machine, owners_reserve
+from hostd.cli.options import daemon_memory, find_machine, owners_reserve
 from hostd.domain.errors import ConfigError
 from hostd.domain.host import Reserve
 from hostd.hardware.inventory import inventory
