@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -61,7 +62,8 @@ async def build(
     scheduler = Scheduler(settings.profiles, host.pools)
     metrics, records, chronicle = Metrics(scheduler.models.values), RecordWriter(records_file()), DecisionHistory()
     written = (decisions or decision_log.DecisionLog()).observe
-    monitor = MemoryMonitor(sensors, settings.reserve, lambda seen: dispatcher.post(seen), instances, machine=machine)  # noqa: PLW0108 - comes next
+    pids = partial(_pids, instances)
+    monitor = MemoryMonitor(sensors.read, settings.reserve, lambda seen: dispatcher.post(seen), pids, machine=machine)  # noqa: PLW0108 - comes next
     dispatcher = Dispatcher(
         scheduler,
         instances,
@@ -104,6 +106,10 @@ async def build(
         records=records,
         history=chronicle,
     )
+
+
+def _pids(instances: Mapping[str, Instance]) -> dict[str, int]:
+    return {model: pid for model, instance in instances.items() if (pid := instance.pid) is not None}
 
 
 async def _reaper(stack: AsyncExitStack) -> OrphanReaper:

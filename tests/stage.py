@@ -251,14 +251,14 @@ async def rogue(stage: Stage, model: str, *pieces: bytes, kind: str = "text/even
 @contextmanager
 def moved(stage: Stage, model: str, port: int) -> Iterator[None]:
     """Let the house take *port* for that of the engine of *model*."""
-    running = stage.instance(model).running
-    assert running is not None
-    launch = running.launch
-    running.launch = replace(launch, endpoint=replace(launch.endpoint, url=f"http://127.0.0.1:{port}"))
+    server = stage.instance(model).server
+    assert server is not None
+    launch = server.launch
+    server.launch = replace(launch, endpoint=replace(launch.endpoint, url=f"http://127.0.0.1:{port}"))
     try:
         yield
     finally:
-        running.launch = launch
+        server.launch = launch
 
 
 @asynccontextmanager

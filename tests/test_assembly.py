@@ -65,10 +65,10 @@ async def test_where_an_engine_listens_is_looked_at_again(open_house: OpenHouse,
     """Settings say that a model is local; should its engine be elsewhere all the same, no private request is sent there."""
     profiles = (make_profile("a", weights, to=("b",)), make_profile("b", weights))
     async with open_house(make_settings(*profiles)) as stage:
-        running = stage.instance("a").running
-        assert running is not None
+        server = stage.instance("a").server
+        assert server is not None
         # An address that is no loopback address and yet reaches the engine: a request that is let through is answered.
-        url = running.launch.endpoint.url.replace("127.0.0.1", "0.0.0.0")  # as above
-        running.launch = replace(running.launch, endpoint=replace(running.launch.endpoint, url=url))
+        url = server.launch.endpoint.url.replace("127.0.0.1", "0.0.0.0")  # as above
+        server.launch = replace(server.launch, endpoint=replace(server.launch.endpoint, url=url))
         assert "a" == (await stage.ask("a")).route[0]
         assert ("b", "fallback:unfit") == (await stage.ask("a", headers={"x-hostd-privacy": "local"})).route

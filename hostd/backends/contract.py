@@ -1,17 +1,32 @@
-"""What hostd asks of an engine's file. A protocol, not a base class: a backend inherits nothing.
+"""What hostd asks of the module that adds an engine.
 
-`Backend` is what every engine's file has. The small protocols after it are for what only some engines can: a backend that has
-their methods is asked, one that has not is not.
+Write one class that extends `Engine` (`Backend` for a server that hostd never starts) and give it
+
+1. ``name``, the word after ``backend:`` in profiles, and ``accepts``, which says why a variant cannot be served here;
+2. ``launch``: argv, an environment made from nothing, the `Endpoint` where the engine will listen, its health page, its slots.
+   It starts nothing, but may read files;
+3. only what differs from the defaults: ``check`` (before memory is freed for a load), ``classify`` (what an exit means),
+   ``attach`` (a server at the variant's url), ``open`` and ``close`` (a server that runs before its model is loaded), ``sleep``
+   and ``wake`` (with `Launch.sleep_levels`), ``decoded`` and ``describe`` (what the server reports), ``adapt``, ``ensure_fits`` and
+   ``prefers_stream`` (requests that the engine would not take as they are).
+
+A package registers its class as an entry point of the group ``hostd.backends``, under the same name; the class is called with
+the command from ``backends.NAME.command`` if its constructor takes one. A class that extends nothing but has these methods
+works, too. `tests/backends/tenth_engine.py` is a complete example, and `tests/conformance` holds an engine to its promises.
 """
 
+# ruff: noqa: ARG002, B027 - the defaults do nothing with what an engine may need
+
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import aiohttp
 
 from hostd.dialects.base import Dialect
 from hostd.dialects.openai.dialect import PATHS
+from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
@@ -19,11 +34,12 @@ from hostd.planning.warm_set.load_option import LoadOption
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a running engine listens and what it wants to hear.
+    """Where a server listens and what it expects.
 
-    *model* is the name that it answers to and puts into its answers; when *strict_model* is set, a request's ``model``
-    must be replaced by it. *headers* carry the engine's own key, never a client's. *speaks* is the path of each dialect that it
-    understands. *keeps_connections* is False for a server that closes the connection after a stream without announcing it.
+    *model* is the name that the server answers to and puts into its answers; with *strict_model* it refuses any other, so a
+    request's ``model`` must be replaced. *headers* carry the server's own key, never a client's. *speaks* maps each dialect that
+    the server understands to the path of its route. *local* says that requests stay on this machine. *keeps_connections* is
+    False for a server that closes the connection after a stream without announcing it.
     """
 
     url: str
@@ -31,18 +47,30 @@ class Endpoint:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     strict_model: bool = False
     speaks: Mapping[Dialect, str] = field(default_factory=lambda: PATHS)
+    local: bool = True
     keeps_connections: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A server that runs already: it is used, and never ended.
+
+    *health* is the path that answers 200 while the server is well. *slots* is how many requests may be sent at once.
+    """
+
+    endpoint: Endpoint
+    health: str
+    slots: int
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
     """A process to start: list argv, an environment made from nothing, and how to see that it is ready.
 
-    An empty *argv* means that there is nothing to start: the server at *endpoint* runs already, is adopted, and never killed.
-    *health* is the path that answers 200 once the engine is loaded. *slots* is how many requests the engine decodes
-    together. *expected_bytes* is about what it will have in memory when loaded (0: unknown), for progress only.
-    *grace* is how many seconds it has between SIGTERM and SIGKILL. *naps* are the levels of sleep that this engine offers, the
-    lightest first. *alone* says that it measures its devices while it starts, so no other may start on them meanwhile.
+    *health* is the path that answers 200 once the model is loaded. *slots* is how many requests the engine decodes together.
+    *expected_bytes* is about what it will have in memory when loaded (0: unknown), for progress only. *grace* is the time in
+    seconds between SIGTERM and SIGKILL. *sleep_levels* are the levels of sleep that this engine offers, the lightest first.
+    *exclusive_start* keeps other engines from starting meanwhile, because this one measures its devices as it starts.
     """
 
     argv: tuple[str, ...]
@@ -56,110 +84,9 @@ class Launch:
     exclusive_start: bool = False
 
 
-class Backend(Protocol):
-    """The members of an engine's file."""
-
-    name: str
-
-    def accepts(self, variant: Variant) -> str | None:
-        """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
-
-    def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:
-        """Return how to start *variant* on loopback *port*, protected by *key* where the engine knows keys.
-
-        *option* says on which devices and with how many layers there; without one the engine decides. Blocks: it looks at files.
-
-        Raises:
-            EngineError: The engine is not installed, or the variant cannot be served after all.
-        """
-
-    def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
-        """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
-
-    async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
-        """Return the tokens generated so far by each busy slot, or None where the engine does not tell."""
-
-    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return the request that this engine understands instead of *body*, or None when the client's bytes will do.
-
-        Raises:
-            RequestError: The engine could not answer it, whatever is sent.
-        """
-
-
-@runtime_checkable
-class Prechecks(Protocol):
-    """A backend that can tell before a load that it must fail."""
-
-    def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:
-        """Return if a load may begin: the weights are there, and the engine understands its flags. Blocks.
-
-        Raises:
-            EngineError: It would fail, with the exit class that it would fail with.
-        """
-
-
-@runtime_checkable
-class LoadsAfterStart(Protocol):
-    """A backend whose server runs before its model is loaded."""
-
-    async def open(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
-        """Have the model loaded, now that the server answers; return when it is.
-
-        Raises:
-            EngineError: The server cannot load it.
-        """
-
-    async def close(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
-        """Have the model unloaded; its server may run on. Errors do not matter any more."""
-
-
-@runtime_checkable
-class Sleeps(Protocol):
-    """A backend whose engine can give its memory back without ending; see `Launch.naps`."""
-
-    async def sleep(self, http: aiohttp.ClientSession, endpoint: Endpoint, level: int) -> None:
-        """Have the engine sleep; return when it says that it does.
-
-        Raises:
-            EngineError: It does not.
-        """
-
-    async def wake(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
-        """Have the engine wake; return when it can serve.
-
-        Raises:
-            EngineError: It does not.
-        """
-
-
-@runtime_checkable
-class GuardsContext(Protocol):
-    """A backend whose server would cut a request that is too long for it, and say nothing."""
-
-    async def ensure_fits(self, http: aiohttp.ClientSession, endpoint: Endpoint, body: Mapping[str, Any]) -> None:
-        """Return if *body*, as it would be sent, fits the context.
-
-        Raises:
-            RequestError: It does not; code context_length_exceeded.
-            aiohttp.ClientError: The server does not answer.
-        """
-
-
-@runtime_checkable
-class PrefersStreams(Protocol):
-    """A backend whose engine sees only while it streams that a client has gone."""
-
-    def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
-        """Return whether *body*, which wants an answer in one piece, had better be sent for a stream.
-
-        It had where the client's going would be seen sooner, and the chunks, sums included, tell what that answer would tell.
-        """
-
-
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """What a running server says of itself; None where it does not say.
+    """What a running server reports about itself; None where it does not.
 
     *context* is how many tokens one request may have, *slots* how many requests it decodes together, *models* the names that it
     answers to.
@@ -174,9 +101,107 @@ class ServerFacts:
     models: tuple[str, ...] = ()
 
 
-@runtime_checkable
-class DescribesItself(Protocol):
-    """A backend whose server tells what it can do."""
+class Backend(ABC):
+    """Serves the variants of one ``backend:``; what a subclass does not override does nothing."""
+
+    name: str
+
+    @abstractmethod
+    def accepts(self, variant: Variant) -> str | None:
+        """Return why this host cannot serve *variant*, as a sentence for the owner, or None when it can."""
+
+    def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:
+        """Return if a load may begin: the weights exist, and the engine understands its flags. Blocks.
+
+        It runs before memory is freed for the load, so that a missing file evicts nothing.
+
+        Raises:
+            EngineError: The load would fail, with the exit class that it would fail with.
+        """
+
+    def attach(self, profile: Profile, variant: Variant) -> Attachment:
+        """Return how to use the server that runs at the *variant*'s url. Blocks.
+
+        Raises:
+            EngineError: There is none, or the profile may not use it.
+        """
+        raise EngineError(
+            f"backend '{self.name}' starts its own engine and cannot use one at a url; remove the variant's url",
+            exit_class=ExitClass.BAD_FLAG,
+        )
+
+    async def open(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+        """Load the model, now that the server answers; return when it is loaded.
+
+        Raises:
+            EngineError: The server cannot load it.
+        """
+
+    async def close(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+        """Unload the model from an attached server, which runs on. Its errors are ignored."""
+
+    async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
+        """Return the tokens generated so far by each busy slot, or None where the server does not report them."""
+        return None
 
     async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
-        """Return what the server at *endpoint* says of itself, as far as it answers."""
+        """Return what the server reports about itself, as far as it answers."""
+        return ServerFacts()
+
+    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the request that this server understands instead of *body*, or None when the client's bytes will do.
+
+        Raises:
+            RequestError: The server could not answer the request in any form.
+        """
+        return None
+
+    async def ensure_fits(self, http: aiohttp.ClientSession, endpoint: Endpoint, body: Mapping[str, Any]) -> None:
+        """Return if *body*, as it would be sent, fits the context of a server that would silently cut what does not.
+
+        Raises:
+            RequestError: It does not fit; code context_length_exceeded.
+            aiohttp.ClientError: The server does not answer.
+        """
+
+    def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
+        """Return whether *body*, which asks for a whole answer, is better sent as a request for a stream.
+
+        It is where the server notices a disconnected client sooner while it streams, and where the chunks carry all that the
+        whole answer would.
+        """
+        return False
+
+
+class Engine(Backend):
+    """A program that hostd starts as a process of its own, and ends."""
+
+    @abstractmethod
+    def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:
+        """Return how to start *variant* on loopback *port*, protected by *key* where the engine knows keys. Blocks.
+
+        *option* says on which devices and with how many layers there; without one the engine decides.
+
+        Raises:
+            EngineError: The engine is not installed, or the variant cannot be served after all.
+        """
+
+    def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
+        """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
+        return ExitClass.UNKNOWN
+
+    async def sleep(self, http: aiohttp.ClientSession, endpoint: Endpoint, level: int) -> None:
+        """Give memory back without ending, to one of `Launch.sleep_levels`; return when the engine says that it sleeps.
+
+        Raises:
+            EngineError: It does not.
+        """
+        raise EngineError(f"an engine of backend '{self.name}' cannot sleep")
+
+    async def wake(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+        """Take the memory again; return when the engine can serve.
+
+        Raises:
+            EngineError: It does not wake.
+        """
+        raise EngineError(f"an engine of backend '{self.name}' cannot wake")

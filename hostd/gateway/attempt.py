@@ -13,6 +13,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from hostd.backends.upstream import Lease
 from hostd.dialects import registry
 from hostd.dialects.base import Answer, InferenceRequest, Translation
 from hostd.dialects.request_document import RequestDocument
@@ -23,7 +24,6 @@ from hostd.gateway.context import InferenceServices
 from hostd.gateway.downstream import ClientGoneError, Downstream
 from hostd.gateway.request_trace import RequestTrace
 from hostd.gateway.timeouts import AttemptTimeout
-from hostd.supervisor.lease import Lease
 
 log = structlog.get_logger()
 

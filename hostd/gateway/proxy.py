@@ -4,6 +4,7 @@ import asyncio
 
 from aiohttp import web
 
+from hostd.backends.upstream import Lease
 from hostd.domain.errors import EngineError, HostdError
 from hostd.domain.locality import is_loopback
 from hostd.domain.reason import FallbackReason
@@ -20,7 +21,6 @@ from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
 from hostd.scheduling.events import Finished
 from hostd.supervisor.instance import Instance
-from hostd.supervisor.lease import Lease
 
 
 class ProxyRequest:

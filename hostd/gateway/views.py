@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from hostd.backends.contract import ServerFacts
+from hostd.backends.contract import Attachment, Launch, ServerFacts
 from hostd.domain.profile import ActiveWindow, Profile
 from hostd.domain.schedule import DAYS, format_clock
 from hostd.domain.units import format_duration
@@ -95,7 +95,7 @@ def model(services: AdminServices, shown: ModelView) -> dict[str, Any]:
                 "usable": (why_not := option.why_not) is None,
                 "why": why_not,
             }
-            for option in instance.options
+            for option in instance.variants
         ],
         **declared(profile),
     }
@@ -108,10 +108,10 @@ def detail(services: AdminServices, shown: ModelView) -> dict[str, Any]:
     return model(services, shown) | {
         "instance": row(services, shown),
         "progress": instance.progress_of_load,
-        "choice": None if instance.choice is None else instance.choice.label,
+        "choice": None if instance.option is None else instance.option.label,
         "server": asdict(instance.facts),
-        "argv": None if launch is None else list(launch.argv),
-        "attached": None if launch is None or launch.argv else launch.endpoint.url,
+        "argv": None if launch is None else list(launch.argv) if isinstance(launch, Launch) else [],
+        "attached": launch.endpoint.url if isinstance(launch, Attachment) else None,
         "log_tail": list(instance.ring.tail(20)),
     }
 

@@ -125,7 +125,7 @@ class EngineProcess:
             raise
         output.listen()
         engine = cls(process, tuple(argv), mark, output, reaper)
-        reaper.watch(engine, model)
+        reaper.watch(engine.pid, engine.started, mark, engine.argv[0], model)
         return engine
 
     @property
@@ -174,7 +174,7 @@ class EngineProcess:
         await self._process.wait()
         self._output.close()
         if not left:
-            self._reaper.forget(self)
+            self._reaper.forget(self.pid)
 
     async def _look(self) -> None:
         """Note everybody who belongs to the engine; whoever was noted once is remembered."""

@@ -1,6 +1,6 @@
-"""Sleep as a cheaper form of eviction, believed only when the memory was seen to go down.
+"""Sleep as a cheaper form of eviction, believed only when the memory was seen to shrink.
 
-An engine may say that it sleeps and keep everything: vLLM does so on a processor without a GPU, and then leaves every request
+An engine may report that it sleeps and keep everything: vLLM does so on a processor without a GPU, and then leaves every request
 without an answer. So what it holds is measured before and after.
 """
 
@@ -9,40 +9,38 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import aiohttp
 
-from hostd.backends.contract import Endpoint, Sleeps
+from hostd.backends.contract import Endpoint
 from hostd.domain.errors import EngineError
 from hostd.domain.units import format_size
 from hostd.supervisor import health_probe
 
 FALLS_ASLEEP = 60.0
-"""Seconds that an engine has to say that it sleeps; level 1 copies its weights to host memory first."""
+"""Seconds that an engine has to report that it sleeps; level 1 copies its weights to host memory first."""
 LETS_GO = 10.0
 """Seconds after which its memory must be seen to be back."""
 WAKES_UP = 300.0
 """Seconds that it has to wake; level 2 reads its weights anew."""
 AT_LEAST = 1 / 3
-"""The share of its memory that must come back, or it is a pretence."""
+"""The share of its memory that must come back; with less, the sleep is feigned."""
 
 _LOOK_EVERY = 0.25
 Held = Callable[[], Awaitable[Mapping[str, int]]]
 
 
-def offered_levels(held: Mapping[str, int]) -> frozenset[str]:
+def emptied_pools(held: Mapping[str, int]) -> frozenset[str]:
     """Return the pools that sleep is to empty: the devices, or host memory for an engine that uses no device."""
     return frozenset(pool for pool, size in held.items() if pool != "ram" and size > 0) or frozenset({"ram"})
 
 
-async def fall_asleep(
-    backend: Sleeps, http: aiohttp.ClientSession, endpoint: Endpoint, level: int, held: Held
-) -> str | None:
-    """Have the engine sleep; return None once its memory was seen to go down, else a sentence that says why not to trust it."""
+async def fall_asleep(sleep: Callable[[], Awaitable[None]], held: Held) -> str | None:
+    """Put an engine to sleep; return None once its memory was seen to shrink, else a sentence that says why not to trust it."""
     loop = asyncio.get_running_loop()
     full = await held()
-    pools = offered_levels(full)
+    pools = emptied_pools(full)
     before = sum(full.get(pool, 0) for pool in pools)
     try:
         async with asyncio.timeout(FALLS_ASLEEP):
-            await backend.sleep(http, endpoint, level)
+            await sleep()
     except TimeoutError:
         return f"it did not fall asleep within {FALLS_ASLEEP:g} s"
     except EngineError as error:
@@ -58,15 +56,18 @@ async def fall_asleep(
         await asyncio.sleep(_LOOK_EVERY)
 
 
-async def wake_up(backend: Sleeps, http: aiohttp.ClientSession, endpoint: Endpoint, *, embeddings: bool) -> None:
-    """Have the engine wake; return once it has made a token.
+async def wake_up(
+    wake: Callable[[], Awaitable[None]], http: aiohttp.ClientSession, endpoint: Endpoint, *, embeddings: bool
+) -> None:
+    """Wake an engine; return once it has generated a token.
 
     Raises:
         EngineError: It does not.
     """
     try:
         async with asyncio.timeout(WAKES_UP):
-            await backend.wake(http, endpoint)
+            await wake()
+            # An engine that reports itself awake may still answer nothing, as vLLM does on a processor.
             said = await health_probe.one_token(http, endpoint, embeddings=embeddings)
     except TimeoutError:
         raise EngineError(f"the engine did not wake within {WAKES_UP:g} s") from None

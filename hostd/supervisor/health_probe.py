@@ -1,4 +1,4 @@
-"""Small questions to a running engine: is it healthy, does it make one token."""
+"""Small requests to a running server: is it healthy, does it generate one token."""
 
 import aiohttp
 
@@ -9,7 +9,7 @@ _NO_LIMIT = aiohttp.ClientTimeout(total=None)
 
 
 async def healthy(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) -> bool:
-    """Return whether the engine's own health page says that it is loaded."""
+    """Return whether the server's own health page says that it is loaded."""
     try:
         async with http.get(endpoint.url + path, headers=endpoint.headers, timeout=_NO_LIMIT) as response:
             return response.status == 200
@@ -18,8 +18,10 @@ async def healthy(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) ->
 
 
 async def one_token(http: aiohttp.ClientSession, endpoint: Endpoint, *, embeddings: bool) -> str | None:
-    """Ask the engine for the least that it can make; return None when it did, else what it said instead."""
+    """Request the least that the server can generate, at the route that it has for that; return None, or else its answer."""
     dialect, body = smallest_request(endpoint.model, embeddings=embeddings)
+    if dialect not in endpoint.speaks:
+        return f"its dialects ({', '.join(endpoint.speaks)}) have no {dialect}"
     url = endpoint.url + endpoint.speaks[dialect]
     try:
         async with http.post(url, json=body, headers=endpoint.headers, timeout=_NO_LIMIT) as response:

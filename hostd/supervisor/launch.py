@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hostd.backends.addresses import keep_private
-from hostd.backends.contract import Backend, Launch
+from hostd.backends.contract import Attachment, Backend, Engine, Launch
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
+from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.sizing.variants import BoundVariant
 
@@ -48,38 +49,59 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class PreparedLaunch:
-    """A variant that is about to be served: by whom, as decided by whom (None: nobody), and how."""
+    """A variant that is about to be started: by which engine, as decided by *option* (None: the engine decides), and how."""
 
     variant: Variant
-    backend: Backend
+    backend: Engine
     option: LoadOption | None
     launch: Launch
 
 
-async def prepare(profile: Profile, options: Sequence[BoundVariant], choice: LoadOption | None) -> PreparedLaunch:
-    """Return how to launch what *choice* says; without one, the best that can be: a missing file gives way to the next.
+@dataclass(frozen=True, slots=True)
+class PreparedAttachment:
+    """A variant whose server runs already."""
+
+    variant: Variant
+    backend: Backend
+    option: LoadOption | None
+    launch: Attachment
+
+
+async def prepare(
+    profile: Profile, variants: Sequence[BoundVariant], option: LoadOption | None
+) -> PreparedLaunch | PreparedAttachment:
+    """Return how to serve what *option* says; without one, the best variant that can be: a missing file gives way to the next.
 
     Raises:
         EngineError: None can; says what keeps each of them.
     """
-    troubles: list[EngineError] = []
-    candidates = options if choice is None else (options[choice.variant],)
-    for option in candidates:
+    errors: list[EngineError] = []
+    candidates = variants if option is None else (variants[option.variant],)
+    for bound in candidates:
         try:
-            return await asyncio.to_thread(_prepared, profile, option, choice)
+            return await asyncio.to_thread(_prepared, profile, bound, option)
         except EngineError as error:
-            troubles.append(error)
-    if len(troubles) == 1:
-        raise troubles[0]
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
     reasons = "; ".join(
-        f"{option.variant.label}: {error.message}" for option, error in zip(candidates, troubles, strict=True)
+        f"{bound.variant.label}: {error.message}" for bound, error in zip(candidates, errors, strict=True)
     )
-    raise EngineError(f"no variant can be served here ({reasons})", exit_class=troubles[0].exit_class)
+    raise EngineError(f"no variant can be served here ({reasons})", exit_class=errors[0].exit_class)
 
 
-def _prepared(profile: Profile, option: BoundVariant, choice: LoadOption | None) -> PreparedLaunch:
-    variant, backend = option.servable()
-    launch = backend.launch(profile, variant, choice, free_port(), secrets.token_urlsafe(24))
-    # Whatever the backend has made of the variant, and whoever wrote it: this is where the prompts would go.
+def _prepared(profile: Profile, bound: BoundVariant, option: LoadOption | None) -> PreparedLaunch | PreparedAttachment:
+    variant, backend = bound.servable()
+    if variant.url is not None:
+        attachment = backend.attach(profile, variant)
+        keep_private(profile, attachment.endpoint.url)
+        return PreparedAttachment(bound.variant, backend, option, attachment)
+    if not isinstance(backend, Engine):
+        raise EngineError(
+            f"backend '{backend.name}' starts no engine; give the variant the url of a server that runs",
+            exit_class=ExitClass.BAD_FLAG,
+        )
+    launch = backend.launch(profile, variant, option, free_port(), secrets.token_urlsafe(24))
+    # Whatever a backend, of another package perhaps, has made of the variant: this is where the prompts will be sent.
     keep_private(profile, launch.endpoint.url)
-    return PreparedLaunch(option.variant, backend, choice, launch)
+    return PreparedLaunch(bound.variant, backend, option, launch)

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import structlog
 
@@ -21,21 +20,6 @@ log = structlog.get_logger()
 
 _NOTABLE = 64 << 20
 """Bytes; less than this is not worth a search."""
-
-
-class Reads(Protocol):
-    """What measures the machine: `hostd.hardware.probe.Sensors`."""
-
-    def read(self, reserve: Reserve) -> Host:
-        """Return the machine as it is now; blocks."""
-
-
-class Runs(Protocol):
-    """What the keeper wants to know of an instance."""
-
-    @property
-    def pid(self) -> int | None:
-        """The engine's first process on this machine, None while there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +51,19 @@ class MemoryMonitor:
 
     def __init__(
         self,
-        sensors: Reads,
+        read: Callable[[Reserve], Host],
         reserve: Reserve,
         post: Callable[[MemoryMeasured], None],
-        engines: Mapping[str, Runs],
+        pids: Callable[[], Mapping[str, int]],
         *,
         machine: Host | None = None,
         rhythm: PollIntervals | None = None,
     ) -> None:
         self.host: Host | None = machine
-        self._sensors = sensors
+        self._read = read
         self._reserve = reserve
         self._post = post
-        self._engines = engines
+        self._pids = pids
         self._machine = machine
         self._rhythm = rhythm or PollIntervals()
         self._holdings: Mapping[str, EngineMemory] = {}
@@ -122,10 +106,11 @@ class MemoryMonitor:
     async def measure(self) -> MemoryMeasured:
         """Return the memory as it is now."""
         async with self._measuring:
-            leaders = {model: pid for model, engine in self._engines.items() if (pid := engine.pid) is not None}
+            leaders = self._pids()
             host, found = await asyncio.to_thread(self._look, leaders)
             # An engine that ended meanwhile must not be reported as one that runs.
-            found = {model: each for model, each in found.items() if self._engines[model].pid == leaders[model]}
+            running = self._pids()
+            found = {model: each for model, each in found.items() if running.get(model) == leaders[model]}
             self._notice(host, found)
             self.host, self._holdings = host, found
             return MemoryMeasured(host.pools, {model: each.bytes for model, each in found.items()})
@@ -152,7 +137,7 @@ class MemoryMonitor:
         return self._rhythm.fast if waited < self._rhythm.hurried else self._rhythm.idle
 
     def _look(self, leaders: Mapping[str, int]) -> tuple[Host, Mapping[str, EngineMemory]]:
-        host = self._machine or self._sensors.read(self._reserve)
+        host = self._machine or self._read(self._reserve)
         found = process_memory.measure(leaders, host.pools)
         pools = (_unheld(pool, found) if self._machine else _without_files(pool, found) for pool in host.pools)
         return replace(host, pools=tuple(pools)), found

@@ -22,7 +22,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
 
 import psutil
 import structlog
@@ -32,26 +31,6 @@ ENV_MARKER = "HOSTD_ENGINE"
 SAME_START = 2.0
 _SETTLE = 2.0
 _log = structlog.get_logger(__name__)
-
-
-class WatchedProcess(Protocol):
-    """What the reaper needs to know of an engine."""
-
-    @property
-    def pid(self) -> int:
-        """The process that leads the engine's group and session."""
-
-    @property
-    def started(self) -> float:
-        """When it began, in seconds since 1970."""
-
-    @property
-    def mark(self) -> str:
-        """What its environment says in `ENV_MARKER`."""
-
-    @property
-    def argv(self) -> tuple[str, ...]:
-        """How it was started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +198,7 @@ class OrphanReaper:
         self.directory = router
         self._mark = secrets.token_hex(8)
         self._numbers = itertools.count(1)
-        self._watched: dict[int, WatchedProcess] = {}
+        self._watched: dict[int, float] = {}
         self._child: asyncio.subprocess.Process | None = None
         self._watching: asyncio.Task[None] | None = None
         self._daemon = psutil.Process()
@@ -246,21 +225,24 @@ class OrphanReaper:
         await self._spawn()
         self._watching = asyncio.create_task(self._keep(), name="reaper")
 
-    def watch(self, process: WatchedProcess, model: str) -> None:
-        """Take care that *process* and all that belongs to it die with this daemon; effective when this returns."""
-        self._watched[process.pid] = process
-        self._tell(_watch_line(process))
+    def watch(self, pid: int, started: float, mark: str, program: str, model: str) -> None:
+        """Make the engine that *pid* has led since *started*, and all its processes, die with this daemon; effective on return.
+
+        *mark* is what its environment says in `ENV_MARKER`, *program* what was executed.
+        """
+        self._watched[pid] = started
+        self._tell(_watch_line(pid, started))
         record = EngineRecord(
-            pid=process.pid,
-            create_time=process.started,
-            pgid=process.pid,
-            mark=process.mark,
+            pid=pid,
+            create_time=started,
+            pgid=pid,
+            mark=mark,
             daemon_pid=self._daemon.pid,
             daemon_create_time=self._daemon.create_time(),
-            argv0=process.argv[0],
+            argv0=program,
             model=model,
         )
-        path = self._path(process.pid)
+        path = self._path(pid)
         try:
             draft = path.with_suffix(".tmp")
             draft.write_text(json.dumps(asdict(record)), "utf-8")
@@ -269,12 +251,12 @@ class OrphanReaper:
             # The child still guards this engine: a full disk is no reason not to serve.
             _log.warning("engine_record_not_written", path=str(path), error=str(error))
 
-    def forget(self, process: WatchedProcess) -> None:
-        """Stop caring for *process*: nothing of it is left."""
-        if self._watched.pop(process.pid, None) is not None:
-            self._tell(f"forget {process.pid}\n")
+    def forget(self, pid: int) -> None:
+        """Watch the engine that *pid* led no longer: nothing of it is left."""
+        if self._watched.pop(pid, None) is not None:
+            self._tell(f"forget {pid}\n")
             with contextlib.suppress(OSError):
-                self._path(process.pid).unlink(missing_ok=True)
+                self._path(pid).unlink(missing_ok=True)
 
     async def close(self) -> None:
         """End the child; engines that are still watched are killed by it on its way out."""
@@ -311,8 +293,8 @@ class OrphanReaper:
             cwd="/",
             start_new_session=True,
         )
-        for process in self._watched.values():
-            self._tell(_watch_line(process))
+        for pid, started in self._watched.items():
+            self._tell(_watch_line(pid, started))
 
     def _tell(self, line: str) -> None:
         # asyncio writes to the pipe at once when it has room, and it has: a line is some forty bytes.
@@ -323,8 +305,8 @@ class OrphanReaper:
         return self.directory / f"engine-{pid}.json"
 
 
-def _watch_line(process: WatchedProcess) -> str:
-    return f"watch {process.pid} {process.started:.2f}\n"
+def _watch_line(pid: int, started: float) -> str:
+    return f"watch {pid} {started:.2f}\n"
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:

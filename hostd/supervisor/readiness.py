@@ -1,17 +1,18 @@
-"""When an engine is ready: its own health page says so, its model is loaded, and it has made one token.
+"""When a server is ready: its health page says so, its model is loaded, and it has generated one token.
 
 How long a load takes cannot be known beforehand (a small file from memory, four hundred gigabytes from a slow disk), so there is
-no fixed deadline for one that gets on: an engine that logs, grows or computes is loading. One that has done nothing of the
-kind for `STUCK` seconds never will be ready. Into a server that is attached to nobody sees: it is well at once or not there,
-and what it then takes for its model is its own affair, up to `LONGEST_OPEN`.
+no fixed deadline while it progresses: an engine that logs, grows or computes is loading. One that has done none of these for
+`STUCK` seconds never will be ready. Nothing of this can be seen of an attached server: it is well at once or not running, and
+whatever it then needs to load its model is its own affair, up to `LONGEST_OPEN`.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine
 
 import aiohttp
 
-from hostd.backends.contract import Launch
+from hostd.backends.contract import Attachment, Launch
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.supervisor import health_probe
@@ -22,10 +23,10 @@ STUCK = 30.0
 """Seconds without a log line, more memory or CPU time after which a load is given up."""
 
 LONGEST_LOAD = 1800.0
-"""Seconds after which a load is given up although it seems to get on."""
+"""Seconds after which a load is given up although it seems to progress."""
 
 ABSENT = 5.0
-"""Seconds after which an attached server that is not healthy counts as one that is not there."""
+"""Seconds after which an attached server that is not healthy counts as not running."""
 
 LONGEST_OPEN = 600.0
 """Seconds after which an attached server that is healthy has taken too long for its first token."""
@@ -35,23 +36,87 @@ _FIRST_POLL = 0.01
 _SLOWEST_POLL = 0.25
 
 
-class Readiness:
-    """Waits for one engine to become ready, and knows how far it has got."""
+async def first_completed(**contenders: Coroutine[object, object, object]) -> tuple[str, object]:
+    """Return the name and the result of the contender that is done first; the others are cancelled and waited for.
+
+    When several are done at once, the one named first wins. What the winner raises is raised.
+    """
+    tasks = {asyncio.create_task(contender): name for name, contender in contenders.items()}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    winner = next(task for task in tasks if task in done)
+    return tasks[winner], winner.result()
+
+
+class Readiness(ABC):
+    """Waits for one server to become ready; *loads* has it load its model once it is healthy."""
+
+    def __init__(
+        self,
+        launch: Launch | Attachment,
+        http: aiohttp.ClientSession,
+        ring: LogRing,
+        loads: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._launch = launch
+        self._http = http
+        self._ring = ring
+        self._loads = loads
+        self._healthy = False
+
+    @property
+    def progress(self) -> float | None:
+        """How much of what the server will hold is in memory, from 0 to 1; None where that is not known."""
+        return None
+
+    async def reached(self, *, embeddings: bool) -> None:
+        """Return when the server is ready.
+
+        Raises:
+            EngineError: It is stuck or not running, took too long, cannot load its model, or is healthy but makes no token.
+        """
+        _, failed = await first_completed(proved=self._prove(embeddings=embeddings), given_up=self._give_up())
+        if isinstance(failed, EngineError):
+            raise failed
+
+    @abstractmethod
+    async def _give_up(self) -> EngineError:
+        """Return why waiting has become pointless, once it has."""
+
+    async def _prove(self, *, embeddings: bool) -> EngineError | None:
+        pause = _FIRST_POLL
+        while not await health_probe.healthy(self._http, self._launch.endpoint, self._launch.health):
+            await asyncio.sleep(pause)
+            pause = min(_SLOWEST_POLL, pause * 1.5)
+        self._healthy = True
+        await self._loads()
+        said = await health_probe.one_token(self._http, self._launch.endpoint, embeddings=embeddings)
+        if said is None:
+            return None
+        return self._error(f"the engine says that it is healthy, but failed a one-token request with {said}")
+
+    def _error(self, why: str, exit_class: ExitClass = ExitClass.UNKNOWN) -> EngineError:
+        return EngineError(why, exit_class=exit_class, tail=self._ring.tail())
+
+
+class EngineReadiness(Readiness):
+    """Waits for a load as long as it progresses; *usage* measures the engine's processes."""
+
+    _launch: Launch
 
     def __init__(
         self,
         launch: Launch,
         http: aiohttp.ClientSession,
         ring: LogRing,
+        loads: Callable[[], Awaitable[None]],
         usage: Callable[[], ProcessUsage],
-        opens: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Take what is to become ready; *opens* has its model loaded where the server itself comes first."""
-        self._launch = launch
-        self._opens = opens
-        self._healthy = False
-        self._http = http
-        self._ring = ring
+        super().__init__(launch, http, ring, loads)
         self._usage = usage
         self._rss = 0
 
@@ -62,41 +127,7 @@ class Readiness:
             return None
         return min(1.0, self._rss / self._launch.expected_bytes)
 
-    async def reached(self, *, embeddings: bool) -> None:
-        """Return when the engine is ready.
-
-        Raises:
-            EngineError: It is stuck, took too long, cannot load its model, or is healthy but makes no token.
-        """
-        watching = asyncio.create_task(self._until_stuck() if self._launch.argv else self._until_absent())
-        proving = asyncio.create_task(self._prove(embeddings=embeddings))
-        try:
-            await asyncio.wait({watching, proving}, return_when=asyncio.FIRST_COMPLETED)
-            why = await (proving if proving.done() else watching)
-        finally:
-            for task in (watching, proving):
-                task.cancel()
-            await asyncio.gather(watching, proving, return_exceptions=True)
-        if why is not None:
-            # As with a file that is gone, the next variant may do, and the next request looks again.
-            absent = not self._launch.argv and not self._healthy
-            exit_class = ExitClass.MISSING_FILE if absent else ExitClass.UNKNOWN
-            raise EngineError(why, exit_class=exit_class, tail=self._ring.tail())
-
-    async def _prove(self, *, embeddings: bool) -> str | None:
-        pause = _FIRST_POLL
-        while not await health_probe.healthy(self._http, self._launch.endpoint, self._launch.health):
-            await asyncio.sleep(pause)
-            pause = min(_SLOWEST_POLL, pause * 1.5)
-        self._healthy = True
-        if self._opens is not None:
-            await self._opens()
-        said = await health_probe.one_token(self._http, self._launch.endpoint, embeddings=embeddings)
-        return (
-            None if said is None else f"the engine says that it is healthy, but failed a one-token request with {said}"
-        )
-
-    async def _until_stuck(self) -> str:
+    async def _give_up(self) -> EngineError:
         loop = asyncio.get_running_loop()
         began = moved = loop.time()
         seen: tuple[int, int, float] | None = None
@@ -107,17 +138,25 @@ class Readiness:
             if signs != seen:
                 seen, moved = signs, now
             if now - moved >= STUCK:
-                return f"the engine never became ready: for {STUCK:g} s it has not logged, grown or computed anything"
+                return self._error(
+                    f"the engine never became ready: for {STUCK:g} s it has not logged, grown or computed anything"
+                )
             if now - began >= LONGEST_LOAD:
-                return f"the engine did not become ready within {LONGEST_LOAD:g} s"
+                return self._error(f"the engine did not become ready within {LONGEST_LOAD:g} s")
             await asyncio.sleep(_LOOK_EVERY)
 
-    async def _until_absent(self) -> str:
+
+class AttachedReadiness(Readiness):
+    """Waits for a server that should be running already."""
+
+    async def _give_up(self) -> EngineError:
         await asyncio.sleep(ABSENT)
         if not self._healthy:
-            return (
+            # The class of a missing file, since the same follows: the next variant may do, and the next request looks again.
+            return self._error(
                 f"no server that is well answers at {self._launch.endpoint.url}: for {ABSENT:g} s its page "
-                f"{self._launch.health} has not said 200; start it there, or correct the variant's url"
+                f"{self._launch.health} has not said 200; start it there, or correct the variant's url",
+                ExitClass.MISSING_FILE,
             )
         await asyncio.sleep(LONGEST_OPEN - ABSENT)
-        return f"the server has made no token within {LONGEST_OPEN:g} s"
+        return self._error(f"the server has made no token within {LONGEST_OPEN:g} s")

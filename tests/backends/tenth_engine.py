@@ -1,26 +1,19 @@
-"""A tenth engine, whole: the server when it is run, and the backend that hostd is given for it. This file is all that it takes.
+"""A tenth engine, complete: the server when it is run, and the engine that hostd is given for it. This file is all that it takes.
 
 A package would register it with ``[project.entry-points."hostd.backends"]`` and ``tenth = "tenth_engine:Tenth"``.
 """
 
-# ruff: noqa: ARG002 - signatures are the contract's
-
 import json
 import os
 import sys
-from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
-import aiohttp
-
-from hostd.backends.contract import Endpoint, Launch
+from hostd.backends.contract import Endpoint, Engine, Launch
 from hostd.domain.profile import Profile, Variant
-from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
 
 
-class Tenth:
+class Tenth(Engine):
     """The backend ``tenth``: a parrot, with the bird's name as its model."""
 
     name = "tenth"
@@ -29,10 +22,10 @@ class Tenth:
         self._command = command or (sys.executable, __file__)
 
     def accepts(self, variant: Variant) -> str | None:
-        """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
+        """Return why this host cannot serve *variant*, as a sentence for the owner, or None when it can."""
         return None if variant.model else "a parrot needs a name: write it as the variant's model"
 
-    def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:
+    def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:  # noqa: ARG002 - a parrot needs no device
         """Return how to start the parrot on loopback *port*."""
         return Launch(
             argv=(*self._command, str(port), str(variant.model)),
@@ -42,21 +35,9 @@ class Tenth:
             slots=profile.slots,
         )
 
-    def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
-        """Return what its end means: nothing that anybody knows."""
-        return ExitClass.UNKNOWN
-
-    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return None: it takes everything."""
-        return None
-
-    async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
-        """Return None: it does not tell."""
-        return None
-
 
 class Parrot(BaseHTTPRequestHandler):
-    """Says what it is told, word by word."""
+    """Repeats what it is told, word by word."""
 
     bird = ""
 
@@ -72,8 +53,8 @@ class Parrot(BaseHTTPRequestHandler):
         said = f"{self.bird}: {asked['messages'][-1]['content']}"
         if asked.get("stream"):
             return self._stream(asked["model"], said.split(" "))
-        option = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
-        return self._answer(200, {"object": "chat.completion", "model": asked["model"], "choices": [option]})
+        choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+        return self._answer(200, {"object": "chat.completion", "model": asked["model"], "choices": [choice]})
 
     def _answer(self, status: int, document: object) -> None:
         data = json.dumps(document).encode()
@@ -90,8 +71,8 @@ class Parrot(BaseHTTPRequestHandler):
         for place, word in enumerate([*words, ""]):
             last = place == len(words)
             delta = {} if last else {"content": word if not place else f" {word}"}
-            option = {"index": 0, "delta": delta, "finish_reason": "stop" if last else None}
-            chunk = {"object": "chat.completion.chunk", "model": model, "choices": [option]}
+            choice = {"index": 0, "delta": delta, "finish_reason": "stop" if last else None}
+            chunk = {"object": "chat.completion.chunk", "model": model, "choices": [choice]}
             self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
         self.wfile.write(b"data: [DONE]\n\n")
 

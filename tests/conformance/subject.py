@@ -46,7 +46,7 @@ class Subject:
 
     async def ready(self) -> EngineReady:
         """Return the report that it is ready, starting it unless it runs."""
-        if self.last is None or self.instance.running is None:
+        if self.last is None or self.instance.server is None:
             self.instance.start()
             event = await self.next()
             assert isinstance(event, EngineReady), (event, *self.instance.ring.tail(20))
@@ -94,9 +94,9 @@ class Subject:
 
     async def busy(self) -> bool:
         """Return whether the engine works: on a slot, where it tells of slots, else as its CPU time shows."""
-        running = self.instance.running
-        assert running is not None
-        decoded = await running.backend.decoded(running.http, running.launch.endpoint)
+        server = self.instance.server
+        assert server is not None
+        decoded = await server.backend.decoded(server.http, server.launch.endpoint)
         if decoded is not None:
             return bool(decoded)
         before = await self.instance.usage()
@@ -114,10 +114,10 @@ class Subject:
 
     async def until_working(self, slots: int) -> None:
         """Return when it works on so many requests, or, where it does not tell, when it has had a second to begin."""
-        running = self.instance.running
-        assert running is not None
+        server = self.instance.server
+        assert server is not None
         async with asyncio.timeout(SOON):
-            while (decoded := await running.backend.decoded(running.http, running.launch.endpoint)) is not None:
+            while (decoded := await server.backend.decoded(server.http, server.launch.endpoint)) is not None:
                 if len(decoded) >= slots:
                     return
                 await asyncio.sleep(0.02)

@@ -12,6 +12,7 @@ import aiohttp
 import psutil
 import pytest
 
+from hostd.backends.contract import Launch
 from hostd.domain.reason import ExitClass
 from hostd.scheduling.events import EngineStopped
 from hostd.supervisor import launch
@@ -131,13 +132,14 @@ async def test_stops_in_time_in_the_middle_of_a_stream(begin: Begin) -> None:
 
 async def leaves(subject: Subject) -> None:
     """Stop it, and see that nothing of it is left; an attached server stays as it was."""
-    processes, running = await subject.processes(), subject.instance.running
-    assert running is not None
+    processes, server = await subject.processes(), subject.instance.server
+    assert server is not None
+    grace = server.launch.grace if isinstance(server.launch, Launch) else 0.0
     subject.instance.stop()
-    assert EngineStopped(subject.instance.profile.name) == await subject.next(running.launch.grace + SOON)
+    assert EngineStopped(subject.instance.profile.name) == await subject.next(grace + SOON)
     await subject.instance.ended()
     assert subject.engine.attached is bool(alive(processes))
-    assert subject.engine.attached is listens(running.launch.endpoint.url)
+    assert subject.engine.attached is listens(server.launch.endpoint.url)
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:

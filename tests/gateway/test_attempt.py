@@ -242,16 +242,16 @@ class TestBeforeTheFirstByte:
     @pytest.mark.parametrize("asked", [WAYS[0], WAYS[-1]], ids=str)
     async def test_reuses_the_connection_of_a_stream(self, stage: Stage, asked: dict[str, Any]) -> None:
         """Where the engine keeps it: a new one for each stream would cost more than all else that is done for it."""
-        running = stage.instance("beta").running
-        assert running is not None
-        launch = running.launch
-        running.launch = replace(launch, endpoint=replace(launch.endpoint, keeps_connections=True))
+        server = stage.instance("beta").server
+        assert server is not None
+        launch = server.launch
+        server.launch = replace(launch, endpoint=replace(launch.endpoint, keeps_connections=True))
         try:
             for _ in range(3):
                 assert 200 == (await stage.ask("beta", **asked)).status
                 await until(lambda: 1 == idle_connections(stage, "beta"))
         finally:
-            running.launch = launch
+            server.launch = launch
 
     async def test_waits_for_no_formal_end_after_the_last_word(self, stage: Stage) -> None:
         """An answer that has said that it is whole is given out, whatever its connection does then."""

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from hostd.backends.contract import Launch
 from hostd.domain.profile import ActiveWindow, WarmSettings
 from hostd.gateway import views
 from tests.stage import Stage, until
@@ -94,7 +95,7 @@ async def test_everything_of_one_model(stage: Stage) -> None:
     """The details add the row, the command and the log's end; the engine's key is not among them."""
     shown = (await stage.get("/hostd/v1/models/alpha")).json
     launch = stage.instance("alpha").launch
-    assert launch is not None
+    assert isinstance(launch, Launch)
     assert list(launch.argv) == shown["argv"]
     assert ROW == set(shown["instance"])
     assert shown["log_tail"]

@@ -155,9 +155,9 @@ async def test_the_model_calls_tools(stage: Stage) -> None:
 
 async def decoding(stage: Stage) -> int:
     """Return how many slots are at work."""
-    running = stage.instance("tiny").running
-    assert running is not None
-    decoded = await running.backend.decoded(running.http, running.launch.endpoint)
+    server = stage.instance("tiny").server
+    assert server is not None
+    decoded = await server.backend.decoded(server.http, server.launch.endpoint)
     assert decoded is not None
     return len(decoded)
 

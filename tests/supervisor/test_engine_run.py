@@ -13,7 +13,7 @@ import aiohttp
 import psutil
 import pytest
 
-from hostd.backends.contract import Endpoint, Launch, ServerFacts
+from hostd.backends.contract import Attachment, Endpoint, Launch, ServerFacts
 from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
@@ -41,6 +41,10 @@ class Plain(LlamaCpp):
     def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:
         """Launch it otherwise than llama.cpp is."""
         return replace(super().launch(profile, variant, option, port, key), **self.changes)
+
+    def attach(self, profile: Profile, variant: Variant) -> Attachment:
+        """Attach to a scripted engine that runs already, with four slots."""
+        return Attachment(Endpoint(str(variant.url), profile.name), "/health", 4)
 
 
 class Opening(Plain):
@@ -144,7 +148,7 @@ async def begin(reaper: OrphanReaper, weights: Path) -> AsyncIterator[Begin]:
     lives: list[Life] = []
     alone = asyncio.Lock()
 
-    def make(backend: Plain, timings: ProbeTimings | None = None, **script: object) -> Life:
+    def make(backend: Plain, timings: ProbeTimings | None = None, port: int | None = None, **script: object) -> Life:
         events: asyncio.Queue[Event] = asyncio.Queue()
         held = {"cuda:0": 100}
 
@@ -154,7 +158,10 @@ async def begin(reaper: OrphanReaper, weights: Path) -> AsyncIterator[Begin]:
         services = RunServices(events.put_nowait, reaper, timings or ProbeTimings(), lambda *_: None, look, alone)
         other = Variant("llamacpp", path=str(weights.with_name("absent.gguf")))
         profile = make_profile("alpha", weights, script)
-        profile = replace(profile, variants=(other, *profile.variants))
+        variants = (other, *profile.variants)
+        if port is not None:
+            variants = (replace(profile.variants[0], url=f"http://127.0.0.1:{port}"),)
+        profile = replace(profile, variants=variants)
         options = [BoundVariant(variant, backend) for variant in profile.variants]
         lives.append(Life(Instance(profile, options, services), events, held))
         return lives[-1]
@@ -169,10 +176,10 @@ async def test_a_choice_is_launched(begin: Begin) -> None:
     """What was decided is served and told; what cannot be launched is not replaced by something else."""
     life, option = begin(Plain()), LoadOption(1, "as planned")
     await life.ready(option)
-    assert (option, "llamacpp:scripted.gguf") == (life.instance.choice, life.instance.variant.label)
+    assert (option, "llamacpp:scripted.gguf") == (life.instance.option, life.instance.variant.label)
     life.instance.stop()
     await life.gone()
-    assert None is life.instance.choice
+    assert None is life.instance.option
     life.instance.start(LoadOption(0, "absent"))
     assert ExitClass.MISSING_FILE is (await life.broke()).exit_class
 
@@ -220,17 +227,12 @@ async def stranger(port: int) -> AsyncIterator[psutil.Process]:
         await process.wait()
 
 
-def adopting(port: int, kind: type[Plain] = Plain) -> Plain:
-    """Return a backend that attaches to what runs on *port*."""
-    return kind(argv=(), endpoint=Endpoint(f"http://127.0.0.1:{port}", "alpha"), slots=4)
-
-
 async def test_a_server_that_runs_is_adopted(begin: Begin) -> None:
     """It is proven ready, its process is known, its model is loaded and unloaded; it outlives hostd's interest in it."""
     port = free_port()
     async with stranger(port) as process:
-        backend = adopting(port, Opening)
-        life = begin(backend)
+        backend = Opening()
+        life = begin(backend, port=port)
         event = await life.ready()
         assert (4, process.pid) == (event.slots, life.instance.pid)
         assert (await life.instance.usage()).rss_bytes > 1_000_000
@@ -242,7 +244,7 @@ async def test_a_server_that_runs_is_adopted(begin: Begin) -> None:
 async def test_a_server_that_is_not_there_is_explained(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not waited for as for an engine that loads: nobody is loading it."""
     monkeypatch.setattr(readiness, "ABSENT", 0.05)
-    life = begin(adopting(free_port()))
+    life = begin(Plain(), port=free_port())
     life.instance.start()
     broke = await life.broke()
     assert "no server that is well answers at http://127.0.0.1:" in broke.detail
@@ -253,7 +255,7 @@ async def test_a_server_that_is_not_there_is_explained(begin: Begin, monkeypatch
 async def test_a_server_that_goes_away_has_broken(begin: Begin) -> None:
     """It is noticed, and found again once it is back; a request that sees its connection break does not call it dead."""
     port = free_port()
-    life = begin(adopting(port), ProbeTimings(interval=0.05, patience=0.2))
+    life = begin(Plain(), port=port, timings=ProbeTimings(interval=0.05, patience=1.0))
     for _ in range(2):
         async with stranger(port) as process:
             await life.ready()
@@ -266,7 +268,7 @@ async def test_a_server_that_goes_away_has_broken(begin: Begin) -> None:
 async def test_a_server_that_was_started_anew_is_another_process(begin: Begin) -> None:
     """Back within the patience that one has with it, it serves on, and its memory is looked for where it is now."""
     port = free_port()
-    life = begin(adopting(port), ProbeTimings(interval=0.05, patience=20.0))
+    life = begin(Plain(), port=port, timings=ProbeTimings(interval=0.05, patience=20.0))
     async with stranger(port) as process:
         await life.ready()
         assert process.pid == life.instance.pid
@@ -347,9 +349,9 @@ async def test_some_start_one_after_another(begin: Begin) -> None:
     other = begin(Plain())
     for life in (first, second, third, other):
         life.instance.start()
-    assert isinstance(await other.next(), EngineReady)
     await until(lambda: first.instance.pid)
     assert (None, None) == (second.instance.pid, third.instance.pid)
+    assert isinstance(await other.next(), EngineReady)
     second.instance.stop()
     await second.gone()
     assert isinstance(await first.next(), EngineReady)

@@ -1,22 +1,18 @@
-"""The program behind an endpoint, ours or another's, is waited for and put away."""
+"""An engine that hostd started is waited for and ended."""
 
-import asyncio
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from hostd.backends.contract import Endpoint, Launch
 from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.reason import ExitClass
-from hostd.supervisor.engine_server import AttachedServer, SpawnedServer, usage_of
+from hostd.supervisor.engine_server import EngineServer
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.orphan_reaper import OrphanReaper
-from hostd.supervisor.process_memory import ProcessUsage
 
 NOWHERE = Endpoint("http://127.0.0.1:1", "alpha")
 
@@ -31,10 +27,10 @@ async def reaper() -> AsyncIterator[OrphanReaper]:
         await reaper.close()
 
 
-async def spawned(reaper: OrphanReaper, program: str) -> SpawnedServer:
+async def spawned(reaper: OrphanReaper, program: str) -> EngineServer:
     """Start a Python *program*."""
     launch = Launch((sys.executable, "-c", program), {}, NOWHERE, "/health", 1)
-    return await SpawnedServer.spawn(launch, LlamaCpp(), LogRing(), reaper, "alpha")
+    return await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
 
 
 async def test_an_engine_of_ours_tells_how_it_ended(reaper: OrphanReaper) -> None:
@@ -44,34 +40,28 @@ async def test_an_engine_of_ours_tells_how_it_ended(reaper: OrphanReaper) -> Non
     assert "the engine ended with status 1 (bad_flag)" == ended.message
     assert (ExitClass.BAD_FLAG, ("error: invalid argument: -x",)) == (ended.exit_class, ended.tail)
     assert await server.died_within(0.0)
-    await server.end(1.0)
+    await server.close(())
 
 
 async def test_an_engine_of_ours_is_ended(reaper: OrphanReaper) -> None:
     """It is measured while it runs, and is gone after its end."""
     server = await spawned(reaper, "import time; time.sleep(60)")
     assert not await server.died_within(0.01)
-    assert (await usage_of(server)).rss_bytes > 1 << 20
-    await server.end(2.0)
+    assert (await server.usage()).rss_bytes > 1 << 20
+    await server.close(())
+    assert server.http.closed
     assert await server.died_within(0.0)
     assert "the engine was killed by SIGTERM" == (await server.ended()).message
-    assert ProcessUsage() == await usage_of(None)
 
 
-async def test_a_server_of_others_never_ends_by_itself() -> None:
-    """Only its health tells; nothing here puts it down."""
-    async with aiohttp.ClientSession() as http:
-        server = AttachedServer(Launch((), {}, NOWHERE, "/health", 1), http)
-        await server.find()
-        assert (None, False, True) == (server.pid, await server.healthy(), await server.died_within(5.0))
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(server.ended(), 0.01)
-        await server.end(0.0)
-
-
-async def test_a_server_of_others_that_hangs_has_not_died() -> None:
-    """Who says nothing may be busy."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        endpoint = Endpoint(f"http://127.0.0.1:{silent.getsockname()[1]}", "alpha")
-        async with aiohttp.ClientSession() as http:
-            assert not await AttachedServer(Launch((), {}, endpoint, "/health", 1), http).died_within(0.05)
+async def test_a_wedged_engine_is_killed(reaper: OrphanReaper) -> None:
+    """It would not hear SIGTERM."""
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
+    server = await spawned(reaper, deaf)
+    assert not await server.unhealthy_within(0.3)
+    await server.kill()
+    assert await server.unhealthy_within(0.0)
+    assert "the engine was killed by SIGKILL" == (await server.ended()).message
+    await server.close(())

@@ -29,20 +29,18 @@ class Sleeper:
     calls: list[str] = field(default_factory=list)
     slept_at: float = 1e9
 
-    async def sleep(self, http: aiohttp.ClientSession, endpoint: Endpoint, level: int) -> None:
-        """Say that it sleeps, or not."""
-        del http
-        self.calls.append(f"sleep {level} {endpoint.model}")
+    async def sleep(self) -> None:
+        """Report that it sleeps, or not."""
+        self.calls.append("sleep")
         if self.deaf:
             await asyncio.Event().wait()
         if self.refuses:
             raise EngineError("it answered 404")
         self.slept_at = asyncio.get_running_loop().time()
 
-    async def wake(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
-        """Say that it is awake, or not."""
-        del http
-        self.calls.append(f"wake {endpoint.model}")
+    async def wake(self) -> None:
+        """Report that it is awake, or not."""
+        self.calls.append("wake")
         if self.deaf:
             await asyncio.Event().wait()
 
@@ -52,9 +50,8 @@ class Sleeper:
         return self.full if now < self.slept_at + self.seconds else self.empty
 
     async def fall(self) -> str | None:
-        """Have it sleep."""
-        async with aiohttp.ClientSession() as http:
-            return await fall_asleep(self, http, NOWHERE, 1, self.held)
+        """Put it to sleep."""
+        return await fall_asleep(self.sleep, self.held)
 
 
 @in_virtual_time
@@ -63,7 +60,7 @@ async def test_sleeps_when_its_memory_is_back() -> None:
     sleeper = Sleeper({"cuda:0": 20 * GIB, "ram": GIB}, {"cuda:0": GIB, "ram": 20 * GIB}, seconds=3.0)
     assert None is await sleeper.fall()
     assert 3.0 <= asyncio.get_running_loop().time() - sleeper.slept_at <= 3.5
-    assert ["sleep 1 alpha"] == sleeper.calls
+    assert ["sleep"] == sleeper.calls
 
 
 @in_virtual_time
@@ -113,13 +110,13 @@ async def test_awake_means_a_token() -> None:
     sleeper = Sleeper({}, {})
     async with aiohttp.ClientSession() as http:
         async with Answering(200) as endpoint:
-            await wake_up(sleeper, http, endpoint, embeddings=False)
+            await wake_up(sleeper.wake, http, endpoint, embeddings=False)
         async with Answering(500) as endpoint:
             with pytest.raises(
                 EngineError, match="says that it is awake, but failed a one-token request with status 500"
             ):
-                await wake_up(sleeper, http, endpoint, embeddings=False)
-    assert ["wake alpha", "wake alpha"] == sleeper.calls
+                await wake_up(sleeper.wake, http, endpoint, embeddings=False)
+    assert ["wake", "wake"] == sleeper.calls
 
 
 @in_virtual_time
@@ -127,4 +124,4 @@ async def test_an_engine_that_does_not_wake_is_given_up() -> None:
     """After five minutes, which is more than reading its weights anew takes."""
     async with aiohttp.ClientSession() as http:
         with pytest.raises(EngineError, match="did not wake within 300 s"):
-            await wake_up(Sleeper({}, {}, deaf=True), http, NOWHERE, embeddings=False)
+            await wake_up(Sleeper({}, {}, deaf=True).wake, http, NOWHERE, embeddings=False)

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from hostd.backends.contract import Endpoint
+from hostd.dialects.base import Dialect
 from hostd.supervisor import health_probe
 from hostd.supervisor.launch import free_port
 from tests.stage import ENGINE
@@ -94,3 +95,15 @@ async def test_a_lost_connection_is_an_answer(
     answer = await health_probe.one_token(http, endpoint, embeddings=False)
     assert answer is not None
     assert answer.startswith(f"{said.__name__}: ")
+
+
+async def test_the_probe_goes_where_the_endpoint_speaks_its_dialect(http: aiohttp.ClientSession, begin: Begin) -> None:
+    """Not to a path of our own; a server that does not speak it is not asked."""
+    endpoint = await begin()
+    elsewhere = replace(endpoint, speaks={Dialect.OPENAI_CHAT: "/elsewhere"})
+    said = await health_probe.one_token(http, elsewhere, embeddings=False)
+    assert said is not None
+    assert said.startswith("status 404: ")
+    assert "its dialects (openai_chat) have no openai_embeddings" == await health_probe.one_token(
+        http, elsewhere, embeddings=True
+    )

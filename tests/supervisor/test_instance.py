@@ -263,7 +263,7 @@ async def test_the_next_variant_serves_when_a_file_is_missing(begin: Begin, weig
     life = begin(variants=(Variant("future", hf="org/model"), missing, Variant("llamacpp", path=str(weights))))
     await life.ready()
     assert "llamacpp:scripted.gguf" == life.instance.variant.label
-    assert "backend 'future' is not implemented here" == life.instance.options[0].why_not
+    assert "backend 'future' is not implemented here" == life.instance.variants[0].why_not
 
 
 async def test_without_any_variant_the_best_one_is_explained(begin: Begin, weights: Path) -> None:
@@ -308,7 +308,7 @@ async def test_knows_whether_the_engine_writes(begin: Begin, script: dict[str, f
 async def test_a_mistake_of_ours_does_not_leave_the_desk_waiting(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong, the life ends with a report."""
     life = begin()
-    backend = life.instance.options[0].backend
+    backend = life.instance.variants[0].backend
     assert backend is not None
 
     def break_down(*_: object) -> None:

@@ -1,24 +1,21 @@
 """The variant that is served is the one that was decided on, or else the best that can be launched."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-import aiohttp
 import pytest
 
-from hostd.backends.contract import Endpoint, Launch
+from hostd.backends.contract import Attachment, Backend, Endpoint, Engine, Launch
 from hostd.domain.errors import EngineError
 from hostd.domain.principal import Privacy
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.sizing.variants import BoundVariant
-from hostd.supervisor.launch import prepare
+from hostd.supervisor.launch import PreparedAttachment, PreparedLaunch, prepare
 
 
 @dataclass
-class Shelf:
+class Shelf(Engine):
     """A backend that has the files named in *files*, and notes what it was asked to launch."""
 
     files: tuple[str, ...]
@@ -36,15 +33,19 @@ class Shelf:
             raise EngineError(f"there is no file {variant.path}", exit_class=ExitClass.MISSING_FILE)
         return Launch(("engine",), {}, Endpoint(f"http://127.0.0.1:{port}", profile.name), "/health", 1)
 
-    def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:  # noqa: ARG002 - the contract's signature
-        """Know nothing."""
-        return ExitClass.UNKNOWN
 
-    async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
-        """Tell nothing."""
+class Remote(Backend):
+    """A backend for servers that run already."""
 
-    def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Change nothing."""
+    name = "remote"
+
+    def accepts(self, variant: Variant) -> str | None:  # noqa: ARG002 - the contract's signature
+        """Accept everything."""
+        return None
+
+    def attach(self, profile: Profile, variant: Variant) -> Attachment:
+        """Attach to what the url names."""
+        return Attachment(Endpoint(str(variant.url), profile.name), "/health", profile.slots)
 
 
 PROFILE = Profile("alpha", tuple(Variant("llamacpp", path=name) for name in ("best", "good", "small")))
@@ -92,6 +93,23 @@ async def test_without_any_the_best_is_explained() -> None:
     with pytest.raises(EngineError, match="not implemented here; llamacpp:: it names no file") as caught:
         await prepare(profile, options(Shelf(()), *profile.variants), None)
     assert ExitClass.MISSING_FILE is caught.value.exit_class
+
+
+async def test_a_url_is_attached_to_and_anything_else_started() -> None:
+    """Which of the two happens is said by the variant; a backend that cannot do it says so."""
+    there, here = Variant("remote", url="http://127.0.0.1:1"), Variant("llamacpp", path="best")
+    found = Remote(), Shelf(("best",))
+    variants = [BoundVariant(there, found[0]), BoundVariant(here, found[1])]
+    attached, launched = [await prepare(PROFILE, variants, LoadOption(number, "")) for number in (0, 1)]
+    assert isinstance(attached, PreparedAttachment)
+    assert ("http://127.0.0.1:1", found[0]) == (attached.launch.endpoint.url, attached.backend)
+    assert isinstance(launched, PreparedLaunch)
+    wrong = [BoundVariant(replace(here, url="http://127.0.0.1:1"), found[1]), BoundVariant(Variant("remote"), found[0])]
+    with pytest.raises(EngineError, match="starts its own engine and cannot use one at a url") as caught:
+        await prepare(PROFILE, wrong, LoadOption(0, ""))
+    assert ExitClass.BAD_FLAG is caught.value.exit_class
+    with pytest.raises(EngineError, match="backend 'remote' starts no engine; give the variant the url"):
+        await prepare(PROFILE, wrong, LoadOption(1, ""))
 
 
 async def test_no_private_profile_is_launched_elsewhere() -> None:

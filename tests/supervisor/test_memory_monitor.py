@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,6 +28,11 @@ class Engine:
     """An instance as the keeper sees it."""
 
     pid: int | None = None
+
+
+def pids(engines: Mapping[str, Engine]) -> Callable[[], Mapping[str, int]]:
+    """Return what tells the pid of each of *engines* that has one."""
+    return lambda: {name: engine.pid for name, engine in engines.items() if engine.pid is not None}
 
 
 @dataclass
@@ -77,7 +82,9 @@ async def at_work(monitor: MemoryMonitor) -> AsyncIterator[None]:
 async def test_it_measures_pools_and_who_holds_them(process: subprocess.Popen[bytes]) -> None:
     """The owner's reserve is passed on, and what was seen last can be asked for."""
     machine = Machine((RAM, held_by(process.pid)))
-    monitor = MemoryMonitor(machine, Reserve(ram=7), lambda _: None, {"m": Engine(process.pid), "cold": Engine()})
+    monitor = MemoryMonitor(
+        machine.read, Reserve(ram=7), lambda _: None, pids({"m": Engine(process.pid), "cold": Engine()})
+    )
     seen = await monitor.measure()
     assert [Reserve(ram=7)] == machine.asked
     assert ["ram", "cuda:0"] == [pool.id for pool in seen.pools]
@@ -94,14 +101,14 @@ async def test_pages_of_an_engines_files_are_not_free(process: subprocess.Popen[
     """The system calls them available; a control group has counted them as used already."""
     engines = {"m": Engine(process.pid)}
     for pool, corrected in ((RAM, True), (replace(RAM, facts=(("cgroup", "/sys/fs/cgroup/a"),)), False)):
-        seen = await MemoryMonitor(Machine((pool,)), Reserve(), lambda _: None, engines).measure()
+        seen = await MemoryMonitor(Machine((pool,)).read, Reserve(), lambda _: None, pids(engines)).measure()
         assert corrected is (seen.pools[0].free < RAM.free)
 
 
 async def test_it_looks_at_start_and_when_it_is_poked() -> None:
     """However long its pauses are."""
     seen = asyncio.Queue[MemoryMeasured]()
-    monitor = MemoryMonitor(Machine(), Reserve(), seen.put_nowait, {}, rhythm=SLOW)
+    monitor = MemoryMonitor(Machine().read, Reserve(), seen.put_nowait, dict, rhythm=SLOW)
     async with at_work(monitor):
         await seen.get()
         monitor.measure_soon()
@@ -112,7 +119,7 @@ async def test_it_looks_at_start_and_when_it_is_poked() -> None:
 async def test_it_hurries_while_somebody_waits() -> None:
     """And stops when nobody does any more."""
     seen = asyncio.Queue[MemoryMeasured]()
-    monitor = MemoryMonitor(Machine(), Reserve(), seen.put_nowait, {}, rhythm=SLOW)
+    monitor = MemoryMonitor(Machine().read, Reserve(), seen.put_nowait, dict, rhythm=SLOW)
     async with at_work(monitor):
         monitor.poll_fast(waiting=True)
         for _ in range(5):
@@ -124,7 +131,7 @@ async def test_it_hurries_while_somebody_waits() -> None:
 async def test_hurry_does_not_last_for_ever() -> None:
     """Memory that is not back by then is somebody else's."""
     seen = asyncio.Queue[MemoryMeasured]()
-    monitor = MemoryMonitor(Machine(), Reserve(), seen.put_nowait, {}, rhythm=replace(SLOW, hurried=0.05))
+    monitor = MemoryMonitor(Machine().read, Reserve(), seen.put_nowait, dict, rhythm=replace(SLOW, hurried=0.05))
     async with at_work(monitor):
         monitor.poll_fast(waiting=True)
         await seen.get()
@@ -140,7 +147,7 @@ async def test_hurry_does_not_last_for_ever() -> None:
 async def test_a_look_that_fails_is_made_again() -> None:
     """One broken reading does not end the measuring."""
     seen = asyncio.Queue[MemoryMeasured]()
-    monitor = MemoryMonitor(Machine(broken=1), Reserve(), seen.put_nowait, {}, rhythm=replace(SLOW, idle=0.01))
+    monitor = MemoryMonitor(Machine(broken=1).read, Reserve(), seen.put_nowait, dict, rhythm=replace(SLOW, idle=0.01))
     with structlog.testing.capture_logs() as logs:
         async with at_work(monitor):
             await seen.get()
@@ -151,7 +158,7 @@ async def test_a_machine_that_is_not_here_has_what_our_engines_leave(process: su
     """Nobody else holds anything of it, and nothing is measured but our engines."""
     small = Host("Linux", "a file", GIB, (replace(RAM, total=GIB, free=0, budget=GIB // 2),))
     machine = Machine()
-    monitor = MemoryMonitor(machine, Reserve(), lambda _: None, {"m": Engine(process.pid)}, machine=small)
+    monitor = MemoryMonitor(machine.read, Reserve(), lambda _: None, pids({"m": Engine(process.pid)}), machine=small)
     seen = await monitor.measure()
     assert [] == machine.asked
     assert (GIB, GIB // 2) == (seen.pools[0].total, seen.pools[0].budget)
@@ -167,7 +174,7 @@ async def test_an_engine_that_ended_meanwhile_holds_nothing(process: subprocess.
             engine.pid = None
             return super().read(reserve)
 
-    seen = await MemoryMonitor(Late(), Reserve(), lambda _: None, {"m": engine}).measure()
+    seen = await MemoryMonitor(Late().read, Reserve(), lambda _: None, pids({"m": engine})).measure()
     assert {} == seen.held
 
 
@@ -183,7 +190,7 @@ async def until(monitor: MemoryMonitor, logs: list[Any], done: Callable[[], bool
 async def test_who_did_not_give_memory_back_is_named(process: subprocess.Popen[bytes], own: bool) -> None:
     """A process that the engine left behind, or else the largest that nobody here knows; once, and fast until then."""
     engine, machine = Engine(process.pid), Machine((RAM, held_by(process.pid)))
-    monitor = MemoryMonitor(machine, Reserve(), lambda _: None, {"m": engine}, rhythm=SLOW)
+    monitor = MemoryMonitor(machine.read, Reserve(), lambda _: None, pids({"m": engine}), rhythm=SLOW)
     await monitor.measure()
     engine.pid = None
     small = Holder(4, "compositor", 1 * GIB)
@@ -204,7 +211,7 @@ async def test_memory_that_came_back_is_not_mentioned(process: subprocess.Popen[
     engine, other = Engine(process.pid), Engine()
     machine = Machine((RAM, held_by(process.pid)))
     monitor = MemoryMonitor(
-        machine, Reserve(), lambda _: None, {"m": engine, "n": other}, rhythm=replace(SLOW, lost=0.0)
+        machine.read, Reserve(), lambda _: None, pids({"m": engine, "n": other}), rhythm=replace(SLOW, lost=0.0)
     )
     await monitor.measure()
     engine.pid, other.pid = None, process.pid
@@ -215,6 +222,6 @@ async def test_memory_that_came_back_is_not_mentioned(process: subprocess.Popen[
 
 async def test_this_machine_can_be_measured() -> None:
     """Real sensors are as good as those of a test."""
-    seen = await MemoryMonitor(Sensors(), Reserve(), lambda _: None, {}).measure()
+    seen = await MemoryMonitor(Sensors().read, Reserve(), lambda _: None, dict).measure()
     assert all(0 <= pool.free <= pool.total for pool in seen.pools)
     assert seen.pools

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -49,16 +48,6 @@ async def main():
 asyncio.run(main())
 """
 SLEEPER = (sys.executable, "-I", "-S", "-c", "import signal; print(flush=True); signal.pause()")
-
-
-@dataclass
-class Engine:
-    """What the reaper needs to know of an engine."""
-
-    pid: int
-    started: float
-    mark: str = "none"
-    argv: tuple[str, ...] = ("engine",)
 
 
 def alive(pid: int) -> bool:
@@ -238,7 +227,7 @@ class TestReaper:
         """After `kill -9` of the reaper's child, the next one guards the same engines."""
         reaper = OrphanReaper(tmp_path)
         await reaper.start()
-        reaper.watch(Engine(bystander.pid, bystander.create_time()), "demo")
+        reaper.watch(bystander.pid, bystander.create_time(), "none", "engine", "demo")
         first = reaper.pid
         assert first is not None
         assert f"<Reaper pid {first}, watching 1>" == repr(reaper)
@@ -250,10 +239,9 @@ class TestReaper:
 
     async def test_what_was_forgotten_is_left_alone(self, reaper: OrphanReaper, bystander: psutil.Process) -> None:
         """An engine that ended is not killed again, and its record is gone."""
-        engine = Engine(bystander.pid, bystander.create_time())
-        reaper.watch(engine, "demo")
-        reaper.forget(engine)
-        reaper.forget(engine)
+        reaper.watch(bystander.pid, bystander.create_time(), "none", "engine", "demo")
+        reaper.forget(bystander.pid)
+        reaper.forget(bystander.pid)
         assert [] == list(reaper.directory.iterdir())
         await reaper.close()
         assert alive(bystander.pid)
@@ -262,12 +250,11 @@ class TestReaper:
         self, reaper: OrphanReaper, bystander: psutil.Process, tmp_path: Path
     ) -> None:
         """The record names the engine, its daemon and the model."""
-        engine = Engine(bystander.pid, bystander.create_time(), "mark")
-        reaper.watch(engine, "demo")
+        reaper.watch(bystander.pid, bystander.create_time(), "mark", "engine", "demo")
         me = psutil.Process()
         expected = {
             "pid": bystander.pid,
-            "create_time": engine.started,
+            "create_time": bystander.create_time(),
             "pgid": bystander.pid,
             "mark": "mark",
             "daemon_pid": me.pid,
@@ -276,7 +263,7 @@ class TestReaper:
             "model": "demo",
         }
         assert expected == json.loads((tmp_path / f"engine-{bystander.pid}.json").read_text())
-        reaper.forget(engine)
+        reaper.forget(bystander.pid)
 
 
 def test_kin_finds_a_process_by_its_mark_alone() -> None:

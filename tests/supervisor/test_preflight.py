@@ -1,10 +1,10 @@
 """A load that must fail is seen to before anybody makes room for it."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from hostd.backends.contract import Backend
 from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.errors import EngineError
 from hostd.domain.host import Pool, PoolKind
@@ -13,6 +13,7 @@ from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import MemoryMeasured, PreflightDone
 from hostd.sizing.variants import BoundVariant
+from hostd.supervisor.instance import Instance
 from hostd.supervisor.preflight import Preflight
 
 SEEN = MemoryMeasured((Pool("ram", PoolKind.RAM, "main memory", 100, 60, 50),), {"beta": {"ram": 10}})
@@ -28,24 +29,16 @@ class Careful(LlamaCpp):
             raise EngineError("there is no file 'absent'", exit_class=ExitClass.MISSING_FILE, tail=("it said so",))
 
 
-@dataclass
-class Shown:
-    """What an instance shows of itself."""
-
-    profile: Profile
-    options: tuple[BoundVariant, ...]
-
-
 def preflight(*backends: Any) -> Preflight:
     """Return a look at a profile whose variants have these *backends*."""
     profile = Profile("alpha", (Variant("llamacpp", path="absent"), Variant("llamacpp", path="there")))
-    options = zip(profile.variants, backends, strict=False)
-    shown = Shown(profile, tuple(BoundVariant(variant, backend) for variant, backend in options))
+    variants = [BoundVariant(*each) for each in zip(profile.variants, backends, strict=False)]
+    services: Any = None  # nothing is started
 
     async def measure() -> MemoryMeasured:
         return SEEN
 
-    return Preflight({"alpha": shown}, measure)
+    return Preflight({"alpha": Instance(profile, variants, services)}, measure)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +62,7 @@ async def test_the_backend_is_asked_and_the_memory_measured(variant: int, expect
 async def test_a_backend_that_cannot_check_is_trusted() -> None:
     """The load itself will show."""
 
-    class Hasty:
+    class Hasty(Backend):
         name = "hasty"
 
         def accepts(self, variant: Variant) -> str | None:

@@ -2,18 +2,17 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from hostd.backends.contract import Endpoint, Launch
+from hostd.backends.contract import Attachment, Endpoint, Launch
 from hostd.domain.errors import EngineError
 from hostd.supervisor import readiness
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.process_memory import ProcessUsage
-from hostd.supervisor.readiness import Readiness
+from hostd.supervisor.readiness import AttachedReadiness, EngineReadiness
 from tests.virtual_time import in_virtual_time
 
 NOBODY = "http://127.0.0.1:1"
@@ -22,6 +21,15 @@ NOBODY = "http://127.0.0.1:1"
 def launch(url: str = NOBODY, expected_bytes: int = 0) -> Launch:
     """Return a launch of an engine at *url*."""
     return Launch(("engine",), {}, Endpoint(url, "alpha"), "/health", 1, expected_bytes)
+
+
+def attachment(url: str = NOBODY) -> Attachment:
+    """Return how to use a server at *url*."""
+    return Attachment(Endpoint(url, "alpha"), "/health", 1)
+
+
+async def loads() -> None:
+    """Have the model loaded already."""
 
 
 class Loading:
@@ -54,7 +62,7 @@ async def reached(launch: Launch, usages: Iterator[ProcessUsage], ring: LogRing 
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with aiohttp.ClientSession() as http:
-        await Readiness(launch, http, ring or LogRing(), lambda: next(usages)).reached(embeddings=False)
+        await EngineReadiness(launch, http, ring or LogRing(), loads, lambda: next(usages)).reached(embeddings=False)
     return loop.time() - began
 
 
@@ -125,9 +133,9 @@ async def test_a_line_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None
 async def test_knows_how_far_it_has_got() -> None:
     """The share of what will be in memory that is there; None where that is not known, and never more than all."""
     async with aiohttp.ClientSession() as http:
-        assert Readiness(launch(), http, LogRing(), ProcessUsage).progress is None
+        assert EngineReadiness(launch(), http, LogRing(), loads, ProcessUsage).progress is None
         usages = growing()
-        waiting = Readiness(launch(expected_bytes=10_000), http, LogRing(), lambda: next(usages))
+        waiting = EngineReadiness(launch(expected_bytes=10_000), http, LogRing(), loads, lambda: next(usages))
         assert 0.0 == waiting.progress
         loading = asyncio.create_task(waiting.reached(embeddings=False))
         await asyncio.sleep(2.1)
@@ -149,7 +157,7 @@ async def test_a_model_is_opened_before_the_token(monkeypatch: pytest.MonkeyPatc
 
     async with Loading(after=10.0) as url, aiohttp.ClientSession() as http:
         usages, began = growing(), loop.time()
-        await Readiness(launch(url), http, LogRing(), lambda: next(usages), opens).reached(embeddings=False)
+        await EngineReadiness(launch(url), http, LogRing(), opens, lambda: next(usages)).reached(embeddings=False)
     assert 50.0 <= loop.time() - began <= 50.5
 
 
@@ -157,18 +165,18 @@ async def test_a_model_is_opened_before_the_token(monkeypatch: pytest.MonkeyPatc
 async def test_an_attached_server_is_there_or_it_is_not() -> None:
     """Nobody loads it, so it is not waited for; one that is well may take its time for the first token, but not for ever."""
     loop = asyncio.get_running_loop()
-    attached = replace(launch(), argv=())
     began = loop.time()
     with pytest.raises(
         EngineError, match=r"no server that is well answers at http://127\.0\.0\.1:1: for 5 s its page /health"
     ):
-        await reached(attached, idle())
+        async with aiohttp.ClientSession() as http:
+            await AttachedReadiness(attachment(), http, LogRing(), loads).reached(embeddings=False)
     assert 5.0 <= loop.time() - began <= 5.5
 
     async def opens() -> None:
         await asyncio.Event().wait()
 
     async with Loading() as url, aiohttp.ClientSession() as http:
-        waiting = Readiness(replace(launch(url), argv=()), http, LogRing(), ProcessUsage, opens)
+        waiting = AttachedReadiness(attachment(url), http, LogRing(), opens)
         with pytest.raises(EngineError, match="has made no token within 600 s"):
             await waiting.reached(embeddings=False)

@@ -15,10 +15,11 @@ import aiohttp
 
 from hostd.backends.addresses import keep_private, local_pid, root_of
 from hostd.backends.attached import facts
-from hostd.backends.contract import Endpoint, Launch, ServerFacts
+from hostd.backends.contract import Attachment, Backend, Endpoint, ServerFacts
 from hostd.backends.llamacpp import streaming
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError
+from hostd.domain.locality import is_loopback
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
@@ -28,7 +29,7 @@ _MOST = 4 << 20
 _SLOTS_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
 
 
-class Attached:
+class Attached(Backend):
     """The backend ``openai``."""
 
     name = "openai"
@@ -43,13 +44,13 @@ class Attached:
             return f"backend '{variant.backend}' is not {self.name}"
         return None if variant.url else "an openai variant needs the url of a server that runs"
 
-    def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:
-        """Return if the server answers; raises as `launch` does."""
-        self.launch(profile, variant, option, 0, "")
+    def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:  # noqa: ARG002
+        """Return if the server answers; raises as `attach` does."""
+        self.attach(profile, variant)
         listed(variant)
 
-    def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:  # noqa: ARG002
-        """Return where the server is. Where the variant names no model, it is asked which one it has.
+    def attach(self, profile: Profile, variant: Variant) -> Attachment:
+        """Return where the server is. Where the variant names no model, the server is asked which one it has.
 
         Raises:
             EngineError: It does not answer, has several models, is this hostd itself, or is elsewhere and the profile private.
@@ -67,14 +68,11 @@ class Attached:
             model=variant.model or _only(variant),
             headers=_headers(variant),
             strict_model=True,
+            local=is_loopback(variant.url),
         )
         self._silent.discard(endpoint.url)
         self._llama.discard(endpoint.url)
-        return Launch((), {}, endpoint, health="/v1/models", slots=profile.slots)
-
-    def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:  # noqa: ARG002
-        """Return that nothing is known: the process is not ours."""
-        return ExitClass.UNKNOWN
+        return Attachment(endpoint, health="/v1/models", slots=profile.slots)
 
     def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return a request's *body* with the server's name for the model, or None when it has that already."""

@@ -21,7 +21,7 @@ from typing import Any
 
 import aiohttp
 
-from hostd.backends.contract import Endpoint, Launch, ServerFacts
+from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp import facts as llamacpp_facts
@@ -59,7 +59,7 @@ _ON_OFF = frozenset({"flash-attn", "fit", "reasoning"})
 _SLOTS_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
 
 
-class LlamaCpp:
+class LlamaCpp(Engine):
     """The backend ``llamacpp``; *command* is what the owner configured, empty for none."""
 
     name = "llamacpp"

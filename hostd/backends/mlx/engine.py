@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 
 from hostd.backends import checkpoint_folder
-from hostd.backends.contract import Endpoint, Launch, ServerFacts
+from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.environment import engine_environment, interpreter_of
 from hostd.backends.mlx import faults
 from hostd.domain.errors import EngineError
@@ -47,7 +47,7 @@ _OWN = {
 _SLOTS_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
 
 
-class Mlx:
+class Mlx(Engine):
     """The backend ``mlx``; *command* is what the owner configured, empty for none."""
 
     name = "mlx"

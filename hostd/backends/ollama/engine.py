@@ -20,13 +20,14 @@ import aiohttp
 import structlog
 
 from hostd.backends.addresses import keep_private, root_of
-from hostd.backends.contract import Endpoint, Launch, ServerFacts
+from hostd.backends.contract import Attachment, Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment
 from hostd.backends.ollama import client, context_guard
 from hostd.backends.ollama.client import LONGEST_LOAD, asked, keep, loaded
 from hostd.backends.ollama.store import full_name, home, store_of
 from hostd.domain.errors import EngineError
+from hostd.domain.locality import is_loopback
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
@@ -68,7 +69,7 @@ class _Held:
     ours: bool = False
 
 
-class Ollama:
+class Ollama(Engine):
     """The backend ``ollama``; *command* is what the owner configured, empty for none."""
 
     name = "ollama"
@@ -97,25 +98,18 @@ class Ollama:
             keep_private(profile, variant.url)
 
     def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:  # noqa: ARG002
-        """Return how to start a server for *variant* on loopback *port*, or where the one to adopt is. It knows no keys.
+        """Return how to start a server for *variant* on loopback *port*. It knows no keys.
 
         Raises:
             EngineError: Ollama is not installed, no store has the tag, or the profile cannot be served by it.
         """
-        reason = self.accepts(variant)
-        if reason is not None or variant.tag is None:
-            raise EngineError(reason or "", exit_class=ExitClass.BAD_FLAG)
-        if variant.url is not None:
-            keep_private(profile, variant.url)
-            endpoint = Endpoint(url=root_of(variant.url), model=variant.tag, strict_model=True)
-            self._held[endpoint.url, endpoint.model] = _Held()
-            return Launch((), {}, endpoint, health="/api/version", slots=profile.slots)
-        endpoint = Endpoint(url=f"http://127.0.0.1:{port}", model=variant.tag, strict_model=True)
+        tag = self._tag(variant)
+        endpoint = Endpoint(url=f"http://127.0.0.1:{port}", model=tag, strict_model=True)
         self._held[endpoint.url, endpoint.model] = _Held(profile.context, option.gpu_layers if option else None)
         places = {
             "HOME": str(home(os.environ)),
             "OLLAMA_HOST": f"127.0.0.1:{port}",
-            "OLLAMA_MODELS": str(store_of(variant.tag, os.environ)),
+            "OLLAMA_MODELS": str(store_of(tag, os.environ)),
         }
         return Launch(
             argv=(*self._program(), "serve"),
@@ -124,6 +118,18 @@ class Ollama:
             health="/api/version",
             slots=1 if profile.capabilities.embeddings else profile.slots,
         )
+
+    def attach(self, profile: Profile, variant: Variant) -> Attachment:
+        """Return where the running server is.
+
+        Raises:
+            EngineError: The tag is not one that this machine runs, or the server is elsewhere and the profile private.
+        """
+        tag, url = self._tag(variant), str(variant.url)
+        keep_private(profile, url)
+        endpoint = Endpoint(url=root_of(url), model=tag, strict_model=True, local=is_loopback(url))
+        self._held[endpoint.url, endpoint.model] = _Held()
+        return Attachment(endpoint, health="/api/version", slots=profile.slots)
 
     def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
@@ -216,6 +222,13 @@ class Ollama:
             embeddings="embedding" in can if isinstance(can, list) else None,
             models=tuple(str(model.get("name")) for model in tags.get("models") or ()),
         )
+
+    def _tag(self, variant: Variant) -> str:
+        """Return the tag to serve; raises as `launch` does."""
+        reason = self.accepts(variant)
+        if reason is not None or variant.tag is None:
+            raise EngineError(reason or "", exit_class=ExitClass.BAD_FLAG)
+        return variant.tag
 
     def _program(self) -> tuple[str, ...]:
         """Return the argv prefix of the Ollama that this host has.

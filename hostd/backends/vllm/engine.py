@@ -19,7 +19,7 @@ import aiohttp
 import structlog
 
 from hostd.backends import checkpoint_folder
-from hostd.backends.contract import Endpoint, Launch, ServerFacts
+from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment, interpreter_of
 from hostd.backends.vllm import faults, memory
@@ -56,7 +56,7 @@ _GAUGE = re.compile(r"^vllm:(num_requests_running|num_requests_waiting)\{[^}]*\}
 _STEPS = re.compile(r"^vllm:iteration_tokens_total_count\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
 
 
-class Vllm:
+class Vllm(Engine):
     """The backend ``vllm``; *command* is what the owner configured, empty for none."""
 
     name = "vllm"

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from hostd.backends.attached.engine import Attached, listed
-from hostd.backends.contract import Launch
+from hostd.backends.contract import Attachment
 from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.errors import EngineError
 from hostd.domain.principal import Privacy
@@ -35,12 +35,12 @@ async def lm_studio(tmp_path: Path, **script: object) -> AsyncIterator[tuple[Run
         yield engine, Variant("openai", url=f"{launch.endpoint.url}/v1", api_key="their-key")
 
 
-def attach(variant: Variant, **profile: Any) -> Launch:
+def attach(variant: Variant, **profile: Any) -> Attachment:
     """Return how *variant* is attached."""
-    return Attached().launch(replace(PROFILE, **profile), variant, None, 0, "key-of-ours")
+    return Attached().attach(replace(PROFILE, **profile), variant)
 
 
-async def attached(variant: Variant, **profile: Any) -> Launch:
+async def attached(variant: Variant, **profile: Any) -> Attachment:
     """Return how *variant* is attached, letting servers of this process answer meanwhile."""
     return await asyncio.to_thread(attach, variant, **profile)
 
@@ -74,12 +74,13 @@ def test_what_it_can_serve() -> None:
 async def test_nothing_is_started_and_only_its_own_key_is_sent(tmp_path: Path) -> None:
     """Where it is, what it calls its model, and the key that the owner gave for it."""
     async with lm_studio(tmp_path) as (engine, variant):
-        launch = await attached(variant)
-        assert ((), {}, "/v1/models", 3) == (launch.argv, launch.env, launch.health, launch.slots)
-        endpoint = launch.endpoint
+        attachment = await attached(variant)
+        assert ("/v1/models", 3) == (attachment.health, attachment.slots)
+        endpoint = attachment.endpoint
+        assert endpoint.local
         assert (engine.launch.endpoint.url, "theirs", True) == (endpoint.url, endpoint.model, endpoint.strict_model)
         assert {"Authorization": "Bearer their-key"} == endpoint.headers
-        async with engine.http.get(endpoint.url + launch.health, headers=endpoint.headers) as answer:
+        async with engine.http.get(endpoint.url + attachment.health, headers=endpoint.headers) as answer:
             assert 200 == answer.status
     assert {} == attach(Variant("openai", url="http://127.0.0.1:1/v1", model="m")).endpoint.headers
 
@@ -191,8 +192,3 @@ async def test_a_server_without_slots_is_asked_once() -> None:
         assert await backend.decoded(http, endpoint) is None
         assert 1 == len(heard)
         assert not backend.prefers_stream(endpoint, {})
-
-
-def test_how_it_ended_is_its_owners_business() -> None:
-    """Nothing is made of its last words, which are not ours to read."""
-    assert ExitClass.UNKNOWN == Attached().classify(1, ("out of memory",))

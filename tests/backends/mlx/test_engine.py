@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from hostd.backends.contract import DescribesItself, Endpoint, Launch, Prechecks
+from hostd.backends.contract import Endpoint, Launch
 from hostd.backends.mlx import engine as mlx
 from hostd.backends.mlx.engine import Mlx
 from hostd.domain.errors import EngineError
@@ -157,8 +157,6 @@ def test_what_the_server_would_refuse_is_worded_anew() -> None:
 async def test_a_server_that_is_gone_tells_nothing() -> None:
     """Neither its slots nor itself."""
     backend, gone = Mlx(), Endpoint(f"http://127.0.0.1:{free_port()}", "m")
-    assert isinstance(backend, Prechecks)
-    assert isinstance(backend, DescribesItself)
     async with aiohttp.ClientSession() as http:
         assert await backend.decoded(http, gone) is None
         assert (None, ()) == ((await backend.describe(http, gone)).version, (await backend.describe(http, gone)).models)

@@ -11,7 +11,7 @@ import aiohttp
 import psutil
 import pytest
 
-from hostd.backends.contract import Launch
+from hostd.backends.contract import Attachment, Launch
 from hostd.backends.llamacpp import memory_log
 from hostd.backends.ollama.engine import Ollama
 from hostd.domain.errors import EngineError, RequestError
@@ -56,11 +56,11 @@ async def served(profile: Profile = PROFILE, **script: object) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def adopted(engine: Running, tag: str = "q:9b", **profile: Any) -> AsyncIterator[tuple[Ollama, Launch]]:
+async def adopted(engine: Running, tag: str = "q:9b", **profile: Any) -> AsyncIterator[tuple[Ollama, Attachment]]:
     """Attach to an Ollama that runs already."""
     backend = Ollama()
     variant = Variant("ollama", tag=tag, url=engine.launch.endpoint.url)
-    yield backend, backend.launch(replace(PROFILE, **profile), variant, None, 0, "")
+    yield backend, backend.attach(replace(PROFILE, **profile), variant)
 
 
 async def seen(engine: Running) -> dict[str, Any]:
@@ -155,11 +155,12 @@ def test_private_prompts_go_to_no_other_machine() -> None:
     far = Variant("ollama", tag="q", url="http://192.168.1.5:11434")
     for attempt in (
         lambda: Ollama().check(private, far, None),
-        lambda: Ollama().launch(private, far, None, 0, ""),
+        lambda: Ollama().attach(private, far),
     ):
         with pytest.raises(EngineError, match="is not on this machine"):
             attempt()
-    assert "http://192.168.1.5:11434" == Ollama().launch(PROFILE, far, None, 0, "").endpoint.url
+    endpoint = Ollama().attach(PROFILE, far).endpoint
+    assert ("http://192.168.1.5:11434", False) == (endpoint.url, endpoint.local)
 
 
 async def test_a_model_is_loaded_by_asking_and_stays() -> None:
@@ -238,7 +239,7 @@ async def test_a_model_of_the_clouds_is_refused_by_its_own_description(store: Pa
 async def test_an_adopted_server_unloads_what_was_loaded_for_us_only() -> None:
     """What somebody else had loaded goes back to Ollama's own time."""
     async with served() as (_, engine), adopted(engine) as (backend, launch):
-        assert ((), "/api/version") == (launch.argv, launch.health)
+        assert "/api/version" == launch.health
         await backend.open(engine.http, launch.endpoint)
         await backend.close(engine.http, launch.endpoint)
         assert {"models": []} == (await engine.get("/api/ps"))[1]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from hostd.supervisor.engine_run import first_completed
+from hostd.supervisor.readiness import first_completed
 from tests.virtual_time import in_virtual_time
 
 

@@ -6,20 +6,28 @@ from typing import Any
 import aiohttp
 import pytest
 
-from hostd.backends.contract import Endpoint
+from hostd.backends.contract import Backend, Endpoint
+from hostd.backends.upstream import Lease, Upstream
 from hostd.dialects.request_document import RequestDocument
-from hostd.domain.errors import RequestError
-from hostd.domain.profile import Limits
-from hostd.supervisor.lease import Lease
+from hostd.domain.errors import EngineError, RequestError
+from hostd.domain.profile import Profile, Variant
 
 
-class Holder:
-    """What a lease needs of an instance."""
+class Noting(Upstream):
+    """An upstream that notes what its leases report."""
 
     def __init__(self) -> None:
-        self.in_flight = 0
-        self.answers: set[aiohttp.ClientResponse] = set()
+        super().__init__(Profile("alpha", (Variant("renaming"),)))
         self.noted: list[str] = []
+
+    @property
+    def variant(self) -> Variant:
+        """The only one."""
+        return self.profile.variants[0]
+
+    def lease(self) -> Lease:
+        """Refuse: the tests make their own."""
+        raise EngineError("it does not run")
 
     def progress(self) -> None:
         """Note progress."""
@@ -29,14 +37,6 @@ class Holder:
         """Note a suspicion."""
         self.noted.append("suspect")
 
-    def rested(self) -> None:
-        """Note that nothing is in flight."""
-        self.noted.append("rested")
-
-    async def generating(self) -> bool:
-        """Say that all is well."""
-        return True
-
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
@@ -45,8 +45,14 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-class Renaming:
-    """As much of a backend as a lease needs: its engine wants its own name."""
+class Renaming(Backend):
+    """A backend whose server wants its own name."""
+
+    name = "renaming"
+
+    def accepts(self, variant: Variant) -> str | None:  # noqa: ARG002 - the contract's signature
+        """Accept everything."""
+        return None
 
     def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the body with that name."""
@@ -62,36 +68,35 @@ class Careful(Renaming):
             raise RequestError("too long", code="context_length_exceeded")
 
 
-def lease(holder: Holder, http: aiohttp.ClientSession, backend: Renaming | None = None) -> Lease:
-    """Return a lease on *holder*, whose engine wants another model's name."""
+def lease(upstream: Noting, http: aiohttp.ClientSession, backend: Renaming | None = None) -> Lease:
+    """Return a lease on *upstream*, whose engine wants another model's name."""
 
     async def died_within(seconds: float) -> bool:
         return seconds > 1
 
-    adapts: Any = backend or Renaming()
-    return Lease(holder, http, Endpoint("http://127.0.0.1:1", "alpha"), Limits(), died_within, adapts)
+    return Lease(upstream, backend or Renaming(), http, Endpoint("http://127.0.0.1:1", "alpha"), died_within)
 
 
 async def test_counts_while_it_is_held(http: aiohttp.ClientSession) -> None:
     """Also when the request fails."""
-    holder = Holder()
-    with lease(holder, http), lease(holder, http):
-        assert 2 == holder.in_flight
-    with pytest.raises(LookupError), lease(holder, http):
+    upstream = Noting()
+    with lease(upstream, http), lease(upstream, http):
+        assert 2 == upstream.in_flight
+    with pytest.raises(LookupError), lease(upstream, http):
         raise LookupError
-    assert 0 == holder.in_flight
+    assert 0 == upstream.in_flight
 
 
 async def test_translates_only_where_it_must(http: aiohttp.ClientSession) -> None:
     """The client's own document stays as it is where the engine understands it."""
-    held, document = lease(Holder(), http), RequestDocument.of({"model": "alpha"})
+    held, document = lease(Noting(), http), RequestDocument.of({"model": "alpha"})
     assert document is await held.translate(document)
     assert {"model": "alpha", "n": 1} == dict(await held.translate(RequestDocument.of({"model": "fast", "n": 1})))
 
 
 async def test_refuses_what_the_engine_would_cut(http: aiohttp.ClientSession) -> None:
     """A backend that guards its engine is asked about what would be sent."""
-    held = lease(Holder(), http, Careful())
+    held = lease(Noting(), http, Careful())
     short = RequestDocument.of({"model": "fast", "prompt": "two words"})
     assert {"model": "alpha", "prompt": "two words"} == dict(await held.translate(short))
     with pytest.raises(RequestError, match="too long"):
@@ -108,19 +113,19 @@ class Deaf(Renaming):
 
 async def test_prefers_a_stream_where_the_engine_is_deaf_without(http: aiohttp.ClientSession) -> None:
     """For answers in one piece only, and only of an engine whose backend says so."""
-    held = lease(Holder(), http, Deaf())
+    held = lease(Noting(), http, Deaf())
     assert held.prefers_stream(RequestDocument.of({"model": "alpha"}))
     assert not held.prefers_stream(RequestDocument.of({"model": "alpha", "picture": 1}))
     assert not held.prefers_stream(RequestDocument.of({"model": "alpha", "stream": True}))
-    assert not lease(Holder(), http).prefers_stream(RequestDocument.of({"model": "alpha"}))
+    assert not lease(Noting(), http).prefers_stream(RequestDocument.of({"model": "alpha"}))
 
 
 async def test_passes_on_what_is_seen(http: aiohttp.ClientSession) -> None:
     """Progress and suspicion reach the instance that the lease began with."""
-    holder = Holder()
-    held = lease(holder, http)
+    upstream = Noting()
+    held = lease(upstream, http)
     held.progress()
     held.suspect()
-    assert ["progress", "suspect"] == holder.noted
+    assert ["progress", "suspect"] == upstream.noted
     assert await held.generating()
     assert (False, True) == (await held.died_within(0.5), await held.died_within(5))

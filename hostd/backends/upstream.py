@@ -1,0 +1,115 @@
+"""What the gateway sends requests to, and one request's hold on it.
+
+An upstream is a supervised engine or an attached server (`hostd.supervisor.instance`); a cloud provider fits in here, too, since
+nothing in this module knows of processes or memory.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from hostd.backends.contract import Backend, Endpoint
+from hostd.dialects.request_document import RequestDocument
+from hostd.domain.profile import Profile, Variant
+
+
+class Upstream(ABC):
+    """Answers the requests of one profile, and counts those in flight."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self.in_flight = 0
+        self.responses: set[aiohttp.ClientResponse] = set()
+
+    @property
+    def name(self) -> str:
+        """The profile's name."""
+        return self.profile.name
+
+    @property
+    @abstractmethod
+    def variant(self) -> Variant:
+        """The variant that is served, was last, or would be."""
+
+    @abstractmethod
+    def lease(self) -> "Lease":
+        """Return a hold on the upstream for one request.
+
+        Raises:
+            EngineError: It cannot serve now: its process ended between the scheduler's decision and this call.
+        """
+
+    def progress(self) -> None:  # noqa: B027 - only an upstream with a watchdog needs to know
+        """Note that a request received something from the upstream just now."""
+
+    def suspect(self) -> None:  # noqa: B027 - as above
+        """Note that a request ran into a time limit here."""
+
+    def rested(self) -> None:  # noqa: B027 - as above
+        """Note that the last request in flight is done."""
+
+    async def generating(self) -> bool:
+        """Return whether all requests in flight have their first token, as far as the upstream reports it."""
+        return True
+
+
+class Lease:
+    """Counts as in flight while it is entered. It stays with the server that it began with: a restarted one is another."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        backend: Backend,
+        http: aiohttp.ClientSession,
+        endpoint: Endpoint,
+        died_within: Callable[[float], Awaitable[bool]],
+    ) -> None:
+        """Hold *upstream*, whose *died_within* tells whether its process ends within so many seconds."""
+        self.http = http
+        self.endpoint = endpoint
+        self.limits = upstream.profile.limits
+        self.died_within = died_within
+        self.progress = upstream.progress
+        self.suspect = upstream.suspect
+        self.generating = upstream.generating
+        self._upstream = upstream
+        self._backend = backend
+        self._response: aiohttp.ClientResponse | None = None
+
+    def __enter__(self) -> Self:
+        self._upstream.in_flight += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._upstream.in_flight -= 1
+        if self._response is not None:
+            self._upstream.responses.discard(self._response)
+        if not self._upstream.in_flight:
+            self._upstream.rested()
+
+    def hears(self, response: aiohttp.ClientResponse) -> None:
+        """Have *response* broken off should the server be stopped before its end."""
+        self._response = response
+        self._upstream.responses.add(response)
+
+    def prefers_stream(self, document: RequestDocument) -> bool:
+        """Return whether the whole answer that *document* asks for is better assembled from a stream."""
+        return not document.get("stream") and self._backend.prefers_stream(self.endpoint, document)
+
+    async def translate(self, document: RequestDocument) -> RequestDocument:
+        """Return the request that this server needs instead of *document*; often that itself.
+
+        Raises:
+            RequestError: The server cannot answer it, or it is too long for the context.
+            aiohttp.ClientError: The server was asked whether it is too long, and does not answer.
+        """
+        adapted = self._backend.adapt(self.endpoint, document)
+        if adapted is not None:
+            document = adapted if isinstance(adapted, RequestDocument) else RequestDocument.of(adapted)
+        await self._backend.ensure_fits(self.http, self.endpoint, document)
+        return document

@@ -1,0 +1,95 @@
+"""The server behind an instance: a process of hostd's own (`engine_server`), or one that ran before (`attached_server`)."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import aiohttp
+
+from hostd.backends.contract import Attachment, Backend, Launch, ServerFacts
+from hostd.domain.errors import EngineError
+from hostd.supervisor.log_ring import LogRing
+from hostd.supervisor.process_memory import ProcessUsage, group_usage
+from hostd.supervisor.readiness import Readiness
+from hostd.supervisor.watchdog import HealthMonitor, ProbeTimings, Watchdog
+
+KEEP_CONNECTIONS = 3.0
+"""Seconds that an idle connection is kept: fewer than the five after which llama-server closes it, so that a request rarely meets
+a connection that is just being closed."""
+DESCRIBES = 2.0
+"""Seconds that a server has to report what it can do; what it does not report by then is not waited for."""
+
+
+def client() -> aiohttp.ClientSession:
+    """Return a session to talk to one server with: no limits of its own, nothing remembered, bytes as they come."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_CONNECTIONS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept"),
+        read_bufsize=256 * 1024,
+    )
+
+
+class Server(ABC):
+    """One running server, how it was reached, and a session to talk to it."""
+
+    def __init__(self, backend: Backend, launch: Launch | Attachment) -> None:
+        self.backend = backend
+        self.launch = launch
+        self.http = client()
+
+    @property
+    @abstractmethod
+    def pid(self) -> int | None:
+        """The process that serves, where it is on this machine and known."""
+
+    @abstractmethod
+    def readiness(self, ring: LogRing) -> Readiness:
+        """Return the wait for the server's first token."""
+
+    @abstractmethod
+    def watchdog(
+        self, saturated: Callable[[], bool], timings: ProbeTimings, *, embeddings: bool
+    ) -> Watchdog | HealthMonitor:
+        """Return what finds a server that no longer answers; *saturated* tells whether all slots are taken."""
+
+    @abstractmethod
+    async def ended(self) -> EngineError:
+        """Return, once the server's process has ended, how that happened."""
+
+    @abstractmethod
+    async def died_within(self, seconds: float) -> bool:
+        """Return whether a connection that broke just now means that the server has ended, waiting *seconds* to see it."""
+
+    @abstractmethod
+    async def unhealthy_within(self, seconds: float) -> bool:
+        """Return whether the server turns out within *seconds* to be ended or unwell; one that says nothing may be busy."""
+
+    @abstractmethod
+    async def kill(self) -> None:
+        """End a process that no longer answers, at once."""
+
+    @abstractmethod
+    async def close(self, responses: Iterable[aiohttp.ClientResponse]) -> None:
+        """Give the server up, breaking off the *responses* that are still read."""
+
+    async def describe(self) -> ServerFacts:
+        """Return what the server reports about itself; nothing where it fails to."""
+        with suppress(TimeoutError, EngineError, aiohttp.ClientError, OSError, ValueError):
+            async with asyncio.timeout(DESCRIBES):
+                return await self.backend.describe(self.http, self.launch.endpoint)
+        return ServerFacts()
+
+    async def usage(self) -> ProcessUsage:
+        """Return what the server's processes hold and have used so far; nothing where they are not known."""
+        pid = self.pid
+        return ProcessUsage() if pid is None else await asyncio.to_thread(group_usage, pid)
+
+    async def hang_up(self, responses: Iterable[aiohttp.ClientResponse]) -> None:
+        """Close all connections to the server."""
+        for response in responses:
+            # Closing the session alone would leave the reader of this response waiting for ever.
+            response.content.set_exception(aiohttp.ClientConnectionError("the engine was stopped"))
+        await self.http.close()
