@@ -10,7 +10,7 @@ from hostd.domain.host import Host
 from hostd.domain.profile import Capabilities, Profile, Variant
 from hostd.domain.units import format_bytes
 from hostd.models.header import Format, ModelHeader
-from hostd.models.names import is_draft, plain_name
+from hostd.models.model_files import is_draft, plain_name
 from hostd.models.reference import OllamaReference
 from hostd.models.scan import LocalModel
 from hostd.planning.footprint.llamacpp_serving import Serving

@@ -13,7 +13,7 @@ from hostd.domain.host import Host
 from hostd.domain.profile import Profile
 from hostd.models.errors import ModelUnreadable
 from hostd.models.locations import this_machine
-from hostd.models.shipped import shipped_profiles
+from hostd.models.open import shipped_profiles
 from hostd.paths import records_file
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.simulation.host_model import SimulatedHost, SimulatedModel, SimulatedSpeed

@@ -1,38 +1,38 @@
-"""What goes wrong when a model is looked for or its header is read: a sentence for the owner, never a traceback."""
+"""Errors about models, hubs and downloads: each is a sentence for the owner, and says what to do."""
 
 from hostd.domain.errors import HostdError
 
 
 class ModelUnreadable(HostdError):
-    """A model, or what describes it, is not as it should be."""
+    """A model or what describes it cannot be used; the base of every error about a model."""
 
     code = "model_unreadable"
     status = 422
 
 
 class BadReference(ModelUnreadable):
-    """What was written to name a model names none."""
+    """A reference does not name a model."""
 
     code = "bad_reference"
     status = 400
 
 
 class ModelNotFound(ModelUnreadable):
-    """There is nothing at the place that was named."""
+    """A reference names a model, revision or file that does not exist."""
 
     code = "model_not_there"
     status = 404
 
 
 class HubUnreachable(ModelUnreadable):
-    """The hub did not answer, or did not answer in full: it may another time."""
+    """The hub did not answer in full; the same request may succeed later."""
 
     code = "hub_unreachable"
     status = 502
 
 
 class DiskFull(HostdError):
-    """What was to be downloaded has no room on the disk."""
+    """The disk has too little free space for a download."""
 
     code = "disk_full"
     status = 507

@@ -1,4 +1,4 @@
-"""What the library hands out: one model's header, from wherever it was read."""
+"""A model's header: its shape, its files, and where it was read."""
 
 from dataclasses import dataclass
 from enum import StrEnum

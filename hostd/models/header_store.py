@@ -1,7 +1,7 @@
-"""Headers that were fetched once, kept in the user's cache so that planning again costs nothing.
+"""Cache of fetched headers, so that planning again needs no network.
 
-A file's name is a digest of the address that it was fetched from, so no address can choose a path. What is kept is parsed
-again at each use: the cache is trusted no more than the hub was.
+A file's name is a digest of the address that it was fetched from, so no address can choose a path. Cached bytes are
+parsed again at each use: the cache is trusted no more than the hub was.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MOST = 256 << 20
-"""Bytes that the cache may take; the files that were not used for longest go first."""
+"""Limit of the cache in bytes; the least recently used files are removed first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,14 @@ class CachedHeader:
 
 
 class HeaderStore:
-    """The cache in *folder*; failing to keep something is no failure."""
+    """The cache in *folder*; a failed write is ignored."""
 
     def __init__(self, folder: Path, *, most: int = MOST) -> None:
         self._folder = folder
         self._most = most
 
     def get(self, url: str) -> CachedHeader | None:
-        """Return what is kept of *url*."""
+        """Return the cached bytes of *url*."""
         path = self._path(url)
         try:
             first, _, data = path.read_bytes().partition(b"\n")
@@ -47,7 +47,7 @@ class HeaderStore:
         return None
 
     def put(self, kept: CachedHeader) -> None:
-        """Keep something, replacing what was kept of that address."""
+        """Cache a header in place of an older one of that address."""
         note = {"url": kept.url, "mark": kept.mark, "size": kept.size, "length": len(kept.data)}
         path = self._path(kept.url)
         draft = path.with_name(f"{path.name}.{os.getpid()}")

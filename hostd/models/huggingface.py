@@ -1,4 +1,4 @@
-"""Models on Hugging Face: in the cache that its programs share, else at the hub, of which only headers are fetched.
+"""Models of Hugging Face: in the cache that its programs share, else at the hub, of which only headers are fetched.
 
 Routes: https://huggingface.co/docs/hub/api; the cache's layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
 """
@@ -28,7 +28,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
-    """What a hub's list says of one file: its size, and its SHA-256 or else its name as a blob of git; None where not told."""
+    """A file in a hub's list: its size in bytes, and its SHA-256 or else its git blob id; None where not listed."""
 
     size: int | None
     sha256: str | None = None
@@ -39,9 +39,9 @@ def open_hub(reference: HubReference, places: ModelLocations) -> ModelHeader:
     """Return the header of the model that *reference* names, from the local cache if it is there whole, else from the hub.
 
     Raises:
-        NotThere: The hub has no such model, revision or file.
-        Unreachable: The hub cannot be asked, and its last answer is not kept.
-        Unreadable: The hub refuses, or what it has is not as it should be.
+        ModelNotFound: The hub has no such model, revision or file.
+        HubUnreachable: The hub cannot be asked, and its last answer is not kept.
+        ModelUnreadable: The hub refuses, or what it has is not as it should be.
     """
     snapshot = cached_snapshot(reference, places.hub_cache)
     if snapshot is not None:
@@ -63,7 +63,7 @@ def open_hub(reference: HubReference, places: ModelLocations) -> ModelHeader:
 
 
 def hub_credential(places: ModelLocations) -> Credential | None:
-    """Return the owner's token for the hub, if there is one and nobody on the way to the hub can read it."""
+    """Return the owner's token for the hub; None without one, and over plain HTTP, where it could be read on the way."""
     if not places.hub_token:
         return None
     scheme, host, _ = where = origin(places.hub)
@@ -119,7 +119,7 @@ class HubRepository:
         return {name: file.size for name, file in self.listed().items() if is_safe_file(name)}
 
     def listed(self) -> Mapping[str, ListedFile]:
-        """Return what the hub says of every file, by names that nobody vouches for; raises as `RemoteHeaders.document` does."""
+        """Return the hub's list by names, which may be hostile; raises as `RemoteHeaders.document` does."""
         if self._files is None:
             where = f"{self._hub}/api/models/{self.name}"
             revision = quote(self._revision, safe="")
@@ -134,7 +134,7 @@ class HubRepository:
         return self._files
 
     def path(self, name: str) -> None:
-        """Return None: nothing of it is here."""
+        """Return None: no file of it is on this machine."""
         del name
 
     def document(self, name: str, limit: int) -> bytes:
@@ -177,7 +177,7 @@ def _listed(entry: Mapping[str, object]) -> ListedFile:
     large, git = entry.get("lfs"), entry.get("blobId") or entry.get("oid")
     if isinstance(large, Mapping):
         digest = large.get("sha256") or large.get("oid")
-        # The list's own name for such a file is that of a pointer to it, and no checksum of it.
+        # The git blob id of a large file is that of a pointer to it, and no checksum of its content.
         return ListedFile(_size(large) or _size(entry), _match(_SHA256, digest))
     return ListedFile(_size(entry), None, _match(_COMMIT, git))
 

@@ -1,4 +1,4 @@
-"""Where a model that was named by its hub lies on this machine: for whoever starts engines. No hub is asked, ever."""
+"""Installed models: where the weights of a reference to a hub are on this machine. No hub is ever asked."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from hostd.models.reference import HubReference, OllamaReference
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
-    """A model that is here whole. *path* is what an engine is told: a GGUF file (its first part), or a folder with safetensors.
+    """A model whose files are all here. *path* is what an engine is given: a GGUF file (its first part) or a folder.
 
     *projector* is the GGUF file of its vision or audio tower, if that was pulled with it. For a tag of Ollama's, *path* is the
     blob with the weights in *store*, which an Ollama that is to serve it must be given as OLLAMA_MODELS.
@@ -30,13 +30,13 @@ class InstalledModel:
 def find_installed(
     reference: HubReference | OllamaReference, places: ModelLocations | None = None
 ) -> InstalledModel | None:
-    """Return where the model of *reference* lies, whole, on this machine; None if it is not here (yet).
+    """Return where all files of *reference* are on this machine; None unless all are.
 
     A variant's reference is `variant_reference(variant)`; what to say where this returns None is ``hostd pull {reference}``. It
     reads folders and small files only: some milliseconds, in a thread if nothing may wait for a disk.
 
     Raises:
-        Unreadable: Something is here, and is not as it should be.
+        ModelUnreadable: Files are here and are damaged.
     """
     places = places or this_machine()
     match reference:

@@ -1,4 +1,4 @@
-"""Models on this machine's disks: a GGUF file with its parts, or a folder with safetensors and their configuration."""
+"""Headers of local models: a GGUF file with its parts, or a folder with safetensors and their configuration."""
 
 import os
 import stat
@@ -29,8 +29,8 @@ class LocalFile:
         """Return a piece.
 
         Raises:
-            NotThere: There is no such file.
-            Unreadable: It is no regular file, or may not be read.
+            ModelNotFound: There is no such file.
+            ModelUnreadable: It is no regular file, or may not be read.
         """
         try:
             # Opening a pipe or a device could wait for ever, or act.
@@ -52,7 +52,7 @@ class LocalFile:
 
 
 class LocalFolder:
-    """A folder of this machine, as a place that holds files."""
+    """A local folder as a `FileSource`."""
 
     def __init__(self, root: Path, *, name: str | None = None, label: str | None = None) -> None:
         self.root = root
@@ -95,8 +95,8 @@ def open_path(path: Path) -> ModelHeader:
     """Return the header of the model at *path*: a .gguf file, a .safetensors file with its configuration, or a folder.
 
     Raises:
-        NotThere: There is none, or a part of it is missing.
-        Unreadable: It is not as it should be.
+        ModelNotFound: There is none, or a part of it is missing.
+        ModelUnreadable: It is not as it should be.
     """
     if os.path.isdir(path):  # noqa: PTH112 - where this may not be looked at, opening it says so
         return read_model(LocalFolder(path))
@@ -111,7 +111,7 @@ def open_checkpoint(path: Path) -> ModelHeader:
     """Return the header of the model in safetensors that the folder *path* holds, whatever else is in it.
 
     Raises:
-        Unreadable: It is not as it should be.
+        ModelUnreadable: It is not as it should be.
     """
     return read_checkpoint(LocalFolder(path))
 

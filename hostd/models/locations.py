@@ -1,4 +1,4 @@
-"""Where models and their hubs are on this machine, from the variables and files that the other programs use for it."""
+"""Folders of models and addresses of hubs, from the variables and files that the hubs' own programs use."""
 
 import os
 import re
@@ -32,7 +32,7 @@ class ModelLocations:
 
 
 def find_locations(environ: Mapping[str, str], home: Path | None = None) -> ModelLocations:
-    """Return the places that *environ* names, or else the usual ones below *home*."""
+    """Return the locations that *environ* names, or else the usual ones below *home*."""
     home = home or Path.home()
 
     def folder(name: str, otherwise: Path) -> Path:
@@ -56,7 +56,7 @@ def find_locations(environ: Mapping[str, str], home: Path | None = None) -> Mode
 
 
 def this_machine() -> ModelLocations:
-    """Return the places of the user that runs this process."""
+    """Return the locations of the user that runs this process."""
     return find_locations(os.environ)
 
 

@@ -1,4 +1,4 @@
-"""Which files of a folder or a repository are the model, where nobody said: by their names alone."""
+"""Selection of a model's files in a folder or repository, by their names alone, and the plain names of models."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,6 +14,13 @@ _SPLIT = re.compile(r"(?P<stem>.+)-(?P<part>\d{5})-of-(?P<count>\d{5})\.gguf", r
 _PREFERRED = ("q4_k_m", "q4_k_xl", "q4_k_s", "mxfp4", "q4_0", "iq4_xs", "iq4_nl", "q5_k_m", "q6_k", "q8_0", "q3_k_m")
 _NO_MODEL = ("adapter", "consolidated", "optimizer", "training_args")
 _TOWERS = ("f16", "bf16", "q8_0", "f32")
+_LONGEST = 60
+_PARTS = re.compile(r"-\d{5}-of-\d{5}$", re.ASCII)
+_PACKING = re.compile(
+    r"[-_.:](?:ud[-_])?(?:i?q\d(?:_[0-9a-z]+)*|tq\d_\d|b?f16|f32|mxfp4(?:_moe)?|nvfp4|gguf|imat|latest)$",
+    re.ASCII | re.IGNORECASE,
+)
+_DRAFTS = frozenset({"draft", "drafter", "dflash", "eagle", "eagle3"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ def parts_of(name: str) -> tuple[str, ...]:
     """Return the names of all parts of the model that the GGUF file *name* is a part of, in order.
 
     Raises:
-        Unreadable: The name counts more parts than any model has, or a part beyond its own count.
+        ModelUnreadable: The name counts more parts than any model has, or a part beyond its own count.
     """
     split = _SPLIT.fullmatch(name)
     if split is None:
@@ -63,7 +70,7 @@ def _whole(name: str) -> tuple[str, ...]:
     try:
         return parts_of(name)
     except ModelUnreadable:
-        return (name,)  # opening it will say what is wrong with it
+        return (name,)  # opening the file reports what is wrong with it
 
 
 def choose(files: Mapping[str, int | None], where: str) -> ModelFiles:
@@ -72,8 +79,8 @@ def choose(files: Mapping[str, int | None], where: str) -> ModelFiles:
     Of several quantisations the usual middle, Q4_K_M, is taken, or what is nearest to it in use.
 
     Raises:
-        NotThere: There is no model among them.
-        Unreadable: A part of it is missing, or a name is not to be trusted.
+        ModelNotFound: There is no model among them.
+        ModelUnreadable: A part of it is missing, or a name is unsafe.
     """
     names = [name for name in files if is_safe_file(name)]
     ggufs = models(names)
@@ -99,7 +106,7 @@ def choose_checkpoint(files: Mapping[str, int | None], where: str) -> ModelFiles
     """Return which safetensors of *files* to read.
 
     Raises:
-        NotThere: There are none.
+        ModelNotFound: There are none.
     """
     if INDEX in files:
         return ModelFiles(index=True)
@@ -120,3 +127,21 @@ def _tower_rank(name: str) -> tuple[int, str]:
     base = name.rsplit("/", 1)[-1].lower()
     words = re.split(r"[-_.]", base)
     return next((number for number, word in enumerate(_TOWERS) if word in words or word in base.split("-")), 9), name
+
+
+def plain_name(name: str) -> str:
+    """Return *name* (a file's without its ending, or Ollama's) in small letters, digits, dots and dashes, without its packing.
+
+    It can name a file and a profile; what has no letter or digit at all is called ``model``.
+    """
+    rest = _PARTS.sub("", name.rsplit("/", 1)[-1].removesuffix(".gguf"))
+    while (shorter := _PACKING.sub("", rest)) != rest:
+        rest = shorter
+    words = re.sub(r"[^a-z0-9.]+", "-", rest.lower())
+    return words.strip("-.")[:_LONGEST].rstrip("-.") or "model"
+
+
+def is_draft(name: str) -> bool:
+    """Return whether a model is, by its name, made to draft tokens for another."""
+    words = re.split(r"[^a-z0-9]+", name.lower())
+    return words[0] == "mtp" or not _DRAFTS.isdisjoint(words)

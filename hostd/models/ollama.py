@@ -1,4 +1,4 @@
-"""Ollama's models: in the store that its server keeps on this machine, else in its registry, of which only headers are fetched.
+"""Models of Ollama: in the store that its server keeps on this machine, else in its registry, of which only headers are fetched.
 
 Both have the same shape: a manifest lists layers by media type, each layer a blob that is named by its own SHA-256. Layout:
 https://github.com/ollama/ollama (`manifest/`), after https://github.com/opencontainers/distribution-spec.
@@ -32,7 +32,7 @@ MANIFEST_MOST = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a model is made of: digests of its weights' parts, its projector and its adapters, and every layer's size."""
+    """Digests of a model's weights (in parts), projector and adapters, and the size of every layer in bytes."""
 
     models: tuple[str, ...]
     projector: str | None
@@ -44,9 +44,9 @@ def open_ollama(reference: OllamaReference, places: ModelLocations) -> ModelHead
     """Return the header of the model that *reference* names, from a local store if one has it, else from the registry.
 
     Raises:
-        NotThere: Neither has it.
-        Unreachable: The registry cannot be asked, and its last answer is not kept.
-        Unreadable: What is there is not as it should be.
+        ModelNotFound: Neither has it.
+        HubUnreachable: The registry cannot be asked, and its last answer is not kept.
+        ModelUnreadable: What is there is not as it should be.
     """
     for store in places.ollama_stores:
         path = manifest_path(store, reference)
@@ -100,7 +100,7 @@ def parse_manifest(text: bytes, where: str) -> Manifest:
     """Return what a manifest lists.
 
     Raises:
-        Unreadable: It is no manifest, a digest is none, or it holds no weights that are one GGUF model.
+        ModelUnreadable: It is no manifest, a digest is none, or it holds no weights that are one GGUF model.
     """
     layers = _layers(_loaded(text, where)["layers"], where)
     kinds = {kind: tuple(digest for media, digest, _ in layers if media == _MEDIA + kind) for kind in _KINDS}

@@ -1,13 +1,19 @@
-"""The one way in: a reference, wherever it leads, to the header of the model there."""
+"""Headers by reference: of a local file, of the hubs, or from the numbers that ship with hostd's own profiles."""
 
+import json
+from pathlib import Path
+
+import hostd
 from hostd.models.errors import HubUnreachable
-from hostd.models.header import ModelHeader
+from hostd.models.header import Format, ModelHeader, WeightFile
 from hostd.models.huggingface import open_hub
 from hostd.models.local import open_path
 from hostd.models.locations import ModelLocations, this_machine
 from hostd.models.ollama import open_ollama
 from hostd.models.reference import FileReference, HubReference, OllamaReference
-from hostd.models.shipped import shipped_header
+from hostd.planning.formats.shape_outline import outline
+
+_PACKAGE = Path(hostd.__file__).parent
 
 
 def open_header(
@@ -19,9 +25,9 @@ def open_header(
     A profile is opened by the references of its variants (`variant_reference`).
 
     Raises:
-        NotThere: There is no such model, or a part of it is missing.
-        Unreachable: The hub that has it cannot be asked, and its last answer is not kept.
-        Unreadable: What is there is not as it should be; each of these is an `Unreadable`, too, and its message a sentence.
+        ModelNotFound: There is no such model, or a part of it is missing.
+        HubUnreachable: The hub that has it cannot be asked, and its last answer is not kept.
+        ModelUnreadable: What is there is not as it should be; each of these is an `Unreadable`, too, and its message a sentence.
     """
     match reference:
         case FileReference(path):
@@ -36,3 +42,30 @@ def open_header(
                 return shipped
         case OllamaReference():
             return open_ollama(reference, places or this_machine())
+
+
+def shipped_profiles() -> Path:
+    """Return the folder of the profiles that ship with hostd: inside the package where it is installed, else beside it."""
+    inside = _PACKAGE / "model_profiles"
+    return inside if inside.is_dir() else _PACKAGE.parent / "model_profiles"
+
+
+def shipped_header(repository: str, file: str, profiles: Path | None = None) -> ModelHeader | None:
+    """Return what is known of *file* in a *repository* of the model hub without asking it; None where nothing is.
+
+    Raises:
+        BadModel: The numbers are damaged.
+    """
+    for path in sorted((profiles or shipped_profiles()).glob("shapes/*.json")):
+        document = json.loads(path.read_text("utf-8"))
+        if (document["hf"], document["file"]) == (repository, file):
+            shape = outline(document, path.stem)
+            return ModelHeader(
+                name=path.stem,
+                format=Format.GGUF,
+                shape=shape,
+                source="the numbers that ship with hostd",
+                files=(WeightFile(file, shape.file_bytes),),
+                notes=("planned from the numbers that ship with hostd, not from the file's own header",),
+            )
+    return None

@@ -1,4 +1,4 @@
-"""Read no more of a file than its header needs: a first piece, then what the parser asks for, at least doubling, to a bound."""
+"""Bounded reads of headers: a first piece, then as much as the parser asks for, at least doubling."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from hostd.planning.formats.gguf_cursor import GgufError
 from hostd.planning.formats.safetensors import BadModel
 
 MOST = 64 << 20
-"""Bytes that a header may take; the largest known, with 262,144 tokens and their merges, takes 15 MiB."""
+"""Limit of a header in bytes; the largest known, with 262,144 tokens and their merges, has 15 MiB."""
 
 
 class Parsed(Protocol):
@@ -39,7 +39,7 @@ class ByteSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HeaderRead(Generic[T]):
-    """A header, the size of its file (bytes; None where nobody tells), and the bytes that it was read from."""
+    """A header, the size of its file in bytes (None where it is not told), and the bytes that it was parsed from."""
 
     header: T
     size: int | None
@@ -50,7 +50,7 @@ def read_header(source: ByteSource, parse: Parse[T]) -> HeaderRead[T]:
     """Return the header of *source*.
 
     Raises:
-        Unreadable: It has none, or none that makes sense; or what `ByteSource.read` raises.
+        ModelUnreadable: The file has no valid header, or `ByteSource.read` failed.
     """
     data, want = b"", source.begin
     while True:
@@ -75,10 +75,10 @@ def read_header(source: ByteSource, parse: Parse[T]) -> HeaderRead[T]:
 
 
 def judge(label: str, parse: Parse[T], data: bytes, size: int | None) -> T | NeedMore:
-    """Return what *parse* makes of *data*; its complaint gets the name of the file.
+    """Parse *data*, and add the name of the file to an error of the parser.
 
     Raises:
-        Unreadable: The parser refuses the bytes.
+        ModelUnreadable: The parser refuses the bytes.
     """
     try:
         return parse(data, size)

@@ -1,4 +1,4 @@
-"""Read a model out of a place that holds files, be it a folder here or a repository on a hub."""
+"""Read a model's header from a file source: a local folder or a repository on a hub."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,18 +30,18 @@ _INDEX_MOST = 48 << 20
 
 
 class FileSource(Protocol):
-    """A place that holds files: their names (with ``/`` between folders) and sizes, None where not told."""
+    """A folder or repository: its files' names (with ``/`` between folders) and sizes, None where not told."""
 
     @property
     def label(self) -> str:
-        """What it is called in sentences."""
+        """Its name in messages."""
 
     @property
     def name(self) -> str:
-        """What the model in it is called, where nothing else tells."""
+        """The name of the model in it, where no file gives one."""
 
     def files(self) -> Mapping[str, int | None]:
-        """Return everything there is."""
+        """Return all files."""
 
     def path(self, name: str) -> Path | None:
         """Return where a file is on this machine, if it is."""
@@ -57,8 +57,8 @@ def read_model(folder: FileSource, file: str | None = None) -> ModelHeader:
     """Return the header of the model in *folder*, or of the one that *file* is (a part of).
 
     Raises:
-        NotThere: There is none, or a part of it is missing.
-        Unreadable: It is not as it should be, or cannot be reached.
+        ModelNotFound: There is none, or a part of it is missing.
+        ModelUnreadable: It is not as it should be, or cannot be reached.
     """
     if file is None:
         option = choose(folder.files(), folder.label)

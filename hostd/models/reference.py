@@ -1,4 +1,4 @@
-"""The ways to name a model on the command line, as nouns.
+"""References to models, as they are written on the command line and in profiles.
 
 A reference decides which file is opened or which address is asked, so each part of it is held to a strict alphabet here,
 once, and what comes out may be joined to folders and addresses without a second look.
@@ -107,7 +107,7 @@ def parse_reference(text: str, profiles: Collection[str] = ()) -> Reference:
 
 
 def variant_reference(variant: Variant) -> Reference | None:
-    """Return where the weights of *variant* are, None if they are on somebody else's server.
+    """Return where the weights of *variant* are; None for a server that hostd does not run.
 
     Raises:
         BadReference: The variant names a repository, file or tag that cannot be.

@@ -1,4 +1,4 @@
-"""Headers and documents from a hub, through the cache: what is fixed by its address is asked for once, ever."""
+"""Headers and documents from a hub, through the cache; what an address with a commit or digest names is fetched once only."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +15,13 @@ AT_ONCE = 6
 
 
 class RemoteFile:
-    """A file on a hub, as a source of ranges; where a redirect led once is where later pieces are asked for."""
+    """A file on a hub, read by ranges; later ranges are asked of the address that the first redirect led to."""
 
     # Tokenizers of 32,000 entries with scores, and the tables of tensors of most models, fit; larger ones take some doublings.
     begin = 1 << 20
 
-    def __init__(self, web: HubClient, url: str) -> None:
-        self._web = web
+    def __init__(self, client: HubClient, url: str) -> None:
+        self._client = client
         self._url = url
         self._where = url
         self.label = place(url)
@@ -29,7 +29,7 @@ class RemoteFile:
         self.mark = ""
 
     def read(self, first: int, stop: int) -> bytes:
-        """Return a piece; raises as `HubClient.span` does, and Unreadable where the file's size changes between pieces."""
+        """Return a range; raises as `HubClient.span` does, and ModelUnreadable where the file's size changes between ranges."""
         answer = self._piece(first, stop)
         if self.size not in (None, answer.size):
             raise ModelUnreadable(f"{self.label} is said to have {self.size} bytes, and then {answer.size}; try again")
@@ -44,33 +44,36 @@ class RemoteFile:
 
     def _piece(self, first: int, stop: int) -> HubResponse:
         try:
-            return self._web.span(self._where, first, stop)
+            return self._client.span(self._where, first, stop)
         except HubUnreachable:
             raise
         except ModelUnreadable:
             if self._where == self._url:
                 raise
-            return self._web.span(self._url, first, stop)  # addresses that redirects lead to are signed, and expire
+            return self._client.span(self._url, first, stop)  # a redirect leads to a signed address, which expires
 
 
 class RemoteHeaders:
-    """One errand to a hub. *notes* gathers what the owner should know of it, *ranges* the pieces fetched."""
+    """Reads headers of a hub over the connections of *connect*'s clients, and caches them in *store*.
 
-    def __init__(self, ctx: Callable[[], HubClient], stock: HeaderStore, *, offline: bool = False) -> None:
-        self._visit = ctx
-        self._stock = stock
+    *notes* are sentences for the owner, *ranges* counts the ranges fetched.
+    """
+
+    def __init__(self, connect: Callable[[], HubClient], store: HeaderStore, *, offline: bool = False) -> None:
+        self._connect = connect
+        self._store = store
         self._offline = offline
-        self._web = ctx()
+        self._client = connect()
         self.notes: list[str] = []
         self.ranges = 0
 
     def close(self) -> None:
-        """Hang up."""
-        self._web.close()
+        """Close the connections."""
+        self._client.close()
 
     def document(self, url: str, limit: int, *, fixed: bool, accept: str = "application/json") -> bytes:
         """Return the document at *url*; a *fixed* one never changes. Raises as `HubClient.document` does."""
-        kept = self._stock.get(url)
+        kept = self._store.get(url)
         if kept and fixed:
             return kept.data
         try:
@@ -80,12 +83,12 @@ class RemoteHeaders:
                 raise
             self._unchecked(url)
             return kept.data
-        self._stock.put(CachedHeader(url, mark(answer.facts), answer.size, answer.body))
+        self._store.put(CachedHeader(url, mark(answer.facts), answer.size, answer.body))
         return answer.body
 
     def header(self, url: str, parse: Parse[T], *, fixed: bool) -> HeaderRead[T]:
         """Return the header of the file at *url*; raises as `read_header` does."""
-        read, ranges = self._header(self._web, url, parse, fixed)
+        read, ranges = self._header(self._client, url, parse, fixed)
         self.ranges += ranges
         return read
 
@@ -95,46 +98,46 @@ class RemoteHeaders:
             return [self.header(urls[0], parse, fixed=fixed)]
 
         def one(url: str) -> tuple[HeaderRead[T], int]:
-            with self._visit() as web:
-                return self._header(web, url, parse, fixed)
+            with self._connect() as client:
+                return self._header(client, url, parse, fixed)
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             results = list(pool.map(one, urls))
         self.ranges += sum(ranges for _, ranges in results)
         return [read for read, _ in results]
 
-    def _header(self, web: HubClient, url: str, parse: Parse[T], fixed: bool) -> tuple[HeaderRead[T], int]:
-        before = web.ranges
-        kept = self._stock.get(url)
-        if kept and (fixed or self._holds(web, kept)):
+    def _header(self, client: HubClient, url: str, parse: Parse[T], fixed: bool) -> tuple[HeaderRead[T], int]:
+        before = client.ranges
+        kept = self._store.get(url)
+        if kept and (fixed or self._holds(client, kept)):
             found = judge(place(url), parse, kept.data, kept.size)
             if not isinstance(found, NeedMore):
                 return HeaderRead(found, kept.size, kept.data), 0
-        file = RemoteFile(self._online(url, web), url)
+        file = RemoteFile(self._online(url, client), url)
         read = read_header(file, parse)
-        self._stock.put(CachedHeader(url, file.mark, read.size, read.data))
-        return read, web.ranges - before
+        self._store.put(CachedHeader(url, file.mark, read.size, read.data))
+        return read, client.ranges - before
 
-    def _holds(self, web: HubClient, kept: CachedHeader) -> bool:
-        """Return whether the file is still the one that was read, as far as the hub can be asked."""
+    def _holds(self, client: HubClient, kept: CachedHeader) -> bool:
+        """Return whether the cached header is still that of the file; True where the hub cannot be asked."""
         try:
-            return bool(kept.mark) and kept.mark == mark(self._online(kept.url, web).facts(kept.url))
+            return bool(kept.mark) and kept.mark == mark(self._online(kept.url, client).facts(kept.url))
         except HubUnreachable:
             self._unchecked(kept.url)
             return True
         except ModelUnreadable:
-            return False  # not every hub answers HEAD; reading the file will tell
+            return False  # not every hub answers HEAD; reading the file decides
 
     def _unchecked(self, url: str) -> None:
         self.notes.append(f"{place(url)} could not be asked, so what it said last time was used")
 
-    def _online(self, url: str, web: HubClient | None = None) -> HubClient:
+    def _online(self, url: str, client: HubClient | None = None) -> HubClient:
         if self._offline:
             raise HubUnreachable(f"{place(url)} is not asked, because HF_HUB_OFFLINE or HOSTD_OFFLINE says so")
-        return web or self._web
+        return client or self._client
 
 
 def mark(facts: Mapping[str, str]) -> str:
-    """Return what tells one content of a file from another: the hub's etag for large files, else the server's."""
+    """Return what identifies the content of a file: the hub's etag for large files, else the server's."""
     told = facts.get("x-linked-etag") or facts.get("etag") or ""
     return told.removeprefix("W/").strip('"')[:200]

@@ -1,4 +1,4 @@
-"""Every model that is on this machine already, wherever some program put it: headers only, and a reason for each broken file."""
+"""Scan for the models on this machine, in the stores of all programs: headers only, and a reason for each unreadable file."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from hostd.models.ollama import manifest_path, open_stored, stored
 from hostd.models.reference import FileReference, HubReference, OllamaReference
 
 MOST = 2000
-"""Models that are looked at; a folder with more is a mirror, not a shelf."""
+"""Limit of models; a folder with more is a mirror of a hub."""
 _DEEP = 6
 _POOLINGS = (1, 2, 3)
 
@@ -25,7 +25,7 @@ Reference = FileReference | HubReference | OllamaReference
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """One model on the shelf. *reference* opens it again; *trouble* says why there is no *header*, where there is none."""
+    """One model on this machine. *reference* opens it again; *trouble* says why it has no *header*."""
 
     name: str
     found_in: str
@@ -56,12 +56,12 @@ class LocalModel:
 
     @property
     def is_projector(self) -> bool:
-        """Whether this is the vision or audio tower of another model and answers nothing alone."""
+        """Whether this is the vision or audio tower of another model."""
         return bool(self.header and not self.header.shape.layers and self.header.shape.projector)
 
     @property
     def is_embedding(self) -> bool:
-        """Whether this turns texts into vectors and writes none."""
+        """Whether this is an embedding model."""
         if self.header is None or self.is_projector:
             return False
         shape, found = self.header.shape, self.header.gguf
@@ -70,7 +70,7 @@ class LocalModel:
 
     def __repr__(self) -> str:
         what = self.trouble or f"{self.format} {self.architecture} {self.quantisation} {self.bytes / 2**30:.2f} GiB"
-        return f"<Entry {self.name} ({self.found_in}): {what}>"
+        return f"<LocalModel {self.name} ({self.found_in}): {what}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ class _Find:
 
 
 def scan(places: ModelLocations, others: tuple[Path, ...] = ()) -> list[LocalModel]:
-    """Return what is on this machine: in Ollama's stores, LM Studio's folders, Hugging Face's cache, and other folders.
+    """Return the models on this machine: in Ollama's stores, LM Studio's folders, Hugging Face's cache, and other folders.
 
-    A file that several programs share is listed once. Nothing is asked of a hub, and nothing broken stops the rest.
+    A file that several programs share is listed once. No hub is asked, and a damaged file does not end the scan.
     """
     entries: list[LocalModel] = []
     seen: set[str] = set()
@@ -146,15 +146,15 @@ def _newest(snapshots: Path) -> Path | None:
 
 def _in_folder(root: Path, found_in: str) -> Iterator[_Find]:
     """Yield the models in *root* and the folders in it: GGUF files by name, and folders with safetensors as one model each."""
-    # Links to folders are followed, for people keep models on other disks; what was visited is not visited again.
-    visited: set[str] = set()
+    # Links to folders are followed, for models are kept on other disks; a link may lead back to a folder already read.
+    read: set[str] = set()
     for folder, below, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
         depth = len(Path(folder).relative_to(root).parts)
-        if real in visited or depth > _DEEP:
+        if real in read or depth > _DEEP:
             below.clear()
             continue
-        visited.add(real)
+        read.add(real)
         below[:] = sorted(name for name in below if not name.startswith("."))
         here = Path(folder)
         if "config.json" in names and any(name.endswith(".safetensors") for name in names):

@@ -6,7 +6,7 @@ from hostd.models.errors import BadReference, HubUnreachable, ModelNotFound, Mod
 
 
 @pytest.mark.parametrize("kind", [BadReference, ModelNotFound, HubUnreachable])
-def test_whoever_asks_for_a_model_catches_one_error(kind: type[ModelUnreadable]) -> None:
+def test_every_kind_is_caught_as_one_error(kind: type[ModelUnreadable]) -> None:
     """Each shade is an `ModelUnreadable` with a code of its own and the sentence as it was written."""
     error = kind("there is none; look elsewhere")
     assert isinstance(error, ModelUnreadable)

@@ -12,10 +12,10 @@ KEPT = CachedHeader("https://hub/../../etc/passwd", "abc", 9, b"\x00\n\xff")
 
 def test_what_is_kept_comes_back(tmp_path: Path) -> None:
     """Bytes, size and mark, by address; another address has nothing."""
-    stock = HeaderStore(tmp_path / "new" / "headers")
-    stock.put(KEPT)
-    assert KEPT == stock.get(KEPT.url)
-    assert stock.get("https://hub/other") is None
+    store = HeaderStore(tmp_path / "new" / "headers")
+    store.put(KEPT)
+    assert KEPT == store.get(KEPT.url)
+    assert store.get("https://hub/other") is None
 
 
 def test_an_address_chooses_no_path(tmp_path: Path) -> None:
@@ -28,27 +28,27 @@ def test_an_address_chooses_no_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]\n", b"\xff\xfe\n", b'{"url": "x", "length": 0}\n', None])
 def test_a_damaged_file_is_no_file(tmp_path: Path, content: bytes | None) -> None:
     """Nonsense, another address's content, or a file cut short is fetched again."""
-    stock = HeaderStore(tmp_path)
-    stock.put(KEPT)
+    store = HeaderStore(tmp_path)
+    store.put(KEPT)
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:-1] if content is None else content)
-    assert stock.get(KEPT.url) is None
+    assert store.get(KEPT.url) is None
 
 
 def test_a_place_that_cannot_be_written_costs_nothing(tmp_path: Path) -> None:
     """Without a cache everything works, only slower."""
     (tmp_path / "file").write_text("")
-    stock = HeaderStore(tmp_path / "file" / "headers")
-    stock.put(KEPT)
-    assert stock.get(KEPT.url) is None
+    store = HeaderStore(tmp_path / "file" / "headers")
+    store.put(KEPT)
+    assert store.get(KEPT.url) is None
 
 
 def test_the_longest_unused_go_first(tmp_path: Path) -> None:
-    """Beyond its bound the cache forgets what nobody asked for."""
-    stock = HeaderStore(tmp_path, most=2500)
+    """Beyond its bound the cache forgets what was not used for longest."""
+    store = HeaderStore(tmp_path, most=2500)
     for number in range(3):
         kept = CachedHeader(f"https://hub/{number}", "", None, bytes(1000))
-        stock.put(kept)
-        os.utime(stock._path(kept.url), (number, number))
-    stock.put(CachedHeader("https://hub/3", "", None, bytes(1000)))
-    assert [False, False, True, True] == [stock.get(f"https://hub/{number}") is not None for number in range(4)]
+        store.put(kept)
+        os.utime(store._path(kept.url), (number, number))
+    store.put(CachedHeader("https://hub/3", "", None, bytes(1000)))
+    assert [False, False, True, True] == [store.get(f"https://hub/{number}") is not None for number in range(4)]

@@ -191,7 +191,7 @@ def test_a_list_tells_checksums_in_both_of_its_shapes(hub: Hub, tmp_path: Path) 
         ("http://10.0.0.1", False),
     ],
 )
-def test_a_token_is_sent_where_nobody_can_read_it(tmp_path: Path, hub_url: str, sent: bool) -> None:
+def test_a_token_is_sent_over_https_and_loopback_only(tmp_path: Path, hub_url: str, sent: bool) -> None:
     """By https, or on this machine."""
     places = ModelLocations(tmp_path, tmp_path, hub=hub_url, hub_token="hf_secret")
     assert sent is (hub_credential(places) is not None)

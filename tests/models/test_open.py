@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from hostd.models.errors import HubUnreachable
-from hostd.models.header import ModelHeader
-from hostd.models.open import open_header
+from hostd.models.header import Format, ModelHeader
+from hostd.models.open import open_header, shipped_header, shipped_profiles
 from hostd.models.reference import HubReference, ProfileReference, parse_reference
-from hostd.models.shipped import shipped_profiles
 from tests.models import weights
 from tests.models.hub import REPO, Hub
 
@@ -53,3 +52,43 @@ def test_shipped_numbers_stand_in_for_a_hub_that_cannot_be_asked(hub: Hub, tmp_p
     assert header.shape.layers
     with pytest.raises(HubUnreachable):
         open_header(HubReference("nobody/knows", "this.gguf"), offline)
+
+
+def test_the_shipped_profiles_are_where_they_are_looked_for() -> None:
+    """Beside the package in a checkout, inside it where it is installed."""
+    assert (shipped_profiles() / "qwen3.5-9b.yaml").is_file()
+
+
+def test_inside_the_package_they_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the wheel lays them out."""
+    (tmp_path / "model_profiles").mkdir()
+    monkeypatch.setattr("hostd.models.open._PACKAGE", tmp_path)
+    assert tmp_path / "model_profiles" == shipped_profiles()
+
+
+def test_a_shipped_model_is_known_by_its_file() -> None:
+    """Whatever its profile is called: the shape, the size, and where both are from."""
+    header = shipped_header("unsloth/Qwen3.5-9B-GGUF", "Qwen3.5-9B-Q4_K_M.gguf")
+    assert header is not None
+    assert (Format.GGUF, None, 32, 5_680_000_000) == (
+        header.format,
+        header.path,
+        len(header.shape.layers),
+        header.total_bytes,
+    )
+    assert "that ship with hostd" in header.notes[0]
+
+
+def test_another_quantisation_is_not_known() -> None:
+    """Its numbers would be wrong."""
+    assert None is shipped_header("unsloth/Qwen3.5-9B-GGUF", "Qwen3.5-9B-Q8_0.gguf")
+
+
+def test_every_set_of_numbers_can_be_read(tmp_path: Path) -> None:
+    """Each is found by the repository and the file that it names; an empty folder has none."""
+    for path in (shipped_profiles() / "shapes").glob("*.json"):
+        document = json.loads(path.read_text("utf-8"))
+        header = shipped_header(document["hf"], document["file"])
+        assert header is not None
+        assert path.stem == header.name
+    assert None is shipped_header("a/b", "c.gguf", tmp_path)

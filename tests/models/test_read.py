@@ -18,7 +18,7 @@ def folder(path: Path, **files: bytes) -> LocalFolder:
 
 
 def test_a_choice_leaves_a_note(tmp_path: Path) -> None:
-    """Whoever named a place and not a file learns which file was taken."""
+    """A reference to a folder is answered with the file that was chosen."""
     place = folder(tmp_path, a_gguf=weights.gguf(), b_gguf=weights.gguf())
     assert ("a place holds 2 models in GGUF; a.gguf was taken, name another file to have that",) == read_model(
         place

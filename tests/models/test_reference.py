@@ -94,7 +94,7 @@ def test_names_that_could_lead_elsewhere_are_refused(text: str) -> None:
 
 
 def test_an_unknown_word_is_answered_with_the_ways_to_write_it() -> None:
-    """Somebody who forgot the prefix reads it in the answer."""
+    """The message names the prefix that was forgotten."""
     with pytest.raises(BadReference, match="hf:Qwen/Qwen3-8B"):
         parse_reference("Qwen/Qwen3-8B")
 
@@ -119,7 +119,7 @@ def test_a_reference_prints_as_it_is_written(reference: str) -> None:
     ],
 )
 def test_a_variant_says_where_its_weights_are(variant: Variant, expected: object) -> None:
-    """Each way to serve a profile leads to its weights, unless they are on somebody else's server."""
+    """Each way to serve a profile leads to its weights, unless they are on a server that hostd does not run."""
     assert expected == variant_reference(variant)
 
 

@@ -18,7 +18,7 @@ MAIN = f"/{REPO}/resolve/main/"
 
 @pytest.fixture
 def remote(tmp_path: Path) -> Iterator[Callable[..., RemoteHeaders]]:
-    """Make errands that share a cache."""
+    """Make readers that share a cache."""
     begun: list[RemoteHeaders] = []
 
     def begin(*, offline: bool = False) -> RemoteHeaders:
@@ -58,7 +58,7 @@ def test_a_signature_that_expired_is_renewed(hub: Hub) -> None:
 
 @pytest.mark.parametrize(("fault", "why"), [("growing", "and then"), ("lying size", "by its hub and")])
 def test_sizes_that_contradict_each_other_are_refused(hub: Hub, fault: str, why: str) -> None:
-    """A file has one size, whoever tells it."""
+    """A file has one size, by every account."""
     hub.files["m.gguf"] = bytes(100)
     hub.faults["store"] = fault
     url = hub.store + "/store/m.gguf" if fault == "growing" else hub.url + MAIN + "m.gguf"
@@ -70,7 +70,7 @@ def test_sizes_that_contradict_each_other_are_refused(hub: Hub, fault: str, why:
 
 
 def test_what_is_fixed_is_asked_for_once(hub: Hub, remote: Callable[..., RemoteHeaders]) -> None:
-    """An address that names a commit never changes, so its second reading asks nobody."""
+    """An address that names a commit never changes, so its second reading makes no request."""
     hub.files["m.gguf"] = weights.gguf()
     url = f"{hub.url}/{REPO}/resolve/{COMMIT}/m.gguf"
     first = remote().header(url, gguf.parse, fixed=True)

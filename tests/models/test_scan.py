@@ -122,7 +122,7 @@ def test_towers_and_embedding_models_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_hidden_and_deep_folders_are_passed_over(tmp_path: Path) -> None:
-    """Downloads in progress and whole disks are not the shelf."""
+    """Downloads in progress and whole disks are not scanned."""
     file(tmp_path / "models/.cache/m.gguf", weights.gguf())
     file(tmp_path / "models" / "/".join("abcdefgh") / "m.gguf", weights.gguf())
     assert [] == scan(places(tmp_path))
@@ -135,9 +135,9 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert ["not a regular file" in (entry.trouble or "") for entry in scan(places(tmp_path))] == [True]
 
 
-def test_an_entry_prints_as_a_line(tmp_path: Path) -> None:
+def test_a_model_prints_as_a_line(tmp_path: Path) -> None:
     """What it is, or what is wrong with it."""
     reference = FileReference(tmp_path)
-    assert "<Entry m (LM Studio): cut off>" == repr(
+    assert "<LocalModel m (LM Studio): cut off>" == repr(
         LocalModel("m", "LM Studio", reference, tmp_path, trouble="cut off")
     )

@@ -148,7 +148,7 @@ def _check(path: Path, file: DownloadFile) -> None:
 
 def _about_token(places: ModelLocations) -> tuple[str, ...]:
     if places.hub_token and hub_credential(places) is None:
-        return (f"your token is not sent to {places.hub}, for anybody on the way could read it; use https",)
+        return (f"your token is not sent to {places.hub}, for it could be read on the way; use https",)
     return ()
 
 

@@ -1,4 +1,4 @@
-"""A file that is not whole yet: it grows on disk, is summed as it grows, and takes its name only once its checksum is right."""
+"""Partial files of downloads: appended and summed on disk, and renamed only once the checksum is right."""
 
 import errno
 import fcntl
@@ -16,7 +16,7 @@ from hostd.models.errors import DiskFull, ModelUnreadable
 
 @contextmanager
 def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock file at *path* while the block lasts; *waiting* is called first where somebody else holds it.
+    """Hold the lock file at *path* while the block lasts; *waiting* is called first where another process holds it.
 
     The lock ends with its process, however that ends, and the file is left: removing it would let two hold it at once.
     """
@@ -39,9 +39,9 @@ _TOO_LARGE = "no file may be that large there"
 
 
 class PartialFile:
-    """The first *count* bytes of a file that will have *size*; what an earlier attempt left at *path* is taken up.
+    """The first *count* bytes of a file that will have *size*; what an earlier attempt left at *path* is resumed.
 
-    *joined* says that the bytes here came in more than one piece, which may not belong together.
+    *joined* says that the bytes came in several attempts, and may be of different files.
     """
 
     def __init__(self, path: Path, size: int, sha256: str) -> None:
@@ -53,7 +53,7 @@ class PartialFile:
         self._sum = hashlib.sha256()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            # A link or a pipe that somebody put here would lead the bytes elsewhere.
+            # A link or a pipe at this path would lead the bytes elsewhere.
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             self._file = os.open(path, flags, 0o644)
         except OSError as error:
@@ -68,7 +68,7 @@ class PartialFile:
         os.close(self._file)
 
     def take_up(self) -> None:
-        """Sum what is here from before; more than the file can have is no beginning of it."""
+        """Sum the bytes already on disk; a file longer than *size* is discarded."""
         about = os.fstat(self._file)
         if not stat.S_ISREG(about.st_mode):
             raise ModelUnreadable(f"{self.path} is not a regular file; remove it")
@@ -80,10 +80,10 @@ class PartialFile:
         self.joined = self.count > 0
 
     def append(self, block: bytes) -> None:
-        """Write the next bytes.
+        """Append *block*.
 
         Raises:
-            NoRoom: They do not go onto the disk; what is here stays, to go on with later.
+            DiskFull: The disk is full; what is on it is kept.
         """
         rest = memoryview(block)
         while rest:
@@ -101,7 +101,7 @@ class PartialFile:
             rest = rest[written:]
 
     def restart(self) -> None:
-        """Forget everything that came."""
+        """Discard everything."""
         os.ftruncate(self._file, 0)
         os.lseek(self._file, 0, os.SEEK_SET)
         self.count, self.joined, self._sum = 0, False, hashlib.sha256()

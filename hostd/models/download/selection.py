@@ -1,4 +1,4 @@
-"""Which files of a repository are downloaded: weights that hold nothing but numbers, and the texts that say how to use them.
+"""Selection of the files to download: weights that hold nothing but numbers, and the texts that say how to use them.
 
 Pickled weights and Python code run when they are loaded. They are never taken, and nothing that is taken asks for them.
 """
@@ -23,7 +23,7 @@ _LONGEST = 180
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Files to take. *first* is the one that an engine is told, empty where it is told their folder."""
+    """Files to download. *first* is the one that an engine is given, empty where it is given their folder."""
 
     names: tuple[str, ...]
     first: str = ""
@@ -35,7 +35,7 @@ def refuse_hostile(names: Iterable[str], where: str) -> None:
     """Refuse a repository that lists a name which would leave its folder.
 
     Raises:
-        Unreadable: It does.
+        ModelUnreadable: It does.
     """
     for name in names:
         if not is_safe_file(name):
@@ -51,8 +51,8 @@ def select(folder: FileSource, file: str | None, *, projector: bool | None = Non
     along, with a single file it does not.
 
     Raises:
-        NotThere: There is no such model, or a part of it is missing.
-        Unreadable: Its weights are pickled, or a name is not to be trusted.
+        ModelNotFound: There is no such model, or a part of it is missing.
+        ModelUnreadable: Its weights are pickled, or a name is unsafe.
     """
     files = folder.files()
     if file is not None and file not in files:

@@ -1,4 +1,4 @@
-"""One file, from where it is stored to its place: resumed, retried, checked.
+"""Download of one file: resumed, retried, checked.
 
 Theory of operation. The bytes are appended to a file of their own whose name says which content it is to become, so an attempt
 that was cut short, however long ago, is resumed. What is asked for never changes under its address, and whatever comes is

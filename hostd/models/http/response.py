@@ -1,4 +1,4 @@
-"""What a hub's answer is worth: its status, its kind and its lengths are judged here before a byte of it is believed."""
+"""Checks of a hub's responses: status, content type and lengths are checked before a byte is used."""
 
 import re
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class ByteRange:
 
 @dataclass(frozen=True, slots=True)
 class HubResponse:
-    """What was read: *size* is that of the whole file, None if the server did not tell.
+    """A response: *size* is that of the whole file in bytes, None if the server did not tell.
 
     *url* is where it was found in the end; *facts* are the headers of all steps on the way, in lower case, those of earlier
     steps before those of later ones.
@@ -44,13 +44,13 @@ class HubResponse:
 
 
 def place(url: str) -> str:
-    """Return *url* for a sentence: without what may be a signature, and not too long."""
+    """Return *url* for a message: without user, password and query, which may be a signature, and shortened."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:200]
 
 
 def judge_status(status: int, facts: Mapping[str, str], url: str) -> None:
-    """Refuse what is no success; *facts* are the headers, by names in lower case.
+    """Raise unless *status* is a success; *facts* are the headers, by names in lower case.
 
     Raises:
         ModelNotFound: 404.
@@ -65,7 +65,7 @@ def judge_status(status: int, facts: Mapping[str, str], url: str) -> None:
         raise ModelNotFound(f"{where} does not exist; check the spelling of {missing or _ALL}")
     if status in (401, 403):
         raise ModelUnreadable(
-            f"{where} is not for everybody (HTTP {status}); accept the model's terms on its page and give HF_TOKEN a token "
+            f"access to {where} is restricted (HTTP {status}); accept the model's terms on its page and give HF_TOKEN a token "
             "that may read it, or check the name"
         )
     if status == 416:
@@ -82,10 +82,10 @@ def judge_status(status: int, facts: Mapping[str, str], url: str) -> None:
 
 
 def judge_content(facts: Mapping[str, str], url: str, *, page: bool = False) -> None:
-    """Refuse a body that came packed, and, unless it may be one, a web *page*.
+    """Raise for a body that is compressed, and, unless it may be one, for a web *page*.
 
     Raises:
-        ModelUnreadable: It is one of them.
+        ModelUnreadable: The body is one of them.
     """
     encoding = facts.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):

@@ -97,7 +97,7 @@ def test_a_file_that_is_not_there_names_the_nearest(hub: Hub, tmp_path: Path) ->
         ordered(f"hf:{REPO}/model-Q4KM.gguf", hub.places(tmp_path))
 
 
-def test_the_token_is_sent_where_nobody_can_read_it(hub: Hub, tmp_path: Path) -> None:
+def test_the_token_is_sent_over_https_and_loopback_only(hub: Hub, tmp_path: Path) -> None:
     """To this machine or by https; a hub elsewhere by http does not get it, which is said."""
     hub.files["m.gguf"] = CONTENT
     assert () == ordered(FILE, hub.places(tmp_path)).notes

@@ -40,7 +40,7 @@ def test_the_second_waits_for_the_first_to_end(tmp_path: Path) -> None:
 
 
 def test_a_lock_without_a_holder_is_free(tmp_path: Path) -> None:
-    """The file stays behind and holds nobody up, nor does a process that was killed."""
+    """The file stays behind and blocks no later process, nor does a process that was killed."""
     path, waits = tmp_path / "a.lock", list[bool]()
     for _ in range(2):
         with exclusive(path, lambda: waits.append(True)):
@@ -49,7 +49,7 @@ def test_a_lock_without_a_holder_is_free(tmp_path: Path) -> None:
 
 
 def test_a_link_is_no_lock(tmp_path: Path) -> None:
-    """What somebody linked there is not created or opened."""
+    """The target of a link there is not created or opened."""
     (tmp_path / "a.lock").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError) as refused, exclusive(tmp_path / "a.lock", lambda: None):  # noqa: PT011 - by its number
         pass

@@ -1,4 +1,4 @@
-"""Room is made sure of, everything comes, and what came is found again by everybody."""
+"""Free space is checked, every file is downloaded, and the model is found again."""
 
 import errno
 import os

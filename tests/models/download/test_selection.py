@@ -118,7 +118,7 @@ def test_names_that_other_systems_cannot_have(tmp_path: Path, name: str) -> None
 
 @pytest.mark.parametrize("name", ["../a", "/a", "a//b", "C:\\a", "a\\b", "a\nb", "a\0b", "..", ""])
 def test_a_list_with_a_hostile_name_is_refused_whole(name: str) -> None:
-    """Whoever lists one means harm with the rest, too."""
+    """A list with one hostile name is refused whole."""
     with pytest.raises(ModelUnreadable, match="leads out of its folder"):
         refuse_hostile(["m.gguf", name], "the hub")
 

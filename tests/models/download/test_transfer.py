@@ -1,4 +1,4 @@
-"""Whatever cuts a download, the next attempt goes on; whatever is sent instead, it is noticed."""
+"""An interrupted download is resumed, and wrong content is noticed."""
 
 import hashlib
 from dataclasses import replace
@@ -141,7 +141,7 @@ def test_a_body_without_a_length_ends_at_the_size_that_was_listed(hub: Hub, file
 
 
 def test_a_body_that_ends_early_without_a_length_is_asked_for_again(hub: Hub, file: DownloadFile) -> None:
-    """An end that nobody announced is not taken for the end of the file."""
+    """Without a length, the end of a body is not taken for the end of the file."""
     hub.turns["/store/"] = ["endless"]
     recorder = get(hub, file)
     assert "ended after 8 of" in recorder.sentences[0]

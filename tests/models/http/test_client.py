@@ -155,7 +155,7 @@ def test_a_range_behind_the_end_says_how_long_the_file_is(full: Hub) -> None:
         client.span(full.url + FILE, len(BODY), len(BODY) + 10)
 
 
-def test_nobody_there_is_unreachable() -> None:
+def test_a_closed_port_is_unreachable() -> None:
     """A refused connection says so."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

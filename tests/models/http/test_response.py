@@ -67,7 +67,7 @@ def test_a_model_behind_a_gate_says_what_to_do() -> None:
 
 
 def test_a_hub_that_names_seconds_is_believed() -> None:
-    """They come with the error, for whoever tries again."""
+    """They come with the error, for the next attempt."""
     headers: dict[str, str] = {}
     headers["retry-after"] = "17"
     with pytest.raises(HubUnreachable, match="try again in 17 s") as caught:
