@@ -1,7 +1,7 @@
-"""Keep strangers out of all of vLLM's routes: its own key guards only some, and not those that put the engine to sleep.
+"""Guards all routes of vLLM by the key of the launch: vLLM's own key guards only some, and not those that put it to sleep.
 
-vLLM imports this by name (``--middleware vllm_guard.Guard``) from the folder that hostd puts on its path. It needs nothing of
-hostd.
+vLLM imports this by name (``--middleware vllm_guard.ApiKeyGuard``) from the folder that hostd puts on its path. It imports nothing
+of hostd. It stands on no inside of vLLM, only on its flag and on ASGI; once ``--api-key`` guards every route, it can be deleted.
 """
 
 import hmac

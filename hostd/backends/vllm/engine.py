@@ -34,6 +34,8 @@ log = structlog.get_logger()
 
 LAUNCHERS = Path(__file__).parents[1] / "launchers"
 MODULE = "vllm.entrypoints.cli.main"
+MIDDLEWARE = "vllm_guard.ApiKeyGuard"
+"""What vLLM imports from `LAUNCHERS`, by name: the guard of its routes."""
 GRACE = 10.0
 """Seconds to end in: several processes must let go of their cards."""
 
@@ -98,7 +100,7 @@ class Vllm(Engine):
         flags = {
             **_fixed(profile, variant, cards, port),
             "kv-cache-memory-bytes": kv,
-            "middleware": "vllm_guard.Guard",
+            "middleware": MIDDLEWARE,
             "disable-uvicorn-access-log": True,
             "enable-sleep-mode": sleeps or None,
             "enforce-eager": True if build.on_processor and "enforce-eager" not in profile.args else None,

@@ -1,6 +1,7 @@
 """How vLLM is found, launched and asked, with the real one where it is installed."""
 
 import asyncio
+import importlib
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ from aiohttp import web
 from hostd.backends.contract import Endpoint, Launch
 from hostd.backends.vllm import engine as vllm
 from hostd.backends.vllm.build import VllmBuild
-from hostd.backends.vllm.engine import Vllm
+from hostd.backends.vllm.engine import LAUNCHERS, MIDDLEWARE, Vllm
 from hostd.dialects.context_errors import is_too_long
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Capabilities, Profile, Variant
@@ -67,11 +68,18 @@ def flags(launch: Launch) -> dict[str, str]:
     }
 
 
+def test_the_guard_can_be_imported_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """VLLM imports it from the folder that is put on its path; under a wrong name no engine would start."""
+    monkeypatch.syspath_prepend(str(LAUNCHERS))
+    module, _, name = MIDDLEWARE.rpartition(".")
+    assert callable(getattr(importlib.import_module(module), name))
+
+
 def test_the_plan_decides_on_cards_cache_and_requests(model: Path, build: VllmBuild) -> None:
     """Two cards, cache for all slots, and sleep where it gives memory back."""
     launch = launched(model, Profile("tiny", (), context=2048, slots=4), TWO_CARDS)
     seen = flags(launch)
-    assert ("2", "4", "2048", "tiny", "", "vllm_guard.Guard") == (
+    assert ("2", "4", "2048", "tiny", "", MIDDLEWARE) == (
         seen["tensor-parallel-size"],
         seen["max-num-seqs"],
         seen["max-model-len"],
