@@ -1,14 +1,17 @@
 """Gives the llama-server inside the ``xllamacpp`` wheel the command line of the real ``llama-server``.
 
 Pin: ``xllamacpp>=2026.10`` (pyproject's extra ``llamacpp``); the attributes below are those of release 2026.10.11549.
-Why: the wheel carries the whole server, but no program: its parameters are attributes of a ``CommonParams`` object that follows
-llama.cpp's own structure and may change with any release. This file is the program.
-Exit: delete it once the wheel brings a ``llama-server`` executable or a ``main(argv)``; `tests/backends/launchers` sets each
-attribute on the installed wheel, so that a release which renames one fails there first.
 
-It understands the flags that `hostd.backends.llamacpp.engine` passes and those that owners commonly write into a profile's
-``args``, refuses any other in llama-server's own words, and ends with status 1 when the server does not start. The server itself
-logs ``listening on http://...`` once it serves. Run as a script it imports nothing of hostd, so that it starts fast.
+Why: the wheel carries the whole server, but no program: its parameters are attributes of a ``CommonParams`` object that
+follows llama.cpp's own structure and may change with any release. This file is the program. It understands the flags that
+`hostd.backends.llamacpp.engine` passes and those that owners commonly write into a profile's ``args``, refuses any other in
+llama-server's own words, and ends with status 1 when the server does not start. The server itself logs ``listening on
+http://...`` once it serves.
+
+Exit: delete it once the wheel brings a ``llama-server`` executable or a ``main(argv)``. Until then `tests/backends/launchers`
+sets each attribute on the installed wheel, so that a release which renames one fails there first.
+
+Run as a script it imports nothing of hostd, so that it starts fast.
 """
 
 import importlib
