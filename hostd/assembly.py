@@ -21,7 +21,6 @@ from hostd.paths import measurements_file, records_file, state_directory
 from hostd.routing.router import Router
 from hostd.runtime.calendar_clock import CalendarClock, weekly_demand
 from hostd.runtime.dispatcher import Dispatcher
-from hostd.scheduling.effects import Effect, Explain
 from hostd.scheduling.events import EngineFailed, EngineReady, EngineSlept, EngineStopped, Event
 from hostd.scheduling.scheduler import Scheduler
 from hostd.sizing.load_option_monitor import LoadOptionMonitor
@@ -40,6 +39,7 @@ from hostd.telemetry.decision_history import DecisionHistory
 from hostd.telemetry.history import RequestHistory
 from hostd.telemetry.metrics import Metrics
 from hostd.telemetry.record_writer import RecordWriter
+from hostd.telemetry.sinks import Sinks
 
 log = structlog.get_logger()
 
@@ -60,14 +60,14 @@ async def build(
     stack.callback(sensors.close)
     host: Host = machine if machine is not None else await asyncio.to_thread(sensors.read, settings.reserve)
     scheduler = Scheduler(settings.profiles, host.pools)
-    metrics, records, chronicle = Metrics(scheduler.models.values), RecordWriter(records_file()), DecisionHistory()
-    written = (decisions or decision_log.DecisionLog()).observe
+    metrics, records, decision_history = Metrics(scheduler.view), RecordWriter(records_file()), DecisionHistory()
+    sinks = Sinks((decisions or decision_log.DecisionLog(), metrics, records, decision_history))
     pids = partial(_pids, instances)
     monitor = MemoryMonitor(sensors.read, settings.reserve, lambda seen: dispatcher.post(seen), pids, machine=machine)  # noqa: PLW0108 - comes next
     dispatcher = Dispatcher(
         scheduler,
         instances,
-        _all(written, metrics.observe, records.observe, chronicle.observe),
+        sinks.decided,
         heard=_memory_watch(monitor, scheduler),
         preflight=Preflight(instances, monitor.measure),
     )
@@ -103,8 +103,8 @@ async def build(
         wall_time=lambda moment: datetime.fromtimestamp(moment + ahead, UTC),
         started=started,
         sensors=sensors,
-        records=records,
-        history=chronicle,
+        sinks=sinks,
+        history=decision_history,
     )
 
 
@@ -138,24 +138,13 @@ async def _finder(engines: Mapping[str, Backend], history: RequestHistory, store
     )
 
 
-def _all(*observers: Callable[[Effect], None]) -> Callable[[Effect], None]:
-    """Return what tells every observer of each decision; what was done about it is nobody's business."""
-
-    def observe(effect: Effect) -> None:
-        if isinstance(effect, Explain):
-            for each in observers:
-                each(effect)
-
-    return observe
-
-
 def _memory_watch(monitor: MemoryMonitor, scheduler: Scheduler) -> Callable[[Event], None]:
     """Return what has the keeper look whenever memory has moved, and often while somebody waits for some to come back."""
 
     def heard(event: Event) -> None:
         if isinstance(event, _MEMORY_MOVES):
             monitor.measure_soon()
-            monitor.poll_fast(any(pending.victims for pending in scheduler.admission.pending))
+            monitor.poll_fast(any(load.victims for load in scheduler.engines.admission.pending))
 
     return heard
 

@@ -93,8 +93,7 @@ def _stop_or_hurry(asked: asyncio.Event) -> None:
 
 async def _greet(app: AppContext, *, talkative: bool) -> None:
     """Tell how the boot gets on, and in the end what to try."""
-    scheduler = app.dispatcher.scheduler
-    while not scheduler.settled:
+    while not app.dispatcher.view().settled:
         try:
             async with asyncio.timeout(_PROGRESS_EVERY):
                 await app.dispatcher.changed()
@@ -102,9 +101,8 @@ async def _greet(app: AppContext, *, talkative: bool) -> None:
             for name, instance in app.instances.items():
                 if (progress := instance.progress_of_load) is not None:
                     log.info("loading", model=name, percent=round(100 * progress))
-    failed = [
-        name for name, model in scheduler.models.items() if model.profile.warm.preload and model.state is State.FAILED
-    ]
+    models = app.dispatcher.view().models
+    failed = [name for name, model in models.items() if model.profile.warm.preload and model.state is State.FAILED]
     log.info("boot_done", failed=failed)
     if talkative:
         print(_invitation(app), file=sys.stderr, flush=True)  # noqa: T201 - for the person who started it

@@ -282,7 +282,7 @@ async def opened(
         app.dispatcher.post(Booted())
         try:
             async with asyncio.timeout(20):
-                while wait and not app.dispatcher.scheduler.settled:
+                while wait and not app.dispatcher.view().settled:
                     await app.dispatcher.changed()
             yield stage
             await stage.clear()

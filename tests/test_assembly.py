@@ -17,7 +17,7 @@ SMALL = Host("linux", "x", 64 * MIB, (Pool("ram", PoolKind.RAM, "small", 64 * MI
 async def test_reckons_with_the_machine_that_it_is_given(open_house: OpenHouse, weights: Path) -> None:
     """The desk's pools are those of the machine; what our engines are seen to hold is theirs, and nobody else's."""
     async with open_house(make_settings(make_profile("a", weights)), machine=SMALL) as stage:
-        await until(lambda: stage.house.dispatcher.scheduler.admission.ledger.held("a"))
+        await until(lambda: stage.house.dispatcher.memory().held.get("a"))
         plan = (await stage.get("/hostd/v1/plan")).json
         (pool,) = plan["pools"]
         assert ("ram", 48 * MIB, 0) == (pool["id"], pool["for_models_bytes"], pool["others_bytes"])
@@ -36,7 +36,7 @@ async def test_keeps_what_it_decides(open_house: OpenHouse, weights: Path) -> No
     async with open_house(make_settings(make_profile("a", weights, warm=WarmSettings()))) as stage:
         told = (await stage.get("/hostd/v1/why?model=a")).json["decisions"]
         decisions = [each["decision"] for each in told]
-        assert decisions.index("load") < decisions.index("ready")
+        assert decisions.index("load_started") < decisions.index("model_ready")
 
 
 FAR = Variant("openai", url="http://192.0.2.9:1/v1", model="m")

@@ -102,6 +102,7 @@ async def start(tmp_path: Path, weights: Path) -> AsyncIterator[Start]:
             (folder / f"{name}.yaml").write_text(yaml.safe_dump(profile))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "hostd", "serve", "--config", str(tmp_path / "hostd.yaml"), "--log-format", "json"),
+            *("--log-level", "debug"),
             env={"PATH": os.environ["PATH"], "STATE_DIRECTORY": str(tmp_path / "state"), "HOME": str(tmp_path)},
             cwd=ROOT,
             stderr=asyncio.subprocess.PIPE,
@@ -130,7 +131,7 @@ async def test_boots_and_drains(start: Start) -> None:
     engines = await daemon.engines()
     assert 2 == len(engines)
     answering = asyncio.create_task(daemon.stream())
-    await until(lambda: daemon.logged("route"))
+    await until(lambda: daemon.logged("routed"))
     daemon.process.terminate()
     assert 0 == await daemon.ended()
     assert (await answering).endswith(b"data: [DONE]\n\n")
@@ -192,7 +193,7 @@ async def test_a_second_signal_hurries(start: Start) -> None:
     await daemon.ready()
     engines = await daemon.engines()
     answering = asyncio.create_task(daemon.stream())
-    await until(lambda: daemon.logged("route"))
+    await until(lambda: daemon.logged("routed"))
     daemon.process.send_signal(signal.SIGINT)
     await until(lambda: daemon.logged("closing"))
     assert daemon.process.returncode is None
@@ -208,7 +209,7 @@ async def test_closes_although_somebody_reads_the_log(start: Start) -> None:
     await daemon.ready()
     async with daemon.http.get(daemon.url + "/hostd/v1/models/alpha/logs?follow=1") as following:
         answering = asyncio.create_task(daemon.stream())
-        await until(lambda: daemon.logged("route"))
+        await until(lambda: daemon.logged("routed"))
         daemon.process.terminate()
         await until(lambda: daemon.logged("closing"))
         async with daemon.http.post(daemon.url + "/hostd/v1/models/alpha/load?wait=0") as response:

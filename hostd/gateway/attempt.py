@@ -214,7 +214,6 @@ class Attempt:
         trace = self._trace
         trace.prompt_tokens, trace.tokens = prompt_tokens, tokens
         trace.ttft = trace.ttft or self.seconds
-        self._services.metrics.served(trace.model, trace.waited, trace.ttft, tokens)
 
     def _timed_out(self) -> Exception:
         """Return what it means that a limit has passed."""
@@ -253,7 +252,6 @@ class Attempt:
         """Return the failure of an answer that had begun, and record it."""
         trace = self._trace
         log.error("stream_broken", model=trace.model, request=trace.request_id, why=what)
-        self._services.metrics.broken(trace.model)
         return TerminalFailure(EngineError(f"the answer of '{trace.model}' is not complete: {what}"))
 
 

@@ -18,7 +18,7 @@ from hostd.supervisor.instance import Instance
 from hostd.supervisor.memory_monitor import MemoryMonitor
 from hostd.telemetry.decision_history import DecisionHistory
 from hostd.telemetry.metrics import Metrics
-from hostd.telemetry.record_writer import RecordWriter
+from hostd.telemetry.sinks import Sinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,7 @@ class InferenceServices:
     router: Router
     dispatcher: Dispatcher
     upstreams: Mapping[str, Instance]
-    metrics: Metrics
-    records: RecordWriter
+    sinks: Sinks
     timeouts: TimeoutMonitor
     started: datetime
     keep_alive_every: float
@@ -68,7 +67,7 @@ class AppContext:
     """All parts of a running daemon; each family of handlers is given those that it needs.
 
     *addresses* are those that it really listens on. *wall_time* turns a time of the loop's clock into one of the calendar, and
-    *started* is one of the loop's clock. *records* keep nothing unless they are given a file.
+    *started* is one of the loop's clock. *sinks* are told of every request that is over.
     """
 
     settings: Settings
@@ -83,7 +82,7 @@ class AppContext:
     addresses: list[str] = field(default_factory=list)
     keep_alive_every: float = 10.0
     sensors: Sensors = field(default_factory=Sensors)
-    records: RecordWriter = field(default_factory=RecordWriter)
+    sinks: Sinks = field(default_factory=Sinks)
     history: DecisionHistory = field(default_factory=DecisionHistory)
 
     def for_inference(self) -> InferenceServices:
@@ -93,8 +92,7 @@ class AppContext:
             router=self.router,
             dispatcher=self.dispatcher,
             upstreams=self.instances,
-            metrics=self.metrics,
-            records=self.records,
+            sinks=self.sinks,
             timeouts=self.timeouts,
             started=self.wall_time(self.started),
             keep_alive_every=self.keep_alive_every,

@@ -19,7 +19,6 @@ from hostd.gateway.request_trace import request_record
 from hostd.routing.policy import RouteQuery
 from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
-from hostd.scheduling.events import Finished
 from hostd.supervisor.instance import Instance
 
 
@@ -61,6 +60,7 @@ class ProxyRequest:
                 self._ctx, self._services.timeouts, self._services.keep_alive_every, self._waiting_for
             )
         outcome, status = "gone", 499
+        response: web.StreamResponse | None = None
         try:
             response = await self._answer()
             outcome, status = "answered", response.status
@@ -74,22 +74,21 @@ class ProxyRequest:
         except ClientGoneError:
             response = self._hang_up()
         finally:
-            self._record(outcome, status)
+            self._record(outcome, status, 0 if response is None else response.status)
             if self._holds_slot:
                 self._services.dispatcher.client_left(self._ticket.id)
             if self._down is not None:
                 await self._down.close()
                 # The two refer to each other: apart, both are freed now instead of by a collection that holds up all requests.
                 self._down = None
-        self._services.metrics.answered(self._trace.model, self._trace.backend, self._trace.route, response.status)
         return response
 
-    def _record(self, outcome: str, status: int) -> None:
+    def _record(self, outcome: str, status: int, sent: int) -> None:
+        """Tell the sinks of the request, which is over; *sent* is the status that the client was sent, 0 if it left before."""
         asked = self._ticket.route.profile
         total = self._clock() - self._arrived
-        self._services.records.add(
-            request_record(self._trace, self._ctx.principal.client, asked, outcome, status, total)
-        )
+        record = request_record(self._trace, self._ctx.principal.client, asked, outcome, status, total)
+        self._services.sinks.finished(record._replace(sent=sent))
 
     async def _answer(self) -> web.StreamResponse:
         dispatcher = self._services.dispatcher
@@ -112,7 +111,7 @@ class ProxyRequest:
         attempt = Attempt(self._services, self._inference, trace, self._lease(upstream), self._down, deadline)
         response = await attempt.run()
         self._holds_slot = False
-        self._services.dispatcher.post(Finished(self._ticket.id, attempt.seconds))
+        self._services.dispatcher.finished(self._ticket.id, attempt.seconds)
         return response
 
     def _lease(self, upstream: Instance) -> Lease:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hostd.domain.reason import FallbackReason
-from hostd.telemetry.database import RequestRecord
+from hostd.telemetry.sinks import RequestRecord
 
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _PREFIX = secrets.token_hex(5)

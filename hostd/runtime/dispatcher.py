@@ -1,8 +1,8 @@
-"""The mailbox in front of the desk: everybody posts events here, and effects are performed here and nowhere else.
+"""The loop in front of the scheduler: events are posted here, and effects are performed here and nowhere else.
 
-asyncio runs one callback at a time, so a mailbox needs no task of its own: `post` takes in the event at once, and an event
+asyncio runs one callback at a time, so a queue of events needs no task of its own: `post` takes in the event at once, and an event
 that is posted while another is being taken in waits its turn. A request that can be served immediately is thus admitted
-without a single switch of tasks.
+without a single switch of tasks, and nearly every one of them without an event: `try_admit`.
 """
 
 import asyncio
@@ -17,12 +17,14 @@ from hostd.domain.lifecycle import State
 from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.domain.ticket import Ticket
 from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.decisions import Decision
 from hostd.scheduling.effects import Effect, Explain, Refuse, Remove, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
     Arrived,
     AttemptFailed,
     ClientLeft,
     Event,
+    Finished,
     LoadRequested,
     PreflightDone,
     Ticked,
@@ -37,7 +39,7 @@ Preflight = Callable[[str, LoadOption], Awaitable[tuple[Event, ...]]]
 
 
 class Startable(Protocol):
-    """What the dispatcher asks of an instance: all return at once and report later by an event."""
+    """What the dispatcher commands: all methods return at once, and the outcome is reported later by an event."""
 
     def start(self, option: LoadOption | None) -> None:
         """Launch the engine."""
@@ -52,13 +54,13 @@ class Startable(Protocol):
         """Have the engine wake."""
 
 
-async def unchecked(model: str, option: LoadOption) -> tuple[Event, ...]:  # noqa: ARG001 - it is asked as a real check is
+async def unchecked(model: str, option: LoadOption) -> tuple[Event, ...]:  # noqa: ARG001 - called as a real check is
     """Find nothing against a load, without looking."""
     return (PreflightDone(model),)
 
 
 class RequestRefused(Exception):
-    """The desk refused a ticket; carries its `Refuse` effect."""
+    """The scheduler refused a request; carries its `Refuse` effect."""
 
     def __init__(self, effect: Refuse) -> None:
         super().__init__(effect.error.message)
@@ -66,95 +68,114 @@ class RequestRefused(Exception):
 
 
 class Dispatcher:
-    """Owns the desk. `post` is for those who report; `admit`, `move_on`, `load` and `unload` wait for the outcome."""
+    """Owns the scheduler. `post` is for reports; `admit`, `next_target`, `load` and `unload` wait for the outcome."""
 
     def __init__(
         self,
         scheduler: Scheduler,
         instances: Mapping[str, Startable],
-        observe: Callable[[Effect], None] = lambda _: None,
+        decided: Callable[[Decision], None] = lambda _: None,
         *,
         heard: Callable[[Event], None] = lambda _: None,
         preflight: Preflight = unchecked,
         remove: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Take the desk and those who do the work.
+        """Take the scheduler and the instances that it commands.
 
-        *observe* is told of each effect that was performed, *heard* of each event that the desk has taken in. *preflight*
-        checks a load before memory is made free for it, and returns what the scheduler is to be told. *remove* forgets the instance
-        of a model that the owner has removed.
+        *decided* is told of each decision, *heard* of each event that the scheduler has taken in. *preflight* looks at a load
+        before a model is evicted for it, and returns what the scheduler is to be told. *remove* forgets the instance of a model
+        that the owner has removed.
         """
         self.scheduler = scheduler
         self._instances = instances
-        self._observe = observe
+        self._decided = decided
         self._heard = heard
         self._preflight = preflight
         self._remove = remove
         self._checking: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
-        self._mail: deque[Event] = deque()
+        self._events: deque[Event] = deque()
         self._busy = False
         self._verdicts: dict[str, Serve | Refuse] = {}
         self._waiting: dict[str, asyncio.Future[Serve | Refuse]] = {}
-        self._changed: set[asyncio.Future[None]] = set()
+        self._watching: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def post(self, event: Event) -> None:
-        """Let the desk take in *event* and perform what it decides."""
-        self._mail.append(event)
+        """Let the scheduler take in *event* and perform what it decides."""
+        self._events.append(event)
         if self._busy:
             return
         self._busy = True
         try:
-            while self._mail:
-                event = self._mail.popleft()
+            while self._events:
+                event = self._events.popleft()
                 for effect in self.scheduler.handle(event, self._loop.time()):
                     self._perform(effect)
                 self._heard(event)
         finally:
             self._busy = False
+        for future in self._watching:
+            if not future.done():
+                future.set_result(None)
         self._set_timer()
 
     def view(self) -> SchedulerView:
         """Return what may be seen of the scheduler now."""
-        scheduler = self.scheduler
-        return SchedulerView.of(scheduler.models, scheduler.warm_policy, settled=scheduler.settled)
+        return self.scheduler.view()
 
     def model(self, name: str) -> ModelView:
         """Return what may be seen of one model now."""
-        return ModelView.of(self.scheduler.models[name], self.scheduler.warm_policy)
+        return self.scheduler.model(name)
 
     def memory(self) -> MemoryView:
         """Return the scheduler's account of the memory now."""
-        scheduler = self.scheduler
-        return MemoryView.of(scheduler.models, scheduler.admission, scheduler.warm_policy, self._loop.time())
+        return self.scheduler.memory(self._loop.time())
 
     def position(self, ticket_id: str) -> QueuePosition | None:
         """Return where a request waits now, or None when it does not wait."""
-        if (found := self.scheduler.position(ticket_id)) is None:
+        return self.scheduler.position(ticket_id)
+
+    def try_admit(self, ticket: Ticket) -> Serve | None:
+        """Return where *ticket* is served, if its model is ready and has a free slot; None: nothing was done, `admit` may wait."""
+        if self._busy:
             return None
-        return QueuePosition(found[0], self.scheduler.models[found[0]].reported_state, found[1])
+        admitted = self.scheduler.admit(ticket, self._loop.time())
+        if admitted is None:
+            return None
+        serve, routed = admitted
+        self._decided(routed)
+        return serve
 
     async def admit(self, ticket: Ticket) -> Serve:
         """Return where *ticket* is to be served, once it is its turn.
 
         Raises:
-            Refused: The desk turned it away.
+            RequestRefused: The scheduler refused it.
         """
+        if (serve := self.try_admit(ticket)) is not None:
+            return serve
         self.post(Arrived(ticket))
         return await self._verdict(ticket.id)
+
+    def finished(self, ticket_id: str, seconds: float) -> None:
+        """Report that a request was answered in full, after so many *seconds* of the engine's work."""
+        if self._busy or not self.scheduler.finish(ticket_id, seconds, self._loop.time()):
+            self.post(Finished(ticket_id, seconds))
+        else:
+            self._set_timer()
 
     async def next_target(self, ticket_id: str, reason: FallbackReason, detail: str, status: int = 503) -> Serve:
         """Report that a target failed a ticket before its first content byte; return where it is served next.
 
         Raises:
-            Refused: No target is left.
+            RequestRefused: No target is left.
         """
         self.post(AttemptFailed(ticket_id, reason, detail, status))
         return await self._verdict(ticket_id)
 
     def client_left(self, ticket_id: str) -> None:
-        """Take a ticket out wherever it is: its client has gone."""
+        """Take a request out, wherever it is: its client has disconnected."""
         self._verdicts.pop(ticket_id, None)
         self.post(ClientLeft(ticket_id))
 
@@ -176,13 +197,13 @@ class Dispatcher:
         return model.state
 
     async def changed(self) -> None:
-        """Wait until any model's engine starts, stops or fails."""
+        """Wait until an event has been taken in, which may have changed any model."""
         future: asyncio.Future[None] = self._loop.create_future()
-        self._changed.add(future)
+        self._watching.add(future)
         try:
             await future
         finally:
-            self._changed.discard(future)
+            self._watching.discard(future)
 
     def close(self) -> None:
         """Set no more timers, and look at no more loads."""
@@ -221,14 +242,13 @@ class Dispatcher:
                 self._instances[model].wake()
             case Remove(model):
                 self._remove(model)
-            case Explain():
-                self._tell()
-        self._observe(effect)
+            case Explain(decision):
+                self._decided(decision)
 
     async def _check(self, model: str, option: LoadOption) -> None:
         try:
             events = await self._preflight(model, option)
-        except Exception as error:  # the desk waits for an answer, whatever goes wrong
+        except Exception as error:  # the scheduler waits for an answer, whatever goes wrong
             log.exception("bug", model=model)
             events = (
                 PreflightDone(model, ExitClass.UNKNOWN, f"hostd failed to look at the load beforehand: {error!r}"),
@@ -245,18 +265,14 @@ class Dispatcher:
         elif not future.cancelled():
             raise Bug(f"ticket {verdict.ticket_id} was given two verdicts")
 
-    def _tell(self) -> None:
-        for future in self._changed:
-            if not future.done():
-                future.set_result(None)
-
     def _set_timer(self) -> None:
+        """Have `Ticked` posted at the earliest deadline; a timer that is set for it already stays."""
         at = self.scheduler.next_deadline()
-        if self._timer is not None and (at is None or self._timer.when() != at):
+        if self._timer is not None:
+            if self._timer.when() == at:
+                return
             self._timer.cancel()
-            self._timer = None
-        if at is not None and self._timer is None:
-            self._timer = self._loop.call_at(at, self._tick)
+        self._timer = None if at is None else self._loop.call_at(at, self._tick)
 
     def _tick(self) -> None:
         self._timer = None

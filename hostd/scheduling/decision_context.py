@@ -1,12 +1,12 @@
-"""One turn of the desk: the time it is, the effects decided so far, and the alarms set."""
+"""What the parts of the scheduler share while they take in one event: the time, the effects so far, and the deadlines."""
 
 from hostd.scheduling.deadlines import Deadlines
+from hostd.scheduling.decisions import Decision
 from hostd.scheduling.effects import Effect, Explain
-from hostd.scheduling.model_state import ModelState
 
 
 class DecisionContext:
-    """What the parts of the desk share while they take in one event."""
+    """*now* is the time of the event that is taken in (seconds), *effects* is what it has led to so far, in order."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -14,10 +14,10 @@ class DecisionContext:
         self.deadlines = Deadlines()
 
     def begin(self, now: float) -> None:
-        """Start a new turn at *now*, with nothing decided."""
+        """Start to take in an event at *now*, with nothing decided."""
         self.now = now
         self.effects = []
 
-    def explain(self, decision: str, model: ModelState, ticket_id: str | None, **numbers: object) -> None:
-        """Write down *decision* about *model* with the numbers that led to it."""
-        self.effects.append(Explain(decision, model.profile.name, ticket_id, numbers))
+    def explain(self, decision: Decision) -> None:
+        """Have *decision* written down."""
+        self.effects.append(Explain(decision))

@@ -1,16 +1,16 @@
-"""Everything that the desk can ask for, in the imperative. The union `Effect` is closed: the performer matches it exhaustively."""
+"""Everything that the scheduler can ask for, in the imperative. The union `Effect` is closed, and is matched exhaustively."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hostd.domain.errors import HostdError
 from hostd.domain.reason import FallbackReason
 from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.decisions import Decision
 
 
 @dataclass(frozen=True, slots=True)
 class Serve:
-    """Send a ticket to a model now.
+    """Send a request to a model now.
 
     *reason* is why it is not the first choice (None: it is); *waited* and *loaded* are the seconds that it spent in
     queues and, of these, waiting for a load.
@@ -26,7 +26,7 @@ class Serve:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Answer a ticket with an error; nothing else will."""
+    """Answer a request with an error; nothing else will."""
 
     ticket_id: str
     error: HostdError
@@ -38,9 +38,9 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class RunPreflight:
-    """See whether a load could begin at all (its files, its flags) and how much memory is free now, before anybody goes for it.
+    """See whether a load could begin at all (its files, its flags) and how much memory is free, before a model is evicted for it.
 
-    The answer is a `MemorySeen`, then a `Checked`.
+    The answer is a `MemoryMeasured`, then a `PreflightDone`.
     """
 
     model: str
@@ -49,7 +49,7 @@ class RunPreflight:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Launch the engine of a model, as *choice* says; without one, as its instance finds best."""
+    """Launch the engine of a model, as *option* says; without one, as its instance finds best."""
 
     model: str
     option: LoadOption | None = None
@@ -86,12 +86,9 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Explain:
-    """Write down one decision with the numbers that led to it."""
+    """Tell the sinks of a decision."""
 
-    decision: str
-    model: str
-    ticket_id: str | None
-    numbers: Mapping[str, object]
+    decision: Decision
 
 
 Effect = Serve | Refuse | RunPreflight | Start | Stop | Sleep | Wake | Remove | Explain

@@ -1,4 +1,4 @@
-"""Everything that can happen to the desk, in the past tense. The union `Event` is closed: the desk matches it exhaustively."""
+"""Everything that the scheduler is told, in the past tense. The union `Event` is closed: the scheduler matches it exhaustively."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,21 +12,21 @@ from hostd.planning.warm_set.load_option import LoadOption
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A request came in and was understood."""
+    """A request arrived and was understood."""
 
     ticket: Ticket
 
 
 @dataclass(frozen=True, slots=True)
 class ClientLeft:
-    """A ticket is over without a full answer: its client went away, or its answer broke off."""
+    """A request is over without a full answer: its client disconnected, or its answer broke off."""
 
     ticket_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptFailed:
-    """A target failed a ticket before the first content byte, so another target may still answer."""
+    """A target failed a request before the first content byte, so another target may still answer."""
 
     ticket_id: str
     reason: FallbackReason
@@ -36,7 +36,7 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A ticket was answered in full; *seconds* is how long the engine worked on it."""
+    """A request was answered in full; *seconds* is how long the engine worked on it."""
 
     ticket_id: str
     seconds: float
@@ -46,7 +46,7 @@ class Finished:
 class EngineReady:
     """An engine answered its first token, after so many *seconds* of loading or waking.
 
-    *slots* is how many sequences it really decodes together, *naps* the levels of sleep that it offers, the lightest first.
+    *slots* is how many sequences it really decodes together, *sleep_levels* those that it offers, the lightest first.
     """
 
     model: str
@@ -57,7 +57,7 @@ class EngineReady:
 
 @dataclass(frozen=True, slots=True)
 class EngineFailed:
-    """An engine failed to load, died, or was put down because it no longer answered."""
+    """An engine failed to load, died, or was killed because it no longer answered."""
 
     model: str
     exit_class: ExitClass
@@ -89,7 +89,7 @@ class LoadOptionsChanged:
 
 @dataclass(frozen=True, slots=True)
 class PreflightDone:
-    """A load that `Check` asked about was looked at; *exit_class* and *detail* say why it would fail, None that it may begin."""
+    """A load was looked at, as `RunPreflight` asked; *exit_class* and *detail* say why it would fail, None that it may begin."""
 
     model: str
     exit_class: ExitClass | None = None
@@ -125,7 +125,7 @@ class Reconfigured:
 
 @dataclass(frozen=True, slots=True)
 class LoadRequested:
-    """Somebody wants a model warm: the owner by hand, or the boot."""
+    """A model is to be loaded now, whatever happened to it before: by hand, as a rule."""
 
     model: str
     why: str
@@ -133,24 +133,24 @@ class LoadRequested:
 
 @dataclass(frozen=True, slots=True)
 class UnloadRequested:
-    """The owner wants a model's memory back."""
+    """A model is to be unloaded by hand."""
 
     model: str
 
 
 @dataclass(frozen=True, slots=True)
 class Booted:
-    """The daemon is up: load what the owner wants warm, one after another."""
+    """The daemon is up: the models of the warm set are loaded, one after another."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShutdownRequested:
-    """The daemon is going down: no new work, finish what runs, stop the engines."""
+    """The daemon shuts down: no new requests, the running ones are finished, the engines are stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """A deadline that the desk had named has passed."""
+    """A deadline that the scheduler had named has passed."""
 
 
 ModelEvent = EngineReady | EngineFailed | EngineStopped | EngineSlept | PreflightDone | LoadRequested | UnloadRequested

@@ -11,17 +11,17 @@ RESIDENCY_LOADS, LEAST_RESIDENCY, LONGEST_RESIDENCY = 2.0, 5.0, 30.0
 """A model that is in use stays for so many times as long as it took to load, within these bounds (seconds)."""
 
 PATIENCE = 6.0
-"""How many times the cost of an idle model's going those who wait for its memory must have waited together, at most `HOLD` long."""
+"""How many times the cost of evicting an idle model the requests that need its memory must have waited together."""
 
 HOLD = 10.0
-"""Seconds without a request after which an idle model goes for whoever waits, whatever that costs."""
+"""Seconds without a request after which an idle model is evicted for a request that waits, whatever that costs."""
 
 WAIT_LOADS, LONGEST_WAIT = 6.0, 120.0
-"""A model that is always busy is closed to newcomers for the sake of one that waits after so many times as long as both take to
-load (so that a seventh of the time goes into loads at most), at the latest after so many seconds."""
+"""A model that is always busy is closed to new requests, for the sake of a load that waits, after so many times as long as
+both take to load (so that a seventh of the time is spent on loads at most), at the latest after so many seconds."""
 
 LULL = 60.0
-"""Seconds that a model must have been idle before it goes for one that merely should be warm."""
+"""Seconds that a model must have been idle before it is evicted for one that merely should be warm."""
 
 
 def eviction_cost(model: ModelState, now: float, demand: Mapping[str, float], *, declared: bool) -> float:
@@ -29,7 +29,7 @@ def eviction_cost(model: ModelState, now: float, demand: Mapping[str, float], *,
 
     The rate is the higher one of the last minutes' and of what this hour of the week has shown (*demand*, requests per hour).
     """
-    rate = max(model.request_rate.rate(now), demand.get(model.profile.name, 0.0) / 3600.0)
+    rate = max(model.request_rate.rate(now), demand.get(model.name, 0.0) / 3600.0)
     return reload_cost(model.seconds_to_load, rate, model.profile.warm.priority, declared=declared)
 
 
@@ -41,14 +41,14 @@ def residency(model: ModelState) -> float:
 def evictable_at(
     model: ModelState, pending: PendingLoad, claimant: ModelState, now: float, cost: float
 ) -> float | None:
-    """Return when *model* may be asked to go for *claimant* (seconds); None while only an event can tell.
+    """Return when *model* may be evicted for *claimant* (seconds); None while only an event can tell.
 
-    An idle model goes once those who wait have together waited several times as long as its going is expected to cost, or when it
-    has been idle for `HOLD`: so requests that come in turns are answered in batches. A busy one goes on, for answering all of its
-    requests in one stay is what makes the fewest loads, but not for ever: after `WAIT_LOADS`, its residency being over, it is
-    closed to newcomers and goes when it has answered those who are there. Both go sooner where a deadline of higher priority
-    demands it. The owner's hand moves idle ones at once; for models that nobody waits for, only those go that have been idle for a
-    while.
+    An idle model may be once the requests that wait have together waited several times as long as the eviction is expected to
+    cost, or when it has been idle for `HOLD`: so requests for models in turns are answered in batches. A busy one goes on, since
+    answering all of its requests in one stay makes the fewest loads, but not for ever: after `WAIT_LOADS`, its residency being
+    over, it is closed to new requests, and evicted when those that it has are answered. Both may be sooner where the queue timeout
+    of a model of higher priority demands it. A load by hand evicts idle models at once; a load that no request waits for evicts
+    only what has been idle for a while.
     """
     if model.state is State.SLEEPING:
         return now
@@ -56,7 +56,7 @@ def evictable_at(
         return None
     if pending.priority is not LoadPriority.WAITED_FOR:
         return model.idle_since + LULL if model.idle else None
-    first = next(iter(claimant.queue.values()), None)
+    first = claimant.queue.next()
     since = pending.since if first is None else first.since
     both = model.seconds_to_load + claimant.seconds_to_load
     at = max(since + min(LONGEST_WAIT, WAIT_LOADS * both), model.ready_at + residency(model))
@@ -64,8 +64,7 @@ def evictable_at(
         at = min(at, model.idle_since + HOLD)
         if first is None:
             return now
-        waited = sum(now - request.since for request in claimant.queue.values())
-        patience = now + max(0.0, PATIENCE * cost - waited) / len(claimant.queue)
+        patience = now + max(0.0, PATIENCE * cost - claimant.queue.waited(now)) / len(claimant.queue)
         at = min(at, max(patience, model.ready_at + min(LEAST_RESIDENCY, model.seconds_to_load)))
     if first is not None and claimant.profile.warm.priority > model.profile.warm.priority:
         at = min(at, first.since + claimant.profile.limits.queue_timeout - claimant.seconds_to_load)

@@ -1,4 +1,4 @@
-"""The sentences of refusal: what happened, why, and when to come back, with the lane's own numbers."""
+"""The errors that refused requests are answered with: what happened, why, and when to try again, with the model's own numbers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,31 +11,18 @@ from hostd.scheduling.events import AttemptFailed
 from hostd.scheduling.model_state import ModelState
 
 
-def told(each: EvictionCandidate, model: ModelState, now: float) -> dict[str, object]:
-    """Return one candidate as plain data: what its going costs, when it may go, and what that frees."""
-    return {
-        "model": each.name,
-        "cost_s": round(each.cost, 2),
-        "free_in_s": None if each.evictable_at is None else round(max(0.0, each.evictable_at - now), 1),
-        "state": str(model.state),
-        "in_flight": len(model.serving),
-        "queued": len(model.queue),
-        "bytes": dict(each.bytes),
-    }
-
-
 def nearest(
     options: Sequence[LoadOption], free: Bytes, candidates: Sequence[EvictionCandidate]
 ) -> tuple[LoadOption, dict[str, int]]:
-    """Return the choice that lacks least of *free* when the *candidates* have all gone, and what it lacks then."""
+    """Return the option that is short of least when all *candidates* are evicted, and what it is short of then."""
     for each in candidates:
         free = plus(free, each.bytes)
     found = min(options, key=lambda option: sum(excess(option.peak, free).values()))
     return found, excess(found.peak, free)
 
 
-def too_little(short: Bytes, pinned: Sequence[str], others: Mapping[str, int], capacity: Bytes) -> str:
-    """Return why there will be no room: what is *short*, of how much (*capacity*), who is *pinned*, what other programs hold."""
+def insufficient_memory(short: Bytes, pinned: Sequence[str], others: Mapping[str, int], capacity: Bytes) -> str:
+    """Return why memory is not enough: what is *short* of how much (*capacity*), which models are *pinned*, what others hold."""
     why = f"it lacks {_lacking(short)} even if every model that may go has gone"
     for pool in sorted(short):
         whole = format_bytes(capacity.get(pool, 0))
@@ -45,8 +32,8 @@ def too_little(short: Bytes, pinned: Sequence[str], others: Mapping[str, int], c
     return why + _held_by(others, short)
 
 
-def not_now(short: Bytes, others: Mapping[str, int]) -> str:
-    """Return why a load that nobody waits for has nobody go now: what is *short*, and what other programs hold."""
+def load_deferred(short: Bytes, others: Mapping[str, int]) -> str:
+    """Return why a load that no request waits for evicts no model now: what is *short*, and what other programs hold."""
     why = f"it lacks {_lacking(short)} beside the models that are in use, and comes up in quieter times"
     return why + _held_by(others, short)
 
@@ -61,9 +48,9 @@ def _held_by(others: Mapping[str, int], short: Bytes) -> str:
 
 
 def queue_full(model: ModelState) -> CapacityError:
-    """Say that nobody else may wait for this model."""
+    """Return the error where a model's queue is full."""
     return CapacityError(
-        f"'{model.profile.name}' is busy: {len(model.serving)} requests are being answered and {len(model.queue)} wait, "
+        f"'{model.name}' is busy: {len(model.serving)} requests are being answered and {len(model.queue)} wait, "
         f"which is all that max_queue: {model.profile.limits.max_queue} allows",
         code="queue_full",
         status=429,
@@ -72,9 +59,9 @@ def queue_full(model: ModelState) -> CapacityError:
 
 
 def queue_timeout(model: ModelState, waited: float) -> CapacityError:
-    """Say that the model had no place within its queue_timeout."""
+    """Return the error where a model had no free slot within its queue_timeout."""
     return CapacityError(
-        f"'{model.profile.name}' had no free place within {waited:.1f} s (queue_timeout); "
+        f"'{model.name}' had no free place within {waited:.1f} s (queue_timeout); "
         f"{len(model.serving)} requests are being answered and {len(model.queue)} wait",
         code=FallbackReason.QUEUE_TIMEOUT,
         retry_after=model.expected_wait(),
@@ -82,9 +69,9 @@ def queue_timeout(model: ModelState, waited: float) -> CapacityError:
 
 
 def out_of_time(model: ModelState, waited: float) -> CapacityError:
-    """Say that the whole time of a request went by in queues."""
+    """Return the error where the whole time of a request went by in queues."""
     return CapacityError(
-        f"the request waited {waited:.1f} s for '{model.profile.name}', which is all the time it had; "
+        f"the request waited {waited:.1f} s for '{model.name}', which is all the time it had; "
         "give it more with x-hostd-timeout or total_timeout",
         code="timeout",
         status=504,
@@ -93,11 +80,11 @@ def out_of_time(model: ModelState, waited: float) -> CapacityError:
 
 
 def down(model: ModelState, now: float) -> tuple[FallbackReason, CapacityError]:
-    """Say that the model cannot be had now, and why its engine is down."""
+    """Return the reason and the error where a model cannot be loaded now, or keeps crashing."""
     until = model.restarts.again_at or model.restarts.closed_until or now
     verb = "could not be loaded" if model.down_reason is not FallbackReason.CRASHED else "keeps crashing"
     error = CapacityError(
-        f"'{model.profile.name}' {verb}: {model.last_error}",
+        f"'{model.name}' {verb}: {model.last_error}",
         code=model.down_reason,
         retry_after=until - now,
     )
@@ -105,25 +92,25 @@ def down(model: ModelState, now: float) -> tuple[FallbackReason, CapacityError]:
 
 
 def failed(model: ModelState, event: AttemptFailed) -> HostdError:
-    """Say how the model failed a request before it began to answer."""
+    """Return the error where a model failed a request before it began to answer."""
     if event.reason is FallbackReason.CONTEXT_TOO_LONG:
         return RequestError(event.detail, code="context_length_exceeded", param="messages")
     return CapacityError(
-        f"'{model.profile.name}' did not answer: {event.detail}",
+        f"'{model.name}' did not answer: {event.detail}",
         code=event.reason,
         status=event.status,
         retry_after=model.expected_wait(),
     )
 
 
-def no_room(model: ModelState, why: str) -> tuple[FallbackReason, CapacityError]:
-    """Say that the model does not fit into the memory that there is."""
-    text = f"'{model.profile.name}' cannot be loaded: {why}"
+def not_loaded(model: ModelState, why: str) -> tuple[FallbackReason, CapacityError]:
+    """Return the reason and the error where a load ended for want of memory, as *why* says."""
+    text = f"'{model.name}' cannot be loaded: {why}"
     return FallbackReason.OUT_OF_MEMORY, CapacityError(
         text, code=FallbackReason.OUT_OF_MEMORY, retry_after=model.expected_wait()
     )
 
 
 def closing() -> CapacityError:
-    """Say that hostd is going down."""
+    """Return the error while hostd shuts down."""
     return CapacityError("hostd is shutting down; send the request again in a moment", code="closing", retry_after=5.0)

@@ -1,4 +1,4 @@
-"""One model as the desk sees it: its instance's state, who is served, and who waits in which order."""
+"""The state of one model: its engine's lifecycle, the requests that it serves, and those that wait."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from math import exp
 from hostd.domain.lifecycle import State, Transition, after
 from hostd.domain.profile import Profile
 from hostd.domain.reason import FallbackReason
-from hostd.domain.ticket import Target, Ticket
 from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, LoadOption
 from hostd.scheduling.pending_load import PendingLoad
+from hostd.scheduling.queue import RequestQueue, RequestState
 from hostd.scheduling.restart import RestartPolicy
 
 MEMORY = 300.0
-"""Seconds after which a request counts for a third of one that came just now."""
+"""Seconds after which a request counts for a third of one that arrived just now."""
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class RequestRate:
     at: float = 0.0
 
     def add(self, now: float) -> None:
-        """Note one request at *now*."""
+        """Count one request at *now*."""
         self.count = self._decayed(now) + 1.0
         self.at = now
 
@@ -40,62 +40,32 @@ UNMEASURED_SERVICE = 5.0
 """Seconds that a request is taken to last before any has been measured."""
 
 _WEIGHT = 0.2
-
-
-@dataclass(slots=True)
-class RequestState:
-    """A ticket on its route.
-
-    *since* is when it joined its present lane, *queued* the seconds that it has spent in queues and *loaded* those of them in
-    which a model was loading, *expires* when its whole time is up, *life* which of the lane's engines it was last sent to.
-
-    *patient* marks one whose queue time ran out while the model was still loading and nobody else could answer: it waits
-    for the load, and its queue time starts when the model is ready.
-    """
-
-    ticket: Ticket
-    arrived: float
-    target_index: int = 0
-    attempt: int = 0
-    reason: FallbackReason | None = None
-    since: float = 0.0
-    queued: float = 0.0
-    loaded: float = 0.0
-    generation: int = 0
-    expires: float | None = None
-    waiting_for_load: bool = False
-    retried: bool = False
-
-    @property
-    def target(self) -> Target:
-        """The stop of the route where the ticket is now."""
-        return self.ticket.route.targets[self.target_index]
+"""Weight of the newest service time in the moving average: about the last ten of them count."""
 
 
 @dataclass(slots=True)
 class ModelState:
-    """The queue and the places of one model. Only the desk writes to it.
+    """All that the scheduler knows of one model, and writes alone.
 
-    *gate* is set once it is to go for another model: only who came before that is still served. *wanted* asks for a start after
-    the stop under way. *dead* says that a request has seen the engine's death, which its instance is about to report. *life*
-    counts the engines that became ready here.
+    *closed_to_new_since* is set once the model is to be evicted: only requests from before that are still served.
+    *start_requested* asks for a start after the stop under way. *suspected_dead* says that a request has seen the engine's
+    death, which its instance is about to report. *generation* counts the engines that became ready here.
 
-    *hint* is for how many seconds its last client would like it to stay. *choices* are the ways to load it here, best first, and
-    *why_not* there are no others; *choice* is the one that was taken last and *why* what for. *spent* are the variants that cannot
-    be had and *setbacks* says why, *retried* says that memory ran out and another try is under way. *naps* are the levels of sleep
-    that its engine offers, *keeps* is what it holds while it sleeps, and *woken* says that its last start was no load. *claim* is
-    a load that waits for room; *evicted* says that it had to go although it should be warm.
+    *keep_alive_hint* is for how many seconds the last client would like the model to stay. *options* are the ways to load it here,
+    best first, and *why_not* there are no others; *option* is the one that was taken last and *why* what for. *failed_variants*
+    cannot be loaded and *load_errors* say why, *retried* says that memory ran out and another try is under way. *sleep_levels* are
+    those that its engine offers, *bytes_kept_asleep* is what it holds while it sleeps, and *woke_from_sleep* says that its last
+    start was no load. *pending_load* is a load that waits for memory; *evicted* says that the model was evicted although it
+    should be warm.
 
     *options_known* says whether the options have been found yet, without which no load begins. *removed* says that the owner has
-    removed the model, which only answers what it has.
+    removed the model, which only answers the requests that it has.
     """
 
     profile: Profile
     state: State = State.COLD
-    options_known: bool = True
-    removed: bool = False
     slots: int = 0
-    queue: dict[str, RequestState] = field(default_factory=dict)
+    queue: RequestQueue = field(default_factory=RequestQueue)
     serving: dict[str, RequestState] = field(default_factory=dict)
     restarts: RestartPolicy = field(default_factory=RestartPolicy)
     start_requested: bool = False
@@ -121,22 +91,26 @@ class ModelState:
     retried: bool = False
     pending_load: PendingLoad | None = None
     evicted: bool = False
+    options_known: bool = True
+    removed: bool = False
     last_error: str | None = None
     down_reason: FallbackReason = FallbackReason.LOAD_FAILED
 
     def __repr__(self) -> str:
-        return f"<Lane {self.profile.name} {self.state}: {len(self.serving)}/{self.capacity} in flight, {len(self.queue)} queued>"
+        counts = f"{len(self.serving)}/{self.capacity} in flight, {len(self.queue)} queued"
+        return f"<Model {self.profile.name} {self.state}: {counts}>"
+
+    @property
+    def name(self) -> str:
+        """The profile's name."""
+        return self.profile.name
 
     @property
     def reported_state(self) -> State:
-        """The state as people see it: a load that waits for room is loading, and a model that is to go for another drains."""
+        """The state to show: a load that waits for memory is loading, and a model that is to be evicted drains."""
         if self.closed_to_new_since is not None:
             return State.DRAINING
-        waits = self.pending_load is not None and self.state in (
-            State.COLD,
-            State.FAILED,
-            State.SLEEPING,
-        )
+        waits = self.pending_load is not None and self.state in (State.COLD, State.FAILED, State.SLEEPING)
         return State.LOADING if waits else self.state
 
     @property
@@ -145,13 +119,8 @@ class ModelState:
         return min(self.profile.limits.max_concurrent, self.slots)
 
     @property
-    def counts(self) -> dict[str, int]:
-        """How many are served and how many wait, for explanations."""
-        return {"in_flight": len(self.serving), "queued": len(self.queue)}
-
-    @property
     def has_free_slot(self) -> bool:
-        """Whether one more request could be served now, had it come in time."""
+        """Whether one more request could be served now, unless the model is closed to new ones."""
         return self.state is State.READY and not self.suspected_dead and len(self.serving) < self.capacity
 
     def accepts(self, request: RequestState) -> bool:
@@ -160,12 +129,12 @@ class ModelState:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody is served and nobody waits."""
+        """Whether no request is served and none waits."""
         return not self.serving and not self.queue
 
     @property
     def is_starting(self) -> bool:
-        """Whether the model is on its way to be ready, so that waiting for it makes sense."""
+        """Whether the model will be ready without another decision, so that waiting for it makes sense."""
         under_way = self.state in (State.LOADING, State.STOPPING, State.DRAINING) or self.pending_load is not None
         return (
             under_way
@@ -176,13 +145,13 @@ class ModelState:
 
     @property
     def seconds_to_load(self) -> float:
-        """How long it takes to have it back if it goes, or to have it at all where it has gone: a waking or a load."""
-        there = self.state in (State.READY, State.SLEEPING)
-        return self.wake_seconds if there and self.wake_seconds is not None and self.can_sleep else self.cold_start
+        """How long it takes to have the model ready, or to have it back once it is evicted: a load, or a wake."""
+        has_engine = self.state in (State.READY, State.SLEEPING)
+        return self.wake_seconds if has_engine and self.wake_seconds is not None and self.can_sleep else self.cold_start
 
     @property
     def cold_start(self) -> float:
-        """How long a load takes (seconds): as measured last, else as its choice estimates."""
+        """How long a load takes (seconds): as measured last, else as its option estimates."""
         if self.load_seconds is not None:
             return self.load_seconds
         option = self.option or next(iter(self.options), None)
@@ -190,13 +159,13 @@ class ModelState:
 
     @property
     def can_sleep(self) -> bool:
-        """Whether it may sleep instead of going: its engine can, and waking was not found to be slower than loading."""
+        """Whether it may sleep instead of being stopped: its engine can, and waking was not found to be slower than loading."""
         slower = self.wake_seconds is not None and self.wake_seconds > (self.load_seconds or self.wake_seconds)
         return bool(self.sleep_levels) and not slower
 
     @property
     def usable(self) -> tuple[LoadOption, ...]:
-        """The choices that may be had: of a sleeping engine its own, else those whose variant has not failed for good."""
+        """The options that may be loaded: a sleeping engine's own, else those whose variant has not failed for good."""
         if self.state is State.SLEEPING and self.option is not None:
             return (self.option,)
         return tuple(option for option in self.options if option.variant not in self.failed_variants)
@@ -210,22 +179,18 @@ class ModelState:
         self.load_errors.clear()
 
     def move(self, move: Transition) -> None:
-        """Go where the lifecycle table says."""
+        """Change the state as the lifecycle table says."""
         self.state = after(self.state, move)
         self.suspected_dead, self.closed_to_new_since = False, None
         if move is Transition.LOADED:
             self.generation += 1
 
     def suspect(self, ticket_id: str) -> None:
-        """Note that a request saw its engine die: nobody is sent there any more, unless another runs by now."""
+        """Note that a request saw its engine die: no other is sent there, unless a newer engine runs by now."""
         request = self.serving.get(ticket_id)
         self.suspected_dead = self.suspected_dead or (
             self.state is State.READY and request is not None and request.generation == self.generation
         )
-
-    def position(self, ticket_id: str) -> int:
-        """Return a waiting ticket's place in the queue, counting from 1."""
-        return list(self.queue).index(ticket_id) + 1
 
     def learn_service(self, seconds: float) -> None:
         """Fold one measured service time into the moving average."""
@@ -233,6 +198,6 @@ class ModelState:
         self.service_seconds = seconds if before is None else before + _WEIGHT * (seconds - before)
 
     def expected_wait(self) -> float:
-        """Return the seconds after which a newcomer may hope for a place, from measured service times."""
+        """Return the seconds after which a new request may hope for a slot, from measured service times."""
         service = UNMEASURED_SERVICE if self.service_seconds is None else self.service_seconds
         return service * (len(self.queue) + 1) / max(1, self.capacity)

@@ -1,4 +1,4 @@
-"""A load that has been decided on and waits for its room."""
+"""A load that has been decided on and waits for its memory."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -7,7 +7,7 @@ from hostd.planning.warm_set.load_option import LoadOption
 
 
 class LoadPriority(IntEnum):
-    """Whose claim is seen to first: somebody waits for an answer, the owner wants the model warm, or it is to come back."""
+    """Which pending load is looked at first: a request waits for it, the model should be warm, or it was evicted before."""
 
     WAITED_FOR = 0
     WANTED = 1
@@ -23,30 +23,38 @@ LOAD_PRIORITY = {
     "demand": LoadPriority.WANTED,
     "return": LoadPriority.RETURNING,
 }
-"""How urgent a load is, by the reason for it."""
+"""The priority of a load, by the reason for it."""
 
 
 @dataclass(slots=True)
 class PendingLoad:
     """One model's claim to memory.
 
-    *why* is what the load is for, *since* when it was made. *asked* is the choice whose files and flags are being checked, None
-    when nothing is; *checked* are the variants that were found in order. *choice* is how it is to be loaded once its *victims*
-    (names) have gone. *first* is what it was made for before somebody came to wait for it. *told* is when the wait that was last
-    explained was to end.
+    *why* is what the load is for, *since* when it was asked for (seconds). *checking* is the option whose files and flags are being
+    looked at, None when none is; *checked* are the variants that passed. *option* is how the model is to be loaded once its
+    *victims* (names) are evicted. *earlier_why* is what the load was for before a request came to wait for it. *reported_at* is
+    when the wait that was last explained was to end.
     """
 
     model: str
     why: str
     since: float
-    asked: LoadOption | None = None
+    checking: LoadOption | None = None
     checked: set[int] = field(default_factory=set)
     option: LoadOption | None = None
     victims: tuple[str, ...] = ()
-    first: str | None = None
+    earlier_why: str | None = None
     reported_at: float | None = None
 
     @property
     def priority(self) -> LoadPriority:
-        """How soon it is to be seen to."""
+        """The priority that its reason gives it."""
         return LOAD_PRIORITY[self.why]
+
+
+@dataclass(frozen=True, slots=True)
+class EndedLoad:
+    """A pending load that will not begin: there is no memory for it, as *why* says, or no request needs it any more (None)."""
+
+    model: str
+    why: str | None = None

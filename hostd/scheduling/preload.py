@@ -1,4 +1,4 @@
-"""The boot's loads: one after another, the most valuable first, until each is ready or is known not to be."""
+"""The loads of the boot: one after another, the most valuable first, until each is ready or is known not to be."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -8,10 +8,10 @@ from hostd.scheduling.model_state import ModelState
 
 
 class PreloadQueue:
-    """Goes through what should be warm at the boot; *ask* has a lane loaded."""
+    """Requests the loads of the boot by *request*, each when the one before is over."""
 
-    def __init__(self, ask: Callable[[ModelState, str], None]) -> None:
-        self._ask = ask
+    def __init__(self, request: Callable[[ModelState, str], None]) -> None:
+        self._request = request
         self._waiting: deque[ModelState] = deque()
         self._current: ModelState | None = None
         self.begun = False
@@ -30,7 +30,7 @@ class PreloadQueue:
         self._next()
 
     def settled(self, model: ModelState) -> None:
-        """Note that a lane is ready, has failed, or is not to be loaded any more."""
+        """Note that a model is ready, has failed, or is not to be loaded any more."""
         if self._current is model:
             self._current = None
             self._next()
@@ -44,6 +44,6 @@ class PreloadQueue:
         while self._waiting and self._current is None:
             model = self._waiting.popleft()
             if model.state is State.COLD or model.pending_load is not None:
-                self._ask(model, "preload")
+                self._request(model, "preload")
             if model.state is State.LOADING or model.pending_load is not None:
                 self._current = model

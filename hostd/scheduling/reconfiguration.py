@@ -15,7 +15,7 @@ from hostd.scheduling.engine_control import EngineController
 from hostd.scheduling.events import LoadOptionsChanged
 from hostd.scheduling.model_state import ModelState
 
-_DEADLINES = ("drain", "idle", "restart", "room", "turn")
+_DEADLINES = ("drain", "idle", "restart", "memory", "turn")
 
 
 class Reconfiguration:
@@ -53,9 +53,14 @@ class Reconfiguration:
         self.advance()
         self._engines.replan()
 
+    @property
+    def pending(self) -> bool:
+        """Whether models wait to become idle, so that they can change or go."""
+        return bool(self._changing or self._removing)
+
     def advance(self) -> None:
         """Go on with the models that have become idle since; to be called after each event."""
-        if not (self._changing or self._removing):
+        if not self.pending:
             return
         for name, profile in list(self._changing.items()):
             if self._replaced(self._models[name], profile):
@@ -88,8 +93,8 @@ class Reconfiguration:
         if model.profile != profile:
             self._changing[profile.name] = profile
         elif profile.limits != before.limits and model.state is State.READY:
-            # There may be more free slots than before; whoever waits for one is served by the caller.
-            self._engines.unloader.reopened.append(model)
+            # There may be more free slots than before; a request that waits for one is served by the caller.
+            self._engines.commands.reopened.append(model)
 
     def _replaced(self, model: ModelState, profile: Profile) -> bool:
         """Give *model* its new profile if it is idle; return whether it was."""
@@ -104,7 +109,7 @@ class Reconfiguration:
         if failed or model.state in (State.READY, State.LOADING, State.SLEEPING):
             self._engines.unload(model, "reconfigured")
         if failed:
-            self._engines.warm_policy.went(model)  # with other settings it may well load
+            self._engines.warm_policy.evicted(model)  # with other settings it may well load
         if running and not self._engines.closing:
             model.start_requested = True
         if pending is not None and model.state is State.COLD:

@@ -1,7 +1,7 @@
 """When to start a broken engine again, and when to stop trying: a pure schedule.
 
 A crash is forgiven after a stretch of good service; crashes in quick succession wait twice as long each time; after
-`GIVE_UP_AFTER` of them the engine stays down until somebody asks for it by hand, or a request comes after `COOL_DOWN`.
+`GIVE_UP_AFTER` of them the engine stays down until it is loaded by hand, or a request arrives after `COOL_DOWN`.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ UNMENDED_COOL_DOWN = 10.0
 
 @dataclass(slots=True)
 class RestartPolicy:
-    """The crash history of one engine (seconds on the desk's clock).
+    """The crash history of one engine (seconds on the scheduler's clock).
 
     *streak* counts failures without a stretch of good service between them. *again_at* is when the engine starts again
     by itself, *closed_until* when a request may make it start again; at most one of them is set.
@@ -39,7 +39,7 @@ class RestartPolicy:
         self.ready_at = now
 
     def failed(self, exit_class: ExitClass, now: float) -> None:
-        """Note a failure and decide what follows: a delayed start, or a closed door."""
+        """Note a failure and decide what follows: a delayed start, or none for a while."""
         if self.ready_at is not None and now - self.ready_at >= GOOD_SERVICE:
             self.streak = 0
         self.ready_at = self.again_at = self.closed_until = None
@@ -57,8 +57,8 @@ class RestartPolicy:
         if self.again_at is not None:
             self.closed_until, self.again_at = self.again_at, None
 
-    def forgive(self) -> None:
-        """Forget the streak: somebody asked for the engine by hand, or it was stopped on purpose."""
+    def reset(self) -> None:
+        """Forget the streak: the engine is loaded by hand, or was stopped on purpose."""
         self.streak = 0
         self.again_at = self.closed_until = self.ready_at = None
 

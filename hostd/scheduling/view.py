@@ -8,6 +8,7 @@ from hostd.domain.profile import Profile
 from hostd.planning.warm_set.eviction import EvictionCandidate
 from hostd.planning.warm_set.load_option import Bytes, LoadOption
 from hostd.scheduling.memory_admission import MemoryAdmission
+from hostd.scheduling.memory_ledger import MemoryLedger
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.warm_policy import WarmSetPolicy
 
@@ -60,7 +61,7 @@ class ModelView:
             failing=bool(model.restarts.streak),
             last_error=model.last_error,
             load_seconds=model.load_seconds,
-            waits_for=None if pending is None else "room" if pending.asked is None else "check",
+            waits_for=None if pending is None else "room" if pending.checking is None else "check",
         )
 
 
@@ -71,12 +72,6 @@ class SchedulerView:
     models: Mapping[str, ModelView]
     settled: bool
     left_out: Mapping[str, str]
-
-    @classmethod
-    def of(cls, models: Mapping[str, ModelState], policy: WarmSetPolicy, *, settled: bool) -> "SchedulerView":
-        """Return what may be seen now."""
-        rows = {name: ModelView.of(model, policy) for name, model in models.items()}
-        return cls(rows, settled, dict(policy.left_out))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +119,8 @@ class MemoryView:
     """The scheduler's account of the memory. *held* are the bytes that each model is promised, by pool id.
 
     What else a plan needs to decide as the scheduler does: *returning* are bytes that engines are giving back, *evictable* the
-    models that may be evicted for a load that the owner asks for, *options* the ways to load each model, the scheduler's first
-    choice first; of a loaded one, its own.
+    models that may be evicted for a load by hand, *options* the ways to load each model, the scheduler's first choice first; of
+    a loaded one, its own.
     """
 
     pools: tuple[PoolView, ...]
@@ -142,36 +137,36 @@ class MemoryView:
     def of(
         cls,
         models: Mapping[str, ModelState],
+        ledger: MemoryLedger,
         admission: MemoryAdmission,
         policy: WarmSetPolicy,
         now: float,
     ) -> "MemoryView":
         """Return the account as it is *now* (seconds on the scheduler's clock)."""
-        ledger = admission.ledger
         free = ledger.free()
         return cls(
             pools=tuple(
                 PoolView(pool, size, ledger.others.get(pool, 0), free[pool]) for pool, size in ledger.capacity.items()
             ),
             held={name: dict(held) for name in models if (held := ledger.held(name))},
-            warm_set=tuple(_warm_model(model, admission, policy) for model in policy.in_order()),
+            warm_set=tuple(_warm_model(model, policy) for model in policy.in_order()),
             left_out=dict(policy.left_out),
             proved_optimal=policy.proved,
             pending=tuple(
-                PendingLoadView(each.model, each.why, each.victims, each.asked is not None)
+                PendingLoadView(each.model, each.why, each.victims, each.checking is not None)
                 for each in admission.pending
             ),
             returning=ledger.returning(),
-            evictable=tuple(admission.evictable(now)),
+            evictable=tuple(admission.candidates.by_hand(now)),
             options={name: tuple(_options(model, admission)) for name, model in models.items()},
         )
 
 
-def _warm_model(model: ModelState, admission: MemoryAdmission, policy: WarmSetPolicy) -> WarmModelView:
-    option = admission.preferred.get(model.profile.name)
+def _warm_model(model: ModelState, policy: WarmSetPolicy) -> WarmModelView:
+    option = policy.preferred.get(model.name)
     variant = option.label if option else None
     needs = dict(option.needs) if option else {}
-    return WarmModelView(model.profile.name, variant, needs, policy.reason(model), model.reported_state)
+    return WarmModelView(model.name, variant, needs, policy.reason(model), model.reported_state)
 
 
 def _options(model: ModelState, admission: MemoryAdmission) -> Sequence[LoadOption]:

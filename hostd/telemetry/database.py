@@ -1,78 +1,43 @@
-"""The database of what was asked and what was loaded: its tables, and the one connection that writes them.
+"""The database of requests and loads: its tables, how they have changed, and the one connection that writes them.
 
-Times, names and counts only; nothing of what was said is ever kept. Whoever reads uses `hostd.telemetry.history`.
+Times, names and counts only; no prompt, answer or key is ever kept. `hostd.telemetry.history` reads it.
 """
 
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-VERSION = 1
-_SPOILT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_PATIENCE = 2.0
+from hostd.telemetry.sinks import LoadRecord, RequestRecord
+
+_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_LOCK_TIMEOUT = 2.0
 """Seconds to wait for another program that holds the file."""
 _LONGEST_LABEL = 64
 
-_SCHEMA = """
-CREATE TABLE requests (
-    at REAL NOT NULL, id TEXT NOT NULL, asked TEXT NOT NULL, model TEXT, backend TEXT, route TEXT NOT NULL, reason TEXT,
-    outcome TEXT NOT NULL, status INTEGER NOT NULL, client TEXT, stream INTEGER NOT NULL,
-    queue_ms REAL NOT NULL, load_ms REAL NOT NULL, ttft_ms REAL, total_ms REAL NOT NULL,
-    prompt_tokens INTEGER, output_tokens INTEGER
-);
-CREATE INDEX requests_by_time ON requests (at, asked);
-CREATE INDEX requests_by_model ON requests (model, at);
-CREATE TABLE loads (
-    at REAL NOT NULL, model TEXT NOT NULL, variant TEXT NOT NULL, seconds REAL NOT NULL, bytes TEXT NOT NULL, why TEXT NOT NULL
-);
-CREATE INDEX loads_by_model ON loads (model, variant, at);
-"""
-
-# All rows in one statement: a statement for each would hand the interpreter's lock back and forth with the event loop, row by row.
-_COLUMNS = ", ".join(f"json_extract(value, '$[{column}]')" for column in range(17))
-_KEEP_REQUESTS = f"INSERT INTO requests SELECT {_COLUMNS} FROM json_each(?)"  # noqa: S608  # numbers of our own
-_KEEP_LOAD = "INSERT INTO loads VALUES (?, ?, ?, ?, ?, ?)"
-
-
-class RequestRecord(NamedTuple):
-    """One request that is over. *at* is when it came, in seconds since 1970; all other times are seconds that passed.
-
-    *asked* is the profile that was asked for first, *model* the one that answered or was tried last (``none``: none was),
-    *route* as in ``x-hostd-route``, *outcome* one of answered, refused, failed, broken, gone. *waited* holds *loaded*. *ttft*
-    counts from when the engine was asked, *total* from *at*. Tokens are 0 where nobody counted them.
+MIGRATIONS = (
     """
+    CREATE TABLE requests (
+        at REAL NOT NULL, id TEXT NOT NULL, asked TEXT NOT NULL, model TEXT, backend TEXT, route TEXT NOT NULL, reason TEXT,
+        outcome TEXT NOT NULL, status INTEGER NOT NULL, client TEXT, stream INTEGER NOT NULL,
+        queue_ms REAL NOT NULL, load_ms REAL NOT NULL, ttft_ms REAL, total_ms REAL NOT NULL,
+        prompt_tokens INTEGER, output_tokens INTEGER
+    );
+    CREATE INDEX requests_by_time ON requests (at, asked);
+    CREATE INDEX requests_by_model ON requests (model, at);
+    CREATE TABLE loads (
+        at REAL NOT NULL, model TEXT NOT NULL, variant TEXT NOT NULL, seconds REAL NOT NULL, bytes TEXT NOT NULL, why TEXT NOT NULL
+    );
+    CREATE INDEX loads_by_model ON loads (model, variant, at);
+    """,
+)
+"""What makes each version of the file out of the one before, version 1 out of an empty file. Only ever append: a file tells by
+its ``user_version`` how many of them it has seen. New columns allow null, so that the rows of before stay."""
 
-    id: str
-    at: float
-    asked: str
-    model: str
-    backend: str
-    route: str
-    outcome: str
-    status: int
-    client: str | None
-    stream: bool
-    waited: float
-    loaded: float
-    ttft: float
-    total: float
-    prompt_tokens: int
-    output_tokens: int
-
-
-class LoadRecord(NamedTuple):
-    """One load that ended with a ready engine; *needs* is the most that it was to take, in bytes by pool id."""
-
-    at: float
-    model: str
-    variant: str
-    seconds: float
-    needs: Mapping[str, int]
-    why: str
+_Row = dict[str, object]
 
 
 class RetentionBounds(NamedTuple):
@@ -89,30 +54,31 @@ class UnknownDatabaseError(Exception):
 class Database:
     """The connection that writes; it belongs to one thread."""
 
-    def __init__(self, path: Path) -> None:
-        """Open *path*, making it where it is missing.
+    def __init__(self, path: Path, migrations: Sequence[str] = MIGRATIONS) -> None:
+        """Open *path*, making it where it is missing and bringing it up to date where it is of an earlier version.
 
         Raises:
             sqlite3.Error, OSError: It cannot be opened; `spoilt` tells whether it is beyond repair.
             UnknownLedgerError: A later version of hostd wrote it.
         """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+        self._connection = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, isolation_level=None)
         try:
-            self._prepare()
+            self._migrate(migrations)
         except BaseException:
             self.close()
             raise
 
-    def _prepare(self) -> None:
+    def _migrate(self, migrations: Sequence[str]) -> None:
+        """Run those of *migrations* that the file has not seen, each with its new version or not at all."""
         db = self._connection
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise UnknownDatabaseError(f"it is of version {version}; this hostd knows {VERSION}")
+        if version > len(migrations):
+            raise UnknownDatabaseError(f"it is of version {version}; this hostd knows {len(migrations)}")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
-        if version == 0:
-            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        for number, script in enumerate(migrations[version:], version + 1):
+            db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
 
     def write(self, entries: Iterable[RequestRecord | LoadRecord]) -> None:
         """Keep *entries*, all or none of them.
@@ -120,23 +86,35 @@ class Database:
         Raises:
             sqlite3.Error: They could not be kept.
         """
-        requests: list[tuple[object, ...]] = []
-        loads: list[tuple[object, ...]] = []
+        requests: list[_Row] = []
+        loads: list[_Row] = []
         for entry in entries:
             if isinstance(entry, RequestRecord):
-                requests.append(_row(entry))
+                requests.append(_request_row(entry))
             else:
-                loads.append((*entry[:4], json.dumps(dict(entry.needs)), entry.why))
+                loads.append(_load_row(entry))
         db = self._connection
         db.execute("BEGIN IMMEDIATE")
         try:
-            db.execute(_KEEP_REQUESTS, (json.dumps(requests),))
-            db.executemany(_KEEP_LOAD, loads)
+            self._insert("requests", requests)
+            self._insert("loads", loads)
             db.execute("COMMIT")
         except sqlite3.Error:
             with suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
             raise
+
+    def _insert(self, table: str, rows: Sequence[_Row]) -> None:
+        """Insert *rows* by the names of their columns.
+
+        All of them in one statement: one for each would hand the interpreter's lock back and forth with the event loop, row by row.
+        """
+        if not rows:
+            return
+        columns = ", ".join(rows[0])
+        values = ", ".join(f"json_extract(value, '$.{column}')" for column in rows[0])
+        statement = f"INSERT INTO {table} ({columns}) SELECT {values} FROM json_each(?)"  # noqa: S608 - names of our own
+        self._connection.execute(statement, (json.dumps(rows),))
 
     def prune(self, bounds: RetentionBounds) -> None:
         """Forget what is older or more than *bounds* allow, the oldest first.
@@ -159,7 +137,7 @@ class Database:
 def is_corrupt(error: Exception) -> bool:
     """Return whether *error* means that the file is no database of ours, so that nothing more can be done with it."""
     code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _SPOILT
+    return code is not None and code & 0xFF in _CORRUPT
 
 
 def set_aside(path: Path) -> Path:
@@ -175,27 +153,38 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def _row(entry: RequestRecord) -> tuple[object, ...]:
-    route, _, reason = entry.route.partition(":")
-    return (
-        entry.at,
-        entry.id,
-        entry.asked,
-        None if entry.model == "none" else entry.model,
-        None if entry.backend == "none" else entry.backend,
-        route,
-        reason or None,
-        entry.outcome,
-        entry.status,
-        _label(entry.client),
-        entry.stream,
-        _ms(max(0.0, entry.waited - entry.loaded)),
-        _ms(entry.loaded),
-        _ms(entry.ttft) if entry.ttft else None,
-        _ms(entry.total),
-        entry.prompt_tokens or None,
-        entry.output_tokens or None,
-    )
+def _request_row(record: RequestRecord) -> _Row:
+    route, _, reason = record.route.partition(":")
+    return {
+        "at": record.at,
+        "id": record.id,
+        "asked": record.asked,
+        "model": None if record.model == "none" else record.model,
+        "backend": None if record.backend == "none" else record.backend,
+        "route": route,
+        "reason": reason or None,
+        "outcome": record.outcome,
+        "status": record.status,
+        "client": _label(record.client),
+        "stream": record.stream,
+        "queue_ms": _ms(max(0.0, record.waited - record.loaded)),
+        "load_ms": _ms(record.loaded),
+        "ttft_ms": _ms(record.ttft) if record.ttft else None,
+        "total_ms": _ms(record.total),
+        "prompt_tokens": record.prompt_tokens or None,
+        "output_tokens": record.output_tokens or None,
+    }
+
+
+def _load_row(record: LoadRecord) -> _Row:
+    return {
+        "at": record.at,
+        "model": record.model,
+        "variant": record.variant,
+        "seconds": record.seconds,
+        "bytes": json.dumps(dict(record.needs)),
+        "why": record.why,
+    }
 
 
 def _ms(seconds: float) -> float:

@@ -1,41 +1,54 @@
-"""Decisions in words: one sentence each, with every number that led to it, also those that nobody has found words for yet."""
+"""Decisions as plain data for programs, and in words for people: one sentence each, with all of the numbers that led to it."""
 
+import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any, cast
 
-_LEADS = {
-    "route": "'{model}' answers",
-    "fallback": "the request moves on from '{model}' to '{to}' ({reason})",
-    "refusal": "the request is refused ({code})",
-    "load": "'{model}' is being loaded",
-    "wake": "'{model}' is being woken",
-    "sleep": "'{model}' goes to sleep",
-    "room": "there is room for '{model}'",
-    "evict": "'{model}' goes to make room for '{for}'",
-    "wait_room": "'{model}' waits for room",
-    "no_room": "there is no room for '{model}'",
-    "return": "'{model}' comes back",
-    "ready": "'{model}' is ready after {load_s}",
-    "unload": "'{model}' is unloaded",
-    "stopped": "the engine of '{model}' is gone",
-    "engine_broke": "the engine of '{model}' broke ({exit_class})",
-    "next_variant": "'{model}' is to be loaded another way, for {tried} did not work ({exit_class})",
-}
+from hostd.scheduling.decisions import (
+    Decision,
+    Evicted,
+    FailureHandled,
+    FellBack,
+    InsufficientMemory,
+    LoadDeferred,
+    LoadStarted,
+    MemoryGranted,
+    ModelReady,
+    Refused,
+    Routed,
+    Slept,
+    StopCompleted,
+    Unloaded,
+    VariantSkipped,
+    WaitingForMemory,
+    WakeStarted,
+    WarmPlanned,
+)
+
+_SUBJECT = ("model", "ticket_id")
+"""Fields that say what a decision is about, and are no numbers."""
+_WIRE_NAMES = {"for_model": "for"}
+"""Fields whose name on the wire is a word that Python keeps for itself."""
+_TENTHS = {"until_s", "free_in_s", "again_in_s", "idle_s"}
+"""Seconds for which a tenth is as much as can be foreseen or matters; others are told in hundredths."""
+
 _CAUSES = {
-    "request": "a request wants it",
-    "asked": "somebody asked for that",
-    "preload": "its owner wants it warm from the start",
+    "request": "a request needs it",
+    "asked": "it was asked for by hand",
+    "preload": "its profile wants it warm from the start",
     "window": "one of its windows is open",
     "demand": "it is usually asked for about this time",
-    "return": "it had to go before, and there is room again",
+    "return": "it was evicted before, and there is memory again",
     "restart": "another try after a failure",
-    "idle": "nobody has used it for as long as it is kept",
-    "closing": "the daemon goes down",
+    "idle": "it was not used for as long as it is kept",
+    "closing": "the daemon shuts down",
 }
 _LABELS = {
     "cost_s": "costs {}",
     "free_in_s": "free in {}",
-    "until_s": "room can be made in {}",
+    "until_s": "memory can be freed in {}",
     "waited_s": "after {}",
     "waited_ms": "after {}",
     "idle_s": "idle for {}",
@@ -48,35 +61,100 @@ _LABELS = {
     "attempt": "attempt {}",
     "bytes": "frees {}",
     "short": "short of {}",
-    "goes": "{} would go",
-    "evicted": "{} went for it",
+    "goes": "{} would be evicted",
+    "evicted": "{} evicted for it",
     "soon": "soon {} free",
     "keeps": "keeps {}",
     "left": "left to try: {}",
     "asked": "asked for {}",
 }
-_BYTES = {"needs", "free", "soon", "short", "bytes", "keeps", "held", "budget"}
+_BYTES = {"needs", "free", "soon", "short", "bytes", "keeps"}
 _USUAL = {"restarts": 0, "in_a_row": 1}
 """Numbers that are worth no words while they are as they should be."""
 
 
-def sentence(decision: str, model: str, numbers: Mapping[str, Any]) -> str:
-    """Return what was decided about *model*, why (``cause`` in *numbers*), and all other numbers, for people."""
-    said = _Said(model, numbers)
-    text = _lead(decision, said).format_map(said)
-    cause = numbers.get("cause")
+@cache
+def _names(kind: type) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a kind of decision, and what each is called on the wire."""
+    names = [each.name for each in fields(kind) if each.name not in _SUBJECT]
+    return tuple((name, _WIRE_NAMES.get(name, name)) for name in names)
+
+
+def numbers(decision: Decision) -> dict[str, Any]:
+    """Return the numbers of *decision* by their names on the wire, as JSON can hold them."""
+    return {wire: plain(getattr(decision, name), wire) for name, wire in _names(cast("type", type(decision)))}
+
+
+def plain(value: object, name: str = "") -> Any:
+    """Return the field *name* as JSON can hold it, rounded by its unit; a time that never comes is None."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return None
+        return (
+            round(value, 1 if name in _TENTHS or name.endswith("_ms") else 2) if name.endswith(("_s", "_ms")) else value
+        )
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    if is_dataclass(value):
+        return {each.name: plain(getattr(value, each.name), each.name) for each in fields(value)}
+    return str(value)
+
+
+def sentence(decision: Decision) -> str:
+    """Return what was decided, why, and all other numbers, for people."""
+    said = _Said(decision.model, numbers(decision))
+    text = _lead(decision).format_map(said)
+    cause = said.numbers.get("why")
     text += f": {_CAUSES.get(cause, cause)}" if cause else ""
-    rest = [words for key, value in numbers.items() if key not in said.used for words in _words(key, value)]
+    rest = [words for key, value in said.numbers.items() if key not in said.used for words in _words(key, value)]
     return f"{text} [{'; '.join(rest)}]" if rest else text
 
 
-def _lead(decision: str, said: Mapping[str, str]) -> str:
+def _lead(decision: Decision) -> str:  # noqa: C901, PLR0912 - one line for each kind
     """Return what happened, with gaps for names and numbers."""
-    if decision == "plan":
-        return "'{model}' is to be warm" if said["warm"] == "yes" else "'{model}' is left out of what is to be warm"
-    if decision == "engine_broke" and said["loading"] == "yes":
-        return "'{model}' could not be loaded ({exit_class})"
-    return _LEADS.get(decision, f"{decision.replace('_', ' ')} of '{{model}}'")
+    match decision:
+        case Routed():
+            return "'{model}' answers"
+        case FellBack():
+            return "the request moves on from '{model}' to '{to}' ({reason})"
+        case Refused():
+            return "the request is refused ({code})"
+        case LoadStarted():
+            return "'{model}' is being loaded"
+        case WakeStarted():
+            return "'{model}' is being woken"
+        case ModelReady():
+            return "'{model}' is ready after {load_s}"
+        case Slept():
+            return "'{model}' is put to sleep"
+        case Unloaded():
+            return "'{model}' is unloaded"
+        case StopCompleted():
+            return "the engine of '{model}' has stopped"
+        case FailureHandled(loading=True):
+            return "'{model}' could not be loaded ({exit_class})"
+        case FailureHandled():
+            return "the engine of '{model}' failed ({exit_class})"
+        case VariantSkipped():
+            return "another variant of '{model}' is tried, as {tried} did not work ({exit_class})"
+        case MemoryGranted():
+            return "'{model}' is granted memory"
+        case WaitingForMemory():
+            return "'{model}' waits for memory"
+        case InsufficientMemory():
+            return "there is not enough memory for '{model}'"
+        case LoadDeferred():
+            return "the load of '{model}' is put off for want of memory"
+        case Evicted():
+            return "'{model}' is evicted for '{for}'"
+        case WarmPlanned(warm=True):
+            return "'{model}' is in the warm set"
+        case WarmPlanned():
+            return "'{model}' is left out of the warm set"
 
 
 class _Said(dict[str, str]):
@@ -84,14 +162,12 @@ class _Said(dict[str, str]):
 
     def __init__(self, model: str, numbers: Mapping[str, Any]) -> None:
         super().__init__({key: _value(key, value) for key, value in numbers.items()} | {"model": model})
-        self.used = {"model", "cause"}
+        self.numbers = numbers
+        self.used = {"model", "why", "loading", "warm"}
 
     def __getitem__(self, key: str) -> str:
         self.used.add(key)
         return super().__getitem__(key)
-
-    def __missing__(self, key: str) -> str:
-        return "?"
 
 
 def _words(key: str, value: Any) -> Iterator[str]:
@@ -104,13 +180,10 @@ def _words(key: str, value: Any) -> Iterator[str]:
 
 
 def _value(key: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     if isinstance(value, Mapping):
-        in_bytes = key in _BYTES
-        return ", ".join(f"{_gib(each) if in_bytes else _value('', each)} {name}" for name, each in value.items())
+        return ", ".join(f"{_gib(each) if key in _BYTES else each} {name}" for name, each in value.items())
     if isinstance(value, list):
-        return ", ".join(_candidate(each) if isinstance(each, Mapping) else _value("", each) for each in value)
+        return ", ".join(_candidate(each) if isinstance(each, Mapping) else str(each) for each in value)
     if isinstance(value, (int, float)):
         return f"{round(value, 2):g}{' ms' if key.endswith('_ms') else ' s' if key.endswith('_s') else ''}"
     return str(value)
@@ -118,9 +191,9 @@ def _value(key: str, value: Any) -> str:
 
 def _candidate(each: Mapping[str, Any]) -> str:
     """Return one of several that could have been chosen, with its numbers."""
-    numbers = [words for key, value in each.items() if key != "model" for words in _words(key, value)]
-    return f"'{each.get('model', '?')}' ({', '.join(numbers)})"
+    listed = [words for key, value in each.items() if key != "model" for words in _words(key, value)]
+    return f"'{each['model']}' ({', '.join(listed)})"
 
 
-def _gib(count: Any) -> str:
-    return f"{count / 2**30:.2f} GiB" if isinstance(count, (int, float)) else str(count)
+def _gib(count: float) -> str:
+    return f"{count / 2**30:.2f} GiB"

@@ -1,4 +1,4 @@
-"""Counters for Prometheus, fed by what the desk decides and the gateway sees. Never labelled by client, key or prompt."""
+"""Counters for Prometheus, fed by decisions and by requests that are over. Never labelled by client, key or prompt."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -10,35 +10,35 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from hostd import __version__
 from hostd.domain.lifecycle import State
-from hostd.scheduling.effects import Effect, Explain
-from hostd.scheduling.model_state import ModelState
+from hostd.scheduling.decisions import Decision, Evicted, FellBack, LoadStarted, ModelReady, WakeStarted
+from hostd.scheduling.view import SchedulerView
+from hostd.telemetry.sinks import RequestRecord, Sink
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 
-class _Lanes:
-    """Reads the desk's lanes at the moment of a scrape, so that no counter can drift from them."""
+class _ModelMetrics:
+    """Reads the scheduler's models at the moment of a scrape, so that no counter can drift from them."""
 
-    def __init__(self, models: Callable[[], Iterable[ModelState]]) -> None:
-        self._models = models
+    def __init__(self, view: Callable[[], SchedulerView]) -> None:
+        self._view = view
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Metric]:
         depth = GaugeMetricFamily("hostd_queue_depth", "Requests that wait for a model", labels=["model"])
         inflight = GaugeMetricFamily("hostd_inflight", "Requests that a model is answering", labels=["model"])
         states = GaugeMetricFamily("hostd_model_state", "1 for the state that a model is in", labels=["model", "state"])
-        restarts = GaugeMetricFamily("hostd_engine_failures", "Failures of a model's engine so far", labels=["model"])
-        for model in self._models():
-            name = model.profile.name
-            depth.add_metric([name], len(model.queue))
-            inflight.add_metric([name], len(model.serving))
-            restarts.add_metric([name], model.restarts.total)
+        failures = CounterMetricFamily("hostd_engine_failures", "Failures of a model's engine", labels=["model"])
+        for model in self._view().models.values():
+            depth.add_metric([model.name], model.queued)
+            inflight.add_metric([model.name], model.in_flight)
+            failures.add_metric([model.name], model.failures)
             for state in State:
-                states.add_metric([name, state], float(model.reported_state is state))
-        return [depth, inflight, states, restarts]
+                states.add_metric([model.name, state], float(model.reported_state is state))
+        return [depth, inflight, states, failures]
 
 
-class _Answers:
-    """What each answer adds: plain numbers while serving, made into families only when somebody scrapes.
+class _RequestMetrics:
+    """What each request adds: plain numbers while serving, made into families only at a scrape.
 
     There are several for each request, and a metric object's lock and checks cost more than the sum that they guard.
     """
@@ -84,21 +84,19 @@ class HistogramCounts:
         return list(zip(bounds, accumulate(float(count) for count in self._counts), strict=True))
 
 
-class Metrics:
-    """Everything that `/metrics` shows."""
+class Metrics(Sink):
+    """Everything that ``/metrics`` shows; *view* shows the scheduler as it is now."""
 
-    def __init__(self, models: Callable[[], Iterable[ModelState]]) -> None:
+    def __init__(self, view: Callable[[], SchedulerView]) -> None:
         registry = self._registry = CollectorRegistry()
-        registry.register(_Lanes(models))
-        self._answers = _Answers()
-        registry.register(self._answers)
+        registry.register(_ModelMetrics(view))
+        self._requests = _RequestMetrics()
+        registry.register(self._requests)
         build = Gauge("hostd_build_info", "The running version", ["version"], registry=registry)
         build.labels(__version__).set(1)
         self._fallbacks = Counter("hostd_fallbacks", "Moves to a fallback", ["from", "to", "reason"], registry=registry)
         self._loads = Counter("hostd_loads", "Engine starts", ["model", "reason"], registry=registry)
-        self._evictions = Counter(
-            "hostd_evictions", "Models that went for another", ["model", "for"], registry=registry
-        )
+        self._evictions = Counter("hostd_evictions", "Models evicted for another", ["model", "for"], registry=registry)
         self._load = Histogram("hostd_model_load_seconds", "Load times", ["model"], registry=registry, buckets=_SECONDS)
         self._broken = Counter("hostd_streams_broken", "Streams ended by an error", ["model"], registry=registry)
 
@@ -106,32 +104,27 @@ class Metrics:
         """Return everything in Prometheus' text format."""
         return generate_latest(self._registry)
 
-    def observe(self, effect: Effect) -> None:
-        """Count what the desk has decided."""
-        if not isinstance(effect, Explain):
-            return
-        match effect.decision:
-            case "fallback":
-                self._fallbacks.labels(effect.model, str(effect.numbers["to"]), str(effect.numbers["reason"])).inc()
-            case "evict":
-                self._evictions.labels(effect.model, str(effect.numbers["for"])).inc()
-            case "load" | "wake":
-                self._loads.labels(effect.model, str(effect.numbers["why"])).inc()
-            case "ready":
-                self._load.labels(effect.model).observe(float(str(effect.numbers["load_s"])))
+    def decided(self, decision: Decision, at: float) -> None:  # noqa: ARG002 - counters have no time of their own
+        """Count what the scheduler has decided."""
+        match decision:
+            case FellBack(model=model, to=to, reason=reason):
+                self._fallbacks.labels(model, to, reason).inc()
+            case Evicted(model=model, for_model=other):
+                self._evictions.labels(model, other).inc()
+            case LoadStarted(model=model, why=why) | WakeStarted(model=model, why=why):
+                self._loads.labels(model, why).inc()
+            case ModelReady(model=model, load_s=seconds):
+                self._load.labels(model).observe(seconds)
             case _:
                 pass
 
-    def answered(self, model: str, backend: str, route: str, code: int) -> None:
-        """Count one answer that was sent to a client."""
-        self._answers.requests[model, backend, route, code] += 1
-
-    def served(self, model: str, waited: float, ttft: float, tokens: int) -> None:
-        """Record an answer's seconds in queues and to its first byte, and the tokens that it had."""
-        self._answers.waits[model].add(waited)
-        self._answers.ttfts[model].add(ttft)
-        self._answers.tokens[model] += tokens
-
-    def broken(self, model: str) -> None:
-        """Count a stream that ended with an error event."""
-        self._broken.labels(model).inc()
+    def finished(self, record: RequestRecord) -> None:
+        """Count a request that is over; its times only where it was answered, be it in part."""
+        if record.sent:
+            self._requests.requests[record.model, record.backend, record.route, record.sent] += 1
+        if record.outcome == "broken":
+            self._broken.labels(record.model).inc()
+        if record.outcome in {"answered", "broken"}:
+            self._requests.waits[record.model].add(record.waited)
+            self._requests.ttfts[record.model].add(record.ttft)
+            self._requests.tokens[record.model] += record.output_tokens

@@ -1,14 +1,13 @@
-"""Keeps a record of every request and load without costing any of them: they are put on a list, and a thread writes it down.
+"""Writes a record of every request and load without costing any of them: they are put on a list, and a thread writes it down.
 
-The thread alone owns the database. Whatever goes wrong with that, a full disk, a lock, a spoilt file, is its own trouble: it
-says so once, tries again later, and what no longer fits on the list meanwhile is counted and forgotten.
+The thread alone owns the database. Whatever goes wrong with that, a full disk, a lock, a corrupt file, stays with the thread: it
+is logged once and tried again later, and what no longer fits on the list meanwhile is counted and dropped.
 """
 
 import asyncio
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -17,16 +16,9 @@ from typing import Protocol
 
 import structlog
 
-from hostd.scheduling.effects import Effect, Explain
-from hostd.telemetry.database import (
-    Database,
-    LoadRecord,
-    RequestRecord,
-    RetentionBounds,
-    UnknownDatabaseError,
-    is_corrupt,
-    set_aside,
-)
+from hostd.scheduling.decisions import Decision, FailureHandled, LoadStarted, MemoryGranted, ModelReady, StopCompleted
+from hostd.telemetry.database import Database, RetentionBounds, UnknownDatabaseError, is_corrupt, set_aside
+from hostd.telemetry.sinks import LoadRecord, RequestRecord, Sink
 
 log = structlog.get_logger()
 
@@ -40,8 +32,8 @@ _LAST_WORDS = 3.0
 """Seconds that closing waits for the thread."""
 
 
-class RecordWriter:
-    """Takes in what is to be kept. Until it is started, and where no file is given, it keeps nothing."""
+class RecordWriter(Sink):
+    """Keeps each request and each load. Until it is started, and where no file is given, it keeps nothing."""
 
     def __init__(
         self, path: Path | None = None, *, bounds: RetentionBounds | None = None, most: int = MOST_WAITING
@@ -55,12 +47,13 @@ class RecordWriter:
         self._waiting: deque[RequestRecord | LoadRecord] = deque()
         self._wake = Event()
         self._closing = Event()
-        self._loads: dict[str, Mapping[str, object]] = {}
+        self._granted: dict[str, MemoryGranted] = {}
+        self._started: dict[str, LoadStarted] = {}
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __repr__(self) -> str:
-        return f"<Records in {self._path}: {len(self._waiting)} waiting, {self.dropped} dropped>"
+        return f"<RecordWriter {self._path}: {len(self._waiting)} waiting, {self.dropped} dropped>"
 
     def start(self) -> None:
         """Begin to keep what comes; needs the running loop."""
@@ -70,8 +63,30 @@ class RecordWriter:
             self._thread = Thread(target=self._run, args=(self._path,), name="records", daemon=True)
             self._thread.start()
 
-    def add(self, entry: RequestRecord | LoadRecord) -> None:
-        """Keep *entry* some time soon. Never waits, never fails."""
+    def finished(self, record: RequestRecord) -> None:
+        """Keep *record* some time soon."""
+        self._keep(record)
+
+    def decided(self, decision: Decision, at: float) -> None:
+        """Keep a load that ended well: how long it took, what it was given, and why it was begun."""
+        match decision:
+            case MemoryGranted(model=model):
+                self._granted[model] = decision
+            case LoadStarted(model=model):
+                self._started[model] = decision
+            case FailureHandled(model=model) | StopCompleted(model=model):
+                self._granted.pop(model, None)
+                self._started.pop(model, None)
+            case ModelReady(model=model, load_s=seconds):
+                granted, started = self._granted.pop(model, None), self._started.pop(model, None)
+                begun = started or granted
+                variant, why = (begun.variant or "", begun.why) if begun else ("", "")
+                self._keep(LoadRecord(at, model, variant, seconds, granted.needs if granted else {}, why))
+            case _:
+                pass
+
+    def _keep(self, entry: RequestRecord | LoadRecord) -> None:
+        """Put *entry* on the list. Never waits, never fails."""
         if not self._open:
             return
         if len(self._waiting) >= self._most:
@@ -81,20 +96,6 @@ class RecordWriter:
         if not self._awake:
             self._awake = True
             self._wake.set()
-
-    def observe(self, effect: Effect) -> None:
-        """Keep a load that the desk saw end well: how long it took, what it was given, and why it was."""
-        if not isinstance(effect, Explain):
-            return
-        match effect.decision:
-            case "room" | "load":
-                self._loads[effect.model] = {**self._loads.get(effect.model, {}), **effect.numbers}
-            case "engine_broke" | "stopped":
-                self._loads.pop(effect.model, None)
-            case "ready":
-                self.add(_load(effect, self._loads.pop(effect.model, {})))
-            case _:
-                pass
 
     def close(self) -> None:
         """Write down what is left and let go of the file. Blocks for a few seconds at most, so it belongs into a thread."""
@@ -136,19 +137,6 @@ class RecordWriter:
         with suppress(RuntimeError):  # the loop has ended meanwhile
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(partial(log.warning, event, dropped=self.dropped, **more))
-
-
-def _load(ready: Explain, known: Mapping[str, object]) -> LoadRecord:
-    """Return the record of a load that has ended, *known* being what was said when it began."""
-    needs = known.get("needs")
-    return LoadRecord(
-        time.time(),
-        ready.model,
-        str(known.get("variant") or ""),
-        float(str(ready.numbers["load_s"])),
-        needs if isinstance(needs, Mapping) else {},
-        str(known.get("why") or ""),
-    )
 
 
 class _Tell(Protocol):

@@ -10,7 +10,8 @@ from hostd.config.load import load
 from hostd.domain.host import Reserve
 from hostd.hardware.simulated import preset
 from hostd.paths import records_file
-from hostd.telemetry.database import Database, LoadRecord
+from hostd.telemetry.database import Database
+from hostd.telemetry.sinks import LoadRecord
 from tests.cli.models import GIB, declare
 
 CARD = preset("rtx3090", Reserve())

@@ -9,7 +9,7 @@ from hostd.cli.traces import RECORDED, read_trace, write_trace
 from hostd.paths import records_file
 from hostd.simulation.trace import TraceRequest
 from hostd.telemetry.database import Database
-from hostd.telemetry.database import RequestRecord as Recorded
+from hostd.telemetry.sinks import RequestRecord as Recorded
 
 REQUESTS = [TraceRequest(0.0, "a", 12, 3), TraceRequest(1.5, "b", 7, 0)]
 

@@ -1,8 +1,10 @@
 """The owner can ask why."""
 
+import time
+
 import pytest
 
-from hostd.scheduling.effects import Explain
+from hostd.scheduling.decisions import Routed, StopCompleted
 from tests.stage import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -12,18 +14,20 @@ PATH = "/hostd/v1/why"
 async def test_tells_about_a_model(stage: Stage) -> None:
     """By any of its names, newest last, as many as are asked for."""
     for number in range(3):
-        stage.house.history.observe(Explain("odd", "alpha", None, {"number": number}))
+        stage.house.history.decided(StopCompleted("alpha", queued=number), time.time())
     decisions = (await stage.get(f"{PATH}?model=GPT-4o-mini&last=2")).json["decisions"]
-    assert [("odd", "alpha", 1), ("odd", "alpha", 2)] == [(d["decision"], d["model"], d["number"]) for d in decisions]
-    assert "odd of 'alpha' [number 2]" == decisions[-1]["why"]
+    assert [("engine_stopped", "alpha", 1), ("engine_stopped", "alpha", 2)] == [
+        (told["decision"], told["model"], told["queued"]) for told in decisions
+    ]
+    assert "the engine of 'alpha' has stopped [2 queued]" == decisions[-1]["why"]
     assert decisions == (await stage.get(f"{PATH}?last=2")).json["decisions"]
 
 
 async def test_tells_about_a_request(stage: Stage) -> None:
     """By the id that its answer carries; of one that nobody knows there is nothing to tell."""
-    stage.house.history.observe(Explain("odd", "alpha", "my-own/7f", {}))
+    stage.house.history.decided(Routed("alpha", "my-own/7f", "alpha", None, 1, 0.0, 2, 1, 0), time.time())
     (decision,) = (await stage.get(f"{PATH}?request=my-own")).json["decisions"]
-    assert ("odd", "my-own/7f") == (decision["decision"], decision["request"])
+    assert ("routed", "my-own/7f") == (decision["decision"], decision["request"])
     assert {"decisions": []} == (await stage.get(f"{PATH}?request=none")).json
 
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from hostd.telemetry.database import LoadRecord, RequestRecord
 from hostd.telemetry.record_writer import RecordWriter
+from hostd.telemetry.sinks import RequestRecord
 from tests.stage import CHAT, Stage, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -19,11 +19,10 @@ async def kept(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[l
     """What the shared house puts on record meanwhile."""
     found: list[RequestRecord] = []
 
-    def note(_records: RecordWriter, entry: RequestRecord | LoadRecord) -> None:
-        if isinstance(entry, RequestRecord):
-            found.append(entry)
+    def finished(_records: RecordWriter, record: RequestRecord) -> None:
+        found.append(record)
 
-    monkeypatch.setattr(RecordWriter, "add", note)
+    monkeypatch.setattr(RecordWriter, "finished", finished)
     yield found
     await stage.clear()
 

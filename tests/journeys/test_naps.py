@@ -108,7 +108,7 @@ async def test_a_model_that_sleeps_is_back_sooner_than_one_that_loads(tmp_path: 
         assert "'a' goes to sleep" in told.stdout
         assert await asked(stage, "a") < loaded / 2
         assert first[0].pid == stage.instance("a").pid
-        assert {"load": 1, "sleep": 1, "wake": 1}.items() <= Counter(await decided(stage, "a")).items()
+        assert {"load_started": 1, "slept": 1, "wake_started": 1}.items() <= Counter(await decided(stage, "a")).items()
         unloaded = await asyncio.to_thread(run, environment, "unload", "b")
         assert (0, True) == (unloaded.returncode, all_gone(second))
         await asked(stage, "b")
@@ -139,4 +139,4 @@ async def test_a_pretender_is_stopped_and_not_asked_again(tmp_path: Path, monkey
             await asked(stage, "b")
             assert State.COLD is stage.lane("a").state
             assert all_gone(engine)
-        assert 1 == (await decided(stage, "a")).count("sleep")
+        assert 1 == (await decided(stage, "a")).count("slept")

@@ -108,7 +108,7 @@ def test_three_models_that_do_not_fit_share_the_room_in_turns(
         crowd.ask("a", "b", "c")
         assert [] == crowd.refused
         assert crowd.most <= 1.0
-        loads = host.decisions("ready")
+        loads = host.decisions("model_ready")
         slowest = max(each["load_s"] for each in loads)
         assert {"a", "b", "c"} == {each["model"] for each in loads}
         # A model stays while its load pays off, some loads long; whoever waits, waits for the others' turns and its own load.
@@ -121,8 +121,8 @@ def test_three_models_that_do_not_fit_share_the_room_in_turns(
 def most_at_once(host: Host) -> int:
     """Return how many models were loaded at the same time, from the decisions: each told to go before another began."""
     here, most = set[str](), 0
-    for each in host.decisions("load", "stopped", "engine_broke"):
-        here = here | {each["model"]} if each["decision"] == "load" else here - {each["model"]}
+    for each in host.decisions("load_started", "engine_stopped", "engine_failed"):
+        here = here | {each["model"]} if each["decision"] == "load_started" else here - {each["model"]}
         most = max(most, len(here))
     return most
 
@@ -148,7 +148,7 @@ def test_a_load_that_must_fail_evicts_nobody(tmp_path: Path, one: int) -> None:
             reply.headers["x-hostd-route"],
         )
         assert pid == host.row("a")["pid"]
-        assert [] == host.decisions("evict")
+        assert [] == host.decisions("evicted")
 
 
 def test_what_is_too_large_for_the_machine_is_refused_with_numbers(tmp_path: Path, one: int) -> None:
@@ -171,7 +171,7 @@ def test_what_is_too_large_for_the_machine_is_refused_with_numbers(tmp_path: Pat
         reply = host.chat("spare")
         assert (200, "fallback:out_of_memory") == (reply.status, reply.headers["x-hostd-route"])
         assert pid == host.row("a")["pid"]
-        assert [] == host.decisions("evict")
+        assert [] == host.decisions("evicted")
         held, have = promised(host)
         assert held <= have
 
@@ -226,7 +226,7 @@ def test_the_owner_takes_the_room_at_once(tmp_path: Path, one: int) -> None:
         loaded = host.cli("load", "b")
         assert 0 == loaded.returncode, loaded.stderr
         assert ["cold", "ready"] == [host.row(name)["state"] for name in ("a", "b")]
-        (evicted,) = host.decisions("evict")
+        (evicted,) = host.decisions("evicted")
         assert ("a", "b", "asked") == (evicted["model"], evicted["for"], evicted["cause"])
         assert {"needs", "free", "candidates", "cost_s"} <= evicted.keys()
 
@@ -269,4 +269,4 @@ def test_hints_of_clients_never_reload_a_model(tmp_path: Path, one: int) -> None
         for hint in hints:
             assert 200 == host.chat("a", **hint).status
         assert pid == host.row("a")["pid"]
-        assert 1 == len(host.decisions("load"))
+        assert 1 == len(host.decisions("load_started"))

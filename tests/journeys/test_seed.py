@@ -42,5 +42,5 @@ def test_overflow_is_answered_by_the_fallback(tmp_path: Path) -> None:
     moved = [reply for reply in replies if reply.headers["x-hostd-route"] != "primary"]
     assert all(int(reply.headers["x-hostd-queue-ms"]) >= 50 for reply in moved)
     log = host.output.read_text("utf-8")
-    assert log.count('"event": "fallback"') >= 4
+    assert log.count('"event": "fell_back"') >= 4
     assert "Count from" not in log

@@ -13,7 +13,8 @@ from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.domain.ticket import Route, Target, Ticket
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.runtime.dispatcher import Dispatcher, RequestRefused, unchecked
-from hostd.scheduling.effects import Effect, Explain, RunPreflight, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.decisions import Decision, Routed
+from hostd.scheduling.effects import Effect, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
     Booted,
     EngineFailed,
@@ -26,6 +27,7 @@ from hostd.scheduling.events import (
     ShutdownRequested,
 )
 from hostd.scheduling.scheduler import Scheduler
+from hostd.scheduling.view import QueuePosition
 from tests.stage import COLD, make_profile
 from tests.virtual_time import in_virtual_time
 
@@ -38,7 +40,7 @@ class Theatre:
     """An instance that reports what it is told to, and what has happened around it."""
 
     script: dict[str, list[Event]] = field(default_factory=dict)
-    seen: list[Effect] = field(default_factory=list)
+    seen: list[Decision] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     started: list[LoadOption | None] = field(default_factory=list)
     heard: list[Event] = field(default_factory=list)
@@ -105,8 +107,8 @@ async def test_takes_in_what_is_posted_meanwhile() -> None:
     theatre = Theatre({"start": [EngineReady("alpha", 1, 1.0)]}, at_once=True)
     served = await theatre.dispatcher.admit(ticket("1", "alpha"))
     assert ("alpha", 1) == (served.model, served.attempt)
-    decisions = [effect.decision for effect in theatre.seen if isinstance(effect, Explain)]
-    assert ["load", "ready", "route"] == decisions
+    decisions = [decision.event for decision in theatre.seen]
+    assert ["load_started", "model_ready", "routed"] == decisions
 
 
 @in_virtual_time
@@ -130,13 +132,13 @@ async def test_one_who_leaves_is_taken_out() -> None:
     await theatre.dispatcher.admit(ticket("1", "alpha"))
     waiting = asyncio.create_task(theatre.dispatcher.admit(ticket("2", "alpha")))
     await asyncio.sleep(1)
-    assert ("alpha", 1) == theatre.dispatcher.scheduler.position("2")
+    assert QueuePosition("alpha", State.READY, 1) == theatre.dispatcher.position("2")
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     theatre.dispatcher.client_left("2")
     theatre.dispatcher.post(Finished("1", 1.0))
     assert not theatre.dispatcher.scheduler.models["alpha"].serving
-    assert not any(isinstance(effect, Serve) and effect.ticket_id == "2" for effect in theatre.seen)
+    assert not any(isinstance(decision, Routed) and decision.ticket_id == "2" for decision in theatre.seen)
 
 
 @in_virtual_time

@@ -12,9 +12,17 @@ from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Ticket
+from hostd.scheduling.decisions import Decision, FellBack
 from hostd.scheduling.effects import Effect, Explain, Refuse, Remove, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import AttemptFailed, Event, Ticked
+from hostd.scheduling.queue import RequestQueue
 from hostd.scheduling.scheduler import Scheduler
+from hostd.scheduling.view import QueuePosition
+
+
+def ids(queue: RequestQueue) -> list[str]:
+    """Return the ids of the requests in *queue*, in order."""
+    return [request.ticket.id for request in queue]
 
 
 @dataclass
@@ -52,10 +60,12 @@ class Known:
 class Watched(RuleBasedStateMachine):
     """A desk, its engines as they really are, and its tickets as their clients see them; no rules yet."""
 
+    make_scheduler: type[Scheduler] = Scheduler
+
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.desk = Scheduler({})
+        self.scheduler = Scheduler({})
         self.house: Mapping[str, Profile] = {}
         self.engines: dict[str, Engine] = {}
         self.tickets: dict[str, Known] = {}
@@ -70,31 +80,31 @@ class Watched(RuleBasedStateMachine):
         self._tell(AttemptFailed(known.ticket.id, reason, "it said so"))
 
     def _tick(self) -> None:
-        due = self.desk.next_deadline()
+        due = self.scheduler.next_deadline()
         if due is None or due > self.now:
             return
         self._tell(Ticked())
         self.sound = False
-        assert (self.desk.next_deadline() or self.now + 1) > self.now, "a deadline that was reached is still set"
+        assert (self.scheduler.next_deadline() or self.now + 1) > self.now, "a deadline that was reached is still set"
         for known in self._open():
             if known.waits:
                 self._check_not_overdue(known)
-        for model in self.desk.models.values():
+        for model in self.scheduler.models.values():
             if model.state is State.DRAINING:
-                assert ("drain", model.profile.name) in self.desk._context.deadlines
+                assert ("drain", model.profile.name) in self.scheduler._context.deadlines
         self.sound = True
 
     def _check_not_overdue(self, known: Known) -> None:
         assert self.now < known.expires
-        model = self.desk.models[str(known.lane)]
+        model = self.scheduler.models[str(known.lane)]
         if model.state is State.READY and not model.suspected_dead and model.closed_to_new_since is None:
             assert self.now < max(known.joined, model.ready_at) + model.profile.limits.queue_timeout
 
     def _tell(self, event: Event) -> None:
         """Let *event* happen, do what the desk asks for, and check everything that must hold between events."""
         self.sound = False
-        queues = {name: list(lane.queue) for name, lane in self.desk.models.items()}
-        for effect in self.desk.handle(event, self.now):
+        queues = {name: ids(lane.queue) for name, lane in self.scheduler.models.items()}
+        for effect in self.scheduler.handle(event, self.now):
             match effect:
                 case Serve():
                     self._check_serve(effect, queues)
@@ -116,9 +126,9 @@ class Watched(RuleBasedStateMachine):
                     assert not engine.told_to_stop, "a second stop"
                     engine.told_to_stop = True
                 case Remove(model):
-                    assert not self.engines.pop(model).runs, "an engine that nobody can stop any more"
-                case Explain():
-                    self._check_reason(effect)
+                    assert not self.engines.pop(model).runs, "an engine that cannot be stopped any more"
+                case Explain(decision):
+                    self._check_reason(decision)
                 case RunPreflight() | Sleep() | Wake():
                     pass
             self._saw(effect)
@@ -145,41 +155,45 @@ class Watched(RuleBasedStateMachine):
         before = queues[serve.model]
         ahead = before[: before.index(serve.ticket_id)] if serve.ticket_id in before else before
         overtaken = [other for other in ahead if self.tickets[other].waits and self.tickets[other].lane == serve.model]
-        still_there = [other for other in overtaken if other in self.desk.models[serve.model].queue]
+        still_there = [other for other in overtaken if other in self.scheduler.models[serve.model].queue]
         assert [] == still_there, "served before somebody who was there first"
-        in_flight = len(self.desk.models[serve.model].serving)
+        in_flight = len(self.scheduler.models[serve.model].serving)
         assert in_flight <= min(self.house[serve.model].limits.max_concurrent, engine.slots)
 
-    def _check_reason(self, explained: Explain) -> None:
-        if explained.decision != "fallback":
+    def _check_reason(self, decision: Decision) -> None:
+        if not isinstance(decision, FellBack):
             return
-        known = self.tickets[str(explained.ticket_id)]
+        known = self.tickets[decision.ticket_id]
         targets = {target.model: target for target in known.ticket.route.targets}
         order = list(targets)
-        to, reason = str(explained.numbers["to"]), FallbackReason(str(explained.numbers["reason"]))
-        assert order.index(explained.model) < order.index(to)
-        assert reason in targets[to].on
-        known.reasons.append(reason)
+        assert order.index(decision.model) < order.index(decision.to)
+        assert decision.reason in targets[decision.to].on
+        known.reasons.append(decision.reason)
 
     def _check_tickets(self) -> None:
         """Check that each ticket is in exactly one place, and has a deadline while it waits."""
-        waiting = {ticket_id: name for name, lane in self.desk.models.items() for ticket_id in lane.queue}
-        serving = {ticket_id: name for name, lane in self.desk.models.items() for ticket_id in lane.serving}
-        assert sum(len(lane.queue) + len(lane.serving) for lane in self.desk.models.values()) == len(waiting | serving)
+        waiting = {ticket_id: name for name, lane in self.scheduler.models.items() for ticket_id in ids(lane.queue)}
+        serving = {ticket_id: name for name, lane in self.scheduler.models.items() for ticket_id in lane.serving}
+        assert sum(len(lane.queue) + len(lane.serving) for lane in self.scheduler.models.values()) == len(
+            waiting | serving
+        )
         assert {known.ticket.id for known in self._open() if known.waits} == waiting.keys()
         assert {known.ticket.id: (known.served_by or ("",))[0] for known in self._served()} == serving
         for ticket_id, model in waiting.items():
             known = self.tickets[ticket_id]
             if known.lane != model:
                 known.lane, known.joined = model, self.now
-            assert ("queue", ticket_id) in self.desk._context.deadlines, "a wait without an end"
-            assert self.desk.position(ticket_id) == (model, list(self.desk.models[model].queue).index(ticket_id) + 1)
+            assert ("queue", ticket_id) in self.scheduler._context.deadlines, "a wait without an end"
+            place = ids(self.scheduler.models[model].queue).index(ticket_id) + 1
+            assert self.scheduler.position(ticket_id) == QueuePosition(
+                model, self.scheduler.models[model].reported_state, place
+            )
         for ticket_id in serving:
             self.tickets[ticket_id].lane = None
 
     def _check_lanes(self) -> None:
         """Check that each lane knows what its engine does, and leaves no place empty and no queue without hope."""
-        for name, model in self.desk.models.items():
+        for name, model in self.scheduler.models.items():
             engine = self.engines[name]
             assert engine.runs == (model.state not in (State.COLD, State.FAILED)), f"{model} but {engine}"
             assert engine.told_to_stop == (model.state is State.STOPPING), f"{model} but {engine}"
@@ -187,13 +201,11 @@ class Watched(RuleBasedStateMachine):
                 assert engine.slots == model.slots
             assert engine.dead or not model.suspected_dead, f"{model} is given up, but {engine}"
             if model.queue:
-                assert not model.accepts(next(iter(model.queue.values()))), (
-                    f"somebody waits beside an empty place: {model}"
-                )
+                assert not model.accepts(next(iter(model.queue))), f"somebody waits beside an empty place: {model}"
                 assert model.state is State.READY or model.is_starting, f"somebody waits for nothing: {model}"
                 assert not self.closing, f"somebody waits in a house that is closing: {model}"
             if model.closed_to_new_since is not None:
-                assert ("turn", name) in self.desk._context.deadlines or model.closed_to_new_since < 0, (
+                assert ("turn", name) in self.scheduler._context.deadlines or model.closed_to_new_since < 0, (
                     f"its turn has no end: {model}"
                 )
                 assert model.serving, f"its turn is over, but it stays: {model}"
@@ -203,9 +215,9 @@ class Watched(RuleBasedStateMachine):
                 model.state is State.READY
                 and model.idle
                 and not model.suspected_dead
-                and not self.desk.warm_policy.stays(model)
+                and not self.scheduler.engines.warm_policy.stays(model)
             ):
-                assert ("idle", name) in self.desk._context.deadlines, f"idle for ever: {model}"
+                assert ("idle", name) in self.scheduler._context.deadlines, f"idle for ever: {model}"
 
     # Who is where.
 

@@ -1,12 +1,13 @@
 """A rehearsal with memory: cards of so many GiB, models that hold some, and a measurement after everything that happens."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
 
 from hostd.domain.host import Pool, PoolKind
 from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.decisions import Decision
 from hostd.scheduling.effects import Effect, Explain, Refuse, RunPreflight, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
     Booted,
@@ -23,6 +24,8 @@ from hostd.scheduling.events import (
 from hostd.scheduling.scheduler import Scheduler
 from tests.routing.routing_stage import router
 from tests.scheduling.scenario import Rehearsal
+
+D = TypeVar("D", bound=Decision)
 
 GIB = 2**30
 CARD = "cuda:0"
@@ -57,7 +60,7 @@ class Machine(Rehearsal):
         self.broken: dict[tuple[str, int], ExitClass] = {}
         self.why: dict[tuple[str, int], str] = {}
         self.choices = options
-        self.told: list[Explain] = []
+        self.told: list[Decision] = []
         self.starts: list[str] = []
         self.stops: list[str] = []
         self.refusals: list[Refuse] = []
@@ -65,7 +68,7 @@ class Machine(Rehearsal):
     def open(self, *profiles: Profile, boot: bool = True) -> list[str]:
         """Open the house for these profiles."""
         named = {one.name: one for one in profiles}
-        self.desk = Scheduler(named, self.seen().pools)
+        self.scheduler = Scheduler(named, self.seen().pools)
         self.directory = router(*named.values())
         for name, options in self.choices.items():
             self.tell(LoadOptionsChanged(name, options))
@@ -115,8 +118,8 @@ class Machine(Rehearsal):
                 self.assert_no_overcommitment()
             case Stop(model):
                 self.stops.append(model)
-            case Explain():
-                self.told.append(effect)
+            case Explain(decision):
+                self.told.append(decision)
             case Refuse():
                 self.refusals.append(effect)
             case Sleep() | Wake() | _:
@@ -133,9 +136,9 @@ class Machine(Rehearsal):
 
     def assert_no_overcommitment(self) -> None:
         """Check that no pool is promised beyond its size."""
-        for pool, left in self.desk.admission.ledger.free().items():
+        for pool, left in self.scheduler.engines.ledger.free().items():
             assert left >= 0, f"{pool} is over-committed by {-left}"
 
-    def said(self, decision: str) -> list[dict[str, Any]]:
-        """Return the numbers of each decision of that kind so far."""
-        return [{"model": each.model, **each.numbers} for each in self.told if each.decision == decision]
+    def said(self, kind: type[D]) -> list[D]:
+        """Return each decision of that *kind* so far."""
+        return [each for each in self.told if isinstance(each, kind)]

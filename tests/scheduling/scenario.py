@@ -69,8 +69,8 @@ def line(effect: Effect) -> str:
             return f"wake {model}"
         case Remove(model):
             return f"remove {model}"
-        case Explain(decision, model):
-            return f"# {decision} {model}"
+        case Explain(decision):
+            return f"# {decision.event} {decision.model}"
 
 
 class Rehearsal:
@@ -78,7 +78,7 @@ class Rehearsal:
 
     def __init__(self, *profiles: Profile, roles: tuple[Role, ...] = ()) -> None:
         named = {one.name: one for one in profiles}
-        self.desk = Scheduler(named)
+        self.scheduler = Scheduler(named)
         self.directory = router(*profiles, roles=roles)
         self.now = 0.0
         self.effects: list[Effect] = []
@@ -86,7 +86,7 @@ class Rehearsal:
     def tell(self, event: Event, now: float | None = None) -> list[str]:
         """Let *event* happen and return what the desk asks for, without its explanations."""
         self.now = self.now if now is None else now
-        self.effects = self.desk.handle(event, self.now)
+        self.effects = self.scheduler.handle(event, self.now)
         return [line(effect) for effect in self.effects if not isinstance(effect, Explain)]
 
     def arrive(self, ticket_id: str, asked: str = "a", now: float | None = None, **wishes: float) -> list[str]:
@@ -124,10 +124,15 @@ class Rehearsal:
     def pass_time(self, to: float) -> list[str]:
         """Let time pass, ringing each deadline exactly when it is due, and return all that the desk asks for on the way."""
         asked: list[str] = []
-        while (at := self.desk.next_deadline()) is not None and at <= to:
+        while (at := self.scheduler.next_deadline()) is not None and at <= to:
             asked += self.tell(Ticked(), max(at, self.now))
         self.now = to
         return asked
+
+    def position(self, ticket_id: str) -> tuple[str, int] | None:
+        """Return the model that a request waits for, and its place in that queue."""
+        found = self.scheduler.position(ticket_id)
+        return None if found is None else (found.model, found.position)
 
     def last(self, kind: type[Serve] | type[Refuse]) -> Any:
         """Return the last effect of *kind* in the latest turn."""
@@ -138,4 +143,4 @@ class Rehearsal:
 
     def lane(self, model: str = "a") -> str:
         """Return a model's status line."""
-        return repr(self.desk.models[model])
+        return repr(self.scheduler.models[model])

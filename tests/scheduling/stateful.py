@@ -39,7 +39,7 @@ class Lively(Machine):
         """Let time pass to *until* while requests (when, ticket, model) come in."""
         pending = sorted(arrivals)[::-1]
         while True:
-            times = [self._coming[0][0] if self._coming else until, self.desk.next_deadline() or until]
+            times = [self._coming[0][0] if self._coming else until, self.scheduler.next_deadline() or until]
             at = min(*times, pending[-1][0] if pending else until)
             if at >= until:
                 self.now = until
@@ -59,7 +59,7 @@ class Lively(Machine):
             case EngineReady(model) if self._ended.get(model, 0) != life:
                 return  # it was stopped before it was ready
             case EngineSlept(model):
-                self.held[model] = dict(self.desk.models[model].bytes_kept_asleep)
+                self.held[model] = dict(self.scheduler.models[model].bytes_kept_asleep)
             case _:
                 pass
         self.tell(event)
@@ -76,7 +76,7 @@ class Lively(Machine):
                 self.loads.append((self.now, model))
                 self._in(seconds, EngineReady(model, 8, seconds, self.naps), self._ended.get(model, 0))
             case Wake(model):
-                awake = self.desk.models[model].option
+                awake = self.scheduler.models[model].option
                 self.held[model] = dict(awake.needs) if awake else {}
                 self._in(WAKING, EngineReady(model, 8, WAKING, self.naps), self._ended.get(model, 0))
             case Stop(model):

@@ -1,19 +1,19 @@
 """One turn."""
 
 from hostd.scheduling.decision_context import DecisionContext
+from hostd.scheduling.decisions import StopCompleted
 from hostd.scheduling.effects import Explain
-from hostd.scheduling.model_state import ModelState
-from tests.scheduling.scenario import profile
 
 
 def test_a_new_turn_starts_with_nothing_decided() -> None:
     """The list that an earlier turn handed out stays as it was."""
     turn = DecisionContext()
+    decision = StopCompleted("a", queued=2)
     turn.begin(1.0)
-    turn.explain("load", ModelState(profile("a")), "t1", queued=2)
+    turn.explain(decision)
     first = turn.effects
     turn.begin(2.0)
-    assert [Explain("load", "a", "t1", {"queued": 2})] == first
+    assert [Explain(decision)] == first
     assert (2.0, []) == (turn.now, turn.effects)
 
 

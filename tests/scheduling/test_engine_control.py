@@ -17,14 +17,14 @@ class TestBoot:
         """The most important first, names break ties, and the desk is settled when the last one is ready."""
         wanted = {"c": 50, "a": 50, "b": 90}
         play = Rehearsal(*(profile(name, preload=True, priority=n) for name, n in wanted.items()), profile("d"))
-        assert not play.desk.settled
+        assert not play.scheduler.view().settled
         assert ["start b"] == play.tell(Booted())
         assert ["start a"] == play.ready("b")
         assert ["start c"] == play.ready("a")
-        assert not play.desk.settled
+        assert not play.scheduler.view().settled
         assert [] == play.ready("c")
-        assert play.desk.settled
-        assert "<Lane d cold: 0/0 in flight, 0 queued>" == play.lane("d")
+        assert play.scheduler.view().settled
+        assert "<Model d cold: 0/0 in flight, 0 queued>" == play.lane("d")
 
     def test_a_failed_preload_does_not_hold_up_the_next(self) -> None:
         """It is tried again after its delay, while the boot goes on and comes to its end."""
@@ -33,7 +33,7 @@ class TestBoot:
         assert ["start b"] == play.broke("a")
         assert ["start a"] == play.pass_time(0.5)
         play.ready("b")
-        assert play.desk.settled
+        assert play.scheduler.view().settled
 
     def test_a_preload_that_is_unloaded_by_hand_does_not_hold_up_the_next(self) -> None:
         """The boot goes on once the engine is gone."""
@@ -42,7 +42,7 @@ class TestBoot:
         assert ["stop a"] == play.tell(UnloadRequested("a"))
         assert ["start b"] == play.tell(EngineStopped("a"))
         play.ready("b")
-        assert play.desk.settled
+        assert play.scheduler.view().settled
 
     def test_a_request_may_overtake_the_boot(self) -> None:
         """A model that a request has started already is waited for, not started twice."""
@@ -50,9 +50,9 @@ class TestBoot:
         assert ["start b"] == play.arrive("t1", "b")
         assert ["start a"] == play.tell(Booted())
         assert [] == play.ready("a")
-        assert not play.desk.settled
+        assert not play.scheduler.view().settled
         assert ["serve t1 by b"] == play.ready("b")
-        assert play.desk.settled
+        assert play.scheduler.view().settled
 
     def test_what_is_ready_before_the_boot_is_not_waited_for(self) -> None:
         """The boot goes on to the next at once."""
@@ -60,13 +60,13 @@ class TestBoot:
         play.warm("a")
         assert ["start b"] == play.tell(Booted())
         play.ready("b")
-        assert play.desk.settled
+        assert play.scheduler.view().settled
 
     def test_a_boot_without_preload_is_settled_at_once(self) -> None:
         """There is nothing to wait for."""
         play = Rehearsal(profile("a"))
         assert [] == play.tell(Booted())
-        assert play.desk.settled
+        assert play.scheduler.view().settled
 
 
 class TestIdleness:
@@ -81,7 +81,7 @@ class TestIdleness:
         play.finish("t1", 300.0)
         assert [] == play.pass_time(359.9)
         assert ["stop a"] == play.pass_time(360.0)
-        assert "<Lane a stopping: 0/2 in flight, 0 queued>" == play.lane()
+        assert "<Model a stopping: 0/2 in flight, 0 queued>" == play.lane()
 
     def test_use_in_the_meantime_puts_it_off(self) -> None:
         """Each answer starts the count anew, and one alarm is enough for all of them."""
@@ -90,7 +90,7 @@ class TestIdleness:
         for now in (10.0, 20.0, 45.0):
             play.arrive(f"t{now}", now=now)
             play.finish(f"t{now}", now + 1)
-        assert 60.0 == play.desk.next_deadline()
+        assert 60.0 == play.scheduler.next_deadline()
         assert [] == play.pass_time(105.9)
         assert ["stop a"] == play.pass_time(106.0)
 
@@ -108,7 +108,7 @@ class TestIdleness:
         """No deadline is even set."""
         play = Rehearsal(profile("a", keep_alive=60.0, pinned=True))
         play.warm("a")
-        assert play.desk.next_deadline() is None
+        assert play.scheduler.next_deadline() is None
 
     def test_a_request_during_the_stop_starts_it_again(self) -> None:
         """It waits for the end of the old engine first."""
@@ -130,15 +130,15 @@ class TestCrashes:
         delays = []
         while True:
             play.broke()
-            at = play.desk.next_deadline()
+            at = play.scheduler.next_deadline()
             if at is None:
                 break
             delays.append(at - play.now)
             assert ["start a"] == play.pass_time(at)
             play.ready()
         assert [0.5, 1.0, 2.0, 4.0] == delays
-        assert GIVE_UP_AFTER == play.desk.models["a"].restarts.streak
-        assert "<Lane a failed: 0/0 in flight, 0 queued>" == play.lane()
+        assert GIVE_UP_AFTER == play.scheduler.models["a"].restarts.streak
+        assert "<Model a failed: 0/0 in flight, 0 queued>" == play.lane()
 
     def test_good_service_between_two_crashes_makes_forget_the_first(self) -> None:
         """The second delay is as short as the first."""
@@ -148,7 +148,7 @@ class TestCrashes:
         play.pass_time(0.5)
         play.ready()
         play.broke("a", 0.5 + GOOD_SERVICE)
-        assert 0.5 == (play.desk.next_deadline() or 0.0) - play.now
+        assert 0.5 == (play.scheduler.next_deadline() or 0.0) - play.now
 
     def test_a_crash_loop_refuses_everybody_and_says_when_to_come_back(self) -> None:
         """Those who wait are refused when it gives up, newcomers while it is closed; after the cool-down one may try."""
@@ -172,7 +172,7 @@ class TestCrashes:
         assert ["start a"] == play.tell(LoadRequested("a", "asked"))
         play.ready()
         play.broke()
-        assert 0.5 == (play.desk.next_deadline() or 0.0) - play.now
+        assert 0.5 == (play.scheduler.next_deadline() or 0.0) - play.now
 
     def test_a_request_waits_for_a_restart_that_is_due(self) -> None:
         """It does not start the engine before its delay is over."""
@@ -189,7 +189,7 @@ class TestCrashes:
         play = Rehearsal(profile("a", preload=True))
         play.tell(Booted())
         play.broke("a", exit_class=exit_class)
-        assert play.desk.next_deadline() is None
+        assert play.scheduler.next_deadline() is None
         assert ["refuse t1: load_failed"] == play.arrive("t1")
         assert ["start a"] == play.arrive("t2", now=UNMENDED_COOL_DOWN)
 
@@ -198,7 +198,7 @@ class TestCrashes:
         play = Rehearsal(profile("a"))
         play.arrive("t1")
         assert ["refuse t1: load_failed"] == play.broke()
-        assert play.desk.next_deadline() is None
+        assert play.scheduler.next_deadline() is None
         assert ["refuse t2: load_failed"] == play.arrive("t2", now=0.4)
         assert ["start a"] == play.arrive("t3", now=0.5)
 
@@ -209,8 +209,8 @@ class TestCrashes:
         play.warm("a")
         for _ in range(GIVE_UP_AFTER - but):
             play.broke()
-            play.pass_time(play.desk.next_deadline() or play.now)
-            if str(play.desk.models["a"].state) == "loading":
+            play.pass_time(play.scheduler.next_deadline() or play.now)
+            if str(play.scheduler.models["a"].state) == "loading":
                 play.ready()
         return play
 
@@ -221,25 +221,25 @@ class TestUnloading:
     def test_answers_under_way_are_let_finish(self) -> None:
         """Nobody new is served while they do; the last of them stops the engine."""
         play = self._draining()
-        assert "<Lane a draining: 2/2 in flight, 0 queued>" == play.lane()
+        assert "<Model a draining: 2/2 in flight, 0 queued>" == play.lane()
         assert [] == play.finish("t1")
         assert ["stop a"] == play.tell(ClientLeft("t2"))
         assert [] == play.tell(EngineStopped("a"))
-        assert "<Lane a cold: 0/0 in flight, 0 queued>" == play.lane()
+        assert "<Model a cold: 0/0 in flight, 0 queued>" == play.lane()
 
     def test_they_have_until_the_drain_limit(self) -> None:
         """Then the engine is stopped all the same."""
         play = self._draining()
         assert [] == play.pass_time(DRAIN_LIMIT - 0.1)
         assert ["stop a"] == play.pass_time(DRAIN_LIMIT)
-        assert "<Lane a stopping: 2/2 in flight, 0 queued>" == play.lane()
+        assert "<Model a stopping: 2/2 in flight, 0 queued>" == play.lane()
 
     def test_an_engine_that_crashes_while_it_drains_is_not_restarted(self) -> None:
         """It was to stop; now it has."""
         play = self._draining()
         assert [] == play.broke()
-        assert "<Lane a cold: 2/0 in flight, 0 queued>" == play.lane()
-        assert play.desk.next_deadline() is None
+        assert "<Model a cold: 2/0 in flight, 0 queued>" == play.lane()
+        assert play.scheduler.next_deadline() is None
 
     def test_a_request_that_comes_while_it_drains_has_it_loaded_again(self) -> None:
         """It waits for the end of the old engine, and then for the new one."""
@@ -268,8 +268,8 @@ class TestUnloading:
         assert ["stop a"] == play.tell(UnloadRequested("a"))
         assert [] == play.ready()
         assert [] == play.broke()
-        assert "<Lane a cold: 0/0 in flight, 0 queued>" == play.lane()
-        assert 0 == play.desk.models["a"].restarts.total
+        assert "<Model a cold: 0/0 in flight, 0 queued>" == play.lane()
+        assert 0 == play.scheduler.models["a"].restarts.total
 
     def test_unloading_a_failed_model_forgets_its_failures(self) -> None:
         """No restart follows, and the next request starts it at once."""
@@ -277,7 +277,7 @@ class TestUnloading:
         play.warm("a")
         play.broke()
         assert [] == play.tell(UnloadRequested("a"))
-        assert play.desk.next_deadline() is None
+        assert play.scheduler.next_deadline() is None
         assert ["start a"] == play.arrive("t1")
 
     def test_unloading_what_is_cold_does_nothing(self) -> None:
@@ -310,7 +310,7 @@ class TestClosing:
         for name in "abe":
             assert [] == play.tell(EngineStopped(name))
         assert [] == play.pass_time(1000.0)
-        assert {"cold"} == {str(model.state) for model in play.desk.models.values()}
+        assert {"cold"} == {str(model.state) for model in play.scheduler.models.values()}
 
     def test_nothing_is_started_any_more(self) -> None:
         """Neither by hand, nor by the boot, nor for one that crashed, nor for one that is tried once more."""

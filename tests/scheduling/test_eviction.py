@@ -18,8 +18,9 @@ from hostd.scheduling.eviction import (
     eviction_cost,
     residency,
 )
-from hostd.scheduling.model_state import ModelState, RequestState
+from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.pending_load import PendingLoad
+from hostd.scheduling.queue import RequestState
 from tests.scheduling.scenario import profile
 
 NOW = 1000.0
@@ -46,12 +47,17 @@ def busy() -> ModelState:
 
 def errand(since: float, name: str = "b") -> RequestState:
     """Return somebody who has waited since then."""
-    return RequestState(Ticket(f"t{since}", Route(name, (Target(name),))), arrived=since, since=since)
+    return RequestState(
+        Ticket(f"t{since}", Route(name, (Target(name),))), arrived=since, expires=since + 600.0, since=since
+    )
 
 
 def waited_for(*since: float, load: float = 1.0, **more: int) -> ModelState:
     """Return the lane of a cold model for which some have waited since then."""
-    return ModelState(profile("b", **more), load_seconds=load, queue={f"t{at}": errand(at) for at in since})
+    model = ModelState(profile("b", **more), load_seconds=load)
+    for at in since:
+        model.queue.push(errand(at))
+    return model
 
 
 class TestPrice:

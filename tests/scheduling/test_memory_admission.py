@@ -7,6 +7,16 @@ import pytest
 
 from hostd.domain.lifecycle import State
 from hostd.domain.reason import ExitClass
+from hostd.scheduling.decisions import (
+    Evicted,
+    FailureHandled,
+    InsufficientMemory,
+    LoadDeferred,
+    LoadStarted,
+    Slept,
+    VariantSkipped,
+    WaitingForMemory,
+)
 from hostd.scheduling.events import (
     ClientLeft,
     EngineSlept,
@@ -17,7 +27,7 @@ from hostd.scheduling.events import (
     UnloadRequested,
 )
 from hostd.scheduling.eviction import LONGEST_WAIT, LULL, WAIT_LOADS
-from hostd.scheduling.warm_policy import COME_BACK
+from hostd.scheduling.warm_policy import RETURN_EVERY
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile
 from tests.scheduling.stateful import Lively
@@ -53,7 +63,7 @@ class TestWithRoom:
         assert ["check b", "start b"] == play.arrive("t1", "b")
         assert ["serve t1 by b"] == play.ready("b")
         assert [] == play.stops
-        assert {CARD: 2 * GIB} == play.desk.admission.ledger.free()
+        assert {CARD: 2 * GIB} == play.scheduler.engines.ledger.free()
 
     def test_the_first_variant_that_needs_nobody_s_going_is_better_than_going(self) -> None:
         """While the going costs more than the step down is worth it is not taken; here it is cheap, so 'a' goes."""
@@ -67,10 +77,10 @@ class TestWithRoom:
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6), fits(3, 1)))
         play.open(profile("a"), profile("b"))
         play.warm("a")
-        play.desk.models["a"].load_seconds = 120.0
+        play.scheduler.models["a"].load_seconds = 120.0
         play.turn(now=SETTLED, a=900.0)
         assert ["check b", "check b", "start b"] == play.arrive("t1", "b", now=SETTLED)
-        assert "v1" == play.said("load")[-1]["variant"]
+        assert "v1" == play.said(LoadStarted)[-1].variant
 
     def test_of_what_nobody_knows_the_load_tells(self) -> None:
         """It begins at once, and what it is seen to hold counts from then on."""
@@ -79,7 +89,7 @@ class TestWithRoom:
         assert ["start a"] == play.arrive("t1", "a")
         play.held["a"] = {CARD: 7 * GIB}
         play.ready("a")
-        assert {CARD: 3 * GIB} == play.desk.admission.ledger.free()
+        assert {CARD: 3 * GIB} == play.scheduler.engines.ledger.free()
 
 
 class TestWhatMustFail:
@@ -91,8 +101,8 @@ class TestWhatMustFail:
         play = two()
         play.broken["b", 0] = trouble
         assert ["check b", "refuse t1: load_failed"] == play.arrive("t1", "b")
-        assert ([], "<Lane a ready: 0/2 in flight, 0 queued>") == (play.stops, play.lane("a"))
-        assert "it said so" == play.said("engine_broke")[-1]["why"]
+        assert ([], "<Model a ready: 0/2 in flight, 0 queued>") == (play.stops, play.lane("a"))
+        assert "it said so" == play.said(FailureHandled)[-1].why
 
     def test_the_next_variant_is_checked_before_anybody_goes(self) -> None:
         """And the one after it; only the last has somebody go."""
@@ -101,9 +111,9 @@ class TestWhatMustFail:
         play.warm("a")
         play.broken = {("b", 0): ExitClass.MISSING_FILE, ("b", 1): ExitClass.BAD_FLAG}
         assert ["check b", "check b", "check b", "stop a"] == play.arrive("t1", "b", now=SETTLED)
-        assert ["v0", "v1"] == [said["tried"] for said in play.said("next_variant")]
+        assert ["v0", "v1"] == [said.tried for said in play.said(VariantSkipped)]
         assert ["start b"] == play.gone("a")
-        assert "v2" == play.said("load")[-1]["variant"]
+        assert "v2" == play.said(LoadStarted)[-1].variant
 
     def test_what_can_never_fit_moves_on_to_the_fallback_and_evicts_nobody(self) -> None:
         """With the reason, and the numbers of what is lacking."""
@@ -111,7 +121,7 @@ class TestWhatMustFail:
         play.open(profile("a"), profile("b", "a"))
         play.warm("a")
         assert ["check b", "serve t1 by a for out_of_memory"] == play.arrive("t1", "b", now=SETTLED)
-        assert ({CARD: 2 * GIB}, []) == (play.said("no_room")[-1]["short"], play.stops)
+        assert ({CARD: 2 * GIB}, []) == (play.said(InsufficientMemory)[-1].short, play.stops)
 
     def test_of_several_variants_each_says_what_is_wrong(self) -> None:
         """Those that were tried, in their order, and those that could not even be tried."""
@@ -123,7 +133,7 @@ class TestWhatMustFail:
         play.arrive("t1", "a")
         said = "no file v0; no flag v1; left out: v2: run: hostd pull v2"
         assert f"'a' could not be loaded: {said}" == play.refusals[-1].error.message
-        assert said == play.desk.models["a"].last_error
+        assert said == play.scheduler.models["a"].last_error
 
     def test_a_refusal_names_what_is_in_the_way(self) -> None:
         """What is lacking, who is pinned, and what other programs hold."""
@@ -155,17 +165,11 @@ class TestWhatIsMerelyWanted:
         play = two()
         busy(play, "a")
         assert ["check b"] == play.turn("b")
-        told = {
-            "why": "window",
-            "variant": "v0",
-            "needs": {CARD: 6 * GIB},
-            "free": {CARD: 4 * GIB},
-            "short": {CARD: 2 * GIB},
-        }
-        assert [{"model": "b"} | told] == play.said("no_room")
+        needs, free, short = ({CARD: count * GIB} for count in (6, 4, 2))
+        assert [LoadDeferred("b", "window", "v0", needs, free, short)] == play.said(LoadDeferred)
         assert (
             "it lacks 2.0 GiB of cuda:0 beside the models that are in use, and comes up in quieter times"
-            == play.desk.models["b"].last_error
+            == play.scheduler.models["b"].last_error
         )
 
     def test_the_same_numbers_are_told_once(self) -> None:
@@ -174,11 +178,11 @@ class TestWhatIsMerelyWanted:
         busy(play, "a")
         for _ in range(3):
             play.turn("b")
-        assert 1 == len(play.said("no_room"))
+        assert 1 == len(play.said(LoadDeferred))
         play.others[CARD] = 1.0
         play.measure()
         play.turn("b")
-        assert [2 * GIB, 3 * GIB] == [said["short"][CARD] for said in play.said("no_room")]
+        assert [2 * GIB, 3 * GIB] == [said.short[CARD] for said in play.said(LoadDeferred)]
 
     def test_without_room_nothing_is_checked_again_and_again(self) -> None:
         """Its return is looked at in the ledger, and checked once there is room."""
@@ -187,7 +191,7 @@ class TestWhatIsMerelyWanted:
         play.turn("b")
         assert [] == play.pass_time(SETTLED + 1000.0)
         play.finish("at a")
-        assert ["check b", "stop a"] == play.pass_time(SETTLED + 1000.0 + LULL + COME_BACK)
+        assert ["check b", "stop a"] == play.pass_time(SETTLED + 1000.0 + LULL + RETURN_EVERY)
         assert ["start b"] == play.gone("a")
 
 
@@ -201,10 +205,10 @@ class TestWhoGoes:
         play.warm("a", "b")
         play.turn(now=SETTLED, a=360.0)
         assert ["check c", "stop b"] == play.arrive("t1", "c", now=SETTLED)
-        told = play.said("evict")[-1]
-        assert ("b", "c", "request", 0.01) == (told["model"], told["for"], told["why"], told["cost_s"])
-        assert ({CARD: 4 * GIB}, {CARD: 2 * GIB}) == (told["needs"], told["free"])
-        costs = {each["model"]: (each["cost_s"], each["free_in_s"]) for each in told["candidates"]}
+        told = play.said(Evicted)[-1]
+        assert ("b", "c", "request", 0.01) == (told.model, told.for_model, told.why, round(told.cost_s, 2))
+        assert ({CARD: 4 * GIB}, {CARD: 2 * GIB}) == (told.needs, told.free)
+        costs = {each.model: (round(each.cost_s, 2), each.free_in_s) for each in told.candidates}
         assert {"a": (1.26, 0.0), "b": (0.01, 0.0)} == costs
 
     def test_a_pinned_one_never_goes(self) -> None:
@@ -236,8 +240,8 @@ class TestWhoGoes:
         play.open(profile("a"), profile("b"))
         play.run(300.0, [(0.0, "t1", "a"), (100.0, "t2", "b"), (200.0, "t3", "a")])
         assert (["a", "b"], []) == ([model for _, model in play.loads], play.stops)
-        assert 1 == play.said("sleep")[0]["level"]
-        assert {"ram": 6 * GIB} == {p: n for p, n in play.desk.admission.ledger.held("b").items() if n}
+        assert 1 == play.said(Slept)[0].level
+        assert {"ram": 6 * GIB} == {p: n for p, n in play.scheduler.engines.ledger.held("b").items() if n}
         assert pytest.approx(0.6, abs=0.1) == play.waited["t3"]
 
     def test_it_sleeps_deeply_where_main_memory_is_short(self) -> None:
@@ -245,7 +249,7 @@ class TestWhoGoes:
         play = Lively({CARD: 10, "ram": 4}, sleep_levels=(1, 2), a=(fits(6),), b=(fits(6),))
         play.open(profile("a"), profile("b"))
         play.run(150.0, [(0.0, "t1", "a"), (100.0, "t2", "b")])
-        assert (2, {}) == (play.said("sleep")[0]["level"], play.said("sleep")[0]["keeps"])
+        assert (2, {}) == (play.said(Slept)[0].level, play.said(Slept)[0].keeps)
 
 
 class TestBusyModels:
@@ -259,11 +263,12 @@ class TestBusyModels:
         play.warm("a")
         busy(play, "a")
         assert ["check b"] == play.arrive("t1", "b")
-        assert (WAIT, ["a"]) == (play.said("wait_room")[-1]["until_s"], play.said("wait_room")[-1]["goes"])
+        (told,) = play.said(WaitingForMemory)
+        assert [pytest.approx(WAIT), ("a",)] == [told.until_s, told.goes]
         assert [] == play.pass_time(SETTLED + WAIT - 0.1)
-        assert "ready" == play.desk.models["a"].reported_state
+        assert "ready" == play.scheduler.models["a"].reported_state
         assert [] == play.pass_time(SETTLED + WAIT)
-        assert "draining" == play.desk.models["a"].reported_state
+        assert "draining" == play.scheduler.models["a"].reported_state
 
     def test_then_it_is_closed_to_newcomers_and_goes_when_it_has_finished(self) -> None:
         """However long its answers take."""
@@ -286,7 +291,7 @@ class TestBusyModels:
         play.pass_time(SETTLED + WAIT)
         play.arrive("t2", "a", now=SETTLED + WAIT + 1.0)
         assert ["serve t2 by a"] == play.tell(ClientLeft("t1"))
-        assert ("<Lane a ready: 2/2 in flight, 0 queued>", "<Lane b cold: 0/0 in flight, 0 queued>") == (
+        assert ("<Model a ready: 2/2 in flight, 0 queued>", "<Model b cold: 0/0 in flight, 0 queued>") == (
             play.lane("a"),
             play.lane("b"),
         )
@@ -302,10 +307,10 @@ class TestBusyModels:
         play.arrive("t1", "b")
         play.arrive("t2", "c")
         play.pass_time(SETTLED + WAIT)
-        assert [("a", "b"), ("a", "c")] == [(said["model"], said["for"]) for said in play.said("evict")]
+        assert [("a", "b"), ("a", "c")] == [(said.model, said.for_model) for said in play.said(Evicted)]
         play.arrive("late", "a", now=SETTLED + WAIT + 1.0)
         assert [] == play.tell(ClientLeft("t1"))
-        assert ("draining", 2) == (play.desk.models["a"].reported_state, len(play.said("evict")))
+        assert ("draining", 2) == (play.scheduler.models["a"].reported_state, len(play.said(Evicted)))
         assert ["stop a"] == play.finish("at a")
         assert "start c" in play.gone("a")
 
@@ -341,7 +346,7 @@ class TestBusyModels:
         assert ["refuse t1: closing"] == play.tell(ShutdownRequested())
         assert ["stop a"] == play.pass_time(SETTLED + 1000.0)
         play.gone("a")
-        assert {State.COLD} == {model.state for model in play.desk.models.values()}
+        assert {State.COLD} == {model.state for model in play.scheduler.models.values()}
 
 
 class TestInTurn:
@@ -428,7 +433,7 @@ class TestReturnedMemory:
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),), c=(fits(3),))
         play.open(profile("a"), profile("b"), profile("c"))
         play.warm("a", "c")
-        play.desk.models["a"].sleep_levels = (1, 2)
+        play.scheduler.models["a"].sleep_levels = (1, 2)
         assert ["check b", "sleep a"] == play.arrive("t1", "b", now=SETTLED)
         play.held["a"] = {}
         assert [] == super(Machine, play).tell(EngineSlept("a"))
@@ -440,7 +445,7 @@ class TestReturnedMemory:
         play = Machine({CARD: 10, "ram": 8}, a=(fits(6, ram=5),), b=(fits(6, ram=1),))
         play.open(profile("a"), profile("b"))
         play.warm("a")
-        play.desk.models["a"].sleep_levels = (1, 2)
+        play.scheduler.models["a"].sleep_levels = (1, 2)
         play.arrive("t1", "b", now=SETTLED)
         play.held["a"] = {"ram": 6 * GIB}
         assert ["start b"] == play.tell(EngineSlept("a"))
@@ -448,15 +453,15 @@ class TestReturnedMemory:
         play.finish("t1")
         play.tell(UnloadRequested("b"))
         play.gone("b")
-        assert {"ram": 2 * GIB, CARD: 10 * GIB} == play.desk.admission.ledger.free()
+        assert {"ram": 2 * GIB, CARD: 10 * GIB} == play.scheduler.engines.ledger.free()
         play.others["ram"] = 4.0
         play.measure()
         assert ["refuse t2: out_of_memory"] == play.arrive("t2", "a")
-        assert {"ram": 1 * GIB} == play.said("no_room")[-1]["short"]
+        assert {"ram": 1 * GIB} == play.said(InsufficientMemory)[-1].short
         play.others["ram"] = 0.0
         play.measure()
         assert ["wake a"] == play.arrive("t3", "a")
-        assert {"ram": 3 * GIB, CARD: 4 * GIB} == play.desk.admission.ledger.free()
+        assert {"ram": 3 * GIB, CARD: 4 * GIB} == play.scheduler.engines.ledger.free()
 
     def test_where_others_took_it_more_goes(self) -> None:
         """The next cheapest."""
@@ -475,7 +480,7 @@ class TestReturnedMemory:
         play.arrive("t1", "b")
         play.others[CARD] = 5.0
         assert ["refuse t1: out_of_memory"] == play.gone("a")
-        assert {CARD: 1 * GIB} == play.said("no_room")[-1]["short"]
+        assert {CARD: 1 * GIB} == play.said(InsufficientMemory)[-1].short
 
     def test_where_somebody_is_busy_it_waits(self) -> None:
         """Until they may be closed."""
@@ -502,9 +507,9 @@ class TestTooMuchForTheCard:
         play.warm("a")
         assert ["check b", "start b"] == play.arrive("t1", "b", now=SETTLED)
         assert ["check b", "start b"] == play.broke("b", exit_class=ExitClass.OUT_OF_MEMORY)
-        assert "v1" == play.said("load")[-1]["variant"]
+        assert "v1" == play.said(LoadStarted)[-1].variant
         assert ["refuse t1: out_of_memory"] == play.broke("b", exit_class=ExitClass.OUT_OF_MEMORY)
-        assert ([], "it said so") == (play.stops, play.said("engine_broke")[-1]["why"])
+        assert ([], "it said so") == (play.stops, play.said(FailureHandled)[-1].why)
 
     def test_without_another_variant_the_same_is_tried_once(self) -> None:
         """Somebody else may have had the memory for a moment."""

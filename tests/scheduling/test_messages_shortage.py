@@ -1,20 +1,8 @@
 """The numbers behind a decision about memory."""
 
-from hostd.domain.lifecycle import State
 from hostd.planning.warm_set.eviction import EvictionCandidate
-from hostd.scheduling.messages import nearest, not_now, told, too_little
-from hostd.scheduling.model_state import ModelState
+from hostd.scheduling.messages import insufficient_memory, load_deferred, nearest
 from tests.scheduling.memory import CARD, GIB, fits
-from tests.scheduling.scenario import profile
-
-
-def test_a_candidate_is_told_with_its_price_and_its_time() -> None:
-    """Plain data, rounded for people; a time that has passed is now, one that nobody knows is none."""
-    model = ModelState(profile("a"), state=State.READY)
-    plain = {"model": "a", "state": "ready", "in_flight": 0, "queued": 0, "bytes": {CARD: 5}}
-    for free_at, free_in in ((13.14, 3.1), (9.0, 0.0), (None, None)):
-        each = EvictionCandidate("a", 1.234, {CARD: 5}, free_at)
-        assert {**plain, "cost_s": 1.23, "free_in_s": free_in} == told(each, model, 10.0)
 
 
 def test_what_is_lacking_is_said_per_pool() -> None:
@@ -22,12 +10,12 @@ def test_what_is_lacking_is_said_per_pool() -> None:
     rest = "(memory.reserve in hostd.yaml says what is left to others)"
     card = f"models may hold 8.0 GiB of cuda:0 in all {rest}"
     lacking = "it lacks 2.0 GiB of cuda:0 even if every model that may go has gone"
-    assert f"{lacking}; {card}" == too_little({CARD: 2 * GIB}, [], {}, {CARD: 8 * GIB})
+    assert f"{lacking}; {card}" == insufficient_memory({CARD: 2 * GIB}, [], {}, {CARD: 8 * GIB})
     others = {"ram": 4 * GIB, "cuda:1": GIB, CARD: 0}
     assert (
         "it lacks 1.0 GiB of cuda:0 and 3.0 GiB of ram even if every model that may go has gone; "
         f"{card}; models may hold 0 B of ram in all {rest}; a, b are pinned; other programs hold 4.0 GiB of ram"
-    ) == too_little({"ram": 3 * GIB, CARD: GIB}, ["a", "b"], others, {CARD: 8 * GIB})
+    ) == insufficient_memory({"ram": 3 * GIB, CARD: GIB}, ["a", "b"], others, {CARD: 8 * GIB})
 
 
 def test_what_nobody_waits_for_comes_later() -> None:
@@ -35,7 +23,7 @@ def test_what_nobody_waits_for_comes_later() -> None:
     assert (
         "it lacks 2.0 GiB of cuda:0 beside the models that are in use, and comes up in quieter times; "
         "other programs hold 4.0 GiB of cuda:0"
-    ) == not_now({CARD: 2 * GIB}, {CARD: 4 * GIB, "ram": GIB})
+    ) == load_deferred({CARD: 2 * GIB}, {CARD: 4 * GIB, "ram": GIB})
 
 
 def test_the_nearest_way_lacks_least_when_all_have_gone() -> None:

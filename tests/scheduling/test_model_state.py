@@ -5,22 +5,23 @@ import pytest
 from hostd.domain.errors import Bug
 from hostd.domain.lifecycle import State, Transition
 from hostd.domain.ticket import Route, Target, Ticket
-from hostd.scheduling.model_state import UNMEASURED_SERVICE, ModelState, RequestState
+from hostd.scheduling.model_state import UNMEASURED_SERVICE, ModelState
+from hostd.scheduling.queue import RequestState
 from tests.scheduling.scenario import profile
 
 
 def errand(ticket_id: str, life: int = 0) -> RequestState:
     """Return a ticket on its way to 'a'."""
-    return RequestState(Ticket(ticket_id, Route("a", (Target("a"),))), arrived=0.0, generation=life)
+    return RequestState(Ticket(ticket_id, Route("a", (Target("a"),))), arrived=0.0, expires=600.0, generation=life)
 
 
 def test_the_status_line_says_how_busy_a_model_is() -> None:
     """State, places and queue are what an owner wants to see first."""
     model = ModelState(profile("a", max_concurrent=2), State.READY, slots=4)
     model.serving["t1"] = errand("t1")
-    model.queue = {f"t{n}": errand(f"t{n}") for n in (2, 3, 4)}
-    assert "<Lane a ready: 1/2 in flight, 3 queued>" == repr(model)
-    assert [1, 2, 3] == [model.position(f"t{n}") for n in (2, 3, 4)]
+    for n in (2, 3, 4):
+        model.queue.push(errand(f"t{n}"))
+    assert "<Model a ready: 1/2 in flight, 3 queued>" == repr(model)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,8 @@ def test_service_times_are_a_moving_average() -> None:
 def test_the_expected_wait_grows_with_the_queue_and_shrinks_with_places() -> None:
     """Those before a newcomer and the newcomer itself share the places; unmeasured service is guessed."""
     model = ModelState(profile("a", max_concurrent=2), State.READY, slots=2)
-    model.queue = {f"t{n}": errand(f"t{n}") for n in range(3)}
+    for n in range(3):
+        model.queue.push(errand(f"t{n}"))
     assert UNMEASURED_SERVICE * 4 / 2 == model.expected_wait()
     model.learn_service(2.0)
     assert 4.0 == model.expected_wait()

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from hostd.domain.lifecycle import State
 from hostd.domain.profile import Limits, Profile, Variant
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Route, Target, Ticket
@@ -23,6 +24,7 @@ from hostd.scheduling.events import (
     ShutdownRequested,
 )
 from hostd.scheduling.scheduler import Scheduler
+from hostd.scheduling.view import QueuePosition
 from tests.scheduling.scenario import Rehearsal, line, profile
 
 NEW = (Variant("llamacpp", path="new.gguf"),)
@@ -69,7 +71,7 @@ class TestEngines:
         play = served(profile("a"))
         assert ["stop a"] == play.tell(settings(replace(profile("a"), variants=NEW)))
         assert ["start a"] == play.tell(EngineStopped("a"))
-        assert NEW == play.desk.models["a"].profile.variants
+        assert NEW == play.scheduler.models["a"].profile.variants
 
     def test_a_busy_model_moves_over_when_it_is_idle(self) -> None:
         """No answer is cut, requests that wait are served before, and the new limits hold meanwhile."""
@@ -79,8 +81,8 @@ class TestEngines:
         changed = replace(profile("a"), variants=NEW, limits=Limits(max_concurrent=1, max_queue=9))
         assert [] == play.tell(settings(changed))
         assert (9, False) == (
-            play.desk.models["a"].profile.limits.max_queue,
-            NEW == play.desk.models["a"].profile.variants,
+            play.scheduler.models["a"].profile.limits.max_queue,
+            NEW == play.scheduler.models["a"].profile.variants,
         )
         assert ["serve t2 by a"] == play.finish("t1")
         assert ["stop a"] == play.finish("t2")
@@ -92,7 +94,7 @@ class TestEngines:
         """It takes the new settings where the next request finds them."""
         play = Rehearsal(profile("a"))
         assert [] == play.tell(settings(replace(profile("a"), variants=NEW)))
-        assert NEW == play.desk.models["a"].profile.variants
+        assert NEW == play.scheduler.models["a"].profile.variants
 
     def test_a_load_by_the_old_settings_begins_anew(self) -> None:
         """The requests that wait for it wait for the new one."""
@@ -138,7 +140,7 @@ class TestModels:
         assert ["serve t2 by a"] == play.finish("t1")
         assert ["stop a"] == play.finish("t2")
         assert ["remove a"] == play.tell(EngineStopped("a"))
-        assert {} == play.desk.models
+        assert {} == play.scheduler.models
         assert [] == play.tell(EngineStopped("a"))
         assert [] == play.pass_time(10_000.0)
 
@@ -206,7 +208,7 @@ class TestOptions:
         """As one does for a load: it has a place in the queue, and is served when the model is ready."""
         play = Following(profile("a"))
         assert [] == play.arrive("t1")
-        assert ("a", 1) == play.scheduler.position("t1")
+        assert QueuePosition("a", State.LOADING, 1) == play.scheduler.position("t1")
         assert ["start a"] == play.tell(OPTIONS)
         assert ["serve t1 by a"] == play.tell(EngineReady("a", 1, 1.0))
 

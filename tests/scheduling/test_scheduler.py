@@ -20,7 +20,7 @@ from tests.scheduling.scenario import Rehearsal, only, profile
 def ready(*profiles: object, slots: int = 8) -> Rehearsal:
     """Return a rehearsal in which all *profiles* are loaded."""
     play = Rehearsal(*profiles)  # type: ignore[arg-type]  # spelled once for the tests
-    play.warm(*play.desk.models, slots=slots)
+    play.warm(*play.scheduler.models, slots=slots)
     return play
 
 
@@ -32,8 +32,8 @@ class TestQueue:
         play = ready(profile("a"))
         assert ["serve t1 by a"] == play.arrive("t1", now=5.0)
         assert Serve("t1", "a", 1, None, 0.0, 0.0) == play.last(Serve)
-        assert "<Lane a ready: 1/2 in flight, 0 queued>" == play.lane()
-        assert play.desk.position("t1") is None
+        assert "<Model a ready: 1/2 in flight, 0 queued>" == play.lane()
+        assert play.position("t1") is None
 
     @pytest.mark.parametrize(("allowed", "slots", "capacity"), [(2, 8, 2), (8, 3, 3), (1, 1, 1)])
     def test_capacity_is_the_smaller_of_max_concurrent_and_slots(self, allowed: int, slots: int, capacity: int) -> None:
@@ -41,17 +41,17 @@ class TestQueue:
         play = ready(profile("a", max_concurrent=allowed), slots=slots)
         served = [line for n in range(12) for line in play.arrive(f"t{n}")]
         assert [f"serve t{n} by a" for n in range(capacity)] == served
-        assert f"<Lane a ready: {capacity}/{capacity} in flight, {12 - capacity} queued>" == play.lane()
+        assert f"<Model a ready: {capacity}/{capacity} in flight, {12 - capacity} queued>" == play.lane()
 
     def test_the_rest_wait_in_order_and_know_their_position(self) -> None:
         """Positions count from 1 and close up; a place that becomes free goes to the head of the queue."""
         play = ready(profile("a", max_concurrent=1))
         for ticket_id in ("t1", "t2", "t3", "t4"):
             play.arrive(ticket_id)
-        assert [("a", 1), ("a", 2), ("a", 3)] == [play.desk.position(f"t{n}") for n in (2, 3, 4)]
+        assert [("a", 1), ("a", 2), ("a", 3)] == [play.position(f"t{n}") for n in (2, 3, 4)]
         assert ["serve t2 by a"] == play.finish("t1", 3.0)
         assert 3.0 == play.last(Serve).waited
-        assert [None, ("a", 1), ("a", 2)] == [play.desk.position(f"t{n}") for n in (2, 3, 4)]
+        assert [None, ("a", 1), ("a", 2)] == [play.position(f"t{n}") for n in (2, 3, 4)]
 
     def test_a_client_that_leaves_frees_its_place_at_once(self) -> None:
         """One that leaves the queue is skipped; one that leaves while served lets the next one in; later news is ignored."""
@@ -59,11 +59,11 @@ class TestQueue:
         for ticket_id in ("t1", "t2", "t3"):
             play.arrive(ticket_id)
         assert [] == play.tell(ClientLeft("t2"))
-        assert ("a", 1) == play.desk.position("t3")
+        assert ("a", 1) == play.position("t3")
         assert ["serve t3 by a"] == play.tell(ClientLeft("t1"))
         for late in (ClientLeft("t2"), Finished("t1", 1.0), AttemptFailed("t1", FallbackReason.CRASHED, "late")):
             assert [] == play.tell(late)
-        assert "<Lane a ready: 1/1 in flight, 0 queued>" == play.lane()
+        assert "<Model a ready: 1/1 in flight, 0 queued>" == play.lane()
         assert [] == play.pass_time(40.0)
 
     def test_a_full_queue_refuses_with_the_time_to_come_back(self) -> None:
@@ -117,7 +117,7 @@ class TestFallback:
         assert [] == play.pass_time(3.99)
         assert ["serve t2 by b for queue_timeout"] == play.pass_time(4.0)
         assert Serve("t2", "b", 1, FallbackReason.QUEUE_TIMEOUT, 3.0, 0.0) == play.last(Serve)
-        assert [["fallback", "route"]] == [[one.decision for one in play.effects if isinstance(one, Explain)]]
+        assert ["fell_back", "routed"] == [one.decision.event for one in play.effects if isinstance(one, Explain)]
 
     def test_reasons_are_respected(self) -> None:
         """A target that takes no queue_timeout is passed over for one that does."""
@@ -143,9 +143,9 @@ class TestFallback:
             play.arrive(f"busy-{name}", name)
         play.arrive("t1")
         assert [] == play.pass_time(2.0)
-        assert ("b", 1) == play.desk.position("t1")
+        assert ("b", 1) == play.position("t1")
         assert [] == play.pass_time(4.0)
-        assert ("c", 1) == play.desk.position("t1")
+        assert ("c", 1) == play.position("t1")
         assert ["refuse t1: queue_timeout"] == play.pass_time(6.0)
         refusal = play.last(Refuse)
         assert (503, "c", 0, 6.0) == (refusal.error.status, refusal.model, refusal.attempts, refusal.waited)
@@ -166,7 +166,7 @@ class TestFallback:
         play.arrive("t1")
         assert ["refuse t1: status_5xx"] == play.tell(AttemptFailed("t1", FallbackReason.STATUS_5XX, "status 500", 502))
         assert 502 == play.last(Refuse).error.status
-        assert "<Lane a ready: 0/2 in flight, 0 queued>" == play.lane()
+        assert "<Model a ready: 0/2 in flight, 0 queued>" == play.lane()
 
     def test_a_long_prompt_goes_only_to_a_larger_context(self) -> None:
         """A target with the same or an unknown context is passed over; with none left it is the client's error."""
@@ -184,12 +184,12 @@ class TestFallback:
         play.arrive("t2")
         play.broke()
         assert [] == play.fail("t1", FallbackReason.CRASHED)
-        assert [("a", 1), ("a", 2)] == [play.desk.position("t1"), play.desk.position("t2")]
+        assert [("a", 1), ("a", 2)] == [play.position("t1"), play.position("t2")]
         assert ["start a"] == play.pass_time(0.5)
         assert ["serve t1 by a"] == play.ready("a", 2.0)
         play.broke()
         assert ["refuse t1: crashed"] == play.fail("t1", FallbackReason.CRASHED)
-        assert ("a", 1) == play.desk.position("t2")
+        assert ("a", 1) == play.position("t2")
 
     def test_nobody_is_sent_to_an_engine_that_is_known_to_be_dead(self) -> None:
         """A request sees the crash before its instance reports it: those who wait stay, until the engine is back."""
@@ -230,10 +230,10 @@ class TestColdModels:
         assert ["start a"] == play.arrive("t1")
         assert [] == play.arrive("t2", now=1.0)
         assert [] == play.arrive("t3", now=2.0)
-        assert "<Lane a loading: 0/0 in flight, 3 queued>" == play.lane()
+        assert "<Model a loading: 0/0 in flight, 3 queued>" == play.lane()
         assert ["serve t1 by a", "serve t2 by a"] == play.ready("a", 4.0, slots=4)
         assert Serve("t2", "a", 1, None, 3.0, 3.0) == play.last(Serve)
-        assert "<Lane a ready: 2/2 in flight, 1 queued>" == play.lane()
+        assert "<Model a ready: 2/2 in flight, 1 queued>" == play.lane()
 
     def test_the_wait_for_a_load_is_told_from_the_wait_for_a_place(self) -> None:
         """`loaded` is the part of `waited` that went into loading."""
@@ -347,8 +347,10 @@ class TestClosing:
         assert ["refuse t1: stall"] == play.fail("t1", FallbackReason.STALL)
         assert ["stop a"] == play.finish("t2")
         assert [] == play.tell(EngineStopped("a")) + play.tell(EngineStopped("b"))
-        assert "<Desk <Lane a cold: 0/0 in flight, 0 queued> <Lane b cold: 0/0 in flight, 0 queued>>" == repr(play.desk)
-        assert play.desk.next_deadline() is None
+        assert "<Scheduler <Model a cold: 0/0 in flight, 0 queued> <Model b cold: 0/0 in flight, 0 queued>>" == repr(
+            play.scheduler
+        )
+        assert play.scheduler.next_deadline() is None
 
 
 def test_unloading_by_hand_does_not_strand_those_who_wait_for_a_restart() -> None:

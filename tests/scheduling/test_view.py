@@ -5,20 +5,14 @@ import dataclasses
 import pytest
 
 from hostd.domain.lifecycle import State
-from hostd.scheduling.view import MemoryView, ModelView, PendingLoadView, PoolView, SchedulerView, WarmModelView
+from hostd.scheduling.view import ModelView, PendingLoadView, PoolView, WarmModelView
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import Rehearsal, profile
 
 
 def seen(play: Rehearsal, model: str = "a") -> ModelView:
     """Return the view of one model."""
-    return ModelView.of(play.desk.models[model], play.desk.warm_policy)
-
-
-def memory(play: Rehearsal) -> MemoryView:
-    """Return the view of the memory."""
-    scheduler = play.desk
-    return MemoryView.of(scheduler.models, scheduler.admission, scheduler.warm_policy, play.now)
+    return play.scheduler.model(model)
 
 
 def test_a_ready_model_shows_its_slots_its_requests_and_when_it_is_unloaded() -> None:
@@ -62,7 +56,7 @@ def test_the_account_of_the_memory_shows_what_is_promised() -> None:
     play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
     play.open(profile("a", pinned=True, preload=True), profile("b", keep_alive=60.0))
     play.ready("a")
-    account = memory(play)
+    account = play.scheduler.memory(play.now)
     assert (PoolView(CARD, 10 * GIB, 0, 4 * GIB),) == account.pools
     assert {"a": {CARD: 6 * GIB}} == account.held
     assert (WarmModelView("a", "v0", {CARD: 6 * GIB}, "preload", State.READY),) == account.warm_set
@@ -81,13 +75,13 @@ def test_a_load_that_waits_for_memory_is_shown() -> None:
         seen(play, "b").state,
         seen(play, "b").reported_state,
     )
-    assert (PendingLoadView("b", "request", (), checking=False),) == memory(play).pending
+    assert (PendingLoadView("b", "request", (), checking=False),) == play.scheduler.memory(play.now).pending
 
 
 def test_views_do_not_change() -> None:
     """A view is of one moment: it cannot be written, and what happens later does not show in it."""
     play = Rehearsal(profile("a"))
-    view = SchedulerView.of(play.desk.models, play.desk.warm_policy, settled=play.desk.settled)
+    view = play.scheduler.view()
     play.warm("a")
     assert (State.COLD, False) == (view.models["a"].state, view.settled)
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -1,6 +1,7 @@
 """Keeping warm: what should be loaded, what of it fits together, and when it comes back."""
 
 from hostd.domain.reason import ExitClass
+from hostd.scheduling.decisions import LoadDeferred, LoadStarted, Slept, WakeStarted, WarmPlanned
 from hostd.scheduling.events import (
     Booted,
     ClientLeft,
@@ -11,7 +12,7 @@ from hostd.scheduling.events import (
     UnloadRequested,
 )
 from hostd.scheduling.eviction import LULL
-from hostd.scheduling.warm_policy import COME_BACK
+from hostd.scheduling.warm_policy import RETURN_EVERY
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile
 from tests.scheduling.stateful import Lively
@@ -34,24 +35,27 @@ class TestBoot:
         for name in "dbac":
             assert name == play.starts[-1]
             play.ready(name)
-        assert (["d", "b", "a", "c"], True) == (play.starts, play.desk.settled)
+        assert (["d", "b", "a", "c"], True) == (play.starts, play.scheduler.view().settled)
 
     def test_what_does_not_fit_is_left_out_with_its_reason(self) -> None:
         """The boot settles without it, and nobody goes for it."""
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
         assert ["check a", "start a"] == play.open(profile("a", preload=True, priority=60), profile("b", preload=True))
         assert [] == play.ready("a")
-        assert play.desk.settled
-        assert ({"b"}, True) == (set(play.desk.warm_policy.left_out), play.desk.warm_policy.proved)
-        told = [said for said in play.said("plan") if not said["warm"]]
-        assert [("b", play.desk.warm_policy.left_out["b"])] == [(said["model"], said["why"]) for said in told]
-        assert "a" in told[0]["why"]
+        assert play.scheduler.view().settled
+        assert ({"b"}, True) == (
+            set(play.scheduler.engines.warm_policy.left_out),
+            play.scheduler.engines.warm_policy.proved,
+        )
+        told = [said for said in play.said(WarmPlanned) if not said.warm]
+        assert [("b", play.scheduler.engines.warm_policy.left_out["b"])] == [(said.model, said.why) for said in told]
+        assert "a" in str(told[0].why)
 
     def test_of_two_variants_the_one_that_leaves_room_for_the_other_model_is_loaded(self) -> None:
         """The plan looks at all of them together."""
         play = Machine({CARD: 10}, a=(fits(8), fits(5, 1)), b=(fits(5),))
         play.open(profile("a", preload=True), profile("b", preload=True))
-        assert "v1" == play.said("load")[-1]["variant"]
+        assert "v1" == play.said(LoadStarted)[-1].variant
         play.ready("a")
         assert ["a", "b"] == play.starts
 
@@ -61,7 +65,7 @@ class TestBoot:
         play.broken["a", 0] = ExitClass.MISSING_FILE
         play.open(profile("a", preload=True), profile("b", preload=True))
         play.ready("b")
-        assert (["b"], True) == (play.starts, play.desk.settled)
+        assert (["b"], True) == (play.starts, play.scheduler.view().settled)
 
     def test_where_others_hold_the_memory_the_boot_settles(self) -> None:
         """The refusal is told once with its numbers; nothing is checked in vain, and the model comes up when they give it up."""
@@ -69,21 +73,15 @@ class TestBoot:
         play.open(profile("a", preload=True), boot=False)
         play.others[CARD] = 9.0
         assert ["check a"] == play.tell(Booted())
-        assert play.desk.settled
-        told = {
-            "why": "preload",
-            "variant": "v0",
-            "needs": {CARD: 6 * GIB},
-            "free": {CARD: GIB},
-            "short": {CARD: 5 * GIB},
-        }
-        assert [{"model": "a"} | told] == play.said("no_room")
-        assert "other programs hold 9.0 GiB" in str(play.desk.models["a"].last_error)
-        assert [] == play.pass_time(10 * COME_BACK)
+        assert play.scheduler.view().settled
+        needs, free, short = ({CARD: count * GIB} for count in (6, 1, 5))
+        assert [LoadDeferred("a", "preload", "v0", needs, free, short)] == play.said(LoadDeferred)
+        assert "other programs hold 9.0 GiB" in str(play.scheduler.models["a"].last_error)
+        assert [] == play.pass_time(10 * RETURN_EVERY)
         play.others[CARD] = 0.0
         play.measure()
-        assert ["check a", "start a"] == play.pass_time(11 * COME_BACK)
-        assert 1 == len(play.said("no_room"))
+        assert ["check a", "start a"] == play.pass_time(11 * RETURN_EVERY)
+        assert 1 == len(play.said(LoadDeferred))
 
     def test_an_appraisal_that_comes_later_makes_a_new_plan(self) -> None:
         """What could not be foreseen at first is planned with then."""
@@ -92,9 +90,12 @@ class TestBoot:
         play.tell(LoadOptionsChanged("a", (fits(6),)))
         play.tell(LoadOptionsChanged("b", (fits(6),)))
         play.tell(Booted())
-        assert {"b"} == set(play.desk.warm_policy.left_out)
+        assert {"b"} == set(play.scheduler.engines.warm_policy.left_out)
         play.tell(LoadOptionsChanged("b", (fits(3),)))
-        assert ({}, {"a", "b"}) == (play.desk.warm_policy.left_out, set(play.desk.admission.declared))
+        assert ({}, {"a", "b"}) == (
+            play.scheduler.engines.warm_policy.left_out,
+            set(play.scheduler.engines.warm_policy.declared),
+        )
 
     def test_what_fits_since_a_measurement_has_narrowed_it_comes_up_in_quiet_times(self) -> None:
         """It was left out at the boot, and nobody has to ask for it."""
@@ -105,7 +106,7 @@ class TestBoot:
         assert [] == play.tell(LoadOptionsChanged("a", (fits(4),)))
         play.held["a"] = {CARD: 4 * GIB}
         play.measure()
-        assert ["check b", "start b"] == play.pass_time(1000.0 + COME_BACK)
+        assert ["check b", "start b"] == play.pass_time(1000.0 + RETURN_EVERY)
         assert [] == play.ready("b")
         assert [] == play.pass_time(1500.0)
 
@@ -122,7 +123,7 @@ class TestBoot:
             for demand, expected in ((5.0, []), (7.0, [f"check {other}", f"stop {there}"])):
                 play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
                 play.open(profile("a", keep_alive=3600.0), profile("b", keep_alive=3600.0))
-                play.desk.models[other].load_seconds = 1.0
+                play.scheduler.models[other].load_seconds = 1.0
                 play.warm(there)
                 assert expected == play.turn(now=100.0, **{there: 5.0, other: demand})
 
@@ -166,7 +167,7 @@ class TestWindows:
         play.warm("b")
         play.now = LULL - 1.0
         assert ["check a"] == play.turn("a")
-        assert ["check a", "stop b"] == play.pass_time(LULL + COME_BACK)
+        assert ["check a", "stop b"] == play.pass_time(LULL + RETURN_EVERY)
         assert ["start a"] == play.gone("b")
 
 
@@ -199,8 +200,8 @@ class TestDemand:
         play.ready("a")
         assert [] == play.pass_time(1000.0)
         play.tell(LoadOptionsChanged("b", (fits(7),)))
-        assert {"b"} == set(play.desk.admission.declared)
-        assert ["stop a"] == acts(play.pass_time(1000.0 + max(60.0, COME_BACK)))
+        assert {"b"} == set(play.scheduler.engines.warm_policy.declared)
+        assert ["stop a"] == acts(play.pass_time(1000.0 + max(60.0, RETURN_EVERY)))
 
     def test_of_two_that_do_not_fit_the_one_that_saves_more_waiting_is_warm(self) -> None:
         """Requests an hour times seconds to load."""
@@ -219,7 +220,7 @@ class TestComingBack:
         play.run(1000.0, [(100.0 + n, f"t{n}", "guest") for n in range(60)])
         assert ["a", "guest", "a"] == [model for _, model in play.loads]
         back = play.loads[-1][0]
-        assert 160.0 + LULL - 1.0 <= back <= 160.0 + LULL + 2 * COME_BACK
+        assert 160.0 + LULL - 1.0 <= back <= 160.0 + LULL + 2 * RETURN_EVERY
 
     def test_it_comes_back_beside_the_guest_where_both_fit(self) -> None:
         """As soon as it is looked at again."""
@@ -233,7 +234,7 @@ class TestComingBack:
         play.finish("t1")
         play.others[CARD] = 0.0
         play.measure()
-        assert ["check a", "start a"] == play.pass_time(100.0 + COME_BACK)
+        assert ["check a", "start a"] == play.pass_time(100.0 + RETURN_EVERY)
 
     def test_models_of_the_plan_do_not_push_each_other_out(self) -> None:
         """What returns takes nothing from what should be warm as well."""
@@ -247,7 +248,7 @@ class TestComingBack:
         play.pass_time(300.0)
         assert ["a"] == play.stops
         play.finish("t1")
-        assert ["stop c"] == acts(play.pass_time(300.0 + LULL + COME_BACK))
+        assert ["stop c"] == acts(play.pass_time(300.0 + LULL + RETURN_EVERY))
         assert ["start a"] == play.gone("c")
 
     def test_a_crowd_that_comes_before_its_return_has_it_loaded_at_once(self) -> None:
@@ -261,7 +262,7 @@ class TestComingBack:
         assert ["check a"] == play.arrive("t2", "a", now=101.0)
         assert [] == play.tell(ClientLeft("t2"))
         play.finish("t1")
-        assert ["stop b"] == acts(play.pass_time(101.0 + LULL + COME_BACK))
+        assert ["stop b"] == acts(play.pass_time(101.0 + LULL + RETURN_EVERY))
 
     def test_what_the_owner_sent_away_does_not_come_back(self) -> None:
         """Not even after it had to go for somebody."""
@@ -288,7 +289,7 @@ class TestComingBack:
         play.gone("b")
         play.ready("a")
         assert [] == play.pass_time(1000.0)
-        assert {CARD: 4 * GIB} == play.desk.admission.ledger.free()
+        assert {CARD: 4 * GIB} == play.scheduler.engines.ledger.free()
 
 
 class TestSleepers:
@@ -299,15 +300,15 @@ class TestSleepers:
         play = Lively({CARD: 10, "ram": 64}, sleep_levels=(1, 2), a=(fits(6, seconds=0.2),), b=(fits(6, seconds=0.2),))
         play.open(profile("a"), profile("b"))
         play.run(450.0, [(100.0 * n, f"t{n}", "ab"[n % 2]) for n in range(4)])
-        assert ["a", "b"] == [said["model"] for said in play.said("sleep")]
-        assert (["a", "b"], ["a"]) == ([said["model"] for said in play.said("wake")], play.stops)
+        assert ["a", "b"] == [said.model for said in play.said(Slept)]
+        assert (["a", "b"], ["a"]) == ([said.model for said in play.said(WakeStarted)], play.stops)
 
     def test_one_that_could_not_sleep_is_gone(self) -> None:
         """Its memory is back all the same, once it was seen."""
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
         play.open(profile("a"), profile("b"))
         play.warm("a")
-        play.desk.models["a"].sleep_levels = (1, 2)
+        play.scheduler.models["a"].sleep_levels = (1, 2)
         assert ["check b", "sleep a"] == play.arrive("t1", "b", now=100.0)
         assert ["start b"] == play.gone("a")
-        assert "<Lane a cold: 0/0 in flight, 0 queued>" == play.lane("a")
+        assert "<Model a cold: 0/0 in flight, 0 queued>" == play.lane("a")

@@ -13,8 +13,8 @@ from hostd.domain.profile import Profile
 from hostd.planning.warm_set.fit import Verdict
 from hostd.planning.warm_set.joint_plan import plan_models
 from hostd.planning.warm_set.value import WarmCandidate
+from hostd.scheduling.decisions import Evicted
 from hostd.scheduling.events import LoadRequested
-from hostd.scheduling.view import MemoryView
 from hostd.sizing.memory_state import MemoryState, digest, parse_memory_state, planning_inputs
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile
@@ -25,14 +25,13 @@ HOST = Host("Linux", "a processor", 64 * GIB, (POOL,), ("the fan is loud",))
 
 def answer(machine: Machine) -> dict[str, Any]:
     """Return what a daemon would answer to GET /hostd/v1/plan, as it comes over HTTP."""
-    scheduler = machine.desk
-    view = MemoryView.of(scheduler.models, scheduler.admission, scheduler.warm_policy, machine.now)
+    view = machine.scheduler.memory(machine.now)
     told = {
         "pools": [{"id": pool.id, "room_bytes": pool.free} for pool in view.pools],
         "held": view.held,
         "warm_set": [{"model": each.model} for each in view.warm_set],
     }
-    profiles = {name: model.profile for name, model in scheduler.models.items()}
+    profiles = {name: model.profile for name, model in machine.scheduler.models.items()}
     found: dict[str, Any] = json.loads(json.dumps(told | planning_inputs(view, HOST, profiles)))
     return found
 
@@ -47,11 +46,13 @@ def test_what_the_scheduler_decides_with_is_read_as_it_was_written() -> None:
     machine = Machine({CARD: 24}, a=(fits(10),), b=(fits(6),), c=(fits(12, 0), fits(4, 1)))
     machine.open(profile("a", preload=True), profile("b", pinned=True), profile("c"))
     machine.warm("a", "b")
-    found, ledger = state(machine), machine.desk.admission.ledger
+    found, ledger = state(machine), machine.scheduler.engines.ledger
     assert (HOST, ("a",), ledger.free()) == (found.host, found.warm, found.free)
     assert {"a": {CARD: 10 * GIB}, "b": {CARD: 6 * GIB}} == found.held
     assert [("a", {CARD: 10 * GIB}, 0.0)] == [(each.name, each.bytes, each.evictable_at) for each in found.candidates]
-    assert found.candidates[0].cost == machine.desk.admission.eviction_cost(machine.desk.models["a"])
+    assert found.candidates[0].cost == machine.scheduler.engines.admission.candidates.cost(
+        machine.scheduler.models["a"], machine.now
+    )
     assert (fits(12, 0), fits(4, 1)) == found.options["c"]
     assert (fits(10),) == found.options["a"]
 
@@ -62,7 +63,7 @@ def test_memory_that_is_being_released_is_free_and_a_model_in_use_is_not_idle() 
     machine.open(profile("a"), profile("b"))
     machine.warm("a", "b")
     machine.arrive("1", "b", now=1.0)
-    machine.desk.admission.ledger.stopping("a")
+    machine.scheduler.engines.ledger.stopping("a")
     found = state(machine)
     assert {CARD: 18 * GIB} == found.free
     assert [("b", None)] == [(each.name, each.evictable_at) for each in found.candidates]
@@ -94,7 +95,7 @@ def test_a_plan_announces_the_eviction_that_the_scheduler_makes(
     machine.tell(LoadRequested("new", "asked"))
     for name in machine.stops:
         machine.gone(name)
-    assert sorted(fit.evict) == sorted(each["model"] for each in machine.said("evict"))
+    assert sorted(fit.evict) == sorted(each.model for each in machine.said(Evicted))
     assert (fit.verdict is not Verdict.DOES_NOT_FIT) is ("new" in machine.starts)
     if "new" in machine.starts:
         assert fit.option.needs == machine.held["new"]

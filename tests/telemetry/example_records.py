@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hostd.telemetry.database import LoadRecord, RequestRecord
+from hostd.telemetry.sinks import LoadRecord, RequestRecord
 
 NOON = 1_763_636_400.0
 """2025-11-20 11:00 UTC, in Berlin 12:00."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hostd.telemetry.database import VERSION, Database, RetentionBounds, UnknownDatabaseError, is_corrupt, set_aside
+from hostd.telemetry.database import MIGRATIONS, Database, RetentionBounds, UnknownDatabaseError, is_corrupt, set_aside
 from tests.telemetry.example_records import load, request
 
 
@@ -65,12 +65,72 @@ def test_opens_what_it_wrote(tmp_path: Path) -> None:
     for _ in range(2):
         with closing(Database(path)) as ledger:
             ledger.write([request()])
-    assert [(VERSION,)] == rows(path, "PRAGMA user_version")
+    assert [(len(MIGRATIONS),)] == rows(path, "PRAGMA user_version")
     assert [(2,)] == rows(path, "SELECT count(*) FROM requests")
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
-    with pytest.raises(UnknownDatabaseError, match="it is of version 2; this hostd knows 1"):
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    with pytest.raises(UnknownDatabaseError, match=r"it is of version \d+; this hostd knows \d+"):
         Database(path)
+
+
+VERSION_1 = """
+CREATE TABLE requests (
+    at REAL NOT NULL, id TEXT NOT NULL, asked TEXT NOT NULL, model TEXT, backend TEXT, route TEXT NOT NULL, reason TEXT,
+    outcome TEXT NOT NULL, status INTEGER NOT NULL, client TEXT, stream INTEGER NOT NULL,
+    queue_ms REAL NOT NULL, load_ms REAL NOT NULL, ttft_ms REAL, total_ms REAL NOT NULL,
+    prompt_tokens INTEGER, output_tokens INTEGER
+);
+CREATE INDEX requests_by_time ON requests (at, asked);
+CREATE INDEX requests_by_model ON requests (model, at);
+CREATE TABLE loads (
+    at REAL NOT NULL, model TEXT NOT NULL, variant TEXT NOT NULL, seconds REAL NOT NULL, bytes TEXT NOT NULL, why TEXT NOT NULL
+);
+CREATE INDEX loads_by_model ON loads (model, variant, at);
+INSERT INTO requests VALUES (
+    5.0, 'req_0', 'alpha', 'alpha', 'llamacpp', 'primary', NULL, 'answered', 200, NULL, 1, 0, 0, 1.0, 2.0, 100, 51
+);
+PRAGMA user_version = 1;
+"""
+"""A file as the first hostd wrote it: written out, since this must not change with the code."""
+COST = "ALTER TABLE requests ADD COLUMN cost_usd REAL"
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A file of version 1 with one request in it."""
+    path = tmp_path / "ledger.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(VERSION_1)
+    return path
+
+
+def test_goes_on_with_a_file_of_version_1(old: Path) -> None:
+    """Its rows stay, it is of today's version, and has the tables and indexes of a new file."""
+    with closing(Database(old)) as ledger:
+        ledger.write([request(6.0), load(7.0)])
+    assert [(5.0,), (6.0,)] == rows(old, "SELECT at FROM requests ORDER BY at")
+    assert [(len(MIGRATIONS),)] == rows(old, "PRAGMA user_version")
+    new = old.with_name("new.sqlite")
+    Database(new).close()
+    schema = "SELECT type, name FROM sqlite_master ORDER BY name"
+    assert rows(new, schema) == rows(old, schema)
+
+
+def test_a_migration_is_run_once(old: Path) -> None:
+    """Columns are named, so that rows are written to a file which has more of them, and rows from before have null there."""
+    for at in (6.0, 7.0):
+        with closing(Database(old, (*MIGRATIONS, COST))) as ledger:
+            ledger.write([request(at)])
+    assert [(5.0, None), (6.0, None), (7.0, None)] == rows(old, "SELECT at, cost_usd FROM requests ORDER BY at")
+    assert [(len(MIGRATIONS) + 1,)] == rows(old, "PRAGMA user_version")
+
+
+def test_a_migration_that_fails_changes_nothing(old: Path) -> None:
+    """The file stays of its version, whole, for a hostd that knows how to go on."""
+    with pytest.raises(sqlite3.Error):
+        Database(old, (*MIGRATIONS, f"{COST}; ALTER TABLE nothing ADD COLUMN x"))
+    assert [(len(MIGRATIONS),)] == rows(old, "PRAGMA user_version")
+    assert 17 == len(rows(old, "PRAGMA table_info(requests)"))
 
 
 def test_forgets_the_oldest(tmp_path: Path) -> None:

@@ -1,26 +1,17 @@
 """The last decisions."""
 
-import json
-from itertools import count
-from typing import Any
-
 from hostd.domain.reason import FallbackReason
-from hostd.scheduling.effects import Effect, Explain, Start
-from hostd.telemetry.decision_history import DecisionHistory, plain
+from hostd.scheduling.decisions import Decision, Evicted, FellBack, LoadStarted, ModelReady, Refused, Routed
+from hostd.telemetry.decision_history import DecisionHistory
+from tests.telemetry.example_decisions import example
 
 
-def chronicle_of(*effects: Effect, most: int = 2000) -> DecisionHistory:
-    """Return a chronicle of *effects*, one a second from 1970 on."""
-    seconds = count()
-    history = DecisionHistory(most, lambda: float(next(seconds)))
-    for effect in effects:
-        history.observe(effect)
+def history_of(*decisions: Decision, most: int = 2000) -> DecisionHistory:
+    """Return a history of *decisions*, one a second from 1970 on."""
+    history = DecisionHistory(most)
+    for at, decision in enumerate(decisions):
+        history.decided(decision, float(at))
     return history
-
-
-def decided(decision: str, model: str, request: str | None = None, **numbers: Any) -> Explain:
-    """Return a decision."""
-    return Explain(decision, model, request, numbers)
 
 
 def names(history: DecisionHistory, last: int = 100, **about: str) -> list[str]:
@@ -30,66 +21,53 @@ def names(history: DecisionHistory, last: int = 100, **about: str) -> list[str]:
 
 def test_tells_a_decision_as_data() -> None:
     """When, what, about whom, a sentence, and every number, the decision's own reason under another name."""
-    (told,) = chronicle_of(decided("load", "m", why="request", queued=2)).decisions(5)
+    (told,) = history_of(LoadStarted("m", "request", None, queued=2, restarts=0)).decisions(5)
     assert {
         "at": "1970-01-01T00:00:00.000Z",
-        "decision": "load",
+        "decision": "load_started",
         "model": "m",
         "request": None,
-        "why": "'m' is being loaded: a request wants it [2 queued]",
-        "queued": 2,
+        "why": "'m' is being loaded: a request needs it [2 queued]",
         "cause": "request",
+        "variant": None,
+        "queued": 2,
+        "restarts": 0,
     } == told
 
 
 def test_tells_about_a_model() -> None:
     """Decisions about it, and those about another that were made for it or moved to it; newest last."""
-    history = chronicle_of(
-        decided("load", "other"),
-        decided("evict", "big", **{"for": "m"}),
-        decided("fallback", "other", "r", to="m"),
-        Start("m"),
-        decided("ready", "m", load_s=1.0),
+    history = history_of(
+        example(LoadStarted, model="other"),
+        example(Evicted, model="big", for_model="m"),
+        example(FellBack, model="other", to="m"),
+        example(Routed, model="other", asked="m", reason=FallbackReason.STALL),
+        example(ModelReady, model="m"),
     )
-    assert ["evict", "fallback", "ready"] == names(history, model="m")
-    assert ["fallback", "ready"] == names(history, 2, model="m")
+    assert ["evicted", "fell_back", "routed", "model_ready"] == names(history, model="m")
+    assert ["routed", "model_ready"] == names(history, 2, model="m")
     assert [] == names(history, 0, model="m")
 
 
 def test_tells_about_a_request() -> None:
     """By its id, also where the client gave it and ours adds to it."""
-    history = chronicle_of(
-        decided("route", "m", "abc"),
-        decided("route", "m", "abc/7f"),
-        decided("refusal", "m", "abcd"),
-        decided("load", "m"),
+    history = history_of(
+        example(Routed, ticket_id="abc"),
+        example(Routed, ticket_id="abc/7f"),
+        example(Refused, ticket_id="abcd"),
+        example(LoadStarted),
     )
-    assert ["route", "route"] == names(history, request="abc")
-    assert ["refusal"] == names(history, request="abcd")
+    assert ["routed", "routed"] == names(history, request="abc")
+    assert ["refused"] == names(history, request="abcd")
     assert [] == names(history, request="ab")
 
 
 def test_a_busy_hour_hides_no_eviction() -> None:
-    """Routes are kept apart, both kinds are bounded, and those that are as usual are told about their request only."""
-    usual = [decided("route", "m", f"r{number}", reason=None) for number in range(5)]
-    moved = decided("route", "m", "r", reason="stall")
-    history = chronicle_of(decided("evict", "m"), *usual, moved, decided("ready", "m", load_s=1), *usual[:2], most=3)
-    assert ["evict", "route", "ready"] == names(history)
-    assert ["evict", "route", "ready"] == names(history, model="m")
-    assert ["route"] == names(history, request="r1")
-    assert "<Chronicle of 2 decisions and 3 routes>" == repr(history)
-
-
-def test_numbers_become_plain() -> None:
-    """Whatever the desk has put in can be written as JSON, and nothing in it takes the place of what every decision has."""
-    numbers = {
-        "reason": FallbackReason.STALL,
-        "set": frozenset("ba"),
-        "pair": (1, None),
-        "until_s": float("inf"),
-        3: 1.5,
-    }
-    assert {"reason": "stall", "set": ["a", "b"], "pair": [1, None], "until_s": None, "3": 1.5} == plain(numbers)
-    (told,) = chronicle_of(Explain("odd", "m", None, {"at": 1, "model": "x", "odd": object})).decisions(1)
-    assert ("1970-01-01T00:00:00.000Z", "m", "<class 'object'>") == (told["at"], told["model"], told["odd"])
-    assert json.dumps(told)
+    """Routes are kept apart, both kinds are bounded, and those of first choices are told about their request only."""
+    usual = [example(Routed, ticket_id=f"r{number}") for number in range(5)]
+    moved = example(Routed, ticket_id="r", reason=FallbackReason.STALL)
+    history = history_of(example(Evicted), *usual, moved, example(ModelReady), *usual[:2], most=3)
+    assert ["evicted", "routed", "model_ready"] == names(history)
+    assert ["evicted", "routed", "model_ready"] == names(history, model="m")
+    assert ["routed"] == names(history, request="r1")
+    assert "<DecisionHistory: 2 decisions, 3 routes>" == repr(history)

@@ -1,6 +1,5 @@
 """One line per decision, which nobody can forge, and in which nobody's words appear."""
 
-import asyncio
 import io
 import json
 from collections.abc import Iterator
@@ -9,11 +8,12 @@ from pathlib import Path
 import pytest
 import structlog
 
-from hostd.scheduling.effects import Explain, Stop
+from hostd.domain.reason import FallbackReason
+from hostd.scheduling.decisions import Decision, FailureHandled, FellBack, LoadStarted, Refused, Routed
 from hostd.telemetry import decision_log
 from tests.conftest import OpenHouse
 from tests.stage import make_profile, make_settings
-from tests.virtual_time import in_virtual_time
+from tests.telemetry.example_decisions import example
 
 NASTY = "one\ntwo\x1b[31m\u2028\u202e"
 
@@ -25,55 +25,57 @@ def _as_before() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def written(style: str, *effects: Explain | Stop, level: str = "info") -> list[str]:
-    """Return the lines that *effects* make."""
+def written(style: str, *decided: Decision, level: str = "info") -> list[str]:
+    """Return the lines that *decided* make."""
     stream = io.StringIO()
     decisions = decision_log.configure(style=style, level=level, stream=stream)
-    for effect in effects:
-        decisions.observe(effect)
+    for decision in decided:
+        decisions.decided(decision, 0.0)
     return stream.getvalue().split("\n")[:-1]
 
 
 def test_writes_decisions_as_json() -> None:
-    """Time, level, decision, model, request and numbers; other effects are no decisions."""
-    (line,) = written("json", Explain("route", "alpha", "req_1", {"waited_ms": 1.5}), Stop("alpha"))
+    """Time, level and event first, then the model, the request and the numbers."""
+    (line,) = written("json", example(FellBack))
     document = json.loads(line)
+    assert ["timestamp", "level", "event", "model", "request"] == list(document)[:5]
     assert document.pop("timestamp").endswith("Z")
-    assert {"level": "info", "event": "route", "model": "alpha", "request": "req_1", "waited_ms": 1.5} == document
+    assert {
+        "level": "warning",
+        "event": "fell_back",
+        "model": "m",
+        "request": "req_1",
+        "to": "n",
+        "reason": "stall",
+        "why": "it sent nothing for 45 s",
+        "waited_ms": 2.5,
+        "in_flight": 1,
+        "queued": 0,
+    } == document
 
 
 @pytest.mark.parametrize(
     ("decision", "level"),
-    [("refusal", "warning"), ("fallback", "warning"), ("engine_broke", "error"), ("load", "info")],
+    [
+        (example(Refused), "warning"),
+        (example(FellBack), "warning"),
+        (example(FailureHandled), "error"),
+        (example(LoadStarted), "info"),
+        (example(Routed, reason=FallbackReason.STALL), "info"),
+        (example(Routed), "debug"),
+    ],
 )
-def test_gives_each_decision_its_level(decision: str, level: str) -> None:
-    """What somebody should look at stands out, and the rest can be left out."""
-    explain = Explain(decision, "alpha", None, {})
-    assert level == json.loads(written("json", explain)[0])["level"]
-    assert (1 if level != "info" else 0) == len(written("json", explain, level="warning"))
-
-
-@in_virtual_time
-async def test_bundles_what_is_not_urgent() -> None:
-    """Lines of requests are written together a moment later; one that matters is written at once, after those before it."""
-    stream = io.StringIO()
-    decisions = decision_log.configure(style="json", stream=stream)
-    decisions.observe(Explain("route", "alpha", "req_1", {}))
-    decisions.observe(Explain("route", "alpha", "req_2", {}))
-    assert "" == stream.getvalue()
-    await asyncio.sleep(0.1)
-    assert ["req_1", "req_2"] == [json.loads(line)["request"] for line in stream.getvalue().split("\n")[:-1]]
-    decisions.observe(Explain("route", "alpha", "req_3", {}))
-    decisions.observe(Explain("refusal", "alpha", "req_4", {}))
-    structlog.get_logger().info("closed")
-    events = [json.loads(line)["event"] for line in stream.getvalue().split("\n")[:-1]]
-    assert ["route", "route", "route", "refusal", "closed"] == events
+def test_gives_each_decision_its_level(decision: Decision, level: str) -> None:
+    """What should be looked at stands out, and the rest can be left out; that the first choice answers is no news."""
+    assert level == json.loads(written("json", decision, level="debug")[0])["level"]
+    assert (0 if level == "debug" else 1) == len(written("json", decision))
+    assert (1 if level in {"warning", "error"} else 0) == len(written("json", decision, level="warning"))
 
 
 @pytest.mark.parametrize("style", ["json", "text"])
 def test_escapes_what_could_forge_a_line(style: str) -> None:
     """Neither an engine's words nor a client's can begin a line or drive a terminal."""
-    (line,) = written(style, Explain("engine_broke", "alpha", None, {"why": NASTY}))
+    (line,) = written(style, example(FailureHandled, why=NASTY))
     assert line.isprintable()
     assert "one" in line
 
@@ -107,8 +109,8 @@ async def test_writes_nobodys_words(open_house: OpenHouse, weights: Path) -> Non
         assert launch is not None
         own = launch.endpoint.headers["Authorization"].split()[1]
     lines = stream.getvalue()
-    assert '"event": "route"' in lines
-    assert '"event": "refusal"' in lines
+    assert '"event": "routed"' in lines
+    assert '"event": "refused"' in lines
     assert not [secret for secret in (*secrets, own) if secret in lines]
 
 
@@ -126,7 +128,7 @@ def test_a_line_that_cannot_be_written_stops_nobody(style: str) -> None:
 
     stream = Full()
     decisions = decision_log.configure(style=style, stream=stream)
-    decisions.observe(Explain("refusal", "alpha", "req_1", {}))
+    decisions.decided(example(Refused, ticket_id="req_1"), 0.0)
     stream.broken = False
-    decisions.observe(Explain("refusal", "alpha", "req_2", {}))
+    decisions.decided(example(Refused, ticket_id="req_2"), 0.0)
     assert ("req_1" in stream.getvalue(), "req_2" in stream.getvalue()) == (False, True)

@@ -1,82 +1,145 @@
-"""Decisions in words."""
+"""Decisions as data, and in words."""
 
-from typing import Any
+import json
+from typing import Any, get_args
 
 import pytest
 
-from hostd.telemetry.decision_text import sentence
+from hostd.domain.reason import ExitClass
+from hostd.scheduling.decisions import (
+    Decision,
+    Evicted,
+    FailureHandled,
+    FellBack,
+    LoadStarted,
+    MemoryGranted,
+    Refused,
+    Routed,
+    Unloaded,
+    WaitingForMemory,
+    WarmPlanned,
+)
+from hostd.telemetry.decision_text import numbers, sentence
+from tests.telemetry.example_decisions import EXAMPLES, GIB, example
 
-GIB = 2**30
-CANDIDATE: dict[str, Any] = {
-    "model": "big",
-    "cost_s": 12.5,
-    "free_in_s": None,
-    "state": "ready",
-    "in_flight": 1,
-    "bytes": {"cuda:0": 6 * GIB},
+SENTENCES = {
+    "routed": "'m' answers [asked for gpt-4o; attempt 1; after 1.5 ms; capacity 2; 1 in flight; 0 queued]",
+    "fell_back": (
+        "the request moves on from 'm' to 'n' (stall): it sent nothing for 45 s [after 2.5 ms; 1 in flight; 0 queued]"
+    ),
+    "refused": (
+        "the request is refused (down): it is down [asked for m; after 0 ms; try again in 9.9 s; 0 in flight; 0 queued]"
+    ),
+    "load_started": "'m' is being loaded: a request needs it [variant llamacpp:a; 0 queued]",
+    "wake_started": "'m' is being woken: a request needs it [1 queued; 2 failures so far]",
+    "model_ready": "'m' is ready after 2 s [slots 4; 0 queued]",
+    "slept": "'m' is put to sleep [level 1; keeps 1.00 GiB ram]",
+    "unloaded": "'m' is unloaded: it was not used for as long as it is kept [0 in flight; idle for 1800 s]",
+    "engine_stopped": "the engine of 'm' has stopped [0 queued]",
+    "engine_failed": "the engine of 'm' failed (driver): it died [2 failures in a row; again in 1 s]",
+    "next_variant": (
+        "another variant of 'm' is tried, as llamacpp:a did not work (missing_file): no such file "
+        "[left to try: llamacpp:b]"
+    ),
+    "memory_granted": (
+        "'m' is granted memory: a request needs it "
+        "[variant llamacpp:a; needs 1.00 GiB cuda:0; free 2.00 GiB cuda:0; after 1.23 s; a evicted for it]"
+    ),
+    "waiting_for_memory": (
+        "'m' waits for memory: one of its windows is open [variant v; needs 1.00 GiB cuda:0; memory can be freed in 4 s; "
+        "a, b would be evicted; candidates 'big' (costs 12.5 s, state ready, 1 in flight, 0 queued, frees 6.00 GiB cuda:0); "
+        "1 queued]"
+    ),
+    "insufficient_memory": (
+        "there is not enough memory for 'm' [needs 1.00 GiB cuda:0; short of 1.00 GiB ram; pinned a]"
+    ),
+    "load_deferred": (
+        "the load of 'm' is put off for want of memory: it is usually asked for about this time "
+        "[variant llamacpp:a; needs 1.00 GiB cuda:0; short of 1.00 GiB cuda:0]"
+    ),
+    "evicted": (
+        "'m' is evicted for 'small': a request needs it [costs 12.5 s; needs 1.00 GiB cuda:0; free 1.00 GiB cuda:0; "
+        "soon 1.00 GiB cuda:0 free; candidates 'big' (costs 12.5 s, state ready, 1 in flight, 0 queued, "
+        "frees 6.00 GiB cuda:0); 0 in flight]"
+    ),
+    "warm_planned": (
+        "'m' is in the warm set: it is usually asked for about this time [variant llamacpp:a; needs 1.00 GiB cuda:0]"
+    ),
 }
 
 
+@pytest.mark.parametrize("decision", EXAMPLES, ids=lambda decision: str(decision.event))
+def test_a_decision_is_told_in_a_sentence(decision: Decision) -> None:
+    """What, about which model, why, and then the numbers; no words for what is none, empty or as usual."""
+    assert SENTENCES[decision.event] == sentence(decision)
+
+
+def test_every_kind_has_an_example_and_a_name_of_its_own() -> None:
+    """What is added to the union is added here."""
+    assert set(get_args(Decision)) == {type(each) for each in EXAMPLES}
+    assert len(EXAMPLES) == len({each.event for each in EXAMPLES})
+
+
 @pytest.mark.parametrize(
-    ("decision", "numbers", "expected"),
+    ("decision", "said"),
     [
-        ("route", {"asked": "gpt-4o", "reason": None, "attempt": 1}, "'m' answers [asked for gpt-4o; attempt 1]"),
         (
-            "fallback",
-            {"to": "n", "reason": "stall", "cause": "it sent nothing for 45 s", "waited_ms": 2.5},
-            "the request moves on from 'm' to 'n' (stall): it sent nothing for 45 s [after 2.5 ms]",
+            example(FailureHandled, loading=True, exit_class=ExitClass.BAD_FLAG, in_a_row=1, again_in_s=None),
+            "'m' could not be loaded (bad_flag): it died",
         ),
         (
-            "load",
-            {"cause": "request", "variant": "llamacpp:a", "needs": {"cuda:0": 3 * GIB, "ram": GIB // 2}, "queued": 0},
-            "'m' is being loaded: a request wants it [variant llamacpp:a; needs 3.00 GiB cuda:0, 0.50 GiB ram; 0 queued]",
+            WarmPlanned("m", warm=False, why="it lacks 2 GiB"),
+            "'m' is left out of the warm set: it lacks 2 GiB",
         ),
-        (
-            "evict",
-            {"for": "small", "cost_s": 12.5, "candidates": [CANDIDATE], "free": {"cuda:0": GIB}},
-            (
-                "'m' goes to make room for 'small' [costs 12.5 s; candidates 'big' (costs 12.5 s, state ready, "
-                "1 in flight, frees 6.00 GiB cuda:0); free 1.00 GiB cuda:0]"
-            ),
-        ),
-        (
-            "wait_room",
-            {"soon": {"ram": GIB}, "until_s": 4.0, "goes": ["a", "b"], "cause": "window"},
-            "'m' waits for room: one of its windows is open [soon 1.00 GiB ram free; room can be made in 4 s; a, b would go]",
-        ),
-        ("no_room", {"short": {"ram": GIB}}, "there is no room for 'm' [short of 1.00 GiB ram]"),
-        ("plan", {"warm": True, "cause": "demand"}, "'m' is to be warm: it is usually asked for about this time"),
-        ("plan", {"warm": False, "cause": "no"}, "'m' is left out of what is to be warm: no"),
-        ("ready", {"load_s": 2.0, "slots": 4}, "'m' is ready after 2 s [slots 4]"),
-        (
-            "engine_broke",
-            {"exit_class": "driver", "loading": False, "in_a_row": 2},
-            "the engine of 'm' broke (driver) [2 failures in a row]",
-        ),
-        ("engine_broke", {"exit_class": "bad_flag", "loading": True}, "'m' could not be loaded (bad_flag)"),
-        ("sleep", {"level": 1, "keeps": {"ram": GIB}}, "'m' goes to sleep [level 1; keeps 1.00 GiB ram]"),
-        ("room", {"waited_s": 1.234, "evicted": ["a"]}, "there is room for 'm' [after 1.23 s; a went for it]"),
-        ("refusal", {"code": "down", "retry_after": 9.898}, "the request is refused (down) [try again in 9.9 s]"),
-        ("unload", {"cause": "idle"}, "'m' is unloaded: nobody has used it for as long as it is kept"),
-        ("stopped", {}, "the engine of 'm' is gone"),
-        ("return", {"cause": "return"}, "'m' comes back: it had to go before, and there is room again"),
     ],
 )
-def test_tells_what_was_decided(decision: str, numbers: dict[str, Any], expected: str) -> None:
-    """What, about whom, why, and then the numbers."""
-    assert expected == sentence(decision, "m", numbers)
+def test_some_kinds_have_two_outcomes(decision: Decision, said: str) -> None:
+    """A failure may be that of a load; a plan may leave a model out."""
+    assert said == sentence(decision)
 
 
-def test_loses_nothing_that_it_has_no_words_for() -> None:
-    """A decision or a number that is new is told as it stands, and a number that is missing is no error."""
-    numbers = {"new_s": 1.5, "tries_ms": 3, "odd": {"x": [1, 2]}, "list": ["a", {"model": "b"}], "flag": False}
-    expected = "brand new of 'm' [new 1.5 s; tries 3 ms; odd 1, 2 x; list a, 'b' (); flag no]"
-    assert expected == sentence("brand_new", "m", numbers)
-    assert "the request moves on from 'm' to '?' (?)" == sentence("fallback", "m", {})
-    assert "'m {x}' is ready after {} s" == sentence("ready", "m {x}", {"load_s": "{} s"})
+def test_a_cause_without_words_is_told_as_it_stands() -> None:
+    """The engine's own words, braces and all."""
+    assert "'m {x}' is unloaded: {why} [0 in flight; idle for 1800 s]" == sentence(
+        example(Unloaded, model="m {x}", why="{why}")
+    )
 
 
-def test_leaves_out_what_says_nothing() -> None:
-    """No words for what is none, empty or as usual; nought is something."""
-    numbers: dict[str, Any] = {"variant": None, "needs": {}, "goes": [], "queued": 0, "restarts": 0}
-    assert "'m' is being loaded [0 queued]" == sentence("load", "m", numbers)
+@pytest.mark.parametrize(
+    ("decision", "found"),
+    [
+        (example(Routed), {"asked": "gpt-4o", "reason": None, "attempt": 1, "waited_ms": 1.5, "capacity": 2}),
+        (example(FellBack), {"to": "n", "reason": "stall", "waited_ms": 2.5}),
+        (example(Refused), {"code": "down", "retry_after": 9.898}),
+        (example(Evicted), {"for": "small", "cost_s": 12.5, "soon": {"cuda:0": GIB}}),
+        (example(MemoryGranted), {"waited_s": 1.23, "evicted": ["a"]}),
+        (example(Unloaded), {"idle_s": 1800.0}),
+        (example(WaitingForMemory, until_s=float("inf")), {"until_s": None, "goes": ["a", "b"]}),
+    ],
+)
+def test_the_numbers_have_names_that_clients_rely_on(decision: Decision, found: dict[str, Any]) -> None:
+    """By their names on the wire and rounded by their unit; a time that never comes is null."""
+    plain = numbers(decision)
+    assert found == {name: plain[name] for name in found}
+    assert not {"model", "ticket_id", "event", "for_model"} & plain.keys()
+
+
+def test_numbers_can_be_written_as_json() -> None:
+    """Those of candidates included."""
+    for decision in EXAMPLES:
+        assert numbers(decision) == json.loads(json.dumps(numbers(decision)))
+    (candidate,) = numbers(example(Evicted))["candidates"]
+    assert {
+        "model": "big",
+        "cost_s": 12.5,
+        "free_in_s": None,
+        "state": "ready",
+        "in_flight": 1,
+        "queued": 0,
+        "bytes": {"cuda:0": 6 * GIB},
+    } == candidate
+
+
+def test_nothing_is_lost_without_words() -> None:
+    """A variant that is not known and failures that never were are left out; nought is something."""
+    assert "'m' is being loaded: a request needs it [0 queued]" == sentence(example(LoadStarted, variant=None))

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hostd.planning.warm_set.demand import HourlyCount
-from hostd.telemetry.database import Database, LoadRecord, RequestRecord
+from hostd.telemetry.database import Database
 from hostd.telemetry.history import MeasuredSpeed, PastRequest, RequestHistory
+from hostd.telemetry.sinks import LoadRecord, RequestRecord
 from tests.telemetry.example_records import NOON, load, request
 
 

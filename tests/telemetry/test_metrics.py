@@ -5,10 +5,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hostd import __version__
 from hostd.domain.lifecycle import State
-from hostd.scheduling.effects import Explain, Stop
-from hostd.scheduling.model_state import ModelState
+from hostd.scheduling.decisions import Evicted, FellBack, LoadStarted, ModelReady, Unloaded, WakeStarted
+from hostd.scheduling.scheduler import Scheduler
 from hostd.telemetry.metrics import Metrics
 from tests.stage import make_profile
+from tests.telemetry.example_decisions import example
+from tests.telemetry.example_records import request
 
 NAMES = {
     *("hostd_queue_depth", "hostd_inflight", "hostd_model_state", "hostd_engine_failures", "hostd_build_info"),
@@ -18,9 +20,9 @@ NAMES = {
 
 
 @pytest.fixture
-def model() -> ModelState:
-    """A model that is ready."""
-    return ModelState(make_profile("alpha", "a"), state=State.READY)
+def scheduler() -> Scheduler:
+    """A scheduler with one model."""
+    return Scheduler({"alpha": make_profile("alpha", "a")})
 
 
 def samples(metrics: Metrics) -> dict[str, float]:
@@ -33,49 +35,58 @@ def samples(metrics: Metrics) -> dict[str, float]:
     }
 
 
-def test_has_its_names(model: ModelState) -> None:
+def test_has_its_names(scheduler: Scheduler) -> None:
     """Names are a contract."""
-    text = Metrics(lambda: [model]).exposition().decode()
+    text = Metrics(scheduler.view).exposition().decode()
     assert NAMES == {family.name for family in text_string_to_metric_families(text)}
     assert f'hostd_build_info{{version="{__version__}"}} 1.0' in text
 
 
-def test_reads_the_lanes_at_a_scrape(model: ModelState) -> None:
-    """What the desk knows is not counted twice."""
-    metrics = Metrics(lambda: [model])
-    assert 1.0 == samples(metrics)["hostd_model_state[('model', 'alpha'), ('state', 'ready')]"]
+def test_reads_the_models_at_a_scrape(scheduler: Scheduler) -> None:
+    """What the scheduler knows is not counted twice; failures are a counter, which dashboards take rates of."""
+    metrics = Metrics(scheduler.view)
+    assert 1.0 == samples(metrics)["hostd_model_state[('model', 'alpha'), ('state', 'cold')]"]
+    model = scheduler.models["alpha"]
     model.state, model.restarts.total = State.FAILED, 3
     after = samples(metrics)
-    assert 0.0 == after["hostd_model_state[('model', 'alpha'), ('state', 'ready')]"]
-    assert 3.0 == after["hostd_engine_failures[('model', 'alpha')]"]
+    assert 0.0 == after["hostd_model_state[('model', 'alpha'), ('state', 'cold')]"]
+    assert 3.0 == after["hostd_engine_failures_total[('model', 'alpha')]"]
 
 
-def test_counts_decisions(model: ModelState) -> None:
-    """Fallbacks, loads and load times are counted; other effects are not."""
-    metrics = Metrics(lambda: [model])
-    metrics.observe(Explain("fallback", "alpha", "1", {"to": "beta", "reason": "crashed"}))
-    metrics.observe(Explain("load", "alpha", None, {"why": "preload"}))
-    metrics.observe(Explain("ready", "alpha", None, {"load_s": 2.0}))
-    metrics.observe(Explain("unload", "alpha", None, {}))
-    metrics.observe(Stop("alpha"))
+def test_counts_decisions(scheduler: Scheduler) -> None:
+    """Fallbacks, evictions, loads and load times are counted; other decisions are not."""
+    metrics = Metrics(scheduler.view)
+    for kind in (FellBack, Evicted, LoadStarted, WakeStarted, ModelReady, Unloaded):
+        metrics.decided(example(kind), 0.0)
     seen = samples(metrics)
-    assert 1.0 == seen["hostd_fallbacks_total[('from', 'alpha'), ('reason', 'crashed'), ('to', 'beta')]"]
-    assert 1.0 == seen["hostd_loads_total[('model', 'alpha'), ('reason', 'preload')]"]
-    assert 2.0 == seen["hostd_model_load_seconds_sum[('model', 'alpha')]"]
+    assert 1.0 == seen["hostd_fallbacks_total[('from', 'm'), ('reason', 'stall'), ('to', 'n')]"]
+    assert 1.0 == seen["hostd_evictions_total[('for', 'small'), ('model', 'm')]"]
+    assert 2.0 == seen["hostd_loads_total[('model', 'm'), ('reason', 'request')]"]
+    assert 2.0 == seen["hostd_model_load_seconds_sum[('model', 'm')]"]
 
 
-def test_counts_answers(model: ModelState) -> None:
-    """Each answer by model, engine, route and status, with its times and tokens."""
-    metrics = Metrics(lambda: [model])
+def test_counts_requests(scheduler: Scheduler) -> None:
+    """Each by model, engine, route and the status that the client was sent, with its times and tokens."""
+    metrics = Metrics(scheduler.view)
     for _ in range(2):
-        metrics.answered("alpha", "llamacpp", "primary", 200)
-        metrics.served("alpha", 0.5, 0.25, 10)
-    metrics.broken("alpha")
+        metrics.finished(request(sent=200, waited=0.5, ttft=0.25, output_tokens=10))
+    metrics.finished(request(outcome="broken", status=502, sent=200, waited=0.5, ttft=0.25, output_tokens=1))
     seen = samples(metrics)
     key = "[('backend', 'llamacpp'), ('code', '200'), ('model', 'alpha'), ('route', 'primary')]"
-    assert 2.0 == seen[f"hostd_requests_total{key}"]
-    assert (1.0, 0.5, 20.0) == tuple(
+    assert 3.0 == seen[f"hostd_requests_total{key}"]
+    assert (1.5, 0.75, 21.0) == tuple(
         seen[f"{name}[('model', 'alpha')]"]
         for name in ("hostd_queue_wait_seconds_sum", "hostd_ttft_seconds_sum", "hostd_output_tokens_total")
     )
     assert 1.0 == seen["hostd_streams_broken_total[('model', 'alpha')]"]
+
+
+def test_what_was_not_answered_has_no_times(scheduler: Scheduler) -> None:
+    """A refusal counts by its status; a client that left before anything was sent is not counted as a request."""
+    metrics = Metrics(scheduler.view)
+    metrics.finished(request(outcome="refused", status=429, sent=429, ttft=0.0))
+    metrics.finished(request(outcome="gone", status=499, sent=0))
+    seen = samples(metrics)
+    counted = {name: value for name, value in seen.items() if name.startswith(("hostd_requests_total", "hostd_ttft"))}
+    key = "[('backend', 'llamacpp'), ('code', '429'), ('model', 'alpha'), ('route', 'primary')]"
+    assert {f"hostd_requests_total{key}": 1.0} == counted

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from hostd.scheduling.effects import Explain, Start
+from hostd.domain.reason import ExitClass
+from hostd.scheduling.decisions import FailureHandled, LoadStarted, MemoryGranted, ModelReady
 from hostd.telemetry.database import Database, RetentionBounds
 from hostd.telemetry.history import RequestHistory
 from hostd.telemetry.record_writer import RecordWriter
@@ -44,24 +45,24 @@ async def test_keeps_what_comes(tmp_path: Path) -> None:
     path = tmp_path / "state" / "ledger.sqlite"
     records = RecordWriter(path)
     records.start()
-    records.add(request(NOW + 1.0))
+    records.finished(request(NOW + 1.0))
     await until(lambda: kept(path))
     for at in range(2, 5000):
-        records.add(request(NOW + at))
+        records.finished(request(NOW + at))
     await closed(records)
     assert [float(at) for at in range(1, 5000)] == kept(path)
-    assert f"<Records in {path}: 0 waiting, 0 dropped>" == repr(records)
+    assert f"<RecordWriter {path}: 0 waiting, 0 dropped>" == repr(records)
 
 
 async def test_keeps_nothing_unless_it_is_told_to(tmp_path: Path) -> None:
     """Without a file, before the start and after the end, nothing is kept and nothing fails."""
     nowhere, records = RecordWriter(), RecordWriter(tmp_path / "ledger.sqlite")
     nowhere.start()
-    nowhere.add(request())
-    records.add(request())
+    nowhere.finished(request())
+    records.finished(request())
     await closed(nowhere)
     await closed(records)
-    records.add(request())
+    records.finished(request())
     assert not (tmp_path / "ledger.sqlite").exists()
 
 
@@ -70,14 +71,12 @@ async def test_keeps_loads_that_the_desk_saw(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     records = RecordWriter(path)
     records.start()
-    started = Explain("load", "m", None, {"why": "request", "variant": "llamacpp:m.gguf", "queued": 1})
-    records.observe(Start("m"))
-    records.observe(Explain("room", "m", None, {"why": "request", "needs": {"cuda:0": 7}}))
-    records.observe(started)
-    records.observe(Explain("ready", "m", None, {"load_s": 2.5, "slots": 1}))
-    records.observe(started)
-    records.observe(Explain("engine_broke", "m", None, {"why": "it died"}))
-    records.observe(Explain("ready", "m", None, {"load_s": 0.5}))
+    started = LoadStarted("m", "request", "llamacpp:m.gguf", queued=1, restarts=0)
+    granted = MemoryGranted("m", "request", "llamacpp:m.gguf", {"cuda:0": 7}, {"cuda:0": 9}, 0.0, ())
+    failed = FailureHandled("m", ExitClass.UNKNOWN, "it died", loading=True, in_a_row=1, again_in_s=None)
+    for decision in (granted, started, ModelReady("m", 2.5, slots=1, queued=0), started, failed):
+        records.decided(decision, NOW)
+    records.decided(ModelReady("m", 0.5, slots=1, queued=0), NOW)
     await closed(records)
     with closing(sqlite3.connect(path)) as connection:
         first, second = connection.execute("SELECT model, variant, seconds, bytes, why FROM loads").fetchall()
@@ -95,7 +94,7 @@ async def test_drops_and_counts_what_is_too_much(tmp_path: Path) -> None:
         records.start()
         began = time.perf_counter()
         for at in range(8):
-            records.add(request(NOW + at))
+            records.finished(request(NOW + at))
         assert time.perf_counter() - began < 1
         assert 3 == records.dropped
         other.execute("ROLLBACK")
@@ -109,7 +108,7 @@ async def test_sets_a_spoilt_file_aside(tmp_path: Path, said: list[structlog.typ
     path.write_bytes(b"no database" * 100)
     records = RecordWriter(path)
     records.start()
-    records.add(request(NOW + 1.0))
+    records.finished(request(NOW + 1.0))
     await until(lambda: kept(path))
     await closed(records)
     (line,) = said
@@ -123,10 +122,10 @@ async def test_trouble_with_the_file_hurts_nobody(tmp_path: Path, said: list[str
     path.mkdir()
     records = RecordWriter(path)
     records.start()
-    records.add(request(NOW + 1.0))
+    records.finished(request(NOW + 1.0))
     await until(lambda: said)
     path.rmdir()
-    records.add(request(NOW + 2.0))
+    records.finished(request(NOW + 2.0))
     await until(lambda: kept(path))
     await closed(records)
     assert ["records_not_kept", "records_kept_again"] == [line["event"] for line in said]
@@ -140,7 +139,7 @@ async def test_gives_up_at_the_end(tmp_path: Path) -> None:
     path.mkdir()
     records = RecordWriter(path)
     records.start()
-    records.add(request())
+    records.finished(request())
     began = time.perf_counter()
     await closed(records)
     assert time.perf_counter() - began < 2
@@ -154,7 +153,7 @@ async def test_leaves_a_later_version_alone(tmp_path: Path, said: list[structlog
     before = path.read_bytes()
     records = RecordWriter(path)
     records.start()
-    records.add(request())
+    records.finished(request())
     await until(lambda: said)
     await closed(records)
     assert before == path.read_bytes()
@@ -168,7 +167,7 @@ async def test_keeps_within_bounds(tmp_path: Path) -> None:
         ledger.write([request(1.0), request(time.time())])
     records = RecordWriter(path, bounds=RetentionBounds(days=1))
     records.start()
-    records.add(request(time.time()))
+    records.finished(request(time.time()))
     await closed(records)
     assert 2 == len(kept(path))
 
@@ -180,7 +179,7 @@ async def test_a_note_is_cheap(tmp_path: Path) -> None:
     entry, count = request(), 20_000
     began = time.thread_time()
     for _ in range(count):
-        records.add(entry)
+        records.finished(entry)
     each = (time.thread_time() - began) / count
     await closed(records)
     assert each < 20e-6

@@ -4,9 +4,9 @@ import pytest
 
 from hostd.domain.reason import FallbackReason
 from hostd.scheduling.effects import Serve
+from hostd.scheduling.engine_commands import LONGEST_TURN
 from hostd.scheduling.events import ClientLeft, EngineSlept, UnloadRequested
 from hostd.scheduling.eviction import WAIT_LOADS
-from hostd.scheduling.unloading import LONGEST_TURN
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile
 
@@ -51,7 +51,7 @@ def test_it_stays_when_nobody_needs_its_memory_any_more(play: Machine) -> None:
     assert [] == play.tell(ClientLeft("t4"))
     assert ["serve t3 by a"] == play.finish("t1")
     assert ["serve late by a"] == play.finish("t2")
-    assert {"queue", "idle"} >= {kind for kind, _ in play.desk._context.deadlines._at}
+    assert {"queue", "idle"} >= {kind for kind, _ in play.scheduler._context.deadlines._at}
     assert ([], []) == (play.pass_time(CLOSED + LONGEST_TURN), play.stops)
 
 
@@ -68,8 +68,8 @@ def test_one_that_dies_meanwhile_has_gone(play: Machine) -> None:
     """The other comes when its memory was seen to be back; whoever waited for the dead one waits for the next."""
     assert "start b" in play.broke("a")
     play.fail("t1", FallbackReason.CRASHED)
-    assert "<Lane b loading: 0/0 in flight, 1 queued>" == play.lane("b")
-    assert {"drain", "turn"}.isdisjoint(kind for kind, _ in play.desk._context.deadlines._at)
+    assert "<Model b loading: 0/0 in flight, 1 queued>" == play.lane("b")
+    assert {"drain", "turn"}.isdisjoint(kind for kind, _ in play.scheduler._context.deadlines._at)
 
 
 def test_the_owner_s_hand_ends_the_turn(play: Machine) -> None:
@@ -83,13 +83,13 @@ def test_the_owner_s_hand_ends_the_turn(play: Machine) -> None:
 
 def test_a_sleeper_gives_its_memory_back(play: Machine) -> None:
     """When it has answered everybody; the other begins once it sleeps."""
-    play.desk.models["a"].sleep_levels = (1, 2)
+    play.scheduler.models["a"].sleep_levels = (1, 2)
     for ticket in ("t1", "t2"):
         assert "sleep a" not in play.finish(ticket)
     assert ["sleep a"] == play.finish("t3")
     play.held["a"] = {"ram": 6 * GIB}
     assert ["start b"] == play.tell(EngineSlept("a"))
-    assert {"ram": 6 * GIB} == {pool: n for pool, n in play.desk.admission.ledger.held("a").items() if n}
+    assert {"ram": 6 * GIB} == {pool: n for pool, n in play.scheduler.engines.ledger.held("a").items() if n}
 
 
 def test_a_light_sleep_that_main_memory_has_no_room_for_is_none() -> None:
@@ -97,7 +97,7 @@ def test_a_light_sleep_that_main_memory_has_no_room_for_is_none() -> None:
     found = Machine({CARD: 10, "ram": 2}, a=(fits(6),), b=(fits(6),))
     found.open(profile("a"), profile("b"))
     found.warm("a")
-    found.desk.models["a"].sleep_levels = (1,)
+    found.scheduler.models["a"].sleep_levels = (1,)
     assert ["check b", "stop a"] == found.arrive("t1", "b", now=100.0)
 
 
@@ -106,7 +106,7 @@ def test_a_sleeper_that_somebody_waits_for_and_that_is_stopped_is_loaded_anew() 
     found = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
     found.open(profile("a"), profile("b"))
     found.warm("a")
-    found.desk.models["a"].sleep_levels = (1, 2)
+    found.scheduler.models["a"].sleep_levels = (1, 2)
     assert ["check b", "sleep a"] == found.arrive("t1", "b", now=100.0)
     found.held["a"] = {}
     found.tell(EngineSlept("a"))
@@ -126,14 +126,14 @@ def test_a_dead_one_goes_at_once() -> None:
     found.warm("a")
     found.arrive("t1", "a", now=100.0)
     found.fail("t1", FallbackReason.CRASHED)
-    assert "<Lane a ready: 0/2 in flight, 1 queued>" == found.lane("a")
+    assert "<Model a ready: 0/2 in flight, 1 queued>" == found.lane("a")
     assert ["check b"] == found.arrive("t2", "b")
     assert ["stop a"] == found.pass_time(CLOSED)
 
 
 def test_whoever_came_too_late_has_a_sleeper_woken(play: Machine) -> None:
     """They do not wait for somebody else to ask."""
-    play.desk.models["a"].sleep_levels = (1, 2)
+    play.scheduler.models["a"].sleep_levels = (1, 2)
     play.arrive("late", "a", now=CLOSED + 1.0)
     play.finish("t1")
     play.finish("t2")

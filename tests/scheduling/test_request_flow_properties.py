@@ -27,7 +27,6 @@ from hostd.scheduling.events import (
     ShutdownRequested,
     UnloadRequested,
 )
-from hostd.scheduling.scheduler import Scheduler
 from tests.routing.routing_stage import router
 from tests.scheduling.checked_scheduler import Engine, Known, Watched
 from tests.scheduling.scenario import profile
@@ -75,7 +74,7 @@ class AnyOrder(Watched):
     def open_house(self, app: dict[str, Profile]) -> None:
         """Set the stage."""
         self.house = app
-        self.desk = Scheduler(app)
+        self.scheduler = self.make_scheduler(app)
         self.directory = router(*app.values())
         self.engines = {name: Engine() for name in app}
 
@@ -176,7 +175,7 @@ class AnyOrder(Watched):
     @rule()
     def reach_the_next_deadline(self) -> None:
         """The clock shows exactly the time that the desk named."""
-        at = self.desk.next_deadline()
+        at = self.scheduler.next_deadline()
         if at is not None:
             self.now = max(self.now, at)
             self._tick()
@@ -196,13 +195,13 @@ class AnyOrder(Watched):
             if not self._calm_down():
                 break
         assert [] == self._open()
-        assert not self.booted or self.desk.settled
+        assert not self.booted or self.scheduler.view().settled
         assert self._at_rest()
         if self.closing:
-            assert {State.COLD} >= {model.state for model in self.desk.models.values()}
+            assert {State.COLD} >= {model.state for model in self.scheduler.models.values()}
 
     def _at_rest(self) -> bool:
-        return self.desk.next_deadline() is None
+        return self.scheduler.next_deadline() is None
 
     def _calm_down(self) -> bool:
         """Let one good thing happen; return whether there was one."""
@@ -216,7 +215,7 @@ class AnyOrder(Watched):
         elif served := self._served():
             served[0].over = True
             self._tell(Finished(served[0].ticket.id, 1.0))
-        elif (at := self.desk.next_deadline()) is not None:
+        elif (at := self.scheduler.next_deadline()) is not None:
             self.now = max(self.now, at)
             self._tick()
         else:

@@ -36,8 +36,8 @@ class TestAlternating:
 
     def test_nothing_is_left_behind(self) -> None:
         """No claim, no alarm but those of idle time."""
-        assert [] == list(alternating().desk.admission.pending)
-        assert {"idle"} >= {kind for kind, _ in alternating().desk._context.deadlines._at}
+        assert [] == list(alternating().scheduler.engines.admission.pending)
+        assert {"idle"} >= {kind for kind, _ in alternating().scheduler._context.deadlines._at}
 
 
 SERVICE = 3.0

@@ -1,6 +1,6 @@
 """Any order of events on a machine with too little memory: it is never over-committed, and nobody goes without need.
 
-The rules are those of `test_desk_properties`; what they say of tickets and engines must hold here too. Besides, loads are
+The rules are those of `test_request_flow_properties`; what they say of tickets and engines must hold here too. Besides, loads are
 checked, memory is measured when it pleases, and other programs come and go.
 """
 
@@ -15,6 +15,7 @@ from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption, excess
+from hostd.scheduling.decisions import Evicted, InsufficientMemory, LoadDeferred
 from hostd.scheduling.effects import Effect, Explain, RunPreflight, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
     EngineSlept,
@@ -26,10 +27,9 @@ from hostd.scheduling.events import (
     ScheduleChanged,
 )
 from hostd.scheduling.eviction import HOLD
-from hostd.scheduling.scheduler import Scheduler
 from tests.routing.routing_stage import router
 from tests.scheduling.checked_scheduler import Engine
-from tests.scheduling.test_desk_properties import PICK, AnyOrder, houses
+from tests.scheduling.test_request_flow_properties import PICK, AnyOrder, houses
 
 CAPACITY = 10
 POOLS = ("cuda:0", "cuda:1")
@@ -64,7 +64,7 @@ class TooLittle(AnyOrder):
         self.tells = True
         self.asked: dict[str, LoadOption] = {}
         self.dozing: set[str] = set()
-        self.evicting: dict[str, list[Explain]] = {}
+        self.evicting: dict[str, list[Evicted]] = {}
 
     @initialize(
         app=houses(sizes=(2, 3, 4, 4), pinned=(False, False, False, True)),
@@ -85,7 +85,7 @@ class TooLittle(AnyOrder):
         super().open_house(app)
         self.naps, self.tells = sleep_levels, tells
         self.cards = POOLS[:cards]
-        self.desk = Scheduler(app, self._seen().pools)
+        self.scheduler = self.make_scheduler(app, self._seen().pools)
         self.directory = router(*app.values())
         for name, found in zip(app, modes, strict=False):
             here = tuple(option for option in found if set(option.needs) <= set(self.cards))
@@ -174,27 +174,27 @@ class TooLittle(AnyOrder):
             case Wake(name):
                 self._check_promise(name)
                 self.engines[name].slots = 0
-                option = self.desk.models[name].option
+                option = self.scheduler.models[name].option
                 self.held[name] = dict(option.needs) if option else {}
             case Sleep(name, _):
                 assert self.engines[name].slots > 0, "told to sleep without being awake"
                 self.dozing.add(name)
             case Stop(name):
-                model = self.desk.models[name]
+                model = self.scheduler.models[name]
                 assert not (model.profile.warm.pinned and self._made_room_with(name)), "a pinned model went"
-            case Explain(decision="no_room", model=name) if "why" in effect.numbers:
-                assert effect.numbers["short"], "put off although there is room"
-            case Explain(decision="no_room", model=name):
+            case Explain(LoadDeferred(short=short)):
+                assert short, "put off although there is memory"
+            case Explain(InsufficientMemory(model=name)):
                 self._check_hopeless(name)
-            case Explain(decision="evict"):
-                self.evicting.setdefault(str(effect.numbers["for"]), []).append(effect)
+            case Explain(Evicted() as evicted):
+                self.evicting.setdefault(evicted.for_model, []).append(evicted)
             case _:
                 pass
 
     def _check_promise(self, model: str) -> None:
         """Check that what a load may take at most is there, as counted and in truth: beside all that run and all others."""
         self.dozing.discard(model)
-        left, option = self.desk.admission.ledger.free(), self.desk.models[model].option
+        left, option = self.scheduler.engines.ledger.free(), self.scheduler.models[model].option
         assert option is not None
         assert [] == [pool for pool in option.needs if left[pool] < 0], "over-committed"
         if self.tells:
@@ -207,7 +207,7 @@ class TooLittle(AnyOrder):
         most = {pool: max(count, self.seen_of_others[pool]) for pool, count in self.others.items()}
         rest = self._left_beside(pinned, most)
         if self.tells:
-            fitting = [option.label for option in self.desk.models[model].usable if not excess(option.peak, rest)]
+            fitting = [option.label for option in self.scheduler.models[model].usable if not excess(option.peak, rest)]
             assert [] == fitting, "refused although there would be room"
 
     def _left_beside(self, models: list[str], others: dict[str, int]) -> dict[str, int]:
@@ -226,14 +226,13 @@ class TooLittle(AnyOrder):
             self._check_minimal(batch)
         self.evicting.clear()
 
-    def _check_minimal(self, batch: list[Explain]) -> None:
+    def _check_minimal(self, batch: list[Evicted]) -> None:
         """Check that no model of those that went for one load could have stayed."""
-        numbers = batch[0].numbers
-        needs, soon = dict(numbers["needs"]), dict(numbers["soon"])  # type: ignore[call-overload]
-        candidates = {each["model"]: each for each in numbers["candidates"]}  # type: ignore[attr-defined]
-        went = [candidates[explained.model]["bytes"] for explained in batch]
+        needs, soon = batch[0].needs, batch[0].soon
+        candidates = {each.model: each for each in batch[0].candidates}
+        went = [candidates[explained.model].bytes for explained in batch]
         for explained in batch:
-            assert candidates[explained.model]["free_in_s"] == 0.0, "somebody went before its time"
+            assert candidates[explained.model].free_in_s == 0.0, "somebody went before its time"
             assert not self.house[explained.model].warm.pinned, "a pinned model went"
         enough = {pool: soon.get(pool, 0) + sum(held.get(pool, 0) for held in went) for pool in needs}
         assert {} == excess(needs, enough), "too few went"
@@ -243,7 +242,7 @@ class TooLittle(AnyOrder):
             assert excess(needs, without), f"{batch[spared].model} went without need"
 
     def _at_rest(self) -> bool:
-        waits = [name for name in self.desk._context.deadlines._at if name[0] != "return"]
+        waits = [name for name in self.scheduler._context.deadlines._at if name[0] != "return"]
         return waits == []
 
     def teardown(self) -> None:
@@ -254,7 +253,7 @@ class TooLittle(AnyOrder):
             ghosts = [
                 name
                 for name, engine in self.engines.items()
-                if not engine.runs and self.desk.admission.ledger.held(name)
+                if not engine.runs and self.scheduler.engines.ledger.held(name)
             ]
             assert [] == ghosts
 
@@ -270,12 +269,12 @@ class TooLittle(AnyOrder):
             return True
         if any(
             model.state in (State.COLD, State.FAILED, State.SLEEPING) and model.pending_load
-            for model in self.desk.models.values()
+            for model in self.scheduler.models.values()
         ):
             self.measure(1.0)
             if self.asked:
                 return True
-        if self._at_rest() and not self._open() and not self._ending() and self.desk.settled:
+        if self._at_rest() and not self._open() and not self._ending() and self.scheduler.view().settled:
             return False
         return super()._calm_down()
 

@@ -1,0 +1,266 @@
+"""What the scheduler has decided, with the numbers that led to it: the closed union `Decision`.
+
+A decision is what logs, metrics, records and ``hostd why`` read; none of them parses text. *event* is its name wherever it is
+written down, and so are the names of its fields: what ends in ``_s`` is in seconds, in ``_ms`` in milliseconds, and memory is in
+bytes by pool id.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hostd.domain.lifecycle import State
+from hostd.domain.reason import ExitClass, FallbackReason
+from hostd.planning.warm_set.load_option import Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """A request is answered by *model*; *reason* is why it is not the first choice (None: it is)."""
+
+    event: ClassVar[str] = "routed"
+    model: str
+    ticket_id: str
+    asked: str
+    reason: FallbackReason | None
+    attempt: int
+    waited_ms: float
+    capacity: int
+    in_flight: int
+    queued: int
+
+
+@dataclass(frozen=True, slots=True)
+class FellBack:
+    """A request moves from *model* to the next target of its route."""
+
+    event: ClassVar[str] = "fell_back"
+    model: str
+    ticket_id: str
+    to: str
+    reason: FallbackReason
+    why: str
+    waited_ms: float
+    in_flight: int
+    queued: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request is answered with an error, as no target is left."""
+
+    event: ClassVar[str] = "refused"
+    model: str
+    ticket_id: str
+    asked: str
+    code: str
+    why: str
+    waited_ms: float
+    retry_after: float | None
+    in_flight: int
+    queued: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadStarted:
+    """An engine is started."""
+
+    event: ClassVar[str] = "load_started"
+    model: str
+    why: str
+    variant: str | None
+    queued: int
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class WakeStarted:
+    """A sleeping engine is woken."""
+
+    event: ClassVar[str] = "wake_started"
+    model: str
+    why: str
+    variant: str | None
+    queued: int
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReady:
+    """An engine has answered its first token."""
+
+    event: ClassVar[str] = "model_ready"
+    model: str
+    load_s: float
+    slots: int
+    queued: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slept:
+    """An engine gives its memory back, but for *keeps*, and stays."""
+
+    event: ClassVar[str] = "slept"
+    model: str
+    level: int
+    keeps: Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unloaded:
+    """An engine is stopped: by hand, since it was idle, or at the end."""
+
+    event: ClassVar[str] = "unloaded"
+    model: str
+    why: str
+    in_flight: int
+    idle_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopCompleted:
+    """Nothing is left of an engine that was to stop."""
+
+    event: ClassVar[str] = "engine_stopped"
+    model: str
+    queued: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailureHandled:
+    """An engine could not be loaded, or died; it is started again in *again_in_s*, or not by itself (None)."""
+
+    event: ClassVar[str] = "engine_failed"
+    model: str
+    exit_class: ExitClass
+    why: str
+    loading: bool
+    in_a_row: int
+    again_in_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSkipped:
+    """A variant could not be loaded, so that another one is tried."""
+
+    event: ClassVar[str] = "next_variant"
+    model: str
+    exit_class: ExitClass
+    why: str
+    tried: str
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WeighedModel:
+    """A model that might have been evicted: what that costs, when it may be, and what it frees."""
+
+    model: str
+    cost_s: float
+    free_in_s: float | None
+    state: State
+    in_flight: int
+    queued: int
+    bytes: Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryGranted:
+    """Memory is promised to a load."""
+
+    event: ClassVar[str] = "memory_granted"
+    model: str
+    why: str
+    variant: str
+    needs: Bytes
+    free: Bytes
+    waited_s: float
+    evicted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingForMemory:
+    """A load waits until enough models may be evicted, *until_s* from now (None: until an event that has no time)."""
+
+    event: ClassVar[str] = "waiting_for_memory"
+    model: str
+    why: str
+    variant: str
+    needs: Bytes
+    free: Bytes
+    until_s: float | None
+    goes: tuple[str, ...]
+    candidates: tuple[WeighedModel, ...]
+    queued: int
+
+
+@dataclass(frozen=True, slots=True)
+class InsufficientMemory:
+    """A load cannot have enough memory, even if every model that may be evicted is."""
+
+    event: ClassVar[str] = "insufficient_memory"
+    model: str
+    needs: Bytes
+    free: Bytes
+    short: Bytes
+    pinned: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadDeferred:
+    """A load that no request waits for is put off, since it would evict models that are in use."""
+
+    event: ClassVar[str] = "load_deferred"
+    model: str
+    why: str
+    variant: str
+    needs: Bytes
+    free: Bytes
+    short: Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Evicted:
+    """*model* is unloaded, or put to sleep, for the load of *for_model*; *candidates* are those among which it was the choice."""
+
+    event: ClassVar[str] = "evicted"
+    model: str
+    for_model: str
+    why: str
+    cost_s: float
+    needs: Bytes
+    free: Bytes
+    soon: Bytes
+    candidates: tuple[WeighedModel, ...]
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class WarmPlanned:
+    """A model is in the warm set from now on, with *variant*; or it is left out of it."""
+
+    event: ClassVar[str] = "warm_planned"
+    model: str
+    warm: bool
+    why: str | None
+    variant: str | None = None
+    needs: Bytes | None = None
+
+
+RequestDecision = Routed | FellBack | Refused
+Decision = (
+    RequestDecision
+    | LoadStarted
+    | WakeStarted
+    | ModelReady
+    | Slept
+    | Unloaded
+    | StopCompleted
+    | FailureHandled
+    | VariantSkipped
+    | MemoryGranted
+    | WaitingForMemory
+    | InsufficientMemory
+    | LoadDeferred
+    | Evicted
+    | WarmPlanned
+)

@@ -1,0 +1,280 @@
+"""The way of a request through the scheduler: served, queued, moved on to its next target, or refused.
+
+Theory of operation. A ticket walks along its route as a `RequestState`. It joins its first target and is served at once (`Serve`)
+when that model is ready and has a free slot; otherwise it waits in the model's queue, and a cold model is loaded for it. Three
+things move it on to its next target: its queue time runs out, the target fails before the first content byte, or the target
+cannot be loaded at all. When no target is left it is refused, once, with the reason for the last move. Every change of a model
+ends in `pump`, which serves from the head of its queue while slots are free; so the order of the queue holds, and no slot stays
+free while a request waits for it.
+
+Nearly every request finds a ready model with a free slot and no queue, and leaves it so. For those, `admit` and `finish` do what
+`arrived` and `finished` would, and nothing else.
+"""
+
+from collections.abc import Mapping
+
+from hostd.domain.errors import Bug, HostdError
+from hostd.domain.lifecycle import State
+from hostd.domain.reason import FallbackReason
+from hostd.domain.ticket import Ticket
+from hostd.scheduling import messages
+from hostd.scheduling.decision_context import DecisionContext
+from hostd.scheduling.decisions import FellBack, Refused, Routed
+from hostd.scheduling.effects import Explain, Refuse, Serve
+from hostd.scheduling.engine_control import EngineController
+from hostd.scheduling.events import AttemptFailed
+from hostd.scheduling.model_state import ModelState
+from hostd.scheduling.queue import RequestState
+
+
+class RequestFlow:
+    """Owns which request is where: being served by a model, or in its queue."""
+
+    def __init__(self, models: Mapping[str, ModelState], context: DecisionContext, engines: EngineController) -> None:
+        self._models = models
+        self._context = context
+        self._engines = engines
+        self._model_of: dict[str, ModelState] = {}
+
+    def queue_position(self, ticket_id: str) -> tuple[ModelState, int] | None:
+        """Return the model that a request waits for and its place in that queue, or None when it does not wait."""
+        model = self._model_of.get(ticket_id)
+        if model is None or ticket_id not in model.queue:
+            return None
+        return model, model.queue.position(ticket_id)
+
+    def admit(self, ticket: Ticket, now: float) -> tuple[Serve, Routed] | None:
+        """Serve *ticket* if its first target has a free slot and no queue; otherwise return None, having changed nothing."""
+        model = self._models[ticket.route.targets[0].model]
+        if self._engines.closing or model.queue or model.closed_to_new_since is not None or not model.has_free_slot:
+            return None
+        self._context.begin(now)
+        return self._serve(model, self._entered(ticket, model))
+
+    def finish(self, ticket_id: str, seconds: float, now: float) -> bool:
+        """End a served request if that frees a slot which nothing waits for; otherwise return False, having changed nothing."""
+        model = self._model_of.get(ticket_id)
+        if model is None or model.queue or model.state is not State.READY or model.closed_to_new_since is not None:
+            return False
+        if self._engines.admission.pending:  # an idle model may be evicted
+            return False
+        self._context.begin(now)
+        model.learn_service(seconds)
+        del self._model_of[ticket_id], model.serving[ticket_id]
+        self._engines.after_release(model)
+        return True
+
+    def arrived(self, ticket: Ticket) -> None:
+        """Let a new request join its first target."""
+        model = self._models[ticket.route.targets[0].model]
+        request = self._entered(ticket, model)
+        if self._engines.closing:
+            self._refuse(request, messages.closing())
+        else:
+            self._join(request)
+
+    def _entered(self, ticket: Ticket, model: ModelState) -> RequestState:
+        now = self._context.now
+        model.request_rate.add(now)
+        expires = now + model.profile.limits.total_timeout
+        if ticket.deadline is not None:
+            expires = min(expires, ticket.deadline)
+        return RequestState(ticket, arrived=now, expires=expires, reason=ticket.route.reason, since=now)
+
+    def _join(self, request: RequestState) -> None:
+        """Have a request served by its target, or wait for it, or move on where the target cannot take it."""
+        model = self._models[request.target.model]
+        request.since = self._context.now
+        if not model.queue and model.accepts(request):
+            self._act(*self._serve(model, request))
+        elif not self._engines.obtainable(model):
+            self._fall_back(request, *messages.down(model, self._context.now))
+        elif len(model.queue) >= model.profile.limits.max_queue:
+            self._engines.request_load(model)
+            self._fall_back(request, FallbackReason.STATUS_429, messages.queue_full(model))
+        else:
+            self._wait(model, request)
+
+    def _wait(self, model: ModelState, request: RequestState, *, first: bool = False) -> None:
+        model.queue.push(request, first=first)
+        self._model_of[request.ticket.id] = model
+        request.waiting_for_load = False
+        self._set_queue_deadline(model, request)
+        self._engines.request_load(model)
+
+    def _set_queue_deadline(self, model: ModelState, request: RequestState) -> None:
+        at = min(self._context.now + model.profile.limits.queue_timeout, request.expires)
+        self._context.deadlines.set(("queue", request.ticket.id), at)
+
+    def _serve(self, model: ModelState, request: RequestState) -> tuple[Serve, Routed]:
+        """Give *request* a slot of *model*."""
+        ticket, now = request.ticket, self._context.now
+        request.attempt += 1
+        request.generation = model.generation
+        model.keep_alive_hint = ticket.keep_alive
+        request.loaded += max(0.0, model.ready_at - request.since)
+        request.queued += now - request.since
+        model.serving[ticket.id] = request
+        self._model_of[ticket.id] = model
+        serve = Serve(ticket.id, model.name, request.attempt, request.reason, request.queued, request.loaded)
+        routed = Routed(
+            model.name,
+            ticket.id,
+            ticket.route.asked,
+            request.reason,
+            request.attempt,
+            request.queued * 1000,
+            model.capacity,
+            len(model.serving),
+            len(model.queue),
+        )
+        return serve, routed
+
+    def _act(self, serve: Serve, routed: Routed) -> None:
+        self._context.effects += (serve, Explain(routed))
+
+    def release(self, ticket_id: str) -> RequestState | None:
+        """Take a request out, wherever it is, and serve the next one; return it, or None where it was nowhere."""
+        model = self._model_of.pop(ticket_id, None)
+        if model is None:
+            return None
+        request = model.serving.pop(ticket_id, None)
+        if request is None and (request := model.queue.remove(ticket_id)) is not None:
+            request.queued += self._context.now - request.since
+            self._context.deadlines.cancel(("queue", ticket_id))
+        self._engines.admission.changed()
+        self.pump(model)
+        return request
+
+    def finished(self, ticket_id: str, seconds: float) -> None:
+        """End a request that was answered, and learn from it how long that takes."""
+        if model := self._model_of.get(ticket_id):
+            model.learn_service(seconds)
+        self.release(ticket_id)
+
+    def attempt_failed(self, event: AttemptFailed) -> None:
+        """Move a request on whose target has failed it."""
+        model = self._model_of.get(event.ticket_id)
+        if model is None:
+            return
+        if event.reason is FallbackReason.CRASHED:
+            model.suspect(event.ticket_id)
+        if request := self.release(event.ticket_id):
+            self._fall_back(request, event.reason, messages.failed(model, event))
+
+    def _fall_back(self, request: RequestState, reason: FallbackReason, error: HostdError) -> None:
+        """Move a request to the next target that may take it for *reason*, or refuse it with *error*."""
+        left = self._models[request.target.model]
+        target_index = self._next_target(request, reason)
+        if target_index is not None:
+            request.target_index, request.reason = target_index, reason
+            waited = self._context.now - request.since
+            self._context.explain(
+                FellBack(
+                    left.name,
+                    request.ticket.id,
+                    request.target.model,
+                    reason,
+                    error.message,
+                    waited * 1000,
+                    len(left.serving),
+                    len(left.queue),
+                )
+            )
+            self._join(request)
+        elif (
+            reason in (FallbackReason.CRASHED, FallbackReason.CONNECT)
+            and not request.retried
+            and self._engines.obtainable(left)
+        ):
+            # The client has seen nothing of the answer yet, and no other target is open: once more, in front, on the next engine.
+            request.retried, request.since = True, self._context.now
+            self._wait(left, request, first=True)
+            self.pump(left)
+        else:
+            self._refuse(request, error)
+
+    def _next_target(self, request: RequestState, reason: FallbackReason) -> int | None:
+        """Return the index of the next target that is open to *request* for *reason* and may be loaded."""
+        route, context = request.ticket.route, self._models[request.target.model].profile.context
+        for index in range(request.target_index + 1, len(route.targets)):
+            model = self._models.get(route.targets[index].model)
+            if model is None or model.removed:
+                continue
+            larger = reason is not FallbackReason.CONTEXT_TOO_LONG or (model.profile.context or 0) > (context or 0)
+            if larger and route.open_to(index, reason, request.target_index) and self._engines.obtainable(model):
+                return index
+        return None
+
+    def _refuse(self, request: RequestState, error: HostdError) -> None:
+        model, ticket = self._models[request.target.model], request.ticket
+        refuse = Refuse(ticket.id, error, model.name, request.attempt, request.reason, request.queued)
+        self._context.effects.append(refuse)
+        self._context.explain(
+            Refused(
+                model.name,
+                ticket.id,
+                ticket.route.asked,
+                error.code,
+                error.message,
+                request.queued * 1000,
+                error.retry_after,
+                len(model.serving),
+                len(model.queue),
+            )
+        )
+
+    def queue_deadline(self, ticket_id: str) -> None:
+        """End a wait whose time is up: refuse the request, move it on, or let it wait for a load that no other target spares it."""
+        model = self._model_of[ticket_id]
+        request, now = model.queue.get(ticket_id), self._context.now
+        if request is None:
+            raise Bug(f"request {ticket_id} has a deadline in a queue in which it is not")
+        if now >= request.expires:
+            self.release(ticket_id)
+            self._refuse(request, messages.out_of_time(model, now - request.arrived))
+        elif model.is_starting and self._next_target(request, FallbackReason.QUEUE_TIMEOUT) is None:
+            request.waiting_for_load = True
+            self._context.deadlines.set(("queue", ticket_id), request.expires)
+        else:
+            self.release(ticket_id)
+            waited = now - request.since
+            self._fall_back(request, FallbackReason.QUEUE_TIMEOUT, messages.queue_timeout(model, waited))
+
+    def model_ready(self, model: ModelState) -> None:
+        """Serve the requests that waited for a load; the queue time of those with no other target starts now."""
+        for request in model.queue:
+            if request.waiting_for_load or self._next_target(request, FallbackReason.QUEUE_TIMEOUT) is None:
+                request.waiting_for_load = False
+                self._set_queue_deadline(model, request)
+        self.pump(model)
+
+    def pump(self, model: ModelState) -> None:
+        """Serve from the head of the queue while slots are free, then see to a model that has become idle."""
+        while (request := model.queue.next()) is not None and model.accepts(request):
+            model.queue.remove(request.ticket.id)
+            self._context.deadlines.cancel(("queue", request.ticket.id))
+            self._act(*self._serve(model, request))
+        self._engines.after_release(model)
+
+    def clear_queue(self, model: ModelState, outcome: tuple[FallbackReason, HostdError] | None = None) -> None:
+        """Move every request that waits for *model* on: it is down, or *outcome* says what else is wrong."""
+        for request in self._emptied(model):
+            request.loaded += self._context.now - request.since
+            self._fall_back(request, *(outcome or messages.down(model, self._context.now)))
+
+    def refuse_all(self, error: HostdError) -> None:
+        """Refuse every request that waits for any model."""
+        for model in self._models.values():
+            for request in self._emptied(model):
+                self._refuse(request, error)
+
+    def _emptied(self, model: ModelState) -> list[RequestState]:
+        """Empty the queue of *model* and return the requests that were in it, in order."""
+        waiting = list(model.queue)
+        for request in waiting:
+            model.queue.remove(request.ticket.id)
+            del self._model_of[request.ticket.id]
+            request.queued += self._context.now - request.since
+            self._context.deadlines.cancel(("queue", request.ticket.id))
+        return waiting

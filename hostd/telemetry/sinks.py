@@ -1,0 +1,82 @@
+"""What is written down about requests, loads and decisions, and the protocol of everything that writes it down.
+
+A sink is told of each decision once and of each request that is over once. The log, the metrics, the last decisions that
+``hostd why`` shows and the database are sinks, and know nothing of one another.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from hostd.scheduling.decisions import Decision
+
+
+class RequestRecord(NamedTuple):
+    """One request that is over. *at* is when it arrived, in seconds since 1970; all other times are seconds that passed.
+
+    *asked* is the profile that was asked for first, *model* the one that answered or was tried last (``none``: none was),
+    *route* as in ``x-hostd-route``, *outcome* one of answered, refused, failed, broken, gone. *status* is what became of the
+    request as an HTTP status, *sent* the one that the client was sent (0: none). *waited* holds *loaded*. *ttft* counts from when
+    the engine was asked, *total* from *at*. Tokens are 0 where they were not counted.
+    """
+
+    id: str
+    at: float
+    asked: str
+    model: str
+    backend: str
+    route: str
+    outcome: str
+    status: int
+    client: str | None
+    stream: bool
+    waited: float
+    loaded: float
+    ttft: float
+    total: float
+    prompt_tokens: int
+    output_tokens: int
+    sent: int = 0
+
+
+class LoadRecord(NamedTuple):
+    """One load that ended with a ready engine; *needs* is the most that it was to take, in bytes by pool id."""
+
+    at: float
+    model: str
+    variant: str
+    seconds: float
+    needs: Mapping[str, int]
+    why: str
+
+
+class Sink:
+    """Takes in what is decided and which requests are over, and ignores both; a sink overrides what it writes down.
+
+    Both methods are called from the event loop, so they return at once, and they never raise.
+    """
+
+    def decided(self, decision: Decision, at: float) -> None:
+        """Take in one decision, made *at* so many seconds since 1970."""
+
+    def finished(self, record: RequestRecord) -> None:
+        """Take in one request that is over."""
+
+
+class Sinks:
+    """All sinks of a daemon as one; *clock* gives seconds since 1970."""
+
+    def __init__(self, sinks: Sequence[Sink] = (), clock: Callable[[], float] = time.time) -> None:
+        self._sinks = tuple(sinks)
+        self._clock = clock
+
+    def decided(self, decision: Decision) -> None:
+        """Tell every sink of a decision that is made now."""
+        at = self._clock()
+        for sink in self._sinks:
+            sink.decided(decision, at)
+
+    def finished(self, record: RequestRecord) -> None:
+        """Tell every sink of a request that is over."""
+        for sink in self._sinks:
+            sink.finished(record)

@@ -1,0 +1,59 @@
+"""Decisions to write down in tests, of each kind one."""
+
+from dataclasses import replace
+from typing import Any
+
+from hostd.domain.lifecycle import State
+from hostd.domain.reason import ExitClass, FallbackReason
+from hostd.scheduling.decisions import (
+    Decision,
+    Evicted,
+    FailureHandled,
+    FellBack,
+    InsufficientMemory,
+    LoadDeferred,
+    LoadStarted,
+    MemoryGranted,
+    ModelReady,
+    Refused,
+    Routed,
+    Slept,
+    StopCompleted,
+    Unloaded,
+    VariantSkipped,
+    WaitingForMemory,
+    WakeStarted,
+    WarmPlanned,
+    WeighedModel,
+)
+
+GIB = 2**30
+_CARD = {"cuda:0": GIB}
+CANDIDATE = WeighedModel(
+    "big", cost_s=12.5, free_in_s=None, state=State.READY, in_flight=1, queued=0, bytes={"cuda:0": 6 * GIB}
+)
+EXAMPLES: tuple[Decision, ...] = (
+    Routed("m", "req_1", "gpt-4o", None, attempt=1, waited_ms=1.54, capacity=2, in_flight=1, queued=0),
+    FellBack("m", "req_1", "n", FallbackReason.STALL, "it sent nothing for 45 s", waited_ms=2.5, in_flight=1, queued=0),
+    Refused("m", "req_1", "m", "down", "it is down", waited_ms=0.0, retry_after=9.898, in_flight=0, queued=0),
+    LoadStarted("m", "request", "llamacpp:a", queued=0, restarts=0),
+    WakeStarted("m", "request", None, queued=1, restarts=2),
+    ModelReady("m", load_s=2.0, slots=4, queued=0),
+    Slept("m", level=1, keeps={"ram": GIB}),
+    Unloaded("m", "idle", in_flight=0, idle_s=1800.04),
+    StopCompleted("m", queued=0),
+    FailureHandled("m", ExitClass.DRIVER, "it died", loading=False, in_a_row=2, again_in_s=1.0),
+    VariantSkipped("m", ExitClass.MISSING_FILE, "no such file", "llamacpp:a", ("llamacpp:b",)),
+    MemoryGranted("m", "request", "llamacpp:a", _CARD, {"cuda:0": 2 * GIB}, waited_s=1.234, evicted=("a",)),
+    WaitingForMemory("m", "window", "v", _CARD, {}, until_s=4.0, goes=("a", "b"), candidates=(CANDIDATE,), queued=1),
+    InsufficientMemory("m", _CARD, {}, {"ram": GIB}, pinned=("a",)),
+    LoadDeferred("m", "demand", "llamacpp:a", _CARD, {}, _CARD),
+    Evicted("m", "small", "request", 12.5, _CARD, _CARD, soon=_CARD, candidates=(CANDIDATE,), in_flight=0),
+    WarmPlanned("m", warm=True, why="demand", variant="llamacpp:a", needs=_CARD),
+)
+
+
+def example(kind: type[Decision], **more: Any) -> Decision:
+    """Return the example of *kind*, changed by *more*."""
+    found = next(each for each in EXAMPLES if isinstance(each, kind))
+    return replace(found, **more)

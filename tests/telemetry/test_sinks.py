@@ -1,0 +1,34 @@
+"""All sinks as one."""
+
+from hostd.scheduling.decisions import Decision, ModelReady
+from hostd.telemetry.sinks import RequestRecord, Sink, Sinks
+from tests.telemetry.example_decisions import example
+from tests.telemetry.example_records import request
+
+
+class Kept(Sink):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.decisions: list[tuple[Decision, float]] = []
+        self.records: list[RequestRecord] = []
+
+    def decided(self, decision: Decision, at: float) -> None:
+        """Keep a decision."""
+        self.decisions.append((decision, at))
+
+    def finished(self, record: RequestRecord) -> None:
+        """Keep a record."""
+        self.records.append(record)
+
+
+def test_every_sink_is_told_once_with_the_same_time() -> None:
+    """A sink that has no use for decisions or records ignores them."""
+    times = iter([5.0, 6.0])
+    kept = (Kept(), Kept())
+    sinks = Sinks((*kept, Sink()), lambda: next(times))
+    decision, record = example(ModelReady), request()
+    sinks.decided(decision)
+    sinks.finished(record)
+    for sink in kept:
+        assert ([(decision, 5.0)], [record]) == (sink.decisions, sink.records)
