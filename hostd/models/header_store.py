@@ -17,10 +17,10 @@ MOST = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class CachedHeader:
-    """What was fetched from *url* when the file there was *size* bytes long and marked *mark* (its etag)."""
+    """What was fetched from *url* when the file there was *size* bytes long and had that *etag*."""
 
     url: str
-    mark: str
+    etag: str
     size: int | None
     data: bytes
 
@@ -48,7 +48,7 @@ class HeaderStore:
 
     def put(self, kept: CachedHeader) -> None:
         """Cache a header in place of an older one of that address."""
-        note = {"url": kept.url, "mark": kept.mark, "size": kept.size, "length": len(kept.data)}
+        note = {"url": kept.url, "mark": kept.etag, "size": kept.size, "length": len(kept.data)}
         path = self._path(kept.url)
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         try:

@@ -35,7 +35,7 @@ class ListedFile:
     git: str | None = None
 
 
-def open_hub(reference: HubReference, places: ModelLocations) -> ModelHeader:
+def open_hub(reference: HubReference, locations: ModelLocations) -> ModelHeader:
     """Return the header of the model that *reference* names, from the local cache if it is there whole, else from the hub.
 
     Raises:
@@ -43,7 +43,7 @@ def open_hub(reference: HubReference, places: ModelLocations) -> ModelHeader:
         HubUnreachable: The hub cannot be asked, and its last answer is not kept.
         ModelUnreadable: The hub refuses, or what it has is not as it should be.
     """
-    snapshot = cached_snapshot(reference, places.hub_cache)
+    snapshot = cached_snapshot(reference, locations.hub_cache)
     if snapshot is not None:
         folder = LocalFolder(
             snapshot, name=reference.repo, label=f"the Hugging Face cache, {reference.repo}@{snapshot.name[:7]}"
@@ -51,25 +51,25 @@ def open_hub(reference: HubReference, places: ModelLocations) -> ModelHeader:
         try:
             return read_model(folder, reference.file)
         except ModelNotFound:
-            if places.offline:
+            if locations.offline:
                 raise
-    credential = hub_credential(places)
-    remote = RemoteHeaders(lambda: HubClient(credential), HeaderStore(places.headers), offline=places.offline)
+    credential = hub_credential(locations)
+    remote = RemoteHeaders(lambda: HubClient(credential), HeaderStore(locations.headers), offline=locations.offline)
     try:
-        header = read_model(HubRepository(reference, places.hub, remote), reference.file)
+        header = read_model(HubRepository(reference, locations.hub, remote), reference.file)
         return replace(header, ranges=remote.ranges, notes=(*header.notes, *remote.notes))
     finally:
         remote.close()
 
 
-def hub_credential(places: ModelLocations) -> Credential | None:
+def hub_credential(locations: ModelLocations) -> Credential | None:
     """Return the owner's token for the hub; None without one, and over plain HTTP, where it could be read on the way."""
-    if not places.hub_token:
+    if not locations.hub_token:
         return None
-    scheme, host, _ = where = origin(places.hub)
+    scheme, host, _ = where = origin(locations.hub)
     if scheme != "https" and not is_loopback(host):
         return None
-    return Credential(where, f"Bearer {places.hub_token}")
+    return Credential(where, f"Bearer {locations.hub_token}")
 
 
 def repository_folder(repo: str) -> str:

@@ -28,7 +28,7 @@ class InstalledModel:
 
 
 def find_installed(
-    reference: HubReference | OllamaReference, places: ModelLocations | None = None
+    reference: HubReference | OllamaReference, locations: ModelLocations | None = None
 ) -> InstalledModel | None:
     """Return where all files of *reference* are on this machine; None unless all are.
 
@@ -38,16 +38,16 @@ def find_installed(
     Raises:
         ModelUnreadable: Files are here and are damaged.
     """
-    places = places or this_machine()
+    locations = locations or this_machine()
     match reference:
         case HubReference():
-            return _in_hub_cache(reference, places)
+            return _in_hub_cache(reference, locations)
         case OllamaReference():
-            return next(filter(None, (_in_store(reference, store) for store in places.ollama_stores)), None)
+            return next(filter(None, (_in_store(reference, store) for store in locations.ollama_stores)), None)
 
 
-def _in_hub_cache(reference: HubReference, places: ModelLocations) -> InstalledModel | None:
-    for snapshot in _snapshots(reference, places.hub_cache):
+def _in_hub_cache(reference: HubReference, locations: ModelLocations) -> InstalledModel | None:
+    for snapshot in _snapshots(reference, locations.hub_cache):
         try:
             selection = select(_Snapshot(snapshot, reference.repo), reference.file, projector=True)
         except ModelNotFound:

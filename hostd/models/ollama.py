@@ -40,7 +40,7 @@ class Manifest:
     sizes: Mapping[str, int]
 
 
-def open_ollama(reference: OllamaReference, places: ModelLocations) -> ModelHeader:
+def open_ollama(reference: OllamaReference, locations: ModelLocations) -> ModelHeader:
     """Return the header of the model that *reference* names, from a local store if one has it, else from the registry.
 
     Raises:
@@ -48,7 +48,7 @@ def open_ollama(reference: OllamaReference, places: ModelLocations) -> ModelHead
         HubUnreachable: The registry cannot be asked, and its last answer is not kept.
         ModelUnreadable: What is there is not as it should be.
     """
-    for store in places.ollama_stores:
+    for store in locations.ollama_stores:
         path = manifest_path(store, reference)
         if os.path.isfile(path):  # noqa: PTH113 - a store that may not be looked into is no error here
             return open_stored(reference, store)
@@ -57,9 +57,9 @@ def open_ollama(reference: OllamaReference, places: ModelLocations) -> ModelHead
             f"no store of Ollama's on this machine has {reference.short}, and {reference.host} is not asked; "
             "pull it with ollama, or name it as hf:OWNER/NAME if it is on Hugging Face"
         )
-    remote = RemoteHeaders(HubClient, HeaderStore(places.headers), offline=places.offline)
+    remote = RemoteHeaders(HubClient, HeaderStore(locations.headers), offline=locations.offline)
     try:
-        base = f"{places.registry}/v2/{reference.namespace}/{reference.name}"
+        base = f"{locations.registry}/v2/{reference.namespace}/{reference.name}"
         text = remote.document(f"{base}/manifests/{reference.tag}", MANIFEST_MOST, fixed=False, accept=ACCEPT)
         folder = _Registry(reference, base, remote)
         header = _open(folder, reference, parse_manifest(text, str(reference)))

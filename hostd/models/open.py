@@ -17,7 +17,7 @@ _PACKAGE = Path(hostd.__file__).parent
 
 
 def open_header(
-    reference: FileReference | HubReference | OllamaReference, places: ModelLocations | None = None
+    reference: FileReference | HubReference | OllamaReference, locations: ModelLocations | None = None
 ) -> ModelHeader:
     """Return the header of the model that *reference* names; weights are never read, nor more than a few ranges fetched.
 
@@ -34,14 +34,14 @@ def open_header(
             return open_path(path)
         case HubReference(repository, file):
             try:
-                return open_hub(reference, places or this_machine())
+                return open_hub(reference, locations or this_machine())
             except HubUnreachable:
                 shipped = shipped_header(repository, file) if file else None
                 if shipped is None:
                     raise
                 return shipped
         case OllamaReference():
-            return open_ollama(reference, places or this_machine())
+            return open_ollama(reference, locations or this_machine())
 
 
 def shipped_profiles() -> Path:

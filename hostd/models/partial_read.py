@@ -59,7 +59,7 @@ def read_header(source: ByteSource, parse: Parse[T]) -> HeaderRead[T]:
         data += source.read(len(data), want)
         ended = len(data) < want or want == source.size
         size = source.size if source.size is not None else len(data) if ended else None
-        found = judge(source.label, parse, data, size)
+        found = parse_bytes(source.label, parse, data, size)
         if not isinstance(found, NeedMore):
             return HeaderRead(found, size, data[: found.data_offset])
         if ended:
@@ -74,7 +74,7 @@ def read_header(source: ByteSource, parse: Parse[T]) -> HeaderRead[T]:
         want = min(max(found.bytes, 2 * len(data)), MOST)
 
 
-def judge(label: str, parse: Parse[T], data: bytes, size: int | None) -> T | NeedMore:
+def parse_bytes(label: str, parse: Parse[T], data: bytes, size: int | None) -> T | NeedMore:
     """Parse *data*, and add the name of the file to an error of the parser.
 
     Raises:

@@ -147,10 +147,10 @@ def read_checkpoint(folder: FileSource, option: ModelFiles | None = None) -> Mod
         WeightFile(name, read.size if read.size is not None else _end(read.header))
         for name, read in zip(names, reads, strict=True)
     )
-    places = sort_tensors(tensor for read in reads for tensor in read.header.tensors)
+    locations = sort_tensors(tensor for read in reads for tensor in read.header.tensors)
     try:
         config = parse_configuration(text)
-        shape = _sized(read_configuration(config, places, name=folder.name), files)
+        shape = _sized(read_configuration(config, locations, name=folder.name), files)
     except BadModel as error:
         raise ModelUnreadable(f"{folder.label}: {error.message}") from error
     return ModelHeader(

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from hostd.models.errors import HubUnreachable, ModelUnreadable
 from hostd.models.header_store import CachedHeader, HeaderStore
 from hostd.models.http.client import HubClient
-from hostd.models.http.response import HubResponse, place
-from hostd.models.partial_read import HeaderRead, Parse, T, judge, read_header
+from hostd.models.http.response import HubResponse, shown_url
+from hostd.models.partial_read import HeaderRead, Parse, T, parse_bytes, read_header
 from hostd.planning.formats.gguf import NeedMore
 
 AT_ONCE = 6
@@ -24,22 +24,22 @@ class RemoteFile:
         self._client = client
         self._url = url
         self._where = url
-        self.label = place(url)
+        self.label = shown_url(url)
         self.size: int | None = None
-        self.mark = ""
+        self.etag = ""
 
     def read(self, first: int, stop: int) -> bytes:
         """Return a range; raises as `HubClient.span` does, and ModelUnreadable where the file's size changes between ranges."""
         answer = self._piece(first, stop)
         if self.size not in (None, answer.size):
             raise ModelUnreadable(f"{self.label} is said to have {self.size} bytes, and then {answer.size}; try again")
-        told = answer.facts.get("x-linked-size", "")
+        told = answer.headers.get("x-linked-size", "")
         if answer.size is not None and told.isdecimal() and int(told) != answer.size:
             raise ModelUnreadable(
                 f"{self.label} is said to have {told} bytes by its hub and {answer.size} where it is stored"
             )
         self.size, self._where = answer.size, answer.url
-        self.mark = self.mark or mark(answer.facts)
+        self.etag = self.etag or content_etag(answer.headers)
         return answer.body
 
     def _piece(self, first: int, stop: int) -> HubResponse:
@@ -83,7 +83,7 @@ class RemoteHeaders:
                 raise
             self._unchecked(url)
             return kept.data
-        self._store.put(CachedHeader(url, mark(answer.facts), answer.size, answer.body))
+        self._store.put(CachedHeader(url, content_etag(answer.headers), answer.size, answer.body))
         return answer.body
 
     def header(self, url: str, parse: Parse[T], *, fixed: bool) -> HeaderRead[T]:
@@ -110,18 +110,18 @@ class RemoteHeaders:
         before = client.ranges
         kept = self._store.get(url)
         if kept and (fixed or self._holds(client, kept)):
-            found = judge(place(url), parse, kept.data, kept.size)
+            found = parse_bytes(shown_url(url), parse, kept.data, kept.size)
             if not isinstance(found, NeedMore):
                 return HeaderRead(found, kept.size, kept.data), 0
         file = RemoteFile(self._online(url, client), url)
         read = read_header(file, parse)
-        self._store.put(CachedHeader(url, file.mark, read.size, read.data))
+        self._store.put(CachedHeader(url, file.etag, read.size, read.data))
         return read, client.ranges - before
 
     def _holds(self, client: HubClient, kept: CachedHeader) -> bool:
         """Return whether the cached header is still that of the file; True where the hub cannot be asked."""
         try:
-            return bool(kept.mark) and kept.mark == mark(self._online(kept.url, client).facts(kept.url))
+            return bool(kept.etag) and kept.etag == content_etag(self._online(kept.url, client).head(kept.url))
         except HubUnreachable:
             self._unchecked(kept.url)
             return True
@@ -129,15 +129,15 @@ class RemoteHeaders:
             return False  # not every hub answers HEAD; reading the file decides
 
     def _unchecked(self, url: str) -> None:
-        self.notes.append(f"{place(url)} could not be asked, so what it said last time was used")
+        self.notes.append(f"{shown_url(url)} could not be asked, so what it said last time was used")
 
     def _online(self, url: str, client: HubClient | None = None) -> HubClient:
         if self._offline:
-            raise HubUnreachable(f"{place(url)} is not asked, because HF_HUB_OFFLINE or HOSTD_OFFLINE says so")
+            raise HubUnreachable(f"{shown_url(url)} is not asked, because HF_HUB_OFFLINE or HOSTD_OFFLINE says so")
         return client or self._client
 
 
-def mark(facts: Mapping[str, str]) -> str:
+def content_etag(headers: Mapping[str, str]) -> str:
     """Return what identifies the content of a file: the hub's etag for large files, else the server's."""
-    told = facts.get("x-linked-etag") or facts.get("etag") or ""
+    told = headers.get("x-linked-etag") or headers.get("etag") or ""
     return told.removeprefix("W/").strip('"')[:200]

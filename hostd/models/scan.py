@@ -82,14 +82,14 @@ class _Find:
     open: Callable[[], ModelHeader]
 
 
-def scan(places: ModelLocations, others: tuple[Path, ...] = ()) -> list[LocalModel]:
+def scan(locations: ModelLocations, others: tuple[Path, ...] = ()) -> list[LocalModel]:
     """Return the models on this machine: in Ollama's stores, LM Studio's folders, Hugging Face's cache, and other folders.
 
     A file that several programs share is listed once. No hub is asked, and a damaged file does not end the scan.
     """
     entries: list[LocalModel] = []
     seen: set[str] = set()
-    for find in _finds(places, others):
+    for find in _finds(locations, others):
         real = os.path.realpath(find.path)
         if real in seen:
             continue
@@ -108,13 +108,13 @@ def scan(places: ModelLocations, others: tuple[Path, ...] = ()) -> list[LocalMod
     return entries
 
 
-def _finds(places: ModelLocations, others: tuple[Path, ...]) -> Iterator[_Find]:
-    for store in places.ollama_stores:
+def _finds(locations: ModelLocations, others: tuple[Path, ...]) -> Iterator[_Find]:
+    for store in locations.ollama_stores:
         yield from _in_store(store)
-    for folder in places.lm_studio:
+    for folder in locations.lm_studio:
         yield from _in_folder(folder, "LM Studio")
-    yield from _in_hub_cache(places.hub_cache)
-    for folder in (*places.folders, *others):
+    yield from _in_hub_cache(locations.hub_cache)
+    for folder in (*locations.folders, *others):
         yield from _in_folder(folder, str(folder))
 
 

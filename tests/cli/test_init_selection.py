@@ -9,7 +9,7 @@ from hostd.models.reference import OllamaReference
 from hostd.models.scan import scan
 from tests.models import weights
 from tests.models.test_ollama import put
-from tests.models.test_scan import file, places
+from tests.models.test_scan import file, locations
 
 CARD = preset("rtx4090", Reserve())
 GIB = 2**30
@@ -17,7 +17,7 @@ GIB = 2**30
 
 def choices(root: Path, host: Host = CARD) -> dict[str, InitSelection]:
     """Return what is chosen of the models below a folder, by their names."""
-    return {option.entry.name: option for option in select_profiles(scan(places(root)), host)}
+    return {option.entry.name: option for option in select_profiles(scan(locations(root)), host)}
 
 
 def packed(number: int, **more: object) -> bytes:

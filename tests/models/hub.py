@@ -46,8 +46,8 @@ class Hub:
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
-    def places(self, cache: Path) -> ModelLocations:
-        """Return places that lead here, with *cache* for all folders."""
+    def locations(self, cache: Path) -> ModelLocations:
+        """Return locations that lead here, with *cache* for all folders."""
         return ModelLocations(
             headers=cache / "headers", hub_cache=cache / "hub", hub=self.url, registry=self.url, hub_token="hf_secret"
         )

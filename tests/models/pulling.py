@@ -34,13 +34,13 @@ class Recorder:
         self.pauses.append(seconds)
 
 
-def ordered(text: str, places: ModelLocations, *, projector: bool | None = None) -> DownloadPlan:
+def ordered(text: str, locations: ModelLocations, *, projector: bool | None = None) -> DownloadPlan:
     """Return the order for what *text* names."""
     reference = parse_reference(text)
     assert isinstance(reference, HubReference | OllamaReference)
-    return prepare(reference, places, projector=projector)
+    return prepare(reference, locations, projector=projector)
 
 
 def stores(hub: Hub, folder: Path) -> ModelLocations:
-    """Return places that lead to the hub, with stores below *folder*."""
-    return replace(hub.places(folder), ollama_stores=(folder / "ollama", folder / "other"))
+    """Return locations that lead to the hub, with stores below *folder*."""
+    return replace(hub.locations(folder), ollama_stores=(folder / "ollama", folder / "other"))

@@ -11,7 +11,7 @@ KEPT = CachedHeader("https://hub/../../etc/passwd", "abc", 9, b"\x00\n\xff")
 
 
 def test_what_is_kept_comes_back(tmp_path: Path) -> None:
-    """Bytes, size and mark, by address; another address has nothing."""
+    """Bytes, size and etag, by address; another address has nothing."""
     store = HeaderStore(tmp_path / "new" / "headers")
     store.put(KEPT)
     assert KEPT == store.get(KEPT.url)

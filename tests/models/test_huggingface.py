@@ -18,16 +18,16 @@ from tests.models import weights
 from tests.models.hub import COMMIT, REPO, Hub
 
 
-def open_text(text: str, places: ModelLocations) -> ModelHeader:
+def open_text(text: str, locations: ModelLocations) -> ModelHeader:
     """Return the header of what *text* names."""
     reference = parse_reference(text)
     assert isinstance(reference, HubReference)
-    return open_hub(reference, places)
+    return open_hub(reference, locations)
 
 
-def cache(places: ModelLocations, files: dict[str, bytes], *, ref: str = "main") -> Path:
+def cache(locations: ModelLocations, files: dict[str, bytes], *, ref: str = "main") -> Path:
     """Put files into the cache as its programs lay them out: links to blobs."""
-    home = places.hub_cache / f"models--{REPO.replace('/', '--')}"
+    home = locations.hub_cache / f"models--{REPO.replace('/', '--')}"
     snapshot = home / "snapshots" / COMMIT
     for folder in (snapshot, home / "blobs", (home / "refs" / ref).parent):
         folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def cache(places: ModelLocations, files: dict[str, bytes], *, ref: str = "main")
 def test_a_named_file_costs_one_piece_and_no_list(hub: Hub, tmp_path: Path) -> None:
     """The file's name is enough: two requests, one to the hub and one to its store."""
     hub.files["m.gguf"] = weights.gguf(vocabulary=32_000)
-    header = open_text(f"hf:{REPO}/m.gguf", hub.places(tmp_path))
+    header = open_text(f"hf:{REPO}/m.gguf", hub.locations(tmp_path))
     assert ("m", 1, 2, None) == (header.name, header.ranges, len(hub.seen), header.path)
     assert len(hub.files["m.gguf"]) == header.total_bytes
     assert f"Hugging Face, {REPO}@main, m.gguf" == header.source
@@ -51,7 +51,7 @@ def test_a_repository_is_listed_and_pinned(hub: Hub, tmp_path: Path) -> None:
     """The list names the commit, and everything after it is read at that commit."""
     hub.files = {name: weights.gguf() for name in ("m-Q8_0.gguf", "m-Q4_K_M.gguf")}
     hub.files["mmproj-F16.gguf"] = weights.gguf(architecture="clip", vocabulary=0)
-    header = open_text(f"hf:{REPO}", hub.places(tmp_path))
+    header = open_text(f"hf:{REPO}", hub.locations(tmp_path))
     assert ("m-Q4_K_M", 2, True) == (header.name, header.ranges, header.projector is not None)
     assert all(COMMIT in path for _, path, _ in hub.seen if "/resolve/" in path)
     assert 1 == len(header.notes)
@@ -61,7 +61,7 @@ def test_a_mirror_with_the_other_route_is_understood(hub: Hub, tmp_path: Path) -
     """Some have only the tree."""
     hub.files["m.gguf"] = weights.gguf()
     hub.faults["/revision/"] = "status 404"
-    assert "m" == open_text(f"hf:{REPO}@dev", hub.places(tmp_path)).name
+    assert "m" == open_text(f"hf:{REPO}@dev", hub.locations(tmp_path)).name
     assert f"/api/models/{REPO}/tree/dev?recursive=true" in [path for _, path, _ in hub.seen]
 
 
@@ -69,7 +69,7 @@ def test_a_mirror_with_the_other_route_is_understood(hub: Hub, tmp_path: Path) -
 def test_a_checkpoint_is_read_by_its_configuration_and_headers(hub: Hub, tmp_path: Path, shards: int) -> None:
     """One piece for each file of weights."""
     hub.files = weights.checkpoint_files(shards)
-    header = open_text(f"hf:{REPO}", hub.places(tmp_path))
+    header = open_text(f"hf:{REPO}", hub.locations(tmp_path))
     assert (REPO, Format.SAFETENSORS, shards) == (header.name, header.format, header.ranges)
     assert sum(len(data) for name, data in hub.files.items() if name.endswith(".safetensors")) == header.total_bytes
 
@@ -78,57 +78,57 @@ def test_a_split_model_needs_no_list(hub: Hub, tmp_path: Path) -> None:
     """The names of the parts follow from one of them."""
     names = [f"m-0000{number}-of-00002.gguf" for number in (1, 2)]
     hub.files = dict(zip(names, weights.split_gguf(2), strict=True))
-    header = open_text(f"hf:{REPO}/{names[1]}", hub.places(tmp_path))
+    header = open_text(f"hf:{REPO}/{names[1]}", hub.locations(tmp_path))
     assert (names, 2) == ([file.name for file in header.files], header.ranges)
 
 
 def test_the_second_time_only_the_list_is_asked_for(hub: Hub, tmp_path: Path) -> None:
     """Headers and configurations at a commit are kept."""
     hub.files = weights.checkpoint_files(2)
-    first = open_text(f"hf:{REPO}", hub.places(tmp_path))
+    first = open_text(f"hf:{REPO}", hub.locations(tmp_path))
     hub.seen.clear()
-    again = open_text(f"hf:{REPO}", hub.places(tmp_path))
+    again = open_text(f"hf:{REPO}", hub.locations(tmp_path))
     assert (first.shape, 0, 1) == (again.shape, again.ranges, len(hub.seen))
 
 
 def test_a_model_that_was_asked_for_once_can_be_planned_offline(hub: Hub, tmp_path: Path) -> None:
     """Its last known state is used, and that is said."""
     hub.files["m.gguf"] = weights.gguf()
-    places = hub.places(tmp_path)
-    first = open_text(f"hf:{REPO}", places)
-    again = open_text(f"hf:{REPO}", replace(places, offline=True))
+    locations = hub.locations(tmp_path)
+    first = open_text(f"hf:{REPO}", locations)
+    again = open_text(f"hf:{REPO}", replace(locations, offline=True))
     assert (first.shape, True) == (again.shape, "last time" in again.notes[0])
     with pytest.raises(HubUnreachable):
-        open_text("hf:owner/other", replace(places, offline=True))
+        open_text("hf:owner/other", replace(locations, offline=True))
 
 
 def test_the_token_goes_to_the_hub_only(hub: Hub, tmp_path: Path) -> None:
     """The store that the hub redirects to, on another origin, never sees it."""
     hub.files["m.gguf"] = weights.gguf()
-    open_text(f"hf:{REPO}", hub.places(tmp_path))
+    open_text(f"hf:{REPO}", hub.locations(tmp_path))
     told = {path.startswith("/store"): headers.get("authorization") for _, path, headers in hub.seen}
     assert {False: "Bearer hf_secret", True: None} == told
 
 
 def test_what_is_in_the_cache_is_read_there(hub: Hub, tmp_path: Path) -> None:
     """A revision's files are found by its name; the hub is not asked."""
-    places = hub.places(tmp_path)
-    snapshot = cache(places, {"m.gguf": weights.gguf()}, ref="refs/pr/1")
-    header = open_text(f"hf:{REPO}@refs/pr/1", places)
+    locations = hub.locations(tmp_path)
+    snapshot = cache(locations, {"m.gguf": weights.gguf()}, ref="refs/pr/1")
+    header = open_text(f"hf:{REPO}@refs/pr/1", locations)
     assert (snapshot / "m.gguf", []) == (header.path, hub.seen)
     assert f"the Hugging Face cache, {REPO}@{COMMIT[:7]}, m.gguf" == header.source
-    assert snapshot / "m.gguf" == open_text(f"hf:{REPO}/m.gguf@{COMMIT}", places).path
+    assert snapshot / "m.gguf" == open_text(f"hf:{REPO}/m.gguf@{COMMIT}", locations).path
 
 
 def test_what_the_cache_has_in_part_is_read_at_the_hub(hub: Hub, tmp_path: Path) -> None:
     """A download that is not complete is no model; offline the missing part is named."""
-    places, files = hub.places(tmp_path), weights.checkpoint_files(2)
+    locations, files = hub.locations(tmp_path), weights.checkpoint_files(2)
     missing = max(name for name in files if name.endswith(".safetensors"))
-    cache(places, {name: data for name, data in files.items() if name != missing})
+    cache(locations, {name: data for name, data in files.items() if name != missing})
     hub.files = files
-    assert open_text(f"hf:{REPO}", places).path is None
+    assert open_text(f"hf:{REPO}", locations).path is None
     with pytest.raises(ModelNotFound, match=missing):
-        open_text(f"hf:{REPO}", replace(places, offline=True))
+        open_text(f"hf:{REPO}", replace(locations, offline=True))
 
 
 @pytest.mark.parametrize("ref", ["../../x", "nonsense", "", "\xff"])
@@ -147,20 +147,20 @@ def test_a_list_that_is_none_is_refused(hub: Hub, tmp_path: Path, answer: bytes)
     hub.faults["/revision/"] = "status 404"
     hub.listing = answer
     with pytest.raises(ModelUnreadable, match="in a way that is not understood"):
-        open_text(f"hf:{REPO}", hub.places(tmp_path))
+        open_text(f"hf:{REPO}", hub.locations(tmp_path))
 
 
 def test_names_in_the_list_are_not_trusted(hub: Hub, tmp_path: Path) -> None:
     """A list that names a step upwards holds no model."""
     hub.files["../../../../v2/m.gguf"] = weights.gguf()
     with pytest.raises(ModelNotFound, match="holds no model"):
-        open_text(f"hf:{REPO}", hub.places(tmp_path))
+        open_text(f"hf:{REPO}", hub.locations(tmp_path))
 
 
 def test_a_repository_that_is_not_there(hub: Hub, tmp_path: Path) -> None:
     """The sentence asks for the spelling."""
     with pytest.raises(ModelNotFound, match="check the spelling"):
-        open_text("hf:owner/other", hub.places(tmp_path))
+        open_text("hf:owner/other", hub.locations(tmp_path))
 
 
 def test_a_list_tells_checksums_in_both_of_its_shapes(hub: Hub, tmp_path: Path) -> None:
@@ -193,5 +193,5 @@ def test_a_list_tells_checksums_in_both_of_its_shapes(hub: Hub, tmp_path: Path) 
 )
 def test_a_token_is_sent_over_https_and_loopback_only(tmp_path: Path, hub_url: str, sent: bool) -> None:
     """By https, or on this machine."""
-    places = ModelLocations(tmp_path, tmp_path, hub=hub_url, hub_token="hf_secret")
-    assert sent is (hub_credential(places) is not None)
+    locations = ModelLocations(tmp_path, tmp_path, hub=hub_url, hub_token="hf_secret")
+    assert sent is (hub_credential(locations) is not None)

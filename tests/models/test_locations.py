@@ -9,14 +9,14 @@ from hostd.models.locations import find_locations, this_machine
 
 def test_without_variables_the_usual_places_are_meant(tmp_path: Path) -> None:
     """Each program's default folder below the home folder."""
-    places = find_locations({}, tmp_path)
-    assert tmp_path / ".cache/huggingface/hub" == places.hub_cache
-    assert (tmp_path / ".ollama/models", Path("/usr/share/ollama/.ollama/models")) == places.ollama_stores[:2]
-    assert (tmp_path / ".lmstudio/models", tmp_path / ".cache/lm-studio/models") == places.lm_studio
+    locations = find_locations({}, tmp_path)
+    assert tmp_path / ".cache/huggingface/hub" == locations.hub_cache
+    assert (tmp_path / ".ollama/models", Path("/usr/share/ollama/.ollama/models")) == locations.ollama_stores[:2]
+    assert (tmp_path / ".lmstudio/models", tmp_path / ".cache/lm-studio/models") == locations.lm_studio
     assert ("https://huggingface.co", "https://registry.ollama.ai", None) == (
-        places.hub,
-        places.registry,
-        places.hub_token,
+        locations.hub,
+        locations.registry,
+        locations.hub_token,
     )
 
 
@@ -37,12 +37,12 @@ def test_the_hubs_cache_is_where_its_programs_put_it(environ: dict[str, str], ca
 def test_the_owners_addresses_and_stores_are_honoured(tmp_path: Path) -> None:
     """A mirror is used as it is written, but for a slash at its end."""
     environ = {"HF_ENDPOINT": "https://mirror/", "OLLAMA_MODELS": "/o", "HOSTD_OLLAMA_REGISTRY": "https://r/"}
-    places = find_locations(environ | {"HF_HUB_OFFLINE": "1"}, tmp_path)
+    locations = find_locations(environ | {"HF_HUB_OFFLINE": "1"}, tmp_path)
     assert ("https://mirror", "https://r", Path("/o"), True) == (
-        places.hub,
-        places.registry,
-        places.ollama_stores[0],
-        places.offline,
+        locations.hub,
+        locations.registry,
+        locations.ollama_stores[0],
+        locations.offline,
     )
 
 

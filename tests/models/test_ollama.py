@@ -38,7 +38,7 @@ def put(store: Path, reference: OllamaReference, **layers: bytes) -> None:
 
 
 def local(tmp_path: Path) -> ModelLocations:
-    """Return places with a store of its own."""
+    """Return locations with a store of its own."""
     return ModelLocations(
         headers=tmp_path / "headers", hub_cache=tmp_path / "hub", ollama_stores=(tmp_path / "none", tmp_path / "o")
     )
@@ -71,32 +71,32 @@ def test_a_store_lists_what_it_holds(tmp_path: Path) -> None:
 def test_a_model_at_the_registry_costs_a_piece_for_each_file(hub: Hub, tmp_path: Path) -> None:
     """One for the weights and one for the projector; the second time only the manifest is asked for."""
     hub.add_model("q", "9b", model=MODEL, projector=TOWER)
-    header = open_ollama(OllamaReference("q", "9b"), hub.places(tmp_path))
+    header = open_ollama(OllamaReference("q", "9b"), hub.locations(tmp_path))
     assert (2, len(MODEL), None) == (header.ranges, header.total_bytes, header.path)
     assert "Ollama's registry, q:9b" == header.source
     hub.seen.clear()
-    again = open_ollama(OllamaReference("q", "9b"), hub.places(tmp_path))
+    again = open_ollama(OllamaReference("q", "9b"), hub.locations(tmp_path))
     assert (header.shape, 0, 1) == (again.shape, again.ranges, len(hub.seen))
 
 
 def test_no_token_goes_to_the_registry(hub: Hub, tmp_path: Path) -> None:
     """The credential of another hub is no business of this one."""
     hub.add_model("q", "9b", model=MODEL)
-    open_ollama(OllamaReference("q", "9b"), hub.places(tmp_path))
+    open_ollama(OllamaReference("q", "9b"), hub.locations(tmp_path))
     assert not any("authorization" in headers for _, _, headers in hub.seen)
 
 
 def test_other_hosts_are_not_asked(hub: Hub, tmp_path: Path) -> None:
     """A name may hold any host; only the registry is ever fetched from."""
     with pytest.raises(ModelNotFound, match="is not asked"):
-        open_ollama(OllamaReference("m", "Q4", "owner", "hf.co"), hub.places(tmp_path))
+        open_ollama(OllamaReference("m", "Q4", "owner", "hf.co"), hub.locations(tmp_path))
     assert [] == hub.seen
 
 
 def test_a_model_that_is_nowhere(hub: Hub, tmp_path: Path) -> None:
     """Neither here nor at the registry."""
     with pytest.raises(ModelNotFound, match="check the spelling"):
-        open_ollama(OllamaReference("nope"), hub.places(tmp_path))
+        open_ollama(OllamaReference("nope"), hub.locations(tmp_path))
 
 
 def test_a_size_that_the_manifest_denies_is_refused(tmp_path: Path) -> None:
@@ -152,9 +152,9 @@ def test_a_model_in_another_format_says_what_it_holds() -> None:
 def test_offline_the_last_manifest_counts(hub: Hub, tmp_path: Path) -> None:
     """What was asked for once can be planned without a line."""
     hub.add_model("q", "9b", model=MODEL)
-    places = hub.places(tmp_path)
-    open_ollama(OllamaReference("q", "9b"), places)
-    assert "last time" in open_ollama(OllamaReference("q", "9b"), replace(places, offline=True)).notes[0]
+    locations = hub.locations(tmp_path)
+    open_ollama(OllamaReference("q", "9b"), locations)
+    assert "last time" in open_ollama(OllamaReference("q", "9b"), replace(locations, offline=True)).notes[0]
 
 
 def test_all_blobs_of_a_manifest_are_its_layers_and_its_configuration() -> None:

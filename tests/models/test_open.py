@@ -20,7 +20,7 @@ def opened(text: str, hub: Hub, tmp_path: Path) -> ModelHeader:
     """Return the header of what *text* names."""
     reference = parse_reference(text)
     assert not isinstance(reference, ProfileReference)
-    return open_header(reference, hub.places(tmp_path))
+    return open_header(reference, hub.locations(tmp_path))
 
 
 def test_one_model_has_one_shape_wherever_it_is(hub: Hub, tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_opening_a_model_needs_no_large_library() -> None:
 
 def test_shipped_numbers_stand_in_for_a_hub_that_cannot_be_asked(hub: Hub, tmp_path: Path) -> None:
     """A model of the shipped profiles can be planned without a network, and its source says what was used; no other can."""
-    offline = replace(hub.places(tmp_path), offline=True)
+    offline = replace(hub.locations(tmp_path), offline=True)
     known = json.loads(next(iter(sorted(shipped_profiles().glob("shapes/*.json")))).read_text("utf-8"))
     header = open_header(HubReference(known["hf"], known["file"]), offline)
     assert ("the numbers that ship with hostd", 0) == (header.source, header.ranges)

@@ -8,7 +8,7 @@ import pytest
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.header_store import CachedHeader, HeaderStore
 from hostd.models.http.client import HubClient
-from hostd.models.remote_headers import RemoteFile, RemoteHeaders, mark
+from hostd.models.remote_headers import RemoteFile, RemoteHeaders, content_etag
 from hostd.planning.formats import gguf
 from tests.models import weights
 from tests.models.hub import COMMIT, REPO, Hub
@@ -81,7 +81,7 @@ def test_what_is_fixed_is_asked_for_once(hub: Hub, remote: Callable[..., RemoteH
 
 
 def test_what_may_change_is_asked_about(hub: Hub, remote: Callable[..., RemoteHeaders]) -> None:
-    """While the mark stays, one look without a range is enough; when it changes, the file is read anew."""
+    """While the etag stays, one look without a range is enough; when it changes, the file is read anew."""
     url = hub.url + MAIN + "m.gguf"
     hub.files["m.gguf"] = weights.gguf()
     remote().header(url, gguf.parse, fixed=False)
@@ -147,9 +147,9 @@ def test_one_missing_file_fails_them_all(hub: Hub, remote: Callable[..., RemoteH
 
 
 @pytest.mark.parametrize(
-    ("facts", "expected"),
+    ("headers", "expected"),
     [({"etag": 'W/"a"'}, "a"), ({"etag": '"a"', "x-linked-etag": '"b"'}, "b"), ({}, "")],
 )
-def test_the_hubs_mark_goes_before_the_servers(facts: dict[str, str], expected: str) -> None:
+def test_the_hubs_etag_goes_before_the_servers(headers: dict[str, str], expected: str) -> None:
     """For large files the store has an etag of its own, and the hub's names the content."""
-    assert expected == mark(facts)
+    assert expected == content_etag(headers)

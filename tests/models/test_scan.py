@@ -12,8 +12,8 @@ from tests.models.test_huggingface import cache
 from tests.models.test_ollama import put
 
 
-def places(root: Path) -> ModelLocations:
-    """Return places below one folder, none of which need exist."""
+def locations(root: Path) -> ModelLocations:
+    """Return locations below one folder, none of which need exist."""
     return ModelLocations(
         headers=root / "headers",
         hub_cache=root / "hub",
@@ -32,12 +32,12 @@ def file(path: Path, content: bytes) -> Path:
 
 def test_an_empty_machine_has_an_empty_shelf(tmp_path: Path) -> None:
     """Places that do not exist are no trouble."""
-    assert [] == scan(places(tmp_path))
+    assert [] == scan(locations(tmp_path))
 
 
 def test_every_place_is_looked_at(tmp_path: Path) -> None:
     """Each model has a name, says who keeps it, and can be opened again by its reference."""
-    where = places(tmp_path)
+    where = locations(tmp_path)
     put(tmp_path / "ollama", OllamaReference("q", "9b"), model=weights.gguf())
     studio = file(tmp_path / "lmstudio/owner/repo/s.gguf", weights.gguf(architecture="qwen2"))
     cache(where, {"h-Q4_0.gguf": weights.gguf(vocabulary=7)})
@@ -56,7 +56,7 @@ def test_every_place_is_looked_at(tmp_path: Path) -> None:
 
 def test_a_repository_of_the_cache_is_one_model_by_name(tmp_path: Path) -> None:
     """A checkpoint's reference is the repository itself."""
-    where = places(tmp_path)
+    where = locations(tmp_path)
     cache(where, weights.checkpoint_files(2))
     (entry,) = scan(where)
     assert ("owner/model-GGUF", HubReference("owner/model-GGUF"), Format.SAFETENSORS) == (
@@ -77,7 +77,7 @@ def test_a_broken_file_has_a_reason_and_the_rest_is_there(tmp_path: Path) -> Non
     file(folder / "e/model.safetensors", b"")
     (folder / "f.gguf").symlink_to("nowhere")
     put(tmp_path / "ollama", OllamaReference("broken"))
-    entries = {entry.name: entry for entry in scan(places(tmp_path))}
+    entries = {entry.name: entry for entry in scan(locations(tmp_path))}
     assert {"b"} == {name for name, entry in entries.items() if entry.header}
     assert {"a", "b", "c-00001-of-00002", "d-00009-of-00002", "e", "f", "broken:latest"} == set(entries)
     assert all(entry.trouble for name, entry in entries.items() if name != "b")
@@ -88,7 +88,7 @@ def test_a_file_that_two_programs_share_is_listed_once(tmp_path: Path) -> None:
     path = file(tmp_path / "models/m.gguf", weights.gguf())
     (tmp_path / "models/again.gguf").symlink_to(path)
     (tmp_path / "models/loop").symlink_to(tmp_path / "models")
-    assert 1 == len(scan(places(tmp_path), (tmp_path / "models",)))
+    assert 1 == len(scan(locations(tmp_path), (tmp_path / "models",)))
 
 
 def test_a_model_on_another_disk_is_found_through_its_link(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_model_on_another_disk_is_found_through_its_link(tmp_path: Path) -> No
     file(tmp_path / "disk/m.gguf", weights.gguf())
     (tmp_path / "models").mkdir()
     (tmp_path / "models/disk").symlink_to(tmp_path / "disk")
-    assert ["m"] == [entry.name for entry in scan(places(tmp_path))]
+    assert ["m"] == [entry.name for entry in scan(locations(tmp_path))]
 
 
 def test_parts_are_one_entry(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_parts_are_one_entry(tmp_path: Path) -> None:
     parts = weights.split_gguf(2)
     for number, part in enumerate(parts, start=1):
         file(tmp_path / f"models/m-0000{number}-of-00002.gguf", part)
-    (entry,) = scan(places(tmp_path))
+    (entry,) = scan(locations(tmp_path))
     assert ("m-00001-of-00002", sum(map(len, parts))) == (entry.name, entry.bytes)
 
 
@@ -116,7 +116,7 @@ def test_towers_and_embedding_models_are_told_apart(tmp_path: Path) -> None:
     file(folder / "bert.gguf", weights.gguf(architecture="bert"))
     file(folder / "pooled.gguf", weights.gguf(architecture="qwen3", keys={"qwen3.pooling_type": 3}))
     file(folder / "Qwen3-Embedding-0.6B.gguf", weights.gguf(architecture="qwen3"))
-    entries = scan(places(tmp_path))
+    entries = scan(locations(tmp_path))
     assert ["mmproj-m"] == [entry.name for entry in entries if entry.is_projector]
     assert ["Qwen3-Embedding-0.6B", "bert", "pooled"] == [entry.name for entry in entries if entry.is_embedding]
 
@@ -125,14 +125,14 @@ def test_hidden_and_deep_folders_are_passed_over(tmp_path: Path) -> None:
     """Downloads in progress and whole disks are not scanned."""
     file(tmp_path / "models/.cache/m.gguf", weights.gguf())
     file(tmp_path / "models" / "/".join("abcdefgh") / "m.gguf", weights.gguf())
-    assert [] == scan(places(tmp_path))
+    assert [] == scan(locations(tmp_path))
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     """What is no file is a trouble, at once."""
     (tmp_path / "models").mkdir()
     os.mkfifo(tmp_path / "models/p.gguf")
-    assert ["not a regular file" in (entry.trouble or "") for entry in scan(places(tmp_path))] == [True]
+    assert ["not a regular file" in (entry.trouble or "") for entry in scan(locations(tmp_path))] == [True]
 
 
 def test_a_model_prints_as_a_line(tmp_path: Path) -> None:

@@ -61,6 +61,8 @@ class HubDownload:
                 fetch(file, partial(self.hub.open, file.name), listener, here=self.here, pause=pause)
             if not shown.is_file():
                 _check(self.hub.download(file.name), file)
+                if not shown.is_symlink():  # on a disk without links the library copies, and two of a size are too many
+                    file.blob.unlink(missing_ok=True)
             if not file.sha256:
                 listener.moved(file.size)
         self._point()
@@ -80,7 +82,9 @@ class HubDownload:
         draft.replace(ref)
 
 
-def plan_hub_download(reference: HubReference, places: ModelLocations, *, projector: bool | None = None) -> HubDownload:
+def plan_hub_download(
+    reference: HubReference, locations: ModelLocations, *, projector: bool | None = None
+) -> HubDownload:
     """Return what pulling *reference* means; the hub is asked for its list, and no file is fetched.
 
     Raises:
@@ -88,32 +92,34 @@ def plan_hub_download(reference: HubReference, places: ModelLocations, *, projec
         HubUnreachable: The hub cannot be asked.
         ModelUnreadable: The hub refuses, or what it lists must not be downloaded.
     """
-    if places.hub_token and not places.offline:
-        places = replace(places, hub_token=current_token(places.hub_token))
-    credential = hub_credential(places)
-    remote = RemoteHeaders(lambda: HubClient(credential), HeaderStore(places.headers), offline=places.offline)
+    if locations.hub_token and not locations.offline:
+        locations = replace(locations, hub_token=current_token(locations.hub_token))
+    credential = hub_credential(locations)
+    remote = RemoteHeaders(lambda: HubClient(credential), HeaderStore(locations.headers), offline=locations.offline)
     try:
-        repository = HubRepository(reference, places.hub, remote)
+        repository = HubRepository(reference, locations.hub, remote)
         try:
             listed = repository.listed()
         except ModelNotFound as error:
             raise ModelNotFound(
-                f"{places.hub} has no {reference}; check the spelling of the owner, the model and the revision, and give HF_TOKEN "
-                f"a token if it is private{_nearest(reference, places)}"
+                f"{locations.hub} has no {reference}; check the spelling of the owner, the model and the revision, and give "
+                f"HF_TOKEN a token if it is private{_nearest(reference, locations)}"
             ) from error
         refuse_hostile(listed, repository.label)
         selection = select(repository, reference.file, projector=projector)
-        token = places.hub_token if credential else None
-        hub = HubFiles(places.hub, reference.repo, repository.commit or reference.revision, places.hub_cache, token)
-        if _COMMIT.fullmatch(hub.commit) is None and not places.offline:  # the list of a mirror may not name it
-            hub = replace(hub, commit=hub.facts(selection.names[0]).commit_hash or "")
+        token = locations.hub_token if credential else None
+        hub = HubFiles(
+            locations.hub, reference.repo, repository.commit or reference.revision, locations.hub_cache, token
+        )
+        if _COMMIT.fullmatch(hub.commit) is None and not locations.offline:  # the list of a mirror may not name it
+            hub = replace(hub, commit=hub.metadata(selection.names[0]).commit_hash or "")
         if _COMMIT.fullmatch(hub.commit) is None:
             raise ModelUnreadable(
-                f"{places.hub} does not say which commit of {reference.repo} it has; such a hub cannot be used"
+                f"{locations.hub} does not say which commit of {reference.repo} it has; such a hub cannot be used"
             )
-        home = places.hub_cache / repository_folder(reference.repo)
-        items = tuple(_file(name, listed[name], home, places.hub) for name in selection.names)
-        notes = (*selection.notes, *remote.notes, *_about_token(places), *_about_checksums(items, places.hub))
+        home = locations.hub_cache / repository_folder(reference.repo)
+        items = tuple(_file(name, listed[name], home, locations.hub) for name in selection.names)
+        notes = (*selection.notes, *remote.notes, *_about_token(locations), *_about_checksums(items, locations.hub))
         return HubDownload(reference, items, home / "snapshots" / hub.commit / selection.first, notes, hub)
     finally:
         remote.close()
@@ -123,10 +129,10 @@ def _file(name: str, listed: ListedFile, home: Path, hub: str) -> DownloadFile:
     if listed.size is None:
         raise ModelUnreadable(f"{hub} does not say how large {name} is; try another hub")
     # Without a checksum the library chooses where the content lies: nothing is looked for there.
-    mark = listed.sha256 or listed.git or "unknown"
-    blob = home / "blobs" / mark
-    lock = home.parent / ".locks" / home.name / f"{mark}.lock"
-    partial_file = blob.with_name(f"{mark}.incomplete")
+    digest = listed.sha256 or listed.git or "unknown"
+    blob = home / "blobs" / digest
+    lock = home.parent / ".locks" / home.name / f"{digest}.lock"
+    partial_file = blob.with_name(f"{digest}.incomplete")
     return DownloadFile(name, listed.size, blob, partial_file, lock, listed.sha256, listed.git)
 
 
@@ -146,9 +152,9 @@ def _check(path: Path, file: DownloadFile) -> None:
         raise ModelUnreadable(wrong_checksum(file.name))
 
 
-def _about_token(places: ModelLocations) -> tuple[str, ...]:
-    if places.hub_token and hub_credential(places) is None:
-        return (f"your token is not sent to {places.hub}, for it could be read on the way; use https",)
+def _about_token(locations: ModelLocations) -> tuple[str, ...]:
+    if locations.hub_token and hub_credential(locations) is None:
+        return (f"your token is not sent to {locations.hub}, for it could be read on the way; use https",)
     return ()
 
 
@@ -159,12 +165,12 @@ def _about_checksums(items: tuple[DownloadFile, ...], hub: str) -> tuple[str, ..
     return (f"{hub} lists no checksum of {', '.join(names[:3])}: whether it comes undamaged cannot be checked",)
 
 
-def _nearest(reference: HubReference, places: ModelLocations) -> str:
+def _nearest(reference: HubReference, locations: ModelLocations) -> str:
     """Return what the hub finds by a part of the name, as the end of a sentence; nothing where it finds nothing."""
     name = reference.repo.rpartition("/")[2]
     try:
-        with HubClient(hub_credential(places)) as web:
-            answer = web.document(f"{places.hub}/api/models?search={quote(name, safe='')}&limit=20", _SEARCH_MOST)
+        with HubClient(hub_credential(locations)) as client:
+            answer = client.document(f"{locations.hub}/api/models?search={quote(name, safe='')}&limit=20", _SEARCH_MOST)
     except (HubUnreachable, ModelUnreadable):
         return ""
     found = re.findall(rb'"(?:id|modelId)"\s*:\s*"([\w./-]{1,200})"', answer.body)

@@ -86,7 +86,7 @@ class OllamaDownload:
         draft.replace(path)
 
 
-def plan_registry_download(reference: OllamaReference, places: ModelLocations) -> OllamaDownload:
+def plan_registry_download(reference: OllamaReference, locations: ModelLocations) -> OllamaDownload:
     """Return what pulling *reference* means; the registry is asked for its manifest, and no blob is fetched.
 
     It is for the store that has it whole already, else for that of the Ollama that is running, else for the user's own.
@@ -100,10 +100,10 @@ def plan_registry_download(reference: OllamaReference, places: ModelLocations) -
         raise ModelNotFound(
             f"{reference.host} is not asked for models; name the model as hf:OWNER/NAME if it is on Hugging Face"
         )
-    if not places.ollama_stores:
+    if not locations.ollama_stores:
         raise ModelUnreadable("there is no store for Ollama's models; name one by OLLAMA_MODELS")
-    remote = RemoteHeaders(HubClient, HeaderStore(places.headers), offline=places.offline)
-    base = f"{places.registry}/v2/{reference.namespace}/{reference.name}"
+    remote = RemoteHeaders(HubClient, HeaderStore(locations.headers), offline=locations.offline)
+    base = f"{locations.registry}/v2/{reference.namespace}/{reference.name}"
     try:
         text = remote.document(f"{base}/manifests/{reference.tag}", MANIFEST_MOST, fixed=False, accept=ACCEPT)
     except ModelNotFound as error:
@@ -113,11 +113,11 @@ def plan_registry_download(reference: OllamaReference, places: ModelLocations) -
         ) from error
     finally:
         remote.close()
-    plans = [_plan(reference, text, base, store, remote.notes) for store in places.ollama_stores]
+    plans = [_plan(reference, text, base, store, remote.notes) for store in locations.ollama_stores]
     if whole := next((plan for plan in plans if _is_whole(plan)), None):
         return whole
-    served = None if places.offline else _store_of_running(places)
-    return next((replace(plan, server=places.ollama_server) for plan in plans if plan.store == served), plans[0])
+    served = None if locations.offline else _store_of_running(locations)
+    return next((replace(plan, server=locations.ollama_server) for plan in plans if plan.store == served), plans[0])
 
 
 def _plan(reference: OllamaReference, text: bytes, base: str, store: Path, notes: Sequence[str]) -> OllamaDownload:
@@ -150,19 +150,19 @@ def _lists(path: Path, items: Sequence[DownloadFile]) -> bool:
     return listed.keys() == {f"sha256:{file.sha256}" for file in items}
 
 
-def _store_of_running(places: ModelLocations) -> Path | None:
+def _store_of_running(locations: ModelLocations) -> Path | None:
     """Return the store of the Ollama that is running here: the one that holds every model that it lists.
 
     None where there is none, where it has no model yet to tell its store by, or where the models come from a registry of the
     owner's, which it does not know.
     """
-    if places.ollama_server is None or places.registry != REGISTRY_URL:
+    if locations.ollama_server is None or locations.registry != REGISTRY_URL:
         return None
     try:
-        listed = {str(each.model) for each in _client(places.ollama_server, _ASKING).list().models}
+        listed = {str(each.model) for each in _client(locations.ollama_server, _ASKING).list().models}
     except Exception:  # noqa: BLE001 - whatever does not answer like an Ollama is none
         return None
-    for store in places.ollama_stores:
+    for store in locations.ollama_stores:
         with suppress(OSError):
             if listed and listed <= {each.short for each in stored(store)}:
                 return store

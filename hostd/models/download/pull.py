@@ -25,14 +25,14 @@ DownloadPlan = HubDownload | OllamaDownload
 
 
 def prepare(
-    reference: HubReference | OllamaReference, places: ModelLocations, *, projector: bool | None = None
+    reference: HubReference | OllamaReference, locations: ModelLocations, *, projector: bool | None = None
 ) -> DownloadPlan:
     """Return what pulling *reference* will take; raises as `plan_hub_download` and `plan_registry_download` do."""
     match reference:
         case HubReference():
-            return plan_hub_download(reference, places, projector=projector)
+            return plan_hub_download(reference, locations, projector=projector)
         case OllamaReference():
-            return plan_registry_download(reference, places)
+            return plan_registry_download(reference, locations)
 
 
 def total(plan: DownloadPlan) -> int:
@@ -67,10 +67,10 @@ def check_room(plans: Sequence[DownloadPlan], free: Callable[[Path], int] | None
 
 
 def carry_out(
-    plan: DownloadPlan, places: ModelLocations, listener: ProgressListener, *, pause: Pause = time.sleep
+    plan: DownloadPlan, locations: ModelLocations, listener: ProgressListener, *, pause: Pause = time.sleep
 ) -> None:
     """Download everything of *plan*; raises as `transfer.fetch` does, and what came before that is kept."""
-    if places.offline and missing(plan):
+    if locations.offline and missing(plan):
         raise HubUnreachable(
             f"{plan.reference} is not here whole, and HF_HUB_OFFLINE or HOSTD_OFFLINE forbids fetching the rest"
         )

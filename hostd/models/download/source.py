@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from hostd.domain.errors import HostdError
 from hostd.models.errors import HubUnreachable, ModelUnreadable
 from hostd.models.http.client import origin
-from hostd.models.http.response import judge_content, judge_status, place, told_range
+from hostd.models.http.response import check_content, check_status, shown_url, told_range
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -42,7 +42,7 @@ _BLOCKS_AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Arriving:
+class ByteStream:
     """Bytes on their way: *blocks* begin at byte *first* of a file of *size* bytes (None where that is not told)."""
 
     first: int
@@ -60,7 +60,7 @@ class HubFiles:
     cache: Path
     token: str | None = field(default=None, repr=False)
 
-    def facts(self, name: str) -> "HfFileMetadata":
+    def metadata(self, name: str) -> "HfFileMetadata":
         """Return what the hub tells of a file beside its list: size, checksum, commit, where it is stored.
 
         Raises:
@@ -77,22 +77,22 @@ class HubFiles:
             return found
 
     @contextmanager
-    def open(self, name: str, first: int) -> Iterator[Arriving]:
-        """Ask for a file from byte *first* on; raises as `facts` does, also while its blocks are taken."""
-        facts = self.facts(name)
+    def open(self, name: str, first: int) -> Iterator[ByteStream]:
+        """Ask for a file from byte *first* on; raises as `metadata` does, also while its blocks are taken."""
+        found = self.metadata(name)
         headers = library().utils.build_hf_headers(token=self.token or False, library_name="hostd")
-        xet = facts.xet_file_data
-        if xet and facts.size and _xet_is_usable():
+        xet = found.xet_file_data
+        if xet and found.size and _xet_is_usable():
             with xet_blocks(
-                xet.file_hash, facts.size, first, xet.refresh_route, self._for(xet.refresh_route, headers)
+                xet.file_hash, found.size, first, xet.refresh_route, self._for(xet.refresh_route, headers)
             ) as blocks:
-                yield Arriving(first, facts.size, blocks)
+                yield ByteStream(first, found.size, blocks)
         else:
-            with http_blocks(facts.location, first, self._for(facts.location, headers)) as arriving:
-                yield arriving
+            with http_blocks(found.location, first, self._for(found.location, headers)) as stream:
+                yield stream
 
     def download(self, name: str) -> Path:
-        """Have the library fetch a file, or show what is there under its name, and return its place; raises as `facts` does."""
+        """Have the library fetch a file, or show what is there under its name, and return its place; raises as `metadata` does."""
         hub = library()
         with hub_errors(f"{self.hub}/{self.repo}/{name}"):
             return Path(
@@ -142,26 +142,26 @@ def hub_errors(url: str) -> Iterator[None]:
         raise
     except errors.HfHubHTTPError as error:
         response = error.response
-        judge_status(response.status_code, response.headers, url)
-        raise HubUnreachable(f"{place(url)} gave an answer that is not understood; try again") from error
+        check_status(response.status_code, response.headers, url)
+        raise HubUnreachable(f"{shown_url(url)} gave an answer that is not understood; try again") from error
     except (errors.LocalEntryNotFoundError, ConnectionError) as error:
-        raise HubUnreachable(f"{place(url)} cannot be reached; is this machine online?") from error
+        raise HubUnreachable(f"{shown_url(url)} cannot be reached; is this machine online?") from error
     except OSError:
         raise
     except Exception as error:  # the library's transports, Xet among them, have no base in common
-        raise HubUnreachable(f"{place(url)} broke off ({type(error).__name__}); try again") from error
+        raise HubUnreachable(f"{shown_url(url)} broke off ({type(error).__name__}); try again") from error
 
 
 @contextmanager
-def http_blocks(url: str, first: int, headers: Mapping[str, str]) -> Iterator[Arriving]:
-    """Ask for the file at *url* from byte *first* on; a server without ranges begins at 0. Raises as `HubFiles.facts` does."""
+def http_blocks(url: str, first: int, headers: Mapping[str, str]) -> Iterator[ByteStream]:
+    """Ask for the file at *url* from byte *first* on; a server without ranges begins at 0. Raises as `HubFiles.metadata` does."""
     asked = {**headers, "accept-encoding": "identity"} | ({"range": f"bytes={first}-"} if first else {})
     session = library().utils.get_session()
     with hub_errors(url), session.stream("GET", url, headers=asked, timeout=PATIENCE) as response:
         if origin(url)[0] == "https" and response.url.scheme != "https":
-            raise ModelUnreadable(f"{place(url)} redirects from https to http; that is not followed")
-        judge_status(response.status_code, response.headers, url)
-        judge_content(response.headers, url)
+            raise ModelUnreadable(f"{shown_url(url)} redirects from https to http; that is not followed")
+        check_status(response.status_code, response.headers, url)
+        check_content(response.headers, url)
         if response.status_code == 206:
             begin, _, size = told_range(response.headers, url)
         else:
@@ -169,9 +169,9 @@ def http_blocks(url: str, first: int, headers: Mapping[str, str]) -> Iterator[Ar
             begin, size = 0, int(length) if length.isdecimal() else None
         if begin not in (0, first):
             raise ModelUnreadable(
-                f"{place(url)} was asked for what follows byte {first} and sent another part; such a server cannot be used"
+                f"{shown_url(url)} was asked for what follows byte {first} and sent another part; such a server cannot be used"
             )
-        yield Arriving(begin, size, response.iter_raw())
+        yield ByteStream(begin, size, response.iter_raw())
 
 
 def _xet_is_usable() -> bool:
@@ -186,7 +186,7 @@ def _xet_is_usable() -> bool:
 def xet_blocks(
     digest: str, size: int, first: int, tokens: str, headers: Mapping[str, str]
 ) -> Iterator[Iterator[bytes]]:
-    """Ask Xet for the file that it knows by *digest*, from byte *first* on; *tokens* is where the hub hands out its tickets."""
+    """Ask Xet for the file of that *digest* from byte *first* on; *tokens* is where the hub hands out access tokens."""
     import hf_xet  # noqa: PLC0415 - see the module's docstring
 
     session, queue, over = hf_xet.XetSession(), Queue[bytes | BaseException](_BLOCKS_AHEAD), Event()

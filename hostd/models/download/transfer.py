@@ -15,7 +15,7 @@ from typing import Protocol
 
 from hostd.domain.units import format_bytes
 from hostd.models.download.partial import PartialFile, exclusive
-from hostd.models.download.source import Arriving
+from hostd.models.download.source import ByteStream
 from hostd.models.errors import HubUnreachable, ModelUnreadable
 
 TRIES = 5
@@ -23,7 +23,7 @@ TRIES = 5
 LONGEST_PAUSE = 60.0
 
 Pause = Callable[[float], None]
-Open = Callable[[int], AbstractContextManager[Arriving]]
+Open = Callable[[int], AbstractContextManager[ByteStream]]
 """Asks for a file from a byte on."""
 
 
@@ -141,15 +141,15 @@ class _Transfer:
 
     def _receive(self) -> None:
         file, partial = self.file, self.partial
-        with self.open_at(partial.count) as arriving:
-            if arriving.size not in (None, file.size):
+        with self.open_at(partial.count) as stream:
+            if stream.size not in (None, file.size):
                 raise ModelUnreadable(
-                    f"{file.name} is {arriving.size} bytes long, and its hub lists {file.size}; it may have changed just now: "
+                    f"{file.name} is {stream.size} bytes long, and its hub lists {file.size}; it may have changed just now: "
                     "try again"
                 )
-            if arriving.first != partial.count:
+            if stream.first != partial.count:
                 self.restart()
-            for block in arriving.blocks:
+            for block in stream.blocks:
                 taken = block[: file.size - partial.count]
                 partial.append(taken)
                 self.listener.moved(len(taken))

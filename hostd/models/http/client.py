@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from hostd.domain.units import format_bytes
 from hostd.models.errors import HubUnreachable, ModelUnreadable
-from hostd.models.http.response import ByteRange, HubResponse, body_limit, judge_status, place
+from hostd.models.http.response import ByteRange, HubResponse, body_limit, check_status, shown_url
 
 if TYPE_CHECKING:
     import asyncio
@@ -113,9 +113,9 @@ class HubClient:
         self.ranges += 1
         return self._run(url, {"range": f"bytes={first}-{stop - 1}"}, ByteRange(first, stop))
 
-    def facts(self, url: str) -> Mapping[str, str]:
+    def head(self, url: str) -> Mapping[str, str]:
         """Return the headers, in lower case, with which *url* itself answers, redirects not followed; raises as `span`."""
-        return self._run(url, {}, None).facts
+        return self._run(url, {}, None).headers
 
     def _run(self, url: str, headers: Mapping[str, str], want: ByteRange | None) -> HubResponse:
         import asyncio  # noqa: PLC0415 - see the module's docstring
@@ -140,27 +140,29 @@ class HubClient:
                 max_redirects=REDIRECTS,
             ) as response:
                 begun = True
-                facts: dict[str, str] = {}
+                met: dict[str, str] = {}
                 for each in (response, *reversed(response.history)):
-                    facts |= {name.lower(): value for name, value in each.headers.items()}
+                    met |= {name.lower(): value for name, value in each.headers.items()}
                 if want is None and 300 <= response.status < 400:
-                    return HubResponse(b"", url, None, facts)
-                return await _judged(response, facts, want)
+                    return HubResponse(b"", url, None, met)
+                return await _checked(response, met, want)
         except TimeoutError as error:
             what = "stopped sending" if begun else f"did not answer within {self._patience:g} s"
             if not isinstance(error, aiohttp.ServerTimeoutError):
                 what = f"is too slow: not all came within {self._deadline:g} s"
-            raise HubUnreachable(f"{place(url)} {what}; try again") from error
+            raise HubUnreachable(f"{shown_url(url)} {what}; try again") from error
         except aiohttp.TooManyRedirects as error:
             raise ModelUnreadable(
-                f"{place(url)} redirects in a circle or more than {REDIRECTS - 1} times; ask its owner"
+                f"{shown_url(url)} redirects in a circle or more than {REDIRECTS - 1} times; ask its owner"
             ) from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-            raise ModelUnreadable(f"{place(url)} redirects to what is no address of a hub; ask its owner") from error
+            raise ModelUnreadable(
+                f"{shown_url(url)} redirects to what is no address of a hub; ask its owner"
+            ) from error
         except (aiohttp.ClientError, OSError) as error:
             why = "the connection broke" if begun else getattr(error, "strerror", None) or str(error)
             raise HubUnreachable(
-                f"{place(url)} cannot be reached ({why or type(error).__name__}); is this machine online?"
+                f"{shown_url(url)} cannot be reached ({why or type(error).__name__}); is this machine online?"
             ) from error
 
     def _begin(self, *, trust_env: bool) -> "aiohttp.ClientSession":
@@ -171,7 +173,7 @@ class HubClient:
             where = origin(str(request.url))
             if self._scheme == "https" and where[0] != "https":
                 raise ModelUnreadable(
-                    f"{place(str(request.url))} is a redirect from https to http; that is not followed"
+                    f"{shown_url(str(request.url))} is a redirect from https to http; that is not followed"
                 )
             # Also what aiohttp found in a .netrc goes: a hub has one credential.
             request.headers.pop("authorization", None)
@@ -191,30 +193,30 @@ class HubClient:
         )
 
 
-async def _judged(response: "aiohttp.ClientResponse", facts: Mapping[str, str], want: ByteRange | None) -> HubResponse:
-    """Return what *response* is worth; *facts* are its headers, after those of the redirects that led to it."""
+async def _checked(response: "aiohttp.ClientResponse", met: Mapping[str, str], want: ByteRange | None) -> HubResponse:
+    """Check and read *response*; *met* are its headers, after those of the redirects that led to it."""
     import aiohttp  # noqa: PLC0415 - see the module's docstring
 
     url = str(response.url)
     own = {name.lower(): value for name, value in response.headers.items()}
-    judge_status(response.status, own, url)
+    check_status(response.status, own, url)
     if want is None:
-        return HubResponse(b"", url, None, facts)
+        return HubResponse(b"", url, None, met)
     limit, size = body_limit(response.status, own, url, want)
     body = bytearray()
     try:
         while len(body) < limit and (block := await response.content.read(min(_BLOCK, limit - len(body)))):
             body += block
     except aiohttp.ClientPayloadError as error:
-        raise HubUnreachable(f"{place(url)} broke off after {format_bytes(len(body))}; try again") from error
+        raise HubUnreachable(f"{shown_url(url)} broke off after {format_bytes(len(body))}; try again") from error
     if want.whole and len(body) > want.stop:
-        raise ModelUnreadable(f"{place(url)} is longer than {format_bytes(want.stop)}; that cannot be right")
+        raise ModelUnreadable(f"{shown_url(url)} is longer than {format_bytes(want.stop)}; that cannot be right")
     if response.status == 206:
         if len(body) < limit:
-            raise HubUnreachable(f"{place(url)} broke off after {len(body)} of {limit} bytes; try again")
-        return HubResponse(bytes(body), url, size, facts)
+            raise HubUnreachable(f"{shown_url(url)} broke off after {len(body)} of {limit} bytes; try again")
+        return HubResponse(bytes(body), url, size, met)
     # A server that knows no ranges sends the file from its beginning: what comes before the first wanted byte is dropped.
-    return HubResponse(bytes(body[want.first :]), url, size, facts)
+    return HubResponse(bytes(body[want.first :]), url, size, met)
 
 
 def _socket(address: Any) -> socket.socket:

@@ -15,7 +15,7 @@ from hostd.models.reference import OllamaReference
 from tests.cli.recorded import Ran
 from tests.models import weights
 from tests.models.test_ollama import put
-from tests.models.test_scan import file, places
+from tests.models.test_scan import file
 
 Run = Callable[..., Ran]
 
@@ -24,7 +24,7 @@ Run = Callable[..., Ran]
 def machine(bare_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with one card, and whatever models the test puts below its home."""
     monkeypatch.setattr("hostd.hardware.probe.probe", lambda reserve: preset("rtx4090", reserve))
-    monkeypatch.setattr("hostd.models.locations.this_machine", lambda: places(bare_home))
+    monkeypatch.setattr("hostd.models.locations.this_machine", lambda: locations(bare_home))
     return bare_home
 
 

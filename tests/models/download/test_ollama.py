@@ -81,14 +81,14 @@ def running(hub: Hub, store: Path, *, broken: bool = False) -> Iterator[str]:
 
 @pytest.fixture
 def served(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelLocations:
-    """Return places with two stores, the second of which has a model already; the registry counts as Ollama's own."""
+    """Return locations with two stores, the second of which has a model already; the registry counts as Ollama's own."""
     monkeypatch.setattr("hostd.models.download.ollama.REGISTRY_URL", hub.url)
     hub.add_model("old", "1b", model=MODEL[::-1])
-    places = stores(hub, tmp_path)
-    other = replace(places, ollama_stores=(tmp_path / "other",))
+    locations = stores(hub, tmp_path)
+    other = replace(locations, ollama_stores=(tmp_path / "other",))
     carry_out(ordered("ollama:old:1b", other), other, Recorder())
     hub.add_model("q", "9b", model=MODEL, template=b"{{ .Prompt }}")
-    return places
+    return locations
 
 
 MODEL = weights.gguf() + CONTENT
@@ -110,25 +110,25 @@ def test_every_blob_comes_by_its_digest(hub: Hub, tmp_path: Path) -> None:
 def test_a_pulled_model_is_what_a_server_would_find(hub: Hub, tmp_path: Path) -> None:
     """The manifest is the registry's own, byte for byte, and the store opens."""
     hub.add_model("q", "9b", model=MODEL, template=b"{{ .Prompt }}")
-    places = stores(hub, tmp_path)
-    carry_out(ordered(TAG, places), places, Recorder())
+    locations = stores(hub, tmp_path)
+    carry_out(ordered(TAG, locations), locations, Recorder())
     reference = OllamaReference("q", "9b")
-    order = ordered(TAG, places)
+    order = ordered(TAG, locations)
     assert isinstance(order, OllamaDownload)
     assert order.manifest == manifest_path(tmp_path / "ollama", reference).read_bytes()
     assert tmp_path / "ollama/manifests/registry.ollama.ai/library/q/9b" == manifest_path(
         tmp_path / "ollama", reference
     )
-    header = open_ollama(reference, replace(places, offline=True))
+    header = open_ollama(reference, replace(locations, offline=True))
     assert (MODEL, len(MODEL)) == (order.path.read_bytes(), header.total_bytes)
 
 
 def test_a_manifest_is_written_only_over_all_of_its_blobs(hub: Hub, tmp_path: Path) -> None:
     """A server that starts meanwhile removes blobs that no manifest names yet."""
     hub.add_model("q", "9b", model=MODEL)
-    places = stores(hub, tmp_path)
-    order = ordered(TAG, places)
-    carry_out(order, places, Recorder())
+    locations = stores(hub, tmp_path)
+    order = ordered(TAG, locations)
+    carry_out(order, locations, Recorder())
     manifest_path(tmp_path / "ollama", OllamaReference("q", "9b")).unlink()
     blob_path(tmp_path / "ollama", f"sha256:{hashlib.sha256(MODEL).hexdigest()}").unlink()
     assert isinstance(order, OllamaDownload)
@@ -141,9 +141,9 @@ def test_a_blob_with_another_content_than_its_digest_is_refused(hub: Hub, tmp_pa
     """And so is the model: no manifest is written."""
     hub.add_model("q", "9b", model=MODEL)
     hub.blobs[f"sha256:{hashlib.sha256(MODEL).hexdigest()}"] = MODEL[:-1] + b"?"
-    places = stores(hub, tmp_path)
+    locations = stores(hub, tmp_path)
     with pytest.raises(ModelUnreadable, match="another checksum"):
-        carry_out(ordered(TAG, places), places, Recorder())
+        carry_out(ordered(TAG, locations), locations, Recorder())
     assert not (tmp_path / "ollama" / "manifests").exists()
 
 
@@ -162,33 +162,33 @@ def test_what_the_registry_does_not_have(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match=r"registry\.example is not asked"):
         ordered("ollama:registry.example/a/q:9b", stores(hub, tmp_path))
     with pytest.raises(ModelUnreadable, match="OLLAMA_MODELS"):
-        ordered(TAG, hub.places(tmp_path))
+        ordered(TAG, hub.locations(tmp_path))
 
 
 def test_what_another_store_has_whole_is_not_fetched(hub: Hub, tmp_path: Path) -> None:
     """Nothing is written to a service's store, not even a lock; an older state of the tag there does not count."""
     hub.add_model("q", "9b", model=MODEL)
-    places = stores(hub, tmp_path)
-    other = replace(places, ollama_stores=(tmp_path / "other",))
+    locations = stores(hub, tmp_path)
+    other = replace(locations, ollama_stores=(tmp_path / "other",))
     carry_out(ordered(TAG, other), other, Recorder())
     shutil.rmtree(tmp_path / "other" / "incomplete")
-    order = ordered(TAG, places)
-    carry_out(order, places, Recorder())
+    order = ordered(TAG, locations)
+    carry_out(order, locations, Recorder())
     assert {"blobs", "manifests"} == {path.name for path in (tmp_path / "other").iterdir()}
     assert (tmp_path / "other", 0, False) == (order.folder, missing(order), (tmp_path / "ollama").exists())
     hub.add_model("q", "9b", model=MODEL[::-1])
-    assert tmp_path / "ollama" == ordered(TAG, places).folder
+    assert tmp_path / "ollama" == ordered(TAG, locations).folder
 
 
 def test_a_running_ollama_pulls_into_its_own_store(hub: Hub, tmp_path: Path, served: ModelLocations) -> None:
     """Which is known by what it holds; its manifest, written in its own way, is left as it is."""
     recorder = Recorder()
     with running(hub, tmp_path / "other") as server:
-        places = replace(served, ollama_server=server)
-        order = ordered(TAG, places)
+        locations = replace(served, ollama_server=server)
+        order = ordered(TAG, locations)
         assert (tmp_path / "other", server) == (order.folder, getattr(order, "server", None))
         hub.seen.clear()
-        carry_out(order, places, recorder)
+        carry_out(order, locations, recorder)
     assert (total(order), MODEL) == (recorder.count, order.path.read_bytes())
     assert [] == hub.seen
     assert b"\n" in manifest_path(tmp_path / "other", OllamaReference("q", "9b")).read_bytes()
@@ -199,9 +199,9 @@ def test_a_running_ollama_pulls_into_its_own_store(hub: Hub, tmp_path: Path, ser
 def test_an_ollama_that_gives_up_is_a_sentence(hub: Hub, tmp_path: Path, served: ModelLocations) -> None:
     """With its own words in it."""
     with running(hub, tmp_path / "other", broken=True) as server:
-        places = replace(served, ollama_server=server)
+        locations = replace(served, ollama_server=server)
         with pytest.raises(HubUnreachable, match=r"did not pull q:9b.*max retries exceeded.*run the same command"):
-            carry_out(ordered(TAG, places), places, Recorder())
+            carry_out(ordered(TAG, locations), locations, Recorder())
 
 
 @pytest.mark.parametrize("why", ["nothing listens", "an empty store", "another registry", "offline"])

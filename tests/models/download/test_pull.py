@@ -20,29 +20,29 @@ from tests.models.pulling import CONTENT, FILE, Recorder, ordered, stores
 def test_a_pulled_file_is_found_without_the_hub(hub: Hub, tmp_path: Path) -> None:
     """By its reference, and among the models of this machine; the cache has links, as other programs expect."""
     hub.files["m.gguf"] = weights.gguf() + CONTENT
-    places = stores(hub, tmp_path)
-    order, recorder = ordered(FILE, places), Recorder()
+    locations = stores(hub, tmp_path)
+    order, recorder = ordered(FILE, locations), Recorder()
     assert (total(order), True) == (missing(order), order.path.name == "m.gguf")
-    carry_out(order, places, recorder)
+    carry_out(order, locations, recorder)
     assert (total(order), 0) == (recorder.count, missing(order))
     assert order.path.is_symlink()
     hub.seen.clear()
-    assert order.path == open_hub(HubReference(REPO, "m.gguf"), replace(places, offline=True)).path
-    assert [order.path] == [entry.path for entry in scan(places)]
+    assert order.path == open_hub(HubReference(REPO, "m.gguf"), replace(locations, offline=True)).path
+    assert [order.path] == [entry.path for entry in scan(locations)]
     assert [] == hub.seen
 
 
 def test_a_whole_checkpoint_comes(hub: Hub, tmp_path: Path) -> None:
     """A folder that opens, with its texts; the second time nothing is fetched."""
     hub.files = weights.checkpoint_files(3) | {"tokenizer.json": b"{}", "run.py": b"exit()"}
-    places = stores(hub, tmp_path)
-    carry_out(ordered(f"hf:{REPO}", places), places, Recorder())
-    header = open_hub(HubReference(REPO), replace(places, offline=True))
+    locations = stores(hub, tmp_path)
+    carry_out(ordered(f"hf:{REPO}", locations), locations, Recorder())
+    header = open_hub(HubReference(REPO), replace(locations, offline=True))
     assert header.path is not None
     assert {*hub.files} - {"run.py"} == {path.name for path in header.path.iterdir()}
     hub.seen.clear()
-    order = ordered(f"hf:{REPO}", places)
-    carry_out(order, places, Recorder())
+    order = ordered(f"hf:{REPO}", locations)
+    carry_out(order, locations, Recorder())
     assert (0, 1) == (missing(order), len(hub.seen))
 
 
@@ -50,13 +50,13 @@ def test_a_branch_is_moved_only_when_all_is_here(hub: Hub, tmp_path: Path) -> No
     """A download that is not complete is not found as one that is."""
     hub.files = weights.checkpoint_files(2)
     hub.faults["/store/model-00002"] = "status 403"
-    places = stores(hub, tmp_path)
+    locations = stores(hub, tmp_path)
     with pytest.raises(ModelUnreadable, match="accept the model's terms"):
-        carry_out(ordered(f"hf:{REPO}", places), places, Recorder())
+        carry_out(ordered(f"hf:{REPO}", locations), locations, Recorder())
     refs = tmp_path / "hub" / f"models--{REPO.replace('/', '--')}" / "refs" / "main"
     assert not refs.exists()
     hub.faults.clear()
-    carry_out(ordered(f"hf:{REPO}", places), places, Recorder())
+    carry_out(ordered(f"hf:{REPO}", locations), locations, Recorder())
     assert COMMIT == refs.read_text()
 
 
@@ -64,8 +64,8 @@ def test_the_token_never_leaves_the_hub(hub: Hub, tmp_path: Path) -> None:
     """The store on another origin does not see it, at a resumed request either."""
     hub.files["m.gguf"] = CONTENT
     hub.turns["/store/"] = ["cut 1000"]
-    places, recorder = stores(hub, tmp_path), Recorder()
-    carry_out(ordered(FILE, places), places, recorder, pause=recorder.pause)
+    locations, recorder = stores(hub, tmp_path), Recorder()
+    carry_out(ordered(FILE, locations), locations, recorder, pause=recorder.pause)
     told = {(path.startswith("/store"), headers.get("authorization")) for _, path, headers in hub.seen}
     assert {(False, "Bearer hf_secret"), (True, None)} == told
 
@@ -73,8 +73,8 @@ def test_the_token_never_leaves_the_hub(hub: Hub, tmp_path: Path) -> None:
 def test_too_little_room_is_said_before_anything_comes(hub: Hub, tmp_path: Path) -> None:
     """What is missing on the disk, for all orders together; what was kept of an earlier attempt counts."""
     hub.files = {"a.gguf": CONTENT, "b.gguf": CONTENT[::-1]}
-    places = stores(hub, tmp_path)
-    orders = [ordered(f"hf:{REPO}/{name}", places) for name in hub.files]
+    locations = stores(hub, tmp_path)
+    orders = [ordered(f"hf:{REPO}/{name}", locations) for name in hub.files]
     need = 2 * len(CONTENT) + MARGIN
     check_room(orders, lambda _: need)
     with pytest.raises(DiskFull, match=r"1\.0 MiB are missing"):
@@ -89,31 +89,31 @@ def test_too_little_room_is_said_before_anything_comes(hub: Hub, tmp_path: Path)
 def test_what_is_here_needs_no_room(hub: Hub, tmp_path: Path) -> None:
     """A full disk is no reason to refuse a download of nothing."""
     hub.files["m.gguf"] = CONTENT
-    places = stores(hub, tmp_path)
-    order = ordered(FILE, places)
-    carry_out(order, places, Recorder())
+    locations = stores(hub, tmp_path)
+    order = ordered(FILE, locations)
+    carry_out(order, locations, Recorder())
     check_room([order], lambda _: 0)
 
 
 def test_offline_nothing_is_fetched(hub: Hub, tmp_path: Path) -> None:
     """What is here is good; what is not is said to be forbidden."""
     hub.files["m.gguf"] = CONTENT
-    places = stores(hub, tmp_path)
-    offline, order = replace(places, offline=True), ordered(FILE, places)
+    locations = stores(hub, tmp_path)
+    offline, order = replace(locations, offline=True), ordered(FILE, locations)
     with pytest.raises(HubUnreachable, match="forbids fetching the rest"):
         carry_out(order, offline, Recorder())
-    carry_out(order, places, Recorder())
+    carry_out(order, locations, Recorder())
     carry_out(order, offline, Recorder())
 
 
 def test_a_file_of_another_size_is_fetched_again(hub: Hub, tmp_path: Path) -> None:
     """What another program left under that name is not whole."""
     hub.files["m.gguf"] = CONTENT
-    places = stores(hub, tmp_path)
-    order = ordered(FILE, places)
+    locations = stores(hub, tmp_path)
+    order = ordered(FILE, locations)
     order.items[0].blob.parent.mkdir(parents=True)
     order.items[0].blob.write_bytes(b"cut short")
-    carry_out(order, places, Recorder())
+    carry_out(order, locations, Recorder())
     assert CONTENT == order.path.read_bytes()
 
 
@@ -121,10 +121,10 @@ def test_a_place_that_cannot_be_written_is_a_sentence(hub: Hub, tmp_path: Path) 
     """It says which variable names another."""
     hub.files["m.gguf"] = CONTENT
     (tmp_path / "file").write_bytes(b"")
-    places = replace(stores(hub, tmp_path), hub_cache=tmp_path / "file" / "hub")
-    order = ordered(FILE, places)
+    locations = replace(stores(hub, tmp_path), hub_cache=tmp_path / "file" / "hub")
+    order = ordered(FILE, locations)
     with pytest.raises(ModelUnreadable, match=f"{os.strerror(errno.ENOTDIR)}; give this user access.*HF_HOME"):
-        carry_out(order, places, Recorder())
+        carry_out(order, locations, Recorder())
 
 
 def test_without_links_a_download_works_as_well(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,9 +135,9 @@ def test_without_links_a_download_works_as_well(hub: Hub, tmp_path: Path, monkey
 
     monkeypatch.setattr(os, "symlink", refuse)
     hub.files["m.gguf"] = weights.gguf() + CONTENT
-    places = stores(hub, tmp_path)
+    locations = stores(hub, tmp_path)
     for _ in range(2):
-        order = ordered(FILE, places)
-        carry_out(order, places, Recorder())
+        order = ordered(FILE, locations)
+        carry_out(order, locations, Recorder())
     assert (False, 0) == (order.path.is_symlink(), missing(order))
     assert 1 == len([path for _, path, _ in hub.seen if path.startswith("/store")])

@@ -41,36 +41,36 @@ def files(hub: Hub, cache: Path) -> HubFiles:
 
 def test_a_file_that_xet_stores_comes_by_xet(xet: Hub, tmp_path: Path) -> None:
     """No byte of it is asked of the store; it is checked, shown, and found like any other."""
-    places, recorder = stores(xet, tmp_path), Recorder()
-    order = ordered(FILE, places)
-    carry_out(order, places, recorder)
+    locations, recorder = stores(xet, tmp_path), Recorder()
+    order = ordered(FILE, locations)
+    carry_out(order, locations, recorder)
     assert (MODEL, len(MODEL)) == (order.path.read_bytes(), recorder.count)
-    assert order.path == open_hub(HubReference(REPO, "m.gguf"), replace(places, offline=True)).path
+    assert order.path == open_hub(HubReference(REPO, "m.gguf"), replace(locations, offline=True)).path
     assert not any(path.startswith("/store") for _, path, _ in xet.seen)
 
 
 def test_xet_resumes_what_an_earlier_process_left(xet: Hub, tmp_path: Path) -> None:
     """The rest alone is fetched, and both pieces together have the checksum."""
-    places = stores(xet, tmp_path)
-    order = ordered(FILE, places)
+    locations = stores(xet, tmp_path)
+    order = ordered(FILE, locations)
     order.items[0].partial.parent.mkdir(parents=True)
     order.items[0].partial.write_bytes(MODEL[:1_000_000])
-    carry_out(order, places, Recorder())
+    carry_out(order, locations, Recorder())
     assert MODEL == order.path.read_bytes()
-    with files(xet, tmp_path).open("m.gguf", 1_000_000) as arriving:
-        assert (1_000_000, MODEL[1_000_000:]) == (arriving.first, b"".join(arriving.blocks))
+    with files(xet, tmp_path).open("m.gguf", 1_000_000) as stream:
+        assert (1_000_000, MODEL[1_000_000:]) == (stream.first, b"".join(stream.blocks))
 
 
 def test_xet_gets_its_ticket_with_the_token(xet: Hub, tmp_path: Path) -> None:
     """From the hub; were the tickets handed out elsewhere, the token would not go there."""
-    with files(xet, tmp_path).open("m.gguf", 0) as arriving:
-        next(arriving.blocks)
+    with files(xet, tmp_path).open("m.gguf", 0) as stream:
+        next(stream.blocks)
     tickets = [headers for _, path, headers in xet.seen if "xet-read-token" in path]
     assert {"Bearer hf_secret"} == {headers.get("authorization") for headers in tickets}
     xet.seen.clear()
     elsewhere = replace(files(xet, tmp_path), hub=xet.url.replace("127.0.0.1", "localhost"))
-    with elsewhere.open("m.gguf", 0) as arriving:
-        next(arriving.blocks)
+    with elsewhere.open("m.gguf", 0) as stream:
+        next(stream.blocks)
     assert {None} == {headers.get("authorization") for _, path, headers in xet.seen if "xet-read-token" in path}
 
 
@@ -89,16 +89,16 @@ def test_what_xet_refuses_is_a_sentence(xet: Hub, tmp_path: Path) -> None:
     xet.faults["xet-read-token"] = "status 403"
     with (
         pytest.raises(HubUnreachable, match=r"cannot be reached|try again"),
-        files(xet, tmp_path).open("m.gguf", 0) as arriving,
+        files(xet, tmp_path).open("m.gguf", 0) as stream,
     ):
-        list(arriving.blocks)
+        list(stream.blocks)
 
 
 def test_the_token_does_not_go_to_the_store(hub: Hub, tmp_path: Path) -> None:
     """Which is another origin; without Xet the file comes from there."""
     hub.files["m.gguf"] = MODEL
-    with files(hub, tmp_path).open("m.gguf", 100) as arriving:
-        assert (100, len(MODEL), MODEL[100:]) == (arriving.first, arriving.size, b"".join(arriving.blocks))
+    with files(hub, tmp_path).open("m.gguf", 100) as stream:
+        assert (100, len(MODEL), MODEL[100:]) == (stream.first, stream.size, b"".join(stream.blocks))
     told = {(path.startswith("/store"), headers.get("authorization")) for _, path, headers in hub.seen}
     assert {(False, "Bearer hf_secret"), (True, None)} == told
 
@@ -120,7 +120,7 @@ def test_what_the_hub_refuses_is_said_in_our_words(
     hub.files["m.gguf"] = MODEL
     hub.faults["HEAD"] = fault
     with pytest.raises(kind, match=said):
-        files(hub, tmp_path).facts("m.gguf")
+        files(hub, tmp_path).metadata("m.gguf")
 
 
 def test_another_part_than_was_asked_for_is_refused(hub: Hub) -> None:

@@ -45,7 +45,7 @@ def test_a_range_is_fetched_through_a_redirect(full: Hub) -> None:
         answer = client.span(full.url + FILE, 100, 200)
     assert (BODY[100:200], len(BODY)) == (answer.body, answer.size)
     assert answer.url.startswith(full.store)
-    assert "x-repo-commit" in answer.facts
+    assert "x-repo-commit" in answer.headers
 
 
 def test_a_credential_stays_with_its_origin(full: Hub) -> None:
@@ -175,10 +175,10 @@ def test_a_document_has_a_limit(full: Hub) -> None:
         assert b"GGUFGGUF" == client.document(url, 8).body
 
 
-def test_facts_are_asked_for_without_the_file(full: Hub) -> None:
+def test_headers_are_asked_for_without_the_file(full: Hub) -> None:
     """A look at the headers follows no redirect."""
     with HubClient() as client:
-        assert str(len(BODY)) == client.facts(full.url + FILE)["x-linked-size"]
+        assert str(len(BODY)) == client.head(full.url + FILE)["x-linked-size"]
     assert [("HEAD", FILE)] == [(method, path) for method, path, _ in full.seen]
 
 

@@ -1,15 +1,15 @@
-"""An answer is judged by its status and its words before its bytes are believed."""
+"""A response is checked by its status and headers before its bytes are used."""
 
 import pytest
 
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
-from hostd.models.http.response import judge_status, place
+from hostd.models.http.response import check_status, shown_url
 
 
 @pytest.mark.parametrize("status", [200, 206])
 def test_success_passes(status: int) -> None:
     """Whole answers and parts are both fine."""
-    judge_status(status, {}, "https://hub/x")
+    check_status(status, {}, "https://hub/x")
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_success_passes(status: int) -> None:
 def test_each_refusal_has_its_kind(status: int, kind: type[ModelUnreadable]) -> None:
     """What is missing, what may work later, and what will not work are different."""
     with pytest.raises(ModelUnreadable) as caught:
-        judge_status(status, {}, "https://hub/x")
+        check_status(status, {}, "https://hub/x")
     assert kind is type(caught.value)
 
 
@@ -34,12 +34,12 @@ def test_a_hub_that_names_no_seconds_is_asked_later() -> None:
     headers: dict[str, str] = {}
     headers["retry-after"] = "Fri, 31 Dec 1999"
     with pytest.raises(HubUnreachable, match="try again later"):
-        judge_status(503, headers, "https://hub/x")
+        check_status(503, headers, "https://hub/x")
 
 
 def test_sentences_carry_no_signature() -> None:
     """Names, passwords and signed queries do not get into messages and logs."""
-    assert "https://hub/a/b.gguf" == place("https://me:secret@hub/a/b.gguf?X-Signature=abc")
+    assert "https://hub/a/b.gguf" == shown_url("https://me:secret@hub/a/b.gguf?X-Signature=abc")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_hub_that_hides_what_is_not_there_is_understood(word: str, said: str) 
     headers: dict[str, str] = {}
     headers["x-error-code"] = word
     with pytest.raises(ModelNotFound, match=said):
-        judge_status(401, headers, "https://hub/x")
+        check_status(401, headers, "https://hub/x")
 
 
 def test_a_model_behind_a_gate_says_what_to_do() -> None:
@@ -63,7 +63,7 @@ def test_a_model_behind_a_gate_says_what_to_do() -> None:
     headers: dict[str, str] = {}
     headers["x-error-code"] = "GatedRepo"
     with pytest.raises(ModelUnreadable, match="accept the model's terms on its page and give HF_TOKEN"):
-        judge_status(403, headers, "https://hub/x")
+        check_status(403, headers, "https://hub/x")
 
 
 def test_a_hub_that_names_seconds_is_believed() -> None:
@@ -71,5 +71,5 @@ def test_a_hub_that_names_seconds_is_believed() -> None:
     headers: dict[str, str] = {}
     headers["retry-after"] = "17"
     with pytest.raises(HubUnreachable, match="try again in 17 s") as caught:
-        judge_status(429, headers, "https://hub/x")
+        check_status(429, headers, "https://hub/x")
     assert 17.0 == caught.value.retry_after
