@@ -15,7 +15,7 @@ from hostd.models.reference import OllamaReference
 from tests.cli.recorded import Ran
 from tests.models import weights
 from tests.models.test_ollama import put
-from tests.models.test_scan import file
+from tests.models.test_scan import file, locations
 
 Run = Callable[..., Ran]
 
