@@ -12,11 +12,12 @@ from pathlib import Path
 
 import psutil
 from bench import processes
-from bench.workloads import KEY, MODEL
+from bench.workloads import KEY, LLAMA_MODEL, MODEL
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 UPSTREAM = str(HERE / "upstream.py")
+HOSTD = (sys.executable, "-m", "hostd")
 
 NGINX_CONF = """\
 worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.err;
@@ -49,14 +50,21 @@ server: {{listen: "127.0.0.1:{port}"}}
 profiles: profiles
 limits: {{max_concurrent: 64}}
 backends: {{llamacpp: {{command: ["{python}", "{upstream}"]}}}}
-roles: {{worker: [{model}, spare]}}
+roles: {{worker: [{llama}, {model}]}}
 """
 
-# all that a profile can ask for at run time: alternatives, hours of the week, limits, a model that waits cold
+# all that profiles can ask for at run time: alternatives, hours of the week, limits, a server of somebody else's, a cold model
 PROFILES = {
     MODEL: """\
 name: {model}
 aliases: ["gpt-*"]
+variants: [{{backend: openai, url: "http://127.0.0.1:{upstream}/v1"}}]
+slots: 64
+limits: {{max_concurrent: 64}}
+fallback: [spare]
+""",
+    LLAMA_MODEL: """\
+name: {llama}
 variants: [{{backend: llamacpp, path: "{weights}"}}]
 slots: 64
 limits: {{max_concurrent: 64}}
@@ -73,11 +81,13 @@ warm: {{preload: false}}
 
 @dataclass(frozen=True)
 class Gateway:
-    """One target: where it listens, and the process to charge for it (None: the upstream itself)."""
+    """One target: where it listens, the process to charge for it (None: the upstream itself), what is behind it, what is asked."""
 
     name: str
     port: int
-    process: psutil.Process | None = None
+    process: psutil.Process | None
+    upstream: "Upstream"
+    model: str = MODEL
 
     @property
     def members(self) -> list[psutil.Process]:
@@ -87,19 +97,26 @@ class Gateway:
 
 @dataclass(frozen=True)
 class Running:
-    """Everything that runs: the targets in the order asked for, the upstream behind them, and whose event loop is uvloop's."""
+    """Everything that runs: the targets in the order asked for, and whose event loop is uvloop's."""
 
     targets: list[Gateway]
-    upstream: Gateway
     uvloop: dict[str, bool]
 
+
+@dataclass(frozen=True)
+class Upstream:
+    """A scripted upstream: where it listens, and its process."""
+
+    port: int
+    process: psutil.Process
+
     def counters(self) -> tuple[int, int]:
-        """Return how many connections and requests the upstream has had.
+        """Return how many connections and requests it has had.
 
         Raises:
             BenchError: It does not say.
         """
-        match processes.get_json(f"http://127.0.0.1:{self.upstream.port}/bench/counters"):
+        match processes.get_json(f"http://127.0.0.1:{self.port}/bench/counters"):
             case {"connections": int(connections), "requests": int(requests)}:
                 return connections, requests
         raise processes.BenchError("the scripted upstream no longer answers /bench/counters; something else ended it")
@@ -121,29 +138,26 @@ def litellm_command(named: str | None = None) -> str | None:
 def gateways(names: Sequence[str], folder: Path, litellm: str | None = None) -> Iterator[Running]:
     """Start the targets *names* and yield them; all are ended on leaving.
 
-    With hostd among them, hostd launches the upstream as its engine and the others are pointed at that same process.
+    One upstream is behind all of them. Only `llamacpp` has one of its own: that is hostd, too, in front of an engine that it
+    launched and takes for llama.cpp's, which closes the connection after each stream and whose whole answers are made of streams.
 
     Raises:
         BenchError: One of them did not start.
     """
     with ExitStack() as stack:
-        found: dict[str, Gateway] = {}
-        if "hostd" in names:
-            found["hostd"], upstream = start_hostd(stack, folder)
-        else:
-            upstream = _upstream(stack, folder)
-        found["direct"] = Gateway("direct", upstream.port)
-        if "nginx" in names:
-            found["nginx"] = _nginx(stack, folder, upstream.port)
-        loops = {}
-        if "hostd" in found:
+        upstream = _upstream(stack, folder)
+        found, loops = {"direct": Gateway("direct", upstream.port, None, upstream)}, {}
+        if "hostd" in names or "llamacpp" in names:
+            found |= start_hostd(stack, folder, upstream)
             loops["hostd"] = _on_uvloop(found["hostd"])
+        if "nginx" in names:
+            found["nginx"] = _nginx(stack, folder, upstream)
         if "bare" in names:
             loops["bare"] = loops.get("hostd", _uvloop_is_there())
-            found["bare"] = _bare(stack, folder, upstream.port, uvloop=loops["bare"])
+            found["bare"] = _bare(stack, folder, upstream, uvloop=loops["bare"])
         if "litellm" in names:
-            found["litellm"] = _litellm(stack, folder, upstream.port, litellm_command(litellm) or "litellm")
-        yield Running([found[name] for name in names], upstream, loops)
+            found["litellm"] = _litellm(stack, folder, upstream, litellm_command(litellm) or "litellm")
+        yield Running([found[name] for name in names], loops)
 
 
 def _uvloop_is_there() -> bool:
@@ -171,30 +185,31 @@ def _started(  # noqa: PLR0913 - a program is many things
     return process
 
 
-def _upstream(stack: ExitStack, folder: Path) -> Gateway:
+def _upstream(stack: ExitStack, folder: Path) -> Upstream:
     port = processes.free_port()
-    argv = [sys.executable, UPSTREAM, "--host", "127.0.0.1", "--port", str(port), "--alias", MODEL]
-    return Gateway("upstream", port, _started(stack, folder, "upstream", argv, f"http://127.0.0.1:{port}/health"))
+    argv = [sys.executable, UPSTREAM, "--host", "127.0.0.1", "--port", str(port), "--alias", MODEL, "-np", "64"]
+    return Upstream(port, _started(stack, folder, "upstream", argv, f"http://127.0.0.1:{port}/health"))
 
 
-def _nginx(stack: ExitStack, folder: Path, upstream: int) -> Gateway:
+def _nginx(stack: ExitStack, folder: Path, upstream: Upstream) -> Gateway:
     port, conf = processes.free_port(), folder / "nginx.conf"
-    conf.write_text(NGINX_CONF.format(folder=folder, port=port, upstream=upstream))
+    conf.write_text(NGINX_CONF.format(folder=folder, port=port, upstream=upstream.port))
     argv = [nginx_command() or "nginx", "-p", str(folder), "-c", str(conf), "-e", str(folder / "nginx.err")]
-    return Gateway("nginx", port, _started(stack, folder, "nginx", argv, f"http://127.0.0.1:{port}/health"))
+    process = _started(stack, folder, "nginx", argv, f"http://127.0.0.1:{port}/health")
+    return Gateway("nginx", port, process, upstream)
 
 
-def _bare(stack: ExitStack, folder: Path, upstream: int, *, uvloop: bool) -> Gateway:
+def _bare(stack: ExitStack, folder: Path, upstream: Upstream, *, uvloop: bool) -> Gateway:
     port = processes.free_port()
-    argv = [sys.executable, str(HERE / "passthrough.py"), str(port), f"http://127.0.0.1:{upstream}"]
+    argv = [sys.executable, str(HERE / "passthrough.py"), str(port), f"http://127.0.0.1:{upstream.port}"]
     if uvloop:
         argv.append("uvloop")
-    return Gateway("bare", port, _started(stack, folder, "bare", argv, f"http://127.0.0.1:{port}/health"))
+    return Gateway("bare", port, _started(stack, folder, "bare", argv, f"http://127.0.0.1:{port}/health"), upstream)
 
 
-def _litellm(stack: ExitStack, folder: Path, upstream: int, command: str) -> Gateway:
+def _litellm(stack: ExitStack, folder: Path, upstream: Upstream, command: str) -> Gateway:
     port, conf = processes.free_port(), folder / "litellm.yaml"
-    conf.write_text(LITELLM_YAML.format(model=MODEL, upstream=upstream, key=KEY))
+    conf.write_text(LITELLM_YAML.format(model=MODEL, upstream=upstream.port, key=KEY))
     argv = [command, "--config", str(conf), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
     # nothing of the owner's environment: a gateway under test has no business with keys, and must not phone for prices
     env = {
@@ -205,42 +220,50 @@ def _litellm(stack: ExitStack, folder: Path, upstream: int, command: str) -> Gat
         "LITELLM_LOG": "ERROR",
     }
     url = f"http://127.0.0.1:{port}/health/liveliness"
-    return Gateway("litellm", port, _started(stack, folder, "litellm", argv, url, env=env, patience=90.0))
+    process = _started(stack, folder, "litellm", argv, url, env=env, patience=90.0)
+    return Gateway("litellm", port, process, upstream)
 
 
 def start_hostd(
-    stack: ExitStack, folder: Path, launcher: Sequence[str] = (sys.executable, "-m", "hostd")
-) -> tuple[Gateway, Gateway]:
-    """Start the real daemon by *launcher* on a configuration of its own; return it and the upstream that it launched.
+    stack: ExitStack, folder: Path, upstream: Upstream | None = None, launcher: Sequence[str] = HOSTD
+) -> dict[str, Gateway]:
+    """Start the real daemon by *launcher* on a configuration of its own; return it as `hostd` and as `llamacpp`.
 
     Raises:
         BenchError: It did not start, or does not say where its engine is.
     """
+    upstream = upstream or _upstream(stack, folder)
     port = processes.free_port()
     weights = ROOT / "hostd/demo/models/tiny-chat.gguf"
     if not weights.exists():
         weights = folder / "bench.gguf"
         weights.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 0))
+    words = {"model": MODEL, "llama": LLAMA_MODEL, "weights": weights, "port": port, "python": sys.executable}
     (folder / "profiles").mkdir()
     for name, profile in PROFILES.items():
-        (folder / "profiles" / f"{name}.yaml").write_text(profile.format(model=MODEL, weights=weights))
+        (folder / "profiles" / f"{name}.yaml").write_text(profile.format(**words, upstream=upstream.port))
     config = folder / "hostd.yaml"
-    config.write_text(HOSTD_YAML.format(port=port, python=sys.executable, upstream=UPSTREAM, model=MODEL))
+    config.write_text(HOSTD_YAML.format(**words, upstream=UPSTREAM))
     # its own XDG folders: a benchmark must not meet the owner's daemon or leave anything in the owner's files
     own = {f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("CONFIG", "STATE", "CACHE", "DATA")}
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     env = os.environ | own | {"XDG_RUNTIME_DIR": str(folder), "PYTHONPATH": path}
     argv = [*launcher, "serve", "--config", str(config), "--listen", f"127.0.0.1:{port}"]
-    url = f"http://127.0.0.1:{port}"
-    process = _started(stack, folder, "hostd", argv, f"{url}/readyz", env=env, patience=30.0)
-    match status := processes.get_json(f"{url}/hostd/v1/status"):
+    process = _started(stack, folder, "hostd", argv, f"http://127.0.0.1:{port}/readyz", env=env, patience=30.0)
+    engine = Upstream(_port_of_engine(port), _engine_of(process))
+    return {
+        "hostd": Gateway("hostd", port, process, upstream),
+        "llamacpp": Gateway("llamacpp", port, process, engine, LLAMA_MODEL),
+    }
+
+
+def _port_of_engine(port: int) -> int:
+    match status := processes.get_json(f"http://127.0.0.1:{port}/hostd/v1/status"):
         case {"instances": list(instances)}:
-            ports = [instance["port"] for instance in instances if instance.get("port")]
-        case _:
-            ports = []
-    if not ports:
-        raise processes.BenchError(f"hostd is ready, but /hostd/v1/status names no instance with a port: {status}")
-    return Gateway("hostd", port, process), Gateway("upstream", ports[0], _engine_of(process))
+            for instance in instances:
+                if instance.get("model") == LLAMA_MODEL and isinstance(instance.get("port"), int):
+                    return int(instance["port"])
+    raise processes.BenchError(f"hostd is ready, but /hostd/v1/status names no port of {LLAMA_MODEL}: {status}")
 
 
 def _engine_of(hostd: psutil.Process) -> psutil.Process:

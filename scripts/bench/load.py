@@ -50,14 +50,14 @@ def generator() -> str:
     return "wrk" if shutil.which("wrk") else "own"
 
 
-def measure(port: int, scenario: Scenario, seconds: float, folder: Path) -> Figures:
-    """Ask 127.0.0.1:*port* what *scenario* asks, as fast as it answers, for *seconds* (wrk: in whole seconds).
+def measure(port: int, model: str, scenario: Scenario, seconds: float, folder: Path) -> Figures:
+    """Ask 127.0.0.1:*port* what *scenario* asks of *model*, as fast as it answers, for *seconds* (wrk: in whole seconds).
 
     Raises:
         TooFewError: No answer came in that time.
         BenchError: An answer failed.
     """
-    body = scenario.workload.body
+    body = scenario.workload.body(model)
     if generator() == "wrk":
         return _wrk(port, scenario, max(1, round(seconds)), body, folder)
     return asyncio.run(_own(port, scenario.connections, seconds, http_request(body)))

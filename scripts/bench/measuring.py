@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import load, processes
-from bench.gateways import Gateway, Running
+from bench.gateways import Gateway
 from bench.load import Figures
 from bench.workloads import Scenario
 
@@ -26,14 +26,14 @@ class Sample:
     upstream_connections: float
 
 
-def sample(running: Running, target: Gateway, scenario: Scenario, seconds: float, folder: Path) -> Sample:
+def sample(target: Gateway, scenario: Scenario, seconds: float, folder: Path) -> Sample:
     """Put *scenario* on *target* for *seconds*; for longer where it answers nothing in that time.
 
     Raises:
         BenchError: An answer failed, or none came.
     """
-    gateway, upstream = target.members, running.upstream.members[:1]
-    connections, requests = running.counters()
+    gateway, upstream = target.members, [target.upstream.process]
+    connections, requests = target.upstream.counters()
     own, behind = processes.cpu_seconds(gateway), processes.cpu_seconds(upstream)
     try:
         figures = _answered(target, scenario, seconds, folder)
@@ -42,7 +42,7 @@ def sample(running: Running, target: Gateway, scenario: Scenario, seconds: float
         raise type(error)(f"{target.name} under {scenario.key}: {error}\nthe end of its log:\n{log}") from None
     processes.settle(gateway or upstream)
     own, behind = processes.cpu_seconds(gateway) - own, processes.cpu_seconds(upstream) - behind
-    now_connections, now_requests = running.counters()
+    now_connections, now_requests = target.upstream.counters()
     # to ask for the counters took a connection itself
     connections, requests = now_connections - connections - 1, now_requests - requests
     if not requests:
@@ -59,6 +59,6 @@ def sample(running: Running, target: Gateway, scenario: Scenario, seconds: float
 
 def _answered(target: Gateway, scenario: Scenario, seconds: float, folder: Path) -> Figures:
     try:
-        return load.measure(target.port, scenario, seconds, folder)
+        return load.measure(target.port, target.model, scenario, seconds, folder)
     except load.TooFewError:
-        return load.measure(target.port, scenario, seconds * _LONGER, folder)
+        return load.measure(target.port, target.model, scenario, seconds * _LONGER, folder)

@@ -73,7 +73,7 @@ async def paced(gateway: Gateway, seconds: float) -> Paced:
     """
     loop = asyncio.get_running_loop()
     tokens = tokens_in(seconds)
-    request = http_request(chat_body(stream=True, tokens=tokens, prompt=f"pace={PACE}"))
+    request = http_request(chat_body(gateway.model, stream=True, tokens=tokens, prompt=f"pace={PACE}"))
     readers: list[_Reader] = []
     for _ in range(STREAMS):
         _, reader = await loop.create_connection(lambda: _Reader(request), "127.0.0.1", gateway.port)

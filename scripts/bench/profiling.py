@@ -32,8 +32,8 @@ class Load:
     cpu_us: float
 
 
-def profile(file: Path, scenario: Scenario | None, seconds: float, folder: Path) -> str:
-    """Write the stacks of hostd under *scenario* to *file*, for flame graphs, and return the top of them as text.
+def profile(file: Path, target: str, scenario: Scenario | None, seconds: float, folder: Path) -> str:
+    """Write the stacks of hostd, as *target*, under *scenario* to *file*, for flame graphs, and return the top of them as text.
 
     Without a scenario, the load is that of the paced streams. It lasts *seconds* without the sampler and three times that with it.
 
@@ -43,26 +43,24 @@ def profile(file: Path, scenario: Scenario | None, seconds: float, folder: Path)
     launcher = (sys.executable, str(gateways.HERE / "profiled.py"), str(file.absolute()))
     file.unlink(missing_ok=True)
     with ExitStack() as stack:
-        hostd, upstream = gateways.start_hostd(stack, folder, launcher)
-        running = gateways.Running([hostd], upstream, {})
-        _loaded(running, scenario, min(seconds, 1.0), folder)  # the first requests make what later ones find
-        plain = _loaded(running, scenario, seconds, folder)
+        hostd = gateways.start_hostd(stack, folder, launcher=launcher)[target]
+        _loaded(hostd, scenario, min(seconds, 1.0), folder)  # the first requests make what later ones find
+        plain = _loaded(hostd, scenario, seconds, folder)
         _send(hostd, signal.SIGUSR1)
-        seen = _loaded(running, scenario, _LONGER * seconds, folder)
+        seen = _loaded(hostd, scenario, _LONGER * seconds, folder)
         _send(hostd, signal.SIGUSR2)
         _wait_for(file)
     what = (
         f"{scenario.workload.title}, {scenario.connections} clients" if scenario else f"{pacing.STREAMS} paced streams"
     )
-    return text(file, what, plain, seen)
+    return text(file, f"{target}, {what}", plain, seen)
 
 
-def _loaded(running: gateways.Running, scenario: Scenario | None, seconds: float, folder: Path) -> Load:
-    (hostd,) = running.targets
+def _loaded(hostd: gateways.Gateway, scenario: Scenario | None, seconds: float, folder: Path) -> Load:
     if scenario is None:
         paced = asyncio.run(pacing.paced(hostd, seconds))
         return Load("chunk", pacing.STREAMS * pacing.tokens_in(seconds), paced.cpu_us_per_chunk)
-    seen = sample(running, hostd, scenario, seconds, folder)
+    seen = sample(hostd, scenario, seconds, folder)
     return Load("request", seen.requests, 1000 * (seen.cpu_seconds or 0.0))
 
 
@@ -99,7 +97,7 @@ def text(file: Path, what: str, plain: Load, seen: Load) -> str:
     ours = [function for function, _ in everything.most_common() if _package(function) == "hostd"]
     return "\n".join(
         [
-            f"hostd, {what}: {seen.number:,} {seen.unit}s, {samples:,} samples of the stack",
+            f"{what}: {seen.number:,} {seen.unit}s, {samples:,} samples of the stack",
             f"a {plain.unit} costs {plain.cpu_us:.0f} us of CPU, and {seen.cpu_us:.0f} us while the stack is sampled; in us per",
             f"{plain.unit}, a sample is {cost:.1f}, and what was seen n times is uncertain by the root of n:",
             "",

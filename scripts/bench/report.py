@@ -199,7 +199,7 @@ def table(measured: Sequence[Measured]) -> str:
         lines.append(_row(f"  {label}", [_cell(cell, digits) for cell in cells]))
 
     for workload in WORKLOADS:
-        lines.append(f"{workload.title}: request of {len(workload.body):,} bytes, answer of {workload.tokens} tokens")
+        lines.append(f"{workload.title}: request of {len(workload.body()):,} bytes, answer of {workload.tokens} tokens")
         many, one = f"{workload.key}_{MANY}", f"{workload.key}_{ONE}"
         add(f"{MANY} clients: requests/s", f"{many}_requests_per_second", 0)
         add("  times the bare one's", f"{many}_share_of_bare", 2)

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 MODEL = "bench"
+LLAMA_MODEL = "bench-llama"
 WORD = b"ord "
 """What every token of the scripted upstream ends with, and nothing else does."""
 LARGE = 64 * 1024
@@ -38,10 +39,9 @@ class Workload:
     stream: bool
     large: bool
 
-    @property
-    def body(self) -> bytes:
-        """The request as its client sends it."""
-        return chat_body(tokens=self.tokens, stream=self.stream, large=self.large)
+    def body(self, model: str = MODEL) -> bytes:
+        """Return the request as its client sends it to *model*."""
+        return chat_body(model, tokens=self.tokens, stream=self.stream, large=self.large)
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ SCENARIOS = tuple(Scenario(workload, connections) for workload in WORKLOADS for 
 
 
 @functools.cache
-def chat_body(*, tokens: int, stream: bool, large: bool = False, prompt: str = "Hello") -> bytes:
+def chat_body(model: str = MODEL, *, tokens: int, stream: bool, large: bool = False, prompt: str = "Hello") -> bytes:
     """Return a chat completion request as OpenAI's client writes it: the messages first, the tools last."""
-    request: dict[str, object] = {"messages": [{"role": "user", "content": prompt}], "model": MODEL}
+    request: dict[str, object] = {"messages": [{"role": "user", "content": prompt}], "model": model}
     request["max_tokens"] = tokens
     if stream:
         request["stream"] = True

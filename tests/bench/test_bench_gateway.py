@@ -22,10 +22,10 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_everything_is_measured(tmp_path: Path) -> None:
     """Every figure and every target has a value; nothing that was started or written is left."""
-    done = run(tmp_path, "--seconds", "0.1", "--rounds", "1", "--targets", "direct,bare,hostd", "--json")
+    done = run(tmp_path, "--seconds", "0.1", "--rounds", "1", "--targets", "direct,bare,hostd,llamacpp", "--json")
     assert 0 == done.returncode, done.stderr
     found = json.loads(done.stdout)
-    assert ["direct", "bare", "hostd"] == list(found["figures"])
+    assert ["direct", "bare", "hostd", "llamacpp"] == list(found["figures"])
     assert [] == [name for name, figure in found["figures"]["hostd"].items() if figure is None]
     assert [] == [target for target in found["targets"] if target["met"] is None]
     assert found["machine"]["loops"]["bare"] == found["machine"]["loops"]["hostd"]
@@ -45,7 +45,7 @@ def test_profile_tells_what_is_spent(tmp_path: Path, scenario: str, unit: str) -
     stacks = [line.rpartition(" ") for line in file.read_text().splitlines()]
     assert sum(int(count) for _, _, count in stacks) > 20
     assert all("run_forever" in stack for stack, _, _ in stacks)
-    assert "_stream" in file.read_text()
+    assert "/hostd/gateway/" in file.read_text()
 
 
 def test_unknown_target_is_refused(tmp_path: Path) -> None:

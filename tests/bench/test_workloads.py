@@ -12,11 +12,11 @@ workloads = importlib.import_module("bench.workloads")
 @pytest.mark.parametrize("workload", workloads.WORKLOADS, ids=lambda workload: workload.key)
 def test_request_is_what_its_title_says(workload: Any) -> None:
     """A large one has 64 kB to the byte and brings tools along; each asks for its tokens, streamed or not."""
-    request = json.loads(workload.body)
+    request = json.loads(workload.body())
     assert workload.tokens == request["max_tokens"]
     assert workload.stream == request.get("stream", False)
     assert workload.large == ("tools" in request)
-    assert len(workload.body) == 65536 if workload.large else len(workload.body) < 100
+    assert len(workload.body()) == 65536 if workload.large else len(workload.body()) < 100
 
 
 def test_agent_brings_a_conversation_with_tools() -> None:
