@@ -6,6 +6,7 @@ Bytes are passed on as they are, but for the name of the model.
 import json
 import re
 from collections import deque
+from functools import lru_cache
 from typing import Any
 
 from hostd.dialects.framing import BOUNDARY, SseFramer, data_lines
@@ -14,6 +15,8 @@ from hostd.dialects.request_document import decode
 DONE = b"data: [DONE]\n\n"
 
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+# One chunk and nothing else, as a stream that is paced by the engine almost always comes.
+_CHUNK = re.compile(rb'data: ?\{(?!\s*"error")[^\n]*\}\n\n')
 _ENDING = re.compile(rb"(?:^|\n)data: ?(?:(\[DONE\])|(\{\s*\"error\"))")
 _GIVEN_UP = re.compile(rb'"finish_reason"\s*:\s*"(?:abort|error)"')
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
@@ -28,6 +31,11 @@ _TAIL_CHUNKS = 16
 _CONTENT = ("content", "reasoning_content", "reasoning", "tool_calls", "function_call", "refusal", "audio")
 
 
+@lru_cache(maxsize=256)
+def _encoded(name: str) -> bytes:
+    return json.dumps(name).encode()
+
+
 class ModelNameRewriter:
     """Puts *name* where an engine puts its own, which may be a path, a tag, or another server's word.
 
@@ -37,7 +45,7 @@ class ModelNameRewriter:
     __slots__ = ("_differs", "_name", "_ours", "_theirs")
 
     def __init__(self, name: str) -> None:
-        self._name = json.dumps(name).encode()
+        self._name = _encoded(name)
         self._ours = b'"model":' + self._name
         self._theirs: bytes | None = None
         self._differs = True
@@ -47,7 +55,8 @@ class ModelNameRewriter:
         if not self._differs:
             return data
         if self._theirs is None:
-            found = _MODEL.search(data)
+            start = data.find(b'"model"')
+            found = _MODEL.search(data, start) if start >= 0 else None
             if found is None:
                 return data
             self._theirs = found[0]
@@ -115,6 +124,14 @@ class OpenAiStream:
 
     def _checked(self, events: bytes) -> bytes:
         """Return *events* up to the answer's end, or to what is no part of an answer."""
+        if _CHUNK.fullmatch(events):
+            self.events += 1
+            self._tail.append(events[-_TAIL:])
+            given_up = _GIVEN_UP.search(events)
+            if given_up is None:
+                return events
+            self.failure = "the engine gave the answer up before its end"
+            return b""
         lines = data_lines(events)
         if not lines:
             return events
@@ -126,7 +143,7 @@ class OpenAiStream:
             events, lines = sound, data_lines(sound)
         self.events += lines
         self._tail.append(events[-_TAIL:])
-        if given_up := _given_up(events):
+        if given_up := _GIVEN_UP.search(events):
             self.failure = "the engine gave the answer up before its end"
             return events[: events.rfind(b"\ndata:", 0, given_up.start()) + 1]
         if (b"[DONE]" in events or b'"error"' in events) and (ending := _ENDING.search(events)):
@@ -145,11 +162,7 @@ class OpenAiStream:
 
 def is_given_up(payload: bytes) -> bool:
     """Return whether a whole answer says that it is not whole: an engine that is being stopped may say so with status 200."""
-    return _given_up(payload) is not None
-
-
-def _given_up(data: bytes) -> re.Match[bytes] | None:
-    return _GIVEN_UP.search(data) if b'"abort"' in data or b'"error"' in data else None
+    return _GIVEN_UP.search(payload) is not None
 
 
 def _sound_part(events: bytes) -> bytes:
@@ -168,7 +181,8 @@ def _sound_part(events: bytes) -> bytes:
 
 def tokens_of(payload: bytes) -> int:
     """Return the tokens that a whole answer says it has, or 0."""
-    found = _TOKENS.search(payload, max(0, len(payload) - _TAIL))
+    start = payload.rfind(b'"completion_tokens"', max(0, len(payload) - _TAIL))
+    found = _TOKENS.match(payload, start) if start >= 0 else None
     return int(found[1]) if found else 0
 
 
