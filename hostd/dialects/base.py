@@ -4,7 +4,6 @@ A client speaks one dialect, an endpoint speaks some. `registry.translation` ret
 where the endpoint speaks the client's own.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -26,9 +25,8 @@ class Dialect(StrEnum):
     OLLAMA_EMBED = "ollama_embed"
 
 
-@dataclass(frozen=True, slots=True)
-class InferenceRequest:
-    """A request as far as routing needs it; the rest is decoded from *document* on demand.
+class InferenceRequest(NamedTuple):
+    """A request as far as routing needs it; the rest is decoded from *document* on demand. A tuple, as one is made for each.
 
     *model* is the name that the client asked for. *keep_alive* is for how many seconds it would like the model to stay loaded.
     """

@@ -150,7 +150,9 @@ class Attempt:
         if self._down is None:
             answer = await (self._assemble(upstream) if streams else self._read(upstream))
             self._answered(answer.prompt_tokens, answer.tokens)
-            return web.Response(body=answer.body, headers=self._trace.headers(), content_type="application/json")
+            headers = self._trace.headers()
+            headers["Content-Type"] = "application/json"
+            return web.Response(body=answer.body, headers=headers)
         if streams:
             return await self._relay(self._down, upstream)
         raise _no_answer(f"the engine was asked for a stream and sent {upstream.content_type}")

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -117,11 +118,10 @@ class AppContext:
         return HealthServices(self.dispatcher, self.instances, self.metrics)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestContext:
+class RequestContext(NamedTuple):
     """A request in hand: its sender, the dialect of its path, and the trace that its answer will carry.
 
-    *name* is what a path's ``{name}`` stood for.
+    *name* is what a path's ``{name}`` stood for. A tuple, since one is made for each request.
     """
 
     request: web.BaseRequest

@@ -5,6 +5,7 @@ import asyncio
 from aiohttp import web
 
 from hostd.backends.upstream import Lease
+from hostd.dialects.base import InferenceRequest
 from hostd.domain.errors import EngineError, HostdError
 from hostd.domain.locality import is_loopback
 from hostd.domain.reason import FallbackReason
@@ -12,9 +13,9 @@ from hostd.domain.ticket import Ticket
 from hostd.gateway import problems
 from hostd.gateway.attempt import Attempt
 from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure
+from hostd.gateway.auth import options_of
 from hostd.gateway.context import InferenceServices, RequestContext
 from hostd.gateway.downstream import ClientGoneError, Downstream
-from hostd.gateway.request import ParsedRequest
 from hostd.gateway.request_trace import request_record
 from hostd.routing.policy import RouteQuery
 from hostd.runtime.dispatcher import RequestRefused
@@ -25,13 +26,12 @@ from hostd.supervisor.instance import Instance
 class ProxyRequest:
     """Answers one request: waits for its turn, tries its targets in order, and releases its slot."""
 
-    def __init__(self, services: InferenceServices, ctx: RequestContext, parsed: ParsedRequest) -> None:
+    def __init__(self, services: InferenceServices, ctx: RequestContext, inference: InferenceRequest) -> None:
         self._services = services
         self._ctx = ctx
         self._trace = ctx.trace
-        self._trace.stream = parsed.inference.stream
-        self._parsed = parsed
-        self._inference = parsed.inference
+        self._trace.stream = inference.stream
+        self._inference = inference
         self._clock = asyncio.get_running_loop().time
         self._arrived = self._clock()
         self._ticket = self._admission_ticket()
@@ -39,7 +39,7 @@ class ProxyRequest:
         self._holds_slot = True
 
     def _admission_ticket(self) -> Ticket:
-        inference, options, principal = self._inference, self._parsed.options, self._ctx.principal
+        inference, principal, options = self._inference, self._ctx.principal, options_of(self._ctx.request.headers)
         query = RouteQuery(inference.model, inference.requirements, principal, options.privacy)
         # A client may give two requests the same id; the scheduler must not take them for one.
         again = f"/{id(self):x}" if "X-Request-Id" in self._ctx.request.headers else ""

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hostd.domain.reason import FallbackReason
 from hostd.telemetry.sinks import RequestRecord
@@ -44,18 +45,26 @@ class RequestTrace:
         self.route = "primary" if reason is None else f"fallback:{reason}"
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that tell the trail."""
-        queued = max(0.0, self.waited - self.loaded) * 1000
+        """Return the headers that every answer carries."""
+        waited, loaded = self.waited * 1000, self.loaded * 1000
         return {
             "x-request-id": self.request_id,
             "request-id": self.request_id,
-            "x-hostd-model": self.model,
-            "x-hostd-backend": self.backend,
-            "x-hostd-route": self.route,
-            "x-hostd-attempts": str(self.attempts),
-            "x-hostd-queue-ms": f"{self.waited * 1000:.0f}",
-            "Server-Timing": f"queue;dur={queued:.1f}, load;dur={self.loaded * 1000:.1f}, ttft;dur={self.ttft * 1000:.1f}",
+            **_answered_by(self.model, self.backend, self.route, self.attempts),
+            "x-hostd-queue-ms": "0" if waited < 0.5 else f"{waited:.0f}",
+            "Server-Timing": f"queue;dur={max(0.0, waited - loaded):.1f}, load;dur={loaded:.1f}, ttft;dur={self.ttft * 1000:.1f}",
         }
+
+
+@lru_cache(maxsize=1024)
+def _answered_by(model: str, backend: str, route: str, attempts: int) -> Mapping[str, str]:
+    """Return the headers in which almost all answers of a model are alike."""
+    return {
+        "x-hostd-model": model,
+        "x-hostd-backend": backend,
+        "x-hostd-route": route,
+        "x-hostd-attempts": str(attempts),
+    }
 
 
 def request_record(
