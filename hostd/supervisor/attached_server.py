@@ -21,7 +21,7 @@ CLOSES = 5.0
 
 
 class AttachedServer(Server):
-    """Somebody else's process, on this machine or another."""
+    """A server that hostd did not start, on this machine or another."""
 
     launch: Attachment
 
@@ -41,7 +41,7 @@ class AttachedServer(Server):
 
     def watchdog(
         self,
-        saturated: Callable[[], bool],  # noqa: ARG002 - its slots are its owner's business, too
+        saturated: Callable[[], bool],  # noqa: ARG002 - other clients may take its slots
         timings: ProbeTimings,
         *,
         embeddings: bool,  # noqa: ARG002 - only health is asked for

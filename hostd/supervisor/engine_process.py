@@ -1,8 +1,8 @@
-"""One engine's process: started in a session of its own, read without pause, and ended so that nothing of it is left.
+"""One engine's process: started in a session of its own, its output read without pause, and ended with all its children.
 
-The ladder of `stop`: note who belongs to the engine, SIGTERM to its group, wait, SIGKILL to the group and to everybody noted,
-then look again until nobody is left. Children that made their own session, and those whose parent died, are found by the
-mark that every process of the engine inherits (see `reaper`).
+The ladder of `stop`: note which processes belong to the engine, SIGTERM to its group, wait, SIGKILL to the group and to every
+noted process, then look again until none is left. Children that made their own session, and those whose parent died, are
+found by the mark that every process of the engine inherits (see `orphan_reaper`).
 """
 
 import asyncio
@@ -23,10 +23,10 @@ from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.orphan_reaper import ENV_MARKER, OrphanReaper, Survivor, engine_processes, kill, survivors
 
 _CHUNK = 64 * 1024
-# After the leader has gone quietly, its workers get this long to do the same.
 _LINGER = 1.0
-# How long a killed process may take to disappear before it is reported as stuck.
+"""Seconds that the children of an engine have to end after it did at SIGTERM."""
 _SETTLE = 5.0
+"""Seconds that a killed process may take to disappear before it is reported as stuck in a driver."""
 _EXIT_CLASSES = {
     errno.ENOENT: ExitClass.MISSING_FILE,
     errno.EACCES: ExitClass.MISSING_FILE,
@@ -46,7 +46,7 @@ _ADVICE = {
 
 
 class StopOutcome(StrEnum):
-    """How an engine ended when it was told to stop."""
+    """How an engine ended when it was stopped."""
 
     GONE = "gone"
     TERMINATED = "terminated"
@@ -57,7 +57,7 @@ class StopOutcome(StrEnum):
 class StopReport:
     """What `stop` did.
 
-    *how*: it was gone already, it ended at SIGTERM, or it had to be killed. *status* is the exit status (negative: that
+    *how*: the engine had ended already, it ended at SIGTERM, or it had to be killed. *status* is the exit status (negative: that
     signal; None: it has not ended even now). *left* are processes of the engine that no signal ends, which hold its memory.
     """
 
@@ -68,7 +68,7 @@ class StopReport:
 
 
 class EngineProcess:
-    """A running engine; made by `spawn` only. Every method may be called by any number of tasks at once."""
+    """A running engine; made by `spawn` only. Every method may be called by several tasks at once."""
 
     def __init__(
         self,
@@ -134,20 +134,20 @@ class EngineProcess:
         return self._process.returncode
 
     async def wait(self) -> int:
-        """Return the exit status once the engine's own process has ended and its last words are in the ring."""
+        """Return the exit status once the engine's own process has ended and the end of its output is in the ring."""
         status = await self._process.wait()
         self._output.drain()
         return status
 
     async def stop(self, grace: float) -> StopReport:
-        """End the engine and everything that belongs to it, giving it *grace* seconds between SIGTERM and SIGKILL."""
+        """End the engine and all its children, with *grace* seconds between SIGTERM and SIGKILL."""
         async with self._ending:
             began = time.monotonic()
             how = StopOutcome.GONE
             if self.status is None:
-                await self._look()
+                await self._note_processes()
                 self._signal(signal.SIGTERM)
-                how = StopOutcome.TERMINATED if await self._left_in(grace) else StopOutcome.KILLED
+                how = StopOutcome.TERMINATED if await self._ended_within(grace) else StopOutcome.KILLED
             left = await self._sweep()
             return StopReport(how, time.monotonic() - began, self.status, left)
 
@@ -156,7 +156,7 @@ class EngineProcess:
             return ()
         deadline = time.monotonic() + _SETTLE
         while True:
-            await self._look()
+            await self._note_processes()
             left = survivors(self._seen.values())
             if not left or time.monotonic() > deadline:
                 break
@@ -176,13 +176,13 @@ class EngineProcess:
         if not left:
             self._reaper.forget(self.pid)
 
-    async def _look(self) -> None:
-        """Note everybody who belongs to the engine; whoever was noted once is remembered."""
+    async def _note_processes(self) -> None:
+        """Note all processes of the engine; one that was noted is remembered, for its parent may have ended by the next look."""
         for process in await asyncio.to_thread(engine_processes, self.pid, self.started, self.mark):
             self._seen[process.pid] = process
 
     def _signal(self, number: signal.Signals) -> None:
-        # As long as the leader has not been waited for, its pid and its group's number are nobody else's.
+        # Until the leader has been waited for, the kernel gives its pid and its group's number to no other process.
         if self.status is None:
             with contextlib.suppress(OSError):
                 os.killpg(self.pid, number)
@@ -192,8 +192,8 @@ class EngineProcess:
                     if os.getpgid(process.pid) != self.pid:
                         process.send_signal(number)
 
-    async def _left_in(self, grace: float) -> bool:
-        """Wait for the engine's own process, then a little for the rest; return whether the former ended in time."""
+    async def _ended_within(self, grace: float) -> bool:
+        """Wait for the engine's own process, then briefly for its children; return whether the former ended in time."""
         deadline = time.monotonic() + grace
         try:
             async with asyncio.timeout(grace):
@@ -204,7 +204,7 @@ class EngineProcess:
         return True
 
     async def _until_gone(self, seconds: float) -> None:
-        """Return when everybody noted is gone, or after *seconds*."""
+        """Return when all noted processes have ended, or after *seconds*."""
         deadline = time.monotonic() + seconds
         pause = 0.002
         while survivors(self._seen.values()) and time.monotonic() < deadline:
@@ -213,7 +213,7 @@ class EngineProcess:
 
 
 class _Output:
-    """The one pipe that both of an engine's outputs share, so that its lines keep their order."""
+    """The pipe that standard output and standard error share, so that their lines keep their order."""
 
     def __init__(self, ring: LogRing) -> None:
         self._ring = ring
@@ -223,13 +223,13 @@ class _Output:
         self._open = True
 
     def listen(self) -> None:
-        """Read from now on; the writing end stays with the engine alone."""
+        """Read from now on; only the engine keeps the writing end."""
         os.close(self.theirs)
         self.theirs = -1
         self._loop.add_reader(self._ours, self._read)
 
     def drain(self) -> None:
-        """Read what is in the pipe now: at most what a pipe holds, for a leaked child may write for ever."""
+        """Read what is in the pipe now, at most what a pipe holds, since a leaked child may write for ever."""
         for _ in range(4):
             if not (self._open and self._read()):
                 break

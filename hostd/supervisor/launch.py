@@ -1,4 +1,4 @@
-"""Launching a variant: the one that was decided on, or the best that can be launched; and loopback ports for engines."""
+"""How a variant is served: the one that was decided on, or the best that can be; and loopback ports for engines."""
 
 import asyncio
 import secrets
@@ -16,6 +16,7 @@ from hostd.planning.warm_set.load_option import LoadOption
 from hostd.sizing.variants import BoundVariant
 
 QUARANTINE = 60.0
+"""Seconds before a port is given to another engine: the first one may still be about to bind it."""
 _given: dict[int, float] = {}
 
 
@@ -31,19 +32,19 @@ def free_port() -> int:
     now = time.monotonic()
     for port in [port for port, given in _given.items() if now - given > QUARANTINE]:
         del _given[port]
-    # Refused sockets stay open until the search ends, or the kernel might offer the same port again and again.
-    refused: list[socket.socket] = []
+    # Rejected sockets stay open until the search ends, or the kernel might offer the same port again and again.
+    rejected: list[socket.socket] = []
     try:
         while True:
             probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            refused.append(probe)
+            rejected.append(probe)
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
             if port not in _given:
                 _given[port] = now
                 return port
     finally:
-        for probe in refused:
+        for probe in rejected:
             probe.close()
 
 

@@ -1,8 +1,8 @@
-"""What an engine said last, kept in bounded memory.
+"""The end of an engine's output, kept in bounded memory.
 
-The room reads every byte that an engine writes, so that a full pipe never stops it, and keeps only the end: for the error
-that explains a death, for the page of an instance, and for `hostd logs -f`. A reader that cannot keep up loses lines and is
-told so; the engine is never made to wait.
+hostd reads every byte that an engine writes, so that a full pipe never stops it, and keeps only the end: for the error that
+explains an exit, for `hostd show`, and for `hostd logs -f`. A reader that is too slow loses lines and is told so; the engine never
+waits for it.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ LONGEST_LINE = 8 * 1024
 CUT = " … (line cut)"
 _BREAK = re.compile(rb"[\r\n]+")
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-# What a terminal acts upon: control characters but for the tab, line separators, and marks that turn text around.
+# What a terminal acts upon: control characters except the tab, line separators, and marks that reverse text.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -44,7 +44,7 @@ class LogRing:
         return f"<LogRing {len(self._lines)} of {self.count} lines, {len(self._followers)} followers>"
 
     def feed(self, data: bytes) -> None:
-        """Take what the engine wrote, in pieces of any size."""
+        """Add output of the engine, in pieces of any size."""
         *whole, rest = _BREAK.split(data)
         for piece in whole:
             self._take(piece)
@@ -52,7 +52,7 @@ class LogRing:
         self._take(rest)
 
     def flush(self) -> None:
-        """Count an unfinished line as a line: nothing more will come to finish it."""
+        """End an unfinished line: no more output will finish it."""
         partial, cut = self._partial, self._cut
         self._partial, self._cut = b"", False
         text = readable(partial).rstrip()

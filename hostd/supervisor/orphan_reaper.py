@@ -1,12 +1,12 @@
-"""No engine outlives the daemon, not even after `kill -9`.
+"""Ends every engine when the daemon ends, even after `kill -9`.
 
-Three nets, each for what the one before lets through:
+Three measures, each for what the one before misses:
 
-1. A child of the daemon (`reaper_child`) reads from a pipe that only the daemon holds. When the daemon is gone, by whatever
-   death, the pipe ends, and the child kills every engine that it was told of.
+1. A child of the daemon (`orphan_reaper_child`) reads from a pipe that only the daemon holds. However the daemon ends, the pipe
+   ends with it, and the child kills every engine that it was told of.
 2. Every engine carries a mark in its environment, which its own children inherit. So a process that made its own session
-   and whose parent died is still found, and so is an engine that was started an instant before the daemon died.
-3. A record per engine on disk. If the child died together with the daemon (the machine ran out of memory, say), the next
+   and whose parent died is still found, and so is an engine that was started an instant before the daemon ended.
+3. A record of each engine on disk. If the child died together with the daemon (the machine ran out of memory, say), the next
    start of hostd reads the records and kills what is left.
 """
 
@@ -27,8 +27,8 @@ import psutil
 import structlog
 
 ENV_MARKER = "HOSTD_ENGINE"
-# Two readings of one process's start may differ by the rounding of the boot time that they are reckoned from.
 SAME_START = 2.0
+"""Seconds by which two readings of one process's start may differ: they are computed from a boot time that is rounded."""
 _SETTLE = 2.0
 _log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ class ReapedEngine:
 
 @dataclass(frozen=True, slots=True)
 class EngineRecord:
-    """One engine as its daemon wrote it down."""
+    """One engine as its daemon recorded it."""
 
     pid: int
     create_time: float
@@ -68,8 +68,8 @@ class EngineRecord:
 def engine_processes(pid: int, started: float, mark: str) -> list[psutil.Process]:
     """Return the living processes of the engine that *pid* led from *started* on: its group, session, descendants, mark.
 
-    When *pid* now belongs to somebody else, only processes that carry *mark* count. Zombies are not alive. Takes some
-    milliseconds on a busy machine: call it in a thread.
+    When *pid* now belongs to another program, only processes that carry *mark* count. Zombies are not alive. Blocks for some
+    milliseconds on a busy machine.
 
     Raises:
         ValueError: Neither pid 0 or 1 nor an empty mark tells an engine from the rest of the machine.
@@ -91,9 +91,9 @@ def engine_processes(pid: int, started: float, mark: str) -> list[psutil.Process
     return [*found.values(), *_descendants(found, parents)]
 
 
-def _descendants(found: dict[int, psutil.Process], everybody: dict[int, psutil.Process]) -> list[psutil.Process]:
+def _descendants(found: dict[int, psutil.Process], all_processes: dict[int, psutil.Process]) -> list[psutil.Process]:
     above: dict[int, int] = {}
-    for pid, process in everybody.items():
+    for pid, process in all_processes.items():
         with contextlib.suppress(psutil.Error):
             above[pid] = process.ppid()
     seen = set(found)
@@ -101,11 +101,11 @@ def _descendants(found: dict[int, psutil.Process], everybody: dict[int, psutil.P
     while grown:
         grown = {pid for pid, parent in above.items() if parent in seen and pid not in seen}
         seen |= grown
-    return [everybody[pid] for pid in seen - found.keys()]
+    return [all_processes[pid] for pid in seen - found.keys()]
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:
-    """Send SIGKILL to each that is still who it was; psutil compares the start before it signals."""
+    """Send SIGKILL to each process that still is the same one; psutil compares the start time before it signals."""
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.send_signal(signal.SIGKILL)
@@ -192,7 +192,7 @@ def _is_same(pid: int, started: float) -> bool | None:
 
 
 class OrphanReaper:
-    """The daemon's end: keeps the child alive and told, and the records in *directory* true."""
+    """Keeps the child running and informed, and the records in *directory* true."""
 
     def __init__(self, router: Path) -> None:
         self.directory = router
@@ -248,7 +248,7 @@ class OrphanReaper:
             draft.write_text(json.dumps(asdict(record)), "utf-8")
             draft.replace(path)
         except OSError as error:
-            # The child still guards this engine: a full disk is no reason not to serve.
+            # The child still watches this engine: a full disk is no reason not to serve.
             _log.warning("engine_record_not_written", path=str(path), error=str(error))
 
     def forget(self, pid: int) -> None:
@@ -274,7 +274,7 @@ class OrphanReaper:
                 status = await self._child.wait()
                 await _end(self._child)
                 _log.warning("reaper_died", status=status, attempt=attempt)
-            # At once the first time; then slower, lest a machine in trouble be busy with this alone.
+            # At once the first time; then slower, or a machine in trouble would spend its time on this alone.
             await asyncio.sleep(min(5.0, 0.1 * (attempt - 1)))
             try:
                 await self._spawn()

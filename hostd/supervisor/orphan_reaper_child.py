@@ -1,9 +1,9 @@
-"""The one that outlives the daemon for a moment: when its standard input ends, every engine that it was told of is killed.
+"""The process that outlives the daemon for a moment: when its standard input ends, it kills every engine that it watches.
 
 It runs as ``python -I -S orphan_reaper_child.py MARK`` in a session of its own, so that a signal for the daemon's group misses it,
-and imports little, so that it costs little. Lines that it reads: ``watch PID CREATE_TIME`` and ``forget PID``. MARK is the
-beginning of the mark that each engine of the daemon carries in its environment; on Linux it finds processes that left
-their group, and engines that the daemon had no time left to speak of.
+and imports little, so that it costs little memory. Lines that it reads: ``watch PID CREATE_TIME`` and ``forget PID``. MARK is the
+beginning of the mark that each engine of the daemon carries in its environment; on Linux it finds processes that left their
+group, and engines that the daemon started in its last moment.
 """
 
 import os
@@ -18,7 +18,7 @@ _PROC = os.path.exists("/proc/self/stat")  # noqa: PTH110  # pathlib would doubl
 
 
 def main() -> None:
-    """Listen until the daemon is gone, then leave nothing behind."""
+    """Read until the daemon has ended, then kill what it left."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     mark = VARIABLE + os.fsencode(sys.argv[1])
@@ -31,10 +31,10 @@ def main() -> None:
 
 
 def obey(words: list[str], watched: dict[int, str | None]) -> None:
-    """Follow one line; one that makes no sense is passed over, for nobody is there to be told."""
+    """Follow one line; one that makes no sense is skipped, since no process is left to report it to."""
     try:
         order, pid = words[0], int(words[1])
-        # To kill(2), 0 is one's own group, and the group 1 is everybody.
+        # To kill(2), 0 is the caller's own group, and -1 is every process.
         if order == "watch" and pid > 1:
             start = start_of(pid)
             same = start is not None and abs(wall_clock(start) - float(words[2])) < _SAME_START
@@ -46,10 +46,10 @@ def obey(words: list[str], watched: dict[int, str | None]) -> None:
 
 
 def kill_once(watched: dict[int, str | None], mark: bytes) -> bool:
-    """Kill whatever is alive of the watched engines; return whether it is worth looking again."""
-    # A leader that is gone may have left its group behind; a pid that now has another start is somebody else's.
+    """Kill what is alive of the watched engines; return whether to look again."""
+    # A leader that ended may have left its group behind; a pid with another start time is another program.
     leaders = {pid for pid, start in watched.items() if start_of(pid) in (None, start)}
-    # Who descends from whom is known only while the parents live: look first, then kill.
+    # Descent is known only while the parents live: look first, then kill.
     victims = find(leaders, mark) if _PROC else set()
     hit = [killed(-leader) for leader in leaders] + [killed(pid) for pid in victims]
     # Without /proc a group is gone when it can no longer be signalled; with it, zombies must not count.

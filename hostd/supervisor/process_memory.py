@@ -1,4 +1,4 @@
-"""What each engine holds of each pool: main memory by its processes, accelerators by what their driver says of these processes.
+"""What each engine holds of each pool: main memory by its processes, accelerators by what their driver reports of these processes.
 
 Processes of an engine share pages: libraries, the file of the model, memory to talk through. Adding up what each has resident
 would count those several times; the exact way, ``smaps_rollup``, walks every page of a model. So private memory is added up,
@@ -72,7 +72,7 @@ class EngineMemory:
     """What one engine holds: *bytes* by pool id.
 
     *of_files* are those bytes of main memory that are pages of files, such as a mapped model's: the system calls them available,
-    although without them the engine would crawl.
+    although without them every token would read the model from disk.
     """
 
     pids: tuple[int, ...] = ()
@@ -90,7 +90,7 @@ class _Resident:
 def measure(leaders: Mapping[str, int], pools: Sequence[Pool]) -> dict[str, EngineMemory]:
     """Return what each model's engine holds of *pools*; *leaders* are the engines' first processes, by model.
 
-    An engine that has gone meanwhile is left out. Blocks for about a millisecond.
+    An engine that ended meanwhile is left out. Blocks for about a millisecond.
     """
     main = METAL if any(pool.id == METAL for pool in pools) else RAM
     found = {}
@@ -127,7 +127,7 @@ def members(leaders: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
 
 
 def alive(pids: Iterable[int]) -> list[int]:
-    """Return which of *pids* still are."""
+    """Return which of *pids* still exist."""
     return [pid for pid in pids if psutil.pid_exists(pid)]
 
 
@@ -143,7 +143,7 @@ def _resident(pid: int) -> _Resident:
 
 
 def _linux(status: Path) -> _Resident:
-    """Return what a process has resident, in bytes; nothing for one that has gone."""
+    """Return what a process has resident, in bytes; nothing for one that ended."""
     try:
         lines = (line.split() for line in status.read_text("ascii", errors="replace").splitlines())
         kib = {words[0]: int(words[1]) for words in lines if len(words) == 3 and words[0].startswith("Rss")}
@@ -168,9 +168,9 @@ class _Rusage(ctypes.Structure):
 
 
 def _footprint(pid: int) -> int:
-    """Return what macOS says that a process is the cause of, which unlike its resident size has the buffers of its graphics.
+    """Return the footprint of a process in bytes as macOS counts it, which unlike its resident size includes Metal buffers.
 
-    Pages of a mapped model that graphics use are resident and no footprint, so the larger of the two counts.
+    Pages of a mapped model that Metal uses are resident but no footprint, so the larger of the two counts.
     """
     about = _Rusage()
     if _libproc().proc_pid_rusage(pid, 0, ctypes.byref(about)) != 0:

@@ -1,9 +1,9 @@
-"""Finds the engine whose health page is fine but that no longer answers.
+"""Finds an engine whose health page is fine but that no longer answers, and an attached server that no longer runs.
 
-Real traffic is the best sign of life, so nothing is asked while it succeeds. Without any, the engine is asked whether its
-inference loop still turns; and when a request has run into a time limit, whether it still makes one token. Two questions in a
-row without an answer, and it is wedged: unless it computes, for a slow machine that reads a long prompt answers nobody for a
-while; then it is given many times as long.
+Successful requests are the best sign of life, so nothing is probed while they come. Without any, the probe asks whether the
+engine's inference loop still turns; after a request ran into a time limit, whether it still generates one token. An engine that
+leaves two probes in a row unanswered is wedged, unless it computes: a slow machine that prefills a long prompt answers no probe
+for a while, so a busy engine is given many times as long.
 """
 
 import asyncio
@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 BUSY_SHARE = 0.5
-"""CPU seconds in a second of clock from which a silent engine counts as one that computes."""
+"""CPU seconds per second of clock from which a silent engine counts as computing."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeTimings:
-    """How often to look (seconds), how long to wait for an answer, and how many silences in a row are too many.
+    """How often to probe and how long to wait for an answer (seconds), and how many silent probes in a row are too many.
 
-    *silences* is for an engine that does nothing, *busy_silences* for one that computes while it is silent.
+    *max_silent_probes* is for an engine that does nothing, *max_busy_silent_probes* for one that computes while it is silent.
     """
 
     interval: float = 15.0
@@ -28,7 +28,7 @@ class ProbeTimings:
 
 
 class Watchdog:
-    """Watches one engine from its readiness to its end."""
+    """Probes one engine from its readiness to its end."""
 
     def __init__(
         self,
@@ -38,9 +38,9 @@ class Watchdog:
         cpu_seconds: Callable[[], Awaitable[float]],
         timings: ProbeTimings,
     ) -> None:
-        """Take four questions.
+        """Probe by *turns* (the inference loop turns) or *answers* (the engine generates one token).
 
-        Does its inference loop turn, does it make one token, are all its slots taken, how much has it computed so far.
+        *saturated* tells whether all slots are taken, *cpu_seconds* how much the engine has computed so far.
         """
         self._turns = turns
         self._answers = answers
@@ -52,19 +52,19 @@ class Watchdog:
         self._suspected = asyncio.Event()
 
     def progress(self) -> None:
-        """Note that real traffic got something out of the engine just now."""
+        """Note that a request received something from the engine just now."""
         self._seen = self._loop.time()
 
     def suspect(self) -> None:
-        """Note that a request ran into a time limit: ask now, and for a token."""
+        """Note that a request ran into a time limit: probe now, and for a token."""
         self._suspected.set()
 
     async def wedged(self) -> str:
-        """Return, once the engine no longer answers, a sentence that says how this was found."""
+        """Return, once the engine no longer answers, a sentence on how this was found."""
         idle = silent = 0
         while idle < self._timings.max_silent_probes and silent < self._timings.max_busy_silent_probes:
             if silent == 0:
-                await self._next_look()
+                await self._next_probe()
             since, computed = self._loop.time(), await self._cpu_seconds()
             if await self._silent() and self._seen < since:
                 silent += 1
@@ -77,7 +77,7 @@ class Watchdog:
             f"within {self._timings.patience:g} s each"
         )
 
-    async def _next_look(self) -> None:
+    async def _next_probe(self) -> None:
         while True:
             wait = self._seen + self._timings.interval - self._loop.time()
             try:
@@ -86,7 +86,7 @@ class Watchdog:
             except TimeoutError:
                 if self._loop.time() < self._seen + self._timings.interval:
                     continue
-                # With every slot taken a question would only queue behind the answers; their own time limits watch them.
+                # With every slot taken a probe would only queue behind the requests, whose own time limits watch the engine.
                 if self._saturated():
                     self._seen = self._loop.time()
                     continue
@@ -112,7 +112,7 @@ class Watchdog:
 
 
 class HealthMonitor:
-    """Watches one attached server from its readiness on. Its answers are its owner's business: only health is asked for."""
+    """Watches the health page of one attached server; a token is not asked for, since its owner may keep it busy."""
 
     def __init__(self, healthy: Callable[[], Awaitable[bool]], timings: ProbeTimings) -> None:
         self._healthy = healthy
@@ -122,19 +122,19 @@ class HealthMonitor:
         self._suspected = asyncio.Event()
 
     def progress(self) -> None:
-        """Note that a request got something out of the server just now."""
+        """Note that a request received something from the server just now."""
         self._seen = self._loop.time()
 
     def suspect(self) -> None:
-        """Note that a request failed there: look now."""
+        """Note that a request failed there: probe now."""
         self._suspected.set()
 
     async def wedged(self) -> str:
-        """Return, once the server has been away for `ProbeTimings.patience` seconds, a sentence that says so."""
+        """Return, once the health page has not answered for `ProbeTimings.patience` seconds, a sentence that says so."""
         while True:
             await self._pause()
             silent_since = self._loop.time()
-            while not await self._there():
+            while not await self._is_healthy():
                 if self._loop.time() - silent_since >= self._timings.patience:
                     return (
                         f"the server has gone away: its health page has not answered for {self._timings.patience:g} s; "
@@ -144,7 +144,7 @@ class HealthMonitor:
             self.progress()
 
     async def _pause(self) -> None:
-        """Wait until nothing has been heard of the server for an interval, or somebody suspects it."""
+        """Wait until no request has succeeded for an interval, or one has failed."""
         while (left := self._seen + self._timings.interval - self._loop.time()) > 0:
             try:
                 async with asyncio.timeout(left):
@@ -154,7 +154,7 @@ class HealthMonitor:
             break
         self._suspected.clear()
 
-    async def _there(self) -> bool:
+    async def _is_healthy(self) -> bool:
         try:
             async with asyncio.timeout(self._timings.patience):
                 return await self._healthy()

@@ -196,7 +196,7 @@ class TestSweep:
     """What a crash leaves."""
 
     @pytest.mark.parametrize("code", [FAMILY, RUNAWAY], ids=["same group", "own session, parent gone"])
-    async def test_a_dead_leader_leaves_nobody(self, code: str, reaper: OrphanReaper) -> None:
+    async def test_a_dead_leader_leaves_no_children(self, code: str, reaper: OrphanReaper) -> None:
         """After the engine's own process was killed, the rest of it is found and killed too."""
         ring = LogRing()
         engine = await start(code, reaper, ring)
@@ -218,7 +218,7 @@ class TestSweep:
         assert time.monotonic() - began < 1
         await engine.stop(0.0)
 
-    async def test_spares_whoever_has_the_pid_now(self, reaper: OrphanReaper, stranger: psutil.Process) -> None:
+    async def test_spares_the_next_program_with_the_pid(self, reaper: OrphanReaper, stranger: psutil.Process) -> None:
         """When the engine's pid belongs to somebody else, that process and its group are not signalled."""
         engine = await start("", reaper, LogRing())
         await engine.wait()

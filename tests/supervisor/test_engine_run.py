@@ -1,4 +1,4 @@
-"""What a life consists of beyond start and stop: adopted servers, models that are opened, sleep, turns, and what is left behind."""
+"""The steps of a run beyond start and stop: attached servers, models loaded on request, sleep, exclusive starts, and orphans."""
 
 import asyncio
 import json
@@ -48,12 +48,12 @@ class Plain(LlamaCpp):
 
 
 class Opening(Plain):
-    """A server that runs before its model is loaded, and has to be told so; *refusing* says that it cannot."""
+    """A server that runs before its model is loaded on request; *refusing* makes that fail."""
 
     refusing = False
 
     async def open(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
-        """Load it, while the server is well and before anybody asked for a token."""
+        """Load it, while the server is healthy and before a token was asked for."""
         async with http.get(endpoint.url + "/_seen") as response:
             self.calls.append(f"open after {(await response.json())['begun']}")
         if self.refusing:
@@ -72,7 +72,7 @@ class Sleeping(Plain):
     waking = True
 
     async def sleep(self, http: aiohttp.ClientSession, endpoint: Endpoint, level: int) -> None:
-        """Sleep, and answer nobody."""
+        """Sleep, and answer nothing."""
         self.calls.append(f"sleep {level}")
         await (await http.post(endpoint.url + "/_script", json={"hang": True})).read()
 
@@ -98,7 +98,7 @@ class Telling(Plain):
 
 
 @dataclass
-class Life:
+class Run:
     """An instance, what it reports, and what it is said to hold."""
 
     instance: Instance
@@ -130,12 +130,12 @@ class Life:
         await self.instance.ended()
 
 
-Begin = Callable[..., Life]
+Begin = Callable[..., Run]
 
 
 @pytest.fixture
 async def reaper(tmp_path: Path) -> AsyncIterator[OrphanReaper]:
-    """Who ends the engines if the tests are killed."""
+    """Ends the engines if the tests are killed."""
     reaper = OrphanReaper(tmp_path / "engines")
     await reaper.start()
     yield reaper
@@ -145,10 +145,10 @@ async def reaper(tmp_path: Path) -> AsyncIterator[OrphanReaper]:
 @pytest.fixture
 async def begin(reaper: OrphanReaper, weights: Path) -> AsyncIterator[Begin]:
     """Make an instance of a backend with a script; every engine is ended."""
-    lives: list[Life] = []
+    lives: list[Run] = []
     alone = asyncio.Lock()
 
-    def make(backend: Plain, timings: ProbeTimings | None = None, port: int | None = None, **script: object) -> Life:
+    def make(backend: Plain, timings: ProbeTimings | None = None, port: int | None = None, **script: object) -> Run:
         events: asyncio.Queue[Event] = asyncio.Queue()
         held = {"cuda:0": 100}
 
@@ -163,7 +163,7 @@ async def begin(reaper: OrphanReaper, weights: Path) -> AsyncIterator[Begin]:
             variants = (replace(profile.variants[0], url=f"http://127.0.0.1:{port}"),)
         profile = replace(profile, variants=variants)
         options = [BoundVariant(variant, backend) for variant in profile.variants]
-        lives.append(Life(Instance(profile, options, services), events, held))
+        lives.append(Run(Instance(profile, options, services), events, held))
         return lives[-1]
 
     yield make
@@ -185,7 +185,7 @@ async def test_a_choice_is_launched(begin: Begin) -> None:
 
 
 async def test_a_server_says_what_it_can_do(begin: Begin) -> None:
-    """Its facts are kept, and it is given no more at once than it says; one that says nothing is not held up."""
+    """Its facts are kept, and it is sent no more at once than it reports; a server that reports nothing is used all the same."""
     life = begin(Telling())
     assert (1, "b0") == ((await life.ready()).slots, life.instance.facts.version)
     backend = Telling()
@@ -195,7 +195,7 @@ async def test_a_server_says_what_it_can_do(begin: Begin) -> None:
 
 
 async def test_a_model_is_opened_before_it_is_asked(begin: Begin) -> None:
-    """A server of ours loads its model between its health and its first token; at its end nothing has to be unloaded."""
+    """A server that hostd started loads its model between its health and its first token; its end needs no unloading."""
     backend = Opening()
     life = begin(backend)
     await life.ready()
@@ -216,7 +216,7 @@ async def test_a_model_that_cannot_be_opened_is_explained(begin: Begin) -> None:
 
 @asynccontextmanager
 async def stranger(port: int) -> AsyncIterator[psutil.Process]:
-    """Run a server that is none of hostd's on *port*."""
+    """Run a server that hostd did not start on *port*."""
     argv = (*ENGINE, "-m", "x", "--port", str(port), "--alias", "alpha", "-np", "4")
     process = await asyncio.create_subprocess_exec(*argv, stderr=asyncio.subprocess.DEVNULL)
     try:
@@ -227,8 +227,8 @@ async def stranger(port: int) -> AsyncIterator[psutil.Process]:
         await process.wait()
 
 
-async def test_a_server_that_runs_is_adopted(begin: Begin) -> None:
-    """It is proven ready, its process is known, its model is loaded and unloaded; it outlives hostd's interest in it."""
+async def test_a_server_that_runs_is_attached_to(begin: Begin) -> None:
+    """It is proven ready, its process is known, its model is loaded and unloaded; it runs on afterwards."""
     port = free_port()
     async with stranger(port) as process:
         backend = Opening()
@@ -242,18 +242,18 @@ async def test_a_server_that_runs_is_adopted(begin: Begin) -> None:
 
 
 async def test_a_server_that_is_not_there_is_explained(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not waited for as for an engine that loads: nobody is loading it."""
+    """It is not waited for as for an engine that loads: nothing is loading it."""
     monkeypatch.setattr(readiness, "ABSENT", 0.05)
     life = begin(Plain(), port=free_port())
     life.instance.start()
     broke = await life.broke()
     assert "no server that is well answers at http://127.0.0.1:" in broke.detail
-    # So that another variant, or another model, is tried at once.
+    # Another variant, or another model, is tried at once.
     assert ExitClass.MISSING_FILE is broke.exit_class
 
 
-async def test_a_server_that_goes_away_has_broken(begin: Begin) -> None:
-    """It is noticed, and found again once it is back; a request that sees its connection break does not call it dead."""
+async def test_an_attached_server_that_ends_has_failed(begin: Begin) -> None:
+    """It is noticed, and used again once it runs; a request whose connection breaks does not count it as ended."""
     port = free_port()
     life = begin(Plain(), port=port, timings=ProbeTimings(interval=0.05, patience=1.0))
     for _ in range(2):
@@ -297,8 +297,8 @@ async def test_sleeps_and_wakes(begin: Begin) -> None:
     await life.gone()
 
 
-async def test_who_only_feigns_sleep_is_stopped(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its memory is wanted, so it goes for real; and it is not asked again."""
+async def test_an_engine_that_feigns_sleep_is_stopped(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its memory is wanted, so it is stopped; and sleep is not tried again."""
     monkeypatch.setattr("hostd.supervisor.engine_sleep.LETS_GO", 0.1)
     backend = Sleeping(sleep_levels=(1,))
     life = begin(backend)
@@ -311,8 +311,8 @@ async def test_who_only_feigns_sleep_is_stopped(begin: Begin, monkeypatch: pytes
     assert ["sleep 1"] == backend.calls
 
 
-async def test_who_does_not_wake_has_broken(begin: Begin) -> None:
-    """What keeps it is told."""
+async def test_an_engine_that_does_not_wake_has_failed(begin: Begin) -> None:
+    """The reason is reported."""
     backend = Sleeping(sleep_levels=(1,))
     backend.waking = False
     life = begin(backend)
@@ -344,7 +344,7 @@ async def test_a_sleeper_can_die_and_be_stopped(begin: Begin) -> None:
 
 
 async def test_some_start_one_after_another(begin: Begin) -> None:
-    """An engine that measures its devices while it starts has them to itself until it is ready, or has gone."""
+    """An engine that measures its devices while it starts has them to itself until it is ready, or has ended."""
     first, second, third = (begin(Plain(exclusive_start=True), load_seconds=0.2) for _ in range(3))
     other = begin(Plain())
     for life in (first, second, third, other):
@@ -361,7 +361,7 @@ async def test_some_start_one_after_another(begin: Begin) -> None:
 @pytest.mark.parametrize("kind", ["group", "session"])
 @pytest.mark.parametrize("how", ["killed", "exits", "load"])
 async def test_nothing_is_left_of_a_leader_that_died(begin: Begin, kind: str, how: str) -> None:
-    """When it is reported as broken, its children have gone too, even those that left its group."""
+    """When its failure is reported, its children have ended, too, even those that left its group."""
     faults: dict[str, dict[str, object]] = {
         "exits": {"exit_after": 1.0},
         "load": {"load_fails": "unknown", "load_seconds": 0.1},
@@ -385,7 +385,7 @@ def family(kind: str) -> set[int]:
 
 
 def cmdline(process: psutil.Process) -> list[str]:
-    """Return how *process* was started; nothing for one that has gone."""
+    """Return how *process* was started; nothing for one that ended."""
     try:
         return process.cmdline()
     except psutil.Error:

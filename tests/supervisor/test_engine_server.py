@@ -19,7 +19,7 @@ NOWHERE = Endpoint("http://127.0.0.1:1", "alpha")
 
 @pytest.fixture
 async def reaper() -> AsyncIterator[OrphanReaper]:
-    """Who ends the processes if the tests are killed."""
+    """Ends the processes if the tests are killed."""
     with tempfile.TemporaryDirectory() as folder:
         reaper = OrphanReaper(Path(folder))
         await reaper.start()
@@ -33,7 +33,7 @@ async def spawned(reaper: OrphanReaper, program: str) -> EngineServer:
     return await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
 
 
-async def test_an_engine_of_ours_tells_how_it_ended(reaper: OrphanReaper) -> None:
+async def test_how_an_engine_ended_is_reported(reaper: OrphanReaper) -> None:
     """Status, class and last lines are in the error."""
     server = await spawned(reaper, "import sys; print('error: invalid argument: -x'); sys.exit(1)")
     ended = await server.ended()
@@ -43,8 +43,8 @@ async def test_an_engine_of_ours_tells_how_it_ended(reaper: OrphanReaper) -> Non
     await server.close(())
 
 
-async def test_an_engine_of_ours_is_ended(reaper: OrphanReaper) -> None:
-    """It is measured while it runs, and is gone after its end."""
+async def test_an_engine_is_measured_and_ended(reaper: OrphanReaper) -> None:
+    """Its memory is known while it runs; its process has ended afterwards."""
     server = await spawned(reaper, "import time; time.sleep(60)")
     assert not await server.died_within(0.01)
     assert (await server.usage()).rss_bytes > 1 << 20
@@ -56,10 +56,10 @@ async def test_an_engine_of_ours_is_ended(reaper: OrphanReaper) -> None:
 
 async def test_a_wedged_engine_is_killed(reaper: OrphanReaper) -> None:
     """It would not hear SIGTERM."""
-    deaf = (
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    ignores = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
     )
-    server = await spawned(reaper, deaf)
+    server = await spawned(reaper, ignores)
     assert not await server.unhealthy_within(0.3)
     await server.kill()
     assert await server.unhealthy_within(0.0)

@@ -56,7 +56,7 @@ class Sleeper:
 
 @in_virtual_time
 async def test_sleeps_when_its_memory_is_back() -> None:
-    """It is waited for until a third at least is gone; what moved to host memory does not count against it."""
+    """It is waited for until a third at least is released; what moved to host memory does not count against it."""
     sleeper = Sleeper({"cuda:0": 20 * GIB, "ram": GIB}, {"cuda:0": GIB, "ram": 20 * GIB}, seconds=3.0)
     assert None is await sleeper.fall()
     assert 3.0 <= asyncio.get_running_loop().time() - sleeper.slept_at <= 3.5

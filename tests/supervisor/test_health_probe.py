@@ -49,7 +49,7 @@ async def begin(http: aiohttp.ClientSession) -> AsyncIterator[Begin]:
 
 
 async def listens(http: aiohttp.ClientSession, endpoint: Endpoint) -> bool:
-    """Return whether anybody answers there."""
+    """Return whether a server answers there."""
     try:
         async with http.get(endpoint.url + "/health"):
             return True
@@ -57,8 +57,8 @@ async def listens(http: aiohttp.ClientSession, endpoint: Endpoint) -> bool:
         return False
 
 
-async def test_healthy_is_only_who_says_so(http: aiohttp.ClientSession, begin: Begin) -> None:
-    """Loading is not healthy, and neither is nobody."""
+async def test_only_an_engine_that_says_so_is_healthy(http: aiohttp.ClientSession, begin: Begin) -> None:
+    """An engine that loads is not, and neither is one that does not run."""
     assert await health_probe.healthy(http, await begin(), "/health")
     loading = await begin(script='{"never_ready": true}')
     assert not await health_probe.healthy(http, loading, "/health")
@@ -76,7 +76,7 @@ async def test_one_token_is_asked_for_with_the_key(http: aiohttp.ClientSession, 
 
 
 async def test_an_embedder_is_asked_for_a_vector(http: aiohttp.ClientSession, begin: Begin) -> None:
-    """Such an engine makes no tokens; one that makes no vectors is found out."""
+    """Such an engine generates no tokens; one that makes no vectors is not ready."""
     assert await health_probe.one_token(http, await begin("--embeddings"), embeddings=True) is None
     said = await health_probe.one_token(http, await begin(), embeddings=True)
     assert said is not None

@@ -1,4 +1,4 @@
-"""One engine's life, with a real process: what is reported, and that nothing of it is left."""
+"""One engine's runs, with a real process: what is reported, and that nothing of it is left."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ from tests.stage import ENGINE, make_profile, until
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
 
 
-class Life:
+class Run:
     """An instance, and what it reports."""
 
     def __init__(self, profile: Profile, reaper: OrphanReaper, timings: ProbeTimings, command: tuple[str, ...]) -> None:
@@ -75,7 +75,7 @@ class Life:
                 return response.status, await response.read()
 
 
-Begin = Callable[..., Life]
+Begin = Callable[..., Run]
 
 
 @pytest.fixture
@@ -83,15 +83,15 @@ async def begin(tmp_path: Path, weights: Path) -> AsyncIterator[Begin]:
     """Make an instance with a script; every engine is ended."""
     reaper = OrphanReaper(tmp_path / "engines")
     await reaper.start()
-    lives: list[Life] = []
+    lives: list[Run] = []
 
     def make(
         timings: ProbeTimings | None = None, command: tuple[str, ...] = ENGINE, variants: Any = None, **script: object
-    ) -> Life:
+    ) -> Run:
         profile = make_profile("alpha", weights, script)
         if variants is not None:
             profile = replace(profile, variants=variants)
-        lives.append(Life(profile, reaper, timings or ProbeTimings(), command))
+        lives.append(Run(profile, reaper, timings or ProbeTimings(), command))
         return lives[-1]
 
     yield make
@@ -110,7 +110,7 @@ def gone(pid: int) -> bool:
     return False
 
 
-async def test_comes_and_goes(begin: Begin) -> None:
+async def test_starts_and_stops(begin: Begin) -> None:
     """Ready is reported with slots and seconds; after a stop nothing is left, and it can begin again."""
     life = begin()
     for _ in range(2):
@@ -148,7 +148,7 @@ async def test_a_load_that_fails_is_explained(begin: Begin, kind: str, how: str,
 
 
 async def test_a_port_that_was_taken_is_tried_again(begin: Begin) -> None:
-    """Another program may be quicker; three ports in a row are not bad luck any more."""
+    """Another program may take it first; but not three ports in a row."""
     life = begin(load_fails="port_taken")
     life.instance.start()
     broke = await life.broke()
@@ -166,7 +166,7 @@ async def test_a_program_that_is_missing_is_explained(begin: Begin) -> None:
 
 
 async def test_health_without_a_token_is_a_failure(begin: Begin) -> None:
-    """It is put down, and what it said is told."""
+    """It is killed, and what it answered is reported."""
     life = begin(status=500)
     life.instance.start()
     broke = await life.broke()
@@ -175,7 +175,7 @@ async def test_health_without_a_token_is_a_failure(begin: Begin) -> None:
 
 
 async def test_a_crash_is_seen_at_once(begin: Begin) -> None:
-    """An engine that somebody kills is reported with the signal and its last line."""
+    """An engine that was killed is reported with the signal and its last line."""
     life = begin()
     pid = await life.ready()
     os.kill(pid, 9)
@@ -186,15 +186,15 @@ async def test_a_crash_is_seen_at_once(begin: Begin) -> None:
     assert gone(pid)
 
 
-async def test_an_engine_that_leaves_has_broken_too(begin: Begin) -> None:
-    """Nobody told it to go, whatever its status."""
+async def test_an_engine_that_exits_has_failed(begin: Begin) -> None:
+    """It was not stopped, so whatever its status, it failed."""
     life = begin(exit_after=1.0, exit_status=0)
     await life.ready()
     assert (await life.broke()).detail.startswith("the engine ended with status 0; its last line: ")
 
 
 async def test_an_engine_that_hangs_is_found(begin: Begin) -> None:
-    """Its health page is fine, but it answers nobody: after two silent probes it is put down."""
+    """Its health page is fine, but it answers nothing: after two silent probes it is killed."""
     life = begin(ProbeTimings(interval=0.05, patience=0.1), ignore_sigterm=True)
     pid = await life.ready()
     await life.ask("/_script", {"hang": True})
@@ -221,7 +221,7 @@ async def test_an_engine_that_answers_stays(begin: Begin) -> None:
     assert (pid, True) == (life.instance.pid, life.events.empty())
 
 
-async def until_seen(life: Life, **least: int) -> None:
+async def until_seen(life: Run, **least: int) -> None:
     """Return when the engine has counted at least so many."""
     counts: dict[str, int] = {}
     async with asyncio.timeout(5):
@@ -247,7 +247,7 @@ async def test_a_load_can_be_stopped(begin: Begin) -> None:
 
 
 async def test_a_stop_does_not_wait_for_answers(begin: Begin) -> None:
-    """Who lets answers finish is the desk; an instance that is told to stop, stops."""
+    """Draining is the scheduler's; an instance that is told to stop, stops."""
     life = begin(stall_after=2)
     await life.ready()
     asking = asyncio.create_task(life.ask("/v1/chat/completions", {**CHAT, "stream": True}))
@@ -305,8 +305,8 @@ async def test_knows_whether_the_engine_writes(begin: Begin, script: dict[str, f
     await asyncio.gather(asking, return_exceptions=True)
 
 
-async def test_a_mistake_of_ours_does_not_leave_the_desk_waiting(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever goes wrong, the life ends with a report."""
+async def test_a_bug_does_not_leave_the_scheduler_waiting(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong, the run ends with a report."""
     life = begin()
     backend = life.instance.variants[0].backend
     assert backend is not None
@@ -319,8 +319,8 @@ async def test_a_mistake_of_ours_does_not_leave_the_desk_waiting(begin: Begin, m
     assert "hostd failed to run it: ZeroDivisionError()" == (await life.broke()).detail
 
 
-async def test_looks_at_what_it_holds_after_the_first_requests(begin: Begin) -> None:
-    """Once, when the last request in flight is done; not again with each one that follows."""
+async def test_measures_what_the_engine_holds_after_the_first_requests(begin: Begin) -> None:
+    """Once, when the last request in flight is done; not again with each request that follows."""
     life = begin()
     await life.ready()
     for _ in range(3):
@@ -332,7 +332,7 @@ async def test_looks_at_what_it_holds_after_the_first_requests(begin: Begin) -> 
     assert rss > 1 << 20
 
 
-async def test_looks_at_its_present_life_only(begin: Begin) -> None:
+async def test_measures_its_present_run_only(begin: Begin) -> None:
     """What engines before this one have logged is not about its memory."""
     life = begin()
     for lives in (1, 2):

@@ -57,7 +57,7 @@ def options(models_found: Shelf, *variants: Variant) -> list[BoundVariant]:
 
 
 def test_an_option_knows_why_it_is_none() -> None:
-    """A backend that is not there and one that refuses are both explained."""
+    """A backend that does not exist and one that refuses are both explained."""
     models_found = Shelf(())
     found = options(
         models_found, Variant("llamacpp", path="best"), Variant("llamacpp"), Variant("vllm", hf="org/model")

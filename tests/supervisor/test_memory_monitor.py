@@ -1,4 +1,4 @@
-"""The keeper measures, tells, hurries, and finds who did not give memory back."""
+"""Memory is measured and reported, fast while a load waits, and what was not released is traced."""
 
 import asyncio
 import subprocess
@@ -25,7 +25,7 @@ SLOW = PollIntervals(idle=3600.0, fast=0.01, hurried=3600.0, lost=0.05)
 
 @dataclass
 class Engine:
-    """An instance as the keeper sees it."""
+    """An instance as the monitor sees it."""
 
     pid: int | None = None
 
@@ -70,7 +70,7 @@ def held_by(pid: int, name: str = "engine") -> Pool:
 
 @asynccontextmanager
 async def at_work(monitor: MemoryMonitor) -> AsyncIterator[None]:
-    """Let a keeper look by itself for a while."""
+    """Let a monitor measure by itself for a while."""
     monitor.start()
     try:
         async with asyncio.timeout(DEADLINE):
@@ -79,7 +79,7 @@ async def at_work(monitor: MemoryMonitor) -> AsyncIterator[None]:
         await monitor.close()
 
 
-async def test_it_measures_pools_and_who_holds_them(process: subprocess.Popen[bytes]) -> None:
+async def test_it_measures_pools_and_what_holds_them(process: subprocess.Popen[bytes]) -> None:
     """The owner's reserve is passed on, and what was seen last can be asked for."""
     machine = Machine((RAM, held_by(process.pid)))
     monitor = MemoryMonitor(
@@ -105,7 +105,7 @@ async def test_pages_of_an_engines_files_are_not_free(process: subprocess.Popen[
         assert corrected is (seen.pools[0].free < RAM.free)
 
 
-async def test_it_looks_at_start_and_when_it_is_poked() -> None:
+async def test_it_measures_at_start_and_on_request() -> None:
     """However long its pauses are."""
     seen = asyncio.Queue[MemoryMeasured]()
     monitor = MemoryMonitor(Machine().read, Reserve(), seen.put_nowait, dict, rhythm=SLOW)
@@ -116,8 +116,8 @@ async def test_it_looks_at_start_and_when_it_is_poked() -> None:
     assert seen.empty()
 
 
-async def test_it_hurries_while_somebody_waits() -> None:
-    """And stops when nobody does any more."""
+async def test_it_polls_fast_while_a_load_waits() -> None:
+    """And stops when none does any more."""
     seen = asyncio.Queue[MemoryMeasured]()
     monitor = MemoryMonitor(Machine().read, Reserve(), seen.put_nowait, dict, rhythm=SLOW)
     async with at_work(monitor):
@@ -128,8 +128,8 @@ async def test_it_hurries_while_somebody_waits() -> None:
         assert SLOW.idle == monitor._pause()
 
 
-async def test_hurry_does_not_last_for_ever() -> None:
-    """Memory that is not back by then is somebody else's."""
+async def test_polling_fast_does_not_last_for_ever() -> None:
+    """Memory that is not released by then belongs to another program."""
     seen = asyncio.Queue[MemoryMeasured]()
     monitor = MemoryMonitor(Machine().read, Reserve(), seen.put_nowait, dict, rhythm=replace(SLOW, hurried=0.05))
     async with at_work(monitor):
@@ -144,7 +144,7 @@ async def test_hurry_does_not_last_for_ever() -> None:
         assert SLOW.fast == monitor._pause()
 
 
-async def test_a_look_that_fails_is_made_again() -> None:
+async def test_a_measurement_that_fails_is_repeated() -> None:
     """One broken reading does not end the measuring."""
     seen = asyncio.Queue[MemoryMeasured]()
     monitor = MemoryMonitor(Machine(broken=1).read, Reserve(), seen.put_nowait, dict, rhythm=replace(SLOW, idle=0.01))
@@ -154,8 +154,8 @@ async def test_a_look_that_fails_is_made_again() -> None:
     assert "memory_not_measured" == logs[0]["event"]
 
 
-async def test_a_machine_that_is_not_here_has_what_our_engines_leave(process: subprocess.Popen[bytes]) -> None:
-    """Nobody else holds anything of it, and nothing is measured but our engines."""
+async def test_another_machine_has_what_the_engines_leave(process: subprocess.Popen[bytes]) -> None:
+    """No other program holds anything of it, and only engines are measured."""
     small = Host("Linux", "a file", GIB, (replace(RAM, total=GIB, free=0, budget=GIB // 2),))
     machine = Machine()
     monitor = MemoryMonitor(machine.read, Reserve(), lambda _: None, pids({"m": Engine(process.pid)}), machine=small)
@@ -187,8 +187,8 @@ async def until(monitor: MemoryMonitor, logs: list[Any], done: Callable[[], bool
 
 
 @pytest.mark.parametrize("own", [True, False])
-async def test_who_did_not_give_memory_back_is_named(process: subprocess.Popen[bytes], own: bool) -> None:
-    """A process that the engine left behind, or else the largest that nobody here knows; once, and fast until then."""
+async def test_the_process_that_holds_unreleased_memory_is_named(process: subprocess.Popen[bytes], own: bool) -> None:
+    """A process that the engine left behind, or else the largest unknown one; once, and measured fast until then."""
     engine, machine = Engine(process.pid), Machine((RAM, held_by(process.pid)))
     monitor = MemoryMonitor(machine.read, Reserve(), lambda _: None, pids({"m": engine}), rhythm=SLOW)
     await monitor.measure()
@@ -207,7 +207,7 @@ async def test_who_did_not_give_memory_back_is_named(process: subprocess.Popen[b
 
 
 async def test_memory_that_came_back_is_not_mentioned(process: subprocess.Popen[bytes]) -> None:
-    """Also when another of our engines has taken it meanwhile."""
+    """Also when another engine has taken it meanwhile."""
     engine, other = Engine(process.pid), Engine()
     machine = Machine((RAM, held_by(process.pid)))
     monitor = MemoryMonitor(

@@ -100,7 +100,7 @@ async def reaper(tmp_path: Path) -> AsyncIterator[OrphanReaper]:
 
 
 def record(router: Path, **changes: object) -> Path:
-    """Write a record of an engine whose daemon is long gone."""
+    """Write a record of an engine whose daemon ended long ago."""
     fields: dict[str, object] = {
         "pid": 1 << 22,
         "create_time": 1.0,
@@ -119,7 +119,7 @@ def record(router: Path, **changes: object) -> Path:
 class TestDaemonKilled:
     """What happens after `kill -9` of a daemon."""
 
-    def test_its_engines_are_gone_within_two_seconds(
+    def test_its_engines_have_ended_within_two_seconds(
         self, daemon: tuple[subprocess.Popen[bytes], list[int]], tmp_path: Path
     ) -> None:
         """Both engines, the runaway child and the reaper itself end, and the next start only tidies the records."""
@@ -175,7 +175,7 @@ class TestReapLeftovers:
         assert path.exists()
         assert bystander.is_running()
 
-    def test_spares_whoever_has_the_pid_now(self, tmp_path: Path, bystander: psutil.Process) -> None:
+    def test_spares_the_next_program_with_the_pid(self, tmp_path: Path, bystander: psutil.Process) -> None:
         """A process that began at another time than the record says is not touched, and the record goes."""
         path = record(tmp_path, pid=bystander.pid, create_time=bystander.create_time() - 60)
         assert [] == reap_leftovers(tmp_path)
@@ -208,7 +208,7 @@ class TestReapLeftovers:
         ],
     )
     def test_removes_records_with_impossible_values(self, changes: dict[str, object], tmp_path: Path) -> None:
-        """What could mean somebody else's processes, or everybody's, is never used."""
+        """A value that could mean other programs' processes, or all of them, is never used."""
         path = record(tmp_path, **changes)
         assert [] == reap_leftovers(tmp_path)
         assert not path.exists()
@@ -219,7 +219,7 @@ class TestReapLeftovers:
 
 
 class TestReaper:
-    """The daemon's end."""
+    """The daemon's side."""
 
     async def test_a_dead_child_is_replaced_and_told_everything_again(
         self, tmp_path: Path, bystander: psutil.Process
@@ -266,8 +266,8 @@ class TestReaper:
         reaper.forget(bystander.pid)
 
 
-def test_kin_finds_a_process_by_its_mark_alone() -> None:
-    """Whoever carries the mark belongs to the engine, whatever its session and parents."""
+def test_engine_processes_finds_a_process_by_its_mark_alone() -> None:
+    """A process that carries the mark belongs to the engine, whatever its session and parents."""
     with subprocess.Popen(SLEEPER, env={ENV_MARKER: "m-1"}, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout is not None
         process.stdout.readline()

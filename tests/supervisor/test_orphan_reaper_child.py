@@ -1,4 +1,4 @@
-"""The process that kills engines once the daemon is gone."""
+"""The process that kills engines once the daemon has ended."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ def tell(*lines: str) -> None:
 
 
 def ended(process: psutil.Process) -> bool:
-    """Return whether *process* is a zombie, or gone."""
+    """Return whether *process* is a zombie, or has ended."""
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
@@ -44,7 +44,7 @@ def test_kills_what_it_watches(engine: psutil.Process) -> None:
 
 
 @pytest.mark.parametrize("shift", [-60.0, 60.0])
-def test_spares_whoever_has_the_pid_now(shift: float, engine: psutil.Process) -> None:
+def test_spares_the_next_program_with_the_pid(shift: float, engine: psutil.Process) -> None:
     """A pid whose process began at another time is not signalled."""
     tell(f"watch {engine.pid} {engine.create_time() + shift:.2f}")
     assert not ended(engine)

@@ -1,4 +1,4 @@
-"""A load that must fail is seen to before anybody makes room for it."""
+"""A load that must fail is refused before memory is freed for it."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def preflight(*backends: Any) -> Preflight:
     ],
 )
 async def test_the_backend_is_asked_and_the_memory_measured(variant: int, expected: PreflightDone) -> None:
-    """The memory comes first, so that the desk knows it when it hears the verdict."""
+    """The memory comes first, so that the scheduler knows it at the verdict."""
     backend = Careful()
     assert (SEEN, expected) == await preflight(backend, backend)("alpha", LoadOption(variant, "asked for"))
 
@@ -71,8 +71,8 @@ async def test_a_backend_that_cannot_check_is_trusted() -> None:
     assert (SEEN, PreflightDone("alpha")) == await preflight(Hasty())("alpha", LoadOption(0, "asked for"))
 
 
-async def test_a_variant_that_nobody_serves_is_refused() -> None:
-    """Its reason is the one that the owner is shown everywhere."""
+async def test_a_variant_without_a_backend_is_refused() -> None:
+    """The reason is the one that the owner sees everywhere."""
     _, verdict = await preflight(None)("alpha", LoadOption(0, "asked for"))
     assert (
         PreflightDone("alpha", ExitClass.MISSING_FILE, "llamacpp:absent: backend 'llamacpp' is not implemented here")

@@ -68,7 +68,7 @@ def test_a_mapped_file_counts_once(begin: Begin, tmp_path: Path) -> None:
 
 
 def test_a_driver_tells_what_processes_hold_of_cards(begin: Begin) -> None:
-    """Its list is matched with the engine's processes; strangers and unknown sizes count for nobody."""
+    """Its list is matched with the engine's processes; strangers and unknown sizes do not count."""
     pid = begin(PARENT, FILLS)
     own = members({"m": pid})["m"]
     holders = (Holder(own[1], "engine", 5 << 30), Holder(own[0], "engine", None), Holder(1, "init", 7 << 30))
@@ -92,7 +92,7 @@ def test_an_adopted_server_is_counted_with_its_children(begin: Begin) -> None:
     assert (2, pid) == (len(found.pids), found.pids[0])
 
 
-def test_an_engine_that_has_gone_is_left_out(begin: Begin) -> None:
+def test_an_engine_that_ended_is_left_out(begin: Begin) -> None:
     """Its number may be anybody's next."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()

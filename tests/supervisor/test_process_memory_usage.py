@@ -34,8 +34,8 @@ def test_counts_a_process_and_its_descendants() -> None:
         parent.communicate()
 
 
-def test_a_process_that_is_gone_uses_nothing() -> None:
-    """A pid that nobody has any more is no error."""
+def test_a_process_that_ended_uses_nothing() -> None:
+    """A pid without a process is no error."""
     gone = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
     gone.wait()
     assert ProcessUsage() == group_usage(gone.pid)

@@ -1,4 +1,4 @@
-"""An engine is ready when it has made a token, and is given up when it has stopped getting on."""
+"""An engine is ready when it has generated a token, and is given up when its load no longer progresses."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,15 +15,15 @@ from hostd.supervisor.process_memory import ProcessUsage
 from hostd.supervisor.readiness import AttachedReadiness, EngineReadiness
 from tests.virtual_time import in_virtual_time
 
-NOBODY = "http://127.0.0.1:1"
+NOWHERE = "http://127.0.0.1:1"
 
 
-def launch(url: str = NOBODY, expected_bytes: int = 0) -> Launch:
+def launch(url: str = NOWHERE, expected_bytes: int = 0) -> Launch:
     """Return a launch of an engine at *url*."""
     return Launch(("engine",), {}, Endpoint(url, "alpha"), "/health", 1, expected_bytes)
 
 
-def attachment(url: str = NOBODY) -> Attachment:
+def attachment(url: str = NOWHERE) -> Attachment:
     """Return how to use a server at *url*."""
     return Attachment(Endpoint(url, "alpha"), "/health", 1)
 
@@ -81,8 +81,8 @@ def growing() -> Iterator[ProcessUsage]:
 
 
 @in_virtual_time
-async def test_ready_is_who_is_healthy_and_makes_a_token() -> None:
-    """It is seen soon after it has come true."""
+async def test_an_engine_is_ready_when_healthy_with_a_token() -> None:
+    """It is seen soon after it became true."""
     async with Loading(after=20.0) as url:
         assert 20.0 <= await reached(launch(url), idle()) <= 20.5
 
@@ -112,7 +112,7 @@ async def test_an_engine_that_does_nothing_is_stuck() -> None:
 
 @in_virtual_time
 async def test_an_engine_that_grows_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long a load takes, it goes on while it gets on; in the end there is a limit to that too."""
+    """However long a load takes, it is waited for while it progresses; in the end there is a limit to that, too."""
     monkeypatch.setattr(readiness, "LONGEST_LOAD", 90.0)
     async with Loading(after=80.0) as url:
         assert 80.0 <= await reached(launch(url), growing())
@@ -130,7 +130,7 @@ async def test_a_line_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @in_virtual_time
-async def test_knows_how_far_it_has_got() -> None:
+async def test_reports_how_far_the_load_is() -> None:
     """The share of what will be in memory that is there; None where that is not known, and never more than all."""
     async with aiohttp.ClientSession() as http:
         assert EngineReadiness(launch(), http, LogRing(), loads, ProcessUsage).progress is None
@@ -163,7 +163,7 @@ async def test_a_model_is_opened_before_the_token(monkeypatch: pytest.MonkeyPatc
 
 @in_virtual_time
 async def test_an_attached_server_is_there_or_it_is_not() -> None:
-    """Nobody loads it, so it is not waited for; one that is well may take its time for the first token, but not for ever."""
+    """It loads nothing, so it is not waited for; a healthy one may take its time for the first token, but not for ever."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""The first of several things decides; the others are let go of, to the end."""
+"""The first of several contenders decides; the others are cancelled and waited for."""
 
 import asyncio
 
@@ -42,8 +42,8 @@ async def test_raises_what_the_winner_raises() -> None:
 
 
 @in_virtual_time
-async def test_cancelling_the_race_cancels_everybody() -> None:
-    """Nobody runs on after the one who waited has gone."""
+async def test_cancelling_the_race_cancels_all() -> None:
+    """No contender runs on after the waiting task was cancelled."""
     cancelled = asyncio.Event()
 
     async def runner() -> None:

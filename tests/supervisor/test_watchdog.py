@@ -143,7 +143,7 @@ async def test_a_suspicion_may_be_unfounded() -> None:
 
 @in_virtual_time
 async def test_an_engine_that_computes_is_given_longer() -> None:
-    """A slow machine that reads a long prompt answers nobody for a while; but not for ever."""
+    """A slow machine that prefills a long prompt answers no probe for a while; but not for ever."""
     engine = Suspect(hanging=True, cores=1.0)
     said = await engine.watched().wedged()
     assert 15.0 + 18 * 10.0 == engine.clock

@@ -1,4 +1,4 @@
-"""A server that goes away is noticed, one that stumbles is not given up."""
+"""A server that ended is noticed, a short interruption is not."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ PACE = ProbeTimings(interval=15.0, patience=10.0)
 
 @dataclass
 class Page:
-    """A health page that is well but for the seconds between *gone* and *back*."""
+    """A health page that answers except in the seconds between *gone* and *back*."""
 
     gone: float = 1e9
     back: float = 1e9
@@ -36,7 +36,7 @@ class Page:
 
 
 @in_virtual_time
-async def test_a_server_that_is_gone_is_noticed() -> None:
+async def test_a_server_that_ended_is_noticed() -> None:
     """At the first look after it went, and the patience after that."""
     page = Page(gone=20.0)
     said = await HealthMonitor(page.healthy, PACE).wedged()
@@ -45,7 +45,7 @@ async def test_a_server_that_is_gone_is_noticed() -> None:
 
 
 @in_virtual_time
-async def test_a_server_that_says_nothing_is_gone_too() -> None:
+async def test_a_server_that_answers_nothing_counts_as_ended() -> None:
     """Silence is as good as a refusal."""
     page = Page(gone=20.0, hanging=True)
     await HealthMonitor(page.healthy, PACE).wedged()
@@ -54,7 +54,7 @@ async def test_a_server_that_says_nothing_is_gone_too() -> None:
 
 @in_virtual_time
 async def test_a_server_that_comes_back_in_time_stays() -> None:
-    """A restart of a few seconds is nobody's business."""
+    """A restart of a few seconds is not reported."""
     page = Page(gone=14.0, back=20.0)
     watching = asyncio.create_task(HealthMonitor(page.healthy, PACE).wedged())
     await asyncio.sleep(100)
@@ -64,7 +64,7 @@ async def test_a_server_that_comes_back_in_time_stays() -> None:
 
 @in_virtual_time
 async def test_traffic_is_proof_enough() -> None:
-    """As long as requests get answers, nobody asks for its health."""
+    """As long as requests are answered, its health is not asked for."""
     page = Page()
     presence = HealthMonitor(page.healthy, PACE)
     watching = asyncio.create_task(presence.wedged())
