@@ -6,18 +6,16 @@ bytes by pool id.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from hostd.domain.lifecycle import State
 from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.planning.warm_set.load_option import Bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """A request is answered by *model*; *reason* is why it is not the first choice (None: it is)."""
+class Routed(NamedTuple):
+    """A request is answered by *model*; *reason* is why it is not the first choice (None: it is). A tuple, as there are so many."""
 
-    event: ClassVar[str] = "routed"
     model: str
     ticket_id: str
     asked: str
@@ -27,6 +25,11 @@ class Routed:
     capacity: int
     in_flight: int
     queued: int
+
+    @property
+    def event(self) -> str:
+        """The name of the decision."""
+        return "routed"
 
 
 @dataclass(frozen=True, slots=True)

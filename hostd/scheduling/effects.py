@@ -1,6 +1,7 @@
 """Everything that the scheduler can ask for, in the imperative. The union `Effect` is closed, and is matched exhaustively."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hostd.domain.errors import HostdError
 from hostd.domain.reason import FallbackReason
@@ -8,9 +9,8 @@ from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.decisions import Decision
 
 
-@dataclass(frozen=True, slots=True)
-class Serve:
-    """Send a request to a model now.
+class Serve(NamedTuple):
+    """Send a request to a model now. A tuple, since one is made for each request.
 
     *reason* is why it is not the first choice (None: it is); *waited* and *loaded* are the seconds that it spent in
     queues and, of these, waiting for a load.

@@ -76,7 +76,8 @@ _USUAL = {"restarts": 0, "in_a_row": 1}
 @cache
 def _names(kind: type) -> tuple[tuple[str, str], ...]:
     """Return the fields of a kind of decision, and what each is called on the wire."""
-    names = [each.name for each in fields(kind) if each.name not in _SUBJECT]
+    # What a pattern matches by position: the fields of dataclasses and of named tuples alike, in order.
+    names = [name for name in kind.__dict__["__match_args__"] if name not in _SUBJECT]
     return tuple((name, _WIRE_NAMES.get(name, name)) for name in names)
 
 

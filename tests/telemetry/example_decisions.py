@@ -56,4 +56,4 @@ EXAMPLES: tuple[Decision, ...] = (
 def example(kind: type[Decision], **more: Any) -> Decision:
     """Return the example of *kind*, changed by *more*."""
     found = next(each for each in EXAMPLES if isinstance(each, kind))
-    return replace(found, **more)
+    return found._replace(**more) if isinstance(found, Routed) else replace(found, **more)
