@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from hostd.domain.errors import HostdError
 from hostd.models.errors import HubUnreachable, ModelUnreadable
-from hostd.models.http.client import origin
+from hostd.models.http.client import origin, refuse_link_local
 from hostd.models.http.response import check_content, check_status, shown_url, told_range
 
 if TYPE_CHECKING:
@@ -160,6 +160,7 @@ def http_blocks(url: str, first: int, headers: Mapping[str, str]) -> Iterator[By
     with hub_errors(url), session.stream("GET", url, headers=asked, timeout=PATIENCE) as response:
         if origin(url)[0] == "https" and response.url.scheme != "https":
             raise ModelUnreadable(f"{shown_url(url)} redirects from https to http; that is not followed")
+        refuse_link_local(response.extensions["network_stream"].get_extra_info("server_addr")[0])
         check_status(response.status_code, response.headers, url)
         check_content(response.headers, url)
         if response.status_code == 206:

@@ -67,6 +67,16 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def refuse_link_local(address: str) -> None:
+    """Raise for a link-local *address*: no hub is there, but what tells a cloud machine its secrets is.
+
+    Raises:
+        ModelUnreadable: It is one.
+    """
+    if ipaddress.ip_address(address.partition("%")[0]).is_link_local:
+        raise ModelUnreadable(f"{address} is a link-local address, where no hub is; that is not followed")
+
+
 class HubClient:
     """GET requests to a hub over kept connections; not for several threads at once.
 
@@ -220,8 +230,7 @@ async def _checked(response: "aiohttp.ClientResponse", met: Mapping[str, str], w
 
 
 def _socket(address: Any) -> socket.socket:
-    """Return a socket for *address*, but none for a link-local one: no hub is there, but what describes a cloud machine is."""
+    """Return a socket for *address*; raises as `refuse_link_local` does."""
     family, kind, protocol, _, where = address
-    if ipaddress.ip_address(where[0].partition("%")[0]).is_link_local:
-        raise ModelUnreadable(f"{where[0]} is a link-local address, where no hub is; that is not followed")
+    refuse_link_local(where[0])
     return socket.socket(family, kind, protocol)

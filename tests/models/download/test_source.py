@@ -134,6 +134,21 @@ def test_another_part_than_was_asked_for_is_refused(hub: Hub) -> None:
         pass
 
 
+def test_nothing_is_taken_from_a_link_local_address(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its address is that of the connection, whatever its name."""
+    asked: list[str] = []
+
+    def refuse(address: str) -> None:
+        asked.append(address)
+        raise ModelUnreadable("no")
+
+    hub.files["m.gguf"] = MODEL
+    monkeypatch.setattr("hostd.models.download.source.refuse_link_local", refuse)
+    with pytest.raises(ModelUnreadable), http_blocks(f"{hub.url}/{REPO}/resolve/main/m.gguf", 0, {}):
+        pass
+    assert ["127.0.0.1"] == asked
+
+
 def test_only_pulls_pay_for_the_library() -> None:
     """Neither the daemon nor the command line imports it at its start."""
     code = "import sys, hostd.daemon, hostd.cli.app; print(*sorted({'huggingface_hub', 'hf_xet'} & set(sys.modules)))"
