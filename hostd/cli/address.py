@@ -1,4 +1,4 @@
-"""Where the daemon is: an address given by hand, the one in the owner's files, or the usual one."""
+"""The daemon's address: a given one, the one in the owner's files, or the default."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One question to a model and its answer, read from the stream as it comes."""
+"""One chat request and its answer, read from the stream as it arrives."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ def ask(
 ) -> ChatReply:
     """Send *messages* to *model* and return the answer.
 
-    *on_begin* hears the model that answers and its route, *on_text* each piece of text as it comes.
+    *on_begin* is called with the model that answers and its route, *on_text* with each piece of text as it arrives.
 
     Raises:
         VerbError: The daemon refused, the stream holds an error, or it ended before it was complete.
@@ -44,7 +44,7 @@ def ask(
         pieces, usage = [], None
         for chunk in _chunks(reply):
             usage = chunk.get("usage") or usage
-            text = "".join(option["delta"].get("content") or "" for option in chunk.get("choices", []))
+            text = "".join(choice["delta"].get("content") or "" for choice in chunk.get("choices", []))
             if text:
                 pieces.append(text)
                 on_text(text)

@@ -1,4 +1,4 @@
-"""A small HTTP client of the daemon, on the standard library's: a verb that lists three rows cannot wait for a bigger one."""
+"""A small HTTP client of the daemon on http.client: a verb that lists three rows cannot wait for a larger library's import."""
 
 import http.client
 import json
@@ -61,7 +61,7 @@ class Reply:
         return data
 
     def lines(self) -> Iterator[str]:
-        """Yield the body's lines as they come, without their line ends.
+        """Yield the body's lines as they arrive, without their line ends.
 
         Raises:
             VerbError: The connection broke off.
@@ -102,7 +102,7 @@ class Client:
         """Send one request and hold its reply open; *timeout* is in seconds (None: for ever).
 
         Raises:
-            DaemonUnreachable: Nobody answered.
+            DaemonUnreachable: No daemon answered.
             VerbError: The daemon refused; the exit code says why.
         """
         connection = self._connection(timeout)

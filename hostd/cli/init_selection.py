@@ -1,4 +1,4 @@
-"""What a newcomer can serve of the models that are on this machine already, with which settings, and why not the others."""
+"""The models on this host that ``hostd init`` writes profiles for, with which settings, and why it writes none for the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class InitSelection:
 
 
 def select_profiles(entries: Sequence[LocalModel], host: Host) -> list[InitSelection]:
-    """Return a choice for each of *entries*, in their order; of several quantisations of one model, one is chosen."""
+    """Return a selection for each of *entries*, in their order; of several quantisations of one model, one is selected."""
     free = free_now(host)
     judged = [_judge(entry, host, free) for entry in entries]
     copies: dict[str, list[ServableModel]] = {}
@@ -78,7 +78,7 @@ def _unfit(entry: LocalModel, header: ModelHeader) -> str:
     if gguf.keys.get(f"{shape.architecture}.pooling_type") == _RANKING:
         return "it ranks texts, which hostd does not serve yet"
     if not shape.known:
-        return f"the architecture '{shape.architecture}' is not known, so nobody can say what fits; write its profile by hand"
+        return f"the architecture '{shape.architecture}' is not known, so what fits cannot be computed; write its profile by hand"
     if header.adapter_bytes:
         return "it has an adapter, which hostd does not serve yet"
     if isinstance(entry.reference, OllamaReference) and shape.projector:

@@ -71,7 +71,7 @@ def owners_reserve() -> Reserve:
     try:
         return load().reserve
     except ConfigError:
-        say("the configuration has problems (see: hostd config check), so the usual memory.reserve is reckoned with")
+        say("the configuration has problems (see: hostd config check), so the default memory.reserve counts")
         return Reserve()
 
 

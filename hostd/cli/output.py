@@ -1,4 +1,4 @@
-"""What people and programs see: tables and JSON on stdout, sentences on stderr."""
+"""What verbs print: tables and JSON on stdout, sentences on stderr."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def emit(data: Any) -> None:
 
 
 def emit_line(data: Any) -> None:
-    """Print *data* as JSON on one line, at once, so that a stream of them can be read as it comes."""
+    """Print *data* as JSON on one line, at once, so that a stream can be read as it arrives."""
     typer.echo(json.dumps(data, ensure_ascii=False))
 
 
@@ -95,7 +95,7 @@ def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
 
 
 def _that_fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int]:
-    """Return which columns to show: while they are too wide, empty ones go first, then extra ones from the right."""
+    """Return which columns to show: while they are too wide, empty ones are dropped first, then extra ones from the right."""
     natural = [max(map(len, (column.title, *cells))) for column, *cells in zip(columns, *rows, strict=True)]
     least = [min(size, _READABLE) if column.flexible else size for column, size in zip(columns, natural, strict=True)]
     places = range(len(columns))
@@ -130,7 +130,7 @@ def _print(table: "Table") -> None:
 
 
 def console(*, stderr: bool = False) -> "Console":
-    """Return a rich console that leaves colour out where nobody sees it and cuts no line in a pipe."""
+    """Return a rich console without colour outside a terminal, and without cut lines in a pipe."""
     from rich.console import Console  # costs 50 ms, which --json and failures do without
 
     terminal = (sys.stderr if stderr else sys.stdout).isatty()

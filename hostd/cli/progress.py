@@ -1,4 +1,4 @@
-"""A bar on stderr while a model loads; a single line where nobody watches."""
+"""Progress on stderr while a model loads or is downloaded: a bar on a terminal, lines elsewhere."""
 
 import sys
 import time
@@ -22,7 +22,7 @@ BETWEEN_LINES = 5.0
 
 @contextmanager
 def fetching(name: str, total: int) -> Iterator[ProgressListener]:
-    """Show how much of the *total* bytes of *name* has come until the block ends."""
+    """Show how many of the *total* bytes of *name* are downloaded until the block ends."""
     if not sys.stderr.isatty():
         yield Lines(name, total, time.monotonic)
         return
@@ -59,7 +59,7 @@ class _Bar:
 
 
 class Lines:
-    """Says every few seconds on stderr how far *name* is, by *clock* (seconds)."""
+    """Prints the progress of *name* on stderr every few seconds, by *clock* (seconds)."""
 
     def __init__(self, name: str, total: int, clock: Callable[[], float]) -> None:
         self._name = name
@@ -70,7 +70,7 @@ class Lines:
         self._came = 0
 
     def moved(self, count: int) -> None:
-        """Count what came, and say it when it is time to."""
+        """Count downloaded bytes, and print a line when one is due."""
         self._count += count
         self._came += count
         seconds = self._clock() - self._since

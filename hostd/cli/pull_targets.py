@@ -1,4 +1,4 @@
-"""What a pull was asked for, from the words of the command line to references that a hub knows."""
+"""What to pull: from names on the command line to references on a hub."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from hostd.models.reference import (
 
 
 class NothingToPull(VerbError):
-    """A profile has no weights on a hub that would come to this machine."""
+    """A profile has no weights on a hub."""
 
 
 @dataclass(frozen=True, slots=True)
 class PullTarget:
-    """One model to fetch: *asked* is the word that named it, *projector* whether its vision or audio tower is wanted."""
+    """One model to pull: *asked* is the name it was asked by, *projector* whether its vision or audio tower is wanted."""
 
     asked: str
     reference: HubReference | OllamaReference
@@ -33,9 +33,9 @@ class PullTarget:
 
 @dataclass(frozen=True, slots=True)
 class PullTargets:
-    """Turns words into errands. *number* and *every* say which variants of a profile are meant, None and False: the best one.
+    """Resolves names to what to pull. *number* and *every* select variants of a profile, None and False: the best one.
 
-    *best* returns the label of the variant that a plan would have served, None where it does not know.
+    *served* are the backends of this host. *best* returns the label of the variant that a plan would load, None if unknown.
     """
 
     settings: Settings
@@ -45,22 +45,22 @@ class PullTargets:
     every: bool = False
     projector: bool | None = None
 
-    def words(self, models: Sequence[str]) -> list[str]:
-        """Return what is asked for, once each: *models*, or all declared profiles when there are none.
+    def names(self, models: Sequence[str]) -> list[str]:
+        """Return *models* without repetitions, all declared profiles when there are none.
 
         Raises:
-            VerbError: There are no profiles either (exit code 2).
+            VerbError: Nothing is declared either (exit code 2).
         """
         if not models and not self.settings.profiles:
             raise VerbError("name what to pull: hf:REPO[/FILE], ollama:TAG, or a profile's name", Code.USAGE)
         return list(dict.fromkeys(models or self.settings.profiles))
 
     def of(self, text: str) -> list[PullTarget]:
-        """Return the errands that a word means; none for a profile whose best variant is a file here.
+        """Return what to pull for *text*; nothing for a profile whose best variant is a file on this host.
 
         Raises:
-            NothingToPull: It is a profile whose variants are all files here, or somebody else's servers (exit code 2).
-            VerbError: It names no model (exit code 5), or nothing that could be fetched (2).
+            NothingToPull: It is a profile whose variants are all files here, or other programs' servers (exit code 2).
+            VerbError: It names no model (exit code 5), or nothing that could be pulled (2).
         """
         aliases = {alias: name for name, profile in self.settings.profiles.items() for alias in profile.aliases}
         try:
@@ -78,52 +78,52 @@ class PullTargets:
             raise VerbError(f"--variant and --all are for profiles, and '{text}' is none", Code.USAGE)
         return [PullTarget(text, reference, self.projector)]
 
-    def others(self, request: PullTarget) -> Iterator[tuple[int, PullTarget]]:
-        """Yield the profile's other variants that could be fetched instead of *request*, with their numbers.
+    def others(self, target: PullTarget) -> Iterator[tuple[int, PullTarget]]:
+        """Yield the profile's other variants that could be pulled instead of *target*, with their numbers.
 
         Raises:
             VerbError: One of them cannot be.
         """
-        profile = self.settings.profiles.get(request.asked)
+        profile = self.settings.profiles.get(target.asked)
         for number, variant in enumerate(profile.variants, 1) if profile else ():
-            if profile and _is_fetched(variant):
-                other = self._request(profile, variant)
-                if other.reference != request.reference:
+            if profile and _is_on_hub(variant):
+                other = self._target(profile, variant)
+                if other.reference != target.reference:
                     yield number, other
 
     def _declared(self, profile: Profile) -> list[PullTarget]:
-        return [self._request(profile, variant) for variant in self._variants(profile)]
+        return [self._target(profile, variant) for variant in self._variants(profile)]
 
     def _variants(self, profile: Profile) -> list[Variant]:
         if self.number is not None:
             if self.number > len(profile.variants):
                 raise VerbError(f"profile '{profile.name}' has {len(profile.variants)} variants", Code.USAGE)
             return [profile.variants[self.number - 1]]
-        fetched = [variant for variant in profile.variants if _is_fetched(variant)]
-        if not fetched:
+        on_hub = [variant for variant in profile.variants if _is_on_hub(variant)]
+        if not on_hub:
             raise NothingToPull(
-                f"profile '{profile.name}' names no weights on a hub, only files of this machine or servers that somebody else "
-                "runs, so there is nothing to pull",
+                f"profile '{profile.name}' names no weights on a hub, only files of this machine or servers that other programs "
+                "run, so there is nothing to pull",
                 Code.USAGE,
             )
         if self.every:
-            return fetched
+            return on_hub
         label = self.best(profile.name) if len(profile.variants) > 1 else None
         best = next((variant for variant in profile.variants if variant.label == label), None)
         if best and best.path and Path(best.path).expanduser().exists():
             return []
-        if best in fetched and best.backend in self.served:
+        if best in on_hub and best.backend in self.served:
             return [best]
-        return [next((variant for variant in fetched if variant.backend in self.served), fetched[0])]
+        return [next((variant for variant in on_hub if variant.backend in self.served), on_hub[0])]
 
-    def _request(self, profile: Profile, variant: Variant) -> PullTarget:
+    def _target(self, profile: Profile, variant: Variant) -> PullTarget:
         try:
             reference = variant_reference(variant)
         except BadReference as error:
             raise VerbError(f"profile '{profile.name}': {error.message}") from error
-        if not isinstance(reference, HubReference | OllamaReference) or not _is_fetched(variant):
+        if not isinstance(reference, HubReference | OllamaReference) or not _is_on_hub(variant):
             raise VerbError(
-                f"{variant.label} of profile '{profile.name}' is a file of this machine or on a server that somebody else "
+                f"{variant.label} of profile '{profile.name}' is a file of this machine or on a server that another program "
                 "runs, so there is nothing to pull",
                 Code.USAGE,
             )
@@ -131,6 +131,6 @@ class PullTargets:
         return PullTarget(profile.name, reference, projector)
 
 
-def _is_fetched(variant: Variant) -> bool:
-    """Return whether the weights of *variant* would come from a hub: a server that runs already has its own."""
+def _is_on_hub(variant: Variant) -> bool:
+    """Return whether the weights of *variant* are pulled from a hub: a server that runs already has its own."""
     return bool(variant.hf or variant.tag) and not (variant.path or variant.url)

@@ -1,4 +1,4 @@
-"""The house that a replay is about: the declared models that have a place on a machine, as fast as they are known to be."""
+"""The host that a replay simulates: the declared models that fit on it, as fast as they are known to be."""
 
 import json
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ from hostd.telemetry.history import MeasuredSpeed as Measured
 from hostd.telemetry.history import RequestHistory
 
 
-def find_house(profiles: Sequence[Profile], host: Host, *, here: bool) -> SimulatedHost:
-    """Return *host*, idle, with those of *profiles* that have a place there; *here* it is this machine, whose records count.
+def simulated_host(profiles: Sequence[Profile], host: Host, *, here: bool) -> SimulatedHost:
+    """Return *host*, idle, with those of *profiles* that fit there; *here* it is this one, whose records count.
 
-    Each model comes in the best of its variants that fits. Who is left out is said, if it is not because of its size.
+    Each model is loaded with the best of its variants that fits.
     """
     history = RequestHistory(records_file())
     loads = history.load_seconds() if here else {}
@@ -43,8 +43,8 @@ def find_house(profiles: Sequence[Profile], host: Host, *, here: bool) -> Simula
         best = tuple(each for each in options if each.needs and each.variant == options[0].variant)
         if best:
             read = _read(modes, profile, best[0])
-            quick = tuple(_speed(estimate(read, each, host.pools), speeds.get(profile.name)) for each in best)
-            tenants[profile.name] = SimulatedModel(profile, best, quick)
+            estimated = tuple(_speed(estimate(read, each, host.pools), speeds.get(profile.name)) for each in best)
+            tenants[profile.name] = SimulatedModel(profile, best, estimated)
     idle = tuple(replace(pool, free=max(pool.free, pool.budget)) for pool in host.pools)
     return SimulatedHost(idle, tenants)
 
@@ -57,30 +57,30 @@ def shipped() -> list[Profile]:
         return list(load(file, {}).profiles.values())
 
 
-def pick(app: SimulatedHost, names: Sequence[str]) -> SimulatedHost:
-    """Return *app* with the models of these names alone.
+def pick(host: SimulatedHost, names: Sequence[str]) -> SimulatedHost:
+    """Return *host* with the models of these names alone.
 
     Raises:
         VerbError: One of them is not there (exit code 5).
     """
-    if missing := [name for name in names if name not in app.tenants]:
+    if missing := [name for name in names if name not in host.tenants]:
         raise VerbError(
-            f"{', '.join(map(repr, missing))} is not declared or has no place on this machine; "
-            f"there are {', '.join(app.tenants) or 'none'}",
+            f"{', '.join(map(repr, missing))} is not declared or does not fit on this machine; "
+            f"there are {', '.join(host.tenants) or 'none'}",
             Code.UNKNOWN_MODEL,
         )
-    return app.only(names)
+    return host.only(names)
 
 
 def _read(modes: ServingModeFactory, profile: Profile, option: LoadOption) -> int:
-    """Return the bytes that each token of a model reads, from its header where that can be read, else all that it takes."""
+    """Return the bytes read for each token, from the model's header where there is one, else all the bytes it takes."""
     variant = profile.variants[option.variant]
     if variant.backend in ENGINES:
         try:
             header, _ = modes.declared(profile, variant)
             return active_bytes(header.shape)
         except ModelUnreadable as error:
-            say(f"'{profile.name}': how fast it is was guessed from its size: {error.message}")
+            say(f"'{profile.name}': its speed is estimated from its size: {error.message}")
     return max(1, sum(option.needs.values()))
 
 

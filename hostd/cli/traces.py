@@ -1,4 +1,4 @@
-"""Traces from and to files: JSON lines, CSV, and the daemon's own records."""
+"""Traces read from and written to files: JSON lines, CSV, and the daemon's records."""
 
 import csv
 import json

@@ -63,7 +63,7 @@ class PlanCandidate:
 
 @dataclass(frozen=True, slots=True)
 class CandidateResolver:
-    """Opens what is named, for one host and one set of options; *learned* is what is known of the host beyond arithmetic.
+    """Opens what is named, for one host and one set of options; *calibrated* is what is known of the host beyond arithmetic.
 
     *on_processor* are the engines that compute on its processor where others of their kind need an accelerator.
     """
@@ -72,7 +72,7 @@ class CandidateResolver:
     host: Host
     asked: PlanOptions
     places: ModelLocations
-    learned: CalibratedEstimator | None = None
+    calibrated: CalibratedEstimator | None = None
     on_processor: frozenset[str] = frozenset()
 
     def named(self, text: str) -> PlanCandidate:
@@ -134,7 +134,7 @@ class CandidateResolver:
             self.host,
             lambda reference: open_header(reference, places),
             self.asked,
-            self.learned,
+            self.calibrated,
             processor=backend in self.on_processor,
         )
 

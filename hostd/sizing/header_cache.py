@@ -1,4 +1,4 @@
-"""Headers of models, read again only when what they were read from has changed."""
+"""Headers of models, read again only when their files have changed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ class _Read:
 
 
 class HeaderCache:
-    """Opens references as `open_header` does and remembers what is on this machine; threads may share it."""
+    """Opens references as `open_header` does and caches headers of files on this host; threads may share it."""
 
     def __init__(self, places: ModelLocations) -> None:
         self._places = places

@@ -107,19 +107,19 @@ class _Excluded(Exception):
 class LoadOptionFinder:
     """Finds the options of profiles; *engines* are those of this host, None for a host that has them all.
 
-    *learned* is what is known of this host beyond arithmetic, and *load_seconds* how long its loads took.
+    *calibrated* is what is known of this host beyond arithmetic, and *load_seconds* how long its loads took.
     """
 
     def __init__(
         self,
         places: ModelLocations,
         engines: Mapping[str, Backend] | None = None,
-        learned: CalibratedEstimator | None = None,
+        calibrated: CalibratedEstimator | None = None,
         load_seconds: LoadSeconds = lambda _, __: None,
     ) -> None:
         self._headers = HeaderCache(replace(places, offline=True))
         self._engines = engines
-        self._learned = learned
+        self._calibrated = calibrated
         self._load_seconds = load_seconds
 
     def find(self, profile: Profile, host: Host) -> LoadOptions:
@@ -129,7 +129,9 @@ class LoadOptionFinder:
         hold it were the host empty; only where no variant has such an option, some or all of the layers on the CPU. A variant
         of which nothing is known that its engine may yet serve has an option that needs nothing. Blocks: headers are read.
         """
-        modes = ServingModeFactory(host, self._headers.open, learned=self._learned, processor=self._engines is not None)
+        modes = ServingModeFactory(
+            host, self._headers.open, calibrated=self._calibrated, processor=self._engines is not None
+        )
         found: list[LoadOption] = []
         too_large: list[LoadOption] = []
         why_not: list[str] = []

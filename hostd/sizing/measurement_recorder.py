@@ -1,4 +1,4 @@
-"""Writes down what an engine really holds beside what was predicted, so that the next prediction is better."""
+"""Records the memory an engine really holds beside the predicted one, so that the next prediction is better."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ _HOST = "ram"
 
 
 class MeasurementRecorder:
-    """Keeps the book of measurements. Its one method blocks, so it belongs into a thread; one of several writes at a time."""
+    """Adds measurements to a store. Recording blocks: call it in a thread; several may, and one writes at a time."""
 
     def __init__(self, store: MeasurementStore) -> None:
         self._store = store
@@ -33,7 +33,7 @@ class MeasurementRecorder:
 
         *option* is how it was loaded: an engine that sees only its own cards numbers them from 0.
 
-        Returns a sentence where it could not be written, else None; variants that nobody can predict are passed over.
+        Returns a sentence where it could not be written, else None; variants whose memory cannot be computed are skipped.
 
         Raises:
             HostdError: The model's header cannot be read, or its profile makes no sense.
@@ -63,7 +63,7 @@ class MeasurementRecorder:
 
 
 def _renamed(parts: Parts, option: LoadOption | None) -> Parts:
-    """Return what the engine counts by the pools' own ids."""
+    """Return the engine's counts under the pools' own ids."""
     if option is None:
         return parts
     names = {f"{pool.partition(':')[0]}:{at}": pool for at, (pool, _) in enumerate(option.placement.devices)}

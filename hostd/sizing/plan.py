@@ -79,7 +79,7 @@ class Planner:
         return plan_models((), others, daemon.free, daemon.candidates, daemon.held)
 
     def _named(self, models: Sequence[str]) -> list[PlanCandidate]:
-        resolver = self._resolver(self.asked, this_machine(), self._learned())
+        resolver = self._resolver(self.asked, this_machine(), self._calibrated())
         found = [resolver.named(text) for text in models]
         return list({candidate.name: candidate for candidate in found}.values())
 
@@ -90,7 +90,7 @@ class Planner:
                 "no model is declared yet; name a file, hf:REPO or ollama:TAG, or add a profile to the model_profiles folder",
                 code="bad_request",
             )
-        resolver, found = self._resolver(self.asked, this_machine(), self._learned()), []
+        resolver, found = self._resolver(self.asked, this_machine(), self._calibrated()), []
         for profile in self.settings.profiles.values():
             try:
                 found.append(resolver.declared(profile))
@@ -135,10 +135,10 @@ class Planner:
         return daemon.profiles.get(profile.name) == digest(profile)
 
     def _resolver(
-        self, asked: PlanOptions, places: ModelLocations, learned: CalibratedEstimator | None = None
+        self, asked: PlanOptions, places: ModelLocations, calibrated: CalibratedEstimator | None = None
     ) -> CandidateResolver:
         processors = on_processor(self.host, self.settings.commands) if self.here else frozenset[str]()
-        return CandidateResolver(self.settings, self.host, asked, places, learned, processors)
+        return CandidateResolver(self.settings, self.host, asked, places, calibrated, processors)
 
-    def _learned(self) -> CalibratedEstimator | None:
+    def _calibrated(self) -> CalibratedEstimator | None:
         return CalibratedEstimator(MeasurementStore(measurements_file())) if self.here else None

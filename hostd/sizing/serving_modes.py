@@ -1,6 +1,6 @@
-"""From a model's header to the ways in which it can be served: the one place where engines, flags and footprints meet.
+"""From a model's header to the modes it can be served in: where engines, flags and footprints meet.
 
-Whoever plans for a command line and whoever decides what the daemon loads ask here, so that both reckon with the same bytes.
+Plans and the daemon's load options are both computed from these modes, so both count the same bytes.
 """
 
 from collections.abc import Callable
@@ -28,10 +28,10 @@ from hostd.planning.footprint.vllm_serving import KV_TYPES, VllmServing
 from hostd.sizing.measurements import CalibratedEstimator
 
 ENGINES = ("llamacpp", "ollama", "vllm", "mlx")
-"""The backends whose memory can be reckoned."""
+"""The backends whose memory can be computed."""
 GGUF_ENGINES = ("llamacpp", "ollama")
 USUAL_CONTEXT = 4096
-"""Tokens, where neither the owner nor the header tells."""
+"""Tokens of context where neither the owner nor the header gives any."""
 
 _RAM = "ram"
 _HERE = "http://localhost"
@@ -40,13 +40,13 @@ OpenReference = Callable[[FileReference | HubReference | OllamaReference], Model
 
 
 def takes_memory(variant: Variant) -> bool:
-    """Return whether what *variant* takes of this machine can be reckoned: not on another machine, nor of a foreign engine."""
+    """Return whether the memory *variant* takes of this host can be computed: not on another host, nor of an unknown engine."""
     return variant.backend in ENGINES and is_loopback(variant.url or _HERE)
 
 
 @dataclass(frozen=True, slots=True)
 class ServingOverrides:
-    """What is asked of the serving beyond the profile; None where nothing is. *context* is of all slots together."""
+    """Serving flags that override the profile's; None where nothing is overridden. *context* is of all slots together."""
 
     context: int | None = None
     slots: int | None = None
@@ -56,7 +56,7 @@ class ServingOverrides:
     unified: bool | None = None
 
     def on(self, serving: Serving) -> Serving:
-        """Return *serving* with what was asked changed.
+        """Return *serving* with these overrides.
 
         Raises:
             ValueError: It cannot be served so.
@@ -73,7 +73,7 @@ class ServingOverrides:
 
 @dataclass(frozen=True, slots=True)
 class ServingModeFactory:
-    """Finds ways for one *host*; *open_header* reads headers, and *learned* is what is known of it beyond arithmetic.
+    """Makes serving modes for one *host*; *open_header* reads headers, and *calibrated* corrects arithmetic by measurements.
 
     *processor* says that vLLM and MLX, where they are asked about and the host has no accelerator, compute on its processor:
     there are builds of them that do, of use for trying things out.
@@ -82,11 +82,11 @@ class ServingModeFactory:
     host: Host
     open_header: OpenReference
     asked: ServingOverrides = ServingOverrides()
-    learned: CalibratedEstimator | None = None
+    calibrated: CalibratedEstimator | None = None
     processor: bool = False
 
     def declared(self, profile: Profile, variant: Variant) -> tuple[ModelHeader, ServingMode]:
-        """Return the header of a declared variant, and the way to serve it.
+        """Return the header of a declared variant, and the mode it is served in.
 
         Raises:
             Unreadable: Its header cannot be had.
@@ -117,21 +117,21 @@ class ServingModeFactory:
         words: FlagNames,
         notes: tuple[str, ...] = (),
     ) -> ServingMode:
-        """Return the way for llama.cpp, or for Ollama, which runs it; *words* are how to name changes, *notes* go with others.
+        """Return the mode of llama.cpp, or of Ollama, which runs it; *words* name changes, *notes* are added to others.
 
         Raises:
             ValueError: It cannot be served as was asked.
         """
         asked = self.asked if self.asked.context else replace(self.asked, context=None)
         serving = asked.on(serving)
-        better = self.learned.about(header, serving) if self.learned and backend == "llamacpp" else None
+        better = self.calibrated.about(header, serving) if self.calibrated and backend == "llamacpp" else None
         served = LlamaCppServing(header.shape, serving, header.projector, words)
         return llamacpp_mode(label, backend, served, _about(header, notes), better)
 
     def of_checkpoint(
         self, label: str, backend: str, header: ModelHeader, profile: Profile, notes: tuple[str, ...] = ()
     ) -> ServingMode:
-        """Return the way for vLLM or MLX, with the flags that *profile* would give it.
+        """Return the mode of vLLM or MLX, with the flags that *profile* gives it.
 
         Raises:
             ValueError: It cannot be served as was asked.
@@ -158,7 +158,7 @@ class ServingModeFactory:
         return vllm_mode(label, shape, flags, self.host, about)
 
     def _as_card(self, shape: Shape, flags: VllmServing) -> Footprint:
-        """Return what vLLM takes of main memory alone, as if that were a card: what it does not need there is a bound."""
+        """Return the footprint of vLLM on the processor: main memory counts as its card, which makes some parts bounds."""
         memory = Pool(_RAM, PoolKind.RAM, "", self.host.ram_bytes, self.host.ram_bytes, self.host.ram_bytes)
         found = vllm.footprint(shape, replace(flags, eager=True), [memory], host="")
         parts = {component: found.parts[_RAM].get(component, Span()) for component in Component}
@@ -167,11 +167,11 @@ class ServingModeFactory:
         return replace(found, parts={_RAM: {component: span for component, span in parts.items() if span.high}})
 
     def plain(self, slots: int) -> Serving:
-        """Return how hostd serves with llama.cpp what no profile says anything of."""
+        """Return how hostd serves a model without a profile with llama.cpp."""
         return Serving(slots=slots, unified=False, cache_ram=CACHE_RAM, build=engine_build())
 
     def ollama(self, header: ModelHeader, context: int | None, slots: int, kv_type: str) -> Serving:
-        """Return how Ollama would serve a model with *context* tokens a request (None: as it picks for this machine)."""
+        """Return how Ollama would serve a model with *context* tokens per request (None: as it picks for this host)."""
         vram = sum(pool.total for pool in self.host.accelerators)
         per_request = context or min(ollama_context(vram), header.shape.context or USUAL_CONTEXT)
         return ollama_serving(per_request, slots, kv_type=kv_type, flash=self.asked.flash or "auto")

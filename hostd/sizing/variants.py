@@ -1,4 +1,4 @@
-"""Which of a profile's variants is served: the one that was decided on, or the best that can be launched."""
+"""Variants bound to this host: the file their weights are in, and the backend that serves them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,16 +13,16 @@ from hostd.models.locations import ModelLocations
 from hostd.models.reference import HubReference, variant_reference
 
 _BY_REPOSITORY = frozenset({"mlx", "vllm"})
-"""Engines that are told a repository, and look into the hub's cache themselves."""
+"""Engines that take a repository's name, and read the hub's cache themselves."""
 
 
 def resolve_weights(variant: Variant, places: ModelLocations | None = None) -> Variant:
-    """Return *variant* with the path of its weights, where it names a hub and no path; any other as it is. Looks at files.
+    """Return *variant* with the path of its weights, where it names a hub and no path; any other as it is.
 
-    What has been pulled since the last call is found, so this is asked at each load.
+    Reads the disk: what has been pulled since the last call is found, so each load calls it again.
 
     Raises:
-        EngineError: They are not here, or not whole; class missing_file.
+        EngineError: The weights are not on this host, or not complete; class missing_file.
     """
     if variant.path is not None or variant.hf is None or variant.backend in _BY_REPOSITORY:
         return variant
@@ -42,7 +42,7 @@ def resolve_weights(variant: Variant, places: ModelLocations | None = None) -> V
 class BoundVariant:
     """One declared variant and the backend that serves it, None where this hostd has no such backend.
 
-    Whether it can be served is looked at anew each time: what was just pulled, or put into its place, counts at once.
+    Whether it can be served is read from the disk each time: a file that was just pulled or copied counts at once.
     """
 
     variant: Variant
@@ -50,12 +50,12 @@ class BoundVariant:
 
     @classmethod
     def of(cls, variant: Variant, backends: Mapping[str, Backend]) -> "BoundVariant":
-        """Return what this host can do with *variant*."""
+        """Return *variant* with the one of *backends* that serves it."""
         return cls(variant, backends.get(variant.backend))
 
     @property
     def why_not(self) -> str | None:
-        """Why it cannot be served now, as a sentence for the owner; None when it can. Looks at files."""
+        """Why it cannot be served now, as a sentence for the owner; None when it can. Reads the disk."""
         try:
             self.servable()
         except EngineError as error:
@@ -63,7 +63,7 @@ class BoundVariant:
         return None
 
     def servable(self) -> tuple[Variant, Backend]:
-        """Return the variant with the path of its weights, and its backend. Looks at files.
+        """Return the variant with the path of its weights, and its backend. Reads the disk.
 
         Raises:
             EngineError: It cannot be served now; class missing_file.

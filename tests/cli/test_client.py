@@ -69,7 +69,7 @@ def test_an_answer_that_is_no_object_is_explained(daemon: Daemon, body: str) -> 
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:1", "unix:/nonexistent/hostd.sock"])
-def test_nobody_there_is_unreachable(url: str) -> None:
+def test_no_daemon_is_unreachable(url: str) -> None:
     """A closed port and a missing socket both say how to start the daemon."""
     with pytest.raises(DaemonUnreachable, match="start it with: hostd serve") as caught:
         connect(url).get("/x")

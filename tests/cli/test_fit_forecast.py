@@ -12,7 +12,7 @@ from tests.cli.models import weigh
 
 
 @pytest.fixture(autouse=True)
-def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """No hub is asked."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 

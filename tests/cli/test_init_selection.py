@@ -86,7 +86,7 @@ def test_every_other_model_has_its_reason(tmp_path: Path) -> None:
     file(folder / "mmproj-m.gguf", weights.gguf(architecture="clip", vocabulary=0))
     file(folder / "draft-m.gguf", weights.gguf())
     file(folder / "ranks.gguf", weights.gguf(architecture="bert", keys={"bert.pooling_type": 4}))
-    file(folder / "odd.gguf", weights.gguf(architecture="nobody"))
+    file(folder / "odd.gguf", weights.gguf(architecture="novel"))
     file(folder / "${env:X}.gguf", weights.gguf(vocabulary=7))
     weights.checkpoint(folder / "plain")
     weights.checkpoint(folder / "apple", quantization={"bits": 4})
@@ -100,7 +100,7 @@ def test_every_other_model_has_its_reason(tmp_path: Path) -> None:
         "mmproj-m": "projector of another",
         "draft-m": "drafts",
         "ranks": "ranks",
-        "odd": "'nobody' is not known",
+        "odd": "'novel' is not known",
         "${env:X}": "rename it",
         "plain": "not safetensors",
         "apple": "not MLX's",

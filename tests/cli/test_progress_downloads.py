@@ -1,4 +1,4 @@
-"""A download is shown to whoever looks on."""
+"""The progress of a download."""
 
 import subprocess
 import sys

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.simulation_host import find_house, pick, shipped
+from hostd.cli.simulation_host import pick, shipped, simulated_host
 from hostd.config.load import load
 from hostd.domain.host import Reserve
 from hostd.hardware.simulated import preset
@@ -24,13 +24,13 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
-def test_a_house_has_the_models_that_fit(bare_home: Path) -> None:
+def test_a_simulated_host_has_the_models_that_fit(bare_home: Path) -> None:
     """Each with what it takes and how fast it is; one that is too large for the machine is not there."""
     declare(bare_home, "small", 4)
     declare(bare_home, "huge", 400)
-    app = find_house(list(load().profiles.values()), CARD, here=False)
-    assert ["small"] == list(app.tenants)
-    small = app.tenants["small"]
+    host = simulated_host(list(load().profiles.values()), CARD, here=False)
+    assert ["small"] == list(host.tenants)
+    small = host.tenants["small"]
     assert 4 * GIB < small.bytes < 8 * GIB
     assert 80 < small.speeds[0].output < 200
     assert 2 == small.capacity
@@ -43,24 +43,26 @@ def test_measured_loads_count_on_this_machine_alone(bare_home: Path) -> None:
     ledger.write([LoadRecord(1.0, "small", f"llamacpp:{path.name}", 2.5, {}, "request")])
     ledger.close()
     profiles = list(load().profiles.values())
-    seconds = [find_house(profiles, CARD, here=here).tenants["small"].choices[0].load_seconds for here in (True, False)]
+    seconds = [
+        simulated_host(profiles, CARD, here=here).tenants["small"].choices[0].load_seconds for here in (True, False)
+    ]
     assert 2.5 == seconds[0]
     assert 2.5 != seconds[1]
 
 
 def test_what_ships_is_there_without_any_file() -> None:
     """A newcomer can simulate before declaring anything."""
-    app = find_house(shipped(), CARD, here=False)
-    assert {"qwen3-coder-30b", "qwen3-embedding-0.6b"} <= set(app.tenants)
+    host = simulated_host(shipped(), CARD, here=False)
+    assert {"qwen3-coder-30b", "qwen3-embedding-0.6b"} <= set(host.tenants)
 
 
 def test_models_are_picked_by_name(bare_home: Path) -> None:
     """One that is not there is an unknown model."""
     declare(bare_home, "small", 4)
-    app = find_house(list(load().profiles.values()), CARD, here=False)
-    assert ["small"] == list(pick(app, ["small"]).tenants)
+    host = simulated_host(list(load().profiles.values()), CARD, here=False)
+    assert ["small"] == list(pick(host, ["small"]).tenants)
     with pytest.raises(
-        VerbError, match="'large' is not declared or has no place on this machine; there are small"
+        VerbError, match="'large' is not declared or does not fit on this machine; there are small"
     ) as caught:
-        pick(app, ["large"])
+        pick(host, ["large"])
     assert Code.UNKNOWN_MODEL == caught.value.code

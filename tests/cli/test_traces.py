@@ -40,7 +40,7 @@ def test_csv_has_a_header(tmp_path: Path) -> None:
 def test_the_records_of_the_daemon_are_a_trace(
     tmp_path: Path, bare_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By their own name where they usually are, or as a file; what was asked for counts, whoever answered."""
+    """By their own name where they usually are, or as a file; the model asked for counts, not the one that answered."""
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     record(records_file())
     assert REQUESTS == read_trace(RECORDED)

@@ -1,4 +1,4 @@
-"""What was named, opened and made ready to plan."""
+"""The models that a plan is made for."""
 
 import sys
 from dataclasses import replace
@@ -101,7 +101,7 @@ def test_what_is_loaded_elsewhere_takes_nothing(opener: CandidateResolver, varia
 
 
 def test_what_a_server_here_takes_is_read_from_a_store_here(opener: CandidateResolver, tmp_path: Path) -> None:
-    """Its memory is this machine's, whoever runs it."""
+    """Its memory is this host's, even where another program runs it."""
     put(tmp_path / "store", OllamaReference("m", "9b"), model=weights.gguf())
     asking = replace(opener, places=replace(opener.places, ollama_stores=(tmp_path / "store",)))
     here, away = (Variant("ollama", tag="m:9b", url=f"http://{host}:1") for host in ("127.0.0.1", "10.0.0.1"))

@@ -1,4 +1,4 @@
-"""From a profile and a machine to what the desk may choose among."""
+"""From a profile and a host to the options that the scheduler chooses among."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,7 +21,7 @@ CARD, PAIR = preset("rtx4090", Reserve()), preset("2xrtx3090", Reserve())
 PROCESSOR = Host("Linux", "a processor", 64 * GIB, (Pool("ram", PoolKind.RAM, "", 64 * GIB, 60 * GIB, 60 * GIB),))
 
 
-def appraiser(
+def finder(
     folder: Path, engines: Mapping[str, Backend] | None = None, seconds: float | None = None
 ) -> LoadOptionFinder:
     """Return one that knows nothing but what is in *folder*."""
@@ -41,7 +41,7 @@ def gguf(folder: Path, name: str, gib: float, architecture: str = "llama") -> Va
 
 def test_a_card_holds_all_of_it(tmp_path: Path) -> None:
     """Its needs are the most that it takes, and it is expected to take less."""
-    (option,) = appraiser(tmp_path).find(profile(gguf(tmp_path, "m.gguf", 4)), CARD).options
+    (option,) = finder(tmp_path).find(profile(gguf(tmp_path, "m.gguf", 4)), CARD).options
     assert (0, "llamacpp:m.gguf", (("cuda:0", 1.0),), None) == (
         option.variant,
         option.label,
@@ -56,7 +56,7 @@ def test_a_card_holds_all_of_it(tmp_path: Path) -> None:
 def test_each_card_comes_before_a_split(tmp_path: Path) -> None:
     """And what fits on no single card has the split alone."""
     small, large = gguf(tmp_path, "s.gguf", 4), gguf(tmp_path, "l.gguf", 30)
-    found = appraiser(tmp_path).find(profile(small, large), PAIR).options
+    found = finder(tmp_path).find(profile(small, large), PAIR).options
     assert [
         (0, ("cuda:0",)),
         (0, ("cuda:1",)),
@@ -67,7 +67,7 @@ def test_each_card_comes_before_a_split(tmp_path: Path) -> None:
 
 def test_only_what_fits_on_no_cards_is_shared_with_the_host(tmp_path: Path) -> None:
     """As many layers as fit, then none at all; both within what models may hold."""
-    partly, none = appraiser(tmp_path).find(profile(gguf(tmp_path, "m.gguf", 30)), CARD).options
+    partly, none = finder(tmp_path).find(profile(gguf(tmp_path, "m.gguf", 30)), CARD).options
     assert partly.gpu_layers is not None
     assert 0 < partly.gpu_layers < 33
     assert (0, ()) == (none.gpu_layers, none.placement.devices)
@@ -77,14 +77,14 @@ def test_only_what_fits_on_no_cards_is_shared_with_the_host(tmp_path: Path) -> N
 
 def test_a_machine_without_accelerators_uses_its_memory(tmp_path: Path) -> None:
     """There is one place only."""
-    (option,) = appraiser(tmp_path).find(profile(gguf(tmp_path, "m.gguf", 4)), PROCESSOR).options
+    (option,) = finder(tmp_path).find(profile(gguf(tmp_path, "m.gguf", 4)), PROCESSOR).options
     assert ((), {"ram"}) == (option.placement.devices, set(option.needs))
 
 
 def test_unified_memory_is_one_pool(tmp_path: Path) -> None:
     """Nothing is asked of main memory beside it."""
     mac = preset("m2max-64g", Reserve())
-    (option,) = appraiser(tmp_path).find(profile(gguf(tmp_path, "m.gguf", 4)), mac).options
+    (option,) = finder(tmp_path).find(profile(gguf(tmp_path, "m.gguf", 4)), mac).options
     assert ("metal", {"metal"}) == (option.placement.host, set(option.needs))
 
 
@@ -92,7 +92,7 @@ def test_a_split_that_was_declared_is_the_only_one(tmp_path: Path) -> None:
     """One card too few is not what the owner wants."""
     variant = Variant("vllm", path=str(checkpoint(tmp_path / "model")), tensor_parallel=2)
     free = replace(variant, tensor_parallel="auto")
-    found = appraiser(tmp_path).find(Profile("a", (variant, free), context=64), PAIR).options
+    found = finder(tmp_path).find(Profile("a", (variant, free), context=64), PAIR).options
     assert [2, 1, 1, 2] == [len(each.placement.devices) for each in found]
 
 
@@ -100,42 +100,42 @@ def test_what_cannot_be_is_left_out_with_its_reason(tmp_path: Path) -> None:
     """A note where other variants remain; the answer where none does, with what the best one would take."""
     huge, gone = gguf(tmp_path, "h.gguf", 300), Variant("llamacpp", path=str(tmp_path / "gone.gguf"))
     there = gguf(tmp_path, "m.gguf", 4)
-    none = appraiser(tmp_path).find(profile(huge, gone), CARD)
+    none = finder(tmp_path).find(profile(huge, gone), CARD)
     assert [0] == [option.variant for option in none.options]
     assert none.options[0].needs["cuda:0"] > CARD.pools[0].budget
     assert none.why_not is not None
     assert "llamacpp:h.gguf: it may take 302 GiB of cuda:0, where models may hold 22.5 GiB in all" in none.why_not
     assert f"llamacpp:gone.gguf: there is no file {tmp_path / 'gone.gguf'}" in none.why_not
-    some = appraiser(tmp_path).find(profile(huge, gone, there), CARD)
+    some = finder(tmp_path).find(profile(huge, gone, there), CARD)
     assert ([2], None) == ([each.variant for each in some.options], some.why_not)
     assert ["left out: llamacpp:h.gguf", "left out: llamacpp:gone.gguf"] == [
         note[:-1].split(": it")[0].split(": there")[0] for note in some.notes
     ]
 
 
-def test_an_architecture_that_nobody_knows_counts_by_its_bounds(tmp_path: Path) -> None:
+def test_an_unknown_architecture_counts_by_its_bounds(tmp_path: Path) -> None:
     """They are cut off at the whole machine, which may be enough after all."""
     small, large = (gguf(tmp_path, f"{gib}.gguf", gib, architecture="novel") for gib in (4, 100))
-    found = appraiser(tmp_path).find(profile(small, large), CARD).options
+    found = finder(tmp_path).find(profile(small, large), CARD).options
     assert [0, 1] == [each.variant for each in found]
     assert 4 * GIB < found[0].needs["cuda:0"] < CARD.accelerators[0].budget
     assert CARD.accelerators[0].budget == found[1].needs["cuda:0"]
 
 
 def test_what_runs_elsewhere_needs_nothing(tmp_path: Path) -> None:
-    """Another server's models, another machine's, and those of engines that hostd cannot reckon with."""
+    """Another server's models, another machine's, and those of engines that hostd does not know."""
     kinds = (
         Variant("openai", url="http://127.0.0.1:1/v1", model="m"),
         Variant("ollama", url="http://192.0.2.1:11434", tag="m:1b"),
         Variant("novel", path="/m"),
     )
-    found = appraiser(tmp_path).find(profile(*kinds), CARD).options
+    found = finder(tmp_path).find(profile(*kinds), CARD).options
     assert [({}, 0.0)] * 3 == [(each.needs, each.load_seconds) for each in found]
 
 
 def test_a_model_that_was_never_seen_may_still_be_served(tmp_path: Path) -> None:
-    """Its engine fetches it; no hub is asked meanwhile, and the owner reads how to have it reckoned."""
-    found = appraiser(tmp_path).find(profile(Variant("vllm", hf="owner/model")), CARD)
+    """Its engine fetches it; no hub is asked meanwhile, and the owner reads how to have it computed."""
+    found = finder(tmp_path).find(profile(Variant("vllm", hf="owner/model")), CARD)
     assert [({}, UNMEASURED_LOAD)] == [(each.needs, each.load_seconds) for each in found.options]
     assert (
         "vllm:model: what it takes is not known, for its header is not on this machine; hostd plan a fetches it",
@@ -146,7 +146,7 @@ def test_only_engines_of_this_machine_count(tmp_path: Path) -> None:
     """One that is not there, and one that refuses, each say why."""
     here, tagged = gguf(tmp_path, "m.gguf", 4), Variant("llamacpp", hf="owner/model")
     engines = {"llamacpp": LlamaCpp()}
-    found = appraiser(tmp_path, engines).find(profile(Variant("vllm", hf="owner/model"), tagged, here), CARD)
+    found = finder(tmp_path, engines).find(profile(Variant("vllm", hf="owner/model"), tagged, here), CARD)
     assert [2] == [each.variant for each in found.options]
     assert (
         "left out: vllm:model: backend 'vllm' is not implemented here",
@@ -157,8 +157,8 @@ def test_only_engines_of_this_machine_count(tmp_path: Path) -> None:
 def test_loads_take_as_long_as_they_took(tmp_path: Path) -> None:
     """Until one was measured, its bytes and its engine tell."""
     one = profile(gguf(tmp_path, "m.gguf", 4))
-    (measured,) = appraiser(tmp_path, seconds=7.5).find(one, CARD).options
-    (guessed,) = appraiser(tmp_path).find(one, CARD).options
+    (measured,) = finder(tmp_path, seconds=7.5).find(one, CARD).options
+    (guessed,) = finder(tmp_path).find(one, CARD).options
     assert 7.5 == measured.load_seconds
     assert START_SECONDS["llamacpp"] == pytest.approx(
         guessed.load_seconds, abs=0.01
@@ -168,22 +168,22 @@ def test_loads_take_as_long_as_they_took(tmp_path: Path) -> None:
 def test_flags_that_make_no_sense_are_the_reason(tmp_path: Path) -> None:
     """The sentence is the same as for a plan."""
     one = replace(profile(gguf(tmp_path, "m.gguf", 4)), args={"cache-ram": -1})
-    assert "cache-ram without a limit cannot be planned with" in (appraiser(tmp_path).find(one, CARD).why_not or "")
+    assert "cache-ram without a limit cannot be planned with" in (finder(tmp_path).find(one, CARD).why_not or "")
 
 
 def test_no_variant_is_no_choice(tmp_path: Path) -> None:
     """There is always a reason."""
-    assert "'a' has no variant" == appraiser(tmp_path).find(profile(), CARD).why_not
+    assert "'a' has no variant" == finder(tmp_path).find(profile(), CARD).why_not
 
 
 def test_vllm_takes_as_much_cache_as_there_is_room_for(tmp_path: Path) -> None:
     """Where not all requests at once find room for the whole context, one does; then it has the card."""
     variant = Variant("vllm", path=str(checkpoint(tmp_path / "model")))
     many = Profile("a", (variant,), context=2048, slots=1_000_000)
-    (option,) = appraiser(tmp_path).find(many, CARD).options
+    (option,) = finder(tmp_path).find(many, CARD).options
     assert CARD.accelerators[0].budget == option.needs["cuda:0"]
     few = replace(many, slots=1)
-    (option,) = appraiser(tmp_path).find(few, CARD).options
+    (option,) = finder(tmp_path).find(few, CARD).options
     assert CARD.accelerators[0].budget > option.needs["cuda:0"]
 
 
@@ -191,6 +191,6 @@ def test_a_file_that_cannot_be_understood_may_still_be_served(tmp_path: Path) ->
     """A newer engine may know a format that hostd does not; what it takes is then counted once it is loaded."""
     path = tmp_path / "new.gguf"
     path.write_bytes(b"GGUF" + (99).to_bytes(4, "little") + bytes(64))
-    found = appraiser(tmp_path).find(profile(Variant("llamacpp", path=str(path))), CARD)
+    found = finder(tmp_path).find(profile(Variant("llamacpp", path=str(path))), CARD)
     assert [{}] == [each.needs for each in found.options]
     assert "what it takes is not known" in found.notes[0]

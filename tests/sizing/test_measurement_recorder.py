@@ -63,7 +63,7 @@ def test_another_context_is_another_key(profile: Profile, store: MeasurementStor
     assert 0 < key.weight(seen.key) < 1
 
 
-def test_passes_over_what_nobody_predicts(profile: Profile, store: MeasurementStore) -> None:
+def test_skips_variants_whose_memory_cannot_be_computed(profile: Profile, store: MeasurementStore) -> None:
     """Other engines' variants, and those without a file, are no mistake."""
     for variant in (Variant("ollama", tag="tiny"), Variant("llamacpp", hf="a/b", file="c.gguf")):
         assert MeasurementRecorder(store).record(profile, variant, LOG, 1) is None

@@ -1,4 +1,4 @@
-"""A header and a profile become ways to serve a model, engine by engine."""
+"""A header and a profile become serving modes, engine by engine."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +19,8 @@ from tests.models.weights import checkpoint
 PROCESSOR = Host("Linux", "a processor", 64 * GIB, (Pool("ram", PoolKind.RAM, "", 64 * GIB, 60 * GIB, 60 * GIB),))
 
 
-def ways(host: Host, *, processor: bool = False, asked: ServingOverrides = ServingOverrides()) -> ServingModeFactory:  # noqa: B008 - frozen
-    """Return what finds ways for *host*."""
+def factory(host: Host, *, processor: bool = False, asked: ServingOverrides = ServingOverrides()) -> ServingModeFactory:  # noqa: B008 - frozen
+    """Return the factory for *host*."""
     return ServingModeFactory(host, open_header, asked, processor=processor)
 
 
@@ -38,7 +38,7 @@ def ways(host: Host, *, processor: bool = False, asked: ServingOverrides = Servi
     ids=repr,
 )
 def test_memory_is_taken_where_an_engine_that_we_know_runs(variant: Variant, takes: bool) -> None:
-    """Whoever runs it here; on another machine it takes none of ours."""
+    """Even where another program runs it here; on another host it takes none of ours."""
     assert takes is takes_memory(variant)
 
 
@@ -67,17 +67,17 @@ def test_a_profile_is_served_as_it_says(tmp_path: Path) -> None:
     variant = Variant("llamacpp", path=str(weigh(tmp_path / "a.gguf", 2)))
     profile = Profile("a", (variant,), context=4096, slots=2)
     for backend in ("llamacpp", "ollama"):
-        header, mode = ways(preset("rtx4090", Reserve())).declared(profile, replace(variant, backend=backend))
+        header, mode = factory(preset("rtx4090", Reserve())).declared(profile, replace(variant, backend=backend))
         assert (backend, "a") == (mode.backend, header.name)
         assert 2 * 4096 * 128 * 1024 == mode.estimate(Placement.on("cuda:0"), None).component(Component.KV).expected
-    more = ways(preset("rtx4090", Reserve()), asked=ServingOverrides(slots=4)).declared(profile, variant)[1]
+    more = factory(preset("rtx4090", Reserve()), asked=ServingOverrides(slots=4)).declared(profile, variant)[1]
     assert 4 * 4096 * 128 * 1024 == more.estimate(Placement(), None).component(Component.KV).expected
 
 
 def test_weights_that_are_nowhere_are_a_bad_reference() -> None:
     """There is nothing to open."""
     with pytest.raises(BadReference, match="does not say where its weights are"):
-        ways(PROCESSOR).declared(Profile("a", ()), Variant("llamacpp"))
+        factory(PROCESSOR).declared(Profile("a", ()), Variant("llamacpp"))
 
 
 @pytest.mark.parametrize("backend", ["vllm", "mlx"])
@@ -85,8 +85,8 @@ def test_a_build_for_processors_takes_main_memory_only(tmp_path: Path, backend: 
     """Where it is said that there is one; else these engines want an accelerator."""
     folder = checkpoint(tmp_path / "model")
     profile, variant = Profile("a", (), context=64), Variant(backend, path=str(folder))
-    assert ways(PROCESSOR).declared(profile, variant)[1].cards_only
-    header, mode = ways(PROCESSOR, processor=True).declared(profile, variant)
+    assert factory(PROCESSOR).declared(profile, variant)[1].cards_only
+    header, mode = factory(PROCESSOR, processor=True).declared(profile, variant)
     found = mode.estimate(Placement(), None)
     assert {"ram"} == set(found.parts)
     assert not mode.cards_only

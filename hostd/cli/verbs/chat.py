@@ -29,7 +29,7 @@ def chat(
     json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Ask a model one thing, or talk with it until /bye or Ctrl-D."""
+    """Send a prompt to a model, or chat until /bye or Ctrl-D."""
     client = connect(url)
     chosen = model or first_chat_model(client)
     if prompt is None and sys.stdin.isatty() and not json:
@@ -44,7 +44,7 @@ def chat(
 
 
 def _converse(client: Client, model: str) -> None:
-    """Talk until /bye or Ctrl-D; Ctrl-C ends an answer, or the talk when it waits for you."""
+    """Chat until /bye or Ctrl-D; Ctrl-C ends an answer, or the chat while it waits for input."""
     with suppress(ImportError):
         importlib.import_module("readline")  # gives `input` a history and line editing
     say(f"talking with {model}; end with /bye or Ctrl-D")
@@ -69,7 +69,7 @@ def _typed() -> str:
 
 
 def _answer(client: Client, model: str, messages: list[Message], *, quiet: bool = False) -> ChatReply:
-    """Print an answer as it comes (*quiet*: not at all) and end its line, however it ends."""
+    """Print an answer as it arrives (*quiet*: not at all) and end its line even when it fails."""
     written = False
 
     def begin(answered_by: str, route: str) -> None:

@@ -1,4 +1,4 @@
-"""``hostd config``: the owner's files, before the daemon reads them."""
+"""``hostd config``: check and show the owner's files before the daemon reads them."""
 
 import os
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ File = Annotated[
 
 @app.command()
 def check(file: File = None, *, json: AsJson = False) -> None:
-    """Say every problem of the configuration, with its place."""
+    """Print every problem of the configuration, with its file, line and column."""
     settings, problems = _read(file)
     remarks = [*settings.notes, *_missing_files(settings)]
     for line in [*map(str, problems), *remarks]:

@@ -1,4 +1,4 @@
-"""``hostd init``: the first configuration, made of the models and engines that this machine has already."""
+"""``hostd init``: write a first configuration from the models and engines that this host has already."""
 
 import importlib.util
 import os
@@ -67,14 +67,14 @@ def init(
     machine = find_machine(None, owners_reserve())
     for trouble in machine.troubles:
         say(trouble)
-    options = select_profiles(scan(this_machine(), tuple(sources or ())), machine)
-    files, engines = _files(options), find_engines()
+    selections = select_profiles(scan(this_machine(), tuple(sources or ())), machine)
+    files, engines = _files(selections), find_engines()
     if files and not dry_run:
         _write(where, files, force=force)
     if json:
-        emit(_plain(options, engines, where, list(files), dry_run=dry_run))
+        emit(_plain(selections, engines, where, list(files), dry_run=dry_run))
     else:
-        _show(options, engines)
+        _show(selections, engines)
     if not files:
         raise VerbError(
             "no model was found that can be served, so nothing was written; put a GGUF file into ~/models, or name its folder "
@@ -91,11 +91,13 @@ def find_engines() -> dict[str, str | None]:
     return found | {name: (spec.origin or name) if spec else None for name, spec in packages.items()}
 
 
-def _files(options: Sequence["InitSelection"]) -> dict[str, str]:
+def _files(selections: Sequence["InitSelection"]) -> dict[str, str]:
     """Return the text of each file to write, by its path; empty where there is no model to write of."""
     from hostd.config.starter_files import host_text, profile_text
 
-    profiles = {f"{PROFILES}/{each.starter.name}.yaml": profile_text(each.starter) for each in options if each.starter}
+    profiles = {
+        f"{PROFILES}/{each.starter.name}.yaml": profile_text(each.starter) for each in selections if each.starter
+    }
     return {"hostd.yaml": host_text(), **profiles} if profiles else {}
 
 
@@ -104,7 +106,7 @@ def _write(where: Path, files: Mapping[str, str], *, force: bool) -> None:
 
     Raises:
         VerbError: Some exist, and *force* is not given.
-        ConfigError: What else is in the folder contradicts them.
+        ConfigError: Other files in the folder contradict them.
     """
     from hostd.config.load import load
 
@@ -121,10 +123,10 @@ def _write(where: Path, files: Mapping[str, str], *, force: bool) -> None:
     load(where / "hostd.yaml")
 
 
-def _show(options: Sequence["InitSelection"], engines: Mapping[str, str | None]) -> None:
+def _show(selections: Sequence["InitSelection"], engines: Mapping[str, str | None]) -> None:
     typer.echo(f"engines: {', '.join(name for name, at in engines.items() if at) or 'none'}\n")
     rows = []
-    for each in options:
+    for each in selections:
         if each.starter is None or each.ready is None:
             continue
         takes = format_bytes(sum(each.ready.start.option.needs.values()))
@@ -133,7 +135,7 @@ def _show(options: Sequence["InitSelection"], engines: Mapping[str, str | None])
         rows.append((each.starter.name, each.entry.name, each.entry.found_in, size, context, slots, takes, warm))
     if rows:
         show_table(_COLUMNS, rows)
-    others = [each for each in options if each.starter is None]
+    others = [each for each in selections if each.starter is None]
     if others:
         typer.echo("\nno profile for:" if rows else "no profile for:")
         for each in others:
@@ -151,7 +153,7 @@ def _show_next(where: Path, names: Sequence[str], engines: Mapping[str, str | No
 
 
 def _plain(
-    options: Sequence["InitSelection"],
+    selections: Sequence["InitSelection"],
     engines: Mapping[str, str | None],
     where: Path,
     names: Sequence[str],
@@ -163,12 +165,12 @@ def _plain(
         "files": list(names),
         "written": bool(names) and not dry_run,
         "engines": dict(engines),
-        "models": [_plain_model(each) for each in options],
+        "models": [_plain_model(each) for each in selections],
     }
 
 
-def _plain_model(option: "InitSelection") -> dict[str, Any]:
-    entry, starter, ready = option.entry, option.starter, option.ready
+def _plain_model(selection: "InitSelection") -> dict[str, Any]:
+    entry, starter, ready = selection.entry, selection.starter, selection.ready
     served = starter and ready and {"context": starter.context, "slots": starter.slots, "preload": starter.preload}
     return {
         "name": entry.name,
@@ -180,5 +182,5 @@ def _plain_model(option: "InitSelection") -> dict[str, Any]:
         "profile": starter.name if starter else None,
         **(served or {}),
         "pool_bytes": ready.start.option.needs if starter and ready else {},
-        "why": option.why,
+        "why": selection.why,
     }

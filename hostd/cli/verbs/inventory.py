@@ -1,4 +1,4 @@
-"""``hostd inventory``: the machine and its memory, measured here and now, with or without a daemon."""
+"""``hostd inventory``: the host and its memory, measured now, with or without a daemon."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _BESIDE = 58  # what the columns beside the bar usually take
 
 @dataclass(frozen=True, slots=True)
 class PoolShare:
-    """How the bytes of one pool are shared out; together they are its total."""
+    """The bytes of one pool: other programs', our engines', free for models, and reserved; together they are its total."""
 
     others: int
     ours: int
@@ -55,7 +55,7 @@ def _show_pools(machine: Host, engines: dict[int, int]) -> None:
     width = max(_NARROWEST, min(_WIDEST, console().width - _BESIDE))
     rows = []
     for pool in machine.pools:
-        share = shared_out(pool, engines)
+        share = pool_share(pool, engines)
         sizes = map(format_bytes, (share.others, share.ours, share.free, share.reserve, pool.total))
         rows.append((pool.id, bar(share, width), *sizes, pool.name))
     show_table(columns, rows)
@@ -86,10 +86,10 @@ def _show_holders(machine: Host, engines: Collection[int]) -> None:
         show_table(columns, rows)
 
 
-def shared_out(pool: Pool, engines: dict[int, int]) -> PoolShare:
-    """Return how *pool* is shared out; *engines* are the bytes of main memory that each of hostd's processes holds, by pid.
+def pool_share(pool: Pool, engines: dict[int, int]) -> PoolShare:
+    """Return the shares of *pool*; *engines* are the bytes of main memory that each of hostd's engines holds, by pid.
 
-    What is free and yet not for models is the reserve: kept back by the owner, by the system's ceiling, or by a driver.
+    Free memory that models may not take is the reserve: the owner's, the system's ceiling, or a driver's.
     """
     used = pool.total - pool.free
     if pool.kind is PoolKind.VRAM:
@@ -102,7 +102,7 @@ def shared_out(pool: Pool, engines: dict[int, int]) -> PoolShare:
 
 
 def bar(share: PoolShare, width: int) -> str:
-    """Return *share* as a bar of *width* characters; whatever is there at all has at least one, where there is room."""
+    """Return *share* as a bar of *width* characters; every part above zero has at least one."""
     sizes = (share.others, share.ours, share.free, share.reserve)
     inner, total = width - 2, sum(sizes)
     if not total:
@@ -114,7 +114,7 @@ def bar(share: PoolShare, width: int) -> str:
 
 
 def _engines() -> dict[int, int]:
-    """Return the main memory that every engine of hostd's holds for itself, by pid; engines carry a mark."""
+    """Return the main memory that each of hostd's engines holds, by pid; a variable in its environment marks an engine."""
     import psutil  # costs 15 ms, which the other verbs do without
 
     from hostd.supervisor.orphan_reaper import ENV_MARKER  # costs 50 ms, which --json does without

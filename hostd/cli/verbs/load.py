@@ -1,4 +1,4 @@
-"""``hostd load``: make a model ready before anybody asks for it."""
+"""``hostd load``: make a model ready before a request asks for it."""
 
 from typing import Annotated
 

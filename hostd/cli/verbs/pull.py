@@ -1,4 +1,4 @@
-"""``hostd pull``: weights from Hugging Face or Ollama's registry onto this machine, where all programs find them."""
+"""``hostd pull``: download weights from Hugging Face or Ollama's registry to where other programs find them, too."""
 
 import sys
 from contextlib import suppress
@@ -47,11 +47,11 @@ def pull(  # noqa: PLR0913 - a command line's options are its contract
     json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Download models, or go on where a download stopped.
+    """Download models, or resume a download that stopped.
 
-    What cannot be had is said, and the others are pulled; the exit code is then the largest of those that apply.
+    A model that cannot be pulled is reported, and the others are pulled; the exit code is then the largest of those that apply.
     """
-    # The hubs, parsers and planners cost 0.2 s, which other verbs do without.
+    # Hubs, parsers and planners take 0.2 s to import, which other verbs save.
     from hostd.backends.registry import backends
     from hostd.cli.fit_forecast import FitForecaster
     from hostd.cli.options import daemon_memory, find_machine
@@ -63,41 +63,41 @@ def pull(  # noqa: PLR0913 - a command line's options are its contract
     daemon = daemon_memory(url)
     machine = daemon.host if daemon else find_machine(None, settings.reserve)
     forecasts = FitForecaster(settings, machine, daemon)
-    errands = PullTargets(settings, frozenset(backends(settings.commands)), forecasts.best, variant, every, mmproj)
-    words, failures, rows = errands.words(models or []), FailureCollector(settings.profiles), list[dict[str, Any]]()
+    targets = PullTargets(settings, frozenset(backends(settings.commands)), forecasts.best, variant, every, mmproj)
+    names, failures, rows = targets.names(models or []), FailureCollector(settings.profiles), list[dict[str, Any]]()
     try:
         found = [
-            (request, order)
-            for request in _errands(words, errands, failures, named=bool(models))
-            if (order := _order(request, errands, failures, places))
+            (target, download)
+            for target in _targets(names, targets, failures, named=bool(models))
+            if (download := _prepared(target, targets, failures, places))
         ]
-        announced = [_announced(request, order, forecasts.about(request.asked)) for request, order in found]
-        _agree([order for _, order in found], yes=yes)
-        for (request, order), row in zip(found, announced, strict=True):
-            with failures.about(request.asked):
-                row["downloaded_bytes"], row["seconds"] = _fetched(order, places)
+        announced = [_announce(target, download, forecasts.about(target.asked)) for target, download in found]
+        _confirm([download for _, download in found], yes=yes)
+        for (target, download), row in zip(found, announced, strict=True):
+            with failures.about(target.asked):
+                row["downloaded_bytes"], row["seconds"] = _download(download, places)
                 rows.append(row)
     except KeyboardInterrupt:
-        say("stopped; what came is kept: run the same command to go on")
+        say("stopped; what was downloaded is kept: run the same command to resume")
         raise typer.Exit(Code.INTERRUPTED) from None
     if rows or not failures.models:
         _tell(rows, json=json)
-    if failures.models and len(words) > 1:
-        say(f"{len(failures.models)} of {len(words)} could not be pulled: {', '.join(failures.models)}")
+    if failures.models and len(names) > 1:
+        say(f"{len(failures.models)} of {len(names)} could not be pulled: {', '.join(failures.models)}")
     raise typer.Exit(failures.code)
 
 
-def _errands(
-    words: list[str], errands: "PullTargets", failures: "FailureCollector", *, named: bool
+def _targets(
+    names: list[str], targets: "PullTargets", failures: "FailureCollector", *, named: bool
 ) -> "list[PullTarget]":
-    """Return what to fetch for *words*, once each; a profile that was not *named* may have nothing."""
+    """Return what to pull for *names*, once each; a profile that was not *named* may have nothing on a hub."""
     from hostd.cli.pull_targets import NothingToPull
 
     found: dict[tuple[object, bool | None], PullTarget] = {}
-    for text in words:
+    for text in names:
         with failures.about(text):
             try:
-                meant = errands.of(text)
+                meant = targets.of(text)
             except NothingToPull as nothing:
                 if named:
                     raise
@@ -105,38 +105,38 @@ def _errands(
                 continue
             if not meant:
                 say(f"{text}: the file that would be served is here already; --variant N or --all pulls others")
-            for request in meant:
-                found.setdefault((request.reference, request.projector), request)
+            for target in meant:
+                found.setdefault((target.reference, target.projector), target)
     return list(found.values())
 
 
-def _order(
-    request: "PullTarget", errands: "PullTargets", failures: "FailureCollector", places: "ModelLocations"
+def _prepared(
+    target: "PullTarget", targets: "PullTargets", failures: "FailureCollector", places: "ModelLocations"
 ) -> "DownloadPlan | None":
-    """Return the order for an errand; None where there is no such model, which is said with what there is instead."""
+    """Return the download of *target*; None where the hub has no such model, which is reported with what it has instead."""
     from hostd.models.download.pull import prepare
     from hostd.models.errors import ModelNotFound
 
-    with failures.about(request.asked):
+    with failures.about(target.asked):
         try:
-            return prepare(request.reference, places, projector=request.projector)
+            return prepare(target.reference, places, projector=target.projector)
         except ModelNotFound as error:
-            instead = None if errands.every else _instead(request, errands, places)
+            instead = None if targets.every else _instead(target, targets, places)
             if instead is None:
                 raise
             raise ModelNotFound(f"{error.message.rstrip('?')}; {instead}") from error
     return None
 
 
-def _instead(request: "PullTarget", errands: "PullTargets", places: "ModelLocations") -> str | None:
-    """Return which other variant of the same profile a hub has, in words; None where none is known."""
+def _instead(target: "PullTarget", targets: "PullTargets", places: "ModelLocations") -> str | None:
+    """Return which other variant of the same profile a hub has, as a sentence; None where none is known."""
     from hostd.models.download.pull import prepare
     from hostd.models.errors import ModelUnreadable
 
-    for number, other in errands.others(request):
+    for number, other in targets.others(target):
         with suppress(ModelUnreadable):
             prepare(other.reference, places, projector=other.projector)
-            return f"its variant {number}, {other.reference}, is there: hostd pull {request.asked} --variant {number}"
+            return f"its variant {number}, {other.reference}, is there: hostd pull {target.asked} --variant {number}"
     return None
 
 
@@ -149,51 +149,56 @@ def _tell(rows: list[dict[str, Any]], *, json: bool) -> None:
         typer.echo(row["path"])
 
 
-def _announced(request: "PullTarget", order: "DownloadPlan", forecast: "FitForecast") -> dict[str, Any]:
-    """Tell what an order will take, and return it as a row of the answer."""
+def _announce(target: "PullTarget", download: "DownloadPlan", forecast: "FitForecast") -> dict[str, Any]:
+    """Report what a download takes and whether it will fit, and return its row of the answer."""
     from hostd.models.download.pull import missing, total
 
-    size, rest = total(order), missing(order)
+    size, rest = total(download), missing(download)
     here = "all of it here" if rest == 0 else f"{format_bytes(rest)} to come"
-    files = f"{len(order.items)} file{'s' if len(order.items) > 1 else ''}"
-    say(f"{order.reference}: {files}, {format_bytes(size)}, {here}, in {order.folder}")
-    say(f"{request.asked}: {forecast.why}")
+    files = f"{len(download.items)} file{'s' if len(download.items) > 1 else ''}"
+    say(f"{download.reference}: {files}, {format_bytes(size)}, {here}, in {download.folder}")
+    say(f"{target.asked}: {forecast.why}")
     for note in forecast.notes:
-        say(f"{request.asked}: {note}")
-    for note in order.notes:
-        say(f"{order.reference}: {note}")
+        say(f"{target.asked}: {note}")
+    for note in download.notes:
+        say(f"{download.reference}: {note}")
     return {
-        "model": request.asked,
-        "reference": str(order.reference),
-        "path": str(order.path),
+        "model": target.asked,
+        "reference": str(download.reference),
+        "path": str(download.path),
         "bytes": size,
         "downloaded_bytes": 0,
         "seconds": 0.0,
-        "files": [{"name": item.name, "bytes": item.size, "sha256": item.sha256} for item in order.items],
+        "files": [{"name": item.name, "bytes": item.size, "sha256": item.sha256} for item in download.items],
         "verdict": forecast.verdict,
         "why": forecast.why,
-        "notes": list(order.notes),
+        "notes": list(download.notes),
     }
 
 
-def _agree(orders: "list[DownloadPlan]", *, yes: bool) -> None:
-    """Return if there is room, and the owner, where one looks on, agrees."""
+def _confirm(downloads: "list[DownloadPlan]", *, yes: bool) -> None:
+    """Check the disk, and ask the owner on a terminal.
+
+    Raises:
+        DiskFull: The downloads do not fit on the disk.
+        VerbError: The owner said no.
+    """
     from hostd.models.download.pull import check_room, missing
 
-    check_room(orders)
-    rest = sum(map(missing, orders))
+    check_room(downloads)
+    rest = sum(map(missing, downloads))
     if rest and not yes and sys.stdin.isatty() and sys.stderr.isatty():
         typer.echo(f"download {format_bytes(rest)}? [Y/n] ", nl=False, err=True)
         if sys.stdin.readline().strip(" ").lower() not in ("\n", "y\n", "yes\n"):
             raise VerbError("nothing was downloaded")
 
 
-def _fetched(order: "DownloadPlan", places: "ModelLocations") -> tuple[int, float]:
-    """Have an order here; return the bytes that came for it, and the seconds that it took."""
+def _download(download: "DownloadPlan", places: "ModelLocations") -> tuple[int, float]:
+    """Carry out a download; return the bytes downloaded and the seconds it took."""
     from hostd.cli.progress import fetching
     from hostd.models.download.pull import carry_out, missing, total
 
-    rest, began = missing(order), monotonic()
-    with fetching(str(order.reference), total(order)) as listener:
-        carry_out(order, places, listener)
+    rest, began = missing(download), monotonic()
+    with fetching(str(download.reference), total(download)) as listener:
+        carry_out(download, places, listener)
     return rest, round(monotonic() - began, 3)

@@ -1,4 +1,4 @@
-"""``hostd serve``: be the daemon."""
+"""``hostd serve``: run the daemon."""
 
 from dataclasses import replace
 from enum import StrEnum
@@ -34,7 +34,7 @@ Machine = Annotated[
     typer.Option(
         "--host",
         metavar="PRESET|FILE",
-        help="Reckon with another machine's memory than this one's: its pools, as inventory --json prints them.",
+        help="Count with another machine's memory than this one's: its pools, as inventory --json prints them.",
     ),
 ]
 

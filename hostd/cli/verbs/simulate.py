@@ -1,4 +1,4 @@
-"""``hostd simulate``: what another policy, another machine or other models would have made of a day."""
+"""``hostd simulate``: replay a trace with another policy, on another host or with other models."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -21,7 +21,7 @@ USUAL_HOURS = 24.0
 
 
 class PolicyOption(StrEnum):
-    """Who decides."""
+    """The policies that can decide a replay."""
 
     ALL = "all"
     HOSTD = "hostd"
@@ -40,12 +40,13 @@ Trace = Annotated[
     ),
 ]
 Policies = Annotated[
-    list[PolicyOption] | None, typer.Option("--policy", help="Who decides; may be repeated.", show_default="all")
+    list[PolicyOption] | None,
+    typer.Option("--policy", help="The policy that decides; may be repeated.", show_default="all"),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Which of the days of that kind to make up.")]
 Models = Annotated[
     str | None,
-    typer.Option("--models", metavar="NAME,...", help="The models of the house; all declared ones if left out."),
+    typer.Option("--models", metavar="NAME,...", help="The models to simulate; all declared ones if left out."),
 ]
 Hours = Annotated[float, typer.Option("--hours", min=0.01, max=24 * 366, help="How long a made-up trace is.")]
 Count = Annotated[
@@ -69,7 +70,7 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
     write: Write = None,
     json: AsJson = False,
 ) -> None:
-    """Replay a day in virtual time, with hostd or others deciding."""
+    """Replay a trace in virtual time, with one or several policies."""
     from hostd.cli import simulation_host  # the parsers and planners cost 0.2 s, which other verbs do without
     from hostd.config.load import load
     from hostd.simulation.generators import GENERATORS
@@ -79,12 +80,12 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
     machine = find_machine(host, settings.reserve)
     if not settings.profiles:
         say("no model is declared yet, so those that ship with hostd are taken")
-    app = simulation_host.find_house(
+    simulated = simulation_host.simulated_host(
         list(settings.profiles.values()) or simulation_host.shipped(), machine, here=host is None
     )
     if models:
-        app = simulation_host.pick(app, models.split(","))
-    app, play = _made_up(app, trace, seed, hours, count) if trace in GENERATORS else _read(app, trace)
+        simulated = simulation_host.pick(simulated, models.split(","))
+    simulated, play = _made_up(simulated, trace, seed, hours, count) if trace in GENERATORS else _read(simulated, trace)
     if write is not None:
         from hostd.cli.traces import write_trace
 
@@ -94,45 +95,45 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
     scores = []
     for each in wanted:
         say(f"replaying with {each}")
-        scores.append(replay(app, each, play()))
+        scores.append(replay(simulated, each, play()))
     if json:
-        emit({"trace": trace, "models": list(app.tenants), "policies": [asdict(score) for score in scores]})
+        emit({"trace": trace, "models": list(simulated.tenants), "policies": [asdict(score) for score in scores]})
     else:
         _show(scores)
 
 
 def _made_up(
-    app: "SimulatedHost", trace: str, seed: int, hours: float, count: int | None
+    simulated: "SimulatedHost", trace: str, seed: int, hours: float, count: int | None
 ) -> "tuple[SimulatedHost, Callable[[], Iterable[TraceRequest]]]":
     from hostd.simulation.generators import generate
     from hostd.simulation.workload import choose_workload
 
     try:
-        cast = choose_workload(app)
+        workload = choose_workload(simulated)
     except ValueError as error:
         raise VerbError(str(error), Code.USAGE) from error
-    pair = " and ".join(part.model for part in cast.pair)
-    beside = ", ".join(part.model for part in (*cast.small, *cast.others))
+    pair = " and ".join(role.model for role in workload.pair)
+    beside = ", ".join(role.model for role in (*workload.small, *workload.others))
     say(f"{pair} do not fit together; beside them {f'there are {beside}' if beside else 'there is nothing'}")
-    return app.only(cast.models), lambda: generate(trace, cast, hours=hours, seed=seed, count=count)
+    return simulated.only(workload.models), lambda: generate(trace, workload, hours=hours, seed=seed, count=count)
 
 
-def _read(app: "SimulatedHost", trace: str) -> "tuple[SimulatedHost, Callable[[], Iterable[TraceRequest]]]":
+def _read(simulated: "SimulatedHost", trace: str) -> "tuple[SimulatedHost, Callable[[], Iterable[TraceRequest]]]":
     from hostd.cli.traces import RECORDED, read_trace
 
     requests = read_trace(trace)
-    strange = sorted({each.model for each in requests} - app.tenants.keys())
+    strange = sorted({each.model for each in requests} - simulated.tenants.keys())
     if strange and trace != RECORDED:
         raise VerbError(
-            f"{trace} asks for {', '.join(map(repr, strange))}, which no profile declares or this machine has no place for; "
-            f"there are {', '.join(app.tenants) or 'none'}",
+            f"{trace} asks for {', '.join(map(repr, strange))}, which no profile declares or does not fit on this machine; "
+            f"there are {', '.join(simulated.tenants) or 'none'}",
             Code.UNKNOWN_MODEL,
         )
-    known = [each for each in requests if each.model in app.tenants]
+    known = [each for each in requests if each.model in simulated.tenants]
     if strange:
         left = len(requests) - len(known)
         say(f"left out {left} requests for {', '.join(strange)}, which are not served from this machine's memory")
-    return app, lambda: known
+    return simulated, lambda: known
 
 
 def _show(scores: "Iterable[Score]") -> None:

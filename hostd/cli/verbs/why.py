@@ -1,4 +1,4 @@
-"""``hostd why``: the decisions that led to what is."""
+"""``hostd why``: the scheduler's last decisions, with their numbers."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -28,7 +28,7 @@ def why(
     json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Tell why: the last decisions, with their numbers."""
+    """Print the last decisions, with the numbers that led to them."""
     decisions = _ask(connect(url), subject, last)
     if json:
         emit(decisions)
@@ -40,7 +40,7 @@ def why(
 
 
 def _ask(client: Client, subject: str | None, last: int) -> list[dict[str, Any]]:
-    """Return the decisions about *subject*: a request where any were made about one of that name, else a model."""
+    """Return the decisions about *subject*: a request's where there are any, else a model's."""
     if subject is None:
         return _decisions(client, {"last": last})
     return _decisions(client, {"request": subject, "last": last}) or _decisions(

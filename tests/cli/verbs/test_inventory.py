@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hostd.cli.verbs.inventory import PoolShare, bar, shared_out
+from hostd.cli.verbs.inventory import PoolShare, bar, pool_share
 from hostd.domain.host import Holder, Host, Pool, PoolKind, Reserve
 from hostd.hardware.simulated import PRESETS
 from hostd.supervisor.orphan_reaper import ENV_MARKER
@@ -136,9 +136,9 @@ def test_bars(share: PoolShare, drawn: str) -> None:
 def test_shares_sum_to_the_whole() -> None:
     """Main memory counts what engines hold for themselves; more than is used is not believed."""
     pool = Pool("ram", PoolKind.RAM, "Main memory", 100, 40, 90)
-    assert PoolShare(20, 40, 40, 0) == shared_out(pool, {1: 30, 2: 10})
-    assert PoolShare(0, 60, 30, 10) == shared_out(pool, {1: 1000})
-    assert PoolShare(60, 0, 40, 0) == shared_out(pool, {})
+    assert PoolShare(20, 40, 40, 0) == pool_share(pool, {1: 30, 2: 10})
+    assert PoolShare(0, 60, 30, 10) == pool_share(pool, {1: 1000})
+    assert PoolShare(60, 0, 40, 0) == pool_share(pool, {})
 
 
 def test_the_usual_reserve_is_that_of_the_files() -> None:

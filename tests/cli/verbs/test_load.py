@@ -17,7 +17,7 @@ def address(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_load_is_announced_and_its_end_is_told(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
-    """Where nobody watches, there is one line when it begins and one when it is done, both on stderr."""
+    """Without a terminal, one line when it begins and one when it is done, both on stderr."""
     daemon.on("POST /hostd/v1/models/tiny/load", ANSWER)
     assert Ran(0, "", "hostd: loading tiny ...\nhostd: tiny is ready after 3.2 s\n") == hostd("load", "tiny")
 

@@ -22,7 +22,7 @@ Hostd = Callable[..., Ran]
 
 
 @pytest.fixture(autouse=True)
-def nobody(bare_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def offline(bare_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No daemon answers, no hub is asked."""
     monkeypatch.setenv("HOSTD_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -195,7 +195,7 @@ def test_ctrl_c_leaves_what_the_next_run_goes_on_with(
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=DEADLINE)
     assert (130, "") == (child.returncode, out)
-    assert "hostd: stopped; what came is kept: run the same command to go on" in err
+    assert "hostd: stopped; what was downloaded is kept: run the same command to resume" in err
     hub.seen.clear()
     assert 0 == hostd("pull", FILE).code
     assert "bytes=1000000-" in [headers.get("range") for _, path, headers in hub.seen if path.startswith("/store")]

@@ -36,13 +36,13 @@ def test_windows_are_shown_as_they_are_written(daemon: Daemon, hostd: Callable[.
 
 
 def test_what_the_server_says_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
-    """Whoever wants to know what really runs reads what the server says of itself, as far as it says anything."""
+    """What the running server says of itself, as far as it says anything."""
     server = {"version": "1.2", "context": 2048, "slots": 1, "tools": True, "vision": False, "embeddings": None}
     daemon.on("GET /hostd/v1/models/x", SHOWN | {"server": server})
     assert "2048 tokens a request, 1 slot, tools, no vision\n" in hostd("show", "x").out
 
 
-def test_a_server_of_somebody_elses_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+def test_a_server_that_another_program_runs_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
     """One that hostd does not run has an address, and on another machine no process."""
     away = READY | {"pid": None, "port": 1234, "backend": "openai"}
     daemon.on("GET /hostd/v1/models/x", SHOWN | {"instance": away, "argv": [], "attached": "http://mac:1234"})

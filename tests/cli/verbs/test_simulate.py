@@ -62,7 +62,7 @@ def test_a_machine_without_the_point_is_a_usage_error(hostd: Hostd) -> None:
 
 
 def test_unknown_names_are_told_apart(hostd: Hostd, tmp_path: Path) -> None:
-    """A trace that is none is a usage error; a model that nobody declared is an unknown model, wherever it is named."""
+    """A trace that is none is a usage error; a model that is not declared is an unknown model, wherever it is named."""
     file = tmp_path / "trace.csv"
     file.write_text("at,model\n0,gone\n")
     assert 2 == hostd("simulate", "nonsense", "--host", "rtx3090").code

@@ -20,10 +20,10 @@ def test_the_result_is_said_and_can_be_read_by_programs(
     assert ANSWER == json.loads(hostd("unload", "org/tiny:latest", "--json").out)
 
 
-def test_a_model_that_somebody_waits_for_comes_back(
+def test_a_model_that_a_request_waits_for_is_loaded_again(
     daemon: Daemon, hostd: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever unloads it is told why it is on its way again."""
+    """The owner is told why."""
     monkeypatch.setenv("HOSTD_URL", daemon.url)
     daemon.on("POST /hostd/v1/models/tiny/unload", {"model": "tiny", "state": "loading"})
-    assert Ran(0, "", "hostd: tiny is loading again, for somebody waits for it\n") == hostd("unload", "tiny")
+    assert Ran(0, "", "hostd: tiny is loading again, because a request waits for it\n") == hostd("unload", "tiny")

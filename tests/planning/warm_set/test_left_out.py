@@ -30,12 +30,12 @@ def omitted(options: Sequence[LoadOption], *warm: WarmModel, free: dict[str, int
 
 
 def test_no_engine() -> None:
-    """Without a choice there is nothing to reckon with."""
+    """Without an option there is nothing to compute."""
     assert Rejection("m", "no engine can serve m on this machine") == omitted([])
 
 
 def test_larger_than_the_machine() -> None:
-    """The sentence reckons with the empty machine, the bytes with what the others have left of it."""
+    """The sentence counts with the empty host, the bytes with what the others have left of it."""
     found = omitted([on(0, 40), on(1, 30), on(0, 27, "q2")], taken("a", on(0, 20)))
     assert (
         "m is larger than the memory there is for models: at its nearest (q2 on cuda:0) it takes 27.0 GiB of cuda:0, which is "
