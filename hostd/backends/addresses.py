@@ -1,4 +1,4 @@
-"""What the address of a server tells: whether it is on this machine, and which process there it belongs to."""
+"""What the address of a server says: its port, its root, and the process on this machine that listens there."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -29,7 +29,7 @@ def root_of(url: str) -> str:
 def local_pid(url: str) -> int | None:
     """Return the process on this machine that listens where *url* points; None where it is elsewhere or may not be seen.
 
-    Takes some milliseconds per hundred processes, and no privilege: of other users' processes nothing is told.
+    Takes some milliseconds per hundred processes, and no privilege: other users' processes cannot be seen.
     """
     if not is_loopback(url):
         return None

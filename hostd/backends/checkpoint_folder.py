@@ -1,4 +1,4 @@
-"""Where a variant's safetensors are on this machine, and whether they are all there: engines say that late and in riddles."""
+"""Where a variant's safetensors are on this machine, and whether they are complete: engines report that late and unclearly."""
 
 import json
 import os
@@ -87,7 +87,7 @@ def _tensors(file: Path) -> tuple[CheckpointTensor, ...]:
 
 
 def _checked_size(file: Path) -> int:
-    """Return a file's bytes, having seen that its header is what it should be: a download that broke off has none."""
+    """Return a file's bytes after a look at its header, which a broken download lacks."""
     try:
         size = file.stat().st_size
         with file.open("rb") as opened:

@@ -1,4 +1,4 @@
-"""Which accelerators an engine may see, so that it goes where the plan put it and holds nothing of the others.
+"""Which accelerators an engine may see, so that it loads where the plan placed it and holds nothing of the others.
 
 Pools are numbered as the PCI bus orders the cards. CUDA orders them by speed unless it is told otherwise; ROCm does not.
 """
@@ -14,15 +14,15 @@ _NONE = "-1"
 
 
 def is_placed(option: LoadOption | None) -> bool:
-    """Return whether *option* says where the model goes; of one about which nothing is known, the engine decides."""
+    """Return whether *option* says where the model is loaded; without known needs, the engine decides."""
     return option is not None and bool(option.needs)
 
 
 def visible_devices(option: LoadOption | None, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that show an engine the devices of *option* only, in its order; no devices at all on the host.
 
-    Nothing is said where the engine decides, where *environ* has such a variable already, for then the owner has chosen, and
-    about a slice of a card (MIG), which has no number that CUDA understands.
+    The result is empty where the engine decides, where *environ* has such a variable already, since then the owner has chosen,
+    and for a slice of a card (MIG), which has no number that CUDA understands.
     """
     if option is None or not is_placed(option) or any(name in environ for name in _VARIABLES.values()):
         return {}

@@ -1,7 +1,7 @@
 """The environment of an engine, made from nothing.
 
-An engine needs its programs, its libraries and the owner's choice of accelerators. It needs no cloud key, and no variable
-that would quietly add flags behind the profile's back (``LLAMA_ARG_*``), so everything that is not listed here is left out.
+An engine needs its programs, its libraries and the owner's choice of accelerators. It needs no cloud key, and no variable that
+would add flags which the profile does not show (``LLAMA_ARG_*``), so everything that is not listed here is left out.
 """
 
 import re

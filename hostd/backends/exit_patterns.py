@@ -1,4 +1,4 @@
-"""What engines say when they die: a table of patterns per engine, read in one way."""
+"""The exit class of an engine by its last log lines: a table of patterns per engine, read in one way."""
 
 import re
 from collections.abc import Sequence
@@ -15,12 +15,14 @@ class ExitPatterns:
     def classify(self, status: int, tail: Sequence[str]) -> ExitClass:
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean.
 
-        A kill alone says nothing: the kernel kills for want of memory with the same signal as a person does.
+        SIGKILL alone says nothing: the kernel sends it for want of memory, and so may the owner.
         """
         if status == 0:
             return ExitClass.UNKNOWN
-        said = (exit_class for exit_class, pattern in self.patterns if any(pattern.search(line) for line in tail))
-        found = next(said, ExitClass.UNKNOWN)
+        found_classes = (
+            exit_class for exit_class, pattern in self.patterns if any(pattern.search(line) for line in tail)
+        )
+        found = next(found_classes, ExitClass.UNKNOWN)
         if status == -9 and found is not ExitClass.OUT_OF_MEMORY:
             return ExitClass.UNKNOWN
         return found

@@ -1,6 +1,6 @@
-"""Any server that speaks OpenAI's API and is started by somebody else: LM Studio, Jan, SGLang, TabbyAPI, another hostd.
+"""Any server that speaks OpenAI's API and that hostd does not start: LM Studio, Jan, SGLang, TabbyAPI, another hostd.
 
-It is found at its address, asked what it serves, and never ended. It gets its own key, where it has one, and none of anybody else.
+It is found at its url, asked what it serves, and never ended. It is sent its own key, where it has one, and no other.
 """
 
 import json
@@ -39,7 +39,7 @@ class Attached(Backend):
         self._llama: set[str] = set()
 
     def accepts(self, variant: Variant) -> str | None:
-        """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
+        """Return why this host cannot serve *variant*, as a sentence for the owner, or None when it can."""
         if variant.backend != self.name:
             return f"backend '{variant.backend}' is not {self.name}"
         return None if variant.url else "an openai variant needs the url of a server that runs"
@@ -79,7 +79,7 @@ class Attached(Backend):
         return None if body.get("model") == endpoint.model else replaced(body, {"model": endpoint.model})
 
     async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
-        """Return the tokens generated so far by each busy slot where it is a llama-server that tells, else None."""
+        """Return the tokens generated so far by each busy slot where the server is a llama-server, else None."""
         if endpoint.url in self._silent:
             return None
         try:
@@ -90,20 +90,21 @@ class Attached(Backend):
         except (aiohttp.ClientError, ValueError):
             slots = None
         if not isinstance(slots, list):
-            # Some servers write every route that they do not have into their log.
+            # Not asked again, because some servers log every request for a route that they do not have.
             self._silent.add(endpoint.url)
             return None
         self._llama.add(endpoint.url)
         return tuple(_tokens(slot) for slot in slots if isinstance(slot, dict) and slot.get("is_processing"))
 
     async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
-        """Return what the server at *endpoint* says of itself, as far as it answers."""
-        told = await facts.facts(http, endpoint)
+        """Return what the server at *endpoint* reports about itself, as far as it answers."""
+        found = await facts.facts(http, endpoint)
+        # Shows whether it is a llama-server, before the first request depends on it.
         await self.decoded(http, endpoint)
-        return told
+        return found
 
     def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
-        """Return whether *body*, which wants an answer in one piece, had better be sent for a stream: to a llama-server."""
+        """Return whether *body*, which asks for a whole answer, is better sent as a request for a stream: to a llama-server."""
         return endpoint.url in self._llama and streaming.better_streamed(body)
 
 
@@ -111,18 +112,18 @@ def listed(variant: Variant) -> tuple[str, ...]:
     """Return the models that the server of *variant* lists. Blocks.
 
     Raises:
-        EngineError: It does not answer, or wants another key.
+        EngineError: It does not answer, or requires another key.
     """
     request = Request(f"{root_of(str(variant.url))}/v1/models", headers=_headers(variant))  # noqa: S310 - http, by the config
     try:
-        # The address is the owner's: no proxy for the web has a part in it, and its key goes nowhere else.
-        with build_opener(ProxyHandler({}), _Stay).open(request, timeout=_PATIENCE) as answer:
+        # The url is the owner's: no web proxy may see the request, and its key is sent nowhere else.
+        with build_opener(ProxyHandler({}), _NoRedirects).open(request, timeout=_PATIENCE) as answer:
             found = json.loads(answer.read(_MOST))
     except HTTPError as error:
         advice = "correct the variant's api_key" if error.code in (401, 403) else "see what its log says"
         raise EngineError(f"the server at {variant.url} answers with status {error.code}; {advice}") from error
     except (OSError, HTTPException, ValueError) as error:
-        # As with a file that is gone: the next variant may do, and the next request looks again.
+        # The class of a missing file, since the same follows: the next variant may do, and the next request looks again.
         raise EngineError(
             f"no server answers at {variant.url} ({getattr(error, 'reason', error)}); start it, or correct the variant's url",
             exit_class=ExitClass.MISSING_FILE,
@@ -130,11 +131,11 @@ def listed(variant: Variant) -> tuple[str, ...]:
     return facts.names(found) if isinstance(found, dict) else ()
 
 
-class _Stay(HTTPRedirectHandler):
-    """Takes being sent elsewhere for an error."""
+class _NoRedirects(HTTPRedirectHandler):
+    """Turns a redirect into an error, so that the key is sent to no other host."""
 
     def redirect_request(self, *_: object) -> None:
-        """Go nowhere."""
+        """Return no request."""
 
 
 def _only(variant: Variant) -> str:

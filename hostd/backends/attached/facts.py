@@ -1,4 +1,4 @@
-"""What running servers of several makes tell of themselves beside OpenAI's routes, each in its own words.
+"""What running servers of several makes report about themselves beside OpenAI's routes, each under its own keys.
 
 LM Studio https://lmstudio.ai/docs/developer/rest/endpoints, vLLM and SGLang put ``max_model_len`` into the list of models,
 llama.cpp https://github.com/ggml-org/llama.cpp/tree/master/tools/server has /props, TabbyAPI
@@ -23,7 +23,7 @@ _SLOTS = ("total_slots", "max_running_requests", "max_batch_size")
 
 
 async def facts(http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
-    """Return what the server tells, asking all at once; what it does not know it leaves unanswered."""
+    """Return what the server reports, asking all routes at once; most servers have two or three of them."""
     answers = await asyncio.gather(*(_document(http, endpoint, route) for route in _ROUTES))
     listed, studio, props, tabby, sglang, version, status = answers
     own = [entry for entry in (*_entries(studio), *_entries(listed)) if entry.get("id") == endpoint.model]
@@ -68,7 +68,7 @@ def _entries(listed: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _nested(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield what is told of the model: by itself, then below ``meta``, where llama.cpp has it."""
+    """Yield each entry of the model, then its ``meta``, where llama.cpp has the numbers."""
     for entry in entries:
         yield entry
         if isinstance(entry.get("meta"), dict):

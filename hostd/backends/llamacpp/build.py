@@ -1,4 +1,4 @@
-"""Which build of llama.cpp a program is: estimates of scratch memory depend on it, and so does what a measurement is worth."""
+"""Which build of llama.cpp a program is: estimates of scratch memory depend on it, and so does the weight of a measurement."""
 
 import importlib.metadata
 import os
@@ -10,14 +10,14 @@ from pathlib import Path
 from hostd.backends.environment import engine_environment
 
 LAUNCHER = Path(__file__).parents[1] / "launchers" / "xllamacpp_server.py"
-"""What makes a program of the server inside the ``xllamacpp`` wheel."""
+"""The script that runs the server inside the ``xllamacpp`` wheel."""
 
-_SAID = re.compile(r"version: (?P<number>\d+) \(")
+_VERSION = re.compile(r"version: (?P<number>\d+) \(")
 _PATIENCE = 2.0
 
 
 def build_of(program: tuple[str, ...]) -> int | None:
-    """Return the build number of `hostd.backends.llamacpp.engine.locate`'s *program*, or None where it does not tell.
+    """Return the build number of `hostd.backends.llamacpp.engine.locate`'s *program*, or None where it does not print it.
 
     The wheel's version ends in it; a llama-server prints it, unless its packager left it out.
     """
@@ -39,5 +39,5 @@ def build_of(program: tuple[str, ...]) -> int | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    said = _SAID.search(done.stdout + done.stderr)
-    return int(said["number"]) or None if said else None
+    found = _VERSION.search(done.stdout + done.stderr)
+    return int(found["number"]) or None if found else None

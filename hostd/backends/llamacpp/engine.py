@@ -6,7 +6,7 @@ the same flags and routes; a configured command that ends in ``llama_cpp.server`
 
 Flags that every build knows go on the command line. Settings that newer builds added go through the environment
 (``LLAMA_ARG_*``), where a build that does not know them ignores them instead of refusing to start; so does the key, which
-a command line would show to everybody on the machine.
+a command line would show to every user of the machine.
 """
 
 import asyncio
@@ -37,13 +37,13 @@ from hostd.planning.warm_set.load_option import LoadOption
 DEFAULT = ("llama-server",)
 
 PROMPT_CACHE_MIB = 512
-"""Host memory for prompts that left their slot. llama-server's own default, 8 GiB, is more than many machines can spare."""
+"""MiB of host memory for prompts whose slot was reused. llama-server's own default, 8 GiB, is too much for many machines."""
 
 PING_SECONDS = 2
 """llama-server notices SIGTERM in the middle of a stream only at its next ping; this must be shorter than the grace."""
 
 VERBOSITY = 4
-"""From this level on llama-server logs what it reserves, which is what predictions learn from; still no word of any prompt."""
+"""From this level on llama-server logs what it reserves, from which estimates are calibrated, and still nothing of any prompt."""
 
 _OWN = {
     **dict.fromkeys(("model", "m"), "the variant's path"),
@@ -70,7 +70,7 @@ class LlamaCpp(Engine):
         self._flags = KnownFlags()
 
     def accepts(self, variant: Variant) -> str | None:
-        """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
+        """Return why this host cannot serve *variant*, as a sentence for the owner, or None when it can."""
         if variant.backend != self.name:
             return f"backend '{variant.backend}' is not {self.name}"
         if variant.path is None:
@@ -122,7 +122,7 @@ class LlamaCpp(Engine):
         self._flags.check(program, words, _environment(option) | _settings(profile), tuple(flags(profile.args)))
 
     async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
-        """Return what the server at *endpoint* says of itself, as far as it answers."""
+        """Return what the server at *endpoint* reports about itself, as far as it answers."""
         facts, program = await llamacpp_facts.describe(http, endpoint), self._program
         if program is None or facts.version is not None:
             return facts
@@ -157,18 +157,17 @@ class LlamaCpp(Engine):
         return replaced(adapted or body, {"model": endpoint.model}) if renames else adapted
 
     def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
-        """Return whether *body*, which wants an answer in one piece, had better be sent for a stream.
+        """Return whether *body*, which asks for a whole answer, is better sent as a request for a stream; see `streaming`.
 
-        Unless it streams to them, llama-server looks for clients that have gone only after a second in which it had nothing to
-        say to anybody. llama_cpp.server never looks, but tells no sums in a stream.
+        llama_cpp.server never looks for disconnected clients, but its streams carry no usage.
         """
         return not endpoint.strict_model and streaming.better_streamed(body)
 
     async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
-        """Return the tokens generated so far by each busy slot, or None where the engine does not tell.
+        """Return the tokens generated so far by each busy slot, or None where the engine does not report them.
 
-        Zero means that the prompt is still being read. None within the two seconds that are given to the answer means
-        that the engine is stuck, or that it is llama_cpp.server, which has no such route.
+        Zero means that the prompt is still being prefilled. None means that the engine did not answer within two seconds, or is
+        llama_cpp.server, which has no such route.
         """
         try:
             async with http.get(f"{endpoint.url}/slots", headers=endpoint.headers, timeout=_SLOTS_TIMEOUT) as answer:

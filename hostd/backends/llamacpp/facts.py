@@ -1,4 +1,4 @@
-"""What a running llama-server says of itself, read from ``/props``."""
+"""What a running llama-server reports about itself in ``/props``."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,27 +8,27 @@ import aiohttp
 from hostd.backends.contract import Endpoint, ServerFacts
 
 _TIMEOUT = aiohttp.ClientTimeout(total=5.0)
-_UNSAID = "b0-"
+_UNKNOWN_BUILD = "b0-"
 
 
 async def describe(http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
-    """Return what the server at *endpoint* says; nothing where it does not answer.
+    """Return what the server at *endpoint* reports; nothing where it does not answer.
 
     The version is None for a build whose packager left its number out.
     """
     props = await _json(http, endpoint, "/props")
-    named = await _json(http, endpoint, "/v1/models")
-    settings, can, modalities = (
-        _table(props.get(name)) for name in ("default_generation_settings", "chat_template_caps", "modalities")
+    listed = await _json(http, endpoint, "/v1/models")
+    settings, caps, modalities = (
+        _mapping(props.get(name)) for name in ("default_generation_settings", "chat_template_caps", "modalities")
     )
     build = str(props.get("build_info") or "")
     return ServerFacts(
-        version=None if not build or build.startswith(_UNSAID) else build,
+        version=None if not build or build.startswith(_UNKNOWN_BUILD) else build,
         context=_number(settings.get("n_ctx")),
         slots=_number(props.get("total_slots")),
-        tools=_truth(can.get("supports_tools")),
-        vision=_truth(modalities.get("vision")),
-        models=tuple(str(each.get("id")) for each in named.get("data") or () if isinstance(each, dict)),
+        tools=_boolean(caps.get("supports_tools")),
+        vision=_boolean(modalities.get("vision")),
+        models=tuple(str(each.get("id")) for each in listed.get("data") or () if isinstance(each, dict)),
     )
 
 
@@ -38,10 +38,10 @@ async def _json(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) -> M
             body = await answer.json(content_type=None) if answer.status == 200 else {}
     except (aiohttp.ClientError, TimeoutError, ValueError):
         return {}
-    return _table(body)
+    return _mapping(body)
 
 
-def _table(value: object) -> Mapping[str, Any]:
+def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
@@ -49,5 +49,5 @@ def _number(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
-def _truth(value: object) -> bool | None:
+def _boolean(value: object) -> bool | None:
     return value if isinstance(value, bool) else None

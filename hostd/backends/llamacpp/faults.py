@@ -1,14 +1,14 @@
-"""What llama.cpp says when it dies, as a table.
+"""The exit classes of llama.cpp by its log, as a table.
 
 The lines were collected by running llama-server, the server inside xllamacpp and llama_cpp.server into each fault; those
-of GPU drivers come from llama.cpp's sources. The order matters: a build for GPUs complains about a missing driver and goes
-on without, so a driver is blamed only when nothing else is.
+of GPU drivers come from llama.cpp's sources. The order matters: a build for GPUs complains about a missing driver and
+continues without, so a driver is blamed only when nothing else is.
 """
 
 from hostd.backends.exit_patterns import ExitPatterns
 from hostd.domain.reason import ExitClass
 
-_SAID = ExitPatterns(
+_PATTERNS = ExitPatterns(
     (ExitClass.PORT_TAKEN, r"couldn't bind HTTP server socket|address already in use"),
     (ExitClass.BAD_FLAG, r"^error: (invalid argument|unknown argument)|^error while handling argument"),
     (ExitClass.BAD_FLAG, r"error: unrecognized arguments|error: argument --|error: the following arguments"),
@@ -29,4 +29,4 @@ _SAID = ExitPatterns(
     (ExitClass.MISSING_FILE, r"error while loading shared libraries"),
 )
 
-classify = _SAID.classify
+classify = _PATTERNS.classify

@@ -1,7 +1,7 @@
-"""Whether a build of llama.cpp understands its command line, asked before anything makes room for it.
+"""llama-server's flags for a placement, and whether a build understands its command line, asked before memory is freed.
 
-Every llama-server, and our launcher of the wheel's, reads all of its flags before ``--version`` makes it end: so the whole
-command line with that at its end costs some milliseconds and loads nothing.
+Every llama-server, and hostd's launcher of the wheel's, reads all of its flags before ``--version`` makes it end: so the whole
+command line with ``--version`` at its end takes some milliseconds and loads nothing.
 """
 
 import os
@@ -24,10 +24,10 @@ from hostd.planning.footprint.llamacpp_serving import MIB
 from hostd.planning.warm_set.load_option import LoadOption
 
 ALL_LAYERS = 999
-"""More than any model has. Without a number the engine would quietly put layers on the host when memory looks short."""
+"""More than any model has. Without a number the engine would silently put layers on the host when memory looks short."""
 
 OPTIONAL = {"--device": 1, "--metrics": 0}
-"""Words of hostd's own that a build may do without, and how many values follow each."""
+"""Flags of hostd's own that an older build may lack, and how many values follow each."""
 
 _LAYERS = frozenset({"gpu-layers", "n-gpu-layers", "ngl"})
 _SPLITS = frozenset({"tensor-split", "ts", "split-mode", "sm", "main-gpu", "mg"})
@@ -45,7 +45,7 @@ def _words(option: LoadOption, args: Mapping[str, Flag]) -> Iterator[str]:
     if _LAYERS.isdisjoint(args):
         yield from ("-ngl", str(layers))
     if not devices and _DEVICES.isdisjoint(args):
-        # Without layers on it, a card would still be used to read prompts, and hold memory for that.
+        # Without layers on it, a card would still be used to prefill, and hold memory for that.
         yield from ("--device", "none")
     if len(devices) > 1 and _SPLITS.isdisjoint(args):
         yield from ("-sm", "layer", "-ts", ",".join(str(share) for share in shares(option)))
@@ -62,13 +62,13 @@ log = structlog.get_logger()
 
 _PATIENCE = 2.0
 _KNOWN = ("llama-server", "llama-server.exe", LAUNCHER.name)
-"""Programs of which this is known. Anything else that the owner configured, a script or a container, might just begin to serve."""
+"""Programs that are known to behave so. Any other command, a script or a container, might just begin to serve."""
 
 _CULPRIT = re.compile(r'^error: (?:invalid|unknown) argument: (\S+)|^error while handling argument "(\S+?)"')
 
 
 class KnownFlags:
-    """What is known of command lines that builds were asked about; threads may share it."""
+    """The command lines that builds were asked about, and their answers; threads may share it."""
 
     def __init__(self) -> None:
         self._asked: dict[tuple[object, ...], EngineError | None] = {}
@@ -82,10 +82,10 @@ class KnownFlags:
     def check(
         self, program: tuple[str, ...], words: tuple[str, ...], environment: Mapping[str, str], owners: Collection[str]
     ) -> None:
-        """Return if *program* understands *words*, or all but such of hostd's own as can be left out; *owners* never are.
+        """Return if *program* understands *words*, apart from `OPTIONAL` ones; the *owners* flags are never left out.
 
-        A program that is not known to answer, or does not, is given the benefit of the doubt, and is not asked again. Blocks, the
-        first time that this is asked.
+        A program that is not known to answer, or does not, gets the benefit of the doubt, and is not asked again. Blocks at the
+        first call for a command line.
 
         Raises:
             EngineError: It does not, in its own words.
@@ -104,7 +104,7 @@ class KnownFlags:
         build = (program, stamp(program))
         unknown = self._unknown.get(build, frozenset())
         while True:
-            said = _said((*program, *_without(words, unknown), "--version"), environment)
+            said = _output_of((*program, *_without(words, unknown), "--version"), environment)
             if said is None:
                 self._silent.add(build)
                 return None
@@ -124,7 +124,7 @@ class KnownFlags:
 
 
 def stamp(program: Sequence[str]) -> tuple[int, ...]:
-    """Return what changes when a file that *program* names is replaced."""
+    """Return the modification times of the files that *program* names, which change with an update."""
     found = []
     for word in program:
         with suppress(OSError):
@@ -133,7 +133,7 @@ def stamp(program: Sequence[str]) -> tuple[int, ...]:
 
 
 def _culprit(lines: Sequence[str]) -> tuple[str, str]:
-    """Return the flag that is complained about, and the line that does."""
+    """Return the flag that the build rejects, and the line that says so."""
     for line in lines:
         if found := _CULPRIT.search(line):
             return found[1] or found[2], line
@@ -150,7 +150,7 @@ def _without(words: Sequence[str], unwanted: Collection[str]) -> Iterator[str]:
                 next(rest, None)
 
 
-def _said(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, tuple[str, ...]] | None:
+def _output_of(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, tuple[str, ...]] | None:
     """Return the exit status of *command* and what it prints; None where it cannot be asked, or has not ended in time."""
     try:
         process = subprocess.Popen(  # noqa: S603 - the owner's engine, a list of words, no shell
@@ -170,7 +170,7 @@ def _said(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, 
         try:
             said, _ = process.communicate(timeout=_PATIENCE)
         except subprocess.TimeoutExpired:
-            # It serves, then: nothing of it may be left.
+            # It began to serve instead: nothing of it may be left.
             with suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
             return None

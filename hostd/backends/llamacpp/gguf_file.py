@@ -1,6 +1,6 @@
-"""A first look at a GGUF file before an engine is started on it, so that the owner reads a sentence and not a log.
+"""A check of a GGUF file before an engine is started on it, so that the owner reads a sentence and not a log.
 
-It also answers the one question about a header that a launch depends on. Nothing else of the header is parsed here.
+It also finds the one key of the header that a launch depends on, without parsing the rest.
 """
 
 import re
@@ -14,7 +14,7 @@ MAGIC = b"GGUF"
 _SPLIT = re.compile(r"(?P<stem>.+)-(?P<part>\d{5})-of-(?P<count>\d{5})\.gguf")
 _POOLING = re.compile(rb"\.pooling_type\x04\x00\x00\x00(.{4})", re.DOTALL)
 _POOLINGS = ("none", "mean", "cls", "last", "rank")
-# A model's own numbers come before its vocabulary; this much holds them, whatever the length of its licence.
+# A model's own keys come before its vocabulary; a MiB holds them, however long its licence is.
 _HEAD = 1 << 20
 
 

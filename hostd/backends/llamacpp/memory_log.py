@@ -1,8 +1,8 @@
-"""What llama.cpp says in its log about the memory that it took.
+"""What llama.cpp logs about the memory that it took.
 
 It prints the size of every buffer, device by device, but only from verbosity 4 on (``LLAMA_ARG_LOG_VERBOSITY=4``); at the
-default of 3, builds since the end of 2025 say nothing of memory. Before it loads a model it rehearses the load to see
-whether it fits, and prints the same lines for that: only the last load of each file counts.
+default of 3, builds since the end of 2025 log nothing about memory. Before it loads a model it tries the load without weights to
+see whether it fits, and prints the same lines for that: only the last load of each file counts.
 """
 
 import re
@@ -35,7 +35,7 @@ _COMPONENTS = {
 class LoggedMemory:
     """What an engine counted, in bytes by pool and component; empty where its log is silent.
 
-    *offloaded* is how many layers went to devices, of how many; None where it was not said. *build* is ``b11434-0c1e570``.
+    *offloaded* is how many layers are on devices, of how many; None where it was not logged. *build* is ``b11434-0c1e570``.
     """
 
     parts: Mapping[str, Mapping[Component, int]] = field(default_factory=dict)
@@ -67,7 +67,7 @@ def parse(lines: Iterable[str], host: str = "ram") -> LoggedMemory:
     current, build = _Load(), ""
     for line in lines:
         if found := _LOADS.search(line):
-            # A draft model is another file; the same file again is the real load after the rehearsal.
+            # A draft model is another file; the same file again is the real load after the trial.
             current = loads[found["path"]] = _Load()
         elif _CONTEXT.search(line):
             current.contexts.append(_Context())

@@ -1,4 +1,4 @@
-"""The third choice for llama.cpp: the server of llama-cpp-python, which has flags, habits and limits of its own.
+"""The last choice for llama.cpp: the server of llama-cpp-python, which has flags and limits of its own.
 
 It serves one request at a time, has no health route, and names in its answers whatever model the client asked for.
 """
@@ -57,7 +57,7 @@ def arguments(profile: Profile, path: Path, port: int, option: LoadOption | None
 
 
 def check(program: Sequence[str], profile: Profile) -> None:
-    """Return if the server knows the names of all of the profile's ``args``; its source tells, for asking it takes a second.
+    """Return if the server knows the names of all of the profile's ``args``; its source is read, since asking it takes a second.
 
     Raises:
         EngineError: It does not, in its own words.
@@ -108,7 +108,7 @@ def _settings(profile: Profile, path: Path, port: int, option: LoadOption | None
         # A quantised V cache works with flash attention only.
         "flash_attn": "true" if profile.kv_type not in ("f16", "f32", "bf16") else "false",
         "embedding": "true" if profile.capabilities.embeddings else "false",
-        # By default a second request cuts the answer that is being generated, and the cut looks like success.
+        # By default a second request interrupts the one in flight, whose truncated answer looks like success.
         "interrupt_requests": "false",
         **dict(_setting(name, value) for name, value in profile.args.items()),
     }

@@ -1,4 +1,4 @@
-"""What hostd will tell llama-server, read back from the very words that it launches it with."""
+"""How llama-server will serve a profile, read back from the flags that hostd launches it with."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -38,14 +38,14 @@ _SWITCHES: dict[str, tuple[str, int | bool]] = {
     **dict.fromkeys(("cpu-moe", "cmoe"), ("cpu_experts", _ALL)),
     **dict.fromkeys(("embeddings", "embedding"), ("embeddings", True)),
 }
-_NOT_RECKONED = frozenset(
+_NOT_ESTIMATED = frozenset(
     {"model-draft", "md", "lora", "control-vector", "override-tensor", "ot", "rpc", "spec-type"}
     | {"tensor-split", "ts", "split-mode", "sm", "main-gpu", "mg", "device", "dev"}
 )
 
 
 def profile_serving(profile: Profile, path: Path | None) -> tuple[Serving, tuple[str, ...]]:
-    """Return how hostd will have *profile* served, and sentences on flags that are not reckoned with.
+    """Return how *profile* will be served, and sentences on flags that the estimate does not cover.
 
     *path* is the model's file, where it is on this machine: for embeddings, its header decides on flags.
 
@@ -58,27 +58,27 @@ def profile_serving(profile: Profile, path: Path | None) -> tuple[Serving, tuple
     words = arguments(asked, path or Path("model.gguf"), 0)
     try:
         serving = replace(
-            Serving(unified=profile.context is None, cache_ram=CACHE_RAM, build=engine_build()), **_meant(words)
+            Serving(unified=profile.context is None, cache_ram=CACHE_RAM, build=engine_build()), **_parsed(words)
         )
     except ValueError as error:
         raise ConfigError((Problem(f"args: {error}", f"profile '{profile.name}'"),)) from error
     if profile.capabilities.embeddings:
         serving = replace(serving, embeddings=True)
-    ignored = sorted(_NOT_RECKONED & {word.lstrip("-") for word in words if word.startswith("-")})
-    notes = (f"what {', '.join(ignored)} in its args changes is not reckoned with",) if ignored else ()
+    ignored = sorted(_NOT_ESTIMATED & {word.lstrip("-") for word in words if word.startswith("-")})
+    notes = (f"what {', '.join(ignored)} in its args changes is not part of the estimate",) if ignored else ()
     return serving, notes
 
 
 @cache
 def engine_build() -> int | None:
-    """Return the build number of the llama.cpp that hostd finds by itself; None where there is none, or it does not tell."""
+    """Return the build number of the llama.cpp that hostd finds by itself; None where there is none, or it does not print it."""
     try:
         return build_of(locate(()))
     except EngineError:
         return None
 
 
-def _meant(words: Sequence[str]) -> dict[str, Any]:
+def _parsed(words: Sequence[str]) -> dict[str, Any]:
     """Return the fields of `Serving` that *words* set, later ones winning."""
     fields: dict[str, Any] = {}
     for name, value in _pairs(words):
@@ -87,8 +87,8 @@ def _meant(words: Sequence[str]) -> dict[str, Any]:
         elif name in _TEXTS:
             fields[_TEXTS[name]] = value
         elif name in _SWITCHES:
-            field, meaning = _SWITCHES[name]
-            fields[field] = meaning
+            field, setting = _SWITCHES[name]
+            fields[field] = setting
     if fields.get("gpu_layers", 0) < 0:
         fields["gpu_layers"] = None
     if fields.get("cache_ram", 0) < 0:
@@ -101,7 +101,7 @@ def _meant(words: Sequence[str]) -> dict[str, Any]:
 def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     rest = iter(words)
     for word in rest:
-        if word.startswith("-"):  # else it is the value of a flag that is of no interest here
+        if word.startswith("-"):  # else it is the value of a flag that does not matter here
             name = word.lstrip("-")
             yield name, next(rest, "") if name in _NUMBERS or name in _TEXTS else ""
 

@@ -1,30 +1,31 @@
-"""What llama-server tells in a stream, beside what it tells in one piece.
+"""Whether llama-server's chunks carry all that its whole answer would, so that a stream can stand in for one.
 
-Unless it streams to them, it looks for clients that have gone only after a second in which it had nothing to say to anybody.
+Unless it streams, it looks for disconnected clients only after a second in which it had no result for any client, so the slot
+of a client that hung up would generate on.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 SHORT = 128
-"""Tokens up to which an answer is over soon enough by itself, whoever has gone; assembling it would cost more than that saves."""
+"""Tokens up to which an answer ends soon enough by itself; assembling it from a stream would cost more than an abort saves."""
 
 _OTHERWISE = ("logprobs", "n_probs", "verbose")
 
 
 def better_streamed(body: Mapping[str, Any]) -> bool:
-    """Return whether the answer in one piece that *body* wants had better be made of a stream: it may be long, and can be."""
+    """Return whether the whole answer that *body* asks for is better assembled from a stream: it may be long, and it can be."""
     limits = (body.get(name) for name in ("max_completion_tokens", "max_tokens", "n_predict"))
     limit = next((limit for limit in limits if limit is not None), None)
-    return not (isinstance(limit, int) and 0 <= limit <= SHORT) and tells_all(body)
+    return not (isinstance(limit, int) and 0 <= limit <= SHORT) and carries_all(body)
 
 
-def tells_all(body: Mapping[str, Any]) -> bool:
-    """Return whether the chunks of a stream, sums included, tell what an answer in one piece to *body* would tell.
+def carries_all(body: Mapping[str, Any]) -> bool:
+    """Return whether the chunks of a stream, usage included, carry all that a whole answer to *body* would.
 
-    Probabilities are counted otherwise there, and ``verbose`` tells of each chunk. An assistant's words that are to be continued
-    begin an answer in one piece, in some builds. What a stream never tells is half a character at the limit of an answer, or half
-    the head of a tool call; in one piece they come as a replacement character and as text.
+    Probabilities are counted differently in chunks, and ``verbose`` describes each chunk. In some builds a whole answer repeats
+    an assistant message that it continues. A stream never carries half a character at the token limit, or half the head of a
+    tool call; a whole answer has them as a replacement character and as text.
     """
     if any(body.get(name) for name in _OTHERWISE):
         return False

@@ -28,7 +28,7 @@ DEFAULT = "mlx_lm.server"
 
 PREFILL_STEP = 512
 """Tokens of a prompt that are read at a time: the server's own 2048 take four times the scratch memory, and so long on a large
-model that nobody could tell it from one that is stuck."""
+model that it could not be told from one that is stuck."""
 PROMPTS = 8
 PROMPT_CACHE_ENTRIES = 10
 PROMPT_CACHE_BYTES = 512 << 20
@@ -56,7 +56,7 @@ class Mlx(Engine):
         self._command = command
 
     def accepts(self, variant: Variant) -> str | None:
-        """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
+        """Return why this host cannot serve *variant*, as a sentence for the owner, or None when it can."""
         if variant.backend != self.name:
             return f"backend '{variant.backend}' is not {self.name}"
         try:
@@ -118,12 +118,12 @@ class Mlx(Engine):
         return adapted
 
     async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
-        """Return the tokens generated so far by each busy slot; None where the thread that generates stands still."""
+        """Return the tokens generated so far by each busy slot; None where the generating thread is stuck."""
         found = await _ask(http, endpoint, "/hostd/slots")
         return tuple(int(count) for count in found) if isinstance(found, list) else None
 
     async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
-        """Return what the server at *endpoint* says of itself, as far as it answers."""
+        """Return what the server at *endpoint* reports about itself, as far as it answers."""
         found = await _ask(http, endpoint, "/hostd/facts")
         if not isinstance(found, dict):
             return ServerFacts()
@@ -132,7 +132,7 @@ class Mlx(Engine):
 
 
 def serving(profile: Profile) -> MlxServing:
-    """Return how hostd will have *profile* served: what the flags say, and what plans must reckon with.
+    """Return how *profile* will be served: what the flags set, and what the estimate needs.
 
     Raises:
         EngineError: A value makes no sense to MLX; class bad_flag.
@@ -196,7 +196,7 @@ def python_of(command: tuple[str, ...]) -> str:
         EngineError: There is none; class missing_file.
     """
     found = interpreter_of(command[0] if command else DEFAULT)
-    # A Python may be told to run a module, which our launcher stands in for; any other program would be lost.
+    # A Python may be told to run a module, which hostd's launcher replaces; any other program would be dropped.
     if found is not None and (len(command) < 2 or command[1] == "-m"):
         return found
     if command:
@@ -218,11 +218,11 @@ _SURROUNDINGS = {
     "TRANSFORMERS_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
-    # Our launcher is found below this folder, and nothing in whichever folder hostd was started from.
+    # hostd's launcher is found below this folder, and no module of the folder that hostd was started from.
     "PYTHONPATH": str(LAUNCHERS),
     "PYTHONSAFEPATH": "1",
 }
-"""What is here is loaded, and nobody is told."""
+"""Only files on this machine are loaded, and no usage statistics are sent."""
 
 
 async def _ask(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) -> object:

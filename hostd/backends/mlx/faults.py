@@ -1,9 +1,9 @@
-"""What mlx-lm and our launcher of it say when they die, as a table; collected by running them into each fault."""
+"""The exit classes of mlx-lm and hostd's launcher of it by their log, as a table; collected by running them into each fault."""
 
 from hostd.backends.exit_patterns import ExitPatterns
 from hostd.domain.reason import ExitClass
 
-_SAID = ExitPatterns(
+_PATTERNS = ExitPatterns(
     (ExitClass.PORT_TAKEN, r"^exiting: cannot listen on port|address already in use"),
     (ExitClass.BAD_FLAG, r"error: unrecognized arguments|error: argument --|error: the following arguments"),
     (
@@ -18,4 +18,4 @@ _SAID = ExitPatterns(
     (ExitClass.DRIVER, r"\[metal::(Device|load_device|load_library)\]|Failed to (load device|initialize Metal)"),
 )
 
-classify = _SAID.classify
+classify = _PATTERNS.classify

@@ -1,4 +1,4 @@
-"""What hostd says to an Ollama beside requests for text, by Ollama's own client library."""
+"""Requests to an Ollama that are no inference, by Ollama's own client library."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ async def keep(endpoint: Endpoint, keep_alive: int | str, options: Mapping[str, 
     Raises:
         EngineError: The server does not have it, cannot load it, or does not answer.
     """
-    # The client takes a sixth of a second to import, which only houses with an Ollama profile should pay.
+    # The client takes a sixth of a second to import, which only a host with an Ollama profile should pay.
     import httpx  # noqa: PLC0415
     import ollama  # noqa: PLC0415
 

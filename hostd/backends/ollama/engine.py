@@ -1,11 +1,11 @@
 """Ollama, started by hostd for one profile, or already running at an address.
 
 One that hostd starts serves a single model from the owner's store, on a port of its own, with the plan's context, slots, cache
-type and devices; a context or slots that Ollama were told later would have it load the model again. An address is adopted: its
-settings are its owner's, and of what it holds hostd unloads only what it had it load.
+type and devices; told another context later, Ollama would load the model again. A server at a url keeps its owner's settings,
+and hostd unloads from it only what it had it load.
 
-Its server runs before any model is loaded, and its load is asked for (`Ollama.open`). Requests go to its OpenAI routes, which
-keep what they were loaded with. https://github.com/ollama/ollama/tree/main/docs
+The server runs before any model is loaded, and the load is requested (`Ollama.open`). Requests are sent to its OpenAI routes,
+which keep the settings that the model was loaded with. https://github.com/ollama/ollama/tree/main/docs
 """
 
 import os
@@ -37,12 +37,12 @@ log = structlog.get_logger()
 DEFAULT = ("ollama",)
 FOR_EVER = -1
 ITS_OWN = "5m"
-"""How long Ollama keeps a model that nobody told it to keep."""
+"""How long Ollama keeps a model by default."""
 
 _KV_TYPES = ("f16", "q8_0", "q4_0")
 _FLASH = {"on": "1", "True": "1", "off": "0", "False": "0"}
 _QUEUE = 64
-# Families that Ollama gives one slot, whatever it is told (server/sched.go).
+# Families that Ollama serves with one slot, whatever it is configured for (server/sched.go).
 _ALONE = frozenset(
     [
         "mllama",
@@ -62,7 +62,7 @@ _ALONE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What is known of a server: *layers* to ask for, its *context*, and whether hostd had it load what it holds."""
+    """What is known of a server: *layers* to request, its *context*, and whether hostd had it load its model (*ours*)."""
 
     context: int | None = None
     layers: int | None = None
@@ -79,7 +79,7 @@ class Ollama(Engine):
         self._held: dict[tuple[str, str], _Held] = {}
 
     def accepts(self, variant: Variant) -> str | None:
-        """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
+        """Return why this host cannot serve *variant*, as a sentence for the owner, or None when it can."""
         if variant.backend != self.name:
             return f"backend '{variant.backend}' is not {self.name}"
         if not variant.tag:
@@ -89,7 +89,7 @@ class Ollama(Engine):
         return None
 
     def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:
-        """Return if a load may begin; raises as `launch` does. An adopted server is asked when it is opened."""
+        """Return if a load may begin; raises as `launch` does. A server at a url is asked when it loads the model."""
         if variant.url is None:
             self._program()
             store_of(str(variant.tag), os.environ)
@@ -136,10 +136,10 @@ class Ollama(Engine):
         return client.classify(status, tail)
 
     async def open(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
-        """Have the model loaded, for good.
+        """Load the model, and keep it loaded.
 
         Raises:
-            EngineError: The server does not have it, cannot load it, or would have somebody else run it.
+            EngineError: The server does not have it, cannot load it, or would forward it to ollama.com.
         """
         remote = (await asked(http, endpoint, "/api/show", {"model": endpoint.model})).get("remote_host")
         if remote:
@@ -157,16 +157,16 @@ class Ollama(Engine):
         self._held[endpoint.url, endpoint.model] = replace(held, context=context or held.context, ours=ours)
 
     async def close(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:  # noqa: ARG002
-        """Have the model unloaded if it was loaded for us, else leave it to Ollama's own time. Errors do not matter any more."""
+        """Unload the model if it was loaded for hostd, else leave it to Ollama's own time limit. Errors are ignored."""
         held = self._held.pop((endpoint.url, endpoint.model), _Held())
         with suppress(EngineError):
             await keep(endpoint, 0 if held.ours else ITS_OWN)
 
     async def ensure_fits(self, http: aiohttp.ClientSession, endpoint: Endpoint, body: Mapping[str, Any]) -> None:
-        """Return if *body*, as it would be sent, fits the context; see `ollama_guard`.
+        """Return if *body*, as it would be sent, fits the context; see `context_guard`.
 
         Raises:
-            RequestError: It does not; Ollama would cut it silently.
+            RequestError: It does not; Ollama would truncate it silently.
             aiohttp.ClientError: The server does not answer.
         """
         context = self._held.get((endpoint.url, endpoint.model), _Held()).context
@@ -176,7 +176,7 @@ class Ollama(Engine):
     def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a request's *body* as Ollama's OpenAI routes take it.
 
-        They do not know OpenAI's newer words: the role ``developer``, which templates drop, ``max_completion_tokens`` and a
+        They do not know OpenAI's newer fields: the role ``developer``, which templates drop, ``max_completion_tokens`` and a
         ``tool_choice`` of ``none``; nor a list of one prompt.
 
         Raises:
@@ -202,11 +202,11 @@ class Ollama(Engine):
         return adapted
 
     async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:  # noqa: ARG002
-        """Return None: Ollama tells nothing of its slots."""
+        """Return None: Ollama does not report its slots."""
         return None
 
     async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
-        """Return what the server at *endpoint* says of itself, as far as it answers."""
+        """Return what the server at *endpoint* reports about itself, as far as it answers."""
         version = await asked(http, endpoint, "/api/version")
         tags = await asked(http, endpoint, "/api/tags")
         shown = await asked(http, endpoint, "/api/show", {"model": endpoint.model})
@@ -245,7 +245,7 @@ class Ollama(Engine):
 
 
 def settings(profile: Profile, option: LoadOption | None) -> dict[str, str]:
-    """Return the variables by which Ollama is told how to serve *profile*; the profile's other ``args`` mean nothing to it.
+    """Return the variables that set how Ollama serves *profile*; the profile's other ``args`` have no counterpart.
 
     Raises:
         EngineError: It has no such type of KV cache; class bad_flag.
@@ -260,7 +260,7 @@ def settings(profile: Profile, option: LoadOption | None) -> dict[str, str]:
         "OLLAMA_NUM_PARALLEL": str(profile.slots),
         "OLLAMA_KEEP_ALIVE": str(FOR_EVER),
         "OLLAMA_LOAD_TIMEOUT": f"{LONGEST_LOAD}s",
-        # hostd's own queue stands in front, so this one is never long.
+        # hostd queues requests itself, so Ollama's queue is never long.
         "OLLAMA_MAX_QUEUE": str(_QUEUE),
         "OLLAMA_NO_CLOUD": "1",
         # Another Ollama may be in the middle of a download into the same store.

@@ -9,7 +9,7 @@ from pathlib import Path
 from hostd.backends.environment import interpreter_of
 
 _PATIENCE = 20.0
-# Runs in the engine's Python, finds the package without importing it, and prints its versions and the words of its options.
+# Runs in the engine's Python, finds the package without importing it, and prints its version and the names of its flags.
 _PROBE = """
 import importlib.metadata, importlib.util, json, pathlib, re, sys
 def of(name):
@@ -31,7 +31,7 @@ print(json.dumps([version, processor, sorted({word.replace("_", "-") for word in
 class VllmBuild:
     """A vLLM: its *version*, whether it computes *on_processor*, and the *flags* that it knows, without dashes.
 
-    None, False and empty where nobody tells.
+    None, False and empty where it cannot be found.
     """
 
     version: str | None = None
@@ -39,7 +39,7 @@ class VllmBuild:
     flags: frozenset[str] = frozenset()
 
     def knows(self, flag: str) -> bool:
-        """Return whether it has *flag*; a build that tells nothing is given the benefit of the doubt."""
+        """Return whether it has *flag*; a build about which nothing is known gets the benefit of the doubt."""
         return not self.flags or flag.partition(".")[0] in self.flags
 
 

@@ -1,8 +1,8 @@
 """vLLM: ``vllm serve``, as the owner configured it, as it is on PATH, or as it is in hostd's own environment.
 
 What the plan decided goes on the command line: over how many cards, how much KV cache, how many requests at once. The key
-is in the environment, where nobody sees it, and guards every route (`hostd.backends.launchers.vllm_guard`): those that put
-the engine to sleep are open to everybody otherwise. Flags that a build does not know are left out with a warning.
+is in the environment, which other users cannot read, and guards every route (`hostd.backends.launchers.vllm_guard`): those that put
+the engine to sleep need no key otherwise. Flags that a build does not know are left out with a warning.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ MODULE = "vllm.entrypoints.cli.main"
 MIDDLEWARE = "vllm_guard.ApiKeyGuard"
 """What vLLM imports from `LAUNCHERS`, by name: the guard of its routes."""
 GRACE = 10.0
-"""Seconds to end in: several processes must let go of their cards."""
+"""Seconds between SIGTERM and SIGKILL: several processes must release their GPUs."""
 
 _OWN = {
     **dict.fromkeys(("model", "model-tag"), "the variant"),
@@ -68,7 +68,7 @@ class Vllm(Engine):
         self._deep: set[str] = set()
 
     def accepts(self, variant: Variant) -> str | None:
-        """Return why this host cannot serve *variant* (a sentence for the owner), or None when it can."""
+        """Return why this host cannot serve *variant*, as a sentence for the owner, or None when it can."""
         if variant.backend != self.name:
             return f"backend '{variant.backend}' is not {self.name}"
         try:
@@ -140,10 +140,10 @@ class Vllm(Engine):
         return None if body.get("model") == endpoint.model else replaced(body, {"model": endpoint.model})
 
     async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
-        """Return 1 for each request that runs and 0 for each that waits, as long as the engine gets on with them.
+        """Return 1 for each request that runs and 0 for each that waits, as long as the engine progresses.
 
-        It counts no tokens of single requests. None means that it does not get on, or that it has nothing to do, for then
-        its numbers would stand still either way.
+        It counts no tokens of single requests. None means that it makes no progress, or is idle: its counters stand still either
+        way.
         """
         before = await _ask(http, endpoint, "/metrics")
         if before is None or not sum(_busy(before)):
@@ -183,7 +183,7 @@ class Vllm(Engine):
             raise EngineError("the engine was told to wake, and says that it sleeps")
 
     async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
-        """Return what the server at *endpoint* says of itself, as far as it answers."""
+        """Return what the server at *endpoint* reports about itself, as far as it answers."""
         version, models = await _document(http, endpoint, "/version"), await _document(http, endpoint, "/v1/models")
         listed = [entry for entry in models.get("data") or () if isinstance(entry, dict)]
         return ServerFacts(
@@ -223,10 +223,10 @@ _SURROUNDINGS = {
     "DO_NOT_TRACK": "1",
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
-    # Our guard is found below this folder.
+    # The guard is found below this folder.
     "PYTHONPATH": str(LAUNCHERS),
 }
-"""What is here is loaded, and nobody is told."""
+"""Only files on this machine are loaded, and no usage statistics are sent."""
 
 
 def _fixed(profile: Profile, variant: Variant, cards: int, port: int) -> dict[str, Flag | None]:
@@ -271,7 +271,7 @@ def _devices(option: LoadOption | None, build: VllmBuild) -> dict[str, str]:
 
 
 def _space(kv: int | None, build: VllmBuild) -> dict[str, str]:
-    """Return how a build for the processor is told its cache where it does not know the flag: in whole GiB."""
+    """Return the variable that sets the cache of a CPU build which does not know the flag: whole GiB."""
     told = kv is None or not build.on_processor or build.knows("kv-cache-memory-bytes")
     return {} if told or kv is None else {"VLLM_CPU_KVCACHE_SPACE": str(-(-kv // (1 << 30)))}
 

@@ -1,12 +1,12 @@
-"""What vLLM says when it dies, as a table; the lines are from runs of its processor's build, and from the sources for cards.
+"""The exit classes of vLLM by its log, as a table; the lines are from runs of its CPU build, and from its sources for GPUs.
 
-The cause stands in the log of the process that computes, well above the last lines, which are those of the one that answers.
+The cause is in the log of the worker process, well above the last lines, which are those of the API server.
 """
 
 from hostd.backends.exit_patterns import ExitPatterns
 from hostd.domain.reason import ExitClass
 
-_SAID = ExitPatterns(
+_PATTERNS = ExitPatterns(
     (ExitClass.PORT_TAKEN, r"address already in use"),
     (ExitClass.BAD_FLAG, r"error: unrecognized arguments|error: argument -|error: the following arguments"),
     (ExitClass.BAD_FLAG, r"No module named 'vllm_guard'|Sleep mode is not supported"),
@@ -24,4 +24,4 @@ _SAID = ExitPatterns(
     (ExitClass.DRIVER, r"libcuda\.so|libnvidia|libamdhip"),
 )
 
-classify = _SAID.classify
+classify = _PATTERNS.classify

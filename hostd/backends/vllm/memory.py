@@ -1,4 +1,4 @@
-"""How much KV cache vLLM is told to take: what the plan reckoned with, so that it leaves the rest of a card to others."""
+"""How much KV cache vLLM is told to take: what the plan reserved, so that it leaves the rest of a GPU to other models."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ _MIB = 1 << 20
 
 
 def serving(profile: Profile) -> VllmServing:
-    """Return how hostd will have *profile* served: what the flags say, and what plans must reckon with.
+    """Return how *profile* will be served: what the flags set, and what the estimate needs.
 
     Raises:
         EngineError: A value makes no sense to vLLM; class bad_flag.
@@ -77,7 +77,7 @@ def kv_bytes(folder: Path, profile: Profile, option: LoadOption | None, *, on_pr
 
 
 def _devices(option: LoadOption | None) -> list[Pool]:
-    """Return the chosen memory as cards; where nothing is known of it, one of unknown size."""
+    """Return the chosen memory as GPUs; where nothing is known of it, one of unknown size."""
     needs = {} if option is None else option.needs
     names = [] if option is None else [pool for pool, _ in option.placement.devices]
     return [

@@ -49,10 +49,10 @@ def test_args_are_read_as_the_engine_reads_them() -> None:
     assert (True, False, 64 * MIB, None) == (more.full_window, more.kv_on_gpu, more.cache_ram, more.gpu_layers)
 
 
-def test_what_is_not_reckoned_with_is_said() -> None:
-    """A draft model takes memory of its own, which its flag does not tell."""
+def test_flags_outside_the_estimate_are_named() -> None:
+    """A draft model takes memory of its own, which its flag does not say."""
     _, notes = profile_serving(replace(PROFILE, args=MappingProxyType({"model-draft": "small.gguf"})), None)
-    assert "what model-draft in its args changes is not reckoned with" in notes[0]
+    assert "what model-draft in its args changes is not part of the estimate" in notes[0]
 
 
 @pytest.mark.parametrize(

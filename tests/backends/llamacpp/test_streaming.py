@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostd.backends.llamacpp.streaming import SHORT, better_streamed, tells_all
+from hostd.backends.llamacpp.streaming import SHORT, better_streamed, carries_all
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from hostd.backends.llamacpp.streaming import SHORT, better_streamed, tells_all
 )
 def test_knows_what_a_stream_does_not_tell(body: dict[str, object], expected: bool) -> None:
     """Probabilities, its own thoughts, and words to be continued are asked for in one piece."""
-    assert expected is tells_all(body)
+    assert expected is carries_all(body)
 
 
 @pytest.mark.parametrize(

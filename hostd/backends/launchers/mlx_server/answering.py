@@ -1,4 +1,4 @@
-"""What answers requests: one key, one model, errors as OpenAI words them, and nothing for clients that have gone."""
+"""The request handler: one key, one model, errors in OpenAI's form, and an end to answers whose client disconnected."""
 
 import argparse
 import hmac
@@ -22,7 +22,7 @@ class PromptRefused(BaseException):
 
 
 class WatchedGenerator:
-    """Stands between one request and the generator: sees that its client is still there, and words its refusal."""
+    """Between one request and the generator: sees that the client is still connected, and sends its refusal."""
 
     def __init__(self, generator: Any, handler: Any) -> None:
         self._generator = generator
@@ -32,7 +32,7 @@ class WatchedGenerator:
     def generate(
         self, request: Any, args: Any, progress_callback: Callable[[int, int], None] | None = None
     ) -> tuple[Any, Iterator[Any]]:
-        """Have *request* answered; returns its context and its tokens, as the generator's own method does."""
+        """Return the context and the tokens of *request*, as the generator's own method does."""
         answers: Queue[Any] = Queue()
         self._generator.requests.put((answers, request, args))
         try:
@@ -63,15 +63,15 @@ class WatchedGenerator:
 
     def _next(self, answers: "Queue[Any]") -> Any:
         while True:
-            if gone(self._handler.connection):
-                raise ConnectionAbortedError("nobody waits for the answer any more")
+            if disconnected(self._handler.connection):
+                raise ConnectionAbortedError("the client disconnected")
             try:
                 return answers.get(timeout=_LOOK_EVERY)
             except Empty:
                 continue
 
 
-def gone(connection: socket.socket) -> bool:
+def disconnected(connection: socket.socket) -> bool:
     """Return whether the other end has closed *connection*."""
     try:
         readable, _, _ = select.select([connection], [], [], 0)
@@ -87,10 +87,10 @@ class Answering:
     key = ""
 
     def log_message(self, *_: object) -> None:
-        """Say nothing of single requests: a log line counts as a sign of life."""
+        """Log no single requests: a log line would count as progress of a load."""
 
     def _set_cors_headers(self) -> None:
-        """Allow no web page to read answers."""
+        """Send no CORS headers, so that no web page can read answers."""
 
     def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
         """Answer the routes that this launcher has, and the server's own health page."""
@@ -127,7 +127,7 @@ class Answering:
         cast("Any", super()).validate_model_parameters()
 
     def handle_completion(self, request: Any, stop_words: Any) -> None:
-        """Have a request answered for as long as somebody waits for it."""
+        """Answer a request for as long as its client is connected."""
         mine = cast("Any", self)
         mine.response_generator = WatchedGenerator(mine.response_generator, self)
         try:
@@ -167,7 +167,7 @@ class Answering:
 
 
 def facts(generator: Any, own: argparse.Namespace, version: str) -> dict[str, object]:
-    """Return what the server can do, for whoever asks."""
+    """Return what the server can do and what memory it holds."""
     provider, memory = generator.model_provider, generator.memory
     batchable = provider.is_batchable and own.kv_bits is None
     return {

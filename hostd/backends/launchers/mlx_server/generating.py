@@ -1,4 +1,4 @@
-"""The model, and the thread that generates: what is loaded, what may begin, and what memory it has."""
+"""The model and the generating thread: what is loaded, which requests are admitted, and how much memory they may take."""
 
 import argparse
 import ctypes
@@ -10,8 +10,8 @@ from typing import Any, cast
 from .refusal import Refusal, too_long
 
 WARNING = 2
-"""From this pressure on, memory that is only kept for later is given back."""
-# What no tokenizer makes one token of; a bound that spares tokenizing what is certainly too long.
+"""Memory pressure from which cached buffers and past prompts are released."""
+# Characters that no tokenizer makes one token of: a prompt that is certainly too long is refused untokenized.
 _LONGEST_TOKEN = 512
 
 
@@ -66,9 +66,9 @@ class Guarded:
         return cast("Any", super())._next_request(timeout)  # noqa: SLF001 - as above
 
     def _tokenize(self, tokenizer: Any, request: Any, args: Any) -> Any:
-        """Tokenize in the thread that generates, where memory may be tidied, and refuse what may not begin."""
+        """Tokenize in the generating thread, where memory may be released, and refuse what cannot be served."""
         if getattr(args, "abandoned", False):
-            raise Refusal(499, "client_gone", "nobody waits for the answer any more")
+            raise Refusal(499, "client_gone", "the client disconnected")
         context = cast("Any", self).model_provider.context
         if context and certain_length(request) > context * _LONGEST_TOKEN:
             raise too_long(context, f"more than {context}")
@@ -82,7 +82,10 @@ class Guarded:
         return found
 
     def _make_room(self) -> None:
-        """Give back what is only kept for later, where the limit or the machine's own need wants it."""
+        """Release cached memory where the limit or the machine's memory pressure requires it.
+
+        Buffers first, then past prompts; a request is refused only when that was not enough.
+        """
         limit = self.own.memory_limit or sys.maxsize
         need = pressure()
         if self.memory.get_active_memory() + self.memory.get_cache_memory() <= limit and need < WARNING:

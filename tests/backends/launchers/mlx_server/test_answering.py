@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from hostd.backends.launchers.mlx_server import answering
-from hostd.backends.launchers.mlx_server.answering import Answering, PromptRefused, WatchedGenerator, facts, gone
+from hostd.backends.launchers.mlx_server.answering import (
+    Answering,
+    PromptRefused,
+    WatchedGenerator,
+    disconnected,
+    facts,
+)
 from hostd.backends.launchers.mlx_server.refusal import Refusal
 
 Ends = tuple[socket.socket, socket.socket]
@@ -56,14 +62,14 @@ class Handler:
 def test_a_closed_connection_is_seen_without_reading_from_it(ends: Ends) -> None:
     """What a client has sent is left for whoever reads it."""
     ours, theirs = ends
-    assert not gone(ours)
+    assert not disconnected(ours)
     theirs.send(b"x")
-    assert not gone(ours)
+    assert not disconnected(ours)
     assert b"x" == ours.recv(1)
     theirs.close()
-    assert gone(ours)
+    assert disconnected(ours)
     ours.close()
-    assert gone(ours)
+    assert disconnected(ours)
 
 
 def test_tokens_are_counted_while_they_are_made(ends: Ends) -> None:

@@ -95,9 +95,9 @@ def test_the_context_bounds_prompt_and_answer() -> None:
         engine._tokenize(None, request("x" * 5000), asked())
 
 
-def test_what_nobody_waits_for_does_not_begin() -> None:
+def test_a_request_whose_client_disconnected_does_not_begin() -> None:
     """Its client went while it waited for its turn."""
-    with pytest.raises(Refusal, match="nobody waits"):
+    with pytest.raises(Refusal, match="the client disconnected"):
         guarded(Memory(0, 0))._tokenize(None, request("a"), SimpleNamespace(abandoned=True))
 
 
