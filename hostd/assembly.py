@@ -1,8 +1,13 @@
-"""The composition root: every part of the house, and who knows whom."""
+"""The composition root: makes every part of the daemon, in the order in which they need each other.
+
+Nothing here waits: whatever reads a disk, starts a process or measures the machine is a step of the boot, which the daemon takes
+once it listens (`Application.boot`).
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -12,24 +17,24 @@ from hostd.backends.contract import Backend
 from hostd.backends.registry import backends
 from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host
-from hostd.domain.profile import Settings
 from hostd.gateway.context import AppContext
 from hostd.gateway.timeouts import TimeoutMonitor
 from hostd.hardware.probe import Sensors
 from hostd.models.locations import this_machine
 from hostd.paths import measurements_file, records_file, state_directory
 from hostd.routing.router import Router
+from hostd.runtime.boot import Boot, BootStep
 from hostd.runtime.calendar_clock import CalendarClock, weekly_demand
 from hostd.runtime.dispatcher import Dispatcher
-from hostd.scheduling.events import EngineFailed, EngineReady, EngineSlept, EngineStopped, Event
+from hostd.runtime.reload import Reload
+from hostd.scheduling.events import Booted, EngineFailed, EngineReady, EngineSlept, EngineStopped, Event
 from hostd.scheduling.scheduler import Scheduler
 from hostd.sizing.load_option_monitor import LoadOptionMonitor
-from hostd.sizing.load_options import LoadOptionFinder
+from hostd.sizing.load_options import LoadOptionFinder, LoadSeconds
 from hostd.sizing.measurement_recorder import MeasurementRecorder
 from hostd.sizing.measurements import CalibratedEstimator, MeasurementStore
-from hostd.sizing.variants import BoundVariant
 from hostd.supervisor.engine_run import RunServices
-from hostd.supervisor.instance import Instance
+from hostd.supervisor.instances import Instances
 from hostd.supervisor.memory_monitor import MemoryMonitor
 from hostd.supervisor.orphan_reaper import OrphanReaper, reap_leftovers
 from hostd.supervisor.preflight import Preflight
@@ -46,112 +51,159 @@ log = structlog.get_logger()
 _MEMORY_MOVES = (EngineReady, EngineFailed, EngineStopped, EngineSlept)
 
 
-async def build(
-    settings: Settings,
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A daemon that can listen: what its gateway answers from, how it boots, and how it takes other settings."""
+
+    context: AppContext
+    boot: Boot
+    reload: Reload
+
+
+def build(
+    catalog: Catalog,
     stack: AsyncExitStack,
     *,
     timings: ProbeTimings | None = None,
     decisions: decision_log.DecisionLog | None = None,
     machine: Host | None = None,
-) -> AppContext:
-    """Return a house that serves *settings*; closing *stack* takes it down. *machine* stands in for this one's memory."""
-    reaper = await _reaper(stack)
-    sensors, instances = Sensors(), dict[str, Instance]()
+) -> Application:
+    """Return a daemon that *stack* shuts down; needs the running loop. *machine* stands in for the memory of this one."""
+    # What is known of the machine and of earlier runs; none of it is read yet.
+    sensors, store, history = Sensors(), MeasurementStore(measurements_file()), RequestHistory(records_file())
     stack.callback(sensors.close)
-    host: Host = machine if machine is not None else await asyncio.to_thread(sensors.read, settings.reserve)
-    scheduler = Scheduler(settings.profiles, host.pools)
-    metrics, records, decision_history = Metrics(scheduler.view), RecordWriter(records_file()), DecisionHistory()
-    sinks = Sinks((decisions or decision_log.DecisionLog(), metrics, records, decision_history))
-    pids = partial(_pids, instances)
-    monitor = MemoryMonitor(sensors.read, settings.reserve, lambda seen: dispatcher.post(seen), pids, machine=machine)  # noqa: PLW0108 - comes next
+    reaper, engines = OrphanReaper(state_directory() / "engines"), _engines(catalog)
+    stack.push_async_callback(reaper.close)
+
+    # Engines, and the scheduler that decides about them.
+    instances = Instances(catalog, engines)
+    memory = MemoryMonitor(sensors.read, catalog, instances.pids, machine=machine)
+    scheduler = Scheduler(catalog.profiles, options_follow=True)
+    metrics, decision_history = Metrics(scheduler.view), DecisionHistory()
+    sinks = Sinks((decisions or decision_log.DecisionLog(), metrics, _records(stack), decision_history))
     dispatcher = Dispatcher(
         scheduler,
         instances,
         sinks.decided,
-        heard=_memory_watch(monitor, scheduler),
-        preflight=Preflight(instances, monitor.measure),
+        heard=_memory_watch(memory, scheduler),
+        preflight=Preflight(instances, memory.measure),
+        remove=instances.remove,
     )
     stack.callback(dispatcher.close)
-    engines, history, store = _engines(settings), RequestHistory(records_file()), MeasurementStore(measurements_file())
-    finder = await _finder(engines, history, store)
-    survey = LoadOptionMonitor(finder, settings.profiles, lambda: monitor.host or host, dispatcher.post)
-    note = survey.after(MeasurementRecorder(store).record)
-    services = RunServices(dispatcher.post, reaper, timings or ProbeTimings(), note, measure_held=_measured(monitor))
-    for profile in settings.profiles.values():
-        options = [BoundVariant.of(variant, engines) for variant in profile.variants]
-        instances[profile.name] = Instance(profile, options, services)
-    records.start()
-    stack.push_async_callback(asyncio.to_thread, records.close)
-    await survey.everything()
-    survey.start()
-    stack.push_async_callback(survey.close)
-    monitor.start()
-    stack.push_async_callback(monitor.close)
-    clock = CalendarClock(settings.profiles, dispatcher.post, lambda: weekly_demand(history))
-    clock.start()
-    stack.push_async_callback(clock.close)
+
+    # What tells the scheduler more while it runs.
+    finder = LoadOptionFinder(this_machine(), engines, CalibratedEstimator(store), _load_seconds(history))
+    options = LoadOptionMonitor(finder, catalog, memory.last_host, dispatcher.post)
+    calendar = CalendarClock(catalog, dispatcher.post, partial(weekly_demand, history))
+    for part in (memory, options, calendar):
+        stack.push_async_callback(part.close)
+    note = options.after(MeasurementRecorder(store).record)
+    instances.make(RunServices(dispatcher.post, reaper, timings or ProbeTimings(), note, _measured(memory)))
+
+    # What the gateway answers from.
     started = asyncio.get_running_loop().time()
-    ahead = datetime.now(UTC).timestamp() - started
-    return AppContext(
-        settings=settings,
-        router=Router(Catalog(settings)),
+    context = AppContext(
+        catalog=catalog,
+        router=Router(catalog),
         dispatcher=dispatcher,
         instances=instances,
         metrics=metrics,
         timeouts=TimeoutMonitor(),
-        memory=monitor,
-        wall_time=lambda moment: datetime.fromtimestamp(moment + ahead, UTC),
+        memory=memory,
+        wall_time=_wall_time(started),
         started=started,
+        boot=Boot(_steps(reaper, memory, options, calendar, dispatcher)),
         sensors=sensors,
         sinks=sinks,
         history=decision_history,
     )
+    reload = Reload(catalog, dispatcher.post, before=[instances.apply], after=[options.apply, calendar.apply])
+    return Application(context, context.boot, reload)
 
 
-def _pids(instances: Mapping[str, Instance]) -> dict[str, int]:
-    return {model: pid for model, instance in instances.items() if (pid := instance.pid) is not None}
+def _records(stack: AsyncExitStack) -> RecordWriter:
+    records = RecordWriter(records_file())
+    records.start()
+    stack.push_async_callback(asyncio.to_thread, records.close)
+    return records
 
 
-async def _reaper(stack: AsyncExitStack) -> OrphanReaper:
-    """Return a reaper that watches over our engines, once those of a daemon before us are gone."""
-    router = state_directory() / "engines"
-    for ended_engine in await asyncio.to_thread(reap_leftovers, router):
-        log.warning("leftover_engine_ended", engine=repr(ended_engine))
-    reaper = OrphanReaper(router)
-    await reaper.start()
-    stack.push_async_callback(reaper.close)
-    return reaper
+def _steps(
+    reaper: OrphanReaper,
+    memory: MemoryMonitor,
+    options: LoadOptionMonitor,
+    calendar: CalendarClock,
+    dispatcher: Dispatcher,
+) -> list[BootStep]:
+    """Return the steps of the boot: memory is measured without what an earlier daemon left, and options need the memory."""
+
+    async def reap() -> None:
+        for ended_engine in await asyncio.to_thread(reap_leftovers, reaper.directory):
+            log.warning("leftover_engine_ended", engine=repr(ended_engine))
+        await reaper.start()
+
+    async def measure() -> None:
+        dispatcher.post(await memory.measure())
+
+    async def load() -> None:
+        options.start()
+        memory.start(dispatcher.post)
+        calendar.start()
+        dispatcher.post(Booted())
+
+    return [
+        BootStep("ending the engines of an earlier daemon", reap),
+        BootStep("measuring memory", measure),
+        BootStep("reading the headers of models", options.find_all, options.progress),
+        BootStep("planning the first loads", load),
+    ]
 
 
-def _engines(settings: Settings) -> dict[str, Backend]:
-    troubles: list[str] = []
-    found = backends(settings.commands, troubles)
-    for trouble in troubles:
-        log.warning("engine_left_out", why=trouble)
+def _engines(catalog: Catalog) -> dict[str, Backend]:
+    left_out: list[str] = []
+    found = backends(catalog.commands, left_out)
+    for why in left_out:
+        log.warning("engine_left_out", why=why)
     return found
 
 
-async def _finder(engines: Mapping[str, Backend], history: RequestHistory, store: MeasurementStore) -> LoadOptionFinder:
-    took = await asyncio.to_thread(history.load_seconds)
-    return LoadOptionFinder(
-        this_machine(), engines, CalibratedEstimator(store), lambda model, label: took.get((model, label))
-    )
+def _load_seconds(history: RequestHistory) -> LoadSeconds:
+    """Return what tells how long a load took on this machine; the database is read once, at the first question."""
+    took: dict[tuple[str, str], float] | None = None
+
+    def seconds(model: str, label: str) -> float | None:
+        nonlocal took
+        if took is None:
+            took = history.load_seconds()
+        return took.get((model, label))
+
+    return seconds
 
 
-def _memory_watch(monitor: MemoryMonitor, scheduler: Scheduler) -> Callable[[Event], None]:
-    """Return what has the keeper look whenever memory has moved, and often while somebody waits for some to come back."""
+def _wall_time(started: float) -> Callable[[float], datetime]:
+    """Return what turns a time of the loop's clock, which shows *started* now, into a date."""
+    offset = datetime.now(UTC).timestamp() - started
+
+    def wall_time(moment: float) -> datetime:
+        return datetime.fromtimestamp(moment + offset, UTC)
+
+    return wall_time
+
+
+def _memory_watch(memory: MemoryMonitor, scheduler: Scheduler) -> Callable[[Event], None]:
+    """Return what has memory measured when an engine has taken or returned some, and often while a load waits for it."""
 
     def heard(event: Event) -> None:
         if isinstance(event, _MEMORY_MOVES):
-            monitor.measure_soon()
-            monitor.poll_fast(any(load.victims for load in scheduler.engines.admission.pending))
+            memory.measure_soon()
+            memory.poll_fast(any(load.victims for load in scheduler.engines.admission.pending))
 
     return heard
 
 
-def _measured(monitor: MemoryMonitor) -> Callable[[str], Awaitable[Mapping[str, int]]]:
+def _measured(memory: MemoryMonitor) -> Callable[[str], Awaitable[Mapping[str, int]]]:
     async def held(model: str) -> Mapping[str, int]:
-        await monitor.measure()
-        return monitor.held(model)
+        await memory.measure()
+        return memory.held(model)
 
     return held

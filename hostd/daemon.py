@@ -1,4 +1,4 @@
-"""The daemon: has the house built, opens its doors, and takes everything down again in order."""
+"""The daemon: it listens, boots, serves until it is told to stop, and shuts everything down in order."""
 
 import asyncio
 import ctypes
@@ -12,7 +12,8 @@ import structlog
 from aiohttp import web
 
 from hostd import __version__
-from hostd.assembly import build
+from hostd.assembly import Application, build
+from hostd.domain.catalog import Catalog
 from hostd.domain.errors import HostdError
 from hostd.domain.host import Host
 from hostd.domain.lifecycle import State
@@ -20,7 +21,7 @@ from hostd.domain.profile import Settings
 from hostd.gateway.context import AppContext
 from hostd.gateway.listeners import base_url, open_listeners
 from hostd.gateway.server import make_server
-from hostd.scheduling.events import Booted, ShutdownRequested
+from hostd.scheduling.events import ShutdownRequested
 from hostd.telemetry import decision_log
 
 log = structlog.get_logger()
@@ -37,7 +38,7 @@ def run(
     demo: bool = False,
     machine: Host | None = None,
 ) -> int:
-    """Be the daemon until SIGTERM or SIGINT; return the exit code. *machine* stands in for this one's memory."""
+    """Serve until SIGTERM or SIGINT; return the exit code. *machine* stands in for the memory of this one."""
     decisions = decision_log.configure(style=log_format, level=log_level)
     try:
         asyncio.run(_run(settings, decisions, machine, talkative=demo or sys.stderr.isatty()))
@@ -60,26 +61,44 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_or_hurry, asked_to_stop)
     async with AsyncExitStack() as stack:
-        app = await build(settings, stack, decisions=decisions, machine=machine)
+        application = build(Catalog(settings), stack, decisions=decisions, machine=machine)
+        app = application.context
         runner = web.ServerRunner(make_server(app), shutdown_timeout=_HANDLERS_GRACE)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        app.addresses.extend(await open_listeners(runner, settings.listen))
+        app.addresses.extend(await open_listeners(runner, app.catalog.listen))
         log.info("listening", version=__version__, pid=os.getpid(), addresses=app.addresses)
-        app.dispatcher.post(Booted())
-        # What start-up made stays for good: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
-        _trim()
-        gc.set_threshold(10_000, 20, 20)
-        greeting = asyncio.create_task(_greet(app, talkative=talkative))
+        boot = asyncio.create_task(_boot(application, talkative=talkative), name="boot")
+        # A boot that fails ends the daemon: nothing could ever be loaded.
+        boot.add_done_callback(lambda done: asked_to_stop.set() if _failed(done) else None)
         await asked_to_stop.wait()
-        greeting.cancel()
+        boot.cancel()
+        await asyncio.wait({boot})
         await _close(app)
+        if _failed(boot):
+            await boot  # raises what it failed with
+
+
+def _failed(task: asyncio.Task[None]) -> bool:
+    return not task.cancelled() and task.exception() is not None
+
+
+async def _boot(application: Application, *, talkative: bool) -> None:
+    await application.boot.run()
+    _settle()
+    await _greet(application.context, talkative=talkative)
+
+
+def _settle() -> None:
+    """Release what only the boot needed, and keep the rest out of the collector's sight: it stays for good."""
+    gc.collect()
+    gc.freeze()
+    _trim()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def _trim() -> None:
-    """Give what start-up used and let go of back to the system, where the C library can (glibc)."""
+    """Return freed memory to the system, where the C library can (glibc)."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -92,7 +111,7 @@ def _stop_or_hurry(asked: asyncio.Event) -> None:
 
 
 async def _greet(app: AppContext, *, talkative: bool) -> None:
-    """Tell how the boot gets on, and in the end what to try."""
+    """Log the progress of the first loads, and print what to try once they are over."""
     while not app.dispatcher.view().settled:
         try:
             async with asyncio.timeout(_PROGRESS_EVERY):
@@ -110,23 +129,23 @@ async def _greet(app: AppContext, *, talkative: bool) -> None:
 
 def _invitation(app: AppContext) -> str:
     url = base_url(app.addresses[0])
-    chatty = [name for name, profile in app.settings.profiles.items() if not profile.capabilities.embeddings]
+    chatty = [name for name, profile in app.catalog.profiles.items() if not profile.capabilities.embeddings]
     if not chatty:
         return f"\nhostd answers at {url}; it has no chat models. Add a profile to its model_profiles folder.\n"
     body = f'{{"model": "{chatty[0]}", "messages": [{{"role": "user", "content": "Hello, who are you?"}}]}}'
     return (
-        f"\nhostd answers at {url}/v1 with {', '.join(app.settings.profiles)}. Try, in another terminal:\n\n"
+        f"\nhostd answers at {url}/v1 with {', '.join(app.catalog.profiles)}. Try, in another terminal:\n\n"
         f"  curl -s {url}/v1/chat/completions -H 'content-type: application/json' \\\n    -d '{body}'\n\nCtrl-C stops it.\n"
     )
 
 
 async def _close(app: AppContext) -> None:
-    """Let the answers under way finish, then see every engine off."""
+    """Let the answers in flight finish, then stop every engine."""
     log.info("closing")
     app.dispatcher.post(ShutdownRequested())
-    for name in app.instances:
+    for name in list(app.instances):
         await app.dispatcher.until_state(name, {State.COLD, State.FAILED})
-    for instance in app.instances.values():
+    for instance in list(app.instances.values()):
         await instance.ended()
         instance.ring.close()
     log.info("closed")

@@ -12,7 +12,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from hostd.assembly import build
+from hostd.assembly import Application, build
+from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import FallbackRule, Limits, Profile, Settings, Variant, WarmSettings
@@ -20,7 +21,7 @@ from hostd.domain.reason import FallbackReason
 from hostd.gateway.context import AppContext
 from hostd.gateway.listeners import base_url, open_listeners
 from hostd.gateway.server import make_server
-from hostd.scheduling.events import Booted, ShutdownRequested
+from hostd.scheduling.events import ShutdownRequested
 from hostd.scheduling.model_state import ModelState
 from hostd.supervisor.instance import Instance
 from hostd.supervisor.watchdog import ProbeTimings
@@ -131,6 +132,7 @@ class Stage:
     house: AppContext
     url: str
     http: aiohttp.ClientSession
+    application: Application
     asking: list[asyncio.Task[Answer]] = field(default_factory=list)
 
     def lane(self, model: str) -> ModelState:
@@ -268,26 +270,32 @@ async def opened(
     timings: ProbeTimings | None = None,
     keep_alive_every: float = 10.0,
     wait: bool = True,
+    booted: bool = True,
     machine: Host | None = None,
 ) -> AsyncIterator[Stage]:
-    """Serve *settings* until the end of the scope; with *wait*, from when the boot is done. *machine* is whose memory counts."""
+    """Serve *settings* until the end of the scope; with *wait*, from when the first loads are done.
+
+    *machine* is whose memory counts. Without *booted*, the boot is left to the test.
+    """
     async with AsyncExitStack() as stack:
-        app = replace(await build(settings, stack, timings=timings, machine=machine), keep_alive_every=keep_alive_every)
+        application = build(Catalog(settings), stack, timings=timings, machine=machine)
+        app = replace(application.context, keep_alive_every=keep_alive_every)
         runner = web.ServerRunner(make_server(app), shutdown_timeout=1.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         app.addresses.extend(await open_listeners(runner, settings.listen))
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
-        stage = Stage(app, base_url(app.addresses[0]), http)
-        app.dispatcher.post(Booted())
+        stage = Stage(app, base_url(app.addresses[0]), http, application)
+        if booted:
+            await application.boot.run()
         try:
             async with asyncio.timeout(20):
-                while wait and not app.dispatcher.view().settled:
+                while wait and booted and not app.dispatcher.view().settled:
                     await app.dispatcher.changed()
             yield stage
             await stage.clear()
         finally:
             app.dispatcher.post(ShutdownRequested())
-            for name, instance in app.instances.items():
+            for name, instance in list(app.instances.items()):
                 await app.dispatcher.until_state(name, {State.COLD, State.FAILED})
                 await instance.ended()

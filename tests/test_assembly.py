@@ -1,11 +1,16 @@
-"""The parts of the house know each other: what the keeper measures, the appraiser expects and the owner asks meets at the desk."""
+"""The parts of the daemon work together: what is measured, expected and declared meets in the scheduler."""
 
+import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.domain.lifecycle import State
-from hostd.domain.profile import Variant, WarmSettings
+from hostd.domain.profile import Profile, Variant, WarmSettings
+from hostd.sizing.load_options import LoadOptionFinder, LoadOptions
 from hostd.sizing.memory_state import parse_memory_state
 from tests.conftest import OpenHouse
 from tests.stage import make_profile, make_settings, until
@@ -72,3 +77,71 @@ async def test_where_an_engine_listens_is_looked_at_again(open_house: OpenHouse,
         server.launch = replace(server.launch, endpoint=replace(server.launch.endpoint, url=url))
         assert "a" == (await stage.ask("a")).route[0]
         assert ("b", "fallback:unfit") == (await stage.ask("a", headers={"x-hostd-privacy": "local"})).route
+
+
+async def test_settings_are_replaced_while_it_serves(open_house: OpenHouse, weights: Path) -> None:
+    """A new model can be asked for, a removed one is unknown, and one that has not changed keeps its engine and its answers."""
+    same, new = (make_profile(name, weights) for name in ("same", "new"))
+    old = make_profile("old", weights, {"tokens": 20, "token_delay": 0.03})
+    async with open_house(make_settings(same, old)) as stage:
+        pid = stage.instance("same").pid
+        slow = stage.begin("old")
+        await until(lambda: stage.lane("old").serving)
+        changed = replace(same, limits=replace(same.limits, max_queue=7))
+        changes, restart = stage.application.reload.apply(make_settings(changed, new))
+        assert ((("new",), ("same",), ("old",)), ()) == ((changes.added, changes.changed, changes.removed), restart)
+        unknown = await stage.ask("old")
+        assert (404, "model_not_found") == (unknown.status, unknown.error["code"])
+        assert ("new", "primary") == (await stage.ask("new")).route
+        assert ("same", "primary") == (await stage.ask("same")).route
+        assert (pid, 7) == (stage.instance("same").pid, stage.lane("same").profile.limits.max_queue)
+        assert "old" == (await slow).route[0]
+        await until(lambda: "old" not in stage.house.instances)
+        listed = [model["id"] for model in (await stage.get("/v1/models")).json["data"]]
+        assert ["same", "new"] == listed == list(stage.house.dispatcher.scheduler.models)
+
+
+async def test_a_model_moves_over_to_new_settings_when_it_is_idle(open_house: OpenHouse, weights: Path) -> None:
+    """The answer in flight is finished by the old engine; the request after it gets one of the new."""
+    slow = make_profile("a", weights, {"tokens": 40, "token_delay": 0.03})
+    async with open_house(make_settings(slow)) as stage:
+        pid = stage.instance("a").pid
+        answer = stage.begin("a")
+        await until(lambda: stage.lane("a").serving)
+        stage.application.reload.apply(make_settings(replace(slow, args={"script": '{"tokens": 3}'})))
+        assert pid == stage.instance("a").pid
+        assert 200 == (await answer).status
+        assert 200 == (await stage.ask("a")).status
+        assert pid != stage.instance("a").pid
+
+
+async def test_answers_while_headers_are_still_being_read(
+    open_house: OpenHouse, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What needs no engine is answered at once; a request for a model waits, and is served when its options are known."""
+    read = threading.Event()
+    find = LoadOptionFinder.find
+
+    def slowly(self: LoadOptionFinder, profile: Profile, host: Host) -> LoadOptions:
+        assert read.wait(20)
+        return find(self, profile, host)
+
+    monkeypatch.setattr(LoadOptionFinder, "find", slowly)
+    async with open_house(
+        make_settings(make_profile("a", weights, warm=WarmSettings(preload=False))), booted=False
+    ) as stage:
+        boot = asyncio.create_task(stage.application.boot.run())
+        await until(lambda: "headers" in (stage.application.boot.under_way or ""))
+        assert 200 == (await stage.get("/healthz")).status
+        assert ["a"] == [model["id"] for model in (await stage.get("/v1/models")).json["data"]]
+        assert 200 == (await stage.get("/hostd/v1/plan")).status
+        ready = await stage.get("/readyz")
+        assert (503, "reading the headers of models (0 of 1)") == (ready.status, ready.json["under_way"])
+        answer = stage.begin("a")
+        await until(lambda: stage.lane("a").queue)
+        assert not answer.done()
+        read.set()
+        assert 200 == (await answer).status
+        await boot
+        ready = await stage.get("/readyz")
+        assert (200, None) == (ready.status, ready.json["under_way"])

@@ -180,9 +180,9 @@ async def test_ends_what_a_killed_daemon_left(start: Start) -> None:
     await first.ended()
     assert alive(engine)
     second = await start(alpha={})
+    await second.ready()
     assert not alive(engine)
     assert "model='alpha'" in second.logged("leftover_engine_ended")[0]["engine"]
-    await second.ready()
     second.process.send_signal(signal.SIGINT)
     assert 0 == await second.ended()
 

@@ -56,16 +56,16 @@ class AdminHandlers:
 
     async def show_inventory(self, _ctx: RequestContext) -> web.Response:
         """Show the machine's memory, measured now."""
-        machine = await asyncio.to_thread(self._services.sensors.read, self._services.settings.reserve)
+        machine = await asyncio.to_thread(self._services.sensors.read, self._services.catalog.reserve)
         return web.json_response(inventory(machine))
 
     async def show_plan(self, _ctx: RequestContext) -> web.Response:
         """Show what is promised of each pool, what should be warm, and what `hostd plan` decides with."""
         services = self._services
         if (host := services.memory.host) is None:
-            host = await asyncio.to_thread(services.sensors.read, services.settings.reserve)
+            host = await asyncio.to_thread(services.sensors.read, services.catalog.reserve)
         memory = services.dispatcher.memory()
-        return web.json_response(views.plan(memory) | planning_inputs(memory, host, services.settings.profiles))
+        return web.json_response(views.plan(memory) | planning_inputs(memory, host, services.catalog.profiles))
 
     async def list_models(self, _ctx: RequestContext) -> web.Response:
         """Show every profile as it is declared, and which of its variants can be served."""

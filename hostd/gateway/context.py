@@ -8,12 +8,13 @@ from typing import NamedTuple
 from aiohttp import web
 
 from hostd.dialects.base import Dialect
+from hostd.domain.catalog import Catalog
 from hostd.domain.principal import ANONYMOUS, Principal
-from hostd.domain.profile import Profile, Settings
 from hostd.gateway.request_trace import RequestTrace
 from hostd.gateway.timeouts import TimeoutMonitor
 from hostd.hardware.probe import Sensors
 from hostd.routing.router import Router
+from hostd.runtime.boot import Boot
 from hostd.runtime.dispatcher import Dispatcher
 from hostd.supervisor.instance import Instance
 from hostd.supervisor.memory_monitor import MemoryMonitor
@@ -29,7 +30,7 @@ class InferenceServices:
     *started* is when the daemon was started. A stream that waits is sent a keep-alive each *keep_alive_every* seconds.
     """
 
-    profiles: Mapping[str, Profile]
+    catalog: Catalog
     router: Router
     dispatcher: Dispatcher
     upstreams: Mapping[str, Instance]
@@ -43,7 +44,7 @@ class InferenceServices:
 class AdminServices:
     """What the owner's routes show and change. *wall_time* turns a time of the loop's clock into one of the calendar."""
 
-    settings: Settings
+    catalog: Catalog
     router: Router
     dispatcher: Dispatcher
     instances: Mapping[str, Instance]
@@ -58,6 +59,7 @@ class AdminServices:
 class HealthServices:
     """What probes and Prometheus ask for."""
 
+    boot: Boot
     dispatcher: Dispatcher
     instances: Mapping[str, Instance]
     metrics: Metrics
@@ -71,7 +73,7 @@ class AppContext:
     *started* is one of the loop's clock. *sinks* are told of every request that is over.
     """
 
-    settings: Settings
+    catalog: Catalog
     router: Router
     dispatcher: Dispatcher
     instances: Mapping[str, Instance]
@@ -80,6 +82,7 @@ class AppContext:
     memory: MemoryMonitor
     wall_time: Callable[[float], datetime]
     started: float
+    boot: Boot = field(default_factory=lambda: Boot(()))
     addresses: list[str] = field(default_factory=list)
     keep_alive_every: float = 10.0
     sensors: Sensors = field(default_factory=Sensors)
@@ -89,7 +92,7 @@ class AppContext:
     def for_inference(self) -> InferenceServices:
         """Return what answering requests needs."""
         return InferenceServices(
-            profiles=self.settings.profiles,
+            catalog=self.catalog,
             router=self.router,
             dispatcher=self.dispatcher,
             upstreams=self.instances,
@@ -102,7 +105,7 @@ class AppContext:
     def for_admin(self) -> AdminServices:
         """Return what the owner's routes need."""
         return AdminServices(
-            settings=self.settings,
+            catalog=self.catalog,
             router=self.router,
             dispatcher=self.dispatcher,
             instances=self.instances,
@@ -115,7 +118,7 @@ class AppContext:
 
     def for_health(self) -> HealthServices:
         """Return what probes need."""
-        return HealthServices(self.dispatcher, self.instances, self.metrics)
+        return HealthServices(self.boot, self.dispatcher, self.instances, self.metrics)
 
 
 class RequestContext(NamedTuple):

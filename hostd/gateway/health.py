@@ -27,7 +27,7 @@ class HealthHandlers:
         return web.json_response({"status": "ok", "version": __version__})
 
     async def ready(self, _ctx: RequestContext) -> web.Response:
-        """Answer 200 once every model to preload is ready, has failed or has no memory; show which, and how far loads are."""
+        """Answer 200 once every model to preload is ready, has failed or has no memory; show which, and what is under way."""
         view = self._services.dispatcher.view()
         preloaded = [model for model in view.models.values() if model.profile.warm.preload]
         # One that has failed and is being started again has failed all the same.
@@ -35,6 +35,7 @@ class HealthHandlers:
         body = {
             "status": ("degraded" if failed else "ready") if view.settled else "loading",
             "preload": {model.name: model.reported_state for model in preloaded},
+            "under_way": self._services.boot.under_way,
             "failed": failed,
             "left_out": dict(view.left_out),
             "progress": {

@@ -41,7 +41,7 @@ class InferenceHandlers:
         return web.json_response(self._model(ctx.name, self._services.router.resolve(ctx.name)))
 
     def _model(self, name: str, profile_name: str) -> dict[str, Any]:
-        profile = self._services.profiles.get(profile_name)
+        profile = self._services.catalog.profiles.get(profile_name)
         if profile is None:
             raise UnknownModel(profile_name, (), ())
         created = self._services.started

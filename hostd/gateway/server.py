@@ -36,7 +36,7 @@ def make_server(app: AppContext) -> web.Server:
         AdminHandlers(app.for_admin()),
         HealthHandlers(app.for_health()),
     )
-    server = HttpServer(app.settings.listen, [route for family in families for route in family.routes()])
+    server = HttpServer(app.catalog.listen, [route for family in families for route in family.routes()])
     return web.Server(server.answer, request_factory=_request, handler_cancellation=True, access_log=None)
 
 

@@ -1,133 +1,121 @@
-"""Looks at the calendar when it may have turned a page, and tells the desk what is to be warm now.
+"""Posts which models are to be warm at this time of the week: at the beginning of each minute, where that has changed.
 
-APScheduler is the alarm clock and nothing else. What holds is asked of the clock on the wall each time, as a level, so that an
-alarm that is late, early or missed (a laptop that slept, a clock that was set) changes nothing for longer than a minute.
+Windows begin and end with a minute, and so do hours and offsets from UTC, so no edge falls between two checks. APScheduler is the
+alarm clock and nothing else: what holds is computed from the wall clock each time, as a level, so that an alarm that is late or
+missed (a laptop that slept, a clock that was set) is made up for within a minute.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler  # type: ignore[import-untyped]  # it has no types
-from apscheduler.triggers.date import DateTrigger  # type: ignore[import-untyped]  # as above
+from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]  # as above
 from apscheduler.triggers.interval import IntervalTrigger  # type: ignore[import-untyped]  # as above
 
-from hostd.domain.profile import ActiveWindow, Profile
-from hostd.planning.warm_set.calendar import next_edge, open_now
+from hostd.domain.catalog import Catalog, ProfileChanges
+from hostd.planning.warm_set.calendar import open_now
 from hostd.planning.warm_set.demand import LEAD, LOOK_BACK, WeeklyDemand
 from hostd.scheduling.events import ScheduleChanged
 from hostd.telemetry.history import RequestHistory
 
 log = structlog.get_logger()
 
-_HOUR = timedelta(hours=1)
-# The defaults would skip what comes a second late, and catch up on each alarm that was slept through.
+# The defaults would drop an alarm that is a second late, and catch up on each one that was slept through.
 _JOBS = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
 
 
 def local_now() -> datetime:
-    """Return the time on the wall, with its distance from UTC."""
+    """Return the local time, with its offset from UTC."""
     return datetime.now().astimezone()
 
 
 class CalendarClock:
-    """Posts a `ScheduleChanged` at its start and whenever the windows or the demand have changed since.
+    """Posts a `ScheduleChanged` at its start and whenever the open windows or the expected demand have changed since.
 
-    *learn* returns the habits in what is on record; it blocks, and runs in a thread at the start and every hour.
+    *learn* returns the demand by hour of the week; it blocks, and runs in a thread at the start and every hour.
     """
 
     def __init__(
         self,
-        profiles: Mapping[str, Profile],
+        catalog: Catalog,
         post: Callable[[ScheduleChanged], None],
         learn: Callable[[], WeeklyDemand] = WeeklyDemand,
         *,
         now: Callable[[], datetime] = local_now,
         lead: timedelta = LEAD,
     ) -> None:
-        self._windows: dict[str, tuple[ActiveWindow, ...]] = {
-            name: profile.warm.windows for name, profile in profiles.items() if profile.warm.windows
-        }
+        self._catalog = catalog
         self._post = post
         self._learn = learn
         self._now = now
         self._lead = lead
-        self._habits = WeeklyDemand()
-        self._told: ScheduleChanged | None = None
+        self._demand = WeeklyDemand()
+        self._posted: ScheduleChanged | None = None
         self._learning: asyncio.Task[None] | None = None
-        self._clock = AsyncIOScheduler(timezone=UTC, job_defaults=_JOBS)
+        self._alarms = AsyncIOScheduler(timezone=UTC, job_defaults=_JOBS)
 
     def __repr__(self) -> str:
-        windows = 0 if self._told is None else len(self._told.windows)
-        return f"<Agenda: {windows} of {len(self._windows)} models in a window now, {self._habits!r}>"
+        opened = 0 if self._posted is None else len(self._posted.windows)
+        declared = sum(bool(profile.warm.windows) for profile in self._catalog.profiles.values())
+        return f"<CalendarClock: {opened} of {declared} models in a window now, {self._demand!r}>"
 
     def start(self) -> None:
-        """Tell what holds now, and go on from there; needs the running loop."""
-        self._clock.start()
+        """Post what holds now, and every change from now on; needs the running loop."""
+        self._alarms.start()
         # A job that is no coroutine would run in a thread; these return at once, so that no shutdown finds one under way.
-        self._clock.add_job(self._look, IntervalTrigger(seconds=60, timezone=UTC), id="minute")
-        self._clock.add_job(self._study, IntervalTrigger(hours=1, timezone=UTC), id="hour")
-        self.look()
-        self.study()
+        self._alarms.add_job(self._minute, CronTrigger(second=0, timezone=UTC), id="minute")
+        self._alarms.add_job(self._hour, IntervalTrigger(hours=1, timezone=UTC), id="hour")
+        self.check()
+        self.learn()
 
     async def close(self) -> None:
-        """Set no more alarms."""
+        """Stop the alarms; nothing is posted afterwards."""
         if self._learning is not None:
             self._learning.cancel()
             await asyncio.gather(self._learning, return_exceptions=True)
-        if self._clock.running:
-            self._clock.shutdown(wait=False)
-            # It goes down in a callback of the loop.
+        if self._alarms.running:
+            self._alarms.shutdown(wait=False)
+            # It shuts down in a callback of the loop.
             await asyncio.sleep(0)
 
-    def look(self) -> None:
-        """Post what holds now if that is news, and set the alarm for when it may change next."""
+    def check(self) -> None:
+        """Post the windows and the demand of this minute if they differ from those that were posted last."""
         now = self._now()
-        windows = frozenset(name for name, windows in self._windows.items() if open_now(windows, now))
-        turned = ScheduleChanged(windows, self._habits.wanted(now, self._lead))
-        self._set_alarm(now)
-        if turned != self._told:
-            self._told = turned
-            self._post(turned)
+        profiles = self._catalog.profiles.values()
+        windows = frozenset(profile.name for profile in profiles if open_now(profile.warm.windows, now))
+        changed = ScheduleChanged(windows, self._demand.wanted(now, self._lead))
+        if changed != self._posted:
+            self._posted = changed
+            self._post(changed)
 
-    def study(self) -> None:
-        """Learn anew what is usual, in a thread; then look again."""
+    def apply(self, changes: ProfileChanges) -> None:  # noqa: ARG002 - the windows are read anew in any case
+        """Post what holds by changed profiles."""
+        self.check()
+
+    def learn(self) -> None:
+        """Learn the demand anew in a thread, then check; once at a time."""
         if self._learning is None or self._learning.done():
-            self._learning = asyncio.get_running_loop().create_task(self._learn_and_look())
+            self._learning = asyncio.get_running_loop().create_task(self._learn_and_check())
 
-    async def _learn_and_look(self) -> None:
+    async def _learn_and_check(self) -> None:
         try:
-            self._habits = await asyncio.to_thread(self._learn)
+            self._demand = await asyncio.to_thread(self._learn)
         except Exception:
-            # The last habits still hold; whoever asks for a model gets it without any.
-            log.exception("bug", what="habits could not be learnt")
-        self.look()
+            # The demand that was learnt before still holds; requests are served without any.
+            log.exception("bug", what="demand could not be learnt")
+        self.check()
 
-    async def _look(self) -> None:
-        self.look()
+    async def _minute(self) -> None:
+        self.check()
 
-    async def _study(self) -> None:
-        self.study()
-
-    def _set_alarm(self, now: datetime) -> None:
-        """Have the alarm ring when a window opens or closes, or an hour counts that did not before."""
-        edges = [edge for windows in self._windows.values() if (edge := next_edge(windows, now))]
-        soonest = min(
-            edge.astimezone(UTC) for edge in [*edges, _minute_of(now), _minute_of(now + self._lead) - self._lead]
-        )
-        # As a distance: the alarm clock's own time need not be the one that is looked at.
-        at = datetime.now(UTC) + (soonest - now.astimezone(UTC))
-        self._clock.add_job(self._look, DateTrigger(at), id="edge", replace_existing=True)
+    async def _hour(self) -> None:
+        self.learn()
 
 
 def weekly_demand(history: RequestHistory, now: Callable[[], datetime] = local_now) -> WeeklyDemand:
-    """Return the habits that *history* tells of, by the clock that *now* reads. Blocks for as long as reading takes."""
+    """Return the demand in *history* by hour of the week, in the time zone of *now*. Blocks while the database is read."""
     today = now()
     since = today - timedelta(days=LOOK_BACK + 1)
     return WeeklyDemand.of(history.hours(since.timestamp()), today.toordinal())
-
-
-def _minute_of(when: datetime) -> datetime:
-    """Return when the next hour begins."""
-    return when.replace(minute=0, second=0, microsecond=0) + _HOUR

@@ -190,8 +190,10 @@ class Dispatcher:
         return await self.until_state(model, {State.COLD, State.FAILED, State.LOADING, State.READY})
 
     async def until_state(self, name: str, states: set[State]) -> State:
-        """Wait until a model's state is among *states* and return it."""
-        model = self.scheduler.models[name]
+        """Wait until a model's state is among *states* and return it; one that was removed is cold."""
+        model = self.scheduler.models.get(name)
+        if model is None:
+            return State.COLD
         while model.state not in states or model.start_requested or model.pending_load is not None:
             await self.changed()
         return model.state

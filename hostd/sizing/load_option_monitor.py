@@ -1,10 +1,11 @@
 """Tells the desk what is known of the ways to load each model: at the boot of all, later of those of which more was learnt."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
+from hostd.domain.catalog import Catalog, ProfileChanges
 from hostd.domain.errors import HostdError
 from hostd.domain.host import Host
 from hostd.domain.profile import Profile, Variant
@@ -23,27 +24,41 @@ LOOK_AGAIN = 30.0
 
 
 class LoadOptionMonitor:
-    """Appraises *profiles* for the machine that *host* gives, and posts what it finds."""
+    """Finds the load options of every profile of *catalog* for the machine that *host* gives, and posts them."""
 
     def __init__(
         self,
         finder: LoadOptionFinder,
-        profiles: Mapping[str, Profile],
+        catalog: Catalog,
         host: Callable[[], Host],
         post: Callable[[LoadOptionsChanged], None],
     ) -> None:
         self._finder = finder
-        self._profiles = profiles
+        self._catalog = catalog
         self._host = host
         self._post = post
         self._loop = asyncio.get_running_loop()
         self._found: dict[str, LoadOptions] = {}
         self._looking: asyncio.Task[None] | None = None
+        self._finding: set[asyncio.Task[None]] = set()
 
-    async def everything(self) -> None:
-        """Appraise every profile, one after another."""
-        for profile in self._profiles.values():
-            self._tell(profile, await asyncio.to_thread(self._appraise, profile))
+    async def find_all(self) -> None:
+        """Find the options of every profile, one after another."""
+        for profile in list(self._catalog.profiles.values()):
+            if profile.name not in self._found:
+                await self._find(profile)
+
+    def progress(self) -> tuple[int, int]:
+        """Return of how many profiles the options are known, and how many profiles there are."""
+        return len(self._found), len(self._catalog.profiles)
+
+    def apply(self, changes: ProfileChanges) -> None:
+        """Find anew the options of added and changed profiles, in a task of its own."""
+        for name in (*changes.added, *changes.changed, *changes.removed):
+            self._found.pop(name, None)
+        finding = self._loop.create_task(self.find_all(), name="load options of changed profiles")
+        self._finding.add(finding)
+        finding.add_done_callback(self._found_all)
 
     def start(self) -> None:
         """Look again from time to time at what could not be had."""
@@ -51,17 +66,26 @@ class LoadOptionMonitor:
 
     async def close(self) -> None:
         """Look no more."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        tasks = [*self._finding, *((self._looking,) if self._looking else ())]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _look_again(self) -> None:
         while True:
             await asyncio.sleep(LOOK_AGAIN)
             for name, found in list(self._found.items()):
-                if found.why_not or found.notes:
-                    profile = self._profiles[name]
-                    self._tell(profile, await asyncio.to_thread(self._appraise, profile))
+                profile = self._catalog.profiles.get(name)
+                if profile is not None and (found.why_not or found.notes):
+                    await self._find(profile)
+
+    def _found_all(self, finding: asyncio.Task[None]) -> None:
+        self._finding.discard(finding)
+        if not finding.cancelled() and (error := finding.exception()) is not None:
+            log.error("bug", what="the options of changed profiles could not be found", error=repr(error))
+
+    async def _find(self, profile: Profile) -> None:
+        self._tell(profile, await asyncio.to_thread(self._appraise, profile))
 
     def after(self, note: Note) -> Note:
         """Return *note*, followed by a new appraisal of the profile: what was measured changes what is expected."""
@@ -83,6 +107,8 @@ class LoadOptionMonitor:
             return LoadOptions((), error.message)
 
     def _tell(self, profile: Profile, found: LoadOptions) -> None:
+        if self._catalog.profiles.get(profile.name) != profile:
+            return  # it was replaced while a thread was at it, or it is the one that an old engine was launched by
         before = self._found.get(profile.name)
         if found == before:
             return

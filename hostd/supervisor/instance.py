@@ -99,6 +99,10 @@ class Instance(Upstream):
             raise EngineError(f"the engine of '{self.name}' is not running")
         return Lease(self, server.backend, server.http, server.launch.endpoint, server.died_within)
 
+    def reconfigure(self, profile: Profile, options: Sequence[BoundVariant]) -> None:
+        """Take another *profile*: its limits hold at once, its *options* from the next start on."""
+        self.profile, self.options = profile, tuple(options)
+
     def start(self, option: LoadOption | None = None) -> None:
         """Begin a run: launch what *option* says, or the best that can be launched, and report the outcome."""
         self._record_at, self._lines_before = 0.0, self.ring.count

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host, Pool, PoolKind, Reserve
 from hostd.scheduling.events import MemoryMeasured
 from hostd.supervisor import process_memory
@@ -48,14 +49,14 @@ class _EndedEngine:
 class MemoryMonitor:
     """Reads the machine with *read*, finds what each engine of *pids* (by model) holds, and posts both.
 
-    With *machine*, main memory and cards are taken to be those of another machine, on which only hostd's engines hold memory.
+    *catalog* names the reserve. With *machine*, main memory and cards are taken to be those of another machine, on which only
+    hostd's engines hold memory.
     """
 
     def __init__(
         self,
         read: Callable[[Reserve], Host],
-        reserve: Reserve,
-        post: Callable[[MemoryMeasured], None],
+        catalog: Catalog,
         pids: Callable[[], Mapping[str, int]],
         *,
         machine: Host | None = None,
@@ -63,8 +64,7 @@ class MemoryMonitor:
     ) -> None:
         self.host: Host | None = machine
         self._read = read
-        self._reserve = reserve
-        self._post = post
+        self._catalog = catalog
         self._pids = pids
         self._machine = machine
         self._rhythm = rhythm or PollIntervals()
@@ -78,9 +78,9 @@ class MemoryMonitor:
     def __repr__(self) -> str:
         return f"<MemoryMonitor {list(self.host.pools) if self.host else 'not measured yet'}>"
 
-    def start(self) -> None:
-        """Begin to measure and to report."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="memory monitor")
+    def start(self, post: Callable[[MemoryMeasured], None]) -> None:
+        """Begin to measure again and again, and *post* each measurement."""
+        self._task = asyncio.get_running_loop().create_task(self._run(post), name="memory monitor")
 
     async def close(self) -> None:
         """Measure no more."""
@@ -117,7 +117,11 @@ class MemoryMonitor:
             self.host, self._holdings = host, found
             return MemoryMeasured(host.pools, {model: each.bytes for model, each in found.items()})
 
-    async def _run(self) -> None:
+    def last_host(self) -> Host:
+        """Return the machine as it was measured last; before the first measurement, as it is now. May block."""
+        return self.host or self._read(self._catalog.reserve)
+
+    async def _run(self, post: Callable[[MemoryMeasured], None]) -> None:
         while True:
             self._measure_now.clear()
             try:
@@ -125,7 +129,7 @@ class MemoryMonitor:
             except Exception:  # without measurements the scheduler would admit loads blindly for good
                 log.exception("memory_not_measured")
             else:
-                self._post(seen)
+                post(seen)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pause()):
                     await self._measure_now.wait()
@@ -139,7 +143,7 @@ class MemoryMonitor:
         return self._rhythm.fast if waited < self._rhythm.hurried else self._rhythm.idle
 
     def _read_and_measure(self, leaders: Mapping[str, int]) -> tuple[Host, Mapping[str, EngineMemory]]:
-        host = self._machine or self._read(self._reserve)
+        host = self._machine or self._read(self._catalog.reserve)
         found = process_memory.measure(leaders, host.pools)
         pools = (_unheld(pool, found) if self._machine else _without_files(pool, found) for pool in host.pools)
         return replace(host, pools=tuple(pools)), found

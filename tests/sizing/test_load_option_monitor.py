@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 
+from hostd.domain.catalog import Catalog
 from hostd.domain.errors import HostdError
 from hostd.domain.host import Host
-from hostd.domain.profile import Profile, Variant
+from hostd.domain.profile import Profile, Settings, Variant
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import LoadOptionsChanged
 from hostd.sizing.load_option_monitor import LoadOptionMonitor
@@ -33,13 +34,14 @@ class LoadOptionFinder:
 def survey(posted: list[LoadOptionsChanged], *said: LoadOptions | HostdError) -> LoadOptionMonitor:
     """Return a survey of the profiles a and b that posts into *posted*."""
     profiles = {name: Profile(name, (VARIANT,)) for name in ("a", "b")}
-    return LoadOptionMonitor(LoadOptionFinder(*said), profiles, lambda: HOST, posted.append)  # type: ignore[arg-type]  # all that it asks
+    catalog = Catalog(Settings(profiles=profiles))
+    return LoadOptionMonitor(LoadOptionFinder(*said), catalog, lambda: HOST, posted.append)  # type: ignore[arg-type]  # all that it asks
 
 
 async def test_tells_of_every_profile() -> None:
     """One that cannot be appraised says why and spoils no other."""
     posted: list[LoadOptionsChanged] = []
-    await survey(posted, HostdError("its header is torn"), LoadOptions((ONE,))).everything()
+    await survey(posted, HostdError("its header is torn"), LoadOptions((ONE,))).find_all()
     assert [LoadOptionsChanged("a", (), "its header is torn"), LoadOptionsChanged("b", (ONE,))] == posted
 
 

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import structlog
 
+from hostd.domain.catalog import Catalog
 from hostd.domain.host import Holder, Host, Pool, PoolKind, Reserve
+from hostd.domain.profile import Settings
 from hostd.hardware.probe import Sensors
 from hostd.scheduling.events import MemoryMeasured
 from hostd.supervisor.memory_monitor import MemoryMonitor, PollIntervals
@@ -69,9 +71,9 @@ def held_by(pid: int, name: str = "engine") -> Pool:
 
 
 @asynccontextmanager
-async def at_work(monitor: MemoryMonitor) -> AsyncIterator[None]:
-    """Let a monitor measure by itself for a while."""
-    monitor.start()
+async def at_work(monitor: MemoryMonitor, seen: "asyncio.Queue[MemoryMeasured]") -> AsyncIterator[None]:
+    """Let *monitor* measure by itself for a while; *seen* takes what it posts."""
+    monitor.start(seen.put_nowait)
     try:
         async with asyncio.timeout(DEADLINE):
             yield
@@ -83,7 +85,7 @@ async def test_it_measures_pools_and_what_holds_them(process: subprocess.Popen[b
     """The owner's reserve is passed on, and what was seen last can be asked for."""
     machine = Machine((RAM, held_by(process.pid)))
     monitor = MemoryMonitor(
-        machine.read, Reserve(ram=7), lambda _: None, pids({"m": Engine(process.pid), "cold": Engine()})
+        machine.read, Catalog(Settings(reserve=Reserve(ram=7))), pids({"m": Engine(process.pid), "cold": Engine()})
     )
     seen = await monitor.measure()
     assert [Reserve(ram=7)] == machine.asked
@@ -101,15 +103,15 @@ async def test_pages_of_an_engines_files_are_not_free(process: subprocess.Popen[
     """The system calls them available; a control group has counted them as used already."""
     engines = {"m": Engine(process.pid)}
     for pool, corrected in ((RAM, True), (replace(RAM, facts=(("cgroup", "/sys/fs/cgroup/a"),)), False)):
-        seen = await MemoryMonitor(Machine((pool,)).read, Reserve(), lambda _: None, pids(engines)).measure()
+        seen = await MemoryMonitor(Machine((pool,)).read, Catalog(), pids(engines)).measure()
         assert corrected is (seen.pools[0].free < RAM.free)
 
 
 async def test_it_measures_at_start_and_on_request() -> None:
     """However long its pauses are."""
     seen = asyncio.Queue[MemoryMeasured]()
-    monitor = MemoryMonitor(Machine().read, Reserve(), seen.put_nowait, dict, rhythm=SLOW)
-    async with at_work(monitor):
+    monitor = MemoryMonitor(Machine().read, Catalog(), dict, rhythm=SLOW)
+    async with at_work(monitor, seen):
         await seen.get()
         monitor.measure_soon()
         await seen.get()
@@ -119,8 +121,8 @@ async def test_it_measures_at_start_and_on_request() -> None:
 async def test_it_polls_fast_while_a_load_waits() -> None:
     """And stops when none does any more."""
     seen = asyncio.Queue[MemoryMeasured]()
-    monitor = MemoryMonitor(Machine().read, Reserve(), seen.put_nowait, dict, rhythm=SLOW)
-    async with at_work(monitor):
+    monitor = MemoryMonitor(Machine().read, Catalog(), dict, rhythm=SLOW)
+    async with at_work(monitor, seen):
         monitor.poll_fast(waiting=True)
         for _ in range(5):
             await seen.get()
@@ -131,8 +133,8 @@ async def test_it_polls_fast_while_a_load_waits() -> None:
 async def test_polling_fast_does_not_last_for_ever() -> None:
     """Memory that is not released by then belongs to another program."""
     seen = asyncio.Queue[MemoryMeasured]()
-    monitor = MemoryMonitor(Machine().read, Reserve(), seen.put_nowait, dict, rhythm=replace(SLOW, hurried=0.05))
-    async with at_work(monitor):
+    monitor = MemoryMonitor(Machine().read, Catalog(), dict, rhythm=replace(SLOW, hurried=0.05))
+    async with at_work(monitor, seen):
         monitor.poll_fast(waiting=True)
         await seen.get()
         while monitor._pause() != SLOW.idle:
@@ -147,9 +149,9 @@ async def test_polling_fast_does_not_last_for_ever() -> None:
 async def test_a_measurement_that_fails_is_repeated() -> None:
     """One broken reading does not end the measuring."""
     seen = asyncio.Queue[MemoryMeasured]()
-    monitor = MemoryMonitor(Machine(broken=1).read, Reserve(), seen.put_nowait, dict, rhythm=replace(SLOW, idle=0.01))
+    monitor = MemoryMonitor(Machine(broken=1).read, Catalog(), dict, rhythm=replace(SLOW, idle=0.01))
     with structlog.testing.capture_logs() as logs:
-        async with at_work(monitor):
+        async with at_work(monitor, seen):
             await seen.get()
     assert "memory_not_measured" == logs[0]["event"]
 
@@ -158,7 +160,7 @@ async def test_another_machine_has_what_the_engines_leave(process: subprocess.Po
     """No other program holds anything of it, and only engines are measured."""
     small = Host("Linux", "a file", GIB, (replace(RAM, total=GIB, free=0, budget=GIB // 2),))
     machine = Machine()
-    monitor = MemoryMonitor(machine.read, Reserve(), lambda _: None, pids({"m": Engine(process.pid)}), machine=small)
+    monitor = MemoryMonitor(machine.read, Catalog(), pids({"m": Engine(process.pid)}), machine=small)
     seen = await monitor.measure()
     assert [] == machine.asked
     assert (GIB, GIB // 2) == (seen.pools[0].total, seen.pools[0].budget)
@@ -174,7 +176,7 @@ async def test_an_engine_that_ended_meanwhile_holds_nothing(process: subprocess.
             engine.pid = None
             return super().read(reserve)
 
-    seen = await MemoryMonitor(Late().read, Reserve(), lambda _: None, pids({"m": engine})).measure()
+    seen = await MemoryMonitor(Late().read, Catalog(), pids({"m": engine})).measure()
     assert {} == seen.held
 
 
@@ -190,7 +192,7 @@ async def until(monitor: MemoryMonitor, logs: list[Any], done: Callable[[], bool
 async def test_the_process_that_holds_unreleased_memory_is_named(process: subprocess.Popen[bytes], own: bool) -> None:
     """A process that the engine left behind, or else the largest unknown one; once, and measured fast until then."""
     engine, machine = Engine(process.pid), Machine((RAM, held_by(process.pid)))
-    monitor = MemoryMonitor(machine.read, Reserve(), lambda _: None, pids({"m": engine}), rhythm=SLOW)
+    monitor = MemoryMonitor(machine.read, Catalog(), pids({"m": engine}), rhythm=SLOW)
     await monitor.measure()
     engine.pid = None
     small = Holder(4, "compositor", 1 * GIB)
@@ -210,9 +212,7 @@ async def test_memory_that_came_back_is_not_mentioned(process: subprocess.Popen[
     """Also when another engine has taken it meanwhile."""
     engine, other = Engine(process.pid), Engine()
     machine = Machine((RAM, held_by(process.pid)))
-    monitor = MemoryMonitor(
-        machine.read, Reserve(), lambda _: None, pids({"m": engine, "n": other}), rhythm=replace(SLOW, lost=0.0)
-    )
+    monitor = MemoryMonitor(machine.read, Catalog(), pids({"m": engine, "n": other}), rhythm=replace(SLOW, lost=0.0))
     await monitor.measure()
     engine.pid, other.pid = None, process.pid
     with structlog.testing.capture_logs() as logs:
@@ -222,6 +222,6 @@ async def test_memory_that_came_back_is_not_mentioned(process: subprocess.Popen[
 
 async def test_this_machine_can_be_measured() -> None:
     """Real sensors are as good as those of a test."""
-    seen = await MemoryMonitor(Sensors().read, Reserve(), lambda _: None, dict).measure()
+    seen = await MemoryMonitor(Sensors().read, Catalog(), dict).measure()
     assert all(0 <= pool.free <= pool.total for pool in seen.pools)
     assert seen.pools

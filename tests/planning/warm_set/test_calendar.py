@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostd.domain.profile import ActiveWindow
-from hostd.planning.warm_set.calendar import DAY, next_edge, open_now
+from hostd.planning.warm_set.calendar import DAY, open_now
 
 MON_FRI = (0, 1, 2, 3, 4)
 OFFICE = ActiveWindow(MON_FRI, 510, 1080)
@@ -77,45 +77,25 @@ def test_is_the_level_of_its_minutes(declared: list[ActiveWindow], when: datetim
     assert (minute in reached) is open_now(declared, when)
 
 
-@given(windows, moments)
-def test_the_level_holds_until_the_next_edge(declared: list[ActiveWindow], when: datetime) -> None:
-    """It is the same in every minute before the edge, and another one there; without an edge, a week long."""
-    edge, was = next_edge(declared, when), open_now(declared, when)
-    now, end = when.astimezone(UTC), edge.astimezone(UTC) if edge else when.astimezone(UTC) + timedelta(days=7)
-    assert edge is None or (end > now and was is not open_now(declared, edge))
-    step = max(MINUTE, ((end - now) // 200) // MINUTE * MINUTE)
-    while now < end:
-        assert was is open_now(declared, now.astimezone(when.tzinfo))
-        now += step
-    assert was is open_now(declared, (end - timedelta(microseconds=1)).astimezone(when.tzinfo))
-
-
-def test_names_the_next_edge() -> None:
-    """The beginning, the end, over the weekend; what never changes has none, and neighbours make no edge between them."""
-    assert at("2026-11-20 08:30") == next_edge([OFFICE], at("2026-11-20 07:00"))
-    assert at("2026-11-20 18:00") == next_edge([OFFICE], at("2026-11-20 08:30"))
-    assert at("2026-11-23 08:30") == next_edge([OFFICE], at("2026-11-20 18:00"))
-    assert next_edge([], at("2026-11-20 18:00")) is None
-    assert next_edge([ActiveWindow((0, 1, 2, 3, 4, 5, 6), 0, DAY)], at("2026-11-20 18:00")) is None
-    afternoon = ActiveWindow(MON_FRI, 1080, 1200)
-    assert at("2026-11-20 20:00") == next_edge([OFFICE, afternoon], at("2026-11-20 12:00"))
+def levels(declared: ActiveWindow, start: datetime, minutes: int) -> list[bool]:
+    """Return the level at the beginning of each of so many *minutes* from *start* on."""
+    zone, begin = start.tzinfo, start.astimezone(UTC)
+    return [open_now([declared], (begin + minute * MINUTE).astimezone(zone)) for minute in range(minutes)]
 
 
 def test_nights_when_clocks_are_turned() -> None:
-    """An hour that does not come opens nothing, what spans it is shortened, and one that comes twice opens twice."""
-    hour = ActiveWindow((6,), 2 * 60, 3 * 60)
-    assert at("2026-04-05 02:00") == next_edge([hour], at("2026-03-29 01:59"))
-    assert at("2026-03-29 03:30") == next_edge([ActiveWindow((6,), 150, 210)], at("2026-03-29 03:00"))
-    assert at("2026-03-29 03:00").astimezone(UTC) == next_edge([ActiveWindow((6,), 150, 210)], at("2026-03-29 01:59"))
-    half = ActiveWindow((6,), 120, 150)
-    assert at("2026-10-25 02:30") == next_edge([half], at("2026-10-25 02:00"))
-    again = next_edge([half], at("2026-10-25 02:30"))
-    assert again is not None
-    assert (at("2026-10-25 02:00", fold=1), 1) == (again, again.fold)
+    """An hour that is skipped opens nothing, a window that spans it is shortened, and one that comes twice opens twice."""
+    skipped = ActiveWindow((6,), 2 * 60, 3 * 60)
+    assert not any(levels(skipped, at("2026-03-29 00:00"), 22 * 60))
+    assert 60 == sum(levels(skipped, at("2026-04-05 00:00"), 22 * 60))
+    spanning = levels(ActiveWindow((6,), 150, 210), at("2026-03-29 01:30"), 120)
+    assert [*[False] * 30, *[True] * 30, *[False] * 60] == spanning
+    half = levels(ActiveWindow((6,), 120, 150), at("2026-10-25 02:00"), 120)
+    assert [*[True] * 30, *[False] * 30] * 2 == half
 
 
 def test_a_zone_without_rules_is_enough() -> None:
     """The offset of this moment does where the system names no zone."""
     here = timezone(timedelta(hours=5, minutes=45))
-    edge = next_edge([OFFICE], datetime(2026, 11, 20, 8, 29, tzinfo=here))
-    assert datetime(2026, 11, 20, 8, 30, tzinfo=here) == edge
+    assert not open_now([OFFICE], datetime(2026, 11, 20, 8, 29, tzinfo=here))
+    assert open_now([OFFICE], datetime(2026, 11, 20, 8, 30, tzinfo=here))
