@@ -12,8 +12,7 @@ from urllib.parse import quote
 
 from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.header import ModelHeader
-from hostd.models.header_store import HeaderStore
-from hostd.models.http.client import Credential, HubClient, is_loopback, origin
+from hostd.models.http.client import Credential, is_loopback, origin
 from hostd.models.local import LocalFolder
 from hostd.models.locations import ModelLocations
 from hostd.models.partial_read import HeaderRead, Parse, T
@@ -38,10 +37,7 @@ class ListedFile:
 def open_hub(reference: HubReference, locations: ModelLocations) -> ModelHeader:
     """Return the header of the model that *reference* names, from the local cache if it is there whole, else from the hub.
 
-    Raises:
-        ModelNotFound: The hub has no such model, revision or file.
-        HubUnreachable: The hub cannot be asked, and its last answer is not kept.
-        ModelUnreadable: The hub refuses, or what it has is not as it should be.
+    Raises as `open_header` does.
     """
     snapshot = cached_snapshot(reference, locations.hub_cache)
     if snapshot is not None:
@@ -53,13 +49,9 @@ def open_hub(reference: HubReference, locations: ModelLocations) -> ModelHeader:
         except ModelNotFound:
             if locations.offline:
                 raise
-    credential = hub_credential(locations)
-    remote = RemoteHeaders(lambda: HubClient(credential), HeaderStore(locations.headers), offline=locations.offline)
-    try:
+    with RemoteHeaders(locations, hub_credential(locations)) as remote:
         header = read_model(HubRepository(reference, locations.hub, remote), reference.file)
         return replace(header, ranges=remote.ranges, notes=(*header.notes, *remote.notes))
-    finally:
-        remote.close()
 
 
 def hub_credential(locations: ModelLocations) -> Credential | None:

@@ -15,8 +15,6 @@ from typing import Any
 from hostd.domain.units import format_bytes
 from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.header import ModelHeader
-from hostd.models.header_store import HeaderStore
-from hostd.models.http.client import HubClient
 from hostd.models.local import LocalFile, LocalFolder
 from hostd.models.locations import ModelLocations
 from hostd.models.partial_read import HeaderRead, Parse, T
@@ -25,7 +23,7 @@ from hostd.models.reference import REGISTRY, OllamaReference
 from hostd.models.remote_headers import RemoteHeaders
 
 _MEDIA = "application/vnd.ollama.image."
-ACCEPT = "application/vnd.docker.distribution.manifest.v2+json"
+_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 MANIFEST_MOST = 4 << 20
 
@@ -43,10 +41,7 @@ class Manifest:
 def open_ollama(reference: OllamaReference, locations: ModelLocations) -> ModelHeader:
     """Return the header of the model that *reference* names, from a local store if one has it, else from the registry.
 
-    Raises:
-        ModelNotFound: Neither has it.
-        HubUnreachable: The registry cannot be asked, and its last answer is not kept.
-        ModelUnreadable: What is there is not as it should be.
+    Raises as `open_header` does.
     """
     for store in locations.ollama_stores:
         path = manifest_path(store, reference)
@@ -57,15 +52,21 @@ def open_ollama(reference: OllamaReference, locations: ModelLocations) -> ModelH
             f"no store of Ollama's on this machine has {reference.short}, and {reference.host} is not asked; "
             "pull it with ollama, or name it as hf:OWNER/NAME if it is on Hugging Face"
         )
-    remote = RemoteHeaders(HubClient, HeaderStore(locations.headers), offline=locations.offline)
-    try:
-        base = f"{locations.registry}/v2/{reference.namespace}/{reference.name}"
-        text = remote.document(f"{base}/manifests/{reference.tag}", MANIFEST_MOST, fixed=False, accept=ACCEPT)
+    with RemoteHeaders(locations) as remote:
+        base = registry_url(reference, locations)
         folder = _Registry(reference, base, remote)
-        header = _open(folder, reference, parse_manifest(text, str(reference)))
+        header = _open(folder, reference, parse_manifest(read_manifest(reference, base, remote), str(reference)))
         return replace(header, ranges=remote.ranges, notes=(*header.notes, *remote.notes))
-    finally:
-        remote.close()
+
+
+def registry_url(reference: OllamaReference, locations: ModelLocations) -> str:
+    """Return the address below which the registry has the manifests and blobs of a model."""
+    return f"{locations.registry}/v2/{reference.namespace}/{reference.name}"
+
+
+def read_manifest(reference: OllamaReference, base: str, remote: RemoteHeaders) -> bytes:
+    """Return the registry's manifest of a tag; raises as `RemoteHeaders.document` does."""
+    return remote.document(f"{base}/manifests/{reference.tag}", MANIFEST_MOST, fixed=False, accept=_MANIFEST)
 
 
 def manifest_path(store: Path, reference: OllamaReference) -> Path:

@@ -1,12 +1,15 @@
 """Headers and documents from a hub, through the cache; what an address with a commit or digest names is fetched once only."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Self
 
 from hostd.models.errors import HubUnreachable, ModelUnreadable
 from hostd.models.header_store import CachedHeader, HeaderStore
-from hostd.models.http.client import HubClient
+from hostd.models.http.client import PATIENCE, Credential, HubClient
 from hostd.models.http.response import HubResponse, shown_url
+from hostd.models.locations import ModelLocations
 from hostd.models.partial_read import HeaderRead, Parse, T, parse_bytes, read_header
 from hostd.planning.formats.gguf import NeedMore
 
@@ -54,21 +57,25 @@ class RemoteFile:
 
 
 class RemoteHeaders:
-    """Reads headers of a hub over the connections of *connect*'s clients, and caches them in *store*.
+    """Reads headers of a hub, and caches them; with `ModelLocations.offline`, from the cache alone.
 
     *notes* are sentences for the owner, *ranges* counts the ranges fetched.
     """
 
-    def __init__(self, connect: Callable[[], HubClient], store: HeaderStore, *, offline: bool = False) -> None:
-        self._connect = connect
-        self._store = store
-        self._offline = offline
-        self._client = connect()
+    def __init__(
+        self, locations: ModelLocations, credential: Credential | None = None, *, patience: float = PATIENCE
+    ) -> None:
+        self._connect = partial(HubClient, credential, patience=patience)
+        self._store = HeaderStore(locations.headers)
+        self._offline = locations.offline
+        self._client = self._connect()
         self.notes: list[str] = []
         self.ranges = 0
 
-    def close(self) -> None:
-        """Close the connections."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._client.close()
 
     def document(self, url: str, limit: int, *, fixed: bool, accept: str = "application/json") -> bytes:

@@ -8,8 +8,6 @@ import pytest
 
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.header import Format, ModelHeader
-from hostd.models.header_store import HeaderStore
-from hostd.models.http.client import HubClient
 from hostd.models.huggingface import HubRepository, ListedFile, cached_snapshot, hub_credential, open_hub
 from hostd.models.locations import ModelLocations
 from hostd.models.reference import HubReference, parse_reference
@@ -169,15 +167,14 @@ def test_a_list_tells_checksums_in_both_of_its_shapes(hub: Hub, tmp_path: Path) 
     odd = {"path": "b.json", "size": "2", "oid": "../../x"}
     hub.faults["/revision/"] = "status 404"
     hub.listing = json.dumps([large | {"lfs": {"oid": "a" * 64, "size": 9}}, small, odd]).encode()
-    remote = RemoteHeaders(HubClient, HeaderStore(tmp_path))
-    repository = HubRepository(HubReference(REPO), hub.url, remote)
-    assert {
-        "m.gguf": ListedFile(9, sha256="a" * 64),
-        "a.json": ListedFile(2, git="c" * 40),
-        "b.json": ListedFile(None),
-    } == repository.listed()
-    assert repository.commit is None
-    remote.close()
+    with RemoteHeaders(hub.locations(tmp_path)) as remote:
+        repository = HubRepository(HubReference(REPO), hub.url, remote)
+        assert {
+            "m.gguf": ListedFile(9, sha256="a" * 64),
+            "a.json": ListedFile(2, git="c" * 40),
+            "b.json": ListedFile(None),
+        } == repository.listed()
+        assert repository.commit is None
 
 
 @pytest.mark.parametrize(

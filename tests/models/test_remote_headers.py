@@ -8,6 +8,7 @@ import pytest
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.header_store import CachedHeader, HeaderStore
 from hostd.models.http.client import HubClient
+from hostd.models.locations import ModelLocations
 from hostd.models.remote_headers import RemoteFile, RemoteHeaders, content_etag
 from hostd.planning.formats import gguf
 from tests.models import weights
@@ -22,12 +23,12 @@ def remote(tmp_path: Path) -> Iterator[Callable[..., RemoteHeaders]]:
     begun: list[RemoteHeaders] = []
 
     def begin(*, offline: bool = False) -> RemoteHeaders:
-        begun.append(RemoteHeaders(lambda: HubClient(patience=1), HeaderStore(tmp_path), offline=offline))
+        begun.append(RemoteHeaders(ModelLocations(tmp_path, tmp_path, offline=offline), patience=1))
         return begun[-1]
 
     yield begin
     for each in begun:
-        each.close()
+        each.__exit__()
 
 
 @pytest.mark.parametrize(("vocabulary", "ranges"), [(0, 1), (32_000, 1), (100_000, 2), (152_000, 3), (500_000, 4)])

@@ -18,7 +18,6 @@ from hostd.models.download.selection import refuse_hostile, select
 from hostd.models.download.source import HubFiles, current_token
 from hostd.models.download.transfer import DownloadFile, Pause, ProgressListener, fetch, wrong_checksum
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
-from hostd.models.header_store import HeaderStore
 from hostd.models.http.client import HubClient
 from hostd.models.huggingface import HubRepository, ListedFile, hub_credential, repository_folder
 from hostd.models.locations import ModelLocations
@@ -95,8 +94,7 @@ def plan_hub_download(
     if locations.hub_token and not locations.offline:
         locations = replace(locations, hub_token=current_token(locations.hub_token))
     credential = hub_credential(locations)
-    remote = RemoteHeaders(lambda: HubClient(credential), HeaderStore(locations.headers), offline=locations.offline)
-    try:
+    with RemoteHeaders(locations, credential) as remote:
         repository = HubRepository(reference, locations.hub, remote)
         try:
             listed = repository.listed()
@@ -121,8 +119,6 @@ def plan_hub_download(
         items = tuple(_file(name, listed[name], home, locations.hub) for name in selection.names)
         notes = (*selection.notes, *remote.notes, *_about_token(locations), *_about_checksums(items, locations.hub))
         return HubDownload(reference, items, home / "snapshots" / hub.commit / selection.first, notes, hub)
-    finally:
-        remote.close()
 
 
 def _file(name: str, listed: ListedFile, home: Path, hub: str) -> DownloadFile:

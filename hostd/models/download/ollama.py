@@ -16,10 +16,17 @@ from typing import TYPE_CHECKING
 from hostd.models.download.source import PATIENCE, http_blocks
 from hostd.models.download.transfer import DownloadFile, Pause, ProgressListener, fetch
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
-from hostd.models.header_store import HeaderStore
-from hostd.models.http.client import HubClient
 from hostd.models.locations import REGISTRY_URL, ModelLocations
-from hostd.models.ollama import ACCEPT, MANIFEST_MOST, blob_path, manifest_path, parse_blobs, parse_manifest, stored
+from hostd.models.ollama import (
+    MANIFEST_MOST,
+    blob_path,
+    manifest_path,
+    parse_blobs,
+    parse_manifest,
+    read_manifest,
+    registry_url,
+    stored,
+)
 from hostd.models.reference import REGISTRY, OllamaReference
 from hostd.models.remote_headers import RemoteHeaders
 
@@ -102,17 +109,15 @@ def plan_registry_download(reference: OllamaReference, locations: ModelLocations
         )
     if not locations.ollama_stores:
         raise ModelUnreadable("there is no store for Ollama's models; name one by OLLAMA_MODELS")
-    remote = RemoteHeaders(HubClient, HeaderStore(locations.headers), offline=locations.offline)
-    base = f"{locations.registry}/v2/{reference.namespace}/{reference.name}"
-    try:
-        text = remote.document(f"{base}/manifests/{reference.tag}", MANIFEST_MOST, fixed=False, accept=ACCEPT)
-    except ModelNotFound as error:
-        raise ModelNotFound(
-            f"Ollama's registry has no {reference.short}; its tags are listed at "
-            f"https://ollama.com/{reference.namespace}/{reference.name}/tags"
-        ) from error
-    finally:
-        remote.close()
+    base = registry_url(reference, locations)
+    with RemoteHeaders(locations) as remote:
+        try:
+            text = read_manifest(reference, base, remote)
+        except ModelNotFound as error:
+            raise ModelNotFound(
+                f"Ollama's registry has no {reference.short}; its tags are listed at "
+                f"https://ollama.com/{reference.namespace}/{reference.name}/tags"
+            ) from error
     plans = [_plan(reference, text, base, store, remote.notes) for store in locations.ollama_stores]
     if whole := next((plan for plan in plans if _is_whole(plan)), None):
         return whole
