@@ -32,8 +32,8 @@ def test_a_scheme_has_a_port() -> None:
     assert (80, 443, 5000) == (port_of("http://h"), port_of("https://h/v1"), port_of("http://h:5000"))
 
 
-def test_a_private_profile_stays_here() -> None:
-    """Its prompts may go to a server on this machine and nowhere else; any other profile's may."""
+def test_a_private_profile_stays_on_this_machine() -> None:
+    """Its prompts may be sent to a server on this machine only; any other profile's anywhere."""
     private = Profile("m", (), privacy=Privacy.LOCAL)
     keep_private(private, "http://127.0.0.1:1")
     keep_private(Profile("m", ()), "http://192.168.1.5:1")
@@ -45,7 +45,7 @@ def test_a_private_profile_stays_here() -> None:
 
 
 async def test_the_process_that_listens_is_found() -> None:
-    """Ours, in this case; where nobody listens, or elsewhere, there is none."""
+    """This process, in this case; on a free port, or another machine, there is none."""
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server:
@@ -55,7 +55,7 @@ async def test_the_process_that_listens_is_found() -> None:
 
 
 async def test_where_only_root_sees_all_connections_ours_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on macOS, where each process must be asked by itself."""
+    """As on macOS, where each process must be looked at by itself."""
 
     def refuse(kind: str) -> None:
         raise psutil.AccessDenied

@@ -14,7 +14,7 @@ from tests.counting_model import write_counting_model
 
 
 def test_a_path_is_taken_as_it_is() -> None:
-    """Whether anything is there is `check`'s question."""
+    """Whether files exist is for `check` to say."""
     assert Path("/models/tiny") == checkpoint_folder.locate(Variant("mlx", path="/models/tiny"))
 
 
@@ -40,7 +40,7 @@ def test_what_was_not_downloaded_is_to_be_pulled(tmp_path: Path) -> None:
     assert ExitClass.MISSING_FILE == caught.value.exit_class
 
 
-def test_a_reference_that_is_no_commit_leads_nowhere(tmp_path: Path) -> None:
+def test_a_reference_that_is_no_commit_is_not_followed(tmp_path: Path) -> None:
     """The cache's own files do not choose folders outside of it."""
     snapshot(tmp_path, "org/model")
     (tmp_path / "models--org--model" / "refs" / "main").write_text("../../..", encoding="ascii")

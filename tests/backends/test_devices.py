@@ -31,7 +31,7 @@ def test_a_placement_becomes_variables(pools: tuple[str, ...], variables: dict[s
 
 
 def test_the_owners_own_choice_stands() -> None:
-    """Whoever starts hostd with one card visible means that card."""
+    """An owner who starts hostd with one card visible means that card."""
     assert {} == visible_devices(on("cuda:1"), {"CUDA_VISIBLE_DEVICES": "0"})
 
 

@@ -16,7 +16,7 @@ def test_every_backend_is_found_under_its_own_name() -> None:
 
 
 def test_other_packages_add_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be used is told, and takes nobody's name."""
+    """What cannot be used is reported, and takes no name."""
     points = [
         EntryPoint("fourth", "tests.backends.test_registry_entry_points:fourth", registry.GROUP),
         EntryPoint("cloud", "tests.backends.test_registry_entry_points:fourth", registry.GROUP),

@@ -104,7 +104,7 @@ def test_engines_are_made_with_the_owners_command_or_with_nothing(installed: lis
 def test_one_that_is_broken_is_left_out_with_a_sentence(
     installed: list[EntryPoint], name: str, value: str, why: str
 ) -> None:
-    """It never keeps the others, or the house, from working."""
+    """It never keeps the others, or hostd, from starting."""
     add(installed, name, value)
     add(installed, "fourth", f"{HERE}:fourth")
     found, troubles = external_backends({}, ("llamacpp",))

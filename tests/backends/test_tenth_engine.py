@@ -26,7 +26,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "entry_points", lambda **_: points)
 
 
-async def test_it_serves_in_a_house(installed: None, open_house: OpenHouse, tmp_path: Path) -> None:
+async def test_it_serves_in_a_daemon(installed: None, open_house: OpenHouse, tmp_path: Path) -> None:
     """From the owner's file to a chat and a stream, and the unloading."""
     (tmp_path / "hostd.yaml").write_text("server: {listen: '127.0.0.1:0'}\n", encoding="utf-8")
     (tmp_path / "model_profiles").mkdir()

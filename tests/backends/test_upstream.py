@@ -40,7 +40,7 @@ class Noting(Upstream):
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    """A session that nobody uses."""
+    """A session without requests."""
     async with aiohttp.ClientSession() as session:
         yield session
 

@@ -40,7 +40,7 @@ def _declared(request: pytest.FixtureRequest) -> None:
         engine = request.getfixturevalue("engine")
         name = request.node.originalname.removeprefix("test_")
         if engine.attached and name in OF_PROCESSES:
-            pytest.skip(f"{engine.name}: its process is somebody else's")
+            pytest.skip(f"{engine.name}: hostd does not start its process")
         if name in engine.misses:
             pytest.skip(f"{engine.name}: {engine.misses[name]}")
 
@@ -57,7 +57,7 @@ async def stand(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Asy
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def reaper(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OrphanReaper]:
-    """Who ends the engines if the tests are killed."""
+    """Ends the engines if the tests are killed."""
     reaper = OrphanReaper(tmp_path_factory.mktemp("engines"))
     await reaper.start()
     yield reaper

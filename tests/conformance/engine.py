@@ -40,7 +40,7 @@ class Stand:
 
 
 def absent(stand: Stand) -> Stand:
-    """Return *stand* with weights that are not there."""
+    """Return *stand* with weights that are missing."""
     path = stand.variant.path
     assert path is not None
     return stand.vary(path=str(Path(path).with_name("absent" + Path(path).suffix)))

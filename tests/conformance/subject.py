@@ -85,7 +85,7 @@ class Subject:
             return response.status, json.loads(await response.read())
 
     async def refusal(self, **body: Any) -> int:
-        """Return the status of an answer that is no answer: the engine's own, or that of whoever guards it."""
+        """Return the status of a refusal: the engine's own, or that of the backend that guards it."""
         try:
             async with self.asking(**body) as response:
                 return response.status
@@ -93,7 +93,7 @@ class Subject:
             return error.status
 
     async def busy(self) -> bool:
-        """Return whether the engine works: on a slot, where it tells of slots, else as its CPU time shows."""
+        """Return whether the engine works: on a slot, where it reports slots, else as its CPU time shows."""
         server = self.instance.server
         assert server is not None
         decoded = await server.backend.decoded(server.http, server.launch.endpoint)
@@ -106,14 +106,14 @@ class Subject:
 
     async def until_busy(self, *, expected: bool) -> None:
         """Return when the engine works, or when it rests."""
-        # llama-server looks for clients that have gone after a second in which it had no result for anybody, /slots included.
+        # llama-server looks for disconnected clients after a second in which it had no result for any client, /slots included.
         pause = 0.02 if expected else 1.2
         async with asyncio.timeout(SOON):
-            while expected is not await self.busy():  # noqa: ASYNC110  # nobody tells, so it is looked at
+            while expected is not await self.busy():  # noqa: ASYNC110  # no event says so
                 await asyncio.sleep(pause)
 
     async def until_working(self, slots: int) -> None:
-        """Return when it works on so many requests, or, where it does not tell, when it has had a second to begin."""
+        """Return when it works on so many requests, or, where it does not report slots, after a second."""
         server = self.instance.server
         assert server is not None
         async with asyncio.timeout(SOON):

@@ -1,4 +1,4 @@
-"""What every engine that hostd runs must do, whoever made it; what one cannot do, it declares."""
+"""What every engine that hostd runs must do; what one cannot do, it declares."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ async def writing(subject: Subject, count: int) -> AsyncIterator[None]:
 
 
 async def test_ready_means_a_token(subject: Subject) -> None:
-    """Whoever is told that it is ready gets an answer at once."""
+    """A request that is sent after the report is answered at once."""
     event = await subject.ready()
     assert 0 < event.seconds < subject.engine.seconds
     status, answer = await subject.whole(max_tokens=4)
@@ -78,7 +78,7 @@ async def test_abort_of_a_stream_frees_the_slot(subject: Subject) -> None:
 
 
 async def test_abort_of_a_whole_answer_frees_the_slot(subject: Subject) -> None:
-    """Nor is an answer in one piece finished for nobody."""
+    """Nor is a whole answer generated for a client that disconnected."""
     asking = [asyncio.create_task(subject.whole(**subject.engine.long)) for _ in range(subject.engine.slots)]
     await subject.until_busy(expected=True)
     for task in asking:
@@ -105,13 +105,13 @@ async def test_context_too_long_is_refused(subject: Subject) -> None:
 
 
 async def test_context_too_long_is_refused_in_a_stream(subject: Subject) -> None:
-    """So it is where a stream was asked for, before the stream begins."""
+    """Also where a stream was requested, before the stream begins."""
     messages = [{"role": "user", "content": FAR_TOO_LONG}]
     assert 400 <= await subject.refusal(messages=messages, stream=True, max_tokens=4) < 500
 
 
 async def test_stops_in_time(begin: Begin) -> None:
-    """It goes when it is told to, and leaves no process, no memory and no port behind; then it can begin again."""
+    """It ends when it is told to, and leaves no process, no memory and no port behind; then it can start again."""
     subject = begin()
     for _ in range(1 if subject.engine.seconds > 60 else 2):
         await subject.ready()
@@ -119,7 +119,7 @@ async def test_stops_in_time(begin: Begin) -> None:
 
 
 async def test_stops_in_time_in_the_middle_of_a_stream(begin: Begin) -> None:
-    """Clients do not hold it up, and theirs is no ending in good order."""
+    """Clients do not delay it, and their streams do not end as if they were complete."""
     subject = begin()
     await subject.ready()
     async with subject.asking(stream=True, **subject.engine.long) as response:
@@ -148,7 +148,7 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 
 def listens(url: str) -> bool:
-    """Return whether somebody listens at *url*."""
+    """Return whether a server listens at *url*."""
     parts = urlsplit(url)
     try:
         socket.create_connection((parts.hostname or "", parts.port or 80), 1.0).close()
@@ -186,7 +186,7 @@ async def test_a_bad_flag_is_classified(begin: Begin, engine: Engine, stand: Sta
 
 
 async def test_a_missing_file_is_classified(begin: Begin, engine: Engine, stand: Stand) -> None:
-    """Nor are weights that are not there."""
+    """Nor are weights that are missing."""
     assert ExitClass.MISSING_FILE is await failure(begin(engine.absent(stand)))
 
 
@@ -199,7 +199,7 @@ async def failure(subject: Subject) -> ExitClass:
 
 
 async def test_a_taken_port_is_classified(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A port that somebody else has is told from everything else, for another one will do."""
+    """A port that another program has is told from every other failure, since another port will do."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(launch, "free_port", lambda: taken.getsockname()[1])
         subject = begin()

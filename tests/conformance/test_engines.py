@@ -1,4 +1,4 @@
-"""The descriptions themselves: found by being there, and honest about what they leave out."""
+"""The descriptions themselves: found by their module, and honest about what they leave out."""
 
 from tests.conformance import test_conformance
 from tests.conformance.engines import ENGINES

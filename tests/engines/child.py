@@ -14,7 +14,7 @@ class Child:
         self._done, done_write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            # A program of its own would inherit nothing either: neither the port nor anybody's connection.
+            # A program of its own would inherit nothing either: neither the port nor a client's connection.
             inherited = {int(each.name) for each in Path("/dev/fd").iterdir()}
             for descriptor in inherited - {0, 1, 2, order_read, done_write}:
                 with suppress(OSError):

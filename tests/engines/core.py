@@ -69,7 +69,7 @@ def leave(status: int) -> NoReturn:
 
 
 class Cut(Exception):
-    """The script wants the connection gone."""
+    """The script ends the connection."""
 
 
 class Broke(Exception):
@@ -77,7 +77,7 @@ class Broke(Exception):
 
 
 class Wire(asyncio.StreamReaderProtocol):
-    """One connection: reads requests, writes answers, and ends what it is doing the moment that its client goes."""
+    """One connection: reads requests, writes answers, and ends its work the moment that its client disconnects."""
 
     def __init__(self, engine: "Engine") -> None:
         super().__init__(asyncio.StreamReader(limit=1 << 20), self._connected)
@@ -89,12 +89,12 @@ class Wire(asyncio.StreamReaderProtocol):
         self.serving = asyncio.ensure_future(self._serve())
 
     def eof_received(self) -> bool | None:
-        """A client that has nothing more to say counts as gone, as it does for the engines."""
+        """A client that closes its sending side counts as disconnected, as it does for the engines."""
         self.serving.cancel()
         return super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop working for nobody."""
+        """Stop the work for a client that disconnected."""
         super().connection_lost(exc)
         self.serving.cancel()
 
@@ -207,7 +207,7 @@ class Job:
         return asked
 
     async def tokens(self) -> AsyncIterator[str | None]:
-        """Yield the answer's tokens as the script lets them come; None where it wants garbage."""
+        """Yield the answer's tokens as the script times them; None where it wants garbage."""
         for sent in range(self.wanted[0] + 1):
             if sent == self.fault("crash_after"):
                 self.engine.crash(int(self.fault("crash_status") or -signal.SIGKILL))
@@ -226,7 +226,7 @@ class Job:
                 yield f"w{sent} "
 
     async def pause(self, seconds: float) -> None:
-        """Wait, and say on a stream that somebody is still here."""
+        """Wait, sending pings on a stream."""
         while seconds > self.engine.ping:
             await asyncio.sleep(self.engine.ping)
             seconds -= self.engine.ping
@@ -371,7 +371,7 @@ class Engine:
         raise NotImplementedError
 
     def turned_away(self, wire: Wire, path: str, headers: Mapping[str, str]) -> bool:
-        """Answer a request that is not let in; return whether there was reason to."""
+        """Refuse a request that is not admitted; return whether it was refused."""
         del wire, path, headers
         return False
 
@@ -397,7 +397,7 @@ class Engine:
         leave(0)
 
     async def open_port(self, taken: Callable[[], NoReturn]) -> None:
-        """Listen; *taken* is how the engine ends where somebody else does."""
+        """Listen; *taken* is how the engine ends where the port is taken."""
         try:
             await asyncio.get_running_loop().create_server(lambda: Wire(self), self.host, self.port)
         except OSError:
@@ -414,7 +414,7 @@ class Engine:
         return None
 
     async def change(self, seconds: float | None) -> None:
-        """Wait until somebody changes the script, at most *seconds*."""
+        """Wait until the script is changed, at most *seconds*."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.changed.wait()
@@ -440,7 +440,7 @@ class Engine:
         return await self.tell(wire, method, path, query, body)
 
     def alter(self) -> None:
-        """Let go of everybody who waits for the script to change."""
+        """Release everything that waits for a change of the script."""
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -538,7 +538,7 @@ def parse(words: list[str], valued: Mapping[str, str]) -> tuple[dict[str, str], 
 
 
 def play(make: Callable[[Json], Engine], script: Json) -> None:
-    """Be the engine that *make* returns, told what *script* says, until somebody ends it."""
+    """Be the engine that *make* returns, as *script* says, until it is ended."""
     script = json.loads(os.environ.get("SCRIPTED_ENGINE", "{}")) | script
     if script.get("ignore_sigterm"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""A scripted Ollama for tests of whoever talks to one: a store with models, and the command that serves it."""
+"""A scripted Ollama for tests of its clients: a store with models, and the command that serves it."""
 
 import json
 import sys

@@ -61,7 +61,7 @@ class Played:
         """Kill the engine's own process; its children live on, and with them the pipe that `Process.wait` would wait for."""
         self.process.kill()
         async with asyncio.timeout(5):
-            while self.process.returncode is None:  # noqa: ASYNC110 - nobody tells of it but the process itself
+            while self.process.returncode is None:  # noqa: ASYNC110 - only the process itself says so
                 await asyncio.sleep(0.01)
 
     async def until_said(self, words: str) -> str:

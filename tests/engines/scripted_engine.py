@@ -44,7 +44,7 @@ LAST_WORDS = {
     ),
     "port_taken": (1, "E srv  start: couldn't bind HTTP server socket, hostname: 127.0.0.1, port: 1"),
     "driver": (-signal.SIGABRT, "E CUDA error: CUDA driver version is insufficient for CUDA runtime version"),
-    "unknown": (70, "E something that nobody has seen before"),
+    "unknown": (70, "E something never seen before"),
 }
 LOADING = {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}
 

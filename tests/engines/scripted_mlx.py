@@ -2,10 +2,10 @@
 
     python scripted_mlx.py --model any-folder --port 8080 --script '{"load_seconds": 1}'
 
-It says that it is healthy before it is loaded, and requests wait for the load. A model that cannot be loaded leaves it standing
-with 503; a port that is taken leaves it hanging without one. It knows no limit of context, and takes whatever ``model`` names
-for something to load. Whoever goes away before an answer in one piece is served to the end. What the script may say is told
-in `tests.engines.core`.
+It reports itself healthy before it is loaded, and requests wait for the load. A model that cannot be loaded leaves it standing
+with 503; a port that is taken leaves it hanging without one. It has no limit of context, and takes whatever ``model`` names
+for something to load. A whole answer is generated to the end even if its client disconnected. `tests.engines.core` has what
+the script may say.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class MlxJob(Job):
         return [*rest, {**last, "object": "chat.completion"}] if rest else [last]
 
     async def in_one(self) -> None:
-        """Answer in one piece, to the end even for nobody."""
+        """Answer in one piece, to the end even for a disconnected client."""
         generating = asyncio.create_task(super().in_one())
         try:
             await asyncio.shield(generating)
@@ -106,7 +106,7 @@ class Mlx(Engine):
         raise Hanging
 
     def terminated(self) -> None:
-        """Die at once, as of a signal that nobody handles."""
+        """Die at once, as of an unhandled signal."""
         leave(-15)
 
     async def work(self, wire: Wire, path: str, body: bytes) -> bool:
@@ -118,7 +118,7 @@ class Mlx(Engine):
         return await super().work(wire, path, body)
 
     def refusal(self, job: Job, path: str, asked: Json) -> tuple[int, Json] | None:
-        """Return why a request is not served: only what the script says, or a model that is not here."""
+        """Return why a request is not served: what the script says, or an unknown model."""
         named = asked.get("model") or "default_model"
         if named not in ("default_model", self.alias):
             return 404, {"error": f"Repository Not Found for url: https://huggingface.co/api/models/{named}"}
@@ -137,7 +137,7 @@ class Mlx(Engine):
 
 
 class Hanging(Exception):
-    """The port is somebody else's: the thread that serves is gone, the one that generates waits for ever."""
+    """The port is taken: the serving thread has ended, the generating one waits for ever."""
 
 
 def main() -> None:

@@ -146,7 +146,7 @@ class Ollama(Engine):
         return {"error": {"message": message, "type": kinds.get(code, "api_error"), "param": None, "code": None}}
 
     async def boot(self) -> None:
-        """Open the port; nothing is loaded before somebody asks."""
+        """Open the port; nothing is loaded before a request."""
         await self.open_port(self._taken)
         log("routes.go:2008", f"Listening on {self.host}:{self.port} (version {VERSION})")
         self.ready = True
@@ -274,7 +274,7 @@ class Ollama(Engine):
             wire.json(500, {"error": why} if native else self.error(500, why, ""))
             return False
         if native:
-            # Native requests stream unless told otherwise; nobody here wants one.
+            # Native requests stream unless told otherwise; hostd wants no stream of them.
             body = json.dumps({**asked, "stream": False}).encode()
         return await super().work(wire, path, body)
 

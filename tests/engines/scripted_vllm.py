@@ -51,7 +51,7 @@ LAST_WORDS = {
     "missing_file": "OSError: Can't load the configuration of '/gone'. Repo id must be in the form 'repo_name'",
     "port_taken": "OSError: [Errno 98] Address already in use",
     "driver": "RuntimeError: CUDA error: no kernel image is available for execution on the device",
-    "unknown": "RuntimeError: something that nobody has seen before",
+    "unknown": "RuntimeError: something never seen before",
 }
 DEAD = "EngineCore encountered an issue. See stack trace (above) for the root cause."
 # How long the server stands after its EngineCore has died.

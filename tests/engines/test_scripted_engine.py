@@ -45,7 +45,7 @@ class Engine:
                     return
 
     async def died_of(self) -> tuple[int, str]:
-        """Return the exit status, once there is one, and what the backend makes of the last words."""
+        """Return the exit status, once there is one, and the class that the backend reads from the last lines."""
         status = await self.process.wait()
         return status, faults.classify(status, tuple(self.log.read_text().splitlines()))
 
@@ -239,7 +239,7 @@ class TestFaults:
         assert 200 == answered[0]
 
     async def test_stalls_until_released(self, start: Start) -> None:
-        """A stalled stream goes on where it stopped."""
+        """A stalled stream continues where it stopped."""
         engine = await start(tokens=3, stall_after=2)
         asked = asyncio.create_task(engine.stream())
         await engine.until_seen(decoding=1)

@@ -66,8 +66,8 @@ async def test_it_has_no_limit_and_takes_any_name_for_a_model() -> None:
         assert (404, True) == (status, "Not Found" in answer["error"])
 
 
-async def test_an_answer_in_one_piece_is_made_for_nobody() -> None:
-    """Whoever goes away is not noticed before the end."""
+async def test_a_whole_answer_is_generated_for_a_disconnected_client() -> None:
+    """A client that disconnects is not noticed before the end."""
     async with mlx(tokens=20, token_delay=0.01) as engine:
         asking = asyncio.create_task(engine.post(CHAT, **HELLO))
         async with asyncio.timeout(5):

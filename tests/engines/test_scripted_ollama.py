@@ -98,7 +98,7 @@ async def test_another_model_or_context_loads_anew(store: Path) -> None:
         assert not psutil.pid_exists(first)
 
 
-async def test_what_nobody_keeps_goes_by_itself(store: Path) -> None:
+async def test_what_no_client_keeps_is_unloaded(store: Path) -> None:
     """After the time that was said, counted from the last request."""
     async with serving(store, {"OLLAMA_KEEP_ALIVE": "0.05s"}) as engine:
         await engine.post(CHAT, **HELLO, model="q:9b")

@@ -76,7 +76,7 @@ async def test_its_memory_is_in_a_child_that_gives_it_back_asleep() -> None:
 
 
 async def test_its_sleep_may_be_a_pretence_or_fail() -> None:
-    """As on a processor, where all is said and nothing given back."""
+    """As on a CPU, where sleep is reported and nothing released."""
     async with vllm(load_bytes=40 * MIB, sleep_pretends=True) as engine:
         [core] = (await engine.seen())["children"]
         await engine.post("/sleep?level=1")
@@ -89,7 +89,7 @@ async def test_its_sleep_may_be_a_pretence_or_fail() -> None:
 
 
 async def test_a_killed_server_leaves_its_child() -> None:
-    """With all of its memory, until somebody ends the group."""
+    """With all of its memory, until the group is ended."""
     async with vllm() as engine:
         [core] = (await engine.seen())["children"]
         await engine.killed()
@@ -97,7 +97,7 @@ async def test_a_killed_server_leaves_its_child() -> None:
 
 
 async def test_it_goes_when_its_child_has_gone() -> None:
-    """Unhealthy at once, and gone a moment later."""
+    """Unhealthy at once, and ended a moment later."""
     async with vllm() as engine:
         [core] = (await engine.seen())["children"]
         os.kill(core, signal.SIGKILL)

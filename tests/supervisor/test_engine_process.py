@@ -182,7 +182,7 @@ class TestStop:
         assert () == (await engine.stop(0.0)).left
 
     async def test_a_cancelled_stop_can_be_taken_up_again(self, reaper: OrphanReaper) -> None:
-        """Whoever gives up waiting does not leave the engine half stopped for ever."""
+        """A caller that stops waiting does not leave the engine half stopped for ever."""
         ring = LogRing()
         engine = await start(STUBBORN, reaper, ring)
         await said(ring)
@@ -219,7 +219,7 @@ class TestSweep:
         await engine.stop(0.0)
 
     async def test_spares_the_next_program_with_the_pid(self, reaper: OrphanReaper, stranger: psutil.Process) -> None:
-        """When the engine's pid belongs to somebody else, that process and its group are not signalled."""
+        """When the engine's pid belongs to another program, that process and its group are not signalled."""
         engine = await start("", reaper, LogRing())
         await engine.wait()
         engine.pid, engine.started = stranger.pid, engine.started - 100

@@ -134,7 +134,7 @@ async def test_starts_and_stops(begin: Begin) -> None:
         ("bad_flag", "ended with status 1 (bad_flag)", "error: invalid argument: --frobnicate"),
         ("missing_file", "ended with status 1 (missing_file)", "E gguf_init_from_file: failed to open GGUF file"),
         ("driver", "was killed by SIGABRT (driver)", "E CUDA error: CUDA driver version is insufficient"),
-        ("unknown", "ended with status 70", "E something that nobody has seen before"),
+        ("unknown", "ended with status 70", "E something never seen before"),
     ],
 )
 async def test_a_load_that_fails_is_explained(begin: Begin, kind: str, how: str, last: str) -> None:
@@ -340,7 +340,7 @@ async def test_measures_its_present_run_only(begin: Begin) -> None:
         with life.instance.lease():
             pass
         async with asyncio.timeout(10):
-            while len(life.said) < lives:  # noqa: ASYNC110 - nobody tells
+            while len(life.said) < lives:  # noqa: ASYNC110 - no event says so
                 await asyncio.sleep(0.01)
         life.instance.stop()
         assert isinstance(await life.next(), EngineStopped)

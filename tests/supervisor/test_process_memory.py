@@ -93,7 +93,7 @@ def test_an_adopted_server_is_counted_with_its_children(begin: Begin) -> None:
 
 
 def test_an_engine_that_ended_is_left_out(begin: Begin) -> None:
-    """Its number may be anybody's next."""
+    """Its number may be given to another process."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     assert {} == measure({"m": process.pid}, [RAM])

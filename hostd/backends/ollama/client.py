@@ -25,7 +25,7 @@ _ASKING = aiohttp.ClientTimeout(total=10.0)
 
 
 async def keep(endpoint: Endpoint, keep_alive: int | str, options: Mapping[str, int] | None = None) -> None:
-    """Have the model in memory for that long, loading it if need be; for 0, have it unloaded.
+    """Load the model if it is not loaded, and keep it for *keep_alive* (0: unload it).
 
     Raises:
         EngineError: The server does not have it, cannot load it, or does not answer.
@@ -54,7 +54,7 @@ async def keep(endpoint: Endpoint, keep_alive: int | str, options: Mapping[str, 
 
 
 async def loaded(endpoint: Endpoint) -> dict[str, int | None]:
-    """Return the models that the server holds, with the context of each; none where it does not tell."""
+    """Return the models that the server holds, with the context of each; none where it does not answer."""
     import httpx  # noqa: PLC0415 - as above
     import ollama  # noqa: PLC0415 - as above
 
@@ -69,7 +69,7 @@ async def loaded(endpoint: Endpoint) -> dict[str, int | None]:
 async def asked(
     http: aiohttp.ClientSession, endpoint: Endpoint, path: str, question: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Return the document with which the server answers; empty where it has none. The client drops what we look for."""
+    """Return the document that the server answers with; empty where it has none. Ollama's client drops the fields needed here."""
     method = "GET" if question is None else "POST"
     try:
         async with http.request(
@@ -82,7 +82,7 @@ async def asked(
 
 
 def classify(status: int, tail: tuple[str, ...]) -> ExitClass:
-    """Return what an exit *status* and the last lines, Ollama's own or of the llama-server below it, mean."""
+    """Return the exit class of *status* and the last lines, Ollama's own or of the llama-server that it runs."""
     lines = tuple(_QUOTING.sub("", line) for words in tail for line in words.splitlines())
     found = faults.classify(status, lines)
     if found is ExitClass.UNKNOWN and status > 0 and any(words in line for line in tail for words in _OUT_OF_MEMORY):
@@ -95,7 +95,7 @@ def _client(endpoint: Endpoint) -> "AsyncClient":
 
     return AsyncClient(
         host=endpoint.url,
-        # Without a word of ours it would send $OLLAMA_API_KEY, which is for ollama.com, to whatever this is.
+        # Otherwise the client would send $OLLAMA_API_KEY, which is for ollama.com, to this server.
         headers={"authorization": "Bearer none"},
         follow_redirects=False,
         trust_env=False,

@@ -1,15 +1,15 @@
-"""Keeps Ollama from cutting prompts behind everybody's back.
+"""Keeps Ollama from truncating prompts silently.
 
-Its OpenAI routes take no word on it: a chat that is too long loses its oldest messages, a prompt its middle, and an answer that
-reaches the end of the context goes on without its beginning. Its own routes can be told ``truncate: false`` and then refuse. So
-three things are done, the cheapest first:
+Its OpenAI routes have no option against it: a chat that is too long loses its oldest messages, a prompt its middle, and an
+answer that reaches the end of the context continues without its beginning. Its own routes accept ``truncate: false`` and then
+refuse. So three checks are made, the cheapest first:
 
-1. No token spans two words, so a request with more words than the context has tokens is refused unseen.
-2. No token has less than one byte, so a request of fewer bytes, and what a template may add, certainly fits.
-3. Anything between is first sent to the route that refuses, for one token. Ollama keeps what it has read of the prompt, so the
-   request proper does not read it again.
+1. No token spans two words, so a request with more words than the context has tokens is refused without asking.
+2. No token has less than one byte, so a request of fewer bytes, template included, certainly fits.
+3. Anything between is first sent to the route that refuses, for one token. Ollama caches the prompt that it prefilled, so the
+   request proper does not prefill it again.
 
-What remains: a picture counts as nothing in 1, and a request with one is not asked about in 3.
+What remains: a picture counts as nothing in 1, and a request with one is not sent to 3.
 """
 
 import json
@@ -21,7 +21,7 @@ import aiohttp
 
 from hostd.domain.errors import RequestError
 
-# What templates and tools' descriptions put around each message, generously.
+# Bytes that templates and tools' descriptions put around a chat and around each message, generously.
 _AROUND = 256
 _AROUND_MESSAGE = 32
 _WORD = re.compile(r"\S+")
@@ -44,14 +44,14 @@ def refuse_certain(body: Mapping[str, Any], context: int) -> None:
 
 
 def room_for_answer(body: Mapping[str, Any], context: int) -> int:
-    """Return how many tokens an answer can have at most: a longer one would push its own beginning out."""
+    """Return how many tokens an answer can have at most: a longer one would push its own beginning out of the context."""
     return max(1, context - _words(_texts([body.get("messages"), body.get("prompt")])))
 
 
 async def ensure_fits(
     http: aiohttp.ClientSession, url: str, headers: Mapping[str, str], body: Mapping[str, Any], context: int
 ) -> None:
-    """Return if *body* certainly fits, or if the Ollama at *url* says so; *body* is as it would be sent.
+    """Return if *body*, as it would be sent, certainly fits, or if the Ollama at *url* says so.
 
     Raises:
         RequestError: It does not fit; ``context_length_exceeded``.
@@ -67,7 +67,7 @@ async def ensure_fits(
 
 
 def _question(body: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the native request that reads the same prompt, refuses to cut it, and asks for next to nothing."""
+    """Return the native request that prefills the same prompt, refuses to truncate it, and generates one token."""
     common = {"model": body.get("model"), "truncate": False}
     if "input" in body:
         return "/api/embed", {**common, "input": body["input"]}
@@ -108,10 +108,10 @@ def _words(texts: Iterator[str] | list[str]) -> int:
 
 def _most(body: Mapping[str, Any]) -> int:
     messages = body.get("messages")
-    services = _AROUND + _AROUND_MESSAGE * (len(messages) if isinstance(messages, list) else 0)
+    around = _AROUND + _AROUND_MESSAGE * (len(messages) if isinstance(messages, list) else 0)
     texts = [body.get("messages"), body.get("prompt"), body.get("tools"), body.get("input")]
-    # Keys count too: templates write tools and calls out with them.
-    return services + len(str(texts).encode())
+    # Keys count, too: templates write tools and calls out with them.
+    return around + len(str(texts).encode())
 
 
 def _has_picture(body: Mapping[str, Any]) -> bool:

@@ -33,7 +33,7 @@ def own_store(environ: Mapping[str, str]) -> Path:
 
 
 def home(environ: Mapping[str, str]) -> Path:
-    """Return the user's folder, which Ollama does not start without.
+    """Return the user's home folder, without which Ollama does not start.
 
     Raises:
         EngineError: There is none; class missing_file.
@@ -48,7 +48,7 @@ def home(environ: Mapping[str, str]) -> Path:
 
 
 def full_name(tag: str) -> str:
-    """Return *tag* as Ollama writes it when it lists what it has."""
+    """Return *tag* as Ollama lists it: with its version."""
     return tag if ":" in tag.rpartition("/")[2] else f"{tag}:{_VERSION}"
 
 
@@ -59,5 +59,5 @@ def _has(store: Path, tag: str) -> bool:
     try:
         return store.joinpath("manifests", host, space, last, version).is_file()
     except OSError:
-        # A store of another user's may not be looked into.
+        # Another user's store may not be readable.
         return False

@@ -1,4 +1,4 @@
-"""Servers that somebody else runs, played by scripted engines."""
+"""Servers that hostd did not start, played by scripted engines."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ async def attached(variant: Variant, **profile: Any) -> Attachment:
 
 @asynccontextmanager
 async def listing(*names: str, status: int = 200, body: str | None = None) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Run a server, in a process of its own as far as anybody knows, that lists these models."""
+    """Run a server that lists these models, in this process."""
     said = (body or json.dumps({"object": "list", "data": [{"id": name} for name in names]})).encode()
     heard: list[bytes] = []
 
@@ -103,7 +103,7 @@ async def test_of_several_models_the_owner_names_one(monkeypatch: pytest.MonkeyP
 
 
 async def test_a_key_goes_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not to where a server sends us, and not by a proxy for the web."""
+    """Not to where a redirect leads, and not through a web proxy."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     async with listing(status=302) as (url, heard):
         with pytest.raises(EngineError, match="answers with status 302; see what its log says"):
@@ -128,7 +128,7 @@ async def test_what_is_wrong_with_a_server_is_told(status: int, body: str, why: 
 
 
 async def test_a_server_that_does_not_run_is_known_before_the_load(tmp_path: Path) -> None:
-    """Nobody is unloaded for it."""
+    """No model is unloaded for it."""
     absent = Variant("openai", url=f"http://127.0.0.1:{free_port()}/v1", model="m")
     with pytest.raises(EngineError, match="start it, or correct the variant's url") as raised:
         await asyncio.to_thread(Attached().check, PROFILE, absent, None)
@@ -156,7 +156,7 @@ def test_private_prompts_go_to_no_other_machine() -> None:
 
 
 def test_requests_have_its_own_name_for_the_model() -> None:
-    """One that has it already goes as it is."""
+    """One that has it already passes unchanged."""
     endpoint = attach(Variant("openai", url="http://127.0.0.1:1/v1", model="m")).endpoint
     assert {"model": "m", "stream": True} == Attached().adapt(endpoint, {"model": "mine", "stream": True})
     assert Attached().adapt(endpoint, {"model": "m"}) is None

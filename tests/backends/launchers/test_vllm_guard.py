@@ -16,7 +16,7 @@ async def nothing() -> Message:
 
 
 async def seen(key: str, **scope: Any) -> list[Any]:
-    """Return what is sent where the guard knows *key*; the word ``passed`` where it lets through."""
+    """Return what is sent where the guard knows *key*; the word ``passed`` where the request passes."""
     sent: list[Any] = []
 
     async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -45,7 +45,7 @@ async def test_the_key_of_this_launch_opens_every_route() -> None:
 @pytest.mark.parametrize("headers", [[], keyed(b"Bearer x"), keyed(b"k"), keyed(b"Bearer \xff")])
 @pytest.mark.parametrize("method", ["POST", "OPTIONS"])
 async def test_nothing_else_does(headers: list[tuple[bytes, bytes]], method: str) -> None:
-    """Not even to ask what would be allowed, and not where the launch forgot its key."""
+    """Not even to list what is allowed, and not where the launch has no key."""
     for key in ("k", ""):
         start, body = await seen(key, type="http", path="/health", headers=headers, method=method)
         assert (401, True) == (start["status"], b"invalid_api_key" in body["body"])

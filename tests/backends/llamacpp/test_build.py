@@ -29,5 +29,5 @@ def test_the_wheel_carries_its_build_in_its_version() -> None:
 
 
 def test_a_program_that_is_not_there_has_no_build(tmp_path: Path) -> None:
-    """That is no failure here: whoever starts it will say so."""
+    """That is no failure here: the start reports it."""
     assert build_of((str(tmp_path / "nothing"),)) is None

@@ -109,7 +109,7 @@ def test_what_hostd_decides_cannot_be_an_arg(model: Path, name: str) -> None:
 
 
 def test_the_key_is_in_the_environment_only(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``ps`` shows command lines to everybody; a key of the owner's cloud never gets there at all."""
+    """``ps`` shows command lines to every user; a cloud key of the owner never reaches the environment at all."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-cloud")
     monkeypatch.setenv("LLAMA_ARG_HOST", "0.0.0.0")
     launch = LlamaCpp((sys.executable,)).launch(Profile("m", (), context=512), here(model), None, 4711, "sekret")
@@ -193,7 +193,7 @@ def test_other_requests_pass_untouched(drop: str) -> None:
 
 
 def test_a_stream_is_preferred_where_it_tells_all() -> None:
-    """llama-server sees at once that the client of a stream has gone."""
+    """llama-server sees at once that the client of a stream disconnected."""
     assert LlamaCpp().prefers_stream(SERVER, {"model": "m"})
     assert not LlamaCpp().prefers_stream(SERVER, {"model": "m", "logprobs": True})
 

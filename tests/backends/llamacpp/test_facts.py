@@ -71,6 +71,6 @@ async def test_answers_of_another_shape_say_nothing(serve: Serve, props: Any) ->
 
 
 async def test_a_server_with_models_only_names_them(serve: Serve) -> None:
-    """llama_cpp.server has no /props; one that is gone says nothing at all."""
+    """llama_cpp.server has no /props; a server that ended reports nothing at all."""
     assert ServerFacts(models=("m",)) == await said(await serve({"/v1/models": MODELS}))
     assert ServerFacts() == await said(f"http://127.0.0.1:{free_port()}")

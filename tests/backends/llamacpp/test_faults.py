@@ -81,7 +81,7 @@ def test_a_line_tells_why_the_engine_died(status: int, line: str, meaning: ExitC
 
 
 def test_a_kill_without_a_word_about_memory_is_unknown() -> None:
-    """Signal 9 comes from the kernel and from people alike, and a stale complaint about a driver proves nothing."""
+    """The kernel and the owner send the same signal 9, and a stale complaint about a driver proves nothing."""
     assert ExitClass.UNKNOWN == classify(-9, ("srv: listening on http://127.0.0.1:1",))
     assert ExitClass.UNKNOWN == classify(-9, ("ggml_cuda_init: failed to initialize CUDA: no CUDA-capable device",))
 
@@ -92,7 +92,7 @@ def test_a_kill_after_a_failed_allocation_is_out_of_memory() -> None:
 
 
 def test_a_missing_driver_is_blamed_last() -> None:
-    """A build for GPUs goes on without one, so the file that it then misses is the reason."""
+    """A build for GPUs continues without one, so the file that it then misses is the reason."""
     tail = (
         "ggml_cuda_init: failed to initialize CUDA: no CUDA-capable device is detected",
         "gguf_init_from_file: failed to open GGUF file '/nope.gguf' (No such file or directory)",

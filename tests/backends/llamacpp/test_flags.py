@@ -40,7 +40,7 @@ def old(tmp_path: Path) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("program", BUILDS)
 def test_a_real_build_understands_hostds_words(program: tuple[str, ...]) -> None:
-    """It says so within a third of a second; the second time nobody is asked."""
+    """The build rejects it within a third of a second; the second time it is not asked."""
     flags, words = KnownFlags(), ("-m", "/m.gguf", "-np", "2", "--metrics", "-ngl", "0", "--device", "none")
     began = time.monotonic()
     flags.check(program, words, {}, ())

@@ -26,7 +26,7 @@ def test_the_size_of_a_model_is_the_sum_of_its_parts(tmp_path: Path) -> None:
 
 
 def test_a_missing_part_is_named(tmp_path: Path) -> None:
-    """A split model with a hole says which part is not there."""
+    """The missing part of a split model is named."""
     (tmp_path / "m-00001-of-00002.gguf").write_bytes(b"GGUF")
     assert "m-00002-of-00002.gguf" in refusal(tmp_path / "m-00001-of-00002.gguf")
 

@@ -74,13 +74,13 @@ def test_the_owner_may_change_what_is_reckoned() -> None:
 
 
 def test_a_quantised_cache_serves_one_at_a_time(model: Path) -> None:
-    """mlx-lm cannot batch it, and the desk must know."""
+    """mlx-lm cannot batch it, and the scheduler must know."""
     launch = launched(model, Profile("m", (), slots=4, kv_type="q8_0"))
     words = dict(zip(launch.argv, launch.argv[1:], strict=False))
     assert ("8", "1", 1) == (words["--kv-bits"], words["--decode-concurrency"], launch.slots)
 
 
-def test_the_launch_holds_no_secret_and_calls_nobody(model: Path) -> None:
+def test_the_launch_holds_no_secret_and_sends_no_statistics(model: Path) -> None:
     """The key is in the environment, which also keeps the engine off the hub; what it may hold is what was planned."""
     option = LoadOption(0, "m", needs={"metal": 5 << 30, "ram": 1 << 30})
     launch = launched(model, Profile("m", (), args={"temp": 0.5, "trust-remote-code": True, "pipeline": False}), option)
@@ -145,7 +145,7 @@ def test_without_any_the_owner_is_told_what_to_install(tmp_path: Path, monkeypat
 
 
 def test_what_the_server_would_refuse_is_worded_anew() -> None:
-    """A null is a field that is not given, a developer is a system; the rest goes through as it came."""
+    """A null is a field that is not given, a developer is a system; the rest passes unchanged."""
     messages = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
     assert {"messages": [{"role": "system", "content": "Be brief."}, messages[1]], "n": 1} == Mlx().adapt(
         ENDPOINT, {"messages": messages, "n": 1, "seed": None}
@@ -221,7 +221,7 @@ async def test_a_real_engine_stops_when_its_client_hangs_up(model: Path) -> None
 
 @real
 async def test_a_real_engine_over_its_memory_refuses_rather_than_grows(model: Path) -> None:
-    """With status 503, which sends the request elsewhere."""
+    """With status 503, which makes the request fall back."""
     option = LoadOption(0, "m", needs={"ram": 1})
     async with running(launched(model, Profile("tiny", (), slots=2), option)) as engine:
         status, said = await engine.ask(asked())

@@ -33,8 +33,8 @@ async def server(status: int, body: object) -> AsyncIterator[tuple[Endpoint, lis
         yield Endpoint(f"http://127.0.0.1:{running.sockets[0].getsockname()[1]}", "q"), heard
 
 
-def test_the_client_costs_nobody_who_does_not_use_it() -> None:
-    """It is imported when the first model is loaded, not when the house opens."""
+def test_the_client_is_imported_by_its_users_only() -> None:
+    """When the first model is loaded, not when hostd starts."""
     program = "import sys, hostd.backends.registry; sys.exit('httpx' in sys.modules or 'ollama' in sys.modules)"
     assert 0 == subprocess.run([sys.executable, "-c", program], check=False).returncode
 
@@ -51,7 +51,7 @@ async def test_no_key_goes_to_an_ollama(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 async def test_what_is_loaded_goes_by_its_full_name() -> None:
-    """With the context that it was given, where the server tells."""
+    """With the context that each was given, where the server reports it."""
     models = [{"model": "a", "context_length": 4096}, {"model": "b:1"}]
     async with server(200, {"models": models}) as (endpoint, _):
         assert {"a:latest": 4096, "b:1": None} == await loaded(endpoint)
@@ -59,7 +59,7 @@ async def test_what_is_loaded_goes_by_its_full_name() -> None:
 
 @pytest.mark.parametrize(("status", "body"), [(500, {"error": "x"}), (200, "nonsense"), (307, {}), (200, {})])
 async def test_a_server_that_does_not_tell_holds_nothing(status: int, body: object) -> None:
-    """Neither an error nor nonsense nor being sent elsewhere is worth ending a load for."""
+    """Neither an error nor nonsense nor a redirect ends a load."""
     async with server(status, body) as (endpoint, _):
         assert {} == await loaded(endpoint)
 

@@ -126,7 +126,7 @@ async def test_what_may_not_fit_is_asked_about(body: dict[str, Any], path: str, 
 
 
 async def test_embeddings_are_asked_for_twice() -> None:
-    """There is no smaller question about a text to embed."""
+    """There is no smaller request about a text to embed."""
     server = Asked(400, {"error": "the input length exceeds the context length"})
     with pytest.raises(RequestError, match="shorten it, or use a model with a longer context"):
         await server.ensure({"model": "q", "input": [LONG]}, 1000)

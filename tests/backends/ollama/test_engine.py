@@ -88,7 +88,7 @@ def test_what_it_can_serve(variant: Variant, why: str | None) -> None:
 
 
 def test_the_plan_reaches_it_by_variables_alone(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests that named a context would have it load again; nobody's keys and no other Ollama's settings come along."""
+    """A request that named a context would make it load again; no keys and no other Ollama's settings are passed on."""
     monkeypatch.setenv("OLLAMA_API_KEY", "secret")
     monkeypatch.setenv("OLLAMA_DEBUG", "1")
     profile = replace(PROFILE, kv_type="q8_0", args={"flash-attn": True})
@@ -127,13 +127,13 @@ def test_embeddings_have_one_slot() -> None:
 
 
 @pytest.mark.parametrize(("value", "said"), [("on", "1"), ("off", "0"), (False, "0"), ("auto", None)])
-def test_flash_attention_is_its_own_where_nobody_decided(value: Flag, said: str | None) -> None:
+def test_flash_attention_is_its_own_where_the_owner_says_nothing(value: Flag, said: str | None) -> None:
     """Told nothing, Ollama looks at the devices."""
     assert said == launched(replace(PROFILE, args={"flash-attn": value}))[1].env.get("OLLAMA_FLASH_ATTENTION")
 
 
 def test_a_load_that_would_fail_is_known_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A tag that is not there, a cache that Ollama has not, an Ollama that is not installed."""
+    """A tag that is in no store, a cache type that Ollama lacks, an Ollama that is not installed."""
     backend = Ollama(PROGRAM)
     backend.check(PROFILE, HERE, None)
     with pytest.raises(EngineError, match="run: hostd pull ollama:absent"):
@@ -198,7 +198,7 @@ async def test_layers_are_asked_for_where_the_plan_counts_them() -> None:
     "kind", [ExitClass.OUT_OF_MEMORY, ExitClass.MISSING_FILE, ExitClass.DRIVER, ExitClass.BAD_FLAG]
 )
 async def test_a_load_that_fails_says_why(kind: ExitClass) -> None:
-    """The server lives on, so its answer is all that there is to learn from."""
+    """The server runs on, so its answer is all that the class can be read from."""
     async with served(load_fails=kind.value) as (backend, engine):
         with pytest.raises(
             EngineError, match="Ollama could not load q:9b: llama-server process has terminated"
@@ -208,7 +208,7 @@ async def test_a_load_that_fails_says_why(kind: ExitClass) -> None:
 
 
 async def test_what_a_store_lost_can_be_pulled(store: Path) -> None:
-    """Between the check and the load it may have gone."""
+    """It may have ended between the check and the load."""
     async with served() as (backend, engine):
         (store / "manifests/registry.ollama.ai/library/q/9b").unlink()
         with pytest.raises(EngineError, match="Ollama does not have q:9b; run: hostd pull ollama:q:9b") as caught:
@@ -237,7 +237,7 @@ async def test_a_model_of_the_clouds_is_refused_by_its_own_description(store: Pa
 
 
 async def test_an_adopted_server_unloads_what_was_loaded_for_us_only() -> None:
-    """What somebody else had loaded goes back to Ollama's own time."""
+    """A model that another client had loaded is left to Ollama's own time limit."""
     async with served() as (_, engine), adopted(engine) as (backend, launch):
         assert "/api/version" == launch.health
         await backend.open(engine.http, launch.endpoint)

@@ -1,4 +1,4 @@
-"""Where Ollama's models are."""
+"""Where Ollama's models are found."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def test_a_tag_that_is_nowhere_can_be_pulled(tmp_path: Path, monkeypatch: pytest
 
 
 def test_ollama_needs_a_home(tmp_path: Path) -> None:
-    """Where a service has none, the owner is told to give it one."""
+    """Where a service has no home folder, the owner is told to set one."""
     assert tmp_path == ollama_store.home({"HOME": str(tmp_path)})
     with pytest.raises(EngineError, match="set HOME where hostd starts"):
         ollama_store.home({"HOME": str(tmp_path / "none")})

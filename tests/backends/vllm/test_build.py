@@ -41,7 +41,7 @@ def test_version_and_flags_are_read_without_importing(environment: Path) -> None
 
 
 def test_a_script_is_as_good_as_its_python(environment: Path) -> None:
-    """The first line leads there."""
+    """The first line names it."""
     script = environment.with_name("vllm")
     script.write_text(f"#!{environment}\n", encoding="utf-8")
     script.chmod(0o755)

@@ -102,7 +102,7 @@ def test_the_plan_decides_on_cards_cache_and_requests(model: Path, build: VllmBu
 
 
 def test_without_a_choice_the_engine_takes_what_it_wants_and_does_not_sleep(model: Path, build: VllmBuild) -> None:
-    """Nobody counts its memory then, so nobody could see it go down."""
+    """Its memory is not counted there, so it could not be seen to shrink."""
     launch = launched(model, Profile("tiny", ()), tensor_parallel=2)
     assert "2" == flags(launch)["tensor-parallel-size"]
     assert {"kv-cache-memory-bytes", "enable-sleep-mode", "max-model-len"}.isdisjoint(flags(launch))
@@ -130,7 +130,7 @@ def test_what_a_build_does_not_know_is_left_out(model: Path, monkeypatch: pytest
     assert ((), "1") == (launch.sleep_levels, launch.env["VLLM_CPU_KVCACHE_SPACE"])
 
 
-def test_the_launch_holds_no_secret_and_calls_nobody(
+def test_the_launch_holds_no_secret_and_sends_no_statistics(
     model: Path, build: VllmBuild, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The key is in the environment; the owner's own settings for exchanging between cards come along."""
@@ -158,7 +158,7 @@ def test_the_launch_holds_no_secret_and_calls_nobody(
 def test_what_makes_no_sense_is_refused_before_anything_starts(
     model: Path, build: VllmBuild, args: dict[str, Any], why: str
 ) -> None:
-    """Where the program itself would take ten seconds to say so."""
+    """Because the program itself would take ten seconds to reject it."""
     with pytest.raises(EngineError, match=why) as caught:
         Vllm((sys.executable,)).check(Profile("m", (), args=args), Variant("vllm", path=str(model)), None)
     assert ExitClass.BAD_FLAG == caught.value.exit_class
@@ -268,7 +268,7 @@ async def test_dropped_weights_are_read_again(scripted: tuple[Scripted, Endpoint
 
 
 async def test_an_engine_that_does_not_obey_is_not_believed(scripted: tuple[Scripted, Endpoint]) -> None:
-    """Whether it says so, or only does not do it, or is gone."""
+    """Whether it refuses, or only reports success, or has ended."""
     server, endpoint = scripted
     server.obeys = False
     backend = Vllm()

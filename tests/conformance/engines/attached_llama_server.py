@@ -1,4 +1,4 @@
-"""A server that somebody else runs: a scripted llama-server that the suite starts, and hostd only attaches to."""
+"""A server that runs already: a scripted llama-server that the suite starts, and hostd only attaches to."""
 
 import json
 from collections.abc import AsyncIterator

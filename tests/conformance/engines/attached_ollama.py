@@ -1,4 +1,4 @@
-"""An Ollama that somebody else runs: a scripted one that the suite starts, and hostd only attaches to."""
+"""An Ollama that runs already: a scripted one that the suite starts, and hostd only attaches to."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""The server of llama-cpp-python: one request at a time, and deaf to whoever hangs up before an answer in one piece."""
+"""The server of llama-cpp-python: one request at a time, and no look for clients that hang up before a whole answer."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

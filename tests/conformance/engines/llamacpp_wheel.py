@@ -13,8 +13,8 @@ from tests.conformance.models import CONTEXT, long_chat
 
 MISSES = {
     "abort_of_a_whole_answer_beside_a_stream_frees_the_slot": (
-        "llama-server itself looks for clients that have gone only after a second in which it had nothing to say to anybody; "
-        "the gateway has it stream answers in one piece as well, so that behind hostd the place is free at once"
+        "llama-server looks for disconnected clients only after a second in which it had no result for any client; "
+        "the gateway requests streams for whole answers as well, so that behind hostd the slot is free at once"
     )
 }
 

@@ -1,4 +1,4 @@
-"""mlx-lm's server in an environment of its own, behind our launcher; it computes on a processor where there is no Mac."""
+"""mlx-lm's server in an environment of its own, behind hostd's launcher; it computes on the CPU where there is no Mac."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -60,7 +60,7 @@ class Handler:
 
 
 def test_a_closed_connection_is_seen_without_reading_from_it(ends: Ends) -> None:
-    """What a client has sent is left for whoever reads it."""
+    """Looking does not consume what the client has sent."""
     ours, theirs = ends
     assert not disconnected(ours)
     theirs.send(b"x")
@@ -73,7 +73,7 @@ def test_a_closed_connection_is_seen_without_reading_from_it(ends: Ends) -> None
 
 
 def test_tokens_are_counted_while_they_are_made(ends: Ends) -> None:
-    """Progress of the prompt goes where it went before; the count ends with the answer."""
+    """Prefill progress is reported as before; the count ends with the answer."""
     generator, seen = Answers("context", (1, 2), "one", "two", None), list[tuple[int, int]]()
     first, tokens = WatchedGenerator(generator, Handler(ends[0])).generate(
         None, SimpleNamespace(), lambda *at: seen.append(at)

@@ -129,7 +129,7 @@ def test_what_is_kept_goes_too_where_the_machine_is_short(
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="a Mac tells")
-def test_elsewhere_than_on_a_mac_nobody_tells_of_pressure() -> None:
+def test_only_a_mac_reports_memory_pressure() -> None:
     """So it counts as none."""
     assert 1 == pressure()
 
