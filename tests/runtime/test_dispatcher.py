@@ -1,4 +1,4 @@
-"""The mailbox takes events in order, one at a time, and whoever waits gets exactly one answer."""
+"""The dispatcher takes in events in order, one at a time, and each waiting request gets exactly one verdict."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -158,7 +158,7 @@ async def test_one_who_leaves_as_it_is_served_keeps_no_place() -> None:
 
 @in_virtual_time
 async def test_a_refusal_is_raised() -> None:
-    """It carries the desk's own effect."""
+    """It carries the scheduler's own effect."""
     theatre = Theatre({"start": [BAD]})
     with pytest.raises(RequestRefused, match="'alpha' could not be loaded: the engine ended with status 1") as caught:
         await theatre.dispatcher.admit(ticket("1", "alpha"))
@@ -227,10 +227,10 @@ async def test_sets_no_timer_after_it_is_closed() -> None:
 
 
 class Puppet:
-    """A desk that says what it is told to say, and notes what it hears."""
+    """A scheduler that says what it is told to say, and notes what it hears."""
 
     def __init__(self, *effects: Effect) -> None:
-        self.lanes: dict[str, object] = {}
+        self.models: dict[str, object] = {}
         self.effects = list(effects)
         self.heard: list[Event] = []
 
@@ -250,7 +250,7 @@ CHOICE = LoadOption(0, "as planned")
 
 @in_virtual_time
 async def test_commands_reach_the_instance() -> None:
-    """What is decided is done, with the decision; and who wants to know is told what the desk has heard."""
+    """Effects are performed, and *heard* is told what the scheduler has taken in."""
     theatre, heard = Theatre(), list[Event]()
     scheduler = Puppet(Start("alpha", CHOICE), Sleep("alpha", 2), Wake("alpha"), Stop("alpha"))
     Dispatcher(cast(Scheduler, scheduler), {"alpha": theatre}, heard=heard.append).post(Booted())
@@ -260,7 +260,7 @@ async def test_commands_reach_the_instance() -> None:
 
 @in_virtual_time
 async def test_a_load_is_looked_at_before() -> None:
-    """What is found is told to the desk in order; without anybody to look, nothing is found against it."""
+    """What is found is told to the scheduler in order; without a preflight, nothing is found against a load."""
 
     async def look(model: str, option: LoadOption) -> tuple[Event, ...]:
         await asyncio.sleep(1)
@@ -279,7 +279,7 @@ async def test_a_load_is_looked_at_before() -> None:
 
 @in_virtual_time
 async def test_a_look_that_fails_is_an_answer_too() -> None:
-    """The desk waits for one, whatever goes wrong."""
+    """The scheduler waits for one, whatever goes wrong."""
 
     async def look(model: str, option: LoadOption) -> tuple[Event, ...]:
         raise ZeroDivisionError(model, option.variant)

@@ -1,4 +1,4 @@
-"""A desk under watch: whatever happens to it, everything that must hold is checked before the next event.
+"""A scheduler that is checked: whatever happens to it, everything that must hold is checked before the next event.
 
 The engines here do what real ones may: start, fail to load, die unseen, report late, stop when they like.
 """
@@ -27,7 +27,7 @@ def ids(queue: RequestQueue) -> list[str]:
 
 @dataclass
 class Engine:
-    """What really runs, as opposed to what the desk believes. *slots* is 0 until it is ready."""
+    """What really runs, as opposed to what the scheduler believes. *slots* is 0 until it is ready."""
 
     runs: bool = False
     slots: int = 0
@@ -47,7 +47,7 @@ class Known:
     served_by: tuple[str, int] | None = None
     attempts: int = 0
     over: bool = False
-    lane: str | None = None
+    model: str | None = None
     joined: float = 0.0
     reasons: list[FallbackReason] = field(default_factory=list)
 
@@ -58,7 +58,7 @@ class Known:
 
 
 class Watched(RuleBasedStateMachine):
-    """A desk, its engines as they really are, and its tickets as their clients see them; no rules yet."""
+    """A scheduler, its engines as they really are, and its tickets as their clients see them; no rules yet."""
 
     make_scheduler: type[Scheduler] = Scheduler
 
@@ -66,7 +66,7 @@ class Watched(RuleBasedStateMachine):
         super().__init__()
         self.now = 0.0
         self.scheduler = Scheduler({})
-        self.house: Mapping[str, Profile] = {}
+        self.profiles: Mapping[str, Profile] = {}
         self.engines: dict[str, Engine] = {}
         self.tickets: dict[str, Known] = {}
         self.closing = False
@@ -96,14 +96,14 @@ class Watched(RuleBasedStateMachine):
 
     def _check_not_overdue(self, known: Known) -> None:
         assert self.now < known.expires
-        model = self.scheduler.models[str(known.lane)]
+        model = self.scheduler.models[str(known.model)]
         if model.state is State.READY and not model.suspected_dead and model.closed_to_new_since is None:
             assert self.now < max(known.joined, model.ready_at) + model.profile.limits.queue_timeout
 
     def _tell(self, event: Event) -> None:
-        """Let *event* happen, do what the desk asks for, and check everything that must hold between events."""
+        """Let *event* happen, do what the scheduler asks for, and check everything that must hold between events."""
         self.sound = False
-        queues = {name: ids(lane.queue) for name, lane in self.scheduler.models.items()}
+        queues = {name: ids(model.queue) for name, model in self.scheduler.models.items()}
         for effect in self.scheduler.handle(event, self.now):
             match effect:
                 case Serve():
@@ -154,11 +154,11 @@ class Watched(RuleBasedStateMachine):
         known.served_by = (serve.model, engine.life)
         before = queues[serve.model]
         ahead = before[: before.index(serve.ticket_id)] if serve.ticket_id in before else before
-        overtaken = [other for other in ahead if self.tickets[other].waits and self.tickets[other].lane == serve.model]
+        overtaken = [other for other in ahead if self.tickets[other].waits and self.tickets[other].model == serve.model]
         still_there = [other for other in overtaken if other in self.scheduler.models[serve.model].queue]
-        assert [] == still_there, "served before somebody who was there first"
+        assert [] == still_there, "served before a request that was there first"
         in_flight = len(self.scheduler.models[serve.model].serving)
-        assert in_flight <= min(self.house[serve.model].limits.max_concurrent, engine.slots)
+        assert in_flight <= min(self.profiles[serve.model].limits.max_concurrent, engine.slots)
 
     def _check_reason(self, decision: Decision) -> None:
         if not isinstance(decision, FellBack):
@@ -172,27 +172,27 @@ class Watched(RuleBasedStateMachine):
 
     def _check_tickets(self) -> None:
         """Check that each ticket is in exactly one place, and has a deadline while it waits."""
-        waiting = {ticket_id: name for name, lane in self.scheduler.models.items() for ticket_id in ids(lane.queue)}
-        serving = {ticket_id: name for name, lane in self.scheduler.models.items() for ticket_id in lane.serving}
-        assert sum(len(lane.queue) + len(lane.serving) for lane in self.scheduler.models.values()) == len(
+        waiting = {ticket_id: name for name, model in self.scheduler.models.items() for ticket_id in ids(model.queue)}
+        serving = {ticket_id: name for name, model in self.scheduler.models.items() for ticket_id in model.serving}
+        assert sum(len(model.queue) + len(model.serving) for model in self.scheduler.models.values()) == len(
             waiting | serving
         )
         assert {known.ticket.id for known in self._open() if known.waits} == waiting.keys()
         assert {known.ticket.id: (known.served_by or ("",))[0] for known in self._served()} == serving
         for ticket_id, model in waiting.items():
             known = self.tickets[ticket_id]
-            if known.lane != model:
-                known.lane, known.joined = model, self.now
+            if known.model != model:
+                known.model, known.joined = model, self.now
             assert ("queue", ticket_id) in self.scheduler._context.deadlines, "a wait without an end"
             place = ids(self.scheduler.models[model].queue).index(ticket_id) + 1
             assert self.scheduler.position(ticket_id) == QueuePosition(
                 model, self.scheduler.models[model].reported_state, place
             )
         for ticket_id in serving:
-            self.tickets[ticket_id].lane = None
+            self.tickets[ticket_id].model = None
 
     def _check_lanes(self) -> None:
-        """Check that each lane knows what its engine does, and leaves no place empty and no queue without hope."""
+        """Check that each model knows what its engine does, and leaves no slot free and no queue without hope."""
         for name, model in self.scheduler.models.items():
             engine = self.engines[name]
             assert engine.runs == (model.state not in (State.COLD, State.FAILED)), f"{model} but {engine}"
@@ -201,9 +201,9 @@ class Watched(RuleBasedStateMachine):
                 assert engine.slots == model.slots
             assert engine.dead or not model.suspected_dead, f"{model} is given up, but {engine}"
             if model.queue:
-                assert not model.accepts(next(iter(model.queue))), f"somebody waits beside an empty place: {model}"
-                assert model.state is State.READY or model.is_starting, f"somebody waits for nothing: {model}"
-                assert not self.closing, f"somebody waits in a house that is closing: {model}"
+                assert not model.accepts(next(iter(model.queue))), f"a request waits beside a free slot: {model}"
+                assert model.state is State.READY or model.is_starting, f"a request waits for nothing: {model}"
+                assert not self.closing, f"a request waits while hostd shuts down: {model}"
             if model.closed_to_new_since is not None:
                 assert ("turn", name) in self.scheduler._context.deadlines or model.closed_to_new_since < 0, (
                     f"its turn has no end: {model}"

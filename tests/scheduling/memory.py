@@ -47,7 +47,7 @@ def fits(
 
 
 class Machine(Rehearsal):
-    """A desk on a machine with *pools* (GiB by pool id), whose checks pass and whose measurements follow what happens.
+    """A scheduler on a machine with *pools* (GiB by pool id), whose checks pass and whose measurements follow what happens.
 
     *others* is what other programs hold (GiB); *broken* are the variants whose check fails, by model and variant, and *why*.
     """
@@ -66,7 +66,7 @@ class Machine(Rehearsal):
         self.refusals: list[Refuse] = []
 
     def open(self, *profiles: Profile, boot: bool = True) -> list[str]:
-        """Open the house for these profiles."""
+        """Make a scheduler for these profiles."""
         named = {one.name: one for one in profiles}
         self.scheduler = Scheduler(named, self.seen().pools)
         self.directory = router(*named.values())

@@ -1,4 +1,4 @@
-"""A desk to play with: plain numbers for time, short lines for effects."""
+"""A scheduler for tests: plain numbers for time, short lines for effects."""
 
 from typing import Any
 
@@ -74,7 +74,7 @@ def line(effect: Effect) -> str:
 
 
 class Rehearsal:
-    """A desk, the time, and everything that it decided."""
+    """A scheduler, the time, and everything that it decided."""
 
     def __init__(self, *profiles: Profile, roles: tuple[Role, ...] = ()) -> None:
         named = {one.name: one for one in profiles}
@@ -84,7 +84,7 @@ class Rehearsal:
         self.effects: list[Effect] = []
 
     def tell(self, event: Event, now: float | None = None) -> list[str]:
-        """Let *event* happen and return what the desk asks for, without its explanations."""
+        """Let *event* happen and return what the scheduler asks for, without its explanations."""
         self.now = self.now if now is None else now
         self.effects = self.scheduler.handle(event, self.now)
         return [line(effect) for effect in self.effects if not isinstance(effect, Explain)]
@@ -122,7 +122,7 @@ class Rehearsal:
         return self.tell(Finished(ticket_id, seconds), now)
 
     def pass_time(self, to: float) -> list[str]:
-        """Let time pass, ringing each deadline exactly when it is due, and return all that the desk asks for on the way."""
+        """Let time pass, ringing each deadline exactly when it is due, and return all that the scheduler asks for on the way."""
         asked: list[str] = []
         while (at := self.scheduler.next_deadline()) is not None and at <= to:
             asked += self.tell(Ticked(), max(at, self.now))
@@ -141,6 +141,6 @@ class Rehearsal:
                 return effect
         raise Bug(f"no {kind.__name__} among {self.effects}")
 
-    def lane(self, model: str = "a") -> str:
+    def status(self, model: str = "a") -> str:
         """Return a model's status line."""
         return repr(self.scheduler.models[model])

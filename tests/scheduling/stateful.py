@@ -1,4 +1,4 @@
-"""A machine that lives by itself in virtual time: loads, stops and answers take their seconds, nobody has to be told."""
+"""A machine that runs by itself in virtual time: loads, stops and answers take their seconds, and report when they are done."""
 
 import heapq
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ STOPPING, FALLING_ASLEEP, WAKING = 0.5, 0.2, 0.4
 class Lively(Machine):
     """Keeps a diary: how long each ticket waited, which were refused, and what was loaded when.
 
-    *service* is how long an answer takes (seconds), *naps* the levels of sleep that every engine offers.
+    *service* is how long an answer takes (seconds), *sleep_levels* those that every engine offers.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class Lively(Machine):
     ) -> None:
         super().__init__(pools, **options)
         self.service = service
-        self.naps = sleep_levels
+        self.sleep_levels = sleep_levels
         self.waited: dict[str, float] = {}
         self.refused: dict[str, str] = {}
         self.loads: list[tuple[float, str]] = []
@@ -74,11 +74,11 @@ class Lively(Machine):
             case Start(model, option):
                 seconds = option.load_seconds if option else 1.0
                 self.loads.append((self.now, model))
-                self._in(seconds, EngineReady(model, 8, seconds, self.naps), self._ended.get(model, 0))
+                self._in(seconds, EngineReady(model, 8, seconds, self.sleep_levels), self._ended.get(model, 0))
             case Wake(model):
                 awake = self.scheduler.models[model].option
                 self.held[model] = dict(awake.needs) if awake else {}
-                self._in(WAKING, EngineReady(model, 8, WAKING, self.naps), self._ended.get(model, 0))
+                self._in(WAKING, EngineReady(model, 8, WAKING, self.sleep_levels), self._ended.get(model, 0))
             case Stop(model):
                 self._ended[model] = self._ended.get(model, 0) + 1
                 self._in(STOPPING, EngineStopped(model))

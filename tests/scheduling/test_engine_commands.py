@@ -11,7 +11,7 @@ from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile
 
 CLOSED = 100.0 + WAIT_LOADS * (1.0 + 4.0)
-"""When a busy model that took a second to load is closed for one of four that somebody has waited for since 100."""
+"""When a busy model that took a second to load is closed for one of four whose request has waited since 100."""
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def play() -> Machine:
 
 
 def test_who_was_there_is_still_answered(play: Machine) -> None:
-    """Also from the queue; whoever comes later waits for the next turn."""
+    """Also from the queue; a request that arrives later waits until the model is loaded again."""
     assert [] == play.arrive("late", "a", now=CLOSED + 1.0)
     assert ["serve t3 by a"] == play.finish("t1")
     assert [] == play.finish("t2")
@@ -38,14 +38,14 @@ def test_who_was_there_is_still_answered(play: Machine) -> None:
 
 
 def test_the_turn_of_those_who_wait_has_an_end(play: Machine) -> None:
-    """Answers under way are finished even then, but nobody else is let in."""
+    """Running answers are finished even then, but no other request is served."""
     assert [] == play.pass_time(CLOSED + LONGEST_TURN)
     assert [] == play.finish("t1")
     assert ["stop a"] == play.finish("t2")
     assert ["check a", "start b"] == play.gone("a")
 
 
-def test_it_stays_when_nobody_needs_its_memory_any_more(play: Machine) -> None:
+def test_it_stays_when_its_memory_is_not_needed_any_more(play: Machine) -> None:
     """Its gate opens, and no alarm is left of its turn."""
     play.arrive("late", "a", now=CLOSED + 1.0)
     assert [] == play.tell(ClientLeft("t4"))
@@ -56,7 +56,7 @@ def test_it_stays_when_nobody_needs_its_memory_any_more(play: Machine) -> None:
 
 
 def test_staying_serves_at_once_where_there_is_a_place(play: Machine) -> None:
-    """Whoever was shut out meanwhile."""
+    """With the requests that arrived meanwhile."""
     play.finish("t1")
     play.finish("t2", CLOSED + 1.0)
     assert [] == play.arrive("late", "a")
@@ -65,10 +65,10 @@ def test_staying_serves_at_once_where_there_is_a_place(play: Machine) -> None:
 
 
 def test_one_that_dies_meanwhile_has_gone(play: Machine) -> None:
-    """The other comes when its memory was seen to be back; whoever waited for the dead one waits for the next."""
+    """The other is loaded when its memory was measured to be back; requests for the dead one wait for the next engine."""
     assert "start b" in play.broke("a")
     play.fail("t1", FallbackReason.CRASHED)
-    assert "<Model b loading: 0/0 in flight, 1 queued>" == play.lane("b")
+    assert "<Model b loading: 0/0 in flight, 1 queued>" == play.status("b")
     assert {"drain", "turn"}.isdisjoint(kind for kind, _ in play.scheduler._context.deadlines._at)
 
 
@@ -101,7 +101,7 @@ def test_a_light_sleep_that_main_memory_has_no_room_for_is_none() -> None:
     assert ["check b", "stop a"] == found.arrive("t1", "b", now=100.0)
 
 
-def test_a_sleeper_that_somebody_waits_for_and_that_is_stopped_is_loaded_anew() -> None:
+def test_a_sleeping_model_that_is_stopped_while_requests_wait_is_loaded_anew() -> None:
     """Its waking is off: the claim waits for its end, and then for a check like every load."""
     found = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
     found.open(profile("a"), profile("b"))
@@ -120,19 +120,19 @@ def test_a_sleeper_that_somebody_waits_for_and_that_is_stopped_is_loaded_anew() 
 
 
 def test_a_dead_one_goes_at_once() -> None:
-    """Nobody who waits for it can be answered before it goes."""
+    """No request that waits for it can be answered before it is evicted."""
     found = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
     found.open(profile("a"), profile("b"))
     found.warm("a")
     found.arrive("t1", "a", now=100.0)
     found.fail("t1", FallbackReason.CRASHED)
-    assert "<Model a ready: 0/2 in flight, 1 queued>" == found.lane("a")
+    assert "<Model a ready: 0/2 in flight, 1 queued>" == found.status("a")
     assert ["check b"] == found.arrive("t2", "b")
     assert ["stop a"] == found.pass_time(CLOSED)
 
 
-def test_whoever_came_too_late_has_a_sleeper_woken(play: Machine) -> None:
-    """They do not wait for somebody else to ask."""
+def test_requests_that_arrived_too_late_wake_a_sleeping_model(play: Machine) -> None:
+    """They do not wait for another request to do so."""
     play.scheduler.models["a"].sleep_levels = (1, 2)
     play.arrive("late", "a", now=CLOSED + 1.0)
     play.finish("t1")

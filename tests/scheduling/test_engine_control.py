@@ -14,7 +14,7 @@ class TestBoot:
     """Preload."""
 
     def test_models_are_preloaded_one_after_another_by_priority(self) -> None:
-        """The most important first, names break ties, and the desk is settled when the last one is ready."""
+        """The most important first, names break ties, and the scheduler is settled when the last one is ready."""
         wanted = {"c": 50, "a": 50, "b": 90}
         play = Rehearsal(*(profile(name, preload=True, priority=n) for name, n in wanted.items()), profile("d"))
         assert not play.scheduler.view().settled
@@ -24,7 +24,7 @@ class TestBoot:
         assert not play.scheduler.view().settled
         assert [] == play.ready("c")
         assert play.scheduler.view().settled
-        assert "<Model d cold: 0/0 in flight, 0 queued>" == play.lane("d")
+        assert "<Model d cold: 0/0 in flight, 0 queued>" == play.status("d")
 
     def test_a_failed_preload_does_not_hold_up_the_next(self) -> None:
         """It is tried again after its delay, while the boot goes on and comes to its end."""
@@ -81,7 +81,7 @@ class TestIdleness:
         play.finish("t1", 300.0)
         assert [] == play.pass_time(359.9)
         assert ["stop a"] == play.pass_time(360.0)
-        assert "<Model a stopping: 0/2 in flight, 0 queued>" == play.lane()
+        assert "<Model a stopping: 0/2 in flight, 0 queued>" == play.status()
 
     def test_use_in_the_meantime_puts_it_off(self) -> None:
         """Each answer starts the count anew, and one alarm is enough for all of them."""
@@ -138,7 +138,7 @@ class TestCrashes:
             play.ready()
         assert [0.5, 1.0, 2.0, 4.0] == delays
         assert GIVE_UP_AFTER == play.scheduler.models["a"].restarts.streak
-        assert "<Model a failed: 0/0 in flight, 0 queued>" == play.lane()
+        assert "<Model a failed: 0/0 in flight, 0 queued>" == play.status()
 
     def test_good_service_between_two_crashes_makes_forget_the_first(self) -> None:
         """The second delay is as short as the first."""
@@ -193,7 +193,7 @@ class TestCrashes:
         assert ["refuse t1: load_failed"] == play.arrive("t1")
         assert ["start a"] == play.arrive("t2", now=UNMENDED_COOL_DOWN)
 
-    def test_a_load_that_nobody_preloads_is_tried_again_only_on_request(self) -> None:
+    def test_a_load_that_is_no_preload_is_tried_again_only_on_request(self) -> None:
         """Its delay closes the door; the first request after it opens it."""
         play = Rehearsal(profile("a"))
         play.arrive("t1")
@@ -219,26 +219,26 @@ class TestUnloading:
     """Stops that are asked for."""
 
     def test_answers_under_way_are_let_finish(self) -> None:
-        """Nobody new is served while they do; the last of them stops the engine."""
+        """No new request is served while they do; the last of them stops the engine."""
         play = self._draining()
-        assert "<Model a draining: 2/2 in flight, 0 queued>" == play.lane()
+        assert "<Model a draining: 2/2 in flight, 0 queued>" == play.status()
         assert [] == play.finish("t1")
         assert ["stop a"] == play.tell(ClientLeft("t2"))
         assert [] == play.tell(EngineStopped("a"))
-        assert "<Model a cold: 0/0 in flight, 0 queued>" == play.lane()
+        assert "<Model a cold: 0/0 in flight, 0 queued>" == play.status()
 
     def test_they_have_until_the_drain_limit(self) -> None:
         """Then the engine is stopped all the same."""
         play = self._draining()
         assert [] == play.pass_time(DRAIN_LIMIT - 0.1)
         assert ["stop a"] == play.pass_time(DRAIN_LIMIT)
-        assert "<Model a stopping: 2/2 in flight, 0 queued>" == play.lane()
+        assert "<Model a stopping: 2/2 in flight, 0 queued>" == play.status()
 
     def test_an_engine_that_crashes_while_it_drains_is_not_restarted(self) -> None:
         """It was to stop; now it has."""
         play = self._draining()
         assert [] == play.broke()
-        assert "<Model a cold: 2/0 in flight, 0 queued>" == play.lane()
+        assert "<Model a cold: 2/0 in flight, 0 queued>" == play.status()
         assert play.scheduler.next_deadline() is None
 
     def test_a_request_that_comes_while_it_drains_has_it_loaded_again(self) -> None:
@@ -268,7 +268,7 @@ class TestUnloading:
         assert ["stop a"] == play.tell(UnloadRequested("a"))
         assert [] == play.ready()
         assert [] == play.broke()
-        assert "<Model a cold: 0/0 in flight, 0 queued>" == play.lane()
+        assert "<Model a cold: 0/0 in flight, 0 queued>" == play.status()
         assert 0 == play.scheduler.models["a"].restarts.total
 
     def test_unloading_a_failed_model_forgets_its_failures(self) -> None:

@@ -1,6 +1,6 @@
-"""Making room: who goes for whom, who waits how long, and whom nobody can help.
+"""Admission of loads: which models are evicted for which, what waits how long, and what can never fit.
 
-Loads take a second here as far as the desk has measured, but where a test says otherwise.
+Loads take a second here as far as the scheduler has measured, except where a test says otherwise.
 """
 
 import pytest
@@ -36,7 +36,7 @@ SETTLED = 100.0
 """A time at which everything that was warmed at the beginning has been idle for long."""
 
 WAIT = WAIT_LOADS * (1.0 + 4.0)
-"""Seconds for which a busy model that took one to load stays open beside somebody who waits for one of four."""
+"""Seconds for which a busy model that took one to load stays open beside a request that waits for one of four."""
 
 
 def two(first: float = 6.0, second: float = 6.0, **more: int) -> Machine:
@@ -58,14 +58,14 @@ class TestWithRoom:
     """When everything fits."""
 
     def test_a_load_is_checked_and_begins(self) -> None:
-        """Nobody goes."""
+        """No model is evicted."""
         play = two(4.0, 4.0)
         assert ["check b", "start b"] == play.arrive("t1", "b")
         assert ["serve t1 by b"] == play.ready("b")
         assert [] == play.stops
         assert {CARD: 2 * GIB} == play.scheduler.engines.ledger.free()
 
-    def test_the_first_variant_that_needs_nobody_s_going_is_better_than_going(self) -> None:
+    def test_a_variant_that_fits_without_an_eviction_is_better_than_an_eviction(self) -> None:
         """While the going costs more than the step down is worth it is not taken; here it is cheap, so 'a' goes."""
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6), fits(3, 1)))
         play.open(profile("a"), profile("b"))
@@ -73,7 +73,7 @@ class TestWithRoom:
         assert ["check b", "stop a"] == play.arrive("t1", "b", now=SETTLED)
 
     def test_a_step_down_is_better_than_a_dear_going(self) -> None:
-        """Half a minute of somebody else's load is worth a variant."""
+        """Half a minute of another model's load is worth a variant."""
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6), fits(3, 1)))
         play.open(profile("a"), profile("b"))
         play.warm("a")
@@ -82,7 +82,7 @@ class TestWithRoom:
         assert ["check b", "check b", "start b"] == play.arrive("t1", "b", now=SETTLED)
         assert "v1" == play.said(LoadStarted)[-1].variant
 
-    def test_of_what_nobody_knows_the_load_tells(self) -> None:
+    def test_a_load_tells_what_could_not_be_foreseen(self) -> None:
         """It begins at once, and what it is seen to hold counts from then on."""
         play = Machine({CARD: 10}, b=(fits(6),))
         play.open(profile("a"), profile("b"))
@@ -93,19 +93,19 @@ class TestWithRoom:
 
 
 class TestWhatMustFail:
-    """A load that cannot succeed costs nobody anything."""
+    """A load that cannot succeed evicts no model."""
 
     @pytest.mark.parametrize("trouble", [ExitClass.BAD_FLAG, ExitClass.MISSING_FILE])
-    def test_a_bad_flag_or_a_missing_file_evicts_nobody(self, trouble: ExitClass) -> None:
+    def test_a_bad_flag_or_a_missing_file_evicts_no_model(self, trouble: ExitClass) -> None:
         """Those who wait are told what the check has found."""
         play = two()
         play.broken["b", 0] = trouble
         assert ["check b", "refuse t1: load_failed"] == play.arrive("t1", "b")
-        assert ([], "<Model a ready: 0/2 in flight, 0 queued>") == (play.stops, play.lane("a"))
+        assert ([], "<Model a ready: 0/2 in flight, 0 queued>") == (play.stops, play.status("a"))
         assert "it said so" == play.said(FailureHandled)[-1].why
 
     def test_the_next_variant_is_checked_before_anybody_goes(self) -> None:
-        """And the one after it; only the last has somebody go."""
+        """And the one after it; only the last one evicts."""
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(5), fits(7, 1), fits(6, 2)))
         play.open(profile("a"), profile("b"))
         play.warm("a")
@@ -115,7 +115,7 @@ class TestWhatMustFail:
         assert ["start b"] == play.gone("a")
         assert "v2" == play.said(LoadStarted)[-1].variant
 
-    def test_what_can_never_fit_moves_on_to_the_fallback_and_evicts_nobody(self) -> None:
+    def test_what_can_never_fit_moves_on_to_the_fallback_and_evicts_no_model(self) -> None:
         """With the reason, and the numbers of what is lacking."""
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(12),))
         play.open(profile("a"), profile("b", "a"))
@@ -158,7 +158,7 @@ class TestWhatMustFail:
 
 
 class TestWhatIsMerelyWanted:
-    """Loads that nobody waits for."""
+    """Loads that no request waits for."""
 
     def test_its_refusal_is_told_with_the_numbers(self) -> None:
         """What it needs, what is free, and what it lacks even after those who have been idle for a while."""
@@ -199,7 +199,7 @@ class TestWhoGoes:
     """Victims."""
 
     def test_the_cheapest_goes_and_its_price_is_told(self) -> None:
-        """The one that nobody asks for; the explanation has the numbers of all."""
+        """The one without requests; the decision has the numbers of all."""
         play = Machine({CARD: 10}, a=(fits(4),), b=(fits(4),), c=(fits(4),))
         play.open(*(profile(name) for name in "abc"))
         play.warm("a", "b")
@@ -212,7 +212,7 @@ class TestWhoGoes:
         assert {"a": (1.26, 0.0), "b": (0.01, 0.0)} == costs
 
     def test_a_pinned_one_never_goes(self) -> None:
-        """The dearer one does, or nobody."""
+        """The dearer one is evicted, or none."""
         play = Machine({CARD: 10}, a=(fits(4),), b=(fits(4),), c=(fits(4),), d=(fits(7),))
         play.open(profile("a", pinned=True), profile("b"), profile("c"), profile("d"))
         play.warm("a", "b")
@@ -226,7 +226,7 @@ class TestWhoGoes:
         play.warm("a", "b", "c")
         assert ["check d", "stop a"] == play.arrive("t1", "d", now=SETTLED)
 
-    def test_nobody_goes_whose_card_is_not_lacking(self) -> None:
+    def test_no_model_is_evicted_from_a_card_that_has_enough(self) -> None:
         """However cheap it is."""
         play = Machine({CARD: 10, "cuda:1": 10}, a=(fits(6, pool="cuda:1"),), b=(fits(6),), c=(fits(6),))
         play.open(*(profile(name) for name in "abc"))
@@ -279,12 +279,12 @@ class TestBusyModels:
         assert [] == play.arrive("t2", "a", now=SETTLED + WAIT + 1.0)
         assert [] == play.pass_time(SETTLED + 300.0)
         assert ["stop a"] == play.finish("at a")
-        # Whoever came meanwhile is next.
+        # A request that arrived meanwhile is next.
         assert ["check a", "start b"] == play.gone("a")
         assert ["serve t1 by b"] == play.ready("b")
 
-    def test_it_resumes_when_nobody_waits_for_the_other_any_more(self) -> None:
-        """Whoever came to it meanwhile is served."""
+    def test_it_resumes_when_no_request_waits_for_the_other_any_more(self) -> None:
+        """Requests that arrived meanwhile are served."""
         play = two()
         busy(play, "a")
         play.arrive("t1", "b")
@@ -292,12 +292,12 @@ class TestBusyModels:
         play.arrive("t2", "a", now=SETTLED + WAIT + 1.0)
         assert ["serve t2 by a"] == play.tell(ClientLeft("t1"))
         assert ("<Model a ready: 2/2 in flight, 0 queued>", "<Model b cold: 0/0 in flight, 0 queued>") == (
-            play.lane("a"),
-            play.lane("b"),
+            play.status("a"),
+            play.status("b"),
         )
         assert [] == play.stops
 
-    def test_it_goes_on_leaving_when_somebody_else_wants_its_memory_too(self) -> None:
+    def test_it_still_drains_when_another_load_needs_its_memory_too(self) -> None:
         """Of two claims to it one is given up; those who came meanwhile are not let in before the other is met."""
         play = Machine({CARD: 10}, a=(fits(8),), b=(fits(4),), c=(fits(4),))
         play.open(*(profile(name) for name in "abc"))
@@ -353,7 +353,7 @@ class TestInTurn:
     """Claims beside one another."""
 
     def test_what_another_load_takes_only_while_it_lasts_is_waited_for(self) -> None:
-        """Nobody is refused or evicted for a few seconds' sake."""
+        """No request is refused and no model evicted for a few seconds' sake."""
         play = Machine({CARD: 10}, a=(fits(6, peak=1),), b=(fits(4),))
         play.open(profile("a", preload=True, pinned=True), profile("b"))
         assert ["check b"] == play.arrive("t1", "b")
@@ -379,8 +379,8 @@ class TestInTurn:
         assert ["start big"] == play.gone("b")
         assert ["serve t1 by big"] == play.ready("big")
 
-    def test_nobody_goes_for_what_is_coming_back_anyway(self) -> None:
-        """A second claim waits for memory that nobody else will use."""
+    def test_no_model_is_evicted_for_memory_that_is_returning_anyway(self) -> None:
+        """A second load waits for memory that no other will use."""
         play = Machine({CARD: 10}, a=(fits(5),), b=(fits(5),), c=(fits(2),), d=(fits(2),))
         play.open(*(profile(name) for name in "abcd"))
         play.warm("a", "b")
@@ -390,7 +390,7 @@ class TestInTurn:
         assert ["a"] == play.stops
 
     def test_a_stream_of_small_ones_does_not_keep_a_big_one_out(self) -> None:
-        """It is served within the longest wait, though somebody is always busy and always asking."""
+        """It is served within the longest wait, though another model is always busy."""
         names = ("s0", "s1", "s2", "s3", "s4", "s5")
         play = Lively({CARD: 10}, service=1.0, big=(fits(9, seconds=4.0),))
         play.choices |= {name: (fits(3, seconds=2.0),) for name in names}
@@ -421,7 +421,7 @@ class TestReturnedMemory:
     """What was promised comes back, or does not."""
 
     def test_it_is_promised_only_when_it_was_seen(self) -> None:
-        """The engine's end alone starts nobody."""
+        """The engine's end alone starts no other."""
         play = two()
         play.arrive("t1", "b")
         play.held.clear()
@@ -429,7 +429,7 @@ class TestReturnedMemory:
         assert ["start b"] == play.measure()
 
     def test_of_a_sleeper_it_is_promised_only_when_it_was_seen(self) -> None:
-        """That it sleeps starts nobody, and no one else goes for what is on its way."""
+        """That it sleeps starts no other, and no other model is evicted for memory that is returning."""
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),), c=(fits(3),))
         play.open(profile("a"), profile("b"), profile("c"))
         play.warm("a", "c")
@@ -482,7 +482,7 @@ class TestReturnedMemory:
         assert ["refuse t1: out_of_memory"] == play.gone("a")
         assert {CARD: 1 * GIB} == play.said(InsufficientMemory)[-1].short
 
-    def test_where_somebody_is_busy_it_waits(self) -> None:
+    def test_where_a_model_is_busy_it_waits(self) -> None:
         """Until they may be closed."""
         play = Machine({CARD: 10}, a=(fits(5),), b=(fits(5),), c=(fits(5),))
         play.open(*(profile(name) for name in "abc"))
@@ -501,7 +501,7 @@ class TestTooMuchForTheCard:
     """Memory runs out although it was counted."""
 
     def test_the_next_variant_is_tried_once(self) -> None:
-        """Nobody goes for the smaller one where it fits."""
+        """No model is evicted for the smaller one where it fits."""
         play = Machine({CARD: 10}, a=(fits(4),), b=(fits(6), fits(5, 1), fits(4, 2)))
         play.open(profile("a"), profile("b"))
         play.warm("a")
@@ -512,7 +512,7 @@ class TestTooMuchForTheCard:
         assert ([], "it said so") == (play.stops, play.said(FailureHandled)[-1].why)
 
     def test_without_another_variant_the_same_is_tried_once(self) -> None:
-        """Somebody else may have had the memory for a moment."""
+        """Another program may have had the memory for a moment."""
         play = two(4.0, 6.0)
         assert ["check b", "start b"] == play.arrive("t1", "b")
         assert ["check b", "start b"] == play.broke("b", exit_class=ExitClass.OUT_OF_MEMORY)

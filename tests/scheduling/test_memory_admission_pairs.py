@@ -22,7 +22,7 @@ def alternating() -> Lively:
 class TestAlternating:
     """Two models that do not fit together, and requests for both every second."""
 
-    def test_nobody_is_refused(self) -> None:
+    def test_no_request_is_refused(self) -> None:
         """All are answered in the end."""
         assert ({}, 2 * SECONDS) == (alternating().refused, len(alternating().waited))
 
@@ -30,7 +30,7 @@ class TestAlternating:
         """Ten requests and more are answered for each load."""
         assert len(alternating().loads) <= 2 * SECONDS / 10
 
-    def test_nobody_waits_for_long(self) -> None:
+    def test_no_request_waits_for_long(self) -> None:
         """At most until the other is there and has had its residency, and one's own is there again, twice over."""
         assert max(alternating().waited.values()) <= 2 * (2 * (STOPPING + LOAD) + RESIDENCY)
 
@@ -57,7 +57,7 @@ class TestAlwaysBusy:
     """Two models that do not fit together, and that are never idle while they are there."""
 
     def test_everybody_is_answered(self) -> None:
-        """Nobody is refused."""
+        """No request is refused."""
         assert ({}, 3600) == (never_idle().refused, len(never_idle().waited))
 
     def test_the_waits_are_bounded(self) -> None:

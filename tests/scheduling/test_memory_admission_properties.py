@@ -1,4 +1,4 @@
-"""Any order of events on a machine with too little memory: it is never over-committed, and nobody goes without need.
+"""Any order of events on a machine with too little memory: it is never over-committed, and no model is evicted without need.
 
 The rules are those of `test_request_flow_properties`; what they say of tickets and engines must hold here too. Besides, loads are
 checked, memory is measured when it pleases, and other programs come and go.
@@ -29,7 +29,7 @@ from hostd.scheduling.events import (
 from hostd.scheduling.eviction import HOLD
 from tests.routing.routing_stage import router
 from tests.scheduling.checked_scheduler import Engine
-from tests.scheduling.test_request_flow_properties import PICK, AnyOrder, houses
+from tests.scheduling.test_request_flow_properties import PICK, AnyOrder, profile_sets
 
 CAPACITY = 10
 POOLS = ("cuda:0", "cuda:1")
@@ -52,7 +52,7 @@ def choices(draw: st.DrawFn) -> tuple[LoadOption, ...]:
 
 
 class TooLittle(AnyOrder):
-    """The same house on two small cards."""
+    """The same models on two small cards."""
 
     may_close_after = 60
 
@@ -67,13 +67,13 @@ class TooLittle(AnyOrder):
         self.evicting: dict[str, list[Evicted]] = {}
 
     @initialize(
-        app=houses(sizes=(2, 3, 4, 4), pinned=(False, False, False, True)),
+        app=profile_sets(sizes=(2, 3, 4, 4), pinned=(False, False, False, True)),
         modes=st.lists(choices(), min_size=4, max_size=4),
         cards=st.integers(1, 2),
         sleep_levels=st.sampled_from([(), (1, 2)]),
         tells=st.sampled_from([True, True, False]),
     )
-    def open_house(
+    def set_up(
         self,
         app: dict[str, Profile],
         modes: list[tuple[LoadOption, ...]],
@@ -81,9 +81,9 @@ class TooLittle(AnyOrder):
         sleep_levels: tuple[int, ...],
         tells: bool,
     ) -> None:
-        """Set the stage, as full as it gets; the driver tells what each process holds, or it does not."""
-        super().open_house(app)
-        self.naps, self.tells = sleep_levels, tells
+        """Load models until the memory is full; the driver tells what each process holds, or it does not."""
+        super().set_up(app)
+        self.sleep_levels, self.tells = sleep_levels, tells
         self.cards = POOLS[:cards]
         self.scheduler = self.make_scheduler(app, self._seen().pools)
         self.directory = router(*app.values())
@@ -135,14 +135,14 @@ class TooLittle(AnyOrder):
 
     @rule(pick=PICK, count=st.integers(0, 4))
     def others_take(self, pick: int, count: int) -> None:
-        """Other programs take memory that nobody holds, or give some back."""
+        """Other programs take free memory, or give some back."""
         pool = self.cards[pick % len(self.cards)]
         self.others[pool] = min(count, CAPACITY - self._used(pool))
 
     @rule(pick=PICK, demand=st.sampled_from([0.0, 5.0, 500.0]), window=st.booleans())
     def turn_the_hour(self, pick: int, demand: float, *, window: bool) -> None:
         """Another hour begins."""
-        model = list(self.house)[pick % len(self.house)]
+        model = list(self.profiles)[pick % len(self.profiles)]
         self._tell(ScheduleChanged(frozenset([model] if window else []), {model: demand}))
 
     def _used(self, pool: str) -> int:
@@ -157,7 +157,7 @@ class TooLittle(AnyOrder):
         for name in getattr(self, "cards", POOLS):
             free = CAPACITY - sum(held.get(name, 0) for held in taken.values()) - self.others[name]
             pools.append(Pool(name, PoolKind.VRAM, name, CAPACITY, max(0, free), CAPACITY))
-        # Whether growth is others' or that of a load which has nothing to its name yet, nobody can say.
+        # Whether growth is others' or that of a load which has nothing to its name yet cannot be known.
         doubtful = share < 1.0 and any(engine.runs and engine.slots == 0 for engine in self.engines.values())
         before = self.seen_of_others if doubtful else self.others
         self.seen_of_others = {name: min(before[name], count) for name, count in self.others.items()}
@@ -181,7 +181,7 @@ class TooLittle(AnyOrder):
                 self.dozing.add(name)
             case Stop(name):
                 model = self.scheduler.models[name]
-                assert not (model.profile.warm.pinned and self._made_room_with(name)), "a pinned model went"
+                assert not (model.profile.warm.pinned and self._made_room_with(name)), "a pinned model was evicted"
             case Explain(LoadDeferred(short=short)):
                 assert short, "put off although there is memory"
             case Explain(InsufficientMemory(model=name)):
@@ -203,7 +203,7 @@ class TooLittle(AnyOrder):
 
     def _check_hopeless(self, model: str) -> None:
         """Check that a load that is refused would not fit even beside the pinned models alone."""
-        pinned = [name for name in self.held if name != model and self.house[name].warm.pinned]
+        pinned = [name for name in self.held if name != model and self.profiles[name].warm.pinned]
         most = {pool: max(count, self.seen_of_others[pool]) for pool, count in self.others.items()}
         rest = self._left_beside(pinned, most)
         if self.tells:
@@ -232,8 +232,8 @@ class TooLittle(AnyOrder):
         candidates = {each.model: each for each in batch[0].candidates}
         went = [candidates[explained.model].bytes for explained in batch]
         for explained in batch:
-            assert candidates[explained.model].free_in_s == 0.0, "somebody went before its time"
-            assert not self.house[explained.model].warm.pinned, "a pinned model went"
+            assert candidates[explained.model].free_in_s == 0.0, "a model was evicted before its time"
+            assert not self.profiles[explained.model].warm.pinned, "a pinned model was evicted"
         enough = {pool: soon.get(pool, 0) + sum(held.get(pool, 0) for held in went) for pool in needs}
         assert {} == excess(needs, enough), "too few went"
         for spared in range(len(went)):
@@ -248,7 +248,7 @@ class TooLittle(AnyOrder):
     def teardown(self) -> None:
         """And who does not run holds nothing that anybody could be kept waiting for."""
         super().teardown()
-        if self.sound and self.house:
+        if self.sound and self.profiles:
             self.measure(1.0)
             ghosts = [
                 name

@@ -46,7 +46,7 @@ class TestPromises:
         assert ({CARD: 40}, {}, ReservationState.WARM) == (store.free(), store.returning(), store.state("a"))
 
     def test_two_loads_cannot_both_have_the_last_bytes(self) -> None:
-        """The second one is a mistake of whoever asked, and changes nothing."""
+        """The second one is a mistake of the caller, and changes nothing."""
         store = ledger()
         store.reserve("a", takes(60))
         assert {CARD: 20} == excess(takes(60).peak, store.free())
@@ -130,7 +130,7 @@ class TestMeasurements:
         assert ({CARD: 5}, {CARD: 90}) == (store.others, store.free())
 
     def test_others_may_take_what_was_promised(self) -> None:
-        """The room is below nothing then, and nobody else is let in."""
+        """Less than nothing is free then, and nothing more is promised."""
         store = ledger()
         store.reserve("a", takes(60))
         store.warm("a")
@@ -175,7 +175,7 @@ class TestMeasurements:
         store.measured([pool(35)], {})
         assert ({CARD: 30}, {CARD: 30}) == (store.others, store.free())
 
-    def test_a_model_that_nobody_could_foresee_counts_as_measured(self) -> None:
+    def test_a_model_that_could_not_be_foreseen_counts_as_measured(self) -> None:
         """It began without a promise; what it was seen to hold is its own, and grows as it does."""
         store = ledger()
         store.measured([pool(70)], {"a": {CARD: 30}})
@@ -262,7 +262,7 @@ PARTS = st.dictionaries(st.sampled_from([CARD, OTHER]), st.integers(0, 40), max_
 
 
 @given(loads=st.lists(st.tuples(PARTS, PARTS), max_size=8), others=PARTS, seen=st.lists(PARTS, max_size=8))
-def test_what_is_left_is_what_nobody_was_promised(
+def test_what_is_free_is_what_was_promised_to_no_model(
     loads: list[tuple[Bytes, Bytes]], others: Bytes, seen: list[Bytes]
 ) -> None:
     """However loads are promised, end and are measured: what is left, ours and what others hold make up the pool."""

@@ -18,7 +18,7 @@ def test_what_is_lacking_is_said_per_pool() -> None:
     ) == insufficient_memory({"ram": 3 * GIB, CARD: GIB}, ["a", "b"], others, {CARD: 8 * GIB})
 
 
-def test_what_nobody_waits_for_comes_later() -> None:
+def test_a_load_that_no_request_waits_for_is_put_off() -> None:
     """It is no refusal for ever."""
     assert (
         "it lacks 2.0 GiB of cuda:0 beside the models that are in use, and comes up in quieter times; "

@@ -10,7 +10,7 @@ from hostd.scheduling.queue import RequestState
 from tests.scheduling.scenario import profile
 
 
-def errand(ticket_id: str, life: int = 0) -> RequestState:
+def waiting(ticket_id: str, life: int = 0) -> RequestState:
     """Return a ticket on its way to 'a'."""
     return RequestState(Ticket(ticket_id, Route("a", (Target("a"),))), arrived=0.0, expires=600.0, generation=life)
 
@@ -18,9 +18,9 @@ def errand(ticket_id: str, life: int = 0) -> RequestState:
 def test_the_status_line_says_how_busy_a_model_is() -> None:
     """State, places and queue are what an owner wants to see first."""
     model = ModelState(profile("a", max_concurrent=2), State.READY, slots=4)
-    model.serving["t1"] = errand("t1")
+    model.serving["t1"] = waiting("t1")
     for n in (2, 3, 4):
-        model.queue.push(errand(f"t{n}"))
+        model.queue.push(waiting(f"t{n}"))
     assert "<Model a ready: 1/2 in flight, 3 queued>" == repr(model)
 
 
@@ -50,14 +50,14 @@ def test_only_a_ready_model_has_room(state: State) -> None:
     """Places count for nothing while the engine loads, drains or is down."""
     model = ModelState(profile("a"), state, slots=1)
     assert (state is State.READY) == model.has_free_slot
-    model.serving["t1"] = errand("t1")
+    model.serving["t1"] = waiting("t1")
     assert not model.has_free_slot
 
 
 def test_an_engine_that_a_request_saw_die_has_no_room_until_its_state_changes() -> None:
     """It is on its way all the same; a ticket that was sent to an earlier engine knows nothing of this one."""
     model = ModelState(profile("a", max_concurrent=4), State.READY, slots=4, generation=2)
-    model.serving = {"early": errand("early", life=1), "late": errand("late", life=2)}
+    model.serving = {"early": waiting("early", life=1), "late": waiting("late", life=2)}
     model.suspect("early")
     assert model.has_free_slot
     model.suspect("late")
@@ -88,7 +88,7 @@ def test_the_expected_wait_grows_with_the_queue_and_shrinks_with_places() -> Non
     """Those before a newcomer and the newcomer itself share the places; unmeasured service is guessed."""
     model = ModelState(profile("a", max_concurrent=2), State.READY, slots=2)
     for n in range(3):
-        model.queue.push(errand(f"t{n}"))
+        model.queue.push(waiting(f"t{n}"))
     assert UNMEASURED_SERVICE * 4 / 2 == model.expected_wait()
     model.learn_service(2.0)
     assert 4.0 == model.expected_wait()

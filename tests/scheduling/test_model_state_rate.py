@@ -32,7 +32,7 @@ def test_what_has_passed_fades() -> None:
 
 @given(gaps=st.lists(st.floats(0.0, 1000.0), max_size=30), later=st.floats(0.0, 1e6))
 def test_it_never_counts_more_than_came(gaps: list[float], later: float) -> None:
-    """Nor less than nothing, and it only falls while nobody asks."""
+    """Nor less than nothing, and it only falls while no request arrives."""
     rate, now = RequestRate(), 0.0
     for gap in gaps:
         now += gap

@@ -14,6 +14,6 @@ def test_who_waits_comes_before_what_is_wanted_and_what_returns() -> None:
 
 
 def test_a_claim_becomes_more_urgent_with_its_reason() -> None:
-    """Somebody came to wait for what was merely wanted."""
+    """A request waits now for a model that merely should be warm."""
     wanted = PendingLoad("a", "preload", 0.0)
     assert [LoadPriority.WANTED, LoadPriority.WAITED_FOR] == [wanted.priority, replace(wanted, why="request").priority]

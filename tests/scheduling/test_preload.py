@@ -11,7 +11,7 @@ class Boot:
     """A boot whose loads are only noted; each claims its room until it is settled."""
 
     def __init__(self, names: str, **states: State) -> None:
-        self.lanes = {name: ModelState(profile(name), state=states.get(name, State.COLD)) for name in names}
+        self.models = {name: ModelState(profile(name), state=states.get(name, State.COLD)) for name in names}
         self.asked: list[str] = []
         self.preload = PreloadQueue(self._ask)
 
@@ -23,12 +23,12 @@ class Boot:
     def begin(self) -> None:
         """Begin with all of them."""
         self.preload.begun = True
-        self.preload.begin(self.lanes.values())
+        self.preload.begin(self.models.values())
 
     def settle(self, name: str, state: State) -> None:
         """Let the load of one come to its end."""
-        self.lanes[name].pending_load, self.lanes[name].state = None, state
-        self.preload.settled(self.lanes[name])
+        self.models[name].pending_load, self.models[name].state = None, state
+        self.preload.settled(self.models[name])
 
 
 def test_each_waits_for_the_one_before_it() -> None:
@@ -36,7 +36,7 @@ def test_each_waits_for_the_one_before_it() -> None:
     boot = Boot("abc")
     boot.begin()
     assert (["a"], False) == (boot.asked, boot.preload.over)
-    assert [False, True, True] == [model in boot.preload for model in boot.lanes.values()]
+    assert [False, True, True] == [model in boot.preload for model in boot.models.values()]
     boot.settle("a", State.READY)
     boot.settle("b", State.FAILED)
     assert (["a", "b", "c"], False) == (boot.asked, boot.preload.over)

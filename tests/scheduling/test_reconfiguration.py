@@ -58,9 +58,9 @@ class TestLimits:
         """Nothing is stopped, started or refused."""
         play = served(profile("a"), profile("b"))
         play.arrive("t1")
-        before = play.lane("a"), play.lane("b")
+        before = play.status("a"), play.status("b")
         assert [] == play.tell(settings(profile("a"), profile("b")))
-        assert before == (play.lane("a"), play.lane("b"))
+        assert before == (play.status("a"), play.status("b"))
 
 
 class TestEngines:
@@ -110,7 +110,7 @@ class TestEngines:
         play.tell(LoadRequested("a", "asked"))
         play.broke()
         play.tell(settings(replace(profile("a"), variants=NEW)))
-        assert "cold" in play.lane()
+        assert "cold" in play.status()
         assert ["start a"] == play.arrive("t1")
 
     def test_settings_that_change_twice_are_those_of_the_second_time(self) -> None:

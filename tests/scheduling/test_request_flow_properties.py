@@ -40,7 +40,7 @@ REASONS = st.one_of(
 
 
 @st.composite
-def houses(
+def profile_sets(
     draw: st.DrawFn, sizes: tuple[int, ...] = (1, 2, 2, 3, 4), pinned: tuple[bool, ...] = (False, True)
 ) -> dict[str, Profile]:
     """Draw a few profiles with tight limits that fall back to one another, in circles too."""
@@ -67,13 +67,13 @@ def houses(
 class AnyOrder(Watched):
     """Engines with a life of their own, clients who come and go, the owner's hand, and a clock."""
 
-    naps: tuple[int, ...] = ()
+    sleep_levels: tuple[int, ...] = ()
     may_close_after = 10
 
-    @initialize(app=houses())
-    def open_house(self, app: dict[str, Profile]) -> None:
+    @initialize(app=profile_sets())
+    def set_up(self, app: dict[str, Profile]) -> None:
         """Set the stage."""
-        self.house = app
+        self.profiles = app
         self.scheduler = self.make_scheduler(app)
         self.directory = router(*app.values())
         self.engines = {name: Engine() for name in app}
@@ -81,8 +81,8 @@ class AnyOrder(Watched):
     @rule(pick=PICK, count=st.integers(1, 4), timeout=st.sampled_from([None, None, None, 0.0, 2.0, 700.0]))
     def arrive(self, pick: int, count: int, timeout: float | None) -> None:
         """Requests come in."""
-        model = list(self.house)[pick % len(self.house)]
-        total = self.house[model].limits.total_timeout
+        model = list(self.profiles)[pick % len(self.profiles)]
+        total = self.profiles[model].limits.total_timeout
         expires = self.now + (total if timeout is None else min(total, timeout))
         for _ in range(count):
             deadline = None if timeout is None else self.now + timeout
@@ -135,12 +135,12 @@ class AnyOrder(Watched):
         model = self._those(loading=True)[pick % len(self._those(loading=True))]
         if not self.engines[model].told_to_stop:
             self.engines[model].slots = slots
-        self._tell(EngineReady(model, slots, 1.0, self.naps))
+        self._tell(EngineReady(model, slots, 1.0, self.sleep_levels))
 
     @precondition(lambda self: self._those(loading=False))
     @rule(pick=PICK)
     def die(self, pick: int) -> None:
-        """A running engine dies; nobody has noticed yet."""
+        """A running engine dies; it has not been noticed yet."""
         self.engines[self._those(loading=False)[pick % len(self._those(loading=False))]].dead = True
 
     @precondition(lambda self: self._ending())
@@ -156,7 +156,7 @@ class AnyOrder(Watched):
     @rule(pick=PICK, load=st.booleans())
     def take_in_hand(self, pick: int, load: bool) -> None:
         """The owner loads or unloads a model."""
-        model = list(self.house)[pick % len(self.house)]
+        model = list(self.profiles)[pick % len(self.profiles)]
         self._tell(LoadRequested(model, "asked") if load else UnloadRequested(model))
 
     @precondition(lambda self: not self.booted)
@@ -174,7 +174,7 @@ class AnyOrder(Watched):
 
     @rule()
     def reach_the_next_deadline(self) -> None:
-        """The clock shows exactly the time that the desk named."""
+        """The clock shows exactly the time that the scheduler named."""
         at = self.scheduler.next_deadline()
         if at is not None:
             self.now = max(self.now, at)
@@ -188,7 +188,7 @@ class AnyOrder(Watched):
         self._tell(ShutdownRequested())
 
     def teardown(self) -> None:
-        """When all is answered and time goes by, no ticket is left, the boot has come to its end, and the desk rests."""
+        """When all is answered and time goes by, no ticket is left, the boot has come to its end, and the scheduler rests."""
         if not self.sound:
             return
         for _ in range(600):
@@ -211,7 +211,7 @@ class AnyOrder(Watched):
             self._tell(EngineFailed(model, ExitClass.UNKNOWN, "at last"))
         elif loading := self._those(loading=True):
             self.engines[loading[0]].slots = 2
-            self._tell(EngineReady(loading[0], 2, 1.0, self.naps))
+            self._tell(EngineReady(loading[0], 2, 1.0, self.sleep_levels))
         elif served := self._served():
             served[0].over = True
             self._tell(Finished(served[0].ticket.id, 1.0))

@@ -71,7 +71,7 @@ def test_holding_back_leaves_the_delay_to_requests() -> None:
 
 
 def test_forgiving_keeps_only_the_total() -> None:
-    """Somebody took it in hand; the count of restarts that `ps` shows stays."""
+    """It was loaded by hand; the count of restarts that `ps` shows stays."""
     restarts = crashes(7)
     restarts.reset()
     assert RestartPolicy(streak=0, total=7) == restarts

@@ -1,4 +1,4 @@
-"""The desk and tickets: who is served, who waits, who moves on, who is turned away."""
+"""Requests: which are served, wait, fall back, or are refused."""
 
 import pytest
 
@@ -32,7 +32,7 @@ class TestQueue:
         play = ready(profile("a"))
         assert ["serve t1 by a"] == play.arrive("t1", now=5.0)
         assert Serve("t1", "a", 1, None, 0.0, 0.0) == play.last(Serve)
-        assert "<Model a ready: 1/2 in flight, 0 queued>" == play.lane()
+        assert "<Model a ready: 1/2 in flight, 0 queued>" == play.status()
         assert play.position("t1") is None
 
     @pytest.mark.parametrize(("allowed", "slots", "capacity"), [(2, 8, 2), (8, 3, 3), (1, 1, 1)])
@@ -41,7 +41,7 @@ class TestQueue:
         play = ready(profile("a", max_concurrent=allowed), slots=slots)
         served = [line for n in range(12) for line in play.arrive(f"t{n}")]
         assert [f"serve t{n} by a" for n in range(capacity)] == served
-        assert f"<Model a ready: {capacity}/{capacity} in flight, {12 - capacity} queued>" == play.lane()
+        assert f"<Model a ready: {capacity}/{capacity} in flight, {12 - capacity} queued>" == play.status()
 
     def test_the_rest_wait_in_order_and_know_their_position(self) -> None:
         """Positions count from 1 and close up; a place that becomes free goes to the head of the queue."""
@@ -63,7 +63,7 @@ class TestQueue:
         assert ["serve t3 by a"] == play.tell(ClientLeft("t1"))
         for late in (ClientLeft("t2"), Finished("t1", 1.0), AttemptFailed("t1", FallbackReason.CRASHED, "late")):
             assert [] == play.tell(late)
-        assert "<Model a ready: 1/1 in flight, 0 queued>" == play.lane()
+        assert "<Model a ready: 1/1 in flight, 0 queued>" == play.status()
         assert [] == play.pass_time(40.0)
 
     def test_a_full_queue_refuses_with_the_time_to_come_back(self) -> None:
@@ -160,13 +160,13 @@ class TestFallback:
         assert [f"serve t1 by b for {reason}"] == play.fail("t1", reason)
         assert 2 == play.last(Serve).attempt
 
-    def test_the_last_failure_is_the_answer_when_nobody_is_left(self) -> None:
+    def test_the_last_failure_is_the_answer_when_no_target_is_left(self) -> None:
         """The refusal carries the code and the status of the failed attempt."""
         play = ready(profile("a"))
         play.arrive("t1")
         assert ["refuse t1: status_5xx"] == play.tell(AttemptFailed("t1", FallbackReason.STATUS_5XX, "status 500", 502))
         assert 502 == play.last(Refuse).error.status
-        assert "<Model a ready: 0/2 in flight, 0 queued>" == play.lane()
+        assert "<Model a ready: 0/2 in flight, 0 queued>" == play.status()
 
     def test_a_long_prompt_goes_only_to_a_larger_context(self) -> None:
         """A target with the same or an unknown context is passed over; with none left it is the client's error."""
@@ -191,7 +191,7 @@ class TestFallback:
         assert ["refuse t1: crashed"] == play.fail("t1", FallbackReason.CRASHED)
         assert ("a", 1) == play.position("t2")
 
-    def test_nobody_is_sent_to_an_engine_that_is_known_to_be_dead(self) -> None:
+    def test_no_request_is_sent_to_an_engine_that_is_known_to_be_dead(self) -> None:
         """A request sees the crash before its instance reports it: those who wait stay, until the engine is back."""
         play = ready(profile("a", max_concurrent=1))
         for ticket_id in ("t1", "t2"):
@@ -214,7 +214,7 @@ class TestFallback:
         assert ["serve t2 by a"] == play.fail("t2", FallbackReason.CRASHED)
 
     def test_a_lost_connection_is_tried_once_more_at_once(self) -> None:
-        """An engine that lives gets the ticket again when nobody else can take it, and only once."""
+        """An engine that lives gets the request again when no other target is open, and only once."""
         play = ready(profile("a"))
         play.arrive("t1")
         assert ["serve t1 by a"] == play.fail("t1", FallbackReason.CONNECT)
@@ -230,10 +230,10 @@ class TestColdModels:
         assert ["start a"] == play.arrive("t1")
         assert [] == play.arrive("t2", now=1.0)
         assert [] == play.arrive("t3", now=2.0)
-        assert "<Model a loading: 0/0 in flight, 3 queued>" == play.lane()
+        assert "<Model a loading: 0/0 in flight, 3 queued>" == play.status()
         assert ["serve t1 by a", "serve t2 by a"] == play.ready("a", 4.0, slots=4)
         assert Serve("t2", "a", 1, None, 3.0, 3.0) == play.last(Serve)
-        assert "<Model a ready: 2/2 in flight, 1 queued>" == play.lane()
+        assert "<Model a ready: 2/2 in flight, 1 queued>" == play.status()
 
     def test_the_wait_for_a_load_is_told_from_the_wait_for_a_place(self) -> None:
         """`loaded` is the part of `waited` that went into loading."""
@@ -244,7 +244,7 @@ class TestColdModels:
         play.finish("t1", 10.0)
         assert Serve("t2", "a", 1, None, 9.0, 3.0) == play.last(Serve)
 
-    def test_a_cold_model_is_started_even_where_nobody_may_wait(self) -> None:
+    def test_a_cold_model_is_started_even_where_no_request_may_wait(self) -> None:
         """With max_queue 0 the request is refused, but the model is on its way for the next one."""
         play = Rehearsal(profile("a", max_queue=0))
         assert ["start a", "refuse t1: queue_full"] == play.arrive("t1")
@@ -276,7 +276,7 @@ class TestColdModels:
         play.arrive("t1")
         assert ["serve t1 by b for out_of_memory"] == play.broke("a", exit_class=ExitClass.OUT_OF_MEMORY)
 
-    def test_a_load_outlasts_the_queue_time_when_nobody_else_can_answer(self) -> None:
+    def test_a_load_outlasts_the_queue_time_when_no_other_target_is_open(self) -> None:
         """The queue time of all who wait for it begins when the model is ready, in the same order."""
         play = Rehearsal(profile("a", max_concurrent=1, queue_timeout=10.0))
         for n, now in enumerate((0.0, 1.0, 95.0)):
@@ -286,7 +286,7 @@ class TestColdModels:
         assert [] == play.pass_time(109.9)
         assert ["refuse t1: queue_timeout", "refuse t2: queue_timeout"] == play.pass_time(110.0)
 
-    def test_a_load_does_not_outlast_the_queue_time_when_somebody_can(self) -> None:
+    def test_a_load_does_not_outlast_the_queue_time_when_another_target_is_open(self) -> None:
         """With a fallback the queue time holds while the model loads, and nothing is granted afterwards."""
         play = Rehearsal(profile("a", "b", max_concurrent=1, queue_timeout=10.0), profile("b"))
         play.warm("b")
@@ -318,7 +318,7 @@ class TestWholeTime:
         assert ["refuse t1: timeout"] == play.pass_time(60.0)
 
     def test_a_late_tick_is_as_good_as_one_in_time(self) -> None:
-        """Whoever runs the desk may be late; then everything that is due is done in one turn, earliest first."""
+        """The dispatcher may be late; then everything that is due is done in one turn, earliest first."""
         play = ready(profile("a", max_concurrent=1, queue_timeout=5.0))
         for n in range(3):
             play.arrive(f"t{n}", now=float(n))

@@ -38,7 +38,7 @@ class TestBoot:
         assert (["d", "b", "a", "c"], True) == (play.starts, play.scheduler.view().settled)
 
     def test_what_does_not_fit_is_left_out_with_its_reason(self) -> None:
-        """The boot settles without it, and nobody goes for it."""
+        """The boot settles without it, and no model is evicted for it."""
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
         assert ["check a", "start a"] == play.open(profile("a", preload=True, priority=60), profile("b", preload=True))
         assert [] == play.ready("a")
@@ -98,7 +98,7 @@ class TestBoot:
         )
 
     def test_what_fits_since_a_measurement_has_narrowed_it_comes_up_in_quiet_times(self) -> None:
-        """It was left out at the boot, and nobody has to ask for it."""
+        """It was left out at the boot, and no request has to ask for it."""
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
         play.open(profile("a", preload=True, priority=60), profile("b", preload=True))
         play.ready("a")
@@ -111,14 +111,14 @@ class TestBoot:
         assert [] == play.pass_time(1500.0)
 
     def test_before_the_boot_no_plan_loads_anybody(self) -> None:
-        """Appraisals come in while the house is being opened."""
+        """Options arrive while the daemon boots."""
         play = Machine({CARD: 10}, a=(fits(6),))
         play.open(profile("a", preload=True), boot=False)
         play.tell(LoadOptionsChanged("a", (fits(4),)))
         assert ([], []) == (play.pass_time(100.0), play.turn())
 
     def test_among_equals_what_is_there_stays(self) -> None:
-        """Nobody is loaded in the place of one that is worth as much; what is worth more is."""
+        """No model is loaded in the place of one that is worth as much; one that is worth more is."""
         for there, other in ("ab", "ba"):
             for demand, expected in ((5.0, []), (7.0, [f"check {other}", f"stop {there}"])):
                 play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
@@ -160,7 +160,7 @@ class TestWindows:
         play.gone("a")
         assert [] == play.pass_time(10_000.0)
 
-    def test_nobody_who_is_in_use_goes_for_a_window(self) -> None:
+    def test_no_model_in_use_is_evicted_for_a_window(self) -> None:
         """Only who has been idle for a while; the rest is tried again later."""
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
         play.open(profile("a"), profile("b"))
@@ -252,7 +252,7 @@ class TestComingBack:
         assert ["start a"] == play.gone("c")
 
     def test_a_crowd_that_comes_before_its_return_has_it_loaded_at_once(self) -> None:
-        """Somebody waits now; and if they leave, it still comes back."""
+        """A request waits now; and if it leaves, the model is still loaded again."""
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
         play.open(profile("a", preload=True), profile("b"))
         play.ready("a")
@@ -265,7 +265,7 @@ class TestComingBack:
         assert ["stop b"] == acts(play.pass_time(101.0 + LULL + RETURN_EVERY))
 
     def test_what_the_owner_sent_away_does_not_come_back(self) -> None:
-        """Not even after it had to go for somebody."""
+        """Not even after it was evicted for a request."""
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(3),))
         play.open(profile("a", preload=True), profile("b"))
         play.ready("a")
@@ -311,4 +311,4 @@ class TestSleepers:
         play.scheduler.models["a"].sleep_levels = (1, 2)
         assert ["check b", "sleep a"] == play.arrive("t1", "b", now=100.0)
         assert ["start b"] == play.gone("a")
-        assert "<Model a cold: 0/0 in flight, 0 queued>" == play.lane("a")
+        assert "<Model a cold: 0/0 in flight, 0 queued>" == play.status("a")

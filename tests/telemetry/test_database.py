@@ -19,7 +19,7 @@ def rows(path: Path, question: str) -> list[tuple[object, ...]]:
 
 
 def test_keeps_requests_and_loads(tmp_path: Path) -> None:
-    """Every number has its column, milliseconds for what passed; what nobody knows is null, and a route is cut at its reason."""
+    """Every number has its column, milliseconds for what passed; what is not known is null, and a route is cut at its reason."""
     path = tmp_path / "new" / "ledger.sqlite"
     with closing(Database(path)) as ledger:
         ledger.write(

@@ -1,4 +1,4 @@
-"""One line per decision, which nobody can forge, and in which nobody's words appear."""
+"""One line per decision, which cannot be forged, and in which no prompt, answer or key appears."""
 
 import io
 import json
@@ -93,7 +93,7 @@ def test_writes_exceptions(style: str) -> None:
     assert "test_decision_log.py" in stream.getvalue()
 
 
-async def test_writes_nobodys_words(open_house: OpenHouse, weights: Path) -> None:
+async def test_writes_no_prompts_answers_or_keys(open_house: OpenHouse, weights: Path) -> None:
     """Prompts, answers and keys are in no line, whatever goes well or wrong."""
     stream = io.StringIO()
     decision_log.configure(style="json", level="debug", stream=stream)
@@ -115,7 +115,7 @@ async def test_writes_nobodys_words(open_house: OpenHouse, weights: Path) -> Non
 
 
 @pytest.mark.parametrize("style", ["json", "text"])
-def test_a_line_that_cannot_be_written_stops_nobody(style: str) -> None:
+def test_a_line_that_cannot_be_written_stops_nothing(style: str) -> None:
     """The disk is full or the terminal is gone; what was decided is done all the same, and later lines are written again."""
 
     class Full(io.StringIO):

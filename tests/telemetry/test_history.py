@@ -32,7 +32,7 @@ def test_yields_requests_in_order(tmp_path: Path) -> None:
 
 
 def test_counts_by_local_hour(tmp_path: Path) -> None:
-    """What was asked for counts, whoever answered; an hour is that of the clock on the wall, also where zones are odd."""
+    """The model that was asked for counts, whichever answered; an hour is one of local time, also where zones are odd."""
     history = told(
         tmp_path, request(NOON), request(NOON + 1800, model="beta"), request(NOON + 3600), request(NOON, asked="beta")
     )

@@ -1,4 +1,4 @@
-"""Keeping records costs nobody anything."""
+"""Keeping records costs requests nothing."""
 
 import asyncio
 import sqlite3
@@ -103,7 +103,7 @@ async def test_drops_and_counts_what_is_too_much(tmp_path: Path) -> None:
 
 
 async def test_sets_a_spoilt_file_aside(tmp_path: Path, said: list[structlog.typing.EventDict]) -> None:
-    """It is said once, the file stays for whoever wants to look, and a new one takes what comes, the first included."""
+    """It is logged once, the file stays to be looked at, and a new one takes what comes, the first included."""
     path = tmp_path / "ledger.sqlite"
     path.write_bytes(b"no database" * 100)
     records = RecordWriter(path)
@@ -116,7 +116,7 @@ async def test_sets_a_spoilt_file_aside(tmp_path: Path, said: list[structlog.typ
     assert b"no database" * 100 == await asyncio.to_thread(Path(line["file"]).read_bytes)
 
 
-async def test_trouble_with_the_file_hurts_nobody(tmp_path: Path, said: list[structlog.typing.EventDict]) -> None:
+async def test_trouble_with_the_file_hurts_no_request(tmp_path: Path, said: list[structlog.typing.EventDict]) -> None:
     """A place that cannot be written is told of once; when it can be, that is told too, and nothing was lost meanwhile."""
     path = tmp_path / "ledger.sqlite"
     path.mkdir()

@@ -12,10 +12,10 @@ from tests.cli.recorded import Daemon, Ran
 PATH = "GET /hostd/v1/why?"
 OLD: dict[str, Any] = {
     "at": "2026-01-02T08:00:00.250Z",
-    "decision": "evict",
+    "decision": "evicted",
     "model": "big",
     "request": None,
-    "why": "'big' goes to make room for 'small' [costs 12.5 s]",
+    "why": "'big' is evicted for 'small' [costs 12.5 s]",
     "for": "small",
     "cost_s": 12.5,
 }
@@ -37,14 +37,14 @@ def test_tells_about_a_model(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
     old, new = ran.out.splitlines()
     local = datetime.fromisoformat(OLD["at"]).astimezone()
     assert (0, "") == (ran.code, ran.err)
-    assert f"{local:%Y-%m-%d %H:%M:%S}  evict  'big' goes to make room for 'small' [costs 12.5 s]" == old
-    assert new.startswith(f"{now:%H:%M:%S}  evict ")
+    assert f"{local:%Y-%m-%d %H:%M:%S}  evicted  'big' is evicted for 'small' [costs 12.5 s]" == old
+    assert new.startswith(f"{now:%H:%M:%S}  evicted ")
 
 
 def test_tells_about_a_request(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
     """An id is looked for first; models are not asked for then."""
     daemon.on(PATH + "request=req_1&last=3", {"decisions": [OLD]})
-    assert "make room" in hostd("why", "req_1", "--last", "3").out
+    assert "is evicted for" in hostd("why", "req_1", "--last", "3").out
     assert [PATH + "request=req_1&last=3"] == daemon.paths()
 
 
