@@ -6,6 +6,7 @@ checked, memory is measured when it pleases, and other programs come and go.
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
@@ -282,7 +283,8 @@ class TooLittle(AnyOrder):
 QUICK = settings(max_examples=300, stateful_step_count=50, derandomize=True, database=None)
 THOROUGH = settings(max_examples=3000, stateful_step_count=100)
 
-TestTooLittle = TooLittle.TestCase
+# The same rules are run through the fast path in `test_request_flow` each time.
+TestTooLittle = pytest.mark.slow(TooLittle.TestCase)
 TestTooLittle.settings = settings(
     THOROUGH if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else QUICK,
     deadline=None,

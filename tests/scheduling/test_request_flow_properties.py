@@ -6,6 +6,7 @@ each time.
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
@@ -226,7 +227,8 @@ class AnyOrder(Watched):
 QUICK = settings(max_examples=400, stateful_step_count=50, derandomize=True, database=None)
 THOROUGH = settings(max_examples=3000, stateful_step_count=100)
 
-TestAnyOrder = AnyOrder.TestCase
+# The same rules are run through the fast path in `test_request_flow` each time.
+TestAnyOrder = pytest.mark.slow(AnyOrder.TestCase)
 TestAnyOrder.settings = settings(
     THOROUGH if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else QUICK,
     deadline=None,
