@@ -1,6 +1,6 @@
-"""What a pull from Hugging Face takes, and how it gets into the cache that its programs share.
+"""Downloads from Hugging Face, into the cache that its programs share.
 
-The layout of the cache is left to the hub's own library: what it finds under a checksum it shows under a name. Reference:
+The hub's own library lays out the cache: it links the blobs that are downloaded here under their names. Reference:
 https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
 """
 
@@ -50,11 +50,11 @@ class HubDownload:
         )
 
     def fetch(self, listener: ProgressListener, pause: Pause = time.sleep) -> None:
-        """Download every file that is not here, then let the branch or tag mean this commit; raises as `transfer.fetch`."""
+        """Download every missing file, then point the branch or tag to this commit; raises as `transfer.fetch` does."""
         for file in self.items:
             shown = self._snapshot / file.name
             if not self.here(file):
-                for cut in (shown, file.blob):  # the library believes whatever lies there
+                for cut in (shown, file.blob):  # the library trusts a file that exists
                     cut.unlink(missing_ok=True)
             if file.sha256:
                 fetch(file, partial(self.hub.open, file.name), listener, here=self.here, pause=pause)
@@ -71,7 +71,7 @@ class HubDownload:
         return self.hub.cache / repository_folder(self.hub.repo) / "snapshots" / self.hub.commit
 
     def _point(self) -> None:
-        """Write which commit a branch or tag is; the library would do so before all files of it are here."""
+        """Write which commit the branch or tag names; the library would do so before all files are complete."""
         if self.reference.revision == self.hub.commit:
             return
         ref = self.hub.cache / repository_folder(self.hub.repo) / "refs" / self.reference.revision
@@ -84,7 +84,7 @@ class HubDownload:
 def plan_hub_download(
     reference: HubReference, locations: ModelLocations, *, projector: bool | None = None
 ) -> HubDownload:
-    """Return what pulling *reference* means; the hub is asked for its list, and no file is fetched.
+    """Plan the download of *reference* from the hub's list of files; no file is fetched.
 
     Raises:
         ModelNotFound: The hub has no such repository, revision or file; the nearest are named.
@@ -124,7 +124,7 @@ def plan_hub_download(
 def _file(name: str, listed: ListedFile, home: Path, hub: str) -> DownloadFile:
     if listed.size is None:
         raise ModelUnreadable(f"{hub} does not say how large {name} is; try another hub")
-    # Without a checksum the library chooses where the content lies: nothing is looked for there.
+    # Without a checksum the library names the blob: nothing is looked for under this name.
     digest = listed.sha256 or listed.git or "unknown"
     blob = home / "blobs" / digest
     lock = home.parent / ".locks" / home.name / f"{digest}.lock"
@@ -133,7 +133,7 @@ def _file(name: str, listed: ListedFile, home: Path, hub: str) -> DownloadFile:
 
 
 def _check(path: Path, file: DownloadFile) -> None:
-    """Compare what the library fetched itself, small files, with what was listed; what differs is removed.
+    """Check a small file, which the library fetched, against the list, and remove it if it differs.
 
     Raises:
         ModelUnreadable: It differs.
@@ -162,7 +162,7 @@ def _about_checksums(items: tuple[DownloadFile, ...], hub: str) -> tuple[str, ..
 
 
 def _nearest(reference: HubReference, locations: ModelLocations) -> str:
-    """Return what the hub finds by a part of the name, as the end of a sentence; nothing where it finds nothing."""
+    """Return the end of a message with the nearest names that the hub finds; empty without any."""
     name = reference.repo.rpartition("/")[2]
     try:
         with HubClient(hub_credential(locations)) as client:

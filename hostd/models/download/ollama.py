@@ -1,7 +1,8 @@
-"""What a pull of an Ollama tag takes, and how it gets into a store so that `ollama serve` finds it.
+"""Downloads of Ollama's tags, into a store of Ollama's.
 
-An Ollama that is running pulls its models itself, for its store may be one that only it may write. Otherwise the blobs are
-fetched from the registry into the owner's store, where an Ollama that hostd starts, or llama.cpp, will serve them.
+A running Ollama pulls by itself, for its store may be one that only it may write. Without one the blobs are fetched from the
+registry into the owner's store, where an Ollama that hostd starts later, or llama.cpp, finds them: none is started for a pull,
+since it would fetch the same bytes into the same folder.
 """
 
 import os
@@ -63,7 +64,7 @@ class OllamaDownload:
         return file.blob.is_file() and file.blob.stat().st_size == file.size
 
     def fetch(self, listener: ProgressListener, pause: Pause = time.sleep) -> None:
-        """Download every blob that is not here, then the manifest that makes a model of them; raises as `transfer.fetch`."""
+        """Download every missing blob, then write the manifest; raises as `transfer.fetch` does."""
         if self.server and not all(map(self.here, self.items)):
             _pull_through(self.server, self.reference, listener)
         else:
@@ -94,7 +95,7 @@ class OllamaDownload:
 
 
 def plan_registry_download(reference: OllamaReference, locations: ModelLocations) -> OllamaDownload:
-    """Return what pulling *reference* means; the registry is asked for its manifest, and no blob is fetched.
+    """Plan the download of *reference* from the registry's manifest; no blob is fetched.
 
     It is for the store that has it whole already, else for that of the Ollama that is running, else for the user's own.
 
@@ -156,10 +157,10 @@ def _lists(path: Path, items: Sequence[DownloadFile]) -> bool:
 
 
 def _store_of_running(locations: ModelLocations) -> Path | None:
-    """Return the store of the Ollama that is running here: the one that holds every model that it lists.
+    """Return the store of the running Ollama: the one that holds every model that it lists.
 
-    None where there is none, where it has no model yet to tell its store by, or where the models come from a registry of the
-    owner's, which it does not know.
+    None where none runs, where it has no model yet to tell its store by, and where the owner names another registry, which it
+    does not know.
     """
     if locations.ollama_server is None or locations.registry != REGISTRY_URL:
         return None
@@ -175,7 +176,7 @@ def _store_of_running(locations: ModelLocations) -> Path | None:
 
 
 def _pull_through(server: str, reference: OllamaReference, listener: ProgressListener) -> None:
-    """Have a running Ollama pull a model; it resumes and checks by itself.
+    """Let the running Ollama pull a model; it resumes and verifies by itself.
 
     Raises:
         HubUnreachable: It stopped before the end.

@@ -1,4 +1,4 @@
-"""Downloads: what a reference means in files, whether there is room for them, and fetching them.
+"""Downloads: plans of files, a check of the disk, and carrying them out.
 
 A plan is made by asking the hub for its list alone, so that its size can be shown before anything is taken. It is then carried
 out file by file; whatever ends it early, the same command goes on where it stopped.

@@ -1,7 +1,7 @@
-"""Bytes of files that are downloaded, from any byte on: by plain HTTP, or by Xet, the storage of Hugging Face.
+"""Byte streams of files to download, from any byte on: by plain HTTP, or by Xet, the storage of Hugging Face.
 
-Both go through the hub's own client library, which costs a third of a second to import: nothing but pulls does. The library is
-not asked for whole large files, for it throws away what came when a download is cut short.
+Both use the hub's own client library, which takes a third of a second to import, so only pulls import it. It does not download
+large files whole: since its version 1 it deletes what was downloaded when it is interrupted, and hostd resumes.
 """
 
 import logging
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 """Seconds of silence after which a connection counts as broken."""
 
-# The library and Xet read these when they are imported. Xet would take up to 8 GB of memory for its buffers, which engines need.
+# Read by the library and by Xet at import. Xet's buffers would take up to 8 GB of memory, which engines need.
 _ENVIRONMENT = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_SYMLINKS_WARNING": "1",
@@ -61,7 +61,7 @@ class HubFiles:
     token: str | None = field(default=None, repr=False)
 
     def metadata(self, name: str) -> "HfFileMetadata":
-        """Return what the hub tells of a file beside its list: size, checksum, commit, where it is stored.
+        """Return the hub's metadata of a file: size in bytes, etag, commit, and where it is stored.
 
         Raises:
             ModelNotFound: The hub has no such file.
@@ -92,7 +92,7 @@ class HubFiles:
                 yield stream
 
     def download(self, name: str) -> Path:
-        """Have the library fetch a file, or show what is there under its name, and return its place; raises as `metadata` does."""
+        """Let the library fetch a file, or link its blob if that exists, and return its path; raises as `metadata` does."""
         hub = library()
         with hub_errors(f"{self.hub}/{self.repo}/{name}"):
             return Path(
@@ -114,7 +114,7 @@ class HubFiles:
 
 
 def library() -> "ModuleType":
-    """Return the hub's client library, made quiet."""
+    """Import the hub's client library, without its telemetry, progress bars and log."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import huggingface_hub.constants  # noqa: PLC0415 - see the module's docstring
@@ -126,7 +126,7 @@ def library() -> "ModuleType":
 
 
 def current_token(otherwise: str | None) -> str | None:
-    """Return the owner's token, renewed where it came from a login by browser and ran out."""
+    """Return the owner's token, renewed by the library if it is of a browser login and has expired."""
     with suppress(Exception):
         return library().get_token() or otherwise
     return otherwise
@@ -134,7 +134,7 @@ def current_token(otherwise: str | None) -> str | None:
 
 @contextmanager
 def hub_errors(url: str) -> Iterator[None]:
-    """Raise what goes wrong between this machine and the hub in our words; what is wrong with the disk passes."""
+    """Turn the library's errors into those of `hostd.models.errors`; errors of the disk pass."""
     errors = library().errors
     try:
         yield
@@ -213,7 +213,7 @@ def xet_blocks(
                 raise block
             yield block
 
-    # Xet waits in native code, which Ctrl+C does not interrupt: it does so in a thread, and is told to stop.
+    # Xet blocks in native code, which Ctrl+C does not interrupt: it runs in a thread, and is aborted here.
     worker = Thread(target=work, daemon=True)
     worker.start()
     try:

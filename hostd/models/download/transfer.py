@@ -52,13 +52,13 @@ class DownloadFile:
 
 
 class ProgressListener(Protocol):
-    """Is told how a download gets on."""
+    """Receives the progress of a download."""
 
     def moved(self, count: int) -> None:
-        """Count bytes that are here; negative where some had to be given up."""
+        """Count bytes downloaded; negative for bytes that were discarded."""
 
     def told(self, sentence: str) -> None:
-        """Show what the owner may want to know."""
+        """Show a sentence to the owner."""
 
 
 def fetch(
@@ -99,7 +99,7 @@ def fetch(
 
 
 def wrong_checksum(name: str) -> str:
-    """Return the sentence about a file that is not what its hub lists."""
+    """Return the message about a file whose content is not what its hub lists."""
     return (
         f"{name} arrived with another checksum than its hub lists: it was damaged or exchanged on the way, and nothing of it "
         "was kept; try again, and tell its owner if that does not help"
@@ -115,7 +115,7 @@ class _Transfer:
     pause: Pause
 
     def complete(self) -> None:
-        """Fetch what is missing, in as many attempts as bring something."""
+        """Fetch the rest, until `TRIES` attempts in a row bring no byte."""
         file, partial, failures = self.file, self.partial, 0
         while partial.count < file.size:
             before = partial.count
@@ -135,7 +135,7 @@ class _Transfer:
                 self.pause(seconds)
 
     def restart(self) -> None:
-        """Give up what came."""
+        """Discard what was downloaded."""
         self.listener.moved(-self.partial.count)
         self.partial.restart()
 
