@@ -7,7 +7,7 @@ follows nothing that comes over HTTP.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.domain.profile import Profile
@@ -15,7 +15,9 @@ from hostd.hardware.inventory import inventory
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.eviction import EvictionCandidate
 from hostd.planning.warm_set.load_option import Bytes, LoadOption, plus
-from hostd.scheduling.view import MemoryView
+
+if TYPE_CHECKING:
+    from hostd.scheduling.view import MemoryView  # a client that only reads the answer does without the scheduler
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class MemoryState:
     profiles: Mapping[str, str]
 
 
-def planning_inputs(memory: MemoryView, host: Host, profiles: Mapping[str, Profile]) -> dict[str, Any]:
+def planning_inputs(memory: "MemoryView", host: Host, profiles: Mapping[str, Profile]) -> dict[str, Any]:
     """Return, as plain data, what the scheduler decides with beyond what ``GET /hostd/v1/plan`` tells people."""
     described = inventory(host)
     for row, pool in zip(described["pools"], host.pools, strict=True):
