@@ -1,4 +1,4 @@
-"""Tells the desk what is known of the ways to load each model: at the boot of all, later of those of which more was learnt."""
+"""Keeps the scheduler informed of the options for loading each model: of all at boot, later of those that changed."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -16,11 +16,10 @@ from hostd.sizing.load_options import LoadOptionFinder, LoadOptions
 log = structlog.get_logger()
 
 Note = Callable[[Profile, Variant, Sequence[str], int, LoadOption | None], str | None]
-"""Writes down what a load took; see `Bookkeeper.note`."""
-
+"""Records the memory that a load took; see `MeasurementRecorder.record`."""
 
 LOOK_AGAIN = 30.0
-"""Seconds between two looks at profiles of which some variant could not be had: its file may have come meanwhile."""
+"""Seconds between two checks of profiles with a variant that cannot be loaded: its file may have been downloaded meanwhile."""
 
 
 class LoadOptionMonitor:
@@ -61,11 +60,11 @@ class LoadOptionMonitor:
         finding.add_done_callback(self._found_all)
 
     def start(self) -> None:
-        """Look again from time to time at what could not be had."""
-        self._looking = self._loop.create_task(self._look_again(), name="survey")
+        """Start to check again, every `LOOK_AGAIN` seconds, the profiles with a variant that cannot be loaded."""
+        self._looking = self._loop.create_task(self._look_again(), name="load options again")
 
     async def close(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         tasks = [*self._finding, *((self._looking,) if self._looking else ())]
         for task in tasks:
             task.cancel()
@@ -85,22 +84,22 @@ class LoadOptionMonitor:
             log.error("bug", what="the options of changed profiles could not be found", error=repr(error))
 
     async def _find(self, profile: Profile) -> None:
-        self._tell(profile, await asyncio.to_thread(self._appraise, profile))
+        self._tell(profile, await asyncio.to_thread(self._options, profile))
 
     def after(self, note: Note) -> Note:
-        """Return *note*, followed by a new appraisal of the profile: what was measured changes what is expected."""
+        """Return *note* followed by finding the profile's options anew: a measurement changes what a load is expected to take."""
 
-        def noting(
+        def recording(
             profile: Profile, variant: Variant, said: Sequence[str], rss: int, option: LoadOption | None
         ) -> str | None:
             why_not = note(profile, variant, said, rss, option)
             if why_not is None:
-                self._loop.call_soon_threadsafe(self._tell, profile, self._appraise(profile))
+                self._loop.call_soon_threadsafe(self._tell, profile, self._options(profile))
             return why_not
 
-        return noting
+        return recording
 
-    def _appraise(self, profile: Profile) -> LoadOptions:
+    def _options(self, profile: Profile) -> LoadOptions:
         try:
             return self._finder.find(profile, self._host())
         except HostdError as error:
@@ -108,12 +107,14 @@ class LoadOptionMonitor:
 
     def _tell(self, profile: Profile, found: LoadOptions) -> None:
         if self._catalog.profiles.get(profile.name) != profile:
-            return  # it was replaced while a thread was at it, or it is the one that an old engine was launched by
+            return  # it was replaced while a thread computed, or is the one that an old engine was launched by
         before = self._found.get(profile.name)
         if found == before:
             return
         self._found[profile.name] = found
         if found.why_not or found.notes or before is not None:
-            log.info("appraised", model=profile.name, ways=len(found.options), why_not=found.why_not, notes=found.notes)
+            log.info(
+                "load_options", model=profile.name, options=len(found.options), why_not=found.why_not, notes=found.notes
+            )
         left_out = "; ".join(note for note in found.notes if note.startswith("left out: "))
         self._post(LoadOptionsChanged(profile.name, found.options, found.why_not or left_out or None))

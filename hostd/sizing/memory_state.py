@@ -14,7 +14,7 @@ from hostd.domain.profile import Profile
 from hostd.hardware.inventory import inventory
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.eviction import EvictionCandidate
-from hostd.planning.warm_set.load_option import Bytes, LoadOption, plus
+from hostd.planning.warm_set.load_option import Bytes, LoadOption, free_now, plus
 
 if TYPE_CHECKING:
     from hostd.scheduling.view import MemoryView  # a client that only reads the answer does without the scheduler
@@ -86,7 +86,7 @@ def parse_memory_state(answer: Mapping[str, Any]) -> MemoryState:
     Raises:
         LookupError, TypeError, ValueError, AttributeError: It is no such answer.
     """
-    room = {str(row["id"]): int(row["room_bytes"]) for row in answer["pools"]}
+    host, room = _host(answer["host"]), {str(row["id"]): int(row["room_bytes"]) for row in answer["pools"]}
     candidates = (
         # Whether a model in use may be evicted soon is for an event to tell: the end of its requests.
         EvictionCandidate(
@@ -95,8 +95,9 @@ def parse_memory_state(answer: Mapping[str, Any]) -> MemoryState:
         for row in answer["evictable"]
     )
     return MemoryState(
-        host=_host(answer["host"]),
-        free=plus(room, _bytes(answer["returning"])),
+        host=host,
+        # A daemon that has just started counts no pool before its first measurement.
+        free=plus(room, _bytes(answer["returning"])) if room else free_now(host),
         held={str(name): _bytes(held) for name, held in answer["held"].items() if any(held.values())},
         candidates=tuple(candidates),
         options={str(name): tuple(map(_option, rows)) for name, rows in answer["options"].items()},

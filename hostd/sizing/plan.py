@@ -27,7 +27,7 @@ from hostd.sizing.memory_state import MemoryState, digest
 class Plan:
     """The models that were planned for, in the order asked, with the verdicts on them.
 
-    *notes* are sentences on models that should be warm, too, and could not be counted.
+    *notes* are sentences on models that should be warm, too, and could not be counted, and on profiles that have changed.
     """
 
     candidates: tuple[PlanCandidate, ...]
@@ -59,7 +59,12 @@ class Planner:
         """
         candidates = self._named(models) if models else self._declared()
         if self.daemon is not None:
-            return Plan(tuple(candidates), self._beside_loaded(candidates, self.daemon))
+            changed = tuple(
+                f"'{each.name}' has changed since the daemon read it; this is the plan for the changed profile"
+                for each in candidates
+                if each.profile and self.daemon.profiles.get(each.name, digest(each.profile)) != digest(each.profile)
+            )
+            return Plan(tuple(candidates), self._beside_loaded(candidates, self.daemon), changed)
         warm, notes = self._should_be_warm({each.name for each in candidates}) if models else ([], ())
         preloaded = [
             each for each in candidates if (models and not warm) or (each.profile and each.profile.warm.preload)

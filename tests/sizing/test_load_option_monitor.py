@@ -1,4 +1,4 @@
-"""What is known of the ways to load a model reaches the desk, at the boot and whenever more was learnt."""
+"""The options for loading a model reach the scheduler, at boot and whenever they change."""
 
 import asyncio
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def survey(posted: list[LoadOptionsChanged], *said: LoadOptions | HostdError) ->
 
 
 async def test_tells_of_every_profile() -> None:
-    """One that cannot be appraised says why and spoils no other."""
+    """One whose options cannot be found says why and spoils no other."""
     posted: list[LoadOptionsChanged] = []
     await survey(posted, HostdError("its header is torn"), LoadOptions((ONE,))).find_all()
     assert [LoadOptionsChanged("a", (), "its header is torn"), LoadOptionsChanged("b", (ONE,))] == posted

@@ -101,6 +101,13 @@ def test_a_plan_announces_the_eviction_that_the_scheduler_makes(
         assert fit.option.needs == machine.held["new"]
 
 
+def test_a_daemon_that_has_measured_nothing_yet_has_what_its_host_has() -> None:
+    """Of the budget what is free: a plan during the boot is no promise of unlimited memory."""
+    machine = Machine({CARD: 24})
+    machine.open(profile("a"))
+    assert {CARD: 10 * GIB, "ram": 64 * GIB} == parse_memory_state(answer(machine) | {"pools": []}).free
+
+
 @pytest.mark.parametrize("missing", ["pools", "host", "evictable", "options", "profiles"])
 def test_an_answer_of_another_program_is_an_error(missing: str) -> None:
     """Whatever is missing."""

@@ -149,6 +149,9 @@ class TestBesideADaemon:
         found = fit(planner(one, daemon=daemon).plan(["a"]), "a").option
         assert (option, "llamacpp:4.gguf") == (found, found.mode.label)
         assert 4 * GIB < found.footprint.pool("cuda:0").expected < 6 * GIB
+        assert ("'a' has changed since the daemon read it; this is the plan for the changed profile",) == planner(
+            replace(one, slots=3), daemon=daemon
+        ).plan(["a"]).notes
         for other in (
             planner(one, daemon=daemon, asked=PlanOptions(context=2048)),
             planner(replace(one, slots=3), daemon=daemon),

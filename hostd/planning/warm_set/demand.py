@@ -1,14 +1,14 @@
-"""Habits, learnt from what was asked before: how many requests an hour each model may expect in each hour of the week.
+"""Weekly demand, learnt from past requests: how many per hour each model may expect in each hour of the week.
 
 A model is watched from the day of its first request on, at most `LOOK_BACK` days back. Of an hour of the week, that of k weeks
 ago (1: the latest one before today) weighs `FADE` ** (k - 1), and what is expected is the weighted mean of the counts,
 
     expected = sum(FADE ** (k - 1) * count[k]) / sum(FADE ** (k - 1))
 
-over all watched weeks, a week without a request counting as 0. It is a habit if at least `WEEKS` of these weeks had a request in
+over all watched weeks, a week without a request counting as 0. It is a pattern if at least `WEEKS` of these weeks had a request in
 that hour. While a model has been watched for less than `WEEKS` weeks, the working days tell instead: an hour of the day in which
-it was asked on at least `DAYS` of those watched within the last seven days is a habit of Monday to Friday, and their mean is
-expected. What comes to less than `WORTH` an hour is forgotten.
+it was requested on at least `DAYS` of those watched within the last seven days is a pattern of Monday to Friday, and their mean is
+expected. What is below `WORTH` per hour is dropped.
 """
 
 from collections import defaultdict
@@ -36,26 +36,26 @@ class HourlyCount(NamedTuple):
 
 
 class WeeklyDemand:
-    """What is expected of each hour of the week; hour 0 begins on Monday at midnight."""
+    """The requests expected in each hour of the week; hour 0 begins on Monday at midnight."""
 
     def __init__(self, expected: Mapping[str, Mapping[int, float]] | None = None) -> None:
         self._expected = dict(expected or {})
 
     def __repr__(self) -> str:
         hours = sum(map(len, self._expected.values()))
-        return f"<Habits of {len(self._expected)} models in {hours} hours of the week>"
+        return f"<WeeklyDemand of {len(self._expected)} models in {hours} hours of the week>"
 
     @classmethod
     def of(cls, counts: Iterable[HourlyCount], today: int) -> "WeeklyDemand":
-        """Return the habits in *counts*, as seen on the day *today* (`date.toordinal`); today itself teaches nothing yet."""
+        """Return the demand shown by *counts* until the day *today* (`date.toordinal`), which is not over and does not count."""
         seen: dict[str, dict[tuple[int, int], int]] = defaultdict(lambda: defaultdict(int))
         for model, day, hour, requests in counts:
             if today - LOOK_BACK <= day < today:
                 seen[model][day, hour] += requests
-        return cls({model: hours for model, asked in seen.items() if (hours := _habits(asked, today))})
+        return cls({model: hours for model, asked in seen.items() if (hours := _expected_by_hour(asked, today))})
 
     def expected(self, model: str, hour_of_week: int) -> float:
-        """Return how many requests *model* may expect in an hour of the week; 0 where there is no habit."""
+        """Return how many requests *model* may expect in an hour of the week; 0 where there is no pattern."""
         return self._expected.get(model, {}).get(hour_of_week, 0.0)
 
     def wanted(self, when: datetime, lead: timedelta = LEAD) -> dict[str, float]:
@@ -72,7 +72,7 @@ def _hour_of_week(when: datetime) -> int:
     return when.weekday() * 24 + when.hour
 
 
-def _habits(asked: Mapping[tuple[int, int], int], today: int) -> dict[int, float]:
+def _expected_by_hour(asked: Mapping[tuple[int, int], int], today: int) -> dict[int, float]:
     """Return what one model may expect by hour of the week; *asked* counts by day and hour."""
     first = min(day for day, _ in asked)
     found: dict[int, float] = {}

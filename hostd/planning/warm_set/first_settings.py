@@ -14,13 +14,13 @@ from hostd.planning.warm_set.solver import choose_warm_set
 from hostd.planning.warm_set.value import WarmCandidate
 
 MOST_CONTEXT = 32768
-"""Tokens per slot that are proposed at most: enough for an agent's work, and few enough to leave room for other models."""
+"""Tokens per slot that are proposed at most: enough for an agent's work, and few enough to leave memory to other models."""
 LEAST_CONTEXT = 2048
 _SPLIT_CONTEXT = 8192
 _UNPACKED = frozenset({"F32", "F16", "BF16", ""})
 
 Serve = Callable[[int, int], Serving]
-"""How the engine will serve with so many tokens of context per slot and so many slots."""
+"""The engine's flags for so many tokens of context per slot and so many slots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class FirstSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServableModel:
-    """A model that can be served, as it will be."""
+    """A model that can be served, with its first settings."""
 
     name: str
     shape: Shape
@@ -80,9 +80,9 @@ def best_packed(copies: Sequence[ServableModel]) -> ServableModel:
 
 
 def warm_together(models: Sequence[ServableModel], host: Host, free: Bytes) -> frozenset[str]:
-    """Return the names of those that are warm from boot because they fit together: the largest that chats comes first.
+    """Return the names of the models that are warm from boot because they fit together: the largest chat model first.
 
-    Then one for embeddings, the smallest, then the others that chat, by size.
+    Then the smallest embedding model, then the other chat models by size.
     """
     chats = sorted((each for each in models if not each.embedding), key=lambda each: -each.shape.weight_bytes)
     vectors = sorted((each for each in models if each.embedding), key=lambda each: each.shape.weight_bytes)

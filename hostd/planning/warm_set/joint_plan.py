@@ -12,7 +12,7 @@ from hostd.planning.warm_set.value import WarmCandidate
 
 @dataclass(frozen=True, slots=True)
 class JointPlan:
-    """*fits* holds a verdict for each model by name, None where the host has no place for it at all.
+    """Verdicts on several models: *fits* by name, None where the host has no placement for a model at all.
 
     *warm* are the names that are loaded together; *proved* says that no better set of them exists.
     """
@@ -59,7 +59,7 @@ def plan_models(
             }
     evicted = {name for fit in fits.values() if fit for name in fit.evict}
     stay = [name for name in held if name not in evicted and name not in names]
-    # The others are taken in their order; that none of them was turned away is proof enough.
+    # The others are placed in their order: that all of them fit is proof enough.
     greedy = [fits[each.name] for each in others]
     nothing_lost = len(others) < 2 or all(fit and fit.verdict is Verdict.FITS for fit in greedy)
     return JointPlan(fits, (*stay, *names), chosen.proved and nothing_lost)

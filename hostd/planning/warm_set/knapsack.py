@@ -1,9 +1,9 @@
 """The most valuable packing of items into pools of memory, each in one of several ways or not at all, with a proof where it can.
 
-The search decides item by item, the largest first. It walks in rounds: of every depth the few most promising arrangements go one
-item further, so each round ends in whole packings, and good ones come soon. An arrangement is dropped if it left the same room as
-one that is worth as much, or if the rest could not lift it above the best packing known (see `frontier`). Once none waits, nothing
-better exists. Its budget is counted in steps, not in time, so that the same question always has the same answer.
+The search decides item by item, the largest first, in rounds: at every depth the few most promising arrangements are extended by
+one item, so each round ends in whole packings, and good ones are found early. An arrangement is dropped if it leaves the same
+memory as one that is worth as much, or if the rest cannot lift it above the best packing known (see `knapsack_bounds`). Once no
+arrangement is left, nothing better exists. The budget is counted in steps, not in time: the same question has the same answer.
 """
 
 from bisect import bisect_right
@@ -23,13 +23,13 @@ from hostd.planning.warm_set.knapsack_bounds import (
 )
 
 MOST_STEPS = 40_000
-"""Alternatives that are tried on arrangements before the best packing so far is taken without proof."""
+"""Alternatives that are tried on arrangements before the best packing so far is returned without proof."""
 _AT_ONCE = 4
 
 _Trail = tuple["_Trail", int | None] | None
 # The picks so far, the last one first.
 _Node = tuple[int, int, Needs, int, _Trail]
-# The most it could become, its value, the room left, that room as the first frontier weighs it, and its picks.
+# The most it could become, its value, the memory left, the same as the first frontier weighs it, and its picks.
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class _Search:
         """Search until nothing waits, which is the proof, or the budget is spent; the first round always ends."""
         self._wait(0, (self._first.most, 0, self._rooms, self._first.weigh(self._rooms), None))
         while True:
-            # Every depth has its turn, so no short circuit.
+            # Every depth is searched, so no short circuit.
             moved = [self._advance(at) for at in range(len(self._tried))]
             if not any(moved):
                 return True
@@ -112,7 +112,7 @@ class _Search:
             return
         seen[key] = node[1]
         self._waits += 1
-        # Room in one piece takes more than the same room in several.
+        # Memory in one pool holds more than the same memory in several.
         heappush(self._waiting[at], (-node[0], -max(node[2]), self._waits, node))
 
     def _promising(self, at: int) -> list[_Node]:
@@ -131,7 +131,7 @@ class _Search:
         self.steps += len(tried) * len(nodes)
         for _, value, free, room, trace in nodes:
             for number, gain, needs, size in tried:
-                # The cheapest test comes first: this is where the time goes.
+                # The cheapest test first: most of the time is spent here.
                 if size > room:
                     continue
                 worth = value + gain
@@ -148,7 +148,7 @@ class _Search:
 
 
 def _least_size(options: Sequence[Numbered], free: Needs) -> float:
-    """Return the least share of the rooms that an item takes."""
+    """Return the least share of the pools that an item takes."""
     shares = (sum(need / max(1, room) for need, room in zip(needs, free, strict=True)) for _, _, needs in options)
     return min(shares, default=0.0)
 

@@ -1,4 +1,4 @@
-"""How much more value could still be packed into so much room: the bound that lets a search of placements prove its end.
+"""How much more value could still be packed into the memory left: the bound that lets a search of placements prove its end.
 
 Several pools are looked at as one: each counts with a weight of its own, and what is weighed together may be used as if no wall
 stood between them. Whatever fits into the pools fits into that one, so the best of that one is never too low.
@@ -25,7 +25,7 @@ _Point = tuple[int, int]
 
 
 class Frontier:
-    """The most that the items from a given one on can be worth together, for every size of the room."""
+    """The most that the items from a given one on can be worth together, for every amount of memory."""
 
     def __init__(
         self, items: Sequence[Alternatives], free: Needs, weights: Needs, most_points: int = MOST_POINTS
@@ -61,7 +61,7 @@ def frontiers(items: Sequence[Alternatives], free: Needs) -> list[Frontier]:
 
 
 def _weightings(free: Needs) -> Iterator[Needs]:
-    """Yield all pools alike, all in proportion to their room, each alone, and of few pools each group."""
+    """Yield all pools alike, all in proportion to their size, each alone, and of few pools each group."""
     count = len(free)
     yield (1,) * count
     if len(set(free)) > 1:
@@ -82,7 +82,7 @@ def _binds(items: Sequence[Alternatives], free: Needs, weights: Needs) -> bool:
 
 
 def _joined(kept: list[_Point], item: list[_Point], capacity: int) -> list[_Point]:
-    """Return every point of *kept* without and with each alternative of *item*, as far as there is room, sorted."""
+    """Return every point of *kept* without and with each alternative of *item*, as far as they fit, sorted."""
     joined = list(kept)
     for need, loss in item:
         end = bisect_right(kept, (capacity - need, 1))
