@@ -1,1 +1,1 @@
-"""One file per engine. Each says which variants it takes, how it is launched, and what its death means."""
+"""One package per engine, and what is asked of each; attached servers are upstreams without a process."""

@@ -1,1 +1,1 @@
-"""Doors: the HTTP application. One module per dialect; the relay that all of them answer through; the owner's own routes."""
+"""The HTTP server: inference in every dialect through the proxy, the owner's routes, health and metrics."""

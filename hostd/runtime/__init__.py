@@ -1,1 +1,1 @@
-"""Hands: the loop that owns the desk, the engines' processes, and what is written down about them."""
+"""The event loop's side of decisions: the dispatcher in front of the scheduler, the calendar's clock, start-up and reload."""

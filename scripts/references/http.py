@@ -5,7 +5,9 @@ import re
 from collections.abc import Callable
 
 from hostd.dialects import registry
-from hostd.gateway import admin, health, inference
+from hostd.gateway.admin import AdminHandlers
+from hostd.gateway.health import HealthHandlers
+from hostd.gateway.inference import InferenceHandlers
 
 _CALL = re.compile(r"(?:GET|POST) /\S*?(?:\?(?P<query>\S+))?: ")
 
@@ -14,7 +16,8 @@ def markdown() -> str:
     """Return one table of the routes: method, path, meaning."""
     rows = [
         f"| {method} | `{path}` | {_meaning(path, handler)} |"
-        for method, path, handler in (*inference.ROUTES, *admin.ROUTES, *health.ROUTES)
+        for family in (InferenceHandlers, AdminHandlers, HealthHandlers)
+        for method, path, handler in family(None).routes()  # what the handlers are given matters only when they run
     ]
     return "\n".join(("| method | path | meaning |", "|---|---|---|", *rows))
 
