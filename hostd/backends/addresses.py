@@ -34,6 +34,7 @@ def local_pid(url: str) -> int | None:
     if not is_loopback(url):
         return None
     port = port_of(url)
+    # One call for all connections is much cheaper than one per process, where the system allows it.
     try:
         listening = [
             one.pid for one in psutil.net_connections("tcp") if one.pid and _listens(one.status, one.laddr, port)

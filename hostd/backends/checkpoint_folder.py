@@ -37,6 +37,7 @@ def locate(variant: Variant, environ: Mapping[str, str] = os.environ) -> Path:
     except (OSError, UnicodeDecodeError):
         commit = ""
     folder = home / "snapshots" / commit
+    # The reference is a file that others write: only a commit may become part of a path.
     if not _COMMIT.fullmatch(commit) or not folder.is_dir():
         raise _missing(f"{variant.hf} is not on this machine; run: hostd pull hf:{variant.hf}")
     return folder
@@ -56,6 +57,7 @@ def check(folder: Path) -> int:
     if (folder / INDEX).exists():
         named = _document(folder / INDEX).get("weight_map")
         parts = sorted(set(named.values())) if isinstance(named, dict) else []
+        # Engines report a missing shard late, after they have loaded the others.
         if absent := [part for part in parts if not (folder / str(part)).is_file()]:
             raise _missing(f"{folder} lacks {', '.join(map(str, absent[:3]))}; download the model again")
     files = list(folder.glob("*.safetensors"))

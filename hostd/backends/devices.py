@@ -27,6 +27,7 @@ def visible_devices(option: LoadOption | None, environ: Mapping[str, str]) -> di
     if option is None or not is_placed(option) or any(name in environ for name in _VARIABLES.values()):
         return {}
     if not option.placement.devices:
+        # An index that no device has hides all of them from CUDA and ROCm alike.
         return dict.fromkeys(_VARIABLES.values(), _NONE)
     found = [_NUMBERED.fullmatch(pool) for pool, _ in option.placement.devices]
     kinds = {each[1] for each in found if each}

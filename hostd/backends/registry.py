@@ -67,6 +67,7 @@ def _add(point: EntryPoint, command: tuple[str, ...], found: dict[str, Backend])
             maker = type(maker.__name__, (maker, Engine), {})
         if missing := getattr(maker, "__abstractmethods__", ()):
             return f"it has no {', '.join(sorted(missing))}"
+        # An engine without a command of its own need not take one.
         backend = maker(command) if inspect.signature(maker).parameters else maker()
         name = backend.name
     except (Exception, SystemExit) as error:  # noqa: BLE001 - another package's code must not keep hostd from starting

@@ -87,6 +87,7 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._upstream.in_flight -= 1
+        # Kept only while it is read: the set is what a stop has to break off.
         if self._response is not None:
             self._upstream.responses.discard(self._response)
         if not self._upstream.in_flight:

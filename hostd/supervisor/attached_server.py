@@ -92,4 +92,5 @@ class AttachedServer(Server):
         return well
 
     async def _locate(self) -> None:
+        # Its memory counts in the ledger where it is on this machine, although hostd did not start it.
         self._pid = await asyncio.to_thread(local_pid, self.launch.endpoint.url)

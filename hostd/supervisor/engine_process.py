@@ -84,6 +84,7 @@ class EngineProcess:
         try:
             self.started = psutil.Process(process.pid).create_time()
         except psutil.Error:
+            # It ended already; the time only has to differ from that of the next process with this pid.
             self.started = time.time()
         self._process = process
         self._output = output
@@ -110,11 +111,14 @@ class EngineProcess:
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv,
+                # An engine that reads a terminal would be stopped by it.
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output.theirs,
                 stderr=output.theirs,
                 env={**env, ENV_MARKER: mark},
+                # The daemon's own folder may be unmounted or removed while the engine runs.
                 cwd="/",
+                # Its own session: Ctrl-C in the daemon's terminal does not reach the engine, and one signal reaches its group.
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
@@ -141,6 +145,7 @@ class EngineProcess:
 
     async def stop(self, grace: float) -> StopReport:
         """End the engine and all its children, with *grace* seconds between SIGTERM and SIGKILL."""
+        # Two callers at once (a wedge and an unload, say) must not signal twice: the second waits for the first one's result.
         async with self._ending:
             began = time.monotonic()
             how = StopOutcome.GONE
@@ -153,6 +158,7 @@ class EngineProcess:
 
     async def _sweep(self) -> tuple[Survivor, ...]:
         if self._left == ():
+            # Swept before: by now its pids may belong to other programs.
             return ()
         deadline = time.monotonic() + _SETTLE
         while True:
@@ -160,6 +166,7 @@ class EngineProcess:
             left = survivors(self._seen.values())
             if not left or time.monotonic() > deadline:
                 break
+            # The group first, which also reaches children that were forked since the look.
             self._signal(signal.SIGKILL)
             kill(self._seen.values())
             await self._until_gone(0.25)
@@ -169,6 +176,7 @@ class EngineProcess:
     async def _close(self, left: tuple[Survivor, ...]) -> None:
         self._left = left
         if left and self.pid in {survivor.pid for survivor in left}:
+            # A process that SIGKILL does not end hangs in a driver; waiting for it would hang hostd, too.
             return
         # The process is gone, or a zombie: its status is only a moment away.
         await self._process.wait()
@@ -189,6 +197,7 @@ class EngineProcess:
         if number != signal.SIGKILL:
             for process in self._seen.values():
                 with contextlib.suppress(psutil.Error, OSError):
+                    # Members of the group have the signal already; a second SIGTERM makes some engines abort their clean-up.
                     if os.getpgid(process.pid) != self.pid:
                         process.send_signal(number)
 
@@ -250,6 +259,7 @@ class _Output:
             data = os.read(self._ours, _CHUNK)
         except (BlockingIOError, InterruptedError):
             return False
+        # No data means that every holder of the writing end has closed it.
         if data:
             self._ring.feed(data)
         else:

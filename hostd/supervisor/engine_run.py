@@ -131,6 +131,7 @@ class EngineRun:
                         await self._serve(self.prepared, turn)
                     return
             except EngineError as error:
+                # An engine that served has had its port; what it reports about one then is another fault.
                 if self.served or error.exit_class is not ExitClass.PORT_TAKEN or last_try:
                     raise
 
@@ -148,6 +149,7 @@ class EngineRun:
         try:
             await self._attend(server, turn)
         finally:
+            # First, so that no request reports to a watchdog whose server is being ended.
             self.watchdog = self.readiness = None
             await server.close(self._upstream.responses)
             self.server = None
@@ -164,6 +166,7 @@ class EngineRun:
     async def _attend(self, server: Server, turn: ExitStack) -> None:
         what, outcome = await self._until(server, ready=self._get_ready(server))
         while what == "ready":
+            # Its memory is allocated: the next exclusive start will measure it as it is.
             turn.close()
             self._report_ready()
             watchdog = self.watchdog = server.watchdog(
@@ -209,6 +212,7 @@ class EngineRun:
         # A sleeping engine answers no probe, as it should.
         self.watchdog = None
         self._services.post(EngineSlept(self._upstream.name))
+        # A wake that was ordered while it fell asleep is not lost: the event is set already.
         what, outcome = await self._until(server, woken=self._waking.wait())
         if what != "woken":
             return what, outcome

@@ -5,6 +5,7 @@ import aiohttp
 from hostd.backends.contract import Endpoint
 from hostd.dialects.openai.dialect import smallest_request
 
+# Callers set the limits: minutes for a load, seconds for a probe.
 _NO_LIMIT = aiohttp.ClientTimeout(total=None)
 
 

@@ -142,6 +142,7 @@ class Instance(Upstream):
     def rested(self) -> None:
         """Note that the last request in flight is done: now and then the moment to measure what the engine holds."""
         now = asyncio.get_running_loop().time()
+        # Before the first request, scratch memory is not touched yet and would be measured too low.
         if self._run is not None and self._run.served and now >= self._record_at:
             self._record_at = now + RECORD_EVERY
             self._recording = asyncio.create_task(self._record_memory())
@@ -167,6 +168,7 @@ class Instance(Upstream):
         before = await server.usage()
         if not before.pids:
             return not await server.unhealthy_within(patience)
+        # Long enough that a busy machine gives an engine that generates its share of it.
         await asyncio.sleep(1.0)
         after = await server.usage()
         return after.cpu_seconds - before.cpu_seconds >= BUSY_CPU

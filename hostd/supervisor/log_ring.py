@@ -45,6 +45,7 @@ class LogRing:
 
     def feed(self, data: bytes) -> None:
         """Add output of the engine, in pieces of any size."""
+        # The last piece has no line break yet; the next output continues it.
         *whole, rest = _BREAK.split(data)
         for piece in whole:
             self._take(piece)
@@ -92,6 +93,7 @@ class LogRing:
             follower.ready.set()
 
     def _take(self, piece: bytes) -> None:
+        # A line without end, such as binary output, must not fill the memory.
         free = LONGEST_LINE - len(self._partial)
         self._cut = self._cut or len(piece) > free
         self._partial += piece[:free]

@@ -107,6 +107,7 @@ class MemoryMonitor:
 
     async def measure(self) -> MemoryMeasured:
         """Return the memory as it is now."""
+        # One at a time, or an older measurement could overwrite a newer one.
         async with self._measuring:
             leaders = self._pids()
             host, found = await asyncio.to_thread(self._read_and_measure, leaders)

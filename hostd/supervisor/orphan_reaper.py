@@ -142,6 +142,7 @@ def reap_leftovers(router: Path) -> list[ReapedEngine]:
     for path in sorted(router.glob("engine-*.json")):
         try:
             record = _read(path)
+            # Another hostd may serve from the same folder; its engines are its own business.
             alive = _is_same(record.daemon_pid, record.daemon_create_time)
             result = None if alive else _reap(record)
         except (OSError, ValueError, TypeError, LookupError) as error:
@@ -244,6 +245,7 @@ class OrphanReaper:
         )
         path = self._path(pid)
         try:
+            # Written aside and renamed: a record that is cut short by a crash would be thrown away at the next start.
             draft = path.with_suffix(".tmp")
             draft.write_text(json.dumps(asdict(record)), "utf-8")
             draft.replace(path)
@@ -285,6 +287,7 @@ class OrphanReaper:
     async def _spawn(self) -> None:
         script = Path(__file__).with_name("orphan_reaper_child.py")
         self._child = await asyncio.create_subprocess_exec(
+            # Isolated and without site packages: it starts in milliseconds, holds a few MiB, and imports nothing by accident.
             *(sys.executable, "-I", "-S", str(script), f"{self._mark}-"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,

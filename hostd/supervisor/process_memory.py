@@ -100,6 +100,7 @@ def measure(leaders: Mapping[str, int], pools: Sequence[Pool]) -> dict[str, Engi
         whole = sum(size.private for size in sizes) + max((size.shared for size in sizes), default=0) + files
         if not whole:
             continue
+        # A driver reports its holders by pid; unknown sizes (in containers, say) count as nothing.
         mine = set(pids)
         held = {main: whole} | {
             pool.id: told
@@ -113,6 +114,7 @@ def measure(leaders: Mapping[str, int], pools: Sequence[Pool]) -> dict[str, Engi
 
 def members(leaders: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
     """Return the processes of each engine by model, the leader first: its session, which it leads, or else its descendants."""
+    # One pass over all pids for all engines: psutil's children() would read every process once per engine.
     sessions: dict[int, list[int]] = {}
     for pid in psutil.pids():
         with suppress(OSError):

@@ -88,6 +88,7 @@ class Readiness(ABC):
         """Return why waiting has become pointless, once it has."""
 
     async def _prove(self, *, embeddings: bool) -> EngineError | None:
+        # Small models load in a fraction of a second, large ones in minutes: the pauses grow with the wait.
         pause = _FIRST_POLL
         while not await health_probe.healthy(self._http, self._launch.endpoint, self._launch.health):
             await asyncio.sleep(pause)
@@ -132,6 +133,7 @@ class EngineReadiness(Readiness):
         began = moved = loop.time()
         seen: tuple[int, int, float] | None = None
         while True:
+            # In a thread: walking the processes takes milliseconds, more on a machine with thousands.
             usage = await asyncio.to_thread(self._usage)
             self._rss = usage.rss_bytes
             now, signs = loop.time(), (self._ring.count, usage.rss_bytes, usage.cpu_seconds)

@@ -24,8 +24,10 @@ DESCRIBES = 2.0
 def client() -> aiohttp.ClientSession:
     """Return a session to talk to one server with: no limits of its own, nothing remembered, bytes as they come."""
     return aiohttp.ClientSession(
+        # The scheduler limits requests by slots; a limit here would queue them where no time limit sees them.
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_CONNECTIONS),
         cookie_jar=aiohttp.DummyCookieJar(),
+        # Bytes are passed on as they arrive, so no compression is offered (skip_auto_headers) and none is undone.
         auto_decompress=False,
         skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept"),
         read_bufsize=256 * 1024,

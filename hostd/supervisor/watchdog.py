@@ -66,6 +66,7 @@ class Watchdog:
             if silent == 0:
                 await self._next_probe()
             since, computed = self._loop.time(), await self._cpu_seconds()
+            # A request that succeeded during the probe disproves it.
             if await self._silent() and self._seen < since:
                 silent += 1
                 busy = await self._cpu_seconds() - computed >= BUSY_SHARE * (self._loop.time() - since)
@@ -104,9 +105,11 @@ class Watchdog:
                     self.progress()
                     return False
         except TimeoutError:
+            # From the first silent probe on, only a token proves that the engine answers.
             self._suspected.set()
             return True
         self._suspected.set()
+        # A refused probe returns at once; without a pause the limit of silent probes would be reached in milliseconds.
         await asyncio.sleep(self._timings.patience / 10)
         return True
 

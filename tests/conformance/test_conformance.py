@@ -16,6 +16,7 @@ from hostd.backends.contract import Launch
 from hostd.domain.reason import ExitClass
 from hostd.scheduling.events import EngineStopped
 from hostd.supervisor import launch
+from hostd.supervisor.engine_run import PORT_TRIES
 from hostd.supervisor.watchdog import ProbeTimings
 from tests.conformance.conftest import Begin
 from tests.conformance.engine import Engine, Stand
@@ -190,10 +191,10 @@ async def test_a_missing_file_is_classified(begin: Begin, engine: Engine, stand:
     assert ExitClass.MISSING_FILE is await failure(begin(engine.absent(stand)))
 
 
-async def failure(subject: Subject) -> ExitClass:
+async def failure(subject: Subject, starts: int = 1) -> ExitClass:
     """Return how a start failed."""
     subject.instance.start()
-    broke = await subject.broke()
+    broke = await subject.broke(starts * subject.engine.seconds)
     assert broke.detail
     return broke.exit_class
 
@@ -203,4 +204,4 @@ async def test_a_taken_port_is_classified(begin: Begin, monkeypatch: pytest.Monk
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(launch, "free_port", lambda: taken.getsockname()[1])
         subject = begin()
-        assert ExitClass.PORT_TAKEN is await failure(subject)
+        assert ExitClass.PORT_TAKEN is await failure(subject, starts=PORT_TRIES)

@@ -58,6 +58,7 @@ class Attached(Backend):
         if variant.url is None:
             raise EngineError(self.accepts(variant) or "", exit_class=ExitClass.BAD_FLAG)
         keep_private(profile, variant.url)
+        # A request would come back to hostd, be routed to the same variant, and so on until all connections are used up.
         if local_pid(variant.url) == os.getpid():
             raise EngineError(
                 f"{variant.url} is this hostd itself, which would ask itself for ever; correct the variant's url",

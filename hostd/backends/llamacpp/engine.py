@@ -193,6 +193,7 @@ def locate(command: tuple[str, ...]) -> tuple[str, ...]:
                 exit_class=ExitClass.MISSING_FILE,
             )
         return (program, *command[1:])
+    # The owner's own build comes before the wheel: it may have been built for this machine's accelerators.
     program = shutil.which(DEFAULT[0])
     if program is not None:
         return (program,)
@@ -210,6 +211,7 @@ def arguments(profile: Profile, path: Path, port: int, option: LoadOption | None
     """Return llama-server's flags for a model file; the profile's own ``args`` come last and win, over *option* as well."""
     words = ["-m", str(path), "--host", "127.0.0.1", "--port", str(port), "--alias", profile.name]
     if profile.context is not None:
+        # llama-server divides its context among the slots.
         words += ["-c", str(profile.context * profile.slots)]
     words += ["-np", str(profile.slots), "--metrics"]
     if profile.kv_type != "f16":
@@ -252,6 +254,7 @@ def _environment(option: LoadOption | None) -> dict[str, str]:
 def _settings(profile: Profile) -> dict[str, str]:
     settings = {
         "LLAMA_ARG_UI": "0",
+        # The engine's port is loopback, but a web page in the owner's browser could reach it.
         "LLAMA_ARG_CORS_ORIGINS": "localhost",
         "LLAMA_ARG_ENDPOINT_SLOTS": "1",
         "LLAMA_ARG_CACHE_RAM": str(PROMPT_CACHE_MIB),
@@ -259,6 +262,7 @@ def _settings(profile: Profile) -> dict[str, str]:
         "LLAMA_ARG_LOG_VERBOSITY": str(VERBOSITY),
     }
     if profile.context is None:
+        # One cache for all slots: a single long request may use the whole context while the other slots are idle.
         settings["LLAMA_ARG_KV_UNIFIED"] = "1"
     return settings
 

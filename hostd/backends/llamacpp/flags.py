@@ -92,6 +92,7 @@ class KnownFlags:
         """
         if Path(program[-1]).name not in _KNOWN or (program, stamp(program)) in self._silent:
             return
+        # By modification time: an update of the build is asked again.
         question = (program, stamp(program), words)
         if question not in self._asked:
             self._asked[question] = self._ask(program, words, environment, owners)

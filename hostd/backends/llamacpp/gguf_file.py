@@ -32,6 +32,7 @@ def _parts(path: Path) -> list[Path]:
     if split is None:
         return [path]
     count = int(split["count"])
+    # The engine finds the later parts by itself, from the first one only.
     if int(split["part"]) != 1:
         first = f"{split['stem']}-00001-of-{split['count']}.gguf"
         raise _bad(f"{path} is a later part of a split model; name its first part, {first}")

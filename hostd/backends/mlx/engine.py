@@ -79,6 +79,7 @@ class Mlx(Engine):
         """
         folder = checkpoint_folder.locate(variant)
         size = checkpoint_folder.check(folder)
+        # What the plan reserved becomes a hard limit: MLX would otherwise take memory until the machine swaps.
         limit = sum(option.needs.values()) if option is not None else 0
         words = ("--model", str(folder), "--host", "127.0.0.1", "--port", str(port))
         return Launch(

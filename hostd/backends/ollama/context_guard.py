@@ -60,6 +60,7 @@ async def ensure_fits(
     if _most(body) <= context or _has_picture(body):
         return
     route, question = _question(body)
+    # No time limit: the prompt is prefilled here, which the caller's own limits watch.
     async with http.post(url + route, json=question, headers=headers, timeout=_NO_LIMIT) as answer:
         said = await answer.text() if answer.status == 400 else ""
     if any(words in said for words in _REFUSALS):

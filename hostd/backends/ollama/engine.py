@@ -148,6 +148,7 @@ class Ollama(Engine):
                 exit_class=ExitClass.BAD_FLAG,
             )
         held = self._held.get((endpoint.url, endpoint.model), _Held())
+        # Only what was not loaded before is unloaded at the end.
         before = await loaded(endpoint)
         await keep(endpoint, FOR_EVER, None if held.layers is None else {"num_gpu": held.layers})
         context = (await loaded(endpoint)).get(full_name(endpoint.model))
@@ -262,6 +263,7 @@ def settings(profile: Profile, option: LoadOption | None) -> dict[str, str]:
         "OLLAMA_LOAD_TIMEOUT": f"{LONGEST_LOAD}s",
         # hostd queues requests itself, so Ollama's queue is never long.
         "OLLAMA_MAX_QUEUE": str(_QUEUE),
+        # Without this, a tag may be forwarded to ollama.com, and prompts with it.
         "OLLAMA_NO_CLOUD": "1",
         # Another Ollama may be in the middle of a download into the same store.
         "OLLAMA_NOPRUNE": "1",

@@ -145,6 +145,7 @@ class Vllm(Engine):
         It counts no tokens of single requests. None means that it makes no progress, or is idle: its counters stand still either
         way.
         """
+        # Counters of one moment say nothing: a stuck engine reports its last ones for ever.
         before = await _ask(http, endpoint, "/metrics")
         if before is None or not sum(_busy(before)):
             return None
@@ -172,6 +173,7 @@ class Vllm(Engine):
         Raises:
             EngineError: It does not.
         """
+        # After level 2 the weights are read again before the cache is allocated, which leaves memory for the reading.
         if endpoint.url in self._deep:
             await _tell(http, endpoint, "/wake_up?tags=weights")
             await _tell(http, endpoint, "/collective_rpc", {"method": "reload_weights"})
@@ -266,6 +268,7 @@ def _cards(option: LoadOption | None) -> int:
 
 
 def _devices(option: LoadOption | None, build: VllmBuild) -> dict[str, str]:
+    # How GPUs exchange data is the owner's to tune, and not part of the environment that every engine gets.
     exchanging = {name: value for name, value in os.environ.items() if name.startswith("NCCL_")}
     return exchanging | ({} if build.on_processor else visible_devices(option, os.environ))
 

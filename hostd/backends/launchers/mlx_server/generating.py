@@ -91,6 +91,7 @@ class Guarded:
         if self.memory.get_active_memory() + self.memory.get_cache_memory() <= limit and need < WARNING:
             return
         self.memory.clear_cache()
+        # Past prompts save prefill time, so they are released only when freed buffers were not enough.
         if self.memory.get_active_memory() > limit or need > WARNING:
             cast("Any", self).prompt_cache.trim_to(n_bytes=0)
             self.memory.clear_cache()
