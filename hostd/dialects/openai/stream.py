@@ -17,7 +17,7 @@ DONE = b"data: [DONE]\n\n"
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
 # One chunk and nothing else, as a stream that is paced by the engine almost always comes.
 _CHUNK = re.compile(rb'data: ?\{(?!\s*"error")[^\n]*\}\n\n')
-_ENDING = re.compile(rb"(?:^|\n)data: ?(?:(\[DONE\])|(\{\s*\"error\"))")
+_ERROR = re.compile(rb'^data: ?\{\s*"error"', re.MULTILINE)
 _GIVEN_UP = re.compile(rb'"finish_reason"\s*:\s*"(?:abort|error)"')
 _FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 _TOKENS = re.compile(rb'"completion_tokens"\s*:\s*(\d+)')
@@ -143,21 +143,31 @@ class OpenAiStream:
             events, lines = sound, data_lines(sound)
         self.events += lines
         self._tail.append(events[-_TAIL:])
-        if given_up := _GIVEN_UP.search(events):
+        has_error = b'"error"' in events
+        if (has_error or b'"abort"' in events) and (given_up := _GIVEN_UP.search(events)):
             self.failure = "the engine gave the answer up before its end"
             return events[: events.rfind(b"\ndata:", 0, given_up.start()) + 1]
-        if (b"[DONE]" in events or b'"error"' in events) and (ending := _ENDING.search(events)):
-            return self._ended(events, ending)
+        done_at = _done_at(events)
+        error = _ERROR.search(events, 0, done_at if done_at >= 0 else len(events)) if has_error else None
+        if error is not None:
+            self.failure = f"the engine reported an error: {error_of(events[error.start() :])}"
+            return events[: error.start()]
+        if done_at >= 0:
+            self.done = True
+            boundary = BOUNDARY.search(events, done_at)
+            return events[: boundary.end()] if boundary else events
         return events
 
-    def _ended(self, events: bytes, ending: re.Match[bytes]) -> bytes:
-        start = ending.start() + events.startswith(b"\n", ending.start())
-        if ending[1] is None:
-            self.failure = f"the engine reported an error: {error_of(events[start:])}"
-            return events[:start]
-        self.done = True
-        boundary = BOUNDARY.search(events, ending.end())
-        return events[: boundary.end()] if boundary else events
+
+def _done_at(events: bytes) -> int:
+    """Return where the line begins that says [DONE], or -1. Found by its rare word: a search at each line's start takes longer."""
+    word = events.find(b"[DONE]")
+    while word >= 0:
+        start = events.rfind(b"\n", 0, word) + 1
+        if events[start:word] in (b"data: ", b"data:"):
+            return start
+        word = events.find(b"[DONE]", word + 1)
+    return -1
 
 
 def is_given_up(payload: bytes) -> bool:
@@ -202,18 +212,22 @@ def _prompt_tokens(data: bytes) -> int:
 
 def has_content(events: bytes) -> bool:
     """Return whether *events* hold anything of the answer itself: text, thought, a tool call, or its end."""
-    for line in events.splitlines():
-        if not line.startswith(b"data:"):
-            continue
-        data = line[5:].strip()
-        if data == b"[DONE]":
+    start = 0
+    # Line by line, since the first lines tell it: many events may have come at once.
+    while (end := events.find(b"\n", start)) >= 0:
+        line, start = events[start:end], end + 1
+        if line.startswith(b"data:") and _is_content(line[5:].strip()):
             return True
-        try:
-            if any(is_content(choice) for choice in decode(data)["choices"]):
-                return True
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            continue
     return False
+
+
+def _is_content(data: bytes) -> bool:
+    if data == b"[DONE]":
+        return True
+    try:
+        return any(is_content(choice) for choice in decode(data)["choices"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
 
 
 def is_content(choice: dict[str, Any]) -> bool:
