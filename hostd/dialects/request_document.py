@@ -1,4 +1,4 @@
-"""The JSON object of a request: its bytes are kept, and a value is decoded when somebody asks for it.
+"""The JSON object of a request: its bytes are kept, and a value is decoded when it is read.
 
 Agents send 64 kB and more of messages and tools, of which a gateway reads five short values. msgspec checks the syntax and
 finds the members of the object without building their values (90 kB: 0.25 ms, against 1.46 ms of json.loads), and where one

@@ -1,4 +1,4 @@
-"""How an attempt to have a request answered fails: so that another target may still answer it, or so that nobody can."""
+"""How an attempt fails: so that another target may still answer the request, or so that none can."""
 
 from hostd.domain.errors import HostdError, RequestError
 from hostd.domain.reason import FallbackReason

@@ -1,4 +1,4 @@
-"""The sender of a request, established once at the door, and what the headers of a request ask of hostd."""
+"""The sender of a request, established once, and what the headers of a request ask of hostd."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, TypeVar
@@ -27,13 +27,13 @@ _NO_OPTIONS = RequestOptions()
 
 
 def identify(headers: Mapping[str, str]) -> Principal:
-    """Return the sender of a request: a program of this machine, which may say by ``x-hostd-client`` what it is."""
+    """Return the sender of a request with *headers*: a program of this machine, named by ``x-hostd-client`` where it says so."""
     client = headers.get("X-Hostd-Client")
     return ANONYMOUS if client is None else Principal(client)
 
 
 def options_of(headers: Mapping[str, str]) -> RequestOptions:
-    """Return what *headers* ask for.
+    """Return the options that *headers* set.
 
     Raises:
         RequestError: One of them makes no sense; it is named.

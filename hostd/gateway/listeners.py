@@ -1,4 +1,4 @@
-"""Opens the doors: TCP addresses and unix sockets, each with a clear word when it cannot be had."""
+"""Listens on TCP addresses and unix sockets; says why and what to do where an address cannot be had."""
 
 import asyncio
 import errno
@@ -35,33 +35,33 @@ async def open_listeners(runner: web.ServerRunner, addresses: Iterable[str]) -> 
     """
     opened = []
     for address in addresses:
-        open_door = _open_socket if address.startswith("unix:") else _open_port
+        listen = _listen_on_socket if address.startswith("unix:") else _listen_on_port
         try:
-            opened.append(await open_door(runner, address))
+            opened.append(await listen(runner, address))
         except OSError as error:
             raise ListenError(_why(address, error)) from error
     return tuple(opened)
 
 
-async def _open_socket(runner: web.ServerRunner, address: str) -> str:
+async def _listen_on_socket(runner: web.ServerRunner, address: str) -> str:
     path = Path(address.removeprefix("unix:"))
-    await asyncio.to_thread(_see_that_it_is_free, path)
+    await asyncio.to_thread(_check_free, path)
     await web.UnixSite(runner, str(path)).start()
     await asyncio.to_thread(path.chmod, 0o660)
     return address
 
 
-async def _open_port(runner: web.ServerRunner, address: str) -> str:
+async def _listen_on_port(runner: web.ServerRunner, address: str) -> str:
     host, _, port = address.rpartition(":")
     await web.TCPSite(runner, host.strip("[]") or None, int(port), backlog=1024).start()
     return f"{host}:{runner.addresses[-1][1]}"
 
 
-def _see_that_it_is_free(path: Path) -> None:
-    """Refuse a socket at which somebody answers: asyncio would remove it, taking it for what a killed daemon has left.
+def _check_free(path: Path) -> None:
+    """Refuse a socket that a running program listens on: asyncio would remove it, taking it for one that a killed daemon left.
 
     Raises:
-        OSError: Somebody does.
+        OSError: A program listens on it.
     """
     with socket.socket(socket.AF_UNIX) as probe:
         if probe.connect_ex(str(path)) == 0:
@@ -80,7 +80,7 @@ def _why(address: str, error: OSError) -> str:
 
 
 def _by(address: str) -> str:
-    """Return who holds *address*, as far as this user may know."""
+    """Return the program that listens on *address*, as far as this user may know."""
     if address.startswith("unix:"):
         return ""
     port = int(address.rpartition(":")[2])

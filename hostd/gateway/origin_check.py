@@ -1,7 +1,7 @@
-"""Keeps web pages out: a site that a browser on this machine visits must not be able to talk to its models.
+"""Refuses requests of web pages: a page that a browser on this machine shows must not be able to use its models.
 
 A page can reach a loopback server by a name that it rebinds to 127.0.0.1, so the Host must be one that this server has, or one
-that nobody can have on the internet (a bare word, as proxies on this machine like to send). And a page cannot hide where it comes
+that no site can have on the internet (a bare word, as proxies on this machine like to send). And a page cannot hide where it comes
 from, so an Origin must be local. Programs send no Origin and name the address they were given.
 """
 
@@ -13,7 +13,7 @@ from hostd.domain.errors import RequestError
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 
 # Set aside for use on one machine or in one network (RFC 6761 and ICANN's resolution of 29 July 2024).
-_NOBODYS = (".localhost", ".internal")
+_LOCAL_SUFFIXES = (".localhost", ".internal")
 
 
 def _name(host: str) -> str:
@@ -24,7 +24,7 @@ def _name(host: str) -> str:
 
 
 class OriginCheck:
-    """Decides who may come in, by the addresses that the server listens on."""
+    """Accepts or refuses requests by their Host and Origin, given the addresses that the server listens on."""
 
     def __init__(self, listen: Iterable[str]) -> None:
         hosts = {_name(address) for address in listen if not address.startswith("unix:")}
@@ -33,10 +33,10 @@ class OriginCheck:
         self._any_host = not hosts <= _LOCAL
 
     def _could_be_ours(self, name: str) -> bool:
-        return name in self._own or name.endswith(_NOBODYS) or (name != "" and not set(name) & set(".[:"))
+        return name in self._own or name.endswith(_LOCAL_SUFFIXES) or (name != "" and not set(name) & set(".[:"))
 
     def check(self, headers: Mapping[str, str]) -> None:
-        """Let a request pass.
+        """Return if a request with *headers* is accepted.
 
         Raises:
             RequestError: It comes from a web page elsewhere, or is addressed to a name that this server does not have.

@@ -1,4 +1,4 @@
-"""The trail of one request: who answered it, why, and after how long, as the headers that every answer carries."""
+"""What is known of one request so far: the model that answers, why that one, and the times; as headers and as a record."""
 
 import itertools
 import re
@@ -26,7 +26,7 @@ def request_id(headers: Mapping[str, str]) -> str:
 
 @dataclass(slots=True)
 class RequestTrace:
-    """What is known so far. *waited*, *loaded* (part of it) and *ttft* in seconds; tokens are 0 until they are counted."""
+    """What is known of a request. *waited*, *loaded* (part of it) and *ttft* in seconds; tokens are 0 until they are counted."""
 
     request_id: str
     model: str = "none"
@@ -41,7 +41,7 @@ class RequestTrace:
     stream: bool = False
 
     def set_route(self, reason: FallbackReason | None) -> None:
-        """Note by which route the request goes now."""
+        """Set the route: why the request is not at its first choice, None where it is."""
         self.route = "primary" if reason is None else f"fallback:{reason}"
 
     def headers(self) -> dict[str, str]:

@@ -63,7 +63,7 @@ async def test_takes_any_name(stage: Stage) -> None:
     assert "alpha" == (await stage.send("POST", "/hostd/v1/models/planner/load")).json["model"]
 
 
-@pytest.mark.parametrize("path", ["nobody", "nobody/logs", "nobody/load"])
+@pytest.mark.parametrize("path", ["unknown", "unknown/logs", "unknown/load"])
 async def test_unknown_models_are_not_found(stage: Stage, path: str) -> None:
     """404 with the names that there are."""
     method = "POST" if path.endswith("load") else "GET"

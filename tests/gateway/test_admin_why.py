@@ -24,7 +24,7 @@ async def test_tells_about_a_model(stage: Stage) -> None:
 
 
 async def test_tells_about_a_request(stage: Stage) -> None:
-    """By the id that its answer carries; of one that nobody knows there is nothing to tell."""
+    """By the id that its answer carries; of one that is not known there is nothing to tell."""
     stage.house.history.decided(Routed("alpha", "my-own/7f", "alpha", None, 1, 0.0, 2, 1, 0), time.time())
     (decision,) = (await stage.get(f"{PATH}?request=my-own")).json["decisions"]
     assert ("routed", "my-own/7f") == (decision["decision"], decision["request"])

@@ -191,7 +191,7 @@ class TestBeforeTheFirstByte:
         assert ("beta", "fallback:first_token_timeout") == answer.route
 
     async def test_leaves_a_whole_answer_that_stalls(self, stage: Stage) -> None:
-        """Nothing of it has been said, so the fallback answers; the engine sees that nobody waits any more."""
+        """Nothing of it has been said, so the fallback answers; the engine sees that its client has disconnected."""
         await stage.script("hasty", stall_after=2)
         answer = await stage.ask("hasty")
         assert ("beta", "fallback:stall") == answer.route
@@ -311,7 +311,7 @@ class TestBeforeTheFirstByte:
         answer = await stage.ask("beta")
         assert (200, "2", ("beta", "primary")) == (answer.status, answer.headers["x-hostd-attempts"], answer.route)
 
-    async def test_says_what_failed_when_nobody_is_left(self, stage: Stage) -> None:
+    async def test_says_what_failed_when_no_target_is_left(self, stage: Stage) -> None:
         """Without a fallback the client gets the engine's failure, and when to come back."""
         await stage.script("beta", status=503)
         answer = await stage.ask("beta")
@@ -320,7 +320,7 @@ class TestBeforeTheFirstByte:
         assert 1 <= int(answer.headers["Retry-After"]) <= 60
 
     async def test_says_that_a_prompt_is_too_long(self, stage: Stage) -> None:
-        """Nobody has a larger context: 400, in the words that clients test for."""
+        """No target has a larger context: 400, in the words that clients test for."""
         await stage.script("beta", too_long=True)
         answer = await stage.ask("beta")
         assert (400, "context_length_exceeded") == (answer.status, answer.error["code"])
@@ -377,7 +377,7 @@ class TestAfterTheFirstByte:
         await until(lambda: not stage.lane("alpha").serving)
 
     async def test_ends_a_stream_that_stalls(self, stage: Stage) -> None:
-        """An engine that goes on pinging without saying anything has stalled; it sees that nobody waits any more."""
+        """An engine that goes on pinging without saying anything has stalled; it sees that its client has disconnected."""
         await stage.script("hasty", stall_after=2)
         answer = await stage.stream("hasty")
         assert "w0 w1 " == answer.text
@@ -418,7 +418,7 @@ class TestAfterTheFirstByte:
             assert WORD + STOP + DONE == (await stage.stream("alpha")).body
 
     async def test_ends_a_stream_whose_engine_is_stopped(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-        """An engine that is unloaded, its answers having had their time to finish, leaves nobody waiting."""
+        """An engine that is unloaded after its answers had their time to finish leaves no client waiting."""
         monkeypatch.setattr(engine_control, "DRAIN_LIMIT", 0.1)
         answering = await hold(stage, "strict")
         assert State.COLD is await stage.house.dispatcher.unload("strict")

@@ -1,4 +1,4 @@
-"""What an engine's error means for a request: another target may do better, or nobody can."""
+"""What an engine's error means for a request: another target may do better, or none can."""
 
 import pytest
 

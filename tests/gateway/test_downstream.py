@@ -12,7 +12,7 @@ from tests.stage import Answer, Stage, make_profile, make_settings, until
 
 @pytest.fixture
 async def talkative(open_house: OpenHouse, weights: Path) -> AsyncIterator[Stage]:
-    """A house that comments on every 20 ms of waiting."""
+    """A daemon that sends a keep-alive every 20 ms."""
     limits = {"first_token_timeout": 0.4, "queue_timeout": 0.4, "max_queue": 1}
     settings = make_settings(
         make_profile("quick", weights, to=("other",), slots=1, limits=limits),

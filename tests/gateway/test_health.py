@@ -1,4 +1,4 @@
-"""Those who watch over the watcher learn whether it is alive, ready, and what it has done."""
+"""Probes are told whether the daemon is alive and ready, and Prometheus what it has done."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Doors open where the owner says, and where they cannot be had, a sentence says why."""
+"""The server listens where the owner says, and where it cannot, a sentence says why."""
 
 import errno
 import os
@@ -44,14 +44,14 @@ async def test_opens_any_port(runner: web.ServerRunner) -> None:
 
 
 async def test_opens_a_socket(runner: web.ServerRunner, tmp_path: Path) -> None:
-    """A unix socket serves its owner's group, and nobody else."""
+    """A unix socket serves its owner's group, and no other user."""
     path = tmp_path / "hostd.sock"
     assert (f"unix:{path}",) == await open_listeners(runner, [f"unix:{path}"])
     assert 0o660 == stat.S_IMODE(path.stat().st_mode)
     assert "hello" == await hello("http://localhost/", str(path))
 
 
-async def test_replaces_a_socket_that_nobody_holds(runner: web.ServerRunner, tmp_path: Path) -> None:
+async def test_replaces_a_socket_that_no_program_holds(runner: web.ServerRunner, tmp_path: Path) -> None:
     """What a killed daemon has left is no obstacle."""
     path = tmp_path / "hostd.sock"
     with socket.socket(socket.AF_UNIX) as left:
@@ -60,8 +60,8 @@ async def test_replaces_a_socket_that_nobody_holds(runner: web.ServerRunner, tmp
     assert "hello" == await hello("http://localhost/", str(path))
 
 
-async def test_leaves_a_socket_that_somebody_holds(runner: web.ServerRunner, tmp_path: Path) -> None:
-    """Another daemon's door is not taken from it."""
+async def test_leaves_a_socket_that_a_program_holds(runner: web.ServerRunner, tmp_path: Path) -> None:
+    """Another daemon keeps its socket."""
     path = tmp_path / "hostd.sock"
     with socket.socket(socket.AF_UNIX) as held:
         held.bind(str(path))
@@ -119,7 +119,7 @@ def test_knows_how_it_is_reached(address: str, url: str) -> None:
 
 
 async def test_the_house_answers_at_a_socket(open_house: OpenHouse, weights: Path, tmp_path: Path) -> None:
-    """At a unix socket no Host is asked for: whoever may open it may come in."""
+    """At a unix socket no Host is checked: the file system says which users may connect."""
     path = tmp_path / "hostd.sock"
     settings = make_settings(make_profile("alpha", weights, warm=COLD), listen=(f"unix:{path}",))
     async with open_house(settings):

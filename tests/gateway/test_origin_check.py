@@ -22,7 +22,7 @@ def test_lets_local_names_in(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:11435", "127.0.0.1.evil.example", "192.168.1.2", ""])
 def test_keeps_rebound_names_out(host: str) -> None:
-    """A name that somebody else has pointed at this machine is not ours."""
+    """A name that another site has pointed at this machine is refused."""
     with pytest.raises(RequestError, match="this server is not called") as caught:
         OriginCheck(HOME).check({"Host": host})
     assert (403, "host_not_allowed") == (caught.value.status, caught.value.code)
@@ -43,7 +43,7 @@ def test_keeps_other_pages_out(origin: str) -> None:
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:11435", "192.168.1.2:11435", "myhost:1"])
 def test_on_the_network_any_host_will_do(listen: str) -> None:
-    """Whoever opens the server to the network may reach it by any name; pages from elsewhere stay out."""
+    """A server that listens on the network is reached by any name; pages from elsewhere are refused."""
     OriginCheck((listen,)).check({"Host": "workstation.lan"})
     with pytest.raises(RequestError):
         OriginCheck((listen,)).check({"Host": "workstation.lan", "Origin": "https://evil.example"})

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 class TestClientGone:
-    """Nobody works for somebody who has left."""
+    """A client that disconnects frees its slot and its engine."""
 
     @pytest.mark.parametrize("stream", [False, True])
     async def test_while_it_waits_for_a_place(self, stage: Stage, stream: bool) -> None:
@@ -51,7 +51,7 @@ class TestLimits:
 
     @pytest.mark.parametrize("stream", [False, True])
     async def test_keeps_to_the_time_that_the_client_gives(self, stage: Stage, stream: bool) -> None:
-        """x-hostd-timeout bounds the whole request; nobody else is asked when it is up."""
+        """x-hostd-timeout bounds the whole request; no other target is tried when it is up."""
         await stage.script("alpha", hang=True)
         answer = await stage.ask("alpha", headers={"x-hostd-timeout": "200ms"}, stream=stream)
         assert (504, "timeout") == (answer.status, answer.error["code"])

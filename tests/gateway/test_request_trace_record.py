@@ -16,7 +16,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def kept(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[RequestRecord]]:
-    """What the shared house puts on record meanwhile."""
+    """The records that are made meanwhile."""
     found: list[RequestRecord] = []
 
     def finished(_records: RecordWriter, record: RequestRecord) -> None:

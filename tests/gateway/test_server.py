@@ -24,7 +24,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
         ("GET", "/hostd/v1/status", 200),
         ("GET", "/hostd/v1/models/alpha/logs", 200),
         ("GET", "/nothing", 404),
-        ("GET", "/v1/models/nobody", 404),
+        ("GET", "/v1/models/unknown", 404),
         ("GET", CHAT, 405),
         ("POST", CHAT, 400),
     ],
@@ -101,7 +101,7 @@ async def test_head_is_answered(stage: Stage) -> None:
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
 async def test_web_pages_stay_out(stage: Stage, headers: dict[str, str]) -> None:
-    """Every path is behind the doorman."""
+    """Every path checks where a request comes from."""
     for path in ("/v1/models", "/", "/nothing"):
         answer = await stage.get(path, **headers)
         assert (403, "permission_error") == (answer.status, answer.error["type"])
@@ -122,7 +122,7 @@ async def test_a_mistake_of_ours_is_one_answer(stage: Stage, monkeypatch: pytest
 
 
 async def test_what_is_no_http_is_refused(stage: Stage) -> None:
-    """Bytes that are no request get a 400, and disturb nobody."""
+    """Bytes that are no request get a 400, and disturb no other client."""
     host, _, port = stage.house.addresses[0].rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"\x16\x03\x01 no request\r\n\r\n")

@@ -142,7 +142,7 @@ def test_an_empty_answer_is_one() -> None:
 
 
 def test_what_is_new_to_it_is_kept() -> None:
-    """Fields that nobody knows yet are joined by what they are, and those of the last chunk belong to the answer."""
+    """Fields that are not known yet are joined by what they are, and those of the last chunk belong to the answer."""
     data = event(says(audio={"data": "ab", "rate": 8}, tags=[1])) + event(says(audio={"data": "cd"}, tags=[2]))
     assembler = assembled(data, event(says(0, "stop"), service_tier="default"), DONE)
     message = assembler.document()["choices"][0]["message"]
