@@ -160,7 +160,8 @@ def http_blocks(url: str, first: int, headers: Mapping[str, str]) -> Iterator[By
     with hub_errors(url), session.stream("GET", url, headers=asked, timeout=PATIENCE) as response:
         if origin(url)[0] == "https" and response.url.scheme != "https":
             raise ModelUnreadable(f"{shown_url(url)} redirects from https to http; that is not followed")
-        refuse_link_local(response.extensions["network_stream"].get_extra_info("server_addr")[0])
+        if peer := response.extensions["network_stream"].get_extra_info("server_addr"):
+            refuse_link_local(peer[0])
         check_status(response.status_code, response.headers, url)
         check_content(response.headers, url)
         if response.status_code == 206:
