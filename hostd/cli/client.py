@@ -164,6 +164,7 @@ def refusal(status: int, headers: Message, body: bytes, asked: str) -> VerbError
         return VerbError(
             f"{message.rstrip('.')}{'' if message.endswith('?') else '.'} See: hostd ls", Code.UNKNOWN_MODEL
         )
+    # Without Retry-After a 503 is no matter of time: a script that tries again would try for ever.
     if status in (429, 503) and wait:
         return VerbError(f"{message}; try again in {wait} s", Code.BUSY)
     return VerbError(message)

@@ -30,6 +30,7 @@ class FitForecaster:
     """
 
     def __init__(self, settings: Settings, host: Host, daemon: MemoryState | None = None) -> None:
+        # The daemon leaves out variants that are not installed, which are just the ones a download is about.
         self._planner = Planner(settings, host, daemon=daemon, as_installed=False)
         self._made: dict[str, FitForecast] = {}
 

@@ -85,6 +85,7 @@ def daemon_memory(url: str | None) -> "MemoryState | None":
 
     client = connect(url)
     try:
+        # One read-only question: the plan itself is computed here, where the owner's files may be read.
         with client.request("GET", "/hostd/v1/plan", timeout=PATIENCE) as reply:
             return parse_memory_state(reply.json())
     except (VerbError, OSError, LookupError, TypeError, ValueError, AttributeError):

@@ -55,6 +55,7 @@ def report(candidate: PlanCandidate, fit: Fit | None, host: Host) -> dict[str, A
 def useful_levers(fit: Fit, host: Host) -> list[Lever]:
     """Return what would save memory, where there is need: too little room, a tight fit, layers on the host, or evictions."""
     option, free = fit.option, fit.free
+    # Nothing is short: a lever would not turn an upper bound into a promise.
     if fit.verdict is Verdict.DOES_NOT_FIT and not fit.short:
         return []
     pools = [pool for pool, _ in option.placement.devices] or [option.placement.host]
@@ -63,6 +64,7 @@ def useful_levers(fit: Fit, host: Host) -> list[Lever]:
         return []
     best = option
     if option.gpu_layers is not None:
+        # Levers are for the placement that would be faster, not for the one partly on the CPU.
         best = min(full_offload(option.mode, host, free), key=lambda each: sum(excess(each.needs, free).values()))
     return option.mode.levers(best.placement, free)
 

@@ -113,6 +113,7 @@ def loading(client: Client, model: str) -> Iterator[None]:
             yield
         finally:
             over.set()
+            # A daemon that no longer answers must not keep the verb from ending.
             watcher.join(timeout=1.0)
 
 

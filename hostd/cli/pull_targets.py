@@ -114,6 +114,7 @@ class PullTargets:
             return []
         if best in on_hub and best.backend in self.served:
             return [best]
+        # Where no plan names a variant, one that an installed engine serves is of more use than the best one.
         return [next((variant for variant in on_hub if variant.backend in self.served), on_hub[0])]
 
     def _target(self, profile: Profile, variant: Variant) -> PullTarget:

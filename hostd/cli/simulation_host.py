@@ -45,6 +45,7 @@ def simulated_host(profiles: Sequence[Profile], host: Host, *, here: bool) -> Si
             read = _read(modes, profile, best[0])
             estimated = tuple(_speed(estimate(read, each, host.pools), speeds.get(profile.name)) for each in best)
             tenants[profile.name] = SimulatedModel(profile, best, estimated)
+    # A replay starts on an idle host: what other programs hold right now is not part of the question.
     idle = tuple(replace(pool, free=max(pool.free, pool.budget)) for pool in host.pools)
     return SimulatedHost(idle, tenants)
 

@@ -111,6 +111,7 @@ class CandidateResolver:
         if not found and not remote and troubles:
             raise troubles[0]
         if not found and not remote:
+            # All variants were passed over because of --backend: the options are wrong, not the profile.
             raise _bad_request(f"profile '{profile.name}' has no variant for backend {self.asked.backend}")
         notes = tuple(f"a variant was left out: {error.message}" for error in troubles)
         return PlanCandidate(profile.name, tuple(found), profile, None if found else remote[0], notes=notes)
@@ -125,6 +126,7 @@ class CandidateResolver:
         except ValueError as error:
             raise _bad_request(f"{variant.label}: {error}") from error
         except ModelUnreadable as error:
+            # A server that runs already can answer without its header being known here.
             if variant.url is None or isinstance(error, BadReference):
                 raise
             return RemoteModel(variant.label, _not_known(variant, error))
@@ -142,6 +144,7 @@ class CandidateResolver:
         if isinstance(reference, ProfileReference):
             raise BadReference(f"'{text}' is no file")
         header = open_header(reference, self.places)
+        # A file does not say which engine will serve it; its format, or the store it is from, does.
         backend = self.asked.backend or self._usual_backend(header, ollama=isinstance(reference, OllamaReference))
         if (backend in GGUF_ENGINES) is not (header.format is Format.GGUF):
             raise _bad_request(
@@ -159,6 +162,7 @@ class CandidateResolver:
             picks = f"Ollama picks a context of {serving.context} tokens for this machine; --ctx plans for another"
             notes = (picks,) if self.asked.context is None else ()
             return modes.of_gguf(text, backend, header, serving, FLAGS, notes)
+        # llama-server gives a model its whole trained context by default, so a plan without --ctx counts that.
         context = self.asked.context or header.shape.context or USUAL_CONTEXT
         notes = () if self.asked.context else (_about_context(header),)
         if backend == "llamacpp":
@@ -211,6 +215,7 @@ def on_processor(host: Host, commands: Mapping[str, tuple[str, ...]]) -> frozens
 def _processor_builds(commands: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     try:
         build = build_of(vllm.locate(commands.get("vllm", ()))[0])
+        # A build that tells no version may be one for the processor: refusing it would hide a working engine.
         if build.on_processor or build.version is None:
             yield "vllm"
     except EngineError:

@@ -33,6 +33,7 @@ class HeaderCache:
             if known is not None and known.mark == _mark(known.header):
                 return known.header
             header = open_header(reference, self._places)
+            # A header from a hub has no file whose change could be noticed; the header store keeps those by ETag.
             if header.path is not None:
                 self._known[repr(reference)] = _Read(header, _mark(header))
             return header

@@ -49,6 +49,7 @@ class SizedVariant:
         """Return the variant of that *number*; raises as `ServingModeFactory.declared` does."""
         variant = profile.variants[number]
         header, mode = modes.declared(profile, variant)
+        # Reading weights dominates a load; a mapped file that is still in the page cache only makes the guess too long.
         guess = START_SECONDS[variant.backend] + header.total_bytes / STORAGE_SPEED
         devices = variant.tensor_parallel if isinstance(variant.tensor_parallel, int) else None
         return cls(number, mode, guess if measured is None else measured, devices)
@@ -74,11 +75,13 @@ def host_options(variants: Iterable[SizedVariant], host: Host) -> list[LoadOptio
         options, nearest = variant.options(host)
         found += options
         too_large += [nearest] if nearest else []
+    # An option that is too large is shown rather than none, so that the owner reads by how much.
     return whole_first(found) or too_large
 
 
 def whole_first(options: list[LoadOption]) -> list[LoadOption]:
     """Return *options* without those partly on the CPU, if another variant fits the devices as a whole."""
+    # A smaller quantisation on the card answers several times faster than a larger one partly on the CPU.
     if any(each.gpu_layers is None and each.needs for each in options):
         return [each for each in options if each.gpu_layers is None]
     return options
@@ -117,6 +120,7 @@ class LoadOptionFinder:
         calibrated: CalibratedEstimator | None = None,
         load_seconds: LoadSeconds = lambda _, __: None,
     ) -> None:
+        # The daemon computes options at boot and again every half minute: it must never wait for a network.
         self._headers = HeaderCache(replace(places, offline=True))
         self._engines = engines
         self._calibrated = calibrated
@@ -163,6 +167,7 @@ class LoadOptionFinder:
         except (ConfigError, ValueError) as error:
             raise _Excluded(error.message if isinstance(error, ConfigError) else str(error)) from error
         except ModelUnreadable as error:
+            # A hub that does not answer says nothing about the engine, which may have the weights; a missing file does.
             if isinstance(error, BadReference) or (variant.path is not None and isinstance(error, ModelNotFound)):
                 raise _Excluded(error.message) from error
             why = error.message

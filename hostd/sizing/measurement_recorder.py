@@ -38,6 +38,7 @@ class MeasurementRecorder:
         Raises:
             HostdError: The model's header cannot be read, or its profile makes no sense.
         """
+        # Only llama.cpp logs its memory by component; the others' totals cannot be told apart from their caches.
         if variant.backend != "llamacpp":
             return None
         try:

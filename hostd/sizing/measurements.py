@@ -45,6 +45,7 @@ class MeasurementStore:
         known = self._read()
         known.append(Observation(key, guess, measured, totals))
         same = [number for number, each in enumerate(known) if each.key == key]
+        # From the back, so that the numbers of the others stay right while entries are deleted.
         for number in reversed(same[:-PER_KEY]):
             del known[number]
         del known[:-MOST]
@@ -61,6 +62,7 @@ class MeasurementStore:
         return self._all
 
     def _write(self, known: list[Observation]) -> str | None:
+        # A file written beside and renamed is never half there, even if the daemon is killed meanwhile.
         draft = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -43,6 +43,7 @@ def planning_inputs(memory: "MemoryView", host: Host, profiles: Mapping[str, Pro
     """Return, as plain data, what the scheduler decides with beyond what ``GET /hostd/v1/plan`` tells people."""
     described = inventory(host)
     for row, pool in zip(described["pools"], host.pools, strict=True):
+        # Links between cards decide about tensor parallelism, and no inventory file needs them.
         row["facts"] = dict(pool.facts)
     return {
         "host": described["host"] | {"pools": described["pools"], "troubles": list(host.troubles)},

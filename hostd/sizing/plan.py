@@ -58,6 +58,7 @@ class Planner:
             ModelUnreadable: A model's header cannot be read.
         """
         candidates = self._named(models) if models else self._declared()
+        # A daemon is planned beside as it is now; what its warm set would be at its next start is of no use to a load.
         if self.daemon is not None:
             changed = tuple(
                 f"'{each.name}' has changed since the daemon read it; this is the plan for the changed profile"
@@ -66,6 +67,7 @@ class Planner:
             )
             return Plan(tuple(candidates), self._beside_loaded(candidates, self.daemon), changed)
         warm, notes = self._should_be_warm({each.name for each in candidates}) if models else ([], ())
+        # Named models compete as a set among themselves only where nothing else has to stay warm beside them.
         preloaded = [
             each for each in candidates if (models and not warm) or (each.profile and each.profile.warm.preload)
         ]
@@ -78,6 +80,7 @@ class Planner:
 
     def _beside_loaded(self, candidates: Sequence[PlanCandidate], daemon: MemoryState) -> JointPlan:
         """Plan for the daemon's loaded models first, then for those it wants warm, then for the others in their order."""
+        # Loaded models have their memory already: planned later, they would seem to lack what others were given first.
         rank = {name: place for place, name in enumerate((*daemon.held, *daemon.warm))}
         ordered = sorted(candidates, key=lambda each: rank.get(each.name, len(rank)))
         others = [self._sized(each) for each in ordered if each.variants]
@@ -86,6 +89,7 @@ class Planner:
     def _named(self, models: Sequence[str]) -> list[PlanCandidate]:
         resolver = self._resolver(self.asked, this_machine(), self._calibrated())
         found = [resolver.named(text) for text in models]
+        # A model named twice, say by its alias, is loaded once.
         return list({candidate.name: candidate for candidate in found}.values())
 
     def _declared(self) -> list[PlanCandidate]:
@@ -118,6 +122,7 @@ class Planner:
         return found, tuple(notes)
 
     def _sized(self, candidate: PlanCandidate) -> WarmCandidate:
+        # The daemon has no options for a model whose header it has not read; this plan may fetch headers, and computes its own.
         options = self._daemons_options(candidate) or host_options(candidate.variants, self.host)
         warm = candidate.profile.warm if candidate.profile else None
         if warm is None:
@@ -142,6 +147,7 @@ class Planner:
     def _resolver(
         self, asked: PlanOptions, places: ModelLocations, calibrated: CalibratedEstimator | None = None
     ) -> CandidateResolver:
+        # Which engines another host has installed is not known, so no processor build is assumed there.
         processors = on_processor(self.host, self.settings.commands) if self.here else frozenset[str]()
         return CandidateResolver(self.settings, self.host, asked, places, calibrated, processors)
 

@@ -66,6 +66,7 @@ class ServingOverrides:
             keys, _, values = self.kv_type.partition(",")
             given |= {"key_type": keys.strip(), "value_type": values.strip() or keys.strip()}
         if self.ubatch is not None:
+            # llama-server lowers a micro-batch that is larger than the batch, so the batch grows with it.
             given |= {"ubatch": self.ubatch, "batch": max(self.ubatch, serving.batch)}
         said = {name: value for name, value in given.items() if value is not None}
         return replace(serving, **said)  # type: ignore[arg-type]  # each name is a field of that type
@@ -139,6 +140,7 @@ class ServingModeFactory:
         if self.asked.context:
             profile = replace(profile, context=self.asked.context // profile.slots)
         shape, about = header.shape, _about(header, notes)
+        # These builds exist to try things out: where there is an accelerator, it is used.
         on_processor = self.processor and not self.host.accelerators
         try:
             if backend == "mlx":
@@ -146,6 +148,7 @@ class ServingModeFactory:
                 if on_processor:
                     return ServingMode(label, backend, lambda _, __: mlx.footprint(shape, mac, _RAM), notes=about)
                 return mlx_mode(label, shape, mac, about)
+            # vLLM names the types of its cache differently from llama.cpp: only its own names become its flag.
             if self.asked.kv_type in KV_TYPES:
                 profile = replace(profile, args={**profile.args, "kv-cache-dtype": self.asked.kv_type})
             elif self.asked.kv_type is not None:
@@ -160,6 +163,7 @@ class ServingModeFactory:
     def _as_card(self, shape: Shape, flags: VllmServing) -> Footprint:
         """Return the footprint of vLLM on the processor: main memory counts as its card, which makes some parts bounds."""
         memory = Pool(_RAM, PoolKind.RAM, "", self.host.ram_bytes, self.host.ram_bytes, self.host.ram_bytes)
+        # The processor build compiles no CUDA graphs, which is what eager means for memory.
         found = vllm.footprint(shape, replace(flags, eager=True), [memory], host="")
         parts = {component: found.parts[_RAM].get(component, Span()) for component in Component}
         for component, span in found.parts[""].items():

@@ -57,6 +57,7 @@ def _converse(client: Client, model: str) -> None:
             history.append({"role": "assistant", "content": _answer(client, model, history).content})
         except (VerbError, KeyboardInterrupt) as trouble:
             say(trouble.message if isinstance(trouble, VerbError) else "stopped")
+            # The question has no answer: kept, it would be sent again with the next one.
             history.pop()
 
 

@@ -110,6 +110,7 @@ def _write(where: Path, files: Mapping[str, str], *, force: bool) -> None:
     """
     from hostd.config.load import load
 
+    # A dangling link counts as existing: writing through it would create a file somewhere else.
     existing = [name for name in files if os.path.lexists(where / name)]
     if existing and not force:
         raise VerbError(
@@ -120,6 +121,7 @@ def _write(where: Path, files: Mapping[str, str], *, force: bool) -> None:
         path = where / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
+    # Profiles that were in the folder before may clash with the new ones: better said now than by `hostd serve`.
     load(where / "hostd.yaml")
 
 

@@ -80,6 +80,7 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
     from hostd.sizing.plan import Planner
 
     settings = load()
+    # Another host than this one has no daemon: --host plans for it when nothing is loaded.
     daemon = daemon_memory(url) if host is None else None
     machine = daemon.host if daemon else find_machine(host, settings.reserve)
     if daemon:

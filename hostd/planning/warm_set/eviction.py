@@ -72,6 +72,7 @@ def best_load(
     its evictions and `STEP_DOWN` for each better variant it passes over.
     """
     ready = [each for each in candidates if each.evictable_at is not None and each.evictable_at <= now]
+    # Memory that can be had now beats cheaper memory later: a request waits for it.
     if plans := _plans(options, free, ready, now):
         return min(plans, key=lambda plan: plan.cost)
     return min(_plans(options, free, candidates, now), key=lambda plan: (plan.at, plan.cost), default=None)
@@ -105,9 +106,11 @@ def cheapest_eviction(
     """
     if not short:
         return ()
+    # A model that holds nothing of the short pools would be evicted in vain.
     useful = sorted((each for each in candidates if any(each.bytes.get(pool, 0) > 0 for pool in short)), key=_cheapness)
     if any(sum(each.bytes.get(pool, 0) for each in useful) < lack for pool, lack in short.items()):
         return None
+    # The search begins with a sufficient set, so that it has an answer whenever its steps run out.
     search = _Search(useful, [(pool, lack) for pool, lack in short.items() if lack > 0], _minimal(useful, short))
     search.descend(0, (), 0.0, [lack for _, lack in search.short])
     return _minimal(search.found, short)

@@ -37,6 +37,7 @@ def decide(options: Sequence[LoadOption], free: Bytes, candidates: Sequence[Evic
     The rule is the scheduler's own (`best_load`), with a clock at zero. An architecture that is not known has an upper bound
     and no promise, whatever the room.
     """
+    # What is known by its upper bound alone may load or not; a plan that says "fits" has to be right.
     promised = [each for each in options if not each.footprint.bounded_only]
     if plan := best_load(promised, free, candidates, 0.0):
         evict = tuple(each.name for each in plan.evict)

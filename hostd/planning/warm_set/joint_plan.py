@@ -49,11 +49,13 @@ def plan_models(
             evictable.append(EvictionCandidate(each.name, cost, option.needs, 0.0))
     names = list(fits)
     for each in (*(each for each in warm if each.name not in fits), *others):
+        # What a loaded model holds is free for itself, and it is never evicted for itself.
         own = held.get(each.name, {})
         fit = decide(each.options, plus(left, own), [other for other in evictable if other.name != each.name])
         fits[each.name] = fit
         if fit and fit.verdict is Verdict.FITS:
             names.append(each.name)
+            # A loaded model takes from the others only what it needs beyond what it holds.
             left = {
                 pool: count - max(0, fit.option.needs.get(pool, 0) - own.get(pool, 0)) for pool, count in left.items()
             }

@@ -148,12 +148,14 @@ def full_offload(
         if not mode.cards_only:
             yield _placed(mode, Placement(), None, variant, load_seconds)
         return
+    # The fullest card first: a large free block is kept for a model that needs it.
     for card in sorted(host.accelerators, key=lambda card: (free.get(card.id, 0), card.id)):
         if not mode.why_not((card,)):
             yield _placed(mode, Placement.on(card.id), None, variant, load_seconds)
     for group in _kinds(host):
         largest = sorted(group, key=lambda card: -free.get(card.id, 0))
         for count in range(2, len(group) + 1):
+            # Disjoint groups, so that of four cards two models may take two each.
             for first in range(0, len(group) - count + 1, count):
                 cards = largest[first : first + count]
                 if not mode.why_not(cards):
@@ -164,10 +166,13 @@ def partial_offload(
     mode: ServingMode, host: Host, free: FreeBytes, variant: int = 0, load_seconds: float = UNMEASURED_LOAD
 ) -> Iterator[LoadOption]:
     """Yield *mode* with as many layers on cards as fit there and the rest on the CPU, then with all of them on the CPU."""
+    # On unified memory a layer on the CPU takes the same bytes of the same pool: nothing would be gained.
     if not host.accelerators or not mode.layers or "metal" in free:
         return
+    # llama.cpp splits layers over cards of one backend only: CUDA and ROCm devices are not mixed.
     group = max(_kinds(host), key=lambda group: sum(free.get(card.id, 0) for card in group))
     placement = _split(group, free)
+    # More layers on the cards take more of them, so the largest number that fits is found by bisection.
     least, most = 0, mode.layers
     while least < most:
         middle = (least + most + 1) // 2

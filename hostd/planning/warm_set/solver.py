@@ -36,6 +36,7 @@ def choose_warm_set(wanted: Sequence[WarmCandidate], free: Bytes, most_steps: in
     The order of *wanted* does not matter. After *most_steps* of search (some ten thousand per second) the best set found so far
     is taken without proof. What an option takes only while it loads is not counted: the models are loaded one after the other.
     """
+    # The order decides among sets of equal value: the answer must not depend on the order of files.
     ordered = sorted(wanted, key=lambda each: (not each.pinned, -each.priority, -worth(each), each.name))
     allowed = [_allowed(each.options, free) for each in ordered]
     pools = sorted({*free, *(pool for options in allowed for option in options for pool in option.needs)})

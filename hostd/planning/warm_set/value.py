@@ -46,6 +46,7 @@ class ValueScale:
 
     def __init__(self, candidates: Sequence[WarmCandidate], most_demerit: int) -> None:
         """Scale for *candidates*, none of whose options is worse than *most_demerit* (see `demerit`)."""
+        # Each rank weighs more than all lower ranks together, so one integer compares whole sets.
         unit = 1 + len(candidates) * most_demerit
         self._units: dict[tuple[bool, int], int] = {}
         for rank in sorted({_rank(each) for each in candidates}):
