@@ -166,7 +166,7 @@ class Dispatcher:
             self._set_timer()
 
     async def next_target(self, ticket_id: str, reason: FallbackReason, detail: str, status: int = 503) -> Serve:
-        """Report that a target failed a ticket before its first content byte; return where it is served next.
+        """Report that a target failed a request before its first content byte; return where it is served next.
 
         Raises:
             RequestRefused: No target is left.
@@ -208,7 +208,7 @@ class Dispatcher:
             self._watching.discard(future)
 
     def close(self) -> None:
-        """Set no more timers, and look at no more loads."""
+        """Set no more timers, and end the preflights under way."""
         if self._timer is not None:
             self._timer.cancel()
         for task in self._checking:

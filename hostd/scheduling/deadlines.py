@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Iterator
+from math import inf
 
 Name = tuple[str, str]
 
@@ -24,7 +25,7 @@ class Deadlines:
     def set(self, name: Name, at: float) -> None:
         """Set the deadline *name* to *at*, whatever it was set to before."""
         self._at[name] = at
-        if at < self._entry.get(name, float("inf")) or name not in self._entry:
+        if name not in self._entry or at < self._entry[name]:
             self._entry[name] = at
             heapq.heappush(self._heap, (at, name))
 
@@ -34,6 +35,10 @@ class Deadlines:
             self._entry = dict(self._at)
             self._heap = [(at, kept) for kept, at in self._at.items()]
             heapq.heapify(self._heap)
+
+    def at(self, name: Name) -> float:
+        """Return when the deadline *name* passes; infinity where it is not set."""
+        return self._at.get(name, inf)
 
     def __contains__(self, name: Name) -> bool:
         return name in self._at

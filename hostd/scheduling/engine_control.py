@@ -61,12 +61,10 @@ class EngineController:
         elif model.state is State.READY and model.idle:
             model.idle_since = self._context.now
             self.admission.changed()
-            name = ("idle", model.name)
-            if not self.warm_policy.stays(model) and (
-                model.keep_alive_hint is not None or name not in self._context.deadlines
-            ):
-                # One deadline per model, however many requests pass: it is looked at again when it passes (`idle_deadline`).
-                self._context.deadlines.set(name, self._context.now + self.warm_policy.idle_limit(model))
+            name, at = ("idle", model.name), self._context.now + self.warm_policy.idle_limit(model)
+            if not self.warm_policy.stays(model) and at < self._context.deadlines.at(name):
+                # A later one need not be set, however many requests pass: when it passes, it is looked at again (`idle_deadline`).
+                self._context.deadlines.set(name, at)
 
     def idle_deadline(self, model: ModelState) -> None:
         """Unload a model that has been idle for its keep_alive; look again later at one that was used meanwhile."""

@@ -48,7 +48,7 @@ class RetentionBounds(NamedTuple):
 
 
 class UnknownDatabaseError(Exception):
-    """The file belongs to a later version of hostd, which is not ours to change."""
+    """The file was written by a later version of hostd, so this one leaves it alone."""
 
 
 class Database:
@@ -58,8 +58,8 @@ class Database:
         """Open *path*, making it where it is missing and bringing it up to date where it is of an earlier version.
 
         Raises:
-            sqlite3.Error, OSError: It cannot be opened; `spoilt` tells whether it is beyond repair.
-            UnknownLedgerError: A later version of hostd wrote it.
+            sqlite3.Error, OSError: It cannot be opened; `is_corrupt` tells whether it is beyond repair.
+            UnknownDatabaseError: A later version of hostd wrote it.
         """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._connection = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, isolation_level=None)
@@ -117,7 +117,7 @@ class Database:
         self._connection.execute(statement, (json.dumps(rows),))
 
     def prune(self, bounds: RetentionBounds) -> None:
-        """Forget what is older or more than *bounds* allow, the oldest first.
+        """Delete the rows that are older or more than *bounds* allow, the oldest first.
 
         Raises:
             sqlite3.Error: It could not be done.
@@ -130,7 +130,7 @@ class Database:
             )
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._connection.close()
 
 
@@ -141,7 +141,7 @@ def is_corrupt(error: Exception) -> bool:
 
 
 def set_aside(path: Path) -> Path:
-    """Move a spoilt file out of the way, with what belongs to it, and return where it is now.
+    """Move a corrupt file out of the way, with what belongs to it, and return where it is now.
 
     Raises:
         OSError: It cannot be moved.

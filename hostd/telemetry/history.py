@@ -1,7 +1,7 @@
-"""What the records tell: requests to replay, habits, and how fast this machine really is.
+"""Queries of the database: requests to replay, weekly demand, and the speed of this host as it was measured.
 
-Reads through connections of its own that cannot write and last as long as one question. All of it blocks, so the daemon asks
-from a thread. A file that is missing, locked or spoilt tells nothing; seeing to that is the business of who writes it.
+Each query has a connection of its own that cannot write and lasts as long as the query. All of it blocks, so the daemon asks
+from a thread. A file that is missing, locked or corrupt yields no rows: mending it is left to `record_writer`.
 """
 
 import sqlite3
@@ -17,15 +17,15 @@ from urllib.parse import quote
 from hostd.planning.warm_set.demand import HourlyCount
 
 _QUARTER = 900
-"""Seconds. Time zones differ by quarters of an hour, so that local hours are made of these."""
+"""Seconds. Time zones differ by quarters of an hour, so that local hours are added up from these."""
 _LAST_LOADS = 5
 _LAST_ANSWERS = 100
-_A_PROMPT, _AN_ANSWER = 64, 16
+_LEAST_PROMPT, _LEAST_ANSWER = 64, 16
 """Tokens below which a prompt or an answer says little about speed."""
 
 
 class PastRequest(NamedTuple):
-    """One recorded request, as a replay needs it: *at* in seconds since 1970; tokens are 0 where nobody counted them.
+    """One recorded request, as a replay needs it: *at* in seconds since 1970; tokens are 0 where they were not counted.
 
     *asked* is the profile that was asked for first, *model* the one that answered (None: none did).
     """
@@ -53,13 +53,13 @@ class RequestHistory:
         self._path = path
 
     def requests(self, since: float = 0.0, until: float = float("inf")) -> Iterator[PastRequest]:
-        """Yield the requests that came in [*since*, *until*), seconds since 1970, in the order in which they came."""
+        """Yield the requests that arrived in [*since*, *until*), seconds since 1970, in the order of their arrival."""
         columns = "at, asked, model, outcome, client, ifnull(prompt_tokens, 0), ifnull(output_tokens, 0)"
         question = f"SELECT {columns} FROM requests WHERE at >= ? AND at < ? ORDER BY at"  # noqa: S608  # our own columns
         yield from map(PastRequest._make, self._ask(question, since, until))
 
     def hours(self, since: float, zone: tzinfo | None = None) -> list[HourlyCount]:
-        """Return how often each model was asked for in each hour from *since* on, in local time or that of *zone*."""
+        """Return how many requests each model had in each hour from *since* on, in local time or that of *zone*."""
         found: dict[tuple[str, int, int], int] = defaultdict(int)
         question = "SELECT asked, CAST(at / ? AS INTEGER), count(*) FROM requests WHERE at >= ? GROUP BY 1, 2"
         for asked, quarter, count in self._ask(question, _QUARTER, since):
@@ -78,8 +78,8 @@ class RequestHistory:
     def speeds(self) -> dict[str, MeasuredSpeed]:
         """Return how fast each model was at its last streamed answers.
 
-        The prompt is read until the first token, the rest of the time goes into the other tokens. Prompts that the engine had
-        in its cache are in it, and so are answers that were made beside others: it is what clients met with.
+        The prompt is read until the first token, and the other tokens take the rest of the time. Prompts that the engine had in
+        its cache count, and so do answers that were decoded beside others: these are the speeds that clients see.
         """
         models = [model for (model,) in self._ask("SELECT DISTINCT model FROM requests WHERE model IS NOT NULL")]
         return {model: speed for model in models if (speed := self._speed(model)) != MeasuredSpeed(None, None)}
@@ -93,14 +93,14 @@ class RequestHistory:
         )
         prompts, outputs = [], []
         for prompt, output, first, rest in self._ask(question, model, _LAST_ANSWERS):
-            if prompt >= _A_PROMPT:
+            if prompt >= _LEAST_PROMPT:
                 prompts.append(prompt / first)
-            if output >= _AN_ANSWER and rest > 0:
+            if output >= _LEAST_ANSWER and rest > 0:
                 outputs.append((output - 1) / rest)
         return MeasuredSpeed(*(round(median(rates), 1) if rates else None for rates in (prompts, outputs)))
 
     def _ask(self, question: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows that answer *question*; none where the file cannot be read, and no more where it ends being readable."""
+        """Yield the rows that answer *question*, as far as the file can be read."""
         try:
             where = f"file:{quote(str(self._path.absolute()))}?mode=ro"
             with closing(sqlite3.connect(where, uri=True, timeout=1.0)) as connection:

@@ -16,7 +16,15 @@ from typing import Protocol
 
 import structlog
 
-from hostd.scheduling.decisions import Decision, FailureHandled, LoadStarted, MemoryGranted, ModelReady, StopCompleted
+from hostd.scheduling.decisions import (
+    Decision,
+    FailureHandled,
+    LoadStarted,
+    MemoryGranted,
+    ModelReady,
+    StopCompleted,
+    WakeStarted,
+)
 from hostd.telemetry.database import Database, RetentionBounds, UnknownDatabaseError, is_corrupt, set_aside
 from hostd.telemetry.sinks import LoadRecord, RequestRecord, Sink
 
@@ -24,11 +32,11 @@ log = structlog.get_logger()
 
 MOST_WAITING = 10_000
 _PAUSE = 0.1
-"""Seconds in which what comes is gathered, to be written at once."""
+"""Seconds for which entries are gathered, to be written in one transaction."""
 _BATCH = 2_000
 _RETRY, _LONGEST_RETRY = 1.0, 60.0
 _PRUNE_EVERY = 3600.0
-_LAST_WORDS = 3.0
+_CLOSE_TIMEOUT = 3.0
 """Seconds that closing waits for the thread."""
 
 
@@ -48,7 +56,7 @@ class RecordWriter(Sink):
         self._wake = Event()
         self._closing = Event()
         self._granted: dict[str, MemoryGranted] = {}
-        self._started: dict[str, LoadStarted] = {}
+        self._started: dict[str, LoadStarted | WakeStarted] = {}
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -56,7 +64,7 @@ class RecordWriter(Sink):
         return f"<RecordWriter {self._path}: {len(self._waiting)} waiting, {self.dropped} dropped>"
 
     def start(self) -> None:
-        """Begin to keep what comes; needs the running loop."""
+        """Begin to keep entries; needs the running loop."""
         if self._path is not None:
             self._loop = asyncio.get_running_loop()
             self._open = True
@@ -72,16 +80,16 @@ class RecordWriter(Sink):
         match decision:
             case MemoryGranted(model=model):
                 self._granted[model] = decision
-            case LoadStarted(model=model):
+            case LoadStarted(model=model) | WakeStarted(model=model):
                 self._started[model] = decision
             case FailureHandled(model=model) | StopCompleted(model=model):
                 self._granted.pop(model, None)
                 self._started.pop(model, None)
             case ModelReady(model=model, load_s=seconds):
                 granted, started = self._granted.pop(model, None), self._started.pop(model, None)
-                begun = started or granted
-                variant, why = (begun.variant or "", begun.why) if begun else ("", "")
-                self._keep(LoadRecord(at, model, variant, seconds, granted.needs if granted else {}, why))
+                if not isinstance(started, WakeStarted):  # a wake says nothing about how long a load takes
+                    variant, why = (started.variant or "", started.why) if started else ("", "")
+                    self._keep(LoadRecord(at, model, variant, seconds, granted.needs if granted else {}, why))
             case _:
                 pass
 
@@ -98,12 +106,12 @@ class RecordWriter(Sink):
             self._wake.set()
 
     def close(self) -> None:
-        """Write down what is left and let go of the file. Blocks for a few seconds at most, so it belongs into a thread."""
+        """Write what is left and close the file. Blocks for a few seconds at most, so it is called from a thread."""
         self._open = False
         self._closing.set()
         self._wake.set()
         if self._thread is not None:
-            self._thread.join(_LAST_WORDS)
+            self._thread.join(_CLOSE_TIMEOUT)
 
     def _run(self, path: Path) -> None:
         writer = _Writer(path, self._bounds, self._tell)
@@ -124,7 +132,7 @@ class RecordWriter(Sink):
         writer.close()
 
     def _drain(self, writer: "_Writer") -> bool:
-        """Hand over all that waits; return whether it was written."""
+        """Write all entries that wait; return whether that succeeded."""
         while writer.flush():
             if not self._waiting:
                 return True
@@ -133,7 +141,7 @@ class RecordWriter(Sink):
         return False
 
     def _tell(self, event: str, **more: object) -> None:
-        """Log from the thread of the loop: the log's lines are written there and nowhere else."""
+        """Log from the loop's thread: lines of the log are written there alone, so that they cannot mix."""
         with suppress(RuntimeError):  # the loop has ended meanwhile
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(partial(log.warning, event, dropped=self.dropped, **more))
@@ -151,19 +159,19 @@ class _Writer:
         self._path = path
         self._bounds = bounds
         self._tell = tell
-        self._ledger: Database | None = None
+        self._database: Database | None = None
         self._pruned: float | None = None
         self._in_trouble = False
 
     def flush(self) -> bool:
-        """Write the batch and return whether there is nothing left of it. Says when that fails first, and when it works again."""
+        """Write the batch and return whether nothing is left of it; log when that fails first, and when it works again."""
         if not self.batch:
             return True
         try:
-            self._ledger = self._ledger or Database(self._path)
-            self._ledger.write(self.batch)
+            self._database = self._database or Database(self._path)
+            self._database.write(self.batch)
             self.batch = []
-            self._prune(self._ledger)
+            self._prune(self._database)
         except (sqlite3.Error, OSError, UnknownDatabaseError) as error:
             self.close()
             self._trouble(error)
@@ -173,11 +181,11 @@ class _Writer:
             self._tell("records_kept_again", file=str(self._path))
         return True
 
-    def _prune(self, ledger: Database) -> None:
+    def _prune(self, database: Database) -> None:
         now = time.monotonic()
         if self._pruned is None or now - self._pruned > _PRUNE_EVERY:
             self._pruned = now
-            ledger.prune(self._bounds)
+            database.prune(self._bounds)
 
     def _trouble(self, error: Exception) -> None:
         if is_corrupt(error):
@@ -192,8 +200,8 @@ class _Writer:
             )
 
     def close(self) -> None:
-        """Let go of the file."""
-        if self._ledger is not None:
+        """Close the file."""
+        if self._database is not None:
             with suppress(sqlite3.Error):
-                self._ledger.close()
-            self._ledger = None
+                self._database.close()
+            self._database = None

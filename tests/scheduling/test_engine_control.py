@@ -104,6 +104,16 @@ class TestIdleness:
         assert [] == play.pass_time(goes - 0.1)
         assert ["stop a"] == play.pass_time(goes)
 
+    def test_the_hint_of_the_last_client_counts(self) -> None:
+        """One that asked for a long stay does not prolong it for those who come after it."""
+        play = Rehearsal(profile("a", keep_alive=60.0))
+        play.warm("a")
+        play.arrive("t1", now=10.0, keep_alive=3600.0)
+        play.finish("t1", 20.0)
+        play.arrive("t2", now=30.0)
+        play.finish("t2", 40.0)
+        assert ["stop a"] == play.pass_time(100.0)
+
     def test_a_pinned_model_stays(self) -> None:
         """No deadline is even set."""
         play = Rehearsal(profile("a", keep_alive=60.0, pinned=True))

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from hostd.domain.reason import ExitClass
-from hostd.scheduling.decisions import FailureHandled, LoadStarted, MemoryGranted, ModelReady
+from hostd.scheduling.decisions import FailureHandled, LoadStarted, MemoryGranted, ModelReady, WakeStarted
 from hostd.telemetry.database import Database, RetentionBounds
 from hostd.telemetry.history import RequestHistory
 from hostd.telemetry.record_writer import RecordWriter
@@ -77,6 +77,9 @@ async def test_keeps_loads_that_the_desk_saw(tmp_path: Path) -> None:
     for decision in (granted, started, ModelReady("m", 2.5, slots=1, queued=0), started, failed):
         records.decided(decision, NOW)
     records.decided(ModelReady("m", 0.5, slots=1, queued=0), NOW)
+    woken = WakeStarted("m", "request", "llamacpp:m.gguf", queued=1, restarts=0)
+    for later in (granted, woken, ModelReady("m", 0.1, slots=1, queued=0)):
+        records.decided(later, NOW)
     await closed(records)
     with closing(sqlite3.connect(path)) as connection:
         first, second = connection.execute("SELECT model, variant, seconds, bytes, why FROM loads").fetchall()
