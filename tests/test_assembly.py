@@ -72,11 +72,14 @@ async def test_where_an_engine_listens_is_looked_at_again(open_house: OpenHouse,
     async with open_house(make_settings(*profiles)) as stage:
         server = stage.instance("a").server
         assert server is not None
-        # An address that is no loopback address and yet reaches the engine: a request that is let through is answered.
-        url = server.launch.endpoint.url.replace("127.0.0.1", "0.0.0.0")  # as above
-        server.launch = replace(server.launch, endpoint=replace(server.launch.endpoint, url=url))
-        assert "a" == (await stage.ask("a")).route[0]
-        assert ("b", "fallback:unfit") == (await stage.ask("a", headers={"x-hostd-privacy": "local"})).route
+        endpoint = server.launch.endpoint
+        # An address that is no loopback address and yet reaches the engine, and one that forwards requests: what is let through is
+        # answered.
+        elsewhere = endpoint.url.replace("127.0.0.1", "0.0.0.0")
+        for changed in (replace(endpoint, url=elsewhere), replace(endpoint, local=False)):
+            server.launch = replace(server.launch, endpoint=changed)
+            assert "a" == (await stage.ask("a")).route[0]
+            assert ("b", "fallback:unfit") == (await stage.ask("a", headers={"x-hostd-privacy": "local"})).route
 
 
 async def test_settings_are_replaced_while_it_serves(open_house: OpenHouse, weights: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Self
 
 import aiohttp
 
-from hostd.backends.contract import Backend, Endpoint
+from hostd.backends.contract import Backend, Endpoint, ServerFacts
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.profile import Profile, Variant
 
@@ -33,6 +33,11 @@ class Upstream(ABC):
     @abstractmethod
     def variant(self) -> Variant:
         """The variant that is served, was last, or would be."""
+
+    @property
+    def facts(self) -> ServerFacts:
+        """What the server reported about itself; empty where it reports nothing."""
+        return ServerFacts()
 
     @abstractmethod
     def lease(self) -> "Lease":

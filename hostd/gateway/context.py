@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from hostd.backends.upstream import Upstream
 from hostd.dialects.base import Dialect
 from hostd.domain.catalog import Catalog
 from hostd.domain.principal import ANONYMOUS, Principal
@@ -33,7 +34,7 @@ class InferenceServices:
     catalog: Catalog
     router: Router
     dispatcher: Dispatcher
-    upstreams: Mapping[str, Instance]
+    upstreams: Mapping[str, Upstream]
     sinks: Sinks
     timeouts: TimeoutMonitor
     started: datetime

@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from hostd.backends.upstream import Lease
+from hostd.backends.upstream import Lease, Upstream
 from hostd.dialects.base import InferenceRequest
 from hostd.domain.errors import EngineError, HostdError
 from hostd.domain.locality import is_loopback
@@ -20,7 +20,6 @@ from hostd.gateway.request_trace import request_record
 from hostd.routing.policy import RouteQuery
 from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
-from hostd.supervisor.instance import Instance
 
 
 class ProxyRequest:
@@ -114,16 +113,16 @@ class ProxyRequest:
         self._services.dispatcher.finished(self._ticket.id, attempt.seconds)
         return response
 
-    def _lease(self, upstream: Instance) -> Lease:
+    def _lease(self, upstream: Upstream) -> Lease:
         try:
             lease = upstream.lease()
         except EngineError as error:
             raise RetryableFailure(FallbackReason.CRASHED, error.message) from None
-        if self._ticket.route.private and not is_loopback(lease.endpoint.url):
-            # Routing has dropped such targets by their settings; this is where the server really listens.
+        if self._ticket.route.private and not (lease.endpoint.local and is_loopback(lease.endpoint.url)):
+            # Routing has dropped such targets by their settings; this is what the server really does, and where it listens.
             raise RetryableFailure(
                 FallbackReason.UNFIT,
-                f"'{upstream.profile.name}' is not served on this machine, and the request is private",
+                f"'{upstream.name}' is not served on this machine, and the request is private",
             )
         return lease
 
