@@ -19,6 +19,9 @@ from hostd.planning.warm_set.load_option import Bytes, LoadOption, free_now, plu
 if TYPE_CHECKING:
     from hostd.scheduling.view import MemoryView  # a client that only reads the answer does without the scheduler
 
+_OPTION = ("variant", "label", "gpu_layers", "needs", "expected", "transient", "load_seconds")
+"""The fields of a load option that cross HTTP as they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryState:
@@ -67,77 +70,51 @@ def digest(profile: Profile) -> str:
     return sha256(repr(profile).encode()).hexdigest()[:16]
 
 
-def _row(option: LoadOption) -> dict[str, Any]:
-    return {
-        "variant": option.variant,
-        "label": option.label,
-        "devices": [list(each) for each in option.placement.devices],
-        "host": option.placement.host,
-        "gpu_layers": option.gpu_layers,
-        "needs": dict(option.needs),
-        "expected": dict(option.expected),
-        "transient": dict(option.transient),
-        "load_s": option.load_seconds,
-    }
-
-
 def parse_memory_state(answer: Mapping[str, Any]) -> MemoryState:
     """Return what a daemon answered to ``GET /hostd/v1/plan``.
 
     Raises:
         LookupError, TypeError, ValueError, AttributeError: It is no such answer.
     """
-    host, room = _host(answer["host"]), {str(row["id"]): int(row["room_bytes"]) for row in answer["pools"]}
+    host, room = _host(answer["host"]), {row["id"]: row["room_bytes"] for row in answer["pools"]}
     candidates = (
         # Whether a model in use may be evicted soon is for an event to tell: the end of its requests.
-        EvictionCandidate(
-            str(row["model"]), float(row["cost_s"]), _bytes(row["pool_bytes"]), None if row["in_use"] else 0.0
-        )
+        EvictionCandidate(row["model"], row["cost_s"], row["pool_bytes"], None if row["in_use"] else 0.0)
         for row in answer["evictable"]
     )
     return MemoryState(
         host=host,
         # A daemon that has just started counts no pool before its first measurement.
-        free=plus(room, _bytes(answer["returning"])) if room else free_now(host),
-        held={str(name): _bytes(held) for name, held in answer["held"].items() if any(held.values())},
+        free=plus(room, answer["returning"]) if room else free_now(host),
+        held={name: held for name, held in answer["held"].items() if any(held.values())},
         candidates=tuple(candidates),
-        options={str(name): tuple(map(_option, rows)) for name, rows in answer["options"].items()},
-        warm=tuple(str(row["model"]) for row in answer["warm_set"]),
-        profiles={str(name): str(mark) for name, mark in answer["profiles"].items()},
+        options={name: tuple(map(_option, rows)) for name, rows in answer["options"].items()},
+        warm=tuple(row["model"] for row in answer["warm_set"]),
+        profiles=answer["profiles"],
     )
 
 
 def _host(told: Mapping[str, Any]) -> Host:
     pools = (
         Pool(
-            str(row["id"]),
-            PoolKind(row["kind"]),
-            str(row["name"]),
-            int(row["total_bytes"]),
-            int(row["free_bytes"]),
-            int(row["budget_bytes"]),
-            facts=tuple((str(key), str(fact)) for key, fact in row["facts"].items()),
+            id=row["id"],
+            kind=PoolKind(row["kind"]),
+            name=row["name"],
+            total=row["total_bytes"],
+            free=row["free_bytes"],
+            budget=row["budget_bytes"],
+            facts=tuple(row["facts"].items()),
         )
         for row in told["pools"]
     )
-    return Host(
-        str(told["os"]), str(told["cpu"]), int(told["ram_bytes"]), tuple(pools), tuple(map(str, told["troubles"]))
-    )
+    return Host(told["os"], told["cpu"], told["ram_bytes"], tuple(pools), tuple(told["troubles"]))
+
+
+def _row(option: LoadOption) -> dict[str, Any]:
+    placement = {"devices": option.placement.devices, "host": option.placement.host}
+    return placement | {name: getattr(option, name) for name in _OPTION}
 
 
 def _option(row: Mapping[str, Any]) -> LoadOption:
-    devices = tuple((str(pool), float(share)) for pool, share in row["devices"])
-    return LoadOption(
-        variant=int(row["variant"]),
-        label=str(row["label"]),
-        placement=Placement(devices, str(row["host"])),
-        gpu_layers=None if row["gpu_layers"] is None else int(row["gpu_layers"]),
-        needs=_bytes(row["needs"]),
-        expected=_bytes(row["expected"]),
-        transient=_bytes(row["transient"]),
-        load_seconds=float(row["load_s"]),
-    )
-
-
-def _bytes(told: Mapping[str, Any]) -> dict[str, int]:
-    return {str(pool): int(count) for pool, count in told.items()}
+    devices = tuple((pool, share) for pool, share in row["devices"])
+    return LoadOption(placement=Placement(devices, row["host"]), **{name: row[name] for name in _OPTION})
