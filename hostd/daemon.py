@@ -6,7 +6,9 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from importlib.util import find_spec
 
 import structlog
 from aiohttp import web
@@ -26,6 +28,9 @@ from hostd.telemetry import decision_log
 
 log = structlog.get_logger()
 
+LOOP_SWITCH = "HOSTD_EVENT_LOOP"
+"""The environment variable that names the event loop; a way out where uvloop does not run well."""
+
 _PROGRESS_EVERY = 2.0
 _HANDLERS_GRACE = 5.0
 
@@ -41,7 +46,8 @@ def run(
     """Serve until SIGTERM or SIGINT; return the exit code. *machine* stands in for the memory of this one."""
     decisions = decision_log.configure(style=log_format, level=log_level)
     try:
-        asyncio.run(_run(settings, decisions, machine, talkative=demo or sys.stderr.isatty()))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_run(settings, decisions, machine, talkative=demo or sys.stderr.isatty()))
     except HostdError as error:
         print(f"hostd: {error.message}", file=sys.stderr)  # noqa: T201 - for a person, before anything runs
         return 1
@@ -51,6 +57,22 @@ def run(
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the event loop: uvloop's where it is installed, unless `LOOP_SWITCH` says ``asyncio``.
+
+    Raises:
+        HostdError: The switch says something else.
+    """
+    choice = os.environ.get(LOOP_SWITCH) or "uvloop"
+    if choice not in ("uvloop", "asyncio"):
+        raise HostdError(f"{LOOP_SWITCH}={choice}: write uvloop or asyncio, or leave it out")
+    if choice == "asyncio" or find_spec("uvloop") is None:
+        return None
+    import uvloop  # noqa: PLC0415 - where it is installed
+
+    return uvloop.new_event_loop
 
 
 async def _run(
@@ -67,7 +89,7 @@ async def _run(
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         app.addresses.extend(await open_listeners(runner, app.catalog.listen))
-        log.info("listening", version=__version__, pid=os.getpid(), addresses=app.addresses)
+        log.info("listening", version=__version__, pid=os.getpid(), addresses=app.addresses, loop=type(loop).__module__)
         boot = asyncio.create_task(_boot(application, talkative=talkative), name="boot")
         # A boot that fails ends the daemon: nothing could ever be loaded.
         boot.add_done_callback(lambda done: asked_to_stop.set() if _failed(done) else None)

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import yaml
 
+from hostd.daemon import LOOP_SWITCH
 from tests.stage import CHAT, ENGINE, until
 
 ROOT = Path(__file__).parents[1]
@@ -88,7 +89,9 @@ async def start(tmp_path: Path, weights: Path) -> AsyncIterator[Start]:
     """Start a daemon that serves models with these scripts; every process of it is ended."""
     daemons: list[Daemon] = []
 
-    async def begin(*, listening: bool = True, host: dict[str, Any] | None = None, **scripts: object) -> Daemon:
+    async def begin(
+        *, listening: bool = True, host: dict[str, Any] | None = None, loop: str = "", **scripts: object
+    ) -> Daemon:
         settings = {"server": {"listen": "127.0.0.1:0"}, "backends": {"llamacpp": {"command": list(ENGINE)}}}
         (tmp_path / "hostd.yaml").write_text(yaml.safe_dump(settings | (host or {})))
         folder = tmp_path / "model_profiles"
@@ -103,7 +106,12 @@ async def start(tmp_path: Path, weights: Path) -> AsyncIterator[Start]:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "hostd", "serve", "--config", str(tmp_path / "hostd.yaml"), "--log-format", "json"),
             *("--log-level", "debug"),
-            env={"PATH": os.environ["PATH"], "STATE_DIRECTORY": str(tmp_path / "state"), "HOME": str(tmp_path)},
+            env={
+                "PATH": os.environ["PATH"],
+                "STATE_DIRECTORY": str(tmp_path / "state"),
+                "HOME": str(tmp_path),
+                LOOP_SWITCH: loop,
+            },
             cwd=ROOT,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -137,6 +145,27 @@ async def test_boots_and_drains(start: Start) -> None:
     assert (await answering).endswith(b"data: [DONE]\n\n")
     assert not [engine for engine in engines if engine.is_running()]
     assert daemon.logged("closed")
+
+
+@pytest.mark.parametrize(("loop", "module"), [("", "uvloop"), ("uvloop", "uvloop"), ("asyncio", "asyncio")])
+async def test_runs_on_either_event_loop(start: Start, loop: str, module: str) -> None:
+    """On uvloop's where it is installed, unless the environment asks for asyncio's; it serves and stops alike."""
+    pytest.importorskip("uvloop")
+    daemon = await start(alpha={"tokens": 3}, loop=loop)
+    assert daemon.logged("listening")[0]["loop"].startswith(module)
+    await daemon.ready()
+    (engine,) = await daemon.engines()
+    assert (await daemon.stream()).endswith(b"data: [DONE]\n\n")
+    daemon.process.send_signal(signal.SIGINT)
+    assert 0 == await daemon.ended()
+    assert not alive(engine)
+
+
+async def test_knows_no_other_event_loop(start: Start) -> None:
+    """A misspelt switch is said, not passed over."""
+    daemon = await start(listening=False, loop="uvlop")
+    assert 1 == await daemon.ended()
+    assert "HOSTD_EVENT_LOOP=uvlop: write uvloop or asyncio" in daemon.words
 
 
 async def test_leaves_no_engine_when_it_is_killed(start: Start) -> None:
