@@ -19,6 +19,7 @@ import psutil
 
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
+from hostd.supervisor.child_process import ChildProcess
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.orphan_reaper import ENV_MARKER, OrphanReaper, Survivor, engine_processes, kill, survivors
 
@@ -72,7 +73,7 @@ class EngineProcess:
 
     def __init__(
         self,
-        process: asyncio.subprocess.Process,
+        process: ChildProcess,
         argv: tuple[str, ...],
         mark: str,
         output: "_Output",
@@ -109,18 +110,7 @@ class EngineProcess:
         mark = reaper.new_mark()
         output = _Output(ring)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                # An engine that reads a terminal would be stopped by it.
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output.theirs,
-                stderr=output.theirs,
-                env={**env, ENV_MARKER: mark},
-                # The daemon's own folder may be unmounted or removed while the engine runs.
-                cwd="/",
-                # Its own session: Ctrl-C in the daemon's terminal does not reach the engine, and one signal reaches its group.
-                start_new_session=True,
-            )
+            process = ChildProcess.spawn(argv, {**env, ENV_MARKER: mark}, output=output.theirs)
         except (OSError, ValueError) as error:
             output.close()
             raise _not_started(argv[0], error) from error

@@ -17,6 +17,7 @@ import json
 import os
 import secrets
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterable
@@ -25,6 +26,8 @@ from pathlib import Path
 
 import psutil
 import structlog
+
+from hostd.supervisor.child_process import ChildProcess
 
 ENV_MARKER = "HOSTD_ENGINE"
 SAME_START = 2.0
@@ -200,7 +203,7 @@ class OrphanReaper:
         self._mark = secrets.token_hex(8)
         self._numbers = itertools.count(1)
         self._watched: dict[int, float] = {}
-        self._child: asyncio.subprocess.Process | None = None
+        self._child: ChildProcess | None = None
         self._watching: asyncio.Task[None] | None = None
         self._daemon = psutil.Process()
 
@@ -223,7 +226,7 @@ class OrphanReaper:
             OSError: The directory cannot be made, or no process can be started.
         """
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        await self._spawn()
+        self._spawn()
         self._watching = asyncio.create_task(self._keep(), name="reaper")
 
     def watch(self, pid: int, started: float, mark: str, program: str, model: str) -> None:
@@ -279,30 +282,24 @@ class OrphanReaper:
             # At once the first time; then slower, or a machine in trouble would spend its time on this alone.
             await asyncio.sleep(min(5.0, 0.1 * (attempt - 1)))
             try:
-                await self._spawn()
+                self._spawn()
             except OSError as error:
                 self._child = None
                 _log.exception("reaper_not_started", error=str(error))
 
-    async def _spawn(self) -> None:
+    def _spawn(self) -> None:
         script = Path(__file__).with_name("orphan_reaper_child.py")
-        self._child = await asyncio.create_subprocess_exec(
-            # Isolated and without site packages: it starts in milliseconds, holds a few MiB, and imports nothing by accident.
-            *(sys.executable, "-I", "-S", str(script), f"{self._mark}-"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={},
-            cwd="/",
-            start_new_session=True,
-        )
+        # Isolated and without site packages: it starts in milliseconds, holds a few MiB, and imports nothing by accident.
+        argv = (sys.executable, "-I", "-S", str(script), f"{self._mark}-")
+        self._child = ChildProcess.spawn(argv, {}, output=subprocess.DEVNULL, stdin=subprocess.PIPE)
         for pid, started in self._watched.items():
             self._tell(_watch_line(pid, started))
 
     def _tell(self, line: str) -> None:
-        # asyncio writes to the pipe at once when it has room, and it has: a line is some forty bytes.
-        if self._child is not None and self._child.stdin is not None and not self._child.stdin.is_closing():
-            self._child.stdin.write(line.encode())
+        # A line is some forty bytes, and the pipe holds thousands of them: the write neither waits nor is split.
+        if self._child is not None and self._child.stdin is not None and not self._child.stdin.closed:
+            with contextlib.suppress(OSError):
+                self._child.stdin.write(line.encode())
 
     def _path(self, pid: int) -> Path:
         return self.directory / f"engine-{pid}.json"
@@ -312,9 +309,8 @@ def _watch_line(pid: int, started: float) -> str:
     return f"watch {pid} {started:.2f}\n"
 
 
-async def _end(child: asyncio.subprocess.Process) -> None:
+async def _end(child: ChildProcess) -> None:
     if child.stdin is not None:
-        child.stdin.close()
         with contextlib.suppress(OSError):
-            await child.stdin.wait_closed()
+            child.stdin.close()
     await child.wait()
