@@ -104,6 +104,7 @@ class Dispatcher:
     def post(self, event: Event) -> None:
         """Let the scheduler take in *event* and perform what it decides."""
         self._events.append(event)
+        # Performing an effect may report an event at once; the scheduler takes it in when it is done with this one.
         if self._busy:
             return
         self._busy = True
@@ -259,12 +260,13 @@ class Dispatcher:
             self.post(event)
 
     def _deliver(self, verdict: Serve | Refuse) -> None:
+        # A verdict that is made within `post` comes before the request has begun to wait for it.
         future = self._waiting.get(verdict.ticket_id)
         if future is None:
             self._verdicts[verdict.ticket_id] = verdict
         elif not future.done():
             future.set_result(verdict)
-        elif not future.cancelled():
+        elif not future.cancelled():  # that client has left, and will say so
             raise Bug(f"ticket {verdict.ticket_id} was given two verdicts")
 
     def _set_timer(self) -> None:

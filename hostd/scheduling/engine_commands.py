@@ -39,6 +39,7 @@ class EngineCommands:
 
     def unload_for(self, model: ModelState) -> None:
         """Evict *model* once the requests that it has are answered; no answer is cut off for the sake of another model."""
+        # It is stopped on purpose: its crashes of before must not delay its next load.
         model.restarts.reset()
         if model.closed_to_new_since is not None:
             return
@@ -56,6 +57,7 @@ class EngineCommands:
 
     def unload(self, model: ModelState) -> None:
         """Have a model without running answers give its memory back, asleep where its engine can sleep."""
+        # A dead engine cannot give anything back but by its end.
         if model.state is State.READY and model.can_sleep and not model.suspected_dead:
             self._sleep(model)
         else:
@@ -81,6 +83,7 @@ class EngineCommands:
         held = sum(count for pool, count in self._ledger.held(model.name).items() if pool != "ram")
         fits_in_ram = held <= self._ledger.free().get("ram", 0)
         level = model.sleep_levels[0] if fits_in_ram else model.sleep_levels[-1]
+        # The lightest level is the only one that this engine has.
         if level == 1 and not fits_in_ram:
             self.stop(model)
             return

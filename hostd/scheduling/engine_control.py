@@ -47,6 +47,7 @@ class EngineController:
 
     def request_load(self, model: ModelState) -> None:
         """Have *model* loaded for a request that waits, unless that is under way."""
+        # A restart with its delay is under way already: a crash loop must not be driven by the requests that it fails.
         if model.state in _UNLOADED and model.restarts.again_at is None:
             self.admission.request(model, "request")
 
@@ -56,6 +57,7 @@ class EngineController:
             self.commands.stop(model)
         elif model.closed_to_new_since is not None and not model.serving:
             self.commands.unload(model)
+            # Requests that arrived too late for this turn wait for the next; a stopped engine is started again by `stopped`.
             if model.queue and model.state is State.SLEEPING:
                 self.request_load(model)
         elif model.state is State.READY and model.idle:
@@ -79,6 +81,7 @@ class EngineController:
     def turn_deadline(self, model: ModelState) -> None:
         """Serve no more of the requests that wait for a model that is to be evicted: they had their time."""
         if model.closed_to_new_since is not None:
+            # Before every request's arrival, so that none is accepted any more.
             model.closed_to_new_since = float("-inf")
             self.after_release(model)
 
@@ -122,6 +125,7 @@ class EngineController:
         model.start_requested = model.evicted = False
         model.restarts.reset()
         self._context.deadlines.cancel(("restart", model.name))
+        # Requests that wait keep their load: unloading by hand frees memory, it does not refuse requests.
         if model.pending_load is not None and (self.closing or not model.queue):
             self._withdraw(model)
         if model.state in (State.COLD, State.STOPPING, State.DRAINING):
@@ -191,6 +195,7 @@ class EngineController:
         model.failed_variants.clear()
         model.retried = False
         model.restarts.failed(event.exit_class, self._context.now)
+        # A load that was asked for once is not tried for ever; what should be warm is.
         if self.closing or (loading and not model.profile.warm.preload):
             model.restarts.hold_back()
         again_at = model.restarts.again_at
@@ -213,6 +218,7 @@ class EngineController:
             return False
         model.failed_variants.add(tried.variant)
         model.load_errors.append(event.detail)
+        # The last variant is not given up for want of memory: other programs may have had it for a moment.
         if not model.usable:
             model.failed_variants.discard(tried.variant)
             if event.exit_class is not ExitClass.OUT_OF_MEMORY:

@@ -50,8 +50,10 @@ def evictable_at(
     of a model of higher priority demands it. A load by hand evicts idle models at once; a load that no request waits for evicts
     only what has been idle for a while.
     """
+    # Asleep, it answers no request, and what it keeps is waste while another model needs it.
     if model.state is State.SLEEPING:
         return now
+    # A load has to end and a stop to be done first: their memory is not there to be freed.
     if model.state is not State.READY:
         return None
     if pending.priority is not LoadPriority.WAITED_FOR:
@@ -62,10 +64,12 @@ def evictable_at(
     at = max(since + min(LONGEST_WAIT, WAIT_LOADS * both), model.ready_at + residency(model))
     if model.idle:
         at = min(at, model.idle_since + HOLD)
-        if first is None:
+        if first is None:  # the owner has asked for it by hand
             return now
+        # Many that wait reach the cost together sooner than one does: each second counts once for each of them.
         patience = now + max(0.0, PATIENCE * cost - claimant.queue.waited(now)) / len(claimant.queue)
         at = min(at, max(patience, model.ready_at + min(LEAST_RESIDENCY, model.seconds_to_load)))
+    # The load must begin early enough to end within the queue timeout of the first that waits.
     if first is not None and claimant.profile.warm.priority > model.profile.warm.priority:
         at = min(at, first.since + claimant.profile.limits.queue_timeout - claimant.seconds_to_load)
     return at

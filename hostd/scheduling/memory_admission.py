@@ -78,6 +78,7 @@ class MemoryAdmission:
                     earlier.earlier_why = earlier.earlier_why or why
                 return
             pending = replace(earlier, why=why, earlier_why=earlier.why)
+        # The age stays that of the first reason: a request that joins must not send the load back to the end of the line.
         model.pending_load = self._pending[model.name] = pending
         self._stale = True
         if earlier is None and model.options_known:
@@ -98,6 +99,7 @@ class MemoryAdmission:
 
     def _begin_with_check(self, model: ModelState, pending: PendingLoad) -> None:
         options = self.options(model)
+        # Its files were read when it was loaded, and its flags were understood.
         if model.state is State.SLEEPING and options:
             pending.checked.add(options[0].variant)
         elif options:
@@ -135,6 +137,7 @@ class MemoryAdmission:
         ended: list[EndedLoad] = []
         while self._stale:
             self._stale = False
+            # Bytes by pool that are kept for loads before the one that is looked at.
             ahead: dict[str, int] = {}
             for pending in sorted(self._pending.values(), key=lambda each: (each.priority, each.since, each.model)):
                 model = self._models[pending.model]
@@ -164,6 +167,7 @@ class MemoryAdmission:
         if not options:
             why_not = model.last_error or "none of its variants can be had"
         elif self._waits_for_victims(pending):
+            # Memory may become free in another way meanwhile; but no more models are evicted before these have gone.
             if pending.option is not None and not excess(pending.option.peak, free):
                 self._grant(model, pending, pending.option, free)
         else:
@@ -176,6 +180,7 @@ class MemoryAdmission:
     def withdraw(self, model: ModelState) -> None:
         """Give a pending load up; models that were to be evicted for it and still answer requests are kept."""
         for name in self.drop(model):
+            # Another load may count on the same memory.
             wanted = any(name in pending.victims for pending in self._pending.values())
             victim = self._models.get(name)
             if victim is not None and victim.closed_to_new_since is not None and not wanted:
@@ -217,6 +222,7 @@ class MemoryAdmission:
         if not excess(plan.option.peak, free):
             self._grant(model, pending, plan.option, free)
             return
+        # Those of before stay listed, so that `withdraw` knows which models may be kept.
         pending.victims = (*pending.victims, *(each.name for each in plan.evict))
         soon, weighed = plus(free, self._ledger.returning()), self.candidates.weighed(candidates)
         for each in plan.evict:
@@ -270,7 +276,7 @@ class MemoryAdmission:
     def _insufficient(
         self, model: ModelState, options: Sequence[LoadOption], candidates: Sequence[EvictionCandidate]
     ) -> str | None:
-        # What is kept for earlier loads may be had after them.
+        # What is kept for earlier loads may be had after them: only what is short even then is short for good.
         free = self._free_for(model)
         option, short = messages.nearest(options, plus(free, self._ledger.returning()), candidates)
         if not short:

@@ -67,6 +67,7 @@ class MemoryLedger:
         for model in released:
             del self._reservations[model]
         for model, reservation in self._reservations.items():
+            # A sleeping engine has given its memory back only once that was measured.
             if reservation.state is ReservationState.SLEEPING:
                 reservation.state = ReservationState.WARM
                 reservation.settle(held.get(model, {}))
@@ -76,6 +77,7 @@ class MemoryLedger:
             # What it takes could not be foreseen; now it is known.
             self._reservations[model] = Reservation(dict(held[model]), ReservationState.WARM, dict(held[model]))
         for pool in pools:
+            # Drivers do not always say which process holds what, so that this may hide memory of our own engines.
             unexplained = pool.total - pool.free - sum(each.get(pool.id, 0) for each in held.values())
             # A load that has taken nothing yet, or was called off before, hides nothing of what others held before it.
             loading = any(
@@ -87,6 +89,7 @@ class MemoryLedger:
                 if not held.get(model, {}).get(pool.id):
                     unexplained -= min(max(0, unexplained), reservation.bytes.get(pool.id, 0))
             self.others[pool.id] = max(0, unexplained, least)
+            # The budget is the owner's; what others hold beyond the reserve takes from it.
             self.capacity[pool.id] = max(0, min(pool.budget, pool.total - self.others[pool.id]))
 
     def free(self) -> dict[str, int]:
@@ -127,6 +130,7 @@ class MemoryLedger:
         Raises:
             Bug: There is no memory for it; the caller has not looked.
         """
+        # What the model kept while it slept is part of what it needs awake.
         self._reservations.pop(model, None)
         peak = option.peak
         if excess(peak, self.free()):

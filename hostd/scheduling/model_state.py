@@ -160,6 +160,7 @@ class ModelState:
     @property
     def can_sleep(self) -> bool:
         """Whether it may sleep instead of being stopped: its engine can, and waking was not found to be slower than loading."""
+        # Measured, since either may be the faster one: a wake copies from main memory, a load reads a disk.
         slower = self.wake_seconds is not None and self.wake_seconds > (self.load_seconds or self.wake_seconds)
         return bool(self.sleep_levels) and not slower
 
@@ -181,6 +182,7 @@ class ModelState:
     def move(self, move: Transition) -> None:
         """Change the state as the lifecycle table says."""
         self.state = after(self.state, move)
+        # Both are said of the engine that was there until now.
         self.suspected_dead, self.closed_to_new_since = False, None
         if move is Transition.LOADED:
             self.generation += 1

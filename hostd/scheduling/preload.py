@@ -45,5 +45,6 @@ class PreloadQueue:
             model = self._waiting.popleft()
             if model.state is State.COLD or model.pending_load is not None:
                 self._request(model, "preload")
+            # It may be over already: ready before the boot, or refused at once.
             if model.state is State.LOADING or model.pending_load is not None:
                 self._current = model

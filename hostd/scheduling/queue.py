@@ -95,6 +95,7 @@ class RequestQueue:
         weight = (self._joined * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
         node = _Node(self._key(request, first=first), weight, request)
         self._nodes[request.ticket.id] = node
+        # The sum makes the time that all have waited together cost one multiplication (`waited`).
         self._since += request.since
         self._attach(node)
         while (parent := node.parent) is not None and node.weight > parent.weight:
@@ -107,6 +108,7 @@ class RequestQueue:
             return None
         # An empty queue starts from nought again, so that rounding errors cannot add up over months.
         self._since = self._since - node.request.since if self._nodes else 0.0
+        # Sunk until it is a leaf, which is cut off without breaking the order of keys or of weights.
         while (child := _heavier(node.left, node.right)) is not None:
             self._rotate_up(child, node)
         self._detach(node)
@@ -192,6 +194,7 @@ class RequestQueue:
             above.left = node
         else:
             above.right = node
+        # The two have the same requests below them as before, but for each other.
         node.size = parent.size
         parent.size = 1 + _size(parent.left) + _size(parent.right)
 

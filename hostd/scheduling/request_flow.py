@@ -85,11 +85,13 @@ class RequestFlow:
         """Have a request served by its target, or wait for it, or move on where the target cannot take it."""
         model = self._models[request.target.model]
         request.since = self._context.now
+        # Requests that wait already come first, even where a slot is free for a moment.
         if not model.queue and model.accepts(request):
             self._act(*self._serve(model, request))
         elif not self._engines.obtainable(model):
             self._fall_back(request, *messages.down(model, self._context.now))
         elif len(model.queue) >= model.profile.limits.max_queue:
+            # Even where no request may wait (max_queue: 0), a cold model is loaded: later ones find it ready.
             self._engines.request_load(model)
             self._fall_back(request, FallbackReason.STATUS_429, messages.queue_full(model))
         else:
@@ -112,6 +114,7 @@ class RequestFlow:
         request.attempt += 1
         request.generation = model.generation
         model.keep_alive_hint = ticket.keep_alive
+        # The part of its wait that lay before the model became ready.
         request.loaded += max(0.0, model.ready_at - request.since)
         request.queued += now - request.since
         model.serving[ticket.id] = request
@@ -157,6 +160,7 @@ class RequestFlow:
         model = self._model_of.get(event.ticket_id)
         if model is None:
             return
+        # The request sees a crash before the instance reports it: in between, no other is sent there.
         if event.reason is FallbackReason.CRASHED:
             model.suspect(event.ticket_id)
         if request := self.release(event.ticket_id):
@@ -201,6 +205,7 @@ class RequestFlow:
             model = self._models.get(route.targets[index].model)
             if model is None or model.removed:
                 continue
+            # A prompt that was too long here is too long for every window that is no larger.
             larger = reason is not FallbackReason.CONTEXT_TOO_LONG or (model.profile.context or 0) > (context or 0)
             if larger and route.open_to(index, reason, request.target_index) and self._engines.obtainable(model):
                 return index
@@ -234,6 +239,7 @@ class RequestFlow:
             self.release(ticket_id)
             self._refuse(request, messages.out_of_time(model, now - request.arrived))
         elif model.is_starting and self._next_target(request, FallbackReason.QUEUE_TIMEOUT) is None:
+            # No other target can answer it sooner than this load: it waits on, until its whole time is up.
             request.waiting_for_load = True
             self._context.deadlines.set(("queue", ticket_id), request.expires)
         else:
@@ -244,6 +250,7 @@ class RequestFlow:
     def model_ready(self, model: ModelState) -> None:
         """Serve the requests that waited for a load; the queue time of those with no other target starts now."""
         for request in model.queue:
+            # One with another target keeps the time that it has: it will move there.
             if request.waiting_for_load or self._next_target(request, FallbackReason.QUEUE_TIMEOUT) is None:
                 request.waiting_for_load = False
                 self._set_queue_deadline(model, request)

@@ -42,10 +42,12 @@ class RestartPolicy:
         """Note a failure and decide what follows: a delayed start, or none for a while."""
         if self.ready_at is not None and now - self.ready_at >= GOOD_SERVICE:
             self.streak = 0
+        # Forgotten, so that one long run forgives only the crashes before it.
         self.ready_at = self.again_at = self.closed_until = None
         self.streak += 1
         self.total += 1
         if not exit_class.mends_itself:
+            # A flag or a file has to be mended by the owner; a request that arrives later may find that done.
             self.closed_until = now + UNMENDED_COOL_DOWN
         elif self.gave_up:
             self.closed_until = now + COOL_DOWN

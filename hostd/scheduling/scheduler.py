@@ -117,6 +117,7 @@ class Scheduler:
                 self._deadlines_passed()
             case _:
                 self._engine_event(event)
+        # Last, for any event may have freed memory, made a model idle, or ended what a load waited for.
         self._reconfiguration.advance()
         self._advance_loads()
         return self._context.effects
@@ -162,6 +163,7 @@ class Scheduler:
 
     def _advance_loads(self) -> None:
         """Look at the loads that wait for memory, and serve or move on the requests of those whose wait is over."""
+        # What moves on to another model may need a load there, so this is repeated until nothing ends any more.
         while ended := self.engines.admission.advance():
             for load in ended:
                 model = self.models[load.model]

@@ -97,6 +97,7 @@ class WarmSetPolicy:
             self.declared = frozenset(model.name for model in wanted)
             return self._new(before[0])
         known = [model for model in wanted if model.usable]
+        # A pool that was never measured must not make a model unfit: nothing is known against it.
         unmeasured = {pool: _UNLIMITED for model in known for option in model.usable for pool in option.needs}
         capacity = unmeasured | self._ledger.capacity
         chosen = choose_warm_set([self._candidate(model) for model in known], capacity, MOST_STEPS)
@@ -106,6 +107,7 @@ class WarmSetPolicy:
         unknown = [model.name for model in wanted if not model.options]
         self.declared = frozenset((*chosen.options, *unknown))
         self.preferred = dict(chosen.options)
+        # Plans are made often, and most of them change nothing.
         if before != (self.declared, self.preferred):
             self._explain(wanted)
         return self._new(before[0])
@@ -131,6 +133,7 @@ class WarmSetPolicy:
 
     def _candidate(self, model: ModelState) -> WarmCandidate:
         warm, demand = model.profile.warm, self.demand.get(model.name, 0.0)
+        # Among equals the loaded one stays.
         if model.state in (State.READY, State.LOADING):
             demand += _PRESENCE / max(_PRESENCE, model.cold_start)
         return WarmCandidate(model.name, model.usable, warm.priority, warm.pinned, demand, model.cold_start)

@@ -76,6 +76,7 @@ class Database:
         if version > len(migrations):
             raise UnknownDatabaseError(f"it is of version {version}; this hostd knows {len(migrations)}")
         db.execute("PRAGMA journal_mode = WAL")
+        # With a write-ahead log, a power cut costs the last records but never the file.
         db.execute("PRAGMA synchronous = NORMAL")
         for number, script in enumerate(migrations[version:], version + 1):
             db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
@@ -169,6 +170,7 @@ def _request_row(record: RequestRecord) -> _Row:
         "stream": record.stream,
         "queue_ms": _ms(max(0.0, record.waited - record.loaded)),
         "load_ms": _ms(record.loaded),
+        # Not known is null, so that averages leave it out.
         "ttft_ms": _ms(record.ttft) if record.ttft else None,
         "total_ms": _ms(record.total),
         "prompt_tokens": record.prompt_tokens or None,

@@ -120,6 +120,7 @@ class Metrics(Sink):
 
     def finished(self, record: RequestRecord) -> None:
         """Count a request that is over; its times only where it was answered, be it in part."""
+        # A client that left before anything was sent has no status to count by.
         if record.sent:
             self._requests.requests[record.model, record.backend, record.route, record.sent] += 1
         if record.outcome == "broken":

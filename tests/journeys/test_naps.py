@@ -105,7 +105,7 @@ async def test_a_model_that_sleeps_is_back_sooner_than_one_that_loads(tmp_path: 
         rows = {row["model"]: (row["state"], row["pid"]) for row in json.loads(listed.stdout)}
         assert {"a": ("sleeping", first[0].pid), "b": ("ready", second[0].pid)} == rows
         told = await asyncio.to_thread(run, environment, "why", "a")
-        assert "'a' goes to sleep" in told.stdout
+        assert "'a' is put to sleep" in told.stdout
         assert await asked(stage, "a") < loaded / 2
         assert first[0].pid == stage.instance("a").pid
         assert {"load_started": 1, "slept": 1, "wake_started": 1}.items() <= Counter(await decided(stage, "a")).items()

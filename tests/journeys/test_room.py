@@ -166,7 +166,7 @@ def test_what_is_too_large_for_the_machine_is_refused_with_numbers(tmp_path: Pat
         assert 1 == loaded.returncode
         assert "could not be loaded" in loaded.stderr
         told = host.cli("why", "huge").stdout
-        assert "there is no room for 'huge'" in told
+        assert "there is not enough memory for 'huge'" in told
         assert "short of" in told
         reply = host.chat("spare")
         assert (200, "fallback:out_of_memory") == (reply.status, reply.headers["x-hostd-route"])
@@ -188,7 +188,7 @@ def test_more_to_preload_than_fits(tmp_path: Path, one: int) -> None:
         assert {"a": "cold", "b": "ready", "c": "cold"} == rows
         assert "left out" in host.cli("why", "a").stdout
         assert 200 == host.chat("a").status
-        assert "to make room for 'a'" in host.cli("why", "a").stdout
+        assert "is evicted for 'a'" in host.cli("why", "a").stdout
 
 
 def test_a_window_that_is_open_at_boot_warms_its_model(tmp_path: Path, one: int) -> None:
