@@ -1,4 +1,4 @@
-"""A request holds its engine for exactly as long as it is answered."""
+"""A lease holds its upstream for exactly as long as the request is answered."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -94,7 +94,7 @@ async def test_translates_only_where_it_must(http: aiohttp.ClientSession) -> Non
     assert {"model": "alpha", "n": 1} == dict(await held.translate(RequestDocument.of({"model": "fast", "n": 1})))
 
 
-async def test_refuses_what_the_engine_would_cut(http: aiohttp.ClientSession) -> None:
+async def test_refuses_what_the_engine_would_truncate(http: aiohttp.ClientSession) -> None:
     """A backend that guards its engine is asked about what would be sent."""
     held = lease(Noting(), http, Careful())
     short = RequestDocument.of({"model": "fast", "prompt": "two words"})
@@ -103,25 +103,25 @@ async def test_refuses_what_the_engine_would_cut(http: aiohttp.ClientSession) ->
         await held.translate(RequestDocument.of({"model": "alpha", "prompt": "more words than there is room for"}))
 
 
-class Deaf(Renaming):
-    """One whose engine hears of hang-ups only while it streams, and streams no pictures."""
+class Streaming(Renaming):
+    """A backend whose engine notices disconnected clients only while it streams, and streams no pictures."""
 
     def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:  # noqa: ARG002
         """Return whether no picture is wanted."""
         return "picture" not in body
 
 
-async def test_prefers_a_stream_where_the_engine_is_deaf_without(http: aiohttp.ClientSession) -> None:
-    """For answers in one piece only, and only of an engine whose backend says so."""
-    held = lease(Noting(), http, Deaf())
+async def test_prefers_a_stream_where_the_backend_says_so(http: aiohttp.ClientSession) -> None:
+    """For whole answers only."""
+    held = lease(Noting(), http, Streaming())
     assert held.prefers_stream(RequestDocument.of({"model": "alpha"}))
     assert not held.prefers_stream(RequestDocument.of({"model": "alpha", "picture": 1}))
     assert not held.prefers_stream(RequestDocument.of({"model": "alpha", "stream": True}))
     assert not lease(Noting(), http).prefers_stream(RequestDocument.of({"model": "alpha"}))
 
 
-async def test_passes_on_what_is_seen(http: aiohttp.ClientSession) -> None:
-    """Progress and suspicion reach the instance that the lease began with."""
+async def test_reports_reach_the_upstream(http: aiohttp.ClientSession) -> None:
+    """Also after the server was restarted: the lease keeps the one that it began with."""
     upstream = Noting()
     held = lease(upstream, http)
     held.progress()

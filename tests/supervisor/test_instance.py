@@ -83,7 +83,7 @@ async def begin(tmp_path: Path, weights: Path) -> AsyncIterator[Begin]:
     """Make an instance with a script; every engine is ended."""
     reaper = OrphanReaper(tmp_path / "engines")
     await reaper.start()
-    lives: list[Run] = []
+    runs: list[Run] = []
 
     def make(
         timings: ProbeTimings | None = None, command: tuple[str, ...] = ENGINE, variants: Any = None, **script: object
@@ -91,13 +91,13 @@ async def begin(tmp_path: Path, weights: Path) -> AsyncIterator[Begin]:
         profile = make_profile("alpha", weights, script)
         if variants is not None:
             profile = replace(profile, variants=variants)
-        lives.append(Run(profile, reaper, timings or ProbeTimings(), command))
-        return lives[-1]
+        runs.append(Run(profile, reaper, timings or ProbeTimings(), command))
+        return runs[-1]
 
     yield make
-    for life in lives:
-        life.instance.stop()
-        await life.instance.ended()
+    for run in runs:
+        run.instance.stop()
+        await run.instance.ended()
     await reaper.close()
 
 
@@ -112,19 +112,19 @@ def gone(pid: int) -> bool:
 
 async def test_starts_and_stops(begin: Begin) -> None:
     """Ready is reported with slots and seconds; after a stop nothing is left, and it can begin again."""
-    life = begin()
+    run = begin()
     for _ in range(2):
-        life.instance.start()
-        event = await life.next()
+        run.instance.start()
+        event = await run.next()
         assert isinstance(event, EngineReady)
         assert ("alpha", 2, True) == (event.model, event.slots, 0 < event.seconds < 10)
-        pid = life.instance.pid
+        pid = run.instance.pid
         assert pid is not None
-        assert (await life.instance.usage()).rss_bytes > 1_000_000
-        life.instance.stop()
-        assert EngineStopped("alpha") == await life.next()
-        assert (True, None, None) == (gone(pid), life.instance.pid, life.instance.launch)
-        assert 0 == (await life.instance.usage()).rss_bytes
+        assert (await run.instance.usage()).rss_bytes > 1_000_000
+        run.instance.stop()
+        assert EngineStopped("alpha") == await run.next()
+        assert (True, None, None) == (gone(pid), run.instance.pid, run.instance.launch)
+        assert 0 == (await run.instance.usage()).rss_bytes
 
 
 @pytest.mark.parametrize(
@@ -139,47 +139,47 @@ async def test_starts_and_stops(begin: Begin) -> None:
 )
 async def test_a_load_that_fails_is_explained(begin: Begin, kind: str, how: str, last: str) -> None:
     """The class of the failure, how the process ended, and the line that tells why."""
-    life = begin(load_fails=kind)
-    life.instance.start()
-    broke = await life.broke()
+    run = begin(load_fails=kind)
+    run.instance.start()
+    broke = await run.broke()
     assert ExitClass(kind) is broke.exit_class
     assert broke.detail.startswith(f"the engine {how}; its last line: {last}")
-    assert life.instance.pid is None
+    assert run.instance.pid is None
 
 
 async def test_a_port_that_was_taken_is_tried_again(begin: Begin) -> None:
     """Another program may take it first; but not three ports in a row."""
-    life = begin(load_fails="port_taken")
-    life.instance.start()
-    broke = await life.broke()
+    run = begin(load_fails="port_taken")
+    run.instance.start()
+    broke = await run.broke()
     assert ExitClass.PORT_TAKEN is broke.exit_class
-    assert PORT_TRIES == len([line for line in life.instance.ring.lines() if "couldn't bind" in line])
+    assert PORT_TRIES == len([line for line in run.instance.ring.lines() if "couldn't bind" in line])
 
 
 async def test_a_program_that_is_missing_is_explained(begin: Begin) -> None:
     """The owner is told what to correct."""
-    life = begin(command=("/nowhere/llama-server",))
-    life.instance.start()
-    broke = await life.broke()
+    run = begin(command=("/nowhere/llama-server",))
+    run.instance.start()
+    broke = await run.broke()
     assert ExitClass.MISSING_FILE is broke.exit_class
     assert "'/nowhere/llama-server' was not found; correct backends.llamacpp.command" in broke.detail
 
 
 async def test_health_without_a_token_is_a_failure(begin: Begin) -> None:
     """It is killed, and what it answered is reported."""
-    life = begin(status=500)
-    life.instance.start()
-    broke = await life.broke()
+    run = begin(status=500)
+    run.instance.start()
+    broke = await run.broke()
     assert "failed a one-token request with status 500" in broke.detail
-    assert life.instance.pid is None
+    assert run.instance.pid is None
 
 
 async def test_a_crash_is_seen_at_once(begin: Begin) -> None:
     """An engine that was killed is reported with the signal and its last line."""
-    life = begin()
-    pid = await life.ready()
+    run = begin()
+    pid = await run.ready()
     os.kill(pid, 9)
-    broke = await life.broke()
+    broke = await run.broke()
     assert ExitClass.UNKNOWN is broke.exit_class
     assert broke.detail.startswith("the engine was killed by SIGKILL; its last line: ")
     assert "listening on http://127.0.0.1:" in broke.detail
@@ -188,45 +188,45 @@ async def test_a_crash_is_seen_at_once(begin: Begin) -> None:
 
 async def test_an_engine_that_exits_has_failed(begin: Begin) -> None:
     """It was not stopped, so whatever its status, it failed."""
-    life = begin(exit_after=1.0, exit_status=0)
-    await life.ready()
-    assert (await life.broke()).detail.startswith("the engine ended with status 0; its last line: ")
+    run = begin(exit_after=1.0, exit_status=0)
+    await run.ready()
+    assert (await run.broke()).detail.startswith("the engine ended with status 0; its last line: ")
 
 
 async def test_an_engine_that_hangs_is_found(begin: Begin) -> None:
     """Its health page is fine, but it answers nothing: after two silent probes it is killed."""
-    life = begin(ProbeTimings(interval=0.05, patience=0.1), ignore_sigterm=True)
-    pid = await life.ready()
-    await life.ask("/_script", {"hang": True})
-    broke = await life.broke()
+    run = begin(ProbeTimings(interval=0.05, patience=0.1), ignore_sigterm=True)
+    pid = await run.ready()
+    await run.ask("/_script", {"hang": True})
+    broke = await run.broke()
     assert "no longer answers although it runs: 2 probes in a row" in broke.detail
     assert gone(pid)
 
 
 async def test_a_suspicion_is_followed_up(begin: Begin) -> None:
     """A request that ran into a limit is reason enough to look now, and not at the next interval."""
-    life = begin(ProbeTimings(interval=3600.0, patience=0.1))
-    await life.ready()
-    await life.ask("/_script", {"hang": True})
-    life.instance.suspect()
-    assert "no longer answers" in (await life.broke()).detail
+    run = begin(ProbeTimings(interval=3600.0, patience=0.1))
+    await run.ready()
+    await run.ask("/_script", {"hang": True})
+    run.instance.suspect()
+    assert "no longer answers" in (await run.broke()).detail
 
 
 async def test_an_engine_that_answers_stays(begin: Begin) -> None:
     """Probes that are answered, and suspicions that are not true, change nothing."""
-    life = begin(ProbeTimings(interval=0.02, patience=5.0))
-    pid = await life.ready()
-    life.instance.suspect()
-    await until_seen(life, completed=2)
-    assert (pid, True) == (life.instance.pid, life.events.empty())
+    run = begin(ProbeTimings(interval=0.02, patience=5.0))
+    pid = await run.ready()
+    run.instance.suspect()
+    await until_seen(run, completed=2)
+    assert (pid, True) == (run.instance.pid, run.events.empty())
 
 
-async def until_seen(life: Run, **least: int) -> None:
+async def until_seen(run: Run, **least: int) -> None:
     """Return when the engine has counted at least so many."""
     counts: dict[str, int] = {}
     async with asyncio.timeout(5):
         while any(counts.get(name, 0) < count for name, count in least.items()):
-            launch, http = life.instance.launch, life.instance.lease().http
+            launch, http = run.instance.launch, run.instance.lease().http
             assert launch is not None
             async with http.get(launch.endpoint.url + "/_seen") as response:
                 counts = await response.json()
@@ -234,115 +234,115 @@ async def until_seen(life: Run, **least: int) -> None:
 
 async def test_a_load_can_be_stopped(begin: Begin) -> None:
     """A stop during a load is a stop, not a failure."""
-    life = begin(never_ready=True)
-    life.instance.start()
-    await until(lambda: life.instance.ring.count)
-    pid = life.instance.pid
+    run = begin(never_ready=True)
+    run.instance.start()
+    await until(lambda: run.instance.ring.count)
+    pid = run.instance.pid
     assert pid is not None
-    assert life.instance.progress_of_load is not None
-    life.instance.stop()
-    assert EngineStopped("alpha") == await life.next()
+    assert run.instance.progress_of_load is not None
+    run.instance.stop()
+    assert EngineStopped("alpha") == await run.next()
     assert gone(pid)
-    assert life.instance.progress_of_load is None
+    assert run.instance.progress_of_load is None
 
 
 async def test_a_stop_does_not_wait_for_answers(begin: Begin) -> None:
     """Draining is the scheduler's; an instance that is told to stop, stops."""
-    life = begin(stall_after=2)
-    await life.ready()
-    asking = asyncio.create_task(life.ask("/v1/chat/completions", {**CHAT, "stream": True}))
-    await until(lambda: life.instance.in_flight)
-    life.instance.stop()
-    assert EngineStopped("alpha") == await life.next()
+    run = begin(stall_after=2)
+    await run.ready()
+    asking = asyncio.create_task(run.ask("/v1/chat/completions", {**CHAT, "stream": True}))
+    await until(lambda: run.instance.in_flight)
+    run.instance.stop()
+    assert EngineStopped("alpha") == await run.next()
     assert isinstance((await asyncio.gather(asking, return_exceptions=True))[0], aiohttp.ClientError)
 
 
 async def test_the_next_variant_serves_when_a_file_is_missing(begin: Begin, weights: Path) -> None:
     """The best variant that can be launched is taken."""
     missing = Variant("llamacpp", path=str(weights.with_name("better.gguf")))
-    life = begin(variants=(Variant("future", hf="org/model"), missing, Variant("llamacpp", path=str(weights))))
-    await life.ready()
-    assert "llamacpp:scripted.gguf" == life.instance.variant.label
-    assert "backend 'future' is not implemented here" == life.instance.variants[0].why_not
+    run = begin(variants=(Variant("future", hf="org/model"), missing, Variant("llamacpp", path=str(weights))))
+    await run.ready()
+    assert "llamacpp:scripted.gguf" == run.instance.variant.label
+    assert "backend 'future' is not implemented here" == run.instance.variants[0].why_not
 
 
 async def test_without_any_variant_the_best_one_is_explained(begin: Begin, weights: Path) -> None:
     """The file that is missing is named; where no engine is known at all, each variant says why."""
     missing = Variant("llamacpp", path=str(weights.with_name("better.gguf")))
-    life = begin(variants=(missing,))
-    life.instance.start()
-    broke = await life.broke()
+    run = begin(variants=(missing,))
+    run.instance.start()
+    broke = await run.broke()
     assert (ExitClass.MISSING_FILE, True) == (broke.exit_class, "there is no file" in broke.detail)
-    life = begin(variants=(Variant("future", hf="org/model"),))
-    life.instance.start()
+    run = begin(variants=(Variant("future", hf="org/model"),))
+    run.instance.start()
     said = "backend 'future' is not implemented here"
-    assert said == (await life.broke()).detail
+    assert said == (await run.broke()).detail
 
 
 async def test_a_lease_is_on_one_process(begin: Begin) -> None:
     """It counts as in flight, sees the process die, and cannot be had without one."""
-    life = begin()
+    run = begin()
     with pytest.raises(EngineError, match="the engine of 'alpha' is not running"):
-        life.instance.lease()
-    pid = await life.ready()
-    with life.instance.lease() as lease:
-        assert 1 == life.instance.in_flight
+        run.instance.lease()
+    pid = await run.ready()
+    with run.instance.lease() as lease:
+        assert 1 == run.instance.in_flight
         assert not await lease.died_within(0.01)
         os.kill(pid, 9)
         assert await lease.died_within(5.0)
-    assert 0 == life.instance.in_flight
+    assert 0 == run.instance.in_flight
 
 
 @pytest.mark.parametrize(("script", "expected"), [({"token_delay": 60}, True), ({"first_token_delay": 60}, False)])
-async def test_knows_whether_the_engine_writes(begin: Begin, script: dict[str, float], expected: bool) -> None:
+async def test_knows_whether_the_engine_generates(begin: Begin, script: dict[str, float], expected: bool) -> None:
     """An engine that tells its slots is taken at its word."""
-    life = begin(skip=1, **script)
-    await life.ready()
-    asking = asyncio.create_task(life.ask("/v1/chat/completions", CHAT))
-    await until_seen(life, decoding=1)
-    assert expected is await life.instance.generating()
+    run = begin(skip=1, **script)
+    await run.ready()
+    asking = asyncio.create_task(run.ask("/v1/chat/completions", CHAT))
+    await until_seen(run, decoding=1)
+    assert expected is await run.instance.generating()
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
 
 
 async def test_a_bug_does_not_leave_the_scheduler_waiting(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes wrong, the run ends with a report."""
-    life = begin()
-    backend = life.instance.variants[0].backend
+    run = begin()
+    backend = run.instance.variants[0].backend
     assert backend is not None
 
     def break_down(*_: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(backend, "launch", break_down)
-    life.instance.start()
-    assert "hostd failed to run it: ZeroDivisionError()" == (await life.broke()).detail
+    run.instance.start()
+    assert "hostd failed to run it: ZeroDivisionError()" == (await run.broke()).detail
 
 
 async def test_measures_what_the_engine_holds_after_the_first_requests(begin: Begin) -> None:
     """Once, when the last request in flight is done; not again with each request that follows."""
-    life = begin()
-    await life.ready()
+    run = begin()
+    await run.ready()
     for _ in range(3):
-        with life.instance.lease():
+        with run.instance.lease():
             pass
-    await until(lambda: life.notes)
-    (name, rss), *more = life.notes
-    assert (life.instance.profile.name, []) == (name, more)
+    await until(lambda: run.notes)
+    (name, rss), *more = run.notes
+    assert (run.instance.profile.name, []) == (name, more)
     assert rss > 1 << 20
 
 
 async def test_measures_its_present_run_only(begin: Begin) -> None:
     """What engines before this one have logged is not about its memory."""
-    life = begin()
-    for lives in (1, 2):
-        await life.ready()
-        with life.instance.lease():
+    run = begin()
+    for runs in (1, 2):
+        await run.ready()
+        with run.instance.lease():
             pass
         async with asyncio.timeout(10):
-            while len(life.said) < lives:  # noqa: ASYNC110 - no event says so
+            while len(run.said) < runs:  # noqa: ASYNC110 - no event says so
                 await asyncio.sleep(0.01)
-        life.instance.stop()
-        assert isinstance(await life.next(), EngineStopped)
-        await life.instance.ended()
-    assert [1, 1] == [sum("loading model" in line for line in said) for said in life.said]
+        run.instance.stop()
+        assert isinstance(await run.next(), EngineStopped)
+        await run.instance.ended()
+    assert [1, 1] == [sum("loading model" in line for line in said) for said in run.said]

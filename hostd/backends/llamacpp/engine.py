@@ -1,7 +1,7 @@
 """llama.cpp: llama-server, wherever it comes from.
 
 In order of choice: the command that the owner configured, ``llama-server`` on PATH, the server inside the ``xllamacpp``
-wheel behind our own launcher, and llama-cpp-python's server (`hostd.backends.llamacpp.python_server`). The first three speak
+wheel behind a launcher of hostd, and llama-cpp-python's server (`hostd.backends.llamacpp.python_server`). The first three speak
 the same flags and routes; a configured command that ends in ``llama_cpp.server`` is taken for the fourth.
 
 Flags that every build knows go on the command line. Settings that newer builds added go through the environment

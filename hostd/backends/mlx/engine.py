@@ -1,4 +1,4 @@
-"""MLX: ``mlx_lm.server`` in a Python of its own, behind our launcher, which gives it what a supervised engine needs.
+"""MLX: ``mlx_lm.server`` in a Python of its own, behind a launcher of hostd, which gives it what a supervised engine needs.
 
 The Python is found from the command that the owner configured (``mlx_lm.server``, or a Python that has mlx-lm), else from the
 ``mlx_lm.server`` on PATH, else it is hostd's own. What the launcher adds, `hostd.backends.launchers.mlx_server` tells.

@@ -102,7 +102,7 @@ async def test_of_several_models_the_owner_names_one(monkeypatch: pytest.MonkeyP
             await attached(Variant("openai", url=url))
 
 
-async def test_a_key_goes_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_key_is_sent_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not to where a redirect leads, and not through a web proxy."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     async with listing(status=302) as (url, heard):
@@ -120,7 +120,7 @@ async def test_a_key_goes_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
         (200, "no json", "no server answers at"),
     ],
 )
-async def test_what_is_wrong_with_a_server_is_told(status: int, body: str, why: str) -> None:
+async def test_what_is_wrong_with_a_server_is_reported(status: int, body: str, why: str) -> None:
     """And what to do."""
     async with listing(status=status, body=body) as (url, _):
         with pytest.raises(EngineError, match=why):

@@ -28,6 +28,6 @@ def test_the_wheel_carries_its_build_in_its_version() -> None:
     assert build > 9000
 
 
-def test_a_program_that_is_not_there_has_no_build(tmp_path: Path) -> None:
+def test_a_missing_program_has_no_build(tmp_path: Path) -> None:
     """That is no failure here: the start reports it."""
     assert build_of((str(tmp_path / "nothing"),)) is None

@@ -119,7 +119,7 @@ def test_the_key_is_in_the_environment_only(model: Path, monkeypatch: pytest.Mon
     assert "sekret" not in repr(launch.endpoint)
 
 
-def test_a_later_choice_has_one_slot_and_its_own_routes(model: Path) -> None:
+def test_llama_cpp_server_has_one_slot_and_its_own_routes(model: Path) -> None:
     """llama_cpp.server decodes one request at a time and has no ``/health``; its key is named differently."""
     backend = LlamaCpp((sys.executable, "-m", "llama_cpp.server"))
     launch = backend.launch(Profile("m", (), slots=4), here(model), None, 4711, "sekret")
@@ -168,7 +168,7 @@ def test_a_host_without_llamacpp_is_told_what_to_install(bare_host: set[str], mo
     assert str(tmp_path / "llama-server") == launch.argv[0]
 
 
-def test_a_configured_command_that_is_not_there_is_named() -> None:
+def test_a_missing_command_is_named() -> None:
     """Nothing else is tried in its place."""
     with pytest.raises(EngineError, match="the command '/no/such/engine' was not found") as caught:
         llamacpp.locate(("/no/such/engine", "--x"))
@@ -192,13 +192,13 @@ def test_other_requests_pass_untouched(drop: str) -> None:
     assert LlamaCpp().adapt(SERVER, body) is None
 
 
-def test_a_stream_is_preferred_where_it_tells_all() -> None:
+def test_a_stream_is_preferred_where_it_carries_all() -> None:
     """llama-server sees at once that the client of a stream disconnected."""
     assert LlamaCpp().prefers_stream(SERVER, {"model": "m"})
     assert not LlamaCpp().prefers_stream(SERVER, {"model": "m", "logprobs": True})
 
 
-def test_a_server_without_sums_is_asked_for_no_stream() -> None:
+def test_a_server_without_usage_is_asked_for_no_stream() -> None:
     """A stream of llama_cpp.server does not say what it cost."""
     assert not LlamaCpp().prefers_stream(replace(SERVER, strict_model=True), {"model": "m"})
 
@@ -259,7 +259,7 @@ async def healthy(http: aiohttp.ClientSession, path: str) -> bool:
 
 
 @real
-async def test_a_real_engine_chats_embeds_and_keeps_strangers_out() -> None:
+async def test_a_real_engine_chats_embeds_and_requires_its_key() -> None:
     """One instance with embeddings also chats; it answers with its alias, and only to the key."""
     profile = Profile("tiny", (), context=512, slots=2, capabilities=Capabilities(embeddings=True))
     chat = {"model": "asked", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4}
@@ -279,7 +279,7 @@ async def test_a_real_engine_chats_embeds_and_keeps_strangers_out() -> None:
 
 
 @real
-async def test_the_tokens_of_an_answer_in_the_making_are_seen_and_sigterm_ends_it() -> None:
+async def test_the_tokens_of_a_running_answer_are_seen_and_sigterm_ends_it() -> None:
     """The busy slot's count is above zero before the answer is there, and a stream does not hold the engine back."""
     chat = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 100_000, "ignore_eos": True}
     async with serving(Profile("tiny", (), slots=1)) as (launch, http, process):
@@ -301,7 +301,7 @@ async def test_the_tokens_of_an_answer_in_the_making_are_seen_and_sigterm_ends_i
             await busy
 
 
-async def test_an_engine_that_is_gone_tells_nothing() -> None:
+async def test_an_engine_that_ended_reports_nothing() -> None:
     """No connection, no count."""
     async with aiohttp.ClientSession() as http:
         assert await LlamaCpp().decoded(http, Endpoint(f"http://127.0.0.1:{free_port()}", "m")) is None
@@ -327,7 +327,7 @@ def launched(path: Path, port: int, **args: Flag) -> Launch:
 
 
 @pytest.mark.parametrize("module", [False, True])
-def test_a_choice_decides_where_it_goes(model: Path, module: bool) -> None:
+def test_an_option_decides_on_devices_and_layers(model: Path, module: bool) -> None:
     """By words, and by the cards that are shown; the owner's args win."""
     backend = LlamaCpp((sys.executable, "-m", "llama_cpp.server") if module else (sys.executable,))
     placement = Placement((("cuda:1", 22.0 * 2**30), ("cuda:2", 22.0 * 2**30)))
@@ -346,7 +346,7 @@ def test_a_choice_decides_where_it_goes(model: Path, module: bool) -> None:
 
 
 @pytest.mark.parametrize("option", [None, LoadOption(0, "m", needs={"ram": 1})])
-def test_a_load_that_must_fail_is_found_out_before(tmp_path: Path, model: Path, option: LoadOption | None) -> None:
+def test_a_load_that_must_fail_is_refused_before(tmp_path: Path, model: Path, option: LoadOption | None) -> None:
     """A missing file, what is no model, what hostd decides, and a flag that the build does not know."""
     backend = LlamaCpp(WHEEL)
     backend.check(Profile("m", ()), here(model), option)
@@ -373,7 +373,7 @@ def test_what_a_build_does_not_know_is_not_passed(tmp_path: Path, model: Path, m
     assert "--device" not in backend.launch(profile, here(model), option, 4711, "k").argv
 
 
-async def test_a_later_choice_says_how_little_it_takes_on(model: Path) -> None:
+async def test_llama_cpp_server_reports_one_slot(model: Path) -> None:
     """llama_cpp.server does not say that it answers one request at a time, so it is said for it."""
     backend = LlamaCpp((sys.executable, "-m", "llama_cpp.server"))
     launch = backend.launch(Profile("m", (), slots=4), here(model), None, free_port(), "k")

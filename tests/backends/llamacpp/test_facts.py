@@ -53,7 +53,7 @@ async def said(url: str) -> ServerFacts:
         return await describe(http, Endpoint(url, "m"))
 
 
-async def test_all_that_is_said_is_taken(serve: Serve) -> None:
+async def test_all_that_is_reported_is_taken(serve: Serve) -> None:
     """Context and slots, what its template can, and what it sees."""
     expected = ServerFacts("b11434-0c1e570", context=4096, slots=2, tools=True, vision=True, models=("m",))
     assert expected == await said(await serve({"/props": PROPS, "/v1/models": MODELS}))
@@ -65,7 +65,7 @@ async def test_a_build_without_its_number_has_no_version(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("props", [[], {"default_generation_settings": None, "total_slots": "2", "modalities": ["a"]}])
-async def test_answers_of_another_shape_say_nothing(serve: Serve, props: Any) -> None:
+async def test_answers_of_another_shape_are_ignored(serve: Serve, props: Any) -> None:
     """An older or a newer build may answer otherwise."""
     assert ServerFacts() == await said(await serve({"/props": props, "/v1/models": {"data": None}}))
 

@@ -75,12 +75,12 @@ FROM_SOURCES: list[tuple[int, str, ExitClass]] = [
 
 
 @pytest.mark.parametrize(("status", "line", "meaning"), RECORDED + FROM_SOURCES)
-def test_a_line_tells_why_the_engine_died(status: int, line: str, meaning: ExitClass) -> None:
+def test_a_line_gives_the_exit_class(status: int, line: str, meaning: ExitClass) -> None:
     """Each line alone, between harmless ones, is enough."""
     assert meaning == classify(status, ("srv  llama_server: initializing ...", line, "cleaning up before exit..."))
 
 
-def test_a_kill_without_a_word_about_memory_is_unknown() -> None:
+def test_a_kill_without_a_line_about_memory_is_unknown() -> None:
     """The kernel and the owner send the same signal 9, and a stale complaint about a driver proves nothing."""
     assert ExitClass.UNKNOWN == classify(-9, ("srv: listening on http://127.0.0.1:1",))
     assert ExitClass.UNKNOWN == classify(-9, ("ggml_cuda_init: failed to initialize CUDA: no CUDA-capable device",))
@@ -105,6 +105,6 @@ def test_a_clean_exit_is_no_fault() -> None:
     assert ExitClass.UNKNOWN == classify(0, ("CUDA error: out of memory",))
 
 
-def test_an_engine_without_a_word_is_unknown() -> None:
+def test_an_engine_without_a_line_is_unknown() -> None:
     """No log, no guess."""
     assert ExitClass.UNKNOWN == classify(1, ())

@@ -39,7 +39,7 @@ def old(tmp_path: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("program", BUILDS)
-def test_a_real_build_understands_hostds_words(program: tuple[str, ...]) -> None:
+def test_a_real_build_understands_hostds_flags(program: tuple[str, ...]) -> None:
     """The build rejects it within a third of a second; the second time it is not asked."""
     flags, words = KnownFlags(), ("-m", "/m.gguf", "-np", "2", "--metrics", "-ngl", "0", "--device", "none")
     began = time.monotonic()

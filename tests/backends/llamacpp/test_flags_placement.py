@@ -25,7 +25,7 @@ SPLIT = LoadOption(0, "m", Placement((("cuda:0", 22.0 * 2**30), ("cuda:1", 11.0 
         (None, ""),
     ],
 )
-def test_a_choice_becomes_words(option: LoadOption | None, words: str) -> None:
+def test_an_option_becomes_flags(option: LoadOption | None, words: str) -> None:
     """Of a choice about which nothing is known, nothing is said."""
     assert words == " ".join(placement_words(option, {}))
 
@@ -39,7 +39,7 @@ def test_a_choice_becomes_words(option: LoadOption | None, words: str) -> None:
         ({"flash-attn": True}, "-ngl 999 -sm layer -ts 22528,11264"),
     ],
 )
-def test_the_owners_words_stand(args: dict[str, Flag], words: str) -> None:
+def test_the_owners_flags_win(args: dict[str, Flag], words: str) -> None:
     """What args set is not set twice."""
     assert words == " ".join(placement_words(SPLIT, args))
     assert ("-ngl", "0") == placement_words(HOST, {"device": "Vulkan0"})

@@ -36,7 +36,7 @@ def test_a_later_part_points_to_the_first(tmp_path: Path) -> None:
     assert "name its first part, m-00001-of-00002.gguf" in refusal(tmp_path / "m-00002-of-00002.gguf")
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """A missing file is an error that names the path."""
     assert f"there is no file {tmp_path}/none.gguf" in refusal(tmp_path / "none.gguf")
 

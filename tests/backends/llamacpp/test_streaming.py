@@ -21,7 +21,7 @@ from hostd.backends.llamacpp.streaming import SHORT, better_streamed, carries_al
     ],
     ids=str,
 )
-def test_knows_what_a_stream_does_not_tell(body: dict[str, object], expected: bool) -> None:
+def test_knows_what_a_stream_does_not_carry(body: dict[str, object], expected: bool) -> None:
     """Probabilities, its own thoughts, and words to be continued are asked for in one piece."""
     assert expected is carries_all(body)
 
@@ -39,6 +39,6 @@ def test_knows_what_a_stream_does_not_tell(body: dict[str, object], expected: bo
     ],
     ids=str,
 )
-def test_short_answers_are_over_soon_enough(body: dict[str, object], expected: bool) -> None:
+def test_short_answers_need_no_stream(body: dict[str, object], expected: bool) -> None:
     """Only one that may be long is worth the trouble, and only if a stream tells all of it."""
     assert expected is better_streamed(body)

@@ -60,7 +60,7 @@ def test_flags_and_plan_agree() -> None:
     ) == mlx.serving(profile)
 
 
-def test_the_owner_may_change_what_is_reckoned() -> None:
+def test_the_owner_may_change_what_is_estimated() -> None:
     """And the plan follows."""
     args: dict[str, Flag] = {"prefill-step-size": 128, "prompt-cache-size": 3, "prompt-cache-bytes": 1 << 20}
     planned = mlx.serving(Profile("m", (), slots=20, args=args | {"prompt-concurrency": 2}))
@@ -129,7 +129,7 @@ def test_the_python_comes_from_the_command_or_the_path(tmp_path: Path, monkeypat
         mlx.python_of(("no-such-server",))
 
 
-def test_a_command_that_our_launcher_cannot_stand_in_for_is_refused() -> None:
+def test_a_command_that_the_launcher_cannot_replace_is_refused() -> None:
     """A module that a Python is to run is the server's; another program is something else."""
     assert sys.executable == mlx.python_of((sys.executable, "-m", "mlx_lm.server"))
     with pytest.raises(EngineError, match="neither mlx_lm"):
@@ -144,7 +144,7 @@ def test_without_any_the_owner_is_told_what_to_install(tmp_path: Path, monkeypat
         mlx.python_of(())
 
 
-def test_what_the_server_would_refuse_is_worded_anew() -> None:
+def test_what_the_server_would_refuse_is_rewritten() -> None:
     """A null is a field that is not given, a developer is a system; the rest passes unchanged."""
     messages = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
     assert {"messages": [{"role": "system", "content": "Be brief."}, messages[1]], "n": 1} == Mlx().adapt(
@@ -154,7 +154,7 @@ def test_what_the_server_would_refuse_is_worded_anew() -> None:
     assert Mlx().adapt(ENDPOINT, {"messages": messages[1:]}) is None
 
 
-async def test_a_server_that_is_gone_tells_nothing() -> None:
+async def test_a_server_that_ended_reports_nothing() -> None:
     """Neither its slots nor itself."""
     backend, gone = Mlx(), Endpoint(f"http://127.0.0.1:{free_port()}", "m")
     async with aiohttp.ClientSession() as http:

@@ -23,7 +23,7 @@ LINES = {
 
 
 @pytest.mark.parametrize(("line", "meaning"), LINES.items())
-def test_last_words_have_a_meaning(line: str, meaning: ExitClass) -> None:
+def test_last_lines_have_an_exit_class(line: str, meaning: ExitClass) -> None:
     """Whatever was logged around them."""
     assert meaning == classify(1, ("INFO - Starting httpd at 127.0.0.1 on port 1...", line, ""))
 

@@ -39,7 +39,7 @@ def test_the_client_is_imported_by_its_users_only() -> None:
     assert 0 == subprocess.run([sys.executable, "-c", program], check=False).returncode
 
 
-async def test_no_key_goes_to_an_ollama(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_key_is_sent_to_an_ollama(monkeypatch: pytest.MonkeyPatch) -> None:
     """The key in the environment is for ollama.com; nor does a proxy for the web come between."""
     monkeypatch.setenv("OLLAMA_API_KEY", "secret-of-mine")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
@@ -50,7 +50,7 @@ async def test_no_key_goes_to_an_ollama(monkeypatch: pytest.MonkeyPatch) -> None
     assert not any(b"secret-of-mine" in request for request in heard)
 
 
-async def test_what_is_loaded_goes_by_its_full_name() -> None:
+async def test_what_is_loaded_has_its_full_name() -> None:
     """With the context that each was given, where the server reports it."""
     models = [{"model": "a", "context_length": 4096}, {"model": "b:1"}]
     async with server(200, {"models": models}) as (endpoint, _):
@@ -58,7 +58,7 @@ async def test_what_is_loaded_goes_by_its_full_name() -> None:
 
 
 @pytest.mark.parametrize(("status", "body"), [(500, {"error": "x"}), (200, "nonsense"), (307, {}), (200, {})])
-async def test_a_server_that_does_not_tell_holds_nothing(status: int, body: object) -> None:
+async def test_a_server_that_does_not_answer_holds_nothing(status: int, body: object) -> None:
     """Neither an error nor nonsense nor a redirect ends a load."""
     async with server(status, body) as (endpoint, _):
         assert {} == await loaded(endpoint)
@@ -72,7 +72,7 @@ async def test_a_question_that_is_not_answered_has_no_answer(status: int, body: 
         assert {} == await asked(http, Endpoint("http://127.0.0.1:1", "q"), "/api/version")
 
 
-async def test_an_error_of_the_servers_is_told() -> None:
+async def test_an_error_of_the_server_is_reported() -> None:
     """In its own words, and classified by them."""
     async with server(500, {"error": "model requires more system memory (9.1 GiB) than is available (3.1 GiB)"}) as (
         endpoint,

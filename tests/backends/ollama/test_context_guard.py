@@ -43,7 +43,7 @@ def test_what_has_more_words_than_the_context_has_tokens_is_refused(body: dict[s
         assert ("context_length_exceeded", 400) == (error.value.code, error.value.status)
 
 
-def test_an_answer_has_the_room_that_the_words_leave() -> None:
+def test_an_answer_has_the_tokens_that_the_words_leave() -> None:
     """At least one token: where there is none, the request is refused anyway."""
     assert (97, 1) == (
         context_guard.room_for_answer({"prompt": WORDS}, 100),

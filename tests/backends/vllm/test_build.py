@@ -48,7 +48,7 @@ def test_a_script_is_as_good_as_its_python(environment: Path) -> None:
     assert build_of(str(environment)) == build_of(str(script))
 
 
-def test_what_tells_nothing_is_given_the_benefit_of_the_doubt(tmp_path: Path) -> None:
+def test_an_unknown_build_gets_the_benefit_of_the_doubt(tmp_path: Path) -> None:
     """A program that is no Python's, and a Python without vLLM."""
     script = tmp_path / "vllm"
     script.write_text("#!/bin/sh\n", encoding="utf-8")
@@ -64,7 +64,7 @@ def test_a_probe_that_fails_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @needs(PYTHON, "vllm")
-def test_a_real_one_tells() -> None:
+def test_a_real_one_is_read() -> None:
     """Every flag that hostd passes is one that it finds."""
     build = build_of(PYTHON or "")
     assert build.version

@@ -267,7 +267,7 @@ async def test_dropped_weights_are_read_again(scripted: tuple[Scripted, Endpoint
     ] == server.told
 
 
-async def test_an_engine_that_does_not_obey_is_not_believed(scripted: tuple[Scripted, Endpoint]) -> None:
+async def test_an_engine_that_does_not_sleep_is_not_believed(scripted: tuple[Scripted, Endpoint]) -> None:
     """Whether it refuses, or only reports success, or has ended."""
     server, endpoint = scripted
     server.obeys = False
@@ -287,7 +287,7 @@ async def test_an_engine_that_does_not_obey_is_not_believed(scripted: tuple[Scri
             await backend.sleep(http, Endpoint(f"http://127.0.0.1:{free_port()}", "tiny"), 1)
 
 
-async def test_who_stands_still_does_not_count_as_generating(scripted: tuple[Scripted, Endpoint]) -> None:
+async def test_an_engine_without_progress_does_not_count_as_generating(scripted: tuple[Scripted, Endpoint]) -> None:
     """The server answers for a computing process that hangs, but its steps do not move on."""
     server, endpoint = scripted
     async with aiohttp.ClientSession() as http:
@@ -334,7 +334,7 @@ async def test_a_real_engine_refuses_what_is_too_long(real_one: Running) -> None
 
 @real
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_real_engine_tells_who_runs_and_obeys(real_one: Running) -> None:
+async def test_a_real_engine_reports_requests_and_sleeps(real_one: Running) -> None:
     """An answer in the making is seen; sleep and wake go through, though on a processor they are a pretence."""
     backend, endpoint = Vllm(), real_one.launch.endpoint
     waiting = asyncio.create_task(real_one.ask(asked(model="tiny", max_tokens=4000, ignore_eos=True)))

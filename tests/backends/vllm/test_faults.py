@@ -26,7 +26,7 @@ LINES = {
 
 
 @pytest.mark.parametrize(("line", "meaning"), LINES.items())
-def test_last_words_have_a_meaning(line: str, meaning: ExitClass) -> None:
+def test_last_lines_have_an_exit_class(line: str, meaning: ExitClass) -> None:
     """Those of the process that computes, though the one that answers has the last."""
     last = "(APIServer pid=7) RuntimeError: Engine core initialization failed. See root cause above."
     assert meaning == classify(1, (f"(EngineCore pid=8) {line}", last))

@@ -44,7 +44,7 @@ def test_flags_and_plan_agree() -> None:
         (Profile("m", (), args={"gpu-memory-utilization": 90}), "a share above 0 and up to 1"),
     ],
 )
-def test_what_makes_no_sense_is_the_owners_to_mend(profile: Profile, why: str) -> None:
+def test_what_makes_no_sense_is_a_bad_flag(profile: Profile, why: str) -> None:
     """In a sentence."""
     with pytest.raises(EngineError, match=why):
         serving(profile)
@@ -81,7 +81,7 @@ def test_a_plan_is_kept_and_without_one_a_card_is_the_engines(model: Path) -> No
     assert kv_bytes(model, profile, None, on_processor=False) is None
 
 
-def test_the_owner_may_say_it_all(model: Path) -> None:
+def test_the_owner_may_set_everything(model: Path) -> None:
     """In bytes, or as a share of the card."""
     assert GIB == kv_bytes(model, Profile("m", (), args={"kv-cache-memory-bytes": GIB}), None, on_processor=True)
     share = Profile("m", (), args={"gpu-memory-utilization": 0.5})
