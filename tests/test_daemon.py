@@ -195,6 +195,7 @@ def alive(process: psutil.Process) -> bool:
         return False
 
 
+@pytest.mark.slow
 async def test_ends_what_a_killed_daemon_left(start: Start) -> None:
     """Should even the reaper be gone, the next start finds the engines in their records and ends them."""
     first = await start(alpha={})
@@ -248,6 +249,7 @@ async def test_closes_although_somebody_reads_the_log(start: Start) -> None:
         assert b"listening" in await following.read()
 
 
+@pytest.mark.slow
 async def test_says_why_it_cannot_start(start: Start) -> None:
     """A port in use is exit 1 with the program that has it; a mistake in a file is exit 78; both without any engine."""
     first = await start(alpha={})

@@ -82,6 +82,7 @@ def test_unknown_model(client: openai.OpenAI) -> None:
     assert "model_not_found" == raised.value.code
 
 
+@pytest.mark.slow
 def test_own_suite(host: Host) -> None:
     """openai-python's own tests of chat completions pass against hostd, with strict and loose validation."""
     if not (SUITE / "tests").is_dir():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from tests.backends.running import installed, needs
 from tests.counting_model import counted, write_counting_model
@@ -140,6 +141,7 @@ def kill_until_seen(host: Host, asking: Crowd) -> None:
     until(lambda: host.row("planner")["state"] == "ready" and host.row("planner")["pid"] not in killed)
 
 
+@pytest.mark.slow
 @needs(MLX, "mlx-lm")
 def test_three_engines_answer_for_one_another_under_load(tmp_path: Path) -> None:
     """llama.cpp, MLX and somebody else's server: full, killed and gone in turn, and no answer is half, or another's."""
@@ -184,6 +186,7 @@ def check(answers: list[Answer]) -> None:
         assert texts.get(model, each.text).strip() == each.text.strip()
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_run(tmp_path: Path) -> None:
     """Its model's next variant is served, one without is told why; once it runs, it is found, and seen as it is."""
     with llama_server(tmp_path, "theirs", up=False, tokens=20) as theirs:

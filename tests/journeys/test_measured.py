@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.journeys.host import profile, serving, until
 
 
+@pytest.mark.slow
 def test_the_plan_after_two_loads_is_what_the_engine_holds(tmp_path: Path) -> None:
     """Within 2 %, with the tier and the error told; and the engine's log, wordier for it, has nothing of the prompt."""
     store = tmp_path / "state" / "hostd" / "measurements.jsonl"

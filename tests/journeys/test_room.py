@@ -19,6 +19,8 @@ import pytest
 
 from tests.journeys.host import Host, environment_for, profile, run, started, until, write_files, write_machine
 
+pytestmark = pytest.mark.slow
+
 LARGE = 1 << 19
 COLD = {"preload": False}
 SWAP = 3.0

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.journeys.host import Host, all_gone, profile, serving, until
 
@@ -32,6 +33,7 @@ def test_a_cold_model_loads_once_for_all_who_wait(tmp_path: Path) -> None:
         assert all_gone(engines)
 
 
+@pytest.mark.slow
 def test_load_and_unload_by_hand(tmp_path: Path) -> None:
     """`hostd load` and `hostd unload` do what they say, and `ps`, `ls`, `show`, `logs` and `chat` tell of it."""
     with serving(tmp_path, profile("hand", warm={"preload": False})) as host:

@@ -59,6 +59,7 @@ def test_bursts_come_in_piles() -> None:
     assert close("steady") < 0.5
 
 
+@pytest.mark.slow
 def test_days_and_nights_differ() -> None:
     """By day it is the first of the pair that works, by night the second; weekends are quiet."""
     first, second = (part.model for part in CAST.pair)

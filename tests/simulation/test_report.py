@@ -58,12 +58,14 @@ def test_one_model_is_loaded_once(policy: str) -> None:
     assert (12, 1, 0) == (found.served, found.loads, found.overcommits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trace", GENERATORS)
 def test_a_replay_can_be_repeated(trace: str, scores: dict[str, dict[str, Score]]) -> None:
     """The same trace and policy give the same figures."""
     assert scores[trace][HOSTD] == replay(HOUSE, HOSTD, generate(trace, CAST, hours=HOURS[trace], seed=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trace", GENERATORS)
 def test_every_request_has_its_end(trace: str, scores: dict[str, dict[str, Score]]) -> None:
     """Served or refused, none is lost; hostd breaks no answer off and never promises more memory than there is."""
@@ -73,6 +75,7 @@ def test_every_request_has_its_end(trace: str, scores: dict[str, dict[str, Score
     assert (0, 0) == (ours.broken, ours.overcommits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", PEERS)
 @pytest.mark.parametrize("trace", GENERATORS)
 def test_hostd_loads_less_and_waits_less(trace: str, peer: str, scores: dict[str, dict[str, Score]]) -> None:
@@ -90,6 +93,7 @@ def test_hostd_loads_less_and_waits_less(trace: str, peer: str, scores: dict[str
         assert ours.wait_p95 < theirs.wait_p95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", PEERS)
 def test_nobody_starves_longer_than_with_others(peer: str, scores: dict[str, dict[str, Score]]) -> None:
     """Where two models are busy all the time, the longest time without service is no longer than a peer's by a tenth."""

@@ -228,6 +228,7 @@ async def test_a_real_engine_over_its_memory_refuses_rather_than_grows(model: Pa
         assert (503, "out_of_memory") == (status, said["error"]["code"])
 
 
+@pytest.mark.slow
 @real
 async def test_a_real_engine_that_cannot_load_ends(model: Path, tmp_path: Path) -> None:
     """By itself the server would stay up for ever; each death has its meaning."""

@@ -202,6 +202,7 @@ def test_ctrl_c_leaves_what_the_next_run_goes_on_with(
     assert MODEL == (snapshot(bare_home) / "m.gguf").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_terminal_is_asked_first(hub: Hub, process: Callable[..., subprocess.Popen[str]], bare_home: Path) -> None:
     """With the size; a no fetches nothing, and --yes is not asked."""
     with Terminal() as terminal:
