@@ -32,6 +32,8 @@ _CRASH_NOTICE = 0.5
 """Seconds within which a broken connection is taken for the first sign of a crash."""
 _FORMAL_END = 1.0
 """Seconds that an engine has, once its answer is complete, to end it formally; then its connection is not used again."""
+_REPORTS_EVERY = 0.1
+"""Seconds between two reports to the watchdog that an answer makes progress."""
 _LARGE = 1024 * 1024
 """Bytes from which a body is written in portions, so that other requests are not held up meanwhile."""
 
@@ -60,6 +62,7 @@ class Attempt:
         self._clock = asyncio.get_running_loop().time
         self._began = self._clock()
         self._sending = False
+        self._report_at = self._began
         self._translation: Translation
         self._limits: AttemptTimeout
 
@@ -172,8 +175,7 @@ class Attempt:
             assembler.feed(data)
             if assembler.begun and assembler.events > known:
                 self._trace.ttft = self._trace.ttft or self.seconds
-                self._limits.progress()
-                self._lease.progress()
+                self._progress()
             if assembler.done or assembler.failure:
                 break
         if assembler.engine_error is not None:
@@ -200,8 +202,7 @@ class Attempt:
                 await down.send(events)
                 self._sending = False
                 if translator.events > known:  # an engine that is stuck may go on sending comments
-                    self._limits.progress()
-                    self._lease.progress()
+                    self._progress()
             if translator.failure:
                 break
         if not down.begun:
@@ -211,6 +212,14 @@ class Attempt:
         if end is None:
             raise self._broken(translator.failure or "the engine ended its answer in the middle")
         return await down.finish(end)
+
+    def _progress(self) -> None:
+        """Note that a part of the answer was received; the watchdog need not hear of each token of each stream."""
+        now = self._clock()
+        self._limits.progress(now)
+        if now >= self._report_at:
+            self._report_at = now + _REPORTS_EVERY
+            self._lease.progress()
 
     def _answered(self, prompt_tokens: int, tokens: int) -> None:
         trace = self._trace

@@ -49,7 +49,10 @@ class Downstream:
         """
         if not self.begun:
             events = await self._begin(events)
-        await self._write(events)
+        try:
+            await self._opened.write(events)
+        except ConnectionError as error:
+            raise ClientGoneError from error
 
     async def finish(self, events: bytes) -> web.StreamResponse:
         """Send the last *events* of an answer that is complete, and the end of the response with them.
@@ -117,15 +120,9 @@ class Downstream:
             raise ClientGoneError from error
         self.response = response
 
-    async def _write(self, events: bytes) -> None:
-        try:
-            await self._opened.write(events)
-        except ConnectionError as error:
-            raise ClientGoneError from error
-
     async def _keep_alive(self) -> None:
         await self._open()
-        await self._write(self._dialect.keep_alive(self._waiting_for()))
+        await self._opened.write(self._dialect.keep_alive(self._waiting_for()))
         self.due = self._loop.time() + self._every
         self._timeouts.expect(self.due)
 

@@ -108,9 +108,9 @@ class AttemptTimeout:
             if kind is asyncio.CancelledError and not others:
                 raise TimeoutError from error
 
-    def progress(self) -> None:
-        """Note that a part of the answer has been received."""
-        self._progressed_at = self._loop.time()
+    def progress(self, now: float) -> None:
+        """Note that a part of the answer was received at *now*, on the loop's clock."""
+        self._progressed_at = now
 
     def look(self, now: float) -> None:
         """Expire if a limit has passed; else set when to look again."""

@@ -34,7 +34,7 @@ async def test_waits_so_long_between_tokens() -> None:
     async def attempt() -> None:
         for _ in range(10):
             await asyncio.sleep(29)
-            timeout.progress()
+            timeout.progress(now())
         await asyncio.sleep(1000)
 
     with pytest.raises(TimeoutError), timeout:
@@ -48,7 +48,7 @@ async def test_keeps_to_the_whole_time(progress: bool) -> None:
     """When the ticket's time is up there is no reason: no other target would have any more of it."""
     timeout, began = AttemptTimeout(TimeoutMonitor(), LIMITS, 20.0), now()
     if progress:
-        timeout.progress()
+        timeout.progress(now())
     with pytest.raises(TimeoutError), timeout:
         await asyncio.sleep(1000)
     assert (20.0, None) == (now() - began, timeout.reason)
