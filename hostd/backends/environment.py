@@ -30,6 +30,7 @@ def interpreter_of(program: str) -> str | None:
     first, _, rest = text.partition("\n")
     if not first.startswith("#!"):
         return None
+    # "#!/usr/bin/env python3" and a shell line that executes the interpreter both occur in virtual environments.
     words = first[2:].split()
     if words and Path(words[0]).name == "env":
         words = [shutil.which(word) or "" for word in words[1:] if _PYTHON.fullmatch(word)]

@@ -17,6 +17,7 @@ class ExitPatterns:
 
         SIGKILL alone says nothing: the kernel sends it for want of memory, and so may the owner.
         """
+        # A clean exit has no fault, whatever was logged before.
         if status == 0:
             return ExitClass.UNKNOWN
         found_classes = (

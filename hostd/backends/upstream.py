@@ -117,5 +117,6 @@ class Lease:
         adapted = self._backend.adapt(self.endpoint, document)
         if adapted is not None:
             document = adapted if isinstance(adapted, RequestDocument) else RequestDocument.of(adapted)
+        # After `adapt`, which may have changed the token limit.
         await self._backend.ensure_fits(self.http, self.endpoint, document)
         return document

@@ -81,6 +81,7 @@ class EngineServer(Server):
         tail = self._ring.tail(min(OUTPUT_LINES, self._ring.count - self._began))
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         exit_class = self.engine.classify(status, tail)
+        # An unknown cause shows the end of the log; a known one ends with the line that gave it away.
         if exit_class is ExitClass.UNKNOWN:
             return EngineError(f"the engine {how}", exit_class=exit_class, tail=tail[-_SHOWN:])
         telling = [number for number, line in enumerate(tail) if self.engine.classify(status, (line,)) is exit_class]

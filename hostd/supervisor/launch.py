@@ -82,6 +82,7 @@ async def prepare(
         try:
             return await asyncio.to_thread(_prepared, profile, bound, option)
         except EngineError as error:
+            # A decision names one variant: memory was reserved for it alone, so no other may take its place.
             errors.append(error)
     if len(errors) == 1:
         raise errors[0]

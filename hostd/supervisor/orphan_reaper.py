@@ -79,6 +79,7 @@ def engine_processes(pid: int, started: float, mark: str) -> list[psutil.Process
     """
     if pid <= 1 or not mark:
         raise ValueError(f"pid {pid} with mark {mark!r} cannot be an engine")
+    # A leader that ended (None) has left a group that no other program can have while a member lives.
     ours = _is_same(pid, started) is not False
     parents: dict[int, psutil.Process] = {}
     found: dict[int, psutil.Process] = {}
@@ -181,6 +182,7 @@ def _reap(record: EngineRecord) -> ReapedEngine:
     while True:
         family = engine_processes(record.pid, record.create_time, record.mark)
         if not family or time.monotonic() > deadline:
+            # A process that hangs in a driver is reported, not waited for: hostd must start.
             return ReapedEngine(record.model, record.pid, tuple(sorted(killed)), survivors(family))
         kill(family)
         killed |= {process.pid for process in family}

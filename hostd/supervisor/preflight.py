@@ -22,6 +22,7 @@ class Preflight:
         """Return the memory as it is now, and the verdict on loading *model* as *option* says."""
         instance = self._instances[model]
         verdict = await asyncio.to_thread(_verdict, instance.profile, instance.variants[option.variant], option)
+        # Measured after the check, which may take seconds: the scheduler admits by the newest numbers.
         return await self._measure(), verdict
 
 

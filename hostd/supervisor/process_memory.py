@@ -96,6 +96,7 @@ def measure(leaders: Mapping[str, int], pools: Sequence[Pool]) -> dict[str, Engi
     found = {}
     for model, pids in members(leaders).items():
         sizes = [_resident(pid) for pid in pids]
+        # Processes of one engine map the same model file: the largest mapping holds the others.
         files = max((size.files for size in sizes), default=0)
         whole = sum(size.private for size in sizes) + max((size.shared for size in sizes), default=0) + files
         if not whole:
@@ -146,6 +147,7 @@ def _resident(pid: int) -> _Resident:
 
 def _linux(status: Path) -> _Resident:
     """Return what a process has resident, in bytes; nothing for one that ended."""
+    # Three numbers of /proc/PID/status, instead of smaps_rollup, which walks every page of a model.
     try:
         lines = (line.split() for line in status.read_text("ascii", errors="replace").splitlines())
         kib = {words[0]: int(words[1]) for words in lines if len(words) == 3 and words[0].startswith("Rss")}

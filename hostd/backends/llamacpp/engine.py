@@ -197,6 +197,7 @@ def locate(command: tuple[str, ...]) -> tuple[str, ...]:
     program = shutil.which(DEFAULT[0])
     if program is not None:
         return (program,)
+    # -P: no module of the folder that hostd was started from; -u: log lines at once, since they show that a load progresses.
     if importlib.util.find_spec("xllamacpp"):
         return (sys.executable, "-P", "-u", str(LAUNCHER))
     if importlib.util.find_spec("llama_cpp"):
@@ -256,6 +257,7 @@ def _settings(profile: Profile) -> dict[str, str]:
         "LLAMA_ARG_UI": "0",
         # The engine's port is loopback, but a web page in the owner's browser could reach it.
         "LLAMA_ARG_CORS_ORIGINS": "localhost",
+        # Where `decoded` reads the tokens of each slot.
         "LLAMA_ARG_ENDPOINT_SLOTS": "1",
         "LLAMA_ARG_CACHE_RAM": str(PROMPT_CACHE_MIB),
         "LLAMA_ARG_SSE_PING_INTERVAL": str(PING_SECONDS),

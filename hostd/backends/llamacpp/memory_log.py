@@ -21,6 +21,7 @@ _BUFFER = re.compile(
 )
 _OFFLOADED = re.compile(r"offloaded (?P<some>\d+)/(?P<all>\d+) layers")
 _BUILD = re.compile(r"\bbuild(?:_info)?:? ?(?:b?(?P<number>\d+)(?:-| \()(?P<commit>\w+))")
+# CUDA_Host and its like are pinned memory of the host, not of the card.
 _DEVICE = re.compile(r"(?P<family>CUDA|ROCm|MTL|Metal|Vulkan|SYCL)(?P<number>\d*)(?!\w*_Host)")
 _COMPONENTS = {
     "model": Component.WEIGHTS,

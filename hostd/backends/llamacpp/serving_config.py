@@ -53,6 +53,7 @@ def profile_serving(profile: Profile, path: Path | None) -> tuple[Serving, tuple
         ConfigError: A flag in the profile's ``args`` makes no sense.
     """
     asked = profile
+    # Without the file its pooling is not known; the estimate marks embeddings below.
     if path is None and profile.capabilities.embeddings:
         asked = replace(profile, capabilities=replace(profile.capabilities, embeddings=False))
     words = arguments(asked, path or Path("model.gguf"), 0)

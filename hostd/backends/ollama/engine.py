@@ -257,6 +257,7 @@ def settings(profile: Profile, option: LoadOption | None) -> dict[str, str]:
             exit_class=ExitClass.BAD_FLAG,
         )
     said = {
+        # All memory of this server counts as this model's.
         "OLLAMA_MAX_LOADED_MODELS": "1",
         "OLLAMA_NUM_PARALLEL": str(profile.slots),
         "OLLAMA_KEEP_ALIVE": str(FOR_EVER),

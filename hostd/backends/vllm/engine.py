@@ -101,6 +101,7 @@ class Vllm(Engine):
             **_fixed(profile, variant, cards, port),
             "kv-cache-memory-bytes": kv,
             "middleware": MIDDLEWARE,
+            # A line per request would push the engine's own lines out of the log that hostd keeps.
             "disable-uvicorn-access-log": True,
             "enable-sleep-mode": sleeps or None,
             "enforce-eager": True if build.on_processor and "enforce-eager" not in profile.args else None,
@@ -112,8 +113,10 @@ class Vllm(Engine):
                 **engine_environment(os.environ),
                 **_SURROUNDINGS,
                 **_devices(option, build),
+                # The routes for sleep exist in this mode only; the guard keeps them behind the key.
                 **({"VLLM_SERVER_DEV_MODE": "1"} if sleeps else {}),
                 **_space(kv, build),
+                # Programs that vLLM starts by name (ninja, for one) are installed beside it.
                 "PATH": f"{Path(program[0]).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
                 "VLLM_API_KEY": key,
             },

@@ -14,7 +14,9 @@ from typing import Any, cast
 from .refusal import Refusal
 
 _LOOK_EVERY = 0.25
+"""Seconds between two looks at the client's connection while no token arrives."""
 _PATIENCE = 10.0
+"""Seconds in which the generating thread must move to count as running; one step of a long prefill may take most of them."""
 
 
 class PromptRefused(BaseException):
@@ -119,9 +121,11 @@ class Answering:
     def validate_model_parameters(self) -> None:
         """Check the request as the server does, after taking from it what hostd decides."""
         mine = cast("Any", self)
+        # A request may name a model, a draft model or an adapter, each of which the server would load from any folder.
         mine.requested_model = self.own.served_model_name
         mine.requested_draft_model = "default_model"
         mine.adapter = None
+        # The server reads this key without a default.
         if mine.stream_options is not None:
             mine.stream_options = {"include_usage": False, **mine.stream_options}
         cast("Any", super()).validate_model_parameters()

@@ -128,6 +128,7 @@ def end(why: str) -> None:
     if sys.exc_info()[0] is not None:
         traceback.print_exc()
     say(why)
+    # Not `sys.exit`: the other threads, which serve or generate, would keep the process running.
     os._exit(1)
 
 
