@@ -28,8 +28,6 @@ MOST_STEPS = 8_000
 _PRESENCE = 1.0
 """Seconds of waiting in an hour by which a loaded model is worth more: among equals, none is loaded in place of another."""
 
-_UNLIMITED = 1 << 62
-
 
 class WarmSetPolicy:
     """Knows the warm set, as planned from the hour and the memory; nothing else writes it.
@@ -97,10 +95,7 @@ class WarmSetPolicy:
             self.declared = frozenset(model.name for model in wanted)
             return self._new(before[0])
         known = [model for model in wanted if model.usable]
-        # A pool that was never measured must not make a model unfit: nothing is known against it.
-        unmeasured = {pool: _UNLIMITED for model in known for option in model.usable for pool in option.needs}
-        capacity = unmeasured | self._ledger.capacity
-        chosen = choose_warm_set([self._candidate(model) for model in known], capacity, MOST_STEPS)
+        chosen = choose_warm_set([self._candidate(model) for model in known], self._ledger.capacity, MOST_STEPS)
         self.proved = chosen.proved
         self.left_out = {each.name: each.why for each in chosen.left_out}
         # What cannot be foreseen is taken to fit: its load will tell.

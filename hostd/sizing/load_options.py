@@ -57,10 +57,12 @@ class SizedVariant:
     def options(self, host: Host) -> tuple[list[LoadOption], LoadOption | None]:
         """Return the options that an empty *host* can hold, best first, and the nearest one if it can hold none."""
         budgets = pool_budgets(host)
-        found, nearest = load_options(
-            self.mode, host, budgets, variant=self.number, load_seconds=self.load_seconds, devices=self.devices
-        )
-        return [each.capped(budgets) for each in found], None if found else nearest
+        found, nearest = load_options(self.mode, host, budgets, self.devices)
+        options = [self._of(each.capped(budgets)) for each in found]
+        return options, None if options or nearest is None else self._of(nearest)
+
+    def _of(self, option: LoadOption) -> LoadOption:
+        return replace(option, variant=self.number, load_seconds=self.load_seconds)
 
     def placed(self, option: LoadOption) -> LoadOption:
         """Return *option*, of this variant, with the footprint that this host's arithmetic gives it."""

@@ -1,6 +1,7 @@
 """Machines and ways to serve of round numbers, so that a test can be reckoned in the head."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 from hostd.domain.footprint import Component, Footprint, Span
@@ -51,7 +52,7 @@ def options(host: Host, *modes: ServingMode) -> list[LoadOption]:
     """Return the options of a model with these variants on an empty host, or those nearest to fitting."""
     found, too_large = list[LoadOption](), list[LoadOption]()
     for rank, mode in enumerate(modes):
-        some, nearest = load_options(mode, host, pool_budgets(host), variant=rank)
-        found += some
-        too_large += [nearest] if nearest and not some else []
+        some, nearest = load_options(mode, host, pool_budgets(host))
+        found += [replace(each, variant=rank) for each in some]
+        too_large += [replace(nearest, variant=rank)] if nearest and not some else []
     return found or too_large

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from hostd.planning.warm_set.eviction import EvictionCandidate, reload_cost
 from hostd.planning.warm_set.fit import Fit, Verdict, decide
-from hostd.planning.warm_set.load_option import Bytes, plus
+from hostd.planning.warm_set.load_option import Bytes, less, plus
 from hostd.planning.warm_set.solver import choose_warm_set
 from hostd.planning.warm_set.value import WarmCandidate
 
@@ -37,7 +37,7 @@ def plan_models(
     """
     held = held or {}
     chosen = choose_warm_set([_promised(each) for each in warm], free)
-    left: Bytes = chosen.free_beside(free)
+    left: Bytes = less(free, chosen.options.values())
     fits: dict[str, Fit | None] = {
         name: Fit(Verdict.FITS, option, plus(left, option.needs)) for name, option in chosen.options.items()
     }

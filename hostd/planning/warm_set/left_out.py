@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hostd.domain.units import format_bytes
-from hostd.planning.warm_set.load_option import Bytes, LoadOption
+from hostd.planning.warm_set.load_option import Bytes, LoadOption, excess, less
 from hostd.planning.warm_set.value import WarmCandidate, merit
 
 _MOST_NAMED = 3
@@ -34,38 +34,23 @@ def left_out(
     name = candidate.name
     if not options:
         return Rejection(name, f"no engine can serve {name} on this machine")
-    left = dict(free)
-    for each in warm:
-        for pool, most in each.option.needs.items():
-            left[pool] = left.get(pool, 0) - most
-    alone = [option for option in options if not lacking(option, free)]
+    left = less(free, (each.option for each in warm))
+    alone = [option for option in options if not excess(option.needs, free)]
     if not alone:
-        nearest = min(options, key=lambda option: sum(lacking(option, free).values()))
-        missing = lacking(nearest, free)
+        nearest = min(options, key=lambda option: sum(excess(option.needs, free).values()))
+        missing = excess(nearest.needs, free)
         why = (
             f"{name} is larger than the memory there is for models: at its nearest ({_named(nearest)}) it takes "
             f"{_amounts({pool: nearest.needs[pool] for pool in missing})}, which is {_amounts(missing)} too much"
         )
-        return Rejection(name, why, lacking(nearest, left))
-    nearest = min(alone, key=lambda option: sum(lacking(option, left).values()))
-    missing = lacking(nearest, left)
+        return Rejection(name, why, excess(nearest.needs, left))
+    nearest = min(alone, key=lambda option: sum(excess(option.needs, left).values()))
+    missing = excess(nearest.needs, left)
     why = (
         f"{name} ({merit(candidate)}) would fit alone, but as {_named(nearest)} it lacks {_amounts(missing)} beside "
         f"{_holders(warm, missing)}"
     )
     return Rejection(name, why, missing)
-
-
-def lacking(option: LoadOption, free: Bytes) -> dict[str, int]:
-    """Return how many bytes more than *free* an option may take, by pool id; empty where it fits.
-
-    Unlike `excess`, a pool that is not there has no room: the solver counts with every pool there is.
-    """
-    return {
-        pool: most - free.get(pool, 0)
-        for pool, most in sorted(option.needs.items())
-        if most > max(0, free.get(pool, 0))
-    }
 
 
 def _holders(warm: Sequence[WarmModel], missing: Mapping[str, int]) -> str:
@@ -87,4 +72,4 @@ def _named(option: LoadOption) -> str:
 
 
 def _amounts(amounts: Mapping[str, int]) -> str:
-    return " and ".join(f"{format_bytes(count)} of {pool}" for pool, count in amounts.items())
+    return " and ".join(f"{format_bytes(count)} of {pool}" for pool, count in sorted(amounts.items()))

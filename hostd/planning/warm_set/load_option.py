@@ -1,6 +1,6 @@
 """Where and how a model can be loaded on a host: on one card, split over several of a kind, in part on the CPU, or there alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from hostd.domain.footprint import Component, Footprint
@@ -79,6 +79,15 @@ def plus(free: Bytes, more: Bytes) -> dict[str, int]:
     return {pool: free.get(pool, 0) + more.get(pool, 0) for pool in {*free, *more}}
 
 
+def less(free: Bytes, options: Iterable[LoadOption]) -> dict[str, int]:
+    """Return what is left of *free* beside *options*; a pool that was not measured is left out."""
+    left = dict(free)
+    for option in options:
+        for pool in option.needs.keys() & left.keys():
+            left[pool] -= option.needs[pool]
+    return left
+
+
 def pool_budgets(host: Host) -> dict[str, int]:
     """Return what models may hold of each pool while none is loaded.
 
@@ -95,13 +104,7 @@ def free_now(host: Host) -> dict[str, int]:
 
 
 def load_options(
-    mode: ServingMode,
-    host: Host,
-    free: FreeBytes,
-    *,
-    variant: int = 0,
-    load_seconds: float = UNMEASURED_LOAD,
-    devices: int | None = None,
+    mode: ServingMode, host: Host, free: FreeBytes, devices: int | None = None
 ) -> tuple[list[LoadOption], LoadOption | None]:
     """Return the options in which *mode* fits into *free* bytes of *host*, best first, and the nearest one to fitting.
 
@@ -109,16 +112,12 @@ def load_options(
     fixes their number. vLLM takes as much cache as it is told, so less of it than all requests at once could need is enough.
     An architecture that is not known is bounded only: what its bound exceeds of an empty host may not be needed at all.
     """
-    whole = [
-        each
-        for each in full_offload(mode, host, free, variant, load_seconds)
-        if devices in (None, len(each.placement.devices) or 1)
-    ]
+    whole = [each for each in full_offload(mode, host, free) if devices in (None, len(each.placement.devices) or 1)]
     nearest = min(whole, key=lambda each: sum(excess(each.needs, free).values()), default=None)
     possible = (
         [each for each in whole if not excess(each.needs, free)]
         or [each for each in whole if _fits_with_less_cache(each, free)]
-        or [each for each in partial_offload(mode, host, free, variant, load_seconds) if not excess(each.needs, free)]
+        or [each for each in partial_offload(mode, host, free) if not excess(each.needs, free)]
     )
     if not possible and nearest is not None and nearest.footprint.bounded_only:
         possible = [nearest]
@@ -135,9 +134,7 @@ def _fits_with_less_cache(option: LoadOption, free: FreeBytes) -> bool:
     )
 
 
-def full_offload(
-    mode: ServingMode, host: Host, free: FreeBytes, variant: int = 0, load_seconds: float = UNMEASURED_LOAD
-) -> Iterator[LoadOption]:
+def full_offload(mode: ServingMode, host: Host, free: FreeBytes) -> Iterator[LoadOption]:
     """Yield *mode* with all layers where the host is fastest, best placement first.
 
     That is one card, the fullest one first so that large free blocks stay large; then splits over as few cards of one kind as
@@ -146,12 +143,12 @@ def full_offload(
     """
     if not host.accelerators:
         if not mode.cards_only:
-            yield _placed(mode, Placement(), None, variant, load_seconds)
+            yield _placed(mode, Placement(), None)
         return
     # The fullest card first: a large free block is kept for a model that needs it.
     for card in sorted(host.accelerators, key=lambda card: (free.get(card.id, 0), card.id)):
         if not mode.why_not((card,)):
-            yield _placed(mode, Placement.on(card.id), None, variant, load_seconds)
+            yield _placed(mode, Placement.on(card.id), None)
     for group in _kinds(host):
         largest = sorted(group, key=lambda card: -free.get(card.id, 0))
         for count in range(2, len(group) + 1):
@@ -159,12 +156,10 @@ def full_offload(
             for first in range(0, len(group) - count + 1, count):
                 cards = largest[first : first + count]
                 if not mode.why_not(cards):
-                    yield _placed(mode, _split(cards, free), None, variant, load_seconds)
+                    yield _placed(mode, _split(cards, free), None)
 
 
-def partial_offload(
-    mode: ServingMode, host: Host, free: FreeBytes, variant: int = 0, load_seconds: float = UNMEASURED_LOAD
-) -> Iterator[LoadOption]:
+def partial_offload(mode: ServingMode, host: Host, free: FreeBytes) -> Iterator[LoadOption]:
     """Yield *mode* with as many layers on cards as fit there and the rest on the CPU, then with all of them on the CPU."""
     # On unified memory a layer on the CPU takes the same bytes of the same pool: nothing would be gained.
     if not host.accelerators or not mode.layers or "metal" in free:
@@ -180,24 +175,21 @@ def partial_offload(
         fits = all(there.pool(card.id).high <= free.get(card.id, 0) for card in group)
         least, most = (middle, most) if fits else (least, middle - 1)
     if least:
-        yield _placed(mode, placement, least, variant, load_seconds)
-    yield _placed(mode, Placement(), 0, variant, load_seconds)
+        yield _placed(mode, placement, least)
+    yield _placed(mode, Placement(), 0)
 
 
-def _placed(
-    mode: ServingMode, placement: Placement, gpu_layers: int | None, variant: int, load_seconds: float
-) -> LoadOption:
+def _placed(mode: ServingMode, placement: Placement, gpu_layers: int | None) -> LoadOption:
     # With no device at all, the estimate counts every layer as the host's by itself.
     footprint = mode.estimate(placement, gpu_layers if placement.devices else None)
     spans = {pool: footprint.pool(pool) for pool in footprint.parts}
     return LoadOption(
-        variant=variant,
+        variant=0,
         label=mode.label,
         placement=placement,
         gpu_layers=gpu_layers,
         needs={pool: span.high for pool, span in spans.items() if span.high},
         expected={pool: span.expected for pool, span in spans.items() if span.expected},
-        load_seconds=load_seconds,
         mode=mode,
         footprint=footprint,
     )

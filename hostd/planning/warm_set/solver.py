@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hostd.planning.warm_set.knapsack import MOST_STEPS, pack
-from hostd.planning.warm_set.left_out import Rejection, WarmModel, lacking, left_out
-from hostd.planning.warm_set.load_option import Bytes, LoadOption
+from hostd.planning.warm_set.left_out import Rejection, WarmModel, left_out
+from hostd.planning.warm_set.load_option import Bytes, LoadOption, excess
 from hostd.planning.warm_set.value import ValueScale, WarmCandidate, demerit, worth
 
 
@@ -21,14 +21,6 @@ class WarmSet:
     left_out: tuple[Rejection, ...] = ()
     steps: int = 0
 
-    def free_beside(self, free: Bytes) -> dict[str, int]:
-        """Return what is left of *free* beside the set."""
-        left = dict(free)
-        for option in self.options.values():
-            for pool, most in option.needs.items():
-                left[pool] = left.get(pool, 0) - most
-        return left
-
 
 def choose_warm_set(wanted: Sequence[WarmCandidate], free: Bytes, most_steps: int = MOST_STEPS) -> WarmSet:
     """Return the set of *wanted* of the highest value that fits into *free* together; names are distinct.
@@ -39,13 +31,13 @@ def choose_warm_set(wanted: Sequence[WarmCandidate], free: Bytes, most_steps: in
     # The order decides among sets of equal value: the answer must not depend on the order of files.
     ordered = sorted(wanted, key=lambda each: (not each.pinned, -each.priority, -worth(each), each.name))
     allowed = [_allowed(each.options, free) for each in ordered]
-    pools = sorted({*free, *(pool for options in allowed for option in options for pool in option.needs)})
+    pools = sorted(free)  # of a pool that was not measured, nothing can be counted
     scale = ValueScale(ordered, max((demerit(option) for options in allowed for option in options), default=0))
     items = [
         [(scale.value(each, option), tuple(option.needs.get(pool, 0) for pool in pools)) for option in options]
         for each, options in zip(ordered, allowed, strict=True)
     ]
-    packing = pack(items, tuple(max(0, free.get(pool, 0)) for pool in pools), most_steps)
+    packing = pack(items, tuple(max(0, free[pool]) for pool in pools), most_steps)
     picked = list(zip(ordered, allowed, packing.picks, strict=True))
     warm = [WarmModel(each, options[pick]) for each, options, pick in picked if pick is not None]
     omitted = [left_out(each, options, free, warm) for each, options, pick in picked if pick is None]
@@ -55,4 +47,4 @@ def choose_warm_set(wanted: Sequence[WarmCandidate], free: Bytes, most_steps: in
 def _allowed(options: Sequence[LoadOption], free: Bytes) -> Sequence[LoadOption]:
     """Return the options without those partly on the CPU, unless none of the others would fit on the empty host."""
     complete = [option for option in options if option.gpu_layers is None]
-    return complete if any(not lacking(option, free) for option in complete) else options
+    return complete if any(not excess(option.needs, free) for option in complete) else options

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-import pytest
-
 from hostd.planning.footprint.llamacpp_serving import Placement
-from hostd.planning.warm_set.left_out import Rejection, WarmModel, lacking, left_out
+from hostd.planning.warm_set.left_out import Rejection, WarmModel, left_out
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.planning.warm_set.value import WarmCandidate
 from tests.planning.machines import GIB
@@ -65,18 +63,8 @@ def test_of_many_holders_the_largest_are_named() -> None:
 
 
 def test_several_pools() -> None:
-    """Every pool that is too small is named, and one that is not there has no room."""
-    found = omitted([on(0, 25, main=5)])
+    """Every pool that is too small is named, and no other: of one that was not measured nothing can be said."""
+    found = omitted([on(0, 25, main=5)], free={"cuda:0": 24 * GIB, "ram": 0})
     assert found.why.endswith("which is 1.0 GiB of cuda:0 and 5.0 GiB of ram too much")
     assert {"cuda:0": GIB, "ram": 5 * GIB} == found.short
-
-
-@pytest.mark.parametrize(("free", "expected"), [(5, {}), (4, {}), (3, {"cuda:0": 1}), (-2, {"cuda:0": 6})])
-def test_lacking(free: int, expected: dict[str, int]) -> None:
-    """What is needed beyond the room; a pool that others have filled beyond its budget lacks that, too."""
-    assert expected == lacking(LoadOption(0, "", needs={"cuda:0": 4}), {"cuda:0": free})
-
-
-def test_nothing_is_lacked_where_nothing_is_needed() -> None:
-    """Not even of a pool that others have filled beyond its budget."""
-    assert {} == lacking(LoadOption(0, "", needs={"cuda:0": 0}), {"cuda:0": -5})
+    assert {"cuda:0": GIB} == omitted([on(0, 25, main=5)]).short

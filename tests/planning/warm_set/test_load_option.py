@@ -12,6 +12,7 @@ from hostd.planning.warm_set.load_option import (
     excess,
     free_now,
     full_offload,
+    less,
     load_options,
     partial_offload,
     plus,
@@ -48,6 +49,11 @@ class TestExcess:
     def test_a_pool_that_was_not_measured_counts_as_large_enough(self) -> None:
         """Nothing can be said about it."""
         assert {} == excess({"elsewhere": 5}, {CARD: 0})
+
+
+def test_what_is_left_beside_options() -> None:
+    """Pool by pool, below zero where they take too much; a pool that was not measured is left out."""
+    assert {CARD: -1, OTHER: 7} == less({CARD: 5, OTHER: 7}, [LoadOption(0, "a", needs={CARD: 6, "elsewhere": 3})])
 
 
 def test_bytes_add_up_pool_by_pool() -> None:

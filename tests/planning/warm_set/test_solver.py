@@ -15,7 +15,7 @@ from hostd.hardware.simulated import preset
 from hostd.planning.footprint.levers import LlamaCppServing
 from hostd.planning.footprint.llamacpp_serving import MIB, Placement, Serving
 from hostd.planning.footprint.serving_modes import ServingMode, llamacpp_mode
-from hostd.planning.warm_set.load_option import LoadOption, pool_budgets
+from hostd.planning.warm_set.load_option import LoadOption, less, pool_budgets
 from hostd.planning.warm_set.solver import WarmSet, choose_warm_set
 from hostd.planning.warm_set.value import ValueScale, WarmCandidate, demerit
 from tests.planning.machines import GIB, machine, options, single, way
@@ -63,12 +63,6 @@ def test_worse_ways_are_taken_so_that_more_fit() -> None:
     one, two = Model("a", [way(20), way(12)]), Model("b", [way(12)])
     assert "llamacpp:12" == chosen(one, two).options["a"].label
     assert "llamacpp:20" == chosen(one).options["a"].label
-
-
-def test_room_that_is_left() -> None:
-    """Rooms less what the set needs."""
-    found = chosen(Model("a", [way(20)]))
-    assert 4 * GIB == found.free_beside(pool_budgets(CARD))["cuda:0"]
 
 
 def test_only_what_is_too_large_for_the_cards_is_split_with_the_host() -> None:
@@ -215,7 +209,7 @@ def test_as_many_as_possible(sizes: list[int]) -> None:
     found = chosen(*(Model(str(at), [way(size)]) for at, size in enumerate(sizes)))
     best = max(count for count in range(len(sizes) + 1) if any(sum(s) <= 24 for s in combinations(sizes, count)))
     assert (best, True) == (len(found.options), found.proved)
-    assert all(left >= 0 for left in found.free_beside(pool_budgets(CARD)).values())
+    assert all(left >= 0 for left in less(pool_budgets(CARD), found.options.values()).values())
 
 
 def test_a_large_question_ends_without_proof() -> None:
