@@ -1,4 +1,4 @@
-"""Where hostd keeps what must outlive it: the service manager's choice, else the user's own folder."""
+"""The folder of what must outlive the daemon: the service manager's choice, else the user's own state folder."""
 
 import os
 from pathlib import Path
@@ -13,10 +13,10 @@ def state_directory() -> Path:
 
 
 def measurements_file() -> Path:
-    """Return the file of what loads on this machine really took."""
+    """Return the file with the memory that loads on this machine took."""
     return state_directory() / "measurements.jsonl"
 
 
 def records_file() -> Path:
-    """Return the database of what was asked and loaded."""
+    """Return the database of requests and loads."""
     return state_directory() / "ledger.sqlite"

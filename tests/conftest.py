@@ -1,4 +1,4 @@
-"""Fixtures for whoever needs a house: one that all share, with its engines made well again for each test, or one of one's own."""
+"""Fixtures for tests that need a daemon: a shared one, whose engines are mended before each test, or one of their own."""
 
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -28,14 +28,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenHouse:
-    """A house of one's own, which a test opens when it wants it and with the settings that it wants."""
+    """A daemon of one's own, which a test starts with the settings that it wants."""
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     return opened
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def shared_house(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    """The house that most tests of the gateway share; see `stage` for one test's view of it."""
+    """The daemon that most tests of the gateway share; see `stage` for one test's view of it."""
     quick = {"first_token_timeout": 0.3, "stall_timeout": 0.3, "queue_timeout": 0.2}
     vectors = Capabilities(embeddings=True)
     profiles = (
@@ -57,6 +57,6 @@ async def shared_house(weights: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def stage(shared_house: Stage) -> AsyncIterator[Stage]:
-    """The shared house, every engine of it well and idle."""
+    """The shared daemon, every engine of it ready and idle."""
     yield shared_house
     await shared_house.restore()

@@ -1,4 +1,4 @@
-"""A real house on a loopback port, with scripted engines behind it, and a client in front of it."""
+"""A real gateway on a loopback port, with scripted engines behind it, and a client in front of it."""
 
 import asyncio
 import json
@@ -121,13 +121,13 @@ async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
         TimeoutError: It still does not after *seconds*.
     """
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # nobody tells of these conditions, so they are looked at
+        while not condition():  # noqa: ASYNC110  # these conditions are announced by nothing, so they are polled
             await asyncio.sleep(0.003)
 
 
 @dataclass
 class Stage:
-    """A house that is open, and a client for it."""
+    """A daemon that serves within this process, and a client for it."""
 
     house: AppContext
     url: str
@@ -136,7 +136,7 @@ class Stage:
     asking: list[asyncio.Task[Answer]] = field(default_factory=list)
 
     def lane(self, model: str) -> ModelState:
-        """Return what the desk knows of *model*."""
+        """Return the scheduler's state of *model*."""
         return self.house.dispatcher.scheduler.models[model]
 
     def instance(self, model: str) -> Instance:
@@ -252,7 +252,7 @@ async def rogue(stage: Stage, model: str, *pieces: bytes, kind: str = "text/even
 
 @contextmanager
 def moved(stage: Stage, model: str, port: int) -> Iterator[None]:
-    """Let the house take *port* for that of the engine of *model*."""
+    """Have requests for *model* sent to *port* instead of to its engine."""
     server = stage.instance(model).server
     assert server is not None
     launch = server.launch

@@ -20,7 +20,7 @@ SMALL = Host("linux", "x", 64 * MIB, (Pool("ram", PoolKind.RAM, "small", 64 * MI
 
 
 async def test_reckons_with_the_machine_that_it_is_given(open_house: OpenHouse, weights: Path) -> None:
-    """The desk's pools are those of the machine; what our engines are seen to hold is theirs, and nobody else's."""
+    """The scheduler's pools are those of the machine; what engines are measured to hold does not count as other programs'."""
     async with open_house(make_settings(make_profile("a", weights)), machine=SMALL) as stage:
         await until(lambda: stage.house.dispatcher.memory().held.get("a"))
         plan = (await stage.get("/hostd/v1/plan")).json
@@ -37,7 +37,7 @@ async def test_reckons_with_the_machine_that_it_is_given(open_house: OpenHouse, 
 
 
 async def test_keeps_what_it_decides(open_house: OpenHouse, weights: Path) -> None:
-    """A load is checked, told of, and remembered for whoever asks why."""
+    """A load is checked, logged, and kept for `hostd why`."""
     async with open_house(make_settings(make_profile("a", weights, warm=WarmSettings()))) as stage:
         told = (await stage.get("/hostd/v1/why?model=a")).json["decisions"]
         decisions = [each["decision"] for each in told]

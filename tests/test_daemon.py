@@ -1,4 +1,4 @@
-"""The daemon as a process: it boots, it drains, and however it dies, no engine is left."""
+"""The daemon as a process: it boots, it drains, and however it ends, no engine is left."""
 
 import asyncio
 import json
@@ -131,7 +131,7 @@ async def start(tmp_path: Path, weights: Path) -> AsyncIterator[Start]:
 
 
 async def test_boots_and_drains(start: Start) -> None:
-    """SIGTERM lets the answers under way finish, then ends every engine, and the exit code is 0."""
+    """SIGTERM lets the answers in flight finish, then every engine is stopped, and the exit code is 0."""
     daemon = await start(alpha={"skip": 1, "tokens": 20, "token_delay": 0.02}, beta={"load_seconds": 0.1})
     assert {"alpha": "ready", "beta": "ready"} != (await daemon.get("/readyz"))["preload"]
     await daemon.ready()
@@ -218,7 +218,7 @@ async def test_ends_what_a_killed_daemon_left(start: Start) -> None:
 
 
 async def test_a_second_signal_hurries(start: Start) -> None:
-    """Who cannot wait for the answers under way presses Ctrl-C again; the engines end all the same."""
+    """A second Ctrl-C does not wait for the answers in flight; the engines are ended all the same."""
     daemon = await start(alpha={"skip": 1, "stall_after": 1})
     await daemon.ready()
     engines = await daemon.engines()
@@ -233,8 +233,8 @@ async def test_a_second_signal_hurries(start: Start) -> None:
     await until(lambda: not [engine for engine in engines if alive(engine)], 5.0)
 
 
-async def test_closes_although_somebody_reads_the_log(start: Start) -> None:
-    """A follower of logs holds nothing up, and neither does a load that is asked for at the last moment."""
+async def test_closes_while_a_log_is_followed(start: Start) -> None:
+    """Neither a follower of logs nor a load that is asked for at the last moment delays the shutdown."""
     daemon = await start(alpha={"skip": 1, "tokens": 30, "token_delay": 0.02})
     await daemon.ready()
     async with daemon.http.get(daemon.url + "/hostd/v1/models/alpha/logs?follow=1") as following:

@@ -1,4 +1,4 @@
-"""Every failure names who can mend it: the owner, the client, physics, the engine, or us."""
+"""Failures that hostd explains, one class for each party that can mend them: the owner, the client, time, the engine, hostd."""
 
 from dataclasses import dataclass
 
@@ -44,7 +44,7 @@ class ConfigError(HostdError):
 
 
 class RequestError(HostdError):
-    """The client asked for something that cannot be: it should change the request, not send it again."""
+    """A request that cannot be served as it is: the client has to change it, sending it again is in vain."""
 
     def __init__(self, message: str, *, code: str, status: int = 400, param: str | None = None) -> None:
         super().__init__(message)
@@ -68,7 +68,7 @@ class UnknownModel(RequestError):
 
 
 class CapacityError(HostdError):
-    """Nothing is wrong with the request; there is no room for it now.
+    """A sound request that cannot be served now: for want of memory, of a slot, or of time.
 
     *retry_after* is in seconds, from measured service times, within 1 to 60.
     """
@@ -99,12 +99,12 @@ class EngineError(HostdError):
 
 
 class LoadFailed(EngineError):
-    """A load that the owner asked for ended without a model; asking again changes nothing."""
+    """A load by hand that failed; the same load again would fail, too."""
 
     code = "load_failed"
 
 
 class Bug(HostdError):
-    """hostd itself is wrong."""
+    """A mistake of hostd's own."""
 
     code = "bug"

@@ -1,4 +1,4 @@
-"""What a model will hold: bytes by pool and component, never one number but a span."""
+"""The memory that a model takes: bytes by pool and component, each as a span."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Component(StrEnum):
-    """What the bytes are for."""
+    """The use of the bytes."""
 
     WEIGHTS = "weights"
     KV = "kv"
@@ -16,7 +16,7 @@ class Component(StrEnum):
 
 
 class Tier(StrEnum):
-    """How a footprint is known: arithmetic on the header, the engine's own word, or what this machine used last time."""
+    """The source of a footprint: arithmetic on the header, a dry run of the engine, or a measured load of this machine."""
 
     HEADER = "header"
     # A word of the command line's contract; nothing produces it since measurements took the place of dry runs.

@@ -1,4 +1,4 @@
-"""The machine as a planner sees it: pools of memory, and who holds how much of each."""
+"""The machine as a planner sees it: pools of memory, and how much of each which process holds."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,7 +34,7 @@ class Holder:
 class Pool:
     """Memory that is budgeted together: one GPU's VRAM, a Mac's unified memory, or host RAM (all in bytes).
 
-    *free* is what nobody holds now; *budget* is what models may hold in all: the ceiling of the hardware or the system less
+    *free* is what no process holds now; *budget* is what models may hold in all: the ceiling of the hardware or the system less
     the owner's reserve. Ids are ``cuda:0``, ``rocm:0``, ``metal``, ``ram``. *facts* are what else is known of the device
     (compute capability, driver, links), for people and for engines' rules.
     """
@@ -58,7 +58,7 @@ class Host:
     """A machine.
 
     *troubles* are sentences on what could not be measured and why, for the owner; *absences* are those on what is not there to
-    measure as far as one can see, which is worth a word only to somebody who asks for the inventory.
+    measure as far as one can see, which only the inventory tells.
     """
 
     os: str

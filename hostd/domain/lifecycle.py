@@ -1,4 +1,4 @@
-"""The life of an instance, as a table.
+"""The lifecycle of an instance, as a table.
 
 Every rule about which state may follow which lives in `TABLE`; nothing else in hostd knows. The picture in the README is
 drawn from the same table (`scripts/diagram`), so it cannot drift.
@@ -10,7 +10,7 @@ from hostd.domain.errors import Bug
 
 
 class State(StrEnum):
-    """Where an instance is in its life."""
+    """The state of an instance."""
 
     COLD = "cold"
     LOADING = "loading"
@@ -22,7 +22,7 @@ class State(StrEnum):
 
 
 class Transition(StrEnum):
-    """What happens to an instance: asked by the desk (imperative) or seen of the engine (past tense)."""
+    """What moves an instance on: an order of the scheduler (imperative) or a report on the engine (past tense)."""
 
     START = "start"
     LOADED = "loaded"
@@ -62,7 +62,7 @@ def after(state: State, move: Transition) -> State:
     """Return the state that follows *state* when *move* happens.
 
     Raises:
-        Bug: The table has no such edge; whoever asked has lost track of the instance.
+        Bug: The table has no such edge; the caller has lost track of the instance.
     """
     try:
         return TABLE[state][move]

@@ -1,10 +1,10 @@
-"""Why a ticket leaves one target for the next, and why an engine died: two closed vocabularies that users see."""
+"""Why a request falls back to another target, and why an engine ended: two closed vocabularies that users see."""
 
 from enum import StrEnum
 
 
 class FallbackReason(StrEnum):
-    """Why a ticket moved to a fallback; the word after ``fallback:`` in ``x-hostd-route``."""
+    """Why a request fell back to another target; the word after ``fallback:`` in ``x-hostd-route``."""
 
     QUEUE_TIMEOUT = "queue_timeout"
     FIRST_TOKEN_TIMEOUT = "first_token_timeout"
@@ -21,7 +21,7 @@ class FallbackReason(StrEnum):
 
 
 class ExitClass(StrEnum):
-    """What an engine's exit status and last log lines say about its death."""
+    """Why an engine ended, by its exit status and its last log lines."""
 
     OUT_OF_MEMORY = "out_of_memory"
     BAD_FLAG = "bad_flag"

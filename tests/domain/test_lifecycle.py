@@ -26,7 +26,7 @@ def test_a_failure_can_be_tried_again() -> None:
 
 
 def test_impossible_moves_are_bugs() -> None:
-    """Whoever asks for one has lost track, and is told of what."""
+    """The caller has lost track of the instance; the error names state and transition."""
     with pytest.raises(Bug, match="an instance that is cold cannot loaded"):
         after(State.COLD, Transition.LOADED)
 
