@@ -250,6 +250,16 @@ async def test_closes_while_a_log_is_followed(start: Start) -> None:
 
 
 @pytest.mark.slow
+async def test_a_boot_that_fails_ends_it(start: Start, tmp_path: Path) -> None:
+    """It has listened by then; but without a place for its records of engines, none could be started safely."""
+    (tmp_path / "state").write_text("a file where a folder should be")
+    daemon = await start(listening=False, alpha={})
+    assert 1 == await daemon.ended()
+    assert daemon.logged("listening")
+    assert "hostd: cannot start: " in daemon.words
+    assert "state" in daemon.words
+
+
 async def test_says_why_it_cannot_start(start: Start) -> None:
     """A port in use is exit 1 with the program that has it; a mistake in a file is exit 78; both without any engine."""
     first = await start(alpha={})

@@ -24,6 +24,7 @@ from hostd.scheduling.events import (
     Finished,
     MemoryMeasured,
     PreflightDone,
+    Reconfigured,
     ShutdownRequested,
 )
 from hostd.scheduling.scheduler import Scheduler
@@ -306,3 +307,13 @@ async def test_nothing_is_looked_at_after_it_is_closed() -> None:
     dispatcher.close()
     await asyncio.sleep(2000)
     assert [Booted()] == scheduler.heard
+
+
+@in_virtual_time
+async def test_forgets_the_instance_of_a_removed_model() -> None:
+    """Once its engine is gone; a caller who waits for a state of it finds it cold."""
+    removed: list[str] = []
+    dispatcher = Dispatcher(Scheduler({"alpha": Profile("alpha", ())}), {}, remove=removed.append)
+    dispatcher.post(Reconfigured({}))
+    assert ["alpha"] == removed
+    assert State.COLD is await dispatcher.until_state("alpha", {State.READY})
