@@ -13,6 +13,7 @@ from hostd.telemetry.decision_text import numbers
 from hostd.telemetry.sinks import Sink
 
 _FIRST = ("timestamp", "level", "event")
+_OTHER_NAMES = {"level": "sleep_level"}
 
 
 def configure(*, style: str = "auto", level: str = "info", stream: TextIO = sys.stderr) -> "DecisionLog":
@@ -76,12 +77,14 @@ class DecisionLog(Sink):
         level = _level(decision)
         if level < self._least:
             return
-        about = {"model": decision.model}
+        about: dict[str, Any] = {"model": decision.model}
         if isinstance(decision, (Routed, FellBack, Refused)):
             about["request"] = decision.ticket_id
+        # The level of sleep is no level of the log.
+        about |= {_OTHER_NAMES.get(name, name): value for name, value in numbers(decision).items()}
         # A full disk or a closed terminal costs the line; it must not cost the decision.
         with suppress(OSError, ValueError):
-            self._log.log(level, decision.event, **about, **numbers(decision))
+            self._log.log(level, decision.event, **about)
 
 
 def _level(decision: Decision) -> int:

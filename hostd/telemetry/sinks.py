@@ -8,7 +8,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import structlog
+
 from hostd.scheduling.decisions import Decision
+
+log = structlog.get_logger()
 
 
 class RequestRecord(NamedTuple):
@@ -74,9 +78,16 @@ class Sinks:
         """Tell every sink of a decision that is made now."""
         at = self._clock()
         for sink in self._sinks:
-            sink.decided(decision, at)
+            try:
+                sink.decided(decision, at)
+            except Exception:
+                # A mistake of ours in writing it down must not keep the decision from being carried out.
+                log.exception("bug", sink=type(sink).__name__, decision=decision.event)
 
     def finished(self, record: RequestRecord) -> None:
         """Tell every sink of a request that is over."""
         for sink in self._sinks:
-            sink.finished(record)
+            try:
+                sink.finished(record)
+            except Exception:
+                log.exception("bug", sink=type(sink).__name__, request=record.id)

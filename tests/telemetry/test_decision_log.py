@@ -9,11 +9,11 @@ import pytest
 import structlog
 
 from hostd.domain.reason import FallbackReason
-from hostd.scheduling.decisions import Decision, FailureHandled, FellBack, LoadStarted, Refused, Routed
+from hostd.scheduling.decisions import Decision, FailureHandled, FellBack, LoadStarted, Refused, Routed, Slept
 from hostd.telemetry import decision_log
 from tests.conftest import OpenHouse
 from tests.stage import make_profile, make_settings
-from tests.telemetry.example_decisions import example
+from tests.telemetry.example_decisions import EXAMPLES, example
 
 NASTY = "one\ntwo\x1b[31m\u2028\u202e"
 
@@ -52,6 +52,20 @@ def test_writes_decisions_as_json() -> None:
         "in_flight": 1,
         "queued": 0,
     } == document
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_writes_every_kind_of_decision(style: str) -> None:
+    """None of their fields is taken for one of the line's own."""
+    lines = written(style, *EXAMPLES, level="debug")
+    assert len(EXAMPLES) == len(lines)
+    assert all(each.event in line for each, line in zip(EXAMPLES, lines, strict=True))
+
+
+def test_the_level_of_sleep_is_no_level_of_the_log() -> None:
+    """It has another name there."""
+    document = json.loads(written("json", example(Slept))[0])
+    assert ("info", 1) == (document["level"], document["sleep_level"])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """All sinks as one."""
 
+import structlog
+
 from hostd.scheduling.decisions import Decision, ModelReady
 from hostd.telemetry.sinks import RequestRecord, Sink, Sinks
 from tests.telemetry.example_decisions import example
@@ -32,3 +34,26 @@ def test_every_sink_is_told_once_with_the_same_time() -> None:
     sinks.finished(record)
     for sink in kept:
         assert ([(decision, 5.0)], [record]) == (sink.decisions, sink.records)
+
+
+class Broken(Sink):
+    """Fails whatever it is told."""
+
+    def decided(self, decision: Decision, at: float) -> None:
+        """Fail."""
+        raise TypeError(f"{decision} at {at}")
+
+    def finished(self, record: RequestRecord) -> None:
+        """Fail."""
+        raise TypeError(str(record))
+
+
+def test_a_sink_that_fails_keeps_nothing_from_the_others() -> None:
+    """Nor from the scheduler; it is logged as the mistake that it is."""
+    kept = Kept()
+    sinks = Sinks((Broken(), kept), lambda: 5.0)
+    with structlog.testing.capture_logs() as lines:
+        sinks.decided(example(ModelReady))
+        sinks.finished(request())
+    assert (1, 1) == (len(kept.decisions), len(kept.records))
+    assert [("bug", "Broken"), ("bug", "Broken")] == [(line["event"], line["sink"]) for line in lines]
