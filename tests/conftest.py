@@ -15,7 +15,7 @@ from tests.stage import COLD, Stage, make_profile, make_settings, opened
 # A shell that runs the tests in the background has them ignore SIGINT, and so would every program that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-OpenHouse = Callable[..., AbstractAsyncContextManager[Stage]]
+OpenDaemon = Callable[..., AbstractAsyncContextManager[Stage]]
 
 
 @pytest.fixture(scope="session")
@@ -27,14 +27,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def open_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenHouse:
+def open_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenDaemon:
     """A daemon of one's own, which a test starts with the settings that it wants."""
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     return opened
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shared_house(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+async def shared_daemon(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     """The daemon that most tests of the gateway share; see `stage` for one test's view of it."""
     quick = {"first_token_timeout": 0.3, "stall_timeout": 0.3, "queue_timeout": 0.2}
     vectors = Capabilities(embeddings=True)
@@ -56,7 +56,7 @@ async def shared_house(weights: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def stage(shared_house: Stage) -> AsyncIterator[Stage]:
+async def stage(shared_daemon: Stage) -> AsyncIterator[Stage]:
     """The shared daemon, every engine of it ready and idle."""
-    yield shared_house
-    await shared_house.restore()
+    yield shared_daemon
+    await shared_daemon.restore()

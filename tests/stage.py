@@ -129,19 +129,19 @@ async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
 class Stage:
     """A daemon that serves within this process, and a client for it."""
 
-    house: AppContext
+    app: AppContext
     url: str
     http: aiohttp.ClientSession
     application: Application
     asking: list[asyncio.Task[Answer]] = field(default_factory=list)
 
-    def lane(self, model: str) -> ModelState:
+    def model_state(self, model: str) -> ModelState:
         """Return the scheduler's state of *model*."""
-        return self.house.dispatcher.scheduler.models[model]
+        return self.app.dispatcher.scheduler.models[model]
 
     def instance(self, model: str) -> Instance:
         """Return the instance of *model*."""
-        return self.house.instances[model]
+        return self.app.instances[model]
 
     async def send(self, method: str, path: str, **more: Any) -> Answer:
         """Send anything anywhere and return all of the answer that comes."""
@@ -181,7 +181,7 @@ class Stage:
             task.cancel()
         await asyncio.gather(*self.asking, return_exceptions=True)
         self.asking.clear()
-        await until(lambda: all(not model.serving for model in self.house.dispatcher.scheduler.models.values()))
+        await until(lambda: all(not model.serving for model in self.app.dispatcher.scheduler.models.values()))
 
     async def of_engine(self, model: str, path: str, **more: Any) -> Any:
         """Ask the scripted engine of *model* itself."""
@@ -210,24 +210,24 @@ class Stage:
 
     async def _mended(self, model: str) -> bool:
         """Take every fault from a running engine; return whether there was one to take them from."""
-        if self.lane(model).state is not State.READY:
+        if self.model_state(model).state is not State.READY:
             return False
         try:
             await self.script(model, **dict.fromkeys(FAULTS))
         except aiohttp.ClientError:
-            await until(lambda: self.lane(model).restarts.streak)
+            await until(lambda: self.model_state(model).restarts.streak)
             return False
         return True
 
     async def restore(self) -> None:
         """Make every engine that should be warm do nothing but answer, and forget that any was ever broken."""
         await self.clear()
-        for name, model in self.house.dispatcher.scheduler.models.items():
+        for name, model in self.app.dispatcher.scheduler.models.items():
             if not model.profile.warm.preload:
-                await self.house.dispatcher.unload(name)
+                await self.app.dispatcher.unload(name)
             elif model.restarts.streak or not await self._mended(name):
-                await self.house.dispatcher.unload(name)
-                assert State.READY is await self.house.dispatcher.load(name)
+                await self.app.dispatcher.unload(name)
+                assert State.READY is await self.app.dispatcher.load(name)
 
 
 @asynccontextmanager

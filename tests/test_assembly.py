@@ -12,17 +12,17 @@ from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile, Variant, WarmSettings
 from hostd.sizing.load_options import LoadOptionFinder, LoadOptions
 from hostd.sizing.memory_state import parse_memory_state
-from tests.conftest import OpenHouse
+from tests.conftest import OpenDaemon
 from tests.stage import make_profile, make_settings, until
 
 MIB = 2**20
 SMALL = Host("linux", "x", 64 * MIB, (Pool("ram", PoolKind.RAM, "small", 64 * MIB, 64 * MIB, 48 * MIB),))
 
 
-async def test_reckons_with_the_machine_that_it_is_given(open_house: OpenHouse, weights: Path) -> None:
+async def test_reckons_with_the_machine_that_it_is_given(open_daemon: OpenDaemon, weights: Path) -> None:
     """The scheduler's pools are those of the machine; what engines are measured to hold does not count as other programs'."""
-    async with open_house(make_settings(make_profile("a", weights)), machine=SMALL) as stage:
-        await until(lambda: stage.house.dispatcher.memory().held.get("a"))
+    async with open_daemon(make_settings(make_profile("a", weights)), machine=SMALL) as stage:
+        await until(lambda: stage.app.dispatcher.memory().held.get("a"))
         plan = (await stage.get("/hostd/v1/plan")).json
         (pool,) = plan["pools"]
         assert ("ram", 48 * MIB, 0) == (pool["id"], pool["for_models_bytes"], pool["others_bytes"])
@@ -36,9 +36,9 @@ async def test_reckons_with_the_machine_that_it_is_given(open_house: OpenHouse, 
         assert ["llamacpp:scripted.gguf"] == [option.label for option in planned.options["a"]]
 
 
-async def test_keeps_what_it_decides(open_house: OpenHouse, weights: Path) -> None:
+async def test_keeps_what_it_decides(open_daemon: OpenDaemon, weights: Path) -> None:
     """A load is checked, logged, and kept for `hostd why`."""
-    async with open_house(make_settings(make_profile("a", weights, warm=WarmSettings()))) as stage:
+    async with open_daemon(make_settings(make_profile("a", weights, warm=WarmSettings()))) as stage:
         told = (await stage.get("/hostd/v1/why?model=a")).json["decisions"]
         decisions = [each["decision"] for each in told]
         assert decisions.index("load_started") < decisions.index("model_ready")
@@ -47,7 +47,7 @@ async def test_keeps_what_it_decides(open_house: OpenHouse, weights: Path) -> No
 FAR = Variant("openai", url="http://192.0.2.9:1/v1", model="m")
 
 
-async def test_a_private_request_stays_on_this_machine(open_house: OpenHouse, weights: Path) -> None:
+async def test_a_private_request_stays_on_this_machine(open_daemon: OpenDaemon, weights: Path) -> None:
     """The header is enough: a model elsewhere is passed over for its fallback, and refused where nothing else is left."""
     cold = WarmSettings(preload=False)
     profiles = (
@@ -55,7 +55,7 @@ async def test_a_private_request_stays_on_this_machine(open_house: OpenHouse, we
         make_profile("far", weights, variants=(FAR,), to=("here",), warm=cold),
         make_profile("only", weights, variants=(FAR,), warm=cold),
     )
-    async with open_house(make_settings(*profiles)) as stage:
+    async with open_daemon(make_settings(*profiles)) as stage:
         private = {"x-hostd-privacy": "local"}
         assert ("here", "fallback:unfit") == (await stage.ask("far", headers=private)).route
         refused = await stage.ask("only", headers=private)
@@ -63,13 +63,13 @@ async def test_a_private_request_stays_on_this_machine(open_house: OpenHouse, we
         assert "http://192.0.2.9:1/v1 is not on this machine" in refused.error["message"]
         unknown = await stage.ask("here", headers={"x-hostd-privacy": "yes"})
         assert (400, "x-hostd-privacy") == (unknown.status, unknown.error["param"])
-        assert State.COLD is stage.lane("only").state
+        assert State.COLD is stage.model_state("only").state
 
 
-async def test_where_an_engine_listens_is_looked_at_again(open_house: OpenHouse, weights: Path) -> None:
+async def test_where_an_engine_listens_is_looked_at_again(open_daemon: OpenDaemon, weights: Path) -> None:
     """Settings say that a model is local; should its engine be elsewhere all the same, no private request is sent there."""
     profiles = (make_profile("a", weights, to=("b",)), make_profile("b", weights))
-    async with open_house(make_settings(*profiles)) as stage:
+    async with open_daemon(make_settings(*profiles)) as stage:
         server = stage.instance("a").server
         assert server is not None
         endpoint = server.launch.endpoint
@@ -82,14 +82,14 @@ async def test_where_an_engine_listens_is_looked_at_again(open_house: OpenHouse,
             assert ("b", "fallback:unfit") == (await stage.ask("a", headers={"x-hostd-privacy": "local"})).route
 
 
-async def test_settings_are_replaced_while_it_serves(open_house: OpenHouse, weights: Path) -> None:
+async def test_settings_are_replaced_while_it_serves(open_daemon: OpenDaemon, weights: Path) -> None:
     """A new model can be asked for, a removed one is unknown, and one that has not changed keeps its engine and its answers."""
     same, new = (make_profile(name, weights) for name in ("same", "new"))
     old = make_profile("old", weights, {"tokens": 20, "token_delay": 0.03})
-    async with open_house(make_settings(same, old)) as stage:
+    async with open_daemon(make_settings(same, old)) as stage:
         pid = stage.instance("same").pid
         slow = stage.begin("old")
-        await until(lambda: stage.lane("old").serving)
+        await until(lambda: stage.model_state("old").serving)
         changed = replace(same, limits=replace(same.limits, max_queue=7))
         changes, restart = stage.application.reload.apply(make_settings(changed, new))
         assert ((("new",), ("same",), ("old",)), ()) == ((changes.added, changes.changed, changes.removed), restart)
@@ -97,20 +97,20 @@ async def test_settings_are_replaced_while_it_serves(open_house: OpenHouse, weig
         assert (404, "model_not_found") == (unknown.status, unknown.error["code"])
         assert ("new", "primary") == (await stage.ask("new")).route
         assert ("same", "primary") == (await stage.ask("same")).route
-        assert (pid, 7) == (stage.instance("same").pid, stage.lane("same").profile.limits.max_queue)
+        assert (pid, 7) == (stage.instance("same").pid, stage.model_state("same").profile.limits.max_queue)
         assert "old" == (await slow).route[0]
-        await until(lambda: "old" not in stage.house.instances)
+        await until(lambda: "old" not in stage.app.instances)
         listed = [model["id"] for model in (await stage.get("/v1/models")).json["data"]]
-        assert ["same", "new"] == listed == list(stage.house.dispatcher.scheduler.models)
+        assert ["same", "new"] == listed == list(stage.app.dispatcher.scheduler.models)
 
 
-async def test_a_model_moves_over_to_new_settings_when_it_is_idle(open_house: OpenHouse, weights: Path) -> None:
+async def test_a_model_moves_over_to_new_settings_when_it_is_idle(open_daemon: OpenDaemon, weights: Path) -> None:
     """The answer in flight is finished by the old engine; the request after it gets one of the new."""
     slow = make_profile("a", weights, {"tokens": 40, "token_delay": 0.03})
-    async with open_house(make_settings(slow)) as stage:
+    async with open_daemon(make_settings(slow)) as stage:
         pid = stage.instance("a").pid
         answer = stage.begin("a")
-        await until(lambda: stage.lane("a").serving)
+        await until(lambda: stage.model_state("a").serving)
         stage.application.reload.apply(make_settings(replace(slow, args={"script": '{"tokens": 3}'})))
         assert pid == stage.instance("a").pid
         assert 200 == (await answer).status
@@ -119,7 +119,7 @@ async def test_a_model_moves_over_to_new_settings_when_it_is_idle(open_house: Op
 
 
 async def test_answers_while_headers_are_still_being_read(
-    open_house: OpenHouse, weights: Path, monkeypatch: pytest.MonkeyPatch
+    open_daemon: OpenDaemon, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What needs no engine is answered at once; a request for a model waits, and is served when its options are known."""
     read = threading.Event()
@@ -130,7 +130,7 @@ async def test_answers_while_headers_are_still_being_read(
         return find(self, profile, host)
 
     monkeypatch.setattr(LoadOptionFinder, "find", slowly)
-    async with open_house(
+    async with open_daemon(
         make_settings(make_profile("a", weights, warm=WarmSettings(preload=False))), booted=False
     ) as stage:
         boot = asyncio.create_task(stage.application.boot.run())
@@ -141,7 +141,7 @@ async def test_answers_while_headers_are_still_being_read(
         ready = await stage.get("/readyz")
         assert (503, "reading the headers of models (0 of 1)") == (ready.status, ready.json["under_way"])
         answer = stage.begin("a")
-        await until(lambda: stage.lane("a").queue)
+        await until(lambda: stage.model_state("a").queue)
         assert not answer.done()
         read.set()
         assert 200 == (await answer).status

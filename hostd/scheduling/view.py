@@ -20,7 +20,8 @@ class ModelView:
     *state* is its engine's by the lifecycle table, *reported_state* the one to show: a load that waits for memory is loading, a
     model that is to be evicted drains. *slots* is how many requests it serves at once, or would once it is ready. *failures* counts
     those of its engine so far, *failing* says that the last one was not made up for by a stretch of good service. *load_seconds* is
-    how long the last load took. *waits_for* is what a pending load waits for: ``check`` or ``room``; None where none is pending.
+    how long the last load took. *waits_for* is what a pending load waits for: ``header`` (its options
+    are not known yet), ``check`` or ``room``; None where none is pending.
     """
 
     profile: Profile
@@ -45,7 +46,7 @@ class ModelView:
     @classmethod
     def of(cls, model: ModelState, policy: WarmSetPolicy) -> "ModelView":
         """Return what may be seen of *model* now."""
-        profile, pending = model.profile, model.pending_load
+        profile = model.profile
         serves = model.state in (State.READY, State.DRAINING)
         unloads = model.state is State.READY and model.idle and not policy.stays(model)
         return cls(
@@ -61,7 +62,7 @@ class ModelView:
             failing=bool(model.restarts.streak),
             last_error=model.last_error,
             load_seconds=model.load_seconds,
-            waits_for=None if pending is None else "room" if pending.checking is None else "check",
+            waits_for=_waits_for(model),
         )
 
 
@@ -172,3 +173,11 @@ def _warm_model(model: ModelState, policy: WarmSetPolicy) -> WarmModelView:
 def _options(model: ModelState, admission: MemoryAdmission) -> Sequence[LoadOption]:
     loaded = model.state in (State.LOADING, State.READY, State.DRAINING, State.SLEEPING)
     return [model.option] if loaded and model.option is not None else admission.options(model)
+
+
+def _waits_for(model: ModelState) -> str | None:
+    if model.pending_load is None:
+        return None
+    if not model.options_known:
+        return "header"
+    return "room" if model.pending_load.checking is None else "check"

@@ -16,8 +16,8 @@ async def test_shows_the_status(stage: Stage) -> None:
     """Who answers, where, whether the boot is done, and one row for each model."""
     status = (await stage.get("/hostd/v1/status")).json
     assert (__version__, os.getpid(), True) == (status["version"], status["pid"], status["ready"])
-    assert stage.house.addresses == status["listen"]
-    assert list(stage.house.instances) == [row["model"] for row in status["instances"]]
+    assert stage.app.addresses == status["listen"]
+    assert list(stage.app.instances) == [row["model"] for row in status["instances"]]
 
 
 async def test_shows_the_machine(stage: Stage) -> None:
@@ -30,7 +30,7 @@ async def test_shows_the_machine(stage: Stage) -> None:
 async def test_lists_the_models(stage: Stage) -> None:
     """Every declared model, loaded or not."""
     models = (await stage.get("/hostd/v1/models")).json["models"]
-    assert list(stage.house.instances) == [model["name"] for model in models]
+    assert list(stage.app.instances) == [model["name"] for model in models]
 
 
 async def test_loads_and_unloads(stage: Stage) -> None:
@@ -52,10 +52,10 @@ async def test_need_not_wait(stage: Stage) -> None:
     """With wait=0 the answer is 202 and the state of this moment."""
     answer = await stage.send("POST", "/hostd/v1/models/spare/load?wait=0")
     assert (202, {"model": "spare", "state": "loading", "seconds": None}) == (answer.status, answer.json)
-    await until(lambda: stage.lane("spare").state is State.READY)
+    await until(lambda: stage.model_state("spare").state is State.READY)
     answer = await stage.send("POST", "/hostd/v1/models/spare/unload?wait=0")
     assert (202, {"model": "spare", "state": "stopping"}) == (answer.status, answer.json)
-    await until(lambda: stage.lane("spare").state is State.COLD)
+    await until(lambda: stage.model_state("spare").state is State.COLD)
 
 
 async def test_takes_any_name(stage: Stage) -> None:
@@ -83,7 +83,7 @@ async def test_an_unload_lets_answers_finish(stage: Stage) -> None:
     await stage.send("POST", "/hostd/v1/models/spare/load")
     await stage.script("spare", tokens=6, token_delay=0.05)
     answering = stage.begin("spare", stream=True)
-    await until(lambda: stage.lane("spare").serving)
+    await until(lambda: stage.model_state("spare").serving)
     unloaded = await stage.send("POST", "/hostd/v1/models/spare/unload")
     assert answering.done()
     assert ("[DONE]", "cold") == ((await answering).events[-1], unloaded.json["state"])

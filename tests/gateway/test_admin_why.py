@@ -14,7 +14,7 @@ PATH = "/hostd/v1/why"
 async def test_tells_about_a_model(stage: Stage) -> None:
     """By any of its names, newest last, as many as are asked for."""
     for number in range(3):
-        stage.house.history.decided(StopCompleted("alpha", queued=number), time.time())
+        stage.app.history.decided(StopCompleted("alpha", queued=number), time.time())
     decisions = (await stage.get(f"{PATH}?model=GPT-4o-mini&last=2")).json["decisions"]
     assert [("engine_stopped", "alpha", 1), ("engine_stopped", "alpha", 2)] == [
         (told["decision"], told["model"], told["queued"]) for told in decisions
@@ -25,7 +25,7 @@ async def test_tells_about_a_model(stage: Stage) -> None:
 
 async def test_tells_about_a_request(stage: Stage) -> None:
     """By the id that its answer carries; of one that is not known there is nothing to tell."""
-    stage.house.history.decided(Routed("alpha", "my-own/7f", "alpha", None, 1, 0.0, 2, 1, 0), time.time())
+    stage.app.history.decided(Routed("alpha", "my-own/7f", "alpha", None, 1, 0.0, 2, 1, 0), time.time())
     (decision,) = (await stage.get(f"{PATH}?request=my-own")).json["decisions"]
     assert ("routed", "my-own/7f") == (decision["decision"], decision["request"])
     assert {"decisions": []} == (await stage.get(f"{PATH}?request=none")).json

@@ -55,7 +55,7 @@ def idle_connections(stage: Stage, model: str) -> int:
 async def hold(stage: Stage, model: str) -> "asyncio.Task[Answer]":
     """Take a place of *model* with an answer that stops after its first token."""
     await stage.script(model, stall_after=1)
-    busy = len(stage.lane(model).serving)
+    busy = len(stage.model_state(model).serving)
     task = stage.begin(model, stream=True)
     await stage.until_seen(model, decoding=busy + 1)
     return task
@@ -273,7 +273,7 @@ class TestBeforeTheFirstByte:
         """Who waits longer than queue_timeout is answered by the fallback."""
         await stage.script("hasty", first_token_delay=0, token_delay=0.2, tokens=200)
         held = [stage.begin("hasty", stream=True) for _ in range(2)]
-        await until(lambda: len(stage.lane("hasty").serving) == 2)
+        await until(lambda: len(stage.model_state("hasty").serving) == 2)
         answer = await stage.ask("hasty")
         assert ("beta", "fallback:queue_timeout") == answer.route
         assert 200 <= int(answer.headers["x-hostd-queue-ms"])
@@ -374,7 +374,7 @@ class TestAfterTheFirstByte:
         assert "w0 w1 w2 " == answer.text
         assert "[DONE]" not in answer.events
         assert (True, "engine_failed") == (why in answer.error["message"], answer.error["code"])
-        await until(lambda: not stage.lane("alpha").serving)
+        await until(lambda: not stage.model_state("alpha").serving)
 
     async def test_ends_a_stream_that_stalls(self, stage: Stage) -> None:
         """An engine that goes on pinging without saying anything has stalled; it sees that its client has disconnected."""
@@ -421,11 +421,11 @@ class TestAfterTheFirstByte:
         """An engine that is unloaded after its answers had their time to finish leaves no client waiting."""
         monkeypatch.setattr(engine_control, "DRAIN_LIMIT", 0.1)
         answering = await hold(stage, "strict")
-        assert State.COLD is await stage.house.dispatcher.unload("strict")
+        assert State.COLD is await stage.app.dispatcher.unload("strict")
         answer = await asyncio.wait_for(answering, 5)
         assert ("w0 ", False) == (answer.text, "[DONE]" in answer.events)
         assert "is not complete" in answer.error["message"]
-        await until(lambda: not stage.lane("strict").serving)
+        await until(lambda: not stage.model_state("strict").serving)
 
     async def test_counts_what_broke(self, stage: Stage) -> None:
         """A broken stream shows in the counters."""

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import OpenHouse
+from tests.conftest import OpenDaemon
 from tests.stage import Answer, Stage, make_profile, make_settings, until
 
 
 @pytest.fixture
-async def talkative(open_house: OpenHouse, weights: Path) -> AsyncIterator[Stage]:
+async def talkative(open_daemon: OpenDaemon, weights: Path) -> AsyncIterator[Stage]:
     """A daemon that sends a keep-alive every 20 ms."""
     limits = {"first_token_timeout": 0.4, "queue_timeout": 0.4, "max_queue": 1}
     settings = make_settings(
@@ -19,7 +19,7 @@ async def talkative(open_house: OpenHouse, weights: Path) -> AsyncIterator[Stage
         make_profile("lone", weights, slots=1, limits=limits),
         make_profile("other", weights),
     )
-    async with open_house(settings, keep_alive_every=0.02) as stage:
+    async with open_daemon(settings, keep_alive_every=0.02) as stage:
         yield stage
 
 
@@ -32,7 +32,7 @@ async def test_comments_while_it_waits_for_a_place(talkative: Stage) -> None:
     """The head goes out, comments name the place in the queue, and in the end it says who answered."""
     await talkative.script("lone", tokens=2, token_delay=0.3)
     first = beginning(talkative)
-    await until(lambda: talkative.lane("lone").serving)
+    await until(lambda: talkative.model_state("lone").serving)
     answer = await talkative.stream("lone")
     assert "waiting for lone (ready), position 1" in answer.comments
     assert ("none", "none") == answer.route
@@ -56,7 +56,7 @@ async def test_tells_of_a_refusal_after_the_head(talkative: Stage) -> None:
     """A refusal is then the last event of the stream, and no [DONE] follows."""
     await talkative.script("lone", stall_after=1)
     beginning(talkative)
-    await until(lambda: talkative.lane("lone").serving)
+    await until(lambda: talkative.model_state("lone").serving)
     answer = await talkative.stream("lone")
     assert (200, 1) == (answer.status, len(answer.events))
     assert "queue_timeout" == answer.error["code"]
@@ -65,7 +65,7 @@ async def test_tells_of_a_refusal_after_the_head(talkative: Stage) -> None:
 
 async def test_comments_while_the_model_loads(talkative: Stage) -> None:
     """Waiting for a load shows in the comments, and in the times of the answer that waited."""
-    await talkative.house.dispatcher.unload("other")
+    await talkative.app.dispatcher.unload("other")
     answer = await talkative.stream("other")
     assert any("waiting for other (loading), position 1" == comment for comment in answer.comments)
     assert "[DONE]" == answer.events[-1]
@@ -85,8 +85,8 @@ async def test_leaves_no_timer_behind(talkative: Stage) -> None:
     """A client that goes away in the middle of comments takes everything with it."""
     await talkative.script("lone", hang=True)
     task = beginning(talkative)
-    await until(lambda: talkative.lane("lone").serving)
+    await until(lambda: talkative.model_state("lone").serving)
     task.cancel()
-    await until(lambda: not talkative.lane("lone").serving, 1.0)
+    await until(lambda: not talkative.model_state("lone").serving, 1.0)
     await talkative.script("lone", hang=None)
     assert 200 == (await talkative.ask("lone")).status

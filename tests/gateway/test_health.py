@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.conftest import OpenHouse
+from tests.conftest import OpenDaemon
 from tests.stage import Stage, make_profile, make_settings
 
 shared = pytest.mark.asyncio(loop_scope="session")
@@ -19,13 +19,13 @@ async def test_is_alive(stage: Stage) -> None:
     assert b"hostd is running\n" == (await stage.get("/")).body
 
 
-async def test_is_ready_when_the_preload_is_done(open_house: OpenHouse, weights: Path) -> None:
+async def test_is_ready_when_the_preload_is_done(open_daemon: OpenDaemon, weights: Path) -> None:
     """503 and when to ask again before, 200 after; alive all the time, and degraded when a model could not be loaded."""
     settings = make_settings(
         make_profile("good", weights, {"load_seconds": 0.2}),
         make_profile("bad", weights, {"load_fails": "out_of_memory"}),
     )
-    async with open_house(settings, wait=False) as stage:
+    async with open_daemon(settings, wait=False) as stage:
         answer = await stage.get("/readyz")
         assert (503, "loading", "1") == (answer.status, answer.json["status"], answer.headers["Retry-After"])
         assert 200 == (await stage.get("/healthz")).status

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from hostd.gateway.listeners import ListenError, base_url, open_listeners
-from tests.conftest import OpenHouse
+from tests.conftest import OpenDaemon
 from tests.stage import COLD, make_profile, make_settings
 
 
@@ -118,9 +118,9 @@ def test_knows_how_it_is_reached(address: str, url: str) -> None:
     assert url == base_url(address)
 
 
-async def test_the_house_answers_at_a_socket(open_house: OpenHouse, weights: Path, tmp_path: Path) -> None:
+async def test_the_daemon_answers_at_a_socket(open_daemon: OpenDaemon, weights: Path, tmp_path: Path) -> None:
     """At a unix socket no Host is checked: the file system says which users may connect."""
     path = tmp_path / "hostd.sock"
     settings = make_settings(make_profile("alpha", weights, warm=COLD), listen=(f"unix:{path}",))
-    async with open_house(settings):
+    async with open_daemon(settings):
         assert "hostd is running\n" == await hello("http://any.name.will.do/", str(path))

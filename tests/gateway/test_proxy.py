@@ -19,9 +19,9 @@ class TestClientGone:
         await hold(stage, "strict")
         begun = (await stage.seen("strict"))["begun"]
         task = stage.begin("strict", stream=stream)
-        await until(lambda: len(stage.lane("strict").queue) == 1)
+        await until(lambda: len(stage.model_state("strict").queue) == 1)
         task.cancel()
-        await until(lambda: not stage.lane("strict").queue, 1.0)
+        await until(lambda: not stage.model_state("strict").queue, 1.0)
         assert begun == (await stage.seen("strict"))["begun"]
 
     @pytest.mark.parametrize("asked", WAYS, ids=str)
@@ -33,14 +33,14 @@ class TestClientGone:
         task = stage.begin("strict", **asked)
         await stage.until_seen("strict", in_flight=1)
         task.cancel()
-        await until(lambda: not stage.lane("strict").serving, 1.0)
+        await until(lambda: not stage.model_state("strict").serving, 1.0)
         await stage.until_seen("strict", in_flight=0, aborted=before + 1)
 
     async def test_lets_the_next_one_in(self, stage: Stage) -> None:
         """The place of one who leaves goes to the head of the queue."""
         held = await hold(stage, "strict")
         waiting = stage.begin("strict", max_tokens=1)
-        await until(lambda: len(stage.lane("strict").queue) == 1)
+        await until(lambda: len(stage.model_state("strict").queue) == 1)
         await stage.script("strict", stall_after=None)
         held.cancel()
         assert 200 == (await waiting).status
@@ -76,7 +76,7 @@ class TestLimits:
         """One more than max_queue is told at once when to come back; the others keep their places."""
         await hold(stage, "strict")
         waiting = [stage.begin("strict", max_tokens=1) for _ in range(2)]
-        await until(lambda: len(stage.lane("strict").queue) == 2)
+        await until(lambda: len(stage.model_state("strict").queue) == 2)
         answer = await stage.ask("strict")
         assert (429, "queue_full") == (answer.status, answer.error["code"])
         assert "which is all that max_queue: 2 allows" in answer.error["message"]

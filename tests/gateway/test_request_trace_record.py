@@ -72,7 +72,7 @@ async def test_what_broke_off(stage: Stage, kept: list[RequestRecord]) -> None:
     await stage.stream("alpha")
     await stage.script("alpha", cut_after=None, hang=True)
     leaving = stage.begin("alpha")
-    await until(lambda: stage.lane("alpha").serving)
+    await until(lambda: stage.model_state("alpha").serving)
     leaving.cancel()
     await asyncio.gather(leaving, return_exceptions=True)
     await until(lambda: len(kept) == 2)

@@ -123,7 +123,7 @@ async def test_a_mistake_of_ours_is_one_answer(stage: Stage, monkeypatch: pytest
 
 async def test_what_is_no_http_is_refused(stage: Stage) -> None:
     """Bytes that are no request get a 400, and disturb no other client."""
-    host, _, port = stage.house.addresses[0].rpartition(":")
+    host, _, port = stage.app.addresses[0].rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"\x16\x03\x01 no request\r\n\r\n")
     assert b" 400 " in (await reader.read()).split(b"\r\n")[0]

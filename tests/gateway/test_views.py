@@ -52,7 +52,7 @@ async def test_a_row_of_a_busy_model(stage: Stage) -> None:
     await stage.script("strict", stall_after=1)
     for _ in range(2):
         stage.begin("strict", stream=True)
-    await until(lambda: stage.lane("strict").queue)
+    await until(lambda: stage.model_state("strict").queue)
     shown = await row(stage, "strict")
     assert (1, 1, None) == (shown["in_flight"], shown["queued"], shown["unloads_at"])
 
@@ -82,7 +82,7 @@ async def test_a_model_as_it_is_declared(stage: Stage) -> None:
 
 async def test_windows_are_days_and_hours(stage: Stage) -> None:
     """In the words of the profile's file, day by day."""
-    plain = stage.lane("alpha").profile
+    plain = stage.model_state("alpha").profile
     warm = WarmSettings(windows=(ActiveWindow((0, 1, 4), 510, 1080), ActiveWindow((6,), 1320, 1440)))
     assert [
         {"days": ["mon", "tue", "fri"], "from": "08:30", "to": "18:00"},

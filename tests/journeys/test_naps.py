@@ -83,7 +83,7 @@ async def asked(stage: Stage, model: str) -> float:
     """Ask *model*, and return the seconds that its load or its waking took for it."""
     answer = await stage.ask(model)
     assert (200, (model, "primary")) == (answer.status, answer.route)
-    return stage.lane(model).wake_seconds or stage.lane(model).load_seconds or 0.0
+    return stage.model_state(model).wake_seconds or stage.model_state(model).load_seconds or 0.0
 
 
 def tree(stage: Stage, model: str) -> list[psutil.Process]:
@@ -113,7 +113,7 @@ async def test_a_model_that_sleeps_is_back_sooner_than_one_that_loads(tmp_path: 
         unloaded = await asyncio.to_thread(run, environment, "unload", "b")
         assert (0, True) == (unloaded.returncode, all_gone(second))
         await asked(stage, "b")
-        assert State.SLEEPING is stage.lane("a").state
+        assert State.SLEEPING is stage.model_state("a").state
         assert not all_gone(first)
     assert all_gone(first)
 
@@ -126,7 +126,7 @@ async def test_a_sleeper_that_is_killed_loads_anew(tmp_path: Path) -> None:
         engine = tree(stage, "a")
         await asked(stage, "b")
         engine[0].kill()
-        await until(lambda: stage.lane("a").state is not State.SLEEPING)
+        await until(lambda: stage.model_state("a").state is not State.SLEEPING)
         assert all_gone(engine)
         await asked(stage, "a")
 
@@ -140,6 +140,6 @@ async def test_a_pretender_is_stopped_and_not_asked_again(tmp_path: Path, monkey
             await asked(stage, "a")
             engine = tree(stage, "a")
             await asked(stage, "b")
-            assert State.COLD is stage.lane("a").state
+            assert State.COLD is stage.model_state("a").state
             assert all_gone(engine)
         assert 1 == (await decided(stage, "a")).count("slept")

@@ -209,6 +209,7 @@ class TestOptions:
         play = Following(profile("a"))
         assert [] == play.arrive("t1")
         assert QueuePosition("a", State.LOADING, 1) == play.scheduler.position("t1")
+        assert "header" == play.scheduler.model("a").waits_for
         assert ["start a"] == play.tell(OPTIONS)
         assert ["serve t1 by a"] == play.tell(EngineReady("a", 1, 1.0))
 

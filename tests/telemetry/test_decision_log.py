@@ -11,7 +11,7 @@ import structlog
 from hostd.domain.reason import FallbackReason
 from hostd.scheduling.decisions import Decision, FailureHandled, FellBack, LoadStarted, Refused, Routed, Slept
 from hostd.telemetry import decision_log
-from tests.conftest import OpenHouse
+from tests.conftest import OpenDaemon
 from tests.stage import make_profile, make_settings
 from tests.telemetry.example_decisions import EXAMPLES, example
 
@@ -107,14 +107,14 @@ def test_writes_exceptions(style: str) -> None:
     assert "test_decision_log.py" in stream.getvalue()
 
 
-async def test_writes_no_prompts_answers_or_keys(open_house: OpenHouse, weights: Path) -> None:
+async def test_writes_no_prompts_answers_or_keys(open_daemon: OpenDaemon, weights: Path) -> None:
     """Prompts, answers and keys are in no line, whatever goes well or wrong."""
     stream = io.StringIO()
     decision_log.configure(style="json", level="debug", stream=stream)
     secrets = ("xyzzy-prompt", "xyzzy-key", "w0 w1")
     said = [{"role": "user", "content": secrets[0]}]
     key = {"Authorization": f"Bearer {secrets[1]}"}
-    async with open_house(make_settings(make_profile("alpha", weights), make_profile("beta", weights))) as stage:
+    async with open_daemon(make_settings(make_profile("alpha", weights), make_profile("beta", weights))) as stage:
         for fault in ({}, {"cut_after": 2, "token_delay": 0.01}, {"status": 500}, {"too_long": True}):
             await stage.script("alpha", **fault)
             await stage.ask("alpha", headers=key, stream="cut_after" in fault, messages=said)
