@@ -36,7 +36,7 @@ def simulated_host(profiles: Sequence[Profile], host: Host, *, here: bool) -> Si
     places = replace(this_machine(), offline=True)
     finder = LoadOptionFinder(places, load_seconds=lambda model, label: loads.get((model, label)))
     modes = ServingModeFactory(host, HeaderCache(places).open)
-    tenants = {}
+    models = {}
     for profile in profiles:
         found = finder.find(profile, host)
         options = () if found.why_not else found.options
@@ -44,10 +44,10 @@ def simulated_host(profiles: Sequence[Profile], host: Host, *, here: bool) -> Si
         if best:
             read = _read(modes, profile, best[0])
             estimated = tuple(_speed(estimate(read, each, host.pools), speeds.get(profile.name)) for each in best)
-            tenants[profile.name] = SimulatedModel(profile, best, estimated)
+            models[profile.name] = SimulatedModel(profile, best, estimated)
     # A replay starts on an idle host: what other programs hold right now is not part of the question.
     idle = tuple(replace(pool, free=max(pool.free, pool.budget)) for pool in host.pools)
-    return SimulatedHost(idle, tenants)
+    return SimulatedHost(idle, models)
 
 
 def shipped() -> list[Profile]:
@@ -64,10 +64,10 @@ def pick(host: SimulatedHost, names: Sequence[str]) -> SimulatedHost:
     Raises:
         VerbError: One of them is not there (exit code 5).
     """
-    if missing := [name for name in names if name not in host.tenants]:
+    if missing := [name for name in names if name not in host.models]:
         raise VerbError(
             f"{', '.join(map(repr, missing))} is not declared or does not fit on this machine; "
-            f"there are {', '.join(host.tenants) or 'none'}",
+            f"there are {', '.join(host.models) or 'none'}",
             Code.UNKNOWN_MODEL,
         )
     return host.only(names)

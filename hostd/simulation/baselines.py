@@ -1,6 +1,6 @@
-"""The ways in which other programs make room, each as a policy that decides in hostd's place.
+"""Eviction policies of other programs, each deciding in place of hostd's scheduler.
 
-They are told apart by policy alone: what they are compared with, and what they get for free, is written in `router`.
+Baselines differ by policy alone; what all of them share is in `baseline_router`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -9,7 +9,7 @@ from math import comb
 
 from hostd.domain.lifecycle import State
 from hostd.simulation.baseline_router import BaselineModel, BaselinePolicy, BaselineRouter
-from hostd.simulation.host_model import Rooms, SimulatedHost
+from hostd.simulation.host_model import FreeBytes, SimulatedHost
 
 MOST_TRIED = 5_000
 """Sets of models of which each is tried; of more, only the largest models count."""
@@ -19,40 +19,40 @@ KEEP_ALIVE = 300.0
 
 
 class LruCount:
-    """At most so many models, the one that was idle longest goes: llama.cpp's router, LocalAI and Lemonade.
+    """At most so many models, the least recently used one is evicted: llama.cpp's router, LocalAI and Lemonade.
 
-    Copied: a limit by count (--models-max, --max-active-backends), waiters in order of arrival per model, eviction of the least
-    recently used engine that is idle, requests for a loaded model served past those that wait for a load, no engine unloaded
+    Copied: a limit by count (--models-max, --max-active-backends), waiting requests in order of arrival per model, eviction of the
+    least recently used idle engine, requests for a loaded model served past those that wait for a load, no engine unloaded
     for being idle. As these programs do not know what models take, the owner has to pick a count that is safe whichever models
     come together: here it is the highest such count. Where the pieces left on several cards are too small all the same, which
-    would be an out-of-memory for them, one more idle model goes.
+    would be an out-of-memory for them, one more idle model is evicted.
     """
 
     strict = False
     keep_alive = None
 
-    def __init__(self, app: SimulatedHost) -> None:
-        self.count = safe_count(app)
+    def __init__(self, host: SimulatedHost) -> None:
+        self.count = safe_count(host)
 
     def victims(
-        self, wanted: BaselineModel, seats: Collection[BaselineModel], free: Rooms
+        self, wanted: BaselineModel, models: Collection[BaselineModel], free: FreeBytes
     ) -> Sequence[BaselineModel] | None:
         """Return the idle engine that was used longest ago once the count is full; None while all are busy."""
-        if sum(model.state is not State.COLD for model in seats) < self.count and wanted.tenant.place(free):
+        if sum(model.state is not State.COLD for model in models) < self.count and wanted.model.place(free):
             return ()
-        if any(model.state is State.STOPPING for model in seats):
+        if any(model.state is State.STOPPING for model in models):
             return None
-        idle = [model for model in seats if model.idle]
+        idle = [model for model in models if model.idle]
         return (min(idle, key=lambda model: (model.used_at, model.name)),) if idle else None
 
 
 class ShortestKeepAlive:
     """What does not fit evicts the idle model with the shortest keep-alive, then the first by name: Ollama.
 
-    Copied: memory is known before a load; one queue for everything that is not loaded, whose head holds up all behind it, also
-    what would fit; the victim is the first idle one by keep-alive (five minutes for all unless a client says otherwise, so the
-    name decides), and where none is idle the first of all, which is stopped as soon as it is; one victim at a time until
-    there is room; an engine that nobody used for its keep-alive is stopped. Not copied: an estimate that is off, contexts that
+    Copied: memory is known before a load; one queue for all models that are not loaded, whose head blocks those behind it, also
+    those that would fit; the victim is the first idle one by keep-alive (five minutes for all unless a client says otherwise, so
+    the name decides), and where none is idle the first of all, which is stopped as soon as it is; one victim at a time until
+    the load fits; an engine without a request for its keep-alive is stopped. Not copied: an estimate that is off, contexts that
     clients change by accident, and that out-of-memory unloads everything.
     """
 
@@ -60,14 +60,14 @@ class ShortestKeepAlive:
     keep_alive = KEEP_ALIVE
 
     def victims(
-        self, wanted: BaselineModel, seats: Collection[BaselineModel], free: Rooms
+        self, wanted: BaselineModel, models: Collection[BaselineModel], free: FreeBytes
     ) -> Sequence[BaselineModel] | None:
-        """Return the next engine that has to go, or none once there is room."""
-        if wanted.tenant.place(free):
+        """Return the next engine to evict; empty once *wanted* fits."""
+        if wanted.model.place(free):
             return ()
-        if any(model.state is State.STOPPING for model in seats):
+        if any(model.state is State.STOPPING for model in models):
             return None
-        ready = sorted((model for model in seats if model.state is State.READY), key=lambda model: model.name)
+        ready = sorted((model for model in models if model.state is State.READY), key=lambda model: model.name)
         return next(((model,) for model in ready if model.idle), tuple(ready[:1])) or None
 
 
@@ -83,48 +83,48 @@ class StaticGroups:
     strict = False
     keep_alive = None
 
-    def __init__(self, app: SimulatedHost) -> None:
-        self.groups = best_groups(app)
+    def __init__(self, host: SimulatedHost) -> None:
+        self.groups = best_groups(host)
         self._group = {name: number for number, group in enumerate(self.groups) for name in group}
 
     def victims(
-        self, wanted: BaselineModel, seats: Collection[BaselineModel], free: Rooms
+        self, wanted: BaselineModel, models: Collection[BaselineModel], free: FreeBytes
     ) -> Sequence[BaselineModel] | None:
         """Return the model of the same group, once it is idle."""
         group = self._group[wanted.name]
-        there = [model for model in seats if model.state is not State.COLD and self._group[model.name] == group]
-        if not there and wanted.tenant.place(free):
+        there = [model for model in models if model.state is not State.COLD and self._group[model.name] == group]
+        if not there and wanted.model.place(free):
             return ()
         if any(not model.idle for model in there):
             return None
-        return there or [model for model in seats if model.idle][:1] or None
+        return there or [model for model in models if model.idle][:1] or None
 
 
-def safe_count(app: SimulatedHost) -> int:
+def safe_count(host: SimulatedHost) -> int:
     """Return how many models may be loaded at most, so that whichever they are they fit together; at least 1."""
-    names = [model.name for model in app.of(app.tenants)]
+    names = [model.name for model in host.largest_first(host.models)]
     count = 1
-    while count < len(names) and _always_fit(app, names, count + 1):
+    while count < len(names) and _always_fit(host, names, count + 1):
         count += 1
     return count
 
 
-def _always_fit(app: SimulatedHost, names: Sequence[str], count: int) -> bool:
+def _always_fit(host: SimulatedHost, names: Sequence[str], count: int) -> bool:
     if comb(len(names), count) > MOST_TRIED:
-        return app.together(names[:count])
-    return all(app.together(chosen) for chosen in combinations(names, count))
+        return host.fit_together(names[:count])
+    return all(host.fit_together(chosen) for chosen in combinations(names, count))
 
 
-def best_groups(app: SimulatedHost) -> list[list[str]]:
+def best_groups(host: SimulatedHost) -> list[list[str]]:
     """Return groups of models such that one of each, whichever they are, are loaded together.
 
     There are as many groups as can be, which leaves the smallest models alone in theirs, always loaded; and of so many, those
     in which the others share as evenly as can be.
     """
-    names = [model.name for model in app.of(app.tenants)]
+    names = [model.name for model in host.largest_first(host.models)]
     for count in range(len(names), 1, -1):
         cuts = [(0, *cut, len(names)) for cut in _cuts(len(names), count)]
-        found = [cut for cut in cuts if app.together(names[at] for at in cut[:-1])]
+        found = [cut for cut in cuts if host.fit_together(names[at] for at in cut[:-1])]
         if found:
             best = min(found, key=lambda cut: sum((end - begin) ** 2 for begin, end in pairwise(cut)))
             return [names[begin:end] for begin, end in pairwise(best)]
@@ -138,14 +138,14 @@ def _cuts(models: int, groups: int) -> Iterable[tuple[int, ...]]:
     return combinations(range(1, models), groups - 1)
 
 
-PEERS = ("lru-count", "shortest-keepalive", "static-groups")
+BASELINES = ("lru-count", "shortest-keepalive", "static-groups")
 
 
-def peer(name: str, app: SimulatedHost) -> BaselineRouter:
-    """Return the peer of that name, one of `PEERS`, as somebody who decides."""
+def baseline(name: str, host: SimulatedHost) -> BaselineRouter:
+    """Return the baseline of that name, one of `BASELINES`."""
     policies: dict[str, Callable[[], BaselinePolicy]] = {
-        "lru-count": lambda: LruCount(app),
+        "lru-count": lambda: LruCount(host),
         "shortest-keepalive": ShortestKeepAlive,
-        "static-groups": lambda: StaticGroups(app),
+        "static-groups": lambda: StaticGroups(host),
     }
-    return BaselineRouter(app, policies[name]())
+    return BaselineRouter(host, policies[name]())

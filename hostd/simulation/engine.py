@@ -1,11 +1,11 @@
-"""An engine that only counts: its slots share the machine, and each answer ends when its share of the work is done."""
+"""A virtual engine: its slots share the machine, and an answer ends when its share of the work is done."""
 
 import heapq
 
 BATCH_COST = 0.25
 """How much longer every step takes for each further sequence decoded with it. Decoding reads all weights once per step for all
-sequences together, so that company costs far less than a turn of its own (llama-bench of 8 to 30 billion parameters on consumer
-cards: two sequences give 1.5 to 1.8 times the tokens of one)."""
+sequences together, so that a further sequence costs far less than one of its own (llama-bench of 8 to 30 billion parameters on
+consumer cards: two sequences give 1.5 to 1.8 times the tokens of one)."""
 
 
 def slowness(sequences: int) -> float:
@@ -14,9 +14,9 @@ def slowness(sequences: int) -> float:
 
 
 class VirtualEngine:
-    """The answers under way on one loaded model.
+    """Answers in flight on one loaded model.
 
-    All of them progress at the same rate, so that one number says how far everybody is: an answer that joins when *progress*
+    All of them progress at the same rate, so that one number holds the progress of all: an answer that joins when *progress*
     is 7 and takes 3 seconds alone is done at 10, whatever the rate is until then.
     """
 
@@ -31,7 +31,7 @@ class VirtualEngine:
 
     @property
     def tickets(self) -> list[str]:
-        """Whose answers are under way."""
+        """Tickets of the answers in flight."""
         return [ticket_id for _, ticket_id in self._ends]
 
     def join(self, ticket_id: str, work: float, now: float) -> float:

@@ -1,7 +1,7 @@
-"""Days that somebody might have: traces made of streams of requests, each with its own habits, merged by time.
+"""Generated traces: streams of requests, each with its own rate, merged by time.
 
-Nothing in them knows a policy. How busy agents are is said as a share of what their model can do, so that the same day suits
-fast and slow machines; gaps are those of independent clients, who do not wait for each other.
+No generator knows a policy. Load is given as a share of what a model can serve, so that the same trace suits fast and slow
+machines; gaps are exponential, as of independent clients.
 """
 
 import heapq
@@ -18,16 +18,16 @@ WEEK = 7 * 24
 """Hours. Traces begin on a Monday at midnight."""
 
 Rate = Callable[[float], float]
-"""How busy a stream is at a time (seconds from the beginning): a factor on its usual rate."""
+"""A factor on a stream's usual rate, by time (seconds from the beginning)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestStream:
-    """How one client uses a model, or several in turn.
+    """Requests of one client to a model, or to several in turn.
 
-    While it is at work a request comes every *gap* seconds on average, or a volley of about *volley* of them, a quarter of an
-    answer's time apart; each of its *parts* is asked in turn. It works for about *work* seconds, then pauses for about *pause*
-    (0: it never does). *hours* says how likely it does what it would do at that time of the week.
+    While the client is active a request arrives every *gap* seconds on average, or a volley of about *volley* of them, a quarter
+    of an answer's time apart; each of its *parts* is asked in turn. It is active for about *work* seconds, then pauses for about
+    *pause* (0: never). *hours* is the probability that it sends at that time of the week.
     """
 
     parts: tuple[WorkloadRole, ...]
@@ -38,7 +38,7 @@ class RequestStream:
     hours: Rate = lambda _: 1.0
 
     def expected(self, hours: float) -> float:
-        """Return how many requests are to be expected in the first *hours* of the week."""
+        """Return the expected number of requests in the first *hours* of the week."""
         at_work = self.work / (self.work + self.pause) if self.pause else 1.0
         steps = max(1, round(2 * hours))
         likely = sum(self.hours(hours * HOUR * (step + 0.5) / steps) for step in range(steps)) / steps
@@ -84,7 +84,7 @@ def alternating(workload: Workload) -> list[RequestStream]:
 
 
 def day_night(workload: Workload) -> list[RequestStream]:
-    """People by day, on weekdays above all, and long jobs on another model by night."""
+    """Interactive use by day, on weekdays above all, and long jobs on another model by night."""
     main, second = workload.pair
     return [
         *(_agent(main, busy=0.18, work=1200, pause=600, hours=_office) for _ in range(3)),
@@ -97,15 +97,15 @@ def day_night(workload: Workload) -> list[RequestStream]:
 
 
 def _agent(*parts: WorkloadRole, busy: float, work: float, pause: float, hours: Rate = lambda _: 1.0) -> RequestStream:
-    """Return the habit of a client that asks for the share *busy* of all that its models can do at the same time."""
-    least = sum(part.seconds / part.throughput for part in parts) / len(parts)
+    """Return the stream of a client that uses the share *busy* of its models' throughput."""
+    least = sum(part.seconds_alone / part.throughput for part in parts) / len(parts)
     return RequestStream(parts, least / busy, work, pause, hours=hours)
 
 
 def _agents(
     parts: tuple[WorkloadRole, ...], *, busy: float, work: float, pause: float, hours: Rate = lambda _: 1.0
 ) -> list[RequestStream]:
-    """Return the habit of one client that uses *parts* in turn, as one drafts and the other reviews; none without them."""
+    """Return the stream of one client that uses *parts* in turn (one drafts, the other reviews); none without parts."""
     return [_agent(*parts, busy=busy, work=work, pause=pause, hours=hours)] if parts else []
 
 
@@ -120,14 +120,14 @@ GENERATORS: dict[str, Callable[[Workload], list[RequestStream]]] = {
 def generate(
     name: str, workload: Workload, *, hours: float, seed: int, count: int | None = None
 ) -> Iterator[TraceRequest]:
-    """Yield the requests of the day called *name*, one of `GENERATORS`, by time.
+    """Yield the requests of the trace called *name*, one of `GENERATORS`, by time.
 
-    With *count*, about so many come in these hours, shorter ones by as much as they are more; never more than that.
+    With *count*, the same hours hold about so many requests, shortened in proportion; never more than *count*.
     """
     demand = GENERATORS[name](workload)
-    usual = sum(habit.expected(hours) for habit in demand)
+    usual = sum(stream.expected(hours) for stream in demand)
     scale = TraceScale(hours * HOUR, 1.0 if count is None else max(1.0, count / usual))
-    streams = [_stream(habit, SplitMix(seed, name, number), scale) for number, habit in enumerate(demand)]
+    streams = [_stream(stream, SplitMix(seed, name, number), scale) for number, stream in enumerate(demand)]
     merged: Iterator[TraceRequest] = heapq.merge(*streams, key=attrgetter("at"))
     for number, request in enumerate(merged):
         if number == count:
@@ -135,33 +135,33 @@ def generate(
         yield request
 
 
-def _stream(habit: RequestStream, rng: SplitMix, scale: TraceScale) -> Iterator[TraceRequest]:
+def _stream(stream: RequestStream, rng: SplitMix, scale: TraceScale) -> Iterator[TraceRequest]:
     """Yield the requests of one client."""
-    gap = habit.gap / scale.density
+    gap = stream.gap / scale.density
     now, until, turn = 0.0, float("inf"), 0
-    if habit.pause:
-        now = rng.wait(habit.pause)
-        until = now + rng.wait(habit.work)
+    if stream.pause:
+        now = rng.wait(stream.pause)
+        until = now + rng.wait(stream.work)
     while True:
         now += rng.wait(gap)
         while now > until:
-            now = until + rng.wait(habit.pause) + rng.wait(gap)
-            until = now + rng.wait(habit.work)
-        if rng.uniform() >= habit.hours(now):
+            now = until + rng.wait(stream.pause) + rng.wait(gap)
+            until = now + rng.wait(stream.work)
+        if rng.uniform() >= stream.hours(now):
             if now >= scale.seconds:
                 return
             continue
-        for left in range(_pile(habit, rng), 0, -1):
+        for left in range(_pile(stream, rng), 0, -1):
             if now >= scale.seconds:
                 return
-            part = habit.parts[turn % len(habit.parts)]
+            part = stream.parts[turn % len(stream.parts)]
             turn += 1
             yield _request(part, rng, scale, now)
-            now += rng.wait(part.seconds / 4 / scale.density) if left > 1 else 0.0
+            now += rng.wait(part.seconds_alone / 4 / scale.density) if left > 1 else 0.0
 
 
-def _pile(habit: RequestStream, rng: SplitMix) -> int:
-    return 1 if habit.volley == 1 else max(1, round(rng.size(habit.volley)))
+def _pile(stream: RequestStream, rng: SplitMix) -> int:
+    return 1 if stream.volley == 1 else max(1, round(rng.size(stream.volley)))
 
 
 def _request(part: WorkloadRole, rng: SplitMix, scale: TraceScale, now: float) -> TraceRequest:

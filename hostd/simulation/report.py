@@ -1,22 +1,22 @@
-"""Who was how good: one replay per policy, and the figures by which they are compared."""
+"""Scores of a replay: one per policy, with the figures by which policies are compared."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hostd.scheduling.scheduler import Scheduler
-from hostd.simulation.baselines import PEERS, peer
+from hostd.simulation.baselines import BASELINES, baseline
 from hostd.simulation.counters import Counters
 from hostd.simulation.host_model import SimulatedHost
 from hostd.simulation.simulator import Decider, Simulator
 from hostd.simulation.trace import TraceRequest
 
 HOSTD = "hostd"
-POLICIES = (HOSTD, *PEERS)
+POLICIES = (HOSTD, *BASELINES)
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How one policy did; all times in seconds.
+    """The outcome of one policy; all times in seconds.
 
     A wait is from a request's arrival until it is served; of one that is refused, or whose client gives up, it is the whole
     total_timeout. *misses* are requests that were served later than their queue_timeout, or not at all. *starved* is the longest
@@ -40,16 +40,16 @@ class Score:
     overcommits: int
 
 
-def replay(app: SimulatedHost, policy: str, requests: Iterable[TraceRequest]) -> Score:
-    """Let *policy*, one of `POLICIES`, decide over *requests*, and return how it did."""
-    limits = {name: (each.limits.queue_timeout, each.limits.total_timeout) for name, each in app.profiles.items()}
+def replay(host: SimulatedHost, policy: str, requests: Iterable[TraceRequest]) -> Score:
+    """Replay *requests* under *policy*, one of `POLICIES`, and return its score."""
+    limits = {name: (each.limits.queue_timeout, each.limits.total_timeout) for name, each in host.profiles.items()}
     counters = Counters(limits)
-    Simulator(app, _decider(app, policy), counters).run(requests)
+    Simulator(host, _decider(host, policy), counters).run(requests)
     return score(policy, counters)
 
 
 def score(policy: str, counters: Counters) -> Score:
-    """Return the figures that follow from a finished count."""
+    """Return the score that follows from final counts."""
     waits = sorted(counters.waits)
     return Score(
         policy=policy,
@@ -63,14 +63,14 @@ def score(policy: str, counters: Counters) -> Score:
         wait_p95=_percentile(waits, 0.95),
         wait_max=_percentile(waits, 1.0),
         misses=counters.misses,
-        starved=max((hunger.longest for hunger in counters.hunger.values()), default=0.0),
+        starved=max((tracker.longest for tracker in counters.trackers.values()), default=0.0),
         loading=counters.loading_seconds / counters.span if counters.span else 0.0,
         overcommits=counters.overcommits,
     )
 
 
-def _decider(app: SimulatedHost, policy: str) -> Decider:
-    return Scheduler(app.profiles, pools=app.pools) if policy == HOSTD else peer(policy, app)
+def _decider(host: SimulatedHost, policy: str) -> Decider:
+    return Scheduler(host.profiles, pools=host.pools) if policy == HOSTD else baseline(policy, host)
 
 
 def _percentile(ordered: list[float], share: float) -> float:

@@ -1,4 +1,4 @@
-"""Chance that can be thrown again: the same seed gives the same trace on every machine and in every version of Python."""
+"""Seeded random numbers: the same seed gives the same trace on every machine and in every version of Python."""
 
 from math import log
 
@@ -27,7 +27,7 @@ class SplitMix:
         return low + (high - low) * self.uniform()
 
     def wait(self, mean: float) -> float:
-        """Return how long something takes to happen that has no memory: exponential, of that mean."""
+        """Return an exponentially distributed time of that mean."""
         return -mean * log(1.0 - self.uniform())
 
     def size(self, mean: float) -> float:

@@ -1,4 +1,4 @@
-"""How fast a model is on a machine where nobody has measured it.
+"""Estimated speed of a model on a machine where it was not measured.
 
 Each token of an answer reads the weights that take part in it once, so that the memory's bandwidth is the limit; prompts are
 read many tokens at a time, so that arithmetic is, which grows with bandwidth from one generation of a kind of machine to the next.
@@ -55,7 +55,7 @@ def active_bytes(shape: Shape) -> int:
 
 
 def estimate(read: int, option: LoadOption, pools: Iterable[Pool]) -> SimulatedSpeed:
-    """Return how fast a model is that reads so many bytes for each token, loaded as *option* says."""
+    """Return the speed of a model that reads *read* bytes for each token, loaded as *option* says."""
     known = {pool.id: pool for pool in pools}
     held = {pool: count for pool, count in option.needs.items() if pool in known}
     total = sum(held.values())

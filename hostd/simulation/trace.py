@@ -1,4 +1,4 @@
-"""What is replayed: requests with their times, models and lengths, and never a word of what they said."""
+"""Traces: requests with their times, models and lengths, without any content."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ def read_rows(rows: Iterable[Row]) -> Iterator[TraceRequest]:
     """Yield the requests that *rows* describe, by time, counted from the first.
 
     A row has `at` in seconds on any clock, `model`, `prompt_tokens` and `output_tokens` (either may be missing or empty: 0);
-    what else it has is ignored. All rows are read before the first request comes out, for a ledger notes a request when it is over.
+    what else it has is ignored. All rows are read first, since records are written when a request
+    ends.
 
     Raises:
         ValueError: A row makes no sense; the message counts rows from 1.

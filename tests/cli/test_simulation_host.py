@@ -29,8 +29,8 @@ def test_a_simulated_host_has_the_models_that_fit(bare_home: Path) -> None:
     declare(bare_home, "small", 4)
     declare(bare_home, "huge", 400)
     host = simulated_host(list(load().profiles.values()), CARD, here=False)
-    assert ["small"] == list(host.tenants)
-    small = host.tenants["small"]
+    assert ["small"] == list(host.models)
+    small = host.models["small"]
     assert 4 * GIB < small.bytes < 8 * GIB
     assert 80 < small.speeds[0].output < 200
     assert 2 == small.capacity
@@ -44,7 +44,7 @@ def test_measured_loads_count_on_this_machine_alone(bare_home: Path) -> None:
     ledger.close()
     profiles = list(load().profiles.values())
     seconds = [
-        simulated_host(profiles, CARD, here=here).tenants["small"].choices[0].load_seconds for here in (True, False)
+        simulated_host(profiles, CARD, here=here).models["small"].options[0].load_seconds for here in (True, False)
     ]
     assert 2.5 == seconds[0]
     assert 2.5 != seconds[1]
@@ -53,14 +53,14 @@ def test_measured_loads_count_on_this_machine_alone(bare_home: Path) -> None:
 def test_what_ships_is_there_without_any_file() -> None:
     """A newcomer can simulate before declaring anything."""
     host = simulated_host(shipped(), CARD, here=False)
-    assert {"qwen3-coder-30b", "qwen3-embedding-0.6b"} <= set(host.tenants)
+    assert {"qwen3-coder-30b", "qwen3-embedding-0.6b"} <= set(host.models)
 
 
 def test_models_are_picked_by_name(bare_home: Path) -> None:
     """One that is not there is an unknown model."""
     declare(bare_home, "small", 4)
     host = simulated_host(list(load().profiles.values()), CARD, here=False)
-    assert ["small"] == list(pick(host, ["small"]).tenants)
+    assert ["small"] == list(pick(host, ["small"]).models)
     with pytest.raises(
         VerbError, match="'large' is not declared or does not fit on this machine; there are small"
     ) as caught:

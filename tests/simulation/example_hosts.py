@@ -1,4 +1,4 @@
-"""A house to replay in: a card of 24 GB, and five models of which two large ones never fit together."""
+"""A host to replay on: a card of 24 GB, and five models of which two large ones never fit together."""
 
 from hostd.domain.host import Pool, PoolKind
 from hostd.domain.profile import Capabilities, Limits, Profile, Variant, WarmSettings
@@ -10,7 +10,9 @@ GIB = 2**30
 CARD = "cuda:0"
 
 
-def tenant(name: str, gib: float, *, slots: int = 2, output: float = 60.0, embeddings: bool = False) -> SimulatedModel:
+def model_of(
+    name: str, gib: float, *, slots: int = 2, output: float = 60.0, embeddings: bool = False
+) -> SimulatedModel:
     """Return a model that takes *gib* GiB, read from a drive at 2 GB/s."""
     size = int(gib * GIB)
     profile = Profile(
@@ -27,20 +29,20 @@ def tenant(name: str, gib: float, *, slots: int = 2, output: float = 60.0, embed
     return SimulatedModel(profile, (option,), (SimulatedSpeed(prompt=40.0 * output, output=output),))
 
 
-def house(*tenants: SimulatedModel, gib: float = 22.5) -> SimulatedHost:
-    """Return a house with a card of which models may have *gib* GiB."""
+def host_of(*models: SimulatedModel, gib: float = 22.5) -> SimulatedHost:
+    """Return a host with a card of which models may have *gib* GiB."""
     budget = int(gib * GIB)
     card = Pool(CARD, PoolKind.VRAM, "a card", budget + GIB, budget + GIB, budget)
-    return SimulatedHost((card,), {each.name: each for each in tenants})
+    return SimulatedHost((card,), {each.name: each for each in models})
 
 
 def usual() -> SimulatedHost:
-    """Return the house of the comparisons: what somebody with one such card has, large models at long contexts above all."""
-    return house(
-        tenant("coder", 18.5, slots=4, output=110.0),
-        tenant("planner", 17.0, slots=4, output=40.0),
-        tenant("writer", 9.5, slots=4, output=70.0),
-        tenant("reviewer", 8.0, slots=4, output=85.0),
-        tenant("fast", 2.5, slots=4, output=180.0),
-        tenant("vectors", 1.0, slots=4, output=400.0, embeddings=True),
+    """Return the host of the comparisons: one such card, with large models at long contexts above all."""
+    return host_of(
+        model_of("coder", 18.5, slots=4, output=110.0),
+        model_of("planner", 17.0, slots=4, output=40.0),
+        model_of("writer", 9.5, slots=4, output=70.0),
+        model_of("reviewer", 8.0, slots=4, output=85.0),
+        model_of("fast", 2.5, slots=4, output=180.0),
+        model_of("vectors", 1.0, slots=4, output=400.0, embeddings=True),
     )

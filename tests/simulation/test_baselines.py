@@ -4,8 +4,8 @@ import pytest
 
 from hostd.scheduling.events import EngineReady, EngineStopped, Finished, Ticked
 from hostd.simulation.baseline_router import BaselineRouter
-from hostd.simulation.baselines import KEEP_ALIVE, PEERS, best_groups, peer, safe_count
-from tests.simulation.example_hosts import house, tenant, usual
+from hostd.simulation.baselines import BASELINES, KEEP_ALIVE, baseline, best_groups, safe_count
+from tests.simulation.example_hosts import host_of, model_of, usual
 from tests.simulation.test_baseline_router import ask, line
 
 
@@ -21,19 +21,19 @@ def load(router: BaselineRouter, *models: str) -> None:
 def test_the_safe_count_holds_for_any_models() -> None:
     """Two large ones do not fit, so one is safe; where any three fit, three are."""
     assert 1 == safe_count(usual())
-    assert 3 == safe_count(house(*(tenant(name, 7.0) for name in "abcd")))
-    assert 4 == safe_count(house(*(tenant(name, 5.0) for name in "abcd")))
+    assert 3 == safe_count(host_of(*(model_of(name, 7.0) for name in "abcd")))
+    assert 4 == safe_count(host_of(*(model_of(name, 5.0) for name in "abcd")))
 
 
 def test_the_best_groups_leave_the_small_ones_loaded() -> None:
     """As many groups as fit together; of so many, the most even ones."""
     assert [["coder", "planner", "writer", "reviewer"], ["fast"], ["vectors"]] == best_groups(usual())
-    assert [["a", "b"], ["c", "d"]] == best_groups(house(*(tenant(name, 10.0) for name in "abcd")))
+    assert [["a", "b"], ["c", "d"]] == best_groups(host_of(*(model_of(name, 10.0) for name in "abcd")))
 
 
 def test_lru_evicts_who_was_idle_longest() -> None:
     """Once the count is reached, whatever the memory; the name does not matter."""
-    router = peer("lru-count", house(*(tenant(name, 7.0) for name in "abcd")))
+    router = baseline("lru-count", host_of(*(model_of(name, 7.0) for name in "abcd")))
     load(router, "c", "a", "b", "c")
     assert ["stop a"] == line(router.handle(ask("x", "d"), 100.0))
     assert ["start d"] == line(router.handle(EngineStopped("a"), 101.0))
@@ -41,7 +41,7 @@ def test_lru_evicts_who_was_idle_longest() -> None:
 
 def test_shortest_keepalive_evicts_the_first_name() -> None:
     """All have the same keep-alive, so the name decides, even where another one would have been the wiser choice."""
-    router = peer("shortest-keepalive", house(tenant("a", 2.0), tenant("b", 12.0), tenant("c", 12.0)))
+    router = baseline("shortest-keepalive", host_of(model_of("a", 2.0), model_of("b", 12.0), model_of("c", 12.0)))
     load(router, "b", "a")
     assert ["stop a"] == line(router.handle(ask("x", "c"), 100.0))
     assert ["stop b"] == line(router.handle(EngineStopped("a"), 101.0))
@@ -50,7 +50,7 @@ def test_shortest_keepalive_evicts_the_first_name() -> None:
 
 def test_shortest_keepalive_blocks_at_the_head() -> None:
     """A load that waits for a busy engine holds up one that would fit; a loaded model is served all the same."""
-    router = peer("shortest-keepalive", house(tenant("a", 12.0), tenant("b", 12.0), tenant("c", 1.0)))
+    router = baseline("shortest-keepalive", host_of(model_of("a", 12.0), model_of("b", 12.0), model_of("c", 1.0)))
     load(router, "a")
     router.handle(ask("busy", "a"), 50.0)
     assert [] == line(router.handle(ask("x", "b"), 51.0))
@@ -63,7 +63,7 @@ def test_shortest_keepalive_blocks_at_the_head() -> None:
 
 def test_shortest_keepalive_stops_who_is_idle_for_long() -> None:
     """After five minutes without a request, counted from the last one."""
-    router = peer("shortest-keepalive", house(tenant("a", 1.0)))
+    router = baseline("shortest-keepalive", host_of(model_of("a", 1.0)))
     load(router, "a", "a")
     assert [] == line(router.handle(Ticked(), 2.0 + KEEP_ALIVE))
     assert ["stop a"] == line(router.handle(Ticked(), 12.0 + KEEP_ALIVE))
@@ -71,13 +71,13 @@ def test_shortest_keepalive_stops_who_is_idle_for_long() -> None:
 
 def test_groups_do_not_disturb_each_other() -> None:
     """A model is swapped for one of its own group only."""
-    router = peer("static-groups", house(*(tenant(name, 10.0) for name in "abcd")))
+    router = baseline("static-groups", host_of(*(model_of(name, 10.0) for name in "abcd")))
     load(router, "a", "c")
     assert ["stop c"] == line(router.handle(ask("x", "d"), 100.0))
     assert ["stop a"] == line(router.handle(ask("y", "b"), 101.0))
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", BASELINES)
 def test_each_has_a_line_of_its_own(name: str) -> None:
-    """Every name on the command line is a peer."""
-    assert "<Router a: cold>" == repr(peer(name, house(tenant("a", 1.0))))
+    """Every name on the command line is a baseline."""
+    assert "<BaselineRouter a: cold>" == repr(baseline(name, host_of(model_of("a", 1.0))))

@@ -26,17 +26,17 @@ def test_late_service_is_a_miss() -> None:
 
 
 def test_starvation_is_the_longest_time_without_service() -> None:
-    """It begins when somebody waits and ends when somebody, not everybody, is served; giving up ends nothing."""
+    """The wait begins with the first waiting request and ends when one of them is served; giving up ends nothing."""
     count = tally()
     for now in (0.0, 1.0, 2.0):
         count.arrived("a", now)
     count.served("a", 5.0, 5.0)
     count.refused("a", 9.0)
     count.served("a", 12.0, 14.0)
-    assert 9.0 == count.hunger["a"].longest
+    assert 9.0 == count.trackers["a"].longest
     count.arrived("a", 50.0)
     count.served("a", 1.0, 51.0)
-    assert 9.0 == count.hunger["a"].longest
+    assert 9.0 == count.trackers["a"].longest
 
 
 def test_loads_at_the_same_time_count_their_time_once() -> None:

@@ -19,9 +19,9 @@ def test_company_slows_everybody_down_alike() -> None:
     engine.join("a", 4.0, 0.0)
     slow = 1.0 + BATCH_COST
     assert pytest.approx(2.0 + 2.0 * slow) == engine.join("b", 4.0, 2.0)
-    ticket_id, following = engine.finish(2.0 + 2.0 * slow)
+    ticket_id, next_end = engine.finish(2.0 + 2.0 * slow)
     assert "a" == ticket_id
-    assert pytest.approx(2.0 + 2.0 * slow + 2.0) == following
+    assert pytest.approx(2.0 + 2.0 * slow + 2.0) == next_end
 
 
 def test_a_short_answer_overtakes_a_long_one() -> None:

@@ -2,23 +2,23 @@
 
 import pytest
 
-from hostd.simulation.baselines import PEERS
+from hostd.simulation.baselines import BASELINES
 from hostd.simulation.counters import Counters
 from hostd.simulation.generators import GENERATORS, generate
 from hostd.simulation.report import HOSTD, POLICIES, Score, replay, score
 from hostd.simulation.trace import TraceRequest
 from hostd.simulation.workload import choose_workload
-from tests.simulation.example_hosts import house, tenant, usual
+from tests.simulation.example_hosts import host_of, model_of, usual
 
-HOUSE = usual()
-CAST = choose_workload(HOUSE)
+HOST = usual()
+CAST = choose_workload(HOST)
 HOURS = {"steady": 6.0, "bursts": 8.0, "alternating": 5.0, "day-night": 12.0}
 
 
 def run(trace: str) -> dict[str, Score]:
     """Return how every policy does on some hours of a trace."""
     requests = list(generate(trace, CAST, hours=HOURS[trace], seed=1))
-    return {name: replay(HOUSE, name, requests) for name in POLICIES}
+    return {name: replay(HOST, name, requests) for name in POLICIES}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_nothing_asked_is_nothing_waited() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_one_model_is_loaded_once(policy: str) -> None:
     """Where nothing competes, all policies are alike: they wait for one load."""
-    alone = house(tenant("a", 4.0))
+    alone = host_of(model_of("a", 4.0))
     found = replay(alone, policy, [TraceRequest(float(at), "a", 100, 10) for at in range(0, 60, 5)])
     assert (12, 1, 0) == (found.served, found.loads, found.overcommits)
 
@@ -62,7 +62,7 @@ def test_one_model_is_loaded_once(policy: str) -> None:
 @pytest.mark.parametrize("trace", GENERATORS)
 def test_a_replay_can_be_repeated(trace: str, scores: dict[str, dict[str, Score]]) -> None:
     """The same trace and policy give the same figures."""
-    assert scores[trace][HOSTD] == replay(HOUSE, HOSTD, generate(trace, CAST, hours=HOURS[trace], seed=1))
+    assert scores[trace][HOSTD] == replay(HOST, HOSTD, generate(trace, CAST, hours=HOURS[trace], seed=1))
 
 
 @pytest.mark.slow
@@ -76,7 +76,7 @@ def test_every_request_has_its_end(trace: str, scores: dict[str, dict[str, Score
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize("peer", BASELINES)
 @pytest.mark.parametrize("trace", GENERATORS)
 def test_hostd_loads_less_and_waits_less(trace: str, peer: str, scores: dict[str, dict[str, Score]]) -> None:
     """On every kind of day fewer loads and a lower p95 wait than each peer, but for one draw.
@@ -94,8 +94,8 @@ def test_hostd_loads_less_and_waits_less(trace: str, peer: str, scores: dict[str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("peer", PEERS)
-def test_nobody_starves_longer_than_with_others(peer: str, scores: dict[str, dict[str, Score]]) -> None:
+@pytest.mark.parametrize("peer", BASELINES)
+def test_no_request_starves_longer_than_with_others(peer: str, scores: dict[str, dict[str, Score]]) -> None:
     """Where two models are busy all the time, the longest time without service is no longer than a peer's by a tenth."""
     ours, theirs = scores["alternating"][HOSTD], scores["alternating"][peer]
     assert ours.starved < 1.1 * theirs.starved

@@ -19,9 +19,9 @@ from hostd.simulation.counters import Counters
 from hostd.simulation.host_model import SimulatedHost
 from hostd.simulation.simulator import CHECK_SECONDS, Simulator
 from hostd.simulation.trace import TraceRequest
-from tests.simulation.example_hosts import CARD, GIB, house, tenant
+from tests.simulation.example_hosts import CARD, GIB, host_of, model_of
 
-HOUSE = house(tenant("a", 4.0, output=10.0), tenant("b", 20.0))
+HOST = host_of(model_of("a", 4.0, output=10.0), model_of("b", 20.0))
 
 
 class Script:
@@ -45,9 +45,9 @@ class Script:
         return [now for now, event in self.seen if isinstance(event, kind)]
 
 
-def run(script: Script, *requests: TraceRequest, there: SimulatedHost = HOUSE) -> Counters:
+def run(script: Script, *requests: TraceRequest, there: SimulatedHost = HOST) -> Counters:
     """Replay *requests* and return what came of it."""
-    counters = Counters(dict.fromkeys(there.tenants, (10.0, 100.0)))
+    counters = Counters(dict.fromkeys(there.models, (10.0, 100.0)))
     Simulator(there, script, counters).run(requests)
     return counters
 
@@ -66,7 +66,7 @@ def test_a_boot_tells_all_that_is_known() -> None:
 
 def test_a_request_is_loaded_for_and_answered() -> None:
     """The load takes its time, then the prompt at 400 and the answer at 10 tokens a second; the wait ends with the service."""
-    option = HOUSE.tenants["a"].choices[0]
+    option = HOST.models["a"].options[0]
     script = Script(Arrived=[RunPreflight("a", option)], PreflightDone=[Start("a", option)], EngineReady=[serve()])
     counters = run(script, TraceRequest(5.0, "a", 400, 20))
     loaded = 5.0 + CHECK_SECONDS + option.load_seconds
@@ -79,7 +79,7 @@ def test_a_request_is_loaded_for_and_answered() -> None:
 
 def test_memory_is_held_until_an_engine_has_gone() -> None:
     """What is free falls when a load begins; an engine is gone first, and then its memory is seen to be back."""
-    option = HOUSE.tenants["a"].choices[0]
+    option = HOST.models["a"].options[0]
     refusal = Refuse("1", CapacityError("no", code="no", retry_after=1.0), "a", 0, None, 0.0)
     script = Script(Booted=[Start("a", option)], EngineReady=[Stop("a")], Arrived=[refusal])
     counters = run(script, TraceRequest(60.0, "b", 1, 1))
@@ -93,7 +93,7 @@ def test_memory_is_held_until_an_engine_has_gone() -> None:
 
 def test_a_load_beyond_the_memory_is_counted() -> None:
     """Both models need more than there is: the second start is an over-commitment."""
-    first, second = (HOUSE.tenants[name].choices[0] for name in ("a", "b"))
+    first, second = (HOST.models[name].options[0] for name in ("a", "b"))
     script = Script(Booted=[Start("a", first), Start("b", second)], Arrived=[serve()])
     counters = run(script, TraceRequest(60.0, "a", 1, 1))
     assert (2, 1) == (counters.loads, counters.overcommits)
@@ -101,14 +101,14 @@ def test_a_load_beyond_the_memory_is_counted() -> None:
 
 def test_an_answer_that_is_stopped_is_broken() -> None:
     """Its ticket is over, and it counts as broken."""
-    option = HOUSE.tenants["a"].choices[0]
+    option = HOST.models["a"].options[0]
     script = Script(Booted=[Start("a", option)], Arrived=[serve(), Stop("a")])
     counters = run(script, TraceRequest(60.0, "a", 1, 1000))
     assert (1, 1) == (counters.served_count, counters.broken)
 
 
-def test_nobody_is_sent_to_an_engine_that_is_not_there() -> None:
-    """Whoever decides so has lost track."""
+def test_no_request_is_sent_to_an_engine_that_is_not_there() -> None:
+    """A decision-maker that serves from an engine that is not loaded has a bug."""
     with pytest.raises(Bug, match="which is not loaded"):
         run(Script(Arrived=[serve()]), TraceRequest(0.0, "a", 1, 1))
 
@@ -120,8 +120,8 @@ def test_waiting_for_nothing_is_a_bug() -> None:
 
 
 def test_what_others_hold_is_not_there() -> None:
-    """The pools are as the house has them, no more."""
-    there = replace(HOUSE, pools=tuple(replace(pool, free=10 * GIB) for pool in HOUSE.pools))
+    """The pools are as the host has them, no more."""
+    there = replace(HOST, pools=tuple(replace(pool, free=10 * GIB) for pool in HOST.pools))
     script = Script()
     run(script, there=there)
     (seen,) = [event for _, event in script.seen if isinstance(event, MemoryMeasured)]

@@ -3,7 +3,7 @@
 import pytest
 
 from hostd.simulation.workload import choose_workload
-from tests.simulation.example_hosts import house, tenant, usual
+from tests.simulation.example_hosts import host_of, model_of, usual
 
 
 def test_the_pair_does_not_fit_together() -> None:
@@ -13,7 +13,7 @@ def test_the_pair_does_not_fit_together() -> None:
     assert ["vectors", "fast"] == [part.model for part in workload.small]
     assert ["writer", "reviewer"] == [part.model for part in workload.others]
     assert {"coder", "planner", "writer", "reviewer"} == {part.model for part in workload.large}
-    assert set(workload.models) == set(usual().tenants)
+    assert set(workload.models) == set(usual().models)
 
 
 def test_a_part_knows_how_long_it_takes() -> None:
@@ -21,14 +21,14 @@ def test_a_part_knows_how_long_it_takes() -> None:
     workload = choose_workload(usual())
     vectors, coder = workload.small[0], workload.pair[0]
     assert 0 == vectors.output_tokens
-    assert coder.prompt_tokens / 4400.0 + coder.output_tokens / 110.0 == coder.seconds
+    assert coder.prompt_tokens / 4400.0 + coder.output_tokens / 110.0 == coder.seconds_alone
 
 
 def test_without_a_pair_there_is_no_cast() -> None:
     """On a card that holds everything, and on one that holds nothing large."""
     for gib in (100.0, 4.0):
-        models = usual().tenants.values()
+        models = usual().models.values()
         with pytest.raises(ValueError, match="no two of its models"):
-            choose_workload(house(*models, gib=gib))
+            choose_workload(host_of(*models, gib=gib))
     with pytest.raises(ValueError, match="no two of its models"):
-        choose_workload(house(tenant("a", 1.0)))
+        choose_workload(host_of(model_of("a", 1.0)))

@@ -97,7 +97,7 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
         say(f"replaying with {each}")
         scores.append(replay(simulated, each, play()))
     if json:
-        emit({"trace": trace, "models": list(simulated.tenants), "policies": [asdict(score) for score in scores]})
+        emit({"trace": trace, "models": list(simulated.models), "policies": [asdict(score) for score in scores]})
     else:
         _show(scores)
 
@@ -122,14 +122,14 @@ def _read(simulated: "SimulatedHost", trace: str) -> "tuple[SimulatedHost, Calla
     from hostd.cli.traces import RECORDED, read_trace
 
     requests = read_trace(trace)
-    strange = sorted({each.model for each in requests} - simulated.tenants.keys())
+    strange = sorted({each.model for each in requests} - simulated.models.keys())
     if strange and trace != RECORDED:
         raise VerbError(
             f"{trace} asks for {', '.join(map(repr, strange))}, which no profile declares or does not fit on this machine; "
-            f"there are {', '.join(simulated.tenants) or 'none'}",
+            f"there are {', '.join(simulated.models) or 'none'}",
             Code.UNKNOWN_MODEL,
         )
-    known = [each for each in requests if each.model in simulated.tenants]
+    known = [each for each in requests if each.model in simulated.models]
     if strange:
         left = len(requests) - len(known)
         say(f"left out {left} requests for {', '.join(strange)}, which are not served from this machine's memory")
