@@ -43,6 +43,8 @@ class PreloadQueue:
     def _next(self) -> None:
         while self._waiting and self._current is None:
             model = self._waiting.popleft()
+            if model.removed:
+                continue
             if model.state is State.COLD or model.pending_load is not None:
                 self._request(model, "preload")
             # It may be over already: ready before the boot, or refused at once.
