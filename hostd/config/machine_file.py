@@ -54,7 +54,7 @@ class PoolEntry(Section):
     kind: PoolSort = Field(description="What sort of memory it is.")
     name: field_types.Text = Field(description="The product.")
     total_bytes: Bytes = Field(description="All there is.")
-    free_bytes: Bytes = Field(description="What nobody holds.")
+    free_bytes: Bytes = Field(description="Bytes that no program holds.")
     budget_bytes: Bytes = Field(description="What models may hold in all.")
 
 

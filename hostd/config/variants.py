@@ -87,7 +87,7 @@ class OllamaVariant(AnyVariant):
 
 
 class OpenAIVariant(AnyVariant):
-    """Served by any server that speaks OpenAI's API and is started by somebody else."""
+    """Served by any server that speaks OpenAI's API and that hostd does not start."""
 
     backend: Literal["openai"]
     url: field_types.Web = Field(description="Address of the server's API.")

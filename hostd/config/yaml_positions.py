@@ -184,7 +184,7 @@ def _at(event: Any) -> Position:
 
 
 def _scalar(text: str) -> str | int | float | bool | None:
-    """Resolve a plain scalar as YAML 1.2's core schema does, leaving out the numbers that nobody writes by hand."""
+    """Resolve a plain scalar as YAML 1.2's core schema does, without octal, hexadecimal, infinite and other numbers that no configuration needs."""
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     if _INTEGER.fullmatch(text):

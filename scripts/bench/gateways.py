@@ -53,7 +53,7 @@ backends: {{llamacpp: {{command: ["{python}", "{upstream}"]}}}}
 roles: {{worker: [{llama}, {model}]}}
 """
 
-# all that profiles can ask for at run time: alternatives, hours of the week, limits, a server of somebody else's, a cold model
+# all that profiles can ask for at run time: alternatives, hours of the week, limits, an attached server, a cold model
 PROFILES = {
     MODEL: """\
 name: {model}

@@ -20,7 +20,7 @@ class BenchError(Exception):
 
 
 def free_port() -> int:
-    """Return a loopback TCP port that nobody listens on right now."""
+    """Return a loopback TCP port that no program listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

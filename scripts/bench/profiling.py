@@ -101,7 +101,7 @@ def text(file: Path, what: str, plain: Load, seen: Load) -> str:
             f"a {plain.unit} costs {plain.cpu_us:.0f} us of CPU, and {seen.cpu_us:.0f} us while the stack is sampled; in us per",
             f"{plain.unit}, a sample is {cost:.1f}, and what was seen n times is uncertain by the root of n:",
             "",
-            f"{'own':>9}  package (C code counts for whoever calls it)",
+            f"{'own':>9}  package (C code counts for its caller)",
             *(f"{count * cost:>9.1f}  {name}" for name, count in packages.most_common()),
             "",
             f"{'own':>9}{'all':>9}  function, by own time",

@@ -64,7 +64,7 @@ def test_wildcards_may_cover_other_names(load_files: Load) -> None:
 
 
 def test_a_broken_file_breaks_no_others(problems: Problems, tmp_path: Path) -> None:
-    """Whoever names the profile of an unreadable file is not blamed for it; other mistakes are still told."""
+    """A reference to the profile of an unreadable file is no mistake; other mistakes are still reported."""
     told = problems("roles: {r: [broken, gone]}", a=_profile("a", "fallback: [broken]"), broken="name: [")
     assert ["hostd.yaml:1:21: no profile is named 'gone'", "broken.yaml:2:1: this is no valid YAML"] == [
         line.split(";")[0].split(": did")[0].split(": expected")[0] for line in told

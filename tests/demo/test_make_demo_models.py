@@ -15,7 +15,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_needs_none_of_the_large_modules() -> None:
-    """Whoever has not installed PyTorch can still read what the script does."""
+    """`--help` works without PyTorch."""
     done = run("--help")
     expected = (0, "")
     assert expected == (done.returncode, done.stderr)

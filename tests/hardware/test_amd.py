@@ -67,7 +67,7 @@ def test_a_processor_with_graphics(tmp_path: Path, names: Path) -> None:
 
 
 def test_names(tmp_path: Path, names: Path) -> None:
-    """What the board says of itself goes first; a product that nobody lists is told by its number."""
+    """What the board says of itself goes first; an unlisted product is named by its number."""
     card(tmp_path, 0, "0000:01:00.0", product_name="AMD Instinct MI210", **memory(64 * GIB, 0, 0))
     card(tmp_path, 1, "0000:02:00.0", revision="0x00", **memory(8 * GIB, 0, 0))
     assert ["AMD Instinct MI210", "AMD graphics 1002:744C"] == [

@@ -67,7 +67,7 @@ def test_everybody_who_holds_memory_is_seen(driver: FakeDriver) -> None:
 
 
 def test_links_between_cards(driver: FakeDriver) -> None:
-    """A card names those that it reaches over NVLink, and nobody else."""
+    """A card names those that it reaches over NVLink, and no other."""
     third = RTX.replace("1111", "3333")
     (reading,) = read(driver, HEAD + RTX + H200 + third + "link 0 2\n")
     assert ["cuda:2", None, "cuda:0"] == [dict(pool.facts).get("nvlink") for pool in reading.pools]

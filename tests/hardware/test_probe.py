@@ -25,7 +25,7 @@ answer = host, time.perf_counter() - before
 
 
 def broken(*_: object) -> Any:
-    """Fail as nobody expects."""
+    """Fail with an error of no expected kind."""
     raise RuntimeError("out of ideas")
 
 

@@ -53,6 +53,6 @@ def test_the_owners_reserve_counts() -> None:
 
 
 def test_other_names_are_refused() -> None:
-    """Whoever asks has looked at the names first."""
+    """An unknown name is a KeyError."""
     with pytest.raises(KeyError):
         preset("rtx9999", Reserve())

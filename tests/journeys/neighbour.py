@@ -1,4 +1,4 @@
-"""A server that somebody else runs on this machine: started and ended by the test, and none of hostd's business but to ask."""
+"""A server that hostd does not manage: started and ended by the test, attached by hostd."""
 
 import json
 import signal
@@ -83,7 +83,7 @@ def llama_server(folder: Path, name: str, *, up: bool = True, **script: object) 
 
 @contextmanager
 def running(neighbour: Neighbour, *, up: bool = True) -> Iterator[Neighbour]:
-    """Have *neighbour* run while the block lasts, whatever becomes of it meanwhile; unless *up*, somebody must start it."""
+    """Have *neighbour* run while the block lasts, whatever becomes of it meanwhile; unless *up*, the block must start it."""
     try:
         if up:
             neighbour.start()

@@ -1,4 +1,4 @@
-"""What goes wrong is said clearly, and disturbs nobody else."""
+"""Bad input is refused in clear words and disturbs no other request."""
 
 import json
 import socket

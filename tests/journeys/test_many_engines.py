@@ -87,7 +87,7 @@ class Crowd:
     enough: threading.Event = field(default_factory=threading.Event)
 
     def saw(self, route: str, asked: str | None = None) -> bool:
-        """Return whether somebody (who had *asked* for that model) was answered by *route*."""
+        """Return whether a request for *asked* was answered by *route*."""
         return any(
             each.reply.headers["x-hostd-route"] == route and asked in (None, each.asked) for each in list(self.answers)
         )
@@ -144,7 +144,7 @@ def kill_until_seen(host: Host, asking: Crowd) -> None:
 @pytest.mark.slow
 @needs(MLX, "mlx-lm")
 def test_three_engines_answer_for_one_another_under_load(tmp_path: Path) -> None:
-    """llama.cpp, MLX and somebody else's server: full, killed and gone in turn, and no answer is half, or another's."""
+    """llama.cpp, MLX and an attached server: full, killed and stopped in turn, and no answer is half, or another's."""
     numbers = write_counting_model(tmp_path / "counting", 4096)
     with llama_server(tmp_path, f"theirs{THEIR_SUFFIX}", tokens=1500, token_delay=0.005) as theirs:
         with serving(tmp_path, *profiles(theirs, numbers), backends={"mlx": {"command": [MLX]}}) as host:

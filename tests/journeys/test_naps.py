@@ -1,6 +1,6 @@
-"""Sleep through the whole house: an engine that gives its memory back stays, one that only says so goes.
+"""Sleep through the whole daemon: an engine that gives its memory back stays, one that only says so is stopped.
 
-No engine for a processor really sleeps, so a scripted vLLM with memory of its own stands in, and a backend that offers its naps.
+No engine for a processor really sleeps, so a scripted vLLM with memory of its own stands in, and a backend that offers its levels of sleep.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ LOADS, WAKES = 0.6, 0.05
 
 
 class Napping(Vllm):
-    """vLLM whose naps are to be had on a processor too."""
+    """vLLM whose levels of sleep are offered on a CPU too."""
 
     def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:
         """Return a launch that offers to sleep."""
@@ -46,7 +46,7 @@ class Napping(Vllm):
 
 
 def with_naps(commands: Mapping[str, tuple[str, ...]], *more: Any) -> dict[str, Backend]:
-    """Return the backends, vLLM with its naps."""
+    """Return the backends, vLLM with its levels of sleep."""
     return backends(commands, *more) | {"vllm": Napping(ENGINE)}
 
 
@@ -61,7 +61,7 @@ def sleeper(name: str, weights: Path, **script: object) -> Profile:
 
 @asynccontextmanager
 async def small(folder: Path, fit: int, *scripts: Mapping[str, object]) -> AsyncIterator[Stage]:
-    """Open a house with models ``a``, ``b`` ... on a machine whose memory has room for *fit* of them."""
+    """Open a daemon with models ``a``, ``b`` ... on a machine whose memory has room for *fit* of them."""
     weights = write_counting_model(folder / "counting", 4096)
     profiles = [sleeper(name, weights, **script) for name, script in zip("abc", scripts, strict=False)]
     settings = Settings(listen=("127.0.0.1:0",), profiles={one.name: one for one in profiles})
@@ -120,7 +120,7 @@ async def test_a_model_that_sleeps_is_back_sooner_than_one_that_loads(tmp_path: 
 
 @pytest.mark.slow
 async def test_a_sleeper_that_is_killed_loads_anew(tmp_path: Path) -> None:
-    """An engine that dies in its sleep is missed by nobody before the next request, which gets its answer."""
+    """An engine that dies asleep is found by the next request, which gets its answer."""
     async with small(tmp_path, 1, {}, {}) as stage:
         await asked(stage, "a")
         engine = tree(stage, "a")

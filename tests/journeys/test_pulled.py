@@ -28,7 +28,7 @@ def remote() -> Iterator[hub.Hub]:
 
 
 @contextmanager
-def house(folder: Path, remote: hub.Hub, *profiles: Mapping[str, Any], **backends: Any) -> Iterator[Host]:
+def daemon(folder: Path, remote: hub.Hub, *profiles: Mapping[str, Any], **backends: Any) -> Iterator[Host]:
     """Run a daemon whose hubs are *remote*, and whose caches and stores are below *folder*."""
     environment = {
         "HF_ENDPOINT": remote.url,
@@ -63,7 +63,7 @@ def loads(host: Host, model: str) -> None:
 def test_a_file_of_a_repository(tmp_path: Path, remote: hub.Hub) -> None:
     """A profile with ``hf`` and ``file``: refused, pulled by its name, served by the real engine."""
     variants = [{"backend": "llamacpp", "hf": hub.REPO, "file": "tiny-chat.gguf"}]
-    with house(tmp_path, remote, profile("chat", variants=variants, warm=COLD)) as host:
+    with daemon(tmp_path, remote, profile("chat", variants=variants, warm=COLD)) as host:
         refused(host, "chat", "hostd pull")
         pulled = host.cli("pull", "chat")
         assert 0 == pulled.returncode, pulled.stderr
@@ -75,7 +75,7 @@ def test_a_tag_of_ollamas_library(tmp_path: Path, remote: hub.Hub) -> None:
     """A profile with a tag: refused, pulled into Ollama's store, served by an Ollama that hostd starts for it."""
     managed = profile("chat", variants=[{"backend": "ollama", "tag": "tiny-chat:1b"}], args={}, warm=COLD)
     program = {"command": list(command(load_bytes=HELD, tokens=30))}
-    with house(tmp_path, remote, managed, ollama=program) as host:
+    with daemon(tmp_path, remote, managed, ollama=program) as host:
         refused(host, "chat", "hostd pull ollama:tiny-chat:1b")
         pulled = host.cli("pull", "ollama:tiny-chat:1b")
         assert 0 == pulled.returncode, pulled.stderr
@@ -92,7 +92,7 @@ def test_a_tag_of_ollamas_library(tmp_path: Path, remote: hub.Hub) -> None:
 
 @pytest.mark.slow
 def test_an_ollama_that_runs_already(tmp_path: Path, remote: hub.Hub) -> None:
-    """A server that somebody else runs: its models load and unload there, what it lacks is told, and it is never ended."""
+    """An attached server: its models load and unload there, what it lacks is reported, and it is never stopped."""
     theirs, port = tmp_path / "theirs", free_port()
     put_model(theirs, "big:7b")
     environment = environment_for(tmp_path) | {"OLLAMA_HOST": f"127.0.0.1:{port}", "OLLAMA_MODELS": str(theirs)}
@@ -104,7 +104,7 @@ def test_an_ollama_that_runs_already(tmp_path: Path, remote: hub.Hub) -> None:
     with running(server):
         assert server.process is not None
         pid = server.process.pid
-        with house(tmp_path, remote, *profiles) as host:
+        with daemon(tmp_path, remote, *profiles) as host:
             loads(host, "big")
             assert ["big:7b"] == loaded_there(server)
             assert pid == host.row("big")["pid"]

@@ -113,7 +113,7 @@ def test_three_models_that_do_not_fit_share_the_room_in_turns(
         loads = host.decisions("model_ready")
         slowest = max(each["load_s"] for each in loads)
         assert {"a", "b", "c"} == {each["model"] for each in loads}
-        # A model stays while its load pays off, some loads long; whoever waits, waits for the others' turns and its own load.
+        # A model stays while its load pays off, some loads long; a waiting request waits for the other models' turns and its own load.
         turn = 6 * max(1.0, slowest) + slowest + SWAP
         assert max(max(waits) for waits in crowd.waits.values()) <= 2 * turn + slowest
         assert sum(map(len, crowd.waits.values())) >= 10 * len(loads)
@@ -129,7 +129,7 @@ def most_at_once(host: Host) -> int:
     return most
 
 
-def test_a_load_that_must_fail_evicts_nobody(tmp_path: Path, one: int) -> None:
+def test_a_load_that_must_fail_evicts_nothing(tmp_path: Path, one: int) -> None:
     """A file that is gone and a flag that no engine knows cost no warm model its place; a fallback answers."""
     gone = {"variants": [{"backend": "llamacpp", "path": str(tmp_path / "gone.gguf")}]}
     flag = {"args": {"threads": 1, "no-such-flag": 1}}
@@ -154,7 +154,7 @@ def test_a_load_that_must_fail_evicts_nobody(tmp_path: Path, one: int) -> None:
 
 
 def test_what_is_too_large_for_the_machine_is_refused_with_numbers(tmp_path: Path, one: int) -> None:
-    """503 with Retry-After, exit code 1, an explanation; a fallback answers, and nobody goes for what cannot be."""
+    """503 with Retry-After, exit code 1, an explanation; a fallback answers, and nothing is evicted for a load that cannot fit."""
     huge = {"context": 4 * LARGE}
     profiles = [large("a"), large("huge", **huge), large("spare", **huge, fallback=["a"])]
     with small(tmp_path, one, *profiles) as host:
@@ -247,7 +247,7 @@ def test_a_loading_engine_that_is_killed_gives_its_room_back(tmp_path: Path, one
         assert 1 == most_at_once(host)
 
 
-def test_unloading_what_somebody_waits_for(tmp_path: Path, one: int) -> None:
+def test_unloading_a_model_with_waiting_requests(tmp_path: Path, one: int) -> None:
     """`hostd unload` of a model that a client waits for loses no request: the client still gets its answer."""
     with small(tmp_path, one, large("a"), large("b")) as host, ThreadPoolExecutor(1) as hands:
         assert 200 == host.chat("a").status

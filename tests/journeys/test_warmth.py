@@ -54,7 +54,7 @@ def test_load_and_unload_by_hand(tmp_path: Path) -> None:
 
 
 def test_a_client_that_goes_frees_the_engine(tmp_path: Path) -> None:
-    """With one slot, a stream that nobody reads any more does not keep the next client waiting."""
+    """With one slot, a stream without a reader does not keep the next client waiting."""
     limits = {"max_concurrent": 1, "queue_timeout": "20s"}
     with serving(tmp_path, profile("single", slots=1, limits=limits)) as host:
         body = {"model": "single", "messages": [{"role": "user", "content": "Count."}], "stream": True}

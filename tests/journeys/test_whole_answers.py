@@ -1,4 +1,4 @@
-"""An answer in one piece that is made of a stream is the real engine's own, and nobody goes on with one that nobody awaits."""
+"""An answer in one piece that is made of a stream is the real engine's own, and is not generated further once its client has left."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ UNLIKE = re.compile(r"\.(id|created|\w+_ms|\w+_per_second)$")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=BUILDS, ids=lambda build: build.name)
 async def stage(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
-    """A house with one real engine, of two slots; its model takes what it writes first for the start of a tool call.
+    """A daemon with one real engine, of two slots; its model takes what it writes first for the start of a tool call.
 
     Here short answers are assembled, too.
     """
@@ -162,7 +162,7 @@ async def decoding(stage: Stage) -> int:
     return len(decoded)
 
 
-async def test_an_answer_that_nobody_awaits_frees_its_slot(stage: Stage) -> None:
+async def test_an_abandoned_answer_frees_its_slot(stage: Stage) -> None:
     """At once, and also beside a stream that goes on; of the engine alone that cannot be had."""
     body = {"model": "tiny", "messages": HELLO, **ENDLESS}
     async with stage.http.post(stage.url + CHAT, json={**body, "stream": True}) as stream:

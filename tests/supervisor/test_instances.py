@@ -35,7 +35,7 @@ async def test_follows_the_catalogue() -> None:
 
 
 async def test_one_that_comes_back_before_its_engine_is_gone_is_kept() -> None:
-    """Its engine would be nobody's otherwise."""
+    """Its engine would be orphaned otherwise."""
     catalog = Catalog(Settings(profiles={"a": A}))
     instances = Instances(catalog, {})
     instances.make(SERVICES)

@@ -16,7 +16,7 @@ _LARGEST_BATCH = 2_048
 
 
 def ollama_context(vram: int) -> int:
-    """Return the context that Ollama gives a model where nobody set one, on a machine with that many bytes of VRAM in all."""
+    """Return the context that Ollama gives a model for which none is set, on a machine with that many bytes of VRAM in all."""
     return next(context for least, context in _CONTEXTS if vram >= least)
 
 

@@ -1,6 +1,6 @@
 """The footprint of a model in vLLM: what each card holds, and the KV cache that leaves its neighbours their memory.
 
-Left alone, vLLM takes a share of the whole card, whoever else is there. Told ``--kv-cache-memory-bytes``, it takes its weights,
+Left alone, vLLM takes a share of the whole GPU, whatever else runs on it. Told ``--kv-cache-memory-bytes``, it takes its weights,
 what a step needs, and exactly that cache; so the cache is planned here, from the room that there is. Constants are measured ones.
 """
 

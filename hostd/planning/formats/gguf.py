@@ -1,4 +1,4 @@
-"""Reads the header of a GGUF file, which says everything about a model but its weights, from bytes that nobody vouches for.
+"""GGUF headers: everything about a model but its weights, read from bytes that are not trusted.
 
 The bytes may be only the beginning of the file: then the answer is how many are needed, so that a remote header costs few
 requests. Long arrays (the vocabulary) are walked over, not built. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md

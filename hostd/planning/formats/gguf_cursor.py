@@ -1,4 +1,4 @@
-"""Bounded reading of GGUF bytes: nothing here trusts a length before it was checked, and nothing builds what nobody asked for."""
+"""Bounded reading of GGUF bytes: no length is trusted before it was checked, and nothing is built that is not asked for."""
 
 import struct
 from typing import NoReturn

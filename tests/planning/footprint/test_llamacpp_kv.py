@@ -98,7 +98,7 @@ def test_rollback_multiplies_recurrent_state() -> None:
 
 
 def test_drafting_layers_are_cached_only_while_drafting() -> None:
-    """The layers that draft have a KV cache of their own, in a context of their own, when somebody drafts."""
+    """The layers that draft have a KV cache of their own, in a context of their own, when drafting is on."""
     layer = Layer(LayerKind.FULL, kv_heads=2, key_width=64, value_width=64)
     shape = Shape("any", "any", (layer,), nextn=(layer,))
     assert 0 == caches(shape, Serving(context=256)).drafting
