@@ -14,8 +14,8 @@ import pytest
 
 from tests.backends.running import installed, needs
 from tests.counting_model import counted, write_counting_model
+from tests.journeys.attached_server import Neighbour, llama_server
 from tests.journeys.host import MODELS, Host, Reply, all_gone, profile, serving, until
-from tests.journeys.neighbour import Neighbour, llama_server
 
 MLX = installed("mlx", "HOSTD_TEST_MLX")
 THEIR_SUFFIX = "-7b"

@@ -9,8 +9,8 @@ import pytest
 
 from hostd.supervisor.launch import free_port
 from tests.engines.ollama_server import command, put_model
+from tests.journeys.attached_server import Neighbour, running
 from tests.journeys.host import MODELS, Host, environment_for, profile, started, until, write_files
-from tests.journeys.neighbour import Neighbour, running
 from tests.models import hub
 
 COLD = {"preload": False}

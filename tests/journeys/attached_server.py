@@ -82,11 +82,11 @@ def llama_server(folder: Path, name: str, *, up: bool = True, **script: object) 
 
 
 @contextmanager
-def running(neighbour: Neighbour, *, up: bool = True) -> Iterator[Neighbour]:
-    """Have *neighbour* run while the block lasts, whatever becomes of it meanwhile; unless *up*, the block must start it."""
+def running(attached_server: Neighbour, *, up: bool = True) -> Iterator[Neighbour]:
+    """Have *attached_server* run while the block lasts, whatever becomes of it meanwhile; unless *up*, the block must start it."""
     try:
         if up:
-            neighbour.start()
-        yield neighbour
+            attached_server.start()
+        yield attached_server
     finally:
-        neighbour.stop()
+        attached_server.stop()
