@@ -184,7 +184,7 @@ def _at(event: Any) -> Position:
 
 
 def _scalar(text: str) -> str | int | float | bool | None:
-    """Resolve a plain scalar as YAML 1.2's core schema does, without octal, hexadecimal, infinite and other numbers that no configuration needs."""
+    """Resolve a plain scalar as YAML 1.2's core schema does, less the octal, hexadecimal and infinite numbers."""
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     if _INTEGER.fullmatch(text):

@@ -113,7 +113,7 @@ def test_three_models_that_do_not_fit_share_the_room_in_turns(
         loads = host.decisions("model_ready")
         slowest = max(each["load_s"] for each in loads)
         assert {"a", "b", "c"} == {each["model"] for each in loads}
-        # A model stays while its load pays off, some loads long; a waiting request waits for the other models' turns and its own load.
+        # A model stays while its load pays off, some loads long; a request waits for the others' turns and its own load.
         turn = 6 * max(1.0, slowest) + slowest + SWAP
         assert max(max(waits) for waits in crowd.waits.values()) <= 2 * turn + slowest
         assert sum(map(len, crowd.waits.values())) >= 10 * len(loads)

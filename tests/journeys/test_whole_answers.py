@@ -1,4 +1,4 @@
-"""An answer in one piece that is made of a stream is the real engine's own, and is not generated further once its client has left."""
+"""A whole answer that is made of a stream is the real engine's own, and is not generated further once its client has left."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The shape of a model that is not downloaded, from the numbers that ship with its profile: its architecture and the size of its file.
+"""The shape of a model that is not downloaded, from numbers that ship with its profile: its architecture, its file's size.
 
 What it keeps of its tokens is as exact as from its header. How its weights are spread is not written there: the tables get
 the packing that is usual for such files, and the layers share the rest evenly, experts included.
