@@ -1,6 +1,6 @@
 """Sleep through the whole daemon: an engine that gives its memory back stays, one that only says so is stopped.
 
-No engine for a processor really sleeps, so a scripted vLLM with memory of its own stands in, and a backend offers its levels of sleep.
+No engine on a CPU really sleeps, so a scripted vLLM with memory of its own stands in, and a backend offers its levels of sleep.
 """
 
 import asyncio
