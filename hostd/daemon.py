@@ -109,6 +109,8 @@ async def _boot(application: Application, *, talkative: bool) -> None:
     await application.boot.run()
     _settle()
     await _greet(application.context, talkative=talkative)
+    # The first loads need memory of their own: threads, log lines, measurements.
+    _trim()
 
 
 def _settle() -> None:

@@ -1,5 +1,7 @@
 """``hostd serve``: run the daemon."""
 
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -57,9 +59,9 @@ def serve(
     if demo and config:
         raise VerbError("--demo brings its own configuration, so --config cannot go with it; leave one out", Code.USAGE)
     from hostd.config.load import load  # costs 0.1 s, which the other verbs do without
-    from hostd.daemon import run  # costs 0.3 s, which the other verbs do without
     from hostd.demo import settings_file  # only --demo needs it
 
+    run = _daemon()
     settings = load(settings_file() if demo else config)
     for note in settings.notes:
         say(note)
@@ -76,3 +78,15 @@ def _checked(address: str) -> str:
         return validators.address(address)
     except validators.InvalidValue as error:
         raise VerbError(f"--listen: {error}", Code.USAGE) from error
+
+
+def _daemon() -> Callable[..., int]:
+    """Return what runs the daemon; importing it costs 0.3 s, which the other verbs do without."""
+    # structlog takes rich where it finds it, for tracebacks with the values of locals: 3 MB, to print what no log may hold.
+    hidden: dict[str, object] = {} if "rich" in sys.modules else {"rich": None}
+    sys.modules.update(hidden)  # type: ignore[arg-type]  # None is how Python marks a module that must not be imported
+    from hostd.daemon import run
+
+    for name in hidden:
+        del sys.modules[name]
+    return run
