@@ -142,7 +142,7 @@ class TestDaemonKilled:
         process.send_signal(signal.SIGSTOP)
         assert all(alive(pid) for pid in pids)
         process.kill()
-        wait_until(lambda: not any(alive(pid) for pid in pids), 5)
+        wait_until(lambda: not any(alive(pid) for pid in pids), 20)
 
     def test_the_next_start_reaps_what_the_reaper_could_not(
         self, daemon: tuple[subprocess.Popen[bytes], list[int]], tmp_path: Path
