@@ -260,6 +260,7 @@ async def test_a_boot_that_fails_ends_it(start: Start, tmp_path: Path) -> None:
     assert "state" in daemon.words
 
 
+@pytest.mark.slow
 async def test_says_why_it_cannot_start(start: Start) -> None:
     """A port in use is exit 1 with the program that has it; a mistake in a file is exit 78; both without any engine."""
     first = await start(alpha={})

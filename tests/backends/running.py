@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import pytest
@@ -18,6 +18,7 @@ from hostd.backends.contract import Launch
 from tests.conformance.engine import Missing, python_of
 
 CHAT = "/v1/chat/completions"
+Test = TypeVar("Test", bound=Callable[..., object])
 
 
 def installed(name: str, variable: str) -> str | None:
@@ -28,9 +29,10 @@ def installed(name: str, variable: str) -> str | None:
         return None
 
 
-def needs(python: str | None, name: str) -> pytest.MarkDecorator:
-    """Return a mark that skips a test where *name* is not installed."""
-    return pytest.mark.skipif(python is None, reason=f"needs {name}: run scripts/test --engines")
+def needs(python: str | None, name: str) -> Callable[[Test], Test]:
+    """Return what marks a test as slow, for such an engine takes seconds to start, and skips it where *name* is not installed."""
+    missing = pytest.mark.skipif(python is None, reason=f"needs {name}: run scripts/test --engines")
+    return lambda test: pytest.mark.slow(missing(test))
 
 
 def free_port() -> int:

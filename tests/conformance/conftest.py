@@ -25,7 +25,13 @@ OF_PROCESSES = frozenset(
 """The tests that make sense only where hostd starts the process."""
 
 
-@pytest.fixture(params=ENGINES, ids=lambda engine: engine.name.replace(" ", "-"), scope="module")
+@pytest.fixture(
+    params=[
+        pytest.param(each, marks=[pytest.mark.slow] if each.slow else [], id=each.name.replace(" ", "-"))
+        for each in ENGINES
+    ],
+    scope="module",
+)
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn."""
     engine = request.param

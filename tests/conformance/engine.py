@@ -58,8 +58,9 @@ class Engine:
     *opens* takes an empty folder and returns a context in which the engine can be run; it raises `Missing` where the engine is
     not installed. A server that is attached to runs within this context. *long* are the fields of a request for an answer
     that lasts some seconds. *misses* are the promises that this engine cannot keep, by the name of the test without its
-    ``test_``, each with the sentence that its owner reads. *seconds* is how long a start may take. *attached* says that its
-    process is not hostd's. *absent* and *misspelt* turn a good stand into one without weights, and with a bad flag.
+    ``test_``, each with the sentence that its owner reads. *seconds* is how long a start may take. *slow* says that every start
+    takes so long that only CI runs its tests. *attached* says that its process is not hostd's. *absent* and *misspelt* turn a
+    good stand into one without weights, and with a bad flag.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Engine:
     prompt: str = "Count from 1 to 12."
     misses: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 20.0
+    slow: bool = False
     attached: bool = False
     absent: Callable[[Stand], Stand] = absent
     misspelt: Callable[[Stand], Stand] = misspelt

@@ -141,7 +141,6 @@ def kill_until_seen(host: Host, asking: Crowd) -> None:
     until(lambda: host.row("planner")["state"] == "ready" and host.row("planner")["pid"] not in killed)
 
 
-@pytest.mark.slow
 @needs(MLX, "mlx-lm")
 def test_three_engines_answer_for_one_another_under_load(tmp_path: Path) -> None:
     """llama.cpp, MLX and an attached server: full, killed and stopped in turn, and no answer is half, or another's."""

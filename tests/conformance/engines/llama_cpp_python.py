@@ -20,6 +20,7 @@ ENGINE = Engine(
     "llama-cpp-python",
     opens,
     slots=1,
+    slow=True,
     long={"max_tokens": 12_000, "logit_bias": {str(END_OF_TEXT): -100}},
     misses={
         "abort_of_a_whole_answer_frees_the_slot": (

@@ -18,4 +18,4 @@ async def opens(folder: Path) -> AsyncIterator[Stand]:
     yield Stand(profile, {"mlx": (python,)})
 
 
-ENGINE = Engine("mlx-lm", opens, long={"max_tokens": 12_000})
+ENGINE = Engine("mlx-lm", opens, long={"max_tokens": 12_000}, slow=True)

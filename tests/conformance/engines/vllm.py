@@ -18,4 +18,4 @@ async def opens(folder: Path) -> AsyncIterator[Stand]:
     yield Stand(profile, {"vllm": (python,)})
 
 
-ENGINE = Engine("vllm", opens, seconds=120.0)
+ENGINE = Engine("vllm", opens, seconds=120.0, slow=True)
