@@ -76,7 +76,7 @@ def text(value: object) -> str:
     """Return *value* if it is text that can be a name, a path or an argument.
 
     Raises:
-        Refused: It is something else, empty, or holds control characters.
+        InvalidValue: It is something else, empty, or holds control characters.
     """
     if isinstance(value, (bool, int, float)):
         raise InvalidValue(f"expected text, not {shown(value)}; write it in quotes")
@@ -93,7 +93,7 @@ def credential(value: object) -> str:
     """Return *value* if it is text; what it is instead is never told.
 
     Raises:
-        Refused: It is no text.
+        InvalidValue: It is no text.
     """
     try:
         return text(value)
@@ -143,7 +143,7 @@ def amount(value: object) -> float:
     """Return *value* as a number that is not negative.
 
     Raises:
-        Refused: It is none.
+        InvalidValue: It is none.
     """
     try:
         number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else -1.0
@@ -158,7 +158,7 @@ def switch(value: object) -> bool:
     """Return *value* as true or false; ``yes``, ``no``, ``on`` and ``off`` are understood too.
 
     Raises:
-        Refused: It is none of these.
+        InvalidValue: It is none of these.
     """
     if isinstance(value, bool):
         return value
@@ -188,7 +188,7 @@ def thinking(value: object) -> str:
     """Return ``true``, ``false`` or ``optional``: whether a model thinks before it answers.
 
     Raises:
-        Refused: It is none of that.
+        InvalidValue: It is none of that.
     """
     if value == "optional":
         return "optional"
@@ -202,7 +202,7 @@ def devices(value: object) -> int | str:
     """Return ``auto`` or a number of devices.
 
     Raises:
-        Refused: It is none of that.
+        InvalidValue: It is none of that.
     """
     if value == "auto":
         return "auto"
@@ -216,7 +216,7 @@ def flag_name(value: object) -> str:
     """Return *value* if it is the name of an engine flag that is the owner's to set.
 
     Raises:
-        Refused: It is none of that.
+        InvalidValue: It is none of that.
     """
     name = text(value)
     if name.startswith("-"):
@@ -232,7 +232,7 @@ def flag_value(value: object) -> Flag:
     """Return *value* if it can follow an engine flag.
 
     Raises:
-        Refused: It is none of that.
+        InvalidValue: It is none of that.
     """
     if isinstance(value, (bool, int, float)):
         return value
@@ -247,7 +247,7 @@ def web(value: object) -> str:
     """Return *value* if it is the address of an HTTP server.
 
     Raises:
-        Refused: It is none of that.
+        InvalidValue: It is none of that.
     """
     url = text(value)
     try:
@@ -266,7 +266,7 @@ def address(value: object) -> str:
     """Return *value* if hostd can listen there: ``HOST:PORT`` (port 0: any free one), ``[IPv6]:PORT`` or ``unix:/PATH``.
 
     Raises:
-        Refused: It is no such address.
+        InvalidValue: It is no such address.
     """
     where = value if isinstance(value, str) else ""
     if where.startswith("unix:"):

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from hostd.dialects import registry
 from hostd.domain.errors import Bug, HostdError
-from hostd.gateway import problems
+from hostd.gateway import error_responses
 from hostd.gateway.context import RequestContext
 from hostd.gateway.timeouts import NEVER, TimeoutMonitor
 
@@ -73,7 +73,7 @@ class Downstream:
         """End the answer with an error: as a status where the head has not gone out, else as the last event."""
         await self._stop_keep_alives()
         if self.response is None:
-            return problems.response(error, self._ctx.dialect, self._ctx.trace)
+            return error_responses.response(error, self._ctx.dialect, self._ctx.trace)
         with contextlib.suppress(ConnectionError):
             await self.response.write_eof(self._dialect.error_event(error))
         return self.response

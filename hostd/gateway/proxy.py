@@ -10,7 +10,7 @@ from hostd.domain.errors import EngineError, HostdError
 from hostd.domain.locality import is_loopback
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Ticket
-from hostd.gateway import problems
+from hostd.gateway import error_responses
 from hostd.gateway.attempt import Attempt
 from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure
 from hostd.gateway.auth import options_of
@@ -152,4 +152,4 @@ class ProxyRequest:
     async def _fail(self, error: HostdError) -> web.StreamResponse:
         if self._down is not None:
             return await self._down.fail(error)
-        return problems.response(error, self._ctx.dialect, self._trace)
+        return error_responses.response(error, self._ctx.dialect, self._trace)

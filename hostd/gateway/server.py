@@ -16,7 +16,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from hostd.dialects import registry
 from hostd.domain.errors import Bug, HostdError, RequestError
-from hostd.gateway import problems
+from hostd.gateway import error_responses
 from hostd.gateway.admin import AdminHandlers
 from hostd.gateway.auth import identify
 from hostd.gateway.context import AppContext, Handler, RequestContext, Route
@@ -74,15 +74,15 @@ class HttpServer:
             handler, name = self._find(request)
             response = await handler(RequestContext(request, trace, identify(request.headers), dialect, name))
         except HostdError as error:
-            response = problems.response(error, dialect, trace)
+            response = error_responses.response(error, dialect, trace)
         except web.HTTPException as error:
-            response = problems.response(_of_http(error), dialect, trace)
+            response = error_responses.response(_of_http(error), dialect, trace)
         except (asyncio.CancelledError, ConnectionError):
             raise
         except Exception as error:
             # The last resort: say that it is hostd's fault, and keep serving.
             log.exception("bug", path=request.path)
-            response = problems.response(
+            response = error_responses.response(
                 Bug(f"hostd made a mistake: {type(error).__name__}; see its log"), dialect, trace
             )
         if not response.prepared and "x-request-id" not in response.headers:

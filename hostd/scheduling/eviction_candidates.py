@@ -6,7 +6,7 @@ from hostd.domain.lifecycle import State
 from hostd.planning.warm_set.eviction import EvictionCandidate
 from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.decisions import WeighedModel
-from hostd.scheduling.eviction import evictable_at, eviction_cost
+from hostd.scheduling.eviction_timing import evictable_at, eviction_cost
 from hostd.scheduling.memory_ledger import MemoryLedger, ReservationState
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.pending_load import LoadPriority, PendingLoad

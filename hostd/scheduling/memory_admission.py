@@ -27,8 +27,8 @@ from hostd.scheduling.decisions import (
 )
 from hostd.scheduling.effects import RunPreflight
 from hostd.scheduling.engine_commands import EngineCommands
-from hostd.scheduling.eviction import LONGEST_RESIDENCY
 from hostd.scheduling.eviction_candidates import EvictionCandidates
+from hostd.scheduling.eviction_timing import LONGEST_RESIDENCY
 from hostd.scheduling.memory_ledger import MemoryLedger, ReservationState
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.pending_load import EndedLoad, LoadPriority, PendingLoad

@@ -6,7 +6,7 @@ from hostd.domain.reason import FallbackReason
 from hostd.scheduling.effects import Serve
 from hostd.scheduling.engine_commands import LONGEST_TURN
 from hostd.scheduling.events import ClientLeft, EngineSlept, UnloadRequested
-from hostd.scheduling.eviction import WAIT_LOADS
+from hostd.scheduling.eviction_timing import WAIT_LOADS
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile
 

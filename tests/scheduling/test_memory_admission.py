@@ -26,7 +26,7 @@ from hostd.scheduling.events import (
     ShutdownRequested,
     UnloadRequested,
 )
-from hostd.scheduling.eviction import LONGEST_WAIT, LULL, WAIT_LOADS
+from hostd.scheduling.eviction_timing import LONGEST_WAIT, LULL, WAIT_LOADS
 from hostd.scheduling.warm_policy import RETURN_EVERY
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from hostd.scheduling.eviction import WAIT_LOADS
+from hostd.scheduling.eviction_timing import WAIT_LOADS
 from tests.scheduling.memory import CARD, fits
 from tests.scheduling.scenario import profile
 from tests.scheduling.stateful import STOPPING, Lively

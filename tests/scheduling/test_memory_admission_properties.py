@@ -27,7 +27,7 @@ from hostd.scheduling.events import (
     PreflightDone,
     ScheduleChanged,
 )
-from hostd.scheduling.eviction import HOLD
+from hostd.scheduling.eviction_timing import HOLD
 from tests.routing.routing_stage import router
 from tests.scheduling.checked_scheduler import Engine
 from tests.scheduling.test_request_flow_properties import PICK, AnyOrder, profile_sets

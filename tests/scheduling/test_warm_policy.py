@@ -11,7 +11,7 @@ from hostd.scheduling.events import (
     ScheduleChanged,
     UnloadRequested,
 )
-from hostd.scheduling.eviction import LULL
+from hostd.scheduling.eviction_timing import LULL
 from hostd.scheduling.warm_policy import RETURN_EVERY
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile

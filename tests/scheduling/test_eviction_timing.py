@@ -6,7 +6,7 @@ from hostd.domain.lifecycle import State
 from hostd.domain.ticket import Route, Target, Ticket
 from hostd.planning.warm_set.eviction import SELDOM
 from hostd.planning.warm_set.load_option import UNMEASURED_LOAD
-from hostd.scheduling.eviction import (
+from hostd.scheduling.eviction_timing import (
     HOLD,
     LEAST_RESIDENCY,
     LONGEST_RESIDENCY,
