@@ -69,6 +69,7 @@ async def test_writes_for_as_many_as_it_has_slots(subject: Subject) -> None:
         assert await subject.busy()
 
 
+@pytest.mark.slow
 async def test_abort_of_a_stream_frees_the_slot(subject: Subject) -> None:
     """Nothing is generated for clients that have hung up."""
     async with writing(subject, subject.engine.slots):
@@ -78,6 +79,7 @@ async def test_abort_of_a_stream_frees_the_slot(subject: Subject) -> None:
     assert 200 == status
 
 
+@pytest.mark.slow
 async def test_abort_of_a_whole_answer_frees_the_slot(subject: Subject) -> None:
     """Nor is a whole answer generated for a client that disconnected."""
     asking = [asyncio.create_task(subject.whole(**subject.engine.long)) for _ in range(subject.engine.slots)]
@@ -88,6 +90,7 @@ async def test_abort_of_a_whole_answer_frees_the_slot(subject: Subject) -> None:
     await subject.until_busy(expected=False)
 
 
+@pytest.mark.slow
 async def test_abort_of_a_whole_answer_beside_a_stream_frees_the_slot(subject: Subject) -> None:
     """However busy it is with others, a place that a client has left is free for the next."""
     async with writing(subject, subject.engine.slots - 1):
@@ -169,6 +172,7 @@ async def test_a_crash_is_reported(begin: Begin) -> None:
     assert [] == alive(processes)
 
 
+@pytest.mark.slow
 async def test_a_wedge_is_found(begin: Begin) -> None:
     """An engine that stands still is put down, with all that belongs to it."""
     subject = begin(timings=ProbeTimings(interval=0.2, patience=1.0))
