@@ -1,8 +1,9 @@
-"""A checkpoint's `config.json`, and the bytes of its tensors, as a shape.
+"""Shape of a model from a checkpoint's `config.json` and the sizes of its tensors.
 
-The keys are those of Hugging Face's `transformers`, whose names differ by family and age. What a family does that its
-configuration does not say is in `checkpoint_families`; a family that is not there gets an upper bound, never a guess that it fits.
-Formulas of what a recurrent layer keeps: llama.cpp `src/llama-hparams.cpp`; of latent attention: DeepSeek-V2, section 2.1.
+The keys are those of Hugging Face's `transformers`, whose names differ by family and age. Values that a
+configuration leaves out are in `checkpoint_families`; a family that is not listed there gets an upper bound, so that no plan
+promises memory which the model exceeds.
+Formulas of the recurrent state: llama.cpp `src/llama-hparams.cpp`; of latent attention: DeepSeek-V2, section 2.1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,14 +34,14 @@ _EXPERTS_USED = ("num_experts_per_tok", "num_experts_per_token", "top_k_experts"
 
 
 class ConfigReader:
-    """A table of counts that may lie: each is a whole number within bounds, or it is refused by name."""
+    """Counts of an untrusted configuration: each is a whole number within bounds, or `BadModel` names its key."""
 
     def __init__(self, table: Mapping[str, object], usual: Mapping[str, int]) -> None:
         self.table = table
         self._usual = usual
 
     def count(self, *names: str, otherwise: int = 0, most: int = 1 << 24) -> int:
-        """Return the value of the first of *names* that the table has, its family's usual one, or *otherwise*.
+        """Return the count under the first of *names* that the configuration or its family's defaults have, else *otherwise*.
 
         Raises:
             BadModel: The value is no whole number from 0 to *most*.
@@ -60,12 +61,12 @@ class ConfigReader:
         return otherwise
 
     def flag(self, name: str) -> bool:
-        """Return whether the table, or else its family, says that *name* holds."""
+        """Return whether the configuration, or else its family's defaults, sets *name* to true."""
         value = self.table.get(name)
         return self._usual.get(name, 0) == 1 if value is None else value is True
 
     def names(self, *keys: str) -> list[str] | None:
-        """Return the list of words under the first of *keys* that has one; a text counts as its letters."""
+        """Return the list of words under the first of *keys* that has one; `hybrid_override_pattern` has one letter per layer."""
         for key in keys:
             value = self.table.get(key)
             if isinstance(value, list | str) and value and all(isinstance(word, str) for word in value):
@@ -73,8 +74,9 @@ class ConfigReader:
         return None
 
     def numbers(self, key: str) -> list[int] | None:
-        """Return the list of whole numbers under *key*."""
+        """Return the list of whole numbers under *key*, None if it holds anything else."""
         value = self.table.get(key)
+        # `type`, not `isinstance`: a boolean is an int in Python, and no count.
         if isinstance(value, list) and all(type(number) is int for number in value):
             return value
         return None
@@ -92,7 +94,7 @@ class _Reading:
 def read_configuration(
     config: Mapping[str, object], places: TensorPlaces, *, name: str, file_bytes: int = 0, parts: int = 1
 ) -> Shape:
-    """Return the shape that *config* and the tensors' *places* describe.
+    """Return the shape of the model with this *config* and the tensor sizes in *places*.
 
     Raises:
         BadModel: A number that everything depends on is missing or impossible.
@@ -107,12 +109,12 @@ def read_configuration(
         raise BadModel(f"config.json has no {missing}; is it the configuration of a language model?")
     reading = _Reading(numbers, family or Family(), layers, hidden, heads)
     trunk = _trunk(reading) if family else None
-    bare = trunk or (_bounding(reading),) * layers
+    bare = trunk or (_upper_bound(reading),) * layers
     nextn = _predictors(reading, bare, places)
     return Shape(
         architecture=kind or "unknown",
         name=name,
-        layers=tuple(_weigh(layer, *places.layer(number)) for number, layer in enumerate(bare)),
+        layers=tuple(_with_weights(layer, *places.layer(number)) for number, layer in enumerate(bare)),
         known=trunk is not None,
         nextn=nextn,
         heads=heads,
@@ -137,7 +139,7 @@ def read_configuration(
 
 
 def _innermost(config: Mapping[str, object]) -> tuple[Mapping[str, object], str]:
-    """Return the table that describes the text model, and its family's name."""
+    """Return the part of *config* for the text model, and its family's name; multimodal models nest it."""
     table, kind = config, config.get("model_type")
     for _ in range(2):
         tables = (table.get(key) for key in _INNER)
@@ -149,8 +151,8 @@ def _innermost(config: Mapping[str, object]) -> tuple[Mapping[str, object], str]
 
 
 def _tied(config: Mapping[str, object], numbers: ConfigReader) -> bool:
-    said = numbers.table.get("tie_word_embeddings", config.get("tie_word_embeddings"))
-    return numbers.flag("tie_word_embeddings") if said is None else said is True
+    tied = numbers.table.get("tie_word_embeddings", config.get("tie_word_embeddings"))
+    return numbers.flag("tie_word_embeddings") if tied is None else tied is True
 
 
 def _head_width(reading: _Reading) -> int:
@@ -164,8 +166,8 @@ def _attention(reading: _Reading, kind: LayerKind = LayerKind.FULL) -> Layer:
     return Layer(kind, reading.heads, kv_heads, width, numbers.count("v_head_dim") or width)
 
 
-def _bounding(reading: _Reading) -> Layer:
-    """Return a layer that keeps at least what any layer of such a model can."""
+def _upper_bound(reading: _Reading) -> Layer:
+    """Return a layer whose cache is an upper bound for every layer of a family that is not known."""
     numbers, layer = reading.numbers, _attention(reading)
     rope = numbers.count("qk_rope_head_dim") + numbers.count("qk_nope_head_dim")
     width = max(layer.key_width, layer.value_width, rope, numbers.count("global_head_dim"))
@@ -175,7 +177,7 @@ def _bounding(reading: _Reading) -> Layer:
 
 
 def _trunk(reading: _Reading) -> tuple[Layer, ...] | None:
-    """Return the layers without their weights; None where the configuration says what is not understood."""
+    """Return the layers without their weights; None if the configuration names a kind of layer that is not known."""
     match reading.family.pattern:
         case Pattern.ENCODER:
             return (Layer(LayerKind.NONE, reading.heads),) * reading.layers
@@ -185,7 +187,7 @@ def _trunk(reading: _Reading) -> tuple[Layer, ...] | None:
             return (_recurrent(reading, _attention(reading)),) * reading.layers
         case _:
             kinds = _kinds(reading)
-            return None if kinds is None else _share(reading, [_of_kind(reading, kind) for kind in kinds])
+            return None if kinds is None else _share_kv(reading, [_of_kind(reading, kind) for kind in kinds])
 
 
 def _kinds(reading: _Reading) -> list[LayerKind] | None:
@@ -218,7 +220,7 @@ def _usual_kind(reading: _Reading, number: int) -> LayerKind:
             listed = numbers.numbers("no_rope_layers")
             if listed and number < len(listed):
                 return LayerKind.SLIDING if listed[number] else LayerKind.FULL
-            every = _every(numbers) or every
+            every = _period(numbers) or every
             return LayerKind.SLIDING if (number + 1) % every else LayerKind.FULL
         case Pattern.LINEAR:
             every = numbers.count("full_attention_interval") or every
@@ -231,7 +233,7 @@ def _usual_kind(reading: _Reading, number: int) -> LayerKind:
             return LayerKind.SLIDING if windowed and number >= numbers.count("max_window_layers") else LayerKind.FULL
 
 
-def _every(numbers: ConfigReader) -> int:
+def _period(numbers: ConfigReader) -> int:
     pattern = numbers.table.get("sliding_window_pattern")
     if isinstance(pattern, str):
         return len(pattern)
@@ -241,7 +243,7 @@ def _every(numbers: ConfigReader) -> int:
 
 
 def _window(reading: _Reading) -> int:
-    """Return the tokens that a sliding layer sees; a configuration that says null has none."""
+    """Return the tokens in a sliding layer's window; a key with null means no window, a missing key the family's default."""
     table = reading.numbers.table
     for name in ("attention_chunk_size", "sliding_window"):
         if name in table:
@@ -263,8 +265,8 @@ def _of_kind(reading: _Reading, kind: LayerKind) -> Layer:
             return layer
 
 
-def _share(reading: _Reading, layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    """Return *layers* with the last of them, as many as share earlier layers' keys and values, keeping none."""
+def _share_kv(reading: _Reading, layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Return *layers*; the last `num_kv_shared_layers` read earlier layers' KV cache and have none."""
     own = max(0, len(layers) - reading.numbers.count("num_kv_shared_layers"))
     return tuple(
         layer if number < own else replace(layer, kind=LayerKind.NONE, kv_heads=0)
@@ -280,10 +282,10 @@ def _latent(reading: _Reading) -> int:
 def _latent_trunk(reading: _Reading) -> tuple[Layer, ...]:
     index = reading.numbers.count("index_head_dim")
     latent = Layer(LayerKind.FULL, reading.heads, 1, _latent(reading), 0, index_width=index)
-    said = reading.numbers.table.get("linear_attn_config")
-    if not isinstance(said, dict):
+    delta_config = reading.numbers.table.get("linear_attn_config")
+    if not isinstance(delta_config, dict):
         return (latent,) * reading.layers
-    linear = ConfigReader(said, {})
+    linear = ConfigReader(delta_config, {})
     # Kimi Delta Attention: three convolutions, and a square state for each head; its layers are counted from 1.
     heads, width, taps = (
         linear.count("num_heads"),
@@ -298,7 +300,7 @@ def _latent_trunk(reading: _Reading) -> tuple[Layer, ...]:
 
 
 def _recurrent(reading: _Reading, layer: Layer) -> Layer:
-    """Return *layer* with what it keeps of a sequence: R, the convolution's inputs, and S, the state."""
+    """Return *layer* with its elements per sequence: the convolution's last inputs (R) and the recurrent state (S)."""
     numbers = reading.numbers
     if cached := numbers.count("conv_L_cache"):
         return replace(layer, conv_state=reading.hidden * (cached - 1))
@@ -317,12 +319,12 @@ def _recurrent(reading: _Reading, layer: Layer) -> Layer:
 
 
 def _mamba_width(numbers: ConfigReader) -> int:
-    said = numbers.table.get("mamba_d_head")
-    return 0 if said == "auto" else numbers.count("mamba_d_head", "mamba_head_dim")
+    width = numbers.table.get("mamba_d_head")
+    return 0 if width == "auto" else numbers.count("mamba_d_head", "mamba_head_dim")
 
 
 def _predictors(reading: _Reading, trunk: Sequence[Layer], places: TensorPlaces) -> tuple[Layer, ...]:
-    """Return the layers that draft the next tokens, as far as the checkpoint has them.
+    """Return the drafting (multi-token prediction) layers whose weights the checkpoint has.
 
     Raises:
         BadModel: There are weights of layers that the configuration does not count.
@@ -335,9 +337,10 @@ def _predictors(reading: _Reading, trunk: Sequence[Layer], places: TensorPlaces)
     weights = [places.layer(reading.layers + number) for number in range(count)]
     if places.predictor:
         weights[0] = (weights[0][0] + places.predictor, weights[0][1])
+    # Converters drop the drafting layers and leave their number in the configuration: only layers with weights count.
     attentive = next((layer for layer in reversed(trunk) if layer.kind is LayerKind.FULL), trunk[-1])
-    return tuple(_weigh(attentive, *weight) for weight in weights) if any(map(any, weights)) else ()
+    return tuple(_with_weights(attentive, *weight) for weight in weights) if any(map(any, weights)) else ()
 
 
-def _weigh(layer: Layer, dense: int, experts: int) -> Layer:
+def _with_weights(layer: Layer, dense: int, experts: int) -> Layer:
     return replace(layer, dense_bytes=dense, expert_bytes=experts)

@@ -1,7 +1,7 @@
-"""What the programs that wrote checkpoints take for granted: families of models, and the numbers that their files leave out.
+"""Families of checkpoints: the pattern of their layers, and the values that their configurations leave out.
 
-A configuration that is nested in another (a model that also sees) is stored without the keys that have their family's usual
-value, so a reader has to know those values. They are facts of Hugging Face's `transformers` 5 (`configuration_*.py`).
+A text configuration that is nested in a multimodal one is stored without the keys that have their family's default value, so
+a reader has to know these defaults. They are those of Hugging Face's `transformers` 5 (`configuration_*.py`).
 """
 
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from enum import StrEnum
 
 
 class Pattern(StrEnum):
-    """How the layers of a family follow one another where its configuration does not list them.
+    """Order of a family's kinds of layers, for configurations that do not list them.
 
-    SLIDING and LINEAR: every n-th layer is attention over everything, and those between see a window, or keep a state.
-    MAMBA and CONVOLUTION: those that are not said to be attention keep a state. PARALLEL: each has attention and a state.
+    SLIDING and LINEAR: every n-th layer has full attention, the others a window or a recurrent state. MAMBA and CONVOLUTION:
+    layers that are not listed as attention have a recurrent state. PARALLEL: every layer has full attention and a state.
     """
 
     FULL = "full"
@@ -28,7 +28,7 @@ class Pattern(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What is usual: *every* is the n of the pattern, *window* the tokens of a sliding layer, *usual* other keys' values."""
+    """Defaults of a family: *every* is the n of the pattern, *window* a sliding layer's tokens, *usual* other keys' values."""
 
     pattern: Pattern = Pattern.FULL
     every: int = 0

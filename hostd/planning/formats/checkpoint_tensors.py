@@ -1,6 +1,6 @@
-"""Where the tensors of a checkpoint belong: to which layer, to its experts, to the tables, or to a tower beside the text.
+"""Tensor sizes of a checkpoint by layer, experts, tables (embeddings and output) and vision or audio tower.
 
-Checkpoints name their tensors after the modules of the program that trained them, so the parts of a name tell its place.
+Checkpoints name their tensors after the modules of the training program, so a tensor's name says where it belongs.
 """
 
 import re
@@ -30,7 +30,7 @@ _TABLES = (
 
 @dataclass(frozen=True, slots=True)
 class TensorPlaces:
-    """Bytes by place: *dense* and *experts* by the number of the layer; *predictor* is the part that drafts next tokens."""
+    """Bytes of tensors: *dense* and *experts* by layer number, *predictor* of the drafting (multi-token prediction) part."""
 
     dense: Mapping[int, int]
     experts: Mapping[int, int]
@@ -39,18 +39,19 @@ class TensorPlaces:
     tables: Tables
 
     def layer(self, number: int) -> tuple[int, int]:
-        """Return the dense and the experts' bytes of one layer."""
+        """Return the bytes of one layer: dense, and in its experts."""
         return self.dense.get(number, 0), self.experts.get(number, 0)
 
 
 def sort_tensors(tensors: Iterable[CheckpointTensor]) -> TensorPlaces:
-    """Return how many bytes of *tensors* belong where."""
+    """Return the bytes of *tensors* by layer and part of the model."""
     dense: dict[int, int] = defaultdict(int)
     experts: dict[int, int] = defaultdict(int)
     tables: dict[str, int] = defaultdict(int)
     predictor = tower = 0
     for tensor in tensors:
         name, size = tensor.name, tensor.bytes
+        # Towers first: their blocks are numbered like the text model's layers and must not be added to those.
         if _TOWER.search(name):
             tower += size
         elif _PREDICTOR.search(name):

@@ -1,7 +1,7 @@
-"""GGUF headers: everything about a model but its weights, read from bytes that are not trusted.
+"""Parser of GGUF headers: metadata and tensor table of a model file, read from untrusted bytes.
 
-The bytes may be only the beginning of the file: then the answer is how many are needed, so that a remote header costs few
-requests. Long arrays (the vocabulary) are walked over, not built. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+The bytes may be only the beginning of the file: then the parser returns how many it needs, so that a remote header costs few
+requests. Long arrays (the vocabulary) are skipped, not built. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _STRING, _ARRAY = 8, 9
 
 @dataclass(frozen=True, slots=True)
 class NeedMore:
-    """The bytes end within the header; at least *bytes* from the beginning of the file are needed to go on."""
+    """A header that is not complete: parsing needs at least the first *bytes* of the file."""
 
     bytes: int
 
@@ -44,8 +44,8 @@ class GgufTensor:
 class GgufHeader:
     """The header of one file, or of all parts of a split model together.
 
-    *keys* holds what fits in memory cheaply: numbers, strings, and short arrays of numbers. *lengths* has the length of every
-    array, kept or not. *data_offset* is where the weights begin, and *file_bytes* what all of it must measure at least.
+    *keys* holds numbers, strings and short arrays of numbers. *lengths* has the length of every array, kept or not.
+    *data_offset* is where the weights begin, *file_bytes* the least size of a complete file; both in bytes.
     """
 
     version: int
@@ -58,7 +58,7 @@ class GgufHeader:
 
     @property
     def split(self) -> tuple[int, int, int] | None:
-        """Which part this is (from 0), of how many, and the tensors of all parts together; None for a model in one file."""
+        """Number of this part (from 0), number of parts, tensors in all parts; None for a model in one file."""
         count = self.keys.get("split.count")
         if not isinstance(count, int) or count <= 1:
             return None
@@ -69,13 +69,13 @@ class GgufHeader:
 
 
 def parse(data: bytes | memoryview, file_bytes: int | None = None) -> GgufHeader | NeedMore:
-    """Return the header that *data*, the beginning of a file, holds; or how much more of the file that takes.
+    """Return the header at the beginning of a file, or how many bytes of the file parsing it needs.
 
-    *file_bytes* is the size of the whole file, where it is known: then a file that lacks its last weights is refused, and one
-    that ends too soon is an error rather than a wish. A file that holds a header and no weights at all passes.
+    *file_bytes* is the size of the whole file if it is known: a file that ends within its header or its weights is then
+    refused. A file with a header and no weights at all is accepted.
 
     Raises:
-        GgufError: The bytes are no GGUF header that an engine could load.
+        GgufError: The bytes are not the header of a model that an engine can load.
     """
     cursor = Cursor(bytes(data[:MAX_HEADER]))
     try:
@@ -90,25 +90,25 @@ def parse(data: bytes | memoryview, file_bytes: int | None = None) -> GgufHeader
 
 
 def merge(headers: Sequence[GgufHeader]) -> GgufHeader:
-    """Return one header for all parts of a split model, in any order: the first part's keys and everybody's tensors.
+    """Return one header for all parts of a split model, in any order: the first part's keys and all parts' tensors.
 
     Raises:
-        GgufError: A part is missing, there twice, or of another model.
+        GgufError: A part is missing, is given twice, or belongs to another model.
     """
     by_number: dict[int, GgufHeader] = {}
-    pending_loads = set()
+    declared = set()
     for header in headers:
         split = header.split
         if split is None:
             _bad(f"one of {len(headers)} parts does not say that it is a part")
-        number, *pending = split
-        pending_loads.add(tuple(pending))
+        number, *totals = split
+        declared.add(tuple(totals))
         if number in by_number:
             _bad(f"part {number + 1} is there twice")
         by_number[number] = header
-    if len(pending_loads) != 1:
+    if len(declared) != 1:
         _bad("the parts do not agree on how many there are: they belong to different models")
-    ((count, tensors),) = pending_loads
+    ((count, tensors),) = declared
     if len(by_number) != count:
         # Every number is below the count, so the first that is missing is among the first few.
         missing = next(number for number in range(count) if number not in by_number)
@@ -151,6 +151,7 @@ def _preamble(cursor: Cursor) -> int:
         _bad(f"it begins with {bytes(magic)!r} where a GGUF file has 'GGUF'")
     cursor.u32("the magic")
     version = cursor.u32("the version")
+    # A version is a small number: one whose low bytes are 0 was written by the other byte order.
     if version & 0xFFFF == 0 and version:
         _bad("it is a big-endian GGUF file; engines on this kind of machine need the little-endian one")
     if version not in (2, 3):
@@ -178,7 +179,8 @@ def _value(cursor: Cursor, name: str, lengths: dict[str, int]) -> Value | None:
 
 
 def _tensors(cursor: Cursor, count: int, alignment: int) -> tuple[GgufTensor, ...]:
-    # The smallest entry: a name's length, a dimension count, no dimension, a type, an offset.
+    # Checked before the loop, which a false count would keep busy. 24 bytes is the smallest entry: a name's length, a
+    # dimension count, no dimension, a type, an offset.
     if count * 24 > MAX_HEADER:
         _bad(f"it claims {count:,} tensors")
     tensors: dict[str, GgufTensor] = {}

@@ -1,11 +1,11 @@
-"""Bounded reading of GGUF bytes: no length is trusted before it was checked, and nothing is built that is not asked for."""
+"""Bounded cursor over GGUF bytes: every length is checked before it is used, and skipped values are never built."""
 
 import struct
 from typing import NoReturn
 
 from hostd.domain.errors import HostdError
 
-# A header beyond this is no header: the largest vocabularies with their merges stay under 40 MB.
+# Upper bound of a header in bytes: the largest vocabularies with their merges stay under 40 MB.
 MAX_HEADER = 1 << 28
 MAX_NAME = 1 << 16
 MAX_STRING = 1 << 26
@@ -28,14 +28,14 @@ _U32, _U64 = SCALARS[4], SCALARS[10]
 
 
 class GgufError(HostdError):
-    """The bytes are not a GGUF header that an engine could load; the message says what is wrong with them."""
+    """A header that no engine can load; the message says what is wrong with it."""
 
     code = "bad_model_file"
     status = 422
 
 
 class TruncatedHeader(Exception):
-    """The bytes end too soon; *need* counts how many there must be at least, from the beginning of the file."""
+    """A header that ends too soon; parsing needs at least the first *need* bytes of the file."""
 
     def __init__(self, need: int) -> None:
         super().__init__(need)
@@ -43,7 +43,7 @@ class TruncatedHeader(Exception):
 
 
 class Cursor:
-    """A place in the bytes of a header that moves forward only."""
+    """A position in the bytes of a header that only moves forward."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -81,7 +81,7 @@ class Cursor:
         return self.data[begin : self.at].decode("utf-8", "replace")
 
     def numbers(self, kind: int, count: int, keep: int, what: str) -> tuple[Scalar, ...] | None:
-        """Pass *count* values of a fixed-size type; return them if there are at most *keep*."""
+        """Skip *count* values of a fixed-size type; return them if there are at most *keep*."""
         packed = SCALARS[kind]
         begin = self._reserve(packed.size * count, what)
         if count > keep:
@@ -89,7 +89,7 @@ class Cursor:
         return tuple(value[0] for value in packed.iter_unpack(self.data[begin : self.at]))
 
     def skip_strings(self, count: int, what: str) -> None:
-        """Pass *count* strings by their lengths alone: a vocabulary is walked, never built."""
+        """Skip *count* strings by their lengths alone: building a vocabulary would cost time and memory for nothing."""
         if count * 8 > MAX_HEADER:
             _refuse(f"{what} claims {count:,} strings, more than any real header holds")
         data, at, length_at = self.data, self.at, _U64.unpack_from

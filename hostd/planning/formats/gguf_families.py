@@ -1,6 +1,7 @@
-"""What no header says about an architecture and an engine knows by its name: which layers slide, which recur, which keep nothing.
+"""Architectures of GGUF models by name: which layers have a sliding window, a recurrent state, or no cache.
 
-Read in llama.cpp's loaders (src/models/*.cpp and llama_model::create_memory in src/llama-model.cpp, commit 0c1e57098).
+Headers leave this out and engines have it in code. Source: llama.cpp's loaders (src/models/*.cpp and
+llama_model::create_memory in src/llama-model.cpp, commit 0c1e57098).
 """
 
 from dataclasses import dataclass
@@ -8,10 +9,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sliding:
-    """Which layers of an architecture see a window only, where its header does not list them.
+    """Pattern of an architecture's sliding-window layers, for headers that do not list them.
 
-    One layer of every *period* is full: the last of them, or the first if *dense_first*; 0 means that only a list in the header
-    tells. *window* holds where the header has none, *fixed* even where it has; 0 there means that without one nothing slides.
+    One layer of every *period* has full attention: the last one, or the first if *dense_first*; with 0, only the header can
+    list them. *window* is in tokens and holds if the header has none, *fixed* even if it has one; with 0, a header without a
+    window means full attention. *only_with_layers* limits the pattern to models of that many layers.
     """
 
     period: int = 0
@@ -49,37 +51,38 @@ SLIDING = {
     "step35": Sliding(),
 }
 
-# Their windows are optional: without the key, nothing slides. (llama4's key only switches it off, with a 0.)
+# Without the window's key, these have full attention only. (llama4's key only switches the window off, with a 0.)
 WINDOW_KEY_REQUIRED = {"smallthinker"}
 
-# Every layer of these keeps a state of constant size and nothing else.
+# Every layer has a recurrent state of constant size and no KV cache.
 RECURRENT = {"arwkv7", "mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7"}
 
-# Hybrids: a layer without KV heads recurs. Nemotron-H's must lack a feed-forward part as well, as must its attention layers.
+# Hybrids: a layer without KV heads has a recurrent state. A layer of Nemotron-H has attention, a state or a feed-forward part,
+# so its recurrent and its attention layers have no feed-forward width either.
 RECURRENT_WITHOUT_KV_HEADS = {
     "bailingmoe3", "granitehybrid", "jamba", "kimi-k3", "kimi-linear", "lfm2", "lfm2moe", "nemotron_h", "nemotron_h_moe", "plamo2",
 }  # fmt: skip
 ONE_THING_PER_LAYER = {"nemotron_h", "nemotron_h_moe"}
 
-# Hybrids: every so manieth layer attends to all tokens, the others recur, unless the header lists them.
+# Hybrids: every n-th layer has full attention, the others a recurrent state, unless the header lists them.
 FULL_ATTENTION_INTERVAL = {"minimax-01": 8, "qwen3next": 4, "qwen35": 4, "qwen35moe": 4}
 
 # Attention and recurrence side by side in every layer.
 PARALLEL = {"falcon-h1"}
 
-# Layers from here on read the KV of earlier ones, where the header does not say how many do.
+# Layers from this number on read earlier layers' KV cache, if the header does not count them.
 KV_UNTIL_LAYER = {"gemma3n": 20}
 
 # Sparse attention caches a key per token for its indexer.
 INDEXED = {"deepseek32", "dots3note", "glm-dsa", "hy_v4", "minimax-m3"}
 
-# They read their whole input at once and keep nothing.
+# Encoders read their whole input at once and have no cache.
 ENCODERS = {
     "bert", "dream", "eurobert", "gemma-embedding", "jina-bert-v2", "jina-bert-v3", "llada", "llada-moe", "modern-bert", "neo-bert",
     "nomic-bert", "nomic-bert-moe", "rnd1", "t5encoder", "wavtokenizer-dec",
 }  # fmt: skip
 
-# Full attention on every layer: the keys that all architectures share say everything.
+# Full attention on every layer: the keys that all architectures share describe it completely.
 PLAIN = {
     "apertus", "arcee", "arctic", "baichuan", "bailingmoe", "bailingmoe2", "bitnet", "bloom", "chameleon", "chatglm",
     "codeshell", "cogvlm", "command-r", "dbrx", "deci", "deepseek", "deepseek2", "deepseek2-ocr", "dots1", "ernie4_5",
@@ -102,5 +105,5 @@ KNOWN = (
     | FULL_ATTENTION_INTERVAL.keys()
 )
 
-# Vision and audio towers: files that go beside a model.
+# Vision and audio towers, which engines load from a file of their own.
 PROJECTORS = {"clip"}

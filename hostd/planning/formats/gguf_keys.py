@@ -1,4 +1,4 @@
-"""Reads an architecture's numbers from the keys of a GGUF header, doubting each of them."""
+"""Metadata of a GGUF header as checked numbers of its architecture."""
 
 from collections.abc import Mapping
 
@@ -24,17 +24,17 @@ class GgufMetadata:
         self.architecture = architecture
 
     def text(self, key: str) -> str:
-        """Return a general string, empty where there is none."""
+        """Return the string under *key*, which has no architecture's prefix; empty if there is none."""
         value = self._keys.get(key)
         return value if isinstance(value, str) else ""
 
     def general(self, key: str) -> int | None:
-        """Return a number that belongs to no architecture."""
+        """Return the number under *key*, which has no architecture's prefix; None if there is none."""
         value = self._keys.get(key)
         return value if isinstance(value, int) else None
 
     def length(self, key: str) -> int:
-        """Return the length of an array, kept or not; 0 where there is none."""
+        """Return the length of an array, kept or not; 0 if there is none."""
         return self._lengths.get(key, 0)
 
     def has(self, key: str) -> bool:
@@ -42,10 +42,10 @@ class GgufMetadata:
         return self._found(key) is not None
 
     def number(self, key: str, default: int = 0) -> int:
-        """Return a number; the largest where it is an array with one number per layer.
+        """Return a number; the largest one of an array with one number per layer.
 
         Raises:
-            GgufError: It is no number, or none that makes sense.
+            GgufError: The value is not a number within bounds.
         """
         value = self._found(key)
         if value is None:
@@ -53,10 +53,10 @@ class GgufMetadata:
         return max(self._checked(key, value), default=default)
 
     def per_layer(self, key: str, layers: int, default: int = 0) -> tuple[int, ...]:
-        """Return one number per layer, from an array or from one number that holds for all.
+        """Return one number per layer, from an array or from one number for all layers.
 
         Raises:
-            GgufError: There are fewer numbers than layers, or they make no sense.
+            GgufError: The array has fewer numbers than layers, or one out of bounds.
         """
         value = self._found(key)
         if value is None:

@@ -1,4 +1,4 @@
-"""From a GGUF header to a shape: what each layer remembers, for every family that the engine knows, and a bound for the others."""
+"""Shape of a model from its GGUF header: each layer's cache, exact for known architectures, an upper bound for others."""
 
 from dataclasses import replace
 
@@ -25,13 +25,13 @@ from hostd.planning.formats.tensor_types import FILE_TYPES
 
 
 def shape_of(header: GgufHeader) -> Shape:
-    """Return the shape that *header* (of one file, or of all parts together) describes.
+    """Return the shape of the model with this *header* (of one file, or of all parts together).
 
-    An architecture that is not known gets an upper bound: every layer keeps every token's keys and values, and whatever
-    recurrent state its keys speak of besides.
+    An architecture that is not known gets an upper bound: every layer caches the keys and values of every token, and has the
+    recurrent state that the header's keys describe, too.
 
     Raises:
-        GgufError: The header lacks a number that every model has, or has one that makes no sense.
+        GgufError: The header lacks a number that every model has, or has one out of bounds.
     """
     keys, groups = GgufMetadata(header), group(header.tensors)
     if keys.architecture in PROJECTORS:
@@ -74,7 +74,7 @@ def shape_of(header: GgufHeader) -> Shape:
 
 
 def _window(keys: GgufMetadata, layers: int) -> int:
-    """Return the tokens that a sliding layer of this architecture sees; 0 where no layer slides."""
+    """Return the tokens in the window of a sliding layer; 0 if no layer has a window."""
     family = SLIDING.get(keys.architecture)
     stated = keys.number("attention.sliding_window")
     if family is None:
@@ -94,7 +94,7 @@ def _layers(keys: GgufMetadata, count: int, trunk: int) -> list[Layer]:
     sliding = _sliding(keys, count, trunk)
     recurrent = _recurrent(keys, kv_heads, count, trunk)
     until = _kv_until(keys, count)
-    empty = _without_memory(keys, count)
+    empty = _without_cache(keys, count)
     index = _index_widths(keys, count, trunk)
     layers = []
     for number in range(count):
@@ -129,7 +129,7 @@ def _kv_heads(keys: GgufMetadata, heads: tuple[int, ...], count: int) -> tuple[i
 
 
 def _widths(keys: GgufMetadata, *, slides: bool) -> tuple[int, int]:
-    """Elements per head of keys and of values, as the cache keeps them: a latent is one key and no value."""
+    """Return the cached elements per head of keys and of values; a latent is cached as one key without a value."""
     heads = keys.per_layer("attention.head_count", 1)[0] or keys.number("attention.head_count")
     even = keys.number("embedding_length") // heads if heads else 0
     key_width = keys.number("attention.key_length", even)
@@ -141,7 +141,7 @@ def _widths(keys: GgufMetadata, *, slides: bool) -> tuple[int, int]:
         return key_width, value_width
     rank = keys.number("attention.kv_lora_rank_swa") if slides else 0
     latent = rank + keys.number("rope.dimension_count") if rank else _latent(keys)
-    # A header without the width of its positions has the whole latent's in the key's.
+    # A header without the width of the position part has the width of the whole latent under the key's length.
     return (latent if latent and keys.has("rope.dimension_count") else key_width), 0
 
 
@@ -167,7 +167,7 @@ def _sliding(keys: GgufMetadata, count: int, trunk: int) -> tuple[bool, ...]:
         return tuple(bool(slides) for slides in listed) + (False,) * (count - len(listed))
     period = keys.number(key, family.period)
     if not period:
-        # The engine takes 0 in the header for "all of them"; where only a list could tell, none slides, which bounds the rest.
+        # The engine reads 0 in the header as "every layer slides". Without a list no layer does, which is an upper bound.
         return (keys.has(key),) * trunk + (False,) * (count - trunk)
     full = 0 if family.dense_first else period - 1
     return tuple(number < trunk and number % period != full for number in range(count))
@@ -178,8 +178,10 @@ def _recurrent(keys: GgufMetadata, kv_heads: tuple[int, ...], count: int, trunk:
     if architecture in RECURRENT or architecture in PARALLEL:
         return (True,) * count
     if architecture in RECURRENT_WITHOUT_KV_HEADS:
-        busy = keys.per_layer("feed_forward_length", count) if architecture in ONE_THING_PER_LAYER else (0,) * count
-        return tuple(number < trunk and not kv_heads[number] and not busy[number] for number in range(count))
+        feed_forward = (
+            keys.per_layer("feed_forward_length", count) if architecture in ONE_THING_PER_LAYER else (0,) * count
+        )
+        return tuple(number < trunk and not kv_heads[number] and not feed_forward[number] for number in range(count))
     if architecture in FULL_ATTENTION_INTERVAL:
         if keys.has("attention.recurrent_layers"):
             return tuple(bool(recurs) for recurs in keys.per_layer("attention.recurrent_layers", count))
@@ -188,7 +190,7 @@ def _recurrent(keys: GgufMetadata, kv_heads: tuple[int, ...], count: int, trunk:
     return (architecture not in KNOWN,) * count
 
 
-def _without_memory(keys: GgufMetadata, count: int) -> tuple[bool, ...]:
+def _without_cache(keys: GgufMetadata, count: int) -> tuple[bool, ...]:
     if keys.architecture in ONE_THING_PER_LAYER:
         return tuple(width > 0 for width in keys.per_layer("feed_forward_length", count))
     return (False,) * count
@@ -207,15 +209,18 @@ def _index_widths(keys: GgufMetadata, count: int, trunk: int) -> tuple[int, ...]
     if not width or (keys.architecture in KNOWN and keys.architecture not in INDEXED):
         return (0,) * count
     if keys.architecture == "minimax-m3":
-        # Its indexer's cache has values, too, one head of them, but not on the first, dense layers.
+        # The indexer's cache has values, too, of one head, but not on the first, dense layers.
         dense = keys.number("leading_dense_block_count")
         return tuple(width + _widths(keys, slides=False)[1] if number >= dense else 0 for number in range(count))
-    owned = keys.per_layer("attention.indexer.types", trunk, default=1) + (0,) * (count - trunk)
-    return tuple(width if owns else 0 for owns in owned)
+    indexed = keys.per_layer("attention.indexer.types", trunk, default=1) + (0,) * (count - trunk)
+    return tuple(width if has_index else 0 for has_index in indexed)
 
 
 def _state(keys: GgufMetadata, heads: tuple[int, ...]) -> tuple[int, int]:
-    """Elements of a recurrent layer's convolution state and state, per sequence (llama_hparams::n_embd_r and n_embd_s)."""
+    """Return the elements of a recurrent layer's convolution state and state per sequence.
+
+    Source: llama_hparams::n_embd_r and n_embd_s.
+    """
     embedding, kernel = keys.number("embedding_length"), keys.number("ssm.conv_kernel")
     if head := keys.number("wkv.head_size"):
         return keys.number("token_shift_count", 2) * embedding, embedding * head
@@ -258,7 +263,7 @@ def _projector(keys: GgufMetadata, header: GgufHeader, groups: TensorGroups) -> 
 
 def _quantisation(keys: GgufMetadata, groups: TensorGroups) -> str:
     number = keys.general("general.file_type")
-    # 1024 marks a mixture that a converter guessed.
+    # The bit 1024 marks a mixture that a converter guessed.
     stated = FILE_TYPES.get(number & 1023, "") if number is not None else ""
     if stated or not groups.by_type:
         return stated

@@ -1,4 +1,4 @@
-"""Sums a tensor table by where an engine puts the weights: tables of the input and output, layers, and the experts in them."""
+"""Bytes of a GGUF tensor table by where engines place them: input and output tables, layers, and the layers' experts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -28,12 +28,12 @@ class TensorGroups:
 
     @property
     def tables(self) -> Tables:
-        """The bytes that belong to no layer."""
+        """Bytes of the tensors outside all layers."""
         return Tables(self.token_embedding, self.output, self.layer_embedding, self.other)
 
 
 def group(tensors: Iterable[GgufTensor]) -> TensorGroups:
-    """Return the bytes of *tensors* by group, by the names that GGUF prescribes."""
+    """Return the bytes of *tensors* by group; GGUF prescribes the names that tell the group."""
     groups = TensorGroups()
     for tensor in tensors:
         _add(groups, tensor)

@@ -1,4 +1,4 @@
-"""How a checkpoint's weights are packed, in the few words that people use for it."""
+"""Quantisation of a checkpoint's weights, by its usual name."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ _PLAIN = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 
 
 def quantisation(config: Mapping[str, object], table: Mapping[str, object]) -> str:
-    """Return how the weights are stored (``AWQ 4-bit``, ``FP8``, ``MLX 4-bit``, ``BF16``); empty where nothing says so.
+    """Return the quantisation of the weights (``AWQ 4-bit``, ``FP8``, ``MLX 4-bit``, ``BF16``); empty if no key states it.
 
     *table* is the part of *config* that describes the text model; either may hold the keys.
     """
@@ -30,7 +30,7 @@ def quantisation(config: Mapping[str, object], table: Mapping[str, object]) -> s
 
 
 def is_mlx(config: Mapping[str, object], metadata: Mapping[str, str]) -> bool:
-    """Return whether a checkpoint was written for MLX, by its own marks."""
+    """Return whether a checkpoint's configuration or file metadata marks it as converted for MLX."""
     return isinstance(config.get("quantization"), dict) or metadata.get("format") == "mlx"
 
 

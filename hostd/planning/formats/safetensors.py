@@ -1,7 +1,7 @@
-"""Read the header of a safetensors file: names, types and places of its tensors, and nothing of their contents.
+"""Parser of safetensors headers: names, types, shapes and offsets of the tensors, without their data.
 
-The format is eight bytes of length, that much JSON, and the tensors without gaps. The header comes from strangers, so every
-number in it is held against the others and against the size of the file before anything is derived from it. Format:
+The format is eight bytes of length, that many bytes of JSON, and the tensors without gaps. The header is untrusted, so every
+number in it is checked against the others and against the size of the file before it is used. Format:
 https://github.com/huggingface/safetensors#format.
 """
 
@@ -30,7 +30,7 @@ _DIMENSIONS = 16
 
 
 class BadModel(HostdError):
-    """What a model says of itself cannot be true; the sentence says what, and what to do."""
+    """A model file or configuration that contradicts itself; the message says how, and what to do."""
 
     code = "bad_model_file"
     status = 422
@@ -38,7 +38,7 @@ class BadModel(HostdError):
 
 @dataclass(frozen=True, slots=True)
 class CheckpointTensor:
-    """One tensor as stored; *begin* and *end* are offsets after the header, in bytes."""
+    """One tensor as stored; *begin* and *end* are offsets from the end of the header, in bytes."""
 
     name: str
     dtype: str
@@ -48,13 +48,13 @@ class CheckpointTensor:
 
     @property
     def bytes(self) -> int:
-        """Bytes in the file."""
+        """Size of the data in the file."""
         return self.end - self.begin
 
 
 @dataclass(frozen=True, slots=True)
 class Safetensors:
-    """A header: *data_offset* is where the tensors begin, *metadata* the file's own notes."""
+    """Header of one file; the tensors' data begin at *data_offset* bytes, *metadata* are the texts that its writer added."""
 
     tensors: tuple[CheckpointTensor, ...]
     metadata: Mapping[str, str]
@@ -67,12 +67,12 @@ class Safetensors:
 
 
 def parse_safetensors(prefix: bytes, file_bytes: int | None = None) -> Safetensors | NeedMore:
-    """Return the header that *prefix* begins with, or how much more of the file that takes.
+    """Return the header at the beginning of a file, or how many bytes of the file parsing it needs.
 
-    *file_bytes* is the size of the whole file, None where it is not known.
+    *file_bytes* is the size of the whole file, None if it is not known.
 
     Raises:
-        BadModel: This is no safetensors file, or one that is cut off, or one whose numbers contradict each other.
+        BadModel: The file is not a safetensors file, is cut off, or its numbers contradict each other.
     """
     if len(prefix) < PREFIX:
         if file_bytes is not None and file_bytes < PREFIX:
@@ -90,22 +90,23 @@ def parse_safetensors(prefix: bytes, file_bytes: int | None = None) -> Safetenso
     if len(prefix) < PREFIX + length:
         return NeedMore(PREFIX + length)
     members = _object(prefix[PREFIX : PREFIX + length], "its header")
+    # The one member of the header that is not a tensor.
     metadata = members.pop("__metadata__", {})
     if not isinstance(metadata, dict):
         raise BadModel("its __metadata__ is no table of texts; the file is damaged")
     tensors = tuple(sorted((_tensor(name, entry) for name, entry in members.items()), key=lambda each: each.begin))
-    _check_places(tensors, None if file_bytes is None else file_bytes - PREFIX - length)
+    _check_layout(tensors, None if file_bytes is None else file_bytes - PREFIX - length)
     notes = {str(key): value for key, value in metadata.items() if isinstance(value, str)}
     return Safetensors(tensors, notes, PREFIX + length)
 
 
 def parse_index(text: bytes) -> tuple[str, ...]:
-    """Return the names of the files that a ``model.safetensors.index.json`` spreads the tensors over, sorted.
+    """Return the names of the files in a ``model.safetensors.index.json``, sorted.
 
-    The names are as told: they must be checked before they are joined to a folder.
+    The names are untrusted: they must be checked before they are joined to a folder.
 
     Raises:
-        BadModel: It is no such index.
+        BadModel: The text is no such index.
     """
     where = _object(text, "model.safetensors.index.json").get("weight_map")
     if not isinstance(where, dict) or not where or not all(isinstance(file, str) for file in where.values()):
@@ -117,7 +118,7 @@ def parse_configuration(text: bytes) -> dict[str, object]:
     """Return the contents of a ``config.json``.
 
     Raises:
-        BadModel: It is no JSON object.
+        BadModel: The text is not a JSON object.
     """
     return _object(text, "config.json")
 
@@ -133,7 +134,7 @@ def _object(text: bytes, what: str) -> dict[str, object]:
 
 
 def _no_constant(name: str) -> object:
-    # Python reads and writes Infinity and NaN where JSON has none; configurations do hold them. No count may be one.
+    # Configurations written by Python hold Infinity and NaN, which JSON does not have. As text, none passes for a count.
     return name
 
 
@@ -154,8 +155,9 @@ def _tensor(name: str, entry: object) -> CheckpointTensor:
     return CheckpointTensor(name, dtype, tuple(shape), begin, end)
 
 
-def _check_places(tensors: Iterable[CheckpointTensor], free: int | None) -> None:
-    """Refuse tensors that overlap, leave gaps, or do not fill the *free* that the file has for them."""
+def _check_layout(tensors: Iterable[CheckpointTensor], data_bytes: int | None) -> None:
+    """Refuse tensors that overlap, leave gaps, or do not fill the *data_bytes* of the file after its header."""
+    # The format allows no gaps: a gap or an overlap means that the offsets are false, and the sizes taken from them too.
     ordered = list(tensors)
     if ordered and ordered[0].begin != 0:
         raise BadModel(f"its tensors begin {ordered[0].begin} bytes late; the file is damaged")
@@ -164,8 +166,10 @@ def _check_places(tensors: Iterable[CheckpointTensor], free: int | None) -> None
             wrong = "overlap" if one.end > other.begin else "have a gap between them"
             raise BadModel(f"its tensors {one.name[:80]!r} and {other.name[:80]!r} {wrong}; the file is damaged")
     end = ordered[-1].end if ordered else 0
-    if free is not None and end > free:
-        missing = format_bytes(end - free)
+    if data_bytes is not None and end > data_bytes:
+        missing = format_bytes(end - data_bytes)
         raise BadModel(f"the file is cut off: {missing} of its tensors are missing; download it again")
-    if free is not None and end < free:
-        raise BadModel(f"{format_bytes(free - end)} follow its last tensor and belong to none; the file is damaged")
+    if data_bytes is not None and end < data_bytes:
+        raise BadModel(
+            f"{format_bytes(data_bytes - end)} follow its last tensor and belong to none; the file is damaged"
+        )

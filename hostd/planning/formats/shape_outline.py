@@ -1,7 +1,7 @@
-"""The shape of a model that is not downloaded, from numbers that ship with its profile: its architecture, its file's size.
+"""Shape of a model that is not downloaded, from the numbers that ship with its profile: architecture and file size.
 
-What it keeps of its tokens is as exact as from its header. How its weights are spread is not written there: the tables get
-the packing that is usual for such files, and the layers share the rest evenly, experts included.
+The sizes of its caches are as exact as from its header. The sizes of its weights per layer are estimates: the tables get the
+quantisation that is usual for such files, and the layers get equal shares of the rest, experts included.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _MOST_BYTES = 1 << 50
 
 
 def outline(document: Mapping[str, object], name: str) -> Shape:
-    """Return the shape that *document* describes: `config` (as in config.json), `bytes` of the file, `quantisation`.
+    """Return the shape of the model in *document*: `config` (as in config.json), `bytes` of the file, `quantisation`.
 
     Raises:
         BadModel: A number that everything depends on is missing or impossible.
@@ -43,7 +43,7 @@ def outline(document: Mapping[str, object], name: str) -> Shape:
 
 
 def _tables(shape: Shape, packing: str) -> Tables:
-    """Return the tables: of 4-bit mixtures, the output is packed in six bits, and the input too where both are one."""
+    """Return the bytes of the tables; in 4-bit mixtures the output table has six bits, and a tied table too."""
     mixed = packing.startswith("Q4_K")
     output = (_Q6_K if mixed else _Q8_0).bytes_for(shape.embedding) * shape.vocabulary
     if shape.tied:

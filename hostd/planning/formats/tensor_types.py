@@ -1,4 +1,4 @@
-"""How many bytes each ggml type packs into how many elements: the table that every size of a GGUF model rests on."""
+"""Types of ggml tensors with their bytes per block: every size of a GGUF model is computed from them."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,16 @@ class TensorType:
     size: int
 
     def bytes_for(self, elements: int) -> int:
-        """Return the bytes of a row of that many elements; a block begun is a block stored."""
+        """Return the bytes of a row of that many elements; the last block is stored whole."""
         return -(-elements // self.block) * self.size
 
     @property
     def quantised(self) -> bool:
-        """Whether elements share scales in blocks."""
+        """Whether the elements of a block share a scale."""
         return self.block > 1
 
 
-# The numbers are ggml's own, as files carry them; the gaps are types that ggml has given up.
+# By ggml's number, as files store it; the gaps are types that ggml removed.
 TENSOR_TYPES = {
     0: TensorType("f32", 1, 4),
     1: TensorType("f16", 1, 2),
@@ -60,14 +60,14 @@ TENSOR_TYPES = {
     42: TensorType("q2_0", 64, 18),
 }
 
-# What llama.cpp accepts for the KV cache.
+# Types that llama.cpp accepts for the KV cache.
 CACHE_TYPES = {
     kind.name: kind
     for kind in TENSOR_TYPES.values()
     if kind.name in {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"}
 }
 
-# `general.file_type`: the mixture that a converter was asked for, by number; the dashes were given up.
+# `general.file_type`: the mixture that a converter was asked for, by number; dashes are removed mixtures.
 _MIXTURES = """
     F32 F16 Q4_0 Q4_1 - - - Q8_0 Q5_0 Q5_1 Q2_K Q3_K_S Q3_K_M Q3_K_L Q4_K_S Q4_K_M Q5_K_S Q5_K_M Q6_K IQ2_XXS IQ2_XS Q2_K_S
     IQ3_XS IQ3_XXS IQ1_S IQ4_NL IQ3_S IQ3_M IQ2_S IQ2_M IQ4_XS IQ1_M BF16 - - - TQ1_0 TQ2_0 MXFP4 NVFP4 Q1_0 Q2_0
