@@ -15,13 +15,13 @@ from hostd.planning.warm_set.joint_plan import JointPlan
 from hostd.planning.warm_set.load_option import plus, pool_budgets
 from hostd.sizing.candidates import PlanCandidate, RemoteModel
 from hostd.sizing.load_options import SizedVariant
-from tests.planning.machines import GIB, machine, options, single, way
+from tests.planning.machines import GIB, machine, options, serving_mode, single
 
 CARD, CARDS = machine(24), machine(24, 24)
 
 
 def levered(each: ServingMode) -> ServingMode:
-    """Return a way with one lever."""
+    """Return a serving mode with one lever."""
     return replace(each, levers=lambda *_: [Lever("--slots 1", GIB)])
 
 
@@ -48,19 +48,24 @@ def model(each: ServingMode) -> PlanCandidate:
 @pytest.mark.parametrize(
     ("each", "host", "loaded", "said"),
     [
-        (way(20), CARD, (), "fits on cuda:0, with at most 20.0 GiB in all"),
-        (way(20), machine(), (), "fits on ram, with at most 20.0 GiB in all"),
-        (way(40), CARDS, (), "fits when split over cuda:0, cuda:1, for no single card has room for it"),
-        (way(20), CARD, (loaded("a", 8),), "fits on cuda:0 once a is evicted, with at most"),
+        (serving_mode(20), CARD, (), "fits on cuda:0, with at most 20.0 GiB in all"),
+        (serving_mode(20), machine(), (), "fits on ram, with at most 20.0 GiB in all"),
+        (serving_mode(40), CARDS, (), "fits when split over cuda:0, cuda:1, for no single card has room for it"),
+        (serving_mode(20), CARD, (loaded("a", 8),), "fits on cuda:0 once a is evicted, with at most"),
         (
-            way(20),
+            serving_mode(20),
             CARD,
             (loaded("a", 8, None),),
             "fits on cuda:0 once a is evicted, which has to wait for requests in flight, with",
         ),
-        (way(40, layers=40), CARD, (), "fits in part on cuda:0, 24 of 40 layers (gpu-layers 24), and 16 on the CPU"),
-        (way(20, layers=1), machine(12), (), "fits on the CPU alone (gpu-layers 0), many times slower"),
-        (way(30), CARD, (), "does not fit: cuda:0 is 6.0 GiB too small"),
+        (
+            serving_mode(40, layers=40),
+            CARD,
+            (),
+            "fits in part on cuda:0, 24 of 40 layers (gpu-layers 24), and 16 on the CPU",
+        ),
+        (serving_mode(20, layers=1), machine(12), (), "fits on the CPU alone (gpu-layers 0), many times slower"),
+        (serving_mode(30), CARD, (), "does not fit: cuda:0 is 6.0 GiB too small"),
     ],
 )
 def test_verdicts_are_sentences(
@@ -72,7 +77,7 @@ def test_verdicts_are_sentences(
 
 def test_an_engine_without_a_place_says_why() -> None:
     """In its own words, if it has any."""
-    alone = replace(way(1, backend="vllm", cards_only=True), why_not=single)
+    alone = replace(serving_mode(1, backend="vllm", cards_only=True), why_not=single)
     assert "one card only" == explain(model(alone), None, CARDS)
     assert "vllm cannot serve it on this machine" == explain(model(alone), None, machine())
 
@@ -88,24 +93,24 @@ def test_what_is_not_here_is_told_apart() -> None:
 def test_a_bound_is_called_one() -> None:
     """Whatever the verdict."""
     bounded = Footprint({"cuda:0": {Component.KV: Span(0, GIB, GIB)}}, bounded_only=True)
-    each = replace(way(1), estimate=lambda *_: bounded)
+    each = replace(serving_mode(1), estimate=lambda *_: bounded)
     assert "this is an upper bound, not an estimate" in explain(model(each), decided(each), CARD)
 
 
 @pytest.mark.parametrize(("size", "shown"), [(10, False), (23, True), (30, True)])
 def test_levers_are_shown_where_there_is_need(size: int, shown: bool) -> None:
     """Not where there is plenty of room."""
-    assert shown is bool(useful_levers(decided(levered(way(size))), CARD))
+    assert shown is bool(useful_levers(decided(levered(serving_mode(size))), CARD))
 
 
 def test_levers_are_shown_for_what_runs_on_the_cpu_in_part() -> None:
     """They are those of the placement that would be faster."""
-    assert [Lever("--slots 1", GIB)] == useful_levers(decided(levered(way(40, layers=40))), CARD)
+    assert [Lever("--slots 1", GIB)] == useful_levers(decided(levered(serving_mode(40, layers=40))), CARD)
 
 
 def test_plain_data() -> None:
     """Spans by pool and expected bytes by component; the host's are those of main memory."""
-    each = levered(way(40, layers=40))
+    each = levered(serving_mode(40, layers=40))
     told = report(model(each), decided(each), CARD)
     assert {"low": 24 * GIB, "expected": 24 * GIB, "high": 24 * GIB} == told["pool_bytes"]["cuda:0"]
     assert (16 * GIB, 40 * GIB) == (told["host_bytes"], told["components"]["weights"])
@@ -114,7 +119,7 @@ def test_plain_data() -> None:
 
 def test_the_table_tells_what_is_left_or_missing(capsys: pytest.CaptureFixture[str]) -> None:
     """Of the cards; the set that is warm comes last, with a word where it is not proved."""
-    good, bad = way(20), levered(way(30))
+    good, bad = serving_mode(20), levered(serving_mode(30))
     fits = {"good": decided(good), "bad": decided(bad)}
     rows = [report(replace(model(fit.option.mode), name=name), fit, CARD) for name, fit in fits.items()]
     show(rows, JointPlan(fits, ("good",), proved=False))

@@ -1,4 +1,4 @@
-"""Machines and ways to serve of round numbers, so that a test can be reckoned in the head."""
+"""Machines and serving modes of round numbers, so that a test can be checked by mental arithmetic."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,8 +28,8 @@ def mac(size: int) -> Host:
     return Host("macOS", "Apple", size * GIB, (Pool("metal", PoolKind.UNIFIED, "Apple", size * GIB, 0, size * GIB),))
 
 
-def way(size: int, *, layers: int = 0, backend: str = "llamacpp", cards_only: bool = False) -> ServingMode:
-    """Return a way that takes *size* GiB of weights, dealt by the shares of the devices, and nothing else."""
+def serving_mode(size: int, *, layers: int = 0, backend: str = "llamacpp", cards_only: bool = False) -> ServingMode:
+    """Return a serving mode that takes *size* GiB of weights, split by the shares of the devices, and nothing else."""
 
     def estimate(placement: Placement, gpu_layers: int | None) -> Footprint:
         there = size * GIB if gpu_layers is None else size * GIB * gpu_layers // layers

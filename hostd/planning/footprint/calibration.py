@@ -1,8 +1,7 @@
-"""What this machine taught: how far predictions were off when a model was really loaded, applied to the next prediction.
+"""Calibration of footprints: residuals of this machine's measured loads, applied to the next prediction.
 
-The measurement of the same serving corrects component by component to what was seen. One of the same model served otherwise
-(another context, other slots) says only how far its own prediction was off, and counts for less. So does one that an older
-build of the engine made.
+A measurement of the same serving replaces the prediction component by component. A measurement of the same model with other
+flags (context, slots) contributes only its own residual, with a lower weight, and so does one of another build of the engine.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,11 +20,11 @@ Parts = Mapping[str, Mapping[Component, int]]
 
 @dataclass(frozen=True, slots=True)
 class ServingKey:
-    """What a measurement is true of.
+    """Key of a measurement: model, flags, engine build and devices.
 
     *model* identifies the file (its name and size, or a digest), *context* and *slots* are those of ``Serving``, *kv_type* is
-    ``f16`` or ``q8_0/f16``, *build* is the engine's own word, *device* the pools used, and *flags* whatever else was on the
-    command line that changes memory.
+    ``f16`` or ``q8_0/f16``, *build* is the engine's version text, *device* the pools used, and *flags* the other flags
+    that change memory.
     """
 
     model: str
@@ -37,18 +36,18 @@ class ServingKey:
     flags: str = ""
 
     def weight(self, other: "ServingKey") -> float:
-        """Return how much a measurement made under *other* says about this one: 1 for the same, 0 for another model or device."""
+        """Return the weight of a measurement made under *other*: 1 for the same key, 0 for another model or device."""
         if (self.model, self.device) != (other.model, other.device):
             return 0.0
         return (1.0 if self.build == other.build else OTHER_BUILD) * (1.0 if self.serves_as(other) else OTHER_SERVING)
 
     def serves_as(self, other: "ServingKey") -> bool:
-        """Whether the two differ in nothing but the engine's build."""
+        """Whether the keys are the same but for the engine's build."""
         return replace(self, build="") == replace(other, build="")
 
 
 def serving_key(model: str, serving: Serving, placement: Placement) -> ServingKey:
-    """Return the key of a *model* (see `ServingKey`) served so and placed there."""
+    """Return the key of a *model* (see `ServingKey`) with these flags on this placement."""
     kv_type = serving.key_type if serving.key_type == serving.value_type else f"{serving.key_type}/{serving.value_type}"
     memory = (
         "batch",
@@ -74,9 +73,9 @@ def serving_key(model: str, serving: Serving, placement: Placement) -> ServingKe
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One load, in bytes by pool and component: *predicted* then, before any correction, and *measured*.
+    """One load, in bytes by pool and component: *predicted*, before any correction, and *measured* by the engine.
 
-    *totals* are what the engine's processes held of each pool in all, which includes what the engine itself does not count.
+    *totals* are the bytes of each pool that the engine's processes held, including those that the engine does not report.
     """
 
     key: ServingKey
@@ -85,10 +84,10 @@ class Observation:
     totals: Mapping[str, int] = field(default_factory=dict)
 
     def seen(self, pool: str, guess: Mapping[Component, int]) -> dict[Component, int]:
-        """Return what was measured of *pool*; what its total has beyond the engine's own count is overhead.
+        """Return the measured bytes of *pool* by component; the total beyond the engine's report is overhead.
 
-        Where the engine does not count, *guess* stands for it. A total that is less than the count means that memory was
-        reserved and not touched, scratch memory first.
+        *guess* stands for components that the engine does not report. A total below the report means that reserved memory
+        was not touched: it is taken from compute buffers first.
         """
         seen = dict(self.measured.get(pool, {}))
         if pool not in self.totals:
@@ -105,10 +104,10 @@ class Observation:
 
 
 def correct(footprint: Footprint, key: ServingKey, history: Sequence[Observation]) -> Footprint:
-    """Return *footprint* as what was measured says it should be (tier MEASURED), or as it is where nothing was.
+    """Return *footprint* corrected by the measurements in *history* (tier MEASURED), unchanged if none applies.
 
-    The expected bytes move by the weighted median of the residuals (measured less predicted), the high end to their 95th
-    percentile; what remains of the first doubt shrinks with every measurement.
+    The expected bytes move by the weighted median of the residuals (measured less predicted), the high end by their 95th
+    percentile; the predicted spread is divided by the weight of the evidence.
     """
     weighed = [(weight, each) for each in history if (weight := key.weight(each.key)) > 0]
     text = comparison(footprint, key, history)
@@ -121,10 +120,10 @@ def correct(footprint: Footprint, key: ServingKey, history: Sequence[Observation
 
 
 def comparison(footprint: Footprint, key: ServingKey, history: Iterable[Observation]) -> str | None:
-    """Return ``est 18.6 · measured 17.6 · error +5.7 %`` (GiB, all pools), or None where this was never measured.
+    """Return ``est 18.6 · measured 17.6 · error +5.7 %`` (GiB, all pools), or None if nothing was measured.
 
-    It compares *footprint* with the median of measurements of the same serving, or, where there are none, the predictions of
-    then with the measurements of then.
+    It compares *footprint* with the median of measurements of the same serving, or, if there are none, the recorded predictions
+    with their measurements.
     """
     alike = [each for each in history if key.weight(each.key) > 0]
     same = [each for each in alike if key.serves_as(each.key)]
@@ -157,7 +156,7 @@ def _corrected(
                 counted[component] = max(count, counted.get(component, 0))
     moved = {part: _moved(spans.get(part, Span()), found) for part, found in residuals.items() if found}
     for component, most in counted.items():
-        # What the engine reserved it may still touch.
+        # The engine may still touch what it reserved, so the high end never falls below its report.
         span = moved[component]
         moved[component] = replace(span, high=max(span.high, most))
     return {**spans, **moved}
@@ -176,7 +175,7 @@ def _moved(span: Span, residuals: Sequence[tuple[int, float]]) -> Span:
 
 
 def _quantile(residuals: Sequence[tuple[int, float]], share: float) -> int:
-    """Return the smallest value that at least *share* of the weight does not exceed."""
+    """Return the weighted quantile of *residuals*: the least value with at least *share* of the weight at or below it."""
     wanted = share * sum(weight for _, weight in residuals)
     reached = 0.0
     ordered = sorted(residuals)
@@ -196,7 +195,7 @@ def _seen_pools(each: Observation) -> list[str]:
 
 
 def _expected(parts: Mapping[str, Mapping[Component, Span]], each: Observation, pool: str) -> int:
-    """Return the expected bytes of what was measured of a pool: all of it, or the components that the engine counted."""
+    """Return the expected bytes of a pool: all of it if its total was measured, else of the reported components."""
     counted = Component if pool in each.totals else each.measured[pool]
     return sum(parts.get(pool, {}).get(component, Span()).expected for component in counted)
 

@@ -1,4 +1,4 @@
-"""What would save memory, and how much: the footprint again, with one flag changed each time."""
+"""Levers: the bytes that a changed flag saves, from the footprint computed again with that one change."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ _BLOCK = 256
 
 @dataclass(frozen=True, slots=True)
 class Lever:
-    """One change that makes a model smaller: a phrase that names the flag or key, and the bytes that it saves."""
+    """One change that reduces a model's memory: a phrase that names the flag or key, and the bytes that it saves."""
 
     change: str
     saves: int
@@ -29,7 +29,7 @@ class Lever:
 
 @dataclass(frozen=True, slots=True)
 class FlagNames:
-    """How changes are phrased: as the plan's own flags, or as a profile's keys, where context is per request."""
+    """Phrases for changes: the flags of `hostd plan`, or a profile's keys, whose context is per request."""
 
     slots: str = "--slots {}"
     context: str = "--ctx {}"
@@ -60,7 +60,7 @@ KEYS = FlagNames(
 
 @dataclass(frozen=True, slots=True)
 class LlamaCppServing:
-    """A model as llama.cpp will serve it, of which one thing may be changed."""
+    """A model with the flags that llama.cpp serves it with, so that each flag can be changed alone."""
 
     shape: Shape
     serving: Serving
@@ -68,13 +68,13 @@ class LlamaCppServing:
     words: FlagNames = FLAGS
 
     def footprint(self, placement: Placement, gpu_layers: int | None = None) -> Footprint:
-        """Return its footprint; a number of layers that the owner fixed stays."""
+        """Return the footprint on *placement*; a number of layers that the owner fixed overrides *gpu_layers*."""
         fixed = self.serving.gpu_layers
         serving = replace(self.serving, gpu_layers=gpu_layers if fixed is None else fixed)
         return footprint(self.shape, serving, placement, projector=self.projector)
 
     def levers(self, placement: Placement, free: Mapping[str, int]) -> list[Lever]:
-        """Return what would save memory where it is short (else on the devices), most first, as *saves* bytes expected."""
+        """Return the changes that save memory in the pools that lack it (else on the devices), largest saving first."""
         changes = (*self._changes(placement), *self._contexts(_fitting(placement, free)))
         taken = ((change, served.footprint(placement)) for change, served in changes)
         return ranked(self.footprint(placement), taken, placement, free)
@@ -116,35 +116,39 @@ class LlamaCppServing:
     def _contexts(self, fits: Callable[["LlamaCppServing"], bool]) -> Iterator[tuple[str, "LlamaCppServing"]]:
         whole = self.serving.total_context(self.shape)
         if whole > 2 * _BLOCK:
-            yield self._said(whole // 2), self._with(context=whole // 2)
+            yield self._phrase(whole // 2), self._with(context=whole // 2)
         step = _BLOCK * self.serving.slots
         if fits(self) or whole <= step:
             return
+        # Memory grows with the context, so the largest that fits is found by bisection.
         least, most = 0, whole // step
         while least < most:
             middle = (least + most + 1) // 2
             least, most = (middle, most) if fits(self._with(context=middle * step)) else (least, middle - 1)
         if least:
-            yield f"{self._said(least * step)} (the largest that fits)", self._with(context=least * step)
+            yield f"{self._phrase(least * step)} (the largest that fits)", self._with(context=least * step)
 
     def _per_slot(self) -> int:
         return self.serving.total_context(self.shape) // self.serving.slots
 
-    def _said(self, context: int) -> str:
+    def _phrase(self, context: int) -> str:
         return self.words.context.format(context // self.serving.slots if self.words.per_request else context)
 
 
 def ranked(
     now: Footprint, changed: Iterable[tuple[str, Footprint]], placement: Placement, free: Mapping[str, int]
 ) -> list[Lever]:
-    """Return what changes save, most first: bytes (expected, else at most) of the pools that are short, or else of the devices."""
+    """Return the levers of *changed* footprints, largest saving first.
+
+    Savings are bytes (expected, else at the high end) of the pools that lack memory, or else of the devices.
+    """
     short = {pool for pool in now.parts if now.pool(pool).high > free.get(pool, 0)}
     where = short or {pool for pool, _ in placement.devices} or {placement.host}
     before = sum((now.pool(pool) for pool in where), Span())
     found: dict[str, int] = {}
     for change, then in changed:
         after = sum((then.pool(pool) for pool in where), Span())
-        # Some memory is taken only at the most, such as that for past prompts.
+        # Memory for past prompts and the like is in the high end only, so the expected saving is 0.
         saves = (before.expected - after.expected) or (before.high - after.high)
         if saves > 0:
             found.setdefault(change, saves)
@@ -152,7 +156,7 @@ def ranked(
 
 
 def packings(shape: Shape) -> Iterator[tuple[str, Shape]]:
-    """Yield smaller quantisations of a model and the shape that each would have; none where its own is not a usual one."""
+    """Yield smaller quantisations of a model and the shape of each; none if its own quantisation is not in `BITS`."""
     now = BITS.get(shape.quantisation.upper())
     for name in _OFFERED:
         if now and BITS[name] < now * 0.95:
@@ -160,7 +164,7 @@ def packings(shape: Shape) -> Iterator[tuple[str, Shape]]:
 
 
 def packed(shape: Shape, ratio: float) -> Shape:
-    """Return *shape* with the bytes of its weights scaled, as another quantisation would; a projector stays as it is."""
+    """Return *shape* with its weights scaled by *ratio*, as after another quantisation; projectors keep their size."""
 
     def scaled(bytes_: int) -> int:
         return int(bytes_ * ratio)

@@ -1,8 +1,8 @@
-"""How much scratch memory llama.cpp's graph needs while it computes: bounds, not promises.
+"""Compute buffers of llama.cpp's graph, as bounds.
 
-The engine lays out each graph for the largest micro-batch and reserves the peak. These are the peaks that recorded logs show:
-attention's score matrix where flash attention is off, the feed-forward part, or the logits, whichever is largest, plus the
-masks. Builds differ; that is what the span is for.
+The engine reserves the peak of a graph for the largest micro-batch. Recorded logs show the peak at attention's score matrix
+(without flash attention), the feed-forward part, or the logits, whichever is largest, plus the masks. The span covers the
+differences between builds.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from hostd.domain.shape import LayerKind, Shape
 from hostd.planning.footprint.llamacpp_kv import KvCells
 from hostd.planning.footprint.llamacpp_serving import Serving
 
-# Since this build, masks are half as wide and a server keeps logits only of the tokens that it will sample from
+# Since this build, masks are half as wide and a server has logits only of the tokens that it samples from
 # (llama.cpp pull requests 23764 and 23861, at the end of May 2026).
 LEAN_SINCE = 9450
-# Inputs that a pipeline over several devices keeps in flight.
+# Copies of the inputs that a pipeline over several devices has in flight.
 PIPELINE = 4
 _FLOAT = 4
 _USUAL_BATCH = 512
@@ -23,26 +23,26 @@ _USUAL_BATCH = 512
 
 @dataclass(frozen=True, slots=True)
 class ComputeBuffers:
-    """Bytes of scratch memory: on each device that has layers, on the host beside them, and on a host that has all layers."""
+    """Bytes of compute buffers: of each device with layers, of the host beside them, and of a host with all layers (*alone*)."""
 
     device: Span
     host: Span
     alone: Span
 
 
-def compute_buffers(shape: Shape, serving: Serving, free: KvCells, devices: int) -> ComputeBuffers:
-    """Return the scratch memory of a model's graph when its layers are spread over that many *devices*."""
+def compute_buffers(shape: Shape, serving: Serving, cells: KvCells, devices: int) -> ComputeBuffers:
+    """Return the compute buffers of a model whose layers are spread over that many *devices*."""
     rows, flash = serving.micro_batch(shape), serving.flash_attention(shape)
     lean, outputs = serving.build is None or serving.build >= LEAN_SINCE, _outputs(shape, serving)
     stream = rows * shape.embedding * _FLOAT
-    mask = _mask_cells(shape, free) * rows
+    mask = _mask_cells(shape, cells) * rows
     narrow, wide = mask * 2, mask * _FLOAT
     masks = (narrow if lean else narrow + wide) if flash else wide
     in_flight = masks * (PIPELINE if devices > 1 else 1)
     work = max(_feed_forward(shape), _attention(shape, flash=flash)) * rows * _FLOAT
-    scores = 0 if flash else shape.heads * free.full * rows * _FLOAT
+    scores = 0 if flash else shape.heads * cells.full * rows * _FLOAT
     logits = shape.vocabulary * outputs * _FLOAT + 3 * stream
-    # Attention without kernels of its own holds its scores beside four copies of the stream, and none of the feed-forward part.
+    # Attention without a fused kernel holds its scores beside four copies of the stream, and no feed-forward part.
     peak = max(work + in_flight, _scored(shape, scores, stream, rows) + in_flight if scores else 0, logits)
     unfused = _unfused_recurrence(shape) * rows * _FLOAT + in_flight
     most = max(peak * 5 // 4, unfused)
@@ -58,29 +58,29 @@ def compute_buffers(shape: Shape, serving: Serving, free: KvCells, devices: int)
 
 
 def _outputs(shape: Shape, serving: Serving) -> int:
-    """Tokens whose logits the graph has room for; a build that is not known is trusted half way: a usual micro-batch of them."""
+    """Return the tokens whose logits the graph reserves; for a build that is not known, a usual micro-batch at most."""
     rows, sampled = serving.micro_batch(shape), serving.outputs(shape)
     if serving.build is None:
         return max(sampled, min(rows, _USUAL_BATCH))
     return sampled if serving.build >= LEAN_SINCE else rows
 
 
-def _mask_cells(shape: Shape, free: KvCells) -> int:
-    full = free.full if shape.count(LayerKind.FULL) or shape.encoder else 0
-    return full + (free.sliding if shape.count(LayerKind.SLIDING) else 0)
+def _mask_cells(shape: Shape, cells: KvCells) -> int:
+    full = cells.full if shape.count(LayerKind.FULL) or shape.encoder else 0
+    return full + (cells.sliding if shape.count(LayerKind.SLIDING) else 0)
 
 
 def _feed_forward(shape: Shape) -> int:
-    """Elements per token that a feed-forward part holds at its peak."""
+    """Return the elements per token of a feed-forward part at its peak."""
     dense = 3 * shape.feed_forward + 2 * shape.embedding
     experts = 0
     if shape.experts_used:
-        # Either every chosen expert's inner vectors, or their outputs before they are summed, next to the stream's copies.
+        # Either the inner vectors of every chosen expert, or their outputs before the sum, next to the stream's copies.
         inner = 3 * shape.expert_feed_forward
         outputs = (shape.experts_used + 3) * shape.embedding + inner
         experts = max(inner * shape.experts_used + 2 * shape.embedding, outputs)
         dense = dense if any(layer.expert_bytes == 0 for layer in shape.layers) else 0
-    # Gemma normalises after its blocks too, which holds two more copies.
+    # Gemma also normalises after its blocks, which takes two more copies of the stream.
     return max(dense, experts) + (2 * shape.embedding if shape.architecture.startswith("gemma") else 0)
 
 
@@ -98,5 +98,5 @@ def _scored(shape: Shape, scores: int, stream: int, rows: int) -> int:
 
 
 def _unfused_recurrence(shape: Shape) -> int:
-    """Elements per token of gated delta nets where the device lacks a kernel for them, as logs of such devices show."""
+    """Return the elements per token of gated delta nets on a device without a kernel for them; source: such devices' logs."""
     return 8 * max((layer.conv_state for layer in shape.layers), default=0)

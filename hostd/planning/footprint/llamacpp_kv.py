@@ -1,6 +1,6 @@
-"""What llama.cpp keeps of the tokens that it has seen: KV cache and recurrent state, exact to the byte.
+"""KV cache and recurrent state of a model in llama.cpp, exact to the byte.
 
-The arithmetic is that of llama-kv-cache.cpp, llama-kv-cache-iswa.cpp and llama-memory-recurrent.cpp (commit 0c1e57098).
+Source of the formulas: llama-kv-cache.cpp, llama-kv-cache-iswa.cpp and llama-memory-recurrent.cpp (commit 0c1e57098).
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from hostd.domain.shape import Layer, LayerKind, Shape
 from hostd.planning.footprint.llamacpp_serving import Serving
 
-# Contexts and sliding windows are rounded up to whole blocks of cells.
+# llama.cpp rounds contexts and sliding windows up to whole blocks of cells.
 CELLS = 256
 _STATE_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class KvCells:
-    """How many tokens a cache has room for in each of *streams*: on a full layer, and on a sliding one."""
+    """Capacity of a cache in tokens per stream: of a full-attention layer, and of a sliding-window one."""
 
     full: int
     sliding: int
@@ -25,7 +25,7 @@ class KvCells:
 
 @dataclass(frozen=True, slots=True)
 class KvCaches:
-    """Bytes kept, layer by layer of the trunk, and by the drafting layers together."""
+    """Bytes of the caches: of each layer of the trunk, and of all drafting layers together."""
 
     cells: KvCells
     kv: tuple[int, ...]
@@ -36,7 +36,7 @@ class KvCaches:
 
 
 def cells(shape: Shape, serving: Serving) -> KvCells:
-    """Return the cells of a cache: slots share them (unified), or each has an even part."""
+    """Return the cells of a model's cache: all slots share them (unified), or each has an equal part."""
     context = _padded(serving.total_context(shape))
     full = context if serving.unified else _padded(context // serving.slots)
     seen = shape.window * (serving.slots if serving.unified else 1) + serving.micro_batch(shape)
@@ -45,17 +45,17 @@ def cells(shape: Shape, serving: Serving) -> KvCells:
 
 
 def caches(shape: Shape, serving: Serving) -> KvCaches:
-    """Return the bytes that the caches of a model take, wherever its layers are placed."""
-    free = cells(shape, serving)
+    """Return the bytes of a model's caches, whatever its placement."""
+    capacity = cells(shape, serving)
     widest = None
     if not serving.flash_attention(shape):
-        # Without flash attention, values are stored transposed, all layers as wide as the widest.
+        # Without flash attention, values are stored transposed, and every layer is as wide as the widest.
         widest = max((layer.value_elements for layer in (*shape.layers, *shape.nextn)), default=0)
-    kv = tuple(_all_kv(shape.layers, serving, free, widest))
+    kv = tuple(_all_kv(shape.layers, serving, capacity, widest))
     slides = [layer.kind is LayerKind.SLIDING for layer in shape.layers]
-    drafting = sum(_all_kv(shape.nextn, serving, free, widest)) if serving.draft else 0
+    drafting = sum(_all_kv(shape.nextn, serving, capacity, widest)) if serving.draft else 0
     return KvCaches(
-        cells=free,
+        cells=capacity,
         kv=kv,
         recurrent=_recurrent(shape, serving),
         full=sum(size for size, sliding in zip(kv, slides, strict=True) if not sliding),
@@ -64,30 +64,32 @@ def caches(shape: Shape, serving: Serving) -> KvCaches:
     )
 
 
-def _all_kv(layers: Iterable[Layer], serving: Serving, free: KvCells, widest: int | None) -> Iterator[int]:
-    """Yield each layer's bytes; most layers are alike, and a plan asks often."""
+def _all_kv(layers: Iterable[Layer], serving: Serving, capacity: KvCells, widest: int | None) -> Iterator[int]:
+    """Yield each layer's bytes; equal layers are computed once, because a plan computes many footprints."""
     known: dict[tuple[LayerKind, int, int, int, int], int] = {}
     for layer in layers:
         alike = (layer.kind, layer.kv_heads, layer.key_width, layer.value_width, layer.index_width)
         if alike not in known:
-            known[alike] = layer_kv(layer, serving, free, widest)
+            known[alike] = layer_kv(layer, serving, capacity, widest)
         yield known[alike]
 
 
-def layer_kv(layer: Layer, serving: Serving, free: KvCells, widest: int | None = None) -> int:
-    """Return the bytes of one layer's keys and values; *widest* is what its values are padded to, if they are."""
+def layer_kv(layer: Layer, serving: Serving, capacity: KvCells, widest: int | None = None) -> int:
+    """Return the bytes of one layer's keys and values; *widest* is the width that its values are padded to, if any."""
     if layer.kind not in (LayerKind.FULL, LayerKind.SLIDING) or not layer.key_elements:
         return 0
     values = layer.value_elements if widest is None or not layer.value_elements else widest
     row = serving.keys.bytes_for(layer.key_elements) + serving.values.bytes_for(values)
     row += serving.keys.bytes_for(layer.index_width)
-    return row * free.streams * (free.sliding if layer.kind is LayerKind.SLIDING else free.full)
+    return row * capacity.streams * (capacity.sliding if layer.kind is LayerKind.SLIDING else capacity.full)
 
 
 def checkpoint(shape: Shape, serving: Serving) -> int:
-    """Return the bytes of one saved state of one slot: what of a cache cannot be cut back, sliding windows and recurrence."""
-    free = KvCells(0, min(_padded(shape.window), serving.total_context(shape)), 1)
-    sliding = sum(_all_kv((layer for layer in shape.layers if layer.kind is LayerKind.SLIDING), serving, free, None))
+    """Return the bytes of one context checkpoint of a slot: its sliding windows and recurrent states, which cannot be cut back."""
+    capacity = KvCells(0, min(_padded(shape.window), serving.total_context(shape)), 1)
+    sliding = sum(
+        _all_kv((layer for layer in shape.layers if layer.kind is LayerKind.SLIDING), serving, capacity, None)
+    )
     return sliding + sum(_STATE_BYTES * (layer.conv_state + layer.state) for layer in shape.layers)
 
 

@@ -1,4 +1,4 @@
-"""How llama.cpp will be told to serve: the flags that decide memory, and where its layers go."""
+"""Flags of llama.cpp that decide memory, and the placement of a model's layers."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -46,7 +46,7 @@ class Serving:
     build: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what the engine would refuse.
+        """Check the flags against what the engine accepts.
 
         Raises:
             ValueError: A flag has no meaning.
@@ -63,28 +63,28 @@ class Serving:
 
     @property
     def keys(self) -> TensorType:
-        """The type of cached keys."""
+        """Type of cached keys."""
         return CACHE_TYPES[self.key_type]
 
     @property
     def values(self) -> TensorType:
-        """The type of cached values."""
+        """Type of cached values."""
         return CACHE_TYPES[self.value_type]
 
     def total_context(self, shape: Shape) -> int:
-        """Return the tokens that the cache is made for, all slots together."""
+        """Return the context of the cache in tokens, all slots together."""
         return self.context or shape.context
 
     def micro_batch(self, shape: Shape) -> int:
-        """Return the tokens that one graph computes: never more than the batch, or than the context."""
+        """Return the tokens that one graph computes: at most the batch, and at most the context."""
         whole = self.total_context(shape)
         return max(1, min(self.ubatch, self.batch, whole or self.ubatch))
 
     def flash_attention(self, shape: Shape) -> bool:
-        """Whether flash attention will be used.
+        """Whether the engine uses flash attention.
 
-        A quantised value cache needs it, so the engine turns it on. ``auto`` gives it up where keys and values have different
-        widths and no latent is cached, which the kernels do not take.
+        A quantised value cache needs it, so the engine turns it on. ``auto`` turns it off for keys and values of different
+        widths without a cached latent, which the kernels do not support.
         """
         if self.flash == "on" or self.values.quantised:
             return True
@@ -92,16 +92,16 @@ class Serving:
         return self.flash == "auto" and not mixed
 
     def outputs(self, shape: Shape) -> int:
-        """Return how many tokens' logits the graph has room for."""
+        """Return the most tokens whose logits one step computes."""
         whole = self.micro_batch(shape)
         return whole if self.embeddings or shape.encoder else min(whole, self.slots * (1 + self.draft))
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Which pools a model goes to: devices with the share of the layers that each takes (in any unit), and the host's pool.
+    """Placement of a model: devices with each one's share of the layers (in any unit), and the host's pool.
 
-    On a machine with unified memory the device's pool is also the host's. No device means that everything is on the host.
+    With unified memory, the device's pool is also the host's. Without devices, everything is on the host.
     """
 
     devices: tuple[tuple[str, float], ...] = ()
@@ -109,18 +109,18 @@ class Placement:
 
     @classmethod
     def on(cls, *pools: str, host: str = "ram") -> "Placement":
-        """Return the placement on these devices, in equal shares; unified memory (``metal``) is its own host."""
+        """Return the placement on these devices in equal shares; unified memory (``metal``) is the host's pool, too."""
         if pools == ("metal",):
             host = "metal"
         return cls(tuple((pool, 1.0) for pool in pools), host)
 
     @property
     def unified(self) -> bool:
-        """Whether a device and the host use the same memory."""
+        """Whether a device and the host share one pool."""
         return any(pool == self.host for pool, _ in self.devices)
 
     def layers(self, count: int, gpu_layers: int | None) -> tuple[str, ...]:
-        """Return the pool of each of *count* layers and, last, of the output, as llama.cpp's layer split gives them out.
+        """Return the pool of each of *count* layers and, last, of the output, by llama.cpp's layer split.
 
         Raises:
             ValueError: The shares are no shares.

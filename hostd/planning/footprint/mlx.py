@@ -1,4 +1,4 @@
-"""The footprint of a model in MLX, in the one memory that a Mac has."""
+"""Footprint of a model in MLX, in a Mac's unified memory."""
 
 from collections.abc import Iterator
 
@@ -8,21 +8,21 @@ from hostd.planning.footprint.mlx_kv import has_latent, kv, prefill, recurrent
 from hostd.planning.footprint.mlx_serving import MlxServing
 
 GIB = 1 << 30
-# The interpreter, Metal's own, and buffers of a step's other layers; logs show 0.6 to 1.5 GB.
+# Interpreter, Metal, and buffers of a step's other layers, in bytes; logs show 0.6 to 1.5 GB.
 _OVERHEAD = Span(600_000_000, 1_200_000_000, 1_500_000_000)
 
 
 def footprint(shape: Shape, serving: MlxServing, pool: str = "metal") -> Footprint:
-    """Return what serving the model takes of unified memory, by arithmetic on its header alone.
+    """Return the bytes that serving the model takes of unified memory, computed from its header alone.
 
-    The low end of the cache is one request of the whole context, the expected all slots full. The high end of the overhead has
-    the past prompts and freed buffers that the server may keep.
+    The low end of the cache is one request of the whole context, the expected value all slots full. The high end of the
+    overhead includes the past prompts and freed buffers that the server may keep.
     """
     one, state, slots = kv(shape, serving), recurrent(shape), serving.slots
     peak = prefill(shape, serving)
     reading = min(serving.prompts, slots)
     kept = past_prompts(shape, serving)
-    # Freed buffers of the last step are kept for the next one.
+    # MLX keeps the freed buffers of a step for the next one.
     freed = peak.high if serving.cache_limit is None else serving.cache_limit
     spans = {
         Component.WEIGHTS: weights(shape),
@@ -36,14 +36,14 @@ def footprint(shape: Shape, serving: MlxServing, pool: str = "metal") -> Footpri
 
 
 def weights(shape: Shape) -> Span:
-    """Return the bytes of weights: drafting layers and towers are loaded by some servers, and not by mlx-lm's own."""
+    """Return the bytes of weights; mlx-lm's own server loads neither drafting layers nor towers, some others do."""
     drafting = sum(layer.weight_bytes for layer in shape.nextn)
     whole = shape.weight_bytes
     return Span(whole - drafting - shape.projector, whole - drafting, whole)
 
 
 def past_prompts(shape: Shape, serving: MlxServing) -> int:
-    """Return the most bytes of past prompts' caches that the server keeps."""
+    """Return the most bytes that the server's cache of past prompts takes."""
     if shape.encoder:
         return 0
     whole = serving.prompt_cache_entries * (kv(shape, serving).high + recurrent(shape).high)

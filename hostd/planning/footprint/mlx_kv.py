@@ -1,7 +1,7 @@
-"""What MLX keeps of the tokens that it has seen, and what reading them takes.
+"""KV cache, recurrent state and prefill memory of a model in MLX.
 
-Caches grow with the tokens, prompts are read a step at a time, and where no kernel fuses attention a step writes out its scores:
-every query head's, for every token so far. For long contexts that is what decides. Which heads are fused is as in
+Caches grow with the tokens, and prompts are prefilled step by step. Where no kernel fuses attention, a step writes the scores of
+every query head for every token so far, which is most of the memory for long contexts. Which head widths are fused:
 `mlx/backend/metal/scaled_dot_product_attention.cpp`.
 """
 
@@ -9,9 +9,9 @@ from hostd.domain.footprint import Span
 from hostd.domain.shape import Layer, LayerKind, Shape
 from hostd.planning.footprint.mlx_serving import MlxServing
 
-# Caches grow by so many tokens at a time.
+# Tokens by which caches grow.
 STEP = 256
-# Head widths whose attention is fused: always; only in builds since August 2026; only there and on GPUs of the M5 and later.
+# Head widths with fused attention: in all builds; in builds since August 2026; in those only on GPUs of the M5 and later.
 _FUSED = frozenset({64, 80, 128})
 _FUSED_LATELY = frozenset({72, 96})
 _FUSED_ON_FEW = frozenset({256})
@@ -19,7 +19,7 @@ _WIDTH = 2
 # A group of 64 quantised elements has a scale and a bias of two bytes each.
 _GROUP = 64
 _GROUP_BYTES = 4
-# Widths of a head's key, of its part without position, and of its value, where a latent is expanded: DeepSeek's, and GLM's.
+# Widths of an expanded latent's key, of the key's part without position, and of its value: DeepSeek's, and GLM's.
 _EXPANDED = (192, 128, 128)
 _EXPANDED_GLM = (256, 192, 256)
 
@@ -27,7 +27,7 @@ _EXPANDED_GLM = (256, 192, 256)
 def kv(shape: Shape, serving: MlxServing) -> Span:
     """Return the bytes of keys and values of one request of the whole context.
 
-    It is a span for latent attention, unless it is known whether this mlx-lm keeps the latent alone.
+    For latent attention it is a span, unless it is known whether this mlx-lm caches the latent alone.
     """
     tokens = serving.request(shape)
     small = sum(_cells(layer, shape, serving, tokens) * _row(layer, serving) for layer in shape.layers)
@@ -38,33 +38,33 @@ def kv(shape: Shape, serving: MlxServing) -> Span:
 
 
 def has_latent(shape: Shape) -> bool:
-    """Return whether keys and values are made from a latent."""
+    """Return whether the model has latent attention: keys and values are computed from a latent."""
     return any(layer.key_elements and not layer.value_width for layer in shape.layers)
 
 
 def recurrent(shape: Shape) -> Span:
-    """Return the bytes of one request's recurrent states: kept in 16 or in 32 bits, as the model's code has it."""
+    """Return the bytes of one request's recurrent states; the model's code decides between 16 and 32 bits."""
     elements = sum(layer.conv_state + layer.state for layer in shape.layers)
     return Span(2 * elements, 4 * elements, 4 * elements)
 
 
 def prefill(shape: Shape, serving: MlxServing) -> Span:
-    """Return the bytes that reading a prompt takes at its peak, beside the cache.
+    """Return the peak bytes of a prefill, without the cache.
 
-    It is the scores of the widest layer where attention is not fused, and no less than what a layer's cache takes to grow.
+    The peak is the scores of the widest layer without fused attention, and at least the growth of one layer's cache.
     """
     tokens = serving.request(shape)
     peak = Span()
     for layer in dict.fromkeys(shape.layers):
         if cells := _cells(layer, shape, serving, tokens):
-            # A cache grows into a new one before the old one goes.
+            # A growing cache is copied: old and new exist together.
             growth = Span(0, cells * _row(layer, serving), 2 * cells * _row(layer, serving))
             peak = _most(peak, _most(growth, _scores(layer, shape, serving, cells)))
     return peak
 
 
 def _cells(layer: Layer, shape: Shape, serving: MlxServing, tokens: int) -> int:
-    """Return the tokens that *layer* has room for: a window's cache holds a step more while a prompt is read."""
+    """Return the capacity of *layer*'s cache in tokens; during a prefill a window's cache holds one step more."""
     if not layer.key_elements or layer.kind not in (LayerKind.FULL, LayerKind.SLIDING):
         return 0
     if layer.kind is LayerKind.SLIDING:
@@ -73,7 +73,7 @@ def _cells(layer: Layer, shape: Shape, serving: MlxServing, tokens: int) -> int:
 
 
 def _row(layer: Layer, serving: MlxServing) -> int:
-    """Return the bytes of one token in *layer*; a window's cache is never quantised."""
+    """Return the bytes of one token in *layer*; MLX never quantises a window's cache."""
     elements = layer.key_elements + layer.value_elements + layer.index_width
     return _bytes(elements, serving.kv_bits if layer.kind is LayerKind.FULL else None)
 
@@ -90,17 +90,17 @@ def _bytes(elements: int, bits: int | None) -> int:
 
 
 def _scores(layer: Layer, shape: Shape, serving: MlxServing, cells: int) -> Span:
-    """Return the bytes of one step's attention in *layer*, over *cells* tokens."""
+    """Return the bytes of one step's attention scores in *layer*, over *cells* tokens."""
     matrix = layer.heads * min(serving.prefill_step, cells) * cells * _WIDTH
     if not layer.value_width:
         _, key, value = _expanded(shape)
-        # The part with the position is scored apart, and masked; keys and values are made from the latent, and copied.
+        # The position part has scores of its own, as a mask; keys and values are expanded from the latent, and copied.
         latent = 2 * matrix + 2 * cells * layer.heads * (key + value) * _WIDTH
         if serving.caches_latent is None:
             return Span(min(matrix, latent), max(matrix, latent), max(matrix, latent))
         return Span.exactly(latent if serving.caches_latent else matrix)
     if serving.kv_bits is not None:
-        # Attention over a quantised cache is never fused; scores and their softmax are there together.
+        # Attention over a quantised cache is never fused; scores and their softmax exist together.
         return Span(matrix, matrix, 2 * matrix)
     if layer.key_width != layer.value_width:
         return Span.exactly(matrix)

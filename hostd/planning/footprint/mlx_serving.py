@@ -1,4 +1,4 @@
-"""How mlx-lm will be told to serve: the flags that decide memory."""
+"""Flags of mlx-lm that decide memory."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ PROMPT_CACHE_ENTRIES = 10
 
 @dataclass(frozen=True, slots=True)
 class MlxServing:
-    """What decides the memory of ``mlx_lm.server``.
+    """Flags of ``mlx_lm.server`` that decide memory.
 
-    *context* is the tokens that one request may have (0: what the model was trained for), *slots* the requests that are answered
-    at once (``--decode-concurrency``) and *prompts* how many of them may be read at once (``--prompt-concurrency``).
+    *context* is the tokens that one request may have (0: the model's own), *slots* the requests that decode at once
+    (``--decode-concurrency``) and *prompts* those that prefill at once (``--prompt-concurrency``).
     *prefill_step* is ``--prefill-step-size``. *prompt_cache_entries* and *prompt_cache_bytes* bound the past prompts that are
     kept (``--prompt-cache-size``, ``--prompt-cache-bytes``; None: only the entries do). *kv_bits* quantises the cache (None: 16
     bits). *cache_limit* bounds the freed buffers that MLX keeps for later, in bytes (None: it is not bounded).
@@ -34,7 +34,7 @@ class MlxServing:
     caches_latent: bool | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what means nothing.
+        """Check the ranges of the flags.
 
         Raises:
             ValueError: A flag has no meaning.

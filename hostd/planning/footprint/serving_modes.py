@@ -1,4 +1,4 @@
-"""Each engine's ways of serving, in the one form that placing understands."""
+"""Serving modes of all engines in one form for the placement."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,11 +25,11 @@ Estimate = Callable[[Placement, int | None], Footprint]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServingMode:
-    """One way to serve a model.
+    """One engine with flags that can serve a model.
 
-    *layers* counts what can be left on the host one by one, 0 where the engine takes all or nothing. *cards_only* says that
-    it needs an accelerator. *levers* computes what would save memory on a placement, and *advice* how to launch it there.
-    *notes* are sentences on what was assumed.
+    *layers* counts the layers that can stay on the host one by one, 0 if the engine offloads all or none. *cards_only* says
+    that it needs an accelerator. *levers* returns the changes that save memory on a placement, *advice* the flags to launch it
+    with. *notes* are sentences on assumptions.
     """
 
     label: str
@@ -50,9 +50,9 @@ def llamacpp_mode(
     notes: tuple[str, ...] = (),
     better: Callable[[Footprint, Placement, int | None], Footprint] | None = None,
 ) -> ServingMode:
-    """Return how llama.cpp, or Ollama by way of it, serves a model: anywhere, layer by layer unless the owner fixed them.
+    """Return the serving mode of llama.cpp, or of Ollama, which runs it: on any pools, split by layers unless the owner fixed them.
 
-    *better* replaces a footprint by what is known of this machine.
+    *better* replaces a footprint by one that is calibrated with this machine's measurements.
     """
 
     def estimate(placement: Placement, gpu_layers: int | None = None) -> Footprint:
@@ -71,7 +71,7 @@ def llamacpp_mode(
 
 
 def vllm_mode(label: str, shape: Shape, serving: VllmServing, host: Host, notes: tuple[str, ...] = ()) -> ServingMode:
-    """Return how vLLM serves a model: on one card, or dealt evenly to several that are alike."""
+    """Return the serving mode of vLLM: one card, or tensor parallelism over several equal ones."""
 
     def estimate(placement: Placement, _: int | None) -> Footprint:
         return taken(serving, placement)
@@ -112,7 +112,7 @@ def vllm_mode(label: str, shape: Shape, serving: VllmServing, host: Host, notes:
 
 
 def mlx_mode(label: str, shape: Shape, serving: MlxServing, notes: tuple[str, ...] = ()) -> ServingMode:
-    """Return how MLX serves a model: in a Mac's unified memory."""
+    """Return the serving mode of MLX: in a Mac's unified memory."""
 
     def estimate(_: Placement, __: int | None) -> Footprint:
         return mlx.footprint(shape, serving, _METAL)

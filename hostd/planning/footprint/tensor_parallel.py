@@ -1,7 +1,7 @@
-"""Over how many cards a model may be spread by tensor parallelism, and why not over more.
+"""Degrees of tensor parallelism that a model and its cards allow, with the reason against each other degree.
 
-Every layer's heads are dealt to the cards in equal parts, and after every layer the cards must agree: so the heads must divide,
-the cards should be alike, and it is quick only where they are linked.
+The cards get equal parts of every layer's heads and exchange results after every layer: so the heads must divide evenly, the
+cards should be equal, and it is fast only over NVLink.
 """
 
 from collections.abc import Sequence
@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from hostd.domain.host import Pool
 from hostd.domain.shape import LayerKind, Shape
 
-# Two cards of one product may differ by what their firmware reserves.
+# Share of the total by which two cards of one product may differ, because their firmware reserves different amounts.
 _ALIKE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class TensorParallelDegree:
-    """A tensor-parallel degree.
-
-    *cards* are the pools that it would use, *why_not* a sentence on why it cannot be (empty: it can), *note* what it costs.
-    """
+    """One tensor-parallel degree: its *cards* by pool id, or *why_not*, a sentence (empty: possible); *note* says what it costs."""
 
     degree: int
     cards: tuple[str, ...] = ()
@@ -28,7 +25,7 @@ class TensorParallelDegree:
 
 
 def degrees(shape: Shape, devices: Sequence[Pool]) -> tuple[TensorParallelDegree, ...]:
-    """Return every degree from 1 to the number of *devices*, each with the cards for it or a sentence why it cannot be."""
+    """Return every degree from 1 to the number of *devices*, each with its cards or the reason against it."""
     return tuple(_degree(shape, devices, count) for count in range(1, len(devices) + 1))
 
 
@@ -58,7 +55,7 @@ def _indivisible(shape: Shape, count: int) -> str:
 
 
 def _alike(devices: Sequence[Pool], count: int) -> tuple[Pool, ...]:
-    """Return *count* cards of one size, linked ones where there are enough of them; none if there are too few."""
+    """Return *count* cards of one size, linked by NVLink if enough are; none if there are too few."""
     found: tuple[Pool, ...] = ()
     for first in devices:
         equal = [pool for pool in devices if abs(pool.total - first.total) <= _ALIKE * first.total]

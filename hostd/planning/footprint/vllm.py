@@ -1,7 +1,7 @@
-"""The footprint of a model in vLLM: what each card holds, and the KV cache that leaves its neighbours their memory.
+"""Footprint of a model in vLLM, and the size of a KV cache that leaves memory to other models on the card.
 
-Left alone, vLLM takes a share of the whole GPU, whatever else runs on it. Told ``--kv-cache-memory-bytes``, it takes its weights,
-what a step needs, and exactly that cache; so the cache is planned here, from the room that there is. Constants are measured ones.
+By default, vLLM takes a share of the whole GPU, whatever else runs on it. With ``--kv-cache-memory-bytes`` it takes its weights,
+the activations of a step, and exactly that cache; so hostd computes the cache from the free memory. Constants are measured.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,35 +14,35 @@ from hostd.planning.footprint.vllm_serving import VllmServing
 
 MIB = 1 << 20
 GIB = 1 << 30
-# Profiling samples for all requests at once, in float32 with copies: bytes per request and word of the vocabulary. Logs of 2025
-# and 2026 show 38.5 to 39.6; some newer ones far less.
+# vLLM's profiling run samples for all requests at once, in float32 with copies: bytes per request and word of the vocabulary.
+# Logs of 2025 and 2026 show 38.5 to 39.6; some newer ones far less.
 _SAMPLER = Span(6, 39, 40)
 # Recorded CUDA graphs, on one card and on several.
 _GRAPHS = Span(0, 500 * MIB, 1536 * MIB)
 _GRAPHS_OF_MANY = Span(0, 1024 * MIB, 4608 * MIB)
-# What libraries take beside the tensors; with several cards, buffers to exchange through.
+# Libraries' memory beside the tensors; with several cards, the buffers of their exchange, too.
 _LIBRARIES = Span(130 * MIB, 250 * MIB, 600 * MIB)
 _LIBRARIES_OF_MANY = Span(500 * MIB, 600 * MIB, 1100 * MIB)
-# What the driver takes for a process, which the engine does not count as its own.
+# The driver's memory for a process, which the engine does not report.
 _CONTEXT = Span(300 * MIB, 450 * MIB, 700 * MIB)
-# Host memory of the process that answers, and of each that computes.
+# Host memory of the API server, and of each worker.
 _SERVER = Span(1 * GIB, 2 * GIB, 4 * GIB)
 _WORKER = Span(1 * GIB, 2 * GIB, 4 * GIB)
-# Gates, norms and scales that every card has whole: 0.25 % of a card's part.
+# Gates, norms and scales are on every card whole: a 400th (0.25 %) of a card's part.
 _REPLICATED = 400
 _DOUBT = 50
 _VOCABULARY_TILE = 64
 _EXPERT_TILE = 256
 _WIDEST_ROTATION = 256
-# Elements of a head's key without position, and of its value, where both are made from a latent.
+# Elements of a head's key without position and of its value together, where both are computed from a latent.
 _FROM_LATENT = 256
 
 
 def footprint(shape: Shape, serving: VllmServing, devices: Sequence[Pool], host: str = "ram") -> Footprint:
-    """Return what serving the model on *devices*, one tensor-parallel rank each, takes of each of them and of the host.
+    """Return the bytes that serving the model on *devices*, one tensor-parallel rank each, takes of them and of the host.
 
-    The KV cache is what the flags say. Where they leave it open it is a span: at the low end one request of the whole context,
-    without which the engine refuses to start, and at the others as many as may run at once.
+    The flags set the KV cache. Without them it is a span: the low end is one request of the whole context, without which the
+    engine refuses to start, the expected value and the high end as many requests as may run at once.
 
     Raises:
         ValueError: There is no device.
@@ -64,10 +64,10 @@ def footprint(shape: Shape, serving: VllmServing, devices: Sequence[Pool], host:
 
 
 def kv_cache_memory_bytes(shape: Shape, serving: VllmServing, devices: Sequence[Pool], free: int) -> int:
-    """Return what ``--kv-cache-memory-bytes`` should say where *free* bytes of each card are this model's, whole MiB.
+    """Return the value for ``--kv-cache-memory-bytes``, whole MiB in bytes, if *free* bytes of each card are for this model.
 
-    It is as much as all requests can fill, or what the room leaves when everything else takes its most; 0 where that is not
-    enough for one request of the whole context, so that the engine would not start.
+    It is the cache that all requests can fill, at most the free memory less the high end of everything else; 0 if that does
+    not hold one request of the whole context, because the engine would not start.
 
     Raises:
         ValueError: There is no device.
@@ -79,7 +79,7 @@ def kv_cache_memory_bytes(shape: Shape, serving: VllmServing, devices: Sequence[
 
 
 def wanted_kv(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> Span:
-    """Return the cache, recurrent state included, that each card needs: for one request of the whole context, and for all.
+    """Return the bytes of cache and recurrent state that each card needs: for one request of the whole context, and for all.
 
     Raises:
         ValueError: There is no device.
@@ -89,12 +89,12 @@ def wanted_kv(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> Sp
 
 
 def kv_by_utilisation(total: int, utilisation: float, taken: int) -> int:
-    """Return the cache that the engine takes of a card of *total* bytes when told its share, where the rest of it is *taken*."""
+    """Return the bytes of cache under ``--gpu-memory-utilization``: that share of *total*, less the *taken* bytes."""
     return max(0, int(total * utilisation) - taken)
 
 
 def weights(shape: Shape, serving: VllmServing, cards: int) -> Span:
-    """Return the bytes of weights on each of *cards*: matrices are dealt, norms and their like are on every card."""
+    """Return the bytes of weights on each of *cards*: matrices are split, norms and the like are on every card."""
     loaded = sum(layer.weight_bytes for layer in (*shape.layers, *(shape.nextn if serving.draft else ())))
     tables = shape.tables
     rows = tables.token_embedding + tables.output
@@ -110,7 +110,7 @@ def weights(shape: Shape, serving: VllmServing, cards: int) -> Span:
 
 
 def activation(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> Span:
-    """Return the bytes that a step needs at its peak: computing the layers, or sampling for all requests, whichever is more.
+    """Return the peak bytes of a step: of computing the layers or of sampling for all requests, whichever is more.
 
     Raises:
         ValueError: There is no device.
@@ -120,7 +120,7 @@ def activation(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> S
     routed = shape.experts_used * (3 * shape.expert_feed_forward // len(devices) + shape.embedding)
     wide = max(3 * shape.feed_forward // len(devices), routed)
     forward = 2 * serving.step(shape, card) * (4 * shape.embedding + wide)
-    # How much a picture takes depends on its size.
+    # The memory for a picture grows with its size.
     seen = Span(shape.projector // 10, shape.projector // 3, shape.projector)
     return seen + Span(
         max(_SAMPLER.low * sampled, forward // 2),
@@ -129,8 +129,8 @@ def activation(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> S
     )
 
 
-def room_for_tokens(shape: Shape, serving: VllmServing, devices: Sequence[Pool], kv_bytes: int) -> int:
-    """Return the tokens that the engine will report as the size of a cache of *kv_bytes* per card.
+def kv_capacity_tokens(shape: Shape, serving: VllmServing, devices: Sequence[Pool], kv_bytes: int) -> int:
+    """Return the size in tokens that the engine reports for a cache of *kv_bytes* per card.
 
     Raises:
         ValueError: There is no device.
@@ -139,7 +139,7 @@ def room_for_tokens(shape: Shape, serving: VllmServing, devices: Sequence[Pool],
 
 
 def _without_kv(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> dict[Component, Span]:
-    """Return what the engine counts as its own on each card, its cache apart."""
+    """Return the bytes that the engine reports as its own on each card, without its cache."""
     needed = activation(shape, serving, devices)
     alone = len(devices) == 1
     graphs = Span() if serving.eager else _GRAPHS if alone else _GRAPHS_OF_MANY
@@ -151,7 +151,7 @@ def _without_kv(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> 
 
 
 def _cache(shape: Shape, serving: VllmServing, devices: Sequence[Pool], card: Pool, taken: int) -> tuple[Span, Span]:
-    """Return the KV cache and the recurrent state on *card*; told a size, the engine keeps both in it."""
+    """Return the KV cache and the recurrent state on *card*; a size set by a flag holds both."""
     if serving.kv_bytes is not None:
         return Span.exactly(serving.kv_bytes), Span()
     if serving.utilisation is not None:
@@ -177,19 +177,19 @@ def _whole_mib(count: int) -> int:
 
 
 def _rotations(shape: Shape) -> int:
-    """Return the bytes of the table of rotations, for every position that the model was trained for."""
+    """Return the bytes of the table of rotary embeddings, for every position that the model was trained for."""
     widths = [layer.key_width for layer in shape.layers if layer.value_width]
     return 2 * shape.context * min(max(widths, default=0), _WIDEST_ROTATION)
 
 
 def _absorbed(shape: Shape, cards: int) -> int:
-    """Return the bytes of the matrices that make keys and values from a latent, which the engine keeps turned round as well."""
+    """Return the bytes of the matrices that expand a latent, which the engine also stores transposed."""
     heads = sum(layer.heads for layer in shape.layers if layer.key_elements and not layer.value_width)
     return 2 * shape.latent * heads * _FROM_LATENT // cards
 
 
 def _padding(shape: Shape, cards: int) -> int:
-    """Return what experts of four bits grow by when the engine pads their width to what its kernels take."""
+    """Return the bytes by which 4-bit experts grow when the engine pads their width to its kernels' tile."""
     width = (shape.expert_feed_forward or shape.feed_forward) // cards
     if not width or not shape.quantisation.startswith("MXFP4"):
         return 0
@@ -207,7 +207,7 @@ def _notes(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> Itera
             "most that it can take; whether vLLM can serve it at all, its list of supported models tells"
         )
     if serving.kv_bytes is not None and serving.kv_bytes >= need.low > 0:
-        tokens = room_for_tokens(shape, serving, devices, serving.kv_bytes)
+        tokens = kv_capacity_tokens(shape, serving, devices, serving.kv_bytes)
         yield f"the KV cache has room for {tokens:,} tokens, all requests together"
     if serving.kv_bytes is not None and serving.kv_bytes < need.low:
         yield (

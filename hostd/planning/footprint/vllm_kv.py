@@ -1,7 +1,7 @@
-"""What vLLM keeps of the tokens that it has seen, per card: pages of one size that layers of all kinds share.
+"""KV cache and recurrent state of a model in vLLM, per card: pages of one size for layers of all kinds.
 
-The arithmetic is that of `vllm/v1/kv_cache_interface.py` and `vllm/v1/core/kv_cache_utils.py`: layers of one kind are put into
-groups of equal length, and every block that a group takes for a request is a page in each of its layers.
+Source of the formulas: `vllm/v1/kv_cache_interface.py` and `vllm/v1/core/kv_cache_utils.py`. Layers of one kind form groups of
+equal length, and every block that a group takes for a request is a page in each of its layers.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hostd.domain.shape import Layer, LayerKind, Shape
 from hostd.planning.footprint.vllm_serving import VllmServing
 
-# Kinds of layers whose numbers differ by less than half are padded to one group each, instead of split.
+# If the counts of the kinds of layers differ by less than half, vLLM pads each kind to one group instead of splitting it.
 _PADDED_RATIO = 1.5
 _SPARSE_LATENT = 656
 _INDEX_TILE = 128
@@ -18,9 +18,9 @@ _INDEX_TILE = 128
 
 @dataclass(frozen=True, slots=True)
 class KvBlocks:
-    """A request's memory on one card: bytes of one *request* of the whole context, of which *state* is recurrent.
+    """Cache of one *request* of the whole context on one card, in bytes, of which *state* is recurrent.
 
-    *uniform* is the bytes of one block of all layers, where every layer keeps every token; 0 where kinds are mixed.
+    *uniform* is the bytes of one block of all layers if every layer caches every token; 0 for mixed kinds of layers.
     """
 
     request: int
@@ -29,7 +29,7 @@ class KvBlocks:
 
 
 def pages(shape: Shape, serving: VllmServing, cards: int, step: int) -> KvBlocks:
-    """Return what one request of the whole context takes on each of *cards*, when a step computes *step* tokens at most."""
+    """Return the cache of one request of the whole context on each of *cards*; a step computes at most *step* tokens."""
     layers = (*shape.layers, *shape.nextn) if serving.draft else shape.layers
     kinds = Counter(_kept(layer) for layer in layers)
     attention = {layer: token_bytes(layer, serving, cards) for layer in kinds if layer.key_elements}
@@ -42,7 +42,7 @@ def pages(shape: Shape, serving: VllmServing, cards: int, step: int) -> KvBlocks
 
 
 def token_bytes(layer: Layer, serving: VllmServing, cards: int) -> int:
-    """Return the bytes that a card keeps of one token in *layer*: its share of the heads, or the whole latent."""
+    """Return the bytes that a card caches of one token in *layer*: its share of the heads, or the whole latent."""
     if not layer.value_width:
         row = _SPARSE_LATENT if serving.kv_type == "fp8_ds_mla" else layer.key_elements * serving.kv_width
     else:
@@ -52,14 +52,14 @@ def token_bytes(layer: Layer, serving: VllmServing, cards: int) -> int:
 
 
 def cached_tokens(kept: KvBlocks, context: int, block: int, kv_bytes: int) -> int:
-    """Return how many tokens *kv_bytes* have room for: whole blocks, or as many requests of *context* where kinds are mixed."""
+    """Return the tokens that *kv_bytes* hold: whole blocks, or, for mixed kinds of layers, requests of *context* tokens."""
     if kept.uniform:
         return kv_bytes // kept.uniform * block
     return kv_bytes * context // kept.request if kept.request else 0
 
 
 def _kept(layer: Layer) -> Layer:
-    """Return *layer* without what makes no difference to its cache."""
+    """Return *layer* with only the fields that decide its cache, so that equal caches are counted together."""
     return Layer(
         layer.kind,
         kv_heads=layer.kv_heads,
@@ -79,12 +79,12 @@ def _mixed(
     states: dict[Layer, int],
     step: int,
 ) -> KvBlocks:
-    """Return the pages of a model whose layers keep different things: one size of page fits all."""
+    """Return the cache of a model with mixed kinds of layers, which share one page size."""
     tokens = serving.request(shape)
     widest = max(attention.values(), default=0)
     block = serving.block
     if states and widest:
-        # A block of tokens is made as long as it takes for its page to hold a recurrent state.
+        # vLLM lengthens the block of tokens until its page holds a recurrent state.
         block = max(block, _blocks(_blocks(max(states.values()), widest), serving.block) * serving.block)
     page = max(block * widest, *states.values()) if states else block * widest
     counted = [kinds[layer] for layer in attention] + [kinds[layer] for layer in states]
@@ -94,20 +94,20 @@ def _mixed(
         _blocks(kinds[layer], length) * _attention_blocks(layer, shape.window, page // size, tokens, step)
         for layer, size in attention.items()
     )
-    # With prefix caching a request holds the state that it had at the last full block too, and one for each drafted token.
+    # With prefix caching a request also holds its state at the last full block, and one for each drafted token.
     state = sum(_blocks(kinds[layer], length) for layer in states) * (2 + serving.draft)
     return KvBlocks(length * page * (held + state), length * page * state, 0)
 
 
 def _attention_blocks(layer: Layer, window: int, block: int, tokens: int, step: int) -> int:
     if layer.kind is LayerKind.SLIDING:
-        # A window need not begin where a block does.
+        # A window may begin inside a block, so it can touch one block more.
         return _blocks(min(window - 1 + step, tokens), block) + 1
     return _blocks(tokens, block)
 
 
 def _state(layer: Layer, serving: VllmServing, cards: int) -> int:
-    # The convolution's inputs are kept as wide as activations are.
+    # The convolution's inputs have the width of activations, two bytes.
     return _blocks(2 * layer.conv_state + serving.state_bytes * layer.state, cards)
 
 

@@ -1,11 +1,11 @@
-"""How vLLM will be told to serve: the flags that decide memory."""
+"""Flags of vLLM that decide memory."""
 
 from dataclasses import dataclass
 
 from hostd.domain.host import Pool
 from hostd.domain.shape import Shape
 
-# Bytes per element of a KV cache, by the name that --kv-cache-dtype takes.
+# Bytes per element of a KV cache, by the values of --kv-cache-dtype.
 KV_TYPES = {
     "auto": 2,
     "bfloat16": 2,
@@ -15,7 +15,7 @@ KV_TYPES = {
     "fp8_e5m2": 1,
     "fp8_ds_mla": 1,
 }
-# Cards of at least this size, but no A100, get more requests at once by default (vllm/engine/arg_utils.py).
+# vLLM's defaults are higher on cards of at least this size, A100 excepted (vllm/engine/arg_utils.py).
 _LARGE = 70 * 2**30
 
 
@@ -42,7 +42,7 @@ class VllmServing:
     utilisation: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what the engine would refuse.
+        """Check the flags against what the engine accepts.
 
         Raises:
             ValueError: A flag has no meaning.
@@ -64,11 +64,11 @@ class VllmServing:
         return self.context or shape.context
 
     def requests(self, card: Pool) -> int:
-        """Return how many requests run at once."""
+        """Return the most requests that run at once on *card*."""
         return self.slots or (1024 if _large(card) else 256)
 
     def step(self, shape: Shape, card: Pool) -> int:
-        """Return how many tokens one step computes at most."""
+        """Return the most tokens that one step computes on *card*."""
         return self.batch or max(min(8192 if _large(card) else 2048, self.request(shape)), self.requests(card))
 
 

@@ -87,7 +87,7 @@ def test_flash_attention_is_offered_where_it_is_off() -> None:
 
 
 def test_what_is_short_counts() -> None:
-    """Where the card has room and the host has not, experts on the host save nothing."""
+    """If the card has free memory and the host has none, experts on the host save nothing."""
     found = SERVED.levers(GPU, {"cuda:0": 80 * GIB, "ram": 0})
     assert not any("n-cpu-moe" in lever.change for lever in found)
 

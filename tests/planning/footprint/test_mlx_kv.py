@@ -78,7 +78,7 @@ def test_a_latent_model_may_have_other_layers() -> None:
 
 @pytest.mark.parametrize(("tokens", "cells"), [(1, 256), (256, 256), (257, 512)])
 def test_caches_grow_by_256_tokens(tokens: int, cells: int) -> None:
-    """A cache has room for whole steps of 256 tokens."""
+    """The capacity of a cache is whole steps of 256 tokens."""
     assert Span.exactly(cells * 4 * 256 * 2) == kv(model(FULL), MlxServing(context=tokens))
 
 

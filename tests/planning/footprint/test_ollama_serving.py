@@ -1,4 +1,4 @@
-"""Ollama's choice of flags."""
+"""Ollama's flags for its llama-server."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Each engine's ways of serving."""
+"""Serving modes of each engine."""
 
 from dataclasses import replace
 
@@ -55,7 +55,7 @@ def test_they_have_levers_of_their_own() -> None:
 
 
 def test_vllm_is_told_how_much_cache_to_take() -> None:
-    """The flag that makes it a good neighbour, with the degree where there are several cards; nothing where it cannot start."""
+    """The flag that leaves memory to other models, with the degree on several cards; empty if vLLM cannot start."""
     host = machine(80, 80)
     mode = vllm_mode("a", SHAPE, VllmServing(context=4096, slots=1), host)
     one, *_, two = full_offload(mode, host, pool_budgets(host))

@@ -15,7 +15,7 @@ from hostd.planning.footprint.vllm import (
     footprint,
     kv_by_utilisation,
     kv_cache_memory_bytes,
-    room_for_tokens,
+    kv_capacity_tokens,
     wanted_kv,
     weights,
 )
@@ -66,7 +66,7 @@ def devices(row: Row) -> list[Pool]:
 def test_tokens_of_a_cache(row: Row) -> None:
     """The engine's own count of tokens follows from the bytes of its cache to 0.1 %, or what the row allows."""
     seen = row["measured_mib"]
-    tokens = room_for_tokens(shape(row), VllmServing(), devices(row), int(seen["kv_available"] * MIB))
+    tokens = kv_capacity_tokens(shape(row), VllmServing(), devices(row), int(seen["kv_available"] * MIB))
     assert abs(report(row, "kv tokens", tokens, seen["kv_tokens"])) <= row.get("tol_pct", 0.1)
 
 
@@ -128,7 +128,7 @@ def test_a_cache_of_given_size_is_taken_as_said() -> None:
 
 
 def test_a_good_neighbour_takes_what_the_room_leaves() -> None:
-    """The flag is the need where there is room, less where there is not, and 0 where not one request would fit."""
+    """The flag is the need if it fits, less if it does not, and 0 if not even one request fits."""
     need = wanted_kv(SHAPE, SERVING, cards())
     assert need.high == kv_cache_memory_bytes(SHAPE, SERVING, cards(), 70 * GIB)
     free = 12 * GIB
@@ -183,7 +183,7 @@ def test_an_encoder_keeps_nothing() -> None:
 
 
 def test_a_share_of_the_card_is_pointed_out() -> None:
-    """An owner who gives the engine a share of the card is told of its neighbours."""
+    """A note warns that a share of the card ignores other processes on it."""
     assert "whoever else uses it" in footprint(SHAPE, replace(SERVING, utilisation=0.9), cards()).notes[0]
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hostd.planning.warm_set.eviction import EvictionCandidate, best_load
 from hostd.planning.warm_set.fit import Verdict, decide, freed
 from hostd.planning.warm_set.load_option import LoadOption
-from tests.planning.machines import GIB, machine, options, way
+from tests.planning.machines import GIB, machine, options, serving_mode
 
 CARD = machine(24)
 
@@ -20,14 +20,14 @@ def loaded(name: str, size: int, pool: str = "cuda:0", cost: float = 1.0, at: fl
 
 def test_the_first_variant_that_fits_is_taken() -> None:
     """Variants are best first; the first one of 30 GiB is too large for the card."""
-    found = decide(options(CARD, way(30), way(20), way(10)), {"cuda:0": 24 * GIB})
+    found = decide(options(CARD, serving_mode(30), serving_mode(20), serving_mode(10)), {"cuda:0": 24 * GIB})
     assert found
     assert (Verdict.FITS, "llamacpp:20") == (found.verdict, found.option.label)
 
 
 def test_models_are_evicted_before_layers_are_left_to_the_cpu() -> None:
     """A model that fits on the empty card is never loaded in part, as the scheduler would not do it."""
-    free, sizes = {"cuda:0": 4 * GIB, "ram": 64 * GIB}, options(CARD, way(20, layers=20))
+    free, sizes = {"cuda:0": 4 * GIB, "ram": 64 * GIB}, options(CARD, serving_mode(20, layers=20))
     found = decide(sizes, free, [loaded("a", 20)])
     assert found
     assert (Verdict.FITS_AFTER_EVICTING, ("a",), None) == (found.verdict, found.evict, found.option.gpu_layers)
@@ -39,20 +39,20 @@ def test_models_are_evicted_before_layers_are_left_to_the_cpu() -> None:
 
 def test_what_does_not_fit_says_what_is_missing() -> None:
     """Even with everything evicted that may be."""
-    found = decide(options(CARD, way(30)), {"cuda:0": 4 * GIB}, [loaded("a", 10)])
+    found = decide(options(CARD, serving_mode(30)), {"cuda:0": 4 * GIB}, [loaded("a", 10)])
     assert found
     assert (Verdict.DOES_NOT_FIT, {"cuda:0": 16 * GIB}, ()) == (found.verdict, found.short, found.evict)
 
 
 def test_a_host_without_a_place_has_no_verdict() -> None:
     """An engine that needs a card has no place on a host without one."""
-    assert decide(options(machine(), way(1, cards_only=True)), {"ram": 64 * GIB}) is None
+    assert decide(options(machine(), serving_mode(1, cards_only=True)), {"ram": 64 * GIB}) is None
 
 
 def test_the_cheapest_model_is_evicted_not_the_smallest() -> None:
     """What counts is the expected time of reloading, in the plan as in the scheduler."""
     crowd = [loaded("small", 12, cost=30.0), loaded("large", 20, cost=1.0)]
-    found = decide(options(CARD, way(20)), {"cuda:0": 8 * GIB}, crowd)
+    found = decide(options(CARD, serving_mode(20)), {"cuda:0": 8 * GIB}, crowd)
     assert found
     assert (("large",), False) == (found.evict, found.waits)
 
@@ -61,14 +61,14 @@ def test_a_model_in_use_is_evicted_only_where_no_idle_one_will_do() -> None:
     """And the verdict says that it has to be waited for."""
     busy, idle = loaded("busy", 20, at=None, cost=0.1), loaded("idle", 20)
     for crowd, evicted, waits in (([busy, idle], "idle", False), ([busy], "busy", True)):
-        found = decide(options(CARD, way(20)), {"cuda:0": 4 * GIB}, crowd)
+        found = decide(options(CARD, serving_mode(20)), {"cuda:0": 4 * GIB}, crowd)
         assert found
         assert (Verdict.FITS_AFTER_EVICTING, (evicted,), waits) == (found.verdict, found.evict, found.waits)
 
 
 def test_an_unknown_architecture_is_never_promised_to_fit() -> None:
     """Its bound is told, and what that lacks, if anything."""
-    known = way(6)
+    known = serving_mode(6)
     unknown = replace(known, estimate=lambda *where: replace(known.estimate(*where), bounded_only=True))
     for free, short in ((24 * GIB, {}), (2 * GIB, {"cuda:0": 4 * GIB})):
         found = decide(options(CARD, unknown), {"cuda:0": free})

@@ -18,7 +18,7 @@ from hostd.planning.warm_set.load_option import (
     plus,
     pool_budgets,
 )
-from tests.planning.machines import GIB, mac, machine, single, way
+from tests.planning.machines import GIB, mac, machine, serving_mode, single
 
 
 def test_the_peak_is_what_stays_and_what_only_the_load_takes() -> None:
@@ -65,9 +65,9 @@ def test_the_fullest_card_comes_first_and_splits_last() -> None:
     """Large rooms stay large; splits take as few cards as possible, in proportion to their room."""
     host = machine(24, 12, 16)
     free = pool_budgets(host)
-    found = [[pool for pool, _ in option.placement.devices] for option in full_offload(way(1), host, free)]
+    found = [[pool for pool, _ in option.placement.devices] for option in full_offload(serving_mode(1), host, free)]
     assert [["cuda:1"], ["cuda:2"], ["cuda:0"], ["cuda:0", "cuda:2"], ["cuda:0", "cuda:1", "cuda:2"]] == found
-    split = list(full_offload(way(20), host, free))[3]
+    split = list(full_offload(serving_mode(20), host, free))[3]
     assert {"cuda:0": 12 * GIB, "cuda:2": 8 * GIB} == split.needs
 
 
@@ -76,15 +76,15 @@ def test_each_card_has_its_turn_in_a_split() -> None:
     host = machine(24, 24, 24, 24)
     found = [
         "".join(pool[-1] for pool, _ in option.placement.devices)
-        for option in full_offload(way(1), host, pool_budgets(host))
+        for option in full_offload(serving_mode(1), host, pool_budgets(host))
     ]
     assert ["0", "1", "2", "3", "01", "23", "012", "0123"] == found
 
 
 def test_cards_that_an_engine_cannot_use_together_are_left_out() -> None:
-    """A way that says why not is not placed there."""
+    """A serving mode with a reason against a pool is not placed there."""
     host = machine(24, 24)
-    alone = replace(way(1), why_not=single)
+    alone = replace(serving_mode(1), why_not=single)
     assert 2 == len(list(full_offload(alone, host, pool_budgets(host))))
 
 
@@ -93,33 +93,33 @@ def test_cards_of_two_makers_are_not_mixed() -> None:
     host = machine(24, 24)
     other = machine(24, kind="rocm").pools[0]
     mixed = replace(host, pools=(*host.pools, other))
-    splits = [option.placement for option in full_offload(way(1), mixed, pool_budgets(mixed))][3:]
+    splits = [option.placement for option in full_offload(serving_mode(1), mixed, pool_budgets(mixed))][3:]
     assert [("cuda:0", "cuda:1")] == [tuple(pool for pool, _ in split.devices) for split in splits]
 
 
 def test_without_accelerators_it_is_the_host() -> None:
     """Main memory, unless the engine needs a card."""
     host = machine()
-    assert [Placement()] == [option.placement for option in full_offload(way(1), host, pool_budgets(host))]
-    assert [] == list(full_offload(way(1, cards_only=True), host, pool_budgets(host)))
+    assert [Placement()] == [option.placement for option in full_offload(serving_mode(1), host, pool_budgets(host))]
+    assert [] == list(full_offload(serving_mode(1, cards_only=True), host, pool_budgets(host)))
 
 
 def test_a_mac_is_one_pool() -> None:
     """Device and host are the same memory, and nothing is left to a CPU beside it."""
     host = mac(48)
     assert [{"metal": 5 * GIB}] == [
-        option.needs for option in full_offload(way(5, layers=10), host, pool_budgets(host))
+        option.needs for option in full_offload(serving_mode(5, layers=10), host, pool_budgets(host))
     ]
-    assert [] == list(partial_offload(way(5, layers=10), host, pool_budgets(host)))
+    assert [] == list(partial_offload(serving_mode(5, layers=10), host, pool_budgets(host)))
 
 
 def test_as_many_layers_as_fit_go_to_the_cards() -> None:
     """Their number is computed; the rest is on the host, and at last all of it."""
     host = machine(24)
-    part, none = partial_offload(way(40, layers=40), host, pool_budgets(host))
+    part, none = partial_offload(serving_mode(40, layers=40), host, pool_budgets(host))
     assert (24, {"cuda:0": 24 * GIB, "ram": 16 * GIB}) == (part.gpu_layers, part.needs)
     assert (0, {"ram": 40 * GIB}) == (none.gpu_layers, none.needs)
-    assert [] == list(partial_offload(way(40), host, pool_budgets(host)))
+    assert [] == list(partial_offload(serving_mode(40), host, pool_budgets(host)))
 
 
 def test_a_machine_without_a_pool_of_main_memory_has_all_of_it() -> None:
@@ -142,8 +142,8 @@ class TestLoadOptions:
     def test_layers_are_left_to_the_cpu_only_where_they_have_to_be(self) -> None:
         """A model that fits on the card has no other option."""
         host = machine(24)
-        whole, _ = load_options(way(20, layers=20), host, pool_budgets(host))
-        partly, nearest = load_options(way(40, layers=40), host, pool_budgets(host))
+        whole, _ = load_options(serving_mode(20, layers=20), host, pool_budgets(host))
+        partly, nearest = load_options(serving_mode(40, layers=40), host, pool_budgets(host))
         assert ([None], [24, 0]) == ([each.gpu_layers for each in whole], [each.gpu_layers for each in partly])
         assert nearest
         assert {"cuda:0": 40 * GIB} == nearest.needs
@@ -151,21 +151,21 @@ class TestLoadOptions:
     def test_a_number_of_devices_may_be_fixed(self) -> None:
         """The owner's tensor_parallel: one card too few is not what was asked for."""
         host = machine(24, 24)
-        found, _ = load_options(way(10), host, pool_budgets(host), devices=2)
+        found, _ = load_options(serving_mode(10), host, pool_budgets(host), devices=2)
         assert [2] == [len(each.placement.devices) for each in found]
 
     def test_vllm_takes_as_much_cache_as_there_is(self) -> None:
         """One request of the whole context has to fit; its needs are the whole card then."""
         host = machine(24)
         cache = {Component.WEIGHTS: Span.exactly(10 * GIB), Component.KV: Span(2 * GIB, 30 * GIB, 30 * GIB)}
-        mode = replace(way(1, backend="vllm"), estimate=lambda *_: Footprint({"cuda:0": cache}))
+        mode = replace(serving_mode(1, backend="vllm"), estimate=lambda *_: Footprint({"cuda:0": cache}))
         (option,), _ = load_options(mode, host, pool_budgets(host))
         assert {"cuda:0": 24 * GIB} == option.capped(pool_budgets(host)).needs
         assert [] == load_options(mode, host, {"cuda:0": 11 * GIB})[0]
 
     def test_a_bound_beyond_the_host_is_an_option_that_is_not_promised(self) -> None:
         """An empty host may be enough after all; the bound stays what it is."""
-        host, known = machine(24), way(40)
+        host, known = machine(24), serving_mode(40)
         mode = replace(known, estimate=lambda *where: replace(known.estimate(*where), bounded_only=True))
         (option,), _ = load_options(mode, host, pool_budgets(host))
         assert {"cuda:0": 24 * GIB} == option.capped(pool_budgets(host)).needs

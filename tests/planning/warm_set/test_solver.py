@@ -18,7 +18,7 @@ from hostd.planning.footprint.serving_modes import ServingMode, llamacpp_mode
 from hostd.planning.warm_set.load_option import LoadOption, less, pool_budgets
 from hostd.planning.warm_set.solver import WarmSet, choose_warm_set
 from hostd.planning.warm_set.value import ValueScale, WarmCandidate, demerit
-from tests.planning.machines import GIB, machine, options, single, way
+from tests.planning.machines import GIB, machine, options, serving_mode, single
 
 CARD = machine(24)
 
@@ -48,42 +48,46 @@ def chosen(*models: Model, cards: tuple[int, ...] = (24,)) -> WarmSet:
 
 def test_the_most_important_come_first() -> None:
     """One important model is worth more than any number of others."""
-    found = chosen(Model("a", [way(10)], 50), Model("b", [way(10)], 50), Model("c", [way(20)], 60))
+    found = chosen(
+        Model("a", [serving_mode(10)], 50), Model("b", [serving_mode(10)], 50), Model("c", [serving_mode(20)], 60)
+    )
     assert ({"c"}, True) == (set(found.options), found.proved)
 
 
 def test_first_fit_is_mended() -> None:
     """First fit would put 6 and 9 together and leave one out; all four fit when packed otherwise."""
-    found = chosen(*(Model(str(size), [way(size)]) for size in (6, 9, 18, 15)), cards=(24, 24))
+    found = chosen(*(Model(str(size), [serving_mode(size)]) for size in (6, 9, 18, 15)), cards=(24, 24))
     assert ({"6", "9", "18", "15"}, True) == (set(found.options), found.proved)
 
 
 def test_worse_ways_are_taken_so_that_more_fit() -> None:
     """A smaller quantisation of one makes room for another; without need, the best is taken."""
-    one, two = Model("a", [way(20), way(12)]), Model("b", [way(12)])
+    one, two = Model("a", [serving_mode(20), serving_mode(12)]), Model("b", [serving_mode(12)])
     assert "llamacpp:12" == chosen(one, two).options["a"].label
     assert "llamacpp:20" == chosen(one).options["a"].label
 
 
 def test_only_what_is_too_large_for_the_cards_is_split_with_the_host() -> None:
     """A model that would fit on an empty card is not warmed on the CPU."""
-    found = chosen(Model("a", [way(20, layers=20)], 60), Model("b", [way(20, layers=20)]))
+    found = chosen(Model("a", [serving_mode(20, layers=20)], 60), Model("b", [serving_mode(20, layers=20)]))
     assert {"a"} == set(found.options)
-    assert 24 == chosen(Model("c", [way(30, layers=30)])).options["c"].gpu_layers
+    assert 24 == chosen(Model("c", [serving_mode(30, layers=30)])).options["c"].gpu_layers
 
 
 def test_pinned_models_come_before_everything() -> None:
     """Even before those of higher priority."""
-    assert {"a"} == set(chosen(Model("a", [way(20)], 1, pinned=True), Model("b", [way(20)], 99)).options)
+    assert {"a"} == set(
+        chosen(Model("a", [serving_mode(20)], 1, pinned=True), Model("b", [serving_mode(20)], 99)).options
+    )
 
 
 def test_what_is_asked_for_more_is_warm() -> None:
     """Among models of one priority the waiting that is saved decides: how many ask, and how long each would wait."""
     often, slow = (
-        Model("often", [way(20)], demand=9),
-        Model("slow", [way(20)], demand=3, load_seconds=60),
+        Model("often", [serving_mode(20)], demand=9),
+        Model("slow", [serving_mode(20)], demand=3, load_seconds=60),
     )
-    assert {"often"} == set(chosen(Model("idle", [way(20)]), often).options)
+    assert {"often"} == set(chosen(Model("idle", [serving_mode(20)]), often).options)
     assert {"slow"} == set(chosen(often, slow).options)
 
 
@@ -102,7 +106,7 @@ def test_models_are_split_over_cards_where_that_gains_something(
     sizes: tuple[int, ...], cards: tuple[int, ...], spread: list[int]
 ) -> None:
     """On one card as long as all can be warm so; over more where one has no room, on any of the cards."""
-    found = chosen(*(Model(str(at), [way(size)]) for at, size in enumerate(sizes)), cards=cards)
+    found = chosen(*(Model(str(at), [serving_mode(size)]) for at, size in enumerate(sizes)), cards=cards)
     assert spread == [len(option.placement.devices) for _, option in sorted(found.options.items())]
 
 
@@ -111,7 +115,7 @@ def test_models_are_split_over_cards_where_that_gains_something(
     [
         (Model("m", []), "no engine can serve m on this machine", {}),
         (
-            Model("m", [way(40), way(30)]),
+            Model("m", [serving_mode(40), serving_mode(30)]),
             (
                 "m is larger than the memory there is for models: at its nearest (llamacpp:30 on cuda:0) it takes 30.0 GiB of "
                 "cuda:0, which is 6.0 GiB of cuda:0 too much"
@@ -119,7 +123,7 @@ def test_models_are_split_over_cards_where_that_gains_something(
             {"cuda:0": 26 * GIB},
         ),
         (
-            Model("m", [way(20), way(6)], 40),
+            Model("m", [serving_mode(20), serving_mode(6)], 40),
             (
                 "m (priority 40) would fit alone, but as llamacpp:6 on cuda:0 it lacks 2.0 GiB of cuda:0 beside a (priority 50; "
                 "20.0 GiB)"
@@ -130,13 +134,13 @@ def test_models_are_split_over_cards_where_that_gains_something(
 )
 def test_every_wish_that_is_left_out_is_told_why(wish: Model, why: str, short: dict[str, int]) -> None:
     """No engine, too large for the host, or too large beside the others: each with its numbers."""
-    (found,) = chosen(Model("a", [way(20)]), wish).left_out
+    (found,) = chosen(Model("a", [serving_mode(20)]), wish).left_out
     assert (wish.name, why, short) == (found.name, found.why, dict(found.short))
 
 
 def test_an_engine_of_one_card_is_not_split() -> None:
     """The reason why an engine refuses several cards does not keep it from one."""
-    wish = Model("m", [replace(way(30), why_not=single)])
+    wish = Model("m", [replace(serving_mode(30), why_not=single)])
     (found,) = chosen(wish, cards=(24, 24)).left_out
     assert {"cuda:0": 6 * GIB} == found.short
 
@@ -206,7 +210,7 @@ def test_the_order_of_the_question_does_not_matter(
 @given(st.lists(st.integers(1, 24), max_size=7))
 def test_as_many_as_possible(sizes: list[int]) -> None:
     """On one card no larger set of equally important models fits, and a pool is never over-committed."""
-    found = chosen(*(Model(str(at), [way(size)]) for at, size in enumerate(sizes)))
+    found = chosen(*(Model(str(at), [serving_mode(size)]) for at, size in enumerate(sizes)))
     best = max(count for count in range(len(sizes) + 1) if any(sum(s) <= 24 for s in combinations(sizes, count)))
     assert (best, True) == (len(found.options), found.proved)
     assert all(left >= 0 for left in less(pool_budgets(CARD), found.options.values()).values())
@@ -214,7 +218,10 @@ def test_as_many_as_possible(sizes: list[int]) -> None:
 
 def test_a_large_question_ends_without_proof() -> None:
     """What cannot be searched through gets the best found; the first path is always walked to its end."""
-    found = chosen(*(Model(str(at), [way(7 + at % 5), way(6), way(5)], at % 3) for at in range(24)), cards=(24,) * 4)
+    found = chosen(
+        *(Model(str(at), [serving_mode(7 + at % 5), serving_mode(6), serving_mode(5)], at % 3) for at in range(24)),
+        cards=(24,) * 4,
+    )
     assert not found.proved
     assert len(found.options) >= 8
 
