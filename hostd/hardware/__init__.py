@@ -1,4 +1,4 @@
-"""What this machine has: each source asks one kind of hardware and returns pools, or sentences on why it cannot.
+"""Measurement of this machine: each source reads one kind of hardware and returns pools, or sentences on failures.
 
-Nothing here raises because of what a driver says. A card that fails is left out and told of; the others stay.
+No answer of a driver raises here. A card that fails is left out with a sentence; the others stay.
 """

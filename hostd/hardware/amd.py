@@ -1,8 +1,8 @@
-"""AMD cards as pools, from what the kernel's amdgpu driver writes into sysfs; no library is needed.
+"""AMD cards as pools, read from the amdgpu driver's files in sysfs; no library is needed.
 
-Cards are numbered as the PCI bus orders them, as ROCm does. A processor with graphics of its own shows a small VRAM, set
-aside by the firmware, and a large GTT, which is main memory that graphics may borrow: the pool is the VRAM alone, because
-the rest is counted with main memory, and the facts tell of the GTT.
+Cards are numbered as the PCI bus orders them, as ROCm does. Integrated graphics have a small VRAM, which the
+firmware reserves, and a large GTT, which is main memory that graphics may use: the pool is the VRAM alone, because main memory
+counts the rest, and the facts have the size of the GTT.
 """
 
 import re
@@ -19,7 +19,7 @@ _CARD = re.compile(r"card\d+")
 
 
 def read(reserve: int, sysfs: Path = SYSFS, names: Path = NAMES) -> Reading:
-    """Return one pool for each AMD card; *reserve* is in bytes for each, *names* is libdrm's list of products."""
+    """Return one pool for each AMD card; *reserve* is in bytes per card, *names* libdrm's list of products."""
     pools: list[Pool] = []
     troubles: list[str] = []
     for number, (bus_id, device) in enumerate(sorted(_devices(sysfs))):
@@ -48,7 +48,7 @@ def _devices(sysfs: Path) -> list[tuple[str, Path]]:
 
 
 def _pool(pool_id: str, bus_id: str, device: Path, reserve: int, names: Path) -> Pool:
-    """Return the pool of one card; raises OSError or ValueError when its memory is not told."""
+    """Return the pool of one card; raises OSError or ValueError if its memory cannot be read."""
     total, used = _bytes(device / "mem_info_vram_total"), _bytes(device / "mem_info_vram_used")
     facts = [("pci_bus_id", bus_id)]
     if (gtt := _text(device / "mem_info_gtt_total")).isdecimal():
@@ -67,7 +67,7 @@ def _pool(pool_id: str, bus_id: str, device: Path, reserve: int, names: Path) ->
 
 
 def _product(device: Path, names: Path) -> str:
-    """Return the marketing name of a card: the line of *names* for its device and revision, else its PCI id."""
+    """Return the product name of a card by its device and revision in *names*, else its PCI id."""
     pci_id = _uevent(device).get("PCI_ID", "")
     wanted = (pci_id.partition(":")[2].upper(), _text(device / "revision").removeprefix("0x").upper())
     for line in _text(names).splitlines():
@@ -83,7 +83,6 @@ def _uevent(device: Path) -> dict[str, str]:
 
 
 def _text(path: Path) -> str:
-    """Return what a file holds, "" when it cannot be read."""
     try:
         return path.read_text("utf-8", errors="replace").strip()
     except OSError:

@@ -1,12 +1,11 @@
 """Apple silicon: one pool, ``metal``, for the memory that processor and graphics share.
 
-What graphics may hold of it is the system's decision, and its share of the whole grows with the machine (two thirds of
-16 GiB, 87 % of 256 GiB), so it is read and never reckoned: from ``iogpu.wired_limit_mb`` where the owner has set that, else
-from Metal. There is no pool for main memory beside it, since every byte would then be promised twice. For the same reason
-the reserve is taken from the whole, not from the ceiling: what lies above the ceiling is left to others already. So models
-may hold ``min(ceiling, total - reserve)``.
+The system limits the graphics' part, and the limit's share of the whole grows with the machine (two thirds of 16 GiB, 87 % of
+256 GiB), so it is read and never computed: from ``iogpu.wired_limit_mb`` if the owner has set it, else from Metal. Main memory
+has no pool of its own, since every byte would then be budgeted twice. The reserve is taken from the whole, not from the ceiling,
+because memory above the ceiling is left to others already. So models may hold ``min(ceiling, total - reserve)``.
 
-Everything but `run` is pure, so that it is tested with the outputs of machines that are not here.
+Everything but `run` is pure, so that tests use recorded outputs of other machines.
 """
 
 import subprocess
@@ -31,7 +30,7 @@ SYSCTL = (
 VM_STAT = ("/usr/bin/vm_stat",)
 METAL_QUERY = (sys.executable, "-I", "-S", str(Path(metal_query.__file__)))
 
-_PATIENCE = 5.0
+_TIMEOUT = 5.0
 _MIB = 2**20
 _NO_CEILING = (
     "Metal does not say how much it may hold, so models use main memory only; "
@@ -41,26 +40,26 @@ _PRESSURE = {"1": "normal", "2": "warning", "4": "critical"}
 
 
 def run(argv: Sequence[str]) -> str:
-    """Return what a command prints, "" when it cannot be run or takes longer than 5 s; its exit status says nothing.
+    """Return the output of a command, "" if it cannot be run or takes longer than 5 s; its exit status is ignored.
 
-    `sysctl` fails when it does not know one name of several, and prints the others.
+    `sysctl` fails if it does not know one name of several, but prints the others.
     """
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=_PATIENCE, check=False)  # noqa: S603 - fixed commands
+        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False)  # noqa: S603 - fixed commands
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout
 
 
 class Mac:
-    """A Mac's memory. What Metal said is kept between readings, until the owner moves the limit."""
+    """Memory of a Mac; Metal's recommendation is read once, and the owner's limit overrides it at every reading."""
 
     def __init__(self, runner: Runner = run) -> None:
         self._run = runner
         self._ceiling = 0
 
     def read(self, reserve: int) -> Reading:
-        """Return the pool ``metal``; nothing but a trouble where there is no Apple silicon or Metal gives no ceiling."""
+        """Return the pool ``metal``, or only a trouble without Apple silicon or without a ceiling from Metal."""
         values = parse_sysctl(self._run(SYSCTL))
         total = _number(values.get("hw.memsize", ""))
         if values.get("hw.optional.arm64") != "1":
@@ -105,10 +104,9 @@ def parse_sysctl(text: str) -> dict[str, str]:
 
 
 def parse_vm_stat(text: str) -> int | None:
-    """Return the bytes in use according to the output of ``vm_stat``, as Activity Monitor counts; None when it is no such.
+    """Return the bytes in use from the output of ``vm_stat``, as Activity Monitor counts; None for any other text.
 
-    That is what programs hold and cannot be dropped at once (anonymous pages that are not purgeable), what is wired, and
-    what the compressor takes.
+    In use are the anonymous pages that are not purgeable, the wired pages, and the compressor's.
     """
     head, _, rest = text.partition("\n")
     page = _number("".join(filter(str.isdigit, head)))

@@ -1,4 +1,4 @@
-"""The machine as programs read it: what `hostd inventory --json` prints, and what a file that describes a machine holds."""
+"""Inventory: a machine as plain data, in the format of `hostd inventory --json` and of machine files."""
 
 from typing import Any
 

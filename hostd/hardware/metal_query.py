@@ -1,6 +1,6 @@
-"""A program that asks Metal for the working set that it recommends, in bytes, and prints it.
+"""Program that prints the working set that Metal recommends, in bytes.
 
-It is run as a process of its own, because a wrong call through the Objective-C runtime ends the process that makes it.
+It runs as a process of its own, because a wrong call through the Objective-C runtime ends the calling process.
 Metal has no other interface without a third-party package, and `sysctl` does not know this figure.
 """
 
@@ -13,10 +13,10 @@ OBJECTIVE_C = "/usr/lib/libobjc.A.dylib"
 
 
 def recommended_working_set() -> int:
-    """Return ``recommendedMaxWorkingSetSize`` of the default device, 0 when there is no device.
+    """Return ``recommendedMaxWorkingSetSize`` of the default device, 0 without a device.
 
     Raises:
-        OSError: This is no macOS.
+        OSError: This machine does not run macOS.
     """
     metal = ctypes.CDLL(METAL)
     ctypes.CDLL(GRAPHICS)  # without it a program outside an app bundle is given no default device

@@ -1,8 +1,8 @@
-"""NVIDIA cards as pools, measured through the driver: what each has, who holds how much of it, and how they are joined.
+"""NVIDIA cards as pools, measured through the driver: memory, the processes that hold it, and NVLink connections.
 
 Cards are numbered as the PCI bus orders them, which CUDA does only with ``CUDA_DEVICE_ORDER=PCI_BUS_ID``; the fact ``uuid``
-names a card to an engine whatever the order. A card keeps its number while this process lives, even when one before it
-vanishes, because models are placed by it.
+identifies a card to an engine whatever the order. A card keeps its number for the life of this process, even if a card before
+it vanishes, because models are placed by number.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ from hostd.hardware.nvidia_signs import card_on_bus
 from hostd.hardware.nvml import Device, NvmlFault
 from hostd.hardware.reading import Reading
 
-_SORTS = ("Compute", "Graphics", "MPSCompute")
+_KINDS = ("Compute", "Graphics", "MPSCompute")
 
 Facts = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Card:
-    """One card that answers; *id* is its pool's."""
+    """One card that answers; *id* is its pool's id."""
 
     id: str
     name: str
@@ -36,7 +36,7 @@ class Cards:
     """The NVIDIA cards of this machine. The driver stays open between readings until it fails or `close` is called."""
 
     def __init__(self, on_bus: Callable[[], bool] = card_on_bus) -> None:
-        """Take a way to see whether there is a card at all, for where the driver cannot be asked."""
+        """Take *on_bus*, which tells a machine without cards from one whose driver does not answer."""
         self._on_bus = on_bus
         self._open = False
         self._known: dict[str, tuple[int, str]] = {}
@@ -45,7 +45,7 @@ class Cards:
         return f"<Cards {'open' if self._open else 'closed'}, {len(self._known)} seen>"
 
     def read(self, reserve: int) -> Reading:
-        """Return one pool for each card, or for each slice of one that is sliced; *reserve* is in bytes for each."""
+        """Return one pool for each card, or for each MIG slice of a card; *reserve* is in bytes per pool."""
         troubles: list[str] = []
         working = 0
         try:
@@ -72,7 +72,7 @@ class Cards:
         return Reading(tuple(pools), tuple(troubles))
 
     def close(self) -> None:
-        """Let go of the driver; the next reading opens it again."""
+        """Close the driver; the next reading opens it again."""
         if self._open:
             self._open = False
             with contextlib.suppress(NvmlFault):
@@ -96,22 +96,22 @@ class Cards:
         return cards
 
     def _number(self, uuid: str, name: str, index: int) -> int:
-        """Return the card's own number: its index when it was first seen, unless another card had that already."""
+        """Return the number of the card: its index at its first reading, unless another card has that number."""
         taken = {number for number, _ in self._known.values()}
-        free = index if index not in taken else max(taken, default=-1) + 1
-        return self._known.setdefault(uuid, (free, name))[0]
+        unused = index if index not in taken else max(taken, default=-1) + 1
+        return self._known.setdefault(uuid, (unused, name))[0]
 
     def _vanished(self, present: Iterable[str]) -> list[str]:
-        here = set(present)
+        answering = set(present)
         return [
             f"cuda:{number} ({name}) has vanished: it answered earlier and does not now; look for 'Xid' in the kernel's log"
             for uuid, (number, name) in self._known.items()
-            if uuid not in here
+            if uuid not in answering
         ]
 
 
 def _pools(card: _Card, facts: Facts, reserve: int, troubles: list[str]) -> list[Pool]:
-    """Return the pools of one card; raises `NvmlFault` when its memory cannot be read."""
+    """Return the pools of one card; raises `NvmlFault` if its memory cannot be read."""
     facts = (
         *_facts(("compute_capability", lambda: nvml.compute_capability(card.device))),
         *facts,
@@ -153,20 +153,23 @@ def _pool(pool_id: str, name: str, devices: Sequence[Device], facts: Facts, rese
 
 
 def _slice_name(device: Device, card: str) -> str:
-    """Return a slice's name; newer drivers say the card's and the slice's, older ones only the card's."""
+    """Return a slice's name; older drivers return the card's name alone."""
     name = nvml.name(device)
     return name if "MIG" in name else f"{card} MIG slice"
 
 
 def _holders(pool_id: str, devices: Sequence[Device], troubles: list[str]) -> tuple[Holder, ...]:
-    """Return who holds memory there, largest first; a process that computes and draws is counted once."""
+    """Return the processes that hold the pool's memory, largest first.
+
+    A process that the driver lists for several kinds of work (compute, graphics, MPS) is counted once, with its largest figure.
+    """
     found: dict[int, int | None] = {}
     for device in devices:
-        for sort in _SORTS:
+        for kind in _KINDS:
             try:
-                processes = nvml.processes(device, sort)
+                processes = nvml.processes(device, kind)
             except NvmlFault as fault:
-                if sort == _SORTS[0] or fault.code == nvml.NO_PERMISSION:
+                if kind == _KINDS[0] or fault.code == nvml.NO_PERMISSION:
                     troubles.append(f"{pool_id}: who holds its memory cannot be told: {fault.why}")
                     break
                 continue
@@ -187,7 +190,7 @@ def _name(pid: int) -> str:
 
 
 def _links(card: _Card, cards: Sequence[_Card]) -> Facts:
-    """Return the cards that *card* reaches over NVLink, as one fact; none when there are none."""
+    """Return the cards that *card* reaches over NVLink as one fact, no fact without any."""
     peers = []
     for other in cards:
         with contextlib.suppress(NvmlFault):
@@ -197,7 +200,7 @@ def _links(card: _Card, cards: Sequence[_Card]) -> Facts:
 
 
 def _facts(*questions: tuple[str, Callable[[], str]]) -> Facts:
-    """Return the answers that the driver gives; what it does not know is left out."""
+    """Return the driver's answers as facts; questions that it cannot answer are left out."""
     answers = []
     for key, ask in questions:
         with contextlib.suppress(NvmlFault):

@@ -1,7 +1,7 @@
-"""NVML with types: the only place that touches `pynvml`, which has none, and the place where its failures get words.
+"""Typed NVML calls: the only module that uses `pynvml`, which has no types, and the one that words its failures.
 
-A failure becomes a `NvmlFault`, which says why and what to do. Functions that old drivers lack are asked for in their older
-forms before that.
+A failure becomes a `NvmlFault` with the reason and what to do. Before that, functions that old drivers lack are tried in their
+older forms.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ _WHY = {
 
 
 class NvmlFault(Exception):
-    """NVML did not answer; *why* is the reason and what to do about it."""
+    """A call that NVML did not answer; *why* is the reason and what to do."""
 
     def __init__(self, code: int, text: str) -> None:
         self.code = code
@@ -52,13 +52,13 @@ class NvmlFault(Exception):
 
     @property
     def no_library(self) -> bool:
-        """Whether there is no driver on this machine at all."""
+        """Whether this machine has no driver at all."""
         return self.code == int(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceMemory:
-    """A device's memory in bytes; *reserved* is what the driver keeps for itself (0 where an old one does not say)."""
+    """A device's memory in bytes; *reserved* is the driver's own part (0 from old drivers, which do not report it)."""
 
     total: int
     reserved: int
@@ -80,7 +80,7 @@ def start() -> None:
     """Load the library and open the driver; may be called again after `stop`.
 
     Raises:
-        Fault: As every function here does.
+        NvmlFault: The driver cannot be opened.
     """
     _ask("nvmlInit")
 
@@ -102,7 +102,7 @@ def cuda_version() -> str:
 
 
 def count() -> int:
-    """Return how many cards the driver knows; raises `NvmlFault`."""
+    """Return the number of cards; raises `NvmlFault`."""
     return int(_ask("nvmlDeviceGetCount"))
 
 
@@ -112,7 +112,7 @@ def device(index: int) -> Device:
 
 
 def uuid(of: Device) -> str:
-    """Return the identity that a card or slice keeps for ever; raises `NvmlFault`."""
+    """Return the permanent identity of a card or slice; raises `NvmlFault`."""
     return str(_ask("nvmlDeviceGetUUID", of))
 
 
@@ -122,13 +122,13 @@ def name(of: Device) -> str:
 
 
 def pci_bus_id(of: Device) -> str:
-    """Return where the card is plugged in, such as ``00000000:01:00.0``; raises `NvmlFault`."""
+    """Return the card's PCI address, such as ``00000000:01:00.0``; raises `NvmlFault`."""
     bus_id = _ask("nvmlDeviceGetPciInfo_v3", of).busId
     return bus_id.decode(errors="replace") if isinstance(bus_id, bytes) else str(bus_id)
 
 
 def compute_capability(of: Device) -> str:
-    """Return what the card can compute, such as ``8.9``; raises `NvmlFault`."""
+    """Return the card's CUDA compute capability, such as ``8.9``; raises `NvmlFault`."""
     major, minor = _ask("nvmlDeviceGetCudaComputeCapability", of)
     return f"{major}.{minor}"
 
@@ -143,12 +143,12 @@ def memory(of: Device) -> DeviceMemory:
         return DeviceMemory(int(told.total), 0, int(told.free))
 
 
-def processes(of: Device, sort: str) -> dict[int, int | None]:
-    """Return the bytes that each process holds, by pid; *sort* is ``Compute``, ``Graphics`` or ``MPSCompute``.
+def processes(of: Device, kind: str) -> dict[int, int | None]:
+    """Return the bytes that each process holds, by pid; *kind* is ``Compute``, ``Graphics`` or ``MPSCompute``.
 
-    None stands for bytes that the driver does not tell. Raises `NvmlFault`.
+    None means that the driver does not report the bytes. Raises `NvmlFault`.
     """
-    question = f"nvmlDeviceGet{sort}RunningProcesses"
+    question = f"nvmlDeviceGet{kind}RunningProcesses"
     try:
         found = _ask(f"{question}_v3", of)
     except NvmlFault as fault:
@@ -159,7 +159,7 @@ def processes(of: Device, sort: str) -> dict[int, int | None]:
 
 
 def process_name(pid: int) -> str:
-    """Return how a process was started; raises `NvmlFault`."""
+    """Return the name of a process; raises `NvmlFault`."""
     return str(_ask("nvmlSystemGetProcessName", pid))
 
 
@@ -170,7 +170,7 @@ def linked(one: Device, other: Device) -> bool:
 
 
 def slices(of: Device) -> dict[int, list[Device]] | None:
-    """Return the MIG devices of a card by GPU instance (those of one share its memory); None where MIG is off.
+    """Return the MIG devices of a card by GPU instance (those of one instance share its memory); None if MIG is off.
 
     Raises `NvmlFault`.
     """

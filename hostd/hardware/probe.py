@@ -1,4 +1,4 @@
-"""The machine as it is now: every source is asked, and what one of them does wrong harms no other."""
+"""Reading of the whole machine from all sources; the failure of one source does not affect the others."""
 
 import sys
 from collections.abc import Callable
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def probe(reserve: Reserve) -> Host:
-    """Return this machine with its pools as they are now; *reserve* is left to others.
+    """Return this machine with its pools as they are now; *reserve* is kept out of their budgets.
 
-    Blocks for some milliseconds, longer where a driver has to wake its cards: call it in a thread.
+    Blocks for some milliseconds, longer if a driver has to wake its cards: call it in a thread.
     """
     with closing(Sensors()) as sensors:
         return sensors.read(reserve)
@@ -27,9 +27,9 @@ def probe(reserve: Reserve) -> Host:
 
 @dataclass
 class Sensors:
-    """Measures again and again: drivers stay open between readings, and what vanishes meanwhile is told of.
+    """Repeated readings of the machine: drivers stay open in between, and cards that vanish are reported.
 
-    Threads may share it; one reads at a time.
+    Threads may share it; readings are serialised by a lock.
     """
 
     platform: str = sys.platform
@@ -41,11 +41,13 @@ class Sensors:
         self._nvidia: Cards | None = None
 
     def read(self, reserve: Reserve) -> Host:
-        """Return the machine with its pools as they are now, and sentences on what could not be measured."""
+        """Return the machine with its pools as they are now, and sentences on failed measurements."""
         with self._lock:
             machine = self._machine = self._machine or system.describe()
             found = self._accelerators(reserve)
-            if not any(pool.id == "metal" for reading in found for pool in reading.pools):  # that is main memory too
+            if not any(
+                pool.id == "metal" for reading in found for pool in reading.pools
+            ):  # unified memory is main memory, too
                 found.append(_isolated("main memory", lambda: Reading((system.read(reserve.ram),))))
         pools = tuple(pool for reading in found for pool in reading.pools)
         troubles = tuple(trouble for reading in found for trouble in reading.troubles)
@@ -53,7 +55,7 @@ class Sensors:
         return Host(machine.os, machine.cpu, machine.ram_bytes, pools, troubles, absences)
 
     def close(self) -> None:
-        """Let go of the drivers; the next reading opens them again."""
+        """Close the drivers; the next reading opens them again."""
         with self._lock:
             if self._nvidia:
                 self._nvidia.close()

@@ -1,4 +1,4 @@
-"""What one source of pools found."""
+"""Result of one source of pools."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from hostd.domain.host import Pool
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Pools as they are now, and sentences on what could not be measured and why; see `Host`."""
+    """Pools as they are now, and sentences on failed measurements; for their kinds see `Host`."""
 
     pools: tuple[Pool, ...] = ()
     troubles: tuple[str, ...] = ()

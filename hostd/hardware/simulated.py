@@ -1,4 +1,4 @@
-"""Machines that one might buy, as they would be measured when idle, so that a plan can be made before paying.
+"""Presets of machines as they would be measured when idle, so that a plan can be made for a machine before buying it.
 
 A card's *total* is what nvidia-smi reports and *usable* what CUDA programs see of it, as PyTorch's out-of-memory messages
 tell (both in MiB, with drivers of 2025); AMD's driver makes no such difference. A Mac's ceiling is the working set that Metal
@@ -35,7 +35,7 @@ _RTX5090 = _Card("NVIDIA GeForce RTX 5090", 32607, 32112, "12.0")
 _H100 = _Card("NVIDIA H100 80GB HBM3", 81559, 81004, "9.0")
 _RX7900XTX = _Card("AMD Radeon RX 7900 XTX", 24560, 24560)
 
-# Cards, how many, and the main memory in GiB that such a machine usually has.
+# Card, number of cards, and the usual main memory of such a machine in GiB.
 _BOXES = {
     "rtx3060-12g": (_Card("NVIDIA GeForce RTX 3060", 12288, 11907, "8.6"), 1, 32),
     "rtx4060ti-16g": (_Card("NVIDIA GeForce RTX 4060 Ti", 16380, 15945, "8.9"), 1, 32),
@@ -72,10 +72,10 @@ PRESETS = (*_BOXES, *_MACS)
 
 
 def preset(name: str, reserve: Reserve) -> Host:
-    """Return the machine called *name*, idle, with *reserve* left to others.
+    """Return the preset *name* as an idle machine, with *reserve* kept out of its budgets.
 
     Raises:
-        KeyError: No machine is called that; `PRESETS` has the names.
+        KeyError: No preset has that name; `PRESETS` lists them.
     """
     if mac := _MACS.get(name):
         return Host("macOS", mac.name, mac.ram_gib * _GIB, (_unified(mac, reserve.unified),))

@@ -1,7 +1,7 @@
-"""Main memory, the processor and the operating system; memory is what a control group leaves of it, where there is one.
+"""Main memory, processor and operating system; control groups limit the memory.
 
-Engines are children of this process, so its control group's limit holds for them together: crossing ``memory.max`` gets one
-of them killed, crossing ``memory.high`` slows all of them down.
+Engines are children of this process, so its control group's limit holds for them together: beyond ``memory.max`` the
+kernel kills one of them, beyond ``memory.high`` it slows all of them down.
 """
 
 import platform
@@ -19,7 +19,7 @@ _UNLIMITED = 2**60  # version 1 says "none" with a number near 2**63
 
 @dataclass(frozen=True, slots=True)
 class SystemFacts:
-    """What is not a pool."""
+    """Operating system, processor and bytes of main memory."""
 
     os: str
     cpu: str
@@ -28,7 +28,7 @@ class SystemFacts:
 
 @dataclass(frozen=True, slots=True)
 class MemoryLimit:
-    """A control group's limit and how much of it is left, in bytes; *group* is its folder."""
+    """Limit of a control group and the bytes *left* of it; *group* is its folder."""
 
     total: int
     left: int
@@ -37,7 +37,7 @@ class MemoryLimit:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """What the files of one version of control groups are called; *droppable* is a line of ``memory.stat``."""
+    """File names of one version of control groups; *droppable* is a line of ``memory.stat``."""
 
     limits: tuple[str, ...]
     usage: str
@@ -54,7 +54,7 @@ def describe() -> SystemFacts:
 
 
 def read(reserve: int, root: Path = ROOT) -> Pool:
-    """Return the pool ``ram``: all of main memory, or what the control groups above this process allow of it."""
+    """Return the pool ``ram``: main memory, within the limits of this process's control groups."""
     memory = psutil.virtual_memory()
     limits = [limit for limit in _limits(root) if limit.total < memory.total]
     total = min([memory.total, *(limit.total for limit in limits)])
@@ -74,7 +74,7 @@ def read(reserve: int, root: Path = ROOT) -> Pool:
 
 
 def _limits(root: Path) -> list[MemoryLimit]:
-    """Return the limits of this process's control group and of every one above it, in either version."""
+    """Return the limits of this process's control group and of its parents, in either version."""
     found = []
     for line in _text(root / "proc/self/cgroup").splitlines():
         number, controllers, path = (*line.split(":", 2), "", "")[:3]
@@ -86,7 +86,7 @@ def _limits(root: Path) -> list[MemoryLimit]:
 
 
 def _chain(top: Path, path: str, names: _Names) -> list[MemoryLimit]:
-    """Return the limits in the folder *path* below *top* and in those between; inside a container some do not exist."""
+    """Return the limits in the folder *path* below *top* and in its parents; inside a container some do not exist."""
     below = Path(path.lstrip("/"))
     folders = [top / part for part in (below, *below.parents)] if ".." not in below.parts else [top]
     found = []
@@ -95,6 +95,7 @@ def _chain(top: Path, path: str, names: _Names) -> list[MemoryLimit]:
             text = _text(folder / name)
             if text.isdecimal() and int(text) < _UNLIMITED:
                 cached = dict(line.split(" ", 1) for line in _text(folder / "memory.stat").splitlines() if " " in line)
+                # File cache that the kernel drops under pressure counts as usage, but models can have it.
                 used = _number(_text(folder / names.usage)) - _number(cached.get(names.droppable, ""))
                 found.append(MemoryLimit(int(text), max(0, int(text) - max(0, used)), folder))
     return found
@@ -112,7 +113,7 @@ def _os() -> str:
 
 
 def _cpu(root: Path) -> str:
-    """Return the processor's name; some kernels for ARM do not write one, and then it is the architecture."""
+    """Return the processor's name, else the architecture: some kernels for ARM do not write a name."""
     for line in _text(root / "proc/cpuinfo").splitlines():
         key, _, value = line.partition(":")
         if key.strip() in ("model name", "Model") and value.strip():

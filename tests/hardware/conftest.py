@@ -1,4 +1,4 @@
-"""Driver libraries for the tests of this room, each built once."""
+"""Driver libraries for the hardware tests, each built once."""
 
 from pathlib import Path
 

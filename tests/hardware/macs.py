@@ -1,4 +1,4 @@
-"""What Macs print, for those that have none at hand."""
+"""Recorded command outputs of Macs, for tests on other machines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -5,7 +5,7 @@ from hostd.hardware.inventory import inventory
 
 
 def test_exactly_these_keys() -> None:
-    """Programs rely on them; what people see beside is not there."""
+    """Programs rely on these keys; holders, facts and troubles are not among them."""
     pool = Pool("cuda:0", PoolKind.VRAM, "A Card", 9, 7, 8, (Holder(1, "x", 2),), (("uuid", "u"),))
     told = inventory(Host("Linux", "A Processor", 64, (pool,), ("a trouble",)))
     assert {

@@ -67,7 +67,7 @@ def test_everybody_who_holds_memory_is_seen(driver: FakeDriver) -> None:
 
 
 def test_links_between_cards(driver: FakeDriver) -> None:
-    """A card names those that it reaches over NVLink, and no other."""
+    """The fact lists the cards that a card reaches over NVLink, and no other."""
     third = RTX.replace("1111", "3333")
     (reading,) = read(driver, HEAD + RTX + H200 + third + "link 0 2\n")
     assert ["cuda:2", None, "cuda:0"] == [dict(pool.facts).get("nvlink") for pool in reading.pools]
@@ -163,7 +163,7 @@ def test_one_card_fails(driver: FakeDriver, function: str, code: int, said: str)
     ],
 )
 def test_facts_may_be_missing(driver: FakeDriver, function: str) -> None:
-    """What a driver does not tell is left out, and the pool is there all the same."""
+    """Facts that a driver does not report are left out; the pool is there nevertheless."""
     (reading,) = read(driver, f"{HEAD}{RTX}{H200}proc 0 C 41 7\nlink 0 1\nfail {function} 3\n")
     assert (["cuda:0", "cuda:1"], ()) == ([pool.id for pool in reading.pools], reading.troubles)
     assert [41] == [holder.pid for holder in reading.pools[0].holders]
@@ -200,7 +200,7 @@ def test_all_cards_vanish_with_the_driver(driver: FakeDriver) -> None:
 
 
 def test_an_old_driver(old_driver: FakeDriver) -> None:
-    """Functions that it lacks are asked for in their older form, or done without."""
+    """Functions that the driver lacks are called in their older form, or skipped."""
     (reading,) = read(old_driver, f"driver 470.57.02\ncuda 11040\n{RTX}migmode 0\nproc 0 C 41 700\n")
     (pool,) = reading.pools
     assert ((), (24564 - 1024 - 364) * MIB, 24564 * MIB - GIB) == (reading.troubles, pool.free, pool.budget)

@@ -1,4 +1,4 @@
-"""Whether there is anything to ask is seen from outside."""
+"""Signs of NVIDIA cards and of their driver."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from hostd.hardware.nvidia_signs import card_on_bus, driver_installed
 
 
 def test_sees_a_card_without_its_driver(tmp_path: Path) -> None:
-    """By its maker's number on the bus; no bus, no card."""
+    """The PCI vendor id is enough; without a bus there is no card."""
     assert not card_on_bus(tmp_path / "none")
     for name, vendor in (("0000:00:02.0", "0x8086"), ("0000:01:00.0", "0x10de")):
         assert not card_on_bus(tmp_path)
@@ -19,7 +19,7 @@ def test_sees_a_card_without_its_driver(tmp_path: Path) -> None:
 
 
 def test_a_driver_is_there_if_it_can_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the loader's own rules."""
+    """The dynamic loader decides."""
     monkeypatch.setattr(nvidia_signs, "LIBRARY", "libno-such-driver.so.1")
     assert not driver_installed()
     monkeypatch.setattr(nvidia_signs, "LIBRARY", None)

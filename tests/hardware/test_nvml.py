@@ -49,6 +49,6 @@ def test_text_that_is_none_is_a_fault(driver: FakeDriver) -> None:
 
 
 def test_a_missing_function_is_a_fault(old_driver: FakeDriver) -> None:
-    """An old driver is told by what it lacks."""
+    """An old driver is recognised by the functions that it lacks."""
     code, why = old_driver.run(ASK, CARD, "nvml.linked(one, one)")
     assert (13, True) == (code, why.startswith("the driver is too old for this question"))

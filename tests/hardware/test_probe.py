@@ -65,7 +65,7 @@ def test_a_mac_without_metal_has_main_memory() -> None:
 
 
 def test_a_source_that_breaks_harms_no_other() -> None:
-    """Even a mistake of ours costs one source and is told of."""
+    """An unexpected exception costs one source and is reported."""
     host = Sensors("darwin", Mac(broken)).read(Reserve())
     assert ["ram"] == [pool.id for pool in host.pools]
     assert ("Metal cannot be measured (RuntimeError: out of ideas); please report this",) == host.troubles

@@ -37,7 +37,7 @@ def test_the_whole_machine(tmp_path: Path) -> None:
 
 
 def test_version_2(tmp_path: Path) -> None:
-    """The tightest limit on the way up counts, and files that could be dropped are as good as free."""
+    """The tightest limit among the parents holds, and file cache that the kernel can drop counts as free."""
     tree(tmp_path, proc__self__cgroup="0::/user.slice/hostd.service")
     put(tmp_path, f"{V2}/user.slice/hostd.service", memory_max="max", memory_high=100 * MIB, memory_current=90 * MIB)
     put(tmp_path, f"{V2}/user.slice/hostd.service", memory_stat=f"anon 1\ninactive_file {30 * MIB}\nfile 2")
