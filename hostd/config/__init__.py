@@ -1,1 +1,1 @@
-"""The owner's files become settings here, and nowhere else: found, read, checked with the place of every mistake, explained."""
+"""Configuration: the owner's files are found, read, checked and converted to settings here and nowhere else."""

@@ -1,6 +1,6 @@
-"""Mistakes that no file shows alone: names taken twice, and names that lead nowhere.
+"""Checks across files: names and aliases that are not unique, and references to profiles that do not exist.
 
-Works on the files' data rather than on their checked shapes, so that one mistake in a file hides none of these.
+The checks read the files' data, not the validated sections, so that one mistake in a file hides none of these.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ WILDCARDS = frozenset("*?[")
 
 
 def compare(host: Document, profiles: list[Document]) -> None:
-    """Complain, in each file, about what contradicts another file or itself."""
+    """Report contradictions between the files and within each, at the key to change."""
     owners = _names(profiles)
     aliases = _aliases(profiles, owners)
     # A file that cannot be read most likely holds the profile that it is named after; its own mistake is enough.
@@ -42,7 +42,7 @@ def _names(profiles: list[Document]) -> dict[str, Document]:
 
 
 def _aliases(profiles: list[Document], owners: dict[str, Document]) -> dict[str, str]:
-    """Return which profile each exact alias belongs to, after complaining about those that are taken."""
+    """Return the profile of each exact alias; report aliases that another profile has as its name or alias."""
     found: dict[str, tuple[str, Document]] = {}
     for doc in profiles:
         for alias, at in _texts(doc.root.get("aliases")):
@@ -73,7 +73,7 @@ def _roles(host: Document, owners: dict[str, Document], known: dict[str, str]) -
 
 
 def _unknown(target: str, known: dict[str, str]) -> str:
-    """Return the sentence about a *target* that is no profile; *known* maps names to "" and aliases to their profiles."""
+    """Return the message for a *target* that is not a profile; *known* maps names to "" and aliases to their profiles."""
     if target in known:
         return f"{shown(target)} is an alias; write the profile's name, '{known[target]}'"
     profiles = sorted(name for name, alias_of in known.items() if not alias_of)
@@ -81,7 +81,7 @@ def _unknown(target: str, known: dict[str, str]) -> str:
 
 
 def _texts(value: Any) -> Iterator[tuple[str, Position]]:
-    """Yield the texts of a list with their places; anything else has been complained about elsewhere."""
+    """Yield the texts of a list with their positions; anything else is reported by the validation of the section."""
     if isinstance(value, YamlSequence):
         yield from (
             (item, at) for item, at in zip(value, value.values_at, strict=True) if item and isinstance(item, str)

@@ -1,4 +1,4 @@
-"""One file of the owner's: read, its references to the environment filled in, and checked against its shape."""
+"""One configuration file: read, environment references replaced, validated against its section class."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,10 +27,9 @@ Shape = TypeVar("Shape", bound=Section)
 
 
 class Document:
-    """A file's data with its places, and what is wrong with it so far.
+    """Data of one file with the positions of its keys and values, and the issues found so far.
 
-    *readable* is false when nothing is known about what the file was meant to say. A file that does not have to exist is
-    an empty one.
+    *readable* is false if the file could not be parsed to keys and values. A missing optional file counts as empty.
     """
 
     def __init__(self, file: Path, environ: Mapping[str, str], *, exists: bool = True) -> None:
@@ -54,15 +53,15 @@ class Document:
 
     @property
     def problems(self) -> list[Problem]:
-        """What is wrong with the file, from top to bottom."""
+        """Issues of the file, from top to bottom."""
         return [Problem(message, str(self.file), *at) for message, at in sorted(self.issues, key=lambda c: c.at)]
 
     def report(self, message: str, at: Position) -> None:
-        """Add to what is wrong."""
+        """Add an issue at a position of the file."""
         self.issues.append(ConfigIssue(message, at))
 
     def checked(self, shape: type[Shape]) -> Shape | None:
-        """Return the data in its *shape*, or None after complaining about every mistake in it."""
+        """Return the data validated as *shape*, or None after reporting every mistake in it."""
         if not self.readable:
             return None
         try:
@@ -73,17 +72,17 @@ class Document:
             return None
 
     def _translate(self, mistake: Any) -> None:
-        """Complain in the owner's words, at the key or value that is to be changed."""
+        """Report a validation error in the words of the configuration, at the key or value to change."""
         loc = mistake["loc"]
         if mistake["type"] == "union_tag_invalid":
             loc = (*loc, "backend")
         at, value, keys = self._spot(loc)
         if isinstance(value, Secret) and value == "":
-            return  # it is missing from the environment, which has been said
+            return  # already reported: the environment variable is not set
         self.report(f"{keys}: {_sentence(mistake, value)}" if keys else _sentence(mistake, value), at)
 
     def _spot(self, loc: tuple[str | int, ...]) -> tuple[Position, Any, str]:
-        """Return the place, the value and the dotted key that *loc* leads to; steps that the file does not have are skipped."""
+        """Return position, value and dotted key at *loc*; steps of pydantic's that the file does not have are skipped."""
         at, value, keys = self.root.at, self.root, ""
         for step in loc:
             if isinstance(value, YamlMapping) and step in value:
@@ -95,7 +94,7 @@ class Document:
         return at, value, keys
 
     def _fill_in(self, node: Any, environ: Mapping[str, str]) -> None:
-        """Replace references to the environment by what they refer to."""
+        """Replace references to environment variables by the variables' values."""
         for key, value in node.items() if isinstance(node, YamlMapping) else enumerate(node):
             if isinstance(value, (YamlMapping, YamlSequence)):
                 self._fill_in(value, environ)
@@ -115,7 +114,7 @@ class Document:
 def _text(file: Path) -> str:
     try:
         with file.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+            data = stream.read(MAX_BYTES + 1)  # one byte more tells a file that is too large from one that just fits
     except OSError as error:
         raise YamlError(
             f"this file cannot be read: {error.strerror}; correct its name or its permissions", START

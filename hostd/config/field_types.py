@@ -1,4 +1,4 @@
-"""The kinds of value as types: a check for the daemon and, from the same patterns, a description for editors."""
+"""Types of configuration values: a check for the daemon and, from the same patterns, a JSON schema for editors."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from hostd.domain.units import format_duration, format_size, parse_duration, par
 
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
 MASK = "***"
-"""Stands for a key wherever settings are shown."""
+"""Replaces a secret wherever settings are shown."""
 
 CAPABILITIES = ("tools", "vision", "thinking", "embeddings")
 
@@ -34,7 +34,7 @@ _REFERENCE: Shape = {"type": "string", "pattern": f"^{validators.REFERENCE.patte
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FieldType:
-    """A kind of value: *check* returns it or raises ValueError, *shape* is its JSON schema, *write* its text in a file."""
+    """Type of a value: *check* returns it or raises ValueError, *shape* is its JSON schema, *write* returns its text."""
 
     check: Callable[[object], Any]
     shape: Shape
@@ -93,10 +93,10 @@ Devices = Annotated[
 ]
 Thinking = Annotated[str, FieldType(validators.thinking, {"enum": [True, False, "optional"]})]
 
-KvType = Annotated[str, FieldType(validators.choice(KV_TYPES), _one_of(*KV_TYPES))]
-Capability = Annotated[str, FieldType(validators.choice(CAPABILITIES), _one_of(*CAPABILITIES))]
-Privacy = Annotated[str, FieldType(validators.choice(("any", "local")), _one_of("any", "local"), str)]
-Why = Annotated[FallbackReason, FieldType(validators.choice(FallbackReason), _one_of(*FallbackReason))]
+KvType = Annotated[str, FieldType(validators.one_of(KV_TYPES), _one_of(*KV_TYPES))]
+Capability = Annotated[str, FieldType(validators.one_of(CAPABILITIES), _one_of(*CAPABILITIES))]
+Privacy = Annotated[str, FieldType(validators.one_of(("any", "local")), _one_of("any", "local"), str)]
+Why = Annotated[FallbackReason, FieldType(validators.one_of(FallbackReason), _one_of(*FallbackReason))]
 
 Days = Annotated[
     tuple[int, ...],

@@ -1,4 +1,4 @@
-"""The shape of `hostd.yaml`: every key, what it means, and what it may hold. Defaults are those of the domain's nouns."""
+"""Sections and keys of `hostd.yaml`; defaults come from the domain's classes."""
 
 from typing import Annotated
 
@@ -20,12 +20,12 @@ _SETTINGS = Settings()
 
 
 class LimitsSection(Section):
-    """How much a profile takes on at once, and how long anything may last."""
+    """Limits of a profile's concurrency, queue and timeouts."""
 
     max_concurrent: field_types.Count = key("Requests that run at the same time.", _LIMITS.max_concurrent)
     max_queue: field_types.Whole = key("Requests that may wait; one more is refused with 429.", _LIMITS.max_queue)
     queue_timeout: field_types.Duration = key(
-        "Longest wait for a place before the fallback is tried.", format_duration(_LIMITS.queue_timeout)
+        "Longest wait in the queue before the fallback is tried.", format_duration(_LIMITS.queue_timeout)
     )
     first_token_timeout: field_types.Duration = key(
         "Longest wait for the first token before the fallback is tried.", format_duration(_LIMITS.first_token_timeout)
@@ -37,7 +37,7 @@ class LimitsSection(Section):
 
 
 class WarmSection(Section):
-    """When models are loaded and unloaded, for profiles that do not say it themselves."""
+    """When models are loaded and unloaded; the defaults of all profiles."""
 
     preload: field_types.Switch = key("Load when the daemon starts.", _WARMTH.preload)
     keep_alive: field_types.Duration = key("Unload after this much idleness.", format_duration(_WARMTH.keep_alive))
@@ -76,7 +76,7 @@ class EngineSection(Section):
 
 
 class BackendsSection(Section):
-    """Engines that are not simply found on PATH; those that other packages add go by their own names."""
+    """Commands of engines that are not found on PATH; engines of other packages have keys by their names."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, EngineSection] = Field(init=False)
@@ -88,19 +88,19 @@ class BackendsSection(Section):
 
     @classmethod
     def takes(cls, word: str) -> bool:
-        """Take the name of an engine that another package adds."""
+        """Return whether *word* is the name of an engine that an installed package registers."""
         return word in registered()
 
 
 class RoleSection(Section):
-    """A stable name for agents: the first of *use* that has what *require* names and is free answers."""
+    """A stable name for agents: the first of *use* that has the capabilities in *require* and is free answers."""
 
-    use: list[field_types.Text] = Field(min_length=1, description="Names of profiles, first choice first.")
+    use: list[field_types.Text] = Field(min_length=1, description="Names of profiles, in order of preference.")
     require: list[field_types.Capability] = items("What a profile must be able to do.")
 
 
 class KeysSection(Section):
-    """Who may use this host."""
+    """Keys of the clients that may use this host."""
 
     file: field_types.Text | None = key("The file with the clients' keys.")
 
@@ -121,4 +121,4 @@ class HostFile(Section):
             BeforeValidator(lambda value: long_form(value, "use", YamlSequence), list[field_types.Text] | RoleSection),
         ],
     ] = keys("Stable names that agents use: a list of profiles, or {use, require}.")
-    keys: KeysSection = keys("Who may use this host.")
+    keys: KeysSection = keys("Keys of the clients that may use this host.")

@@ -1,4 +1,4 @@
-"""The way from the owner's files to settings: every file is read and checked before anything is refused."""
+"""Loading of settings: every file is read and checked before the first error is raised, so that all are reported."""
 
 import os
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     Without any `hostd.yaml` the defaults hold, and profiles come from the folder next to where the user's would be.
 
     Raises:
-        ConfigError: Something is wrong; it carries all problems of all files.
+        ConfigError: A file has mistakes; the error has all problems of all files.
     """
     source = locate(path, environ)
     host = Document(source or user_file(environ), environ, exists=source is not None)
@@ -48,7 +48,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
 
 
 def _files(host: Document) -> list[Path]:
-    """Return the profiles' files; a folder that was asked for by name must exist."""
+    """Return the profiles' files; a folder that `hostd.yaml` names must exist."""
     try:
         named = text(host.root.get("profiles"))
     except InvalidValue:

@@ -1,4 +1,4 @@
-"""Where the owner's files are: the first of four places for `hostd.yaml`, and the files of the profiles in their folder."""
+"""Search for the configuration files: `hostd.yaml` in four places, and the profiles' files in their folder."""
 
 import os
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ PROFILES = "model_profiles"
 
 
 def locate(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """Return the `hostd.yaml` to use: *explicit*, ``HOSTD_CONFIG``, the user's, the system's; None when there is none.
+    """Return the `hostd.yaml` to use: *explicit*, ``HOSTD_CONFIG``, the user's, the system's; None if there is none.
 
     Raises:
         ConfigError: A file that was asked for by name, one of the first two, does not exist.
@@ -39,7 +39,7 @@ def user_file(environ: Mapping[str, str]) -> Path:
 def profile_files(folder: Path) -> list[Path]:
     """Return the profiles' files in *folder*, by name: ``*.yaml`` and ``*.yml``, neither hidden nor folders.
 
-    A link that leads nowhere is among them, so that it is complained about.
+    A broken link is among them, so that it is reported.
 
     Raises:
         OSError: The folder cannot be read.

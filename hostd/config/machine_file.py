@@ -1,4 +1,4 @@
-"""The shape of a file that describes a machine, as `hostd inventory --json` prints one, so that a plan can be made for it."""
+"""Machine files, in the format of `hostd inventory --json`, so that a plan can be made for another machine."""
 
 import re
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ _id = validators.matching(_ID, "no pool; pools are called cuda:0, rocm:0, metal,
 
 Bytes = Annotated[int, FieldType(_bytes, {"type": "integer", "minimum": 0, "maximum": _LARGEST})]
 PoolId = Annotated[str, FieldType(_id, {"type": "string", "pattern": f"^({_ID.pattern})$"})]
-PoolSort = Annotated[PoolKind, FieldType(validators.choice(PoolKind), {"type": "string", "enum": list(PoolKind)})]
+PoolSort = Annotated[PoolKind, FieldType(validators.one_of(PoolKind), {"type": "string", "enum": list(PoolKind)})]
 
 
 class MachineSection(Section):
@@ -48,7 +48,7 @@ class MachineSection(Section):
 
 
 class PoolEntry(Section):
-    """Memory that is budgeted together."""
+    """One pool of memory with one budget."""
 
     id: PoolId = Field(description="cuda:0, rocm:0, metal, ram.")
     kind: PoolSort = Field(description="What sort of memory it is.")
@@ -66,10 +66,10 @@ class MachineFile(Section):
 
 
 def read_machine(path: Path) -> Host:
-    """Return the machine that the file at *path* (JSON or YAML) describes.
+    """Return the machine in the file at *path* (JSON or YAML).
 
     Raises:
-        ConfigError: Something in it cannot be; it carries all problems, each with its place.
+        ConfigError: The file has mistakes; the error has all problems, each with its position.
     """
     file = Document(path, {})
     checked = file.checked(MachineFile)
@@ -92,7 +92,7 @@ def _pool(entry: PoolEntry) -> Pool:
 
 
 def _contradictions(pools: Any) -> Iterator[ConfigIssue]:
-    """Yield what is well written and yet cannot be; values that are not well written have been complained about."""
+    """Yield contradictions between valid values; invalid ones are reported by the validation of the section."""
     seen: dict[str, int] = {}
     for pool in pools if isinstance(pools, YamlSequence) else ():
         if not isinstance(pool, YamlMapping):

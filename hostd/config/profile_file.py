@@ -1,4 +1,4 @@
-"""The shape of a profile's file: every key, what it means, and what it may hold. Defaults are those of the domain's nouns."""
+"""Sections and keys of a profile's file; defaults come from the domain's classes."""
 
 from typing import Annotated, Self
 
@@ -30,7 +30,7 @@ class WindowSection(Section):
         return self
 
 
-def _in_full(value: object) -> object:
+def _long_window(value: object) -> object:
     if not isinstance(value, str):
         return value
     table = YamlMapping()
@@ -41,22 +41,22 @@ def _in_full(value: object) -> object:
 class ProfileWarmSection(WarmSection):
     """How much this profile should stay loaded."""
 
-    pinned: field_types.Switch = key("Never unload to make room for others.", _WARMTH.pinned)
+    pinned: field_types.Switch = key("Never evict for another model.", _WARMTH.pinned)
     priority: field_types.Whole = key("Higher stays loaded longer when memory is short.", _WARMTH.priority)
-    windows: list[Annotated[WindowSection, BeforeValidator(_in_full, field_types.Hours | WindowSection)]] = items(
+    windows: list[Annotated[WindowSection, BeforeValidator(_long_window, field_types.Hours | WindowSection)]] = items(
         "Hours in which it should be warm; each may be written short, such as 'mon-fri 08:30-18:00'."
     )
 
 
 class FallbackSection(Section):
-    """Another profile that may answer instead."""
+    """Profile that may answer instead, and for which reasons."""
 
     to: field_types.Text = Field(description="Name of the profile.")
     on: Annotated[list[field_types.Why] | None, Field(min_length=1)] = key("For which reasons; without it, for all.")
 
 
 class CapabilitiesSection(Section):
-    """What the model can do; what is not said is given the benefit of the doubt."""
+    """Capabilities of the model; one that is not written is assumed where a request needs it."""
 
     tools: field_types.Switch | None = key("Whether it can call tools.")
     vision: field_types.Switch | None = key("Whether it can see pictures.")
@@ -74,11 +74,13 @@ class PriceSection(Section):
 
 
 class ProfileFile(Section):
-    """A profile's file: one model, the ways to serve it, its limits, and who may answer instead."""
+    """A profile's file: one model, its variants, limits and fallbacks."""
 
     name: field_types.Name = Field(description="The name that clients ask for.")
     aliases: list[field_types.Alias] = items("Other names that clients may ask for; * ? [ ] match as in file names.")
-    variants: list[Variant] = Field(min_length=1, description="Ways to serve it, best first.")
+    variants: list[Variant] = Field(
+        min_length=1, description="Engines or servers that can serve the model, best first."
+    )
     context: field_types.Count | None = key("Tokens of context for each slot; without it, the model's own.")
     slots: field_types.Count | None = key("Sequences that the engine decodes together; without it, `max_concurrent`.")
     kv_type: field_types.KvType = key("Type of the KV cache.", _PROFILE.kv_type)
@@ -90,7 +92,7 @@ class ProfileFile(Section):
             FallbackSection,
             BeforeValidator(lambda value: long_form(value, "to", str), field_types.Text | FallbackSection),
         ]
-    ] = items("Profiles that may answer instead, first choice first.")
+    ] = items("Profiles that may answer instead, in order of preference.")
     capabilities: CapabilitiesSection = keys("What the model can do.")
     privacy: field_types.Privacy = key("`local`: no prompt leaves this machine.", _PROFILE.privacy.value)
     price: PriceSection = keys("What tokens cost, in USD per million.")

@@ -12,7 +12,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class _Described(GenerateJsonSchema):
-    """Leaves out null, which means that a key is not written."""
+    """Generator that leaves out null: in the classes it stands for a key that is not written."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
@@ -32,7 +32,7 @@ def schema() -> dict[str, Any]:
         title="hostd.yaml, or a profile's file",
         schema_generator=_Described,
     )
-    # A choice between the two would report both files' keys for every mistake; `name` and `variants` tell a profile.
+    # `anyOf` would report both files' keys for every mistake; only a profile has `name` and `variants`.
     profile = {"anyOf": [{"required": ["name"]}, {"required": ["variants"]}]}
     told = {"if": profile, "then": {"$ref": "#/$defs/ProfileFile"}, "else": {"$ref": "#/$defs/HostFile"}}
     return {"$schema": DIALECT, **document, **told}

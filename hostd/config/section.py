@@ -1,4 +1,4 @@
-"""What every section of a file has in common: a closed set of keys, each with its meaning and its default."""
+"""Base class of all sections of a file: a closed set of keys, each with its meaning and its default."""
 
 import re
 from typing import Any, cast
@@ -27,8 +27,8 @@ def items(meaning: str) -> Any:
 class Section(BaseModel):
     """A mapping with a closed set of keys.
 
-    Unknown keys are complained about where they stand (into the validation context, a list of `ConfigIssue`) and then left
-    out, so that they hide no other mistake. A key without a value counts as not written.
+    Unknown keys are reported at their position (into the validation context, a list of `ConfigIssue`) and then left out, so
+    that they hide no other mistake. A key without a value counts as not written.
     """
 
     model_config = ConfigDict(
@@ -52,7 +52,7 @@ class Section(BaseModel):
 
     @classmethod
     def takes(cls, word: str) -> bool:
-        """Return whether *word* is a key although no field is named like it."""
+        """Return whether *word* is a key without a field of its own; subclasses override it."""
         del word
         return False
 
@@ -62,7 +62,7 @@ class Section(BaseModel):
 
     @classmethod
     def about_unknown(cls, word: str, known: list[str]) -> str:
-        """Return the sentence about a *word* that is not one of the *known* ones."""
+        """Return the message for a *word* that is not one of the *known* keys."""
         return f"unknown key '{word}'; {hint(word, known)}"
 
 

@@ -1,6 +1,6 @@
-"""Settings as plain data in the files' own words, for `hostd config show`; nothing secret is in it.
+"""Settings as plain data under the files' keys, for `hostd config show`, with secrets masked.
 
-The shapes of the files say how each value is written, so that a new key needs no line here.
+The section classes define how each value is written, so that a new key needs no code here.
 """
 
 from collections.abc import Mapping, Sequence

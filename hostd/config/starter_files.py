@@ -1,4 +1,4 @@
-"""The first files of an owner who has none: short, with nothing in them that is not about this machine."""
+"""First configuration files, written by `hostd init`: short, with only the keys that this machine needs."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ warm: {keep_alive: 30m}
 
 @dataclass(frozen=True, slots=True)
 class StarterProfile:
-    """A profile for a GGUF file at *path*; *about* are sentences that become comments. *gpu_layers* None: all of them."""
+    """Profile for the GGUF file at *path*; *about* are sentences for comments, *gpu_layers* None means all layers."""
 
     name: str
     path: str
@@ -27,17 +27,17 @@ class StarterProfile:
 
 
 def host_text() -> str:
-    """Return a `hostd.yaml` to begin with."""
+    """Return the text of a first `hostd.yaml`."""
     return _HOST
 
 
 def is_writable(path: str) -> bool:
-    """Return whether *path* can stand in a file: printable, and not taken for a reference to the environment."""
+    """Return whether *path* can be written to a file: printable, and not read as a reference to the environment."""
     return path.isprintable() and "${env:" not in path
 
 
 def profile_text(starter: StarterProfile) -> str:
-    """Return a profile's file."""
+    """Return the text of the profile's file."""
     lines = [f"# {_printable(sentence)}" for sentence in starter.about]
     lines.append(f"name: {_quoted(starter.name)}")
     if starter.aliases:
@@ -53,7 +53,7 @@ def profile_text(starter: StarterProfile) -> str:
 
 
 def _quoted(value: object) -> str:
-    """Return *value* in YAML; JSON is a part of that, and quotes leave no name to be taken for something else."""
+    """Return *value* as JSON, a subset of YAML: in quotes, no name is read as a number or a boolean."""
     return json.dumps(value, ensure_ascii=False)
 
 

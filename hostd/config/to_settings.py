@@ -1,4 +1,4 @@
-"""Checked files become the domain's nouns: defaults are merged key by key, paths get their folder."""
+"""Conversion of validated files to settings: defaults are merged key by key, paths become absolute."""
 
 import os
 from collections.abc import Mapping
@@ -29,13 +29,13 @@ from hostd.domain.reason import FallbackReason
 def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
     """Return the profile in *checked*; its paths are relative to *folder*, its defaults are those of *host*.
 
-    A key whose value needs no conversion needs no line here: it reaches the profile's field of the same name.
+    A key whose value needs no conversion needs no code here: it sets the profile's field of the same name.
     """
     limits = Limits(**host.limits.written() | checked.limits.written())
     converted = {
         "variants": tuple(_variant(variant, folder) for variant in checked.variants),
         "slots": checked.slots or limits.max_concurrent,
-        "warm": _warmth(host, checked.warm),
+        "warm": _warm_settings(host, checked.warm),
         "limits": limits,
         "privacy": Privacy(checked.privacy),
         "fallback": tuple(
@@ -65,12 +65,12 @@ def commands(host: HostFile, folder: Path) -> Mapping[str, tuple[str, ...]]:
 
 
 def reserve(host: HostFile) -> Reserve:
-    """Return the memory that *host* leaves to others."""
+    """Return the memory that models may not use."""
     return Reserve(**host.memory.reserve.written())
 
 
 def below(folder: Path, path: str) -> str:
-    """Return *path* with its ``~`` expanded, seen from *folder*."""
+    """Return *path* as an absolute path relative to *folder*, with its ``~`` expanded."""
     full = str(folder.absolute() / os.path.expanduser(path))  # noqa: PTH111  # pathlib's raises for an unknown user
     return Secret(full, path.reference) if isinstance(path, Secret) else full
 
@@ -88,7 +88,7 @@ def _variant(checked: Section, folder: Path) -> Variant:
     return Variant(**keys)
 
 
-def _warmth(host: HostFile, checked: ProfileWarmSection) -> WarmSettings:
+def _warm_settings(host: HostFile, checked: ProfileWarmSection) -> WarmSettings:
     windows = tuple(ActiveWindow(days=window.days, start=window.start, end=window.end) for window in checked.windows)
     keys = host.warm.written() | checked.written() | {"windows": windows}
     return WarmSettings(**keys)

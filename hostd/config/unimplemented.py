@@ -1,4 +1,4 @@
-"""Keys that are checked already but that this version does not act on: said aloud, with their place, never silently ignored."""
+"""Notes on valid keys without an effect in this version: each is reported with its position, never silently ignored."""
 
 from collections.abc import Iterator
 from typing import Any

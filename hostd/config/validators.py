@@ -1,4 +1,4 @@
-"""The checks behind every kind of value that a key can hold; each refuses with a sentence for the owner."""
+"""Checks of configuration values; each refuses with a sentence for the owner."""
 
 import math
 import re
@@ -14,7 +14,7 @@ from hostd.domain.profile import Flag
 REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 LARGEST = 2**31 - 1
 MOST_LISTED = 16
-SOCKET_PATH_BYTES = 103  # what every Unix can bind: macOS ends at 104 with the closing zero, Linux at 108
+SOCKET_PATH_BYTES = 103  # fits every Unix: the limit is 104 on macOS and 108 on Linux, with the closing zero
 
 FLAG = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
@@ -23,11 +23,11 @@ _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "
 
 
 class InvalidValue(ValueError):
-    """A value cannot stand where it stands; the message is a sentence for the owner."""
+    """A value that its key does not accept; the message is a sentence for the owner."""
 
 
 class Secret(str):
-    """Text that came from an environment variable: it equals what the variable holds, its repr only says where from."""
+    """Text from an environment variable: it equals the variable's value, its repr shows the reference only."""
 
     __slots__ = ("reference",)
     reference: str
@@ -46,7 +46,7 @@ class Secret(str):
 
 
 def shown(value: object) -> str:
-    """Return *value* as an error message may show it: short, and without what came from the environment."""
+    """Return *value* for an error message: short, and without text from the environment."""
     match value:
         case YamlMapping():
             return "a mapping"
@@ -63,7 +63,7 @@ def shown(value: object) -> str:
 
 
 def hint(word: str, known: Iterable[str]) -> str:
-    """Return the half sentence that leads from a mistyped *word* to the *known* one."""
+    """Return the half sentence that suggests a *known* word for a mistyped *word*."""
     names = {name.lower(): name for name in known}
     if close := get_close_matches(word.lower(), names, n=1, cutoff=0.6):
         return f"did you mean '{names[close[0]]}'?"
@@ -76,7 +76,7 @@ def text(value: object) -> str:
     """Return *value* if it is text that can be a name, a path or an argument.
 
     Raises:
-        InvalidValue: It is something else, empty, or holds control characters.
+        InvalidValue: The value is not text, is empty, or has control characters.
     """
     if isinstance(value, (bool, int, float)):
         raise InvalidValue(f"expected text, not {shown(value)}; write it in quotes")
@@ -90,10 +90,10 @@ def text(value: object) -> str:
 
 
 def credential(value: object) -> str:
-    """Return *value* if it is text; what it is instead is never told.
+    """Return *value* if it is text; the message never shows a value that is not, since it may be a secret.
 
     Raises:
-        InvalidValue: It is no text.
+        InvalidValue: The value is not text.
     """
     try:
         return text(value)
@@ -102,7 +102,7 @@ def credential(value: object) -> str:
 
 
 def matching(pattern: re.Pattern[str], meaning: str) -> Callable[[object], str]:
-    """Return a check for text of one pattern; *meaning* ends the sentence that refuses other text."""
+    """Return a check for text that matches *pattern*; *meaning* ends the sentence that refuses other text."""
 
     def check(value: object) -> str:
         if not pattern.fullmatch(text(value)):
@@ -112,8 +112,8 @@ def matching(pattern: re.Pattern[str], meaning: str) -> Callable[[object], str]:
     return check
 
 
-def choice(options: Iterable[str]) -> Callable[[object], str]:
-    """Return a check that lets only *options* pass."""
+def one_of(options: Iterable[str]) -> Callable[[object], str]:
+    """Return a check that accepts only *options*."""
     known = {str(option): option for option in options}
 
     def check(value: object) -> str:
@@ -143,7 +143,7 @@ def amount(value: object) -> float:
     """Return *value* as a number that is not negative.
 
     Raises:
-        InvalidValue: It is none.
+        InvalidValue: The value is not such a number.
     """
     try:
         number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else -1.0
@@ -158,7 +158,7 @@ def switch(value: object) -> bool:
     """Return *value* as true or false; ``yes``, ``no``, ``on`` and ``off`` are understood too.
 
     Raises:
-        InvalidValue: It is none of these.
+        InvalidValue: The value is none of these.
     """
     if isinstance(value, bool):
         return value
@@ -188,7 +188,7 @@ def thinking(value: object) -> str:
     """Return ``true``, ``false`` or ``optional``: whether a model thinks before it answers.
 
     Raises:
-        InvalidValue: It is none of that.
+        InvalidValue: The value is something else.
     """
     if value == "optional":
         return "optional"
@@ -202,7 +202,7 @@ def devices(value: object) -> int | str:
     """Return ``auto`` or a number of devices.
 
     Raises:
-        InvalidValue: It is none of that.
+        InvalidValue: The value is something else.
     """
     if value == "auto":
         return "auto"
@@ -216,7 +216,7 @@ def flag_name(value: object) -> str:
     """Return *value* if it is the name of an engine flag that is the owner's to set.
 
     Raises:
-        InvalidValue: It is none of that.
+        InvalidValue: The value is something else.
     """
     name = text(value)
     if name.startswith("-"):
@@ -232,7 +232,7 @@ def flag_value(value: object) -> Flag:
     """Return *value* if it can follow an engine flag.
 
     Raises:
-        InvalidValue: It is none of that.
+        InvalidValue: The value is something else.
     """
     if isinstance(value, (bool, int, float)):
         return value
@@ -247,7 +247,7 @@ def web(value: object) -> str:
     """Return *value* if it is the address of an HTTP server.
 
     Raises:
-        InvalidValue: It is none of that.
+        InvalidValue: The value is something else.
     """
     url = text(value)
     try:
@@ -266,7 +266,7 @@ def address(value: object) -> str:
     """Return *value* if hostd can listen there: ``HOST:PORT`` (port 0: any free one), ``[IPv6]:PORT`` or ``unix:/PATH``.
 
     Raises:
-        InvalidValue: It is no such address.
+        InvalidValue: The value is not such an address.
     """
     where = value if isinstance(value, str) else ""
     if where.startswith("unix:"):

@@ -1,4 +1,4 @@
-"""The shape of a variant: each backend has its own keys, and says what it cannot do without."""
+"""Sections of variants: the keys of each backend, and the checks for those that it requires."""
 
 from collections.abc import Mapping
 from importlib.metadata import entry_points
@@ -18,11 +18,11 @@ def registered() -> tuple[str, ...]:
 
 
 class AnyVariant(Section):
-    """One way to serve the profile."""
+    """Engine or server that can serve the profile's model."""
 
     @classmethod
     def about_unknown(cls, word: str, known: list[str]) -> str:
-        """Say which engine a *word* belongs to when it is not this one's."""
+        """Return the message for an unknown *word*, with the engines that have such a key."""
         owners = [kind.engine() for kind in VARIANTS if word in kind.model_fields]
         if not owners:
             return super().about_unknown(word, known)
@@ -116,7 +116,7 @@ ENGINES = tuple(kind.engine() for kind in VARIANTS)
 
 
 class RegisteredVariant(Section):
-    """Served by an engine that another package adds; which of these keys it needs, it says itself."""
+    """Served by an engine that another package registers; the engine itself checks which of these keys it requires."""
 
     backend: field_types.Text = Field(
         description="The engine's name.", json_schema_extra={"not": {"enum": list(ENGINES)}}
@@ -131,17 +131,17 @@ class RegisteredVariant(Section):
 
 
 def engines() -> tuple[str, ...]:
-    """Return the name of every engine that a variant can have here."""
+    """Return the names of all engines, built in and registered."""
     return (*ENGINES, *(name for name in registered() if name not in ENGINES))
 
 
 def shape_of(backend: str) -> type[Section]:
-    """Return the keys that a variant of *backend* has."""
+    """Return the section class with the keys of *backend*."""
     return next((kind for kind in VARIANTS if kind.engine() == backend), RegisteredVariant)
 
 
 def _kind(variant: object) -> str | None:
-    """Return whose keys a variant must have; what is no mapping at all is left for any of them to refuse."""
+    """Return the tag of a variant's section class; any class refuses a value that is not a mapping."""
     if not isinstance(variant, Mapping):
         return ENGINES[0]
     name = variant.get("backend")

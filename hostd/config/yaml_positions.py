@@ -1,8 +1,8 @@
-"""YAML text becomes plain data that remembers where every key and value stands.
+"""Parser from YAML text to plain data with the position of every key and value.
 
 The parser's events are read directly rather than composed, so that hostile text (deep nesting, aliases that multiply) is
-refused before it costs anything. Plain scalars follow YAML 1.2: in YAML 1.1 an unquoted ``on`` is a boolean and ``08:30``
-is a number, and no owner means that.
+refused before it costs memory or time. Plain scalars follow YAML 1.2: in YAML 1.1 an unquoted ``on`` is a boolean and ``08:30``
+is a number, which owners do not mean.
 """
 
 import math
@@ -23,7 +23,7 @@ _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
 class Position(NamedTuple):
-    """Where something stands in a file; both numbers count from 1."""
+    """Position in a file; both numbers count from 1."""
 
     line: int
     column: int
@@ -33,14 +33,14 @@ START = Position(1, 1)
 
 
 class ConfigIssue(NamedTuple):
-    """What is wrong, and where in its file."""
+    """Mistake in a file and its position."""
 
     message: str
     at: Position
 
 
 class YamlMapping(dict[str, Any]):
-    """A mapping of the file; *keys_at* and *values_at* hold the place of each key and value."""
+    """Mapping of a file with the positions of its keys and values."""
 
     def __init__(self, at: Position = START) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class YamlMapping(dict[str, Any]):
 
 
 class YamlSequence(list[Any]):
-    """A list of the file; *values_at* holds the place of each item."""
+    """List of a file with the positions of its items."""
 
     def __init__(self, at: Position = START) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class YamlSequence(list[Any]):
 
 
 class YamlError(Exception):
-    """The text cannot be read as YAML at all."""
+    """Text that cannot be read as YAML at all."""
 
     def __init__(self, message: str, at: Position) -> None:
         super().__init__(message)
@@ -67,10 +67,10 @@ class YamlError(Exception):
 
 
 def parse(text: str) -> tuple[Any, list[ConfigIssue]]:
-    """Return the data in *text* (None when it is empty), made of `YamlMapping`, `YamlSequence` and scalars, and its issues.
+    """Return the data in *text* (None if it is empty), made of `YamlMapping`, `YamlSequence` and scalars, and its issues.
 
     Raises:
-        NotYaml: The text is no YAML, or nests or multiplies beyond reason.
+        YamlError: The text is not YAML, or exceeds `MAX_DEPTH` or `MAX_NODES`.
     """
     if bad := _FORBIDDEN.search(text):
         raise YamlError(
@@ -84,7 +84,7 @@ def parse(text: str) -> tuple[Any, list[ConfigIssue]]:
 
 
 def place_of(text: str, index: int) -> Position:
-    """Return the place of the character at *index* of *text*."""
+    """Return the position of the character at *index* of *text*."""
     line_start = text.rfind("\n", 0, index) + 1
     return Position(text.count("\n", 0, index) + 1, index - line_start + 1)
 
@@ -101,7 +101,7 @@ def _translated(error: yaml.MarkedYAMLError, text: str) -> YamlError:
 
 
 class _Builder:
-    """Reads one document from the parser's events."""
+    """Builder of one document from the parser's events."""
 
     def __init__(self, events: Iterator[Any]) -> None:
         self.complaints: list[ConfigIssue] = []
@@ -120,7 +120,7 @@ class _Builder:
         return value
 
     def _node(self, event: Any, depth: int) -> tuple[Any, int]:
-        """Return a node's data and how many nodes it stands for once its aliases are written out."""
+        """Return a node's data and its number of nodes with all aliases expanded."""
         if depth > MAX_DEPTH:
             raise YamlError(f"this nests more than {MAX_DEPTH} levels deep; no key of hostd needs that", _at(event))
         if isinstance(event, yaml.AliasEvent):
@@ -184,7 +184,7 @@ def _at(event: Any) -> Position:
 
 
 def _scalar(text: str) -> str | int | float | bool | None:
-    """Resolve a plain scalar as YAML 1.2's core schema does, less the octal, hexadecimal and infinite numbers."""
+    """Return the value of a plain scalar by YAML 1.2's core schema, without octal, hexadecimal and infinite numbers."""
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     if _INTEGER.fullmatch(text):

@@ -26,7 +26,7 @@ def _profile(name: str, rest: str = "") -> str:
     ],
 )
 def test_names_between_profiles(problems: Problems, rest: str, problem: str) -> None:
-    """Each is told at the name to change, with the other file or the nearest name."""
+    """Each mistake is reported at the name to change, with the other file or the nearest name."""
     assert [problem] == problems(a=_profile("small", rest), b=_profile("big", "aliases: [large]"))
 
 

@@ -34,7 +34,7 @@ def _told(file: Path, shape: type[Section] = ProfileFile, **environ: str) -> lis
     ],
 )
 def test_unreadable_files_have_one_problem(tmp_path: Path, data: bytes, problem: str) -> None:
-    """A file that cannot be understood is told once, without complaints about what it may lack."""
+    """A file that cannot be parsed is reported once, without missing keys."""
     file = tmp_path / "p.yaml"
     file.write_bytes(data)
     assert [problem] == _told(file)

@@ -112,7 +112,7 @@ def test_nonsense_is_explained(tmp_path: Path, text: str, expected: list[str]) -
 
 
 def test_every_mistake_at_once(tmp_path: Path) -> None:
-    """One reading tells everything, contradictions of values that are well written among it."""
+    """One reading reports all mistakes, contradictions between valid values included."""
     text = HEAD.replace("cpu: b", "cpu: 7") + CARD.replace("kind: vram", "kind: ram").replace(
         "free_bytes: 4", "free_bytes: 9"
     )
@@ -120,7 +120,7 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    """It is told as a problem of that file."""
+    """The error is a problem of that file."""
     with pytest.raises(ConfigError, match=f"this file cannot be read: {os.strerror(errno.ENOENT)}; correct its name"):
         read_machine(tmp_path / "none.yaml")
 

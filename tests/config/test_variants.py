@@ -51,7 +51,7 @@ def test_each_backend_has_its_keys(load_files: Load, text: str, meant: Variant) 
     ],
 )
 def test_mistakes_are_told_at_their_place(problems: Problems, text: str, problem: str) -> None:
-    """What a backend lacks is told at the variant, what does not belong to it at the key."""
+    """A missing key is reported at the variant, an unknown one at the key."""
     [line] = problems(p=f"name: p\nvariants: [{text}]")
     assert f"p.yaml:{problem}" == line[: len(f"p.yaml:{problem}")]
 
