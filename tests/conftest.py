@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from hostd.domain.profile import Capabilities, Role
 from hostd.supervisor.watchdog import ProbeTimings
@@ -14,6 +15,11 @@ from tests.stage import COLD, Stage, make_profile, make_settings, opened
 
 # A shell that runs the tests in the background has them ignore SIGINT, and so would every program that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long it takes to make and to try an input depends on the machine, and in a fresh clone on Hypothesis, which builds its tables
+# of characters then. What has to be quick is measured by tests of its own.
+settings.register_profile("hostd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hostd")
 
 OpenDaemon = Callable[..., AbstractAsyncContextManager[Stage]]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from math import inf, isclose
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -130,9 +130,9 @@ class TestExamples:
         crowd = [EvictionCandidate(f"m{n:02}", 1.0, {"cuda:0": 7 + n, "cuda:1": 46 - n}, 0.0) for n in range(40)]
         took = []
         for _ in range(5):
-            began = perf_counter()
+            began = process_time()
             assert cheapest_eviction(crowd, {"cuda:0": 530, "cuda:1": 530}) is not None
-            took.append(perf_counter() - began)
+            took.append(process_time() - began)
         assert min(took) < 0.05
 
 
