@@ -43,6 +43,17 @@ def locate(variant: Variant, environ: Mapping[str, str] = os.environ) -> Path:
     return folder
 
 
+def accepts(backend: str, variant: Variant) -> str | None:
+    """Return why *backend* cannot serve *variant* from a folder of weights, as a sentence for the owner, or None when it can."""
+    if variant.backend != backend:
+        return f"backend '{variant.backend}' is not {backend}"
+    try:
+        locate(variant)
+    except EngineError as error:
+        return error.message
+    return None
+
+
 def check(folder: Path) -> int:
     """Return the bytes of the weights in *folder*.
 

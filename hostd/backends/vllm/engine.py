@@ -69,13 +69,7 @@ class Vllm(Engine):
 
     def accepts(self, variant: Variant) -> str | None:
         """Return why this host cannot serve *variant*, as a sentence for the owner, or None when it can."""
-        if variant.backend != self.name:
-            return f"backend '{variant.backend}' is not {self.name}"
-        try:
-            checkpoint_folder.locate(variant)
-        except EngineError as error:
-            return error.message
-        return None
+        return checkpoint_folder.accepts(self.name, variant)
 
     def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:
         """Return if a load may begin; raises as `launch` does."""
