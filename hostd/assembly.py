@@ -35,8 +35,9 @@ from hostd.sizing.measurement_recorder import MeasurementRecorder
 from hostd.sizing.measurements import CalibratedEstimator, MeasurementStore
 from hostd.supervisor.engine_run import RunServices
 from hostd.supervisor.instances import Instances
+from hostd.supervisor.leftovers import reap_leftovers
 from hostd.supervisor.memory_monitor import MemoryMonitor
-from hostd.supervisor.orphan_reaper import OrphanReaper, reap_leftovers
+from hostd.supervisor.orphan_reaper import OrphanReaper
 from hostd.supervisor.preflight import Preflight
 from hostd.supervisor.watchdog import ProbeTimings
 from hostd.telemetry import decision_log

@@ -23,7 +23,9 @@ from hostd.domain.profile import Settings
 from hostd.gateway.context import AppContext
 from hostd.gateway.listeners import base_url, open_listeners
 from hostd.gateway.server import make_server
+from hostd.paths import state_directory
 from hostd.scheduling.events import ShutdownRequested
+from hostd.supervisor.state_lock import state_locked
 from hostd.telemetry import decision_log
 
 log = structlog.get_logger()
@@ -89,6 +91,8 @@ async def _run(
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         app.addresses.extend(await open_listeners(runner, app.catalog.listen))
+        # Before the boot ends anything: the engines that are recorded in the folder may be another daemon's, and in use.
+        stack.enter_context(state_locked(state_directory()))
         log.info("listening", version=__version__, pid=os.getpid(), addresses=app.addresses, loop=type(loop).__module__)
         boot = asyncio.create_task(_boot(application, talkative=talkative), name="boot")
         # A boot that fails ends the daemon: nothing could ever be loaded.

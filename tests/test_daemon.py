@@ -250,14 +250,26 @@ async def test_closes_while_a_log_is_followed(start: Start) -> None:
 
 
 @pytest.mark.slow
-async def test_a_boot_that_fails_ends_it(start: Start, tmp_path: Path) -> None:
-    """It has listened by then; but without a place for its records of engines, none could be started safely."""
+async def test_serves_where_no_state_can_be_kept(start: Start, tmp_path: Path) -> None:
+    """A state folder that cannot be made is said, and no reason not to serve."""
     (tmp_path / "state").write_text("a file where a folder should be")
-    daemon = await start(listening=False, alpha={})
-    assert 1 == await daemon.ended()
-    assert daemon.logged("listening")
-    assert "hostd: cannot start: " in daemon.words
-    assert "state" in daemon.words
+    daemon = await start(alpha={})
+    await daemon.ready()
+    assert daemon.logged("state_not_locked")
+    assert (await daemon.stream()).endswith(b"data: [DONE]\n\n")
+
+
+async def test_a_second_daemon_leaves_the_first_ones_engines_alone(start: Start) -> None:
+    """With the same state folder and another port, it ends with a sentence before it has ended anything."""
+    first = await start(alpha={})
+    await first.ready()
+    (engine,) = await first.engines()
+    second = await start(listening=False, alpha={})
+    assert 1 == await second.ended()
+    assert str(first.process.pid) in second.words or sys.platform != "linux"
+    assert "STATE_DIRECTORY" in second.words
+    assert alive(engine)
+    assert [engine] == await first.engines()
 
 
 @pytest.mark.slow

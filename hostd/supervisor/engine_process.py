@@ -2,7 +2,7 @@
 
 The ladder of `stop`: note which processes belong to the engine, SIGTERM to its group, wait, SIGKILL to the group and to every
 noted process, then look again until none is left. Children that made their own session, and those whose parent died, are
-found by the mark that every process of the engine inherits (see `orphan_reaper`).
+found by the mark that every process of the engine inherits (see `engine_family`).
 """
 
 import asyncio
@@ -20,8 +20,10 @@ import psutil
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.supervisor.child_process import ChildProcess
+from hostd.supervisor.engine_family import ENV_MARKER, Survivor, engine_processes, kill, survivors
 from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.orphan_reaper import ENV_MARKER, OrphanReaper, Survivor, engine_processes, kill, survivors
+from hostd.supervisor.orphan_reaper import OrphanReaper
+from hostd.supervisor.process_identity import start_of
 
 _CHUNK = 64 * 1024
 _LINGER = 1.0
@@ -82,11 +84,8 @@ class EngineProcess:
         self.argv = argv
         self.mark = mark
         self.pid = process.pid
-        try:
-            self.started = psutil.Process(process.pid).create_time()
-        except psutil.Error:
-            # It ended already; the time only has to differ from that of the next process with this pid.
-            self.started = time.time()
+        # Where it ended already, nothing that the next process with this pid can have.
+        self.start = start_of(process.pid) or "-"
         self._process = process
         self._output = output
         self._reaper = reaper
@@ -119,7 +118,7 @@ class EngineProcess:
             raise
         output.listen()
         engine = cls(process, tuple(argv), mark, output, reaper)
-        reaper.watch(engine.pid, engine.started, mark, engine.argv[0], model)
+        reaper.watch(engine.pid, engine.start, mark, engine.argv[0], model)
         return engine
 
     @property
@@ -176,7 +175,7 @@ class EngineProcess:
 
     async def _note_processes(self) -> None:
         """Note all processes of the engine; one that was noted is remembered, for its parent may have ended by the next look."""
-        for process in await asyncio.to_thread(engine_processes, self.pid, self.started, self.mark):
+        for process in await asyncio.to_thread(engine_processes, self.pid, self.start, self.mark):
             self._seen[process.pid] = process
 
     def _signal(self, number: signal.Signals) -> None:

@@ -1,7 +1,7 @@
 """The process that outlives the daemon for a moment: when its standard input ends, it kills every engine that it watches.
 
 It runs as ``python -I -S orphan_reaper_child.py MARK`` in a session of its own, so that a signal for the daemon's group misses it,
-and imports little, so that it costs little memory. Lines that it reads: ``watch PID CREATE_TIME`` and ``forget PID``. MARK is the
+and imports little, so that it costs little memory. Lines that it reads: ``watch PID START`` and ``forget PID``. MARK is the
 beginning of the mark that each engine of the daemon carries in its environment; on Linux it finds processes that left their
 group, and engines that the daemon started in its last moment.
 """
@@ -13,7 +13,8 @@ import time
 
 VARIABLE = b"HOSTD_ENGINE="
 GIVE_UP_AFTER = 10.0
-_SAME_START = 2.0
+_SAME_START = 1.0
+"""Seconds by which the two ways to learn a start on macOS may differ: one of them has no fractions."""
 _PROC = os.path.exists("/proc/self/stat")  # noqa: PTH110  # pathlib would double this process's memory
 
 
@@ -37,8 +38,7 @@ def obey(words: list[str], watched: dict[int, str | None]) -> None:
         # To kill(2), 0 is the caller's own group, and -1 is every process.
         if order == "watch" and pid > 1:
             start = start_of(pid)
-            same = start is not None and abs(wall_clock(start) - float(words[2])) < _SAME_START
-            watched[pid] = start if same else None
+            watched[pid] = start if start is not None and same(start, words[2]) else None
         elif order == "forget":
             watched.pop(pid, None)
     except (IndexError, ValueError):
@@ -111,13 +111,12 @@ def start_of(pid: int) -> str | None:
         return ps.read().strip() or None
 
 
-def wall_clock(start: str) -> float:
-    """Return *start* as seconds since 1970."""
-    if not _PROC:
-        return time.mktime(time.strptime(start, "%a %b %d %H:%M:%S %Y"))
-    with open("/proc/stat", encoding="ascii") as file:  # noqa: PTH123  # as above
-        booted = next(line for line in file if line.startswith("btime"))
-    return float(booted.split()[1]) + int(start) / os.sysconf("SC_CLK_TCK")
+def same(start: str, told: str) -> bool:
+    """Return whether *start*, as `start_of` writes it, is the one that the daemon *told*."""
+    if _PROC:
+        # Ticks since the boot. As a date they would move when somebody sets the clock.
+        return start == told
+    return abs(time.mktime(time.strptime(start, "%a %b %d %H:%M:%S %Y")) - float(told)) <= _SAME_START
 
 
 if __name__ == "__main__":

@@ -15,9 +15,11 @@ import pytest
 
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
+from hostd.supervisor.engine_family import ENV_MARKER
 from hostd.supervisor.engine_process import EngineProcess, StopOutcome
 from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.orphan_reaper import ENV_MARKER, OrphanReaper
+from hostd.supervisor.orphan_reaper import OrphanReaper
+from hostd.supervisor.process_identity import start_of
 
 PYTHON = (sys.executable, "-I", "-S", "-u", "-c")
 SLEEPER = "import os, signal; print(os.getpid()); signal.pause()"
@@ -106,7 +108,7 @@ class TestSpawn:
         engine = await start(SLEEPER, reaper, LogRing())
         name = Path(sys.executable).name
         assert f"<EngineProcess {name} pid {engine.pid} running>" == repr(engine)
-        assert abs(psutil.Process(engine.pid).create_time() - engine.started) < 0.1
+        assert start_of(engine.pid) == engine.start
         os.kill(engine.pid, signal.SIGKILL)
         assert -9 == await engine.wait()
         await engine.stop(0.0)
@@ -222,6 +224,6 @@ class TestSweep:
         """When the engine's pid belongs to another program, that process and its group are not signalled."""
         engine = await start("", reaper, LogRing())
         await engine.wait()
-        engine.pid, engine.started = stranger.pid, engine.started - 100
+        engine.pid, engine.start = stranger.pid, "1"
         assert StopOutcome.GONE == (await engine.stop(0.1)).how
         assert alive(stranger.pid)

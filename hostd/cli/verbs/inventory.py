@@ -117,7 +117,7 @@ def _engines() -> dict[int, int]:
     """Return the main memory that each of hostd's engines holds, by pid; a variable in its environment marks an engine."""
     import psutil  # costs 15 ms, which the other verbs do without
 
-    from hostd.supervisor.orphan_reaper import ENV_MARKER  # costs 50 ms, which --json does without
+    from hostd.supervisor.engine_family import ENV_MARKER  # costs 50 ms, which --json does without
 
     found = {}
     for pid in psutil.pids():

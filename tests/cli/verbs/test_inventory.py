@@ -12,7 +12,7 @@ import pytest
 from hostd.cli.verbs.inventory import PoolShare, bar, pool_share
 from hostd.domain.host import Holder, Host, Pool, PoolKind, Reserve
 from hostd.hardware.simulated import PRESETS
-from hostd.supervisor.orphan_reaper import ENV_MARKER
+from hostd.supervisor.engine_family import ENV_MARKER
 from tests.cli.recorded import Ran
 
 GIB = 2**30

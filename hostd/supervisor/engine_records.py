@@ -1,0 +1,138 @@
+"""What is known of each engine when its daemon is gone: a record on disk, and the mark that the engine itself carries.
+
+A record can be missing, since a full disk is no reason not to serve; so the mark says as well which daemon an engine belongs to.
+"""
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import structlog
+
+from hostd.supervisor.process_identity import is_same
+
+_LARGEST = 64 * 1024
+_LARGEST_PID = 1 << 31
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRecord:
+    """One engine as its daemon recorded it; the starts are those of `hostd.supervisor.process_identity`."""
+
+    pid: int
+    start: str
+    boot: str
+    mark: str
+    daemon_pid: int
+    daemon_start: str
+    argv0: str
+    model: str
+
+
+def path_of(folder: Path, pid: int) -> Path:
+    """Return where the record of the engine that *pid* leads is kept."""
+    return folder / f"engine-{pid}.json"
+
+
+def write(folder: Path, record: EngineRecord) -> None:
+    """Write *record* whole or not at all.
+
+    Raises:
+        OSError: It cannot be written; nothing of it is left behind.
+    """
+    path = path_of(folder, record.pid)
+    # Written aside and renamed: a record that is cut short by a crash would be thrown away at the next start.
+    draft = path.with_suffix(".tmp")
+    try:
+        draft.write_text(json.dumps(asdict(record)), "utf-8")
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise
+
+
+def read_all(folder: Path) -> Iterator[tuple[Path, EngineRecord]]:
+    """Yield the records in *folder*; what cannot be read is removed, or else left where it is, with a warning."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return
+    for path in entries:
+        if path.name.startswith("engine-") and path.suffix == ".tmp":
+            # Its daemon ended between writing and renaming.
+            remove(path)
+        elif path.name.startswith("engine-") and path.suffix == ".json":
+            try:
+                yield path, _read(path)
+            except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
+                _log.warning("engine_record_unreadable", path=str(path), error=str(error) or type(error).__name__)
+                remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a record; one that cannot be removed stays, for no file in a folder of records keeps a daemon from starting."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> EngineRecord:
+    """Return the record in *path*; raise ValueError, TypeError or LookupError unless it can be acted upon without harm."""
+    # Not to wait for the writer of a named pipe, and to follow nobody's link.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("it is no regular file")
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise ValueError(f"it is larger than {_LARGEST} bytes")
+    fields = json.loads(content)
+    for name in ("pid", "daemon_pid"):
+        # To kill(2), 0 is the caller's own group, and negative numbers are groups.
+        if type(fields[name]) is not int or not 1 < fields[name] < _LARGEST_PID:
+            raise ValueError(f"{name} is {fields[name]!r}")
+    for name in ("start", "boot", "mark", "daemon_start", "argv0", "model"):
+        if not isinstance(fields[name], str):
+            raise TypeError(f"{name} is {fields[name]!r}")
+    if not fields["mark"]:
+        raise ValueError("it names no mark")
+    return EngineRecord(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What the environment of an engine says about its daemon; *of_engine* tells its engines apart."""
+
+    daemon_pid: int
+    daemon_start: str
+    namespace: str
+    of_engine: str
+
+    def __str__(self) -> str:
+        return f"{self.daemon_pid}:{self.daemon_start}:{self.namespace}:{self.of_engine}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Mark | None":
+        """Return the mark in *text*, None where it is none of this version's."""
+        words = text.split(":")
+        if len(words) != 4 or not words[0].isdecimal() or not all(words):
+            return None
+        return cls(int(words[0]), *words[1:])
+
+    @property
+    def is_orphaned(self) -> bool:
+        """Whether the daemon certainly has ended; never of a daemon whose pids mean other processes than here."""
+        return self.namespace == pid_namespace() and is_same(self.daemon_pid, self.daemon_start) is not True
+
+
+def pid_namespace() -> str:
+    """Return what differs between containers, in each of which the same pid is another process."""
+    try:
+        return str(Path("/proc/self/ns/pid").stat().st_ino)
+    except OSError:
+        return "0"
