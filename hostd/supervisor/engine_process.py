@@ -11,7 +11,7 @@ import errno
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -125,6 +125,11 @@ class EngineProcess:
     def status(self) -> int | None:
         """The exit status (negative: ended by that signal), or None while it runs."""
         return self._process.returncode
+
+    def family(self) -> Iterator[int]:
+        """Yield the pids of its processes, its own first. Blocks for some milliseconds once all are asked for."""
+        yield self.pid
+        yield from (process.pid for process in engine_processes(self.pid, self.start, self.mark))
 
     async def wait(self) -> int:
         """Return the exit status once the engine's own process has ended and the end of its output is in the ring."""

@@ -8,11 +8,13 @@ from typing import Self
 
 import aiohttp
 
+from hostd.backends.addresses import port_of
 from hostd.backends.contract import Engine, Launch
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.supervisor import health_probe
 from hostd.supervisor.engine_process import EngineProcess
+from hostd.supervisor.listening_socket import ListeningSocket
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.orphan_reaper import OrphanReaper
 from hostd.supervisor.process_memory import group_usage
@@ -37,6 +39,7 @@ class EngineServer(Server):
         self._process = process
         self._ring = ring
         self._began = began
+        self.socket = ListeningSocket(port_of(launch.endpoint.url), process.family)
 
     @classmethod
     async def spawn(cls, engine: Engine, launch: Launch, ring: LogRing, reaper: OrphanReaper, model: str) -> Self:
@@ -57,7 +60,8 @@ class EngineServer(Server):
     def readiness(self, ring: LogRing) -> EngineReadiness:
         """Return the wait for the end of the load and the first token."""
         loads = partial(self.backend.open, self.http, self.launch.endpoint)
-        return EngineReadiness(self.launch, self.http, ring, loads, lambda: group_usage(self._process.pid))
+        usage = partial(group_usage, self._process.pid)
+        return EngineReadiness(self.launch, self.http, ring, loads, usage, self.socket)
 
     def watchdog(self, saturated: Callable[[], bool], timings: ProbeTimings, *, embeddings: bool) -> Watchdog:
         """Return what finds an engine whose health page is fine but that no longer answers."""

@@ -1,4 +1,6 @@
-"""When a server is ready: its health page says so, its model is loaded, and it has generated one token.
+"""When a server is ready: it listens, its health page says so, its model is loaded, and it has generated one token.
+
+An engine's key is sent only once the listening socket was seen to be the engine's own (`listening_socket`).
 
 How long a load takes cannot be known beforehand (a small file from memory, four hundred gigabytes from a slow disk), so there is
 no fixed deadline while it progresses: an engine that logs, grows or computes is loading. One that has done none of these for
@@ -8,7 +10,7 @@ whatever it then needs to load its model is its own affair, up to `LONGEST_OPEN`
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
 import aiohttp
 
@@ -16,6 +18,7 @@ from hostd.backends.contract import Attachment, Launch
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.supervisor import health_probe
+from hostd.supervisor.listening_socket import Listening, ListeningSocket, owner_of
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.process_memory import ProcessUsage
 
@@ -34,6 +37,16 @@ LONGEST_OPEN = 600.0
 _LOOK_EVERY = 0.5
 _FIRST_POLL = 0.01
 _SLOWEST_POLL = 0.25
+_LOOKS = 3
+"""Looks in a row that must find a stranger."""
+
+
+def _pauses() -> Iterator[float]:
+    """Yield the seconds between looks: small models load in a fraction of a second, large ones in minutes."""
+    pause = _FIRST_POLL
+    while True:
+        yield pause
+        pause = min(_SLOWEST_POLL, pause * 1.5)
 
 
 async def first_completed(**contenders: Coroutine[object, object, object]) -> tuple[str, object]:
@@ -88,11 +101,12 @@ class Readiness(ABC):
         """Return why waiting has become pointless, once it has."""
 
     async def _prove(self, *, embeddings: bool) -> EngineError | None:
-        # Small models load in a fraction of a second, large ones in minutes: the pauses grow with the wait.
-        pause = _FIRST_POLL
-        while not await health_probe.healthy(self._http, self._launch.endpoint, self._launch.health):
+        if (stranger := await self._listens()) is not None:
+            return stranger
+        for pause in _pauses():
+            if await health_probe.healthy(self._http, self._launch.endpoint, self._launch.health):
+                break
             await asyncio.sleep(pause)
-            pause = min(_SLOWEST_POLL, pause * 1.5)
         self._healthy = True
         await self._loads()
         said = await health_probe.one_token(self._http, self._launch.endpoint, embeddings=embeddings)
@@ -100,12 +114,19 @@ class Readiness(ABC):
             return None
         return self._error(f"the engine says that it is healthy, but failed a one-token request with {said}")
 
+    async def _listens(self) -> EngineError | None:
+        """Return once the server has its address, or with what keeps requests from being sent there."""
+        return None
+
     def _error(self, why: str, exit_class: ExitClass = ExitClass.UNKNOWN) -> EngineError:
         return EngineError(why, exit_class=exit_class, tail=self._ring.tail())
 
 
 class EngineReadiness(Readiness):
-    """Waits for a load as long as it progresses; *usage* measures the engine's processes."""
+    """Waits for a load as long as it progresses.
+
+    *usage* measures the engine's processes. *socket* tells who listens on its port; without one, nothing is to be proved.
+    """
 
     _launch: Launch
 
@@ -116,9 +137,11 @@ class EngineReadiness(Readiness):
         ring: LogRing,
         loads: Callable[[], Awaitable[None]],
         usage: Callable[[], ProcessUsage],
+        socket: ListeningSocket | None = None,
     ) -> None:
         super().__init__(launch, http, ring, loads)
         self._usage = usage
+        self._socket = socket
         self._rss = 0
 
     @property
@@ -127,6 +150,30 @@ class EngineReadiness(Readiness):
         if self._launch.expected_bytes <= 0:
             return None
         return min(1.0, self._rss / self._launch.expected_bytes)
+
+    async def _listens(self) -> EngineError | None:
+        if self._socket is None:
+            return None
+        strange = 0
+        for pause in _pauses():
+            # In a thread: it reads what all programs of the machine have open.
+            match await asyncio.to_thread(self._socket.look):
+                case Listening.ENGINE:
+                    break
+                case Listening.STRANGER:
+                    # A child of the engine that is just being started may be missed by one look, and not by three.
+                    strange += 1
+                case Listening.NOBODY:
+                    strange = 0
+            if strange == _LOOKS:
+                who = await asyncio.to_thread(owner_of, self._socket.port)
+                return self._error(
+                    f"port {self._socket.port} was taken by {who} before the engine had it, and nothing was sent there; "
+                    "an engine that runs in a container of its own has to be started beside hostd, and named by its url",
+                    ExitClass.PORT_TAKEN,
+                )
+            await asyncio.sleep(pause)
+        return None
 
     async def _give_up(self) -> EngineError:
         loop = asyncio.get_running_loop()

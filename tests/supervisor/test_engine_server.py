@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from hostd.backends.contract import Endpoint, Launch
 from hostd.backends.llamacpp.engine import LlamaCpp
+from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.supervisor.engine_server import EngineServer
+from hostd.supervisor.launch import free_port
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.orphan_reaper import OrphanReaper
 
@@ -65,3 +68,51 @@ async def test_a_wedged_engine_is_killed(reaper: OrphanReaper) -> None:
     assert await server.unhealthy_within(0.0)
     assert "the engine was killed by SIGKILL" == (await server.ended()).message
     await server.close(())
+
+
+LISTENS = """
+import http.server, sys
+class Answers(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.send_header("content-length", "2"); self.end_headers(); self.wfile.write(b"{}")
+    do_POST = do_GET
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answers).serve_forever()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS does not show who else listens")
+async def test_whoever_took_the_port_first_hears_nothing(reaper: OrphanReaper) -> None:
+    """A program that stands in for the engine gets no request, no key, and the start is over with `port_taken`."""
+    heard: list[str] = []
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        heard.append(f"{request.method} {request.path} {request.headers.get('authorization')}")
+        return web.json_response({"status": "ok"})
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    endpoint = Endpoint(f"http://127.0.0.1:{runner.addresses[0][1]}", "alpha", {"authorization": "Bearer the-key"})
+    launch = Launch((sys.executable, "-c", "import time; time.sleep(60)"), {}, endpoint, "/health", 1)
+    server = await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
+    with pytest.raises(EngineError) as refused:
+        await server.readiness(LogRing()).reached(embeddings=False)
+    assert ExitClass.PORT_TAKEN is refused.value.exit_class
+    await server.close(())
+    await runner.cleanup()
+    assert [] == heard
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["itself", "its child"])
+async def test_an_engine_that_listens_is_ready(reaper: OrphanReaper, wrapped: bool) -> None:
+    """The socket may be that of any process of the engine: programs that serve are often started by a wrapper."""
+    port = free_port()
+    argv: tuple[str, ...] = (sys.executable, "-c", LISTENS, str(port))
+    if wrapped:
+        argv = (sys.executable, "-c", f"import subprocess; subprocess.run({argv!r}, start_new_session=True)")
+    launch = Launch(argv, {}, Endpoint(f"http://127.0.0.1:{port}", "alpha"), "/health", 1)
+    server = await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
+    await server.readiness(LogRing()).reached(embeddings=False)
+    assert server.socket.is_held
+    await server.close(())
+    assert not server.socket.is_held
