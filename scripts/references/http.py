@@ -12,13 +12,16 @@ from hostd.gateway.inference import InferenceHandlers
 _CALL = re.compile(r"(?:GET|POST) /\S*?(?:\?(?P<query>\S+))?: ")
 
 
+def routes() -> list[tuple[str, str, Callable[..., object]]]:
+    """Return the method, path and handler of every route."""
+    families = (InferenceHandlers, AdminHandlers, HealthHandlers)
+    # What the handlers are given matters only when they run.
+    return [route for family in families for route in family(None).routes()]
+
+
 def markdown() -> str:
     """Return one table of the routes: method, path, meaning."""
-    rows = [
-        f"| {method} | `{path}` | {_meaning(path, handler)} |"
-        for family in (InferenceHandlers, AdminHandlers, HealthHandlers)
-        for method, path, handler in family(None).routes()  # what the handlers are given matters only when they run
-    ]
+    rows = [f"| {method} | `{path}` | {_meaning(path, handler)} |" for method, path, handler in routes()]
     return "\n".join(("| method | path | meaning |", "|---|---|---|", *rows))
 
 

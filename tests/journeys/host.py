@@ -111,6 +111,30 @@ def environment_for(folder: Path) -> dict[str, str]:
     return kept | {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "NO_COLOR": "1"}
 
 
+LARGE = 1 << 19
+"""Tokens of context with which the KV cache of a demonstration model takes half a gigabyte."""
+
+
+def large(name: str, **more: Any) -> dict[str, Any]:
+    """Return a model of which as many fit as the tests want: its KV cache dwarfs everything that is not certain.
+
+    A small micro-batch keeps the attention mask small, whose size depends on a build that the plan does not know.
+    """
+    args = {"threads": 1, "cache-ram": 0, "ubatch-size": 16}
+    given: dict[str, Any] = {"context": LARGE, "args": args, "warm": {"preload": False}}
+    return profile(name, **(given | more))
+
+
+def needed_memory(folder: Path, document: Mapping[str, Any]) -> dict[str, int]:
+    """Return what `hostd plan` says that *document*'s model needs of main memory: ``low``, ``expected`` and ``high`` bytes."""
+    name = document["name"]
+    environment = environment_for(folder) | {"HOSTD_CONFIG": str(write_files(folder, document))}
+    plan = run(environment, "plan", name, "--json")
+    assert 0 == plan.returncode, plan.stderr
+    found: dict[str, int] = json.loads(plan.stdout)["models"][0]["pool_bytes"]["ram"]
+    return found
+
+
 def run(environment: Mapping[str, str], *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command line in *environment*, with *text* on its standard input."""
     argv = [sys.executable, "-m", "hostd", *arguments]
@@ -140,9 +164,11 @@ def write_machine(folder: Path, ram: int) -> Path:
 
 
 @contextmanager
-def started(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[Host]:
-    """Run ``hostd serve`` with *arguments*; it answers when this yields."""
-    port = free_port()
+def started(
+    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, port: int | None = None
+) -> Iterator[Host]:
+    """Run ``hostd serve`` with *arguments* (on *port*, or a free one); it answers when this yields."""
+    port = port or free_port()
     output = folder / "serve.log"
     env = environment_for(folder) | {"HOSTD_URL": f"http://127.0.0.1:{port}"} | dict(environment or {})
     if (folder / "hostd.yaml").exists():

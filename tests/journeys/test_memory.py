@@ -17,34 +17,18 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.journeys.host import Host, environment_for, profile, run, started, until, write_files, write_machine
+from tests.journeys.host import LARGE, Host, large, needed_memory, started, until, write_files, write_machine
 
 pytestmark = pytest.mark.slow
 
-LARGE = 1 << 19
-COLD = {"preload": False}
 SWAP = 3.0
 """Seconds that an engine of this size takes to stop, and its memory to be seen to be back, on a slow machine."""
-
-
-def large(name: str, **more: Any) -> dict[str, Any]:
-    """Return a model of which as many fit as the tests want: its KV cache dwarfs everything that is not certain.
-
-    A small micro-batch keeps the attention mask small, whose size depends on a build that the plan does not know.
-    """
-    given: dict[str, Any] = {"context": LARGE, "args": {"threads": 1, "cache-ram": 0, "ubatch-size": 16}, "warm": COLD}
-    return profile(name, **(given | more))
 
 
 @pytest.fixture(scope="module")
 def needs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, int]:
     """What `hostd plan` says of one model, in bytes: at least, probably, and at most."""
-    folder = tmp_path_factory.mktemp("plan")
-    environment = environment_for(folder) | {"HOSTD_CONFIG": str(write_files(folder, large("a")))}
-    planned = run(environment, "plan", "a", "--json")
-    assert 0 == planned.returncode, planned.stderr
-    found: dict[str, int] = json.loads(planned.stdout)["models"][0]["pool_bytes"]["ram"]
-    return found
+    return needed_memory(tmp_path_factory.mktemp("plan"), large("a"))
 
 
 @pytest.fixture(scope="module")
