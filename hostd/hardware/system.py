@@ -37,15 +37,19 @@ class MemoryLimit:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """File names of one version of control groups; *droppable* is a line of ``memory.stat``."""
+    """File names of one version of control groups; *droppable* are lines of ``memory.stat``."""
 
     limits: tuple[str, ...]
     usage: str
-    droppable: str
+    droppable: tuple[str, ...]
 
 
-_VERSION_1 = _Names(("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file")
-_VERSION_2 = _Names(("memory.max", "memory.high"), "memory.current", "inactive_file")
+# File cache of both lists is dropped before anything is killed; shared memory and tmpfs are on neither of them, as they can only
+# be swapped out. The kernel's own caches (slab) are told by version 2 alone. `MemAvailable` of a whole machine counts the same.
+_VERSION_1 = _Names(("memory.limit_in_bytes",), "memory.usage_in_bytes", ("total_inactive_file", "total_active_file"))
+_VERSION_2 = _Names(
+    ("memory.max", "memory.high"), "memory.current", ("inactive_file", "active_file", "slab_reclaimable")
+)
 
 
 def describe() -> SystemFacts:
@@ -95,8 +99,9 @@ def _chain(top: Path, path: str, names: _Names) -> list[MemoryLimit]:
             text = _text(folder / name)
             if text.isdecimal() and int(text) < _UNLIMITED:
                 cached = dict(line.split(" ", 1) for line in _text(folder / "memory.stat").splitlines() if " " in line)
-                # File cache that the kernel drops under pressure counts as usage, but models can have it.
-                used = _number(_text(folder / names.usage)) - _number(cached.get(names.droppable, ""))
+                # What the kernel drops under pressure counts as usage, but models can have it.
+                droppable = sum(_number(cached.get(name, "")) for name in names.droppable)
+                used = _number(_text(folder / names.usage)) - droppable
                 found.append(MemoryLimit(int(text), max(0, int(text) - max(0, used)), folder))
     return found
 

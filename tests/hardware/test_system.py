@@ -1,6 +1,7 @@
 """Main memory, and what control groups leave of it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -51,10 +52,22 @@ def test_version_1(tmp_path: Path) -> None:
     """The older files say the same; a number near the largest means no limit."""
     tree(tmp_path, proc__self__cgroup="5:cpu,cpuacct:/a\n4:memory:/docker/abc\n0::/")
     put(tmp_path, f"{V1}/docker/abc", memory_limit_in_bytes=300 * MIB, memory_usage_in_bytes=250 * MIB)
-    put(tmp_path, f"{V1}/docker/abc", memory_stat=f"total_inactive_file {50 * MIB}")
+    put(tmp_path, f"{V1}/docker/abc", memory_stat=f"total_inactive_file {30 * MIB}\ntotal_active_file {20 * MIB}")
     put(tmp_path, V1, memory_limit_in_bytes=9223372036854771712, memory_usage_in_bytes=7)
     pool = system.read(0, tmp_path)
     assert (300 * MIB, 100 * MIB) == (pool.total, pool.free)
+
+
+def test_a_limit_filled_by_file_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cache in use counts as free as cache out of use does: a container of 70 GiB with 0.7 GiB of programs has 67 to 70 left."""
+    gib = 2**30
+    machine = SimpleNamespace(total=78 * gib, available=76 * gib)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: machine)
+    tree(tmp_path, proc__self__cgroup="0::/")
+    stat = {"anon": 0.7, "inactive_file": 51.1, "active_file": 15.7, "slab_reclaimable": 1.5}
+    lines = "\n".join(f"{name} {int(size * gib)}" for name, size in stat.items())
+    put(tmp_path, V2, memory_max=70 * gib, memory_current=int(69.55 * gib), memory_stat=lines)
+    assert 67 * gib < system.read(0, tmp_path).free < 70 * gib
 
 
 def test_inside_a_container(tmp_path: Path) -> None:
