@@ -8,7 +8,6 @@ because memory above the ceiling is left to others already. So models may hold `
 Everything but `run` is pure, so that tests use recorded outputs of other machines.
 """
 
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from hostd.domain.host import Pool, PoolKind
 from hostd.hardware import metal_query
 from hostd.hardware.reading import Reading
+from hostd.programs import output_of, quiet_environment
 
 Runner = Callable[[Sequence[str]], str]
 
@@ -44,11 +44,8 @@ def run(argv: Sequence[str]) -> str:
 
     `sysctl` fails if it does not know one name of several, but prints the others.
     """
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False)  # noqa: S603 - fixed commands
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout
+    done = output_of(argv, quiet_environment(), seconds=_TIMEOUT)
+    return "" if done is None else done.text
 
 
 class Mac:

@@ -15,12 +15,12 @@ import contextlib
 import itertools
 import os
 import secrets
-import subprocess
 import sys
 from pathlib import Path
 
 import structlog
 
+from hostd.programs import NOTHING, PIPE
 from hostd.supervisor import engine_records
 from hostd.supervisor.child_process import ChildProcess
 from hostd.supervisor.engine_records import EngineRecord, Mark, pid_namespace
@@ -120,7 +120,7 @@ class OrphanReaper:
         script = Path(__file__).with_name("orphan_reaper_child.py")
         # Isolated and without site packages: it starts in milliseconds, holds a few MiB, and imports nothing by accident.
         argv = (sys.executable, "-I", "-S", str(script), self._marks)
-        self._child = ChildProcess.spawn(argv, {}, output=subprocess.DEVNULL, stdin=subprocess.PIPE)
+        self._child = ChildProcess.spawn(argv, {}, output=NOTHING, stdin=PIPE)
         for pid, start in self._watched.items():
             self._tell(_watch_line(pid, start))
 

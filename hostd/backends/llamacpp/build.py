@@ -3,11 +3,11 @@
 import importlib.metadata
 import os
 import re
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
 from hostd.backends.environment import engine_environment
+from hostd.programs import output_of
 
 LAUNCHER = Path(__file__).parents[1] / "launchers" / "xllamacpp_server.py"
 """The script that runs the server inside the ``xllamacpp`` wheel."""
@@ -26,18 +26,6 @@ def build_of(program: tuple[str, ...]) -> int | None:
             last = importlib.metadata.version("xllamacpp").rpartition(".")[2]
             return int(last) if last.isdigit() else None
         return None
-    try:
-        done = subprocess.run(  # noqa: S603 - the owner's engine, a list of words, no shell
-            [*program, "--version"],
-            env=engine_environment(os.environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    found = _VERSION.search(done.stdout + done.stderr)
+    done = output_of((*program, "--version"), engine_environment(os.environ), seconds=_PATIENCE, errors_too=True)
+    found = None if done is None else _VERSION.search(done.text)
     return int(found["number"]) or None if found else None

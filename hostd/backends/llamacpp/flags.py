@@ -4,10 +4,7 @@ Every llama-server, and hostd's launcher of the wheel's, reads all of its flags 
 command line with ``--version`` at its end takes some milliseconds and loads nothing.
 """
 
-import os
 import re
-import signal
-import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +19,7 @@ from hostd.domain.profile import Flag
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint.llamacpp_serving import MIB
 from hostd.planning.warm_set.load_option import LoadOption
+from hostd.programs import output_of
 
 ALL_LAYERS = 999
 """More than any model has. Without a number the engine would silently put layers on the host when memory looks short."""
@@ -153,26 +151,5 @@ def _without(words: Sequence[str], unwanted: Collection[str]) -> Iterator[str]:
 
 def _output_of(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, tuple[str, ...]] | None:
     """Return the exit status of *command* and what it prints; None where it cannot be asked, or has not ended in time."""
-    try:
-        process = subprocess.Popen(  # noqa: S603 - the owner's engine, a list of words, no shell
-            command,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            cwd="/",
-            start_new_session=True,
-        )
-    except (OSError, ValueError):
-        return None
-    with process:
-        try:
-            said, _ = process.communicate(timeout=_PATIENCE)
-        except subprocess.TimeoutExpired:
-            # It began to serve instead: nothing of it may be left.
-            with suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
-            return None
-    return process.returncode, tuple(line for line in said.splitlines() if line.strip())
+    done = output_of(command, environment, seconds=_PATIENCE, errors_too=True)
+    return None if done is None else (done.status, tuple(line for line in done.text.splitlines() if line.strip()))

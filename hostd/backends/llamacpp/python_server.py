@@ -3,8 +3,8 @@
 It serves one request at a time, has no health route, and names in its answers whatever model the client asked for.
 """
 
+import os
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -13,12 +13,14 @@ from typing import Any
 import psutil
 
 from hostd.backends.devices import is_placed
+from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp import gguf_file
 from hostd.backends.llamacpp.flags import shares
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
+from hostd.programs import output_of
 
 MODULE = "llama_cpp.server"
 _PATIENCE = 5.0
@@ -75,17 +77,12 @@ def check(program: Sequence[str], profile: Profile) -> None:
 @cache
 def _fields(python: tuple[str, ...]) -> frozenset[str]:
     """Return the names of the server's settings as that *python* would import it; none where it cannot be found."""
+    done = output_of((*python, "-c", _WHERE), engine_environment(os.environ), seconds=_PATIENCE)
+    if done is None or done.status:
+        return frozenset()
     try:
-        done = subprocess.run(  # noqa: S603 - the owner's engine, a list of words, no shell
-            [*python, "-c", _WHERE],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            check=True,
-        )
-        source = (Path(done.stdout.strip()).parent / "server" / "settings.py").read_text(encoding="utf-8")
-    except (OSError, ValueError, subprocess.SubprocessError):
+        source = (Path(done.text.strip()).parent / "server" / "settings.py").read_text(encoding="utf-8")
+    except (OSError, ValueError):
         return frozenset()
     return frozenset(_FIELD.findall(source))
 

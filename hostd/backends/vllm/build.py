@@ -1,12 +1,13 @@
 """Which vLLM a program is, and which flags it knows: read from its files, because asking the program itself takes ten seconds."""
 
 import json
-import subprocess
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from hostd.backends.environment import interpreter_of
+from hostd.backends.environment import engine_environment, interpreter_of
+from hostd.programs import output_of
 
 _PATIENCE = 20.0
 # Runs in the engine's Python, finds the package without importing it, and prints its version and the names of its flags.
@@ -54,17 +55,11 @@ def build_of(program: str) -> VllmBuild:
 
 @cache
 def _probed(python: str, _stamp: int) -> VllmBuild:
+    done = output_of((python, "-I", "-c", _PROBE), engine_environment(os.environ), seconds=_PATIENCE)
+    if done is None or done.status:
+        return VllmBuild()
     try:
-        done = subprocess.run(  # noqa: S603 - the owner's engine, a list of words, no shell
-            [python, "-I", "-c", _PROBE],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            cwd="/",
-            check=True,
-        )
-        version, on_processor, flags = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.SubprocessError):
+        version, on_processor, flags = json.loads(done.text)
+    except ValueError:
         return VllmBuild()
     return VllmBuild(version or None, on_processor, frozenset(flags))

@@ -1,0 +1,120 @@
+"""The one place where hostd starts programs: engines, and short questions to programs about themselves.
+
+Every program gets an environment made from nothing, so that no key of the daemon's reaches one by accident; a session of its own,
+so that Ctrl-C in the daemon's terminal does not reach it and one signal reaches all that it starts; ``/`` as its folder, since the
+daemon's own may be unmounted while it runs; no shell; and the limit of open files that the daemon was started with.
+"""
+
+import os
+import resource
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+NOTHING, PIPE = subprocess.DEVNULL, subprocess.PIPE
+Program = subprocess.Popen[bytes]
+
+LARGEST_OUTPUT = 4 << 20
+"""Bytes of an answer; a program that prints more is none that was asked a short question."""
+
+_PAUSE = 0.005
+_AT_START = resource.getrlimit(resource.RLIMIT_NOFILE)
+# The daemon raises its own limit. Some programs close or watch every descriptor up to theirs, so they get the one of before.
+
+
+def start_program(
+    argv: Sequence[str], env: Mapping[str, str], *, stdin: int = NOTHING, stdout: int = NOTHING, stderr: int = NOTHING
+) -> Program:
+    """Start *argv* with exactly *env*; without *stdin* it has none, since one that reads a terminal would be stopped by it.
+
+    Raises:
+        OSError: The program cannot be started.
+        ValueError: An argument cannot be passed.
+    """
+    process = subprocess.Popen(  # noqa: S603 - what to start is the owner's, a list of words, and no shell sees it
+        argv,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        env=dict(env),
+        cwd="/",
+        start_new_session=True,
+        bufsize=0,
+    )
+    if sys.platform == "linux" and resource.getrlimit(resource.RLIMIT_NOFILE) != _AT_START:
+        # Not between fork and exec: code that runs there may deadlock in a process with threads.
+        with suppress(OSError, ValueError):
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, _AT_START)
+    return process
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramOutput:
+    """What a program printed, and its exit status (negative: ended by that signal)."""
+
+    status: int
+    text: str
+
+
+def quiet_environment() -> dict[str, str]:
+    """Return the environment of a program that is no engine: where programs are, and one language whatever the user's."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/"), "LC_ALL": "C"}
+
+
+def output_of(
+    argv: Sequence[str], env: Mapping[str, str], *, seconds: float, errors_too: bool = False
+) -> ProgramOutput | None:
+    """Return what *argv* prints, *errors_too* with its standard error, with bad UTF-8 replaced. Blocks.
+
+    None where it cannot be started, has not ended within *seconds*, or prints without end. Whatever it started, and that is still
+    in its group, is killed in each case.
+    """
+    try:
+        program = start_program(argv, env, stdout=PIPE, stderr=subprocess.STDOUT if errors_too else NOTHING)
+    except (OSError, ValueError):
+        return None
+    with program:
+        try:
+            printed = _read(program, time.monotonic() + seconds)
+        finally:
+            # Before the program has been waited for, its group's number belongs to nobody else. One that has ended does not mind.
+            with suppress(OSError):
+                os.killpg(program.pid, signal.SIGKILL)
+            status = program.wait()
+    return None if printed is None else ProgramOutput(status, printed.decode("utf-8", "replace"))
+
+
+def _read(program: Program, deadline: float) -> bytes | None:
+    """Return all that *program* has printed once it has ended; None where that takes too long or too much room."""
+    assert program.stdout is not None  # noqa: S101 - a pipe was asked for
+    pieces, size, output, is_open = [], 0, program.stdout.fileno(), True
+    # Not `select`, which knows no descriptor above 1023.
+    readable = select.poll()
+    readable.register(output, select.POLLIN)
+    while time.monotonic() < deadline and size <= LARGEST_OUTPUT:
+        if is_open and readable.poll(_PAUSE * 1000):
+            piece = os.read(output, 1 << 16)
+            pieces.append(piece)
+            size += len(piece)
+            is_open = bool(piece)
+        elif _has_ended(program):
+            # What it left running may hold its output open for ever.
+            return b"".join(pieces)
+        elif not is_open:
+            time.sleep(_PAUSE)
+    return None
+
+
+def _has_ended(program: Program) -> bool:
+    """Return whether *program* has ended; the system still knows it afterwards, where that can be had."""
+    if not hasattr(os, "waitid"):
+        # macOS before Python 3.13 cannot look without taking the status.
+        return program.poll() is not None
+    with suppress(ChildProcessError):
+        return os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    return True
