@@ -5,6 +5,7 @@ once it listens (`Application.boot`).
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from functools import partial
 import structlog
 
 from hostd.backends.contract import Backend
+from hostd.backends.environment import withheld
 from hostd.backends.registry import backends
 from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host
@@ -162,9 +164,11 @@ def _steps(
 
 def _engines(catalog: Catalog) -> dict[str, Backend]:
     left_out: list[str] = []
-    found = backends(catalog.commands, left_out)
+    found = backends(catalog.commands, left_out, catalog.engines)
     for why in left_out:
         log.warning("engine_left_out", why=why)
+    if names := withheld(os.environ):
+        log.info("environment_not_passed", names=names, hint="engines get what a profile or a backend has under 'env'")
     return found
 
 

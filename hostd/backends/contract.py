@@ -27,8 +27,9 @@ import aiohttp
 from hostd.dialects.base import Dialect
 from hostd.dialects.openai.dialect import PATHS
 from hostd.domain.errors import EngineError
-from hostd.domain.profile import Profile, Variant
+from hostd.domain.profile import EngineSettings, Profile, Variant
 from hostd.domain.reason import ExitClass
+from hostd.domain.secret import masked_word
 from hostd.planning.warm_set.load_option import LoadOption
 
 
@@ -70,7 +71,8 @@ class Launch:
     *health* is the path that answers 200 once the model is loaded. *slots* is how many requests the engine decodes together.
     *expected_bytes* is about what it will have in memory when loaded (0: unknown), for progress only. *grace* is the time in
     seconds between SIGTERM and SIGKILL. *sleep_levels* are the levels of sleep that this engine offers, the lightest first.
-    *exclusive_start* keeps other engines from starting meanwhile, because this one measures its devices as it starts.
+    *exclusive_start* keeps other engines from starting meanwhile, because this one measures its devices as it starts. *secrets* are
+    texts of argv and env that are shown to nobody.
     """
 
     argv: tuple[str, ...]
@@ -82,6 +84,12 @@ class Launch:
     grace: float = 5.0
     sleep_levels: tuple[int, ...] = ()
     exclusive_start: bool = False
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def shown_argv(self) -> tuple[str, ...]:
+        """The command line without its secrets."""
+        return tuple(masked_word(word, self.secrets) for word in self.argv)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,8 @@ class Backend(ABC):
     """Serves the variants of one ``backend:``; what a subclass does not override does nothing."""
 
     name: str
+    settings: EngineSettings = EngineSettings()
+    """What the owner says of all engines of this backend in hostd.yaml; the registry sets it."""
 
     @abstractmethod
     def accepts(self, variant: Variant) -> str | None:

@@ -1,7 +1,8 @@
 """The environment of an engine, made from nothing.
 
 An engine needs its programs, its libraries and the owner's choice of accelerators. It needs no cloud key, and no variable that
-would add flags which the profile does not show (``LLAMA_ARG_*``), so everything that is not listed here is left out.
+would add flags which the profile does not show (``LLAMA_ARG_*``), so everything that is not listed here is left out. The owner
+adds what else one needs by ``env`` in a profile or below ``backends``.
 """
 
 import re
@@ -39,18 +40,55 @@ def interpreter_of(program: str) -> str | None:
     return words[0] if words and _PYTHON.fullmatch(Path(words[0]).name) else None
 
 
-NAMES = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH"})
+NAMES = frozenset(
+    {
+        *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_CACHE_HOME", "LD_LIBRARY_PATH"),
+        *("DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH"),
+        # Where models and compiled kernels are cached; nothing that says from where they are fetched.
+        *("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_CACHE", "TOKENIZERS_PARALLELISM"),
+        *("AMD_VULKAN_ICD", "AMD_LOG_LEVEL", "GPU_MAX_HW_QUEUES", "DISABLE_LAYER_AMD_SWITCHABLE_GRAPHICS_1"),
+    }
+)
 # HOME stays: GPU drivers keep their compiled kernels below it, and compiling those again takes minutes at each start.
 
-PREFIXES = ("CUDA_", "NVIDIA_", "HIP_", "ROCR_", "ROCM_", "HSA_", "ZE_", "ONEAPI_", "VK_", "GGML_", "OMP_", "GOMP_")
+PREFIXES = (
+    *(
+        "CUDA_",
+        "NVIDIA_",
+        "NCCL_",
+        "HIP_",
+        "ROCR_",
+        "ROCM_",
+        "ROCBLAS_",
+        "HIPBLASLT_",
+        "HSA_",
+        "MIOPEN_",
+        "RCCL_",
+        "AMDGPU_",
+    ),
+    *("ZE_", "ONEAPI_", "SYCL_", "UR_", "VK_", "MESA_", "RADV_", "ANV_", "LIBVA_", "GGML_", "MTL_", "MLX_"),
+    *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_"),
+    *("PYTORCH_", "TORCH_", "TORCHINDUCTOR_", "TRITON_", "VLLM_", "FLASHINFER_", "GLOO_"),
+)
 
-_SECRET = ("KEY", "TOKEN", "SECRET", "PASSWORD")
+_SECRET = re.compile(r"KEY|TOKEN(?!S|IZ)|SECRET|PASSW|CREDENTIAL|AUTH")
+_OF_ENGINES = ("LLAMA_", "OLLAMA_", "HF_", "HUGGING_FACE_", "TRANSFORMERS_", "DYLD_", "LD_", "PYTHON", "AMD_", "GPU_")
+_PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"})
 
 
 def engine_environment(host: Mapping[str, str]) -> dict[str, str]:
     """Return those variables of the *host* that an engine may see; nothing that is named like a secret is among them."""
-    return {
-        name: value
-        for name, value in host.items()
-        if (name in NAMES or name.startswith(PREFIXES)) and not any(word in name for word in _SECRET)
-    }
+    return {name: value for name, value in host.items() if _passes(name)}
+
+
+def withheld(host: Mapping[str, str]) -> list[str]:
+    """Return the names of those variables of the *host* that look as if they were meant for engines, and do not reach them."""
+    return sorted(
+        name
+        for name in host
+        if (name.startswith((*PREFIXES, *_OF_ENGINES)) or name.upper() in _PROXIES) and not _passes(name)
+    )
+
+
+def _passes(name: str) -> bool:
+    return (name in NAMES or name.startswith(PREFIXES)) and not _SECRET.search(name)

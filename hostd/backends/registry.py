@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Collection, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
 
 from hostd.backends.attached.engine import Attached
 from hostd.backends.contract import Backend, Engine
@@ -10,17 +11,22 @@ from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.backends.mlx.engine import Mlx
 from hostd.backends.ollama.engine import Ollama
 from hostd.backends.vllm.engine import Vllm
+from hostd.domain.profile import EngineSettings
 
 GROUP = "hostd.backends"
 RESERVED = ("cloud",)
 """Names that profiles give a meaning to, whatever is installed."""
 
 
-def backends(commands: Mapping[str, tuple[str, ...]], problems: list[str] | None = None) -> dict[str, Backend]:
+def backends(
+    commands: Mapping[str, tuple[str, ...]],
+    problems: list[str] | None = None,
+    settings: Mapping[str, EngineSettings] = MappingProxyType({}),
+) -> dict[str, Backend]:
     """Return the backends by name, those that other packages add among them.
 
-    *commands* holds the command of each backend that the owner configured. A sentence on each engine of another package that
-    cannot be used is added to *problems*.
+    *commands* holds the command of each backend that the owner configured, *settings* what else is said of it. A sentence on each
+    engine of another package that cannot be used is added to *problems*.
     """
     own: tuple[Backend, ...] = (
         LlamaCpp(commands.get(LlamaCpp.name, ())),
@@ -33,7 +39,11 @@ def backends(commands: Mapping[str, tuple[str, ...]], problems: list[str] | None
     external, unusable = external_backends(commands, (*known, *RESERVED))
     if problems is not None:
         problems += unusable
-    return known | external
+    known |= external
+    for name, said in settings.items():
+        if name in known:
+            known[name].settings = said
+    return known
 
 
 def external_backends(

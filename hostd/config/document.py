@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from hostd.config.section import Section
-from hostd.config.validators import REFERENCE, Secret, hint, shown
+from hostd.config.validators import REFERENCE, hint, shown
 from hostd.config.variants import engines
 from hostd.config.yaml_positions import (
     START,
@@ -20,6 +20,7 @@ from hostd.config.yaml_positions import (
     place_of,
 )
 from hostd.domain.errors import Problem
+from hostd.domain.secret import Secret
 
 MAX_BYTES = 1 << 20
 

@@ -111,4 +111,8 @@ Clock = Annotated[
 ]
 
 FlagName = Annotated[str, FieldType(validators.flag_name, _pattern(validators.FLAG.pattern, "flash-attn"))]
+VariableName = Annotated[
+    str, FieldType(validators.variable_name, _pattern(validators.VARIABLE.pattern, "NCCL_P2P_DISABLE"))
+]
+VariableValue = Annotated[str, FieldType(validators.variable_value, {"type": ["string", "number"]})]
 FlagValue = Annotated[Flag, FieldType(validators.flag_value, {"type": ["string", "number", "boolean"]})]

@@ -70,13 +70,21 @@ class MemorySection(Section):
 
 
 class EngineSection(Section):
-    """How to call an engine."""
+    """How to call an engine, and what holds for all models that it serves."""
 
-    command: list[field_types.Text] = Field(min_length=1, description="The program and its first arguments, as a list.")
+    command: Annotated[list[field_types.Text] | None, Field(min_length=1)] = key(
+        "The program and its first arguments, as a list."
+    )
+    env: dict[field_types.VariableName, field_types.VariableValue] = keys(
+        "Variables for the engine's environment, which otherwise holds only what every engine needs."
+    )
+    stop_grace: field_types.Duration | None = key(
+        "How long the engine may take to end after SIGTERM, before SIGKILL; without it, what the engine is known to need."
+    )
 
 
 class BackendsSection(Section):
-    """Commands of engines that are not found on PATH; engines of other packages have keys by their names."""
+    """Commands of engines that are not found on PATH, and their settings; engines of other packages have keys by their names."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, EngineSection] = Field(init=False)

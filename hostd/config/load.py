@@ -42,6 +42,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         profiles=MappingProxyType({profile.name: profile for profile in built}),
         roles=to_settings.roles(checked_host),
         commands=to_settings.commands(checked_host, host.file.parent),
+        engines=to_settings.engines(checked_host),
         reserve=to_settings.reserve(checked_host),
         notes=(*host_notes(host), *(note for doc in profiles for note in profile_notes(doc))),
     )

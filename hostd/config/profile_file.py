@@ -85,6 +85,12 @@ class ProfileFile(Section):
     slots: field_types.Count | None = key("Sequences that the engine decodes together; without it, `max_concurrent`.")
     kv_type: field_types.KvType = key("Type of the KV cache.", _PROFILE.kv_type)
     args: dict[field_types.FlagName, field_types.FlagValue] = keys("More flags for the engine, without the dashes.")
+    env: dict[field_types.VariableName, field_types.VariableValue] = keys(
+        "Variables for the engine's environment, over those of its backend in hostd.yaml."
+    )
+    stop_grace: field_types.Duration | None = key(
+        "How long the engine may take to end after SIGTERM, before SIGKILL; without it, as in hostd.yaml."
+    )
     warm: ProfileWarmSection = keys("How much it should stay loaded.")
     limits: LimitsSection = keys("Any of the limits; the others come from hostd.yaml.")
     fallback: list[

@@ -10,10 +10,11 @@ from hostd.config.field_types import FieldType
 from hostd.config.host_file import ReserveSection
 from hostd.config.profile_file import ProfileFile
 from hostd.config.section import Section
-from hostd.config.validators import Secret
 from hostd.config.variants import shape_of
-from hostd.domain.profile import Settings, Variant
+from hostd.domain.profile import EngineSettings, Settings, Variant
 from hostd.domain.reason import FallbackReason
+from hostd.domain.secret import Secret
+from hostd.domain.units import format_duration
 
 
 def show(settings: Settings) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def show(settings: Settings) -> dict[str, Any]:
         "source": settings.source,
         "server": {"listen": list(settings.listen)},
         "memory": {"reserve": _section(ReserveSection, settings.reserve)},
-        "backends": {backend: {"command": list(command)} for backend, command in settings.commands.items()},
+        "backends": {backend: _engine(settings, backend) for backend in {**settings.commands, **settings.engines}},
         "roles": {
             name: {"use": list(role.use), "require": list(role.require)} for name, role in settings.roles.items()
         },
@@ -30,6 +31,13 @@ def show(settings: Settings) -> dict[str, Any]:
         "notes": list(settings.notes),
     }
     return {key: _from_environment(value) for key, value in shown.items()}
+
+
+def _engine(settings: Settings, backend: str) -> dict[str, Any]:
+    command, more = settings.commands.get(backend), settings.engines.get(backend, EngineSettings())
+    grace = None if more.stop_grace is None else format_duration(more.stop_grace)
+    shown = {"command": command and list(command), "env": dict(more.env), "stop_grace": grace}
+    return {key: value for key, value in shown.items() if value}
 
 
 def _section(shape: type[Section], noun: object) -> dict[str, Any]:

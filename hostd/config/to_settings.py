@@ -9,12 +9,12 @@ from typing import Any
 from hostd.config.host_file import HostFile
 from hostd.config.profile_file import ProfileFile, ProfileWarmSection
 from hostd.config.section import Section
-from hostd.config.validators import Secret
 from hostd.domain.host import Reserve
 from hostd.domain.principal import Privacy
 from hostd.domain.profile import (
     ActiveWindow,
     Capabilities,
+    EngineSettings,
     FallbackRule,
     Limits,
     Price,
@@ -24,6 +24,7 @@ from hostd.domain.profile import (
     WarmSettings,
 )
 from hostd.domain.reason import FallbackReason
+from hostd.domain.secret import Secret
 
 
 def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
@@ -58,10 +59,21 @@ def commands(host: HostFile, folder: Path) -> Mapping[str, tuple[str, ...]]:
     """Return the command of each backend that has one in *host*; a program with a slash is relative to *folder*."""
     found: dict[str, tuple[str, ...]] = {}
     for backend, engine in host.backends:
-        if engine is not None:
+        if engine is not None and engine.command is not None:
             program, *arguments = engine.command
             found[backend] = (below(folder, program) if "/" in program else program, *arguments)
     return MappingProxyType(found)
+
+
+def engines(host: HostFile) -> Mapping[str, EngineSettings]:
+    """Return what *host* says of each backend's engines beside their command."""
+    return MappingProxyType(
+        {
+            backend: EngineSettings(MappingProxyType(dict(engine.env)), engine.stop_grace)
+            for backend, engine in host.backends
+            if engine is not None and (engine.env or engine.stop_grace is not None)
+        }
+    )
 
 
 def reserve(host: HostFile) -> Reserve:

@@ -1,10 +1,11 @@
-"""Notes on valid keys without an effect in this version: each is reported with its position, never silently ignored."""
+"""Notes on valid keys that have no effect in this version, or one that the owner should know of, each with its position."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from hostd.config.document import Document
 from hostd.config.yaml_positions import ConfigIssue, YamlMapping
+from hostd.domain.secret import Secret
 
 _HOST = (("keys", "file"),)
 _PROFILE = (("price",),)
@@ -19,6 +20,7 @@ def host_notes(host: Document) -> list[str]:
 def profile_notes(doc: Document) -> list[str]:
     """Return one sentence for each key of a checked profile that has no effect yet."""
     found = [note for path in _PROFILE for note in _written(doc.root, path)]
+    found += _secret_flags(doc.root.get("args"))
     for index, variant in enumerate(doc.root["variants"]):
         found += _variant(f"variants[{index}]", variant)
     return _sentences(doc, found)
@@ -40,3 +42,13 @@ def _variant(name: str, variant: YamlMapping) -> Iterator[ConfigIssue]:
     if variant["backend"] == _NOT_SERVED:
         what = f"{name}.backend {variant['backend']}"
         yield ConfigIssue(f"{what} is not implemented yet; this variant will not be used", variant.values_at["backend"])
+
+
+def _secret_flags(args: Any) -> Iterator[ConfigIssue]:
+    for flag, value in args.items() if isinstance(args, YamlMapping) else ():
+        if isinstance(value, Secret):
+            yield ConfigIssue(
+                f"args.{flag} comes from the environment and is shown to nobody, but where the engine has no variable for it, "
+                "it stands on the engine's command line, which every user of this machine can read",
+                args.keys_at[flag],
+            )

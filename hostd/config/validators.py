@@ -5,17 +5,18 @@ import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from ipaddress import ip_address
-from typing import Any, Self
 from urllib.parse import urlsplit
 
 from hostd.config.yaml_positions import YamlMapping, YamlSequence
 from hostd.domain.profile import Flag
+from hostd.domain.secret import Secret
 
 REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 LARGEST = 2**31 - 1
 MOST_LISTED = 16
 SOCKET_PATH_BYTES = 103  # fits every Unix: the limit is 104 on macOS and 108 on Linux, with the closing zero
 
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 FLAG = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -24,25 +25,6 @@ _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "
 
 class InvalidValue(ValueError):
     """A value that its key does not accept; the message is a sentence for the owner."""
-
-
-class Secret(str):
-    """Text from an environment variable: it equals the variable's value, its repr shows the reference only."""
-
-    __slots__ = ("reference",)
-    reference: str
-
-    def __new__(cls, text: str, reference: str) -> Self:
-        """Return *text*, to be shown as *reference*."""
-        secret = super().__new__(cls, text)
-        secret.reference = reference
-        return secret
-
-    def __repr__(self) -> str:
-        return repr(self.reference)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Secret, (str(self), self.reference)
 
 
 def shown(value: object) -> str:
@@ -243,6 +225,39 @@ def flag_value(value: object) -> Flag:
     return value
 
 
+def variable_name(value: object) -> str:
+    """Return *value* if it is the name of an environment variable that is the owner's to set for an engine.
+
+    Raises:
+        InvalidValue: The value is something else, or hostd sets that variable itself.
+    """
+    name = text(value)
+    if not VARIABLE.fullmatch(name):
+        raise InvalidValue(
+            f"{shown(name)} is no name of a variable; write letters, digits and _, such as NCCL_P2P_DISABLE"
+        )
+    if name.startswith("HOSTD_"):
+        raise InvalidValue(f"variables that begin with HOSTD_ are hostd's own; remove '{name}'")
+    if instead := RESERVED_VARIABLES.get(name):
+        raise InvalidValue(f"hostd sets '{name}' itself; {instead}")
+    return name
+
+
+def variable_value(value: object) -> str:
+    """Return *value* as the text that a variable holds.
+
+    Raises:
+        InvalidValue: The value is neither text nor a number, or holds a zero byte.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise InvalidValue(f"expected text or a number, not {shown(value)}; write it in quotes")
+    if "\x00" in value:
+        raise InvalidValue("a variable cannot hold a zero byte; remove it")
+    return value
+
+
 def web(value: object) -> str:
     """Return *value* if it is the address of an HTTP server.
 
@@ -301,4 +316,22 @@ RESERVED = {
         (("ctx-size", "c"), "use 'context' of the profile"),
     )
     for flag in flags
+}
+
+RESERVED_VARIABLES = {
+    variable: instead
+    for variables, instead in (
+        (("LLAMA_API_KEY", "VLLM_API_KEY", "API_KEY"), "each engine gets a key of its own; remove it"),
+        (
+            ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"),
+            "the plan places models; to keep cards from hostd altogether, set it where hostd starts",
+        ),
+        (("LLAMA_ARG_HOST", "LLAMA_ARG_PORT", "OLLAMA_HOST"), "it chooses an address for each engine; remove it"),
+        (("LLAMA_ARG_MODEL",), "use 'path' of the variant"),
+        (("LLAMA_ARG_ALIAS",), "use 'name' and 'aliases' of the profile"),
+        (("LLAMA_ARG_N_PARALLEL", "OLLAMA_NUM_PARALLEL"), "use 'slots' of the profile"),
+        (("LLAMA_ARG_CTX_SIZE", "OLLAMA_CONTEXT_LENGTH"), "use 'context' of the profile"),
+        (("OLLAMA_MODELS",), "set it where hostd starts, which looks for models there as well"),
+    )
+    for variable in variables
 }

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hostd.domain.host import Reserve
-from hostd.domain.profile import Profile, Role, Settings
+from hostd.domain.profile import EngineSettings, Profile, Role, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,11 @@ class Catalog:
     def commands(self) -> Mapping[str, tuple[str, ...]]:
         """The commands that the owner configured, by backend."""
         return self.settings.commands
+
+    @property
+    def engines(self) -> Mapping[str, EngineSettings]:
+        """What the owner says of the engines of each backend."""
+        return self.settings.engines
 
     @property
     def reserve(self) -> Reserve:

@@ -95,7 +95,10 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One model as its owner declares it; *variants* are best first."""
+    """One model as its owner declares it; *variants* are best first.
+
+    *env* are variables for its engine; *stop_grace* is the time in seconds that it may take to end after SIGTERM.
+    """
 
     name: str
     variants: tuple[Variant, ...]
@@ -104,6 +107,8 @@ class Profile:
     slots: int = 1
     kv_type: str = "f16"
     args: Mapping[str, Flag] = field(default_factory=lambda: MappingProxyType({}))
+    env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    stop_grace: float | None = None
     warm: WarmSettings = WarmSettings()
     limits: Limits = Limits()
     fallback: tuple[FallbackRule, ...] = ()
@@ -127,6 +132,14 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What the owner says of all engines of one backend; a profile's own *env* and *stop_grace* come before it."""
+
+    env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    stop_grace: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Role:
     """A stable name that agents use; resolves to *use*, in order, among those that have what *require* names."""
 
@@ -139,8 +152,8 @@ class Role:
 class Settings:
     """Everything that the owner's files say, checked and complete.
 
-    *commands* holds a command for the backends that have one configured. *notes* are declared keys that this version
-    does not act on yet; they are shown, never silently ignored.
+    *commands* holds a command for the backends that have one configured, *engines* what is said of them beside it. *notes* are
+    declared keys that this version does not act on yet; they are shown, never silently ignored.
     """
 
     source: str | None = None
@@ -148,5 +161,6 @@ class Settings:
     profiles: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({}))
     roles: Mapping[str, Role] = field(default_factory=lambda: MappingProxyType({}))
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    engines: Mapping[str, EngineSettings] = field(default_factory=lambda: MappingProxyType({}))
     reserve: Reserve = field(default_factory=Reserve)
     notes: tuple[str, ...] = ()

@@ -110,7 +110,7 @@ def detail(services: AdminServices, shown: ModelView) -> dict[str, Any]:
         "progress": instance.progress_of_load,
         "choice": None if instance.option is None else instance.option.label,
         "server": asdict(instance.facts),
-        "argv": None if launch is None else list(launch.argv) if isinstance(launch, Launch) else [],
+        "argv": None if launch is None else list(launch.shown_argv) if isinstance(launch, Launch) else [],
         "attached": launch.endpoint.url if isinstance(launch, Attachment) else None,
         "log_tail": list(instance.ring.tail(20)),
     }

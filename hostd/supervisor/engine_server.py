@@ -49,6 +49,7 @@ class EngineServer(Server):
             EngineError: It cannot be started.
         """
         began = ring.count
+        ring.hide(launch.secrets)
         process = await EngineProcess.spawn(launch.argv, launch.env, ring=ring, reaper=reaper, model=model)
         return cls(engine, launch, process, ring, began)
 

@@ -15,6 +15,7 @@ from hostd.backends.upstream import Lease, Upstream
 from hostd.domain.errors import EngineError, HostdError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
+from hostd.domain.secret import masked, secrets_in
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import EngineFailed, EngineStopped, Event
 from hostd.sizing.variants import BoundVariant
@@ -198,7 +199,8 @@ class Instance(Upstream):
             await run.run(option)
         except EngineError as error:
             last = f"; its last line: {error.tail[-1]}" if error.tail else ""
-            end: Event = EngineFailed(self.name, error.exit_class, error.message + last)
+            why = masked(error.message + last, secrets_in(self.profile.args.values()))
+            end: Event = EngineFailed(self.name, error.exit_class, why)
         except Exception as error:  # a bug of hostd must not leave the scheduler waiting for an engine for ever
             log.exception("bug", model=self.name)
             end = EngineFailed(self.name, ExitClass.UNKNOWN, f"hostd failed to run it: {error!r}")

@@ -1,17 +1,19 @@
 """How a variant is served: the one that was decided on, or the best that can be; and loopback ports for engines."""
 
 import asyncio
+import os
 import secrets
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hostd.backends.addresses import keep_private
 from hostd.backends.contract import Attachment, Backend, Engine, Launch
 from hostd.domain.errors import EngineError
-from hostd.domain.profile import Profile, Variant
+from hostd.domain.profile import EngineSettings, Profile, Variant
 from hostd.domain.reason import ExitClass
+from hostd.domain.secret import secrets_in
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.sizing.variants import BoundVariant
 
@@ -103,7 +105,27 @@ def _prepared(profile: Profile, bound: BoundVariant, option: LoadOption | None) 
             f"backend '{backend.name}' starts no engine; give the variant the url of a server that runs",
             exit_class=ExitClass.BAD_FLAG,
         )
-    launch = backend.launch(profile, variant, option, free_port(), secrets.token_urlsafe(24))
+    key = secrets.token_urlsafe(24)
+    launch = as_owner_says(backend.launch(profile, variant, option, free_port(), key), profile, backend.settings, key)
     # Whatever a backend, of another package perhaps, has made of the variant: this is where the prompts will be sent.
     keep_private(profile, launch.endpoint.url)
     return PreparedLaunch(bound.variant, backend, option, launch)
+
+
+def as_owner_says(launch: Launch, profile: Profile, settings: EngineSettings, key: str) -> Launch:
+    """Return *launch* with the variables and the grace of *profile*, or else of its backend's *settings*.
+
+    What nobody may see of it is its *key*, and what the owner took from the environment of the daemon.
+    """
+    env = dict(launch.env)
+    for name, value in {**settings.env, **profile.env}.items():
+        # hostd's own modules are found by this variable; the owner's are looked for after them.
+        env[name] = f"{env[name]}{os.pathsep}{value}" if name == "PYTHONPATH" and name in env else value
+    graces = (profile.stop_grace, settings.stop_grace, launch.grace)
+    own = secrets_in((*profile.args.values(), *profile.env.values(), *settings.env.values()))
+    return replace(
+        launch,
+        env=env,
+        grace=next(grace for grace in graces if grace is not None),
+        secrets=(*launch.secrets, key, *own),
+    )

@@ -8,7 +8,9 @@ waits for it.
 import asyncio
 import re
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
+
+from hostd.domain.secret import masked
 
 LONGEST_LINE = 8 * 1024
 CUT = " … (line cut)"
@@ -39,9 +41,14 @@ class LogRing:
         self._cut = False
         self._followers: set[_Follower] = set()
         self._closed = False
+        self._secrets: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<LogRing {len(self._lines)} of {self.count} lines, {len(self._followers)} followers>"
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Mask *secrets* in all that the engine prints from now on."""
+        self._secrets = tuple(secrets)
 
     def feed(self, data: bytes) -> None:
         """Add output of the engine, in pieces of any size."""
@@ -56,7 +63,7 @@ class LogRing:
         """End an unfinished line: no more output will finish it."""
         partial, cut = self._partial, self._cut
         self._partial, self._cut = b"", False
-        text = readable(partial).rstrip()
+        text = masked(readable(partial).rstrip(), self._secrets)
         if text:
             self._append(text + CUT if cut else text)
 

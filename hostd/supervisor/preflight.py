@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile
+from hostd.domain.secret import masked, secrets_in
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import Event, MemoryMeasured, PreflightDone
 from hostd.sizing.variants import BoundVariant
@@ -32,5 +33,7 @@ def _verdict(profile: Profile, bound: BoundVariant, option: LoadOption) -> Prefl
         backend.check(profile, variant, option)
     except EngineError as error:
         last = f"; its last line: {error.tail[-1]}" if error.tail and error.tail[-1] not in error.message else ""
-        return PreflightDone(profile.name, error.exit_class, f"{bound.variant.label}: {error.message}{last}")
+        # The engine may have quoted its command line.
+        why = masked(f"{bound.variant.label}: {error.message}{last}", secrets_in(profile.args.values()))
+        return PreflightDone(profile.name, error.exit_class, why)
     return PreflightDone(profile.name)

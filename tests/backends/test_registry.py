@@ -6,6 +6,7 @@ import pytest
 
 from hostd.backends import registry
 from hostd.backends.registry import backends
+from hostd.domain.profile import EngineSettings
 
 
 def test_every_backend_is_found_under_its_own_name() -> None:
@@ -13,6 +14,15 @@ def test_every_backend_is_found_under_its_own_name() -> None:
     found = backends({})
     assert {"llamacpp", "mlx", "ollama", "openai"} <= set(found)
     assert all(name == backend.name for name, backend in found.items())
+
+
+def test_each_backend_knows_what_is_said_of_it() -> None:
+    """And nothing of what is said of another; a name that no backend has changes nothing."""
+    said = EngineSettings({"A": "1"}, 5.0)
+    found = backends({}, settings={"mlx": said, "none": said})
+    assert said == found["mlx"].settings
+    assert EngineSettings() == found["llamacpp"].settings
+    assert "none" not in found
 
 
 def test_other_packages_add_to_them(monkeypatch: pytest.MonkeyPatch) -> None:

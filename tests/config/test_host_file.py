@@ -31,6 +31,17 @@ def test_every_key_of_the_contract_is_known(load_files: Load) -> None:
     assert ("llama-server",) == settings.commands["llamacpp"]
 
 
+def test_engines_have_variables_and_a_grace(load_files: Load) -> None:
+    """Numbers are text to an environment, and a value may come from the daemon's own; a command is not needed."""
+    host = "backends: {llamacpp: {env: {NCCL_P2P_DISABLE: 1, X: '${env:FROM_HERE}'}, stop_grace: 20s}}"
+    tiny = "{name: tiny, variants: [{backend: llamacpp, path: t.gguf}], env: {NCCL_DEBUG: INFO}, stop_grace: 3s}"
+    settings = load_files(host, {"FROM_HERE": "there"}, tiny=tiny)
+    assert {"NCCL_P2P_DISABLE": "1", "X": "there"} == settings.engines["llamacpp"].env
+    assert 20.0 == settings.engines["llamacpp"].stop_grace
+    assert {} == settings.commands
+    assert ({"NCCL_DEBUG": "INFO"}, 3.0) == (settings.profiles["tiny"].env, settings.profiles["tiny"].stop_grace)
+
+
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "limits:\nroles:\nserver:\n", "---\n"])
 def test_every_key_is_optional(load_files: Load, text: str) -> None:
     """An empty file, and empty sections, mean the defaults."""
@@ -55,6 +66,15 @@ def test_one_address_or_several(load_files: Load, listen: str, meant: tuple[str,
     [
         ("server: {listen: 11435}", "1:18: server.listen: 11435 is no address to listen on"),
         ("server: {listen: []}", "1:18: server.listen: the list is empty"),
+        ("backends: {vllm: {env: {A B: x}}}", "1:25: backends.vllm.env.A B: 'A B' is no name of a variable"),
+        ("backends: {vllm: {env: {A: true}}}", "1:28: backends.vllm.env.A: expected text or a number, not true"),
+        ("backends: {vllm: {env: {HOSTD_ENGINE: x}}}", "1:25: backends.vllm.env.HOSTD_ENGINE: variables that begin"),
+        (
+            "backends: {vllm: {env: {VLLM_API_KEY: x}}}",
+            "1:25: backends.vllm.env.VLLM_API_KEY: hostd sets 'VLLM_API_KEY'",
+        ),
+        ("backends: {vllm: {stop_grace: 5}}", "1:31: backends.vllm.stop_grace: 5 has no unit"),
+        ("backends: {vllm: {command: []}}", "1:28: backends.vllm.command: the list is empty"),
         ("limits: 3", "1:9: limits: expected a mapping, not 3"),
         ("limits: {max_concurrent: 0}", "1:26: limits.max_concurrent: 0 is out of range"),
         ("limits: {max_queue: -1}", "1:21: limits.max_queue: -1 is out of range"),

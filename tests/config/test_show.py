@@ -22,6 +22,8 @@ variants:
 context: 4096
 kv_type: q8_0
 args: {flash-attn: on, threads: 4, no-mmap: true}
+env: {NCCL_DEBUG: INFO, OMP_NUM_THREADS: 4}
+stop_grace: 20s
 warm: {pinned: true, keep_alive: 90m, windows: [{days: fri-mon, from: 22:00, to: 24:00}]}
 limits: {queue_timeout: 250ms}
 fallback: [{to: q, on: [stall]}]
@@ -49,14 +51,19 @@ variants:
 - {backend: cloud, provider: a, model: b, api_key: plain-hunter2}
 - {backend: llamacpp, path: '${env:KEY}'}
 args: {token: '${env:KEY}'}
+env: {TOKEN: '${env:KEY}'}
 """
-    settings = load_files("server: {listen: '${env:LISTEN}'}", {"KEY": "very-hunter2", "LISTEN": "127.0.0.1:4"}, p=text)
+    host = "server: {listen: '${env:LISTEN}'}\nbackends: {vllm: {env: {TOKEN: '${env:KEY}'}, stop_grace: 1m}, mlx: {command: [x]}}"
+    settings = load_files(host, {"KEY": "very-hunter2", "LISTEN": "127.0.0.1:4"}, p=text)
     shown = show(settings)
     assert "hunter2" not in json.dumps(shown)
     assert "hunter2" not in repr(settings)
     profile = shown["profiles"]["p"]
     assert ["***", "***"] == [variant["api_key"] for variant in profile["variants"][:2]]
     assert ("${env:KEY}", "${env:KEY}") == (profile["variants"][2]["path"], profile["args"]["token"])
+    assert {"vllm": {"env": {"TOKEN": "${env:KEY}"}, "stop_grace": "1m"}, "mlx": {"command": ["x"]}} == shown[
+        "backends"
+    ]
     assert ["${env:LISTEN}"] == shown["server"]["listen"]
     assert "very-hunter2" == settings.profiles["p"].variants[0].api_key
 

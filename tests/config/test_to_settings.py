@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from hostd.config.to_settings import below
-from hostd.config.validators import Secret
 from hostd.domain.host import Reserve
 from hostd.domain.profile import FallbackRule, Limits, Profile, Settings, Variant, WarmSettings
 from hostd.domain.reason import FallbackReason
+from hostd.domain.secret import Secret
 
 Load = Callable[..., Settings]
 HEAD = "name: p\nvariants: [{backend: llamacpp, path: /x}]\n"

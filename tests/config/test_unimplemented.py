@@ -32,6 +32,14 @@ def test_notes_about_a_profile(load_files: Load, tmp_path: Path, text: str, note
     assert [f"p.yaml:{note}"] == _notes(load_files(p=HEAD + text), tmp_path)
 
 
+def test_a_secret_flag_is_remarked_on(load_files: Load, tmp_path: Path) -> None:
+    """The owner should know where it may be read; the value itself is in no note."""
+    text = HEAD + "args: {threads: 2, key: '${env:MY_KEY}'}"
+    (note,) = _notes(load_files("", {"MY_KEY": "sk-0123456789"}, p=text), tmp_path)
+    assert note.startswith("p.yaml:3:20: args.key comes from the environment")
+    assert "sk-0123456789" not in note
+
+
 def test_notes_about_variants(load_files: Load, tmp_path: Path) -> None:
     """Clouds are to come; every other engine is served."""
     text = """name: p

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from hostd.config.validators import (
     InvalidValue,
-    Secret,
     address,
     amount,
     credential,
@@ -25,6 +24,7 @@ from hostd.config.validators import (
     web,
     whole,
 )
+from hostd.domain.secret import Secret
 
 
 @pytest.mark.parametrize(

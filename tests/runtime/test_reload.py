@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hostd.domain.catalog import Catalog, ProfileChanges
 from hostd.domain.host import Reserve
-from hostd.domain.profile import Limits, Profile, Role, Settings
+from hostd.domain.profile import EngineSettings, Limits, Profile, Role, Settings
 from hostd.runtime.reload import Reload
 from hostd.scheduling.events import Reconfigured
 
@@ -35,8 +35,10 @@ def test_the_catalogue_is_replaced_before_anything_is_told() -> None:
 def test_what_takes_a_restart_stays_and_is_named() -> None:
     """The catalogue answers for what is in force."""
     catalog = Catalog(OLD)
-    settings = replace(NEW, listen=("127.0.0.1:1",), commands={"vllm": ("other",)})
+    settings = replace(
+        NEW, listen=("127.0.0.1:1",), commands={"vllm": ("other",)}, engines={"vllm": EngineSettings({"A": "1"})}
+    )
     _, restart = Reload(catalog, lambda _: None).apply(settings)
     assert ("server.listen", "backends") == restart
-    assert (OLD.listen, OLD.commands) == (catalog.listen, catalog.commands)
+    assert (OLD.listen, OLD.commands, OLD.engines) == (catalog.listen, catalog.commands, catalog.engines)
     assert settings.profiles == catalog.profiles

@@ -7,11 +7,12 @@ import pytest
 from hostd.backends.contract import Attachment, Backend, Endpoint, Engine, Launch
 from hostd.domain.errors import EngineError
 from hostd.domain.principal import Privacy
-from hostd.domain.profile import Profile, Variant
+from hostd.domain.profile import EngineSettings, Profile, Variant
 from hostd.domain.reason import ExitClass
+from hostd.domain.secret import Secret
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.sizing.variants import BoundVariant
-from hostd.supervisor.launch import PreparedAttachment, PreparedLaunch, prepare
+from hostd.supervisor.launch import PreparedAttachment, PreparedLaunch, as_owner_says, prepare
 
 
 @dataclass
@@ -127,3 +128,28 @@ async def test_no_private_profile_is_launched_elsewhere() -> None:
     assert "http://10.0.0.9:1" == (await prepare(PROFILE, far, None)).launch.endpoint.url
     with pytest.raises(EngineError, match=r"'alpha' is private .* http://10\.0\.0\.9:1 is not on this machine"):
         await prepare(replace(PROFILE, privacy=Privacy.LOCAL), far, None)
+
+
+def test_the_owner_adds_variables_and_sets_the_grace() -> None:
+    """A profile's before its backend's, and both before the engine's own; hostd's modules stay the first to be found."""
+    launch = Launch(("engine",), {"A": "0", "PYTHONPATH": "/ours"}, Endpoint("http://127.0.0.1:1", "x"), "/health", 1)
+    backend = EngineSettings({"A": "1", "B": "1", "PYTHONPATH": "/theirs"}, stop_grace=7.0)
+    plain = as_owner_says(launch, Profile("x", ()), backend, "key")
+    assert {"A": "1", "B": "1", "PYTHONPATH": "/ours:/theirs"} == plain.env
+    assert 7.0 == plain.grace
+    own = as_owner_says(launch, Profile("x", (), env={"B": "2"}, stop_grace=9.0), backend, "key")
+    assert ("1", "2", 9.0) == (own.env["A"], own.env["B"], own.grace)
+    assert launch.grace == as_owner_says(launch, Profile("x", ()), EngineSettings(), "key").grace
+
+
+def test_what_nobody_may_see_of_a_launch_is_known() -> None:
+    """Its key, and what the owner took from the environment; the command line is shown without them."""
+    argv = ("engine", "--token", "sk-0123456789", "--threads", "2", "--n", "2")
+    launch = Launch(argv, {}, Endpoint("http://127.0.0.1:1", "x"), "/health", 1)
+    profile = Profile(
+        "x", (), args={"token": Secret("sk-0123456789", "${env:T}")}, env={"E": Secret("hf-1", "${env:E}")}
+    )
+    shown = as_owner_says(launch, profile, EngineSettings(), "the-key")
+    assert ("the-key", "sk-0123456789", "hf-1") == shown.secrets
+    assert ("engine", "--token", "***", "--threads", "2", "--n", "2") == shown.shown_argv
+    assert "sk-0123456789" not in repr(shown).partition("argv=")[0] + repr(shown).partition("env=")[2]

@@ -104,3 +104,14 @@ async def test_a_slow_follower_loses_lines_and_is_told() -> None:
         assert "… 2 lines skipped: this reader is slower than the engine writes" == await anext(lines)
         assert "c" == await anext(lines)
     assert "<LogRing 3 of 6 lines, 0 followers>" == repr(ring)
+
+
+def test_what_is_secret_is_masked_whatever_pieces_it_comes_in() -> None:
+    """The key of a launch and the owner's secrets, in lines that are kept and in those that are followed."""
+    ring = LogRing()
+    ring.feed(b"before the-long-key\n")
+    ring.hide(("the-long-key",))
+    for piece in (b"got the-lo", b"ng-key and th", b"e-long-key\n", b"the-long-key"):
+        ring.feed(piece)
+    ring.flush()
+    assert ["before the-long-key", "got *** and ***", "***"] == ring.lines()

@@ -231,6 +231,8 @@ SWITCH_VARIABLES: dict[str, str] = {
     "LLAMA_ARG_ENDPOINT_SLOTS": "endpoint_slots",
 }
 
+_PREFIX = "LLAMA_ARG_"
+_BY_FLAG_ONLY = frozenset({"--model", "--alias", "--host", "--port", "--api-key"})
 VARIABLES: dict[str, str] = {
     "LLAMA_API_KEY": "--api-key",
     "LLAMA_ARG_CACHE_RAM": "--cache-ram",
@@ -238,7 +240,10 @@ VARIABLES: dict[str, str] = {
     "LLAMA_ARG_LOG_VERBOSITY": "--verbosity",
     "LLAMA_ARG_SSE_PING_INTERVAL": "--sse-ping-interval",
 }
-"""The variables that hostd sets for every llama-server: the attributes and the flags that they stand for."""
+"""The variables that hostd sets for every llama-server: the attributes and the flags that they stand for.
+
+Any other that begins with LLAMA_ARG_ stands for the long flag that is named like its rest.
+"""
 
 
 class BadFlag(Exception):
@@ -255,6 +260,11 @@ def settings(argv: Sequence[str], environ: Mapping[str, str]) -> list[Setting]:
     switches = {name: row for names, row in SWITCHES.items() for name in names.split()}
     found: list[Setting] = [(to, environ[name] == "1") for name, to in SWITCH_VARIABLES.items() if name in environ]
     words = [word for name, flag in VARIABLES.items() if name in environ for word in (flag, environ[name])]
+    for name in sorted(environ):
+        flag = f"--{name.removeprefix(_PREFIX).lower().replace('_', '-')}"
+        # As llama-server does, a variable that stands for no flag is passed over.
+        if name.startswith(_PREFIX) and name not in VARIABLES and flag in values and flag not in _BY_FLAG_ONLY:
+            words += (flag, environ[name])
     rest = iter((*words, *argv))
     for flag in rest:
         if flag in switches:

@@ -28,6 +28,7 @@ from hostd.backends.llamacpp import facts as llamacpp_facts
 from hostd.backends.llamacpp import faults, gguf_file, python_server, streaming
 from hostd.backends.llamacpp.build import LAUNCHER, build_of
 from hostd.backends.llamacpp.flags import KnownFlags, placement_words
+from hostd.backends.llamacpp.secret_flags import SecretFlags
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile, Variant
@@ -68,6 +69,7 @@ class LlamaCpp(Engine):
         self._command = command
         self._program: tuple[str, ...] | None = None
         self._flags = KnownFlags()
+        self._secrets = SecretFlags()
 
     def accepts(self, variant: Variant) -> str | None:
         """Return why this host cannot serve *variant*, as a sentence for the owner, or None when it can."""
@@ -89,11 +91,12 @@ class LlamaCpp(Engine):
         """
         program, path, size = self._prepared(profile, variant)
         python = program[-1] == python_server.MODULE
+        profile, moved = self._secrets.moved(program, profile, self._environment(profile, option))
         words = (python_server.arguments if python else arguments)(profile, path, port, option)
         secret = {"API_KEY": key} if python else {"LLAMA_API_KEY": key} | _settings(profile)
         return Launch(
             argv=(*program, *self._flags.known(program, words)),
-            env=_environment(option) | secret,
+            env=_environment(option) | secret | moved,
             endpoint=Endpoint(
                 url=f"http://127.0.0.1:{port}",
                 model=profile.name,
@@ -118,8 +121,11 @@ class LlamaCpp(Engine):
         if program[-1] == python_server.MODULE:
             python_server.check(program, profile)
             return
+        environment = self._environment(profile, option)
+        profile, moved = self._secrets.moved(program, profile, environment)
         words = arguments(profile, path, 0, option)
-        self._flags.check(program, words, _environment(option) | _settings(profile), tuple(flags(profile.args)))
+        environment |= _settings(profile) | moved
+        self._flags.check(program, words, environment, tuple(flags(profile.args)))
 
     async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* reports about itself, as far as it answers."""
@@ -142,6 +148,10 @@ class LlamaCpp(Engine):
         size = gguf_file.check(path)
         _refuse_own(profile.args)
         return self._program, path, size
+
+    def _environment(self, profile: Profile, option: LoadOption | None) -> dict[str, str]:
+        """Return the environment in which the build is asked about itself: it may need the owner's variables to start at all."""
+        return _environment(option) | dict(self.settings.env) | dict(profile.env)
 
     def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""

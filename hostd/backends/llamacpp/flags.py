@@ -59,7 +59,10 @@ def shares(option: LoadOption) -> list[int]:
 log = structlog.get_logger()
 
 _PATIENCE = 2.0
-_KNOWN = ("llama-server", "llama-server.exe", LAUNCHER.name)
+NATIVE = ("llama-server", "llama-server.exe")
+"""The program itself, as its builds are named."""
+
+_KNOWN = (*NATIVE, LAUNCHER.name)
 """Programs that are known to behave so. Any other command, a script or a container, might just begin to serve."""
 
 _CULPRIT = re.compile(r'^error: (?:invalid|unknown) argument: (\S+)|^error while handling argument "(\S+?)"')

@@ -28,6 +28,7 @@ from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
+from hostd.domain.secret import Secret
 from hostd.planning.warm_set.load_option import LoadOption
 
 log = structlog.get_logger()
@@ -91,6 +92,7 @@ class Vllm(Engine):
             bool(cards) and not build.on_processor and build.knows("middleware") and build.knows("enable-sleep-mode")
         )
         kv = memory.kv_bytes(folder, profile, option, on_processor=build.on_processor)
+        moved = {name for name, value in profile.args.items() if name in _VARIABLES and isinstance(value, Secret)}
         flags = {
             **_fixed(profile, variant, cards, port),
             "kv-cache-memory-bytes": kv,
@@ -99,7 +101,7 @@ class Vllm(Engine):
             "disable-uvicorn-access-log": True,
             "enable-sleep-mode": sleeps or None,
             "enforce-eager": True if build.on_processor and "enforce-eager" not in profile.args else None,
-            **{name: value for name, value in profile.args.items() if name not in _RECKONED},
+            **{name: value for name, value in profile.args.items() if name not in _RECKONED and name not in moved},
         }
         return Launch(
             argv=(*program, "serve", str(folder), *_words(flags, build, profile.args)),
@@ -113,6 +115,8 @@ class Vllm(Engine):
                 # Programs that vLLM starts by name (ninja, for one) are installed beside it.
                 "PATH": f"{Path(program[0]).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
                 "VLLM_API_KEY": key,
+                # A command line is everybody's to read.
+                **{_VARIABLES[name]: str(profile.args[name]) for name in moved},
             },
             endpoint=Endpoint(
                 url=f"http://127.0.0.1:{port}",
@@ -217,13 +221,17 @@ def locate(command: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
+_VARIABLES = {"hf-token": "HF_TOKEN"}
+"""Flags that may hold a secret and have a variable as well."""
+
 _SURROUNDINGS = {
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
-    # The guard is found below this folder.
+    # The guard is found below this folder, and no module of the folder that vLLM is run in.
     "PYTHONPATH": str(LAUNCHERS),
+    "PYTHONSAFEPATH": "1",
 }
 """Only files on this machine are loaded, and no usage statistics are sent."""
 
@@ -265,9 +273,7 @@ def _cards(option: LoadOption | None) -> int:
 
 
 def _devices(option: LoadOption | None, build: VllmBuild) -> dict[str, str]:
-    # How GPUs exchange data is the owner's to tune, and not part of the environment that every engine gets.
-    exchanging = {name: value for name, value in os.environ.items() if name.startswith("NCCL_")}
-    return exchanging | ({} if build.on_processor else visible_devices(option, os.environ))
+    return {} if build.on_processor else visible_devices(option, os.environ)
 
 
 def _space(kv: int | None, build: VllmBuild) -> dict[str, str]:

@@ -72,6 +72,12 @@ def test_the_environment_counts_and_flags_win() -> None:
     assert {"ui": False, "api_keys": ["a", "b"], "cache_ram_mib": 0} == seen
 
 
+def test_any_flag_can_come_as_a_variable() -> None:
+    """What the owner keeps off the command line is read from the environment; what stands for no flag is passed over."""
+    environ = {"LLAMA_ARG_CHAT_TEMPLATE": "secret", "LLAMA_ARG_THREADS": "3", "LLAMA_ARG_BOGUS": "1", "LLAMA_ARG_": "1"}
+    assert {"chat_template": "secret", "cpuparams.n_threads": 2} == dict(settings(["-t", "2"], environ))
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
