@@ -71,7 +71,7 @@ def check(folder: Path) -> int:
         # Engines report a missing shard late, after they have loaded the others.
         if absent := [part for part in parts if not (folder / str(part)).is_file()]:
             raise _missing(f"{folder} lacks {', '.join(map(str, absent[:3]))}; download the model again")
-    files = list(folder.glob("*.safetensors"))
+    files = _files(folder)
     if not files:
         raise _missing(f"{folder} holds no .safetensors file, which this engine needs; correct the variant's path")
     return sum(_checked_size(file) for file in files)
@@ -84,8 +84,19 @@ def shape(folder: Path) -> Shape:
         BadModel: It contradicts itself.
         EngineError: A part of it cannot be read.
     """
-    places = sort_tensors(tensor for file in sorted(folder.glob("*.safetensors")) for tensor in _tensors(file))
+    places = sort_tensors(tensor for file in _files(folder) for tensor in _tensors(file))
     return read_configuration(_document(folder / CONFIGURATION), places, name=folder.name)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files that an engine loads: the shards of the index, not the same weights again in another file."""
+    found = sorted(folder.glob("*.safetensors"))
+    if (folder / INDEX).exists():
+        named = _document(folder / INDEX).get("weight_map")
+        parts = set(map(str, named.values())) if isinstance(named, dict) else set()
+        return [file for file in found if file.name in parts] or found
+    # Some repositories have their weights twice: for transformers, and in one file of their authors' own format.
+    return [file for file in found if not file.name.startswith("consolidated")] or found
 
 
 def _tensors(file: Path) -> tuple[CheckpointTensor, ...]:

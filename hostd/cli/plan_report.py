@@ -34,8 +34,8 @@ def report(candidate: PlanCandidate, fit: Fit | None, host: Host) -> dict[str, A
     """Return one model's verdict as the contract of ``plan --json`` has it: bytes by pool and by component, and why."""
     option = fit.option if fit else None
     footprint = option.footprint if option else None
-    pools = {pool: footprint.pool(pool) for pool in footprint.parts} if footprint else {}
-    components = {part.value: footprint.component(part).expected if footprint else 0 for part in Component}
+    pools = _pools(option) if option else {}
+    components = {part.value: _expected(option, part) if option else 0 for part in Component}
     verdict = Verdict.FITS if candidate.remote else fit.verdict if fit else Verdict.DOES_NOT_FIT
     levers = useful_levers(fit, host) if fit else []
     return {
@@ -59,7 +59,9 @@ def useful_levers(fit: Fit, host: Host) -> list[Lever]:
     if fit.verdict is Verdict.DOES_NOT_FIT and not fit.short:
         return []
     pools = [pool for pool, _ in option.placement.devices] or [option.placement.host]
-    tight = any((free.get(pool, 0) - option.needs.get(pool, 0)) * 100 < free.get(pool, 0) * _TIGHT for pool in pools)
+    # Shares of elastic memory are no need: what they leave free would be left free without them, too.
+    least = {pool: option.needs.get(pool, 0) - option.share_bytes.get(pool, 0) for pool in pools}
+    tight = any((free.get(pool, 0) - least[pool]) * 100 < free.get(pool, 0) * _TIGHT for pool in pools)
     if fit.verdict is Verdict.FITS and option.gpu_layers is None and not tight:
         return []
     best = option
@@ -80,9 +82,48 @@ def explain(candidate: PlanCandidate, fit: Fit | None, host: Host) -> str:
         return mode.why_not(host.accelerators) or f"{mode.backend} cannot serve it on this machine"
     option = fit.option
     bound = "this is an upper bound, not an estimate" if option.footprint.bounded_only else ""
-    advice = "" if fit.verdict is Verdict.DOES_NOT_FIT else option.mode.advice(option.placement, fit.free)
-    said = [_verdict(fit, host), advice, bound, *candidate.notes, *option.mode.notes, *option.footprint.notes]
+    advice = "" if fit.verdict is Verdict.DOES_NOT_FIT else option.mode.advice(option.placement, option.needs)
+    said = [
+        _verdict(fit, host),
+        _shares(option),
+        advice,
+        bound,
+        *candidate.notes,
+        *option.mode.notes,
+        *option.footprint.notes,
+    ]
     return "; ".join(filter(None, said))
+
+
+def _pools(option: LoadOption) -> dict[str, Span]:
+    """Return what each pool holds, with the shares of elastic memory and without what is not allowed."""
+    found = {}
+    for pool in option.footprint.parts:
+        span, share = option.footprint.pool(pool), option.share_bytes.get(pool, 0)
+        high = option.footprint.needed(pool) + share
+        found[pool] = Span(min(span.low, high), min(span.expected, high), high)
+    return found
+
+
+def _expected(option: LoadOption, part: Component) -> int:
+    """Return the expected bytes of a component; a cache that is taken at once is as large as it is allowed to be."""
+    unused = (
+        (each.most - (option.shares or {}).get(each.flag, 0)) * each.unit * len(each.pools)
+        for each in option.elastic
+        if each.at_once and each.component is part
+    )
+    return max(0, option.footprint.component(part).expected - sum(unused))
+
+
+def _shares(option: LoadOption) -> str:
+    given = {flag: count for flag, count in (option.shares or {}).items() if count}
+    later = sum(given.get(each.flag, 0) * each.unit * len(each.pools) for each in option.elastic if not each.at_once)
+    if not later:
+        return ""
+    flags = ", ".join(
+        f"{each.flag} {given[each.flag]}" for each in option.elastic if each.flag in given and not each.at_once
+    )
+    return f"{format_bytes(later)} of that are for past prompts, as far as memory is left ({flags})"
 
 
 def _backend_of(candidate: PlanCandidate) -> str | None:

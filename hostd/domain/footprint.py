@@ -42,17 +42,34 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class ElasticMemory:
+    """Memory that an engine uses as far as it is allowed to, and can do without: the value of *flag* bounds it.
+
+    The value counts units of *unit* bytes in each of *pools*, from 0 (or 1, if there is room for one) to *most*. *at_once*
+    says that the engine takes all of it when it starts.
+    """
+
+    flag: str
+    pools: tuple[str, ...]
+    unit: int
+    most: int
+    component: Component = Component.OVERHEAD
+    at_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Footprint:
     """The bytes that serving one variant takes, by pool id and component.
 
     *notes* are sentences on what was assumed; *bounded_only* says that the architecture is not known, so that the high ends
-    are upper bounds and the rest is a guess.
+    are upper bounds and the rest is a guess. *elastic* is what the engine may take beyond what it needs.
     """
 
     parts: Mapping[str, Mapping[Component, Span]]
     tier: Tier = Tier.HEADER
     bounded_only: bool = False
     notes: tuple[str, ...] = field(default=())
+    elastic: tuple[ElasticMemory, ...] = field(default=())
 
     def pool(self, pool_id: str) -> Span:
         """Return what is held of one pool."""
@@ -61,3 +78,9 @@ class Footprint:
     def component(self, component: Component) -> Span:
         """Return what is held for one purpose, all pools together."""
         return sum((parts.get(component, Span()) for parts in self.parts.values()), Span())
+
+    def needed(self, pool_id: str) -> int:
+        """Return the most bytes of one pool that it cannot do without: caches that may be smaller count at their least."""
+        at_once = any(pool_id in each.pools for each in self.elastic if each.at_once)
+        caches = (Component.KV, Component.RECURRENT) if at_once else ()
+        return sum(span.low if part in caches else span.high for part, span in self.parts.get(pool_id, {}).items())

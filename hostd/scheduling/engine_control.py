@@ -289,7 +289,9 @@ class EngineController:
             self.admission.options_found(model)
         if loaded := model.option:
             same = (each for each in options if (each.variant, each.placement) == (loaded.variant, loaded.placement))
-            model.option = next(same, loaded)
+            found = next(same, loaded)
+            # The engine was started with its shares, whatever is known of its needs since.
+            model.option = found if loaded.shares is None or found is loaded else found.granted(loaded.shares)
             if model.state in (State.LOADING, State.READY):
                 self.ledger.learnt(model.name, model.option)
         if self.preload.begun:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from math import inf
 
 from hostd.domain.lifecycle import State
+from hostd.planning.warm_set.elastic import with_shares
 from hostd.planning.warm_set.eviction import EvictionCandidate, LoadPlan, best_load
 from hostd.planning.warm_set.load_option import Bytes, LoadOption, excess, plus
 from hostd.scheduling import messages
@@ -310,6 +311,7 @@ class MemoryAdmission:
 
     def _grant(self, model: ModelState, pending: PendingLoad, option: LoadOption, free: Bytes) -> None:
         self.drop(model)
+        option = self._with_shares(model, option, free)
         self._reported_short.pop(pending.model, None)
         self._ledger.reserve(pending.model, option)
         self._context.explain(
@@ -324,6 +326,20 @@ class MemoryAdmission:
             )
         )
         self._commands.start(model, option, pending.why)
+
+    def _with_shares(self, model: ModelState, option: LoadOption, free: Bytes) -> LoadOption:
+        """Return *option* with its shares of what no other model is going to need; those of the warm set come first."""
+        others, taken = list[LoadOption](), list[LoadOption]()
+        first = {each.name: rank for rank, each in enumerate(self._warm_policy.in_order())}
+        for each in sorted(self._models.values(), key=lambda each: (first.get(each.name, len(first)), each.name)):
+            if each is model or each.removed:
+                continue
+            if self._ledger.held(each.name):
+                taken += [each.option] if each.option is not None else []
+            else:
+                others += self.options(each)[:1]
+        left = {pool: count - option.peak.get(pool, 0) for pool, count in free.items()}
+        return with_shares(option, left, others, taken)
 
     def options(self, model: ModelState) -> list[LoadOption]:
         """Return the usable options of a model, the one that the warm set has for it first."""

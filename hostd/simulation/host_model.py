@@ -47,7 +47,10 @@ class SimulatedModel:
 
     def speed(self, option: LoadOption) -> SimulatedSpeed:
         """Return the speed of *option*."""
-        return self.speeds[self.options.index(option)]
+        # Shares of elastic memory, which differ from load to load, do not change the speed.
+        where = (option.variant, option.placement, option.gpu_layers)
+        each = next(each for each in self.options if (each.variant, each.placement, each.gpu_layers) == where)
+        return self.speeds[self.options.index(each)]
 
     def place(self, free: Mapping[str, int]) -> LoadOption | None:
         """Return the first option whose peak fits into *free* (bytes by pool); None where none does."""

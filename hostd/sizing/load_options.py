@@ -67,7 +67,8 @@ class SizedVariant:
     def placed(self, option: LoadOption) -> LoadOption:
         """Return *option*, of this variant, with the footprint that this host's arithmetic gives it."""
         layers = option.gpu_layers if option.placement.devices else None
-        return replace(option, mode=self.mode, footprint=self.mode.estimate(option.placement, layers))
+        footprint = self.mode.estimate(option.placement, layers)
+        return replace(option, mode=self.mode, footprint=footprint, elastic=footprint.elastic)
 
 
 def host_options(variants: Iterable[SizedVariant], host: Host) -> list[LoadOption]:

@@ -19,7 +19,7 @@ from hostd.planning.warm_set.load_option import Bytes, LoadOption, free_now, plu
 if TYPE_CHECKING:
     from hostd.scheduling.view import MemoryView  # a client that only reads the answer does without the scheduler
 
-_OPTION = ("variant", "label", "gpu_layers", "needs", "expected", "transient", "load_seconds")
+_OPTION = ("variant", "label", "gpu_layers", "needs", "expected", "transient", "load_seconds", "shares")
 """The fields of a load option that cross HTTP as they are."""
 
 

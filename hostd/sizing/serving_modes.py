@@ -6,7 +6,7 @@ Plans and the daemon's load options are both computed from these modes, so both 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from hostd.backends.llamacpp.serving_config import CACHE_RAM, engine_build, profile_serving
+from hostd.backends.llamacpp.serving_config import engine_build, profile_serving
 from hostd.backends.mlx.engine import serving as mlx_serving
 from hostd.backends.vllm.memory import serving as vllm_serving
 from hostd.domain.errors import EngineError
@@ -102,7 +102,8 @@ class ServingModeFactory:
             profile = replace(profile, slots=self.asked.slots)
         notes: tuple[str, ...] = ()
         if variant.backend == "ollama":
-            serving = self.ollama(header, profile.context, profile.slots, profile.kv_type)
+            ours = variant.url is None
+            serving = self.ollama(header, profile.context, profile.slots, profile.kv_type, bounded=ours)
         elif variant.backend == "llamacpp":
             serving, notes = profile_serving(profile, header.path if header.format is Format.GGUF else None)
         else:
@@ -172,13 +173,18 @@ class ServingModeFactory:
 
     def plain(self, slots: int) -> Serving:
         """Return how hostd serves a model without a profile with llama.cpp."""
-        return Serving(slots=slots, unified=False, cache_ram=CACHE_RAM, build=engine_build())
+        return Serving(slots=slots, unified=False, cache_ram=None, checkpoints=None, build=engine_build())
 
-    def ollama(self, header: ModelHeader, context: int | None, slots: int, kv_type: str) -> Serving:
-        """Return how Ollama would serve a model with *context* tokens per request (None: as it picks for this host)."""
+    def ollama(
+        self, header: ModelHeader, context: int | None, slots: int, kv_type: str, *, bounded: bool = True
+    ) -> Serving:
+        """Return how Ollama would serve a model with *context* tokens per request (None: as it picks for this host).
+
+        *bounded* says that hostd would start it, and bound what it keeps of past prompts.
+        """
         vram = sum(pool.total for pool in self.host.accelerators)
         per_request = context or min(ollama_context(vram), header.shape.context or USUAL_CONTEXT)
-        return ollama_serving(per_request, slots, kv_type=kv_type, flash=self.asked.flash or "auto")
+        return ollama_serving(per_request, slots, kv_type=kv_type, flash=self.asked.flash or "auto", bounded=bounded)
 
 
 def _about(header: ModelHeader, notes: tuple[str, ...]) -> tuple[str, ...]:

@@ -177,6 +177,22 @@ def test_more_to_preload_than_fits(tmp_path: Path, one: int) -> None:
         assert "is evicted for 'a'" in host.cli("why", "a").stdout
 
 
+def test_three_models_are_warm_together_whatever_their_engines_might_keep(tmp_path: Path, one: int) -> None:
+    """Each engine may keep 8 GiB of past prompts by default; it is allowed an equal part of half of what is left, to the MiB."""
+    args = {"args": {"threads": 1, "ubatch-size": 16}, "warm": {}}
+    profiles = [large(name, **args) for name in "abc"]
+    with small(tmp_path, 3 * one + (600 << 20), *profiles) as host:
+        answer = host.get("/readyz").json
+        assert (dict.fromkeys("abc", "ready"), {}) == (answer["preload"], answer.get("left_out", {}))
+        allowed = {name: psutil.Process(host.row(name)["pid"]).environ()["LLAMA_ARG_CACHE_RAM"] for name in "abc"}
+        assert dict.fromkeys("abc", "100") == allowed
+        held, have = promised(host)
+        assert 3 * one + (300 << 20) == held <= have
+        planned = json.loads(host.cli("plan", "a", "b", "c", "--json").stdout)
+        assert {"a", "b", "c"} == set(planned["warm_set"])
+        assert {one + (100 << 20)} == {each["pool_bytes"]["ram"]["high"] for each in planned["models"]}
+
+
 def test_a_window_that_is_open_at_boot_warms_its_model(tmp_path: Path, one: int) -> None:
     """After a reboot inside a window the model is warm before anybody asks, and `why` says for what."""
     now = datetime.now().astimezone()

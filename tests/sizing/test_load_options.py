@@ -176,15 +176,16 @@ def test_no_variant_is_no_choice(tmp_path: Path) -> None:
     assert "'a' has no variant" == finder(tmp_path).find(profile(), CARD).why_not
 
 
-def test_vllm_takes_as_much_cache_as_there_is_room_for(tmp_path: Path) -> None:
-    """Where not all requests at once find room for the whole context, one does; then it has the card."""
+def test_vllm_needs_a_cache_for_one_request_however_many_may_run(tmp_path: Path) -> None:
+    """Where not all requests at once find room for the whole context, one does; the cache for the others is elastic."""
     variant = Variant("vllm", path=str(checkpoint(tmp_path / "model")))
     many = Profile("a", (variant,), context=2048, slots=1_000_000)
     (option,) = finder(tmp_path).find(many, CARD).options
-    assert CARD.accelerators[0].budget == option.needs["cuda:0"]
+    assert CARD.accelerators[0].budget > option.needs["cuda:0"]
+    assert ["kv-cache-memory-bytes"] == [each.flag for each in option.elastic]
     few = replace(many, slots=1)
     (option,) = finder(tmp_path).find(few, CARD).options
-    assert CARD.accelerators[0].budget > option.needs["cuda:0"]
+    assert () == option.elastic
 
 
 def test_a_file_that_cannot_be_understood_may_still_be_served(tmp_path: Path) -> None:

@@ -147,7 +147,8 @@ class TestBesideADaemon:
         option = LoadOption(1, "llamacpp:4.gguf", Placement.on("cuda:0"), needs={"cuda:0": 5 * GIB}, load_seconds=7.0)
         daemon = running(20, CARD, {"a": (option,)}, one)
         found = fit(planner(one, daemon=daemon).plan(["a"]), "a").option
-        assert (option, "llamacpp:4.gguf") == (found, found.mode.label)
+        assert (option.placement, 1, "llamacpp:4.gguf") == (found.placement, found.variant, found.mode.label)
+        assert option.needs["cuda:0"] == found.needs["cuda:0"]
         assert 4 * GIB < found.footprint.pool("cuda:0").expected < 6 * GIB
         assert ("'a' has changed since the daemon read it; this is the plan for the changed profile",) == planner(
             replace(one, slots=3), daemon=daemon

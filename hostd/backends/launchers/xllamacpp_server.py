@@ -236,6 +236,7 @@ _BY_FLAG_ONLY = frozenset({"--model", "--alias", "--host", "--port", "--api-key"
 VARIABLES: dict[str, str] = {
     "LLAMA_API_KEY": "--api-key",
     "LLAMA_ARG_CACHE_RAM": "--cache-ram",
+    "LLAMA_ARG_CTX_CHECKPOINTS": "--ctx-checkpoints",
     "LLAMA_ARG_CORS_ORIGINS": "--cors-origins",
     "LLAMA_ARG_LOG_VERBOSITY": "--verbosity",
     "LLAMA_ARG_SSE_PING_INTERVAL": "--sse-ping-interval",

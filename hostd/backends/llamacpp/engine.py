@@ -27,7 +27,7 @@ from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp import facts as llamacpp_facts
 from hostd.backends.llamacpp import faults, gguf_file, python_server, streaming
 from hostd.backends.llamacpp.build import LAUNCHER, build_of
-from hostd.backends.llamacpp.flags import KnownFlags, placement_words
+from hostd.backends.llamacpp.flags import KnownFlags, elastic_variables, placement_words
 from hostd.backends.llamacpp.secret_flags import SecretFlags
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError
@@ -38,7 +38,8 @@ from hostd.planning.warm_set.load_option import LoadOption
 DEFAULT = ("llama-server",)
 
 PROMPT_CACHE_MIB = 512
-"""MiB of host memory for prompts whose slot was reused. llama-server's own default, 8 GiB, is too much for many machines."""
+"""MiB of host memory for prompts whose slot was reused, where nobody has counted what is left. llama-server's own default,
+8 GiB, is too much for many machines."""
 
 PING_SECONDS = 2
 """llama-server notices SIGTERM in the middle of a stream only at its next ping; this must be shorter than the grace."""
@@ -93,7 +94,7 @@ class LlamaCpp(Engine):
         python = program[-1] == python_server.MODULE
         profile, moved = self._secrets.moved(program, profile, self._environment(profile, option))
         words = (python_server.arguments if python else arguments)(profile, path, port, option)
-        secret = {"API_KEY": key} if python else {"LLAMA_API_KEY": key} | _settings(profile)
+        secret = {"API_KEY": key} if python else {"LLAMA_API_KEY": key} | _settings(profile, option)
         return Launch(
             argv=(*program, *self._flags.known(program, words)),
             env=_environment(option) | secret | moved,
@@ -124,7 +125,7 @@ class LlamaCpp(Engine):
         environment = self._environment(profile, option)
         profile, moved = self._secrets.moved(program, profile, environment)
         words = arguments(profile, path, 0, option)
-        environment |= _settings(profile) | moved
+        environment |= _settings(profile, option) | moved
         self._flags.check(program, words, environment, tuple(flags(profile.args)))
 
     async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
@@ -262,7 +263,7 @@ def _environment(option: LoadOption | None) -> dict[str, str]:
     return engine_environment(os.environ) | visible_devices(option, os.environ)
 
 
-def _settings(profile: Profile) -> dict[str, str]:
+def _settings(profile: Profile, option: LoadOption | None) -> dict[str, str]:
     settings = {
         "LLAMA_ARG_UI": "0",
         # The engine's port is loopback, but a web page in the owner's browser could reach it.
@@ -276,7 +277,7 @@ def _settings(profile: Profile) -> dict[str, str]:
     if profile.context is None:
         # One cache for all slots: a single long request may use the whole context while the other slots are idle.
         settings["LLAMA_ARG_KV_UNIFIED"] = "1"
-    return settings
+    return settings | elastic_variables(option)
 
 
 def _refuse_own(args: Mapping[str, Flag]) -> None:

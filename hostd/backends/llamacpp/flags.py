@@ -32,6 +32,16 @@ _SPLITS = frozenset({"tensor-split", "ts", "split-mode", "sm", "main-gpu", "mg"}
 _DEVICES = frozenset({"device", "dev"})
 
 
+_ELASTIC = {"cache-ram": "LLAMA_ARG_CACHE_RAM", "ctx-checkpoints": "LLAMA_ARG_CTX_CHECKPOINTS"}
+"""Flags whose value the plan deals out, and the variable that sets each: a build that does not know one ignores it."""
+
+
+def elastic_variables(option: LoadOption | None) -> dict[str, str]:
+    """Return the variables that allow an engine its shares of memory, and no more; the owner's flags win over them."""
+    shares = (option.shares if option is not None else None) or {}
+    return {_ELASTIC[flag]: str(value) for flag, value in shares.items() if flag in _ELASTIC}
+
+
 def placement_words(option: LoadOption | None, args: Mapping[str, Flag]) -> tuple[str, ...]:
     """Return llama-server's flags for *option*, without those that the owner's *args* set."""
     return tuple(_words(option, args)) if option is not None and is_placed(option) else ()

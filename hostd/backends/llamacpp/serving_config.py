@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from hostd.backends.llamacpp.build import build_of
-from hostd.backends.llamacpp.engine import PROMPT_CACHE_MIB, arguments, locate
+from hostd.backends.llamacpp.engine import arguments, locate
 from hostd.domain.errors import ConfigError, EngineError, Problem
 from hostd.domain.profile import Profile
 from hostd.planning.footprint.llamacpp_serving import MIB, Serving
 
-CACHE_RAM = PROMPT_CACHE_MIB * MIB
 _ALL = 10_000
 _NUMBERS = {
     **dict.fromkeys(("ctx-size", "c"), "context"),
@@ -59,7 +58,8 @@ def profile_serving(profile: Profile, path: Path | None) -> tuple[Serving, tuple
     words = arguments(asked, path or Path("model.gguf"), 0)
     try:
         serving = replace(
-            Serving(unified=profile.context is None, cache_ram=CACHE_RAM, build=engine_build()), **_parsed(words)
+            Serving(unified=profile.context is None, cache_ram=None, checkpoints=None, build=engine_build()),
+            **_parsed(words),
         )
     except ValueError as error:
         raise ConfigError((Problem(f"args: {error}", f"profile '{profile.name}'"),)) from error

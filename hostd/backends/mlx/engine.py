@@ -31,10 +31,14 @@ PREFILL_STEP = 512
 model that it could not be told from one that is stuck."""
 PROMPTS = 8
 PROMPT_CACHE_ENTRIES = 10
-PROMPT_CACHE_BYTES = 512 << 20
-"""Memory for past prompts; without a bound the server keeps ten, however long."""
-CACHE_LIMIT = 512 << 20
-"""Freed buffers that MLX keeps for the next step; without a bound it keeps all."""
+PROMPT_CACHE_BYTES = 4 << 30
+"""The most memory for past prompts, where it is left; without a bound the server keeps ten, however long."""
+CACHE_LIMIT = 64 << 20
+"""Freed buffers that MLX keeps for the next step; without a bound it keeps all. A step of one token frees about so much."""
+MORE_CACHE = 448 << 20
+"""Freed buffers beyond those that make prompts faster to read, where memory is left."""
+UNPLANNED_PROMPT_CACHE = 512 << 20
+"""Memory for past prompts where nobody has counted what is left."""
 
 _NO_LIMIT = 1 << 30
 _KV_BITS = {"f16": None, "bf16": None, "q8_0": 8, "q4_0": 4}
@@ -80,7 +84,7 @@ class Mlx(Engine):
             argv=(
                 *(python_of(self._command), "-u", "-m", "mlx_server", "--served-model-name", profile.name),
                 *("--memory-limit", str(limit)),
-                *(*arguments(profile), *words, *_extra(profile.args)),
+                *(*arguments(profile, option), *words, *_extra(profile.args)),
             ),
             env=engine_environment(os.environ) | _SURROUNDINGS | {"HOSTD_ENGINE_KEY": key},
             endpoint=Endpoint(
@@ -150,25 +154,33 @@ def serving(profile: Profile) -> MlxServing:
             prompt_cache_bytes=_number(args, "prompt-cache-bytes", None) or PROMPT_CACHE_BYTES,
             kv_bits=bits,
             cache_limit=CACHE_LIMIT,
+            elastic_prompts="prompt-cache-bytes" not in args,
+            elastic_buffers=MORE_CACHE,
         )
     except ValueError as error:
         raise _bad(str(error)) from error
 
 
-def arguments(profile: Profile) -> Iterator[str]:
-    """Yield the launcher's flags for a profile, apart from the model and the address."""
+def arguments(profile: Profile, option: LoadOption | None = None) -> Iterator[str]:
+    """Yield the launcher's flags for a profile, apart from the model and the address; *option* has its shares of memory."""
     for name in profile.args:
         if name in _OWN:
             raise _bad(f"args may not hold '{name}': {_OWN[name]} decides that; remove it")
     planned = serving(profile)
+    shares = None if option is None else option.shares
+    prompts, buffers = planned.prompt_cache_bytes, CACHE_LIMIT + MORE_CACHE
+    if planned.elastic_prompts:
+        prompts = UNPLANNED_PROMPT_CACHE if shares is None else shares.get("prompt-cache-bytes", 0)
+    if shares is not None:
+        buffers = CACHE_LIMIT + shares.get("cache-limit", 0)
     flags = {
         "context": planned.context,
-        "cache-limit": planned.cache_limit,
+        "cache-limit": buffers,
         "decode-concurrency": planned.slots,
         "prompt-concurrency": planned.prompts,
         "prefill-step-size": planned.prefill_step,
         "prompt-cache-size": planned.prompt_cache_entries,
-        "prompt-cache-bytes": planned.prompt_cache_bytes,
+        "prompt-cache-bytes": prompts,
         "kv-bits": planned.kv_bits,
     }
     for name, value in flags.items():

@@ -23,6 +23,7 @@ from hostd.backends.addresses import keep_private, root_of
 from hostd.backends.contract import Attachment, Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment
+from hostd.backends.llamacpp.flags import elastic_variables
 from hostd.backends.ollama import client, context_guard
 from hostd.backends.ollama.client import LONGEST_LOAD, asked, keep, loaded
 from hostd.backends.ollama.store import full_name, home, store_of
@@ -279,7 +280,8 @@ def settings(profile: Profile, option: LoadOption | None) -> dict[str, str]:
     left_out = sorted(set(profile.args) - {"flash-attn"})
     if left_out:
         log.warning("flags_left_out", model=profile.name, backend=Ollama.name, flags=left_out)
-    return said | visible_devices(option, os.environ)
+    # Ollama gives its environment on to the llama-server that it starts.
+    return said | elastic_variables(option) | visible_devices(option, os.environ)
 
 
 def _known_role(message: object) -> object:

@@ -71,8 +71,7 @@ def kv_bytes(folder: Path, profile: Profile, option: LoadOption | None, *, on_pr
         fits = vllm.kv_cache_memory_bytes(shape, planned, devices, free) if free else need.high
     except BadModel as error:
         raise EngineError(f"{folder}: {error.message}", exit_class=ExitClass.MISSING_FILE) from error
-    # One block more than requests need: the engine keeps one for itself.
-    spare = need.low * planned.block // max(1, planned.request(shape)) + 1
+    spare = vllm.spare_kv(shape, planned, devices)
     return -(-(max(fits, need.low) + spare) // _MIB) * _MIB
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from hostd.domain.footprint import Footprint, Span
+from hostd.domain.footprint import Footprint
 from hostd.domain.shape import Layer, Shape, Tables
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement, Serving
@@ -15,6 +15,10 @@ BITS = {
     "Q5_0": 5.5, "Q4_K_M": 4.89, "Q4_K_S": 4.67, "Q4_1": 5.1, "Q4_0": 4.66, "IQ4_NL": 4.68, "IQ4_XS": 4.46, "MXFP4": 4.25,
     "Q3_K_L": 4.3, "Q3_K_M": 3.99, "Q3_K_S": 3.64, "IQ3_M": 3.76, "IQ3_XXS": 3.25, "Q2_K": 3.16, "IQ2_M": 2.94,
 }  # fmt: skip
+# The same of checkpoints as hubs have them; 4-bit ones have a scale for every 32 to 128 weights.
+_CHECKPOINT_BITS = {"F32": 32.0, "BF16": 16.0, "F16": 16.0, "FP8": 8.0, "F8_E4M3": 8.0, "8-BIT": 8.5}
+VLLM_PACKINGS = {"an FP8 checkpoint": 8.0, "an AWQ or GPTQ checkpoint of 4 bits": 4.5}
+MLX_PACKINGS = {"a conversion to 8 bits": 8.5, "a conversion to 4 bits": 4.5}
 _OFFERED = ("Q8_0", "Q6_K", "Q4_K_M", "IQ4_XS", "Q3_K_M", "Q2_K")
 _BLOCK = 256
 
@@ -40,6 +44,7 @@ class FlagNames:
     experts: str = "llama-server's --n-cpu-moe {}"
     projector: str = "llama-server's --no-mmproj-offload"
     prompts: str = "llama-server's --cache-ram 0"
+    checkpoints: str = "llama-server's --ctx-checkpoints 0"
     per_request: bool = False
 
 
@@ -54,6 +59,7 @@ KEYS = FlagNames(
     experts="args: {{n-cpu-moe: {}}}",
     projector="args: {{mmproj-offload: false}}",
     prompts="args: {{cache-ram: 0}}",
+    checkpoints="args: {{ctx-checkpoints: 0}}",
     per_request=True,
 )
 
@@ -74,7 +80,7 @@ class LlamaCppServing:
         return footprint(self.shape, serving, placement, projector=self.projector)
 
     def levers(self, placement: Placement, free: Mapping[str, int]) -> list[Lever]:
-        """Return the changes that save memory in the pools that lack it (else on the devices), largest saving first."""
+        """Return the changes that save memory in the pools that lack it (else on the devices), those that are enough first."""
         changes = (*self._changes(placement), *self._contexts(_fitting(placement, free)))
         taken = ((change, served.footprint(placement)) for change, served in changes)
         return ranked(self.footprint(placement), taken, placement, free)
@@ -100,8 +106,11 @@ class LlamaCppServing:
             yield words.flash.format(), self._with(flash="on")
         if placement.devices and not placement.unified:
             yield from self._to_the_host()
+        # What the plan deals out is no lever: it gives way by itself.
         if serving.cache_ram:
             yield words.prompts.format(), self._with(cache_ram=0)
+        if serving.checkpoints:
+            yield words.checkpoints.format(), self._with(checkpoints=0)
         yield from ((change, replace(self, shape=shape)) for change, shape in packings(self.shape))
 
     def _to_the_host(self) -> Iterator[tuple[str, "LlamaCppServing"]]:
@@ -138,21 +147,19 @@ class LlamaCppServing:
 def ranked(
     now: Footprint, changed: Iterable[tuple[str, Footprint]], placement: Placement, free: Mapping[str, int]
 ) -> list[Lever]:
-    """Return the levers of *changed* footprints, largest saving first.
+    """Return the levers of *changed* footprints: those that alone are enough first, and of these and the others the largest first.
 
-    Savings are bytes (expected, else at the high end) of the pools that lack memory, or else of the devices.
+    Savings are bytes, at the high end by which verdicts go, of the pools that lack memory, or else of the devices.
     """
-    short = {pool for pool in now.parts if now.pool(pool).high > free.get(pool, 0)}
+    short = {pool for pool in now.parts if now.needed(pool) > free.get(pool, 0)}
     where = short or {pool for pool, _ in placement.devices} or {placement.host}
-    before = sum((now.pool(pool) for pool in where), Span())
-    found: dict[str, int] = {}
+    found: dict[str, tuple[bool, Lever]] = {}
     for change, then in changed:
-        after = sum((then.pool(pool) for pool in where), Span())
-        # Memory for past prompts and the like is in the high end only, so the expected saving is 0.
-        saves = (before.expected - after.expected) or (before.high - after.high)
+        saves = sum(now.needed(pool) - then.needed(pool) for pool in where)
         if saves > 0:
-            found.setdefault(change, saves)
-    return sorted((Lever(change, saves) for change, saves in found.items()), key=lambda lever: -lever.saves)
+            enough = all(then.needed(pool) <= free.get(pool, 0) for pool in then.parts)
+            found.setdefault(change, (enough, Lever(change, saves)))
+    return [lever for _, lever in sorted(found.values(), key=lambda each: (not each[0], -each[1].saves))]
 
 
 def packings(shape: Shape) -> Iterator[tuple[str, Shape]]:
@@ -161,6 +168,14 @@ def packings(shape: Shape) -> Iterator[tuple[str, Shape]]:
     for name in _OFFERED:
         if now and BITS[name] < now * 0.95:
             yield f"a {name} file instead of {shape.quantisation} (estimate)", packed(shape, BITS[name] / now)
+
+
+def checkpoint_packings(shape: Shape, offered: Mapping[str, float]) -> Iterator[tuple[str, Shape]]:
+    """Yield smaller checkpoints of a model for engines that read safetensors, by the bits per weight of what is *offered*."""
+    now = _CHECKPOINT_BITS.get(shape.quantisation.upper())
+    for name, bits in offered.items():
+        if now and bits < now * 0.95:
+            yield f"{name} instead of {shape.quantisation} (estimate)", packed(shape, bits / now)
 
 
 def packed(shape: Shape, ratio: float) -> Shape:
@@ -188,6 +203,6 @@ def packed(shape: Shape, ratio: float) -> Shape:
 def _fitting(placement: Placement, free: Mapping[str, int]) -> Callable[[LlamaCppServing], bool]:
     def fits(served: LlamaCppServing) -> bool:
         there = served.footprint(placement)
-        return all(there.pool(pool).high <= free.get(pool, 0) for pool in there.parts)
+        return all(there.needed(pool) <= free.get(pool, 0) for pool in there.parts)
 
     return fits

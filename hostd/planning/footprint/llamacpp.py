@@ -1,13 +1,13 @@
 """Footprint of a model in llama.cpp: weights and caches of each pool's layers, compute buffers, driver and process."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from hostd.domain.footprint import Component, Footprint, Span
+from hostd.domain.footprint import Component, ElasticMemory, Footprint, Span
 from hostd.domain.shape import Shape
 from hostd.planning.footprint.llamacpp_graph import compute_buffers
 from hostd.planning.footprint.llamacpp_kv import KvCaches, caches, checkpoint
-from hostd.planning.footprint.llamacpp_serving import MIB, Placement, Serving
+from hostd.planning.footprint.llamacpp_serving import CHECKPOINTS, MIB, PROMPT_CACHE, Placement, Serving
 
 # A device driver's memory for a process that has loaded nothing: 153 to 306 MiB were seen under CUDA, up to 700 reported.
 _DRIVER = {"metal": Span(100 * MIB, 150 * MIB, 200 * MIB)}
@@ -45,7 +45,12 @@ def footprint(
     sums.add(placement.host, Component.OVERHEAD, _PROCESS)
     extra = _prompts(shape, serving)
     sums.add(placement.host, Component.OVERHEAD, Span(0, 0, extra))
-    return Footprint(dict(sums.parts), bounded_only=not shape.known, notes=tuple(_notes(shape, serving, kept, extra)))
+    return Footprint(
+        dict(sums.parts),
+        bounded_only=not shape.known,
+        notes=tuple(_notes(shape, serving, kept, extra)),
+        elastic=tuple(_elastic(shape, serving, placement.host)),
+    )
 
 
 def _model(sums: _Sums, shape: Shape, serving: Serving, placement: Placement) -> KvCaches:
@@ -116,9 +121,24 @@ def _projectors(sums: _Sums, bytes_: int, serving: Serving, placement: Placement
 
 
 def _prompts(shape: Shape, serving: Serving) -> int:
+    """Return the bytes that past prompts may take because the owner's flags, or an engine's own defaults, say so."""
     if shape.encoder:
         return 0
-    return serving.cache_ram + serving.slots * serving.checkpoints * checkpoint(shape, serving)
+    return (serving.cache_ram or 0) + serving.slots * (serving.checkpoints or 0) * checkpoint(shape, serving)
+
+
+def _elastic(shape: Shape, serving: Serving, host: str) -> Iterator[ElasticMemory]:
+    """Yield what past prompts may take of memory that is left; a prompt that is no longer kept is computed again.
+
+    Checkpoints come first: without any, models with windows or states compute a whole prompt again where it changed at its end.
+    """
+    if shape.encoder:
+        return
+    one = serving.slots * checkpoint(shape, serving)
+    if serving.checkpoints is None and one:
+        yield ElasticMemory("ctx-checkpoints", (host,), one, CHECKPOINTS)
+    if serving.cache_ram is None:
+        yield ElasticMemory("cache-ram", (host,), MIB, PROMPT_CACHE // MIB)
 
 
 def _notes(shape: Shape, serving: Serving, kept: KvCaches, extra: int) -> list[str]:

@@ -18,11 +18,12 @@ class Serving:
 
     *context* is ``-c``: tokens of all slots together, 0 for what the model was trained for. *slots* is ``-np`` and *unified*
     ``-kvu``: whether the slots share one KV cache (on when the engine picks the slots itself, off when they are set).
-    *flash* is ``on``, ``off`` or ``auto``. *full_window* (``--swa-full``) gives sliding layers the whole context. *draft* is how
-    many tokens are drafted per step, by the model's own drafting layers if it has any. *rollback* is how many steps a recurrent
-    state can be taken back (None: as many as are drafted). *gpu_layers* counts layers from the last one, the output first
-    (None: all). *cpu_experts* keeps the experts of that many first layers on the host. *cache_ram* bounds the prompts kept in
-    host memory, in bytes, and *checkpoints* the states kept per slot. *build* is llama.cpp's build number (None: a current one).
+    *flash* is ``on``, ``off`` or ``auto``. *full_window* (``--swa-full``) gives sliding layers the whole context. *draft* is
+    how many tokens are drafted per step, by the model's own drafting layers if it has any. *rollback* is how many steps a
+    recurrent state can be taken back (None: as many as are drafted). *gpu_layers* counts layers from the last one, the output
+    first (None: all). *cpu_experts* keeps the experts of that many first layers on the host. *cache_ram* bounds the prompts
+    kept in host memory, in bytes, and *checkpoints* the states kept per slot; None leaves either to what the plan has left.
+    *build* is llama.cpp's build number (None: a current one).
     """
 
     context: int = 0
@@ -40,8 +41,8 @@ class Serving:
     cpu_experts: int = 0
     kv_on_gpu: bool = True
     projector_on_gpu: bool = True
-    cache_ram: int = PROMPT_CACHE
-    checkpoints: int = CHECKPOINTS
+    cache_ram: int | None = PROMPT_CACHE
+    checkpoints: int | None = CHECKPOINTS
     embeddings: bool = False
     build: int | None = None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hostd.domain.footprint import Component, Footprint, Span
+from hostd.domain.footprint import Component, ElasticMemory, Footprint, Span
 from hostd.domain.shape import Shape
 from hostd.planning.footprint.mlx_kv import has_latent, kv, prefill, recurrent
 from hostd.planning.footprint.mlx_serving import MlxServing
@@ -21,7 +21,7 @@ def footprint(shape: Shape, serving: MlxServing, pool: str = "metal") -> Footpri
     one, state, slots = kv(shape, serving), recurrent(shape), serving.slots
     peak = prefill(shape, serving)
     reading = min(serving.prompts, slots)
-    kept = past_prompts(shape, serving)
+    kept = 0 if serving.elastic_prompts else past_prompts(shape, serving)
     # MLX keeps the freed buffers of a step for the next one.
     freed = peak.high if serving.cache_limit is None else serving.cache_limit
     spans = {
@@ -32,7 +32,20 @@ def footprint(shape: Shape, serving: MlxServing, pool: str = "metal") -> Footpri
         Component.OVERHEAD: _OVERHEAD + Span(0, 0, kept + freed),
     }
     parts = {pool: {component: span for component, span in spans.items() if span.high}}
-    return Footprint(parts, bounded_only=not shape.known, notes=tuple(_notes(shape, serving, peak, kept)))
+    return Footprint(
+        parts,
+        bounded_only=not shape.known,
+        notes=tuple(_notes(shape, serving, peak, kept)),
+        elastic=tuple(_elastic(shape, serving, pool)),
+    )
+
+
+def _elastic(shape: Shape, serving: MlxServing, pool: str) -> Iterator[ElasticMemory]:
+    """Yield what past prompts and freed buffers may take of memory that is left."""
+    if serving.elastic_prompts and (kept := past_prompts(shape, serving)):
+        yield ElasticMemory("prompt-cache-bytes", (pool,), 1, kept)
+    if serving.elastic_buffers:
+        yield ElasticMemory("cache-limit", (pool,), 1, serving.elastic_buffers)
 
 
 def weights(shape: Shape) -> Span:

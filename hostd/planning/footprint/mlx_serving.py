@@ -19,6 +19,8 @@ class MlxServing:
     *prefill_step* is ``--prefill-step-size``. *prompt_cache_entries* and *prompt_cache_bytes* bound the past prompts that are
     kept (``--prompt-cache-size``, ``--prompt-cache-bytes``; None: only the entries do). *kv_bits* quantises the cache (None: 16
     bits). *cache_limit* bounds the freed buffers that MLX keeps for later, in bytes (None: it is not bounded).
+    *elastic_prompts* leaves the size of the past prompts to what the plan has left, up to those bounds, and *elastic_buffers* is
+    how many bytes of freed buffers more than *cache_limit* are of use.
     *caches_latent* says whether this mlx-lm keeps only the latent of latent attention (since its pull request 839; None: not
     known).
     """
@@ -31,6 +33,8 @@ class MlxServing:
     prompt_cache_bytes: int | None = None
     kv_bits: int | None = None
     cache_limit: int | None = None
+    elastic_prompts: bool = False
+    elastic_buffers: int = 0
     caches_latent: bool | None = None
 
     def __post_init__(self) -> None:

@@ -5,7 +5,7 @@ counts neither quantised KV caches nor sliding windows nor recurrent state.
 """
 
 from hostd.planning.footprint.llamacpp_graph import LEAN_SINCE
-from hostd.planning.footprint.llamacpp_serving import Serving
+from hostd.planning.footprint.llamacpp_serving import CHECKPOINTS, PROMPT_CACHE, Serving
 
 _GIB = 1 << 30
 # Ollama's default context by the VRAM of the whole machine.
@@ -21,12 +21,19 @@ def ollama_context(vram: int) -> int:
 
 
 def ollama_serving(
-    context: int, parallel: int = 1, *, kv_type: str = "f16", flash: str = "auto", gpu_layers: int | None = None
+    context: int,
+    parallel: int = 1,
+    *,
+    kv_type: str = "f16",
+    flash: str = "auto",
+    gpu_layers: int | None = None,
+    bounded: bool = False,
 ) -> Serving:
     """Return the flags with which Ollama serves a model with *context* tokens for each of *parallel* requests.
 
     Ollama multiplies the context by the requests and raises the micro-batch with it, which doubles and quadruples compute
-    buffers (llm/llama_server.go). Without flash attention, the micro-batch is at most 512. If memory is short, it is lower.
+    buffers (llm/llama_server.go). *bounded* says that hostd starts it, and bounds the past prompts that it keeps.
+    Without flash attention, the micro-batch is at most 512. If memory is short, it is lower.
     """
     batch = next((size for limit, size in _BATCHES if context <= limit), _LARGEST_BATCH)
     if flash == "off":
@@ -42,4 +49,6 @@ def ollama_serving(
         ubatch=batch,
         gpu_layers=gpu_layers,
         build=LEAN_SINCE,
+        cache_ram=None if bounded else PROMPT_CACHE,
+        checkpoints=None if bounded else CHECKPOINTS,
     )

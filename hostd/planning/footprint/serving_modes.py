@@ -8,7 +8,14 @@ from hostd.domain.footprint import Footprint
 from hostd.domain.host import Host, Pool
 from hostd.domain.shape import Shape
 from hostd.planning.footprint import mlx, vllm
-from hostd.planning.footprint.levers import Lever, LlamaCppServing, packings, ranked
+from hostd.planning.footprint.levers import (
+    MLX_PACKINGS,
+    VLLM_PACKINGS,
+    Lever,
+    LlamaCppServing,
+    checkpoint_packings,
+    ranked,
+)
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.footprint.mlx_serving import MlxServing
 from hostd.planning.footprint.tensor_parallel import degrees
@@ -82,7 +89,10 @@ def vllm_mode(label: str, shape: Shape, serving: VllmServing, host: Host, notes:
 
     def advice(placement: Placement, free: FreeBytes) -> str:
         cards = [pool for pool in host.accelerators if pool.id in {name for name, _ in placement.devices}]
+        if serving.kv_bytes is not None or serving.utilisation is not None:
+            return ""
         flag = vllm.kv_cache_memory_bytes(shape, serving, cards, min(free[card.id] for card in cards))
+        flag = flag and -(-(flag + vllm.spare_kv(shape, serving, cards)) // vllm.MIB) * vllm.MIB
         split = f"--tensor-parallel-size {len(cards)} " if len(cards) > 1 else ""
         return f"{split}--kv-cache-memory-bytes {flag} leaves the rest of the card to others" if flag else ""
 
@@ -97,7 +107,10 @@ def vllm_mode(label: str, shape: Shape, serving: VllmServing, host: Host, notes:
             yield "--kv-cache-dtype fp8", taken(replace(serving, kv_type="fp8"), placement)
         if not serving.eager:
             yield "--enforce-eager", taken(replace(serving, eager=True), placement)
-        yield from ((change, taken(serving, placement, smaller)) for change, smaller in packings(shape))
+        yield from (
+            (change, taken(serving, placement, smaller))
+            for change, smaller in checkpoint_packings(shape, VLLM_PACKINGS)
+        )
 
     return ServingMode(
         label,
@@ -127,7 +140,10 @@ def mlx_mode(label: str, shape: Shape, serving: MlxServing, notes: tuple[str, ..
             ),
         }
         yield from ((change, mlx.footprint(shape, flags, _METAL)) for change, flags in changed.items())
-        yield from ((change, mlx.footprint(smaller, serving, _METAL)) for change, smaller in packings(shape))
+        yield from (
+            (change, mlx.footprint(smaller, serving, _METAL))
+            for change, smaller in checkpoint_packings(shape, MLX_PACKINGS)
+        )
 
     def levers_of(placement: Placement, free: FreeBytes) -> list[Lever]:
         return ranked(estimate(placement, None), changes(), placement, free)

@@ -6,7 +6,7 @@ the activations of a step, and exactly that cache; so hostd computes the cache f
 
 from collections.abc import Iterator, Sequence
 
-from hostd.domain.footprint import Component, Footprint, Span
+from hostd.domain.footprint import Component, ElasticMemory, Footprint, Span
 from hostd.domain.host import Pool
 from hostd.domain.shape import Shape
 from hostd.planning.footprint.vllm_kv import KvBlocks, cached_tokens, pages
@@ -14,6 +14,7 @@ from hostd.planning.footprint.vllm_serving import VllmServing
 
 MIB = 1 << 20
 GIB = 1 << 30
+KV_FLAG = "kv-cache-memory-bytes"
 # vLLM's profiling run samples for all requests at once, in float32 with copies: bytes per request and word of the vocabulary.
 # Logs of 2025 and 2026 show 38.5 to 39.6; some newer ones far less.
 _SAMPLER = Span(6, 39, 40)
@@ -60,14 +61,29 @@ def footprint(shape: Shape, serving: VllmServing, devices: Sequence[Pool], host:
         }
         parts[card.id] = {component: span for component, span in spans.items() if span.high}
     parts[host] = {Component.OVERHEAD: sum([_WORKER] * len(devices), _SERVER)}
-    return Footprint(parts, bounded_only=not shape.known, notes=tuple(_notes(shape, serving, devices)))
+    return Footprint(
+        parts,
+        bounded_only=not shape.known,
+        notes=tuple(_notes(shape, serving, devices)),
+        elastic=tuple(_elastic(shape, serving, devices)),
+    )
+
+
+def _elastic(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> Iterator[ElasticMemory]:
+    """Yield the cache beyond one request of the whole context: with less, requests wait for one another's blocks."""
+    if serving.kv_bytes is not None or serving.utilisation is not None:
+        return
+    need = wanted_kv(shape, serving, devices)
+    if more := _whole_mib(need.high) - _whole_mib(need.low):
+        pools = tuple(card.id for card in devices)
+        yield ElasticMemory(KV_FLAG, pools, MIB, more // MIB, Component.KV, at_once=True)
 
 
 def kv_cache_memory_bytes(shape: Shape, serving: VllmServing, devices: Sequence[Pool], free: int) -> int:
     """Return the value for ``--kv-cache-memory-bytes``, whole MiB in bytes, if *free* bytes of each card are for this model.
 
     It is the cache that all requests can fill, at most the free memory less the high end of everything else; 0 if that does
-    not hold one request of the whole context, because the engine would not start.
+    not hold one request of the whole context, because the engine would not start. See `spare_kv` for what comes on top.
 
     Raises:
         ValueError: There is no device.
@@ -86,6 +102,11 @@ def wanted_kv(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> Sp
     """
     one, card = _pages(shape, serving, devices).request, _smallest(devices)
     return Span(one, one * serving.requests(card), one * serving.requests(card))
+
+
+def spare_kv(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> int:
+    """Return the bytes of one block more than requests need: the engine keeps one for itself."""
+    return wanted_kv(shape, serving, devices).low * serving.block // max(1, serving.request(shape)) + 1
 
 
 def kv_by_utilisation(total: int, utilisation: float, taken: int) -> int:

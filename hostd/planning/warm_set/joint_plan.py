@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from hostd.planning.warm_set.elastic import with_shares
 from hostd.planning.warm_set.eviction import EvictionCandidate, reload_cost
 from hostd.planning.warm_set.fit import Fit, Verdict, decide
-from hostd.planning.warm_set.load_option import Bytes, less, plus
+from hostd.planning.warm_set.load_option import Bytes, LoadOption, less, plus
 from hostd.planning.warm_set.solver import choose_warm_set
 from hostd.planning.warm_set.value import WarmCandidate
 
@@ -64,7 +65,32 @@ def plan_models(
     # The others are placed in their order: that all of them fit is proof enough.
     greedy = [fits[each.name] for each in others]
     nothing_lost = len(others) < 2 or all(fit and fit.verdict is Verdict.FITS for fit in greedy)
-    return JointPlan(fits, (*stay, *names), chosen.proved and nothing_lost)
+    return JointPlan(_dealt(fits, names, left), (*stay, *names), chosen.proved and nothing_lost)
+
+
+def _dealt(fits: Mapping[str, Fit | None], together: Sequence[str], left: Bytes) -> dict[str, Fit | None]:
+    """Return *fits* with shares of elastic memory: of what is *left* for those that fit *together*, of its own rest for another."""
+    options = {name: fit.option for name in together if (fit := fits[name])}
+    shared: dict[str, LoadOption] = {}
+    for name, option in options.items():
+        others = [other for peer, other in options.items() if peer != name and other.shares is None]
+        shared[name] = with_shares(option, _sum(left, [other.needs for other in others]), others)
+    more = {name: shared[name].share_bytes for name, option in options.items() if option.shares is None}
+    dealt = dict(fits)
+    for name, fit in fits.items():
+        if fit and name in shared:
+            others_more = _sum({}, [count for peer, count in more.items() if peer != name])
+            free = {pool: count - others_more.get(pool, 0) for pool, count in fit.free.items()}
+            dealt[name] = replace(fit, option=shared[name], free=free)
+        elif fit and fit.verdict is Verdict.FITS_AFTER_EVICTING:
+            dealt[name] = replace(fit, option=with_shares(fit.option, less(fit.free, [fit.option])))
+    return dealt
+
+
+def _sum(free: Bytes, more: Sequence[Bytes]) -> Bytes:
+    for each in more:
+        free = plus(free, each)
+    return free
 
 
 def _promised(each: WarmCandidate) -> WarmCandidate:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from hostd.domain.footprint import Component, Footprint
+from hostd.domain.footprint import ElasticMemory, Footprint
 from hostd.domain.host import Host, Pool
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.footprint.serving_modes import FreeBytes, ServingMode
@@ -16,7 +16,6 @@ Bytes = Mapping[str, int]
 
 _NO_FOOTPRINT = Footprint({})
 _NO_MODE = ServingMode("", "", lambda *_: _NO_FOOTPRINT)
-_CACHES = (Component.KV, Component.RECURRENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,8 @@ class LoadOption:
 
     *variant* counts within the profile's variants, best first. *needs* is the most that it holds of each pool while it serves,
     *expected* what it will probably hold, and *transient* what it takes beyond *needs* while it loads (bytes by pool id); all
-    are empty where nothing is known or nothing is held on this host. *gpu_layers* is how many layers go to the devices,
+    are empty where nothing is known or nothing is held on this host. *elastic* is what it may take besides, and *shares* how much
+    of that it is allowed, by flag (None: not dealt yet); *needs* include them. *gpu_layers* is how many layers go to the devices,
     None for all. *load_seconds* is measured where there are measurements, else estimated. *mode* and *footprint* are what the
     bytes were computed from; they are empty where nothing is known.
     """
@@ -38,6 +38,8 @@ class LoadOption:
     expected: Bytes = field(default_factory=dict)
     transient: Bytes = field(default_factory=dict)
     load_seconds: float = UNMEASURED_LOAD
+    elastic: tuple[ElasticMemory, ...] = ()
+    shares: Mapping[str, int] | None = None
     mode: ServingMode = field(default=_NO_MODE, compare=False, repr=False)
     footprint: Footprint = field(default=_NO_FOOTPRINT, compare=False, repr=False)
 
@@ -53,12 +55,27 @@ class LoadOption:
             return self.peak
         return {pool: self.footprint.pool(pool).high for pool in self.footprint.parts}
 
+    @property
+    def share_bytes(self) -> dict[str, int]:
+        """The elastic bytes that it is allowed, by pool id; part of *needs*."""
+        found: dict[str, int] = {}
+        for each in self.elastic if self.shares else ():
+            for pool in each.pools:
+                found[pool] = found.get(pool, 0) + (self.shares or {}).get(each.flag, 0) * each.unit
+        return found
+
+    def granted(self, shares: Mapping[str, int]) -> "LoadOption":
+        """Return it with *shares* of its elastic memory, by flag."""
+        with_them = replace(self, shares=dict(shares))
+        at_once = replace(with_them, elastic=tuple(each for each in self.elastic if each.at_once)).share_bytes
+        return replace(with_them, needs=plus(self.needs, with_them.share_bytes), expected=plus(self.expected, at_once))
+
     def fits(self, free: FreeBytes) -> bool:
         """Return whether it can be promised to fit: of an unknown architecture, only a load would tell."""
         return not self.footprint.bounded_only and not excess(self.peak, free)
 
     def capped(self, budgets: FreeBytes) -> "LoadOption":
-        """Return it with needs within *budgets*: neither a mere bound nor a cache that may be smaller takes more than that."""
+        """Return it with needs within *budgets*: what is a mere bound takes no more than that."""
         return replace(
             self,
             needs={pool: min(most, budgets[pool]) for pool, most in self.needs.items() if pool in budgets},
@@ -109,29 +126,17 @@ def load_options(
     """Return the options in which *mode* fits into *free* bytes of *host*, best first, and the nearest one to fitting.
 
     All of the model on devices comes before some of its layers on the CPU, which are tried only where it has to be; *devices*
-    fixes their number. vLLM takes as much cache as it is told, so less of it than all requests at once could need is enough.
-    An architecture that is not known is bounded only: what its bound exceeds of an empty host may not be needed at all.
+    fixes their number. An architecture that is not known is bounded only: what its bound exceeds of an empty host may not be
+    needed at all.
     """
     whole = [each for each in full_offload(mode, host, free) if devices in (None, len(each.placement.devices) or 1)]
     nearest = min(whole, key=lambda each: sum(excess(each.needs, free).values()), default=None)
-    possible = (
-        [each for each in whole if not excess(each.needs, free)]
-        or [each for each in whole if _fits_with_less_cache(each, free)]
-        or [each for each in partial_offload(mode, host, free) if not excess(each.needs, free)]
-    )
+    possible = [each for each in whole if not excess(each.needs, free)] or [
+        each for each in partial_offload(mode, host, free) if not excess(each.needs, free)
+    ]
     if not possible and nearest is not None and nearest.footprint.bounded_only:
         possible = [nearest]
     return possible, nearest
-
-
-def _fits_with_less_cache(option: LoadOption, free: FreeBytes) -> bool:
-    """Return whether vLLM has room for one request of the whole context at least."""
-    if option.mode.backend != "vllm":
-        return False
-    return all(
-        sum((span.low if part in _CACHES else span.high) for part, span in parts.items()) <= free.get(pool, 0)
-        for pool, parts in option.footprint.parts.items()
-    )
 
 
 def full_offload(mode: ServingMode, host: Host, free: FreeBytes) -> Iterator[LoadOption]:
@@ -172,7 +177,7 @@ def partial_offload(mode: ServingMode, host: Host, free: FreeBytes) -> Iterator[
     while least < most:
         middle = (least + most + 1) // 2
         there = mode.estimate(placement, middle)
-        fits = all(there.pool(card.id).high <= free.get(card.id, 0) for card in group)
+        fits = all(there.needed(card.id) <= free.get(card.id, 0) for card in group)
         least, most = (middle, most) if fits else (least, middle - 1)
     if least:
         yield _placed(mode, placement, least)
@@ -188,8 +193,9 @@ def _placed(mode: ServingMode, placement: Placement, gpu_layers: int | None) -> 
         label=mode.label,
         placement=placement,
         gpu_layers=gpu_layers,
-        needs={pool: span.high for pool, span in spans.items() if span.high},
-        expected={pool: span.expected for pool, span in spans.items() if span.expected},
+        needs={pool: most for pool in footprint.parts if (most := footprint.needed(pool))},
+        expected={pool: min(span.expected, footprint.needed(pool)) for pool, span in spans.items() if span.expected},
+        elastic=footprint.elastic,
         mode=mode,
         footprint=footprint,
     )

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 
 from hostd.backends.llamacpp import serving_config
-from hostd.backends.llamacpp.serving_config import CACHE_RAM, engine_build, profile_serving
+from hostd.backends.llamacpp.serving_config import engine_build, profile_serving
 from hostd.domain.errors import ConfigError, EngineError
 from hostd.domain.profile import Capabilities, Flag, Profile, Variant
 from hostd.planning.footprint.llamacpp_serving import MIB, Serving
@@ -25,7 +25,13 @@ def served(**args: Flag) -> Serving:
 def test_context_is_per_request() -> None:
     """Slots do not share it; a profile without one takes the model's, which all slots share."""
     flags = served()
-    assert (16384, 2, False, CACHE_RAM) == (flags.context, flags.slots, flags.unified, flags.cache_ram)
+    assert (16384, 2, False, None, None) == (
+        flags.context,
+        flags.slots,
+        flags.unified,
+        flags.cache_ram,
+        flags.checkpoints,
+    )
     free = profile_serving(replace(PROFILE, context=None), None)[0]
     assert (0, True) == (free.context, free.unified)
 

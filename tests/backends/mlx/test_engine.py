@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -56,8 +57,27 @@ def test_flags_and_plan_agree() -> None:
         "prompt-cache-bytes": str(512 << 20),
     } == flags(profile)
     assert MlxServing(
-        context=2048, slots=4, prompts=4, prefill_step=512, prompt_cache_bytes=512 << 20, cache_limit=512 << 20
+        context=2048,
+        slots=4,
+        prompts=4,
+        prefill_step=512,
+        prompt_cache_bytes=4 << 30,
+        cache_limit=64 << 20,
+        elastic_prompts=True,
+        elastic_buffers=448 << 20,
     ) == mlx.serving(profile)
+
+
+def test_caches_take_the_shares_that_the_plan_has_given() -> None:
+    """Past prompts and freed buffers; none where nothing is left."""
+    option = LoadOption(0, "mlx", shares={"prompt-cache-bytes": 7 << 20, "cache-limit": 1 << 20})
+    words = list(mlx.arguments(Profile("m", ()), option))
+    found = dict(zip(words[::2], words[1::2], strict=True))
+    assert (str(7 << 20), str(65 << 20)) == (found["--prompt-cache-bytes"], found["--cache-limit"])
+    owners = Profile("m", (), args={"prompt-cache-bytes": 9})
+    words = list(mlx.arguments(owners, replace(option, shares={})))
+    found = dict(zip(words[::2], words[1::2], strict=True))
+    assert ("9", str(64 << 20)) == (found["--prompt-cache-bytes"], found["--cache-limit"])
 
 
 def test_the_owner_may_change_what_is_estimated() -> None:

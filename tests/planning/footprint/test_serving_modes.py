@@ -45,7 +45,7 @@ def test_they_have_levers_of_their_own() -> None:
     vllm = vllm_mode("a", SHAPE, VllmServing(context=32768, slots=4), host)
     mlx = mlx_mode("a", SHAPE, MlxServing(context=32768, slots=4))
     for mode, machine_, words in (
-        (vllm, host, {"--max-num-seqs 2", "--max-model-len 16384", "--kv-cache-dtype fp8", "--enforce-eager"}),
+        (vllm, host, {"--max-model-len 16384", "--kv-cache-dtype fp8", "--enforce-eager"}),
         (mlx, apple, {"--decode-concurrency 1", "a context of 16384"}),
     ):
         option = next(full_offload(mode, machine_, pool_budgets(machine_)))

@@ -1,5 +1,8 @@
 """Several models on one host."""
 
+from dataclasses import replace
+
+from hostd.domain.footprint import ElasticMemory
 from hostd.planning.footprint.serving_modes import ServingMode
 from hostd.planning.warm_set.eviction import EvictionCandidate
 from hostd.planning.warm_set.fit import Verdict
@@ -73,3 +76,20 @@ def test_a_model_in_the_set_knows_the_memory_beside_the_others() -> None:
     fit = planned.fits["a"]
     assert fit
     assert 16 * GIB == fit.free["cuda:0"]
+
+
+def test_what_engines_may_grow_into_costs_no_model_its_place() -> None:
+    """Two models that fit by what they need are warm together, each with the same share of half of what is left."""
+    wish = (ElasticMemory("cache", ("cuda:0",), GIB, 8),)
+    warm = [
+        replace(one, options=[replace(option, elastic=wish) for option in one.options])
+        for one in (each("a", serving_mode(10)), each("b", serving_mode(10)))
+    ]
+    planned = plan(warm, [])
+    assert ({"a", "b"}, True) == (set(planned.warm), planned.proved)
+    assert {"a": {"cache": 1}, "b": {"cache": 1}} == {
+        name: fit.option.shares for name, fit in planned.fits.items() if fit
+    }
+    assert {"a": 2 * GIB, "b": 2 * GIB} == {
+        name: fit.free["cuda:0"] - fit.option.needs["cuda:0"] for name, fit in planned.fits.items() if fit
+    }

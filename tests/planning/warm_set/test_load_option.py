@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from hostd.domain.footprint import Component, Footprint, Span
+from hostd.domain.footprint import Component, ElasticMemory, Footprint, Span
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import (
@@ -154,13 +154,17 @@ class TestLoadOptions:
         found, _ = load_options(serving_mode(10), host, pool_budgets(host), devices=2)
         assert [2] == [len(each.placement.devices) for each in found]
 
-    def test_vllm_takes_as_much_cache_as_there_is(self) -> None:
-        """One request of the whole context has to fit; its needs are the whole card then."""
+    def test_vllm_needs_a_cache_for_one_request(self) -> None:
+        """One request of the whole context has to fit; the cache for more is elastic, and takes what it is granted."""
         host = machine(24)
         cache = {Component.WEIGHTS: Span.exactly(10 * GIB), Component.KV: Span(2 * GIB, 30 * GIB, 30 * GIB)}
-        mode = replace(serving_mode(1, backend="vllm"), estimate=lambda *_: Footprint({"cuda:0": cache}))
+        more = (ElasticMemory("kv", ("cuda:0",), GIB, 28, Component.KV, at_once=True),)
+        mode = replace(serving_mode(1, backend="vllm"), estimate=lambda *_: Footprint({"cuda:0": cache}, elastic=more))
         (option,), _ = load_options(mode, host, pool_budgets(host))
-        assert {"cuda:0": 24 * GIB} == option.capped(pool_budgets(host)).needs
+        assert ({"cuda:0": 12 * GIB}, {}) == (option.needs, option.share_bytes)
+        granted = option.granted({"kv": 5})
+        assert {"cuda:0": 17 * GIB} == granted.needs == granted.expected
+        assert {"cuda:0": 5 * GIB} == granted.share_bytes
         assert [] == load_options(mode, host, {"cuda:0": 11 * GIB})[0]
 
     def test_a_bound_beyond_the_host_is_an_option_that_is_not_promised(self) -> None:
