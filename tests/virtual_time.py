@@ -45,6 +45,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Return the seconds that have been waited, from a thousand on."""
         return self._now
 
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass without a turn of the loop."""
+        self._now += seconds
+
     def _jump(self) -> None:
         # Only the timer itself knows its moment to the last bit; added up from waits, the clock would fall short of it.
         timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # asyncio's own heap

@@ -7,8 +7,9 @@ Write one class that extends `Engine` (`Backend` for a server that hostd never s
    It starts nothing, but may read files;
 3. only what differs from the defaults: ``check`` (before memory is freed for a load), ``classify`` (what an exit means),
    ``attach`` (a server at the variant's url), ``open`` and ``close`` (a server that runs before its model is loaded), ``sleep``
-   and ``wake`` (with `Launch.sleep_levels`), ``decoded`` and ``describe`` (what the server reports), ``adapt``, ``ensure_fits`` and
-   ``prefers_stream`` (requests that the engine would not take as they are).
+   and ``wake`` (with `Launch.sleep_levels`), ``progress``, ``turns`` and ``describe`` (what the server reports),
+   ``report_request`` (what has it report more), ``adapt``, ``ensure_fits`` and ``prefers_stream`` (requests that the engine would
+   not take as they are).
 
 A package registers its class as an entry point of the group ``hostd.backends``, under the same name; the class is called with
 the command from ``backends.NAME.command`` if its constructor takes one. A class that extends nothing but has these methods
@@ -28,6 +29,7 @@ from hostd.dialects.base import Dialect
 from hostd.dialects.openai.dialect import PATHS
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import EngineSettings, Profile, Variant
+from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
 from hostd.domain.secret import masked_word
 from hostd.planning.warm_set.load_option import LoadOption
@@ -150,9 +152,20 @@ class Backend(ABC):
     async def close(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
         """Unload the model from an attached server, which runs on. Its errors are ignored."""
 
-    async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
-        """Return the tokens generated so far by each busy slot, or None where the server does not report them."""
+    async def progress(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> EngineProgress | None:
+        """Return what the server reports about the requests that it works on, within about two seconds.
+
+        None means that it did not answer, or reports nothing of the kind.
+        """
         return None
+
+    async def turns(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> bool:
+        """Return whether the server's inference loop is seen to turn; False where only a token can show it."""
+        return await self.progress(http, endpoint) is not None
+
+    def report_request(self, endpoint: Endpoint) -> Mapping[str, Any]:
+        """Return members that, added to a request for a stream, have the server report how much of the prompt it has read."""
+        return {}
 
     async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
         """Return what the server reports about itself, as far as it answers."""

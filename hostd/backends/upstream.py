@@ -14,6 +14,7 @@ import aiohttp
 from hostd.backends.contract import Backend, Endpoint, ServerFacts
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.profile import Profile, Variant
+from hostd.domain.progress import PromptProgress
 
 
 class Upstream(ABC):
@@ -22,6 +23,7 @@ class Upstream(ABC):
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self.in_flight = 0
+        self.leases: set[Lease] = set()
         self.responses: set[aiohttp.ClientResponse] = set()
 
     @property
@@ -50,15 +52,27 @@ class Upstream(ABC):
     def progress(self) -> None:  # noqa: B027 - only an upstream with a watchdog needs to know
         """Note that a request received something from the upstream just now."""
 
+    def prompt_progress(self, lease: "Lease", progress: PromptProgress) -> None:  # noqa: B027 - as above
+        """Note how much of the prompt of the request that holds *lease* has been read."""
+
     def suspect(self) -> None:  # noqa: B027 - as above
         """Note that a request ran into a time limit here."""
+
+    def begun(self) -> None:  # noqa: B027 - as above
+        """Note that a request is in flight where none was."""
+
+    def done(self, lease: "Lease", *, given_up: bool) -> None:  # noqa: B027 - as above
+        """Note that the request that held *lease* is over, and whether it was *given_up* before its answer was complete."""
 
     def rested(self) -> None:  # noqa: B027 - as above
         """Note that the last request in flight is done."""
 
-    async def generating(self) -> bool:
-        """Return whether all requests in flight have their first token, as far as the upstream reports it."""
-        return True
+    async def sign(self, *, streamed: bool) -> float | None:  # noqa: ARG002 - only some upstreams show what they do
+        """Return when the upstream last showed that it works on its requests, on the loop's clock; None where nothing shows it.
+
+        *streamed* says that the request which asks would have shown progress itself, had there been any.
+        """
+        return None
 
 
 class Lease:
@@ -77,21 +91,28 @@ class Lease:
         self.endpoint = endpoint
         self.limits = upstream.profile.limits
         self.died_within = died_within
+        self.prompt: PromptProgress | None = None
         self.progress = upstream.progress
         self.suspect = upstream.suspect
-        self.generating = upstream.generating
+        self.sign = upstream.sign
         self._upstream = upstream
         self._backend = backend
         self._response: aiohttp.ClientResponse | None = None
 
     def __enter__(self) -> Self:
-        self._upstream.in_flight += 1
+        upstream = self._upstream
+        upstream.in_flight += 1
+        upstream.leases.add(self)
+        if upstream.in_flight == 1:
+            upstream.begun()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._upstream.in_flight -= 1
+        self._upstream.leases.discard(self)
+        self._upstream.done(self, given_up=kind is not None)
         # Kept only while it is read: the set is what a stop has to break off.
         if self._response is not None:
             self._upstream.responses.discard(self._response)
@@ -102,6 +123,17 @@ class Lease:
         """Have *response* broken off should the server be stopped before its end."""
         self._response = response
         self._upstream.responses.add(response)
+
+    def read(self, progress: PromptProgress) -> None:
+        """Note how much of the prompt has been read."""
+        self.prompt = progress
+        self._upstream.prompt_progress(self, progress)
+
+    def with_reports(self, document: RequestDocument) -> RequestDocument:
+        """Return the request for a stream, *document*, as one that has the server report its progress, where it can."""
+        asked = self._backend.report_request(self.endpoint)
+        missing = {name: value for name, value in asked.items() if not document.is_true(name)}
+        return document.replace(missing) if missing else document
 
     def prefers_stream(self, document: RequestDocument) -> bool:
         """Return whether the whole answer that *document* asks for is better assembled from a stream."""

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import HostdError
+from hostd.domain.progress import PromptProgress
 from hostd.domain.ticket import Requirements
 
 
@@ -70,11 +71,20 @@ class ClientDialect(Protocol):
         """Return what keeps a stream alive that has nothing to say yet; *note* is one line for a reader of the raw stream."""
 
 
+class PromptReports(Protocol):
+    """What a stream has reported about its prompt."""
+
+    @property
+    def latest(self) -> PromptProgress | None:
+        """How much of it has been read, as far as that was reported."""
+
+
 class StreamTranslator(Protocol):
     """One streamed answer on its way from the upstream to the client.
 
     *begun* says that something of the answer itself has come, *done* that all of it has. *failure* says why it never will be whole.
-    *events* counts what the upstream has sent, comments apart; *tokens* and *prompt_tokens* are 0 until they are known.
+    *events* counts what the upstream has sent of the answer, *signs* whatever shows that it works; *tokens* and *prompt_tokens* are
+    0 until they are known.
     """
 
     begun: bool
@@ -82,8 +92,19 @@ class StreamTranslator(Protocol):
     failure: str
     events: int
 
+    @property
+    def prompt(self) -> PromptReports:
+        """What was reported about the prompt."""
+
+    @property
+    def signs(self) -> int:
+        """How often the stream has shown that the upstream works: events of any kind, and counts of tokens read."""
+
     def feed(self, data: bytes) -> bytes:
         """Return the whole events for the client that *data* completes; empty until the answer has begun."""
+
+    def take_aside(self) -> bytes:
+        """Return events for the client that are no part of the answer, such as progress that it asked for."""
 
     def end(self) -> bytes | None:
         """Return what a stream still lacks that has ended without being *done*; None where the answer is not complete."""
@@ -100,7 +121,7 @@ class StreamTranslator(Protocol):
 class AnswerAssembler(Protocol):
     """A streamed answer that is put together for a client that wants it whole.
 
-    *begun*, *done*, *failure* and *events* as in `StreamTranslator`. *engine_error* is the
+    *begun*, *done*, *failure*, *events*, *signs* and *prompt* as in `StreamTranslator`. *engine_error* is the
     upstream's own error where that is the reason.
     """
 
@@ -109,6 +130,14 @@ class AnswerAssembler(Protocol):
     failure: str
     events: int
     engine_error: HostdError | None
+
+    @property
+    def prompt(self) -> PromptReports:
+        """What was reported about the prompt."""
+
+    @property
+    def signs(self) -> int:
+        """How often the stream has shown that the upstream works."""
 
     def feed(self, data: bytes) -> None:
         """Read *data*; nothing that follows the end of the answer, or failure, belongs to it."""
@@ -140,8 +169,11 @@ class Translation(Protocol):
     def response(self, payload: bytes, name: str) -> Answer:
         """Return the upstream's whole answer as the client wants it, under the *name* of the model that clients know."""
 
-    def stream(self, name: str) -> StreamTranslator:
-        """Return a translator for one stream, in which the model is called *name*."""
+    def stream(self, name: str, *, passes_progress: bool = False) -> StreamTranslator:
+        """Return a translator for one stream, in which the model is called *name*.
+
+        *passes_progress* says that the client asked to be told how much of its prompt has been read.
+        """
 
     def assembler(self) -> AnswerAssembler:
         """Return what puts one whole answer together from a stream."""

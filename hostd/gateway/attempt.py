@@ -8,6 +8,7 @@ no client takes half an answer for a whole one.
 import asyncio
 import io
 from collections.abc import Mapping
+from functools import partial
 
 import aiohttp
 import structlog
@@ -18,6 +19,7 @@ from hostd.dialects import registry
 from hostd.dialects.base import Answer, InferenceRequest, Translation
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import CapacityError, EngineError, RequestError
+from hostd.domain.progress import PromptProgress
 from hostd.domain.reason import FallbackReason
 from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure, rejected_by_engine
 from hostd.gateway.context import InferenceServices
@@ -96,9 +98,8 @@ class Attempt:
         document = self._translation.request(self._request)
         assembled = self._translation.assembles and lease.prefers_stream(document)
         left = self._deadline - self._began
-        # What is neither streamed nor assembled from a stream shows no progress: the engine is asked for it.
-        silent = not assembled and self._down is None
-        self._limits = AttemptTimeout(self._services.timeouts, lease.limits, left, lease.generating if silent else None)
+        sign = partial(lease.sign, streamed=assembled or self._down is not None)
+        self._limits = AttemptTimeout(self._services.timeouts, lease.limits, left, sign)
         try:
             with self._limits:
                 return await self._receive(await self._send(document, assembled=assembled))
@@ -120,7 +121,11 @@ class Attempt:
             adapted = await lease.translate(document)
         except RequestError as error:
             raise rejected_by_engine(error) from None
-        body = (translation.streamed(adapted) if assembled else adapted).encode()
+        if assembled:
+            adapted = translation.streamed(adapted)
+        if assembled or self._down is not None:
+            adapted = lease.with_reports(adapted)
+        body = adapted.encode()
         url = lease.endpoint.url + lease.endpoint.speaks[translation.spoken]
         headers = {"Content-Type": "application/json", **lease.endpoint.headers}
         if (assembled or self._down is not None) and not lease.endpoint.keeps_connections:
@@ -148,6 +153,7 @@ class Attempt:
 
     async def _pass_on(self, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
         if upstream.status != 200:
+            self._lease.progress()
             raise rejected_by_engine(self._translation.failure(upstream.status, await upstream.read()))
         streams = upstream.content_type == self._translation.stream_type
         if self._down is None:
@@ -171,11 +177,12 @@ class Attempt:
         """Return the whole answer that a stream makes up; until it is complete, the client is sent nothing."""
         assembler = self._translation.assembler()
         async for data in upstream.content.iter_any():
-            known = assembler.events
+            known = assembler.signs
             assembler.feed(data)
-            if assembler.begun and assembler.events > known:
+            if assembler.begun:
                 self._trace.ttft = self._trace.ttft or self.seconds
-                self._progress()
+            if assembler.signs > known:
+                self._progress(assembler.prompt.latest, begun=assembler.begun)
             if assembler.done or assembler.failure:
                 break
         if assembler.engine_error is not None:
@@ -186,12 +193,18 @@ class Attempt:
 
     async def _relay(self, down: Downstream, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
         """Send the stream to the client as it comes; what completes it goes out together with the end of the response."""
-        translator = self._translation.stream(self._trace.model)
+        asked = self._request.document.is_true("return_progress")
+        translator = self._translation.stream(self._trace.model, passes_progress=asked)
         async for data in upstream.content.iter_any():
-            known = translator.events
+            known = translator.signs
             events = translator.feed(data)
             if translator.failure and not down.begun:
                 raise _no_answer(translator.failure)
+            if not down.begun:
+                if translator.signs > known:
+                    self._progress(translator.prompt.latest, begun=translator.begun)
+                if aside := translator.take_aside():
+                    await down.send_aside(aside)
             if events:
                 if not down.begun:
                     self._trace.ttft = self.seconds
@@ -201,8 +214,8 @@ class Attempt:
                     return await down.finish(events)
                 await down.send(events)
                 self._sending = False
-                if translator.events > known:  # an engine that is stuck may go on sending comments
-                    self._progress()
+                if translator.signs > known:  # an engine that is stuck may go on sending comments
+                    self._progress(None, begun=True)
             if translator.failure:
                 break
         if not down.begun:
@@ -213,10 +226,12 @@ class Attempt:
             raise self._broken(translator.failure or "the engine ended its answer in the middle")
         return await down.finish(end)
 
-    def _progress(self) -> None:
-        """Note that a part of the answer was received; the watchdog need not hear of each token of each stream."""
+    def _progress(self, prompt: PromptProgress | None, *, begun: bool) -> None:
+        """Note that the engine has shown progress; the watchdog need not hear of each token of each stream."""
         now = self._clock()
-        self._limits.progress(now)
+        self._limits.progress(now, answer=begun)
+        if prompt is not None and prompt != self._lease.prompt:
+            self._lease.read(prompt)
         if now >= self._report_at:
             self._report_at = now + _REPORTS_EVERY
             self._lease.progress()
@@ -230,8 +245,11 @@ class Attempt:
         """Return what it means that a limit has passed."""
         lease, reason = self._lease, self._limits.reason
         if reason is None:
+            if not self._begun and not self._trace.ttft:
+                # Whether an engine without a single token gets on at all is for the watchdog to find out.
+                lease.suspect()
             error = CapacityError(
-                f"'{self._trace.model}' was not done within the whole time of the request; "
+                f"'{self._trace.model}' was not done within the whole time of the request{self._state_of_prompt()}; "
                 "give it more with x-hostd-timeout or total_timeout, or ask for fewer tokens",
                 code="timeout",
                 status=504,
@@ -244,7 +262,14 @@ class Attempt:
         lease.suspect()
         if self._begun:
             return self._broken(f"the engine has sent nothing for {lease.limits.stall_timeout:g} s ({reason})")
-        return RetryableFailure(reason, f"no first token within {self.seconds:.1f} s ({reason})")
+        what = f"no first token within {self.seconds:.1f} s ({reason}){self._state_of_prompt()}"
+        return RetryableFailure(
+            reason, f"{what}; the engine showed no progress in the last {lease.limits.first_token_timeout:g} s"
+        )
+
+    def _state_of_prompt(self) -> str:
+        prompt = self._lease.prompt
+        return "" if prompt is None or self._trace.ttft else f", of whose prompt {prompt} were read"
 
     async def _connection_lost(self, error: Exception) -> RetryableFailure | TerminalFailure:
         """Return what a lost connection means: a crash, or an engine that runs but closed it."""

@@ -87,6 +87,21 @@ class Downstream:
         self.due = NEVER
         self._writing = self._loop.create_task(self._keep_alive())
 
+    def excuse(self, seconds: float) -> None:
+        """Leave the next keep-alive where it was: the later the loop comes to it, the more it is needed."""
+
+    async def send_aside(self, events: bytes) -> None:
+        """Send *events* that are no part of the answer, which may still come from another target.
+
+        Raises:
+            ClientGoneError: The client has closed its end.
+        """
+        try:
+            await self._open()
+            await self._opened.write(events)
+        except ConnectionError as error:
+            raise ClientGoneError from error
+
     @property
     def _opened(self) -> web.StreamResponse:
         if self.response is None:

@@ -36,6 +36,7 @@ class ProxyRequest:
         self._ticket = self._admission_ticket()
         self._down: Downstream | None = None
         self._holds_slot = True
+        self._lease_held: Lease | None = None
 
     def _admission_ticket(self) -> Ticket:
         inference, principal, options = self._inference, self._ctx.principal, options_of(self._ctx.request.headers)
@@ -107,7 +108,8 @@ class ProxyRequest:
         deadline = self._arrived + upstream.profile.limits.total_timeout
         if self._ticket.deadline is not None:
             deadline = min(deadline, self._ticket.deadline)
-        attempt = Attempt(self._services, self._inference, trace, self._lease(upstream), self._down, deadline)
+        self._lease_held = self._lease(upstream)
+        attempt = Attempt(self._services, self._inference, trace, self._lease_held, self._down, deadline)
         response = await attempt.run()
         self._holds_slot = False
         self._services.dispatcher.finished(self._ticket.id, attempt.seconds)
@@ -130,7 +132,8 @@ class ProxyRequest:
         """Return what a client that waits is told."""
         waiting = self._services.dispatcher.position(self._ticket.id)
         if waiting is None:
-            return f"{self._trace.model} is reading the request"
+            prompt = None if self._lease_held is None else self._lease_held.prompt
+            return f"{self._trace.model} is reading the request" + ("" if prompt is None else f": {prompt}")
         return f"waiting for {waiting.model} ({waiting.state}), position {waiting.position}"
 
     async def _refuse(self, refused: RequestRefused) -> web.StreamResponse:

@@ -1,7 +1,8 @@
 """Time limits of attempts and keep-alives of streams, on one timer.
 
 Most requests end long before anything of them is due, so they must not pay for a timer each: what is watched says when it is *due*,
-and one timer is set to the earliest of these times. It may go off for nothing, which costs less than setting it anew.
+and one timer is set to the earliest of these times, or a second ahead. It may go off for nothing, which costs less than setting it
+anew, and shows whether the loop stood still: a timer that goes off late means that nothing could be received, either.
 """
 
 import asyncio
@@ -11,8 +12,15 @@ from typing import Protocol, Self
 
 from hostd.domain.profile import Limits
 from hostd.domain.reason import FallbackReason
+from hostd.gateway.attempt_limits import AttemptLimits
 
 NEVER = float("inf")
+TICK = 1.0
+"""Seconds after which the timer goes off at the latest while anything is watched."""
+LATE = 0.25
+"""Seconds by which a timer may go off late on a busy machine; more means that the loop stood still, or the whole daemon."""
+_TURNS = 3
+"""Turns of the loop that bytes take at most from a socket to whoever reads the answer."""
 
 
 class Timed(Protocol):
@@ -23,6 +31,9 @@ class Timed(Protocol):
     def look(self, now: float) -> None:
         """Do what is due *now*, and set `due` to when to look again."""
 
+    def excuse(self, seconds: float) -> None:
+        """Note that the loop stood still for *seconds*."""
+
 
 class TimeoutMonitor:
     """Looks at everything that is due, on one timer."""
@@ -31,6 +42,7 @@ class TimeoutMonitor:
         self._loop = asyncio.get_running_loop()
         self._timed: set[Timed] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._looked = 0.0
 
     def begin(self, timed: Timed) -> None:
         """Look at *timed* when it is due."""
@@ -43,29 +55,35 @@ class TimeoutMonitor:
 
     def expect(self, due: float) -> None:
         """See that the timer goes off at *due* or before."""
-        if self._timer is not None:
-            if self._timer.when() <= due:
-                return
+        if self._timer is None:
+            self._looked = self._loop.time()
+            self._set(min(due, self._looked + TICK))
+        elif self._timer.when() > due:
             self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._look)
+            self._set(due)
 
-    def _look(self) -> None:
-        self._timer = None
+    def _set(self, when: float) -> None:
+        self._timer = self._loop.call_at(when, self._look, when)
+
+    def _look(self, when: float) -> None:
         now = self._loop.time()
+        if now - when > LATE:
+            # Part of it may have been idle time, which harms nobody.
+            for timed in tuple(self._timed):
+                timed.excuse(now - self._looked)
+        self._looked, self._timer = now, None
         for timed in [timed for timed in self._timed if timed.due <= now]:
             timed.look(now)
-        due = min((timed.due for timed in self._timed), default=NEVER)
-        if due < NEVER:
-            self.expect(due)
+        if self._timed:
+            self.expect(min(timed.due for timed in self._timed))
 
 
 class AttemptTimeout:
-    """A scope around one attempt.
+    """A scope around one attempt, which ends when one of its `AttemptLimits` passes.
 
-    Before the first token, ``first_token_timeout`` counts; from then on ``stall_timeout`` since the last progress; and at all
-    times the seconds that are *left* of the request's whole time. An answer that is not streamed shows no first token: its engine
-    is asked (*generating*) whether it generates. Leaving an expired scope raises TimeoutError; `reason` says why (None: the whole
-    time of the request is up).
+    Before a limit counts as passed, the loop turns a few times, so that what has arrived is read; then the engine is asked by
+    *sign* when it last showed that it works. Leaving an expired scope raises TimeoutError; `reason` says why (None: the whole time
+    of the request is up).
     """
 
     def __init__(
@@ -73,17 +91,14 @@ class AttemptTimeout:
         timeouts: TimeoutMonitor,
         limits: Limits,
         left: float,
-        generating: Callable[[], Awaitable[bool]] | None = None,
+        sign: Callable[[], Awaitable[float | None]] | None = None,
     ) -> None:
         self.reason: FallbackReason | None = None
         self._timeouts = timeouts
-        self._limits = limits
-        self._generating = generating
+        self._sign = sign
         self._loop = asyncio.get_running_loop()
-        now = self._loop.time()
-        self._end = now + left
-        self.due = min(self._end, now + limits.first_token_timeout)
-        self._progressed_at: float | None = None
+        self._limits = AttemptLimits(limits, self._loop.time(), left)
+        self.due = self._limits.due
         self._task: asyncio.Task[object] | None = None
         self._cancelling = 0
         self._expired = False
@@ -108,35 +123,55 @@ class AttemptTimeout:
             if kind is asyncio.CancelledError and not others:
                 raise TimeoutError from error
 
-    def progress(self, now: float) -> None:
-        """Note that a part of the answer was received at *now*, on the loop's clock."""
-        self._progressed_at = now
+    def progress(self, now: float, *, answer: bool = True) -> None:
+        """Note that something was received at *now*, on the loop's clock: a part of the *answer*, or another sign of work."""
+        self._limits.began_answer = self._limits.began_answer or answer
+        self._limits.progress(now)
+
+    def excuse(self, seconds: float) -> None:
+        """Note that the loop stood still for *seconds*."""
+        self._limits.excuse(seconds)
+        if self.due < NEVER:
+            self.due = self._limits.due
 
     def look(self, now: float) -> None:
-        """Expire if a limit has passed; else set when to look again."""
+        """Begin to ask whether a limit has passed; else set when to look again."""
         if self._expired:
             self.due = NEVER
-        elif now >= self._end:
-            self._expire(None)
-        elif self._progressed_at is not None:
-            self._wait_until(self._progressed_at + self._limits.stall_timeout)
-            if self.due <= now:
-                self._expire(FallbackReason.STALL)
-        elif self._generating is None:
-            self._expire(FallbackReason.FIRST_TOKEN_TIMEOUT)
+        elif self._asking is not None and not self._asking.done():
+            # Only the end of the whole time does not wait for the answer.
+            self.due = now + self._limits.left(now)
+            if self._limits.is_over(now):
+                self.due = NEVER
+                self._asking.cancel()
+                self._asking = self._loop.create_task(self._ask())
+        elif (due := self._limits.due) > now:
+            self.due = due
         else:
-            self.due = self._end
-            self._asking = self._loop.create_task(self._ask(self._generating))
+            self.due = NEVER
+            self._asking = self._loop.create_task(self._ask())
 
-    async def _ask(self, generating: Callable[[], Awaitable[bool]]) -> None:
-        if await generating():
-            self._wait_until(self._loop.time() + self._limits.stall_timeout)
-            self._timeouts.expect(self.due)
-        elif not self._expired:
-            self._expire(FallbackReason.FIRST_TOKEN_TIMEOUT)
+    async def _ask(self) -> None:
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        now = self._loop.time()
+        if self._sign is not None and self._limits.due <= now and not self._limits.is_over(now):
+            # Should the whole time end meanwhile, this is cut short.
+            self._wait_until(now + max(0.0, self._limits.left(now)))
+            sign = await self._sign()
+            if sign is not None:
+                self._limits.progress(sign)
+            now = self._loop.time()
+        if self._limits.is_over(now):
+            self._expire(None)
+        elif self._limits.due <= now:
+            self._expire(self._limits.reason)
+        else:
+            self._wait_until(self._limits.due)
 
     def _wait_until(self, due: float) -> None:
-        self.due = min(due, self._end)
+        self.due = due
+        self._timeouts.expect(due)
 
     def _expire(self, reason: FallbackReason | None) -> None:
         self.reason = reason

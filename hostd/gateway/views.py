@@ -56,6 +56,11 @@ def row(services: AdminServices, model: ModelView) -> dict[str, Any]:
         "last_error": model.last_error,
         "progress": None if progress is None else round(progress, 3),
         "waits_for": model.waits_for,
+        "prompts": [
+            {"read_tokens": prompt.read, "total_tokens": prompt.total}
+            for lease in instance.leases
+            if (prompt := lease.prompt) is not None and not prompt.complete
+        ],
     }
 
 

@@ -188,3 +188,21 @@ def slices(of: Device) -> dict[int, list[Device]] | None:
             continue
         found.setdefault(int(_ask("nvmlDeviceGetGpuInstanceId", part)), []).append(part)
     return found
+
+
+def use(of: Device) -> float:
+    """Return which share of the last moment a card was at work, from 0 to 1; raises `NvmlFault`."""
+    return int(_ask("nvmlDeviceGetUtilizationRates", of).gpu) / 100
+
+
+def use_by_process(of: Device, since: int) -> dict[int, float]:
+    """Return the share of a card's time by process, from 0 to 1, over samples after *since* (microseconds of Unix time).
+
+    Raises:
+        NvmlFault: The card or the driver does not account for processes, as a slice does not, or there are no samples.
+    """
+    samples = _ask("nvmlDeviceGetProcessUtilization", of, since)
+    found: dict[int, float] = {}
+    for sample in samples:
+        found[int(sample.pid)] = max(found.get(int(sample.pid), 0.0), int(sample.smUtil) / 100)
+    return found

@@ -12,6 +12,7 @@ from hostd.backends.contract import Attachment, Backend, ServerFacts
 from hostd.domain.errors import EngineError
 from hostd.supervisor import health_probe
 from hostd.supervisor.log_ring import LogRing
+from hostd.supervisor.progress_tracker import ProgressTracker
 from hostd.supervisor.readiness import AttachedReadiness
 from hostd.supervisor.server import Server
 from hostd.supervisor.watchdog import HealthMonitor, ProbeTimings
@@ -43,6 +44,7 @@ class AttachedServer(Server):
         self,
         saturated: Callable[[], bool],  # noqa: ARG002 - other clients may take its slots
         timings: ProbeTimings,
+        tracker: ProgressTracker,  # noqa: ARG002 - its owner decides when it is stuck
         *,
         embeddings: bool,  # noqa: ARG002 - only health is asked for
     ) -> HealthMonitor:

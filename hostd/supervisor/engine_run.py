@@ -15,7 +15,7 @@ import structlog
 from hostd.backends.contract import ServerFacts
 from hostd.backends.upstream import Upstream
 from hostd.domain.errors import EngineError
-from hostd.domain.profile import Profile, Variant
+from hostd.domain.profile import Limits, Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import EngineReady, EngineSlept, Event
@@ -26,6 +26,7 @@ from hostd.supervisor.engine_sleep import fall_asleep, wake_up
 from hostd.supervisor.launch import PreparedAttachment, PreparedLaunch, prepare
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.orphan_reaper import OrphanReaper
+from hostd.supervisor.progress_monitor import ProgressMonitor
 from hostd.supervisor.readiness import Readiness, first_completed
 from hostd.supervisor.server import Server
 from hostd.supervisor.watchdog import HealthMonitor, ProbeTimings, Watchdog
@@ -70,6 +71,7 @@ class EngineRun:
         self.prepared: PreparedLaunch | PreparedAttachment | None = None
         self.server: Server | None = None
         self.watchdog: Watchdog | HealthMonitor | None = None
+        self.monitor: ProgressMonitor | None = None
         self.readiness: Readiness | None = None
         self.facts = ServerFacts()
         self.served = False
@@ -150,7 +152,8 @@ class EngineRun:
             await self._attend(server, turn)
         finally:
             # First, so that no request reports to a watchdog whose server is being ended.
-            self.watchdog = self.readiness = None
+            self._stop_watching()
+            self.readiness = None
             await server.close(self._upstream.responses)
             self.server = None
 
@@ -169,8 +172,12 @@ class EngineRun:
             # Its memory is allocated: the next exclusive start will measure it as it is.
             turn.close()
             self._report_ready()
+            monitor = self.monitor = server.monitor(self._limits, lambda: self._upstream.in_flight > 0)
             watchdog = self.watchdog = server.watchdog(
-                lambda: self._upstream.in_flight >= self.slots, self._services.timings, embeddings=self._embeddings
+                lambda: self._upstream.in_flight >= self.slots,
+                self._services.timings,
+                monitor.tracker,
+                embeddings=self._embeddings,
             )
             what, outcome = await self._until(server, wedged=watchdog.wedged(), sleep=self._sleep_requests.get())
             if what == "sleep":
@@ -180,6 +187,14 @@ class EngineRun:
         if what == "wedged":
             await server.kill()
             raise EngineError(str(outcome), tail=self._ring.tail())
+
+    def _stop_watching(self) -> None:
+        if self.monitor is not None:
+            self.monitor.close()
+        self.watchdog = self.monitor = None
+
+    def _limits(self) -> Limits:
+        return self._upstream.profile.limits
 
     async def _until(self, server: Server, **others: Coroutine[object, object, object]) -> tuple[str, object]:
         """Wait for the first of *others*, the server's end and the order to stop."""
@@ -210,7 +225,7 @@ class EngineRun:
             self._cannot_sleep.add(self.variant.label)
             return "stopped", None
         # A sleeping engine answers no probe, as it should.
-        self.watchdog = None
+        self._stop_watching()
         self._services.post(EngineSlept(self._upstream.name))
         # A wake that was ordered while it fell asleep is not lost: the event is set already.
         what, outcome = await self._until(server, woken=self._waking.wait())

@@ -18,6 +18,7 @@ from hostd.supervisor.listening_socket import ListeningSocket
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.orphan_reaper import OrphanReaper
 from hostd.supervisor.process_memory import group_usage
+from hostd.supervisor.progress_tracker import ProgressTracker
 from hostd.supervisor.readiness import EngineReadiness
 from hostd.supervisor.server import Server
 from hostd.supervisor.watchdog import ProbeTimings, Watchdog
@@ -64,20 +65,19 @@ class EngineServer(Server):
         usage = partial(group_usage, self._process.pid)
         return EngineReadiness(self.launch, self.http, ring, loads, usage, self.socket)
 
-    def watchdog(self, saturated: Callable[[], bool], timings: ProbeTimings, *, embeddings: bool) -> Watchdog:
+    def watchdog(
+        self, saturated: Callable[[], bool], timings: ProbeTimings, tracker: ProgressTracker, *, embeddings: bool
+    ) -> Watchdog:
         """Return what finds an engine whose health page is fine but that no longer answers."""
         endpoint = self.launch.endpoint
 
         async def turns() -> bool:
-            return await self.backend.decoded(self.http, endpoint) is not None
+            return await self.backend.turns(self.http, endpoint)
 
         async def answers() -> bool:
             return await health_probe.one_token(self.http, endpoint, embeddings=embeddings) is None
 
-        async def cpu_seconds() -> float:
-            return (await self.usage()).cpu_seconds
-
-        return Watchdog(turns, answers, saturated, cpu_seconds, timings)
+        return Watchdog(turns, answers, saturated, self.activity, tracker, timings)
 
     async def ended(self) -> EngineError:
         """Return, once the process has ended, how that happened."""

@@ -14,6 +14,7 @@ from hostd.backends.contract import Attachment, Launch, ServerFacts
 from hostd.backends.upstream import Lease, Upstream
 from hostd.domain.errors import EngineError, HostdError
 from hostd.domain.profile import Profile, Variant
+from hostd.domain.progress import PromptProgress
 from hostd.domain.reason import ExitClass
 from hostd.domain.secret import masked, secrets_in
 from hostd.planning.warm_set.load_option import LoadOption
@@ -23,14 +24,13 @@ from hostd.supervisor.engine_run import EngineRun, RunServices, best_variant
 from hostd.supervisor.engine_server import EngineServer
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.process_memory import ProcessUsage
+from hostd.supervisor.progress_monitor import ProgressMonitor
 from hostd.supervisor.server import Server
 
 log = structlog.get_logger()
 
 RECORD_EVERY = 600.0
 """Seconds between two measurements of what an engine holds; scratch memory grows with the longest prompt so far."""
-BUSY_CPU = 0.2
-"""CPU seconds in one second of clock from which an engine that does not report its slots counts as generating."""
 
 
 class Instance(Upstream):
@@ -134,11 +134,28 @@ class Instance(Upstream):
         """Note that a request received something from the engine just now."""
         if self._run is not None and self._run.watchdog is not None:
             self._run.watchdog.progress()
+        if self._monitor is not None:
+            self._monitor.received()
+
+    def prompt_progress(self, lease: Lease, progress: PromptProgress) -> None:
+        """Note how much of the prompt of the request that holds *lease* has been read."""
+        if self._monitor is not None:
+            self._monitor.prompt(lease, progress)
 
     def suspect(self) -> None:
         """Note that a request ran into a time limit here."""
         if self._run is not None and self._run.watchdog is not None:
             self._run.watchdog.suspect()
+
+    def begun(self) -> None:
+        """Note that a request is in flight where none was."""
+        if self._monitor is not None:
+            self._monitor.begun()
+
+    def done(self, lease: Lease, *, given_up: bool) -> None:
+        """Note that the request that held *lease* is over, and whether it was *given_up* before its answer was complete."""
+        if self._monitor is not None:
+            self._monitor.done(lease, given_up=given_up)
 
     def rested(self) -> None:
         """Note that the last request in flight is done: now and then the moment to measure what the engine holds."""
@@ -148,31 +165,24 @@ class Instance(Upstream):
             self._record_at = now + RECORD_EVERY
             self._recording = asyncio.create_task(self._record_memory())
 
-    async def generating(self) -> bool:
-        """Return whether all requests in flight have their first token, as far as it can be seen.
+    async def sign(self, *, streamed: bool) -> float | None:
+        """Return when the engine last showed that it works on its requests; None where it does not run.
 
-        An engine that reports its slots is believed. Of any other, CPU time shows whether it works at all; of one on another
-        machine nothing does, so it gets the benefit of the doubt as long as it is healthy.
+        Of a server on another machine that reports nothing, nothing shows it: a whole answer is waited for as long as its health
+        page is fine, a stream is not.
         """
-        server = self.server
-        if server is None:
-            return False
-        patience = self._services.timings.patience
-        try:
-            async with asyncio.timeout(patience):
-                decoded = await server.backend.decoded(server.http, server.launch.endpoint)
-        except TimeoutError:
-            return False
-        if decoded is not None:
-            # hostd's own probe may hold a slot, too, so slots that decode are counted rather than those that do not.
-            return sum(tokens > 0 for tokens in decoded) >= self.in_flight
-        before = await server.usage()
-        if not before.pids:
-            return not await server.unhealthy_within(patience)
-        # Long enough that a busy machine gives an engine that generates its share of it.
-        await asyncio.sleep(1.0)
-        after = await server.usage()
-        return after.cpu_seconds - before.cpu_seconds >= BUSY_CPU
+        server, monitor = self.server, self._monitor
+        if server is None or monitor is None:
+            return None
+        sign = await monitor.sign()
+        seen = streamed or server.pid is not None or monitor.tracker.reports
+        if not seen and not await server.unhealthy_within(self._services.timings.patience):
+            return asyncio.get_running_loop().time()
+        return sign
+
+    @property
+    def _monitor(self) -> ProgressMonitor | None:
+        return None if self._run is None else self._run.monitor
 
     async def usage(self) -> ProcessUsage:
         """Return what the engine's processes hold and have used so far."""

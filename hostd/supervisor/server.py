@@ -9,8 +9,14 @@ import aiohttp
 
 from hostd.backends.contract import Attachment, Backend, Launch, ServerFacts
 from hostd.domain.errors import EngineError
+from hostd.domain.profile import Limits
+from hostd.domain.progress import EngineProgress
+from hostd.hardware.card_use import card_use
+from hostd.supervisor.activity import Activity, measure
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.process_memory import ProcessUsage, group_usage
+from hostd.supervisor.progress_monitor import ProgressMonitor
+from hostd.supervisor.progress_tracker import ProgressTracker
 from hostd.supervisor.readiness import Readiness
 from hostd.supervisor.watchdog import HealthMonitor, ProbeTimings, Watchdog
 
@@ -53,9 +59,22 @@ class Server(ABC):
 
     @abstractmethod
     def watchdog(
-        self, saturated: Callable[[], bool], timings: ProbeTimings, *, embeddings: bool
+        self, saturated: Callable[[], bool], timings: ProbeTimings, tracker: ProgressTracker, *, embeddings: bool
     ) -> Watchdog | HealthMonitor:
         """Return what finds a server that no longer answers; *saturated* tells whether all slots are taken."""
+
+    def monitor(self, limits: Callable[[], Limits], busy: Callable[[], bool]) -> ProgressMonitor:
+        """Return what sees whether the server gets on with its requests; *busy* tells whether there are any."""
+
+        async def report() -> EngineProgress | None:
+            return await self.backend.progress(self.http, self.launch.endpoint)
+
+        return ProgressMonitor(limits, report, self.activity, busy)
+
+    async def activity(self) -> Activity:
+        """Return what the server's processes have used so far; nothing where they are not known."""
+        pid, now = self.pid, asyncio.get_running_loop().time
+        return Activity(now()) if pid is None else await asyncio.to_thread(lambda: measure(pid, now(), card_use))
 
     @abstractmethod
     async def ended(self) -> EngineError:

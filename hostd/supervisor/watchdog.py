@@ -3,28 +3,27 @@
 Successful requests are the best sign of life, so nothing is probed while they come. Without any, the probe asks whether the
 engine's inference loop still turns; after a request ran into a time limit, whether it still generates one token. An engine that
 leaves two probes in a row unanswered is wedged, unless it computes: a slow machine that prefills a long prompt answers no probe
-for a while, so a busy engine is given many times as long.
+for a while. A computing engine is wedged once it has made no token for longer than its work could explain.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-BUSY_SHARE = 0.5
-"""CPU seconds per second of clock from which a silent engine counts as computing."""
+from hostd.supervisor.activity import Activity, computes
+from hostd.supervisor.progress_tracker import ProgressTracker
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeTimings:
     """How often to probe and how long to wait for an answer (seconds), and how many silent probes in a row are too many.
 
-    *max_silent_probes* is for an engine that does nothing, *max_busy_silent_probes* for one that computes while it is silent.
+    *max_silent_probes* is for an engine that does nothing; of one that computes, its `ProgressTracker` decides.
     """
 
     interval: float = 15.0
     patience: float = 10.0
     max_silent_probes: int = 2
-    max_busy_silent_probes: int = 18
 
 
 class Watchdog:
@@ -35,25 +34,29 @@ class Watchdog:
         turns: Callable[[], Awaitable[bool]],
         answers: Callable[[], Awaitable[bool]],
         saturated: Callable[[], bool],
-        cpu_seconds: Callable[[], Awaitable[float]],
+        activity: Callable[[], Awaitable[Activity]],
+        tracker: ProgressTracker,
         timings: ProbeTimings,
     ) -> None:
         """Probe by *turns* (the inference loop turns) or *answers* (the engine generates one token).
 
-        *saturated* tells whether all slots are taken, *cpu_seconds* how much the engine has computed so far.
+        *saturated* tells whether all slots are taken, *activity* how much the engine has computed so far, *tracker* whether it
+        has gone without a token for too long.
         """
         self._turns = turns
         self._answers = answers
         self._saturated = saturated
-        self._cpu_seconds = cpu_seconds
+        self._activity = activity
+        self._tracker = tracker
         self._timings = timings
         self._loop = asyncio.get_running_loop()
-        self._seen = self._loop.time()
+        self._seen = self._probed_at = self._loop.time()
         self._suspected = asyncio.Event()
 
     def progress(self) -> None:
-        """Note that a request received something from the engine just now."""
+        """Note that a token arrived from the engine just now."""
         self._seen = self._loop.time()
+        self._tracker.received(self._seen)
 
     def suspect(self) -> None:
         """Note that a request ran into a time limit: probe now, and for a token."""
@@ -62,17 +65,24 @@ class Watchdog:
     async def wedged(self) -> str:
         """Return, once the engine no longer answers, a sentence on how this was found."""
         idle = silent = 0
-        while idle < self._timings.max_silent_probes and silent < self._timings.max_busy_silent_probes:
+        while True:
             if silent == 0:
                 await self._next_probe()
-            since, computed = self._loop.time(), await self._cpu_seconds()
+            since, before = self._loop.time(), await self._activity()
+            # The probe is work, too: an engine that rested is not blamed for its silence before.
+            self._tracker.begun(since)
+            self._probed_at = since
             # A request that succeeded during the probe disproves it.
-            if await self._silent() and self._seen < since:
-                silent += 1
-                busy = await self._cpu_seconds() - computed >= BUSY_SHARE * (self._loop.time() - since)
-                idle = 0 if busy else idle + 1
-            else:
+            if not await self._silent() or self._seen >= since:
                 idle = silent = 0
+                continue
+            silent += 1
+            busy, now = computes(before, await self._activity()), self._loop.time()
+            idle = 0 if busy else idle + 1
+            if idle >= self._timings.max_silent_probes:
+                break
+            if busy and self._tracker.overdue(now):
+                return f"the engine computes and answers nothing: {self._tracker.why(now)}"
         return (
             f"the engine no longer answers although it runs: {silent} probes in a row were not answered "
             f"within {self._timings.patience:g} s each"
@@ -99,10 +109,13 @@ class Watchdog:
         try:
             async with asyncio.timeout(self._timings.patience):
                 if not suspected and await self._turns():
-                    self.progress()
+                    # No token: the requests in flight may still have stopped to get any.
+                    self._seen = self._loop.time()
+                    self._tracker.turned(self._probed_at)
                     return False
                 if await self._answers():
-                    self.progress()
+                    self._seen = self._loop.time()
+                    self._tracker.probed(self._probed_at, self._seen)
                     return False
         except TimeoutError:
             # From the first silent probe on, only a token proves that the engine answers.

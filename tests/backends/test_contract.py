@@ -34,7 +34,9 @@ async def test_requests_pass_as_they_are() -> None:
         await engine.open(http, ENDPOINT)
         await engine.close(http, ENDPOINT)
         assert ServerFacts() == await engine.describe(http, ENDPOINT)
-        assert await engine.decoded(http, ENDPOINT) is None
+        assert await engine.progress(http, ENDPOINT) is None
+        assert not await engine.turns(http, ENDPOINT)
+        assert {} == engine.report_request(ENDPOINT)
     assert (None, False) == (engine.adapt(ENDPOINT, {}), engine.prefers_stream(ENDPOINT, {}))
     engine.check(Profile("m", ()), Variant("least"), None)
     assert ExitClass.UNKNOWN is engine.classify(1, ())

@@ -127,5 +127,5 @@ async def test_reports_reach_the_upstream(http: aiohttp.ClientSession) -> None:
     held.progress()
     held.suspect()
     assert ["progress", "suspect"] == upstream.noted
-    assert await held.generating()
+    assert await held.sign(streamed=True) is None
     assert (False, True) == (await held.died_within(0.5), await held.died_within(5))

@@ -96,9 +96,9 @@ class Subject:
         """Return whether the engine works: on a slot, where it reports slots, else as its CPU time shows."""
         server = self.instance.server
         assert server is not None
-        decoded = await server.backend.decoded(server.http, server.launch.endpoint)
-        if decoded is not None:
-            return bool(decoded)
+        report = await server.backend.progress(server.http, server.launch.endpoint)
+        if report is not None:
+            return not report.is_idle
         before = await self.instance.usage()
         await asyncio.sleep(0.5)
         after = await self.instance.usage()
@@ -117,8 +117,8 @@ class Subject:
         server = self.instance.server
         assert server is not None
         async with asyncio.timeout(SOON):
-            while (decoded := await server.backend.decoded(server.http, server.launch.endpoint)) is not None:
-                if len(decoded) >= slots:
+            while (report := await server.backend.progress(server.http, server.launch.endpoint)) is not None:
+                if len(report.slots) >= slots:
                     return
                 await asyncio.sleep(0.02)
         await asyncio.sleep(1.0)

@@ -82,7 +82,8 @@ class TestPassingOn:
         unlike = dict.fromkeys(("id", "created"))
         assert direct.json | unlike == answer.json | unlike
         got = json.loads((await stage.seen("alpha"))["requests"][-1]["body"])
-        assert {"model": "alpha", **asked, "stream": True, "stream_options": {"include_usage": True}} | said == {
+        streamed = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
+        assert {"model": "alpha", **asked, **streamed} | said == {
             name: value for name, value in got.items() if name != "messages"
         }
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ROW = {
     *("model", "variant", "backend", "state", "pid", "port", "pool_bytes", "slots", "in_flight", "queued"),
-    *("since", "unloads_at", "restarts", "last_error", "progress", "waits_for"),
+    *("since", "unloads_at", "restarts", "last_error", "progress", "waits_for", "prompts"),
 }
 
 
@@ -31,6 +31,7 @@ async def test_a_row_of_a_model_that_is_ready(stage: Stage) -> None:
     assert set(shown) == ROW
     assert ("ready", "llamacpp", "llamacpp:scripted.gguf") == (shown["state"], shown["backend"], shown["variant"])
     assert (instance.pid, 2, 0, 0) == (shown["pid"], shown["slots"], shown["in_flight"], shown["queued"])
+    assert [] == shown["prompts"]
     assert instance.launch is not None
     assert instance.launch.endpoint.url.endswith(f":{shown['port']}")
     memory = shown["pool_bytes"]

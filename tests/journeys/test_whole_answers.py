@@ -157,9 +157,9 @@ async def decoding(stage: Stage) -> int:
     """Return how many slots are at work."""
     server = stage.instance("tiny").server
     assert server is not None
-    decoded = await server.backend.decoded(server.http, server.launch.endpoint)
-    assert decoded is not None
-    return len(decoded)
+    found = await server.backend.progress(server.http, server.launch.endpoint)
+    assert found is not None
+    return len(found.slots)
 
 
 async def test_an_abandoned_answer_frees_its_slot(stage: Stage) -> None:

@@ -10,8 +10,10 @@ from aiohttp import web
 
 from hostd.backends.contract import Attachment, Endpoint
 from hostd.domain.errors import EngineError
+from hostd.domain.profile import Limits
 from hostd.supervisor.attached_server import AttachedServer
 from hostd.supervisor.log_ring import LogRing
+from hostd.supervisor.progress_tracker import ProgressTracker
 from hostd.supervisor.watchdog import ProbeTimings
 from tests.stage import until
 from tests.supervisor.test_launch import Remote
@@ -88,7 +90,8 @@ async def test_it_is_ready_and_watched_by_its_health(attach: Attach, monkeypatch
     server = attach(f"http://127.0.0.1:{runner.addresses[0][1]}")
     async with asyncio.timeout(10):
         await server.readiness(LogRing()).reached(embeddings=False)
-        watchdog = server.watchdog(lambda: True, ProbeTimings(interval=0.01, patience=1.0), embeddings=False)
+        timings, tracker = ProbeTimings(interval=0.01, patience=1.0), ProgressTracker(Limits, 0.0)
+        watchdog = server.watchdog(lambda: True, timings, tracker, embeddings=False)
         wedged = asyncio.create_task(watchdog.wedged())
         await until(lambda: seen > 5)
         assert not wedged.done()

@@ -293,14 +293,34 @@ async def test_a_lease_is_on_one_process(begin: Begin) -> None:
     assert 0 == run.instance.in_flight
 
 
-@pytest.mark.parametrize(("script", "expected"), [({"token_delay": 60}, True), ({"first_token_delay": 60}, False)])
-async def test_knows_whether_the_engine_generates(begin: Begin, script: dict[str, float], expected: bool) -> None:
-    """An engine that tells its slots is taken at its word."""
-    run = begin(skip=1, **script)
+async def test_an_engine_that_reports_no_news_shows_no_sign(begin: Begin) -> None:
+    """It has its request in a slot and computes, and of that comes nothing."""
+    run = begin(skip=1, first_token_delay=60)
     await run.ready()
-    asking = asyncio.create_task(run.ask("/v1/chat/completions", CHAT))
-    await until_seen(run, decoding=1)
-    assert expected is await run.instance.generating()
+    with run.instance.lease():
+        asking = asyncio.create_task(run.ask("/v1/chat/completions", CHAT))
+        await until_seen(run, decoding=1)
+        began = asyncio.get_running_loop().time()
+        first = await run.instance.sign(streamed=False)
+        assert first is not None
+        await asyncio.sleep(1.0)
+        assert first <= began
+        assert first == await run.instance.sign(streamed=False)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+
+async def test_tokens_of_any_request_are_a_sign(begin: Begin) -> None:
+    """Whoever asked for them."""
+    run = begin(skip=1, token_delay=0.1, tokens=1000)
+    await run.ready()
+    with run.instance.lease():
+        asking = asyncio.create_task(run.ask("/v1/chat/completions", CHAT | {"max_tokens": 1000}))
+        await until_seen(run, decoding=1)
+        began = asyncio.get_running_loop().time()
+        async with asyncio.timeout(10):
+            while (sign := await run.instance.sign(streamed=False)) is None or sign < began:  # noqa: ASYNC110  # no event says so
+                await asyncio.sleep(0.1)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
 

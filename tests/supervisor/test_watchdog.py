@@ -3,10 +3,17 @@
 import asyncio
 from dataclasses import dataclass, field
 
+import pytest
+
+from hostd.domain.profile import Limits
+from hostd.domain.progress import PromptProgress
+from hostd.supervisor.activity import Activity
+from hostd.supervisor.progress_tracker import ProgressTracker
 from hostd.supervisor.watchdog import ProbeTimings, Watchdog
 from tests.virtual_time import in_virtual_time
 
-PACE = ProbeTimings(interval=15.0, patience=10.0, max_silent_probes=2, max_busy_silent_probes=18)
+PACE = ProbeTimings(interval=15.0, patience=10.0, max_silent_probes=2)
+LIMITS = Limits(first_token_timeout=30.0, total_timeout=600.0)
 
 
 @dataclass
@@ -18,12 +25,16 @@ class Suspect:
     hanging: bool = False
     full: bool = False
     cores: float = 0.0
+    waits: float = 0.0
     asked: list[tuple[float, str]] = field(default_factory=list)
     began: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
+    def __post_init__(self) -> None:
+        self.tracker = ProgressTracker(lambda: LIMITS, self.began)
+
     def watched(self, timings: ProbeTimings = PACE) -> Watchdog:
         """Return its watchdog."""
-        return Watchdog(self.turns, self.answers, lambda: self.full, self.computed, timings)
+        return Watchdog(self.turns, self.answers, lambda: self.full, self.activity, self.tracker, timings)
 
     @property
     def clock(self) -> float:
@@ -44,9 +55,9 @@ class Suspect:
         """Say whether it makes a token."""
         return await self.reply("answers", self.answering)
 
-    async def computed(self) -> float:
-        """Say how much it has computed."""
-        return self.cores * self.clock
+    async def activity(self) -> Activity:
+        """Say how much it has computed, and for how long it had to wait for a processor."""
+        return Activity(self.clock, cpu=self.cores * self.clock, waited=self.waits * self.clock)
 
 
 @in_virtual_time
@@ -141,10 +152,48 @@ async def test_a_suspicion_may_be_unfounded() -> None:
     watching.cancel()
 
 
+@pytest.mark.parametrize(("cores", "waits"), [(1.0, 0.0), (0.3, 0.6), (0.02, 0.9)])
 @in_virtual_time
-async def test_an_engine_that_computes_is_given_longer() -> None:
-    """A slow machine that prefills a long prompt answers no probe for a while; but not for ever."""
-    engine = Suspect(hanging=True, cores=1.0)
+async def test_an_engine_that_computes_and_reports_nothing_is_given_longer(cores: float, waits: float) -> None:
+    """A slow machine that prefills a long prompt answers no probe for a while, however little of a core it gets; not for ever."""
+    engine = Suspect(hanging=True, cores=cores, waits=waits)
     said = await engine.watched().wedged()
-    assert 15.0 + 18 * 10.0 == engine.clock
-    assert "18 probes" in said
+    assert 15.0 + LIMITS.total_timeout + 10.0 == engine.clock
+    assert "computes and answers nothing" in said
+    assert "reports nothing about prompts" in said
+
+
+@in_virtual_time
+async def test_an_engine_that_computes_without_the_tokens_that_it_reports_is_stuck() -> None:
+    """It has read its prompt, and its next token is not on the way: a few probes after its limit it is given up."""
+    engine = Suspect(hanging=True, cores=1.0)
+    engine.tracker.begun(engine.began)
+    engine.tracker.prompt("request", PromptProgress(5, 5), engine.began)
+    said = await engine.watched().wedged()
+    assert LIMITS.first_token_timeout < engine.clock <= LIMITS.first_token_timeout + 2 * PACE.patience
+    assert "reported no token for" in said
+
+
+@in_virtual_time
+async def test_a_batch_of_a_prompt_may_take_its_time() -> None:
+    """A probe waits behind it, and is answered when it is done."""
+    engine = Suspect(hanging=True, cores=1.0)
+    engine.tracker.begun(engine.began)
+    engine.tracker.prompt("request", PromptProgress(0, 400), engine.began)
+    watching = asyncio.create_task(engine.watched().wedged())
+    await asyncio.sleep(190)
+    assert not watching.done()
+    engine.hanging = False
+    await asyncio.sleep(400)
+    assert not watching.done()
+    watching.cancel()
+
+
+@in_virtual_time
+async def test_a_loop_that_turns_is_no_token() -> None:
+    """The engine is not killed, and yet its requests are not told that it gets on."""
+    engine = Suspect(cores=1.0)
+    watching = asyncio.create_task(engine.watched().wedged())
+    await asyncio.sleep(100)
+    assert (False, engine.began) == (watching.done(), engine.tracker.alive_at)
+    watching.cancel()

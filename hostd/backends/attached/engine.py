@@ -16,17 +16,18 @@ import aiohttp
 from hostd.backends.addresses import keep_private, local_pid, root_of
 from hostd.backends.attached import facts
 from hostd.backends.contract import Attachment, Backend, Endpoint, ServerFacts
-from hostd.backends.llamacpp import streaming
+from hostd.backends.llamacpp import slots, streaming
+from hostd.backends.vllm import metrics
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError
 from hostd.domain.locality import is_loopback
 from hostd.domain.profile import Profile, Variant
+from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
 
 _PATIENCE = 5.0
 _MOST = 4 << 20
-_SLOTS_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
 
 
 class Attached(Backend):
@@ -37,6 +38,7 @@ class Attached(Backend):
     def __init__(self) -> None:
         self._silent: set[str] = set()
         self._llama: set[str] = set()
+        self._vllm: set[str] = set()
 
     def accepts(self, variant: Variant) -> str | None:
         """Return why this host cannot serve *variant*, as a sentence for the owner, or None when it can."""
@@ -73,35 +75,42 @@ class Attached(Backend):
         )
         self._silent.discard(endpoint.url)
         self._llama.discard(endpoint.url)
+        self._vllm.discard(endpoint.url)
         return Attachment(endpoint, health="/v1/models", slots=profile.slots)
 
     def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return a request's *body* with the server's name for the model, or None when it has that already."""
         return None if body.get("model") == endpoint.model else replaced(body, {"model": endpoint.model})
 
-    async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
-        """Return the tokens generated so far by each busy slot where the server is a llama-server, else None."""
+    async def progress(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> EngineProgress | None:
+        """Return what the server reports about its slots where it is a llama-server, or about its steps where it is vLLM."""
         if endpoint.url in self._silent:
             return None
+        if endpoint.url in self._vllm:
+            return await metrics.progress(http, endpoint)
         try:
-            async with http.get(f"{endpoint.url}/slots", headers=endpoint.headers, timeout=_SLOTS_TIMEOUT) as answer:
-                slots = await answer.json() if answer.status == 200 else None
+            found = slots.parse(await slots.listed(http, endpoint))
         except (TimeoutError, aiohttp.ClientConnectionError):
             return None
         except (aiohttp.ClientError, ValueError):
-            slots = None
-        if not isinstance(slots, list):
-            # Not asked again, because some servers log every request for a route that they do not have.
-            self._silent.add(endpoint.url)
-            return None
-        self._llama.add(endpoint.url)
-        return tuple(_tokens(slot) for slot in slots if isinstance(slot, dict) and slot.get("is_processing"))
+            found = None
+        if found is not None:
+            self._llama.add(endpoint.url)
+        elif endpoint.url not in self._llama:
+            found = await metrics.progress(http, endpoint)
+            # A server that has neither is not asked again: some log every request for a route that they do not have.
+            (self._silent if found is None else self._vllm).add(endpoint.url)
+        return found
+
+    def report_request(self, endpoint: Endpoint) -> Mapping[str, Any]:
+        """Return what has a llama-server report how much of a prompt it has read; other servers might refuse it."""
+        return slots.REPORTS if endpoint.url in self._llama else {}
 
     async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* reports about itself, as far as it answers."""
         found = await facts.facts(http, endpoint)
-        # Shows whether it is a llama-server, before the first request depends on it.
-        await self.decoded(http, endpoint)
+        # Shows whether it is a llama-server or vLLM, before the first request depends on it.
+        await self.progress(http, endpoint)
         return found
 
     def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
@@ -149,8 +158,3 @@ def _only(variant: Variant) -> str:
 
 def _headers(variant: Variant) -> dict[str, str]:
     return {"Authorization": f"Bearer {variant.api_key}"} if variant.api_key else {}
-
-
-def _tokens(slot: Mapping[str, Any]) -> int:
-    token = slot.get("next_token") or {}
-    return int((token[0] if isinstance(token, list) else token).get("n_decoded", 0))

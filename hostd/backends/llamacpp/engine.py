@@ -25,13 +25,14 @@ from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp import facts as llamacpp_facts
-from hostd.backends.llamacpp import faults, gguf_file, python_server, streaming
+from hostd.backends.llamacpp import faults, gguf_file, python_server, slots, streaming
 from hostd.backends.llamacpp.build import LAUNCHER, build_of
 from hostd.backends.llamacpp.flags import KnownFlags, elastic_variables, placement_words
 from hostd.backends.llamacpp.secret_flags import SecretFlags
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile, Variant
+from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
 
@@ -58,7 +59,6 @@ _OWN = {
 }
 # YAML reads the words on and off as booleans, and these flags want the words.
 _ON_OFF = frozenset({"flash-attn", "fit", "reasoning"})
-_SLOTS_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
 
 
 class LlamaCpp(Engine):
@@ -174,20 +174,13 @@ class LlamaCpp(Engine):
         """
         return not endpoint.strict_model and streaming.better_streamed(body)
 
-    async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
-        """Return the tokens generated so far by each busy slot, or None where the engine does not report them.
+    async def progress(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> EngineProgress | None:
+        """Return what ``/slots`` reports; None from llama_cpp.server, which has no such route."""
+        return None if endpoint.strict_model else await slots.progress(http, endpoint)
 
-        Zero means that the prompt is still being prefilled. None means that the engine did not answer within two seconds, or is
-        llama_cpp.server, which has no such route.
-        """
-        try:
-            async with http.get(f"{endpoint.url}/slots", headers=endpoint.headers, timeout=_SLOTS_TIMEOUT) as answer:
-                slots = await answer.json() if answer.status == 200 else None
-        except (aiohttp.ClientError, TimeoutError, ValueError):
-            return None
-        if not isinstance(slots, list):
-            return None
-        return tuple(_decoded(slot) for slot in slots if slot.get("is_processing"))
+    def report_request(self, endpoint: Endpoint) -> Mapping[str, Any]:
+        """Return what has llama-server send an event after each batch of a prompt; older builds ignore it."""
+        return {} if endpoint.strict_model else slots.REPORTS
 
 
 def locate(command: tuple[str, ...]) -> tuple[str, ...]:
@@ -268,7 +261,7 @@ def _settings(profile: Profile, option: LoadOption | None) -> dict[str, str]:
         "LLAMA_ARG_UI": "0",
         # The engine's port is loopback, but a web page in the owner's browser could reach it.
         "LLAMA_ARG_CORS_ORIGINS": "localhost",
-        # Where `decoded` reads the tokens of each slot.
+        # Where `progress` reads the tokens of each slot.
         "LLAMA_ARG_ENDPOINT_SLOTS": "1",
         "LLAMA_ARG_CACHE_RAM": str(PROMPT_CACHE_MIB),
         "LLAMA_ARG_SSE_PING_INTERVAL": str(PING_SECONDS),
@@ -286,11 +279,6 @@ def _refuse_own(args: Mapping[str, Flag]) -> None:
             raise EngineError(
                 f"args may not hold '{name}': {_OWN[name]} decides that; remove it", exit_class=ExitClass.BAD_FLAG
             )
-
-
-def _decoded(slot: Mapping[str, Any]) -> int:
-    token = slot.get("next_token") or {}
-    return int((token[0] if isinstance(token, list) else token).get("n_decoded", 0))
 
 
 def adapt(body: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from hostd.backends.environment import engine_environment, interpreter_of
 from hostd.backends.mlx import faults
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile, Variant
+from hostd.domain.progress import EngineProgress, SlotProgress
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint.mlx_serving import MlxServing
 from hostd.planning.warm_set.load_option import LoadOption
@@ -116,10 +117,12 @@ class Mlx(Engine):
             ]
         return adapted
 
-    async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
-        """Return the tokens generated so far by each busy slot; None where the generating thread is stuck."""
+    async def progress(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> EngineProgress | None:
+        """Return the tokens of each request that the launcher's route reports; None where the generating thread is stuck."""
         found = await _ask(http, endpoint, "/hostd/slots")
-        return tuple(int(count) for count in found) if isinstance(found, list) else None
+        if not isinstance(found, list):
+            return None
+        return EngineProgress(tuple(SlotProgress(*map(int, counts)) for counts in found if isinstance(counts, list)))
 
     async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* reports about itself, as far as it answers."""

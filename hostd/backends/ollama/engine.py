@@ -203,10 +203,6 @@ class Ollama(Engine):
                 adapted["max_tokens"] = min(asked, free) if isinstance(asked, int) and asked >= 0 else free
         return adapted
 
-    async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:  # noqa: ARG002
-        """Return None: Ollama does not report its slots."""
-        return None
-
     async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* reports about itself, as far as it answers."""
         version = await asked(http, endpoint, "/api/version")

@@ -8,7 +8,6 @@ the engine to sleep need no key otherwise. Flags that a build does not know are 
 import asyncio
 import importlib.util
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,11 +21,12 @@ from hostd.backends import checkpoint_folder
 from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment, interpreter_of
-from hostd.backends.vllm import faults, memory
+from hostd.backends.vllm import faults, memory, metrics
 from hostd.backends.vllm.build import VllmBuild, build_of
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile, Variant
+from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
 from hostd.domain.secret import Secret
 from hostd.planning.warm_set.load_option import LoadOption
@@ -55,8 +55,6 @@ _RECKONED = ("kv-cache-memory-bytes", "kv-cache-dtype")
 _QUICK = aiohttp.ClientTimeout(total=2.0)
 _LONG = aiohttp.ClientTimeout(total=None)
 _BETWEEN = 0.25
-_GAUGE = re.compile(r"^vllm:(num_requests_running|num_requests_waiting)\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
-_STEPS = re.compile(r"^vllm:iteration_tokens_total_count\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
 
 
 class Vllm(Engine):
@@ -140,22 +138,19 @@ class Vllm(Engine):
         """Return the request under the one name that the engine answers to, or None when the bytes can go as they are."""
         return None if body.get("model") == endpoint.model else replaced(body, {"model": endpoint.model})
 
-    async def decoded(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> tuple[int, ...] | None:
-        """Return 1 for each request that runs and 0 for each that waits, as long as the engine progresses.
+    async def progress(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> EngineProgress | None:
+        """Return what ``/metrics`` reports: requests that run and wait, and tokens of all steps; it counts none by request."""
+        return await metrics.progress(http, endpoint)
 
-        It counts no tokens of single requests. None means that it makes no progress, or is idle: its counters stand still either
-        way.
-        """
+    async def turns(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> bool:
+        """Return whether the engine makes steps just now: the server that answers is another process than the one that computes."""
         # Counters of one moment say nothing: a stuck engine reports its last ones for ever.
-        before = await _ask(http, endpoint, "/metrics")
-        if before is None or not sum(_busy(before)):
-            return None
+        before = await self.progress(http, endpoint)
+        if before is None or before.is_idle:
+            return False
         await asyncio.sleep(_BETWEEN)
-        after = await _ask(http, endpoint, "/metrics")
-        if after is None or _STEPS.findall(before) == _STEPS.findall(after):
-            return None
-        running, waiting = _busy(after)
-        return (1,) * running + (0,) * waiting
+        after = await self.progress(http, endpoint)
+        return after is not None and after.steps != before.steps
 
     async def sleep(self, http: aiohttp.ClientSession, endpoint: Endpoint, level: int) -> None:
         """Have the engine sleep: at level 1 its weights go to main memory, at level 2 they are dropped.
@@ -280,22 +275,6 @@ def _space(kv: int | None, build: VllmBuild) -> dict[str, str]:
     """Return the variable that sets the cache of a CPU build which does not know the flag: whole GiB."""
     told = kv is None or not build.on_processor or build.knows("kv-cache-memory-bytes")
     return {} if told or kv is None else {"VLLM_CPU_KVCACHE_SPACE": str(-(-kv // (1 << 30)))}
-
-
-def _busy(metrics: str) -> tuple[int, int]:
-    """Return how many requests run, and how many wait."""
-    counts = {"num_requests_running": 0, "num_requests_waiting": 0}
-    for name, value in _GAUGE.findall(metrics):
-        counts[name] += int(float(value))
-    return counts["num_requests_running"], counts["num_requests_waiting"]
-
-
-async def _ask(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) -> str | None:
-    try:
-        async with http.get(endpoint.url + path, headers=endpoint.headers, timeout=_QUICK) as answer:
-            return await answer.text() if answer.status == 200 else None
-    except (aiohttp.ClientError, TimeoutError, ValueError):
-        return None
 
 
 async def _document(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) -> dict[str, Any]:

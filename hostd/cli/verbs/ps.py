@@ -49,4 +49,7 @@ def _cells(row: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
 def _state(row: Mapping[str, Any]) -> str:
     if row.get("progress") is not None:
         return f"{row['state']} {row['progress']:.0%}"
+    if prompts := row.get("prompts"):
+        read, total = (sum(prompt[name] for prompt in prompts) for name in ("read_tokens", "total_tokens"))
+        return f"{row['state']}, {read / max(1, total):.0%} of {total} tokens read"
     return f"{row['state']}, waits for {row['waits_for']}" if row.get("waits_for") else str(row["state"])

@@ -54,6 +54,8 @@ def _running(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "unloads", relative(row["unloads_at"], now)
         yield "memory", memory(row["pool_bytes"] or {})
         yield "requests", f"{row['in_flight']} in flight, {row['queued']} queued"
+        for prompt in row.get("prompts") or ():
+            yield "reads", f"{prompt['read_tokens']} of {prompt['total_tokens']} tokens of a prompt"
     yield "restarts", str(row["restarts"])
     if row["last_error"]:
         yield "last error", row["last_error"]

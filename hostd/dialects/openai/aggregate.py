@@ -12,6 +12,7 @@ import msgspec
 
 from hostd.dialects.base import Answer
 from hostd.dialects.openai import errors, stream
+from hostd.dialects.openai.prompt_progress import PromptReader
 from hostd.dialects.request_document import RequestDocument, decode
 from hostd.domain.errors import HostdError
 
@@ -53,6 +54,7 @@ class StreamAggregator:
     """Reads a stream's bytes as they come and puts its chunks together; see `hostd.dialects.base.AnswerAssembler`."""
 
     def __init__(self) -> None:
+        self.prompt = PromptReader()
         self.events = 0
         self.begun = False
         self.done = False
@@ -69,7 +71,9 @@ class StreamAggregator:
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
-            if line.startswith(b"data:") and not self.done and not self.failure:
+            if line.startswith(b":") and not self.begun:
+                self.prompt.filter(line, begun=False)
+            elif line.startswith(b"data:") and not self.done and not self.failure:
                 self._read(line[5:].strip())
 
     def answer(self, name: str) -> Answer:
@@ -82,6 +86,11 @@ class StreamAggregator:
         """Return the answer as the engine would have given it."""
         choices = [self._choices[index].document(index) for index in sorted(self._choices)]
         return {"choices": choices, **self._head, **self._tail}
+
+    @property
+    def signs(self) -> int:
+        """How often the stream has shown that the engine works."""
+        return self.events + self.prompt.signs
 
     @property
     def _tail(self) -> Json:
@@ -97,7 +106,8 @@ class StreamAggregator:
             return
         try:
             chunk = decode(data)
-            if chunk is not None:  # llama-server has nothing to say where it has read one of several prompts
+            # llama-server has nothing to say where it has read one of several prompts
+            if chunk is not None and not self.prompt.read(chunk):
                 self._add(chunk)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             self.failure = "the engine sent an event that makes no sense"

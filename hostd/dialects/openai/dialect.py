@@ -68,9 +68,9 @@ class OpenAiIdentity:
         body = stream.ModelNameRewriter(name).apply(payload)
         return Answer(body, stream.prompt_tokens_of(payload), stream.tokens_of(payload))
 
-    def stream(self, name: str) -> stream.OpenAiStream:
+    def stream(self, name: str, *, passes_progress: bool = False) -> stream.OpenAiStream:
         """Return what passes one stream on."""
-        return stream.OpenAiStream(name)
+        return stream.OpenAiStream(name, passes_progress=passes_progress)
 
     def assembler(self) -> aggregate.StreamAggregator:
         """Return what puts one answer together."""

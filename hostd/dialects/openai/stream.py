@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from hostd.dialects.framing import BOUNDARY, SseFramer, data_lines
+from hostd.dialects.openai.prompt_progress import PromptReader
 from hostd.dialects.request_document import decode
 
 DONE = b"data: [DONE]\n\n"
@@ -73,9 +74,10 @@ class OpenAiStream:
     a part of the answer is lost, or a finish by which the engine says that it has given up.
     """
 
-    __slots__ = ("_framer", "_held", "_rewriter", "_tail", "begun", "done", "events", "failure")
+    __slots__ = ("_framer", "_held", "_rewriter", "_tail", "begun", "done", "events", "failure", "prompt")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, passes_progress: bool = False) -> None:
+        self.prompt = PromptReader(passes=passes_progress)
         self.begun = False
         self.done = False
         self.failure = ""
@@ -89,6 +91,8 @@ class OpenAiStream:
         """Return the whole events that *data* completes; empty until the answer has begun. What follows its end is dropped."""
         events = self._framer.feed(data)
         if events:
+            events = self.prompt.filter(events, begun=self.begun)
+        if events:
             events = self._rewriter.apply(self._checked(events))
         if self.begun:
             return events
@@ -98,6 +102,18 @@ class OpenAiStream:
         self.begun = True
         events, self._held = self._held, b""
         return events
+
+    @property
+    def signs(self) -> int:
+        """How often the stream has shown that the engine works."""
+        return self.events + self.prompt.signs
+
+    def take_aside(self) -> bytes:
+        """Return reports for a client that asked for them, which are no part of the answer."""
+        if not self.prompt.passed:
+            return b""
+        events, self.prompt.passed = self.prompt.passed, b""
+        return self._rewriter.apply(events)
 
     def end(self) -> bytes | None:
         """Return the formal end where only that is missing: the last events say why the answer is over."""

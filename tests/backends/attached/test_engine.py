@@ -17,6 +17,7 @@ from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.errors import EngineError
 from hostd.domain.principal import Privacy
 from hostd.domain.profile import Profile, Variant
+from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
 from tests.backends.running import Running, free_port, running
 from tests.stage import ENGINE
@@ -169,7 +170,8 @@ async def test_a_llama_server_tells_its_slots_and_limits(tmp_path: Path) -> None
         assert not backend.prefers_stream(endpoint, {})
         facts = await backend.describe(engine.http, endpoint)
         assert ("b0-scripted", 2048, 2, ("theirs",)) == (facts.version, facts.context, facts.slots, facts.models)
-        assert () == await backend.decoded(engine.http, endpoint)
+        assert EngineProgress() == await backend.progress(engine.http, endpoint)
+        assert {"return_progress": True} == backend.report_request(endpoint)
         assert backend.prefers_stream(endpoint, {})
         assert not backend.prefers_stream(endpoint, {"logprobs": True})
         body = {"messages": [{"role": "user", "content": "hello"}], "stream": True}
@@ -177,8 +179,9 @@ async def test_a_llama_server_tells_its_slots_and_limits(tmp_path: Path) -> None
             f"{endpoint.url}/v1/chat/completions", json=body, headers=endpoint.headers
         ) as answer:
             await answer.content.readany()
-            [tokens] = await backend.decoded(engine.http, endpoint) or ()
-            assert tokens >= 1
+            found = await backend.progress(engine.http, endpoint)
+            assert found is not None
+            assert [True] == [slot.decoded >= 1 for slot in found.slots]
 
 
 async def test_a_server_without_slots_is_asked_once() -> None:
@@ -188,7 +191,8 @@ async def test_a_server_without_slots_is_asked_once() -> None:
         endpoint = replace(
             attach(Variant("openai", url="http://h/v1", model="m")).endpoint, url=url.removesuffix("/v1")
         )
-        assert await backend.decoded(http, endpoint) is None
-        assert await backend.decoded(http, endpoint) is None
-        assert 1 == len(heard)
+        assert await backend.progress(http, endpoint) is None
+        assert await backend.progress(http, endpoint) is None
+        assert [b"/slots", b"/metrics"] == [head.split()[1] for head in heard]
+        assert {} == backend.report_request(endpoint)
         assert not backend.prefers_stream(endpoint, {})

@@ -278,6 +278,12 @@ async def test_a_real_engine_chats_embeds_and_requires_its_key() -> None:
             assert 200 == answer.status
 
 
+async def generates(backend: LlamaCpp, http: aiohttp.ClientSession, endpoint: Endpoint) -> bool:
+    """Return whether a slot has generated tokens."""
+    found = await backend.progress(http, endpoint)
+    return found is not None and any(slot.decoded for slot in found.slots)
+
+
 @real
 async def test_the_tokens_of_a_running_answer_are_seen_and_sigterm_ends_it() -> None:
     """The busy slot's count is above zero before the answer is there, and a stream does not hold the engine back."""
@@ -293,7 +299,7 @@ async def test_the_tokens_of_a_running_answer_are_seen_and_sigterm_ends_it() -> 
         busy = asyncio.create_task(keep_it_busy())
         backend = LlamaCpp(WHEEL)
         async with asyncio.timeout(DEADLINE):
-            while not any(await backend.decoded(http, launch.endpoint) or ()):
+            while not await generates(backend, http, launch.endpoint):
                 assert not busy.done()
         async with asyncio.timeout(2.0):
             assert -signal.SIGTERM == await end(process)
@@ -304,7 +310,7 @@ async def test_the_tokens_of_a_running_answer_are_seen_and_sigterm_ends_it() -> 
 async def test_an_engine_that_ended_reports_nothing() -> None:
     """No connection, no count."""
     async with aiohttp.ClientSession() as http:
-        assert await LlamaCpp().decoded(http, Endpoint(f"http://127.0.0.1:{free_port()}", "m")) is None
+        assert await LlamaCpp().progress(http, Endpoint(f"http://127.0.0.1:{free_port()}", "m")) is None
 
 
 async def died(launch: Launch, *, limit: int | None = None) -> ExitClass:

@@ -15,6 +15,7 @@ from hostd.backends.mlx import engine as mlx
 from hostd.backends.mlx.engine import Mlx
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Capabilities, Flag, Profile, Variant
+from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint.mlx_serving import MlxServing
 from hostd.planning.warm_set.load_option import LoadOption
@@ -178,7 +179,7 @@ async def test_a_server_that_ended_reports_nothing() -> None:
     """Neither its slots nor itself."""
     backend, gone = Mlx(), Endpoint(f"http://127.0.0.1:{free_port()}", "m")
     async with aiohttp.ClientSession() as http:
-        assert await backend.decoded(http, gone) is None
+        assert await backend.progress(http, gone) is None
         assert (None, ()) == ((await backend.describe(http, gone)).version, (await backend.describe(http, gone)).models)
 
 
@@ -222,14 +223,15 @@ async def test_a_real_engine_stops_when_its_client_hangs_up(model: Path) -> None
     backend = Mlx()
     async with running(launched(model, Profile("tiny", (), slots=2))) as engine:
 
-        async def tokens() -> tuple[int, ...] | None:
-            return await backend.decoded(engine.http, engine.launch.endpoint)
+        async def found() -> EngineProgress | None:
+            return await backend.progress(engine.http, engine.launch.endpoint)
 
         async def idle() -> bool:
-            return await tokens() == ()
+            return await found() == EngineProgress()
 
         async def busy() -> bool:
-            return any(await tokens() or ())
+            report = await found()
+            return report is not None and any(slot.decoded for slot in report.slots)
 
         for stream in (False, True):
             waiting = asyncio.create_task(engine.ask(asked(max_tokens=4000, stream=stream)))

@@ -293,7 +293,7 @@ async def test_requests_are_served_by_its_openai_routes() -> None:
             answer["choices"][0]["finish_reason"],
         )
         assert [runner] == (await seen(engine))["children"]
-        assert await backend.decoded(engine.http, endpoint) is None
+        assert await backend.progress(engine.http, endpoint) is None
 
 
 @pytest.mark.parametrize(

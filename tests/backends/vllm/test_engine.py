@@ -287,14 +287,17 @@ async def test_an_engine_that_does_not_sleep_is_not_believed(scripted: tuple[Scr
             await backend.sleep(http, Endpoint(f"http://127.0.0.1:{free_port()}", "tiny"), 1)
 
 
-async def test_an_engine_without_progress_does_not_count_as_generating(scripted: tuple[Scripted, Endpoint]) -> None:
+async def test_an_engine_without_progress_does_not_turn(scripted: tuple[Scripted, Endpoint]) -> None:
     """The server answers for a computing process that hangs, but its steps do not move on."""
     server, endpoint = scripted
     async with aiohttp.ClientSession() as http:
-        assert (1, 1, 0) == await Vllm().decoded(http, endpoint)
+        found = await Vllm().progress(http, endpoint)
+        assert found is not None
+        assert (2, 1) == (len(found.slots), found.waiting)
+        assert await Vllm().turns(http, endpoint)
         server.turns = False
-        assert await Vllm().decoded(http, endpoint) is None
-        assert await Vllm().decoded(http, Endpoint(f"http://127.0.0.1:{free_port()}", "tiny")) is None
+        assert not await Vllm().turns(http, endpoint)
+        assert await Vllm().progress(http, Endpoint(f"http://127.0.0.1:{free_port()}", "tiny")) is None
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -339,14 +342,14 @@ async def test_a_real_engine_reports_requests_and_sleeps(real_one: Running) -> N
     backend, endpoint = Vllm(), real_one.launch.endpoint
     waiting = asyncio.create_task(real_one.ask(asked(model="tiny", max_tokens=4000, ignore_eos=True)))
     try:
-        found = await real_one.until(lambda: backend.decoded(real_one.http, endpoint))
-        assert (1,) == found
+        await real_one.until(lambda: backend.turns(real_one.http, endpoint))
     finally:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
 
     async def at_rest() -> bool:
-        return await backend.decoded(real_one.http, endpoint) is None
+        found = await backend.progress(real_one.http, endpoint)
+        return found is not None and found.is_idle
 
     await real_one.until(at_rest)
     for level in (1, 2):

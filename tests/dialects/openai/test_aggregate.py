@@ -49,7 +49,7 @@ def assembled(*data: bytes) -> StreamAggregator:
 
 
 TALK = (
-    event(says(role="assistant", content=None), prompt_progress={"total": 3})
+    event(says(role="assistant", content=None), prompt_progress={"total": 3, "processed": 3})
     + event(says(1, role="assistant", content=None))
     + b": a comment\n\n"
     + event(says(reasoning_content="Hm"))
@@ -93,7 +93,8 @@ def test_the_answer_is_the_same_however_it_is_cut(cuts: set[int]) -> None:
     """Thought, text and tool calls of each choice are put together; the sums are those of the first one."""
     edges = [0, *sorted(cuts), len(TALK)]
     assembler = assembled(*(TALK[start:end] for start, end in pairwise(edges)))
-    assert (True, True, "", 14) == (assembler.done, assembler.begun, assembler.failure, assembler.events)
+    assert (True, True, "", 13) == (assembler.done, assembler.begun, assembler.failure, assembler.events)
+    assert 14 == assembler.signs  # one event told of the prompt, which is no part of the answer
     assert TALKED == assembler.document()
     answer = assembler.answer("ours")
     assert ({**TALKED, "model": "ours"}, 3, 5, "") == (json.loads(answer.body), *answer[1:])

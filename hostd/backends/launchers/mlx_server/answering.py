@@ -49,17 +49,23 @@ class WatchedGenerator:
 
     def _tokens(self, answers: "Queue[Any]", progress: Callable[[int, int], None] | None) -> Iterator[Any]:
         number, counts = id(answers), self._generator.generation
-        counts[number] = 0
+        # Tokens generated, of the prompt read, and of the prompt in the step that is computed now.
+        decoded, read, reading = counts[number] = [0, 0, 0]
         try:
             while (item := self._next(answers)) is not None:
                 self._generator.pulse += 1
                 if isinstance(item, Exception):
                     raise item
                 if not isinstance(item, tuple):
-                    counts[number] += 1
+                    decoded, reading = decoded + 1, 0
+                    counts[number] = [decoded, read, reading]
                     yield item
-                elif progress is not None:
-                    progress(*item)
+                    continue
+                read, total = item
+                reading = max(0, min(total - read, getattr(self.cli_args, "prefill_step_size", None) or total))
+                counts[number] = [decoded, read, reading]
+                if progress is not None:
+                    progress(read, total)
         finally:
             del counts[number]
 

@@ -45,7 +45,7 @@ class Guarded:
 
     own: argparse.Namespace
     memory: Any
-    generation: dict[int, int]
+    generation: dict[int, list[int]]
     pulse = 0
 
     def _run_generate(self) -> None:

@@ -35,7 +35,7 @@ class Answers:
 
     def __init__(self, *said: object) -> None:
         self.cli_args = None
-        self.generation: dict[int, int] = {}
+        self.generation: dict[int, list[int]] = {}
         self.pulse = 0
         self.requests = self
         self._said = said
@@ -78,7 +78,7 @@ def test_tokens_are_counted_while_they_are_made(ends: Ends) -> None:
     first, tokens = WatchedGenerator(generator, Handler(ends[0])).generate(
         None, SimpleNamespace(), lambda *at: seen.append(at)
     )
-    assert ("context", "one", [1]) == (first, next(tokens), list(generator.generation.values()))
+    assert ("context", "one", [[1, 1, 0]]) == (first, next(tokens), list(generator.generation.values()))
     assert (["two"], {}, [(1, 2)]) == (list(tokens), generator.generation, seen)
     assert 3 == generator.pulse
 

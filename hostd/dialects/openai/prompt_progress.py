@@ -1,0 +1,84 @@
+"""What a stream reports about its prompt before the answer begins: llama-server's ``prompt_progress``, mlx-lm's comments.
+
+llama-server sends such events where the request has ``return_progress``. hostd adds that to requests whose client did not, so the
+events are kept from those clients. They are not part of the answer: another upstream may still give it.
+"""
+
+import re
+from typing import Any
+
+from hostd.dialects.request_document import decode
+from hostd.domain.progress import PromptProgress
+
+REQUESTED = "return_progress"
+"""The member of a request that asks for these events."""
+
+_KEY = b'"prompt_progress"'
+_EVENT = re.compile(rb".+?(?:\r?\n\r?\n|\Z)", re.DOTALL)
+# mlx-lm's ``: keepalive 512/2048``. Comments without counts come from servers that are stuck, too.
+_COMMENT = re.compile(rb"^:[^\n]*?\b(\d{1,9})/(\d{1,9})\b", re.MULTILINE)
+
+
+class PromptReader:
+    """Reads the progress events of one stream.
+
+    *latest* is what was reported last. *signs* counts the reports that differ from the one before. *passed* holds the events for
+    a client that asked for them, until they are taken.
+    """
+
+    __slots__ = ("_passes", "latest", "passed", "signs")
+
+    def __init__(self, *, passes: bool = False) -> None:
+        self.latest: PromptProgress | None = None
+        self.signs = 0
+        self.passed = b""
+        self._passes = passes
+
+    def filter(self, events: bytes, *, begun: bool) -> bytes:
+        """Return whole *events* without those that report progress.
+
+        Once the answer has *begun*, a client that asked for them gets them in their place.
+        """
+        if not begun and (found := _COMMENT.search(events)):
+            self.note(PromptProgress(int(found[1]), int(found[2])))
+        if _KEY not in events:
+            return events
+        kept = []
+        for event in _EVENT.findall(events):
+            if _KEY in event and self._is_report(event):
+                if not self._passes:
+                    continue
+                if not begun:
+                    self.passed += event
+                    continue
+            kept.append(event)
+        return b"".join(kept)
+
+    def read(self, chunk: dict[str, Any]) -> bool:
+        """Return whether *chunk* reports progress, and if so, note it."""
+        said = chunk.get("prompt_progress")
+        if not isinstance(said, dict) or any((choice.get("delta") or {}).get("content") for choice in _choices(chunk)):
+            return False
+        read, total = said.get("processed"), said.get("total")
+        if isinstance(read, int) and isinstance(total, int) and 0 <= read <= total:
+            self.note(PromptProgress(read, total))
+        return True
+
+    def note(self, progress: PromptProgress) -> None:
+        """Note a report."""
+        if progress != self.latest:
+            self.latest = progress
+            self.signs += 1
+
+    def _is_report(self, event: bytes) -> bool:
+        data = event.partition(b"data:")[2]
+        try:
+            chunk = decode(data.strip())
+        except (ValueError, RecursionError):
+            return False
+        return isinstance(chunk, dict) and self.read(chunk)
+
+
+def _choices(chunk: dict[str, Any]) -> list[dict[str, Any]]:
+    choices = chunk.get("choices")
+    return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
