@@ -191,7 +191,7 @@ class WaitingForMemory:
     needs: Bytes
     free: Bytes
     until_s: float | None
-    goes: tuple[str, ...]
+    victims: tuple[str, ...]
     candidates: tuple[WeighedModel, ...]
     queued: int
 
@@ -232,7 +232,7 @@ class Evicted:
     cost_s: float
     needs: Bytes
     free: Bytes
-    soon: Bytes
+    free_soon: Bytes
     candidates: tuple[WeighedModel, ...]
     in_flight: int
 

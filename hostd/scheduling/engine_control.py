@@ -45,11 +45,11 @@ class EngineController:
             return False
         return model.state is State.READY or model.is_starting or model.restarts.open(self._context.now)
 
-    def request_load(self, model: ModelState) -> None:
-        """Have *model* loaded for a request that waits, unless that is under way."""
+    def request_load(self, model: ModelState, why: str = "request") -> None:
+        """Have *model* loaded for a request that waits, or for the next one (*why*), unless that is under way."""
         # A restart with its delay is under way already: a crash loop must not be driven by the requests that it fails.
         if model.state in _UNLOADED and model.restarts.again_at is None:
-            self.admission.request(model, "request")
+            self.admission.request(model, why)
 
     def after_release(self, model: ModelState) -> None:
         """Finish draining after a request is over, or begin to count idle time."""
@@ -86,17 +86,19 @@ class EngineController:
             self.after_release(model)
 
     def return_deadline(self) -> None:
-        """Load evicted models of the warm set again, as far as that evicts no model in use; look again later for the rest."""
-        missing = self.warm_policy.missing()
-        for model in missing:
-            if self.admission.may_fit(model, "return"):
+        """Load missing models of the warm set again, as far as that evicts no model in use; look again later for the rest."""
+        if self.closing:
+            return
+        for model in self.warm_policy.missing():
+            if model.restarts.returns(self._context.now) and self.admission.may_fit(model, "return"):
                 self.admission.request(model, "return")
-        if missing:
-            self.warm_policy.look_again()
+        self.warm_policy.look_again()
 
     def restart_deadline(self, model: ModelState) -> None:
         """Start a failed engine again, its delay being over."""
         if model.state is State.FAILED:
+            # Before the load is asked for, which may be refused for want of memory: requests would wait for it for ever.
+            model.restarts.delay_over()
             self.admission.request(model, "request" if model.queue else "restart")
 
     def drain_deadline(self, model: ModelState) -> None:
@@ -108,6 +110,7 @@ class EngineController:
         """Note that an engine has given its memory back and sleeps."""
         if self.commands.slept(model):
             self.admission.changed()
+            self.warm_policy.look_again()
 
     def load(self, model: ModelState, why: str) -> None:
         """Load *model* now, whatever happened to it before; after its stop if it is just being stopped. Not while closing."""
@@ -115,6 +118,7 @@ class EngineController:
             return
         if model.state in _UNLOADED:
             model.restarts.reset()
+            self._context.deadlines.cancel(("restart", model.name))
             model.failed_variants.clear()
             self.admission.request(model, why)
         elif model.state in (State.DRAINING, State.STOPPING):
@@ -201,6 +205,8 @@ class EngineController:
         again_at = model.restarts.again_at
         if again_at is not None:
             self._context.deadlines.set(("restart", event.model), again_at)
+        else:
+            self.warm_policy.look_again()
         again_in = None if again_at is None else again_at - self._context.now
         streak = model.restarts.streak
         self._context.explain(
@@ -244,6 +250,7 @@ class EngineController:
             self.admission.request(model, "request" if model.queue else "asked")
         else:
             self.preload.settled(model)
+            self.warm_policy.look_again()
 
     def boot(self) -> None:
         """Begin to load, one after another, what should be warm and fits together, the most valuable first."""
@@ -251,6 +258,7 @@ class EngineController:
         if not self.closing:
             self.warm_policy.plan()
             self.preload.begin(self.warm_policy.in_order())
+            self.warm_policy.look_again()
 
     def schedule_changed(self, windows: frozenset[str], demand: Mapping[str, float]) -> None:
         """Take in the hour: load what should be warm from now on, and let idle time count for the rest."""
@@ -309,8 +317,9 @@ class EngineController:
             if idle and ("idle", model.name) not in self._context.deadlines:
                 self.after_release(model)
         for model in new:
-            if self.preload.begun and model.state is State.COLD and model not in self.preload:
+            if self.preload.begun and model.state in (State.COLD, State.SLEEPING) and model not in self.preload:
                 self.warm_policy.evicted(model)
+        self.warm_policy.look_again()
 
     def memory_measured(self, pools: Iterable[Pool], held: Mapping[str, Mapping[str, int]]) -> None:
         """Take in a measurement of the memory."""
@@ -322,6 +331,8 @@ class EngineController:
         if why is not None:
             model.last_error, model.down_reason = why, FallbackReason.OUT_OF_MEMORY
             self.warm_policy.evicted(model)
+        # A request that has left takes its load with it, though not what made the model missing before.
+        self.warm_policy.look_again()
         self.preload.settled(model)
 
     def close(self) -> None:

@@ -236,7 +236,7 @@ class MemoryAdmission:
                     cost_s=each.cost,
                     needs=plan.option.peak,
                     free=free,
-                    soon=soon,
+                    free_soon=soon,
                     candidates=weighed,
                     in_flight=len(victim.serving),
                 )
@@ -268,7 +268,7 @@ class MemoryAdmission:
                 needs=plan.option.peak,
                 free=free,
                 until_s=until,
-                goes=tuple(each.name for each in plan.evict),
+                victims=tuple(each.name for each in plan.evict),
                 candidates=self.candidates.weighed(candidates),
                 queued=len(model.queue),
             )

@@ -17,6 +17,7 @@ class LoadPriority(IntEnum):
 LOAD_PRIORITY = {
     "request": LoadPriority.WAITED_FOR,
     "asked": LoadPriority.WAITED_FOR,
+    "turned_away": LoadPriority.WANTED,
     "restart": LoadPriority.WANTED,
     "preload": LoadPriority.WANTED,
     "window": LoadPriority.WANTED,

@@ -91,8 +91,9 @@ class RequestFlow:
         elif not self._engines.obtainable(model):
             self._fall_back(request, *messages.down(model, self._context.now))
         elif len(model.queue) >= model.profile.limits.max_queue:
-            # Even where no request may wait (max_queue: 0), a cold model is loaded: later ones find it ready.
-            self._engines.request_load(model)
+            # Even where no request may wait (max_queue: 0), a cold model is loaded: later ones find it ready. Not as for a request
+            # that waits, without which such a load is given up.
+            self._engines.request_load(model, "turned_away")
             self._fall_back(request, FallbackReason.STATUS_429, messages.queue_full(model))
         else:
             self._wait(model, request)

@@ -1,7 +1,8 @@
 """When to start a broken engine again, and when to stop trying: a pure schedule.
 
 A crash is forgiven after a stretch of good service; crashes in quick succession wait twice as long each time; after
-`GIVE_UP_AFTER` of them the engine stays down until it is loaded by hand, or a request arrives after `COOL_DOWN`.
+`GIVE_UP_AFTER` of them the engine stays down for `COOL_DOWN`. Then the next request has it started, or the plan, where the model
+should be warm. No failure is for good: a machine that nobody watches has to come back by itself.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ class RestartPolicy:
     """The crash history of one engine (seconds on the scheduler's clock).
 
     *streak* counts failures without a stretch of good service between them. *again_at* is when the engine starts again
-    by itself, *closed_until* when a request may make it start again; at most one of them is set.
+    by itself, *closed_until* when a request may make it start again; at most one of them is set. *failed_at* is when the engine
+    failed for the last time, until it is tried again.
     """
 
     streak: int = 0
@@ -29,10 +31,15 @@ class RestartPolicy:
     ready_at: float | None = None
     again_at: float | None = None
     closed_until: float | None = None
+    failed_at: float | None = None
 
     def started(self) -> None:
         """Note that a start is under way."""
-        self.again_at = self.closed_until = None
+        self.again_at = self.closed_until = self.failed_at = None
+
+    def delay_over(self) -> None:
+        """Note that the time of the restart has come: whatever becomes of this try, no other one is due because of that failure."""
+        self.again_at = self.failed_at = None
 
     def ready(self, now: float) -> None:
         """Note that the engine serves."""
@@ -44,6 +51,7 @@ class RestartPolicy:
             self.streak = 0
         # Forgotten, so that one long run forgives only the crashes before it.
         self.ready_at = self.again_at = self.closed_until = None
+        self.failed_at = now
         self.streak += 1
         self.total += 1
         if not exit_class.mends_itself:
@@ -62,7 +70,7 @@ class RestartPolicy:
     def reset(self) -> None:
         """Forget the streak: the engine is loaded by hand, or was stopped on purpose."""
         self.streak = 0
-        self.again_at = self.closed_until = self.ready_at = None
+        self.again_at = self.closed_until = self.ready_at = self.failed_at = None
 
     @property
     def gave_up(self) -> bool:
@@ -72,3 +80,8 @@ class RestartPolicy:
     def open(self, now: float) -> bool:
         """Return whether a request may start the engine."""
         return self.closed_until is None or now >= self.closed_until
+
+    def returns(self, now: float) -> bool:
+        """Return whether a model that should be warm may be loaded again without a request for it."""
+        # A flag or a file that is wrong is looked at for requests far sooner, which somebody waits for.
+        return self.again_at is None and (self.failed_at is None or now >= self.failed_at + COOL_DOWN)

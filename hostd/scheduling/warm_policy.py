@@ -111,20 +111,30 @@ class WarmSetPolicy:
         return [model for model in self.in_order() if model.name not in before]
 
     def missing(self) -> list[ModelState]:
-        """Return the evicted models of the warm set whose load is not pending yet, the most valuable first."""
-        away = (State.COLD, State.SLEEPING)
-        return [each for each in self.in_order() if each.evicted and each.state in away and each.pending_load is None]
+        """Return the models of the warm set that were evicted or have failed and are not on their way, the most valuable first."""
+        return [model for model in self.in_order() if self._is_missing(model)]
+
+    @staticmethod
+    def _is_missing(model: ModelState) -> bool:
+        if model.pending_load is not None or model.restarts.again_at is not None:
+            return False
+        # One that is cold without having been evicted was idle for its keep_alive, or was unloaded by hand.
+        return model.state is State.FAILED or (model.evicted and model.state in (State.COLD, State.SLEEPING))
 
     def evicted(self, model: ModelState) -> None:
         """Note that a model was evicted, or had no memory: one of the warm set is loaded again when there is memory for it."""
         if model.name in self.declared:
             model.evicted = True
-            if ("return", "") not in self._context.deadlines:
-                self.look_again()
+            self._set_look()
 
     def look_again(self) -> None:
-        """Look at the evicted models of the warm set again in a while."""
-        self._context.deadlines.set(("return", ""), self._context.now + RETURN_EVERY)
+        """Look in a while at the models of the warm set that are missing, if there are any."""
+        if any(map(self._is_missing, self.in_order())):
+            self._set_look()
+
+    def _set_look(self) -> None:
+        if ("return", "") not in self._context.deadlines:
+            self._context.deadlines.set(("return", ""), self._context.now + RETURN_EVERY)
 
     def _candidate(self, model: ModelState) -> WarmCandidate:
         warm, demand = model.profile.warm, self.demand.get(model.name, 0.0)

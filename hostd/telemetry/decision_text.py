@@ -36,6 +36,7 @@ _TENTHS = {"until_s", "free_in_s", "again_in_s", "idle_s"}
 
 _CAUSES = {
     "request": "a request needs it",
+    "turned_away": "a request could not wait for it, and the next one is to find it ready",
     "asked": "it was asked for by hand",
     "preload": "its profile wants it warm from the start",
     "window": "one of its windows is open",
@@ -61,14 +62,14 @@ _LABELS = {
     "attempt": "attempt {}",
     "bytes": "frees {}",
     "short": "short of {}",
-    "goes": "{} would be evicted",
+    "victims": "{} would be evicted",
     "evicted": "{} evicted for it",
-    "soon": "soon {} free",
+    "free_soon": "soon {} free",
     "keeps": "keeps {}",
     "left": "left to try: {}",
     "asked": "asked for {}",
 }
-_BYTES = {"needs", "free", "soon", "short", "bytes", "keeps"}
+_BYTES = {"needs", "free", "free_soon", "short", "bytes", "keeps"}
 _USUAL = {"restarts": 0, "in_a_row": 1}
 """Numbers that are worth no words while they are as they should be."""
 

@@ -16,6 +16,7 @@ from hostd.scheduling.decisions import Decision, FellBack
 from hostd.scheduling.effects import Effect, Explain, Refuse, Remove, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import AttemptFailed, Event, Ticked
 from hostd.scheduling.queue import RequestQueue
+from hostd.scheduling.restart import COOL_DOWN, LONGEST_DELAY
 from hostd.scheduling.scheduler import Scheduler
 from hostd.scheduling.view import QueuePosition
 
@@ -134,6 +135,7 @@ class Watched(RuleBasedStateMachine):
             self._saw(effect)
         self._check_tickets()
         self._check_lanes()
+        self._check_returns()
         self.sound = True
 
     def _saw(self, effect: Effect) -> None:
@@ -183,7 +185,7 @@ class Watched(RuleBasedStateMachine):
             known = self.tickets[ticket_id]
             if known.model != model:
                 known.model, known.joined = model, self.now
-            assert ("queue", ticket_id) in self.scheduler._context.deadlines, "a wait without an end"
+            assert self.scheduler._context.deadlines.at(("queue", ticket_id)) <= known.expires, "a wait without an end"
             place = ids(self.scheduler.models[model].queue).index(ticket_id) + 1
             assert self.scheduler.position(ticket_id) == QueuePosition(
                 model, self.scheduler.models[model].reported_state, place
@@ -218,6 +220,23 @@ class Watched(RuleBasedStateMachine):
                 and not self.scheduler.engines.warm_policy.stays(model)
             ):
                 assert ("idle", name) in self.scheduler._context.deadlines, f"idle for ever: {model}"
+
+    def _check_returns(self) -> None:
+        """Check that each request that waits has a load under way or one that is due, and that whatever failed comes back."""
+        deadlines, policy = self.scheduler._context.deadlines, self.scheduler.engines.warm_policy
+        for name, model in self.scheduler.models.items():
+            again_at, coming = model.restarts.again_at, model.pending_load is not None
+            assert again_at == (deadlines.at(("restart", name)) if ("restart", name) in deadlines else None)
+            if again_at is not None:
+                assert model.state is State.FAILED, f"a restart of what has not failed: {model}"
+                assert again_at <= self.now + LONGEST_DELAY
+            if model.queue and model.state in (State.COLD, State.FAILED, State.SLEEPING):
+                assert coming or again_at is not None, f"a request waits for a load that nothing brings: {model}"
+            if model.state is State.FAILED and not coming and again_at is None and not self.closing:
+                assert (model.restarts.closed_until or 0.0) <= self.now + COOL_DOWN, f"no request gets it back: {model}"
+                assert name not in policy.declared or ("return", "") in deadlines, f"down for ever: {model}"
+        if not self.closing:
+            assert not policy.missing() or ("return", "") in deadlines, f"away for ever: {policy.missing()}"
 
     # Who is where.
 

@@ -7,6 +7,7 @@ from hostd.scheduling.effects import Refuse
 from hostd.scheduling.engine_control import DRAIN_LIMIT
 from hostd.scheduling.events import Booted, ClientLeft, EngineStopped, LoadRequested, ShutdownRequested, UnloadRequested
 from hostd.scheduling.restart import COOL_DOWN, GIVE_UP_AFTER, GOOD_SERVICE, UNMENDED_COOL_DOWN
+from hostd.scheduling.warm_policy import RETURN_EVERY
 from tests.scheduling.scenario import Rehearsal, profile
 
 
@@ -194,14 +195,26 @@ class TestCrashes:
         assert ["serve t1 by a"] == play.ready()
 
     @pytest.mark.parametrize("exit_class", [ExitClass.BAD_FLAG, ExitClass.MISSING_FILE])
-    def test_what_does_not_mend_itself_is_not_tried_again_by_itself(self, exit_class: ExitClass) -> None:
+    def test_what_does_not_mend_itself_is_not_tried_again_at_once(self, exit_class: ExitClass) -> None:
         """A wrong flag or a missing file waits for a request after a while, or for the owner."""
         play = Rehearsal(profile("a", preload=True))
         play.tell(Booted())
         play.broke("a", exit_class=exit_class)
-        assert play.scheduler.next_deadline() is None
-        assert ["refuse t1: load_failed"] == play.arrive("t1")
+        assert ["refuse t1: load_failed"] == play.arrive("t1", now=UNMENDED_COOL_DOWN - 0.1)
         assert ["start a"] == play.arrive("t2", now=UNMENDED_COOL_DOWN)
+
+    @pytest.mark.parametrize("exit_class", list(ExitClass))
+    def test_what_should_be_warm_comes_back_by_itself(self, exit_class: ExitClass) -> None:
+        """Whatever it failed from, and without a request: nobody may be there to see it."""
+        play = Rehearsal(profile("a", preload=True))
+        play.tell(Booted())
+        play.broke("a", exit_class=exit_class)
+        while play.scheduler.models["a"].restarts.again_at is not None:
+            play.pass_time(play.scheduler.models["a"].restarts.again_at)
+            play.broke("a", exit_class=exit_class)
+        assert "<Model a failed: 0/0 in flight, 0 queued>" == play.status()
+        assert [] == play.pass_time(play.now + COOL_DOWN - 0.1)
+        assert ["start a"] == play.pass_time(play.now + RETURN_EVERY)
 
     def test_a_load_that_is_no_preload_is_tried_again_only_on_request(self) -> None:
         """Its delay closes the door; the first request after it opens it."""

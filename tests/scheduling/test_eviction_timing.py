@@ -7,13 +7,13 @@ from hostd.domain.ticket import Route, Target, Ticket
 from hostd.planning.warm_set.eviction import SELDOM
 from hostd.planning.warm_set.load_option import UNMEASURED_LOAD
 from hostd.scheduling.eviction_timing import (
-    HOLD,
+    IDLE_BEFORE_EVICTION,
+    IDLE_BEFORE_OPTIONAL_EVICTION,
     LEAST_RESIDENCY,
     LONGEST_RESIDENCY,
     LONGEST_WAIT,
-    LULL,
-    PATIENCE,
     WAIT_LOADS,
+    WAIT_TO_COST,
     evictable_at,
     eviction_cost,
     residency,
@@ -114,18 +114,20 @@ class TestFreeAt:
     def test_an_idle_one_goes_when_it_has_been_idle_for_long(self) -> None:
         """However dear it is, and however little the others have waited."""
         found = model_state(ready_at=NOW - 3.0)
-        assert NOW - 3.0 + HOLD == evictable_at(found, PendingLoad("b", "request", NOW), waited_for(NOW), NOW, cost=1e9)
+        assert NOW - 3.0 + IDLE_BEFORE_EVICTION == evictable_at(
+            found, PendingLoad("b", "request", NOW), waited_for(NOW), NOW, cost=1e9
+        )
 
     def test_an_idle_one_goes_once_the_others_have_waited_for_its_price(self) -> None:
         """Two who have waited 3 s each need 2 s more to make up 10."""
         claimant = waited_for(NOW - 3.0, NOW - 3.0 + 1e-9)
-        cost, found = 10.0 / PATIENCE, model_state(ready_at=NOW - LEAST_RESIDENCY)
+        cost, found = 10.0 / WAIT_TO_COST, model_state(ready_at=NOW - LEAST_RESIDENCY)
         assert pytest.approx(NOW + 2.0) == evictable_at(found, PendingLoad("b", "request", NOW), claimant, NOW, cost)
 
     def test_an_idle_one_whose_price_was_waited_for_already_goes_now(self) -> None:
         """However long others would go on waiting."""
         claimant, found = waited_for(NOW - 11.0), model_state(ready_at=NOW - LEAST_RESIDENCY)
-        assert NOW == evictable_at(found, PendingLoad("b", "request", NOW), claimant, NOW, cost=10.0 / PATIENCE)
+        assert NOW == evictable_at(found, PendingLoad("b", "request", NOW), claimant, NOW, cost=10.0 / WAIT_TO_COST)
 
     @pytest.mark.parametrize(("load", "stays"), [(10.0, LEAST_RESIDENCY), (2.0, 2.0)])
     def test_an_idle_one_does_not_go_as_soon_as_it_has_come(self, load: float, stays: float) -> None:
@@ -170,7 +172,9 @@ class TestFreeAt:
     def test_for_what_is_merely_wanted_only_those_go_that_have_been_idle_for_long(self, why: str) -> None:
         """No request waits for it."""
         found, pending = model_state(ready_at=NOW - 10.0), PendingLoad("b", why, NOW)
-        assert NOW - 10.0 + LULL == evictable_at(found, pending, ModelState(profile("b")), NOW, cost=0.0)
+        assert NOW - 10.0 + IDLE_BEFORE_OPTIONAL_EVICTION == evictable_at(
+            found, pending, ModelState(profile("b")), NOW, cost=0.0
+        )
         assert None is evictable_at(busy(), pending, ModelState(profile("b")), NOW, cost=0.0)
 
     def test_a_sleeping_one_may_go_at_any_time(self) -> None:

@@ -26,7 +26,7 @@ from hostd.scheduling.events import (
     ShutdownRequested,
     UnloadRequested,
 )
-from hostd.scheduling.eviction_timing import LONGEST_WAIT, LULL, WAIT_LOADS
+from hostd.scheduling.eviction_timing import IDLE_BEFORE_OPTIONAL_EVICTION, LONGEST_WAIT, WAIT_LOADS
 from hostd.scheduling.warm_policy import RETURN_EVERY
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile
@@ -191,7 +191,7 @@ class TestWhatIsMerelyWanted:
         play.turn("b")
         assert [] == play.pass_time(SETTLED + 1000.0)
         play.finish("at a")
-        assert ["check b", "stop a"] == play.pass_time(SETTLED + 1000.0 + LULL + RETURN_EVERY)
+        assert ["check b", "stop a"] == play.pass_time(SETTLED + 1000.0 + IDLE_BEFORE_OPTIONAL_EVICTION + RETURN_EVERY)
         assert ["start b"] == play.gone("a")
 
 
@@ -264,7 +264,7 @@ class TestBusyModels:
         busy(play, "a")
         assert ["check b"] == play.arrive("t1", "b")
         (told,) = play.said(WaitingForMemory)
-        assert [pytest.approx(WAIT), ("a",)] == [told.until_s, told.goes]
+        assert [pytest.approx(WAIT), ("a",)] == [told.until_s, told.victims]
         assert [] == play.pass_time(SETTLED + WAIT - 0.1)
         assert "ready" == play.scheduler.models["a"].reported_state
         assert [] == play.pass_time(SETTLED + WAIT)
@@ -495,6 +495,68 @@ class TestReturnedMemory:
         assert [] == play.gone("a")
         play.others[CARD] = 0.0
         assert ["start c"] == play.measure()
+
+
+class TestComingBack:
+    """A crashed model whose memory another one took before its restart."""
+
+    @staticmethod
+    def _robbed(**more: bool) -> Machine:
+        """Return a machine on which 'a' has crashed, and 'b' answers in its memory when its restart is due."""
+        play = Machine({CARD: 10}, a=(fits(6.0),), b=(fits(6.0),))
+        play.open(profile("a", **more), profile("b"))
+        play.warm("a")
+        play.now = SETTLED
+        play.broke("a")
+        assert ["check b", "start b"] == play.arrive("t1", "b")
+        assert ["serve t1 by b"] == play.ready("b")
+        assert ["check a"] == play.pass_time(SETTLED + 1.0)
+        assert ["a"] == [each.model for each in play.said(LoadDeferred)]
+        return play
+
+    def test_a_request_has_it_loaded(self) -> None:
+        """A restart that is refused for want of memory is over: no request waits for it."""
+        play = self._robbed()
+        play.finish("t1")
+        play.tell(UnloadRequested("b"))
+        play.gone("b")
+        assert ["check a", "start a"] == play.arrive("t2", "a")
+
+    def test_it_takes_its_turn_while_the_other_is_used(self) -> None:
+        """As a cold model would."""
+        play = self._robbed()
+        play.arrive("t2", "a")
+        play.finish("t1")
+        assert ["stop b"] == play.pass_time(play.now + LONGEST_WAIT)
+        play.gone("b")
+        assert "a" == play.starts[-1]
+
+    def test_what_should_be_warm_comes_back_when_there_is_memory(self) -> None:
+        """Without a request for it."""
+        play = self._robbed(preload=True)
+        play.finish("t1")
+        play.tell(UnloadRequested("b"))
+        play.gone("b")
+        assert ["check a", "start a"] == play.pass_time(play.now + RETURN_EVERY)
+
+    def test_a_client_that_leaves_does_not_end_its_return(self) -> None:
+        """Its load for the request is over then; the plan goes on to want it."""
+        play = self._robbed(preload=True)
+        play.arrive("t2", "a")
+        play.pass_time(play.now + RETURN_EVERY)
+        play.tell(ClientLeft("t2"))
+        play.finish("t1")
+        play.tell(UnloadRequested("b"))
+        play.gone("b")
+        assert ["check a", "start a"] == play.pass_time(play.now + RETURN_EVERY)
+
+    def test_a_request_that_may_not_wait_has_it_loaded_for_the_next(self) -> None:
+        """With max_queue: 0 none ever waits, and the load must not be given up for that."""
+        play = Machine({CARD: 10}, a=(fits(6.0),))
+        play.open(profile("a", max_queue=0))
+        assert ["check a", "refuse t1: queue_full", "start a"] == play.arrive("t1", "a")
+        play.ready("a")
+        assert ["serve t2 by a"] == play.arrive("t2", "a")
 
 
 class TestTooMuchForTheCard:

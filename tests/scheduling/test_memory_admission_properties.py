@@ -27,7 +27,7 @@ from hostd.scheduling.events import (
     PreflightDone,
     ScheduleChanged,
 )
-from hostd.scheduling.eviction_timing import HOLD
+from hostd.scheduling.eviction_timing import IDLE_BEFORE_EVICTION
 from tests.routing.routing_stage import router
 from tests.scheduling.checked_scheduler import Engine
 from tests.scheduling.test_request_flow_properties import PICK, AnyOrder, profile_sets
@@ -94,7 +94,7 @@ class TooLittle(AnyOrder):
         for name in app:
             self._tell(LoadRequested(name, "asked"))
             self.go_well(6)
-        self.pass_time(HOLD)
+        self.pass_time(IDLE_BEFORE_EVICTION)
 
     @precondition(lambda self: self.asked)
     @rule(
@@ -227,9 +227,29 @@ class TooLittle(AnyOrder):
             self._check_minimal(batch)
         self.evicting.clear()
 
+    def _check_returns(self) -> None:
+        """Check besides that the only load that waits does not do so beside memory that is free."""
+        super()._check_returns()
+        admission = self.scheduler.engines.admission
+        if len(admission.pending) != 1:
+            return
+        (pending,) = admission.pending
+        model = self.scheduler.models[pending.model]
+        if pending.checking is not None or model.state is State.STOPPING or not model.options_known:
+            return
+        # Once memory is on its way, it waits for the option that was decided on, which may be better than one that fits now.
+        if pending.option is not None:
+            options = [pending.option]
+        else:
+            options = [] if any(self.scheduler.engines.ledger.returning().values()) else list(model.usable)
+        free = admission._free_for(model)
+        assert [] == [each.label for each in options if not excess(each.peak, free)], (
+            f"{model} waits beside free memory"
+        )
+
     def _check_minimal(self, batch: list[Evicted]) -> None:
         """Check that no model of those that went for one load could have stayed."""
-        needs, soon = batch[0].needs, batch[0].soon
+        needs, soon = batch[0].needs, batch[0].free_soon
         candidates = {each.model: each for each in batch[0].candidates}
         went = [candidates[explained.model].bytes for explained in batch]
         for explained in batch:

@@ -19,7 +19,7 @@ def crashes(count: int, at: float = 0.0) -> RestartPolicy:
 @pytest.mark.parametrize(("count", "delay"), [(1, 0.5), (2, 1.0), (3, 2.0), (4, 4.0)])
 def test_delays_double(count: int, delay: float) -> None:
     """The first restart is nearly at once, each further one twice as late."""
-    assert RestartPolicy(count, count, None, 100.0 + delay) == crashes(count, 100.0)
+    assert RestartPolicy(count, count, again_at=100.0 + delay, failed_at=100.0) == crashes(count, 100.0)
 
 
 def test_after_the_last_try_the_door_is_closed() -> None:
@@ -85,3 +85,20 @@ def test_a_failure_without_a_start_leaves_nothing_of_the_one_before() -> None:
     assert (None, restart.GIVE_UP_AFTER - 1 + restart.COOL_DOWN) == (restarts.again_at, restarts.closed_until)
     restarts.failed(ExitClass.MISSING_FILE, 500.0)
     assert (None, 500.0 + restart.UNMENDED_COOL_DOWN) == (restarts.again_at, restarts.closed_until)
+
+
+def test_a_restart_whose_time_has_come_is_not_due_any_more() -> None:
+    """Should there be no memory for it then, a request has it loaded, and the plan brings it back; neither waits for it."""
+    restarts = crashes(1)
+    restarts.delay_over()
+    assert (None, True, True) == (restarts.again_at, restarts.open(0.5), restarts.returns(0.5))
+
+
+def test_the_plan_brings_it_back_after_the_cool_down() -> None:
+    """Not while a restart is due, and not where the owner has something to mend, which requests look at sooner."""
+    assert not crashes(1).returns(1000.0)
+    restarts = RestartPolicy()
+    restarts.failed(ExitClass.BAD_FLAG, 100.0)
+    assert restarts.open(100.0 + restart.UNMENDED_COOL_DOWN)
+    assert not restarts.returns(100.0 + restart.COOL_DOWN - 0.1)
+    assert restarts.returns(100.0 + restart.COOL_DOWN)

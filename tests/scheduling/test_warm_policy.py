@@ -11,7 +11,7 @@ from hostd.scheduling.events import (
     ScheduleChanged,
     UnloadRequested,
 )
-from hostd.scheduling.eviction_timing import LULL
+from hostd.scheduling.eviction_timing import IDLE_BEFORE_OPTIONAL_EVICTION
 from hostd.scheduling.warm_policy import RETURN_EVERY
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile
@@ -165,9 +165,9 @@ class TestWindows:
         play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
         play.open(profile("a"), profile("b"))
         play.warm("b")
-        play.now = LULL - 1.0
+        play.now = IDLE_BEFORE_OPTIONAL_EVICTION - 1.0
         assert ["check a"] == play.turn("a")
-        assert ["check a", "stop b"] == play.pass_time(LULL + RETURN_EVERY)
+        assert ["check a", "stop b"] == play.pass_time(IDLE_BEFORE_OPTIONAL_EVICTION + RETURN_EVERY)
         assert ["start a"] == play.gone("b")
 
 
@@ -220,7 +220,11 @@ class TestComingBack:
         play.run(1000.0, [(100.0 + n, f"t{n}", "guest") for n in range(60)])
         assert ["a", "guest", "a"] == [model for _, model in play.loads]
         back = play.loads[-1][0]
-        assert 160.0 + LULL - 1.0 <= back <= 160.0 + LULL + 2 * RETURN_EVERY
+        assert (
+            160.0 + IDLE_BEFORE_OPTIONAL_EVICTION - 1.0
+            <= back
+            <= 160.0 + IDLE_BEFORE_OPTIONAL_EVICTION + 2 * RETURN_EVERY
+        )
 
     def test_it_comes_back_beside_the_guest_where_both_fit(self) -> None:
         """As soon as it is looked at again."""
@@ -248,7 +252,7 @@ class TestComingBack:
         play.pass_time(300.0)
         assert ["a"] == play.stops
         play.finish("t1")
-        assert ["stop c"] == acts(play.pass_time(300.0 + LULL + RETURN_EVERY))
+        assert ["stop c"] == acts(play.pass_time(300.0 + IDLE_BEFORE_OPTIONAL_EVICTION + RETURN_EVERY))
         assert ["start a"] == play.gone("c")
 
     def test_a_crowd_that_comes_before_its_return_has_it_loaded_at_once(self) -> None:
@@ -262,7 +266,7 @@ class TestComingBack:
         assert ["check a"] == play.arrive("t2", "a", now=101.0)
         assert [] == play.tell(ClientLeft("t2"))
         play.finish("t1")
-        assert ["stop b"] == acts(play.pass_time(101.0 + LULL + RETURN_EVERY))
+        assert ["stop b"] == acts(play.pass_time(101.0 + IDLE_BEFORE_OPTIONAL_EVICTION + RETURN_EVERY))
 
     def test_what_the_owner_sent_away_does_not_come_back(self) -> None:
         """Not even after it was evicted for a request."""

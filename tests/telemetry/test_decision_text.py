@@ -111,10 +111,10 @@ def test_a_cause_without_words_is_told_as_it_stands() -> None:
         (example(Routed), {"asked": "gpt-4o", "reason": None, "attempt": 1, "waited_ms": 1.5, "capacity": 2}),
         (example(FellBack), {"to": "n", "reason": "stall", "waited_ms": 2.5}),
         (example(Refused), {"code": "down", "retry_after": 9.898}),
-        (example(Evicted), {"for": "small", "cost_s": 12.5, "soon": {"cuda:0": GIB}}),
+        (example(Evicted), {"for": "small", "cost_s": 12.5, "free_soon": {"cuda:0": GIB}}),
         (example(MemoryGranted), {"waited_s": 1.23, "evicted": ["a"]}),
         (example(Unloaded), {"idle_s": 1800.0}),
-        (example(WaitingForMemory, until_s=float("inf")), {"until_s": None, "goes": ["a", "b"]}),
+        (example(WaitingForMemory, until_s=float("inf")), {"until_s": None, "victims": ["a", "b"]}),
     ],
 )
 def test_the_numbers_have_names_that_clients_rely_on(decision: Decision, found: dict[str, Any]) -> None:
