@@ -5,8 +5,8 @@ Headers are read from files, caches and the shipped outlines; no network is aske
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from hostd.backends.contract import Backend
 from hostd.domain.errors import ConfigError
 from hostd.domain.host import Host
 from hostd.domain.profile import Profile, Variant
@@ -19,6 +19,9 @@ from hostd.sizing.header_cache import HeaderCache
 from hostd.sizing.measurements import CalibratedEstimator
 from hostd.sizing.serving_modes import ServingModeFactory, takes_memory
 from hostd.sizing.variants import BoundVariant
+
+if TYPE_CHECKING:
+    from hostd.backends.contract import Backend  # imports what talks to engines, which a plan does without
 
 STORAGE_SPEED = 1e9
 """Bytes per second at which weights are assumed to be read until a load was measured: a modest NVMe drive."""
@@ -119,7 +122,7 @@ class LoadOptionFinder:
     def __init__(
         self,
         places: ModelLocations,
-        engines: Mapping[str, Backend] | None = None,
+        engines: "Mapping[str, Backend] | None" = None,
         calibrated: CalibratedEstimator | None = None,
         load_seconds: LoadSeconds = lambda _, __: None,
     ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hostd.backends.llamacpp.serving_config import engine_build, profile_serving
-from hostd.backends.mlx.engine import serving as mlx_serving
+from hostd.backends.mlx.command_line import serving as mlx_serving
 from hostd.backends.vllm.memory import serving as vllm_serving
 from hostd.domain.errors import EngineError
 from hostd.domain.footprint import Component, Footprint, Span

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from hostd.backends.contract import Backend
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Variant
 from hostd.domain.reason import ExitClass
@@ -11,6 +11,9 @@ from hostd.models.errors import ModelUnreadable
 from hostd.models.installed import find_installed
 from hostd.models.locations import ModelLocations
 from hostd.models.reference import HubReference, variant_reference
+
+if TYPE_CHECKING:
+    from hostd.backends.contract import Backend  # imports what talks to engines, which a plan does without
 
 _BY_REPOSITORY = frozenset({"mlx", "vllm"})
 """Engines that take a repository's name, and read the hub's cache themselves."""
@@ -46,10 +49,10 @@ class BoundVariant:
     """
 
     variant: Variant
-    backend: Backend | None
+    backend: "Backend | None"
 
     @classmethod
-    def of(cls, variant: Variant, backends: Mapping[str, Backend]) -> "BoundVariant":
+    def of(cls, variant: Variant, backends: Mapping[str, "Backend"]) -> "BoundVariant":
         """Return *variant* with the one of *backends* that serves it."""
         return cls(variant, backends.get(variant.backend))
 
@@ -62,7 +65,7 @@ class BoundVariant:
             return error.message
         return None
 
-    def servable(self) -> tuple[Variant, Backend]:
+    def servable(self) -> tuple[Variant, "Backend"]:
         """Return the variant with the path of its weights, and its backend. Reads the disk.
 
         Raises:

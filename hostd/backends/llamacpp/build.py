@@ -17,7 +17,7 @@ _PATIENCE = 2.0
 
 
 def build_of(program: tuple[str, ...]) -> int | None:
-    """Return the build number of `hostd.backends.llamacpp.engine.locate`'s *program*, or None where it does not print it.
+    """Return the build number of `hostd.backends.llamacpp.command_line.locate`'s *program*, or None where it does not print it.
 
     The wheel's version ends in it; a llama-server prints it, unless its packager left it out.
     """

@@ -10,11 +10,8 @@ a command line would show to every user of the machine.
 """
 
 import asyncio
-import importlib.util
 import os
-import shutil
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +23,10 @@ from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp import facts as llamacpp_facts
 from hostd.backends.llamacpp import faults, gguf_file, python_server, slots, streaming
-from hostd.backends.llamacpp.build import LAUNCHER, build_of
-from hostd.backends.llamacpp.flags import KnownFlags, elastic_variables, placement_words
+from hostd.backends.llamacpp.build import build_of
+from hostd.backends.llamacpp.command_line import arguments, flags, locate
+from hostd.backends.llamacpp.flags import KnownFlags
+from hostd.backends.llamacpp.placement import elastic_variables
 from hostd.backends.llamacpp.secret_flags import SecretFlags
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError
@@ -35,8 +34,6 @@ from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
-
-DEFAULT = ("llama-server",)
 
 PROMPT_CACHE_MIB = 512
 """MiB of host memory for prompts whose slot was reused, where nobody has counted what is left. llama-server's own default,
@@ -57,8 +54,6 @@ _OWN = {
         ("host", "port", "api-key", "api-key-file", "api-prefix", "ssl-key-file", "ssl-cert-file"), "hostd"
     ),
 }
-# YAML reads the words on and off as booleans, and these flags want the words.
-_ON_OFF = frozenset({"flash-attn", "fit", "reasoning"})
 
 
 class LlamaCpp(Engine):
@@ -181,75 +176,6 @@ class LlamaCpp(Engine):
     def report_request(self, endpoint: Endpoint) -> Mapping[str, Any]:
         """Return what has llama-server send an event after each batch of a prompt; older builds ignore it."""
         return {} if endpoint.strict_model else slots.REPORTS
-
-
-def locate(command: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the argv prefix of the llama.cpp that this host has; see the module for the order.
-
-    Raises:
-        EngineError: The configured command does not exist, or nothing is installed.
-    """
-    if command and command != DEFAULT:
-        program = shutil.which(str(Path(command[0]).expanduser()) if command[0].startswith("~") else command[0])
-        if program is None:
-            raise EngineError(
-                f"the command '{command[0]}' was not found; correct backends.llamacpp.command in hostd.yaml",
-                exit_class=ExitClass.MISSING_FILE,
-            )
-        return (program, *command[1:])
-    # The owner's own build comes before the wheel: it may have been built for this machine's accelerators.
-    program = shutil.which(DEFAULT[0])
-    if program is not None:
-        return (program,)
-    # -P: no module of the folder that hostd was started from; -u: log lines at once, since they show that a load progresses.
-    if importlib.util.find_spec("xllamacpp"):
-        return (sys.executable, "-P", "-u", str(LAUNCHER))
-    if importlib.util.find_spec("llama_cpp"):
-        return (sys.executable, "-P", "-u", "-m", python_server.MODULE)
-    raise EngineError(
-        "no llama.cpp was found: put llama-server on PATH, or run: pip install 'hostd[llamacpp]'",
-        exit_class=ExitClass.MISSING_FILE,
-    )
-
-
-def arguments(profile: Profile, path: Path, port: int, option: LoadOption | None = None) -> tuple[str, ...]:
-    """Return llama-server's flags for a model file; the profile's own ``args`` come last and win, over *option* as well."""
-    words = ["-m", str(path), "--host", "127.0.0.1", "--port", str(port), "--alias", profile.name]
-    if profile.context is not None:
-        # llama-server divides its context among the slots.
-        words += ["-c", str(profile.context * profile.slots)]
-    words += ["-np", str(profile.slots), "--metrics"]
-    if profile.kv_type != "f16":
-        words += ["-ctk", profile.kv_type, "-ctv", profile.kv_type]
-    if profile.capabilities.embeddings:
-        words += ["--embeddings", *_pooling(profile, path)]
-    return (*words, *placement_words(option, profile.args), *flags(profile.args))
-
-
-def flags(args: Mapping[str, Flag]) -> Iterator[str]:
-    """Yield a profile's ``args`` as llama-server's words: ``true`` is a bare flag, ``false`` its ``--no-`` form."""
-    for name, value in args.items():
-        if not isinstance(value, bool):
-            yield from (f"--{name}", str(value))
-        elif name in _ON_OFF:
-            yield from (f"--{name}", "on" if value else "off")
-        else:
-            yield f"--{name}" if value else f"--no-{name}"
-
-
-def _pooling(profile: Profile, path: Path) -> tuple[str, ...]:
-    """Return the flags without which an embeddings request would fail.
-
-    A model made for text names no pooling; of its tokens only the last one has seen them all. Pooling over all tokens
-    works within one physical batch only, so that batch must hold the longest request.
-    """
-    own = profile.args.get("pooling", gguf_file.pooling(path))
-    if own in (None, "none"):
-        return ("--pooling", "last")
-    if own == "last":
-        return ()
-    batch = str(profile.context or 2048)
-    return ("-b", batch, "-ub", batch)
 
 
 def _environment(option: LoadOption | None) -> dict[str, str]:

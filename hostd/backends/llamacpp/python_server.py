@@ -15,14 +15,15 @@ import psutil
 from hostd.backends.devices import is_placed
 from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp import gguf_file
-from hostd.backends.llamacpp.flags import shares
+from hostd.backends.llamacpp.command_line import PYTHON_SERVER
+from hostd.backends.llamacpp.placement import shares
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.programs import output_of
 
-MODULE = "llama_cpp.server"
+MODULE = PYTHON_SERVER
 _PATIENCE = 5.0
 _WHERE = "import importlib.util; print(importlib.util.find_spec('llama_cpp').origin)"
 _FIELD = re.compile(r"^    (\w+): ", re.MULTILINE)

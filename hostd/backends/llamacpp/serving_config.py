@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hostd.backends.llamacpp.build import build_of
-from hostd.backends.llamacpp.engine import arguments, locate
+from hostd.backends.llamacpp.command_line import arguments, locate
 from hostd.domain.errors import ConfigError, EngineError, Problem
 from hostd.domain.profile import Profile
 from hostd.planning.footprint.llamacpp_serving import MIB, Serving

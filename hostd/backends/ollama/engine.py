@@ -23,7 +23,7 @@ from hostd.backends.addresses import keep_private, root_of
 from hostd.backends.contract import Attachment, Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment
-from hostd.backends.llamacpp.flags import elastic_variables
+from hostd.backends.llamacpp.placement import elastic_variables
 from hostd.backends.ollama import client, context_guard
 from hostd.backends.ollama.client import LONGEST_LOAD, asked, keep, loaded
 from hostd.backends.ollama.store import full_name, home, store_of

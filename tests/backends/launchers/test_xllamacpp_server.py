@@ -8,7 +8,7 @@ import pytest
 
 from hostd.backends.launchers import xllamacpp_server
 from hostd.backends.launchers.xllamacpp_server import BadFlag, Member, main, settings
-from hostd.backends.llamacpp import engine as llamacpp
+from hostd.backends.llamacpp import command_line as llamacpp
 from hostd.domain.profile import Capabilities, Profile
 
 needs_wheel = pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="needs xllamacpp")

@@ -17,7 +17,6 @@ import pytest
 
 import hostd.demo
 from hostd.backends.contract import Endpoint, Launch, ServerFacts
-from hostd.backends.llamacpp import engine as llamacpp
 from hostd.backends.llamacpp.build import LAUNCHER, build_of
 from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.errors import EngineError
@@ -47,57 +46,6 @@ def model(tmp_path: Path) -> Path:
 def here(path: Path) -> Variant:
     """Return a variant that serves *path*."""
     return Variant("llamacpp", path=str(path))
-
-
-def words(profile: Profile, path: Path) -> str:
-    """Return the flags for *profile*, joined, after the fixed beginning."""
-    joined = " ".join(llamacpp.arguments(profile, path, 4711))
-    return joined.removeprefix(f"-m {path} --host 127.0.0.1 --port 4711 --alias {profile.name} ")
-
-
-def test_context_is_what_one_request_may_use(model: Path) -> None:
-    """llama-server divides its context among its slots, so it is given that many times as much."""
-    assert "-c 8192 -np 4 --metrics" == words(Profile("m", (), context=2048, slots=4), model)
-
-
-def test_without_a_context_the_model_decides_and_slots_share(model: Path) -> None:
-    """No ``-c`` is passed, and one KV cache serves all slots, so that a lone request may use all of it."""
-    launch = LlamaCpp((sys.executable,)).launch(Profile("m", (), slots=2), here(model), None, 4711, "k")
-    assert "-np 2 --metrics" == words(Profile("m", (), slots=2), model)
-    assert "1" == launch.env["LLAMA_ARG_KV_UNIFIED"]
-
-
-def test_a_quantised_cache_is_asked_for_twice(model: Path) -> None:
-    """Keys and values have a type each."""
-    assert "-np 1 --metrics -ctk q8_0 -ctv q8_0" == words(Profile("m", (), kv_type="q8_0"), model)
-
-
-def test_a_text_model_embeds_with_its_last_token(model: Path) -> None:
-    """Without a pooling llama-server would answer 400 to every embeddings request."""
-    profile = Profile("m", (), capabilities=Capabilities(embeddings=True))
-    assert "-np 1 --metrics --embeddings --pooling last" == words(profile, model)
-
-
-def test_pooling_over_all_tokens_gets_a_batch_that_holds_them(model: Path) -> None:
-    """llama-server answers 500 to an input that is longer than its physical batch."""
-    profile = Profile("m", (), context=1024, args={"pooling": "mean"}, capabilities=Capabilities(embeddings=True))
-    assert "-c 1024 -np 1 --metrics --embeddings -b 1024 -ub 1024 --pooling mean" == words(profile, model)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "flag"),
-    [
-        ("ubatch-size", 256, ("--ubatch-size", "256")),
-        ("jinja", True, ("--jinja",)),
-        ("warmup", False, ("--no-warmup",)),
-        ("flash-attn", True, ("--flash-attn", "on")),
-        ("flash-attn", False, ("--flash-attn", "off")),
-        ("chat-template", "a; rm -rf /", ("--chat-template", "a; rm -rf /")),
-    ],
-)
-def test_args_become_flags(name: str, value: Flag, flag: tuple[str, ...]) -> None:
-    """Values are single words, whatever they hold, and YAML's ``on`` does not turn into a bare flag."""
-    assert flag == tuple(llamacpp.flags({name: value}))
 
 
 @pytest.mark.parametrize("name", ["host", "api-key", "ctx-size", "model", "np"])
@@ -147,16 +95,6 @@ def bare_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> set[str]:
     return installed
 
 
-def test_llamacpp_is_looked_for_in_order(bare_host: set[str], tmp_path: Path) -> None:
-    """PATH before the xllamacpp wheel before llama-cpp-python, and the default command means the same as none."""
-    bare_host.add("llama_cpp")
-    assert (sys.executable, "-P", "-u", "-m", "llama_cpp.server") == llamacpp.locate(())
-    bare_host.add("xllamacpp")
-    assert WHEEL == llamacpp.locate(("llama-server",))
-    (tmp_path / "llama-server").touch(mode=0o755)
-    assert (str(tmp_path / "llama-server"),) == llamacpp.locate(())
-
-
 def test_a_host_without_llamacpp_is_told_what_to_install(bare_host: set[str], model: Path, tmp_path: Path) -> None:
     """The search is made again at the next launch, so installing one is enough."""
     backend = LlamaCpp()
@@ -166,13 +104,6 @@ def test_a_host_without_llamacpp_is_told_what_to_install(bare_host: set[str], mo
     (tmp_path / "llama-server").touch(mode=0o755)
     launch = backend.launch(Profile("m", ()), here(model), None, 4711, "k")
     assert str(tmp_path / "llama-server") == launch.argv[0]
-
-
-def test_a_missing_command_is_named() -> None:
-    """Nothing else is tried in its place."""
-    with pytest.raises(EngineError, match="the command '/no/such/engine' was not found") as caught:
-        llamacpp.locate(("/no/such/engine", "--x"))
-    assert ExitClass.MISSING_FILE == caught.value.exit_class
 
 
 SERVER = Endpoint("http://127.0.0.1:1", "m")

@@ -11,10 +11,9 @@ import structlog
 
 from hostd.backends.llamacpp import flags as llamacpp_flags
 from hostd.backends.llamacpp.build import LAUNCHER
-from hostd.backends.llamacpp.flags import KnownFlags, elastic_variables, stamp
+from hostd.backends.llamacpp.flags import KnownFlags, stamp
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
-from hostd.planning.warm_set.load_option import LoadOption
 
 WHEEL = (sys.executable, "-P", "-u", str(LAUNCHER))
 SERVER = shutil.which("llama-server")
@@ -131,10 +130,3 @@ def test_a_program_that_serves_instead_is_ended_and_not_asked_again(
     assert 2 == len(pids)
     gone = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=5.0)[1]
     assert [] == gone
-
-
-def test_shares_become_the_engines_own_bounds() -> None:
-    """Exactly what was set aside, none where nothing was left; without a plan the engine's settings stay as they are."""
-    option = LoadOption(0, "a", shares={"cache-ram": 0, "ctx-checkpoints": 3, "another-engines": 5})
-    assert {"LLAMA_ARG_CACHE_RAM": "0", "LLAMA_ARG_CTX_CHECKPOINTS": "3"} == elastic_variables(option)
-    assert {} == elastic_variables(LoadOption(0, "a")) == elastic_variables(None)

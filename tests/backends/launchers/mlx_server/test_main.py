@@ -7,7 +7,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from hostd.backends.launchers.mlx_server.__main__ import arguments, known, main, tune
-from hostd.backends.mlx.engine import arguments as hostd_says
+from hostd.backends.mlx.command_line import arguments as hostd_says
 from hostd.domain.profile import Profile
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostd.backends.llamacpp.flags import placement_words, shares
+from hostd.backends.llamacpp.placement import elastic_variables, placement_words, shares
 from hostd.domain.profile import Flag
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
@@ -49,3 +49,10 @@ def test_shares_are_whole_numbers_in_any_unit() -> None:
     """Equal ones stay equal, and none becomes nothing."""
     assert [1000, 1000] == shares(LoadOption(0, "m", Placement.on("cuda:0", "cuda:1")))
     assert [1000, 3000] == shares(LoadOption(0, "m", Placement((("cuda:0", 0.25), ("cuda:1", 0.75)))))
+
+
+def test_shares_become_the_engines_own_bounds() -> None:
+    """Exactly what was set aside, none where nothing was left; without a plan the engine's settings stay as they are."""
+    option = LoadOption(0, "a", shares={"cache-ram": 0, "ctx-checkpoints": 3, "another-engines": 5})
+    assert {"LLAMA_ARG_CACHE_RAM": "0", "LLAMA_ARG_CTX_CHECKPOINTS": "3"} == elastic_variables(option)
+    assert {} == elastic_variables(LoadOption(0, "a")) == elastic_variables(None)

@@ -1,0 +1,50 @@
+"""llama-server's flags and variables for what the plan decided: where a model is placed, and its shares of elastic memory."""
+
+from collections.abc import Iterator, Mapping
+
+from hostd.backends.devices import is_placed
+from hostd.domain.profile import Flag
+from hostd.planning.footprint.llamacpp_serving import MIB
+from hostd.planning.warm_set.load_option import LoadOption
+
+ALL_LAYERS = 999
+"""More than any model has. Without a number the engine would silently put layers on the host when memory looks short."""
+
+_LAYERS = frozenset({"gpu-layers", "n-gpu-layers", "ngl"})
+
+_SPLITS = frozenset({"tensor-split", "ts", "split-mode", "sm", "main-gpu", "mg"})
+
+_DEVICES = frozenset({"device", "dev"})
+
+_ELASTIC = {"cache-ram": "LLAMA_ARG_CACHE_RAM", "ctx-checkpoints": "LLAMA_ARG_CTX_CHECKPOINTS"}
+"""Flags whose value the plan deals out, and the variable that sets each: a build that does not know one ignores it."""
+
+
+def elastic_variables(option: LoadOption | None) -> dict[str, str]:
+    """Return the variables that allow an engine its shares of memory, and no more; the owner's flags win over them."""
+    shares = (option.shares if option is not None else None) or {}
+    return {_ELASTIC[flag]: str(value) for flag, value in shares.items() if flag in _ELASTIC}
+
+
+def placement_words(option: LoadOption | None, args: Mapping[str, Flag]) -> tuple[str, ...]:
+    """Return llama-server's flags for *option*, without those that the owner's *args* set."""
+    return tuple(_words(option, args)) if option is not None and is_placed(option) else ()
+
+
+def _words(option: LoadOption, args: Mapping[str, Flag]) -> Iterator[str]:
+    devices = option.placement.devices
+    layers = (ALL_LAYERS if devices else 0) if option.gpu_layers is None else option.gpu_layers
+    if _LAYERS.isdisjoint(args):
+        yield from ("-ngl", str(layers))
+    if not devices and _DEVICES.isdisjoint(args):
+        # Without layers on it, a card would still be used to prefill, and hold memory for that.
+        yield from ("--device", "none")
+    if len(devices) > 1 and _SPLITS.isdisjoint(args):
+        yield from ("-sm", "layer", "-ts", ",".join(str(share) for share in shares(option)))
+
+
+def shares(option: LoadOption) -> list[int]:
+    """Return each device's share of the layers, in whole numbers: MiB where the shares are bytes."""
+    given = [share for _, share in option.placement.devices]
+    unit = MIB if min(given) >= MIB else min(given) / 1000
+    return [max(1, round(share / unit)) for share in given]
