@@ -41,6 +41,7 @@ from hostd.supervisor.leftovers import reap_leftovers
 from hostd.supervisor.memory_monitor import MemoryMonitor
 from hostd.supervisor.orphan_reaper import OrphanReaper
 from hostd.supervisor.preflight import Preflight
+from hostd.supervisor.socket_folder import SocketFolder, candidates
 from hostd.supervisor.watchdog import ProbeTimings
 from hostd.telemetry import decision_log
 from hostd.telemetry.decision_history import DecisionHistory
@@ -101,7 +102,10 @@ def build(
     for part in (memory, options, calendar):
         stack.push_async_callback(part.close)
     note = options.after(MeasurementRecorder(store).record)
-    instances.make(RunServices(dispatcher.post, reaper, timings or ProbeTimings(), note, _measured(memory)))
+    sockets = SocketFolder(candidates(state_directory()))
+    stack.callback(sockets.close)
+    timings = timings or ProbeTimings()
+    instances.make(RunServices(dispatcher.post, reaper, timings, note, _measured(memory), sockets=sockets))
 
     # What the gateway answers from.
     started = asyncio.get_running_loop().time()

@@ -41,8 +41,9 @@ class Endpoint:
 
     *model* is the name that the server answers to and puts into its answers; with *strict_model* it refuses any other, so a
     request's ``model`` must be replaced. *headers* carry the server's own key, never a client's. *speaks* maps each dialect that
-    the server understands to the path of its route. *local* says that requests stay on this machine. *keeps_connections* is
-    False for a server that closes the connection after a stream without announcing it.
+    the server understands to the path of its route. *local* says that requests stay on this machine. *socket* is the path of the
+    unix socket that it listens on, if it does; the host in *url* then has no meaning. *keeps_connections* is False for a server
+    that closes the connection after a stream without announcing it.
     """
 
     url: str
@@ -51,6 +52,7 @@ class Endpoint:
     strict_model: bool = False
     speaks: Mapping[Dialect, str] = field(default_factory=lambda: PATHS)
     local: bool = True
+    socket: str | None = None
     keeps_connections: bool = True
 
 
@@ -208,6 +210,15 @@ class Engine(Backend):
         Raises:
             EngineError: The engine is not installed, or the variant cannot be served after all.
         """
+
+    def launch_on_socket(
+        self, profile: Profile, variant: Variant, option: LoadOption | None, socket: str, key: str
+    ) -> Launch | None:
+        """Return how to start *variant* on the unix socket at the path *socket*, where nothing is yet; None where it cannot be.
+
+        A socket can be reached by nobody but this user, so an engine that knows them needs no port. Otherwise as `launch`.
+        """
+        return None
 
     def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""

@@ -29,6 +29,7 @@ from hostd.supervisor.orphan_reaper import OrphanReaper
 from hostd.supervisor.progress_monitor import ProgressMonitor
 from hostd.supervisor.readiness import Readiness, first_completed
 from hostd.supervisor.server import Server
+from hostd.supervisor.socket_folder import SocketFolder
 from hostd.supervisor.watchdog import HealthMonitor, ProbeTimings, Watchdog
 
 log = structlog.get_logger()
@@ -43,7 +44,7 @@ class RunServices:
 
     *record_memory* writes down what an engine holds after its first requests; it blocks. *measure_held* returns what a model's
     engine holds now, in bytes by pool; without it the memory of the engine's processes is taken. *exclusive_start* is held by
-    each engine that measures its devices while it starts.
+    each engine that measures its devices while it starts. *sockets* is where engines listen that know unix sockets.
     """
 
     post: Callable[[Event], None]
@@ -52,6 +53,7 @@ class RunServices:
     record_memory: Callable[[Profile, Variant, Sequence[str], int, LoadOption | None], str | None]
     measure_held: Callable[[str], Awaitable[Mapping[str, int]]] | None = None
     exclusive_start: asyncio.Lock = field(default_factory=asyncio.Lock)
+    sockets: SocketFolder | None = None
 
 
 class EngineRun:
@@ -126,7 +128,7 @@ class EngineRun:
             EngineError: It could not be launched, did not become ready, died, or no longer answered.
         """
         for last_try in (False,) * (PORT_TRIES - 1) + (True,):
-            self.prepared = await prepare(self._upstream.profile, self._variants, option)
+            self.prepared = await prepare(self._upstream.profile, self._variants, option, self._services.sockets)
             try:
                 with ExitStack() as turn:
                     if await self._may_start(self.prepared, turn):

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Self
 
 import aiohttp
@@ -13,6 +14,7 @@ from hostd.backends.contract import Engine, Launch
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.supervisor import health_probe
+from hostd.supervisor.engine_connector import connector
 from hostd.supervisor.engine_process import EngineProcess
 from hostd.supervisor.listening_socket import ListeningSocket
 from hostd.supervisor.log_ring import LogRing
@@ -21,6 +23,7 @@ from hostd.supervisor.process_memory import group_usage
 from hostd.supervisor.progress_tracker import ProgressTracker
 from hostd.supervisor.readiness import EngineReadiness
 from hostd.supervisor.server import Server
+from hostd.supervisor.socket_folder import remove_stale
 from hostd.supervisor.watchdog import ProbeTimings, Watchdog
 
 OUTPUT_LINES = 200
@@ -35,12 +38,14 @@ class EngineServer(Server):
     launch: Launch
 
     def __init__(self, engine: Engine, launch: Launch, process: EngineProcess, ring: LogRing, began: int = 0) -> None:
-        super().__init__(engine, launch)
+        path = launch.endpoint.socket
+        # A socket in a folder that only this user can enter needs no proof.
+        self.socket = None if path else ListeningSocket(port_of(launch.endpoint.url), process.family)
+        super().__init__(engine, launch, connector(path, lambda: self.socket is None or self.socket.is_held))
         self.engine = engine
         self._process = process
         self._ring = ring
         self._began = began
-        self.socket = ListeningSocket(port_of(launch.endpoint.url), process.family)
 
     @classmethod
     async def spawn(cls, engine: Engine, launch: Launch, ring: LogRing, reaper: OrphanReaper, model: str) -> Self:
@@ -119,3 +124,6 @@ class EngineServer(Server):
             await self.hang_up(responses)
         await self._process.stop(self.launch.grace)
         await self.hang_up(responses)
+        if self.launch.endpoint.socket is not None:
+            # Few engines remove theirs, and none that was killed.
+            await asyncio.to_thread(remove_stale, Path(self.launch.endpoint.socket))

@@ -16,6 +16,7 @@ from hostd.domain.reason import ExitClass
 from hostd.domain.secret import secrets_in
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.sizing.variants import BoundVariant
+from hostd.supervisor.socket_folder import SocketFolder
 
 QUARANTINE = 60.0
 """Seconds before a port is given to another engine: the first one may still be about to bind it."""
@@ -71,9 +72,11 @@ class PreparedAttachment:
 
 
 async def prepare(
-    profile: Profile, variants: Sequence[BoundVariant], option: LoadOption | None
+    profile: Profile, variants: Sequence[BoundVariant], option: LoadOption | None, sockets: SocketFolder | None = None
 ) -> PreparedLaunch | PreparedAttachment:
     """Return how to serve what *option* says; without one, the best variant that can be: a missing file gives way to the next.
+
+    An engine that knows unix sockets gets one of *sockets*, any other a port.
 
     Raises:
         EngineError: None can; says what keeps each of them.
@@ -82,7 +85,7 @@ async def prepare(
     candidates = variants if option is None else (variants[option.variant],)
     for bound in candidates:
         try:
-            return await asyncio.to_thread(_prepared, profile, bound, option)
+            return await asyncio.to_thread(_prepared, profile, bound, option, sockets)
         except EngineError as error:
             # A decision names one variant: memory was reserved for it alone, so no other may take its place.
             errors.append(error)
@@ -94,7 +97,9 @@ async def prepare(
     raise EngineError(f"no variant can be served here ({reasons})", exit_class=errors[0].exit_class)
 
 
-def _prepared(profile: Profile, bound: BoundVariant, option: LoadOption | None) -> PreparedLaunch | PreparedAttachment:
+def _prepared(
+    profile: Profile, bound: BoundVariant, option: LoadOption | None, sockets: SocketFolder | None
+) -> PreparedLaunch | PreparedAttachment:
     variant, backend = bound.servable()
     if variant.url is not None:
         attachment = backend.attach(profile, variant)
@@ -106,7 +111,11 @@ def _prepared(profile: Profile, bound: BoundVariant, option: LoadOption | None) 
             exit_class=ExitClass.BAD_FLAG,
         )
     key = secrets.token_urlsafe(24)
-    launch = as_owner_says(backend.launch(profile, variant, option, free_port(), key), profile, backend.settings, key)
+    path = None if sockets is None else sockets.new_path()
+    launch = None if path is None else backend.launch_on_socket(profile, variant, option, str(path), key)
+    if launch is None:
+        launch = backend.launch(profile, variant, option, free_port(), key)
+    launch = as_owner_says(launch, profile, backend.settings, key)
     # Whatever a backend, of another package perhaps, has made of the variant: this is where the prompts will be sent.
     keep_private(profile, launch.endpoint.url)
     return PreparedLaunch(bound.variant, backend, option, launch)

@@ -13,6 +13,7 @@ from hostd.domain.profile import Limits
 from hostd.domain.progress import EngineProgress
 from hostd.hardware.card_use import card_use
 from hostd.supervisor.activity import Activity, measure
+from hostd.supervisor.engine_connector import connector
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.process_memory import ProcessUsage, group_usage
 from hostd.supervisor.progress_monitor import ProgressMonitor
@@ -20,18 +21,14 @@ from hostd.supervisor.progress_tracker import ProgressTracker
 from hostd.supervisor.readiness import Readiness
 from hostd.supervisor.watchdog import HealthMonitor, ProbeTimings, Watchdog
 
-KEEP_CONNECTIONS = 3.0
-"""Seconds that an idle connection is kept: fewer than the five after which llama-server closes it, so that a request rarely meets
-a connection that is just being closed."""
 DESCRIBES = 2.0
 """Seconds that a server has to report what it can do; what it does not report by then is not waited for."""
 
 
-def client() -> aiohttp.ClientSession:
+def client(by: aiohttp.BaseConnector | None = None) -> aiohttp.ClientSession:
     """Return a session to talk to one server with: no limits of its own, nothing remembered, bytes as they come."""
     return aiohttp.ClientSession(
-        # The scheduler limits requests by slots; a limit here would queue them where no time limit sees them.
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_CONNECTIONS),
+        connector=by or connector(),
         cookie_jar=aiohttp.DummyCookieJar(),
         # Bytes are passed on as they arrive, so no compression is offered (skip_auto_headers) and none is undone.
         auto_decompress=False,
@@ -43,10 +40,10 @@ def client() -> aiohttp.ClientSession:
 class Server(ABC):
     """One running server, how it was reached, and a session to talk to it."""
 
-    def __init__(self, backend: Backend, launch: Launch | Attachment) -> None:
+    def __init__(self, backend: Backend, launch: Launch | Attachment, by: aiohttp.BaseConnector | None = None) -> None:
         self.backend = backend
         self.launch = launch
-        self.http = client()
+        self.http = client(by)
 
     @property
     @abstractmethod

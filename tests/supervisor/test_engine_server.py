@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -113,6 +114,52 @@ async def test_an_engine_that_listens_is_ready(reaper: OrphanReaper, wrapped: bo
     launch = Launch(argv, {}, Endpoint(f"http://127.0.0.1:{port}", "alpha"), "/health", 1)
     server = await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
     await server.readiness(LogRing()).reached(embeddings=False)
+    assert server.socket is not None
     assert server.socket.is_held
     await server.close(())
     assert not server.socket.is_held
+
+
+async def test_a_port_that_changed_hands_gets_no_request(reaper: OrphanReaper) -> None:
+    """Between two requests the engine died and another program took its port: the second is not sent there."""
+    port = free_port()
+    argv = (sys.executable, "-c", LISTENS, str(port))
+    launch = Launch(argv, {}, Endpoint(f"http://127.0.0.1:{port}", "alpha"), "/health", 1)
+    server = await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
+    await server.readiness(LogRing()).reached(embeddings=False)
+    await server.kill()
+    heard: list[str] = []
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        heard.append(request.path)
+        return web.Response()
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await server.http.get(f"http://127.0.0.1:{port}/v1/models")
+    await server.close(())
+    await runner.cleanup()
+    assert [] == heard
+
+
+async def test_an_engine_on_a_socket_needs_no_port(reaper: OrphanReaper) -> None:
+    """Requests go over the socket, which is gone when the engine is."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "engine.sock"
+        serves = (
+            "import sys; from aiohttp import web\n"
+            "async def ok(request): return web.json_response({})\n"
+            "app = web.Application(); app.router.add_route('*', '/{any:.*}', ok)\n"
+            "web.run_app(app, path=sys.argv[1], print=None)"
+        )
+        endpoint = Endpoint("http://localhost", "alpha", socket=str(path))
+        launch = Launch((sys.executable, "-c", serves, str(path)), {}, endpoint, "/health", 1)
+        server = await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
+        await server.readiness(LogRing()).reached(embeddings=False)
+        assert server.socket is None
+        assert path.is_socket()
+        await server.kill()
+        await server.close(())
+        assert not path.exists()

@@ -51,9 +51,13 @@ def locate(command: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def arguments(profile: Profile, path: Path, port: int, option: LoadOption | None = None) -> tuple[str, ...]:
-    """Return llama-server's flags for a model file; the profile's own ``args`` come last and win, over *option* as well."""
-    words = ["-m", str(path), "--host", "127.0.0.1", "--port", str(port), "--alias", profile.name]
+def arguments(profile: Profile, path: Path, address: int | str, option: LoadOption | None = None) -> tuple[str, ...]:
+    """Return llama-server's flags for a model file at the *address*, a port or the path of a socket.
+
+    The profile's own ``args`` come last and win, over *option* as well.
+    """
+    where = ("--host", address) if isinstance(address, str) else ("--host", "127.0.0.1", "--port", str(address))
+    words = ["-m", str(path), *where, "--alias", profile.name]
     if profile.context is not None:
         # llama-server divides its context among the slots.
         words += ["-c", str(profile.context * profile.slots)]

@@ -22,12 +22,12 @@ from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp import facts as llamacpp_facts
-from hostd.backends.llamacpp import faults, gguf_file, python_server, slots, streaming
-from hostd.backends.llamacpp.build import build_of
+from hostd.backends.llamacpp import faults, gguf_file, python_server, secret_flags, slots, streaming
+from hostd.backends.llamacpp.build import LAUNCHER, build_of
 from hostd.backends.llamacpp.command_line import arguments, flags, locate
 from hostd.backends.llamacpp.flags import KnownFlags
+from hostd.backends.llamacpp.help_page import HelpPages, is_executable, listens_on_sockets
 from hostd.backends.llamacpp.placement import elastic_variables
-from hostd.backends.llamacpp.secret_flags import SecretFlags
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile, Variant
@@ -65,7 +65,7 @@ class LlamaCpp(Engine):
         self._command = command
         self._program: tuple[str, ...] | None = None
         self._flags = KnownFlags()
-        self._secrets = SecretFlags()
+        self._pages = HelpPages()
 
     def accepts(self, variant: Variant) -> str | None:
         """Return why this host cannot serve *variant*, as a sentence for the owner, or None when it can."""
@@ -85,19 +85,37 @@ class LlamaCpp(Engine):
         Raises:
             EngineError: No llama.cpp is installed, the file is no model, or ``args`` holds what hostd decides itself.
         """
+        return self._launch(profile, variant, option, port, key)
+
+    def launch_on_socket(
+        self, profile: Profile, variant: Variant, option: LoadOption | None, socket: str, key: str
+    ) -> Launch | None:
+        """Return how to start *variant* on a unix *socket*; None for a build that does not know them; raises as `launch` does."""
+        program, _, _ = self._prepared(profile, variant)
+        if str(LAUNCHER) not in program:
+            # A wrapper, in words or as a script, may lead into a container, where the path means another folder.
+            alone = len(program) == 1 and is_executable(program[0])
+            if not (alone and listens_on_sockets(self._pages.of(program, self._environment(profile, option)))):
+                return None
+        return self._launch(profile, variant, option, socket, key)
+
+    def _launch(
+        self, profile: Profile, variant: Variant, option: LoadOption | None, address: int | str, key: str
+    ) -> Launch:
         program, path, size = self._prepared(profile, variant)
         python = program[-1] == python_server.MODULE
-        profile, moved = self._secrets.moved(program, profile, self._environment(profile, option))
-        words = (python_server.arguments if python else arguments)(profile, path, port, option)
+        profile, moved = secret_flags.moved(program, profile, self._environment(profile, option), self._pages)
+        words = (python_server.arguments if python else arguments)(profile, path, address, option)
         secret = {"API_KEY": key} if python else {"LLAMA_API_KEY": key} | _settings(profile, option)
         return Launch(
             argv=(*program, *self._flags.known(program, words)),
             env=_environment(option) | secret | moved,
             endpoint=Endpoint(
-                url=f"http://127.0.0.1:{port}",
+                url="http://localhost" if isinstance(address, str) else f"http://127.0.0.1:{address}",
                 model=profile.name,
                 headers={"Authorization": f"Bearer {key}"},
                 strict_model=python,
+                socket=address if isinstance(address, str) else None,
                 keeps_connections=python,
             ),
             health="/v1/models" if python else "/health",
@@ -118,7 +136,7 @@ class LlamaCpp(Engine):
             python_server.check(program, profile)
             return
         environment = self._environment(profile, option)
-        profile, moved = self._secrets.moved(program, profile, environment)
+        profile, moved = secret_flags.moved(program, profile, environment, self._pages)
         words = arguments(profile, path, 0, option)
         environment |= _settings(profile, option) | moved
         self._flags.check(program, words, environment, tuple(flags(profile.args)))

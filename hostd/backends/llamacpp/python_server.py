@@ -40,7 +40,7 @@ _NAMES = {
 _SWITCHES = {"on": "true", "auto": "true", "off": "false", "True": "true", "False": "false"}
 
 
-def arguments(profile: Profile, path: Path, port: int, option: LoadOption | None = None) -> tuple[str, ...]:
+def arguments(profile: Profile, path: Path, port: int | str, option: LoadOption | None = None) -> tuple[str, ...]:
     """Return llama_cpp.server's flags for a model file; the profile's own ``args`` come last and win, over *option* as well.
 
     Raises:
@@ -88,7 +88,7 @@ def _fields(python: tuple[str, ...]) -> frozenset[str]:
     return frozenset(_FIELD.findall(source))
 
 
-def _settings(profile: Profile, path: Path, port: int, option: LoadOption | None) -> dict[str, str]:
+def _settings(profile: Profile, path: Path, port: int | str, option: LoadOption | None) -> dict[str, str]:
     kv_type = _GGML_TYPES.get(profile.kv_type)
     if kv_type is None:
         known = ", ".join(_GGML_TYPES)

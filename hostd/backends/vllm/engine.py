@@ -80,6 +80,19 @@ class Vllm(Engine):
         Raises:
             EngineError: vLLM is not installed, the folder is no model, or ``args`` holds what it does not know or hostd decides.
         """
+        return self._launch(profile, variant, option, port, key)
+
+    def launch_on_socket(
+        self, profile: Profile, variant: Variant, option: LoadOption | None, socket: str, key: str
+    ) -> Launch | None:
+        """Return how to start *variant* on a unix *socket*; None for a build that does not know them; raises as `launch` does."""
+        if "uds" not in build_of(locate(self._command)[0]).flags:
+            return None
+        return self._launch(profile, variant, option, socket, key)
+
+    def _launch(
+        self, profile: Profile, variant: Variant, option: LoadOption | None, address: int | str, key: str
+    ) -> Launch:
         program = locate(self._command)
         build = build_of(program[0])
         folder = checkpoint_folder.locate(variant)
@@ -92,7 +105,7 @@ class Vllm(Engine):
         kv = memory.kv_bytes(folder, profile, option, on_processor=build.on_processor)
         moved = {name for name, value in profile.args.items() if name in _VARIABLES and isinstance(value, Secret)}
         flags = {
-            **_fixed(profile, variant, cards, port),
+            **_fixed(profile, variant, cards, address),
             "kv-cache-memory-bytes": kv,
             "middleware": MIDDLEWARE,
             # A line per request would push the engine's own lines out of the log that hostd keeps.
@@ -117,9 +130,10 @@ class Vllm(Engine):
                 **{_VARIABLES[name]: str(profile.args[name]) for name in moved},
             },
             endpoint=Endpoint(
-                url=f"http://127.0.0.1:{port}",
+                url="http://localhost" if isinstance(address, str) else f"http://127.0.0.1:{address}",
                 model=profile.name,
                 headers={"Authorization": f"Bearer {key}"},
+                socket=address if isinstance(address, str) else None,
                 strict_model=True,
             ),
             health="/health",
@@ -161,7 +175,7 @@ class Vllm(Engine):
         await _tell(http, endpoint, f"/sleep?level={level}")
         if not (await _document(http, endpoint, "/is_sleeping")).get("is_sleeping"):
             raise EngineError("the engine was told to sleep, and says that it does not")
-        (self._deep.add if level > 1 else self._deep.discard)(endpoint.url)
+        (self._deep.add if level > 1 else self._deep.discard)(endpoint.socket or endpoint.url)
 
     async def wake(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
         """Have the engine wake; weights that were dropped are read again.
@@ -170,11 +184,12 @@ class Vllm(Engine):
             EngineError: It does not.
         """
         # After level 2 the weights are read again before the cache is allocated, which leaves memory for the reading.
-        if endpoint.url in self._deep:
+        where = endpoint.socket or endpoint.url
+        if where in self._deep:
             await _tell(http, endpoint, "/wake_up?tags=weights")
             await _tell(http, endpoint, "/collective_rpc", {"method": "reload_weights"})
             await _tell(http, endpoint, "/wake_up?tags=kv_cache")
-            self._deep.discard(endpoint.url)
+            self._deep.discard(where)
         else:
             await _tell(http, endpoint, "/wake_up")
         if (await _document(http, endpoint, "/is_sleeping")).get("is_sleeping", True):
@@ -231,11 +246,10 @@ _SURROUNDINGS = {
 """Only files on this machine are loaded, and no usage statistics are sent."""
 
 
-def _fixed(profile: Profile, variant: Variant, cards: int, port: int) -> dict[str, Flag | None]:
+def _fixed(profile: Profile, variant: Variant, cards: int, address: int | str) -> dict[str, Flag | None]:
     kv_type = memory.serving(profile).kv_type
     return {
-        "host": "127.0.0.1",
-        "port": port,
+        **({"uds": address} if isinstance(address, str) else {"host": "127.0.0.1", "port": address}),
         "served-model-name": profile.name,
         "max-model-len": profile.context,
         "max-num-seqs": profile.slots,

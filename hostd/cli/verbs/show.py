@@ -47,7 +47,7 @@ def _running(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if place:
             yield "server", f"{place}, which hostd asks but does not run"
         if row["pid"]:
-            yield "process", f"pid {row['pid']}, port {row['port']}"
+            yield "process", f"pid {row['pid']}" + (f", port {row['port']}" if row["port"] else "")
         yield "engine", " ".join(filter(None, (row["backend"], model["server"]["version"])))
         yield "it says", listed(_facts(model["server"]))
         yield "since", relative(row["since"], now)

@@ -5,39 +5,18 @@ from pathlib import Path
 import pytest
 
 from hostd.backends.llamacpp.build import LAUNCHER
-from hostd.backends.llamacpp.secret_flags import SecretFlags, variables
+from hostd.backends.llamacpp.help_page import HelpPages
+from hostd.backends.llamacpp.secret_flags import moved
 from hostd.domain.profile import Profile
 from hostd.domain.secret import Secret
+from tests.backends.llamacpp.test_help_page import HELP
 
 SECRET = Secret("sk-0123456789", "${env:KEY}")
-HELP = """
------ common params -----
-
--h,    --help, --usage                  print usage and exit
--t,    --threads N                      number of CPU threads to use (default: -1)
-                                        (env: LLAMA_ARG_THREADS)
--hft,  --hf-token TOKEN                 Hugging Face access token (default: value from HF_TOKEN
-                                        environment variable)
-                                        (env: HF_TOKEN)
---chat-template JINJA_TEMPLATE          set custom jinja chat template, see also --jinja (env: LLAMA_ARG_CHAT_TEMPLATE)
---grammar GRAMMAR                       BNF-like grammar to constrain generations
-"""
 
 
 def profile(**args: str) -> Profile:
     """Return a profile with these flags."""
     return Profile("alpha", (), args={name.replace("_", "-"): value for name, value in args.items()})
-
-
-def test_the_help_names_the_variables() -> None:
-    """Beside the flag or on a line below it; a flag without one has none of its neighbour's."""
-    expected = {
-        **dict.fromkeys(("t", "threads"), "LLAMA_ARG_THREADS"),
-        **dict.fromkeys(("hft", "hf-token"), "HF_TOKEN"),
-        "chat-template": "LLAMA_ARG_CHAT_TEMPLATE",
-    }
-    assert expected == variables(HELP)
-    assert {} == variables("")
 
 
 def server(folder: Path, name: str = "llama-server") -> tuple[str, ...]:
@@ -52,20 +31,20 @@ def server(folder: Path, name: str = "llama-server") -> tuple[str, ...]:
 def test_a_secret_moves_into_the_environment(program: tuple[str, ...] | None, tmp_path: Path) -> None:
     """The other flags stay where they are."""
     asked = profile(threads="2", chat_template=SECRET)
-    left, moved = SecretFlags().moved(program or server(tmp_path), asked, {"PATH": "/bin:/usr/bin"})
+    left, variables = moved(program or server(tmp_path), asked, {"PATH": "/bin:/usr/bin"}, HelpPages())
     assert {"threads": "2"} == dict(left.args)
-    assert {"LLAMA_ARG_CHAT_TEMPLATE": "sk-0123456789"} == moved
+    assert {"LLAMA_ARG_CHAT_TEMPLATE": "sk-0123456789"} == variables
 
 
 def test_a_flag_without_a_variable_stays(tmp_path: Path) -> None:
     """The engine has to be told somehow."""
     asked = profile(grammar=SECRET)
-    assert (asked, {}) == SecretFlags().moved(server(tmp_path), asked, {"PATH": "/bin:/usr/bin"})
+    assert (asked, {}) == moved(server(tmp_path), asked, {"PATH": "/bin:/usr/bin"}, HelpPages())
 
 
 @pytest.mark.parametrize(("name", "value"), [("llama-server", "plain"), ("my-server", SECRET)])
 def test_nothing_is_run_without_need(name: str, value: str, tmp_path: Path) -> None:
     """Without a secret there is nothing to ask; and a program of another name might begin to serve."""
     asked = profile(chat_template=value)
-    assert (asked, {}) == SecretFlags().moved(server(tmp_path, name), asked, {"PATH": "/bin:/usr/bin"})
+    assert (asked, {}) == moved(server(tmp_path, name), asked, {"PATH": "/bin:/usr/bin"}, HelpPages())
     assert not (tmp_path / "asked").exists()
