@@ -8,7 +8,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -102,10 +102,8 @@ def build(
     for part in (memory, options, calendar):
         stack.push_async_callback(part.close)
     note = options.after(MeasurementRecorder(store).record)
-    sockets = SocketFolder(candidates(state_directory()))
-    stack.callback(sockets.close)
-    timings = timings or ProbeTimings()
-    instances.make(RunServices(dispatcher.post, reaper, timings, note, _measured(memory), sockets=sockets))
+    services = RunServices(dispatcher.post, reaper, timings or ProbeTimings(), note, _measured(memory))
+    instances.make(replace(services, sockets=_sockets(stack)))
 
     # What the gateway answers from.
     started = asyncio.get_running_loop().time()
@@ -126,6 +124,12 @@ def build(
     )
     reload = Reload(catalog, dispatcher.post, before=[instances.apply], after=[options.apply, calendar.apply])
     return Application(context, context.boot, reload)
+
+
+def _sockets(stack: AsyncExitStack) -> SocketFolder:
+    sockets = SocketFolder(candidates(state_directory()))
+    stack.callback(sockets.close)
+    return sockets
 
 
 def _records(stack: AsyncExitStack) -> RecordWriter:
