@@ -13,7 +13,7 @@ from importlib.util import find_spec
 import structlog
 from aiohttp import web
 
-from hostd import __version__
+from hostd import __version__, descriptor_limit
 from hostd.assembly import Application, build
 from hostd.domain.catalog import Catalog
 from hostd.domain.errors import HostdError
@@ -47,6 +47,7 @@ def run(
 ) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code. *machine* stands in for the memory of this one."""
     decisions = decision_log.configure(style=log_format, level=log_level)
+    descriptor_limit.raise_limit()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_run(settings, decisions, machine, talkative=demo or sys.stderr.isatty()))

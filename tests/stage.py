@@ -268,7 +268,7 @@ async def opened(
     settings: Settings,
     *,
     timings: ProbeTimings | None = None,
-    keep_alive_every: float = 10.0,
+    keep_alive_every: float | None = None,
     wait: bool = True,
     booted: bool = True,
     machine: Host | None = None,

@@ -9,10 +9,11 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from hostd.config import validators
+from hostd.config import server_values, validators
 from hostd.domain.profile import Flag
 from hostd.domain.reason import FallbackReason
 from hostd.domain.schedule import WINDOW, format_clock, format_days, parse_clock, parse_days
+from hostd.domain.server_settings import KeepAliveForm
 from hostd.domain.units import format_duration, format_size, parse_duration, parse_size
 
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
@@ -76,14 +77,29 @@ Web = Annotated[str, FieldType(validators.web, _pattern("https?://[^ ]+", "http:
 Address = Annotated[
     str,
     FieldType(
-        validators.address, _pattern("(unix:/.+|.+:[0-9]{1,5})", "127.0.0.1:11435", "unix:/run/hostd/hostd.sock")
+        server_values.local_address,
+        _pattern("(unix:/.+|.+:[0-9]{1,5})", "127.0.0.1:11435", "unix:/run/hostd/hostd.sock"),
     ),
+]
+HostName = Annotated[str, FieldType(server_values.host, _pattern(r"(\*\.)?[^*/ ]+", "box.example", "*.ts.net"))]
+Origin = Annotated[
+    str, FieldType(server_values.origin, _pattern("[^ ]+://[^ /]*", "https://chat.example", "vscode-webview://*"))
+]
+PathPrefix = Annotated[str, FieldType(server_values.prefix, _pattern(f"({server_values.PREFIX}/?)?", "/llm"))]
+KeepAlive = Annotated[
+    KeepAliveForm, FieldType(validators.one_of(KeepAliveForm), _one_of(*(str(form) for form in KeepAliveForm)), str)
 ]
 
 Duration = Annotated[
     float, FieldType(_duration, _pattern(f"({_AMOUNT}(ms|s|m|h|d))+", "500ms", "30s", "5m", "2h"), format_duration)
 ]
 Size = Annotated[int, FieldType(_size, _pattern(f"{_AMOUNT} *([KMGT]i?B|B)", "512MiB", "24GiB"), format_size)]
+Period = Annotated[
+    float, FieldType(server_values.period, _pattern(f"({_AMOUNT}(ms|s|m|h|d))+", "10s", "1m"), format_duration)
+]
+BodySize = Annotated[
+    int, FieldType(server_values.body_size, _pattern(f"{_AMOUNT} *([KMGT]i?B|B)", "32MiB"), format_size)
+]
 Count = Annotated[int, FieldType(validators.whole(1), {"type": "integer", "minimum": 1, "maximum": validators.LARGEST})]
 Whole = Annotated[int, FieldType(validators.whole(0), {"type": "integer", "minimum": 0, "maximum": validators.LARGEST})]
 Amount = Annotated[float, FieldType(validators.amount, {"type": "number", "minimum": 0})]

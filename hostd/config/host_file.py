@@ -17,6 +17,7 @@ _LIMITS = LimitsNoun()
 _WARMTH = WarmSettings()
 _RESERVE = ReserveNoun()
 _SETTINGS = Settings()
+_SERVER = _SETTINGS.server
 
 
 class LimitsSection(Section):
@@ -44,7 +45,7 @@ class WarmSection(Section):
 
 
 class ServerSection(Section):
-    """Where hostd itself listens."""
+    """Where hostd itself listens, who may reach it by which name, and the limits of its server."""
 
     listen: Annotated[
         list[field_types.Address],
@@ -52,7 +53,28 @@ class ServerSection(Section):
         BeforeValidator(
             lambda value: value if isinstance(value, list) else [value], field_types.Address | list[field_types.Address]
         ),
-    ] = key("HOST:PORT or unix:/PATH, or a list of these.", list(_SETTINGS.listen))
+    ] = key("HOST:PORT of this machine's loopback, or unix:/PATH, or a list of these.", list(_SETTINGS.listen))
+    hosts: list[field_types.HostName] = items(
+        "Further names under which a proxy or a tunnel reaches hostd; `*.NAME` stands for every name below one."
+    )
+    origins: list[field_types.Origin] = items(
+        "Further web pages and desktop programs that may use hostd from a browser, beside pages of this machine: SCHEME://HOST, "
+        "with `*.NAME` for every host below one, `:*` for every port, `SCHEME://*` for every host of a program's own scheme."
+    )
+    prefix: field_types.PathPrefix | None = key(
+        "Path that a proxy leaves in front of every route; the routes answer without it, too."
+    )
+    max_body: field_types.BodySize = key(
+        "Largest body of a request; larger ones are refused with 413.", format_size(_SERVER.max_body)
+    )
+    keep_alive: field_types.KeepAlive = key(
+        "What a stream that waits is sent: a comment, an event without content (for clients that count the time between events), "
+        "or nothing.",
+        str(_SERVER.keep_alive),
+    )
+    keep_alive_every: field_types.Period = key(
+        "How often a stream that waits is sent a sign of life.", format_duration(_SERVER.keep_alive_every)
+    )
 
 
 class ReserveSection(Section):

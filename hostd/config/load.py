@@ -11,7 +11,7 @@ from hostd.config.document import Document
 from hostd.config.host_file import HostFile
 from hostd.config.locate import PROFILES, locate, profile_files, user_file
 from hostd.config.profile_file import ProfileFile
-from hostd.config.unimplemented import host_notes, profile_notes
+from hostd.config.unimplemented import host_notes, host_obstacles, profile_notes
 from hostd.config.validators import InvalidValue, shown, text
 from hostd.config.yaml_positions import START
 from hostd.domain.errors import ConfigError
@@ -39,12 +39,14 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     return Settings(
         source=str(source.absolute()) if source else None,
         listen=tuple(checked_host.server.listen),
+        server=to_settings.server(checked_host),
         profiles=MappingProxyType({profile.name: profile for profile in built}),
         roles=to_settings.roles(checked_host),
         commands=to_settings.commands(checked_host, host.file.parent),
         engines=to_settings.engines(checked_host),
         reserve=to_settings.reserve(checked_host),
         notes=(*host_notes(host), *(note for doc in profiles for note in profile_notes(doc))),
+        obstacles=tuple(host_obstacles(host)),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from hostd.config.field_types import FieldType
-from hostd.config.host_file import ReserveSection
+from hostd.config.host_file import ReserveSection, ServerSection
 from hostd.config.profile_file import ProfileFile
 from hostd.config.section import Section
 from hostd.config.variants import shape_of
@@ -21,7 +21,7 @@ def show(settings: Settings) -> dict[str, Any]:
     """Return *settings* as data for JSON: durations as text, keys masked, text from the environment as its reference."""
     shown = {
         "source": settings.source,
-        "server": {"listen": list(settings.listen)},
+        "server": {"listen": list(settings.listen)} | _section(ServerSection, settings.server, without="listen"),
         "memory": {"reserve": _section(ReserveSection, settings.reserve)},
         "backends": {backend: _engine(settings, backend) for backend in {**settings.commands, **settings.engines}},
         "roles": {
@@ -40,12 +40,12 @@ def _engine(settings: Settings, backend: str) -> dict[str, Any]:
     return {key: value for key, value in shown.items() if value}
 
 
-def _section(shape: type[Section], noun: object) -> dict[str, Any]:
-    """Return the attributes of *noun* that are set, under the keys of *shape*."""
+def _section(shape: type[Section], noun: object, *, without: str = "") -> dict[str, Any]:
+    """Return the attributes of *noun* that are set, under the keys of *shape*, all but *without*."""
     return {
         field.alias or name: _value([field.annotation, *field.metadata], value)
         for name, field in shape.model_fields.items()
-        if (value := getattr(noun, name)) is not None
+        if name != without and (value := getattr(noun, name)) is not None
     }
 
 

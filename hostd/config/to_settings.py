@@ -25,6 +25,7 @@ from hostd.domain.profile import (
 )
 from hostd.domain.reason import FallbackReason
 from hostd.domain.secret import Secret
+from hostd.domain.server_settings import ServerSettings
 
 
 def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
@@ -79,6 +80,12 @@ def engines(host: HostFile) -> Mapping[str, EngineSettings]:
 def reserve(host: HostFile) -> Reserve:
     """Return the memory that models may not use."""
     return Reserve(**host.memory.reserve.written())
+
+
+def server(host: HostFile) -> ServerSettings:
+    """Return what *host* says of hostd's own server, the addresses apart."""
+    written = {word: value for word, value in host.server.written().items() if word != "listen" and value is not None}
+    return ServerSettings(**{word: _frozen(value) for word, value in written.items()})
 
 
 def below(folder: Path, path: str) -> str:

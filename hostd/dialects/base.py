@@ -70,6 +70,9 @@ class ClientDialect(Protocol):
     def keep_alive(self, note: str) -> bytes:
         """Return what keeps a stream alive that has nothing to say yet; *note* is one line for a reader of the raw stream."""
 
+    def idle_event(self) -> bytes:
+        """Return an event without content, for clients that count the time between events, as `keep_alive` is none to them."""
+
 
 class PromptReports(Protocol):
     """What a stream has reported about its prompt."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hostd.domain.host import Reserve
 from hostd.domain.profile import EngineSettings, Profile, Role, Settings
+from hostd.domain.server_settings import ServerSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +67,8 @@ class Catalog:
     def listen(self) -> tuple[str, ...]:
         """The addresses to listen on; a change of these takes a restart."""
         return self.settings.listen
+
+    @property
+    def server(self) -> ServerSettings:
+        """The settings of hostd's own server; a change of these takes a restart."""
+        return self.settings.server

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from hostd.domain.errors import Problem
 from hostd.domain.host import Reserve
 from hostd.domain.principal import Privacy
 from hostd.domain.reason import FallbackReason
+from hostd.domain.server_settings import ServerSettings
 
 Flag = str | int | float | bool
 
@@ -153,14 +155,17 @@ class Settings:
     """Everything that the owner's files say, checked and complete.
 
     *commands* holds a command for the backends that have one configured, *engines* what is said of them beside it. *notes* are
-    declared keys that this version does not act on yet; they are shown, never silently ignored.
+    declared keys that this version does not act on yet; they are shown, never silently ignored. *obstacles* are those without
+    which the daemon would serve in another way than the owner wants: it does not start.
     """
 
     source: str | None = None
     listen: tuple[str, ...] = ("127.0.0.1:11435",)
+    server: ServerSettings = field(default_factory=ServerSettings)
     profiles: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({}))
     roles: Mapping[str, Role] = field(default_factory=lambda: MappingProxyType({}))
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     engines: Mapping[str, EngineSettings] = field(default_factory=lambda: MappingProxyType({}))
     reserve: Reserve = field(default_factory=Reserve)
     notes: tuple[str, ...] = ()
+    obstacles: tuple[Problem, ...] = ()

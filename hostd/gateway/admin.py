@@ -3,20 +3,25 @@
 import asyncio
 import contextlib
 import os
+from collections.abc import Iterator
 
 from aiohttp import web
 
 from hostd import __version__
-from hostd.domain.errors import LoadFailed, RequestError
+from hostd.domain.errors import CapacityError, LoadFailed, RequestError
 from hostd.domain.lifecycle import State
 from hostd.gateway import views
 from hostd.gateway.context import AdminServices, RequestContext, Route
+from hostd.gateway.origin_check import shown
 from hostd.hardware.inventory import inventory
 from hostd.scheduling.events import LoadRequested, UnloadRequested
 from hostd.scheduling.view import ModelView
 from hostd.sizing.memory_state import planning_inputs
+from hostd.supervisor.log_ring import LogRing
 
 _LAST_DECISIONS = 50
+_MOST_FOLLOWERS = 64
+"""A person has a few terminals; each follower holds a connection for as long as it likes."""
 
 
 class AdminHandlers:
@@ -24,6 +29,7 @@ class AdminHandlers:
 
     def __init__(self, services: AdminServices) -> None:
         self._services = services
+        self._followers = 0
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -104,10 +110,14 @@ class AdminHandlers:
     async def logs(self, ctx: RequestContext) -> web.StreamResponse:
         """Show the last ``lines`` lines of a model's engine, and with ``follow=1`` what it writes from now on."""
         ring = self._services.instances[self._model(ctx).name].ring
-        given = ctx.request.query.get("lines", "100")
-        last = int(given) if given.isdigit() else ring.capacity_lines
-        if ctx.request.query.get("follow") != "1":
+        last = _count(ctx, "lines", "100", all_of=ring.capacity_lines)
+        # A request for the head alone has no end to wait for.
+        if ctx.request.query.get("follow") != "1" or ctx.request.method == "HEAD":
             return web.Response(text="".join(line + "\n" for line in ring.lines(last)))
+        with self._follower():
+            return await self._follow(ctx, ring, last)
+
+    async def _follow(self, ctx: RequestContext, ring: LogRing, last: int) -> web.StreamResponse:
         response = web.StreamResponse(headers=ctx.trace.headers() | {"Content-Type": "text/plain; charset=utf-8"})
         await response.prepare(ctx.request)
         with contextlib.suppress(ConnectionError):
@@ -118,14 +128,46 @@ class AdminHandlers:
     async def why(self, ctx: RequestContext) -> web.Response:
         """Show the ``last`` decisions, newest last: about a ``model``, about a ``request``, or about all."""
         query = ctx.request.query
-        last = query.get("last", str(_LAST_DECISIONS))
-        if not (last.isascii() and last.isdigit() and len(last) < 10):
-            raise RequestError(
-                f"last={last}: write how many decisions to tell, such as 20", code="bad_request", param="last"
-            )
+        last = _count(ctx, "last", str(_LAST_DECISIONS))
         model = self._services.router.resolve(query["model"]) if "model" in query else None
-        found = self._services.history.decisions(int(last), model=model, request=query.get("request"))
+        found = self._services.history.decisions(last, model=model, request=query.get("request"))
         return web.json_response({"decisions": found})
+
+    @contextlib.contextmanager
+    def _follower(self) -> Iterator[None]:
+        """Count one more follower of logs, as long as there are not too many.
+
+        Raises:
+            CapacityError: There are.
+        """
+        if self._followers >= _MOST_FOLLOWERS:
+            raise CapacityError(
+                f"{self._followers} clients follow logs already; close some of them",
+                code="too_many_followers",
+                retry_after=10.0,
+            )
+        self._followers += 1
+        try:
+            yield
+        finally:
+            self._followers -= 1
 
     def _model(self, ctx: RequestContext) -> ModelView:
         return self._services.dispatcher.model(self._services.router.resolve(ctx.name))
+
+
+def _count(ctx: RequestContext, key: str, default: str, *, all_of: int | None = None) -> int:
+    """Return the number that the query says under *key*; ``all`` is *all_of*, where there is such a number.
+
+    Raises:
+        RequestError: It says something else.
+    """
+    given = ctx.request.query.get(key, default)
+    if given == "all" and all_of is not None:
+        return all_of
+    if not (given.isascii() and given.isdigit() and len(given) < 10):
+        hint = ", or all" if all_of is not None else ""
+        raise RequestError(
+            f"{key}={shown(given)}: write how many to tell, such as 20{hint}", code="bad_request", param=key
+        )
+    return int(given)

@@ -11,6 +11,7 @@ from hostd.backends.upstream import Upstream
 from hostd.dialects.base import Dialect
 from hostd.domain.catalog import Catalog
 from hostd.domain.principal import ANONYMOUS, Principal
+from hostd.domain.server_settings import KeepAliveForm
 from hostd.gateway.request_trace import RequestTrace
 from hostd.gateway.timeouts import TimeoutMonitor
 from hostd.hardware.probe import Sensors
@@ -28,7 +29,7 @@ from hostd.telemetry.sinks import Sinks
 class InferenceServices:
     """What answering requests needs.
 
-    *started* is when the daemon was started. A stream that waits is sent a keep-alive each *keep_alive_every* seconds.
+    *started* is when the daemon was started. A stream that waits is sent a *keep_alive* each *keep_alive_every* seconds.
     """
 
     catalog: Catalog
@@ -39,6 +40,7 @@ class InferenceServices:
     timeouts: TimeoutMonitor
     started: datetime
     keep_alive_every: float
+    keep_alive: KeepAliveForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class AppContext:
     started: float
     boot: Boot = field(default_factory=lambda: Boot(()))
     addresses: list[str] = field(default_factory=list)
-    keep_alive_every: float = 10.0
+    keep_alive_every: float | None = None
     sensors: Sensors = field(default_factory=Sensors)
     sinks: Sinks = field(default_factory=Sinks)
     history: DecisionHistory = field(default_factory=DecisionHistory)
@@ -100,7 +102,8 @@ class AppContext:
             sinks=self.sinks,
             timeouts=self.timeouts,
             started=self.wall_time(self.started),
-            keep_alive_every=self.keep_alive_every,
+            keep_alive_every=self.keep_alive_every or self.catalog.server.keep_alive_every,
+            keep_alive=self.catalog.server.keep_alive,
         )
 
     def for_admin(self) -> AdminServices:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from hostd.dialects import registry
 from hostd.domain.errors import Bug, HostdError
+from hostd.domain.server_settings import KeepAliveForm
 from hostd.gateway import error_responses
 from hostd.gateway.context import RequestContext
 from hostd.gateway.timeouts import NEVER, TimeoutMonitor
@@ -21,12 +22,18 @@ class Downstream:
     """Sends one streamed answer.
 
     The status line is held back until there is something to send, so that a failure can still be reported by a status. A client
-    that has waited *every* seconds is sent the head of the answer and then a keep-alive each *every* seconds, which says what
-    *waiting_for* returns. *begun* says that a part of the answer itself has been sent.
+    that has waited *every* seconds is sent the head of the answer and then a keep-alive each *every* seconds, in the *form* that
+    the owner has chosen: a comment says what *waiting_for* returns. *begun* says that a part of the answer itself has been sent.
     """
 
     def __init__(
-        self, ctx: RequestContext, timeouts: TimeoutMonitor, every: float, waiting_for: Callable[[], str]
+        self,
+        ctx: RequestContext,
+        timeouts: TimeoutMonitor,
+        every: float,
+        waiting_for: Callable[[], str],
+        *,
+        form: KeepAliveForm = KeepAliveForm.COMMENT,
     ) -> None:
         self.begun = False
         self.response: web.StreamResponse | None = None
@@ -34,6 +41,7 @@ class Downstream:
         self._dialect = registry.client_dialect(ctx.dialect)
         self._timeouts = timeouts
         self._every = every
+        self._form = form
         self._waiting_for = waiting_for
         self._loop = asyncio.get_running_loop()
         self._announced: tuple[str, str] | None = None
@@ -137,7 +145,9 @@ class Downstream:
 
     async def _keep_alive(self) -> None:
         await self._open()
-        await self._opened.write(self._dialect.keep_alive(self._waiting_for()))
+        comments = self._form is KeepAliveForm.COMMENT
+        sign = self._dialect.keep_alive(self._waiting_for()) if comments else self._dialect.idle_event()
+        await self._opened.write(sign)
         self.due = self._loop.time() + self._every
         self._timeouts.expect(self.due)
 

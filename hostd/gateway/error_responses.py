@@ -7,6 +7,7 @@ from aiohttp import web
 from hostd.dialects import registry
 from hostd.dialects.base import Dialect
 from hostd.domain.errors import HostdError
+from hostd.gateway.content_encoding import SUPPORTED, UnsupportedEncoding
 from hostd.gateway.request_trace import RequestTrace
 
 
@@ -20,5 +21,7 @@ def response(error: HostdError, dialect: Dialect, trace: RequestTrace) -> web.Re
         headers["Retry-After"] = str(math.ceil(error.retry_after))
     elif error.status >= 500:
         headers["x-should-retry"] = "false"
+    if isinstance(error, UnsupportedEncoding):
+        headers["Accept-Encoding"] = SUPPORTED
     body = registry.client_dialect(dialect).error(error)
     return web.Response(body=body, status=error.status, headers=headers, content_type="application/json")

@@ -4,13 +4,18 @@ import asyncio
 import errno
 import os
 import socket
+import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 from aiohttp import web
 
-from hostd.domain.errors import HostdError
+from hostd.domain.errors import Bug, HostdError
+from hostd.gateway.acceptor import Acceptor
+from hostd.gateway.connections import Connections
 
 
 class ListenError(HostdError):
@@ -43,22 +48,91 @@ async def open_listeners(runner: web.ServerRunner, addresses: Iterable[str]) -> 
     return tuple(opened)
 
 
+class _Site(web.BaseSite):
+    """Lets a runner close *acceptor* before it closes the connections."""
+
+    def __init__(self, runner: web.ServerRunner, acceptor: Acceptor) -> None:
+        super().__init__(runner)
+        self._acceptor = acceptor
+
+    @property
+    def name(self) -> str:
+        return repr(self._acceptor)
+
+    async def start(self) -> None:
+        await super().start()
+        self._acceptor.start()
+
+    async def stop(self) -> None:
+        self._acceptor.close()
+        await super().stop()
+
+
+async def _serve(runner: web.ServerRunner, listening: socket.socket) -> None:
+    server = runner.server
+    if not isinstance(server, Connections):
+        listening.close()
+        raise Bug("the runner has no server that bounds its connections")
+    await _Site(runner, Acceptor(listening, server)).start()
+
+
 async def _listen_on_socket(runner: web.ServerRunner, address: str) -> str:
     path = Path(address.removeprefix("unix:"))
-    await asyncio.to_thread(_check_free, path)
-    await web.UnixSite(runner, str(path)).start()
-    await asyncio.to_thread(path.chmod, 0o660)
+    listening = socket.socket(socket.AF_UNIX)
+    try:
+        await asyncio.to_thread(_bind_socket, listening, path)
+    except OSError:
+        listening.close()
+        raise
+    await _serve(runner, listening)
     return address
 
 
 async def _listen_on_port(runner: web.ServerRunner, address: str) -> str:
     host, _, port = address.rpartition(":")
-    await web.TCPSite(runner, host.strip("[]") or None, int(port), backlog=1024).start()
-    return f"{host}:{runner.addresses[-1][1]}"
+    bound = int(port)
+    found = await asyncio.get_running_loop().getaddrinfo(
+        host.strip("[]") or None, bound, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    for number, (family, *_, where) in enumerate(dict.fromkeys(found)):
+        try:
+            # A name may have addresses of both families; they are had under one port, and a machine may lack one of them.
+            listening = _bind_port(family, (where[0], bound, *where[2:]))
+        except OSError as error:
+            if number and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                continue
+            raise
+        bound = listening.getsockname()[1]
+        await _serve(runner, listening)
+    return f"{host}:{bound}"
+
+
+def _bind_port(family: int, where: tuple[Any, ...]) -> socket.socket:
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # What an earlier daemon's connections have left in TIME_WAIT is no obstacle.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind(where)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _bind_socket(listening: socket.socket, path: Path) -> None:
+    """Bind to *path*, in place of a socket that no program listens on."""
+    _check_free(path)
+    with suppress(FileNotFoundError):
+        if stat.S_ISSOCK(path.lstat().st_mode):
+            path.unlink()
+    listening.bind(str(path))
+    path.chmod(0o660)
 
 
 def _check_free(path: Path) -> None:
-    """Refuse a socket that a running program listens on: asyncio would remove it, taking it for one that a killed daemon left.
+    """Refuse a socket that a running program listens on; what else lies there a killed daemon has left.
 
     Raises:
         OSError: A program listens on it.

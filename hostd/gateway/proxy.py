@@ -9,6 +9,7 @@ from hostd.dialects.base import InferenceRequest
 from hostd.domain.errors import EngineError, HostdError
 from hostd.domain.locality import is_loopback
 from hostd.domain.reason import FallbackReason
+from hostd.domain.server_settings import KeepAliveForm
 from hostd.domain.ticket import Ticket
 from hostd.gateway import error_responses
 from hostd.gateway.attempt import Attempt
@@ -17,6 +18,7 @@ from hostd.gateway.auth import options_of
 from hostd.gateway.context import InferenceServices, RequestContext
 from hostd.gateway.downstream import ClientGoneError, Downstream
 from hostd.gateway.request_trace import request_record
+from hostd.gateway.timeouts import NEVER
 from hostd.routing.policy import RouteQuery
 from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
@@ -56,9 +58,9 @@ class ProxyRequest:
     async def answer(self) -> web.StreamResponse:
         """Return the response, which may be an error."""
         if self._inference.stream:
-            self._down = Downstream(
-                self._ctx, self._services.timeouts, self._services.keep_alive_every, self._waiting_for
-            )
+            services = self._services
+            every = NEVER if services.keep_alive is KeepAliveForm.OFF else services.keep_alive_every
+            self._down = Downstream(self._ctx, services.timeouts, every, self._waiting_for, form=services.keep_alive)
         outcome, status = "gone", 499
         response: web.StreamResponse | None = None
         try:

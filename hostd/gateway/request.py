@@ -1,13 +1,97 @@
-"""A request's body is read once, as far as routing needs."""
+"""A request's body is read once, within the limits of one body and of all of them, and understood as far as routing needs."""
 
-from aiohttp import web
+import asyncio
+
+from aiohttp import HttpVersion11, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestHandler
 
 from hostd.dialects import registry
 from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.domain.errors import RequestError
+from hostd.gateway import content_encoding
+from hostd.gateway.body_budget import BodyBudget
 
-MAX_BODY_BYTES = 32 * 1024 * 1024
-"""Bytes; agents send a hundred kilobytes of tools and a few megabytes of pictures."""
+
+class HttpRequest(web.BaseRequest):
+    """A request whose body is counted in *budget*, which bounds it packed and unpacked, until it is given back."""
+
+    ATTRS = web.BaseRequest.ATTRS | frozenset({"_budget", "_held"})
+
+    def __init__(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: RequestHandler,
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+        *,
+        budget: BodyBudget,
+    ) -> None:
+        super().__init__(message, payload, protocol, writer, task, protocol._loop, client_max_size=budget.largest)  # noqa: SLF001
+        self._budget = budget
+        self._held = 0
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the client may wait for a word before it sends the body, or nobody can tell any more where the body ends."""
+        return not self._payload.is_eof() and ("Expect" in self._headers or self._payload.exception() is not None)
+
+    async def read(self) -> bytes:
+        """Return the body, unpacked.
+
+        Raises:
+            RequestError: It is too large, packed in a way that hostd does not know, or broken.
+            CapacityError: Other requests hold too many bytes.
+        """
+        if self._read_bytes is None:
+            encoding = content_encoding.encoding_of(self._headers.get("Content-Encoding"))
+            if (self.content_length or 0) > self._client_max_size:
+                raise too_large(self._client_max_size)
+            if "Expect" in self._headers:
+                await self._ask_for_body()
+            body = await self._receive()
+            self._read_bytes = await self._unpack(body, encoding) if encoding and body else body
+        return self._read_bytes
+
+    def give_back(self) -> None:
+        """Count the body no more: the request is over."""
+        self._budget.give(self._held)
+        self._held = 0
+
+    async def _ask_for_body(self) -> None:
+        """Answer ``Expect`` (RFC 9110, section 10.1.1), unless the body is on its way already."""
+        if self._headers["Expect"].strip().lower() != "100-continue":
+            raise RequestError("hostd knows the Expect 100-continue only; leave it out", code="bad_request", status=417)
+        if self.version >= HttpVersion11 and not self._payload.is_eof() and not self._payload.total_raw_bytes:
+            await self._payload_writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            # What was sent is no part of the answer.
+            self._payload_writer.output_size = 0
+
+    async def _receive(self) -> bytes:
+        pieces: list[bytes] = []
+        while piece := await self._payload.readany():
+            self._take(len(piece))
+            if self._held > self._client_max_size:
+                raise too_large(self._client_max_size)
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def _unpack(self, body: bytes, encoding: str) -> bytes:
+        try:
+            unpacked = await content_encoding.unpack(body, encoding, self._client_max_size, self._take)
+        except content_encoding.TooLongError:
+            raise too_large(self._client_max_size) from None
+        # The packed body is gone, and the last piece was smaller than it might have been.
+        self._budget.give(self._held - len(unpacked))
+        self._held = len(unpacked)
+        return unpacked
+
+    def _take(self, count: int) -> None:
+        self._budget.take(count)
+        self._held += count
 
 
 async def parse_request(request: web.BaseRequest, dialect: Dialect) -> InferenceRequest:
@@ -16,12 +100,13 @@ async def parse_request(request: web.BaseRequest, dialect: Dialect) -> Inference
     Raises:
         RequestError: It is too large, is no JSON object, or names no model.
     """
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        raise too_large()
     return registry.client_dialect(dialect).parse(await request.read())
 
 
-def too_large() -> RequestError:
-    """Return the error for a body over the limit."""
-    limit = MAX_BODY_BYTES // (1024 * 1024)
-    return RequestError(f"the request body is larger than {limit} MiB", code="request_too_large", status=413)
+def too_large(limit: int) -> RequestError:
+    """Return the error for a body of more than *limit* bytes."""
+    return RequestError(
+        f"the request body is larger than {limit / 2**20:g} MiB; 'server.max_body' in hostd.yaml sets that limit",
+        code="request_too_large",
+        status=413,
+    )

@@ -26,7 +26,10 @@ def request_id(headers: Mapping[str, str]) -> str:
 
 @dataclass(slots=True)
 class RequestTrace:
-    """What is known of a request. *waited*, *loaded* (part of it) and *ttft* in seconds; tokens are 0 until they are counted."""
+    """What is known of a request. *waited*, *loaded* (part of it) and *ttft* in seconds; tokens are 0 until they are counted.
+
+    *fixed* are headers of the answer that do not depend on who answers.
+    """
 
     request_id: str
     model: str = "none"
@@ -39,6 +42,7 @@ class RequestTrace:
     prompt_tokens: int = 0
     tokens: int = 0
     stream: bool = False
+    fixed: Mapping[str, str] | None = None
 
     def set_route(self, reason: FallbackReason | None) -> None:
         """Set the route: why the request is not at its first choice, None where it is."""
@@ -53,6 +57,7 @@ class RequestTrace:
             **_answered_by(self.model, self.backend, self.route, self.attempts),
             "x-hostd-queue-ms": "0" if waited < 0.5 else f"{waited:.0f}",
             "Server-Timing": f"queue;dur={max(0.0, waited - loaded):.1f}, load;dur={loaded:.1f}, ttft;dur={self.ttft * 1000:.1f}",
+            **(self.fixed or {}),
         }
 
 

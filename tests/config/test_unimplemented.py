@@ -16,9 +16,11 @@ def _notes(settings: Settings, folder: Path) -> list[str]:
 
 
 def test_notes_about_the_host(load_files: Load, tmp_path: Path) -> None:
-    """Each stands at its key."""
-    note = "hostd.yaml:1:8: keys.file is not implemented yet; it has no effect"
-    assert [note] == _notes(load_files("keys: {file: k.yaml}"), tmp_path)
+    """Each stands at its key, and says that the daemon does not start: it would serve anybody."""
+    settings = load_files("keys: {file: k.yaml}")
+    (note,) = _notes(settings, tmp_path)
+    assert note.startswith("hostd.yaml:1:8: keys.file is not implemented yet, so 'hostd serve' refuses to start")
+    assert [str(problem) for problem in settings.obstacles] == list(settings.notes)
 
 
 @pytest.mark.parametrize(

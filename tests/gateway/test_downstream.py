@@ -49,7 +49,7 @@ async def test_tells_of_a_fallback_after_the_head(talkative: Stage) -> None:
     assert "quick is reading the request" in answer.comments
     assert "x-hostd-model=other x-hostd-route=fallback:first_token_timeout" == answer.comments[-1]
     assert "[DONE]" == answer.events[-1]
-    assert b"\n\n: x-hostd-model" in answer.body
+    assert b"\n: x-hostd-model" in answer.body
 
 
 async def test_tells_of_a_refusal_after_the_head(talkative: Stage) -> None:
@@ -75,7 +75,6 @@ async def test_is_silent_once_the_answer_has_begun(talkative: Stage) -> None:
     """Nothing of ours stands between the engine's events."""
     await talkative.script("other", tokens=4, token_delay=0.05)
     answer = await talkative.stream("other")
-    assert answer.body.index(b"w0 ") > answer.body.rindex(b": ") - 40 or not answer.comments
     assert "w0 w1 w2 w3 " == answer.text
     after = answer.body[answer.body.index(b"w0 ") :]
     assert b"\n:" not in after

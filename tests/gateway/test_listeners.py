@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from hostd.gateway.connections import Connections
 from hostd.gateway.listeners import ListenError, base_url, open_listeners
 from tests.conftest import OpenDaemon
 from tests.stage import COLD, make_profile, make_settings
@@ -23,7 +24,7 @@ async def runner() -> AsyncIterator[web.ServerRunner]:
     async def answer(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(text="hello")
 
-    runner = web.ServerRunner(web.Server(answer))
+    runner = web.ServerRunner(Connections(answer))
     await runner.setup()
     yield runner
     await runner.cleanup()

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from hostd.gateway.request import MAX_BODY_BYTES
+from hostd.domain.server_settings import ServerSettings
 from tests.stage import CHAT, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MAX_BODY = ServerSettings().max_body
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ async def test_refuses_a_body_that_is_too_large(stage: Stage, chunked: bool) -> 
 
 async def test_takes_a_large_body(stage: Stage) -> None:
     """Everything up to the limit goes through, whole."""
-    body = b'{"model": "beta", "prompt": "' + b"x" * (MAX_BODY_BYTES - 1000) + b'"}'
+    body = b'{"model": "beta", "prompt": "' + b"x" * (MAX_BODY - 1000) + b'"}'
     answer = await stage.send("POST", "/v1/completions", data=io.BytesIO(body))
     assert (400, "context_length_exceeded") == (answer.status, answer.error["code"])
 

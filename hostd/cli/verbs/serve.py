@@ -12,6 +12,7 @@ import typer
 from hostd.cli.exits import Code, VerbError
 from hostd.cli.options import find_machine
 from hostd.cli.output import say
+from hostd.domain.errors import ConfigError
 
 
 class LogFormat(StrEnum):
@@ -63,6 +64,8 @@ def serve(
 
     run = _daemon()
     settings = load(settings_file() if demo else config)
+    if settings.obstacles:
+        raise ConfigError(settings.obstacles)
     for note in settings.notes:
         say(note)
     if listen:
@@ -72,11 +75,12 @@ def serve(
 
 
 def _checked(address: str) -> str:
-    from hostd.config import validators  # costs 0.1 s, which the other verbs do without
+    from hostd.config.server_values import local_address  # costs 0.1 s, which the other verbs do without
+    from hostd.config.validators import InvalidValue
 
     try:
-        return validators.address(address)
-    except validators.InvalidValue as error:
+        return local_address(address)
+    except InvalidValue as error:
         raise VerbError(f"--listen: {error}", Code.USAGE) from error
 
 

@@ -38,8 +38,16 @@ class OpenAiClient:
         return errors.event(error)
 
     def keep_alive(self, note: str) -> bytes:
-        """Return *note* as a comment, which every reader of events skips."""
-        return f": {note}\n\n".encode()
+        """Return *note* as a comment, which every reader of events skips.
+
+        No empty line follows: it would end an event that has no data, and some readers hand even that on (openai-go before 3.43).
+        """
+        return f": {note}\n".encode()
+
+    def idle_event(self) -> bytes:
+        """Return a chunk without choices, such as the one that tells the usage."""
+        kind = "text_completion" if self._dialect is Dialect.OPENAI_COMPLETIONS else "chat.completion.chunk"
+        return b'data: {"id":"","object":"%b","created":0,"model":"","choices":[]}\n\n' % kind.encode()
 
 
 class OpenAiIdentity:

@@ -64,13 +64,13 @@ def test_the_demonstration_brings_its_own_files(door: Door, hostd: Callable[...,
     assert called["demo"]
 
 
-def test_keys_without_effect_are_told(door: Door, hostd: Callable[..., Ran], tmp_path: Path) -> None:
-    """A note goes to stderr, and the daemon is run all the same."""
+def test_keys_that_would_not_be_asked_for_are_not_served(door: Door, hostd: Callable[..., Ran], tmp_path: Path) -> None:
+    """Whoever declares keys relies on them."""
     file = tmp_path / "hostd.yaml"
     file.write_text("keys: {file: k.yaml}\n")
     ran = hostd("serve", "--config", str(file))
-    assert (0, 1) == (ran.code, len(door.called))
-    assert "not implemented yet" in ran.err
+    assert (78, 0) == (ran.code, len(door.called))
+    assert "hostd.yaml:1:8: keys.file is not implemented yet" in ran.err
 
 
 def test_the_daemons_result_is_the_exit_code(door: Door, hostd: Callable[..., Ran]) -> None:
@@ -93,6 +93,7 @@ def test_bad_files_are_not_served(door: Door, hostd: Callable[..., Ran], tmp_pat
     [
         (("--demo", "--config", "x.yaml"), "--demo brings its own configuration"),
         (("--listen", "nowhere"), "--listen: 'nowhere' is no address to listen on"),
+        (("--listen", "0.0.0.0:11435"), "--listen: '0.0.0.0:11435' is open to other machines"),
         (("--log-format", "xml"), "--log-format"),
     ],
 )

@@ -36,7 +36,20 @@ def test_answers_a_client() -> None:
     client, error = OpenAiClient(Dialect.OPENAI_CHAT), EngineError("it is down")
     assert "it is down" == json.loads(client.error(error))["error"]["message"]
     assert b"data: " + client.error(error) + b"\n\n" == client.error_event(error)
-    assert b": waiting\n\n" == client.keep_alive("waiting")
+    assert b": waiting\n" == client.keep_alive("waiting")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "kind"),
+    [(Dialect.OPENAI_CHAT, "chat.completion.chunk"), (Dialect.OPENAI_COMPLETIONS, "text_completion")],
+)
+def test_an_event_without_content_is_a_chunk_without_choices(dialect: Dialect, kind: str) -> None:
+    """Clients that count the time between events are given one that they know already."""
+    event = OpenAiClient(dialect).idle_event()
+    assert event.startswith(b"data: ")
+    assert event.endswith(b"\n\n")
+    chunk = json.loads(event.removeprefix(b"data: "))
+    assert (kind, []) == (chunk["object"], chunk["choices"])
 
 
 @pytest.mark.parametrize("embeddings", [True, False])

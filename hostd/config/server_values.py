@@ -1,0 +1,98 @@
+"""Checks of the values under `server:`; each refuses with a sentence for the owner."""
+
+import re
+
+from hostd.config.validators import InvalidValue, quantity, shown, text
+from hostd.config.validators import address as any_address
+from hostd.domain.units import parse_duration, parse_size
+from hostd.domain.web_origin import OriginPattern, host_pattern, is_loopback_host
+
+PREFIX = r"(/[A-Za-z0-9._~-]+)+"
+_SMALLEST_BODY, _LARGEST_BODY = 64 * 1024, 2**30
+_SHORTEST, _LONGEST = 1.0, 600.0
+_body = quantity(parse_size, _LARGEST_BODY, "32MiB, 64MiB")
+_period = quantity(parse_duration, _LONGEST, "10s, 1m")
+
+
+def local_address(value: object) -> str:
+    """Return *value* if hostd can listen there and only programs of this machine can reach it: as long as no client needs a key.
+
+    Raises:
+        InvalidValue: The value is no address, or one that other machines reach.
+    """
+    where = any_address(value)
+    host = where.rpartition(":")[0]
+    if where.startswith("unix:") or is_loopback_host(host.lower().removesuffix(".")):
+        return where
+    raise InvalidValue(
+        f"{shown(where)} is open to other machines, and hostd has no keys yet to tell its clients apart, so it listens on loopback "
+        "and unix sockets only; keep 127.0.0.1 and let a tunnel (ssh -L), tailscale serve or a reverse proxy with a password pass "
+        "requests on, with its name in 'server.hosts'"
+    )
+
+
+def host(value: object) -> str:
+    """Return *value* if it is a name of this server, or ``*.NAME``.
+
+    Raises:
+        InvalidValue: The value is something else.
+    """
+    given = text(value)
+    if given == "*":
+        raise InvalidValue("'*' would let every web page in that rebinds its name to this machine; write the names")
+    try:
+        return host_pattern(given)
+    except ValueError as error:
+        raise InvalidValue(str(error)) from None
+
+
+def origin(value: object) -> str:
+    """Return *value* if it is an origin of pages, with ``*`` for hosts or ports.
+
+    Raises:
+        InvalidValue: The value is something else.
+    """
+    given = text(value)
+    if given == "*":
+        raise InvalidValue("'*' would let every web page use the models; write the pages' origins")
+    try:
+        return OriginPattern(given).text
+    except ValueError as error:
+        raise InvalidValue(str(error)) from None
+
+
+def prefix(value: object) -> str:
+    """Return *value*, a path in front of every route, without the slash at its end.
+
+    Raises:
+        InvalidValue: The value is no plain path.
+    """
+    given = text(value).rstrip("/")
+    steps_up = {".", ".."} & set(given.split("/"))
+    if given and (steps_up or not re.fullmatch(PREFIX, given)):
+        raise InvalidValue(f"{shown(value)} is no path to stand in front of the routes; write such as /llm")
+    return given
+
+
+def body_size(value: object) -> int:
+    """Return *value* as the bytes that the body of a request may have.
+
+    Raises:
+        InvalidValue: The value is no size, or none in reason.
+    """
+    size = int(_body(value))
+    if size < _SMALLEST_BODY:
+        raise InvalidValue(f"{shown(value)} is too small for the requests of agents; write at least 64KiB")
+    return size
+
+
+def period(value: object) -> float:
+    """Return *value* as the seconds between two keep-alives.
+
+    Raises:
+        InvalidValue: The value is no duration, or none in reason.
+    """
+    seconds = _period(value)
+    if seconds < _SHORTEST:
+        raise InvalidValue(f"{shown(value)} is too short between keep-alives; write at least 1s")
+    return seconds

@@ -1,0 +1,32 @@
+"""What the owner says of hostd's own server, the addresses apart: who may reach it by which name, and its limits."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class KeepAliveForm(StrEnum):
+    """What a stream that has nothing to say yet is sent.
+
+    ``comment`` is a line that every reader of events skips; ``event`` is an event of the client's dialect without content, for
+    clients and proxies that count time between events; ``off`` is nothing.
+    """
+
+    COMMENT = "comment"
+    EVENT = "event"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Settings of the server; a change of these takes a restart.
+
+    *hosts* and *origins* are patterns of `hostd.domain.web_origin`. *prefix* is a path that a proxy leaves in front of every route,
+    without a slash at its end. *max_body* is in bytes, *keep_alive_every* in seconds.
+    """
+
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    prefix: str = ""
+    max_body: int = 32 * 1024 * 1024
+    keep_alive: KeepAliveForm = KeepAliveForm.COMMENT
+    keep_alive_every: float = 10.0

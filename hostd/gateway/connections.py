@@ -1,0 +1,79 @@
+"""All clients' connections: bounded in number, and looked after by one clock."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from hostd.gateway.connection import ClientConnection, Phase
+
+MOST = 4096
+"""Connections; thousands of agents on one machine share a few each, and each costs some ten kilobytes."""
+_OWN_DESCRIPTORS = 64
+"""Files, pipes and sockets that hostd itself needs beside one connection to an engine for each client."""
+_SHARE = 16
+_LOOK_EVERY, _BETWEEN = 1.0, 0.05
+_LOOK_AT = 256
+"""Connections that are looked at in one turn of the loop, in a millisecond or two."""
+_LEAST = 8
+
+
+def bound_for(descriptors: int) -> int:
+    """Return how many connections clients may have where the process may have so many *descriptors*.
+
+    Each may need another one to an engine, and what clients hold must never keep an engine from being started or asked.
+    """
+    return max(_LEAST, min(MOST, (descriptors - _OWN_DESCRIPTORS) // 2))
+
+
+class Connections(web.Server):
+    """Makes a connection for each client, *most* at a time, and closes those that keep a place without using it."""
+
+    def __init__(
+        self, answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], *, most: int = MOST, **options: Any
+    ) -> None:
+        super().__init__(answer, handler_cancellation=True, **options)
+        self.most = most
+        self._clock: asyncio.TimerHandle | None = None
+        self._unseen: list[ClientConnection] = []
+
+    def __repr__(self) -> str:
+        return f"<Connections {len(self._connections)} of {self.most}>"
+
+    def __call__(self) -> ClientConnection:
+        """Return a new connection."""
+        return ClientConnection(self, loop=self._loop)
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """Take *handler* among the connections that the clock looks after."""
+        super().connection_made(handler, transport)
+        if self._clock is None:
+            self._clock = self._loop.call_later(_LOOK_EVERY, self._look)
+
+    def make_room(self) -> bool:
+        """Return whether one more connection can be had, after closing some that only wait where there are too many."""
+        if len(self._connections) < self.most:
+            return True
+        waiting = sorted((each.phase, each.since, id(each), each) for each in self._open() if each.phase < Phase.ANSWER)
+        if not waiting:
+            return False
+        # Some at a time, so that a flood of newcomers does not sort them all for each; of the least useful kind only.
+        useless = [each for phase, _, _, each in waiting if phase == waiting[0][0]][: max(1, self.most // _SHARE)]
+        for each in useless:
+            each.give_place()
+        return True
+
+    def _open(self) -> list[ClientConnection]:
+        return [each for each in self._connections if isinstance(each, ClientConnection) and each.connected]
+
+    def _look(self) -> None:
+        """Look at some connections after the other, and then at all of them again."""
+        now = self._loop.time()
+        if not self._unseen:
+            self._unseen = self._open()
+        some, self._unseen = self._unseen[:_LOOK_AT], self._unseen[_LOOK_AT:]
+        for connection in some:
+            connection.look(now)
+        pause = _BETWEEN if self._unseen else _LOOK_EVERY
+        self._clock = self._loop.call_later(pause, self._look) if self._connections else None

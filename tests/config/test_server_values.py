@@ -1,0 +1,109 @@
+"""Values under `server:` are refused with a sentence that says what to write."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hostd.config import server_values
+from hostd.config.show import show
+from hostd.config.validators import InvalidValue
+from hostd.domain.errors import ConfigError
+from hostd.domain.profile import Settings
+from hostd.domain.server_settings import KeepAliveForm, ServerSettings
+
+Load = Callable[..., Settings]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1:11435",
+        "127.0.0.2:0",
+        "[::1]:80",
+        "localhost:11435",
+        "hostd.localhost:1",
+        "unix:/run/hostd/hostd.sock",
+    ],
+)
+def test_listens_on_this_machine(address: str) -> None:
+    """Loopback and unix sockets."""
+    assert address == server_values.local_address(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["0.0.0.0:11435", "[::]:80", "192.168.1.2:80", "box.lan:80", "mybox:80", "*:80", ":80"]
+)
+def test_listens_on_no_network(address: str) -> None:
+    """Without keys everybody there could load, ask and read; the message says how to be reached all the same."""
+    with pytest.raises(InvalidValue) as caught:
+        server_values.local_address(address)
+    if not address.startswith(("*", ":")):
+        assert all(word in str(caught.value) for word in ("ssh -L", "tailscale serve", "server.hosts"))
+
+
+@pytest.mark.parametrize(
+    ("check", "value", "said"),
+    [
+        (server_values.host, "*", "write the names"),
+        (server_values.host, "http://a", "its name alone"),
+        (server_values.origin, "*", "write the pages' origins"),
+        (server_values.origin, "https://*", "every web page"),
+        (server_values.prefix, "llm", "write such as /llm"),
+        (server_values.prefix, "/a/../b", "write such as /llm"),
+        (server_values.prefix, "/a b", "write such as /llm"),
+        (server_values.body_size, "1KiB", "at least 64KiB"),
+        (server_values.body_size, "2GiB", "beyond reason"),
+        (server_values.period, "10ms", "at least 1s"),
+        (server_values.period, "1h", "beyond reason"),
+    ],
+)
+def test_refuses(check: Callable[[object], object], value: str, said: str) -> None:
+    """Each with what to write."""
+    with pytest.raises(InvalidValue, match=said):
+        check(value)
+
+
+@pytest.mark.parametrize(("given", "kept"), [("/llm", "/llm"), ("/llm/", "/llm"), ("/", ""), ("/a/b", "/a/b")])
+def test_a_prefix_has_no_slash_at_its_end(given: str, kept: str) -> None:
+    """Owners write it either way."""
+    assert kept == server_values.prefix(given)
+
+
+def test_all_of_it_reaches_the_settings(load_files: Load) -> None:
+    """And is shown as it was written."""
+    settings = load_files(
+        "server: {hosts: [box.example, '*.ts.net'], origins: ['app://obsidian.md'], prefix: /llm, max_body: 64MiB, "
+        "keep_alive: event, keep_alive_every: 5s}"
+    )
+    expected = ServerSettings(
+        hosts=("box.example", "*.ts.net"),
+        origins=("app://obsidian.md",),
+        prefix="/llm",
+        max_body=64 * 1024 * 1024,
+        keep_alive=KeepAliveForm.EVENT,
+        keep_alive_every=5.0,
+    )
+    assert expected == settings.server
+    assert {
+        "listen": ["127.0.0.1:11435"],
+        "hosts": ["box.example", "*.ts.net"],
+        "origins": ["app://obsidian.md"],
+        "prefix": "/llm",
+        "max_body": "64MiB",
+        "keep_alive": "event",
+        "keep_alive_every": "5s",
+    } == show(settings)["server"]
+
+
+def test_off_is_a_word(load_files: Load) -> None:
+    """YAML's older readers took it for a switch."""
+    assert KeepAliveForm.OFF is load_files("server: {keep_alive: off}").server.keep_alive
+
+
+def test_a_bad_value_has_its_place(load_files: Load, tmp_path: Path) -> None:
+    """Line and column of the item."""
+    with pytest.raises(ConfigError) as caught:
+        load_files("server:\n  listen: 0.0.0.0:11435\n  origins: [app://a, '*']\n")
+    assert [(2, 11), (3, 22)] == [(problem.line, problem.column) for problem in caught.value.problems]
+    assert f"{tmp_path}/hostd.yaml:2:11: server.listen: " in caught.value.message
