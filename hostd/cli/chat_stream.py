@@ -1,12 +1,14 @@
 """One chat request and its answer, read from the stream as it arrives."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hostd.cli.client import Client, Reply
 from hostd.cli.exits import VerbError
+from hostd.dialects.json_text import JsonError, parse_json
+from hostd.dialects.openai.errors import of_stream
+from hostd.dialects.openai.events import error_in
 
 Message = dict[str, str]
 
@@ -44,7 +46,7 @@ def ask(
         pieces, usage = [], None
         for chunk in _chunks(reply):
             usage = chunk.get("usage") or usage
-            text = "".join(choice["delta"].get("content") or "" for choice in chunk.get("choices", []))
+            text = "".join((choice.get("delta") or {}).get("content") or "" for choice in chunk.get("choices") or ())
             if text:
                 pieces.append(text)
                 on_text(text)
@@ -71,10 +73,11 @@ def _chunks(reply: Reply) -> Iterator[dict[str, Any]]:
         if data == "[DONE]":
             return
         try:
-            chunk = json.loads(data)
-        except ValueError:
+            chunk = parse_json(data.encode())
+        except JsonError:
             break
-        if "error" in chunk:
-            raise VerbError(f"the answer broke off: {chunk['error']['message']}")
-        yield chunk
+        if (said := error_in(chunk)) is not None:
+            raise VerbError(f"the answer broke off: {of_stream(said).message}")
+        if isinstance(chunk, dict):
+            yield chunk
     raise VerbError("the answer ended before it was complete; see what happened with: hostd ps")

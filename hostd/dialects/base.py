@@ -30,6 +30,7 @@ class InferenceRequest(NamedTuple):
     """A request as far as routing needs it; the rest is decoded from *document* on demand. A tuple, as one is made for each.
 
     *model* is the name that the client asked for. *keep_alive* is for how many seconds it would like the model to stay loaded.
+    *choices* is how many answers it asks for.
     """
 
     dialect: Dialect
@@ -38,15 +39,20 @@ class InferenceRequest(NamedTuple):
     stream: bool
     requirements: Requirements
     keep_alive: float | None = None
+    choices: int = 1
 
 
 class Answer(NamedTuple):
-    """A whole answer; tokens are 0 where the upstream does not count them. *failure* says why it is none after all."""
+    """A whole answer; tokens are 0 where the upstream does not count them.
+
+    *failure* says why it is none after all; *engine_error* is the upstream's own error where that is the reason.
+    """
 
     body: bytes
     prompt_tokens: int = 0
     tokens: int = 0
     failure: str = ""
+    engine_error: HostdError | None = None
 
 
 class ClientDialect(Protocol):
@@ -54,11 +60,11 @@ class ClientDialect(Protocol):
 
     stream_type: str
 
-    def parse(self, body: bytes) -> InferenceRequest:
-        """Return the request in *body*.
+    def parse(self, body: bytes, *, bounded: bool = False) -> InferenceRequest:
+        """Return the request in *body*; *bounded* says that its structure has been counted already (`json_text`).
 
         Raises:
-            RequestError: It is no JSON object, or names no model.
+            RequestError: It is no JSON object, names no model, or asks for what is out of bounds.
         """
 
     def error(self, error: HostdError) -> bytes:
@@ -86,13 +92,15 @@ class StreamTranslator(Protocol):
     """One streamed answer on its way from the upstream to the client.
 
     *begun* says that something of the answer itself has come, *done* that all of it has. *failure* says why it never will be whole.
-    *events* counts what the upstream has sent of the answer, *signs* whatever shows that it works; *tokens* and *prompt_tokens* are
-    0 until they are known.
+    *engine_error* is the upstream's own error where that is the reason. *events* counts what the upstream has sent of the answer:
+    neither comments nor heartbeats, nor chunks without choices; *signs* counts whatever shows that it works. *tokens* and
+    *prompt_tokens* are 0 until they are known.
     """
 
     begun: bool
     done: bool
     failure: str
+    engine_error: HostdError | None
     events: int
 
     @property
@@ -101,7 +109,15 @@ class StreamTranslator(Protocol):
 
     @property
     def signs(self) -> int:
-        """How often the stream has shown that the upstream works: events of any kind, and counts of tokens read."""
+        """How often the stream has shown that the upstream works: events of the answer, and counts of tokens read."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing of the answer can follow but its formal end and sums, for which a moment will do."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether the answer is *complete*, and stays so should the connection to the upstream break now."""
 
     def feed(self, data: bytes) -> bytes:
         """Return the whole events for the client that *data* completes; empty until the answer has begun."""
@@ -122,17 +138,13 @@ class StreamTranslator(Protocol):
 
 
 class AnswerAssembler(Protocol):
-    """A streamed answer that is put together for a client that wants it whole.
-
-    *begun*, *done*, *failure*, *events*, *signs* and *prompt* as in `StreamTranslator`. *engine_error* is the
-    upstream's own error where that is the reason.
-    """
+    """A streamed answer that is put together for a client that wants it whole; see `StreamTranslator` for what both have."""
 
     begun: bool
     done: bool
     failure: str
-    events: int
     engine_error: HostdError | None
+    events: int
 
     @property
     def prompt(self) -> PromptReports:
@@ -142,8 +154,19 @@ class AnswerAssembler(Protocol):
     def signs(self) -> int:
         """How often the stream has shown that the upstream works."""
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing of the answer can follow but its formal end and sums."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether the answer is *complete*, and stays so should the connection to the upstream break now."""
+
     def feed(self, data: bytes) -> None:
         """Read *data*; nothing that follows the end of the answer, or failure, belongs to it."""
+
+    def end(self) -> bool:
+        """Return whether the answer is whole now that its stream has ended, if need be without its formal end."""
 
     def answer(self, name: str) -> Answer:
         """Return the whole answer under the *name* of the model that clients know."""
@@ -172,14 +195,14 @@ class Translation(Protocol):
     def response(self, payload: bytes, name: str) -> Answer:
         """Return the upstream's whole answer as the client wants it, under the *name* of the model that clients know."""
 
-    def stream(self, name: str, *, passes_progress: bool = False) -> StreamTranslator:
-        """Return a translator for one stream, in which the model is called *name*.
+    def stream(self, name: str, *, choices: int = 1, passes_progress: bool = False) -> StreamTranslator:
+        """Return a translator for one stream of so many *choices*, in which the model is called *name*.
 
         *passes_progress* says that the client asked to be told how much of its prompt has been read.
         """
 
-    def assembler(self) -> AnswerAssembler:
-        """Return what puts one whole answer together from a stream."""
+    def assembler(self, *, choices: int = 1) -> AnswerAssembler:
+        """Return what puts one whole answer of so many *choices* together from a stream."""
 
     def failure(self, status: int, payload: bytes) -> HostdError:
         """Return what the upstream's own error answer means."""

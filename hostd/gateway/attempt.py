@@ -6,6 +6,7 @@ no client takes half an answer for a whole one.
 """
 
 import asyncio
+import contextlib
 import io
 from collections.abc import Mapping
 from functools import partial
@@ -16,7 +17,7 @@ from aiohttp import web
 
 from hostd.backends.upstream import Lease
 from hostd.dialects import registry
-from hostd.dialects.base import Answer, InferenceRequest, Translation
+from hostd.dialects.base import Answer, InferenceRequest, StreamTranslator, Translation
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import CapacityError, EngineError, RequestError
 from hostd.domain.progress import PromptProgress
@@ -25,6 +26,7 @@ from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure, reje
 from hostd.gateway.context import InferenceServices
 from hostd.gateway.downstream import ClientGoneError, Downstream
 from hostd.gateway.request_trace import RequestTrace
+from hostd.gateway.stream_pieces import FORMAL_END, stream_pieces
 from hostd.gateway.timeouts import AttemptTimeout
 
 log = structlog.get_logger()
@@ -32,8 +34,6 @@ log = structlog.get_logger()
 _NO_LIMIT = aiohttp.ClientTimeout(total=None, sock_connect=5.0)
 _CRASH_NOTICE = 0.5
 """Seconds within which a broken connection is taken for the first sign of a crash."""
-_FORMAL_END = 1.0
-"""Seconds that an engine has, once its answer is complete, to end it formally; then its connection is not used again."""
 _REPORTS_EVERY = 0.1
 """Seconds between two reports to the watchdog that an answer makes progress."""
 _LARGE = 1024 * 1024
@@ -148,7 +148,7 @@ class Attempt:
             raise
         if not upstream.closed:
             # The end of a chunked response is often sent by itself, a moment later; aiohttp reuses the connection once it has come.
-            asyncio.get_running_loop().call_later(_FORMAL_END, upstream.close)
+            asyncio.get_running_loop().call_later(FORMAL_END, upstream.close)
         return response
 
     async def _pass_on(self, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
@@ -168,6 +168,8 @@ class Attempt:
 
     async def _read(self, upstream: aiohttp.ClientResponse) -> Answer:
         answer = self._translation.response(await upstream.read(), self._trace.model)
+        if answer.engine_error is not None:
+            raise rejected_by_engine(answer.engine_error)
         if answer.failure:
             raise _no_answer(answer.failure)
         self._lease.progress()
@@ -175,53 +177,65 @@ class Attempt:
 
     async def _assemble(self, upstream: aiohttp.ClientResponse) -> Answer:
         """Return the whole answer that a stream makes up; until it is complete, the client is sent nothing."""
-        assembler = self._translation.assembler()
-        async for data in upstream.content.iter_any():
-            known = assembler.signs
-            assembler.feed(data)
-            if assembler.begun:
-                self._trace.ttft = self._trace.ttft or self.seconds
-            if assembler.signs > known:
-                self._progress(assembler.prompt.latest, begun=assembler.begun)
-            if assembler.done or assembler.failure:
-                break
+        assembler = self._translation.assembler(choices=self._request.choices)
+        async with contextlib.aclosing(stream_pieces(upstream, assembler)) as pieces:
+            async for data in pieces:
+                known = assembler.signs
+                assembler.feed(data)
+                if assembler.begun:
+                    self._trace.ttft = self._trace.ttft or self.seconds
+                if assembler.signs > known:
+                    self._progress(assembler.prompt.latest, begun=assembler.begun)
+                if assembler.done or assembler.failure:
+                    break
+        complete = assembler.end()
         if assembler.engine_error is not None:
             raise rejected_by_engine(assembler.engine_error)
-        if not assembler.done:
+        if not complete:
             raise _no_answer(assembler.failure or "the engine ended its answer in the middle")
-        return assembler.answer(self._trace.model)
+        answer = assembler.answer(self._trace.model)
+        if answer.failure:
+            raise _no_answer(answer.failure)
+        return answer
 
     async def _relay(self, down: Downstream, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
         """Send the stream to the client as it comes; what completes it goes out together with the end of the response."""
         asked = self._request.document.is_true("return_progress")
-        translator = self._translation.stream(self._trace.model, passes_progress=asked)
-        async for data in upstream.content.iter_any():
-            known = translator.signs
-            events = translator.feed(data)
-            if translator.failure and not down.begun:
-                raise _no_answer(translator.failure)
-            if not down.begun:
-                if translator.signs > known:
-                    self._progress(translator.prompt.latest, begun=translator.begun)
-                if aside := translator.take_aside():
-                    await down.send_aside(aside)
-            if events:
+        translator = self._translation.stream(self._trace.model, choices=self._request.choices, passes_progress=asked)
+        async with contextlib.aclosing(stream_pieces(upstream, translator)) as pieces:
+            async for data in pieces:
+                known = translator.signs
+                events = translator.feed(data)
+                if translator.failure and not down.begun:
+                    break
                 if not down.begun:
-                    self._trace.ttft = self.seconds
-                self._sending = True
-                if translator.done:
-                    self._answered(translator.prompt_tokens, translator.tokens)
-                    return await down.finish(events)
-                await down.send(events)
-                self._sending = False
-                if translator.signs > known:  # an engine that is stuck may go on sending comments
-                    self._progress(None, begun=True)
-            if translator.failure:
-                break
-        if not down.begun:
-            raise _no_answer("the engine ended its answer before it had begun")
-        self._answered(translator.prompt_tokens, translator.tokens)
+                    if translator.signs > known:
+                        self._progress(translator.prompt.latest, begun=translator.begun)
+                    if aside := translator.take_aside():
+                        await down.send_aside(aside)
+                if events:
+                    if not down.begun:
+                        self._trace.ttft = self.seconds
+                    self._sending = True
+                    if translator.done:
+                        self._answered(translator.prompt_tokens, translator.tokens)
+                        return await down.finish(events)
+                    await down.send(events)
+                    self._sending = False
+                    if translator.signs > known:  # an engine that is stuck may go on sending comments
+                        self._progress(None, begun=True)
+                if translator.failure:
+                    break
+        return await self._end(down, translator)
+
+    async def _end(self, down: Downstream, translator: StreamTranslator) -> web.StreamResponse:
+        """End a stream that has ended without its formal end, or that has failed."""
         end = translator.end()
+        if end is None and not down.begun:
+            if translator.engine_error is not None:
+                raise rejected_by_engine(translator.engine_error)
+            raise _no_answer(translator.failure or "the engine ended its answer before it had begun")
+        self._answered(translator.prompt_tokens, translator.tokens)
         if end is None:
             raise self._broken(translator.failure or "the engine ended its answer in the middle")
         return await down.finish(end)

@@ -1,19 +1,19 @@
 """A document reads as json.loads reads it, keeps its bytes, and copies all members but those that are replaced."""
 
 import json
-import math
+import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.dialects.request_document import RequestDocument, decode, replaced
+from hostd.dialects.json_text import MAX_DEPTH, SMALL
+from hostd.dialects.request_document import RequestDocument, replaced
 from hostd.domain.errors import RequestError
 
 numbers = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
-# Half of a surrogate pair is what clients send that cut a text in the middle of a character.
-texts = st.text() | st.text(st.characters(categories=["Cs"]), max_size=1)
+texts = st.text()
 values = st.recursive(
     st.none() | st.booleans() | numbers | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
@@ -90,12 +90,14 @@ def test_knows_what_is_false(value: str) -> None:
     assert not RequestDocument.parse(f'{{"x":{value}}}'.encode()).is_true("x")
 
 
-@pytest.mark.parametrize("body", [b'\xef\xbb\xbf{"x": 1}', b'{"x": NaN}', b'{"x": "\\ud800"}', b'{"x": 1e999}'])
-def test_takes_what_python_takes(body: bytes) -> None:
-    """A byte order mark, NaN and half a character are no reason to refuse a request, nor is a number without end."""
+@pytest.mark.parametrize("body", [b'\xef\xbb\xbf{"x": 1}', b'{"x": "\\ud800"}', b'{"x": "a \\ud83d b", "y": "\\\\"}'])
+def test_takes_what_clients_send(body: bytes) -> None:
+    """A byte order mark and half a character are no reason to refuse a request."""
     document = RequestDocument.parse(body)
-    assert repr(json.loads(body)["x"]) == repr(document["x"])
+    whole = json.dumps(json.loads(body)).replace("\\ud800", "\\ufffd").replace("\\ud83d", "\\ufffd")
+    assert json.loads(whole) == dict(document)
     assert body is document.encode()
+    assert json.loads(whole) | {"x": 1} == json.loads(document.replace({"x": 1}).encode())
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,16 @@ def test_takes_what_python_takes(body: bytes) -> None:
         (b"{", "not valid JSON"),
         (b'{"a":1,}', "not valid JSON"),
         (b"[]", "must be a JSON object"),
-        (b'{"a":' * 100_000, "nested too deeply"),
+        (b'{"a":' * 100_000, "nested"),
+        (b'{"a":NaN}', "not valid JSON at byte 5"),
+        (b'{"a":-Infinity}', "not valid JSON"),
+        ('{"a":1}'.encode("utf-16"), "not in UTF-8"),
+        ('{"a":1}'.encode("utf-16-be"), "not in UTF-8"),
+        ('{"a":1}'.encode("utf-32"), "not in UTF-8"),
+        (b'{"\xff":1}', "not in UTF-8"),
+        (b'{"a":[' + b"[]," * SMALL + b"[]]}", "more than"),
+        (b"{" + b'"a":1,' * SMALL + b'"b":1}', "more than"),
+        (b'{"a":"' + b"x" * SMALL + b'","b":' + b"[" * 101 + b"]" * 101 + b"}", "nested too deeply"),
     ],
 )
 def test_refuses_what_is_no_object(body: bytes, said: str) -> None:
@@ -115,7 +126,7 @@ def test_refuses_what_is_no_object(body: bytes, said: str) -> None:
     assert "bad_json" == refused.value.code
 
 
-@pytest.mark.parametrize("value", [b"9" * 5000, b'"\xff"'])
+@pytest.mark.parametrize("value", [b"9" * 5000, b'"\xff"', b"1e999", b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1)])
 def test_names_a_value_that_cannot_be_read(value: bytes) -> None:
     """It matters only to who reads it; everything else of the document can be read."""
     document = RequestDocument.parse(b'{"model": "m", "n": ' + value + b"}")
@@ -143,9 +154,25 @@ def test_is_made_of_any_mapping() -> None:
     assert b'{"a":2,"b":[ 0 ]}' == changed.encode()
 
 
-def test_decodes_what_python_does() -> None:
-    """Engines send half characters, too."""
-    assert "\ud83d" == decode(b'"\\ud83d"')
-    assert math.isnan(decode(b"NaN"))
-    with pytest.raises(ValueError):  # noqa: PT011 - the words are Python's
-        decode(b"{")
+@pytest.mark.parametrize("filling", ["", "x" * SMALL])
+def test_reads_the_last_item_alone(filling: str) -> None:
+    """Of a conversation the end is what counts, and most of it need not be decoded for that."""
+    document = RequestDocument.parse(json.dumps({"m": [[filling], {"a": [1]}], "n": 5, "o": []}).encode())
+    assert {"a": [1]} == document.last("m")
+    assert [None] * 3 == [document.last(name) for name in ("n", "o", "p")]
+    with pytest.raises(RequestError, match="the end of 'm'"):
+        RequestDocument.parse(b'{"m": [0, 1e999]}').last("m")
+
+
+def test_long_texts_are_copied_once() -> None:
+    """Where one value changes, the others are neither decoded nor doubled on the way."""
+    body = json.dumps({"model": "m", "messages": "x" * 4_000_000}).encode()
+    document = RequestDocument.parse(body)
+    tracemalloc.start()
+    try:
+        changed = document.replace({"model": "n"})
+        assert abs(len(body) - len(changed.encode())) < 9
+        assert tracemalloc.get_traced_memory()[1] < 1.1 * len(body)
+    finally:
+        tracemalloc.stop()
+    assert (len(body), True) == (document.size, changed.size > 4_000_000)

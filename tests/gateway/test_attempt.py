@@ -5,6 +5,8 @@ import json
 import re
 import socket
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -61,6 +63,30 @@ async def hold(stage: Stage, model: str) -> "asyncio.Task[Answer]":
     return task
 
 
+@asynccontextmanager
+async def unending(stage: Stage, model: str, data: bytes, how: str) -> AsyncIterator[None]:
+    """Put a server in the place of *model*'s engine that sends *data*, and then no end of its chunked answer."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(b"%x\r\n%s\r\n" % (len(data), data))
+        with suppress(ConnectionError):
+            while how != "broken":
+                await writer.drain()
+                await asyncio.sleep(0.05)
+                if how == "chatty":
+                    writer.write(b"8\r\n: ping\n\n\r\n")
+                if reader.at_eof():
+                    break
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        with moved(stage, model, server.sockets[0].getsockname()[1]):
+            yield
+
+
 class TestPassingOn:
     """What goes through."""
 
@@ -89,9 +115,9 @@ class TestPassingOn:
 
     async def test_takes_an_answer_in_one_piece_where_a_stream_was_asked_for(self, stage: Stage) -> None:
         """An engine that does not stream has answered all the same."""
-        async with rogue(stage, "alpha", b'{"choices":[],"usage":{}}', kind="application/json"):
+        async with rogue(stage, "alpha", b'{"choices":[{"text":"word"}],"usage":{}}', kind="application/json"):
             answer = await stage.ask("alpha")
-        assert (("alpha", "primary"), []) == (answer.route, answer.json["choices"])
+        assert (("alpha", "primary"), [{"text": "word"}]) == (answer.route, answer.json["choices"])
 
     async def test_leaves_a_request_as_it_is(self, stage: Stage) -> None:
         """The engine gets the client's own bytes, and its own key instead of the client's."""
@@ -211,14 +237,34 @@ class TestBeforeTheFirstByte:
     @pytest.mark.parametrize(
         ("pieces", "reason"),
         [
+            ((DONE,), "status_5xx"),
+            ((ROLE + DONE,), "status_5xx"),
+            ((ROLE, USAGE, DONE), "status_5xx"),
+            ((b'data: {"object":"error","message":"no luck","code":500}\n\n', DONE), "status_5xx"),
+            ((ROLE, b'data: {"error":"no luck"}\n\n', DONE), "status_5xx"),
+            ((b'event: error\ndata: {"message":"no luck"}\n\n',), "status_5xx"),
+            ((ROLE, TOO_LONG), "context_too_long"),
+        ],
+    )
+    @pytest.mark.parametrize("stream", [True, False])
+    async def test_the_formal_end_is_no_answer(
+        self, stage: Stage, pieces: tuple[bytes, ...], reason: str, stream: bool
+    ) -> None:
+        """Where an engine says [DONE] and nothing else, or an error in any shape, another one answers."""
+        async with rogue(stage, "alpha", *pieces):
+            answer = await (stage.stream("alpha") if stream else stage.ask("alpha"))
+        assert ("beta", f"fallback:{reason}") == answer.route
+
+    @pytest.mark.parametrize(
+        ("pieces", "reason"),
+        [
             ((ROLE, WORD), "status_5xx"),
-            ((ROLE, WORD, STOP, USAGE), "status_5xx"),
             ((ROLE, WORD, USAGE, DONE), "status_5xx"),
             ((ROLE, WORD, TOO_LONG), "context_too_long"),
             ((ROLE, WORD, b'data: {"error":{"code":"overloaded","message":"later"}}\n\n'), "status_5xx"),
             ((ROLE, WORD, STOP.replace(b"stop", b"abort"), DONE), "status_5xx"),
         ],
-        ids=["half", "no end", "unfinished", "too long", "error", "given up"],
+        ids=["half", "unfinished", "too long", "error", "given up"],
     )
     async def test_takes_no_part_of_an_answer_for_all_of_it(
         self, stage: Stage, pieces: tuple[bytes, ...], reason: str
@@ -412,6 +458,36 @@ class TestAfterTheFirstByte:
         whole = ROLE + WORD + WORD.replace(b"\n", b"\r\n") + STOP + DONE
         async with rogue(stage, "alpha", *(whole[at : at + 7] for at in range(0, len(whole), 7))):
             assert whole == (await stage.stream("alpha")).body
+
+    @pytest.mark.parametrize(
+        "beat", [b"data:\n\n", b"data: ping\n\n", b"data: : PROCESSING\n\n", b"event: ping\ndata: {}\n\n"]
+    )
+    async def test_skips_heartbeats(self, stage: Stage, beat: bytes) -> None:
+        """Before the first word, between words, and after the last."""
+        async with rogue(stage, "alpha", beat, ROLE, beat, WORD, beat, WORD + beat + STOP, beat, DONE):
+            answer = await stage.stream("alpha")
+            whole = await stage.ask("alpha")
+        assert (("alpha", "primary"), ROLE + WORD + WORD + STOP + DONE) == (answer.route, answer.body)
+        assert "wordword" == whole.json["choices"][0]["message"]["content"]
+
+    @pytest.mark.parametrize("stream", [True, False])
+    @pytest.mark.parametrize("how", ["open", "chatty", "broken"])
+    async def test_ends_what_is_complete(self, stage: Stage, stream: bool, how: str) -> None:
+        """An engine that has said why its answer is over has answered, though it leaves its stream open, or breaks it off."""
+        async with unending(stage, "alpha", ROLE + WORD + STOP + USAGE, how):
+            answer = await asyncio.wait_for(stage.stream("alpha") if stream else stage.ask("alpha"), 20)
+        assert (200, ("alpha", "primary")) == (answer.status, answer.route)
+        if stream:
+            assert ("word", "[DONE]") == (answer.text, answer.events[-1])
+        else:
+            assert "word" == answer.json["choices"][0]["message"]["content"]
+
+    async def test_an_engine_that_always_says_that_it_is_over_is_not_believed(self, stage: Stage) -> None:
+        """Where it breaks off, a part of the answer is lost."""
+        last = WORD.replace(b"null", b'"stop"')
+        async with unending(stage, "alpha", last + last + last, "broken"):
+            answer = await stage.stream("alpha")
+        assert ("wordwordword", True) == (answer.text, "is not complete" in answer.error["message"])
 
     async def test_drops_what_follows_the_end(self, stage: Stage) -> None:
         """After [DONE] nothing belongs to the answer."""

@@ -7,6 +7,8 @@ of a client that hung up would generate on.
 from collections.abc import Mapping
 from typing import Any
 
+from hostd.dialects.request_document import last_item
+
 SHORT = 128
 """Tokens up to which an answer ends soon enough by itself; assembling it from a stream would cost more than an abort saves."""
 
@@ -29,6 +31,5 @@ def carries_all(body: Mapping[str, Any]) -> bool:
     """
     if any(body.get(name) for name in _OTHERWISE):
         return False
-    messages = body.get("messages")
-    last = messages[-1] if isinstance(messages, list) and messages else None
+    last = last_item(body, "messages")
     return not isinstance(last, dict) or last.get("role") != "assistant"

@@ -11,16 +11,19 @@ from typing import Any
 import msgspec
 
 from hostd.dialects.base import Answer
-from hostd.dialects.openai import errors, stream
+from hostd.dialects.framing import MAX_EVENT, SseFramer, split_events
+from hostd.dialects.openai import errors
+from hostd.dialects.openai.events import GIVEN_UP, ChoiceEnds, EventKind, Json, has_text, index_of, read_event
 from hostd.dialects.openai.prompt_progress import PromptReader
-from hostd.dialects.request_document import RequestDocument, decode
+from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import HostdError
 
-Json = dict[str, Any]
 Columns = defaultdict[str, list[Any]]
 
-_GIVEN_UP = ("abort", "error")
+MAX_ANSWER = 64 * 1024 * 1024
+"""Bytes of a stream of which one answer is put together; the longest answers have a megabyte or two, vectors and pictures apart."""
 _SAID_ONCE = frozenset({"id", "type", "name", "role"})
+_DO_NOT_FIT = (TypeError, ValueError, AttributeError, LookupError, RecursionError)
 _OF_ALL = ("id", "object", "created", "model", "system_fingerprint")
 
 
@@ -53,14 +56,17 @@ def request(document: RequestDocument) -> RequestDocument:
 class StreamAggregator:
     """Reads a stream's bytes as they come and puts its chunks together; see `hostd.dialects.base.AnswerAssembler`."""
 
-    def __init__(self) -> None:
+    def __init__(self, choices: int = 1) -> None:
         self.prompt = PromptReader()
         self.events = 0
         self.begun = False
         self.done = False
         self.failure = ""
         self.engine_error: HostdError | None = None
-        self._rest = b""
+        self._expected = choices
+        self._ends = ChoiceEnds()
+        self._framer = SseFramer()
+        self._bytes = 0
         self._head: Json = {}
         self._choices: dict[int, _Choice] = {}
         self._tails: dict[int, Json] = {}
@@ -68,19 +74,41 @@ class StreamAggregator:
 
     def feed(self, data: bytes) -> None:
         """Read *data*; what follows the answer's end, or failure, is no part of it."""
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
-        for line in lines:
-            if line.startswith(b":") and not self.begun:
-                self.prompt.filter(line, begun=False)
-            elif line.startswith(b"data:") and not self.done and not self.failure:
-                self._read(line[5:].strip())
+        self._bytes += len(data)
+        events = self._framer.feed(data)
+        if self._framer.overflowed:
+            self._fail(f"the engine sent an event of more than {MAX_EVENT >> 20} MiB")
+        elif self._bytes > MAX_ANSWER:
+            self._fail(f"the engine sent more than {MAX_ANSWER >> 20} MiB")
+        for event in split_events(events):
+            if self.done or self.failure:
+                break
+            self._read(event)
+
+    def end(self) -> bool:
+        """Return whether the answer is whole now that its stream has ended, if need be without its formal end."""
+        self.done = self.done or (not self.failure and self._ends.complete())
+        return self.done
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing but the formal end, and sums, can follow."""
+        return not self.failure and self._ends.complete(self._expected)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the answer is *complete*, and the engine's word for that can be trusted even if its connection breaks."""
+        return self.complete and not self._ends.revoked
 
     def answer(self, name: str) -> Answer:
         """Return the whole answer under the *name* of the model that clients know."""
-        usage = self._tail.get("usage") or {}
-        body = json.dumps({**self.document(), "model": name}).encode()
-        return Answer(body, usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0, self.failure)
+        usage = self._tail.get("usage")
+        sums = usage if isinstance(usage, dict) else {}
+        try:
+            body = json.dumps({**self.document(), "model": name}).encode()
+        except _DO_NOT_FIT:
+            return Answer(b"", failure="the engine sent chunks that do not fit together")
+        return Answer(body, _count(sums.get("prompt_tokens")), _count(sums.get("completion_tokens")), self.failure)
 
     def document(self) -> Json:
         """Return the answer as the engine would have given it."""
@@ -97,20 +125,24 @@ class StreamAggregator:
         # Where each choice comes with sums of its own, those of the first one stand for the answer.
         return self._tails[min(self._tails)] if self._tails else {}
 
-    def _read(self, data: bytes) -> None:
-        if data == b"[DONE]":
-            self.done = bool(self._choices) and all(choice.finish for choice in self._choices.values())
-            self.failure = "" if self.done else "the engine ended its answer in the middle"
+    def _read(self, event: bytes) -> None:
+        if self.begun and event.startswith(b"data:") and self._continue(event[5:]):
             return
-        if self.begun and self._continue(data):
-            return
-        try:
-            chunk = decode(data)
-            # llama-server has nothing to say where it has read one of several prompts
-            if chunk is not None and not self.prompt.read(chunk):
-                self._add(chunk)
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            self.failure = "the engine sent an event that makes no sense"
+        found = read_event(event)
+        if found.kind is EventKind.CHUNK:
+            if not self.prompt.read(found.chunk):
+                self._add(found.chunk)
+        elif found.kind is EventKind.COMMENT:
+            self.prompt.filter(event, begun=self.begun)
+        elif found.kind is EventKind.DONE:
+            self.done = self._ends.complete()
+            if not self.done:
+                self._fail("the engine ended its answer in the middle")
+        elif found.kind is EventKind.ERROR:
+            self.engine_error = errors.of_stream(found.error)
+            self._fail(f"the engine reported an error: {self.engine_error.message}")
+        elif found.kind is EventKind.BROKEN:
+            self._fail("the engine sent an event that makes no sense")
 
     def _continue(self, data: bytes) -> bool:
         """Return whether *data* is a chunk that only continues texts, and if so, add it."""
@@ -120,7 +152,7 @@ class StreamAggregator:
             return False
         if chunk.error is not msgspec.UNSET or not chunk.choices:
             return False
-        if any(piece.index not in self._choices for piece in chunk.choices):
+        if any(not self._goes_on(piece.index) for piece in chunk.choices):
             return False
         for piece in chunk.choices:
             self._latest = piece.index
@@ -128,31 +160,36 @@ class StreamAggregator:
         self.events += 1
         return True
 
+    def _goes_on(self, index: int) -> bool:
+        choice = self._choices.get(index)
+        return choice is not None and choice.finish is None
+
     def _add(self, chunk: Json) -> None:
-        self.events += 1
-        if "error" in chunk:
-            error = chunk["error"]
-            error = error if isinstance(error, dict) else {"message": str(error)}
-            self.engine_error = errors.of_stream(error)
-            self.failure = f"the engine reported an error: {error.get('message')}"
-            return
+        choices = chunk["choices"]
+        self.events += bool(choices or chunk.get("usage"))
         if not self._head:
             self._head = _head(chunk)
-        ends = not chunk["choices"]
-        for said in chunk["choices"]:
-            self._latest = said["index"]
+        ends = not choices
+        for said in choices:
+            self._ends.note(said)
+            self._latest = index_of(said)
             choice = self._choices.get(self._latest)
             if choice is None:
                 choice = self._choices[self._latest] = _Choice()
             choice.add(said)
-            self.begun = self.begun or stream.is_content(said)
+            self.begun = self.begun or has_text(said) or bool(said.get("finish_reason"))
             if choice.finish is not None:
                 ends = True
-                if choice.finish in _GIVEN_UP:
-                    self.failure = "the engine gave the answer up before its end"
+                if choice.finish in GIVEN_UP:
+                    self._fail("the engine gave the answer up before its end")
+        if self._ends.too_many:
+            self._fail("the engine sent more choices than it was asked for")
         if ends:
             more = {name: value for name, value in chunk.items() if name != "choices" and name not in _OF_ALL}
             self._tails.setdefault(self._latest, {}).update(more)
+
+    def _fail(self, why: str) -> None:
+        self.failure = self.failure or why
 
 
 class _Choice:
@@ -191,9 +228,14 @@ class _Choice:
         return {**said, "message": {**message, "content": message.get("content") or ""}}
 
 
+def _count(value: object) -> int:
+    """Return a count of tokens, 0 where *value* is none."""
+    return value if isinstance(value, int) and 0 <= value < 10**12 else 0
+
+
 def _head(chunk: Json) -> Json:
     head = {name: chunk[name] for name in _OF_ALL if name in chunk}
-    if "object" in head:
+    if isinstance(head.get("object"), str):
         head["object"] = head["object"].removesuffix(".chunk")
     return head
 
@@ -204,6 +246,11 @@ def _joined(columns: Mapping[str, list[Any]]) -> Json:
 
 
 def _join(name: str, values: list[Any]) -> Any:
+    """Return what *values*, which followed each other under one *name*, make up.
+
+    Raises:
+        TypeError: They are of several kinds.
+    """
     if not values:
         return None
     first = values[0]
@@ -218,10 +265,15 @@ def _join(name: str, values: list[Any]) -> Any:
 
 
 def _calls(pieces: Iterable[Json]) -> list[Json]:
-    """Return the tool calls of which *pieces*, numbered by the call that they belong to, are made."""
+    """Return the tool calls of which *pieces* are made: numbered by the call that they belong to, or begun by an id."""
     calls: dict[int, list[Json]] = {}
+    latest = -1
     for piece in pieces:
-        calls.setdefault(piece["index"], []).append(piece)
+        index = piece.get("index")
+        if index is None:
+            index = latest + 1 if piece.get("id") or latest < 0 else latest
+        latest = int(index)
+        calls.setdefault(latest, []).append(piece)
     whole = (_joined(_columns(calls[index])) for index in sorted(calls))
     return [{name: value for name, value in call.items() if name != "index"} for call in whole]
 

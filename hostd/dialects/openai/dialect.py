@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from hostd.dialects.base import Answer, Dialect, InferenceRequest
-from hostd.dialects.openai import aggregate, errors, parse, stream
+from hostd.dialects.openai import aggregate, errors, parse, stream, whole
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import HostdError
 
@@ -25,9 +25,9 @@ class OpenAiClient:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
 
-    def parse(self, body: bytes) -> InferenceRequest:
-        """Return the request in *body*."""
-        return parse.parse(self._dialect, body)
+    def parse(self, body: bytes, *, bounded: bool = False) -> InferenceRequest:
+        """Return the request in *body*; *bounded* says that its structure has been counted already."""
+        return parse.parse(self._dialect, body, bounded=bounded)
 
     def error(self, error: HostdError) -> bytes:
         """Return *error* as an error object."""
@@ -69,20 +69,21 @@ class OpenAiIdentity:
 
     def response(self, payload: bytes, name: str) -> Answer:
         """Return the engine's own bytes, the model's *name* apart."""
-        if not payload.rstrip().endswith(b"}"):
-            return Answer(payload, failure="the engine sent an answer that is no JSON object")
-        if stream.is_given_up(payload):
-            return Answer(payload, failure="the engine gave the answer up before its end")
+        found = whole.fault(payload, vectors=self.spoken is Dialect.OPENAI_EMBEDDINGS)
+        if isinstance(found, HostdError):
+            return Answer(payload, failure=f"the engine reported an error: {found.message}", engine_error=found)
+        if found is not None:
+            return Answer(payload, failure=found)
         body = stream.ModelNameRewriter(name).apply(payload)
         return Answer(body, stream.prompt_tokens_of(payload), stream.tokens_of(payload))
 
-    def stream(self, name: str, *, passes_progress: bool = False) -> stream.OpenAiStream:
+    def stream(self, name: str, *, choices: int = 1, passes_progress: bool = False) -> stream.OpenAiStream:
         """Return what passes one stream on."""
-        return stream.OpenAiStream(name, passes_progress=passes_progress)
+        return stream.OpenAiStream(name, choices=choices, passes_progress=passes_progress)
 
-    def assembler(self) -> aggregate.StreamAggregator:
+    def assembler(self, *, choices: int = 1) -> aggregate.StreamAggregator:
         """Return what puts one answer together."""
-        return aggregate.StreamAggregator()
+        return aggregate.StreamAggregator(choices)
 
     def failure(self, status: int, payload: bytes) -> HostdError:
         """Return what an error answer of the engine means."""

@@ -1,13 +1,19 @@
 """Errors in the OpenAI dialect: ours as clients know them, and an engine's own in our words."""
 
 import json
-from typing import Any
 
 from hostd.dialects.context_errors import is_too_long
-from hostd.dialects.request_document import decode
+from hostd.dialects.json_text import JsonError, parse_json
+from hostd.dialects.openai.events import error_in
 from hostd.domain.errors import CapacityError, HostdError, RequestError
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+_MESSAGES = ("message", "detail", "error", "msg")
+"""Where error objects have their text."""
+_READ = 16 * 1024
+"""Characters of an engine's words that are looked at."""
+_LONGEST = 500
+"""Characters of an engine's words that are passed on; some quote the whole prompt."""
 
 
 def body(error: HostdError) -> bytes:
@@ -26,26 +32,38 @@ def event(error: HostdError) -> bytes:
 def of_answer(status: int, payload: bytes) -> HostdError:
     """Return what an engine's error answer of *status* means; a *payload* that is no error object is quoted."""
     try:
-        said = decode(payload)["error"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        said = None
-    return of_object(status, said or payload[:500].decode("utf-8", "replace"))
+        document = parse_json(payload)
+    except JsonError:
+        document = None
+    said = error_in(document)
+    if said is None and isinstance(document, dict) and "message" in document:
+        said = document
+    return of_object(status, said or payload[:_READ].decode("utf-8", "replace"))
 
 
-def of_stream(error: dict[str, Any]) -> HostdError:
-    """Return what an *error* object in the middle of a stream means; without a status of its own the engine is at fault."""
-    code = error.get("code")
+def of_stream(error: object) -> HostdError:
+    """Return what an *error* in the middle of a stream means; without a status of its own the engine is at fault."""
+    code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, str) and len(code) == 3 and code.isdecimal():
+        code = int(code)
     return of_object(code if isinstance(code, int) and 400 <= code < 600 else 500, error)
 
 
 def of_object(status: int, said: object) -> HostdError:
     """Return what an engine means that *said* this, an error object or a text, with *status*."""
-    message, kind, code = said if isinstance(said, str) else json.dumps(said)[:500], "", None
-    if isinstance(said, dict) and "message" in said:
-        message, kind, code = said["message"], said.get("type", ""), said.get("code")
-    message = message or f"the engine refused the request with status {status} and no explanation"
-    if is_too_long(status, message, kind, code):
-        return RequestError(message, code="context_length_exceeded", param="messages")
+    message, kind, code = said, "", None
+    if isinstance(said, dict):
+        message = next((said[name] for name in _MESSAGES if said.get(name)), "" if "message" in said else said)
+        kind, code = said.get("type", ""), said.get("code")
+    text = _text(message) or f"the engine refused the request with status {status} and no explanation"
+    too_long = is_too_long(status, text, kind, code)
+    text = text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+    if too_long:
+        return RequestError(text, code="context_length_exceeded", param="messages")
     if 400 <= status < 500 and status != 429:
-        return RequestError(message, code=code if isinstance(code, str) else "engine_refused", status=status)
-    return CapacityError(message, code="engine_failed", retry_after=1.0, status=status)
+        return RequestError(text, code=code if isinstance(code, str) else "engine_refused", status=status)
+    return CapacityError(text, code="engine_failed", retry_after=1.0, status=status)
+
+
+def _text(said: object) -> str:
+    return (said if isinstance(said, str) else json.dumps(said))[:_READ]

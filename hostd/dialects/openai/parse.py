@@ -1,8 +1,10 @@
 """Requests in the OpenAI dialect, read as far as routing needs."""
 
+import re
 from typing import Any
 
 from hostd.dialects.base import Dialect, InferenceRequest
+from hostd.dialects.openai import bounds
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import RequestError
 from hostd.domain.ticket import Requirements
@@ -11,16 +13,21 @@ from hostd.domain.units import parse_duration
 MAX_KEEP_ALIVE = 24 * 3600.0
 """Seconds for which a client may at most ask a model to stay."""
 
+_LONGEST_HINT = 64
+"""Bytes of a hint that makes sense."""
+# Within a string each quote is escaped, so that this stands for a part of a message, or a value that looks like one.
+_PICTURE = re.compile(rb'[{,]\s*"type"\s*:\s*"image_url"')
+
 _NOTHING_SPECIAL = Requirements()
 
 
-def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
-    """Return the request in *body*.
+def parse(dialect: Dialect, body: bytes, *, bounded: bool = False) -> InferenceRequest:
+    """Return the request in *body*; *bounded* says that its structure has been counted already.
 
     Raises:
-        RequestError: It is no JSON object, names no model, or has a ``stream`` that is no flag.
+        RequestError: It is no JSON object, names no model, has a ``stream`` that is no flag, or asks for what is out of bounds.
     """
-    document = RequestDocument.parse(body)
+    document = RequestDocument.parse(body, bounded=bounded)
     model = document.get("model")
     if not isinstance(model, str) or not model:
         raise RequestError(
@@ -29,22 +36,20 @@ def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
     stream = document.get("stream") or False
     if not isinstance(stream, bool):
         raise RequestError("'stream' must be true or false", code="bad_request", param="stream")
+    bounds.check(document)
     embeddings = dialect is Dialect.OPENAI_EMBEDDINGS
     tools = document.is_true("tools") or document.is_true("functions")
-    # Messages are decoded only where the word occurs: they are most of the body.
-    vision = b'"image_url"' in body and _has_picture(document)
+    # Looked for in the messages only where the word occurs: they are most of the body.
+    vision = b'"image_url"' in body and _PICTURE.search(document.raw("messages") or b"") is not None
     needs = Requirements(embeddings, tools, vision) if embeddings or tools or vision else _NOTHING_SPECIAL
-    return InferenceRequest(dialect, document, model, stream, needs, _keep_alive(document))
+    return InferenceRequest(dialect, document, model, stream, needs, _keep_alive(document), _choices(document))
 
 
-def _has_picture(document: RequestDocument) -> bool:
-    messages = document.get("messages")
-    return isinstance(messages, list) and any(
-        isinstance(part, dict) and part.get("type") == "image_url"
-        for message in messages
-        if isinstance(message, dict) and isinstance(message.get("content"), list)
-        for part in message["content"]
-    )
+def _choices(document: RequestDocument) -> int:
+    """Return how many answers are asked for: ``n`` for each prompt, of which only completions take several."""
+    given = document.get("n") if "n" in document else 1
+    count = given if isinstance(given, int) and given > 0 else 1
+    return count * max(1, document.texts_in("prompt")) if "prompt" in document else count
 
 
 def _keep_alive(document: RequestDocument) -> float | None:
@@ -52,11 +57,14 @@ def _keep_alive(document: RequestDocument) -> float | None:
 
     Clients of Ollama send seconds or text such as ``5m``; anything below zero means for ever, which is taken for a day.
     """
-    given: Any = document.get("keep_alive")
-    if given is None or isinstance(given, bool):
+    raw = document.raw("keep_alive")
+    if raw is None or len(raw) > _LONGEST_HINT:
+        return None
+    given: Any = document["keep_alive"]
+    if not isinstance(given, str | int | float) or isinstance(given, bool):
         return None
     try:
-        seconds = float(given) if isinstance(given, int | float) else _seconds(str(given))
+        seconds = float(given) if isinstance(given, int | float) else _seconds(given)
     except (ValueError, OverflowError):
         return None
     return MAX_KEEP_ALIVE if not 0.0 <= seconds <= MAX_KEEP_ALIVE else seconds

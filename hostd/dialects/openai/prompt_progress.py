@@ -7,7 +7,8 @@ events are kept from those clients. They are not part of the answer: another ups
 import re
 from typing import Any
 
-from hostd.dialects.request_document import decode
+from hostd.dialects.json_text import JsonError, parse_json
+from hostd.dialects.openai.events import has_text, is_sound
 from hostd.domain.progress import PromptProgress
 
 REQUESTED = "return_progress"
@@ -57,7 +58,7 @@ class PromptReader:
     def read(self, chunk: dict[str, Any]) -> bool:
         """Return whether *chunk* reports progress, and if so, note it."""
         said = chunk.get("prompt_progress")
-        if not isinstance(said, dict) or any((choice.get("delta") or {}).get("content") for choice in _choices(chunk)):
+        if not isinstance(said, dict) or any(has_text(choice) for choice in _choices(chunk)):
             return False
         read, total = said.get("processed"), said.get("total")
         if isinstance(read, int) and isinstance(total, int) and 0 <= read <= total:
@@ -73,12 +74,12 @@ class PromptReader:
     def _is_report(self, event: bytes) -> bool:
         data = event.partition(b"data:")[2]
         try:
-            chunk = decode(data.strip())
-        except (ValueError, RecursionError):
+            chunk = parse_json(data.strip())
+        except JsonError:
             return False
         return isinstance(chunk, dict) and self.read(chunk)
 
 
 def _choices(chunk: dict[str, Any]) -> list[dict[str, Any]]:
     choices = chunk.get("choices")
-    return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+    return [choice for choice in choices if is_sound(choice)] if isinstance(choices, list) else []

@@ -1,35 +1,36 @@
-"""Streamed answers in the OpenAI dialect: whether one has begun, is done, or has broken, without decoding each chunk.
+"""Streamed answers in the OpenAI dialect: whether one has begun, is done, or has broken, without decoding most of its chunks.
 
-Bytes are passed on as they are, but for the name of the model.
+Bytes are passed on as they are, but for the name of the model and heartbeats.
 """
 
 import json
 import re
 from collections import deque
 from functools import lru_cache
-from typing import Any
 
-from hostd.dialects.framing import BOUNDARY, SseFramer, data_lines
+from hostd.dialects.framing import MAX_EVENT, SseFramer, split_events
+from hostd.dialects.openai import errors
+from hostd.dialects.openai.events import GIVEN_UP, ChoiceEnds, EventKind, Json, has_text, read_event
 from hostd.dialects.openai.prompt_progress import PromptReader
-from hostd.dialects.request_document import decode
+from hostd.domain.errors import HostdError
 
 DONE = b"data: [DONE]\n\n"
 
 _MODEL = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
-# One chunk and nothing else, as a stream that is paced by the engine almost always comes.
-_CHUNK = re.compile(rb'data: ?\{(?!\s*"error")[^\n]*\}\n\n')
-_ERROR = re.compile(rb'^data: ?\{\s*"error"', re.MULTILINE)
-_GIVEN_UP = re.compile(rb'"finish_reason"\s*:\s*"(?:abort|error)"')
-_FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
-_TOKENS = re.compile(rb'"completion_tokens"\s*:\s*(\d+)')
-_PREDICTED = re.compile(rb'"predicted_n"\s*:\s*(\d+)')
-_PROMPT_TOKENS = re.compile(rb'"prompt_tokens"\s*:\s*(\d+)')
-_PROMPT_PARTS = re.compile(rb'"(?:prompt_n|cache_n)"\s*:\s*(\d+)')
+_TOKENS = re.compile(rb'"completion_tokens"\s*:\s*(\d{1,12})(?!\d)')
+_PREDICTED = re.compile(rb'"predicted_n"\s*:\s*(\d{1,12})(?!\d)')
+_PROMPT_TOKENS = re.compile(rb'"prompt_tokens"\s*:\s*(\d{1,12})(?!\d)')
+_PROMPT_PARTS = re.compile(rb'"(?:prompt_n|cache_n)"\s*:\s*(\d{1,12})(?!\d)')
 _TAIL = 2048
 """Bytes at the end of an answer in which it says why it is over and what it cost."""
 _TAIL_CHUNKS = 16
-
-_CONTENT = ("content", "reasoning_content", "reasoning", "tool_calls", "function_call", "refusal", "audio")
+_MAX_HELD = 1024 * 1024
+"""Bytes of a stream that are held back at most until its answer begins: roles, reports, comments."""
+_MARKS = (
+    (b'"finish_reason":null', b'"choices":[{'),
+    (b'"finish_reason": null', b'"choices": [{'),
+)
+"""What engines write once into each chunk that goes on with one choice: with spaces or without."""
 
 
 @lru_cache(maxsize=256)
@@ -70,38 +71,54 @@ class ModelNameRewriter:
 class OpenAiStream:
     """One stream from an engine that speaks OpenAI to a client that does; see `hostd.dialects.base.StreamTranslator`.
 
-    An event that tells of failure is not given out, and nothing after it: the engine's own error, a line that is no JSON, so that
-    a part of the answer is lost, or a finish by which the engine says that it has given up.
+    An event that tells of failure is not given out, and nothing after it: an error in any shape, a line that is no JSON, so that a
+    part of the answer is lost, or a finish by which the engine says that it has given up. Heartbeats are not given out either: not
+    all clients skip them. The answer has *choices*, each of which says why it is over; what says [DONE] before that is no whole
+    answer, though one server is known that ends its answers so (vllm-mlx, its issue 628): they look like those that were cut.
     """
 
-    __slots__ = ("_framer", "_held", "_rewriter", "_tail", "begun", "done", "events", "failure", "prompt")
+    __slots__ = (
+        "_choices",
+        "_ends",
+        "_framer",
+        "_held",
+        "_held_bytes",
+        "_marks",
+        "_rewriter",
+        "_tail",
+        "begun",
+        "done",
+        "engine_error",
+        "events",
+        "failure",
+        "prompt",
+    )
 
-    def __init__(self, name: str, *, passes_progress: bool = False) -> None:
+    def __init__(self, name: str, *, choices: int = 1, passes_progress: bool = False) -> None:
         self.prompt = PromptReader(passes=passes_progress)
         self.begun = False
         self.done = False
         self.failure = ""
+        self.engine_error: HostdError | None = None
         self.events = 0
+        self._choices = choices
+        self._ends = ChoiceEnds()
         self._framer = SseFramer()
         self._rewriter = ModelNameRewriter(name)
-        self._held = b""
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._marks: tuple[bytes, bytes] | None = None
         self._tail: deque[bytes] = deque(maxlen=_TAIL_CHUNKS)
 
     def feed(self, data: bytes) -> bytes:
         """Return the whole events that *data* completes; empty until the answer has begun. What follows its end is dropped."""
         events = self._framer.feed(data)
-        if events:
-            events = self.prompt.filter(events, begun=self.begun)
-        if events:
-            events = self._rewriter.apply(self._checked(events))
-        if self.begun:
-            return events
-        self._held += events
-        if not has_content(self._held):
+        if self._framer.overflowed:
+            self._fail(f"the engine sent an event of more than {MAX_EVENT >> 20} MiB")
+        if not events or self.failure or self.done:
             return b""
-        self.begun = True
-        events, self._held = self._held, b""
-        return events
+        events = self.prompt.filter(events, begun=self.begun)
+        return self._passed(events) if events else b""
 
     @property
     def signs(self) -> int:
@@ -116,8 +133,18 @@ class OpenAiStream:
         return self._rewriter.apply(events)
 
     def end(self) -> bytes | None:
-        """Return the formal end where only that is missing: the last events say why the answer is over."""
-        return DONE if not self.failure and _FINISHED.search(self._last) else None
+        """Return the formal end where only that is missing: each choice has said why it is over."""
+        return DONE if not self.failure and self._ends.complete() else None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing but the formal end, and sums, can follow."""
+        return not self.failure and self._ends.complete(self._choices)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the answer is *complete*, and the engine's word for that can be trusted even if its connection breaks."""
+        return self.complete and not self._ends.revoked
 
     @property
     def tokens(self) -> int:
@@ -138,71 +165,99 @@ class OpenAiStream:
     def _last(self) -> bytes:
         return b"".join(self._tail)[-_TAIL:]
 
-    def _checked(self, events: bytes) -> bytes:
-        """Return *events* up to the answer's end, or to what is no part of an answer."""
-        if _CHUNK.fullmatch(events):
-            self.events += 1
-            self._tail.append(events[-_TAIL:])
-            given_up = _GIVEN_UP.search(events)
-            if given_up is None:
-                return events
-            self.failure = "the engine gave the answer up before its end"
+    def _passed(self, events: bytes) -> bytes:
+        """Return of whole *events* what the client is sent now."""
+        plain = self._marks is not None and self._count_plain(events)
+        if plain:
+            self.events += plain
+        else:
+            events = self._read(events)
+        if not events:
             return b""
-        lines = data_lines(events)
-        if not lines:
-            return events
-        if events.count(b"}\n") + events.count(b"[DONE]\n") < lines:
-            # Every line of data ends an object or says [DONE]; only where the counts differ is it worth a closer look.
-            sound = _sound_part(events)
-            if len(sound) < len(events):
-                self.failure = "the engine sent an event that is no JSON"
-            events, lines = sound, data_lines(sound)
-        self.events += lines
         self._tail.append(events[-_TAIL:])
-        has_error = b'"error"' in events
-        if (has_error or b'"abort"' in events) and (given_up := _GIVEN_UP.search(events)):
-            self.failure = "the engine gave the answer up before its end"
-            return events[: events.rfind(b"\ndata:", 0, given_up.start()) + 1]
-        done_at = _done_at(events)
-        error = _ERROR.search(events, 0, done_at if done_at >= 0 else len(events)) if has_error else None
-        if error is not None:
-            self.failure = f"the engine reported an error: {error_of(events[error.start() :])}"
-            return events[: error.start()]
-        if done_at >= 0:
-            self.done = True
-            boundary = BOUNDARY.search(events, done_at)
-            return events[: boundary.end()] if boundary else events
+        events = self._rewriter.apply(events)
+        if self.begun and not self._held:
+            return events
+        self._held.append(events)
+        self._held_bytes += len(events)
+        if not self.begun:
+            if self._held_bytes > _MAX_HELD:
+                self._fail("the engine sent a great deal and no answer")
+            return b""
+        events = b"".join(self._held)
+        self._held.clear()
         return events
 
+    def _count_plain(self, events: bytes) -> int:
+        """Return how many chunks *events* are if they are nothing but chunks that go on with one choice, else 0.
 
-def _done_at(events: bytes) -> int:
-    """Return where the line begins that says [DONE], or -1. Found by its rare word: a search at each line's start takes longer."""
-    word = events.find(b"[DONE]")
-    while word >= 0:
-        start = events.rfind(b"\n", 0, word) + 1
-        if events[start:word] in (b"data: ", b"data:"):
-            return start
-        word = events.find(b"[DONE]", word + 1)
-    return -1
+        Counting what the engine writes into each of them takes a fraction of decoding them; within strings, quotes are escaped.
+        """
+        unfinished, choices = self._marks or (b"", b"")
+        count = events.count(b"}\n\n")
+        return (
+            count
+            if events.count(b"\n") == 2 * count
+            and events.startswith(b"data:")
+            and events.count(b"\ndata:") == count - 1
+            and events.count(unfinished) == count
+            and events.count(choices) == count
+            and b'"error"' not in events
+            else 0
+        )
 
+    def _read(self, events: bytes) -> bytes:
+        """Return *events* up to the answer's end, or to what is no part of an answer, without heartbeats."""
+        kept: list[bytes] = []
+        for event in split_events(events):
+            found = read_event(event)
+            if found.kind is EventKind.CHUNK:
+                self._note(found.chunk)
+            elif found.kind is EventKind.DONE:
+                self._formally_end()
+            elif found.kind is EventKind.ERROR:
+                self.engine_error = errors.of_stream(found.error)
+                self._fail(f"the engine reported an error: {self.engine_error.message}")
+            elif found.kind is EventKind.BROKEN:
+                self._fail("the engine sent an event that is no JSON")
+            if self.failure:
+                break
+            if found.kind is not EventKind.HEARTBEAT:
+                kept.append(event)
+            if self.done:
+                break
+        self._set_marks(events)
+        return b"".join(kept)
 
-def is_given_up(payload: bytes) -> bool:
-    """Return whether a whole answer says that it is not whole: an engine that is being stopped may say so with status 200."""
-    return _GIVEN_UP.search(payload) is not None
+    def _note(self, chunk: Json) -> None:
+        choices = chunk["choices"]
+        # What has neither choices nor sums shows nothing of an answer, however often it comes.
+        self.events += bool(choices or chunk.get("usage"))
+        for choice in choices:
+            self._ends.note(choice)
+            if choice.get("finish_reason") in GIVEN_UP:
+                self._fail("the engine gave the answer up before its end")
+            elif has_text(choice) or choice.get("finish_reason"):
+                self.begun = True
+        if self._ends.too_many:
+            self._fail("the engine sent more choices than it was asked for")
 
+    def _formally_end(self) -> None:
+        if self._ends.complete():
+            self.done = True
+        elif self.begun:
+            self._fail("the engine ended its answer in the middle")
+        else:
+            self._fail("the engine ended its answer before it had begun")
 
-def _sound_part(events: bytes) -> bytes:
-    """Return *events* up to the first line of data that is neither an object nor [DONE].
+    def _set_marks(self, events: bytes) -> None:
+        """Find out how the engine writes a chunk that goes on, so that the next ones can be told by that."""
+        self._marks = None
+        if self.begun and self._choices == 1 and not self._ends.begun and not self._ends.several:
+            self._marks = next((marks for marks in _MARKS if all(mark in events for mark in marks)), None)
 
-    Nor null, which llama-server sends for each of several prompts that it has read.
-    """
-    length = 0
-    for line in events.splitlines(keepends=True):
-        data = line.strip()
-        if data.startswith(b"data:") and not data.endswith((b"}", b"[DONE]")) and data[5:].strip() != b"null":
-            break
-        length += len(line)
-    return events[:length]
+    def _fail(self, why: str) -> None:
+        self.failure = self.failure or why
 
 
 def tokens_of(payload: bytes) -> int:
@@ -224,40 +279,3 @@ def _prompt_tokens(data: bytes) -> int:
         return int(found[1])
     start = data.rfind(b'"timings"')
     return sum(map(int, _PROMPT_PARTS.findall(data, start))) if start >= 0 else 0
-
-
-def has_content(events: bytes) -> bool:
-    """Return whether *events* hold anything of the answer itself: text, thought, a tool call, or its end."""
-    start = 0
-    # Line by line, since the first lines tell it: many events may have come at once.
-    while (end := events.find(b"\n", start)) >= 0:
-        line, start = events[start:end], end + 1
-        if line.startswith(b"data:") and _is_content(line[5:].strip()):
-            return True
-    return False
-
-
-def _is_content(data: bytes) -> bool:
-    if data == b"[DONE]":
-        return True
-    try:
-        return any(is_content(choice) for choice in decode(data)["choices"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return False
-
-
-def is_content(choice: dict[str, Any]) -> bool:
-    """Return whether a chunk's *choice* holds something of the answer itself: text, thought, a tool call, or its end."""
-    delta = choice.get("delta") or {}
-    return bool(choice.get("finish_reason") or choice.get("text") or any(delta.get(part) for part in _CONTENT))
-
-
-def error_of(events: bytes) -> str:
-    """Return the message of the error event among *events*."""
-    for line in events.splitlines():
-        if line.startswith(b"data:") and b'"error"' in line:
-            try:
-                return str(decode(line[5:])["error"]["message"])
-            except (ValueError, KeyError, TypeError):
-                return line[5:300].decode("utf-8", "replace").strip()
-    return "an error"

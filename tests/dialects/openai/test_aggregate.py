@@ -97,7 +97,7 @@ def test_the_answer_is_the_same_however_it_is_cut(cuts: set[int]) -> None:
     assert 14 == assembler.signs  # one event told of the prompt, which is no part of the answer
     assert TALKED == assembler.document()
     answer = assembler.answer("ours")
-    assert ({**TALKED, "model": "ours"}, 3, 5, "") == (json.loads(answer.body), *answer[1:])
+    assert ({**TALKED, "model": "ours"}, 3, 5, "") == (json.loads(answer.body), *answer[1:4])
 
 
 def test_line_ends_may_be_of_either_kind() -> None:
@@ -169,10 +169,10 @@ def test_it_begins_with_the_first_word() -> None:
         (event(says(0, "abort")) + DONE, "gave the answer up"),
         (event(says(0, "error")) + DONE, "gave the answer up"),
         (b'data: {"cho\n\n' + DONE, "makes no sense"),
-        (b'data: {"choices": null}\n\n' + DONE, "makes no sense"),
-        (b'data: {"choices": [{"delta": []}]}\n\n' + DONE, "makes no sense"),
-        (b"data: 7\n\n" + DONE, "makes no sense"),
-        (b"data: []\n\n" + DONE, "makes no sense"),
+        (b'data: {"choices": 5}\n\n' + DONE, "makes no sense"),
+        (b'data: {"choices": [{"delta": [1]}]}\n\n' + DONE, "makes no sense"),
+        (b"data: [7]\n\n" + DONE, "makes no sense"),
+        (b'data: {"choices": null}\n\ndata: 7\n\ndata: []\n\ndata: ping\n\n' + DONE, "ended its answer in the middle"),
         (b"data: " + b"[" * 200_000 + b"\n\n" + DONE, "makes no sense"),
         (b'data: {"error": "no luck"}\n\n' + DONE, "reported an error: no luck"),
     ],
@@ -187,6 +187,67 @@ def test_half_an_answer_is_none(end: bytes, why: str) -> None:
 def test_nothing_at_all_is_no_answer() -> None:
     """Not even where it says that it is done."""
     assert not assembled(DONE).done
+    assert not assembled(DONE).end()
+
+
+def test_a_stream_may_end_without_its_formal_end() -> None:
+    """Once each choice has said why it is over; a choice that goes on takes that back."""
+    over = assembled(event(says(content="a")), event(says(0, "stop")))
+    assert (False, True, True, True) == (over.done, over.complete, over.settled, over.end())
+    on = assembled(event(says(content="a")), event(says(0, "stop")), event(says(content="b")))
+    assert (False, False) == (on.complete, on.end())
+    on.feed(event(says(0, "stop")))
+    assert (True, "ab") == (on.end(), on.document()["choices"][0]["message"]["content"])
+    assert (True, False) == (on.complete, on.settled)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [says(content="text"), says(content=7)],
+        [says(content="text"), says(content={"a": 1})],
+        [says(content=["a"]), says(content=7)],
+        [says(audio={"data": "a"}), says(audio=5)],
+        [says(tool_calls=[5])],
+        [says(tool_calls=[{"index": "x", "id": "a"}])],
+        [says(tool_calls=[{"index": [], "function": 5}]), says(tool_calls=[{"index": 0, "function": {}}])],
+    ],
+)
+def test_chunks_that_do_not_fit_together_are_no_answer(chunks: list[dict[str, Any]]) -> None:
+    """Whatever is wrong with them, a part of the answer may be lost; it is never hostd's mistake."""
+    assembler = assembled(event(says(content="a", role="assistant")), *map(event, chunks), event(says(0, "stop")), DONE)
+    assert "do not fit together" in assembler.failure + assembler.answer("m").failure
+
+
+def test_calls_may_lack_a_number() -> None:
+    """A call begins with its id, and what follows belongs to it."""
+    pieces = [
+        {"id": "a", "function": {"name": "f", "arguments": ""}},
+        {"function": {"arguments": "{"}},
+        {"function": {"arguments": "}"}},
+    ]
+    other = [{"id": "b", "function": {"name": "g", "arguments": "{}"}}]
+    whole = assembled(*(event(says(tool_calls=[each])) for each in pieces + other), event(says(0, "tool_calls")), DONE)
+    assert [
+        {"id": "a", "function": {"name": "f", "arguments": "{}"}},
+        {"id": "b", "function": {"name": "g", "arguments": "{}"}},
+    ] == whole.document()["choices"][0]["message"]["tool_calls"]
+
+
+@pytest.mark.parametrize(
+    "usage", [[], "x", 5, {"prompt_tokens": "3", "completion_tokens": -1}, {"prompt_tokens": 10**400}]
+)
+def test_sums_that_make_no_sense_count_for_nothing(usage: object) -> None:
+    """They are passed on as they are."""
+    answer = assembled(event(says(content="a")), event(says(0, "stop"), usage=usage), DONE).answer("m")
+    assert (0, 0, "") == answer[1:4]
+    assert usage == json.loads(answer.body)["usage"]
+
+
+def test_an_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that never ends its answer does not take the machine's memory."""
+    monkeypatch.setattr(aggregate, "MAX_ANSWER", 1000)
+    assert "MiB" in assembled(*[event(says(content="abc"))] * 20).failure
 
 
 def test_an_error_is_understood() -> None:

@@ -6,14 +6,16 @@ import pytest
 
 from hostd.dialects.base import Dialect
 from hostd.dialects.openai.dialect import PATHS, OpenAiClient, OpenAiIdentity, smallest_request
-from hostd.domain.errors import EngineError
+from hostd.domain.errors import EngineError, RequestError
 
 
 def test_passes_a_whole_answer_on() -> None:
     """The engine's own bytes, but for the name of the model; its sums are read."""
-    payload = b'{"model": "theirs", "choices": [ ], "usage": {"prompt_tokens": 3, "completion_tokens": 5}}'
+    payload = (
+        b'{"model": "theirs", "choices": [ {"text": "a"} ], "usage": {"prompt_tokens": 3, "completion_tokens": 5}}'
+    )
     answer = OpenAiIdentity(Dialect.OPENAI_CHAT).response(payload, "ours")
-    assert (payload.replace(b'"model": "theirs"', b'"model":"ours"'), 3, 5, "") == answer
+    assert (payload.replace(b'"model": "theirs"', b'"model":"ours"'), 3, 5, "", None) == answer
 
 
 @pytest.mark.parametrize(
@@ -23,6 +25,13 @@ def test_passes_a_whole_answer_on() -> None:
 def test_takes_no_other_bytes_for_an_answer(payload: bytes, why: str) -> None:
     """Status 200 or not."""
     assert why in OpenAiIdentity(Dialect.OPENAI_CHAT).response(payload, "ours").failure
+
+
+def test_an_error_may_come_with_status_200() -> None:
+    """It means what it says."""
+    answer = OpenAiIdentity(Dialect.OPENAI_CHAT).response(b'{"error": {"message": "no luck", "code": 422}}', "ours")
+    assert isinstance(answer.engine_error, RequestError)
+    assert (422, "no luck") == (answer.engine_error.status, answer.engine_error.message)
 
 
 def test_vectors_are_never_streamed() -> None:

@@ -1,0 +1,57 @@
+"""Answers in one piece: whether what came with status 200 is one."""
+
+import msgspec
+
+from hostd.dialects.json_text import JsonError, parse_json
+from hostd.dialects.openai import errors
+from hostd.dialects.openai.events import GIVEN_UP, Json, error_in
+from hostd.domain.errors import HostdError
+
+_LARGE = 8 * 1024 * 1024
+"""Bytes from which an answer is looked at no closer, since that would hold up all other requests: vectors of a large batch."""
+_EMPTY = (b"[]", b"null", b"{}", b'""')
+_GIVEN_UP_WORD = "the engine gave the answer up before its end"
+
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def fault(payload: bytes, *, vectors: bool) -> str | HostdError | None:
+    """Return why *payload* is no answer, as a sentence or as the engine's own error; None where it is one.
+
+    With *vectors* it must have data, else choices. A choice without text says at least why it is over: a model may end at once.
+    """
+    if len(payload) > _LARGE:
+        return None if payload.lstrip()[:1] == b"{" and payload.rstrip().endswith(b"}") else _NO_OBJECT
+    try:
+        members = _decode_members(payload)
+        said = {name: parse_json(members[name]) for name in _TELLING if name in members}
+        if (error := error_in(said)) is not None:
+            return errors.of_stream(error)
+        if vectors:
+            return None if bytes(members.get("data", b"[]")).strip() not in _EMPTY else "the engine sent no vectors"
+        return _fault_of(said.get("choices"))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, JsonError):
+        return _NO_OBJECT
+
+
+_NO_OBJECT = "the engine sent an answer that is no JSON object"
+_TELLING = ("error", "object", "type", "detail", "message", "code", "choices")
+
+
+def _fault_of(choices: object) -> str | None:
+    if not isinstance(choices, list) or not choices:
+        return "the engine sent an answer without choices"
+    for choice in choices:
+        if not isinstance(choice, dict):
+            return _NO_OBJECT
+        if choice.get("finish_reason") in GIVEN_UP:
+            return _GIVEN_UP_WORD
+        if not choice.get("finish_reason") and not _has_text(choice):
+            return "the engine sent an answer without text, and without a reason for its end"
+    return None
+
+
+def _has_text(choice: Json) -> bool:
+    message = choice.get("message")
+    said = isinstance(message, dict) and any(value for name, value in message.items() if name != "role")
+    return bool(said or choice.get("text"))

@@ -1,0 +1,87 @@
+"""What comes with status 200 is an answer only if it has what an answer has."""
+
+import json
+from typing import Any
+
+import pytest
+
+from hostd.dialects.openai import whole
+from hostd.domain.errors import HostdError
+
+
+def fault(document: object, *, vectors: bool = False) -> str | HostdError | None:
+    """Return what is wrong with *document* as an answer."""
+    return whole.fault(json.dumps(document).encode(), vectors=vectors)
+
+
+def said(finish: object = "stop", **message: Any) -> dict[str, Any]:
+    """Return an answer with one message."""
+    return {"choices": [{"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}]}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        said(content="a"),
+        said(content=None),
+        said("length", content=""),
+        said("tool_calls", content=None, tool_calls=[{"id": "a"}]),
+        said(None, content="some servers give no reason"),
+        said(None, content=None, reasoning="a"),
+        {"choices": [{"text": "a"}]},
+        {"choices": [{"text": "", "finish_reason": "length"}], "error": None},
+    ],
+)
+def test_takes_what_engines_send(document: dict[str, Any]) -> None:
+    """Text or none: what counts is that there is something, or a reason for its end."""
+    assert fault(document) is None
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        [],
+        5,
+        {"choices": []},
+        {"choices": None},
+        {"choices": {}},
+        {"choices": [5]},
+        {"choices": [{}]},
+        said(None, content=None),
+        said("abort", content="half"),
+        said("error", content="half"),
+        {"choices": [{"text": "", "message": "x"}]},
+        {"object": "error", "message": "no luck"},
+        {"error": "no luck"},
+        {"error": {"message": ["odd"]}},
+        {"detail": "Not Found"},
+        {"choices": [{"error": {"message": "no luck"}, "message": {"content": "a"}}]},
+    ],
+)
+def test_refuses_what_is_none(document: object) -> None:
+    """With a sentence, or with the engine's own error."""
+    assert fault(document) is not None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"<html>", b'{"choices": [', b"\xff", b"[" * 5000, b'{"choices": ' + b"[" * 500 + b"]" * 500 + b"}"],
+)
+def test_refuses_what_cannot_be_read(payload: bytes) -> None:
+    """Whatever the bytes are."""
+    assert "no JSON object" in str(whole.fault(payload, vectors=False))
+    assert whole.fault(payload, vectors=True) is not None
+
+
+def test_vectors_must_be_there() -> None:
+    """They are not decoded."""
+    assert fault({"data": [{"embedding": [0.5]}]}, vectors=True) is None
+    assert fault({"data": []}, vectors=True) == fault({}, vectors=True) == "the engine sent no vectors"
+
+
+def test_a_very_long_answer_is_looked_at_from_outside() -> None:
+    """Looking through vectors of a large batch would hold all other requests up."""
+    numbers = b"0.5," * 2_500_000
+    assert whole.fault(b'{"data": [' + numbers + b"0]}\n", vectors=True) is None
+    assert whole.fault(b'{"data": [' + numbers, vectors=True) is not None
