@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -9,36 +10,13 @@ import typer
 from hostd import __version__
 from hostd.cli.exits import Code, VerbError
 from hostd.cli.output import say
-from hostd.cli.verbs import config
-from hostd.cli.verbs.chat import chat
-from hostd.cli.verbs.init import init
-from hostd.cli.verbs.inventory import inventory
-from hostd.cli.verbs.load import load
-from hostd.cli.verbs.logs import logs
-from hostd.cli.verbs.ls import ls
-from hostd.cli.verbs.plan import plan
-from hostd.cli.verbs.ps import ps
-from hostd.cli.verbs.pull import pull
-from hostd.cli.verbs.serve import serve
-from hostd.cli.verbs.show import show
-from hostd.cli.verbs.simulate import simulate
-from hostd.cli.verbs.unload import unload
-from hostd.cli.verbs.version import version
-from hostd.cli.verbs.why import why
 from hostd.domain.errors import ConfigError, HostdError, RequestError
 
-app = typer.Typer(
-    help="One local address in front of every model that this machine serves.",
-    add_completion=False,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+_VERBS = (
+    *("serve", "init", "inventory", "plan", "ps", "ls", "show", "load", "unload", "pull", "chat", "why", "logs"),
+    *("simulate", "config", "version"),
 )
-for verb in (serve, init, inventory, plan, ps, ls, show, load, unload, pull, chat, why, logs, simulate):
-    app.command()(verb)
-app.add_typer(config.app, name="config")
-app.command()(version)
+"""Each has a module of its name; the order is that of the help."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -47,7 +25,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _hostd(
     *,
     version: Annotated[
@@ -57,10 +34,31 @@ def _hostd(
     pass
 
 
+def app_for(argv: Sequence[str]) -> typer.Typer:
+    """Return the program as far as *argv* needs it: with the one verb that it begins with, else with all of them."""
+    app = typer.Typer(
+        help="One local address in front of every model that this machine serves.",
+        add_completion=False,
+        rich_markup_mode=None,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_hostd)
+    # The other verbs' imports would take as long as most verbs take to run.
+    for name in argv[:1] if argv[:1] and argv[0] in _VERBS else _VERBS:
+        module = import_module(f"hostd.cli.verbs.{name}")
+        if name == "config":
+            app.add_typer(module.app, name=name)
+        else:
+            app.command()(getattr(module, name))
+    return app
+
+
 def run(argv: Sequence[str]) -> int:
     """Run one command line, without the program's name; return its exit code."""
     try:
-        app(argv, prog_name="hostd")
+        app_for(argv)(argv, prog_name="hostd")
     except VerbError as failure:
         say(failure.message)
         return failure.code

@@ -83,16 +83,8 @@ def explain(candidate: PlanCandidate, fit: Fit | None, host: Host) -> str:
     option = fit.option
     bound = "this is an upper bound, not an estimate" if option.footprint.bounded_only else ""
     advice = "" if fit.verdict is Verdict.DOES_NOT_FIT else option.mode.advice(option.placement, option.needs)
-    said = [
-        _verdict(fit, host),
-        _shares(option),
-        advice,
-        bound,
-        *candidate.notes,
-        *option.mode.notes,
-        *option.footprint.notes,
-    ]
-    return "; ".join(filter(None, said))
+    more = [_shares(option), advice, bound, *candidate.notes, *option.mode.notes, *option.footprint.notes]
+    return "; ".join((_verdict(fit, host), *sorted(filter(None, more), key=len)))
 
 
 def _pools(option: LoadOption) -> dict[str, Span]:
@@ -171,7 +163,7 @@ def _placed(option: LoadOption, host: Host) -> str:
 def show(rows: list[dict[str, Any]], plan: JointPlan) -> None:
     """Print a table of verdicts, then what would save memory and the reasons, and the set that is warm."""
     show_table(_COLUMNS, [_cells(row, plan.fits.get(row["model"])) for row in rows])
-    for row in rows:
+    for row in sorted(rows, key=lambda row: len(row["why"])):
         typer.echo(f"\n{row['model']}: {row['why']}")
         if row["levers"]:
             typer.echo("  what would save memory:")

@@ -17,7 +17,10 @@ _TRUE = frozenset({"1", "on", "yes", "true"})
 
 @dataclass(frozen=True, slots=True)
 class ModelLocations:
-    """Folders and addresses; *hub_token* is sent to the origin of *hub* only. With *offline* no hub is asked."""
+    """Folders and addresses; *hub_token* is sent to the origin of *hub* only. With *offline* no hub is asked.
+
+    *stored_first* says that this is because what is stored is looked at first, and not for want of a network.
+    """
 
     headers: Path
     hub_cache: Path
@@ -29,6 +32,7 @@ class ModelLocations:
     registry: str = REGISTRY_URL
     ollama_server: str | None = None
     offline: bool = False
+    stored_first: bool = False
 
 
 def find_locations(environ: Mapping[str, str], home: Path | None = None) -> ModelLocations:

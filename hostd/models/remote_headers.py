@@ -68,6 +68,7 @@ class RemoteHeaders:
         self._connect = partial(HubClient, credential, patience=patience)
         self._store = HeaderStore(locations.headers)
         self._offline = locations.offline
+        self._stored_first = locations.stored_first
         self._client = self._connect()
         self.notes: list[str] = []
         self.ranges = 0
@@ -136,6 +137,9 @@ class RemoteHeaders:
             return False  # not every hub answers HEAD; reading the file decides
 
     def _unchecked(self, url: str) -> None:
+        # Where nobody wanted to ask, that is no news.
+        if self._stored_first:
+            return
         self.notes.append(f"{shown_url(url)} could not be asked, so what it said last time was used")
 
     def _online(self, url: str, client: HubClient | None = None) -> HubClient:

@@ -5,14 +5,21 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from hostd.backends.mlx import command_line as mlx
-from hostd.domain.errors import EngineError, RequestError
+from hostd.domain.errors import Bug, EngineError, RequestError
 from hostd.domain.host import Host
 from hostd.domain.profile import Profile, Settings, Variant
 from hostd.models.errors import BadReference, HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.header import Format, ModelHeader
 from hostd.models.locations import ModelLocations
 from hostd.models.open import open_header
-from hostd.models.reference import OllamaReference, ProfileReference, Reference, parse_reference
+from hostd.models.reference import (
+    FileReference,
+    HubReference,
+    OllamaReference,
+    ProfileReference,
+    Reference,
+    parse_reference,
+)
 from hostd.planning.footprint.levers import FLAGS
 from hostd.planning.footprint.serving_modes import ServingMode
 from hostd.sizing.load_options import SizedVariant
@@ -49,7 +56,10 @@ class RemoteModel:
 
 @dataclass(frozen=True, slots=True)
 class PlanCandidate:
-    """A model and the variants it may be served in, best first; none where it is *remote*, or where *trouble* says why not."""
+    """A model and the variants it may be served in, best first; none where it is *remote*, or where *trouble* says why not.
+
+    *unasked* are the labels of variants of which nothing is stored here, and that no hub was asked about.
+    """
 
     name: str
     variants: tuple[SizedVariant, ...] = ()
@@ -57,13 +67,15 @@ class PlanCandidate:
     remote: RemoteModel | None = None
     trouble: str | None = None
     notes: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateResolver:
     """Opens what is named, for one host and one set of options; *calibrated* is what is known of the host beyond arithmetic.
 
-    *on_processor* are the engines that compute on its processor where others of their kind need an accelerator.
+    *on_processor* are the engines that compute on its processor where others of their kind need an accelerator. With
+    *ask_hubs* hubs are asked about every variant of which nothing is stored here.
     """
 
     settings: Settings
@@ -72,6 +84,7 @@ class CandidateResolver:
     places: ModelLocations
     calibrated: CalibratedEstimator | None = None
     on_processor: frozenset[str] = frozenset()
+    ask_hubs: bool = False
 
     def named(self, text: str) -> PlanCandidate:
         """Return the model that *text* names; a profile may be named by an alias.
@@ -92,13 +105,29 @@ class CandidateResolver:
             raise RequestError(f"{error.message}{hint}", code="model_not_found", status=404) from error
 
     def declared(self, profile: Profile) -> PlanCandidate:
-        """Return a profile with all of its variants that can be read; raises as `named` does if none can."""
+        """Return a profile with all of its variants that can be read; raises as `named` does if none can.
+
+        What is stored here, or ships with hostd, is enough: hubs are asked about variants that are better than the first that is
+        known, and about the others only with *ask_hubs*.
+        """
         found, remote, troubles = list[SizedVariant](), list[RemoteModel](), list[ModelUnreadable]()
+        unasked: list[str] = []
+        places = self.places
         for number, variant in enumerate(profile.variants):
             if variant.backend in ENGINES and self.asked.backend not in (None, variant.backend):
                 continue
             try:
-                sized = self._variant(profile, number, variant)
+                sized = self._stored(profile, number, variant)
+                if sized is None and (places.offline or (found and not self.ask_hubs)):
+                    unasked.append(variant.label)
+                    continue
+                sized = sized or self._variant(profile, number, variant, places)
+            except HubUnreachable as error:
+                # One hub that cannot be asked means that the machine is offline: no other is waited for.
+                places = replace(places, offline=True)
+                unasked.append(variant.label)
+                troubles += [] if troubles else [error]
+                continue
             except ModelUnreadable as error:
                 troubles.append(error)
                 continue
@@ -106,19 +135,48 @@ class CandidateResolver:
                 found.append(sized)
             else:
                 remote.append(sized)
-        if not found and not remote and troubles:
-            raise troubles[0]
+        if not found and not remote and (troubles or unasked):
+            raise troubles[0] if troubles else self._not_here(profile)
         if not found and not remote:
             # All variants were passed over because of --backend: the options are wrong, not the profile.
             raise _bad_request(f"profile '{profile.name}' has no variant for backend {self.asked.backend}")
-        notes = tuple(f"a variant was left out: {error.message}" for error in troubles)
-        return PlanCandidate(profile.name, tuple(found), profile, None if found else remote[0], notes=notes)
+        said = [error for error in troubles if not isinstance(error, HubUnreachable)]
+        notes = tuple(f"a variant was left out: {error.message}" for error in said)
+        return PlanCandidate(
+            profile.name, tuple(found), profile, None if found else remote[0], notes=notes, unasked=tuple(unasked)
+        )
 
-    def _variant(self, profile: Profile, number: int, variant: Variant) -> SizedVariant | RemoteModel:
+    @property
+    def _as_stored(self) -> ModelLocations:
+        return self.places if self.places.offline else replace(self.places, offline=True, stored_first=True)
+
+    def _not_here(self, profile: Profile) -> ModelUnreadable:
+        """Return why nothing is known of a profile offline, as its first variant says it."""
+        for number, variant in enumerate(profile.variants):
+            try:
+                self._variant(profile, number, variant, self.places)
+            except ModelUnreadable as error:
+                return error
+        raise Bug(f"a variant of '{profile.name}' was not known, and now is")
+
+    def _stored(self, profile: Profile, number: int, variant: Variant) -> SizedVariant | RemoteModel | None:
+        """Return what is known of a variant without asking a hub; None where nothing is."""
+        try:
+            return self._variant(profile, number, variant, self._as_stored)
+        except HubUnreachable:
+            return None
+        except ModelNotFound:
+            if variant.path is not None:
+                raise
+            return None  # Ollama's stores do not have it; its registry may
+
+    def _variant(
+        self, profile: Profile, number: int, variant: Variant, places: ModelLocations
+    ) -> SizedVariant | RemoteModel:
         if not takes_memory(variant):
             return RemoteModel(variant.label, _nothing_to_load(variant))
         # A server that another program runs holds what its own store has, not what a registry offers now.
-        places = self.places if variant.url is None else replace(self.places, offline=True)
+        places = places if variant.url is None else replace(places, offline=True)
         try:
             return SizedVariant.of(self._modes(variant.backend, places), profile, number)
         except ValueError as error:
@@ -128,6 +186,15 @@ class CandidateResolver:
             if variant.url is None or isinstance(error, BadReference):
                 raise
             return RemoteModel(variant.label, _not_known(variant, error))
+
+    def _header(self, reference: FileReference | HubReference | OllamaReference) -> ModelHeader:
+        """Return a header as it is stored, else from its hub."""
+        try:
+            return open_header(reference, self._as_stored)
+        except (HubUnreachable, ModelNotFound):
+            if self.places.offline:
+                raise
+        return open_header(reference, self.places)
 
     def _modes(self, backend: str, places: ModelLocations) -> ServingModeFactory:
         return ServingModeFactory(
@@ -141,7 +208,7 @@ class CandidateResolver:
     def _bare(self, text: str, reference: Reference) -> ServingMode:
         if isinstance(reference, ProfileReference):
             raise BadReference(f"'{text}' is no file")
-        header = open_header(reference, self.places)
+        header = self._header(reference)
         # A file does not say which engine will serve it; its format, or the store it is from, does.
         backend = self.asked.backend or self._usual_backend(header, ollama=isinstance(reference, OllamaReference))
         if (backend in GGUF_ENGINES) is not (header.format is Format.GGUF):

@@ -14,6 +14,7 @@ from hostd.domain.profile import Settings
 from hostd.models.errors import ModelUnreadable
 from hostd.models.locations import ModelLocations, this_machine
 from hostd.paths import measurements_file
+from hostd.planning.warm_set.fit import Fit, Verdict
 from hostd.planning.warm_set.joint_plan import JointPlan, plan_models
 from hostd.planning.warm_set.load_option import LoadOption, free_now, pool_budgets
 from hostd.planning.warm_set.value import WarmCandidate
@@ -21,6 +22,8 @@ from hostd.sizing.candidates import AS_DECLARED, CandidateResolver, PlanCandidat
 from hostd.sizing.load_options import host_options
 from hostd.sizing.measurements import CalibratedEstimator, MeasurementStore
 from hostd.sizing.memory_state import MemoryState, digest
+
+_MOST_NAMED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class Planner:
     """Plans for *host* with the owner's *settings* and the *asked* options; *here* if it is this machine.
 
     *daemon* is the state of the one that runs here, if any. *as_installed* takes declared models with the options that the daemon
-    has for them, which leave out variants whose weights or engines are not installed.
+    has for them, which leave out variants whose weights or engines are not installed. *asked_hubs* asks them about every
+    variant of which nothing is stored here; `plan` does so by itself where the others do not fit.
     """
 
     settings: Settings
@@ -49,6 +53,7 @@ class Planner:
     here: bool = True
     daemon: MemoryState | None = None
     as_installed: bool = True
+    asked_hubs: bool = False
 
     def plan(self, models: Sequence[str] | None) -> Plan:
         """Return the plan for *models* (names, files, references), for all profiles without any.
@@ -58,6 +63,16 @@ class Planner:
             ModelUnreadable: A model's header cannot be read.
         """
         candidates = self._named(models) if models else self._declared()
+        plan = self._planned(models, candidates)
+        # What no hub was asked about is of use only where what is known does not fit.
+        poor = [
+            each for each in candidates if each.variants and each.unasked and not _whole(plan.joint.fits.get(each.name))
+        ]
+        if not poor or self.asked_hubs or this_machine().offline:
+            return replace(plan, notes=(*plan.notes, *_unasked(candidates)))
+        return replace(self, asked_hubs=True).plan(models)
+
+    def _planned(self, models: Sequence[str] | None, candidates: Sequence[PlanCandidate]) -> Plan:
         # A daemon is planned beside as it is now; what its warm set would be at its next start is of no use to a load.
         if self.daemon is not None:
             changed = tuple(
@@ -149,7 +164,22 @@ class Planner:
     ) -> CandidateResolver:
         # Which engines another host has installed is not known, so no processor build is assumed there.
         processors = on_processor(self.host, self.settings.commands) if self.here else frozenset[str]()
-        return CandidateResolver(self.settings, self.host, asked, places, calibrated, processors)
+        return CandidateResolver(self.settings, self.host, asked, places, calibrated, processors, self.asked_hubs)
 
     def _calibrated(self) -> CalibratedEstimator | None:
         return CalibratedEstimator(MeasurementStore(measurements_file())) if self.here else None
+
+
+def _whole(fit: Fit | None) -> bool:
+    """Return whether a model fits as it is best: at once, and with no layer on the CPU."""
+    return fit is not None and fit.verdict is Verdict.FITS and fit.option.gpu_layers is None
+
+
+def _unasked(candidates: Sequence[PlanCandidate]) -> tuple[str, ...]:
+    labels = [label for each in candidates for label in each.unasked]
+    if not labels:
+        return ()
+    named = ", ".join(labels[:_MOST_NAMED]) + (
+        f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else ""
+    )
+    return (f"not looked up, for nothing of it is stored here: {named}; hostd pull or plan hf:REPO asks its hub",)

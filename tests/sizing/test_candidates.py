@@ -12,7 +12,7 @@ from hostd.domain.footprint import Component
 from hostd.domain.host import Reserve
 from hostd.domain.profile import Profile, Settings, Variant
 from hostd.hardware.simulated import preset
-from hostd.models.errors import ModelNotFound
+from hostd.models.errors import HubUnreachable, ModelNotFound
 from hostd.models.locations import ModelLocations
 from hostd.models.reference import OllamaReference
 from hostd.planning.footprint.serving_modes import ServingMode
@@ -194,3 +194,15 @@ def test_an_engine_that_is_not_installed_is_not_there() -> None:
 def test_where_there_is_an_accelerator_it_is_used() -> None:
     """No engine computes on the processor of such a host."""
     assert frozenset() == on_processor(preset("rtx4090", Reserve()), {"mlx": (sys.executable,)})
+
+
+def test_what_ships_with_hostd_is_enough(opener: CandidateResolver) -> None:
+    """No hub is asked about the other variants; asked to, the first that cannot be reached stands for all of them."""
+    shipped = Variant("llamacpp", hf="unsloth/Qwen3.5-9B-GGUF", file="Qwen3.5-9B-Q4_K_M.gguf")
+    others = (Variant("mlx", hf="o/other"), Variant("vllm", hf="o/third"))
+    online = replace(opener, places=replace(opener.places, offline=False, hub="http://127.0.0.1:9"))
+    for each in (opener, online, replace(online, ask_hubs=True)):
+        found = each.declared(profile(shipped, *others))
+        assert (1, (), ("mlx:other", "vllm:third")) == (len(found.variants), found.notes, found.unasked)
+    with pytest.raises(HubUnreachable, match=r"127\.0\.0\.1"):
+        online.declared(profile(*others))

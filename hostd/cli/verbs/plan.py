@@ -89,12 +89,13 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
         ctx, slots, kv_type, flash_attn and flash_attn.value, ubatch, kv_unified, backend and backend.value
     )
     planned = Planner(settings, machine, asked, here=host is None, daemon=daemon).plan(models)
-    for sentence in (*machine.troubles, *planned.notes):
-        say(sentence)
     fits = planned.joint.fits
     rows = [plan_report.report(each, fits.get(each.name), machine) for each in planned.candidates]
     if json:
         emit({"models": rows, "warm_set": list(planned.joint.warm), "proved_optimal": planned.joint.proved})
     else:
         plan_report.show(rows, planned.joint)
+    # The table is what was asked for; what explains it comes after it.
+    for sentence in sorted((*machine.troubles, *planned.notes), key=len):
+        say(sentence)
     raise typer.Exit(max(_EXITS[row["verdict"]] for row in rows))
