@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import LineTooLong
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 from aiohttp.web_server import Server
 
 from hostd.dialects import registry
@@ -62,8 +62,15 @@ class ClientConnection(RequestHandler):
         if self._request_count != heads:
             self._head_since = None
             self._refused_head = data[:_LONGEST_PATH]
+            self._break_body()
         elif waits and data and self._head_since is None:
             self._head_since = self._loop.time()
+
+    def _break_body(self) -> None:
+        """Tell who reads a body in whose midst something new has begun: its chunks are broken, and aiohttp keeps that for later."""
+        request = self._current_request
+        if request is not None and not request.content.is_eof() and request.content.exception() is None:
+            request.content.set_exception(RequestPayloadError())
 
     @property
     def phase(self) -> Phase:

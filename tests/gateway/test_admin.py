@@ -7,6 +7,7 @@ import pytest
 
 from hostd import __version__
 from hostd.domain.lifecycle import State
+from hostd.gateway import admin
 from tests.stage import Stage, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -118,3 +119,36 @@ async def test_a_follower_that_leaves_is_forgotten(stage: Stage) -> None:
     async with stage.http.get(stage.url + "/hostd/v1/models/alpha/logs?follow=1") as response:
         await response.content.readline()
     await until(lambda: "0 followers" in repr(ring), 2.0)
+
+
+@pytest.mark.parametrize("lines", ["\u00b2", "9" * 5000, "-1", "many", ""])
+@pytest.mark.parametrize("path", ["/hostd/v1/models/alpha/logs?lines=", "/hostd/v1/why?last="])
+async def test_a_count_that_is_none_is_refused(stage: Stage, path: str, lines: str) -> None:
+    """400 that is no longer than a line."""
+    answer = await stage.get(path + lines)
+    assert (400, "bad_request") == (answer.status, answer.error["code"])
+    assert len(answer.error["message"]) < 400
+
+
+async def test_the_head_of_a_followed_log_is_answered_at_once(stage: Stage) -> None:
+    """It has no end to wait for."""
+    async with asyncio.timeout(5):
+        answer = await stage.send("HEAD", "/hostd/v1/models/alpha/logs?follow=1")
+    assert (200, b"") == (answer.status, answer.body)
+
+
+async def test_followers_are_bounded(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds a connection; one that leaves makes room."""
+    monkeypatch.setattr(admin, "_MOST_FOLLOWERS", 2)
+    path = stage.url + "/hostd/v1/models/alpha/logs?follow=1"
+    async with stage.http.get(path) as first, stage.http.get(path) as second:
+        assert (200, 200) == (first.status, second.status)
+        refused = await stage.get("/hostd/v1/models/alpha/logs?follow=1")
+        assert (503, "too_many_followers") == (refused.status, refused.error["code"])
+        first.close()
+        async with asyncio.timeout(5):
+            while True:
+                async with stage.http.get(path) as again:
+                    if again.status == 200:
+                        break
+                await asyncio.sleep(0.02)

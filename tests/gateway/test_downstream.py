@@ -1,11 +1,13 @@
 """A stream that waits is kept alive, says what it waits for, and tells of a failure where a status no longer can."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from hostd.domain.server_settings import KeepAliveForm, ServerSettings
 from tests.conftest import OpenDaemon
 from tests.stage import Answer, Stage, make_profile, make_settings, until
 
@@ -89,3 +91,25 @@ async def test_leaves_no_timer_behind(talkative: Stage) -> None:
     await until(lambda: not talkative.model_state("lone").serving, 1.0)
     await talkative.script("lone", hang=None)
     assert 200 == (await talkative.ask("lone")).status
+
+
+@pytest.mark.parametrize("form", list(KeepAliveForm))
+async def test_keeps_alive_as_the_owner_says(open_daemon: OpenDaemon, weights: Path, form: KeepAliveForm) -> None:
+    """By comments, by chunks without choices, or not at all; the answer is the same."""
+    settings = make_settings(make_profile("alpha", weights), server=ServerSettings(keep_alive=form))
+    async with open_daemon(settings, keep_alive_every=0.02) as stage:
+        await stage.script("alpha", tokens=2, first_token_delay=0.3)
+        answer = await stage.stream("alpha")
+    empty = [event for event in answer.events if event.startswith("{") and json.loads(event)["choices"] == []]
+    assert (form is KeepAliveForm.COMMENT) == bool(answer.comments)
+    assert (form is KeepAliveForm.EVENT) == bool(empty)
+    assert ("w0 w1 ", "[DONE]") == (answer.text, answer.events[-1])
+
+
+async def test_no_empty_line_follows_a_comment(talkative: Stage) -> None:
+    """Some readers take it for the end of an event, and hand on one without data."""
+    await talkative.script("other", tokens=2, first_token_delay=0.3)
+    answer = await talkative.stream("other")
+    assert answer.comments
+    blocks = answer.body.decode().rstrip("\n").split("\n\n")
+    assert all(any(line.startswith("data: ") for line in block.split("\n")) for block in blocks)

@@ -1,13 +1,18 @@
 """A request is understood as far as routing needs, and refused with a reason where it cannot be."""
 
+import asyncio
+import gzip
 import io
 import json
-from collections.abc import AsyncIterator
+import zlib
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from hostd.domain.server_settings import ServerSettings
-from tests.stage import CHAT, Stage
+from hostd.gateway import body_budget
+from tests.conftest import OpenDaemon
+from tests.stage import CHAT, Stage, make_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -86,3 +91,114 @@ async def test_null_is_no_stream(stage: Stage) -> None:
     """Clients that write every field write null for those that they leave out."""
     answer = await stage.send("POST", CHAT, data=json.dumps({"model": "alpha", "stream": None, "messages": []}))
     assert "application/json" == answer.headers["Content-Type"]
+
+
+BODY = json.dumps({"model": "alpha", "max_tokens": 1, "messages": []}).encode()
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+async def test_takes_a_packed_body(stage: Stage, encoding: str, pack: Callable[[bytes], bytes]) -> None:
+    """Some clients pack what they send."""
+    answer = await stage.send("POST", CHAT, data=pack(BODY), headers={"Content-Encoding": encoding})
+    assert 200 == answer.status
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip"])
+async def test_refuses_another_encoding(stage: Stage, encoding: str) -> None:
+    """415 in the dialect, with the encodings that would do."""
+    answer = await stage.send("POST", CHAT, data=BODY, headers={"Content-Encoding": encoding})
+    assert (415, "unsupported_encoding") == (answer.status, answer.error["code"])
+    assert "gzip, deflate" == answer.headers["Accept-Encoding"]
+    assert "x-request-id" in answer.headers
+
+
+async def test_refuses_a_body_that_is_not_what_it_says(stage: Stage) -> None:
+    """400, and the server goes on."""
+    answer = await stage.send("POST", CHAT, data=BODY, headers={"Content-Encoding": "gzip"})
+    assert (400, "bad_encoding") == (answer.status, answer.error["code"])
+
+
+async def test_refuses_a_bomb(stage: Stage) -> None:
+    """Half a gigabyte in half a megabyte is too large, as it would be unpacked."""
+    packer = zlib.compressobj(9, wbits=31)
+    bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(512)) + packer.flush()
+    answer = await stage.send("POST", CHAT, data=bomb, headers={"Content-Encoding": "gzip"})
+    assert (413, "request_too_large") == (answer.status, answer.error["code"])
+
+
+async def _raw(stage: Stage, data: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, _, port = stage.app.addresses[0].rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(data)
+    return reader, writer
+
+
+def _head(path: str = CHAT, more: str = "", length: int = len(BODY)) -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{more}\r\n".encode()
+
+
+async def test_a_client_that_waits_for_a_word_gets_it(stage: Stage) -> None:
+    """100 Continue before the body has come, and the answer after it, on a connection that is kept."""
+    reader, writer = await _raw(stage, _head(more="Expect: 100-continue\r\n"))
+    assert b"HTTP/1.1 100 Continue\r\n" == await reader.readline()
+    assert b"\r\n" == await reader.readline()
+    writer.write(BODY)
+    assert b"HTTP/1.1 200 OK\r\n" == await reader.readline()
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (_head(more="Expect: 100-continue\r\n", length=40_000_000), 413),
+        (_head("/v1/nothing", "Expect: 100-continue\r\n"), 404),
+        (_head("/v1/models", "Expect: 100-continue\r\n"), 405),
+        (_head(more="Expect: 100-continue\r\nOrigin: https://evil.example\r\n"), 403),
+        (_head(more="Expect: 100-continue\r\nContent-Encoding: br\r\n"), 415),
+        (_head(more="Expect: the-unexpected\r\n"), 417),
+    ],
+)
+async def test_a_client_that_waits_for_a_word_need_not_send_in_vain(stage: Stage, head: bytes, status: int) -> None:
+    """What the head alone says is judged first, and the connection ends: nobody could tell what the client sends next."""
+    reader, writer = await _raw(stage, head)
+    answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+    assert answer.startswith(f"HTTP/1.1 {status} ")
+    assert "Connection: close" in answer
+    writer.close()
+
+
+async def test_broken_chunks_are_refused(stage: Stage) -> None:
+    """400 in the dialect, not a mistake of ours."""
+    head = f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    reader, writer = await _raw(stage, head)
+    await asyncio.sleep(0.05)
+    writer.write(b"zz\r\n")
+    answer = (await reader.read()).decode()
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert '"bad_request"' in answer
+    writer.close()
+
+
+async def test_the_limit_is_the_owners(open_daemon: OpenDaemon) -> None:
+    """And the message names the setting."""
+    async with open_daemon(make_settings(server=ServerSettings(max_body=100_000)), wait=False) as stage:
+        answer = await stage.send("POST", CHAT, data=bytes(100_001))
+        assert 413 == answer.status
+        assert "server.max_body" in answer.error["message"]
+        assert 400 == (await stage.send("POST", CHAT, data=bytes(100_000))).status
+
+
+async def test_all_bodies_together_are_bounded(open_daemon: OpenDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is being received counts, and is given back when its request is over."""
+    monkeypatch.setattr(body_budget, "_LEAST", 0)
+    monkeypatch.setattr(body_budget, "_BODIES", 1)
+    async with open_daemon(make_settings(server=ServerSettings(max_body=100_000)), wait=False) as stage:
+        reader, writer = await _raw(stage, _head(length=90_000) + b"x" * 60_000)
+        await asyncio.sleep(0.2)
+        answer = await stage.send("POST", CHAT, data=bytes(60_000))
+        assert (429, "too_many_bodies") == (answer.status, answer.error["code"])
+        assert "Retry-After" in answer.headers
+        writer.close()
+        assert b"" == await reader.read()
+        await asyncio.sleep(0.2)
+        assert [400] * 3 == [(await stage.send("POST", CHAT, data=bytes(60_000))).status for _ in range(3)]

@@ -5,9 +5,11 @@ import json
 
 import pytest
 
+from hostd.domain.server_settings import ServerSettings
 from hostd.gateway.inference import InferenceHandlers
+from tests.conftest import OpenDaemon
 from tests.gateway.test_request_trace import HEADERS
-from tests.stage import CHAT, Stage
+from tests.stage import CHAT, Stage, make_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -136,3 +138,28 @@ async def test_an_error_is_one_json_object(stage: Stage) -> None:
     answer = await stage.send("POST", CHAT, data=b"{")
     assert "application/json" == answer.headers["Content-Type"].split(";")[0]
     assert ["error"] == list(json.loads(answer.body))
+
+
+async def test_routes_answer_below_a_prefix(open_daemon: OpenDaemon) -> None:
+    """A proxy may leave its path in place; programs of this machine go on without it."""
+    async with open_daemon(make_settings(server=ServerSettings(prefix="/llm")), wait=False) as stage:
+        for path in ("/llm/v1/models", "/v1/models", "/llm/hostd/v1/status", "/llm"):
+            assert 200 == (await stage.get(path)).status
+        assert 404 == (await stage.get("/other/v1/models")).status
+        assert 400 == (await stage.send("POST", "/llm" + CHAT, data=b"{")).status
+
+
+async def test_an_absolute_target_names_the_server_too(stage: Stage) -> None:
+    """What only proxies are sent is checked as a Host is."""
+    host, _, port = stage.app.addresses[0].rpartition(":")
+    for name, status in (("evil.example", b" 403 "), ("localhost", b" 200 ")):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"GET http://{name}/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        assert status in await reader.readline()
+        writer.close()
+
+
+async def test_an_odd_origin_is_no_mistake_of_ours(stage: Stage) -> None:
+    """Headers alone make no 500."""
+    for origin in ("http://[", "http://[x]", "http://\u2100", "://", "a://b://c"):
+        assert 403 == (await stage.get("/v1/models", Origin=origin)).status
