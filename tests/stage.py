@@ -31,7 +31,7 @@ CHAT = "/v1/chat/completions"
 COLD = WarmSettings(preload=False)
 FAULTS = (
     *("tokens", "token_delay", "first_token_delay", "status", "too_long", "hang", "stall_after", "crash_after"),
-    *("crash_status", "cut_after", "garbage_after", "error_after", "no_done", "skip"),
+    *("crash_status", "cut_after", "garbage_after", "error_after", "no_done", "skip", "prompt_batches", "batch_delay"),
 )
 
 

@@ -16,6 +16,9 @@ from hostd.dialects.request_document import RequestDocument
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.progress import PromptProgress
 
+BYTES_PER_TOKEN = 3
+"""Bytes of a request for each token of its prompt, at least: of one in Chinese, or in code. English has four and more."""
+
 
 class Upstream(ABC):
     """Answers the requests of one profile, and counts those in flight."""
@@ -51,6 +54,9 @@ class Upstream(ABC):
 
     def progress(self) -> None:  # noqa: B027 - only an upstream with a watchdog needs to know
         """Note that a request received something from the upstream just now."""
+
+    def prompt_sent(self, lease: "Lease", tokens: int) -> None:  # noqa: B027 - as above
+        """Note about how many tokens the prompt of the request that holds *lease* has."""
 
     def prompt_progress(self, lease: "Lease", progress: PromptProgress) -> None:  # noqa: B027 - as above
         """Note how much of the prompt of the request that holds *lease* has been read."""
@@ -123,6 +129,10 @@ class Lease:
         """Have *response* broken off should the server be stopped before its end."""
         self._response = response
         self._upstream.responses.add(response)
+
+    def sent(self, body: bytes) -> None:
+        """Note that *body* is sent to the server now."""
+        self._upstream.prompt_sent(self, len(body) // BYTES_PER_TOKEN)
 
     def read(self, progress: PromptProgress) -> None:
         """Note how much of the prompt has been read."""

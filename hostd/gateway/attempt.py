@@ -126,6 +126,7 @@ class Attempt:
         if assembled or self._down is not None:
             adapted = lease.with_reports(adapted)
         body = adapted.encode()
+        lease.sent(body)
         url = lease.endpoint.url + lease.endpoint.speaks[translation.spoken]
         headers = {"Content-Type": "application/json", **lease.endpoint.headers}
         if (assembled or self._down is not None) and not lease.endpoint.keeps_connections:

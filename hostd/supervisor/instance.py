@@ -137,6 +137,11 @@ class Instance(Upstream):
         if self._monitor is not None:
             self._monitor.received()
 
+    def prompt_sent(self, lease: Lease, tokens: int) -> None:
+        """Note about how many tokens the prompt of the request that holds *lease* has."""
+        if self._monitor is not None:
+            self._monitor.expect(lease, tokens)
+
     def prompt_progress(self, lease: Lease, progress: PromptProgress) -> None:
         """Note how much of the prompt of the request that holds *lease* has been read."""
         if self._monitor is not None:

@@ -26,7 +26,7 @@ class ProgressMonitor:
     """Keeps a `ProgressTracker` for one server.
 
     *report* returns what the server says of its slots, *activity* what its processes have used. *busy* returns whether requests
-    are in flight.
+    are in flight. *reports* says that the server reports how much of a prompt it has read.
     """
 
     def __init__(
@@ -35,6 +35,8 @@ class ProgressMonitor:
         report: Callable[[], Awaitable[EngineProgress | None]],
         activity: Callable[[], Awaitable[Activity]],
         busy: Callable[[], bool],
+        *,
+        reports: bool = False,
     ) -> None:
         self._limits = limits
         self._report = report
@@ -45,7 +47,7 @@ class ProgressMonitor:
         self._sampled_at = 0.0
         self._sampling = asyncio.Lock()
         self._watching: asyncio.Task[None] | None = None
-        self.tracker = ProgressTracker(limits, self._loop.time())
+        self.tracker = ProgressTracker(limits, self._loop.time(), reports=reports)
         if busy():
             self.begun()
 
@@ -57,14 +59,17 @@ class ProgressMonitor:
 
     def done(self, request: Hashable, *, given_up: bool) -> None:
         """Note that a *request* is over, and whether it was *given_up* before its answer was complete."""
-        self.tracker.abandoned = self.tracker.abandoned or given_up
-        self.tracker.forget(request)
+        self.tracker.done(request, given_up=given_up)
         if not self._busy():
             self.tracker.rested()
 
     def received(self) -> None:
         """Note that something of an answer arrived."""
         self.tracker.received(self._loop.time())
+
+    def expect(self, request: Hashable, tokens: int) -> None:
+        """Note about how many tokens the prompt of a *request* has."""
+        self.tracker.expect(request, tokens)
 
     def prompt(self, request: Hashable, progress: PromptProgress) -> None:
         """Note how much of a *request*'s prompt has been read."""

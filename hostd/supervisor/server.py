@@ -66,7 +66,8 @@ class Server(ABC):
         async def report() -> EngineProgress | None:
             return await self.backend.progress(self.http, self.launch.endpoint)
 
-        return ProgressMonitor(limits, report, self.activity, busy)
+        reports = bool(self.backend.report_request(self.launch.endpoint))
+        return ProgressMonitor(limits, report, self.activity, busy, reports=reports)
 
     async def activity(self) -> Activity:
         """Return what the server's processes have used so far; nothing where they are not known."""

@@ -11,6 +11,7 @@ from hostd.backends.upstream import Lease, Upstream
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.profile import Profile, Variant
+from hostd.domain.progress import PromptProgress
 
 
 class Noting(Upstream):
@@ -118,6 +119,33 @@ async def test_prefers_a_stream_where_the_backend_says_so(http: aiohttp.ClientSe
     assert not held.prefers_stream(RequestDocument.of({"model": "alpha", "picture": 1}))
     assert not held.prefers_stream(RequestDocument.of({"model": "alpha", "stream": True}))
     assert not lease(Noting(), http).prefers_stream(RequestDocument.of({"model": "alpha"}))
+
+
+class Reporting(Renaming):
+    """A backend whose engine reports how much of a prompt it has read."""
+
+    def report_request(self, endpoint: Endpoint) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return what it is asked by."""
+        return {"return_progress": True}
+
+
+async def test_asks_for_progress_where_the_client_did_not(http: aiohttp.ClientSession) -> None:
+    """What it asked for itself stays as it is; an engine that has no such thing is asked for nothing."""
+    held = lease(Noting(), http, Reporting())
+    plain, asked = RequestDocument.of({"model": "alpha"}), RequestDocument.of({"return_progress": True})
+    assert {"model": "alpha", "return_progress": True} == dict(held.with_reports(plain))
+    assert {"return_progress": True} == dict(held.with_reports(RequestDocument.of({"return_progress": False})))
+    assert asked is held.with_reports(asked)
+    assert plain is lease(Noting(), http).with_reports(plain)
+
+
+async def test_holds_are_known_while_they_last(http: aiohttp.ClientSession) -> None:
+    """With how much of each prompt was read."""
+    upstream = Noting()
+    with lease(upstream, http) as held:
+        held.read(PromptProgress(1, 2))
+        assert [PromptProgress(1, 2)] == [each.prompt for each in upstream.leases]
+    assert not upstream.leases
 
 
 async def test_reports_reach_the_upstream(http: aiohttp.ClientSession) -> None:

@@ -176,3 +176,20 @@ def test_long_texts_are_copied_once() -> None:
     finally:
         tracemalloc.stop()
     assert (len(body), True) == (document.size, changed.size > 4_000_000)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a": 1}', b' \n{ "a":1 }\n', '{"a": "\u00e4"}'.encode(), b"{}", b'{"a": 1, "a": 2}']
+)
+def test_what_is_new_stands_before_bytes_that_stay(body: bytes) -> None:
+    """A long body is not put together anew for a member that it lacked."""
+    changed = RequestDocument.parse(body).replace({"b": True})
+    assert {**json.loads(body), "b": True} == json.loads(changed.encode()) == dict(changed)
+    if body.strip() != b"{}":
+        assert body.lstrip()[1:] in changed.encode()
+
+
+def test_adds_to_a_body_after_a_byte_order_mark() -> None:
+    """Which is then no part of it."""
+    changed = RequestDocument.parse('{"a": 1}'.encode("utf-8-sig")).replace({"b": 2})
+    assert {"a": 1, "b": 2} == json.loads(changed.encode())

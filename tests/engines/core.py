@@ -8,6 +8,8 @@ Faults of requests (all that generate or embed):
     tokens 16              how many an answer has, unless max_tokens is less
     token_delay 0          seconds before each token but the first
     first_token_delay 0    seconds before the first
+    prompt_batches 0       in how many batches the prompt is read, each reported where the engine reports its prompts
+    batch_delay 0          seconds that each of them takes
     computes true          spend these delays computing rather than asleep, so that CPU time tells of work
     status N               answer with this status and an error body
     too_long true          answer as if the prompt were beyond the context
@@ -208,6 +210,12 @@ class Job:
 
     async def tokens(self) -> AsyncIterator[str | None]:
         """Yield the answer's tokens as the script times them; None where it wants garbage."""
+        batches = int(self.fault("prompt_batches") or 0)
+        for batch in range(batches):
+            self.report(batch, batches)
+            await self.pause(float(self.fault("batch_delay") or 0))
+        if batches:
+            self.report(batches, batches)
         for sent in range(self.wanted[0] + 1):
             if sent == self.fault("crash_after"):
                 self.engine.crash(int(self.fault("crash_status") or -signal.SIGKILL))
@@ -236,6 +244,9 @@ class Job:
             sum(range(10_000))
             await asyncio.sleep(0)
         await asyncio.sleep(ends - time.monotonic())
+
+    def report(self, batch: int, batches: int) -> None:
+        """Say how much of the prompt has been read, where the engine does so."""
 
     def breathe(self) -> None:
         """Write what keeps a stream alive."""

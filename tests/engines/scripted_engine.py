@@ -66,6 +66,12 @@ class LlamaJob(Job):
         """A chat begins with a role and no text."""
         return [self._choice({"role": "assistant", "content": None})] if self.chat else []
 
+    def report(self, batch: int, batches: int) -> None:
+        """Send an event for each batch to a client that wants them; a batch has a hundred tokens."""
+        if self.stream and self.body.get("return_progress"):
+            counts = {"total": 100 * batches, "cache": 0, "processed": 100 * batch, "time_ms": 1}
+            self.wire.chunk({**self._choice({"role": "assistant", "content": None}), "prompt_progress": counts})
+
     def piece(self, text: str) -> Json:
         """Return one token of a stream."""
         return self._choice({"content": text}, text)

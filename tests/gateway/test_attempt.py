@@ -225,6 +225,50 @@ class TestBeforeTheFirstByte:
         assert 0.0 < float(answer.headers["Server-Timing"].rpartition("=")[2]) < 200
         await stage.until_seen("hasty", in_flight=0)
 
+    @pytest.mark.parametrize("asked", [{}, {"stream": True}], ids=str)
+    async def test_waits_for_an_engine_that_reads(self, stage: Stage, asked: dict[str, Any]) -> None:
+        """Each batch of a long prompt is progress, however long all of them take; the client need not have asked for reports."""
+        await stage.script("hasty", prompt_batches=6, batch_delay=0.15, tokens=3)
+        began = time.monotonic()
+        answer = await stage.ask("hasty", **asked)
+        assert ("hasty", "primary") == answer.route
+        assert 0.8 < time.monotonic() - began
+        assert b"prompt_progress" not in answer.body
+
+    async def test_leaves_an_engine_that_stops_reading(self, stage: Stage) -> None:
+        """A prompt that was begun is no excuse for long."""
+        await stage.script("hasty", prompt_batches=1, batch_delay=60)
+        answer = await stage.ask("hasty", stream=True)
+        assert ("beta", "fallback:first_token_timeout") == answer.route
+
+    async def test_passes_reports_on_to_a_client_that_asked(self, stage: Stage) -> None:
+        """As they come, and with the client's name for the model; the answer may still come from another target."""
+        await stage.script("alpha", prompt_batches=2, tokens=3)
+        answer = await stage.stream("alpha", return_progress=True)
+        read = [
+            json.loads(event)["prompt_progress"]["processed"] for event in answer.events if "prompt_progress" in event
+        ]
+        assert ([0, 100, 200], "w0 w1 w2 ", "[DONE]") == (read, answer.text, answer.events[-1])
+        await stage.script("hasty", prompt_batches=1, batch_delay=60)
+        answer = await stage.stream("hasty", return_progress=True)
+        assert "x-hostd-model=beta x-hostd-route=fallback:first_token_timeout" in answer.comments
+        assert "[DONE]" == answer.events[-1]
+
+    async def test_shows_how_much_of_a_prompt_was_read(self, stage: Stage) -> None:
+        """In the status, until it is done."""
+        await stage.script("alpha", prompt_batches=2, batch_delay=0.3, tokens=1)
+        asking = stage.begin("alpha", stream=True)
+
+        async def prompts() -> list[dict[str, int]]:
+            rows = (await stage.get("/hostd/v1/status")).json["instances"]
+            return next(row["prompts"] for row in rows if row["model"] == "alpha")
+
+        async with asyncio.timeout(5):
+            while [{"read_tokens": 100, "total_tokens": 200}] != await prompts():  # noqa: ASYNC110  # no event says so
+                await asyncio.sleep(0.02)
+        assert 200 == (await asking).status
+        assert [] == await prompts()
+
     @pytest.mark.parametrize("asked", [{}, IN_ONE_PIECE], ids=str)
     async def test_waits_for_an_engine_that_is_writing(self, stage: Stage, asked: dict[str, Any]) -> None:
         """An answer in one piece may take longer than the first token may: the engine shows that it writes."""

@@ -54,6 +54,14 @@ async def test_tells_of_a_fallback_after_the_head(talkative: Stage) -> None:
     assert b"\n: x-hostd-model" in answer.body
 
 
+async def test_comments_tell_how_much_of_the_prompt_was_read(talkative: Stage) -> None:
+    """In tokens and percent."""
+    await talkative.script("lone", prompt_batches=2, batch_delay=0.2, tokens=1)
+    answer = await talkative.stream("lone")
+    assert "lone is reading the request: 100 of 200 tokens (50 %)" in answer.comments
+    assert ("w0 ", "[DONE]") == (answer.text, answer.events[-1])
+
+
 async def test_tells_of_a_refusal_after_the_head(talkative: Stage) -> None:
     """A refusal is then the last event of the stream, and no [DONE] follows."""
     await talkative.script("lone", stall_after=1)

@@ -48,7 +48,8 @@ def test_computing_counts_while_a_batch_of_a_prompt_is_computed() -> None:
     longest = 400 / SLOWEST_READING
     for at in range(5, int(longest) + 50, 5):
         seen.reported(slots(SlotProgress(0, 0, 400)), float(at), computes=True)
-        assert min(float(at), longest) == seen.alive_at
+        assert min(float(at), longest - 30.0) == seen.alive_at
+    assert seen.overdue(longest + 1.0)
     seen = tracker()
     for at in range(5, 50, 5):
         seen.reported(slots(SlotProgress(0, 0, 400)), float(at), computes=False)
@@ -81,23 +82,35 @@ def test_a_timed_batch_measures_the_next() -> None:
     assert 500.0 == slow.alive_at
 
 
+def test_a_prompt_of_which_nothing_is_reported_has_the_time_that_its_length_takes() -> None:
+    """Answers in one piece have no events, and older builds none at all; a short one has only the limit."""
+    for tokens, expected in ((1000, 100.0), (50, 0.0)):
+        seen = ProgressTracker(lambda: LIMITS, 0.0, reports=True)
+        seen.begun(0.0)
+        seen.expect("a", tokens)
+        seen.reported(None, 100.0, computes=True)
+        assert expected == seen.alive_at
+        assert (tokens == 50) is seen.overdue(101.0)
+        seen.done("a", given_up=False)
+        assert seen.overdue(101.0)
+
+
 def test_an_engine_that_reports_nothing_has_the_time_of_a_request() -> None:
     """Which is how long anybody would wait for it."""
     seen = tracker()
     for at in (100.0, 300.0, 599.0, 700.0):
         seen.reported(None, at, computes=True)
-    assert 599.0 == seen.alive_at
+    assert 300.0 == seen.alive_at
     assert not seen.overdue(600.0)
     assert seen.overdue(601.0)
-    assert "reports nothing about prompts for 601 s" in seen.why(601.0)
+    assert "reports nothing about its progress, for 601 s" in seen.why(601.0)
 
 
 def test_the_silence_of_work_that_was_given_up_goes_on() -> None:
     """A client that left does not make a stuck engine well; one that answers is."""
     seen = tracker()
     seen.prompt("a", PromptProgress(5, 5), 1.0)
-    seen.forget("a")
-    seen.abandoned = True
+    seen.done("a", given_up=True)
     seen.rested()
     seen.begun(25.0)
     seen.reported(None, 30.0, computes=True)
@@ -114,7 +127,7 @@ def test_the_batch_of_a_request_that_was_given_up_is_computed_to_its_end() -> No
     """The engine is not stuck for it."""
     seen = tracker()
     seen.prompt("a", PromptProgress(0, 1000), 1.0)
-    seen.forget("a")
+    seen.done("a", given_up=True)
     seen.reported(None, 90.0, computes=True)
     assert 90.0 == seen.alive_at
     assert not seen.overdue(100.0)

@@ -7,16 +7,21 @@ of a client that hung up would generate on.
 from collections.abc import Mapping
 from typing import Any
 
-from hostd.dialects.request_document import last_item
+from hostd.dialects.request_document import RequestDocument, last_item
 
 SHORT = 128
 """Tokens up to which an answer ends soon enough by itself; assembling it from a stream would cost more than an abort saves."""
+
+LONG = 4096
+"""Bytes from which a request takes long enough to read on a slow machine that its progress should be seen, which streams report."""
 
 _OTHERWISE = ("logprobs", "n_probs", "verbose")
 
 
 def better_streamed(body: Mapping[str, Any]) -> bool:
     """Return whether the whole answer that *body* asks for is better assembled from a stream: it may be long, and it can be."""
+    if isinstance(body, RequestDocument) and body.size > LONG:
+        return carries_all(body)
     limits = (body.get(name) for name in ("max_completion_tokens", "max_tokens", "n_predict"))
     limit = next((limit for limit in limits if limit is not None), None)
     return not (isinstance(limit, int) and 0 <= limit <= SHORT) and carries_all(body)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hostd.backends.llamacpp.streaming import SHORT, better_streamed, carries_all
+from hostd.backends.llamacpp.streaming import LONG, SHORT, better_streamed, carries_all
+from hostd.dialects.request_document import RequestDocument
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,11 @@ def test_knows_what_a_stream_does_not_carry(body: dict[str, object], expected: b
 def test_short_answers_need_no_stream(body: dict[str, object], expected: bool) -> None:
     """Only one that may be long is worth the trouble, and only if a stream tells all of it."""
     assert expected is better_streamed(body)
+
+
+def test_a_long_prompt_is_streamed_however_short_its_answer() -> None:
+    """How much of it has been read is reported in streams only."""
+    asked = {"max_tokens": 1, "messages": [{"role": "user", "content": "x" * LONG}]}
+    assert better_streamed(RequestDocument.of(asked))
+    assert not better_streamed(RequestDocument.of(asked | {"messages": []}))
+    assert not better_streamed(RequestDocument.of(asked | {"logprobs": True}))

@@ -27,6 +27,13 @@ def test_the_table_shows_every_model(hostd: Callable[..., Ran]) -> None:
     assert "org/tiny:latest failed - - 0/1 0 - - llama-server ended with status 1:" == " ".join(failed.split()[:13])
 
 
+def test_a_model_that_reads_says_how_far_it_is(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+    """In percent of all prompts that it reads."""
+    prompts = [{"read_tokens": 6000, "total_tokens": 20000}, {"read_tokens": 0, "total_tokens": 4000}]
+    daemon.on("GET /hostd/v1/status", {**STATUS, "instances": [{**READY, "prompts": prompts}]})
+    assert "ready, 25% of 24000 tokens read" in hostd("ps").out
+
+
 def test_a_narrow_terminal_cuts_the_error_short(hostd: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     """At 100 columns everything but the error is whole."""
     monkeypatch.setenv("COLUMNS", "100")
