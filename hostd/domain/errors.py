@@ -84,18 +84,28 @@ class CapacityError(HostdError):
 
 
 class EngineError(HostdError):
-    """The engine failed; carries how it ended and its last log lines."""
+    """The engine failed; carries how it ended and its last log lines.
+
+    *self_inflicted* says that what it was asked may be the cause.
+    """
 
     code = "engine_failed"
     status = 502
 
     def __init__(
-        self, message: str, *, exit_class: ExitClass = ExitClass.UNKNOWN, tail: tuple[str, ...] = (), status: int = 502
+        self,
+        message: str,
+        *,
+        exit_class: ExitClass = ExitClass.UNKNOWN,
+        tail: tuple[str, ...] = (),
+        status: int = 502,
+        self_inflicted: bool = False,
     ) -> None:
         super().__init__(message)
         self.exit_class = exit_class
         self.tail = tail
         self.status = status
+        self.self_inflicted = self_inflicted
 
 
 class LoadFailed(EngineError):

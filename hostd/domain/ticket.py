@@ -69,7 +69,8 @@ class Ticket(NamedTuple):
 
     *client* and *session* are the names that the client gives itself and its conversation. *deadline* is when its whole time is
     up, waiting included (seconds on the scheduler's clock); the model's own total timeout may end it earlier. *keep_alive* is a
-    hint: for how many seconds the client would like the model to stay loaded afterwards.
+    hint: for how many seconds the client would like the model to stay loaded afterwards. *digest* tells the same request sent
+    again; it is made only while requests are refused by it.
     """
 
     id: str
@@ -79,3 +80,4 @@ class Ticket(NamedTuple):
     session: str | None = None
     deadline: float | None = None
     keep_alive: float | None = None
+    digest: str | None = None

@@ -297,7 +297,8 @@ class Attempt:
             lease.suspect()
         if self._begun:
             return self._broken(what)
-        return RetryableFailure(FallbackReason.CRASHED if crashed else FallbackReason.CONNECT, what)
+        reason = FallbackReason.CRASHED if crashed else FallbackReason.CONNECT
+        return RetryableFailure(reason, what, reached=not isinstance(error, aiohttp.ClientConnectorError))
 
     def _broken(self, what: str) -> TerminalFailure:
         """Return the failure of an answer that had begun, and record it."""

@@ -5,10 +5,14 @@ from hostd.domain.reason import FallbackReason
 
 
 class RetryableFailure(Exception):
-    """An attempt failed before anything of its answer had gone to the client; another target may still answer."""
+    """An attempt failed before anything of its answer had gone to the client; another target may still answer.
 
-    def __init__(self, reason: FallbackReason, detail: str, status: int = 503) -> None:
+    *reached* says that the engine may have read some of the request.
+    """
+
+    def __init__(self, reason: FallbackReason, detail: str, status: int = 503, *, reached: bool = True) -> None:
         super().__init__(detail)
+        self.reached = reached
         self.reason = reason
         self.detail = detail
         self.status = status

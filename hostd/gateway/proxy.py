@@ -17,11 +17,15 @@ from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure
 from hostd.gateway.auth import options_of
 from hostd.gateway.context import InferenceServices, RequestContext
 from hostd.gateway.downstream import ClientGoneError, Downstream
+from hostd.gateway.request_digest import digest_of
 from hostd.gateway.request_trace import request_record
 from hostd.gateway.timeouts import NEVER
 from hostd.routing.policy import RouteQuery
 from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
+
+_LEFT_WAITING = 1.0
+"""Seconds without an answer from which a client that leaves may have been kept waiting by its own request."""
 
 
 class ProxyRequest:
@@ -39,6 +43,7 @@ class ProxyRequest:
         self._down: Downstream | None = None
         self._holds_slot = True
         self._lease_held: Lease | None = None
+        self._attempt_began: float | None = None
 
     def _admission_ticket(self) -> Ticket:
         inference, principal, options = self._inference, self._ctx.principal, options_of(self._ctx.request.headers)
@@ -53,6 +58,7 @@ class ProxyRequest:
             session=options.session,
             deadline=None if options.timeout is None else self._arrived + options.timeout,
             keep_alive=inference.keep_alive,
+            digest=digest_of(inference) if self._services.dispatcher.refuses_by_digest else None,
         )
 
     async def answer(self) -> web.StreamResponse:
@@ -78,7 +84,7 @@ class ProxyRequest:
         finally:
             self._record(outcome, status, 0 if response is None else response.status)
             if self._holds_slot:
-                self._services.dispatcher.client_left(self._ticket.id)
+                self._services.dispatcher.client_left(self._ticket.id, self._left_unread())
             if self._down is not None:
                 await self._down.close()
                 # The two refer to each other: apart, both are freed now instead of by a collection that holds up all requests.
@@ -99,7 +105,10 @@ class ProxyRequest:
             try:
                 return await self._attempt(serve)
             except RetryableFailure as failure:
-                serve = await dispatcher.next_target(self._ticket.id, failure.reason, failure.detail, failure.status)
+                digest = self._unanswered() if failure.reached else None
+                serve = await dispatcher.next_target(
+                    self._ticket.id, failure.reason, failure.detail, failure.status, digest
+                )
 
     async def _attempt(self, serve: Serve) -> web.StreamResponse:
         upstream = self._services.upstreams[serve.model]
@@ -111,17 +120,29 @@ class ProxyRequest:
         if self._ticket.deadline is not None:
             deadline = min(deadline, self._ticket.deadline)
         self._lease_held = self._lease(upstream)
+        self._attempt_began = self._clock()
         attempt = Attempt(self._services, self._inference, trace, self._lease_held, self._down, deadline)
         response = await attempt.run()
         self._holds_slot = False
         self._services.dispatcher.finished(self._ticket.id, attempt.seconds)
         return response
 
+    def _unanswered(self) -> str | None:
+        """Return the request's digest where an engine was given it and has sent nothing of an answer."""
+        return digest_of(self._inference) if self._lease_held is not None and not self._trace.ttft else None
+
+    def _left_unread(self) -> str | None:
+        """Return the request's digest where its client or its time was gone while an engine was reading it, which may hang."""
+        # Most clients that leave so do it at once, and what they asked is no cause for suspicion: that costs no digest.
+        waited = 0.0 if self._attempt_began is None else self._clock() - self._attempt_began
+        return self._unanswered() if waited >= _LEFT_WAITING else None
+
     def _lease(self, upstream: Upstream) -> Lease:
+        self._lease_held = self._attempt_began = None
         try:
             lease = upstream.lease()
         except EngineError as error:
-            raise RetryableFailure(FallbackReason.CRASHED, error.message) from None
+            raise RetryableFailure(FallbackReason.CRASHED, error.message, reached=False) from None
         if self._ticket.route.private and not (lease.endpoint.local and is_loopback(lease.endpoint.url)):
             # Routing has dropped such targets by their settings; this is what the server really does, and where it listens.
             raise RetryableFailure(

@@ -166,19 +166,28 @@ class Dispatcher:
         else:
             self._set_timer()
 
-    async def next_target(self, ticket_id: str, reason: FallbackReason, detail: str, status: int = 503) -> Serve:
+    @property
+    def refuses_by_digest(self) -> bool:
+        """Whether tickets should have a digest, as some are refused by it."""
+        return self.scheduler.refuses_by_digest
+
+    async def next_target(
+        self, ticket_id: str, reason: FallbackReason, detail: str, status: int = 503, digest: str | None = None
+    ) -> Serve:
         """Report that a target failed a request before its first content byte; return where it is served next.
+
+        *digest* is that of a request that the target was still reading.
 
         Raises:
             RequestRefused: No target is left.
         """
-        self.post(AttemptFailed(ticket_id, reason, detail, status))
+        self.post(AttemptFailed(ticket_id, reason, detail, status, digest))
         return await self._verdict(ticket_id)
 
-    def client_left(self, ticket_id: str) -> None:
-        """Take a request out, wherever it is: its client has disconnected."""
+    def client_left(self, ticket_id: str, digest: str | None = None) -> None:
+        """Take a request out, wherever it is: its client has disconnected. *digest* as in `next_target`."""
         self._verdicts.pop(ticket_id, None)
-        self.post(ClientLeft(ticket_id))
+        self.post(ClientLeft(ticket_id, digest))
 
     async def load(self, model: str) -> State:
         """Load a model by hand and return the state in which this ends: ready, failed, or cold when it was unloaded."""

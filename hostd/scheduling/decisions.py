@@ -130,7 +130,10 @@ class StopCompleted:
 
 @dataclass(frozen=True, slots=True)
 class FailureHandled:
-    """An engine could not be loaded, or died; it is started again in *again_in_s*, or not by itself (None)."""
+    """An engine could not be loaded, or died; it is started again in *again_in_s*, or not by itself (None).
+
+    *charged_to* are the requests (ids) that are taken for the cause, so that the failure does not count among those *in_a_row*.
+    """
 
     event: ClassVar[str] = "engine_failed"
     model: str
@@ -139,6 +142,7 @@ class FailureHandled:
     loading: bool
     in_a_row: int
     again_in_s: float | None
+    charged_to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +253,24 @@ class WarmPlanned:
     needs: Bytes | None = None
 
 
-RequestDecision = Routed | FellBack | Refused
+@dataclass(frozen=True, slots=True)
+class RequestSuspected:
+    """A request is taken for the cause of the crash of *model*, which *why* describes, as it was being read then.
+
+    *alone*: nothing else can have been the cause. *engines* is how many have crashed with it so far; it is refused for
+    *refused_for_s*, or tried once more (None).
+    """
+
+    event: ClassVar[str] = "request_suspected"
+    model: str
+    ticket_id: str
+    why: str
+    alone: bool
+    engines: int
+    refused_for_s: float | None
+
+
+RequestDecision = Routed | FellBack | Refused | RequestSuspected
 Decision = (
     RequestDecision
     | LoadStarted

@@ -67,9 +67,13 @@ class EngineCommands:
         """Stop the engine of *model*."""
         model.move(Transition.STOP)
         self._ledger.stopping(model.name)
+        self.cancel_deadlines(model)
+        self._context.effects.append(Stop(model.name))
+
+    def cancel_deadlines(self, model: ModelState) -> None:
+        """Forget the deadlines of an engine that serves no more."""
         for name in ("drain", "idle", "turn"):
             self._context.deadlines.cancel((name, model.name))
-        self._context.effects.append(Stop(model.name))
 
     def slept(self, model: ModelState) -> bool:
         """Note that an engine has given its memory back and sleeps; return whether that was still wanted."""

@@ -47,7 +47,7 @@ class EngineController:
 
     def request_load(self, model: ModelState, why: str = "request") -> None:
         """Have *model* loaded for a request that waits, or for the next one (*why*), unless that is under way."""
-        # A restart with its delay is under way already: a crash loop must not be driven by the requests that it fails.
+        # A restart with its delay is under way already: requests that a crash loop fails must not drive it.
         if model.state in _UNLOADED and model.restarts.again_at is None:
             self.admission.request(model, why)
 
@@ -165,11 +165,10 @@ class EngineController:
         self.preload.settled(model)
         return True
 
-    def failed(self, event: EngineFailed) -> bool:
+    def failed(self, event: EngineFailed, charged_to: tuple[str, ...] = ()) -> bool:
         """Note that an engine is down and decide whether it is restarted; return whether requests that wait should fall back."""
         model = self._models[event.model]
-        for name in ("drain", "idle", "turn"):
-            self._context.deadlines.cancel((name, event.model))
+        self.commands.cancel_deadlines(model)
         if model.state is State.DRAINING:  # it was to stop anyway
             model.move(Transition.STOP)
         if model.state is State.STOPPING:
@@ -185,32 +184,32 @@ class EngineController:
             model.down_reason = FallbackReason.LOAD_FAILED if loading else FallbackReason.CRASHED
         if loading and not self.closing and self._try_another(model, event):
             return False
-        self._give_up(model, event, loading=loading)
+        self._give_up(model, event, loading=loading, charged_to=charged_to)
         self.preload.settled(model)
         return loading or model.restarts.again_at is None
 
-    def _give_up(self, model: ModelState, event: EngineFailed, *, loading: bool) -> None:
+    def _give_up(
+        self, model: ModelState, event: EngineFailed, *, loading: bool, charged_to: tuple[str, ...] = ()
+    ) -> None:
         """Leave a failed engine down, until it is restarted after a delay where that may help."""
         if loading:
             # Of several variants that could not be loaded, the first may be the one that the owner can mend.
             others = (model.why_not,) if model.why_not and model.option is not None else ()
             model.last_error = "; ".join(dict.fromkeys((*model.load_errors, event.detail, *others)))
-        model.load_errors.clear()
-        model.failed_variants.clear()
-        model.retried = False
-        model.restarts.failed(event.exit_class, self._context.now)
+        model.forget_tries()
+        model.restarts.failed(event.exit_class, self._context.now, charged=bool(charged_to))
         # A load that was asked for once is not tried for ever; what should be warm is.
         if self.closing or (loading and not model.profile.warm.preload):
             model.restarts.hold_back()
-        again_at = model.restarts.again_at
-        if again_at is not None:
+        if (again_at := model.restarts.again_at) is not None:
             self._context.deadlines.set(("restart", event.model), again_at)
         else:
             self.warm_policy.look_again()
         again_in = None if again_at is None else again_at - self._context.now
-        streak = model.restarts.streak
         self._context.explain(
-            FailureHandled(model.name, event.exit_class, event.detail, loading, in_a_row=streak, again_in_s=again_in)
+            FailureHandled(
+                model.name, event.exit_class, event.detail, loading, model.restarts.streak, again_in, charged_to
+            )
         )
 
     def _try_another(self, model: ModelState, event: EngineFailed) -> bool:

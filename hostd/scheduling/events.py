@@ -19,19 +19,27 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class ClientLeft:
-    """A request is over without a full answer: its client disconnected, or its answer broke off."""
+    """A request is over without a full answer: its client disconnected, or its answer broke off.
+
+    *digest* as in `AttemptFailed`.
+    """
 
     ticket_id: str
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptFailed:
-    """A target failed a request before the first content byte, so another target may still answer."""
+    """A target failed a request before the first content byte, so another target may still answer.
+
+    *digest* is that of the request, where the target was still reading it; None where it never got it, or had begun to answer.
+    """
 
     ticket_id: str
     reason: FallbackReason
     detail: str
     status: int = 503
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +65,15 @@ class EngineReady:
 
 @dataclass(frozen=True, slots=True)
 class EngineFailed:
-    """An engine failed to load, died, or was killed because it no longer answered."""
+    """An engine failed to load, died, or was killed because it no longer answered.
+
+    *self_inflicted* says that a request may be the cause: it crashed of itself, or computed without an end.
+    """
 
     model: str
     exit_class: ExitClass
     detail: str
+    self_inflicted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

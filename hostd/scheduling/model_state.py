@@ -8,6 +8,7 @@ from hostd.domain.lifecycle import State, Transition, after
 from hostd.domain.profile import Profile
 from hostd.domain.reason import FallbackReason
 from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, LoadOption
+from hostd.scheduling.events import AttemptFailed
 from hostd.scheduling.pending_load import PendingLoad
 from hostd.scheduling.queue import RequestQueue, RequestState
 from hostd.scheduling.restart import RestartPolicy
@@ -58,6 +59,10 @@ class ModelState:
     start was no load. *pending_load* is a load that waits for memory; *evicted* says that the model was evicted although it
     should be warm.
 
+    *awaiting_cause* are requests whose engine has died and of which it is not known yet whether they caused it, with what they saw.
+    *unanswered* are the digests, by ticket, of requests that left while the engine was reading them, since it last answered any.
+    *charged* counts the crashes since then that were charged to requests.
+
     *options_known* says whether the options have been found yet, without which no load begins. *removed* says that the owner has
     removed the model, which only answers the requests that it has.
     """
@@ -90,6 +95,9 @@ class ModelState:
     load_errors: list[str] = field(default_factory=list)
     retried: bool = False
     pending_load: PendingLoad | None = None
+    awaiting_cause: dict[str, tuple[RequestState, AttemptFailed]] = field(default_factory=dict)
+    unanswered: dict[str, str] = field(default_factory=dict)
+    charged: int = 0
     evicted: bool = False
     options_known: bool = True
     removed: bool = False
@@ -125,12 +133,16 @@ class ModelState:
 
     def accepts(self, request: RequestState) -> bool:
         """Return whether *request* may be served now."""
-        return self.has_free_slot and (self.closed_to_new_since is None or request.since <= self.closed_to_new_since)
+        if not self.has_free_slot or (
+            self.closed_to_new_since is not None and request.since > self.closed_to_new_since
+        ):
+            return False
+        return not request.suspect or not any(other.suspect for other in self.serving.values())
 
     @property
     def idle(self) -> bool:
         """Whether no request is served and none waits."""
-        return not self.serving and not self.queue
+        return not self.serving and not self.queue and not self.awaiting_cause
 
     @property
     def is_starting(self) -> bool:
@@ -179,6 +191,12 @@ class ModelState:
         self.failed_variants.clear()
         self.load_errors.clear()
 
+    def forget_tries(self) -> None:
+        """Forget which variants could not be loaded, so that the next load tries all of them again."""
+        self.load_errors.clear()
+        self.failed_variants.clear()
+        self.retried = False
+
     def move(self, move: Transition) -> None:
         """Change the state as the lifecycle table says."""
         self.state = after(self.state, move)
@@ -186,6 +204,7 @@ class ModelState:
         self.suspected_dead, self.closed_to_new_since = False, None
         if move is Transition.LOADED:
             self.generation += 1
+            self.unanswered.clear()
 
     def suspect(self, ticket_id: str) -> None:
         """Note that a request saw its engine die: no other is sent there, unless a newer engine runs by now."""
@@ -198,6 +217,10 @@ class ModelState:
         """Fold one measured service time into the moving average."""
         before = self.service_seconds
         self.service_seconds = seconds if before is None else before + _WEIGHT * (seconds - before)
+        # An engine that answers is sound, whatever it was asked before.
+        self.charged = 0
+        if self.unanswered:
+            self.unanswered.clear()
 
     def expected_wait(self) -> float:
         """Return the seconds after which a new request may hope for a slot, from measured service times."""

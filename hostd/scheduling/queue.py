@@ -29,6 +29,8 @@ class RequestState:
 
     *waiting_for_load* marks a request whose queue time ran out while its model was still loading and no other target was
     open: it waits for the load, and its queue time starts when the model is ready.
+
+    *suspect* marks one that may be the cause of a crash; such requests are served one at a time.
     """
 
     ticket: Ticket
@@ -43,6 +45,7 @@ class RequestState:
     generation: int = 0
     waiting_for_load: bool = False
     retried: bool = False
+    suspect: bool = False
 
     @property
     def target(self) -> Target:

@@ -22,9 +22,14 @@ from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.decisions import FellBack, Refused, Routed
 from hostd.scheduling.effects import Explain, Refuse, Serve
 from hostd.scheduling.engine_control import EngineController
-from hostd.scheduling.events import AttemptFailed
+from hostd.scheduling.events import AttemptFailed, ClientLeft, EngineFailed
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.queue import RequestState
+from hostd.scheduling.suspects import Suspects
+
+CAUSE_KNOWN = 5.0
+"""Seconds for which a request waits for the cause of its engine's death. The instance tells it once nothing of the engine is
+left, which takes tens of milliseconds, except where a process hangs in a driver."""
 
 
 class RequestFlow:
@@ -35,6 +40,12 @@ class RequestFlow:
         self._context = context
         self._engines = engines
         self._model_of: dict[str, ModelState] = {}
+        self._suspects = Suspects()
+
+    @property
+    def refuses_by_digest(self) -> bool:
+        """Whether a new request may be one of those that are remembered for a crash."""
+        return bool(self._suspects)
 
     def queue_position(self, ticket_id: str) -> tuple[ModelState, int] | None:
         """Return the model that a request waits for and its place in that queue, or None when it does not wait."""
@@ -46,7 +57,8 @@ class RequestFlow:
     def admit(self, ticket: Ticket, now: float) -> tuple[Serve, Routed] | None:
         """Serve *ticket* if its first target has a free slot and no queue; otherwise return None, having changed nothing."""
         model = self._models[ticket.route.targets[0].model]
-        if self._engines.closing or model.queue or model.closed_to_new_since is not None or not model.has_free_slot:
+        closed = self._engines.closing or self._suspects or model.closed_to_new_since is not None
+        if closed or model.queue or not model.has_free_slot:
             return None
         self._context.begin(now)
         return self._serve(model, self._entered(ticket, model))
@@ -70,6 +82,8 @@ class RequestFlow:
         request = self._entered(ticket, model)
         if self._engines.closing:
             self._refuse(request, messages.closing())
+        elif (error := self._suspects.refusal(request, ticket.digest, self._context.now)) is not None:
+            self._refuse(request, error)
         else:
             self._join(request)
 
@@ -142,10 +156,12 @@ class RequestFlow:
         model = self._model_of.pop(ticket_id, None)
         if model is None:
             return None
-        request = model.serving.pop(ticket_id, None)
-        if request is None and (request := model.queue.remove(ticket_id)) is not None:
-            request.queued += self._context.now - request.since
-            self._context.deadlines.cancel(("queue", ticket_id))
+        if (request := model.serving.pop(ticket_id, None)) is None:
+            held = model.awaiting_cause.pop(ticket_id, None)
+            request = model.queue.remove(ticket_id) if held is None else held[0]
+            if request is not None:
+                request.queued += self._context.now - request.since
+                self._context.deadlines.cancel(("queue", ticket_id))
         self._engines.admission.changed()
         self.pump(model)
         return request
@@ -164,8 +180,47 @@ class RequestFlow:
         # The request sees a crash before the instance reports it: in between, no other is sent there.
         if event.reason is FallbackReason.CRASHED:
             model.suspect(event.ticket_id)
+        request = model.serving.get(event.ticket_id)
+        if request is None or event.digest is None or request.generation != model.generation:
+            self._move_on(model, event)
+        elif model.suspected_dead and event.reason is FallbackReason.CRASHED:
+            self._await_cause(model, request, event)
+        else:
+            # Should the engine turn out to hang, this request may be why.
+            model.unanswered[event.ticket_id] = event.digest
+            self._move_on(model, event)
+
+    def _move_on(self, model: ModelState, event: AttemptFailed) -> None:
         if request := self.release(event.ticket_id):
             self._fall_back(request, event.reason, messages.failed(model, event))
+
+    def _await_cause(self, model: ModelState, request: RequestState, event: AttemptFailed) -> None:
+        """Keep a request from other engines until its own engine's instance tells what that one died of."""
+        self.release(event.ticket_id)
+        model.awaiting_cause[event.ticket_id] = (request, event)
+        self._model_of[event.ticket_id] = model
+        request.since = self._context.now
+        self._context.deadlines.set(("queue", event.ticket_id), min(request.since + CAUSE_KNOWN, request.expires))
+
+    def client_left(self, event: ClientLeft) -> None:
+        """Take out a request whose client has gone."""
+        model = self._model_of.get(event.ticket_id)
+        if model is not None and event.digest is not None and event.ticket_id in model.serving:
+            model.unanswered[event.ticket_id] = event.digest
+        self.release(event.ticket_id)
+
+    def charge_crash(self, model: ModelState, event: EngineFailed) -> tuple[str, ...]:
+        """Charge a crash to the requests that may be its cause; return their ids."""
+        return self._suspects.charge_crash(model, event, self._context)
+
+    def cause_known(self, model: ModelState) -> None:
+        """Refuse or move on the requests that waited for the cause of a crash."""
+        for ticket_id, (request, failed) in list(model.awaiting_cause.items()):
+            self.release(ticket_id)
+            if (error := self._suspects.refusal(request, failed.digest, self._context.now)) is not None:
+                self._refuse(request, error)
+            else:
+                self._fall_back(request, failed.reason, messages.failed(model, failed))
 
     def _fall_back(self, request: RequestState, reason: FallbackReason, error: HostdError) -> None:
         """Move a request to the next target that may take it for *reason*, or refuse it with *error*."""
@@ -233,6 +288,9 @@ class RequestFlow:
     def queue_deadline(self, ticket_id: str) -> None:
         """End a wait whose time is up: refuse the request, move it on, or let it wait for a load that no other target spares it."""
         model = self._model_of[ticket_id]
+        if (held := model.awaiting_cause.get(ticket_id)) is not None:
+            self._move_on(model, held[1])
+            return
         request, now = model.queue.get(ticket_id), self._context.now
         if request is None:
             raise Bug(f"request {ticket_id} has a deadline in a queue in which it is not")
@@ -274,7 +332,8 @@ class RequestFlow:
     def refuse_all(self, error: HostdError) -> None:
         """Refuse every request that waits for any model."""
         for model in self._models.values():
-            for request in self._emptied(model):
+            held = filter(None, map(self.release, list(model.awaiting_cause)))
+            for request in (*self._emptied(model), *held):
                 self._refuse(request, error)
 
     def _emptied(self, model: ModelState) -> list[RequestState]:

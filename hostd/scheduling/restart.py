@@ -45,15 +45,21 @@ class RestartPolicy:
         """Note that the engine serves."""
         self.ready_at = now
 
-    def failed(self, exit_class: ExitClass, now: float) -> None:
-        """Note a failure and decide what follows: a delayed start, or none for a while."""
+    def failed(self, exit_class: ExitClass, now: float, *, charged: bool = False) -> None:
+        """Note a failure and decide what follows: a delayed start, or none for a while.
+
+        One that is *charged* to a request is no sign that the next engine will fail.
+        """
         if self.ready_at is not None and now - self.ready_at >= GOOD_SERVICE:
             self.streak = 0
         # Forgotten, so that one long run forgives only the crashes before it.
         self.ready_at = self.again_at = self.closed_until = None
         self.failed_at = now
-        self.streak += 1
         self.total += 1
+        if charged:
+            self.again_at = now + FIRST_DELAY
+            return
+        self.streak += 1
         if not exit_class.mends_itself:
             # A flag or a file has to be mended by the owner; a request that arrives later may find that done.
             self.closed_until = now + UNMENDED_COOL_DOWN

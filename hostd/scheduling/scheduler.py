@@ -90,6 +90,11 @@ class Scheduler:
         found = self._requests.queue_position(ticket_id)
         return None if found is None else QueuePosition(found[0].name, found[0].reported_state, found[1])
 
+    @property
+    def refuses_by_digest(self) -> bool:
+        """Whether requests are refused by their digest now, so that tickets should have one."""
+        return self._requests.refuses_by_digest
+
     def admit(self, ticket: Ticket, now: float) -> tuple[Serve, Routed] | None:
         """Serve *ticket* at once as `handle` would for `Arrived`, where that is all that follows; None: ask `handle`."""
         return None if self._reconfiguration.pending else self._requests.admit(ticket, now)
@@ -109,8 +114,8 @@ class Scheduler:
                 self._requests.finished(ticket_id, seconds)
             case AttemptFailed():
                 self._requests.attempt_failed(event)
-            case ClientLeft(ticket_id):
-                self._requests.release(ticket_id)
+            case ClientLeft():
+                self._requests.client_left(event)
             case ShutdownRequested():
                 self._close()
             case Ticked():
@@ -147,10 +152,13 @@ class Scheduler:
                 if self.engines.ready(event):
                     self._requests.model_ready(self.models[model])
             case EngineFailed(model):
-                if self.engines.failed(event):
+                charged_to = self._requests.charge_crash(self.models[model], event)
+                if self.engines.failed(event, charged_to):
                     self._requests.clear_queue(self.models[model])
+                self._requests.cause_known(self.models[model])
             case EngineStopped(model):
                 self.engines.stopped(self.models[model])
+                self._requests.cause_known(self.models[model])
             case EngineSlept(model):
                 self.engines.slept(self.models[model])
             case PreflightDone(model):

@@ -188,7 +188,7 @@ class EngineRun:
             raise outcome
         if what == "wedged":
             await server.kill()
-            raise EngineError(str(outcome), tail=self._ring.tail())
+            raise EngineError(str(outcome), tail=self._ring.tail(), self_inflicted=watchdog.computes)
 
     def _stop_watching(self) -> None:
         if self.monitor is not None:

@@ -31,6 +31,11 @@ OUTPUT_LINES = 200
 
 _SHOWN = 20
 
+_SIGNALS_FROM_OUTSIDE = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
+_TOLD_TO_END = {0, *(-number for number in _SIGNALS_FROM_OUTSIDE), *(128 + number for number in _SIGNALS_FROM_OUTSIDE)}
+"""Exit statuses of an engine that somebody ended: the owner, the kernel for want of memory, another program. No request does that.
+Programs that start others report a signal by 128 and its number, as shells do."""
+
 
 class EngineServer(Server):
     """A process of hostd's own."""
@@ -93,7 +98,8 @@ class EngineServer(Server):
         exit_class = self.engine.classify(status, tail)
         # An unknown cause shows the end of the log; a known one ends with the line that gave it away.
         if exit_class is ExitClass.UNKNOWN:
-            return EngineError(f"the engine {how}", exit_class=exit_class, tail=tail[-_SHOWN:])
+            crashed = status not in _TOLD_TO_END
+            return EngineError(f"the engine {how}", exit_class=exit_class, tail=tail[-_SHOWN:], self_inflicted=crashed)
         telling = [number for number, line in enumerate(tail) if self.engine.classify(status, (line,)) is exit_class]
         if telling:
             # The line that gave the class ends what is shown: what follows it is other threads' noise.

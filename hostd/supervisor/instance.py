@@ -215,7 +215,7 @@ class Instance(Upstream):
         except EngineError as error:
             last = f"; its last line: {error.tail[-1]}" if error.tail else ""
             why = masked(error.message + last, secrets_in(self.profile.args.values()))
-            end: Event = EngineFailed(self.name, error.exit_class, why)
+            end: Event = EngineFailed(self.name, error.exit_class, why, error.self_inflicted)
         except Exception as error:  # a bug of hostd must not leave the scheduler waiting for an engine for ever
             log.exception("bug", model=self.name)
             end = EngineFailed(self.name, ExitClass.UNKNOWN, f"hostd failed to run it: {error!r}")

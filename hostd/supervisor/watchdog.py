@@ -27,7 +27,7 @@ class ProbeTimings:
 
 
 class Watchdog:
-    """Probes one engine from its readiness to its end."""
+    """Probes one engine from its readiness to its end. *computes* says of a wedged one that it is busy with what it was asked."""
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         self._seen = self._probed_at = self._loop.time()
         self._suspected = asyncio.Event()
+        self.computes = False
 
     def progress(self) -> None:
         """Note that a token arrived from the engine just now."""
@@ -82,6 +83,7 @@ class Watchdog:
             if idle >= self._timings.max_silent_probes:
                 break
             if busy and self._tracker.overdue(now):
+                self.computes = True
                 return f"the engine computes and answers nothing: {self._tracker.why(now)}"
         return (
             f"the engine no longer answers although it runs: {silent} probes in a row were not answered "
@@ -128,7 +130,10 @@ class Watchdog:
 
 
 class HealthMonitor:
-    """Watches the health page of one attached server; a token is not asked for, since its owner may keep it busy."""
+    """Watches the health page of one attached server; a token is not asked for, since its owner may keep it busy.
+
+    *computes* as in `Watchdog`: of a server that has gone away it is never known.
+    """
 
     def __init__(self, healthy: Callable[[], Awaitable[bool]], timings: ProbeTimings) -> None:
         self._healthy = healthy
@@ -136,6 +141,7 @@ class HealthMonitor:
         self._loop = asyncio.get_running_loop()
         self._seen = self._loop.time()
         self._suspected = asyncio.Event()
+        self.computes = False
 
     def progress(self) -> None:
         """Note that a request received something from the server just now."""

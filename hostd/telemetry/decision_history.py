@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from heapq import merge
 from typing import Any
 
-from hostd.scheduling.decisions import Decision, Evicted, FellBack, Refused, Routed
+from hostd.scheduling.decisions import Decision, Evicted, FellBack, Refused, RequestSuspected, Routed
 from hostd.telemetry.decision_text import numbers, sentence
 from hostd.telemetry.sinks import Sink
 
@@ -57,7 +57,7 @@ def _about(decision: Decision, model: str | None, request: str | None) -> bool:
 
 
 def _ticket_id(decision: Decision) -> str | None:
-    return decision.ticket_id if isinstance(decision, (Routed, FellBack, Refused)) else None
+    return decision.ticket_id if isinstance(decision, (Routed, FellBack, Refused, RequestSuspected)) else None
 
 
 def _other_models(decision: Decision) -> tuple[str, ...]:

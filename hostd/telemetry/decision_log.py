@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 import structlog
 
-from hostd.scheduling.decisions import Decision, FailureHandled, FellBack, Refused, Routed
+from hostd.scheduling.decisions import Decision, FailureHandled, FellBack, Refused, RequestSuspected, Routed
 from hostd.telemetry.decision_text import numbers
 from hostd.telemetry.sinks import Sink
 
@@ -78,7 +78,7 @@ class DecisionLog(Sink):
         if level < self._least:
             return
         about: dict[str, Any] = {"model": decision.model}
-        if isinstance(decision, (Routed, FellBack, Refused)):
+        if isinstance(decision, (Routed, FellBack, Refused, RequestSuspected)):
             about["request"] = decision.ticket_id
         # The level of sleep is no level of the log.
         about |= {_OTHER_NAMES.get(name, name): value for name, value in numbers(decision).items()}
@@ -91,7 +91,7 @@ def _level(decision: Decision) -> int:
     match decision:
         case Routed(reason=None):
             return logging.DEBUG  # one for each request; headers, records and the history tell it as well
-        case Refused() | FellBack():
+        case Refused() | FellBack() | RequestSuspected():
             return logging.WARNING
         case FailureHandled():
             return logging.ERROR

@@ -17,6 +17,7 @@ from hostd.scheduling.decisions import (
     MemoryGranted,
     ModelReady,
     Refused,
+    RequestSuspected,
     Routed,
     Slept,
     StopCompleted,
@@ -57,6 +58,9 @@ _LABELS = {
     "retry_after": "try again in {} s",
     "in_flight": "{} in flight",
     "queued": "{} queued",
+    "engines": "{} engines have crashed with it",
+    "refused_for_s": "it is refused for {}",
+    "charged_to": "charged to request {}",
     "restarts": "{} failures so far",
     "in_a_row": "{} failures in a row",
     "attempt": "attempt {}",
@@ -70,7 +74,7 @@ _LABELS = {
     "asked": "asked for {}",
 }
 _BYTES = {"needs", "free", "free_soon", "short", "bytes", "keeps"}
-_USUAL = {"restarts": 0, "in_a_row": 1}
+_USUAL = {"restarts": 0, "in_a_row": 1, "engines": 1}
 """Numbers that are worth no words while they are as they should be."""
 
 
@@ -125,6 +129,10 @@ def _lead(decision: Decision) -> str:  # noqa: C901, PLR0912 - one line for each
             return "the request moves on from '{model}' to '{to}' ({reason})"
         case Refused():
             return "the request is refused ({code})"
+        case RequestSuspected(alone=True):
+            return "the request is taken for the cause of the crash of '{model}'"
+        case RequestSuspected():
+            return "the request may be the cause of the crash of '{model}'"
         case LoadStarted():
             return "'{model}' is being loaded"
         case WakeStarted():
@@ -165,7 +173,7 @@ class _Said(dict[str, str]):
     def __init__(self, model: str, numbers: Mapping[str, Any]) -> None:
         super().__init__({key: _value(key, value) for key, value in numbers.items()} | {"model": model})
         self.numbers = numbers
-        self.used = {"model", "why", "loading", "warm"}
+        self.used = {"model", "why", "loading", "warm", "alone"}
 
     def __getitem__(self, key: str) -> str:
         self.used.add(key)

@@ -1,9 +1,12 @@
 """A request waits for its turn, keeps to its time, and leaves nothing behind when its client disconnects."""
 
+import os
+import signal
 from typing import Any
 
 import pytest
 
+from hostd.gateway import proxy
 from tests.gateway.test_attempt import WAYS, hold
 from tests.stage import Stage, until
 
@@ -44,6 +47,48 @@ class TestClientGone:
         await stage.script("strict", stall_after=None)
         held.cancel()
         assert 200 == (await waiting).status
+
+
+class TestCrashes:
+    """A request at whose prompt an engine crashes."""
+
+    @pytest.mark.parametrize(("stream", "seed"), [(False, 1), (True, 2)])
+    @pytest.mark.parametrize("status", [-signal.SIGSEGV, 1])
+    async def test_takes_no_second_engine_down(self, stage: Stage, stream: bool, seed: int, status: int) -> None:
+        """It is refused with what happened, and again when it is repeated; the fallback runs on, and others are answered."""
+        await stage.script("alpha", crash_after=0, crash_status=status)
+        fallback, seed = stage.instance("beta").pid, 100 * seed + abs(status)
+        answer = await stage.ask("alpha", stream=stream, seed=seed)
+        assert (422, "request_crashed_engine") == (answer.status, answer.error["code"])
+        assert all(part in answer.error["message"] for part in ("alpha", "Change it", "300 s"))
+        assert ("alpha", "primary") == answer.route
+        again = await stage.ask("beta", seed=seed)
+        assert (422, "request_crashed_engine") == (again.status, again.error["code"])
+        assert (200, "beta") == ((other := await stage.ask("beta", seed=seed + 1)).status, other.route[0])
+        assert (fallback, 0) == (stage.instance("beta").pid, stage.model_state("alpha").restarts.streak)
+
+    async def test_is_helped_where_somebody_else_killed_it(self, stage: Stage) -> None:
+        """Its fallback answers."""
+        await stage.script("alpha", crash_after=0, crash_status=-signal.SIGKILL)
+        assert (200, ("beta", "fallback:crashed")) == (
+            (answer := await stage.ask("alpha", seed=3)).status,
+            answer.route,
+        )
+        assert 200 == (await stage.ask("beta", seed=3)).status
+
+    async def test_that_was_left_by_its_client_is_remembered(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An engine that dies of what nobody waits for any more leaves the next client of the same request refused."""
+        monkeypatch.setattr(proxy, "_LEFT_WAITING", 0.0)
+        await stage.script("alpha", hang=True)
+        task = stage.begin("alpha", seed=4)
+        await stage.until_seen("alpha", in_flight=1)
+        task.cancel()
+        await until(lambda: stage.model_state("alpha").unanswered)
+        os.kill(stage.instance("alpha").pid or 0, signal.SIGSEGV)
+        await until(lambda: not stage.model_state("alpha").unanswered)
+        assert 422 == (await stage.ask("beta", seed=4)).status
 
 
 class TestLimits:

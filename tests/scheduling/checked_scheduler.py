@@ -76,9 +76,9 @@ class Watched(RuleBasedStateMachine):
 
     # What must hold.
 
-    def _fail(self, known: Known, reason: FallbackReason) -> None:
+    def _fail(self, known: Known, reason: FallbackReason, digest: str | None = None) -> None:
         known.served_by = None
-        self._tell(AttemptFailed(known.ticket.id, reason, "it said so"))
+        self._tell(AttemptFailed(known.ticket.id, reason, "it said so", digest=digest))
 
     def _tick(self) -> None:
         due = self.scheduler.next_deadline()
@@ -179,7 +179,13 @@ class Watched(RuleBasedStateMachine):
         assert sum(len(model.queue) + len(model.serving) for model in self.scheduler.models.values()) == len(
             waiting | serving
         )
-        assert {known.ticket.id for known in self._open() if known.waits} == waiting.keys()
+        held = {ticket_id: name for name, model in self.scheduler.models.items() for ticket_id in model.awaiting_cause}
+        assert {known.ticket.id for known in self._open() if known.waits} == waiting.keys() | held.keys()
+        for ticket_id, name in held.items():
+            self.tickets[ticket_id].model = name
+            assert ("queue", ticket_id) in self.scheduler._context.deadlines, (
+                "it waits for ever for the cause of a crash"
+            )
         assert {known.ticket.id: (known.served_by or ("",))[0] for known in self._served()} == serving
         for ticket_id, model in waiting.items():
             known = self.tickets[ticket_id]

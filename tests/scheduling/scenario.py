@@ -7,6 +7,7 @@ from hostd.domain.profile import Capabilities, FallbackRule, Limits, Profile, Ro
 from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.domain.ticket import Ticket
 from hostd.routing.policy import RouteQuery
+from hostd.scheduling.decisions import Decision
 from hostd.scheduling.effects import Effect, Explain, Refuse, Remove, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
     Arrived,
@@ -89,12 +90,15 @@ class Rehearsal:
         self.effects = self.scheduler.handle(event, self.now)
         return [line(effect) for effect in self.effects if not isinstance(effect, Explain)]
 
-    def arrive(self, ticket_id: str, asked: str = "a", now: float | None = None, **wishes: float) -> list[str]:
+    def arrive(
+        self, ticket_id: str, asked: str = "a", now: float | None = None, digest: str | None = None, **wishes: float
+    ) -> list[str]:
         """Let a request for *asked* come in; *wishes* are its timeout (seconds from now) and its keep_alive."""
         self.now = self.now if now is None else now
         if "timeout" in wishes:
             wishes["deadline"] = self.now + wishes.pop("timeout")
-        ticket = Ticket(ticket_id, self.directory.route(RouteQuery(asked)), **wishes)  # type: ignore[arg-type]  # seconds
+        route = self.directory.route(RouteQuery(asked))
+        ticket = Ticket(ticket_id, route, digest=digest, **wishes)  # type: ignore[arg-type]  # seconds
         return self.tell(Arrived(ticket))
 
     def warm(self, *models: str, slots: int = 8) -> None:
@@ -108,14 +112,21 @@ class Rehearsal:
         return self.tell(EngineReady(model, slots, 1.0), now)
 
     def broke(
-        self, model: str = "a", now: float | None = None, *, exit_class: ExitClass = ExitClass.UNKNOWN
+        self,
+        model: str = "a",
+        now: float | None = None,
+        *,
+        exit_class: ExitClass = ExitClass.UNKNOWN,
+        self_inflicted: bool = False,
     ) -> list[str]:
         """Let an engine fail to load or die."""
-        return self.tell(EngineFailed(model, exit_class, "it said so"), now)
+        return self.tell(EngineFailed(model, exit_class, "it said so", self_inflicted), now)
 
-    def fail(self, ticket_id: str, reason: FallbackReason, now: float | None = None) -> list[str]:
+    def fail(
+        self, ticket_id: str, reason: FallbackReason, now: float | None = None, digest: str | None = None
+    ) -> list[str]:
         """Let the target of a ticket fail it before the first content byte."""
-        return self.tell(AttemptFailed(ticket_id, reason, "it said so"), now)
+        return self.tell(AttemptFailed(ticket_id, reason, "it said so", digest=digest), now)
 
     def finish(self, ticket_id: str, now: float | None = None, *, seconds: float = 1.0) -> list[str]:
         """Let a ticket be answered."""
@@ -128,6 +139,10 @@ class Rehearsal:
             asked += self.tell(Ticked(), max(at, self.now))
         self.now = to
         return asked
+
+    def explained(self) -> list[Decision]:
+        """Return the decisions of the latest turn."""
+        return [effect.decision for effect in self.effects if isinstance(effect, Explain)]
 
     def position(self, ticket_id: str) -> tuple[str, int] | None:
         """Return the model that a request waits for, and its place in that queue."""

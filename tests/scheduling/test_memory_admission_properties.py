@@ -19,8 +19,10 @@ from hostd.planning.warm_set.load_option import LoadOption, excess
 from hostd.scheduling.decisions import Evicted, InsufficientMemory, LoadDeferred
 from hostd.scheduling.effects import Effect, Explain, RunPreflight, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
+    EngineFailed,
     EngineSlept,
     EngineStopped,
+    Event,
     LoadOptionsChanged,
     LoadRequested,
     MemoryMeasured,
@@ -163,6 +165,12 @@ class TooLittle(AnyOrder):
         before = self.seen_of_others if doubtful else self.others
         self.seen_of_others = {name: min(before[name], count) for name, count in self.others.items()}
         return MemoryMeasured(tuple(pools), taken if self.tells else {})
+
+    def _tell(self, event: Event) -> None:
+        # What has ended holds nothing, whatever is begun in the same moment.
+        if isinstance(event, EngineFailed | EngineStopped):
+            self.held.pop(event.model, None)
+        super()._tell(event)
 
     def _saw(self, effect: Effect) -> None:
         match effect:

@@ -34,6 +34,7 @@ from tests.scheduling.scenario import profile
 
 NAMES = ("a", "b", "c", "d")
 PICK = st.integers(0, 23)
+DIGESTS = ("0", "1", "2")
 SECONDS = st.sampled_from([0.5, 0.0, 0.25, 1.0, 5.0, 30.0, 400.0])
 REASONS = st.one_of(
     st.just(frozenset(FallbackReason)), st.frozensets(st.sampled_from(list(FallbackReason)), max_size=4)
@@ -87,18 +88,20 @@ class AnyOrder(Watched):
         expires = self.now + (total if timeout is None else min(total, timeout))
         for _ in range(count):
             deadline = None if timeout is None else self.now + timeout
-            ticket = Ticket(f"t{len(self.tickets)}", self.directory.route(RouteQuery(model)), deadline=deadline)
+            digest = DIGESTS[len(self.tickets) % len(DIGESTS)] if self.scheduler.refuses_by_digest else None
+            route = self.directory.route(RouteQuery(model))
+            ticket = Ticket(f"t{len(self.tickets)}", route, deadline=deadline, digest=digest)
             self.tickets[ticket.id] = Known(ticket, self.now, expires)
             self._tell(Arrived(ticket))
 
     @precondition(lambda self: self._open())
-    @rule(pick=PICK)
-    def leave(self, pick: int) -> None:
-        """A client goes away, wherever its ticket is."""
+    @rule(pick=PICK, digest=st.sampled_from([None, None, *DIGESTS]))
+    def leave(self, pick: int, digest: str | None) -> None:
+        """A client goes away, wherever its ticket is; it may have been waiting while an engine read its request."""
         open_ = self._open()
         known = open_[pick % len(open_)]
         known.over = True
-        self._tell(ClientLeft(known.ticket.id))
+        self._tell(ClientLeft(known.ticket.id, digest))
 
     @precondition(lambda self: self._served())
     @rule(pick=PICK, seconds=st.sampled_from([0.1, 2.0, 400.0]))
@@ -119,15 +122,15 @@ class AnyOrder(Watched):
         self._fail(served[pick % len(served)], reason)
 
     @precondition(lambda self: self._bereft())
-    @rule(pick=PICK)
-    def see_death(self, pick: int) -> None:
-        """A request finds out that its engine has died, before or after the instance says so."""
+    @rule(pick=PICK, digest=st.sampled_from([None, *DIGESTS]))
+    def see_death(self, pick: int, digest: str | None) -> None:
+        """A request finds out that its engine has died, before or after the instance says so; it may have been read by then."""
         bereft = self._bereft()
         known = bereft[pick % len(bereft)]
         model, life = known.served_by or ("", 0)
         if self.engines[model].life == life:
             self.engines[model].seen_dead = True
-        self._fail(known, FallbackReason.CRASHED)
+        self._fail(known, FallbackReason.CRASHED, digest)
 
     @precondition(lambda self: self._those(loading=True))
     @rule(pick=PICK, slots=st.sampled_from([1, 2, 4]))
@@ -145,14 +148,15 @@ class AnyOrder(Watched):
         self.engines[self._those(loading=False)[pick % len(self._those(loading=False))]].dead = True
 
     @precondition(lambda self: self._ending())
-    @rule(pick=PICK, exit_class=st.sampled_from(list(ExitClass)), politely=st.booleans())
-    def end(self, pick: int, exit_class: ExitClass, politely: bool) -> None:
+    @rule(pick=PICK, exit_class=st.sampled_from(list(ExitClass)), politely=st.booleans(), itself=st.booleans())
+    def end(self, pick: int, exit_class: ExitClass, politely: bool, itself: bool) -> None:
         """A load fails, a death is reported, or a stop is done: nothing of the engine is left."""
         ending = self._ending()
         model = ending[pick % len(ending)]
         told = self.engines[model].told_to_stop
         self.engines[model] = Engine(life=self.engines[model].life)
-        self._tell(EngineStopped(model) if told and politely else EngineFailed(model, exit_class, "it said so"))
+        failed = EngineFailed(model, exit_class, "it said so", itself)
+        self._tell(EngineStopped(model) if told and politely else failed)
 
     @rule(pick=PICK, load=st.booleans())
     def take_in_hand(self, pick: int, load: bool) -> None:

@@ -47,6 +47,25 @@ async def test_how_an_engine_ended_is_reported(reaper: OrphanReaper) -> None:
     await server.close(())
 
 
+@pytest.mark.parametrize(
+    ("ends", "itself"),
+    [
+        *(("os.kill(os.getpid(), signal.SIGSEGV)", True), ("os.abort()", True), ("sys.exit(1)", True)),
+        *(("os.kill(os.getpid(), signal.SIGKILL)", False), ("os.kill(os.getpid(), signal.SIGTERM)", False)),
+        *(
+            ("sys.exit(0)", False),
+            ("sys.exit(137)", False),
+            ("print('error: invalid argument: -x'); sys.exit(1)", False),
+        ),
+    ],
+)
+async def test_what_a_request_may_have_caused_is_told(reaper: OrphanReaper, ends: str, itself: bool) -> None:
+    """A fault and an exit without a known cause; not what somebody else ended, and not what has another cause."""
+    server = await spawned(reaper, f"import os, signal, sys; {ends}")
+    assert itself == (await server.ended()).self_inflicted
+    await server.close(())
+
+
 async def test_an_engine_is_measured_and_ended(reaper: OrphanReaper) -> None:
     """Its memory is known while it runs; its process has ended afterwards."""
     server = await spawned(reaper, "import time; time.sleep(60)")

@@ -137,6 +137,7 @@ async def test_a_suspicion_asks_for_a_token_at_once() -> None:
     watchdog.suspect()
     await watching
     assert [(5.0, "answers"), (15.0, "answers")] == engine.asked
+    assert not watchdog.computes, "a frozen engine is no request's fault"
 
 
 @in_virtual_time
@@ -169,7 +170,9 @@ async def test_an_engine_that_computes_without_the_tokens_that_it_reports_is_stu
     engine = Suspect(hanging=True, cores=1.0)
     engine.tracker.begun(engine.began)
     engine.tracker.prompt("request", PromptProgress(5, 5), engine.began)
-    said = await engine.watched().wedged()
+    watchdog = engine.watched()
+    said = await watchdog.wedged()
+    assert watchdog.computes, "what it was asked is not known to be the cause"
     assert LIMITS.first_token_timeout < engine.clock <= LIMITS.first_token_timeout + 2 * PACE.patience
     assert "reported no token for" in said
 

@@ -30,6 +30,9 @@ SENTENCES = {
     "refused": (
         "the request is refused (down): it is down [asked for m; after 0 ms; try again in 9.9 s; 0 in flight; 0 queued]"
     ),
+    "request_suspected": (
+        "the request is taken for the cause of the crash of 'm': it was killed by SIGSEGV [it is refused for 300 s]"
+    ),
     "load_started": "'m' is being loaded: a request needs it [variant llamacpp:a; 0 queued]",
     "wake_started": "'m' is being woken: a request needs it [1 queued; 2 failures so far]",
     "model_ready": "'m' is ready after 2 s [slots 4; 0 queued]",
