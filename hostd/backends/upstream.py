@@ -12,6 +12,7 @@ from typing import Self
 import aiohttp
 
 from hostd.backends.contract import Backend, Endpoint, ServerFacts
+from hostd.backends.in_turn import in_turn
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.progress import PromptProgress
@@ -156,7 +157,8 @@ class Lease:
             RequestError: The server cannot answer it, or it is too long for the context.
             aiohttp.ClientError: The server was asked whether it is too long, and does not answer.
         """
-        adapted = self._backend.adapt(self.endpoint, document)
+        # Some backends read and write all of a request.
+        adapted = await in_turn(document.size, self._backend.adapt, self.endpoint, document)
         if adapted is not None:
             document = adapted if isinstance(adapted, RequestDocument) else RequestDocument.of(adapted)
         # After `adapt`, which may have changed the token limit.

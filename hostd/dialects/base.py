@@ -60,8 +60,8 @@ class ClientDialect(Protocol):
 
     stream_type: str
 
-    def parse(self, body: bytes, *, bounded: bool = False) -> InferenceRequest:
-        """Return the request in *body*; *bounded* says that its structure has been counted already (`json_text`).
+    def parse(self, body: bytes) -> InferenceRequest:
+        """Return the request in *body*.
 
         Raises:
             RequestError: It is no JSON object, names no model, or asks for what is out of bounds.

@@ -16,9 +16,12 @@ import msgspec
 from hostd.dialects.json_text import SMALL, JsonError, JsonText, check_bounds, decoded, parse_json
 from hostd.domain.errors import RequestError
 
+MAX_MEMBERS = 1000
+"""Members of a request; those of all APIs together are some 150."""
 _FALSE = re.compile(rb'null|false|""|\[\s*\]|\{\s*\}|-?0(?:\.0*)?(?:[eE][+-]?\d+)?')
 
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_encode = msgspec.json.Encoder().encode
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -37,21 +40,24 @@ class RequestDocument(Mapping[str, Any]):
         self._values: dict[str, Any] = {}
 
     @classmethod
-    def parse(cls, body: bytes, *, bounded: bool = False) -> Self:
-        """Return the object that *body* is. *bounded* says that its structure has been counted already.
+    def parse(cls, body: bytes) -> Self:
+        """Return the object that *body* is.
 
         Raises:
             RequestError: It is no JSON, or no object, or has too many parts.
         """
         large = len(body) > SMALL
         try:
-            if large and not bounded:
+            if large:
                 check_bounds(body)
-            return cls(decoded(_decode_members, body), body, bounded=large)
+            members = decoded(_decode_members, body)
         except msgspec.ValidationError:
             raise RequestError("the request body must be a JSON object", code="bad_json") from None
         except JsonError as error:
             raise RequestError(f"the request body cannot be read: {error}", code="bad_json") from None
+        if len(members) > MAX_MEMBERS:
+            raise RequestError(f"the request body has more than {MAX_MEMBERS} members", code="bad_json")
+        return cls(members, body, bounded=large)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -82,6 +88,16 @@ class RequestDocument(Mapping[str, Any]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._members
+
+    def short_text(self, name: str, most: int) -> Any:
+        """Return the value of *name*, or the beginning of a text of more than *most* characters; None where it is not there."""
+        member = self._members.get(name)
+        if member is None:
+            return None
+        # A character that is escaped has twelve bytes at most.
+        if (view := memoryview(member)).nbytes > 12 * most and bytes(view[:1]) == b'"':
+            return bytes(view[1 : most + 1]).decode("utf-8", "replace")
+        return self[name]
 
     def raw(self, name: str) -> bytes | None:
         """Return the bytes of the value of *name*; None where it is not there."""
@@ -153,7 +169,15 @@ def last_item(body: Mapping[str, Any], name: str) -> Any:
 
 
 def _members_of(values: Mapping[str, Any]) -> dict[str, JsonText]:
-    return {name: json.dumps(value).encode() for name, value in values.items()}
+    return {name: _encoded(value) for name, value in values.items()}
+
+
+def _encoded(value: object) -> bytes:
+    try:
+        return _encode(value)
+    except (TypeError, ValueError):
+        # Half of a surrogate pair, or an integer of many digits.
+        return json.dumps(value).encode()
 
 
 def _length(member: JsonText) -> int:

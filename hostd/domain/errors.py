@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from hostd.domain.reason import ExitClass
 
+_LONGEST_SHOWN = 100
+"""Characters of a stranger's name that a message repeats."""
+
 
 class HostdError(Exception):
     """A failure that hostd explains.
@@ -63,7 +66,8 @@ class UnknownModel(RequestError):
             hint = "this host serves " + ", ".join(f"'{other}'" for other in known[:8])
         else:
             hint = "this host has no profiles yet; add one to the model_profiles folder"
-        super().__init__(f"unknown model '{name}'; {hint}", code="model_not_found", status=404, param="model")
+        shown = name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}..."
+        super().__init__(f"unknown model '{shown}'; {hint}", code="model_not_found", status=404, param="model")
         self.nearest = nearest
 
 

@@ -15,6 +15,7 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from hostd.backends.in_turn import in_turn
 from hostd.backends.upstream import Lease
 from hostd.dialects import registry
 from hostd.dialects.base import Answer, InferenceRequest, StreamTranslator, Translation
@@ -125,7 +126,7 @@ class Attempt:
             adapted = translation.streamed(adapted)
         if assembled or self._down is not None:
             adapted = lease.with_reports(adapted)
-        body = adapted.encode()
+        body = await in_turn(adapted.size, adapted.encode)
         lease.sent(body)
         url = lease.endpoint.url + lease.endpoint.speaks[translation.spoken]
         headers = {"Content-Type": "application/json", **lease.endpoint.headers}

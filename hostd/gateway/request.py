@@ -8,6 +8,7 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
+from hostd.backends.in_turn import in_turn
 from hostd.dialects import registry
 from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.domain.errors import RequestError
@@ -100,7 +101,8 @@ async def parse_request(request: web.BaseRequest, dialect: Dialect) -> Inference
     Raises:
         RequestError: It is too large, is no JSON object, or names no model.
     """
-    return registry.client_dialect(dialect).parse(await request.read())
+    body = await request.read()
+    return await in_turn(len(body), registry.client_dialect(dialect).parse, body)
 
 
 def too_large(limit: int) -> RequestError:

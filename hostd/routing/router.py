@@ -18,6 +18,10 @@ from hostd.routing.capability import CapabilityPolicy
 from hostd.routing.policy import Dropped, RoutePolicy, RouteQuery
 from hostd.routing.privacy import AccessPolicy, PrivacyPolicy
 
+LONGEST_NAME = 200
+"""Characters of a name that can be one; longer ones are unknown without a search, which takes its time by the length."""
+_MOST_COMPARED = 100_000
+"""Characters that are compared at most to find the nearest names; so many take some ten milliseconds."""
 _WILDCARDS = frozenset("*?[")
 _Key = tuple[str, Requirements, bool, frozenset[str] | None]
 
@@ -144,6 +148,8 @@ class _NameIndex:
         Raises:
             UnknownModel: No profile, alias or role has this name; it carries the nearest.
         """
+        if len(asked) > LONGEST_NAME:
+            raise UnknownModel(asked, (), tuple(self.settings.profiles))
         name = asked.lower()
         if name in self._exact:
             return (self._exact[name],), None
@@ -152,6 +158,8 @@ class _NameIndex:
         for pattern, profile in self._globs:
             if fnmatchcase(name, pattern):
                 return (profile,), None
+        if len(asked) * len(self.listed) > _MOST_COMPARED:
+            raise UnknownModel(asked, (), tuple(self.settings.profiles))
         close = difflib.get_close_matches(name, [other.lower() for other in self.listed], n=3, cutoff=0.5)
         nearest = tuple(other for other in self.listed if other.lower() in close)
         raise UnknownModel(asked, nearest, tuple(self.settings.profiles))

@@ -48,6 +48,21 @@ class TestNames:
         names = router(profile("a", aliases=("m*",)), profile("b", aliases=("m1", "m2*")), profile("m3"))
         assert ["b", "a", "m3", "a"] == [names.resolve(name) for name in ("m1", "m22", "m3", "mx")]
 
+    def test_a_name_that_is_too_long_is_nobodys(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is not searched for, which takes minutes for a long one, nor repeated whole; not even a pattern has it."""
+        monkeypatch.setattr("difflib.get_close_matches", None)
+        for name in ("claude-haiku-" + "x" * 200, "qwen" * 1_000_000):
+            with pytest.raises(UnknownModel) as caught:
+                router(profile("qwen", aliases=("claude-*-x*-*y*", "claude-*"))).resolve(name)
+            assert len(caught.value.message) < 300
+
+    def test_the_nearest_of_very_many_names_is_not_looked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Comparing with all of them would hold up all other requests."""
+        monkeypatch.setattr("difflib.get_close_matches", None)
+        many = router(profile("m", aliases=tuple(f"alias-{number}" for number in range(5000))))
+        with pytest.raises(UnknownModel, match="this host serves 'm'"):
+            many.resolve("some-other-name-of-a-model")
+
     def test_an_unknown_name_is_told_the_nearest(self) -> None:
         """404 with names that can be asked for, whatever kind they are."""
         names = router(profile("qwen3.5-9b", aliases=("fast",)), profile("gemma4"), roles=(Role("coder", ("gemma4",)),))

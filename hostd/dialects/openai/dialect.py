@@ -25,9 +25,9 @@ class OpenAiClient:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
 
-    def parse(self, body: bytes, *, bounded: bool = False) -> InferenceRequest:
-        """Return the request in *body*; *bounded* says that its structure has been counted already."""
-        return parse.parse(self._dialect, body, bounded=bounded)
+    def parse(self, body: bytes) -> InferenceRequest:
+        """Return the request in *body*."""
+        return parse.parse(self._dialect, body)
 
     def error(self, error: HostdError) -> bytes:
         """Return *error* as an error object."""

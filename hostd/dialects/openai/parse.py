@@ -13,6 +13,8 @@ from hostd.domain.units import parse_duration
 MAX_KEEP_ALIVE = 24 * 3600.0
 """Seconds for which a client may at most ask a model to stay."""
 
+_LONGEST_NAME = 1024
+"""Characters of a model's name that are read; longer names are nobody's, and nobody wants them whole."""
 _LONGEST_HINT = 64
 """Bytes of a hint that makes sense."""
 # Within a string each quote is escaped, so that this stands for a part of a message, or a value that looks like one.
@@ -21,14 +23,14 @@ _PICTURE = re.compile(rb'[{,]\s*"type"\s*:\s*"image_url"')
 _NOTHING_SPECIAL = Requirements()
 
 
-def parse(dialect: Dialect, body: bytes, *, bounded: bool = False) -> InferenceRequest:
-    """Return the request in *body*; *bounded* says that its structure has been counted already.
+def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
+    """Return the request in *body*.
 
     Raises:
         RequestError: It is no JSON object, names no model, has a ``stream`` that is no flag, or asks for what is out of bounds.
     """
-    document = RequestDocument.parse(body, bounded=bounded)
-    model = document.get("model")
+    document = RequestDocument.parse(body)
+    model = document.short_text("model", _LONGEST_NAME)
     if not isinstance(model, str) or not model:
         raise RequestError(
             "the request names no model; set 'model' to a name from GET /v1/models", code="no_model", param="model"

@@ -68,3 +68,28 @@ def test_refuses_what_cannot_be_routed(body: bytes, code: str) -> None:
     with pytest.raises(RequestError) as refused:
         parse(Dialect.OPENAI_CHAT, body)
     assert code == refused.value.code
+
+
+def test_long_names_are_not_read() -> None:
+    """A name of a megabyte is nobody's: its beginning does for the message."""
+    request = parse(Dialect.OPENAI_CHAT, json.dumps({"model": "b" * 1_000_000}).encode())
+    assert request.model == "b" * 1024
+    assert parse(Dialect.OPENAI_CHAT, json.dumps({"model": "\u00e4" * 200}).encode()).model == "\u00e4" * 200
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body", "choices"),
+    [
+        (Dialect.OPENAI_CHAT, {}, 1),
+        (Dialect.OPENAI_CHAT, {"n": 3}, 3),
+        (Dialect.OPENAI_CHAT, {"n": "x"}, 1),
+        (Dialect.OPENAI_COMPLETIONS, {"prompt": "a"}, 1),
+        (Dialect.OPENAI_COMPLETIONS, {"prompt": ["a", "b"], "n": 2}, 4),
+        (Dialect.OPENAI_COMPLETIONS, {"prompt": [1, 2, 3]}, 1),
+        (Dialect.OPENAI_COMPLETIONS, {"prompt": [[1], [2, 3]]}, 2),
+        (Dialect.OPENAI_COMPLETIONS, {"prompt": []}, 1),
+    ],
+)
+def test_counts_the_answers_that_are_asked_for(dialect: Dialect, body: dict[str, Any], choices: int) -> None:
+    """So many for each prompt, of which tokens are one."""
+    assert choices == parse(dialect, json.dumps({"model": "m", **body}).encode()).choices
