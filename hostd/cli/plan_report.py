@@ -56,7 +56,7 @@ def useful_levers(fit: Fit, host: Host) -> list[Lever]:
     """Return what would save memory, where there is need: too little room, a tight fit, layers on the host, or evictions."""
     option, free = fit.option, fit.free
     # Nothing is short: a lever would not turn an upper bound into a promise.
-    if fit.verdict is Verdict.DOES_NOT_FIT and not fit.short:
+    if fit.verdict is Verdict.CANNOT_SAY:
         return []
     pools = [pool for pool, _ in option.placement.devices] or [option.placement.host]
     # Shares of elastic memory are no need: what they leave free would be left free without them, too.
@@ -82,7 +82,11 @@ def explain(candidate: PlanCandidate, fit: Fit | None, host: Host) -> str:
         return mode.why_not(host.accelerators) or f"{mode.backend} cannot serve it on this machine"
     option = fit.option
     bound = "this is an upper bound, not an estimate" if option.footprint.bounded_only else ""
-    advice = "" if fit.verdict is Verdict.DOES_NOT_FIT else option.mode.advice(option.placement, option.needs)
+    advice = (
+        ""
+        if fit.verdict in (Verdict.DOES_NOT_FIT, Verdict.CANNOT_SAY)
+        else option.mode.advice(option.placement, option.needs)
+    )
     more = [_shares(option), advice, bound, *candidate.notes, *option.mode.notes, *option.footprint.notes]
     return "; ".join((_verdict(fit, host), *sorted(filter(None, more), key=len)))
 
@@ -124,11 +128,12 @@ def _backend_of(candidate: PlanCandidate) -> str | None:
 
 def _verdict(fit: Fit, host: Host) -> str:
     option = fit.option
-    if fit.verdict is Verdict.DOES_NOT_FIT and not fit.short:
+    if fit.verdict is Verdict.CANNOT_SAY:
         most = format_bytes(sum(option.most.values()))
+        lack = " and ".join(f"{format_bytes(bytes_)} of {pool}" for pool, bytes_ in sorted(fit.short.items()))
         return (
             f"cannot be promised to fit: its architecture is not known to this version. It takes {most} at the very most, "
-            "and there is room for that; a load on this machine would tell"
+            f"{f'for which {lack} would be missing' if lack else 'and there is room for that'}; a load on this machine would tell"
         )
     if fit.verdict is Verdict.DOES_NOT_FIT:
         short = " and ".join(
@@ -182,7 +187,7 @@ def _cells(row: dict[str, Any], fit: Fit | None) -> tuple[str, ...]:
     left = NOTHING
     most = sum(span["high"] for span in row["pool_bytes"].values())
     fast = [pool for pool, _ in fit.option.placement.devices] or [fit.option.placement.host] if fit else []
-    if fit and fit.verdict is not Verdict.DOES_NOT_FIT:
+    if fit and fit.verdict not in (Verdict.DOES_NOT_FIT, Verdict.CANNOT_SAY):
         free = {pool: fit.free.get(pool, 0) - count for pool, count in fit.option.needs.items()}
         left = memory({pool: free[pool] for pool in fast})
     elif fit:

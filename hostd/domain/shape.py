@@ -26,6 +26,7 @@ class Layer:
 
     *kv_heads* heads of *key_width* and *value_width* elements each are kept per token, as the engine keeps them: where a latent
     is cached, one head of the latent's width and no value. *index_width* elements more are kept per token by sparse attention.
+    With a *compress_ratio*, a SLIDING layer also keeps one key, and one of the index, for so many tokens of all.
 
     *conv_state* and *state* are the elements (four bytes each) that a sequence's recurrent state takes, the shift register of
     the convolution (R) and the state proper (S). A layer that runs attention and recurrence side by side is FULL and has both.
@@ -39,6 +40,7 @@ class Layer:
     key_width: int = 0
     value_width: int = 0
     index_width: int = 0
+    compress_ratio: int = 0
     conv_state: int = 0
     state: int = 0
     dense_bytes: int = 0

@@ -82,6 +82,8 @@ def read_gguf_parts(
     reads = folder.headers(names, gguf.parse)
     header = _whole([read.header for read in reads], folder.label, names)
     first = names[0]
+    if what := gguf.not_a_model(header):
+        raise ModelUnreadable(f"{folder.label}, {first}: this is {what}")
     files = tuple(
         WeightFile(part, read.size if read.size is not None else read.header.file_bytes)
         for part, read in zip(names, reads, strict=True)

@@ -124,6 +124,8 @@ class ServingModeFactory:
         Raises:
             ValueError: It cannot be served as was asked.
         """
+        if not header.shape.layers:
+            raise ValueError("this is the projector of another model; name that model's own file")
         asked = self.asked if self.asked.context else replace(self.asked, context=None)
         serving = asked.on(serving)
         better = self.calibrated.about(header, serving) if self.calibrated and backend == "llamacpp" else None

@@ -174,3 +174,28 @@ def test_little_of_a_large_file_is_read(tmp_path: Path) -> None:
     path = write(tmp_path / "m.gguf", header)
     os.truncate(path, 1 << 40)
     assert 1 << 40 == open_path(path).total_bytes
+
+
+@pytest.mark.parametrize(
+    ("keys", "what"),
+    [
+        ({"tokenizer.ggml.model": "gpt2"}, "a vocabulary"),
+        ({"general.type": "adapter"}, "an adapter"),
+        ({"general.type": "imatrix"}, "an importance matrix"),
+    ],
+)
+def test_files_that_are_no_models_are_called_by_their_names(tmp_path: Path, keys: dict[str, object], what: str) -> None:
+    """Whatever else their headers say."""
+    path = write(tmp_path / "m.gguf", weights.gguf(tensors=0, keys=keys))
+    with pytest.raises(ModelUnreadable, match=f"this is {what}"):
+        open_path(path)
+
+
+def test_what_lies_in_a_models_place_is_recognised(tmp_path: Path) -> None:
+    """A pointer of Git LFS, and the page that a hub sends instead."""
+    for text, what in (
+        (b"version https://git-lfs.github.com/spec/v1\n", "pointer of Git LFS"),
+        (b"<!DOCTYPE html>", "web page"),
+    ):
+        with pytest.raises(ModelUnreadable, match=what):
+            open_path(write(tmp_path / "m.gguf", text * 9))

@@ -13,6 +13,8 @@ from hostd.domain.profile import Profile
 from hostd.planning.footprint.llamacpp_serving import MIB, Serving
 
 _ALL = 10_000
+_DRAFTED = 3
+"""Tokens that are drafted at a time where the owner does not say how many."""
 _NUMBERS = {
     **dict.fromkeys(("ctx-size", "c"), "context"),
     **dict.fromkeys(("parallel", "np"), "slots"),
@@ -21,12 +23,14 @@ _NUMBERS = {
     **dict.fromkeys(("gpu-layers", "n-gpu-layers", "ngl"), "gpu_layers"),
     **dict.fromkeys(("n-cpu-moe", "ncmoe"), "cpu_experts"),
     **dict.fromkeys(("cache-ram", "cram"), "cache_ram"),
+    **dict.fromkeys(("spec-draft-n-max", "draft-max", "draft", "draft-n"), "draft"),
     **dict.fromkeys(("ctx-checkpoints", "swa-checkpoints", "ctxcp"), "checkpoints"),
 }
 _TEXTS = {
     **dict.fromkeys(("cache-type-k", "ctk"), "key_type"),
     **dict.fromkeys(("cache-type-v", "ctv"), "value_type"),
     **dict.fromkeys(("flash-attn", "fa"), "flash"),
+    "spec-type": "speculation",
 }
 _SWITCHES: dict[str, tuple[str, int | bool]] = {
     **dict.fromkeys(("kv-unified", "kvu"), ("unified", True)),
@@ -38,7 +42,7 @@ _SWITCHES: dict[str, tuple[str, int | bool]] = {
     **dict.fromkeys(("embeddings", "embedding"), ("embeddings", True)),
 }
 _NOT_ESTIMATED = frozenset(
-    {"model-draft", "md", "lora", "control-vector", "override-tensor", "ot", "rpc", "spec-type"}
+    {"model-draft", "md", "lora", "control-vector", "override-tensor", "ot", "rpc"}
     | {"tensor-split", "ts", "split-mode", "sm", "main-gpu", "mg", "device", "dev"}
 )
 
@@ -90,6 +94,9 @@ def _parsed(words: Sequence[str]) -> dict[str, Any]:
         elif name in _SWITCHES:
             field, setting = _SWITCHES[name]
             fields[field] = setting
+    # Only the model's own drafting layers are part of its file; n-grams take no memory.
+    drafts = "mtp" in str(fields.pop("speculation", ""))
+    fields["draft"] = fields.get("draft", _DRAFTED) if drafts else 0
     if fields.get("gpu_layers", 0) < 0:
         fields["gpu_layers"] = None
     if fields.get("cache_ram", 0) < 0:

@@ -8,9 +8,9 @@ import typer
 from hostd.cli.options import AnyHost, AsJson, Url, daemon_memory, find_machine
 from hostd.cli.output import emit, say
 
-AFTER_EVICTING, DOES_NOT_FIT = 10, 11
+AFTER_EVICTING, DOES_NOT_FIT, CANNOT_SAY = 10, 11, 12
 MOST = 2**31 - 1
-_EXITS = {"fits": 0, "fits_after_evicting": AFTER_EVICTING, "does_not_fit": DOES_NOT_FIT}
+_EXITS = {"fits": 0, "fits_after_evicting": AFTER_EVICTING, "does_not_fit": DOES_NOT_FIT, "cannot_say": CANNOT_SAY}
 
 
 class FlashOption(StrEnum):
@@ -72,7 +72,7 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
 
     Where a daemon runs, it is planned with the memory that the daemon counts with, beside the models that it has loaded, and by the
     rule by which it evicts. The exit code is 0 if everything fits, 10 if models must be evicted for it, 11 if something does not
-    fit.
+    fit, 12 if that cannot be said of something.
     """
     from hostd.cli import plan_report  # the parsers and planners cost 0.2 s, which other verbs do without
     from hostd.config.load import load

@@ -6,12 +6,16 @@ from collections.abc import Iterable, Iterator
 from hostd.domain.footprint import Component, ElasticMemory, Footprint, Span
 from hostd.domain.shape import Shape
 from hostd.planning.footprint.llamacpp_graph import compute_buffers
-from hostd.planning.footprint.llamacpp_kv import KvCaches, caches, checkpoint
+from hostd.planning.footprint.llamacpp_kv import KvCaches, caches, checkpoint, unpacked_kv
 from hostd.planning.footprint.llamacpp_serving import CHECKPOINTS, MIB, PROMPT_CACHE, Placement, Serving
 
 # A device driver's memory for a process that has loaded nothing: 153 to 306 MiB were seen under CUDA, up to 700 reported.
 _DRIVER = {"metal": Span(100 * MIB, 150 * MIB, 200 * MIB)}
 _OTHER_DRIVER = Span(150 * MIB, 300 * MIB, 700 * MIB)
+# Kernels for these devices unpack a quantised cache, one layer at a time, in memory beside the reserved buffers.
+_UNPACKING = ("cuda", "rocm")
+# A graph of one drafting layer; logs show 80 to 130 MiB.
+_DRAFTING = Span(64 * MIB, 128 * MIB, 128 * MIB)
 _PROCESS = Span(40 * MIB, 100 * MIB, 400 * MIB)
 
 
@@ -40,8 +44,12 @@ def footprint(
     if draft is not None:
         _model(sums, draft, serving, placement)
     _projectors(sums, shape.projector + (projector.projector if projector else 0), serving, placement)
+    unpacked = unpacked_kv(shape, serving) * (2 if serving.draft and shape.nextn else 1)
     for pool in {pool for pool, _ in placement.devices}:
-        sums.add(pool, Component.OVERHEAD, _DRIVER.get(pool.partition(":")[0], _OTHER_DRIVER))
+        kind = pool.partition(":")[0]
+        sums.add(pool, Component.OVERHEAD, _DRIVER.get(kind, _OTHER_DRIVER))
+        if kind in _UNPACKING and serving.kv_on_gpu:
+            sums.add(pool, Component.OVERHEAD, Span(0, unpacked, unpacked))
     sums.add(placement.host, Component.OVERHEAD, _PROCESS)
     extra = _prompts(shape, serving)
     sums.add(placement.host, Component.OVERHEAD, Span(0, 0, extra))
@@ -108,7 +116,9 @@ def _scratch(
         # With some layers on the host, weights that host and device share pass through compute buffers.
         sums.add(placement.host, Component.COMPUTE, Span(0, needed.host.expected, needed.alone.high))
     if shape.nextn and serving.draft:
-        sums.add(pools[-2], Component.COMPUTE, needed.device if used else needed.alone)
+        whole = needed.device if used else needed.alone
+        drafting = Span(min(whole.low, _DRAFTING.low), min(whole.expected, _DRAFTING.expected), whole.high)
+        sums.add(pools[-2], Component.COMPUTE, drafting)
 
 
 def _projectors(sums: _Sums, bytes_: int, serving: Serving, placement: Placement) -> None:

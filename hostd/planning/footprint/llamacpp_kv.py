@@ -66,9 +66,16 @@ def caches(shape: Shape, serving: Serving) -> KvCaches:
 
 def _all_kv(layers: Iterable[Layer], serving: Serving, capacity: KvCells, widest: int | None) -> Iterator[int]:
     """Yield each layer's bytes; equal layers are computed once, because a plan computes many footprints."""
-    known: dict[tuple[LayerKind, int, int, int, int], int] = {}
+    known: dict[tuple[LayerKind, int, int, int, int, int], int] = {}
     for layer in layers:
-        alike = (layer.kind, layer.kv_heads, layer.key_width, layer.value_width, layer.index_width)
+        alike = (
+            layer.kind,
+            layer.kv_heads,
+            layer.key_width,
+            layer.value_width,
+            layer.index_width,
+            layer.compress_ratio,
+        )
         if alike not in known:
             known[alike] = layer_kv(layer, serving, capacity, widest)
         yield known[alike]
@@ -80,8 +87,28 @@ def layer_kv(layer: Layer, serving: Serving, capacity: KvCells, widest: int | No
         return 0
     values = layer.value_elements if widest is None or not layer.value_elements else widest
     row = serving.keys.bytes_for(layer.key_elements) + serving.values.bytes_for(values)
-    row += serving.keys.bytes_for(layer.index_width)
-    return row * capacity.streams * (capacity.sliding if layer.kind is LayerKind.SLIDING else capacity.full)
+    index = serving.keys.bytes_for(layer.index_width)
+    if layer.compress_ratio:
+        compressed = _padded(-(-capacity.full // layer.compress_ratio))
+        return capacity.streams * (row * capacity.sliding + (row + index) * compressed)
+    return (row + index) * capacity.streams * (capacity.sliding if layer.kind is LayerKind.SLIDING else capacity.full)
+
+
+def unpacked_kv(shape: Shape, serving: Serving) -> int:
+    """Return the bytes into which flash attention unpacks the quantised keys and values of the largest layer, as f16.
+
+    Source: ggml-cuda/fattn-common.cuh; measured as the growth of a process's memory with the context beyond that of its caches.
+    """
+    if not serving.flash_attention(shape):
+        return 0
+    capacity = cells(shape, serving)
+    found = [0]
+    for layer in shape.layers:
+        if layer.kind in (LayerKind.FULL, LayerKind.SLIDING):
+            elements = layer.key_elements * serving.keys.quantised + layer.value_elements * serving.values.quantised
+            held = capacity.sliding if layer.kind is LayerKind.SLIDING else capacity.full
+            found.append(2 * elements * held * capacity.streams)
+    return max(found)
 
 
 def checkpoint(shape: Shape, serving: Serving) -> int:

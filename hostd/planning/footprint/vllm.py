@@ -18,9 +18,12 @@ KV_FLAG = "kv-cache-memory-bytes"
 # vLLM's profiling run samples for all requests at once, in float32 with copies: bytes per request and word of the vocabulary.
 # Logs of 2025 and 2026 show 38.5 to 39.6; some newer ones far less.
 _SAMPLER = Span(6, 39, 40)
-# Recorded CUDA graphs, on one card and on several.
-_GRAPHS = Span(0, 500 * MIB, 1536 * MIB)
-_GRAPHS_OF_MANY = Span(0, 1024 * MIB, 4608 * MIB)
+# Recorded CUDA graphs, on one card and on several: what the first takes, and all of an engine's default number of them together.
+# Logs: 0.13 GiB on each of two cards for 2 requests, 4.1 GiB on each of four for 1024.
+_FIRST_GRAPH, _ALL_GRAPHS = Span(0, 60 * MIB, 256 * MIB), Span(0, 440 * MIB, 1280 * MIB)
+_FIRST_GRAPH_OF_MANY, _ALL_GRAPHS_OF_MANY = Span(0, 100 * MIB, 512 * MIB), Span(0, 924 * MIB, 4096 * MIB)
+_MOST_IN_GRAPH = 512
+_GRAPH_STEP = 8
 # Libraries' memory beside the tensors; with several cards, the buffers of their exchange, too.
 _LIBRARIES = Span(130 * MIB, 250 * MIB, 600 * MIB)
 _LIBRARIES_OF_MANY = Span(500 * MIB, 600 * MIB, 1100 * MIB)
@@ -163,12 +166,23 @@ def _without_kv(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> 
     """Return the bytes that the engine reports as its own on each card, without its cache."""
     needed = activation(shape, serving, devices)
     alone = len(devices) == 1
-    graphs = Span() if serving.eager else _GRAPHS if alone else _GRAPHS_OF_MANY
+    graphs = Span() if serving.eager else _graphs(serving.requests(_smallest(devices)), alone=alone)
     return {
         Component.WEIGHTS: weights(shape, serving, len(devices)),
         Component.COMPUTE: needed + graphs,
         Component.OVERHEAD: _LIBRARIES if alone else _LIBRARIES_OF_MANY,
     }
+
+
+def _graphs(requests: int, *, alone: bool) -> Span:
+    """Return the bytes of CUDA graphs: one is recorded for 1, 2, 4, 8, 16, 24 … tokens, up to two for each request."""
+    first, every = (_FIRST_GRAPH, _ALL_GRAPHS) if alone else (_FIRST_GRAPH_OF_MANY, _ALL_GRAPHS_OF_MANY)
+    count, most = _graph_count(min(2 * requests, _MOST_IN_GRAPH)), _graph_count(_MOST_IN_GRAPH)
+    return first + Span(*(getattr(every, end) * count // most for end in ("low", "expected", "high")))
+
+
+def _graph_count(tokens: int) -> int:
+    return tokens // _GRAPH_STEP + sum(small <= tokens for small in (1, 2, 4))
 
 
 def _cache(shape: Shape, serving: VllmServing, devices: Sequence[Pool], card: Pool, taken: int) -> tuple[Span, Span]:

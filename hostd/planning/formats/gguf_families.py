@@ -94,8 +94,22 @@ PLAIN = {
     "stablelm", "starcoder", "starcoder2", "t5", "talkie", "xverse",
 }  # fmt: skip
 
+# Every layer keeps a window of raw keys and, by the layer's ratio, one compressed key for so many tokens; keys are values, too.
+# The indexer of layers that compress little has a key for each compressed one (llama.cpp pull request 24162).
+COMPRESSED = {"deepseek4"}
+
+# Names that Ollama's own converter writes (convert/*.go) for architectures that llama.cpp's calls otherwise.
+ALIASES = {
+    "gptoss": "gpt-oss",
+    "glm4moelite": "deepseek2",
+    "deepseekocr": "deepseek2-ocr",
+    "olmo3": "olmo2",
+    "qwen25vl": "qwen2vl",
+}
+
 KNOWN = (
     PLAIN
+    | COMPRESSED
     | ENCODERS
     | RECURRENT
     | RECURRENT_WITHOUT_KV_HEADS

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from hostd.planning.formats.gguf import GgufHeader, Value
 from hostd.planning.formats.gguf_cursor import GgufError
+from hostd.planning.formats.gguf_families import ALIASES
 
 # llama.cpp's own ceiling on layers, and the largest number that any other hyper-parameter can reasonably be.
 MAX_LAYERS = 512
@@ -21,7 +22,9 @@ class GgufMetadata:
             raise GgufError(
                 "the header names no architecture (general.architecture), so no engine could load it; convert the model again"
             )
-        self.architecture = architecture
+        self.stated_architecture = architecture
+        # The same architecture goes by another name in files that Ollama's own converter wrote.
+        self.architecture = ALIASES.get(architecture, architecture)
 
     def text(self, key: str) -> str:
         """Return the string under *key*, which has no architecture's prefix; empty if there is none."""
@@ -66,19 +69,19 @@ class GgufMetadata:
             return numbers * layers
         if len(numbers) < layers:
             raise GgufError(
-                f"'{self.architecture}.{key}' has {len(numbers)} numbers for {layers} layers; convert the model again"
+                f"'{self.stated_architecture}.{key}' has {len(numbers)} numbers for {layers} layers; convert the model again"
             )
         return numbers[:layers]
 
     def is_array(self, key: str) -> bool:
         """Whether the architecture has that key with one value per layer."""
-        return isinstance(self._keys.get(f"{self.architecture}.{key}"), tuple)
+        return isinstance(self._keys.get(f"{self.stated_architecture}.{key}"), tuple)
 
     def _found(self, key: str) -> Value | None:
-        value = self._keys.get(f"{self.architecture}.{key}")
-        if value is None and self.length(f"{self.architecture}.{key}"):
+        value = self._keys.get(f"{self.stated_architecture}.{key}")
+        if value is None and self.length(f"{self.stated_architecture}.{key}"):
             raise GgufError(
-                f"'{self.architecture}.{key}' is a list that no number of layers explains; convert the model again"
+                f"'{self.stated_architecture}.{key}' is a list that no number of layers explains; convert the model again"
             )
         return value
 
@@ -87,7 +90,7 @@ class GgufMetadata:
         numbers = tuple(int(each) for each in values if isinstance(each, int))
         if len(numbers) != len(values) or any(not 0 <= number <= MAX_NUMBER for number in numbers):
             raise GgufError(
-                f"'{self.architecture}.{key}' is {str(value)[:60]}, where a number from 0 to {MAX_NUMBER:,} belongs; "
+                f"'{self.stated_architecture}.{key}' is {str(value)[:60]}, where a number from 0 to {MAX_NUMBER:,} belongs; "
                 "the file is damaged: download or convert it again"
             )
         return numbers

@@ -6,6 +6,7 @@ from hostd.domain.shape import Layer, LayerKind, Shape
 from hostd.planning.formats.gguf import GgufHeader
 from hostd.planning.formats.gguf_cursor import GgufError
 from hostd.planning.formats.gguf_families import (
+    COMPRESSED,
     ENCODERS,
     FULL_ATTENTION_INTERVAL,
     INDEXED,
@@ -22,6 +23,9 @@ from hostd.planning.formats.gguf_families import (
 from hostd.planning.formats.gguf_keys import MAX_LAYERS, GgufMetadata
 from hostd.planning.formats.gguf_tensors import TensorGroups, group
 from hostd.planning.formats.tensor_types import FILE_TYPES
+
+# Layers that compress so many tokens into one key read all of these keys, and need no indexer to choose among them.
+_NOT_INDEXED = 128
 
 
 def shape_of(header: GgufHeader) -> Shape:
@@ -47,7 +51,7 @@ def shape_of(header: GgufHeader) -> Shape:
     layers = _with_weights(_layers(keys, count, count - drafting), groups)
     trunk = count - drafting or count
     return Shape(
-        architecture=keys.architecture,
+        architecture=keys.stated_architecture,
         name=keys.text("general.name") or keys.text("general.basename"),
         layers=layers[:trunk],
         nextn=layers[trunk:],
@@ -77,6 +81,8 @@ def _window(keys: GgufMetadata, layers: int) -> int:
     """Return the tokens in the window of a sliding layer; 0 if no layer has a window."""
     family = SLIDING.get(keys.architecture)
     stated = keys.number("attention.sliding_window")
+    if keys.architecture in COMPRESSED:
+        return stated
     if family is None:
         return stated if keys.architecture == "lfm2" else 0
     if family.only_with_layers not in (None, layers):
@@ -96,6 +102,7 @@ def _layers(keys: GgufMetadata, count: int, trunk: int) -> list[Layer]:
     until = _kv_until(keys, count)
     empty = _without_cache(keys, count)
     index = _index_widths(keys, count, trunk)
+    ratios = keys.per_layer("attention.compress_ratios", trunk) + (0,) * (count - trunk)
     layers = []
     for number in range(count):
         kind = LayerKind.SLIDING if sliding[number] else LayerKind.FULL
@@ -113,6 +120,7 @@ def _layers(keys: GgufMetadata, count: int, trunk: int) -> list[Layer]:
                 key_width=key_width,
                 value_width=value_width,
                 index_width=index[number],
+                compress_ratio=ratios[number] if keys.architecture in COMPRESSED else 0,
             )
         if recurrent[number]:
             conv_state, state = _state(keys, heads)
@@ -130,6 +138,8 @@ def _kv_heads(keys: GgufMetadata, heads: tuple[int, ...], count: int) -> tuple[i
 
 def _widths(keys: GgufMetadata, *, slides: bool) -> tuple[int, int]:
     """Return the cached elements per head of keys and of values; a latent is cached as one key without a value."""
+    if keys.architecture in COMPRESSED:
+        return keys.number("attention.key_length"), 0
     heads = keys.per_layer("attention.head_count", 1)[0] or keys.number("attention.head_count")
     even = keys.number("embedding_length") // heads if heads else 0
     key_width = keys.number("attention.key_length", even)
@@ -160,6 +170,7 @@ def _sliding(keys: GgufMetadata, count: int, trunk: int) -> tuple[bool, ...]:
     if not _window(keys, trunk):
         return (False,) * count
     if family is None:
+        # A window on every layer of the trunk.
         return (True,) * trunk + (False,) * (count - trunk)
     if keys.is_array(key):
         # Converters write one entry per layer of the trunk, or one for the drafting layers too.
@@ -206,6 +217,9 @@ def _kv_until(keys: GgufMetadata, count: int) -> int:
 
 def _index_widths(keys: GgufMetadata, count: int, trunk: int) -> tuple[int, ...]:
     width = keys.number("attention.indexer.key_length")
+    if keys.architecture in COMPRESSED:
+        ratios = keys.per_layer("attention.compress_ratios", trunk) + (0,) * (count - trunk)
+        return tuple(width if 0 < ratio < _NOT_INDEXED else 0 for ratio in ratios)
     if not width or (keys.architecture in KNOWN and keys.architecture not in INDEXED):
         return (0,) * count
     if keys.architecture == "minimax-m3":

@@ -13,7 +13,7 @@ from math import prod
 
 from hostd.domain.errors import HostdError
 from hostd.domain.units import format_bytes
-from hostd.planning.formats.gguf import NeedMore
+from hostd.planning.formats.gguf import NeedMore, foreign_kind
 
 PREFIX = 8
 MOST = 100_000_000
@@ -80,8 +80,10 @@ def parse_safetensors(prefix: bytes, file_bytes: int | None = None) -> Safetenso
         return NeedMore(PREFIX)
     length = int.from_bytes(prefix[:PREFIX], "little")
     if length > MOST or length < 2:
+        what = foreign_kind(prefix)
         raise BadModel(
             f"its header claims {length} bytes, which no safetensors file has; it is another kind of file, or damaged"
+            f"{f': {what}' if what else ''}"
         )
     if file_bytes is not None and PREFIX + length > file_bytes:
         raise BadModel(

@@ -14,6 +14,7 @@ class Verdict(StrEnum):
     FITS = "fits"
     FITS_AFTER_EVICTING = "fits_after_evicting"
     DOES_NOT_FIT = "does_not_fit"
+    CANNOT_SAY = "cannot_say"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def decide(options: Sequence[LoadOption], free: Bytes, candidates: Sequence[Evic
     """Return whether a model fits into *free* bytes, now or after evicting *candidates*; None where it has no option at all.
 
     The rule is the scheduler's own (`best_load`), with a clock at zero. An architecture that is not known has an upper bound
-    and no promise, whatever the room.
+    and no promise, whatever the room: nothing can be said of it unless its weights alone are too large.
     """
     # What is known by its upper bound alone may load or not; a plan that says "fits" has to be right.
     promised = [each for each in options if not each.footprint.bounded_only]
@@ -47,6 +48,8 @@ def decide(options: Sequence[LoadOption], free: Bytes, candidates: Sequence[Evic
         return None
     emptied = freed(free, candidates)
     nearest = min(options, key=lambda each: sum(excess(each.most, emptied).values()))
+    if nearest.footprint.bounded_only and not excess(nearest.least, emptied):
+        return Fit(Verdict.CANNOT_SAY, nearest, emptied, short=excess(nearest.most, emptied))
     return Fit(Verdict.DOES_NOT_FIT, nearest, emptied, short=excess(nearest.most, emptied))
 
 

@@ -56,6 +56,11 @@ class LoadOption:
         return {pool: self.footprint.pool(pool).high for pool in self.footprint.parts}
 
     @property
+    def least(self) -> Bytes:
+        """The fewest bytes that it may take of each pool."""
+        return {pool: self.footprint.pool(pool).low for pool in self.footprint.parts}
+
+    @property
     def share_bytes(self) -> dict[str, int]:
         """The elastic bytes that it is allowed, by pool id; part of *needs*."""
         found: dict[str, int] = {}

@@ -93,3 +93,10 @@ def test_the_build_is_that_of_the_engine_found(monkeypatch: pytest.MonkeyPatch) 
     engine_build.cache_clear()
     assert engine_build() is None
     engine_build.cache_clear()
+
+
+def test_a_models_own_drafting_layers_are_counted() -> None:
+    """With as many tokens as the owner, or the engine, drafts at a time; drafting by n-grams takes no memory."""
+    assert 2 == served(spec_type="draft-mtp", spec_draft_n_max=2).draft
+    assert 3 == served(spec_type="draft-mtp").draft
+    assert 0 == served(spec_type="ngram-simple", spec_draft_n_max=2).draft

@@ -198,10 +198,12 @@ def test_an_unknown_architecture_is_bounded(told: Told, tmp_path: Path) -> None:
     """It says so, and is never promised to fit, whether or not there is room for the most that it can take."""
     code, data = told(weigh(tmp_path / "a.gguf", 6, architecture="newest"), "--ctx", 4096, "--host", "rtx4090")
     (model,) = data["models"]
-    assert (11, "does_not_fit", [], []) == (code, model["verdict"], model["levers"], data["warm_set"])
+    assert (12, "cannot_say", [], []) == (code, model["verdict"], model["levers"], data["warm_set"])
     assert "cannot be promised to fit" in model["why"]
     assert "upper bound" in model["why"]
     code, _ = told(weigh(tmp_path / "a.gguf", 6, architecture="newest"), "--host", "cpu-16g")
+    assert 12 == code
+    code, _ = told(weigh(tmp_path / "b.gguf", 20, architecture="newest"), "--host", "cpu-16g")
     assert 11 == code
 
 

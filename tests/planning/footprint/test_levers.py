@@ -34,12 +34,12 @@ def levers(served: LlamaCppServing = SERVED, free: int = 80) -> dict[str, int]:
 
 
 def test_each_lever_saves_what_a_new_footprint_says() -> None:
-    """A q8_0 cache saves 15 of 32 parts of an f16 one, half of the context half of it."""
+    """A q8_0 cache saves 15 of 32 parts of an f16 one, but for the layer that a card unpacks; half of the context half of it."""
     kv = SERVED.footprint(GPU).component(Component.KV).expected
     found = levers()
     assert 8 * GIB == kv
-    assert kv * 15 // 32 == found["--kv-type q8_0"]
-    assert kv * 23 // 32 == found["--kv-type q4_0"]
+    assert kv * 15 // 32 - kv // 32 == found["--kv-type q8_0"]
+    assert kv * 23 // 32 - kv // 32 == found["--kv-type q4_0"]
     assert found["--ctx 32768"] >= kv // 2
     assert 32 * 400 * MIB == found[FLAGS.experts.format(32)]
     assert int(found["a Q4_K_M file instead of Q8_0 (estimate)"] / (32 * 450 + 100) / MIB * 1000) == int(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostd.domain.shape import Layer, LayerKind, Shape
-from hostd.planning.footprint.llamacpp_kv import KvCells, caches, cells, checkpoint
+from hostd.planning.footprint.llamacpp_kv import KvCells, caches, cells, checkpoint, unpacked_kv
 from hostd.planning.footprint.llamacpp_serving import MIB, Serving
 from hostd.planning.formats.gguf_shape import shape_of
 from tests.planning.truth import Row, header, rows, serving
@@ -159,3 +159,22 @@ def test_wider_types_never_take_less(shape: Shape, serving: Serving) -> None:
     """Memory grows with the bytes per element."""
     sizes = [sum(caches(shape, replace(serving, key_type=kind)).kv) for kind in ("q4_0", "q5_1", "q8_0", "f16", "f32")]
     assert sorted(sizes) == sizes
+
+
+def test_flash_attention_unpacks_the_largest_layer() -> None:
+    """2 bytes an element of quantised keys and values: 512 MiB for 131,072 tokens of 4 heads of 256."""
+    layer = Layer(LayerKind.FULL, heads=24, kv_heads=4, key_width=256, value_width=256)
+    shape = Shape("qwen35", "a model", (layer,) * 16, context=262144)
+    packed = Serving(context=131072, slots=1, key_type="q4_0", value_type="q4_0")
+    assert 512 << 20 == unpacked_kv(shape, packed)
+    assert 256 << 20 == unpacked_kv(shape, replace(packed, value_type="f16"))
+    assert 0 == unpacked_kv(shape, Serving(context=131072, slots=1))
+
+
+def test_compressed_keys_beside_a_window() -> None:
+    """DeepSeek V4 at 131,072 tokens: 32.25 MiB of windows, 672 + 20 of compressed keys, 168 of the indexer's, as logged."""
+    raw = Layer(LayerKind.SLIDING, heads=64, kv_heads=1, key_width=512)
+    little, much = replace(raw, compress_ratio=4, index_width=128), replace(raw, compress_ratio=128)
+    shape = Shape("deepseek4", "a model", (raw,) * 2 + (little,) * 21 + (much,) * 20, context=1 << 20, window=128)
+    found = caches(shape, Serving(context=131072, slots=1, unified=False))
+    assert 892.25 * 2**20 == sum(found.kv)

@@ -165,7 +165,8 @@ def test_drafting_loads_the_layers_for_it() -> None:
 
 def test_without_graphs_a_step_needs_less() -> None:
     """CUDA graphs are counted unless the engine is told to go without."""
-    graphs, eager = (footprint(SHAPE, replace(SERVING, eager=each), cards()).parts["cuda:0"] for each in (False, True))
+    many = replace(SERVING, slots=256)
+    graphs, eager = (footprint(SHAPE, replace(many, eager=each), cards()).parts["cuda:0"] for each in (False, True))
     assert eager[Component.COMPUTE].expected + 500 * MIB == graphs[Component.COMPUTE].expected
 
 
@@ -215,3 +216,12 @@ def test_more_of_anything_never_takes_less(context: int, slots: int, count: int,
             small, large = least.pool(pool), most.pool(pool)
             assert small.low <= small.expected <= small.high
             assert (small.low <= large.low, small.expected <= large.expected, small.high <= large.high) == (True,) * 3
+
+
+def test_graphs_are_as_many_as_requests_need() -> None:
+    """Two requests record three of them, a tenth of what a server for hundreds takes: 0.13 GiB a card were logged for two."""
+    two = replace(SERVING, slots=2)
+    parts = (footprint(SHAPE, replace(two, eager=each), cards(2)).parts["cuda:0"] for each in (False, True))
+    graphs, eager = (part[Component.COMPUTE] for part in parts)
+    assert 100 <= (graphs.expected - eager.expected) // MIB <= 160
+    assert 133 <= (graphs.high - eager.high) // MIB <= 800

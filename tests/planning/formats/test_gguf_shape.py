@@ -299,3 +299,26 @@ def test_no_header_breaks_the_arithmetic(architecture: str, numbers: dict[str, A
     except GgufError:
         return
     assert 3 == len(found.layers) + len(found.nextn)
+
+
+def test_compressed_attention() -> None:
+    """Every layer has a window and one key for both purposes; an indexer has keys where little is compressed."""
+    ratios = (0, 0, 4, 128, 4, 128)
+    numbers = {
+        "attention__key_length": 512,
+        "attention__head_count_kv": 1,
+        "attention__sliding_window": 128,
+        "attention__compress_ratios": (*ratios, 0),
+        "attention__indexer__key_length": 128,
+    }
+    found = shape("deepseek4", 6, **numbers)
+    assert ("ssssss", True, 128) == (kinds(found), found.known, found.window)
+    assert ratios == tuple(layer.compress_ratio for layer in found.layers)
+    assert (0, 0, 128, 0, 128, 0) == tuple(layer.index_width for layer in found.layers)
+    assert {(512, 0)} == {(layer.key_elements, layer.value_elements) for layer in found.layers}
+
+
+def test_the_names_of_ollamas_converter() -> None:
+    """They stand for the same architectures, and keep their own keys."""
+    theirs = shape("gptoss", 4, attention__sliding_window=128)
+    assert ("sFsF", True, "gptoss", 128) == (kinds(theirs), theirs.known, theirs.architecture, theirs.window)
