@@ -24,6 +24,12 @@ class ModelNotFound(ModelUnreadable):
     status = 404
 
 
+class DamagedModel(ModelUnreadable):
+    """The header of a model contradicts itself or what any model can be; no engine is started on it."""
+
+    code = "damaged_model"
+
+
 class HubUnreachable(ModelUnreadable):
     """The hub did not answer in full; the same request may succeed later."""
 

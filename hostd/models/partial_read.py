@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from hostd.domain.units import format_bytes
-from hostd.models.errors import ModelUnreadable
+from hostd.models.errors import DamagedModel, ModelUnreadable
 from hostd.planning.formats.gguf import NeedMore
-from hostd.planning.formats.gguf_cursor import GgufError
-from hostd.planning.formats.safetensors import BadModel
+from hostd.planning.formats.gguf_cursor import GgufError, UnknownGguf
+from hostd.planning.formats.safetensors import BadModel, UnknownTensorType
 
 MOST = 64 << 20
 """Limit of a header in bytes; the largest known, with 262,144 tokens and their merges, has 15 MiB."""
@@ -78,9 +78,11 @@ def parse_bytes(label: str, parse: Parse[T], data: bytes, size: int | None) -> T
     """Parse *data*, and add the name of the file to an error of the parser.
 
     Raises:
-        ModelUnreadable: The parser refuses the bytes.
+        ModelUnreadable: The parser does not know what the bytes say; `DamagedModel` where they cannot be a model's.
     """
     try:
         return parse(data, size)
-    except (GgufError, BadModel) as error:
+    except (UnknownGguf, UnknownTensorType) as error:
         raise ModelUnreadable(f"{label}: {error.message}") from error
+    except (GgufError, BadModel) as error:
+        raise DamagedModel(f"{label}: {error.message}") from error

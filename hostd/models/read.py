@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hostd.domain.shape import Shape
-from hostd.models.errors import ModelNotFound, ModelUnreadable
+from hostd.models.errors import DamagedModel, ModelNotFound, ModelUnreadable
 from hostd.models.header import Format, ModelHeader, WeightFile
 from hostd.models.model_files import INDEX, MOST_PARTS, ModelFiles, choose, choose_checkpoint, parts_of
 from hostd.models.partial_read import HeaderRead, Parse, T
@@ -111,14 +111,14 @@ def _whole(headers: list[gguf.GgufHeader], label: str, names: Sequence[str]) -> 
     try:
         return headers[0] if len(headers) == 1 else gguf.merge(headers)
     except GgufError as error:
-        raise ModelUnreadable(f"{label}, {names[0]}: {error.message}") from error
+        raise DamagedModel(f"{label}, {names[0]}: {error.message}") from error
 
 
 def _shape(header: gguf.GgufHeader, label: str, name: str) -> Shape:
     try:
         return shape_of(header)
     except GgufError as error:
-        raise ModelUnreadable(f"{label}, {name}: {error.message}") from error
+        raise DamagedModel(f"{label}, {name}: {error.message}") from error
 
 
 def _sized(shape: Shape, files: Sequence[WeightFile]) -> Shape:

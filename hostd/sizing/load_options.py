@@ -11,7 +11,7 @@ from hostd.domain.errors import ConfigError
 from hostd.domain.host import Host
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.units import format_bytes
-from hostd.models.errors import BadReference, HubUnreachable, ModelNotFound, ModelUnreadable
+from hostd.models.errors import BadReference, DamagedModel, HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.locations import ModelLocations
 from hostd.planning.footprint.serving_modes import ServingMode
 from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, LoadOption, excess, load_options, pool_budgets
@@ -173,8 +173,11 @@ class LoadOptionFinder:
         except (ConfigError, ValueError) as error:
             raise _Excluded(error.message if isinstance(error, ConfigError) else str(error)) from error
         except ModelUnreadable as error:
-            # A hub that does not answer says nothing about the engine, which may have the weights; a missing file does.
-            if isinstance(error, BadReference) or (variant.path is not None and isinstance(error, ModelNotFound)):
+            # A hub that does not answer says nothing about the engine, which may have the weights; a missing file does, and so
+            # does a header that cannot be: an engine's parser is not to be tried with it.
+            if isinstance(error, BadReference | DamagedModel) or (
+                variant.path is not None and isinstance(error, ModelNotFound)
+            ):
                 raise _Excluded(error.message) from error
             why = error.message
             if isinstance(error, HubUnreachable):

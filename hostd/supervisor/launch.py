@@ -110,6 +110,9 @@ def _prepared(
             f"backend '{backend.name}' starts no engine; give the variant the url of a server that runs",
             exit_class=ExitClass.BAD_FLAG,
         )
+    if option is None:
+        # Nothing is known of what it takes, so no check went before; a damaged file or a bad flag should not reach the engine.
+        backend.check(profile, variant, None)
     key = secrets.token_urlsafe(24)
     path = None if sockets is None else sockets.new_path()
     launch = None if path is None else backend.launch_on_socket(profile, variant, option, str(path), key)

@@ -16,6 +16,7 @@ from hostd.planning.warm_set.load_option import UNMEASURED_LOAD
 from hostd.sizing.load_options import START_SECONDS, LoadOptionFinder
 from tests.cli.models import GIB, weigh
 from tests.models.weights import checkpoint
+from tests.planning.stub import stub
 
 CARD, PAIR = preset("rtx4090", Reserve()), preset("2xrtx3090", Reserve())
 PROCESSOR = Host("Linux", "a processor", 64 * GIB, (Pool("ram", PoolKind.RAM, "", 64 * GIB, 60 * GIB, 60 * GIB),))
@@ -140,6 +141,20 @@ def test_a_model_that_was_never_seen_may_still_be_served(tmp_path: Path) -> None
     assert (
         "vllm:model: what it takes is not known, for its header is not on this machine; hostd plan a fetches it",
     ) == (found.notes)
+
+
+def test_no_engine_is_tried_with_a_header_that_cannot_be(tmp_path: Path) -> None:
+    """Its parser may crash where hostd's refuses; a type of tensor that is newer than hostd is the engine's to know."""
+    damaged, newer = tmp_path / "damaged.gguf", tmp_path / "newer.gguf"
+    keys = {"general.architecture": "llama", "llama.block_count": 2**32 - 1}
+    damaged.write_bytes(stub(keys))
+    newer.write_bytes(stub({"general.architecture": "llama"}, version=4))
+    variants = [Variant("llamacpp", path=str(path)) for path in (damaged, newer)]
+    found = finder(tmp_path, {"llamacpp": LlamaCpp()}).find(profile(*variants), CARD)
+    assert [1] == [each.variant for each in found.options]
+    left_out, unknown = sorted(found.notes)
+    assert left_out.startswith("left out: llamacpp:damaged.gguf: ")
+    assert unknown.startswith("llamacpp:newer.gguf: what it takes is not known")
 
 
 def test_only_engines_of_this_machine_count(tmp_path: Path) -> None:

@@ -153,3 +153,20 @@ def test_what_nobody_may_see_of_a_launch_is_known() -> None:
     assert ("the-key", "sk-0123456789", "hf-1") == shown.secrets
     assert ("engine", "--token", "***", "--threads", "2", "--n", "2") == shown.shown_argv
     assert "sk-0123456789" not in repr(shown).partition("argv=")[0] + repr(shown).partition("env=")[2]
+
+
+async def test_what_was_not_checked_before_is_checked_at_the_launch() -> None:
+    """Without a decision no preflight went before; with one, it did."""
+
+    @dataclass
+    class Checks(Shelf):
+        def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:  # noqa: ARG002
+            raise EngineError("its header is damaged", exit_class=ExitClass.MISSING_FILE)
+
+    backend = Checks(("/a",))
+    bound = options(backend, Variant("llamacpp", path="/a"))
+    with pytest.raises(EngineError, match="damaged"):
+        await prepare(Profile("x", ()), bound, None)
+    assert [] == backend.launched
+    await prepare(Profile("x", ()), bound, LoadOption(0, "a"))
+    assert 1 == len(backend.launched)

@@ -26,6 +26,7 @@ from hostd.backends.llamacpp import faults, gguf_file, python_server, secret_fla
 from hostd.backends.llamacpp.build import LAUNCHER, build_of
 from hostd.backends.llamacpp.command_line import arguments, flags, locate
 from hostd.backends.llamacpp.flags import KnownFlags
+from hostd.backends.llamacpp.gguf_header import refuse_damaged
 from hostd.backends.llamacpp.help_page import HelpPages, is_executable, listens_on_sockets
 from hostd.backends.llamacpp.placement import elastic_variables
 from hostd.dialects.request_document import replaced
@@ -132,6 +133,7 @@ class LlamaCpp(Engine):
             EngineError: It would fail, with the exit class that it would fail with.
         """
         program, path, _ = self._prepared(profile, variant)
+        refuse_damaged(path)
         if program[-1] == python_server.MODULE:
             python_server.check(program, profile)
             return

@@ -9,7 +9,16 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import NoReturn
 
-from hostd.planning.formats.gguf_cursor import MAX_HEADER, MAX_NAME, SCALARS, Cursor, GgufError, Scalar, TruncatedHeader
+from hostd.planning.formats.gguf_cursor import (
+    MAX_HEADER,
+    MAX_NAME,
+    SCALARS,
+    Cursor,
+    GgufError,
+    Scalar,
+    TruncatedHeader,
+    UnknownGguf,
+)
 from hostd.planning.formats.tensor_types import TENSOR_TYPES, TensorType
 
 Value = Scalar | str | tuple[Scalar, ...]
@@ -156,7 +165,7 @@ def _preamble(cursor: Cursor) -> int:
     if version & 0xFFFF == 0 and version:
         _bad("it is a big-endian GGUF file; engines on this kind of machine need the little-endian one")
     if version not in (2, 3):
-        _bad(f"it is GGUF version {version}; versions 2 and 3 are understood")
+        raise UnknownGguf(f"it is GGUF version {version}; versions 2 and 3 are understood")
     return version
 
 
@@ -201,6 +210,10 @@ def _tensor(cursor: Cursor, alignment: int) -> GgufTensor:
     dims = tuple(cursor.u64(f"the size of '{name}'") for _ in range(rank))
     number, offset = cursor.u32(f"the type of '{name}'"), cursor.u64(f"the offset of '{name}'")
     kind = TENSOR_TYPES.get(number)
+    if kind is None and number > max(TENSOR_TYPES):
+        raise UnknownGguf(
+            f"the tensor '{name}' has the type {number}, which is not known or was given up; is this hostd too old for it?"
+        )
     if kind is None:
         _bad(f"the tensor '{name}' has the type {number}, which is not known or was given up")
     row = dims[0] if dims else 1

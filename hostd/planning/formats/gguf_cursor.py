@@ -34,6 +34,10 @@ class GgufError(HostdError):
     status = 422
 
 
+class UnknownGguf(GgufError):
+    """A header with a version or a type of tensor that is not known here; an engine may know it."""
+
+
 class TruncatedHeader(Exception):
     """A header that ends too soon; parsing needs at least the first *need* bytes of the file."""
 

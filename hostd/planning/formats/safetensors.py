@@ -36,6 +36,10 @@ class BadModel(HostdError):
     status = 422
 
 
+class UnknownTensorType(BadModel):
+    """A tensor of a type that is not known here; an engine may be newer than this hostd."""
+
+
 @dataclass(frozen=True, slots=True)
 class CheckpointTensor:
     """One tensor as stored; *begin* and *end* are offsets from the end of the header, in bytes."""
@@ -147,7 +151,9 @@ def _tensor(name: str, entry: object) -> CheckpointTensor:
         case _:
             raise BadModel(f"its tensor {name[:80]!r} lacks a dtype, a shape or two offsets; the file is damaged")
     if dtype not in BITS:
-        raise BadModel(f"its tensor {name[:80]!r} has the unknown type {dtype[:20]!r}; is this hostd too old for it?")
+        raise UnknownTensorType(
+            f"its tensor {name[:80]!r} has the unknown type {dtype[:20]!r}; is this hostd too old for it?"
+        )
     if len(shape) > _DIMENSIONS or not all(type(size) is int and 0 <= size < 2**48 for size in shape):
         raise BadModel(f"its tensor {name[:80]!r} has an impossible shape; the file is damaged")
     if not 0 <= begin <= end or prod(shape) * BITS[dtype] != (end - begin) * 8:
