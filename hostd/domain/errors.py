@@ -90,7 +90,7 @@ class CapacityError(HostdError):
 class EngineError(HostdError):
     """The engine failed; carries how it ended and its last log lines.
 
-    *self_inflicted* says that what it was asked may be the cause.
+    *self_inflicted* says that what it was asked may be the cause, *own_want* that hostd lacked something, not the engine.
     """
 
     code = "engine_failed"
@@ -104,12 +104,14 @@ class EngineError(HostdError):
         tail: tuple[str, ...] = (),
         status: int = 502,
         self_inflicted: bool = False,
+        own_want: bool = False,
     ) -> None:
         super().__init__(message)
         self.exit_class = exit_class
         self.tail = tail
         self.status = status
         self.self_inflicted = self_inflicted
+        self.own_want = own_want
 
 
 class LoadFailed(EngineError):

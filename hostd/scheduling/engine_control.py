@@ -197,7 +197,7 @@ class EngineController:
             others = (model.why_not,) if model.why_not and model.option is not None else ()
             model.last_error = "; ".join(dict.fromkeys((*model.load_errors, event.detail, *others)))
         model.forget_tries()
-        model.restarts.failed(event.exit_class, self._context.now, charged=bool(charged_to))
+        model.restarts.failed(event.exit_class, self._context.now, charged=bool(charged_to), own_want=event.own_want)
         # A load that was asked for once is not tried for ever; what should be warm is.
         if self.closing or (loading and not model.profile.warm.preload):
             model.restarts.hold_back()
@@ -214,7 +214,7 @@ class EngineController:
 
     def _try_another(self, model: ModelState, event: EngineFailed) -> bool:
         """Load the next variant where this one cannot be, or this one again where memory ran out; return whether there is one."""
-        if model.option is None or (model.retried and event.exit_class is ExitClass.OUT_OF_MEMORY):
+        if model.option is None or event.own_want or (model.retried and event.exit_class is ExitClass.OUT_OF_MEMORY):
             return False
         tried, before = model.option, model.usable
         if event.exit_class is ExitClass.OUT_OF_MEMORY:
@@ -286,7 +286,7 @@ class EngineController:
         self.admission.drop(model)
         model.option, model.why = pending.checking, pending.why
         model.move(Transition.START)
-        return self.failed(EngineFailed(event.model, event.exit_class, event.detail))
+        return self.failed(EngineFailed(event.model, event.exit_class, event.detail, own_want=event.own_want))
 
     def options_changed(self, model: ModelState, options: tuple[LoadOption, ...], why_not: str | None) -> None:
         """Take in the ways to load a model, and plan with them."""

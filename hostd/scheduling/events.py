@@ -67,13 +67,15 @@ class EngineReady:
 class EngineFailed:
     """An engine failed to load, died, or was killed because it no longer answered.
 
-    *self_inflicted* says that a request may be the cause: it crashed of itself, or computed without an end.
+    *self_inflicted* says that a request may be the cause: it crashed of itself, or computed without an end. *own_want* says that
+    hostd could not run it for want of descriptors, processes or memory of its own.
     """
 
     model: str
     exit_class: ExitClass
     detail: str
     self_inflicted: bool = False
+    own_want: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +103,15 @@ class LoadOptionsChanged:
 
 @dataclass(frozen=True, slots=True)
 class PreflightDone:
-    """A load was looked at, as `RunPreflight` asked; *exit_class* and *detail* say why it would fail, None that it may begin."""
+    """A load was looked at, as `RunPreflight` asked; *exit_class* and *detail* say why it would fail, None that it may begin.
+
+    *own_want* as in `EngineFailed`.
+    """
 
     model: str
     exit_class: ExitClass | None = None
     detail: str = ""
+    own_want: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ GIVE_UP_AFTER = 5
 GOOD_SERVICE = 120.0
 COOL_DOWN = 300.0
 UNMENDED_COOL_DOWN = 10.0
+OWN_WANT_DELAY = 2.0
+"""Seconds after which hostd tries again what it lacked descriptors, processes or memory for; closed connections give them back."""
 
 
 @dataclass(slots=True)
@@ -45,10 +47,10 @@ class RestartPolicy:
         """Note that the engine serves."""
         self.ready_at = now
 
-    def failed(self, exit_class: ExitClass, now: float, *, charged: bool = False) -> None:
+    def failed(self, exit_class: ExitClass, now: float, *, charged: bool = False, own_want: bool = False) -> None:
         """Note a failure and decide what follows: a delayed start, or none for a while.
 
-        One that is *charged* to a request is no sign that the next engine will fail.
+        One that is *charged* to a request is no sign that the next engine will fail, nor is one for hostd's *own_want*.
         """
         if self.ready_at is not None and now - self.ready_at >= GOOD_SERVICE:
             self.streak = 0
@@ -56,8 +58,8 @@ class RestartPolicy:
         self.ready_at = self.again_at = self.closed_until = None
         self.failed_at = now
         self.total += 1
-        if charged:
-            self.again_at = now + FIRST_DELAY
+        if charged or own_want:
+            self.again_at = now + (OWN_WANT_DELAY if own_want else FIRST_DELAY)
             return
         self.streak += 1
         if not exit_class.mends_itself:

@@ -97,7 +97,7 @@ def _waited(threads: Iterable[Path]) -> float | None:
 def _is_stopped(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
-    except psutil.Error:
+    except (psutil.Error, OSError):
         return False
 
 

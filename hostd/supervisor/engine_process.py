@@ -23,6 +23,7 @@ from hostd.supervisor.child_process import ChildProcess
 from hostd.supervisor.engine_family import ENV_MARKER, Survivor, engine_processes, kill, survivors
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.orphan_reaper import OrphanReaper
+from hostd.supervisor.own_limits import want_in
 from hostd.supervisor.process_identity import start_of
 
 _CHUNK = 64 * 1024
@@ -44,7 +45,6 @@ _ADVICE = {
     errno.ENOEXEC: "it is no program for this machine; install a build for this system and processor",
     errno.ENOTDIR: "part of its path is no folder; correct the backend's command in hostd.yaml",
     errno.E2BIG: "its arguments are longer than the system allows; shorten 'args' in the profile",
-    errno.ENOMEM: "the machine has no memory left for another process",
 }
 
 
@@ -107,7 +107,10 @@ class EngineProcess:
             EngineError: The program cannot be started; `exit_class` says whether trying again could help.
         """
         mark = reaper.new_mark()
-        output = _Output(ring)
+        try:
+            output = _Output(ring)
+        except OSError as error:
+            raise _not_started(argv[0], error) from error
         try:
             process = ChildProcess.spawn(argv, {**env, ENV_MARKER: mark}, output=output.theirs)
         except (OSError, ValueError) as error:
@@ -264,5 +267,8 @@ class _Output:
 def _not_started(program: str, error: OSError | ValueError) -> EngineError:
     code = error.errno if isinstance(error, OSError) else None
     exit_class = ExitClass.BAD_FLAG if code is None else _EXIT_CLASSES.get(code, ExitClass.UNKNOWN)
-    advice = _ADVICE.get(code or 0, f"the system says: {error}")
-    return EngineError(f"cannot start '{program}': {advice}", exit_class=exit_class, status=503)
+    want = want_in(error)
+    advice = want or _ADVICE.get(code or 0, f"the system says: {error}")
+    return EngineError(
+        f"cannot start '{program}': {advice}", exit_class=exit_class, status=503, own_want=want is not None
+    )

@@ -23,6 +23,7 @@ from hostd.sizing.variants import BoundVariant
 from hostd.supervisor.engine_run import EngineRun, RunServices, best_variant
 from hostd.supervisor.engine_server import EngineServer
 from hostd.supervisor.log_ring import LogRing
+from hostd.supervisor.own_limits import want_in
 from hostd.supervisor.process_memory import ProcessUsage
 from hostd.supervisor.progress_monitor import ProgressMonitor
 from hostd.supervisor.server import Server
@@ -215,10 +216,12 @@ class Instance(Upstream):
         except EngineError as error:
             last = f"; its last line: {error.tail[-1]}" if error.tail else ""
             why = masked(error.message + last, secrets_in(self.profile.args.values()))
-            end: Event = EngineFailed(self.name, error.exit_class, why, error.self_inflicted)
+            end: Event = EngineFailed(self.name, error.exit_class, why, error.self_inflicted, error.own_want)
         except Exception as error:  # a bug of hostd must not leave the scheduler waiting for an engine for ever
-            log.exception("bug", model=self.name)
-            end = EngineFailed(self.name, ExitClass.UNKNOWN, f"hostd failed to run it: {error!r}")
+            if (want := want_in(error)) is None:
+                log.exception("bug", model=self.name)
+            why = want or f"hostd failed to run it: {error!r}"
+            end = EngineFailed(self.name, ExitClass.UNKNOWN, why, own_want=want is not None)
         else:
             end = EngineStopped(self.name)
         self._services.post(end)

@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile
+from hostd.domain.reason import ExitClass
 from hostd.domain.secret import masked, secrets_in
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import Event, MemoryMeasured, PreflightDone
 from hostd.sizing.variants import BoundVariant
 from hostd.supervisor.instance import Instance
+from hostd.supervisor.own_limits import want_in
 
 
 class Preflight:
@@ -22,9 +24,14 @@ class Preflight:
     async def __call__(self, model: str, option: LoadOption) -> tuple[Event, ...]:
         """Return the memory as it is now, and the verdict on loading *model* as *option* says."""
         instance = self._instances[model]
-        verdict = await asyncio.to_thread(_verdict, instance.profile, instance.variants[option.variant], option)
-        # Measured after the check, which may take seconds: the scheduler admits by the newest numbers.
-        return await self._measure(), verdict
+        try:
+            verdict = await asyncio.to_thread(_verdict, instance.profile, instance.variants[option.variant], option)
+            # Measured after the check, which may take seconds: the scheduler admits by the newest numbers.
+            return await self._measure(), verdict
+        except Exception as error:
+            if (want := want_in(error)) is None:
+                raise
+            return (PreflightDone(model, ExitClass.UNKNOWN, want, own_want=True),)
 
 
 def _verdict(profile: Profile, bound: BoundVariant, option: LoadOption) -> PreflightDone:
@@ -32,6 +39,8 @@ def _verdict(profile: Profile, bound: BoundVariant, option: LoadOption) -> Prefl
         variant, backend = bound.servable()
         backend.check(profile, variant, option)
     except EngineError as error:
+        if want_in(error) is not None:
+            raise
         last = f"; its last line: {error.tail[-1]}" if error.tail and error.tail[-1] not in error.message else ""
         # The engine may have quoted its command line.
         why = masked(f"{bound.variant.label}: {error.message}{last}", secrets_in(profile.args.values()))

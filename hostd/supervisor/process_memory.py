@@ -39,7 +39,7 @@ def group_usage(pid: int) -> ProcessUsage:
     try:
         leader = psutil.Process(pid)
         processes = [leader, *leader.children(recursive=True)]
-    except psutil.Error:
+    except (psutil.Error, OSError):
         return ProcessUsage()
     rss, cpu, read, pids = 0, 0.0, 0, []
     for process in processes:
@@ -47,7 +47,7 @@ def group_usage(pid: int) -> ProcessUsage:
             with process.oneshot():
                 times = process.cpu_times()
                 rss += process.memory_info().rss
-        except psutil.Error:
+        except (psutil.Error, OSError):
             continue
         cpu += times.user + times.system
         read += _read_bytes(process)

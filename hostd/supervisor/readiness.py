@@ -20,6 +20,7 @@ from hostd.domain.reason import ExitClass
 from hostd.supervisor import health_probe
 from hostd.supervisor.listening_socket import Listening, ListeningSocket, owner_of
 from hostd.supervisor.log_ring import LogRing
+from hostd.supervisor.own_limits import want_now
 from hostd.supervisor.process_memory import ProcessUsage
 
 STUCK = 30.0
@@ -110,6 +111,10 @@ class Readiness(ABC):
         self._healthy = True
         await self._loads()
         said = await health_probe.one_token(self._http, self._launch.endpoint, embeddings=embeddings)
+        while said is not None and want_now() is not None:
+            # The engine has loaded all of the model; what hostd lacks for a connection comes back.
+            await asyncio.sleep(_LOOK_EVERY)
+            said = await health_probe.one_token(self._http, self._launch.endpoint, embeddings=embeddings)
         if said is None:
             return None
         return self._error(f"the engine says that it is healthy, but failed a one-token request with {said}")

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from hostd.supervisor.activity import Activity, computes
+from hostd.supervisor.own_limits import want_now
 from hostd.supervisor.progress_tracker import ProgressTracker
 
 
@@ -74,7 +75,8 @@ class Watchdog:
             self._tracker.begun(since)
             self._probed_at = since
             # A request that succeeded during the probe disproves it.
-            if not await self._silent() or self._seen >= since:
+            # Nor is an engine silent that hostd cannot open a connection to.
+            if not await self._silent() or self._seen >= since or want_now() is not None:
                 idle = silent = 0
                 continue
             silent += 1
@@ -156,7 +158,7 @@ class HealthMonitor:
         while True:
             await self._pause()
             silent_since = self._loop.time()
-            while not await self._is_healthy():
+            while not await self._is_healthy() and want_now() is None:
                 if self._loop.time() - silent_since >= self._timings.patience:
                     return (
                         f"the server has gone away: its health page has not answered for {self._timings.patience:g} s; "

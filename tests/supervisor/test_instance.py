@@ -22,6 +22,7 @@ from hostd.supervisor.instance import Instance
 from hostd.supervisor.orphan_reaper import OrphanReaper
 from hostd.supervisor.watchdog import ProbeTimings
 from tests.stage import ENGINE, make_profile, until
+from tests.supervisor.exhausted import no_descriptors
 
 CHAT = {"messages": [{"role": "user", "content": "hello"}]}
 
@@ -210,6 +211,28 @@ async def test_a_suspicion_is_followed_up(begin: Begin) -> None:
     await run.ask("/_script", {"hang": True})
     run.instance.suspect()
     assert "no longer answers" in (await run.broke()).detail
+
+
+async def test_what_hostd_itself_lacks_does_not_end_an_engine(begin: Begin) -> None:
+    """A probe that hostd could not even send says nothing about the engine; once it can, all is well."""
+    run = begin(ProbeTimings(interval=0.02, patience=0.1))
+    pid = await run.ready()
+    with no_descriptors():
+        for _ in range(10):
+            run.instance.suspect()
+            await asyncio.sleep(0.1)
+    await until_seen(run, completed=2)
+    assert (pid, True) == (run.instance.pid, run.events.empty())
+
+
+async def test_an_engine_that_cannot_be_started_for_what_hostd_lacks_is_not_at_fault(begin: Begin) -> None:
+    """It is told apart, with words that help, and the next try succeeds."""
+    run = begin()
+    with no_descriptors():
+        run.instance.start()
+        failed = await run.broke()
+    assert (True, True) == (failed.own_want, "descriptor" in failed.detail)
+    await run.ready()
 
 
 async def test_an_engine_that_answers_stays(begin: Begin) -> None:

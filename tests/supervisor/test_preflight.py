@@ -1,5 +1,6 @@
 """A load that must fail is refused before memory is freed for it."""
 
+import errno
 from typing import Any
 
 import pytest
@@ -26,6 +27,8 @@ class Careful(LlamaCpp):
         """Know of one file only."""
         assert (profile.name, True) == ("alpha", option is not None)
         if variant.path == "absent":
+            if option is not None and option.label == "starved":
+                raise EngineError("its build cannot be read") from OSError(errno.EMFILE, "it said so")
             raise EngineError("there is no file 'absent'", exit_class=ExitClass.MISSING_FILE, tail=("it said so",))
 
 
@@ -78,3 +81,11 @@ async def test_a_variant_without_a_backend_is_refused() -> None:
         PreflightDone("alpha", ExitClass.MISSING_FILE, "llamacpp:absent: backend 'llamacpp' is not implemented here")
         == verdict
     )
+
+
+async def test_what_hostd_lacks_is_no_verdict_on_the_load() -> None:
+    """Whatever the backend made of it."""
+    (verdict,) = await preflight(Careful())("alpha", LoadOption(0, "starved"))
+    assert isinstance(verdict, PreflightDone)
+    assert (True, ExitClass.UNKNOWN) == (verdict.own_want, verdict.exit_class)
+    assert "descriptor" in verdict.detail
