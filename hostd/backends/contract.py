@@ -8,8 +8,8 @@ Write one class that extends `Engine` (`Backend` for a server that hostd never s
 3. only what differs from the defaults: ``check`` (before memory is freed for a load), ``classify`` (what an exit means),
    ``attach`` (a server at the variant's url), ``open`` and ``close`` (a server that runs before its model is loaded), ``sleep``
    and ``wake`` (with `Launch.sleep_levels`), ``progress``, ``turns`` and ``describe`` (what the server reports),
-   ``report_request`` (what has it report more), ``adapt``, ``ensure_fits`` and ``prefers_stream`` (requests that the engine would
-   not take as they are).
+   ``report_request`` (what has it report more), ``adapt``, ``ensure_fits`` and ``prefers_stream`` (requests that the engine
+   would not take as they are), ``refusal`` (its words for a client's mistake).
 
 A package registers its class as an entry point of the group ``hostd.backends``, under the same name; the class is called with
 the command from ``backends.NAME.command`` if its constructor takes one. A class that extends nothing but has these methods
@@ -27,7 +27,7 @@ import aiohttp
 
 from hostd.dialects.base import Dialect
 from hostd.dialects.openai.dialect import PATHS
-from hostd.domain.errors import EngineError
+from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.profile import EngineSettings, Profile, Variant
 from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
@@ -188,6 +188,10 @@ class Backend(ABC):
             RequestError: It does not fit; code context_length_exceeded.
             aiohttp.ClientError: The server does not answer.
         """
+
+    def refusal(self, message: str) -> RequestError | None:
+        """Return the client's mistake that the server's *message* tells of, whatever its status; None where it tells of none."""
+        return None
 
     def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
         """Return whether *body*, which asks for a whole answer, is better sent as a request for a stream.

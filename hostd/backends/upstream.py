@@ -13,7 +13,9 @@ import aiohttp
 
 from hostd.backends.contract import Backend, Endpoint, ServerFacts
 from hostd.backends.in_turn import in_turn
+from hostd.backends.refusal_patterns import MALFORMED
 from hostd.dialects.request_document import RequestDocument
+from hostd.domain.errors import HostdError, RequestError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.progress import PromptProgress
 
@@ -149,6 +151,13 @@ class Lease:
     def prefers_stream(self, document: RequestDocument) -> bool:
         """Return whether the whole answer that *document* asks for is better assembled from a stream."""
         return not document.get("stream") and self._backend.prefers_stream(self.endpoint, document)
+
+    def understood(self, error: HostdError) -> HostdError:
+        """Return what the server's *error* means: some answer a client's mistake as if it were their own."""
+        found = self._backend.refusal(error.message)
+        if found is None or (isinstance(error, RequestError) and found.code == MALFORMED):
+            return error
+        return found if isinstance(error, RequestError) or error.status >= 500 else error
 
     async def translate(self, document: RequestDocument) -> RequestDocument:
         """Return the request that this server needs instead of *document*; often that itself.

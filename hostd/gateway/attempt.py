@@ -156,7 +156,8 @@ class Attempt:
     async def _pass_on(self, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
         if upstream.status != 200:
             self._lease.progress()
-            raise rejected_by_engine(self._translation.failure(upstream.status, await upstream.read()))
+            failure = self._translation.failure(upstream.status, await upstream.read())
+            raise rejected_by_engine(self._lease.understood(failure))
         streams = upstream.content_type == self._translation.stream_type
         if self._down is None:
             answer = await (self._assemble(upstream) if streams else self._read(upstream))
@@ -171,7 +172,7 @@ class Attempt:
     async def _read(self, upstream: aiohttp.ClientResponse) -> Answer:
         answer = self._translation.response(await upstream.read(), self._trace.model)
         if answer.engine_error is not None:
-            raise rejected_by_engine(answer.engine_error)
+            raise rejected_by_engine(self._lease.understood(answer.engine_error))
         if answer.failure:
             raise _no_answer(answer.failure)
         self._lease.progress()
@@ -192,7 +193,7 @@ class Attempt:
                     break
         complete = assembler.end()
         if assembler.engine_error is not None:
-            raise rejected_by_engine(assembler.engine_error)
+            raise rejected_by_engine(self._lease.understood(assembler.engine_error))
         if not complete:
             raise _no_answer(assembler.failure or "the engine ended its answer in the middle")
         answer = assembler.answer(self._trace.model)
@@ -235,7 +236,7 @@ class Attempt:
         end = translator.end()
         if end is None and not down.begun:
             if translator.engine_error is not None:
-                raise rejected_by_engine(translator.engine_error)
+                raise rejected_by_engine(self._lease.understood(translator.engine_error))
             raise _no_answer(translator.failure or "the engine ended its answer before it had begun")
         self._answered(translator.prompt_tokens, translator.tokens)
         if end is None:

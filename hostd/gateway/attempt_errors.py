@@ -31,6 +31,8 @@ def rejected_by_engine(error: HostdError) -> RetryableFailure | TerminalFailure:
     if isinstance(error, RequestError):
         if error.code == "context_length_exceeded":
             return RetryableFailure(FallbackReason.CONTEXT_TOO_LONG, error.message, error.status)
+        if error.code == FallbackReason.UNFIT:
+            return RetryableFailure(FallbackReason.UNFIT, error.message, error.status)
         return TerminalFailure(error)
     if error.status == 429:
         return RetryableFailure(FallbackReason.STATUS_429, error.message, 429)

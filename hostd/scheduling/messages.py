@@ -95,6 +95,8 @@ def failed(model: ModelState, event: AttemptFailed) -> HostdError:
     """Return the error where a model failed a request before it began to answer."""
     if event.reason is FallbackReason.CONTEXT_TOO_LONG:
         return RequestError(event.detail, code="context_length_exceeded", param="messages")
+    if event.reason is FallbackReason.UNFIT and event.status == 400:
+        return RequestError(event.detail, code=FallbackReason.UNFIT)
     return CapacityError(
         f"'{model.name}' did not answer: {event.detail}",
         code=event.reason,

@@ -87,6 +87,23 @@ async def unending(stage: Stage, model: str, data: bytes, how: str) -> AsyncIter
             yield
 
 
+@asynccontextmanager
+async def refusing(stage: Stage, model: str, status: int, message: str) -> AsyncIterator[None]:
+    """Put a server in the place of *model*'s engine that refuses each request."""
+    body = json.dumps({"error": {"code": status, "message": message, "type": "server_error"}}).encode()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 %d Oh\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, len(body), body))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        with moved(stage, model, server.sockets[0].getsockname()[1]):
+            yield
+
+
 class TestPassingOn:
     """What goes through."""
 
@@ -277,6 +294,37 @@ class TestBeforeTheFirstByte:
         answer = await stage.ask("hasty", **asked)
         assert ("hasty", "primary") == answer.route
         assert 0.7 < time.monotonic() - began
+
+    @pytest.mark.parametrize(
+        ("status", "message", "reason"),
+        [
+            (500, "input (6002 tokens) is too large to process. increase the physical batch size", "context_too_long"),
+            (500, "image input is not supported - hint: you may need to provide the mmproj", "unfit"),
+            (400, "image input is not supported - hint: you may need to provide the mmproj", "unfit"),
+            (500, "Compute error.", "status_5xx"),
+        ],
+    )
+    @pytest.mark.parametrize("stream", [True, False])
+    async def test_understands_an_engine_that_says_500_to_a_mistake(
+        self, stage: Stage, status: int, message: str, reason: str, stream: bool
+    ) -> None:
+        """What another model may be able to answer, it is asked for."""
+        async with refusing(stage, "alpha", status, message):
+            assert ("beta", f"fallback:{reason}") == (await stage.ask("alpha", stream=stream)).route
+
+    @pytest.mark.parametrize(
+        ("message", "code"),
+        [
+            ("Failed to parse grammar", "engine_refused"),
+            ("image input is not supported", "unfit"),
+            ("input is too large to process. increase the physical batch size", "context_length_exceeded"),
+        ],
+    )
+    async def test_tells_the_client_of_its_mistake(self, stage: Stage, message: str, code: str) -> None:
+        """400, which no client sends again."""
+        async with refusing(stage, "beta", 500, message):
+            answer = await stage.ask("beta")
+        assert (400, code, message) == (answer.status, answer.error["code"], answer.error["message"])
 
     @pytest.mark.parametrize(
         ("pieces", "reason"),

@@ -14,6 +14,13 @@ def test_a_prompt_that_is_too_long_may_fit_elsewhere() -> None:
     assert (FallbackReason.CONTEXT_TOO_LONG, "too long", 400) == (found.reason, found.detail, found.status)
 
 
+def test_what_one_model_cannot_do_another_may() -> None:
+    """Such as read a picture."""
+    found = rejected_by_engine(RequestError("no pictures", code="unfit"))
+    assert isinstance(found, RetryableFailure)
+    assert (FallbackReason.UNFIT, "no pictures", 400) == (found.reason, found.detail, found.status)
+
+
 def test_a_mistake_is_one_everywhere() -> None:
     """No other target is asked about it."""
     error = RequestError("no such tool", code="engine_refused", status=422)

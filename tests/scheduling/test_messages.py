@@ -77,6 +77,14 @@ def test_a_prompt_that_is_too_long_is_the_clients_error(model: ModelState) -> No
     assert "9000 tokens are more than 4096" == error.message
 
 
+def test_what_no_model_can_do_is_the_clients_error(model: ModelState) -> None:
+    """A picture that none can read is not read by asking again; a target that was out of place is no mistake."""
+    error = messages.failed(model, AttemptFailed("t1", FallbackReason.UNFIT, "no pictures", 400))
+    assert isinstance(error, RequestError)
+    assert ("unfit", 400, "no pictures") == (error.code, error.status, error.message)
+    assert 503 == messages.failed(model, AttemptFailed("t1", FallbackReason.UNFIT, "not here", 503)).status
+
+
 def test_closing_asks_to_come_back() -> None:
     """A service manager has hostd up again within seconds."""
     assert ("closing", 503, 5.0) == (messages.closing().code, messages.closing().status, messages.closing().retry_after)

@@ -16,10 +16,15 @@ import aiohttp
 from hostd.backends.addresses import keep_private, local_pid, root_of
 from hostd.backends.attached import facts
 from hostd.backends.contract import Attachment, Backend, Endpoint, ServerFacts
+from hostd.backends.llamacpp import refusals as llamacpp_refusals
 from hostd.backends.llamacpp import slots, streaming
+from hostd.backends.mlx import refusals as mlx_refusals
+from hostd.backends.ollama import refusals as ollama_refusals
+from hostd.backends.refusal_patterns import RefusalPatterns
 from hostd.backends.vllm import metrics
+from hostd.backends.vllm import refusals as vllm_refusals
 from hostd.dialects.request_document import replaced
-from hostd.domain.errors import EngineError
+from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.locality import is_loopback
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.progress import EngineProgress
@@ -28,6 +33,10 @@ from hostd.planning.warm_set.load_option import LoadOption
 
 _PATIENCE = 5.0
 _MOST = 4 << 20
+
+_REFUSALS = RefusalPatterns.of_all(
+    each.PATTERNS for each in (llamacpp_refusals, vllm_refusals, ollama_refusals, mlx_refusals)
+)
 
 
 class Attached(Backend):
@@ -77,6 +86,10 @@ class Attached(Backend):
         self._llama.discard(endpoint.url)
         self._vllm.discard(endpoint.url)
         return Attachment(endpoint, health="/v1/models", slots=profile.slots)
+
+    def refusal(self, message: str) -> RequestError | None:
+        """Return the client's mistake that *message* tells of, in the words of any engine."""
+        return _REFUSALS.find(message)
 
     def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return a request's *body* with the server's name for the model, or None when it has that already."""

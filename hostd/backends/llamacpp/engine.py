@@ -22,7 +22,7 @@ from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp import facts as llamacpp_facts
-from hostd.backends.llamacpp import faults, gguf_file, python_server, secret_flags, slots, streaming
+from hostd.backends.llamacpp import faults, gguf_file, python_server, refusals, secret_flags, slots, streaming
 from hostd.backends.llamacpp.build import LAUNCHER, build_of
 from hostd.backends.llamacpp.command_line import arguments, flags, locate
 from hostd.backends.llamacpp.flags import KnownFlags
@@ -30,7 +30,7 @@ from hostd.backends.llamacpp.gguf_header import refuse_damaged
 from hostd.backends.llamacpp.help_page import HelpPages, is_executable, listens_on_sockets
 from hostd.backends.llamacpp.placement import elastic_variables
 from hostd.dialects.request_document import replaced
-from hostd.domain.errors import EngineError
+from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
@@ -172,6 +172,10 @@ class LlamaCpp(Engine):
     def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
         return faults.classify(status, tail)
+
+    def refusal(self, message: str) -> RequestError | None:
+        """Return the client's mistake that *message* tells of."""
+        return refusals.PATTERNS.find(message)
 
     def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return a request's *body* as the engine at *endpoint* takes it, or None when the bytes can go as they are.

@@ -14,8 +14,9 @@ import aiohttp
 from hostd.backends import checkpoint_folder
 from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.environment import engine_environment
-from hostd.backends.mlx import faults
+from hostd.backends.mlx import faults, refusals
 from hostd.backends.mlx.command_line import arguments, python_of, server_words, serving
+from hostd.domain.errors import RequestError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.progress import EngineProgress, SlotProgress
 from hostd.domain.reason import ExitClass
@@ -74,6 +75,10 @@ class Mlx(Engine):
     def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
         return faults.classify(status, tail)
+
+    def refusal(self, message: str) -> RequestError | None:
+        """Return the client's mistake that *message* tells of."""
+        return refusals.PATTERNS.find(message)
 
     def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:  # noqa: ARG002
         """Return a request's *body* as the server takes it, or None when the bytes can go as they are.

@@ -24,10 +24,10 @@ from hostd.backends.contract import Attachment, Endpoint, Engine, Launch, Server
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp.placement import elastic_variables
-from hostd.backends.ollama import client, context_guard
+from hostd.backends.ollama import client, context_guard, refusals
 from hostd.backends.ollama.client import LONGEST_LOAD, asked, keep, loaded
 from hostd.backends.ollama.store import full_name, home, store_of
-from hostd.domain.errors import EngineError
+from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.locality import is_loopback
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
@@ -174,6 +174,10 @@ class Ollama(Engine):
         context = self._held.get((endpoint.url, endpoint.model), _Held()).context
         if context is not None:
             await context_guard.ensure_fits(http, endpoint.url, endpoint.headers, body, context)
+
+    def refusal(self, message: str) -> RequestError | None:
+        """Return the client's mistake that *message* tells of."""
+        return refusals.PATTERNS.find(message)
 
     def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a request's *body* as Ollama's OpenAI routes take it.

@@ -21,10 +21,10 @@ from hostd.backends import checkpoint_folder
 from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment, interpreter_of
-from hostd.backends.vllm import faults, memory, metrics
+from hostd.backends.vllm import faults, memory, metrics, refusals
 from hostd.backends.vllm.build import VllmBuild, build_of
 from hostd.dialects.request_document import replaced
-from hostd.domain.errors import EngineError
+from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
@@ -147,6 +147,10 @@ class Vllm(Engine):
     def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
         return faults.classify(status, tail)
+
+    def refusal(self, message: str) -> RequestError | None:
+        """Return the client's mistake that *message* tells of."""
+        return refusals.PATTERNS.find(message)
 
     def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return the request under the one name that the engine answers to, or None when the bytes can go as they are."""
