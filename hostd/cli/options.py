@@ -9,7 +9,7 @@ from hostd.cli.exits import Code, VerbError
 from hostd.cli.output import say
 from hostd.domain.errors import ConfigError
 from hostd.domain.host import Host, Reserve
-from hostd.hardware.simulated import PRESETS, preset
+from hostd.hardware.simulated import PRESETS, find_preset, preset
 
 if TYPE_CHECKING:
     from hostd.sizing.memory_state import MemoryState
@@ -53,6 +53,8 @@ def find_machine(wanted: str | None, reserve: Reserve) -> Host:
         return probe(reserve)
     if wanted in PRESETS:
         return preset(wanted, reserve)
+    if not Path(wanted).exists() and (meant := find_preset(wanted)):
+        return preset(meant, reserve)
     from hostd.config.machine_file import read_machine  # costs 0.1 s, and only files need it
     from hostd.config.validators import hint
 

@@ -106,7 +106,9 @@ def _contradictions(pools: Any) -> Iterator[ConfigIssue]:
             yield ConfigIssue(f"the pool '{pool_id}' is there twice; the first is on line {seen[pool_id]}", at)
         seen.setdefault(pool_id, at.line)
         fitting = _KINDS[pool_id.partition(":")[0]]
-        if pool.get("kind") in set(PoolKind) - {fitting}:
+        # A card may use the system's memory: GB10, Jetson, a processor's own graphics.
+        allowed = {fitting, PoolKind.UNIFIED} if fitting is PoolKind.VRAM else {fitting}
+        if pool.get("kind") in set(PoolKind) - allowed:
             message = f"the pool '{pool_id}' is of kind {fitting}, not {pool['kind']}"
             yield ConfigIssue(message, pool.values_at["kind"])
 

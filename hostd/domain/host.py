@@ -34,9 +34,10 @@ class Holder:
 class Pool:
     """Memory that is budgeted together: one GPU's VRAM, a Mac's unified memory, or host RAM (all in bytes).
 
-    *free* is what no process holds now; *budget* is what models may hold in all: the ceiling of the hardware or the system less
-    the owner's reserve. Ids are ``cuda:0``, ``rocm:0``, ``metal``, ``ram``. *facts* are what else is known of the device
-    (compute capability, driver, links), for people and for engines' rules.
+    *free* is what no process holds now; *budget* is what models may hold in all: the ceiling of the hardware or the system
+    less the owner's reserve. A device of kind UNIFIED uses the system's memory, which is no pool of its own then. Ids are
+    ``cuda:0``, ``rocm:0``, ``metal``, ``ram``. *facts* are what else is known of the device (compute capability, driver,
+    links), for people and for engines' rules.
     """
 
     id: str
@@ -71,6 +72,11 @@ class Host:
     def pool(self, pool_id: str) -> Pool | None:
         """Return the pool of that id, or None."""
         return next((pool for pool in self.pools if pool.id == pool_id), None)
+
+    @property
+    def main(self) -> str:
+        """The id of the pool that is the processor's memory: main memory, or what a graphics device shares with it."""
+        return next((pool.id for pool in self.pools if pool.kind is PoolKind.UNIFIED), "ram")
 
     @property
     def accelerators(self) -> tuple[Pool, ...]:

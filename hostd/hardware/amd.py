@@ -1,11 +1,13 @@
 """AMD cards as pools, read from the amdgpu driver's files in sysfs; no library is needed.
 
 Cards are numbered as the PCI bus orders them, as ROCm does. Integrated graphics have a small VRAM, which the
-firmware reserves, and a large GTT, which is main memory that graphics may use: the pool is the VRAM alone, because main memory
-counts the rest, and the facts have the size of the GTT.
+firmware reserves, and a large GTT, which is main memory that graphics may use. Where they are the only device, both are one pool
+of kind ``unified``; beside a card with memory of its own, the pool is the VRAM alone, because main memory counts the rest.
 """
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from hostd.domain.host import Pool, PoolKind
@@ -18,8 +20,12 @@ _AMD = "0x1002"
 _CARD = re.compile(r"card\d+")
 
 
-def read(reserve: int, sysfs: Path = SYSFS, names: Path = NAMES) -> Reading:
-    """Return one pool for each AMD card; *reserve* is in bytes per card, *names* libdrm's list of products."""
+def read(reserve: int, sysfs: Path = SYSFS, names: Path = NAMES, shared: Callable[[], Pool] | None = None) -> Reading:
+    """Return one pool for each AMD card; *reserve* is in bytes per card, *names* libdrm's list of products.
+
+    *shared* returns the system's memory, with what models may take of it: of a machine's only card, if that is a processor's
+    graphics, the pool is then all that it may use of the system's memory, and its own part.
+    """
     pools: list[Pool] = []
     troubles: list[str] = []
     for number, (bus_id, device) in enumerate(sorted(_devices(sysfs))):
@@ -31,7 +37,22 @@ def read(reserve: int, sysfs: Path = SYSFS, names: Path = NAMES) -> Reading:
                 f"the AMD card at {bus_id} is left out: its driver (amdgpu) does not tell its memory ({reason}); "
                 "look for 'amdgpu' in the kernel's log"
             )
+    if shared is not None and len(pools) == 1 and not troubles and dict(pools[0].facts).get("shares_main_memory"):
+        pools = [_with_main_memory(pools[0], shared())]
     return Reading(tuple(pools), tuple(troubles))
+
+
+def _with_main_memory(own: Pool, memory: Pool) -> Pool:
+    """Return one pool of a device's *own* part and the system's *memory*; the driver limits what the device may use of it."""
+    limit = own.total + int(dict(own.facts)["gtt_bytes"])
+    return replace(
+        own,
+        kind=PoolKind.UNIFIED,
+        total=own.total + memory.total,
+        free=own.free + memory.free,
+        budget=min(limit, own.total + memory.budget),
+        facts=(*own.facts, *memory.facts),
+    )
 
 
 def _devices(sysfs: Path) -> list[tuple[str, Path]]:

@@ -7,7 +7,7 @@ it vanishes, because models are placed by number.
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psutil
 
@@ -44,15 +44,19 @@ class Cards:
     def __repr__(self) -> str:
         return f"<Cards {'open' if self._open else 'closed'}, {len(self._known)} seen>"
 
-    def read(self, reserve: int) -> Reading:
-        """Return one pool for each card, or for each MIG slice of a card; *reserve* is in bytes per pool."""
+    def read(self, reserve: int, shared: Callable[[], Pool] | None = None) -> Reading:
+        """Return one pool for each card, or for each MIG slice of a card; *reserve* is in bytes per pool.
+
+        *shared* returns the system's memory, with what models may take of it: an integrated device (GB10, Jetson) has no other,
+        and its driver tells no size.
+        """
         troubles: list[str] = []
         working = 0
         try:
             self._start()
             count = nvml.count()
             cards = self._cards(count, troubles)
-            shared = _facts(("driver", nvml.driver_version), ("cuda", nvml.cuda_version))
+            driver = _facts(("driver", nvml.driver_version), ("cuda", nvml.cuda_version))
         except NvmlFault as fault:
             self.close()
             said = f"NVIDIA cards cannot be measured: {fault.why}"
@@ -62,9 +66,13 @@ class Cards:
         pools: list[Pool] = []
         for card in cards:
             try:
-                pools += _pools(card, (*shared, *_links(card, cards)), reserve, troubles)
+                pools += _pools(card, (*driver, *_links(card, cards)), reserve, troubles)
                 working += 1
             except NvmlFault as fault:
+                if fault.code == nvml.NOT_SUPPORTED and shared is not None:
+                    pools.append(_shared_pool(card, driver, shared(), troubles))
+                    working, shared = working + 1, None  # one device at most has the system's memory
+                    continue
                 troubles.append(f"{card.id} ({card.name}) is left out: {fault.why}")
         troubles += self._vanished(card.uuid for card in cards)
         if working < len(self._known) or working < count:
@@ -149,6 +157,20 @@ def _pool(pool_id: str, name: str, devices: Sequence[Device], facts: Facts, rese
         budget=max(0, ceiling - reserve),
         holders=_holders(pool_id, devices, troubles),
         facts=facts,
+    )
+
+
+def _shared_pool(card: _Card, driver: Facts, memory: Pool, troubles: list[str]) -> Pool:
+    """Return the pool of an integrated device: the system's *memory*, which the driver knows no size of."""
+    facts = (
+        *_facts(("compute_capability", lambda: nvml.compute_capability(card.device))),
+        *driver,
+        ("uuid", card.uuid),
+        ("shares_main_memory", "yes"),
+    )
+    holders = _holders(card.id, [card.device], troubles)
+    return replace(
+        memory, id=card.id, kind=PoolKind.UNIFIED, name=card.name, holders=holders, facts=(*facts, *memory.facts)
     )
 
 

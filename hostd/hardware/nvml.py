@@ -13,6 +13,7 @@ from hostd.hardware.nvidia_signs import NO_LIBRARY
 
 Device = NewType("Device", object)
 
+NOT_SUPPORTED = int(pynvml.NVML_ERROR_NOT_SUPPORTED)
 NO_PERMISSION = int(pynvml.NVML_ERROR_NO_PERMISSION)
 _FUNCTION_NOT_FOUND = int(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
 _UNREADABLE = int(pynvml.NVML_ERROR_UNKNOWN)

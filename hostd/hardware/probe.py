@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from hostd.domain.host import Host, Reserve
+from hostd.domain.host import Host, Pool, PoolKind, Reserve
 from hostd.hardware import amd, nvidia_signs, system
 from hostd.hardware.apple import Mac
 from hostd.hardware.reading import Reading
@@ -45,9 +45,8 @@ class Sensors:
         with self._lock:
             machine = self._machine = self._machine or system.describe()
             found = self._accelerators(reserve)
-            if not any(
-                pool.id == "metal" for reading in found for pool in reading.pools
-            ):  # unified memory is main memory, too
+            # Memory that a graphics device shares is main memory, too.
+            if not any(pool.kind is PoolKind.UNIFIED for reading in found for pool in reading.pools):
                 found.append(_isolated("main memory", lambda: Reading((system.read(reserve.ram),))))
         pools = tuple(pool for reading in found for pool in reading.pools)
         troubles = tuple(trouble for reading in found for trouble in reading.troubles)
@@ -63,19 +62,23 @@ class Sensors:
     def _accelerators(self, reserve: Reserve) -> list[Reading]:
         if self.platform == "darwin":
             return [_isolated("Metal", lambda: self.mac.read(reserve.unified))]
-        return [
-            _isolated("NVIDIA cards", lambda: self._nvidia_cards(reserve.vram)),
-            _isolated("AMD cards", lambda: amd.read(reserve.vram)),
-        ]
 
-    def _nvidia_cards(self, reserve: int) -> Reading:
+        def main() -> Pool:
+            return system.read(reserve.unified)
+
+        nvidia = _isolated("NVIDIA cards", lambda: self._nvidia_cards(reserve.vram, main))
+        # A processor's graphics are of use for models where there is nothing better.
+        shared = None if nvidia.pools else main
+        return [nvidia, _isolated("AMD cards", lambda: amd.read(reserve.vram, shared=shared))]
+
+    def _nvidia_cards(self, reserve: int, shared: Callable[[], Pool]) -> Reading:
         if self._nvidia is None:
             if not nvidia_signs.card_on_bus() and not nvidia_signs.driver_installed():
                 return Reading(absences=(f"NVIDIA cards cannot be measured: {nvidia_signs.NO_LIBRARY}",))
             from hostd.hardware.nvidia import Cards  # noqa: PLC0415 - costs 25 ms and 2 MB, and not every machine needs it
 
             self._nvidia = Cards()
-        return self._nvidia.read(reserve)
+        return self._nvidia.read(reserve, shared)
 
 
 def _isolated(what: str, ask: Callable[[], Reading]) -> Reading:

@@ -41,6 +41,9 @@ class MeasurementRecorder:
         # Only llama.cpp logs its memory by component; the others' totals cannot be told apart from their caches.
         if variant.backend != "llamacpp":
             return None
+        # On shared memory the log's devices and the process hold parts of one pool, which nothing tells apart.
+        if option is not None and option.placement.unified and option.placement.host != "metal":
+            return None
         try:
             variant = resolve_weights(variant)
         except EngineError:

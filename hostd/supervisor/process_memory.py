@@ -92,7 +92,7 @@ def measure(leaders: Mapping[str, int], pools: Sequence[Pool]) -> dict[str, Engi
 
     An engine that ended meanwhile is left out. Blocks for about a millisecond.
     """
-    main = METAL if any(pool.id == METAL for pool in pools) else RAM
+    main = next((pool.id for pool in pools if pool.kind is PoolKind.UNIFIED), RAM)
     found = {}
     for model, pids in members(leaders).items():
         sizes = [_resident(pid) for pid in pids]
@@ -109,6 +109,10 @@ def measure(leaders: Mapping[str, int], pools: Sequence[Pool]) -> dict[str, Engi
             if pool.kind is PoolKind.VRAM
             and (told := sum(holder.bytes or 0 for holder in pool.holders if holder.pid in mine))
         }
+        if main not in (METAL, RAM):
+            # What a CUDA or ROCm device took of shared memory is not part of what the process has resident.
+            shared = next(pool for pool in pools if pool.id == main)
+            held[main] += sum(holder.bytes or 0 for holder in shared.holders if holder.pid in mine)
         found[model] = EngineMemory(pids, held, files)
     return found
 

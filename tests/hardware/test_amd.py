@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hostd.domain.host import PoolKind
+from hostd.domain.host import Pool, PoolKind
 from hostd.hardware import amd
 
 GIB = 2**30
@@ -64,6 +64,17 @@ def test_a_processor_with_graphics(tmp_path: Path, names: Path) -> None:
     (pool,) = amd.read(GIB, tmp_path, names).pools
     assert ("AMD Radeon 8060S Graphics", GIB // 2, 0) == (pool.name, pool.total, pool.budget)
     assert ("yes", str(62 * GIB)) == (dict(pool.facts)["shares_main_memory"], dict(pool.facts)["gtt_bytes"])
+
+
+def test_graphics_that_are_all_there_is_have_main_memory(tmp_path: Path, names: Path) -> None:
+    """One pool of kind unified: their own part and main memory, within what the driver lets them use; beside a card, their own."""
+    main = Pool("ram", PoolKind.RAM, "Main memory", 124 * GIB, 100 * GIB, 118 * GIB)
+    card(tmp_path, 0, "0000:c4:00.0", **memory(GIB, GIB // 4, 62 * GIB))
+    (pool,) = amd.read(GIB, tmp_path, names, lambda: main).pools
+    assert ("rocm:0", PoolKind.UNIFIED) == (pool.id, pool.kind)
+    assert (125 * GIB, 100 * GIB + GIB * 3 // 4, 63 * GIB) == (pool.total, pool.free, pool.budget)
+    card(tmp_path, 1, "0000:03:00.0", **memory(24 * GIB, 1 * GIB, 16 * GIB))
+    assert [PoolKind.VRAM] * 2 == [pool.kind for pool in amd.read(GIB, tmp_path, names, lambda: main).pools]
 
 
 def test_names(tmp_path: Path, names: Path) -> None:

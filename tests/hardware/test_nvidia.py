@@ -211,3 +211,25 @@ def test_the_driver_stays_open(driver: FakeDriver) -> None:
     """It is opened once for many readings, and let go of when a card fails."""
     assert "<Cards open, 2 seen>" == driver.run(READ, HEAD + RTX + H200, HEAD + RTX + H200)[1]
     assert "<Cards closed, 2 seen>" == driver.run(READ, HEAD + RTX + H200, HEAD + RTX)[1]
+
+
+SHARING = """
+import os
+from pathlib import Path
+from hostd.domain.host import Pool, PoolKind
+from hostd.hardware.nvidia import Cards
+Path(os.environ["FAKE_NVML"]).write_text(given[0])
+main = Pool("ram", PoolKind.RAM, "Main memory", 120 << 30, 100 << 30, 114 << 30)
+answer = Cards().read(1 << 30, lambda: main)
+"""
+
+
+def test_an_integrated_device_has_the_systems_memory(driver: FakeDriver) -> None:
+    """A driver that tells no size (GB10, Jetson) does not make the device vanish: not measured is not absent."""
+    gb10 = "gpu NVIDIA GB10;GPU-10;0000000F:01:00.0;0;0;0;12.1\nfail nvmlDeviceGetMemoryInfo 3\n"
+    reading: Reading = driver.run(SHARING, HEAD + gb10)
+    (pool,) = reading.pools
+    assert () == reading.troubles
+    assert ("cuda:0", PoolKind.UNIFIED, "NVIDIA GB10") == (pool.id, pool.kind, pool.name)
+    assert (120 * GIB, 100 * GIB, 114 * GIB) == (pool.total, pool.free, pool.budget)
+    assert ("12.1", "yes") == (dict(pool.facts)["compute_capability"], dict(pool.facts)["shares_main_memory"])

@@ -3,7 +3,7 @@
 import pytest
 
 from hostd.domain.host import PoolKind, Reserve
-from hostd.hardware.simulated import PRESETS, preset
+from hostd.hardware.simulated import PRESETS, find_preset, preset
 
 GIB = 2**30
 NAMES = (
@@ -20,7 +20,7 @@ def test_every_machine_makes_sense(name: str) -> None:
     for pool in host.pools:
         assert 0 < pool.budget < pool.free <= pool.total, pool
         assert "  " not in pool.name
-    assert ["metal"] == [pool.id for pool in host.pools] or host.pool("ram") is not None
+    assert [PoolKind.UNIFIED] == [pool.kind for pool in host.pools] or host.pool("ram") is not None
 
 
 @pytest.mark.parametrize("name", NAMES.split())
@@ -44,6 +44,31 @@ def test_a_mac_is_one_pool() -> None:
     assert (PoolKind.UNIFIED, 51.84) == (large.kind, round(large.budget / GIB, 2))
     assert 10 * GIB == small.budget
     assert 10922 * 2**20 == preset("m4-16g", Reserve(unified=0)).pools[0].budget
+
+
+def test_devices_that_share_the_systems_memory() -> None:
+    """One pool, which is the processor's memory, too; the driver may limit what graphics use of it."""
+    spark, halo = preset("dgx-spark", Reserve()), preset("strix-halo-128g", Reserve())
+    assert ("cuda:0", PoolKind.UNIFIED, 128_501_256_192) == (spark.main, spark.pools[0].kind, spark.pools[0].total)
+    assert (6 * GIB, 63 * GIB) == (spark.pools[0].total - spark.pools[0].budget, halo.pools[0].budget)
+    assert ("ram", "metal") == (preset("rtx4090", Reserve()).main, preset("m1-16g", Reserve()).main)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("4x3090", "4xrtx3090"),
+        ("RTX 4080", "rtx4080-16g"),
+        ("rtx4070", "rtx4070-12g"),
+        ("M3 Max 36g", "m3max-36g"),
+        ("DGX-Spark", "dgx-spark"),
+        ("rtx9999", None),
+        ("", None),
+    ],
+)
+def test_names_are_found_however_they_are_written(text: str, name: str | None) -> None:
+    """Without spaces, case, maker's prefix, or the size where that says nothing."""
+    assert name == find_preset(text)
 
 
 def test_the_owners_reserve_counts() -> None:

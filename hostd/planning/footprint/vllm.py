@@ -63,7 +63,9 @@ def footprint(shape: Shape, serving: VllmServing, devices: Sequence[Pool], host:
             Component.OVERHEAD: taken[Component.OVERHEAD] + _CONTEXT,
         }
         parts[card.id] = {component: span for component, span in spans.items() if span.high}
-    parts[host] = {Component.OVERHEAD: sum([_WORKER] * len(devices), _SERVER)}
+    server = sum([_WORKER] * len(devices), _SERVER)
+    own = parts.setdefault(host, {})  # a device that shares the system's memory has the server in its own pool
+    own[Component.OVERHEAD] = own.get(Component.OVERHEAD, Span()) + server
     return Footprint(
         parts,
         bounded_only=not shape.known,

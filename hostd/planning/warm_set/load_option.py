@@ -116,7 +116,7 @@ def pool_budgets(host: Host) -> dict[str, int]:
     A host that is described without main memory is taken to have all of it for models, unless it is unified.
     """
     budgets = {pool.id: pool.budget for pool in host.pools}
-    return budgets if "metal" in budgets else {"ram": host.ram_bytes} | budgets
+    return {"ram": host.ram_bytes} | budgets if host.main == "ram" else budgets
 
 
 def free_now(host: Host) -> dict[str, int]:
@@ -158,7 +158,7 @@ def full_offload(mode: ServingMode, host: Host, free: FreeBytes) -> Iterator[Loa
     # The fullest card first: a large free block is kept for a model that needs it.
     for card in sorted(host.accelerators, key=lambda card: (free.get(card.id, 0), card.id)):
         if not mode.why_not((card,)):
-            yield _placed(mode, Placement.on(card.id), None)
+            yield _placed(mode, Placement.on(card.id, host=host.main), None)
     for group in _kinds(host):
         largest = sorted(group, key=lambda card: -free.get(card.id, 0))
         for count in range(2, len(group) + 1):
@@ -172,7 +172,7 @@ def full_offload(mode: ServingMode, host: Host, free: FreeBytes) -> Iterator[Loa
 def partial_offload(mode: ServingMode, host: Host, free: FreeBytes) -> Iterator[LoadOption]:
     """Yield *mode* with as many layers on cards as fit there and the rest on the CPU, then with all of them on the CPU."""
     # On unified memory a layer on the CPU takes the same bytes of the same pool: nothing would be gained.
-    if not host.accelerators or not mode.layers or "metal" in free:
+    if not host.accelerators or not mode.layers or host.main != "ram":
         return
     # llama.cpp splits layers over cards of one backend only: CUDA and ROCm devices are not mixed.
     group = max(_kinds(host), key=lambda group: sum(free.get(card.id, 0) for card in group))

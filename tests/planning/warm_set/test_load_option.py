@@ -5,8 +5,12 @@ from dataclasses import replace
 import pytest
 
 from hostd.domain.footprint import Component, ElasticMemory, Footprint, Span
-from hostd.domain.host import Host, Pool, PoolKind
-from hostd.planning.footprint.llamacpp_serving import Placement
+from hostd.domain.host import Host, Pool, PoolKind, Reserve
+from hostd.domain.shape import Layer, LayerKind, Shape
+from hostd.hardware.simulated import preset
+from hostd.planning.footprint.levers import LlamaCppServing
+from hostd.planning.footprint.llamacpp_serving import Placement, Serving
+from hostd.planning.footprint.serving_modes import llamacpp_mode
 from hostd.planning.warm_set.load_option import (
     LoadOption,
     excess,
@@ -175,3 +179,28 @@ class TestLoadOptions:
         assert {"cuda:0": 24 * GIB} == option.capped(pool_budgets(host)).needs
         assert {"cuda:0": 40 * GIB} == option.most
         assert not option.fits({"cuda:0": 64 * GIB})
+
+
+def test_a_card_that_shares_the_systems_memory_takes_all_of_it_from_there() -> None:
+    """The host's part is in the same pool, all layers are on the device, and the CPU alone is no option."""
+    host = preset("dgx-spark", Reserve())
+    layer = Layer(LayerKind.FULL, heads=8, kv_heads=8, key_width=128, value_width=128, dense_bytes=GIB)
+    shape = Shape("llama", "a model", (layer,) * 60, heads=8, embedding=4096, vocabulary=32000, context=4096)
+    mode = llamacpp_mode(
+        "a", "llamacpp", LlamaCppServing(shape, Serving(context=4096, slots=1, cache_ram=0, checkpoints=0))
+    )
+    (option,), _ = load_options(mode, host, pool_budgets(host))
+    assert (("cuda:0",), "cuda:0", None) == (
+        tuple(pool for pool, _ in option.placement.devices),
+        option.placement.host,
+        option.gpu_layers,
+    )
+    assert ["cuda:0"] == list(option.needs)
+    assert {"cuda:0": host.pools[0].budget} == pool_budgets(host)
+    too_large = replace(shape, layers=(layer,) * 200)
+    assert (
+        []
+        == load_options(
+            llamacpp_mode("a", "llamacpp", LlamaCppServing(too_large, Serving())), host, pool_budgets(host)
+        )[0]
+    )
