@@ -72,8 +72,8 @@ PREFIXES = (
 )
 
 _SECRET = re.compile(r"KEY|TOKEN(?!S|IZ)|SECRET|PASSW|CREDENTIAL|AUTH")
-_OF_ENGINES = ("LLAMA_", "OLLAMA_", "HF_", "HUGGING_FACE_", "TRANSFORMERS_", "DYLD_", "LD_", "PYTHON", "AMD_", "GPU_")
-_PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"})
+_OF_ENGINES = ("LLAMA_", "OLLAMA_", "HF_", "HUGGING_FACE_", "TRANSFORMERS_", "DYLD_", "LD_", "AMD_", "GPU_")
+_ALSO_NAMED = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "PYTHONPATH", "PYTHONHOME"})
 
 
 def engine_environment(host: Mapping[str, str]) -> dict[str, str]:
@@ -86,7 +86,7 @@ def withheld(host: Mapping[str, str]) -> list[str]:
     return sorted(
         name
         for name in host
-        if (name.startswith((*PREFIXES, *_OF_ENGINES)) or name.upper() in _PROXIES) and not _passes(name)
+        if (name.startswith((*PREFIXES, *_OF_ENGINES)) or name.upper() in _ALSO_NAMED) and not _passes(name)
     )
 
 

@@ -53,7 +53,9 @@ def test_what_looks_meant_for_engines_and_is_withheld_can_be_told() -> None:
         **dict.fromkeys(
             ("LLAMA_ARG_THREADS", "HF_TOKEN", "https_proxy", "OLLAMA_HOST", "LD_PRELOAD", "VLLM_API_KEY"), "x"
         ),
-        **dict.fromkeys(("SHELL", "OPENAI_API_KEY", "SSH_AUTH_SOCK", "PATH", "CUDA_VISIBLE_DEVICES"), "x"),
+        **dict.fromkeys(
+            ("SHELL", "OPENAI_API_KEY", "SSH_AUTH_SOCK", "PATH", "PYTHONUNBUFFERED", "CUDA_VISIBLE_DEVICES"), "x"
+        ),
     }
     expected = ["HF_TOKEN", "LD_PRELOAD", "LLAMA_ARG_THREADS", "OLLAMA_HOST", "VLLM_API_KEY", "https_proxy"]
     assert expected == withheld(host)
