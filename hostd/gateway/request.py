@@ -78,7 +78,7 @@ class HttpRequest(web.BaseRequest):
             if self._held > self._client_max_size:
                 raise too_large(self._client_max_size)
             pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return pieces[0] if len(pieces) == 1 else await in_turn(self._held, b"".join, pieces)
 
     async def _unpack(self, body: bytes, encoding: str) -> bytes:
         try:

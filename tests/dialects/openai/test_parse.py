@@ -4,11 +4,15 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hostd.dialects.base import Dialect
 from hostd.dialects.openai.parse import MAX_KEEP_ALIVE, parse
 from hostd.domain.errors import RequestError
 from hostd.domain.ticket import Requirements
+from tests.dialects.openai.test_events import paths_in
+from tests.dialects.test_request_document import values
 
 
 def requirements(dialect: Dialect = Dialect.OPENAI_CHAT, **body: Any) -> Requirements:
@@ -93,3 +97,59 @@ def test_long_names_are_not_read() -> None:
 def test_counts_the_answers_that_are_asked_for(dialect: Dialect, body: dict[str, Any], choices: int) -> None:
     """So many for each prompt, of which tokens are one."""
     assert choices == parse(dialect, json.dumps({"model": "m", **body}).encode()).choices
+
+
+REAL: dict[str, Any] = {
+    "model": "m",
+    "stream": True,
+    "n": 2,
+    "stop": ["a", "b"],
+    "keep_alive": "5m",
+    "logprobs": True,
+    "top_logprobs": 5,
+    "logit_bias": {"5": -100},
+    "grammar": 'root ::= ("a" | [b-c]){1,3} "(" # (',
+    "prompt": ["a", [1, 2]],
+    "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}],
+    "tools": [
+        {"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {"pattern": "^(a{2}){3}$"}}}}}
+    ],
+    "response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "object"}}},
+    "structured_outputs": {"regex": "a+", "json": "{}", "grammar": "root ::= ()"},
+    "guided_json": '{"pattern": "("}',
+}
+
+
+@st.composite
+def mutated_requests(draw: st.DrawFn) -> bytes:
+    """Return a request that uses all that is looked at, of which some values are others, or some bytes."""
+    request = json.loads(json.dumps(REAL))
+    for _ in range(draw(st.integers(0, 3))):
+        *places, last = draw(st.sampled_from(paths_in(request)[1:] or [("x",)]))
+        holder = request
+        for place in places:
+            holder = holder[place]
+        holder[last] = draw(
+            values | st.sampled_from(["((((", "{0,99999999999999999999}", "[", "\\", "(a{0,9}){0,9}", 10**400])
+        )
+    body = bytearray(json.dumps(request).encode())
+    for _ in range(draw(st.integers(0, 2))):
+        body[draw(st.integers(0, len(body) - 1))] = draw(st.integers(0, 255))
+    return bytes(body)
+
+
+@given(st.one_of(mutated_requests(), st.binary(max_size=50), values.map(lambda value: json.dumps(value).encode())))
+def test_no_request_makes_a_mistake(body: bytes) -> None:
+    """Whatever a client sends, it is read or refused in a sentence, and what is read can be sent on."""
+    refused: list[RequestError] = []
+    for dialect in (Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS, Dialect.OPENAI_EMBEDDINGS):
+        try:
+            request = parse(dialect, body)
+            changed = request.document.replace({"model": "other"}).encode()
+            read = {name: request.document[name] for name in request.document}
+        except RequestError as error:
+            refused.append(error)
+            continue
+        assert request.choices >= 1
+        assert {**read, "model": "other"} == json.loads(changed.decode("utf-8", "replace"))
+    assert all(error.status == 400 and len(error.message) < 400 for error in refused)
