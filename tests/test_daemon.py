@@ -90,7 +90,12 @@ async def start(tmp_path: Path, weights: Path) -> AsyncIterator[Start]:
     daemons: list[Daemon] = []
 
     async def begin(
-        *, listening: bool = True, host: dict[str, Any] | None = None, loop: str = "", **scripts: object
+        *,
+        listening: bool = True,
+        host: dict[str, Any] | None = None,
+        loop: str = "",
+        more: dict[str, str] | None = None,
+        **scripts: object,
     ) -> Daemon:
         settings = {"server": {"listen": "127.0.0.1:0"}, "backends": {"llamacpp": {"command": list(ENGINE)}}}
         (tmp_path / "hostd.yaml").write_text(yaml.safe_dump(settings | (host or {})))
@@ -111,6 +116,7 @@ async def start(tmp_path: Path, weights: Path) -> AsyncIterator[Start]:
                 "STATE_DIRECTORY": str(tmp_path / "state"),
                 "HOME": str(tmp_path),
                 LOOP_SWITCH: loop,
+                **(more or {}),
             },
             cwd=ROOT,
             stderr=asyncio.subprocess.PIPE,
@@ -270,6 +276,18 @@ async def test_a_second_daemon_leaves_the_first_ones_engines_alone(start: Start)
     assert "STATE_DIRECTORY" in second.words
     assert alive(engine)
     assert [engine] == await first.engines()
+
+
+async def test_engines_get_what_the_owner_says(start: Start) -> None:
+    """Variables of the backend reach its engine, the daemon's own stay behind, and the log names those that look meant for it."""
+    said = {"llamacpp": {"command": list(ENGINE), "env": {"GGML_NOTE": "from the file"}}}
+    daemon = await start(host={"backends": said}, more={"LLAMA_ARG_THREADS": "2", "NOTHING": "x"}, alpha={})
+    await daemon.ready()
+    (engine,) = await daemon.engines()
+    environ = engine.environ()
+    assert "from the file" == environ["GGML_NOTE"]
+    assert not {"LLAMA_ARG_THREADS", "NOTHING", "STATE_DIRECTORY"} & environ.keys()
+    assert ["LLAMA_ARG_THREADS"] == daemon.logged("environment_not_passed")[0]["names"]
 
 
 @pytest.mark.slow
