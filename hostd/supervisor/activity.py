@@ -32,7 +32,8 @@ class Activity:
 
     *waited* is the time in which threads could have run and did not. *spare* is what all processors of the machine had idled.
     *gpu* is a count that rises while the engine's work runs on a card, *gpu_share* what its cards are busy with now, from 0 to 1.
-    *blocked* says that a thread waits for a disk, *stopped* that a signal holds the first process.
+    *blocked* says that a thread waits for a disk, *stopped* that a signal holds the first process, *unseen* that the engine uses a
+    card of which nothing tells what it does.
     """
 
     at: float
@@ -44,6 +45,7 @@ class Activity:
     gpu_share: float | None = None
     blocked: bool = False
     stopped: bool = False
+    unseen: bool = False
 
 
 def computes(before: Activity, after: Activity) -> bool:
@@ -51,7 +53,8 @@ def computes(before: Activity, after: Activity) -> bool:
     elapsed = after.at - before.at
     if elapsed <= 0 or after.stopped:
         return False
-    if after.gpu > before.gpu or (after.gpu_share or 0.0) >= CARD_SHARE:
+    # Without any sight of its card, an engine that waits for it looks like one that does nothing.
+    if after.unseen or after.gpu > before.gpu or (after.gpu_share or 0.0) >= CARD_SHARE:
         return True
     # A model larger than the memory is read from disk for each token.
     if after.read_bytes > before.read_bytes or after.blocked:
@@ -66,25 +69,30 @@ def computes(before: Activity, after: Activity) -> bool:
     return used >= LEAST_SHARE * elapsed
 
 
-def measure(pid: int, at: float, card_use: Callable[[Sequence[int]], float | None]) -> Activity:
+def measure(
+    pid: int, at: float, card_use: Callable[[Sequence[int]], float | None], *, uses_card: bool = False
+) -> Activity:
     """Return what *pid* and its descendants had used by now. Blocks for a few milliseconds.
 
-    *card_use* returns which share of their time cards are at work for processes, from 0 to 1, or None where nothing tells.
+    *card_use* returns which share of their time cards are at work for processes, from 0 to 1, or None where nothing tells;
+    *uses_card* says that this engine was put on one.
     """
     usage = group_usage(pid)
     if not usage.pids:
         return Activity(at)
     threads = [thread for member in usage.pids for thread in _listed(Path(f"/proc/{member}/task"))]
+    gpu, gpu_share = sum(_drm(member) for member in usage.pids), card_use(usage.pids)
     return Activity(
         at,
         cpu=usage.cpu_seconds,
         waited=_waited(threads),
         spare=_spare(),
         read_bytes=usage.read_bytes,
-        gpu=sum(_drm(member) for member in usage.pids),
-        gpu_share=card_use(usage.pids),
+        gpu=gpu,
+        gpu_share=gpu_share,
         blocked=any(_text(thread / "stat").rpartition(")")[2].split()[:1] == ["D"] for thread in threads),
         stopped=_is_stopped(pid),
+        unseen=uses_card and gpu == 0 and gpu_share is None,
     )
 
 

@@ -150,6 +150,7 @@ class EngineRun:
 
     async def _serve(self, prepared: PreparedLaunch | PreparedAttachment, turn: ExitStack) -> None:
         server = self.server = await self._begin(prepared)
+        server.uses_card = prepared.option is not None and bool(prepared.option.placement.devices)
         try:
             await self._attend(server, turn)
         finally:

@@ -30,6 +30,8 @@ class ProgressTracker:
         self._limits = limits
         self.abandoned = False
         """Whether a request was given up that the engine may still work on."""
+        self.is_still = False
+        """Whether the engine, when it was last looked at, had made no token and computed nothing."""
         self._token_at = now
         self._busy_since = now
         self._working = False
@@ -63,6 +65,7 @@ class ProgressTracker:
     def received(self, now: float) -> None:
         """Note that something of an answer arrived."""
         self._token_at = self.alive_at = max(now, self._token_at)
+        self.is_still = False
 
     def expect(self, request: Hashable, tokens: int) -> None:
         """Note about how many tokens the prompt of a *request* has, which may be all that is ever known of its progress."""
@@ -91,13 +94,14 @@ class ProgressTracker:
             self.reports = True
             if report.is_idle:
                 self._prompts.clear()
-                self.abandoned = False
+                self.abandoned = self.is_still = False
                 return
             if before is not None and report != before:
                 self.received(now)
                 return
         elif not computes:
             self.abandoned = False
+        self.is_still = not computes
         # Whoever waits does so for the limit beyond the last sign, which is part of what is allowed.
         if computes and now - self._silent_since <= self._allowance() - self._limits().first_token_timeout:
             self.alive_at = max(now, self.alive_at)

@@ -44,6 +44,8 @@ class Server(ABC):
         self.backend = backend
         self.launch = launch
         self.http = client(by)
+        self.uses_card = False
+        """Whether the server was put on a card, which then computes for it."""
 
     @property
     @abstractmethod
@@ -72,7 +74,9 @@ class Server(ABC):
     async def activity(self) -> Activity:
         """Return what the server's processes have used so far; nothing where they are not known."""
         pid, now = self.pid, asyncio.get_running_loop().time
-        return Activity(now()) if pid is None else await asyncio.to_thread(lambda: measure(pid, now(), card_use))
+        if pid is None:
+            return Activity(now())
+        return await asyncio.to_thread(lambda: measure(pid, now(), card_use, uses_card=self.uses_card))
 
     @abstractmethod
     async def ended(self) -> EngineError:

@@ -101,8 +101,9 @@ class Watchdog:
             except TimeoutError:
                 if self._loop.time() < self._seen + self._timings.interval:
                     continue
-                # With every slot taken a probe would only queue behind the requests, whose own time limits watch the engine.
-                if self._saturated():
+                # With every slot taken a probe would only queue behind the requests, whose own time limits watch the engine;
+                # but one that does not compute works on none of them.
+                if self._saturated() and not self._tracker.is_still:
                     self._seen = self._loop.time()
                     continue
             return

@@ -29,6 +29,8 @@ BEFORE = Activity(100.0, cpu=50.0, waited=10.0, spare=1000.0)
         ({"read_bytes": 4096}, True),
         ({"blocked": True}, True),
         ({"cpu": 60.0, "stopped": True}, False),
+        ({"unseen": True}, True),
+        ({"unseen": True, "stopped": True}, False),
     ],
 )
 def test_running_wanting_to_run_reading_and_waiting_for_a_card_is_computing(
@@ -105,4 +107,6 @@ def test_cards_are_asked_about_the_engine_s_processes() -> None:
         return 0.5
 
     found = measure(os.getpid(), 0.0, card_use)
-    assert (0.5, True) == (found.gpu_share, os.getpid() in asked[0])
+    assert (0.5, True, False) == (found.gpu_share, os.getpid() in asked[0], found.unseen)
+    for uses_card, unseen in ((True, True), (False, False)):
+        assert unseen is measure(os.getpid(), 0.0, lambda _: None, uses_card=uses_card).unseen

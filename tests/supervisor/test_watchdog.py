@@ -128,6 +128,15 @@ async def test_asks_nothing_while_every_place_is_taken() -> None:
 
 
 @in_virtual_time
+async def test_an_engine_that_does_nothing_for_the_requests_in_its_slots_is_probed() -> None:
+    """No probe waits behind them, for they are not worked on."""
+    engine = Suspect(hanging=True, full=True)
+    engine.tracker.reported(None, engine.began + 10.0, computes=False)
+    await engine.watched().wedged()
+    assert [(15.0, "turns"), (25.0, "answers")] == engine.asked
+
+
+@in_virtual_time
 async def test_a_suspicion_asks_for_a_token_at_once() -> None:
     """After a request ran into a limit, a loop that turns is no longer enough, even with every place taken."""
     engine = Suspect(hanging=True, full=True)

@@ -12,7 +12,7 @@ from hostd.dialects.request_document import RequestDocument, last_item
 SHORT = 128
 """Tokens up to which an answer ends soon enough by itself; assembling it from a stream would cost more than an abort saves."""
 
-LONG = 4096
+LONG = 1024
 """Bytes from which a request takes long enough to read on a slow machine that its progress should be seen, which streams report."""
 
 _OTHERWISE = ("logprobs", "n_probs", "verbose")
