@@ -50,13 +50,10 @@ class SocketFolder:
     def _usable(self) -> Iterator[Path]:
         for folder in self._candidates:
             with suppress(OSError):
-                prepare(folder)
-                yield folder
+                yield prepare(folder)
         with suppress(OSError):
             self._temporary = tempfile.TemporaryDirectory(prefix="hostd-", ignore_cleanup_errors=True)
-            folder = Path(self._temporary.name)
-            prepare(folder)
-            yield folder
+            yield prepare(Path(self._temporary.name))
         _log.warning("no_folder_for_sockets", hint="engines listen on loopback ports instead")
 
 
@@ -66,22 +63,42 @@ def candidates(state: Path) -> list[Path]:
     return [*(Path(folder) / "hostd-engines" for folder in given if folder.startswith("/")), state / "sockets"]
 
 
-def prepare(folder: Path) -> None:
-    """Make *folder* fit for sockets: this user's own and nobody else's, short enough, without those of daemons that are gone.
+def prepare(folder: Path) -> Path:
+    """Make *folder* fit for sockets, and return it without links: this user's own and nobody else's, and short enough.
+
+    Sockets of daemons that are gone are removed.
 
     Raises:
         OSError: It cannot be made so.
     """
-    if len(os.fsencode(folder / _NAME.format("0" * 8))) > LONGEST_PATH:
-        raise OSError(f"the path of {folder} is too long for sockets")
+    _check_length(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     about = folder.lstat()
     if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.geteuid():
         raise OSError(f"{folder} is no folder of this user's")
+    folder = folder.resolve(strict=True)
+    _check_length(folder)
+    for above in folder.parents:
+        _check_above(above)
     folder.chmod(0o700)
     _try(folder)
     for path in folder.glob(_NAME.format("*")):
         remove_stale(path)
+    return folder
+
+
+def _check_length(folder: Path) -> None:
+    if len(os.fsencode(folder / _NAME.format("0" * 8))) > LONGEST_PATH:
+        raise OSError(f"the path of {folder} is too long for sockets")
+
+
+def _check_above(folder: Path) -> None:
+    """Raise OSError where others may rename what is in *folder*, and put something else in its place."""
+    about = folder.stat()
+    if about.st_uid not in (0, os.geteuid()):
+        raise OSError(f"{folder} belongs to another user")
+    if about.st_mode & 0o022 and not about.st_mode & stat.S_ISVTX:
+        raise OSError(f"{folder} can be written by others")
 
 
 def remove_stale(path: Path) -> None:

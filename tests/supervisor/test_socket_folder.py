@@ -71,6 +71,26 @@ def test_a_folder_of_somebody_else_is_not_used(short: Path) -> None:
         prepare(short / "theirs")
 
 
+def test_a_folder_that_others_can_exchange_is_not_used(short: Path) -> None:
+    """Whoever may write the folder above may put one of their own in its place; in a sticky one, only what is theirs."""
+    above = short / "above"
+    above.mkdir()
+    above.chmod(0o777)
+    with pytest.raises(OSError, match="written by others"):
+        prepare(above / "engines")
+    above.chmod(0o1777)
+    assert above / "engines" == prepare(above / "engines")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_a_folder_below_somebody_elses_is_not_used(short: Path) -> None:
+    """As root with the environment of the user who called it, say."""
+    (short / "theirs").mkdir()
+    os.chown(short / "theirs", 65533, 65533)
+    with pytest.raises(OSError, match="another user"):
+        prepare(short / "theirs" / "engines")
+
+
 def test_only_sockets_that_nobody_listens_on_are_removed(short: Path) -> None:
     """Another daemon of this user may have engines in the same folder."""
     used, stale, other = (short / f"engine-{name}.sock" for name in ("used", "stale", "other"))
