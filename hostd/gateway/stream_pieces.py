@@ -9,7 +9,7 @@ from hostd.dialects.base import AnswerAssembler, StreamTranslator
 
 FORMAL_END = 1.0
 """Seconds that an engine has, once its answer is complete, to end it formally; then its connection is not used again."""
-_TURN = 1024 * 1024
+_TURN = 64 * 1024
 """Bytes after which others have their turn, however fast a stream comes."""
 
 

@@ -22,6 +22,8 @@ SAID: list[tuple[type[Backend], str, str]] = [
     (LlamaCpp, "tools param requires --jinja flag", UNFIT),
     (LlamaCpp, "Jinja Exception: System message must be at the beginning", MALFORMED),
     (LlamaCpp, "Failed to parse grammar", MALFORMED),
+    (LlamaCpp, "Failed to parse tools: Missing tool function", MALFORMED),
+    (LlamaCpp, "Failed to parse messages: [json.exception.type_error.302] type must be string", MALFORMED),
     (LlamaCpp, "Failed to initialize samplers: failed to parse grammar", MALFORMED),
     (LlamaCpp, "JSON schema conversion failed:\nUnrecognized schema: 5", MALFORMED),
     (LlamaCpp, "[json.exception.type_error.302] type must be string, but is number", MALFORMED),

@@ -14,6 +14,7 @@ PATTERNS = RefusalPatterns(
         RefusalClass.MALFORMED,
         r"failed to (parse|initialize) (grammar|sampler)|error parsing grammar|grammar .*(invalid|not valid)",
     ),
+    (RefusalClass.MALFORMED, r"failed to parse (tools|tool_choice|messages|input)"),
     (RefusalClass.MALFORMED, r"JSON schema (conversion|error)|unrecognized schema|unsupported (JSON )?schema"),
     (RefusalClass.MALFORMED, r"jinja|unable to generate parser for this template|conversation roles must alternate"),
     (RefusalClass.MALFORMED, r"system message must be at the beginning|only user.*roles are supported"),

@@ -67,6 +67,9 @@ class StreamAggregator:
         self._ends = ChoiceEnds()
         self._framer = SseFramer()
         self._bytes = 0
+        self._last = b""
+        # Heartbeats are alike, and a server that is stuck may send thousands at once.
+        self._says_nothing = False
         self._head: Json = {}
         self._choices: dict[int, _Choice] = {}
         self._tails: dict[int, Json] = {}
@@ -83,7 +86,9 @@ class StreamAggregator:
         for event in split_events(events):
             if self.done or self.failure:
                 break
-            self._read(event)
+            if event != self._last or not self._says_nothing:
+                self._last, self._says_nothing = event, False
+                self._read(event)
 
     def end(self) -> bool:
         """Return whether the answer is whole now that its stream has ended, if need be without its formal end."""
@@ -133,7 +138,10 @@ class StreamAggregator:
             if not self.prompt.read(found.chunk):
                 self._add(found.chunk)
         elif found.kind is EventKind.COMMENT:
+            self._says_nothing = True
             self.prompt.filter(event, begun=self.begun)
+        elif found.kind is EventKind.HEARTBEAT:
+            self._says_nothing = True
         elif found.kind is EventKind.DONE:
             self.done = self._ends.complete()
             if not self.done:
@@ -166,6 +174,7 @@ class StreamAggregator:
 
     def _add(self, chunk: Json) -> None:
         choices = chunk["choices"]
+        self._says_nothing = not choices and self._head != {}
         self.events += bool(choices or chunk.get("usage"))
         if not self._head:
             self._head = _head(chunk)

@@ -31,6 +31,8 @@ MAX_STOPS = 256
 MAX_STOP = 8192
 MAX_CHOICES = 128
 MAX_LOGPROBS = 1000
+MAX_LOOK_BACK = 2**20
+"""Tokens of which samplers keep a record; llama-server allocates as many as it is asked for."""
 MAX_BIASES = 10_000
 MAX_LIST = 1024
 """Entries of lists such as samplers, and of ids at which an answer stops."""
@@ -229,6 +231,8 @@ _CHECKS: Mapping[str, Callable[[str, RequestDocument], None]] = {
     "top_logprobs": _number(MAX_LOGPROBS),
     "prompt_logprobs": _number(MAX_LOGPROBS),
     "n_probs": _number(MAX_LOGPROBS),
+    "repeat_last_n": _number(MAX_LOOK_BACK),
+    "dry_penalty_last_n": _number(MAX_LOOK_BACK),
     "logit_bias": _length(MAX_BIASES),
     "samplers": _length(MAX_LIST),
     "dry_sequence_breakers": _length(MAX_LIST),

@@ -208,9 +208,14 @@ class OpenAiStream:
 
     def _read(self, events: bytes) -> bytes:
         """Return *events* up to the answer's end, or to what is no part of an answer, without heartbeats."""
+        if b"data" not in events and b"event" not in events:
+            return events
         kept: list[bytes] = []
+        last, found = b"", read_event(b"")
         for event in split_events(events):
-            found = read_event(event)
+            # Heartbeats are alike, and a server that is stuck may send thousands at once.
+            if event != last:
+                last, found = event, read_event(event)
             if found.kind is EventKind.CHUNK:
                 self._note(found.chunk)
             elif found.kind is EventKind.DONE:
