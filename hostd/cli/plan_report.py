@@ -62,10 +62,10 @@ def useful_levers(fit: Fit, host: Host) -> list[Lever]:
     # Shares of elastic memory are no need: what they leave free would be left free without them, too.
     least = {pool: option.needs.get(pool, 0) - option.share_bytes.get(pool, 0) for pool in pools}
     tight = any((free.get(pool, 0) - least[pool]) * 100 < free.get(pool, 0) * _TIGHT for pool in pools)
-    if fit.verdict is Verdict.FITS and option.gpu_layers is None and not tight:
+    if fit.verdict is Verdict.FITS and option.whole and not tight:
         return []
     best = option
-    if option.gpu_layers is not None:
+    if not option.whole:
         # Levers are for the placement that would be faster, not for the one partly on the CPU.
         best = min(full_offload(option.mode, host, free), key=lambda each: sum(excess(each.needs, free).values()))
     return option.mode.levers(best.placement, free)
@@ -152,6 +152,11 @@ def _evicted(fit: Fit) -> str:
 
 def _placed(option: LoadOption, host: Host) -> str:
     cards = listed(pool for pool, _ in option.placement.devices)
+    if option.placement.cpu_experts:
+        return (
+            f"fits on {cards} with the experts of {option.placement.cpu_experts} of {option.mode.experts} layers on the CPU "
+            f"(n-cpu-moe {option.placement.cpu_experts}), which is several times faster than whole layers there"
+        )
     if option.gpu_layers:
         rest = option.mode.layers - option.gpu_layers
         return (

@@ -88,8 +88,8 @@ def host_options(variants: Iterable[SizedVariant], host: Host) -> list[LoadOptio
 def whole_first(options: list[LoadOption]) -> list[LoadOption]:
     """Return *options* without those partly on the CPU, if another variant fits the devices as a whole."""
     # A smaller quantisation on the card answers several times faster than a larger one partly on the CPU.
-    if any(each.gpu_layers is None and each.needs for each in options):
-        return [each for each in options if each.gpu_layers is None]
+    if any(each.whole and each.needs for each in options):
+        return [each for each in options if each.whole]
     return options
 
 

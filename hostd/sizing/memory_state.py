@@ -111,10 +111,16 @@ def _host(told: Mapping[str, Any]) -> Host:
 
 
 def _row(option: LoadOption) -> dict[str, Any]:
-    placement = {"devices": option.placement.devices, "host": option.placement.host}
+    placement = {
+        "devices": option.placement.devices,
+        "host": option.placement.host,
+        "cpu_experts": option.placement.cpu_experts,
+    }
     return placement | {name: getattr(option, name) for name in _OPTION}
 
 
 def _option(row: Mapping[str, Any]) -> LoadOption:
     devices = tuple((pool, share) for pool, share in row["devices"])
-    return LoadOption(placement=Placement(devices, row["host"]), **{name: row[name] for name in _OPTION})
+    return LoadOption(
+        placement=Placement(devices, row["host"], row.get("cpu_experts", 0)), **{name: row[name] for name in _OPTION}
+    )

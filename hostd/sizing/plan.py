@@ -172,7 +172,7 @@ class Planner:
 
 def _whole(fit: Fit | None) -> bool:
     """Return whether a model fits as it is best: at once, and with no layer on the CPU."""
-    return fit is not None and fit.verdict is Verdict.FITS and fit.option.gpu_layers is None
+    return fit is not None and fit.verdict is Verdict.FITS and fit.option.whole
 
 
 def _unasked(candidates: Sequence[PlanCandidate]) -> tuple[str, ...]:

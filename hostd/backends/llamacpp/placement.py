@@ -14,6 +14,7 @@ _LAYERS = frozenset({"gpu-layers", "n-gpu-layers", "ngl"})
 
 _SPLITS = frozenset({"tensor-split", "ts", "split-mode", "sm", "main-gpu", "mg"})
 
+_EXPERTS = frozenset({"n-cpu-moe", "ncmoe", "cpu-moe", "cmoe", "override-tensor", "ot"})
 _DEVICES = frozenset({"device", "dev"})
 
 _ELASTIC = {"cache-ram": "LLAMA_ARG_CACHE_RAM", "ctx-checkpoints": "LLAMA_ARG_CTX_CHECKPOINTS"}
@@ -39,12 +40,16 @@ def _words(option: LoadOption, args: Mapping[str, Flag]) -> Iterator[str]:
     if not devices and _DEVICES.isdisjoint(args):
         # Without layers on it, a card would still be used to prefill, and hold memory for that.
         yield from ("--device", "none")
+    if option.placement.cpu_experts and _EXPERTS.isdisjoint(args):
+        yield from ("--n-cpu-moe", str(option.placement.cpu_experts))
     if len(devices) > 1 and _SPLITS.isdisjoint(args):
         yield from ("-sm", "layer", "-ts", ",".join(str(share) for share in shares(option)))
 
 
 def shares(option: LoadOption) -> list[int]:
-    """Return each device's share of the layers, in whole numbers: MiB where the shares are bytes."""
+    """Return each device's share of the layers, in whole numbers: MiB where the shares are bytes, layers where they are counts."""
     given = [share for _, share in option.placement.devices]
+    if max(given) > 1 and min(given) < MIB and all(share.is_integer() for share in given):
+        return [int(share) for share in given]
     unit = MIB if min(given) >= MIB else min(given) / 1000
     return [max(1, round(share / unit)) for share in given]

@@ -1,5 +1,6 @@
 """How llama-server will serve a profile, read back from the flags that hostd launches it with."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
@@ -31,6 +32,7 @@ _TEXTS = {
     **dict.fromkeys(("cache-type-v", "ctv"), "value_type"),
     **dict.fromkeys(("flash-attn", "fa"), "flash"),
     "spec-type": "speculation",
+    **dict.fromkeys(("tensor-split", "ts"), "tensor_split"),
 }
 _SWITCHES: dict[str, tuple[str, int | bool]] = {
     **dict.fromkeys(("kv-unified", "kvu"), ("unified", True)),
@@ -43,7 +45,7 @@ _SWITCHES: dict[str, tuple[str, int | bool]] = {
 }
 _NOT_ESTIMATED = frozenset(
     {"model-draft", "md", "lora", "control-vector", "override-tensor", "ot", "rpc"}
-    | {"tensor-split", "ts", "split-mode", "sm", "main-gpu", "mg", "device", "dev"}
+    | {"split-mode", "sm", "main-gpu", "mg", "device", "dev"}
 )
 
 
@@ -94,6 +96,8 @@ def _parsed(words: Sequence[str]) -> dict[str, Any]:
         elif name in _SWITCHES:
             field, setting = _SWITCHES[name]
             fields[field] = setting
+    if "tensor_split" in fields:
+        fields["tensor_split"] = tuple(float(share) for share in re.split("[,/]", fields["tensor_split"]))
     # Only the model's own drafting layers are part of its file; n-grams take no memory.
     drafts = "mtp" in str(fields.pop("speculation", ""))
     fields["draft"] = fields.get("draft", _DRAFTED) if drafts else 0

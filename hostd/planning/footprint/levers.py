@@ -75,8 +75,16 @@ class LlamaCppServing:
 
     def footprint(self, placement: Placement, gpu_layers: int | None = None) -> Footprint:
         """Return the footprint on *placement*; a number of layers that the owner fixed overrides *gpu_layers*."""
-        fixed = self.serving.gpu_layers
-        serving = replace(self.serving, gpu_layers=gpu_layers if fixed is None else fixed)
+        fixed, split = self.serving.gpu_layers, self.serving.tensor_split
+        serving = replace(
+            self.serving,
+            gpu_layers=gpu_layers if fixed is None else fixed,
+            cpu_experts=max(self.serving.cpu_experts, placement.cpu_experts),
+        )
+        if split and len(split) >= len(placement.devices) > 1:
+            # The engine deals by the owner's shares, in the order of the devices that it sees.
+            names = (pool for pool, _ in placement.devices)
+            placement = replace(placement, devices=tuple(zip(names, split, strict=False)))
         return footprint(self.shape, serving, placement, projector=self.projector)
 
     def levers(self, placement: Placement, free: Mapping[str, int]) -> list[Lever]:

@@ -106,7 +106,8 @@ def _scratch(
     sums: _Sums, shape: Shape, serving: Serving, placement: Placement, pools: tuple[str, ...], kept: KvCaches
 ) -> None:
     used = [pool for pool in dict.fromkeys(pools) if pool != placement.host or placement.unified]
-    needed = compute_buffers(shape, serving, kept.cells, len(used))
+    fused = all(pool.startswith("cuda") for pool in used)
+    needed = compute_buffers(shape, serving, kept.cells, len(used), fused=fused)
     # Logits of the tokens to sample from stay on the host between steps.
     results = Span.exactly(4 * shape.vocabulary * (0 if shape.encoder else max(serving.slots, serving.outputs(shape))))
     for pool in used:

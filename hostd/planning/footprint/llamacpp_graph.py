@@ -30,8 +30,13 @@ class ComputeBuffers:
     alone: Span
 
 
-def compute_buffers(shape: Shape, serving: Serving, cells: KvCells, devices: int) -> ComputeBuffers:
-    """Return the compute buffers of a model whose layers are spread over that many *devices*."""
+def compute_buffers(
+    shape: Shape, serving: Serving, cells: KvCells, devices: int, *, fused: bool = False
+) -> ComputeBuffers:
+    """Return the compute buffers of a model whose layers are spread over that many *devices*.
+
+    *fused* says that all of them have a kernel for gated delta nets: CUDA devices do.
+    """
     rows, flash = serving.micro_batch(shape), serving.flash_attention(shape)
     lean, outputs = serving.build is None or serving.build >= LEAN_SINCE, _outputs(shape, serving)
     stream = rows * shape.embedding * _FLOAT
@@ -44,7 +49,8 @@ def compute_buffers(shape: Shape, serving: Serving, cells: KvCells, devices: int
     logits = shape.vocabulary * outputs * _FLOAT + 3 * stream
     # Attention without a fused kernel holds its scores beside four copies of the stream, and no feed-forward part.
     peak = max(work + in_flight, _scored(shape, scores, stream, rows) + in_flight if scores else 0, logits)
-    unfused = _unfused_recurrence(shape) * rows * _FLOAT + in_flight
+    lacking = not fused or serving.build is None or serving.build < LEAN_SINCE
+    unfused = _unfused_recurrence(shape) * rows * _FLOAT + in_flight if lacking else 0
     most = max(peak * 5 // 4, unfused)
     if serving.build is None:
         most = max(most, work + narrow + wide, shape.vocabulary * rows * _FLOAT + 3 * stream)

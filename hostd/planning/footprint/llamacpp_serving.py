@@ -23,7 +23,8 @@ class Serving:
     recurrent state can be taken back (None: as many as are drafted). *gpu_layers* counts layers from the last one, the output
     first (None: all). *cpu_experts* keeps the experts of that many first layers on the host. *cache_ram* bounds the prompts
     kept in host memory, in bytes, and *checkpoints* the states kept per slot; None leaves either to what the plan has left.
-    *build* is llama.cpp's build number (None: a current one).
+    *build* is llama.cpp's build number (None: a current one). *tensor_split* are the shares of the layers that the owner
+    gives to the devices (empty: none are given).
     """
 
     context: int = 0
@@ -39,6 +40,7 @@ class Serving:
     rollback: int | None = None
     gpu_layers: int | None = None
     cpu_experts: int = 0
+    tensor_split: tuple[float, ...] = ()
     kv_on_gpu: bool = True
     projector_on_gpu: bool = True
     cache_ram: int | None = PROMPT_CACHE
@@ -102,11 +104,14 @@ class Serving:
 class Placement:
     """Placement of a model: devices with each one's share of the layers (in any unit), and the host's pool.
 
+    *cpu_experts* keeps the experts of that many first layers on the host, whatever device has the rest of the layer.
+
     With unified memory, the device's pool is also the host's. Without devices, everything is on the host.
     """
 
     devices: tuple[tuple[str, float], ...] = ()
     host: str = "ram"
+    cpu_experts: int = 0
 
     @classmethod
     def on(cls, *pools: str, host: str = "ram") -> "Placement":

@@ -34,15 +34,19 @@ Estimate = Callable[[Placement, int | None], Footprint]
 class ServingMode:
     """One engine with flags that can serve a model.
 
-    *layers* counts the layers that can stay on the host one by one, 0 if the engine offloads all or none. *cards_only* says
-    that it needs an accelerator. *levers* returns the changes that save memory on a placement, *advice* the flags to launch it
-    with. *notes* are sentences on assumptions.
+    *layers* counts the layers that can stay on the host one by one, 0 if the engine offloads all or none, *dealt* those that
+    hostd may deal to several cards as it likes, and *experts* those whose experts may stay on the host. *cards* is how many
+    cards the owner's flags are for (None: any). *cards_only* says that it needs an accelerator. *levers* returns the changes
+    that save memory on a placement, *advice* the flags to launch it with. *notes* are sentences on assumptions.
     """
 
     label: str
     backend: str
     estimate: Estimate
     layers: int = 0
+    dealt: int = 0
+    experts: int = 0
+    cards: int | None = None
     cards_only: bool = False
     why_not: Callable[[Sequence[Pool]], str] = lambda _: ""
     levers: Callable[[Placement, FreeBytes], list[Lever]] = lambda *_: []
@@ -67,11 +71,17 @@ def llamacpp_mode(
         return found if better is None else better(found, placement, gpu_layers)
 
     layers = len(served.shape.layers) + len(served.shape.nextn) + 1
+    # Ollama deals layers by itself.
+    ours = backend == "llamacpp"
+    movable = any(layer.expert_bytes for layer in served.shape.layers) and not served.serving.cpu_experts
     return ServingMode(
         label,
         backend,
         cache(estimate),
         layers=layers if served.serving.gpu_layers is None else 0,
+        dealt=layers if ours and not served.serving.tensor_split else 0,
+        experts=len(served.shape.layers) if ours and movable else 0,
+        cards=len(served.serving.tensor_split) or None,
         levers=served.levers,
         notes=notes,
     )

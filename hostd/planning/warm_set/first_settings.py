@@ -9,7 +9,14 @@ from hostd.domain.shape import Shape
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement, Serving
 from hostd.planning.footprint.serving_modes import ServingMode
-from hostd.planning.warm_set.load_option import Bytes, LoadOption, full_offload, load_options, partial_offload
+from hostd.planning.warm_set.load_option import (
+    Bytes,
+    LoadOption,
+    expert_offload,
+    full_offload,
+    load_options,
+    partial_offload,
+)
 from hostd.planning.warm_set.solver import choose_warm_set
 from hostd.planning.warm_set.value import WarmCandidate
 
@@ -55,7 +62,11 @@ def find_first_settings(
     A host with accelerators takes all of it there if it can, else some layers on the CPU with a shorter context. The high ends
     of the footprints count.
     """
-    for find, most in ((full_offload, MOST_CONTEXT), (partial_offload, _SPLIT_CONTEXT)):
+    for find, most in (
+        (full_offload, MOST_CONTEXT),
+        (expert_offload, _SPLIT_CONTEXT),
+        (partial_offload, _SPLIT_CONTEXT),
+    ):
         for context in _contexts(shape, most):
             for slots in (1,) if embedding else (2, 1):
                 mode = _way(shape, serve(context, slots))

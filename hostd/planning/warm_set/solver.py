@@ -46,5 +46,5 @@ def choose_warm_set(wanted: Sequence[WarmCandidate], free: Bytes, most_steps: in
 
 def _allowed(options: Sequence[LoadOption], free: Bytes) -> Sequence[LoadOption]:
     """Return the options without those partly on the CPU, unless none of the others would fit on the empty host."""
-    complete = [option for option in options if option.gpu_layers is None]
+    complete = [option for option in options if option.whole]
     return complete if any(not excess(option.needs, free) for option in complete) else options

@@ -1,5 +1,7 @@
 """A choice becomes llama-server's words, unless the owner has used them."""
 
+from dataclasses import replace
+
 import pytest
 
 from hostd.backends.llamacpp.placement import elastic_variables, placement_words, shares
@@ -45,9 +47,18 @@ def test_the_owners_flags_win(args: dict[str, Flag], words: str) -> None:
     assert ("-ngl", "0") == placement_words(HOST, {"device": "Vulkan0"})
 
 
+def test_experts_on_the_cpu_are_a_flag() -> None:
+    """Unless the owner has said which experts, or which tensors, stay there."""
+    option = LoadOption(0, "m", Placement.on("cuda:0", host="ram"), needs=NEEDS)
+    option = replace(option, placement=replace(option.placement, cpu_experts=12))
+    assert ("-ngl", "999", "--n-cpu-moe", "12") == placement_words(option, {})
+    assert ("-ngl", "999") == placement_words(option, {"override-tensor": "exps=CPU"})
+
+
 def test_shares_are_whole_numbers_in_any_unit() -> None:
     """Equal ones stay equal, and none becomes nothing."""
     assert [1000, 1000] == shares(LoadOption(0, "m", Placement.on("cuda:0", "cuda:1")))
+    assert [28, 53] == shares(LoadOption(0, "m", Placement((("cuda:0", 28.0), ("cuda:1", 53.0)))))
     assert [1000, 3000] == shares(LoadOption(0, "m", Placement((("cuda:0", 0.25), ("cuda:1", 0.75)))))
 
 

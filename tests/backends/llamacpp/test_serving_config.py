@@ -100,3 +100,8 @@ def test_a_models_own_drafting_layers_are_counted() -> None:
     assert 2 == served(spec_type="draft-mtp", spec_draft_n_max=2).draft
     assert 3 == served(spec_type="draft-mtp").draft
     assert 0 == served(spec_type="ngram-simple", spec_draft_n_max=2).draft
+
+
+def test_the_owners_shares_of_the_layers_are_counted() -> None:
+    """In either form that the engine reads."""
+    assert (36.0, 13.0) == served(tensor_split="36,13").tensor_split == served(ts="36/13").tensor_split
