@@ -133,14 +133,13 @@ class StreamAggregator:
     def _read(self, event: bytes) -> None:
         if self.begun and event.startswith(b"data:") and self._continue(event[5:]):
             return
+        if not self.begun:
+            self.prompt.look(event)
         found = read_event(event)
         if found.kind is EventKind.CHUNK:
             if not self.prompt.read(found.chunk):
                 self._add(found.chunk)
-        elif found.kind is EventKind.COMMENT:
-            self._says_nothing = True
-            self.prompt.filter(event, begun=self.begun)
-        elif found.kind is EventKind.HEARTBEAT:
+        elif found.kind in (EventKind.COMMENT, EventKind.HEARTBEAT):
             self._says_nothing = True
         elif found.kind is EventKind.DONE:
             self.done = self._ends.complete()

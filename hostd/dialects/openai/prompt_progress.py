@@ -23,25 +23,27 @@ _COMMENT = re.compile(rb"^:[^\n]*?\b(\d{1,9})/(\d{1,9})\b", re.MULTILINE)
 class PromptReader:
     """Reads the progress events of one stream.
 
-    *latest* is what was reported last. *signs* counts the reports that differ from the one before. *passed* holds the events for
-    a client that asked for them, until they are taken.
+    *latest* is what was reported last. *signs* counts the reports that differ from the one before, and so events of any other
+    kind: servers have names of their own for what they tell before the answer. *passed* holds the events for a client that asked
+    for them, until they are taken.
     """
 
-    __slots__ = ("_passes", "latest", "passed", "signs")
+    __slots__ = ("_passes", "_seen", "latest", "passed", "signs")
 
     def __init__(self, *, passes: bool = False) -> None:
         self.latest: PromptProgress | None = None
         self.signs = 0
         self.passed = b""
         self._passes = passes
+        self._seen = 0
 
     def filter(self, events: bytes, *, begun: bool) -> bytes:
         """Return whole *events* without those that report progress.
 
         Once the answer has *begun*, a client that asked for them gets them in their place.
         """
-        if not begun and (found := _COMMENT.search(events)):
-            self.note(PromptProgress(int(found[1]), int(found[2])))
+        if not begun:
+            self.look(events)
         if _KEY not in events:
             return events
         kept = []
@@ -54,6 +56,19 @@ class PromptReader:
                     continue
             kept.append(event)
         return b"".join(kept)
+
+    def look(self, events: bytes) -> None:
+        """Note what *events* before the answer show, whatever their kind; a heartbeat is the same each time."""
+        if found := _COMMENT.search(events):
+            self.note(PromptProgress(int(found[1]), int(found[2])))
+        start = events.rfind(b"data:")
+        if start < 0 or events.find(b"{", start) < 0 or events.find(_KEY, start) >= 0:
+            return
+        # The event may have a megabyte, so that it is not kept.
+        seen = hash(events[start:].strip())
+        if seen != self._seen:
+            self._seen = seen
+            self.signs += 1
 
     def read(self, chunk: dict[str, Any]) -> bool:
         """Return whether *chunk* reports progress, and if so, note it."""
