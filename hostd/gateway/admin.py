@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from hostd import __version__
+from hostd.descriptor_limit import current
 from hostd.domain.errors import CapacityError, LoadFailed, RequestError
 from hostd.domain.lifecycle import State
 from hostd.gateway import views
+from hostd.gateway.connections import bound_for
 from hostd.gateway.context import AdminServices, RequestContext, Route
 from hostd.gateway.origin_check import shown
 from hostd.hardware.inventory import inventory
@@ -21,7 +23,7 @@ from hostd.supervisor.log_ring import LogRing
 
 _LAST_DECISIONS = 50
 _MOST_FOLLOWERS = 64
-"""A person has a few terminals; each follower holds a connection for as long as it likes."""
+"""A person has a few terminals; each follower holds a connection for as long as it likes, so that few of all may be theirs."""
 
 
 class AdminHandlers:
@@ -140,7 +142,7 @@ class AdminHandlers:
         Raises:
             CapacityError: There are.
         """
-        if self._followers >= _MOST_FOLLOWERS:
+        if self._followers >= min(_MOST_FOLLOWERS, bound_for(current()) // 4):
             raise CapacityError(
                 f"{self._followers} clients follow logs already; close some of them",
                 code="too_many_followers",

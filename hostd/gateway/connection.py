@@ -1,7 +1,7 @@
 """One client's connection, and the clocks on it: nothing that a client starts may stay half done for ever.
 
-A clock runs while a head or a body is on its way, and while nothing is. None runs while an answer is made or sent: streams live for
-hours.
+A clock runs while a head or a body is on its way, while nothing is, and while a client takes nothing of an answer that is there for
+it. None runs while an answer is made or sent: streams live for hours.
 """
 
 from enum import IntEnum
@@ -27,7 +27,14 @@ BODY_TIME = 20.0
 BODY_STEP = 20 * 1024
 """Bytes in `BODY_TIME`: 1 KiB a second, which a link that is worth using does even when it is shared."""
 
+UNREAD_TIME = 300.0
+"""Seconds in which a client must take at least a byte of an answer that waits for it; a suspended one may come back until then."""
+PATIENCE = 3.0
+"""Seconds after which such a client's place may go to a newcomer, where there is no other."""
+_FLUSH_TIME = 10.0
+
 _LONGEST_PATH = 200
+_UNSENT = -1
 
 
 class Phase(IntEnum):
@@ -35,15 +42,17 @@ class Phase(IntEnum):
 
     OPENED = 0
     HEAD = 1
-    IDLE = 2
-    BODY = 3
-    ANSWER = 4
+    LEFTOVER = 2
+    IDLE = 3
+    BODY = 4
+    UNREAD = 5
+    ANSWER = 6
 
 
 class ClientConnection(RequestHandler):
     """A connection that knows what it waits for and since when, so that `Connections` can close it."""
 
-    __slots__ = ("_body_mark", "_head_since", "_opened_at", "_refused_head")
+    __slots__ = ("_head_since", "_mark", "_opened_at", "_refused_head")
 
     def __init__(self, server: Server, **options: Any) -> None:
         # A body stays packed until it is known how large it may become.
@@ -52,7 +61,7 @@ class ClientConnection(RequestHandler):
         self._logging_enabled = False
         self._opened_at = self._loop.time()
         self._head_since: float | None = None
-        self._body_mark = (0, 0, 0.0)
+        self._mark = (_UNSENT, 0, 0.0)
         self._refused_head = b""
 
     def data_received(self, data: bytes) -> None:
@@ -76,17 +85,25 @@ class ClientConnection(RequestHandler):
     def phase(self) -> Phase:
         """What it is used for."""
         request = self._current_request
-        if request is not None:
-            return Phase.ANSWER if request.content.is_eof() else Phase.BODY
-        if self._waiter is None or self._waiter.done():
-            return Phase.ANSWER
+        if request is not None and _awaits_body(request):
+            return Phase.BODY
+        unsent = self._unsent
+        if request is None and not self._messages and not unsent:
+            return self._phase_between_requests()
+        unread = unsent and self._mark[:2] == (_UNSENT, unsent) and self._loop.time() - self._mark[2] >= PATIENCE
+        return Phase.UNREAD if unread else Phase.ANSWER
+
+    def _phase_between_requests(self) -> Phase:
         if self._head_since is not None:
             return Phase.HEAD
-        return Phase.IDLE if self._request_count else Phase.OPENED
+        if not self._request_count:
+            return Phase.OPENED
+        # aiohttp reads on for a while what a client sends of a body that nobody needed.
+        return Phase.LEFTOVER if self._waiter is None else Phase.IDLE
 
     @property
     def since(self) -> float:
-        """When its phase began, a time of the loop's clock; for a body, when it last got on."""
+        """When its phase began, a time of the loop's clock; for a body or an answer, when it last got on."""
         match self.phase:
             case Phase.OPENED:
                 return self._opened_at
@@ -95,7 +112,7 @@ class ClientConnection(RequestHandler):
             case Phase.IDLE:
                 return self._next_keepalive_close_time - IDLE_TIME
             case _:
-                return self._body_mark[2]
+                return self._mark[2]
 
     def look(self, now: float) -> None:
         """Close it if what it waits for takes too long; an idle one closes itself."""
@@ -104,36 +121,59 @@ class ClientConnection(RequestHandler):
                 self.force_close()
             case Phase.BODY:
                 self._look_at_body(now)
+            case Phase.UNREAD | Phase.ANSWER:
+                self._look_at_answer(now)
             case _:
                 pass
 
     def give_place(self) -> None:
         """Close it although it is not slow: a newcomer needs its place."""
-        if self.phase is Phase.BODY:
-            self._give_body_up()
-        else:
-            self.force_close()
+        match self.phase:
+            case Phase.BODY:
+                self._give_body_up()
+            case Phase.UNREAD:
+                self._abort()
+            case _:
+                self.force_close()
+
+    def force_close(self) -> None:
+        """Close it, and do not wait for ever until the client has read what was written."""
+        transport = self.transport
+        super().force_close()
+        if transport is not None and transport.get_write_buffer_size():
+            self._loop.call_later(_FLUSH_TIME, transport.abort)
 
     def _look_at_body(self, now: float) -> None:
         request = self._current_request
         if request is None:
             return
-        number, received, since = self._body_mark
+        kind, received, since = self._mark
         total = request.content.total_raw_bytes
         # While reading is paused hostd is the slow one.
-        if number != id(request) or total - received >= BODY_STEP or self._reading_paused:
-            self._body_mark = (id(request), total, now)
+        if kind != id(request) or total - received >= BODY_STEP or self._reading_paused:
+            self._mark = (id(request), total, now)
         elif now - since > BODY_TIME:
             self._give_body_up()
 
+    def _look_at_answer(self, now: float) -> None:
+        unsent = self._unsent
+        if not unsent or self._mark[:2] != (_UNSENT, unsent):
+            self._mark = (_UNSENT, unsent, now)
+        elif now - self._mark[2] > UNREAD_TIME:
+            self._abort()
+
+    @property
+    def _unsent(self) -> int:
+        """The bytes of answers that the client's end has not taken."""
+        return 0 if self.transport is None else self.transport.get_write_buffer_size()
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
     def _give_body_up(self) -> None:
-        """Answer that the body did not come, where the answer depends on it; who makes one without it is not disturbed."""
         request = self._current_request
-        # What still comes of the body is not waited for, once the answer is made.
-        self._lingering_time = 0.0
-        if request is None or self.transport is None or request.content._waiter is None:  # noqa: SLF001 - who waits for it is not told elsewhere
-            return
-        if request.writer.output_size == 0:
+        if request is not None and self.transport is not None and request.writer.output_size == 0:
             slow = RequestError("the body came too slowly, or stopped", code="request_timeout", status=408)
             self.transport.write(raw_answer(slow, request.path))
         self.force_close()
@@ -161,6 +201,11 @@ class ClientConnection(RequestHandler):
         response = error_responses.response(_refusal(status, exc), registry.dialect_of(path.partition("?")[0]), trace)
         response.force_close()
         return response
+
+
+def _awaits_body(request: web.BaseRequest) -> bool:
+    """Return whether the answer to *request* waits for more of its body; who makes one without it is not disturbed."""
+    return not request.content.is_eof() and request.content._waiter is not None  # noqa: SLF001 - it has no public word for it
 
 
 def _refusal(status: int, why: BaseException | None) -> HostdError:

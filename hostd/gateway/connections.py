@@ -73,7 +73,7 @@ class Connections(web.Server):
         if not self._unseen:
             self._unseen = self._open()
         some, self._unseen = self._unseen[:_LOOK_AT], self._unseen[_LOOK_AT:]
-        for connection in some:
-            connection.look(now)
         pause = _BETWEEN if self._unseen else _LOOK_EVERY
         self._clock = self._loop.call_later(pause, self._look) if self._connections else None
+        for connection in some:
+            connection.look(now)

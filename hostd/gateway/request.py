@@ -73,12 +73,18 @@ class HttpRequest(web.BaseRequest):
 
     async def _receive(self) -> bytes:
         pieces: list[bytes] = []
-        while piece := await self._payload.readany():
+        while piece := await self._next_piece():
             self._take(len(piece))
             if self._held > self._client_max_size:
                 raise too_large(self._client_max_size)
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else await in_turn(self._held, b"".join, pieces)
+
+    async def _next_piece(self) -> bytes:
+        if self.protocol.transport is None and not self._payload.is_eof():
+            # aiohttp has no error of its own for a read after the connection was closed.
+            raise ConnectionResetError
+        return await self._payload.readany()
 
     async def _unpack(self, body: bytes, encoding: str) -> bytes:
         try:

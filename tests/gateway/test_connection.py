@@ -10,7 +10,17 @@ import pytest
 from aiohttp import web
 
 from hostd.domain.errors import CapacityError, RequestError
-from hostd.gateway.connection import BODY_STEP, BODY_TIME, HEAD_TIME, IDLE_TIME, ClientConnection, Phase, raw_answer
+from hostd.gateway.connection import (
+    BODY_STEP,
+    BODY_TIME,
+    HEAD_TIME,
+    IDLE_TIME,
+    PATIENCE,
+    UNREAD_TIME,
+    ClientConnection,
+    Phase,
+    raw_answer,
+)
 from hostd.gateway.connections import Connections
 from tests.virtual_time import in_virtual_time
 
@@ -26,6 +36,7 @@ class Wire(asyncio.Transport):
         self.connection = connection
         self.sent = b""
         self.closed = False
+        self.unsent = 0
         connection.connection_made(self)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -38,9 +49,18 @@ class Wire(asyncio.Transport):
 
     def close(self) -> None:
         """End the connection."""
-        if not self.closed:
+        if not self.closed and not self.unsent:
             self.closed = True
             asyncio.get_running_loop().call_soon(self.connection.connection_lost, None)
+
+    def abort(self) -> None:
+        """End the connection, whatever the client has not taken."""
+        self.unsent = 0
+        self.close()
+
+    def get_write_buffer_size(self) -> int:
+        """Return what the client has not taken."""
+        return self.unsent
 
     def is_closing(self) -> bool:
         """Whether it has ended."""
@@ -188,8 +208,38 @@ async def test_who_does_not_need_the_body_is_not_disturbed() -> None:
         await wire.send(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
         await asyncio.sleep(10 * BODY_TIME)
         release.set()
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.5)
+        assert Phase.LEFTOVER is wire.connection.phase
+        await asyncio.sleep(15)
         assert b"hello" in wire.sent
+        assert wire.closed
+
+
+@in_virtual_time
+async def test_a_client_that_takes_nothing_is_not_waited_for() -> None:
+    """As long as it takes a byte now and then it may be slow."""
+    async with connected(asyncio.Event()) as wire:
+        await wire.send(GET)
+        wire.unsent = 100_000
+        for _ in range(10):
+            await asyncio.sleep(UNREAD_TIME - 5)
+            assert not wire.closed
+            wire.unsent -= 1
+        await asyncio.sleep(PATIENCE + 5)
+        assert Phase.UNREAD is wire.connection.phase
+        await asyncio.sleep(UNREAD_TIME)
+        assert wire.closed
+
+
+@in_virtual_time
+async def test_a_closed_connection_is_gone_although_its_client_takes_nothing() -> None:
+    """What was written is not kept for ever."""
+    async with connected() as wire:
+        await wire.send(b"GET / HT")
+        wire.unsent = 100
+        wire.connection.force_close()
+        assert not wire.closed
+        await asyncio.sleep(15)
         assert wire.closed
 
 

@@ -1,12 +1,15 @@
 """Connections are bounded, and newcomers find a place as long as somebody only waits."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from aiohttp import web
 
+from hostd.gateway.body_budget import BodyBudget
 from hostd.gateway.connection import Phase
 from hostd.gateway.connections import MOST, Connections, bound_for
+from hostd.gateway.request import HttpRequest
 from tests.gateway.test_connection import GET, POST, Wire
 from tests.virtual_time import in_virtual_time
 
@@ -78,3 +81,27 @@ async def test_a_crowd_is_looked_at_in_parts() -> None:
     await asyncio.sleep(14)
     assert all(wire.closed for wire in wires)
     assert "<Connections 0 of 4096>" == repr(server)
+
+
+@in_virtual_time
+async def test_who_loses_the_place_is_no_mistake_of_ours() -> None:
+    """A body that was given up is not read on, whatever of it is there."""
+    failures: list[BaseException] = []
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            await request.read()
+        except BaseException as error:
+            failures.append(error)
+            raise
+        return web.Response()
+
+    budget = BodyBudget(1000)
+    server = Connections(answer, most=1, request_factory=partial(HttpRequest, budget=budget))
+    wire = Wire(server())
+    await wire.send(POST + b"Content-Length: 100\r\n\r\n{")
+    wire.connection.data_received(b" ")
+    wire.connection.give_place()
+    await asyncio.sleep(2)
+    assert all(isinstance(failure, (ConnectionError, asyncio.CancelledError)) for failure in failures)
+    assert len(failures) == 1
