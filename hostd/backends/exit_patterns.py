@@ -5,6 +5,14 @@ from collections.abc import Sequence
 
 from hostd.domain.reason import ExitClass
 
+# After a failed assertion an engine has a debugger print its stack (ggml_print_backtrace): gdb and lldb complain about sources and
+# symbols that are not there, and name functions, none of which says why the engine ended.
+_DEBUGGER = re.compile(
+    r"^\s*(#\d+ |frame #\d+|\[New LWP|\[Thread debugging|\[Inferior|Using host libthread_db|warning: |ptrace: |0x[0-9a-f]+ in )"
+    r"|\.(c|cc|cpp|cu|h|hpp|S): No such file or directory|(gdb|lldb)\S*: (command )?not found|(gdb|lldb): No such file",
+    re.IGNORECASE,
+)
+
 
 class ExitPatterns:
     """One engine's table; the order of its rows matters, the first that matches any line wins."""
@@ -20,8 +28,9 @@ class ExitPatterns:
         # A clean exit has no fault, whatever was logged before.
         if status == 0:
             return ExitClass.UNKNOWN
+        own = [line for line in tail if not _DEBUGGER.search(line)]
         found_classes = (
-            exit_class for exit_class, pattern in self.patterns if any(pattern.search(line) for line in tail)
+            exit_class for exit_class, pattern in self.patterns if any(pattern.search(line) for line in own)
         )
         found = next(found_classes, ExitClass.UNKNOWN)
         if status == -9 and found is not ExitClass.OUT_OF_MEMORY:

@@ -128,6 +128,9 @@ def _backend_of(candidate: PlanCandidate) -> str | None:
 
 def _verdict(fit: Fit, host: Host) -> str:
     option = fit.option
+    if fit.verdict is Verdict.CANNOT_SAY and option.footprint.unreckoned:
+        named = ", ".join(option.footprint.unreckoned)
+        return f"cannot be promised to fit: what {named} in its args changes is not counted; a load on this machine would tell"
     if fit.verdict is Verdict.CANNOT_SAY:
         most = format_bytes(sum(option.most.values()))
         lack = " and ".join(f"{format_bytes(bytes_)} of {pool}" for pool, bytes_ in sorted(fit.short.items()))

@@ -62,7 +62,8 @@ class Footprint:
     """The bytes that serving one variant takes, by pool id and component.
 
     *notes* are sentences on what was assumed; *bounded_only* says that the architecture is not known, so that the high ends
-    are upper bounds and the rest is a guess. *elastic* is what the engine may take beyond what it needs.
+    are upper bounds and the rest is a guess. *elastic* is what the engine may take beyond what it needs. *unreckoned*
+    are flags of the owner's that change the bytes in ways that are not counted, so that nothing can be promised.
     """
 
     parts: Mapping[str, Mapping[Component, Span]]
@@ -70,6 +71,7 @@ class Footprint:
     bounded_only: bool = False
     notes: tuple[str, ...] = field(default=())
     elastic: tuple[ElasticMemory, ...] = field(default=())
+    unreckoned: tuple[str, ...] = field(default=())
 
     def pool(self, pool_id: str) -> Span:
         """Return what is held of one pool."""
@@ -78,6 +80,11 @@ class Footprint:
     def component(self, component: Component) -> Span:
         """Return what is held for one purpose, all pools together."""
         return sum((parts.get(component, Span()) for parts in self.parts.values()), Span())
+
+    @property
+    def promised(self) -> bool:
+        """Whether the high ends can be relied on."""
+        return not self.bounded_only and not self.unreckoned
 
     def needed(self, pool_id: str) -> int:
         """Return the most bytes of one pool that it cannot do without: caches that may be smaller count at their least."""

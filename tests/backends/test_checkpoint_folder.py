@@ -11,6 +11,7 @@ from hostd.domain.profile import Variant
 from hostd.domain.reason import ExitClass
 from tests.backends.running import snapshot
 from tests.counting_model import write_counting_model
+from tests.models.weights import checkpoint
 
 
 def test_a_path_is_taken_as_it_is() -> None:
@@ -90,3 +91,15 @@ def test_a_configuration_that_is_none_is_said_to_be_so(tmp_path: Path, content: 
     (folder / "config.json").write_bytes(content)
     with pytest.raises(EngineError, match="download it again"):
         checkpoint_folder.check(folder)
+
+
+def test_weights_that_a_repository_has_twice_count_once(tmp_path: Path) -> None:
+    """Shards of an index, and the same again in one file of the authors' own format: an engine loads the former."""
+    folder = checkpoint(tmp_path / "model")
+    once, alone = checkpoint_folder.check(folder), checkpoint_folder.shape(folder)
+    (shard,) = folder.glob("*.safetensors")
+    (folder / "consolidated.safetensors").write_bytes(shard.read_bytes())
+    assert (once, alone.weight_bytes) == (checkpoint_folder.check(folder), checkpoint_folder.shape(folder).weight_bytes)
+    index = {"weight_map": {"model.embed_tokens.weight": shard.name}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert once == checkpoint_folder.check(folder)

@@ -12,7 +12,7 @@ ALL_LAYERS = 999
 
 _LAYERS = frozenset({"gpu-layers", "n-gpu-layers", "ngl"})
 
-_SPLITS = frozenset({"tensor-split", "ts", "split-mode", "sm", "main-gpu", "mg"})
+_SPLITS = frozenset({"override-tensor", "ot", "tensor-split", "ts", "split-mode", "sm", "main-gpu", "mg"})
 
 _EXPERTS = frozenset({"n-cpu-moe", "ncmoe", "cpu-moe", "cmoe", "override-tensor", "ot"})
 _DEVICES = frozenset({"device", "dev"})

@@ -43,6 +43,8 @@ _SWITCHES: dict[str, tuple[str, int | bool]] = {
     **dict.fromkeys(("cpu-moe", "cmoe"), ("cpu_experts", _ALL)),
     **dict.fromkeys(("embeddings", "embedding"), ("embeddings", True)),
 }
+_UNFORESEEABLE = frozenset({"override-tensor", "ot", "override-tensor-draft", "otd", "model-draft", "md", "rpc"})
+"""Flags that move or add so many bytes that nothing can be promised without them; the others' are few."""
 _NOT_ESTIMATED = frozenset(
     {"model-draft", "md", "lora", "control-vector", "override-tensor", "ot", "rpc"}
     | {"split-mode", "sm", "main-gpu", "mg", "device", "dev"}
@@ -72,6 +74,8 @@ def profile_serving(profile: Profile, path: Path | None) -> tuple[Serving, tuple
     if profile.capabilities.embeddings:
         serving = replace(serving, embeddings=True)
     ignored = sorted(_NOT_ESTIMATED & {word.lstrip("-") for word in words if word.startswith("-")})
+    if unforeseeable := _UNFORESEEABLE & set(ignored):
+        serving = replace(serving, unreckoned=tuple(sorted(unforeseeable)))
     notes = (f"what {', '.join(ignored)} in its args changes is not part of the estimate",) if ignored else ()
     return serving, notes
 

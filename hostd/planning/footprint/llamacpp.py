@@ -58,6 +58,7 @@ def footprint(
         bounded_only=not shape.known,
         notes=tuple(_notes(shape, serving, kept, extra)),
         elastic=tuple(_elastic(shape, serving, placement.host)),
+        unreckoned=serving.unreckoned,
     )
 
 

@@ -24,7 +24,8 @@ class Serving:
     first (None: all). *cpu_experts* keeps the experts of that many first layers on the host. *cache_ram* bounds the prompts
     kept in host memory, in bytes, and *checkpoints* the states kept per slot; None leaves either to what the plan has left.
     *build* is llama.cpp's build number (None: a current one). *tensor_split* are the shares of the layers that the owner
-    gives to the devices (empty: none are given).
+    gives to the devices (empty: none are given). *unreckoned* names flags of the owner's that change the bytes and are not
+    counted.
     """
 
     context: int = 0
@@ -41,6 +42,7 @@ class Serving:
     gpu_layers: int | None = None
     cpu_experts: int = 0
     tensor_split: tuple[float, ...] = ()
+    unreckoned: tuple[str, ...] = ()
     kv_on_gpu: bool = True
     projector_on_gpu: bool = True
     cache_ram: int | None = PROMPT_CACHE

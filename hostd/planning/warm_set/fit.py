@@ -39,7 +39,7 @@ def decide(options: Sequence[LoadOption], free: Bytes, candidates: Sequence[Evic
     and no promise, whatever the room: nothing can be said of it unless its weights alone are too large.
     """
     # What is known by its upper bound alone may load or not; a plan that says "fits" has to be right.
-    promised = [each for each in options if not each.footprint.bounded_only]
+    promised = [each for each in options if each.footprint.promised]
     if plan := best_load(promised, free, candidates, 0.0):
         evict = tuple(each.name for each in plan.evict)
         verdict = Verdict.FITS_AFTER_EVICTING if evict else Verdict.FITS
@@ -48,7 +48,7 @@ def decide(options: Sequence[LoadOption], free: Bytes, candidates: Sequence[Evic
         return None
     emptied = freed(free, candidates)
     nearest = min(options, key=lambda each: sum(excess(each.most, emptied).values()))
-    if nearest.footprint.bounded_only and not excess(nearest.least, emptied):
+    if not nearest.footprint.promised and not excess(nearest.least, emptied):
         return Fit(Verdict.CANNOT_SAY, nearest, emptied, short=excess(nearest.most, emptied))
     return Fit(Verdict.DOES_NOT_FIT, nearest, emptied, short=excess(nearest.most, emptied))
 

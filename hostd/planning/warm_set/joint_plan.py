@@ -94,4 +94,4 @@ def _sum(free: Bytes, more: Sequence[Bytes]) -> Bytes:
 
 
 def _promised(each: WarmCandidate) -> WarmCandidate:
-    return replace(each, options=[option for option in each.options if not option.footprint.bounded_only])
+    return replace(each, options=[option for option in each.options if option.footprint.promised])

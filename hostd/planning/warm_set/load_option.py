@@ -57,13 +57,15 @@ class LoadOption:
     @property
     def most(self) -> Bytes:
         """The most bytes that it may take of each pool; of an unknown architecture that is a bound, however large the host."""
-        if not self.footprint.bounded_only:
+        if self.footprint.promised:
             return self.peak
         return {pool: self.footprint.pool(pool).high for pool in self.footprint.parts}
 
     @property
     def least(self) -> Bytes:
-        """The fewest bytes that it may take of each pool."""
+        """The fewest bytes that it may take of each pool; nothing can be said of flags that are not counted."""
+        if self.footprint.unreckoned:
+            return {}
         return {pool: self.footprint.pool(pool).low for pool in self.footprint.parts}
 
     @property
@@ -83,7 +85,7 @@ class LoadOption:
 
     def fits(self, free: FreeBytes) -> bool:
         """Return whether it can be promised to fit: of an unknown architecture, only a load would tell."""
-        return not self.footprint.bounded_only and not excess(self.peak, free)
+        return self.footprint.promised and not excess(self.peak, free)
 
     def capped(self, budgets: FreeBytes) -> "LoadOption":
         """Return it with needs within *budgets*: what is a mere bound takes no more than that."""
@@ -152,7 +154,7 @@ def load_options(
         ),
         [],
     )
-    if not possible and nearest is not None and nearest.footprint.bounded_only:
+    if not possible and nearest is not None and not nearest.footprint.promised:
         possible = [nearest]
     return possible, nearest
 

@@ -108,3 +108,24 @@ def test_a_clean_exit_is_no_fault() -> None:
 def test_an_engine_without_a_line_is_unknown() -> None:
     """No log, no guess."""
     assert ExitClass.UNKNOWN == classify(1, ())
+
+
+GDB = (
+    "/src/ggml/src/ggml.c:3242: GGML_ASSERT(ggml_can_mul_mat(a, b)) failed",
+    "[New LWP 4242]",
+    'Using host libthread_db library "/lib/x86_64-linux-gnu/libthread_db.so.1".',
+    "warning: 56\t../sysdeps/unix/sysv/linux/x86_64/clone3.S: No such file or directory",
+    "0x00007f1c in __GI___wait4 (pid=4243) at ../sysdeps/unix/sysv/linux/wait4.c:30",
+    "30\t../sysdeps/unix/sysv/linux/wait4.c: No such file or directory.",
+    "#1  0x00007f1d in ggml_print_backtrace () from libggml-base.so",
+    "#2  0x00007f1e in llama_model_loader::load_all_data (out of memory = false)",
+    "[Inferior 1 (process 4242) detached]",
+)
+
+
+def test_what_a_debugger_says_is_no_reason() -> None:
+    """A failed assertion is not a missing file because its backtrace lacks sources; what the engine said itself counts."""
+    assert ExitClass.UNKNOWN is classify(-6, GDB)
+    assert ExitClass.UNKNOWN is classify(-6, (GDB[0], "sh: gdb: not found", "lldb: No such file or directory"))
+    own = "ggml_backend_cuda_buffer_type_alloc_buffer: cudaMalloc failed: out of memory"
+    assert ExitClass.OUT_OF_MEMORY is classify(-6, (own, *GDB))

@@ -105,3 +105,9 @@ def test_a_models_own_drafting_layers_are_counted() -> None:
 def test_the_owners_shares_of_the_layers_are_counted() -> None:
     """In either form that the engine reads."""
     assert (36.0, 13.0) == served(tensor_split="36,13").tensor_split == served(ts="36/13").tensor_split
+
+
+def test_flags_that_nothing_can_be_promised_with_are_named() -> None:
+    """Others that change little are noted only."""
+    assert ("override-tensor",) == served(override_tensor="exps=CPU", lora="a.gguf").unreckoned
+    assert () == served(lora="a.gguf").unreckoned

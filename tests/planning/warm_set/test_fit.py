@@ -79,6 +79,15 @@ def test_an_unknown_architecture_is_never_promised_to_fit() -> None:
         assert (verdict, short) == (found.verdict, found.short)
 
 
+def test_nothing_can_be_said_with_flags_that_are_not_counted() -> None:
+    """Whatever the room, neither a fit nor the lack of one is promised."""
+    known = serving_mode(30)
+    flagged = replace(known, estimate=lambda *where: replace(known.estimate(*where), unreckoned=("override-tensor",)))
+    found = decide(options(CARD, flagged), {"cuda:0": 24 * GIB})
+    assert found
+    assert Verdict.CANNOT_SAY is found.verdict
+
+
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 5)), max_size=6), st.integers(1, 40), st.integers(0, 9))
 def test_the_verdict_is_the_scheduler_s_decision(sizes: list[tuple[int, int]], size: int, free: int) -> None:
     """Same options, same candidates, same evicted models."""
