@@ -9,7 +9,7 @@ from hostd.domain.errors import Bug, EngineError, RequestError
 from hostd.domain.host import Host
 from hostd.domain.profile import Profile, Settings, Variant
 from hostd.models.errors import BadReference, HubUnreachable, ModelNotFound, ModelUnreadable
-from hostd.models.header import Format, ModelHeader
+from hostd.models.header import Format, ModelHeader, WeightFile
 from hostd.models.locations import ModelLocations
 from hostd.models.open import open_header
 from hostd.models.reference import (
@@ -22,6 +22,8 @@ from hostd.models.reference import (
 )
 from hostd.planning.footprint.levers import FLAGS
 from hostd.planning.footprint.serving_modes import ServingMode
+from hostd.planning.formats.safetensors import BadModel
+from hostd.planning.formats.typical_shape import typical_shape
 from hostd.sizing.load_options import SizedVariant
 from hostd.sizing.measurements import CalibratedEstimator
 from hostd.sizing.serving_modes import (
@@ -33,6 +35,8 @@ from hostd.sizing.serving_modes import (
     takes_memory,
 )
 
+_SIZE = "size:"
+_BY_SIZE = "estimated from its size alone, with the layers that models of that size usually have"
 _SERVERS = ("openai", "cloud", *ENGINES)
 
 
@@ -94,6 +98,8 @@ class CandidateResolver:
             ModelUnreadable: Its header cannot be read.
         """
         aliases = {alias: name for name, profile in self.settings.profiles.items() for alias in profile.aliases}
+        if text.startswith(_SIZE):
+            return PlanCandidate(text, (SizedVariant(0, self._of_size(text)),))
         try:
             reference = parse_reference(aliases.get(text, text), self.settings.profiles)
             if isinstance(reference, ProfileReference):
@@ -217,6 +223,18 @@ class CandidateResolver:
             )
         try:
             return self._bare_mode(text, backend, header)
+        except ValueError as error:
+            raise _bad_request(f"{text}: {error}") from error
+
+    def _of_size(self, text: str) -> ServingMode:
+        try:
+            shape = typical_shape(text.removeprefix(_SIZE))
+        except BadModel as error:
+            raise _bad_request(error.message) from error
+        files = (WeightFile(text, shape.file_bytes),)
+        header = ModelHeader(text, Format.GGUF, shape, "its size", files, notes=(_BY_SIZE,))
+        try:
+            return self._bare_mode(text, self.asked.backend or "llamacpp", header)
         except ValueError as error:
             raise _bad_request(f"{text}: {error}") from error
 

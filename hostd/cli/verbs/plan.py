@@ -33,8 +33,8 @@ class EngineOption(StrEnum):
 Models = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[MODEL|FILE|hf:REPO[/FILE]|ollama:TAG]...",
-        help="What to plan for; all declared profiles when left out.",
+        metavar="[MODEL|FILE|hf:REPO[/FILE]|ollama:TAG|size:N/QUANT]...",
+        help="What to plan for (size:72B/q4_k_m: any model of that size); all declared profiles when left out.",
         show_default=False,
     ),
 ]

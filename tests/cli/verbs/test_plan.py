@@ -284,3 +284,11 @@ def test_three_models_for_agents_are_warm_together_on_a_mac(hostd: Hostd, monkey
     most = sum(model["pool_bytes"]["metal"]["high"] for model in plan["models"])
     assert most <= preset("m2max-64g", Reserve()).pools[0].budget
     assert all("for past prompts" in model["why"] for model in plan["models"])
+
+
+def test_a_model_that_is_not_out_yet_is_planned_by_its_size(told: Told) -> None:
+    """Flagged as an estimate; a size that makes no sense is a wrong use."""
+    code, data = told("size:72B/q4_k_m", "--ctx", 32768, "--host", "h100")
+    (model,) = data["models"]
+    assert (0, "fits", 10 * GIB) == (code, model["verdict"], model["components"]["kv"])
+    assert "estimated from its size alone" in model["why"]
