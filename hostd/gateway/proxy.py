@@ -23,6 +23,7 @@ from hostd.gateway.timeouts import NEVER
 from hostd.routing.policy import RouteQuery
 from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
+from hostd.supervisor.own_limits import want_now
 
 _LEFT_WAITING = 1.0
 """Seconds without an answer from which a client that leaves may have been kept waiting by its own request."""
@@ -105,10 +106,11 @@ class ProxyRequest:
             try:
                 return await self._attempt(serve)
             except RetryableFailure as failure:
-                digest = self._unanswered() if failure.reached else None
-                serve = await dispatcher.next_target(
-                    self._ticket.id, failure.reason, failure.detail, failure.status, digest
-                )
+                digest, detail = self._unanswered() if failure.reached else None, failure.detail
+                if failure.reason is FallbackReason.CONNECT:
+                    # What keeps hostd from connecting to anything is no word about the engine.
+                    detail = want_now() or detail
+                serve = await dispatcher.next_target(self._ticket.id, failure.reason, detail, failure.status, digest)
 
     async def _attempt(self, serve: Serve) -> web.StreamResponse:
         upstream = self._services.upstreams[serve.model]

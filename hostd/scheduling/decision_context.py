@@ -1,8 +1,8 @@
 """What the parts of the scheduler share while they take in one event: the time, the effects so far, and the deadlines."""
 
-from hostd.scheduling.deadlines import Deadlines
 from hostd.scheduling.decisions import Decision
 from hostd.scheduling.effects import Effect, Explain
+from hostd.scheduling.timer_heap import Deadlines
 
 
 class DecisionContext:

@@ -17,7 +17,7 @@ from hostd.domain.lifecycle import State
 from hostd.planning.warm_set.elastic import with_shares
 from hostd.planning.warm_set.eviction import EvictionCandidate, LoadPlan, best_load
 from hostd.planning.warm_set.load_option import Bytes, LoadOption, excess, plus
-from hostd.scheduling import messages
+from hostd.scheduling import refusal_errors
 from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.decisions import (
     Evicted,
@@ -279,22 +279,22 @@ class MemoryAdmission:
     ) -> str | None:
         # What is kept for earlier loads may be had after them: only what is short even then is short for good.
         free = self._free_for(model)
-        option, short = messages.nearest(options, plus(free, self._ledger.returning()), candidates)
+        option, short = refusal_errors.nearest(options, plus(free, self._ledger.returning()), candidates)
         if not short:
             return None
         pinned = self.candidates.pinned()
         self._context.explain(InsufficientMemory(model.name, option.peak, free, short, pinned))
-        return messages.insufficient_memory(short, pinned, self._ledger.others, self._ledger.capacity)
+        return refusal_errors.insufficient_memory(short, pinned, self._ledger.others, self._ledger.capacity)
 
     def _deferred(
         self, pending: PendingLoad, options: Sequence[LoadOption], evictable: Sequence[EvictionCandidate], free: Bytes
     ) -> str:
         """Return why a load that no request waits for is put off; the same numbers are explained once."""
-        option, short = messages.nearest(options, plus(free, self._ledger.returning()), evictable)
+        option, short = refusal_errors.nearest(options, plus(free, self._ledger.returning()), evictable)
         if self._reported_short.get(pending.model) != (pending.why, short):
             self._reported_short[pending.model] = (pending.why, short)
             self._context.explain(LoadDeferred(pending.model, pending.why, option.label, option.peak, free, short))
-        return messages.load_deferred(short, self._ledger.others)
+        return refusal_errors.load_deferred(short, self._ledger.others)
 
     def may_fit(self, model: ModelState, why: str) -> bool:
         """Return whether there would be memory for a load by what is known now, so that it is worth a check."""
@@ -302,7 +302,7 @@ class MemoryAdmission:
             self.candidates.for_load(model, PendingLoad(model.name, why, self._context.now))
         )
         soon = plus(self._free_for(model), self._ledger.returning())
-        return not model.usable or not messages.nearest(model.usable, soon, evictable)[1]
+        return not model.usable or not refusal_errors.nearest(model.usable, soon, evictable)[1]
 
     def _free_for(self, model: ModelState) -> dict[str, int]:
         """Return what may be promised to *model*: what it keeps while it sleeps is its own."""

@@ -17,7 +17,7 @@ from hostd.domain.errors import Bug, HostdError
 from hostd.domain.lifecycle import State
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Ticket
-from hostd.scheduling import messages
+from hostd.scheduling import refusal_errors
 from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.decisions import FellBack, Refused, Routed
 from hostd.scheduling.effects import Explain, Refuse, Serve
@@ -81,7 +81,7 @@ class RequestFlow:
         model = self._models[ticket.route.targets[0].model]
         request = self._entered(ticket, model)
         if self._engines.closing:
-            self._refuse(request, messages.closing())
+            self._refuse(request, refusal_errors.closing())
         elif (error := self._suspects.refusal(request, ticket.digest, self._context.now)) is not None:
             self._refuse(request, error)
         else:
@@ -103,12 +103,12 @@ class RequestFlow:
         if not model.queue and model.accepts(request):
             self._act(*self._serve(model, request))
         elif not self._engines.obtainable(model):
-            self._fall_back(request, *messages.down(model, self._context.now))
+            self._fall_back(request, *refusal_errors.down(model, self._context.now))
         elif len(model.queue) >= model.profile.limits.max_queue:
             # Even where no request may wait (max_queue: 0), a cold model is loaded: later ones find it ready. Not as for a request
             # that waits, without which such a load is given up.
             self._engines.request_load(model, "turned_away")
-            self._fall_back(request, FallbackReason.STATUS_429, messages.queue_full(model))
+            self._fall_back(request, FallbackReason.STATUS_429, refusal_errors.queue_full(model))
         else:
             self._wait(model, request)
 
@@ -192,7 +192,7 @@ class RequestFlow:
 
     def _move_on(self, model: ModelState, event: AttemptFailed) -> None:
         if request := self.release(event.ticket_id):
-            self._fall_back(request, event.reason, messages.failed(model, event))
+            self._fall_back(request, event.reason, refusal_errors.failed(model, event))
 
     def _await_cause(self, model: ModelState, request: RequestState, event: AttemptFailed) -> None:
         """Keep a request from other engines until its own engine's instance tells what that one died of."""
@@ -220,7 +220,7 @@ class RequestFlow:
             if (error := self._suspects.refusal(request, failed.digest, self._context.now)) is not None:
                 self._refuse(request, error)
             else:
-                self._fall_back(request, failed.reason, messages.failed(model, failed))
+                self._fall_back(request, failed.reason, refusal_errors.failed(model, failed))
 
     def _fall_back(self, request: RequestState, reason: FallbackReason, error: HostdError) -> None:
         """Move a request to the next target that may take it for *reason*, or refuse it with *error*."""
@@ -296,7 +296,7 @@ class RequestFlow:
             raise Bug(f"request {ticket_id} has a deadline in a queue in which it is not")
         if now >= request.expires:
             self.release(ticket_id)
-            self._refuse(request, messages.out_of_time(model, now - request.arrived))
+            self._refuse(request, refusal_errors.out_of_time(model, now - request.arrived))
         elif model.is_starting and self._next_target(request, FallbackReason.QUEUE_TIMEOUT) is None:
             # No other target can answer it sooner than this load: it waits on, until its whole time is up.
             request.waiting_for_load = True
@@ -304,7 +304,7 @@ class RequestFlow:
         else:
             self.release(ticket_id)
             waited = now - request.since
-            self._fall_back(request, FallbackReason.QUEUE_TIMEOUT, messages.queue_timeout(model, waited))
+            self._fall_back(request, FallbackReason.QUEUE_TIMEOUT, refusal_errors.queue_timeout(model, waited))
 
     def model_ready(self, model: ModelState) -> None:
         """Serve the requests that waited for a load; the queue time of those with no other target starts now."""
@@ -327,7 +327,7 @@ class RequestFlow:
         """Move every request that waits for *model* on: it is down, or *outcome* says what else is wrong."""
         for request in self._emptied(model):
             request.loaded += self._context.now - request.since
-            self._fall_back(request, *(outcome or messages.down(model, self._context.now)))
+            self._fall_back(request, *(outcome or refusal_errors.down(model, self._context.now)))
 
     def refuse_all(self, error: HostdError) -> None:
         """Refuse every request that waits for any model."""

@@ -12,7 +12,7 @@ from hostd.domain.errors import Bug
 from hostd.domain.host import Pool
 from hostd.domain.profile import Profile
 from hostd.domain.ticket import Ticket
-from hostd.scheduling import messages
+from hostd.scheduling import refusal_errors
 from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.decisions import Routed
 from hostd.scheduling.effects import Effect, Serve
@@ -177,7 +177,7 @@ class Scheduler:
                 model = self.models[load.model]
                 self.engines.load_ended(model, load.why)
                 if load.why is not None:
-                    self._requests.clear_queue(model, messages.not_loaded(model, load.why))
+                    self._requests.clear_queue(model, refusal_errors.not_loaded(model, load.why))
         reopened = self.engines.commands.reopened
         while reopened:
             self._requests.pump(reopened.pop())
@@ -204,5 +204,5 @@ class Scheduler:
 
     def _close(self) -> None:
         self.engines.closing = True
-        self._requests.refuse_all(messages.closing())
+        self._requests.refuse_all(refusal_errors.closing())
         self.engines.close()

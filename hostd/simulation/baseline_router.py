@@ -12,9 +12,9 @@ from typing import Protocol
 from hostd.domain.errors import CapacityError
 from hostd.domain.lifecycle import State, Transition, after
 from hostd.domain.profile import Profile
-from hostd.scheduling.deadlines import Deadlines
 from hostd.scheduling.effects import Effect, Refuse, Serve, Start, Stop
 from hostd.scheduling.events import Arrived, ClientLeft, EngineReady, EngineStopped, Event, Finished, Ticked
+from hostd.scheduling.timer_heap import Deadlines
 from hostd.simulation.host_model import FreeBytes, SimulatedHost, SimulatedModel, take
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from hostd.gateway import proxy
 from tests.gateway.test_attempt import WAYS, hold
-from tests.stage import Stage, until
+from tests.stage import Stage, moved, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -89,6 +89,16 @@ class TestCrashes:
         os.kill(stage.instance("alpha").pid or 0, signal.SIGSEGV)
         await until(lambda: not stage.model_state("alpha").unanswered)
         assert 422 == (await stage.ask("beta", seed=4)).status
+
+
+async def test_what_hostd_lacks_is_told_as_that(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as an engine that cannot be reached."""
+    monkeypatch.setattr(proxy, "want_now", lambda: "there is no descriptor left")
+    with moved(stage, "beta", 1):
+        answer = await stage.ask("beta")
+    assert (503, "connect") == (answer.status, answer.error["code"])
+    assert "there is no descriptor left" in answer.error["message"]
+    assert answer.headers["Retry-After"]
 
 
 class TestLimits:

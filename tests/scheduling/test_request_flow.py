@@ -33,6 +33,8 @@ def model_state(model: ModelState) -> dict[str, object]:
     known = {each.name: getattr(model, each.name) for each in fields(model)}
     known["queue"] = [request_state(request) for request in model.queue]
     known["serving"] = [request_state(request) for request in model.serving.values()]
+    held = model.awaiting_cause.items()
+    known["awaiting_cause"] = {name: (request_state(request), failed) for name, (request, failed) in held}
     return known
 
 

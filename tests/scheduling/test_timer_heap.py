@@ -5,7 +5,7 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.scheduling.deadlines import Deadlines
+from hostd.scheduling.timer_heap import Deadlines
 
 
 def test_what_is_due_rings_once_and_in_order() -> None:

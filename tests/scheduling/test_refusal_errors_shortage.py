@@ -1,7 +1,7 @@
 """The numbers behind a decision about memory."""
 
 from hostd.planning.warm_set.eviction import EvictionCandidate
-from hostd.scheduling.messages import insufficient_memory, load_deferred, nearest
+from hostd.scheduling.refusal_errors import insufficient_memory, load_deferred, nearest
 from tests.scheduling.memory import CARD, GIB, fits
 
 

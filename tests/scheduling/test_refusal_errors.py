@@ -5,7 +5,7 @@ import pytest
 from hostd.domain.errors import RequestError
 from hostd.domain.lifecycle import State
 from hostd.domain.reason import ExitClass, FallbackReason
-from hostd.scheduling import messages
+from hostd.scheduling import refusal_errors
 from hostd.scheduling.events import AttemptFailed
 from hostd.scheduling.model_state import ModelState
 from tests.scheduling.scenario import profile
@@ -19,7 +19,7 @@ def model() -> ModelState:
 
 def test_a_full_queue_names_its_limit(model: ModelState) -> None:
     """The owner sees which setting to change."""
-    error = messages.queue_full(model)
+    error = refusal_errors.queue_full(model)
     assert (
         "'a' is busy: 0 requests are being answered and 0 wait, which is all that max_queue: 7 allows" == error.message
     )
@@ -28,7 +28,7 @@ def test_a_full_queue_names_its_limit(model: ModelState) -> None:
 
 def test_queue_time_says_how_long_it_was(model: ModelState) -> None:
     """The code is the reason that a fallback would have been used for."""
-    error = messages.queue_timeout(model, 30.04)
+    error = refusal_errors.queue_timeout(model, 30.04)
     assert "'a' had no free place within 30.0 s (queue_timeout); 0 requests are being answered and 0 wait" == (
         error.message
     )
@@ -37,7 +37,7 @@ def test_queue_time_says_how_long_it_was(model: ModelState) -> None:
 
 def test_a_spent_time_names_the_ways_to_get_more(model: ModelState) -> None:
     """It is 504: the client's own limit, or the owner's."""
-    error = messages.out_of_time(model, 2.0)
+    error = refusal_errors.out_of_time(model, 2.0)
     assert ("timeout", 504) == (error.code, error.status)
     assert error.message.endswith("give it more with x-hostd-timeout or total_timeout")
 
@@ -56,20 +56,20 @@ def test_a_model_that_is_down_says_why_and_until_when(
     """The reason is the fallback's reason, and the time to come back is that of the next try."""
     model.down_reason, model.last_error = down_reason, "no such file"
     model.restarts.failed(ExitClass.MISSING_FILE, 100.0)
-    reason, error = messages.down(model, 103.0)
+    reason, error = refusal_errors.down(model, 103.0)
     assert (down_reason, f"'a' {verb}: no such file", 7.0) == (reason, error.message, error.retry_after)
 
 
 def test_a_failed_attempt_keeps_its_status(model: ModelState) -> None:
     """The client learns what the last engine did."""
-    error = messages.failed(model, AttemptFailed("t1", FallbackReason.STATUS_5XX, "status 500", 502))
+    error = refusal_errors.failed(model, AttemptFailed("t1", FallbackReason.STATUS_5XX, "status 500", 502))
     assert "'a' did not answer: status 500" == error.message
     assert ("status_5xx", 502, 3.0) == (error.code, error.status, error.retry_after)
 
 
 def test_a_prompt_that_is_too_long_is_the_clients_error(model: ModelState) -> None:
     """It is 400 in the engine's words, and waiting does not help."""
-    error = messages.failed(
+    error = refusal_errors.failed(
         model, AttemptFailed("t1", FallbackReason.CONTEXT_TOO_LONG, "9000 tokens are more than 4096")
     )
     assert isinstance(error, RequestError)
@@ -79,12 +79,16 @@ def test_a_prompt_that_is_too_long_is_the_clients_error(model: ModelState) -> No
 
 def test_what_no_model_can_do_is_the_clients_error(model: ModelState) -> None:
     """A picture that none can read is not read by asking again; a target that was out of place is no mistake."""
-    error = messages.failed(model, AttemptFailed("t1", FallbackReason.UNFIT, "no pictures", 400))
+    error = refusal_errors.failed(model, AttemptFailed("t1", FallbackReason.UNFIT, "no pictures", 400))
     assert isinstance(error, RequestError)
     assert ("unfit", 400, "no pictures") == (error.code, error.status, error.message)
-    assert 503 == messages.failed(model, AttemptFailed("t1", FallbackReason.UNFIT, "not here", 503)).status
+    assert 503 == refusal_errors.failed(model, AttemptFailed("t1", FallbackReason.UNFIT, "not here", 503)).status
 
 
 def test_closing_asks_to_come_back() -> None:
     """A service manager has hostd up again within seconds."""
-    assert ("closing", 503, 5.0) == (messages.closing().code, messages.closing().status, messages.closing().retry_after)
+    assert ("closing", 503, 5.0) == (
+        refusal_errors.closing().code,
+        refusal_errors.closing().status,
+        refusal_errors.closing().retry_after,
+    )
