@@ -60,6 +60,12 @@ class SseFramer:
 def split_events(events: bytes) -> Iterator[bytes]:
     """Yield each of whole *events*, with its end."""
     start = 0
+    if b"\r" not in events:
+        while (at := events.find(b"\n\n", start)) >= 0:
+            if at > start:
+                yield events[start : at + 2]
+            start = at + 2
+        return
     for end in _END.finditer(events):
         if end.start() > start:
             yield events[start : end.end()]

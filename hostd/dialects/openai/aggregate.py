@@ -159,17 +159,15 @@ class StreamAggregator:
             return False
         if chunk.error is not msgspec.UNSET or not chunk.choices:
             return False
-        if any(not self._goes_on(piece.index) for piece in chunk.choices):
-            return False
+        for piece in chunk.choices:
+            choice = self._choices.get(piece.index)
+            if choice is None or choice.finish is not None:
+                return False
         for piece in chunk.choices:
             self._latest = piece.index
             self._choices[piece.index].add_text(piece.delta.content, piece.delta.reasoning_content)
         self.events += 1
         return True
-
-    def _goes_on(self, index: int) -> bool:
-        choice = self._choices.get(index)
-        return choice is not None and choice.finish is None
 
     def _add(self, chunk: Json) -> None:
         choices = chunk["choices"]

@@ -52,8 +52,8 @@ def check(document: RequestDocument) -> None:
     Raises:
         RequestError: It does; the message names the member and its bound.
     """
-    for name in document.keys() & _CHECKS.keys():
-        if document.is_true(name):
+    for name in document:
+        if name in _CHECKS and document.is_true(name):
             _CHECKS[name](name, document)
 
 

@@ -59,7 +59,8 @@ class PromptReader:
 
     def look(self, events: bytes) -> None:
         """Note what *events* before the answer show, whatever their kind; a heartbeat is the same each time."""
-        if found := _COMMENT.search(events):
+        has_comment = events.startswith(b":") or b"\n:" in events
+        if has_comment and (found := _COMMENT.search(events)):
             self.note(PromptProgress(int(found[1]), int(found[2])))
         start = events.rfind(b"data:")
         if start < 0 or events.find(b"{", start) < 0 or events.find(_KEY, start) >= 0:

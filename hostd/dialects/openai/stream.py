@@ -7,6 +7,7 @@ import json
 import re
 from collections import deque
 from functools import lru_cache
+from typing import NamedTuple
 
 from hostd.dialects.framing import MAX_EVENT, SseFramer, split_events
 from hostd.dialects.openai import errors
@@ -26,11 +27,28 @@ _TAIL = 2048
 _TAIL_CHUNKS = 16
 _MAX_HELD = 1024 * 1024
 """Bytes of a stream that are held back at most until its answer begins: roles, reports, comments."""
-_MARKS = (
-    (b'"finish_reason":null', b'"choices":[{'),
-    (b'"finish_reason": null', b'"choices": [{'),
-)
-"""What engines write once into each chunk that goes on with one choice: with spaces or without."""
+
+
+class _Marks(NamedTuple):
+    """How an engine writes the chunks of one stream: the *head* of each, and what is in one that *goes_on*, or has *finished*."""
+
+    head: bytes
+    goes_on: bytes
+    finished: bytes
+
+
+def _marks_of(event: bytes) -> _Marks | None:
+    """Return the marks of a stream with *event*, a chunk that goes on with one choice; None where it is written in another way."""
+    start = event.find(b'"delta"')
+    start = start if start >= 0 else event.find(b'"text"')
+    head = event[:start]
+    if start < 0 or not event.startswith(b"data:") or b'"choices"' not in head or event.count(b"\n") != 2:
+        return None
+    for space in (b"", b" "):
+        goes_on = b'"finish_reason":' + space + b"null"
+        if event.count(goes_on) == 1:
+            return _Marks(head, goes_on, b'"finish_reason":' + space + b'"')
+    return None
 
 
 @lru_cache(maxsize=256)
@@ -107,7 +125,7 @@ class OpenAiStream:
         self._rewriter = ModelNameRewriter(name)
         self._held: list[bytes] = []
         self._held_bytes = 0
-        self._marks: tuple[bytes, bytes] | None = None
+        self._marks: _Marks | None = None
         self._tail: deque[bytes] = deque(maxlen=_TAIL_CHUNKS)
 
     def feed(self, data: bytes) -> bytes:
@@ -167,11 +185,7 @@ class OpenAiStream:
 
     def _passed(self, events: bytes) -> bytes:
         """Return of whole *events* what the client is sent now."""
-        plain = self._marks is not None and self._count_plain(events)
-        if plain:
-            self.events += plain
-        else:
-            events = self._read(events)
+        events = self._checked(events)
         if not events:
             return b""
         self._tail.append(events[-_TAIL:])
@@ -188,31 +202,60 @@ class OpenAiStream:
         self._held.clear()
         return events
 
-    def _count_plain(self, events: bytes) -> int:
-        """Return how many chunks *events* are if they are nothing but chunks that go on with one choice, else 0.
+    def _checked(self, events: bytes) -> bytes:
+        """Return *events* up to the answer's end, or to what is no part of an answer, without heartbeats."""
+        kept: list[bytes] = []
+        used = self._read(events, kept) if self._marks is None else 0
+        rest = events[used:] if used else events
+        if rest and self._marks is not None:
+            length, count = self._plain(rest)
+            self.events += count
+            if length == len(events):
+                return events
+            kept.append(rest[:length])
+            rest = rest[length:]
+        # What follows is read to its end: to look for plain chunks again and again would take a time that grows with the square.
+        if rest and not self.done and not self.failure:
+            self._marks = None
+            self._read(rest, kept, to_the_end=True)
+        return b"".join(kept)
+
+    def _plain(self, events: bytes) -> tuple[int, int]:
+        """Return the length of the plain chunks with which *events* begin, which only go on with one choice, and their number.
 
         Counting what the engine writes into each of them takes a fraction of decoding them; within strings, quotes are escaped.
         """
-        unfinished, choices = self._marks or (b"", b"")
+        marks = self._marks
+        if marks is None or not events.startswith(marks.head) or b'"error"' in events:
+            return 0, 0
+        length, lines = len(events), events.count(b"\n")
+        if lines == 2 and events.endswith(b"}\n\n"):
+            return (length, 1) if marks.goes_on in events else (0, 0)
+        # The last chunk and [DONE] are looked for where they belong; anywhere else they make the counts differ.
+        ends = [at for word in (marks.finished, b"[DONE]") if (at := events.find(word, max(0, length - _TAIL))) >= 0]
+        if ends:
+            length = events.rfind(b"\n\n", 0, min(ends)) + 2
+            events = events[:length]
+            lines = events.count(b"\n")
         count = events.count(b"}\n\n")
-        return (
-            count
-            if events.count(b"\n") == 2 * count
-            and events.startswith(b"data:")
-            and events.count(b"\ndata:") == count - 1
-            and events.count(unfinished) == count
-            and events.count(choices) == count
-            and b'"error"' not in events
-            else 0
+        is_plain = (
+            0 < lines == 2 * count
+            and events.count(b"\n" + marks.head) == count - 1
+            and (marks.goes_on in marks.head or events.count(marks.goes_on) == count)
         )
+        return (length, count) if is_plain else (0, 0)
 
-    def _read(self, events: bytes) -> bytes:
-        """Return *events* up to the answer's end, or to what is no part of an answer, without heartbeats."""
+    def _read(self, events: bytes, kept: list[bytes], *, to_the_end: bool = False) -> int:
+        """Read *events*, add those that are passed on to *kept*, and return the bytes that were read.
+
+        Unless *to_the_end*, stop as soon as it is known how the engine writes a chunk that goes on.
+        """
         if b"data" not in events and b"event" not in events:
-            return events
-        kept: list[bytes] = []
-        last, found = b"", read_event(b"")
+            kept.append(events)
+            return len(events)
+        used, last, found = 0, b"", read_event(b"")
         for event in split_events(events):
+            used += len(event)
             # Heartbeats are alike, and a server that is stuck may send thousands at once.
             if event != last:
                 last, found = event, read_event(event)
@@ -231,8 +274,11 @@ class OpenAiStream:
                 kept.append(event)
             if self.done:
                 break
-        self._set_marks(events)
-        return b"".join(kept)
+            if self.begun and found.kind is EventKind.CHUNK:
+                self._set_marks(event)
+                if self._marks is not None and not to_the_end:
+                    return used
+        return len(events)
 
     def _note(self, chunk: Json) -> None:
         choices = chunk["choices"]
@@ -255,11 +301,11 @@ class OpenAiStream:
         else:
             self._fail("the engine ended its answer before it had begun")
 
-    def _set_marks(self, events: bytes) -> None:
-        """Find out how the engine writes a chunk that goes on, so that the next ones can be told by that."""
+    def _set_marks(self, event: bytes) -> None:
+        """Find out from *event* how the engine writes a chunk that goes on, so that the next ones can be told by that."""
         self._marks = None
-        if self.begun and self._choices == 1 and not self._ends.begun and not self._ends.several:
-            self._marks = next((marks for marks in _MARKS if all(mark in events for mark in marks)), None)
+        if self._choices == 1 and not self._ends.begun and not self._ends.several:
+            self._marks = _marks_of(event)
 
     def _fail(self, why: str) -> None:
         self.failure = self.failure or why
