@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ from hostd.domain.units import format_bytes
 
 _STEPS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 NOTHING = "-"
+# From here on letters may be two places wide.
+_WIDE = 0x1100
 
 
 def relative(when: str | None, now: datetime) -> str:
@@ -79,7 +81,14 @@ def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
 
     Into a pipe, everything is printed whole unless ``COLUMNS`` says how wide it may be.
     """
-    from rich.table import Table  # costs 50 ms, which --json and failures do without
+    if (
+        not sys.stdout.isatty()
+        and not {"COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE"} & os.environ.keys()
+        and _is_plain(rows)
+    ):
+        sys.stdout.writelines(_plain_lines(columns, rows))
+        return
+    from rich.table import Table  # costs 50 ms, which pipes, --json and failures do without
     from rich.text import Text
 
     shown = _that_fit(columns, rows, console().width)
@@ -92,6 +101,22 @@ def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
         cells = [row[at] for at in shown]
         table.add_row(*(Text(cell, style=_COLOURS.get(cell, ""), no_wrap=True, overflow="ellipsis") for cell in cells))
     _print(table)
+
+
+def _is_plain(rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether every letter takes one place, so that no library is needed to measure them."""
+    return all(cell.isprintable() and all(ord(letter) < _WIDE for letter in cell) for row in rows for cell in row)
+
+
+def _plain_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    table = [tuple(column.title for column in columns), *rows]
+    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+    for row in table:
+        cells = (
+            cell.rjust(width) if column.right else cell.ljust(width)
+            for column, cell, width in zip(columns, row, widths, strict=True)
+        )
+        yield f"{(' ' * _GAP).join(cells).rstrip()}\n"
 
 
 def _that_fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int]:

@@ -79,3 +79,15 @@ def test_json_keeps_every_alphabet(capsys: pytest.CaptureFixture[str]) -> None:
     """Letters beyond ASCII are printed as themselves."""
     emit({"name": "größe"})
     assert '{\n  "name": "größe"\n}\n' == capsys.readouterr().out
+
+
+def test_a_pipe_gets_the_same_table_as_a_wide_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Column by column, whichever of the two draws it."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    show_table(COLUMNS, ROWS)
+    piped = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "1000")
+    show_table(COLUMNS, ROWS)
+    assert capsys.readouterr().out == piped
