@@ -18,10 +18,12 @@ from hostd.gateway.connections import Connections
 
 log = structlog.get_logger()
 
-BACKLOG = 128
-"""Connections that the kernel holds while the loop is busy."""
-_AT_ONCE = 16
+BACKLOG = 1024
+"""Connections that the kernel holds while the loop is busy; where it holds no more, a client tries again after a second."""
+_AT_ONCE = 32
 """Connections accepted before others have their turn."""
+_MOST_OPENING = 4 * _AT_ONCE
+"""Connections that are on their way from the kernel to their protocol; `Connections` does not count them yet."""
 _PAUSE = 1.0
 _TELL_EVERY = 60.0
 _RETRY_AFTER = 2.0
@@ -74,7 +76,7 @@ class Acceptor:
                     return
                 # The client has gone again, or its network has a problem: accept(2) hands over what the new socket would have said.
                 continue
-            if len(self._opening) < BACKLOG and self._connections.make_room():
+            if len(self._opening) < _MOST_OPENING and self._connections.make_room():
                 client.setblocking(False)
                 opening = self._loop.create_task(self._open(client))
                 self._opening.add(opening)
