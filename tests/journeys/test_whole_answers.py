@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -92,7 +93,8 @@ async def of_the_engine(stage: Stage, path: str, body: dict[str, Any]) -> tuple[
     launch = stage.instance("tiny").launch
     assert launch is not None
     url, headers = launch.endpoint.url + path, dict(launch.endpoint.headers)
-    async with stage.http.post(url, json=body, headers=headers) as answer:
+    where = aiohttp.UnixConnector(launch.endpoint.socket) if launch.endpoint.socket else None
+    async with aiohttp.ClientSession(connector=where) as http, http.post(url, json=body, headers=headers) as answer:
         return answer.status, await answer.json()
 
 
