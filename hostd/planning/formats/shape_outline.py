@@ -1,7 +1,8 @@
 """Shape of a model that is not downloaded, from the numbers that ship with its profile: architecture and file size.
 
 The sizes of its caches are as exact as from its header. The sizes of its weights per layer are estimates: the tables get the
-quantisation that is usual for such files, and the layers get equal shares of the rest, experts included.
+quantisation that is usual for such files, and the layers get equal shares of the rest, and of these experts get the part that
+their widths have.
 """
 
 from collections.abc import Mapping
@@ -38,8 +39,25 @@ def outline(document: Mapping[str, object], name: str) -> Shape:
         raise BadModel(f"the numbers of '{name}' cannot be: its tables alone are larger than its file")
     count = len(bare.layers)
     shares = [rest * (number + 1) // count - rest * number // count for number in range(count)]
-    layers = tuple(replace(layer, dense_bytes=share) for layer, share in zip(bare.layers, shares, strict=True))
+    of_experts = _expert_part(bare)
+    layers = tuple(
+        replace(layer, dense_bytes=share - int(share * of_experts), expert_bytes=int(share * of_experts))
+        for layer, share in zip(bare.layers, shares, strict=True)
+    )
     return replace(bare, layers=layers, tables=tables, quantisation=packing, file_bytes=size)
+
+
+def _expert_part(shape: Shape) -> float:
+    """Return the part of the layers' weights that is experts, by their widths; attention stands for all else."""
+    experts = shape.experts * 3 * shape.embedding * shape.expert_feed_forward
+    attention = max(
+        (
+            shape.embedding * (2 * layer.heads * layer.key_width + layer.key_elements + layer.value_elements)
+            for layer in shape.layers
+        ),
+        default=0,
+    )
+    return experts / (experts + attention) if experts else 0.0
 
 
 def _tables(shape: Shape, packing: str) -> Tables:

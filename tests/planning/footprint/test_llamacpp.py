@@ -191,3 +191,33 @@ def test_more_of_anything_never_takes_less(context: int, slots: int, placement: 
             assert small.low <= large.low
             assert small.expected <= large.expected
             assert small.high <= large.high
+
+
+@pytest.mark.parametrize(
+    ("context", "draft", "measured"),
+    [(131072, 0, 18842), (131072, 2, 20134), (262144, 0, 21786), (262144, 2, 23718)],
+)
+def test_a_quantised_cache_and_drafting_layers_as_a_card_was_seen_to_hold_them(
+    context: int, draft: int, measured: int
+) -> None:
+    """Qwen3.8-27B Q4_K_M with a q4_0 cache on one card, with and without its drafting layer: within 2 %, and within the most."""
+    full = Layer(LayerKind.FULL, 24, 4, 256, 256, dense_bytes=232_407_040)
+    recurrent = Layer(LayerKind.RECURRENT, 24, conv_state=30_720, state=786_432, dense_bytes=237_352_960)
+    shape = Shape(
+        "qwen35",
+        "Qwen3.8-27B",
+        (recurrent, recurrent, recurrent, full) * 16,
+        nextn=(replace(full, dense_bytes=238_980_000),),
+        heads=24,
+        embedding=5120,
+        vocabulary=248_320,
+        context=262_144,
+        feed_forward=17_408,
+        tables=Tables(token_embedding=715_161_600, output=1_042_944_000),
+    )
+    serving = Serving(
+        context, 1, unified=False, key_type="q4_0", value_type="q4_0", flash="on", draft=draft, build=11_000
+    )
+    span = footprint(shape, serving, GPU).pool("cuda:0")
+    assert abs(span.expected / MIB / measured - 1) < 0.02
+    assert measured * MIB <= span.high

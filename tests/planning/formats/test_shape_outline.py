@@ -49,3 +49,15 @@ def test_numbers_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     """The sentence names the model."""
     with pytest.raises(BadModel, match="'m'"):
         outline(DOCUMENT | wrong, "m")
+
+
+def test_experts_get_the_part_that_their_widths_have() -> None:
+    """So that a plan may leave them to the CPU; a dense model has none."""
+    config = {
+        "model_type": "qwen3_moe", "hidden_size": 2048, "num_hidden_layers": 48, "num_attention_heads": 32,
+        "num_key_value_heads": 4, "head_dim": 128, "num_experts": 128, "num_experts_per_tok": 8, "moe_intermediate_size": 768,
+        "vocab_size": 151936, "max_position_embeddings": 32768, "tie_word_embeddings": False,
+    }  # fmt: skip
+    shape = outline({"config": config, "bytes": 18_600_000_000, "quantisation": "Q4_K_M"}, "a")
+    experts = sum(layer.expert_bytes for layer in shape.layers)
+    assert 0.95 < experts / sum(layer.weight_bytes for layer in shape.layers) < 0.98
