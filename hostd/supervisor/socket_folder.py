@@ -58,9 +58,17 @@ class SocketFolder:
 
 
 def candidates(state: Path) -> list[Path]:
-    """Return where sockets may go, best first: below the folders of the service manager and of the session, then in *state*."""
+    """Return where sockets may go, best first.
+
+    Below the folders of the service manager and of the session, in *state*, and, where that path is too long, in the system's
+    folder for temporary files, under a name that the next daemon finds again.
+    """
     given = (os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0], os.environ.get("XDG_RUNTIME_DIR", ""))
-    return [*(Path(folder) / "hostd-engines" for folder in given if folder.startswith("/")), state / "sockets"]
+    return [
+        *(Path(folder) / "hostd-engines" for folder in given if folder.startswith("/")),
+        state / "sockets",
+        Path(tempfile.gettempdir()) / f"hostd-{os.geteuid()}",
+    ]
 
 
 def prepare(folder: Path) -> Path:
