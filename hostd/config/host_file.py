@@ -29,12 +29,16 @@ class LimitsSection(Section):
         "Longest wait in the queue before the fallback is tried.", format_duration(_LIMITS.queue_timeout)
     )
     first_token_timeout: field_types.Duration = key(
-        "Longest wait for the first token before the fallback is tried.", format_duration(_LIMITS.first_token_timeout)
+        "Longest wait for the first token, since the last sign of progress, before the fallback is tried.",
+        format_duration(_LIMITS.first_token_timeout),
     )
     stall_timeout: field_types.Duration = key(
-        "Longest silence inside a stream.", format_duration(_LIMITS.stall_timeout)
+        "Longest silence inside an answer, since the last sign of progress.", format_duration(_LIMITS.stall_timeout)
     )
-    total_timeout: field_types.Duration = key("Longest life of a request.", format_duration(_LIMITS.total_timeout))
+    total_timeout: field_types.Duration = key(
+        "Longest life of a request, and of computing without any sign of progress.",
+        format_duration(_LIMITS.total_timeout),
+    )
 
 
 class WarmSection(Section):
