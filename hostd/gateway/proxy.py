@@ -6,7 +6,7 @@ from aiohttp import web
 
 from hostd.backends.upstream import Lease, Upstream
 from hostd.dialects.base import InferenceRequest
-from hostd.domain.errors import EngineError, HostdError
+from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.locality import is_loopback
 from hostd.domain.reason import FallbackReason
 from hostd.domain.server_settings import KeepAliveForm
@@ -80,6 +80,10 @@ class ProxyRequest:
             begun = self._down is not None and self._down.begun
             outcome, status = "broken" if begun else "failed", ended.error.status
             response = await self._fail(ended.error)
+        except RequestError as error:
+            # Found out when the request was written for its engine.
+            outcome, status = "failed", error.status
+            response = await self._fail(error)
         except ClientGoneError:
             response = self._hang_up()
         finally:

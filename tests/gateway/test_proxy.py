@@ -139,3 +139,13 @@ class TestLimits:
         assert ("strict", "primary", "0") == (*answer.route, answer.headers["x-hostd-attempts"])
         await stage.script("strict", stall_after=None)
         assert [200, 200] == [(await task).status for task in waiting]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_mistake_that_is_found_late_is_told(stage: Stage, stream: bool) -> None:
+    """A value that only the engine's own part reads, in the dialect and in the record; the place is free again."""
+    body = b'{"model":"alpha","messages":[],"stream":%s,"max_tokens":1e999}' % (b"true" if stream else b"false")
+    answer = await stage.send("POST", "/v1/chat/completions", data=body)
+    if answer.status != 200:  # a stream is sent on as it is
+        assert (400, "max_tokens") == (answer.status, answer.error["param"])
+    assert not stage.model_state("alpha").serving

@@ -12,13 +12,13 @@ refuse. So three checks are made, the cheapest first:
 What remains: a picture counts as nothing in 1, and a request with one is not sent to 3.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import aiohttp
 
+from hostd.dialects.json_text import JsonError, parse_json
 from hostd.domain.errors import RequestError
 
 # Bytes that templates and tools' descriptions put around a chat and around each message, generously.
@@ -75,7 +75,7 @@ def _question(body: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     common |= {"stream": False, "options": {"num_predict": 1}}
     if "messages" not in body:
         return "/api/generate", {**common, "prompt": "".join(_texts(body.get("prompt")))}
-    messages = [_native(message) for message in body["messages"] if isinstance(message, dict)]
+    messages = [_native(message) for message in _messages(body)]
     tools = {"tools": body["tools"]} if body.get("tools") else {}
     return "/api/chat", {**common, "messages": messages, **tools}
 
@@ -88,17 +88,25 @@ def _native(message: Mapping[str, Any]) -> dict[str, Any]:
                 "arguments": _document(call["function"].get("arguments")),
             }
         }
-        for call in message.get("tool_calls") or ()
+        for call in _list(message.get("tool_calls"))
         if isinstance(call, dict) and isinstance(call.get("function"), dict)
     ]
     text = "\n".join(_texts(message.get("content")))
     return {"role": message.get("role", "user"), "content": text} | ({"tool_calls": calls} if calls else {})
 
 
+def _messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [message for message in _list(body.get("messages")) if isinstance(message, dict)]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _document(text: object) -> dict[str, Any]:
     try:
-        found = json.loads(str(text))
-    except ValueError:
+        found = parse_json(str(text).encode("utf-8", "surrogatepass"))
+    except JsonError:
         found = None
     return found if isinstance(found, dict) else {"arguments": text}
 
@@ -116,8 +124,7 @@ def _most(body: Mapping[str, Any]) -> int:
 
 
 def _has_picture(body: Mapping[str, Any]) -> bool:
-    messages = body.get("messages")
-    contents = [message.get("content") for message in messages or () if isinstance(message, dict)]
+    contents = [message.get("content") for message in _messages(body)]
     parts = [part for content in contents if isinstance(content, list) for part in content]
     return any(isinstance(part, dict) and part.get("type") != "text" for part in parts)
 
