@@ -216,7 +216,11 @@ class Instance(Upstream):
         except EngineError as error:
             last = f"; its last line: {error.tail[-1]}" if error.tail else ""
             why = masked(error.message + last, secrets_in(self.profile.args.values()))
-            end: Event = EngineFailed(self.name, error.exit_class, why, error.self_inflicted, error.own_want)
+            # Its header may have been what could not be opened for want of descriptors.
+            own_want = error.own_want or want_in(error) is not None
+            end: Event = EngineFailed(
+                self.name, error.exit_class, want_in(error) or why, error.self_inflicted, own_want
+            )
         except Exception as error:  # a bug of hostd must not leave the scheduler waiting for an engine for ever
             if (want := want_in(error)) is None:
                 log.exception("bug", model=self.name)
