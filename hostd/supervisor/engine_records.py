@@ -3,6 +3,7 @@
 A record can be missing, since a full disk is no reason not to serve; so the mark says as well which daemon an engine belongs to.
 """
 
+import hashlib
 import json
 import os
 import stat
@@ -106,21 +107,25 @@ def _read(path: Path) -> EngineRecord:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What the environment of an engine says about its daemon; *of_engine* tells its engines apart."""
+    """What the environment of an engine says about its daemon.
+
+    *folder* stands for the folder of its daemon's records, see `folder_id`; *of_engine* tells its engines apart.
+    """
 
     daemon_pid: int
     daemon_start: str
     namespace: str
+    folder: str
     of_engine: str
 
     def __str__(self) -> str:
-        return f"{self.daemon_pid}:{self.daemon_start}:{self.namespace}:{self.of_engine}"
+        return f"{self.daemon_pid}:{self.daemon_start}:{self.namespace}:{self.folder}:{self.of_engine}"
 
     @classmethod
     def parse(cls, text: str) -> "Mark | None":
         """Return the mark in *text*, None where it is none of this version's."""
         words = text.split(":")
-        if len(words) != 4 or not words[0].isdecimal() or not all(words):
+        if len(words) != 5 or not words[0].isdecimal() or not all(words):
             return None
         return cls(int(words[0]), *words[1:])
 
@@ -128,6 +133,11 @@ class Mark:
     def is_orphaned(self) -> bool:
         """Whether the daemon certainly has ended; never of a daemon whose pids mean other processes than here."""
         return self.namespace == pid_namespace() and is_same(self.daemon_pid, self.daemon_start) is not True
+
+
+def folder_id(folder: Path) -> str:
+    """Return what stands for *folder* in marks: each state folder's engines are those of the daemon that has it."""
+    return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:8]
 
 
 def pid_namespace() -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from hostd.supervisor.engine_family import Survivor, engine_processes, kill, marked, survivors
-from hostd.supervisor.engine_records import EngineRecord, Mark, read_all, remove
+from hostd.supervisor.engine_records import EngineRecord, Mark, folder_id, read_all, remove
 from hostd.supervisor.process_identity import boot_id, is_same
 
 _SETTLE = 2.0
@@ -48,7 +48,7 @@ def reap_leftovers(folder: Path) -> list[ReapedEngine]:
             found.append(reaped)
         if not reaped.left:
             remove(path)
-    return [*found, *_without_record({survivor.pid for reaped in found for survivor in reaped.left})]
+    return [*found, *_without_record(folder, {survivor.pid for reaped in found for survivor in reaped.left})]
 
 
 def _by_record(record: EngineRecord) -> ReapedEngine:
@@ -58,11 +58,13 @@ def _by_record(record: EngineRecord) -> ReapedEngine:
     return _killed(record.model, record.pid, lambda: engine_processes(record.pid, record.start, record.mark))
 
 
-def _without_record(stuck: set[int]) -> list[ReapedEngine]:
-    found = []
+def _without_record(folder: Path, stuck: set[int]) -> list[ReapedEngine]:
+    found, ours = [], folder_id(folder)
     for text, processes in marked().items():
         mark = Mark.parse(text)
-        if mark is not None and mark.is_orphaned and not stuck.issuperset(each.pid for each in processes):
+        if mark is None or mark.folder != ours:
+            continue
+        if mark.is_orphaned and not stuck.issuperset(each.pid for each in processes):
             first = min(processes, key=lambda process: process.create_time())
 
             def family(text: str = text) -> list[psutil.Process]:

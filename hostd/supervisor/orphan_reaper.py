@@ -23,7 +23,7 @@ import structlog
 from hostd.programs import NOTHING, PIPE
 from hostd.supervisor import engine_records
 from hostd.supervisor.child_process import ChildProcess
-from hostd.supervisor.engine_records import EngineRecord, Mark, pid_namespace
+from hostd.supervisor.engine_records import EngineRecord, Mark, folder_id, pid_namespace
 from hostd.supervisor.process_identity import boot_id, start_of
 
 _log = structlog.get_logger(__name__)
@@ -36,6 +36,7 @@ class OrphanReaper:
         self.directory = directory
         self._daemon = os.getpid(), start_of(os.getpid()) or ""
         self._token = secrets.token_hex(8)
+        self._folder = folder_id(directory)
         self._numbers = itertools.count(1)
         self._watched: dict[int, str] = {}
         self._child: ChildProcess | None = None
@@ -56,7 +57,7 @@ class OrphanReaper:
     @property
     def _marks(self) -> str:
         """What all marks of this daemon begin with."""
-        return str(Mark(*self._daemon, pid_namespace(), f"{self._token}-"))
+        return str(Mark(*self._daemon, pid_namespace(), self._folder, f"{self._token}-"))
 
     async def start(self) -> None:
         """Start the child, and start it again whenever it dies.

@@ -12,7 +12,7 @@ import pytest
 
 from hostd.supervisor import process_identity
 from hostd.supervisor.engine_family import ENV_MARKER
-from hostd.supervisor.engine_records import Mark, pid_namespace
+from hostd.supervisor.engine_records import Mark, folder_id, pid_namespace
 from hostd.supervisor.leftovers import reap_leftovers
 from hostd.supervisor.process_identity import boot_id, start_of
 
@@ -168,27 +168,32 @@ class TestMarks:
 
     def test_an_engine_whose_daemon_is_gone_is_ended(self, tmp_path: Path) -> None:
         """The mark names a process that is not there any more."""
-        with sleeper(str(Mark(os.getpid(), "1", pid_namespace(), "t-1"))) as engine:
+        with sleeper(str(Mark(os.getpid(), "1", pid_namespace(), folder_id(tmp_path), "t-1"))) as engine:
             assert [(engine.pid,)] == [one.killed for one in reap_leftovers(tmp_path) if one.pid == engine.pid]
 
-    @pytest.mark.parametrize("foreign", [False, True], ids=["its daemon runs", "another container"])
-    def test_an_engine_that_may_be_in_use_lives(self, foreign: bool, tmp_path: Path) -> None:
-        """Its daemon runs, or has a pid that means another process here."""
-        start = "1" if foreign else start_of(os.getpid()) or ""
-        mark = Mark(os.getpid(), start, "0" if foreign else pid_namespace(), "t-1")
+    @pytest.mark.parametrize("why", ["its daemon runs", "another container", "another state folder"])
+    def test_an_engine_that_may_be_in_use_lives(self, why: str, tmp_path: Path) -> None:
+        """Its daemon runs, has a pid that means another process here, or the next daemon of its own folder will end it."""
+        mark = Mark(
+            os.getpid(),
+            start_of(os.getpid()) or "" if why == "its daemon runs" else "1",
+            "0" if why == "another container" else pid_namespace(),
+            folder_id(tmp_path / "other" if why == "another state folder" else tmp_path),
+            "t-1",
+        )
         with sleeper(str(mark)) as engine:
             assert [] == [one for one in reap_leftovers(tmp_path) if one.pid == engine.pid]
             assert engine.poll() is None
             engine.kill()
 
-    @pytest.mark.parametrize("mark", ["", "m-1", "1:2:3", "x:1:2:3", ":::", "1:2:3:4:5"])
+    @pytest.mark.parametrize("mark", ["", "m-1", "1:2:3:4", "x:1:2:3:4", "::::", "1:2:3:4:5:6"])
     def test_a_mark_that_is_none_of_ours_means_nothing(self, mark: str) -> None:
         """Only a mark that names a daemon can say that the daemon is gone."""
         assert Mark.parse(mark) is None
 
     def test_a_mark_reads_as_it_is_written(self) -> None:
         """What a daemon writes into an environment, the next one understands."""
-        mark = Mark(7, "123", "4026531836", "abc-1")
+        mark = Mark(7, "123", "4026531836", "0a1b", "abc-1")
         assert mark == Mark.parse(str(mark))
 
 
