@@ -23,8 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
-
+from hostd.backends.http.client import HttpClient
 from hostd.dialects.base import Dialect
 from hostd.dialects.openai.dialect import PATHS
 from hostd.domain.errors import EngineError, RequestError
@@ -144,24 +143,24 @@ class Backend(ABC):
             exit_class=ExitClass.BAD_FLAG,
         )
 
-    async def open(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+    async def open(self, http: HttpClient, endpoint: Endpoint) -> None:
         """Load the model, now that the server answers; return when it is loaded.
 
         Raises:
             EngineError: The server cannot load it.
         """
 
-    async def close(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+    async def close(self, http: HttpClient, endpoint: Endpoint) -> None:
         """Unload the model from an attached server, which runs on. Its errors are ignored."""
 
-    async def progress(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> EngineProgress | None:
+    async def progress(self, http: HttpClient, endpoint: Endpoint) -> EngineProgress | None:
         """Return what the server reports about the requests that it works on, within about two seconds.
 
         None means that it did not answer, or reports nothing of the kind.
         """
         return None
 
-    async def turns(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> bool:
+    async def turns(self, http: HttpClient, endpoint: Endpoint) -> bool:
         """Return whether the server's inference loop is seen to turn; False where only a token can show it."""
         return await self.progress(http, endpoint) is not None
 
@@ -169,7 +168,7 @@ class Backend(ABC):
         """Return members that, added to a request for a stream, have the server report how much of the prompt it has read."""
         return {}
 
-    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
+    async def describe(self, http: HttpClient, endpoint: Endpoint) -> ServerFacts:
         """Return what the server reports about itself, as far as it answers."""
         return ServerFacts()
 
@@ -181,12 +180,12 @@ class Backend(ABC):
         """
         return None
 
-    async def ensure_fits(self, http: aiohttp.ClientSession, endpoint: Endpoint, body: Mapping[str, Any]) -> None:
+    async def ensure_fits(self, http: HttpClient, endpoint: Endpoint, body: Mapping[str, Any]) -> None:
         """Return if *body*, as it would be sent, fits the context of a server that would silently cut what does not.
 
         Raises:
             RequestError: It does not fit; code context_length_exceeded.
-            aiohttp.ClientError: The server does not answer.
+            ExchangeError: The server does not answer.
         """
 
     def refusal(self, message: str) -> RequestError | None:
@@ -228,7 +227,7 @@ class Engine(Backend):
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
         return ExitClass.UNKNOWN
 
-    async def sleep(self, http: aiohttp.ClientSession, endpoint: Endpoint, level: int) -> None:
+    async def sleep(self, http: HttpClient, endpoint: Endpoint, level: int) -> None:
         """Give memory back without ending, to one of `Launch.sleep_levels`; return when the engine says that it sleeps.
 
         Raises:
@@ -236,7 +235,7 @@ class Engine(Backend):
         """
         raise EngineError(f"an engine of backend '{self.name}' cannot sleep")
 
-    async def wake(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+    async def wake(self, http: HttpClient, endpoint: Endpoint) -> None:
         """Take the memory again; return when the engine can serve.
 
         Raises:

@@ -9,9 +9,8 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
-import aiohttp
-
 from hostd.backends.contract import Backend, Endpoint, ServerFacts
+from hostd.backends.http.client import HttpClient
 from hostd.backends.in_turn import in_turn
 from hostd.backends.refusal_patterns import MALFORMED
 from hostd.dialects.request_document import RequestDocument
@@ -30,7 +29,6 @@ class Upstream(ABC):
         self.profile = profile
         self.in_flight = 0
         self.leases: set[Lease] = set()
-        self.responses: set[aiohttp.ClientResponse] = set()
 
     @property
     def name(self) -> str:
@@ -91,7 +89,7 @@ class Lease:
         self,
         upstream: Upstream,
         backend: Backend,
-        http: aiohttp.ClientSession,
+        http: HttpClient,
         endpoint: Endpoint,
         died_within: Callable[[float], Awaitable[bool]],
     ) -> None:
@@ -106,7 +104,6 @@ class Lease:
         self.sign = upstream.sign
         self._upstream = upstream
         self._backend = backend
-        self._response: aiohttp.ClientResponse | None = None
 
     def __enter__(self) -> Self:
         upstream = self._upstream
@@ -122,16 +119,8 @@ class Lease:
         self._upstream.in_flight -= 1
         self._upstream.leases.discard(self)
         self._upstream.done(self, given_up=kind is not None)
-        # Kept only while it is read: the set is what a stop has to break off.
-        if self._response is not None:
-            self._upstream.responses.discard(self._response)
         if not self._upstream.in_flight:
             self._upstream.rested()
-
-    def hears(self, response: aiohttp.ClientResponse) -> None:
-        """Have *response* broken off should the server be stopped before its end."""
-        self._response = response
-        self._upstream.responses.add(response)
 
     def sent(self, body: bytes) -> None:
         """Note that *body* is sent to the server now."""
@@ -164,7 +153,7 @@ class Lease:
 
         Raises:
             RequestError: The server cannot answer it, or it is too long for the context.
-            aiohttp.ClientError: The server was asked whether it is too long, and does not answer.
+            ExchangeError: The server was asked whether it is too long, and does not answer.
         """
         # Some backends read and write all of a request.
         adapted = await in_turn(document.size, self._backend.adapt, self.endpoint, document)

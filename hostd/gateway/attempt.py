@@ -6,15 +6,13 @@ no client takes half an answer for a whole one.
 """
 
 import asyncio
-import contextlib
-import io
-from collections.abc import Mapping
 from functools import partial
 
-import aiohttp
 import structlog
 from aiohttp import web
 
+from hostd.backends.http.errors import AnswerError, ConnectError, ConnectionLostError, ExchangeError
+from hostd.backends.http.response import LARGEST_ERROR, Response
 from hostd.backends.in_turn import in_turn
 from hostd.backends.upstream import Lease
 from hostd.dialects import registry
@@ -27,18 +25,15 @@ from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure, reje
 from hostd.gateway.context import InferenceServices
 from hostd.gateway.downstream import ClientGoneError, Downstream
 from hostd.gateway.request_trace import RequestTrace
-from hostd.gateway.stream_pieces import FORMAL_END, stream_pieces
+from hostd.gateway.stream_relay import FORMAL_END, StreamFeed, StreamRelay
 from hostd.gateway.timeouts import AttemptTimeout
 
 log = structlog.get_logger()
 
-_NO_LIMIT = aiohttp.ClientTimeout(total=None, sock_connect=5.0)
 _CRASH_NOTICE = 0.5
 """Seconds within which a broken connection is taken for the first sign of a crash."""
 _REPORTS_EVERY = 0.1
 """Seconds between two reports to the watchdog that an answer makes progress."""
-_LARGE = 1024 * 1024
-"""Bytes from which a body is written in portions, so that other requests are not held up meanwhile."""
 
 
 class Attempt:
@@ -64,6 +59,7 @@ class Attempt:
         self._deadline = deadline
         self._clock = asyncio.get_running_loop().time
         self._began = self._clock()
+        self._relaying: StreamRelay | None = None
         self._sending = False
         self._report_at = self._began
         self._translation: Translation
@@ -104,15 +100,14 @@ class Attempt:
         try:
             with self._limits:
                 return await self._receive(await self._send(document, assembled=assembled))
-        except aiohttp.ClientError as error:
-            # Before TimeoutError: a connection that cannot be made in time is both.
+        except AnswerError as error:
+            raise self._bad_answer(f"the engine cannot be understood: {error}") from None
+        except ExchangeError as error:
             raise await self._connection_lost(error) from None
         except TimeoutError:
             raise self._timed_out() from None
-        except OSError as error:
-            raise await self._connection_lost(error) from None
 
-    async def _send(self, document: RequestDocument, *, assembled: bool) -> aiohttp.ClientResponse:
+    async def _send(self, document: RequestDocument, *, assembled: bool) -> Response:
         """Return the upstream's response, of which the head has been read.
 
         A kept-alive connection may be closed by the engine just as it is used again; then the request is sent once more.
@@ -134,29 +129,30 @@ class Attempt:
             # It is closed in any case, after a moment in which the next request might already use it.
             headers["Connection"] = "close"
         try:
-            return await _post(lease, url, body, headers)
-        except aiohttp.ClientConnectorError:
-            raise
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            if await lease.died_within(_CRASH_NOTICE):
+            return await lease.http.send("POST", url, headers, body)
+        except ConnectionLostError as error:
+            if not error.stale or await lease.died_within(_CRASH_NOTICE):
                 raise
-            return await _post(lease, url, body, headers)
+            return await lease.http.send("POST", url, headers, body, fresh=True)
 
-    async def _receive(self, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
+    async def _receive(self, upstream: Response) -> web.StreamResponse:
         try:
             response = await self._pass_on(upstream)
         except BaseException:
             upstream.close()
             raise
-        if not upstream.closed:
-            # The end of a chunked response is often sent by itself, a moment later; aiohttp reuses the connection once it has come.
-            asyncio.get_running_loop().call_later(FORMAL_END, upstream.close)
+        # The end of a chunked response is often sent by itself, a moment later; then its connection can be used again.
+        upstream.leave(FORMAL_END)
         return response
 
-    async def _pass_on(self, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
+    async def _pass_on(self, upstream: Response) -> web.StreamResponse:
+        if 300 <= upstream.status < 400:
+            # Followed, the prompt would be sent to an address that the owner has not named.
+            where = upstream.text(b"location")[:200] or "nowhere"
+            raise _no_answer(f"the engine redirects to {where!r}, and redirects are not followed")
         if upstream.status != 200:
             self._lease.progress()
-            failure = self._translation.failure(upstream.status, await upstream.read())
+            failure = self._translation.failure(upstream.status, await upstream.read(LARGEST_ERROR))
             raise rejected_by_engine(self._lease.understood(failure))
         streams = upstream.content_type == self._translation.stream_type
         if self._down is None:
@@ -169,7 +165,7 @@ class Attempt:
             return await self._relay(self._down, upstream)
         raise _no_answer(f"the engine was asked for a stream and sent {upstream.content_type}")
 
-    async def _read(self, upstream: aiohttp.ClientResponse) -> Answer:
+    async def _read(self, upstream: Response) -> Answer:
         answer = self._translation.response(await upstream.read(), self._trace.model)
         if answer.engine_error is not None:
             raise rejected_by_engine(self._lease.understood(answer.engine_error))
@@ -178,19 +174,19 @@ class Attempt:
         self._lease.progress()
         return answer
 
-    async def _assemble(self, upstream: aiohttp.ClientResponse) -> Answer:
+    async def _assemble(self, upstream: Response) -> Answer:
         """Return the whole answer that a stream makes up; until it is complete, the client is sent nothing."""
         assembler = self._translation.assembler(choices=self._request.choices)
-        async with contextlib.aclosing(stream_pieces(upstream, assembler)) as pieces:
-            async for data in pieces:
-                known = assembler.signs
-                assembler.feed(data)
-                if assembler.begun:
-                    self._trace.ttft = self._trace.ttft or self.seconds
-                if assembler.signs > known:
-                    self._progress(assembler.prompt.latest, begun=assembler.begun)
-                if assembler.done or assembler.failure:
-                    break
+
+        def take(data: bytes) -> None:
+            known = assembler.signs
+            assembler.feed(data)
+            if assembler.begun:
+                self._trace.ttft = self._trace.ttft or self.seconds
+            if assembler.signs > known:
+                self._progress(assembler.prompt.latest, begun=assembler.begun)
+
+        await StreamFeed(upstream, assembler, take).run()
         complete = assembler.end()
         if assembler.engine_error is not None:
             raise rejected_by_engine(self._lease.understood(assembler.engine_error))
@@ -201,34 +197,22 @@ class Attempt:
             raise _no_answer(answer.failure)
         return answer
 
-    async def _relay(self, down: Downstream, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
+    async def _relay(self, down: Downstream, upstream: Response) -> web.StreamResponse:
         """Send the stream to the client as it comes; what completes it goes out together with the end of the response."""
         asked = self._request.document.is_true("return_progress")
         translator = self._translation.stream(self._trace.model, choices=self._request.choices, passes_progress=asked)
-        async with contextlib.aclosing(stream_pieces(upstream, translator)) as pieces:
-            async for data in pieces:
-                known = translator.signs
-                events = translator.feed(data)
-                if translator.failure and not down.begun:
-                    break
-                if not down.begun:
-                    if translator.signs > known:
-                        self._progress(translator.prompt.latest, begun=translator.begun)
-                    if aside := translator.take_aside():
-                        await down.send_aside(aside)
-                if events:
-                    if not down.begun:
-                        self._trace.ttft = self.seconds
-                    self._sending = True
-                    if translator.done:
-                        self._answered(translator.prompt_tokens, translator.tokens)
-                        return await down.finish(events)
-                    await down.send(events)
-                    self._sending = False
-                    if translator.signs > known:  # an engine that is stuck may go on sending comments
-                        self._progress(None, begun=True)
-                if translator.failure:
-                    break
+
+        def progressed() -> None:
+            if translator.begun:
+                self._trace.ttft = self._trace.ttft or self.seconds
+            self._progress(None if down.begun else translator.prompt.latest, begun=translator.begun)
+
+        self._relaying = relay = StreamRelay(upstream, translator, down, progressed)
+        await relay.run()
+        if translator.done:
+            self._answered(translator.prompt_tokens, translator.tokens)
+            self._sending = True
+            return await down.finish(relay.last)
         return await self._end(down, translator)
 
     async def _end(self, down: Downstream, translator: StreamTranslator) -> web.StreamResponse:
@@ -273,7 +257,7 @@ class Attempt:
                 retry_after=1.0,
             )
             return self._broken(error.message) if self._begun else TerminalFailure(error)
-        if self._sending:
+        if self._sending or (self._relaying is not None and self._relaying.sending):
             # It is the client that no longer reads; the engine has sent its part.
             return ClientGoneError()
         lease.suspect()
@@ -293,14 +277,17 @@ class Attempt:
         lease = self._lease
         crashed = await lease.died_within(_CRASH_NOTICE)
         what = "the engine crashed" if crashed else "the connection to the engine broke off"
-        if isinstance(error, aiohttp.ClientConnectorError) and not crashed:
-            what = f"the engine at {lease.endpoint.url} cannot be reached"
+        if isinstance(error, ConnectError) and not crashed:
+            what = f"the engine at {lease.endpoint.url} cannot be reached: {error}"
         if not crashed:
             lease.suspect()
         if self._begun:
             return self._broken(what)
         reason = FallbackReason.CRASHED if crashed else FallbackReason.CONNECT
-        return RetryableFailure(reason, what, reached=not isinstance(error, aiohttp.ClientConnectorError))
+        return RetryableFailure(reason, what, reached=not isinstance(error, ConnectError))
+
+    def _bad_answer(self, what: str) -> RetryableFailure | TerminalFailure:
+        return self._broken(what) if self._begun else _no_answer(what)
 
     def _broken(self, what: str) -> TerminalFailure:
         """Return the failure of an answer that had begun, and record it."""
@@ -311,12 +298,3 @@ class Attempt:
 
 def _no_answer(what: str) -> RetryableFailure:
     return RetryableFailure(FallbackReason.STATUS_5XX, what, 502)
-
-
-async def _post(lease: Lease, url: str, body: bytes, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
-    if lease.http.closed:
-        raise aiohttp.ClientConnectionError("the engine is being stopped")
-    data = body if len(body) <= _LARGE else io.BytesIO(body)
-    response = await lease.http.post(url, data=data, headers=headers, timeout=_NO_LIMIT)
-    lease.hears(response)
-    return response

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from hostd.dialects import registry
 from hostd.domain.errors import Bug, HostdError
@@ -12,6 +13,9 @@ from hostd.domain.server_settings import KeepAliveForm
 from hostd.gateway import error_responses
 from hostd.gateway.context import RequestContext
 from hostd.gateway.timeouts import NEVER, TimeoutMonitor
+
+_UNREAD = 64 * 1024
+"""Bytes that may wait to be read by a client before its engine has to wait, too."""
 
 
 class ClientGoneError(Exception):
@@ -45,6 +49,7 @@ class Downstream:
         self._waiting_for = waiting_for
         self._loop = asyncio.get_running_loop()
         self._announced: tuple[str, str] | None = None
+        self._writer: AbstractStreamWriter | None = None
         self._writing: asyncio.Task[None] | None = None
         self.due = self._loop.time() + every
         timeouts.begin(self)
@@ -59,6 +64,38 @@ class Downstream:
             events = await self._begin(events)
         try:
             await self._opened.write(events)
+        except ConnectionError as error:
+            raise ClientGoneError from error
+
+    def push(self, events: bytes) -> bool:
+        """Send events of an answer that has begun, at once; return False when the client should be waited for (`drain`).
+
+        Raises:
+            ClientGoneError: The client has closed its end.
+        """
+        writer, transport = self._writer, self._ctx.request.transport
+        if writer is None or transport is None:
+            raise ClientGoneError
+        # Without `drain` it waits for nothing, so that one step takes it to its end.
+        write = writer.write(events, drain=False)  # type: ignore[call-arg]
+        try:
+            write.send(None)
+        except StopIteration:
+            return transport.get_write_buffer_size() <= _UNREAD
+        except ConnectionError as error:
+            raise ClientGoneError from error
+        write.close()
+        raise Bug("a write waits although it was told not to")
+
+    async def drain(self) -> None:
+        """Return once the client has read most of what was sent.
+
+        Raises:
+            ClientGoneError: The client has closed its end.
+        """
+        try:
+            if self._writer is not None:
+                await self._writer.drain()
         except ConnectionError as error:
             raise ClientGoneError from error
 
@@ -138,7 +175,7 @@ class Downstream:
         self._announced = (trace.model, trace.route)
         response = web.StreamResponse(headers=headers)
         try:
-            await response.prepare(self._ctx.request)
+            self._writer = await response.prepare(self._ctx.request)
         except ConnectionError as error:
             raise ClientGoneError from error
         self.response = response

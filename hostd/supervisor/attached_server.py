@@ -1,14 +1,13 @@
 """A server that ran before hostd did, and runs on after it: used, watched by its health page, never ended."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-import aiohttp
-
 from hostd.backends.addresses import local_pid
 from hostd.backends.contract import Attachment, Backend, ServerFacts
+from hostd.backends.http.errors import ExchangeError
 from hostd.domain.errors import EngineError
 from hostd.supervisor import health_probe
 from hostd.supervisor.log_ring import LogRing
@@ -76,12 +75,12 @@ class AttachedServer(Server):
     async def kill(self) -> None:
         """Leave the process to its owner."""
 
-    async def close(self, responses: Iterable[aiohttp.ClientResponse]) -> None:
+    async def close(self) -> None:
         """Have the server unload the model, where hostd had it loaded, and close the connections to it."""
-        with suppress(TimeoutError, EngineError, aiohttp.ClientError, OSError):
+        with suppress(TimeoutError, EngineError, ExchangeError, OSError):
             async with asyncio.timeout(CLOSES):
                 await self.backend.close(self.http, self.launch.endpoint)
-        await self.hang_up(responses)
+        self.http.close()
 
     async def _healthy(self) -> bool:
         return await health_probe.healthy(self.http, self.launch.endpoint, self.launch.health)

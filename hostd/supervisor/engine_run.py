@@ -157,7 +157,7 @@ class EngineRun:
             # First, so that no request reports to a watchdog whose server is being ended.
             self._stop_watching()
             self.readiness = None
-            await server.close(self._upstream.responses)
+            await server.close()
             self.server = None
 
     async def _begin(self, prepared: PreparedLaunch | PreparedAttachment) -> Server:

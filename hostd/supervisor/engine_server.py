@@ -2,19 +2,16 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Self
-
-import aiohttp
 
 from hostd.backends.addresses import port_of
 from hostd.backends.contract import Engine, Launch
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.supervisor import health_probe
-from hostd.supervisor.engine_connector import connector
 from hostd.supervisor.engine_process import EngineProcess
 from hostd.supervisor.listening_socket import ListeningSocket
 from hostd.supervisor.log_ring import LogRing
@@ -46,7 +43,9 @@ class EngineServer(Server):
         path = launch.endpoint.socket
         # A socket in a folder that only this user can enter needs no proof.
         self.socket = None if path else ListeningSocket(port_of(launch.endpoint.url), process.family)
-        super().__init__(engine, launch, connector(path, lambda: self.socket is None or self.socket.is_held))
+        super().__init__(
+            engine, launch, None if self.socket is None else lambda: self.socket is None or self.socket.is_held
+        )
         self.engine = engine
         self._process = process
         self._ring = ring
@@ -123,13 +122,13 @@ class EngineServer(Server):
         """End the process without a grace: a wedged engine would not hear SIGTERM, and requests still queue for it."""
         await self._process.stop(0.0)
 
-    async def close(self, responses: Iterable[aiohttp.ClientResponse]) -> None:
+    async def close(self) -> None:
         """End the process, and see that nothing of it is left."""
         if not await self.died_within(0.0):
             # An engine may wait for its clients before it obeys. Of a dead one, the last bytes may still be on their way.
-            await self.hang_up(responses)
+            self.http.close()
         await self._process.stop(self.launch.grace)
-        await self.hang_up(responses)
+        self.http.close()
         if self.launch.endpoint.socket is not None:
             # Few engines remove theirs, and none that was killed.
             await asyncio.to_thread(remove_stale, Path(self.launch.endpoint.socket))

@@ -7,9 +7,8 @@ without an answer. So what it holds is measured before and after.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-import aiohttp
-
 from hostd.backends.contract import Endpoint
+from hostd.backends.http.client import HttpClient
 from hostd.domain.errors import EngineError
 from hostd.domain.units import format_size
 from hostd.supervisor import health_probe
@@ -57,7 +56,7 @@ async def fall_asleep(sleep: Callable[[], Awaitable[None]], held: Held) -> str |
 
 
 async def wake_up(
-    wake: Callable[[], Awaitable[None]], http: aiohttp.ClientSession, endpoint: Endpoint, *, embeddings: bool
+    wake: Callable[[], Awaitable[None]], http: HttpClient, endpoint: Endpoint, *, embeddings: bool
 ) -> None:
     """Wake an engine; return once it has generated a token.
 

@@ -1,34 +1,31 @@
 """Small requests to a running server: is it healthy, does it generate one token."""
 
-import aiohttp
-
 from hostd.backends.contract import Endpoint
+from hostd.backends.http.client import HttpClient
+from hostd.backends.http.errors import ExchangeError
 from hostd.dialects.openai.dialect import smallest_request
 
-# Callers set the limits: minutes for a load, seconds for a probe.
-_NO_LIMIT = aiohttp.ClientTimeout(total=None)
+_TOLD = 300
+"""Characters of a refusal that are told on."""
 
 
-async def healthy(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) -> bool:
+async def healthy(http: HttpClient, endpoint: Endpoint, path: str) -> bool:
     """Return whether the server's own health page says that it is loaded."""
+    # Callers set the limits: minutes for a load, seconds for a probe.
     try:
-        async with http.get(endpoint.url + path, headers=endpoint.headers, timeout=_NO_LIMIT) as response:
-            return response.status == 200
-    except (aiohttp.ClientError, OSError):
+        return (await http.ask(endpoint.url + path, endpoint.headers, seconds=None)).status == 200
+    except ExchangeError:
         return False
 
 
-async def one_token(http: aiohttp.ClientSession, endpoint: Endpoint, *, embeddings: bool) -> str | None:
+async def one_token(http: HttpClient, endpoint: Endpoint, *, embeddings: bool) -> str | None:
     """Request the least that the server can generate, at the route that it has for that; return None, or else its answer."""
     dialect, body = smallest_request(endpoint.model, embeddings=embeddings)
     if dialect not in endpoint.speaks:
         return f"its dialects ({', '.join(endpoint.speaks)}) have no {dialect}"
     url = endpoint.url + endpoint.speaks[dialect]
     try:
-        async with http.post(url, json=body, headers=endpoint.headers, timeout=_NO_LIMIT) as response:
-            if response.status == 200:
-                await response.read()
-                return None
-            return f"status {response.status}: {(await response.text())[:300]}"
-    except (aiohttp.ClientError, OSError) as error:
-        return f"{type(error).__name__}: {error}"
+        answer = await http.ask(url, endpoint.headers, body, seconds=None)
+    except ExchangeError as error:
+        return str(error)
+    return None if answer.status == 200 else f"status {answer.status}: {answer.text[:_TOLD]}"

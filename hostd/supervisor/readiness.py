@@ -12,9 +12,8 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
-import aiohttp
-
 from hostd.backends.contract import Attachment, Launch
+from hostd.backends.http.client import HttpClient
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.supervisor import health_probe
@@ -72,7 +71,7 @@ class Readiness(ABC):
     def __init__(
         self,
         launch: Launch | Attachment,
-        http: aiohttp.ClientSession,
+        http: HttpClient,
         ring: LogRing,
         loads: Callable[[], Awaitable[None]],
     ) -> None:
@@ -138,7 +137,7 @@ class EngineReadiness(Readiness):
     def __init__(
         self,
         launch: Launch,
-        http: aiohttp.ClientSession,
+        http: HttpClient,
         ring: LogRing,
         loads: Callable[[], Awaitable[None]],
         usage: Callable[[], ProcessUsage],

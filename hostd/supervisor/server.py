@@ -2,18 +2,17 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 
-import aiohttp
-
 from hostd.backends.contract import Attachment, Backend, Launch, ServerFacts
+from hostd.backends.http.client import HttpClient
+from hostd.backends.http.errors import ExchangeError
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Limits
 from hostd.domain.progress import EngineProgress
 from hostd.hardware.card_use import card_use
 from hostd.supervisor.activity import Activity, measure
-from hostd.supervisor.engine_connector import connector
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.process_memory import ProcessUsage, group_usage
 from hostd.supervisor.progress_monitor import ProgressMonitor
@@ -25,25 +24,13 @@ DESCRIBES = 2.0
 """Seconds that a server has to report what it can do; what it does not report by then is not waited for."""
 
 
-def client(by: aiohttp.BaseConnector | None = None) -> aiohttp.ClientSession:
-    """Return a session to talk to one server with: no limits of its own, nothing remembered, bytes as they come."""
-    return aiohttp.ClientSession(
-        connector=by or connector(),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        # Bytes are passed on as they arrive, so no compression is offered (skip_auto_headers) and none is undone.
-        auto_decompress=False,
-        skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept"),
-        read_bufsize=256 * 1024,
-    )
-
-
 class Server(ABC):
     """One running server, how it was reached, and a session to talk to it."""
 
-    def __init__(self, backend: Backend, launch: Launch | Attachment, by: aiohttp.BaseConnector | None = None) -> None:
+    def __init__(self, backend: Backend, launch: Launch | Attachment, held: Callable[[], bool] | None = None) -> None:
         self.backend = backend
         self.launch = launch
-        self.http = client(by)
+        self.http = HttpClient(launch.endpoint.socket, held)
         self.uses_card = False
         """Whether the server was put on a card, which then computes for it."""
 
@@ -95,12 +82,12 @@ class Server(ABC):
         """End a process that no longer answers, at once."""
 
     @abstractmethod
-    async def close(self, responses: Iterable[aiohttp.ClientResponse]) -> None:
-        """Give the server up, breaking off the *responses* that are still read."""
+    async def close(self) -> None:
+        """Give the server up, breaking off the responses that are still read."""
 
     async def describe(self) -> ServerFacts:
         """Return what the server reports about itself; nothing where it fails to."""
-        with suppress(TimeoutError, EngineError, aiohttp.ClientError, OSError, ValueError):
+        with suppress(TimeoutError, EngineError, ExchangeError, OSError, ValueError):
             async with asyncio.timeout(DESCRIBES):
                 return await self.backend.describe(self.http, self.launch.endpoint)
         return ServerFacts()
@@ -109,10 +96,3 @@ class Server(ABC):
         """Return what the server's processes hold and have used so far; nothing where they are not known."""
         pid = self.pid
         return ProcessUsage() if pid is None else await asyncio.to_thread(group_usage, pid)
-
-    async def hang_up(self, responses: Iterable[aiohttp.ClientResponse]) -> None:
-        """Close all connections to the server."""
-        for response in responses:
-            # Closing the session alone would leave the reader of this response waiting for ever.
-            response.content.set_exception(aiohttp.ClientConnectionError("the engine was stopped"))
-        await self.http.close()

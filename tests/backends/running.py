@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import aiohttp
 import pytest
 
 from hostd.backends.contract import Launch
+from hostd.backends.http.client import HttpClient
+from hostd.backends.http.errors import ExchangeError
 from tests.conformance.engine import Missing, python_of
+from tests.http_client import client
 
 CHAT = "/v1/chat/completions"
 Test = TypeVar("Test", bound=Callable[..., object])
@@ -53,20 +55,20 @@ class Running:
 
     launch: Launch
     process: Process
-    http: aiohttp.ClientSession
+    http: HttpClient
     lines: list[str] = field(default_factory=list)
 
     async def ask(self, body: dict[str, Any], path: str = CHAT, **headers: str) -> tuple[int, Any]:
         """Return status and document of the answer to *body*."""
         keyed = {**self.launch.endpoint.headers, **headers}
-        async with self.http.post(self.launch.endpoint.url + path, json=body, headers=keyed) as answer:
-            return answer.status, await answer.json()
+        answer = await self.http.ask(self.launch.endpoint.url + path, keyed, body, seconds=None)
+        return answer.status, answer.json()
 
     async def get(self, path: str, **headers: str) -> tuple[int, Any]:
         """Return status and document of a page."""
         keyed = {**self.launch.endpoint.headers, **headers}
-        async with self.http.get(self.launch.endpoint.url + path, headers=keyed) as answer:
-            return answer.status, await answer.json(content_type=None)
+        answer = await self.http.ask(self.launch.endpoint.url + path, keyed, seconds=None)
+        return answer.status, answer.json()
 
     async def until(self, seen: Callable[[], Awaitable[Any]], seconds: float = 20.0) -> Any:
         """Return what *seen* says, once that is true."""
@@ -83,7 +85,7 @@ async def running(launch: Launch, *, seconds: float = 30.0) -> AsyncIterator[Run
         *launch.argv, env=dict(launch.env), stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, start_new_session=True
     )
     try:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as http:
+        async with client() as http:
             engine = Running(launch, process, http)
             reading = asyncio.create_task(_read(process, engine.lines))
             try:
@@ -126,9 +128,8 @@ async def _healthy(engine: Running) -> bool:
     assert engine.process.returncode is None, f"the engine ended with {engine.process.returncode}: {said}"
     url = engine.launch.endpoint.url + engine.launch.health
     try:
-        async with engine.http.get(url, headers=engine.launch.endpoint.headers) as answer:
-            return answer.status == 200
-    except aiohttp.ClientError:
+        return (await engine.http.ask(url, engine.launch.endpoint.headers, seconds=None)).status == 200
+    except ExchangeError:
         return False
 
 

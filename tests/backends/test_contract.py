@@ -1,6 +1,5 @@
 """What an engine need not say itself: the defaults of the contract."""
 
-import aiohttp
 import pytest
 
 from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
@@ -8,6 +7,7 @@ from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
+from tests.http_client import client
 
 ENDPOINT = Endpoint("http://127.0.0.1:1", "m")
 
@@ -29,7 +29,7 @@ class Least(Engine):
 async def test_requests_pass_as_they_are() -> None:
     """Nothing is adapted, refused or turned into a stream, and nothing is known of the server."""
     engine = Least()
-    async with aiohttp.ClientSession() as http:
+    async with client() as http:
         await engine.ensure_fits(http, ENDPOINT, {})
         await engine.open(http, ENDPOINT)
         await engine.close(http, ENDPOINT)
@@ -45,7 +45,7 @@ async def test_requests_pass_as_they_are() -> None:
 async def test_what_an_engine_cannot_do_is_an_error() -> None:
     """Sleep is offered by no default, and a url is used by no engine that does not say so."""
     engine = Least()
-    async with aiohttp.ClientSession() as http:
+    async with client() as http:
         with pytest.raises(EngineError, match="'least' cannot sleep"):
             await engine.sleep(http, ENDPOINT, 1)
         with pytest.raises(EngineError, match="'least' cannot wake"):

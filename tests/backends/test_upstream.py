@@ -3,15 +3,16 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-import aiohttp
 import pytest
 
 from hostd.backends.contract import Backend, Endpoint
+from hostd.backends.http.client import HttpClient
 from hostd.backends.upstream import Lease, Upstream
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.progress import PromptProgress
+from tests.http_client import client
 
 
 class Noting(Upstream):
@@ -40,9 +41,9 @@ class Noting(Upstream):
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
+async def http() -> AsyncIterator[HttpClient]:
     """A session without requests."""
-    async with aiohttp.ClientSession() as session:
+    async with client() as session:
         yield session
 
 
@@ -63,13 +64,13 @@ class Renaming(Backend):
 class Careful(Renaming):
     """One that cannot be trusted with long prompts."""
 
-    async def ensure_fits(self, http: aiohttp.ClientSession, endpoint: Endpoint, body: Mapping[str, Any]) -> None:  # noqa: ARG002
+    async def ensure_fits(self, http: HttpClient, endpoint: Endpoint, body: Mapping[str, Any]) -> None:  # noqa: ARG002
         """Refuse more than three words."""
         if len(str(body["prompt"]).split()) > 3:
             raise RequestError("too long", code="context_length_exceeded")
 
 
-def lease(upstream: Noting, http: aiohttp.ClientSession, backend: Renaming | None = None) -> Lease:
+def lease(upstream: Noting, http: HttpClient, backend: Renaming | None = None) -> Lease:
     """Return a lease on *upstream*, whose engine wants another model's name."""
 
     async def died_within(seconds: float) -> bool:
@@ -78,7 +79,7 @@ def lease(upstream: Noting, http: aiohttp.ClientSession, backend: Renaming | Non
     return Lease(upstream, backend or Renaming(), http, Endpoint("http://127.0.0.1:1", "alpha"), died_within)
 
 
-async def test_counts_while_it_is_held(http: aiohttp.ClientSession) -> None:
+async def test_counts_while_it_is_held(http: HttpClient) -> None:
     """Also when the request fails."""
     upstream = Noting()
     with lease(upstream, http), lease(upstream, http):
@@ -88,14 +89,14 @@ async def test_counts_while_it_is_held(http: aiohttp.ClientSession) -> None:
     assert 0 == upstream.in_flight
 
 
-async def test_translates_only_where_it_must(http: aiohttp.ClientSession) -> None:
+async def test_translates_only_where_it_must(http: HttpClient) -> None:
     """The client's own document stays as it is where the engine understands it."""
     held, document = lease(Noting(), http), RequestDocument.of({"model": "alpha"})
     assert document is await held.translate(document)
     assert {"model": "alpha", "n": 1} == dict(await held.translate(RequestDocument.of({"model": "fast", "n": 1})))
 
 
-async def test_refuses_what_the_engine_would_truncate(http: aiohttp.ClientSession) -> None:
+async def test_refuses_what_the_engine_would_truncate(http: HttpClient) -> None:
     """A backend that guards its engine is asked about what would be sent."""
     held = lease(Noting(), http, Careful())
     short = RequestDocument.of({"model": "fast", "prompt": "two words"})
@@ -112,7 +113,7 @@ class Streaming(Renaming):
         return "picture" not in body
 
 
-async def test_prefers_a_stream_where_the_backend_says_so(http: aiohttp.ClientSession) -> None:
+async def test_prefers_a_stream_where_the_backend_says_so(http: HttpClient) -> None:
     """For whole answers only."""
     held = lease(Noting(), http, Streaming())
     assert held.prefers_stream(RequestDocument.of({"model": "alpha"}))
@@ -129,7 +130,7 @@ class Reporting(Renaming):
         return {"return_progress": True}
 
 
-async def test_asks_for_progress_where_the_client_did_not(http: aiohttp.ClientSession) -> None:
+async def test_asks_for_progress_where_the_client_did_not(http: HttpClient) -> None:
     """What it asked for itself stays as it is; an engine that has no such thing is asked for nothing."""
     held = lease(Noting(), http, Reporting())
     plain, asked = RequestDocument.of({"model": "alpha"}), RequestDocument.of({"return_progress": True})
@@ -139,7 +140,7 @@ async def test_asks_for_progress_where_the_client_did_not(http: aiohttp.ClientSe
     assert plain is lease(Noting(), http).with_reports(plain)
 
 
-async def test_holds_are_known_while_they_last(http: aiohttp.ClientSession) -> None:
+async def test_holds_are_known_while_they_last(http: HttpClient) -> None:
     """With how much of each prompt was read."""
     upstream = Noting()
     with lease(upstream, http) as held:
@@ -148,7 +149,7 @@ async def test_holds_are_known_while_they_last(http: aiohttp.ClientSession) -> N
     assert not upstream.leases
 
 
-async def test_reports_reach_the_upstream(http: aiohttp.ClientSession) -> None:
+async def test_reports_reach_the_upstream(http: HttpClient) -> None:
     """Also after the server was restarted: the lease keeps the one that it began with."""
     upstream = Noting()
     held = lease(upstream, http)

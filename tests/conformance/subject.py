@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
 import psutil
 
+from hostd.backends.http.response import Response
 from hostd.backends.registry import backends
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import RequestError
@@ -65,19 +65,18 @@ class Subject:
         return [psutil.Process(pid) for pid in (await self.instance.usage()).pids]
 
     @asynccontextmanager
-    async def asking(self, **body: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def asking(self, **body: Any) -> AsyncIterator[Response]:
         """Ask for a chat; the client hangs up at the end of the scope."""
         messages = [{"role": "user", "content": self.engine.prompt}]
         document = RequestDocument.of({"model": self.instance.profile.name, "messages": messages, **body})
         with self.instance.lease() as lease:
             said = (await lease.translate(document)).encode()
             headers = {"Content-Type": "application/json", **lease.endpoint.headers}
-            async with lease.http.post(lease.endpoint.url + CHAT, data=said, headers=headers) as response:
-                lease.hears(response)
-                try:
-                    yield response
-                finally:
-                    response.close()
+            response = await lease.http.send("POST", lease.endpoint.url + CHAT, headers, said)
+            try:
+                yield response
+            finally:
+                response.close()
 
     async def whole(self, **body: Any) -> tuple[int, Mapping[str, Any]]:
         """Return the status and the document of an answer in one piece."""
@@ -130,9 +129,17 @@ class Subject:
         self.instance.ring.close()
 
 
-async def words(response: aiohttp.ClientResponse) -> AsyncIterator[str]:
+async def _lines(response: Response) -> AsyncIterator[bytes]:
+    held = b""
+    while some := await response.some():
+        *lines, held = (held + some).split(b"\n")
+        for line in lines:
+            yield line
+
+
+async def words(response: Response) -> AsyncIterator[str]:
     """Yield the pieces of text of a stream; the last word is ``[DONE]``."""
-    async for line in response.content:
+    async for line in _lines(response):
         data = line.decode().removeprefix("data:").strip()
         if not line.startswith(b"data:"):
             continue

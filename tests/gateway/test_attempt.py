@@ -10,12 +10,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-import aiohttp
 import pytest
 
+from hostd.backends.http import client as http_client
 from hostd.backends.llamacpp.streaming import SHORT
 from hostd.domain.lifecycle import State
-from hostd.gateway import attempt
 from hostd.scheduling import engine_control
 from tests.stage import CHAT, Answer, Stage, moved, rogue, until
 
@@ -49,9 +48,7 @@ async def from_the_engine(stage: Stage, model: str, **body: Any) -> bytes:
 
 def idle_connections(stage: Stage, model: str) -> int:
     """Return how many connections to the engine of *model* are open and wait to be used again."""
-    connector = stage.instance(model).lease().http.connector
-    assert isinstance(connector, aiohttp.TCPConnector)
-    return sum(len(idle) for idle in connector._conns.values())
+    return stage.instance(model).lease().http.idle_connections
 
 
 async def hold(stage: Stage, model: str) -> "asyncio.Task[Answer]":
@@ -434,7 +431,7 @@ class TestBeforeTheFirstByte:
         self, stage: Stage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """An engine too stuck to accept a connection is left as one that cannot be reached."""
-        monkeypatch.setattr(attempt, "_NO_LIMIT", aiohttp.ClientTimeout(total=None, sock_connect=0.1))
+        monkeypatch.setattr(http_client, "CONNECT", 0.1)
         with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
             deaf.bind(("127.0.0.1", 0))
             deaf.listen(0)

@@ -4,11 +4,11 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 
-import aiohttp
 import pytest
 from aiohttp import web
 
 from hostd.backends.contract import Attachment, Endpoint
+from hostd.backends.http.client import HttpClient
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Limits
 from hostd.supervisor.attached_server import AttachedServer
@@ -29,7 +29,7 @@ class Unloading(Remote):
     def __init__(self) -> None:
         self.calls: list[bool] = []
 
-    async def close(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+    async def close(self, http: HttpClient, endpoint: Endpoint) -> None:
         """Fail to unload it."""
         self.calls.append(http.closed)
         raise EngineError(f"{endpoint.model} was never loaded")
@@ -46,7 +46,7 @@ async def attach() -> AsyncIterator[Attach]:
 
     yield make
     for server in servers:
-        await server.close(())
+        await server.close()
 
 
 async def test_it_never_ends_by_itself(attach: Attach) -> None:
@@ -69,7 +69,7 @@ async def test_the_model_is_unloaded_and_the_connections_are_closed(attach: Atta
     """Whether or not the unloading succeeds."""
     backend = Unloading()
     server = attach(backend=backend)
-    await server.close(())
+    await server.close()
     assert ([False], True) == (backend.calls, server.http.closed)
 
 

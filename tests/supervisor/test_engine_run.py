@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import psutil
 import pytest
 
 from hostd.backends.contract import Attachment, Endpoint, Launch, ServerFacts
+from hostd.backends.http.client import HttpClient
 from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
@@ -52,14 +52,14 @@ class Opening(Plain):
 
     refusing = False
 
-    async def open(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+    async def open(self, http: HttpClient, endpoint: Endpoint) -> None:
         """Load it, while the server is healthy and before a token was asked for."""
-        async with http.get(endpoint.url + "/_seen") as response:
-            self.calls.append(f"open after {(await response.json())['begun']}")
+        seen = await http.document(endpoint.url + "/_seen", {})
+        self.calls.append(f"open after {seen['begun']}")
         if self.refusing:
             raise EngineError("there is no such model", exit_class=ExitClass.MISSING_FILE)
 
-    async def close(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+    async def close(self, http: HttpClient, endpoint: Endpoint) -> None:
         """Unload it."""
         del http, endpoint
         self.calls.append("close")
@@ -71,17 +71,17 @@ class Sleeping(Plain):
 
     waking = True
 
-    async def sleep(self, http: aiohttp.ClientSession, endpoint: Endpoint, level: int) -> None:
+    async def sleep(self, http: HttpClient, endpoint: Endpoint, level: int) -> None:
         """Sleep, and answer nothing."""
         self.calls.append(f"sleep {level}")
-        await (await http.post(endpoint.url + "/_script", json={"hang": True})).read()
+        await http.ask(endpoint.url + "/_script", {}, {"hang": True})
 
-    async def wake(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+    async def wake(self, http: HttpClient, endpoint: Endpoint) -> None:
         """Wake."""
         self.calls.append("wake")
         if not self.waking:
             raise EngineError("it does not wake")
-        await (await http.post(endpoint.url + "/_script", json={"hang": None})).read()
+        await http.ask(endpoint.url + "/_script", {}, {"hang": None})
 
 
 class Telling(Plain):
@@ -89,7 +89,7 @@ class Telling(Plain):
 
     failing = False
 
-    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
+    async def describe(self, http: HttpClient, endpoint: Endpoint) -> ServerFacts:
         """Tell of one slot."""
         del http, endpoint
         if self.failing:

@@ -5,11 +5,11 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 from aiohttp import web
 
 from hostd.backends.contract import Endpoint, Launch
+from hostd.backends.http.errors import ConnectError
 from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
@@ -44,7 +44,7 @@ async def test_how_an_engine_ended_is_reported(reaper: OrphanReaper) -> None:
     assert "the engine ended with status 1 (bad_flag)" == ended.message
     assert (ExitClass.BAD_FLAG, ("error: invalid argument: -x",)) == (ended.exit_class, ended.tail)
     assert await server.died_within(0.0)
-    await server.close(())
+    await server.close()
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ async def test_what_a_request_may_have_caused_is_told(reaper: OrphanReaper, ends
     """A fault and an exit without a known cause; not what somebody else ended, and not what has another cause."""
     server = await spawned(reaper, f"import os, signal, sys; {ends}")
     assert itself == (await server.ended()).self_inflicted
-    await server.close(())
+    await server.close()
 
 
 async def test_an_engine_is_measured_and_ended(reaper: OrphanReaper) -> None:
@@ -71,7 +71,7 @@ async def test_an_engine_is_measured_and_ended(reaper: OrphanReaper) -> None:
     server = await spawned(reaper, "import time; time.sleep(60)")
     assert not await server.died_within(0.01)
     assert (await server.usage()).rss_bytes > 1 << 20
-    await server.close(())
+    await server.close()
     assert server.http.closed
     assert await server.died_within(0.0)
     assert "the engine was killed by SIGTERM" == (await server.ended()).message
@@ -87,7 +87,7 @@ async def test_a_wedged_engine_is_killed(reaper: OrphanReaper) -> None:
     await server.kill()
     assert await server.unhealthy_within(0.0)
     assert "the engine was killed by SIGKILL" == (await server.ended()).message
-    await server.close(())
+    await server.close()
 
 
 LISTENS = """
@@ -118,7 +118,7 @@ async def test_whoever_took_the_port_first_hears_nothing(reaper: OrphanReaper) -
     with pytest.raises(EngineError) as refused:
         await server.readiness(LogRing()).reached(embeddings=False)
     assert ExitClass.PORT_TAKEN is refused.value.exit_class
-    await server.close(())
+    await server.close()
     await runner.cleanup()
     assert [] == heard
 
@@ -135,7 +135,7 @@ async def test_an_engine_that_listens_is_ready(reaper: OrphanReaper, wrapped: bo
     await server.readiness(LogRing()).reached(embeddings=False)
     assert server.socket is not None
     assert server.socket.is_held
-    await server.close(())
+    await server.close()
     assert not server.socket.is_held
 
 
@@ -156,9 +156,9 @@ async def test_a_port_that_changed_hands_gets_no_request(reaper: OrphanReaper) -
     runner = web.ServerRunner(web.Server(answer))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
-    with pytest.raises(aiohttp.ClientConnectionError):
-        await server.http.get(f"http://127.0.0.1:{port}/v1/models")
-    await server.close(())
+    with pytest.raises(ConnectError):
+        await server.http.ask(f"http://127.0.0.1:{port}/v1/models", {})
+    await server.close()
     await runner.cleanup()
     assert [] == heard
 
@@ -180,5 +180,5 @@ async def test_an_engine_on_a_socket_needs_no_port(reaper: OrphanReaper) -> None
         assert server.socket is None
         assert path.is_socket()
         await server.kill()
-        await server.close(())
+        await server.close()
         assert not path.exists()

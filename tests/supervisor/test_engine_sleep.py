@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import aiohttp
 import pytest
 from aiohttp import web
 
 from hostd.backends.contract import Endpoint
 from hostd.domain.errors import EngineError
 from hostd.supervisor.engine_sleep import fall_asleep, wake_up
+from tests.http_client import client
 from tests.virtual_time import in_virtual_time
 
 GIB = 1 << 30
@@ -108,7 +108,7 @@ class Answering:
 async def test_awake_means_a_token() -> None:
     """An engine that says it is awake has to show it."""
     sleeper = Sleeper({}, {})
-    async with aiohttp.ClientSession() as http:
+    async with client() as http:
         async with Answering(200) as endpoint:
             await wake_up(sleeper.wake, http, endpoint, embeddings=False)
         async with Answering(500) as endpoint:
@@ -122,6 +122,6 @@ async def test_awake_means_a_token() -> None:
 @in_virtual_time
 async def test_an_engine_that_does_not_wake_is_given_up() -> None:
     """After five minutes, which is more than reading its weights anew takes."""
-    async with aiohttp.ClientSession() as http:
+    async with client() as http:
         with pytest.raises(EngineError, match="did not wake within 300 s"):
             await wake_up(Sleeper({}, {}, deaf=True).wake, http, NOWHERE, embeddings=False)

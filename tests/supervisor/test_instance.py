@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
+from hostd.backends.http.errors import ExchangeError
 from hostd.backends.registry import backends
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
@@ -71,9 +71,8 @@ class Run:
         """Send *body* to the engine."""
         with self.instance.lease() as lease:
             headers = dict(lease.endpoint.headers)
-            async with lease.http.post(lease.endpoint.url + path, json=body, headers=headers) as response:
-                lease.hears(response)
-                return response.status, await response.read()
+            answer = await lease.http.ask(lease.endpoint.url + path, headers, body, seconds=None)
+            return answer.status, answer.body
 
 
 Begin = Callable[..., Run]
@@ -251,8 +250,7 @@ async def until_seen(run: Run, **least: int) -> None:
         while any(counts.get(name, 0) < count for name, count in least.items()):
             launch, http = run.instance.launch, run.instance.lease().http
             assert launch is not None
-            async with http.get(launch.endpoint.url + "/_seen") as response:
-                counts = await response.json()
+            counts = await http.document(launch.endpoint.url + "/_seen", {})
 
 
 async def test_a_load_can_be_stopped(begin: Begin) -> None:
@@ -277,7 +275,7 @@ async def test_a_stop_does_not_wait_for_answers(begin: Begin) -> None:
     await until(lambda: run.instance.in_flight)
     run.instance.stop()
     assert EngineStopped("alpha") == await run.next()
-    assert isinstance((await asyncio.gather(asking, return_exceptions=True))[0], aiohttp.ClientError)
+    assert isinstance((await asyncio.gather(asking, return_exceptions=True))[0], ExchangeError)
 
 
 async def test_the_next_variant_serves_when_a_file_is_missing(begin: Begin, weights: Path) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator
 
-import aiohttp
 import pytest
 from aiohttp import web
 
@@ -13,6 +12,7 @@ from hostd.supervisor import readiness
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.process_memory import ProcessUsage
 from hostd.supervisor.readiness import AttachedReadiness, EngineReadiness
+from tests.http_client import client
 from tests.virtual_time import in_virtual_time
 
 NOWHERE = "http://127.0.0.1:1"
@@ -61,7 +61,7 @@ async def reached(launch: Launch, usages: Iterator[ProcessUsage], ring: LogRing 
     """Wait for readiness and return how long it took."""
     loop = asyncio.get_running_loop()
     began = loop.time()
-    async with aiohttp.ClientSession() as http:
+    async with client() as http:
         await EngineReadiness(launch, http, ring or LogRing(), loads, lambda: next(usages)).reached(embeddings=False)
     return loop.time() - began
 
@@ -132,7 +132,7 @@ async def test_a_line_is_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None
 @in_virtual_time
 async def test_reports_how_far_the_load_is() -> None:
     """The share of what will be in memory that is there; None where that is not known, and never more than all."""
-    async with aiohttp.ClientSession() as http:
+    async with client() as http:
         assert EngineReadiness(launch(), http, LogRing(), loads, ProcessUsage).progress is None
         usages = growing()
         waiting = EngineReadiness(launch(expected_bytes=10_000), http, LogRing(), loads, lambda: next(usages))
@@ -155,7 +155,7 @@ async def test_a_model_is_opened_before_the_token(monkeypatch: pytest.MonkeyPatc
     async def opens() -> None:
         await asyncio.sleep(40.0)
 
-    async with Loading(after=10.0) as url, aiohttp.ClientSession() as http:
+    async with Loading(after=10.0) as url, client() as http:
         usages, began = growing(), loop.time()
         await EngineReadiness(launch(url), http, LogRing(), opens, lambda: next(usages)).reached(embeddings=False)
     assert 50.0 <= loop.time() - began <= 50.5
@@ -169,14 +169,14 @@ async def test_an_attached_server_is_there_or_it_is_not() -> None:
     with pytest.raises(
         EngineError, match=r"no server that is well answers at http://127\.0\.0\.1:1: for 5 s its page /health"
     ):
-        async with aiohttp.ClientSession() as http:
+        async with client() as http:
             await AttachedReadiness(attachment(), http, LogRing(), loads).reached(embeddings=False)
     assert 5.0 <= loop.time() - began <= 5.5
 
     async def opens() -> None:
         await asyncio.Event().wait()
 
-    async with Loading() as url, aiohttp.ClientSession() as http:
+    async with Loading() as url, client() as http:
         waiting = AttachedReadiness(attachment(url), http, LogRing(), opens)
         with pytest.raises(EngineError, match="has made no token within 600 s"):
             await waiting.reached(embeddings=False)

@@ -3,9 +3,8 @@
 import asyncio
 import os
 
-import aiohttp
-
 from hostd.backends.contract import Attachment, Endpoint, ServerFacts
+from hostd.backends.http.client import HttpClient
 from hostd.supervisor import server as module
 from hostd.supervisor.attached_server import AttachedServer
 from hostd.supervisor.process_memory import ProcessUsage
@@ -21,7 +20,7 @@ class Telling(Remote):
     failure: Exception | None = None
     seconds = 0.0
 
-    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
+    async def describe(self, http: HttpClient, endpoint: Endpoint) -> ServerFacts:
         """Report one slot."""
         del http, endpoint
         await asyncio.sleep(self.seconds)
@@ -40,7 +39,7 @@ async def test_facts_are_not_waited_for() -> None:
     assert ServerFacts() == await server.describe()
     backend.seconds, backend.failure = 0.0, ValueError("no document")
     assert ServerFacts() == await server.describe()
-    await server.close(())
+    await server.close()
 
 
 async def test_usage_is_that_of_its_process() -> None:
@@ -55,5 +54,5 @@ async def test_usage_is_that_of_its_process() -> None:
     assert ProcessUsage() == await elsewhere.usage()
     assert (await here.usage()).rss_bytes > 1 << 20
     for server in (here, elsewhere):
-        await server.hang_up(())
+        await server.close()
         assert server.http.closed

@@ -11,11 +11,11 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
-import aiohttp
-
 from hostd.backends.addresses import keep_private, local_pid, root_of
 from hostd.backends.attached import facts
 from hostd.backends.contract import Attachment, Backend, Endpoint, ServerFacts
+from hostd.backends.http.client import HttpClient
+from hostd.backends.http.errors import AnswerError, ExchangeError
 from hostd.backends.llamacpp import refusals as llamacpp_refusals
 from hostd.backends.llamacpp import slots, streaming
 from hostd.backends.mlx import refusals as mlx_refusals
@@ -95,7 +95,7 @@ class Attached(Backend):
         """Return a request's *body* with the server's name for the model, or None when it has that already."""
         return None if body.get("model") == endpoint.model else replaced(body, {"model": endpoint.model})
 
-    async def progress(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> EngineProgress | None:
+    async def progress(self, http: HttpClient, endpoint: Endpoint) -> EngineProgress | None:
         """Return what the server reports about its slots where it is a llama-server, or about its steps where it is vLLM."""
         if endpoint.url in self._silent:
             return None
@@ -103,10 +103,10 @@ class Attached(Backend):
             return await metrics.progress(http, endpoint)
         try:
             found = slots.parse(await slots.listed(http, endpoint))
-        except (TimeoutError, aiohttp.ClientConnectionError):
-            return None
-        except (aiohttp.ClientError, ValueError):
+        except AnswerError:
             found = None
+        except ExchangeError:
+            return None
         if found is not None:
             self._llama.add(endpoint.url)
         elif endpoint.url not in self._llama:
@@ -119,7 +119,7 @@ class Attached(Backend):
         """Return what has a llama-server report how much of a prompt it has read; other servers might refuse it."""
         return slots.REPORTS if endpoint.url in self._llama else {}
 
-    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
+    async def describe(self, http: HttpClient, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* reports about itself, as far as it answers."""
         found = await facts.facts(http, endpoint)
         # Shows whether it is a llama-server or vLLM, before the first request depends on it.

@@ -9,11 +9,10 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import aiohttp
-
 from hostd.backends.contract import Endpoint, ServerFacts
+from hostd.backends.http.client import HttpClient
 
-_PATIENCE = aiohttp.ClientTimeout(total=2.0)
+_PATIENCE = 2.0
 _ROUTES = ("/v1/models", "/api/v0/models", "/props", "/v1/model", "/get_server_info", "/version", "/hostd/v1/status")
 _CONTEXTS = (
     *("loaded_context_length", "context_length", "max_model_len", "context_len", "max_seq_len", "n_ctx"),
@@ -22,7 +21,7 @@ _CONTEXTS = (
 _SLOTS = ("total_slots", "max_running_requests", "max_batch_size")
 
 
-async def facts(http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
+async def facts(http: HttpClient, endpoint: Endpoint) -> ServerFacts:
     """Return what the server reports, asking all routes at once; most servers have two or three of them."""
     answers = await asyncio.gather(*(_document(http, endpoint, route) for route in _ROUTES))
     listed, studio, props, tabby, sglang, version, status = answers
@@ -53,12 +52,8 @@ def _build(props: Mapping[str, Any]) -> str | None:
     return None if build == "b0-unknown" else build
 
 
-async def _document(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) -> dict[str, Any]:
-    try:
-        async with http.get(endpoint.url + path, headers=endpoint.headers, timeout=_PATIENCE) as answer:
-            found = await answer.json(content_type=None) if answer.status == 200 else {}
-    except (aiohttp.ClientError, TimeoutError, ValueError):
-        return {}
+async def _document(http: HttpClient, endpoint: Endpoint, path: str) -> dict[str, Any]:
+    found = await http.document(endpoint.url + path, endpoint.headers, seconds=_PATIENCE)
     return found if isinstance(found, dict) else {}
 
 

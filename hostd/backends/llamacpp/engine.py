@@ -16,11 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment
+from hostd.backends.http.client import HttpClient
 from hostd.backends.llamacpp import facts as llamacpp_facts
 from hostd.backends.llamacpp import faults, gguf_file, python_server, refusals, secret_flags, slots, streaming
 from hostd.backends.llamacpp.build import LAUNCHER, build_of
@@ -143,7 +142,7 @@ class LlamaCpp(Engine):
         environment |= _settings(profile, option) | moved
         self._flags.check(program, words, environment, tuple(flags(profile.args)))
 
-    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
+    async def describe(self, http: HttpClient, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* reports about itself, as far as it answers."""
         facts, program = await llamacpp_facts.describe(http, endpoint), self._program
         if program is None or facts.version is not None:
@@ -193,7 +192,7 @@ class LlamaCpp(Engine):
         """
         return not endpoint.strict_model and streaming.better_streamed(body)
 
-    async def progress(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> EngineProgress | None:
+    async def progress(self, http: HttpClient, endpoint: Endpoint) -> EngineProgress | None:
         """Return what ``/slots`` reports; None from llama_cpp.server, which has no such route."""
         return None if endpoint.strict_model else await slots.progress(http, endpoint)
 

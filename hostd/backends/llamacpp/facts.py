@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
-
 from hostd.backends.contract import Endpoint, ServerFacts
+from hostd.backends.http.client import HttpClient
 
-_TIMEOUT = aiohttp.ClientTimeout(total=5.0)
+_TIMEOUT = 5.0
 _UNKNOWN_BUILD = "b0-"
 
 
-async def describe(http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
+async def describe(http: HttpClient, endpoint: Endpoint) -> ServerFacts:
     """Return what the server at *endpoint* reports; nothing where it does not answer.
 
     The version is None for a build whose packager left its number out.
@@ -32,13 +31,8 @@ async def describe(http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFac
     )
 
 
-async def _json(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) -> Mapping[str, Any]:
-    try:
-        async with http.get(f"{endpoint.url}{path}", headers=endpoint.headers, timeout=_TIMEOUT) as answer:
-            body = await answer.json(content_type=None) if answer.status == 200 else {}
-    except (aiohttp.ClientError, TimeoutError, ValueError):
-        return {}
-    return _mapping(body)
+async def _json(http: HttpClient, endpoint: Endpoint, path: str) -> Mapping[str, Any]:
+    return _mapping(await http.document(f"{endpoint.url}{path}", endpoint.headers, seconds=_TIMEOUT))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

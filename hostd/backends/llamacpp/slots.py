@@ -6,36 +6,35 @@ Some builds answer while a batch is computed, others only between two batches, w
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
-
 from hostd.backends.contract import Endpoint
+from hostd.backends.http.client import HttpClient
+from hostd.backends.http.errors import ExchangeError
 from hostd.dialects.openai.prompt_progress import REQUESTED
 from hostd.domain.progress import EngineProgress, SlotProgress
 
 REPORTS: Mapping[str, Any] = {REQUESTED: True}
 """What is added to a request for a stream, so that an event reports each batch of the prompt."""
 
-_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+_TIMEOUT = 2.0
 
 
-async def progress(http: aiohttp.ClientSession, endpoint: Endpoint) -> EngineProgress | None:
+async def progress(http: HttpClient, endpoint: Endpoint) -> EngineProgress | None:
     """Return the tokens of each busy slot; None where there is no such route, or it does not answer within two seconds."""
     try:
         return parse(await listed(http, endpoint))
-    except (aiohttp.ClientError, TimeoutError, ValueError):
+    except ExchangeError:
         return None
 
 
-async def listed(http: aiohttp.ClientSession, endpoint: Endpoint) -> object:
+async def listed(http: HttpClient, endpoint: Endpoint) -> object:
     """Return the JSON of the route; None where the status says that there is none.
 
     Raises:
-        aiohttp.ClientError: The server does not answer.
-        TimeoutError: It did not within two seconds.
-        ValueError: It answers with something else.
+        ExchangeError: The server does not answer within two seconds.
+        AnswerError: It answers with something else.
     """
-    async with http.get(f"{endpoint.url}/slots", headers=endpoint.headers, timeout=_TIMEOUT) as answer:
-        return await answer.json() if answer.status == 200 else None
+    answer = await http.ask(f"{endpoint.url}/slots", endpoint.headers, seconds=_TIMEOUT)
+    return answer.json() if answer.status == 200 else None
 
 
 def parse(found: object) -> EngineProgress | None:

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from hostd.backends import checkpoint_folder
 from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.environment import engine_environment
+from hostd.backends.http.client import HttpClient
 from hostd.backends.mlx import faults, refusals
 from hostd.backends.mlx.command_line import arguments, python_of, server_words, serving
 from hostd.domain.errors import RequestError
@@ -25,7 +24,7 @@ from hostd.planning.warm_set.load_option import LoadOption
 LAUNCHERS = Path(__file__).parents[1] / "launchers"
 
 
-_SLOTS_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+_SLOTS_TIMEOUT = 2.0
 
 
 class Mlx(Engine):
@@ -97,14 +96,14 @@ class Mlx(Engine):
             ]
         return adapted
 
-    async def progress(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> EngineProgress | None:
+    async def progress(self, http: HttpClient, endpoint: Endpoint) -> EngineProgress | None:
         """Return the tokens of each request that the launcher's route reports; None where the generating thread is stuck."""
         found = await _ask(http, endpoint, "/hostd/slots")
         if not isinstance(found, list):
             return None
         return EngineProgress(tuple(SlotProgress(*map(int, counts)) for counts in found if isinstance(counts, list)))
 
-    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
+    async def describe(self, http: HttpClient, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* reports about itself, as far as it answers."""
         found = await _ask(http, endpoint, "/hostd/facts")
         if not isinstance(found, dict):
@@ -125,12 +124,8 @@ _SURROUNDINGS = {
 """Only files on this machine are loaded, and no usage statistics are sent."""
 
 
-async def _ask(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) -> object:
-    try:
-        async with http.get(endpoint.url + path, headers=endpoint.headers, timeout=_SLOTS_TIMEOUT) as answer:
-            return await answer.json() if answer.status == 200 else None
-    except (aiohttp.ClientError, TimeoutError, ValueError):
-        return None
+async def _ask(http: HttpClient, endpoint: Endpoint, path: str) -> object:
+    return await http.document(endpoint.url + path, endpoint.headers, seconds=_SLOTS_TIMEOUT)
 
 
 def _is_developer(message: object) -> bool:

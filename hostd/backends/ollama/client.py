@@ -5,9 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
-
 from hostd.backends.contract import Endpoint
+from hostd.backends.http.client import HttpClient
 from hostd.backends.llamacpp import faults
 from hostd.backends.ollama.store import full_name
 from hostd.domain.errors import EngineError
@@ -21,7 +20,7 @@ LONGEST_LOAD = 1800
 
 _OUT_OF_MEMORY = ("requires more system memory", "out-of-memory", "not enough memory", "allocation failed")
 _QUOTING = re.compile(r"^llama-server process has terminated: (exit status -?\d+: )?")
-_ASKING = aiohttp.ClientTimeout(total=10.0)
+_ASKING = 10.0
 
 
 async def keep(endpoint: Endpoint, keep_alive: int | str, options: Mapping[str, int] | None = None) -> None:
@@ -59,7 +58,7 @@ async def loaded(endpoint: Endpoint) -> dict[str, int | None]:
     import ollama  # noqa: PLC0415 - as above
 
     try:
-        async with asyncio.timeout(_ASKING.total), _client(endpoint) as client:
+        async with asyncio.timeout(_ASKING), _client(endpoint) as client:
             held = (await client.ps()).models
     except (ollama.ResponseError, httpx.HTTPError, OSError, TimeoutError, ValueError):
         return {}
@@ -67,17 +66,10 @@ async def loaded(endpoint: Endpoint) -> dict[str, int | None]:
 
 
 async def asked(
-    http: aiohttp.ClientSession, endpoint: Endpoint, path: str, question: Mapping[str, str] | None = None
+    http: HttpClient, endpoint: Endpoint, path: str, question: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """Return the document that the server answers with; empty where it has none. Ollama's client drops the fields needed here."""
-    method = "GET" if question is None else "POST"
-    try:
-        async with http.request(
-            method, endpoint.url + path, json=question, headers=endpoint.headers, timeout=_ASKING
-        ) as answer:
-            found = await answer.json() if answer.status == 200 else {}
-    except (aiohttp.ClientError, TimeoutError, ValueError):
-        return {}
+    found = await http.document(endpoint.url + path, endpoint.headers, question, seconds=_ASKING)
     return found if isinstance(found, dict) else {}
 
 

@@ -16,8 +16,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import aiohttp
-
+from hostd.backends.http.client import HttpClient
 from hostd.dialects.json_text import JsonError, parse_json
 from hostd.domain.errors import RequestError
 
@@ -26,7 +25,6 @@ _AROUND = 256
 _AROUND_MESSAGE = 32
 _WORD = re.compile(r"\S+")
 _REFUSALS = ("exceed_context_size_error", "exceeds the available context", "longer than the context", "context length")
-_NO_LIMIT = aiohttp.ClientTimeout(total=None)
 
 
 def refuse_certain(body: Mapping[str, Any], context: int) -> None:
@@ -49,20 +47,20 @@ def room_for_answer(body: Mapping[str, Any], context: int) -> int:
 
 
 async def ensure_fits(
-    http: aiohttp.ClientSession, url: str, headers: Mapping[str, str], body: Mapping[str, Any], context: int
+    http: HttpClient, url: str, headers: Mapping[str, str], body: Mapping[str, Any], context: int
 ) -> None:
     """Return if *body*, as it would be sent, certainly fits, or if the Ollama at *url* says so.
 
     Raises:
         RequestError: It does not fit; ``context_length_exceeded``.
-        aiohttp.ClientError: Ollama does not answer.
+        ExchangeError: Ollama does not answer.
     """
     if _most(body) <= context or _has_picture(body):
         return
     route, question = _question(body)
     # No time limit: the prompt is prefilled here, which the caller's own limits watch.
-    async with http.post(url + route, json=question, headers=headers, timeout=_NO_LIMIT) as answer:
-        said = await answer.text() if answer.status == 400 else ""
+    answer = await http.ask(url + route, headers, question, seconds=None)
+    said = answer.text if answer.status == 400 else ""
     if any(words in said for words in _REFUSALS):
         raise _too_long("more tokens than that", context)
 

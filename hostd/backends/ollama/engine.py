@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import structlog
 
 from hostd.backends.addresses import keep_private, root_of
 from hostd.backends.contract import Attachment, Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment
+from hostd.backends.http.client import HttpClient
 from hostd.backends.llamacpp.placement import elastic_variables
 from hostd.backends.ollama import client, context_guard, refusals
 from hostd.backends.ollama.client import LONGEST_LOAD, asked, keep, loaded
@@ -136,7 +136,7 @@ class Ollama(Engine):
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
         return client.classify(status, tail)
 
-    async def open(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+    async def open(self, http: HttpClient, endpoint: Endpoint) -> None:
         """Load the model, and keep it loaded.
 
         Raises:
@@ -158,18 +158,18 @@ class Ollama(Engine):
         ours = full_name(endpoint.model) not in before
         self._held[endpoint.url, endpoint.model] = replace(held, context=context or held.context, ours=ours)
 
-    async def close(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:  # noqa: ARG002
+    async def close(self, http: HttpClient, endpoint: Endpoint) -> None:  # noqa: ARG002
         """Unload the model if it was loaded for hostd, else leave it to Ollama's own time limit. Errors are ignored."""
         held = self._held.pop((endpoint.url, endpoint.model), _Held())
         with suppress(EngineError):
             await keep(endpoint, 0 if held.ours else ITS_OWN)
 
-    async def ensure_fits(self, http: aiohttp.ClientSession, endpoint: Endpoint, body: Mapping[str, Any]) -> None:
+    async def ensure_fits(self, http: HttpClient, endpoint: Endpoint, body: Mapping[str, Any]) -> None:
         """Return if *body*, as it would be sent, fits the context; see `context_guard`.
 
         Raises:
             RequestError: It does not; Ollama would truncate it silently.
-            aiohttp.ClientError: The server does not answer.
+            ExchangeError: The server does not answer.
         """
         context = self._held.get((endpoint.url, endpoint.model), _Held()).context
         if context is not None:
@@ -207,7 +207,7 @@ class Ollama(Engine):
                 adapted["max_tokens"] = min(asked, free) if isinstance(asked, int) and asked >= 0 else free
         return adapted
 
-    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
+    async def describe(self, http: HttpClient, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* reports about itself, as far as it answers."""
         version = await asked(http, endpoint, "/api/version")
         tags = await asked(http, endpoint, "/api/tags")

@@ -14,13 +14,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import structlog
 
 from hostd.backends import checkpoint_folder
 from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment, interpreter_of
+from hostd.backends.http.client import HttpClient
+from hostd.backends.http.errors import ExchangeError
 from hostd.backends.vllm import faults, memory, metrics, refusals
 from hostd.backends.vllm.build import VllmBuild, build_of
 from hostd.dialects.request_document import replaced
@@ -52,8 +53,7 @@ _OWN = {
     **dict.fromkeys(("enable-sleep-mode", "enable-log-requests", "enable-log-outputs"), "hostd"),
 }
 _RECKONED = ("kv-cache-memory-bytes", "kv-cache-dtype")
-_QUICK = aiohttp.ClientTimeout(total=2.0)
-_LONG = aiohttp.ClientTimeout(total=None)
+_QUICK = 2.0
 _BETWEEN = 0.25
 
 
@@ -156,11 +156,11 @@ class Vllm(Engine):
         """Return the request under the one name that the engine answers to, or None when the bytes can go as they are."""
         return None if body.get("model") == endpoint.model else replaced(body, {"model": endpoint.model})
 
-    async def progress(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> EngineProgress | None:
+    async def progress(self, http: HttpClient, endpoint: Endpoint) -> EngineProgress | None:
         """Return what ``/metrics`` reports: requests that run and wait, and tokens of all steps; it counts none by request."""
         return await metrics.progress(http, endpoint)
 
-    async def turns(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> bool:
+    async def turns(self, http: HttpClient, endpoint: Endpoint) -> bool:
         """Return whether the engine makes steps just now: the server that answers is another process than the one that computes."""
         # Counters of one moment say nothing: a stuck engine reports its last ones for ever.
         before = await self.progress(http, endpoint)
@@ -170,7 +170,7 @@ class Vllm(Engine):
         after = await self.progress(http, endpoint)
         return after is not None and after.steps != before.steps
 
-    async def sleep(self, http: aiohttp.ClientSession, endpoint: Endpoint, level: int) -> None:
+    async def sleep(self, http: HttpClient, endpoint: Endpoint, level: int) -> None:
         """Have the engine sleep: at level 1 its weights go to main memory, at level 2 they are dropped.
 
         Raises:
@@ -181,7 +181,7 @@ class Vllm(Engine):
             raise EngineError("the engine was told to sleep, and says that it does not")
         (self._deep.add if level > 1 else self._deep.discard)(endpoint.socket or endpoint.url)
 
-    async def wake(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
+    async def wake(self, http: HttpClient, endpoint: Endpoint) -> None:
         """Have the engine wake; weights that were dropped are read again.
 
         Raises:
@@ -199,7 +199,7 @@ class Vllm(Engine):
         if (await _document(http, endpoint, "/is_sleeping")).get("is_sleeping", True):
             raise EngineError("the engine was told to wake, and says that it sleeps")
 
-    async def describe(self, http: aiohttp.ClientSession, endpoint: Endpoint) -> ServerFacts:
+    async def describe(self, http: HttpClient, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* reports about itself, as far as it answers."""
         version, models = await _document(http, endpoint, "/version"), await _document(http, endpoint, "/v1/models")
         listed = [entry for entry in models.get("data") or () if isinstance(entry, dict)]
@@ -295,25 +295,18 @@ def _space(kv: int | None, build: VllmBuild) -> dict[str, str]:
     return {} if told or kv is None else {"VLLM_CPU_KVCACHE_SPACE": str(-(-kv // (1 << 30)))}
 
 
-async def _document(http: aiohttp.ClientSession, endpoint: Endpoint, path: str) -> dict[str, Any]:
-    try:
-        async with http.get(endpoint.url + path, headers=endpoint.headers, timeout=_QUICK) as answer:
-            found = await answer.json() if answer.status == 200 else {}
-    except (aiohttp.ClientError, TimeoutError, ValueError):
-        return {}
+async def _document(http: HttpClient, endpoint: Endpoint, path: str) -> dict[str, Any]:
+    found = await http.document(endpoint.url + path, endpoint.headers, seconds=_QUICK)
     return found if isinstance(found, dict) else {}
 
 
-async def _tell(
-    http: aiohttp.ClientSession, endpoint: Endpoint, path: str, body: Mapping[str, Any] | None = None
-) -> None:
+async def _tell(http: HttpClient, endpoint: Endpoint, path: str, body: Mapping[str, Any] | None = None) -> None:
     try:
-        async with http.post(endpoint.url + path, json=body, headers=endpoint.headers, timeout=_LONG) as answer:
-            if answer.status != 200:
-                said = (await answer.text())[:300]
-                raise EngineError(f"the engine answered {path} with status {answer.status}: {said}")
-    except aiohttp.ClientError as error:
-        raise EngineError(f"the engine did not answer {path}: {error!r}") from error
+        answer = await http.ask(endpoint.url + path, endpoint.headers, body, method="POST", seconds=None)
+    except ExchangeError as error:
+        raise EngineError(f"the engine did not answer {path}: {error}") from error
+    if answer.status != 200:
+        raise EngineError(f"the engine answered {path} with status {answer.status}: {answer.text[:300]}")
 
 
 def _bad(why: str) -> EngineError:

@@ -5,12 +5,12 @@ The counters of tokens by request rise when a prompt has been read; those of ste
 
 import re
 
-import aiohttp
-
 from hostd.backends.contract import Endpoint
+from hostd.backends.http.client import HttpClient
+from hostd.backends.http.errors import ExchangeError
 from hostd.domain.progress import EngineProgress, SlotProgress
 
-_TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+_TIMEOUT = 2.0
 _NUMBER = r"(?:\{[^}\n]*\})? ([0-9.eE+]+)$"
 _GAUGE = re.compile(r"^vllm:(num_requests_running|num_requests_waiting)" + _NUMBER, re.MULTILINE)
 _COUNTER = re.compile(
@@ -19,13 +19,13 @@ _COUNTER = re.compile(
 )
 
 
-async def progress(http: aiohttp.ClientSession, endpoint: Endpoint) -> EngineProgress | None:
+async def progress(http: HttpClient, endpoint: Endpoint) -> EngineProgress | None:
     """Return what the route says; None where there is none of vLLM's, or it does not answer within two seconds."""
     try:
-        async with http.get(f"{endpoint.url}/metrics", headers=endpoint.headers, timeout=_TIMEOUT) as answer:
-            return parse(await answer.text()) if answer.status == 200 else None
-    except (aiohttp.ClientError, TimeoutError, ValueError):
+        answer = await http.ask(f"{endpoint.url}/metrics", endpoint.headers, seconds=_TIMEOUT)
+    except ExchangeError:
         return None
+    return parse(answer.text) if answer.status == 200 else None
 
 
 def parse(text: str) -> EngineProgress | None:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from hostd.backends.attached.engine import Attached, listed
@@ -20,6 +19,7 @@ from hostd.domain.profile import Profile, Variant
 from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
 from tests.backends.running import Running, free_port, running
+from tests.http_client import client
 from tests.stage import ENGINE
 
 PROFILE = Profile("mine", (), slots=3)
@@ -81,8 +81,8 @@ async def test_nothing_is_started_and_only_its_own_key_is_sent(tmp_path: Path) -
         assert endpoint.local
         assert (engine.launch.endpoint.url, "theirs", True) == (endpoint.url, endpoint.model, endpoint.strict_model)
         assert {"Authorization": "Bearer their-key"} == endpoint.headers
-        async with engine.http.get(endpoint.url + attachment.health, headers=endpoint.headers) as answer:
-            assert 200 == answer.status
+        answer = await engine.http.ask(endpoint.url + attachment.health, endpoint.headers)
+        assert 200 == answer.status
     assert {} == attach(Variant("openai", url="http://127.0.0.1:1/v1", model="m")).endpoint.headers
 
 
@@ -175,19 +175,19 @@ async def test_a_llama_server_tells_its_slots_and_limits(tmp_path: Path) -> None
         assert backend.prefers_stream(endpoint, {})
         assert not backend.prefers_stream(endpoint, {"logprobs": True})
         body = {"messages": [{"role": "user", "content": "hello"}], "stream": True}
-        async with engine.http.post(
-            f"{endpoint.url}/v1/chat/completions", json=body, headers=endpoint.headers
-        ) as answer:
-            await answer.content.readany()
-            found = await backend.progress(engine.http, endpoint)
-            assert found is not None
-            assert [True] == [slot.decoded >= 1 for slot in found.slots]
+        url, said = f"{endpoint.url}/v1/chat/completions", json.dumps(body).encode()
+        answer = await engine.http.send("POST", url, {"Content-Type": "application/json", **endpoint.headers}, said)
+        await answer.some()
+        found = await backend.progress(engine.http, endpoint)
+        assert found is not None
+        assert [True] == [slot.decoded >= 1 for slot in found.slots]
+        answer.close()
 
 
 async def test_a_server_without_slots_is_asked_once() -> None:
     """Some write each unknown route into their log."""
     backend = Attached()
-    async with listing("m", status=404) as (url, heard), aiohttp.ClientSession() as http:
+    async with listing("m", status=404) as (url, heard), client() as http:
         endpoint = replace(
             attach(Variant("openai", url="http://h/v1", model="m")).endpoint, url=url.removesuffix("/v1")
         )

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 
 from hostd.backends.attached.facts import facts, names
 from hostd.backends.contract import Endpoint, ServerFacts
+from tests.http_client import client
 
 
 async def told(**pages: Any) -> ServerFacts:
@@ -23,7 +23,7 @@ async def told(**pages: Any) -> ServerFacts:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        async with aiohttp.ClientSession() as http:
+        async with client() as http:
             return await facts(http, Endpoint(f"http://127.0.0.1:{runner.addresses[0][1]}", "m"))
     finally:
         await runner.cleanup()
@@ -97,7 +97,7 @@ async def test_each_make_in_its_own_words(pages: dict[str, Any], known: ServerFa
 
 async def test_a_server_that_does_not_answer_tells_nothing() -> None:
     """That is no error: its health says the rest."""
-    async with aiohttp.ClientSession() as http:
+    async with client() as http:
         assert ServerFacts() == await facts(http, Endpoint("http://127.0.0.1:1", "m"))
 
 

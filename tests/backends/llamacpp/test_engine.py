@@ -12,11 +12,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 import hostd.demo
 from hostd.backends.contract import Endpoint, Launch, ServerFacts
+from hostd.backends.http.client import HttpClient
+from hostd.backends.http.errors import ExchangeError
 from hostd.backends.llamacpp.build import LAUNCHER, build_of
 from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.errors import EngineError
@@ -24,6 +25,8 @@ from hostd.domain.profile import Capabilities, Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
+from hostd.supervisor.health_probe import healthy
+from tests.http_client import client
 
 MODEL = Path(hostd.demo.__file__).parent / "models" / "tiny-chat.gguf"
 WHEEL = (sys.executable, "-P", "-u", str(LAUNCHER))
@@ -162,31 +165,20 @@ async def end(process: Process) -> int:
 
 
 @asynccontextmanager
-async def serving(profile: Profile) -> AsyncIterator[tuple[Launch, aiohttp.ClientSession, Process]]:
+async def serving(profile: Profile) -> AsyncIterator[tuple[Launch, HttpClient, Process]]:
     """Start the engine for *profile* on the demonstration model and wait for its health route."""
     # Threads of llama.cpp wait for each other by spinning, which a busy machine punishes; a tiny model needs one only.
     launch = LlamaCpp(WHEEL).launch(replace(profile, args={"threads": 1}), here(MODEL), None, free_port(), "sekret")
     process = await create_subprocess_exec(*launch.argv, env=dict(launch.env), stdout=DEVNULL, stderr=DEVNULL)
     try:
-        # llama-server closes a connection after a stream without saying so, which makes reusing one a gamble.
-        connector = aiohttp.TCPConnector(force_close=True)
-        async with aiohttp.ClientSession(launch.endpoint.url, connector=connector) as http:
+        async with client() as http:
             async with asyncio.timeout(DEADLINE):
-                while not await healthy(http, launch.health):
+                while not await healthy(http, launch.endpoint, launch.health):
                     assert process.returncode is None
                     await asyncio.sleep(0.01)
             yield launch, http, process
     finally:
         await end(process)
-
-
-async def healthy(http: aiohttp.ClientSession, path: str) -> bool:
-    """Return whether *path* answers 200."""
-    try:
-        async with http.get(path) as answer:
-            return answer.status == 200
-    except aiohttp.ClientError:
-        return False
 
 
 @real
@@ -196,20 +188,18 @@ async def test_a_real_engine_chats_embeds_and_requires_its_key() -> None:
     chat = {"model": "asked", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 4}
     async with serving(profile) as (launch, http, _process):
         keyed = dict(launch.endpoint.headers)
-        async with http.post("/v1/chat/completions", json=chat) as answer:
-            assert 401 == answer.status
-        async with http.post("/v1/chat/completions", json=chat, headers=keyed) as answer:
-            assert (200, "tiny") == (answer.status, (await answer.json())["model"])
-        async with http.post("/v1/embeddings", json={"model": "tiny", "input": "Hello"}, headers=keyed) as answer:
-            assert 200 == answer.status
-            assert isinstance((await answer.json())["data"][0]["embedding"][0], float)
-        async with http.get("/slots", headers=keyed) as answer:
-            assert [512, 512] == [slot["n_ctx"] for slot in await answer.json()]
-        async with http.get("/metrics", headers=keyed) as answer:
-            assert 200 == answer.status
+        url = launch.endpoint.url
+        assert 401 == (await http.ask(f"{url}/v1/chat/completions", {}, chat)).status
+        answer = await http.ask(f"{url}/v1/chat/completions", keyed, chat)
+        assert (200, "tiny") == (answer.status, answer.json()["model"])
+        answer = await http.ask(f"{url}/v1/embeddings", keyed, {"model": "tiny", "input": "Hello"})
+        assert 200 == answer.status
+        assert isinstance(answer.json()["data"][0]["embedding"][0], float)
+        assert [512, 512] == [slot["n_ctx"] for slot in await http.document(f"{url}/slots", keyed)]
+        assert 200 == (await http.ask(f"{url}/metrics", keyed)).status
 
 
-async def generates(backend: LlamaCpp, http: aiohttp.ClientSession, endpoint: Endpoint) -> bool:
+async def generates(backend: LlamaCpp, http: HttpClient, endpoint: Endpoint) -> bool:
     """Return whether a slot has generated tokens."""
     found = await backend.progress(http, endpoint)
     return found is not None and any(slot.decoded for slot in found.slots)
@@ -224,8 +214,9 @@ async def test_the_tokens_of_a_running_answer_are_seen_and_sigterm_ends_it() -> 
 
         async def keep_it_busy() -> None:
             while True:
-                async with http.post("/v1/chat/completions", json={**chat, "stream": True}, headers=keyed) as answer:
-                    await answer.read()
+                await http.ask(
+                    f"{launch.endpoint.url}/v1/chat/completions", keyed, {**chat, "stream": True}, seconds=None
+                )
 
         busy = asyncio.create_task(keep_it_busy())
         backend = LlamaCpp(WHEEL)
@@ -234,13 +225,13 @@ async def test_the_tokens_of_a_running_answer_are_seen_and_sigterm_ends_it() -> 
                 assert not busy.done()
         async with asyncio.timeout(2.0):
             assert -signal.SIGTERM == await end(process)
-        with pytest.raises(aiohttp.ClientError):
+        with pytest.raises(ExchangeError):
             await busy
 
 
 async def test_an_engine_that_ended_reports_nothing() -> None:
     """No connection, no count."""
-    async with aiohttp.ClientSession() as http:
+    async with client() as http:
         assert await LlamaCpp().progress(http, Endpoint(f"http://127.0.0.1:{free_port()}", "m")) is None
 
 
@@ -314,7 +305,7 @@ async def test_llama_cpp_server_reports_one_slot(model: Path) -> None:
     """llama_cpp.server does not say that it answers one request at a time, so it is said for it."""
     backend = LlamaCpp((sys.executable, "-m", "llama_cpp.server"))
     launch = backend.launch(Profile("m", (), slots=4), here(model), None, free_port(), "k")
-    async with aiohttp.ClientSession() as http:
+    async with client() as http:
         assert ServerFacts(slots=1) == await backend.describe(http, launch.endpoint)
 
 
@@ -323,7 +314,7 @@ async def test_a_real_engine_describes_itself() -> None:
     """Its context is a slot's."""
     async with (
         serving(Profile("tiny", (), context=512, slots=2)) as (launch, _, _process),
-        aiohttp.ClientSession() as http,
+        client() as http,
     ):
         backend = LlamaCpp(WHEEL)
         backend.check(Profile("tiny", ()), here(MODEL), None)

@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 
 from hostd.backends.contract import Endpoint, ServerFacts
 from hostd.backends.llamacpp.facts import describe
 from hostd.supervisor.launch import free_port
+from tests.http_client import client
 
 PROPS = {
     "default_generation_settings": {"n_ctx": 4096},
@@ -49,7 +49,7 @@ async def serve() -> AsyncIterator[Serve]:
 
 async def said(url: str) -> ServerFacts:
     """Return what the server there says."""
-    async with aiohttp.ClientSession() as http:
+    async with client() as http:
         return await describe(http, Endpoint(url, "m"))
 
 

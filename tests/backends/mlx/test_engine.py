@@ -5,7 +5,6 @@ import socket
 import sys
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from hostd.backends.contract import Endpoint, Launch
@@ -17,6 +16,7 @@ from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
 from tests.backends.running import asked, died, free_port, installed, needs, running
 from tests.counting_model import counted, write_counting_model
+from tests.http_client import client
 
 PYTHON = installed("mlx", "HOSTD_TEST_MLX")
 real = needs(PYTHON, "mlx-lm")
@@ -92,7 +92,7 @@ def test_what_the_server_would_refuse_is_rewritten() -> None:
 async def test_a_server_that_ended_reports_nothing() -> None:
     """Neither its slots nor itself."""
     backend, gone = Mlx(), Endpoint(f"http://127.0.0.1:{free_port()}", "m")
-    async with aiohttp.ClientSession() as http:
+    async with client() as http:
         assert await backend.progress(http, gone) is None
         assert (None, ()) == ((await backend.describe(http, gone)).version, (await backend.describe(http, gone)).models)
 

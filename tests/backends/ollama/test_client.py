@@ -7,13 +7,13 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import aiohttp
 import pytest
 
 from hostd.backends.contract import Endpoint
 from hostd.backends.ollama.client import asked, classify, keep, loaded
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
+from tests.http_client import client
 
 
 @asynccontextmanager
@@ -67,7 +67,7 @@ async def test_a_server_that_does_not_answer_holds_nothing(status: int, body: ob
 @pytest.mark.parametrize(("status", "body"), [(500, {"a": 1}), (200, "nonsense"), (200, [1])])
 async def test_a_question_that_is_not_answered_has_no_answer(status: int, body: object) -> None:
     """Only a document counts."""
-    async with server(status, body) as (endpoint, _), aiohttp.ClientSession() as http:
+    async with server(status, body) as (endpoint, _), client() as http:
         assert {} == await asked(http, endpoint, "/api/show", {"model": "q"})
         assert {} == await asked(http, Endpoint("http://127.0.0.1:1", "q"), "/api/version")
 

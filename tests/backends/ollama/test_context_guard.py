@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 
 from hostd.backends.ollama import context_guard
 from hostd.domain.errors import RequestError
+from tests.http_client import client
 
 WORDS = "one two three"
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA BBBB"}}
@@ -71,7 +71,7 @@ class Asked:
         await site.start()
         try:
             port = runner.addresses[0][1]
-            async with aiohttp.ClientSession() as http:
+            async with client() as http:
                 await context_guard.ensure_fits(http, f"http://127.0.0.1:{port}", {}, body, context)
         finally:
             await runner.cleanup()

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import psutil
 import pytest
 
@@ -23,6 +22,7 @@ from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
 from tests.backends.running import CHAT, Running, free_port, running
 from tests.engines.ollama_server import PROGRAM, command, put_model
+from tests.http_client import client
 
 MIB = 1 << 20
 HERE = Variant("ollama", tag="q:9b")
@@ -219,7 +219,7 @@ async def test_what_a_store_lost_can_be_pulled(store: Path) -> None:
 async def test_a_server_that_is_gone_is_no_riddle() -> None:
     """Neither opening nor closing hangs or raises anything else."""
     backend, launch = launched()
-    async with aiohttp.ClientSession() as http:
+    async with client() as http:
         with pytest.raises(EngineError, match="does not answer"):
             await backend.open(http, launch.endpoint)
         await backend.close(http, launch.endpoint)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -25,6 +24,7 @@ from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
 from tests.backends.running import Running, asked, free_port, installed, needs, running
 from tests.counting_model import counted, write_counting_model
+from tests.http_client import client
 
 PYTHON = installed("vllm", "HOSTD_TEST_VLLM")
 FLAGS = frozenset(
@@ -248,7 +248,7 @@ async def test_dropped_weights_are_read_again(scripted: tuple[Scripted, Endpoint
     """After a light sleep waking is one word; after a deep one the weights come before the cache."""
     server, endpoint = scripted
     backend = Vllm()
-    async with aiohttp.ClientSession() as http:
+    async with client() as http:
         await backend.sleep(http, endpoint, 1)
         await backend.wake(http, endpoint)
         await backend.sleep(http, endpoint, 2)
@@ -272,7 +272,7 @@ async def test_an_engine_that_does_not_sleep_is_not_believed(scripted: tuple[Scr
     server, endpoint = scripted
     server.obeys = False
     backend = Vllm()
-    async with aiohttp.ClientSession() as http:
+    async with client() as http:
         with pytest.raises(EngineError, match="told to sleep, and says that it does not"):
             await backend.sleep(http, endpoint, 1)
         server.asleep = True
@@ -290,7 +290,7 @@ async def test_an_engine_that_does_not_sleep_is_not_believed(scripted: tuple[Scr
 async def test_an_engine_without_progress_does_not_turn(scripted: tuple[Scripted, Endpoint]) -> None:
     """The server answers for a computing process that hangs, but its steps do not move on."""
     server, endpoint = scripted
-    async with aiohttp.ClientSession() as http:
+    async with client() as http:
         found = await Vllm().progress(http, endpoint)
         assert found is not None
         assert (2, 1) == (len(found.slots), found.waiting)

@@ -1,0 +1,264 @@
+"""A client of one server: connections that are kept for the next request, and small requests that are answered whole."""
+
+import asyncio
+import base64
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from hostd.backends.http.connection import PORTION, HttpConnection
+from hostd.backends.http.errors import AnswerError, ConnectError, ConnectionLostError, ExchangeError, NoAnswerError
+from hostd.backends.http.response import Response
+
+KEEP_CONNECTIONS = 3.0
+"""Seconds that an idle connection is kept: fewer than the five after which llama-server closes it, so that a request rarely meets
+a connection that is just being closed."""
+CONNECT = 5.0
+"""Seconds to make a connection, TLS included."""
+ASKING = 10.0
+"""Seconds that a small request may take where nothing else is said."""
+LARGEST_DOCUMENT = 4 << 20
+"""Bytes of a small request's answer: metrics and lists of models are the longest."""
+
+_SAFE = "/%?&=:+,;@!$'()*~[]-._"
+
+
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    """Where a url leads: the key of its connections, and the request line and headers that do not change."""
+
+    host: str
+    port: int
+    secure: bool
+    lines: bytes
+
+    @property
+    def origin(self) -> tuple[str, int, bool]:
+        """What connections are told apart by."""
+        return self.host, self.port, self.secure
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """The answer to a small request, whole."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Return the body as a document.
+
+        Raises:
+            AnswerError: It is none.
+        """
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise AnswerError(f"its answer is no JSON ({type(error).__name__})") from None
+
+
+class HttpClient:
+    """Requests to one server. With a *socket*, all go to that unix socket, whatever host the url names.
+
+    *held* is asked after each new connection, before anything is sent: if the engine has held its port until now, it is the engine
+    that was reached.
+
+    No redirect is followed, no cookie kept, no proxy used; nothing limits how many connections there are, since the scheduler
+    limits requests by slots, and a limit here would queue them where no time limit sees them.
+    """
+
+    def __init__(self, socket: str | None = None, held: Callable[[], bool] | None = None) -> None:
+        self.closed = False
+        self._held = held
+        self._socket = socket
+        self._idle: dict[tuple[str, int, bool], list[HttpConnection]] = {}
+        self._open: set[HttpConnection] = set()
+        self._destinations: dict[tuple[str, str, tuple[tuple[str, str], ...]], _Destination] = {}
+        self._tls: ssl.SSLContext | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return f"<HttpClient {'closed' if self.closed else f'{self.idle_connections} idle connections'}>"
+
+    @property
+    def idle_connections(self) -> int:
+        """How many connections wait for another request."""
+        return sum(connection.is_open for kept in self._idle.values() for connection in kept)
+
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, fresh: bool = False
+    ) -> Response:
+        """Send a request; return its response once status and headers have come.
+
+        *fresh* uses no connection that was kept. Whoever gets the response reads it to its end, or closes it.
+
+        Raises:
+            ExchangeError: There is no answer.
+            ValueError: The url or a header cannot be sent.
+        """
+        destination = self._destination(method, url, headers)
+        connection = None if fresh else self._kept(destination)
+        if connection is None:
+            connection = await self._connect(destination)
+        head = b"%bContent-Length: %d\r\n\r\n" % (destination.lines, len(body)) if body else destination.lines + b"\r\n"
+        response = connection.exchange(head, body)
+        try:
+            if len(body) > PORTION:
+                await connection.send_rest(body)
+            await response.head()
+        except BaseException:
+            response.close()
+            raise
+        return response
+
+    async def ask(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        document: object = None,
+        *,
+        method: str | None = None,
+        seconds: float | None = ASKING,
+        limit: int = LARGEST_DOCUMENT,
+    ) -> HttpReply:
+        """Return the answer to a small request: GET, or POST with a *document*.
+
+        Raises:
+            ExchangeError: There is none of at most *limit* bytes within *seconds*.
+        """
+        body = b"" if document is None else json.dumps(document).encode()
+        method = method or ("GET" if document is None else "POST")
+        if body:
+            headers = {"Content-Type": "application/json", **headers}
+        response: Response | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                try:
+                    response = await self.send(method, url, headers, body)
+                except ConnectionLostError as error:
+                    if not error.stale:
+                        raise
+                    response = await self.send(method, url, headers, body, fresh=True)
+                return HttpReply(response.status, response.content_type, await response.read(limit))
+        except TimeoutError:
+            raise NoAnswerError(f"it does not answer {urlsplit(url).path} within {seconds:g} s") from None
+        finally:
+            if response is not None:
+                response.close()
+
+    async def document(
+        self, url: str, headers: Mapping[str, str], document: object = None, *, seconds: float = ASKING
+    ) -> Any:
+        """Return the JSON of an answer of status 200; None where there is none, for whatever reason."""
+        try:
+            answer = await self.ask(url, headers, document, seconds=seconds)
+            return answer.json() if answer.status == 200 else None
+        except ExchangeError:
+            return None
+
+    def close(self) -> None:
+        """Close all connections, failing the responses that are still read, and make no new ones."""
+        self.closed = True
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        self._idle.clear()
+        for connection in list(self._open):
+            connection.break_off("the engine was stopped")
+
+    def _kept(self, destination: _Destination) -> HttpConnection | None:
+        kept = self._idle.get(destination.origin)
+        while kept:
+            connection = kept.pop()
+            # The one used last: the others may have become too old, and the sweep closes them.
+            if connection.is_open and connection.idle_since > asyncio.get_running_loop().time() - KEEP_CONNECTIONS:
+                return connection
+            connection.abort()
+        return None
+
+    async def _connect(self, destination: _Destination) -> HttpConnection:
+        if self.closed:
+            raise ConnectError("the engine is being stopped")
+        loop = asyncio.get_running_loop()
+        kept = self._idle.setdefault(destination.origin, [])
+
+        def idle(connection: HttpConnection) -> None:
+            if self.closed:
+                connection.abort()
+                return
+            connection.idle_since = loop.time()
+            kept.append(connection)
+            if self._sweeping is None:
+                self._sweeping = loop.call_later(KEEP_CONNECTIONS, self._sweep)
+
+        def made() -> HttpConnection:
+            connection = HttpConnection(idle, self._open.discard)
+            self._open.add(connection)
+            return connection
+
+        tls = self._context() if destination.secure else None
+        name = destination.host if destination.secure else None
+        try:
+            async with asyncio.timeout(CONNECT):
+                if self._socket is None:
+                    _, connection = await loop.create_connection(made, destination.host, destination.port, ssl=tls)
+                else:
+                    _, connection = await loop.create_unix_connection(made, self._socket, ssl=tls, server_hostname=name)
+        except TimeoutError:
+            raise ConnectError(f"it accepts no connection within {CONNECT:g} s") from None
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise ConnectError(f"no connection can be made ({why})", number=error.errno) from None
+        if self._held is not None and not self._held():
+            connection.abort()
+            raise ConnectError("the engine no longer listens on its port")
+        return connection
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        return self._tls
+
+    def _sweep(self) -> None:
+        """Close what has been idle for too long; look again while there is something."""
+        loop = asyncio.get_running_loop()
+        now, self._sweeping = loop.time(), None
+        for kept in self._idle.values():
+            while kept and (not kept[0].is_open or kept[0].idle_since <= now - KEEP_CONNECTIONS):
+                kept.pop(0).abort()
+        if any(self._idle.values()):
+            self._sweeping = loop.call_later(KEEP_CONNECTIONS, self._sweep)
+
+    def _destination(self, method: str, url: str, headers: Mapping[str, str]) -> _Destination:
+        key = (method, url, tuple(headers.items()))
+        destination = self._destinations.get(key)
+        if destination is None:
+            if len(self._destinations) > 64:
+                self._destinations.clear()
+            destination = self._destinations[key] = _destination(method, url, headers)
+        return destination
+
+
+def _destination(method: str, url: str, headers: Mapping[str, str]) -> _Destination:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{url[:200]!r} is no http address")
+    secure = parts.scheme == "https"
+    path = quote(parts.path or "/", safe=_SAFE) + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else "")
+    sent = {"Host": parts.netloc.rpartition("@")[2], "Accept": "*/*"}
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        sent["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in (sent | dict(headers)).items())]
+    if any("\r" in line or "\n" in line or "\0" in line for line in lines):
+        raise ValueError("a header must not contain the end of a line")
+    host = parts.hostname
+    return _Destination(host, parts.port or (443 if secure else 80), secure, "\r\n".join([*lines, ""]).encode("utf-8"))
