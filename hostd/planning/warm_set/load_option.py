@@ -181,7 +181,9 @@ def full_offload(mode: ServingMode, host: Host, free: FreeBytes) -> Iterator[Loa
             for first in range(0, len(group) - count + 1, count):
                 cards = largest[first : first + count]
                 if not mode.why_not(cards):
-                    yield _placed(mode, dealt(mode, _split(cards, free), free), None)
+                    # Equal parts of the layers do for most models; to deal by bytes takes many estimates.
+                    even = _split(cards, free)
+                    yield _placed(mode, even if _fits(mode, even, free, None) else dealt(mode, even, free), None)
 
 
 def partial_offload(mode: ServingMode, host: Host, free: FreeBytes) -> Iterator[LoadOption]:
