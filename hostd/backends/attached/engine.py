@@ -3,7 +3,6 @@
 It is found at its url, asked what it serves, and never ended. It is sent its own key, where it has one, and no other.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from http.client import HTTPException
@@ -23,6 +22,7 @@ from hostd.backends.ollama import refusals as ollama_refusals
 from hostd.backends.refusal_patterns import RefusalPatterns
 from hostd.backends.vllm import metrics
 from hostd.backends.vllm import refusals as vllm_refusals
+from hostd.dialects.json_text import parse_json
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.locality import is_loopback
@@ -141,7 +141,7 @@ def listed(variant: Variant) -> tuple[str, ...]:
     try:
         # The url is the owner's: no web proxy may see the request, and its key is sent nowhere else.
         with build_opener(ProxyHandler({}), _NoRedirects).open(request, timeout=_PATIENCE) as answer:
-            found = json.loads(answer.read(_MOST))
+            found = parse_json(answer.read(_MOST))
     except HTTPError as error:
         advice = "correct the variant's api_key" if error.code in (401, 403) else "see what its log says"
         raise EngineError(f"the server at {variant.url} answers with status {error.code}; {advice}") from error

@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 from hostd.backends.http.connection import PORTION, HttpConnection
 from hostd.backends.http.errors import AnswerError, ConnectError, ConnectionLostError, ExchangeError, NoAnswerError
 from hostd.backends.http.response import Response
+from hostd.dialects.json_text import JsonError, parse_json
 
 KEEP_CONNECTIONS = 3.0
 """Seconds that an idle connection is kept: fewer than the five after which llama-server closes it, so that a request rarely meets
@@ -61,9 +62,9 @@ class HttpReply:
             AnswerError: It is none.
         """
         try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            raise AnswerError(f"its answer is no JSON ({type(error).__name__})") from None
+            return parse_json(self.body)
+        except JsonError as error:
+            raise AnswerError(f"its answer cannot be read: {error}") from None
 
 
 class HttpClient:
