@@ -27,6 +27,8 @@ from hostd.paths import state_directory
 from hostd.scheduling.events import ShutdownRequested
 from hostd.supervisor.state_lock import state_locked
 from hostd.telemetry import decision_log
+from hostd.telemetry.decision_log import Output
+from hostd.telemetry.log_stream import as_stream
 
 log = structlog.get_logger()
 
@@ -46,16 +48,26 @@ def run(
     machine: Host | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code. *machine* stands in for the memory of this one."""
-    decisions = decision_log.configure(style=log_format, level=log_level)
+    stream = as_stream(sys.stderr)
+    output: Output = stream or sys.stderr
+    try:
+        return _run_logged(settings, output, style=log_format, level=log_level, machine=machine, demo=demo)
+    finally:
+        if stream is not None:
+            stream.close()
+
+
+def _run_logged(settings: Settings, output: Output, *, style: str, level: str, machine: Host | None, demo: bool) -> int:
+    decisions = decision_log.configure(style=style, level=level, stream=sys.stderr, output=output)
     descriptor_limit.raise_limit()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_run(settings, decisions, machine, talkative=demo or sys.stderr.isatty()))
+            runner.run(_run(settings, decisions, machine, output if demo or sys.stderr.isatty() else None))
     except HostdError as error:
-        print(f"hostd: {error.message}", file=sys.stderr)  # noqa: T201 - for a person, before anything runs
+        output.write(f"hostd: {error.message}\n")
         return 1
     except OSError as error:
-        print(f"hostd: cannot start: {error}", file=sys.stderr)  # noqa: T201 - likewise
+        output.write(f"hostd: cannot start: {error}\n")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -79,12 +91,15 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _run(
-    settings: Settings, decisions: decision_log.DecisionLog, machine: Host | None, *, talkative: bool
+    settings: Settings, decisions: decision_log.DecisionLog, machine: Host | None, person: Output | None
 ) -> None:
     loop = asyncio.get_running_loop()
     asked_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_or_hurry, asked_to_stop)
+    # A terminal that closes and tools that ask for a reload, or for logs to be opened again, must not end every engine.
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        loop.add_signal_handler(number, _pass_over, number)
     async with AsyncExitStack() as stack:
         application = build(Catalog(settings), stack, decisions=decisions, machine=machine)
         app = application.context
@@ -95,7 +110,7 @@ async def _run(
         # Before the boot ends anything: the engines that are recorded in the folder may be another daemon's, and in use.
         stack.enter_context(state_locked(state_directory()))
         log.info("listening", version=__version__, pid=os.getpid(), addresses=app.addresses, loop=type(loop).__module__)
-        boot = asyncio.create_task(_boot(application, talkative=talkative), name="boot")
+        boot = asyncio.create_task(_boot(application, person), name="boot")
         # A boot that fails ends the daemon: nothing could ever be loaded.
         boot.add_done_callback(lambda done: asked_to_stop.set() if _failed(done) else None)
         await asked_to_stop.wait()
@@ -110,10 +125,10 @@ def _failed(task: asyncio.Task[None]) -> bool:
     return not task.cancelled() and task.exception() is not None
 
 
-async def _boot(application: Application, *, talkative: bool) -> None:
+async def _boot(application: Application, person: Output | None) -> None:
     await application.boot.run()
     _settle()
-    await _greet(application.context, talkative=talkative)
+    await _greet(application.context, person)
     # The first loads need memory of their own: threads, log lines, measurements.
     _trim()
 
@@ -132,6 +147,10 @@ def _trim() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def _pass_over(number: signal.Signals) -> None:
+    log.info("signal_ignored", signal=number.name)
+
+
 def _stop_or_hurry(asked: asyncio.Event) -> None:
     if asked.is_set():
         # A second signal: the reaper ends the engines as soon as this process is gone.
@@ -139,7 +158,7 @@ def _stop_or_hurry(asked: asyncio.Event) -> None:
     asked.set()
 
 
-async def _greet(app: AppContext, *, talkative: bool) -> None:
+async def _greet(app: AppContext, person: Output | None) -> None:
     """Log the progress of the first loads, and print what to try once they are over."""
     while not app.dispatcher.view().settled:
         try:
@@ -152,8 +171,8 @@ async def _greet(app: AppContext, *, talkative: bool) -> None:
     models = app.dispatcher.view().models
     failed = [name for name, model in models.items() if model.profile.warm.preload and model.state is State.FAILED]
     log.info("boot_done", failed=failed)
-    if talkative:
-        print(_invitation(app), file=sys.stderr, flush=True)  # noqa: T201 - for the person who started it
+    if person is not None:
+        person.write(f"{_invitation(app)}\n")
 
 
 def _invitation(app: AppContext) -> str:

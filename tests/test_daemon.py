@@ -153,6 +153,18 @@ async def test_boots_and_drains(start: Start) -> None:
     assert daemon.logged("closed")
 
 
+async def test_goes_on_after_signals_that_are_not_for_the_end(start: Start) -> None:
+    """A terminal that closes and tools that rotate logs end no engine; SIGTERM still does."""
+    daemon = await start(alpha={"tokens": 3})
+    await daemon.ready()
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        daemon.process.send_signal(number)
+    await until(lambda: len(daemon.logged("signal_ignored")) == 3)
+    assert (await daemon.stream()).endswith(b"data: [DONE]\n\n")
+    daemon.process.terminate()
+    assert 0 == await daemon.ended()
+
+
 @pytest.mark.parametrize(("loop", "module"), [("", "uvloop"), ("uvloop", "uvloop"), ("asyncio", "asyncio")])
 async def test_runs_on_either_event_loop(start: Start, loop: str, module: str) -> None:
     """On uvloop's where it is installed, unless the environment asks for asyncio's; it serves and stops alike."""

@@ -16,7 +16,7 @@ class Component(StrEnum):
 
 
 class Tier(StrEnum):
-    """The source of a footprint: arithmetic on the header, a dry run of the engine, or a measured load of this machine."""
+    """The source of a footprint: arithmetic on the header, or a measured load of this machine."""
 
     HEADER = "header"
     # A word of the command line's contract; nothing produces it since measurements took the place of dry runs.

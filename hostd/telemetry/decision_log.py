@@ -4,29 +4,36 @@ import logging
 import sys
 from collections.abc import MutableMapping
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
 from hostd.scheduling.decisions import Decision, FailureHandled, FellBack, Refused, RequestSuspected, Routed
 from hostd.telemetry.decision_text import numbers
+from hostd.telemetry.log_stream import LogStream
 from hostd.telemetry.sinks import Sink
 
 _FIRST = ("timestamp", "level", "event")
 _OTHER_NAMES = {"level": "sleep_level"}
 
 
-def configure(*, style: str = "auto", level: str = "info", stream: TextIO = sys.stderr) -> "DecisionLog":
+Output = LogStream | TextIO
+
+
+def configure(
+    *, style: str = "auto", level: str = "info", stream: TextIO = sys.stderr, output: Output | None = None
+) -> "DecisionLog":
     """Set up logging for the whole process, and return the sink that logs decisions.
 
     *style* is ``json`` (one object a line), ``text`` (for people), or ``auto``: text on a terminal, JSON elsewhere.
+    *output* takes the lines in place of *stream*, which then only says whether it is a terminal.
     """
     text = stream.isatty() if style == "auto" else style == "text"
     least = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=_text_lines(colours=stream.isatty()) if text else _json_lines(),
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", output or stream)),
         cache_logger_on_first_use=True,
     )
     return DecisionLog(least)
@@ -37,7 +44,7 @@ def _text_lines(*, colours: bool) -> list[structlog.typing.Processor]:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
         _printable,
-        structlog.dev.ConsoleRenderer(colors=colours),
+        structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback),
     ]
 
 
