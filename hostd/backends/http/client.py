@@ -110,6 +110,8 @@ class HttpClient:
         connection = None if fresh else self._kept(destination)
         if connection is None:
             connection = await self._connect(destination)
+        if not connection.is_open:
+            raise ConnectionLostError("it closed the connection at once")
         head = b"%bContent-Length: %d\r\n\r\n" % (destination.lines, len(body)) if body else destination.lines + b"\r\n"
         response = connection.exchange(head, body)
         try:
@@ -201,9 +203,7 @@ class HttpClient:
                 self._sweeping = loop.call_later(KEEP_CONNECTIONS, self._sweep)
 
         def made() -> HttpConnection:
-            connection = HttpConnection(idle, self._open.discard)
-            self._open.add(connection)
-            return connection
+            return HttpConnection(idle, self._open.discard)
 
         tls = self._context() if destination.secure else None
         name = destination.host if destination.secure else None
@@ -218,9 +218,17 @@ class HttpClient:
         except OSError as error:
             why = error.strerror or type(error).__name__
             raise ConnectError(f"no connection can be made ({why})", number=error.errno) from None
+        except UnicodeError:
+            raise ConnectError(f"no host can be called {destination.host[:100]!r}") from None
+        if self.closed:
+            connection.abort()
+            raise ConnectError("the engine is being stopped")
         if self._held is not None and not self._held():
             connection.abort()
             raise ConnectError("the engine no longer listens on its port")
+        # Not before: with TLS, a connection that is given up while it is made is never told that it is lost.
+        if connection.is_open:
+            self._open.add(connection)
         return connection
 
     def _context(self) -> ssl.SSLContext:

@@ -45,6 +45,7 @@ class HttpConnection(asyncio.Protocol):
         self._headers_done = False
         self._keep = False
         self._complete = False
+        self._sent = True
         self._writable: asyncio.Future[None] | None = None
         self._closed = False
 
@@ -59,10 +60,8 @@ class HttpConnection(asyncio.Protocol):
         self._head = self._interim = 0
         self._headers_done = self._complete = False
         self._until_close = True
-        if len(body) <= PORTION:
-            self.transport.write(head + body)
-        else:
-            self.transport.write(head)
+        self._sent = len(body) <= PORTION
+        self.transport.write(head + body if self._sent else head)
         return response
 
     async def send_rest(self, body: bytes) -> None:
@@ -77,6 +76,7 @@ class HttpConnection(asyncio.Protocol):
             self.transport.write(view[at : at + PORTION])
             # Without it a server that reads fast would keep the loop for the whole body.
             await asyncio.sleep(0)
+        self._sent = True
 
     def break_off(self, why: str) -> None:
         """Fail the answer that is still read, and close."""
@@ -121,7 +121,13 @@ class HttpConnection(asyncio.Protocol):
         if self._complete:
             self._end(response, pieces)
         elif pieces:
+            self._head = 0
             response.arrived(pieces)
+        else:
+            # A length of a chunk may have comments, which llhttp skips however long they are.
+            self._head += len(data)
+            if self._head > LARGEST_HEAD:
+                self._fail(AnswerError(f"{self._head} bytes of its answer hold nothing of the body"))
 
     def eof_received(self) -> bool:
         """End an answer that lasts until the connection does; the transport closes."""
@@ -167,7 +173,8 @@ class HttpConnection(asyncio.Protocol):
         elif self._response is not None:
             kept = name.lower()
             self._response.header(kept, value)
-            if kept in {b"content-length", b"transfer-encoding"}:
+            # llhttp reads what has another coding than chunked until the connection ends.
+            if kept == b"content-length" or (kept == b"transfer-encoding" and value.lower().endswith(b"chunked")):
                 self._until_close = False
 
     def on_headers_complete(self) -> None:
@@ -195,6 +202,7 @@ class HttpConnection(asyncio.Protocol):
             return
         self._interim += 1
         self._head = 0
+        self._until_close = True
         if self._response is not None:
             self._response.interim()
         if self._interim > MOST_INTERIM:
@@ -209,7 +217,8 @@ class HttpConnection(asyncio.Protocol):
         self._response = None
         self.used = True
         response.finished(pieces)
-        if self._keep and self.is_open and self._writable is None:
+        # Where the answer came before all of the request was sent, the server would take the next request for its rest.
+        if self._keep and self._sent and self.is_open and self._writable is None:
             self._idle(self)
         else:
             self._closed = True

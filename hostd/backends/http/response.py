@@ -106,6 +106,8 @@ class Response:
     def deliver(self, sink: Callable[[bytes], None]) -> None:
         """Have *sink* called with what comes from now on, within the callback that receives it. It must not raise."""
         self._sink = sink
+        # Before the sink, which may pause it again: nobody else would.
+        self.resume()
         if self._pieces:
             sink(self._taken())
 
@@ -176,7 +178,12 @@ class Response:
             self._give_up(error)
             return
         if self._sink is not None:
-            self._sink(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            try:
+                self._sink(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            except BaseException:
+                # The loop reports it. Whoever waits must hear of it, too: after the last bytes nothing else would wake it.
+                self._give_up(AnswerError("its answer cannot be read"))
+                raise
             return
         self._pieces += pieces
         self._size += sum(map(len, pieces))
@@ -191,6 +198,8 @@ class Response:
         """Take the last *pieces*; the answer has ended."""
         if pieces:
             self.arrived(pieces)
+        if self._unpacker is not None and not self._unpacker.is_whole and self.error is None:
+            self.failed(AnswerError("its packed answer breaks off"))
         if self.error is None:
             self.is_complete = True
             # The next request's answer is read on the same connection.
@@ -222,7 +231,8 @@ class Response:
             return pieces
         if self._unpacker is None:
             self._unpacker = Unpacker(encoding.decode("latin-1").strip().lower())
-        return [self._unpacker.feed(piece) for piece in pieces]
+        # Together: the bound is one for all that came at once.
+        return [self._unpacker.feed(b"".join(pieces))]
 
     def _check_limit(self) -> None:
         if self._limit is not None and self._size > self._limit:

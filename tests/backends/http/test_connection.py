@@ -40,7 +40,18 @@ def interim(parts: Sequence[bytes]) -> tuple[bytes, bool]:
     return b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nContent-Type: text/html\r\n\r\n" + data, close
 
 
-FRAMINGS = st.sampled_from([sized, chunked, until_close, interim])
+def interim_with_a_length(parts: Sequence[bytes]) -> tuple[bytes, bool]:
+    """Return an answer that lasts until the connection ends, after an interim one that had a length."""
+    data, close = until_close(parts)
+    return b"HTTP/1.1 103 Early Hints\r\nContent-Length: 0\r\n\r\n" + data, close
+
+
+def identity(parts: Sequence[bytes]) -> tuple[bytes, bool]:
+    """Return an answer that says it is not chunked."""
+    return HEAD + b"Transfer-Encoding: identity\r\n\r\n" + b"".join(parts), True
+
+
+FRAMINGS = st.sampled_from([sized, chunked, until_close, interim, interim_with_a_length, identity])
 
 
 def cut(data: bytes, places: Sequence[int]) -> list[bytes]:
@@ -111,6 +122,7 @@ def test_bytes_after_the_end_spoil_the_connection(more: bytes) -> None:
         HEAD + b"X: " + b"x" * LARGEST_HEAD,
         b"HTTP/1.1 100 Continue\r\n\r\n" * (MOST_INTERIM + 1),
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * LARGEST_HEAD,
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n5;" + b"x" * LARGEST_HEAD * 2,
         HEAD + b"Content-Encoding: br\r\nContent-Length: 1\r\n\r\nx",
         HEAD + b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\nno gzip!!",
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
