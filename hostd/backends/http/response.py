@@ -136,6 +136,12 @@ class Response:
             if self._connection is not None and not self._connection.transport.is_closing():
                 self._connection.transport.resume_reading()
 
+    def give_way(self) -> None:
+        """Take no more in this turn of the loop."""
+        if not self._paused and self._connection is not None and not self._connection.transport.is_closing():
+            self._connection.transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._go_on)
+
     def close(self) -> None:
         """Close the connection unless the answer has ended; the server stops generating."""
         connection, self._connection = self._connection, None
@@ -216,6 +222,10 @@ class Response:
             self.error = copy.copy(error)
         self._connection = None
         self._wake()
+
+    def _go_on(self) -> None:
+        if not self._paused and self._connection is not None and not self._connection.transport.is_closing():
+            self._connection.transport.resume_reading()
 
     def _give_up(self, error: ExchangeError) -> None:
         """Fail with *error* and close the connection."""

@@ -7,6 +7,7 @@ import weakref
 
 import pytest
 
+from hostd.backends.http.connection import LARGE_READ
 from hostd.backends.http.errors import AnswerError, ConnectionLostError
 from hostd.backends.http.response import ROOM
 from tests.backends.http.transport import Exchange
@@ -94,3 +95,16 @@ async def test_nothing_holds_a_body_once_it_was_read(ends: str) -> None:
         assert watched() is None
     finally:
         gc.enable()
+
+
+async def test_a_flood_leaves_others_their_turn() -> None:
+    """After a large read the connection rests for a turn of the loop, and for longer if the sink says so."""
+    exchange = Exchange()
+    exchange.feed(HEAD % (3 * LARGE_READ), bytes(LARGE_READ))
+    assert not exchange.transport.reading
+    await asyncio.sleep(0)
+    assert exchange.transport.reading
+    exchange.feed(bytes(LARGE_READ))
+    exchange.response.pause()
+    await asyncio.sleep(0)
+    assert not exchange.transport.reading
