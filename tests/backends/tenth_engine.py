@@ -19,7 +19,7 @@ class Tenth(Engine):
     name = "tenth"
 
     def __init__(self, command: tuple[str, ...] = ()) -> None:
-        self._command = command or (sys.executable, __file__)
+        self._command = command or (sys.executable, "-P", __file__)
 
     def accepts(self, variant: Variant) -> str | None:
         """Return why this host cannot serve *variant*, as a sentence for the owner, or None when it can."""
