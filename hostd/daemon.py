@@ -99,7 +99,9 @@ async def _run(
         loop.add_signal_handler(number, _stop_or_hurry, asked_to_stop)
     # A terminal that closes and tools that ask for a reload, or for logs to be opened again, must not end every engine.
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-        loop.add_signal_handler(number, _pass_over, number)
+        # Only where it would: a profiler may have set one of its own.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            loop.add_signal_handler(number, _pass_over, number)
     async with AsyncExitStack() as stack:
         application = build(Catalog(settings), stack, decisions=decisions, machine=machine)
         app = application.context
