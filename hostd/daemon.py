@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, redirect_stderr, suppress
 from importlib.util import find_spec
+from typing import TextIO, cast
 
 import structlog
 from aiohttp import web
@@ -51,7 +52,9 @@ def run(
     stream = as_stream(sys.stderr)
     output: Output = stream or sys.stderr
     try:
-        return _run_logged(settings, output, style=log_format, level=log_level, machine=machine, demo=demo)
+        # What libraries and the interpreter print there must not wait for a reader either.
+        with redirect_stderr(cast("TextIO", output)):
+            return _run_logged(settings, output, style=log_format, level=log_level, machine=machine, demo=demo)
     finally:
         if stream is not None:
             stream.close()

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -316,3 +317,39 @@ async def test_says_why_it_cannot_start(start: Start) -> None:
     assert "sever" in third.words
     first.process.terminate()
     assert 0 == await first.ended()
+
+
+async def test_a_log_that_nobody_reads_stops_nothing(tmp_path: Path) -> None:
+    """The pipe is full after a few hundred lines; every request is answered, and SIGTERM ends the daemon."""
+    (tmp_path / "hostd.yaml").write_text("server: {listen: '127.0.0.1:0'}\n")
+    reader, writing = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "hostd", "serve", "--config", str(tmp_path / "hostd.yaml"), "--log-format", "json"),
+        env={"PATH": os.environ["PATH"], "STATE_DIRECTORY": str(tmp_path / "state"), "HOME": str(tmp_path)},
+        stderr=writing,
+    )
+    try:
+        words = b""
+        while b"boot_done" not in words:
+            words += await asyncio.to_thread(os.read, reader, 4096)
+        lines = (json.loads(line) for line in words.splitlines() if line.startswith(b"{"))
+        address = next(line["addresses"][0] for line in lines if line["event"] == "listening")
+        os.set_blocking(writing, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writing, b"x" * 4096)
+        os.set_blocking(writing, True)
+        process.send_signal(signal.SIGHUP)  # makes a line
+        async with aiohttp.ClientSession() as http, asyncio.timeout(10):
+            for _ in range(3):
+                async with http.get(f"http://{address}/healthz") as response:
+                    assert response.status == 200
+        process.terminate()
+        async with asyncio.timeout(15):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        os.close(reader)
+        os.close(writing)

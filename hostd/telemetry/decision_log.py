@@ -12,6 +12,7 @@ from hostd.scheduling.decisions import Decision, FailureHandled, FellBack, Refus
 from hostd.telemetry.decision_text import numbers
 from hostd.telemetry.log_stream import LogStream
 from hostd.telemetry.sinks import Sink
+from hostd.telemetry.tracebacks import exception_as_text, printable
 
 _FIRST = ("timestamp", "level", "event")
 _OTHER_NAMES = {"level": "sleep_level"}
@@ -30,8 +31,11 @@ def configure(
     """
     text = stream.isatty() if style == "auto" else style == "text"
     least = logging.getLevelNamesMapping()[level.upper()]
+    processors = _text_lines(colours=stream.isatty()) if text else _json_lines()
+    if isinstance(output, LogStream):
+        output.tell_left_out = lambda lines: _line(processors, "warning", "log_lines_left_out", lines=lines)
     structlog.configure(
-        processors=_text_lines(colours=stream.isatty()) if text else _json_lines(),
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", output or stream)),
         cache_logger_on_first_use=True,
@@ -39,10 +43,19 @@ def configure(
     return DecisionLog(least)
 
 
+def _line(processors: list[structlog.typing.Processor], level: str, event: str, **about: object) -> str:
+    """Return a line of the log without writing it: for the stream itself, which must not wait for a logger's lock."""
+    line: Any = {"event": event, **about}
+    for process in processors:
+        line = process(None, level, line)
+    return f"{line}\n"
+
+
 def _text_lines(*, colours: bool) -> list[structlog.typing.Processor]:
     return [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+        exception_as_text,
         _printable,
         structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback),
     ]
@@ -52,7 +65,7 @@ def _json_lines() -> list[structlog.typing.Processor]:
     return [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        exception_as_text,
         _in_order,
         # JSON itself escapes control characters.
         structlog.processors.JSONRenderer(default=str),
@@ -60,10 +73,10 @@ def _json_lines() -> list[structlog.typing.Processor]:
 
 
 def _printable(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Escape control characters: engines and clients must not be able to forge lines or drive a terminal."""
+    """Escape what could forge a line; the lines of a traceback are escaped already, each by itself."""
     for key, value in event.items():
-        if isinstance(value, str) and not value.isprintable():
-            event[key] = value.encode("unicode_escape", "backslashreplace").decode("ascii")
+        if isinstance(value, str) and key != "exception":
+            event[key] = printable(value)
     return event
 
 

@@ -4,26 +4,32 @@ import os
 import select
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import TextIO
 
 _CAPACITY = 1 << 20  # bytes that wait for a reader; some thousand lines
 _RETRY = 1.0  # seconds until the next try to write where one failed
 
 
+def _left_out(lines: int) -> str:
+    return f"hostd: {lines} log lines were left out: nobody read them in time\n"
+
+
 class LogStream:
     """Keeps up to *capacity* bytes of lines until their reader takes them; later lines are left out, counted and told.
 
     It writes to the descriptor itself: a thread that is held up inside a buffered stream would keep its lock, and
-    Python could not exit.
+    Python could not exit. What `tell_left_out` returns for a number of lines is written in their place.
     """
 
     def __init__(self, descriptor: int, capacity: int = _CAPACITY) -> None:
+        self.tell_left_out: Callable[[int], str] = _left_out
         self._descriptor = descriptor
         self._capacity = capacity
         self._lines: deque[bytes] = deque()
         self._size = 0
         self._left_out = 0
-        self._closed = False
+        self._closing = threading.Event()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._write_on, name="log", daemon=True)
         self._thread.start()
@@ -38,57 +44,61 @@ class LogStream:
             else:
                 self._lines.append(line)
                 self._size += len(line)
-                self._changed.notify()
+            # In either case: a line that is larger than the capacity is left out while nothing else waits.
+            self._changed.notify()
         return len(text)
 
     def flush(self) -> None:
         """Wait for nothing: the thread writes each line at once."""
 
+    def fileno(self) -> int:
+        """Return the descriptor that is written to."""
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        """Return whether a terminal shows the lines."""
+        return os.isatty(self._descriptor)
+
     def close(self, within: float = 1.0) -> None:
         """Write what is left, for *within* seconds at most; a reader that takes nothing must not keep the process."""
+        self._closing.set()
         with self._changed:
-            self._closed = True
             self._changed.notify()
         self._thread.join(within)
 
     def _write_on(self) -> None:
-        while (following := self._next()) is not None:
-            self._write_whole(*following)
+        while (line := self._next()) is not None:
+            self._write_whole(line)
 
-    def _next(self) -> tuple[bytes, int] | None:
-        """Return what is to be written next and how many lines are lost with it; None when closed and done."""
+    def _next(self) -> bytes | None:
+        """Return what is to be written next, None when closed and done."""
         with self._changed:
             while not self._lines:
                 if self._left_out:
                     count, self._left_out = self._left_out, 0
-                    return f"hostd: {count} log lines were left out: nobody read them in time\n".encode(), count
-                if self._closed:
+                    return self.tell_left_out(count).encode()
+                if self._closing.is_set():
                     return None
                 self._changed.wait()
             line = self._lines.popleft()
             self._size -= len(line)
-            return line, line.count(b"\n")
+            return line
 
-    def _write_whole(self, line: bytes, count: int) -> None:
+    def _write_whole(self, line: bytes) -> None:
+        """Write *line*, however long the output refuses it: half a line would spoil the next one."""
         while line:
             try:
                 line = line[os.write(self._descriptor, line) :]
             except BlockingIOError:
                 # Whoever shares the terminal may have made it non-blocking.
-                select.select([], [self._descriptor], [], 1.0)
+                # poll takes any number, select none above 1023.
+                waiting = select.poll()
+                waiting.register(self._descriptor, select.POLLOUT)
+                waiting.poll(1000)
             except OSError:
-                # A full disk, a reader that is gone, a terminal that was closed: the line is lost, and perhaps the next is not.
-                self._lose(count)
-                return
-
-    def _lose(self, count: int) -> None:
-        with self._changed:
-            self._left_out += count
-            if not self._closed:
-                self._changed.wait(_RETRY)
-            if self._closed:
-                self._left_out = 0
-                self._lines.clear()
+                # A full disk, a reader that is gone, a terminal that was closed: there may be space or a reader again.
+                if self._closing.wait(_RETRY):
+                    return
 
 
 def as_stream(stream: TextIO) -> LogStream | None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import structlog
 from hostd.domain.reason import FallbackReason
 from hostd.scheduling.decisions import Decision, FailureHandled, FellBack, LoadStarted, Refused, Routed, Slept
 from hostd.telemetry import decision_log
+from hostd.telemetry.log_stream import LogStream
 from tests.conftest import OpenDaemon
 from tests.stage import make_profile, make_settings
 from tests.telemetry.example_decisions import EXAMPLES, example
@@ -105,6 +107,34 @@ def test_writes_exceptions(style: str) -> None:
         structlog.get_logger().exception("bug", path="/v1")
     assert "ZeroDivisionError: " in stream.getvalue()
     assert "test_decision_log.py" in stream.getvalue()
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_an_exception_shows_no_variables_and_forges_no_line(style: str) -> None:
+    """Variables hold prompts and keys, and its words may be a stranger's."""
+    stream = io.StringIO()
+    decision_log.configure(style=style, stream=stream)
+    held = "xyzzy" + "-prompt"
+    try:
+        raise ValueError(NASTY if held else "")  # noqa: TRY301 - its place is what is shown
+    except ValueError:
+        structlog.get_logger().exception("bug")
+    assert held not in stream.getvalue()
+    assert all(line.isprintable() for line in stream.getvalue().split("\n"))
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_says_in_its_own_style_how_many_lines_are_missing(style: str) -> None:
+    """A program that reads the log can read that as well."""
+    reader, writer = os.pipe()
+    with os.fdopen(reader, encoding="utf-8") as lines, os.fdopen(writer, "w") as end:
+        output = LogStream(end.fileno(), capacity=200)
+        decision_log.configure(style=style, output=output)
+        structlog.get_logger().info("long", text="x" * 300)
+        line = lines.readline()
+        output.close()
+    assert "log_lines_left_out" in line
+    assert style == "text" or {"level": "warning", "lines": 1}.items() <= json.loads(line).items()
 
 
 async def test_writes_no_prompts_answers_or_keys(open_daemon: OpenDaemon, weights: Path) -> None:

@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,33 @@ def test_leaves_lines_out_that_nobody_reads(blocking: bool) -> None:
     os.close(writer)
     assert count == following
     assert gaps
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EPIPE, errno.EAGAIN])
+def test_tears_and_reorders_no_line_where_writing_fails_for_a_while(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """A disk that has space again, a terminal that is resumed: each byte is written once, in order."""
+    reader, writer = os.pipe()
+    put, tried, failed = os.write, [0], threading.Event()
+
+    def failing(descriptor: int, data: bytes) -> int:
+        if descriptor != writer:
+            return put(descriptor, data)
+        tried[0] += 1
+        if tried[0] == 2:
+            failed.set()
+            raise OSError(code, os.strerror(code))
+        return put(descriptor, data[:3] if tried[0] == 1 else data)
+
+    monkeypatch.setattr(os, "write", failing)
+    monkeypatch.setattr("hostd.telemetry.log_stream._RETRY", 0.01)
+    stream = LogStream(writer)
+    stream.write("line one\n")
+    assert failed.wait(5)
+    stream.write("line two\n")
+    with os.fdopen(reader, encoding="utf-8") as lines:
+        assert ["line one\n", "line two\n"] == [lines.readline(), lines.readline()]
+    stream.close()
+    os.close(writer)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
