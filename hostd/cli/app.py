@@ -9,7 +9,7 @@ import typer
 
 from hostd import __version__
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.output import say
+from hostd.cli.output import say, write_line
 from hostd.domain.errors import ConfigError, HostdError, RequestError
 
 _VERBS = (
@@ -21,7 +21,7 @@ _VERBS = (
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"hostd {__version__}")
+        write_line(f"hostd {__version__}")
         raise typer.Exit
 
 
@@ -64,7 +64,7 @@ def run(argv: Sequence[str]) -> int:
         return failure.code
     except ConfigError as error:
         for problem in error.problems:
-            typer.echo(str(problem), err=True)
+            write_line(str(problem), err=True)
         return Code.BAD_CONFIG
     except RequestError as error:
         say(error.message)

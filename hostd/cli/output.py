@@ -1,4 +1,7 @@
-"""What verbs print: tables and JSON on stdout, sentences on stderr."""
+"""What verbs print: tables and JSON on stdout, sentences on stderr.
+
+All of it passes here, where control characters are escaped: no model, server or file writes to the owner's terminal directly.
+"""
 
 import json
 import os
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from hostd.domain.control_characters import escaped
 from hostd.domain.units import format_bytes
 
 _STEPS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
@@ -63,17 +67,28 @@ class Column:
 
 def say(text: str) -> None:
     """Tell the owner one thing on stderr."""
-    typer.echo(f"hostd: {text}", err=True)
+    # Later lines are set in: none that a server wrote looks like one of hostd's own.
+    write_line(f"hostd: {text}".replace("\n", "\n  "), err=True)
+
+
+def write_line(text: str = "", *, err: bool = False) -> None:
+    """Print *text* and end its line."""
+    typer.echo(escaped(text, lines=True), err=err)
+
+
+def write_piece(text: str, *, err: bool = False) -> None:
+    """Print a part of a line, at once; pieces may be cut anywhere."""
+    typer.echo(escaped(text, lines=True), nl=False, err=err)
 
 
 def emit(data: Any) -> None:
     """Print *data* as JSON."""
-    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    write_line(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 def emit_line(data: Any) -> None:
     """Print *data* as JSON on one line, at once, so that a stream can be read as it arrives."""
-    typer.echo(json.dumps(data, ensure_ascii=False))
+    write_line(json.dumps(data, ensure_ascii=False))
 
 
 def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
@@ -81,6 +96,7 @@ def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
 
     Into a pipe, everything is printed whole unless ``COLUMNS`` says how wide it may be.
     """
+    rows = [[escaped(cell) for cell in row] for row in rows]
     if (
         not sys.stdout.isatty()
         and not {"COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE"} & os.environ.keys()
@@ -142,7 +158,7 @@ def show_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in pairs:
-        table.add_row(name, Text(value, style=_COLOURS.get(value, "")))
+        table.add_row(escaped(name), Text(escaped(value, lines=True), style=_COLOURS.get(value, "")))
     _print(table)
 
 

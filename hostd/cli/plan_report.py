@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import typer
-
-from hostd.cli.output import NOTHING, Column, listed, memory, show_table
+from hostd.cli.output import NOTHING, Column, listed, memory, show_table, write_line
 from hostd.domain.footprint import Component, Span
 from hostd.domain.host import Host
 from hostd.domain.units import format_bytes
@@ -177,14 +175,14 @@ def show(rows: list[dict[str, Any]], plan: JointPlan) -> None:
     """Print a table of verdicts, then what would save memory and the reasons, and the set that is warm."""
     show_table(_COLUMNS, [_cells(row, plan.fits.get(row["model"])) for row in rows])
     for row in sorted(rows, key=lambda row: len(row["why"])):
-        typer.echo(f"\n{row['model']}: {row['why']}")
+        write_line(f"\n{row['model']}: {row['why']}")
         if row["levers"]:
-            typer.echo("  what would save memory:")
+            write_line("  what would save memory:")
         for lever in row["levers"]:
-            typer.echo(f"    {format_bytes(lever['saves_bytes']):>9}  {lever['change']}")
+            write_line(f"    {format_bytes(lever['saves_bytes']):>9}  {lever['change']}")
     if len(rows) > 1:
         proof = "" if plan.proved else " (the best found, not proved to be the best)"
-        typer.echo(f"\nwarm together{proof}: {listed(plan.warm)}")
+        write_line(f"\nwarm together{proof}: {listed(plan.warm)}")
 
 
 def _cells(row: dict[str, Any], fit: Fit | None) -> tuple[str, ...]:

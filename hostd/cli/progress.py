@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hostd.cli.client import Client, model_path
 from hostd.cli.exits import VerbError
 from hostd.cli.output import console, say
+from hostd.domain.control_characters import escaped
 from hostd.domain.units import format_bytes
 from hostd.models.download.transfer import ProgressListener
 
@@ -43,7 +44,7 @@ def fetching(name: str, total: int) -> Iterator[ProgressListener]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        yield _Bar(bar, bar.add_task(name, total=total))
+        yield _Bar(bar, bar.add_task(escaped(name), total=total))
 
 
 class _Bar:
@@ -55,7 +56,7 @@ class _Bar:
         self._bar.advance(self._task, count)
 
     def told(self, sentence: str) -> None:
-        self._bar.console.print(f"hostd: {sentence}")
+        self._bar.console.print(escaped(f"hostd: {sentence}"))
 
 
 class Lines:
@@ -107,7 +108,9 @@ def loading(client: Client, model: str) -> Iterator[None]:
     columns = (TextColumn("loading {task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     over = Event()
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        watcher = Thread(target=_watch, args=(client, model, bar, bar.add_task(model, total=None), over), daemon=True)
+        watcher = Thread(
+            target=_watch, args=(client, model, bar, bar.add_task(escaped(model), total=None), over), daemon=True
+        )
         watcher.start()
         try:
             yield

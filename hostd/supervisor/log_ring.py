@@ -10,19 +10,18 @@ import re
 from collections import deque
 from collections.abc import AsyncGenerator, Iterable
 
+from hostd.domain.control_characters import CONTROL
 from hostd.domain.secret import masked
 
 LONGEST_LINE = 8 * 1024
 CUT = " … (line cut)"
 _BREAK = re.compile(rb"[\r\n]+")
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-# What a terminal acts upon: control characters except the tab, line separators, and marks that reverse text.
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def readable(line: bytes) -> str:
     """Return *line* as text that is safe to show in a terminal: no escapes, no control characters, bad UTF-8 replaced."""
-    return _CONTROL.sub("", _ESCAPE.sub("", line.decode("utf-8", "replace")))
+    return CONTROL.sub("", _ESCAPE.sub("", line.decode("utf-8", "replace")))
 
 
 class LogRing:

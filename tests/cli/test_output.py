@@ -1,8 +1,12 @@
 """What people see of tables."""
 
+import json
+from pathlib import Path
+
 import pytest
 
-from hostd.cli.output import Column, emit, show_pairs, show_table
+from hostd.cli import output
+from hostd.cli.output import Column, emit, emit_line, say, show_pairs, show_table, write_line, write_piece
 
 COLUMNS = (
     Column("MODEL", flexible=True),
@@ -91,3 +95,43 @@ def test_a_pipe_gets_the_same_table_as_a_wide_terminal(
     monkeypatch.setenv("COLUMNS", "1000")
     show_table(COLUMNS, ROWS)
     assert capsys.readouterr().out == piped
+
+
+_HOSTILE = "\x1b]0;title\x07\x1b[2J\r\x9b31m\u202egnirts\u2066"
+_RAW = {*"\x1b\x07\r\x9b\u202e\u2066"}
+
+
+def test_nothing_that_others_say_moves_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    """Sentences, lines, pieces, tables, pairs and JSON show control characters instead of passing them on."""
+    say(_HOSTILE)
+    write_line(_HOSTILE)
+    for letter in _HOSTILE:
+        write_piece(letter)
+    show_table(COLUMNS, [(_HOSTILE, "ready", "7", f"{_HOSTILE}\nforged  ready  1  -")])
+    show_pairs([(_HOSTILE, _HOSTILE)])
+    emit_line({_HOSTILE: [_HOSTILE]})
+    out, err = capsys.readouterr()
+    assert not _RAW & {*out, *err}
+    assert "\nforged" not in out
+    assert json.loads(out.splitlines()[-1]) == {_HOSTILE: [_HOSTILE]}
+
+
+def test_a_sentence_from_elsewhere_forges_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    """What follows a line break is set in, so that only hostd's own sentences begin with its name."""
+    say("the server said: no\nhostd: all is well")
+    assert "hostd: the server said: no\n  hostd: all is well\n" == capsys.readouterr().err
+
+
+def test_a_terminal_gets_no_control_characters_in_tables(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds where rich writes the table, too."""
+    monkeypatch.setenv("COLUMNS", "200")
+    show_table(COLUMNS, [(_HOSTILE, "ready", "7", _HOSTILE)])
+    assert not _RAW & {*capsys.readouterr().out}
+
+
+def test_all_that_verbs_print_passes_one_module() -> None:
+    """No other module of the command line prints by itself."""
+    folder = Path(output.__file__).parent
+    assert ["output.py"] == [file.name for file in folder.rglob("*.py") if "typer.echo" in file.read_text("utf-8")]

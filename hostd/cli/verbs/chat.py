@@ -12,7 +12,7 @@ from hostd.cli.chat_stream import ChatReply, Message, ask, first_chat_model
 from hostd.cli.client import Client, connect
 from hostd.cli.exits import Code, VerbError
 from hostd.cli.options import AsJson, Url
-from hostd.cli.output import emit, say
+from hostd.cli.output import emit, say, write_line, write_piece
 
 
 def chat(
@@ -65,7 +65,7 @@ def _typed() -> str:
     try:
         return input(">>> ").strip()
     except EOFError:
-        typer.echo()
+        write_line()
         return "/bye"
 
 
@@ -83,10 +83,10 @@ def _answer(client: Client, model: str, messages: list[Message], *, quiet: bool 
         nonlocal written
         if not quiet:
             written = True
-            typer.echo(text, nl=False)
+            write_piece(text)
 
     try:
         return ask(client, model, messages, on_begin=begin, on_text=write)
     finally:
         if written:
-            typer.echo()
+            write_line()

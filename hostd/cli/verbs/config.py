@@ -10,8 +10,9 @@ import typer
 
 from hostd.cli.exits import Code
 from hostd.cli.options import AsJson
-from hostd.cli.output import emit, say
+from hostd.cli.output import emit, say, write_line, write_piece
 from hostd.config.locate import locate, user_file
+from hostd.domain.control_characters import escaped
 from hostd.domain.errors import ConfigError, Problem
 from hostd.domain.profile import Settings
 
@@ -28,12 +29,12 @@ def check(file: File = None, *, json: AsJson = False) -> None:
     settings, problems = _read(file)
     remarks = [*settings.notes, *_missing_files(settings)]
     for line in [*map(str, problems), *remarks]:
-        typer.echo(line, err=True)
+        write_line(line, err=True)
     count = len(settings.profiles)
     if json:
         emit({"profiles": count, "problems": [asdict(problem) for problem in problems], "remarks": remarks})
     elif not problems:
-        typer.echo(f"{count} profile{'' if count == 1 else 's'}, no problems")
+        write_line(f"{count} profile{'' if count == 1 else 's'}, no problems")
     raise typer.Exit(Code.BAD_CONFIG if problems else Code.OK)
 
 
@@ -49,7 +50,11 @@ def show(file: File = None, *, json: AsJson = False) -> None:
     else:
         import yaml
 
-        typer.echo(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), nl=False)
+        written = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+        if escaped(written, lines=True) != written:
+            # YAML's own escapes keep the meaning of a text; they stand in quotes.
+            written = yaml.safe_dump(settings, sort_keys=False)
+        write_piece(written)
 
 
 @app.command()
@@ -67,7 +72,7 @@ def path(*, json: AsJson = False) -> None:
     if json:
         emit({"path": str(found) if found else None})
     elif found:
-        typer.echo(str(found))
+        write_line(str(found))
     if not found:
         say(f"there is no hostd.yaml, so the defaults hold; to change them, write {user_file(os.environ)}")
 

@@ -12,7 +12,7 @@ import typer
 
 from hostd.cli.exits import VerbError
 from hostd.cli.options import AsJson, find_machine, owners_reserve
-from hostd.cli.output import NOTHING, Column, emit, say, show_table
+from hostd.cli.output import NOTHING, Column, emit, say, show_table, write_line
 from hostd.config.locate import PROFILES, user_file
 from hostd.domain.units import format_bytes
 
@@ -126,7 +126,7 @@ def _write(where: Path, files: Mapping[str, str], *, force: bool) -> None:
 
 
 def _show(selections: Sequence["InitSelection"], engines: Mapping[str, str | None]) -> None:
-    typer.echo(f"engines: {', '.join(name for name, at in engines.items() if at) or 'none'}\n")
+    write_line(f"engines: {', '.join(name for name, at in engines.items() if at) or 'none'}\n")
     rows = []
     for each in selections:
         if each.starter is None or each.ready is None:
@@ -139,19 +139,19 @@ def _show(selections: Sequence["InitSelection"], engines: Mapping[str, str | Non
         show_table(_COLUMNS, rows)
     others = [each for each in selections if each.starter is None]
     if others:
-        typer.echo("\nno profile for:" if rows else "no profile for:")
+        write_line("\nno profile for:" if rows else "no profile for:")
         for each in others:
-            typer.echo(f"  {each.entry.name} ({each.entry.found_in}): {each.why}")
+            write_line(f"  {each.entry.name} ({each.entry.found_in}): {each.why}")
 
 
 def _show_next(where: Path, names: Sequence[str], engines: Mapping[str, str | None], *, dry_run: bool) -> None:
     verb = "would be written" if dry_run else "written"
-    typer.echo(f"\n{verb} to {where}: {', '.join(names)}")
+    write_line(f"\n{verb} to {where}: {', '.join(names)}")
     if not any(engines[name] for name in _SERVING):
         say("no llama.cpp was found: put llama-server on PATH, or run: pip install 'hostd[llamacpp]'")
     file = where / "hostd.yaml"
     if not dry_run:
-        typer.echo("next: hostd serve" + ("" if file == user_file(os.environ) else f" --config {quote(str(file))}"))
+        write_line("next: hostd serve" + ("" if file == user_file(os.environ) else f" --config {quote(str(file))}"))
 
 
 def _plain(

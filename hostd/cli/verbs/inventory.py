@@ -3,10 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import typer
-
 from hostd.cli.options import AnyHost, AsJson, find_machine, owners_reserve
-from hostd.cli.output import NOTHING, Column, console, emit, say, show_table
+from hostd.cli.output import NOTHING, Column, console, emit, say, show_table, write_line
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.domain.units import format_bytes
 from hostd.hardware.inventory import inventory as plain
@@ -36,7 +34,7 @@ def inventory(*, json: AsJson = False, host: AnyHost = None) -> None:
         emit(plain(machine))
         return
     engines = _engines() if host is None else {}
-    typer.echo(f"{machine.cpu}, {machine.os}\n")
+    write_line(f"{machine.cpu}, {machine.os}\n")
     _show_pools(machine, engines)
     _show_holders(machine, engines)
 
@@ -59,7 +57,7 @@ def _show_pools(machine: Host, engines: dict[int, int]) -> None:
         sizes = map(format_bytes, (share.others, share.ours, share.free, share.reserve, pool.total))
         rows.append((pool.id, bar(share, width), *sizes, pool.name))
     show_table(columns, rows)
-    typer.echo(f"\n{_LEGEND}")
+    write_line(f"\n{_LEGEND}")
 
 
 def _show_holders(machine: Host, engines: Collection[int]) -> None:
@@ -82,7 +80,7 @@ def _show_holders(machine: Host, engines: Collection[int]) -> None:
         for holder in pool.holders
     ]
     if rows:
-        typer.echo()
+        write_line()
         show_table(columns, rows)
 
 

@@ -6,7 +6,7 @@ import typer
 
 from hostd.cli.client import PATIENCE, connect, model_path
 from hostd.cli.options import AsJson, Model, Url
-from hostd.cli.output import emit_line
+from hostd.cli.output import emit_line, write_line
 
 
 def logs(
@@ -24,4 +24,4 @@ def logs(
             if json:
                 emit_line({"line": line})
             else:
-                typer.echo(line)
+                write_line(line)

@@ -9,7 +9,7 @@ import typer
 
 from hostd.cli.exits import Code, FailureCollector, VerbError
 from hostd.cli.options import AsJson, Url
-from hostd.cli.output import emit, say
+from hostd.cli.output import emit, say, write_line, write_piece
 from hostd.domain.units import format_bytes
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _tell(rows: list[dict[str, Any]], *, json: bool) -> None:
         return
     for row in rows:
         say(f"{row['reference']} is here; what it needs to run: hostd plan {row['model']}")
-        typer.echo(row["path"])
+        write_line(row["path"])
 
 
 def _announce(target: "PullTarget", download: "DownloadPlan", forecast: "FitForecast") -> dict[str, Any]:
@@ -188,7 +188,7 @@ def _confirm(downloads: "list[DownloadPlan]", *, yes: bool) -> None:
     check_room(downloads)
     rest = sum(map(missing, downloads))
     if rest and not yes and sys.stdin.isatty() and sys.stderr.isatty():
-        typer.echo(f"download {format_bytes(rest)}? [Y/n] ", nl=False, err=True)
+        write_piece(f"download {format_bytes(rest)}? [Y/n] ", err=True)
         if sys.stdin.readline().strip(" ").lower() not in ("\n", "y\n", "yes\n"):
             raise VerbError("nothing was downloaded")
 

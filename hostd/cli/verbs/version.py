@@ -1,10 +1,8 @@
 """``hostd version``: which hostd this is."""
 
-import typer
-
 from hostd import __version__
 from hostd.cli.options import AsJson
-from hostd.cli.output import emit
+from hostd.cli.output import emit, write_line
 
 
 def version(*, json: AsJson = False) -> None:
@@ -12,4 +10,4 @@ def version(*, json: AsJson = False) -> None:
     if json:
         emit({"version": __version__})
     else:
-        typer.echo(f"hostd {__version__}")
+        write_line(f"hostd {__version__}")
