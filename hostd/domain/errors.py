@@ -11,12 +11,14 @@ _LONGEST_SHOWN = 100
 class HostdError(Exception):
     """A failure that hostd explains.
 
-    *code* is the stable word that programs test for; *status* is the HTTP status that it becomes.
+    *code* is the stable word that programs test for; *status* is the HTTP status that it becomes. *logged* stands for the message
+    in the log and in decisions, where others read it, if the message repeats what an engine said.
     """
 
     code = "error"
     status = 500
     retry_after: float | None = None
+    logged: str | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

@@ -21,7 +21,7 @@ from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import CapacityError, EngineError, RequestError
 from hostd.domain.progress import PromptProgress
 from hostd.domain.reason import FallbackReason
-from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure, rejected_by_engine
+from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure, rejected_by_engine, without_words
 from hostd.gateway.context import InferenceServices
 from hostd.gateway.downstream import ClientGoneError, Downstream
 from hostd.gateway.request_trace import RequestTrace
@@ -224,7 +224,9 @@ class Attempt:
             raise _no_answer(translator.failure or "the engine ended its answer before it had begun")
         self._answered(translator.prompt_tokens, translator.tokens)
         if end is None:
-            raise self._broken(translator.failure or "the engine ended its answer in the middle")
+            said = translator.engine_error
+            what = translator.failure or "the engine ended its answer in the middle"
+            raise self._broken(what, logged=None if said is None else without_words(said))
         return await down.finish(end)
 
     def _progress(self, prompt: PromptProgress | None, *, begun: bool) -> None:
@@ -289,10 +291,10 @@ class Attempt:
     def _bad_answer(self, what: str) -> RetryableFailure | TerminalFailure:
         return self._broken(what) if self._begun else _no_answer(what)
 
-    def _broken(self, what: str) -> TerminalFailure:
-        """Return the failure of an answer that had begun, and record it."""
+    def _broken(self, what: str, *, logged: str | None = None) -> TerminalFailure:
+        """Return the failure of an answer that had begun, and record it, as *logged* where *what* repeats an engine's words."""
         trace = self._trace
-        log.error("stream_broken", model=trace.model, request=trace.request_id, why=what)
+        log.error("stream_broken", model=trace.model, request=trace.request_id, why=logged or what)
         return TerminalFailure(EngineError(f"the answer of '{trace.model}' is not complete: {what}"))
 
 

@@ -7,11 +7,21 @@ from hostd.domain.reason import FallbackReason
 class RetryableFailure(Exception):
     """An attempt failed before anything of its answer had gone to the client; another target may still answer.
 
-    *reached* says that the engine may have read some of the request.
+    *reached* says that the engine may have read some of the request. *logged* stands for a *detail* that repeats what an engine
+    said: it is for who asked, and an engine may quote the prompt.
     """
 
-    def __init__(self, reason: FallbackReason, detail: str, status: int = 503, *, reached: bool = True) -> None:
+    def __init__(
+        self,
+        reason: FallbackReason,
+        detail: str,
+        status: int = 503,
+        *,
+        reached: bool = True,
+        logged: str | None = None,
+    ) -> None:
         super().__init__(detail)
+        self.logged = logged
         self.reached = reached
         self.reason = reason
         self.detail = detail
@@ -28,12 +38,21 @@ class TerminalFailure(Exception):
 
 def rejected_by_engine(error: HostdError) -> RetryableFailure | TerminalFailure:
     """Return what an engine's error answer means for the request: try elsewhere, or tell the client."""
+    logged = without_words(error)
     if isinstance(error, RequestError):
         if error.code == "context_length_exceeded":
-            return RetryableFailure(FallbackReason.CONTEXT_TOO_LONG, error.message, error.status)
+            return RetryableFailure(FallbackReason.CONTEXT_TOO_LONG, error.message, error.status, logged=logged)
         if error.code == FallbackReason.UNFIT:
-            return RetryableFailure(FallbackReason.UNFIT, error.message, error.status)
+            return RetryableFailure(FallbackReason.UNFIT, error.message, error.status, logged=logged)
         return TerminalFailure(error)
     if error.status == 429:
-        return RetryableFailure(FallbackReason.STATUS_429, error.message, 429)
-    return RetryableFailure(FallbackReason.STATUS_5XX, f"{error.message} (status {error.status})", 502)
+        return RetryableFailure(FallbackReason.STATUS_429, error.message, 429, logged=logged)
+    detail = f"{error.message} (status {error.status})"
+    return RetryableFailure(FallbackReason.STATUS_5XX, detail, 502, logged=logged)
+
+
+def without_words(error: HostdError) -> str:
+    """Return what an engine's *error* means in hostd's words alone: an engine may quote the prompt, and others read the log."""
+    return (
+        f"the engine answered with an error (status {error.status}); its words are left out: they may quote the request"
+    )

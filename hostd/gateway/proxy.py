@@ -23,6 +23,7 @@ from hostd.gateway.timeouts import NEVER
 from hostd.routing.policy import RouteQuery
 from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
+from hostd.scheduling.events import AttemptFailed
 from hostd.supervisor.own_limits import want_now
 
 _LEFT_WAITING = 1.0
@@ -114,7 +115,9 @@ class ProxyRequest:
                 if failure.reason is FallbackReason.CONNECT:
                     # What keeps hostd from connecting to anything is no word about the engine.
                     detail = want_now() or detail
-                serve = await dispatcher.next_target(self._ticket.id, failure.reason, detail, failure.status, digest)
+                serve = await dispatcher.next_target(
+                    AttemptFailed(self._ticket.id, failure.reason, detail, failure.status, digest, failure.logged)
+                )
 
     async def _attempt(self, serve: Serve) -> web.StreamResponse:
         upstream = self._services.upstreams[serve.model]

@@ -14,7 +14,7 @@ import structlog
 
 from hostd.domain.errors import Bug
 from hostd.domain.lifecycle import State
-from hostd.domain.reason import ExitClass, FallbackReason
+from hostd.domain.reason import ExitClass
 from hostd.domain.ticket import Ticket
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.decisions import Decision
@@ -171,21 +171,17 @@ class Dispatcher:
         """Whether tickets should have a digest, as some are refused by it."""
         return self.scheduler.refuses_by_digest
 
-    async def next_target(
-        self, ticket_id: str, reason: FallbackReason, detail: str, status: int = 503, digest: str | None = None
-    ) -> Serve:
+    async def next_target(self, failure: AttemptFailed) -> Serve:
         """Report that a target failed a request before its first content byte; return where it is served next.
-
-        *digest* is that of a request that the target was still reading.
 
         Raises:
             RequestRefused: No target is left.
         """
-        self.post(AttemptFailed(ticket_id, reason, detail, status, digest))
-        return await self._verdict(ticket_id)
+        self.post(failure)
+        return await self._verdict(failure.ticket_id)
 
     def client_left(self, ticket_id: str, digest: str | None = None) -> None:
-        """Take a request out, wherever it is: its client has disconnected. *digest* as in `next_target`."""
+        """Take a request out, wherever it is: its client has disconnected. *digest* as in `AttemptFailed`."""
         self._verdicts.pop(ticket_id, None)
         self.post(ClientLeft(ticket_id, digest))
 

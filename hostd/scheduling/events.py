@@ -33,6 +33,7 @@ class AttemptFailed:
     """A target failed a request before the first content byte, so another target may still answer.
 
     *digest* is that of the request, where the target was still reading it; None where it never got it, or had begun to answer.
+    *logged* stands for *detail* in decisions, where that repeats what the engine said, which may quote the request.
     """
 
     ticket_id: str
@@ -40,6 +41,7 @@ class AttemptFailed:
     detail: str
     status: int = 503
     digest: str | None = None
+    logged: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,13 @@ def down(model: ModelState, now: float) -> tuple[FallbackReason, CapacityError]:
 
 def failed(model: ModelState, event: AttemptFailed) -> HostdError:
     """Return the error where a model failed a request before it began to answer."""
+    error = _failed(model, event)
+    if event.logged is not None:
+        error.logged = f"'{model.name}' did not answer: {event.logged}"
+    return error
+
+
+def _failed(model: ModelState, event: AttemptFailed) -> HostdError:
     if event.reason is FallbackReason.CONTEXT_TOO_LONG:
         return RequestError(event.detail, code="context_length_exceeded", param="messages")
     if event.reason is FallbackReason.UNFIT and event.status == 400:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostd.domain.errors import CapacityError, RequestError
+from hostd.domain.errors import CapacityError, HostdError, RequestError
 from hostd.domain.reason import FallbackReason
 from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure, rejected_by_engine
 
@@ -37,3 +37,21 @@ def test_an_engine_in_trouble_is_left(status: int, reason: FallbackReason, answe
     found = rejected_by_engine(CapacityError("busy", code="engine_failed", retry_after=1.0, status=status))
     assert isinstance(found, RetryableFailure)
     assert (reason, answered, True) == (found.reason, found.status, found.detail.startswith("busy"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CapacityError("cannot parse: xyzzy", code="engine_failed", retry_after=1.0, status=500),
+        CapacityError("xyzzy", code="engine_failed", retry_after=1.0, status=429),
+        RequestError("xyzzy is too long", code="context_length_exceeded"),
+    ],
+)
+def test_an_engines_words_are_for_who_asked_alone(error: HostdError) -> None:
+    """An engine may quote the prompt; the log, which others read, gets the status."""
+    found = rejected_by_engine(error)
+    assert isinstance(found, RetryableFailure)
+    assert "xyzzy" in found.detail
+    assert found.logged is not None
+    assert "xyzzy" not in found.logged
+    assert str(error.status) in found.logged

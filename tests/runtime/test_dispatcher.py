@@ -16,6 +16,7 @@ from hostd.runtime.dispatcher import Dispatcher, RequestRefused, unchecked
 from hostd.scheduling.decisions import Decision, Routed
 from hostd.scheduling.effects import Effect, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import (
+    AttemptFailed,
     Booted,
     EngineFailed,
     EngineReady,
@@ -173,10 +174,10 @@ async def test_moves_on() -> None:
     await ready(theatre, "alpha")
     await ready(theatre, "beta")
     await theatre.dispatcher.admit(ticket("1", "alpha", "beta"))
-    served = await theatre.dispatcher.next_target("1", FallbackReason.STATUS_5XX, "status 500", 502)
+    served = await theatre.dispatcher.next_target(AttemptFailed("1", FallbackReason.STATUS_5XX, "status 500", 502))
     assert ("beta", 2, FallbackReason.STATUS_5XX) == (served.model, served.attempt, served.reason)
     with pytest.raises(RequestRefused, match="'beta' did not answer: status 500"):
-        await theatre.dispatcher.next_target("1", FallbackReason.STATUS_5XX, "status 500", 502)
+        await theatre.dispatcher.next_target(AttemptFailed("1", FallbackReason.STATUS_5XX, "status 500", 502))
 
 
 @in_virtual_time

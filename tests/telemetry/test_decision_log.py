@@ -176,3 +176,23 @@ def test_a_line_that_cannot_be_written_stops_nothing(style: str) -> None:
     stream.broken = False
     decisions.decided(example(Refused, ticket_id="req_2"), 0.0)
     assert ("req_1" in stream.getvalue(), "req_2" in stream.getvalue()) == (False, True)
+
+
+@pytest.mark.parametrize("to", [(), ("beta",)])
+async def test_an_engines_words_are_in_no_line_and_no_decision(
+    open_daemon: OpenDaemon, weights: Path, to: tuple[str, ...]
+) -> None:
+    """It may quote the prompt: who asked reads its words, and others its status."""
+    stream = io.StringIO()
+    decision_log.configure(style="json", level="debug", stream=stream)
+    async with open_daemon(
+        make_settings(make_profile("alpha", weights, to=to), make_profile("beta", weights))
+    ) as stage:
+        await stage.script("alpha", status=500)
+        answer = await stage.ask("alpha")
+        why = str(await stage.get("/hostd/v1/why?last=100"))
+    words = "the script wants status"
+    assert (words in str(answer)) == (not to)
+    assert words not in stream.getvalue() + why
+    assert "status 500" in stream.getvalue()
+    assert "status 500" in why
