@@ -29,6 +29,7 @@ from hostd.scheduling.events import ShutdownRequested
 from hostd.supervisor.state_lock import state_locked
 from hostd.telemetry import decision_log
 from hostd.telemetry.decision_log import Output
+from hostd.telemetry.library_log import take_in_libraries
 from hostd.telemetry.log_stream import as_stream
 
 log = structlog.get_logger()
@@ -62,6 +63,7 @@ def run(
 
 def _run_logged(settings: Settings, output: Output, *, style: str, level: str, machine: Host | None, demo: bool) -> int:
     decisions = decision_log.configure(style=style, level=level, stream=sys.stderr, output=output)
+    take_in_libraries()
     descriptor_limit.raise_limit()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
