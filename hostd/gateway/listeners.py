@@ -128,7 +128,8 @@ def _bind_socket(listening: socket.socket, path: Path) -> None:
         if stat.S_ISSOCK(path.lstat().st_mode):
             path.unlink()
     listening.bind(str(path))
-    path.chmod(0o660)
+    # Nobody can connect before it listens, so no moment is left in which others could.
+    path.chmod(0o600)
 
 
 def _check_free(path: Path) -> None:

@@ -7,7 +7,6 @@ reported, never raised into a load.
 import json
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from hostd.domain.footprint import Component, Footprint
 from hostd.models.header import ModelHeader
 from hostd.planning.footprint.calibration import Observation, Parts, ServingKey, correct, serving_key
 from hostd.planning.footprint.llamacpp_serving import Placement, Serving
+from hostd.private_files import make_private_folder, open_private, write_private
 
 PER_KEY = 8
 """Measurements kept of the same serving; older ones say nothing new."""
@@ -54,7 +54,7 @@ class MeasurementStore:
     def _read(self) -> list[Observation]:
         if self._all is None:
             try:
-                with self._path.open("rb") as file:
+                with os.fdopen(open_private(self._path, os.O_RDONLY), "rb") as file:
                     lines = file.read(_LARGEST).splitlines()
             except OSError:
                 lines = []
@@ -62,15 +62,10 @@ class MeasurementStore:
         return self._all
 
     def _write(self, known: list[Observation]) -> str | None:
-        # A file written beside and renamed is never half there, even if the daemon is killed meanwhile.
-        draft = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            draft.write_text("".join(f"{json.dumps(_row(each))}\n" for each in known), encoding="utf-8")
-            draft.replace(self._path)
+            make_private_folder(self._path.parent)
+            write_private(self._path, "".join(f"{json.dumps(_row(each))}\n" for each in known))
         except OSError as error:
-            with suppress(OSError):
-                draft.unlink()
             return f"what this load took cannot be kept in {self._path}: {error.strerror}; predictions will not learn from it"
         return None
 

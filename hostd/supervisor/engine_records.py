@@ -6,7 +6,6 @@ A record can be missing, since a full disk is no reason not to serve; so the mar
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import structlog
 
+from hostd.private_files import open_private, write_private
 from hostd.supervisor.process_identity import is_same
 
 _LARGEST = 64 * 1024
@@ -46,16 +46,7 @@ def write(folder: Path, record: EngineRecord) -> None:
     Raises:
         OSError: It cannot be written; nothing of it is left behind.
     """
-    path = path_of(folder, record.pid)
-    # Written aside and renamed: a record that is cut short by a crash would be thrown away at the next start.
-    draft = path.with_suffix(".tmp")
-    try:
-        draft.write_text(json.dumps(asdict(record)), "utf-8")
-        draft.replace(path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink()
-        raise
+    write_private(path_of(folder, record.pid), json.dumps(asdict(record)))
 
 
 def read_all(folder: Path) -> Iterator[tuple[Path, EngineRecord]]:
@@ -84,11 +75,7 @@ def remove(path: Path) -> None:
 
 def _read(path: Path) -> EngineRecord:
     """Return the record in *path*; raise ValueError, TypeError or LookupError unless it can be acted upon without harm."""
-    # Not to wait for the writer of a named pipe, and to follow nobody's link.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("it is no regular file")
+    with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
         content = file.read(_LARGEST + 1)
     if len(content) > _LARGEST:
         raise ValueError(f"it is larger than {_LARGEST} bytes")

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import structlog
 
+from hostd.private_files import make_private_folder
 from hostd.programs import NOTHING, PIPE
 from hostd.supervisor import engine_records
 from hostd.supervisor.child_process import ChildProcess
@@ -67,7 +68,8 @@ class OrphanReaper:
         """
         with contextlib.suppress(OSError):
             # Without a directory, each record that could not be written is logged.
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(self.directory.parent)
+            make_private_folder(self.directory)
         self._spawn()
         self._watching = asyncio.create_task(self._keep(), name="reaper")
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import structlog
 
+from hostd.private_files import make_private_folder
+
 LONGEST_PATH = 103
 _NAME = "engine-{}.sock"
 _log = structlog.get_logger(__name__)
@@ -80,7 +82,7 @@ def prepare(folder: Path) -> Path:
         OSError: It cannot be made so.
     """
     _check_length(folder)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(folder)
     about = folder.lstat()
     if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.geteuid():
         raise OSError(f"{folder} is no folder of this user's")

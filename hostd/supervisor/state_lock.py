@@ -13,9 +13,15 @@ from pathlib import Path
 import structlog
 
 from hostd.domain.errors import HostdError
+from hostd.private_files import make_private_folder, why_unwritable
 
 _LOCKS = Path("/proc/locks")
 log = structlog.get_logger()
+
+_LOST = (
+    "serving goes on, but records of requests and loads and measurements of memory end with this run; "
+    "give this user a folder to write in (STATE_DIRECTORY)"
+)
 
 
 @contextmanager
@@ -27,7 +33,7 @@ def state_locked(folder: Path) -> Iterator[bool]:
     """
     descriptor, locked = None, False
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         locked = True
@@ -38,6 +44,8 @@ def state_locked(folder: Path) -> Iterator[bool]:
     except OSError as error:
         # A network file system may know no locks. Whose engines are whose is then told by pids alone.
         log.warning("state_not_locked", path=str(folder), error=error.strerror)
+    if (why := why_unwritable(folder)) is not None:
+        log.warning("state_not_kept", path=str(folder), why=why, lost=_LOST)
     try:
         yield locked
     finally:

@@ -4,6 +4,7 @@ Times, names and counts only; no prompt, answer or key is ever kept. `hostd.tele
 """
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
@@ -11,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from hostd.private_files import make_private_folder, open_private
 from hostd.telemetry.sinks import LoadRecord, RequestRecord
 
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -61,7 +63,12 @@ class Database:
             sqlite3.Error, OSError: It cannot be opened; `is_corrupt` tells whether it is beyond repair.
             UnknownDatabaseError: A later version of hostd wrote it.
         """
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(path.parent)
+        # SQLite follows links, waits for pipes, and makes files that all may read; its log and index take the mode of this one.
+        os.close(open_private(path, os.O_RDWR | os.O_CREAT))
+        for part in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.close(open_private(path.with_name(path.name + part), os.O_RDWR))
         self._connection = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, isolation_level=None)
         try:
             self._migrate(migrations)

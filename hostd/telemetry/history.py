@@ -4,6 +4,7 @@ Each query has a connection of its own that cannot write and lasts as long as th
 from a thread. A file that is missing, locked or corrupt yields no rows: mending it is left to `record_writer`.
 """
 
+import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from hostd.planning.warm_set.demand import HourlyCount
+from hostd.private_files import open_private
 
 _QUARTER = 900
 """Seconds. Time zones differ by quarters of an hour, so that local hours are added up from these."""
@@ -102,8 +104,10 @@ class RequestHistory:
     def _ask(self, question: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """Yield the rows that answer *question*, as far as the file can be read."""
         try:
+            # SQLite would wait for the writer of a named pipe.
+            os.close(open_private(self._path, os.O_RDONLY))
             where = f"file:{quote(str(self._path.absolute()))}?mode=ro"
             with closing(sqlite3.connect(where, uri=True, timeout=1.0)) as connection:
                 yield from connection.execute(question, values)
-        except sqlite3.Error:
+        except (sqlite3.Error, OSError):
             return

@@ -195,9 +195,8 @@ class _Writer:
                 return
         if not self._in_trouble:
             self._in_trouble = True
-            self._tell(
-                "records_not_kept", file=str(self._path), why=f"{error}; serving goes on, and this is tried again"
-            )
+            why = getattr(error, "strerror", None) or error
+            self._tell("records_not_kept", file=str(self._path), why=f"{why}; serving goes on, and this is tried again")
 
     def close(self) -> None:
         """Close the file."""

@@ -48,7 +48,7 @@ async def test_opens_a_socket(runner: web.ServerRunner, tmp_path: Path) -> None:
     """A unix socket serves its owner's group, and no other user."""
     path = tmp_path / "hostd.sock"
     assert (f"unix:{path}",) == await open_listeners(runner, [f"unix:{path}"])
-    assert 0o660 == stat.S_IMODE(path.stat().st_mode)
+    assert 0o600 == stat.S_IMODE(path.stat().st_mode)
     assert "hello" == await hello("http://localhost/", str(path))
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from hostd.domain.errors import HostdError
 from hostd.supervisor.state_lock import holder_of, state_locked
@@ -45,8 +46,12 @@ def test_a_second_daemon_is_refused_while_the_first_lives(tmp_path: Path) -> Non
 def test_serves_without_a_lock_where_there_can_be_no_folder(tmp_path: Path) -> None:
     """A state folder that cannot be made is no reason not to serve."""
     (tmp_path / "file").touch()
-    with state_locked(tmp_path / "file" / "state") as locked:
-        assert not locked
+    for folder in (tmp_path / "file" / "state", tmp_path / "file"):
+        with capture_logs() as logged, state_locked(folder) as locked:
+            assert not locked
+        (told,) = [entry for entry in logged if entry["event"] == "state_not_kept"]
+        assert str(folder) == told["path"]
+        assert "measurements" in told["lost"]
 
 
 def test_the_holder_is_found_by_the_files_number(tmp_path: Path) -> None:

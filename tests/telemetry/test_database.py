@@ -1,5 +1,6 @@
 """The database and its one writing connection."""
 
+import os
 import re
 import sqlite3
 import time
@@ -157,7 +158,24 @@ def test_tells_a_spoilt_file_from_other_trouble(tmp_path: Path) -> None:
     assert [aside] == list(tmp_path.iterdir())
     assert aside.name.startswith("ledger.sqlite.spoilt-")
     path.mkdir()
-    with pytest.raises(sqlite3.OperationalError) as other:
+    with pytest.raises(OSError, match="directory") as other:
         Database(path)
     assert not is_corrupt(other.value)
     assert not is_corrupt(OSError("no"))
+
+
+def test_only_its_owner_reads_it(tmp_path: Path) -> None:
+    """The database, its log and its index, whatever the umask; also those that an earlier version left open to all."""
+    path = tmp_path / "state" / "ledger.sqlite"
+    before = os.umask(0)
+    try:
+        for _ in range(2):
+            database = Database(path)
+            modes = {each.name: each.stat().st_mode & 0o777 for each in path.parent.iterdir()}
+            for each in path.parent.iterdir():
+                each.chmod(0o644)
+            database.close()
+            assert {"ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"} == modes.keys()
+            assert {0o600} == set(modes.values())
+    finally:
+        os.umask(before)

@@ -1,5 +1,6 @@
 """What the records tell."""
 
+import os
 from contextlib import closing
 from datetime import UTC, date, timedelta, timezone
 from pathlib import Path
@@ -79,3 +80,9 @@ def test_what_cannot_be_read_tells_nothing(tmp_path: Path, content: bytes | None
     history = RequestHistory(path)
     assert ([], [], {}, {}) == (list(history.requests()), history.hours(0.0), history.load_seconds(), history.speeds())
     assert path.exists() is (content is not None)
+
+
+def test_waits_for_no_pipe(tmp_path: Path) -> None:
+    """A named pipe in the file's place tells nothing, and no reader waits until somebody writes into it."""
+    os.mkfifo(tmp_path / "ledger.sqlite")
+    assert [] == list(RequestHistory(tmp_path / "ledger.sqlite").requests())

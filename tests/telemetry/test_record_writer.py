@@ -132,7 +132,8 @@ async def test_trouble_with_the_file_hurts_no_request(tmp_path: Path, said: list
     await until(lambda: kept(path))
     await closed(records)
     assert ["records_not_kept", "records_kept_again"] == [line["event"] for line in said]
-    assert "unable to open database file; serving goes on, and this is tried again" == said[0]["why"]
+    assert said[0]["why"].endswith("; serving goes on, and this is tried again")
+    assert "Errno" not in said[0]["why"]
     assert [1.0, 2.0] == kept(path)
 
 
