@@ -31,7 +31,9 @@ def test_everything_is_measured(tmp_path: Path) -> None:
     assert found["machine"]["loops"]["bare"] == found["machine"]["loops"]["hostd"]
     # its connections are kept; to open one for each request would make a thousand of them
     assert found["figures"]["bare"]["agent_stream_1_upstream_connections"] < 500
-    assert [] == list(tmp_path.iterdir())
+    # Where sockets go if all better folders have too long paths; the next daemon finds it again.
+    sockets = tmp_path / f"hostd-{os.geteuid()}"
+    assert [] == [path for path in tmp_path.rglob("*") if path != sockets]
 
 
 @pytest.mark.slow
