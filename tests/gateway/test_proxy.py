@@ -49,6 +49,11 @@ class TestClientGone:
         assert 200 == (await waiting).status
 
 
+async def alone(stage: Stage) -> None:
+    """Have the engine answer: requests that other tests left while it read them would be company until it does."""
+    assert 200 == (await stage.ask("alpha", seed=99)).status
+
+
 class TestCrashes:
     """A request at whose prompt an engine crashes."""
 
@@ -56,6 +61,7 @@ class TestCrashes:
     @pytest.mark.parametrize("status", [-signal.SIGSEGV, 1])
     async def test_takes_no_second_engine_down(self, stage: Stage, stream: bool, seed: int, status: int) -> None:
         """It is refused with what happened, and again when it is repeated; the fallback runs on, and others are answered."""
+        await alone(stage)
         await stage.script("alpha", crash_after=0, crash_status=status)
         fallback, seed = stage.instance("beta").pid, 100 * seed + abs(status)
         answer = await stage.ask("alpha", stream=stream, seed=seed)
@@ -69,6 +75,7 @@ class TestCrashes:
 
     async def test_is_helped_where_somebody_else_killed_it(self, stage: Stage) -> None:
         """Its fallback answers."""
+        await alone(stage)
         await stage.script("alpha", crash_after=0, crash_status=-signal.SIGKILL)
         assert (200, ("beta", "fallback:crashed")) == (
             (answer := await stage.ask("alpha", seed=3)).status,
@@ -80,6 +87,7 @@ class TestCrashes:
         self, stage: Stage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """An engine that dies of what nobody waits for any more leaves the next client of the same request refused."""
+        await alone(stage)
         monkeypatch.setattr(proxy, "_LEFT_WAITING", 0.0)
         await stage.script("alpha", hang=True)
         task = stage.begin("alpha", seed=4)
