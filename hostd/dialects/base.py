@@ -88,13 +88,12 @@ class PromptReports(Protocol):
         """How much of it has been read, as far as that was reported."""
 
 
-class StreamTranslator(Protocol):
-    """One streamed answer on its way from the upstream to the client.
+class StreamReader(Protocol):
+    """What is read of one streamed answer of an upstream, whatever becomes of it.
 
     *begun* says that something of the answer itself has come, *done* that all of it has. *failure* says why it never will be whole.
     *engine_error* is the upstream's own error where that is the reason. *events* counts what the upstream has sent of the answer:
-    neither comments nor heartbeats, nor chunks without choices; *signs* counts whatever shows that it works. *tokens* and
-    *prompt_tokens* are 0 until they are known.
+    neither comments nor heartbeats, nor chunks without choices; *signs* counts whatever shows that it works.
     """
 
     begun: bool
@@ -119,6 +118,10 @@ class StreamTranslator(Protocol):
     def settled(self) -> bool:
         """Whether the answer is *complete*, and stays so should the connection to the upstream break now."""
 
+
+class StreamTranslator(StreamReader, Protocol):
+    """One streamed answer on its way from the upstream to the client. *tokens* and *prompt_tokens* are 0 until they are known."""
+
     def feed(self, data: bytes) -> bytes:
         """Return the whole events for the client that *data* completes; empty until the answer has begun."""
 
@@ -137,30 +140,8 @@ class StreamTranslator(Protocol):
         """The tokens of the prompt."""
 
 
-class AnswerAssembler(Protocol):
-    """A streamed answer that is put together for a client that wants it whole; see `StreamTranslator` for what both have."""
-
-    begun: bool
-    done: bool
-    failure: str
-    engine_error: HostdError | None
-    events: int
-
-    @property
-    def prompt(self) -> PromptReports:
-        """What was reported about the prompt."""
-
-    @property
-    def signs(self) -> int:
-        """How often the stream has shown that the upstream works."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing of the answer can follow but its formal end and sums."""
-
-    @property
-    def settled(self) -> bool:
-        """Whether the answer is *complete*, and stays so should the connection to the upstream break now."""
+class AnswerAssembler(StreamReader, Protocol):
+    """A streamed answer that is put together for a client that wants it whole."""
 
     def feed(self, data: bytes) -> None:
         """Read *data*; nothing that follows the end of the answer, or failure, belongs to it."""

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from hostd.backends.http.errors import ExchangeError
 from hostd.backends.http.response import Response
-from hostd.dialects.base import AnswerAssembler, StreamTranslator
+from hostd.dialects.base import StreamReader, StreamTranslator
 from hostd.gateway.downstream import ClientGoneError, Downstream
 
 FORMAL_END = 1.0
@@ -25,7 +25,7 @@ class StreamFeed:
     def __init__(
         self,
         response: Response,
-        reader: StreamTranslator | AnswerAssembler,
+        reader: StreamReader,
         take: Callable[[bytes], None],
         wait: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
