@@ -217,7 +217,7 @@ class HttpClient:
             raise ConnectError(f"it accepts no connection within {CONNECT:g} s") from None
         except OSError as error:
             why = error.strerror or type(error).__name__
-            raise ConnectError(f"no connection can be made ({why})", number=error.errno) from None
+            raise ConnectError(f"no connection can be made ({why})") from None
         except UnicodeError:
             raise ConnectError(f"no host can be called {destination.host[:100]!r}") from None
         if self.closed:

@@ -6,11 +6,7 @@ class ExchangeError(Exception):
 
 
 class ConnectError(ExchangeError):
-    """No connection to the server can be made; *number* is the system's own for the reason, where it gave one."""
-
-    def __init__(self, message: str, *, number: int | None = None) -> None:
-        super().__init__(message)
-        self.number = number
+    """No connection to the server can be made."""
 
 
 class ConnectionLostError(ExchangeError):

@@ -58,11 +58,6 @@ class Response:
         """The media type, in lower case and without parameters; empty where there is none."""
         return self.text(b"content-type").partition(";")[0].strip().lower()
 
-    @property
-    def is_json(self) -> bool:
-        """Whether the body says of itself that it is JSON."""
-        return self.content_type == "application/json"
-
     def text(self, header: bytes) -> str:
         """Return *header*, of those that are kept (lower case); empty where the answer has none."""
         return self._headers.get(header, b"").decode("latin-1")[:1000]
