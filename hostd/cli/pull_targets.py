@@ -13,6 +13,7 @@ from hostd.models.reference import (
     HubReference,
     OllamaReference,
     ProfileReference,
+    Reference,
     parse_reference,
     variant_reference,
 )
@@ -62,21 +63,42 @@ class PullTargets:
             NothingToPull: It is a profile whose variants are all files here, or other programs' servers (exit code 2).
             VerbError: It names no model (exit code 5), or nothing that could be pulled (2).
         """
+        reference = self._parsed(text)
+        if isinstance(reference, FileReference):
+            raise VerbError(f"'{text}' is a file or a folder of this machine: there is nothing to pull", Code.USAGE)
+        if isinstance(reference, ProfileReference):
+            return self._declared(self.settings.profiles[reference.name])
+        self._no_variants(text)
+        return [PullTarget(text, reference, self.projector)]
+
+    def references(self, text: str) -> list[FileReference | HubReference | OllamaReference]:
+        """Return where the weights of *text* may be on this machine: of a profile, those of all its variants, or of one by number.
+
+        Raises:
+            VerbError: It names no model (exit code 5), or the profile has no such variant (2).
+        """
+        reference = self._parsed(text)
+        if not isinstance(reference, ProfileReference):
+            self._no_variants(text)
+            return [reference]
+        profile = self.settings.profiles[reference.name]
+        variants = profile.variants if self.number is None else self._numbered(profile, self.number)
+        found = (_reference(profile, variant) for variant in variants if not variant.url)
+        return [each for each in found if isinstance(each, FileReference | HubReference | OllamaReference)]
+
+    def _parsed(self, text: str) -> Reference:
         aliases = {alias: name for name, profile in self.settings.profiles.items() for alias in profile.aliases}
         try:
-            reference = parse_reference(aliases.get(text, text), self.settings.profiles)
+            return parse_reference(aliases.get(text, text), self.settings.profiles)
         except BadReference as error:
             near = get_close_matches(text, self.settings.profiles, n=1)
             raise VerbError(
                 f"{error.message}{f'; did you mean {near[0]!r}?' if near else ''}", Code.UNKNOWN_MODEL
             ) from error
-        if isinstance(reference, FileReference):
-            raise VerbError(f"'{text}' is a file or a folder of this machine: there is nothing to pull", Code.USAGE)
-        if isinstance(reference, ProfileReference):
-            return self._declared(self.settings.profiles[reference.name])
+
+    def _no_variants(self, text: str) -> None:
         if self.number is not None or self.every:
             raise VerbError(f"--variant and --all are for profiles, and '{text}' is none", Code.USAGE)
-        return [PullTarget(text, reference, self.projector)]
 
     def others(self, target: PullTarget) -> Iterator[tuple[int, PullTarget]]:
         """Yield the profile's other variants that could be pulled instead of *target*, with their numbers.
@@ -96,9 +118,7 @@ class PullTargets:
 
     def _variants(self, profile: Profile) -> list[Variant]:
         if self.number is not None:
-            if self.number > len(profile.variants):
-                raise VerbError(f"profile '{profile.name}' has {len(profile.variants)} variants", Code.USAGE)
-            return [profile.variants[self.number - 1]]
+            return self._numbered(profile, self.number)
         on_hub = [variant for variant in profile.variants if _is_on_hub(variant)]
         if not on_hub:
             raise NothingToPull(
@@ -117,11 +137,13 @@ class PullTargets:
         # Where no plan names a variant, one that an installed engine serves is of more use than the best one.
         return [next((variant for variant in on_hub if variant.backend in self.served), on_hub[0])]
 
+    def _numbered(self, profile: Profile, number: int) -> list[Variant]:
+        if number > len(profile.variants):
+            raise VerbError(f"profile '{profile.name}' has {len(profile.variants)} variants", Code.USAGE)
+        return [profile.variants[number - 1]]
+
     def _target(self, profile: Profile, variant: Variant) -> PullTarget:
-        try:
-            reference = variant_reference(variant)
-        except BadReference as error:
-            raise VerbError(f"profile '{profile.name}': {error.message}") from error
+        reference = _reference(profile, variant)
         if not isinstance(reference, HubReference | OllamaReference) or not _is_on_hub(variant):
             raise VerbError(
                 f"{variant.label} of profile '{profile.name}' is a file of this machine or on a server that another program "
@@ -130,6 +152,13 @@ class PullTargets:
             )
         projector = self.projector if self.projector is not None else profile.capabilities.vision
         return PullTarget(profile.name, reference, projector)
+
+
+def _reference(profile: Profile, variant: Variant) -> Reference | None:
+    try:
+        return variant_reference(variant)
+    except BadReference as error:
+        raise VerbError(f"profile '{profile.name}': {error.message}") from error
 
 
 def _is_on_hub(variant: Variant) -> bool:

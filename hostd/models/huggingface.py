@@ -174,6 +174,11 @@ def _listed(entry: Mapping[str, object]) -> ListedFile:
     return ListedFile(_size(entry), None, _match(_COMMIT, git))
 
 
+def known_by_etag(size: int | None, etag: str | None) -> ListedFile:
+    """Return what a hub's answer for one file says of it: its etag is one of the checksums, or something of its own."""
+    return ListedFile(size, _match(_SHA256, etag), _match(_COMMIT, etag))
+
+
 def _match(pattern: re.Pattern[str], text: object) -> str | None:
     return text if isinstance(text, str) and pattern.fullmatch(text) else None
 

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hostd.models.download.selection import select
+from hostd.models.download.selection import Selection, select
 from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.huggingface import cached_snapshot
 from hostd.models.local import LocalFolder
@@ -47,13 +48,19 @@ def find_installed(
 
 
 def _in_hub_cache(reference: HubReference, locations: ModelLocations) -> InstalledModel | None:
-    for snapshot in _snapshots(reference, locations.hub_cache):
-        try:
-            selection = select(_Snapshot(snapshot, reference.repo), reference.file, projector=True)
-        except ModelNotFound:
-            continue
-        tower = snapshot / selection.projector if selection.projector else None
-        return InstalledModel(snapshot / selection.first if selection.first else snapshot, tower)
+    found = installed_snapshot(reference, locations.hub_cache)
+    if found is None:
+        return None
+    snapshot, selection = found
+    tower = snapshot / selection.projector if selection.projector else None
+    return InstalledModel(snapshot / selection.first if selection.first else snapshot, tower)
+
+
+def installed_snapshot(reference: HubReference, cache: Path) -> tuple[Path, Selection] | None:
+    """Return the folder of the commit that has all files of *reference*, and which those are; None where none has."""
+    for snapshot in _snapshots(reference, cache):
+        with suppress(ModelNotFound):
+            return snapshot, select(_Snapshot(snapshot, reference.repo), reference.file, projector=True)
     return None
 
 

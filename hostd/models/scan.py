@@ -108,6 +108,15 @@ def scan(locations: ModelLocations, others: tuple[Path, ...] = ()) -> list[Local
     return entries
 
 
+def pulled(locations: ModelLocations) -> list[Reference]:
+    """Return the models in the stores that pulls write to; nothing of them is read."""
+    finds = (
+        *(find for store in locations.ollama_stores for find in _in_store(store)),
+        *_in_hub_cache(locations.hub_cache),
+    )
+    return [find.reference for find in finds]
+
+
 def _finds(locations: ModelLocations, others: tuple[Path, ...]) -> Iterator[_Find]:
     for store in locations.ollama_stores:
         yield from _in_store(store)

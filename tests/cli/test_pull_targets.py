@@ -7,7 +7,7 @@ import pytest
 from hostd.cli.exits import VerbError
 from hostd.cli.pull_targets import NothingToPull, PullTarget, PullTargets
 from hostd.domain.profile import Capabilities, Profile, Settings, Variant
-from hostd.models.reference import HubReference, OllamaReference
+from hostd.models.reference import FileReference, HubReference, OllamaReference
 
 GGUF = Variant("llamacpp", hf="owner/m-GGUF", file="m.gguf")
 MLX = Variant("mlx", hf="owner/m-4bit")
@@ -115,3 +115,20 @@ def test_nothing_named_and_nothing_declared() -> None:
     """The sentence says what can be named."""
     with pytest.raises(VerbError, match="hf:REPO"):
         targets().names([])
+
+
+def test_all_variants_of_a_profile_may_be_here(tmp_path: Path) -> None:
+    """But those on servers of other programs; a file and a folder are themselves, and one variant can be asked for."""
+    own = Variant("llamacpp", path=str(tmp_path / "own.gguf"))
+    own_reference, hub = FileReference(tmp_path / "own.gguf"), HubReference("owner/m-GGUF", "m.gguf")
+    assert [own_reference, hub] == targets(own, GGUF, CLOUD, ADOPTED).references("fast")
+    assert [hub] == targets(own, GGUF, number=2).references("m")
+    assert [FileReference(tmp_path)] == targets().references(str(tmp_path))
+    for asked, text, code in (
+        (targets(GGUF), "fasst", 5),
+        (targets(GGUF, number=2), "m", 2),
+        (targets(number=1), "hf:o/a", 2),
+    ):
+        with pytest.raises(VerbError) as caught:
+            asked.references(text)
+        assert code == caught.value.code

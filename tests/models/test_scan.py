@@ -6,7 +6,7 @@ from pathlib import Path
 from hostd.models.header import Format
 from hostd.models.locations import ModelLocations
 from hostd.models.reference import FileReference, HubReference, OllamaReference
-from hostd.models.scan import LocalModel, scan
+from hostd.models.scan import LocalModel, pulled, scan
 from tests.models import weights
 from tests.models.test_huggingface import cache
 from tests.models.test_ollama import put
@@ -141,3 +141,13 @@ def test_a_model_prints_as_a_line(tmp_path: Path) -> None:
     assert "<LocalModel m (LM Studio): cut off>" == repr(
         LocalModel("m", "LM Studio", reference, tmp_path, trouble="cut off")
     )
+
+
+def test_what_was_pulled_is_what_lies_in_the_stores(tmp_path: Path) -> None:
+    """Not what is in other folders, and no header is read for it."""
+    where = locations(tmp_path)
+    assert [] == pulled(where)
+    put(tmp_path / "ollama", OllamaReference("q", "9b"), model=b"no model at all")
+    cache(where, {"h-Q4_0.gguf": b"none either"})
+    file(tmp_path / "models/m.gguf", weights.gguf())
+    assert [OllamaReference("q", "9b"), HubReference("owner/model-GGUF", "h-Q4_0.gguf")] == pulled(where)

@@ -3,7 +3,7 @@
 import sys
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -34,6 +34,10 @@ Projector = Annotated[
     bool | None,
     typer.Option("--mmproj/--no-mmproj", help="Whether to take the vision or audio tower of a GGUF model, too."),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option("--verify", help="Download nothing: check the files that are here against all that is known of them."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before downloading.")]
 
 
@@ -43,6 +47,7 @@ def pull(  # noqa: PLR0913 - a command line's options are its contract
     variant: Number = None,
     every: Every = False,
     mmproj: Projector = None,
+    verify: Verify = False,
     yes: Yes = False,
     json: AsJson = False,
     url: Url = None,
@@ -51,6 +56,8 @@ def pull(  # noqa: PLR0913 - a command line's options are its contract
 
     A model that cannot be pulled is reported, and the others are pulled; the exit code is then the largest of those that apply.
     """
+    if verify:
+        _verify(models or [], variant, json=json)
     # Hubs, parsers and planners take 0.2 s to import, which other verbs save.
     from hostd.backends.registry import backends
     from hostd.cli.fit_forecast import FitForecaster
@@ -85,6 +92,22 @@ def pull(  # noqa: PLR0913 - a command line's options are its contract
     if failures.models and len(names) > 1:
         say(f"{len(failures.models)} of {len(names)} could not be pulled: {', '.join(failures.models)}")
     raise typer.Exit(failures.code)
+
+
+def _verify(models: list[str], variant: int | None, *, json: bool) -> NoReturn:
+    # As in `pull`: what only this needs is imported here.
+    from hostd.cli.pull_targets import PullTargets
+    from hostd.cli.verification import verify
+    from hostd.config.load import load
+    from hostd.models.locations import this_machine
+
+    targets = PullTargets(load(), frozenset(), lambda _: None, variant)
+    try:
+        code = verify(models, targets, this_machine(), json=json)
+    except KeyboardInterrupt:
+        say("stopped; nothing was changed")
+        code = Code.INTERRUPTED
+    raise typer.Exit(code)
 
 
 def _targets(
@@ -196,9 +219,9 @@ def _confirm(downloads: "list[DownloadPlan]", *, yes: bool) -> None:
 def _download(download: "DownloadPlan", places: "ModelLocations") -> tuple[int, float]:
     """Carry out a download; return the bytes downloaded and the seconds it took."""
     from hostd.cli.progress import fetching
-    from hostd.models.download.pull import carry_out, missing, total
+    from hostd.models.download.pull import carry_out, total
 
-    rest, began = missing(download), monotonic()
+    began = monotonic()
     with fetching(str(download.reference), total(download)) as listener:
-        carry_out(download, places, listener)
-    return rest, round(monotonic() - began, 3)
+        count = carry_out(download, places, listener)
+    return count, round(monotonic() - began, 3)

@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
@@ -19,7 +20,7 @@ from hostd.models.download.source import HubFiles, current_token
 from hostd.models.download.transfer import DownloadFile, Pause, ProgressListener, fetch, wrong_checksum
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.http.client import HubClient
-from hostd.models.huggingface import HubRepository, ListedFile, hub_credential, repository_folder
+from hostd.models.huggingface import HubRepository, ListedFile, hub_credential, known_by_etag, repository_folder
 from hostd.models.locations import ModelLocations
 from hostd.models.reference import HubReference
 from hostd.models.remote_headers import RemoteHeaders
@@ -49,6 +50,10 @@ class HubDownload:
             path.is_file() and path.stat().st_size == file.size for path in (file.blob, self._snapshot / file.name)
         )
 
+    def unlinked(self) -> list[DownloadFile]:
+        """Return the files that are here only as blobs: no program has shown them under their names at this commit."""
+        return [file for file in self.items if file.blob.is_file() and not (self._snapshot / file.name).is_file()]
+
     def fetch(self, listener: ProgressListener, pause: Pause = time.sleep) -> None:
         """Download every missing file, then point the branch or tag to this commit; raises as `transfer.fetch` does."""
         for file in self.items:
@@ -67,14 +72,34 @@ class HubDownload:
         self._point()
 
     @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to do: all files are shown at this commit, and the branch or tag points to it."""
+        return self._is_pointed and all(
+            (self._snapshot / file.name).is_file() and self.here(file) for file in self.items
+        )
+
+    @property
     def _snapshot(self) -> Path:
         return self.hub.cache / repository_folder(self.hub.repo) / "snapshots" / self.hub.commit
 
+    @property
+    def _ref(self) -> Path:
+        return self.hub.cache / repository_folder(self.hub.repo) / "refs" / self.reference.revision
+
+    @property
+    def _is_pointed(self) -> bool:
+        if self.reference.revision == self.hub.commit:
+            return True
+        try:
+            return self._ref.read_text(encoding="ascii") == self.hub.commit
+        except (OSError, UnicodeDecodeError):
+            return False
+
     def _point(self) -> None:
         """Write which commit the branch or tag names; the library would do so before all files are complete."""
-        if self.reference.revision == self.hub.commit:
+        if self._is_pointed:
             return
-        ref = self.hub.cache / repository_folder(self.hub.repo) / "refs" / self.reference.revision
+        ref = self._ref
         ref.parent.mkdir(parents=True, exist_ok=True)
         draft = ref.with_name(f"{ref.name}.{os.getpid()}")
         draft.write_text(self.hub.commit, encoding="ascii")
@@ -116,9 +141,40 @@ def plan_hub_download(
                 f"{locations.hub} does not say which commit of {reference.repo} it has; such a hub cannot be used"
             )
         home = locations.hub_cache / repository_folder(reference.repo)
-        items = tuple(_file(name, listed[name], home, locations.hub) for name in selection.names)
+        items = tuple(
+            _file(name, _told(name, listed[name], hub, locations), home, locations.hub) for name in selection.names
+        )
         notes = (*selection.notes, *remote.notes, *_about_token(locations), *_about_checksums(items, locations.hub))
-        return HubDownload(reference, items, home / "snapshots" / hub.commit / selection.first, notes, hub)
+        plan = HubDownload(reference, items, home / "snapshots" / hub.commit / selection.first, notes, hub)
+        if not plan.is_complete:
+            _refuse_links_out(locations.hub_cache, home, hub.commit, selection.names)
+        return plan
+
+
+def _refuse_links_out(cache: Path, home: Path, commit: str, names: Iterable[str]) -> None:
+    """Refuse to write through a link that leads out of the cache: what it names may be anybody's.
+
+    Raises:
+        ModelUnreadable: One of the folders that a download writes into is such a link.
+    """
+    snapshot, root = home / "snapshots" / commit, cache.resolve()
+    shown = ((snapshot / name).parent for name in names)
+    for folder in dict.fromkeys((home, home / "blobs", home / "refs", cache / ".locks" / home.name, *shown)):
+        if not folder.resolve().is_relative_to(root):
+            raise ModelUnreadable(
+                f"{folder} is or lies below a link that leads out of the cache, to {folder.resolve()}, and nothing is written "
+                "there; remove the link, or keep the whole cache elsewhere by HF_HOME or HF_HUB_CACHE"
+            )
+
+
+def _told(name: str, listed: ListedFile, hub: HubFiles, locations: ModelLocations) -> ListedFile:
+    """Return what is known of a file: what the list says, or, where that has no size, what the hub says of the file itself."""
+    if listed.size is not None or locations.offline:
+        return listed
+    found = hub.metadata(name)
+    # A redirect without a length of its own comes through as 0.
+    size = found.size or None
+    return replace(listed, size=size) if listed.sha256 or listed.git else known_by_etag(size, found.etag)
 
 
 def _file(name: str, listed: ListedFile, home: Path, hub: str) -> DownloadFile:

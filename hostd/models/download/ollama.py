@@ -63,6 +63,11 @@ class OllamaDownload:
         """Return whether that blob is whole."""
         return file.blob.is_file() and file.blob.stat().st_size == file.size
 
+    def unlinked(self) -> list[DownloadFile]:
+        """Return the blobs that are here without a manifest that names them all: no program has shown them as this model."""
+        whole = _lists(manifest_path(self.store, self.reference), self.items)
+        return [] if whole else [file for file in self.items if self.here(file)]
+
     def fetch(self, listener: ProgressListener, pause: Pause = time.sleep) -> None:
         """Download every missing blob, then write the manifest; raises as `transfer.fetch` does."""
         if self.server and not all(map(self.here, self.items)):

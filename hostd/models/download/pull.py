@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hostd.domain.units import format_bytes
+from hostd.models.content_digest import has_digest
 from hostd.models.download.hub import HubDownload, plan_hub_download
 from hostd.models.download.ollama import OllamaDownload, plan_registry_download
 from hostd.models.download.transfer import Pause, ProgressListener
@@ -68,16 +69,32 @@ def check_room(plans: Sequence[DownloadPlan], free: Callable[[Path], int] | None
 
 def carry_out(
     plan: DownloadPlan, locations: ModelLocations, listener: ProgressListener, *, pause: Pause = time.sleep
-) -> None:
-    """Download everything of *plan*; raises as `transfer.fetch` does, and what came before that is kept."""
-    if locations.offline and missing(plan):
-        raise HubUnreachable(
-            f"{plan.reference} is not here whole, and HF_HUB_OFFLINE or HOSTD_OFFLINE forbids fetching the rest"
-        )
+) -> int:
+    """Download everything of *plan* and return how many bytes of it came.
+
+    Raises as `transfer.fetch` does, and what came before that is kept.
+    """
     try:
+        _remove_damaged(plan, listener)
+        rest = missing(plan)
+        if locations.offline and rest:
+            raise HubUnreachable(
+                f"{plan.reference} is not here whole, and HF_HUB_OFFLINE or HOSTD_OFFLINE forbids fetching the rest"
+            )
         plan.fetch(listener, pause)
     except OSError as error:
         raise ModelUnreadable(
             f"{plan.reference} cannot be kept in {plan.folder}: {error.strerror or error}; give this user access to it, or "
             "name another place by HF_HOME (for Ollama's models, OLLAMA_MODELS)"
         ) from error
+    return rest
+
+
+def _remove_damaged(plan: DownloadPlan, listener: ProgressListener) -> None:
+    """Remove what lies under a checksum of *plan* and has another; what is shown already is left to ``pull --verify``."""
+    for file in plan.unlinked():
+        if digest := file.sha256 or file.git:
+            listener.told(f"{file.name} is here already, from another download; its checksum is computed")
+            if not has_digest(file.blob, digest):
+                listener.told(f"{file.blob} is damaged and is fetched anew")
+                file.blob.unlink()

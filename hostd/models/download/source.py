@@ -6,17 +6,18 @@ large files whole: since its version 1 it deletes what was downloaded when it is
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hostd.domain.errors import HostdError
 from hostd.models.errors import HubUnreachable, ModelUnreadable
-from hostd.models.http.client import origin, refuse_link_local
+from hostd.models.http.client import REDIRECTS, is_private, origin, refuse_link_local
 from hostd.models.http.response import check_content, check_status, shown_url, told_range
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class HubFiles:
             ) as blocks:
                 yield ByteStream(first, found.size, blocks)
         else:
-            with http_blocks(found.location, first, self._for(found.location, headers)) as stream:
+            with http_blocks(found.location, first, self._for(found.location, headers), self.hub) as stream:
                 yield stream
 
     def download(self, name: str) -> Path:
@@ -153,13 +154,13 @@ def hub_errors(url: str) -> Iterator[None]:
 
 
 @contextmanager
-def http_blocks(url: str, first: int, headers: Mapping[str, str]) -> Iterator[ByteStream]:
-    """Ask for the file at *url* from byte *first* on; a server without ranges begins at 0. Raises as `HubFiles.metadata` does."""
+def http_blocks(url: str, first: int, headers: Mapping[str, str], hub: str = "") -> Iterator[ByteStream]:
+    """Ask for the file at *url*, to which *hub* led, from byte *first* on; a server without ranges begins at 0.
+
+    Raises as `HubFiles.metadata` does.
+    """
     asked = {**headers, "accept-encoding": "identity"} | ({"range": f"bytes={first}-"} if first else {})
-    session = library().utils.get_session()
-    with hub_errors(url), session.stream("GET", url, headers=asked, timeout=PATIENCE) as response:
-        if origin(url)[0] == "https" and response.url.scheme != "https":
-            raise ModelUnreadable(f"{shown_url(url)} redirects from https to http; that is not followed")
+    with hub_errors(url), closing(_final_response(url, asked, hub or url)) as response:
         if peer := response.extensions["network_stream"].get_extra_info("server_addr"):
             refuse_link_local(peer[0])
         check_status(response.status_code, response.headers, url)
@@ -174,6 +175,46 @@ def http_blocks(url: str, first: int, headers: Mapping[str, str]) -> Iterator[By
                 f"{shown_url(url)} was asked for what follows byte {first} and sent another part; such a server cannot be used"
             )
         yield ByteStream(begin, size, response.iter_raw())
+
+
+def _final_response(url: str, headers: Mapping[str, str], hub: str) -> Any:
+    """Return what answers in the end, redirects followed: each is looked at before anything is sent to where it leads.
+
+    Raises:
+        ModelUnreadable: One leads in a circle, to what is no address of a hub, to a link-local one, or from https to http.
+        HubUnreachable: One leads to a private address where nothing answers.
+    """
+    session = library().utils.get_session()
+    request = session.build_request("GET", url, headers=headers, timeout=PATIENCE)
+    for _ in range(REDIRECTS):
+        where = str(request.url)
+        scheme, host, port = origin(where)
+        if scheme != "https" and origin(url)[0] == "https":
+            raise ModelUnreadable(f"{shown_url(url)} redirects from https to http; that is not followed")
+        for address in _addresses(host, port):
+            refuse_link_local(address)
+        try:
+            response = session.send(request, stream=True, follow_redirects=False)
+        except Exception as error:
+            if host == origin(hub)[1] or not is_private(host):
+                raise
+            raise HubUnreachable(
+                f"{shown_url(hub)} sends to {shown_url(where)}, a private address that cannot be reached from here; is this "
+                "machine in its network?"
+            ) from error
+        if response.next_request is None:
+            return response
+        request = response.next_request
+        response.close()
+    raise ModelUnreadable(f"{shown_url(url)} redirects in a circle or more than {REDIRECTS - 1} times; ask its owner")
+
+
+def _addresses(host: str, port: int) -> set[str]:
+    """Return the addresses of *host*; none where this machine does not know it, as behind a proxy."""
+    try:
+        return {str(where[0]) for *_, where in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError):
+        return set()
 
 
 def _xet_is_usable() -> bool:

@@ -67,6 +67,14 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def is_private(host: str) -> bool:
+    """Return whether *host* is an address that only machines of one network, or this one alone, can reach."""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return False
+
+
 def refuse_link_local(address: str) -> None:
     """Raise for a link-local *address*: no hub is there, but what tells a cloud machine its secrets is.
 

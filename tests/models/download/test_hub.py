@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hostd.models.download.hub import plan_hub_download
-from hostd.models.download.pull import carry_out
+from hostd.models.download.pull import carry_out, missing
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.reference import HubReference
 from tests.models import weights
@@ -43,14 +43,66 @@ def test_the_commit_is_asked_for_where_the_list_does_not_name_it(hub: Hub, tmp_p
 
 
 def test_what_cannot_be_checked_is_said(hub: Hub, tmp_path: Path) -> None:
-    """A list without checksums does not make a download silent; one without sizes makes none."""
+    """A list without checksums does not make a download silent; one without sizes makes none, if the file's answer has none."""
     hub.files["m.gguf"] = CONTENT
     hub.faults["/revision/"] = "status 404"
     hub.listing = json.dumps([{"path": "m.gguf", "size": 5}]).encode()
     assert "lists no checksum of m.gguf" in ordered(FILE, hub.locations(tmp_path)).notes[-1]
     hub.listing = json.dumps([{"path": "m.gguf"}]).encode()
+    hub.faults["HEAD"] = "etag x"
     with pytest.raises(ModelUnreadable, match=r"does not say how large m\.gguf is"):
         ordered(FILE, hub.locations(tmp_path))
+
+
+def test_a_file_tells_its_size_where_the_list_does_not(hub: Hub, tmp_path: Path) -> None:
+    """And its checksum with it, which is checked as that of a list."""
+    hub.files["m.gguf"] = CONTENT
+    hub.faults["/revision/"] = "status 404"
+    hub.listing = json.dumps([{"path": "m.gguf"}]).encode()
+    locations = hub.locations(tmp_path)
+    order = ordered(FILE, locations)
+    (item,) = order.items
+    assert (len(CONTENT), hashlib.sha256(CONTENT).hexdigest(), ()) == (item.size, item.sha256, order.notes)
+    hub.files["m.gguf"] = CONTENT[:-1] + b"x"
+    with pytest.raises(ModelUnreadable, match="another checksum"):
+        carry_out(order, locations, Recorder())
+
+
+@pytest.mark.parametrize("linked", ["", "blobs", "snapshots", "refs"])
+def test_a_link_out_of_the_cache_is_not_written_through(hub: Hub, tmp_path: Path, linked: str) -> None:
+    """Whichever folder of the repository it is; what it leads to stays as it was."""
+    hub.files["m.gguf"] = CONTENT
+    locations, home = hub.locations(tmp_path), tmp_path / "hub" / f"models--{REPO.replace('/', '--')}"
+    link = home / linked if linked else home
+    link.parent.mkdir(parents=True)
+    (tmp_path / "victim").mkdir()
+    link.symlink_to(tmp_path / "victim")
+    with pytest.raises(ModelUnreadable, match="leads out of the cache"):
+        ordered(FILE, locations)
+    assert [] == list((tmp_path / "victim").iterdir())
+
+
+def test_a_link_that_does_not_lead_out_is_followed(hub: Hub, tmp_path: Path) -> None:
+    """The whole cache may be kept on another disk, and a repository under another name in it."""
+    hub.files["m.gguf"] = CONTENT
+    locations = hub.locations(tmp_path)
+    (tmp_path / "disk/elsewhere").mkdir(parents=True)
+    locations.hub_cache.symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / f"models--{REPO.replace('/', '--')}").symlink_to(tmp_path / "disk/elsewhere")
+    order = ordered(FILE, locations)
+    carry_out(order, locations, Recorder())
+    assert CONTENT == order.path.read_bytes()
+
+
+def test_what_is_here_whole_may_lie_behind_a_link(hub: Hub, tmp_path: Path) -> None:
+    """Nothing is written then."""
+    hub.files["m.gguf"] = CONTENT
+    locations, home = hub.locations(tmp_path), tmp_path / "hub" / f"models--{REPO.replace('/', '--')}"
+    carry_out(ordered(FILE, locations), locations, Recorder())
+    home.rename(tmp_path / "moved")
+    home.symlink_to(tmp_path / "moved")
+    carry_out(ordered(FILE, locations), locations, Recorder())
+    assert 0 == missing(ordered(FILE, locations))
 
 
 def test_a_small_file_that_is_not_what_was_listed_is_removed(hub: Hub, tmp_path: Path) -> None:

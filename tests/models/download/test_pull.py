@@ -141,3 +141,30 @@ def test_without_links_a_download_works_as_well(hub: Hub, tmp_path: Path, monkey
         carry_out(order, locations, Recorder())
     assert (False, 0) == (order.path.is_symlink(), missing(order))
     assert 1 == len([path for _, path, _ in hub.seen if path.startswith("/store")])
+
+
+def test_a_blob_that_nobody_shows_is_not_believed(hub: Hub, tmp_path: Path) -> None:
+    """It has the name and the size of the model, and other bytes: it is fetched anew, and counted; a good one is kept."""
+    content = hub.files["m.gguf"] = weights.gguf() + CONTENT
+    locations = stores(hub, tmp_path)
+    order, recorder = ordered(FILE, locations), Recorder()
+    blob = order.items[0].blob
+    blob.parent.mkdir(parents=True)
+    blob.write_bytes(content[:-1] + b"x")
+    assert len(content) == carry_out(order, locations, recorder)
+    assert content == order.path.read_bytes()
+    assert any("damaged" in sentence for sentence in recorder.sentences)
+    order.path.unlink()
+    assert 0 == carry_out(ordered(FILE, locations), locations, Recorder())
+    assert content == order.path.read_bytes()
+
+
+def test_a_blob_of_ollamas_that_no_manifest_names_is_not_believed(hub: Hub, tmp_path: Path) -> None:
+    """As a server's or a program's that ended in its midst."""
+    hub.add_model("q", "9b", model=CONTENT, template=b"t")
+    locations = stores(hub, tmp_path)
+    order = ordered("ollama:q:9b", locations)
+    order.path.parent.mkdir(parents=True)
+    order.path.write_bytes(CONTENT[:-1] + b"x")
+    carry_out(order, locations, Recorder())
+    assert CONTENT == order.path.read_bytes()

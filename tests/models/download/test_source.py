@@ -1,5 +1,6 @@
 """Bytes come by HTTP or by Xet, from any byte on, and the token goes to the hub alone."""
 
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -146,7 +147,48 @@ def test_nothing_is_taken_from_a_link_local_address(hub: Hub, monkeypatch: pytes
     monkeypatch.setattr("hostd.models.download.source.refuse_link_local", refuse)
     with pytest.raises(ModelUnreadable), http_blocks(f"{hub.url}/{REPO}/resolve/main/m.gguf", 0, {}):
         pass
-    assert ["127.0.0.1"] == asked
+    assert (["127.0.0.1"], []) == (asked, hub.seen)
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("http://169.254.169.254/latest", "is a link-local address"),
+        ("http://[fe80::1]/x", "is a link-local address"),
+        ("file:///etc/passwd", "is no address of a hub"),
+    ],
+)
+def test_a_redirect_is_looked_at_before_it_is_followed(hub: Hub, where: str, said: str) -> None:
+    """At once, and not after five attempts."""
+    hub.files["m.gguf"] = MODEL
+    hub.faults["/resolve/"] = f"away {where}"
+    with (
+        pytest.raises(ModelUnreadable, match=said) as caught,
+        http_blocks(f"{hub.url}/{REPO}/resolve/main/m.gguf", 0, {}),
+    ):
+        pass
+    assert not isinstance(caught.value, HubUnreachable)
+
+
+@pytest.mark.parametrize("fault", ["circle", "maze"])
+def test_redirects_without_end_are_left(hub: Hub, fault: str) -> None:
+    """In a circle, or always further."""
+    hub.faults["/resolve/"] = fault
+    with pytest.raises(ModelUnreadable, match="redirects in a circle"), http_blocks(f"{hub.url}/resolve/x", 0, {}):
+        pass
+
+
+def test_a_private_address_that_cannot_be_reached_is_named(hub: Hub) -> None:
+    """A hub in one's own network may send to its store in another, where this machine is not."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        store = f"http://127.0.0.2:{closed.getsockname()[1]}/m.gguf"
+        hub.faults["/resolve/"] = f"away {store}"
+        with (
+            pytest.raises(HubUnreachable, match=f"sends to {store}, a private address"),
+            http_blocks(f"{hub.url}/resolve/x", 0, {}, hub.url),
+        ):
+            pass
 
 
 def test_only_pulls_pay_for_the_library() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.http import client as client_module
-from hostd.models.http.client import Credential, HubClient, is_loopback, origin
+from hostd.models.http.client import Credential, HubClient, is_loopback, is_private, origin
 from tests.models.hub import REPO, Hub
 
 FILE = f"/{REPO}/resolve/main/m.gguf"
@@ -239,3 +239,12 @@ def test_an_encrypted_request_goes_through_a_tunnel(full: Hub, monkeypatch: pyte
     with HubClient() as client, pytest.raises(HubUnreachable, match="cannot be reached"):
         client.document("https://hub.invalid/secret", 9)
     assert [("CONNECT", "hub.invalid:443")] == [(method, path) for method, path, _ in full.seen]
+
+
+@pytest.mark.parametrize(
+    ("host", "private"),
+    [("10.0.0.1", True), ("127.0.0.2", True), ("fd00::1", True), ("8.8.8.8", False), ("a.lan", False)],
+)
+def test_private_addresses_are_known(host: str, private: bool) -> None:
+    """A name says nothing of where it leads."""
+    assert private is is_private(host)
