@@ -11,17 +11,34 @@ _PATTERNS = ExitPatterns(
     (ExitClass.BAD_FLAG, r"error: unrecognized arguments|error: argument -|error: the following arguments"),
     (ExitClass.BAD_FLAG, r"No module named 'vllm_guard'|Sleep mode is not supported"),
     (ExitClass.BAD_FLAG, r"User-specified max_model_len .* is greater than|must be divisible by tensor parallel"),
+    (
+        ExitClass.BAD_FLAG,
+        r"bfloat16 is only supported on GPUs|max_num_batched_tokens .* is smaller than|World size .* is larger",
+    ),
     (ExitClass.OUT_OF_MEMORY, r"out[ _]*of[ _]*memory|bad_alloc|MemoryError|DefaultCPUAllocator: can't allocate"),
-    (ExitClass.OUT_OF_MEMORY, r"No available memory for the cache blocks|KV cache is needed, which is larger than"),
+    (ExitClass.OUT_OF_MEMORY, r"No available memory for the cache blocks|is needed, which is larger than"),
     (ExitClass.OUT_OF_MEMORY, r"Free memory on device .* is less than|Available memory on node .* is less than"),
+    (ExitClass.OUT_OF_MEMORY, r"CUBLAS_STATUS_ALLOC_FAILED"),
     (ExitClass.MISSING_FILE, r"No package metadata was found for vllm|No module named 'vllm'"),
     (ExitClass.MISSING_FILE, r"does not appear to have a file named|Invalid repository ID or local directory"),
+    (
+        ExitClass.MISSING_FILE,
+        r"is not a valid model identifier|gated repo|RepositoryNotFound|LocalEntryNotFound|401 Client Error",
+    ),
+    (ExitClass.MISSING_FILE, r"couldn't connect to 'https://huggingface\.co'|cannot find the requested files"),
     (ExitClass.MISSING_FILE, r"Cannot find any model weights|SafetensorError|Error while deserializing header"),
     (ExitClass.MISSING_FILE, r"Model architectures .* (are not|failed to be) |but Transformers does not recognize"),
     (ExitClass.MISSING_FILE, r"were not initialized from checkpoint|couldn't instantiate the backend tokenizer"),
+    (
+        ExitClass.MISSING_FILE,
+        r"KeyError: '[\w.]+\.(weight|bias|qweight|qzeros|scales|\w*scale\w*)'|no module or parameter named",
+    ),
     (ExitClass.DRIVER, r"Failed to infer device type|No CUDA GPUs are available|driver on your system is too old"),
-    (ExitClass.DRIVER, r"CUDA error|cudaError|NCCL error|no kernel image|hipError|CUDA-capable device"),
-    (ExitClass.DRIVER, r"libcuda\.so|libnvidia|libamdhip"),
+    (ExitClass.DRIVER, r"CUDA error|cudaError|NCCL error|no kernel image|hipError|HIP error|CUDA-capable device"),
+    (
+        ExitClass.DRIVER,
+        r"libcuda\.so|libnvidia|libamdhip|not supported for the current GPU|error from cudaGetDeviceCount",
+    ),
 )
 
 classify = _PATTERNS.classify
