@@ -17,6 +17,11 @@ def measurements_file() -> Path:
     return state_directory() / "measurements.jsonl"
 
 
+def builds_file() -> Path:
+    """Return the file with the build that the installed llama.cpp told."""
+    return state_directory() / "build.json"
+
+
 def records_file() -> Path:
     """Return the database of requests and loads."""
     return state_directory() / "ledger.sqlite"

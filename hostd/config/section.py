@@ -34,6 +34,8 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
+        # A section that is part of another is then built once, with it: half the time of the import.
+        defer_build=True,
         validate_default=True,
         model_title_generator=lambda kind: re.sub("(Section|Variant)$", "", kind.__name__),
     )

@@ -1,7 +1,6 @@
 """Headers and documents from a hub, through the cache; what an address with a commit or digest names is fetched once only."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Self
 
@@ -104,6 +103,8 @@ class RemoteHeaders:
         """Return the headers of several files, some at once; raises as `read_header` does."""
         if len(urls) == 1:
             return [self.header(urls[0], parse, fixed=fixed)]
+
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - costs 10 ms, which models in one file do without
 
         def one(url: str) -> tuple[HeaderRead[T], int]:
             with self._connect() as client:

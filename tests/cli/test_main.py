@@ -1,11 +1,14 @@
 """The way in, as a real process."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from time import perf_counter
 
 from hostd import __version__
+from hostd.models.open import shipped_profiles
 
 
 def test_the_version_comes_at_once(process: Callable[..., subprocess.Popen[str]]) -> None:
@@ -36,6 +39,28 @@ def test_a_verb_that_fails_imports_no_more_than_it_needs(process: Callable[..., 
     ).stdout.split()
     assert "3" == code
     assert not {"rich.console", "yaml", "aiohttp", "structlog", "asyncio"} & set(modules)
+
+
+def test_a_plan_imports_no_more_than_it_needs(tmp_path: Path) -> None:
+    """A plan from the shipped numbers loads no client of a hub, no server, no drawing, and no engine's or driver's library."""
+    command = (
+        "import sys; sys.argv[1:] = ['plan', 'qwen3.5-9b', 'gemma4-26b', '--host', 'm2max-64g', '--json']; "
+        "from hostd.__main__ import main; code = main(); print(code, *sys.modules)"
+    )
+    owner = tmp_path / "hostd.yaml"
+    owner.write_text(f"profiles: {shipped_profiles()}\n")
+    environment = os.environ | {"HOSTD_CONFIG": str(owner), "HOSTD_OFFLINE": "1"}
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True, env=environment)
+    code, *modules = done.stdout.splitlines()[-1].split()
+    heavy = {"rich", "aiohttp", "asyncio", "structlog", "huggingface_hub", "httpx", "ollama", "psutil", "pynvml"}
+    heavy |= {"http.client", "ssl", "concurrent.futures", "logging", "apscheduler", "prometheus_client", "sqlite3"}
+    assert ("0", set()) == (code, heavy & set(modules))
+    ours = [name for name in modules if name.startswith("hostd.")]
+    assert len(ours) < 140
+    rooms = {name.split(".")[1] for name in ours}
+    assert (
+        not {"gateway", "scheduling", "runtime", "supervisor", "telemetry", "dialects", "routing", "simulation"} & rooms
+    )
 
 
 def test_a_process_exits_with_the_verbs_code(process: Callable[..., subprocess.Popen[str]]) -> None:

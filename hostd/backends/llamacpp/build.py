@@ -1,12 +1,14 @@
 """Which build of llama.cpp a program is: estimates of scratch memory depend on it, and so does the weight of a measurement."""
 
 import importlib.metadata
+import json
 import os
 import re
 from contextlib import suppress
 from pathlib import Path
 
 from hostd.backends.environment import engine_environment
+from hostd.private_files import make_private_folder, write_private
 from hostd.programs import output_of
 
 LAUNCHER = Path(__file__).parents[1] / "launchers" / "xllamacpp_server.py"
@@ -29,3 +31,28 @@ def build_of(program: tuple[str, ...]) -> int | None:
     done = output_of((*program, "--version"), engine_environment(os.environ), seconds=_PATIENCE, errors_too=True)
     found = None if done is None else _VERSION.search(done.text)
     return int(found["number"]) or None if found else None
+
+
+def kept_build_of(program: tuple[str, ...], file: Path) -> int | None:
+    """Return `build_of`'s answer, from *file* where this *program* gave it before: a build for cards opens their driver to tell.
+
+    Another program, or the same one with another size or date, is asked anew.
+    """
+    if str(LAUNCHER) in program:
+        return build_of(program)
+    try:
+        about = Path(program[0]).stat()
+    except OSError:
+        return build_of(program)
+    mark = [*program, about.st_size, about.st_mtime_ns]
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        kept = json.loads(file.read_bytes())
+        if kept["program"] == mark:
+            return int(kept["build"])
+    build = build_of(program)
+    if build is not None:
+        # Where nothing can be kept, the program is asked again the next time.
+        with suppress(OSError):
+            make_private_folder(file.parent)
+            write_private(file, json.dumps({"program": mark, "build": build}))
+    return build

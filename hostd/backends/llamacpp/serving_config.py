@@ -7,10 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hostd.backends.llamacpp.build import build_of
+from hostd.backends.llamacpp.build import kept_build_of
 from hostd.backends.llamacpp.command_line import arguments, locate
 from hostd.domain.errors import ConfigError, EngineError, Problem
 from hostd.domain.profile import Profile
+from hostd.paths import builds_file
 from hostd.planning.footprint.llamacpp_serving import MIB, Serving
 
 _ALL = 10_000
@@ -84,7 +85,7 @@ def profile_serving(profile: Profile, path: Path | None) -> tuple[Serving, tuple
 def engine_build() -> int | None:
     """Return the build number of the llama.cpp that hostd finds by itself; None where there is none, or it does not print it."""
     try:
-        return build_of(locate(()))
+        return kept_build_of(locate(()), builds_file())
     except EngineError:
         return None
 

@@ -85,7 +85,7 @@ def test_the_build_is_that_of_the_engine_found(monkeypatch: pytest.MonkeyPatch) 
         raise EngineError("none is installed")
 
     monkeypatch.setattr(serving_config, "locate", lambda _: ("llama-server",))
-    monkeypatch.setattr(serving_config, "build_of", len)
+    monkeypatch.setattr(serving_config, "kept_build_of", lambda program, _: len(program))
     engine_build.cache_clear()
     assert 1 == engine_build()
     monkeypatch.setattr(serving_config, "locate", nothing)
