@@ -7,6 +7,7 @@ pipe in a file's place keeps nobody waiting.
 import errno
 import os
 import stat
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -70,9 +71,11 @@ def write_private(path: Path, content: str) -> None:
 
 
 def why_unwritable(folder: Path) -> str | None:
-    """Return why no file can be written in *folder*, None where one can."""
-    probe = folder / f".try-{os.getpid()}"
+    """Return why no file can be written in *folder*, which is made if need be, None where one can."""
+    # The parts of a daemon that share a folder may ask at once.
+    probe = folder / f".try-{os.getpid()}-{threading.get_ident()}"
     try:
+        make_private_folder(folder)
         write_private(probe, "hostd")
         probe.unlink()
     except OSError as error:

@@ -270,12 +270,14 @@ async def test_closes_while_a_log_is_followed(start: Start) -> None:
 
 @pytest.mark.slow
 async def test_serves_where_no_state_can_be_kept(start: Start, tmp_path: Path) -> None:
-    """A state folder that cannot be made is said, and no reason not to serve."""
+    """A state folder that cannot be made is said in one line, with all that follows from it, and no reason not to serve."""
     (tmp_path / "state").write_text("a file where a folder should be")
     daemon = await start(alpha={})
     await daemon.ready()
-    assert daemon.logged("state_not_locked")
     assert (await daemon.stream()).endswith(b"data: [DONE]\n\n")
+    daemon.process.terminate()
+    assert 0 == await daemon.ended()
+    assert ["state_not_kept"] == [line["event"] for line in daemon.log if line["level"] == "warning"]
 
 
 async def test_a_second_daemon_leaves_the_first_ones_engines_alone(start: Start) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import structlog
 
-from hostd.private_files import make_private_folder
+from hostd.private_files import make_private_folder, why_unwritable
 from hostd.programs import NOTHING, PIPE
 from hostd.supervisor import engine_records
 from hostd.supervisor.child_process import ChildProcess
@@ -40,6 +40,7 @@ class OrphanReaper:
         self._folder = folder_id(directory)
         self._numbers = itertools.count(1)
         self._watched: dict[int, str] = {}
+        self._told = False
         self._child: ChildProcess | None = None
         self._watching: asyncio.Task[None] | None = None
 
@@ -70,6 +71,8 @@ class OrphanReaper:
             # Without a directory, each record that could not be written is logged.
             make_private_folder(self.directory.parent)
             make_private_folder(self.directory)
+        # Where nothing can be written to the state folder at all, its lock has said so.
+        self._told = why_unwritable(self.directory.parent) is not None
         self._spawn()
         self._watching = asyncio.create_task(self._keep(), name="reaper")
 
@@ -87,7 +90,8 @@ class OrphanReaper:
         except OSError as error:
             # The child still watches this engine, and the next start finds its mark: a full disk is no reason not to serve.
             path = engine_records.path_of(self.directory, pid)
-            _log.warning("engine_record_not_written", path=str(path), error=str(error))
+            if not self._told:
+                _log.warning("engine_record_not_written", path=str(path), error=error.strerror or str(error))
 
     def forget(self, pid: int) -> None:
         """Watch the engine that *pid* led no longer: nothing of it is left."""

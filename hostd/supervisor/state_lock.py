@@ -31,23 +31,25 @@ def state_locked(folder: Path) -> Iterator[bool]:
     Raises:
         HostdError: Another daemon holds it.
     """
-    descriptor, locked = None, False
+    descriptor, unlocked = None, ""
     try:
         make_private_folder(folder)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        locked = True
     except BlockingIOError:
         message = _in_use(folder, descriptor)
         _close(descriptor)
         raise HostdError(message) from None
     except OSError as error:
-        # A network file system may know no locks. Whose engines are whose is then told by pids alone.
-        log.warning("state_not_locked", path=str(folder), error=error.strerror)
+        unlocked = error.strerror or str(error)
     if (why := why_unwritable(folder)) is not None:
+        # The one warning about it: what else has this cause is not told again (`OrphanReaper.start`, `RecordWriter`).
         log.warning("state_not_kept", path=str(folder), why=why, lost=_LOST)
+    elif unlocked:
+        # A network file system may know no locks. Whose engines are whose is then told by pids alone.
+        log.warning("state_not_locked", path=str(folder), error=unlocked)
     try:
-        yield locked
+        yield not unlocked
     finally:
         _close(descriptor)
 

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import structlog
 
+from hostd.private_files import why_unwritable
 from hostd.scheduling.decisions import (
     Decision,
     FailureHandled,
@@ -114,7 +115,8 @@ class RecordWriter(Sink):
             self._thread.join(_CLOSE_TIMEOUT)
 
     def _run(self, path: Path) -> None:
-        writer = _Writer(path, self._bounds, self._tell)
+        # Where nothing can be written to the folder at all, the daemon has said so at its start (`state_locked`).
+        writer = _Writer(path, self._bounds, self._tell, is_told=why_unwritable(path.parent) is not None)
         wait = _RETRY
         while not self._closing.is_set() or self._waiting or writer.batch:
             self._wake.wait()
@@ -154,14 +156,14 @@ class _Tell(Protocol):
 class _Writer:
     """The thread's side: opens the file when there is something to write, and again after trouble."""
 
-    def __init__(self, path: Path, bounds: RetentionBounds, tell: _Tell) -> None:
+    def __init__(self, path: Path, bounds: RetentionBounds, tell: _Tell, *, is_told: bool) -> None:
         self.batch: list[RequestRecord | LoadRecord] = []
         self._path = path
         self._bounds = bounds
         self._tell = tell
         self._database: Database | None = None
         self._pruned: float | None = None
-        self._in_trouble = False
+        self._in_trouble = is_told
 
     def flush(self) -> bool:
         """Write the batch and return whether nothing is left of it; log when that fails first, and when it works again."""

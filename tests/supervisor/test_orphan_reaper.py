@@ -3,22 +3,25 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from hostd.supervisor.leftovers import ReapedEngine, reap_leftovers
 from hostd.supervisor.orphan_reaper import OrphanReaper
 from hostd.supervisor.process_identity import boot_id, start_of
 
 DAEMON = """
-import asyncio, sys
+import asyncio, resource, sys
 from pathlib import Path
 from hostd.supervisor.log_ring import LogRing
 from hostd.supervisor.engine_process import EngineProcess
@@ -37,6 +40,9 @@ signal.pause()
 '''
 
 async def main():
+    if "full" in sys.argv:
+        # No file can grow, as on a full disk: the system says so where a byte is to be written, not where the file is made.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
     reaper = OrphanReaper(Path(sys.argv[1]))
     await reaper.start()
     ring = LogRing()
@@ -74,10 +80,11 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> float:
     return time.monotonic() - began
 
 
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
+@pytest.fixture(params=[""])
+def daemon(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
     """A process that owns a reaper and two engines, one of which has a runaway child: the pids in this order."""
-    with subprocess.Popen((sys.executable, "-c", DAEMON, str(tmp_path)), stdout=subprocess.PIPE) as process:
+    argv = (sys.executable, "-c", DAEMON, str(tmp_path), request.param)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         pids = [int(word) for word in process.stdout.readline().split()]
         yield process, pids
@@ -171,6 +178,32 @@ class TestDaemonKilled:
         assert sorted((plain, family, runaway)) == sorted(killed)
         assert not any(alive(pid) for pid in (plain, family, runaway))
 
+    @pytest.mark.parametrize("daemon", ["full"], indirect=True)
+    def test_the_next_start_reaps_what_a_full_disk_could_not_take(
+        self, daemon: tuple[subprocess.Popen[bytes], list[int]], tmp_path: Path
+    ) -> None:
+        """No record was written, and no part of one is left; the marks are enough."""
+        process, (child, plain, family, runaway) = daemon
+        assert [] == list(tmp_path.iterdir())
+        process.send_signal(signal.SIGSTOP)
+        os.kill(child, signal.SIGKILL)
+        process.kill()
+        process.wait()
+        killed = [pid for one in reap_leftovers(tmp_path) for pid in one.killed]
+        assert sorted((plain, family, runaway)) == sorted(killed)
+        assert not any(alive(pid) for pid in (plain, family, runaway))
+
+
+@contextmanager
+def no_file_grows() -> Iterator[None]:
+    """Let this process write no byte to a file, as on a full disk; pipes and sockets go on."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
 
 class TestReaper:
     """The daemon's side."""
@@ -226,6 +259,31 @@ class TestReaper:
         in_its_place.mkdir()
         reaper.watch(bystander.pid, started(bystander), "none", "engine", "demo")
         assert [in_its_place.name] == os.listdir(tmp_path)  # noqa: PTH208 - one call, which waits for nothing
+        await reaper.close()
+        wait_until(lambda: not alive(bystander.pid), 2)
+
+    async def test_a_record_that_a_full_disk_cannot_take_is_told(
+        self, reaper: OrphanReaper, bystander: psutil.Process, tmp_path: Path
+    ) -> None:
+        """With its path and the reason; nothing of it is left, and the engine ends with the daemon all the same."""
+        with capture_logs() as logged, no_file_grows():
+            reaper.watch(bystander.pid, started(bystander), "none", "engine", "demo")
+        (told,) = logged
+        assert ("engine_record_not_written", str(tmp_path / f"engine-{bystander.pid}.json")) == (
+            told["event"],
+            told["path"],
+        )
+        assert [] == os.listdir(tmp_path)  # noqa: PTH208 - as above
+        await reaper.close()
+        wait_until(lambda: not alive(bystander.pid), 2)
+
+    async def test_a_disk_that_was_full_before_is_told_of_once(self, tmp_path: Path, bystander: psutil.Process) -> None:
+        """By the lock on the state folder, at the start; each engine's record does not say it again."""
+        reaper = OrphanReaper(tmp_path / "engines")
+        with capture_logs() as logged, no_file_grows():
+            await reaper.start()
+            reaper.watch(bystander.pid, started(bystander), "none", "engine", "demo")
+        assert ([], []) == (logged, os.listdir(tmp_path / "engines"))  # noqa: PTH208 - as above
         await reaper.close()
         wait_until(lambda: not alive(bystander.pid), 2)
 

@@ -1,5 +1,6 @@
 """One daemon at a time has a state folder."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -49,9 +50,23 @@ def test_serves_without_a_lock_where_there_can_be_no_folder(tmp_path: Path) -> N
     for folder in (tmp_path / "file" / "state", tmp_path / "file"):
         with capture_logs() as logged, state_locked(folder) as locked:
             assert not locked
-        (told,) = [entry for entry in logged if entry["event"] == "state_not_kept"]
+        # That it cannot be locked either has the same cause.
+        (told,) = logged
+        assert "state_not_kept" == told["event"]
         assert str(folder) == told["path"]
         assert "measurements" in told["lost"]
+
+
+def test_serves_without_a_lock_where_the_file_system_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a network disk: that is told, and what can be kept is kept."""
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("hostd.supervisor.state_lock.fcntl.flock", no_locks)
+    with capture_logs() as logged, state_locked(tmp_path / "state") as locked:
+        assert not locked
+    assert ["state_not_locked"] == [entry["event"] for entry in logged]
 
 
 def test_the_holder_is_found_by_the_files_number(tmp_path: Path) -> None:

@@ -137,6 +137,23 @@ async def test_trouble_with_the_file_hurts_no_request(tmp_path: Path, said: list
     assert [1.0, 2.0] == kept(path)
 
 
+async def test_a_folder_that_cannot_be_written_is_the_daemons_to_tell(
+    tmp_path: Path, said: list[structlog.typing.EventDict]
+) -> None:
+    """It does so at its start, for all that would be kept there; what was kept back is written once that works again."""
+    path = tmp_path / "state" / "ledger.sqlite"
+    path.parent.write_text("in the way")
+    records = RecordWriter(path)
+    records.start()
+    records.finished(request(NOW + 1.0))
+    await asyncio.sleep(0.3)
+    assert [] == said
+    path.parent.unlink()
+    await until(lambda: kept(path))
+    await closed(records)
+    assert ["records_kept_again"] == [line["event"] for line in said]
+
+
 async def test_gives_up_at_the_end(tmp_path: Path) -> None:
     """Closing does not wait for a file that cannot be written."""
     path = tmp_path / "ledger.sqlite"
