@@ -11,7 +11,7 @@ from hostd.domain.reason import ExitClass
 _PATTERNS = ExitPatterns(
     (
         ExitClass.PORT_TAKEN,
-        r"couldn't bind HTTP server socket|address already in use|only one usage of each socket address",
+        r"couldn't bind HTTP server socket|address already in use|listen tcp \S+: bind: ",
     ),
     (ExitClass.BAD_FLAG, r"^error: (invalid argument|unknown argument)|^error while handling argument"),
     (ExitClass.BAD_FLAG, r"error: unrecognized arguments|error: argument --|error: the following arguments"),

@@ -15,6 +15,7 @@ _PATTERNS = ExitPatterns(
         ExitClass.BAD_FLAG,
         r"bfloat16 is only supported on GPUs|max_num_batched_tokens .* is smaller than|World size .* is larger",
     ),
+    (ExitClass.BAD_FLAG, r"Quantization method specified in|quantization .* only support .* load format"),
     (ExitClass.OUT_OF_MEMORY, r"out[ _]*of[ _]*memory|bad_alloc|MemoryError|DefaultCPUAllocator: can't allocate"),
     (ExitClass.OUT_OF_MEMORY, r"No available memory for the cache blocks|is needed, which is larger than"),
     (ExitClass.OUT_OF_MEMORY, r"Free memory on device .* is less than|Available memory on node .* is less than"),
