@@ -3,12 +3,14 @@
 import pytest
 
 from hostd.domain.host import PoolKind, Reserve
-from hostd.hardware.simulated import PRESETS, find_preset, preset
+from hostd.hardware.simulated import PRESETS, find_preset, preset, preset_source
 
 GIB = 2**30
 NAMES = (
     "rtx3090 rtx4090 rtx5090 2xrtx3090 2xrtx4090 a6000 l40s a100-80g h100 3xh100 h200 "
-    "m2max-64g m3ultra-256g m4-16g m4max-128g m1-16g cpu-32g cpu-64g rx7900xtx"
+    "m2max-64g m3ultra-256g m4-16g m4max-128g m1-16g cpu-32g cpu-64g rx7900xtx "
+    "rtx4070-12g rtx4070tisuper-16g rtx4080-16g rtx5070-12g rtx5070ti-16g rtx5080-16g rtxpro6000-96g l4 t4 rtx2080-8g dgx-spark "
+    "strix-halo-128g w7900 m1max-32g m1max-64g m3max-36g m3max-128g m4pro-24g m4pro-48g m5-16g m5max-64g 4xrtx3090 8xh100"
 )
 
 
@@ -27,6 +29,15 @@ def test_every_machine_makes_sense(name: str) -> None:
 def test_the_usual_machines_are_known(name: str) -> None:
     """The names that people write."""
     assert name in PRESETS
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if not name.startswith("cpu")])
+def test_every_device_has_a_source(name: str) -> None:
+    """A public report or a specification, which is told from a measurement."""
+    source = preset_source(name)
+    assert source is not None
+    assert source.removeprefix("specification: ").startswith("https://")
+    assert preset_source("cpu-16g") is None
 
 
 def test_several_cards() -> None:

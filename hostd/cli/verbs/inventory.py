@@ -1,13 +1,15 @@
 """``hostd inventory``: the host and its memory, measured now, with or without a daemon."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from hostd.cli.options import AnyHost, AsJson, find_machine, owners_reserve
 from hostd.cli.output import NOTHING, Column, console, emit, say, show_table, write_line
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.domain.units import format_bytes
 from hostd.hardware.inventory import inventory as plain
+from hostd.hardware.simulated import find_preset, preset_source
 
 _MARKS = ("=", "#", ".", "/")
 _LEGEND = "{} others   {} hostd   {} free for models   {} reserve".format(*_MARKS)
@@ -28,8 +30,8 @@ class PoolShare:
 def inventory(*, json: AsJson = False, host: AnyHost = None) -> None:
     """Show the machine's memory and who holds it."""
     machine = find_machine(host, owners_reserve())
-    for trouble in (*machine.troubles, *machine.absences):
-        say(trouble)
+    for sentence in (*machine.troubles, *machine.absences):
+        say(sentence)
     if json:
         emit(plain(machine))
         return
@@ -37,6 +39,16 @@ def inventory(*, json: AsJson = False, host: AnyHost = None) -> None:
     write_line(f"{machine.cpu}, {machine.os}\n")
     _show_pools(machine, engines)
     _show_holders(machine, engines)
+    for sentence in _source(host):
+        write_line(sentence)
+
+
+def _source(host: str | None) -> Iterator[str]:
+    """Yield where a preset's figures are from."""
+    name = None if host is None or Path(host).exists() else find_preset(host)
+    if name and (source := preset_source(name)):
+        kind, _, url = source.rpartition(": ")
+        yield f"the figures of {name} are from {f'its {kind}, not measured: {url}' if kind else source}"
 
 
 def _show_pools(machine: Host, engines: dict[int, int]) -> None:

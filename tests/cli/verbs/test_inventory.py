@@ -102,6 +102,13 @@ def test_every_preset_is_shown(hostd: Callable[..., Ran], name: str) -> None:
     ran = hostd("inventory", "--host", name)
     assert (0, "") == (ran.code, ran.err)
     assert "[" in ran.out
+    assert ("https://" in ran.out) is not name.startswith("cpu")
+
+
+def test_a_specification_is_no_measurement(hostd: Callable[..., Ran]) -> None:
+    """Where a preset's figures were not measured, that is said."""
+    assert "from its specification, not measured: https://" in hostd("inventory", "--host", "rtx 5080").out
+    assert "not measured" not in hostd("inventory", "--host", "rtx4090").out
 
 
 def test_an_unknown_machine_is_a_wrong_use(hostd: Callable[..., Ran]) -> None:
