@@ -59,6 +59,10 @@ def serving_key(model: str, serving: Serving, placement: Placement) -> ServingKe
         "cpu_experts",
         "kv_on_gpu",
         "embeddings",
+        "draft",
+        "verified",
+        "drafter",
+        "adapter_bytes",
     )
     return ServingKey(
         model,

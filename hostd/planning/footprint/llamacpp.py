@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from hostd.domain.footprint import Component, ElasticMemory, Footprint, Span
 from hostd.domain.shape import Shape
@@ -14,8 +15,6 @@ _DRIVER = {"metal": Span(100 * MIB, 150 * MIB, 200 * MIB)}
 _OTHER_DRIVER = Span(150 * MIB, 300 * MIB, 700 * MIB)
 # Kernels for these devices unpack a quantised cache, one layer at a time, in memory beside the reserved buffers.
 _UNPACKING = ("cuda", "rocm")
-# A graph of one drafting layer; logs show 80 to 130 MiB.
-_DRAFTING = Span(64 * MIB, 128 * MIB, 128 * MIB)
 _PROCESS = Span(40 * MIB, 100 * MIB, 400 * MIB)
 
 
@@ -40,11 +39,12 @@ def footprint(
     *projector* is the shape of the file with the vision or audio tower, *draft* that of a smaller, drafting model.
     """
     sums = _Sums()
-    kept = _model(sums, shape, serving, placement)
+    kept, unpacked = _model(sums, shape, serving, placement), unpacked_kv(shape, serving)
+    own, drafter = replace(shape, layers=shape.nextn, nextn=()), serving.of_drafter()
     if draft is not None:
-        _model(sums, draft, serving, placement)
+        _model(sums, draft, drafter, placement if serving.drafter.on_gpu else Placement(host=placement.host))
+    unpacked += max((unpacked_kv(each, drafter) for each in _drafters(own, serving, draft)), default=0)
     _projectors(sums, shape.projector + (projector.projector if projector else 0), serving, placement)
-    unpacked = unpacked_kv(shape, serving) * (2 if serving.draft and shape.nextn else 1)
     for pool in {pool for pool, _ in placement.devices}:
         kind = pool.partition(":")[0]
         sums.add(pool, Component.OVERHEAD, _DRIVER.get(kind, _OTHER_DRIVER))
@@ -78,6 +78,13 @@ def _model(sums: _Sums, shape: Shape, serving: Serving, placement: Placement) ->
     return kept
 
 
+def _drafters(own: Shape, serving: Serving, draft: Shape | None) -> Iterator[Shape]:
+    if own.layers and serving.draft:
+        yield own
+    if draft is not None and serving.drafter.on_gpu:
+        yield draft
+
+
 def _by_pool(pools: Iterable[str], sizes: Iterable[int]) -> dict[str, int]:
     found: dict[str, int] = {}
     for pool, size in zip(pools, sizes, strict=False):
@@ -89,6 +96,7 @@ def _weights(sums: _Sums, shape: Shape, serving: Serving, placement: Placement, 
     host, tables, output = placement.host, shape.tables, pools[-1]
     loaded = (*shape.layers, *shape.nextn) if serving.draft else shape.layers
     experts = [host] * serving.cpu_experts + list(pools[serving.cpu_experts :])
+    _adapters(sums, shape, serving, pools)
     for places, sizes in (
         (pools, [layer.dense_bytes for layer in loaded]),
         (experts, [layer.expert_bytes for layer in loaded]),
@@ -101,6 +109,15 @@ def _weights(sums: _Sums, shape: Shape, serving: Serving, placement: Placement, 
     # A tied table is read as input on the host and as output on the device, so each has one.
     twice = shape.tied and output != host
     sums.add(output, Component.WEIGHTS, tables.output + tables.other + (tables.token_embedding if twice else 0))
+
+
+def _adapters(sums: _Sums, shape: Shape, serving: Serving, pools: tuple[str, ...]) -> None:
+    """Add LoRA adapters, layer by layer in equal parts, and a control vector: one of floats for every layer but the first."""
+    count = len(shape.layers)
+    for number, pool in enumerate(pools[:count]):
+        low, high = (serving.adapter_bytes * each // count for each in (number, number + 1))
+        vector = 4 * shape.embedding if serving.control_vector and number else 0
+        sums.add(pool, Component.WEIGHTS, high - low + vector)
 
 
 def _scratch(
@@ -118,9 +135,12 @@ def _scratch(
         # With some layers on the host, weights that host and device share pass through compute buffers.
         sums.add(placement.host, Component.COMPUTE, Span(0, needed.host.expected, needed.alone.high))
     if shape.nextn and serving.draft:
-        whole = needed.device if used else needed.alone
-        drafting = Span(min(whole.low, _DRAFTING.low), min(whole.expected, _DRAFTING.expected), whole.high)
-        sums.add(pools[-2], Component.COMPUTE, drafting)
+        # The drafting layers compute in a context of their own, with the masks of the whole context and few logits.
+        own, where = replace(shape, layers=shape.nextn, nextn=()), pools[-2]
+        graph = compute_buffers(own, serving.of_drafter(), kept.cells, 1, fused=fused)
+        sums.add(where, Component.COMPUTE, graph.device if where in used else graph.alone)
+        if where in used:
+            sums.add(placement.host, Component.COMPUTE, graph.host)
 
 
 def _projectors(sums: _Sums, bytes_: int, serving: Serving, placement: Placement) -> None:

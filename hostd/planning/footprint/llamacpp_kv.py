@@ -12,6 +12,10 @@ from hostd.planning.footprint.llamacpp_serving import Serving
 # llama.cpp rounds contexts and sliding windows up to whole blocks of cells.
 CELLS = 256
 _STATE_BYTES = 4
+# Until this build, the context of the drafting layers had a cache for every layer of these architectures (llama.cpp issue 28626
+# of September 2026, seen in build 10820).
+FILTERED_SINCE = 10_900
+_UNFILTERED = {"cohere2moe", "deepseek2", "glm4moe"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def caches(shape: Shape, serving: Serving) -> KvCaches:
         widest = max((layer.value_elements for layer in (*shape.layers, *shape.nextn)), default=0)
     kv = tuple(_all_kv(shape.layers, serving, capacity, widest))
     slides = [layer.kind is LayerKind.SLIDING for layer in shape.layers]
-    drafting = sum(_all_kv(shape.nextn, serving, capacity, widest)) if serving.draft else 0
+    drafting = sum(_all_kv(_drafting(shape, serving), serving.of_drafter(), capacity, widest)) if serving.draft else 0
     return KvCaches(
         cells=capacity,
         kv=kv,
@@ -62,6 +66,12 @@ def caches(shape: Shape, serving: Serving) -> KvCaches:
         sliding=sum(size for size, sliding in zip(kv, slides, strict=True) if sliding),
         drafting=drafting,
     )
+
+
+def _drafting(shape: Shape, serving: Serving) -> tuple[Layer, ...]:
+    """Return the layers of which the drafting context keeps keys and values."""
+    all_of_them = serving.build is not None and serving.build < FILTERED_SINCE and shape.architecture in _UNFILTERED
+    return (*shape.layers, *shape.nextn) if all_of_them else shape.nextn
 
 
 def _all_kv(layers: Iterable[Layer], serving: Serving, capacity: KvCells, widest: int | None) -> Iterator[int]:

@@ -1,6 +1,6 @@
 """Flags of llama.cpp that decide memory, and the placement of a model's layers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 from hostd.domain.shape import Shape
@@ -13,19 +13,38 @@ CHECKPOINTS = 32
 
 
 @dataclass(frozen=True, slots=True)
+class DraftServing:
+    """Flags of llama-server for what drafts tokens: a smaller model in a file of its own, or the model's own drafting layers.
+
+    The types of the cache are its own, whatever the model's are (``--spec-draft-type-k`` and ``-v``). *context* is in tokens (0:
+    as the model's), *gpu_layers* counts as in `Serving`, and *cpu_experts* keeps the experts of that many first layers on the
+    host. *on_gpu* is False for ``--spec-draft-device none``.
+    """
+
+    key_type: str = "f16"
+    value_type: str = "f16"
+    context: int = 0
+    gpu_layers: int | None = None
+    cpu_experts: int = 0
+    on_gpu: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Serving:
     """The flags of llama-server that decide memory; the defaults are its own.
 
     *context* is ``-c``: tokens of all slots together, 0 for what the model was trained for. *slots* is ``-np`` and *unified*
     ``-kvu``: whether the slots share one KV cache (on when the engine picks the slots itself, off when they are set).
     *flash* is ``on``, ``off`` or ``auto``. *full_window* (``--swa-full``) gives sliding layers the whole context. *draft* is
-    how many tokens are drafted per step, by the model's own drafting layers if it has any. *rollback* is how many steps a
-    recurrent state can be taken back (None: as many as are drafted). *gpu_layers* counts layers from the last one, the output
+    how many tokens the model's own drafting layers draft per step, *verified* how many a draft model or n-grams do, and *drafter*
+    has the flags of what drafts. *rollback* is how many steps a recurrent state can be taken back (None: as many as the own
+    layers draft). *gpu_layers* counts layers from the last one, the output
     first (None: all). *cpu_experts* keeps the experts of that many first layers on the host. *cache_ram* bounds the prompts
     kept in host memory, in bytes, and *checkpoints* the states kept per slot; None leaves either to what the plan has left.
     *build* is llama.cpp's build number (None: a current one). *tensor_split* are the shares of the layers that the owner
-    gives to the devices (empty: none are given). *unreckoned* names flags of the owner's that change the bytes and are not
-    counted.
+    gives to the devices (empty: none are given). *adapter_bytes* are those of LoRA adapters, which lie where the layers do
+    that they change, and *control_vector* says that one is added to every layer but the first. *unreckoned* names flags of
+    the owner's that change the bytes and are not counted.
     """
 
     context: int = 0
@@ -38,10 +57,14 @@ class Serving:
     ubatch: int = 512
     full_window: bool = False
     draft: int = 0
+    verified: int = 0
+    drafter: DraftServing = DraftServing()
     rollback: int | None = None
     gpu_layers: int | None = None
     cpu_experts: int = 0
     tensor_split: tuple[float, ...] = ()
+    adapter_bytes: int = 0
+    control_vector: bool = False
     unreckoned: tuple[str, ...] = ()
     kv_on_gpu: bool = True
     projector_on_gpu: bool = True
@@ -58,7 +81,7 @@ class Serving:
         """
         if self.slots < 1 or self.batch < 1 or self.ubatch < 1 or self.context < 0 or self.draft < 0:
             raise ValueError(f"{self} cannot be served: slots and batches count from 1, context and draft from 0")
-        for kind in (self.key_type, self.value_type):
+        for kind in (self.key_type, self.value_type, self.drafter.key_type, self.drafter.value_type):
             if kind not in CACHE_TYPES:
                 raise ValueError(
                     f"'{kind}' is no type for a KV cache; llama.cpp takes {', '.join(sorted(CACHE_TYPES))}"
@@ -99,7 +122,24 @@ class Serving:
     def outputs(self, shape: Shape) -> int:
         """Return the most tokens whose logits one step computes."""
         whole = self.micro_batch(shape)
-        return whole if self.embeddings or shape.encoder else min(whole, self.slots * (1 + self.draft))
+        return (
+            whole if self.embeddings or shape.encoder else min(whole, self.slots * (1 + max(self.draft, self.verified)))
+        )
+
+    def of_drafter(self) -> "Serving":
+        """Return how what drafts for the model is served: in a context of its own, which is never taken back."""
+        return replace(
+            self,
+            key_type=self.drafter.key_type,
+            value_type=self.drafter.value_type,
+            context=self.drafter.context or self.context,
+            gpu_layers=self.drafter.gpu_layers,
+            cpu_experts=self.drafter.cpu_experts,
+            draft=0,
+            rollback=0,
+            adapter_bytes=0,
+            control_vector=False,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hostd.domain.footprint import Component, Footprint, Span
 from hostd.domain.shape import Layer, LayerKind, Shape, Tables
 from hostd.planning.footprint.llamacpp import footprint
-from hostd.planning.footprint.llamacpp_serving import MIB, Placement, Serving
+from hostd.planning.footprint.llamacpp_serving import MIB, DraftServing, Placement, Serving
 from tests.planning.truth import Row, comparable, compare
 
 BLOCK = Layer(
@@ -200,7 +200,7 @@ def test_more_of_anything_never_takes_less(context: int, slots: int, placement: 
 def test_a_quantised_cache_and_drafting_layers_as_a_card_was_seen_to_hold_them(
     context: int, draft: int, measured: int
 ) -> None:
-    """Qwen3.8-27B Q4_K_M with a q4_0 cache on one card, with and without its drafting layer: within 2 %, and within the most."""
+    """Qwen3.8-27B Q4_K_M with a q4_0 cache on one card, with and without its drafting layer: within 1 %, and within the most."""
     full = Layer(LayerKind.FULL, 24, 4, 256, 256, dense_bytes=232_407_040)
     recurrent = Layer(LayerKind.RECURRENT, 24, conv_state=30_720, state=786_432, dense_bytes=237_352_960)
     shape = Shape(
@@ -219,5 +219,28 @@ def test_a_quantised_cache_and_drafting_layers_as_a_card_was_seen_to_hold_them(
         context, 1, unified=False, key_type="q4_0", value_type="q4_0", flash="on", draft=draft, build=11_000
     )
     span = footprint(shape, serving, GPU).pool("cuda:0")
-    assert abs(span.expected / MIB / measured - 1) < 0.02
+    assert abs(span.expected / MIB / measured - 1) < 0.01
     assert measured * MIB <= span.high
+
+
+def test_a_draft_model_has_flags_of_its_own() -> None:
+    """It is loaded whole where the model is not, its cache has its own type, and it may be told to stay off the devices."""
+    serving = replace(SERVING, gpu_layers=3, key_type="q8_0", value_type="q8_0")
+    small = replace(SHAPE, nextn=())
+    alone, both = footprint(SHAPE, serving, GPU), footprint(SHAPE, serving, GPU, draft=small)
+    assert weights(both)["cuda:0"] - weights(alone)["cuda:0"] == 4 * 50 + 91
+    kv = footprint(small, SERVING, GPU).parts["cuda:0"][Component.KV].expected
+    assert both.component(Component.KV).expected - alone.component(Component.KV).expected == kv
+    off = footprint(SHAPE, replace(serving, drafter=DraftServing(on_gpu=False)), GPU, draft=small)
+    assert (off.parts["cuda:0"], weights(off)["ram"]) == (alone.parts["cuda:0"], weights(alone)["ram"] + 4 * 50 + 198)
+
+
+def test_adapters_lie_where_the_layers_do() -> None:
+    """LoRA adapters go with the layers that they change, a control vector of floats to every layer but the first."""
+    serving = replace(SERVING, gpu_layers=3)
+    plain, changed = (
+        footprint(SHAPE, each, GPU)
+        for each in (serving, replace(serving, adapter_bytes=400 * MIB, control_vector=True))
+    )
+    more = {pool: changed.pool(pool).expected - plain.pool(pool).expected for pool in plain.parts}
+    assert {"cuda:0": 100 * MIB + 4 * 512, "ram": 300 * MIB + 2 * 4 * 512} == more

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hostd.domain.shape import Layer, LayerKind, Shape
 from hostd.planning.footprint.llamacpp_kv import KvCells, caches, cells, checkpoint, unpacked_kv
-from hostd.planning.footprint.llamacpp_serving import MIB, Serving
+from hostd.planning.footprint.llamacpp_serving import MIB, DraftServing, Serving
 from hostd.planning.formats.gguf_shape import shape_of
 from tests.planning.truth import Row, header, rows, serving
 
@@ -103,6 +103,24 @@ def test_drafting_layers_are_cached_only_while_drafting() -> None:
     shape = Shape("any", "any", (layer,), nextn=(layer,))
     assert 0 == caches(shape, Serving(context=256)).drafting
     assert 256 * 2 * 2 * 128 == caches(shape, Serving(context=256, draft=2)).drafting
+
+
+def test_drafting_layers_are_cached_in_a_type_of_their_own() -> None:
+    """It is f16 unless the owner says otherwise, whatever the model's own cache is stored as."""
+    layer = Layer(LayerKind.FULL, kv_heads=1, key_width=128, value_width=128)
+    shape = Shape("any", "any", (layer,), nextn=(layer,))
+    small = Serving(context=256, draft=2, key_type="q4_0", value_type="q4_0")
+    assert 256 * 2 * 2 * 128 == caches(shape, small).drafting
+    drafter = DraftServing(key_type="q8_0", value_type="q8_0")
+    assert 256 * 2 * 136 == caches(shape, replace(small, drafter=drafter)).drafting
+
+
+def test_older_builds_cache_every_layer_for_drafting() -> None:
+    """Of some architectures, until September 2026."""
+    layer = Layer(LayerKind.FULL, kv_heads=1, key_width=128, value_width=128)
+    shape = Shape("glm4moe", "any", (layer,) * 3, nextn=(layer,))
+    before, since = (caches(shape, Serving(context=256, draft=2, build=build)).drafting for build in (10_820, 11_500))
+    assert before == 4 * since
 
 
 def test_values_are_padded_to_the_widest_without_flash_attention() -> None:
