@@ -120,7 +120,7 @@ def test_the_comment_and_the_numbers_agree(name: str, kib: int) -> None:
 
 def taken(profile: Profile, placement: Placement) -> dict[str, int]:
     """Return the most that serving a profile takes of each pool."""
-    serving, _ = profile_serving(profile, None)
+    serving = profile_serving(profile, None)
     if profile.capabilities.embeddings and shape(profile.name).encoder:
         serving = replace(serving, batch=serving.context, ubatch=serving.context)
     found = footprint(shape(profile.name), serving, placement)

@@ -55,7 +55,7 @@ def _judge(entry: LocalModel, host: Host, free: Bytes) -> InitSelection:
         profile = Profile(
             "model", (Variant("llamacpp", path=str(path)),), context=context, slots=slots, capabilities=able
         )
-        return profile_serving(profile, path)[0]
+        return profile_serving(profile, path)
 
     start = find_first_settings(header.shape, serve, host, free, embedding=embedding)
     if start is None:

@@ -9,10 +9,12 @@ from hostd.backends.llamacpp.serving_config import profile_serving
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.models.local import open_path
+from hostd.models.open import open_header
 from hostd.planning.footprint.calibration import Parts, serving_key
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
+from hostd.sizing.companion_files import companions
 from hostd.sizing.measurements import MeasurementStore, split
 from hostd.sizing.variants import resolve_weights
 
@@ -51,14 +53,14 @@ class MeasurementRecorder:
         if variant.path is None:
             return None
         header = open_path(Path(variant.path).expanduser())
-        serving, _ = profile_serving(profile, header.path)
+        beside = companions(header, profile_serving(profile, header.path), open_header)
         memory = memory_log.parse(log)
         parts = _renamed(memory.parts, option)
         cards = tuple(pool for pool in parts if pool != _HOST)
         placement = Placement.on(*cards) if cards else Placement()
         some, whole = memory.offloaded or (0, 0)
-        serving = split(serving, placement, some if some < whole else None)
-        predicted = footprint(header.shape, serving, placement, projector=header.projector)
+        serving = split(beside.serving, placement, some if some < whole else None)
+        predicted = footprint(header.shape, serving, placement, projector=beside.projector, draft=beside.draft)
         key = serving_key(header.identity, serving, placement)
         # Beside a card, what the process has mapped of the file counts as resident without being needed.
         totals = {} if cards else {_HOST: rss}

@@ -25,6 +25,7 @@ from hostd.planning.footprint.llamacpp_serving import Serving
 from hostd.planning.footprint.ollama_serving import ollama_context, ollama_serving
 from hostd.planning.footprint.serving_modes import ServingMode, llamacpp_mode, mlx_mode, vllm_mode
 from hostd.planning.footprint.vllm_serving import KV_TYPES, VllmServing
+from hostd.sizing.companion_files import companions
 from hostd.sizing.measurements import CalibratedEstimator
 
 ENGINES = ("llamacpp", "ollama", "vllm", "mlx")
@@ -100,15 +101,14 @@ class ServingModeFactory:
         header = self.open_header(reference)
         if self.asked.slots is not None:
             profile = replace(profile, slots=self.asked.slots)
-        notes: tuple[str, ...] = ()
         if variant.backend == "ollama":
             ours = variant.url is None
             serving = self.ollama(header, profile.context, profile.slots, profile.kv_type, bounded=ours)
         elif variant.backend == "llamacpp":
-            serving, notes = profile_serving(profile, header.path if header.format is Format.GGUF else None)
+            serving = profile_serving(profile, header.path if header.format is Format.GGUF else None)
         else:
             return header, self.of_checkpoint(variant.label, variant.backend, header, profile)
-        return header, self.of_gguf(variant.label, variant.backend, header, serving, KEYS, notes)
+        return header, self.of_gguf(variant.label, variant.backend, header, serving, KEYS)
 
     def of_gguf(
         self,
@@ -128,8 +128,10 @@ class ServingModeFactory:
             raise ValueError("this is the projector of another model; name that model's own file")
         asked = self.asked if self.asked.context else replace(self.asked, context=None)
         serving = asked.on(serving)
-        better = self.calibrated.about(header, serving) if self.calibrated and backend == "llamacpp" else None
-        served = LlamaCppServing(header.shape, serving, header.projector, words)
+        beside = companions(header, serving, self.open_header)
+        ours = self.calibrated and backend == "llamacpp"
+        better = self.calibrated.about(header, beside.serving) if self.calibrated and ours else None
+        served = LlamaCppServing(header.shape, beside.serving, beside.projector, words, beside.draft)
         return llamacpp_mode(label, backend, served, _about(header, notes), better)
 
     def of_checkpoint(

@@ -45,7 +45,7 @@ def test_the_next_prediction_is_what_was_measured(profile: Profile, store: Measu
     for _ in range(2):
         assert MeasurementRecorder(store).record(profile, profile.variants[0], LOG, held) is None
     header = open_path(MODEL)
-    serving, _ = profile_serving(profile, header.path)
+    serving = profile_serving(profile, header.path)
     key = serving_key(header.identity, serving, Placement())
     predicted = footprint(header.shape, serving, Placement())
     corrected = correct(predicted, key, store.about(key))
@@ -57,7 +57,7 @@ def test_the_next_prediction_is_what_was_measured(profile: Profile, store: Measu
 def test_another_context_is_another_key(profile: Profile, store: MeasurementStore) -> None:
     """What was measured with one context says less of another, but says it."""
     MeasurementRecorder(store).record(profile, profile.variants[0], LOG, 50 << 20)
-    serving, _ = profile_serving(replace(profile, context=1024), MODEL)
+    serving = profile_serving(replace(profile, context=1024), MODEL)
     key = serving_key(open_path(MODEL).identity, serving, Placement())
     (seen,) = store.about(key)
     assert 0 < key.weight(seen.key) < 1
@@ -98,7 +98,7 @@ def test_an_engine_that_sees_one_card_only_calls_it_the_first(profile: Profile, 
     placement = Placement.on("cuda:1")
     option = LoadOption(0, "m", placement, 2, {"cuda:1": 1})
     assert MeasurementRecorder(store).record(profile, profile.variants[0], log, 1 << 20, option) is None
-    serving, _ = profile_serving(profile, MODEL)
+    serving = profile_serving(profile, MODEL)
     key = serving_key(open_path(MODEL).identity, split(serving, placement, 2), placement)
     (seen,) = store.about(key)
     assert (key, {"cuda:1": {Component.WEIGHTS: 1 << 20}}) == (seen.key, seen.measured)

@@ -27,7 +27,7 @@ from hostd.backends.llamacpp.command_line import arguments, flags, locate
 from hostd.backends.llamacpp.flags import KnownFlags
 from hostd.backends.llamacpp.gguf_header import refuse_damaged
 from hostd.backends.llamacpp.help_page import HelpPages, is_executable, listens_on_sockets
-from hostd.backends.llamacpp.placement import elastic_variables
+from hostd.backends.llamacpp.placement import elastic_variables, owner_places
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.profile import Flag, Profile, Variant
@@ -109,7 +109,7 @@ class LlamaCpp(Engine):
         secret = {"API_KEY": key} if python else {"LLAMA_API_KEY": key} | _settings(profile, option)
         return Launch(
             argv=(*program, *self._flags.known(program, words)),
-            env=_environment(option) | secret | moved,
+            env=_environment(profile, option) | secret | moved,
             endpoint=Endpoint(
                 url="http://localhost" if isinstance(address, str) else f"http://127.0.0.1:{address}",
                 model=profile.name,
@@ -166,7 +166,7 @@ class LlamaCpp(Engine):
 
     def _environment(self, profile: Profile, option: LoadOption | None) -> dict[str, str]:
         """Return the environment in which the build is asked about itself: it may need the owner's variables to start at all."""
-        return _environment(option) | dict(self.settings.env) | dict(profile.env)
+        return _environment(profile, option) | dict(self.settings.env) | dict(profile.env)
 
     def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
@@ -201,8 +201,9 @@ class LlamaCpp(Engine):
         return {} if endpoint.strict_model else slots.REPORTS
 
 
-def _environment(option: LoadOption | None) -> dict[str, str]:
-    return engine_environment(os.environ) | visible_devices(option, os.environ)
+def _environment(profile: Profile, option: LoadOption | None) -> dict[str, str]:
+    shown = {} if owner_places(profile.args) else visible_devices(option, os.environ)
+    return engine_environment(os.environ) | shown
 
 
 def _settings(profile: Profile, option: LoadOption | None) -> dict[str, str]:

@@ -15,10 +15,16 @@ _LAYERS = frozenset({"gpu-layers", "n-gpu-layers", "ngl"})
 _SPLITS = frozenset({"override-tensor", "ot", "tensor-split", "ts", "split-mode", "sm", "main-gpu", "mg"})
 
 _EXPERTS = frozenset({"n-cpu-moe", "ncmoe", "cpu-moe", "cmoe", "override-tensor", "ot"})
-_DEVICES = frozenset({"device", "dev"})
+_DEVICES = frozenset({"device", "dev", "rpc"})
+_OWNERS_DEVICES = _DEVICES | {"main-gpu", "mg"}
 
 _ELASTIC = {"cache-ram": "LLAMA_ARG_CACHE_RAM", "ctx-checkpoints": "LLAMA_ARG_CTX_CHECKPOINTS"}
 """Flags whose value the plan deals out, and the variable that sets each: a build that does not know one ignores it."""
+
+
+def owner_places(args: Mapping[str, Flag]) -> bool:
+    """Return whether the owner's *args* name devices, by names or numbers that hiding some would change."""
+    return not _OWNERS_DEVICES.isdisjoint(args)
 
 
 def elastic_variables(option: LoadOption | None) -> dict[str, str]:
@@ -29,7 +35,9 @@ def elastic_variables(option: LoadOption | None) -> dict[str, str]:
 
 def placement_words(option: LoadOption | None, args: Mapping[str, Flag]) -> tuple[str, ...]:
     """Return llama-server's flags for *option*, without those that the owner's *args* set."""
-    return tuple(_words(option, args)) if option is not None and is_placed(option) else ()
+    if option is None or not is_placed(option) or not _DEVICES.isdisjoint(args):
+        return ()
+    return tuple(_words(option, args))
 
 
 def _words(option: LoadOption, args: Mapping[str, Flag]) -> Iterator[str]:
@@ -37,7 +45,7 @@ def _words(option: LoadOption, args: Mapping[str, Flag]) -> Iterator[str]:
     layers = (ALL_LAYERS if devices else 0) if option.gpu_layers is None else option.gpu_layers
     if _LAYERS.isdisjoint(args):
         yield from ("-ngl", str(layers))
-    if not devices and _DEVICES.isdisjoint(args):
+    if not devices:
         # Without layers on it, a card would still be used to prefill, and hold memory for that.
         yield from ("--device", "none")
     if option.placement.cpu_experts and _EXPERTS.isdisjoint(args):

@@ -9,14 +9,13 @@ from typing import Any
 
 from hostd.backends.llamacpp.build import kept_build_of
 from hostd.backends.llamacpp.command_line import arguments, locate
+from hostd.backends.llamacpp.draft_flags import DRAFTER_NUMBERS, DRAFTER_TEXTS, drafting
 from hostd.domain.errors import ConfigError, EngineError, Problem
 from hostd.domain.profile import Profile
 from hostd.paths import builds_file
 from hostd.planning.footprint.llamacpp_serving import MIB, Serving
 
 _ALL = 10_000
-_DRAFTED = 3
-"""Tokens that are drafted at a time where the owner does not say how many."""
 _NUMBERS = {
     **dict.fromkeys(("ctx-size", "c"), "context"),
     **dict.fromkeys(("parallel", "np"), "slots"),
@@ -25,15 +24,22 @@ _NUMBERS = {
     **dict.fromkeys(("gpu-layers", "n-gpu-layers", "ngl"), "gpu_layers"),
     **dict.fromkeys(("n-cpu-moe", "ncmoe"), "cpu_experts"),
     **dict.fromkeys(("cache-ram", "cram"), "cache_ram"),
-    **dict.fromkeys(("spec-draft-n-max", "draft-max", "draft", "draft-n"), "draft"),
     **dict.fromkeys(("ctx-checkpoints", "swa-checkpoints", "ctxcp"), "checkpoints"),
+    **dict.fromkeys(("main-gpu", "mg"), "main_gpu"),
+    **DRAFTER_NUMBERS,
 }
 _TEXTS = {
     **dict.fromkeys(("cache-type-k", "ctk"), "key_type"),
     **dict.fromkeys(("cache-type-v", "ctv"), "value_type"),
     **dict.fromkeys(("flash-attn", "fa"), "flash"),
-    "spec-type": "speculation",
     **dict.fromkeys(("tensor-split", "ts"), "tensor_split"),
+    **dict.fromkeys(("split-mode", "sm"), "split"),
+    **dict.fromkeys(("device", "dev"), "device"),
+    **dict.fromkeys(("mmproj", "mm"), "projector"),
+    **dict.fromkeys(("override-tensor", "ot"), "overrides"),
+    **dict.fromkeys(("lora", "lora-scaled"), "adapters"),
+    **dict.fromkeys(("control-vector", "control-vector-scaled"), "control_vector"),
+    **DRAFTER_TEXTS,
 }
 _SWITCHES: dict[str, tuple[str, int | bool]] = {
     **dict.fromkeys(("kv-unified", "kvu"), ("unified", True)),
@@ -42,18 +48,19 @@ _SWITCHES: dict[str, tuple[str, int | bool]] = {
     **dict.fromkeys(("no-kv-offload", "nkvo"), ("kv_on_gpu", False)),
     "no-mmproj-offload": ("projector_on_gpu", False),
     **dict.fromkeys(("cpu-moe", "cmoe"), ("cpu_experts", _ALL)),
+    **dict.fromkeys(("spec-draft-cpu-moe", "cpu-moe-draft", "cmoed"), ("drafter.cpu_experts", _ALL)),
     **dict.fromkeys(("embeddings", "embedding"), ("embeddings", True)),
 }
-_UNFORESEEABLE = frozenset({"override-tensor", "ot", "override-tensor-draft", "otd", "model-draft", "md", "rpc"})
-"""Flags that move or add so many bytes that nothing can be promised without them; the others' are few."""
-_NOT_ESTIMATED = frozenset(
-    {"model-draft", "md", "lora", "control-vector", "override-tensor", "ot", "rpc"}
-    | {"split-mode", "sm", "main-gpu", "mg", "device", "dev"}
+_UNFORESEEABLE = frozenset(
+    {"rpc", "mmproj-url", "mmu", "model-vocoder", "mv", "kv-unified-per-slot"}
+    | {"override-tensor-draft", "otd", "spec-draft-override-tensor"}
+    | {"hf-repo-draft", "hfd", "hfrd", "spec-draft-hf"}
 )
+"""Flags that move or add bytes that no file on this machine tells: nothing can be promised with them."""
 
 
-def profile_serving(profile: Profile, path: Path | None) -> tuple[Serving, tuple[str, ...]]:
-    """Return how *profile* will be served, and sentences on flags that the estimate does not cover.
+def profile_serving(profile: Profile, path: Path | None) -> Serving:
+    """Return how *profile* will be served; its `unreckoned` names the owner's flags whose bytes cannot be computed.
 
     *path* is the model's file, where it is on this machine: for embeddings, its header decides on flags.
 
@@ -65,20 +72,15 @@ def profile_serving(profile: Profile, path: Path | None) -> tuple[Serving, tuple
     if path is None and profile.capabilities.embeddings:
         asked = replace(profile, capabilities=replace(profile.capabilities, embeddings=False))
     words = arguments(asked, path or Path("model.gguf"), 0)
+    build = engine_build()
     try:
         serving = replace(
-            Serving(unified=profile.context is None, cache_ram=None, checkpoints=None, build=engine_build()),
-            **_parsed(words),
+            Serving(unified=profile.context is None, cache_ram=None, checkpoints=None, build=build),
+            **_parsed(words, build),
         )
     except ValueError as error:
         raise ConfigError((Problem(f"args: {error}", f"profile '{profile.name}'"),)) from error
-    if profile.capabilities.embeddings:
-        serving = replace(serving, embeddings=True)
-    ignored = sorted(_NOT_ESTIMATED & {word.lstrip("-") for word in words if word.startswith("-")})
-    if unforeseeable := _UNFORESEEABLE & set(ignored):
-        serving = replace(serving, unreckoned=tuple(sorted(unforeseeable)))
-    notes = (f"what {', '.join(ignored)} in its args changes is not part of the estimate",) if ignored else ()
-    return serving, notes
+    return replace(serving, embeddings=True) if profile.capabilities.embeddings else serving
 
 
 @cache
@@ -90,9 +92,10 @@ def engine_build() -> int | None:
         return None
 
 
-def _parsed(words: Sequence[str]) -> dict[str, Any]:
+def _parsed(words: Sequence[str], build: int | None) -> dict[str, Any]:
     """Return the fields of `Serving` that *words* set, later ones winning."""
     fields: dict[str, Any] = {}
+    unreckoned = set[str]()
     for name, value in _pairs(words):
         if name in _NUMBERS:
             fields[_NUMBERS[name]] = _number(name, value)
@@ -101,18 +104,47 @@ def _parsed(words: Sequence[str]) -> dict[str, Any]:
         elif name in _SWITCHES:
             field, setting = _SWITCHES[name]
             fields[field] = setting
+        elif name in _UNFORESEEABLE:
+            unreckoned.add(name)
     if "tensor_split" in fields:
         fields["tensor_split"] = tuple(float(share) for share in re.split("[,/]", fields["tensor_split"]))
-    # Only the model's own drafting layers are part of its file; n-grams take no memory.
-    drafts = "mtp" in str(fields.pop("speculation", ""))
-    fields["draft"] = fields.get("draft", _DRAFTED) if drafts else 0
     if fields.get("gpu_layers", 0) < 0:
         fields["gpu_layers"] = None
     if fields.get("cache_ram", 0) < 0:
         raise ValueError("cache-ram without a limit cannot be planned with; name the MiB")
     if "cache_ram" in fields:
         fields["cache_ram"] *= MIB
-    return fields
+    if "adapters" in fields:
+        size = _size_of(fields.pop("adapters"))
+        unreckoned |= {"lora"} if size is None else set()
+        fields["adapter_bytes"] = size or 0
+    fields["control_vector"] = bool(fields.get("control_vector"))
+    unreckoned |= {*_devices(fields)}
+    fields |= drafting(fields, build, unreckoned)
+    return fields | {"unreckoned": tuple(sorted(unreckoned))}
+
+
+def _devices(fields: dict[str, Any]) -> Iterator[str]:
+    """Replace what the owner says of devices by the field of `Serving`; yield the flags whose devices hostd cannot tell."""
+    device, main = fields.pop("device", ""), fields.pop("main_gpu", 0)
+    fields["devices"] = device != "none"
+    if device not in ("", "none"):
+        yield "device"
+    if main and fields.get("split") in ("none", "row"):
+        yield "main-gpu"
+
+
+def _size_of(files: str) -> int | None:
+    """Return the bytes of adapters, ``FILE,FILE:SCALE,…``: nearly all of each file are its tensors. None if one cannot be found."""
+    total = 0
+    for each in files.split(","):
+        name, _, scale = each.rpartition(":")
+        path = Path(name if name and re.fullmatch(r"-?[\d.]+", scale) else each)
+        try:
+            total += path.stat().st_size
+        except OSError:
+            return None
+    return total
 
 
 def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -127,6 +159,6 @@ def _number(name: str, value: str) -> int:
     try:
         return int(value)
     except ValueError:
-        if name in ("gpu-layers", "n-gpu-layers", "ngl") and value in ("all", "auto"):
+        if _NUMBERS[name].endswith("gpu_layers") and value in ("all", "auto"):
             return -1
         raise ValueError(f"{name} takes a whole number, not '{value}'") from None

@@ -62,6 +62,7 @@ def serving_key(model: str, serving: Serving, placement: Placement) -> ServingKe
         "draft",
         "verified",
         "drafter",
+        "draft_model",
         "adapter_bytes",
     )
     return ServingKey(

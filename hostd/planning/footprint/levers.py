@@ -72,6 +72,7 @@ class LlamaCppServing:
     serving: Serving
     projector: Shape | None = None
     words: FlagNames = FLAGS
+    draft: Shape | None = None
 
     def footprint(self, placement: Placement, gpu_layers: int | None = None) -> Footprint:
         """Return the footprint on *placement*; a number of layers that the owner fixed overrides *gpu_layers*."""
@@ -85,7 +86,9 @@ class LlamaCppServing:
             # The engine deals by the owner's shares, in the order of the devices that it sees.
             names = (pool for pool, _ in placement.devices)
             placement = replace(placement, devices=tuple(zip(names, split, strict=False)))
-        return footprint(self.shape, serving, placement, projector=self.projector)
+        if not serving.devices:
+            placement = Placement(host=placement.host)
+        return footprint(self.shape, serving, placement, projector=self.projector, draft=self.draft)
 
     def levers(self, placement: Placement, free: Mapping[str, int]) -> list[Lever]:
         """Return the changes that save memory in the pools that lack it (else on the devices), those that are enough first."""

@@ -53,12 +53,14 @@ def footprint(
     sums.add(placement.host, Component.OVERHEAD, _PROCESS)
     extra = _prompts(shape, serving)
     sums.add(placement.host, Component.OVERHEAD, Span(0, 0, extra))
+    # Several devices that share each layer hold other parts of it than whole layers are.
+    shared = ("split-mode",) if serving.split in ("row", "tensor") and len(placement.devices) > 1 else ()
     return Footprint(
         dict(sums.parts),
         bounded_only=not shape.known,
         notes=tuple(_notes(shape, serving, kept, extra)),
         elastic=tuple(_elastic(shape, serving, placement.host)),
-        unreckoned=serving.unreckoned,
+        unreckoned=(*serving.unreckoned, *shared),
     )
 
 

@@ -43,8 +43,10 @@ class Serving:
     kept in host memory, in bytes, and *checkpoints* the states kept per slot; None leaves either to what the plan has left.
     *build* is llama.cpp's build number (None: a current one). *tensor_split* are the shares of the layers that the owner
     gives to the devices (empty: none are given). *adapter_bytes* are those of LoRA adapters, which lie where the layers do
-    that they change, and *control_vector* says that one is added to every layer but the first. *unreckoned* names flags of
-    the owner's that change the bytes and are not counted.
+    that they change, and *control_vector* says that one is added to every layer but the first. *draft_model* and *projector*
+    are files that the owner names, *overrides* is ``--override-tensor``, and *split* is how several devices share a layer's
+    work. *devices* is False for ``--device none``. *unreckoned* names flags of the owner's that change the bytes and are not
+    counted.
     """
 
     context: int = 0
@@ -65,6 +67,11 @@ class Serving:
     tensor_split: tuple[float, ...] = ()
     adapter_bytes: int = 0
     control_vector: bool = False
+    draft_model: str = ""
+    projector: str = ""
+    overrides: str = ""
+    split: str = "layer"
+    devices: bool = True
     unreckoned: tuple[str, ...] = ()
     kv_on_gpu: bool = True
     projector_on_gpu: bool = True

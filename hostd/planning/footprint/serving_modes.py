@@ -36,8 +36,9 @@ class ServingMode:
 
     *layers* counts the layers that can stay on the host one by one, 0 if the engine offloads all or none, *dealt* those that
     hostd may deal to several cards as it likes, and *experts* those whose experts may stay on the host. *cards* is how many
-    cards the owner's flags are for (None: any). *cards_only* says that it needs an accelerator. *levers* returns the changes
-    that save memory on a placement, *advice* the flags to launch it with. *notes* are sentences on assumptions.
+    cards the owner's flags are for (None: any). *cards_only* says that it needs an accelerator, *host_only* that the owner keeps
+    it off all of them. *levers* returns the changes that save memory on a placement, *advice* the flags to launch it with.
+    *notes* are sentences on assumptions.
     """
 
     label: str
@@ -48,6 +49,7 @@ class ServingMode:
     experts: int = 0
     cards: int | None = None
     cards_only: bool = False
+    host_only: bool = False
     why_not: Callable[[Sequence[Pool]], str] = lambda _: ""
     levers: Callable[[Placement, FreeBytes], list[Lever]] = lambda *_: []
     advice: Callable[[Placement, FreeBytes], str] = lambda *_: ""
@@ -81,7 +83,8 @@ def llamacpp_mode(
         layers=layers if served.serving.gpu_layers is None else 0,
         dealt=layers if ours and not served.serving.tensor_split else 0,
         experts=len(served.shape.layers) if ours and movable else 0,
-        cards=len(served.serving.tensor_split) or None,
+        cards=len(served.serving.tensor_split) or (1 if served.serving.split == "none" else None),
+        host_only=not served.serving.devices,
         levers=served.levers,
         notes=notes,
     )

@@ -143,6 +143,9 @@ def load_options(
     needed at all.
     """
     devices = mode.cards if devices is None else devices
+    if mode.host_only:
+        only = _placed(mode, Placement(host=host.main), None)
+        return ([only] if not excess(only.needs, free) or not only.footprint.promised else []), only
     whole = [each for each in full_offload(mode, host, free) if devices in (None, len(each.placement.devices) or 1)]
     nearest = min(whole, key=lambda each: sum(excess(each.needs, free).values()), default=None)
     fitting = [each for each in whole if not excess(each.needs, free)]

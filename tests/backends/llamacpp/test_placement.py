@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from hostd.backends.llamacpp.placement import elastic_variables, placement_words, shares
+from hostd.backends.llamacpp.placement import elastic_variables, owner_places, placement_words, shares
 from hostd.domain.profile import Flag
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
@@ -44,7 +44,14 @@ def test_an_option_becomes_flags(option: LoadOption | None, words: str) -> None:
 def test_the_owners_flags_win(args: dict[str, Flag], words: str) -> None:
     """What args set is not set twice."""
     assert words == " ".join(placement_words(SPLIT, args))
-    assert ("-ngl", "0") == placement_words(HOST, {"device": "Vulkan0"})
+
+
+def test_no_flag_contradicts_the_owners_devices() -> None:
+    """A device that hostd does not see, say under Vulkan, is not switched off by a number of layers."""
+    assert () == placement_words(HOST, {"device": "Vulkan0"}) == placement_words(CARD, {"rpc": "box:50052"})
+    assert owner_places({"dev": "CUDA1"})
+    assert owner_places({"main-gpu": 1})
+    assert not owner_places({"flash-attn": True})
 
 
 def test_experts_on_the_cpu_are_a_flag() -> None:

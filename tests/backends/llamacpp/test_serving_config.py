@@ -10,7 +10,7 @@ from hostd.backends.llamacpp import serving_config
 from hostd.backends.llamacpp.serving_config import engine_build, profile_serving
 from hostd.domain.errors import ConfigError, EngineError
 from hostd.domain.profile import Capabilities, Flag, Profile, Variant
-from hostd.planning.footprint.llamacpp_serving import MIB, Serving
+from hostd.planning.footprint.llamacpp_serving import MIB, DraftServing, Serving
 from tests.cli.models import weigh
 
 PROFILE = Profile("a", (Variant("llamacpp", path="a.gguf"),), context=8192, slots=2)
@@ -19,7 +19,7 @@ PROFILE = Profile("a", (Variant("llamacpp", path="a.gguf"),), context=8192, slot
 def served(**args: Flag) -> Serving:
     """Return the flags for a profile with these args, underscores for dashes."""
     named = {name.replace("_", "-"): value for name, value in args.items()}
-    return profile_serving(replace(PROFILE, args=MappingProxyType(named)), None)[0]
+    return profile_serving(replace(PROFILE, args=MappingProxyType(named)), None)
 
 
 def test_context_is_per_request() -> None:
@@ -32,7 +32,7 @@ def test_context_is_per_request() -> None:
         flags.cache_ram,
         flags.checkpoints,
     )
-    free = profile_serving(replace(PROFILE, context=None), None)[0]
+    free = profile_serving(replace(PROFILE, context=None), None)
     assert (0, True) == (free.context, free.unified)
 
 
@@ -55,12 +55,6 @@ def test_args_are_read_as_the_engine_reads_them() -> None:
     assert (True, False, 64 * MIB, None) == (more.full_window, more.kv_on_gpu, more.cache_ram, more.gpu_layers)
 
 
-def test_flags_outside_the_estimate_are_named() -> None:
-    """A draft model takes memory of its own, which its flag does not say."""
-    _, notes = profile_serving(replace(PROFILE, args=MappingProxyType({"model-draft": "small.gguf"})), None)
-    assert "what model-draft in its args changes is not part of the estimate" in notes[0]
-
-
 @pytest.mark.parametrize(
     "args", [{"ubatch_size": "many"}, {"cache_type_k": "q9"}, {"ub": 0}, {"flash_attn": "perhaps"}, {"cache_ram": -1}]
 )
@@ -73,9 +67,8 @@ def test_nonsense_in_args_is_bad_configuration(args: dict[str, Flag]) -> None:
 def test_embeddings_take_one_batch(tmp_path: Path) -> None:
     """As hostd launches them; without the file it only knows that all tokens have outputs."""
     profile = replace(PROFILE, capabilities=Capabilities(embeddings=True))
-    flags, _ = profile_serving(profile, weigh(tmp_path / "a.gguf", 1))
-    assert flags.embeddings
-    assert profile_serving(profile, None)[0].embeddings
+    assert profile_serving(profile, weigh(tmp_path / "a.gguf", 1)).embeddings
+    assert profile_serving(profile, None).embeddings
 
 
 def test_the_build_is_that_of_the_engine_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +93,25 @@ def test_a_models_own_drafting_layers_are_counted() -> None:
     assert 2 == served(spec_type="draft-mtp", spec_draft_n_max=2).draft
     assert 3 == served(spec_type="draft-mtp").draft
     assert 0 == served(spec_type="ngram-simple", spec_draft_n_max=2).draft
+    assert 0 == served(spec_type="none").draft == served(spec_type="none").verified
+
+
+def test_a_draft_model_has_its_own_flags() -> None:
+    """In long and short names; its tokens are verified, and states are taken back only for layers made for the model."""
+    found = served(
+        md="d.gguf", spec_type="draft-simple", ctkd="q8_0", cache_type_v_draft="q4_0", ngld=9, ncmoed=2, cd=512
+    )
+    assert DraftServing("q8_0", "q4_0", 512, 9, 2) == found.drafter
+    assert (0, 3, None) == (found.draft, found.verified, found.rollback)
+    assert (0, 2, 2) == (
+        (made := served(md="d.gguf", spec_type="draft-mtp", spec_draft_n_max=2)).draft,
+        made.verified,
+        made.rollback,
+    )
+    assert (None, False) == (
+        (drafter := served(md="d.gguf", ngld="all", devd="none").drafter).gpu_layers,
+        drafter.on_gpu,
+    )
 
 
 def test_the_owners_shares_of_the_layers_are_counted() -> None:
@@ -107,7 +119,34 @@ def test_the_owners_shares_of_the_layers_are_counted() -> None:
     assert (36.0, 13.0) == served(tensor_split="36,13").tensor_split == served(ts="36/13").tensor_split
 
 
-def test_flags_that_nothing_can_be_promised_with_are_named() -> None:
-    """Others that change little are noted only."""
-    assert ("override-tensor",) == served(override_tensor="exps=CPU", lora="a.gguf").unreckoned
-    assert () == served(lora="a.gguf").unreckoned
+@pytest.mark.parametrize(
+    ("args", "unreckoned"),
+    [
+        ({"rpc": "box:50052"}, ("rpc",)),
+        ({"spec_draft_override_tensor": "exps=CPU"}, ("spec-draft-override-tensor",)),
+        ({"hfd": "a/b"}, ("hfd",)),
+        ({"lora": "/not/here.gguf"}, ("lora",)),
+        ({"device": "CUDA1"}, ("device",)),
+        ({"device": "none"}, ()),
+        ({"split_mode": "none", "main_gpu": 1}, ("main-gpu",)),
+        ({"main_gpu": 1}, ()),
+        ({"spec_draft_device": "CUDA1"}, ("spec-draft-device",)),
+        ({"override_tensor": "exps=CPU", "model_draft": "b.gguf", "mmproj": "c.gguf"}, ()),
+    ],
+)
+def test_flags_that_nothing_can_be_promised_with_are_named(args: dict[str, Flag], unreckoned: tuple[str, ...]) -> None:
+    """What files tell is left to those who read them, and what changes no memory is passed over."""
+    assert unreckoned == served(**args).unreckoned
+
+
+def test_adapters_and_companions_are_counted(tmp_path: Path) -> None:
+    """Adapters by the sizes of their files, several of them with scales; others are named to those who read headers."""
+    first, second = tmp_path / "a.gguf", tmp_path / "b.gguf"
+    first.write_bytes(bytes(100))
+    second.write_bytes(bytes(20))
+    assert 120 == served(lora=f"{first},{second}").adapter_bytes
+    assert 120 == served(lora_scaled=f"{first}:0.5,{second}:-1").adapter_bytes
+    found = served(control_vector="v.gguf", md="d.gguf", mm="p.gguf", ot="exps=CPU", sm="row", device="none")
+    assert (True, "d.gguf", "p.gguf", "exps=CPU", "row", False) == (
+        found.control_vector, found.draft_model, found.projector, found.overrides, found.split, found.devices
+    )  # fmt: skip

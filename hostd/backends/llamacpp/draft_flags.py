@@ -1,0 +1,53 @@
+"""llama-server's flags for speculative decoding, as the fields of `Serving` that decide memory."""
+
+from typing import Any
+
+from hostd.planning.footprint.llamacpp_serving import DraftServing
+
+DRAFTER_NUMBERS = {
+    **dict.fromkeys(("spec-draft-n-max", "draft-max", "draft", "draft-n"), "most"),
+    **dict.fromkeys(("spec-draft-ngl", "gpu-layers-draft", "n-gpu-layers-draft", "ngld"), "drafter.gpu_layers"),
+    **dict.fromkeys(("ctx-size-draft", "cd"), "drafter.context"),
+    **dict.fromkeys(("spec-draft-n-cpu-moe", "spec-draft-ncmoe", "n-cpu-moe-draft", "ncmoed"), "drafter.cpu_experts"),
+}
+DRAFTER_TEXTS = {
+    "spec-type": "kinds",
+    **dict.fromkeys(("spec-draft-model", "model-draft", "md"), "draft_model"),
+    **dict.fromkeys(("spec-draft-device", "device-draft", "devd"), "draft_device"),
+    **dict.fromkeys(("spec-draft-type-k", "cache-type-k-draft", "ctkd"), "drafter.key_type"),
+    **dict.fromkeys(("spec-draft-type-v", "cache-type-v-draft", "ctvd"), "drafter.value_type"),
+}
+OWN_LAYERS = "draft-mtp"
+"""The kind that drafts with the model's own drafting layers; older builds call it ``mtp``."""
+SMALL_MODEL = "draft-simple"
+
+_BY_OWN_LAYERS = {OWN_LAYERS, "mtp"}
+_TAKEN_BACK = {*_BY_OWN_LAYERS, "draft-eagle3", "draft-dflash", "draft-dspark"}
+"""Kinds for which recurrent states are kept as often as tokens are drafted (llama.cpp's common.h, need_n_rs_seq)."""
+_DRAFTED = 3
+"""Tokens that are drafted at a time where the owner does not say how many."""
+_DRAFTED_EARLIER, _KINDS_SINCE = 16, 9_100
+"""The same before builds of May 2026, which have kinds of drafting."""
+_LONGEST_NGRAM = 64
+
+
+def drafting(fields: dict[str, Any], build: int | None, unreckoned: set[str]) -> dict[str, Any]:
+    """Return the fields of `Serving` for what drafts, and take those from *fields* that are none; add to what is *unreckoned*."""
+    kinds = {kind.strip() for kind in str(fields.pop("kinds", "")).split(",")} - {"", "none"}
+    drafter = {name.partition(".")[2]: fields.pop(name) for name in [*fields] if name.startswith("drafter.")}
+    if drafter.get("gpu_layers", 0) < 0:
+        drafter["gpu_layers"] = None
+    device, given = fields.pop("draft_device", ""), fields.pop("most", None)
+    if device not in ("", "none"):
+        unreckoned.add("spec-draft-device")
+    most = given if given is not None else _DRAFTED_EARLIER if build and build < _KINDS_SINCE else _DRAFTED
+    # A file that drafts with layers made for the model comes instead of the model's own layers.
+    own = bool(kinds & _BY_OWN_LAYERS) and not fields.get("draft_model")
+    ngrams = any(kind.startswith("ngram") for kind in kinds)
+    other = most if kinds - _BY_OWN_LAYERS or fields.get("draft_model") else 0
+    found: dict[str, Any] = {
+        "draft": most if own else 0,
+        "verified": max(other, _LONGEST_NGRAM) if ngrams else other,
+        "drafter": DraftServing(on_gpu=device != "none", **drafter),
+    }
+    return found | ({"rollback": most} if kinds & _TAKEN_BACK else {})

@@ -1,0 +1,50 @@
+"""Files that an engine loads beside a model because the owner's flags name them: a draft model, a projector."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hostd.domain.shape import Shape
+from hostd.models.errors import ModelUnreadable
+from hostd.models.header import ModelHeader
+from hostd.models.reference import FileReference
+from hostd.planning.footprint.llamacpp_serving import Serving
+from hostd.planning.footprint.tensor_overrides import host_experts
+
+OpenFile = Callable[[FileReference], ModelHeader]
+
+
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """How a model is served with what its files tell: *serving*, and the shapes of the *projector* and of the *draft* model."""
+
+    serving: Serving
+    projector: Shape | None
+    draft: Shape | None = None
+
+
+def companions(header: ModelHeader, serving: Serving, open_file: OpenFile) -> Companions:
+    """Return what is loaded beside the model of *header*; a file that cannot be read leaves its flag unreckoned."""
+    unreckoned = {*serving.unreckoned}
+    projector, draft = header.projector, None
+    if serving.projector:
+        projector = shape_in(serving.projector, open_file)
+        unreckoned |= set() if projector and projector.projector else {"mmproj"}
+    if serving.draft_model:
+        draft = shape_in(serving.draft_model, open_file)
+        if draft is not None and serving.rollback:
+            # Layers made for the model draft alone; the file counts those of the model, too, and does not have them.
+            draft = replace(draft, layers=draft.nextn or draft.layers, nextn=())
+        unreckoned |= set() if draft and draft.known and draft.layers else {"model-draft"}
+    experts = host_experts(serving.overrides, len(header.shape.layers)) if serving.overrides else 0
+    unreckoned |= {"override-tensor"} if experts is None else set()
+    serving = replace(serving, unreckoned=tuple(sorted(unreckoned)), cpu_experts=max(serving.cpu_experts, experts or 0))
+    return Companions(serving, projector, draft if draft and draft.layers else None)
+
+
+def shape_in(path: str, open_file: OpenFile) -> Shape | None:
+    """Return the shape in the header of the file at *path*; None where it cannot be read."""
+    try:
+        return open_file(FileReference(Path(path))).shape
+    except ModelUnreadable:
+        return None
