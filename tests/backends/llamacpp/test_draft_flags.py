@@ -1,0 +1,37 @@
+"""llama-server's flags for speculative decoding."""
+
+from typing import Any
+
+import pytest
+
+from hostd.backends.llamacpp.draft_flags import drafting
+
+
+@pytest.mark.parametrize(
+    ("given", "build", "found"),
+    [
+        ({"kinds": "draft-mtp"}, None, (3, 0, 3)),
+        ({"kinds": "draft-mtp", "most": 2}, None, (2, 0, 2)),
+        ({"kinds": "draft-mtp,ngram-mod", "most": 2}, None, (2, 64, 2)),
+        ({"kinds": "ngram-simple"}, None, (0, 64, None)),
+        ({"kinds": "draft-simple", "draft_model": "d"}, None, (0, 3, None)),
+        ({"draft_model": "d"}, 8_000, (0, 16, None)),
+        ({"kinds": "draft-eagle3", "draft_model": "d", "most": 4}, None, (0, 4, 4)),
+        ({"kinds": "draft-mtp", "draft_model": "d"}, None, (0, 3, 3)),
+        ({"kinds": "none"}, None, (0, 0, None)),
+        ({}, None, (0, 0, None)),
+    ],
+)
+def test_what_drafts_decides_what_is_kept(
+    given: dict[str, Any], build: int | None, found: tuple[int, int, int | None]
+) -> None:
+    """Tokens of the own layers, tokens that others have verified, and steps that states are taken back."""
+    fields = drafting(dict(given), build, set())
+    assert found == (fields["draft"], fields["verified"], fields.get("rollback"))
+
+
+def test_fields_of_no_serving_are_taken_out() -> None:
+    """What stays are a serving's own."""
+    fields = {"kinds": "draft-mtp", "most": 2, "draft_device": "none", "drafter.gpu_layers": -2, "slots": 1}
+    assert not drafting(fields, None, set())["drafter"].on_gpu
+    assert {"slots": 1} == fields
