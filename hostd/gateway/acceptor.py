@@ -14,7 +14,7 @@ import structlog
 
 from hostd.domain.errors import CapacityError
 from hostd.gateway.connection import raw_answer
-from hostd.gateway.connections import Connections
+from hostd.gateway.connections import Connections, peer_of
 
 log = structlog.get_logger()
 
@@ -68,7 +68,7 @@ class Acceptor:
     def _accept(self) -> None:
         for _ in range(_AT_ONCE):
             try:
-                client, _ = self._listening.accept()
+                client, address = self._listening.accept()
             except OSError as error:
                 if error.errno in _NO_DESCRIPTOR:
                     self._refuse_without_descriptor(error)
@@ -76,11 +76,13 @@ class Acceptor:
                     return
                 # The client has gone again, or its network has a problem: accept(2) hands over what the new socket would have said.
                 continue
-            if len(self._opening) < _MOST_OPENING and self._connections.make_room():
+            if len(self._opening) < _MOST_OPENING and self._connections.make_room(peer_of(address)):
                 client.setblocking(False)
                 opening = self._loop.create_task(self._open(client))
                 self._opening.add(opening)
                 opening.add_done_callback(self._opening.discard)
+            elif self._connections.has_share(peer_of(address)):
+                self._refuse(client, "clients at this address have as many connections as one address may; close some")
             else:
                 self._refuse(client, "its clients have as many connections as it can serve")
 

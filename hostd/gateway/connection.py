@@ -52,13 +52,14 @@ class Phase(IntEnum):
 class ClientConnection(RequestHandler):
     """A connection that knows what it waits for and since when, so that `Connections` can close it."""
 
-    __slots__ = ("_head_since", "_mark", "_opened_at", "_refused_head")
+    __slots__ = ("_head_since", "_mark", "_opened_at", "_refused_head", "peer")
 
     def __init__(self, server: Server, **options: Any) -> None:
         # A body stays packed until it is known how large it may become.
         super().__init__(server, keepalive_timeout=IDLE_TIME, auto_decompress=False, **options)
         self.access_log = None  # type: ignore[assignment]  # what aiohttp's own server passes to say that there is none
         self._logging_enabled = False
+        self.peer = ""
         self._opened_at = self._loop.time()
         self._head_since: float | None = None
         self._mark = (_UNSENT, 0, 0.0)

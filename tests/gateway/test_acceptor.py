@@ -5,10 +5,12 @@ import json
 import os
 import resource
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 
 from hostd.gateway.acceptor import Acceptor
@@ -41,8 +43,8 @@ async def accepting(most: int) -> AsyncIterator[tuple[int, asyncio.Event]]:
         await server.shutdown(1.0)
 
 
-async def _ask(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def _ask(port: int, where: str = "127.0.0.1") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(where, 0))
     writer.write(GET)
     return reader, writer
 
@@ -83,6 +85,29 @@ async def test_the_silent_make_room() -> None:
         assert b"200 OK" in await asyncio.wait_for(reader.readline(), 10)
         for _, each in (*silent, (reader, writer)):
             each.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only 127.0.0.1 is there without being set up")
+async def test_one_address_leaves_room_for_others() -> None:
+    """Who has a quarter less than all is told so, and a client from elsewhere is served."""
+    async with accepting(8) as (port, release):
+        served = [await _ask(port) for _ in range(6)]
+        await asyncio.sleep(0.1)
+        reader, writer = await _ask(port)
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        assert b"503" in head.split(b"\r\n")[0]
+        assert "as one address may" in json.loads(body)["error"]["message"]
+        writer.close()
+        other, its_writer = await _ask(port, "127.0.0.2")
+        release.set()
+        assert b"200 OK" in await asyncio.wait_for(other.readline(), 10)
+        for each in (its_writer, *(writer for _, writer in served)):
+            each.close()
+        # Whoever has gone has made room again.
+        await asyncio.sleep(0.1)
+        reader, writer = await _ask(port)
+        assert b"200 OK" in await asyncio.wait_for(reader.readline(), 10)
+        writer.close()
 
 
 @contextmanager

@@ -31,8 +31,8 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 class Wire(asyncio.Transport):
     """A client's end without a socket, so that hours pass in no time."""
 
-    def __init__(self, connection: ClientConnection) -> None:
-        super().__init__()
+    def __init__(self, connection: ClientConnection, *, peer: str = "127.0.0.1") -> None:
+        super().__init__({"peername": (peer, 50000)})
         self.connection = connection
         self.sent = b""
         self.closed = False

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from hostd.gateway.body_budget import BodyBudget
 from hostd.gateway.connection import Phase
-from hostd.gateway.connections import MOST, Connections, bound_for
+from hostd.gateway.connections import MOST, Connections, bound_for, peer_of
 from hostd.gateway.request import HttpRequest
 from tests.gateway.test_connection import GET, POST, Wire
 from tests.virtual_time import in_virtual_time
@@ -71,6 +71,38 @@ async def test_who_is_served_keeps_the_place() -> None:
     for wire in wires:
         wire.close()
     await asyncio.sleep(2)
+
+
+@in_virtual_time
+async def test_a_peer_with_its_share_makes_room_itself() -> None:
+    """Its own waiting connections are closed for it, and nobody else's; with none it is refused while others are not."""
+    server = Connections(_never, most=8)
+    other = Wire(server(), peer="10.0.0.2")
+    crowd = [Wire(server(), peer="10.0.0.1") for _ in range(6)]
+    for wire in crowd[1:]:
+        await wire.send(GET)
+    assert server.make_room("10.0.0.1")
+    assert [True] + [False] * 5 == [wire.closed for wire in crowd]
+    await asyncio.sleep(0)
+    busy = Wire(server(), peer="10.0.0.1")
+    await busy.send(GET)
+    assert (False, True) == (server.make_room("10.0.0.1"), server.has_share("10.0.0.1"))
+    assert server.make_room("10.0.0.3")
+    assert not other.closed
+    for wire in (busy, *crowd):
+        wire.close()
+    await asyncio.sleep(1)
+    assert server.make_room("10.0.0.1")
+    other.close()
+    await asyncio.sleep(2)
+
+
+@pytest.mark.parametrize(
+    ("address", "peer"), [(("127.0.0.1", 5), "127.0.0.1"), (("::1", 5, 0, 0), "::1"), ("", ""), (None, "")]
+)
+def test_a_peer_is_an_address(address: object, peer: str) -> None:
+    """All clients at a unix socket are one."""
+    assert peer == peer_of(address)
 
 
 @in_virtual_time
