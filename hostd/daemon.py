@@ -20,7 +20,7 @@ from hostd.domain.catalog import Catalog
 from hostd.domain.errors import HostdError
 from hostd.domain.host import Host
 from hostd.domain.lifecycle import State
-from hostd.domain.profile import Settings
+from hostd.domain.profile import LISTEN, Settings
 from hostd.gateway.context import AppContext
 from hostd.gateway.listeners import base_url, open_listeners
 from hostd.gateway.server import make_server
@@ -113,7 +113,9 @@ async def _run(
         runner = web.ServerRunner(make_server(app), shutdown_timeout=_HANDLERS_GRACE)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        app.addresses.extend(await open_listeners(runner, app.catalog.listen))
+        # What the owner has written is taken as written; of what nobody has, the second address may be missing.
+        optional = LISTEN[1:] if app.catalog.listen == LISTEN else ()
+        app.addresses.extend(await open_listeners(runner, app.catalog.listen, optional=optional))
         # Before the boot ends anything: the engines that are recorded in the folder may be another daemon's, and in use.
         stack.enter_context(state_locked(state_directory()))
         log.info("listening", version=__version__, pid=os.getpid(), addresses=app.addresses, loop=type(loop).__module__)

@@ -57,7 +57,11 @@ class ServerSection(Section):
         BeforeValidator(
             lambda value: value if isinstance(value, list) else [value], field_types.Address | list[field_types.Address]
         ),
-    ] = key("HOST:PORT of this machine's loopback, or unix:/PATH, or a list of these.", list(_SETTINGS.listen))
+    ] = key(
+        "HOST:PORT of this machine's loopback, or unix:/PATH, or a list of these. The default's second address is left out where "
+        "the machine does not have it.",
+        list(_SETTINGS.listen),
+    )
     hosts: list[field_types.HostName] = items(
         "Further names under which a proxy or a tunnel reaches hostd; `*.NAME` stands for every name below one."
     )

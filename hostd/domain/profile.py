@@ -150,6 +150,10 @@ class Role:
     require: tuple[str, ...] = ()
 
 
+LISTEN = ("127.0.0.1:11435", "[::1]:11435")
+"""Both addresses of this machine's loopback: many clients take ``localhost`` for the second one, which not every machine has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the owner's files say, checked and complete.
@@ -160,7 +164,7 @@ class Settings:
     """
 
     source: str | None = None
-    listen: tuple[str, ...] = ("127.0.0.1:11435",)
+    listen: tuple[str, ...] = LISTEN
     server: ServerSettings = field(default_factory=ServerSettings)
     profiles: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({}))
     roles: Mapping[str, Role] = field(default_factory=lambda: MappingProxyType({}))

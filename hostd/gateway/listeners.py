@@ -5,17 +5,23 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
+import structlog
 from aiohttp import web
 
 from hostd.domain.errors import Bug, HostdError
 from hostd.gateway.acceptor import Acceptor
 from hostd.gateway.connections import Connections
+
+log = structlog.get_logger()
+
+_NO_SUCH_ADDRESS = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+"""What binding says where the machine has no such address, or nothing of its family."""
 
 
 class ListenError(HostdError):
@@ -32,11 +38,15 @@ def base_url(address: str) -> str:
     return f"http://{'127.0.0.1' if host in ('', '0.0.0.0', '*') else host}:{port}"  # noqa: S104 - compared, not bound
 
 
-async def open_listeners(runner: web.ServerRunner, addresses: Iterable[str]) -> tuple[str, ...]:
+async def open_listeners(
+    runner: web.ServerRunner, addresses: Iterable[str], *, optional: Collection[str] = ()
+) -> tuple[str, ...]:
     """Listen on every one of *addresses*; return them with the ports that were really given (port 0 means any).
 
+    One of *optional* is left out where it cannot be had, with a warning unless this machine has no such address at all.
+
     Raises:
-        ListenError: One of them cannot be had; says why and what to do.
+        ListenError: One of the others cannot be had; says why and what to do.
     """
     opened = []
     for address in addresses:
@@ -44,7 +54,10 @@ async def open_listeners(runner: web.ServerRunner, addresses: Iterable[str]) -> 
         try:
             opened.append(await listen(runner, address))
         except OSError as error:
-            raise ListenError(_why(address, error)) from error
+            if address not in optional:
+                raise ListenError(_why(address, error)) from error
+            if error.errno not in _NO_SUCH_ADDRESS:
+                log.warning("address_left_out", address=address, why=_why(address, error))
     return tuple(opened)
 
 
@@ -94,16 +107,20 @@ async def _listen_on_port(runner: web.ServerRunner, address: str) -> str:
     found = await asyncio.get_running_loop().getaddrinfo(
         host.strip("[]") or None, bound, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
-    for number, (family, *_, where) in enumerate(dict.fromkeys(found)):
+    opened, missing = 0, OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    for family, *_, where in dict.fromkeys(found):
         try:
             # A name may have addresses of both families; they are had under one port, and a machine may lack one of them.
             listening = _bind_port(family, (where[0], bound, *where[2:]))
         except OSError as error:
-            if number and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                continue
-            raise
-        bound = listening.getsockname()[1]
+            if error.errno not in _NO_SUCH_ADDRESS:
+                raise
+            missing = error
+            continue
+        opened, bound = opened + 1, listening.getsockname()[1]
         await _serve(runner, listening)
+    if not opened:
+        raise missing
     return f"{host}:{bound}"
 
 

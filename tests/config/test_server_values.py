@@ -86,7 +86,7 @@ def test_all_of_it_reaches_the_settings(load_files: Load) -> None:
     )
     assert expected == settings.server
     assert {
-        "listen": ["127.0.0.1:11435"],
+        "listen": ["127.0.0.1:11435", "[::1]:11435"],
         "hosts": ["box.example", "*.ts.net"],
         "origins": ["app://obsidian.md"],
         "prefix": "/llm",

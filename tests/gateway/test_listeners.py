@@ -1,5 +1,6 @@
 """The server listens where the owner says, and where it cannot, a sentence says why."""
 
+import asyncio
 import errno
 import os
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from hostd.gateway.connections import Connections
 from hostd.gateway.listeners import ListenError, base_url, open_listeners
@@ -103,6 +105,76 @@ async def test_says_why_not(runner: web.ServerRunner, address: str, why: str) ->
     with pytest.raises(ListenError) as caught:
         await open_listeners(runner, [address])
     assert f"cannot listen on {address}: {why}" in caught.value.message
+
+
+async def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def _without_ipv6(family: int, *rest: object) -> socket.socket:
+    """Stand in for a kernel that knows no IPv6: `socket` as it is there."""
+    if family == socket.AF_INET6:
+        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+    return _socket(family, *rest)  # type: ignore[arg-type]
+
+
+_socket = socket.socket
+
+
+async def test_both_addresses_of_loopback_have_one_port(runner: web.ServerRunner) -> None:
+    """Whichever a client takes `localhost` for."""
+    port = await _free_port()
+    asked = (f"127.0.0.1:{port}", f"[::1]:{port}")
+    assert asked == await open_listeners(runner, asked, optional=asked[1:])
+    assert ["hello"] * 2 == [await hello(base_url(address)) for address in asked]
+
+
+async def test_a_machine_without_ipv6_has_one(runner: web.ServerRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is no news where nobody asked for it, and a mistake where somebody did."""
+    asked = (f"127.0.0.1:{await _free_port()}", "[::1]:0")
+    monkeypatch.setattr("hostd.gateway.listeners.socket.socket", _without_ipv6)
+    with capture_logs() as logged:
+        assert asked[:1] == await open_listeners(runner, asked, optional=asked[1:])
+    assert [] == logged
+    with pytest.raises(ListenError, match=r"cannot listen on \[::1\]:0"):
+        await open_listeners(runner, asked[1:])
+
+
+async def test_a_second_address_that_is_taken_is_told(runner: web.ServerRunner) -> None:
+    """Who takes `localhost` for it reaches that other program, so the owner should know; the first one serves."""
+    with socket.socket(socket.AF_INET6) as held:
+        held.bind(("::1", 0))
+        held.listen()
+        taken = f"[::1]:{held.getsockname()[1]}"
+        with capture_logs() as logged:
+            (address,) = await open_listeners(runner, ("127.0.0.1:0", taken), optional=(taken,))
+    (told,) = logged
+    assert ("address_left_out", taken) == (told["event"], told["address"])
+    assert f"(pid {os.getpid()})" in told["why"]
+    assert "hello" == await hello(base_url(address))
+
+
+async def test_a_name_needs_one_of_its_addresses(runner: web.ServerRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the one that is missing comes first."""
+    loop, found = (
+        asyncio.get_running_loop(),
+        [(socket.AF_INET6, 1, 6, "", ("::1", 0, 0, 0)), (socket.AF_INET, 1, 6, "", ("127.0.0.1", 0))],
+    )
+
+    async def both(*_: object, **__: object) -> list[object]:
+        return list(found)
+
+    monkeypatch.setattr(loop, "getaddrinfo", both)
+    monkeypatch.setattr("hostd.gateway.listeners.socket.socket", _without_ipv6)
+    (address,) = await open_listeners(runner, ["localhost:0"])
+    found.pop()
+    with pytest.raises(ListenError):
+        await open_listeners(runner, ["localhost:0"])
+    monkeypatch.undo()
+    assert "hello" == await hello(base_url(address.replace("localhost", "127.0.0.1")))
 
 
 @pytest.mark.parametrize(
