@@ -39,7 +39,9 @@ MIGRATIONS = (
 """What makes each version of the file out of the one before, version 1 out of an empty file. Only ever append: a file tells by
 its ``user_version`` how many of them it has seen. New columns allow null, so that the rows of before stay."""
 
-_Row = dict[str, object]
+_Row = tuple[object, ...]
+_AT_ONCE = 64
+"""Rows of one statement; 32,766 values are as many as SQLite takes."""
 
 
 class RetentionBounds(NamedTuple):
@@ -104,25 +106,27 @@ class Database:
         db = self._connection
         db.execute("BEGIN IMMEDIATE")
         try:
-            self._insert("requests", requests)
-            self._insert("loads", loads)
+            self._insert("requests", _REQUEST_COLUMNS, requests)
+            self._insert("loads", _LOAD_COLUMNS, loads)
             db.execute("COMMIT")
         except sqlite3.Error:
             with suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
             raise
 
-    def _insert(self, table: str, rows: Sequence[_Row]) -> None:
-        """Insert *rows* by the names of their columns.
+    def _insert(self, table: str, columns: Sequence[str], rows: Sequence[_Row]) -> None:
+        """Insert *rows*, whose values stand in the order of *columns*, many with each statement.
 
-        All of them in one statement: one for each would hand the interpreter's lock back and forth with the event loop, row by row.
+        The interpreter's lock is given up for each statement: one for each row would hand it back and forth with the event loop,
+        row by row. Powers of two, because the connection keeps the statements that it has compiled.
         """
-        if not rows:
-            return
-        columns = ", ".join(rows[0])
-        values = ", ".join(f"json_extract(value, '$.{column}')" for column in rows[0])
-        statement = f"INSERT INTO {table} ({columns}) SELECT {values} FROM json_each(?)"  # noqa: S608 - names of our own
-        self._connection.execute(statement, (json.dumps(rows),))
+        at = 0
+        while at < len(rows):
+            count = min(_AT_ONCE, 1 << (len(rows) - at).bit_length() - 1)
+            marks = ", ".join([f"({', '.join('?' * len(columns))})"] * count)
+            values = [value for row in rows[at : at + count] for value in row]
+            self._connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks}", values)  # noqa: S608 - our names
+            at += count
 
     def prune(self, bounds: RetentionBounds) -> None:
         """Delete the rows that are older or more than *bounds* allow, the oldest first.
@@ -161,39 +165,41 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
+_REQUEST_COLUMNS = (
+    *("at", "id", "asked", "model", "backend", "route", "reason", "outcome", "status", "client", "stream"),
+    *("queue_ms", "load_ms", "ttft_ms", "total_ms", "prompt_tokens", "output_tokens"),
+)
+
+
 def _request_row(record: RequestRecord) -> _Row:
     route, _, reason = record.route.partition(":")
-    return {
-        "at": record.at,
-        "id": record.id,
-        "asked": record.asked,
-        "model": None if record.model == "none" else record.model,
-        "backend": None if record.backend == "none" else record.backend,
-        "route": route,
-        "reason": reason or None,
-        "outcome": record.outcome,
-        "status": record.status,
-        "client": _label(record.client),
-        "stream": record.stream,
-        "queue_ms": _ms(max(0.0, record.waited - record.loaded)),
-        "load_ms": _ms(record.loaded),
+    return (
+        record.at,
+        record.id,
+        record.asked,
+        None if record.model == "none" else record.model,
+        None if record.backend == "none" else record.backend,
+        route,
+        reason or None,
+        record.outcome,
+        record.status,
+        _label(record.client),
+        record.stream,
+        _ms(max(0.0, record.waited - record.loaded)),
+        _ms(record.loaded),
         # Not known is null, so that averages leave it out.
-        "ttft_ms": _ms(record.ttft) if record.ttft else None,
-        "total_ms": _ms(record.total),
-        "prompt_tokens": record.prompt_tokens or None,
-        "output_tokens": record.output_tokens or None,
-    }
+        _ms(record.ttft) if record.ttft else None,
+        _ms(record.total),
+        record.prompt_tokens or None,
+        record.output_tokens or None,
+    )
+
+
+_LOAD_COLUMNS = ("at", "model", "variant", "seconds", "bytes", "why")
 
 
 def _load_row(record: LoadRecord) -> _Row:
-    return {
-        "at": record.at,
-        "model": record.model,
-        "variant": record.variant,
-        "seconds": record.seconds,
-        "bytes": json.dumps(dict(record.needs)),
-        "why": record.why,
-    }
+    return record.at, record.model, record.variant, record.seconds, json.dumps(dict(record.needs)), record.why
 
 
 def _ms(seconds: float) -> float:
