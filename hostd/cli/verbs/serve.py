@@ -1,7 +1,5 @@
 """``hostd serve``: run the daemon."""
 
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +10,7 @@ import typer
 from hostd.cli.exits import Code, VerbError
 from hostd.cli.options import find_machine
 from hostd.cli.output import say
+from hostd.daemon_start import DaemonOrder, start
 from hostd.domain.errors import ConfigError
 
 
@@ -62,7 +61,6 @@ def serve(
     from hostd.config.load import load  # costs 0.1 s, which the other verbs do without
     from hostd.demo import settings_file  # only --demo needs it
 
-    run = _daemon()
     settings = load(settings_file() if demo else config)
     if settings.obstacles:
         raise ConfigError(settings.obstacles)
@@ -71,7 +69,7 @@ def serve(
     if listen:
         settings = replace(settings, listen=tuple(_checked(address) for address in listen))
     machine = None if host is None else find_machine(host, settings.reserve)
-    raise typer.Exit(run(settings, log_format=log_format, log_level=log_level, demo=demo, machine=machine))
+    raise typer.Exit(start(DaemonOrder(settings, str(log_format), str(log_level), demo, machine)))
 
 
 def _checked(address: str) -> str:
@@ -82,15 +80,3 @@ def _checked(address: str) -> str:
         return local_address(address)
     except InvalidValue as error:
         raise VerbError(f"--listen: {error}", Code.USAGE) from error
-
-
-def _daemon() -> Callable[..., int]:
-    """Return what runs the daemon; importing it costs 0.3 s, which the other verbs do without."""
-    # structlog takes rich where it finds it, for tracebacks with the values of locals: 3 MB, to print what no log may hold.
-    hidden: dict[str, object] = {} if "rich" in sys.modules else {"rich": None}
-    sys.modules.update(hidden)  # type: ignore[arg-type]  # None is how Python marks a module that must not be imported
-    from hostd.daemon import run
-
-    for name in hidden:
-        del sys.modules[name]
-    return run
