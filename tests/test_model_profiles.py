@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from hostd.backends.llamacpp.serving_config import profile_serving
+from hostd.cli.app import run
 from hostd.config.load import load
 from hostd.domain.host import Reserve
 from hostd.domain.profile import Price, Profile, Settings
@@ -158,3 +160,55 @@ def test_the_mac_holds_the_three_models_of_an_agent() -> None:
     settings = load(SHIPPED / "presets/m2max-64g/hostd.yaml", {})
     assert {"qwen3.5-9b", "qwen2.5-coder-7b", "gemma4-26b"} == set(settings.profiles)
     assert 27 == sum(shape(name).weight_bytes for name in settings.profiles) // 10**9
+
+
+TABLES = (SHIPPED / "README.md").read_text("utf-8")
+BY_SIZE = re.findall(r"^\| [^|]* \| ([^|]*) \| (size:\S+) \| (\S+) GB \| (\S+) GB \|$", TABLES, re.MULTILINE)
+BY_PROFILE = re.findall(r"^\| (\S+) \| (\S+) GB \| (\S+) GB \| (\S+) GB \|$", TABLES, re.MULTILINE)
+
+
+@pytest.fixture
+def planned(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., tuple[float, float, float]]:
+    """What a command line's plan says of weights, of cache and state, and of all, in GB."""
+    (tmp_path / "hostd.yaml").write_text(f"profiles: {json.dumps(str(SHIPPED))}\n", "utf-8")
+    monkeypatch.setenv("HOSTD_CONFIG", str(tmp_path / "hostd.yaml"))
+    monkeypatch.setenv("HOSTD_OFFLINE", "1")
+
+    def plan(*words: str) -> tuple[float, float, float]:
+        assert 0 == run(("plan", *words, "--json"))
+        (model,) = json.loads(capsys.readouterr().out)["models"]
+        parts = model["components"]
+        in_all = sum(span["expected"] for span in model["pool_bytes"].values())
+        return parts["weights"] / 1e9, (parts["kv"] + parts["recurrent"]) / 1e9, in_all / 1e9
+
+    return plan
+
+
+@pytest.mark.parametrize(("said", "name", "weights", "in_all"), BY_SIZE, ids=[row[1] for row in BY_SIZE])
+def test_the_table_of_sizes(
+    said: str, name: str, weights: str, in_all: str, planned: Callable[..., tuple[float, float, float]]
+) -> None:
+    """It says what a plan says, within what builds of engines differ by, and is near the figures that go around."""
+    found, _, whole = planned(name, "--ctx", "4096", "--slots", "1", "--host", "m3ultra-256g")
+    assert abs(found / float(weights) - 1) < 0.005
+    assert abs(whole / float(in_all) - 1) < 0.01
+    figure = float(said.removeprefix("about ").removesuffix(" GB"))
+    assert min(abs(found / figure - 1), abs(whole / figure - 1)) < 0.05
+
+
+@pytest.mark.parametrize(("name", "weights", "cache", "in_all"), BY_PROFILE, ids=[row[0] for row in BY_PROFILE])
+def test_the_table_of_profiles(
+    name: str, weights: str, cache: str, in_all: str, planned: Callable[..., tuple[float, float, float]]
+) -> None:
+    """It says what a plan says of the profiles as they ship."""
+    found = planned(name, "--host", "8xh100")
+    for told, counted in zip((weights, cache, in_all), found, strict=True):
+        assert abs(counted / float(told) - 1) < 0.01
+
+
+def test_the_tables_are_whole() -> None:
+    """Every size that people compare by, and profiles beside them."""
+    assert ["2B", "9B", "14B", "72B", "109B-a17B", "400B-a17B"] == [row[1][5:].split("/")[0] for row in BY_SIZE]
+    assert {"qwen3.5-2b", "qwen3.5-9b", "llama4-scout", "llama4-maverick"} <= {row[0] for row in BY_PROFILE}
