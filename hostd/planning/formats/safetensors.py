@@ -6,6 +6,7 @@ https://github.com/huggingface/safetensors#format.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,7 +14,7 @@ from math import prod
 
 from hostd.domain.errors import HostdError
 from hostd.domain.units import format_bytes
-from hostd.planning.formats.gguf import NeedMore, foreign_kind
+from hostd.planning.formats.gguf import MAX_TENSORS, NeedMore, foreign_kind
 
 PREFIX = 8
 MOST = 100_000_000
@@ -27,6 +28,11 @@ BITS: Mapping[str, int] = {
 """Bits of one element. Packed types (4-bit weights in U8, I32 or U32) are counted as what they are packed in."""
 
 _DIMENSIONS = 16
+_NOTES = "__metadata__"
+_LONGEST_NOTES, _LONGEST_ENTRY = 4 << 20, 1 << 16
+_OPEN = re.compile(r"\{[ \t\r\n]*(?P<next>\}?)")
+_NEXT = re.compile(r"[ \t\r\n]*(?P<next>[,}])[ \t\r\n]*")
+_KEY = re.compile(r'(?P<name>"[^"\\]*(?:\\.[^"\\]*)*")[ \t\r\n]*:[ \t\r\n]*')
 
 
 class BadModel(HostdError):
@@ -95,15 +101,39 @@ def parse_safetensors(prefix: bytes, file_bytes: int | None = None) -> Safetenso
         )
     if len(prefix) < PREFIX + length:
         return NeedMore(PREFIX + length)
-    members = _object(prefix[PREFIX : PREFIX + length], "its header")
+    members = _members(prefix[PREFIX : PREFIX + length])
     # The one member of the header that is not a tensor.
-    metadata = members.pop("__metadata__", {})
+    metadata = members.pop(_NOTES, {})
     if not isinstance(metadata, dict):
         raise BadModel("its __metadata__ is no table of texts; the file is damaged")
     tensors = tuple(sorted((_tensor(name, entry) for name, entry in members.items()), key=lambda each: each.begin))
     _check_layout(tensors, None if file_bytes is None else file_bytes - PREFIX - length)
     notes = {str(key): value for key, value in metadata.items() if isinstance(value, str)}
     return Safetensors(tensors, notes, PREFIX + length)
+
+
+def _members(header: bytes) -> dict[str, object]:
+    """Return the members of a header, each parsed by itself: a long text parsed at once holds up all other threads for a second."""
+    members: dict[str, object] = {}
+    try:
+        text = header.decode("utf-8").strip()
+        found = _OPEN.match(text)
+        while found is not None and found["next"] != "}":
+            key = _KEY.match(text, found.end())
+            if key is None or len(members) > MAX_TENSORS:
+                break
+            name, first = json.loads(key["name"]), key.end()
+            # What describes a tensor holds no braces; the notes of its maker may hold anything.
+            stop = _LONGEST_NOTES if name == _NOTES else min(_LONGEST_ENTRY, text.find("}", first) + 1 - first)
+            members[name], size = _DECODE(text[first : first + stop])
+            found = _NEXT.match(text, first + size)
+    except (ValueError, RecursionError) as error:
+        raise BadModel(f"its header is no JSON ({type(error).__name__}); download it again") from error
+    if len(members) > MAX_TENSORS:
+        raise BadModel(f"its header lists more than {MAX_TENSORS:,} tensors; no real model has so many")
+    if found is None or found["next"] != "}" or found.end() != len(text):
+        raise BadModel("its header is no JSON object; download it again")
+    return members
 
 
 def parse_index(text: bytes) -> tuple[str, ...]:
@@ -142,6 +172,9 @@ def _object(text: bytes, what: str) -> dict[str, object]:
 def _no_constant(name: str) -> object:
     # Configurations written by Python hold Infinity and NaN, which JSON does not have. As text, none passes for a count.
     return name
+
+
+_DECODE = json.JSONDecoder(parse_constant=_no_constant).raw_decode
 
 
 def _tensor(name: str, entry: object) -> CheckpointTensor:
