@@ -22,7 +22,7 @@ from hostd.models.reference import FileReference, HubReference, OllamaReference,
 from hostd.planning.footprint import mlx, vllm
 from hostd.planning.footprint.levers import KEYS, FlagNames, LlamaCppServing
 from hostd.planning.footprint.llamacpp_serving import Serving
-from hostd.planning.footprint.ollama_serving import ollama_context, ollama_serving
+from hostd.planning.footprint.ollama_serving import SERVED_ALONE, ollama_context, ollama_serving
 from hostd.planning.footprint.serving_modes import ServingMode, llamacpp_mode, mlx_mode, vllm_mode
 from hostd.planning.footprint.vllm_serving import KV_TYPES, VllmServing
 from hostd.sizing.companion_files import companions
@@ -103,7 +103,8 @@ class ServingModeFactory:
             profile = replace(profile, slots=self.asked.slots)
         if variant.backend == "ollama":
             ours = variant.url is None
-            serving = self.ollama(header, profile.context, profile.slots, profile.kv_type, bounded=ours)
+            embeds = profile.capabilities.embeddings
+            serving = self.ollama(header, profile.context, profile.slots, profile.kv_type, bounded=ours, embeds=embeds)
         elif variant.backend == "llamacpp":
             serving = profile_serving(profile, header.path if header.format is Format.GGUF else None)
         else:
@@ -180,15 +181,25 @@ class ServingModeFactory:
         return Serving(slots=slots, unified=False, cache_ram=None, checkpoints=None, build=engine_build())
 
     def ollama(
-        self, header: ModelHeader, context: int | None, slots: int, kv_type: str, *, bounded: bool = True
+        self,
+        header: ModelHeader,
+        context: int | None,
+        slots: int,
+        kv_type: str,
+        *,
+        bounded: bool = True,
+        embeds: bool = False,
     ) -> Serving:
         """Return how Ollama would serve a model with *context* tokens per request (None: as it picks for this host).
 
-        *bounded* says that hostd would start it, and bound what it keeps of past prompts.
+        *bounded* says that hostd would start it, and bound what it keeps of past prompts; *embeds* that it does nothing else.
         """
         vram = sum(pool.total for pool in self.host.accelerators)
-        per_request = context or min(ollama_context(vram), header.shape.context or USUAL_CONTEXT)
-        return ollama_serving(per_request, slots, kv_type=kv_type, flash=self.asked.flash or "auto", bounded=bounded)
+        # Ollama gives no request more than the model was trained for, whatever it is told.
+        per_request = min(context or ollama_context(vram), header.shape.context or context or USUAL_CONTEXT)
+        flash = self.asked.flash or "auto"
+        slots = 1 if header.shape.architecture in SERVED_ALONE else slots
+        return ollama_serving(per_request, slots, kv_type=kv_type, flash=flash, bounded=bounded, embeds=embeds)
 
 
 def _about(header: ModelHeader, notes: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
     OLLAMA_HOST=127.0.0.1:8080 OLLAMA_MODELS=store python scripted_ollama.py --script '{"token_delay": 0.01}' serve
 
 It has the models whose manifests are in the store. One is loaded at a time, into a process of its own that holds its memory; a
-request for another, or with another context, loads anew. A prompt that is too long loses its beginning, silently, unless a
-native request says ``truncate: false``. What the script may say beside what `tests.engines.core` tells:
+request for another, or with another context, loads anew. Models have a template of Ollama's own, as those of its library have: a
+prompt that is too long loses its middle, silently, unless a native request says ``truncate: false``. (One with no template but that
+of its GGUF file loses its oldest messages, and is refused where the last alone is too long.) What the script may say beside what
+`tests.engines.core` tells:
 
-    capabilities [..]      what /api/show tells of every model (completion, tools)
+    capabilities [..]      what /api/show tells of every model (completion, tools), and what requests it takes
     family llama           what /api/show tells of every model
     trained 32768          the context that models are made for
     loads_less N           contexts come out at most that long, whatever was asked for
@@ -26,19 +28,20 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.engines.child import Child
 from tests.engines.core import Broke, Engine, Job, Json, Wire, leave, parse, play, say
 
-VERSION = "0.33.0"
+VERSION = "0.32.15"
+"""The Ollama that this one was compared with, answer by answer."""
 FAILURES = {
     "out_of_memory": "llama-server process has terminated: cudaMalloc failed: out of memory",
     "missing_file": "llama-server process has terminated: exit status 1: error loading model: invalid magic characters",
     "driver": "llama-server process has terminated: signal: aborted (core dumped): CUDA error: unknown error",
     "bad_flag": 'llama-server process has terminated: exit status 1: error: invalid argument: "--frobnicate"',
 }
-STOPPED = (
-    "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, "
-    "check ollama server logs for details"
-)
+STOPPED = "an error was encountered while running the model: unexpected EOF"
+NO_EMBEDDINGS = "This server does not support embeddings. Start it with `--embeddings`"
 FOR_EVER = timedelta(days=365 * 200)
 MIB = 1 << 20
+KEPT = 4
+"""Tokens at the beginning of a prompt that are kept when its middle is cut."""
 
 
 def log(source: str, message: str, **more: object) -> None:
@@ -87,7 +90,7 @@ class OllamaJob(Job):
         """Once a stream runs, Ollama loses the error on the way: an empty chunk, and the end without [DONE]."""
         if not self.wire.streaming:
             return self.wire.json(500, self.engine.error(500, self.broken, "api_error"))
-        self.wire.chunk(self.piece(""))
+        self.wire.chunk({**self.piece(""), "model": ""})
         return self.wire.end()
 
     def answered(self, text: str) -> Json:
@@ -171,6 +174,11 @@ class Ollama(Engine):
         """What the runner holds."""
         return int(self.script.get("load_bytes") or 0) if self.runner else 0
 
+    @property
+    def can(self) -> list[str]:
+        """What every model can do."""
+        return list(self.script.get("capabilities") or ["completion", "tools"])
+
     def has(self, tag: str) -> bool:
         """Whether the store has a model."""
         name, _, version = canonical(tag).rpartition(":")
@@ -209,12 +217,14 @@ class Ollama(Engine):
         return None
 
     def _command(self, context: int, options: Mapping[str, Any]) -> str:
-        batch = 512 if context <= 4096 else 1024 if context <= 32768 else 2048
+        whole = context * len(self.slots)
+        batch = 512 if whole <= 4096 else 1024 if whole <= 32768 else 2048
         words = (
-            f"llama-server --model blob --port 0 --host 127.0.0.1 -c {context * len(self.slots)} -np {len(self.slots)}"
+            f"llama-server --model blob --port 0 --host 127.0.0.1 --no-webui --offline -c {whole} -np {len(self.slots)}"
         )
         layers = f" -ngl {options['num_gpu']}" if options.get("num_gpu", -1) >= 0 else ""
-        return f"{words} --log-verbosity 4 --flash-attn auto -b {batch} -ub {batch}{layers}"
+        looks = "--log-verbosity 4 --no-log-prefix --no-log-timestamps --load-mode none"
+        return f"{words} {looks} --flash-attn auto -b {batch} -ub {batch}{layers} --context-shift --keep {KEPT}"
 
     def _tell_memory(self) -> None:
         """Write the lines by which Ollama itself knows what its runner took."""
@@ -254,7 +264,7 @@ class Ollama(Engine):
                 )
                 inner = {"error": {"code": 400, "message": said, "type": "exceed_context_size_error"}}
                 return 400, {"error": json.dumps(inner)}
-            job.prompt_tokens = self.context // 2
+            job.prompt_tokens = self.context - max((self.context - KEPT) // 2, 1)
         return None
 
     async def work(self, wire: Wire, path: str, body: bytes) -> bool:
@@ -270,8 +280,19 @@ class Ollama(Engine):
             wire.json(404, {"error": said} if native else self.error(404, said, ""))
             return False
         options = asked.get("options") or {} if native else {}
+        embeds = path.endswith(("/embed", "/embeddings"))
+        if not embeds and "completion" not in self.can:
+            said = f'"{tag}" does not support {"chat" if "chat" in path else "generate"}'
+            wire.json(400, {"error": said} if native else self.error(400, said, ""))
+            return False
         if why := await self.load(tag, options, asked.get("keep_alive") if native else None):
             wire.json(500, {"error": why} if native else self.error(500, why, ""))
+            return False
+        if embeds and not asked.get("input"):
+            wire.json(200, {"model": tag, "embeddings": []})
+            return False
+        if embeds and "embedding" not in self.can:
+            wire.json(501, {"error": NO_EMBEDDINGS} if native else self.error(501, NO_EMBEDDINGS, ""))
             return False
         if native:
             # Native requests stream unless told otherwise; hostd wants no stream of them.
@@ -308,13 +329,12 @@ class Ollama(Engine):
 
     def _show(self, wire: Wire, tag: str) -> None:
         if not self.has(tag):
-            return wire.json(404, {"error": f"model '{tag}' not found"})
+            return wire.json(404, {"error": f"model '{canonical(tag)}' not found"})
         remote = {"remote_model": tag, "remote_host": "https://ollama.com"} if "far" in tag else {}
         info = {"general.architecture": "llama", "llama.context_length": int(self.script.get("trained", 32768))}
-        can = self.script.get("capabilities") or ["completion", "tools"]
         details = {**DETAILS, "family": self.script.get("family", "llama")}
         about = {"modelfile": "", "template": "", "details": details, "modified_at": stamp()}
-        return wire.json(200, {**about, **remote, "model_info": info, "capabilities": can})
+        return wire.json(200, {**about, **remote, "model_info": info, "capabilities": self.can})
 
     async def _generate(self, wire: Wire, asked: Json, body: bytes) -> None:
         """An empty prompt loads, or unloads with ``keep_alive: 0``."""
@@ -329,6 +349,8 @@ class Ollama(Engine):
             if self.loaded_tag == canonical(tag):
                 self.unload()
             return wire.json(200, {**done, "done_reason": "unload"})
+        if "completion" not in self.can:
+            return wire.json(400, {"error": f'"{tag}" does not support generate'})
         if why := await self.load(tag, asked.get("options") or {}, keep_alive):
             return wire.json(500, {"error": why})
         return wire.json(200, {**done, "done_reason": "load"})

@@ -35,7 +35,7 @@ async def serving(store: Path, env: dict[str, str] | None = None, **script: obje
 
 
 async def test_the_client_library_takes_it_for_one(store: Path) -> None:
-    """Listing, showing, loading, what is loaded, chatting, embedding, unloading."""
+    """Listing, showing, loading, what is loaded, chatting, unloading."""
     async with serving(store, load_bytes=MIB) as engine, ollama.AsyncClient(engine.url, trust_env=False) as client:
         assert ["other:latest", "q:9b"] == [model.model for model in (await client.list()).models]
         shown = await client.show("q:9b")
@@ -47,11 +47,33 @@ async def test_the_client_library_takes_it_for_one(store: Path) -> None:
         assert isinstance(held.expires_at, datetime)
         answer = await client.chat("q:9b", [{"role": "user", "content": "hi"}], options={"num_predict": 2})
         assert ("w0 w1 ", 2) == (answer.message.content, answer.eval_count)
+        with pytest.raises(ollama.ResponseError, match="does not support embeddings") as caught:
+            await client.embed("q:9b", "hi")
+        assert 501 == caught.value.status_code
+        assert "unload" == (await client.generate("q:9b", keep_alive=0)).done_reason
+        assert [] == (await client.ps()).models
+        with pytest.raises(ollama.ResponseError, match="model 'absent:latest' not found"):
+            await client.show("absent")
+
+
+async def test_what_only_embeds_is_loaded_by_embedding_nothing(store: Path) -> None:
+    """It does not chat, and to generate is no way to load it, but to unload it."""
+    async with (
+        serving(store, capabilities=["embedding"]) as engine,
+        ollama.AsyncClient(engine.url, trust_env=False) as client,
+    ):
+        for asking in (
+            client.generate("q:9b", keep_alive=-1),
+            client.chat("q:9b", [{"role": "user", "content": "hi"}]),
+        ):
+            with pytest.raises(ollama.ResponseError, match=r"does not support (generate|chat)") as caught:
+                await asking
+            assert 400 == caught.value.status_code
+        assert [] == (await client.embed("q:9b", "", keep_alive=-1)).embeddings
+        assert ["q:9b"] == [held.model for held in (await client.ps()).models]
         assert [8] == [len(vector) for vector in (await client.embed("q:9b", "hi")).embeddings]
         assert "unload" == (await client.generate("q:9b", keep_alive=0)).done_reason
         assert [] == (await client.ps()).models
-        with pytest.raises(ollama.ResponseError, match="model 'absent' not found"):
-            await client.show("absent")
 
 
 async def test_openai_routes_have_its_shapes(store: Path) -> None:
@@ -78,7 +100,7 @@ async def test_a_prompt_is_cut_unless_that_is_forbidden(store: Path) -> None:
     long = {"model": "q:9b", "messages": [{"role": "user", "content": "x" * 1000}]}
     async with serving(store, {"OLLAMA_CONTEXT_LENGTH": "64"}) as engine:
         status, answer = await engine.post(CHAT, **long)
-        assert (200, 32) == (status, answer["usage"]["prompt_tokens"])
+        assert (200, 34) == (status, answer["usage"]["prompt_tokens"])
         assert 200 == (await engine.post("/api/chat", **long))[0]
         status, answer = await engine.post("/api/chat", **long, truncate=False)
         assert (400, True) == (status, "exceeds the available context size (64 tokens)" in answer["error"])
@@ -112,9 +134,9 @@ async def test_a_runner_that_dies_takes_the_error_with_it(store: Path) -> None:
     async with serving(store, crash_after=2) as engine:
         _, events = await engine.post(CHAT, **HELLO, model="q:9b", stream=True)
         [option] = json.loads(events[-1])["choices"]
-        assert ("", None) == (option["delta"]["content"], option["finish_reason"])
+        assert ("", None, "") == (option["delta"]["content"], option["finish_reason"], json.loads(events[-1])["model"])
         status, answer = await engine.post(CHAT, **HELLO, model="q:9b")
-        assert (500, True) == (status, "unexpectedly stopped" in answer["error"]["message"])
+        assert (500, True) == (status, "unexpected EOF" in answer["error"]["message"])
         await engine.post("/_script", crash_after=None)
         assert 200 == (await engine.post(CHAT, **HELLO, model="q:9b"))[0]
 

@@ -7,7 +7,7 @@ import pytest
 
 from hostd.domain.footprint import Component
 from hostd.domain.host import Host, Pool, PoolKind, Reserve
-from hostd.domain.profile import Profile, Variant
+from hostd.domain.profile import Capabilities, Profile, Variant
 from hostd.hardware.simulated import preset
 from hostd.models.errors import BadReference
 from hostd.models.open import open_header
@@ -72,6 +72,26 @@ def test_a_profile_is_served_as_it_says(tmp_path: Path) -> None:
         assert 2 * 4096 * 128 * 1024 == mode.estimate(Placement.on("cuda:0"), None).component(Component.KV).expected
     more = factory(preset("rtx4090", Reserve()), asked=ServingOverrides(slots=4)).declared(profile, variant)[1]
     assert 4 * 4096 * 128 * 1024 == more.estimate(Placement(), None).component(Component.KV).expected
+
+
+def test_ollama_serves_some_models_one_request_at_a_time(tmp_path: Path) -> None:
+    """Those that only embed, and families that its llama-server cannot serve otherwise; the plan counts one context for them."""
+    variant = Variant("ollama", path=str(weigh(tmp_path / "a.gguf", 2)))
+    profile = Profile("a", (variant,), context=4096, slots=4, capabilities=Capabilities(embeddings=True))
+    making = factory(preset("rtx4090", Reserve()))
+    header, mode = making.declared(profile, variant)
+    assert 4096 * 128 * 1024 == mode.estimate(Placement.on("cuda:0"), None).component(Component.KV).expected
+    alone = replace(header, shape=replace(header.shape, architecture="qwen35"))
+    assert [4, 1] == [making.ollama(each, 4096, 4, "f16").slots for each in (header, alone)]
+
+
+def test_ollama_gives_no_request_more_context_than_its_model_was_trained_for(tmp_path: Path) -> None:
+    """Whatever the profile says."""
+    variant = Variant("ollama", path=str(weigh(tmp_path / "a.gguf", 2)))
+    making = factory(PROCESSOR)
+    header, _ = making.declared(Profile("a", (variant,)), variant)
+    trained = replace(header, shape=replace(header.shape, context=2048))
+    assert [1024, 2048, 2048] == [making.ollama(trained, each, 1, "f16").context for each in (1024, 4096, None)]
 
 
 def test_weights_that_are_nowhere_are_a_bad_reference() -> None:

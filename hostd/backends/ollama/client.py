@@ -19,6 +19,10 @@ LONGEST_LOAD = 1800
 """Seconds after which a load is given up; Ollama's own limit would be five minutes without progress."""
 
 _OUT_OF_MEMORY = ("requires more system memory", "out-of-memory", "not enough memory", "allocation failed")
+_UNREADABLE = re.compile(
+    r"invalid file magic|unsupported (version \d|model format)|exceeds file size|incompatible with your version"
+)
+_EMBEDS_ONLY = "does not support generate"
 _QUOTING = re.compile(r"^llama-server process has terminated: (exit status -?\d+: )?")
 _ASKING = 10.0
 
@@ -36,7 +40,13 @@ async def keep(endpoint: Endpoint, keep_alive: int | str, options: Mapping[str, 
     model = endpoint.model
     try:
         async with asyncio.timeout(LONGEST_LOAD), _client(endpoint) as client:
-            await client.generate(model=model, keep_alive=keep_alive, options=options)
+            try:
+                await client.generate(model=model, keep_alive=keep_alive, options=options)
+            except ollama.ResponseError as error:
+                if _EMBEDS_ONLY not in str(error.error):
+                    raise
+                # A model that only embeds is loaded by nothing to embed; without any, generate unloads it like any other.
+                await client.embed(model=model, input="", keep_alive=keep_alive, options=options)
     except ollama.ResponseError as error:
         said = str(error.error)
         if error.status_code == 404:
@@ -77,6 +87,8 @@ def classify(status: int, tail: tuple[str, ...]) -> ExitClass:
     """Return the exit class of *status* and the last lines, Ollama's own or of the llama-server that it runs."""
     lines = tuple(_QUOTING.sub("", line) for words in tail for line in words.splitlines())
     found = faults.classify(status, lines)
+    if found is ExitClass.UNKNOWN and status > 0 and any(_UNREADABLE.search(line) for line in lines):
+        return ExitClass.MISSING_FILE
     if found is ExitClass.UNKNOWN and status > 0 and any(words in line for line in tail for words in _OUT_OF_MEMORY):
         return ExitClass.OUT_OF_MEMORY
     return found

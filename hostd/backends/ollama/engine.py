@@ -31,6 +31,7 @@ from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.locality import is_loopback
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
+from hostd.planning.footprint.ollama_serving import SERVED_ALONE
 from hostd.planning.warm_set.load_option import LoadOption
 
 log = structlog.get_logger()
@@ -43,22 +44,6 @@ ITS_OWN = "5m"
 _KV_TYPES = ("f16", "q8_0", "q4_0")
 _FLASH = {"on": "1", "True": "1", "off": "0", "False": "0"}
 _QUEUE = 64
-# Families that Ollama serves with one slot, whatever it is configured for (server/sched.go).
-_ALONE = frozenset(
-    [
-        "mllama",
-        "qwen3vl",
-        "qwen3vlmoe",
-        "qwen35",
-        "qwen35moe",
-        "qwen3next",
-        "lfm2",
-        "lfm2moe",
-        "nemotron_h",
-        "nemotron_h_moe",
-        "nemotron_h_omni",
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +162,7 @@ class Ollama(Engine):
 
     def refusal(self, message: str) -> RequestError | None:
         """Return the client's mistake that *message* tells of."""
-        return refusals.PATTERNS.find(message)
+        return refusals.PATTERNS.find(refusals.plain(message))
 
     def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a request's *body* as Ollama's OpenAI routes take it.
@@ -218,7 +203,7 @@ class Ollama(Engine):
         return ServerFacts(
             version=version.get("version"),
             context=held.context or next(iter(trained), None),
-            slots=1 if (shown.get("details") or {}).get("family") in _ALONE else None,
+            slots=1 if (shown.get("details") or {}).get("family") in SERVED_ALONE else None,
             tools="tools" in can if isinstance(can, list) else None,
             vision="vision" in can if isinstance(can, list) else None,
             embeddings="embedding" in can if isinstance(can, list) else None,

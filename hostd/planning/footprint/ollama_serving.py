@@ -13,6 +13,24 @@ _CONTEXTS = ((47 * _GIB, 262_144), (23 * _GIB, 32_768), (0, 4_096))
 # Ollama's micro-batch by context, smallest first.
 _BATCHES = ((4_096, 512), (32_768, 1_024))
 _LARGEST_BATCH = 2_048
+_EMBEDDING_BATCH = 2_048
+
+SERVED_ALONE = frozenset(
+    [
+        "mllama",
+        "qwen3vl",
+        "qwen3vlmoe",
+        "qwen35",
+        "qwen35moe",
+        "qwen3next",
+        "lfm2",
+        "lfm2moe",
+        "nemotron_h",
+        "nemotron_h_moe",
+        "nemotron_h_omni",
+    ]
+)
+"""Families that Ollama serves with one slot, whatever it is configured for (server/sched.go)."""
 
 
 def ollama_context(vram: int) -> int:
@@ -26,18 +44,23 @@ def ollama_serving(
     *,
     kv_type: str = "f16",
     flash: str = "auto",
-    gpu_layers: int | None = None,
     bounded: bool = False,
+    embeds: bool = False,
 ) -> Serving:
     """Return the flags with which Ollama serves a model with *context* tokens for each of *parallel* requests.
 
-    Ollama multiplies the context by the requests and raises the micro-batch with it, which doubles and quadruples compute
-    buffers (llm/llama_server.go). *bounded* says that hostd starts it, and bounds the past prompts that it keeps.
-    Without flash attention, the micro-batch is at most 512. If memory is short, it is lower.
+    Ollama multiplies the context by the requests and raises the micro-batch with the product, which doubles and quadruples
+    compute buffers (server/sched.go). *bounded* says that hostd starts it, and bounds the past prompts that it keeps.
+    Without flash attention, the micro-batch is at most 512. If memory is short, it is lower. A model that only *embeds* has one
+    request at a time, and a micro-batch for a whole text.
     """
-    batch = next((size for limit, size in _BATCHES if context <= limit), _LARGEST_BATCH)
+    if embeds:
+        parallel = 1
+    batch = next((size for limit, size in _BATCHES if context * parallel <= limit), _LARGEST_BATCH)
     if flash == "off":
         batch = min(batch, 512)
+    if embeds:
+        batch = min(_EMBEDDING_BATCH, context)
     return Serving(
         context=context * parallel,
         slots=parallel,
@@ -47,7 +70,6 @@ def ollama_serving(
         flash=flash,
         batch=batch,
         ubatch=batch,
-        gpu_layers=gpu_layers,
         build=LEAN_SINCE,
         cache_ram=None if bounded else PROMPT_CACHE,
         checkpoints=None if bounded else CHECKPOINTS,

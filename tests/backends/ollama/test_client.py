@@ -90,6 +90,12 @@ async def test_an_error_of_the_server_is_reported() -> None:
         ("llama-server process has terminated: cudaMalloc failed: out of memory", ExitClass.OUT_OF_MEMORY),
         ("llama-server reported out-of-memory during startup: x", ExitClass.OUT_OF_MEMORY),
         ("first\nerror: unknown argument: --x", ExitClass.BAD_FLAG),
+        ('tensor "blk.2.ffn_gate.weight" offset+size (1528928) exceeds file size (1500000)', ExitClass.MISSING_FILE),
+        ("unsupported version 0", ExitClass.MISSING_FILE),
+        (
+            "llama-server process has terminated: exit status 1: error loading model: unknown model architecture: 'x'",
+            ExitClass.MISSING_FILE,
+        ),
         ("something else", ExitClass.UNKNOWN),
     ],
 )

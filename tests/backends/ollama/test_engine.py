@@ -186,6 +186,19 @@ async def test_a_model_is_loaded_by_asking_and_stays() -> None:
         assert not psutil.pid_exists(runner)
 
 
+async def test_a_model_that_only_embeds_is_loaded_and_stays() -> None:
+    """Ollama generates nothing with it, not even nothing, which is how others are loaded."""
+    async with served(capabilities=["embedding"]) as (backend, engine):
+        endpoint = engine.launch.endpoint
+        await backend.open(engine.http, endpoint)
+        [held] = (await engine.get("/api/ps"))[1]["models"]
+        assert ("q:9b", True) == (held["model"], held["expires_at"] > "2200")
+        status, answer = await engine.ask({"model": "q:9b", "input": "hi"}, "/v1/embeddings")
+        assert (200, 8) == (status, len(answer["data"][0]["embedding"]))
+        await backend.close(engine.http, endpoint)
+        assert {"models": []} == (await engine.get("/api/ps"))[1]
+
+
 async def test_layers_are_asked_for_where_the_plan_counts_them() -> None:
     """Later requests, which name none, do not make it load again."""
     backend, launch = launched(option=LoadOption(0, "q", gpu_layers=7))
@@ -256,7 +269,7 @@ async def test_it_tells_what_it_can_do() -> None:
         endpoint = engine.launch.endpoint
         await backend.open(engine.http, endpoint)
         facts = await backend.describe(engine.http, endpoint)
-        assert ("0.33.0", 1024, True, True, False) == (
+        assert ("0.32.15", 1024, True, True, False) == (
             facts.version,
             facts.context,
             facts.tools,
@@ -334,7 +347,7 @@ async def test_what_it_would_cut_it_is_asked_about() -> None:
         adapted = backend.adapt(endpoint, long)
         assert adapted is not None
         status, answer = await engine.ask(adapted)
-        assert (200, 1024) == (status, answer["usage"]["prompt_tokens"])
+        assert (200, 1026) == (status, answer["usage"]["prompt_tokens"])
         with pytest.raises(RequestError, match="more tokens than that") as caught:
             await backend.ensure_fits(engine.http, endpoint, adapted)
         assert "context_length_exceeded" == caught.value.code

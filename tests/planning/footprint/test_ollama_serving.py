@@ -26,3 +26,16 @@ def test_the_context_is_multiplied_by_the_requests() -> None:
     """Each parallel request has the whole context, in a cache of its own."""
     serving = ollama_serving(8192, 3)
     assert (24_576, 3, False) == (serving.context, serving.slots, serving.unified)
+
+
+@pytest.mark.parametrize(("context", "parallel", "expected"), [(4096, 1, 512), (4096, 2, 1024), (16_384, 4, 2048)])
+def test_the_micro_batch_follows_the_context_of_all_requests(context: int, parallel: int, expected: int) -> None:
+    """As Ollama 0.32.15 wrote them: -c 8192 -np 2 came with -ub 1024."""
+    assert expected == ollama_serving(context, parallel).ubatch
+
+
+@pytest.mark.parametrize(("context", "expected"), [(1024, 1024), (16_384, 2048)])
+def test_what_only_embeds_has_one_request_and_a_micro_batch_for_a_text(context: int, expected: int) -> None:
+    """As Ollama 0.32.15 wrote them: -c 16384 -np 1 came with -ub 2048."""
+    serving = ollama_serving(context, 4, embeds=True)
+    assert (context, 1, expected) == (serving.context, serving.slots, serving.ubatch)
