@@ -42,6 +42,8 @@ class TimeoutMonitor:
         self._loop = asyncio.get_running_loop()
         self._timed: set[Timed] = set()
         self._timer: asyncio.TimerHandle | None = None
+        # Kept beside the timer, which cannot be asked: uvloop's has no time once that has come.
+        self._when = 0.0
         self._looked = 0.0
 
     def begin(self, timed: Timed) -> None:
@@ -58,11 +60,12 @@ class TimeoutMonitor:
         if self._timer is None:
             self._looked = self._loop.time()
             self._set(min(due, self._looked + TICK))
-        elif self._timer.when() > due:
+        elif self._when > due:
             self._timer.cancel()
             self._set(due)
 
     def _set(self, when: float) -> None:
+        self._when = when
         self._timer = self._loop.call_at(when, self._look, when)
 
     def _look(self, when: float) -> None:

@@ -100,6 +100,8 @@ class Dispatcher:
         self._waiting: dict[str, asyncio.Future[Serve | Refuse]] = {}
         self._watching: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        # Kept beside the timer, which cannot be asked: uvloop's has no time once that has come.
+        self._timer_at: float | None = None
 
     def post(self, event: Event) -> None:
         """Let the scheduler take in *event* and perform what it decides."""
@@ -278,9 +280,10 @@ class Dispatcher:
         """Have `Ticked` posted at the earliest deadline; a timer that is set for it already stays."""
         at = self.scheduler.next_deadline()
         if self._timer is not None:
-            if self._timer.when() == at:
+            if self._timer_at == at:
                 return
             self._timer.cancel()
+        self._timer_at = at
         self._timer = None if at is None else self._loop.call_at(at, self._tick)
 
     def _tick(self) -> None:

@@ -151,3 +151,29 @@ async def test_lets_a_timely_answer_be() -> None:
         await asyncio.sleep(29)
     await asyncio.sleep(1000)
     assert timeout.reason is None
+
+
+def test_uvloops_timers_that_are_due_already() -> None:
+    """They have no time to be asked for; what is watched next is looked at all the same."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def watch() -> list[float]:
+        monitor, seen = TimeoutMonitor(), list[float]()
+
+        class Due:
+            due = now() - 1.0
+
+            def look(self, at: float) -> None:
+                seen.append(at)
+                self.due = float("inf")
+
+            def excuse(self, seconds: float) -> None:
+                pass
+
+        monitor.begin(Due())
+        monitor.begin(Due())
+        await asyncio.sleep(0.01)
+        return seen
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert 2 == len(runner.run(watch()))

@@ -27,6 +27,7 @@ from hostd.scheduling.events import (
     PreflightDone,
     Reconfigured,
     ShutdownRequested,
+    Ticked,
 )
 from hostd.scheduling.scheduler import Scheduler
 from hostd.scheduling.view import QueuePosition
@@ -228,6 +229,25 @@ async def test_sets_no_timer_after_it_is_closed() -> None:
     waiting.cancel()
 
 
+def test_uvloops_timers_that_are_due_already() -> None:
+    """They have no time to be asked for, so what else is due is not compared with it."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def serve() -> list[Event]:
+        scheduler = Puppet()
+        dispatcher = Dispatcher(cast(Scheduler, scheduler), {})
+        scheduler.deadline = asyncio.get_running_loop().time() - 1.0
+        dispatcher.post(Booted())
+        scheduler.deadline += 0.5
+        dispatcher.post(Booted())
+        scheduler.deadline = None
+        await asyncio.sleep(0.01)
+        return scheduler.heard
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert [Booted(), Booted(), Ticked()] == runner.run(serve())
+
+
 class Puppet:
     """A scheduler that says what it is told to say, and notes what it hears."""
 
@@ -235,6 +255,7 @@ class Puppet:
         self.models: dict[str, object] = {}
         self.effects = list(effects)
         self.heard: list[Event] = []
+        self.deadline: float | None = None
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Say everything at once."""
@@ -244,7 +265,8 @@ class Puppet:
         return effects
 
     def next_deadline(self) -> float | None:
-        """Wait for nothing."""
+        """Wait for nothing, unless told."""
+        return self.deadline
 
 
 CHOICE = LoadOption(0, "as planned")
