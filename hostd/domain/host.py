@@ -59,7 +59,8 @@ class Host:
     """A machine.
 
     *troubles* are sentences on what could not be measured and why, for the owner; *absences* are those on what is not there to
-    measure as far as one can see, which only the inventory tells.
+    measure as far as one can see, which only the inventory tells. *unmeasured* names graphics devices that are there, and of whose
+    memory nothing is known: an engine may use them, and decides itself.
     """
 
     os: str
@@ -68,6 +69,7 @@ class Host:
     pools: tuple[Pool, ...]
     troubles: tuple[str, ...] = ()
     absences: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
 
     def pool(self, pool_id: str) -> Pool | None:
         """Return the pool of that id, or None."""

@@ -28,6 +28,7 @@ def read(reserve: int, sysfs: Path = SYSFS, names: Path = NAMES, shared: Callabl
     """
     pools: list[Pool] = []
     troubles: list[str] = []
+    unmeasured: list[str] = []
     for number, (bus_id, device) in enumerate(sorted(_devices(sysfs))):
         try:
             pools.append(_pool(f"rocm:{number}", bus_id, device, reserve, names))
@@ -37,9 +38,10 @@ def read(reserve: int, sysfs: Path = SYSFS, names: Path = NAMES, shared: Callabl
                 f"the AMD card at {bus_id} is left out: its driver (amdgpu) does not tell its memory ({reason}); "
                 "look for 'amdgpu' in the kernel's log"
             )
+            unmeasured.append(f"the AMD card at {bus_id}")
     if shared is not None and len(pools) == 1 and not troubles and dict(pools[0].facts).get("shares_main_memory"):
         pools = [_with_main_memory(pools[0], shared())]
-    return Reading(tuple(pools), tuple(troubles))
+    return Reading(tuple(pools), tuple(troubles), unmeasured=tuple(unmeasured))
 
 
 def _with_main_memory(own: Pool, memory: Pool) -> Pool:

@@ -14,29 +14,30 @@ from hostd.hardware.nvidia_signs import NO_LIBRARY
 Device = NewType("Device", object)
 
 NOT_SUPPORTED = int(pynvml.NVML_ERROR_NOT_SUPPORTED)
+GPU_IS_LOST = int(pynvml.NVML_ERROR_GPU_IS_LOST)
+RESET_REQUIRED = int(pynvml.NVML_ERROR_RESET_REQUIRED)
+TIMEOUT = int(pynvml.NVML_ERROR_TIMEOUT)
 NO_PERMISSION = int(pynvml.NVML_ERROR_NO_PERMISSION)
 _FUNCTION_NOT_FOUND = int(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
 _UNREADABLE = int(pynvml.NVML_ERROR_UNKNOWN)
 _MOST_SLICES = 16  # more than any card has; a driver that says more is not believed
 
 _WHY = {
-    int(pynvml.NVML_ERROR_NOT_SUPPORTED): "the driver does not tell this of this device",
+    NOT_SUPPORTED: "the driver does not tell this of this device",
     NO_PERMISSION: "this user may not ask the driver; allow it to open /dev/nvidia* (often the groups video and render)",
     int(pynvml.NVML_ERROR_DRIVER_NOT_LOADED): (
         "the driver is installed but not loaded; load it with 'modprobe nvidia', or restart if it has just been installed"
     ),
     int(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND): NO_LIBRARY,
     _FUNCTION_NOT_FOUND: "the driver is too old for this question; update it (510 or newer knows all of them)",
-    int(pynvml.NVML_ERROR_GPU_IS_LOST): (
+    GPU_IS_LOST: (
         "it has fallen off the bus; look for 'Xid' in the kernel's log, check power and seating, and restart the machine"
     ),
-    int(
-        pynvml.NVML_ERROR_RESET_REQUIRED
-    ): "it needs a reset: end what uses it and run 'nvidia-smi --gpu-reset', or restart",
+    RESET_REQUIRED: "it needs a reset: end what uses it and run 'nvidia-smi --gpu-reset', or restart",
     int(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH): (
         "the driver's library and kernel module are of different versions, as after an update; restart the machine"
     ),
-    int(pynvml.NVML_ERROR_TIMEOUT): "the driver did not answer in time; look for 'NVRM' in the kernel's log",
+    TIMEOUT: "the driver did not answer in time; look for 'NVRM' in the kernel's log",
     int(pynvml.NVML_ERROR_OPERATING_SYSTEM): (
         "the operating system refused, as a container without the card's devices does; give it access to /dev/nvidia*"
     ),
@@ -132,6 +133,21 @@ def compute_capability(of: Device) -> str:
     """Return the card's CUDA compute capability, such as ``8.9``; raises `NvmlFault`."""
     major, minor = _ask("nvmlDeviceGetCudaComputeCapability", of)
     return f"{major}.{minor}"
+
+
+def is_prohibited(of: Device) -> bool:
+    """Return whether no program may compute on the card (its compute mode); raises `NvmlFault`."""
+    return int(_ask("nvmlDeviceGetComputeMode", of)) == int(pynvml.NVML_COMPUTEMODE_PROHIBITED)
+
+
+def is_exclusive(of: Device) -> bool:
+    """Return whether one program at a time may compute on the card (its compute mode); raises `NvmlFault`."""
+    return int(_ask("nvmlDeviceGetComputeMode", of)) == int(pynvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS)
+
+
+def is_virtual(of: Device) -> bool:
+    """Return whether this is a part of a card that a hypervisor gives (vGPU); raises `NvmlFault`."""
+    return int(_ask("nvmlDeviceGetVirtualizationMode", of)) == int(pynvml.NVML_GPU_VIRTUALIZATION_MODE_VGPU)
 
 
 def memory(of: Device) -> DeviceMemory:

@@ -4,16 +4,24 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from hostd.domain.host import Host, Pool, PoolKind, Reserve
-from hostd.hardware import amd, nvidia_signs, system
+from hostd.hardware import amd, intel, jetson, nvidia_signs, system
 from hostd.hardware.apple import Mac
 from hostd.hardware.reading import Reading
 
 if TYPE_CHECKING:
     from hostd.hardware.nvidia import Cards
+
+
+WINDOWS_CARDS = Path("/dev/dxg")
+_NOT_TOLD = (
+    "Windows shares a card with this Linux (WSL2), and tells its memory through NVIDIA's driver only: of another card a plan "
+    "counts nothing, and the engine decides what it puts there"
+)
 
 
 def probe(reserve: Reserve) -> Host:
@@ -51,7 +59,8 @@ class Sensors:
         pools = tuple(pool for reading in found for pool in reading.pools)
         troubles = tuple(trouble for reading in found for trouble in reading.troubles)
         absences = tuple(absence for reading in found for absence in reading.absences)
-        return Host(machine.os, machine.cpu, machine.ram_bytes, pools, troubles, absences)
+        unmeasured = tuple(device for reading in found for device in reading.unmeasured)
+        return Host(machine.os, machine.cpu, machine.ram_bytes, pools, troubles, absences, unmeasured)
 
     def close(self) -> None:
         """Close the drivers; the next reading opens them again."""
@@ -67,9 +76,16 @@ class Sensors:
             return system.read(reserve.unified)
 
         nvidia = _isolated("NVIDIA cards", lambda: self._nvidia_cards(reserve.vram, main))
+        if not nvidia.pools:
+            board = _isolated("Jetson's graphics", lambda: jetson.read(main))
+            nvidia = board if board.pools or board.absences else nvidia
         # A processor's graphics are of use for models where there is nothing better.
         shared = None if nvidia.pools else main
-        return [nvidia, _isolated("AMD cards", lambda: amd.read(reserve.vram, shared=shared))]
+        cards = [nvidia, _isolated("AMD cards", lambda: amd.read(reserve.vram, shared=shared))]
+        cards.append(_isolated("Intel graphics", intel.read))
+        if not any(reading.pools for reading in cards) and nvidia_signs.on_windows() and WINDOWS_CARDS.exists():
+            cards.append(Reading(absences=(_NOT_TOLD,), unmeasured=("the cards of Windows",)))
+        return cards
 
     def _nvidia_cards(self, reserve: int, shared: Callable[[], Pool]) -> Reading:
         if self._nvidia is None:

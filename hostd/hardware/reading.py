@@ -12,3 +12,4 @@ class Reading:
     pools: tuple[Pool, ...] = ()
     troubles: tuple[str, ...] = ()
     absences: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()

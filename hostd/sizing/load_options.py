@@ -14,7 +14,7 @@ from hostd.domain.units import format_bytes
 from hostd.models.errors import BadReference, DamagedModel, HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.locations import ModelLocations
 from hostd.planning.footprint.serving_modes import ServingMode
-from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, LoadOption, excess, load_options, pool_budgets
+from hostd.planning.warm_set.load_option import SLICE, UNMEASURED_LOAD, LoadOption, excess, load_options, pool_budgets
 from hostd.sizing.header_cache import HeaderCache
 from hostd.sizing.measurements import CalibratedEstimator
 from hostd.sizing.serving_modes import ServingModeFactory, takes_memory
@@ -61,11 +61,13 @@ class SizedVariant:
         """Return the options that an empty *host* can hold, best first, and the nearest one if it can hold none."""
         budgets = pool_budgets(host)
         found, nearest = load_options(self.mode, host, budgets, self.devices)
-        options = [self._of(each.capped(budgets)) for each in found]
-        return options, None if options or nearest is None else self._of(nearest)
+        options = [self._of(each.capped(budgets), host) for each in found]
+        return options, None if options or nearest is None else self._of(nearest, host)
 
-    def _of(self, option: LoadOption) -> LoadOption:
-        return replace(option, variant=self.number, load_seconds=self.load_seconds)
+    def _of(self, option: LoadOption, host: Host) -> LoadOption:
+        slices = {pool.id: dict(pool.facts).get("uuid", "") for pool in host.accelerators if SLICE in pool.id}
+        hides = bool(host.accelerators) or not host.unmeasured
+        return replace(option, variant=self.number, load_seconds=self.load_seconds, hides=hides, slices=slices)
 
     def placed(self, option: LoadOption) -> LoadOption:
         """Return *option*, of this variant, with the footprint that this host's arithmetic gives it."""
@@ -189,6 +191,12 @@ class LoadOptionFinder:
         options, nearest = sized.options(modes.host)
         if not options:
             nowhere = sized.mode.why_not(modes.host.accelerators)
+            if nearest is None and modes.host.unmeasured and not modes.host.accelerators:
+                there = ", ".join(modes.host.unmeasured)
+                note = f"{variant.label}: what it takes is not known, for the memory of {there} is not measured"
+                seconds = UNMEASURED_LOAD if measured is None else measured
+                yield LoadOption(number, variant.label, load_seconds=seconds, hides=False), note
+                return
             if nearest is None:
                 raise _Excluded(nowhere or f"{variant.backend} has no place for it on this machine")
             raise _Excluded(_too_large(nearest, pool_budgets(modes.host)), nearest)

@@ -1,5 +1,7 @@
 """An engine sees the cards that it was given, and no others."""
 
+from dataclasses import replace
+
 import pytest
 
 from hostd.backends.devices import is_placed, visible_devices
@@ -28,6 +30,19 @@ def on(*pools: str) -> LoadOption:
 def test_a_placement_becomes_variables(pools: tuple[str, ...], variables: dict[str, str]) -> None:
     """In its own order, numbered as pools are; without devices, none is seen."""
     assert variables == visible_devices(on(*pools), {"PATH": "/bin"})
+
+
+def test_a_slice_is_known_by_its_uuid() -> None:
+    """CUDA numbers no slices of a card (MIG), and shows a process one of them."""
+    uuids = {"cuda:0:mig0": "MIG-aaaa", "cuda:0:mig1": "MIG-bbbb"}
+    option = replace(on("cuda:0:mig1"), slices=uuids)
+    assert {"CUDA_VISIBLE_DEVICES": "MIG-bbbb"} == visible_devices(option, {})
+    assert {} == visible_devices(replace(on("cuda:0:mig0", "cuda:0:mig1"), slices=uuids), {})
+
+
+def test_what_is_not_measured_is_not_hidden() -> None:
+    """On a host whose graphics are there and tell nothing, the engine decides."""
+    assert {} == visible_devices(replace(on(), hides=False), {})
 
 
 def test_the_owners_own_choice_stands() -> None:

@@ -100,6 +100,7 @@ def test_memory_that_is_not_told(tmp_path: Path, names: Path, total: str | None)
     assert trouble.startswith(
         "the AMD card at 0000:01:00.0 is left out: its driver (amdgpu) does not tell its memory ("
     )
+    assert ("the AMD card at 0000:01:00.0",) == reading.unmeasured
 
 
 def test_no_cards(tmp_path: Path) -> None:

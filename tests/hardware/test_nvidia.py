@@ -233,3 +233,93 @@ def test_an_integrated_device_has_the_systems_memory(driver: FakeDriver) -> None
     assert ("cuda:0", PoolKind.UNIFIED, "NVIDIA GB10") == (pool.id, pool.kind, pool.name)
     assert (120 * GIB, 100 * GIB, 114 * GIB) == (pool.total, pool.free, pool.budget)
     assert ("12.1", "yes") == (dict(pool.facts)["compute_capability"], dict(pool.facts)["shares_main_memory"])
+
+
+DISCRETE = "gpu NVIDIA A16-8Q;GPU-77;00000000:02:00.0;8192;300;0;8.6\n"
+
+
+def test_a_card_that_lets_no_program_in(driver: FakeDriver) -> None:
+    """It is left out with what to do, and the other stays; one that lets a single program in is used, and says so."""
+    (reading,) = read(driver, HEAD + RTX + H200 + "mode 0 2\nmode 1 3\n")
+    assert ["cuda:1"] == [pool.id for pool in reading.pools]
+    closed, single = reading.troubles
+    assert "cuda:0 (NVIDIA GeForce RTX 4090) is left out: its compute mode is Prohibited" in closed
+    assert "cuda:1 (NVIDIA H200) lets one program at a time compute" in single
+    assert () == reading.unmeasured
+
+
+def test_mps_shares_an_exclusive_card(driver: FakeDriver) -> None:
+    """With its server there, several programs compute on the card; what that costs is told by the inventory alone."""
+    server = "proc 0 M 9000050 30\nname 9000050 /usr/bin/nvidia-cuda-mps-server\n"
+    (reading,) = read(driver, HEAD + RTX + "mode 0 3\n" + server)
+    assert () == reading.troubles
+    assert "cuda:0 (NVIDIA GeForce RTX 4090) is shared through MPS" in reading.absences[0]
+
+
+def test_a_virtual_card(driver: FakeDriver) -> None:
+    """Its driver tells of no processes, which is nothing amiss; a profile without CUDA is no card for models."""
+    virtual = "virtual 0 2\nfail nvmlDeviceGetComputeRunningProcesses 3\n"
+    (reading,) = read(driver, HEAD + DISCRETE + virtual)
+    assert (["cuda:0"], ()) == ([pool.id for pool in reading.pools], reading.troubles)
+    assert ["who holds its memory cannot be told", "is a part of a card (vGPU)"] == [
+        said
+        for said in ("who holds its memory cannot be told", "is a part of a card (vGPU)")
+        if said in " ".join(reading.absences)
+    ]
+    (desktop,) = read(driver, HEAD + DISCRETE.replace("8Q", "2B") + virtual)
+    assert ((), True) == (desktop.pools, "has no CUDA; ask for one that ends in Q or C" in desktop.troubles[0])
+
+
+def test_slices_are_seen_one_at_a_time(driver: FakeDriver) -> None:
+    """Where a card has several, the inventory says that no model is split over them."""
+    slices = "migmode 0\nmig 0;1;MIG-a;NVIDIA H200 MIG 3g.71gb;71000;0\nmig 0;2;MIG-b;NVIDIA H200 MIG 3g.71gb;71000;0\n"
+    (reading,) = read(driver, HEAD + H200 + slices)
+    assert ("cuda:0:mig0", "cuda:0:mig1") == tuple(pool.id for pool in reading.pools)
+    assert ((), True) == (reading.troubles, "cuda:0 is cut into 2 slices (MIG)" in reading.absences[0])
+
+
+def test_a_card_that_is_slow_to_answer(driver: FakeDriver) -> None:
+    """One that was measured counts as full until it answers again; of another, at least it is known that it is there."""
+    slow = f"{HEAD}{RTX}fail nvmlDeviceGetMemoryInfo 10\n"
+    before, silent, after = read(driver, HEAD + RTX, slow, HEAD + RTX)
+    assert (before.pools[0].budget, 0) == (silent.pools[0].budget, silent.pools[0].free)
+    assert "counts as full until it answers: the driver did not answer in time" in silent.troubles[0]
+    assert before == after
+    (never,) = read(driver, slow)
+    assert ((), ("cuda:0 (NVIDIA GeForce RTX 4090)",)) == (never.pools, never.unmeasured)
+
+
+@pytest.mark.parametrize(("code", "there"), [(3, True), (4, True), (999, True), (15, False), (16, False)])
+def test_not_measured_is_not_not_there(driver: FakeDriver, code: int, there: bool) -> None:
+    """A card whose memory is not told is there; one that has fallen off the bus, or needs a reset, cannot be used."""
+    (reading,) = read(driver, f"{HEAD}{RTX}fail nvmlDeviceGetMemoryInfo {code}\n")
+    assert ((), there) == (reading.pools, bool(reading.unmeasured))
+
+
+def test_an_integrated_device_without_an_identity(driver: FakeDriver) -> None:
+    """Neither a name nor an identity is needed for a device that has the system's memory (Jetson Orin)."""
+    orin = "gpu Orin (nvgpu);GPU-0;00000000:00:00.0;0;0;0;8.7\n"
+    silent = "".join(
+        f"fail {each} 3\n" for each in ("nvmlDeviceGetUUID", "nvmlDeviceGetName", "nvmlDeviceGetMemoryInfo")
+    )
+    processes = "fail nvmlDeviceGetComputeRunningProcesses 3\n"
+    reading: Reading = driver.run(SHARING, HEAD + orin + silent + processes)
+    (pool,) = reading.pools
+    assert ("cuda:0", PoolKind.UNIFIED, "8.7") == (pool.id, pool.kind, dict(pool.facts)["compute_capability"])
+    assert ((), ()) == (reading.troubles, reading.unmeasured)
+
+
+WINDOWS = """
+import os
+from pathlib import Path
+from hostd.hardware.nvidia import Cards
+Path(os.environ["FAKE_NVML"]).write_text(given[0])
+answer = Cards(on_windows=lambda: True).read(1 << 30)
+"""
+
+
+def test_a_card_of_windows(driver: FakeDriver) -> None:
+    """A Linux in Windows is told what it shares; nothing of it is a trouble."""
+    reading: Reading = driver.run(WINDOWS, HEAD + RTX)
+    assert (1, ()) == (len(reading.pools), reading.troubles)
+    assert "this is a Linux in Windows (WSL2)" in reading.absences[-1]

@@ -1,12 +1,18 @@
 """The machine as it is now."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
-from hostd.domain.host import Reserve
+from hostd.domain.host import PoolKind, Reserve
+from hostd.hardware import amd, intel, jetson, nvidia_signs
+from hostd.hardware import probe as module
 from hostd.hardware.apple import Mac
 from hostd.hardware.probe import Sensors, probe
+from hostd.hardware.reading import Reading
 from tests.hardware.fake_driver import FakeDriver
 from tests.hardware.macs import Recorded, sysctl
 
@@ -43,6 +49,39 @@ def test_cards_come_before_main_memory(driver: FakeDriver) -> None:
     assert ["cuda:0", "ram"] == [pool.id for pool in host.pools if not pool.id.startswith("rocm")]
     assert (8000 * 2**20 - GIB, ()) == (host.pools[0].budget, host.troubles)
     assert seconds < 0.2
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A Linux without any card that tells its memory; what is patched further is undone after the test."""
+    monkeypatch.setattr(nvidia_signs, "driver_installed", lambda: False)
+    for source in (jetson, amd, intel):
+        monkeypatch.setattr(source, "read", lambda *_, **__: Reading())
+    return monkeypatch
+
+
+def test_graphics_without_numbers_are_named(bare: pytest.MonkeyPatch) -> None:
+    """They are no pool, and the host says that they are there."""
+    bare.setattr(intel, "read", lambda: Reading(absences=("a sentence",), unmeasured=("graphics",)))
+    host = Sensors("linux").read(Reserve())
+    assert (["ram"], ("graphics",)) == ([pool.id for pool in host.pools], host.unmeasured)
+    assert "a sentence" in host.absences
+
+
+@pytest.mark.parametrize(("shared", "named"), [(True, ("the cards of Windows",)), (False, ())])
+def test_cards_of_windows_are_named(bare: pytest.MonkeyPatch, tmp_path: Path, shared: bool, named: tuple[str]) -> None:
+    """Where Windows lends its Linux a card of which NVIDIA's driver knows nothing."""
+    bare.setattr(nvidia_signs, "on_windows", lambda: True)
+    bare.setattr(module, "WINDOWS_CARDS", tmp_path if shared else tmp_path / "none")
+    assert named == Sensors("linux").read(Reserve()).unmeasured
+
+
+def test_a_jetson_has_one_pool_beside_main_memory(bare: pytest.MonkeyPatch) -> None:
+    """Its device tree says what the driver's library does not."""
+    bare.setattr(jetson, "read", lambda shared: Reading((replace(shared(), id="cuda:0", kind=PoolKind.UNIFIED),)))
+    host = Sensors("linux").read(Reserve())
+    assert "cuda:0" == host.pools[0].id
+    assert not [said for said in host.absences if "NVIDIA cards cannot" in said]
 
 
 def test_a_missing_driver_is_told(no_driver: FakeDriver) -> None:

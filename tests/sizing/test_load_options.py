@@ -76,6 +76,27 @@ def test_only_what_fits_on_no_cards_is_shared_with_the_host(tmp_path: Path) -> N
     assert all(need <= budgets[pool] for option in (partly, none) for pool, need in option.needs.items())
 
 
+def test_graphics_that_were_not_measured_are_left_to_the_engine(tmp_path: Path) -> None:
+    """Main memory is what a plan counts, but the engine is not kept from a device of which only the numbers are lacking."""
+    host = replace(PROCESSOR, unmeasured=("the Intel graphics at 0000:03:00.0",))
+    variants = gguf(tmp_path, "m.gguf", 4), Variant("vllm", path=str(checkpoint(tmp_path / "model")))
+    found = finder(tmp_path).find(profile(*variants), host)
+    first, second = found.options
+    assert ({"ram"}, False) == (set(first.needs), first.hides)
+    assert (1, {}, False) == (second.variant, second.needs, second.hides)
+    assert [True] == ["0000:03:00.0 is not measured" in note for note in found.notes]
+    assert [True] == [each.hides for each in finder(tmp_path).find(profile(*variants), PROCESSOR).options]
+
+
+def test_a_slice_of_a_card_brings_its_uuid(tmp_path: Path) -> None:
+    """Engines are shown it by that name."""
+    (card, *rest) = CARD.pools
+    host = replace(CARD, pools=(replace(card, id="cuda:0:mig0", facts=(("uuid", "MIG-1"),)), *rest))
+    (option, *_) = finder(tmp_path).find(profile(gguf(tmp_path, "m.gguf", 4)), host).options
+    assert {"cuda:0:mig0": "MIG-1"} == option.slices
+    assert ["cuda:0:mig0"] == [pool for pool, _ in option.placement.devices]
+
+
 def test_a_machine_without_accelerators_uses_its_memory(tmp_path: Path) -> None:
     """There is one place only."""
     (option,) = finder(tmp_path).find(profile(gguf(tmp_path, "m.gguf", 4)), PROCESSOR).options

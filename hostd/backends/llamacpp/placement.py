@@ -42,6 +42,9 @@ def placement_words(option: LoadOption | None, args: Mapping[str, Flag]) -> tupl
 
 def _words(option: LoadOption, args: Mapping[str, Flag]) -> Iterator[str]:
     devices = option.placement.devices
+    # Graphics that are there and not measured are the engine's to use: a missing number is no reason to do without them.
+    if not devices and not option.hides:
+        return
     layers = (ALL_LAYERS if devices else 0) if option.gpu_layers is None else option.gpu_layers
     if _LAYERS.isdisjoint(args):
         yield from ("-ngl", str(layers))

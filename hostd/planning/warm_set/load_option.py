@@ -12,6 +12,9 @@ from hostd.planning.warm_set.layer_split import dealt
 UNMEASURED_LOAD = 10.0
 """Seconds that a load is taken to last before any has been measured or estimated."""
 
+SLICE = ":mig"
+"""What the id of a slice of a card (MIG) has in it."""
+
 Bytes = Mapping[str, int]
 """Bytes by pool id."""
 
@@ -27,8 +30,9 @@ class LoadOption:
     *expected* what it will probably hold, and *transient* what it takes beyond *needs* while it loads (bytes by pool id); all
     are empty where nothing is known or nothing is held on this host. *elastic* is what it may take besides, and *shares* how much
     of that it is allowed, by flag (None: not dealt yet); *needs* include them. *gpu_layers* is how many layers go to the devices,
-    None for all. *load_seconds* is measured where there are measurements, else estimated. *mode* and *footprint* are what the
-    bytes were computed from; they are empty where nothing is known.
+    None for all. *load_seconds* is measured where there are measurements, else estimated. *hides* says that the engine is kept from
+    devices that it is not placed on, and *slices* are the UUIDs of a host's slices (MIG), by pool id. *mode* and *footprint* are
+    what the bytes were computed from; they are empty where nothing is known.
     """
 
     variant: int
@@ -41,6 +45,8 @@ class LoadOption:
     load_seconds: float = UNMEASURED_LOAD
     elastic: tuple[ElasticMemory, ...] = ()
     shares: Mapping[str, int] | None = None
+    hides: bool = True
+    slices: Mapping[str, str] = field(default_factory=dict)
     mode: ServingMode = field(default=_NO_MODE, compare=False, repr=False)
     footprint: Footprint = field(default=_NO_FOOTPRINT, compare=False, repr=False)
 
@@ -265,7 +271,8 @@ def _split(cards: list[Pool], free: FreeBytes) -> Placement:
 
 
 def _kinds(host: Host) -> list[list[Pool]]:
+    """Return the accelerators in groups that one process can use together; CUDA shows it one slice of a card (MIG) at most."""
     groups: dict[str, list[Pool]] = {}
     for pool in host.accelerators:
-        groups.setdefault(pool.id.partition(":")[0], []).append(pool)
+        groups.setdefault(pool.id if SLICE in pool.id else pool.id.partition(":")[0], []).append(pool)
     return list(groups.values())

@@ -23,12 +23,13 @@ SPLIT = LoadOption(0, "m", Placement((("cuda:0", 22.0 * 2**30), ("cuda:1", 11.0 
         (CARD, "-ngl 999"),
         (PARTLY, "-ngl 22"),
         (SPLIT, "-ngl 999 -sm layer -ts 22528,11264"),
+        (replace(HOST, hides=False), ""),
         (LoadOption(0, "m"), ""),
         (None, ""),
     ],
 )
 def test_an_option_becomes_flags(option: LoadOption | None, words: str) -> None:
-    """Of a choice about which nothing is known, nothing is said."""
+    """Of a choice about which nothing is known, nothing is said; nor where there are graphics that nobody measured."""
     assert words == " ".join(placement_words(option, {}))
 
 

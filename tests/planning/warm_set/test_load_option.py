@@ -101,6 +101,18 @@ def test_cards_of_two_makers_are_not_mixed() -> None:
     assert [("cuda:0", "cuda:1")] == [tuple(pool for pool, _ in split.devices) for split in splits]
 
 
+def test_slices_of_a_card_are_not_split_over() -> None:
+    """CUDA shows a process one slice at most, and no slice beside a card."""
+    host = machine(80, 20, 20)
+    sliced = [replace(pool, id=f"cuda:1:mig{at}") for at, pool in enumerate(host.pools[1:3])]
+    host = replace(host, pools=(host.pools[0], *sliced, host.pools[-1]))
+    found = [
+        [pool for pool, _ in option.placement.devices]
+        for option in full_offload(serving_mode(10), host, pool_budgets(host))
+    ]
+    assert [["cuda:0"], ["cuda:1:mig0"], ["cuda:1:mig1"]] == sorted(found)
+
+
 def test_without_accelerators_it_is_the_host() -> None:
     """Main memory, unless the engine needs a card."""
     host = machine()
