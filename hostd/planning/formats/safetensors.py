@@ -17,8 +17,8 @@ from hostd.domain.units import format_bytes
 from hostd.planning.formats.gguf import MAX_TENSORS, NeedMore, foreign_kind
 
 PREFIX = 8
-MOST = 100_000_000
-"""Bytes of JSON that a header may have, by the format's own rule."""
+MOST = 32 << 20
+"""Bytes of JSON that a header may have. The format allows 100 MB; so many tensors as `MAX_TENSORS` take half of this."""
 
 BITS: Mapping[str, int] = {
     "BOOL": 8, "U8": 8, "I8": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32,
@@ -92,7 +92,7 @@ def parse_safetensors(prefix: bytes, file_bytes: int | None = None) -> Safetenso
     if length > MOST or length < 2:
         what = foreign_kind(prefix)
         raise BadModel(
-            f"its header claims {length} bytes, which no safetensors file has; it is another kind of file, or damaged"
+            f"its header claims {length} bytes, which no model in safetensors has; it is another kind of file, or damaged"
             f"{f': {what}' if what else ''}"
         )
     if file_bytes is not None and PREFIX + length > file_bytes:
