@@ -19,7 +19,7 @@ works, too. `tests/backends/tenth_engine.py` is a complete example, and `tests/c
 # ruff: noqa: ARG002, B027 - the defaults do nothing with what an engine may need
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -226,6 +226,13 @@ class Engine(Backend):
     def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
         return ExitClass.UNKNOWN
+
+    def without_quotes(self) -> Callable[[str], str]:
+        """Return what one process's log is to pass, line by line: it returns a line without what that quotes of a request.
+
+        Whoever may read the log need not be who made the request. A line that is nothing but a quotation becomes empty.
+        """
+        return str
 
     async def sleep(self, http: HttpClient, endpoint: Endpoint, level: int) -> None:
         """Give memory back without ending, to one of `Launch.sleep_levels`; return when the engine says that it sleeps.

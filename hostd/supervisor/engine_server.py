@@ -59,7 +59,7 @@ class EngineServer(Server):
             EngineError: It cannot be started.
         """
         began = ring.count
-        ring.hide(launch.secrets)
+        ring.hide(launch.secrets, engine.without_quotes())
         process = await EngineProcess.spawn(launch.argv, launch.env, ring=ring, reaper=reaper, model=model)
         return cls(engine, launch, process, ring, began)
 

@@ -8,7 +8,7 @@ waits for it.
 import asyncio
 import re
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 
 from hostd.domain.control_characters import CONTROL
 from hostd.domain.secret import masked
@@ -41,13 +41,14 @@ class LogRing:
         self._followers: set[_Follower] = set()
         self._closed = False
         self._secrets: tuple[str, ...] = ()
+        self._quoted: Callable[[str], str] = str
 
     def __repr__(self) -> str:
         return f"<LogRing {len(self._lines)} of {self.count} lines, {len(self._followers)} followers>"
 
-    def hide(self, secrets: Iterable[str]) -> None:
-        """Mask *secrets* in all that the engine prints from now on."""
-        self._secrets = tuple(secrets)
+    def hide(self, secrets: Iterable[str], quoted: Callable[[str], str] = str) -> None:
+        """Mask *secrets* in all that the engine prints from now on, and keep of each line what *quoted* returns."""
+        self._secrets, self._quoted = tuple(secrets), quoted
 
     def feed(self, data: bytes) -> None:
         """Add output of the engine, in pieces of any size."""
@@ -62,7 +63,7 @@ class LogRing:
         """End an unfinished line: no more output will finish it."""
         partial, cut = self._partial, self._cut
         self._partial, self._cut = b"", False
-        text = masked(readable(partial).rstrip(), self._secrets)
+        text = self._quoted(masked(readable(partial).rstrip(), self._secrets))
         if text:
             self._append(text + CUT if cut else text)
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hostd.domain.secret import masked
 from hostd.supervisor.log_ring import CUT, LONGEST_LINE, LogRing
 
 
@@ -115,3 +116,11 @@ def test_what_is_secret_is_masked_whatever_pieces_it_comes_in() -> None:
         ring.feed(piece)
     ring.flush()
     assert ["before the-long-key", "got *** and ***", "***"] == ring.lines()
+
+
+def test_a_line_is_kept_as_the_engines_filter_leaves_it() -> None:
+    """After masking, and not at all where nothing is left of it."""
+    ring = LogRing()
+    ring.hide(["the-long-key"], lambda line: line.partition(" quoting ")[0] if "all of it" not in line else "")
+    ring.feed(b"a the-long-key quoting words\nall of it\nb\n")
+    assert [f"a {masked('the-long-key', ['the-long-key'])}", "b"] == ring.lines()

@@ -11,7 +11,7 @@ a command line would show to every user of the machine.
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from hostd.backends.llamacpp.command_line import arguments, flags, locate
 from hostd.backends.llamacpp.flags import KnownFlags
 from hostd.backends.llamacpp.gguf_header import refuse_damaged
 from hostd.backends.llamacpp.help_page import HelpPages, is_executable, listens_on_sockets
+from hostd.backends.llamacpp.log_quotations import QuotationFilter
 from hostd.backends.llamacpp.placement import elastic_variables, owner_places
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError, RequestError
@@ -167,6 +168,10 @@ class LlamaCpp(Engine):
     def _environment(self, profile: Profile, option: LoadOption | None) -> dict[str, str]:
         """Return the environment in which the build is asked about itself: it may need the owner's variables to start at all."""
         return _environment(profile, option) | dict(self.settings.env) | dict(profile.env)
+
+    def without_quotes(self) -> Callable[[str], str]:
+        """Return a filter for the grammars, schemas and bodies that llama-server prints where it cannot read them."""
+        return QuotationFilter()
 
     def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""
