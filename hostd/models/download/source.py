@@ -7,7 +7,7 @@ large files whole: since its version 1 it deletes what was downloaded when it is
 import logging
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +84,7 @@ class HubFiles:
         headers = library().utils.build_hf_headers(token=self.token or False, library_name="hostd")
         xet = found.xet_file_data
         if xet and found.size and _xet_is_usable():
+            _refuse_link_local(xet.refresh_route)
             with xet_blocks(
                 xet.file_hash, found.size, first, xet.refresh_route, self._for(xet.refresh_route, headers)
             ) as blocks:
@@ -188,11 +189,10 @@ def _final_response(url: str, headers: Mapping[str, str], hub: str) -> Any:
     request = session.build_request("GET", url, headers=headers, timeout=PATIENCE)
     for _ in range(REDIRECTS):
         where = str(request.url)
-        scheme, host, port = origin(where)
+        scheme, host, _ = origin(where)
         if scheme != "https" and origin(url)[0] == "https":
             raise ModelUnreadable(f"{shown_url(url)} redirects from https to http; that is not followed")
-        for address in _addresses(host, port):
-            refuse_link_local(address)
+        _refuse_link_local(where)
         try:
             response = session.send(request, stream=True, follow_redirects=False)
         except Exception as error:
@@ -209,12 +209,14 @@ def _final_response(url: str, headers: Mapping[str, str], hub: str) -> Any:
     raise ModelUnreadable(f"{shown_url(url)} redirects in a circle or more than {REDIRECTS - 1} times; ask its owner")
 
 
-def _addresses(host: str, port: int) -> set[str]:
-    """Return the addresses of *host*; none where this machine does not know it, as behind a proxy."""
-    try:
-        return {str(where[0]) for *_, where in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-    except (OSError, UnicodeError):
-        return set()
+def _refuse_link_local(url: str) -> None:
+    """Raise as `refuse_link_local` does if the host of *url* has such an address; one that only a proxy knows has none here."""
+    _, host, port = origin(url)
+    found: Collection[Any] = ()
+    with suppress(OSError, UnicodeError):
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for *_, where in found:
+        refuse_link_local(str(where[0]))
 
 
 def _xet_is_usable() -> bool:

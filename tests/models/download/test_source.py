@@ -85,6 +85,17 @@ def test_a_download_by_xet_that_is_left_ends_at_once(xet: Hub) -> None:
         raise KeyboardInterrupt
 
 
+def test_xet_is_not_asked_at_a_link_local_address(xet: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the tickets are to be had is told by the hub, as a redirect is."""
+    told = files(xet, tmp_path).metadata("m.gguf")
+    assert told.xet_file_data is not None
+    away = replace(told.xet_file_data, refresh_route="http://169.254.169.254/latest")
+    told = replace(told, xet_file_data=away)
+    monkeypatch.setattr(HubFiles, "metadata", lambda *_: told)
+    with pytest.raises(ModelUnreadable, match="link-local"), files(xet, tmp_path).open("m.gguf", 0):
+        pass
+
+
 def test_what_xet_refuses_is_a_sentence(xet: Hub, tmp_path: Path) -> None:
     """A ticket that is not handed out is no traceback."""
     xet.faults["xet-read-token"] = "status 403"
