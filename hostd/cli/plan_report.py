@@ -1,5 +1,6 @@
 """A plan for programs and for people: the same verdicts as plain data, as sentences, and as a table."""
 
+from dataclasses import replace
 from typing import Any
 
 from hostd.cli.output import NOTHING, Column, listed, memory, show_table, write_line
@@ -85,7 +86,15 @@ def explain(candidate: PlanCandidate, fit: Fit | None, host: Host) -> str:
         if fit.verdict in (Verdict.DOES_NOT_FIT, Verdict.CANNOT_SAY)
         else option.mode.advice(option.placement, option.needs)
     )
-    more = [_shares(option), advice, bound, *candidate.notes, *option.mode.notes, *option.footprint.notes]
+    more = [
+        _shares(option),
+        _drafting(option),
+        advice,
+        bound,
+        *candidate.notes,
+        *option.mode.notes,
+        *option.footprint.notes,
+    ]
     return "; ".join((_verdict(fit, host), *sorted(filter(None, more), key=len)))
 
 
@@ -118,6 +127,24 @@ def _shares(option: LoadOption) -> str:
         f"{each.flag} {given[each.flag]}" for each in option.elastic if each.flag in given and not each.at_once
     )
     return f"{format_bytes(later)} of that are for past prompts, as far as memory is left ({flags})"
+
+
+def _drafting(option: LoadOption) -> str:
+    """Return what drafts tokens for the model and takes of memory, or why nothing does; empty where nothing could."""
+    mode, placement = option.mode, option.placement
+    if not mode.drafts:
+        return ""
+    if placement.drafts:
+        without = mode.estimate(replace(placement, drafts=False), option.gpu_layers)
+        bytes_ = sum(option.footprint.needed(pool) - without.needed(pool) for pool in option.footprint.parts)
+        return (
+            f"{mode.drafts} tokens for it to verify, which takes {format_bytes(bytes_)} of that (draft: off saves it)"
+        )
+    if option.whole and placement.devices:
+        return f"{mode.drafts} nothing: there is no room for that"
+    if not placement.devices:
+        return f"{mode.drafts} nothing: on the processor, verifying tokens takes as long as they would take one by one"
+    return f"{mode.drafts} nothing: layers on the card gain more than drafting with some of them on the CPU"
 
 
 def _backend_of(candidate: PlanCandidate) -> str | None:

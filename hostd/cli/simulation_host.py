@@ -15,9 +15,10 @@ from hostd.models.errors import ModelUnreadable
 from hostd.models.locations import this_machine
 from hostd.models.open import shipped_profiles
 from hostd.paths import records_file
+from hostd.planning.footprint.decode_speed import active_bytes
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.simulation.host_model import SimulatedHost, SimulatedModel, SimulatedSpeed
-from hostd.simulation.speed import active_bytes, estimate
+from hostd.simulation.speed import estimate
 from hostd.sizing.header_cache import HeaderCache
 from hostd.sizing.load_options import LoadOptionFinder
 from hostd.sizing.serving_modes import ENGINES, ServingModeFactory

@@ -25,6 +25,7 @@ def compare(host: Document, profiles: list[Document]) -> None:
                 doc.report(f"profile {shown(target)} falls back to itself; name another one", at)
             elif known.get(target, target):
                 doc.report(_unknown(target, known), at)
+        _draft(doc, owners, known)
     _roles(host, owners, known)
 
 
@@ -54,6 +55,23 @@ def _aliases(profiles: list[Document], owners: dict[str, Document]) -> dict[str,
             if other is not doc:
                 doc.report(f"alias {shown(alias)} also belongs to the profile in {other.file}; keep one of them", at)
     return {alias: name for alias, (name, _) in found.items()}
+
+
+def _draft(doc: Document, owners: dict[str, Document], known: dict[str, str]) -> None:
+    """Report a draft model that is no file, no profile, or a profile without a file."""
+    draft = doc.root.get("draft")
+    if not isinstance(draft, str) or draft in ("", "auto", "off") or draft.endswith(".gguf"):
+        return
+    at = doc.root.values_at["draft"]
+    if known.get(draft, draft):
+        doc.report(f"{_unknown(draft, known)}; a draft model may also be named by its .gguf file", at)
+    elif owners.get(draft, doc) is doc:
+        doc.report(f"profile {shown(draft)} drafts for itself; name a smaller model's, or its .gguf file", at)
+    elif not any(
+        isinstance(each, YamlMapping) and each.get("backend") == "llamacpp" and each.get("path")
+        for each in owners[draft].root.get("variants") or ()
+    ):
+        doc.report(f"profile {shown(draft)} has no llamacpp variant with a path; name the draft model's .gguf file", at)
 
 
 def _roles(host: Document, owners: dict[str, Document], known: dict[str, str]) -> None:

@@ -64,6 +64,11 @@ def _name(regex: str, wildcards: str) -> Callable[[object], str]:
     return validators.matching(re.compile(regex), meaning)
 
 
+def _draft(value: object) -> str:
+    # YAML reads the words on and off as booleans.
+    return ("auto" if value else "off") if isinstance(value, bool) else validators.text(value)
+
+
 _hub = validators.matching(re.compile(_HUB), "no repository of a model hub; write such as Qwen/Qwen3.5-9B-AWQ")
 _duration = validators.quantity(parse_duration, _TEN_YEARS, "500ms, 30s, 5m, 2h")
 _size = validators.quantity(parse_size, _PEBIBYTE, "512MiB, 24GiB")
@@ -109,6 +114,7 @@ Devices = Annotated[
 ]
 Thinking = Annotated[str, FieldType(validators.thinking, {"enum": [True, False, "optional"]})]
 
+Draft = Annotated[str, FieldType(_draft, {"type": ["string", "boolean"], "examples": ["auto", "draft.gguf"]})]
 KvType = Annotated[str, FieldType(validators.one_of(KV_TYPES), _one_of(*KV_TYPES))]
 Capability = Annotated[str, FieldType(validators.one_of(CAPABILITIES), _one_of(*CAPABILITIES))]
 Privacy = Annotated[str, FieldType(validators.one_of(("any", "local")), _one_of("any", "local"), str)]

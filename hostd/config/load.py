@@ -40,7 +40,9 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         source=str(source.absolute()) if source else None,
         listen=tuple(checked_host.server.listen),
         server=to_settings.server(checked_host),
-        profiles=MappingProxyType({profile.name: profile for profile in built}),
+        profiles=MappingProxyType(
+            {profile.name: to_settings.with_draft(profile, {each.name: each for each in built}) for profile in built}
+        ),
         roles=to_settings.roles(checked_host),
         commands=to_settings.commands(checked_host, host.file.parent),
         engines=to_settings.engines(checked_host),

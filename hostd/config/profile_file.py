@@ -84,6 +84,11 @@ class ProfileFile(Section):
     context: field_types.Count | None = key("Tokens of context for each slot; without it, the model's own.")
     slots: field_types.Count | None = key("Sequences that the engine decodes together; without it, `max_concurrent`.")
     kv_type: field_types.KvType = key("Type of the KV cache.", _PROFILE.kv_type)
+    draft: field_types.Draft = key(
+        "What drafts tokens that llama.cpp verifies: `auto` (the model's own drafting layers, where it has some and they pay), "
+        "`off`, a GGUF file of a small model with the same vocabulary, relative to this file, or the name of that model's profile.",
+        _PROFILE.draft,
+    )
     args: dict[field_types.FlagName, field_types.FlagValue] = keys("More flags for the engine, without the dashes.")
     env: dict[field_types.VariableName, field_types.VariableValue] = keys(
         "Variables for the engine's environment, over those of its backend in hostd.yaml."

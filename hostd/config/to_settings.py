@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -37,6 +38,7 @@ def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
     converted = {
         "variants": tuple(_variant(variant, folder) for variant in checked.variants),
         "slots": checked.slots or limits.max_concurrent,
+        "draft": below(folder, checked.draft) if checked.draft.endswith(".gguf") else checked.draft,
         "warm": _warm_settings(host, checked.warm),
         "limits": limits,
         "privacy": Privacy(checked.privacy),
@@ -47,6 +49,18 @@ def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
         "price": Price(**checked.price.written()),
     }
     return Profile(**{name: _frozen(value) for name, value in checked.written().items()} | converted)
+
+
+def with_draft(given: Profile, others: Mapping[str, Profile]) -> Profile:
+    """Return a profile with the file of its draft model, where it names one of the *others*."""
+    path = draft_file(others[given.draft]) if given.draft in others else None
+    return given if path is None else replace(given, draft=path)
+
+
+def draft_file(small: Profile) -> str | None:
+    """Return the file that drafts where another profile names this one; None where it has none."""
+    found = (each.path for each in small.variants if each.backend == "llamacpp" and each.path)
+    return next(found, None)
 
 
 def roles(host: HostFile) -> Mapping[str, Role]:

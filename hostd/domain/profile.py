@@ -99,7 +99,8 @@ class Price:
 class Profile:
     """One model as its owner declares it; *variants* are best first.
 
-    *env* are variables for its engine; *stop_grace* is the time in seconds that it may take to end after SIGTERM.
+    *draft* says what drafts tokens for llama.cpp to verify: ``auto`` (the model's own drafting layers), ``off``, or the path of a
+    small model. *env* are variables for its engine; *stop_grace* is the time in seconds that it may take to end after SIGTERM.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Profile:
     context: int | None = None
     slots: int = 1
     kv_type: str = "f16"
+    draft: str = "auto"
     args: Mapping[str, Flag] = field(default_factory=lambda: MappingProxyType({}))
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     stop_grace: float | None = None

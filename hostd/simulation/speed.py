@@ -7,7 +7,6 @@ read many tokens at a time, so that arithmetic is, which grows with bandwidth fr
 from collections.abc import Iterable
 
 from hostd.domain.host import Pool, PoolKind
-from hostd.domain.shape import Shape
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.simulation.host_model import SimulatedSpeed
 
@@ -40,18 +39,6 @@ EFFICIENCY = 0.6
 
 PROMPT_FACTOR = {PoolKind.VRAM: 40.0, PoolKind.UNIFIED: 12.0, PoolKind.RAM: 6.0}
 """Tokens of a prompt read in the time of one of the answer: about 4,500 to 110 a second for 8 billion parameters on an RTX 3090."""
-
-
-def active_bytes(shape: Shape) -> int:
-    """Return the bytes of the weights that take part in one token: all but the experts that are not picked."""
-    share = shape.experts_used / shape.experts if shape.experts else 1.0
-    dense = sum(layer.dense_bytes for layer in shape.layers)
-    experts = sum(layer.expert_bytes for layer in shape.layers)
-    if shape.experts and not experts:
-        # Where a header does not tell experts from the rest, nearly all of the weights are theirs.
-        dense, experts = round(dense * 0.1), round(dense * 0.9)
-    head = shape.tables.output or shape.tables.token_embedding
-    return max(1, dense + round(experts * share) + head)
 
 
 def estimate(read: int, option: LoadOption, pools: Iterable[Pool]) -> SimulatedSpeed:

@@ -16,11 +16,15 @@ OpenFile = Callable[[FileReference], ModelHeader]
 
 @dataclass(frozen=True, slots=True)
 class Companions:
-    """How a model is served with what its files tell: *serving*, and the shapes of the *projector* and of the *draft* model."""
+    """How a model is served with what its files tell: *serving*, and the shapes of the *projector* and of the *draft* model.
+
+    *notes* are sentences on drafting.
+    """
 
     serving: Serving
     projector: Shape | None
     draft: Shape | None = None
+    notes: tuple[str, ...] = ()
 
 
 def companions(header: ModelHeader, serving: Serving, open_file: OpenFile) -> Companions:

@@ -1,6 +1,7 @@
 """Records the memory an engine really holds beside the predicted one, so that the next prediction is better."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
@@ -14,7 +15,7 @@ from hostd.planning.footprint.calibration import Parts, serving_key
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.sizing.companion_files import companions
+from hostd.sizing.drafting import with_drafting
 from hostd.sizing.measurements import MeasurementStore, split
 from hostd.sizing.variants import resolve_weights
 
@@ -53,14 +54,18 @@ class MeasurementRecorder:
         if variant.path is None:
             return None
         header = open_path(Path(variant.path).expanduser())
-        beside = companions(header, profile_serving(profile, header.path), open_header)
+        beside = with_drafting(profile, header, profile_serving(profile, header.path), open_header)
         memory = memory_log.parse(log)
         parts = _renamed(memory.parts, option)
         cards = tuple(pool for pool in parts if pool != _HOST)
         placement = Placement.on(*cards) if cards else Placement()
+        placement = replace(placement, drafts=option is not None and option.placement.drafts)
         some, whole = memory.offloaded or (0, 0)
         serving = split(beside.serving, placement, some if some < whole else None)
-        predicted = footprint(header.shape, serving, placement, projector=beside.projector, draft=beside.draft)
+        drafts = placement.drafts or not serving.may_draft
+        predicted = footprint(
+            header.shape, serving, placement, projector=beside.projector, draft=beside.draft if drafts else None
+        )
         key = serving_key(header.identity, serving, placement)
         # Beside a card, what the process has mapped of the file counts as resident without being needed.
         totals = {} if cards else {_HOST: rss}

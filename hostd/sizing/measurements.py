@@ -89,7 +89,7 @@ class CalibratedEstimator:
 
 def split(serving: Serving, placement: Placement, gpu_layers: int | None) -> Serving:
     """Return *serving* as the key of its measurements: with *gpu_layers* of the layers on the devices (None: all)."""
-    serving = replace(serving, cpu_experts=max(serving.cpu_experts, placement.cpu_experts))
+    serving = replace(serving.on(placement), cpu_experts=max(serving.cpu_experts, placement.cpu_experts))
     return serving if gpu_layers is None or not placement.devices else replace(serving, gpu_layers=gpu_layers)
 
 

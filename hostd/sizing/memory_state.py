@@ -115,6 +115,7 @@ def _row(option: LoadOption) -> dict[str, Any]:
         "devices": option.placement.devices,
         "host": option.placement.host,
         "cpu_experts": option.placement.cpu_experts,
+        "drafts": option.placement.drafts,
     }
     return placement | {name: getattr(option, name) for name in _OPTION}
 
@@ -122,5 +123,6 @@ def _row(option: LoadOption) -> dict[str, Any]:
 def _option(row: Mapping[str, Any]) -> LoadOption:
     devices = tuple((pool, share) for pool, share in row["devices"])
     return LoadOption(
-        placement=Placement(devices, row["host"], row.get("cpu_experts", 0)), **{name: row[name] for name in _OPTION}
+        placement=Placement(devices, row["host"], row.get("cpu_experts", 0), row.get("drafts", False)),
+        **{name: row[name] for name in _OPTION},
     )

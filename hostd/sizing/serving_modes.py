@@ -25,7 +25,8 @@ from hostd.planning.footprint.llamacpp_serving import Serving
 from hostd.planning.footprint.ollama_serving import SERVED_ALONE, ollama_context, ollama_serving
 from hostd.planning.footprint.serving_modes import ServingMode, llamacpp_mode, mlx_mode, vllm_mode
 from hostd.planning.footprint.vllm_serving import KV_TYPES, VllmServing
-from hostd.sizing.companion_files import companions
+from hostd.sizing.companion_files import Companions
+from hostd.sizing.drafting import with_drafting
 from hostd.sizing.measurements import CalibratedEstimator
 
 ENGINES = ("llamacpp", "ollama", "vllm", "mlx")
@@ -106,7 +107,9 @@ class ServingModeFactory:
             embeds = profile.capabilities.embeddings
             serving = self.ollama(header, profile.context, profile.slots, profile.kv_type, bounded=ours, embeds=embeds)
         elif variant.backend == "llamacpp":
-            serving = profile_serving(profile, header.path if header.format is Format.GGUF else None)
+            path = header.path if header.format is Format.GGUF else None
+            beside = with_drafting(profile, header, profile_serving(profile, path), self.open_header)
+            return header, self._of_llamacpp(variant.label, variant.backend, header, beside, KEYS)
         else:
             return header, self.of_checkpoint(variant.label, variant.backend, header, profile)
         return header, self.of_gguf(variant.label, variant.backend, header, serving, KEYS)
@@ -125,15 +128,25 @@ class ServingModeFactory:
         Raises:
             ValueError: It cannot be served as was asked.
         """
+        return self._of_llamacpp(label, backend, header, Companions(serving, header.projector), words, notes)
+
+    def _of_llamacpp(
+        self,
+        label: str,
+        backend: str,
+        header: ModelHeader,
+        beside: Companions,
+        words: FlagNames,
+        notes: tuple[str, ...] = (),
+    ) -> ServingMode:
         if not header.shape.layers:
             raise ValueError("this is the projector of another model; name that model's own file")
         asked = self.asked if self.asked.context else replace(self.asked, context=None)
-        serving = asked.on(serving)
-        beside = companions(header, serving, self.open_header)
+        beside = replace(beside, serving=asked.on(beside.serving))
         ours = self.calibrated and backend == "llamacpp"
         better = self.calibrated.about(header, beside.serving) if self.calibrated and ours else None
         served = LlamaCppServing(header.shape, beside.serving, beside.projector, words, beside.draft)
-        return llamacpp_mode(label, backend, served, _about(header, notes), better)
+        return llamacpp_mode(label, backend, served, _about(header, (*notes, *beside.notes)), better)
 
     def of_checkpoint(
         self, label: str, backend: str, header: ModelHeader, profile: Profile, notes: tuple[str, ...] = ()

@@ -23,6 +23,11 @@ def _profile(name: str, rest: str = "") -> str:
         ("fallback: [{to: bgi}]", "a.yaml:3:17: no profile is named 'bgi'; did you mean 'big'?"),
         ("fallback: [large]", "a.yaml:3:12: 'large' is an alias; write the profile's name, 'big'"),
         ("fallback: [small]", "a.yaml:3:12: profile 'small' falls back to itself; name another one"),
+        (
+            "draft: bgi",
+            "a.yaml:3:8: no profile is named 'bgi'; did you mean 'big'?; a draft model may also be named by its .gguf file",
+        ),
+        ("draft: small", "a.yaml:3:8: profile 'small' drafts for itself; name a smaller model's, or its .gguf file"),
     ],
 )
 def test_names_between_profiles(problems: Problems, rest: str, problem: str) -> None:
@@ -69,3 +74,10 @@ def test_a_broken_file_breaks_no_others(problems: Problems, tmp_path: Path) -> N
     assert ["hostd.yaml:1:21: no profile is named 'gone'", "broken.yaml:2:1: this is no valid YAML"] == [
         line.split(";")[0].split(": did")[0].split(": expected")[0] for line in told
     ]
+
+
+def test_a_draft_model_needs_a_file(problems: Problems) -> None:
+    """A profile that another engine serves has none."""
+    other = "name: other\nvariants: [{backend: ollama, tag: x}]\n"
+    why = "profile 'other' has no llamacpp variant with a path; name the draft model's .gguf file"
+    assert [f"a.yaml:3:8: {why}"] == problems(a=_profile("small", "draft: other"), b=other)

@@ -20,7 +20,7 @@ def test_all_problems_of_all_files_at_once(problems: Problems) -> None:
     host = "limist: {}\nlimits: {max_queue: x, max_queue: 2}\nroles: {r: [nobody]}\n"
     broken = "name: b\nvariants: []\nslots: 0\ncolour: red\nfallback: [b]\nkv_type: ${env:GONE}\n"
     keys = (
-        "aliases, args, capabilities, context, env, fallback, kv_type, limits, name, price, privacy, slots, stop_grace, "
+        "aliases, args, capabilities, context, draft, env, fallback, kv_type, limits, name, price, privacy, slots, stop_grace, "
         "variants, warm"
     )
     assert [

@@ -80,3 +80,16 @@ def test_a_secret_path_stays_secret() -> None:
 def test_an_unknown_home_is_taken_as_a_folder() -> None:
     """A name that the system does not know is no reason to fail."""
     assert "/models/~nobody-here/m" == below(Path("/models"), "~nobody-here/m")
+
+
+def test_a_draft_model_is_a_file(load_files: Load) -> None:
+    """Relative to the profile's own file, or that of the profile which is named; words stay what they are."""
+    settings = load_files(
+        a="name: a\nvariants: [{backend: llamacpp, path: /m/a.gguf}]\ndraft: d.gguf\n",
+        b="name: b\nvariants: [{backend: llamacpp, path: /m/b.gguf}]\ndraft: a\n",
+        c="name: c\nvariants: [{backend: llamacpp, path: /m/c.gguf}]\ndraft: false\n",
+        d="name: d\nvariants: [{backend: llamacpp, path: /m/d.gguf}]\n",
+    )
+    found = {name: profile.draft for name, profile in settings.profiles.items()}
+    assert ("d.gguf", "/m/a.gguf", "off", "auto") == (Path(found["a"]).name, found["b"], found["c"], found["d"])
+    assert Path(found["a"]).is_absolute()

@@ -82,12 +82,12 @@ def test_the_third_prediction_is_within_two_percent(model: Path, tmp_path: Path,
     assert max(resident) <= predicted.pool("ram").high
 
 
-def serve(model: Path, context: int) -> tuple[memory_log.LoggedMemory, int, int]:
+def serve(model: Path, context: int, *more: str) -> tuple[memory_log.LoggedMemory, int, int]:
     """Return what an engine's log counts, and its resident bytes after the load and after a prompt of more than one batch."""
     port = free_port()
     words = ["-m", str(model), "--host", "127.0.0.1", "--port", str(port), "-c", str(context), "-np", "1", "-cram", "0"]
     process = subprocess.Popen(
-        [*PROGRAM, *words, "-lv", str(memory_log.VERBOSITY)],
+        [*PROGRAM, *words, *more, "-lv", str(memory_log.VERBOSITY)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -7,9 +7,10 @@ import pytest
 from hostd.domain.host import Reserve
 from hostd.domain.shape import Layer, LayerKind, Shape, Tables
 from hostd.hardware.simulated import preset
+from hostd.planning.footprint.decode_speed import active_bytes
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.simulation.speed import EFFICIENCY, active_bytes, estimate
+from hostd.simulation.speed import EFFICIENCY, estimate
 
 GB = 10**9
 ON_CARD = LoadOption(0, "x", Placement.on("cuda:0"), needs={"cuda:0": 5 * GB, "ram": GB})

@@ -53,6 +53,14 @@ def _one_of(enumeration: str, prefix: str, **names: str) -> Reader:
     return read
 
 
+def _as_named(names: str) -> dict[str, str]:
+    return {name.lower(): name for name in names.split()}
+
+
+def _kinds(text: str) -> list[object]:
+    return [_KIND(word) for word in _words(text)]
+
+
 def _cache_type(word: str) -> Member:
     if word not in ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"):
         raise ValueError(f"Unsupported cache type: {word}")
@@ -96,29 +104,18 @@ _FLASH = _one_of("llama_flash_attn_type", "LLAMA_FLASH_ATTN_TYPE_", on="ENABLED"
 _POOLING = _one_of(
     "llama_pooling_type", "LLAMA_POOLING_TYPE_", none="NONE", mean="MEAN", cls="CLS", last="LAST", rank="RANK"
 )
-_LOAD = _one_of(
-    "llama_load_mode",
-    "LLAMA_LOAD_MODE_",
-    auto="AUTO",
-    none="NONE",
-    mmap="MMAP",
-    mlock="MLOCK",
-    mmap_mlock="MMAP_MLOCK",
-    dio="DIRECT_IO",
-)
+_LOAD = _one_of("llama_load_mode", "LLAMA_LOAD_MODE_", **_as_named("AUTO NONE MMAP MLOCK MMAP_MLOCK"), dio="DIRECT_IO")
 _ROPE = _one_of("llama_rope_scaling_type", "LLAMA_ROPE_SCALING_TYPE_", none="NONE", linear="LINEAR", yarn="YARN")
 _SPLIT = _one_of("llama_split_mode", "LLAMA_SPLIT_MODE_", none="NONE", layer="LAYER", row="ROW", tensor="TENSOR")
 _NUMA = _one_of(
     "ggml_numa_strategy", "GGML_NUMA_STRATEGY_", distribute="DISTRIBUTE", isolate="ISOLATE", numactl="NUMACTL"
 )
 _REASONING = _one_of(
-    "common_reasoning_format",
-    "COMMON_REASONING_FORMAT_",
-    none="NONE",
-    auto="AUTO",
-    deepseek="DEEPSEEK",
-    deepseek_legacy="DEEPSEEK_LEGACY",
+    "common_reasoning_format", "COMMON_REASONING_FORMAT_", **_as_named("NONE AUTO DEEPSEEK DEEPSEEK_LEGACY")
 )
+_KINDS = "NONE DRAFT_SIMPLE DRAFT_MTP DRAFT_EAGLE3 DRAFT_DFLASH DRAFT_DSPARK"
+_NGRAMS = "NGRAM_SIMPLE NGRAM_MAP_K NGRAM_MAP_K4V NGRAM_MOD NGRAM_CACHE"
+_KIND = _one_of("common_speculative_type", "COMMON_SPECULATIVE_TYPE_", **_as_named(f"{_KINDS} {_NGRAMS}"))
 
 VALUES: dict[str, tuple[str, Reader]] = {
     "-m --model": ("model.path", str),
@@ -154,6 +151,12 @@ VALUES: dict[str, tuple[str, Reader]] = {
     "-mg --main-gpu": ("main_gpu", int),
     "-fit --fit": ("fit_params", _on),
     "-fitc --fit-ctx": ("fit_params_min_ctx", int),
+    "--spec-type": ("speculative.types", _kinds),
+    "-md --model-draft --spec-draft-model": ("speculative.draft.mparams.path", str),
+    "--draft --draft-n --draft-max --spec-draft-n-max": ("speculative.draft.n_max", int),
+    "-ngld --gpu-layers-draft --n-gpu-layers-draft --spec-draft-ngl": ("speculative.draft.n_gpu_layers", _layers),
+    "-ctkd --cache-type-k-draft --spec-draft-type-k": ("speculative.draft.cache_type_k", _cache_type),
+    "-ctvd --cache-type-v-draft --spec-draft-type-v": ("speculative.draft.cache_type_v", _cache_type),
     "--rope-scaling": ("rope_scaling_type", _ROPE),
     "--rope-scale": ("rope_freq_scale", lambda text: 1.0 / float(text)),
     "--rope-freq-base": ("rope_freq_base", float),
@@ -304,12 +307,16 @@ def common_params(wheel: Any, found: Sequence[Setting]) -> Any:
         owner = params
         for parent in parents:
             owner = getattr(owner, parent)
-        member = getattr(getattr(wheel, value.enumeration), value.name) if isinstance(value, Member) else value
+        member = [_of(wheel, each) for each in value] if isinstance(value, list) else _of(wheel, value)
         try:
             setattr(owner, attribute, member)
         except OverflowError as error:
             raise BadFlag(f"error while handling argument: {value} is out of range for {path}") from error
     return params
+
+
+def _of(wheel: Any, value: object) -> object:
+    return getattr(getattr(wheel, value.enumeration), value.name) if isinstance(value, Member) else value
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> None:

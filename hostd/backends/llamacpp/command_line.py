@@ -66,7 +66,7 @@ def arguments(profile: Profile, path: Path, address: int | str, option: LoadOpti
         words += ["-ctk", profile.kv_type, "-ctv", profile.kv_type]
     if profile.capabilities.embeddings:
         words += ["--embeddings", *_pooling(profile, path)]
-    return (*words, *placement_words(option, profile.args), *flags(profile.args))
+    return (*words, *placement_words(option, profile.args, profile.draft), *flags(profile.args))
 
 
 def flags(args: Mapping[str, Flag]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hostd.backends.llamacpp.build import LAUNCHER
 from hostd.planning.footprint.llamacpp_serving import DraftServing
 
 DRAFTER_NUMBERS = {
@@ -20,6 +21,10 @@ DRAFTER_TEXTS = {
 OWN_LAYERS = "draft-mtp"
 """The kind that drafts with the model's own drafting layers; older builds call it ``mtp``."""
 SMALL_MODEL = "draft-simple"
+OWNERS = frozenset((*DRAFTER_NUMBERS, *DRAFTER_TEXTS, "hf-repo-draft", "hfd", "hfrd", "spec-draft-hf"))
+"""Flags with which the owner sets drafting up himself."""
+DRAFTED = {OWN_LAYERS: 2, SMALL_MODEL: 3}
+"""Tokens drafted at a time where hostd sets it up: public measurements of own layers have two; three are the engine's default."""
 
 _BY_OWN_LAYERS = {OWN_LAYERS, "mtp"}
 _TAKEN_BACK = {*_BY_OWN_LAYERS, "draft-eagle3", "draft-dflash", "draft-dspark"}
@@ -29,6 +34,23 @@ _DRAFTED = 3
 _DRAFTED_EARLIER, _KINDS_SINCE = 16, 9_100
 """The same before builds of May 2026, which have kinds of drafting."""
 _LONGEST_NGRAM = 64
+
+
+def kind_of(draft: str) -> str:
+    """Return the kind of drafting for a profile's ``draft``."""
+    return OWN_LAYERS if draft == "auto" else SMALL_MODEL
+
+
+def draft_words(draft: str) -> tuple[str, ...]:
+    """Return the flags that turn drafting on for a profile's ``draft``."""
+    kind = kind_of(draft)
+    words = ("--spec-type", kind, "--spec-draft-n-max", str(DRAFTED[kind]))
+    return words if kind == OWN_LAYERS else (*words, "--spec-draft-model", draft)
+
+
+def known_kinds(program: tuple[str, ...], page: str) -> frozenset[str]:
+    """Return the kinds of drafting that *program* knows, whose help is *page*; hostd's launcher knows all."""
+    return frozenset(kind for kind in DRAFTED if str(LAUNCHER) in program or kind in page)
 
 
 def drafting(fields: dict[str, Any], build: int | None, unreckoned: set[str]) -> dict[str, Any]:

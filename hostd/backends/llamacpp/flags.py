@@ -17,7 +17,7 @@ from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.programs import output_of
 
-OPTIONAL = {"--device": 1, "--metrics": 0}
+OPTIONAL = {"--device": 1, "--metrics": 0, "--spec-type": 1, "--spec-draft-n-max": 1, "--spec-draft-model": 1}
 """Flags of hostd's own that an older build may lack, and how many values follow each."""
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from hostd.backends.devices import is_placed
+from hostd.backends.llamacpp.draft_flags import OWNERS, draft_words
 from hostd.domain.profile import Flag
 from hostd.planning.footprint.llamacpp_serving import MIB
 from hostd.planning.warm_set.load_option import LoadOption
@@ -33,11 +34,12 @@ def elastic_variables(option: LoadOption | None) -> dict[str, str]:
     return {_ELASTIC[flag]: str(value) for flag, value in shares.items() if flag in _ELASTIC}
 
 
-def placement_words(option: LoadOption | None, args: Mapping[str, Flag]) -> tuple[str, ...]:
-    """Return llama-server's flags for *option*, without those that the owner's *args* set."""
+def placement_words(option: LoadOption | None, args: Mapping[str, Flag], draft: str = "auto") -> tuple[str, ...]:
+    """Return llama-server's flags for *option*, without those that the owner's *args* set; *draft* is the profile's."""
     if option is None or not is_placed(option) or not _DEVICES.isdisjoint(args):
         return ()
-    return tuple(_words(option, args))
+    drafting = draft_words(draft) if option.placement.drafts and OWNERS.isdisjoint(args) else ()
+    return (*_words(option, args), *drafting)
 
 
 def _words(option: LoadOption, args: Mapping[str, Flag]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """How llama-server will serve a profile, read back from the flags that hostd launches it with."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -7,9 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp.build import kept_build_of
 from hostd.backends.llamacpp.command_line import arguments, locate
-from hostd.backends.llamacpp.draft_flags import DRAFTER_NUMBERS, DRAFTER_TEXTS, drafting
+from hostd.backends.llamacpp.draft_flags import DRAFTER_NUMBERS, DRAFTER_TEXTS, drafting, known_kinds
+from hostd.backends.llamacpp.help_page import HelpPages
 from hostd.domain.errors import ConfigError, EngineError, Problem
 from hostd.domain.profile import Profile
 from hostd.paths import builds_file
@@ -90,6 +93,16 @@ def engine_build() -> int | None:
         return kept_build_of(locate(()), builds_file())
     except EngineError:
         return None
+
+
+@cache
+def engine_drafting() -> frozenset[str] | None:
+    """Return the kinds of drafting that the llama.cpp which hostd finds by itself knows; None where there is none."""
+    try:
+        program = locate(())
+    except EngineError:
+        return None
+    return known_kinds(program, HelpPages().of(program, engine_environment(os.environ)))
 
 
 def _parsed(words: Sequence[str], build: int | None) -> dict[str, Any]:

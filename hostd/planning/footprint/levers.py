@@ -78,7 +78,7 @@ class LlamaCppServing:
         """Return the footprint on *placement*; a number of layers that the owner fixed overrides *gpu_layers*."""
         fixed, split = self.serving.gpu_layers, self.serving.tensor_split
         serving = replace(
-            self.serving,
+            self.serving.on(placement),
             gpu_layers=gpu_layers if fixed is None else fixed,
             cpu_experts=max(self.serving.cpu_experts, placement.cpu_experts),
         )
@@ -88,7 +88,8 @@ class LlamaCppServing:
             placement = replace(placement, devices=tuple(zip(names, split, strict=False)))
         if not serving.devices:
             placement = Placement(host=placement.host)
-        return footprint(self.shape, serving, placement, projector=self.projector, draft=self.draft)
+        drafts = placement.drafts or not serving.may_draft
+        return footprint(self.shape, serving, placement, projector=self.projector, draft=self.draft if drafts else None)
 
     def levers(self, placement: Placement, free: Mapping[str, int]) -> list[Lever]:
         """Return the changes that save memory in the pools that lack it (else on the devices), those that are enough first."""

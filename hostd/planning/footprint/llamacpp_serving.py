@@ -45,8 +45,9 @@ class Serving:
     gives to the devices (empty: none are given). *adapter_bytes* are those of LoRA adapters, which lie where the layers do
     that they change, and *control_vector* says that one is added to every layer but the first. *draft_model* and *projector*
     are files that the owner names, *overrides* is ``--override-tensor``, and *split* is how several devices share a layer's
-    work. *devices* is False for ``--device none``. *unreckoned* names flags of the owner's that change the bytes and are not
-    counted.
+    work. *devices* is False for ``--device none``. *may_draft* is how many tokens are drafted where a placement has drafting
+    on: by *draft_model*, else by the model's own layers. *unreckoned* names flags of the owner's that change the bytes and
+    are not counted.
     """
 
     context: int = 0
@@ -72,6 +73,7 @@ class Serving:
     overrides: str = ""
     split: str = "layer"
     devices: bool = True
+    may_draft: int = 0
     unreckoned: tuple[str, ...] = ()
     kv_on_gpu: bool = True
     projector_on_gpu: bool = True
@@ -133,6 +135,12 @@ class Serving:
             whole if self.embeddings or shape.encoder else min(whole, self.slots * (1 + max(self.draft, self.verified)))
         )
 
+    def on(self, placement: "Placement") -> "Serving":
+        """Return how a model is served on *placement*: with drafting, if it has that on."""
+        if not (self.may_draft and placement.drafts):
+            return self
+        return replace(self, verified=self.may_draft) if self.draft_model else replace(self, draft=self.may_draft)
+
     def of_drafter(self) -> "Serving":
         """Return how what drafts for the model is served: in a context of its own, which is never taken back."""
         return replace(
@@ -153,7 +161,8 @@ class Serving:
 class Placement:
     """Placement of a model: devices with each one's share of the layers (in any unit), and the host's pool.
 
-    *cpu_experts* keeps the experts of that many first layers on the host, whatever device has the rest of the layer.
+    *cpu_experts* keeps the experts of that many first layers on the host, whatever device has the rest of the layer. *drafts*
+    says that tokens are drafted, where a model has something to draft with.
 
     With unified memory, the device's pool is also the host's. Without devices, everything is on the host.
     """
@@ -161,6 +170,7 @@ class Placement:
     devices: tuple[tuple[str, float], ...] = ()
     host: str = "ram"
     cpu_experts: int = 0
+    drafts: bool = False
 
     @classmethod
     def on(cls, *pools: str, host: str = "ram") -> "Placement":

@@ -16,7 +16,7 @@ from hostd.planning.footprint.levers import (
     checkpoint_packings,
     ranked,
 )
-from hostd.planning.footprint.llamacpp_serving import Placement
+from hostd.planning.footprint.llamacpp_serving import Placement, Serving
 from hostd.planning.footprint.mlx_serving import MlxServing
 from hostd.planning.footprint.tensor_parallel import degrees
 from hostd.planning.footprint.vllm_serving import VllmServing
@@ -37,7 +37,8 @@ class ServingMode:
     *layers* counts the layers that can stay on the host one by one, 0 if the engine offloads all or none, *dealt* those that
     hostd may deal to several cards as it likes, and *experts* those whose experts may stay on the host. *cards* is how many
     cards the owner's flags are for (None: any). *cards_only* says that it needs an accelerator, *host_only* that the owner keeps
-    it off all of them. *levers* returns the changes that save memory on a placement, *advice* the flags to launch it with.
+    it off all of them. *drafts* says in words what may draft tokens, empty for nothing. *levers* returns the changes that save
+    memory on a placement, *advice* the flags to launch it with.
     *notes* are sentences on assumptions.
     """
 
@@ -50,6 +51,7 @@ class ServingMode:
     cards: int | None = None
     cards_only: bool = False
     host_only: bool = False
+    drafts: str = ""
     why_not: Callable[[Sequence[Pool]], str] = lambda _: ""
     levers: Callable[[Placement, FreeBytes], list[Lever]] = lambda *_: []
     advice: Callable[[Placement, FreeBytes], str] = lambda *_: ""
@@ -85,9 +87,17 @@ def llamacpp_mode(
         experts=len(served.shape.layers) if ours and movable else 0,
         cards=len(served.serving.tensor_split) or (1 if served.serving.split == "none" else None),
         host_only=not served.serving.devices,
+        drafts=_drafts(served.serving),
         levers=served.levers,
         notes=notes,
     )
+
+
+def _drafts(serving: Serving) -> str:
+    if not serving.may_draft:
+        return ""
+    name = serving.draft_model.rsplit("/", 1)[-1]
+    return f"{name} drafts" if name else "its own drafting layers draft"
 
 
 def vllm_mode(label: str, shape: Shape, serving: VllmServing, host: Host, notes: tuple[str, ...] = ()) -> ServingMode:

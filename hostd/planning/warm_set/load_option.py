@@ -56,6 +56,11 @@ class LoadOption:
         return self.gpu_layers is None and not self.placement.cpu_experts
 
     @property
+    def foregoes_drafting(self) -> bool:
+        """Whether tokens could be drafted for the model, and are not."""
+        return bool(self.mode.drafts) and not self.placement.drafts
+
+    @property
     def peak(self) -> dict[str, int]:
         """The most bytes that it takes of each pool at any time, its load included."""
         return {pool: self.needs.get(pool, 0) + self.transient.get(pool, 0) for pool in {*self.needs, *self.transient}}
@@ -155,6 +160,7 @@ def load_options(
     whole = [each for each in full_offload(mode, host, free) if devices in (None, len(each.placement.devices) or 1)]
     nearest = min(whole, key=lambda each: sum(excess(each.needs, free).values()), default=None)
     fitting = [each for each in whole if not excess(each.needs, free)]
+    fitting = [*_with_drafting(mode, fitting, free), *fitting]
     possible = fitting or next(
         (
             some
@@ -166,6 +172,19 @@ def load_options(
     if not possible and nearest is not None and not nearest.footprint.promised:
         possible = [nearest]
     return possible, nearest
+
+
+def _with_drafting(mode: ServingMode, options: Iterable[LoadOption], free: FreeBytes) -> Iterator[LoadOption]:
+    """Yield those of the *options* that draft tokens and still fit.
+
+    Drafting takes no layer its place: with fewer layers on the cards it loses more than it gains (12.1 tokens a second without,
+    3.1 with it, unslothai/unsloth pull request 8875), and on the processor alone it gains nothing.
+    """
+    for option in options if mode.drafts else ():
+        if option.whole and option.placement.devices:
+            drafting = _placed(mode, replace(option.placement, drafts=True), None)
+            if not excess(drafting.needs, free):
+                yield drafting
 
 
 def full_offload(mode: ServingMode, host: Host, free: FreeBytes) -> Iterator[LoadOption]:
@@ -254,7 +273,7 @@ def _placed(mode: ServingMode, placement: Placement, gpu_layers: int | None) -> 
     spans = {pool: footprint.pool(pool) for pool in footprint.parts}
     return LoadOption(
         variant=0,
-        label=mode.label,
+        label=f"{mode.label}, drafting" if placement.drafts else mode.label,
         placement=placement,
         gpu_layers=gpu_layers,
         needs={pool: most for pool in footprint.parts if (most := footprint.needed(pool))},

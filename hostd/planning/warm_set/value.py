@@ -5,7 +5,8 @@ Sets are compared by these, the first difference decides:
 1. the worth of the pinned models that are warm, then of the others, and within both of higher priority before lower;
    the worth of models of one priority is the sum over them of `WARM` + min(`MOST_SAVED`, demand x load seconds);
 2. the quality of the variants: the sum of their ranks, the lower the better;
-3. the placement: the sum of the cards beyond the first of each model, where the host alone counts as the slowest.
+3. the placement: the sum of the cards beyond the first of each model, where the host alone counts as the slowest, and a model
+   for which tokens could be drafted, and are not, as slower than one on many cards.
 
 All of it is one integer, so that equal sets are equal everywhere and nothing depends on rounding.
 """
@@ -24,6 +25,7 @@ MOST_SAVED = 3_600
 
 _RANK = 1_000
 _HOST_ALONE = 500
+_NO_DRAFT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ def demerit(option: LoadOption) -> int:
     """Return by how much an option is worse than the best variant on one card; far less than any model is worth."""
     if option.gpu_layers == 0:
         return option.variant * _RANK + _HOST_ALONE
-    return option.variant * _RANK + min(_HOST_ALONE - 1, max(0, len(option.placement.devices) - 1))
+    slower = max(0, len(option.placement.devices) - 1) + _NO_DRAFT * option.foregoes_drafting
+    return option.variant * _RANK + min(_HOST_ALONE - 1, slower)
 
 
 def merit(candidate: WarmCandidate) -> str:

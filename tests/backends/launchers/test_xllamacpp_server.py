@@ -11,6 +11,12 @@ from hostd.backends.launchers.xllamacpp_server import BadFlag, Member, main, set
 from hostd.backends.llamacpp import command_line as llamacpp
 from hostd.domain.profile import Capabilities, Profile
 
+
+def kind(name: str) -> Member:
+    """Return a kind of speculative decoding."""
+    return Member("common_speculative_type", f"COMMON_SPECULATIVE_TYPE_{name}")
+
+
 needs_wheel = pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="needs xllamacpp")
 
 
@@ -58,6 +64,9 @@ def test_everything_that_the_backend_passes_is_understood(tmp_path: Path) -> Non
         ("-rea off", "enable_reasoning", 0),
         ("--device none", "n_gpu_layers", 0),
         ("-ts 3,1", "tensor_split", [3.0, 1.0, *[0.0] * 126]),
+        ("--spec-type draft-mtp,ngram-mod", "speculative.types", [kind("DRAFT_MTP"), kind("NGRAM_MOD")]),
+        ("-md d.gguf", "speculative.draft.mparams.path", "d.gguf"),
+        ("-ctkd q8_0", "speculative.draft.cache_type_k", Member("ggml_type", "GGML_TYPE_Q8_0")),
     ],
 )
 def test_a_flag_sets_what_llama_server_would_set(words: str, attribute: str, value: object) -> None:

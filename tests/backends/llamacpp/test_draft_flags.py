@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from hostd.backends.llamacpp.draft_flags import drafting
+from hostd.backends.llamacpp.build import LAUNCHER
+from hostd.backends.llamacpp.draft_flags import draft_words, drafting, known_kinds
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,21 @@ def test_what_drafts_decides_what_is_kept(
     """Tokens of the own layers, tokens that others have verified, and steps that states are taken back."""
     fields = drafting(dict(given), build, set())
     assert found == (fields["draft"], fields["verified"], fields.get("rollback"))
+
+
+def test_drafting_is_turned_on_by_flags() -> None:
+    """By the model's own layers, or by the file of another model."""
+    assert "--spec-type draft-mtp --spec-draft-n-max 2" == " ".join(draft_words("auto"))
+    assert "--spec-type draft-simple --spec-draft-n-max 3 --spec-draft-model /d.gguf" == " ".join(
+        draft_words("/d.gguf")
+    )
+
+
+def test_a_build_is_known_by_its_help() -> None:
+    """Hostd's launcher has all kinds, an older build none."""
+    assert {"draft-mtp", "draft-simple"} == known_kinds((str(LAUNCHER),), "")
+    assert {"draft-simple"} == known_kinds(("llama-server",), "--spec-type none,draft-simple,ngram-mod")
+    assert frozenset() == known_kinds(("llama-server",), "--model-draft FNAME")
 
 
 def test_fields_of_no_serving_are_taken_out() -> None:

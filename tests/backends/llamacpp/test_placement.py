@@ -63,6 +63,14 @@ def test_experts_on_the_cpu_are_a_flag() -> None:
     assert ("-ngl", "999") == placement_words(option, {"override-tensor": "exps=CPU"})
 
 
+def test_drafting_is_a_flag_where_the_plan_has_room_for_it() -> None:
+    """Unless the owner has set it up himself."""
+    option = replace(CARD, placement=replace(CARD.placement, drafts=True))
+    assert ("-ngl", "999", "--spec-type", "draft-mtp", "--spec-draft-n-max", "2") == placement_words(option, {})
+    assert "/d.gguf" == placement_words(option, {}, "/d.gguf")[-1]
+    assert ("-ngl", "999") == placement_words(option, {"spec-type": "ngram-mod"}, "/d.gguf")
+
+
 def test_shares_are_whole_numbers_in_any_unit() -> None:
     """Equal ones stay equal, and none becomes nothing."""
     assert [1000, 1000] == shares(LoadOption(0, "m", Placement.on("cuda:0", "cuda:1")))

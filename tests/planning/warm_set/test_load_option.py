@@ -216,3 +216,31 @@ def test_a_card_that_shares_the_systems_memory_takes_all_of_it_from_there() -> N
             llamacpp_mode("a", "llamacpp", LlamaCppServing(too_large, Serving())), host, pool_budgets(host)
         )[0]
     )
+
+
+class TestDrafting:
+    """Whether tokens are drafted."""
+
+    BLOCK = Layer(LayerKind.FULL, 8, 8, 128, 128, dense_bytes=GIB)
+    SHAPE = Shape("qwen35", "a", (BLOCK,) * 8, nextn=(BLOCK,), heads=8, embedding=512, vocabulary=1000, context=4096)
+    MODE = llamacpp_mode(
+        "a", "llamacpp", LlamaCppServing(SHAPE, Serving(context=4096, slots=1, cache_ram=0, checkpoints=0, may_draft=2))
+    )
+
+    def found(self, host: Host) -> list[LoadOption]:
+        """Return the options on an empty host."""
+        return load_options(self.MODE, host, pool_budgets(host))[0]
+
+    def test_it_comes_first_where_it_fits(self) -> None:
+        """The same placement without it is the next choice, so that nothing is evicted for it."""
+        drafting, plain = self.found(machine(24))
+        assert (True, False) == (drafting.placement.drafts, plain.placement.drafts)
+        assert drafting.needs[CARD] - plain.needs[CARD] >= GIB
+        assert drafting.whole
+        assert (False, True) == (drafting.foregoes_drafting, plain.foregoes_drafting)
+        assert ("a, drafting", "a") == (drafting.label, plain.label)
+
+    def test_it_takes_no_layer_its_place(self) -> None:
+        """Where it would, and where part of the model or all of it is on the processor, nothing is drafted."""
+        for host in (machine(9), machine(6), machine()):
+            assert [False] * len(self.found(host)) == [each.placement.drafts for each in self.found(host)]

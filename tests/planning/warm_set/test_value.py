@@ -1,5 +1,7 @@
 """What a warm set is worth."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from hostd.planning.warm_set.value import (
     saved_seconds,
     worth,
 )
+from tests.planning.machines import serving_mode
 
 BEST = LoadOption(0, "best")
 WORST = LoadOption(9, "worst", gpu_layers=0)
@@ -93,3 +96,11 @@ def test_merit() -> None:
     """Pinned, priority, and the waiting that is spared, as far as there is any."""
     assert "priority 50" == merit(claim())
     assert "pinned, priority 60, 2m of waiting saved an hour" == merit(claim(60, pinned=True, demand=12))
+
+
+def test_drafting_is_worth_less_than_a_better_variant() -> None:
+    """And more than one card instead of two."""
+    mode = replace(serving_mode(1), drafts="it drafts")
+    plain = LoadOption(0, "a", Placement.on("cuda:0"), mode=mode)
+    drafting = replace(plain, placement=Placement((("cuda:0", 1.0), ("cuda:1", 1.0)), drafts=True))
+    assert demerit(drafting) < demerit(plain) < demerit(LoadOption(1, "b", Placement.on("cuda:0")))
