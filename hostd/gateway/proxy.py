@@ -166,7 +166,7 @@ class ProxyRequest:
         if waiting is None:
             prompt = None if self._lease_held is None else self._lease_held.prompt
             return f"{self._trace.model} is reading the request" + ("" if prompt is None else f": {prompt}")
-        return f"waiting for {waiting.model} ({waiting.state}), position {waiting.position}"
+        return str(waiting)
 
     async def _refuse(self, refused: RequestRefused) -> web.StreamResponse:
         effect, trace = refused.effect, self._trace

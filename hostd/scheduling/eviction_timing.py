@@ -58,7 +58,7 @@ def evictable_at(
         return None
     if pending.priority is not LoadPriority.WAITED_FOR:
         return model.idle_since + IDLE_BEFORE_OPTIONAL_EVICTION if model.idle else None
-    first = claimant.queue.next()
+    first = claimant.queue.oldest()
     since = pending.since if first is None else first.since
     both = model.seconds_to_load + claimant.seconds_to_load
     at = max(since + min(LONGEST_WAIT, WAIT_LOADS * both), model.ready_at + residency(model))

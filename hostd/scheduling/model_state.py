@@ -10,7 +10,8 @@ from hostd.domain.reason import FallbackReason
 from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, LoadOption
 from hostd.scheduling.events import AttemptFailed
 from hostd.scheduling.pending_load import PendingLoad
-from hostd.scheduling.queue import RequestQueue, RequestState
+from hostd.scheduling.queue import RequestQueue
+from hostd.scheduling.request_state import RequestState
 from hostd.scheduling.restart import RestartPolicy
 
 MEMORY = 300.0
@@ -39,6 +40,9 @@ class RequestRate:
 
 UNMEASURED_SERVICE = 5.0
 """Seconds that a request is taken to last before any has been measured."""
+
+AGES_AFTER = 0.5
+"""Share of the queue_timeout after which a request has waited for so long that age counts as well as class and client."""
 
 _WEIGHT = 0.2
 """Weight of the newest service time in the moving average: about the last ten of them count."""
@@ -222,7 +226,18 @@ class ModelState:
         if self.unanswered:
             self.unanswered.clear()
 
-    def expected_wait(self) -> float:
-        """Return the seconds after which a new request may hope for a slot, from measured service times."""
+    def expected_wait(self, place: int | None = None) -> float:
+        """Return the seconds after which the request at *place*, or a new one, may hope for a slot, by measured service times."""
         service = UNMEASURED_SERVICE if self.service_seconds is None else self.service_seconds
-        return service * (len(self.queue) + 1) / max(1, self.capacity)
+        return service * (len(self.queue) + 1 if place is None else place) / max(1, self.capacity)
+
+    def wait_of(self, ticket_id: str) -> float | None:
+        """Return the seconds for which a waiting request is likely to wait on; None where no service was measured, or it loads."""
+        if self.state is not State.READY or self.service_seconds is None:
+            return None
+        return self.expected_wait(self.queue.position(ticket_id))
+
+    def enqueue(self, request: RequestState, now: float, *, first: bool = False) -> None:
+        """Have *request* wait, with *first* in front of its class."""
+        request.ages_at = now + AGES_AFTER * self.profile.limits.queue_timeout
+        self.queue.push(request, first=first)

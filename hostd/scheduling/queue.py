@@ -1,218 +1,155 @@
 """The queue of one model: which waiting request is served next, and what place each of them has.
 
-Theory of operation. Waiting requests form a treap: a binary search tree by their key, and a heap by a mixed number, so that its
-depth stays logarithmic without any balancing. Each node knows its parent and the size of its subtree. A place in the queue is
-counted on the way up from the request's own node, without comparing a single key, so that telling ten thousand waiting clients
-their places costs little.
+Theory of operation. Interactive requests come before batch ones. Within a class, clients have their turns: the queue is fair as
+start-time fair queueing is (Goyal, Vin and Cheng, 1996), with one request as the unit of cost. A request's tag is one more than
+that of its client's last one, but not less than the tag that was served last (the virtual time); the least tag is served next, and
+of equal tags the one that came first. So a client with fifty requests delays another one's only request by one, and a client that
+comes back has saved nothing up. Requests of clients without a name are one client's.
 
-The key alone decides the order. It is made once, when a request joins: its priority class, then its arrival. Ageing (a key that
-counts a batch request as so many seconds late) and fairness between clients (a virtual finish time) are other keys in `_key`,
-and nothing else changes.
+Either order can keep a request waiting for ever. So a request *ages* (`RequestState.ages_at`): one service in `AGED_SHARE` goes to
+the oldest of those that have, whatever its class or its client. Under overload, when all are old, most services keep to the order.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from hostd.domain.reason import FallbackReason
-from hostd.domain.ticket import Target, Ticket
+from hostd.domain.ticket import Priority, Ticket
+from hostd.scheduling.ordered_requests import OrderedRequests
+from hostd.scheduling.request_state import RequestState
 
-_Key = tuple[int, int]
-
-
-@dataclass(slots=True, eq=False)
-class RequestState:
-    """A ticket on its route.
-
-    *since* is when it joined the queue of its present target, *queued* the seconds that it has spent in queues and *loaded* those
-    of them in which a model was loading, *expires* when its whole time is up. *generation* tells which of a model's engines it was
-    last sent to.
-
-    *waiting_for_load* marks a request whose queue time ran out while its model was still loading and no other target was
-    open: it waits for the load, and its queue time starts when the model is ready.
-
-    *suspect* marks one that may be the cause of a crash; such requests are served one at a time.
-    """
-
-    ticket: Ticket
-    arrived: float
-    expires: float
-    target_index: int = 0
-    attempt: int = 0
-    reason: FallbackReason | None = None
-    since: float = 0.0
-    queued: float = 0.0
-    loaded: float = 0.0
-    generation: int = 0
-    waiting_for_load: bool = False
-    retried: bool = False
-    suspect: bool = False
-
-    @property
-    def target(self) -> Target:
-        """The target of the route that the request is at now."""
-        return self.ticket.route.targets[self.target_index]
-
-
-@dataclass(slots=True, eq=False)
-class _Node:
-    key: _Key
-    weight: int
-    request: RequestState
-    parent: "_Node | None" = None
-    left: "_Node | None" = None
-    right: "_Node | None" = None
-    size: int = 1
+AGED_SHARE = 4
+"""One service in so many goes to the oldest request that has aged, if there is one."""
+_FRONT = -1.0
+"""The tag of a request that is tried again."""
+_REMEMBERED = 64
 
 
 class RequestQueue:
     """Waiting requests in the order in which they are served; adding, removing, the head and a place take O(log n)."""
 
     def __init__(self) -> None:
-        self._nodes: dict[str, _Node] = {}
-        self._root: _Node | None = None
-        self._joined = 0
+        self._classes = {priority: _FairOrder() for priority in Priority}
+        self._by_age: OrderedDict[str, RequestState] = OrderedDict()
         self._since = 0.0
+        self._in_order = 0
 
     def __len__(self) -> int:
-        return len(self._nodes)
+        return len(self._by_age)
 
     def __contains__(self, ticket_id: str) -> bool:
-        return ticket_id in self._nodes
+        return ticket_id in self._by_age
 
     def __iter__(self) -> Iterator[RequestState]:
-        """Yield the requests in order, in O(1) each on average; the queue must not change meanwhile."""
-        node = self._first()
-        while node is not None:
-            yield node.request
-            if node.right is not None:
-                node = _leftmost(node.right)
-                continue
-            child, node = node, node.parent
-            while node is not None and node.right is child:
-                child, node = node, node.parent
+        """Yield the requests in order, as if none had aged; the queue must not change meanwhile."""
+        for requests in self._classes.values():
+            yield from requests
 
     def push(self, request: RequestState, *, first: bool = False) -> None:
-        """Add a request behind those of its class; with *first* in front of them, as one that is tried again."""
-        self._joined += 1
-        # A mixed counter is as good as a random number here, and the same in every replay.
-        weight = (self._joined * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-        node = _Node(self._key(request, first=first), weight, request)
-        self._nodes[request.ticket.id] = node
+        """Add a request behind those of its class and client; with *first* in front of its class, as one that is tried again."""
+        self._classes[request.ticket.priority].push(request, first=first)
+        # In the order of `since`, which is the time of the push: whoever is tried again has waited elsewhere.
+        self._by_age[request.ticket.id] = request
         # The sum makes the time that all have waited together cost one multiplication (`waited`).
         self._since += request.since
-        self._attach(node)
-        while (parent := node.parent) is not None and node.weight > parent.weight:
-            self._rotate_up(node, parent)
 
     def remove(self, ticket_id: str) -> RequestState | None:
-        """Take a request out, wherever it stands; None where it does not wait here."""
-        node = self._nodes.pop(ticket_id, None)
-        if node is None:
+        """Take a request out that is not served; None where it does not wait here."""
+        return self._remove(ticket_id, served=False)
+
+    def serve(self, request: RequestState, now: float) -> None:
+        """Take *request* out, which `next` has returned: it is served now."""
+        aged = request.ages_at <= now and self._in_order >= AGED_SHARE - 1
+        self._in_order = 0 if aged else self._in_order + 1
+        self._remove(request.ticket.id, served=True)
+
+    def _remove(self, ticket_id: str, *, served: bool) -> RequestState | None:
+        request = self._by_age.pop(ticket_id, None)
+        if request is None:
             return None
         # An empty queue starts from nought again, so that rounding errors cannot add up over months.
-        self._since = self._since - node.request.since if self._nodes else 0.0
-        # Sunk until it is a leaf, which is cut off without breaking the order of keys or of weights.
-        while (child := _heavier(node.left, node.right)) is not None:
-            self._rotate_up(child, node)
-        self._detach(node)
-        return node.request
+        self._since = self._since - request.since if self._by_age else 0.0
+        self._classes[request.ticket.priority].remove(ticket_id, served=served)
+        return request
 
     def get(self, ticket_id: str) -> RequestState | None:
         """Return a waiting request, or None where it does not wait here."""
-        node = self._nodes.get(ticket_id)
-        return None if node is None else node.request
+        return self._by_age.get(ticket_id)
 
-    def next(self) -> RequestState | None:
+    def oldest(self) -> RequestState | None:
+        """Return the request that has waited longest, or None where none waits."""
+        return next(iter(self._by_age.values()), None)
+
+    def next(self, now: float) -> RequestState | None:
         """Return the request that is served next, without removing it."""
-        first = self._first()
-        return None if first is None else first.request
+        oldest = self.oldest()
+        if oldest is None:
+            return None
+        if self._in_order >= AGED_SHARE - 1 and oldest.ages_at <= now:
+            return oldest
+        return next((first for each in self._classes.values() if (first := each.first()) is not None), None)
 
     def position(self, ticket_id: str) -> int:
-        """Return the place of a waiting request, counting from 1."""
-        node = self._nodes[ticket_id]
-        place = 1 + _size(node.left)
-        while (parent := node.parent) is not None:
-            if parent.right is node:
-                place += 1 + _size(parent.left)
-            node = parent
-        return place
+        """Return the place of a waiting request, counting from 1, as if none had aged."""
+        ahead = 0
+        for requests in self._classes.values():
+            if ticket_id in requests:
+                return ahead + requests.position(ticket_id)
+            ahead += len(requests)
+        raise KeyError(ticket_id)
 
     def waited(self, now: float) -> float:
         """Return the seconds that all of them together have waited here."""
-        return len(self._nodes) * now - self._since
-
-    def _key(self, request: RequestState, *, first: bool) -> _Key:
-        return request.ticket.priority, -self._joined if first else self._joined
-
-    def _first(self) -> _Node | None:
-        return None if self._root is None else _leftmost(self._root)
-
-    def _attach(self, node: _Node) -> None:
-        """Hang *node* in as a leaf."""
-        above = self._root
-        if above is None:
-            self._root = node
-        while above is not None:
-            above.size += 1
-            node.parent = above
-            if node.key < above.key:
-                if above.left is None:
-                    above.left = node
-                    return
-                above = above.left
-            else:
-                if above.right is None:
-                    above.right = node
-                    return
-                above = above.right
-
-    def _detach(self, leaf: _Node) -> None:
-        """Cut *leaf* off."""
-        above = leaf.parent
-        if above is None:
-            self._root = None
-        elif above.left is leaf:
-            above.left = None
-        else:
-            above.right = None
-        while above is not None:
-            above.size -= 1
-            above = above.parent
-
-    def _rotate_up(self, node: _Node, parent: _Node) -> None:
-        """Let *node* and its *parent* change places; the order of keys stays."""
-        above = parent.parent
-        if parent.left is node:
-            moved = parent.left = node.right
-            node.right = parent
-        else:
-            moved = parent.right = node.left
-            node.left = parent
-        if moved is not None:
-            moved.parent = parent
-        parent.parent, node.parent = node, above
-        if above is None:
-            self._root = node
-        elif above.left is parent:
-            above.left = node
-        else:
-            above.right = node
-        # The two have the same requests below them as before, but for each other.
-        node.size = parent.size
-        parent.size = 1 + _size(parent.left) + _size(parent.right)
+        return len(self._by_age) * now - self._since
 
 
-def _size(node: _Node | None) -> int:
-    return 0 if node is None else node.size
+class _FairOrder:
+    """The requests of one class, in the turns of their clients."""
+
+    def __init__(self) -> None:
+        self._requests = OrderedRequests()
+        self._joined = 0
+        self._virtual = 0.0
+        self._last: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def __contains__(self, ticket_id: str) -> bool:
+        return ticket_id in self._requests
+
+    def __iter__(self) -> Iterator[RequestState]:
+        return iter(self._requests)
+
+    def first(self) -> RequestState | None:
+        return self._requests.first()
+
+    def position(self, ticket_id: str) -> int:
+        return self._requests.position(ticket_id)
+
+    def push(self, request: RequestState, *, first: bool) -> None:
+        self._joined += 1
+        if first:
+            self._requests.add((_FRONT, -self._joined), request)
+            return
+        client = _client(request.ticket)
+        tag = max(self._virtual, self._last.get(client, _FRONT) + 1)
+        if client not in self._last and len(self._last) >= 2 * len(self._requests) + _REMEMBERED:
+            # Those whose next tag would be the virtual time in any case.
+            self._last = {name: last for name, last in self._last.items() if last >= self._virtual}
+        self._last[client] = tag
+        self._requests.add((tag, self._joined), request)
+
+    def remove(self, ticket_id: str, *, served: bool) -> None:
+        removed = self._requests.remove(ticket_id)
+        if removed is None:
+            return
+        (tag, _), request = removed
+        if served:
+            self._virtual = max(self._virtual, tag)
+        elif self._last.get(client := _client(request.ticket)) == tag:
+            # Who gives up has had nothing: the next one takes the turn.
+            self._last[client] = tag - 1
 
 
-def _leftmost(node: _Node) -> _Node:
-    while node.left is not None:
-        node = node.left
-    return node
-
-
-def _heavier(one: _Node | None, other: _Node | None) -> _Node | None:
-    if one is None or other is None:
-        return one or other
-    return one if one.weight > other.weight else other
+def _client(ticket: Ticket) -> str:
+    return ticket.client or ticket.session or ""

@@ -58,6 +58,16 @@ def queue_full(model: ModelState) -> CapacityError:
     )
 
 
+def long_queue(model: ModelState) -> CapacityError:
+    """Return the error where the queue is so long that a request would wait in vain."""
+    return CapacityError(
+        f"'{model.name}' would not have a free place for another {model.expected_wait():.0f} s, longer than its queue_timeout: "
+        f"{len(model.serving)} requests are being answered and {len(model.queue)} wait",
+        code=FallbackReason.QUEUE_TIMEOUT,
+        retry_after=model.expected_wait(),
+    )
+
+
 def queue_timeout(model: ModelState, waited: float) -> CapacityError:
     """Return the error where a model had no free slot within its queue_timeout."""
     return CapacityError(

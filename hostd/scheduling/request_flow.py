@@ -17,14 +17,14 @@ from hostd.domain.errors import Bug, HostdError
 from hostd.domain.lifecycle import State
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Ticket
-from hostd.scheduling import refusal_errors
+from hostd.scheduling import refusal_errors, request_decisions
 from hostd.scheduling.decision_context import DecisionContext
-from hostd.scheduling.decisions import FellBack, Refused, Routed
+from hostd.scheduling.decisions import Routed
 from hostd.scheduling.effects import Explain, Refuse, Serve
 from hostd.scheduling.engine_control import EngineController
 from hostd.scheduling.events import AttemptFailed, ClientLeft, EngineFailed
 from hostd.scheduling.model_state import ModelState
-from hostd.scheduling.queue import RequestState
+from hostd.scheduling.request_state import RequestState
 from hostd.scheduling.suspects import Suspects
 
 CAUSE_KNOWN = 5.0
@@ -113,11 +113,24 @@ class RequestFlow:
             self._wait(model, request)
 
     def _wait(self, model: ModelState, request: RequestState, *, first: bool = False) -> None:
-        model.queue.push(request, first=first)
+        model.enqueue(request, self._context.now, first=first)
+        if not first and self._waits_in_vain(model, request):
+            model.queue.remove(request.ticket.id)
+            self._fall_back(request, FallbackReason.QUEUE_TIMEOUT, refusal_errors.long_queue(model))
+            return
         self._model_of[request.ticket.id] = model
         request.waiting_for_load = False
         self._set_queue_deadline(model, request)
         self._engines.request_load(model)
+
+    def _waits_in_vain(self, model: ModelState, request: RequestState) -> bool:
+        """Return whether *request* is likely to wait here until its time is up, while another target could serve it at once."""
+        wait = model.wait_of(request.ticket.id)
+        if wait is None or wait <= min(model.profile.limits.queue_timeout, request.expires - self._context.now):
+            return False
+        index = self._next_target(request, FallbackReason.QUEUE_TIMEOUT)
+        other = None if index is None else self._models[request.ticket.route.targets[index].model]
+        return other is not None and not other.queue and other.accepts(request)
 
     def _set_queue_deadline(self, model: ModelState, request: RequestState) -> None:
         at = min(self._context.now + model.profile.limits.queue_timeout, request.expires)
@@ -135,18 +148,7 @@ class RequestFlow:
         model.serving[ticket.id] = request
         self._model_of[ticket.id] = model
         serve = Serve(ticket.id, model.name, request.attempt, request.reason, request.queued, request.loaded)
-        routed = Routed(
-            model.name,
-            ticket.id,
-            ticket.route.asked,
-            request.reason,
-            request.attempt,
-            request.queued * 1000,
-            model.capacity,
-            len(model.serving),
-            len(model.queue),
-        )
-        return serve, routed
+        return serve, request_decisions.routed(model, request)
 
     def _act(self, serve: Serve, routed: Routed) -> None:
         self._context.effects += (serve, Explain(routed))
@@ -229,18 +231,7 @@ class RequestFlow:
         if target_index is not None:
             request.target_index, request.reason = target_index, reason
             waited = self._context.now - request.since
-            self._context.explain(
-                FellBack(
-                    left.name,
-                    request.ticket.id,
-                    request.target.model,
-                    reason,
-                    error.logged or error.message,
-                    waited * 1000,
-                    len(left.serving),
-                    len(left.queue),
-                )
-            )
+            self._context.explain(request_decisions.fell_back(left, request, reason, error, waited))
             self._join(request)
         elif (
             reason in (FallbackReason.CRASHED, FallbackReason.CONNECT)
@@ -271,19 +262,7 @@ class RequestFlow:
         model, ticket = self._models[request.target.model], request.ticket
         refuse = Refuse(ticket.id, error, model.name, request.attempt, request.reason, request.queued)
         self._context.effects.append(refuse)
-        self._context.explain(
-            Refused(
-                model.name,
-                ticket.id,
-                ticket.route.asked,
-                error.code,
-                error.logged or error.message,
-                request.queued * 1000,
-                error.retry_after,
-                len(model.serving),
-                len(model.queue),
-            )
-        )
+        self._context.explain(request_decisions.refused(model, request, error))
 
     def queue_deadline(self, ticket_id: str) -> None:
         """End a wait whose time is up: refuse the request, move it on, or let it wait for a load that no other target spares it."""
@@ -317,8 +296,9 @@ class RequestFlow:
 
     def pump(self, model: ModelState) -> None:
         """Serve from the head of the queue while slots are free, then see to a model that has become idle."""
-        while (request := model.queue.next()) is not None and model.accepts(request):
-            model.queue.remove(request.ticket.id)
+        now = self._context.now
+        while (request := model.queue.next(now)) is not None and model.accepts(request):
+            model.queue.serve(request, now)
             self._context.deadlines.cancel(("queue", request.ticket.id))
             self._act(*self._serve(model, request))
         self._engines.after_release(model)

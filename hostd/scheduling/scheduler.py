@@ -88,7 +88,10 @@ class Scheduler:
     def position(self, ticket_id: str) -> QueuePosition | None:
         """Return where a request waits, or None when it does not wait."""
         found = self._requests.queue_position(ticket_id)
-        return None if found is None else QueuePosition(found[0].name, found[0].reported_state, found[1])
+        if found is None:
+            return None
+        model, place = found
+        return QueuePosition(model.name, model.reported_state, place, model.wait_of(ticket_id))
 
     @property
     def refuses_by_digest(self) -> bool:

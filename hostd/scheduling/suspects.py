@@ -17,7 +17,7 @@ from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.decisions import RequestSuspected
 from hostd.scheduling.events import EngineFailed
 from hostd.scheduling.model_state import ModelState
-from hostd.scheduling.queue import RequestState
+from hostd.scheduling.request_state import RequestState
 
 REFUSED_FOR = 300.0
 """Seconds for which a request that crashed an engine is refused: agents repeat a failed request for minutes, and an engine

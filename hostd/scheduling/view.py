@@ -77,11 +77,19 @@ class SchedulerView:
 
 @dataclass(frozen=True, slots=True)
 class QueuePosition:
-    """Where a request waits: for which model, in what state that is, and its place in the queue, counting from 1."""
+    """Where a request waits: for which model, in what state that is, and its place in the queue, counting from 1.
+
+    *seconds* is how long it is likely to wait on; None where no service of that model was measured yet.
+    """
 
     model: str
     state: State
     position: int
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        about = "" if self.seconds is None else f", about {max(1.0, self.seconds):.0f} s"
+        return f"waiting for {self.model} ({self.state}), position {self.position}{about}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,9 +193,13 @@ class Watched(RuleBasedStateMachine):
                 known.model, known.joined = model, self.now
             assert self.scheduler._context.deadlines.at(("queue", ticket_id)) <= known.expires, "a wait without an end"
             place = ids(self.scheduler.models[model].queue).index(ticket_id) + 1
-            assert self.scheduler.position(ticket_id) == QueuePosition(
-                model, self.scheduler.models[model].reported_state, place
+            expected = QueuePosition(
+                model,
+                self.scheduler.models[model].reported_state,
+                place,
+                self.scheduler.models[model].wait_of(ticket_id),
             )
+            assert self.scheduler.position(ticket_id) == expected
         for ticket_id in serving:
             self.tickets[ticket_id].model = None
 

@@ -91,14 +91,14 @@ class Rehearsal:
         return [line(effect) for effect in self.effects if not isinstance(effect, Explain)]
 
     def arrive(
-        self, ticket_id: str, asked: str = "a", now: float | None = None, digest: str | None = None, **wishes: float
+        self, ticket_id: str, asked: str = "a", now: float | None = None, digest: str | None = None, **wishes: Any
     ) -> list[str]:
-        """Let a request for *asked* come in; *wishes* are its timeout (seconds from now) and its keep_alive."""
+        """Let a request for *asked* come in; *wishes* are its timeout (seconds from now), and any field of its ticket."""
         self.now = self.now if now is None else now
         if "timeout" in wishes:
             wishes["deadline"] = self.now + wishes.pop("timeout")
         route = self.directory.route(RouteQuery(asked))
-        ticket = Ticket(ticket_id, route, digest=digest, **wishes)  # type: ignore[arg-type]  # seconds
+        ticket = Ticket(ticket_id, route, digest=digest, **wishes)
         return self.tell(Arrived(ticket))
 
     def warm(self, *models: str, slots: int = 8) -> None:

@@ -20,7 +20,7 @@ from hostd.scheduling.eviction_timing import (
 )
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.pending_load import PendingLoad
-from hostd.scheduling.queue import RequestState
+from hostd.scheduling.request_state import RequestState
 from tests.scheduling.scenario import profile
 
 NOW = 1000.0

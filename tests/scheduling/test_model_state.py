@@ -6,7 +6,7 @@ from hostd.domain.errors import Bug
 from hostd.domain.lifecycle import State, Transition
 from hostd.domain.ticket import Route, Target, Ticket
 from hostd.scheduling.model_state import UNMEASURED_SERVICE, ModelState
-from hostd.scheduling.queue import RequestState
+from hostd.scheduling.request_state import RequestState
 from tests.scheduling.scenario import profile
 
 

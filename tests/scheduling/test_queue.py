@@ -1,30 +1,34 @@
 """The queue of one model: no request is lost, the order holds, and both cost little however many wait."""
 
 import time
-from bisect import insort
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hostd.domain.ticket import Priority, Route, Target, Ticket
-from hostd.scheduling.queue import RequestQueue, RequestState
+from hostd.scheduling.queue import RequestQueue
+from hostd.scheduling.request_state import RequestState
 
 ROUTE = Route("a", (Target("a"),))
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("push"), st.sampled_from(Priority), st.booleans()),
+        st.tuples(
+            st.just("push"), st.sampled_from(Priority), st.booleans(), st.sampled_from(["", "ann", "bob", "eve"])
+        ),
         st.tuples(st.just("remove"), st.integers(0, 1 << 16)),
-        st.just(("next",)),
+        st.just(("serve",)),
     ),
     max_size=120,
 )
 
 
-def waiting(ticket_id: str, priority: Priority = Priority.INTERACTIVE, since: float = 0.0) -> RequestState:
-    """Return a request that may wait."""
-    ticket = Ticket(ticket_id, ROUTE, priority=priority)
-    return RequestState(ticket, arrived=since, expires=since + 600.0, since=since)
+def waiting(
+    ticket_id: str, priority: Priority = Priority.INTERACTIVE, since: float = 0.0, client: str | None = None
+) -> RequestState:
+    """Return a request that may wait; it ages after 15 seconds."""
+    ticket = Ticket(ticket_id, ROUTE, client, priority)
+    return RequestState(ticket, arrived=since, expires=since + 600.0, since=since, ages_at=since + 15.0)
 
 
 def ids(queue: RequestQueue) -> list[str]:
@@ -32,14 +36,23 @@ def ids(queue: RequestQueue) -> list[str]:
     return [request.ticket.id for request in queue]
 
 
+def served(queue: RequestQueue, now: float = 0.0) -> str:
+    """Serve the next request and return its id."""
+    request = queue.next(now)
+    assert request is not None
+    queue.serve(request, now)
+    return request.ticket.id
+
+
 def test_an_empty_queue_has_no_head() -> None:
     """And knows no request."""
     queue = RequestQueue()
-    assert (0, [], None, None, None) == (len(queue), ids(queue), queue.next(), queue.get("1"), queue.remove("1"))
+    assert (0, [], None, None, None) == (len(queue), ids(queue), queue.next(0.0), queue.get("1"), queue.remove("1"))
     assert "1" not in queue
+    assert queue.oldest() is None
 
 
-def test_requests_are_served_in_the_order_in_which_they_joined() -> None:
+def test_requests_of_one_client_are_served_in_the_order_in_which_they_joined() -> None:
     """Interactive ones before batch ones; one that is tried again stands in front of its class."""
     queue = RequestQueue()
     for ticket_id, priority in (("b1", Priority.BATCH), ("i1", Priority.INTERACTIVE), ("b2", Priority.BATCH)):
@@ -51,30 +64,79 @@ def test_requests_are_served_in_the_order_in_which_they_joined() -> None:
     assert [1, 3, 6] == [queue.position(ticket_id) for ticket_id in ("again", "i2", "b2")]
 
 
+def test_a_client_with_many_requests_delays_another_one_by_one() -> None:
+    """Clients have their turns, whoever came first with however many."""
+    queue = RequestQueue()
+    for number in range(5):
+        queue.push(waiting(f"many{number}", client="many"))
+    assert "many0" == served(queue)
+    queue.push(waiting("few0", client="few"))
+    assert 1 == queue.position("few0")
+    queue.push(waiting("few1", client="few"))
+    assert ["few0", "many1", "few1", "many2", "many3"] == [served(queue) for _ in range(5)]
+
+
+def test_a_client_that_comes_back_at_once_waits_its_turn() -> None:
+    """One request at a time, asked again and again, does not keep those that wait from being served; nor does giving up pay."""
+    queue = RequestQueue()
+    for number in range(4):
+        queue.push(waiting(f"many{number}", client="many"))
+    order = []
+    for number in range(8):
+        queue.push(waiting(f"loop{number}", client="loop"))
+        order.append(served(queue))
+    assert ["many0", "many1", "many2", "many3"] == [each for each in order if each.startswith("many")]
+    for number in range(3):
+        queue.push(waiting(f"gone{number}", client="gone"))
+        queue.remove(f"gone{number}")
+    queue.push(waiting("other", client="other"))
+    queue.push(waiting("back", client="gone"))
+    assert queue.position("back") == queue.position("other") + 1
+
+
+def test_one_service_in_four_goes_to_the_oldest_that_has_aged() -> None:
+    """Neither a stream of interactive requests nor one of new clients keeps anybody waiting for ever."""
+    queue = RequestQueue()
+    queue.push(waiting("batch", Priority.BATCH))
+    order = []
+    for number in range(40):
+        queue.push(waiting(f"new{number}", since=float(number), client=f"client{number}"))
+        order.append(served(queue, float(number)))
+    assert 15 == order.index("batch")
+    for number in range(6):
+        queue.push(waiting(f"old{number}", Priority.BATCH, since=50.0))
+        queue.push(waiting(f"fresh{number}", since=100.0))
+    assert ["old0", "old1"] == [each for each in (served(queue, 100.0) for _ in range(9)) if each.startswith("old")]
+
+
 @given(STEPS)
-def test_a_queue_does_what_a_sorted_list_does(steps: list[tuple[object, ...]]) -> None:
-    """Whatever joins and leaves: nothing is lost, nothing is told twice, and every place is counted right."""
-    queue, model = RequestQueue(), list[tuple[int, int, str]]()
+def test_a_queue_does_what_a_plain_list_does(steps: list[tuple[object, ...]]) -> None:
+    """Whatever joins and leaves: nothing is lost, nothing is served twice, and every place is counted right."""
+    queue = RequestQueue()
     requests: dict[str, RequestState] = {}
     for number, step in enumerate(steps, 1):
         match step:
-            case ("push", Priority() as priority, bool() as first):
-                request = requests[str(number)] = waiting(str(number), priority, since=float(number))
+            case ("push", Priority() as priority, bool() as first, str() as client):
+                request = requests[str(number)] = waiting(str(number), priority, float(number), client)
                 queue.push(request, first=first)
-                insort(model, (priority, -number if first else number, str(number)))
-            case ("remove", int() as pick) if model:
-                gone = model.pop(pick % len(model))
-                assert queue.remove(gone[2]) is requests[gone[2]]
-            case _ if model:
-                head = queue.next()
-                assert head is requests[model[0][2]]
+            case ("remove", int() as pick) if requests:
+                gone = list(requests)[pick % len(requests)]
+                assert queue.remove(gone) is requests.pop(gone)
+            case ("serve",) if requests:
+                head = queue.next(float(number))
+                assert head is not None
+                assert head.ages_at <= number or head.ticket.id == ids(queue)[0]
+                queue.serve(head, float(number))
+                del requests[head.ticket.id]
             case _:
-                assert queue.next() is None
-        order = [ticket_id for _, _, ticket_id in model]
-        assert order == ids(queue)
+                assert len(requests) == len(queue)
+        order = ids(queue)
+        assert sorted(order) == sorted(requests)
+        assert sorted(order, key=lambda each: requests[each].ticket.priority) == order
         assert len(order) == len(queue)
         assert list(range(1, len(order) + 1)) == [queue.position(ticket_id) for ticket_id in order]
         assert all(queue.get(ticket_id) is requests[ticket_id] for ticket_id in order)
+        assert queue.oldest() is next(iter(requests.values()), None)
         assert pytest.approx(sum(1000.0 - requests[each].since for each in order)) == queue.waited(1000.0)
 
 
@@ -82,7 +144,7 @@ def seconds_per_request(count: int) -> float:
     """Return how long a request takes that joins, is told its place, and leaves, beside *count* others."""
     queue = RequestQueue()
     for number in range(count):
-        queue.push(waiting(str(number)))
+        queue.push(waiting(str(number), client=f"client{number % 50}"))
     best = float("inf")
     for start in range(0, 900, 300):
         batch = [waiting(f"new{start + number}") for number in range(300)]
@@ -90,7 +152,7 @@ def seconds_per_request(count: int) -> float:
         for request in batch:
             queue.push(request)
             queue.position(request.ticket.id)
-            head = queue.next()
+            head = queue.next(0.0)
             queue.remove(request.ticket.id)
             assert head is not None
         best = min(best, (time.process_time() - began) / len(batch))

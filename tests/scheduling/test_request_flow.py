@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hostd.scheduling.effects import Effect, Explain
 from hostd.scheduling.events import Arrived, Event, Finished
 from hostd.scheduling.model_state import ModelState
-from hostd.scheduling.queue import RequestState
+from hostd.scheduling.request_state import RequestState
 from hostd.scheduling.scheduler import Scheduler
 from tests.scheduling.checked_scheduler import ids
 from tests.scheduling.scenario import Rehearsal, profile

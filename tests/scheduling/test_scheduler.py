@@ -4,6 +4,7 @@ import pytest
 
 from hostd.domain.errors import CapacityError, RequestError
 from hostd.domain.reason import ExitClass, FallbackReason
+from hostd.domain.ticket import Priority
 from hostd.scheduling.effects import Explain, Refuse, Serve
 from hostd.scheduling.events import (
     AttemptFailed,
@@ -118,6 +119,44 @@ class TestFallback:
         assert ["serve t2 by b for queue_timeout"] == play.pass_time(4.0)
         assert Serve("t2", "b", 1, FallbackReason.QUEUE_TIMEOUT, 3.0, 0.0) == play.last(Serve)
         assert ["fell_back", "routed"] == [one.decision.event for one in play.effects if isinstance(one, Explain)]
+
+    def test_a_wait_in_vain_is_not_begun(self) -> None:
+        """Where the queue will outlast the queue time, a target that is free takes the request at once; a busy one does not."""
+        play = Rehearsal(profile("a", "b", max_concurrent=1, queue_timeout=10.0), profile("b", max_concurrent=1))
+        play.warm("a", "b", slots=1)
+        play.arrive("first")
+        play.finish("first", seconds=6.0)
+        play.arrive("1")
+        assert [] == play.arrive("2"), "it waits for some six seconds"
+        assert 6.0 == play.scheduler.position("2").seconds  # type: ignore[union-attr]
+        assert ["serve 3 by b for queue_timeout"] == play.arrive("3")
+        assert [] == play.arrive("4"), "b is busy now"
+        assert ("a", 2) == play.position("4")
+        assert "waiting for a (ready), position 2, about 12 s" == str(play.scheduler.position("4"))
+
+    def test_a_wait_of_unknown_length_is_begun(self) -> None:
+        """Before any answer was measured, and while the model loads, no request moves on for what nobody knows."""
+        play = Rehearsal(profile("a", "b", max_concurrent=1, queue_timeout=1.0), profile("b"))
+        play.warm("a", "b", slots=1)
+        play.arrive("1")
+        assert [] == play.arrive("2")
+        assert "waiting for a (ready), position 1" == str(play.scheduler.position("2"))
+
+    def test_clients_have_their_turns(self) -> None:
+        """Whoever sends one request is not behind all of somebody else's; batch requests come after interactive ones, and age."""
+        play = Rehearsal(profile("a", max_concurrent=1, queue_timeout=30.0))
+        play.warm("a", slots=1)
+        play.arrive("m1", client="many")
+        play.arrive("batch", priority=Priority.BATCH)
+        for name in ("m2", "m3", "m4", "m5"):
+            play.arrive(name, client="many")
+        play.arrive("few", client="few")
+        order = []
+        for number, name in enumerate(("m1", "m2", "few", "m3")):
+            order += play.finish(name, 4.0 * number)
+        assert ["m2", "few", "m3", "m4"] == [each.split()[1] for each in order]
+        assert ["serve batch by a"] == play.finish("m4", 16.0), "it has waited half of its queue time"
+        assert ["serve m5 by a"] == play.finish("batch", 17.0)
 
     def test_reasons_are_respected(self) -> None:
         """A target that takes no queue_timeout is passed over for one that does."""
