@@ -21,10 +21,10 @@ def test_they_tell_of_the_load_of_the_model() -> None:
     told = request_decisions.refused(model, request, error)
     assert ("a", "2", "error", "it said something", 1500.0) == (
         told.model,
-        told.request,
+        told.ticket_id,
         told.code,
         told.why,
-        told.queued_ms,
+        told.waited_ms,
     )
     assert told.in_flight == told.queued == request_decisions.routed(model, request).in_flight == 1
     moved = request_decisions.fell_back(model, request, FallbackReason.CRASHED, HostdError("gone"), 0.25)
