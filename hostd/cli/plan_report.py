@@ -10,7 +10,7 @@ from hostd.domain.units import format_bytes
 from hostd.planning.footprint.levers import Lever
 from hostd.planning.warm_set.fit import Fit, Verdict
 from hostd.planning.warm_set.joint_plan import JointPlan
-from hostd.planning.warm_set.load_option import LoadOption, excess, full_offload
+from hostd.planning.warm_set.load_option import LoadOption, excess, expert_offload, full_offload, partial_offload
 from hostd.sizing.candidates import PlanCandidate
 
 _TIGHT = 10  # with less than this part in a hundred left, what would save memory is worth knowing
@@ -89,6 +89,7 @@ def explain(candidate: PlanCandidate, fit: Fit | None, host: Host) -> str:
     more = [
         _shares(option),
         _drafting(option),
+        _speed(option, fit, host),
         advice,
         bound,
         *candidate.notes,
@@ -147,6 +148,21 @@ def _drafting(option: LoadOption) -> str:
     return f"{mode.drafts} nothing: layers on the card gain more than drafting with some of them on the CPU"
 
 
+def _speed(option: LoadOption, fit: Fit, host: Host) -> str:
+    """Return how fast a request will probably be answered where part of the model is on the CPU, and in the other way that is."""
+    if option.whole or not option.tokens_per_second or fit.verdict in (Verdict.DOES_NOT_FIT, Verdict.CANNOT_SAY):
+        return ""
+    offload = partial_offload if option.placement.cpu_experts else expert_offload
+    other = next((each for each in offload(option.mode, host, fit.free) if not excess(each.needs, fit.free)), None)
+    way = "layers" if option.placement.cpu_experts else "experts"
+    against = f" against {_rate(other)} with {way} on the CPU" if other else ""
+    return f"about {_rate(option)} tokens a second{against}, an estimate from the bandwidth of cards and memory"
+
+
+def _rate(option: LoadOption) -> str:
+    return f"{option.tokens_per_second:.{0 if option.tokens_per_second >= 10 else 1}f}"
+
+
 def _backend_of(candidate: PlanCandidate) -> str | None:
     return candidate.remote.label.partition(":")[0] if candidate.remote else None
 
@@ -183,7 +199,7 @@ def _placed(option: LoadOption, host: Host) -> str:
     if option.placement.cpu_experts:
         return (
             f"fits on {cards} with the experts of {option.placement.cpu_experts} of {option.mode.experts} layers on the CPU "
-            f"(n-cpu-moe {option.placement.cpu_experts}), which is several times faster than whole layers there"
+            f"(n-cpu-moe {option.placement.cpu_experts})"
         )
     if option.gpu_layers:
         rest = option.mode.layers - option.gpu_layers

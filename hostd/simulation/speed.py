@@ -7,32 +7,9 @@ read many tokens at a time, so that arithmetic is, which grows with bandwidth fr
 from collections.abc import Iterable
 
 from hostd.domain.host import Pool, PoolKind
+from hostd.planning.footprint.decode_speed import bandwidth
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.simulation.host_model import SimulatedSpeed
-
-GIGA = 1e9
-
-# Gigabytes a second, from the makers' data sheets; of several names that match, the first counts.
-_BANDWIDTH = {
-    "RTX 3060": 360,
-    "RTX 3090": 936,
-    "RTX 4060 Ti": 288,
-    "RTX 4090": 1008,
-    "RTX 5090": 1792,
-    "RTX A6000": 768,
-    "L40S": 864,
-    "A100": 1935,
-    "H100": 3350,
-    "H200": 4800,
-    "RX 7900 XTX": 960,
-    "M3 Ultra": 819,
-    "M4 Max": 546,
-    "M2 Max": 400,
-    "M1": 68,
-    "M4": 120,
-    "M5": 153,
-}
-_USUAL = {PoolKind.VRAM: 600, PoolKind.UNIFIED: 200, PoolKind.RAM: 60}
 
 EFFICIENCY = 0.6
 """The share of the bandwidth that llama.cpp reaches when it decodes (60 to 75 % in its published benchmarks of 4-bit models)."""
@@ -51,12 +28,7 @@ def estimate(read: int, option: LoadOption, pools: Iterable[Pool]) -> SimulatedS
         total = sum(held.values())
     if not total:
         return SimulatedSpeed(prompt=100.0, output=10.0)
-    seconds = sum(count / total / _bandwidth(known[pool]) for pool, count in held.items())
+    seconds = sum(count / total / bandwidth(known[pool]) for pool, count in held.items())
     output = EFFICIENCY / (read * seconds)
     slowest = min(PROMPT_FACTOR[known[pool].kind] for pool in held)
     return SimulatedSpeed(prompt=slowest * output, output=output)
-
-
-def _bandwidth(pool: Pool) -> float:
-    named = next((speed for name, speed in _BANDWIDTH.items() if name in pool.name), None)
-    return (named or _USUAL[pool.kind]) * GIGA

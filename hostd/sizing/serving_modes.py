@@ -146,7 +146,7 @@ class ServingModeFactory:
         ours = self.calibrated and backend == "llamacpp"
         better = self.calibrated.about(header, beside.serving) if self.calibrated and ours else None
         served = LlamaCppServing(header.shape, beside.serving, beside.projector, words, beside.draft)
-        return llamacpp_mode(label, backend, served, _about(header, (*notes, *beside.notes)), better)
+        return llamacpp_mode(label, backend, served, _about(header, (*notes, *beside.notes)), better, self.host)
 
     def of_checkpoint(
         self, label: str, backend: str, header: ModelHeader, profile: Profile, notes: tuple[str, ...] = ()

@@ -76,12 +76,9 @@ class LlamaCppServing:
 
     def footprint(self, placement: Placement, gpu_layers: int | None = None) -> Footprint:
         """Return the footprint on *placement*; a number of layers that the owner fixed overrides *gpu_layers*."""
-        fixed, split = self.serving.gpu_layers, self.serving.tensor_split
-        serving = replace(
-            self.serving.on(placement),
-            gpu_layers=gpu_layers if fixed is None else fixed,
-            cpu_experts=max(self.serving.cpu_experts, placement.cpu_experts),
-        )
+        split = self.serving.tensor_split
+        placement, layers = self.placed(placement, gpu_layers)
+        serving = replace(self.serving.on(placement), gpu_layers=layers, cpu_experts=placement.cpu_experts)
         if split and len(split) >= len(placement.devices) > 1:
             # The engine deals by the owner's shares, in the order of the devices that it sees.
             names = (pool for pool, _ in placement.devices)
@@ -90,6 +87,11 @@ class LlamaCppServing:
             placement = Placement(host=placement.host)
         drafts = placement.drafts or not serving.may_draft
         return footprint(self.shape, serving, placement, projector=self.projector, draft=self.draft if drafts else None)
+
+    def placed(self, placement: Placement, gpu_layers: int | None = None) -> tuple[Placement, int | None]:
+        """Return *placement* and the layers on its devices as the owner's flags have them."""
+        fixed, experts = self.serving.gpu_layers, max(self.serving.cpu_experts, placement.cpu_experts)
+        return replace(placement, cpu_experts=experts), gpu_layers if fixed is None else fixed
 
     def levers(self, placement: Placement, free: Mapping[str, int]) -> list[Lever]:
         """Return the changes that save memory in the pools that lack it (else on the devices), those that are enough first."""

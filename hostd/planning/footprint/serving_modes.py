@@ -8,6 +8,7 @@ from hostd.domain.footprint import Footprint
 from hostd.domain.host import Host, Pool
 from hostd.domain.shape import Shape
 from hostd.planning.footprint import mlx, vllm
+from hostd.planning.footprint.decode_speed import tokens_per_second
 from hostd.planning.footprint.levers import (
     MLX_PACKINGS,
     VLLM_PACKINGS,
@@ -37,8 +38,9 @@ class ServingMode:
     *layers* counts the layers that can stay on the host one by one, 0 if the engine offloads all or none, *dealt* those that
     hostd may deal to several cards as it likes, and *experts* those whose experts may stay on the host. *cards* is how many
     cards the owner's flags are for (None: any). *cards_only* says that it needs an accelerator, *host_only* that the owner keeps
-    it off all of them. *drafts* says in words what may draft tokens, empty for nothing. *levers* returns the changes that save
-    memory on a placement, *advice* the flags to launch it with.
+    it off all of them. *drafts* says in words what may draft tokens, empty for nothing. *speed* estimates the tokens a
+    second of one request on a placement (0: nobody knows). *levers* returns the changes that save memory on a placement,
+    *advice* the flags to launch it with.
     *notes* are sentences on assumptions.
     """
 
@@ -52,6 +54,7 @@ class ServingMode:
     cards_only: bool = False
     host_only: bool = False
     drafts: str = ""
+    speed: Callable[[Placement, int | None], float] = lambda *_: 0.0
     why_not: Callable[[Sequence[Pool]], str] = lambda _: ""
     levers: Callable[[Placement, FreeBytes], list[Lever]] = lambda *_: []
     advice: Callable[[Placement, FreeBytes], str] = lambda *_: ""
@@ -64,15 +67,19 @@ def llamacpp_mode(
     served: LlamaCppServing,
     notes: tuple[str, ...] = (),
     better: Callable[[Footprint, Placement, int | None], Footprint] | None = None,
+    host: Host | None = None,
 ) -> ServingMode:
     """Return the serving mode of llama.cpp, or of Ollama, which runs it: on any pools, split by layers unless the owner fixed them.
 
-    *better* replaces a footprint by one that is calibrated with this machine's measurements.
+    *better* replaces a footprint by one that is calibrated with this machine's measurements. Speeds are those of *host*.
     """
 
     def estimate(placement: Placement, gpu_layers: int | None = None) -> Footprint:
         found = served.footprint(placement, gpu_layers)
         return found if better is None else better(found, placement, gpu_layers)
+
+    def speed(placement: Placement, gpu_layers: int | None = None) -> float:
+        return 0.0 if host is None else tokens_per_second(served.shape, *served.placed(placement, gpu_layers), host)
 
     layers = len(served.shape.layers) + len(served.shape.nextn) + 1
     # Ollama deals layers by itself.
@@ -88,6 +95,7 @@ def llamacpp_mode(
         cards=len(served.serving.tensor_split) or (1 if served.serving.split == "none" else None),
         host_only=not served.serving.devices,
         drafts=_drafts(served.serving),
+        speed=speed,
         levers=served.levers,
         notes=notes,
     )

@@ -61,6 +61,11 @@ class LoadOption:
         return bool(self.mode.drafts) and not self.placement.drafts
 
     @property
+    def tokens_per_second(self) -> float:
+        """An estimate of how fast one request is answered; 0 where nobody knows."""
+        return self.mode.speed(self.placement, self.gpu_layers if self.placement.devices else None)
+
+    @property
     def peak(self) -> dict[str, int]:
         """The most bytes that it takes of each pool at any time, its load included."""
         return {pool: self.needs.get(pool, 0) + self.transient.get(pool, 0) for pool in {*self.needs, *self.transient}}
@@ -161,17 +166,20 @@ def load_options(
     nearest = min(whole, key=lambda each: sum(excess(each.needs, free).values()), default=None)
     fitting = [each for each in whole if not excess(each.needs, free)]
     fitting = [*_with_drafting(mode, fitting, free), *fitting]
-    possible = fitting or next(
-        (
-            some
-            for offload in (expert_offload, partial_offload)
-            if (some := [each for each in offload(mode, host, free) if not excess(each.needs, free)])
-        ),
-        [],
-    )
+    possible = fitting or _partly(mode, host, free)
     if not possible and nearest is not None and not nearest.footprint.promised:
         possible = [nearest]
     return possible, nearest
+
+
+def _partly(mode: ServingMode, host: Host, free: FreeBytes) -> list[LoadOption]:
+    """Return the options with part of the model on the CPU: its experts, or whole layers where that is estimated to be faster."""
+    ways = [
+        some
+        for offload in (expert_offload, partial_offload)
+        if (some := [each for each in offload(mode, host, free) if not excess(each.needs, free)])
+    ]
+    return max(ways, key=lambda some: some[0].tokens_per_second, default=[])
 
 
 def _with_drafting(mode: ServingMode, options: Iterable[LoadOption], free: FreeBytes) -> Iterator[LoadOption]:

@@ -292,3 +292,22 @@ def test_a_model_that_is_not_out_yet_is_planned_by_its_size(told: Told) -> None:
     (model,) = data["models"]
     assert (0, "fits", 10 * GIB) == (code, model["verdict"], model["components"]["kv"])
     assert "estimated from its size alone" in model["why"]
+
+
+def test_experts_on_the_cpu_come_with_a_speed(told: Told, tmp_path: Path) -> None:
+    """And with that of the other way, in the sentence; where all is on the card, there is nothing to say."""
+    layers = [(f"blk.{at}.{name}.weight", (size,), "i8") for at in range(24)
+              for name, size in (("ffn_up_exps", GIB // 2), ("attn_q", GIB // 32))]  # fmt: skip
+    keys = {"block_count": 24, "context_length": 4096, "embedding_length": 2880, "attention.head_count": 64,
+            "attention.head_count_kv": 8, "expert_count": 32, "expert_used_count": 4, "vocab_size": 1000}  # fmt: skip
+    path = tmp_path / "moe.gguf"
+    named = {f"qwen3moe.{key}": value for key, value in keys.items()}
+    path.write_bytes(stub({"general.architecture": "qwen3moe", **named}, layers))
+    code, data = told(path, "--ctx", 4096, "--slots", 1, "--host", "rtx2080-8g")
+    why = data["models"][0]["why"]
+    assert 0 == code
+    assert "experts of" in why
+    assert "tokens a second against" in why
+    assert "with layers on the CPU, an estimate" in why
+    _, whole = told(path, "--ctx", 4096, "--slots", 1, "--host", "rtx5090")
+    assert "tokens a second" not in whole["models"][0]["why"]

@@ -118,3 +118,11 @@ def test_other_packings_scale_all_weights() -> None:
 def test_a_lever_is_a_phrase_and_a_number() -> None:
     """Equal ones are equal."""
     assert Lever("--slots 1", 5) == Lever("--slots 1", 5)
+
+
+def test_the_owners_placement_comes_before_hostds() -> None:
+    """Of layers, and of experts where he keeps more of them on the host."""
+    fixed = replace(SERVED, serving=replace(SERVED.serving, gpu_layers=3, cpu_experts=2))
+    where = Placement.on("cuda:0")
+    assert (replace(where, cpu_experts=2), 3) == fixed.placed(where, 7)
+    assert (replace(where, cpu_experts=5), 7) == SERVED.placed(replace(where, cpu_experts=5), 7)

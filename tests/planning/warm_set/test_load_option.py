@@ -244,3 +244,18 @@ class TestDrafting:
         """Where it would, and where part of the model or all of it is on the processor, nothing is drafted."""
         for host in (machine(9), machine(6), machine()):
             assert [False] * len(self.found(host)) == [each.placement.drafts for each in self.found(host)]
+
+
+@pytest.mark.parametrize(("by_experts", "experts"), [(30.0, True), (10.0, False), (0.0, True)])
+def test_experts_or_layers_go_to_the_processor_by_what_is_faster(by_experts: float, experts: bool) -> None:
+    """As it is estimated; without an estimate the experts go."""
+    block = Layer(LayerKind.FULL, 8, 8, 128, 128, dense_bytes=GIB // 8, expert_bytes=GIB)
+    shape = Shape("llama", "a", (block,) * 8, heads=8, embedding=512, vocabulary=1000, context=4096, experts=8)
+    mode = llamacpp_mode(
+        "a", "llamacpp", LlamaCppServing(shape, Serving(context=4096, slots=1, cache_ram=0, checkpoints=0))
+    )
+    mode = replace(mode, speed=lambda placement, _: by_experts if placement.cpu_experts else by_experts and 20.0)
+    host = machine(6)
+    best = load_options(mode, host, pool_budgets(host))[0][0]
+    assert experts is bool(best.placement.cpu_experts)
+    assert experts is (best.gpu_layers is None)
