@@ -214,7 +214,7 @@ class Instance(Upstream):
         try:
             await run.run(option)
         except EngineError as error:
-            last = f"; its last line: {error.tail[-1]}" if error.tail else ""
+            last = f"; its last line: {error.tail[-1]}" if error.tail and error.tail[-1] not in error.message else ""
             why = masked(error.message + last, secrets_in(self.profile.args.values()))
             # Its header may have been what could not be opened for want of descriptors.
             own_want = error.own_want or want_in(error) is not None

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -22,9 +23,11 @@ from hostd.domain.footprint import Component, Footprint, Tier
 from hostd.planning.footprint.calibration import ServingKey, correct
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement, Serving
+from hostd.planning.footprint.ollama_serving import ollama_serving
 from hostd.planning.formats.gguf import GgufHeader, parse
 from hostd.planning.formats.gguf_shape import shape_of
 from hostd.sizing.measurements import MeasurementStore
+from tests.engines.ollama_program import installed, put_real_model, serving
 
 MIB = 1 << 20
 PROGRAM = (sys.executable, "-P", "-u", str(LAUNCHER))
@@ -80,6 +83,42 @@ def test_the_third_prediction_is_within_two_percent(model: Path, tmp_path: Path,
     assert abs(learnt.pool("ram").expected / third - 1) < 0.02
     assert predicted.pool("ram").low <= min(resident)
     assert max(resident) <= predicted.pool("ram").high
+
+
+@pytest.mark.skipif(
+    installed() is None, reason="ollama is not installed: run scripts/engines ollama, where Go is installed"
+)
+@pytest.mark.parametrize(("context", "slots"), [(2048, 1), (4096, 2)])
+async def test_ollama_holds_what_is_predicted(model: Path, tmp_path: Path, context: int, slots: int) -> None:
+    """With the flags that it gave its llama-server, which are those that the plan reckons with."""
+    with model.open("rb") as file:
+        header = parse(file.read(8 * MIB))
+    assert isinstance(header, GgufHeader)
+    flags = replace(ollama_serving(context, slots, bounded=True), cache_ram=0)
+    predicted = footprint(shape_of(header), flags, Placement())
+    put_real_model(tmp_path / "store", "random:1b", model)
+    asked = {"OLLAMA_CONTEXT_LENGTH": str(context), "OLLAMA_NUM_PARALLEL": str(slots), "LLAMA_ARG_CACHE_RAM": "0"}
+    async with serving(tmp_path / "store", asked) as engine:
+        status, _ = await engine.ask({"model": "random:1b", "keep_alive": -1}, "/api/generate")
+        assert 200 == status
+        (runner,) = psutil.Process(engine.process.pid).children()
+        loaded = runner.memory_info().rss
+        prompt = {"prompt": "word " * (flags.ubatch // 2), "raw": True, "stream": False, "options": {"num_predict": 8}}
+        status, answer = await engine.ask({"model": "random:1b", **prompt}, "/api/generate")
+        assert (200, True) == (status, answer["prompt_eval_count"] > flags.ubatch), answer["prompt_eval_count"]
+        busy = runner.memory_info().rss
+        (told,) = (await engine.get("/api/ps"))[1]["models"]
+    memory = memory_log.parse(engine.lines)
+    sys.stdout.write(
+        f"Ollama, {slots} slots, ps says {told['size'] / MIB:.1f}: {table(context, predicted, memory, loaded, busy)}"
+    )
+    starting = next(line for line in engine.lines if "starting llama-server" in line)
+    assert f"-c {flags.context} -np {slots} " in starting
+    assert f"-b {flags.batch} -ub {flags.ubatch} " in starting
+    seen = memory.parts["ram"]
+    assert abs(seen[Component.KV] - predicted.component(Component.KV).expected) < 0.01 * MIB
+    assert abs(seen[Component.WEIGHTS] - predicted.component(Component.WEIGHTS).expected) < MIB
+    assert predicted.pool("ram").low <= busy <= predicted.pool("ram").high
 
 
 def serve(model: Path, context: int, *more: str) -> tuple[memory_log.LoggedMemory, int, int]:
