@@ -6,7 +6,7 @@ import sys
 
 from hostd import __version__
 
-_SHORT = frozenset({"config", "init", "inventory", "ls", "plan", "ps", "show", "version", "why"})
+_SHORT = frozenset({"config", "init", "inventory", "ls", "plan", "ps", "queue", "show", "version", "why"})
 """Verbs that answer and end."""
 
 

@@ -13,7 +13,22 @@ from hostd.cli.output import say, write_line
 from hostd.domain.errors import ConfigError, HostdError, RequestError
 
 _VERBS = (
-    *("serve", "init", "inventory", "plan", "ps", "ls", "show", "load", "unload", "pull", "chat", "why", "logs"),
+    *(
+        "serve",
+        "init",
+        "inventory",
+        "plan",
+        "ps",
+        "ls",
+        "show",
+        "load",
+        "unload",
+        "pull",
+        "chat",
+        "queue",
+        "why",
+        "logs",
+    ),
     *("simulate", "config", "version"),
 )
 """Each has a module of its name; the order is that of the help."""

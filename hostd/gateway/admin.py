@@ -44,6 +44,7 @@ class AdminHandlers:
             ("POST", "/hostd/v1/models/{name}/unload", self.unload),
             ("GET", "/hostd/v1/models/{name}/logs", self.logs),
             ("GET", "/hostd/v1/models/{name}", self.show_model),
+            ("GET", "/hostd/v1/requests", self.list_requests),
             ("GET", "/hostd/v1/why", self.why),
         ]
 
@@ -126,6 +127,10 @@ class AdminHandlers:
             async for line in ring.follow(last):
                 await response.write(line.encode() + b"\n")
         return response
+
+    async def list_requests(self, _ctx: RequestContext) -> web.Response:
+        """Show every request that is being answered or waits, with its place in the queue and how long it is likely to wait on."""
+        return web.json_response({"requests": [views.request(each) for each in self._services.dispatcher.requests()]})
 
     async def why(self, ctx: RequestContext) -> web.Response:
         """Show the ``last`` decisions, newest last: about a ``model``, about a ``request``, or about all."""

@@ -10,7 +10,7 @@ from hostd.domain.profile import ActiveWindow, Profile
 from hostd.domain.schedule import DAYS, format_clock
 from hostd.domain.units import format_duration
 from hostd.gateway.context import AdminServices
-from hostd.scheduling.view import MemoryView, ModelView
+from hostd.scheduling.view import MemoryView, ModelView, RequestView
 
 _DURATIONS = ("queue_timeout", "first_token_timeout", "stall_timeout", "total_timeout")
 
@@ -61,6 +61,25 @@ def row(services: AdminServices, model: ModelView) -> dict[str, Any]:
             for lease in instance.leases
             if (prompt := lease.prompt) is not None and not prompt.complete
         ],
+    }
+
+
+def request(shown: RequestView) -> dict[str, Any]:
+    """Return one entry of `hostd queue --json`."""
+    wait = shown.wait_seconds
+    return {
+        "id": shown.id,
+        "asked": shown.asked,
+        "model": shown.model,
+        "state": "answering" if shown.position is None else "waiting",
+        "position": shown.position,
+        "expected_wait_ms": None if wait is None else round(wait * 1000),
+        "since_ms": round(shown.since_seconds * 1000),
+        "client": shown.client,
+        "session": shown.session,
+        "priority": shown.priority.name.lower(),
+        "attempt": shown.attempt,
+        "reason": shown.reason,
     }
 
 

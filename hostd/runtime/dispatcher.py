@@ -31,7 +31,7 @@ from hostd.scheduling.events import (
     UnloadRequested,
 )
 from hostd.scheduling.scheduler import Scheduler
-from hostd.scheduling.view import MemoryView, ModelView, QueuePosition, SchedulerView
+from hostd.scheduling.view import MemoryView, ModelView, QueuePosition, RequestView, SchedulerView
 
 log = structlog.get_logger()
 
@@ -134,6 +134,10 @@ class Dispatcher:
     def memory(self) -> MemoryView:
         """Return the scheduler's account of the memory now."""
         return self.scheduler.memory(self._loop.time())
+
+    def requests(self) -> list[RequestView]:
+        """Return every request that is being answered or waits now."""
+        return self.scheduler.requests(self._loop.time())
 
     def position(self, ticket_id: str) -> QueuePosition | None:
         """Return where a request waits now, or None when it does not wait."""

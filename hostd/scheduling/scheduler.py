@@ -43,7 +43,7 @@ from hostd.scheduling.events import (
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.reconfiguration import Reconfiguration
 from hostd.scheduling.request_flow import RequestFlow
-from hostd.scheduling.view import MemoryView, ModelView, QueuePosition, SchedulerView
+from hostd.scheduling.view import MemoryView, ModelView, QueuePosition, RequestView, SchedulerView
 
 
 class Scheduler:
@@ -84,6 +84,10 @@ class Scheduler:
         """Return the account of the memory at *now*: what is promised, to which models, and what waits for more."""
         engines = self.engines
         return MemoryView.of(self.models, engines.ledger, engines.admission, engines.warm_policy, now)
+
+    def requests(self, now: float) -> list[RequestView]:
+        """Return every request that is being answered or waits at *now*, model by model."""
+        return [each for model in self.models.values() for each in RequestView.of(model, now)]
 
     def position(self, ticket_id: str) -> QueuePosition | None:
         """Return where a request waits, or None when it does not wait."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
+from hostd.domain.reason import FallbackReason
+from hostd.domain.ticket import Priority
 from hostd.planning.warm_set.eviction import EvictionCandidate
 from hostd.planning.warm_set.load_option import Bytes, LoadOption
 from hostd.scheduling.memory_admission import MemoryAdmission
@@ -73,6 +75,54 @@ class SchedulerView:
     models: Mapping[str, ModelView]
     settled: bool
     left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """One request that is being answered by *model* or waits for it.
+
+    *position* is its place in the queue, from 1, and *wait_seconds* how long it is likely to wait on; both are None for one
+    that is being answered, the second also where no service was measured yet. *since_seconds* is how long it has been in hostd.
+    *attempt* counts the targets that it was sent to, *reason* is why it is not at its first.
+    """
+
+    id: str
+    asked: str
+    model: str
+    client: str | None
+    session: str | None
+    priority: Priority
+    position: int | None
+    wait_seconds: float | None
+    since_seconds: float
+    attempt: int
+    reason: FallbackReason | None
+
+    @classmethod
+    def of(cls, model: ModelState, now: float) -> "list[RequestView]":
+        """Return what may be seen of the requests of *model*: those that it answers, then those that wait, in order."""
+        measured = model.state is State.READY and model.service_seconds is not None
+        served = [(request, None, None) for request in model.serving.values()]
+        waiting = [
+            (request, place, model.expected_wait(place) if measured else None)
+            for place, request in enumerate(model.queue, 1)
+        ]
+        return [
+            cls(
+                id=request.ticket.id,
+                asked=request.ticket.route.asked,
+                model=model.name,
+                client=request.ticket.client,
+                session=request.ticket.session,
+                priority=request.ticket.priority,
+                position=place,
+                wait_seconds=wait,
+                since_seconds=now - request.arrived,
+                attempt=request.attempt,
+                reason=request.reason,
+            )
+            for request, place, wait in (*served, *waiting)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ VERBS = (
     "unload",
     "pull",
     "chat",
+    "queue",
     "why",
     "logs",
     "simulate",
@@ -75,7 +76,7 @@ def test_the_version_is_an_option_too(hostd: Callable[..., Ran]) -> None:
     assert Ran(0, f"hostd {__version__}\n", "") == hostd("--version", "ps")
 
 
-@pytest.mark.parametrize("verb", ["ps", "ls", "show x", "load x", "unload x", "chat x hi", "logs x"])
+@pytest.mark.parametrize("verb", ["ps", "ls", "show x", "load x", "unload x", "chat x hi", "queue", "logs x"])
 def test_every_verb_without_a_daemon_exits_with_3(hostd: Callable[..., Ran], verb: str) -> None:
     """Whatever is asked of a daemon that is not there, the answer is how to start it."""
     ran = hostd(*verb.split(), "--url", "127.0.0.1:1")

@@ -152,3 +152,18 @@ async def test_followers_are_bounded(stage: Stage, monkeypatch: pytest.MonkeyPat
                     if again.status == 200:
                         break
                 await asyncio.sleep(0.02)
+
+
+async def test_lists_requests(stage: Stage) -> None:
+    """Who is being answered and who waits, with the places and the waits to expect."""
+    await stage.script("strict", token_delay=0.1, tokens=20)
+    asked = [stage.begin("strict", stream=True, headers={"x-hostd-client": name}) for name in ("ann", "bob", "eve")]
+    await until(lambda: len(stage.model_state("strict").queue) == 2 or any(each.done() for each in asked))
+    rows = [row for row in (await stage.get("/hostd/v1/requests")).json["requests"] if row["model"] == "strict"]
+    assert [("ann", "answering", None), ("bob", "waiting", 1), ("eve", "waiting", 2)] == [
+        (row["client"], row["state"], row["position"]) for row in rows
+    ]
+    assert all(row["priority"] == "interactive" and row["since_ms"] >= 0 for row in rows)
+    for each in asked:
+        each.cancel()
+    await until(lambda: not stage.model_state("strict").serving)

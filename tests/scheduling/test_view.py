@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from hostd.domain.lifecycle import State
+from hostd.domain.ticket import Priority
 from hostd.scheduling.view import ModelView, PendingLoadView, PoolView, WarmModelView
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import Rehearsal, profile
@@ -86,3 +87,19 @@ def test_views_do_not_change() -> None:
     assert (State.COLD, False) == (view.models["a"].state, view.settled)
     with pytest.raises(dataclasses.FrozenInstanceError):
         view.models["a"].queued = 1  # type: ignore[misc]  # that is the mistake
+
+
+def test_requests_are_shown_with_what_they_wait_for() -> None:
+    """Those that are answered have no place; those that wait have one, and a wait to expect once a service was measured."""
+    play = Rehearsal(profile("a", max_concurrent=1))
+    play.warm("a", slots=1)
+    play.arrive("1", client="ann")
+    play.arrive("2", now=1.0, priority=Priority.BATCH)
+    shown = play.scheduler.requests(3.0)
+    assert [("1", None, None, 3.0), ("2", 1, None, 2.0)] == [
+        (each.id, each.position, each.wait_seconds, each.since_seconds) for each in shown
+    ]
+    assert ("ann", "a", Priority.BATCH) == (shown[0].client, shown[0].asked, shown[1].priority)
+    play.finish("1", seconds=5.0)
+    play.arrive("3")
+    assert [None, 5.0] == [each.wait_seconds for each in play.scheduler.requests(4.0)]
