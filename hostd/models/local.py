@@ -104,7 +104,13 @@ def open_path(path: Path) -> ModelHeader:
     if path.suffix == ".safetensors":
         LocalFile(path).read(0, 1)  # whatever is wrong with the file itself is said first
         return read_model(folder, path.name)
-    return read_gguf_parts(folder, parts_of(path.name), _tower_beside(path))
+    names = parts_of(path.name)
+    missing = [name for name in names if not os.path.lexists(path.with_name(name))]
+    if 0 < len(missing) < len(names):
+        raise ModelNotFound(
+            f"{path} is one of {len(names)} parts of a model, and {missing[0]} is not beside it; download the missing parts"
+        )
+    return read_gguf_parts(folder, names, _tower_beside(path))
 
 
 def open_checkpoint(path: Path) -> ModelHeader:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.reference import is_safe_file
+from hostd.planning.formats.not_a_model import folder_kind
 
 INDEX = "model.safetensors.index.json"
 MOST_PARTS = 512
@@ -113,7 +114,11 @@ def choose_checkpoint(files: Mapping[str, int | None], where: str) -> ModelFiles
     single = [name for name in files if name.endswith(".safetensors") and "/" not in name and is_safe_file(name)]
     weights = [name for name in single if not name.startswith(_NO_MODEL)]
     if not weights:
-        raise ModelNotFound(f"{where} holds no model: no .gguf file, and no .safetensors file with a config.json")
+        kind = folder_kind(files)
+        raise ModelNotFound(
+            f"{where} holds no model: no .gguf file, and no .safetensors file with a config.json"
+            f"{f'; what it holds is {kind}' if kind else ''}"
+        )
     return ModelFiles(safetensors=("model.safetensors",) if "model.safetensors" in weights else tuple(sorted(weights)))
 
 

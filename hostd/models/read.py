@@ -16,6 +16,7 @@ from hostd.planning.formats.checkpoint_config import read_configuration
 from hostd.planning.formats.checkpoint_tensors import sort_tensors
 from hostd.planning.formats.gguf_cursor import GgufError
 from hostd.planning.formats.gguf_shape import shape_of
+from hostd.planning.formats.not_a_model import header_kind
 from hostd.planning.formats.quantization import is_mlx
 from hostd.planning.formats.safetensors import (
     BadModel,
@@ -82,7 +83,7 @@ def read_gguf_parts(
     reads = folder.headers(names, gguf.parse)
     header = _whole([read.header for read in reads], folder.label, names)
     first = names[0]
-    if what := gguf.not_a_model(header):
+    if what := header_kind(header.keys, [tensor.name for tensor in header.tensors]):
         raise ModelUnreadable(f"{folder.label}, {first}: this is {what}")
     files = tuple(
         WeightFile(part, read.size if read.size is not None else read.header.file_bytes)

@@ -25,6 +25,7 @@ from hostd.planning.footprint.llamacpp_serving import Serving
 from hostd.planning.footprint.ollama_serving import SERVED_ALONE, ollama_context, ollama_serving
 from hostd.planning.footprint.serving_modes import ServingMode, llamacpp_mode, mlx_mode, vllm_mode
 from hostd.planning.footprint.vllm_serving import KV_TYPES, VllmServing
+from hostd.planning.formats.not_a_model import PROJECTOR
 from hostd.sizing.companion_files import Companions
 from hostd.sizing.drafting import with_drafting
 from hostd.sizing.measurements import CalibratedEstimator
@@ -140,7 +141,7 @@ class ServingModeFactory:
         notes: tuple[str, ...] = (),
     ) -> ServingMode:
         if not header.shape.layers:
-            raise ValueError("this is the projector of another model; name that model's own file")
+            raise ValueError(f"this is {PROJECTOR}")
         asked = self.asked if self.asked.context else replace(self.asked, context=None)
         beside = replace(beside, serving=asked.on(beside.serving))
         ours = self.calibrated and backend == "llamacpp"

@@ -96,7 +96,7 @@ def test_every_other_model_has_its_reason(tmp_path: Path) -> None:
     found = choices(tmp_path)
     assert not any(option.starter for option in found.values())
     parts = {
-        "broken": "begins with",
+        "broken": "this is a web page",
         "mmproj-m": "projector of another",
         "draft-m": "drafts",
         "ranks": "ranks",

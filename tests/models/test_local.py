@@ -124,8 +124,14 @@ def test_both_formats_in_a_folder(tmp_path: Path) -> None:
         ({"model.safetensors.index.json": b'{"weight_map": {"a": "../../x.safetensors"}}'}, "do not use this model"),
         ({"model.safetensors.index.json": b'{"weight_map": {"a": "x.py"}}'}, "do not use this model"),
         ({"model.safetensors.index.json": b'{"weight_map": {"a": "x.safetensors"}}'}, "lacks x.safetensors"),
-        ({"m.gguf": b""}, "the file has 0"),
-        ({"m.gguf": b"<html>" * 9}, "begins with b'<htm'"),
+        ({"m.gguf": b""}, "an empty file"),
+        ({"m.gguf": b"\xff" * 9}, r"begins with b'\xff\xff\xff\xff'"),
+        ({"model.safetensors": b"<html>" * 9, "config.json": b"{}"}, "web page"),
+        (
+            {"model.safetensors": weights.safetensors(), "config.json": b"version https://git-lfs"},
+            "is a pointer of Git LFS",
+        ),
+        ({"model.onnx": b"", "config.json": b"{}"}, "what it holds is an ONNX model"),
         ({"m.gguf": weights.gguf()[:-1]}, "cut short"),
         ({"m.gguf": weights.gguf(architecture="", keys={"x": 1})}, "names no architecture"),
     ],
@@ -189,6 +195,16 @@ def test_files_that_are_no_models_are_called_by_their_names(tmp_path: Path, keys
     path = write(tmp_path / "m.gguf", weights.gguf(tensors=0, keys=keys))
     with pytest.raises(ModelUnreadable, match=f"this is {what}"):
         open_path(path)
+
+
+@pytest.mark.parametrize("part", [1, 2])
+def test_a_part_alone_says_which_is_missing(tmp_path: Path, part: int) -> None:
+    """Whichever of them was named."""
+    path = write(tmp_path / f"m-0000{part}-of-00002.gguf", weights.gguf())
+    with pytest.raises(ModelNotFound) as caught:
+        open_path(path)
+    assert f"{path} is one of 2 parts" in caught.value.message
+    assert f"m-0000{3 - part}-of-00002.gguf is not beside it" in caught.value.message
 
 
 def test_what_lies_in_a_models_place_is_recognised(tmp_path: Path) -> None:

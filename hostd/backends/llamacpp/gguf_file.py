@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
-from hostd.planning.formats.gguf import foreign_kind
+from hostd.planning.formats.not_a_model import BEGIN, file_kind
 
 MAGIC = b"GGUF"
 _SPLIT = re.compile(r"(?P<stem>.+)-(?P<part>\d{5})-of-(?P<count>\d{5})\.gguf")
@@ -47,13 +47,13 @@ def _check_part(path: Path) -> int:
         raise _bad(f"{path} is not a regular file; name the .gguf file itself")
     try:
         with path.open("rb") as file:
-            begin = file.read(64)
+            begin = file.read(BEGIN)
     except OSError as error:
         raise _bad(f"{path} cannot be read: {error.strerror}; give the user that runs hostd access to it") from error
     if not begin.startswith(MAGIC):
-        seen = repr(begin[: len(MAGIC)])[1:] if begin else "nothing: it is empty"
-        if what := foreign_kind(begin):
-            seen = f"{seen}, as {what}"
+        if kind := file_kind(begin):
+            raise _bad(f"{path} is {kind}")
+        seen = repr(begin[: len(MAGIC)])[1:]
         raise _bad(f"{path} is not a GGUF file: it begins with {seen}; download or convert the model again")
     return path.stat().st_size
 

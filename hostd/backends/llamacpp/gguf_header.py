@@ -8,6 +8,7 @@ from hostd.domain.reason import ExitClass
 from hostd.planning.formats import gguf
 from hostd.planning.formats.gguf_cursor import GgufError, UnknownGguf
 from hostd.planning.formats.gguf_shape import shape_of
+from hostd.planning.formats.not_a_model import PROJECTOR, header_kind
 
 _FIRST = 1 << 20
 """Bytes that are read at first; a vocabulary of the usual length needs some ten times as many."""
@@ -16,7 +17,7 @@ _MOST = 64 << 20
 
 
 def refuse_damaged(path: Path) -> None:
-    """Return unless the header at *path* contradicts itself or what any model can be. Blocks once per file and its change.
+    """Return unless the header at *path* contradicts itself or is no model's. Blocks once per file and its change.
 
     One that is newer than hostd, and one that cannot be read, are the engine's to judge.
 
@@ -41,13 +42,19 @@ def _damage(path: Path, size: int, _changed: int) -> str | None:
                 data = file.read(want)
             found = gguf.parse(data, size)
             if isinstance(found, gguf.GgufHeader):
-                if found.split is None:
-                    # A part alone has no shape: its numbers count the layers of all parts.
-                    shape_of(found)
-                return None
+                return _why_no_model(found)
             want = max(found.bytes, 2 * want)
     except (OSError, UnknownGguf):
         return None
     except GgufError as error:
         return error.message
     return f"its header is longer than {_MOST >> 20} MiB, which no model's is; do not use this file"
+
+
+def _why_no_model(header: gguf.GgufHeader) -> str | None:
+    if kind := header_kind(header.keys, [tensor.name for tensor in header.tensors]):
+        return f"this is {kind}"
+    # A part alone has no shape: its numbers count the layers of all parts.
+    if header.split is None and not shape_of(header).layers:
+        return f"this is {PROJECTOR}"
+    return None

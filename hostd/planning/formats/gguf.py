@@ -19,6 +19,7 @@ from hostd.planning.formats.gguf_cursor import (
     TruncatedHeader,
     UnknownGguf,
 )
+from hostd.planning.formats.not_a_model import BEGIN, file_kind
 from hostd.planning.formats.tensor_types import TENSOR_TYPES, TensorType
 
 Value = Scalar | str | tuple[Scalar, ...]
@@ -86,6 +87,8 @@ def parse(data: bytes | memoryview, file_bytes: int | None = None) -> GgufHeader
     Raises:
         GgufError: The bytes are not the header of a model that an engine can load.
     """
+    if file_bytes == 0:
+        raise GgufError(f"this is {file_kind(b'')}")
     cursor = Cursor(bytes(data[:MAX_HEADER]))
     try:
         header = _header(cursor)
@@ -157,8 +160,9 @@ def _header(cursor: Cursor) -> GgufHeader:
 def _preamble(cursor: Cursor) -> int:
     magic = cursor.data[:4]
     if magic != b"GGUF"[: len(magic)]:
-        what = foreign_kind(cursor.data[:64])
-        _bad(f"{f'it is {what}: ' if what else ''}it begins with {bytes(magic)!r} where a GGUF file has 'GGUF'")
+        if kind := file_kind(cursor.data[:BEGIN]):
+            raise GgufError(f"this is {kind}")
+        _bad(f"it begins with {bytes(magic)!r} where a GGUF file has 'GGUF'")
     cursor.u32("the magic")
     version = cursor.u32("the version")
     # A version is a small number: one whose low bytes are 0 was written by the other byte order.
@@ -226,31 +230,6 @@ def _tensor(cursor: Cursor, alignment: int) -> GgufTensor:
 
 def _padded(at: int, alignment: int) -> int:
     return -(-at // alignment) * alignment
-
-
-def foreign_kind(begin: bytes) -> str:
-    """Return what a file that *begin*s so is, where it often lies in a model's place; empty where that is not known."""
-    text = bytes(begin).lstrip()
-    if text.startswith(b"version https://git-lfs"):
-        return "a pointer of Git LFS, and the weights are elsewhere (git lfs pull fetches them)"
-    if text[:1] == b"<":
-        return "a web page, which a hub may send in place of a file that needs a login"
-    if text[:2] == b"PK" or text[:2] == b"\x80\x02":
-        return "pickled weights of PyTorch, which need a conversion"
-    return ""
-
-
-def not_a_model(header: "GgufHeader") -> str:
-    """Return what a GGUF file without a model is; empty where it may be one."""
-    kind = header.keys.get("general.type")
-    if kind == "imatrix" or header.keys.get("general.architecture") == "imatrix":
-        return "an importance matrix, which quantising uses, and no model"
-    if kind == "adapter" or "adapter.type" in header.keys:
-        return "an adapter (LoRA), which needs the model that it was made for: name that one, and the adapter in args: {lora: FILE}"
-    # A header with neither weights nor a vocabulary is a model's, cut down to plan with.
-    if header.keys.get("tokenizer.ggml.model", "none") != "none" and not header.tensors:
-        return "a vocabulary without weights, and no model"
-    return ""
 
 
 def _bad(what: str) -> NoReturn:

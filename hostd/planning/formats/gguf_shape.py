@@ -41,6 +41,11 @@ def shape_of(header: GgufHeader) -> Shape:
     if keys.architecture in PROJECTORS:
         return _projector(keys, header, groups)
     count = keys.number("block_count")
+    if not count:
+        raise GgufError(
+            f"the header of this '{keys.stated_architecture}' counts no layers (block_count), as that of every language model "
+            "does: it is another kind of model, which no engine here runs, or its conversion failed"
+        )
     if not 0 < count <= MAX_LAYERS:
         raise GgufError(
             f"the header counts {count} layers (block_count), where 1 to {MAX_LAYERS} make sense; convert it again"

@@ -14,7 +14,8 @@ from math import prod
 
 from hostd.domain.errors import HostdError
 from hostd.domain.units import format_bytes
-from hostd.planning.formats.gguf import MAX_TENSORS, NeedMore, foreign_kind
+from hostd.planning.formats.gguf import MAX_TENSORS, NeedMore
+from hostd.planning.formats.not_a_model import BEGIN, file_kind, stand_in
 
 PREFIX = 8
 MOST = 32 << 20
@@ -90,10 +91,10 @@ def parse_safetensors(prefix: bytes, file_bytes: int | None = None) -> Safetenso
         return NeedMore(PREFIX)
     length = int.from_bytes(prefix[:PREFIX], "little")
     if length > MOST or length < 2:
-        what = foreign_kind(prefix)
+        if prefix[PREFIX : PREFIX + 1] != b"{" and (kind := file_kind(bytes(prefix[:BEGIN]))):
+            raise BadModel(f"this is {kind}")
         raise BadModel(
             f"its header claims {length} bytes, which no model in safetensors has; it is another kind of file, or damaged"
-            f"{f': {what}' if what else ''}"
         )
     if file_bytes is not None and PREFIX + length > file_bytes:
         raise BadModel(
@@ -163,6 +164,8 @@ def _object(text: bytes, what: str) -> dict[str, object]:
     try:
         value = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
+        if kind := stand_in(text[:BEGIN]):
+            raise BadModel(f"{what} is {kind}") from error
         raise BadModel(f"{what} is no JSON ({type(error).__name__}); download it again") from error
     if not isinstance(value, dict):
         raise BadModel(f"{what} is no JSON object; download it again")

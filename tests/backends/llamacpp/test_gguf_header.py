@@ -35,6 +35,24 @@ def test_a_damaged_header_is_refused_before_anything_starts(content: bytes, tmp_
     assert str(path) in refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("keys", "what"),
+    [
+        ({"general.architecture": "clip", "clip.has_vision_encoder": True}, "the projector of another model"),
+        (ARCHITECTURE | {"general.type": "adapter"}, "an adapter"),
+        ({"general.type": "imatrix"}, "an importance matrix"),
+        (ARCHITECTURE | {"tokenizer.ggml.model": "gpt2"}, "a vocabulary"),
+    ],
+)
+def test_what_is_no_model_is_called_by_its_name(keys: dict[str, object], what: str, tmp_path: Path) -> None:
+    """An engine would name the tensor that it misses."""
+    path = tmp_path / "m.gguf"
+    path.write_bytes(stub(keys))
+    with pytest.raises(EngineError) as refused:
+        refuse_damaged(path)
+    assert f"{path}: this is {what}" in refused.value.message
+
+
 @pytest.mark.parametrize("content", [b"GGUF" + bytes(60), stub(ARCHITECTURE, version=4)], ids=["zeros", "newer"])
 def test_what_hostd_does_not_know_is_the_engines_to_judge(content: bytes, tmp_path: Path) -> None:
     """Another version of the format, say."""

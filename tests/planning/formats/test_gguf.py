@@ -92,7 +92,8 @@ def test_a_file_that_is_cut_short_is_refused() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"PK\3\4 and so on, a ZIP file", "where a GGUF file has 'GGUF'"),
+        (b"\x93NUMPY\1\0v\0{", "where a GGUF file has 'GGUF'"),
+        (b"PK\3\4 and so on, a ZIP file", "this is a packed archive"),
         (raw(0, 0, version=1), "version 1"),
         (struct.pack(">4sIQQ", b"GGUF", 3, 0, 0), "big-endian"),
         (raw(1 << 40, 0), "no real model has so many"),

@@ -253,7 +253,7 @@ def test_what_a_header_says_of_itself_is_kept() -> None:
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [
-        ({"block_count": 0}, "counts 0 layers"),
+        ({"block_count": 0}, "another kind of model"),
         ({"block_count": 100_000}, "counts 100000 layers"),
         ({"nextn_predict_layers": 3}, "3 drafting layers among 2"),
         ({"attention__head_count_kv": [1]}, "1 numbers for 2 layers"),

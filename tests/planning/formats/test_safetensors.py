@@ -89,7 +89,8 @@ def test_sizes_follow_from_types(dtype: str, shape: list[int], size: int) -> Non
     [
         (struct.pack("<Q", MOST + 1), 1 << 40, f"claims {MOST + 1} bytes"),
         (struct.pack("<Q", 1 << 63), 1 << 40, "which no model in safetensors has"),
-        (b"<html><body>", 12, "another kind of file"),
+        (b"<html><body>", 12, "this is a web page"),
+        (b"\xff" * 12, 12, "another kind of file"),
         (struct.pack("<Q", 500) + b"{", 60, "cut off, download it again"),
         (b"abc", 3, "has 3 bytes and no header"),
         (pack(b"[]"), None, "no JSON object"),
