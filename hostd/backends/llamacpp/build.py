@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from hostd.programs import output_of
 
 LAUNCHER = Path(__file__).parents[1] / "launchers" / "xllamacpp_server.py"
 """The script that runs the server inside the ``xllamacpp`` wheel."""
+
+NATIVE = ("llama-server", "llama-server.exe")
+"""The program itself, as its builds are named."""
 
 _VERSION = re.compile(r"version: (?P<number>\d+) \(")
 _PATIENCE = 2.0
@@ -56,3 +60,12 @@ def kept_build_of(program: tuple[str, ...], file: Path) -> int | None:
             make_private_folder(file.parent)
             write_private(file, json.dumps({"program": mark, "build": build}))
     return build
+
+
+def stamp(program: Sequence[str]) -> tuple[int, ...]:
+    """Return the modification times of the files that *program* names, which change with an update."""
+    found = []
+    for word in program:
+        with suppress(OSError):
+            found.append(Path(word).stat().st_mtime_ns)
+    return tuple(found)

@@ -6,13 +6,12 @@ command line with ``--version`` at its end takes some milliseconds and loads not
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from hostd.backends.llamacpp import faults
-from hostd.backends.llamacpp.build import LAUNCHER
+from hostd.backends.llamacpp.build import LAUNCHER, NATIVE, stamp
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.programs import output_of
@@ -24,9 +23,6 @@ OPTIONAL = {"--device": 1, "--metrics": 0, "--spec-type": 1, "--spec-draft-n-max
 log = structlog.get_logger()
 
 _PATIENCE = 2.0
-NATIVE = ("llama-server", "llama-server.exe")
-"""The program itself, as its builds are named."""
-
 _KNOWN = (*NATIVE, LAUNCHER.name)
 """Programs that are known to behave so. Any other command, a script or a container, might just begin to serve."""
 
@@ -88,15 +84,6 @@ class KnownFlags:
                 )
             log.warning("flag_left_out", program=program[0], flag=culprit, why=line)
             unknown |= {culprit}
-
-
-def stamp(program: Sequence[str]) -> tuple[int, ...]:
-    """Return the modification times of the files that *program* names, which change with an update."""
-    found = []
-    for word in program:
-        with suppress(OSError):
-            found.append(Path(word).stat().st_mtime_ns)
-    return tuple(found)
 
 
 def _culprit(lines: Sequence[str]) -> tuple[str, str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from hostd.backends.llamacpp.flags import NATIVE, stamp
+from hostd.backends.llamacpp.build import NATIVE, stamp
 from hostd.programs import output_of
 
 _PATIENCE = 5.0

@@ -10,8 +10,8 @@ import pytest
 import structlog
 
 from hostd.backends.llamacpp import flags as llamacpp_flags
-from hostd.backends.llamacpp.build import LAUNCHER
-from hostd.backends.llamacpp.flags import KnownFlags, stamp
+from hostd.backends.llamacpp.build import LAUNCHER, stamp
+from hostd.backends.llamacpp.flags import KnownFlags
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 
