@@ -26,7 +26,7 @@ from hostd.planning.footprint.ollama_serving import SERVED_ALONE, ollama_context
 from hostd.planning.footprint.serving_modes import ServingMode, llamacpp_mode, mlx_mode, vllm_mode
 from hostd.planning.footprint.vllm_serving import KV_TYPES, VllmServing
 from hostd.planning.formats.not_a_model import PROJECTOR
-from hostd.sizing.companion_files import Companions
+from hostd.sizing.companion_files import Companions, shape_in
 from hostd.sizing.drafting import with_drafting
 from hostd.sizing.measurements import CalibratedEstimator
 
@@ -165,9 +165,14 @@ class ServingModeFactory:
         try:
             if backend == "mlx":
                 mac = mlx_serving(replace(profile, kv_type=self.asked.kv_type or profile.kv_type))
+                small = shape_in(mac.draft_model, self.open_header) if mac.draft_model else None
+                if mac.draft_model and (small is None or not small.known):
+                    mac = replace(mac, unreckoned=(*mac.unreckoned, "draft-model"))
                 if on_processor:
-                    return ServingMode(label, backend, lambda _, __: mlx.footprint(shape, mac, _RAM), notes=about)
-                return mlx_mode(label, shape, mac, about)
+                    return ServingMode(
+                        label, backend, lambda _, __: mlx.footprint(shape, mac, _RAM, small), notes=about
+                    )
+                return mlx_mode(label, shape, mac, about, small)
             # vLLM names the types of its cache differently from llama.cpp: only its own names become its flag.
             if self.asked.kv_type in KV_TYPES:
                 profile = replace(profile, args={**profile.args, "kv-cache-dtype": self.asked.kv_type})

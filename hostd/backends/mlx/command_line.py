@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from hostd.backends.environment import interpreter_of
 from hostd.domain.errors import EngineError
@@ -47,8 +48,9 @@ def serving(profile: Profile) -> MlxServing:
     if profile.capabilities.embeddings:
         raise _bad("mlx_lm.server makes no embeddings; use backend llamacpp for this model")
     bits = _number(args, "kv-bits", _KV_BITS[profile.kv_type])
-    # A quantised cache cannot be batched.
-    slots = profile.slots if bits is None else 1
+    # A quantised cache cannot be batched, nor can what is drafted.
+    slots = profile.slots if bits is None and "draft-model" not in args else 1
+    adapter_bytes = _adapter_bytes(args.get("adapter-path"))
     try:
         return MlxServing(
             context=profile.context or 0,
@@ -61,6 +63,9 @@ def serving(profile: Profile) -> MlxServing:
             cache_limit=CACHE_LIMIT,
             elastic_prompts="prompt-cache-bytes" not in args,
             elastic_buffers=MORE_CACHE,
+            draft_model=str(args.get("draft-model", "")),
+            adapter_bytes=adapter_bytes or 0,
+            unreckoned=("adapter-path",) if adapter_bytes is None else (),
         )
     except ValueError as error:
         raise _bad(str(error)) from error
@@ -124,6 +129,16 @@ def python_of(command: tuple[str, ...]) -> str:
         "no MLX was found: put mlx_lm.server on PATH, or run: pip install 'hostd[mlx]'",
         exit_class=ExitClass.MISSING_FILE,
     )
+
+
+def _adapter_bytes(folder: Flag | None) -> int | None:
+    """Return the bytes of the adapters in *folder*, 0 for none; None where they cannot be found."""
+    if folder is None:
+        return 0
+    try:
+        return (Path(str(folder)) / "adapters.safetensors").stat().st_size
+    except OSError:
+        return None
 
 
 def _number(args: Mapping[str, Flag], name: str, otherwise: int | None) -> int | None:

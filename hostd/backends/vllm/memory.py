@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hostd.backends import checkpoint_folder
+from hostd.backends.vllm.memory_flags import memory_fields
 from hostd.domain.errors import EngineError
 from hostd.domain.host import Pool, PoolKind
 from hostd.domain.profile import Flag, Profile
@@ -40,6 +41,7 @@ def serving(profile: Profile) -> VllmServing:
             eager=args.get("enforce-eager") is True,
             kv_bytes=_optional(args, "kv-cache-memory-bytes"),
             utilisation=None if utilisation is None else float(utilisation),
+            **memory_fields(args),
         )
     except ValueError as error:
         raise _bad(f"args: {error}") from error

@@ -12,11 +12,11 @@ GIB = 1 << 30
 _OVERHEAD = Span(600_000_000, 1_200_000_000, 1_500_000_000)
 
 
-def footprint(shape: Shape, serving: MlxServing, pool: str = "metal") -> Footprint:
+def footprint(shape: Shape, serving: MlxServing, pool: str = "metal", draft: Shape | None = None) -> Footprint:
     """Return the bytes that serving the model takes of unified memory, computed from its header alone.
 
     The low end of the cache is one request of the whole context, the expected value all slots full. The high end of the
-    overhead includes the past prompts and freed buffers that the server may keep.
+    overhead includes the past prompts and freed buffers that the server may keep. *draft* is the model that drafts.
     """
     one, state, slots = kv(shape, serving), recurrent(shape), serving.slots
     peak = prefill(shape, serving)
@@ -25,18 +25,24 @@ def footprint(shape: Shape, serving: MlxServing, pool: str = "metal") -> Footpri
     # MLX keeps the freed buffers of a step for the next one.
     freed = peak.high if serving.cache_limit is None else serving.cache_limit
     spans = {
-        Component.WEIGHTS: weights(shape),
+        Component.WEIGHTS: weights(shape) + Span.exactly(serving.adapter_bytes),
         Component.KV: Span(one.low if shape.known else 0, one.expected * slots, one.high * slots),
         Component.RECURRENT: Span(state.low, state.expected * slots, state.high * slots),
         Component.COMPUTE: Span(peak.low, peak.expected, peak.high * reading),
         Component.OVERHEAD: _OVERHEAD + Span(0, 0, kept + freed),
     }
+    if draft is not None:
+        small = kv(draft, serving)
+        spans[Component.WEIGHTS] += weights(draft)
+        spans[Component.KV] += Span(0, small.expected * slots, small.high * slots)
+        spans[Component.COMPUTE] += Span(0, 0, prefill(draft, serving).high)
     parts = {pool: {component: span for component, span in spans.items() if span.high}}
     return Footprint(
         parts,
         bounded_only=not shape.known,
         notes=tuple(_notes(shape, serving, peak, kept)),
         elastic=tuple(_elastic(shape, serving, pool)),
+        unreckoned=serving.unreckoned,
     )
 
 

@@ -21,6 +21,8 @@ class MlxServing:
     bits). *cache_limit* bounds the freed buffers that MLX keeps for later, in bytes (None: it is not bounded).
     *elastic_prompts* leaves the size of the past prompts to what the plan has left, up to those bounds, and *elastic_buffers* is
     how many bytes of freed buffers more than *cache_limit* are of use.
+    *draft_model* is the folder of a model that drafts (``--draft-model``; the server then takes one request at a time),
+    *adapter_bytes* are those of LoRA adapters, and *unreckoned* names flags of the owner's that are not counted.
     *caches_latent* says whether this mlx-lm keeps only the latent of latent attention (since its pull request 839; None: not
     known).
     """
@@ -36,6 +38,9 @@ class MlxServing:
     elastic_prompts: bool = False
     elastic_buffers: int = 0
     caches_latent: bool | None = None
+    draft_model: str = ""
+    adapter_bytes: int = 0
+    unreckoned: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the ranges of the flags.

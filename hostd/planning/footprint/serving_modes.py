@@ -155,11 +155,13 @@ def vllm_mode(label: str, shape: Shape, serving: VllmServing, host: Host, notes:
     )
 
 
-def mlx_mode(label: str, shape: Shape, serving: MlxServing, notes: tuple[str, ...] = ()) -> ServingMode:
+def mlx_mode(
+    label: str, shape: Shape, serving: MlxServing, notes: tuple[str, ...] = (), draft: Shape | None = None
+) -> ServingMode:
     """Return the serving mode of MLX: in a Mac's unified memory."""
 
     def estimate(_: Placement, __: int | None) -> Footprint:
-        return mlx.footprint(shape, serving, _METAL)
+        return mlx.footprint(shape, serving, _METAL, draft)
 
     def changes() -> Iterator[tuple[str, Footprint]]:
         context = serving.request(shape)
@@ -170,9 +172,9 @@ def mlx_mode(label: str, shape: Shape, serving: MlxServing, notes: tuple[str, ..
                 serving, prefill_step=max(1, serving.prefill_step // 4)
             ),
         }
-        yield from ((change, mlx.footprint(shape, flags, _METAL)) for change, flags in changed.items())
+        yield from ((change, mlx.footprint(shape, flags, _METAL, draft)) for change, flags in changed.items())
         yield from (
-            (change, mlx.footprint(smaller, serving, _METAL))
+            (change, mlx.footprint(smaller, serving, _METAL, draft))
             for change, smaller in checkpoint_packings(shape, MLX_PACKINGS)
         )
 

@@ -5,10 +5,11 @@ the activations of a step, and exactly that cache; so hostd computes the cache f
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from hostd.domain.footprint import Component, ElasticMemory, Footprint, Span
 from hostd.domain.host import Pool
-from hostd.domain.shape import Shape
+from hostd.domain.shape import LayerKind, Shape
 from hostd.planning.footprint.vllm_kv import KvBlocks, cached_tokens, pages
 from hostd.planning.footprint.vllm_serving import VllmServing
 
@@ -63,14 +64,20 @@ def footprint(shape: Shape, serving: VllmServing, devices: Sequence[Pool], host:
             Component.OVERHEAD: taken[Component.OVERHEAD] + _CONTEXT,
         }
         parts[card.id] = {component: span for component, span in spans.items() if span.high}
-    server = sum([_WORKER] * len(devices), _SERVER)
+    server = sum([_WORKER] * len(devices), _SERVER) + Span.exactly(serving.host_kv)
     own = parts.setdefault(host, {})  # a device that shares the system's memory has the server in its own pool
     own[Component.OVERHEAD] = own.get(Component.OVERHEAD, Span()) + server
+    if moved := len(devices) * min(serving.offload, weights(shape, replace(serving, offload=0), len(devices)).expected):
+        own[Component.WEIGHTS] = own.get(Component.WEIGHTS, Span()) + Span.exactly(moved)
     return Footprint(
         parts,
         bounded_only=not shape.known,
         notes=tuple(_notes(shape, serving, devices)),
         elastic=tuple(_elastic(shape, serving, devices)),
+        unreckoned=(
+            *serving.unreckoned,
+            *(("enable-lora",) if serving.adapters and not adapter_bytes(shape, serving, 1) else ()),
+        ),
     )
 
 
@@ -132,7 +139,33 @@ def weights(shape: Shape, serving: VllmServing, cards: int) -> Span:
     more = (
         _rotations(shape) + _absorbed(shape, cards) + (low // _REPLICATED if cards > 1 else 0) + _padding(shape, cards)
     )
-    return Span(low, low + more, low + more + low // _DOUBT)
+    kept = [max(0, size - serving.offload) for size in (low, low + more, low + more + low // _DOUBT)]
+    return Span(*kept)
+
+
+def adapter_bytes(shape: Shape, serving: VllmServing, cards: int) -> int:
+    """Return the bytes that each of *cards* sets aside for LoRA adapters; 0 where the model's matrices are not known.
+
+    Every matrix of attention and feed-forward part has places for all adapters at once, of the largest rank, in two bytes.
+    The matrix next to the card's part of the weights is split with it, the other is on every card (`vllm/lora/layers`).
+    """
+    if not all(layer.kind in (LayerKind.FULL, LayerKind.SLIDING) and layer.value_width for layer in shape.layers):
+        return 0
+    if shape.experts or not shape.feed_forward:
+        return 0
+    whole = split = 0
+    for layer in shape.layers:
+        queries, outputs = layer.heads * layer.key_width, layer.heads * layer.value_width
+        whole += (3 + 1 + 2 + 1) * shape.embedding
+        split += queries + layer.key_elements + layer.value_elements + outputs + 3 * shape.feed_forward
+    return 2 * serving.adapters * serving.adapter_rank * (whole + split // cards)
+
+
+def _of_adapters(shape: Shape, serving: VllmServing, cards: int) -> Span:
+    # Logits, and the work space of a step, are the doubt.
+    found = adapter_bytes(shape, serving, cards)
+    head = 2 * serving.adapters * serving.adapter_rank * (shape.embedding + shape.vocabulary)
+    return Span(found, found, found + head + found // 4) if found else Span()
 
 
 def activation(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> Span:
@@ -170,7 +203,7 @@ def _without_kv(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> 
     alone = len(devices) == 1
     graphs = Span() if serving.eager else _graphs(serving.requests(_smallest(devices)), alone=alone)
     return {
-        Component.WEIGHTS: weights(shape, serving, len(devices)),
+        Component.WEIGHTS: weights(shape, serving, len(devices)) + _of_adapters(shape, serving, len(devices)),
         Component.COMPUTE: needed + graphs,
         Component.OVERHEAD: _LIBRARIES if alone else _LIBRARIES_OF_MANY,
     }

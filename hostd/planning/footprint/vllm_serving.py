@@ -28,6 +28,9 @@ class VllmServing:
     *state_bytes* is the width of an element of recurrent state (``--mamba-ssm-cache-dtype``). *draft* counts tokens drafted per
     step by the model's own drafting layers. *eager* goes without CUDA graphs. *kv_bytes* is ``--kv-cache-memory-bytes``, per
     card; *utilisation* is ``--gpu-memory-utilization`` where the owner wants the engine to take a share of the card instead.
+    *offload* are bytes of weights of each card that lie in host memory (``--cpu-offload-gb``), *host_kv* the cache there of all
+    cards together (``--kv-offloading-size``). *adapters* LoRA adapters of *adapter_rank* may be at work at once. *unreckoned*
+    names flags of the owner's that change the bytes and are not counted.
     """
 
     context: int = 0
@@ -40,6 +43,11 @@ class VllmServing:
     eager: bool = False
     kv_bytes: int | None = None
     utilisation: float | None = None
+    offload: int = 0
+    host_kv: int = 0
+    adapters: int = 0
+    adapter_rank: int = 0
+    unreckoned: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the flags against what the engine accepts.
@@ -47,7 +55,8 @@ class VllmServing:
         Raises:
             ValueError: A flag has no meaning.
         """
-        if min(self.context, self.slots, self.batch, self.draft, self.kv_bytes or 0) < 0 or self.block < 1:
+        counts = (self.context, self.slots, self.batch, self.draft, self.kv_bytes or 0, self.offload, self.host_kv)
+        if min(*counts, self.adapters, self.adapter_rank) < 0 or self.block < 1:
             raise ValueError(f"{self} cannot be served: blocks count from 1 token, everything else from 0")
         if self.kv_type not in KV_TYPES:
             raise ValueError(f"'{self.kv_type}' is no type for a KV cache; vLLM takes {', '.join(KV_TYPES)}")

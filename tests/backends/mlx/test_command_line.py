@@ -94,3 +94,11 @@ def test_without_any_the_owner_is_told_what_to_install(tmp_path: Path, monkeypat
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EngineError, match=r"pip install 'hostd\[mlx\]'"):
         mlx.python_of(())
+
+
+def test_what_is_loaded_beside_a_model_is_counted(tmp_path: Path) -> None:
+    """Drafting takes one request at a time; adapters that cannot be found promise nothing."""
+    (tmp_path / "adapters.safetensors").write_bytes(bytes(70))
+    found = mlx.serving(Profile("m", (), slots=4, args={"draft-model": "small", "adapter-path": str(tmp_path)}))
+    assert ("small", 1, 70, ()) == (found.draft_model, found.slots, found.adapter_bytes, found.unreckoned)
+    assert ("adapter-path",) == mlx.serving(Profile("m", (), args={"adapter-path": "/not/here"})).unreckoned

@@ -311,3 +311,17 @@ def test_experts_on_the_cpu_come_with_a_speed(told: Told, tmp_path: Path) -> Non
     assert "with layers on the CPU, an estimate" in why
     _, whole = told(path, "--ctx", 4096, "--slots", 1, "--host", "rtx5090")
     assert "tokens a second" not in whole["models"][0]["why"]
+
+
+@pytest.mark.parametrize(
+    "flag", ["rpc: 'box:50052'", "device: CUDA1", "lora: /not/here.gguf", "model-draft: /not/here.gguf"]
+)
+def test_flags_that_are_not_counted_are_named(hostd: Hostd, told: Told, bare_home: Path, flag: str) -> None:
+    """With the verdict, the sentence, the table and the exit code of their own."""
+    declare(bare_home, "a", 5, args=f"{{{flag}}}")
+    code, data = told("a", "--host", "rtx4090")
+    (model,) = data["models"]
+    assert (12, "cannot_say") == (code, model["verdict"])
+    assert f"what {flag.partition(':')[0]} in its args changes" in model["why"]
+    ran = hostd("plan", "a", "--host", "rtx4090")
+    assert (12, True) == (ran.code, "cannot say" in ran.out)

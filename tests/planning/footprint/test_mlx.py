@@ -153,3 +153,16 @@ def test_more_of_anything_never_takes_less(
     ):
         large = footprint(shape_, serving).pool("metal")
         assert (small.low <= large.low, small.expected <= large.expected, small.high <= large.high) == (True,) * 3
+
+
+def test_a_draft_model_and_adapters_are_added() -> None:
+    """Weights and a cache of the one, weights of the others."""
+    small = replace(SHAPE, layers=SHAPE.layers[:1])
+    alone, both = footprint(SHAPE, SERVING), footprint(SHAPE, SERVING, draft=small)
+    assert (
+        both.component(Component.WEIGHTS).expected - alone.component(Component.WEIGHTS).expected == small.weight_bytes
+    )
+    assert both.component(Component.KV).expected > alone.component(Component.KV).expected
+    more = footprint(SHAPE, replace(SERVING, adapter_bytes=5 * MIB))
+    assert more.component(Component.WEIGHTS).expected - alone.component(Component.WEIGHTS).expected == 5 * MIB
+    assert ("draft-model",) == footprint(SHAPE, replace(SERVING, unreckoned=("draft-model",))).unreckoned

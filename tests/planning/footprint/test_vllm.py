@@ -12,6 +12,7 @@ from hostd.domain.shape import Layer, LayerKind, Shape, Tables
 from hostd.planning.footprint.llamacpp_serving import MIB
 from hostd.planning.footprint.vllm import (
     activation,
+    adapter_bytes,
     footprint,
     kv_by_utilisation,
     kv_cache_memory_bytes,
@@ -225,3 +226,34 @@ def test_graphs_are_as_many_as_requests_need() -> None:
     graphs, eager = (part[Component.COMPUTE] for part in parts)
     assert 100 <= (graphs.expected - eager.expected) // MIB <= 160
     assert 133 <= (graphs.high - eager.high) // MIB <= 800
+
+
+def test_weights_may_lie_in_host_memory() -> None:
+    """So many bytes of each card's, and no more than there are."""
+    plain, moved = (footprint(SHAPE, replace(SERVING, offload=size), cards(2)) for size in (0, GIB))
+    for card in ("cuda:0", "cuda:1"):
+        assert plain.parts[card][Component.WEIGHTS].expected - moved.parts[card][Component.WEIGHTS].expected == GIB
+    assert moved.parts["ram"][Component.WEIGHTS] == Span.exactly(2 * GIB)
+    most = footprint(SHAPE, replace(SERVING, offload=100 * GIB), cards())
+    assert Component.WEIGHTS not in most.parts["cuda:0"]
+    assert most.pool("ram").expected - plain.pool("ram").expected < 7 * GIB
+    cache = footprint(SHAPE, replace(SERVING, host_kv=3 * GIB), cards())
+    assert cache.pool("ram").high - footprint(SHAPE, SERVING, cards()).pool("ram").high == 3 * GIB
+
+
+def test_adapters_have_their_places_from_the_start() -> None:
+    """For each at work, of the largest rank: 42 million elements a layer's matrices of 8 billion parameters have at rank 16."""
+    one = adapter_bytes(SHAPE, replace(SERVING, adapters=1, adapter_rank=16), 1)
+    assert 32 * 2 * 16 * (7 * 4096 + 4096 + 2 * 1024 + 4096 + 3 * 14336) == one
+    assert 8 * one == adapter_bytes(SHAPE, replace(SERVING, adapters=4, adapter_rank=32), 1)
+    assert one // 2 < adapter_bytes(SHAPE, replace(SERVING, adapters=1, adapter_rank=16), 2) < one
+    none, with_one = (footprint(SHAPE, replace(SERVING, adapters=count, adapter_rank=16), cards()) for count in (0, 1))
+    assert one == with_one.component(Component.WEIGHTS).expected - none.component(Component.WEIGHTS).expected
+    assert with_one.promised
+    experts = footprint(replace(SHAPE, experts=8), replace(SERVING, adapters=1, adapter_rank=16), cards())
+    assert ("enable-lora",) == experts.unreckoned
+
+
+def test_flags_that_are_not_counted_promise_nothing() -> None:
+    """They are passed on to the verdict."""
+    assert not footprint(SHAPE, replace(SERVING, unreckoned=("dtype",)), cards()).promised
