@@ -37,18 +37,33 @@ class MemoryLimit:
 
 @dataclass(frozen=True, slots=True)
 class _Names:
-    """File names of one version of control groups; *droppable* are lines of ``memory.stat``."""
+    """File names of one *version* (type of file system).
 
+    *droppable* are lines of ``memory.stat``, and so is *inherited*, the tightest limit of a group and all of its parents.
+    """
+
+    version: str
     limits: tuple[str, ...]
     usage: str
     droppable: tuple[str, ...]
+    inherited: str
 
 
 # File cache of both lists is dropped before anything is killed; shared memory and tmpfs are on neither of them, as they can only
 # be swapped out. The kernel's own caches (slab) are told by version 2 alone. `MemAvailable` of a whole machine counts the same.
-_VERSION_1 = _Names(("memory.limit_in_bytes",), "memory.usage_in_bytes", ("total_inactive_file", "total_active_file"))
+_VERSION_1 = _Names(
+    "cgroup",
+    ("memory.limit_in_bytes",),
+    "memory.usage_in_bytes",
+    ("total_inactive_file", "total_active_file"),
+    "hierarchical_memory_limit",
+)
 _VERSION_2 = _Names(
-    ("memory.max", "memory.high"), "memory.current", ("inactive_file", "active_file", "slab_reclaimable")
+    "cgroup2",
+    ("memory.max", "memory.high"),
+    "memory.current",
+    ("inactive_file", "active_file", "slab_reclaimable"),
+    "",
 )
 
 
@@ -60,7 +75,8 @@ def describe() -> SystemFacts:
 def read(reserve: int, root: Path = ROOT) -> Pool:
     """Return the pool ``ram``: main memory, within the limits of this process's control groups."""
     memory = psutil.virtual_memory()
-    limits = [limit for limit in _limits(root) if limit.total < memory.total]
+    # Where lxcfs has cut /proc/meminfo down to the limit, both are equal, and the limit's own numbers are the nearer ones.
+    limits = [limit for limit in _limits(root) if limit.total <= memory.total]
     total = min([memory.total, *(limit.total for limit in limits)])
     facts = [("machine_bytes", str(memory.total))]
     if limits:
@@ -79,30 +95,50 @@ def read(reserve: int, root: Path = ROOT) -> Pool:
 
 def _limits(root: Path) -> list[MemoryLimit]:
     """Return the limits of this process's control group and of its parents, in either version."""
+    mounted = _mounts(root)
     found = []
     for line in _text(root / "proc/self/cgroup").splitlines():
         number, controllers, path = (*line.split(":", 2), "", "")[:3]
         if number == "0" and not controllers:
-            found += _chain(root / "sys/fs/cgroup", path, _VERSION_2)
+            names, usual = _VERSION_2, root / "sys/fs/cgroup"
         elif "memory" in controllers.split(","):
-            found += _chain(root / "sys/fs/cgroup/memory", path, _VERSION_1)
+            names, usual = _VERSION_1, root / "sys/fs/cgroup/memory"
+        else:
+            continue
+        for top, below in mounted.get(names.version) or [(usual, "/")]:
+            found += _chain(top, path, below, names)
     return found
 
 
-def _chain(top: Path, path: str, names: _Names) -> list[MemoryLimit]:
-    """Return the limits in the folder *path* below *top* and in its parents; inside a container some do not exist."""
-    below = Path(path.lstrip("/"))
+def _mounts(root: Path) -> dict[str, list[tuple[Path, str]]]:
+    """Return where control groups that limit memory are mounted, by version, each with the group that is shown there.
+
+    In a container that is often its own group, while its processes are still told the path that the host knows.
+    """
+    found: dict[str, list[tuple[Path, str]]] = {}
+    for line in _text(root / "proc/self/mountinfo").splitlines():
+        mount, _, device = line.partition(" - ")
+        fields, (kind, _, options) = mount.split(" "), (*device.split(" "), "", "", "")[:3]
+        if len(fields) > 4 and (kind == "cgroup2" or (kind == "cgroup" and "memory" in options.split(","))):
+            found.setdefault(kind, []).append((root / fields[4].lstrip("/"), fields[3]))
+    return found
+
+
+def _chain(top: Path, path: str, shown: str, names: _Names) -> list[MemoryLimit]:
+    """Return the limits of the group *path* and of its parents, as far as *top* has them, where the group *shown* is to be seen."""
+    inside = path.removeprefix(shown.rstrip("/")) if f"{path}/".startswith(f"{shown.rstrip('/')}/") else "/"
+    below = Path(inside.lstrip("/"))
+    # A group outside of what is shown, which is as good as its root: nothing nearer can be seen.
     folders = [top / part for part in (below, *below.parents)] if ".." not in below.parts else [top]
     found = []
     for folder in dict.fromkeys(folders):
-        for name in names.limits:
-            text = _text(folder / name)
-            if text.isdecimal() and int(text) < _UNLIMITED:
-                cached = dict(line.split(" ", 1) for line in _text(folder / "memory.stat").splitlines() if " " in line)
-                # What the kernel drops under pressure counts as usage, but models can have it.
-                droppable = sum(_number(cached.get(name, "")) for name in names.droppable)
-                used = _number(_text(folder / names.usage)) - droppable
-                found.append(MemoryLimit(int(text), max(0, int(text) - max(0, used)), folder))
+        about = dict(line.split(" ", 1) for line in _text(folder / "memory.stat").splitlines() if " " in line)
+        # What the kernel drops under pressure counts as usage, but models can have it.
+        droppable = sum(_number(about.get(name, "")) for name in names.droppable)
+        used = max(0, _number(_text(folder / names.usage)) - droppable)
+        texts = (*(_text(folder / name) for name in names.limits), about.get(names.inherited, ""))
+        limits = [int(text) for text in texts if text.isdecimal() and int(text) < _UNLIMITED]
+        found += [MemoryLimit(limit, max(0, limit - used), folder) for limit in limits]
     return found
 
 

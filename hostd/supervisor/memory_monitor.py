@@ -208,10 +208,7 @@ def _unheld(pool: Pool, found: Mapping[str, EngineMemory]) -> Pool:
 
 
 def _without_files(pool: Pool, found: Mapping[str, EngineMemory]) -> Pool:
-    """Return main memory without those pages of engines' files that the system calls available.
-
-    A control group counts them as used already.
-    """
-    if pool.kind is not PoolKind.RAM or "cgroup" in dict(pool.facts):
+    """Return main memory without those pages of engines' files that the system, or a control group's limit, leaves for others."""
+    if pool.kind is not PoolKind.RAM:
         return pool
     return replace(pool, free=max(0, pool.free - sum(each.of_files for each in found.values())))

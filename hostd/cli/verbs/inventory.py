@@ -39,8 +39,17 @@ def inventory(*, json: AsJson = False, host: AnyHost = None) -> None:
     write_line(f"{machine.cpu}, {machine.os}\n")
     _show_pools(machine, engines)
     _show_holders(machine, engines)
-    for sentence in _source(host):
+    for sentence in (*_limits(machine), *_source(host)):
         write_line(sentence)
+
+
+def _limits(machine: Host) -> Iterator[str]:
+    """Yield why main memory is smaller than the machine's."""
+    for pool in machine.pools:
+        facts = dict(pool.facts)
+        if "cgroup" in facts and pool.total < machine.ram_bytes:
+            part, whole = format_bytes(pool.total), format_bytes(machine.ram_bytes)
+            yield f"{pool.id} has {part} of the machine's {whole}: the control group {facts['cgroup']} has no more"
 
 
 def _source(host: str | None) -> Iterator[str]:

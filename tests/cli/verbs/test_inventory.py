@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,15 @@ def test_it_fits_the_terminal(
     lines = hostd("inventory").out.splitlines()
     assert all(len(line) <= width for line in lines), lines
     assert "[=" in lines[3]
+
+
+def test_a_limit_is_told(two_cards: Host, hostd: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's owner looks for the memory that the machine has."""
+    *cards, ram = two_cards.pools
+    ram = replace(ram, total=8 * GIB, facts=(("cgroup", "/sys/fs/cgroup/a"),))
+    monkeypatch.setattr("hostd.hardware.probe.probe", lambda _: replace(two_cards, pools=(*cards, ram)))
+    told = "ram has 8.0 GiB of the machine's 64.0 GiB: the control group /sys/fs/cgroup/a has no more"
+    assert told in " ".join(hostd("inventory").out.split())
 
 
 def test_another_machine(hostd: Callable[..., Ran], bare_home: Path) -> None:
