@@ -39,6 +39,8 @@ USUAL_CONTEXT = 4096
 _RAM = "ram"
 _HERE = "http://localhost"
 
+_FLASH = {"on": "on", "True": "on", "off": "off", "False": "off"}
+"""Flash attention as a profile's ``args`` say it."""
 OpenReference = Callable[[FileReference | HubReference | OllamaReference], ModelHeader]
 
 
@@ -106,7 +108,11 @@ class ServingModeFactory:
         if variant.backend == "ollama":
             ours = variant.url is None
             embeds = profile.capabilities.embeddings
-            serving = self.ollama(header, profile.context, profile.slots, profile.kv_type, bounded=ours, embeds=embeds)
+            flash = _FLASH.get(str(profile.args.get("flash-attn"))) if ours else None
+            making = replace(self, asked=replace(self.asked, flash=self.asked.flash or flash))
+            serving = making.ollama(
+                header, profile.context, profile.slots, profile.kv_type, bounded=ours, embeds=embeds
+            )
         elif variant.backend == "llamacpp":
             path = header.path if header.format is Format.GGUF else None
             beside = with_drafting(profile, header, profile_serving(profile, path), self.open_header)

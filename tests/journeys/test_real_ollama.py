@@ -2,6 +2,7 @@
 
 import json
 import struct
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,8 +159,9 @@ def test_weights_that_are_broken_are_no_reason_to_make_room(tmp_path: Path) -> N
 def test_one_that_runs_already(tmp_path: Path) -> None:
     """It loads and unloads what hostd was asked for, keeps what others loaded, and is never stopped."""
     port = free_port()
-    for tag in ("tiny:1b", "theirs:1b"):
-        put_real_model(tmp_path / "store", tag, long_chat(tmp_path))
+    # Tags with the same weights would share one llama-server there.
+    for tag, weights in (("tiny:1b", "tiny-chat.gguf"), ("theirs:1b", "tiny-story.gguf")):
+        put_real_model(tmp_path / "store", tag, MODELS / weights)
     places = {
         "OLLAMA_HOST": f"127.0.0.1:{port}",
         "OLLAMA_MODELS": str(tmp_path / "store"),
@@ -184,9 +186,23 @@ def test_one_that_runs_already(tmp_path: Path) -> None:
             assert 1 == host.cli("load", "absent").returncode
             assert 0 == host.cli("unload", "chat").returncode
             until(lambda: [] == held(server))
+            # What another client had it load stays there, if only as long as Ollama keeps what nobody asks for.
+            ask(server, "/api/generate", model="theirs:1b", keep_alive="10m")
+            loads(host, "theirs")
             loads(host, "chat")
+            assert ["theirs:1b", "tiny:1b"] == sorted(held(server))
+            assert 0 == host.cli("unload", "theirs").returncode
+        until(lambda: ["theirs:1b"] == held(server))
+        ask(server, "/api/generate", model="theirs:1b", keep_alive=0.2)
         until(lambda: [] == held(server))
         assert server.runs(pid)
+
+
+def ask(server: Neighbour, path: str, **body: object) -> None:
+    """Ask Ollama for something, as another client does."""
+    request = urllib.request.Request(server.url + path, json.dumps(body).encode())
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert 200 == answer.status
 
 
 def held(server: Neighbour) -> list[str]:

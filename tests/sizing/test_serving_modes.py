@@ -7,7 +7,7 @@ import pytest
 
 from hostd.domain.footprint import Component
 from hostd.domain.host import Host, Pool, PoolKind, Reserve
-from hostd.domain.profile import Capabilities, Profile, Variant
+from hostd.domain.profile import Capabilities, Flag, Profile, Variant
 from hostd.hardware.simulated import preset
 from hostd.models.errors import BadReference
 from hostd.models.open import open_header
@@ -83,6 +83,20 @@ def test_ollama_serves_some_models_one_request_at_a_time(tmp_path: Path) -> None
     assert 4096 * 128 * 1024 == mode.estimate(Placement.on("cuda:0"), None).component(Component.KV).expected
     alone = replace(header, shape=replace(header.shape, architecture="qwen35"))
     assert [4, 1] == [making.ollama(each, 4096, 4, "f16").slots for each in (header, alone)]
+
+
+@pytest.mark.parametrize(
+    ("value", "url"), [("off", None), (False, None), ("on", None), ("off", "http://127.0.0.1:11434")]
+)
+def test_ollama_is_told_of_flash_attention_where_hostd_starts_it(tmp_path: Path, value: Flag, url: str | None) -> None:
+    """Without it the scores of a micro-batch are memory of their own; a server that runs already has its owner's setting."""
+    variant = Variant("ollama", path=str(weigh(tmp_path / "a.gguf", 2)), url=url)
+    profile = Profile("a", (variant,), context=16_384)
+    told = replace(profile, args={"flash-attn": value})
+    making = factory(preset("rtx4090", Reserve()))
+    found = [making.declared(each, variant)[1].estimate(Placement.on("cuda:0"), None) for each in (profile, told)]
+    without, with_it = (each.component(Component.COMPUTE).high for each in found)
+    assert (with_it > without) is (value in ("off", False) and url is None)
 
 
 def test_ollama_gives_no_request_more_context_than_its_model_was_trained_for(tmp_path: Path) -> None:

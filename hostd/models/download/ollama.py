@@ -7,7 +7,7 @@ since it would fetch the same bytes into the same folder.
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -71,7 +71,9 @@ class OllamaDownload:
     def fetch(self, listener: ProgressListener, pause: Pause = time.sleep) -> None:
         """Download every missing blob, then write the manifest; raises as `transfer.fetch` does."""
         if self.server and not all(map(self.here, self.items)):
-            _pull_through(self.server, self.reference, listener)
+            _pull_through(
+                self.server, self.reference, listener, {f"sha256:{each.sha256}": each.size for each in self.items}
+            )
         else:
             for file in self.items:
                 url = f"{self.registry}/blobs/sha256:{file.sha256}"
@@ -180,8 +182,10 @@ def _store_of_running(locations: ModelLocations) -> Path | None:
     return None
 
 
-def _pull_through(server: str, reference: OllamaReference, listener: ProgressListener) -> None:
-    """Let the running Ollama pull a model; it resumes and verifies by itself.
+def _pull_through(
+    server: str, reference: OllamaReference, listener: ProgressListener, sizes: Mapping[str, int]
+) -> None:
+    """Let the running Ollama pull a model with blobs of these *sizes*; it resumes and verifies by itself.
 
     Raises:
         HubUnreachable: It stopped before the end.
@@ -193,6 +197,8 @@ def _pull_through(server: str, reference: OllamaReference, listener: ProgressLis
             if digest and count > came.get(digest, 0):
                 listener.moved(count - came.get(digest, 0))
                 came[digest] = count
+        # Ollama tells progress now and then, and nothing of a blob that comes in between.
+        listener.moved(sum(max(0, size - came.get(digest, 0)) for digest, size in sizes.items()))
     except (
         Exception
     ) as error:  # the client's errors, its transport's and those of what it parses have no base in common
