@@ -87,12 +87,15 @@ PLAIN = {
     "apertus", "arcee", "arctic", "baichuan", "bailingmoe", "bailingmoe2", "bitnet", "bloom", "chameleon", "chatglm",
     "codeshell", "cogvlm", "command-r", "dbrx", "deci", "deepseek", "deepseek2", "deepseek2-ocr", "dots1", "ernie4_5",
     "ernie4_5-moe", "exaone", "falcon", "gemma", "glm4", "glm4moe", "gpt2", "gptj", "gptneox", "granite", "granitemoe",
-    "grok", "grovemoe", "hrm_text", "hunyuan-dense", "hunyuan-moe", "hunyuan_vl", "hy_v3", "internlm2", "jais", "jais2",
-    "llama", "llama-embed", "maincoder", "minicpm", "minicpm3", "minimax-m2", "mistral3", "mistral4", "mpt", "nemotron",
-    "olmo", "olmoe", "openelm", "orion", "paddleocr", "pangu-embedded", "phi2", "phi3", "phimoe", "plamo", "plm", "qwen",
-    "qwen2", "qwen2moe", "qwen2vl", "qwen3", "qwen3moe", "qwen3vl", "qwen3vlmoe", "refact", "seed_oss", "smollm3",
-    "stablelm", "starcoder", "starcoder2", "t5", "talkie", "xverse",
+    "graniteswitch", "grok", "grovemoe", "hrm_text", "hunyuan-dense", "hunyuan-moe", "hunyuan_vl", "hy_v3", "internlm2",
+    "jais", "jais2", "k2-horizon", "llama", "llama-embed", "maincoder", "minicpm", "minicpm3", "minimax-m2", "mistral3",
+    "mistral4", "mpt", "nemotron", "olmo", "olmoe", "openelm", "orion", "paddleocr", "pangu-embedded", "phi2", "phi3",
+    "phimoe", "plamo", "plm", "qwen", "qwen2", "qwen2moe", "qwen2vl", "qwen3", "qwen3moe", "qwen3vl", "qwen3vlmoe",
+    "refact", "seed_oss", "smollm3", "stablelm", "starcoder", "starcoder2", "t5", "talkie", "xverse",
 }  # fmt: skip
+
+# A layer after the last one has no weights, but keys and values of one head: it tells which adapter a token is for.
+ROUTED = {"graniteswitch"}
 
 # Every layer keeps a window of raw keys and, by the layer's ratio, one compressed key for so many tokens; keys are values, too.
 # The indexer of layers that compress little has a key for each compressed one (llama.cpp pull request 24162).
@@ -102,6 +105,7 @@ COMPRESSED = {"deepseek4"}
 ALIASES = {
     "gptoss": "gpt-oss",
     "glm4moelite": "deepseek2",
+    "glmocr": "glm4",
     "deepseekocr": "deepseek2-ocr",
     "olmo3": "olmo2",
     "qwen25vl": "qwen2vl",
@@ -118,6 +122,11 @@ KNOWN = (
     | SLIDING.keys()
     | FULL_ATTENTION_INTERVAL.keys()
 )
+
+# Of llama.cpp's own list (build 11549), these have caches that none of the rules above describes, so they are bounded only:
+# glm5-next and qwen4exp (pooled keys of an indexer beside recurrent states), nanbeige (layers that are run several times),
+# qwen3tts, pockettts and gemma-embedding2 (no text comes out), gemma4-assistant, eagle3 and dflash (they draft from another's
+# states).
 
 # Vision and audio towers, which engines load from a file of their own.
 PROJECTORS = {"clip"}

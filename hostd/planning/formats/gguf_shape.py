@@ -17,6 +17,7 @@ from hostd.planning.formats.gguf_families import (
     PROJECTORS,
     RECURRENT,
     RECURRENT_WITHOUT_KV_HEADS,
+    ROUTED,
     SLIDING,
     WINDOW_KEY_REQUIRED,
 )
@@ -55,6 +56,9 @@ def shape_of(header: GgufHeader) -> Shape:
         raise GgufError(f"the header counts {drafting} drafting layers among {count} in all; convert the model again")
     layers = _with_weights(_layers(keys, count, count - drafting), groups)
     trunk = count - drafting or count
+    if keys.architecture in ROUTED:
+        layers = (*layers, replace(layers[-1], heads=1, kv_heads=1, dense_bytes=0, expert_bytes=0))
+        trunk += 1
     return Shape(
         architecture=keys.stated_architecture,
         name=keys.text("general.name") or keys.text("general.basename"),
@@ -138,7 +142,8 @@ def _kv_heads(keys: GgufMetadata, heads: tuple[int, ...], count: int) -> tuple[i
     if not keys.has("attention.head_count_kv"):
         return heads
     stated = keys.per_layer("attention.head_count_kv", count)
-    return stated if keys.architecture in KNOWN else (max(stated),) * count
+    # Layers that are run several times may keep keys and values each time.
+    return stated if keys.architecture in KNOWN else (max(stated) * max(1, keys.number("num_loops")),) * count
 
 
 def _widths(keys: GgufMetadata, *, slides: bool) -> tuple[int, int]:

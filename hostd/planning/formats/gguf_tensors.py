@@ -1,5 +1,6 @@
 """Bytes of a GGUF tensor table by where engines place them: input and output tables, layers, and the layers' experts."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -8,6 +9,8 @@ from hostd.planning.formats.gguf import GgufTensor
 
 _INPUT = {"token_embd", "token_embd_norm", "position_embd", "token_types"}
 _LAYER_INPUT = {"per_layer_token_embd"}
+_EXPERTS = re.compile("ffn_(up|down|gate|gate_up)_(ch)?exps")
+"""Tensors that the engine keeps on the host with ``--n-cpu-moe``: its own pattern."""
 _OUTPUT = {"output", "cls", "cls.output", "dense_2", "dense_3"}
 
 
@@ -45,7 +48,7 @@ def _add(groups: TensorGroups, tensor: GgufTensor) -> None:
     stem, _, rest = tensor.name.partition(".")
     number, _, part = rest.partition(".")
     if stem == "blk" and number.isascii() and number.isdigit() and len(number) < 5:
-        layers = groups.experts if "_exps" in part else groups.dense
+        layers = groups.experts if _EXPERTS.match(part) else groups.dense
         layers[int(number)] = layers.get(int(number), 0) + tensor.bytes
     elif stem in ("v", "mm", "a", "resampler"):
         groups.projector += tensor.bytes

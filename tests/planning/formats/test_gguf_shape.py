@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hostd.domain.shape import LayerKind, Shape
 from hostd.planning.formats.gguf import GgufHeader, parse
 from hostd.planning.formats.gguf_cursor import GgufError
-from hostd.planning.formats.gguf_families import KNOWN, PROJECTORS
+from hostd.planning.formats.gguf_families import KNOWN, PROJECTORS, ROUTED
 from hostd.planning.formats.gguf_shape import shape_of
 from tests.planning.stub import model, stub
 
@@ -217,7 +217,7 @@ def test_an_unknown_architecture_is_bounded_from_above() -> None:
     assert [(4, 16 * 1024)] * 2 == [(layer.kv_heads, layer.state) for layer in found.layers]
 
 
-@given(st.sampled_from(sorted(KNOWN)), st.integers(1, 40), st.integers(1, 40))
+@given(st.sampled_from(sorted(KNOWN - ROUTED)), st.integers(1, 40), st.integers(1, 40))
 def test_the_bound_is_never_below_a_known_family(architecture: str, layers: int, window: int) -> None:
     """Whatever a family keeps, the bound for an unknown one with the same numbers keeps at least as much."""
     numbers = MAMBA | {
@@ -298,7 +298,7 @@ def test_no_header_breaks_the_arithmetic(architecture: str, numbers: dict[str, A
         found = shape(architecture, 3, **numbers)
     except GgufError:
         return
-    assert 3 == len(found.layers) + len(found.nextn)
+    assert 3 + (found.architecture in ROUTED) == len(found.layers) + len(found.nextn)
 
 
 def test_compressed_attention() -> None:
@@ -322,3 +322,23 @@ def test_the_names_of_ollamas_converter() -> None:
     """They stand for the same architectures, and keep their own keys."""
     theirs = shape("gptoss", 4, attention__sliding_window=128)
     assert ("sFsF", True, "gptoss", 128) == (kinds(theirs), theirs.known, theirs.architecture, theirs.window)
+
+
+def test_a_router_of_adapters_is_a_layer_of_one_head() -> None:
+    """Without weights, after the last layer."""
+    found = shape("graniteswitch", 3, [("blk.2.attn_qkv.weight", (64,), "i8")])
+    assert ("FFFF", (2, 2, 2, 1)) == (kinds(found), tuple(layer.kv_heads for layer in found.layers))
+    assert ([0, 0, 64, 0], True) == ([layer.dense_bytes for layer in found.layers], found.known)
+
+
+@pytest.mark.parametrize(("architecture", "meant"), [("k2-horizon", "k2-horizon"), ("glmocr", "glm4")])
+def test_newer_architectures_with_plain_attention(architecture: str, meant: str) -> None:
+    """By llama.cpp's name, and by the one that Ollama's converter writes."""
+    found = shape(architecture, 3)
+    assert ("FFF", True) == (kinds(found), found.known)
+    assert meant in KNOWN
+
+
+def test_layers_that_are_run_again_are_bounded_by_all_of_their_runs() -> None:
+    """Of an architecture that is not known."""
+    assert 3 * shape("newest", 2).layers[0].kv_heads == shape("newest", 2, num_loops=3).layers[0].kv_heads

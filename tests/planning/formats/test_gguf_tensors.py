@@ -27,3 +27,11 @@ def test_an_output_bias_is_no_output() -> None:
     header = parse(stub({}, [("output.bias", (5,), "i8")]))
     assert isinstance(header, GgufHeader)
     assert not group(header.tensors).has_output
+
+
+def test_experts_are_what_the_engine_moves() -> None:
+    """Those of feed-forward parts, in chunks too; experts of attention's values stay where the layer is."""
+    names = ["ffn_gate_up_exps", "ffn_up_chexps", "attn_v_exps", "ffn_gate_inp"]
+    header = parse(stub({}, [(f"blk.0.{name}.weight", (1 << at,), "i8") for at, name in enumerate(names)]))
+    assert isinstance(header, GgufHeader)
+    assert ({0: 0b11}, {0: 0b1100}) == (group(header.tensors).experts, group(header.tensors).dense)
