@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from hostd.dialects.base import Dialect, InferenceRequest
+from hostd.dialects.byte_search import contains
 from hostd.dialects.openai import bounds
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import RequestError
@@ -42,7 +43,7 @@ def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
     embeddings = dialect is Dialect.OPENAI_EMBEDDINGS
     tools = document.is_true("tools") or document.is_true("functions")
     # Looked for in the messages only where the word occurs: they are most of the body.
-    vision = b'"image_url"' in body and _PICTURE.search(document.raw("messages") or b"") is not None
+    vision = contains(body, b'"image_url"') and _PICTURE.search(document.raw("messages") or b"") is not None
     needs = Requirements(embeddings, tools, vision) if embeddings or tools or vision else _NOTHING_SPECIAL
     return InferenceRequest(dialect, document, model, stream, needs, _keep_alive(document), _choices(document))
 

@@ -1,0 +1,33 @@
+"""A search for bytes finds what Python's own finds."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hostd.dialects import byte_search
+from hostd.dialects.byte_search import contains
+
+WORD = b'"image_url"'
+
+
+@pytest.mark.parametrize("length", [0, 100, 2048, 70_000, 300_000])
+@pytest.mark.parametrize("filling", [b"x", b"\0", b'"image_ur', b"\xff\x00"])
+@pytest.mark.parametrize("library", ["as it is", "none"])
+def test_finds_a_word_anywhere(length: int, filling: bytes, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At both ends and in the middle, beside bytes that end texts of C, and not where a part of it is missing."""
+    if library == "none":
+        monkeypatch.setattr(byte_search, "_search", None)
+        monkeypatch.setattr(byte_search, "_search_alone", None)
+    text = (filling * (length // len(filling) + 1))[:length]
+    half = length // 2
+    assert not contains(text, WORD)
+    assert not contains(text + WORD[:-1], WORD)
+    for found in (WORD + text, text[:half] + WORD + text[half:], text + WORD):
+        assert contains(found, WORD)
+
+
+@given(st.binary(max_size=60), st.binary(min_size=1, max_size=3))
+def test_agrees_with_pythons_own(some: bytes, word: bytes) -> None:
+    """For any bytes, in a text that is long enough for the C library."""
+    text = some + b"a" * 3000
+    assert contains(text, word) == (word in text)
