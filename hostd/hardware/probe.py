@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -53,6 +53,9 @@ class Sensors:
         with self._lock:
             machine = self._machine = self._machine or system.describe()
             found = self._accelerators(reserve)
+            # What is not there needs no word where something else is.
+            if any(reading.pools for reading in found):
+                found = [reading if reading.pools else replace(reading, absences=()) for reading in found]
             # Memory that a graphics device shares is main memory, too.
             if not any(pool.kind is PoolKind.UNIFIED for reading in found for pool in reading.pools):
                 found.append(_isolated("main memory", lambda: Reading((system.read(reserve.ram),))))

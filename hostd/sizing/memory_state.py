@@ -49,7 +49,8 @@ def planning_inputs(memory: "MemoryView", host: Host, profiles: Mapping[str, Pro
         # Links between cards decide about tensor parallelism, and no inventory file needs them.
         row["facts"] = dict(pool.facts)
     return {
-        "host": described["host"] | {"pools": described["pools"], "troubles": list(host.troubles)},
+        "host": described["host"]
+        | {"pools": described["pools"], "troubles": list(host.troubles), "unmeasured": list(host.unmeasured)},
         "returning": dict(memory.returning),
         "evictable": [
             {
@@ -107,7 +108,14 @@ def _host(told: Mapping[str, Any]) -> Host:
         )
         for row in told["pools"]
     )
-    return Host(told["os"], told["cpu"], told["ram_bytes"], tuple(pools), tuple(told["troubles"]))
+    return Host(
+        told["os"],
+        told["cpu"],
+        told["ram_bytes"],
+        tuple(pools),
+        tuple(told["troubles"]),
+        unmeasured=tuple(told.get("unmeasured", ())),
+    )
 
 
 def _row(option: LoadOption) -> dict[str, Any]:

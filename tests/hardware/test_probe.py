@@ -7,7 +7,7 @@ from typing import Any
 import psutil
 import pytest
 
-from hostd.domain.host import PoolKind, Reserve
+from hostd.domain.host import Pool, PoolKind, Reserve
 from hostd.hardware import amd, intel, jetson, nvidia_signs
 from hostd.hardware import probe as module
 from hostd.hardware.apple import Mac
@@ -66,6 +66,15 @@ def test_graphics_without_numbers_are_named(bare: pytest.MonkeyPatch) -> None:
     host = Sensors("linux").read(Reserve())
     assert (["ram"], ("graphics",)) == ([pool.id for pool in host.pools], host.unmeasured)
     assert "a sentence" in host.absences
+
+
+def test_what_is_absent_is_not_told_where_something_is_there(bare: pytest.MonkeyPatch) -> None:
+    """An owner of another maker's card does not look for NVIDIA's driver; what failed is told."""
+    pool = Pool("rocm:0", PoolKind.VRAM, "a card", GIB, GIB, GIB)
+    bare.setattr(amd, "read", lambda *_, **__: Reading((pool,), ("a trouble",), ("about a card",)))
+    bare.setattr(intel, "read", lambda: Reading(absences=("a sentence",), unmeasured=("graphics",)))
+    host = Sensors("linux").read(Reserve())
+    assert (("a trouble",), ("about a card",), ("graphics",)) == (host.troubles, host.absences, host.unmeasured)
 
 
 @pytest.mark.parametrize(("shared", "named"), [(True, ("the cards of Windows",)), (False, ())])

@@ -20,7 +20,7 @@ from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile
 
 POOL = Pool(CARD, PoolKind.VRAM, "a card", 24 * GIB, 10 * GIB, 22 * GIB, facts=(("nvlink", "cuda:1"),))
-HOST = Host("Linux", "a processor", 64 * GIB, (POOL,), ("the fan is loud",))
+HOST = Host("Linux", "a processor", 64 * GIB, (POOL,), ("the fan is loud",), unmeasured=("a card",))
 
 
 def answer(machine: Machine) -> dict[str, Any]:
