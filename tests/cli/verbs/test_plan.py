@@ -233,7 +233,7 @@ def test_the_table(hostd: Hostd, bare_home: Path) -> None:
     [
         (None, ["{file}"], 5, "there is no file"),
         (b"GGUF", ["{file}"], 1, "cut short"),
-        (b"hello there", ["{file}"], 1, "'GGUF'"),
+        (b"hello there", ["{file}"], 1, "a text"),
         (b"GGUF\x03\0\0\0" + b"\xff" * 16, ["{file}"], 1, "{file}"),
         (None, ["palnner"], 5, "did you mean 'planner'?"),
         (None, ["hf:a/b"], 1, "not asked"),
