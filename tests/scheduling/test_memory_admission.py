@@ -3,10 +3,14 @@
 Loads take a second here as far as the scheduler has measured, except where a test says otherwise.
 """
 
+from dataclasses import replace
+
 import pytest
 
+from hostd.domain.footprint import ElasticMemory
 from hostd.domain.lifecycle import State
 from hostd.domain.reason import ExitClass
+from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.decisions import (
     Evicted,
     FailureHandled,
@@ -52,6 +56,47 @@ def busy(play: Machine, *names: str) -> None:
     """Let each of these models begin an answer."""
     for name in names:
         assert [f"serve at {name} by {name}"] == play.arrive(f"at {name}", name)
+
+
+def elastic(gib: float) -> LoadOption:
+    """Return a choice that needs so much, and may use as much as it gets besides."""
+    return replace(fits(gib), elastic=(ElasticMemory("cache", (CARD,), GIB, 100),))
+
+
+class TestShares:
+    """Of memory beyond what models need."""
+
+    def loaded(self, play: Machine, name: str) -> LoadOption:
+        """Return what a model is loaded with."""
+        option = play.scheduler.models[name].option
+        assert option is not None
+        return option
+
+    def test_a_model_that_loads_again_gets_the_share_that_is_left_by_then(self) -> None:
+        """Half of what is beside it at first, and less once a model that was not known has come; then both stay."""
+        play = Machine({CARD: 20}, a=(elastic(4),))
+        play.open(profile("a"), profile("b"))
+        play.warm("a")
+        assert {"cache": 8} == self.loaded(play, "a").shares
+        play.tell(LoadOptionsChanged("b", (fits(10),)))
+        play.arrive("t1", "b", now=SETTLED)
+        assert ["a"] == play.stops
+        play.gone("a")
+        play.ready("b")
+        play.arrive("t2", "a")
+        play.ready("a")
+        assert {"cache": 3} == self.loaded(play, "a").shares
+        assert ["a"] == play.stops
+        assert {CARD: 3 * GIB} == play.scheduler.engines.ledger.free()
+
+    def test_a_share_leaves_room_for_every_model_that_is_known(self) -> None:
+        """So that no other has to go for it."""
+        play = Machine({CARD: 20}, a=(elastic(4),), b=(fits(10),))
+        play.open(profile("a"), profile("b"))
+        play.warm("a")
+        assert {"cache": 3} == self.loaded(play, "a").shares
+        play.arrive("t1", "b", now=SETTLED)
+        assert [] == play.stops
 
 
 class TestWithRoom:

@@ -4,6 +4,10 @@ A share is bounded by what the engine can use, and by an equal part of what is l
 warm, or fits beside those has what it needs. So a share never is the reason for which another declared model is evicted. The
 rule does not depend on the order of loads: the daemon, which loads one model after the other, and a plan, which deals to all
 at once, come to the same figures.
+
+A share is dealt anew at every load, and shrinks then: no engine gives a part of it back while it runs. llama-server's bounds are
+read at its start, and erasing a slot frees nothing of a card (lemonade-sdk/lemonade pull request 3565); vLLM's sleep gives back
+its whole cache, and takes all of it again when it wakes; mlx_lm.server has no route for it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
