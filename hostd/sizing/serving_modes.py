@@ -22,7 +22,7 @@ from hostd.models.reference import FileReference, HubReference, OllamaReference,
 from hostd.planning.footprint import mlx, vllm
 from hostd.planning.footprint.levers import KEYS, FlagNames, LlamaCppServing
 from hostd.planning.footprint.llamacpp_serving import Serving
-from hostd.planning.footprint.ollama_serving import SERVED_ALONE, ollama_context, ollama_serving
+from hostd.planning.footprint.ollama_serving import SERVED_ALONE, ollama_batch, ollama_context, ollama_serving
 from hostd.planning.footprint.serving_modes import ServingMode, llamacpp_mode, mlx_mode, vllm_mode
 from hostd.planning.footprint.vllm_serving import KV_TYPES, VllmServing
 from hostd.planning.formats.not_a_model import PROJECTOR
@@ -223,8 +223,10 @@ class ServingModeFactory:
         # Ollama gives no request more than the model was trained for, whatever it is told.
         per_request = min(context or ollama_context(vram), header.shape.context or context or USUAL_CONTEXT)
         flash = self.asked.flash or "auto"
-        slots = 1 if header.shape.architecture in SERVED_ALONE else slots
-        return ollama_serving(per_request, slots, kv_type=kv_type, flash=flash, bounded=bounded, embeds=embeds)
+        slots = 1 if embeds or header.shape.architecture in SERVED_ALONE else slots
+        cuda = any(pool.id.startswith("cuda") for pool in self.host.accelerators)
+        batch = ollama_batch(per_request * slots, flash=flash, cuda=cuda, embeds=embeds)
+        return ollama_serving(per_request, slots, batch=batch, kv_type=kv_type, flash=flash, bounded=bounded)
 
 
 def _about(header: ModelHeader, notes: tuple[str, ...]) -> tuple[str, ...]:

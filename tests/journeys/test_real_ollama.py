@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
+from hostd.backends.ollama.engine import Ollama
+from hostd.domain.host import Host as Machine
+from hostd.domain.host import Pool, PoolKind
+from hostd.domain.profile import Capabilities, Profile, Variant
+from hostd.models.locations import this_machine
+from hostd.models.open import open_header
+from hostd.models.reference import OllamaReference
+from hostd.sizing.serving_modes import ServingModeFactory, ServingOverrides
 from hostd.supervisor.launch import free_port
+from tests.backends.running import running as running_engine
+from tests.conformance.models import CONTEXT as LONG
 from tests.conformance.models import long_chat
 from tests.engines.ollama_program import installed, put_real_model
 from tests.journeys.attached_server import Neighbour, running
@@ -65,6 +75,50 @@ def loads(host: Host, model: str) -> None:
     """See that *model* is loaded when asked to."""
     loaded = host.cli("load", model)
     assert 0 == loaded.returncode, loaded.stderr
+
+
+GIB = 1 << 30
+PROCESSOR = Machine("Linux", "a processor", 64 * GIB, (Pool("ram", PoolKind.RAM, "", 64 * GIB, 60 * GIB, 60 * GIB),))
+HERE = (Variant("ollama", tag="tiny:1b"),)
+EMBEDS = (Variant("ollama", tag="embed:1b"),)
+
+
+@pytest.mark.parametrize(
+    "served",
+    [
+        Profile("one", HERE, context=2048),
+        Profile("several", HERE, context=4096, slots=3, kv_type="q8_0"),
+        Profile("without", HERE, context=LONG, slots=4, args={"flash-attn": "off"}),
+        Profile("beyond", HERE, context=4 * LONG),
+        Profile("as it picks", HERE, slots=2),
+        Profile("embeds", EMBEDS, context=2048, slots=4, capabilities=Capabilities(embeddings=True)),
+    ],
+    ids=lambda served: served.name,
+)
+async def test_it_gives_its_runner_the_flags_that_the_plan_reckons_with(
+    tmp_path: Path, served: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a processor, where most of them follow from the profile alone."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    store = tmp_path / "store"
+    monkeypatch.setenv("OLLAMA_MODELS", str(store))
+    put_real_model(store, "tiny:1b", long_chat(tmp_path))
+    put_real_model(store, "embed:1b", embedding(tmp_path))
+    header = open_header(OllamaReference(*str(served.variants[0].tag).split(":")), this_machine())
+    flash = str(served.args.get("flash-attn", "auto"))
+    factory = ServingModeFactory(PROCESSOR, open_header, ServingOverrides(flash=flash))
+    embeds = served.capabilities.embeddings
+    planned = factory.ollama(header, served.context, served.slots, served.kv_type, embeds=embeds)
+    assert PROGRAM is not None
+    backend = Ollama((PROGRAM,))
+    launch = backend.launch(served, served.variants[0], None, free_port(), "")
+    async with running_engine(launch) as engine:
+        await backend.open(engine.http, launch.endpoint)
+    starting = next(line for line in engine.lines if "starting llama-server" in line)
+    assert f"-c {planned.context} -np {planned.slots} " in starting
+    assert f"-b {planned.batch} -ub {planned.ubatch} " in starting
+    assert f"--flash-attn {planned.flash} " in starting
+    assert (f"--cache-type-k {served.kv_type}" in starting) is (served.kv_type != "f16")
 
 
 def test_what_hostd_pulls_it_serves(tmp_path: Path) -> None:

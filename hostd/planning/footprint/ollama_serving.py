@@ -38,29 +38,35 @@ def ollama_context(vram: int) -> int:
     return next(context for least, context in _CONTEXTS if vram >= least)
 
 
+def ollama_batch(whole: int, *, flash: str = "auto", cuda: bool = True, embeds: bool = False) -> int:
+    """Return Ollama's micro-batch for a context of *whole* tokens, that of all parallel requests together (server/sched.go).
+
+    Without flash attention a card of *cuda* gets 512 at most. If memory is short, the micro-batch is lower. A model that only
+    *embeds* gets one for a whole text.
+    """
+    if embeds:
+        return min(_EMBEDDING_BATCH, whole)
+    if flash == "off" and cuda:
+        return _BATCHES[0][1]
+    return next((size for limit, size in _BATCHES if whole <= limit), _LARGEST_BATCH)
+
+
 def ollama_serving(
     context: int,
     parallel: int = 1,
     *,
+    batch: int | None = None,
     kv_type: str = "f16",
     flash: str = "auto",
     bounded: bool = False,
-    embeds: bool = False,
 ) -> Serving:
     """Return the flags with which Ollama serves a model with *context* tokens for each of *parallel* requests.
 
     Ollama multiplies the context by the requests and raises the micro-batch with the product, which doubles and quadruples
-    compute buffers (server/sched.go). *bounded* says that hostd starts it, and bounds the past prompts that it keeps.
-    Without flash attention, the micro-batch is at most 512. If memory is short, it is lower. A model that only *embeds* has one
-    request at a time, and a micro-batch for a whole text.
+    compute buffers; *batch* is another than that of `ollama_batch` for a card with CUDA. *bounded* says that hostd starts it,
+    and bounds the past prompts that it keeps.
     """
-    if embeds:
-        parallel = 1
-    batch = next((size for limit, size in _BATCHES if context * parallel <= limit), _LARGEST_BATCH)
-    if flash == "off":
-        batch = min(batch, 512)
-    if embeds:
-        batch = min(_EMBEDDING_BATCH, context)
+    batch = batch or ollama_batch(context * parallel, flash=flash)
     return Serving(
         context=context * parallel,
         slots=parallel,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostd.planning.footprint.ollama_serving import ollama_context, ollama_serving
+from hostd.planning.footprint.ollama_serving import ollama_batch, ollama_context, ollama_serving
 
 GIB = 1 << 30
 
@@ -35,7 +35,12 @@ def test_the_micro_batch_follows_the_context_of_all_requests(context: int, paral
 
 
 @pytest.mark.parametrize(("context", "expected"), [(1024, 1024), (16_384, 2048)])
-def test_what_only_embeds_has_one_request_and_a_micro_batch_for_a_text(context: int, expected: int) -> None:
+def test_what_only_embeds_has_a_micro_batch_for_a_text(context: int, expected: int) -> None:
     """As Ollama 0.32.15 wrote them: -c 16384 -np 1 came with -ub 2048."""
-    serving = ollama_serving(context, 4, embeds=True)
-    assert (context, 1, expected) == (serving.context, serving.slots, serving.ubatch)
+    assert expected == ollama_batch(context, embeds=True)
+
+
+def test_only_cards_with_cuda_get_a_small_micro_batch_without_flash_attention() -> None:
+    """As Ollama 0.32.15 wrote them on a processor: --flash-attn off with -ub 2048."""
+    assert (512, 2048) == tuple(ollama_batch(65_536, flash="off", cuda=cuda) for cuda in (True, False))
+    assert 2048 == ollama_serving(65_536, batch=2048, flash="off").ubatch
