@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,24 @@ def test_a_draft_model_takes_what_is_predicted(models: tuple[Path, Path], kind: 
     )  # fmt: skip
     seen = memory.parts["ram"]
     assert abs(seen[Component.KV] - predicted.component(Component.KV).expected) < 0.01 * MIB
+    assert abs(seen[Component.WEIGHTS] - predicted.component(Component.WEIGHTS).expected) < MIB
+    assert seen[Component.COMPUTE] <= predicted.component(Component.COMPUTE).high
+
+
+def test_a_models_own_drafting_layer_takes_what_is_predicted(tmp_path: Path) -> None:
+    """Its cache keeps f16 beside a quantised one of the model, and recurrent states are held for each drafted token."""
+    model = tmp_path / "drafting.gguf"
+    write = (
+        "import sys, pathlib; from demo_models.drafting_model import write_drafting as w; w(pathlib.Path(sys.argv[1]))"
+    )
+    subprocess.run([sys.executable, "-c", write, str(model)], check=True, cwd=SCRIPT.parent)
+    words = ("-ctk", "q8_0", "-ctv", "q8_0", "--spec-type", "draft-mtp", "--spec-draft-n-max", "2")
+    memory, _, _ = serve(model, 2048, *words)
+    how = Serving(context=2048, slots=1, unified=False, cache_ram=0, draft=2, build=build_of(PROGRAM))
+    predicted = footprint(open_path(model).shape, replace(how, key_type="q8_0", value_type="q8_0"), Placement())
+    seen = memory.parts["ram"]
+    for part in (Component.KV, Component.RECURRENT):
+        assert abs(seen[part] - predicted.component(part).expected) < 0.01 * MIB, part
     assert abs(seen[Component.WEIGHTS] - predicted.component(Component.WEIGHTS).expected) < MIB
     assert seen[Component.COMPUTE] <= predicted.component(Component.COMPUTE).high
 
