@@ -406,13 +406,17 @@ class TestBeforeTheFirstByte:
         assert (("alpha", "primary"), "word") == (said.route, said.json["choices"][0]["message"]["content"])
 
     async def test_moves_on_from_a_place_that_never_comes(self, stage: Stage) -> None:
-        """Who waits longer than queue_timeout is answered by the fallback."""
+        """Who waits longer than queue_timeout is answered by the fallback; where that is to be expected, at once."""
+        stage.model_state("hasty").service_seconds = None
         await stage.script("hasty", first_token_delay=0, token_delay=0.2, tokens=200)
         held = [stage.begin("hasty", stream=True) for _ in range(2)]
         await until(lambda: len(stage.model_state("hasty").serving) == 2)
         answer = await stage.ask("hasty")
         assert ("beta", "fallback:queue_timeout") == answer.route
         assert 200 <= int(answer.headers["x-hostd-queue-ms"])
+        stage.model_state("hasty").service_seconds = 60.0
+        answer = await stage.ask("hasty")
+        assert ("beta", "fallback:queue_timeout", "0") == (*answer.route, answer.headers["x-hostd-queue-ms"])
         assert not any(task.done() for task in held)
 
     async def test_moves_on_from_a_model_that_cannot_be_loaded(self, stage: Stage) -> None:
