@@ -26,7 +26,7 @@ from typing import Any
 from hostd.backends.http.client import HttpClient
 from hostd.dialects.base import Dialect
 from hostd.dialects.openai.dialect import PATHS
-from hostd.domain.errors import EngineError, RequestError
+from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.profile import EngineSettings, Profile, Variant
 from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
@@ -59,12 +59,16 @@ class Endpoint:
 class Attachment:
     """A server that runs already: it is used, and never ended.
 
-    *health* is the path that answers 200 while the server is well. *slots* is how many requests may be sent at once.
+    *health* is the path that answers 200 while the server is well. *slots* is how many requests may be sent at once. A *metered*
+    server is paid for: it is asked for no token, and for its health only when a request has failed. One that is *ready* is not
+    asked for anything before its first request.
     """
 
     endpoint: Endpoint
     health: str
     slots: int
+    metered: bool = False
+    ready: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,9 @@ class Backend(ABC):
     async def close(self, http: HttpClient, endpoint: Endpoint) -> None:
         """Unload the model from an attached server, which runs on. Its errors are ignored."""
 
+    def gone(self, endpoint: Endpoint) -> None:
+        """Note that an attached server has gone away."""
+
     async def progress(self, http: HttpClient, endpoint: Endpoint) -> EngineProgress | None:
         """Return what the server reports about the requests that it works on, within about two seconds.
 
@@ -187,6 +194,14 @@ class Backend(ABC):
             RequestError: It does not fit; code context_length_exceeded.
             ExchangeError: The server does not answer.
         """
+
+    def adds_usage(self, body: Mapping[str, Any]) -> bool:
+        """Return whether `adapt` has the server end a stream with sums that the client of *body* did not ask for."""
+        return False
+
+    def judged(self, endpoint: Endpoint, error: HostdError) -> HostdError:
+        """Return what the server's *error* answer means, where its status says another thing than an engine's would."""
+        return error
 
     def refusal(self, message: str) -> RequestError | None:
         """Return the client's mistake that the server's *message* tells of, whatever its status; None where it tells of none."""

@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
 from hostd.backends.attached.engine import Attached
+from hostd.backends.cloud.provider import Cloud
 from hostd.backends.contract import Backend, Engine
 from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.backends.mlx.engine import Mlx
@@ -14,8 +15,6 @@ from hostd.backends.vllm.engine import Vllm
 from hostd.domain.profile import EngineSettings
 
 GROUP = "hostd.backends"
-RESERVED = ("cloud",)
-"""Names that profiles give a meaning to, whatever is installed."""
 
 
 def backends(
@@ -34,9 +33,10 @@ def backends(
         Ollama(commands.get(Ollama.name, ())),
         Vllm(commands.get(Vllm.name, ())),
         Attached(),
+        Cloud(),
     )
     known = {backend.name: backend for backend in own}
-    external, unusable = external_backends(commands, (*known, *RESERVED))
+    external, unusable = external_backends(commands, known)
     if problems is not None:
         problems += unusable
     known |= external

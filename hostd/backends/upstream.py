@@ -97,6 +97,7 @@ class Lease:
         self.http = http
         self.endpoint = endpoint
         self.limits = upstream.profile.limits
+        self.price = upstream.profile.price
         self.died_within = died_within
         self.prompt: PromptProgress | None = None
         self.progress = upstream.progress
@@ -141,8 +142,13 @@ class Lease:
         """Return whether the whole answer that *document* asks for is better assembled from a stream."""
         return not document.get("stream") and self._backend.prefers_stream(self.endpoint, document)
 
+    def adds_usage(self, document: RequestDocument) -> bool:
+        """Return whether a stream will end with sums that the client of *document* did not ask for."""
+        return self._backend.adds_usage(document)
+
     def understood(self, error: HostdError) -> HostdError:
         """Return what the server's *error* means: some answer a client's mistake as if it were their own."""
+        error = self._backend.judged(self.endpoint, error)
         found = self._backend.refusal(error.message)
         if found is None or (isinstance(error, RequestError) and found.code == MALFORMED):
             return error

@@ -116,8 +116,9 @@ def _frozen(value: Any) -> Any:
 
 def _variant(checked: Section, folder: Path) -> Variant:
     keys = checked.written()
-    if "path" in keys:
-        keys["path"] = below(folder, keys["path"])
+    for key in ("path", "key_file"):
+        if key in keys:
+            keys[key] = below(folder, keys[key])
     return Variant(**keys)
 
 

@@ -8,12 +8,11 @@ from typing import Any
 
 from hostd.config.document import Document
 from hostd.config.yaml_positions import ConfigIssue, YamlMapping
+from hostd.domain.cloud import CLOUD_PROVIDERS, OTHER_DIALECTS
 from hostd.domain.errors import Problem
 from hostd.domain.secret import Secret
 
 _HOST_OBSTACLES = {("keys", "file"): "clients would be served without a key"}
-_PROFILE = (("price",),)
-_NOT_SERVED = "cloud"
 
 
 def host_notes(host: Document) -> list[str]:
@@ -32,8 +31,7 @@ def host_obstacles(host: Document) -> list[Problem]:
 
 def profile_notes(doc: Document) -> list[str]:
     """Return one sentence for each key of a checked profile that has no effect yet."""
-    found = [note for path in _PROFILE for note in _written(doc.root, path)]
-    found += _secret_flags(doc.root.get("args"))
+    found = list(_secret_flags(doc.root.get("args")))
     for index, variant in enumerate(doc.root["variants"]):
         found += _variant(f"variants[{index}]", variant)
     return _sentences(doc, found)
@@ -43,9 +41,7 @@ def _sentences(doc: Document, found: list[ConfigIssue]) -> list[str]:
     return [f"{doc.file}:{at.line}:{at.column}: {message}" for message, at in sorted(found, key=lambda note: note.at)]
 
 
-def _written(
-    table: Any, path: tuple[str, ...], what: str = "is not implemented yet; it has no effect"
-) -> Iterator[ConfigIssue]:
+def _written(table: Any, path: tuple[str, ...], what: str) -> Iterator[ConfigIssue]:
     *above, key = path
     for step in above:
         table = table.get(step) or {}
@@ -54,9 +50,20 @@ def _written(
 
 
 def _variant(name: str, variant: YamlMapping) -> Iterator[ConfigIssue]:
-    if variant["backend"] == _NOT_SERVED:
-        what = f"{name}.backend {variant['backend']}"
-        yield ConfigIssue(f"{what} is not implemented yet; this variant will not be used", variant.values_at["backend"])
+    if variant["backend"] != "cloud":
+        return
+    if (provider := variant["provider"]) in OTHER_DIALECTS:
+        yield ConfigIssue(
+            f"{name}.provider {provider} is not implemented yet: it speaks a dialect of its own, and the providers that are "
+            f"served ({', '.join(CLOUD_PROVIDERS)}, and any url) speak OpenAI's; this variant will not be used",
+            variant.values_at["provider"],
+        )
+    if (key := variant.get("api_key")) and not isinstance(key, Secret):
+        yield ConfigIssue(
+            f"{name}.api_key stands in this file as it is, for everybody who can read the file or a copy of it; "
+            "write ${env:NAME}, or move it to a 'key_file'",
+            variant.values_at["api_key"],
+        )
 
 
 def _secret_flags(args: Any) -> Iterator[ConfigIssue]:

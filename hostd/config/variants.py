@@ -8,6 +8,9 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from hostd.config import field_types
 from hostd.config.section import Section, key
+from hostd.config.validators import hint, shown
+from hostd.domain.cloud import CLOUD_PROVIDERS, OTHER_DIALECTS
+from hostd.domain.locality import is_loopback
 
 GROUP = "hostd.backends"
 
@@ -96,12 +99,34 @@ class OpenAIVariant(AnyVariant):
 
 
 class CloudVariant(AnyVariant):
-    """Served by a cloud provider."""
+    """Served by a cloud provider that speaks OpenAI's chat completions."""
 
     backend: Literal["cloud"]
-    provider: field_types.Text = Field(description="The provider.", examples=["anthropic"])
+    provider: field_types.Text = Field(
+        description=f"The provider: {', '.join(CLOUD_PROVIDERS)}, or any name together with `url`.", examples=["openai"]
+    )
     model: field_types.Text = Field(description="The provider's name of the model.")
-    api_key: field_types.Credential | None = key("The provider's key; best as ${env:NAME}.")
+    url: field_types.Web | None = key(
+        "Address of its API, as OpenAI's clients want it, with /v1 at the end where it has that; known for the providers above."
+    )
+    api_key: field_types.Credential | None = key(
+        "The provider's key, as ${env:NAME}. Without it and `key_file`, systemd's credential PROVIDER_api_key is read."
+    )
+    key_file: field_types.Text | None = key(
+        "File that holds the key, relative to the profile's own file; only its owner may be able to read it (mode 0600)."
+    )
+
+    @model_validator(mode="after")
+    def _has_address(self) -> Self:
+        if self.url is None and self.provider not in (*CLOUD_PROVIDERS, *OTHER_DIALECTS):
+            raise ValueError(
+                f"the provider {shown(self.provider)} is not known: write its 'url', or {hint(self.provider, CLOUD_PROVIDERS)}"
+            )
+        if self.url is not None and not self.url.startswith("https:") and not is_loopback(self.url):
+            raise ValueError(f"{shown(self.url)} is not encrypted, so the key and the prompts could be read on the way")
+        if self.api_key is not None and self.key_file is not None:
+            raise ValueError("'api_key' and 'key_file' are two places for one key; keep one of them")
+        return self
 
 
 VARIANTS: tuple[type[AnyVariant], ...] = (

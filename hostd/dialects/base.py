@@ -176,10 +176,13 @@ class Translation(Protocol):
     def response(self, payload: bytes, name: str) -> Answer:
         """Return the upstream's whole answer as the client wants it, under the *name* of the model that clients know."""
 
-    def stream(self, name: str, *, choices: int = 1, passes_progress: bool = False) -> StreamTranslator:
+    def stream(
+        self, name: str, *, choices: int = 1, passes_progress: bool = False, passes_sums: bool = True
+    ) -> StreamTranslator:
         """Return a translator for one stream of so many *choices*, in which the model is called *name*.
 
-        *passes_progress* says that the client asked to be told how much of its prompt has been read.
+        *passes_progress* says that the client asked to be told how much of its prompt has been read. Without *passes_sums*, an
+        event that tells the usage and nothing else is read and not passed on.
         """
 
     def assembler(self, *, choices: int = 1) -> AnswerAssembler:

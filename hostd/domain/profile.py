@@ -26,6 +26,7 @@ class Variant:
     provider: str | None = None
     model: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    key_file: str | None = None
     tensor_parallel: int | str | None = None
 
     @property
@@ -93,6 +94,12 @@ class Price:
 
     input: float = 0.0
     output: float = 0.0
+
+    def of(self, prompt_tokens: int, output_tokens: int) -> float | None:
+        """Return what an answer costs, in USD; None where there is no price, or the tokens that have one were not counted."""
+        if not (self.input or self.output) or (self.input and not prompt_tokens):
+            return None
+        return (self.input * prompt_tokens + self.output * output_tokens) / 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ no client takes half an answer for a whole one.
 """
 
 import asyncio
+import time
 from functools import partial
 
 import structlog
@@ -25,6 +26,7 @@ from hostd.gateway.attempt_errors import RetryableFailure, TerminalFailure, reje
 from hostd.gateway.context import InferenceServices
 from hostd.gateway.downstream import ClientGoneError, Downstream
 from hostd.gateway.request_trace import RequestTrace
+from hostd.gateway.retry_after import wait_asked_for
 from hostd.gateway.stream_relay import FORMAL_END, StreamFeed, StreamRelay
 from hostd.gateway.timeouts import AttemptTimeout
 
@@ -152,8 +154,10 @@ class Attempt:
             raise _no_answer(f"the engine redirects to {where!r}, and redirects are not followed")
         if upstream.status != 200:
             self._lease.progress()
-            failure = self._translation.failure(upstream.status, await upstream.read(LARGEST_ERROR))
-            raise rejected_by_engine(self._lease.understood(failure))
+            failure_body = await upstream.read(LARGEST_ERROR)
+            failure = self._translation.failure(upstream.status, failure_body)
+            wait = wait_asked_for(upstream.status, upstream.text(b"retry-after"), failure_body, time.time())
+            raise rejected_by_engine(self._lease.understood(failure), wait)
         streams = upstream.content_type == self._translation.stream_type
         if self._down is None:
             answer = await (self._assemble(upstream) if streams else self._read(upstream))
@@ -200,7 +204,12 @@ class Attempt:
     async def _relay(self, down: Downstream, upstream: Response) -> web.StreamResponse:
         """Send the stream to the client as it comes; what completes it goes out together with the end of the response."""
         asked = self._request.document.is_true("return_progress")
-        translator = self._translation.stream(self._trace.model, choices=self._request.choices, passes_progress=asked)
+        translator = self._translation.stream(
+            self._trace.model,
+            choices=self._request.choices,
+            passes_progress=asked,
+            passes_sums=not self._lease.adds_usage(self._request.document),
+        )
 
         def progressed() -> None:
             if translator.begun:
@@ -243,6 +252,7 @@ class Attempt:
         trace = self._trace
         trace.prompt_tokens, trace.tokens = prompt_tokens, tokens
         trace.ttft = trace.ttft or self.seconds
+        trace.cost = self._lease.price.of(prompt_tokens, tokens)
 
     def _timed_out(self) -> Exception:
         """Return what it means that a limit has passed."""

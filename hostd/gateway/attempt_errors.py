@@ -8,7 +8,8 @@ class RetryableFailure(Exception):
     """An attempt failed before anything of its answer had gone to the client; another target may still answer.
 
     *reached* says that the engine may have read some of the request. *logged* stands for a *detail* that repeats what an engine
-    said: it is for who asked, and an engine may quote the prompt.
+    said: it is for who asked, and an engine may quote the prompt. *retry_after* is for how many seconds the server wants to be
+    left alone; None where it does not say.
     """
 
     def __init__(
@@ -19,9 +20,11 @@ class RetryableFailure(Exception):
         *,
         reached: bool = True,
         logged: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(detail)
         self.logged = logged
+        self.retry_after = retry_after
         self.reached = reached
         self.reason = reason
         self.detail = detail
@@ -36,8 +39,11 @@ class TerminalFailure(Exception):
         self.error = error
 
 
-def rejected_by_engine(error: HostdError) -> RetryableFailure | TerminalFailure:
-    """Return what an engine's error answer means for the request: try elsewhere, or tell the client."""
+def rejected_by_engine(error: HostdError, retry_after: float | None = None) -> RetryableFailure | TerminalFailure:
+    """Return what an engine's error answer means for the request: try elsewhere, or tell the client.
+
+    *retry_after* as in `RetryableFailure`.
+    """
     logged = without_words(error)
     if isinstance(error, RequestError):
         if error.code == "context_length_exceeded":
@@ -46,7 +52,7 @@ def rejected_by_engine(error: HostdError) -> RetryableFailure | TerminalFailure:
             return RetryableFailure(FallbackReason.UNFIT, error.message, error.status, logged=logged)
         return TerminalFailure(error)
     if error.status == 429:
-        return RetryableFailure(FallbackReason.STATUS_429, error.message, 429, logged=logged)
+        return RetryableFailure(FallbackReason.STATUS_429, error.message, 429, logged=logged, retry_after=retry_after)
     detail = f"{error.message} (status {error.status})"
     return RetryableFailure(FallbackReason.STATUS_5XX, detail, 502, logged=logged)
 

@@ -28,7 +28,7 @@ def request_id(headers: Mapping[str, str]) -> str:
 class RequestTrace:
     """What is known of a request. *waited*, *loaded* (part of it) and *ttft* in seconds; tokens are 0 until they are counted.
 
-    *fixed* are headers of the answer that do not depend on who answers.
+    *cost* is in USD, None where it is not known (yet). *fixed* are headers of the answer that do not depend on who answers.
     """
 
     request_id: str
@@ -42,6 +42,7 @@ class RequestTrace:
     prompt_tokens: int = 0
     tokens: int = 0
     stream: bool = False
+    cost: float | None = None
     fixed: Mapping[str, str] | None = None
 
     def set_route(self, reason: FallbackReason | None) -> None:
@@ -57,6 +58,7 @@ class RequestTrace:
             **_answered_by(self.model, self.backend, self.route, self.attempts),
             "x-hostd-queue-ms": "0" if waited < 0.5 else f"{waited:.0f}",
             "Server-Timing": f"queue;dur={max(0.0, waited - loaded):.1f}, load;dur={loaded:.1f}, ttft;dur={self.ttft * 1000:.1f}",
+            **({} if self.cost is None else {"x-hostd-cost-usd": f"{self.cost:.8f}"}),
             **(self.fixed or {}),
         }
 
@@ -93,4 +95,5 @@ def request_record(
         total,
         trace.prompt_tokens,
         trace.tokens,
+        cost=trace.cost,
     )

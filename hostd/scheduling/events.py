@@ -34,6 +34,7 @@ class AttemptFailed:
 
     *digest* is that of the request, where the target was still reading it; None where it never got it, or had begun to answer.
     *logged* stands for *detail* in decisions, where that repeats what the engine said, which may quote the request.
+    *retry_after* is for how many seconds the target wants to be left alone (None: it does not say).
     """
 
     ticket_id: str
@@ -42,6 +43,7 @@ class AttemptFailed:
     status: int = 503
     digest: str | None = None
     logged: str | None = None
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

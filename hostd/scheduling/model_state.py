@@ -67,6 +67,8 @@ class ModelState:
     *unanswered* are the digests, by ticket, of requests that left while the engine was reading them, since it last answered any.
     *charged* counts the crashes since then that were charged to requests.
 
+    *limited_until* is when the model's provider takes requests again, having refused one; None where it takes them.
+
     *options_known* says whether the options have been found yet, without which no load begins. *removed* says that the owner has
     removed the model, which only answers the requests that it has.
     """
@@ -106,6 +108,7 @@ class ModelState:
     options_known: bool = True
     removed: bool = False
     last_error: str | None = None
+    limited_until: float | None = None
     down_reason: FallbackReason = FallbackReason.LOAD_FAILED
 
     def __repr__(self) -> str:
@@ -116,6 +119,13 @@ class ModelState:
     def name(self) -> str:
         """The profile's name."""
         return self.profile.name
+
+    @property
+    def provider(self) -> str | None:
+        """The cloud provider that answers for the model, or would if it was asked now; None where none does."""
+        option = self.option or next(iter(self.options), None)
+        number = 0 if option is None else option.variant
+        return self.profile.variants[number].provider if number < len(self.profile.variants) else None
 
     @property
     def reported_state(self) -> State:
@@ -133,7 +143,8 @@ class ModelState:
     @property
     def has_free_slot(self) -> bool:
         """Whether one more request could be served now, unless the model is closed to new ones."""
-        return self.state is State.READY and not self.suspected_dead and len(self.serving) < self.capacity
+        takes = self.state is State.READY and not self.suspected_dead and self.limited_until is None
+        return takes and len(self.serving) < self.capacity
 
     def accepts(self, request: RequestState) -> bool:
         """Return whether *request* may be served now."""

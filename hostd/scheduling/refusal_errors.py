@@ -118,7 +118,7 @@ def _failed(model: ModelState, event: AttemptFailed) -> HostdError:
         f"'{model.name}' did not answer: {event.detail}",
         code=event.reason,
         status=event.status,
-        retry_after=model.expected_wait(),
+        retry_after=model.expected_wait() if event.retry_after is None else event.retry_after,
     )
 
 

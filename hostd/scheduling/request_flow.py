@@ -24,6 +24,7 @@ from hostd.scheduling.effects import Explain, Refuse, Serve
 from hostd.scheduling.engine_control import EngineController
 from hostd.scheduling.events import AttemptFailed, ClientLeft, EngineFailed
 from hostd.scheduling.model_state import ModelState
+from hostd.scheduling.provider_limits import ProviderLimits
 from hostd.scheduling.request_state import RequestState
 from hostd.scheduling.suspects import Suspects
 
@@ -41,6 +42,7 @@ class RequestFlow:
         self._engines = engines
         self._model_of: dict[str, ModelState] = {}
         self._suspects = Suspects()
+        self.limits = ProviderLimits(models, context)
 
     @property
     def refuses_by_digest(self) -> bool:
@@ -104,6 +106,8 @@ class RequestFlow:
             self._act(*self._serve(model, request))
         elif not self._engines.obtainable(model):
             self._fall_back(request, *refusal_errors.down(model, self._context.now))
+        elif (limited := self._limited(request)) is not None:
+            self._fall_back(request, FallbackReason.STATUS_429, limited)
         elif len(model.queue) >= model.profile.limits.max_queue:
             # Even where no request may wait (max_queue: 0), a cold model is loaded: later ones find it ready. Not as for a request
             # that waits, without which such a load is given up.
@@ -111,6 +115,13 @@ class RequestFlow:
             self._fall_back(request, FallbackReason.STATUS_429, refusal_errors.queue_full(model))
         else:
             self._wait(model, request)
+
+    def _limited(self, request: RequestState) -> HostdError | None:
+        """Return why a request is not to wait for its target now, whose provider refuses requests; None where it may."""
+        model = self._models[request.target.model]
+        limited = model.limited_until is not None
+        movable = limited and self._next_target(request, FallbackReason.STATUS_429) is not None
+        return self.limits.error(model, request, movable=movable)
 
     def _wait(self, model: ModelState, request: RequestState, *, first: bool = False) -> None:
         model.enqueue(request, self._context.now, first=first)
@@ -193,8 +204,13 @@ class RequestFlow:
             self._move_on(model, event)
 
     def _move_on(self, model: ModelState, event: AttemptFailed) -> None:
+        # Before its slot is free: the next request would be sent to a provider that has just refused one.
+        closed = self.limits.refused(model, event)
         if request := self.release(event.ticket_id):
             self._fall_back(request, event.reason, refusal_errors.failed(model, event))
+        for waiting in [each for other in closed for each in other.queue]:
+            if (limited := self._limited(waiting)) is not None and self.release(waiting.ticket.id):
+                self._fall_back(waiting, FallbackReason.STATUS_429, limited)
 
     def _await_cause(self, model: ModelState, request: RequestState, event: AttemptFailed) -> None:
         """Keep a request from other engines until its own engine's instance tells what that one died of."""
@@ -250,7 +266,7 @@ class RequestFlow:
         route, context = request.ticket.route, self._models[request.target.model].profile.context
         for index in range(request.target_index + 1, len(route.targets)):
             model = self._models.get(route.targets[index].model)
-            if model is None or model.removed:
+            if model is None or model.removed or model.limited_until is not None:
                 continue
             # A prompt that was too long here is too long for every window that is no larger.
             larger = reason is not FallbackReason.CONTEXT_TOO_LONG or (model.profile.context or 0) > (context or 0)

@@ -202,6 +202,9 @@ class Scheduler:
                     self.engines.drain_deadline(self.models[name])
                 case "memory":
                     self.engines.admission.changed()
+                case "provider":
+                    for model in self._requests.limits.over(name):
+                        self._requests.pump(model)
                 case "turn":
                     self.engines.turn_deadline(self.models[name])
                 case "return":

@@ -58,7 +58,8 @@ class WarmSetPolicy:
         """Return why *model* should be warm now: ``preload``, ``window`` or ``demand``; None where it need not be."""
         if model.removed:
             return None
-        if model.profile.warm.preload:
+        # A cloud model takes nothing of this machine, so it is there from the start.
+        if model.profile.warm.preload or model.provider is not None:
             return "preload"
         if model.name in self._windows:
             return "window"
@@ -66,7 +67,7 @@ class WarmSetPolicy:
 
     def stays(self, model: ModelState) -> bool:
         """Return whether *model* stays loaded however long it is idle."""
-        if model.profile.warm.pinned or model.name in self._windows:
+        if model.profile.warm.pinned or model.name in self._windows or model.provider is not None:
             return True
         return model.name in self.declared and self.reason(model) == "demand"
 

@@ -21,6 +21,7 @@ from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import EngineReady, EngineSlept, Event
 from hostd.sizing.variants import BoundVariant
 from hostd.supervisor.attached_server import AttachedServer
+from hostd.supervisor.cloud_server import CloudServer
 from hostd.supervisor.engine_server import EngineServer
 from hostd.supervisor.engine_sleep import fall_asleep, wake_up
 from hostd.supervisor.launch import PreparedAttachment, PreparedLaunch, prepare
@@ -163,7 +164,8 @@ class EngineRun:
     async def _begin(self, prepared: PreparedLaunch | PreparedAttachment) -> Server:
         match prepared:
             case PreparedAttachment():
-                return AttachedServer(prepared.backend, prepared.launch)
+                kind = CloudServer if prepared.launch.metered else AttachedServer
+                return kind(prepared.backend, prepared.launch)
             case PreparedLaunch():
                 return await EngineServer.spawn(
                     prepared.backend, prepared.launch, self._ring, self._services.reaper, self._upstream.name

@@ -18,6 +18,14 @@ async def healthy(http: HttpClient, endpoint: Endpoint, path: str) -> bool:
         return False
 
 
+async def answers(http: HttpClient, endpoint: Endpoint, path: str) -> bool:
+    """Return whether the server answers at all: what it refuses, it refuses request by request."""
+    try:
+        return (await http.ask(endpoint.url + path, endpoint.headers, seconds=None)).status < 500
+    except ExchangeError:
+        return False
+
+
 async def one_token(http: HttpClient, endpoint: Endpoint, *, embeddings: bool) -> str | None:
     """Request the least that the server can generate, at the route that it has for that; return None, or else its answer."""
     dialect, body = smallest_request(endpoint.model, embeddings=embeddings)

@@ -101,7 +101,7 @@ def _prepared(
     profile: Profile, bound: BoundVariant, option: LoadOption | None, sockets: SocketFolder | None
 ) -> PreparedLaunch | PreparedAttachment:
     variant, backend = bound.servable()
-    if variant.url is not None:
+    if variant.url is not None or variant.provider is not None:
         attachment = backend.attach(profile, variant)
         keep_private(profile, attachment.endpoint.url)
         return PreparedAttachment(bound.variant, backend, option, attachment)

@@ -41,7 +41,7 @@ _LOOKS = 3
 """Looks in a row that must find a stranger."""
 
 
-def _pauses() -> Iterator[float]:
+def poll_pauses() -> Iterator[float]:
     """Yield the seconds between looks: small models load in a fraction of a second, large ones in minutes."""
     pause = _FIRST_POLL
     while True:
@@ -103,7 +103,7 @@ class Readiness(ABC):
     async def _prove(self, *, embeddings: bool) -> EngineError | None:
         if (stranger := await self._listens()) is not None:
             return stranger
-        for pause in _pauses():
+        for pause in poll_pauses():
             if await health_probe.healthy(self._http, self._launch.endpoint, self._launch.health):
                 break
             await asyncio.sleep(pause)
@@ -159,7 +159,7 @@ class EngineReadiness(Readiness):
         if self._socket is None:
             return None
         strange = 0
-        for pause in _pauses():
+        for pause in poll_pauses():
             # In a thread: it reads what all programs of the machine have open.
             match await asyncio.to_thread(self._socket.look):
                 case Listening.ENGINE:

@@ -185,3 +185,11 @@ class HealthMonitor:
                 return await self._healthy()
         except TimeoutError:
             return False
+
+
+class FailureMonitor(HealthMonitor):
+    """Looks at the health page only when a request has failed: of a server that is paid for, and may be asked only so often."""
+
+    async def _pause(self) -> None:
+        await self._suspected.wait()
+        self._suspected.clear()

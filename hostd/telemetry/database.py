@@ -35,6 +35,7 @@ MIGRATIONS = (
     );
     CREATE INDEX loads_by_model ON loads (model, variant, at);
     """,
+    "ALTER TABLE requests ADD COLUMN cost_usd REAL",
 )
 """What makes each version of the file out of the one before, version 1 out of an empty file. Only ever append: a file tells by
 its ``user_version`` how many of them it has seen. New columns allow null, so that the rows of before stay."""
@@ -167,7 +168,7 @@ def set_aside(path: Path) -> Path:
 
 _REQUEST_COLUMNS = (
     *("at", "id", "asked", "model", "backend", "route", "reason", "outcome", "status", "client", "stream"),
-    *("queue_ms", "load_ms", "ttft_ms", "total_ms", "prompt_tokens", "output_tokens"),
+    *("queue_ms", "load_ms", "ttft_ms", "total_ms", "prompt_tokens", "output_tokens", "cost_usd"),
 )
 
 
@@ -192,6 +193,7 @@ def _request_row(record: RequestRecord) -> _Row:
         _ms(record.total),
         record.prompt_tokens or None,
         record.output_tokens or None,
+        record.cost,
     )
 
 

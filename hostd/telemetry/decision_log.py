@@ -11,10 +11,11 @@ import structlog
 from hostd.scheduling.decisions import Decision, FailureHandled, FellBack, Refused, RequestSuspected, Routed
 from hostd.telemetry.decision_text import numbers
 from hostd.telemetry.log_stream import LogStream
-from hostd.telemetry.sinks import Sink
+from hostd.telemetry.sinks import RequestRecord, Sink
 from hostd.telemetry.tracebacks import exception_as_text, printable
 
 _FIRST = ("timestamp", "level", "event")
+_CLOUD = "cloud"
 _OTHER_NAMES = {"level": "sleep_level"}
 
 
@@ -105,6 +106,24 @@ class DecisionLog(Sink):
         # A full disk or a closed terminal costs the line; it must not cost the decision.
         with suppress(OSError, ValueError):
             self._log.log(level, decision.event, **about)
+
+    def finished(self, record: RequestRecord) -> None:
+        """Log a request that left this machine, or that has a price."""
+        if (record.backend != _CLOUD and record.cost is None) or self._least > logging.INFO:
+            return
+        with suppress(OSError, ValueError):
+            self._log.info(
+                "paid_answer",
+                model=record.model,
+                request=record.id,
+                backend=record.backend,
+                route=record.route,
+                outcome=record.outcome,
+                status=record.status,
+                prompt_tokens=record.prompt_tokens,
+                output_tokens=record.output_tokens,
+                cost_usd=None if record.cost is None else round(record.cost, 8),
+            )
 
 
 def _level(decision: Decision) -> int:

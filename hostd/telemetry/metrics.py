@@ -48,6 +48,7 @@ class _RequestMetrics:
         self.waits: dict[str, HistogramCounts] = defaultdict(HistogramCounts)
         self.ttfts: dict[str, HistogramCounts] = defaultdict(HistogramCounts)
         self.tokens: dict[str, int] = defaultdict(int)
+        self.costs: dict[str, float] = defaultdict(float)
 
     def collect(self) -> Iterable[Metric]:
         requests = CounterMetricFamily(
@@ -58,12 +59,15 @@ class _RequestMetrics:
         tokens = CounterMetricFamily("hostd_output_tokens", "Tokens generated", labels=["model"])
         for model, count in self.tokens.items():
             tokens.add_metric([model], count)
+        costs = CounterMetricFamily("hostd_cost_usd", "Cost of answers by the price in their profile", labels=["model"])
+        for model, sum_usd in self.costs.items():
+            costs.add_metric([model], sum_usd)
         waits = HistogramMetricFamily("hostd_queue_wait_seconds", "Time in queues", labels=["model"])
         ttfts = HistogramMetricFamily("hostd_ttft_seconds", "Time to the first content byte", labels=["model"])
         for family, tallies in ((waits, self.waits), (ttfts, self.ttfts)):
             for model, tally in tallies.items():
                 family.add_metric([model], buckets=tally.buckets(), sum_value=tally.sum)
-        return [requests, waits, ttfts, tokens]
+        return [requests, waits, ttfts, tokens, costs]
 
 
 class HistogramCounts:
@@ -129,3 +133,5 @@ class Metrics(Sink):
             self._requests.waits[record.model].add(record.waited)
             self._requests.ttfts[record.model].add(record.ttft)
             self._requests.tokens[record.model] += record.output_tokens
+        if record.cost is not None:
+            self._requests.costs[record.model] += record.cost

@@ -21,7 +21,8 @@ class RequestRecord(NamedTuple):
     *asked* is the profile that was asked for first, *model* the one that answered or was tried last (``none``: none was),
     *route* as in ``x-hostd-route``, *outcome* one of answered, refused, failed, broken, gone. *status* is what became of the
     request as an HTTP status, *sent* the one that the client was sent (0: none). *waited* holds *loaded*. *ttft* counts from when
-    the engine was asked, *total* from *at*. Tokens are 0 where they were not counted.
+    the engine was asked, *total* from *at*. Tokens are 0 where they were not counted. *cost* is in USD; None where there is
+    no price, or too little was counted.
     """
 
     id: str
@@ -41,6 +42,7 @@ class RequestRecord(NamedTuple):
     prompt_tokens: int
     output_tokens: int
     sent: int = 0
+    cost: float | None = None
 
 
 class LoadRecord(NamedTuple):

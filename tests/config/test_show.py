@@ -47,8 +47,8 @@ def test_secrets_are_masked(load_files: Load) -> None:
     text = """
 name: p
 variants:
-- {backend: cloud, provider: a, model: b, api_key: '${env:KEY}'}
-- {backend: cloud, provider: a, model: b, api_key: plain-hunter2}
+- {backend: cloud, provider: openai, model: b, api_key: '${env:KEY}'}
+- {backend: cloud, provider: openai, model: b, api_key: plain-hunter2}
 - {backend: llamacpp, path: '${env:KEY}'}
 args: {token: '${env:KEY}'}
 env: {TOKEN: '${env:KEY}'}

@@ -21,7 +21,14 @@ Problems = Callable[..., list[str]]
         ("{backend: ollama, tag: 'q:9b'}", Variant("ollama", tag="q:9b")),
         ("{backend: ollama, tag: 'q:9b', url: 'http://h:1'}", Variant("ollama", tag="q:9b", url="http://h:1")),
         ("{backend: openai, url: 'http://h/v1', model: m}", Variant("openai", url="http://h/v1", model="m")),
-        ("{backend: cloud, provider: p, model: m, api_key: k}", Variant("cloud", provider="p", model="m", api_key="k")),
+        (
+            "{backend: cloud, provider: zai, model: m, api_key: k}",
+            Variant("cloud", provider="zai", model="m", api_key="k"),
+        ),
+        (
+            "{backend: cloud, provider: p, model: m, url: 'https://h/v1', key_file: /k}",
+            Variant("cloud", provider="p", model="m", url="https://h/v1", key_file="/k"),
+        ),
     ],
 )
 def test_each_backend_has_its_keys(load_files: Load, text: str, meant: Variant) -> None:
@@ -44,6 +51,18 @@ def test_each_backend_has_its_keys(load_files: Load, text: str, meant: Variant) 
         ("{backend: ollama}", "2:12: variants[0]: the key 'tag' is missing"),
         ("{backend: openai, model: m}", "2:12: variants[0]: the key 'url' is missing"),
         ("{backend: cloud, provider: p}", "2:12: variants[0]: the key 'model' is missing"),
+        (
+            "{backend: cloud, provider: opnai, model: m}",
+            "2:12: variants[0]: the provider 'opnai' is not known: write its 'url', or did you mean 'openai'?",
+        ),
+        (
+            "{backend: cloud, provider: p, model: m, url: 'http://h/v1'}",
+            "2:12: variants[0]: 'http://h/v1' is not encrypted, so the key",
+        ),
+        (
+            "{backend: cloud, provider: xai, model: m, api_key: k, key_file: f}",
+            "2:12: variants[0]: 'api_key' and 'key_file' are two places for one key",
+        ),
         ("{backend: llamacpp, path: x, tag: y}", "2:41: 'tag' belongs to ollama, not to backend llamacpp, whose keys"),
         ("{backend: llamacpp, path: x, pth: y}", "2:41: unknown key 'pth'; did you mean 'path'?"),
         ("{backend: vllm, hf: a/b, tensor_parallel: 0}", "2:54: variants[0].tensor_parallel: 0 is neither auto nor"),

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from hostd.domain.profile import FallbackRule, Profile, Settings, Variant
+from hostd.domain.profile import FallbackRule, Price, Profile, Settings, Variant
 from hostd.domain.reason import FallbackReason
 
 
@@ -46,3 +46,18 @@ def test_default_mappings_are_frozen() -> None:
     """Two profiles never share a mapping that one of them could change."""
     with pytest.raises(TypeError):
         Profile("p", ()).args["threads"] = 1  # type: ignore[index]  # what is tested
+
+
+@pytest.mark.parametrize(
+    ("price", "prompt", "output", "cost"),
+    [
+        (Price(2.0, 8.0), 1000, 500, 0.006),
+        (Price(2.0), 1000, 0, 0.002),
+        (Price(output=8.0), 0, 500, 0.004),
+        (Price(2.0, 8.0), 0, 500, None),
+        (Price(), 1000, 500, None),
+    ],
+)
+def test_what_an_answer_costs(price: Price, prompt: int, output: int, cost: float | None) -> None:
+    """By the million tokens; unknown where there is no price, or a prompt that has one was not counted."""
+    assert cost == price.of(prompt, output)

@@ -54,3 +54,9 @@ def test_tells_the_route() -> None:
     assert "primary" == trace.route
     trace.set_route(FallbackReason.QUEUE_TIMEOUT)
     assert "fallback:queue_timeout" == trace.route
+
+
+def test_tells_what_an_answer_costs() -> None:
+    """In USD, without an exponent however little it is; nothing where it is not known."""
+    assert "0.00000012" == RequestTrace("r", cost=1.2e-7).headers()["x-hostd-cost-usd"]
+    assert "x-hostd-cost-usd" not in RequestTrace("r").headers()

@@ -25,7 +25,7 @@ def test_keeps_requests_and_loads(tmp_path: Path) -> None:
     with closing(Database(path)) as ledger:
         ledger.write(
             [
-                request(5.0, route="fallback:crashed", waited=3.0, loaded=2.0, client="agent"),
+                request(5.0, route="fallback:crashed", waited=3.0, loaded=2.0, client="agent", cost=0.25),
                 request(6.0, model="none", backend="none", ttft=0.0, prompt_tokens=0, output_tokens=0, stream=False),
                 load(7.0),
             ]
@@ -34,9 +34,9 @@ def test_keeps_requests_and_loads(tmp_path: Path) -> None:
     assert (5.0, "req_1", "alpha", "alpha", "llamacpp", "fallback", "crashed", "answered", 200, "agent", 1) == first[
         :11
     ]
-    assert (1000.0, 2000.0, 1000.0, 2000.0, 100, 51) == first[11:]
+    assert (1000.0, 2000.0, 1000.0, 2000.0, 100, 51, 0.25) == first[11:]
     assert (6.0, "req_1", "alpha", None, None, "primary", None, "answered", 200, None, 0) == second[:11]
-    assert (0.0, 0.0, None, 2000.0, None, None) == second[11:]
+    assert (0.0, 0.0, None, 2000.0, None, None, None) == second[11:]
     assert [(7.0, "alpha", "llamacpp:a.gguf", 4.0, '{"cuda:0": 7}', "request")] == rows(path, "SELECT * FROM loads")
 
 
@@ -93,7 +93,7 @@ INSERT INTO requests VALUES (
 PRAGMA user_version = 1;
 """
 """A file as the first hostd wrote it: written out, since this must not change with the code."""
-COST = "ALTER TABLE requests ADD COLUMN cost_usd REAL"
+FURTHER = "ALTER TABLE requests ADD COLUMN further REAL"
 
 
 @pytest.fixture
@@ -120,18 +120,18 @@ def test_goes_on_with_a_file_of_version_1(old: Path) -> None:
 def test_a_migration_is_run_once(old: Path) -> None:
     """Columns are named, so that rows are written to a file which has more of them, and rows from before have null there."""
     for at in (6.0, 7.0):
-        with closing(Database(old, (*MIGRATIONS, COST))) as ledger:
+        with closing(Database(old, (*MIGRATIONS, FURTHER))) as ledger:
             ledger.write([request(at)])
-    assert [(5.0, None), (6.0, None), (7.0, None)] == rows(old, "SELECT at, cost_usd FROM requests ORDER BY at")
+    assert [(5.0, None), (6.0, None), (7.0, None)] == rows(old, "SELECT at, further FROM requests ORDER BY at")
     assert [(len(MIGRATIONS) + 1,)] == rows(old, "PRAGMA user_version")
 
 
 def test_a_migration_that_fails_changes_nothing(old: Path) -> None:
     """The file stays of its version, whole, for a hostd that knows how to go on."""
     with pytest.raises(sqlite3.Error):
-        Database(old, (*MIGRATIONS, f"{COST}; ALTER TABLE nothing ADD COLUMN x"))
+        Database(old, (*MIGRATIONS, f"{FURTHER}; ALTER TABLE nothing ADD COLUMN x"))
     assert [(len(MIGRATIONS),)] == rows(old, "PRAGMA user_version")
-    assert 17 == len(rows(old, "PRAGMA table_info(requests)"))
+    assert 18 == len(rows(old, "PRAGMA table_info(requests)"))
 
 
 def test_forgets_the_oldest(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from hostd.telemetry.log_stream import LogStream
 from tests.conftest import OpenDaemon
 from tests.stage import make_profile, make_settings
 from tests.telemetry.example_decisions import EXAMPLES, example
+from tests.telemetry.example_records import request
 
 NASTY = "one\ntwo\x1b[31m\u2028\u202e"
 
@@ -54,6 +55,22 @@ def test_writes_decisions_as_json() -> None:
         "in_flight": 1,
         "queued": 0,
     } == document
+
+
+def test_writes_what_was_paid_for() -> None:
+    """A request that left this machine has a line, with its cost where that is known, and so has a local one with a price."""
+    stream = io.StringIO()
+    decisions = decision_log.configure(style="json", stream=stream)
+    decisions.finished(request())
+    decisions.finished(request(id="req_2", backend="cloud", outcome="failed", status=400))
+    decisions.finished(request(id="req_3", cost=0.123456789))
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [("req_2", "cloud", None), ("req_3", "llamacpp", 0.12345679)] == [
+        (line["request"], line["backend"], line["cost_usd"]) for line in lines
+    ]
+    assert ("info", "paid_answer", 100, 51) == tuple(
+        lines[1][name] for name in ("level", "event", "prompt_tokens", "output_tokens")
+    )
 
 
 @pytest.mark.parametrize("style", ["json", "text"])

@@ -15,7 +15,7 @@ from tests.telemetry.example_records import request
 NAMES = {
     *("hostd_queue_depth", "hostd_inflight", "hostd_model_state", "hostd_engine_failures", "hostd_build_info"),
     *("hostd_requests", "hostd_fallbacks", "hostd_loads", "hostd_model_load_seconds", "hostd_streams_broken"),
-    *("hostd_queue_wait_seconds", "hostd_ttft_seconds", "hostd_output_tokens", "hostd_evictions"),
+    *("hostd_queue_wait_seconds", "hostd_ttft_seconds", "hostd_output_tokens", "hostd_evictions", "hostd_cost_usd"),
 }
 
 
@@ -79,6 +79,15 @@ def test_counts_requests(scheduler: Scheduler) -> None:
         for name in ("hostd_queue_wait_seconds_sum", "hostd_ttft_seconds_sum", "hostd_output_tokens_total")
     )
     assert 1.0 == seen["hostd_streams_broken_total[('model', 'alpha')]"]
+
+
+def test_sums_up_what_answers_cost(scheduler: Scheduler) -> None:
+    """Of those that have a price and were counted, whole or broken."""
+    metrics = Metrics(scheduler.view)
+    metrics.finished(request(sent=200, cost=0.5))
+    metrics.finished(request(sent=200, outcome="broken", cost=0.25))
+    metrics.finished(request(sent=200))
+    assert 0.75 == samples(metrics)["hostd_cost_usd_total[('model', 'alpha')]"]
 
 
 def test_what_was_not_answered_has_no_times(scheduler: Scheduler) -> None:

@@ -77,9 +77,11 @@ class OpenAiIdentity:
         body = stream.ModelNameRewriter(name).apply(payload)
         return Answer(body, stream.prompt_tokens_of(payload), stream.tokens_of(payload))
 
-    def stream(self, name: str, *, choices: int = 1, passes_progress: bool = False) -> stream.OpenAiStream:
+    def stream(
+        self, name: str, *, choices: int = 1, passes_progress: bool = False, passes_sums: bool = True
+    ) -> stream.OpenAiStream:
         """Return what passes one stream on."""
-        return stream.OpenAiStream(name, choices=choices, passes_progress=passes_progress)
+        return stream.OpenAiStream(name, choices=choices, passes_progress=passes_progress, passes_sums=passes_sums)
 
     def assembler(self, *, choices: int = 1) -> aggregate.StreamAggregator:
         """Return what puts one answer together."""

@@ -35,6 +35,9 @@ def of_answer(status: int, payload: bytes) -> HostdError:
         document = parse_json(payload)
     except JsonError:
         document = None
+    if isinstance(document, list) and len(document) == 1:
+        # Google's servers put the object into a list.
+        document = document[0]
     said = error_in(document)
     if said is None and isinstance(document, dict) and "message" in document:
         said = document

@@ -102,7 +102,9 @@ class OpenAiStream:
         "_held",
         "_held_bytes",
         "_marks",
+        "_passes_sums",
         "_rewriter",
+        "_sums",
         "_tail",
         "begun",
         "done",
@@ -112,7 +114,7 @@ class OpenAiStream:
         "prompt",
     )
 
-    def __init__(self, name: str, *, choices: int = 1, passes_progress: bool = False) -> None:
+    def __init__(self, name: str, *, choices: int = 1, passes_progress: bool = False, passes_sums: bool = True) -> None:
         self.prompt = PromptReader(passes=passes_progress)
         self.begun = False
         self.done = False
@@ -120,6 +122,8 @@ class OpenAiStream:
         self.engine_error: HostdError | None = None
         self.events = 0
         self._choices = choices
+        self._passes_sums = passes_sums
+        self._sums = b""
         self._ends = ChoiceEnds()
         self._framer = SseFramer()
         self._rewriter = ModelNameRewriter(name)
@@ -181,7 +185,7 @@ class OpenAiStream:
 
     @property
     def _last(self) -> bytes:
-        return b"".join(self._tail)[-_TAIL:]
+        return self._sums or b"".join(self._tail)[-_TAIL:]
 
     def _passed(self, events: bytes) -> bytes:
         """Return of whole *events* what the client is sent now."""
@@ -270,7 +274,9 @@ class OpenAiStream:
                 self._fail("the engine sent an event that is no JSON")
             if self.failure:
                 break
-            if found.kind is not EventKind.HEARTBEAT:
+            if found.kind is EventKind.CHUNK and not self._passes_sums and not found.chunk["choices"]:
+                self._sums = event
+            elif found.kind is not EventKind.HEARTBEAT:
                 kept.append(event)
             if self.done:
                 break

@@ -1,0 +1,1 @@
+"""Models of cloud providers, over the network and for money."""
