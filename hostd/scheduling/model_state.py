@@ -128,6 +128,11 @@ class ModelState:
         return self.profile.variants[number].provider if number < len(self.profile.variants) else None
 
     @property
+    def limited(self) -> bool:
+        """Whether its provider takes no requests for a while; a local engine that has taken over is none of that."""
+        return self.limited_until is not None and self.provider is not None
+
+    @property
     def reported_state(self) -> State:
         """The state to show: a load that waits for memory is loading, and a model that is to be evicted drains."""
         if self.closed_to_new_since is not None:
@@ -143,7 +148,7 @@ class ModelState:
     @property
     def has_free_slot(self) -> bool:
         """Whether one more request could be served now, unless the model is closed to new ones."""
-        takes = self.state is State.READY and not self.suspected_dead and self.limited_until is None
+        takes = self.state is State.READY and not self.suspected_dead and not self.limited
         return takes and len(self.serving) < self.capacity
 
     def accepts(self, request: RequestState) -> bool:

@@ -38,9 +38,13 @@ class ProviderLimits:
         self._context.deadlines.set(("provider", provider), until)
         return closed
 
-    def over(self, provider: str) -> list[ModelState]:
-        """Open the models of *provider* again, its time being up; return them."""
-        opened = self._of(provider)
+    def over(self) -> list[ModelState]:
+        """Open the models whose time is up again; return them."""
+        # By the time alone: a model may have another provider by now, or none.
+        now = self._context.now
+        opened = [
+            each for each in self._models.values() if each.limited_until is not None and each.limited_until <= now
+        ]
         for model in opened:
             model.limited_until = None
         return opened
@@ -51,7 +55,7 @@ class ProviderLimits:
         *movable* says that another target may answer it.
         """
         until, now = model.limited_until, self._context.now
-        if until is None:
+        if until is None or not model.limited:
             return None
         queue_ends = min(request.since + model.profile.limits.queue_timeout, request.expires)
         if not movable and until < queue_ends:

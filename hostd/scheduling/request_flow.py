@@ -119,8 +119,7 @@ class RequestFlow:
     def _limited(self, request: RequestState) -> HostdError | None:
         """Return why a request is not to wait for its target now, whose provider refuses requests; None where it may."""
         model = self._models[request.target.model]
-        limited = model.limited_until is not None
-        movable = limited and self._next_target(request, FallbackReason.STATUS_429) is not None
+        movable = model.limited and self._next_target(request, FallbackReason.STATUS_429) is not None
         return self.limits.error(model, request, movable=movable)
 
     def _wait(self, model: ModelState, request: RequestState, *, first: bool = False) -> None:
@@ -266,7 +265,7 @@ class RequestFlow:
         route, context = request.ticket.route, self._models[request.target.model].profile.context
         for index in range(request.target_index + 1, len(route.targets)):
             model = self._models.get(route.targets[index].model)
-            if model is None or model.removed or model.limited_until is not None:
+            if model is None or model.removed or model.limited:
                 continue
             # A prompt that was too long here is too long for every window that is no larger.
             larger = reason is not FallbackReason.CONTEXT_TOO_LONG or (model.profile.context or 0) > (context or 0)

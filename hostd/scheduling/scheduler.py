@@ -203,7 +203,7 @@ class Scheduler:
                 case "memory":
                     self.engines.admission.changed()
                 case "provider":
-                    for model in self._requests.limits.over(name):
+                    for model in self._requests.limits.over():
                         self._requests.pump(model)
                 case "turn":
                     self.engines.turn_deadline(self.models[name])

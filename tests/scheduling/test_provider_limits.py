@@ -6,6 +6,7 @@ import pytest
 
 from hostd.domain.profile import FallbackRule, Profile, Variant
 from hostd.domain.reason import FallbackReason
+from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.effects import Refuse
 from hostd.scheduling.events import AttemptFailed
 from hostd.scheduling.provider_limits import UNSAID
@@ -124,3 +125,17 @@ def test_a_local_model_is_never_closed() -> None:
     stage.arrive("1")
     refused(stage, "1", 30.0)
     assert ["serve 2 by a"] == stage.arrive("2")
+
+
+def test_a_local_engine_that_takes_over_is_not_held_up() -> None:
+    """The provider's time is not that of another variant of the same profile."""
+    both = (Variant("cloud", provider="zai", model="m"), Variant("llamacpp", path="m.gguf"))
+    stage = Rehearsal(replace(profile("a"), variants=both))
+    stage.warm("a")
+    stage.arrive("1")
+    refused(stage, "1", 30.0)
+    stage.scheduler.models["a"].option = LoadOption(1, "llamacpp:m.gguf")
+    assert ["serve 2 by a"] == stage.arrive("2", now=1.0)
+    stage.pass_time(30.0)
+    stage.scheduler.models["a"].option = None
+    assert ["serve 3 by a"] == stage.arrive("3")

@@ -79,7 +79,7 @@ async def test_one_that_had_gone_away_has_to_answer_first(provider: Provider) ->
 async def test_it_is_looked_at_when_a_request_has_failed(provider: Provider) -> None:
     """And found to be gone if it does not answer; an idle one costs no requests."""
     server = provider.server()
-    tracker = ProgressTracker(Limits, lambda: False)
+    tracker = ProgressTracker(Limits, 0.0)
     monitor = server.watchdog(lambda: False, ProbeTimings(0.01, 0.2), tracker, embeddings=False)
     watching = asyncio.create_task(monitor.wedged())
     await asyncio.sleep(0.05)
