@@ -14,9 +14,13 @@ _PATTERNS = ExitPatterns(
     (ExitClass.MISSING_FILE, r"^exiting: this Python cannot import|^exiting: this mlx-lm"),
     (ExitClass.MISSING_FILE, r"No safetensors found|FileNotFoundError|SafetensorError|\[load_safetensors\]"),
     (ExitClass.MISSING_FILE, r"Model type .* not supported|Missing \d+ parameters|parameters not in model"),
+    (ExitClass.MISSING_FILE, r"ValueError: rope_scaling must contain|ModelArgs\.__init__\(\) missing"),
     (ExitClass.MISSING_FILE, r"Expected shape .* but received|couldn't instantiate the backend tokenizer"),
     (ExitClass.DRIVER, r"Command buffer execution failed|kIOGPUCommandBufferCallbackError"),
-    (ExitClass.DRIVER, r"\[metal::(Device|load_device|load_library)\]|Failed to (load device|initialize Metal)"),
+    (
+        ExitClass.DRIVER,
+        r"\bmetal::Device::Device\(|\[metal::(Device|load_device|load_library)\]|Failed to (load device|initialize Metal)",
+    ),
 )
 
 classify = _PATTERNS.classify
