@@ -5,12 +5,15 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from hostd import simulation
 from hostd.cli.exits import Code, VerbError
 from hostd.paths import records_file
+from hostd.simulation.public_trace import PUBLIC_TRACES
 from hostd.simulation.trace import TraceRequest, read_rows, row_of
 from hostd.telemetry.history import RequestHistory
 
 RECORDED = "recorded"
+_SHIPPED = Path(simulation.__file__).parent / "traces"
 _SQLITE = b"SQLite format 3\0"
 
 
@@ -34,6 +37,12 @@ def read_trace(source: str) -> list[TraceRequest]:
     return requests
 
 
+def shipped_rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of a public trace that ships with hostd, one of `PUBLIC_TRACES`."""
+    with (_SHIPPED / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def write_trace(requests: Iterable[TraceRequest], path: Path) -> int:
     """Write *requests* as JSON lines; return how many."""
     count = 0
@@ -51,7 +60,7 @@ def _begins(path: Path, source: str) -> bytes:
     except OSError as error:
         raise VerbError(
             f"{source!r} is neither a kind of trace nor a file that can be read ({error.strerror}); "
-            f"there are steady, bursts, alternating, day-night and {RECORDED}",
+            f"there are steady, bursts, alternating, day-night, {', '.join(PUBLIC_TRACES)} and {RECORDED}",
             Code.USAGE,
         ) from error
 

@@ -39,7 +39,7 @@ class EvictionCandidates:
             if other is model or (not waited_for and other.name in self._warm_policy.declared):
                 continue
             cost = self.cost(other, self._context.now)
-            at = evictable_at(other, pending, model, self._context.now, cost)
+            at = evictable_at(other, pending, model, self._context.now)
             if at is not None or waited_for:
                 found.append(EvictionCandidate(other.name, cost, self._ledger.held(other.name), at))
         return found

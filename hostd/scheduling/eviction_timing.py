@@ -1,24 +1,28 @@
 """When a loaded model may be evicted for another, and what that costs; `planning.warm_set.eviction` chooses which ones are."""
 
 from collections.abc import Mapping
+from math import ceil
 
 from hostd.domain.lifecycle import State
 from hostd.planning.warm_set.eviction import reload_cost
-from hostd.scheduling.model_state import ModelState
+from hostd.scheduling.model_state import UNMEASURED_SERVICE, ModelState
 from hostd.scheduling.pending_load import LoadPriority, PendingLoad
 
-RESIDENCY_LOADS, LEAST_RESIDENCY, LONGEST_RESIDENCY = 2.0, 5.0, 30.0
-"""A model that is in use stays for so many times as long as it took to load, within these bounds (seconds)."""
+WAIT_TIMEOUTS, WAIT_LOADS = 4.0, 10.0
+"""A model that is always busy is closed to new requests, for the sake of a load that waits, after so many of the waiting model's
+queue timeouts or times as long as both take to load, whichever is less: then an eleventh of the time is spent on loads at most."""
 
-WAIT_TO_COST = 6.0
-"""How many times the cost of evicting an idle model the requests that need its memory must have waited together."""
+RESIDENCY_LOADS = 2.0
+"""A model that is in use stays for so many times as long as it took to load, but no longer than others' queue timeout."""
 
-IDLE_BEFORE_EVICTION = 10.0
-"""Seconds without a request after which an idle model is evicted for a request that waits, whatever that costs."""
+IDLE_LOADS = 0.5
+"""A model that cannot be back in time is taken to be needed no more once it was idle for so many times as long as it loads."""
 
-WAIT_LOADS, LONGEST_WAIT = 6.0, 120.0
-"""A model that is always busy is closed to new requests, for the sake of a load that waits, after so many times as long as
-both take to load (so that a seventh of the time is spent on loads at most), at the latest after so many seconds."""
+AWAY_SHARE = 0.75
+"""The share of its own queue timeout for which a model may be away without harm: what piles up meanwhile takes its time, too."""
+
+STOPPING = 1.5
+"""Seconds that an engine takes to end and its memory to be seen free: one to two on CUDA and Metal."""
 
 IDLE_BEFORE_OPTIONAL_EVICTION = 60.0
 """Seconds that a model must have been idle before it is evicted for one that merely should be warm."""
@@ -33,22 +37,33 @@ def eviction_cost(model: ModelState, now: float, demand: Mapping[str, float], *,
     return reload_cost(model.seconds_to_load, rate, model.profile.warm.priority, declared=declared)
 
 
-def residency(model: ModelState) -> float:
-    """Return for how many seconds a model stays once it is loaded, so that its load was worth it."""
-    return min(LONGEST_RESIDENCY, max(LEAST_RESIDENCY, RESIDENCY_LOADS * model.seconds_to_load))
+def load_order(pending: PendingLoad, claimant: ModelState, now: float) -> tuple[int, bool, float, str]:
+    """Return the key by which loads that wait get memory: by priority, those that can still be in time first, then by age.
+
+    One that most of its requests have waited too long for gives way to others, but not for ever: after `WAIT_TIMEOUTS` it is as
+    urgent as any.
+    """
+    queue = claimant.queue
+    late = queue.waited(now) > len(queue) * _slack(claimant) and now < pending.since + _most_timeouts(claimant)
+    return pending.priority, late, pending.since, pending.model
 
 
-def evictable_at(
-    model: ModelState, pending: PendingLoad, claimant: ModelState, now: float, cost: float
-) -> float | None:
+def has_first_call(pending: PendingLoad, claimant: ModelState, now: float) -> bool:
+    """Return whether free memory is kept for *pending*: models are evicted for it already, or it has waited for long."""
+    most = min(_most_timeouts(claimant), 2 * WAIT_LOADS * claimant.seconds_to_load)
+    return bool(pending.victims) or now - pending.since >= most
+
+
+def evictable_at(model: ModelState, pending: PendingLoad, claimant: ModelState, now: float) -> float | None:
     """Return when *model* may be evicted for *claimant* (seconds); None while only an event can tell.
 
-    An idle model may be once the requests that wait have together waited several times as long as the eviction is expected to
-    cost, or when it has been idle for `IDLE_BEFORE_EVICTION`: so requests for models in turns are answered in batches. A busy one
-    goes on, since answering all of its requests in one stay makes the fewest loads, but not for ever: after `WAIT_LOADS`, its
-    residency being over, it is closed to new requests, and evicted when those that it has are answered. Both may be sooner where
-    the queue timeout of a model of higher priority demands it. A load by hand evicts idle models at once; a load that no request
-    waits for evicts only what has been idle for a while.
+    What hurts is a request that waits for longer than its queue timeout. An idle model is evicted at once for a model that can be
+    loaded within that time. One that cannot be is late anyway: the idle model stays until its stay was worth the loads of both, or
+    seems to be over. A busy one goes on, since answering all of its requests in one stay makes the fewest loads, but not for ever
+    (`WAIT_LOADS`, `WAIT_TIMEOUTS`): then it is closed to new requests, and evicted when those that it has are answered. It is
+    closed sooner, in time for the first that waits, where its own next requests will be answered in time nevertheless, or where
+    the model that waits has the higher priority. A load by hand evicts idle models at once; a load that no request waits for
+    evicts only what has been idle for a while.
     """
     # Asleep, it answers no request, and what it keeps is waste while another model needs it.
     if model.state is State.SLEEPING:
@@ -58,18 +73,40 @@ def evictable_at(
         return None
     if pending.priority is not LoadPriority.WAITED_FOR:
         return model.idle_since + IDLE_BEFORE_OPTIONAL_EVICTION if model.idle else None
-    first = claimant.queue.oldest()
+    first, timeout = claimant.queue.oldest(), claimant.profile.limits.queue_timeout
+    own, both = model.seconds_to_load, model.seconds_to_load + claimant.seconds_to_load
     since = pending.since if first is None else first.since
-    both = model.seconds_to_load + claimant.seconds_to_load
-    at = max(since + min(LONGEST_WAIT, WAIT_LOADS * both), model.ready_at + residency(model))
+    waits = min(WAIT_LOADS * both, max(_most_timeouts(claimant), both))
+    at = max(since + waits, model.ready_at + min(RESIDENCY_LOADS * own, max(timeout, own)))
+    if first is None:  # the owner has asked for it by hand
+        return now if model.idle else at
+    slack = _slack(claimant)
     if model.idle:
-        at = min(at, model.idle_since + IDLE_BEFORE_EVICTION)
-        if first is None:  # the owner has asked for it by hand
-            return now
-        # Many that wait reach the cost together sooner than one does: each second counts once for each of them.
-        patience = now + max(0.0, WAIT_TO_COST * cost - claimant.queue.waited(now)) / len(claimant.queue)
-        at = min(at, max(patience, model.ready_at + min(LEAST_RESIDENCY, model.seconds_to_load)))
-    # The load must begin early enough to end within the queue timeout of the first that waits.
-    if first is not None and claimant.profile.warm.priority > model.profile.warm.priority:
-        at = min(at, first.since + claimant.profile.limits.queue_timeout - claimant.seconds_to_load)
+        at = now if slack > 0 else min(at, model.ready_at + both, model.idle_since + IDLE_LOADS * own)
+    elif (spare := slack - _seconds_to_answer(model, len(model.serving))) > 0 and _harmless(model, claimant):
+        at = min(at, max(first.since + spare, model.ready_at + RESIDENCY_LOADS * own))
+    if claimant.profile.warm.priority > model.profile.warm.priority:
+        at = min(at, first.since + timeout - claimant.seconds_to_load)
     return at
+
+
+def _slack(claimant: ModelState) -> float:
+    """Return how long a request may wait for the load to begin that serves it within its queue timeout."""
+    return claimant.profile.limits.queue_timeout - claimant.seconds_to_load - STOPPING
+
+
+def _most_timeouts(claimant: ModelState) -> float:
+    return WAIT_TIMEOUTS * claimant.profile.limits.queue_timeout
+
+
+def _harmless(model: ModelState, claimant: ModelState) -> bool:
+    """Return whether *model* leaves no request waiting if it is closed now, and is back well within its own queue timeout."""
+    away = _seconds_to_answer(model, len(model.serving)) + _seconds_to_answer(claimant, len(claimant.queue))
+    away += 2 * STOPPING + model.seconds_to_load + claimant.seconds_to_load
+    return not model.queue and away <= AWAY_SHARE * model.profile.limits.queue_timeout
+
+
+def _seconds_to_answer(model: ModelState, requests: int) -> float:
+    """Return the seconds that the engine takes for so many requests, from measured service times."""
+    service = UNMEASURED_SERVICE if model.service_seconds is None else model.service_seconds
+    return service * ceil(requests / max(1, model.capacity or model.profile.limits.max_concurrent))

@@ -3,10 +3,9 @@
 Theory of operation. Every load begins as a `PendingLoad`. It is checked first (`RunPreflight`: do its files and flags make
 sense, and how much memory is free now?), so that a load that must fail evicts no model. Then it is looked at again whenever
 memory changes hands: it begins as soon as one of its options fits beside everything that is promised, earlier loads included.
-If none does, the
-cheapest sufficient set of models is evicted; those that may not be yet (`eviction.evictable_at`) are waited for, and one that is
-busy then is closed to new requests and answers those that it has. Loads are looked at by priority, then by age, so that none
-waits for ever.
+If none does, the cheapest sufficient set of models is evicted; those that may not be yet (`eviction_timing.evictable_at`) are
+waited for, and one that is busy then is closed to new requests and answers those that it has. Loads are looked at by priority,
+those that can be in time first, then by age (`eviction_timing.load_order`), so that none waits for ever.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -29,7 +28,7 @@ from hostd.scheduling.decisions import (
 from hostd.scheduling.effects import RunPreflight
 from hostd.scheduling.engine_commands import EngineCommands
 from hostd.scheduling.eviction_candidates import EvictionCandidates
-from hostd.scheduling.eviction_timing import LONGEST_RESIDENCY
+from hostd.scheduling.eviction_timing import has_first_call, load_order
 from hostd.scheduling.memory_ledger import MemoryLedger, ReservationState
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.pending_load import EndedLoad, LoadPriority, PendingLoad
@@ -140,20 +139,21 @@ class MemoryAdmission:
             self._stale = False
             # Bytes by pool that are kept for loads before the one that is looked at.
             ahead: dict[str, int] = {}
-            for pending in sorted(self._pending.values(), key=lambda each: (each.priority, each.since, each.model)):
+            for pending in sorted(self._pending.values(), key=self._order):
                 model = self._models[pending.model]
                 if pending.checking is not None or model.state is State.STOPPING or not model.options_known:
                     continue
                 if (end := self._look_at(model, pending, ahead)) is not None:
                     ended.append(end)
-                elif model.pending_load is pending and pending.option is not None and self._has_first_call(pending):
+                elif model.pending_load is not pending or pending.option is None:
+                    pass
+                elif has_first_call(pending, model, self._context.now):
                     for pool, count in pending.option.peak.items():
                         ahead[pool] = ahead.get(pool, 0) + count
         return ended
 
-    def _has_first_call(self, pending: PendingLoad) -> bool:
-        """Whether free memory is kept for *pending*: models are evicted for it already, or it has waited long enough."""
-        return bool(pending.victims) or self._context.now - pending.since >= LONGEST_RESIDENCY
+    def _order(self, pending: PendingLoad) -> tuple[int, bool, float, str]:
+        return load_order(pending, self._models[pending.model], self._context.now)
 
     def _look_at(self, model: ModelState, pending: PendingLoad, ahead: Bytes) -> EndedLoad | None:
         """Take a pending load as far as is possible now, *ahead* being kept for others; return its end where it will not begin."""

@@ -9,7 +9,7 @@ from math import comb
 
 from hostd.domain.lifecycle import State
 from hostd.simulation.baseline_router import BaselineModel, BaselinePolicy, BaselineRouter
-from hostd.simulation.host_model import FreeBytes, SimulatedHost
+from hostd.simulation.host_model import FreeBytes, SimulatedHost, take
 
 MOST_TRIED = 5_000
 """Sets of models of which each is tried; of more, only the largest models count."""
@@ -44,6 +44,31 @@ class LruCount:
             return None
         idle = [model for model in models if model.idle]
         return (min(idle, key=lambda model: (model.used_at, model.name)),) if idle else None
+
+
+class LruMemory:
+    """Where a load does not fit, idle models are evicted, the least recently used first, until it does: oMLX and large-model-proxy.
+
+    Copied: memory is known before a load; no busy engine is waited for longer than until it is idle; what fits is loaded at once,
+    whoever waits; no engine is unloaded for being idle. No model is evicted while all that are idle would free too little.
+    """
+
+    strict = False
+    keep_alive = None
+
+    def victims(
+        self, wanted: BaselineModel, models: Collection[BaselineModel], free: FreeBytes
+    ) -> Sequence[BaselineModel] | None:
+        """Return the idle engines that were used longest ago, as many as the load takes; None while they are too few."""
+        if any(model.state is State.STOPPING for model in models):
+            return () if wanted.model.place(free) else None
+        chosen: list[BaselineModel] = []
+        for model in sorted((model for model in models if model.idle), key=lambda model: (model.used_at, model.name)):
+            if wanted.model.place(free):
+                break
+            chosen.append(model)
+            free = take(free, {pool: -count for pool, count in model.needs.items()})
+        return chosen if wanted.model.place(free) else None
 
 
 class ShortestKeepAlive:
@@ -138,13 +163,14 @@ def _cuts(models: int, groups: int) -> Iterable[tuple[int, ...]]:
     return combinations(range(1, models), groups - 1)
 
 
-BASELINES = ("lru-count", "shortest-keepalive", "static-groups")
+BASELINES = ("lru-count", "lru-memory", "shortest-keepalive", "static-groups")
 
 
 def baseline(name: str, host: SimulatedHost) -> BaselineRouter:
     """Return the baseline of that name, one of `BASELINES`."""
     policies: dict[str, Callable[[], BaselinePolicy]] = {
         "lru-count": lambda: LruCount(host),
+        "lru-memory": LruMemory,
         "shortest-keepalive": ShortestKeepAlive,
         "static-groups": lambda: StaticGroups(host),
     }

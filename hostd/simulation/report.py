@@ -10,6 +10,9 @@ from hostd.simulation.host_model import SimulatedHost
 from hostd.simulation.simulator import Decider, Simulator
 from hostd.simulation.trace import TraceRequest
 
+SAME_WAIT = 0.1
+"""Seconds by which two waits may differ and count as equal: hostd alone looks at a model's files before it loads it."""
+
 HOSTD = "hostd"
 POLICIES = (HOSTD, *BASELINES)
 
@@ -38,6 +41,12 @@ class Score:
     starved: float
     loading: float
     overcommits: int
+
+    def better_than(self, other: "Score") -> bool:
+        """Return whether fewer requests were missed than with *other*, or as many with no more loads and a lower p95 wait."""
+        if self.misses != other.misses:
+            return self.misses < other.misses
+        return self.loads <= other.loads and self.wait_p95 < other.wait_p95 - SAME_WAIT
 
 
 def replay(host: SimulatedHost, policy: str, requests: Iterable[TraceRequest]) -> Score:

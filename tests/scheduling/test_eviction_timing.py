@@ -7,18 +7,18 @@ from hostd.domain.ticket import Route, Target, Ticket
 from hostd.planning.warm_set.eviction import SELDOM
 from hostd.planning.warm_set.load_option import UNMEASURED_LOAD
 from hostd.scheduling.eviction_timing import (
-    IDLE_BEFORE_EVICTION,
     IDLE_BEFORE_OPTIONAL_EVICTION,
-    LEAST_RESIDENCY,
-    LONGEST_RESIDENCY,
-    LONGEST_WAIT,
+    IDLE_LOADS,
+    RESIDENCY_LOADS,
+    STOPPING,
     WAIT_LOADS,
-    WAIT_TO_COST,
+    WAIT_TIMEOUTS,
     evictable_at,
     eviction_cost,
-    residency,
+    has_first_call,
+    load_order,
 )
-from hostd.scheduling.model_state import ModelState
+from hostd.scheduling.model_state import UNMEASURED_SERVICE, ModelState
 from hostd.scheduling.pending_load import PendingLoad
 from hostd.scheduling.request_state import RequestState
 from tests.scheduling.scenario import profile
@@ -102,91 +102,157 @@ class TestPrice:
         assert UNMEASURED_LOAD * SELDOM == eviction_cost(ModelState(profile("a")), NOW, {}, declared=False)
 
 
-@pytest.mark.parametrize(("load", "stays"), [(0.1, LEAST_RESIDENCY), (10.0, 20.0), (100.0, LONGEST_RESIDENCY)])
-def test_a_model_stays_twice_as_long_as_it_took_to_load(load: float, stays: float) -> None:
-    """Within bounds, so that no request waits for ever."""
-    assert stays == residency(model_state(load=load))
+TIMEOUT = 30.0
+"""The queue timeout of these models (seconds)."""
+
+FOR_REQUEST = PendingLoad("b", "request", NOW)
 
 
-class TestFreeAt:
-    """When a model may be asked to go for another; loads take 10 s here, so residency lasts 20."""
+class TestIdle:
+    """When an idle model may be evicted for a request that waits."""
 
-    def test_an_idle_one_goes_when_it_has_been_idle_for_long(self) -> None:
-        """However dear it is, and however little the others have waited."""
-        found = model_state(ready_at=NOW - 3.0)
-        assert NOW - 3.0 + IDLE_BEFORE_EVICTION == evictable_at(
-            found, PendingLoad("b", "request", NOW), waited_for(NOW), NOW, cost=1e9
-        )
+    def test_it_goes_at_once_for_one_that_can_be_in_time(self) -> None:
+        """However young it is, and however long ago the request came."""
+        for since in (NOW, NOW - 500.0):
+            assert NOW == evictable_at(model_state(), FOR_REQUEST, waited_for(since), NOW)
 
-    def test_an_idle_one_goes_once_the_others_have_waited_for_its_price(self) -> None:
-        """Two who have waited 3 s each need 2 s more to make up 10."""
-        claimant = waited_for(NOW - 3.0, NOW - 3.0 + 1e-9)
-        cost, found = 10.0 / WAIT_TO_COST, model_state(ready_at=NOW - LEAST_RESIDENCY)
-        assert pytest.approx(NOW + 2.0) == evictable_at(found, PendingLoad("b", "request", NOW), claimant, NOW, cost)
+    def test_it_stays_where_the_other_is_late_anyway(self) -> None:
+        """A load that takes longer than the queue timeout saves no request that waits: until it was worth the loads of both."""
+        slow = waited_for(NOW - 1.0, load=TIMEOUT)
+        used = model_state(load=10.0, ready_at=NOW - 9.0)
+        used.idle_since = NOW
+        assert NOW + IDLE_LOADS * 10.0 == evictable_at(used, FOR_REQUEST, slow, NOW)
+        used.ready_at = NOW - 39.0
+        assert NOW + 1.0 == evictable_at(used, FOR_REQUEST, slow, NOW)
 
-    def test_an_idle_one_whose_price_was_waited_for_already_goes_now(self) -> None:
-        """However long others would go on waiting."""
-        claimant, found = waited_for(NOW - 11.0), model_state(ready_at=NOW - LEAST_RESIDENCY)
-        assert NOW == evictable_at(found, PendingLoad("b", "request", NOW), claimant, NOW, cost=10.0 / WAIT_TO_COST)
+    def test_a_longer_queue_timeout_is_a_request_in_time(self) -> None:
+        """The same load, for a client that waits longer."""
+        patient = waited_for(NOW - 1.0, load=TIMEOUT, queue_timeout=60)
+        assert NOW == evictable_at(model_state(), FOR_REQUEST, patient, NOW)
 
-    @pytest.mark.parametrize(("load", "stays"), [(10.0, LEAST_RESIDENCY), (2.0, 2.0)])
-    def test_an_idle_one_does_not_go_as_soon_as_it_has_come(self, load: float, stays: float) -> None:
-        """It stays for its own load, five seconds at most, however long others have waited: or each load serves one request."""
-        claimant = waited_for(NOW - 500.0)
-        assert NOW + stays == evictable_at(
-            model_state(load=load), PendingLoad("b", "request", NOW - 500.0), claimant, NOW, cost=0.0
-        )
 
-    @pytest.mark.parametrize(("load", "waits"), [(1.0, WAIT_LOADS * 11.0), (30.0, LONGEST_WAIT)])
-    def test_a_busy_one_is_closed_after_some_loads_of_both(self, load: float, waits: float) -> None:
-        """Answers under way make the others wait for as much as is worth two loads, and never longer than the longest wait."""
-        claimant = waited_for(NOW - 40.0, NOW - 1.0, load=load)
-        assert NOW - 40.0 + waits == evictable_at(
-            busy(), PendingLoad("b", "request", NOW - 39.0), claimant, NOW, cost=1.0
-        )
+class TestBusy:
+    """When a busy model is closed for a request that waits; loads take 10 s here unless said otherwise."""
 
-    def test_a_busy_one_that_has_only_come_is_not_closed_before_its_residency(self) -> None:
-        """Or its load would have been in vain."""
-        claimant = waited_for(NOW - LONGEST_WAIT)
-        assert NOW + 20.0 == evictable_at(busy(), PendingLoad("b", "request", NOW), claimant, NOW, cost=1.0)
+    @pytest.mark.parametrize(
+        ("load", "more", "waits"),
+        [
+            (1.0, {"queue_timeout": 1000}, WAIT_LOADS * 11.0),
+            (25.0, {}, WAIT_TIMEOUTS * TIMEOUT),
+            (200.0, {}, 210.0),
+        ],
+    )
+    def test_it_is_closed_after_some_loads_or_timeouts(self, load: float, more: dict[str, int], waits: float) -> None:
+        """Whichever is less, but never sooner than a stay is worth the loads of both."""
+        claimant = waited_for(NOW - 40.0, NOW - 1.0, load=load, **more)
+        assert NOW - 40.0 + waits == evictable_at(busy(), FOR_REQUEST, claimant, NOW)
+
+    @pytest.mark.parametrize(("load", "stays"), [(10.0, RESIDENCY_LOADS * 10.0), (20.0, TIMEOUT), (50.0, 50.0)])
+    def test_one_that_has_only_come_is_not_closed_before_its_load_was_worth_it(self, load: float, stays: float) -> None:
+        """Twice its load, within a queue timeout, at least once."""
+        found = busy()
+        found.load_seconds = load
+        found.queue.push(waiting(NOW, "a"))
+        assert NOW + stays == evictable_at(found, FOR_REQUEST, waited_for(NOW - 500.0), NOW)
+
+    def test_it_is_closed_in_time_where_that_harms_no_request(self) -> None:
+        """Loads of one and three seconds: it is back well within its own queue timeout, whoever comes meanwhile."""
+        found, patient = busy(), {"queue_timeout": 40}
+        found.profile = profile("a", queue_timeout=40)
+        found.load_seconds, found.ready_at = 1.0, NOW - 10.0
+        in_time = NOW - 4.0 + 40.0 - 3.0 - STOPPING - UNMEASURED_SERVICE
+        assert in_time == evictable_at(found, FOR_REQUEST, waited_for(NOW - 4.0, load=3.0, **patient), NOW)
+
+    def test_it_is_not_where_its_own_requests_would_be_late(self) -> None:
+        """As it loads slowly, or as its answers take long, or as one of its requests waits already."""
+        slow, long, queued = busy(), busy(), busy()
+        long.load_seconds = queued.load_seconds = 1.0
+        long.service_seconds = 40.0
+        queued.queue.push(waiting(NOW, "a"))
+        slow.load_seconds = 25.0
+        for found in (slow, long, queued):
+            found.ready_at = NOW - 100.0
+            both = found.seconds_to_load + 1.0
+            assert NOW - 4.0 + min(WAIT_LOADS * both, WAIT_TIMEOUTS * TIMEOUT) == evictable_at(
+                found, FOR_REQUEST, waited_for(NOW - 4.0), NOW
+            )
 
     def test_a_deadline_of_higher_priority_comes_first(self) -> None:
         """The load has to begin so early that the first who waits is served within its queue_timeout, even beside answers."""
         dear = waited_for(NOW - 4.0, load=3.0, priority=51, queue_timeout=10)
-        assert NOW - 4.0 + 10.0 - 3.0 == evictable_at(busy(), PendingLoad("b", "request", NOW), dear, NOW, cost=1e9)
+        assert NOW - 4.0 + 10.0 - 3.0 == evictable_at(busy(), FOR_REQUEST, dear, NOW)
 
     def test_a_deadline_of_equal_priority_does_not(self) -> None:
-        """It waits like everybody."""
+        """It waits like everybody where that would make others late."""
+        found = busy()
+        found.service_seconds = 20.0
         same = waited_for(NOW - 4.0, load=3.0, queue_timeout=10)
-        assert NOW - 4.0 + WAIT_LOADS * 13.0 == evictable_at(
-            busy(), PendingLoad("b", "request", NOW), same, NOW, cost=1e9
-        )
+        assert NOW - 4.0 + WAIT_TIMEOUTS * 10.0 == evictable_at(found, FOR_REQUEST, same, NOW)
+
+
+class TestOthers:
+    """Loads that no request waits for, and models that are neither idle nor busy."""
 
     def test_the_owner_s_hand_moves_idle_ones_at_once(self) -> None:
         """Busy ones are closed when they would be for a request."""
         by_hand, claimant = PendingLoad("b", "asked", NOW), ModelState(profile("b"))
-        assert NOW == evictable_at(model_state(), by_hand, claimant, NOW, cost=1e9)
-        assert NOW + LONGEST_WAIT == evictable_at(busy(), by_hand, claimant, NOW, cost=1e9)
+        assert NOW == evictable_at(model_state(), by_hand, claimant, NOW)
+        assert NOW + WAIT_TIMEOUTS * TIMEOUT == evictable_at(busy(), by_hand, claimant, NOW)
 
     @pytest.mark.parametrize("why", ["preload", "window", "demand", "restart", "return"])
     def test_for_what_is_merely_wanted_only_those_go_that_have_been_idle_for_long(self, why: str) -> None:
         """No request waits for it."""
         found, pending = model_state(ready_at=NOW - 10.0), PendingLoad("b", why, NOW)
-        assert NOW - 10.0 + IDLE_BEFORE_OPTIONAL_EVICTION == evictable_at(
-            found, pending, ModelState(profile("b")), NOW, cost=0.0
-        )
-        assert None is evictable_at(busy(), pending, ModelState(profile("b")), NOW, cost=0.0)
+        assert NOW - 10.0 + IDLE_BEFORE_OPTIONAL_EVICTION == evictable_at(found, pending, ModelState(profile("b")), NOW)
+        assert None is evictable_at(busy(), pending, ModelState(profile("b")), NOW)
 
     def test_a_sleeping_one_may_go_at_any_time(self) -> None:
         """It serves no request."""
         for why in ("request", "return"):
             assert NOW == evictable_at(
-                model_state(state=State.SLEEPING), PendingLoad("b", why, NOW), ModelState(profile("b")), NOW, cost=1e9
+                model_state(state=State.SLEEPING), PendingLoad("b", why, NOW), ModelState(profile("b")), NOW
             )
 
     @pytest.mark.parametrize("state", [State.LOADING, State.DRAINING, State.STOPPING, State.FAILED])
     def test_of_others_only_an_event_can_tell(self, state: State) -> None:
         """A load has to end first."""
-        assert None is evictable_at(
-            model_state(state=state), PendingLoad("b", "request", NOW), waited_for(NOW - 9.0), NOW, cost=0.0
-        )
+        assert None is evictable_at(model_state(state=state), FOR_REQUEST, waited_for(NOW - 9.0), NOW)
+
+
+class TestOrder:
+    """Which of the loads that wait gets memory first."""
+
+    def test_the_oldest_comes_first(self) -> None:
+        """Where all of them can be in time."""
+        older, newer = PendingLoad("b", "request", NOW - 9.0), PendingLoad("a", "request", NOW - 8.0)
+        keys = load_order(older, waited_for(NOW - 9.0), NOW), load_order(newer, waited_for(NOW - 8.0), NOW)
+        assert keys[0] < keys[1]
+
+    def test_one_that_is_late_gives_way_but_not_for_ever(self) -> None:
+        """After some queue timeouts it is the oldest again."""
+        late, newer = PendingLoad("b", "request", NOW), PendingLoad("a", "request", NOW + TIMEOUT)
+        claimant, other = waited_for(NOW), waited_for(NOW + TIMEOUT)
+        now = NOW + TIMEOUT
+        assert load_order(newer, other, now) < load_order(late, claimant, now)
+        now = NOW + WAIT_TIMEOUTS * TIMEOUT
+        assert load_order(late, claimant, now) < load_order(newer, other, now)
+
+    def test_one_with_few_late_requests_does_not(self) -> None:
+        """Those that joined later can be in time."""
+        crowd, other = PendingLoad("b", "request", NOW), PendingLoad("a", "request", NOW + 20.0)
+        claimant, now = waited_for(NOW, NOW + 25.0, NOW + 26.0), NOW + TIMEOUT
+        assert load_order(crowd, claimant, now) < load_order(other, waited_for(NOW + 20.0), now)
+
+    def test_what_no_request_waits_for_comes_last(self) -> None:
+        """However old it is."""
+        wanted, late = PendingLoad("a", "preload", NOW - 900.0), PendingLoad("b", "request", NOW - 90.0)
+        claimant = waited_for(NOW - 90.0)
+        assert load_order(late, claimant, NOW) < load_order(wanted, ModelState(profile("a")), NOW)
+
+    def test_memory_is_kept_for_one_with_victims_or_a_long_wait(self) -> None:
+        """Until then small loads go on beside it."""
+        pending, claimant = PendingLoad("b", "request", NOW), waited_for(NOW, load=20.0)
+        last = NOW + WAIT_TIMEOUTS * TIMEOUT
+        assert [False, True] == [has_first_call(pending, claimant, at) for at in (last - 1.0, last)]
+        pending.victims = ("a",)
+        assert has_first_call(pending, claimant, NOW)

@@ -29,7 +29,6 @@ from hostd.scheduling.events import (
     PreflightDone,
     ScheduleChanged,
 )
-from hostd.scheduling.eviction_timing import IDLE_BEFORE_EVICTION
 from tests.routing.routing_stage import router
 from tests.scheduling.checked_scheduler import Engine
 from tests.scheduling.test_request_flow_properties import PICK, AnyOrder, profile_sets
@@ -96,7 +95,7 @@ class TooLittle(AnyOrder):
         for name in app:
             self._tell(LoadRequested(name, "asked"))
             self.go_well(6)
-        self.pass_time(IDLE_BEFORE_EVICTION)
+        self.pass_time(10.0)
 
     @precondition(lambda self: self.asked)
     @rule(

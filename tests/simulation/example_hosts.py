@@ -1,5 +1,7 @@
 """A host to replay on: a card of 24 GB, and five models of which two large ones never fit together."""
 
+from dataclasses import replace
+
 from hostd.domain.host import Pool, PoolKind
 from hostd.domain.profile import Capabilities, Limits, Profile, Variant, WarmSettings
 from hostd.planning.footprint.llamacpp_serving import Placement
@@ -36,9 +38,9 @@ def host_of(*models: SimulatedModel, gib: float = 22.5) -> SimulatedHost:
     return SimulatedHost((card,), {each.name: each for each in models})
 
 
-def usual() -> SimulatedHost:
+def usual(queue_timeout: float = 120.0) -> SimulatedHost:
     """Return the host of the comparisons: one such card, with large models at long contexts above all."""
-    return host_of(
+    host = host_of(
         model_of("coder", 18.5, slots=4, output=110.0),
         model_of("planner", 17.0, slots=4, output=40.0),
         model_of("writer", 9.5, slots=4, output=70.0),
@@ -46,3 +48,9 @@ def usual() -> SimulatedHost:
         model_of("fast", 2.5, slots=4, output=180.0),
         model_of("vectors", 1.0, slots=4, output=400.0, embeddings=True),
     )
+    return replace(host, models={name: _hurried(model, queue_timeout) for name, model in host.models.items()})
+
+
+def _hurried(model: SimulatedModel, queue_timeout: float) -> SimulatedModel:
+    limits = replace(model.profile.limits, queue_timeout=queue_timeout)
+    return replace(model, profile=replace(model.profile, limits=limits))

@@ -39,6 +39,20 @@ def test_lru_evicts_who_was_idle_longest() -> None:
     assert ["start d"] == line(router.handle(EngineStopped("a"), 101.0))
 
 
+def test_lru_by_memory_evicts_as_many_as_the_load_takes() -> None:
+    """The least recently used first, none more than needed, and none in vain while a busy one is in the way."""
+    router = baseline("lru-memory", host_of(*(model_of(name, 7.0) for name in "abc"), model_of("d", 13.0)))
+    load(router, "c", "a", "b", "c")
+    router.handle(ask("busy", "b"), 90.0)
+    assert ["stop a", "stop c"] == line(router.handle(ask("x", "d"), 100.0))
+    assert [] == line(router.handle(EngineStopped("a"), 101.0))
+    assert ["start d"] == line(router.handle(EngineStopped("c"), 102.0))
+    router = baseline("lru-memory", host_of(model_of("a", 7.0), model_of("b", 12.0), model_of("d", 13.0)))
+    load(router, "a", "b")
+    router.handle(ask("busy", "b"), 90.0)
+    assert [] == line(router.handle(ask("x", "d"), 100.0))
+
+
 def test_shortest_keepalive_evicts_the_first_name() -> None:
     """All have the same keep-alive, so the name decides, even where another one would have been the wiser choice."""
     router = baseline("shortest-keepalive", host_of(model_of("a", 2.0), model_of("b", 12.0), model_of("c", 12.0)))

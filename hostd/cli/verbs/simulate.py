@@ -26,6 +26,7 @@ class PolicyOption(StrEnum):
     ALL = "all"
     HOSTD = "hostd"
     LRU_COUNT = "lru-count"
+    LRU_MEMORY = "lru-memory"
     SHORTEST_KEEPALIVE = "shortest-keepalive"
     STATIC_GROUPS = "static-groups"
 
@@ -34,8 +35,8 @@ Trace = Annotated[
     str,
     typer.Argument(
         metavar="TRACE",
-        help="steady, bursts, alternating or day-night; recorded, for what this daemon was asked; or a file with JSON lines, "
-        "CSV or records.",
+        help="steady, bursts, alternating or day-night; azure-2023 or mooncake-2025, samples of public traces; recorded, for "
+        "what this daemon was asked; or a file with JSON lines, CSV or records.",
         show_default=False,
     ),
 ]
@@ -74,6 +75,7 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
     from hostd.cli import simulation_host  # the parsers and planners cost 0.2 s, which other verbs do without
     from hostd.config.load import load
     from hostd.simulation.generators import GENERATORS
+    from hostd.simulation.public_trace import PUBLIC_TRACES
     from hostd.simulation.report import POLICIES, replay
 
     settings = load()
@@ -85,7 +87,8 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
     )
     if models:
         simulated = simulation_host.pick(simulated, models.split(","))
-    simulated, play = _made_up(simulated, trace, seed, hours, count) if trace in GENERATORS else _read(simulated, trace)
+    shipped = trace in GENERATORS or trace in PUBLIC_TRACES
+    simulated, play = _shipped(simulated, trace, seed, hours, count) if shipped else _read(simulated, trace)
     if write is not None:
         from hostd.cli.traces import write_trace
 
@@ -102,10 +105,12 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
         _show(scores)
 
 
-def _made_up(
+def _shipped(
     simulated: "SimulatedHost", trace: str, seed: int, hours: float, count: int | None
 ) -> "tuple[SimulatedHost, Callable[[], Iterable[TraceRequest]]]":
-    from hostd.simulation.generators import generate
+    from hostd.cli.traces import shipped_rows
+    from hostd.simulation.generators import GENERATORS, generate
+    from hostd.simulation.public_trace import public_trace
     from hostd.simulation.workload import choose_workload
 
     try:
@@ -115,7 +120,11 @@ def _made_up(
     pair = " and ".join(role.model for role in workload.pair)
     beside = ", ".join(role.model for role in (*workload.small, *workload.others))
     say(f"{pair} do not fit together; beside them {f'there are {beside}' if beside else 'there is nothing'}")
-    return simulated.only(workload.models), lambda: generate(trace, workload, hours=hours, seed=seed, count=count)
+    simulated = simulated.only(workload.models)
+    if trace in GENERATORS:
+        return simulated, lambda: generate(trace, workload, hours=hours, seed=seed, count=count)
+    requests = public_trace(simulated, workload, shipped_rows(trace))
+    return simulated, lambda: requests
 
 
 def _read(simulated: "SimulatedHost", trace: str) -> "tuple[SimulatedHost, Callable[[], Iterable[TraceRequest]]]":

@@ -29,7 +29,9 @@ def test_all_policies_stand_side_by_side(hostd: Hostd) -> None:
     assert 0 == ran.code
     head, *lines = ran.out.splitlines()
     assert ["POLICY", "REQUESTS", "LOADS", "EVICTIONS"] == head.split()[:4]
-    assert ["hostd", "lru-count", "shortest-keepalive", "static-groups"] == [line.split()[0] for line in lines]
+    assert ["hostd", "lru-count", "lru-memory", "shortest-keepalive", "static-groups"] == [
+        line.split()[0] for line in lines
+    ]
     assert "coder and planner do not fit together; beside them there are fast" in ran.err
 
 
@@ -43,6 +45,14 @@ def test_policies_are_chosen_and_printed_as_json(hostd: Hostd) -> None:
     assert 0 == told["policies"][0]["overcommits"]
     assert first == again
     assert first != other
+
+
+def test_a_public_trace_is_replayed_on_the_owner_s_models(hostd: Hostd) -> None:
+    """Its roles are theirs."""
+    ran = hostd("simulate", "azure-2023", "--host", "rtx3090", "--policy", "hostd", "--json")
+    told = json.loads(ran.out)
+    assert ["coder", "fast", "planner"] == sorted(told["models"])
+    assert 1763 == told["policies"][0]["requests"]
 
 
 def test_a_trace_is_written_and_replayed(hostd: Hostd, tmp_path: Path) -> None:
