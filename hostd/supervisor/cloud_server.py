@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from hostd.backends.contract import Attachment, ServerFacts
+from hostd.backends.contract import Attachment, Backend, ServerFacts
+from hostd.backends.http.client import HttpClient
+from hostd.backends.http.tunnel import proxy_for
 from hostd.domain.errors import EngineError
+from hostd.domain.reason import ExitClass
 from hostd.supervisor import health_probe
 from hostd.supervisor.attached_server import AttachedServer
 from hostd.supervisor.log_ring import LogRing
@@ -18,7 +21,15 @@ _LISTS = 2.0
 
 
 class CloudServer(AttachedServer):
-    """A server that is paid for, with no process of this machine."""
+    """A server that is paid for, with no process of this machine. The environment may name a proxy that leads to it."""
+
+    def __init__(self, backend: Backend, attachment: Attachment) -> None:
+        super().__init__(backend, attachment)
+        try:
+            proxy = proxy_for(attachment.endpoint.url)
+        except ValueError as error:
+            raise EngineError(str(error), exit_class=ExitClass.BAD_FLAG) from None
+        self.http = HttpClient(proxy=proxy)
 
     @property
     def pid(self) -> None:

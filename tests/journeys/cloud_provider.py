@@ -1,12 +1,16 @@
 """A scripted cloud provider as a process, and a daemon that trusts its certificate's authority."""
 
 import json
+import select
+import socket
+import socketserver
 import ssl
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,3 +92,54 @@ def cloud(name: str, url: str, **more: Any) -> dict[str, Any]:
     key = {} if "key_file" in more else {"api_key": f"${{env:{VARIABLE}}}"}
     own = {word: more.pop(word) for word in ("key_file", "provider") if word in more}
     return {"name": name, "variants": [variant | key | own], "price": {"input": 2.0, "output": 8.0}} | more
+
+
+class _Tunnel(socketserver.StreamRequestHandler):
+    """One connection that the proxy forwards to this machine, whatever the host is called."""
+
+    server: "ForwardProxy"
+
+    def handle(self) -> None:
+        """Take the head of CONNECT, then copy in both directions."""
+        first = self.rfile.readline().split()
+        while self.rfile.readline().strip():
+            pass
+        self.server.told.append(first[1].decode())
+        with socket.create_connection(("127.0.0.1", int(first[1].rpartition(b":")[2]))) as there:
+            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            with suppress(OSError):
+                self._copy(there)
+
+    def _copy(self, there: socket.socket) -> None:
+        ends = {there: self.connection, self.connection: there}
+        while True:
+            for end in select.select(list(ends), [], [])[0]:
+                if not (data := end.recv(65536)):
+                    return
+                ends[end].sendall(data)
+
+
+class ForwardProxy(socketserver.ThreadingTCPServer):
+    """A proxy on this machine that keeps where it was told to connect."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Tunnel)
+        self.told: list[str] = []
+
+    @property
+    def url(self) -> str:
+        """What HTTPS_PROXY is set to."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+@contextmanager
+def forward_proxy() -> Iterator[ForwardProxy]:
+    """Run a proxy in a thread."""
+    with ForwardProxy() as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()

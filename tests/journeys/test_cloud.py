@@ -8,7 +8,7 @@ import openai
 import psutil
 import pytest
 
-from tests.journeys.cloud_provider import KEY, Provider, cloud, provider, serving_cloud
+from tests.journeys.cloud_provider import KEY, Provider, cloud, forward_proxy, provider, serving_cloud
 from tests.journeys.host import Host, Reply, profile, until
 
 COST = "0.00204000"
@@ -288,3 +288,25 @@ def test_a_key_in_a_file(tmp_path: Path, vendor: Provider) -> None:
         assert "chmod 600" in refused.json["error"]["message"]
         key.chmod(0o600)
         until(lambda: running.chat("filed").status == 200)
+
+
+def test_through_a_proxy(tmp_path: Path, vendor: Provider) -> None:
+    """As the environment wants it; one that does not forward is no connection, and nothing goes around it."""
+    vendor.script()
+    url = vendor.url.replace("localhost", "cloud.test")
+    profiles = (profile("local"), cloud("cloud", url, fallback=["local"]))
+    with (
+        forward_proxy() as proxy,
+        serving_cloud(tmp_path, *profiles, environment={"HTTPS_PROXY": proxy.url}) as running,
+    ):
+        assert ("cloud", "cloud", "primary") == came_from(running.chat("cloud"))
+        assert b"[DONE]" in stream(running, "cloud").body
+        assert {url.removeprefix("https://").removesuffix("/v1")} == set(proxy.told)
+        assert [f"Bearer {KEY}"] * 2 == [each["key"] for each in vendor.asked()[-2:]]
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    before = len(vendor.asked())
+    through = (profile("local"), cloud("cloud", url, fallback=["local"]))
+    with serving_cloud(folder, *through, environment={"HTTPS_PROXY": "http://127.0.0.1:1"}) as running:
+        assert ("local", "llamacpp", "fallback:connect") == came_from(running.chat("cloud"))
+    assert before == len(vendor.asked())

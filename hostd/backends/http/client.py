@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 from hostd.backends.http.connection import PORTION, HttpConnection
 from hostd.backends.http.errors import AnswerError, ConnectError, ConnectionLostError, ExchangeError, NoAnswerError
 from hostd.backends.http.response import Response
+from hostd.backends.http.tunnel import Proxy, connect_through
 from hostd.dialects.json_text import JsonError, parse_json
 
 KEEP_CONNECTIONS = 3.0
@@ -73,12 +74,16 @@ class HttpClient:
     *held* is asked after each new connection, before anything is sent: if the engine has held its port until now, it is the engine
     that was reached.
 
-    No redirect is followed, no cookie kept, no proxy used; nothing limits how many connections there are, since the scheduler
-    limits requests by slots, and a limit here would queue them where no time limit sees them.
+    *proxy* is one that encrypted connections go through. No redirect is followed, no cookie kept; nothing limits how many
+    connections there are, since the scheduler limits requests by slots, and a limit here would queue them where no time limit sees
+    them.
     """
 
-    def __init__(self, socket: str | None = None, held: Callable[[], bool] | None = None) -> None:
+    def __init__(
+        self, socket: str | None = None, held: Callable[[], bool] | None = None, proxy: Proxy | None = None
+    ) -> None:
         self.closed = False
+        self._proxy = proxy
         self._held = held
         self._socket = socket
         self._idle: dict[tuple[str, int, bool], list[HttpConnection]] = {}
@@ -209,7 +214,9 @@ class HttpClient:
         name = destination.host if destination.secure else None
         try:
             async with asyncio.timeout(CONNECT):
-                if self._socket is None:
+                if self._proxy is not None and tls is not None:
+                    connection = await connect_through(self._proxy, made, destination.host, destination.port, tls)
+                elif self._socket is None:
                     _, connection = await loop.create_connection(made, destination.host, destination.port, ssl=tls)
                 else:
                     _, connection = await loop.create_unix_connection(made, self._socket, ssl=tls, server_hostname=name)

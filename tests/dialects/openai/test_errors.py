@@ -102,3 +102,9 @@ def test_an_error_in_a_stream_means_what_it_says(error: dict[str, object], statu
     """Its code is the status that it would have come with; without one it is the engine's fault."""
     found = errors.of_stream(error)
     assert (status, code) == (found.status, found.code)
+
+
+def test_an_error_in_a_list_is_one() -> None:
+    """Google's servers send it so."""
+    found = errors.of_answer(429, b'[{"error": {"code": 429, "message": "quota", "status": "RESOURCE_EXHAUSTED"}}]')
+    assert (429, "quota") == (found.status, found.message)

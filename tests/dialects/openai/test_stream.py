@@ -300,3 +300,15 @@ def test_gives_out_nothing_before_the_answer_begins() -> None:
     translator = OpenAiStream("m")
     assert (b"", False) == (translator.feed(PING + role), translator.begun)
     assert (PING + role + WORD, True) == (translator.feed(WORD), translator.begun)
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_sums_that_nobody_asked_for_are_read_alone(*, apart: bool) -> None:
+    """They count, however much of the answer comes with them, and the client sees nothing of them."""
+    sums = b'data: {"choices":[],"usage":{"prompt_tokens":11,"completion_tokens":7}}\n\n'
+    answer = WORD * 200 + STOP
+    translator = OpenAiStream("m", passes_sums=False)
+    pieces = (answer, sums, DONE) if apart else (answer + sums + DONE,)
+    assert answer + DONE == b"".join(map(translator.feed, pieces))
+    assert (True, 11, 7) == (translator.done, translator.prompt_tokens, translator.tokens)
+    assert sums in b"".join(map(OpenAiStream("m").feed, pieces))
