@@ -80,6 +80,11 @@ class ServerSection(Section):
         "or nothing.",
         str(_SERVER.keep_alive),
     )
+    remote_media: field_types.Switch = key(
+        "Whether requests may name pictures, sound and video by URL, which the engine then fetches from wherever that is; "
+        "`data:` URLs are always taken.",
+        _SERVER.remote_media,
+    )
     keep_alive_every: field_types.Period = key(
         "How often a stream that waits is sent a sign of life.", format_duration(_SERVER.keep_alive_every)
     )

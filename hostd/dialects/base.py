@@ -30,7 +30,7 @@ class InferenceRequest(NamedTuple):
     """A request as far as routing needs it; the rest is decoded from *document* on demand. A tuple, as one is made for each.
 
     *model* is the name that the client asked for. *keep_alive* is for how many seconds it would like the model to stay loaded.
-    *choices* is how many answers it asks for.
+    *choices* is how many answers it asks for. *remote_media* is the beginning of a URL that its engine would fetch, if any.
     """
 
     dialect: Dialect
@@ -40,6 +40,7 @@ class InferenceRequest(NamedTuple):
     requirements: Requirements
     keep_alive: float | None = None
     choices: int = 1
+    remote_media: str | None = None
 
 
 class Answer(NamedTuple):

@@ -21,12 +21,14 @@ class ServerSettings:
     """Settings of the server; a change of these takes a restart.
 
     *hosts* and *origins* are patterns of `hostd.domain.web_origin`. *prefix* is a path that a proxy leaves in front of every route,
-    without a slash at its end. *max_body* is in bytes, *keep_alive_every* in seconds.
+    without a slash at its end. *max_body* is in bytes, *keep_alive_every* in seconds. *remote_media* says that requests may
+    name pictures and the like by URL, which engines then fetch.
     """
 
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     prefix: str = ""
     max_body: int = 32 * 1024 * 1024
+    remote_media: bool = False
     keep_alive: KeepAliveForm = KeepAliveForm.COMMENT
     keep_alive_every: float = 10.0

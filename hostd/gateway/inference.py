@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from hostd.dialects import registry
-from hostd.domain.errors import UnknownModel
+from hostd.domain.errors import RequestError, UnknownModel
 from hostd.gateway import views
 from hostd.gateway.context import InferenceServices, RequestContext, Route
 from hostd.gateway.proxy import ProxyRequest
@@ -28,7 +28,15 @@ class InferenceHandlers:
 
     async def infer(self, ctx: RequestContext) -> web.StreamResponse:
         """Answer a request to the path of any dialect."""
-        return await ProxyRequest(self._services, ctx, await parse_request(ctx.request, ctx.dialect)).answer()
+        inference = await parse_request(ctx.request, ctx.dialect)
+        if inference.remote_media is not None and not self._services.catalog.server.remote_media:
+            raise RequestError(
+                f"the engine would have to fetch '{inference.remote_media}'; send it as a data: URL, or allow this with "
+                "'server.remote_media' in hostd.yaml",
+                code="remote_media",
+                param="messages",
+            )
+        return await ProxyRequest(self._services, ctx, inference).answer()
 
     async def list_models(self, _ctx: RequestContext) -> web.StreamResponse:
         """Show every name that can be asked for, aliases and roles included."""

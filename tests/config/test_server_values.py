@@ -74,13 +74,14 @@ def test_all_of_it_reaches_the_settings(load_files: Load) -> None:
     """And is shown as it was written."""
     settings = load_files(
         "server: {hosts: [box.example, '*.ts.net'], origins: ['app://obsidian.md'], prefix: /llm, max_body: 64MiB, "
-        "keep_alive: event, keep_alive_every: 5s}"
+        "remote_media: true, keep_alive: event, keep_alive_every: 5s}"
     )
     expected = ServerSettings(
         hosts=("box.example", "*.ts.net"),
         origins=("app://obsidian.md",),
         prefix="/llm",
         max_body=64 * 1024 * 1024,
+        remote_media=True,
         keep_alive=KeepAliveForm.EVENT,
         keep_alive_every=5.0,
     )
@@ -91,6 +92,7 @@ def test_all_of_it_reaches_the_settings(load_files: Load) -> None:
         "origins": ["app://obsidian.md"],
         "prefix": "/llm",
         "max_body": "64MiB",
+        "remote_media": True,
         "keep_alive": "event",
         "keep_alive_every": "5s",
     } == show(settings)["server"]

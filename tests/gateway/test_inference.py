@@ -1,8 +1,12 @@
 """The list of models says every name that can be asked for, in a shape that satisfies more than one client."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.stage import Stage
+from hostd.domain.server_settings import ServerSettings
+from tests.conftest import OpenDaemon
+from tests.stage import Stage, make_profile, make_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -58,3 +62,19 @@ async def test_a_missing_file_is_told(stage: Stage) -> None:
     assert (503, "load_failed") == (answer.status, answer.error["code"])
     assert "'absent' could not be loaded: there is no file" in answer.error["message"]
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
+
+
+async def test_an_engine_fetches_nothing_that_a_request_names(
+    stage: Stage, weights: Path, open_daemon: OpenDaemon
+) -> None:
+    """A picture by URL is refused before an engine has seen it; the owner may allow it."""
+    picture = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://169.254.169.254/x"}}]}]
+    refused = await stage.ask("alpha", messages=picture)
+    assert (400, "remote_media") == (refused.status, refused.error["code"])
+    assert "'http://169.254.169.254/x'; send it as a data: URL" in refused.error["message"]
+    inside = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}]
+    assert "remote_media" != (await stage.ask("alpha", messages=inside)).json.get("error", {}).get("code")
+    settings = make_settings(make_profile("open", weights), server=ServerSettings(remote_media=True))
+    async with open_daemon(settings) as allowed:
+        answer = await allowed.ask("open", messages=picture)
+        assert "remote_media" != answer.json.get("error", {}).get("code")

@@ -6,6 +6,7 @@ from typing import Any
 from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.dialects.byte_search import contains
 from hostd.dialects.openai import bounds
+from hostd.dialects.openai.media import remote_url
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import RequestError
 from hostd.domain.ticket import Requirements
@@ -42,10 +43,12 @@ def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
     bounds.check(document)
     embeddings = dialect is Dialect.OPENAI_EMBEDDINGS
     tools = document.is_true("tools") or document.is_true("functions")
-    # Looked for in the messages only where the word occurs: they are most of the body.
-    vision = contains(body, b'"image_url"') and _PICTURE.search(document.raw("messages") or b"") is not None
+    # Looked for in the messages only where the end of the word occurs, or letters are escaped: they are most of the body.
+    media = contains(body, b'url"') or contains(body, b"\\u00")
+    vision = media and _PICTURE.search(document.raw("messages") or b"") is not None
     needs = Requirements(embeddings, tools, vision) if embeddings or tools or vision else _NOTHING_SPECIAL
-    return InferenceRequest(dialect, document, model, stream, needs, _keep_alive(document), _choices(document))
+    remote = remote_url(document) if media else None
+    return InferenceRequest(dialect, document, model, stream, needs, _keep_alive(document), _choices(document), remote)
 
 
 def _choices(document: RequestDocument) -> int:
