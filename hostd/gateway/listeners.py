@@ -175,13 +175,16 @@ def _by(address: str) -> str:
     """Return the program that listens on *address*, as far as this user may know."""
     if address.startswith("unix:"):
         return ""
-    port = int(address.rpartition(":")[2])
+    host, _, port = address.rpartition(":")
+    # Another program may have the same port of another address, and a name may stand for several addresses.
+    its = {"127.0.0.1", "::1"} if host == "localhost" else {host.strip("[]")}
     try:
         for connection in psutil.net_connections("tcp"):
             if (
                 connection.status == psutil.CONN_LISTEN
                 and connection.laddr
-                and connection.laddr.port == port
+                and connection.laddr.port == int(port)
+                and connection.laddr.ip in its | {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
                 and connection.pid
             ):
                 return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
