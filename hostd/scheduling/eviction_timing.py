@@ -8,12 +8,15 @@ from hostd.planning.warm_set.eviction import reload_cost
 from hostd.scheduling.model_state import UNMEASURED_SERVICE, ModelState
 from hostd.scheduling.pending_load import LoadPriority, PendingLoad
 
-WAIT_TIMEOUTS, WAIT_LOADS = 4.0, 10.0
+WAIT_TIMEOUTS, WAIT_LOADS = 4.0, 6.0
 """A model that is always busy is closed to new requests, for the sake of a load that waits, after so many of the waiting model's
-queue timeouts or times as long as both take to load, whichever is less: then an eleventh of the time is spent on loads at most."""
+queue timeouts or times as long as both take to load, whichever is less: then a seventh of the time is spent on loads at most."""
 
 RESIDENCY_LOADS = 2.0
 """A model that is in use stays for so many times as long as it took to load, but no longer than others' queue timeout."""
+
+LINGER, LINGER_LOADS = 0.25, 0.1
+"""Seconds, and times as long as it loads, within which a client asks an idle model again that asks as soon as it is answered."""
 
 IDLE_LOADS = 0.5
 """A model that cannot be back in time is taken to be needed no more once it was idle for so many times as long as it loads."""
@@ -57,9 +60,9 @@ def has_first_call(pending: PendingLoad, claimant: ModelState, now: float) -> bo
 def evictable_at(model: ModelState, pending: PendingLoad, claimant: ModelState, now: float) -> float | None:
     """Return when *model* may be evicted for *claimant* (seconds); None while only an event can tell.
 
-    What hurts is a request that waits for longer than its queue timeout. An idle model is evicted at once for a model that can be
-    loaded within that time. One that cannot be is late anyway: the idle model stays until its stay was worth the loads of both, or
-    seems to be over. A busy one goes on, since answering all of its requests in one stay makes the fewest loads, but not for ever
+    What hurts is a request that waits for longer than its queue timeout. An idle model is evicted almost at once for a model that
+    can be loaded within that time. One that cannot be is late anyway: the idle model stays until its stay was worth the loads of
+    both, or seems to be over. A busy one goes on, since answering all of its requests in one stay makes the fewest loads, but not for ever
     (`WAIT_LOADS`, `WAIT_TIMEOUTS`): then it is closed to new requests, and evicted when those that it has are answered. It is
     closed sooner, in time for the first that waits, where its own next requests will be answered in time nevertheless, or where
     the model that waits has the higher priority. A load by hand evicts idle models at once; a load that no request waits for
@@ -82,7 +85,8 @@ def evictable_at(model: ModelState, pending: PendingLoad, claimant: ModelState, 
         return now if model.idle else at
     slack = _slack(claimant)
     if model.idle:
-        at = now if slack > 0 else min(at, model.ready_at + both, model.idle_since + IDLE_LOADS * own)
+        lingers = model.idle_since + min(LINGER, LINGER_LOADS * own)
+        at = min(at, lingers if slack > 0 else min(model.ready_at + both, model.idle_since + IDLE_LOADS * own))
     elif (spare := slack - _seconds_to_answer(model, len(model.serving))) > 0 and _harmless(model, claimant):
         at = min(at, max(first.since + spare, model.ready_at + RESIDENCY_LOADS * own))
     if claimant.profile.warm.priority > model.profile.warm.priority:

@@ -6,7 +6,7 @@ from hostd.domain.reason import FallbackReason
 from hostd.scheduling.effects import Serve
 from hostd.scheduling.engine_commands import LONGEST_TURN
 from hostd.scheduling.events import ClientLeft, EngineSlept, UnloadRequested
-from hostd.scheduling.eviction_timing import WAIT_LOADS
+from hostd.scheduling.eviction_timing import LINGER, WAIT_LOADS
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile
 
@@ -141,5 +141,6 @@ def test_requests_that_arrived_too_late_wake_a_sleeping_model(play: Machine) -> 
     play.held["a"] = {}
     assert ["start b"] == play.tell(EngineSlept("a"))
     play.ready("b")
-    assert ["stop b"] == play.finish("t4")
+    assert [] == play.finish("t4")
+    assert ["stop b"] == play.pass_time(play.now + LINGER)
     assert ["wake a"] == play.gone("b")

@@ -9,6 +9,8 @@ from hostd.planning.warm_set.load_option import UNMEASURED_LOAD
 from hostd.scheduling.eviction_timing import (
     IDLE_BEFORE_OPTIONAL_EVICTION,
     IDLE_LOADS,
+    LINGER,
+    LINGER_LOADS,
     RESIDENCY_LOADS,
     STOPPING,
     WAIT_LOADS,
@@ -18,7 +20,7 @@ from hostd.scheduling.eviction_timing import (
     has_first_call,
     load_order,
 )
-from hostd.scheduling.model_state import UNMEASURED_SERVICE, ModelState
+from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.pending_load import PendingLoad
 from hostd.scheduling.request_state import RequestState
 from tests.scheduling.scenario import profile
@@ -111,10 +113,13 @@ FOR_REQUEST = PendingLoad("b", "request", NOW)
 class TestIdle:
     """When an idle model may be evicted for a request that waits."""
 
-    def test_it_goes_at_once_for_one_that_can_be_in_time(self) -> None:
-        """However young it is, and however long ago the request came."""
-        for since in (NOW, NOW - 500.0):
-            assert NOW == evictable_at(model_state(), FOR_REQUEST, waited_for(since), NOW)
+    @pytest.mark.parametrize(("load", "lingers"), [(10.0, LINGER), (1.0, LINGER_LOADS)])
+    def test_it_goes_almost_at_once_for_one_that_can_be_in_time(self, load: float, lingers: float) -> None:
+        """However young it is; a client that asks again at once would find it there."""
+        assert NOW + lingers == evictable_at(model_state(load=load), FOR_REQUEST, waited_for(NOW), NOW)
+        late = evictable_at(model_state(load=load, ready_at=NOW - 9.0), FOR_REQUEST, waited_for(NOW - 500.0), NOW)
+        assert late is not None
+        assert late <= NOW
 
     def test_it_stays_where_the_other_is_late_anyway(self) -> None:
         """A load that takes longer than the queue timeout saves no request that waits: until it was worth the loads of both."""
@@ -128,7 +133,7 @@ class TestIdle:
     def test_a_longer_queue_timeout_is_a_request_in_time(self) -> None:
         """The same load, for a client that waits longer."""
         patient = waited_for(NOW - 1.0, load=TIMEOUT, queue_timeout=60)
-        assert NOW == evictable_at(model_state(), FOR_REQUEST, patient, NOW)
+        assert NOW + LINGER == evictable_at(model_state(), FOR_REQUEST, patient, NOW)
 
 
 class TestBusy:
@@ -160,7 +165,8 @@ class TestBusy:
         found, patient = busy(), {"queue_timeout": 40}
         found.profile = profile("a", queue_timeout=40)
         found.load_seconds, found.ready_at = 1.0, NOW - 10.0
-        in_time = NOW - 4.0 + 40.0 - 3.0 - STOPPING - UNMEASURED_SERVICE
+        found.service_seconds = 15.0
+        in_time = NOW - 4.0 + 40.0 - 3.0 - STOPPING - 15.0
         assert in_time == evictable_at(found, FOR_REQUEST, waited_for(NOW - 4.0, load=3.0, **patient), NOW)
 
     def test_it_is_not_where_its_own_requests_would_be_late(self) -> None:

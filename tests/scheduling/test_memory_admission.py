@@ -30,7 +30,7 @@ from hostd.scheduling.events import (
     ShutdownRequested,
     UnloadRequested,
 )
-from hostd.scheduling.eviction_timing import IDLE_BEFORE_OPTIONAL_EVICTION, WAIT_LOADS, WAIT_TIMEOUTS
+from hostd.scheduling.eviction_timing import IDLE_BEFORE_OPTIONAL_EVICTION, LINGER, WAIT_LOADS, WAIT_TIMEOUTS
 from hostd.scheduling.warm_policy import RETURN_EVERY
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile
@@ -571,7 +571,8 @@ class TestComingBack:
         """As a cold model would."""
         play = self._robbed()
         play.arrive("t2", "a")
-        assert ["stop b"] == play.finish("t1")
+        assert [] == play.finish("t1")
+        assert ["stop b"] == play.pass_time(play.now + LINGER)
         play.gone("b")
         assert "a" == play.starts[-1]
 
