@@ -15,7 +15,7 @@ queue timeouts or times as long as both take to load, whichever is less: then a 
 RESIDENCY_LOADS = 2.0
 """A model that is in use stays for so many times as long as it took to load, but no longer than others' queue timeout."""
 
-LINGER, LINGER_LOADS = 0.25, 0.1
+LINGER, LINGER_LOADS = 0.1, 0.1
 """Seconds, and times as long as it loads, within which a client asks an idle model again that asks as soon as it is answered."""
 
 IDLE_LOADS = 0.5
@@ -62,11 +62,11 @@ def evictable_at(model: ModelState, pending: PendingLoad, claimant: ModelState, 
 
     What hurts is a request that waits for longer than its queue timeout. An idle model is evicted almost at once for a model that
     can be loaded within that time. One that cannot be is late anyway: the idle model stays until its stay was worth the loads of
-    both, or seems to be over. A busy one goes on, since answering all of its requests in one stay makes the fewest loads, but not for ever
-    (`WAIT_LOADS`, `WAIT_TIMEOUTS`): then it is closed to new requests, and evicted when those that it has are answered. It is
-    closed sooner, in time for the first that waits, where its own next requests will be answered in time nevertheless, or where
-    the model that waits has the higher priority. A load by hand evicts idle models at once; a load that no request waits for
-    evicts only what has been idle for a while.
+    both, or seems to be over. A busy one goes on, since answering all of its requests in one stay makes the fewest loads, but not
+    for ever (`WAIT_LOADS`, `WAIT_TIMEOUTS`): then it is closed to new requests, and evicted when those that it has are answered.
+    It is closed sooner, in time for the first that waits, where its own next requests will be answered in time nevertheless, or
+    where the model that waits has the higher priority. A load by hand evicts idle models at once; a load that no request waits
+    for evicts only what has been idle for a while.
     """
     # Asleep, it answers no request, and what it keeps is waste while another model needs it.
     if model.state is State.SLEEPING:
@@ -85,7 +85,8 @@ def evictable_at(model: ModelState, pending: PendingLoad, claimant: ModelState, 
         return now if model.idle else at
     slack = _slack(claimant)
     if model.idle:
-        lingers = model.idle_since + min(LINGER, LINGER_LOADS * own)
+        # No longer than the first that waits can afford.
+        lingers = max(model.idle_since, min(model.idle_since + min(LINGER, LINGER_LOADS * own), first.since + slack))
         at = min(at, lingers if slack > 0 else min(model.ready_at + both, model.idle_since + IDLE_LOADS * own))
     elif (spare := slack - _seconds_to_answer(model, len(model.serving))) > 0 and _harmless(model, claimant):
         at = min(at, max(first.since + spare, model.ready_at + RESIDENCY_LOADS * own))
