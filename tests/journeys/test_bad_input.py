@@ -49,10 +49,10 @@ def test_missing_file_is_named(host: Host) -> None:
 
 
 def test_no_gguf(host: Host) -> None:
-    """A file that is no model is said to be none, with 503 and a time to come back."""
+    """A file that is no model is called what it is, with 503 and a time to come back."""
     reply = host.chat("notes")
     assert (503, "load_failed") == (reply.status, reply.json["error"]["code"])
-    assert "not a GGUF file" in reply.json["error"]["message"]
+    assert "notes.gguf: this is a text" in reply.json["error"]["message"]
     assert 1 <= int(reply.headers["Retry-After"]) <= 60
 
 
