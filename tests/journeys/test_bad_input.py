@@ -52,7 +52,7 @@ def test_no_gguf(host: Host) -> None:
     """A file that is no model is called what it is, with 503 and a time to come back."""
     reply = host.chat("notes")
     assert (503, "load_failed") == (reply.status, reply.json["error"]["code"])
-    assert "notes.gguf: this is a text" in reply.json["error"]["message"]
+    assert "notes.gguf is a text" in reply.json["error"]["message"]
     assert 1 <= int(reply.headers["Retry-After"]) <= 60
 
 
