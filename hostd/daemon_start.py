@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from types import MappingProxyType
@@ -87,8 +88,9 @@ def _run_child(command: Callable[[], int], write: int) -> None:
         sys.excepthook(*sys.exc_info())
     finally:
         # What the parent has begun, such as what it does at its end, is not the child's to finish.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(status)
 
 
