@@ -37,6 +37,14 @@ class Sample:
     files: int
 
 
+def _is_reaper(process: psutil.Process) -> bool:
+    try:
+        return "orphan_reaper_child" in " ".join(process.cmdline())
+    except psutil.Error:
+        # An engine that has just been killed, or a program that has just ended, which nobody has waited for yet.
+        return False
+
+
 @dataclass
 class Victim:
     """The daemon, its engines, and the folder that its state is in.
@@ -117,7 +125,7 @@ class Victim:
         """Kill the daemon (and what would end its engines) and start another, which must end the engines that are left."""
         began = time.monotonic()
         daemon = psutil.Process(self.host.process.pid)
-        helpers = [each for each in daemon.children() if "orphan_reaper_child" in " ".join(each.cmdline())]
+        helpers = [each for each in daemon.children() if _is_reaper(each)]
         assert helpers, "no process watches over the engines"
         for helper in helpers if reaper else ():
             helper.kill()
