@@ -1,7 +1,6 @@
 """One request on its way over the targets of its route, from its arrival to its record."""
 
 import asyncio
-from dataclasses import replace
 
 from aiohttp import web
 
@@ -116,8 +115,17 @@ class ProxyRequest:
                 if failure.reason is FallbackReason.CONNECT:
                     # What keeps hostd from connecting to anything is no word about the engine.
                     detail = want_now() or detail
-                failed = AttemptFailed(self._ticket.id, failure.reason, detail, failure.status, digest, failure.logged)
-                serve = await dispatcher.next_target(replace(failed, retry_after=failure.retry_after))
+                serve = await dispatcher.next_target(
+                    AttemptFailed(
+                        self._ticket.id,
+                        failure.reason,
+                        detail,
+                        failure.status,
+                        digest,
+                        failure.logged,
+                        failure.retry_after,
+                    )
+                )
 
     async def _attempt(self, serve: Serve) -> web.StreamResponse:
         upstream = self._services.upstreams[serve.model]

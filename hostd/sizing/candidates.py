@@ -267,6 +267,8 @@ def _bad_request(why: str) -> RequestError:
 
 
 def _nothing_to_load(variant: Variant) -> str:
+    if variant.backend == "cloud":
+        return f"{variant.label} runs on its provider's machines, so it takes nothing of this one"
     if variant.backend in _SERVERS:
         return f"{variant.label} is run by another program, so there is nothing to load"
     return f"what {variant.label} takes is known to its engine alone, so nothing is counted for it; a load would tell"

@@ -14,6 +14,7 @@ import pytest
 
 from hostd.cli.app import run
 from tests.cli.recorded import Daemon, Ran
+from tests.models.hub import Hub, serve
 
 
 class _UnixServer(socketserver.ThreadingUnixStreamServer):
@@ -85,3 +86,16 @@ def process() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for child in started:
         child.kill()
         child.communicate()
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, bare_home: Path) -> Iterator[Hub]:
+    """A hub and a registry that the command line asks; no daemon answers."""
+    with serve() as running:
+        for name in ("HF_HOME", "HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HOSTD_OFFLINE", "OLLAMA_MODELS"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(bare_home / "cache"))
+        monkeypatch.setenv("HF_ENDPOINT", running.url)
+        monkeypatch.setenv("HOSTD_OLLAMA_REGISTRY", running.url)
+        monkeypatch.setenv("HOSTD_URL", "http://127.0.0.1:9")
+        yield running

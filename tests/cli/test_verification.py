@@ -1,14 +1,14 @@
 """``hostd pull --verify``: what is damaged is found and told, with what to do."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.recorded import Ran
 from tests.models import weights
-from tests.models.hub import REPO, Hub, serve
+from tests.models.hub import REPO, Hub
 from tests.models.pulling import CONTENT
 
 Hostd = Callable[..., Ran]
@@ -17,19 +17,11 @@ FILE = f"hf:{REPO}/m.gguf"
 KEYS = ["model", "reference", "path", "bytes", "checked_bytes", "seconds", "files", "verdict", "why", "notes"]
 
 
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, bare_home: Path) -> Iterator[Hub]:
-    """A hub and a registry that the command line asks; no daemon answers."""
-    with serve() as running:
-        running.files["m.gguf"] = MODEL
-        running.add_model("q", "9b", model=MODEL)
-        for name in ("HF_HOME", "HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HOSTD_OFFLINE", "OLLAMA_MODELS"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("XDG_CACHE_HOME", str(bare_home / "cache"))
-        monkeypatch.setenv("HF_ENDPOINT", running.url)
-        monkeypatch.setenv("HOSTD_OLLAMA_REGISTRY", running.url)
-        monkeypatch.setenv("HOSTD_URL", "http://127.0.0.1:9")
-        yield running
+@pytest.fixture(autouse=True)
+def model(hub: Hub) -> None:
+    """What the hub and the registry have."""
+    hub.files["m.gguf"] = MODEL
+    hub.add_model("q", "9b", model=MODEL)
 
 
 def spoil(home: Path) -> Path:

@@ -78,7 +78,7 @@ def test_variants_that_cannot_be_read_are_left_out(opener: CandidateResolver, tm
             Variant("openai", url="http://127.0.0.1:1/v1", model="m"),
             "is run by another program, so there is nothing to load",
         ),
-        (Variant("cloud", provider="p", model="m"), "is run by another program, so there is nothing to load"),
+        (Variant("cloud", provider="p", model="m"), "runs on its provider's machines, so it takes nothing of this one"),
         (
             Variant("ollama", tag="m:9b", url="http://10.0.0.1:11434"),
             "is run by another program, so there is nothing to load",

@@ -22,6 +22,9 @@ _LONGEST_HINT = 64
 # Within a string each quote is escaped, so that this stands for a part of a message, or a value that looks like one.
 _PICTURE = re.compile(rb'[{,]\s*"type"\s*:\s*"image_url"')
 
+# A name may be written with escapes, which no client does; \\u00e9 and the like are common in texts, and no part of one.
+_ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
+
 _NOTHING_SPECIAL = Requirements()
 
 _WITHHELD = frozenset(
@@ -58,7 +61,7 @@ def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
     embeddings = dialect is Dialect.OPENAI_EMBEDDINGS
     tools = document.is_true("tools") or document.is_true("functions")
     # Looked for in the messages only where the end of the word occurs, or letters are escaped: they are most of the body.
-    media = contains(body, b'url"') or contains(body, b"\\u00")
+    media = contains(body, b'url"') or (contains(body, b"\\u00") and _ESCAPED_LETTER.search(body) is not None)
     vision = media and _PICTURE.search(document.raw("messages") or b"") is not None
     needs = Requirements(embeddings, tools, vision) if embeddings or tools or vision else _NOTHING_SPECIAL
     remote = remote_url(document) if media else None

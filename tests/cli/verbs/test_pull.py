@@ -4,7 +4,7 @@ import hashlib
 import json
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
@@ -13,7 +13,7 @@ import pytest
 from tests.cli.recorded import Ran
 from tests.cli.terminal import DEADLINE, Terminal
 from tests.models import weights
-from tests.models.hub import COMMIT, REPO, Hub, serve
+from tests.models.hub import COMMIT, REPO, Hub
 from tests.models.pulling import CONTENT
 
 Hostd = Callable[..., Ran]
@@ -22,18 +22,10 @@ FILE = f"hf:{REPO}/m.gguf"
 KEYS = ["model", "reference", "path", "bytes", "downloaded_bytes", "seconds", "files", "verdict", "why", "notes"]
 
 
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, bare_home: Path) -> Iterator[Hub]:
-    """A hub and a registry that the command line asks; no daemon answers."""
-    with serve() as running:
-        running.files["m.gguf"] = MODEL
-        for name in ("HF_HOME", "HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HOSTD_OFFLINE", "OLLAMA_MODELS"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("XDG_CACHE_HOME", str(bare_home / "cache"))
-        monkeypatch.setenv("HF_ENDPOINT", running.url)
-        monkeypatch.setenv("HOSTD_OLLAMA_REGISTRY", running.url)
-        monkeypatch.setenv("HOSTD_URL", "http://127.0.0.1:9")
-        yield running
+@pytest.fixture(autouse=True)
+def model(hub: Hub) -> None:
+    """What the hub and the registry have."""
+    hub.files["m.gguf"] = MODEL
 
 
 def snapshot(home: Path) -> Path:

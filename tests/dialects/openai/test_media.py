@@ -72,3 +72,10 @@ def test_long_urls_are_shown_in_part() -> None:
     assert found is not None
     assert found.startswith("http://")
     assert len(found) < 120
+
+
+def test_letters_of_other_languages_are_no_escaped_names() -> None:
+    """Many clients escape them, and most of such texts hold no escaped letter of a name."""
+    body = json.dumps({"model": "a", "messages": [{"role": "user", "content": "é\x1b"}]}).encode()
+    assert b"\\u00e9" in body
+    assert parse(Dialect.OPENAI_CHAT, body).remote_media is None
