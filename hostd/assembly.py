@@ -20,7 +20,7 @@ from hostd.backends.registry import backends
 from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host
 from hostd.gateway.context import AppContext
-from hostd.gateway.timeouts import TimeoutMonitor
+from hostd.gateway.forwarding.timeouts import TimeoutMonitor
 from hostd.hardware.probe import Sensors
 from hostd.models.locations import this_machine
 from hostd.paths import measurements_file, records_file, state_directory
@@ -36,13 +36,13 @@ from hostd.sizing.load_options import LoadOptionFinder, LoadSeconds
 from hostd.sizing.measurement_recorder import MeasurementRecorder
 from hostd.sizing.measurements import CalibratedEstimator, MeasurementStore
 from hostd.supervisor.engine_run import RunServices
+from hostd.supervisor.health.watchdog import ProbeTimings
 from hostd.supervisor.instances import Instances
-from hostd.supervisor.leftovers import reap_leftovers
 from hostd.supervisor.memory_monitor import MemoryMonitor
-from hostd.supervisor.orphan_reaper import OrphanReaper
 from hostd.supervisor.preflight import Preflight
-from hostd.supervisor.socket_folder import SocketFolder, candidates
-from hostd.supervisor.watchdog import ProbeTimings
+from hostd.supervisor.process.leftovers import reap_leftovers
+from hostd.supervisor.process.orphan_reaper import OrphanReaper
+from hostd.supervisor.process.socket_folder import SocketFolder, candidates
 from hostd.telemetry import decision_log
 from hostd.telemetry.decision_history import DecisionHistory
 from hostd.telemetry.history import RequestHistory

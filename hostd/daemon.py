@@ -22,11 +22,11 @@ from hostd.domain.host import Host
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import LISTEN, Settings
 from hostd.gateway.context import AppContext
-from hostd.gateway.listeners import base_url, open_listeners
-from hostd.gateway.server import make_server
+from hostd.gateway.http.listeners import base_url, open_listeners
+from hostd.gateway.http.server import make_server
 from hostd.paths import state_directory
 from hostd.scheduling.events import ShutdownRequested
-from hostd.supervisor.state_lock import state_locked
+from hostd.supervisor.process.state_lock import state_locked
 from hostd.telemetry import decision_log
 from hostd.telemetry.decision_log import Output
 from hostd.telemetry.library_log import take_in_libraries

@@ -10,7 +10,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
 from hostd.domain.profile import Capabilities, Role
-from hostd.supervisor.watchdog import ProbeTimings
+from hostd.supervisor.health.watchdog import ProbeTimings
 from tests.stage import COLD, Stage, make_profile, make_settings, opened
 
 # A shell that runs the tests in the background has them ignore SIGINT, and so would every program that they start.

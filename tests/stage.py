@@ -19,12 +19,12 @@ from hostd.domain.lifecycle import State
 from hostd.domain.profile import FallbackRule, Limits, Profile, Settings, Variant, WarmSettings
 from hostd.domain.reason import FallbackReason
 from hostd.gateway.context import AppContext
-from hostd.gateway.listeners import base_url, open_listeners
-from hostd.gateway.server import make_server
+from hostd.gateway.http.listeners import base_url, open_listeners
+from hostd.gateway.http.server import make_server
 from hostd.scheduling.events import ShutdownRequested
 from hostd.scheduling.model_state import ModelState
+from hostd.supervisor.health.watchdog import ProbeTimings
 from hostd.supervisor.instance import Instance
-from hostd.supervisor.watchdog import ProbeTimings
 
 ENGINE = (sys.executable, str(Path(__file__).with_name("engines") / "scripted_engine.py"))
 CHAT = "/v1/chat/completions"

@@ -12,14 +12,14 @@ from hostd.descriptor_limit import current
 from hostd.domain.errors import CapacityError, LoadFailed, RequestError
 from hostd.domain.lifecycle import State
 from hostd.gateway import views
-from hostd.gateway.connections import bound_for
 from hostd.gateway.context import AdminServices, RequestContext, Route
-from hostd.gateway.origin_check import shown
+from hostd.gateway.http.connections import bound_for
+from hostd.gateway.http.origin_check import shown
 from hostd.hardware.inventory import inventory
 from hostd.scheduling.events import LoadRequested, UnloadRequested
 from hostd.scheduling.view import ModelView
 from hostd.sizing.memory_state import planning_inputs
-from hostd.supervisor.log_ring import LogRing
+from hostd.supervisor.process.log_ring import LogRing
 
 _LAST_DECISIONS = 50
 _MOST_FOLLOWERS = 64

@@ -12,8 +12,8 @@ from hostd.dialects.base import Dialect
 from hostd.domain.catalog import Catalog
 from hostd.domain.principal import ANONYMOUS, Principal
 from hostd.domain.server_settings import KeepAliveForm
-from hostd.gateway.request_trace import RequestTrace
-from hostd.gateway.timeouts import TimeoutMonitor
+from hostd.gateway.forwarding.request_trace import RequestTrace
+from hostd.gateway.forwarding.timeouts import TimeoutMonitor
 from hostd.hardware.probe import Sensors
 from hostd.routing.router import Router
 from hostd.runtime.boot import Boot

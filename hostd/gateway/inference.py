@@ -8,7 +8,7 @@ from hostd.dialects import registry
 from hostd.domain.errors import RequestError, UnknownModel
 from hostd.gateway import views
 from hostd.gateway.context import InferenceServices, RequestContext, Route
-from hostd.gateway.proxy import ProxyRequest
+from hostd.gateway.forwarding.proxy import ProxyRequest
 from hostd.gateway.request import parse_request
 
 

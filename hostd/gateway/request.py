@@ -12,8 +12,8 @@ from hostd.backends.in_turn import in_turn
 from hostd.dialects import registry
 from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.domain.errors import RequestError
-from hostd.gateway import content_encoding
-from hostd.gateway.body_budget import BodyBudget
+from hostd.gateway.http import content_encoding
+from hostd.gateway.http.body_budget import BodyBudget
 
 
 class HttpRequest(web.BaseRequest):

@@ -9,12 +9,12 @@ from hostd.backends.addresses import local_pid
 from hostd.backends.contract import Attachment, Backend, ServerFacts
 from hostd.backends.http.errors import ExchangeError
 from hostd.domain.errors import EngineError
-from hostd.supervisor import health_probe
-from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.progress_tracker import ProgressTracker
-from hostd.supervisor.readiness import AttachedReadiness
+from hostd.supervisor.health import health_probe
+from hostd.supervisor.health.progress_tracker import ProgressTracker
+from hostd.supervisor.health.readiness import AttachedReadiness
+from hostd.supervisor.health.watchdog import HealthMonitor, ProbeTimings
+from hostd.supervisor.process.log_ring import LogRing
 from hostd.supervisor.server import Server
-from hostd.supervisor.watchdog import HealthMonitor, ProbeTimings
 
 CLOSES = 5.0
 """Seconds that the server has to unload its model when hostd no longer needs it."""

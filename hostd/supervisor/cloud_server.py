@@ -9,12 +9,12 @@ from hostd.backends.http.client import HttpClient
 from hostd.backends.http.tunnel import proxy_for
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
-from hostd.supervisor import health_probe
 from hostd.supervisor.attached_server import AttachedServer
-from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.progress_tracker import ProgressTracker
-from hostd.supervisor.readiness import AttachedReadiness, poll_pauses
-from hostd.supervisor.watchdog import FailureMonitor, ProbeTimings
+from hostd.supervisor.health import health_probe
+from hostd.supervisor.health.progress_tracker import ProgressTracker
+from hostd.supervisor.health.readiness import AttachedReadiness, poll_pauses
+from hostd.supervisor.health.watchdog import FailureMonitor, ProbeTimings
+from hostd.supervisor.process.log_ring import LogRing
 
 _LISTS = 2.0
 """Seconds within which a provider that is well lists its models."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from hostd.supervisor.process_identity import is_same
+from hostd.supervisor.process.process_identity import is_same
 
 ENV_MARKER = "HOSTD_ENGINE"
 """The variable in the environment of an engine, which its own children inherit, that says whose it is."""

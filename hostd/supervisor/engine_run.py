@@ -24,14 +24,14 @@ from hostd.supervisor.attached_server import AttachedServer
 from hostd.supervisor.cloud_server import CloudServer
 from hostd.supervisor.engine_server import EngineServer
 from hostd.supervisor.engine_sleep import fall_asleep, wake_up
+from hostd.supervisor.health.progress_monitor import ProgressMonitor
+from hostd.supervisor.health.readiness import Readiness, first_completed
+from hostd.supervisor.health.watchdog import HealthMonitor, ProbeTimings, Watchdog
 from hostd.supervisor.launch import PreparedAttachment, PreparedLaunch, prepare
-from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.orphan_reaper import OrphanReaper
-from hostd.supervisor.progress_monitor import ProgressMonitor
-from hostd.supervisor.readiness import Readiness, first_completed
+from hostd.supervisor.process.log_ring import LogRing
+from hostd.supervisor.process.orphan_reaper import OrphanReaper
+from hostd.supervisor.process.socket_folder import SocketFolder
 from hostd.supervisor.server import Server
-from hostd.supervisor.socket_folder import SocketFolder
-from hostd.supervisor.watchdog import HealthMonitor, ProbeTimings, Watchdog
 
 log = structlog.get_logger()
 

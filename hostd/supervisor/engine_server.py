@@ -11,17 +11,17 @@ from hostd.backends.addresses import port_of
 from hostd.backends.contract import Engine, Launch
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
-from hostd.supervisor import health_probe
-from hostd.supervisor.engine_process import EngineProcess
-from hostd.supervisor.listening_socket import ListeningSocket
-from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.orphan_reaper import OrphanReaper
-from hostd.supervisor.process_memory import group_usage
-from hostd.supervisor.progress_tracker import ProgressTracker
-from hostd.supervisor.readiness import EngineReadiness
+from hostd.supervisor.health import health_probe
+from hostd.supervisor.health.progress_tracker import ProgressTracker
+from hostd.supervisor.health.readiness import EngineReadiness
+from hostd.supervisor.health.watchdog import ProbeTimings, Watchdog
+from hostd.supervisor.process.engine_process import EngineProcess
+from hostd.supervisor.process.listening_socket import ListeningSocket
+from hostd.supervisor.process.log_ring import LogRing
+from hostd.supervisor.process.orphan_reaper import OrphanReaper
+from hostd.supervisor.process.process_memory import group_usage
+from hostd.supervisor.process.socket_folder import remove_stale
 from hostd.supervisor.server import Server
-from hostd.supervisor.socket_folder import remove_stale
-from hostd.supervisor.watchdog import ProbeTimings, Watchdog
 
 OUTPUT_LINES = 200
 """Last lines of the log in which the cause of an exit is looked for: other threads of an engine log on long after it."""

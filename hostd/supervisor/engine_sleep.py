@@ -11,7 +11,7 @@ from hostd.backends.contract import Endpoint
 from hostd.backends.http.client import HttpClient
 from hostd.domain.errors import EngineError
 from hostd.domain.units import format_size
-from hostd.supervisor import health_probe
+from hostd.supervisor.health import health_probe
 
 FALLS_ASLEEP = 60.0
 """Seconds that an engine has to report that it sleeps; level 1 copies its weights to host memory first."""

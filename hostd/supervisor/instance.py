@@ -22,10 +22,10 @@ from hostd.scheduling.events import EngineFailed, EngineStopped, Event
 from hostd.sizing.variants import BoundVariant
 from hostd.supervisor.engine_run import EngineRun, RunServices, best_variant
 from hostd.supervisor.engine_server import EngineServer
-from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.own_limits import want_in
-from hostd.supervisor.process_memory import ProcessUsage
-from hostd.supervisor.progress_monitor import ProgressMonitor
+from hostd.supervisor.health.progress_monitor import ProgressMonitor
+from hostd.supervisor.process.log_ring import LogRing
+from hostd.supervisor.process.own_limits import want_in
+from hostd.supervisor.process.process_memory import ProcessUsage
 from hostd.supervisor.server import Server
 
 log = structlog.get_logger()

@@ -16,7 +16,7 @@ from hostd.domain.reason import ExitClass
 from hostd.domain.secret import secrets_in
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.sizing.variants import BoundVariant
-from hostd.supervisor.socket_folder import SocketFolder
+from hostd.supervisor.process.socket_folder import SocketFolder
 
 QUARANTINE = 60.0
 """Seconds before a port is given to another engine: the first one may still be about to bind it."""

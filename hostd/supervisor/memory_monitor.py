@@ -14,8 +14,8 @@ import structlog
 from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host, Pool, PoolKind, Reserve
 from hostd.scheduling.events import MemoryMeasured
-from hostd.supervisor import process_memory
-from hostd.supervisor.process_memory import EngineMemory
+from hostd.supervisor.process import process_memory
+from hostd.supervisor.process.process_memory import EngineMemory
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import Event, MemoryMeasured, PreflightDone
 from hostd.sizing.variants import BoundVariant
 from hostd.supervisor.instance import Instance
-from hostd.supervisor.own_limits import want_in
+from hostd.supervisor.process.own_limits import want_in
 
 
 class Preflight:

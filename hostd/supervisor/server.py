@@ -12,13 +12,13 @@ from hostd.domain.errors import EngineError
 from hostd.domain.profile import Limits
 from hostd.domain.progress import EngineProgress
 from hostd.hardware.card_use import card_use
-from hostd.supervisor.activity import Activity, measure
-from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.process_memory import ProcessUsage, group_usage
-from hostd.supervisor.progress_monitor import ProgressMonitor
-from hostd.supervisor.progress_tracker import ProgressTracker
-from hostd.supervisor.readiness import Readiness
-from hostd.supervisor.watchdog import HealthMonitor, ProbeTimings, Watchdog
+from hostd.supervisor.health.activity import Activity, measure
+from hostd.supervisor.health.progress_monitor import ProgressMonitor
+from hostd.supervisor.health.progress_tracker import ProgressTracker
+from hostd.supervisor.health.readiness import Readiness
+from hostd.supervisor.health.watchdog import HealthMonitor, ProbeTimings, Watchdog
+from hostd.supervisor.process.log_ring import LogRing
+from hostd.supervisor.process.process_memory import ProcessUsage, group_usage
 
 DESCRIBES = 2.0
 """Seconds that a server has to report what it can do; what it does not report by then is not waited for."""

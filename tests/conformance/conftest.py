@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
-from hostd.supervisor.orphan_reaper import OrphanReaper
-from hostd.supervisor.watchdog import ProbeTimings
+from hostd.supervisor.health.watchdog import ProbeTimings
+from hostd.supervisor.process.orphan_reaper import OrphanReaper
 from tests.conformance.engine import Engine, Missing, Stand
 from tests.conformance.engines import ENGINES
 from tests.conformance.subject import PATIENT, Subject

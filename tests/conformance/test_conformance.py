@@ -17,7 +17,7 @@ from hostd.domain.reason import ExitClass
 from hostd.scheduling.events import EngineStopped
 from hostd.supervisor import launch
 from hostd.supervisor.engine_run import PORT_TRIES
-from hostd.supervisor.watchdog import ProbeTimings
+from hostd.supervisor.health.watchdog import ProbeTimings
 from tests.conformance.conftest import Begin
 from tests.conformance.engine import Engine, Stand
 from tests.conformance.subject import SOON, Subject, words

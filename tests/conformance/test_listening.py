@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hostd.supervisor.engine_server import EngineServer
-from hostd.supervisor.socket_folder import SocketFolder
+from hostd.supervisor.process.socket_folder import SocketFolder
 from tests.conformance.conftest import Begin
 from tests.conformance.engine import Engine
 

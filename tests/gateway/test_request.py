@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from hostd.domain.server_settings import ServerSettings
-from hostd.gateway import body_budget
+from hostd.gateway.http import body_budget
 from tests.conftest import OpenDaemon
 from tests.stage import CHAT, Stage, make_settings
 

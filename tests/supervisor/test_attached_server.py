@@ -12,9 +12,9 @@ from hostd.backends.http.client import HttpClient
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Limits
 from hostd.supervisor.attached_server import AttachedServer
-from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.progress_tracker import ProgressTracker
-from hostd.supervisor.watchdog import ProbeTimings
+from hostd.supervisor.health.progress_tracker import ProgressTracker
+from hostd.supervisor.health.watchdog import ProbeTimings
+from hostd.supervisor.process.log_ring import LogRing
 from tests.stage import until
 from tests.supervisor.test_launch import Remote
 

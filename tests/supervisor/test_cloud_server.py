@@ -10,9 +10,9 @@ from hostd.backends.cloud.provider import Cloud
 from hostd.domain.profile import Limits, Profile, Variant
 from hostd.supervisor import cloud_server
 from hostd.supervisor.cloud_server import CloudServer
-from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.progress_tracker import ProgressTracker
-from hostd.supervisor.watchdog import ProbeTimings
+from hostd.supervisor.health.progress_tracker import ProgressTracker
+from hostd.supervisor.health.watchdog import ProbeTimings
+from hostd.supervisor.process.log_ring import LogRing
 from tests.stage import until
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

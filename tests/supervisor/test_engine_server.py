@@ -15,8 +15,8 @@ from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.supervisor.engine_server import EngineServer
 from hostd.supervisor.launch import free_port
-from hostd.supervisor.log_ring import LogRing
-from hostd.supervisor.orphan_reaper import OrphanReaper
+from hostd.supervisor.process.log_ring import LogRing
+from hostd.supervisor.process.orphan_reaper import OrphanReaper
 
 NOWHERE = Endpoint("http://127.0.0.1:1", "alpha")
 

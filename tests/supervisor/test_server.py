@@ -7,7 +7,7 @@ from hostd.backends.contract import Attachment, Endpoint, ServerFacts
 from hostd.backends.http.client import HttpClient
 from hostd.supervisor import server as module
 from hostd.supervisor.attached_server import AttachedServer
-from hostd.supervisor.process_memory import ProcessUsage
+from hostd.supervisor.process.process_memory import ProcessUsage
 from tests.supervisor.test_launch import Remote
 from tests.virtual_time import in_virtual_time
 

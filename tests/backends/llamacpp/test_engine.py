@@ -25,7 +25,7 @@ from hostd.domain.profile import Capabilities, Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.supervisor.health_probe import healthy
+from hostd.supervisor.health.health_probe import healthy
 from tests.http_client import client
 
 MODEL = Path(hostd.demo.__file__).parent / "models" / "tiny-chat.gguf"

@@ -1,0 +1,312 @@
+"""One attempt: a request is sent to one upstream, and the answer to the client.
+
+Until the first content byte has been sent to the client, a failure is a `RetryableFailure`, and another target may answer. From
+then on the answer belongs to this upstream: should it fail, the stream ends with an error event and without its proper end, so that
+no client takes half an answer for a whole one.
+"""
+
+import asyncio
+import time
+from functools import partial
+
+import structlog
+from aiohttp import web
+
+from hostd.backends.http.errors import AnswerError, ConnectError, ConnectionLostError, ExchangeError
+from hostd.backends.http.response import LARGEST_ERROR, Response
+from hostd.backends.in_turn import in_turn
+from hostd.backends.upstream import Lease
+from hostd.dialects import registry
+from hostd.dialects.base import Answer, InferenceRequest, StreamTranslator, Translation
+from hostd.dialects.request_document import RequestDocument
+from hostd.domain.errors import CapacityError, EngineError, RequestError
+from hostd.domain.progress import PromptProgress
+from hostd.domain.reason import FallbackReason
+from hostd.gateway.context import InferenceServices
+from hostd.gateway.forwarding.attempt_errors import RetryableFailure, TerminalFailure, rejected_by_engine, without_words
+from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
+from hostd.gateway.forwarding.request_trace import RequestTrace
+from hostd.gateway.forwarding.retry_after import wait_asked_for
+from hostd.gateway.forwarding.stream_relay import FORMAL_END, StreamFeed, StreamRelay
+from hostd.gateway.forwarding.timeouts import AttemptTimeout
+
+log = structlog.get_logger()
+
+_CRASH_NOTICE = 0.5
+"""Seconds within which a broken connection is taken for the first sign of a crash."""
+_REPORTS_EVERY = 0.1
+"""Seconds between two reports to the watchdog that an answer makes progress."""
+
+
+class Attempt:
+    """Sends *request* to the upstream of *lease*; a stream is sent to *down*, and without one a whole answer is returned.
+
+    *deadline* is when the request must be over, on the loop's clock.
+    """
+
+    def __init__(
+        self,
+        services: InferenceServices,
+        request: InferenceRequest,
+        trace: RequestTrace,
+        lease: Lease,
+        down: Downstream | None,
+        deadline: float,
+    ) -> None:
+        self._services = services
+        self._request = request
+        self._trace = trace
+        self._lease = lease
+        self._down = down
+        self._deadline = deadline
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
+        self._relaying: StreamRelay | None = None
+        self._sending = False
+        self._report_at = self._began
+        self._translation: Translation
+        self._limits: AttemptTimeout
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the attempt began."""
+        return self._clock() - self._began
+
+    @property
+    def _begun(self) -> bool:
+        """Whether the client has been sent a part of the answer itself."""
+        return self._down is not None and self._down.begun
+
+    async def run(self) -> web.StreamResponse:
+        """Return the response, complete.
+
+        Raises:
+            RetryableFailure: It failed before the first content byte.
+            TerminalFailure: It failed later, or the request itself is at fault, or its whole time is up.
+            ClientGoneError: The client no longer reads.
+        """
+        translation = registry.translation(self._request.dialect, self._lease.endpoint.speaks)
+        if translation is None:
+            raise RetryableFailure(FallbackReason.UNFIT, f"the engine cannot be asked for {self._request.dialect}")
+        self._translation = translation
+        with self._lease:
+            return await self._exchange()
+
+    async def _exchange(self) -> web.StreamResponse:
+        lease = self._lease
+        document = self._translation.request(self._request)
+        assembled = self._translation.assembles and lease.prefers_stream(document)
+        left = self._deadline - self._began
+        sign = partial(lease.sign, streamed=assembled or self._down is not None)
+        self._limits = AttemptTimeout(self._services.timeouts, lease.limits, left, sign)
+        try:
+            with self._limits:
+                return await self._receive(await self._send(document, assembled=assembled))
+        except AnswerError as error:
+            raise self._bad_answer(f"the engine cannot be understood: {error}") from None
+        except ExchangeError as error:
+            raise await self._connection_lost(error) from None
+        except TimeoutError:
+            raise self._timed_out() from None
+
+    async def _send(self, document: RequestDocument, *, assembled: bool) -> Response:
+        """Return the upstream's response, of which the head has been read.
+
+        A kept-alive connection may be closed by the engine just as it is used again; then the request is sent once more.
+        """
+        lease, translation = self._lease, self._translation
+        try:
+            adapted = await lease.translate(document)
+        except RequestError as error:
+            raise rejected_by_engine(error) from None
+        if assembled:
+            adapted = translation.streamed(adapted)
+        if assembled or self._down is not None:
+            adapted = lease.with_reports(adapted)
+        body = await in_turn(adapted.size, adapted.encode)
+        lease.sent(body)
+        url = lease.endpoint.url + lease.endpoint.speaks[translation.spoken]
+        headers = {"Content-Type": "application/json", **lease.endpoint.headers}
+        if (assembled or self._down is not None) and not lease.endpoint.keeps_connections:
+            # It is closed in any case, after a moment in which the next request might already use it.
+            headers["Connection"] = "close"
+        try:
+            return await lease.http.send("POST", url, headers, body)
+        except ConnectionLostError as error:
+            if not error.stale or await lease.died_within(_CRASH_NOTICE):
+                raise
+            return await lease.http.send("POST", url, headers, body, fresh=True)
+
+    async def _receive(self, upstream: Response) -> web.StreamResponse:
+        try:
+            response = await self._pass_on(upstream)
+        except BaseException:
+            upstream.close()
+            raise
+        # The end of a chunked response is often sent by itself, a moment later; then its connection can be used again.
+        upstream.leave(FORMAL_END)
+        return response
+
+    async def _pass_on(self, upstream: Response) -> web.StreamResponse:
+        if 300 <= upstream.status < 400:
+            # Followed, the prompt would be sent to an address that the owner has not named.
+            where = upstream.text(b"location")[:200] or "nowhere"
+            raise _no_answer(f"the engine redirects to {where!r}, and redirects are not followed")
+        if upstream.status != 200:
+            self._lease.progress()
+            failure_body = await upstream.read(LARGEST_ERROR)
+            failure = self._translation.failure(upstream.status, failure_body)
+            wait = wait_asked_for(upstream.status, upstream.text(b"retry-after"), failure_body, time.time())
+            raise rejected_by_engine(self._lease.understood(failure), wait)
+        streams = upstream.content_type == self._translation.stream_type
+        if self._down is None:
+            answer = await (self._assemble(upstream) if streams else self._read(upstream))
+            self._answered(answer.prompt_tokens, answer.tokens)
+            headers = self._trace.headers()
+            headers["Content-Type"] = "application/json"
+            return web.Response(body=answer.body, headers=headers)
+        if streams:
+            return await self._relay(self._down, upstream)
+        raise _no_answer(f"the engine was asked for a stream and sent {upstream.content_type}")
+
+    async def _read(self, upstream: Response) -> Answer:
+        answer = self._translation.response(await upstream.read(), self._trace.model)
+        if answer.engine_error is not None:
+            raise rejected_by_engine(self._lease.understood(answer.engine_error))
+        if answer.failure:
+            raise _no_answer(answer.failure)
+        self._lease.progress()
+        return answer
+
+    async def _assemble(self, upstream: Response) -> Answer:
+        """Return the whole answer that a stream makes up; until it is complete, the client is sent nothing."""
+        assembler = self._translation.assembler(choices=self._request.choices)
+
+        def take(data: bytes) -> None:
+            known = assembler.signs
+            assembler.feed(data)
+            if assembler.begun:
+                self._trace.ttft = self._trace.ttft or self.seconds
+            if assembler.signs > known:
+                self._progress(assembler.prompt.latest, begun=assembler.begun)
+
+        await StreamFeed(upstream, assembler, take).run()
+        complete = assembler.end()
+        if assembler.engine_error is not None:
+            raise rejected_by_engine(self._lease.understood(assembler.engine_error))
+        if not complete:
+            raise _no_answer(assembler.failure or "the engine ended its answer in the middle")
+        answer = assembler.answer(self._trace.model)
+        if answer.failure:
+            raise _no_answer(answer.failure)
+        return answer
+
+    async def _relay(self, down: Downstream, upstream: Response) -> web.StreamResponse:
+        """Send the stream to the client as it comes; what completes it goes out together with the end of the response."""
+        asked = self._request.document.is_true("return_progress")
+        translator = self._translation.stream(
+            self._trace.model,
+            choices=self._request.choices,
+            passes_progress=asked,
+            passes_sums=not self._lease.adds_usage(self._request.document),
+        )
+
+        def progressed() -> None:
+            if translator.begun:
+                self._trace.ttft = self._trace.ttft or self.seconds
+            self._progress(None if down.begun else translator.prompt.latest, begun=translator.begun)
+
+        self._relaying = relay = StreamRelay(upstream, translator, down, progressed)
+        await relay.run()
+        if translator.done:
+            self._answered(translator.prompt_tokens, translator.tokens)
+            self._sending = True
+            return await down.finish(relay.last)
+        return await self._end(down, translator)
+
+    async def _end(self, down: Downstream, translator: StreamTranslator) -> web.StreamResponse:
+        """End a stream that has ended without its formal end, or that has failed."""
+        end = translator.end()
+        if end is None and not down.begun:
+            if translator.engine_error is not None:
+                raise rejected_by_engine(self._lease.understood(translator.engine_error))
+            raise _no_answer(translator.failure or "the engine ended its answer before it had begun")
+        self._answered(translator.prompt_tokens, translator.tokens)
+        if end is None:
+            said = translator.engine_error
+            what = translator.failure or "the engine ended its answer in the middle"
+            raise self._broken(what, logged=None if said is None else without_words(said))
+        return await down.finish(end)
+
+    def _progress(self, prompt: PromptProgress | None, *, begun: bool) -> None:
+        """Note that the engine has shown progress; the watchdog need not hear of each token of each stream."""
+        now = self._clock()
+        self._limits.progress(now, answer=begun)
+        if prompt is not None and prompt != self._lease.prompt:
+            self._lease.read(prompt)
+        if now >= self._report_at:
+            self._report_at = now + _REPORTS_EVERY
+            self._lease.progress()
+
+    def _answered(self, prompt_tokens: int, tokens: int) -> None:
+        trace = self._trace
+        trace.prompt_tokens, trace.tokens = prompt_tokens, tokens
+        trace.ttft = trace.ttft or self.seconds
+        trace.cost = self._lease.price.of(prompt_tokens, tokens)
+
+    def _timed_out(self) -> Exception:
+        """Return what it means that a limit has passed."""
+        lease, reason = self._lease, self._limits.reason
+        if reason is None:
+            if not self._begun and not self._trace.ttft:
+                # Whether an engine without a single token gets on at all is for the watchdog to find out.
+                lease.suspect()
+            error = CapacityError(
+                f"'{self._trace.model}' was not done within the whole time of the request{self._state_of_prompt()}; "
+                "give it more with x-hostd-timeout or total_timeout, or ask for fewer tokens",
+                code="timeout",
+                status=504,
+                retry_after=1.0,
+            )
+            return self._broken(error.message) if self._begun else TerminalFailure(error)
+        if self._sending or (self._relaying is not None and self._relaying.sending):
+            # It is the client that no longer reads; the engine has sent its part.
+            return ClientGoneError()
+        lease.suspect()
+        if self._begun:
+            return self._broken(f"the engine has sent nothing for {lease.limits.stall_timeout:g} s ({reason})")
+        what = f"no first token within {self.seconds:.1f} s ({reason}){self._state_of_prompt()}"
+        return RetryableFailure(
+            reason, f"{what}; the engine showed no progress in the last {lease.limits.first_token_timeout:g} s"
+        )
+
+    def _state_of_prompt(self) -> str:
+        prompt = self._lease.prompt
+        return "" if prompt is None or self._trace.ttft else f", of whose prompt {prompt} were read"
+
+    async def _connection_lost(self, error: Exception) -> RetryableFailure | TerminalFailure:
+        """Return what a lost connection means: a crash, or an engine that runs but closed it."""
+        lease = self._lease
+        crashed = await lease.died_within(_CRASH_NOTICE)
+        what = "the engine crashed" if crashed else "the connection to the engine broke off"
+        if isinstance(error, ConnectError) and not crashed:
+            what = f"the engine at {lease.endpoint.url} cannot be reached: {error}"
+        if not crashed:
+            lease.suspect()
+        if self._begun:
+            return self._broken(what)
+        reason = FallbackReason.CRASHED if crashed else FallbackReason.CONNECT
+        return RetryableFailure(reason, what, reached=not isinstance(error, ConnectError))
+
+    def _bad_answer(self, what: str) -> RetryableFailure | TerminalFailure:
+        return self._broken(what) if self._begun else _no_answer(what)
+
+    def _broken(self, what: str, *, logged: str | None = None) -> TerminalFailure:
+        """Return the failure of an answer that had begun, and record it, as *logged* where *what* repeats an engine's words."""
+        trace = self._trace
+        log.error("stream_broken", model=trace.model, request=trace.request_id, why=logged or what)
+        return TerminalFailure(EngineError(f"the answer of '{trace.model}' is not complete: {what}"))
+
+
+def _no_answer(what: str) -> RetryableFailure:
+    return RetryableFailure(FallbackReason.STATUS_5XX, what, 502)

@@ -1,0 +1,196 @@
+"""The client's end of a stream: opened late, kept alive while it waits, never ended as if complete when it is not."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+from hostd.dialects import registry
+from hostd.domain.errors import Bug, HostdError
+from hostd.domain.server_settings import KeepAliveForm
+from hostd.gateway.context import RequestContext
+from hostd.gateway.forwarding.timeouts import NEVER, TimeoutMonitor
+from hostd.gateway.http import error_responses
+
+_UNREAD = 64 * 1024
+"""Bytes that may wait to be read by a client before its engine has to wait, too."""
+
+
+class ClientGoneError(Exception):
+    """The client has closed its end, so that there is no one to answer."""
+
+
+class Downstream:
+    """Sends one streamed answer.
+
+    The status line is held back until there is something to send, so that a failure can still be reported by a status. A client
+    that has waited *every* seconds is sent the head of the answer and then a keep-alive each *every* seconds, in the *form* that
+    the owner has chosen: a comment says what *waiting_for* returns. *begun* says that a part of the answer itself has been sent.
+    """
+
+    def __init__(
+        self,
+        ctx: RequestContext,
+        timeouts: TimeoutMonitor,
+        every: float,
+        waiting_for: Callable[[], str],
+        *,
+        form: KeepAliveForm = KeepAliveForm.COMMENT,
+    ) -> None:
+        self.begun = False
+        self.response: web.StreamResponse | None = None
+        self._ctx = ctx
+        self._dialect = registry.client_dialect(ctx.dialect)
+        self._timeouts = timeouts
+        self._every = every
+        self._form = form
+        self._waiting_for = waiting_for
+        self._loop = asyncio.get_running_loop()
+        self._announced: tuple[str, str] | None = None
+        self._writer: AbstractStreamWriter | None = None
+        self._writing: asyncio.Task[None] | None = None
+        self.due = self._loop.time() + every
+        timeouts.begin(self)
+
+    async def send(self, events: bytes) -> None:
+        """Send events of the answer; from the first on, nothing else is sent.
+
+        Raises:
+            ClientGoneError: The client has closed its end.
+        """
+        if not self.begun:
+            events = await self._begin(events)
+        try:
+            await self._opened.write(events)
+        except ConnectionError as error:
+            raise ClientGoneError from error
+
+    def push(self, events: bytes) -> bool:
+        """Send events of an answer that has begun, at once; return False when the client should be waited for (`drain`).
+
+        Raises:
+            ClientGoneError: The client has closed its end.
+        """
+        writer, transport = self._writer, self._ctx.request.transport
+        if writer is None or transport is None:
+            raise ClientGoneError
+        # Without `drain` it waits for nothing, so that one step takes it to its end.
+        write = writer.write(events, drain=False)  # type: ignore[call-arg]
+        try:
+            write.send(None)
+        except StopIteration:
+            return transport.get_write_buffer_size() <= _UNREAD
+        except ConnectionError as error:
+            raise ClientGoneError from error
+        write.close()
+        raise Bug("a write waits although it was told not to")
+
+    async def drain(self) -> None:
+        """Return once the client has read most of what was sent.
+
+        Raises:
+            ClientGoneError: The client has closed its end.
+        """
+        try:
+            if self._writer is not None:
+                await self._writer.drain()
+        except ConnectionError as error:
+            raise ClientGoneError from error
+
+    async def finish(self, events: bytes) -> web.StreamResponse:
+        """Send the last *events* of an answer that is complete, and the end of the response with them.
+
+        Raises:
+            ClientGoneError: The client has closed its end.
+        """
+        if not self.begun:
+            events = await self._begin(events)
+        response = self._opened
+        try:
+            await response.write_eof(events)
+        except ConnectionError as error:
+            raise ClientGoneError from error
+        return response
+
+    async def fail(self, error: HostdError) -> web.StreamResponse:
+        """End the answer with an error: as a status where the head has not gone out, else as the last event."""
+        await self._stop_keep_alives()
+        if self.response is None:
+            return error_responses.response(error, self._ctx.dialect, self._ctx.trace)
+        with contextlib.suppress(ConnectionError):
+            await self.response.write_eof(self._dialect.error_event(error))
+        return self.response
+
+    async def close(self) -> None:
+        """Stop the keep-alives, whatever has happened."""
+        await self._stop_keep_alives()
+
+    def look(self, _now: float) -> None:
+        """Begin to write a keep-alive; the timer of `TimeoutMonitor` calls this when it is due."""
+        self.due = NEVER
+        self._writing = self._loop.create_task(self._keep_alive())
+
+    def excuse(self, seconds: float) -> None:
+        """Leave the next keep-alive where it was: the later the loop comes to it, the more it is needed."""
+
+    async def send_aside(self, events: bytes) -> None:
+        """Send *events* that are no part of the answer, which may still come from another target.
+
+        Raises:
+            ClientGoneError: The client has closed its end.
+        """
+        try:
+            await self._open()
+            await self._opened.write(events)
+        except ConnectionError as error:
+            raise ClientGoneError from error
+
+    @property
+    def _opened(self) -> web.StreamResponse:
+        if self.response is None:
+            raise Bug("a stream must begin before it goes on")
+        return self.response
+
+    async def _begin(self, events: bytes) -> bytes:
+        """Open the response; return *events* with what else must be sent before the answer."""
+        self.begun = True
+        await self._stop_keep_alives()
+        trace = self._ctx.trace
+        if self.response is not None and self._announced != (trace.model, trace.route):
+            # The head was sent before it was known which model would answer.
+            events = self._dialect.keep_alive(f"x-hostd-model={trace.model} x-hostd-route={trace.route}") + events
+        await self._open()
+        return events
+
+    async def _open(self) -> None:
+        if self.response is not None:
+            return
+        trace = self._ctx.trace
+        headers = trace.headers()
+        headers["Content-Type"] = self._dialect.stream_type
+        headers["Cache-Control"] = "no-cache"
+        headers["X-Accel-Buffering"] = "no"
+        self._announced = (trace.model, trace.route)
+        response = web.StreamResponse(headers=headers)
+        try:
+            self._writer = await response.prepare(self._ctx.request)
+        except ConnectionError as error:
+            raise ClientGoneError from error
+        self.response = response
+
+    async def _keep_alive(self) -> None:
+        await self._open()
+        comments = self._form is KeepAliveForm.COMMENT
+        sign = self._dialect.keep_alive(self._waiting_for()) if comments else self._dialect.idle_event()
+        await self._opened.write(sign)
+        self.due = self._loop.time() + self._every
+        self._timeouts.expect(self.due)
+
+    async def _stop_keep_alives(self) -> None:
+        self._timeouts.end(self)
+        if self._writing is not None:
+            # One that is being written is let finish: half of one would spoil what follows.
+            writing, self._writing = self._writing, None
+            await asyncio.gather(writing, return_exceptions=True)

@@ -1,0 +1,198 @@
+"""One request on its way over the targets of its route, from its arrival to its record."""
+
+import asyncio
+
+from aiohttp import web
+
+from hostd.backends.upstream import Lease, Upstream
+from hostd.dialects.base import InferenceRequest
+from hostd.domain.errors import EngineError, HostdError, RequestError
+from hostd.domain.locality import is_loopback
+from hostd.domain.reason import FallbackReason
+from hostd.domain.server_settings import KeepAliveForm
+from hostd.domain.ticket import Ticket
+from hostd.gateway.context import InferenceServices, RequestContext
+from hostd.gateway.forwarding.attempt import Attempt
+from hostd.gateway.forwarding.attempt_errors import RetryableFailure, TerminalFailure
+from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
+from hostd.gateway.forwarding.request_digest import digest_of
+from hostd.gateway.forwarding.request_trace import request_record
+from hostd.gateway.forwarding.timeouts import NEVER
+from hostd.gateway.http import error_responses
+from hostd.gateway.http.auth import options_of
+from hostd.routing.policy import RouteQuery
+from hostd.runtime.dispatcher import RequestRefused
+from hostd.scheduling.effects import Serve
+from hostd.scheduling.events import AttemptFailed
+from hostd.supervisor.process.own_limits import want_now
+
+_LEFT_WAITING = 1.0
+"""Seconds without an answer from which a client that leaves may have been kept waiting by its own request."""
+
+
+class ProxyRequest:
+    """Answers one request: waits for its turn, tries its targets in order, and releases its slot."""
+
+    def __init__(self, services: InferenceServices, ctx: RequestContext, inference: InferenceRequest) -> None:
+        self._services = services
+        self._ctx = ctx
+        self._trace = ctx.trace
+        self._trace.stream = inference.stream
+        self._inference = inference
+        self._clock = asyncio.get_running_loop().time
+        self._arrived = self._clock()
+        self._ticket = self._admission_ticket()
+        self._down: Downstream | None = None
+        self._holds_slot = True
+        self._lease_held: Lease | None = None
+        self._attempt_began: float | None = None
+
+    def _admission_ticket(self) -> Ticket:
+        inference, principal, options = self._inference, self._ctx.principal, options_of(self._ctx.request.headers)
+        query = RouteQuery(inference.model, inference.requirements, principal, options.privacy)
+        # A client may give two requests the same id; the scheduler must not take them for one.
+        again = f"/{id(self):x}" if "X-Request-Id" in self._ctx.request.headers else ""
+        return Ticket(
+            self._trace.request_id + again,
+            self._services.router.route(query, self._arrived),
+            client=principal.client,
+            priority=options.priority,
+            session=options.session,
+            deadline=None if options.timeout is None else self._arrived + options.timeout,
+            keep_alive=inference.keep_alive,
+            digest=digest_of(inference) if self._services.dispatcher.refuses_by_digest else None,
+        )
+
+    async def answer(self) -> web.StreamResponse:
+        """Return the response, which may be an error."""
+        if self._inference.stream:
+            services = self._services
+            every = NEVER if services.keep_alive is KeepAliveForm.OFF else services.keep_alive_every
+            self._down = Downstream(self._ctx, services.timeouts, every, self._waiting_for, form=services.keep_alive)
+        outcome, status = "gone", 499
+        response: web.StreamResponse | None = None
+        try:
+            response = await self._answer()
+            outcome, status = "answered", response.status
+        except RequestRefused as refused:
+            outcome, status = "refused", refused.effect.error.status
+            response = await self._refuse(refused)
+        except TerminalFailure as ended:
+            begun = self._down is not None and self._down.begun
+            outcome, status = "broken" if begun else "failed", ended.error.status
+            response = await self._fail(ended.error)
+        except RequestError as error:
+            # Found out when the request was written for its engine.
+            outcome, status = "failed", error.status
+            response = await self._fail(error)
+        except ClientGoneError:
+            response = self._hang_up()
+        finally:
+            self._record(outcome, status, 0 if response is None else response.status)
+            if self._holds_slot:
+                self._services.dispatcher.client_left(self._ticket.id, self._left_unread())
+            if self._down is not None:
+                await self._down.close()
+                # The two refer to each other: apart, both are freed now instead of by a collection that holds up all requests.
+                self._down = None
+        return response
+
+    def _record(self, outcome: str, status: int, sent: int) -> None:
+        """Tell the sinks of the request, which is over; *sent* is the status that the client was sent, 0 if it left before."""
+        asked = self._ticket.route.profile
+        total = self._clock() - self._arrived
+        record = request_record(self._trace, self._ctx.principal.client, asked, outcome, status, total)
+        self._services.sinks.finished(record._replace(sent=sent))
+
+    async def _answer(self) -> web.StreamResponse:
+        dispatcher = self._services.dispatcher
+        serve = await dispatcher.admit(self._ticket)
+        while True:
+            try:
+                return await self._attempt(serve)
+            except RetryableFailure as failure:
+                digest, detail = self._unanswered() if failure.reached else None, failure.detail
+                if failure.reason is FallbackReason.CONNECT:
+                    # What keeps hostd from connecting to anything is no word about the engine.
+                    detail = want_now() or detail
+                serve = await dispatcher.next_target(
+                    AttemptFailed(
+                        self._ticket.id,
+                        failure.reason,
+                        detail,
+                        failure.status,
+                        digest,
+                        failure.logged,
+                        failure.retry_after,
+                    )
+                )
+
+    async def _attempt(self, serve: Serve) -> web.StreamResponse:
+        upstream = self._services.upstreams[serve.model]
+        trace = self._trace
+        trace.model, trace.backend = serve.model, upstream.variant.backend
+        trace.attempts, trace.waited, trace.loaded = serve.attempt, serve.waited, serve.loaded
+        trace.set_route(serve.reason)
+        deadline = self._arrived + upstream.profile.limits.total_timeout
+        if self._ticket.deadline is not None:
+            deadline = min(deadline, self._ticket.deadline)
+        self._lease_held = self._lease(upstream)
+        self._attempt_began = self._clock()
+        attempt = Attempt(self._services, self._inference, trace, self._lease_held, self._down, deadline)
+        response = await attempt.run()
+        self._holds_slot = False
+        self._services.dispatcher.finished(self._ticket.id, attempt.seconds)
+        return response
+
+    def _unanswered(self) -> str | None:
+        """Return the request's digest where an engine was given it and has sent nothing of an answer."""
+        return digest_of(self._inference) if self._lease_held is not None and not self._trace.ttft else None
+
+    def _left_unread(self) -> str | None:
+        """Return the request's digest where its client or its time was gone while an engine was reading it, which may hang."""
+        # Most clients that leave so do it at once, and what they asked is no cause for suspicion: that costs no digest.
+        waited = 0.0 if self._attempt_began is None else self._clock() - self._attempt_began
+        return self._unanswered() if waited >= _LEFT_WAITING else None
+
+    def _lease(self, upstream: Upstream) -> Lease:
+        self._lease_held = self._attempt_began = None
+        try:
+            lease = upstream.lease()
+        except EngineError as error:
+            raise RetryableFailure(FallbackReason.CRASHED, error.message, reached=False) from None
+        if self._ticket.route.private and not (lease.endpoint.local and is_loopback(lease.endpoint.url)):
+            # Routing has dropped such targets by their settings; this is what the server really does, and where it listens.
+            raise RetryableFailure(
+                FallbackReason.UNFIT,
+                f"'{upstream.name}' is not served on this machine, and the request is private",
+            )
+        return lease
+
+    def _waiting_for(self) -> str:
+        """Return what a client that waits is told."""
+        waiting = self._services.dispatcher.position(self._ticket.id)
+        if waiting is None:
+            prompt = None if self._lease_held is None else self._lease_held.prompt
+            return f"{self._trace.model} is reading the request" + ("" if prompt is None else f": {prompt}")
+        return str(waiting)
+
+    async def _refuse(self, refused: RequestRefused) -> web.StreamResponse:
+        effect, trace = refused.effect, self._trace
+        trace.attempts, trace.waited = effect.attempts, effect.waited
+        if effect.attempts == 0:
+            trace.model, trace.backend = effect.model, self._services.upstreams[effect.model].variant.backend
+        trace.set_route(effect.reason)
+        return await self._fail(effect.error)
+
+    def _hang_up(self) -> web.StreamResponse:
+        """Close the connection of a client that has closed its end, or that no longer reads."""
+        if self._down is None or self._down.response is None:
+            return web.Response(status=499)
+        if self._ctx.request.transport is not None:
+            self._ctx.request.transport.abort()
+        return self._down.response
+
+    async def _fail(self, error: HostdError) -> web.StreamResponse:
+        if self._down is not None:
+            return await self._down.fail(error)
+        return error_responses.response(error, self._ctx.dialect, self._trace)

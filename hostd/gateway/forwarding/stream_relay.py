@@ -1,0 +1,165 @@
+"""A stream of an upstream, handed on within the callback that receives its bytes.
+
+The task of the attempt sleeps meanwhile. It is woken by the end, and by what no callback can do: to open the answer to the client,
+and to wait for a client that reads more slowly than the engine writes. Some servers leave a complete stream open, or break it off.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from hostd.backends.http.errors import ExchangeError
+from hostd.backends.http.response import Response
+from hostd.dialects.base import StreamReader, StreamTranslator
+from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
+
+FORMAL_END = 1.0
+"""Seconds that an engine has, once its answer is complete, to end it formally; then its connection is not used again."""
+
+
+class StreamFeed:
+    """Hands the bytes of *response* to *take*, until its end or until *reader* needs no more.
+
+    After `hold`, the server has to wait until *wait* is done.
+    """
+
+    def __init__(
+        self,
+        response: Response,
+        reader: StreamReader,
+        take: Callable[[bytes], None],
+        wait: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._response = response
+        self._reader = reader
+        self._take = take
+        self._wait = wait
+        self._held = False
+        self._over = False
+        self._known = -1
+        self._timer: asyncio.TimerHandle | None = None
+
+    def hold(self) -> None:
+        """Let the server wait for *wait*."""
+        self._held = True
+        self._response.pause()
+        self._response.nudge()
+
+    def stop(self) -> None:
+        """Take no more."""
+        self._over = True
+        self._response.pause()
+        self._response.nudge()
+
+    async def run(self) -> None:
+        """Return at the end of the response, or when nothing more is needed of it, or a moment after the answer was complete.
+
+        Raises:
+            ExchangeError: The response broke off before the answer was complete.
+        """
+        response = self._response
+        response.deliver(self._arrived)
+        try:
+            while True:
+                if self._held:
+                    # Also at the end: what was held back has still to go out.
+                    if self._wait is not None:
+                        await self._wait()
+                    self._held = False
+                    response.resume()
+                elif self._over or response.is_complete:
+                    return
+                else:
+                    await response.change()
+        except ExchangeError:
+            if not self._reader.settled:
+                raise
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _arrived(self, data: bytes) -> None:
+        if self._over:
+            return
+        self._take(data)
+        reader = self._reader
+        if reader.done or reader.failure:
+            self.stop()
+        elif reader.complete and reader.events != self._known:
+            self._known = reader.events
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_later(FORMAL_END, self.stop)
+
+
+class StreamRelay:
+    """Passes the events of *response* through *translator* to *down*.
+
+    *progressed* is called for each read in which the upstream showed that it works. *sending* says that the client is waited for.
+    """
+
+    def __init__(
+        self, response: Response, translator: StreamTranslator, down: Downstream, progressed: Callable[[], None]
+    ) -> None:
+        self.sending = False
+        self.last = b""
+        self._translator = translator
+        self._down = down
+        self._progressed = progressed
+        self._first = b""
+        self._aside = b""
+        self._gone = False
+        self._feed = StreamFeed(response, translator, self._take, self._send)
+
+    async def run(self) -> None:
+        """Return when the stream is at its end; the events with which the translator was done are `last`, and not sent yet.
+
+        Raises:
+            ExchangeError: The response broke off.
+            ClientGoneError: The client has closed its end.
+        """
+        await self._feed.run()
+        if self._gone:
+            raise ClientGoneError
+
+    def _take(self, data: bytes) -> None:
+        translator = self._translator
+        known = translator.signs
+        events = translator.feed(data)
+        if translator.signs > known:  # an engine that is stuck may go on sending comments
+            self._progressed()
+        if not self._down.begun:
+            self._aside += translator.take_aside()
+        if translator.done:
+            self.last = self._aside + self._first + events
+            self._aside = self._first = b""
+        elif not self._down.begun:
+            # An answer that has failed before anything of it was sent may still come from another target.
+            self._first = b"" if translator.failure else self._first + events
+            if self._first or self._aside:
+                self._feed.hold()
+        elif events:
+            self._push(events)
+
+    def _push(self, events: bytes) -> None:
+        try:
+            if not self._down.push(events):
+                self._feed.hold()
+        except ClientGoneError:
+            # Raised where the attempt waits, since this runs in the engine's connection.
+            self._gone = True
+            self._feed.stop()
+
+    async def _send(self) -> None:
+        """Do what must be waited for: open the answer, or have the client read."""
+        self.sending = True
+        aside, self._aside = self._aside, b""
+        first, self._first = self._first, b""
+        if aside:
+            await self._down.send_aside(aside)
+        if first:
+            await self._down.send(first)
+        elif not aside:
+            await self._down.drain()
+        self.sending = False
+        # The engine was not asked for more meanwhile, so that time is none in which it stalled.
+        self._progressed()

@@ -1,0 +1,228 @@
+"""One client's connection, and the clocks on it: nothing that a client starts may stay half done for ever.
+
+A clock runs while a head or a body is on its way, while nothing is, and while a client takes nothing of an answer that is there for
+it. None runs while an answer is made or sent: streams live for hours.
+"""
+
+from enum import IntEnum
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import HttpVersion11, web
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+from aiohttp.web_server import Server
+
+from hostd.dialects import registry
+from hostd.domain.errors import HostdError, RequestError
+from hostd.gateway.forwarding.request_trace import RequestTrace, request_id
+from hostd.gateway.http import cors, error_responses
+
+HEAD_TIME = 10.0
+"""Seconds from the opening of a connection, or from the first byte of a next head, to the head's end."""
+IDLE_TIME = 75.0
+"""Seconds that a connection is kept for a next request; nginx keeps its clients for as long."""
+BODY_TIME = 20.0
+"""Seconds in which a body must get on by `BODY_STEP`, or be over. A bound on the whole would refuse large ones on slow links."""
+BODY_STEP = 20 * 1024
+"""Bytes in `BODY_TIME`: 1 KiB a second, which a link that is worth using does even when it is shared."""
+
+UNREAD_TIME = 300.0
+"""Seconds in which a client must take at least a byte of an answer that waits for it; a suspended one may come back until then."""
+PATIENCE = 3.0
+"""Seconds after which such a client's place may go to a newcomer, where there is no other."""
+_FLUSH_TIME = 10.0
+
+_LONGEST_PATH = 200
+_UNSENT = -1
+
+
+class Phase(IntEnum):
+    """What a connection is used for, in the order in which connections are closed when a newcomer needs a place."""
+
+    OPENED = 0
+    HEAD = 1
+    LEFTOVER = 2
+    IDLE = 3
+    BODY = 4
+    UNREAD = 5
+    ANSWER = 6
+
+
+class ClientConnection(RequestHandler):
+    """A connection that knows what it waits for and since when, so that `Connections` can close it."""
+
+    __slots__ = ("_head_since", "_mark", "_opened_at", "_refused_head", "peer")
+
+    def __init__(self, server: Server, **options: Any) -> None:
+        # A body stays packed until it is known how large it may become.
+        super().__init__(server, keepalive_timeout=IDLE_TIME, auto_decompress=False, **options)
+        self.access_log = None  # type: ignore[assignment]  # what aiohttp's own server passes to say that there is none
+        self._logging_enabled = False
+        self.peer = ""
+        self._opened_at = self._loop.time()
+        self._head_since: float | None = None
+        self._mark = (_UNSENT, 0, 0.0)
+        self._refused_head = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Hand *data* to the parser, and take down when a head began."""
+        heads, waits = self._request_count, self._waiter is not None or not self._request_count
+        super().data_received(data)
+        if self._request_count != heads:
+            self._head_since = None
+            self._refused_head = data[:_LONGEST_PATH]
+            self._break_body()
+        elif waits and data and self._head_since is None:
+            self._head_since = self._loop.time()
+
+    def _break_body(self) -> None:
+        """Tell who reads a body in whose midst something new has begun: its chunks are broken, and aiohttp keeps that for later."""
+        request = self._current_request
+        if request is not None and not request.content.is_eof() and request.content.exception() is None:
+            request.content.set_exception(RequestPayloadError())
+
+    @property
+    def phase(self) -> Phase:
+        """What it is used for."""
+        request = self._current_request
+        if request is not None and _awaits_body(request):
+            return Phase.BODY
+        unsent = self._unsent
+        if request is None and not self._messages and not unsent:
+            return self._phase_between_requests()
+        unread = unsent and self._mark[:2] == (_UNSENT, unsent) and self._loop.time() - self._mark[2] >= PATIENCE
+        return Phase.UNREAD if unread else Phase.ANSWER
+
+    def _phase_between_requests(self) -> Phase:
+        if self._head_since is not None:
+            return Phase.HEAD
+        if not self._request_count:
+            return Phase.OPENED
+        # aiohttp reads on for a while what a client sends of a body that nobody needed.
+        return Phase.LEFTOVER if self._waiter is None else Phase.IDLE
+
+    @property
+    def since(self) -> float:
+        """When its phase began, a time of the loop's clock; for a body or an answer, when it last got on."""
+        match self.phase:
+            case Phase.OPENED:
+                return self._opened_at
+            case Phase.HEAD:
+                return self._head_since or 0.0
+            case Phase.IDLE:
+                return self._next_keepalive_close_time - IDLE_TIME
+            case _:
+                return self._mark[2]
+
+    def look(self, now: float) -> None:
+        """Close it if what it waits for takes too long; an idle one closes itself."""
+        match self.phase:
+            case Phase.OPENED | Phase.HEAD if now - self.since > HEAD_TIME:
+                self.force_close()
+            case Phase.BODY:
+                self._look_at_body(now)
+            case Phase.UNREAD | Phase.ANSWER:
+                self._look_at_answer(now)
+            case _:
+                pass
+
+    def give_place(self) -> None:
+        """Close it although it is not slow: a newcomer needs its place."""
+        match self.phase:
+            case Phase.BODY:
+                self._give_body_up()
+            case Phase.UNREAD:
+                self._abort()
+            case _:
+                self.force_close()
+
+    def force_close(self) -> None:
+        """Close it, and do not wait for ever until the client has read what was written."""
+        transport = self.transport
+        super().force_close()
+        if transport is not None and transport.get_write_buffer_size():
+            self._loop.call_later(_FLUSH_TIME, transport.abort)
+
+    def _look_at_body(self, now: float) -> None:
+        request = self._current_request
+        if request is None:
+            return
+        kind, received, since = self._mark
+        total = request.content.total_raw_bytes
+        # While reading is paused hostd is the slow one.
+        if kind != id(request) or total - received >= BODY_STEP or self._reading_paused:
+            self._mark = (id(request), total, now)
+        elif now - since > BODY_TIME:
+            self._give_body_up()
+
+    def _look_at_answer(self, now: float) -> None:
+        unsent = self._unsent
+        if not unsent or self._mark[:2] != (_UNSENT, unsent):
+            self._mark = (_UNSENT, unsent, now)
+        elif now - self._mark[2] > UNREAD_TIME:
+            self._abort()
+
+    @property
+    def _unsent(self) -> int:
+        """The bytes of answers that the client's end has not taken."""
+        return 0 if self.transport is None else self.transport.get_write_buffer_size()
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _give_body_up(self) -> None:
+        request = self._current_request
+        if request is not None and self.transport is not None and request.writer.output_size == 0:
+            slow = RequestError("the body came too slowly, or stopped", code="request_timeout", status=408)
+            self.transport.write(raw_answer(slow, request.path))
+        self.force_close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Return the answer to what is no request, in the dialect of the path that it was meant for.
+
+        Raises:
+            ConnectionError: Something else has been answered already.
+        """
+        del message  # it quotes the request, which may hold a key
+        if request.writer.output_size > 0:
+            raise ConnectionError
+        # aiohttp takes what it cannot read for HTTP/1.0, and would have the answer say so.
+        request._version = HttpVersion11  # noqa: SLF001
+        words = self._refused_head.split(b" ", 2)
+        path = words[1].decode("ascii", "replace") if len(words) == 3 else "/"
+        trace = RequestTrace(request_id({}), fixed=cors.SAFE)
+        response = error_responses.response(_refusal(status, exc), registry.dialect_of(path.partition("?")[0]), trace)
+        response.force_close()
+        return response
+
+
+def _awaits_body(request: web.BaseRequest) -> bool:
+    """Return whether the answer to *request* waits for more of its body; who makes one without it is not disturbed."""
+    return not request.content.is_eof() and request.content._waiter is not None  # noqa: SLF001 - it has no public word for it
+
+
+def _refusal(status: int, why: BaseException | None) -> HostdError:
+    if isinstance(why, LineTooLong):
+        message = "the request line or a header is longer than hostd reads; shorten it"
+        return RequestError(message, code="head_too_long", status=431)
+    message = "this is no request of HTTP/1.1 that hostd can read: its head is malformed, or has too many headers"
+    return RequestError(message, code="bad_request", status=status if 400 <= status < 500 else 400)
+
+
+def raw_answer(error: HostdError, path: str = "/") -> bytes:
+    """Return *error* as a whole, short answer for a client of *path* after which the connection is closed."""
+    body = registry.client_dialect(registry.dialect_of(path)).error(error)
+    retry = f"Retry-After: {error.retry_after:.0f}\r\n" if error.retry_after is not None else ""
+    head = (
+        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\nContent-Type: application/json\r\n{retry}"
+        f"x-request-id: {request_id({})}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body

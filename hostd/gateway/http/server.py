@@ -1,0 +1,125 @@
+"""The HTTP server: all routes in one table, one check of origins, one way in which errors are answered.
+
+It stands on aiohttp's bare server. A dozen fixed paths need no router, and what an application object does for each request
+(route tables, middlewares, signals) would cost every answer a tenth of its time.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+import structlog
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+
+from hostd.descriptor_limit import current
+from hostd.dialects import registry
+from hostd.domain.errors import Bug, HostdError, RequestError
+from hostd.domain.server_settings import ServerSettings
+from hostd.gateway.admin import AdminHandlers
+from hostd.gateway.context import AppContext, RequestContext, Route
+from hostd.gateway.forwarding.request_trace import RequestTrace, request_id
+from hostd.gateway.health import HealthHandlers
+from hostd.gateway.http import cors, error_responses
+from hostd.gateway.http.auth import identify
+from hostd.gateway.http.body_budget import BodyBudget
+from hostd.gateway.http.connections import Connections, bound_for
+from hostd.gateway.http.origin_check import OriginCheck, shown
+from hostd.gateway.http.route_table import RouteTable
+from hostd.gateway.inference import InferenceHandlers
+from hostd.gateway.request import HttpRequest
+
+log = structlog.get_logger()
+
+_MOST_TOLD = 64
+
+
+def make_server(app: AppContext) -> Connections:
+    """Return the server that serves *app*; a client that goes away cancels its handler."""
+    families = (
+        InferenceHandlers(app.for_inference()),
+        AdminHandlers(app.for_admin()),
+        HealthHandlers(app.for_health()),
+    )
+    settings = app.catalog.server
+    server = HttpServer(app.catalog.listen, settings, [route for family in families for route in family.routes()])
+    return Connections(server.answer, request_factory=server.request, most=bound_for(current()))
+
+
+class HttpServer:
+    """Finds the handler of a request, and turns whatever that raises into an error answer, with the headers of the trace."""
+
+    def __init__(self, listen: Iterable[str], settings: ServerSettings, routes: Iterable[Route]) -> None:
+        self._origin_check = OriginCheck(listen, settings)
+        self._budget = BodyBudget(settings.max_body)
+        self._routes = RouteTable(routes, settings.prefix)
+        self._told: set[str] = set()
+
+    def request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: RequestHandler,
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+    ) -> HttpRequest:
+        """Return the request that came as *message*, with its limits."""
+        return HttpRequest(message, payload, protocol, writer, task, budget=self._budget)
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Return the answer to *request*, whatever happens."""
+        trace = RequestTrace(request_id(request.headers), fixed=cors.SAFE)
+        path = self._routes.route(request.path)
+        dialect = registry.dialect_of(path)
+        try:
+            if (origin := self._admit(request)) is not None:
+                trace.fixed = cors.readable_by(origin)
+            if request.method == "OPTIONS":
+                return self._options(request, path, trace)
+            handler, name = self._routes.find(path, request.method)
+            response = await handler(RequestContext(request, trace, identify(request.headers), dialect, name))
+        except HostdError as error:
+            response = error_responses.response(error, dialect, trace)
+            if isinstance(request, HttpRequest) and request.stuck:
+                response.force_close()
+        except RequestPayloadError:
+            # The parser cannot tell where the next request begins.
+            why = RequestError("the request's body is broken: its chunks are malformed", code="bad_request")
+            response = error_responses.response(why, dialect, trace)
+            response.force_close()
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception as error:
+            # The last resort: say that it is hostd's fault, and keep serving.
+            log.exception("bug", path=shown(request.path))
+            response = error_responses.response(
+                Bug(f"hostd made a mistake: {type(error).__name__}; see its log"), dialect, trace
+            )
+        finally:
+            if isinstance(request, HttpRequest):
+                request.give_back()
+        if not response.prepared and "x-request-id" not in response.headers:
+            response.headers.update(trace.headers())
+        return response
+
+    def _admit(self, request: web.BaseRequest) -> str | None:
+        """Return the origin of the page that asks, None for a program."""
+        transport = request.transport
+        by_name = transport is None or not isinstance(transport.get_extra_info("sockname"), str)
+        try:
+            if not request.raw_path.startswith(("/", "*")):
+                # The absolute form, which only proxies are sent, names the server once more (RFC 9112, section 3.2.2).
+                self._origin_check.check({"Host": request.raw_path.partition("://")[2].partition("/")[0]})
+            return self._origin_check.check(request.headers, by_name=by_name)
+        except RequestError as error:
+            # A browser keeps the reason from the page, so that the owner finds it here only.
+            if error.message not in self._told and len(self._told) < _MOST_TOLD:
+                self._told.add(error.message)
+                log.warning("page_refused", why=error.message)
+            raise
+
+    def _options(self, request: web.BaseRequest, path: str, trace: RequestTrace) -> web.Response:
+        headers = trace.headers() | cors.options_headers(request.headers, self._routes.methods(path))
+        return web.Response(status=204, headers=headers)

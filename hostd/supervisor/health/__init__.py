@@ -1,0 +1,1 @@
+"""Whether an engine is ready, works, makes progress, or hangs."""

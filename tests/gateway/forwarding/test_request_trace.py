@@ -1,0 +1,62 @@
+"""Every answer tells who gave it, why, and after how long."""
+
+import pytest
+
+from hostd.domain.reason import FallbackReason
+from hostd.gateway.forwarding.request_trace import RequestTrace, request_id
+
+HEADERS = {
+    "x-request-id",
+    "request-id",
+    "x-hostd-model",
+    "x-hostd-backend",
+    "x-hostd-route",
+    "x-hostd-attempts",
+    "x-hostd-queue-ms",
+    "Server-Timing",
+}
+
+
+def test_takes_a_harmless_id() -> None:
+    """A client may name its request."""
+    assert "abc-1.2_3" == request_id({"X-Request-Id": "abc-1.2_3"})
+
+
+@pytest.mark.parametrize("given", ["", "a b", "a\n", "é", "x" * 129, 'a"'])
+def test_replaces_an_id_that_could_do_harm(given: str) -> None:
+    """What could forge a line or a header is replaced by an id of ours."""
+    assert request_id({"X-Request-Id": given}).startswith("req_")
+
+
+def test_makes_ids_that_differ() -> None:
+    """Two requests without an id get two."""
+    assert request_id({}) != request_id({})
+
+
+def test_tells_nothing_as_none() -> None:
+    """All headers are there even when no model had a part in the answer."""
+    headers = RequestTrace("r").headers()
+    assert HEADERS == set(headers)
+    assert ("none", "none", "0") == (headers["x-hostd-model"], headers["x-hostd-route"], headers["x-hostd-attempts"])
+
+
+def test_tells_times_apart() -> None:
+    """The time of a load is not counted as queueing in Server-Timing, and both are in x-hostd-queue-ms."""
+    headers = RequestTrace("r", waited=1.5, loaded=1.0, ttft=0.25).headers()
+    assert "1500" == headers["x-hostd-queue-ms"]
+    assert "queue;dur=500.0, load;dur=1000.0, ttft;dur=250.0" == headers["Server-Timing"]
+
+
+def test_tells_the_route() -> None:
+    """The first choice is primary; any other says why."""
+    trace = RequestTrace("r")
+    trace.set_route(None)
+    assert "primary" == trace.route
+    trace.set_route(FallbackReason.QUEUE_TIMEOUT)
+    assert "fallback:queue_timeout" == trace.route
+
+
+def test_tells_what_an_answer_costs() -> None:
+    """In USD, without an exponent however little it is; nothing where it is not known."""
+    assert "0.00000012" == RequestTrace("r", cost=1.2e-7).headers()["x-hostd-cost-usd"]
+    assert "x-hostd-cost-usd" not in RequestTrace("r").headers()

@@ -1,0 +1,165 @@
+"""Whatever comes in, an answer leaves: in one shape, with the same headers."""
+
+import asyncio
+import json
+
+import pytest
+
+from hostd.domain.server_settings import ServerSettings
+from hostd.gateway.inference import InferenceHandlers
+from tests.conftest import OpenDaemon
+from tests.gateway.forwarding.test_request_trace import HEADERS
+from tests.stage import CHAT, Stage, make_settings
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 200),
+        ("GET", "/healthz", 200),
+        ("GET", "/readyz", 200),
+        ("GET", "/metrics", 200),
+        ("GET", "/v1/models", 200),
+        ("GET", "/v1/models/alpha", 200),
+        ("GET", "/hostd/v1/status", 200),
+        ("GET", "/hostd/v1/models/alpha/logs", 200),
+        ("GET", "/nothing", 404),
+        ("GET", "/v1/models/unknown", 404),
+        ("GET", CHAT, 405),
+        ("POST", CHAT, 400),
+    ],
+)
+async def test_every_answer_has_the_same_headers(stage: Stage, method: str, path: str, status: int) -> None:
+    """Also those that no model had a part in, and errors."""
+    answer = await stage.send(method, path, headers={"x-request-id": "mine"})
+    assert status == answer.status
+    assert {name.lower() for name in HEADERS} <= {name.lower() for name in answer.headers}
+    assert ("mine", "mine") == (answer.headers["x-request-id"], answer.headers["request-id"])
+    assert ("none", "none") == answer.route
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_of_a_model_has_them_too(stage: Stage, stream: bool) -> None:
+    """They name the model, its engine, the route, and the times."""
+    answer = await stage.ask("alpha", headers={"x-request-id": "mine"}, stream=stream)
+    assert {name.lower() for name in HEADERS} <= {name.lower() for name in answer.headers}
+    assert ("alpha", "llamacpp", "primary", "1") == tuple(
+        answer.headers[f"x-hostd-{name}"] for name in ("model", "backend", "route", "attempts")
+    )
+    assert "mine" == answer.headers["x-request-id"]
+
+
+async def test_mints_an_id_where_the_clients_is_harmful(stage: Stage) -> None:
+    """An id that is not plain is replaced."""
+    answer = await stage.ask("alpha", headers={"x-request-id": "a b"})
+    assert answer.headers["x-request-id"].startswith("req_")
+
+
+async def test_one_id_twice_is_two_requests(stage: Stage) -> None:
+    """Clients that name two requests alike get two answers."""
+    asked = [stage.ask("alpha", headers={"x-request-id": "same"}, max_tokens=1) for _ in range(4)]
+    assert [200] * 4 == [answer.status for answer in await asyncio.gather(*asked)]
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/models", "/v1/models"),
+        ("/v1/chat/completions/", "/v1/chat/completions"),
+        ("/models", "/v1/models"),
+    ],
+)
+async def test_a_slip_in_the_path_gets_a_hint(stage: Stage, path: str, meant: str) -> None:
+    """A base URL with /v1 too many or too few is what people get wrong most."""
+    answer = await stage.get(path)
+    assert (404, "no_such_route") == (answer.status, answer.error["code"])
+    assert answer.error["message"].endswith(f"did you mean {meant}?")
+
+
+async def test_no_hint_where_none_helps(stage: Stage) -> None:
+    """A path that resembles nothing is just not there."""
+    assert "there is nothing at /favicon.ico" == (await stage.get("/favicon.ico")).error["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", CHAT, "POST"), ("PUT", "/v1/models", "GET"), ("PUT", "/hostd/v1/models/alpha", "GET")],
+)
+async def test_a_wrong_method_is_told(stage: Stage, method: str, path: str, allowed: str) -> None:
+    """405, with the right one."""
+    answer = await stage.send(method, path)
+    assert (405, "wrong_method") == (answer.status, answer.error["code"])
+    assert f"{path} takes {allowed}, not {method}" == answer.error["message"]
+
+
+async def test_head_is_answered(stage: Stage) -> None:
+    """Probes that ask for the head alone get it."""
+    answer = await stage.send("HEAD", "/healthz")
+    assert (200, b"") == (answer.status, answer.body)
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
+async def test_web_pages_stay_out(stage: Stage, headers: dict[str, str]) -> None:
+    """Every path checks where a request comes from."""
+    for path in ("/v1/models", "/", "/nothing"):
+        answer = await stage.get(path, **headers)
+        assert (403, "permission_error") == (answer.status, answer.error["type"])
+
+
+async def test_a_mistake_of_ours_is_one_answer(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unexpected exception becomes a 500 that says whose fault it was, without its text, and the next one is served."""
+
+    def break_down(*_: object) -> None:
+        raise ZeroDivisionError("a secret")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(InferenceHandlers, "_model", break_down)
+        answer = await stage.get("/v1/models")
+    assert (500, "bug") == (answer.status, answer.error["code"])
+    assert "hostd made a mistake: ZeroDivisionError; see its log" == answer.error["message"]
+    assert 200 == (await stage.get("/v1/models")).status
+
+
+async def test_what_is_no_http_is_refused(stage: Stage) -> None:
+    """Bytes that are no request get a 400, and disturb no other client."""
+    host, _, port = stage.app.addresses[0].rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"\x16\x03\x01 no request\r\n\r\n")
+    assert b" 400 " in (await reader.read()).split(b"\r\n")[0]
+    writer.close()
+    assert 200 == (await stage.get("/healthz")).status
+
+
+async def test_an_error_is_one_json_object(stage: Stage) -> None:
+    """Clients parse errors, whatever their status."""
+    answer = await stage.send("POST", CHAT, data=b"{")
+    assert "application/json" == answer.headers["Content-Type"].split(";")[0]
+    assert ["error"] == list(json.loads(answer.body))
+
+
+async def test_routes_answer_below_a_prefix(open_daemon: OpenDaemon) -> None:
+    """A proxy may leave its path in place; programs of this machine go on without it."""
+    async with open_daemon(make_settings(server=ServerSettings(prefix="/llm")), wait=False) as stage:
+        for path in ("/llm/v1/models", "/v1/models", "/llm/hostd/v1/status", "/llm"):
+            assert 200 == (await stage.get(path)).status
+        assert 404 == (await stage.get("/other/v1/models")).status
+        assert 400 == (await stage.send("POST", "/llm" + CHAT, data=b"{")).status
+
+
+async def test_an_absolute_target_names_the_server_too(stage: Stage) -> None:
+    """What only proxies are sent is checked as a Host is."""
+    host, _, port = stage.app.addresses[0].rpartition(":")
+    for name, status in (("evil.example", b" 403 "), ("localhost", b" 200 ")):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"GET http://{name}/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        assert status in await reader.readline()
+        writer.close()
+
+
+async def test_an_odd_origin_is_no_mistake_of_ours(stage: Stage) -> None:
+    """Headers alone make no 500."""
+    for origin in ("http://[", "http://[x]", "http://\u2100", "://", "a://b://c"):
+        assert 403 == (await stage.get("/v1/models", Origin=origin)).status
