@@ -4,6 +4,7 @@ A client speaks one dialect, an endpoint speaks some. `registry.translation` ret
 where the endpoint speaks the client's own.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -30,7 +31,8 @@ class InferenceRequest(NamedTuple):
     """A request as far as routing needs it; the rest is decoded from *document* on demand. A tuple, as one is made for each.
 
     *model* is the name that the client asked for. *keep_alive* is for how many seconds it would like the model to stay loaded.
-    *choices* is how many answers it asks for. *remote_media* is the beginning of a URL that its engine would fetch, if any.
+    *choices* is how many answers it asks for. *remote_media* is the beginning of a URL that its engine would fetch, if any. *chat*
+    is the request as one of OpenAI's chat completions, where reading it has made one.
     """
 
     dialect: Dialect
@@ -41,6 +43,22 @@ class InferenceRequest(NamedTuple):
     keep_alive: float | None = None
     choices: int = 1
     remote_media: str | None = None
+    chat: RequestDocument | None = None
+
+
+class AnswerContext(NamedTuple):
+    """What an answer is made for: a *request*, under the *name* of the model that its client knows.
+
+    *request_id* is the request's own. It *waited* so many seconds before an engine was asked, of which the load of its model
+    took *loaded*. *clock* returns seconds since 1970.
+    """
+
+    request: InferenceRequest
+    name: str
+    request_id: str
+    waited: float
+    loaded: float
+    clock: Callable[[], float]
 
 
 class Answer(NamedTuple):
@@ -132,6 +150,9 @@ class StreamTranslator(StreamReader, Protocol):
     def end(self) -> bytes | None:
         """Return what a stream still lacks that has ended without being *done*; None where the answer is not complete."""
 
+    def error_event(self, error: HostdError) -> bytes:
+        """Return *error* as the last event of this stream, begun or not, which will not be whole."""
+
     @property
     def tokens(self) -> int:
         """The tokens of the answer."""
@@ -150,8 +171,8 @@ class AnswerAssembler(StreamReader, Protocol):
     def end(self) -> bool:
         """Return whether the answer is whole now that its stream has ended, if need be without its formal end."""
 
-    def answer(self, name: str) -> Answer:
-        """Return the whole answer under the *name* of the model that clients know."""
+    def answer(self) -> Answer:
+        """Return the whole answer."""
 
 
 class Translation(Protocol):
@@ -174,20 +195,20 @@ class Translation(Protocol):
     def streamed(self, document: RequestDocument) -> RequestDocument:
         """Return a request in the spoken dialect, *document*, as one for a stream that tells all that a whole answer would."""
 
-    def response(self, payload: bytes, name: str) -> Answer:
-        """Return the upstream's whole answer as the client wants it, under the *name* of the model that clients know."""
+    def response(self, payload: bytes, context: AnswerContext) -> Answer:
+        """Return the upstream's whole answer as the client wants it."""
 
     def stream(
-        self, name: str, *, choices: int = 1, passes_progress: bool = False, passes_sums: bool = True
+        self, context: AnswerContext, *, passes_progress: bool = False, passes_sums: bool = True
     ) -> StreamTranslator:
-        """Return a translator for one stream of so many *choices*, in which the model is called *name*.
+        """Return a translator for one stream.
 
         *passes_progress* says that the client asked to be told how much of its prompt has been read. Without *passes_sums*, an
         event that tells the usage and nothing else is read and not passed on.
         """
 
-    def assembler(self, *, choices: int = 1) -> AnswerAssembler:
-        """Return what puts one whole answer of so many *choices* together from a stream."""
+    def assembler(self, context: AnswerContext) -> AnswerAssembler:
+        """Return what puts one whole answer together from a stream."""
 
     def failure(self, status: int, payload: bytes) -> HostdError:
         """Return what the upstream's own error answer means."""

@@ -54,9 +54,13 @@ def request(document: RequestDocument) -> RequestDocument:
 
 
 class StreamAggregator:
-    """Reads a stream's bytes as they come and puts its chunks together; see `hostd.dialects.base.AnswerAssembler`."""
+    """Reads a stream's bytes as they come and puts its chunks together; see `hostd.dialects.base.AnswerAssembler`.
 
-    def __init__(self, choices: int = 1) -> None:
+    The answer has so many *choices*, and is given the *name* of the model that clients know.
+    """
+
+    def __init__(self, choices: int = 1, name: str = "") -> None:
+        self._name = name
         self.prompt = PromptReader()
         self.events = 0
         self.begun = False
@@ -105,12 +109,12 @@ class StreamAggregator:
         """Whether the answer is *complete*, and the engine's word for that can be trusted even if its connection breaks."""
         return self.complete and not self._ends.revoked
 
-    def answer(self, name: str) -> Answer:
-        """Return the whole answer under the *name* of the model that clients know."""
+    def answer(self) -> Answer:
+        """Return the whole answer."""
         usage = self._tail.get("usage")
         sums = usage if isinstance(usage, dict) else {}
         try:
-            body = json.dumps({**self.document(), "model": name}).encode()
+            body = json.dumps({**self.document(), "model": self._name}).encode()
         except _DO_NOT_FIT:
             return Answer(b"", failure="the engine sent chunks that do not fit together")
         return Answer(body, _count(sums.get("prompt_tokens")), _count(sums.get("completion_tokens")), self.failure)

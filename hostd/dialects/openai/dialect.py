@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hostd.dialects.base import Answer, Dialect, InferenceRequest
+from hostd.dialects.base import Answer, AnswerContext, Dialect, InferenceRequest
 from hostd.dialects.openai import aggregate, errors, parse, stream, whole
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import HostdError
@@ -67,25 +67,28 @@ class OpenAiIdentity:
         """Return *document* as a request for a stream that ends with the sums."""
         return aggregate.request(document)
 
-    def response(self, payload: bytes, name: str) -> Answer:
-        """Return the engine's own bytes, the model's *name* apart."""
+    def response(self, payload: bytes, context: AnswerContext) -> Answer:
+        """Return the engine's own bytes, the model's name apart."""
         found = whole.fault(payload, vectors=self.spoken is Dialect.OPENAI_EMBEDDINGS)
         if isinstance(found, HostdError):
             return Answer(payload, failure=f"the engine reported an error: {found.message}", engine_error=found)
         if found is not None:
             return Answer(payload, failure=found)
-        body = stream.ModelNameRewriter(name).apply(payload)
+        body = stream.ModelNameRewriter(context.name).apply(payload)
         return Answer(body, stream.prompt_tokens_of(payload), stream.tokens_of(payload))
 
     def stream(
-        self, name: str, *, choices: int = 1, passes_progress: bool = False, passes_sums: bool = True
+        self, context: AnswerContext, *, passes_progress: bool = False, passes_sums: bool = True
     ) -> stream.OpenAiStream:
         """Return what passes one stream on."""
-        return stream.OpenAiStream(name, choices=choices, passes_progress=passes_progress, passes_sums=passes_sums)
+        choices = context.request.choices
+        return stream.OpenAiStream(
+            context.name, choices=choices, passes_progress=passes_progress, passes_sums=passes_sums
+        )
 
-    def assembler(self, *, choices: int = 1) -> aggregate.StreamAggregator:
+    def assembler(self, context: AnswerContext) -> aggregate.StreamAggregator:
         """Return what puts one answer together."""
-        return aggregate.StreamAggregator(choices)
+        return aggregate.StreamAggregator(context.request.choices, context.name)
 
     def failure(self, status: int, payload: bytes) -> HostdError:
         """Return what an error answer of the engine means."""

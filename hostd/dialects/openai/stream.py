@@ -158,6 +158,10 @@ class OpenAiStream:
         """Return the formal end where only that is missing: each choice has said why it is over."""
         return DONE if not self.failure and self._ends.complete() else None
 
+    def error_event(self, error: HostdError) -> bytes:
+        """Return *error* as the last event of the stream."""
+        return errors.event(error)
+
     @property
     def complete(self) -> bool:
         """Whether nothing but the formal end, and sums, can follow."""

@@ -17,7 +17,7 @@ from hostd.backends.http.response import LARGEST_ERROR, Response
 from hostd.backends.in_turn import in_turn
 from hostd.backends.upstream import Lease
 from hostd.dialects import registry
-from hostd.dialects.base import Answer, InferenceRequest, StreamTranslator, Translation
+from hostd.dialects.base import Answer, AnswerContext, InferenceRequest, StreamTranslator, Translation
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import CapacityError, EngineError, RequestError
 from hostd.domain.progress import PromptProgress
@@ -169,8 +169,12 @@ class Attempt:
             return await self._relay(self._down, upstream)
         raise _no_answer(f"the engine was asked for a stream and sent {upstream.content_type}")
 
+    def _context(self) -> AnswerContext:
+        trace = self._trace
+        return AnswerContext(self._request, trace.model, trace.request_id, trace.waited, trace.loaded, time.time)
+
     async def _read(self, upstream: Response) -> Answer:
-        answer = self._translation.response(await upstream.read(), self._trace.model)
+        answer = self._translation.response(await upstream.read(), self._context())
         if answer.engine_error is not None:
             raise rejected_by_engine(self._lease.understood(answer.engine_error))
         if answer.failure:
@@ -180,7 +184,7 @@ class Attempt:
 
     async def _assemble(self, upstream: Response) -> Answer:
         """Return the whole answer that a stream makes up; until it is complete, the client is sent nothing."""
-        assembler = self._translation.assembler(choices=self._request.choices)
+        assembler = self._translation.assembler(self._context())
 
         def take(data: bytes) -> None:
             known = assembler.signs
@@ -196,7 +200,7 @@ class Attempt:
             raise rejected_by_engine(self._lease.understood(assembler.engine_error))
         if not complete:
             raise _no_answer(assembler.failure or "the engine ended its answer in the middle")
-        answer = assembler.answer(self._trace.model)
+        answer = assembler.answer()
         if answer.failure:
             raise _no_answer(answer.failure)
         return answer
@@ -205,11 +209,11 @@ class Attempt:
         """Send the stream to the client as it comes; what completes it goes out together with the end of the response."""
         asked = self._request.document.is_true("return_progress")
         translator = self._translation.stream(
-            self._trace.model,
-            choices=self._request.choices,
+            self._context(),
             passes_progress=asked,
             passes_sums=not self._lease.adds_usage(self._request.document),
         )
+        down.error_event = translator.error_event
 
         def progressed() -> None:
             if translator.begun:

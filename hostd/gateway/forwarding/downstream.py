@@ -27,7 +27,8 @@ class Downstream:
 
     The status line is held back until there is something to send, so that a failure can still be reported by a status. A client
     that has waited *every* seconds is sent the head of the answer and then a keep-alive each *every* seconds, in the *form* that
-    the owner has chosen: a comment says what *waiting_for* returns. *begun* says that a part of the answer itself has been sent.
+    the owner has chosen: a comment says what *waiting_for* returns. *begun* says that a part of the answer itself has been sent,
+    and *error_event* writes what ends an answer that will not be whole.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Downstream:
         self.response: web.StreamResponse | None = None
         self._ctx = ctx
         self._dialect = registry.client_dialect(ctx.dialect)
+        self.error_event = self._dialect.error_event
         self._timeouts = timeouts
         self._every = every
         self._form = form
@@ -120,7 +122,7 @@ class Downstream:
         if self.response is None:
             return error_responses.response(error, self._ctx.dialect, self._ctx.trace)
         with contextlib.suppress(ConnectionError):
-            await self.response.write_eof(self._dialect.error_event(error))
+            await self.response.write_eof(self.error_event(error))
         return self.response
 
     async def close(self) -> None:

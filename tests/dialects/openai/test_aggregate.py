@@ -42,7 +42,7 @@ def calls(number: int, arguments: str, **function: str) -> dict[str, Any]:
 
 def assembled(*data: bytes) -> StreamAggregator:
     """Return what was put together of *data*."""
-    assembler = StreamAggregator()
+    assembler = StreamAggregator(name="ours")
     for piece in data:
         assembler.feed(piece)
     return assembler
@@ -96,7 +96,7 @@ def test_the_answer_is_the_same_however_it_is_cut(cuts: set[int]) -> None:
     assert (True, True, "", 13) == (assembler.done, assembler.begun, assembler.failure, assembler.events)
     assert assembler.signs >= 14  # one event told of the prompt, which is no part of the answer
     assert TALKED == assembler.document()
-    answer = assembler.answer("ours")
+    answer = assembler.answer()
     assert ({**TALKED, "model": "ours"}, 3, 5, "") == (json.loads(answer.body), *answer[1:4])
 
 
@@ -139,7 +139,7 @@ def test_an_empty_answer_is_one() -> None:
     assert [{"finish_reason": "stop", "index": 0, "message": {"role": "assistant", "content": ""}}] == (
         assembler.document()["choices"]
     )
-    assert (True, (0, 0)) == (assembler.done, assembler.answer("m")[1:3])
+    assert (True, (0, 0)) == (assembler.done, assembler.answer()[1:3])
 
 
 def test_what_is_new_to_it_is_kept() -> None:
@@ -216,7 +216,7 @@ def test_a_stream_may_end_without_its_formal_end() -> None:
 def test_chunks_that_do_not_fit_together_are_no_answer(chunks: list[dict[str, Any]]) -> None:
     """Whatever is wrong with them, a part of the answer may be lost; it is never hostd's mistake."""
     assembler = assembled(event(says(content="a", role="assistant")), *map(event, chunks), event(says(0, "stop")), DONE)
-    assert "do not fit together" in assembler.failure + assembler.answer("m").failure
+    assert "do not fit together" in assembler.failure + assembler.answer().failure
 
 
 def test_calls_may_lack_a_number() -> None:
@@ -239,7 +239,7 @@ def test_calls_may_lack_a_number() -> None:
 )
 def test_sums_that_make_no_sense_count_for_nothing(usage: object) -> None:
     """They are passed on as they are."""
-    answer = assembled(event(says(content="a")), event(says(0, "stop"), usage=usage), DONE).answer("m")
+    answer = assembled(event(says(content="a")), event(says(0, "stop"), usage=usage), DONE).answer()
     assert (0, 0, "") == answer[1:4]
     assert usage == json.loads(answer.body)["usage"]
 

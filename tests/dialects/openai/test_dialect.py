@@ -7,6 +7,7 @@ import pytest
 from hostd.dialects.base import Dialect
 from hostd.dialects.openai.dialect import PATHS, OpenAiClient, OpenAiIdentity, smallest_request
 from hostd.domain.errors import EngineError, RequestError
+from tests.dialects.answering import context
 
 
 def test_passes_a_whole_answer_on() -> None:
@@ -14,7 +15,7 @@ def test_passes_a_whole_answer_on() -> None:
     payload = (
         b'{"model": "theirs", "choices": [ {"text": "a"} ], "usage": {"prompt_tokens": 3, "completion_tokens": 5}}'
     )
-    answer = OpenAiIdentity(Dialect.OPENAI_CHAT).response(payload, "ours")
+    answer = OpenAiIdentity(Dialect.OPENAI_CHAT).response(payload, context(Dialect.OPENAI_CHAT))
     assert (payload.replace(b'"model": "theirs"', b'"model":"ours"'), 3, 5, "", None) == answer
 
 
@@ -24,12 +25,14 @@ def test_passes_a_whole_answer_on() -> None:
 )
 def test_takes_no_other_bytes_for_an_answer(payload: bytes, why: str) -> None:
     """Status 200 or not."""
-    assert why in OpenAiIdentity(Dialect.OPENAI_CHAT).response(payload, "ours").failure
+    assert why in OpenAiIdentity(Dialect.OPENAI_CHAT).response(payload, context(Dialect.OPENAI_CHAT)).failure
 
 
 def test_an_error_may_come_with_status_200() -> None:
     """It means what it says."""
-    answer = OpenAiIdentity(Dialect.OPENAI_CHAT).response(b'{"error": {"message": "no luck", "code": 422}}', "ours")
+    answer = OpenAiIdentity(Dialect.OPENAI_CHAT).response(
+        b'{"error": {"message": "no luck", "code": 422}}', context(Dialect.OPENAI_CHAT)
+    )
     assert isinstance(answer.engine_error, RequestError)
     assert (422, "no luck") == (answer.engine_error.status, answer.engine_error.message)
 

@@ -13,6 +13,7 @@ from hostd.dialects.openai.dialect import OpenAiIdentity
 from hostd.dialects.openai.events import ChoiceEnds, EventKind, error_in, has_text, read_event
 from hostd.dialects.openai.stream import OpenAiStream
 from hostd.domain.errors import HostdError
+from tests.dialects.answering import context
 from tests.dialects.test_request_document import values
 
 REAL: list[dict[str, Any]] = [
@@ -85,7 +86,7 @@ def test_no_stream_makes_a_mistake_or_a_truncated_success(stream: bytes, size: i
     for start in range(0, len(stream), size):
         given_out += translator.feed(stream[start : start + size])
         assembler.feed(stream[start : start + size])
-    end, answer = translator.end(), assembler.answer("m")
+    end, answer = translator.end(), assembler.answer()
     assert isinstance(translator.tokens + translator.prompt_tokens, int)
     if translator.done or end is not None:
         assert is_whole(stream)
@@ -105,7 +106,7 @@ def test_no_whole_answer_makes_a_mistake(payload: bytes, status: int) -> None:
     """As an answer or as an error, chat or vectors."""
     for dialect in (Dialect.OPENAI_CHAT, Dialect.OPENAI_EMBEDDINGS):
         translation = OpenAiIdentity(dialect)
-        answer = translation.response(payload, "m")
+        answer = translation.response(payload, context(dialect))
         assert answer.failure or isinstance(json.loads(answer.body), dict)
         error = translation.failure(status, payload)
         assert error.message
