@@ -1,19 +1,14 @@
 """The host that a replay simulates: the declared models that fit on it, as fast as they are known to be."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from hostd.cli.exits import Code, VerbError
 from hostd.cli.output import say
-from hostd.config.load import load
 from hostd.domain.host import Host
 from hostd.domain.profile import Profile
 from hostd.models.errors import ModelUnreadable
 from hostd.models.locations import this_machine
-from hostd.models.open import shipped_profiles
 from hostd.paths import records_file
 from hostd.planning.footprint.decode_speed import active_bytes
 from hostd.planning.warm_set.load_option import LoadOption
@@ -49,14 +44,6 @@ def simulated_host(profiles: Sequence[Profile], host: Host, *, here: bool) -> Si
     # A replay starts on an idle host: what other programs hold right now is not part of the question.
     idle = tuple(replace(pool, free=max(pool.free, pool.budget)) for pool in host.pools)
     return SimulatedHost(idle, models)
-
-
-def shipped() -> list[Profile]:
-    """Return the profiles that ship with hostd, for an owner who has declared none yet."""
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "hostd.yaml"
-        file.write_text(f"profiles: {json.dumps(str(shipped_profiles()))}\n", "utf-8")
-        return list(load(file, {}).profiles.values())
 
 
 def pick(host: SimulatedHost, names: Sequence[str]) -> SimulatedHost:

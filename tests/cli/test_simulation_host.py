@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.simulation_host import pick, shipped, simulated_host
+from hostd.cli.shipped_profiles import shipped
+from hostd.cli.simulation_host import pick, simulated_host
 from hostd.config.load import load
 from hostd.domain.host import Reserve
 from hostd.hardware.simulated import preset

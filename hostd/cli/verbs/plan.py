@@ -75,11 +75,12 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
     fit, 12 if that cannot be said of something.
     """
     from hostd.cli import plan_report  # the parsers and planners cost 0.2 s, which other verbs do without
+    from hostd.cli.shipped_profiles import with_shipped
     from hostd.config.load import load
     from hostd.sizing.candidates import PlanOptions
     from hostd.sizing.plan import Planner
 
-    settings = load()
+    settings, shipped = with_shipped(load(), models or ())
     # Another host than this one has no daemon: --host plans for it when nothing is loaded.
     daemon = daemon_memory(url) if host is None else None
     machine = daemon.host if daemon else find_machine(host, settings.reserve)
@@ -96,6 +97,7 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
     else:
         plan_report.show(rows, planned.joint)
     # The table is what was asked for; what explains it comes after it.
-    for sentence in sorted((*machine.troubles, *planned.notes), key=len):
+    undeclared = [f"planned with the profiles that ship with hostd, since none is declared for {', '.join(shipped)}"]
+    for sentence in sorted((*machine.troubles, *planned.notes, *(undeclared if shipped else ())), key=len):
         say(sentence)
     raise typer.Exit(max(_EXITS[row["verdict"]] for row in rows))

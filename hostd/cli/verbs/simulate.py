@@ -72,7 +72,10 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
     json: AsJson = False,
 ) -> None:
     """Replay a trace in virtual time, with one or several policies."""
-    from hostd.cli import simulation_host  # the parsers and planners cost 0.2 s, which other verbs do without
+    from hostd.cli import (
+        shipped_profiles,
+        simulation_host,
+    )  # the parsers and planners cost 0.2 s, which other verbs do without
     from hostd.config.load import load
     from hostd.simulation.generators import GENERATORS
     from hostd.simulation.public_trace import PUBLIC_TRACES
@@ -83,7 +86,7 @@ def simulate(  # noqa: PLR0913 - a command line's options are its contract
     if not settings.profiles:
         say("no model is declared yet, so those that ship with hostd are taken")
     simulated = simulation_host.simulated_host(
-        list(settings.profiles.values()) or simulation_host.shipped(), machine, here=host is None
+        list(settings.profiles.values()) or shipped_profiles.shipped(), machine, here=host is None
     )
     if models:
         simulated = simulation_host.pick(simulated, models.split(","))

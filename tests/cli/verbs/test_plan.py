@@ -273,17 +273,25 @@ def test_nothing_declared(hostd: Hostd) -> None:
     assert 2 == hostd("plan", "--host", "rtx4090").code
 
 
-def test_three_models_for_agents_are_warm_together_on_a_mac(hostd: Hostd, monkeypatch: pytest.MonkeyPatch) -> None:
-    """27 GB of weights on 64 GB: the past prompts that the engines might keep cost none of them its place, nor the budget."""
+@pytest.mark.parametrize("declared", [True, False])
+def test_three_models_for_agents_are_warm_together_on_a_mac(
+    hostd: Hostd, monkeypatch: pytest.MonkeyPatch, declared: bool
+) -> None:
+    """27 GB of weights on 64 GB: the past prompts that the engines might keep cost none of them its place, nor the budget.
+
+    The shipped profiles are known by their names where nothing is declared, too.
+    """
     config = Path(__file__).parents[3] / "model_profiles" / "presets" / "m2max-64g" / "hostd.yaml"
     names = ["qwen2.5-coder-7b", "qwen3.5-9b", "gemma4-26b"]
-    monkeypatch.setenv("HOSTD_CONFIG", str(config))
+    if declared:
+        monkeypatch.setenv("HOSTD_CONFIG", str(config))
     ran = hostd("plan", *names, "--host", "m2max-64g", "--json")
     plan = json.loads(ran.out)
     assert (0, sorted(names)) == (ran.code, sorted(plan["warm_set"]))
     most = sum(model["pool_bytes"]["metal"]["high"] for model in plan["models"])
     assert most <= preset("m2max-64g", Reserve()).pools[0].budget
     assert all("for past prompts" in model["why"] for model in plan["models"])
+    assert declared is ("profiles that ship with hostd, since none is declared for" not in ran.err)
 
 
 def test_a_model_that_is_not_out_yet_is_planned_by_its_size(told: Told) -> None:
