@@ -19,7 +19,7 @@ Faults of requests (all that generate or embed):
     cut_after N            close the connection after N tokens
     garbage_after N        one event that is no JSON after N tokens (an answer in one piece: all of it)
     error_after N          an error event after N tokens, and the end
-    no_done true           the stream ends in good order, but without [DONE]
+    no_done true           the stream ends in good order, but without [DONE], and after linger seconds
     skip N                 none of the above for the first N requests (the probe for readiness is one of them)
 
 Faults of the process (read once at the start, but those of loading at each load):
@@ -231,7 +231,11 @@ class Job:
             if sent < self.wanted[0]:
                 await self.pause(float(self.fault("token_delay" if sent else "first_token_delay") or 0))
                 self.sent += 1
-                yield f"w{sent} "
+                yield self.word(sent)
+
+    def word(self, number: int) -> str:
+        """Return the text of one token."""
+        return f"w{number} "
 
     async def pause(self, seconds: float) -> None:
         """Wait, sending pings on a stream."""
@@ -308,6 +312,8 @@ class Job:
             self.wire.chunk(chunk)
         if not self.fault("no_done"):
             self.wire.event("data: [DONE]")
+        elif linger := self.fault("linger"):
+            await asyncio.sleep(float(linger))
         self.wire.end()
 
     async def in_one(self) -> None:

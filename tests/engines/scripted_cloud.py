@@ -1,155 +1,318 @@
-"""A cloud provider without models: OpenAI's wire format over real TLS, with faults on demand.
+"""A provider without models: OpenAI's wire format, over TLS where it has a certificate, with faults on demand for each request.
 
     python scripted_cloud.py --port 8443 --key sk-1 --certificate localhost.pem
 
-Requests without the key are refused as OpenAI refuses them. POST /script sets what happens to the next requests: ``status`` (with
-``body`` and ``headers``) answers with an error, ``delay`` waits so many seconds first, on every route, and ``cut_after`` closes a
-stream after so many chunks. GET /seen tells what was asked.
+Requests without the key are refused as OpenAI refuses them. `POST /script` sets what happens to the next requests: one fault for
+all of them, or below `models` a list for each model, of which every request takes the next one and all that follow the last. `GET
+/seen` tells what was asked, and when. Beside those of `tests.engines.core`, a fault may say:
+
+    status N               with `body` and `headers`: an error
+    delay S                seconds before anything is sent, on every route
+    reset true             break the connection off before anything is sent
+    cut_with "reset"       how `cut_after` ends the connection; else it is closed in good order
+    stall S                with `stall_after`: go on after so many seconds
+    ends_after N           end a stream in good order after N tokens, without saying why
+    finish WORD            why the answer is over, as it says
+    tool TEXT              call a tool, with these arguments, after the tokens
+    no_prefill true        refuse a conversation that ends with the assistant's own words, as Anthropic's models do
+    odd SEED               answer with junk, which the seed and the number of the request choose
 """
 
 import argparse
+import asyncio
 import json
+import random
+import socket
 import ssl
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+import struct
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
 
-Json = dict[str, Any]
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.engines import odd_answers
+from tests.engines.core import Broke, Cut, Engine, Job, Json, Wire
+
 WORDS = ("The", " sky", " is", " blue", ".")
 PROMPT_TOKENS = 1000
-USAGE = {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": len(WORDS), "total_tokens": PROMPT_TOKENS + len(WORDS)}
-_CONTROL = ("/script", "/seen")
+TOOL = "look"
+_FRAGMENT = 5
+"""Characters of a tool call's arguments in one chunk."""
 
 
-class Provider(ThreadingHTTPServer):
+class CloudJob(Job):
+    """A request in OpenAI's shapes, with a fault of its own."""
+
+    engine: "Provider"
+    comment = ""
+    fingerprint = "fp_1"
+
+    def __init__(self, engine: "Provider", wire: Wire, number: int, path: str, body: Json) -> None:
+        super().__init__(engine, wire, number, path, body)
+        self.prompt_tokens = PROMPT_TOKENS
+        self.plan = engine.next_plan(str(body.get("model")))
+        self.document |= {"model": f"{self.model}-2026-01-01", "service_tier": "default", "id": "chatcmpl-1"}
+
+    def fault(self, name: str) -> Any:
+        """Return what this request's own plan says."""
+        return self.plan.get(name, len(WORDS) if name == "tokens" else None)
+
+    @property
+    def wanted(self) -> tuple[int, str]:
+        """As scripted, if there is a word for it; a call of a tool ends with one of its own."""
+        tokens, reason = super().wanted
+        return tokens, self.fault("finish") if "finish" in self.plan else "tool_calls" if self.calls else reason
+
+    @property
+    def calls(self) -> bool:
+        """Whether a tool is called."""
+        return self.fault("tool") is not None
+
+    def word(self, number: int) -> str:
+        """Return a word of one sentence, again and again."""
+        return WORDS[number % len(WORDS)]
+
+    def opening(self) -> list[Json]:
+        """Return a role, and no text."""
+        return [self._choice({"role": "assistant", "content": "", "refusal": None})] if self.chat else []
+
+    def piece(self, text: str) -> Json:
+        """Return one token."""
+        return self._choice({"content": text}) if self.chat else super().piece(text)
+
+    def _choice(self, delta: Json, finish: str | None = None) -> Json:
+        option = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return {**self.document, "choices": [option], **({"usage": None} if self.wants_usage else {})}
+
+    def breathe(self) -> None:
+        """Send nothing while there is nothing to say."""
+
+    def refused(self) -> bool:
+        """Answer with an error, if that is what the plan says; return whether it does."""
+        if self.fault("no_prefill") and self.body["messages"][-1]["role"] == "assistant":
+            said = (
+                "This model does not support assistant message prefill. The conversation must end with a user message."
+            )
+            self.wire.json(400, self.engine.error(400, said, "invalid_request_error"))
+        elif (status := self.fault("status")) is not None:
+            body = json.dumps(self.fault("body") or self.engine.error(status, "no", "server_error")).encode()
+            lines = {"Content-Type": "application/json", "Content-Length": len(body)} | (self.fault("headers") or {})
+            self.wire.head(status, *(f"{name}: {value}" for name, value in lines.items()))
+            self.wire.writer.write(body)
+        else:
+            return False
+        return True
+
+    def embed(self) -> None:
+        """Answer with the same vector whatever the text."""
+        vectors = [{"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}]
+        usage = {"prompt_tokens": 8, "total_tokens": 8}
+        self.wire.json(200, {"object": "list", "data": vectors, "model": self.model, "usage": usage})
+
+    async def in_pieces(self) -> None:
+        """Answer as a stream that opens at once."""
+        for chunk in self.opening():
+            self.wire.chunk(chunk)
+        await super().in_pieces()
+
+    async def tokens(self) -> Any:
+        """Yield the answer's tokens; end, or go on after a while, where the plan says so."""
+        stalls = self.plan.get("stall_after")
+        if "stall" in self.plan:
+            self.plan = {name: value for name, value in self.plan.items() if name != "stall_after"}
+        async for token in super().tokens():
+            yield token
+            if self.stream and self.sent == self.fault("ends_after"):
+                self.wire.end()
+                raise Cut
+            if self.sent == stalls and "stall" in self.plan:
+                await self.wire.writer.drain()
+                await asyncio.sleep(float(self.plan["stall"]))
+
+    def closing(self) -> list[Json]:
+        """Return the call of a tool, and the end."""
+        if not self.chat:
+            return super().closing()
+        return [*map(self._choice, self._call()), *self._closing()]
+
+    def _closing(self) -> list[Json]:
+        last = self._choice({}, self.wanted[1])
+        return [last, {**self.document, "choices": [], "usage": self.usage()}] if self.wants_usage else [last]
+
+    def _call(self) -> list[Json]:
+        if not self.calls:
+            return []
+        said = str(self.fault("tool"))
+        first = {"index": 0, "id": "call_1", "type": "function", "function": {"name": TOOL, "arguments": ""}}
+        rest = [
+            {"index": 0, "function": {"arguments": said[at : at + _FRAGMENT]}} for at in range(0, len(said), _FRAGMENT)
+        ]
+        return [{"tool_calls": [each]} for each in (first, *rest)]
+
+    def answered(self, text: str) -> Json:
+        """Return the answer in one piece, with the call of a tool."""
+        answer = super().answered(text)
+        if self.chat:
+            message = answer["choices"][0]["message"] | {"refusal": None, "annotations": []}
+            if self.calls:
+                function = {"name": TOOL, "arguments": str(self.fault("tool"))}
+                message |= {"content": text or None}
+                message |= {"tool_calls": [{"id": "call_1", "type": "function", "function": function}]}
+            answer["choices"][0]["message"] = message
+        return answer
+
+    async def in_one(self) -> None:
+        """Answer in one piece, which may break off in the middle."""
+        said: list[str | None] = []
+        try:
+            async for token in self.tokens():
+                said += (token,)
+        except Broke:
+            self.wire.json(500, self.engine.error(500, self.broken, "server_error"))
+            raise
+        except Cut:
+            self._half(said)
+            raise
+        if None in said:
+            self.wire.whole(200, b'{"choices":[{"fin')
+        else:
+            self.wire.json(200, self.answered("".join(map(str, said))))
+
+    def _half(self, said: list[str | None]) -> None:
+        body = json.dumps(self.answered("".join(map(str, said)))).encode()
+        self.wire.head(200, "Content-Type: application/json", f"Content-Length: {len(body)}")
+        self.wire.writer.write(body[: len(body) // 2])
+
+
+class Provider(Engine):
     """The server, what it was told to do, and what it was asked."""
 
-    daemon_threads = True
+    job = CloudJob
+    served = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
 
-    def __init__(self, port: int, key: str) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
+    def __init__(self, key: str | None = None, port: int = 0) -> None:
+        super().__init__({}, port=port, slots=4096, context=1 << 20, alias="big-1")
         self.key = key
-        self.script: Json = {}
-        self.seen: list[Json] = []
+        self.asked: list[Json] = []
+        self.taken: dict[str, int] = {}
 
+    def next_plan(self, model: str) -> Json:
+        """Return what happens to the next request for *model*."""
+        plans = self.script.get("models", {}).get(model)
+        if not plans:
+            return {name: value for name, value in self.script.items() if name != "models"}
+        number = self.taken[model] = self.taken.get(model, 0) + 1
+        plan: Json = plans[min(number, len(plans)) - 1]
+        return plan
 
-class Handler(BaseHTTPRequestHandler):
-    """One connection."""
+    def set_script(self, script: Json) -> None:
+        """Have the next requests answered as *script* says, whatever was said before."""
+        self.script = script
+        self.taken.clear()
+        self.alter()
 
-    protocol_version = "HTTP/1.1"
-    server: Provider
+    def error(self, code: int, message: str, kind: str, **more: object) -> Json:  # noqa: ARG002 - the status is in the head
+        """Return an error body in OpenAI's shape, whose code is a *word*."""
+        return {"error": {"message": message, "type": kind, "param": None, "code": more.get("word")}}
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+    async def listen(self, certificate: Path | None = None) -> int:
+        """Open the port and return it."""
+        context = None
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+        loop = asyncio.get_running_loop()
+        self.server = await loop.create_server(lambda: Wire(self), self.host, self.port, ssl=context, backlog=512)
+        self.port = int(self.server.sockets[0].getsockname()[1])
+        return self.port
 
-    def do_GET(self) -> None:
-        """Tell what was asked, or list the models."""
-        if self.path == "/seen":
-            self._send(200, {"requests": self.server.seen})
-        elif self._admitted({}) and self.path == "/v1/models":
-            self._send(200, {"object": "list", "data": [{"id": "big-1", "object": "model", "owned_by": "scripted"}]})
-
-    def do_POST(self) -> None:
-        """Take a script, or answer a request."""
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-        if self.path == "/script":
-            self.server.script = body
-            self._send(200, {})
-        elif self._admitted(body):
-            if self.path == "/v1/embeddings":
-                vectors = [{"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}]
-                usage = {"prompt_tokens": 8, "total_tokens": 8}
-                self._send(200, {"object": "list", "data": vectors, "model": body["model"], "usage": usage})
-            elif body.get("stream"):
-                self._stream(body)
-            else:
-                message: Json = {"role": "assistant", "content": "".join(WORDS), "refusal": None, "annotations": []}
-                choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-                self._send(200, {**_head("chat.completion", body), "choices": [choice], "usage": USAGE})
-
-    def _admitted(self, body: Json) -> bool:
-        """Note the request; return whether it is to be answered, having refused it otherwise."""
-        script, given = self.server.script, self.headers.get("Authorization", "")
-        self.server.seen.append({"method": self.command, "path": self.path, "key": given, "body": body})
-        time.sleep(script.get("delay", 0))
-        if given != f"Bearer {self.server.key}":
-            said = f"Incorrect API key provided: {given.removeprefix('Bearer ')}."
-            self._error(401, said, "invalid_request_error", "invalid_api_key")
-        elif (status := script.get("status")) is not None and self.command == "POST":
-            default = {"error": {"message": "no", "type": "server_error", "param": None, "code": None}}
-            self._send(status, script.get("body", default), script.get("headers", {}))
-        elif self.path.startswith("/v1/"):
-            return True
+    async def answer(
+        self, wire: Wire, method: str, where: tuple[str, str, str], headers: Mapping[str, str], body: bytes
+    ) -> None:
+        """Answer one request."""
+        path = where[0]
+        if path == "/script":
+            self.set_script(json.loads(body))
+            wire.json(200, {})
+        elif path == "/seen":
+            wire.json(200, {**self.seen(), "requests": self.asked})
         else:
-            self._error(404, f"Invalid URL ({self.command} {self.path})", "invalid_request_error", None)
-        return False
+            await self._answer(wire, method, path, headers, body)
 
-    def _stream(self, body: Json) -> None:
-        self._head(200, {"Content-Type": "text/event-stream; charset=utf-8", "Transfer-Encoding": "chunked"})
-        sums = bool((body.get("stream_options") or {}).get("include_usage"))
-        no_sums: Json = {"usage": None} if sums else {}
-        head = _head("chat.completion.chunk", body)
+    async def _answer(self, wire: Wire, method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
+        key = headers.get("authorization", "")
+        asked = json.loads(body) if body else {}
+        now = asyncio.get_running_loop().time()
+        self.asked.append({"method": method, "path": path, "key": key, "body": asked, "at": now})
+        if path not in self.served:
+            await asyncio.sleep(float(self.script.get("delay", 0)))
+        if self.key is not None and key != f"Bearer {self.key}":
+            said = f"Incorrect API key provided: {key.removeprefix('Bearer ')}."
+            wire.json(401, self.error(401, said, "invalid_request_error", word="invalid_api_key"))
+        elif method == "POST" and path in self.served:
+            await self.count(wire, path, body)
+        elif path == "/v1/models":
+            model = {"id": self.alias, "object": "model", "owned_by": "scripted"}
+            wire.json(200, {"object": "list", "data": [model]})
+        else:
+            said = f"Invalid URL ({method} {path})"
+            wire.json(404, self.error(404, said, "invalid_request_error"))
 
-        def choice(delta: Json, finish: str | None = None) -> Json:
-            return {
-                **head,
-                "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}],
-                **no_sums,
-            }
-
-        chunks = [choice({"role": "assistant", "content": "", "refusal": None})]
-        chunks += [choice({"content": word}) for word in WORDS]
-        chunks += [choice({}, "stop"), *([{**head, "choices": [], "usage": USAGE}] if sums else [])]
-        for number, chunk in enumerate(chunks):
-            if number == self.server.script.get("cut_after"):
-                self.close_connection = True
-                return
-            self._chunk(f"data: {json.dumps(chunk)}\n\n")
-        self._chunk("data: [DONE]\n\n")
-        self._chunk("")
-
-    def _chunk(self, text: str) -> None:
-        self.wfile.write(f"{len(text.encode()):x}\r\n{text}\r\n".encode())
-
-    def _error(self, status: int, message: str, kind: str, code: str | None) -> None:
-        self._send(status, {"error": {"message": message, "type": kind, "param": None, "code": code}})
-
-    def _send(self, status: int, document: Any, headers: Json | None = None) -> None:
-        body = json.dumps(document).encode()
-        self._head(status, {"Content-Type": "application/json", "Content-Length": str(len(body))} | (headers or {}))
-        self.wfile.write(body)
-
-    def _head(self, status: int, headers: Json) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
+    async def work(self, wire: Wire, path: str, body: bytes) -> bool:
+        """Serve one request as its own plan says; return whether it got what it asked for."""
+        job = CloudJob(self, wire, self.counts["begun"], path, json.loads(body))
+        await asyncio.sleep(float(job.fault("delay") or 0))
+        while job.fault("hang"):
+            await self.change(None)
+        if job.fault("reset"):
+            broken_off(wire)
+        if (seed := job.fault("odd")) is not None:
+            wire.writer.write(odd_answers.answer(random.Random(f"{seed} {job.number}"), body))
+            raise Cut
+        if job.refused():
+            return False
+        try:
+            if path.endswith("/embeddings"):
+                job.embed()
+            else:
+                await (job.in_pieces() if job.stream else job.in_one())
+        except Broke:
+            return False
+        except Cut:
+            await wire.writer.drain()
+            if job.fault("cut_with") == "reset":
+                broken_off(wire)
+            raise
+        return True
 
 
-def _head(kind: str, body: Json) -> Json:
-    return {
-        "id": "chatcmpl-1",
-        "object": kind,
-        "created": 1,
-        "model": f"{body['model']}-2026-01-01",
-        "service_tier": "default",
-        "system_fingerprint": "fp_1",
-    }
+def broken_off(wire: Wire) -> NoReturn:
+    """Reset the connection, as a server that dies does."""
+    held: socket.socket = wire.writer.get_extra_info("socket")
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wire.writer.transport.abort()
+    raise Cut
+
+
+async def serve(port: int, key: str | None, certificate: Path | None, script: Json) -> None:
+    """Serve until ended."""
+    provider = Provider(key, port)
+    provider.set_script(script)
+    await provider.listen(certificate)
+    await asyncio.Event().wait()
 
 
 def main() -> None:
-    """Serve until ended."""
-    parser = argparse.ArgumentParser()
+    """Be a provider until ended."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--key", required=True)
-    parser.add_argument("--certificate", required=True)
+    parser.add_argument("--key", help="the key that requests must have; without it none is asked for")
+    parser.add_argument("--certificate", type=Path)
+    parser.add_argument("--script", type=json.loads, default={}, help="what POST /script takes, from the start")
     given = parser.parse_args()
-    provider = Provider(given.port, given.key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(given.certificate)
-    # The handshake belongs to the connection's own thread: a client that stalls must not keep others out.
-    provider.socket = context.wrap_socket(provider.socket, server_side=True, do_handshake_on_connect=False)
-    provider.serve_forever()
+    asyncio.run(serve(given.port, given.key, given.certificate, given.script))
 
 
 if __name__ == "__main__":

@@ -146,9 +146,9 @@ def test_a_local_model_stands_in(
 
 def test_a_cut_stream_is_no_success(host: Host, vendor: Provider) -> None:
     """Before the first word another model answers; after it none goes on, and the client reads an error and no end."""
-    vendor.script(cut_after=1)
+    vendor.script(cut_after=0)
     assert ("local", "llamacpp", "fallback:connect") == came_from(stream(host, "cloud"))
-    vendor.script(cut_after=3)
+    vendor.script(cut_after=2)
     reply = stream(host, "cloud")
     assert b"The" in reply.body
     assert b'"error"' in reply.body

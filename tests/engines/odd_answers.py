@@ -1,12 +1,12 @@
-"""A server that answers at random: mostly right, often not. Run as a program: port, seed."""
+"""Answers of a server that has gone wrong, chosen at random: mostly right, often not."""
 
 import json
 import os
 import random
-import socketserver
-import sys
+from collections.abc import Callable
+from typing import Any
 
-JUNK = (
+JUNK: tuple[Any, ...] = (
     None, 5, "x", [], {}, {"error": None}, {"error": "x"}, {"error": {"message": None}},
     {"error": {"message": {"a": []}, "code": 5, "type": None}}, {"object": "error", "message": ["x"]}, {"choices": None},
     {"choices": [{}]}, {"choices": [5]}, {"choices": [{"index": "a", "delta": {}}]},
@@ -50,12 +50,12 @@ def response(body: bytes, status: str = "200 OK", kind: str = "application/json"
 
 
 def answer(rng: random.Random, request: bytes) -> bytes:
-    """Return the bytes with which *request* is answered before the connection is closed."""
-    if not request.startswith(b"POST") or b'"max_tokens":1' in request.replace(b" ", b"")[-400:]:
+    """Return the bytes with which *request*, a body, is answered before the connection is closed."""
+    if b'"max_tokens":1' in request.replace(b" ", b"")[-400:]:
         return response(json.dumps(RIGHT).encode())
     events = "text/event-stream"
     junk = rng.choice(JUNK)
-    ways = [
+    ways: list[Callable[[], bytes]] = [
         lambda: response(json.dumps(RIGHT).encode()),
         lambda: response(stream(chunk("Hi"), chunk(None, "stop")), kind=events),
         lambda: response(
@@ -74,30 +74,3 @@ def answer(rng: random.Random, request: bytes) -> bytes:
         lambda: b"",
     ]
     return rng.choice(ways)()
-
-
-class Connection(socketserver.StreamRequestHandler):
-    """One request and its answer."""
-
-    def handle(self) -> None:
-        """Read the request, and write what chance has it answered with."""
-        head = b""
-        while (line := self.rfile.readline(65536)) not in {b"\r\n", b""}:
-            head += line
-        lengths = [int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-        body = self.rfile.read(lengths[0]) if lengths else b""
-        self.wfile.write(answer(self.server.rng, head + body))  # type: ignore[attr-defined]
-
-
-class Upstream(socketserver.ThreadingTCPServer):
-    """The server."""
-
-    allow_reuse_address = daemon_threads = True
-
-    def __init__(self, port: int, seed: int) -> None:
-        super().__init__(("127.0.0.1", port), Connection)
-        self.rng = random.Random(seed)
-
-
-if __name__ == "__main__":
-    Upstream(int(sys.argv[1]), int(sys.argv[2])).serve_forever()
