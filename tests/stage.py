@@ -279,7 +279,7 @@ async def opened(
     """
     async with AsyncExitStack() as stack:
         application = build(Catalog(settings), stack, timings=timings, machine=machine)
-        app = replace(application.context, keep_alive_every=keep_alive_every)
+        app = replace(application.context, keep_alive_every=keep_alive_every, commit_after=keep_alive_every)
         runner = web.ServerRunner(make_server(app), shutdown_timeout=1.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

@@ -80,6 +80,11 @@ class ServerSection(Section):
         "or nothing.",
         str(_SERVER.keep_alive),
     )
+    commit_after: field_types.Period = key(
+        "How long the status line of a stream is held back at most while nothing of the answer is there, so that another model may "
+        "still answer, or an error have its status. After that the stream is begun with a sign of life.",
+        format_duration(_SERVER.commit_after),
+    )
     remote_media: field_types.Switch = key(
         "Whether requests may name pictures, sound and video by URL, which the engine then fetches from wherever that is; "
         "`data:` URLs are always taken.",

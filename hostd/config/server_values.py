@@ -87,12 +87,12 @@ def body_size(value: object) -> int:
 
 
 def period(value: object) -> float:
-    """Return *value* as the seconds between two keep-alives.
+    """Return *value* as the seconds until, or between, keep-alives.
 
     Raises:
         InvalidValue: The value is no duration, or none in reason.
     """
     seconds = _period(value)
     if seconds < _SHORTEST:
-        raise InvalidValue(f"{shown(value)} is too short between keep-alives; write at least 1s")
+        raise InvalidValue(f"{shown(value)} is too short; write at least 1s")
     return seconds

@@ -21,8 +21,9 @@ class ServerSettings:
     """Settings of the server; a change of these takes a restart.
 
     *hosts* and *origins* are patterns of `hostd.domain.web_origin`. *prefix* is a path that a proxy leaves in front of every route,
-    without a slash at its end. *max_body* is in bytes, *keep_alive_every* in seconds. *remote_media* says that requests may
-    name pictures and the like by URL, which engines then fetch.
+    without a slash at its end. *max_body* is in bytes. *remote_media* says that requests may name pictures and the like by URL,
+    which engines then fetch. A stream that waits is begun after *commit_after* seconds, and has a *keep_alive* each
+    *keep_alive_every* seconds.
     """
 
     hosts: tuple[str, ...] = ()
@@ -31,4 +32,5 @@ class ServerSettings:
     max_body: int = 32 * 1024 * 1024
     remote_media: bool = False
     keep_alive: KeepAliveForm = KeepAliveForm.COMMENT
+    commit_after: float = 15.0
     keep_alive_every: float = 10.0

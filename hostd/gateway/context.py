@@ -29,7 +29,8 @@ from hostd.telemetry.sinks import Sinks
 class InferenceServices:
     """What answering requests needs.
 
-    *started* is when the daemon was started. A stream that waits is sent a *keep_alive* each *keep_alive_every* seconds.
+    *started* is when the daemon was started. A stream that waits is begun after *commit_after* seconds, and then sent a
+    *keep_alive* each *keep_alive_every* seconds.
     """
 
     catalog: Catalog
@@ -39,6 +40,7 @@ class InferenceServices:
     sinks: Sinks
     timeouts: TimeoutMonitor
     started: datetime
+    commit_after: float
     keep_alive_every: float
     keep_alive: KeepAliveForm
 
@@ -87,6 +89,7 @@ class AppContext:
     started: float
     boot: Boot = field(default_factory=lambda: Boot(()))
     addresses: list[str] = field(default_factory=list)
+    commit_after: float | None = None
     keep_alive_every: float | None = None
     sensors: Sensors = field(default_factory=Sensors)
     sinks: Sinks = field(default_factory=Sinks)
@@ -102,6 +105,7 @@ class AppContext:
             sinks=self.sinks,
             timeouts=self.timeouts,
             started=self.wall_time(self.started),
+            commit_after=self.commit_after or self.catalog.server.commit_after,
             keep_alive_every=self.keep_alive_every or self.catalog.server.keep_alive_every,
             keep_alive=self.catalog.server.keep_alive,
         )

@@ -22,7 +22,9 @@ OTHER = "-other"
 TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
 
 
-def pair(name: str, port: int, *, alone: bool = False, contexts: tuple[int, int] = (4096, 8192), **more: Any) -> list[Profile]:
+def pair(
+    name: str, port: int, *, alone: bool = False, contexts: tuple[int, int] = (4096, 8192), **more: Any
+) -> list[Profile]:
     """Return the profile *name*, and unless *alone* another one that answers instead; both are models of the provider."""
 
     def profile(name: str, context: int, to: tuple[str, ...]) -> Profile:

@@ -18,7 +18,9 @@ class Results:
         answer = seen.answer
         route = answer.headers.get("x-hostd-route", "")
         how = seen.ending if answer.status == 200 else f"error {answer.status}"
-        self.say(scenario.name, scenario.title, mode, f"FAILED {how}, {route}, {len(seen.asked)} tries, {seen.seconds:.1f} s")
+        self.say(
+            scenario.name, scenario.title, mode, f"FAILED {how}, {route}, {len(seen.asked)} tries, {seen.seconds:.1f} s"
+        )
 
     def say(self, name: str, title: str, mode: str, text: str) -> None:
         """Keep a line of *text*."""

@@ -35,6 +35,8 @@ _OURS = {
     407: "is behind a proxy that wants a password (status 407)",
 }
 """What is the owner's to mend and not the client's, in hostd's words: the provider's may repeat the key."""
+_WHOLE_ONLY = ("logprobs", "audio", "modalities", "web_search_options")
+"""Members of a request whose answer has other members, or more, than the chunks of a stream."""
 _PASSING = frozenset({405, 408, 409, 425})
 """Refusals that are neither the owner's nor the client's to mend."""
 
@@ -108,6 +110,13 @@ class Cloud(Backend):
         if isinstance(body, RequestDocument):
             return body.replace(changes, without)
         return {name: value for name, value in body.items() if name not in without} | changes
+
+    def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:  # noqa: ARG002 - of any provider
+        """Return whether the whole answer that *body* asks for is assembled from a stream, where a stream carries all of it.
+
+        A provider that is silent until its answer is whole cannot be told from one that will never answer.
+        """
+        return not any(body.get(name) for name in _WHOLE_ONLY)
 
     def adds_usage(self, body: Mapping[str, Any]) -> bool:
         """Return whether `adapt` has the provider send sums that the client of *body* did not ask for."""

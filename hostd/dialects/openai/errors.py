@@ -8,6 +8,9 @@ from hostd.dialects.openai.events import error_in
 from hostd.domain.errors import CapacityError, HostdError, RequestError
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+_IN_STREAM = "incomplete_answer"
+"""The type of what is no fault of the request, as the end of a stream. For what they take for passing (``server_error``,
+``rate_limit_error``, ``overloaded_error``, ``api_error``), clients send a request again, some without an end (OpenCode #41848)."""
 _MESSAGES = ("message", "detail", "error", "msg")
 """Where error objects have their text."""
 _READ = 16 * 1024
@@ -19,14 +22,18 @@ _LONGEST = 500
 def body(error: HostdError) -> bytes:
     """Return *error* as an error object: a message that says what to do, a type, and a code that programs can test for."""
     kind = "invalid_request_error" if error.status < 500 else "server_error"
-    param = error.param if isinstance(error, RequestError) else None
-    described = {"message": error.message, "type": _TYPES.get(error.status, kind), "param": param, "code": error.code}
-    return json.dumps({"error": described}).encode()
+    return _object(error, _TYPES.get(error.status, kind))
 
 
 def event(error: HostdError) -> bytes:
     """Return *error* as the last event of a stream that had already begun."""
-    return b"data: " + body(error) + b"\n\n"
+    kind = _TYPES.get(error.status, "invalid_request_error") if isinstance(error, RequestError) else _IN_STREAM
+    return b"data: " + _object(error, kind) + b"\n\n"
+
+
+def _object(error: HostdError, kind: str) -> bytes:
+    param = error.param if isinstance(error, RequestError) else None
+    return json.dumps({"error": {"message": error.message, "type": kind, "param": param, "code": error.code}}).encode()
 
 
 def of_answer(status: int, payload: bytes) -> HostdError:

@@ -26,9 +26,9 @@ class Downstream:
     """Sends one streamed answer.
 
     The status line is held back until there is something to send, so that a failure can still be reported by a status. A client
-    that has waited *every* seconds is sent the head of the answer and then a keep-alive each *every* seconds, in the *form* that
-    the owner has chosen: a comment says what *waiting_for* returns. *begun* says that a part of the answer itself has been sent,
-    and *error_event* writes what ends an answer that will not be whole.
+    that has waited *first* seconds is sent the head of the answer with a keep-alive, and another each *every* seconds, in the
+    *form* that the owner has chosen: a comment says what *waiting_for* returns. *begun* says that a part of the answer itself has
+    been sent, and *error_event* writes what ends an answer that will not be whole.
     """
 
     def __init__(
@@ -38,7 +38,8 @@ class Downstream:
         every: float,
         waiting_for: Callable[[], str],
         *,
-        form: KeepAliveForm = KeepAliveForm.COMMENT,
+        first: float,
+        form: KeepAliveForm,
     ) -> None:
         self.begun = False
         self.response: web.StreamResponse | None = None
@@ -53,7 +54,7 @@ class Downstream:
         self._announced: tuple[str, str] | None = None
         self._writer: AbstractStreamWriter | None = None
         self._writing: asyncio.Task[None] | None = None
-        self.due = self._loop.time() + every
+        self.due = NEVER if form is KeepAliveForm.OFF else self._loop.time() + first
         timeouts.begin(self)
 
     async def send(self, events: bytes) -> None:

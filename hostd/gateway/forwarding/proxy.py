@@ -9,7 +9,6 @@ from hostd.dialects.base import InferenceRequest
 from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.locality import is_loopback
 from hostd.domain.reason import FallbackReason
-from hostd.domain.server_settings import KeepAliveForm
 from hostd.domain.ticket import Ticket
 from hostd.gateway.context import InferenceServices, RequestContext
 from hostd.gateway.forwarding.attempt import Attempt
@@ -17,7 +16,6 @@ from hostd.gateway.forwarding.attempt_errors import RetryableFailure, TerminalFa
 from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
 from hostd.gateway.forwarding.request_digest import digest_of
 from hostd.gateway.forwarding.request_trace import request_record
-from hostd.gateway.forwarding.timeouts import NEVER
 from hostd.gateway.http import error_responses
 from hostd.gateway.http.auth import options_of
 from hostd.routing.policy import RouteQuery
@@ -67,8 +65,14 @@ class ProxyRequest:
         """Return the response, which may be an error."""
         if self._inference.stream:
             services = self._services
-            every = NEVER if services.keep_alive is KeepAliveForm.OFF else services.keep_alive_every
-            self._down = Downstream(self._ctx, services.timeouts, every, self._waiting_for, form=services.keep_alive)
+            self._down = Downstream(
+                self._ctx,
+                services.timeouts,
+                services.keep_alive_every,
+                self._waiting_for,
+                first=services.commit_after,
+                form=services.keep_alive,
+            )
         outcome, status = "gone", 499
         response: web.StreamResponse | None = None
         try:

@@ -100,6 +100,15 @@ def test_a_stream_ends_with_its_usage() -> None:
     assert not cloud.adds_usage(chat | {"stream_options": {"include_usage": True}})
 
 
+@pytest.mark.parametrize(
+    ("body", "streamed"), [({"messages": []}, True), ({"logprobs": True}, False), ({"modalities": ["audio"]}, False)]
+)
+def test_a_whole_answer_comes_as_a_stream(body: dict[str, Any], streamed: bool) -> None:
+    """So that silence is seen, unless a stream would carry less."""
+    cloud = Cloud()
+    assert streamed is cloud.prefers_stream(attached(cloud).endpoint, body)
+
+
 def judged(error: HostdError) -> HostdError:
     """Return what *error* means."""
     return Cloud().judged(Endpoint("https://x", "gpt-5", {"Authorization": f"Bearer {KEY}"}), error)

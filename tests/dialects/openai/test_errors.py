@@ -47,6 +47,14 @@ def test_ends_a_stream() -> None:
     assert (event.count(b"\n"), True) == (2, event.endswith(b"}\n\n"))
 
 
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 529])
+def test_ends_a_stream_with_what_no_client_repeats(status: int) -> None:
+    """A type that clients take for passing would have some of them ask again without an end; a request's own fault stays one."""
+    error = CapacityError("m", code="c", retry_after=1, status=status)
+    assert '"type": "incomplete_answer"' in errors.event(error).decode()
+    assert b'"invalid_request_error"' in errors.event(RequestError("m", code="context_length_exceeded"))
+
+
 def engine_said(status: int, **error: object) -> HostdError:
     """Return what becomes of an engine's error answer."""
     return errors.of_answer(status, json.dumps({"error": error}).encode())
