@@ -8,8 +8,8 @@ Write one class that extends `Engine` (`Backend` for a server that hostd never s
 3. only what differs from the defaults: ``check`` (before memory is freed for a load), ``classify`` (what an exit means),
    ``attach`` (a server at the variant's url), ``open`` and ``close`` (a server that runs before its model is loaded), ``sleep``
    and ``wake`` (with `Launch.sleep_levels`), ``progress``, ``turns`` and ``describe`` (what the server reports),
-   ``report_request`` (what has it report more), ``adapt``, ``ensure_fits`` and ``prefers_stream`` (requests that the engine
-   would not take as they are), ``refusal`` (its words for a client's mistake).
+   ``report_request`` (what has it report more), ``fields`` (members of requests that reach it), ``adapt``, ``ensure_fits`` and
+   ``prefers_stream`` (requests that the engine would not take as they are), ``refusal`` (its words for a client's mistake).
 
 A package registers its class as an entry point of the group ``hostd.backends``, under the same name; the class is called with
 the command from ``backends.NAME.command`` if its constructor takes one. A class that extends nothing but has these methods
@@ -19,12 +19,13 @@ works, too. `tests/backends/tenth_engine.py` is a complete example, and `tests/c
 # ruff: noqa: ARG002, B027 - the defaults do nothing with what an engine may need
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hostd.backends.http.client import HttpClient
 from hostd.dialects.base import Dialect
+from hostd.dialects.openai import request_fields
 from hostd.dialects.openai.dialect import PATHS
 from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.profile import EngineSettings, Profile, Variant
@@ -122,6 +123,8 @@ class Backend(ABC):
     name: str
     settings: EngineSettings = EngineSettings()
     """What the owner says of all engines of this backend in hostd.yaml; the registry sets it."""
+    fields: Collection[str] = request_fields.COMMON
+    """Members of requests that reach the server; a profile's ``allow_fields`` adds to them, all others are left out."""
 
     @abstractmethod
     def accepts(self, variant: Variant) -> str | None:

@@ -5,19 +5,25 @@ nothing in this module knows of processes or memory.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from types import TracebackType
 from typing import Self
+
+import structlog
 
 from hostd.backends.contract import Backend, Endpoint, ServerFacts
 from hostd.backends.http.client import HttpClient
 from hostd.backends.in_turn import in_turn
 from hostd.backends.refusal_patterns import MALFORMED
+from hostd.dialects.openai.request_fields import permitted, shown
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import HostdError, RequestError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.progress import PromptProgress
 
+log = structlog.get_logger()
+
+_MOST_TOLD = 64
 BYTES_PER_TOKEN = 3
 """Bytes of a request for each token of its prompt, at least: of one in Chinese, or in code. English has four and more."""
 
@@ -29,6 +35,7 @@ class Upstream(ABC):
         self.profile = profile
         self.in_flight = 0
         self.leases: set[Lease] = set()
+        self._told: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -65,6 +72,18 @@ class Upstream(ABC):
     def suspect(self) -> None:  # noqa: B027 - as above
         """Note that a request ran into a time limit here."""
 
+    def fields_left_out(self, names: Collection[str]) -> None:
+        """Log which members of a request the server is not given, each once."""
+        new = [name for name in names if name not in self._told][: _MOST_TOLD - len(self._told)]
+        if new:
+            self._told.update(new)
+            log.info(
+                "fields_left_out",
+                model=self.name,
+                fields=shown(new),
+                hint="the profile's allow_fields lets fields pass",
+            )
+
     def begun(self) -> None:  # noqa: B027 - as above
         """Note that a request is in flight where none was."""
 
@@ -100,6 +119,7 @@ class Lease:
         self.price = upstream.profile.price
         self.died_within = died_within
         self.prompt: PromptProgress | None = None
+        self.left_out: tuple[str, ...] = ()
         self.progress = upstream.progress
         self.suspect = upstream.suspect
         self.sign = upstream.sign
@@ -155,12 +175,15 @@ class Lease:
         return found if isinstance(error, RequestError) or error.status >= 500 else error
 
     async def translate(self, document: RequestDocument) -> RequestDocument:
-        """Return the request that this server needs instead of *document*; often that itself.
+        """Return the request that this server needs instead of *document*; often that itself. `left_out` has what may not pass.
 
         Raises:
             RequestError: The server cannot answer it, or it is too long for the context.
             ExchangeError: The server was asked whether it is too long, and does not answer.
         """
+        document, self.left_out = permitted(document, self._backend.fields, self._upstream.profile.allow_fields)
+        if self.left_out:
+            self._upstream.fields_left_out(self.left_out)
         # Some backends read and write all of a request.
         adapted = await in_turn(document.size, self._backend.adapt, self.endpoint, document)
         if adapted is not None:

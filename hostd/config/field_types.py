@@ -25,6 +25,7 @@ CAPABILITIES = ("tools", "vision", "thinking", "embeddings")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,200}"
 _ALIAS = r"[A-Za-z0-9*?\[][A-Za-z0-9._:/@+*?\[\]!-]{0,200}"
 _HUB = r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+"
+_FIELD = r"[A-Za-z][A-Za-z0-9_.-]{0,63}"
 _AMOUNT = r"[0-9]+(\.[0-9]+)?"
 _TEN_YEARS = 10 * 365 * 86400.0
 _PEBIBYTE = 2.0**50
@@ -135,6 +136,13 @@ Clock = Annotated[
 FlagName = Annotated[str, FieldType(validators.flag_name, _pattern(validators.FLAG.pattern, "flash-attn"))]
 VariableName = Annotated[
     str, FieldType(validators.variable_name, _pattern(validators.VARIABLE.pattern, "NCCL_P2P_DISABLE"))
+]
+RequestField = Annotated[
+    str,
+    FieldType(
+        validators.matching(re.compile(_FIELD), "no name of a field; write such as lora or cache_prompt"),
+        _pattern(_FIELD, "lora", "cache_prompt"),
+    ),
 ]
 VariableValue = Annotated[str, FieldType(validators.variable_value, {"type": ["string", "number"]})]
 FlagValue = Annotated[Flag, FieldType(validators.flag_value, {"type": ["string", "number", "boolean"]})]

@@ -96,6 +96,9 @@ class ProfileFile(Section):
     stop_grace: field_types.Duration | None = key(
         "How long the engine may take to end after SIGTERM, before SIGKILL; without it, as in hostd.yaml."
     )
+    allow_fields: list[field_types.RequestField] = items(
+        "Fields of requests that reach the engine beside OpenAI's and the usual ones for sampling, such as `lora`."
+    )
     warm: ProfileWarmSection = keys("How much it should stay loaded.")
     limits: LimitsSection = keys("Any of the limits; the others come from hostd.yaml.")
     fallback: list[

@@ -13,7 +13,7 @@ from hostd.domain.secret import Secret
 
 REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 LARGEST = 2**31 - 1
-MOST_LISTED = 16
+MOST_LISTED = 24
 SOCKET_PATH_BYTES = 103  # fits every Unix: the limit is 104 on macOS and 108 on Linux, with the closing zero
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -126,6 +126,14 @@ class RequestDocument(Mapping[str, Any]):
             return 0
         return len(items) if items and bytes(items[0])[:1] in (b'"', b"[") else 0
 
+    def size_of(self, name: str) -> int:
+        """Return how many bytes the value of *name* has; 0 where it is not there."""
+        return _length(self._members.get(name, b""))
+
+    def names_beyond(self, *known: Collection[str]) -> tuple[str, ...]:
+        """Return the names of members that are in none of *known*."""
+        return tuple(name for name in self._members if not any(name in names for names in known))
+
     def is_true(self, name: str) -> bool:
         """Return whether the value of *name* is there and true in Python's sense, without decoding it."""
         member = self._members.get(name)

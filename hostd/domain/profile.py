@@ -108,6 +108,7 @@ class Profile:
 
     *draft* says what drafts tokens for llama.cpp to verify: ``auto`` (the model's own drafting layers), ``off``, or the path of a
     small model. *env* are variables for its engine; *stop_grace* is the time in seconds that it may take to end after SIGTERM.
+    *allow_fields* are members of requests that reach its engine beside those that its backend lets pass.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Profile:
     args: Mapping[str, Flag] = field(default_factory=lambda: MappingProxyType({}))
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     stop_grace: float | None = None
+    allow_fields: tuple[str, ...] = ()
     warm: WarmSettings = WarmSettings()
     limits: Limits = Limits()
     fallback: tuple[FallbackRule, ...] = ()
@@ -130,11 +132,12 @@ class Profile:
     def with_engine_of(self, other: "Profile") -> "Profile":
         """Return this profile as far as an engine does not see it, with what the engine of *other* was launched with.
 
-        Limits, warmth, names, fallbacks and prices are the scheduler's; the rest takes another engine to change.
+        Limits, warmth, names, fallbacks, prices and fields of requests are hostd's own; the rest takes another engine to change.
         """
         return replace(
             other,
             aliases=self.aliases,
+            allow_fields=self.allow_fields,
             warm=self.warm,
             limits=self.limits,
             fallback=self.fallback,

@@ -72,7 +72,7 @@ def test_a_window_may_be_written_short(load_files: Load) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("colour: red", "3:1: unknown key 'colour'; choose from aliases, args"),
+        ("colour: red", "3:1: unknown key 'colour'; choose from aliases, allow_fields, args"),
         ("context: 4.5", "3:10: context: 4.5 is no whole number"),
         ("slots: 0", "3:8: slots: 0 is out of range"),
         ("kv_type: q8", "3:10: kv_type: 'q8' is not one of the values here; did you mean 'q8_0'?"),

@@ -1,8 +1,11 @@
 """The list of models says every name that can be asked for, in a shape that satisfies more than one client."""
 
+import json
+import socket
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from hostd.domain.server_settings import ServerSettings
 from tests.conftest import OpenDaemon
@@ -67,14 +70,46 @@ async def test_a_missing_file_is_told(stage: Stage) -> None:
 async def test_an_engine_fetches_nothing_that_a_request_names(
     stage: Stage, weights: Path, open_daemon: OpenDaemon
 ) -> None:
-    """A picture by URL is refused before an engine has seen it; the owner may allow it."""
-    picture = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://169.254.169.254/x"}}]}]
-    refused = await stage.ask("alpha", messages=picture)
-    assert (400, "remote_media") == (refused.status, refused.error["code"])
-    assert "'http://169.254.169.254/x'; send it as a data: URL" in refused.error["message"]
-    inside = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}]
-    assert "remote_media" != (await stage.ask("alpha", messages=inside)).json.get("error", {}).get("code")
-    settings = make_settings(make_profile("open", weights), server=ServerSettings(remote_media=True))
-    async with open_daemon(settings) as allowed:
-        answer = await allowed.ask("open", messages=picture)
-        assert "remote_media" != answer.json.get("error", {}).get("code")
+    """A picture by URL is refused before an engine has seen it; the owner may allow it, and even then hostd fetches nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/x.png"
+        known = (await stage.seen("alpha"))["begun"]
+        refused = await stage.ask("alpha", messages=picture(url))
+        assert (400, "remote_media", "messages") == (refused.status, refused.error["code"], refused.error["param"])
+        assert f"'{url}'; send it as a data: URL" in refused.error["message"]
+        assert known == (await stage.seen("alpha"))["begun"]
+        inside = await stage.ask("alpha", messages=picture("data:image/png;base64,AAAA"))
+        assert (200, known + 1) == (inside.status, (await stage.seen("alpha"))["begun"])
+        settings = make_settings(make_profile("open", weights), server=ServerSettings(remote_media=True))
+        async with open_daemon(settings) as allowed:
+            answer = await allowed.ask("open", messages=picture(url))
+            assert 200 == answer.status
+            assert picture(url) == json.loads((await allowed.seen("open"))["requests"][-1]["body"])["messages"]
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+
+
+def picture(url: str) -> list[dict[str, object]]:
+    """Return the messages of a request that shows the picture at *url*."""
+    return [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]
+
+
+async def test_an_engine_is_given_the_fields_that_are_listed(weights: Path, open_daemon: OpenDaemon) -> None:
+    """Others are left out, which the answer and one line of the log say; the owner may let some pass."""
+    given = {"lora": [{"id": 7, "scale": 1}], "n_discard": -1, "temperature": 0, "top_k": 5, "response_fields": ["x"]}
+    settings = make_settings(make_profile("plain", weights), make_profile("open", weights, allow_fields=("lora",)))
+    async with open_daemon(settings) as opened:
+        with capture_logs() as log:
+            answers = [await opened.ask(model, **given) for model in ("plain", "plain", "open")]
+        read = [json.loads((await opened.seen(model))["requests"][-1]["body"]) for model in ("plain", "open")]
+    assert ["lora, n_discard, response_fields"] * 2 == [answer.headers["x-hostd-left-out"] for answer in answers[:2]]
+    assert "n_discard, response_fields" == answers[2].headers["x-hostd-left-out"]
+    assert {"model", "messages", "temperature", "top_k"} == read[0].keys() - {
+        "return_progress",
+        "stream",
+        "stream_options",
+    }
+    assert given["lora"] == read[1]["lora"]
+    told = [(line["model"], line["fields"]) for line in log if line["event"] == "fields_left_out"]
+    assert [("plain", "lora, n_discard, response_fields"), ("open", "n_discard, response_fields")] == told

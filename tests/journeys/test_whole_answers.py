@@ -52,7 +52,8 @@ async def stage(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixtur
         except Missing as missing:
             pytest.skip(str(missing))
         args = {**stand.profile.args, "chat-template-file": str(folder / "tools.jinja")}
-        profiles = {"tiny": stand.edit(args=args).profile}
+        allowed = ("cache_prompt", "timings_per_token", "verbose")
+        profiles = {"tiny": stand.edit(args=args, allow_fields=allowed).profile}
         settings = Settings(listen=("127.0.0.1:0",), profiles=profiles, commands=stand.commands)
         yield await stack.enter_async_context(opened(settings))
 
@@ -139,6 +140,27 @@ async def test_the_answer_is_the_engines_own(stage: Stage, path: str, asked: dic
         assert flat(direct) == flat(answer.json)
     else:
         assert direct["error"]["message"] == answer.error["message"]
+
+
+async def test_fields_that_are_not_listed_do_nothing(stage: Stage) -> None:
+    """Each of them makes the engine itself refuse, stop, or answer in another form."""
+    asked = {"messages": HELLO, "max_tokens": 20, "temperature": 0, "seed": 1}
+    plain = await stage.ask("tiny", **asked)
+    given = {
+        "lora": "none",
+        "chat_format": 10**6,
+        "grammar_lazy": True,
+        "response_fields": ["model"],
+        "n_discard": -1,
+        "id_slot": 1,
+        "chat_template_kwargs": {"messages": [], "enable_thinking": False},
+    }
+    status, refused = await of_the_engine(stage, CHAT, {"model": "tiny", **asked, **given})
+    assert status >= 400, refused
+    answer = await stage.ask("tiny", **asked, **given)
+    assert (200, plain.json["choices"]) == (answer.status, answer.json["choices"])
+    left_out = answer.headers["x-hostd-left-out"].split(", ")
+    assert sorted({*given, "chat_template_kwargs.messages"} - {"chat_template_kwargs"}) == sorted(left_out)
 
 
 async def test_the_model_calls_tools(stage: Stage) -> None:

@@ -12,6 +12,7 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 
 from hostd.backends.addresses import keep_private, local_pid, root_of
 from hostd.backends.attached import facts
+from hostd.backends.attached.request_fields import FIELDS
 from hostd.backends.contract import Attachment, Backend, Endpoint, ServerFacts
 from hostd.backends.http.client import HttpClient
 from hostd.backends.http.errors import AnswerError, ExchangeError
@@ -43,6 +44,7 @@ class Attached(Backend):
     """The backend ``openai``."""
 
     name = "openai"
+    fields = FIELDS
 
     def __init__(self) -> None:
         self._silent: set[str] = set()

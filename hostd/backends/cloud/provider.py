@@ -10,6 +10,7 @@ from typing import Any
 from hostd import __version__
 from hostd.backends.cloud.catalogue import CloudProvider, provider_of
 from hostd.backends.cloud.credentials import key_of
+from hostd.backends.cloud.request_fields import FIELDS
 from hostd.backends.contract import Attachment, Backend, Endpoint
 from hostd.backends.http.client import HttpClient
 from hostd.dialects.request_document import RequestDocument
@@ -45,6 +46,7 @@ class Cloud(Backend):
     """The backend ``cloud``."""
 
     name = "cloud"
+    fields = FIELDS
 
     def __init__(self) -> None:
         self._gone: set[str] = set()

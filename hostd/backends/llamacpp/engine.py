@@ -29,6 +29,7 @@ from hostd.backends.llamacpp.gguf_header import refuse_damaged
 from hostd.backends.llamacpp.help_page import HelpPages, is_executable, listens_on_sockets
 from hostd.backends.llamacpp.log_quotations import QuotationFilter
 from hostd.backends.llamacpp.placement import elastic_variables, owner_places
+from hostd.backends.llamacpp.request_fields import FIELDS
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.profile import Flag, Profile, Variant
@@ -61,6 +62,7 @@ class LlamaCpp(Engine):
     """The backend ``llamacpp``; *command* is what the owner configured, empty for none."""
 
     name = "llamacpp"
+    fields = FIELDS
 
     def __init__(self, command: tuple[str, ...] = ()) -> None:
         self._command = command

@@ -15,6 +15,7 @@ from hostd.backends.environment import engine_environment
 from hostd.backends.http.client import HttpClient
 from hostd.backends.mlx import faults, refusals
 from hostd.backends.mlx.command_line import arguments, python_of, server_words, serving
+from hostd.backends.mlx.request_fields import FIELDS
 from hostd.domain.errors import RequestError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.progress import EngineProgress, SlotProgress
@@ -31,6 +32,7 @@ class Mlx(Engine):
     """The backend ``mlx``; *command* is what the owner configured, empty for none."""
 
     name = "mlx"
+    fields = FIELDS
 
     def __init__(self, command: tuple[str, ...] = ()) -> None:
         self._command = command

@@ -24,6 +24,7 @@ from hostd.backends.http.client import HttpClient
 from hostd.backends.http.errors import ExchangeError
 from hostd.backends.vllm import faults, memory, metrics, refusals
 from hostd.backends.vllm.build import VllmBuild, build_of
+from hostd.backends.vllm.request_fields import FIELDS
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.profile import Flag, Profile, Variant
@@ -61,6 +62,7 @@ class Vllm(Engine):
     """The backend ``vllm``; *command* is what the owner configured, empty for none."""
 
     name = "vllm"
+    fields = FIELDS
 
     def __init__(self, command: tuple[str, ...] = ()) -> None:
         self._command = command

@@ -27,18 +27,6 @@ _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 
 _NOTHING_SPECIAL = Requirements()
 
-_WITHHELD = frozenset(
-    {
-        # Where other gateways are told to send a request, and with whose key.
-        *("api_base", "base_url", "api_key", "user_config", "extra_body"),
-        # Files, templates and machines that an engine would read, run or connect to for the asking.
-        *("adapters", "chat_template", "draft_model", "kv_transfer_params"),
-        # Another conversation's place in the KV cache.
-        "id_slot",
-    }
-)
-"""Members that are not passed on: what an engine does with files, machines and slots is the owner's to say."""
-
 
 def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
     """Return the request in *body*.
@@ -56,8 +44,6 @@ def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
     if not isinstance(stream, bool):
         raise RequestError("'stream' must be true or false", code="bad_request", param="stream")
     bounds.check(document)
-    if not _WITHHELD.isdisjoint(document):
-        document = document.replace({}, without=_WITHHELD)
     embeddings = dialect is Dialect.OPENAI_EMBEDDINGS
     tools = document.is_true("tools") or document.is_true("functions")
     # Looked for in the messages only where the end of the word occurs, or letters are escaped: they are most of the body.

@@ -18,6 +18,7 @@ from hostd.backends.in_turn import in_turn
 from hostd.backends.upstream import Lease
 from hostd.dialects import registry
 from hostd.dialects.base import Answer, AnswerContext, InferenceRequest, StreamTranslator, Translation
+from hostd.dialects.openai.request_fields import shown
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import CapacityError, EngineError, RequestError
 from hostd.domain.progress import PromptProgress
@@ -119,6 +120,7 @@ class Attempt:
             adapted = await lease.translate(document)
         except RequestError as error:
             raise rejected_by_engine(error) from None
+        self._trace.left_out = shown(lease.left_out)
         if assembled:
             adapted = translation.streamed(adapted)
         if assembled or self._down is not None:

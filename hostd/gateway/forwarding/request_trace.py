@@ -28,7 +28,8 @@ def request_id(headers: Mapping[str, str]) -> str:
 class RequestTrace:
     """What is known of a request. *waited*, *loaded* (part of it) and *ttft* in seconds; tokens are 0 until they are counted.
 
-    *cost* is in USD, None where it is not known (yet). *fixed* are headers of the answer that do not depend on who answers.
+    *cost* is in USD, None where it is not known (yet). *left_out* lists the request's members that the engine was not given.
+    *fixed* are headers of the answer that do not depend on who answers.
     """
 
     request_id: str
@@ -43,6 +44,7 @@ class RequestTrace:
     tokens: int = 0
     stream: bool = False
     cost: float | None = None
+    left_out: str = ""
     fixed: Mapping[str, str] | None = None
 
     def set_route(self, reason: FallbackReason | None) -> None:
@@ -59,6 +61,7 @@ class RequestTrace:
             "x-hostd-queue-ms": "0" if waited < 0.5 else f"{waited:.0f}",
             "Server-Timing": f"queue;dur={max(0.0, waited - loaded):.1f}, load;dur={loaded:.1f}, ttft;dur={self.ttft * 1000:.1f}",
             **({} if self.cost is None else {"x-hostd-cost-usd": f"{self.cost:.8f}"}),
+            **({"x-hostd-left-out": self.left_out} if self.left_out else {}),
             **(self.fixed or {}),
         }
 

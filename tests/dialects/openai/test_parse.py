@@ -153,16 +153,3 @@ def test_no_request_makes_a_mistake(body: bytes) -> None:
         assert request.choices >= 1
         assert {**read, "model": "other"} == json.loads(changed.decode("utf-8", "replace"))
     assert all(error.status == 400 and len(error.message) < 400 for error in refused)
-
-
-def test_what_is_the_owners_to_say_is_not_passed_on() -> None:
-    """Files, machines, keys and slots that a request names are left out; all else keeps its bytes."""
-    said = b'"messages": [ {"role":"user","content":"hi"} ]'
-    body = b'{"model":"a","api_key":"k","id_slot":3,' + said + b',"kv_transfer_params":{"remote_host":"x"},"top_k":5}'
-    document = parse(Dialect.OPENAI_CHAT, body).document
-    assert ["model", "messages", "top_k"] == list(document)
-    assert b'[ {"role":"user","content":"hi"} ]' in document.encode()
-    assert b"id_slot" not in document.encode()
-    assert (
-        parse(Dialect.OPENAI_CHAT, b'{"model":"a",' + said + b"}").document.encode() == b'{"model":"a",' + said + b"}"
-    )

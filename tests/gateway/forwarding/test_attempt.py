@@ -135,7 +135,7 @@ class TestPassingOn:
 
     async def test_leaves_a_request_as_it_is(self, stage: Stage) -> None:
         """The engine gets the client's own bytes, and its own key instead of the client's."""
-        said = b'"messages" : [{"role":"user","content":"\\u00e4"}], "novelty": 1e2, "logprobs":true'
+        said = b'"messages" : [{"role":"user","content":"\\u00e4"}], "temperature": 1e2, "logprobs":true'
         body = b'{ "model":"GPT-4o-mini",\n ' + said + b"}"
         answer = await stage.send("POST", CHAT, data=body, headers={"Authorization": "Bearer client", "Cookie": "a=b"})
         assert 200 == answer.status
