@@ -15,6 +15,8 @@ from hostd.backends.contract import Backend, Endpoint, ServerFacts
 from hostd.backends.http.client import HttpClient
 from hostd.backends.in_turn import in_turn
 from hostd.backends.refusal_patterns import MALFORMED
+from hostd.dialects.base import Dialect
+from hostd.dialects.openai.dialect import PATHS
 from hostd.dialects.openai.request_fields import permitted, shown
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import HostdError, RequestError
@@ -174,14 +176,17 @@ class Lease:
             return error
         return found if isinstance(error, RequestError) or error.status >= 500 else error
 
-    async def translate(self, document: RequestDocument) -> RequestDocument:
-        """Return the request that this server needs instead of *document*; often that itself. `left_out` has what may not pass.
+    async def translate(self, document: RequestDocument, spoken: Dialect = Dialect.OPENAI_CHAT) -> RequestDocument:
+        """Return the request that this server needs instead of *document*, which is *spoken* to it; often that itself.
+
+        Of OpenAI's dialects, only the listed fields pass; `left_out` has the others.
 
         Raises:
             RequestError: The server cannot answer it, or it is too long for the context.
             ExchangeError: The server was asked whether it is too long, and does not answer.
         """
-        document, self.left_out = permitted(document, self._backend.fields, self._upstream.profile.allow_fields)
+        if spoken in PATHS:
+            document, self.left_out = permitted(document, self._backend.fields, self._upstream.profile.allow_fields)
         if self.left_out:
             self._upstream.fields_left_out(self.left_out)
         # Some backends read and write all of a request.

@@ -3,6 +3,7 @@
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -97,7 +98,13 @@ def picture(url: str) -> list[dict[str, object]]:
 
 async def test_an_engine_is_given_the_fields_that_are_listed(weights: Path, open_daemon: OpenDaemon) -> None:
     """Others are left out, which the answer and one line of the log say; the owner may let some pass."""
-    given = {"lora": [{"id": 7, "scale": 1}], "n_discard": -1, "temperature": 0, "top_k": 5, "response_fields": ["x"]}
+    given: dict[str, Any] = {
+        "lora": [{"id": 7, "scale": 1}],
+        "n_discard": -1,
+        "temperature": 0,
+        "top_k": 5,
+        "response_fields": ["x"],
+    }
     settings = make_settings(make_profile("plain", weights), make_profile("open", weights, allow_fields=("lora",)))
     async with open_daemon(settings) as opened:
         with capture_logs() as log:

@@ -144,9 +144,9 @@ async def test_the_answer_is_the_engines_own(stage: Stage, path: str, asked: dic
 
 async def test_fields_that_are_not_listed_do_nothing(stage: Stage) -> None:
     """Each of them makes the engine itself refuse, stop, or answer in another form."""
-    asked = {"messages": HELLO, "max_tokens": 20, "temperature": 0, "seed": 1}
+    asked: dict[str, Any] = {"messages": HELLO, "max_tokens": 20, "temperature": 0, "seed": 1}
     plain = await stage.ask("tiny", **asked)
-    given = {
+    given: dict[str, Any] = {
         "lora": "none",
         "chat_format": 10**6,
         "grammar_lazy": True,

@@ -117,7 +117,7 @@ class Attempt:
         """
         lease, translation = self._lease, self._translation
         try:
-            adapted = await lease.translate(document)
+            adapted = await lease.translate(document, translation.spoken)
         except RequestError as error:
             raise rejected_by_engine(error) from None
         self._trace.left_out = shown(lease.left_out)
