@@ -80,7 +80,8 @@ class Launch:
     *expected_bytes* is about what it will have in memory when loaded (0: unknown), for progress only. *grace* is the time in
     seconds between SIGTERM and SIGKILL. *sleep_levels* are the levels of sleep that this engine offers, the lightest first.
     *exclusive_start* keeps other engines from starting meanwhile, because this one measures its devices as it starts. *secrets* are
-    texts of argv and env that are shown to nobody.
+    texts of argv and env that are shown to nobody. *devices* are variables that show it the devices of its placement: a part of
+    those that the owner's own variables show, so they come after these.
     """
 
     argv: tuple[str, ...]
@@ -93,6 +94,7 @@ class Launch:
     sleep_levels: tuple[int, ...] = ()
     exclusive_start: bool = False
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    devices: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shown_argv(self) -> tuple[str, ...]:

@@ -5,10 +5,13 @@ would add flags which the profile does not show (``LLAMA_ARG_*``), so everything
 adds what else one needs by ``env`` in a profile or below ``backends``.
 """
 
+import os
 import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+
+from hostd.domain.profile import EngineSettings, Profile
 
 _READ = 1024
 _PYTHON = re.compile(r"python[0-9.]*(\.exe)?", re.ASCII)
@@ -79,6 +82,11 @@ _ALSO_NAMED = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "
 def engine_environment(host: Mapping[str, str]) -> dict[str, str]:
     """Return those variables of the *host* that an engine may see; nothing that is named like a secret is among them."""
     return {name: value for name, value in host.items() if _passes(name)}
+
+
+def owner_environment(settings: EngineSettings, profile: Profile) -> dict[str, str]:
+    """Return what an engine of *profile* gets of this process's environment and of the owner's own variables."""
+    return engine_environment(os.environ) | dict(settings.env) | dict(profile.env)
 
 
 def withheld(host: Mapping[str, str]) -> list[str]:

@@ -170,8 +170,12 @@ def _backend_of(candidate: PlanCandidate) -> str | None:
 def _verdict(fit: Fit, host: Host) -> str:
     option = fit.option
     if fit.verdict is Verdict.CANNOT_SAY and option.footprint.unreckoned:
-        named = ", ".join(option.footprint.unreckoned)
-        return f"cannot be promised to fit: what {named} in its args changes is not counted; a load on this machine would tell"
+        named = option.footprint.unreckoned
+        where = "environment" if all(name.isupper() for name in named) else "args"
+        return (
+            f"cannot be promised to fit: what {', '.join(named)} in its {where} changes is not counted; "
+            "a load on this machine would tell"
+        )
     if fit.verdict is Verdict.CANNOT_SAY:
         most = format_bytes(sum(option.most.values()))
         lack = " and ".join(f"{format_bytes(bytes_)} of {pool}" for pool, bytes_ in sorted(fit.short.items()))
@@ -207,10 +211,13 @@ def _placed(option: LoadOption, host: Host) -> str:
             f"fits in part on {cards}, {option.gpu_layers} of {option.mode.layers} layers (gpu-layers {option.gpu_layers}), "
             f"and {rest} on the CPU, which is several times slower"
         )
+    if option.mode.host_only or (host.accelerators and not option.mode.accelerators(host)):
+        return "fits on the CPU alone, where the owner keeps it"
     if host.accelerators and not option.placement.devices:
         return "fits on the CPU alone (gpu-layers 0), many times slower: no layer has room on an accelerator"
     if len(option.placement.devices) > 1:
-        return f"fits when split over {cards}, for no single card has room for it"
+        why = "as the owner's flags have it" if option.mode.cards else "for no single card has room for it"
+        return f"fits when split over {cards}, {why}"
     return f"fits on {cards if option.placement.devices else option.placement.host}"
 
 

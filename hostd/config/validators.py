@@ -322,10 +322,6 @@ RESERVED_VARIABLES = {
     variable: instead
     for variables, instead in (
         (("LLAMA_API_KEY", "VLLM_API_KEY", "API_KEY"), "each engine gets a key of its own; remove it"),
-        (
-            ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"),
-            "the plan places models; to keep cards from hostd altogether, set it where hostd starts",
-        ),
         (("LLAMA_ARG_HOST", "LLAMA_ARG_PORT", "OLLAMA_HOST"), "it chooses an address for each engine; remove it"),
         (("LLAMA_ARG_MODEL",), "use 'path' of the variant"),
         (("LLAMA_ARG_ALIAS",), "use 'name' and 'aliases' of the profile"),

@@ -34,6 +34,7 @@ from hostd.sizing.serving_modes import (
     ServingOverrides,
     takes_memory,
 )
+from hostd.sizing.usable_cards import BackendVariables
 
 _SIZE = "size:"
 _BY_SIZE = "estimated from its size alone, with the layers that models of that size usually have"
@@ -79,7 +80,7 @@ class CandidateResolver:
     """Opens what is named, for one host and one set of options; *calibrated* is what is known of the host beyond arithmetic.
 
     *on_processor* are the engines that compute on its processor where others of their kind need an accelerator. With
-    *ask_hubs* hubs are asked about every variant of which nothing is stored here.
+    *ask_hubs* hubs are asked about every variant of which nothing is stored here. *variables* are as in `ServingModeFactory`.
     """
 
     settings: Settings
@@ -89,6 +90,7 @@ class CandidateResolver:
     calibrated: CalibratedEstimator | None = None
     on_processor: frozenset[str] = frozenset()
     ask_hubs: bool = False
+    variables: BackendVariables = lambda _: {}
 
     def named(self, text: str) -> PlanCandidate:
         """Return the model that *text* names; a profile may be named by an alias.
@@ -208,6 +210,7 @@ class CandidateResolver:
             lambda reference: open_header(reference, places),
             self.asked,
             self.calibrated,
+            self.variables,
             processor=backend in self.on_processor,
         )
 

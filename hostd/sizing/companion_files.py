@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hostd.backends.visible_cards import named_devices
 from hostd.domain.shape import Shape
 from hostd.models.errors import ModelUnreadable
 from hostd.models.header import ModelHeader
 from hostd.models.reference import FileReference
 from hostd.planning.footprint.llamacpp_serving import Serving
-from hostd.planning.footprint.tensor_overrides import host_experts
+from hostd.planning.footprint.tensor_overrides import HOST_BUFFERS, experts_alone, host_experts, moved_bytes
 
 OpenFile = Callable[[FileReference], ModelHeader]
 
@@ -40,10 +41,25 @@ def companions(header: ModelHeader, serving: Serving, open_file: OpenFile) -> Co
             # Layers made for the model draft alone; the file counts those of the model, too, and does not have them.
             draft = replace(draft, layers=draft.nextn or draft.layers, nextn=())
         unreckoned |= set() if draft and draft.known and draft.layers else {"model-draft"}
-    experts = host_experts(serving.overrides, len(header.shape.layers)) if serving.overrides else 0
-    unreckoned |= {"override-tensor"} if experts is None else set()
-    serving = replace(serving, unreckoned=tuple(sorted(unreckoned)), cpu_experts=max(serving.cpu_experts, experts or 0))
+    if serving.overrides:
+        serving, counted = _overridden(header, serving)
+        unreckoned |= set() if counted else {"override-tensor"}
+    serving = replace(serving, unreckoned=tuple(sorted(unreckoned)))
     return Companions(serving, projector, draft if draft and draft.layers else None)
+
+
+def _overridden(header: ModelHeader, serving: Serving) -> tuple[Serving, bool]:
+    """Return *serving* with what ``--override-tensor`` moves, and whether that could be told."""
+    moved = moved_bytes(serving.overrides, header.gguf.tensors) if header.gguf else None
+    if moved is None:
+        experts = host_experts(serving.overrides, len(header.shape.layers)) if header.gguf is None else None
+    else:
+        experts = experts_alone(moved, header.shape)
+    if experts is not None:
+        return replace(serving, cpu_experts=max(serving.cpu_experts, experts)), True
+    if moved is None or not all(each.buffer in HOST_BUFFERS or named_devices(each.buffer) for each in moved):
+        return serving, False
+    return replace(serving, moved=moved), True
 
 
 def shape_in(path: str, open_file: OpenFile) -> Shape | None:

@@ -52,7 +52,12 @@ def _reasons(kind: str, shape: Shape, serving: Serving, small: Shape | None) -> 
         yield "embeddings have no next token"
     if serving.slots > MOST_SLOTS:
         yield f"with {serving.slots} slots at work it costs more than it gains (slots: {MOST_SLOTS} would have it on)"
-    if serving.cpu_experts or not serving.devices or (serving.gpu_layers or 1_000) <= len(shape.layers):
+    if (
+        serving.cpu_experts
+        or serving.moved
+        or not serving.devices
+        or (serving.gpu_layers or 1_000) <= len(shape.layers)
+    ):
         yield "the owner's flags keep parts of the model on the CPU, where verifying several tokens takes several times as long"
     if kind == OWN_LAYERS:
         if shape.architecture not in _OWN_LAYERS or not all(layer.weight_bytes for layer in shape.nextn):

@@ -3,10 +3,12 @@
 Headers are read from files, caches and the shipped outlines; no network is asked.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hostd.backends.visible_cards import device_variables
 from hostd.domain.errors import ConfigError
 from hostd.domain.host import Host
 from hostd.domain.profile import Profile, Variant
@@ -142,7 +144,11 @@ class LoadOptionFinder:
         of which nothing is known that its engine may yet serve has an option that needs nothing. Blocks: headers are read.
         """
         modes = ServingModeFactory(
-            host, self._headers.open, calibrated=self._calibrated, processor=self._engines is not None
+            host,
+            self._headers.open,
+            calibrated=self._calibrated,
+            variables=self._variables,
+            processor=self._engines is not None,
         )
         found: list[LoadOption] = []
         too_large: list[LoadOption] = []
@@ -159,6 +165,12 @@ class LoadOptionFinder:
         if not found:
             return LoadOptions(tuple(too_large), "; ".join(why_not) or f"'{profile.name}' has no variant")
         return LoadOptions(tuple(whole_first(found)), None, (*notes, *(f"left out: {each}" for each in why_not)))
+
+    def _variables(self, backend: str) -> dict[str, str]:
+        if self._engines is None:
+            return {}
+        engine = self._engines.get(backend)
+        return device_variables(os.environ) | dict(engine.settings.env if engine else {})
 
     def _options(
         self, modes: ServingModeFactory, profile: Profile, number: int, variant: Variant

@@ -4,11 +4,13 @@ It holds sizes and names only. A client that plans for a file reads that file it
 follows nothing that comes over HTTP.
 """
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from hostd.backends.visible_cards import device_variables
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.domain.profile import Profile
 from hostd.hardware.inventory import inventory
@@ -30,7 +32,7 @@ class MemoryState:
     *free* is what may be promised of each pool once what is being released is back, *held* what each loaded model holds,
     *candidates* are those that may be evicted, *options* the ways to load each declared model (the scheduler's first choice
     first; of a loaded model, its own), *warm* the declared models that should be loaded, the most valuable first, and *profiles*
-    a `digest` of each profile as the daemon has read it.
+    a `digest` of each profile as the daemon has read it. *variables* are those by which drivers show its engines cards.
     """
 
     host: Host
@@ -40,6 +42,7 @@ class MemoryState:
     options: Mapping[str, tuple[LoadOption, ...]]
     warm: tuple[str, ...]
     profiles: Mapping[str, str]
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 def planning_inputs(memory: "MemoryView", host: Host, profiles: Mapping[str, Profile]) -> dict[str, Any]:
@@ -63,6 +66,7 @@ def planning_inputs(memory: "MemoryView", host: Host, profiles: Mapping[str, Pro
         ],
         "options": {name: [_row(option) for option in options] for name, options in memory.options.items()},
         "profiles": {name: digest(profile) for name, profile in profiles.items()},
+        "variables": device_variables(os.environ),
     }
 
 
@@ -92,6 +96,7 @@ def parse_memory_state(answer: Mapping[str, Any]) -> MemoryState:
         options={name: tuple(map(_option, rows)) for name, rows in answer["options"].items()},
         warm=tuple(row["model"] for row in answer["warm_set"]),
         profiles=answer["profiles"],
+        variables=answer.get("variables", {}),
     )
 
 

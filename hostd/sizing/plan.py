@@ -5,9 +5,11 @@ rule by which its scheduler decides, so that ``hostd plan`` announces what ``hos
 with the warm set that a daemon would load at its start.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from hostd.backends.visible_cards import device_variables
 from hostd.domain.errors import RequestError
 from hostd.domain.host import Host
 from hostd.domain.profile import Settings
@@ -164,7 +166,15 @@ class Planner:
     ) -> CandidateResolver:
         # Which engines another host has installed is not known, so no processor build is assumed there.
         processors = on_processor(self.host, self.settings.commands) if self.here else frozenset[str]()
-        return CandidateResolver(self.settings, self.host, asked, places, calibrated, processors, self.asked_hubs)
+        return CandidateResolver(
+            self.settings, self.host, asked, places, calibrated, processors, self.asked_hubs, self._variables
+        )
+
+    def _variables(self, backend: str) -> dict[str, str]:
+        """Return the drivers' variables that the engines of *backend* get: the daemon's where one runs, else of this process."""
+        ours = device_variables(os.environ) if self.here else {}
+        settings = self.settings.engines.get(backend)
+        return {**(self.daemon.variables if self.daemon else ours), **(settings.env if settings else {})}
 
     def _calibrated(self) -> CalibratedEstimator | None:
         return CalibratedEstimator(MeasurementStore(measurements_file())) if self.here else None

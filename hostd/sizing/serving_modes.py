@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from hostd.backends.llamacpp.serving_config import engine_build, profile_serving
 from hostd.backends.mlx.command_line import serving as mlx_serving
+from hostd.backends.visible_cards import VisibleCards, visible_cards
 from hostd.backends.vllm.memory import serving as vllm_serving
 from hostd.domain.errors import EngineError
 from hostd.domain.footprint import Component, Footprint, Span
@@ -29,6 +30,7 @@ from hostd.planning.formats.not_a_model import PROJECTOR
 from hostd.sizing.companion_files import Companions, shape_in
 from hostd.sizing.drafting import with_drafting
 from hostd.sizing.measurements import CalibratedEstimator
+from hostd.sizing.usable_cards import BackendVariables, on_cards, with_flags
 
 ENGINES = ("llamacpp", "ollama", "vllm", "mlx")
 """The backends whose memory can be computed."""
@@ -81,14 +83,16 @@ class ServingOverrides:
 class ServingModeFactory:
     """Makes serving modes for one *host*; *open_header* reads headers, and *calibrated* corrects arithmetic by measurements.
 
-    *processor* says that vLLM and MLX, where they are asked about and the host has no accelerator, compute on its processor:
-    there are builds of them that do, of use for trying things out.
+    *variables* returns the drivers' variables that the engines of a backend get. *processor* says that vLLM and MLX, where they
+    are asked about and the host has no accelerator, compute on its processor: there are builds of them that do, of use for trying
+    things out.
     """
 
     host: Host
     open_header: OpenReference
     asked: ServingOverrides = ServingOverrides()
     calibrated: CalibratedEstimator | None = None
+    variables: BackendVariables = lambda _: {}
     processor: bool = False
 
     def declared(self, profile: Profile, variant: Variant) -> tuple[ModelHeader, ServingMode]:
@@ -105,6 +109,11 @@ class ServingModeFactory:
         header = self.open_header(reference)
         if self.asked.slots is not None:
             profile = replace(profile, slots=self.asked.slots)
+        env = {} if variant.url is not None else {**self.variables(variant.backend), **profile.env}
+        own = replace(self, variables=lambda _: env)
+        return header, own._declared(header, profile, variant)  # noqa: SLF001 - it is of this class
+
+    def _declared(self, header: ModelHeader, profile: Profile, variant: Variant) -> ServingMode:
         if variant.backend == "ollama":
             ours = variant.url is None
             embeds = profile.capabilities.embeddings
@@ -113,13 +122,13 @@ class ServingModeFactory:
             serving = making.ollama(
                 header, profile.context, profile.slots, profile.kv_type, bounded=ours, embeds=embeds
             )
+            beside = Companions(serving, header.projector)
         elif variant.backend == "llamacpp":
             path = header.path if header.format is Format.GGUF else None
             beside = with_drafting(profile, header, profile_serving(profile, path), self.open_header)
-            return header, self._of_llamacpp(variant.label, variant.backend, header, beside, KEYS)
         else:
-            return header, self.of_checkpoint(variant.label, variant.backend, header, profile)
-        return header, self.of_gguf(variant.label, variant.backend, header, serving, KEYS)
+            return self.of_checkpoint(variant.label, variant.backend, header, profile)
+        return self._of_llamacpp(variant.label, variant.backend, header, beside, KEYS)
 
     def of_gguf(
         self,
@@ -149,11 +158,14 @@ class ServingModeFactory:
         if not header.shape.layers:
             raise ValueError(f"this is {PROJECTOR}")
         asked = self.asked if self.asked.context else replace(self.asked, context=None)
-        beside = replace(beside, serving=asked.on(beside.serving))
+        seen = self._seen(backend)
+        seen, serving, cards = with_flags(seen, asked.on(beside.serving), self.host)
+        beside = replace(beside, serving=serving)
         ours = self.calibrated and backend == "llamacpp"
         better = self.calibrated.about(header, beside.serving) if self.calibrated and ours else None
         served = LlamaCppServing(header.shape, beside.serving, beside.projector, words, beside.draft)
-        return llamacpp_mode(label, backend, served, _about(header, (*notes, *beside.notes)), better, self.host)
+        mode = llamacpp_mode(label, backend, served, _about(header, (*notes, *beside.notes)), better, self.host)
+        return on_cards(replace(mode, cards=cards), seen, self.host)
 
     def of_checkpoint(
         self, label: str, backend: str, header: ModelHeader, profile: Profile, notes: tuple[str, ...] = ()
@@ -189,7 +201,9 @@ class ServingModeFactory:
             raise ValueError(error.message) from error
         if on_processor:
             return ServingMode(label, backend, lambda _, __: self._as_card(shape, flags), notes=about)
-        return vllm_mode(label, shape, flags, self.host, about)
+        seen = self._seen(backend)
+        flags = replace(flags, unreckoned=(*flags.unreckoned, *seen.unreckoned))
+        return on_cards(vllm_mode(label, shape, flags, self.host, about), seen, self.host)
 
     def _as_card(self, shape: Shape, flags: VllmServing) -> Footprint:
         """Return the footprint of vLLM on the processor: main memory counts as its card, which makes some parts bounds."""
@@ -200,6 +214,9 @@ class ServingModeFactory:
         for component, span in found.parts[""].items():
             parts[component] += span
         return replace(found, parts={_RAM: {component: span for component, span in parts.items() if span.high}})
+
+    def _seen(self, backend: str) -> VisibleCards:
+        return visible_cards(self.host, self.variables(backend))
 
     def plain(self, slots: int) -> Serving:
         """Return how hostd serves a model without a profile with llama.cpp."""
@@ -219,12 +236,14 @@ class ServingModeFactory:
 
         *bounded* says that hostd would start it, and bound what it keeps of past prompts; *embeds* that it does nothing else.
         """
-        vram = sum(pool.total for pool in self.host.accelerators)
+        seen = self._seen("ollama").pools
+        cards = [pool for pool in self.host.accelerators if seen is None or pool.id in seen]
+        vram = sum(pool.total for pool in cards)
         # Ollama gives no request more than the model was trained for, whatever it is told.
         per_request = min(context or ollama_context(vram), header.shape.context or context or USUAL_CONTEXT)
         flash = self.asked.flash or "auto"
         slots = 1 if embeds or header.shape.architecture in SERVED_ALONE else slots
-        cuda = any(pool.id.startswith("cuda") for pool in self.host.accelerators)
+        cuda = any(pool.id.startswith("cuda") for pool in cards)
         batch = ollama_batch(per_request * slots, flash=flash, cuda=cuda, embeds=embeds)
         return ollama_serving(per_request, slots, batch=batch, kv_type=kv_type, flash=flash, bounded=bounded)
 

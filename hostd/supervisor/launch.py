@@ -133,6 +133,7 @@ def as_owner_says(launch: Launch, profile: Profile, settings: EngineSettings, ke
     for name, value in {**settings.env, **profile.env}.items():
         # hostd's own modules are found by this variable; the owner's are looked for after them.
         env[name] = f"{env[name]}{os.pathsep}{value}" if name == "PYTHONPATH" and name in env else value
+    env |= launch.devices
     graces = (profile.stop_grace, settings.stop_grace, launch.grace)
     own = secrets_in((*profile.args.values(), *profile.env.values(), *settings.env.values()))
     return replace(

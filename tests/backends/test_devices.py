@@ -45,9 +45,19 @@ def test_what_is_not_measured_is_not_hidden() -> None:
     assert {} == visible_devices(replace(on(), hides=False), {})
 
 
-def test_the_owners_own_choice_stands() -> None:
-    """An owner who starts hostd with one card visible means that card."""
-    assert {} == visible_devices(on("cuda:1"), {"CUDA_VISIBLE_DEVICES": "0"})
+def test_the_owners_list_is_narrowed_or_left_alone() -> None:
+    """By an option, which is on cards that he shows, or not at all where his flags count by it; counted by the bus either way."""
+    shown = {"CUDA_VISIBLE_DEVICES": "2,1"}
+    assert BUS | {"CUDA_VISIBLE_DEVICES": "1"} == visible_devices(on("cuda:1"), shown)
+    assert visible_devices(on("cuda:1"), shown, as_shown=True) == BUS == visible_devices(None, shown)
+    assert {} == visible_devices(on("cuda:1"), shown | {"CUDA_DEVICE_ORDER": "FASTEST_FIRST"}, as_shown=True)
+
+
+def test_hip_numbers_what_rocr_has_left() -> None:
+    """So both lists are said anew."""
+    assert {"ROCR_VISIBLE_DEVICES": "3,1", "HIP_VISIBLE_DEVICES": "0,1"} == visible_devices(
+        on("rocm:3", "rocm:1"), {"ROCR_VISIBLE_DEVICES": "1,3"}
+    )
 
 
 @pytest.mark.parametrize("option", [None, LoadOption(0, "m")])

@@ -19,6 +19,12 @@ WEIGHTS = [
     ("blk.1.attn_q.weight", (64, 64), "f16"),
 ]
 
+EXPERTS = [
+    *WEIGHTS,
+    *((f"blk.{number}.ffn_{name}_exps.weight", (64, 64, 4), "f16") for number in (0, 1) for name in ("up", "down")),
+    ("blk.0.ffn_gate_inp.weight", (64, 4), "f32"),
+]
+
 Write = Callable[[str, bytes], str]
 
 
@@ -60,8 +66,10 @@ def test_layers_made_for_the_model_draft_alone(header: ModelHeader, write: Write
     [
         ({"draft_model": "/not/here.gguf"}, ("model-draft",)),
         ({"projector": "/not/here.gguf"}, ("mmproj",)),
-        ({"overrides": "token_embd=CPU"}, ("override-tensor",)),
-        ({"overrides": "exps=CPU"}, ()),
+        ({"overrides": "token_embd=Vulkan0"}, ("override-tensor",)),
+        ({"overrides": "token_embd"}, ("override-tensor",)),
+        ({"overrides": "(=CPU"}, ("override-tensor",)),
+        ({"overrides": "token_embd=CPU,attn_q=CUDA1"}, ()),
         ({}, ()),
     ],
 )
@@ -78,9 +86,17 @@ def test_a_draft_of_unknown_architecture_cannot_be_counted(header: ModelHeader, 
     assert ("model-draft",) == companions(header, Serving(draft_model=odd), open_header).serving.unreckoned
 
 
-def test_experts_that_the_owner_moves_count_on_the_host(header: ModelHeader) -> None:
-    """As with --n-cpu-moe."""
-    assert 2 == companions(header, Serving(overrides="exps=CPU"), open_header).serving.cpu_experts
+def test_experts_that_the_owner_moves_count_on_the_host(write: Write) -> None:
+    """As with --n-cpu-moe where they are all of the first layers, else tensor by tensor."""
+    named = Path(write("moe.gguf", model("llama", EXPERTS, **LLAMA)))
+    moe = open_header(FileReference(named))
+    for text, experts in (("exps=CPU", 2), (r"blk\.0\.ffn_.*exps=CPU", 1), ("attn_k=CPU", 0)):
+        serving = companions(moe, Serving(overrides=text), open_header).serving
+        assert (experts, ()) == (serving.cpu_experts, serving.moved)
+    for text in (r"blk\.1\..*exps=CPU", "ffn_up_exps=CPU", "exps=CUDA0", "ffn=CPU"):
+        serving = companions(moe, Serving(overrides=text), open_header).serving
+        assert (0, ()) == (serving.cpu_experts, serving.unreckoned)
+        assert serving.moved
 
 
 def test_the_owners_projector_comes_instead(header: ModelHeader, write: Write) -> None:

@@ -142,6 +142,15 @@ def test_the_owner_adds_variables_and_sets_the_grace() -> None:
     assert launch.grace == as_owner_says(launch, Profile("x", ()), EngineSettings(), "key").grace
 
 
+def test_the_devices_of_a_placement_are_a_part_of_what_the_owner_shows() -> None:
+    """The engine sees those alone."""
+    launch = Launch(
+        ("engine",), {}, Endpoint("http://127.0.0.1:1", "x"), "/health", 1, devices={"CUDA_VISIBLE_DEVICES": "1"}
+    )
+    own = as_owner_says(launch, Profile("x", (), env={"CUDA_VISIBLE_DEVICES": "0,1"}), EngineSettings(), "key")
+    assert {"CUDA_VISIBLE_DEVICES": "1"} == own.env
+
+
 def test_what_nobody_may_see_of_a_launch_is_known() -> None:
     """Its key, and what the owner took from the environment; the command line is shown without them."""
     argv = ("engine", "--token", "sk-0123456789", "--threads", "2", "--n", "2")

@@ -18,7 +18,7 @@ from typing import Any
 
 from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
-from hostd.backends.environment import engine_environment
+from hostd.backends.environment import engine_environment, owner_environment
 from hostd.backends.http.client import HttpClient
 from hostd.backends.llamacpp import facts as llamacpp_facts
 from hostd.backends.llamacpp import faults, gguf_file, python_server, refusals, secret_flags, slots, streaming
@@ -109,10 +109,11 @@ class LlamaCpp(Engine):
         python = program[-1] == python_server.MODULE
         profile, moved = secret_flags.moved(program, profile, self._environment(profile, option), self._pages)
         words = (python_server.arguments if python else arguments)(profile, path, address, option)
+        devices = self._devices(profile, option)
         secret = {"API_KEY": key} if python else {"LLAMA_API_KEY": key} | _settings(profile, option)
         return Launch(
             argv=(*program, *self._flags.known(program, words)),
-            env=_environment(profile, option) | secret | moved,
+            env=engine_environment(os.environ) | devices | secret | moved,
             endpoint=Endpoint(
                 url="http://localhost" if isinstance(address, str) else f"http://127.0.0.1:{address}",
                 model=profile.name,
@@ -124,6 +125,7 @@ class LlamaCpp(Engine):
             health="/v1/models" if python else "/health",
             slots=1 if python else profile.slots,
             expected_bytes=size,
+            devices=devices,
         )
 
     def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:
@@ -169,7 +171,11 @@ class LlamaCpp(Engine):
 
     def _environment(self, profile: Profile, option: LoadOption | None) -> dict[str, str]:
         """Return the environment in which the build is asked about itself: it may need the owner's variables to start at all."""
-        return _environment(profile, option) | dict(self.settings.env) | dict(profile.env)
+        return owner_environment(self.settings, profile) | self._devices(profile, option)
+
+    def _devices(self, profile: Profile, option: LoadOption | None) -> dict[str, str]:
+        environ = owner_environment(self.settings, profile)
+        return visible_devices(option, environ, as_shown=owner_places(profile.args))
 
     def without_quotes(self) -> Callable[[str], str]:
         """Return a filter for the grammars, schemas and bodies that llama-server prints where it cannot read them."""
@@ -206,11 +212,6 @@ class LlamaCpp(Engine):
     def report_request(self, endpoint: Endpoint) -> Mapping[str, Any]:
         """Return what has llama-server send an event after each batch of a prompt; older builds ignore it."""
         return {} if endpoint.strict_model else slots.REPORTS
-
-
-def _environment(profile: Profile, option: LoadOption | None) -> dict[str, str]:
-    shown = {} if owner_places(profile.args) else visible_devices(option, os.environ)
-    return engine_environment(os.environ) | shown
 
 
 def _settings(profile: Profile, option: LoadOption | None) -> dict[str, str]:

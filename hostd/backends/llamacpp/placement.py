@@ -1,9 +1,11 @@
 """llama-server's flags and variables for what the plan decided: where a model is placed, and its shares of elastic memory."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from hostd.backends.devices import is_placed
 from hostd.backends.llamacpp.draft_flags import OWNERS, draft_words
+from hostd.backends.visible_cards import named_devices
 from hostd.domain.profile import Flag
 from hostd.planning.footprint.llamacpp_serving import MIB
 from hostd.planning.warm_set.load_option import LoadOption
@@ -13,11 +15,12 @@ ALL_LAYERS = 999
 
 _LAYERS = frozenset({"gpu-layers", "n-gpu-layers", "ngl"})
 
-_SPLITS = frozenset({"override-tensor", "ot", "tensor-split", "ts", "split-mode", "sm", "main-gpu", "mg"})
+_SPLITS = frozenset({"tensor-split", "ts", "split-mode", "sm"})
 
 _EXPERTS = frozenset({"n-cpu-moe", "ncmoe", "cpu-moe", "cmoe", "override-tensor", "ot"})
-_DEVICES = frozenset({"device", "dev", "rpc"})
-_OWNERS_DEVICES = _DEVICES | {"main-gpu", "mg"}
+_BY_NAME = ("device", "dev")
+_NUMBERED = re.compile(r"=\s*(?:CUDA|ROCm)\d")
+"""A buffer of one card, in the owner's ``--override-tensor``."""
 
 _ELASTIC = {"cache-ram": "LLAMA_ARG_CACHE_RAM", "ctx-checkpoints": "LLAMA_ARG_CTX_CHECKPOINTS"}
 """Flags whose value the plan deals out, and the variable that sets each: a build that does not know one ignores it."""
@@ -25,7 +28,16 @@ _ELASTIC = {"cache-ram": "LLAMA_ARG_CACHE_RAM", "ctx-checkpoints": "LLAMA_ARG_CT
 
 def owner_places(args: Mapping[str, Flag]) -> bool:
     """Return whether the owner's *args* name devices, by names or numbers that hiding some would change."""
-    return not _OWNERS_DEVICES.isdisjoint(args)
+    alone = any(str(args.get(name)) in ("none", "row") for name in ("split-mode", "sm"))
+    moved = any(_NUMBERED.search(str(args.get(name, ""))) for name in ("override-tensor", "ot"))
+    named = {"rpc", *_BY_NAME} | ({"main-gpu", "mg"} if alone else set())
+    return moved or not named.isdisjoint(args)
+
+
+def _foreign(args: Mapping[str, Flag]) -> bool:
+    """Return whether the owner's *args* name devices that no pool of this machine stands for, as those of other machines (RPC)."""
+    names = [str(args[name]) for name in _BY_NAME if name in args]
+    return "rpc" in args or any(name == "none" or named_devices(name) is None for name in names)
 
 
 def elastic_variables(option: LoadOption | None) -> dict[str, str]:
@@ -36,7 +48,7 @@ def elastic_variables(option: LoadOption | None) -> dict[str, str]:
 
 def placement_words(option: LoadOption | None, args: Mapping[str, Flag], draft: str = "auto") -> tuple[str, ...]:
     """Return llama-server's flags for *option*, without those that the owner's *args* set; *draft* is the profile's."""
-    if option is None or not is_placed(option) or not _DEVICES.isdisjoint(args):
+    if option is None or not is_placed(option) or _foreign(args):
         return ()
     drafting = draft_words(draft) if option.placement.drafts and OWNERS.isdisjoint(args) else ()
     return (*_words(option, args), *drafting)

@@ -13,6 +13,7 @@ from hostd.backends.llamacpp.build import kept_build_of
 from hostd.backends.llamacpp.command_line import arguments, locate
 from hostd.backends.llamacpp.draft_flags import DRAFTER_NUMBERS, DRAFTER_TEXTS, drafting, known_kinds
 from hostd.backends.llamacpp.help_page import HelpPages
+from hostd.backends.visible_cards import named_devices
 from hostd.domain.errors import ConfigError, EngineError, Problem
 from hostd.domain.profile import Profile
 from hostd.paths import builds_file
@@ -139,11 +140,16 @@ def _parsed(words: Sequence[str], build: int | None) -> dict[str, Any]:
 
 def _devices(fields: dict[str, Any]) -> Iterator[str]:
     """Replace what the owner says of devices by the field of `Serving`; yield the flags whose devices hostd cannot tell."""
-    device, main = fields.pop("device", ""), fields.pop("main_gpu", 0)
+    device, main = fields.pop("device", ""), fields.pop("main_gpu", None)
     fields["devices"] = device != "none"
     if device not in ("", "none"):
-        yield "device"
-    if main and fields.get("split") in ("none", "row"):
+        names = named_devices(device)
+        fields["device_names"] = names or ()
+        if names is None:
+            yield "device"
+    if fields.get("split") == "none":
+        fields["main_gpu"] = main
+    elif main and fields.get("split") == "row":
         yield "main-gpu"
 
 

@@ -21,7 +21,7 @@ import structlog
 from hostd.backends.addresses import keep_private, root_of
 from hostd.backends.contract import Attachment, Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
-from hostd.backends.environment import engine_environment
+from hostd.backends.environment import engine_environment, owner_environment
 from hostd.backends.http.client import HttpClient
 from hostd.backends.llamacpp.placement import elastic_variables
 from hostd.backends.ollama import client, context_guard, refusals
@@ -97,12 +97,14 @@ class Ollama(Engine):
             "OLLAMA_HOST": f"127.0.0.1:{port}",
             "OLLAMA_MODELS": str(store_of(tag, os.environ)),
         }
+        devices = visible_devices(option, owner_environment(self.settings, profile))
         return Launch(
             argv=(*self._program(), "serve"),
-            env=engine_environment(os.environ) | places | settings(profile, option),
+            env=engine_environment(os.environ) | places | settings(profile, option) | devices,
             endpoint=endpoint,
             health="/api/version",
             slots=1 if profile.capabilities.embeddings else profile.slots,
+            devices=devices,
         )
 
     def attach(self, profile: Profile, variant: Variant) -> Attachment:
@@ -266,7 +268,7 @@ def settings(profile: Profile, option: LoadOption | None) -> dict[str, str]:
     if left_out:
         log.warning("flags_left_out", model=profile.name, backend=Ollama.name, flags=left_out)
     # Ollama gives its environment on to the llama-server that it starts.
-    return said | elastic_variables(option) | visible_devices(option, os.environ)
+    return said | elastic_variables(option)
 
 
 def _known_role(message: object) -> object:

@@ -19,7 +19,7 @@ import structlog
 from hostd.backends import checkpoint_folder
 from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
-from hostd.backends.environment import engine_environment, interpreter_of
+from hostd.backends.environment import engine_environment, interpreter_of, owner_environment
 from hostd.backends.http.client import HttpClient
 from hostd.backends.http.errors import ExchangeError
 from hostd.backends.vllm import faults, memory, metrics, refusals
@@ -116,12 +116,14 @@ class Vllm(Engine):
             "enforce-eager": True if build.on_processor and "enforce-eager" not in profile.args else None,
             **{name: value for name, value in profile.args.items() if name not in _RECKONED and name not in moved},
         }
+        shown = owner_environment(self.settings, profile)
+        devices = {} if build.on_processor else visible_devices(option, shown)
         return Launch(
             argv=(*program, "serve", str(folder), *_words(flags, build, profile.args)),
             env={
                 **engine_environment(os.environ),
                 **_SURROUNDINGS,
-                **_devices(option, build),
+                **devices,
                 # The routes for sleep exist in this mode only; the guard keeps them behind the key.
                 **({"VLLM_SERVER_DEV_MODE": "1"} if sleeps else {}),
                 **_space(kv, build),
@@ -144,6 +146,7 @@ class Vllm(Engine):
             grace=GRACE,
             sleep_levels=(1, 2) if sleeps else (),
             exclusive_start=True,
+            devices=devices,
         )
 
     def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
@@ -285,10 +288,6 @@ def _refuse(args: Mapping[str, Flag], build: VllmBuild) -> None:
 
 def _cards(option: LoadOption | None) -> int:
     return 0 if option is None else len(option.placement.devices)
-
-
-def _devices(option: LoadOption | None, build: VllmBuild) -> dict[str, str]:
-    return {} if build.on_processor else visible_devices(option, os.environ)
 
 
 def _space(kv: int | None, build: VllmBuild) -> dict[str, str]:

@@ -64,6 +64,7 @@ def serving_key(model: str, serving: Serving, placement: Placement) -> ServingKe
         "drafter",
         "draft_model",
         "adapter_bytes",
+        *(("overrides",) if serving.overrides else ()),
     )
     return ServingKey(
         model,

@@ -1,5 +1,6 @@
 """Footprint of a model in llama.cpp: weights and caches of each pool's layers, compute buffers, driver and process."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -9,6 +10,7 @@ from hostd.domain.shape import Shape
 from hostd.planning.footprint.llamacpp_graph import compute_buffers
 from hostd.planning.footprint.llamacpp_kv import KvCaches, caches, checkpoint, unpacked_kv
 from hostd.planning.footprint.llamacpp_serving import CHECKPOINTS, MIB, PROMPT_CACHE, Placement, Serving
+from hostd.planning.footprint.tensor_overrides import HOST_BUFFERS
 
 # A device driver's memory for a process that has loaded nothing: 153 to 306 MiB were seen under CUDA, up to 700 reported.
 _DRIVER = {"metal": Span(100 * MIB, 150 * MIB, 200 * MIB)}
@@ -111,6 +113,31 @@ def _weights(sums: _Sums, shape: Shape, serving: Serving, placement: Placement, 
     # A tied table is read as input on the host and as output on the device, so each has one.
     twice = shape.tied and output != host
     sums.add(output, Component.WEIGHTS, tables.output + tables.other + (tables.token_embedding if twice else 0))
+    _move(sums, shape, serving, placement, pools)
+
+
+def _move(sums: _Sums, shape: Shape, serving: Serving, placement: Placement, pools: tuple[str, ...]) -> None:
+    """Move the weights of ``--override-tensor`` from where they would be."""
+    loaded = len(shape.layers) + (len(shape.nextn) if serving.draft else 0)
+    for each in serving.moved:
+        if each.layer is not None and each.layer >= loaded:
+            continue
+        there = _buffer_pool(each.buffer, placement)
+        inputs = each.part in ("token_embedding", "layer_embedding")
+        here = placement.host if inputs else pools[-1 if each.layer is None else each.layer]
+        if each.part == "expert" and each.layer is not None and each.layer < serving.cpu_experts:
+            here = placement.host
+        # A tied table has one name for its copy beside the output, too.
+        copies = [here, pools[-1]] if each.part == "token_embedding" and shape.tied and pools[-1] != here else [here]
+        for source in copies:
+            sums.add(source, Component.WEIGHTS, -each.bytes)
+        sums.add(there, Component.WEIGHTS, each.bytes)
+
+
+def _buffer_pool(buffer: str, placement: Placement) -> str:
+    number = re.sub(r"^\D+", "", buffer)
+    on_device = buffer not in HOST_BUFFERS and number.isdecimal() and int(number) < len(placement.devices)
+    return placement.devices[int(number)][0] if on_device else placement.host
 
 
 def _adapters(sums: _Sums, shape: Shape, serving: Serving, pools: tuple[str, ...]) -> None:

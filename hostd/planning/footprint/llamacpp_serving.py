@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from math import isfinite
 
 from hostd.domain.shape import Shape
+from hostd.planning.footprint.tensor_overrides import HOST_BUFFERS, MovedBytes
 from hostd.planning.formats.tensor_types import CACHE_TYPES, TensorType
 
 MIB = 1 << 20
@@ -44,10 +45,11 @@ class Serving:
     *build* is llama.cpp's build number (None: a current one). *tensor_split* are the shares of the layers that the owner
     gives to the devices (empty: none are given). *adapter_bytes* are those of LoRA adapters, which lie where the layers do
     that they change, and *control_vector* says that one is added to every layer but the first. *draft_model* and *projector*
-    are files that the owner names, *overrides* is ``--override-tensor``, and *split* is how several devices share a layer's
-    work. *devices* is False for ``--device none``. *may_draft* is how many tokens are drafted where a placement has drafting
-    on: by *draft_model*, else by the model's own layers. *unreckoned* names flags of the owner's that change the bytes and
-    are not counted.
+    are files that the owner names, *overrides* is ``--override-tensor`` and *moved* what that moves, and *split* is how several
+    devices share a layer's work. *devices* is False for ``--device none``, *device_names* are the devices that it names else, and
+    *main_gpu* is the number of the only one that is used with the split ``none`` (None: the first). *may_draft* is how many tokens
+    are drafted where a placement has drafting on: by *draft_model*, else by the model's own layers. *unreckoned* names flags of
+    the owner's that change the bytes and are not counted.
     """
 
     context: int = 0
@@ -71,8 +73,11 @@ class Serving:
     draft_model: str = ""
     projector: str = ""
     overrides: str = ""
+    moved: tuple[MovedBytes, ...] = ()
     split: str = "layer"
     devices: bool = True
+    device_names: tuple[str, ...] = ()
+    main_gpu: int | None = None
     may_draft: int = 0
     unreckoned: tuple[str, ...] = ()
     kv_on_gpu: bool = True
@@ -97,6 +102,11 @@ class Serving:
                 )
         if self.flash not in ("on", "off", "auto"):
             raise ValueError(f"flash attention is on, off or auto, not '{self.flash}'")
+
+    @property
+    def moves_to_devices(self) -> bool:
+        """Whether the owner sends weights to single devices, which is why all that are seen are used."""
+        return any(each.buffer not in HOST_BUFFERS for each in self.moved)
 
     @property
     def keys(self) -> TensorType:

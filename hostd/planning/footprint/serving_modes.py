@@ -38,8 +38,9 @@ class ServingMode:
     *layers* counts the layers that can stay on the host one by one, 0 if the engine offloads all or none, *dealt* those that
     hostd may deal to several cards as it likes, and *experts* those whose experts may stay on the host. *cards* is how many
     cards the owner's flags are for (None: any). *cards_only* says that it needs an accelerator, *host_only* that the owner keeps
-    it off all of them. *drafts* says in words what may draft tokens, empty for nothing. *speed* estimates the tokens a
-    second of one request on a placement (0: nobody knows). *levers* returns the changes that save memory on a placement,
+    it off all of them; *seen* are the ids of the cards that it may use, in the order in which its engine numbers them (None: all
+    of the host, in their own order). *drafts* says in words what may draft tokens, empty for nothing. *speed* estimates the tokens
+    a second of one request on a placement (0: nobody knows). *levers* returns the changes that save memory on a placement,
     *advice* the flags to launch it with.
     *notes* are sentences on assumptions.
     """
@@ -53,12 +54,20 @@ class ServingMode:
     cards: int | None = None
     cards_only: bool = False
     host_only: bool = False
+    seen: tuple[str, ...] | None = None
     drafts: str = ""
     speed: Callable[[Placement, int | None], float] = lambda *_: 0.0
     why_not: Callable[[Sequence[Pool]], str] = lambda _: ""
     levers: Callable[[Placement, FreeBytes], list[Lever]] = lambda *_: []
     advice: Callable[[Placement, FreeBytes], str] = lambda *_: ""
     notes: tuple[str, ...] = ()
+
+    def accelerators(self, host: Host) -> tuple[Pool, ...]:
+        """The accelerators of *host* that it may use, in the order in which its engine numbers them."""
+        if self.seen is None:
+            return host.accelerators
+        known = {pool.id: pool for pool in host.accelerators}
+        return tuple(known[each] for each in self.seen if each in known)
 
 
 def llamacpp_mode(
@@ -84,7 +93,8 @@ def llamacpp_mode(
     layers = len(served.shape.layers) + len(served.shape.nextn) + 1
     # Ollama deals layers by itself.
     ours = backend == "llamacpp"
-    movable = any(layer.expert_bytes for layer in served.shape.layers) and not served.serving.cpu_experts
+    fixed = served.serving.cpu_experts or served.serving.moved
+    movable = any(layer.expert_bytes for layer in served.shape.layers) and not fixed
     return ServingMode(
         label,
         backend,

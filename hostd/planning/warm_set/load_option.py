@@ -202,20 +202,21 @@ def full_offload(mode: ServingMode, host: Host, free: FreeBytes) -> Iterator[Loa
     possible, in proportion to their free memory: over those with the most of it first, then over the next. Without
     accelerators it is the host.
     """
-    if not host.accelerators:
+    usable = mode.accelerators(host)
+    if not usable:
         if not mode.cards_only:
-            yield _placed(mode, Placement(), None)
+            yield _placed(mode, Placement(host=host.main), None)
         return
     # The fullest card first: a large free block is kept for a model that needs it.
-    for card in sorted(host.accelerators, key=lambda card: (free.get(card.id, 0), card.id)):
+    for card in sorted(usable, key=lambda card: free.get(card.id, 0)):
         if not mode.why_not((card,)):
             yield _placed(mode, Placement.on(card.id, host=host.main), None)
-    for group in _kinds(host):
+    for group in _kinds(usable):
         largest = sorted(group, key=lambda card: -free.get(card.id, 0))
         for count in range(2, len(group) + 1):
             # Disjoint groups, so that of four cards two models may take two each.
             for first in range(0, len(group) - count + 1, count):
-                cards = largest[first : first + count]
+                cards = sorted(largest[first : first + count], key=usable.index)
                 if not mode.why_not(cards):
                     # Equal parts of the layers do for most models; to deal by bytes takes many estimates.
                     even = _split(cards, free)
@@ -225,9 +226,12 @@ def full_offload(mode: ServingMode, host: Host, free: FreeBytes) -> Iterator[Loa
 def partial_offload(mode: ServingMode, host: Host, free: FreeBytes) -> Iterator[LoadOption]:
     """Yield *mode* with as many layers on cards as fit there and the rest on the CPU, then with all of them on the CPU."""
     # On unified memory a layer on the CPU takes the same bytes of the same pool: nothing would be gained.
-    if not host.accelerators or not mode.layers or host.main != "ram":
+    if not mode.accelerators(host) or not mode.layers or host.main != "ram":
         return
-    group = _largest_kind(host, free)
+    group = _largest_kind(mode.accelerators(host), free)
+    if mode.cards is not None:
+        # The owner's flags are for so many: the emptiest of them, in their own order.
+        group = sorted(sorted(group, key=lambda card: -free.get(card.id, 0))[: mode.cards], key=group.index)
     # More layers on the cards take more of them, so the largest number that fits is found by bisection.
     least, most = 0, mode.layers
     while least < most:
@@ -244,9 +248,9 @@ def expert_offload(mode: ServingMode, host: Host, free: FreeBytes) -> Iterator[L
 
     Of its experts a model reads few for each token, so that this is several times faster than whole layers on the CPU.
     """
-    if not host.accelerators or not mode.experts or host.main != "ram":
+    if not mode.accelerators(host) or not mode.experts or host.main != "ram":
         return
-    group = _largest_kind(host, free)
+    group = _largest_kind(mode.accelerators(host), free)
     largest = max(group, key=lambda card: free.get(card.id, 0))
     for cards in [[largest], group] if len(group) > 1 else [group]:
         if mode.cards not in (None, len(cards)):
@@ -270,9 +274,9 @@ def _fits(mode: ServingMode, placement: Placement, free: FreeBytes, gpu_layers: 
     return all(there.needed(pool) <= free.get(pool, 0) for pool, _ in placement.devices)
 
 
-def _largest_kind(host: Host, free: FreeBytes) -> list[Pool]:
+def _largest_kind(cards: Iterable[Pool], free: FreeBytes) -> list[Pool]:
     """Return the cards of the backend that has most memory: llama.cpp does not split a model over CUDA and ROCm devices."""
-    return max(_kinds(host), key=lambda group: sum(free.get(card.id, 0) for card in group))
+    return max(_kinds(cards), key=lambda group: sum(free.get(card.id, 0) for card in group))
 
 
 def _placed(mode: ServingMode, placement: Placement, gpu_layers: int | None) -> LoadOption:
@@ -293,13 +297,12 @@ def _placed(mode: ServingMode, placement: Placement, gpu_layers: int | None) -> 
 
 
 def _split(cards: list[Pool], free: FreeBytes) -> Placement:
-    ordered = sorted(cards, key=lambda card: card.id)
-    return Placement(tuple((card.id, float(max(1, free.get(card.id, 0)))) for card in ordered))
+    return Placement(tuple((card.id, float(max(1, free.get(card.id, 0)))) for card in cards))
 
 
-def _kinds(host: Host) -> list[list[Pool]]:
-    """Return the accelerators in groups that one process can use together; CUDA shows it one slice of a card (MIG) at most."""
+def _kinds(cards: Iterable[Pool]) -> list[list[Pool]]:
+    """Return *cards* in groups that one process can use together; CUDA shows it one slice of a card (MIG) at most."""
     groups: dict[str, list[Pool]] = {}
-    for pool in host.accelerators:
+    for pool in cards:
         groups.setdefault(pool.id if SLICE in pool.id else pool.id.partition(":")[0], []).append(pool)
     return list(groups.values())

@@ -38,7 +38,9 @@ def test_an_option_becomes_flags(option: LoadOption | None, words: str) -> None:
     [
         ({"gpu-layers": 3}, "-sm layer -ts 22528,11264"),
         ({"ts": "1,1"}, "-ngl 999"),
-        ({"main-gpu": 1}, "-ngl 999"),
+        ({"main-gpu": 1}, "-ngl 999 -sm layer -ts 22528,11264"),
+        ({"device": "CUDA1,CUDA0"}, "-ngl 999 -sm layer -ts 22528,11264"),
+        ({"ot": "blk.0.=CUDA1"}, "-ngl 999 -sm layer -ts 22528,11264"),
         ({"flash-attn": True}, "-ngl 999 -sm layer -ts 22528,11264"),
     ],
 )
@@ -50,9 +52,10 @@ def test_the_owners_flags_win(args: dict[str, Flag], words: str) -> None:
 def test_no_flag_contradicts_the_owners_devices() -> None:
     """A device that hostd does not see, say under Vulkan, is not switched off by a number of layers."""
     assert () == placement_words(HOST, {"device": "Vulkan0"}) == placement_words(CARD, {"rpc": "box:50052"})
-    assert owner_places({"dev": "CUDA1"})
-    assert owner_places({"main-gpu": 1})
-    assert not owner_places({"flash-attn": True})
+    for args in ({"dev": "CUDA1"}, {"main-gpu": 1, "sm": "none"}, {"ot": "exps=CUDA1"}, {"rpc": "box:50052"}):
+        assert owner_places(args)
+    for args in ({"main-gpu": 1}, {"ot": "exps=CPU"}, {"flash-attn": True}):
+        assert not owner_places(args)
 
 
 def test_experts_on_the_cpu_are_a_flag() -> None:
