@@ -17,6 +17,7 @@ from hostd.models.reference import (
     parse_reference,
     variant_reference,
 )
+from hostd.sizing.variants import draft_reference
 
 
 class NothingToPull(VerbError):
@@ -71,6 +72,13 @@ class PullTargets:
         self._no_variants(text)
         return [PullTarget(text, reference, self.projector)]
 
+    @staticmethod
+    def _drafts(profile: Profile, variants: Sequence[Variant]) -> list[PullTarget]:
+        """Return the small model that drafts for *profile*, where llama.cpp serves one of the *variants* and a hub has it."""
+        small = draft_reference(profile)
+        drafted = small is not None and any(variant.backend == "llamacpp" for variant in variants)
+        return [PullTarget(profile.name, small, projector=False)] if small and drafted else []
+
     def references(self, text: str) -> list[FileReference | HubReference | OllamaReference]:
         """Return where the weights of *text* may be on this machine: of a profile, those of all its variants, or of one by number.
 
@@ -84,7 +92,8 @@ class PullTargets:
         profile = self.settings.profiles[reference.name]
         variants = profile.variants if self.number is None else self._numbered(profile, self.number)
         found = (_reference(profile, variant) for variant in variants if not variant.url)
-        return [each for each in found if isinstance(each, FileReference | HubReference | OllamaReference)]
+        known = [each for each in found if isinstance(each, FileReference | HubReference | OllamaReference)]
+        return [*known, *(draft.reference for draft in self._drafts(profile, variants))]
 
     def _parsed(self, text: str) -> Reference:
         aliases = {alias: name for name, profile in self.settings.profiles.items() for alias in profile.aliases}
@@ -114,7 +123,14 @@ class PullTargets:
                     yield number, other
 
     def _declared(self, profile: Profile) -> list[PullTarget]:
-        return [self._target(profile, variant) for variant in self._variants(profile)]
+        drafts = self._drafts(profile, profile.variants)
+        try:
+            variants = self._variants(profile)
+        except NothingToPull:
+            if not drafts:
+                raise
+            variants = []
+        return [*(self._target(profile, variant) for variant in variants), *drafts]
 
     def _variants(self, profile: Profile) -> list[Variant]:
         if self.number is not None:

@@ -60,18 +60,20 @@ def _aliases(profiles: list[Document], owners: dict[str, Document]) -> dict[str,
 def _draft(doc: Document, owners: dict[str, Document], known: dict[str, str]) -> None:
     """Report a draft model that is no file, no profile, or a profile without a file."""
     draft = doc.root.get("draft")
-    if not isinstance(draft, str) or draft in ("", "auto", "off") or draft.endswith(".gguf"):
+    if not isinstance(draft, str) or draft in ("", "auto", "off") or draft.endswith(".gguf") or draft.startswith("hf:"):
         return
     at = doc.root.values_at["draft"]
     if known.get(draft, draft):
-        doc.report(f"{_unknown(draft, known)}; a draft model may also be named by its .gguf file", at)
+        doc.report(f"{_unknown(draft, known)}; a draft model may also be named by its .gguf file or hf:REPO/FILE", at)
     elif owners.get(draft, doc) is doc:
         doc.report(f"profile {shown(draft)} drafts for itself; name a smaller model's, or its .gguf file", at)
     elif not any(
-        isinstance(each, YamlMapping) and each.get("backend") == "llamacpp" and each.get("path")
+        isinstance(each, YamlMapping) and each.get("backend") == "llamacpp" and (each.get("path") or each.get("hf"))
         for each in owners[draft].root.get("variants") or ()
     ):
-        doc.report(f"profile {shown(draft)} has no llamacpp variant with a path; name the draft model's .gguf file", at)
+        doc.report(
+            f"profile {shown(draft)} has no llamacpp variant with weights; name the draft model's .gguf file", at
+        )
 
 
 def _roles(host: Document, owners: dict[str, Document], known: dict[str, str]) -> None:

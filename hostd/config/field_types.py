@@ -25,6 +25,10 @@ CAPABILITIES = ("tools", "vision", "thinking", "embeddings")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,200}"
 _ALIAS = r"[A-Za-z0-9*?\[][A-Za-z0-9._:/@+*?\[\]!-]{0,200}"
 _HUB = r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+"
+_DRAFT = (
+    r"hf:[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*"
+    r"((/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*\.gguf)?(@[A-Za-z0-9][A-Za-z0-9_./+-]*)?"
+)
 _FIELD = r"[A-Za-z][A-Za-z0-9_.-]{0,63}"
 _AMOUNT = r"[0-9]+(\.[0-9]+)?"
 _TEN_YEARS = 10 * 365 * 86400.0
@@ -67,10 +71,14 @@ def _name(regex: str, wildcards: str) -> Callable[[object], str]:
 
 def _draft(value: object) -> str:
     # YAML reads the words on and off as booleans.
-    return ("auto" if value else "off") if isinstance(value, bool) else validators.text(value)
+    said = ("auto" if value else "off") if isinstance(value, bool) else validators.text(value)
+    return _hub_draft(said) if said.startswith("hf:") else said
 
 
 _hub = validators.matching(re.compile(_HUB), "no repository of a model hub; write such as Qwen/Qwen3.5-9B-AWQ")
+_hub_draft = validators.matching(
+    re.compile(_DRAFT), "no GGUF model of a hub; write hf:OWNER/REPO or hf:OWNER/REPO/FILE.gguf"
+)
 _duration = validators.quantity(parse_duration, _TEN_YEARS, "500ms, 30s, 5m, 2h")
 _size = validators.quantity(parse_size, _PEBIBYTE, "512MiB, 24GiB")
 

@@ -86,7 +86,8 @@ class ProfileFile(Section):
     kv_type: field_types.KvType = key("Type of the KV cache.", _PROFILE.kv_type)
     draft: field_types.Draft = key(
         "What drafts tokens that llama.cpp verifies: `auto` (the model's own drafting layers, where it has some and they pay), "
-        "`off`, a GGUF file of a small model with the same vocabulary, relative to this file, or the name of that model's profile.",
+        "`off`, or a small model with the same vocabulary: its GGUF file, relative to this file, `hf:REPO[/FILE]` on the hub, or "
+        "the name of its profile.",
         _PROFILE.draft,
     )
     args: dict[field_types.FlagName, field_types.FlagValue] = keys("More flags for the engine, without the dashes.")

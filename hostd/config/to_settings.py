@@ -38,7 +38,7 @@ def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
     converted = {
         "variants": tuple(_variant(variant, folder) for variant in checked.variants),
         "slots": checked.slots or limits.max_concurrent,
-        "draft": below(folder, checked.draft) if checked.draft.endswith(".gguf") else checked.draft,
+        "draft": below(folder, checked.draft) if is_file(checked.draft) else checked.draft,
         "warm": _warm_settings(host, checked.warm),
         "limits": limits,
         "privacy": Privacy(checked.privacy),
@@ -52,15 +52,22 @@ def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
 
 
 def with_draft(given: Profile, others: Mapping[str, Profile]) -> Profile:
-    """Return a profile with the file of its draft model, where it names one of the *others*."""
+    """Return a profile with the file of its draft model, or its reference, where it names one of the *others*."""
     path = draft_file(others[given.draft]) if given.draft in others else None
     return given if path is None else replace(given, draft=path)
 
 
 def draft_file(small: Profile) -> str | None:
-    """Return the file that drafts where another profile names this one; None where it has none."""
-    found = (each.path for each in small.variants if each.backend == "llamacpp" and each.path)
-    return next(found, None)
+    """Return the file that drafts where another profile names this one, or its reference on the hub; None where it has none."""
+    served = [each for each in small.variants if each.backend == "llamacpp"]
+    files = (each.path for each in served if each.path)
+    on_hub = (f"hf:{each.hf}/{each.file}" if each.file else f"hf:{each.hf}" for each in served if each.hf)
+    return next(files, None) or next(on_hub, None)
+
+
+def is_file(draft: str) -> bool:
+    """Return whether *draft* is a file of this machine."""
+    return draft.endswith(".gguf") and not draft.startswith("hf:")
 
 
 def roles(host: HostFile) -> Mapping[str, Role]:

@@ -106,9 +106,9 @@ class Price:
 class Profile:
     """One model as its owner declares it; *variants* are best first.
 
-    *draft* says what drafts tokens for llama.cpp to verify: ``auto`` (the model's own drafting layers), ``off``, or the path of a
-    small model. *env* are variables for its engine; *stop_grace* is the time in seconds that it may take to end after SIGTERM.
-    *allow_fields* are members of requests that reach its engine beside those that its backend lets pass.
+    *draft* says what drafts tokens for llama.cpp to verify: ``auto`` (the model's own drafting layers), ``off``, or a small model,
+    by its path or as ``hf:REPO[/FILE]``. *env* are variables for its engine; *stop_grace* is the time in seconds that it may take
+    to end after SIGTERM. *allow_fields* are members of requests that reach its engine beside those that its backend lets pass.
     """
 
     name: str

@@ -12,6 +12,7 @@ from pathlib import Path
 from hostd.domain.profile import Variant
 from hostd.models.errors import BadReference
 
+HUB = "hf:"
 REGISTRY = "registry.ollama.ai"
 WEIGHTS = (".gguf", ".safetensors")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")

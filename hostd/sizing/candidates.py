@@ -211,6 +211,7 @@ class CandidateResolver:
             self.asked,
             self.calibrated,
             self.variables,
+            self._header,
             processor=backend in self.on_processor,
         )
 

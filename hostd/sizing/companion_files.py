@@ -8,11 +8,11 @@ from hostd.backends.visible_cards import named_devices
 from hostd.domain.shape import Shape
 from hostd.models.errors import ModelUnreadable
 from hostd.models.header import ModelHeader
-from hostd.models.reference import FileReference
+from hostd.models.reference import HUB, FileReference, HubReference, OllamaReference, ProfileReference, parse_reference
 from hostd.planning.footprint.llamacpp_serving import Serving
 from hostd.planning.footprint.tensor_overrides import HOST_BUFFERS, experts_alone, host_experts, moved_bytes
 
-OpenFile = Callable[[FileReference], ModelHeader]
+OpenFile = Callable[[FileReference | HubReference | OllamaReference], ModelHeader]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,10 @@ def _overridden(header: ModelHeader, serving: Serving) -> tuple[Serving, bool]:
     return replace(serving, moved=moved), True
 
 
-def shape_in(path: str, open_file: OpenFile) -> Shape | None:
-    """Return the shape in the header of the file at *path*; None where it cannot be read."""
+def shape_in(name: str, open_file: OpenFile) -> Shape | None:
+    """Return the shape in the header of a file, by its path or as ``hf:REPO[/FILE]``; None where it cannot be read."""
     try:
-        return open_file(FileReference(Path(path))).shape
+        reference = parse_reference(name) if name.startswith(HUB) else FileReference(Path(name))
+        return None if isinstance(reference, ProfileReference) else open_file(reference).shape
     except ModelUnreadable:
         return None

@@ -8,6 +8,7 @@ from hostd.backends.llamacpp.serving_config import engine_drafting
 from hostd.domain.profile import Profile
 from hostd.domain.shape import Shape
 from hostd.models.header import ModelHeader
+from hostd.models.reference import HUB
 from hostd.planning.footprint.decode_speed import active_bytes
 from hostd.planning.footprint.llamacpp_serving import Serving
 from hostd.sizing.companion_files import Companions, OpenFile, companions, shape_in
@@ -37,7 +38,8 @@ def with_drafting(profile: Profile, header: ModelHeader, serving: Serving, open_
         return beside
     if kind != OWN_LAYERS:
         small = shape_in(profile.draft, open_file)
-    why_not = next(_reasons(kind, header.shape, beside.serving, small), None)
+    on_hub = profile.draft.startswith(HUB)
+    why_not = next(_reasons(kind, header.shape, beside.serving, small, on_hub=on_hub), None)
     if why_not is not None:
         what = "its own drafting layers draft" if kind == OWN_LAYERS else f"{profile.draft.rsplit('/', 1)[-1]} drafts"
         return replace(beside, notes=(f"{what} nothing: {why_not}",))
@@ -47,7 +49,7 @@ def with_drafting(profile: Profile, header: ModelHeader, serving: Serving, open_
     )
 
 
-def _reasons(kind: str, shape: Shape, serving: Serving, small: Shape | None) -> Iterator[str]:
+def _reasons(kind: str, shape: Shape, serving: Serving, small: Shape | None, *, on_hub: bool) -> Iterator[str]:
     if serving.embeddings or shape.encoder:
         yield "embeddings have no next token"
     if serving.slots > MOST_SLOTS:
@@ -63,7 +65,7 @@ def _reasons(kind: str, shape: Shape, serving: Serving, small: Shape | None) -> 
         if shape.architecture not in _OWN_LAYERS or not all(layer.weight_bytes for layer in shape.nextn):
             yield "llama.cpp does not run those of this model"
     elif small is None or not small.layers:
-        yield "its file cannot be read"
+        yield "its file cannot be read" if not on_hub else "it is not on this machine, and no hub tells of it"
     elif not small.known or abs(small.vocabulary - shape.vocabulary) > MOST_UNLIKE:
         yield "it has another vocabulary" if small.known else "its architecture is not known"
     elif active_bytes(small) * SMALLER > active_bytes(shape):

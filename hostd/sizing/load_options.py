@@ -20,7 +20,7 @@ from hostd.planning.warm_set.load_option import SLICE, UNMEASURED_LOAD, LoadOpti
 from hostd.sizing.header_cache import HeaderCache
 from hostd.sizing.measurements import CalibratedEstimator
 from hostd.sizing.serving_modes import ServingModeFactory, takes_memory
-from hostd.sizing.variants import BoundVariant
+from hostd.sizing.variants import BoundVariant, draft_reference, with_draft_file
 
 if TYPE_CHECKING:
     from hostd.backends.contract import Backend  # imports what talks to engines, which a plan does without
@@ -154,6 +154,10 @@ class LoadOptionFinder:
         too_large: list[LoadOption] = []
         why_not: list[str] = []
         notes: list[str] = []
+        draft = draft_reference(profile) if self._engines is not None else None
+        if draft is not None and with_draft_file(profile) is profile:
+            notes.append(f"{draft} drafts nothing: it is not on this machine; run: hostd pull {profile.name}")
+            profile = replace(profile, draft="off")
         for number, variant in enumerate(profile.variants):
             try:
                 for option, note in self._options(modes, profile, number, variant):

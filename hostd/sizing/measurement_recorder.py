@@ -17,7 +17,7 @@ from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.sizing.drafting import with_drafting
 from hostd.sizing.measurements import MeasurementStore, split
-from hostd.sizing.variants import resolve_weights
+from hostd.sizing.variants import resolve_weights, with_draft_file
 
 _HOST = "ram"
 
@@ -54,6 +54,7 @@ class MeasurementRecorder:
         if variant.path is None:
             return None
         header = open_path(Path(variant.path).expanduser())
+        profile = with_draft_file(profile)
         beside = with_drafting(profile, header, profile_serving(profile, header.path), open_header)
         memory = memory_log.parse(log)
         parts = _renamed(memory.parts, option)

@@ -31,6 +31,7 @@ from hostd.sizing.companion_files import Companions, shape_in
 from hostd.sizing.drafting import with_drafting
 from hostd.sizing.measurements import CalibratedEstimator
 from hostd.sizing.usable_cards import BackendVariables, on_cards, with_flags
+from hostd.sizing.variants import with_draft_file
 
 ENGINES = ("llamacpp", "ollama", "vllm", "mlx")
 """The backends whose memory can be computed."""
@@ -83,9 +84,9 @@ class ServingOverrides:
 class ServingModeFactory:
     """Makes serving modes for one *host*; *open_header* reads headers, and *calibrated* corrects arithmetic by measurements.
 
-    *variables* returns the drivers' variables that the engines of a backend get. *processor* says that vLLM and MLX, where they
-    are asked about and the host has no accelerator, compute on its processor: there are builds of them that do, of use for trying
-    things out.
+    *variables* returns the drivers' variables that the engines of a backend get. *open_beside* reads headers of files beside a
+    model (None: *open_header* does). *processor* says that vLLM and MLX, where they are asked about and the host has no
+    accelerator, compute on its processor: there are builds of them that do, of use for trying things out.
     """
 
     host: Host
@@ -93,6 +94,7 @@ class ServingModeFactory:
     asked: ServingOverrides = ServingOverrides()
     calibrated: CalibratedEstimator | None = None
     variables: BackendVariables = lambda _: {}
+    open_beside: OpenReference | None = None
     processor: bool = False
 
     def declared(self, profile: Profile, variant: Variant) -> tuple[ModelHeader, ServingMode]:
@@ -125,7 +127,10 @@ class ServingModeFactory:
             beside = Companions(serving, header.projector)
         elif variant.backend == "llamacpp":
             path = header.path if header.format is Format.GGUF else None
-            beside = with_drafting(profile, header, profile_serving(profile, path), self.open_header)
+            profile = with_draft_file(profile)
+            beside = with_drafting(
+                profile, header, profile_serving(profile, path), self.open_beside or self.open_header
+            )
         else:
             return self.of_checkpoint(variant.label, variant.backend, header, profile)
         return self._of_llamacpp(variant.label, variant.backend, header, beside, KEYS)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hostd.domain.errors import EngineError
-from hostd.domain.profile import Variant
+from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.models.errors import ModelUnreadable
 from hostd.models.installed import find_installed
 from hostd.models.locations import ModelLocations
-from hostd.models.reference import HubReference, variant_reference
+from hostd.models.reference import HUB, HubReference, parse_reference, variant_reference
 
 if TYPE_CHECKING:
     from hostd.backends.contract import Backend  # imports what talks to engines, which a plan does without
@@ -39,6 +39,29 @@ def resolve_weights(variant: Variant, places: ModelLocations | None = None) -> V
             f"{reference} is not on this machine; run: hostd pull {reference}", exit_class=ExitClass.MISSING_FILE
         )
     return replace(variant, path=str(pulled.path))
+
+
+def with_draft_file(profile: Profile, places: ModelLocations | None = None) -> Profile:
+    """Return *profile* with the path of its draft model, where it names a hub and that model is here; any other as it is.
+
+    Reads the disk, as `resolve_weights` does.
+    """
+    reference = draft_reference(profile)
+    try:
+        pulled = find_installed(reference, places) if reference is not None else None
+    except ModelUnreadable:
+        pulled = None  # damaged files are none
+    return profile if pulled is None else replace(profile, draft=str(pulled.path))
+
+
+def draft_reference(profile: Profile) -> HubReference | None:
+    """Return where the draft model of *profile* is on a hub; None where it names none.
+
+    Raises:
+        BadReference: It names what cannot be.
+    """
+    reference = parse_reference(profile.draft) if profile.draft.startswith(HUB) else None
+    return reference if isinstance(reference, HubReference) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from hostd.domain.profile import EngineSettings, Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.domain.secret import secrets_in
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.sizing.variants import BoundVariant
+from hostd.sizing.variants import BoundVariant, with_draft_file
 from hostd.supervisor.process.socket_folder import SocketFolder
 
 QUARANTINE = 60.0
@@ -101,6 +101,7 @@ def _prepared(
     profile: Profile, bound: BoundVariant, option: LoadOption | None, sockets: SocketFolder | None
 ) -> PreparedLaunch | PreparedAttachment:
     variant, backend = bound.servable()
+    profile = with_draft_file(profile)
     if variant.url is not None or variant.provider is not None:
         attachment = backend.attach(profile, variant)
         keep_private(profile, attachment.endpoint.url)

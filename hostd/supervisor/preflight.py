@@ -9,7 +9,7 @@ from hostd.domain.reason import ExitClass
 from hostd.domain.secret import masked, secrets_in
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import Event, MemoryMeasured, PreflightDone
-from hostd.sizing.variants import BoundVariant
+from hostd.sizing.variants import BoundVariant, with_draft_file
 from hostd.supervisor.instance import Instance
 from hostd.supervisor.process.own_limits import want_in
 
@@ -37,7 +37,7 @@ class Preflight:
 def _verdict(profile: Profile, bound: BoundVariant, option: LoadOption) -> PreflightDone:
     try:
         variant, backend = bound.servable()
-        backend.check(profile, variant, option)
+        backend.check(with_draft_file(profile), variant, option)
     except EngineError as error:
         if want_in(error) is not None:
             raise

@@ -52,6 +52,22 @@ def test_a_variant_that_is_a_file_here_needs_nothing(tmp_path: Path) -> None:
     assert [PullTarget("m", HubReference("owner/m-GGUF", "m.gguf"))] == targets(own, GGUF, best=own.label).of("m")
 
 
+@pytest.mark.parametrize(
+    ("variants", "references"),
+    [
+        ((GGUF,), (HubReference("owner/m-GGUF", "m.gguf"), HubReference("owner/d-GGUF"))),
+        ((MLX,), (HubReference("owner/m-4bit"),)),
+        ((Variant("llamacpp", path="/m.gguf"),), (HubReference("owner/d-GGUF"),)),
+    ],
+)
+def test_what_drafts_comes_along(variants: tuple[Variant, ...], references: tuple[HubReference, ...]) -> None:
+    """With llama.cpp, which alone uses it; also where the model itself is a file here."""
+    profile = Profile("m", variants, draft="hf:owner/d-GGUF")
+    found = PullTargets(Settings(profiles={"m": profile}), frozenset({"llamacpp"}), lambda _: None)
+    assert references == tuple(target.reference for target in found.of("m"))
+    assert references[-1] == found.references("m")[-1]
+
+
 def test_one_variant_or_all_can_be_asked_for() -> None:
     """By its number, from one; all are those that are on a hub."""
     assert [PullTarget("m", HubReference("owner/m-4bit"))] == targets(GGUF, MLX, number=2).of("m")

@@ -25,7 +25,10 @@ def _profile(name: str, rest: str = "") -> str:
         ("fallback: [small]", "a.yaml:3:12: profile 'small' falls back to itself; name another one"),
         (
             "draft: bgi",
-            "a.yaml:3:8: no profile is named 'bgi'; did you mean 'big'?; a draft model may also be named by its .gguf file",
+            (
+                "a.yaml:3:8: no profile is named 'bgi'; did you mean 'big'?; a draft model may also be named by its .gguf file or "
+                "hf:REPO/FILE"
+            ),
         ),
         ("draft: small", "a.yaml:3:8: profile 'small' drafts for itself; name a smaller model's, or its .gguf file"),
     ],
@@ -79,5 +82,5 @@ def test_a_broken_file_breaks_no_others(problems: Problems, tmp_path: Path) -> N
 def test_a_draft_model_needs_a_file(problems: Problems) -> None:
     """A profile that another engine serves has none."""
     other = "name: other\nvariants: [{backend: ollama, tag: x}]\n"
-    why = "profile 'other' has no llamacpp variant with a path; name the draft model's .gguf file"
+    why = "profile 'other' has no llamacpp variant with weights; name the draft model's .gguf file"
     assert [f"a.yaml:3:8: {why}"] == problems(a=_profile("small", "draft: other"), b=other)

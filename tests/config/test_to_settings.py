@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hostd.config.to_settings import below
+from hostd.domain.errors import ConfigError
 from hostd.domain.host import Reserve
 from hostd.domain.profile import FallbackRule, Limits, Profile, Settings, Variant, WarmSettings
 from hostd.domain.reason import FallbackReason
@@ -93,3 +94,21 @@ def test_a_draft_model_is_a_file(load_files: Load) -> None:
     found = {name: profile.draft for name, profile in settings.profiles.items()}
     assert ("d.gguf", "/m/a.gguf", "off", "auto") == (Path(found["a"]).name, found["b"], found["c"], found["d"])
     assert Path(found["a"]).is_absolute()
+
+
+def test_a_draft_model_may_be_on_the_hub(load_files: Load) -> None:
+    """Named as on the command line, or by the profile of a model that is served from there."""
+    settings = load_files(
+        a="name: a\nvariants: [{backend: llamacpp, hf: o/a-GGUF, file: a.gguf}]\ndraft: 'hf:o/d-GGUF/q/d.gguf'\n",
+        b="name: b\nvariants: [{backend: llamacpp, path: /m/b.gguf}]\ndraft: a\n",
+        c="name: c\nvariants: [{backend: llamacpp, path: /m/c.gguf}]\ndraft: hf:o/d-GGUF\n",
+    )
+    found = {name: profile.draft for name, profile in settings.profiles.items()}
+    assert {"a": "hf:o/d-GGUF/q/d.gguf", "b": "hf:o/a-GGUF/a.gguf", "c": "hf:o/d-GGUF"} == found
+
+
+@pytest.mark.parametrize("draft", ["hf:", "hf:d.gguf", "hf:o/../d.gguf", "hf:o/d/x.bin", "hf:o/d/../../x.gguf"])
+def test_a_draft_that_no_hub_can_have_is_a_mistake(load_files: Load, draft: str) -> None:
+    """It is told with the right form."""
+    with pytest.raises(ConfigError, match="hf:OWNER/REPO"):
+        load_files(a=f"name: a\nvariants: [{{backend: llamacpp, path: /m/a.gguf}}]\ndraft: '{draft}'\n")

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from hostd.domain.profile import Profile, Variant
+from hostd.models.errors import HubUnreachable
 from hostd.models.header import ModelHeader
 from hostd.models.open import open_header
-from hostd.models.reference import FileReference
+from hostd.models.reference import FileReference, HubReference
 from hostd.planning.footprint.llamacpp_serving import Serving
 from hostd.sizing import drafting
 from hostd.sizing.companion_files import Companions
@@ -60,6 +61,25 @@ def test_a_small_model_drafts(make: Make, tmp_path: Path) -> None:
     found = drafted(large, replace(PROFILE, draft=str(tmp_path / "small.gguf")))
     assert found.draft is not None
     assert (3, 1) == (found.serving.may_draft, len(found.draft.layers))
+
+
+def test_a_small_model_on_a_hub_drafts_too(make: Make) -> None:
+    """By the header that is known of it; where nothing is, the note says how to get it."""
+    large, small = make("a.gguf", width=6400), make("small.gguf", layers=1, block_count=1)
+    hub = replace(PROFILE, draft="hf:o/small-GGUF/small.gguf")
+
+    def opened(reference: object) -> ModelHeader:
+        assert HubReference("o/small-GGUF", "small.gguf") == reference
+        return small
+
+    found = drafting.with_drafting(hub, large, ONE, opened)
+    assert (3, "hf:o/small-GGUF/small.gguf", ()) == (found.serving.may_draft, found.serving.draft_model, found.notes)
+
+    def unknown(reference: object) -> ModelHeader:
+        raise HubUnreachable(f"{reference} is not known")
+
+    (note,) = drafting.with_drafting(hub, large, ONE, unknown).notes
+    assert "small.gguf drafts nothing: it is not on this machine, and no hub tells of it" == note
 
 
 @pytest.mark.parametrize(

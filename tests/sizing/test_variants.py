@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from hostd.domain.errors import EngineError
-from hostd.domain.profile import Variant
+from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.models.locations import ModelLocations
-from hostd.sizing.variants import resolve_weights
+from hostd.models.reference import HubReference
+from hostd.sizing.variants import draft_reference, resolve_weights, with_draft_file
 
 NAMED = Variant("llamacpp", hf="org/model-GGUF", file="model-Q4_K_M.gguf")
 
@@ -60,3 +61,19 @@ def test_a_name_that_cannot_be_is_no_file(places: ModelLocations) -> None:
     with pytest.raises(EngineError) as caught:
         resolve_weights(Variant("llamacpp", hf="org/model", file="../../etc/passwd.gguf"), places)
     assert ExitClass.MISSING_FILE == caught.value.exit_class
+
+
+def test_a_draft_model_is_found_as_weights_are(places: ModelLocations) -> None:
+    """By its repository and file, once it has been pulled."""
+    profile = Profile("m", (), draft="hf:org/model-GGUF/model-Q4_K_M.gguf")
+    assert HubReference("org/model-GGUF", "model-Q4_K_M.gguf") == draft_reference(profile)
+    assert profile is with_draft_file(profile, places)
+    assert str(pull(places, NAMED)) == with_draft_file(profile, places).draft
+
+
+@pytest.mark.parametrize("draft", ["auto", "off", "/m/d.gguf"])
+def test_any_other_draft_stays_as_it_is(places: ModelLocations, draft: str) -> None:
+    """It is a file, or none at all."""
+    profile = Profile("m", (), draft=draft)
+    assert draft_reference(profile) is None
+    assert profile is with_draft_file(profile, places)
