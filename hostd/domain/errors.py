@@ -12,13 +12,15 @@ class HostdError(Exception):
     """A failure that hostd explains.
 
     *code* is the stable word that programs test for; *status* is the HTTP status that it becomes. *logged* stands for the message
-    in the log and in decisions, where others read it, if the message repeats what an engine said.
+    in the log and in decisions, where others read it, if the message repeats what an engine said. *retry_in_vain* says that the
+    same request would most likely fail again, so that clients had better not send it again by themselves.
     """
 
     code = "error"
     status = 500
     retry_after: float | None = None
     logged: str | None = None
+    retry_in_vain = False
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

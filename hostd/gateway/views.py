@@ -56,6 +56,7 @@ def row(services: AdminServices, model: ModelView) -> dict[str, Any]:
         "last_error": model.last_error,
         "progress": None if progress is None else round(progress, 3),
         "waits_for": model.waits_for,
+        "breaker": {"state": model.breaker, "cause": model.breaker_cause, "tried_at": at(model.tried_at)},
         "prompts": [
             {"read_tokens": prompt.read, "total_tokens": prompt.total}
             for lease in instance.leases

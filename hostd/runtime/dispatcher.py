@@ -186,10 +186,13 @@ class Dispatcher:
         self.post(failure)
         return await self._verdict(failure.ticket_id)
 
-    def client_left(self, ticket_id: str, digest: str | None = None) -> None:
-        """Take a request out, wherever it is: its client has disconnected. *digest* as in `AttemptFailed`."""
+    def client_left(self, ticket_id: str, digest: str | None = None, *, broke_off: bool = False) -> None:
+        """Take a request out, wherever it is: its client has disconnected, or its target *broke_off* the answer.
+
+        *digest* as in `AttemptFailed`.
+        """
         self._verdicts.pop(ticket_id, None)
-        self.post(ClientLeft(ticket_id, digest))
+        self.post(ClientLeft(ticket_id, digest, broke_off))
 
     async def load(self, model: str) -> State:
         """Load a model by hand and return the state in which this ends: ready, failed, or cold when it was unloaded."""

@@ -270,6 +270,31 @@ class RequestSuspected:
     refused_for_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class BreakerOpened:
+    """*model* is left alone for *wait_s*, since so many *failures* of the *requests* of the last minute were too many.
+
+    *reason* is that of the last failure, which *why* describes. A probe that fails opens it again, with no requests counted.
+    """
+
+    event: ClassVar[str] = "breaker_opened"
+    model: str
+    reason: FallbackReason
+    why: str
+    failures: int
+    requests: int
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerClosed:
+    """*model* answers again, and takes all requests; *opened* is how often it was left alone so far."""
+
+    event: ClassVar[str] = "breaker_closed"
+    model: str
+    opened: int
+
+
 RequestDecision = Routed | FellBack | Refused | RequestSuspected
 Decision = (
     RequestDecision
@@ -287,4 +312,6 @@ Decision = (
     | LoadDeferred
     | Evicted
     | WarmPlanned
+    | BreakerOpened
+    | BreakerClosed
 )

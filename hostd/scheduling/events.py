@@ -21,11 +21,12 @@ class Arrived:
 class ClientLeft:
     """A request is over without a full answer: its client disconnected, or its answer broke off.
 
-    *digest* as in `AttemptFailed`.
+    *digest* as in `AttemptFailed`. *broke_off* says that it is the target's doing.
     """
 
     ticket_id: str
     digest: str | None = None
+    broke_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from math import exp
 
 from hostd.domain.lifecycle import State, Transition, after
-from hostd.domain.profile import Profile
+from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import FallbackReason
 from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, LoadOption
+from hostd.scheduling.circuit_breaker import CircuitBreaker
 from hostd.scheduling.events import AttemptFailed
 from hostd.scheduling.pending_load import PendingLoad
 from hostd.scheduling.queue import RequestQueue
@@ -109,6 +110,7 @@ class ModelState:
     removed: bool = False
     last_error: str | None = None
     limited_until: float | None = None
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     down_reason: FallbackReason = FallbackReason.LOAD_FAILED
 
     def __repr__(self) -> str:
@@ -123,9 +125,20 @@ class ModelState:
     @property
     def provider(self) -> str | None:
         """The cloud provider that answers for the model, or would if it was asked now; None where none does."""
+        variant = self._variant
+        return None if variant is None else variant.provider
+
+    @property
+    def _variant(self) -> Variant | None:
         option = self.option or next(iter(self.options), None)
         number = 0 if option is None else option.variant
-        return self.profile.variants[number].provider if number < len(self.profile.variants) else None
+        return self.profile.variants[number] if number < len(self.profile.variants) else None
+
+    @property
+    def remote(self) -> bool:
+        """Whether a server answers for the model that hostd does not launch, and so cannot start again."""
+        variant = self._variant
+        return variant is not None and (variant.provider is not None or variant.url is not None)
 
     @property
     def limited(self) -> bool:
@@ -148,7 +161,7 @@ class ModelState:
     @property
     def has_free_slot(self) -> bool:
         """Whether one more request could be served now, unless the model is closed to new ones."""
-        takes = self.state is State.READY and not self.suspected_dead and not self.limited
+        takes = self.state is State.READY and not self.suspected_dead and self.breaker.admits and not self.limited
         return takes and len(self.serving) < self.capacity
 
     def accepts(self, request: RequestState) -> bool:

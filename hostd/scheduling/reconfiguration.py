@@ -15,7 +15,7 @@ from hostd.scheduling.engine_control import EngineController
 from hostd.scheduling.events import LoadOptionsChanged
 from hostd.scheduling.model_state import ModelState
 
-_DEADLINES = ("drain", "idle", "restart", "memory", "turn")
+_DEADLINES = ("drain", "idle", "restart", "memory", "turn", "breaker")
 
 
 class Reconfiguration:

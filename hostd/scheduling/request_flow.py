@@ -18,19 +18,21 @@ from hostd.domain.lifecycle import State
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Ticket
 from hostd.scheduling import refusal_errors, request_decisions
+from hostd.scheduling.breakers import Breakers
+from hostd.scheduling.circuit_breaker import COUNTED, BreakerState
 from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.decisions import Routed
 from hostd.scheduling.effects import Explain, Refuse, Serve
 from hostd.scheduling.engine_control import EngineController
-from hostd.scheduling.events import AttemptFailed, ClientLeft, EngineFailed
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.provider_limits import ProviderLimits
 from hostd.scheduling.request_state import RequestState
 from hostd.scheduling.suspects import Suspects
+from hostd.scheduling.target_choice import Outcome, TargetChoice
 
-CAUSE_KNOWN = 5.0
-"""Seconds for which a request waits for the cause of its engine's death. The instance tells it once nothing of the engine is
-left, which takes tens of milliseconds, except where a process hangs in a driver."""
+_FAILURES = COUNTED | {FallbackReason.CRASHED}
+_TRIED_AGAIN = frozenset({FallbackReason.CRASHED, FallbackReason.CONNECT, FallbackReason.STATUS_5XX})
+"""Failures after which the same target is asked once more where there is no other; one that was silent would be again."""
 
 
 class RequestFlow:
@@ -40,18 +42,20 @@ class RequestFlow:
         self._models = models
         self._context = context
         self._engines = engines
-        self._model_of: dict[str, ModelState] = {}
-        self._suspects = Suspects()
+        self.model_of: dict[str, ModelState] = {}
+        self.suspects = Suspects()
         self.limits = ProviderLimits(models, context)
+        self.breakers = Breakers(context)
+        self.targets = TargetChoice(models, context, engines, self.limits, self.breakers)
 
     @property
     def refuses_by_digest(self) -> bool:
         """Whether a new request may be one of those that are remembered for a crash."""
-        return bool(self._suspects)
+        return bool(self.suspects)
 
     def queue_position(self, ticket_id: str) -> tuple[ModelState, int] | None:
         """Return the model that a request waits for and its place in that queue, or None when it does not wait."""
-        model = self._model_of.get(ticket_id)
+        model = self.model_of.get(ticket_id)
         if model is None or ticket_id not in model.queue:
             return None
         return model, model.queue.position(ticket_id)
@@ -59,7 +63,7 @@ class RequestFlow:
     def admit(self, ticket: Ticket, now: float) -> tuple[Serve, Routed] | None:
         """Serve *ticket* if its first target has a free slot and no queue; otherwise return None, having changed nothing."""
         model = self._models[ticket.route.targets[0].model]
-        closed = self._engines.closing or self._suspects or model.closed_to_new_since is not None
+        closed = self._engines.closing or self.suspects or model.closed_to_new_since is not None
         if closed or model.queue or not model.has_free_slot:
             return None
         self._context.begin(now)
@@ -67,14 +71,17 @@ class RequestFlow:
 
     def finish(self, ticket_id: str, seconds: float, now: float) -> bool:
         """End a served request if that frees a slot which nothing waits for; otherwise return False, having changed nothing."""
-        model = self._model_of.get(ticket_id)
+        model = self.model_of.get(ticket_id)
         if model is None or model.queue or model.state is not State.READY or model.closed_to_new_since is not None:
             return False
         if self._engines.admission.pending:  # an idle model may be evicted
             return False
+        if model.breaker.state is not BreakerState.CLOSED:
+            return False
         self._context.begin(now)
+        model.breaker.answered(ticket_id, now)
         model.learn_service(seconds)
-        del self._model_of[ticket_id], model.serving[ticket_id]
+        del self.model_of[ticket_id], model.serving[ticket_id]
         self._engines.after_release(model)
         return True
 
@@ -83,9 +90,9 @@ class RequestFlow:
         model = self._models[ticket.route.targets[0].model]
         request = self._entered(ticket, model)
         if self._engines.closing:
-            self._refuse(request, refusal_errors.closing())
-        elif (error := self._suspects.refusal(request, ticket.digest, self._context.now)) is not None:
-            self._refuse(request, error)
+            self.refuse(request, refusal_errors.closing())
+        elif (error := self.suspects.refusal(request, ticket.digest, self._context.now)) is not None:
+            self.refuse(request, error)
         else:
             self._join(request)
 
@@ -105,42 +112,30 @@ class RequestFlow:
         if not model.queue and model.accepts(request):
             self._act(*self._serve(model, request))
         elif not self._engines.obtainable(model):
-            self._fall_back(request, *refusal_errors.down(model, self._context.now))
-        elif (limited := self._limited(request)) is not None:
-            self._fall_back(request, FallbackReason.STATUS_429, limited)
+            self.fall_back(request, *refusal_errors.down(model, self._context.now))
+        elif (closed := self.targets.closed(request)) is not None:
+            if model.breaker.state is not BreakerState.OPEN and not model.limited:
+                # So that it is found to be back, although no request waits for it.
+                self._engines.request_load(model, "turned_away")
+            self.fall_back(request, *closed)
         elif len(model.queue) >= model.profile.limits.max_queue:
             # Even where no request may wait (max_queue: 0), a cold model is loaded: later ones find it ready. Not as for a request
             # that waits, without which such a load is given up.
             self._engines.request_load(model, "turned_away")
-            self._fall_back(request, FallbackReason.STATUS_429, refusal_errors.queue_full(model))
+            self.fall_back(request, FallbackReason.STATUS_429, refusal_errors.queue_full(model))
         else:
             self._wait(model, request)
 
-    def _limited(self, request: RequestState) -> HostdError | None:
-        """Return why a request is not to wait for its target now, whose provider refuses requests; None where it may."""
-        model = self._models[request.target.model]
-        movable = model.limited and self._next_target(request, FallbackReason.STATUS_429) is not None
-        return self.limits.error(model, request, movable=movable)
-
     def _wait(self, model: ModelState, request: RequestState, *, first: bool = False) -> None:
         model.enqueue(request, self._context.now, first=first)
-        if not first and self._waits_in_vain(model, request):
+        if not first and self.targets.waits_in_vain(model, request):
             model.queue.remove(request.ticket.id)
-            self._fall_back(request, FallbackReason.QUEUE_TIMEOUT, refusal_errors.long_queue(model))
+            self.fall_back(request, FallbackReason.QUEUE_TIMEOUT, refusal_errors.long_queue(model))
             return
-        self._model_of[request.ticket.id] = model
+        self.model_of[request.ticket.id] = model
         request.waiting_for_load = False
         self._set_queue_deadline(model, request)
         self._engines.request_load(model)
-
-    def _waits_in_vain(self, model: ModelState, request: RequestState) -> bool:
-        """Return whether *request* is likely to wait here until its time is up, while another target could serve it at once."""
-        wait = model.wait_of(request.ticket.id)
-        if wait is None or wait <= min(model.profile.limits.queue_timeout, request.expires - self._context.now):
-            return False
-        index = self._next_target(request, FallbackReason.QUEUE_TIMEOUT)
-        other = None if index is None else self._models[request.ticket.route.targets[index].model]
-        return other is not None and not other.queue and other.accepts(request)
 
     def _set_queue_deadline(self, model: ModelState, request: RequestState) -> None:
         at = min(self._context.now + model.profile.limits.queue_timeout, request.expires)
@@ -151,12 +146,13 @@ class RequestFlow:
         ticket, now = request.ticket, self._context.now
         request.attempt += 1
         request.generation = model.generation
+        model.breaker.served(ticket.id)
         model.keep_alive_hint = ticket.keep_alive
         # The part of its wait that lay before the model became ready.
         request.loaded += max(0.0, model.ready_at - request.since)
         request.queued += now - request.since
         model.serving[ticket.id] = request
-        self._model_of[ticket.id] = model
+        self.model_of[ticket.id] = model
         serve = Serve(ticket.id, model.name, request.attempt, request.reason, request.queued, request.loaded)
         return serve, request_decisions.routed(model, request)
 
@@ -165,9 +161,10 @@ class RequestFlow:
 
     def release(self, ticket_id: str) -> RequestState | None:
         """Take a request out, wherever it is, and serve the next one; return it, or None where it was nowhere."""
-        model = self._model_of.pop(ticket_id, None)
+        model = self.model_of.pop(ticket_id, None)
         if model is None:
             return None
+        model.breaker.released(ticket_id)
         if (request := model.serving.pop(ticket_id, None)) is None:
             held = model.awaiting_cause.pop(ticket_id, None)
             request = model.queue.remove(ticket_id) if held is None else held[0]
@@ -180,100 +177,32 @@ class RequestFlow:
 
     def finished(self, ticket_id: str, seconds: float) -> None:
         """End a request that was answered, and learn from it how long that takes."""
-        if model := self._model_of.get(ticket_id):
+        if model := self.model_of.get(ticket_id):
             model.learn_service(seconds)
+            self.breakers.answered(model, ticket_id)
         self.release(ticket_id)
 
-    def attempt_failed(self, event: AttemptFailed) -> None:
-        """Move a request on whose target has failed it."""
-        model = self._model_of.get(event.ticket_id)
-        if model is None:
-            return
-        # The request sees a crash before the instance reports it: in between, no other is sent there.
-        if event.reason is FallbackReason.CRASHED:
-            model.suspect(event.ticket_id)
-        request = model.serving.get(event.ticket_id)
-        if request is None or event.digest is None or request.generation != model.generation:
-            self._move_on(model, event)
-        elif model.suspected_dead and event.reason is FallbackReason.CRASHED:
-            self._await_cause(model, request, event)
-        else:
-            # Should the engine turn out to hang, this request may be why.
-            model.unanswered[event.ticket_id] = event.digest
-            self._move_on(model, event)
-
-    def _move_on(self, model: ModelState, event: AttemptFailed) -> None:
-        # Before its slot is free: the next request would be sent to a provider that has just refused one.
-        closed = self.limits.refused(model, event)
-        if request := self.release(event.ticket_id):
-            self._fall_back(request, event.reason, refusal_errors.failed(model, event))
-        for waiting in [each for other in closed for each in other.queue]:
-            if (limited := self._limited(waiting)) is not None and self.release(waiting.ticket.id):
-                self._fall_back(waiting, FallbackReason.STATUS_429, limited)
-
-    def _await_cause(self, model: ModelState, request: RequestState, event: AttemptFailed) -> None:
-        """Keep a request from other engines until its own engine's instance tells what that one died of."""
-        self.release(event.ticket_id)
-        model.awaiting_cause[event.ticket_id] = (request, event)
-        self._model_of[event.ticket_id] = model
-        request.since = self._context.now
-        self._context.deadlines.set(("queue", event.ticket_id), min(request.since + CAUSE_KNOWN, request.expires))
-
-    def client_left(self, event: ClientLeft) -> None:
-        """Take out a request whose client has gone."""
-        model = self._model_of.get(event.ticket_id)
-        if model is not None and event.digest is not None and event.ticket_id in model.serving:
-            model.unanswered[event.ticket_id] = event.digest
-        self.release(event.ticket_id)
-
-    def charge_crash(self, model: ModelState, event: EngineFailed) -> tuple[str, ...]:
-        """Charge a crash to the requests that may be its cause; return their ids."""
-        return self._suspects.charge_crash(model, event, self._context)
-
-    def cause_known(self, model: ModelState) -> None:
-        """Refuse or move on the requests that waited for the cause of a crash."""
-        for ticket_id, (request, failed) in list(model.awaiting_cause.items()):
-            self.release(ticket_id)
-            if (error := self._suspects.refusal(request, failed.digest, self._context.now)) is not None:
-                self._refuse(request, error)
-            else:
-                self._fall_back(request, failed.reason, refusal_errors.failed(model, failed))
-
-    def _fall_back(self, request: RequestState, reason: FallbackReason, error: HostdError) -> None:
+    def fall_back(self, request: RequestState, reason: FallbackReason, error: HostdError) -> None:
         """Move a request to the next target that may take it for *reason*, or refuse it with *error*."""
         left = self._models[request.target.model]
-        target_index = self._next_target(request, reason)
+        target_index = self.targets.next(request, reason)
         if target_index is not None:
             request.target_index, request.reason = target_index, reason
             waited = self._context.now - request.since
             self._context.explain(request_decisions.fell_back(left, request, reason, error, waited))
             self._join(request)
-        elif (
-            reason in (FallbackReason.CRASHED, FallbackReason.CONNECT)
-            and not request.retried
-            and self._engines.obtainable(left)
-        ):
+        elif reason in _TRIED_AGAIN and not request.retried and left.breaker.admits and self._engines.obtainable(left):
             # The client has seen nothing of the answer yet, and no other target is open: once more, in front, on the next engine.
             request.retried, request.since = True, self._context.now
             self._wait(left, request, first=True)
             self.pump(left)
         else:
-            self._refuse(request, error)
+            # Clients send a request again by themselves, which is in vain where all of its targets have failed it.
+            error.retry_in_vain = error.retry_in_vain or (request.attempt > 0 and reason in _FAILURES)
+            self.refuse(request, error)
 
-    def _next_target(self, request: RequestState, reason: FallbackReason) -> int | None:
-        """Return the index of the next target that is open to *request* for *reason* and may be loaded."""
-        route, context = request.ticket.route, self._models[request.target.model].profile.context
-        for index in range(request.target_index + 1, len(route.targets)):
-            model = self._models.get(route.targets[index].model)
-            if model is None or model.removed or model.limited:
-                continue
-            # A prompt that was too long here is too long for every window that is no larger.
-            larger = reason is not FallbackReason.CONTEXT_TOO_LONG or (model.profile.context or 0) > (context or 0)
-            if larger and route.open_to(index, reason, request.target_index) and self._engines.obtainable(model):
-                return index
-        return None
-
-    def _refuse(self, request: RequestState, error: HostdError) -> None:
+    def refuse(self, request: RequestState, error: HostdError) -> None:
+        """Answer a request with *error*; it is nowhere any more."""
         model, ticket = self._models[request.target.model], request.ticket
         refuse = Refuse(ticket.id, error, model.name, request.attempt, request.reason, request.queued)
         self._context.effects.append(refuse)
@@ -281,30 +210,28 @@ class RequestFlow:
 
     def queue_deadline(self, ticket_id: str) -> None:
         """End a wait whose time is up: refuse the request, move it on, or let it wait for a load that no other target spares it."""
-        model = self._model_of[ticket_id]
-        if (held := model.awaiting_cause.get(ticket_id)) is not None:
-            self._move_on(model, held[1])
-            return
+        model = self.model_of[ticket_id]
         request, now = model.queue.get(ticket_id), self._context.now
         if request is None:
             raise Bug(f"request {ticket_id} has a deadline in a queue in which it is not")
         if now >= request.expires:
             self.release(ticket_id)
-            self._refuse(request, refusal_errors.out_of_time(model, now - request.arrived))
-        elif model.is_starting and self._next_target(request, FallbackReason.QUEUE_TIMEOUT) is None:
+            self.refuse(request, refusal_errors.out_of_time(model, now - request.arrived))
+        elif model.is_starting and self.targets.next(request, FallbackReason.QUEUE_TIMEOUT) is None:
             # No other target can answer it sooner than this load: it waits on, until its whole time is up.
             request.waiting_for_load = True
             self._context.deadlines.set(("queue", ticket_id), request.expires)
         else:
             self.release(ticket_id)
             waited = now - request.since
-            self._fall_back(request, FallbackReason.QUEUE_TIMEOUT, refusal_errors.queue_timeout(model, waited))
+            self.fall_back(request, FallbackReason.QUEUE_TIMEOUT, refusal_errors.queue_timeout(model, waited))
 
     def model_ready(self, model: ModelState) -> None:
         """Serve the requests that waited for a load; the queue time of those with no other target starts now."""
+        self.breakers.engine_ready(model)
         for request in model.queue:
             # One with another target keeps the time that it has: it will move there.
-            if request.waiting_for_load or self._next_target(request, FallbackReason.QUEUE_TIMEOUT) is None:
+            if request.waiting_for_load or self.targets.next(request, FallbackReason.QUEUE_TIMEOUT) is None:
                 request.waiting_for_load = False
                 self._set_queue_deadline(model, request)
         self.pump(model)
@@ -318,25 +245,25 @@ class RequestFlow:
             self._act(*self._serve(model, request))
         self._engines.after_release(model)
 
-    def clear_queue(self, model: ModelState, outcome: tuple[FallbackReason, HostdError] | None = None) -> None:
+    def clear_queue(self, model: ModelState, outcome: Outcome | None = None) -> None:
         """Move every request that waits for *model* on: it is down, or *outcome* says what else is wrong."""
         for request in self._emptied(model):
             request.loaded += self._context.now - request.since
-            self._fall_back(request, *(outcome or refusal_errors.down(model, self._context.now)))
+            self.fall_back(request, *(outcome or refusal_errors.down(model, self._context.now)))
 
     def refuse_all(self, error: HostdError) -> None:
         """Refuse every request that waits for any model."""
         for model in self._models.values():
             held = filter(None, map(self.release, list(model.awaiting_cause)))
             for request in (*self._emptied(model), *held):
-                self._refuse(request, error)
+                self.refuse(request, error)
 
     def _emptied(self, model: ModelState) -> list[RequestState]:
         """Empty the queue of *model* and return the requests that were in it, in order."""
         waiting = list(model.queue)
         for request in waiting:
             model.queue.remove(request.ticket.id)
-            del self._model_of[request.ticket.id]
+            del self.model_of[request.ticket.id]
             request.queued += self._context.now - request.since
             self._context.deadlines.cancel(("queue", request.ticket.id))
         return waiting

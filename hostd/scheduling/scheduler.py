@@ -42,6 +42,7 @@ from hostd.scheduling.events import (
 )
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.reconfiguration import Reconfiguration
+from hostd.scheduling.request_failures import RequestFailures
 from hostd.scheduling.request_flow import RequestFlow
 from hostd.scheduling.view import MemoryView, ModelView, QueuePosition, RequestView, SchedulerView
 
@@ -61,6 +62,7 @@ class Scheduler:
         self._context = DecisionContext()
         self.engines = EngineController(self.models, self._context)
         self._requests = RequestFlow(self.models, self._context, self.engines)
+        self._failures = RequestFailures(self._requests, self._context, self.engines)
         self._reconfiguration = Reconfiguration(self.models, self._context, self.engines, options_follow=options_follow)
         self.engines.ledger.measured(pools, {})
 
@@ -120,9 +122,9 @@ class Scheduler:
             case Finished(ticket_id, seconds):
                 self._requests.finished(ticket_id, seconds)
             case AttemptFailed():
-                self._requests.attempt_failed(event)
+                self._failures.attempt_failed(event)
             case ClientLeft():
-                self._requests.client_left(event)
+                self._failures.client_left(event)
             case ShutdownRequested():
                 self._close()
             case Ticked():
@@ -159,13 +161,15 @@ class Scheduler:
                 if self.engines.ready(event):
                     self._requests.model_ready(self.models[model])
             case EngineFailed(model):
-                charged_to = self._requests.charge_crash(self.models[model], event)
+                charged_to = self._failures.charge_crash(self.models[model], event)
+                self._requests.breakers.engine_failed(self.models[model], event.detail)
                 if self.engines.failed(event, charged_to):
                     self._requests.clear_queue(self.models[model])
-                self._requests.cause_known(self.models[model])
+                self._failures.breaker_changed(self.models[model])
+                self._failures.cause_known(self.models[model])
             case EngineStopped(model):
                 self.engines.stopped(self.models[model])
-                self._requests.cause_known(self.models[model])
+                self._failures.cause_known(self.models[model])
             case EngineSlept(model):
                 self.engines.slept(self.models[model])
             case PreflightDone(model):
@@ -193,7 +197,8 @@ class Scheduler:
         for kind, name in self._context.deadlines.due(self._context.now):
             match kind:
                 case "queue":
-                    self._requests.queue_deadline(name)
+                    if not self._failures.cause_deadline(name):
+                        self._requests.queue_deadline(name)
                 case "idle":
                     self.engines.idle_deadline(self.models[name])
                 case "restart":
@@ -205,6 +210,8 @@ class Scheduler:
                 case "provider":
                     for model in self._requests.limits.over():
                         self._requests.pump(model)
+                case "breaker":
+                    self._failures.breaker_deadline(self.models[name])
                 case "turn":
                     self.engines.turn_deadline(self.models[name])
                 case "return":

@@ -9,6 +9,7 @@ from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Priority
 from hostd.planning.warm_set.eviction import EvictionCandidate
 from hostd.planning.warm_set.load_option import Bytes, LoadOption
+from hostd.scheduling.circuit_breaker import BreakerState
 from hostd.scheduling.memory_admission import MemoryAdmission
 from hostd.scheduling.memory_ledger import MemoryLedger
 from hostd.scheduling.model_state import ModelState
@@ -23,7 +24,8 @@ class ModelView:
     model that is to be evicted drains. *slots* is how many requests it serves at once, or would once it is ready. *failures* counts
     those of its engine so far, *failing* says that the last one was not made up for by a stretch of good service. *load_seconds* is
     how long the last load took. *waits_for* is what a pending load waits for: ``header`` (its options
-    are not known yet), ``check`` or ``room``; None where none is pending.
+    are not known yet), ``check`` or ``room``; None where none is pending. *breaker* is the state of its circuit breaker,
+    *breaker_cause* the failure that opened it, and *tried_at* when the next request is let through.
     """
 
     profile: Profile
@@ -39,6 +41,9 @@ class ModelView:
     last_error: str | None
     load_seconds: float | None
     waits_for: str | None
+    breaker: BreakerState = BreakerState.CLOSED
+    breaker_cause: FallbackReason | None = None
+    tried_at: float | None = None
 
     @property
     def name(self) -> str:
@@ -65,6 +70,9 @@ class ModelView:
             last_error=model.last_error,
             load_seconds=model.load_seconds,
             waits_for=_waits_for(model),
+            breaker=model.breaker.state,
+            breaker_cause=model.breaker.cause,
+            tried_at=model.breaker.again_at,
         )
 
 

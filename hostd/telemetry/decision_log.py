@@ -8,7 +8,15 @@ from typing import Any, TextIO, cast
 
 import structlog
 
-from hostd.scheduling.decisions import Decision, FailureHandled, FellBack, Refused, RequestSuspected, Routed
+from hostd.scheduling.decisions import (
+    BreakerOpened,
+    Decision,
+    FailureHandled,
+    FellBack,
+    Refused,
+    RequestSuspected,
+    Routed,
+)
 from hostd.telemetry.decision_text import numbers
 from hostd.telemetry.log_stream import LogStream
 from hostd.telemetry.sinks import RequestRecord, Sink
@@ -130,7 +138,7 @@ def _level(decision: Decision) -> int:
     match decision:
         case Routed(reason=None):
             return logging.DEBUG  # one for each request; headers, records and the history tell it as well
-        case Refused() | FellBack() | RequestSuspected():
+        case Refused() | FellBack() | RequestSuspected() | BreakerOpened():
             return logging.WARNING
         case FailureHandled():
             return logging.ERROR

@@ -7,6 +7,8 @@ from functools import cache
 from typing import Any, cast
 
 from hostd.scheduling.decisions import (
+    BreakerClosed,
+    BreakerOpened,
     Decision,
     Evicted,
     FailureHandled,
@@ -44,6 +46,7 @@ _CAUSES = {
     "demand": "it is usually asked for about this time",
     "return": "it was evicted before, and there is memory again",
     "restart": "another try after a failure",
+    "unresponsive": "it has failed every request of late, however healthy it says it is",
     "idle": "it was not used for as long as it is kept",
     "closing": "the daemon shuts down",
 }
@@ -72,6 +75,9 @@ _LABELS = {
     "keeps": "keeps {}",
     "left": "left to try: {}",
     "asked": "asked for {}",
+    "failures": "{} requests have failed",
+    "requests": "of {} in the last minute",
+    "opened": "{} times so far",
 }
 _BYTES = {"needs", "free", "free_soon", "short", "bytes", "keeps"}
 _USUAL = {"restarts": 0, "in_a_row": 1, "engines": 1}
@@ -161,6 +167,10 @@ def _lead(decision: Decision) -> str:  # noqa: C901, PLR0912 - one line for each
             return "the load of '{model}' is put off for want of memory"
         case Evicted():
             return "'{model}' is evicted for '{for}'"
+        case BreakerOpened():
+            return "'{model}' is left alone for {wait_s} ({reason})"
+        case BreakerClosed():
+            return "'{model}' answers again and takes all requests"
         case WarmPlanned(warm=True):
             return "'{model}' is in the warm set"
         case WarmPlanned():

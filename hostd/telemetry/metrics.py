@@ -10,7 +10,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from hostd import __version__
 from hostd.domain.lifecycle import State
-from hostd.scheduling.decisions import Decision, Evicted, FellBack, LoadStarted, ModelReady, WakeStarted
+from hostd.scheduling.circuit_breaker import BreakerState
+from hostd.scheduling.decisions import BreakerOpened, Decision, Evicted, FellBack, LoadStarted, ModelReady, WakeStarted
 from hostd.scheduling.view import SchedulerView
 from hostd.telemetry.sinks import RequestRecord, Sink
 
@@ -27,6 +28,9 @@ class _ModelMetrics:
         depth = GaugeMetricFamily("hostd_queue_depth", "Requests that wait for a model", labels=["model"])
         inflight = GaugeMetricFamily("hostd_inflight", "Requests that a model is answering", labels=["model"])
         states = GaugeMetricFamily("hostd_model_state", "1 for the state that a model is in", labels=["model", "state"])
+        breakers = GaugeMetricFamily(
+            "hostd_breaker_state", "1 for the state that a model's circuit breaker is in", labels=["model", "state"]
+        )
         failures = CounterMetricFamily("hostd_engine_failures", "Failures of a model's engine", labels=["model"])
         for model in self._view().models.values():
             depth.add_metric([model.name], model.queued)
@@ -34,7 +38,9 @@ class _ModelMetrics:
             failures.add_metric([model.name], model.failures)
             for state in State:
                 states.add_metric([model.name, state], float(model.reported_state is state))
-        return [depth, inflight, states, failures]
+            for breaker in BreakerState:
+                breakers.add_metric([model.name, breaker], float(model.breaker is breaker))
+        return [depth, inflight, states, breakers, failures]
 
 
 class _RequestMetrics:
@@ -99,6 +105,9 @@ class Metrics(Sink):
         build = Gauge("hostd_build_info", "The running version", ["version"], registry=registry)
         build.labels(__version__).set(1)
         self._fallbacks = Counter("hostd_fallbacks", "Moves to a fallback", ["from", "to", "reason"], registry=registry)
+        self._breakers = Counter(
+            "hostd_breaker_opened", "Times that a circuit breaker has opened", ["model", "reason"], registry=registry
+        )
         self._loads = Counter("hostd_loads", "Engine starts", ["model", "reason"], registry=registry)
         self._evictions = Counter("hostd_evictions", "Models evicted for another", ["model", "for"], registry=registry)
         self._load = Histogram("hostd_model_load_seconds", "Load times", ["model"], registry=registry, buckets=_SECONDS)
@@ -113,6 +122,8 @@ class Metrics(Sink):
         match decision:
             case FellBack(model=model, to=to, reason=reason):
                 self._fallbacks.labels(model, to, reason).inc()
+            case BreakerOpened(model=model, reason=reason):
+                self._breakers.labels(model, reason).inc()
             case Evicted(model=model, for_model=other):
                 self._evictions.labels(model, other).inc()
             case LoadStarted(model=model, why=why) | WakeStarted(model=model, why=why):

@@ -12,6 +12,7 @@ from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Ticket
+from hostd.scheduling.circuit_breaker import COUNTED, LONGEST_WAIT, BreakerState
 from hostd.scheduling.decisions import Decision, FellBack
 from hostd.scheduling.effects import Effect, Explain, Refuse, Remove, RunPreflight, Serve, Sleep, Start, Stop, Wake
 from hostd.scheduling.events import AttemptFailed, Event, Ticked
@@ -135,6 +136,7 @@ class Watched(RuleBasedStateMachine):
             self._saw(effect)
         self._check_tickets()
         self._check_lanes()
+        self._check_breakers()
         self._check_returns()
         self.sound = True
 
@@ -169,7 +171,9 @@ class Watched(RuleBasedStateMachine):
         targets = {target.model: target for target in known.ticket.route.targets}
         order = list(targets)
         assert order.index(decision.model) < order.index(decision.to)
-        assert decision.reason in targets[decision.to].on
+        breaker_open = decision.reason is FallbackReason.BREAKER_OPEN
+        # Whoever takes what fails now takes what fails too often.
+        assert decision.reason in targets[decision.to].on or (breaker_open and COUNTED & targets[decision.to].on)
         known.reasons.append(decision.reason)
 
     def _check_tickets(self) -> None:
@@ -230,6 +234,21 @@ class Watched(RuleBasedStateMachine):
                 and not self.scheduler.engines.warm_policy.stays(model)
             ):
                 assert ("idle", name) in self.scheduler._context.deadlines, f"idle for ever: {model}"
+
+    def _check_breakers(self) -> None:
+        """Check that no breaker is open for ever, that no request waits for one, and that one that probes waits for that alone."""
+        for name, model in self.scheduler.models.items():
+            breaker = model.breaker
+            if breaker.state is BreakerState.OPEN:
+                assert (
+                    self.now - 1e-6
+                    <= self.scheduler._context.deadlines.at(("breaker", name))
+                    <= self.now + LONGEST_WAIT
+                )
+                assert not model.queue, f"a request waits for a breaker that is open: {model}"
+            if breaker.probe is not None:
+                assert breaker.state is BreakerState.HALF_OPEN
+                assert breaker.probe in model.serving, f"a probe that nobody makes: {model}"
 
     def _check_returns(self) -> None:
         """Check that each request that waits has a load under way or one that is due, and that whatever failed comes back."""

@@ -7,7 +7,7 @@ from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.scheduling.decisions import FailureHandled, RequestSuspected
 from hostd.scheduling.effects import Explain, Refuse
 from hostd.scheduling.events import ClientLeft
-from hostd.scheduling.request_flow import CAUSE_KNOWN
+from hostd.scheduling.request_failures import CAUSE_KNOWN
 from hostd.scheduling.restart import GIVE_UP_AFTER
 from hostd.scheduling.suspects import CHARGED_IN_A_ROW, MOST_REMEMBERED, REFUSED_FOR, Suspects
 from tests.scheduling.scenario import Rehearsal, profile

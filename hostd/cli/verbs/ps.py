@@ -47,6 +47,8 @@ def _cells(row: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
 
 
 def _state(row: Mapping[str, Any]) -> str:
+    if (breaker := row.get("breaker")) and breaker["state"] != "closed":
+        return f"{row['state']}, left alone ({breaker['cause']})"
     if row.get("progress") is not None:
         return f"{row['state']} {row['progress']:.0%}"
     if prompts := row.get("prompts"):

@@ -274,7 +274,7 @@ class Attempt:
                 status=504,
                 retry_after=1.0,
             )
-            return self._broken(error.message) if self._begun else TerminalFailure(error)
+            return self._broken(error.message, by_engine=False) if self._begun else TerminalFailure(error)
         if self._sending or (self._relaying is not None and self._relaying.sending):
             # It is the client that no longer reads; the engine has sent its part.
             return ClientGoneError()
@@ -307,11 +307,13 @@ class Attempt:
     def _bad_answer(self, what: str) -> RetryableFailure | TerminalFailure:
         return self._broken(what) if self._begun else _no_answer(what)
 
-    def _broken(self, what: str, *, logged: str | None = None) -> TerminalFailure:
+    def _broken(self, what: str, *, logged: str | None = None, by_engine: bool = True) -> TerminalFailure:
         """Return the failure of an answer that had begun, and record it, as *logged* where *what* repeats an engine's words."""
         trace = self._trace
         log.error("stream_broken", model=trace.model, request=trace.request_id, why=logged or what)
-        return TerminalFailure(EngineError(f"the answer of '{trace.model}' is not complete: {what}"))
+        return TerminalFailure(
+            EngineError(f"the answer of '{trace.model}' is not complete: {what}"), broke_off=by_engine
+        )
 
 
 def _no_answer(what: str) -> RetryableFailure:

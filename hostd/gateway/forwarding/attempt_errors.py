@@ -32,11 +32,15 @@ class RetryableFailure(Exception):
 
 
 class TerminalFailure(Exception):
-    """The request ends here with an error: no other target could do better, or the answer had begun."""
+    """The request ends here with an error: no other target could do better, or the answer had begun.
 
-    def __init__(self, error: HostdError) -> None:
+    *broke_off* says that the answer had begun and that the target did not finish it.
+    """
+
+    def __init__(self, error: HostdError, *, broke_off: bool = False) -> None:
         super().__init__(error.message)
         self.error = error
+        self.broke_off = broke_off
 
 
 def rejected_by_engine(error: HostdError, retry_after: float | None = None) -> RetryableFailure | TerminalFailure:

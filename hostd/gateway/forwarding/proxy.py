@@ -73,7 +73,7 @@ class ProxyRequest:
                 first=services.commit_after,
                 form=services.keep_alive,
             )
-        outcome, status = "gone", 499
+        outcome, status, broke_off = "gone", 499, False
         response: web.StreamResponse | None = None
         try:
             response = await self._answer()
@@ -83,7 +83,7 @@ class ProxyRequest:
             response = await self._refuse(refused)
         except TerminalFailure as ended:
             begun = self._down is not None and self._down.begun
-            outcome, status = "broken" if begun else "failed", ended.error.status
+            outcome, status, broke_off = "broken" if begun else "failed", ended.error.status, ended.broke_off
             response = await self._fail(ended.error)
         except RequestError as error:
             # Found out when the request was written for its engine.
@@ -94,7 +94,7 @@ class ProxyRequest:
         finally:
             self._record(outcome, status, 0 if response is None else response.status)
             if self._holds_slot:
-                self._services.dispatcher.client_left(self._ticket.id, self._left_unread())
+                self._services.dispatcher.client_left(self._ticket.id, self._left_unread(), broke_off=broke_off)
             if self._down is not None:
                 await self._down.close()
                 # The two refer to each other: apart, both are freed now instead of by a collection that holds up all requests.

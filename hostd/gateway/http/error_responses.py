@@ -19,7 +19,7 @@ def response(error: HostdError, dialect: Dialect, trace: RequestTrace) -> web.Re
     headers = trace.headers()
     if error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))
-    elif error.status >= 500:
+    if error.retry_in_vain or (error.retry_after is None and error.status >= 500):
         headers["x-should-retry"] = "false"
     if isinstance(error, UnsupportedEncoding):
         headers["Accept-Encoding"] = SUPPORTED
