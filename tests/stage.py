@@ -21,6 +21,7 @@ from hostd.domain.reason import FallbackReason
 from hostd.gateway.context import AppContext
 from hostd.gateway.http.listeners import base_url, open_listeners
 from hostd.gateway.http.server import make_server
+from hostd.scheduling.circuit_breaker import CircuitBreaker
 from hostd.scheduling.events import ShutdownRequested
 from hostd.scheduling.model_state import ModelState
 from hostd.supervisor.health.watchdog import ProbeTimings
@@ -223,6 +224,7 @@ class Stage:
         """Make every engine that should be warm do nothing but answer, and forget that any was ever broken."""
         await self.clear()
         for name, model in self.app.dispatcher.scheduler.models.items():
+            model.breaker = CircuitBreaker()
             if not model.profile.warm.preload:
                 await self.app.dispatcher.unload(name)
             elif model.restarts.streak or not await self._mended(name):

@@ -31,8 +31,8 @@ from hostd.scheduling.suspects import Suspects
 from hostd.scheduling.target_choice import Outcome, TargetChoice
 
 _FAILURES = COUNTED | {FallbackReason.CRASHED}
-_TRIED_AGAIN = frozenset({FallbackReason.CRASHED, FallbackReason.CONNECT, FallbackReason.STATUS_5XX})
-"""Failures after which the same target is asked once more where there is no other; one that was silent would be again."""
+_TRIED_AGAIN = frozenset({FallbackReason.CRASHED, FallbackReason.CONNECT})
+"""Failures after which the last target is asked once more, as is the only one after an error; a silent one would be so again."""
 
 
 class RequestFlow:
@@ -191,7 +191,7 @@ class RequestFlow:
             waited = self._context.now - request.since
             self._context.explain(request_decisions.fell_back(left, request, reason, error, waited))
             self._join(request)
-        elif reason in _TRIED_AGAIN and not request.retried and left.breaker.admits and self._engines.obtainable(left):
+        elif self._is_tried_again(left, request, reason):
             # The client has seen nothing of the answer yet, and no other target is open: once more, in front, on the next engine.
             request.retried, request.since = True, self._context.now
             self._wait(left, request, first=True)
@@ -200,6 +200,10 @@ class RequestFlow:
             # Clients send a request again by themselves, which is in vain where all of its targets have failed it.
             error.retry_in_vain = error.retry_in_vain or (request.attempt > 0 and reason in _FAILURES)
             self.refuse(request, error)
+
+    def _is_tried_again(self, model: ModelState, request: RequestState, reason: FallbackReason) -> bool:
+        again = reason in _TRIED_AGAIN or (reason is FallbackReason.STATUS_5XX and request.attempt == 1)
+        return again and not request.retried and model.breaker.admits and self._engines.obtainable(model)
 
     def refuse(self, request: RequestState, error: HostdError) -> None:
         """Answer a request with *error*; it is nowhere any more."""

@@ -75,12 +75,12 @@ _LABELS = {
     "keeps": "keeps {}",
     "left": "left to try: {}",
     "asked": "asked for {}",
-    "failures": "{} requests have failed",
-    "requests": "of {} in the last minute",
+    "failures": "{} failures",
+    "requests": "{} requests in the last minute",
     "opened": "{} times so far",
 }
 _BYTES = {"needs", "free", "free_soon", "short", "bytes", "keeps"}
-_USUAL = {"restarts": 0, "in_a_row": 1, "engines": 1}
+_USUAL = {"opened": 1, "restarts": 0, "in_a_row": 1, "engines": 1}
 """Numbers that are worth no words while they are as they should be."""
 
 

@@ -13,6 +13,7 @@ from tests.stage import Stage, until
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ROW = {
+    "breaker",
     *("model", "variant", "backend", "state", "pid", "port", "pool_bytes", "slots", "in_flight", "queued"),
     *("since", "unloads_at", "restarts", "last_error", "progress", "waits_for", "prompts"),
 }

@@ -33,6 +33,10 @@ SENTENCES = {
     "request_suspected": (
         "the request is taken for the cause of the crash of 'm': it was killed by SIGSEGV [it is refused for 300 s]"
     ),
+    "breaker_opened": (
+        "'m' is left alone for 2 s (status_5xx): no (status 500) [5 failures; 6 requests in the last minute]"
+    ),
+    "breaker_closed": "'m' answers again and takes all requests [2 times so far]",
     "load_started": "'m' is being loaded: a request needs it [variant llamacpp:a; 0 queued]",
     "wake_started": "'m' is being woken: a request needs it [1 queued; 2 failures so far]",
     "model_ready": "'m' is ready after 2 s [slots 4; 0 queued]",

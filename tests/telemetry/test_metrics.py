@@ -13,9 +13,23 @@ from tests.telemetry.example_decisions import example
 from tests.telemetry.example_records import request
 
 NAMES = {
-    *("hostd_queue_depth", "hostd_inflight", "hostd_model_state", "hostd_engine_failures", "hostd_build_info"),
+    *(
+        "hostd_queue_depth",
+        "hostd_inflight",
+        "hostd_model_state",
+        "hostd_breaker_state",
+        "hostd_engine_failures",
+        "hostd_build_info",
+    ),
     *("hostd_requests", "hostd_fallbacks", "hostd_loads", "hostd_model_load_seconds", "hostd_streams_broken"),
-    *("hostd_queue_wait_seconds", "hostd_ttft_seconds", "hostd_output_tokens", "hostd_evictions", "hostd_cost_usd"),
+    *(
+        "hostd_queue_wait_seconds",
+        "hostd_ttft_seconds",
+        "hostd_output_tokens",
+        "hostd_evictions",
+        "hostd_cost_usd",
+        "hostd_breaker_opened",
+    ),
 }
 
 
