@@ -50,6 +50,10 @@ def host(shared: Host, vendor: Provider) -> Iterator[Host]:
     vendor.script()
     # What a test has had the provider refuse is over before the next.
     until(lambda: shared.chat("alone").status == 200)
+    # So are the failures that a circuit breaker counts.
+    for model in ("cloud", "alone"):
+        for order in ("unload", "load"):
+            assert 200 == shared.post(f"/hostd/v1/models/{model}/{order}", {}).status
 
 
 def stream(host: Host, model: str) -> Reply:

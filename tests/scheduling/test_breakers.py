@@ -6,12 +6,10 @@ import pytest
 
 from hostd.domain.profile import FallbackRule, Profile, Variant
 from hostd.domain.reason import FallbackReason
-from hostd.scheduling.breakers import REPLACED_AFTER
 from hostd.scheduling.circuit_breaker import FIRST_WAIT, LEAST_SAMPLES, BreakerState
 from hostd.scheduling.decisions import BreakerClosed, BreakerOpened
 from hostd.scheduling.effects import Refuse
-from hostd.scheduling.events import ClientLeft, EngineStopped
-from tests.scheduling.scenario import Rehearsal, only, profile
+from tests.scheduling.scenario import Rehearsal, profile
 
 STATUS = FallbackReason.STATUS_5XX
 
@@ -94,27 +92,6 @@ def test_a_silent_target_is_tried_once(stage: Rehearsal) -> None:
     assert ["refuse 1: first_token_timeout"] == stage.fail("1", FallbackReason.FIRST_TOKEN_TIMEOUT)
 
 
-def test_a_rule_for_what_happens_holds_when_it_happens_too_often() -> None:
-    """An owner who lets errors of the server move has not to think of the breaker; one who lets crashes move only is obeyed."""
-    for reason, expected in (
-        (STATUS, "serve 1 by local for breaker_open"),
-        (FallbackReason.CRASHED, "refuse 1: breaker_open"),
-    ):
-        stage = Rehearsal(cloud("a", only("local", reason)), profile("local"))
-        stage.warm("a", "local")
-        outage(stage, "a")
-        assert [expected] == stage.arrive("1", "a", 1.0)
-
-
-def test_a_broken_chain_is_skipped(stage: Rehearsal) -> None:
-    """A fallback whose breaker is open is no target."""
-    chain = Rehearsal(profile("a", "b", "c", max_queue=0, max_concurrent=1), cloud("b"), profile("c"))
-    chain.warm("a", "b", "c")
-    outage(chain, "b")
-    chain.arrive("1", "a", 1.0)
-    assert ["serve 2 by c for status_429"] == chain.arrive("2", "a")
-
-
 def test_a_server_that_is_gone_is_not_waited_for(stage: Rehearsal) -> None:
     """Its health page does not answer: its requests go elsewhere, until it is found to be back."""
     stage.broke("a", 1.0)
@@ -138,33 +115,6 @@ def test_a_crash_is_none_of_its_business() -> None:
     stage.broke("a", 1.0)
     assert BreakerState.CLOSED is stage.scheduler.models["a"].breaker.state
     assert [] == stage.arrive("1", "a")
-
-
-def test_an_engine_that_answers_no_probe_is_replaced() -> None:
-    """However healthy it says it is: it is stopped and launched anew, and the new one takes all requests."""
-    stage = Rehearsal(profile("a"))
-    stage.warm("a")
-    outage(stage, "a")
-    asked: list[str] = []
-    for number in range(REPLACED_AFTER):
-        assert [] == asked
-        stage.pass_time(stage.now + 30.0)
-        assert [f"serve {number} by a"] == stage.arrive(f"{number}", "a")
-        asked = [line for line in stage.fail(f"{number}", STATUS) if not line.startswith("refuse")]
-    assert ["stop a"] == asked
-    assert ["start a"] == stage.tell(EngineStopped("a"))
-
-
-def test_a_stream_that_breaks_off_counts(stage: Rehearsal) -> None:
-    """A client that leaves says nothing about the target."""
-    for number in range(LEAST_SAMPLES):
-        stage.arrive(f"left {number}", "a", 0.0)
-        stage.tell(ClientLeft(f"left {number}"))
-    assert (0, 0) == stage.scheduler.models["a"].breaker.counts(0.0)
-    for number in range(LEAST_SAMPLES):
-        stage.arrive(f"broken {number}", "a", 0.0)
-        stage.tell(ClientLeft(f"broken {number}", broke_off=True))
-    assert BreakerState.OPEN is stage.scheduler.models["a"].breaker.state
 
 
 def test_it_is_explained(stage: Rehearsal) -> None:

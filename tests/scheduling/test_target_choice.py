@@ -1,0 +1,28 @@
+"""Which target is open to a request, and for which reasons."""
+
+from hostd.domain.reason import FallbackReason
+from tests.scheduling.scenario import Rehearsal, only, profile
+from tests.scheduling.test_breakers import cloud, outage
+
+STATUS = FallbackReason.STATUS_5XX
+
+
+def test_a_rule_for_what_happens_holds_when_it_happens_too_often() -> None:
+    """An owner who lets errors of the server move has not to think of the breaker; one who lets crashes move only is obeyed."""
+    for reason, expected in (
+        (STATUS, "serve 1 by local for breaker_open"),
+        (FallbackReason.CRASHED, "refuse 1: breaker_open"),
+    ):
+        stage = Rehearsal(cloud("a", only("local", reason)), profile("local"))
+        stage.warm("a", "local")
+        outage(stage, "a")
+        assert [expected] == stage.arrive("1", "a", 1.0)
+
+
+def test_a_broken_chain_is_skipped() -> None:
+    """A fallback whose breaker is open is no target."""
+    chain = Rehearsal(profile("a", "b", "c", max_queue=0, max_concurrent=1), cloud("b"), profile("c"))
+    chain.warm("a", "b", "c")
+    outage(chain, "b")
+    chain.arrive("1", "a", 1.0)
+    assert ["serve 2 by c for status_429"] == chain.arrive("2", "a")
