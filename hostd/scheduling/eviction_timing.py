@@ -47,7 +47,8 @@ def load_order(pending: PendingLoad, claimant: ModelState, now: float) -> tuple[
     urgent as any.
     """
     queue = claimant.queue
-    late = queue.waited(now) > len(queue) * _slack(claimant) and now < pending.since + _most_timeouts(claimant)
+    in_time = queue.joined_after(now - _slack(claimant))
+    late = 2 * in_time < len(queue) and now < pending.since + _most_timeouts(claimant)
     return pending.priority, late, pending.since, pending.model
 
 

@@ -268,5 +268,6 @@ class ModelState:
 
     def enqueue(self, request: RequestState, now: float, *, first: bool = False) -> None:
         """Have *request* wait, with *first* in front of its class."""
-        request.ages_at = now + AGES_AFTER * self.profile.limits.queue_timeout
+        timeout = self.profile.limits.queue_timeout
+        request.ages_at, request.late_at = now + AGES_AFTER * timeout, now + timeout
         self.queue.push(request, first=first)

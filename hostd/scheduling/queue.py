@@ -1,36 +1,39 @@
 """The queue of one model: which waiting request is served next, and what place each of them has.
 
 Theory of operation. Interactive requests come before batch ones. Within a class, clients have their turns: the queue is fair as
-start-time fair queueing is (Goyal, Vin and Cheng, 1996), with one request as the unit of cost. A request's tag is one more than
+start-time fair queueing is (Goyal, Vin and Cheng, 1996), with one request as the unit of cost. A turn's tag is one more than
 that of its client's last one, but not less than the tag that was served last (the virtual time); the least tag is served next, and
 of equal tags the one that came first. So a client with fifty requests delays another one's only request by one, and a client that
 comes back has saved nothing up. Requests of clients without a name are one client's.
 
-Either order can keep a request waiting for ever. So a request *ages* (`RequestState.ages_at`): one service in `AGED_SHARE` goes to
-the oldest of those that have, whatever its class or its client. Under overload, when all are old, most services keep to the order.
+Within a client's turns, requests that can still be served within their queue timeout come first: one that is late already gains
+little by being served before them, while each of them would be late as well.
+
+Any of these orders can keep a request waiting for ever. So a request *ages* (`RequestState.ages_at`): one service in `AGED_SHARE`
+goes to the oldest of those that have, whatever its class or its client. Under overload, when all are old, most services keep to the
+order.
 """
 
+from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from hostd.domain.ticket import Priority, Ticket
-from hostd.scheduling.ordered_requests import OrderedRequests
+from hostd.domain.ticket import Priority
+from hostd.scheduling.client_turns import ClientTurns
 from hostd.scheduling.request_state import RequestState
 
 AGED_SHARE = 4
 """One service in so many goes to the oldest request that has aged, if there is one."""
-_FRONT = -1.0
-"""The tag of a request that is tried again."""
-_REMEMBERED = 64
 
 
 class RequestQueue:
     """Waiting requests in the order in which they are served; adding, removing, the head and a place take O(log n)."""
 
     def __init__(self) -> None:
-        self._classes = {priority: _FairOrder() for priority in Priority}
+        self._classes = {priority: ClientTurns() for priority in Priority}
         self._by_age: OrderedDict[str, RequestState] = OrderedDict()
-        self._since = 0.0
+        self._in_time: OrderedDict[str, RequestState] = OrderedDict()
+        self._times: list[float] = []
         self._in_order = 0
 
     def __len__(self) -> int:
@@ -48,9 +51,8 @@ class RequestQueue:
         """Add a request behind those of its class and client; with *first* in front of its class, as one that is tried again."""
         self._classes[request.ticket.priority].push(request, first=first)
         # In the order of `since`, which is the time of the push: whoever is tried again has waited elsewhere.
-        self._by_age[request.ticket.id] = request
-        # The sum makes the time that all have waited together cost one multiplication (`waited`).
-        self._since += request.since
+        self._by_age[request.ticket.id] = self._in_time[request.ticket.id] = request
+        insort(self._times, request.since)
 
     def remove(self, ticket_id: str) -> RequestState | None:
         """Take a request out that is not served; None where it does not wait here."""
@@ -66,9 +68,10 @@ class RequestQueue:
         request = self._by_age.pop(ticket_id, None)
         if request is None:
             return None
-        # An empty queue starts from nought again, so that rounding errors cannot add up over months.
-        self._since = self._since - request.since if self._by_age else 0.0
-        self._classes[request.ticket.priority].remove(ticket_id, served=served)
+        self._in_time.pop(ticket_id, None)
+        # In C, so that it costs less than a microsecond among ten thousand.
+        del self._times[bisect_left(self._times, request.since)]
+        self._classes[request.ticket.priority].remove(request, served=served)
         return request
 
     def get(self, ticket_id: str) -> RequestState | None:
@@ -86,70 +89,28 @@ class RequestQueue:
             return None
         if self._in_order >= AGED_SHARE - 1 and oldest.ages_at <= now:
             return oldest
+        self._put_late_ones_last(now)
         return next((first for each in self._classes.values() if (first := each.first()) is not None), None)
 
     def position(self, ticket_id: str) -> int:
         """Return the place of a waiting request, counting from 1, as if none had aged."""
-        ahead = 0
-        for requests in self._classes.values():
-            if ticket_id in requests:
-                return ahead + requests.position(ticket_id)
+        request, ahead = self._by_age[ticket_id], 0
+        for priority, requests in self._classes.items():
+            if priority is request.ticket.priority:
+                break
             ahead += len(requests)
-        raise KeyError(ticket_id)
+        return ahead + self._classes[request.ticket.priority].position(request)
 
-    def waited(self, now: float) -> float:
-        """Return the seconds that all of them together have waited here."""
-        return len(self._by_age) * now - self._since
+    def first_after(self, time: float) -> float | None:
+        """Return since when the request has waited that joined first after *time*; None where none has."""
+        index = bisect_right(self._times, time)
+        return self._times[index] if index < len(self._times) else None
 
+    def joined_after(self, time: float) -> int:
+        """Return how many of those that wait joined after *time*."""
+        return len(self._times) - bisect_right(self._times, time)
 
-class _FairOrder:
-    """The requests of one class, in the turns of their clients."""
-
-    def __init__(self) -> None:
-        self._requests = OrderedRequests()
-        self._joined = 0
-        self._virtual = 0.0
-        self._last: dict[str, float] = {}
-
-    def __len__(self) -> int:
-        return len(self._requests)
-
-    def __contains__(self, ticket_id: str) -> bool:
-        return ticket_id in self._requests
-
-    def __iter__(self) -> Iterator[RequestState]:
-        return iter(self._requests)
-
-    def first(self) -> RequestState | None:
-        return self._requests.first()
-
-    def position(self, ticket_id: str) -> int:
-        return self._requests.position(ticket_id)
-
-    def push(self, request: RequestState, *, first: bool) -> None:
-        self._joined += 1
-        if first:
-            self._requests.add((_FRONT, -self._joined), request)
-            return
-        client = _client(request.ticket)
-        tag = max(self._virtual, self._last.get(client, _FRONT) + 1)
-        if client not in self._last and len(self._last) >= 2 * len(self._requests) + _REMEMBERED:
-            # Those whose next tag would be the virtual time in any case.
-            self._last = {name: last for name, last in self._last.items() if last >= self._virtual}
-        self._last[client] = tag
-        self._requests.add((tag, self._joined), request)
-
-    def remove(self, ticket_id: str, *, served: bool) -> None:
-        removed = self._requests.remove(ticket_id)
-        if removed is None:
-            return
-        (tag, _), request = removed
-        if served:
-            self._virtual = max(self._virtual, tag)
-        elif self._last.get(client := _client(request.ticket)) == tag:
-            # Who gives up has had nothing: the next one takes the turn.
-            self._last[client] = tag - 1
-
-
-def _client(ticket: Ticket) -> str:
-    return ticket.client or ticket.session or ""
+    def _put_late_ones_last(self, now: float) -> None:
+        while (first := next(iter(self._in_time.values()), None)) is not None and first.late_at < now:
+            del self._in_time[first.ticket.id]
+            self._classes[first.ticket.priority].late(first)

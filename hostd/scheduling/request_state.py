@@ -19,7 +19,8 @@ class RequestState:
 
     *suspect* marks one that may be the cause of a crash; such requests are served one at a time.
 
-    *ages_at* is when it has waited for so long in the present queue that its class and its client no longer hold it back.
+    *ages_at* is when it has waited for so long in the present queue that its class and its client no longer hold it back, and
+    *late_at* is when its queue timeout there is over.
     """
 
     ticket: Ticket
@@ -30,6 +31,7 @@ class RequestState:
     reason: FallbackReason | None = None
     since: float = 0.0
     ages_at: float = float("inf")
+    late_at: float = float("inf")
     queued: float = 0.0
     loaded: float = 0.0
     generation: int = 0

@@ -2,7 +2,6 @@
 
 import time
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,9 +25,9 @@ STEPS = st.lists(
 def waiting(
     ticket_id: str, priority: Priority = Priority.INTERACTIVE, since: float = 0.0, client: str | None = None
 ) -> RequestState:
-    """Return a request that may wait; it ages after 15 seconds."""
-    ticket = Ticket(ticket_id, ROUTE, client, priority)
-    return RequestState(ticket, arrived=since, expires=since + 600.0, since=since, ages_at=since + 15.0)
+    """Return a request that may wait; it ages after 15 seconds and is late after 30."""
+    ticket, late_at = Ticket(ticket_id, ROUTE, client, priority), since + 30.0
+    return RequestState(ticket, since, since + 600.0, since=since, ages_at=since + 15.0, late_at=late_at)
 
 
 def ids(queue: RequestQueue) -> list[str]:
@@ -109,6 +108,30 @@ def test_one_service_in_four_goes_to_the_oldest_that_has_aged() -> None:
     assert ["old0", "old1"] == [each for each in (served(queue, 100.0) for _ in range(9)) if each.startswith("old")]
 
 
+def test_a_request_that_is_late_gives_way_to_those_of_its_client_that_can_be_in_time() -> None:
+    """But for one service in four, which the oldest has; a late one comes before other classes all the same."""
+    queue = RequestQueue()
+    for number in range(4):
+        queue.push(waiting(f"old{number}", since=float(number)))
+    for number in range(4):
+        queue.push(waiting(f"fresh{number}", since=20.0 + number))
+    queue.push(waiting("batch", Priority.BATCH, since=35.0))
+    assert "old0" == served(queue, 30.0)
+    assert ["fresh0", "fresh1", "old1", "fresh2", "fresh3", "old2", "old3", "batch"] == [
+        served(queue, 40.0) for _ in range(8)
+    ]
+
+
+def test_a_queue_tells_since_when_its_requests_wait() -> None:
+    """Of those that joined after a time, how many there are and when the first did."""
+    queue = RequestQueue()
+    for number in range(4):
+        queue.push(waiting(str(number), since=10.0 * number))
+    assert [4, 3, 1, 0] == [queue.joined_after(at) for at in (-1.0, 5.0, 20.0, 30.0)]
+    queue.remove("1")
+    assert [0.0, 20.0, 30.0, None] == [queue.first_after(at) for at in (-1.0, 5.0, 20.0, 30.0)]
+
+
 @given(STEPS)
 def test_a_queue_does_what_a_plain_list_does(steps: list[tuple[object, ...]]) -> None:
     """Whatever joins and leaves: nothing is lost, nothing is served twice, and every place is counted right."""
@@ -137,7 +160,9 @@ def test_a_queue_does_what_a_plain_list_does(steps: list[tuple[object, ...]]) ->
         assert list(range(1, len(order) + 1)) == [queue.position(ticket_id) for ticket_id in order]
         assert all(queue.get(ticket_id) is requests[ticket_id] for ticket_id in order)
         assert queue.oldest() is next(iter(requests.values()), None)
-        assert pytest.approx(sum(1000.0 - requests[each].since for each in order)) == queue.waited(1000.0)
+        times = sorted(each.since for each in requests.values())
+        assert [len(times) - 1, 0] == [queue.joined_after(at) for at in (times[0], times[-1])] if times else True
+        assert (times[0] if times else None) == queue.first_after(0.0)
 
 
 def seconds_per_request(count: int) -> float:

@@ -316,14 +316,14 @@ class TestColdModels:
         assert ["serve t1 by b for out_of_memory"] == play.broke("a", exit_class=ExitClass.OUT_OF_MEMORY)
 
     def test_a_load_outlasts_the_queue_time_when_no_other_target_is_open(self) -> None:
-        """The queue time of all who wait for it begins when the model is ready, in the same order."""
+        """The queue time of all who wait for it begins when the model is ready; who can still be served in time comes first."""
         play = Rehearsal(profile("a", max_concurrent=1, queue_timeout=10.0))
         for n, now in enumerate((0.0, 1.0, 95.0)):
             play.arrive(f"t{n}", now=now)
         assert [] == play.pass_time(99.0)
-        assert ["serve t0 by a"] == play.ready("a", 100.0)
+        assert ["serve t2 by a"] == play.ready("a", 100.0)
         assert [] == play.pass_time(109.9)
-        assert ["refuse t1: queue_timeout", "refuse t2: queue_timeout"] == play.pass_time(110.0)
+        assert ["refuse t0: queue_timeout", "refuse t1: queue_timeout"] == play.pass_time(110.0)
 
     def test_a_load_does_not_outlast_the_queue_time_when_another_target_is_open(self) -> None:
         """With a fallback the queue time holds while the model loads, and nothing is granted afterwards."""

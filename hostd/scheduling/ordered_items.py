@@ -1,48 +1,49 @@
-"""Waiting requests in the order of their keys; adding, removing, the first and a place take O(log n).
+"""Named items in the order of their keys; adding, removing, the first and a place take O(log n).
 
 They form a treap: a binary search tree by their key, and a heap by a mixed number, so that its depth stays logarithmic without any
-balancing. Each node knows its parent and the size of its subtree. A place is counted on the way up from the request's own node,
+balancing. Each node knows its parent and the size of its subtree. A place is counted on the way up from the item's own node,
 without comparing a single key, so that telling ten thousand waiting clients their places costs little.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from hostd.scheduling.request_state import RequestState
-
+Name = TypeVar("Name", bound=Hashable)
+Item = TypeVar("Item")
 Key = tuple[float, int]
 
 
 @dataclass(slots=True, eq=False)
-class _Node:
+class _Node(Generic[Item]):
     key: Key
     weight: int
-    request: RequestState
-    parent: "_Node | None" = None
-    left: "_Node | None" = None
-    right: "_Node | None" = None
+    item: Item
+    parent: "_Node[Item] | None" = None
+    left: "_Node[Item] | None" = None
+    right: "_Node[Item] | None" = None
     size: int = 1
 
 
-class OrderedRequests:
-    """Requests by key; no two have the same."""
+class OrderedItems(Generic[Name, Item]):
+    """Items by name; no two have the same name or the same key."""
 
     def __init__(self) -> None:
-        self._nodes: dict[str, _Node] = {}
-        self._root: _Node | None = None
+        self._nodes: dict[Name, _Node[Item]] = {}
+        self._root: _Node[Item] | None = None
         self._joined = 0
 
     def __len__(self) -> int:
         return len(self._nodes)
 
-    def __contains__(self, ticket_id: str) -> bool:
-        return ticket_id in self._nodes
+    def __contains__(self, name: Name) -> bool:
+        return name in self._nodes
 
-    def __iter__(self) -> Iterator[RequestState]:
-        """Yield the requests in order, in O(1) each on average; they must not change meanwhile."""
+    def __iter__(self) -> Iterator[Item]:
+        """Yield the items in order, in O(1) each on average; they must not change meanwhile."""
         node = self._first()
         while node is not None:
-            yield node.request
+            yield node.item
             if node.right is not None:
                 node = _leftmost(node.right)
                 continue
@@ -50,35 +51,35 @@ class OrderedRequests:
             while node is not None and node.right is child:
                 child, node = node, node.parent
 
-    def add(self, key: Key, request: RequestState) -> None:
-        """Add a request at the place of its *key*."""
+    def add(self, key: Key, name: Name, item: Item) -> None:
+        """Add an item at the place of its *key*."""
         self._joined += 1
         # A mixed counter is as good as a random number here, and the same in every replay.
         weight = (self._joined * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-        node = self._nodes[request.ticket.id] = _Node(key, weight, request)
+        node = self._nodes[name] = _Node(key, weight, item)
         self._attach(node)
         while (parent := node.parent) is not None and node.weight > parent.weight:
             self._rotate_up(node, parent)
 
-    def remove(self, ticket_id: str) -> tuple[Key, RequestState] | None:
-        """Take a request out, wherever it stands, and return it with its key; None where it is not here."""
-        node = self._nodes.pop(ticket_id, None)
+    def remove(self, name: Name) -> tuple[Key, Item] | None:
+        """Take an item out, wherever it stands, and return it with its key; None where it is not here."""
+        node = self._nodes.pop(name, None)
         if node is None:
             return None
         # Sunk until it is a leaf, which is cut off without breaking the order of keys or of weights.
         while (child := _heavier(node.left, node.right)) is not None:
             self._rotate_up(child, node)
         self._detach(node)
-        return node.key, node.request
+        return node.key, node.item
 
-    def first(self) -> RequestState | None:
-        """Return the request with the least key, without removing it."""
+    def first(self) -> Item | None:
+        """Return the item with the least key, without removing it."""
         node = self._first()
-        return None if node is None else node.request
+        return None if node is None else node.item
 
-    def position(self, ticket_id: str) -> int:
-        """Return the place of a request, counting from 1."""
-        node = self._nodes[ticket_id]
+    def position(self, name: Name) -> int:
+        """Return the place of an item, counting from 1."""
+        node = self._nodes[name]
         place = 1 + _size(node.left)
         while (parent := node.parent) is not None:
             if parent.right is node:
@@ -86,10 +87,10 @@ class OrderedRequests:
             node = parent
         return place
 
-    def _first(self) -> _Node | None:
+    def _first(self) -> _Node[Item] | None:
         return None if self._root is None else _leftmost(self._root)
 
-    def _attach(self, node: _Node) -> None:
+    def _attach(self, node: _Node[Item]) -> None:
         """Hang *node* in as a leaf."""
         above = self._root
         if above is None:
@@ -108,7 +109,7 @@ class OrderedRequests:
                     return
                 above = above.right
 
-    def _detach(self, leaf: _Node) -> None:
+    def _detach(self, leaf: _Node[Item]) -> None:
         """Cut *leaf* off."""
         above = leaf.parent
         if above is None:
@@ -121,7 +122,7 @@ class OrderedRequests:
             above.size -= 1
             above = above.parent
 
-    def _rotate_up(self, node: _Node, parent: _Node) -> None:
+    def _rotate_up(self, node: _Node[Item], parent: _Node[Item]) -> None:
         """Let *node* and its *parent* change places; the order of keys stays."""
         above = parent.parent
         if parent.left is node:
@@ -139,22 +140,22 @@ class OrderedRequests:
             above.left = node
         else:
             above.right = node
-        # The two have the same requests below them as before, but for each other.
+        # The two have the same items below them as before, but for each other.
         node.size = parent.size
         parent.size = 1 + _size(parent.left) + _size(parent.right)
 
 
-def _size(node: _Node | None) -> int:
+def _size(node: _Node[Item] | None) -> int:
     return 0 if node is None else node.size
 
 
-def _leftmost(node: _Node) -> _Node:
+def _leftmost(node: _Node[Item]) -> _Node[Item]:
     while node.left is not None:
         node = node.left
     return node
 
 
-def _heavier(one: _Node | None, other: _Node | None) -> _Node | None:
+def _heavier(one: _Node[Item] | None, other: _Node[Item] | None) -> _Node[Item] | None:
     if one is None or other is None:
         return one or other
     return one if one.weight > other.weight else other
