@@ -154,6 +154,7 @@ async def test_boots_and_drains(start: Start) -> None:
     assert daemon.logged("closed")
 
 
+@pytest.mark.slow
 async def test_goes_on_after_signals_that_are_not_for_the_end(start: Start) -> None:
     """A terminal that closes and tools that rotate logs end no engine; SIGTERM still does."""
     daemon = await start(alpha={"tokens": 3})
@@ -166,6 +167,7 @@ async def test_goes_on_after_signals_that_are_not_for_the_end(start: Start) -> N
     assert 0 == await daemon.ended()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loop", "module"), [("", "uvloop"), ("uvloop", "uvloop"), ("asyncio", "asyncio")])
 async def test_runs_on_either_event_loop(start: Start, loop: str, module: str) -> None:
     """On uvloop's where it is installed, unless the environment asks for asyncio's; it serves and stops alike."""
@@ -180,6 +182,7 @@ async def test_runs_on_either_event_loop(start: Start, loop: str, module: str) -
     assert not alive(engine)
 
 
+@pytest.mark.slow
 async def test_knows_no_other_event_loop(start: Start) -> None:
     """A misspelt switch is said, not passed over."""
     daemon = await start(listening=False, loop="uvlop")
@@ -187,6 +190,7 @@ async def test_knows_no_other_event_loop(start: Start) -> None:
     assert "HOSTD_EVENT_LOOP=uvlop: write uvloop or asyncio" in daemon.words
 
 
+@pytest.mark.slow
 async def test_leaves_no_engine_when_it_is_killed(start: Start) -> None:
     """After kill -9 every engine is gone within five seconds, also one that ignores SIGTERM, and its children."""
     daemon = await start(alpha={"ignore_sigterm": True, "leak_children": "session"}, beta={})
@@ -236,6 +240,7 @@ async def test_ends_what_a_killed_daemon_left(start: Start) -> None:
     assert 0 == await second.ended()
 
 
+@pytest.mark.slow
 async def test_a_second_signal_hurries(start: Start) -> None:
     """A second Ctrl-C does not wait for the answers in flight; the engines are ended all the same."""
     daemon = await start(alpha={"skip": 1, "stall_after": 1})
@@ -252,6 +257,7 @@ async def test_a_second_signal_hurries(start: Start) -> None:
     await until(lambda: not [engine for engine in engines if alive(engine)], 5.0)
 
 
+@pytest.mark.slow
 async def test_closes_while_a_log_is_followed(start: Start) -> None:
     """Neither a follower of logs nor a load that is asked for at the last moment delays the shutdown."""
     daemon = await start(alpha={"skip": 1, "tokens": 30, "token_delay": 0.02})
@@ -280,6 +286,7 @@ async def test_serves_where_no_state_can_be_kept(start: Start, tmp_path: Path) -
     assert ["state_not_kept"] == [line["event"] for line in daemon.log if line["level"] == "warning"]
 
 
+@pytest.mark.slow
 async def test_a_second_daemon_leaves_the_first_ones_engines_alone(start: Start) -> None:
     """With the same state folder and another port, it ends with a sentence before it has ended anything."""
     first = await start(alpha={})
@@ -293,6 +300,7 @@ async def test_a_second_daemon_leaves_the_first_ones_engines_alone(start: Start)
     assert [engine] == await first.engines()
 
 
+@pytest.mark.slow
 async def test_engines_get_what_the_owner_says(start: Start) -> None:
     """Variables of the backend reach its engine, the daemon's own stay behind, and the log names those that look meant for it."""
     said = {"llamacpp": {"command": list(ENGINE), "env": {"GGML_NOTE": "from the file"}}}
@@ -321,6 +329,7 @@ async def test_says_why_it_cannot_start(start: Start) -> None:
     assert 0 == await first.ended()
 
 
+@pytest.mark.slow
 async def test_a_log_that_nobody_reads_stops_nothing(tmp_path: Path) -> None:
     """The pipe is full after a few hundred lines; every request is answered, and SIGTERM ends the daemon."""
     (tmp_path / "hostd.yaml").write_text("server: {listen: '127.0.0.1:0'}\n")

@@ -44,6 +44,7 @@ PLAIN = Endpoint("http://127.0.0.1:1", "m")
 STRICT = Endpoint("http://127.0.0.1:1", "other", strict_model=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", [LlamaCpp, Vllm, Ollama, Mlx, Attached])
 @given(requests)
 def test_no_request_breaks_a_backend(engine: type[Backend], body: bytes) -> None:

@@ -114,6 +114,7 @@ async def test_context_too_long_is_refused_in_a_stream(subject: Subject) -> None
     assert 400 <= await subject.refusal(messages=messages, stream=True, max_tokens=4) < 500
 
 
+@pytest.mark.slow
 async def test_stops_in_time(begin: Begin) -> None:
     """It ends when it is told to, and leaves no process, no memory and no port behind; then it can start again."""
     subject = begin()
@@ -203,6 +204,7 @@ async def failure(subject: Subject, starts: int = 1) -> ExitClass:
     return broke.exit_class
 
 
+@pytest.mark.slow
 async def test_a_taken_port_is_classified(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     """A port that another program has is told from every other failure, since another port will do."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

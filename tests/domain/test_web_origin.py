@@ -57,6 +57,7 @@ def test_everything_else_is_no_host(text: str) -> None:
     assert parse_host(text) is None
 
 
+@pytest.mark.slow
 @given(st.text(max_size=40))
 def test_no_text_breaks_the_parsers(text: str) -> None:
     """Headers are strangers' words: each is a host, an origin, or none."""

@@ -16,6 +16,8 @@ import pytest
 from hostd.backends.llamacpp import faults
 from hostd.supervisor.launch import free_port
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = (sys.executable, str(Path(__file__).with_name("scripted_engine.py")))
 CHAT = "/v1/chat/completions"
 SAID: dict[str, Any] = {"messages": [{"role": "user", "content": "hello"}]}

@@ -10,6 +10,8 @@ import pytest
 
 from tests.engines.playing import CHAT, HELLO, Played, played
 
+pytestmark = pytest.mark.slow
+
 
 @asynccontextmanager
 async def mlx(**script: object) -> AsyncIterator[Played]:

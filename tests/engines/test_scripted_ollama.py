@@ -14,6 +14,8 @@ import pytest
 from tests.engines.ollama_server import put_model
 from tests.engines.playing import CHAT, HELLO, Played, played
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.engines.playing import CHAT, HELLO, Played, played
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 
 

@@ -58,6 +58,7 @@ async def test_refuses_a_body_that_is_too_large(stage: Stage, chunked: bool) -> 
     assert 200 == (await stage.ask("alpha", max_tokens=1)).status
 
 
+@pytest.mark.slow
 async def test_takes_a_large_body(stage: Stage) -> None:
     """Everything up to the limit goes through, whole."""
     body = b'{"model": "beta", "prompt": "' + b"x" * (MAX_BODY - 1000) + b'"}'
@@ -118,6 +119,7 @@ async def test_refuses_a_body_that_is_not_what_it_says(stage: Stage) -> None:
     assert (400, "bad_encoding") == (answer.status, answer.error["code"])
 
 
+@pytest.mark.slow
 async def test_refuses_a_bomb(stage: Stage) -> None:
     """Half a gigabyte in half a megabyte is too large, as it would be unpacked."""
     packer = zlib.compressobj(9, wbits=31)

@@ -148,6 +148,7 @@ def test_one_card_fails(driver: FakeDriver, function: str, code: int, said: str)
     assert (["cuda:0", "cuda:1"], ()) == ([pool.id for pool in mended.pools], mended.troubles)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "function",
     [
@@ -169,6 +170,7 @@ def test_facts_may_be_missing(driver: FakeDriver, function: str) -> None:
     assert [41] == [holder.pid for holder in reading.pools[0].holders]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [3, 4, 13])
 def test_holders_that_are_not_told(driver: FakeDriver, code: int) -> None:
     """The pool stays, with its sum, and the owner knows that names are missing."""
@@ -207,6 +209,7 @@ def test_an_old_driver(old_driver: FakeDriver) -> None:
     assert ([41], "11.4") == ([holder.pid for holder in pool.holders], dict(pool.facts)["cuda"])
 
 
+@pytest.mark.slow
 def test_the_driver_stays_open(driver: FakeDriver) -> None:
     """It is opened once for many readings, and let go of when a card fails."""
     assert "<Cards open, 2 seen>" == driver.run(READ, HEAD + RTX + H200, HEAD + RTX + H200)[1]

@@ -53,6 +53,7 @@ def test_load_and_unload_by_hand(tmp_path: Path) -> None:
         assert 5 == host.cli("load", "hant").returncode
 
 
+@pytest.mark.slow
 def test_a_client_that_goes_frees_the_engine(tmp_path: Path) -> None:
     """With one slot, a stream without a reader does not keep the next client waiting."""
     limits = {"max_concurrent": 1, "queue_timeout": "20s"}

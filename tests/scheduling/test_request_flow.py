@@ -3,6 +3,7 @@
 import os
 from dataclasses import fields
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from hostd.scheduling.effects import Effect, Explain
@@ -94,7 +95,7 @@ _SETTINGS = settings(
 
 TestFastAnyOrder = FastAnyOrder.TestCase
 TestFastAnyOrder.settings = _SETTINGS
-TestFastTooLittle = FastTooLittle.TestCase
+TestFastTooLittle = pytest.mark.slow(FastTooLittle.TestCase)
 TestFastTooLittle.settings = _SETTINGS
 
 

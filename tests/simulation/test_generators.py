@@ -29,6 +29,7 @@ def test_a_trace_is_in_order_and_can_be_made_again(name: str) -> None:
     assert trace != made(name, seed=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GENERATORS)
 def test_everybody_in_the_cast_plays(name: str) -> None:
     """A day of any kind asks for the pair and for the small ones; embeddings have no answer to write."""
@@ -48,6 +49,7 @@ def test_a_count_makes_a_trace_denser_and_its_requests_shorter() -> None:
     assert 20 == len(made("steady", count=20))
 
 
+@pytest.mark.slow
 def test_bursts_come_in_piles() -> None:
     """Most requests for a large model follow another one for it at once; steady agents leave gaps."""
 

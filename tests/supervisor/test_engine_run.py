@@ -252,6 +252,7 @@ async def test_a_server_that_is_not_there_is_explained(begin: Begin, monkeypatch
     assert ExitClass.MISSING_FILE is broke.exit_class
 
 
+@pytest.mark.slow
 async def test_an_attached_server_that_ends_has_failed(begin: Begin) -> None:
     """It is noticed, and used again once it runs; a request whose connection breaks does not count it as ended."""
     port = free_port()
@@ -265,6 +266,7 @@ async def test_an_attached_server_that_ends_has_failed(begin: Begin) -> None:
             assert "the server has gone away" in (await run.broke()).detail
 
 
+@pytest.mark.slow
 async def test_a_server_that_was_started_anew_is_another_process(begin: Begin) -> None:
     """Back within the patience that one has with it, it serves on, and its memory is looked for where it is now."""
     port = free_port()
@@ -297,6 +299,7 @@ async def test_sleeps_and_wakes(begin: Begin) -> None:
     await run.gone()
 
 
+@pytest.mark.slow
 async def test_an_engine_that_feigns_sleep_is_stopped(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its memory is wanted, so it is stopped; and sleep is not tried again."""
     monkeypatch.setattr("hostd.supervisor.engine_sleep.LETS_GO", 0.1)
@@ -325,6 +328,7 @@ async def test_an_engine_that_does_not_wake_has_failed(begin: Begin) -> None:
     assert (await run.broke()).detail.startswith("it does not wake")
 
 
+@pytest.mark.slow
 async def test_a_sleeper_can_die_and_be_stopped(begin: Begin) -> None:
     """Its process is watched, and obeys."""
     run = begin(Sleeping(sleep_levels=(1,)))
@@ -343,6 +347,7 @@ async def test_a_sleeper_can_die_and_be_stopped(begin: Begin) -> None:
             assert "was killed by SIGKILL" in (await run.broke()).detail
 
 
+@pytest.mark.slow
 async def test_some_start_one_after_another(begin: Begin) -> None:
     """An engine that measures its devices while it starts has them to itself until it is ready, or has ended."""
     exclusive = [begin(Plain(exclusive_start=True), load_seconds=1.0) for _ in range(3)]

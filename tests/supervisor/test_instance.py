@@ -147,6 +147,7 @@ async def test_a_load_that_fails_is_explained(begin: Begin, kind: str, how: str,
     assert run.instance.pid is None
 
 
+@pytest.mark.slow
 async def test_a_port_that_was_taken_is_tried_again(begin: Begin) -> None:
     """Another program may take it first; but not three ports in a row."""
     run = begin(load_fails="port_taken")
@@ -203,6 +204,7 @@ async def test_an_engine_that_hangs_is_found(begin: Begin) -> None:
     assert gone(pid)
 
 
+@pytest.mark.slow
 async def test_a_suspicion_is_followed_up(begin: Begin) -> None:
     """A request that ran into a limit is reason enough to look now, and not at the next interval."""
     run = begin(ProbeTimings(interval=3600.0, patience=0.1))
@@ -212,6 +214,7 @@ async def test_a_suspicion_is_followed_up(begin: Begin) -> None:
     assert "no longer answers" in (await run.broke()).detail
 
 
+@pytest.mark.slow
 async def test_what_hostd_itself_lacks_does_not_end_an_engine(begin: Begin) -> None:
     """A probe that hostd could not even send says nothing about the engine; once it can, all is well."""
     run = begin(ProbeTimings(interval=0.02, patience=0.1))
@@ -314,6 +317,7 @@ async def test_a_lease_is_on_one_process(begin: Begin) -> None:
     assert 0 == run.instance.in_flight
 
 
+@pytest.mark.slow
 async def test_an_engine_that_reports_no_news_shows_no_sign(begin: Begin) -> None:
     """It has its request in a slot and computes, and of that comes nothing."""
     run = begin(skip=1, first_token_delay=60)
@@ -373,6 +377,7 @@ async def test_measures_what_the_engine_holds_after_the_first_requests(begin: Be
     assert rss > 1 << 20
 
 
+@pytest.mark.slow
 async def test_measures_its_present_run_only(begin: Begin) -> None:
     """What engines before this one have logged is not about its memory."""
     run = begin()

@@ -221,6 +221,7 @@ class TestBeforeTheFirstByte:
         answer = await stage.ask("alpha", **asked)
         assert (200, "beta", f"fallback:{reason}") == (answer.status, answer.json["model"], answer.route[1])
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("fault", [{"stall_after": 0}, {"hang": True}], ids=str)
     @pytest.mark.parametrize("asked", WAYS, ids=str)
     async def test_leaves_an_engine_that_hangs(
@@ -445,6 +446,7 @@ class TestBeforeTheFirstByte:
             with moved(stage, "alpha", deaf.getsockname()[1]):
                 assert ("beta", "fallback:connect") == (await stage.ask("alpha")).route
 
+    @pytest.mark.slow
     async def test_asks_a_restarted_engine_once_more(self, stage: Stage) -> None:
         """With no fallback, a request that saw a crash waits for the restart and is answered then."""
         await stage.script("beta", crash_after=0)

@@ -54,6 +54,7 @@ async def test_tells_of_a_fallback_after_the_head(talkative: Stage) -> None:
     assert b"\n: x-hostd-model" in answer.body
 
 
+@pytest.mark.slow
 async def test_comments_tell_how_much_of_the_prompt_was_read(talkative: Stage) -> None:
     """In tokens and percent."""
     await talkative.script("lone", prompt_batches=2, batch_delay=0.2, tokens=1)
@@ -62,6 +63,7 @@ async def test_comments_tell_how_much_of_the_prompt_was_read(talkative: Stage) -
     assert ("w0 ", "[DONE]") == (answer.text, answer.events[-1])
 
 
+@pytest.mark.slow
 async def test_tells_of_a_refusal_after_the_head(talkative: Stage) -> None:
     """A refusal is then the last event of the stream, and no [DONE] follows."""
     await talkative.script("lone", stall_after=1)
@@ -81,6 +83,7 @@ async def test_comments_while_the_model_loads(talkative: Stage) -> None:
     assert "[DONE]" == answer.events[-1]
 
 
+@pytest.mark.slow
 async def test_is_silent_once_the_answer_has_begun(talkative: Stage) -> None:
     """Nothing of ours stands between the engine's events."""
     await talkative.script("other", tokens=4, token_delay=0.05)
@@ -90,6 +93,7 @@ async def test_is_silent_once_the_answer_has_begun(talkative: Stage) -> None:
     assert b"\n:" not in after
 
 
+@pytest.mark.slow
 async def test_leaves_no_timer_behind(talkative: Stage) -> None:
     """A client that goes away in the middle of comments takes everything with it."""
     await talkative.script("lone", hang=True)
@@ -101,6 +105,7 @@ async def test_leaves_no_timer_behind(talkative: Stage) -> None:
     assert 200 == (await talkative.ask("lone")).status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", list(KeepAliveForm))
 async def test_keeps_alive_as_the_owner_says(open_daemon: OpenDaemon, weights: Path, form: KeepAliveForm) -> None:
     """By comments, by chunks without choices, or not at all; the answer is the same."""
@@ -114,6 +119,7 @@ async def test_keeps_alive_as_the_owner_says(open_daemon: OpenDaemon, weights: P
     assert ("w0 w1 ", "[DONE]") == (answer.text, answer.events[-1])
 
 
+@pytest.mark.slow
 async def test_no_empty_line_follows_a_comment(talkative: Stage) -> None:
     """Some readers take it for the end of an event, and hand on one without data."""
     await talkative.script("other", tokens=2, first_token_delay=0.3)

@@ -57,6 +57,7 @@ async def alone(stage: Stage) -> None:
 class TestCrashes:
     """A request at whose prompt an engine crashes."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("stream", "seed"), [(False, 1), (True, 2)])
     @pytest.mark.parametrize("status", [-signal.SIGSEGV, 1])
     async def test_takes_no_second_engine_down(self, stage: Stage, stream: bool, seed: int, status: int) -> None:
@@ -73,6 +74,7 @@ class TestCrashes:
         assert (200, "beta") == ((other := await stage.ask("beta", seed=seed + 1)).status, other.route[0])
         assert (fallback, 0) == (stage.instance("beta").pid, stage.model_state("alpha").restarts.streak)
 
+    @pytest.mark.slow
     async def test_is_helped_where_somebody_else_killed_it(self, stage: Stage) -> None:
         """Its fallback answers."""
         await alone(stage)
@@ -83,6 +85,7 @@ class TestCrashes:
         )
         assert 200 == (await stage.ask("beta", seed=3)).status
 
+    @pytest.mark.slow
     async def test_that_was_left_by_its_client_is_remembered(
         self, stage: Stage, monkeypatch: pytest.MonkeyPatch
     ) -> None:

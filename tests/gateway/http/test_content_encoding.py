@@ -68,6 +68,7 @@ async def test_refuses_what_is_broken(packed: bytes) -> None:
     assert (400, "bad_encoding") == (caught.value.status, caught.value.code)
 
 
+@pytest.mark.slow
 async def test_a_small_body_cannot_become_a_large_one() -> None:
     """A limit of 1 MiB is found out after 1 MiB, whatever would follow."""
     taken: list[int] = []
@@ -77,6 +78,7 @@ async def test_a_small_body_cannot_become_a_large_one() -> None:
     assert sum(taken) <= 3 << 20
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200), st.sampled_from(["gzip", "deflate"]))
 async def test_no_bytes_make_another_error(body: bytes, encoding: str) -> None:
     """Whatever comes is unpacked or refused."""

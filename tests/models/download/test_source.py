@@ -202,6 +202,7 @@ def test_a_private_address_that_cannot_be_reached_is_named(hub: Hub) -> None:
             pass
 
 
+@pytest.mark.slow
 def test_only_pulls_pay_for_the_library() -> None:
     """Neither the daemon nor the command line imports it at its start."""
     code = "import sys, hostd.daemon, hostd.cli.app; print(*sorted({'huggingface_hub', 'hf_xet'} & set(sys.modules)))"

@@ -263,6 +263,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(st.sampled_from([*CHECKPOINT_FAMILIES, "brandnew"]), st.dictionaries(st.sampled_from(KEYS), values, max_size=6))
 def test_any_configuration_is_read_or_refused(family: str, change: dict[str, Any]) -> None:

@@ -159,6 +159,7 @@ entries = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     st.dictionaries(st.text(max_size=5) | st.just("__metadata__"), entries | json_values, max_size=4),
@@ -218,6 +219,7 @@ def test_a_header_that_is_no_object_is_refused(header: str) -> None:
         parse_safetensors(pack(header.encode()))
 
 
+@pytest.mark.slow
 def test_a_header_of_more_tensors_than_any_model_has_is_refused() -> None:
     """Before the rest of it is read, which could take seconds."""
     tensor = '{"dtype":"F16","shape":[0],"data_offsets":[0,0]}'
