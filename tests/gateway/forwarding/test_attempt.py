@@ -510,7 +510,7 @@ class TestAfterTheFirstByte:
     )
     async def test_ends_with_an_error(self, stage: Stage, fault: dict[str, object], why: str) -> None:
         """What was said stays said; then an error event, and no [DONE]; the fallback is not mixed in."""
-        await stage.script("alpha", **fault, token_delay=0.01)
+        await stage.script("alpha", **fault, token_delay=0.05)
         answer = await stage.stream("alpha")
         assert (200, ("alpha", "primary")) == (answer.status, answer.route)
         assert "w0 w1 w2 " == answer.text
