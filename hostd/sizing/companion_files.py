@@ -62,6 +62,12 @@ def _overridden(header: ModelHeader, serving: Serving) -> tuple[Serving, bool]:
     return replace(serving, moved=moved), True
 
 
+def hub_or_path(name: str) -> str:
+    """Return *name*, a folder or a repository as engines take either, in the form of a reference."""
+    path = Path(name).expanduser() if name.startswith("~") else Path(name)
+    return str(path) if path.exists() or path.is_absolute() or name.startswith(HUB) else f"{HUB}{name}"
+
+
 def shape_in(name: str, open_file: OpenFile) -> Shape | None:
     """Return the shape in the header of a file, by its path or as ``hf:REPO[/FILE]``; None where it cannot be read."""
     try:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from hostd.backends.llamacpp.draft_flags import DRAFTED, OWN_LAYERS, OWNERS, kind_of
+from hostd.backends.llamacpp.draft_flags import DRAFTED, OWN_LAYERS, kind_of, owner_drafts
 from hostd.backends.llamacpp.serving_config import engine_drafting
 from hostd.domain.profile import Profile
 from hostd.domain.shape import Shape
@@ -11,6 +11,7 @@ from hostd.models.header import ModelHeader
 from hostd.models.reference import HUB
 from hostd.planning.footprint.decode_speed import active_bytes
 from hostd.planning.footprint.llamacpp_serving import Serving
+from hostd.planning.formats.gguf_families import ALIASES
 from hostd.sizing.companion_files import Companions, OpenFile, companions, shape_in
 
 MOST_SLOTS = 2
@@ -25,13 +26,20 @@ MOST_UNLIKE = 128
 """Words by which two vocabularies may differ for the engine to take them for one (llama.cpp's common/speculative.cpp)."""
 
 _OWN_LAYERS = {"cohere2moe", "deepseek2", "glm4moe", "qwen35", "qwen35moe"}
-"""Architectures whose drafting layers llama.cpp runs; of any other, asking for it would end the engine."""
+_OWN_LAYERS_LATELY = {
+    *("bailingmoe3", "deepseek32", "deepseek4", "glm-dsa", "hy_v3", "mimo2", "nemotron_h_moe", "qwen3next", "step35"),
+    *("glm5-next", "qwen4exp"),
+}
+"""Architectures whose drafting layers llama.cpp runs, those of the second set in builds since `_LATELY`, where each of them has a
+graph of its own for them (`graph_mtp`). A header counts such layers (nextn_predict_layers) of other architectures, too, whose
+weights the engine passes over: to ask for drafting would end it."""
+_LATELY = 11_549
 
 
 def with_drafting(profile: Profile, header: ModelHeader, serving: Serving, open_file: OpenFile) -> Companions:
     """Return how *profile* is served with the files beside its model, and with what may draft for it if that pays."""
     beside = companions(header, serving, open_file)
-    if profile.draft == "off" or not OWNERS.isdisjoint(profile.args):
+    if profile.draft == "off" or owner_drafts(profile.args):
         return beside
     kind, small = kind_of(profile.draft), None
     if kind == OWN_LAYERS and not header.shape.nextn:
@@ -62,7 +70,7 @@ def _reasons(kind: str, shape: Shape, serving: Serving, small: Shape | None, *, 
     ):
         yield "the owner's flags keep parts of the model on the CPU, where verifying several tokens takes several times as long"
     if kind == OWN_LAYERS:
-        if shape.architecture not in _OWN_LAYERS or not all(layer.weight_bytes for layer in shape.nextn):
+        if not _runs_layers_of(shape, serving.build) or not all(layer.weight_bytes for layer in shape.nextn):
             yield "llama.cpp does not run those of this model"
     elif small is None or not small.layers:
         yield "its file cannot be read" if not on_hub else "it is not on this machine, and no hub tells of it"
@@ -74,3 +82,9 @@ def _reasons(kind: str, shape: Shape, serving: Serving, small: Shape | None, *, 
     known = engine_drafting()
     if known is not None and kind not in known:
         yield f"this llama-server does not know --spec-type {kind}"
+
+
+def _runs_layers_of(shape: Shape, build: int | None) -> bool:
+    architecture = ALIASES.get(shape.architecture, shape.architecture)
+    current = build is None or build >= _LATELY
+    return architecture in _OWN_LAYERS or (current and architecture in _OWN_LAYERS_LATELY)

@@ -25,9 +25,10 @@ from hostd.planning.footprint.levers import KEYS, FlagNames, LlamaCppServing
 from hostd.planning.footprint.llamacpp_serving import Serving
 from hostd.planning.footprint.ollama_serving import SERVED_ALONE, ollama_batch, ollama_context, ollama_serving
 from hostd.planning.footprint.serving_modes import ServingMode, llamacpp_mode, mlx_mode, vllm_mode
+from hostd.planning.footprint.vllm import with_drafter
 from hostd.planning.footprint.vllm_serving import KV_TYPES, VllmServing
 from hostd.planning.formats.not_a_model import PROJECTOR
-from hostd.sizing.companion_files import Companions, shape_in
+from hostd.sizing.companion_files import Companions, hub_or_path, shape_in
 from hostd.sizing.drafting import with_drafting
 from hostd.sizing.measurements import CalibratedEstimator
 from hostd.sizing.usable_cards import BackendVariables, on_cards, with_flags
@@ -206,6 +207,11 @@ class ServingModeFactory:
             raise ValueError(error.message) from error
         if on_processor:
             return ServingMode(label, backend, lambda _, __: self._as_card(shape, flags), notes=about)
+        if flags.drafter:
+            small = shape_in(hub_or_path(flags.drafter), self.open_beside or self.open_header)
+            known = small is not None and small.known and bool(small.layers)
+            shape = with_drafter(shape, small) if small is not None and known else shape
+            flags = flags if known else replace(flags, unreckoned=(*flags.unreckoned, "speculative-config"))
         seen = self._seen(backend)
         flags = replace(flags, unreckoned=(*flags.unreckoned, *seen.unreckoned))
         return on_cards(vllm_mode(label, shape, flags, self.host, about), seen, self.host)

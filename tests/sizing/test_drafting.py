@@ -54,6 +54,25 @@ def test_own_drafting_layers_are_used(make: Make) -> None:
     assert 0 == drafted(make("b.gguf")).serving.may_draft
 
 
+@pytest.mark.parametrize(
+    ("architecture", "build", "drafted_tokens"),
+    [
+        ("step35", None, 2),
+        ("step35", 11_549, 2),
+        ("step35", 11_000, 0),
+        ("glm4moe", 11_000, 2),
+        ("bailingmoe2", None, 0),
+    ],
+)
+def test_layers_draft_where_the_build_runs_them(
+    make: Make, architecture: str, build: int | None, drafted_tokens: int
+) -> None:
+    """Of an architecture whose layers it passes over, to ask for them would end the engine."""
+    header = make("a.gguf", architecture=architecture, nextn_predict_layers=1)
+    found = drafted(header, serving=replace(ONE, build=build)).serving
+    assert drafted_tokens == found.may_draft
+
+
 def test_a_small_model_drafts(make: Make, tmp_path: Path) -> None:
     """Three tokens at a time, and its shape is counted."""
     large = make("a.gguf", width=6400)

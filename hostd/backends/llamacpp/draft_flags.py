@@ -1,5 +1,6 @@
 """llama-server's flags for speculative decoding, as the fields of `Serving` that decide memory."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from hostd.backends.llamacpp.build import LAUNCHER
@@ -10,6 +11,9 @@ DRAFTER_NUMBERS = {
     **dict.fromkeys(("spec-draft-ngl", "gpu-layers-draft", "n-gpu-layers-draft", "ngld"), "drafter.gpu_layers"),
     **dict.fromkeys(("ctx-size-draft", "cd"), "drafter.context"),
     **dict.fromkeys(("spec-draft-n-cpu-moe", "spec-draft-ncmoe", "n-cpu-moe-draft", "ncmoed"), "drafter.cpu_experts"),
+    "spec-ngram-mod-n-max": "ngrams",
+    **dict.fromkeys(("spec-ngram-size-m", "spec-ngram-simple-size-m"), "ngrams"),
+    **dict.fromkeys(("spec-ngram-map-k-size-m", "spec-ngram-map-k4v-size-m"), "ngrams"),
 }
 DRAFTER_TEXTS = {
     "spec-type": "kinds",
@@ -21,12 +25,15 @@ DRAFTER_TEXTS = {
 OWN_LAYERS = "draft-mtp"
 """The kind that drafts with the model's own drafting layers; older builds call it ``mtp``."""
 SMALL_MODEL = "draft-simple"
-OWNERS = frozenset((*DRAFTER_NUMBERS, *DRAFTER_TEXTS, "hf-repo-draft", "hfd", "hfrd", "spec-draft-hf"))
-"""Flags with which the owner sets drafting up himself."""
+DEFAULTS = "spec-default"
+"""The switch that has n-grams draft as the engine's authors find best."""
+_OWNERS = frozenset((*DRAFTER_NUMBERS, *DRAFTER_TEXTS, "hf-repo-draft", "hfd", "hfrd"))
 DRAFTED = {OWN_LAYERS: 2, SMALL_MODEL: 3}
 """Tokens drafted at a time where hostd sets it up: public measurements of own layers have two; three are the engine's default."""
 
-_BY_OWN_LAYERS = {OWN_LAYERS, "mtp"}
+_BY_OWN_LAYERS = {OWN_LAYERS, "mtp", "draft-mtp-adaptive"}
+_KNOWN = {*_BY_OWN_LAYERS, SMALL_MODEL, "draft-eagle3", "draft-dflash", "draft-dspark"}
+"""Kinds whose memory is known, beside those that look n-grams up, which have no weights and no cache."""
 _TAKEN_BACK = {*_BY_OWN_LAYERS, "draft-eagle3", "draft-dflash", "draft-dspark"}
 """Kinds for which recurrent states are kept as often as tokens are drafted (llama.cpp's common.h, need_n_rs_seq)."""
 _DRAFTED = 3
@@ -34,6 +41,11 @@ _DRAFTED = 3
 _DRAFTED_EARLIER, _KINDS_SINCE = 16, 9_100
 """The same before builds of May 2026, which have kinds of drafting."""
 _LONGEST_NGRAM = 64
+
+
+def owner_drafts(args: Iterable[str]) -> bool:
+    """Return whether the owner sets drafting up himself, by one of the flags in *args*."""
+    return any(name in _OWNERS or name.startswith("spec-") for name in args)
 
 
 def kind_of(draft: str) -> str:
@@ -65,11 +77,16 @@ def drafting(fields: dict[str, Any], build: int | None, unreckoned: set[str]) ->
     most = given if given is not None else _DRAFTED_EARLIER if build and build < _KINDS_SINCE else _DRAFTED
     # A file that drafts with layers made for the model comes instead of the model's own layers.
     own = bool(kinds & _BY_OWN_LAYERS) and not fields.get("draft_model")
-    ngrams = any(kind.startswith("ngram") for kind in kinds)
+    if fields.pop("ngrams_by_default", False):
+        kinds.add("ngram-mod")
+    longest = fields.pop("ngrams", _LONGEST_NGRAM)
+    ngrams = {kind for kind in kinds if kind.startswith("ngram")}
+    if kinds - ngrams - _KNOWN:
+        unreckoned.add("spec-type")
     other = most if kinds - _BY_OWN_LAYERS or fields.get("draft_model") else 0
     found: dict[str, Any] = {
         "draft": most if own else 0,
-        "verified": max(other, _LONGEST_NGRAM) if ngrams else other,
+        "verified": max(other, longest) if ngrams else other,
         "drafter": DraftServing(on_gpu=device != "none", **drafter),
     }
     return found | ({"rollback": most} if kinds & _TAKEN_BACK else {})

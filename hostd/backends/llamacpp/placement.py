@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from hostd.backends.devices import is_placed
-from hostd.backends.llamacpp.draft_flags import OWNERS, draft_words
+from hostd.backends.llamacpp.draft_flags import draft_words, owner_drafts
 from hostd.backends.visible_cards import named_devices
 from hostd.domain.profile import Flag
 from hostd.planning.footprint.llamacpp_serving import MIB
@@ -50,7 +50,7 @@ def placement_words(option: LoadOption | None, args: Mapping[str, Flag], draft: 
     """Return llama-server's flags for *option*, without those that the owner's *args* set; *draft* is the profile's."""
     if option is None or not is_placed(option) or _foreign(args):
         return ()
-    drafting = draft_words(draft) if option.placement.drafts and OWNERS.isdisjoint(args) else ()
+    drafting = draft_words(draft) if option.placement.drafts and not owner_drafts(args) else ()
     return (*_words(option, args), *drafting)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp.build import kept_build_of
 from hostd.backends.llamacpp.command_line import arguments, locate
-from hostd.backends.llamacpp.draft_flags import DRAFTER_NUMBERS, DRAFTER_TEXTS, drafting, known_kinds
+from hostd.backends.llamacpp.draft_flags import DEFAULTS, DRAFTER_NUMBERS, DRAFTER_TEXTS, drafting, known_kinds
 from hostd.backends.llamacpp.help_page import HelpPages
 from hostd.backends.visible_cards import named_devices
 from hostd.domain.errors import ConfigError, EngineError, Problem
@@ -54,6 +54,7 @@ _SWITCHES: dict[str, tuple[str, int | bool]] = {
     **dict.fromkeys(("cpu-moe", "cmoe"), ("cpu_experts", _ALL)),
     **dict.fromkeys(("spec-draft-cpu-moe", "cpu-moe-draft", "cmoed"), ("drafter.cpu_experts", _ALL)),
     **dict.fromkeys(("embeddings", "embedding"), ("embeddings", True)),
+    DEFAULTS: ("ngrams_by_default", True),
 }
 _UNFORESEEABLE = frozenset(
     {"rpc", "mmproj-url", "mmu", "model-vocoder", "mv", "kv-unified-per-slot"}

@@ -7,7 +7,7 @@ from hostd.backends import checkpoint_folder
 from hostd.backends.vllm.memory_flags import memory_fields
 from hostd.domain.errors import EngineError
 from hostd.domain.host import Pool, PoolKind
-from hostd.domain.profile import Flag, Profile
+from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint import vllm
 from hostd.planning.footprint.vllm_serving import VllmServing
@@ -63,6 +63,8 @@ def kv_bytes(folder: Path, profile: Profile, option: LoadOption | None, *, on_pr
         return None
     try:
         shape = checkpoint_folder.shape(folder)
+        if planned.drafter:
+            shape = vllm.with_drafter(shape, checkpoint_folder.shape(_folder(planned.drafter)))
         devices = _devices(option)
         if on_processor:
             planned = VllmServing(
@@ -75,6 +77,12 @@ def kv_bytes(folder: Path, profile: Profile, option: LoadOption | None, *, on_pr
         raise EngineError(f"{folder}: {error.message}", exit_class=ExitClass.MISSING_FILE) from error
     spare = vllm.spare_kv(shape, planned, devices)
     return -(-(max(fits, need.low) + spare) // _MIB) * _MIB
+
+
+def _folder(name: str) -> Path:
+    """Return the folder of what drafts, which the engine takes by its path or its repository."""
+    path = Path(name).expanduser()
+    return path if path.is_dir() else checkpoint_folder.locate(Variant("vllm", hf=name))
 
 
 def _devices(option: LoadOption | None) -> list[Pool]:

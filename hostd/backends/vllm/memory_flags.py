@@ -8,6 +8,8 @@ from hostd.domain.profile import Flag
 
 _GIB = 1 << 30
 _SPECULATIVE = "speculative-config"
+_NOBODY = "?"
+"""What drafts where the owner's flags name no model, and the method needs one."""
 _OWN_LAYERS = "mtp"
 _WITHOUT_WEIGHTS = {"ngram", "ngram_gpu", "suffix"}
 _AS_STORED = {"auto", "bfloat16", "float16", "half"}
@@ -37,11 +39,12 @@ def memory_fields(args: Mapping[str, Flag]) -> dict[str, Any]:
     Raises:
         ValueError: A value makes no sense.
     """
-    draft, by_whom = _drafting(args)
-    unreckoned = {*by_whom, *(name for name in _UNFORESEEABLE if name in args), *_repacked(args)}
+    draft, drafter = _drafting(args)
+    unreckoned = {*(name for name in _UNFORESEEABLE if name in args), *_repacked(args)}
     lora = args.get("enable-lora") is True
     return {
         "draft": draft,
+        "drafter": drafter,
         "offload": int(float(args.get("cpu-offload-gb", 0)) * _GIB),
         "host_kv": int(float(args.get("kv-offloading-size", 0)) * _GIB),
         "adapters": int(args.get("max-loras", _AT_ONCE)) if lora else 0,
@@ -50,8 +53,8 @@ def memory_fields(args: Mapping[str, Flag]) -> dict[str, Any]:
     }
 
 
-def _drafting(args: Mapping[str, Flag]) -> tuple[int, set[str]]:
-    """Return how many tokens the model's own layers draft, and the flag with which something else drafts that has weights."""
+def _drafting(args: Mapping[str, Flag]) -> tuple[int, str]:
+    """Return how many tokens the model's own layers draft, and what else drafts that has weights: a folder or a repository."""
     told = args.get(_SPECULATIVE)
     try:
         config = dict(json.loads(str(told)) if told is not None else {})
@@ -63,13 +66,13 @@ def _drafting(args: Mapping[str, Flag]) -> tuple[int, set[str]]:
             config[name.partition(".")[2]] = value
     config |= {key: args[flag] for flag, key in _SHORT.items() if flag in args}
     if not config:
-        return 0, set()
+        return 0, ""
     method, count = str(config.get("method", "")), int(config.get("num_speculative_tokens") or 1)
     if method in _WITHOUT_WEIGHTS:
-        return 0, set()
+        return 0, ""
     if (method == _OWN_LAYERS or method.endswith(f"_{_OWN_LAYERS}")) and not config.get("model"):
-        return count, set()
-    return 0, {_SPECULATIVE}
+        return count, ""
+    return 0, str(config.get("model") or _NOBODY)
 
 
 _SHORT = {"spec-method": "method", "spec-model": "model", "spec-tokens": "num_speculative_tokens"}

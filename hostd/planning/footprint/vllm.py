@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from hostd.domain.footprint import Component, ElasticMemory, Footprint, Span
 from hostd.domain.host import Pool
-from hostd.domain.shape import LayerKind, Shape
+from hostd.domain.shape import LayerKind, Shape, Tables
 from hostd.planning.footprint.vllm_kv import KvBlocks, cached_tokens, pages
 from hostd.planning.footprint.vllm_serving import VllmServing
 
@@ -79,6 +79,22 @@ def footprint(shape: Shape, serving: VllmServing, devices: Sequence[Pool], host:
             *(("enable-lora",) if serving.adapters and not adapter_bytes(shape, serving, 1) else ()),
         ),
     )
+
+
+def with_drafter(shape: Shape, small: Shape) -> Shape:
+    """Return *shape* with a *small* model that drafts for it: weights are dealt as the model's, and its layers have a cache, too.
+
+    Of a model with drafting layers of its own those alone are loaded. A head made for the model (EAGLE) brings no tables that it
+    shares with it. Source: vllm/v1/spec_decode, whose layers are in the model's own KV cache groups.
+    """
+    drafting, own, more = small.nextn or small.layers, shape.tables, Tables() if small.nextn else small.tables
+    tables = Tables(
+        own.token_embedding + more.token_embedding,
+        own.output + more.output,
+        own.layer_embedding + more.layer_embedding,
+        own.other + more.other,
+    )
+    return replace(shape, layers=(*shape.layers, *drafting), tables=tables)
 
 
 def _elastic(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> Iterator[ElasticMemory]:

@@ -26,11 +26,12 @@ class VllmServing:
     *context* is ``--max-model-len``: tokens of one request, 0 for what the model was trained for. *slots* is ``--max-num-seqs``
     and *batch* ``--max-num-batched-tokens``; 0 for what the engine picks for the card. *block* is ``--block-size``, in tokens.
     *state_bytes* is the width of an element of recurrent state (``--mamba-ssm-cache-dtype``). *draft* counts tokens drafted per
-    step by the model's own drafting layers. *eager* goes without CUDA graphs. *kv_bytes* is ``--kv-cache-memory-bytes``, per
-    card; *utilisation* is ``--gpu-memory-utilization`` where the owner wants the engine to take a share of the card instead.
-    *offload* are bytes of weights of each card that lie in host memory (``--cpu-offload-gb``), *host_kv* the cache there of all
-    cards together (``--kv-offloading-size``). *adapters* LoRA adapters of *adapter_rank* may be at work at once. *unreckoned*
-    names flags of the owner's that change the bytes and are not counted.
+    step by the model's own drafting layers, and *drafter* is the model that drafts instead, by its folder or repository. *eager*
+    goes without CUDA graphs. *kv_bytes* is ``--kv-cache-memory-bytes``, per card; *utilisation* is ``--gpu-memory-utilization``
+    where the owner wants the engine to take a share of the card instead. *offload* are bytes of weights of each card that lie in
+    host memory (``--cpu-offload-gb``), *host_kv* the cache there of all cards together (``--kv-offloading-size``). *adapters* LoRA
+    adapters of *adapter_rank* may be at work at once. *unreckoned* names flags of the owner's that change the bytes and are not
+    counted.
     """
 
     context: int = 0
@@ -40,6 +41,7 @@ class VllmServing:
     block: int = 16
     state_bytes: int = 4
     draft: int = 0
+    drafter: str = ""
     eager: bool = False
     kv_bytes: int | None = None
     utilisation: float | None = None

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hostd.backends.llamacpp.build import LAUNCHER
-from hostd.backends.llamacpp.draft_flags import draft_words, drafting, known_kinds
+from hostd.backends.llamacpp.draft_flags import draft_words, drafting, known_kinds, owner_drafts
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,8 @@ from hostd.backends.llamacpp.draft_flags import draft_words, drafting, known_kin
         ({"draft_model": "d"}, 8_000, (0, 16, None)),
         ({"kinds": "draft-eagle3", "draft_model": "d", "most": 4}, None, (0, 4, 4)),
         ({"kinds": "draft-mtp", "draft_model": "d"}, None, (0, 3, 3)),
+        ({"kinds": "ngram-mod", "ngrams": 24}, None, (0, 24, None)),
+        ({"ngrams_by_default": True}, None, (0, 64, None)),
         ({"kinds": "none"}, None, (0, 0, None)),
         ({}, None, (0, 0, None)),
     ],
@@ -29,6 +31,21 @@ def test_what_drafts_decides_what_is_kept(
     """Tokens of the own layers, tokens that others have verified, and steps that states are taken back."""
     fields = drafting(dict(given), build, set())
     assert found == (fields["draft"], fields["verified"], fields.get("rollback"))
+
+
+def test_a_kind_that_is_not_known_is_named() -> None:
+    """What it takes is not."""
+    unreckoned = set[str]()
+    drafting({"kinds": "draft-mtp,draft-newest"}, None, unreckoned)
+    assert {"spec-type"} == unreckoned
+
+
+def test_every_flag_for_drafting_is_the_owners_choice() -> None:
+    """So that hostd adds none that contradicts it."""
+    assert owner_drafts(["spec-default"])
+    assert owner_drafts(["flash-attn", "md"])
+    assert owner_drafts(["spec-ngram-mod-n-max"])
+    assert not owner_drafts(["flash-attn", "special"])
 
 
 def test_drafting_is_turned_on_by_flags() -> None:

@@ -81,6 +81,15 @@ def test_a_plan_is_kept_and_without_one_a_card_is_the_engines(model: Path) -> No
     assert kv_bytes(model, profile, None, on_processor=False) is None
 
 
+def test_what_drafts_has_a_cache_of_its_own(model: Path) -> None:
+    """For the same tokens; it is found by its folder, and told where it is not here."""
+    drafted = Profile("m", (), context=32_768, slots=1, args={"spec-model": str(model), "spec-tokens": 2})
+    devices = LoadOption(0, "m", Placement.on("cuda:0"), needs={"cuda:0": 64 * GIB, "ram": GIB})
+    assert 2 * 32_768 * TOKEN + MIB == kv_bytes(model, drafted, devices, on_processor=False)
+    with pytest.raises(EngineError, match="run: hostd pull hf:org/head"):
+        kv_bytes(model, Profile("m", (), args={"spec-model": "org/head"}), devices, on_processor=False)
+
+
 def test_the_owner_may_set_everything(model: Path) -> None:
     """In bytes, or as a share of the card."""
     assert GIB == kv_bytes(model, Profile("m", (), args={"kv-cache-memory-bytes": GIB}), None, on_processor=True)

@@ -17,6 +17,10 @@ GIB = 1 << 30
         ({"speculative-config.method": "deepseek_mtp", "speculative-config.num_speculative_tokens": 3}, {"draft": 3}),
         ({"spec-method": "mtp"}, {"draft": 1}),
         ({"speculative-config": '{"method": "ngram", "num_speculative_tokens": 4}'}, {"draft": 0}),
+        ({"speculative-config": '{"model": "small", "num_speculative_tokens": 4}'}, {"draft": 0, "drafter": "small"}),
+        ({"speculative-config": '{"method": "eagle3", "model": "o/head"}'}, {"draft": 0, "drafter": "o/head"}),
+        ({"spec-model": "small"}, {"drafter": "small"}),
+        ({"spec-method": "medusa"}, {"drafter": "?"}),
         ({"cpu-offload-gb": 2.5}, {"offload": 5 * GIB // 2}),
         ({"kv-offloading-size": 8}, {"host_kv": 8 * GIB}),
         ({"enable-lora": True}, {"adapters": 1, "adapter_rank": 16}),
@@ -36,9 +40,6 @@ def test_what_can_be_counted_is(args: dict[str, Flag], fields: dict[str, Any]) -
 @pytest.mark.parametrize(
     ("args", "named"),
     [
-        ({"speculative-config": '{"model": "small", "num_speculative_tokens": 4}'}, ("speculative-config",)),
-        ({"speculative-config": '{"method": "eagle3", "model": "head"}'}, ("speculative-config",)),
-        ({"spec-model": "small"}, ("speculative-config",)),
         ({"pipeline-parallel-size": 2, "kv-transfer-config": "{}"}, ("kv-transfer-config", "pipeline-parallel-size")),
         ({"quantization": "fp8"}, ("quantization",)),
         ({"dtype": "float32"}, ("dtype",)),
