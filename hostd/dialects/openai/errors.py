@@ -22,18 +22,22 @@ _LONGEST = 500
 def body(error: HostdError) -> bytes:
     """Return *error* as an error object: a message that says what to do, a type, and a code that programs can test for."""
     kind = "invalid_request_error" if error.status < 500 else "server_error"
-    return _object(error, _TYPES.get(error.status, kind))
+    return json.dumps({"error": _object(error, _TYPES.get(error.status, kind))}).encode()
 
 
 def event(error: HostdError) -> bytes:
     """Return *error* as the last event of a stream that had already begun."""
-    kind = _TYPES.get(error.status, "invalid_request_error") if isinstance(error, RequestError) else _IN_STREAM
-    return b"data: " + _object(error, kind) + b"\n\n"
+    return b"data: " + json.dumps({"error": in_stream(error)}).encode() + b"\n\n"
 
 
-def _object(error: HostdError, kind: str) -> bytes:
+def in_stream(error: HostdError) -> dict[str, str | None]:
+    """Return the members of the error object that ends a stream."""
+    return _object(error, _TYPES.get(error.status, "invalid_request_error") if isinstance(error, RequestError) else _IN_STREAM)
+
+
+def _object(error: HostdError, kind: str) -> dict[str, str | None]:
     param = error.param if isinstance(error, RequestError) else None
-    return json.dumps({"error": {"message": error.message, "type": kind, "param": param, "code": error.code}}).encode()
+    return {"message": error.message, "type": kind, "param": param, "code": error.code}
 
 
 def of_answer(status: int, payload: bytes) -> HostdError:
