@@ -32,7 +32,9 @@ def event(error: HostdError) -> bytes:
 
 def in_stream(error: HostdError) -> dict[str, str | None]:
     """Return the members of the error object that ends a stream."""
-    return _object(error, _TYPES.get(error.status, "invalid_request_error") if isinstance(error, RequestError) else _IN_STREAM)
+    return _object(
+        error, _TYPES.get(error.status, "invalid_request_error") if isinstance(error, RequestError) else _IN_STREAM
+    )
 
 
 def _object(error: HostdError, kind: str) -> dict[str, str | None]:
