@@ -97,6 +97,8 @@ class HistogramCounts:
 class Metrics(Sink):
     """Everything that ``/metrics`` shows; *view* shows the scheduler as it is now."""
 
+    routes = False
+
     def __init__(self, view: Callable[[], SchedulerView]) -> None:
         registry = self._registry = CollectorRegistry()
         registry.register(_ModelMetrics(view))

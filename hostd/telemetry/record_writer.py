@@ -44,6 +44,8 @@ _CLOSE_TIMEOUT = 3.0
 class RecordWriter(Sink):
     """Keeps each request and each load. Until it is started, and where no file is given, it keeps nothing."""
 
+    routes = False
+
     def __init__(
         self, path: Path | None = None, *, bounds: RetentionBounds | None = None, most: int = MOST_WAITING
     ) -> None:

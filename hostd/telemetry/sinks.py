@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
-from hostd.scheduling.decisions import Decision
+from hostd.scheduling.decisions import Decision, Routed
 
 log = structlog.get_logger()
 
@@ -59,8 +59,11 @@ class LoadRecord(NamedTuple):
 class Sink:
     """Takes in what is decided and which requests are over, and ignores both; a sink overrides what it writes down.
 
-    Both methods are called from the event loop, so they return at once, and they never raise.
+    Both methods are called from the event loop, so they return at once, and they never raise. With *routes* unset it is not told
+    which model answers a request: there is such a decision for each.
     """
+
+    routes = True
 
     def decided(self, decision: Decision, at: float) -> None:
         """Take in one decision, made *at* so many seconds since 1970."""
@@ -74,12 +77,13 @@ class Sinks:
 
     def __init__(self, sinks: Sequence[Sink] = (), clock: Callable[[], float] = time.time) -> None:
         self._sinks = tuple(sinks)
+        self._told_of_routes = tuple(sink for sink in sinks if sink.routes)
         self._clock = clock
 
     def decided(self, decision: Decision) -> None:
         """Tell every sink of a decision that is made now."""
         at = self._clock()
-        for sink in self._sinks:
+        for sink in self._told_of_routes if isinstance(decision, Routed) else self._sinks:
             try:
                 sink.decided(decision, at)
             except Exception:

@@ -52,8 +52,10 @@ def _marks_of(event: bytes) -> _Marks | None:
 
 
 @lru_cache(maxsize=256)
-def _encoded(name: str) -> bytes:
-    return json.dumps(name).encode()
+def _encoded(name: str) -> tuple[bytes, bytes]:
+    """Return *name* as JSON, and as a member of an object."""
+    encoded = json.dumps(name).encode()
+    return encoded, b'"model":' + encoded
 
 
 class ModelNameRewriter:
@@ -65,8 +67,7 @@ class ModelNameRewriter:
     __slots__ = ("_differs", "_name", "_ours", "_theirs")
 
     def __init__(self, name: str) -> None:
-        self._name = _encoded(name)
-        self._ours = b'"model":' + self._name
+        self._name, self._ours = _encoded(name)
         self._theirs: bytes | None = None
         self._differs = True
 
@@ -76,6 +77,9 @@ class ModelNameRewriter:
             return data
         if self._theirs is None:
             start = data.find(b'"model"')
+            if start >= 0 and data.startswith(self._ours, start):
+                self._differs = False
+                return data
             found = _MODEL.search(data, start) if start >= 0 else None
             if found is None:
                 return data

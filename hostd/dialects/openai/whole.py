@@ -1,5 +1,8 @@
 """Answers in one piece: whether what came with status 200 is one."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import msgspec
 
 from hostd.dialects.json_text import JsonError, parse_json
@@ -24,7 +27,9 @@ def fault(payload: bytes, *, vectors: bool) -> str | HostdError | None:
         return None if payload.lstrip()[:1] == b"{" and payload.rstrip().endswith(b"}") else _NO_OBJECT
     try:
         members = _decode_members(payload)
-        said = {name: parse_json(members[name]) for name in _TELLING if name in members}
+        said = _read(members, _ANSWER)
+        if said.get("choices") is None:
+            said |= _read(members, _ERROR)
         if (error := error_in(said)) is not None:
             return errors.of_stream(error)
         if vectors:
@@ -35,7 +40,13 @@ def fault(payload: bytes, *, vectors: bool) -> str | HostdError | None:
 
 
 _NO_OBJECT = "the engine sent an answer that is no JSON object"
-_TELLING = ("error", "object", "type", "detail", "message", "code", "choices")
+_ANSWER = ("error", "choices")
+_ERROR = ("object", "type", "detail", "message", "code")
+"""What says that a document is an error in a shape without ``error``, unless it has choices."""
+
+
+def _read(members: Mapping[str, msgspec.Raw], names: Iterable[str]) -> dict[str, Any]:
+    return {name: parse_json(members[name]) for name in names if name in members}
 
 
 def _fault_of(choices: object) -> str | None:

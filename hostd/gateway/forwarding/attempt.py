@@ -30,6 +30,7 @@ from hostd.gateway.forwarding.request_trace import RequestTrace
 from hostd.gateway.forwarding.retry_after import wait_asked_for
 from hostd.gateway.forwarding.stream_relay import FORMAL_END, StreamFeed, StreamRelay
 from hostd.gateway.forwarding.timeouts import AttemptTimeout
+from hostd.gateway.http.answers import WholeAnswer
 
 log = structlog.get_logger()
 
@@ -164,9 +165,7 @@ class Attempt:
         if self._down is None:
             answer = await (self._assemble(upstream) if streams else self._read(upstream))
             self._answered(answer.prompt_tokens, answer.tokens)
-            headers = self._trace.headers()
-            headers["Content-Type"] = "application/json"
-            return web.Response(body=answer.body, headers=headers)
+            return WholeAnswer(f"{self._trace.lines()}Content-Type: application/json\r\n", answer.body)
         if streams:
             return await self._relay(self._down, upstream)
         raise _no_answer(f"the engine was asked for a stream and sent {upstream.content_type}")

@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import Callable
 
 from aiohttp import web
-from aiohttp.abc import AbstractStreamWriter
 
 from hostd.dialects import registry
 from hostd.domain.errors import Bug, HostdError
@@ -13,6 +12,7 @@ from hostd.domain.server_settings import KeepAliveForm
 from hostd.gateway.context import RequestContext
 from hostd.gateway.forwarding.timeouts import NEVER, TimeoutMonitor
 from hostd.gateway.http import error_responses
+from hostd.gateway.http.answers import StreamedAnswer
 
 _UNREAD = 64 * 1024
 """Bytes that may wait to be read by a client before its engine has to wait, too."""
@@ -42,7 +42,7 @@ class Downstream:
         form: KeepAliveForm,
     ) -> None:
         self.begun = False
-        self.response: web.StreamResponse | None = None
+        self.response: StreamedAnswer | None = None
         self._ctx = ctx
         self._dialect = registry.client_dialect(ctx.dialect)
         self.error_event = self._dialect.error_event
@@ -52,7 +52,6 @@ class Downstream:
         self._waiting_for = waiting_for
         self._loop = asyncio.get_running_loop()
         self._announced: tuple[str, str] | None = None
-        self._writer: AbstractStreamWriter | None = None
         self._writing: asyncio.Task[None] | None = None
         self.due = NEVER if form is KeepAliveForm.OFF else self._loop.time() + first
         timeouts.begin(self)
@@ -76,19 +75,14 @@ class Downstream:
         Raises:
             ClientGoneError: The client has closed its end.
         """
-        writer, transport = self._writer, self._ctx.request.transport
-        if writer is None or transport is None:
+        transport = self._ctx.request.transport
+        if transport is None:
             raise ClientGoneError
-        # Without `drain` it waits for nothing, so that one step takes it to its end.
-        write = writer.write(events, drain=False)  # type: ignore[call-arg]
         try:
-            write.send(None)
-        except StopIteration:
-            return transport.get_write_buffer_size() <= _UNREAD
+            self._opened.push(events)
         except ConnectionError as error:
             raise ClientGoneError from error
-        write.close()
-        raise Bug("a write waits although it was told not to")
+        return transport.get_write_buffer_size() <= _UNREAD
 
     async def drain(self) -> None:
         """Return once the client has read most of what was sent.
@@ -97,8 +91,8 @@ class Downstream:
             ClientGoneError: The client has closed its end.
         """
         try:
-            if self._writer is not None:
-                await self._writer.drain()
+            if self.response is not None:
+                await self.response.drain()
         except ConnectionError as error:
             raise ClientGoneError from error
 
@@ -151,7 +145,7 @@ class Downstream:
             raise ClientGoneError from error
 
     @property
-    def _opened(self) -> web.StreamResponse:
+    def _opened(self) -> StreamedAnswer:
         if self.response is None:
             raise Bug("a stream must begin before it goes on")
         return self.response
@@ -171,16 +165,11 @@ class Downstream:
         if self.response is not None:
             return
         trace = self._ctx.trace
-        headers = trace.headers()
-        headers["Content-Type"] = self._dialect.stream_type
-        headers["Cache-Control"] = "no-cache"
-        headers["X-Accel-Buffering"] = "no"
         self._announced = (trace.model, trace.route)
-        response = web.StreamResponse(headers=headers)
-        try:
-            self._writer = await response.prepare(self._ctx.request)
-        except ConnectionError as error:
-            raise ClientGoneError from error
+        response = StreamedAnswer(
+            f"{trace.lines()}Content-Type: {self._dialect.stream_type}\r\nCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"
+        )
+        await response.prepare(self._ctx.request)
         self.response = response
 
     async def _keep_alive(self) -> None:

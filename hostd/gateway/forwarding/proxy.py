@@ -105,8 +105,9 @@ class ProxyRequest:
         """Tell the sinks of the request, which is over; *sent* is the status that the client was sent, 0 if it left before."""
         asked = self._ticket.route.profile
         total = self._clock() - self._arrived
-        record = request_record(self._trace, self._ctx.principal.client, asked, outcome, status, total)
-        self._services.sinks.finished(record._replace(sent=sent))
+        self._services.sinks.finished(
+            request_record(self._trace, self._ctx.principal.client, asked, outcome, status, total, sent=sent)
+        )
 
     async def _answer(self) -> web.StreamResponse:
         dispatcher = self._services.dispatcher

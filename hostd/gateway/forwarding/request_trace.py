@@ -12,6 +12,7 @@ from hostd.domain.reason import FallbackReason
 from hostd.telemetry.sinks import RequestRecord
 
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _PREFIX = secrets.token_hex(5)
 _numbers = itertools.count(1)
 
@@ -29,7 +30,7 @@ class RequestTrace:
     """What is known of a request. *waited*, *loaded* (part of it) and *ttft* in seconds; tokens are 0 until they are counted.
 
     *cost* is in USD, None where it is not known (yet). *left_out* lists the request's members that the engine was not given.
-    *fixed* are headers of the answer that do not depend on who answers.
+    *fixed* are the lines of headers that do not depend on who answers.
     """
 
     request_id: str
@@ -45,42 +46,61 @@ class RequestTrace:
     stream: bool = False
     cost: float | None = None
     left_out: str = ""
-    fixed: Mapping[str, str] | None = None
+    fixed: str = ""
 
     def set_route(self, reason: FallbackReason | None) -> None:
         """Set the route: why the request is not at its first choice, None where it is."""
         self.route = "primary" if reason is None else f"fallback:{reason}"
 
+    def lines(self) -> str:
+        """Return the headers that every answer carries as lines of its head."""
+        waited, loaded = self.waited * 1000, self.loaded * 1000
+        cost = "" if self.cost is None else f"x-hostd-cost-usd: {self.cost:.8f}\r\n"
+        left_out = header_lines({"x-hostd-left-out": self.left_out}) if self.left_out else ""
+        return (
+            f"x-request-id: {self.request_id}\r\nrequest-id: {self.request_id}\r\n"
+            f"{_answered_by(self.model, self.backend, self.route, self.attempts)}"
+            f"x-hostd-queue-ms: {'0' if waited < 0.5 else f'{waited:.0f}'}\r\n"
+            f"Server-Timing: queue;dur={max(0.0, waited - loaded):.1f}, load;dur={loaded:.1f}, ttft;dur={self.ttft * 1000:.1f}\r\n"
+            f"{cost}{left_out}{self.fixed}"
+        )
+
     def headers(self) -> dict[str, str]:
         """Return the headers that every answer carries."""
-        waited, loaded = self.waited * 1000, self.loaded * 1000
-        return {
-            "x-request-id": self.request_id,
-            "request-id": self.request_id,
-            **_answered_by(self.model, self.backend, self.route, self.attempts),
-            "x-hostd-queue-ms": "0" if waited < 0.5 else f"{waited:.0f}",
-            "Server-Timing": f"queue;dur={max(0.0, waited - loaded):.1f}, load;dur={loaded:.1f}, ttft;dur={self.ttft * 1000:.1f}",
-            **({} if self.cost is None else {"x-hostd-cost-usd": f"{self.cost:.8f}"}),
-            **({"x-hostd-left-out": self.left_out} if self.left_out else {}),
-            **(self.fixed or {}),
-        }
+        return dict(line.split(": ", 1) for line in self.lines().split("\r\n")[:-1])
+
+
+def header_lines(headers: Mapping[str, str]) -> str:
+    """Return *headers* as lines of a head.
+
+    Raises:
+        ValueError: One of them would begin a line of its own.
+    """
+    if any(_CONTROLS.search(text) for header in headers.items() for text in header):
+        raise ValueError("a header must not hold control characters")
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
 
 
 @lru_cache(maxsize=1024)
-def _answered_by(model: str, backend: str, route: str, attempts: int) -> Mapping[str, str]:
+def _answered_by(model: str, backend: str, route: str, attempts: int) -> str:
     """Return the headers in which almost all answers of a model are alike."""
-    return {
-        "x-hostd-model": model,
-        "x-hostd-backend": backend,
-        "x-hostd-route": route,
-        "x-hostd-attempts": str(attempts),
-    }
+    return header_lines(
+        {
+            "x-hostd-model": model,
+            "x-hostd-backend": backend,
+            "x-hostd-route": route,
+            "x-hostd-attempts": str(attempts),
+        }
+    )
 
 
-def request_record(
-    trace: RequestTrace, client: str | None, asked: str, outcome: str, status: int, total: float
+def request_record(  # noqa: PLR0913 - what is not known before the end
+    trace: RequestTrace, client: str | None, asked: str, outcome: str, status: int, total: float, *, sent: int = 0
 ) -> RequestRecord:
-    """Return the record of a request that ends now, *total* seconds after it arrived; *asked* is the profile that it named."""
+    """Return the record of a request that ends now, *total* seconds after it arrived.
+
+    *asked* is the profile that it named, *sent* the status that the client was sent.
+    """
     return RequestRecord(
         trace.request_id,
         time.time() - total,
@@ -98,5 +118,6 @@ def request_record(
         total,
         trace.prompt_tokens,
         trace.tokens,
-        cost=trace.cost,
+        sent,
+        trace.cost,
     )

@@ -4,19 +4,26 @@ A clock runs while a head or a body is on its way, while nothing is, and while a
 it. None runs while an answer is made or sent: streams live for hours.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from enum import IntEnum
 from http import HTTPStatus
 from typing import Any
 
-from aiohttp import HttpVersion11, web
+import structlog
+from aiohttp import HttpVersion11, StreamReader, web
+from aiohttp.http import RawRequestMessage, StreamWriter
 from aiohttp.http_exceptions import LineTooLong
-from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+from aiohttp.web_protocol import ERROR, PayloadAccessError, RequestHandler, RequestPayloadError
 from aiohttp.web_server import Server
 
 from hostd.dialects import registry
 from hostd.domain.errors import HostdError, RequestError
 from hostd.gateway.forwarding.request_trace import RequestTrace, request_id
 from hostd.gateway.http import cors, error_responses
+
+log = structlog.get_logger()
 
 HEAD_TIME = 10.0
 """Seconds from the opening of a connection, or from the first byte of a next head, to the head's end."""
@@ -35,6 +42,9 @@ _FLUSH_TIME = 10.0
 
 _LONGEST_PATH = 200
 _UNSENT = -1
+_OVER = PayloadAccessError()
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Phase(IntEnum):
@@ -52,7 +62,7 @@ class Phase(IntEnum):
 class ClientConnection(RequestHandler):
     """A connection that knows what it waits for and since when, so that `Connections` can close it."""
 
-    __slots__ = ("_head_since", "_mark", "_opened_at", "_refused_head", "peer")
+    __slots__ = ("_head_since", "_mark", "_opened_at", "_refused_head", "by_name", "peer")
 
     def __init__(self, server: Server, **options: Any) -> None:
         # A body stays packed until it is known how large it may become.
@@ -60,10 +70,17 @@ class ClientConnection(RequestHandler):
         self.access_log = None  # type: ignore[assignment]  # what aiohttp's own server passes to say that there is none
         self._logging_enabled = False
         self.peer = ""
+        self.by_name = True
         self._opened_at = self._loop.time()
         self._head_since: float | None = None
         self._mark = (_UNSENT, 0, 0.0)
         self._refused_head = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, and note whether it was reached by a name, and not by the path of a socket."""
+        # Asked once: the system would be asked each time.
+        self.by_name = not isinstance(transport.get_extra_info("sockname"), str)
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Hand *data* to the parser, and take down when a head began."""
@@ -75,6 +92,85 @@ class ClientConnection(RequestHandler):
             self._break_body()
         elif waits and data and self._head_since is None:
             self._head_since = self._loop.time()
+
+    async def start(self) -> None:
+        """Answer one request after the other, in the task of the connection.
+
+        aiohttp has another task for each of them, so that each has context variables of its own, which hostd has no use for; it
+        takes a turn of the loop before the handler begins, and one after it has ended.
+        """
+        while not self._force_close:
+            if not self._messages:
+                self._waiter = self._loop.create_future()
+                try:
+                    await self._waiter
+                finally:
+                    self._waiter = None
+            if not await self._answer_next():
+                break
+        if not self._force_close:
+            self._task_handler = None
+            if self.transport is not None:
+                self.transport.close()
+
+    async def _answer_next(self) -> bool:
+        """Answer the next request; return whether the connection is kept for another."""
+        message, payload = self._messages.popleft()
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+        if self._request_factory is None or self._request_handler is None:
+            return False
+        handler = self._request_handler
+        if not isinstance(message, RawRequestMessage):
+            handler, message = self._make_error_handler(message), ERROR
+        request = self._request_factory(
+            message,
+            payload,
+            self,
+            StreamWriter(self, self._loop),
+            self._task_handler or asyncio.current_task(),  # type: ignore[arg-type]
+        )
+        try:
+            return await self._answer(request, handler, payload)
+        except ConnectionError:
+            return False
+        except Exception:
+            log.exception("bug", path=request.path[:_LONGEST_PATH])
+            self.force_close()
+            return False
+        except BaseException:
+            self.force_close()
+            raise
+        finally:
+            # What has failed refers to its request, and that to the task, which refers to what has failed.
+            request._task = None  # type: ignore[assignment]  # noqa: SLF001
+
+    async def _answer(self, request: web.BaseRequest, handler: Handler, payload: StreamReader) -> bool:
+        response, gone = await self._handle_request(request, None, handler)
+        if gone:
+            return False
+        self._keepalive = bool(response.keep_alive)
+        if not payload.is_eof():
+            await self._read_leftover(payload)
+        payload.set_exception(_OVER)
+        if not self._keepalive or self._close or self._force_close:
+            return False
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+        return True
+
+    async def _read_leftover(self, payload: StreamReader) -> None:
+        """Read for a while what a client sends of a body that nobody needed: closed at once, it might never read the answer."""
+        if not self._force_close:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._lingering_time):
+                    while not payload.is_eof():
+                        await payload.readany()
+        if not payload.is_eof() and not self._force_close:
+            self.close()
 
     def _break_body(self) -> None:
         """Tell who reads a body in whose midst something new has begun: its chunks are broken, and aiohttp keeps that for later."""

@@ -6,9 +6,10 @@ The headers are those of the CORS protocol (https://fetch.spec.whatwg.org/#http-
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from types import MappingProxyType
 
-SAFE: Mapping[str, str] = MappingProxyType(
+from hostd.gateway.forwarding.request_trace import header_lines
+
+SAFE = header_lines(
     {
         # No answer is a script or a style, whatever a prompt has put into it, and none is there to be embedded by other sites.
         "X-Content-Type-Options": "nosniff",
@@ -16,7 +17,7 @@ SAFE: Mapping[str, str] = MappingProxyType(
         "Vary": "Origin",
     }
 )
-"""Headers of every answer."""
+"""Headers of every answer, as lines of a head."""
 
 _EXPOSED = (
     "x-request-id, request-id, x-hostd-model, x-hostd-backend, x-hostd-route, x-hostd-attempts, x-hostd-queue-ms, "
@@ -28,9 +29,9 @@ _NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(, ?[A-Za-z0-9!#$%&'*+.^_`|~-]+
 
 
 @lru_cache(maxsize=64)
-def readable_by(origin: str) -> Mapping[str, str]:
-    """Return the headers of every answer to an accepted page of *origin*."""
-    return {**SAFE, "Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": _EXPOSED}
+def readable_by(origin: str) -> str:
+    """Return the headers of every answer to an accepted page of *origin*, as lines of a head."""
+    return SAFE + header_lines({"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": _EXPOSED})
 
 
 def options_headers(asked: Mapping[str, str], methods: Iterable[str]) -> dict[str, str]:

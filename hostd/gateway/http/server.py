@@ -25,6 +25,7 @@ from hostd.gateway.health import HealthHandlers
 from hostd.gateway.http import cors, error_responses
 from hostd.gateway.http.auth import identify
 from hostd.gateway.http.body_budget import BodyBudget
+from hostd.gateway.http.connection import ClientConnection
 from hostd.gateway.http.connections import Connections, bound_for
 from hostd.gateway.http.origin_check import OriginCheck, shown
 from hostd.gateway.http.route_table import RouteTable
@@ -106,8 +107,8 @@ class HttpServer:
 
     def _admit(self, request: web.BaseRequest) -> str | None:
         """Return the origin of the page that asks, None for a program."""
-        transport = request.transport
-        by_name = transport is None or not isinstance(transport.get_extra_info("sockname"), str)
+        protocol = request.protocol
+        by_name = not isinstance(protocol, ClientConnection) or protocol.by_name
         try:
             if not request.raw_path.startswith(("/", "*")):
                 # The absolute form, which only proxies are sent, names the server once more (RFC 9112, section 3.2.2).
