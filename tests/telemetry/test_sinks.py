@@ -2,7 +2,7 @@
 
 import structlog
 
-from hostd.scheduling.decisions import Decision, ModelReady
+from hostd.scheduling.decisions import Decision, ModelReady, Routed
 from hostd.telemetry.sinks import RequestRecord, Sink, Sinks
 from tests.telemetry.example_decisions import example
 from tests.telemetry.example_records import request
@@ -34,6 +34,22 @@ def test_every_sink_is_told_once_with_the_same_time() -> None:
     sinks.finished(record)
     for sink in kept:
         assert ([(decision, 5.0)], [record]) == (sink.decisions, sink.records)
+
+
+class Unrouted(Kept):
+    """Has no use for routes."""
+
+    routes = False
+
+
+def test_routes_are_told_to_those_who_use_them() -> None:
+    """There is one for each request; everything else is told to all."""
+    kept, unrouted = Kept(), Unrouted()
+    sinks = Sinks((kept, unrouted), lambda: 5.0)
+    sinks.decided(example(Routed))
+    sinks.decided(example(ModelReady))
+    assert [example(Routed), example(ModelReady)] == [decision for decision, _ in kept.decisions]
+    assert [example(ModelReady)] == [decision for decision, _ in unrouted.decisions]
 
 
 class Broken(Sink):

@@ -3,7 +3,7 @@
 import pytest
 
 from hostd.domain.reason import FallbackReason
-from hostd.gateway.forwarding.request_trace import RequestTrace, request_id
+from hostd.gateway.forwarding.request_trace import RequestTrace, header_lines, request_id
 
 HEADERS = {
     "x-request-id",
@@ -60,3 +60,17 @@ def test_tells_what_an_answer_costs() -> None:
     """In USD, without an exponent however little it is; nothing where it is not known."""
     assert "0.00000012" == RequestTrace("r", cost=1.2e-7).headers()["x-hostd-cost-usd"]
     assert "x-hostd-cost-usd" not in RequestTrace("r").headers()
+
+
+def test_headers_are_the_lines_of_the_head() -> None:
+    """Errors and answers carry the same ones."""
+    trace = RequestTrace("r", model="org/a:b", cost=0.5, left_out="x, y", fixed="Vary: Origin\r\n")
+    assert "".join(f"{name}: {value}\r\n" for name, value in trace.headers().items()) == trace.lines()
+    assert {"x-hostd-model": "org/a:b", "x-hostd-left-out": "x, y", "Vary": "Origin"}.items() <= trace.headers().items()
+
+
+@pytest.mark.parametrize("text", ["a\r\nb: c", "a\nb", "a\0", "\x7f"])
+def test_no_header_begins_another(text: str) -> None:
+    """Whatever brings a control character along is a mistake."""
+    with pytest.raises(ValueError, match="control"):
+        header_lines({"x": text})
