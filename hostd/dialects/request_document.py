@@ -80,6 +80,10 @@ class RequestDocument(Mapping[str, Any]):
         self._values[name] = value
         return value
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of *name*, or *default* where it is not there."""
+        return self[name] if name in self._members else default
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
 
@@ -132,7 +136,10 @@ class RequestDocument(Mapping[str, Any]):
 
     def names_beyond(self, *known: Collection[str]) -> tuple[str, ...]:
         """Return the names of members that are in none of *known*."""
-        return tuple(name for name in self._members if not any(name in names for names in known))
+        left = list(self._members)
+        for names in known:
+            left = [name for name in left if name not in names]
+        return tuple(left)
 
     def is_true(self, name: str) -> bool:
         """Return whether the value of *name* is there and true in Python's sense, without decoding it."""

@@ -11,6 +11,7 @@ from aiohttp.web_protocol import RequestHandler
 from hostd.backends.in_turn import in_turn
 from hostd.dialects import registry
 from hostd.dialects.base import Dialect, InferenceRequest
+from hostd.dialects.json_text import SMALL
 from hostd.domain.errors import RequestError
 from hostd.gateway.http import content_encoding
 from hostd.gateway.http.body_budget import BodyBudget
@@ -49,7 +50,7 @@ class HttpRequest(web.BaseRequest):
         """
         if self._read_bytes is None:
             encoding = content_encoding.encoding_of(self._headers.get("Content-Encoding"))
-            if (self.content_length or 0) > self._client_max_size:
+            if not self._payload.is_eof() and (self.content_length or 0) > self._client_max_size:
                 raise too_large(self._client_max_size)
             if "Expect" in self._headers:
                 await self._ask_for_body()
@@ -117,7 +118,8 @@ async def parse_request(request: web.BaseRequest, dialect: Dialect) -> Inference
         RequestError: It is too large, is no JSON object, or names no model.
     """
     body = await request.read()
-    return await in_turn(len(body), registry.client_dialect(dialect).parse, body)
+    parse = registry.client_dialect(dialect).parse
+    return parse(body) if len(body) <= SMALL else await in_turn(len(body), parse, body)
 
 
 def too_large(limit: int) -> RequestError:

@@ -133,20 +133,21 @@ class Instance(Upstream):
 
     def progress(self) -> None:
         """Note that a request received something from the engine just now."""
-        if self._run is not None and self._run.watchdog is not None:
-            self._run.watchdog.progress()
-        if self._monitor is not None:
-            self._monitor.received()
+        run = self._run
+        if run is not None and run.watchdog is not None:
+            run.watchdog.progress()
+        if run is not None and run.monitor is not None:
+            run.monitor.received()
 
     def prompt_sent(self, lease: Lease, tokens: int) -> None:
         """Note about how many tokens the prompt of the request that holds *lease* has."""
-        if self._monitor is not None:
-            self._monitor.expect(lease, tokens)
+        if (monitor := self._monitor) is not None:
+            monitor.expect(lease, tokens)
 
     def prompt_progress(self, lease: Lease, progress: PromptProgress) -> None:
         """Note how much of the prompt of the request that holds *lease* has been read."""
-        if self._monitor is not None:
-            self._monitor.prompt(lease, progress)
+        if (monitor := self._monitor) is not None:
+            monitor.prompt(lease, progress)
 
     def suspect(self) -> None:
         """Note that a request ran into a time limit here."""
@@ -155,13 +156,13 @@ class Instance(Upstream):
 
     def begun(self) -> None:
         """Note that a request is in flight where none was."""
-        if self._monitor is not None:
-            self._monitor.begun()
+        if (monitor := self._monitor) is not None:
+            monitor.begun()
 
     def done(self, lease: Lease, *, given_up: bool) -> None:
         """Note that the request that held *lease* is over, and whether it was *given_up* before its answer was complete."""
-        if self._monitor is not None:
-            self._monitor.done(lease, given_up=given_up)
+        if (monitor := self._monitor) is not None:
+            monitor.done(lease, given_up=given_up)
 
     def rested(self) -> None:
         """Note that the last request in flight is done: now and then the moment to measure what the engine holds."""

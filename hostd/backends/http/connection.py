@@ -39,15 +39,18 @@ class HttpConnection(asyncio.Protocol):
         self.idle_since = 0.0
         self._idle = idle
         self._lost = lost
-        self._parser = HttpResponseParser(self)
         self._response: Response | None = None
+        # The pieces of the body in one read. llhttp calls the list itself: a stream at full speed has hundreds in a read.
         self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append
+        self._parser = HttpResponseParser(self)
         self._head = 0
         self._interim = 0
         self._until_close = True
         self._headers_done = False
         self._keep = False
         self._complete = False
+        self._body_pieces = 0
         self._sent = True
         self._writable: asyncio.Future[None] | None = None
         self._closed = False
@@ -120,9 +123,10 @@ class HttpConnection(asyncio.Protocol):
             if self._head > LARGEST_HEAD:
                 self._fail(AnswerError(f"the head of its answer is longer than {LARGEST_HEAD} bytes"))
             return
-        pieces, self._pieces = self._pieces, []
+        pieces = self._pieces.copy()
+        self._pieces.clear()
         if self._complete:
-            self._end(response, pieces)
+            self._end(response, pieces[: self._body_pieces])
         elif pieces:
             self._head = 0
             response.arrived(pieces)
@@ -195,15 +199,13 @@ class HttpConnection(asyncio.Protocol):
         if self._response is not None:
             self._response.begun(status)
 
-    def on_body(self, body: bytes) -> None:
-        """Keep a piece until all of this read is parsed."""
-        if not self._complete:
-            self._pieces.append(body)
-
     def on_message_complete(self) -> None:
         """Note the end of the answer, or of an interim one."""
         if self._headers_done:
-            self._complete = True
+            if not self._complete:
+                self._complete = True
+                # What follows them belongs to no answer.
+                self._body_pieces = len(self._pieces)
             return
         self._interim += 1
         self._head = 0
@@ -231,7 +233,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _fail(self, error: ExchangeError) -> None:
         response, self._response = self._response, None
-        self._pieces = []
+        self._pieces.clear()
         self.abort()
         if response is not None:
             response.failed(error)

@@ -68,7 +68,7 @@ class Response:
         Raises:
             ExchangeError: They will not.
         """
-        while not self.has_head:
+        while not self.status:
             await self._wait()
 
     async def read(self, limit: int = LARGEST_ANSWER) -> bytes:
@@ -173,11 +173,12 @@ class Response:
 
     def arrived(self, pieces: list[bytes]) -> None:
         """Take the *pieces* of one read."""
-        try:
-            pieces = self._unpacked(pieces)
-        except AnswerError as error:
-            self._give_up(error)
-            return
+        if b"content-encoding" in self._headers:
+            try:
+                pieces = self._unpacked(pieces)
+            except AnswerError as error:
+                self._give_up(error)
+                return
         if self._sink is not None:
             try:
                 self._sink(pieces[0] if len(pieces) == 1 else b"".join(pieces))
@@ -231,8 +232,8 @@ class Response:
             connection.abort()
 
     def _unpacked(self, pieces: list[bytes]) -> list[bytes]:
-        encoding = self._headers.get(b"content-encoding")
-        if encoding is None or encoding == b"identity":
+        encoding = self._headers[b"content-encoding"]
+        if encoding == b"identity":
             return pieces
         if self._unpacker is None:
             self._unpacker = Unpacker(encoding.decode("latin-1").strip().lower())

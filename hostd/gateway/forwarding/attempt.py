@@ -18,6 +18,7 @@ from hostd.backends.in_turn import in_turn
 from hostd.backends.upstream import Lease
 from hostd.dialects import registry
 from hostd.dialects.base import Answer, AnswerContext, InferenceRequest, StreamTranslator, Translation
+from hostd.dialects.json_text import SMALL
 from hostd.dialects.openai.request_fields import shown
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import CapacityError, EngineError, RequestError
@@ -121,12 +122,13 @@ class Attempt:
             adapted = await lease.translate(document, translation.spoken)
         except RequestError as error:
             raise rejected_by_engine(error) from None
-        self._trace.left_out = shown(lease.left_out)
+        if lease.left_out:
+            self._trace.left_out = shown(lease.left_out)
         if assembled:
             adapted = translation.streamed(adapted)
         if assembled or self._down is not None:
             adapted = lease.with_reports(adapted)
-        body = await in_turn(adapted.size, adapted.encode)
+        body = adapted.encode() if adapted.size <= SMALL else await in_turn(adapted.size, adapted.encode)
         lease.sent(body)
         url = lease.endpoint.url + lease.endpoint.speaks[translation.spoken]
         headers = {"Content-Type": "application/json", **lease.endpoint.headers}

@@ -32,15 +32,14 @@ class ModelAnswer(web.StreamResponse):
 
     def _open(self, request: web.BaseRequest, framing: str) -> bytes:
         """Return the head, with the lines that say how the body is framed; what is written from now on follows it."""
-        self._writer = request.writer
-        version = request.version
+        self._writer, version = request.writer, request.version
         keep_alive = request.keep_alive if self._keep_alive is None else self._keep_alive
         if not framing and version < HttpVersion11:
             # The end of the connection is all that ends such a body.
             keep_alive = False
         self._keep_alive = keep_alive
-        connection = _connection(version, keep_alive=keep_alive)
-        return f"{_begin(version)}{self._lines}{framing}Date: {rfc822_formatted_time()}\r\n{connection}\r\n".encode()
+        begin = _begin(version, keep_alive)
+        return f"{begin}{self._lines}{framing}Date: {rfc822_formatted_time()}\r\n\r\n".encode()
 
     def _write(self, data: bytes) -> None:
         writer = self._writer
@@ -145,12 +144,10 @@ class StreamedAnswer(ModelAnswer):
         self._eof_sent = True
 
 
-@lru_cache(maxsize=8)
-def _begin(version: HttpVersion) -> str:
-    return f"HTTP/{version.major}.{version.minor} 200 OK\r\nServer: {SERVER_SOFTWARE}\r\n"
-
-
-def _connection(version: HttpVersion, *, keep_alive: bool) -> str:
-    if version >= HttpVersion11:
-        return "" if keep_alive else "Connection: close\r\n"
-    return "Connection: keep-alive\r\n" if keep_alive else ""
+@lru_cache(maxsize=16)
+def _begin(version: HttpVersion, keep_alive: bool) -> str:
+    """Return the status and the headers in which all answers of a *version* are alike."""
+    connection = ""
+    if keep_alive != (version >= HttpVersion11):
+        connection = f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n"
+    return f"HTTP/{version.major}.{version.minor} 200 OK\r\nServer: {SERVER_SOFTWARE}\r\n{connection}"
