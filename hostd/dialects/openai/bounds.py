@@ -33,6 +33,8 @@ MAX_CHOICES = 128
 MAX_LOGPROBS = 1000
 MAX_LOOK_BACK = 2**20
 """Tokens of which samplers keep a record; llama-server allocates as many as it is asked for."""
+MAX_TOKENS = 2**31 - 1
+"""Tokens of an answer; engines count in 32 bits, where a larger number becomes a negative one."""
 MAX_BIASES = 10_000
 MAX_LIST = 1024
 """Entries of lists such as samplers, and of ids at which an answer stops."""
@@ -228,6 +230,7 @@ _CHECKS: Mapping[str, Callable[[str, RequestDocument], None]] = {
     "n": _number(MAX_CHOICES, 1),
     "n_cmpl": _number(MAX_CHOICES, 1),
     "best_of": _number(MAX_CHOICES),
+    **dict.fromkeys(("max_tokens", "max_completion_tokens", "min_tokens", "n_predict"), _number(MAX_TOKENS)),
     "logprobs": _number(MAX_LOGPROBS),
     "top_logprobs": _number(MAX_LOGPROBS),
     "prompt_logprobs": _number(MAX_LOGPROBS),
@@ -245,6 +248,9 @@ _CHECKS: Mapping[str, Callable[[str, RequestDocument], None]] = {
     "grammar": _grammar,
     "guided_grammar": _grammar,
     "guided_regex": _regex,
+    "ebnf": _grammar,
+    "regex": _regex,
+    "stop_regex": _regex,
     "structured_outputs": _structured,
     "json_schema": _schema,
     "guided_json": _schema,
