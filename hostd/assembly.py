@@ -19,6 +19,7 @@ from hostd.backends.environment import withheld
 from hostd.backends.registry import backends
 from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host
+from hostd.gateway.body_reader import BodyReader
 from hostd.gateway.context import AppContext
 from hostd.gateway.forwarding.timeouts import TimeoutMonitor
 from hostd.hardware.probe import Sensors
@@ -106,7 +107,8 @@ def build(
     instances.make(replace(services, sockets=_sockets(stack)))
 
     # What the gateway answers from.
-    started = asyncio.get_running_loop().time()
+    started, bodies = asyncio.get_running_loop().time(), BodyReader()
+    stack.push_async_callback(bodies.close)
     context = AppContext(
         catalog=catalog,
         router=Router(catalog),
@@ -121,6 +123,7 @@ def build(
         sensors=sensors,
         sinks=sinks,
         history=decision_history,
+        bodies=bodies,
     )
     reload = Reload(catalog, dispatcher.post, before=[instances.apply], after=[options.apply, calendar.apply])
     return Application(context, context.boot, reload)

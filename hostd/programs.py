@@ -53,6 +53,18 @@ def start_program(
     return process
 
 
+def end_program(program: Program, grace: float) -> None:
+    """Close the pipes of *program*, which is to end with its input; kill it if it has not within *grace* seconds. Blocks."""
+    for pipe in (program.stdin, program.stdout, program.stderr):
+        if pipe is not None:
+            pipe.close()
+    try:
+        program.wait(grace)
+    except subprocess.TimeoutExpired:
+        program.kill()
+        program.wait()
+
+
 @dataclass(frozen=True, slots=True)
 class ProgramOutput:
     """What a program printed, and its exit status (negative: ended by that signal)."""

@@ -22,4 +22,9 @@ async def in_turn(size: int, function: Callable[[*_Arguments], _Value], *argumen
     """Return what *function*, which works on a body of *size* bytes, returns; small bodies are not worth a thread."""
     if size <= SMALL:
         return function(*arguments)
+    return await in_turn_always(function, *arguments)
+
+
+async def in_turn_always(function: Callable[[*_Arguments], _Value], *arguments: *_Arguments) -> _Value:
+    """Return what *function* returns in that thread."""
     return await asyncio.get_running_loop().run_in_executor(_thread, function, *arguments)

@@ -5,6 +5,7 @@ memmem(3) is in glibc, musl and macOS; where it is missing, Python's own is used
 
 import ctypes
 from collections.abc import Callable
+from typing import Any
 
 _WORTH_A_CALL = 2048
 """Bytes from which a call of the C library costs less than it saves."""
@@ -20,6 +21,39 @@ def contains(text: bytes, word: bytes) -> bool:
     if len(text) < _WORTH_A_CALL or search is None:
         return word in text
     return search(text, len(text), word, len(word)) is not None
+
+
+class _Buffer(ctypes.Structure):
+    """CPython's Py_buffer, a part of its stable interface."""
+
+    _fields_ = (
+        ("address", ctypes.c_void_p),
+        ("owner", ctypes.c_void_p),
+        ("length", ctypes.c_ssize_t),
+        ("item_size", ctypes.c_ssize_t),
+        ("is_read_only", ctypes.c_int),
+        ("dimensions", ctypes.c_int),
+        ("format", ctypes.c_char_p),
+        ("shape", ctypes.c_void_p),
+        ("strides", ctypes.c_void_p),
+        ("offsets", ctypes.c_void_p),
+        ("internal", ctypes.c_void_p),
+    )
+
+
+def position_of(text: bytes, part: Any) -> int | None:
+    """Return where in *text* the bytes of *part* begin, which is a view into it; None where it is none."""
+    start, whole = _place(text)
+    at, length = _place(part)
+    return at - start if start <= at and at + length <= start + whole else None
+
+
+def _place(of: Any) -> tuple[int, int]:
+    buffer = _Buffer()
+    ctypes.pythonapi.PyObject_GetBuffer(ctypes.py_object(of), ctypes.byref(buffer), 0)
+    place = int(buffer.address or 0), int(buffer.length)
+    ctypes.pythonapi.PyBuffer_Release(ctypes.byref(buffer))
+    return place
 
 
 def _load(library: type[ctypes.CDLL]) -> Search | None:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-JsonText = bytes | msgspec.Raw
+JsonText = bytes | msgspec.Raw | memoryview
 
 MAX_DEPTH = 100
 """Levels of nesting; the schemas of agents' tools have up to 30."""

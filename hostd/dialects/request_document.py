@@ -28,15 +28,24 @@ _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 class RequestDocument(Mapping[str, Any]):
     """An immutable JSON object, read member by member. Of a key that is given twice the last value counts, as in json.loads.
 
-    *bounded* says that the structure of its bytes has been counted (`hostd.dialects.json_text`).
+    *bounded* says that the structure of its bytes has been counted (`hostd.dialects.json_text`). *ends* has the last items of lists
+    for which they have been looked up, None where there is none.
     """
 
-    __slots__ = ("_body", "_bounded", "_members", "_values")
+    __slots__ = ("_body", "_bounded", "_ends", "_members", "_values")
 
-    def __init__(self, members: Mapping[str, JsonText], body: bytes | None = None, *, bounded: bool = False) -> None:
+    def __init__(
+        self,
+        members: Mapping[str, JsonText],
+        body: bytes | None = None,
+        *,
+        bounded: bool = False,
+        ends: Mapping[str, JsonText | None] | None = None,
+    ) -> None:
         self._members = members
         self._body = body
         self._bounded = bounded
+        self._ends = ends or {}
         self._values: dict[str, Any] = {}
 
     @classmethod
@@ -93,6 +102,14 @@ class RequestDocument(Mapping[str, Any]):
     def __contains__(self, name: object) -> bool:
         return name in self._members
 
+    def texts(self) -> Mapping[str, JsonText]:
+        """Return the bytes of each member's value."""
+        return self._members
+
+    def is_written_as(self, body: bytes) -> bool:
+        """Return whether `encode` returns *body* itself."""
+        return self._body is body
+
     def short_text(self, name: str, most: int) -> Any:
         """Return the value of *name*, or the beginning of a text of more than *most* characters; None where it is not there."""
         member = self._members.get(name)
@@ -114,13 +131,21 @@ class RequestDocument(Mapping[str, Any]):
         Raises:
             RequestError: The item cannot be read.
         """
+        end = self.end_of(name)
         try:
-            items = _decode_items(self._members.get(name, b"[]"))
-            return parse_json(items[-1], bounded=self._bounded) if items else None
+            return None if end is None else parse_json(end, bounded=self._bounded)
         except JsonError as error:
             raise RequestError(f"the end of '{name}' cannot be read: {error}", code="bad_json", param=name) from None
+
+    def end_of(self, name: str) -> JsonText | None:
+        """Return the bytes of the last item of the list *name*; None where it is no list, or empty."""
+        if name in self._ends:
+            return self._ends[name]
+        try:
+            items = _decode_items(self._members.get(name, b"[]"))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
+        return items[-1] if items else None
 
     def texts_in(self, name: str) -> int:
         """Return how many items the list *name* has if they are texts or lists; 0 where it is no such list. Nothing is decoded."""
@@ -156,7 +181,8 @@ class RequestDocument(Mapping[str, Any]):
             head = b",".join(json.dumps(name).encode() + b":" + bytes(value) for name, value in added.items())
             start = self._body.find(b"{") + 1
             body = b"".join((b"{", head, b",", memoryview(self._body)[start:]))
-        return RequestDocument(members | added, body, bounded=self._bounded)
+        ends = {name: end for name, end in self._ends.items() if name in members and name not in added}
+        return RequestDocument(members | added, body, bounded=self._bounded, ends=ends)
 
     def encode(self) -> bytes:
         """Return the object as JSON: the bytes that it was parsed from, where nothing was replaced."""

@@ -12,6 +12,7 @@ from hostd.dialects.base import Dialect
 from hostd.domain.catalog import Catalog
 from hostd.domain.principal import ANONYMOUS, Principal
 from hostd.domain.server_settings import KeepAliveForm
+from hostd.gateway.body_reader import BodyReader
 from hostd.gateway.forwarding.request_trace import RequestTrace
 from hostd.gateway.forwarding.timeouts import TimeoutMonitor
 from hostd.hardware.probe import Sensors
@@ -43,6 +44,7 @@ class InferenceServices:
     commit_after: float
     keep_alive_every: float
     keep_alive: KeepAliveForm
+    bodies: BodyReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class AppContext:
     sensors: Sensors = field(default_factory=Sensors)
     sinks: Sinks = field(default_factory=Sinks)
     history: DecisionHistory = field(default_factory=DecisionHistory)
+    bodies: BodyReader = field(default_factory=BodyReader)
 
     def for_inference(self) -> InferenceServices:
         """Return what answering requests needs."""
@@ -108,6 +111,7 @@ class AppContext:
             commit_after=self.commit_after or self.catalog.server.commit_after,
             keep_alive_every=self.keep_alive_every or self.catalog.server.keep_alive_every,
             keep_alive=self.catalog.server.keep_alive,
+            bodies=self.bodies,
         )
 
     def for_admin(self) -> AdminServices:

@@ -28,7 +28,7 @@ class InferenceHandlers:
 
     async def infer(self, ctx: RequestContext) -> web.StreamResponse:
         """Answer a request to the path of any dialect."""
-        inference = await parse_request(ctx.request, ctx.dialect)
+        inference = await parse_request(ctx.request, ctx.dialect, self._services.bodies)
         if inference.remote_media is not None and not self._services.catalog.server.remote_media:
             raise RequestError(
                 f"the engine would have to fetch '{inference.remote_media}'; send it as a data: URL, or allow this with "

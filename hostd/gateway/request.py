@@ -13,6 +13,7 @@ from hostd.dialects import registry
 from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.dialects.json_text import SMALL
 from hostd.domain.errors import RequestError
+from hostd.gateway.body_reader import BodyReader
 from hostd.gateway.http import content_encoding
 from hostd.gateway.http.body_budget import BodyBudget
 
@@ -111,15 +112,14 @@ class HttpRequest(web.BaseRequest):
         self._held += count
 
 
-async def parse_request(request: web.BaseRequest, dialect: Dialect) -> InferenceRequest:
+async def parse_request(request: web.BaseRequest, dialect: Dialect, reader: BodyReader) -> InferenceRequest:
     """Return what *request* asks of a model.
 
     Raises:
         RequestError: It is too large, is no JSON object, or names no model.
     """
     body = await request.read()
-    parse = registry.client_dialect(dialect).parse
-    return parse(body) if len(body) <= SMALL else await in_turn(len(body), parse, body)
+    return registry.client_dialect(dialect).parse(body) if len(body) <= SMALL else await reader.read(dialect, body)
 
 
 def too_large(limit: int) -> RequestError:

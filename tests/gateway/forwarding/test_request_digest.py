@@ -32,3 +32,12 @@ def test_any_other_change_makes_another_request(more: dict[str, Any]) -> None:
 def test_nothing_can_be_read_from_a_digest() -> None:
     """It is 16 bytes, whatever it is made of."""
     assert 32 == len(_digest(BODY | {"messages": [{"role": "user", "content": "x" * 100_000}]}))
+
+
+def test_a_long_conversation_is_known_by_its_ends() -> None:
+    """Hashing 30 MiB would hold up all other requests; a conversation that goes on has another end."""
+    long = [{"role": "user", "content": "x" * 2_000_000}]
+    same, more = _digest(BODY | {"messages": long}), [*long, {"role": "user", "content": "y"}]
+    assert same == _digest(BODY | {"messages": long, "stream": True})
+    assert same != _digest(BODY | {"messages": more})
+    assert same != _digest(BODY | {"messages": [{"role": "user", "content": "x" * 2_000_001}]})
