@@ -100,15 +100,14 @@ def build(
     finder = LoadOptionFinder(this_machine(), engines, CalibratedEstimator(store), _load_seconds(history))
     options = LoadOptionMonitor(finder, catalog, memory.last_host, dispatcher.post)
     calendar = CalendarClock(catalog, dispatcher.post, partial(weekly_demand, history))
-    for part in (memory, options, calendar):
+    for part in (memory, options, calendar, bodies := BodyReader()):
         stack.push_async_callback(part.close)
     note = options.after(MeasurementRecorder(store).record)
     services = RunServices(dispatcher.post, reaper, timings or ProbeTimings(), note, _measured(memory))
     instances.make(replace(services, sockets=_sockets(stack)))
 
     # What the gateway answers from.
-    started, bodies = asyncio.get_running_loop().time(), BodyReader()
-    stack.push_async_callback(bodies.close)
+    started = asyncio.get_running_loop().time()
     context = AppContext(
         catalog=catalog,
         router=Router(catalog),

@@ -11,7 +11,7 @@ ENDS = ("messages",)
 """Lists of which backends want the last item, and no other one."""
 
 
-class Span(NamedTuple):
+class MemberSpan(NamedTuple):
     """Bytes of the body, *end* not among them."""
 
     start: int
@@ -25,8 +25,8 @@ class Layout(NamedTuple):
     """
 
     whole: bool
-    members: Mapping[str, Span | bytes]
-    ends: Mapping[str, Span | bytes | None]
+    members: Mapping[str, MemberSpan | bytes]
+    ends: Mapping[str, MemberSpan | bytes | None]
 
 
 def layout_of(document: RequestDocument, body: bytes) -> Layout:
@@ -45,10 +45,10 @@ def document_of(layout: Layout, body: bytes) -> RequestDocument:
     return RequestDocument(members, body if layout.whole else None, bounded=True, ends=ends)
 
 
-def _place(body: bytes, text: JsonText) -> Span | bytes:
+def _place(body: bytes, text: JsonText) -> MemberSpan | bytes:
     start = position_of(body, text)
-    return bytes(text) if start is None else Span(start, start + memoryview(text).nbytes)
+    return bytes(text) if start is None else MemberSpan(start, start + memoryview(text).nbytes)
 
 
-def _text(view: memoryview, place: Span | bytes) -> JsonText:
-    return view[place.start : place.end] if isinstance(place, Span) else place
+def _text(view: memoryview, place: MemberSpan | bytes) -> JsonText:
+    return view[place.start : place.end] if isinstance(place, MemberSpan) else place

@@ -25,7 +25,7 @@ from hostd.dialects.document_layout import Layout, document_of
 from hostd.dialects.json_text import SMALL
 from hostd.domain.errors import RequestError
 from hostd.gateway import body_reader_child
-from hostd.gateway.body_reader_child import ANSWER, ORDER, Refusal
+from hostd.gateway.body_reader_child import ANSWER, ORDER, RefusedBody
 from hostd.programs import PIPE, Program, end_program, quiet_environment, start_program
 
 log = structlog.get_logger()
@@ -157,6 +157,6 @@ def _wait(pipe: int, event: int, deadline: float) -> None:
 
 def _request(answer: bytes, body: bytes) -> InferenceRequest:
     found = pickle.loads(answer)  # noqa: S301 - hostd's own child wrote it
-    if isinstance(found, Refusal):
+    if isinstance(found, RefusedBody):
         raise RequestError(found.message, code=found.code, status=found.status, param=found.param)
     return InferenceRequest._make(document_of(field, body) if isinstance(field, Layout) else field for field in found)

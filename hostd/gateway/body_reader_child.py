@@ -21,7 +21,7 @@ ORDER = struct.Struct("<BQ")
 ANSWER = struct.Struct("<Q")
 
 
-class Refusal(NamedTuple):
+class RefusedBody(NamedTuple):
     """What a `RequestError` is made of."""
 
     message: str
@@ -35,8 +35,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while len(head := sys.stdin.buffer.read(ORDER.size)) == ORDER.size:
         length, size = ORDER.unpack(head)
-        dialect = Dialect(sys.stdin.buffer.read(length).decode("ascii"))
-        answer = read(dialect, sys.stdin.buffer.read(size))
+        name, body = sys.stdin.buffer.read(length), sys.stdin.buffer.read(size)
+        if len(body) < size:
+            return
+        answer = read(Dialect(name.decode("ascii")), body)
         sys.stdout.buffer.write(ANSWER.pack(len(answer)) + answer)
         sys.stdout.buffer.flush()
 
@@ -46,6 +48,6 @@ def read(dialect: Dialect, body: bytes) -> bytes:
     try:
         request = registry.client_dialect(dialect).parse(body)
     except RequestError as error:
-        return pickle.dumps(Refusal(error.message, error.code, error.status, error.param))
+        return pickle.dumps(RefusedBody(error.message, error.code, error.status, error.param))
     fields = (layout_of(field, body) if isinstance(field, RequestDocument) else field for field in request)
     return pickle.dumps(tuple(fields))

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 
-from hostd.dialects.document_layout import Span, document_of, layout_of
+from hostd.dialects.document_layout import MemberSpan, document_of, layout_of
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import RequestError
 from tests.dialects.openai.test_parse import mutated_requests
@@ -16,13 +16,13 @@ BODY = b'{ "1" : 1, "model":"m", "messages" : [ {"a":1}, {"b": "\\u00e4"} ], "x"
 def test_members_are_where_they_stand_in_the_body() -> None:
     """Whatever else looks like them; of a key that is given twice it is the last value."""
     layout = layout_of(RequestDocument.parse(BODY), BODY)
-    spans = {name: place for name, place in layout.members.items() if isinstance(place, Span)}
+    spans = {name: place for name, place in layout.members.items() if isinstance(place, MemberSpan)}
     assert layout.members == spans
     assert {"1": b"1", "model": b'"n"', "x": b'"1"'} == {
         name: BODY[start:end] for name, (start, end) in spans.items() if name != "messages"
     }
     assert BODY.index(b"1,") == spans["1"].start
-    assert isinstance(end := layout.ends["messages"], Span)
+    assert isinstance(end := layout.ends["messages"], MemberSpan)
     assert b'{"b": "\\u00e4"}' == BODY[end.start : end.end]
 
 
