@@ -107,7 +107,6 @@ def build(
     instances.make(replace(services, sockets=_sockets(stack)))
 
     # What the gateway answers from.
-    started = asyncio.get_running_loop().time()
     context = AppContext(
         catalog=catalog,
         router=Router(catalog),
@@ -116,7 +115,7 @@ def build(
         metrics=metrics,
         timeouts=TimeoutMonitor(),
         memory=memory,
-        wall_time=_wall_time(started),
+        wall_time=_wall_time(started := asyncio.get_running_loop().time()),
         started=started,
         boot=Boot(_steps(reaper, memory, options, calendar, dispatcher)),
         sensors=sensors,
