@@ -118,6 +118,7 @@ class Lease:
         self.http = http
         self.endpoint = endpoint
         self.limits = upstream.profile.limits
+        self.repair = upstream.profile.repair
         self.price = upstream.profile.price
         self.died_within = died_within
         self.prompt: PromptProgress | None = None

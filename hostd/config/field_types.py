@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from hostd.config import server_values, validators
 from hostd.domain.profile import Flag
+from hostd.domain.profile import Repair as RepairNoun
 from hostd.domain.reason import FallbackReason
 from hostd.domain.schedule import WINDOW, format_clock, format_days, parse_clock, parse_days
 from hostd.domain.server_settings import KeepAliveForm
@@ -127,6 +128,9 @@ Draft = Annotated[str, FieldType(_draft, {"type": ["string", "boolean"], "exampl
 KvType = Annotated[str, FieldType(validators.one_of(KV_TYPES), _one_of(*KV_TYPES))]
 Capability = Annotated[str, FieldType(validators.one_of(CAPABILITIES), _one_of(*CAPABILITIES))]
 Privacy = Annotated[str, FieldType(validators.one_of(("any", "local")), _one_of("any", "local"), str)]
+Repair = Annotated[
+    RepairNoun, FieldType(validators.one_of(RepairNoun), _one_of(*(str(word) for word in RepairNoun)), str)
+]
 Why = Annotated[FallbackReason, FieldType(validators.one_of(FallbackReason), _one_of(*FallbackReason))]
 
 Days = Annotated[

@@ -110,4 +110,9 @@ class ProfileFile(Section):
     ] = items("Profiles that may answer instead, in order of preference.")
     capabilities: CapabilitiesSection = keys("What the model can do.")
     privacy: field_types.Privacy = key("`local`: no prompt leaves this machine.", _PROFILE.privacy.value)
+    repair: field_types.Repair = key(
+        "`tool_calls`: hold a stream's tool calls back until they are whole, and ask once more, in one piece, where they cannot be "
+        "read. `off`: only while nothing else of the answer has been sent.",
+        _PROFILE.repair.value,
+    )
     price: PriceSection = keys("What tokens cost, in USD per million.")

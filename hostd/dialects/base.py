@@ -61,6 +61,10 @@ class AnswerContext(NamedTuple):
     clock: Callable[[], float]
 
 
+MALFORMED_CALL = "the engine sent a tool call whose arguments are no JSON object"
+"""The failure of an answer, whole or streamed, that calls a tool with what no client can read."""
+
+
 class Answer(NamedTuple):
     """A whole answer; tokens are 0 where the upstream does not count them.
 
@@ -108,18 +112,27 @@ class PromptReports(Protocol):
 
 
 class StreamReader(Protocol):
-    """What is read of one streamed answer of an upstream, whatever becomes of it.
+    """What is read of one streamed answer of an upstream, whatever becomes of it."""
 
-    *begun* says that something of the answer itself has come, *done* that all of it has. *failure* says why it never will be whole.
-    *engine_error* is the upstream's own error where that is the reason. *events* counts what the upstream has sent of the answer:
-    neither comments nor heartbeats, nor chunks without choices; *signs* counts whatever shows that it works.
-    """
+    @property
+    def begun(self) -> bool:
+        """Whether something of the answer itself has come."""
 
-    begun: bool
-    done: bool
-    failure: str
-    engine_error: HostdError | None
-    events: int
+    @property
+    def done(self) -> bool:
+        """Whether all of the answer has come."""
+
+    @property
+    def failure(self) -> str:
+        """Why the answer never will be whole; empty while it may be."""
+
+    @property
+    def engine_error(self) -> HostdError | None:
+        """The upstream's own error, where that is the reason."""
+
+    @property
+    def events(self) -> int:
+        """How much the upstream has sent of the answer: neither comments nor heartbeats, nor chunks without choices."""
 
     @property
     def prompt(self) -> PromptReports:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from types import MappingProxyType
 
 from hostd.domain.errors import Problem
@@ -88,6 +89,13 @@ class FallbackRule:
     on: frozenset[FallbackReason] = frozenset(FallbackReason)
 
 
+class Repair(StrEnum):
+    """What of a streamed answer is held back until it is known to be sound, so that it can be asked for once more."""
+
+    OFF = "off"
+    TOOL_CALLS = "tool_calls"
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """What tokens cost, in USD per million."""
@@ -127,12 +135,14 @@ class Profile:
     fallback: tuple[FallbackRule, ...] = ()
     capabilities: Capabilities = Capabilities()
     privacy: Privacy = Privacy.ANY
+    repair: Repair = Repair.OFF
     price: Price = Price()
 
     def with_engine_of(self, other: "Profile") -> "Profile":
         """Return this profile as far as an engine does not see it, with what the engine of *other* was launched with.
 
-        Limits, warmth, names, fallbacks, prices and fields of requests are hostd's own; the rest takes another engine to change.
+        Limits, warmth, names, fallbacks, repair, prices and fields of requests are hostd's own; the rest takes another engine to
+        change.
         """
         return replace(
             other,
@@ -141,6 +151,7 @@ class Profile:
             warm=self.warm,
             limits=self.limits,
             fallback=self.fallback,
+            repair=self.repair,
             price=self.price,
         )
 

@@ -16,6 +16,7 @@ class FallbackReason(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     CRASHED = "crashed"
     CONTEXT_TOO_LONG = "context_too_long"
+    BAD_TOOL_CALL = "bad_tool_call"
     BREAKER_OPEN = "breaker_open"
     UNFIT = "unfit"
 

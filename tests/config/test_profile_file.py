@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hostd.domain.profile import ActiveWindow, Capabilities, FallbackRule, Limits, Settings, WarmSettings
+from hostd.domain.profile import ActiveWindow, Capabilities, FallbackRule, Limits, Repair, Settings, WarmSettings
 from hostd.domain.reason import FallbackReason
 
 Load = Callable[..., Settings]
@@ -33,6 +33,7 @@ limits: {max_concurrent: 2, queue_timeout: 30s}
 fallback: [other, {to: other, on: [queue_timeout, crashed]}]
 capabilities: {tools: true, vision: false, thinking: optional, embeddings: false}
 privacy: any
+repair: tool_calls
 price: {input: 0.0, output: 0.0}
 """
 
@@ -49,6 +50,7 @@ def test_every_key_of_the_contract_is_known(load_files: Load) -> None:
         FallbackRule("other"),
         FallbackRule("other", frozenset({FallbackReason.QUEUE_TIMEOUT, FallbackReason.CRASHED})),
     ) == profile.fallback
+    assert Repair.TOOL_CALLS is profile.repair
     assert Capabilities(tools=True, vision=False, thinking="optional") == profile.capabilities
     assert (Limits(), "sk") == (profile.limits, profile.variants[-1].api_key)
 

@@ -14,6 +14,7 @@ all of them, or below `models` a list for each model, of which every request tak
     ends_after N           end a stream in good order after N tokens, without saying why
     finish WORD            why the answer is over, as it says
     tool TEXT              call a tool, with these arguments, after the tokens
+    error_at_end TEXT      an error in a stream where its end should be
     no_prefill true        refuse a conversation that ends with the assistant's own words, as Anthropic's models do
     odd SEED               answer with junk, which the seed and the number of the request choose
 """
@@ -135,6 +136,8 @@ class CloudJob(Job):
         """Return the call of a tool, and the end."""
         if not self.chat:
             return super().closing()
+        if (said := self.fault("error_at_end")) is not None:
+            return [*map(self._choice, self._call()), self.engine.error(500, said, "server_error")]
         return [*map(self._choice, self._call()), *self._closing()]
 
     def _closing(self) -> list[Json]:

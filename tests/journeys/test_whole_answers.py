@@ -177,6 +177,31 @@ async def test_the_model_calls_tools(stage: Stage) -> None:
     assert ("weather", "Rome") == (call["name"], json.loads(call["arguments"])["city"])
 
 
+@pytest.mark.parametrize("more", [{}, {"stream_options": {"include_usage": True}}], ids=["", "usage"])
+async def test_a_streamed_call_comes_when_it_is_whole(stage: Stage, more: dict[str, Any]) -> None:
+    """The engine sends it piece by piece, and so does hostd, once all of it is there."""
+    asked: dict[str, Any] = {"max_tokens": 200, "temperature": 0, "tools": [TOOL], "tool_choice": "required", **more}
+    answer = await stage.ask("tiny", messages=HELLO, stream=True, **asked)
+    assert "[DONE]" == answer.events[-1]
+    options = [option for event in answer.events[:-1] for option in json.loads(event)["choices"]]
+    pieces = [call for option in options for call in option["delta"].get("tool_calls", ())]
+    said = "".join(piece["function"].get("arguments", "") for piece in pieces if piece["index"] == 0)
+    assert "Rome" == json.loads(said)["city"]
+    assert len(pieces) > 2
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
+async def test_tools_that_the_engine_cannot_read(stage: Stage, *, streamed: bool) -> None:
+    """It is asked once more, which costs nothing; its refusal is the answer, in its own words."""
+    tool = {"type": "function", "function": {"name": "weather", "parameters": {"type": "nonsense"}}}
+    asked: dict[str, Any] = {"messages": HELLO, "max_tokens": 20, "tools": [tool], "tool_choice": "required"}
+    status, direct = await of_the_engine(stage, CHAT, asked)
+    answer = await stage.ask("tiny", stream=streamed, **asked)
+    assert (status, direct["error"]["message"]) == (answer.status, answer.error["message"])
+    assert 400 == status
+    assert "engine_refused" == answer.error["code"]
+
+
 async def decoding(stage: Stage) -> int:
     """Return how many slots are at work."""
     server = stage.instance("tiny").server

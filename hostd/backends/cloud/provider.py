@@ -13,6 +13,7 @@ from hostd.backends.cloud.credentials import key_of
 from hostd.backends.cloud.request_fields import FIELDS
 from hostd.backends.contract import Attachment, Backend, Endpoint
 from hostd.backends.http.client import HttpClient
+from hostd.dialects.openai.parse import asks_for_usage
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.cloud import OTHER_DIALECTS
 from hostd.domain.errors import CapacityError, EngineError, HostdError, RequestError
@@ -144,12 +145,6 @@ class Cloud(Backend):
         if error.status in _PASSING:
             return CapacityError(f"{who}: {said}", code="provider_refused", status=502, retry_after=1.0)
         return RequestError(said, code=error.code, status=error.status, param=error.param)
-
-
-def asks_for_usage(body: Mapping[str, Any]) -> bool:
-    """Return whether the request *body* asks for a stream that ends with its usage."""
-    options = body.get("stream_options")
-    return isinstance(options, dict) and bool(options.get("include_usage"))
 
 
 def _provider(variant: Variant) -> CloudProvider:

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from hostd.dialects.base import Answer
+from hostd.dialects.base import MALFORMED_CALL, Answer
 from hostd.dialects.framing import MAX_EVENT, SseFramer, split_events
-from hostd.dialects.openai import errors
+from hostd.dialects.openai import errors, tool_calls
 from hostd.dialects.openai.events import GIVEN_UP, ChoiceEnds, EventKind, Json, has_text, index_of, read_event
 from hostd.dialects.openai.prompt_progress import PromptReader
 from hostd.dialects.request_document import RequestDocument
@@ -114,7 +114,10 @@ class StreamAggregator:
         usage = self._tail.get("usage")
         sums = usage if isinstance(usage, dict) else {}
         try:
-            body = json.dumps({**self.document(), "model": self._name}).encode()
+            document = self.document()
+            if not all(map(tool_calls.are_sound, document["choices"])):
+                return Answer(b"", failure=MALFORMED_CALL)
+            body = json.dumps({**document, "model": self._name}).encode()
         except _DO_NOT_FIT:
             return Answer(b"", failure="the engine sent chunks that do not fit together")
         return Answer(body, _count(sums.get("prompt_tokens")), _count(sums.get("completion_tokens")), self.failure)

@@ -1,6 +1,7 @@
 """Requests in the OpenAI dialect, read as far as routing needs."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from hostd.dialects.base import Dialect, InferenceRequest
@@ -52,6 +53,12 @@ def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
     needs = Requirements(embeddings, tools, vision) if embeddings or tools or vision else _NOTHING_SPECIAL
     remote = remote_url(document) if media else None
     return InferenceRequest(dialect, document, model, stream, needs, _keep_alive(document), _choices(document), remote)
+
+
+def asks_for_usage(body: Mapping[str, Any]) -> bool:
+    """Return whether the request *body* asks for a stream that ends with its usage."""
+    options = body.get("stream_options")
+    return isinstance(options, dict) and bool(options.get("include_usage"))
 
 
 def _choices(document: RequestDocument) -> int:

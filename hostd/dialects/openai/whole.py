@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
+from hostd.dialects.base import MALFORMED_CALL
 from hostd.dialects.json_text import JsonError, parse_json
-from hostd.dialects.openai import errors
+from hostd.dialects.openai import errors, tool_calls
 from hostd.dialects.openai.events import GIVEN_UP, Json, error_in
 from hostd.domain.errors import HostdError
 
@@ -57,6 +58,8 @@ def _fault_of(choices: object) -> str | None:
             return _NO_OBJECT
         if choice.get("finish_reason") in GIVEN_UP:
             return _GIVEN_UP_WORD
+        if not tool_calls.are_sound(choice):
+            return MALFORMED_CALL
         if not choice.get("finish_reason") and not _has_text(choice):
             return "the engine sent an answer without text, and without a reason for its end"
     return None

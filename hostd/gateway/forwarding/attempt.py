@@ -12,31 +12,41 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-from hostd.backends.http.errors import AnswerError, ConnectError, ConnectionLostError, ExchangeError
+from hostd.backends.http.errors import AnswerError, ConnectError, ExchangeError
 from hostd.backends.http.response import LARGEST_ERROR, Response
-from hostd.backends.in_turn import in_turn
 from hostd.backends.upstream import Lease
 from hostd.dialects import registry
-from hostd.dialects.base import Answer, AnswerContext, InferenceRequest, StreamTranslator, Translation
-from hostd.dialects.json_text import SMALL
-from hostd.dialects.openai.request_fields import shown
-from hostd.dialects.request_document import RequestDocument
-from hostd.domain.errors import CapacityError, EngineError, RequestError
+from hostd.dialects.base import (
+    MALFORMED_CALL,
+    Answer,
+    AnswerContext,
+    Dialect,
+    InferenceRequest,
+    StreamTranslator,
+    Translation,
+)
+from hostd.domain.errors import CapacityError, EngineError, HostdError
 from hostd.domain.progress import PromptProgress
 from hostd.domain.reason import FallbackReason
 from hostd.gateway.context import InferenceServices
-from hostd.gateway.forwarding.attempt_errors import RetryableFailure, TerminalFailure, rejected_by_engine, without_words
+from hostd.gateway.forwarding.attempt_errors import (
+    RetryableFailure,
+    TerminalFailure,
+    ToolCallFailure,
+    rejected_by_engine,
+    without_words,
+)
+from hostd.gateway.forwarding.attempt_request import CRASH_NOTICE, sent
 from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
 from hostd.gateway.forwarding.request_trace import RequestTrace
 from hostd.gateway.forwarding.retry_after import wait_asked_for
+from hostd.gateway.forwarding.second_answer import SecondAnswer, may_go_on, with_tool_calls
 from hostd.gateway.forwarding.stream_relay import FORMAL_END, StreamFeed, StreamRelay
 from hostd.gateway.forwarding.timeouts import AttemptTimeout
 from hostd.gateway.http.answers import WholeAnswer
 
 log = structlog.get_logger()
 
-_CRASH_NOTICE = 0.5
-"""Seconds within which a broken connection is taken for the first sign of a crash."""
 _REPORTS_EVERY = 0.1
 """Seconds between two reports to the watchdog that an answer makes progress."""
 
@@ -66,6 +76,8 @@ class Attempt:
         self._began = self._clock()
         self._relaying: StreamRelay | None = None
         self._sending = False
+        self._in_one_piece = False
+        self._first: StreamTranslator | None = None
         self._report_at = self._began
         self._translation: Translation
         self._limits: AttemptTimeout
@@ -93,54 +105,43 @@ class Attempt:
             raise RetryableFailure(FallbackReason.UNFIT, f"the engine cannot be asked for {self._request.dialect}")
         self._translation = translation
         with self._lease:
+            try:
+                return await self._exchange()
+            except ToolCallFailure as failure:
+                return await self._ask_again(failure)
+
+    async def _ask_again(self, failure: ToolCallFailure) -> web.StreamResponse:
+        """Ask the same engine once more, for an answer in one piece: often it is chance that a model leaves the form of a call."""
+        trace = self._trace
+        log.warning("asked_again", model=trace.model, request=trace.request_id, why=failure.logged or failure.detail)
+        self._in_one_piece = True
+        try:
             return await self._exchange()
+        except (ToolCallFailure, RetryableFailure) as error:
+            again = error.final if isinstance(error, ToolCallFailure) else error
+            raise (self._broken(again.detail, logged=again.logged) if self._begun else again) from None
 
     async def _exchange(self) -> web.StreamResponse:
-        lease = self._lease
+        lease, whole = self._lease, self._in_one_piece
         document = self._translation.request(self._request)
-        assembled = self._translation.assembles and lease.prefers_stream(document)
-        left = self._deadline - self._began
-        sign = partial(lease.sign, streamed=assembled or self._down is not None)
-        self._limits = AttemptTimeout(self._services.timeouts, lease.limits, left, sign)
+        if whole:
+            document = document.replace({"stream": False}, without=("stream_options",))
+        assembled = not whole and self._translation.assembles and lease.prefers_stream(document)
+        streamed = assembled or (self._down is not None and not whole)
+        sign = partial(lease.sign, streamed=streamed)
+        self._limits = AttemptTimeout(self._services.timeouts, lease.limits, self._deadline - self._clock(), sign)
         try:
             with self._limits:
-                return await self._receive(await self._send(document, assembled=assembled))
+                upstream = await sent(
+                    lease, document, self._translation, self._trace, assembled=assembled, streamed=streamed
+                )
+                return await self._receive(upstream)
         except AnswerError as error:
             raise self._bad_answer(f"the engine cannot be understood: {error}") from None
         except ExchangeError as error:
             raise await self._connection_lost(error) from None
         except TimeoutError:
             raise self._timed_out() from None
-
-    async def _send(self, document: RequestDocument, *, assembled: bool) -> Response:
-        """Return the upstream's response, of which the head has been read.
-
-        A kept-alive connection may be closed by the engine just as it is used again; then the request is sent once more.
-        """
-        lease, translation = self._lease, self._translation
-        try:
-            adapted = await lease.translate(document, translation.spoken)
-        except RequestError as error:
-            raise rejected_by_engine(error) from None
-        if lease.left_out:
-            self._trace.left_out = shown(lease.left_out)
-        if assembled:
-            adapted = translation.streamed(adapted)
-        if assembled or self._down is not None:
-            adapted = lease.with_reports(adapted)
-        body = adapted.encode() if adapted.size <= SMALL else await in_turn(adapted.size, adapted.encode)
-        lease.sent(body)
-        url = lease.endpoint.url + lease.endpoint.speaks[translation.spoken]
-        headers = {"Content-Type": "application/json", **lease.endpoint.headers}
-        if (assembled or self._down is not None) and not lease.endpoint.keeps_connections:
-            # It is closed in any case, after a moment in which the next request might already use it.
-            headers["Connection"] = "close"
-        try:
-            return await lease.http.send("POST", url, headers, body)
-        except ConnectionLostError as error:
-            if not error.stale or await lease.died_within(_CRASH_NOTICE):
-                raise
-            return await lease.http.send("POST", url, headers, body, fresh=True)
 
     async def _receive(self, upstream: Response) -> web.StreamResponse:
         try:
@@ -162,12 +163,14 @@ class Attempt:
             failure_body = await upstream.read(LARGEST_ERROR)
             failure = self._translation.failure(upstream.status, failure_body)
             wait = wait_asked_for(upstream.status, upstream.text(b"retry-after"), failure_body, time.time())
-            raise rejected_by_engine(self._lease.understood(failure), wait)
+            raise self._rejected(failure, wait)
         streams = upstream.content_type == self._translation.stream_type
         if self._down is None:
             answer = await (self._assemble(upstream) if streams else self._read(upstream))
             self._answered(answer.prompt_tokens, answer.tokens)
             return WholeAnswer(f"{self._trace.lines()}Content-Type: application/json\r\n", answer.body)
+        if self._in_one_piece:
+            return await self._say_as_stream(self._down, upstream)
         if streams:
             return await self._relay(self._down, upstream)
         raise _no_answer(f"the engine was asked for a stream and sent {upstream.content_type}")
@@ -177,13 +180,32 @@ class Attempt:
         return AnswerContext(self._request, trace.model, trace.request_id, trace.waited, trace.loaded, time.time)
 
     async def _read(self, upstream: Response) -> Answer:
-        answer = self._translation.response(await upstream.read(), self._context())
+        return self._checked(self._translation.response(await upstream.read(), self._context()))
+
+    def _checked(self, answer: Answer) -> Answer:
         if answer.engine_error is not None:
-            raise rejected_by_engine(self._lease.understood(answer.engine_error))
+            raise self._rejected(answer.engine_error)
         if answer.failure:
             raise _no_answer(answer.failure)
         self._lease.progress()
         return answer
+
+    def _rejected(self, error: HostdError, wait: float | None = None) -> Exception:
+        tools = self._request.requirements.tools and self._translation.spoken is Dialect.OPENAI_CHAT
+        return rejected_by_engine(self._lease.understood(error), wait, tools=tools)
+
+    async def _say_as_stream(self, down: Downstream, upstream: Response) -> web.StreamResponse:
+        """Send a whole answer as a stream, or what of it is missing in the one that has begun."""
+        payload = await upstream.read()
+        self._checked(self._translation.response(payload, self._context()))
+        second = SecondAnswer(payload, self._first)
+        events, translator = second.events(self._translation, self._context())
+        if not translator.done:
+            raise _no_answer(translator.failure or "the engine called no tool when it was asked again")
+        down.error_event = translator.error_event
+        self._answered(translator.prompt_tokens, translator.tokens)
+        self._sending = True
+        return await down.finish(events)
 
     async def _assemble(self, upstream: Response) -> Answer:
         """Return the whole answer that a stream makes up; until it is complete, the client is sent nothing."""
@@ -200,22 +222,21 @@ class Attempt:
         await StreamFeed(upstream, assembler, take).run()
         complete = assembler.end()
         if assembler.engine_error is not None:
-            raise rejected_by_engine(self._lease.understood(assembler.engine_error))
+            raise self._rejected(assembler.engine_error)
         if not complete:
             raise _no_answer(assembler.failure or "the engine ended its answer in the middle")
-        answer = assembler.answer()
-        if answer.failure:
-            raise _no_answer(answer.failure)
-        return answer
+        return self._checked(assembler.answer())
 
     async def _relay(self, down: Downstream, upstream: Response) -> web.StreamResponse:
         """Send the stream to the client as it comes; what completes it goes out together with the end of the response."""
         asked = self._request.document.is_true("return_progress")
-        translator = self._translation.stream(
+        translator: StreamTranslator = self._translation.stream(
             self._context(),
             passes_progress=asked,
             passes_sums=not self._lease.adds_usage(self._request.document),
         )
+        if self._request.requirements.tools:
+            translator = with_tool_calls(translator, self._translation, self._lease.repair)
         down.error_event = translator.error_event
 
         def progressed() -> None:
@@ -234,10 +255,15 @@ class Attempt:
     async def _end(self, down: Downstream, translator: StreamTranslator) -> web.StreamResponse:
         """End a stream that has ended without its formal end, or that has failed."""
         end = translator.end()
-        if end is None and not down.begun:
-            if translator.engine_error is not None:
-                raise rejected_by_engine(self._lease.understood(translator.engine_error))
-            raise _no_answer(translator.failure or "the engine ended its answer before it had begun")
+        if end is None:
+            said = translator.engine_error
+            what = translator.failure or "the engine ended its answer before it had begun"
+            failure = _no_answer(what) if said is None else self._rejected(said)
+            if not down.begun:
+                raise failure
+            if isinstance(failure, ToolCallFailure) and may_go_on(translator, self._request):
+                self._first = translator
+                raise failure
         self._answered(translator.prompt_tokens, translator.tokens)
         if end is None:
             said = translator.engine_error
@@ -294,7 +320,7 @@ class Attempt:
     async def _connection_lost(self, error: Exception) -> RetryableFailure | TerminalFailure:
         """Return what a lost connection means: a crash, or an engine that runs but closed it."""
         lease = self._lease
-        crashed = await lease.died_within(_CRASH_NOTICE)
+        crashed = await lease.died_within(CRASH_NOTICE)
         what = "the engine crashed" if crashed else "the connection to the engine broke off"
         if isinstance(error, ConnectError) and not crashed:
             what = f"the engine at {lease.endpoint.url} cannot be reached: {error}"
@@ -305,7 +331,7 @@ class Attempt:
         reason = FallbackReason.CRASHED if crashed else FallbackReason.CONNECT
         return RetryableFailure(reason, what, reached=not isinstance(error, ConnectError))
 
-    def _bad_answer(self, what: str) -> RetryableFailure | TerminalFailure:
+    def _bad_answer(self, what: str) -> Exception:
         return self._broken(what) if self._begun else _no_answer(what)
 
     def _broken(self, what: str, *, logged: str | None = None, by_engine: bool = True) -> TerminalFailure:
@@ -317,5 +343,7 @@ class Attempt:
         )
 
 
-def _no_answer(what: str) -> RetryableFailure:
+def _no_answer(what: str) -> RetryableFailure | ToolCallFailure:
+    if what == MALFORMED_CALL:
+        return ToolCallFailure(what)
     return RetryableFailure(FallbackReason.STATUS_5XX, what, 502)

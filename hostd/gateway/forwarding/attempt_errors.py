@@ -1,5 +1,6 @@
 """How an attempt fails: so that another target may still answer the request, or so that none can."""
 
+from hostd.backends.tool_refusals import concerns_tools
 from hostd.domain.errors import HostdError, RequestError
 from hostd.domain.reason import FallbackReason
 
@@ -43,12 +44,34 @@ class TerminalFailure(Exception):
         self.broke_off = broke_off
 
 
-def rejected_by_engine(error: HostdError, retry_after: float | None = None) -> RetryableFailure | TerminalFailure:
-    """Return what an engine's error answer means for the request: try elsewhere, or tell the client.
+class ToolCallFailure(Exception):
+    """The engine's call of a tool cannot be read, or the engine can do nothing with the request's tools: asked again, it may.
 
-    *retry_after* as in `RetryableFailure`.
+    *detail*, *status* and *logged* as in `RetryableFailure`.
+    """
+
+    def __init__(self, detail: str, status: int = 502, *, logged: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.logged = logged
+        self._status = status
+
+    @property
+    def final(self) -> RetryableFailure:
+        """What it means where the same engine is not asked again."""
+        return RetryableFailure(FallbackReason.BAD_TOOL_CALL, self.detail, self._status, logged=self.logged)
+
+
+def rejected_by_engine(
+    error: HostdError, retry_after: float | None = None, *, tools: bool = False
+) -> RetryableFailure | TerminalFailure | ToolCallFailure:
+    """Return what an engine's error answer means for the request: try elsewhere, or once more, or tell the client.
+
+    *retry_after* as in `RetryableFailure`. *tools* says that the request has some.
     """
     logged = without_words(error)
+    if tools and concerns_tools(error):
+        return ToolCallFailure(error.message, error.status if error.status < 500 else 502, logged=logged)
     if isinstance(error, RequestError):
         if error.code == "context_length_exceeded":
             return RetryableFailure(FallbackReason.CONTEXT_TOO_LONG, error.message, error.status, logged=logged)

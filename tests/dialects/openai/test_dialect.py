@@ -47,7 +47,8 @@ def test_answers_a_client() -> None:
     """Errors as objects or as events, and notes as comments."""
     client, error = OpenAiClient(Dialect.OPENAI_CHAT), EngineError("it is down")
     assert "it is down" == json.loads(client.error(error))["error"]["message"]
-    assert b"data: " + client.error(error) + b"\n\n" == client.error_event(error)
+    event = json.loads(client.error_event(error).removeprefix(b"data: "))["error"]
+    assert ("it is down", "incomplete_answer") == (event["message"], event["type"])
     assert b": waiting\n" == client.keep_alive("waiting")
 
 
