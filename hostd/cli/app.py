@@ -1,8 +1,10 @@
 """Puts the verbs together, and turns every failure into a sentence and an exit code."""
 
+import sys
 from collections.abc import Sequence
 from http import HTTPStatus
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -72,6 +74,10 @@ def app_for(argv: Sequence[str]) -> typer.Typer:
 
 def run(argv: Sequence[str]) -> int:
     """Run one command line, without the program's name; return its exit code."""
+    # A name of a file may hold what a terminal's encoding does not.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app_for(argv)(argv, prog_name="hostd")
     except VerbError as failure:

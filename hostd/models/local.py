@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from hostd.models.errors import ModelNotFound, ModelUnreadable
@@ -65,7 +66,8 @@ class LocalFolder:
             found = _regular(self.root)
             if not any(name.endswith((".gguf", ".safetensors")) for name in found):
                 for below in sorted(path for path in self.root.iterdir() if path.is_dir()):
-                    found |= {f"{below.name}/{name}": size for name, size in _regular(below).items()}
+                    with suppress(OSError):
+                        found |= {f"{below.name}/{name}": size for name, size in _regular(below).items()}
         except OSError as error:
             raise ModelUnreadable(
                 f"{self.root} cannot be read: {error.strerror}; give this user access to it"
@@ -126,7 +128,10 @@ def _tower_beside(path: Path) -> str | None:
     """Return the projector in the same folder, where it can belong to no other model."""
     if is_projector(path.name) or not os.path.isfile(path):  # noqa: PTH113 - as above
         return None
-    names = [name for name in _regular(path.parent) if name.endswith(".gguf")]
+    try:
+        names = [name for name in _regular(path.parent) if name.endswith(".gguf")]
+    except OSError:
+        return None  # a folder that may be entered and not listed
     towers = [name for name in names if is_projector(name)]
     return towers[0] if len(towers) == 1 and models(names) == [parts_of(path.name)] else None
 
@@ -137,6 +142,8 @@ def _regular(folder: Path) -> dict[str, int | None]:
         for entry in entries:
             if len(found) >= _MOST_NAMES:
                 break
-            if entry.is_file():
-                found[entry.name] = entry.stat().st_size
+            # A link that leads to itself, or a file that has just gone, is none of the folder's.
+            with suppress(OSError):
+                if entry.is_file():
+                    found[entry.name] = entry.stat().st_size
     return found

@@ -4,6 +4,7 @@ A reference decides which file is opened or which address is asked, so each part
 once, and what comes out may be joined to folders and addresses without a second look.
 """
 
+import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -99,7 +100,8 @@ def parse_reference(text: str, profiles: Collection[str] = ()) -> Reference:
     if text in profiles:
         return ProfileReference(text)
     path = Path(text).expanduser() if text.startswith("~") else Path(text)
-    if path.exists() or text.endswith(WEIGHTS) or text.startswith(("/", "./", "../", "~")):
+    # Of a name that is too long for a file, pathlib raises an error.
+    if os.path.exists(path) or text.endswith(WEIGHTS) or text.startswith(("/", "./", "../", "~")):  # noqa: PTH110
         return FileReference(path)
     raise BadReference(
         f"there is no profile and no file '{text}'; write a path, hf:{text if '/' in text else 'REPO'}, "

@@ -167,6 +167,11 @@ class ServingModeFactory:
         seen = self._seen(backend)
         seen, serving, cards = with_flags(seen, asked.on(beside.serving), self.host)
         beside = replace(beside, serving=serving)
+        if serving.flash == "off" and serving.values.quantised:
+            raise ValueError(
+                f"llama.cpp keeps values as {serving.value_type} with flash attention alone, which is off; turn it on, or keep "
+                "values as f16"
+            )
         ours = self.calibrated and backend == "llamacpp"
         better = self.calibrated.about(header, beside.serving) if self.calibrated and ours else None
         served = LlamaCppServing(header.shape, beside.serving, beside.projector, words, beside.draft)

@@ -99,6 +99,15 @@ def test_a_single_safetensors_file_finds_its_configuration(tmp_path: Path) -> No
     assert "qwen2" == open_path(folder / "model.safetensors").shape.architecture
 
 
+def test_what_cannot_be_looked_at_is_passed_over(tmp_path: Path) -> None:
+    """A link that leads to itself, beside the model or in its place, hides no other file."""
+    path = write(tmp_path / "m.gguf", weights.gguf())
+    (tmp_path / "loop.gguf").symlink_to("loop.gguf")
+    assert path == open_path(path).path == open_path(tmp_path).path
+    with pytest.raises(ModelUnreadable, match="loop"):
+        open_path(tmp_path / "loop.gguf")
+
+
 def test_weights_one_folder_down_are_found(tmp_path: Path) -> None:
     """A repository keeps each quantisation in a folder of its own."""
     path = write(tmp_path / "Q4_K_M" / "m.gguf", weights.gguf())

@@ -1,6 +1,7 @@
 """``hostd plan``."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -241,6 +242,7 @@ def test_the_table(hostd: Hostd, bare_home: Path) -> None:
         (None, ["ollama:no/such/model/here"], 5, "no model of Ollama's"),
         (None, ["planner", "--host", "rtx4091"], 2, "did you mean 'rtx4090'?"),
         (None, ["planner", "--kv-type", "q9"], 2, "no type for a KV cache"),
+        (None, ["planner", "--kv-type", "q4_0", "--flash-attn", "off"], 2, "with flash attention alone"),
         (None, ["planner", "--backend", "vllm"], 2, "no variant for backend vllm"),
         (b"{host: 1}", ["planner", "--host", "{file}"], 78, "pools"),
         (None, ["planner", "--ctx", "-1"], 2, "--ctx"),
@@ -333,3 +335,43 @@ def test_flags_that_are_not_counted_are_named(hostd: Hostd, told: Told, bare_hom
     assert f"what {flag.partition(':')[0]} in its args changes" in model["why"]
     ran = hostd("plan", "a", "--host", "rtx4090")
     assert (12, True) == (ran.code, "cannot say" in ran.out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["folder.gguf"], 5),
+        (["empty.gguf"], 1),
+        (["cut.gguf"], 1),
+        (["pipe.gguf"], 1),
+        (["loop.gguf"], 1),
+        (["dangling.gguf"], 5),
+        (["odd\udcff.gguf"], 0),
+        (["m.gguf", "--ctx", "2147483647", "--slots", "2147483647"], 11),
+        (["m.gguf", "--ubatch", "2147483647", "--slots", "64", "--ctx", "1"], 0),
+        (["m.gguf", "--slots", "0"], 2),
+        (["m.gguf", "--ctx", "-1"], 2),
+        (["m.gguf", "--host", "nosuch"], 2),
+        (["m.gguf", "--host", "/"], 78),
+        (["m.gguf", "--host", "empty.gguf"], 78),
+        (["x" * 5000], 5),
+        (["\x00"], 5),
+        (["size:nanB/q4"], 2),
+    ],
+)
+def test_odd_input_ends_in_a_sentence(
+    hostd: Hostd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int
+) -> None:
+    """And an exit code; nothing traces back, and a pipe keeps nobody waiting."""
+    monkeypatch.chdir(tmp_path)
+    whole = weigh(tmp_path / "m.gguf", 1).read_bytes()
+    for name, data in (("odd\udcff.gguf", whole), ("cut.gguf", whole[:90]), ("empty.gguf", b"")):
+        Path(name).write_bytes(data)
+    Path("folder.gguf").mkdir()
+    Path("loop.gguf").symlink_to("loop.gguf")
+    Path("dangling.gguf").symlink_to("gone.gguf")
+    os.mkfifo("pipe.gguf")
+    ran = hostd("plan", *(arguments if "--host" in arguments else [*arguments, "--host", "rtx4090"]))
+    assert code == ran.code
+    assert "Traceback" not in ran.out + ran.err
+    assert (ran.err or ran.out).strip()
