@@ -49,6 +49,13 @@ class ProviderLimits:
             model.limited_until = None
         return opened
 
+    def may_be_awaited(self, model: ModelState, request: RequestState) -> bool:
+        """Return whether *model* takes requests again before *request*, which it has just refused, has waited too long for it."""
+        until, now = model.limited_until, self._context.now
+        if until is None or len(model.queue) >= model.profile.limits.max_queue:
+            return False
+        return until < min(now + model.profile.limits.queue_timeout, request.expires)
+
     def error(self, model: ModelState, request: RequestState, *, movable: bool) -> CapacityError | None:
         """Return why *request* is not to wait for *model*, whose provider refuses requests; None where it may.
 

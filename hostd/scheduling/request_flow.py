@@ -32,7 +32,8 @@ from hostd.scheduling.target_choice import Outcome, TargetChoice
 
 _FAILURES = COUNTED | {FallbackReason.CRASHED}
 _TRIED_AGAIN = frozenset({FallbackReason.CRASHED, FallbackReason.CONNECT})
-"""Failures after which the last target is asked once more, as is the only one after an error; a silent one would be so again."""
+"""Failures after which the last target is asked once more, as is the only one after an error, and a provider whose time is over; a
+silent one would be so again."""
 
 
 class RequestFlow:
@@ -203,6 +204,8 @@ class RequestFlow:
 
     def _is_tried_again(self, model: ModelState, request: RequestState, reason: FallbackReason) -> bool:
         again = reason in _TRIED_AGAIN or (reason is FallbackReason.STATUS_5XX and request.attempt == 1)
+        # A provider that has said when it takes requests again is asked then, if that is within the time that a request may wait.
+        again = again or (reason is FallbackReason.STATUS_429 and self.limits.may_be_awaited(model, request))
         return again and not request.retried and model.breaker.admits and self._engines.obtainable(model)
 
     def refuse(self, request: RequestState, error: HostdError) -> None:

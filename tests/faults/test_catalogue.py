@@ -6,11 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.catalogue import CATALOGUE, LONGEST, MOST_ATTEMPTS, Scenario
-from tests.faults.provoked import Observed, Provoked, VirtualStage, pair
+from tests.faults.provoked import OTHER, Observed, Provoked, VirtualStage, pair
 from tests.faults.results import RESULTS
 
 MODES = {"streamed": True, "whole": False}
-PENDING = {"S01", "S03"}
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +31,6 @@ def stage() -> Iterator[VirtualStage]:
 @pytest.mark.parametrize("scenario", CATALOGUE, ids=lambda scenario: scenario.name)
 def test_one_fault(stage: VirtualStage, scenario: Scenario, mode: str) -> None:
     """Each is answered as the catalogue says; no slot and no place is left held, and the next request is answered."""
-    if scenario.name in PENDING:
-        pytest.xfail("a failure is not yet met by a second try of the only target")
     model, streamed = f"{scenario.name}-{mode}", MODES[mode]
     more = dict(scenario.body) if streamed else {}
     seen = stage.run(stage.provoked.ask(model, scenario.plans, scenario.other, stream=streamed, **more))
@@ -50,3 +47,39 @@ async def _afterwards(provoked: Provoked, model: str) -> Observed:
     # A provider that has refused requests is left alone for a moment.
     await asyncio.sleep(61)
     return await provoked.ask(model, [{}])
+
+
+DOWN = 60.0
+EVERY = 1.0
+FLAP = "down for a minute, a request each second"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_provider_that_comes_and_goes(stage: VirtualStage, mode: str) -> None:
+    """S15: it is soon asked for a probe alone, all answers come from the fallback meanwhile, and it is back within 30 s."""
+    model = f"S15-{mode}"
+    during, back = stage.run(_flap(stage.provoked, model, streamed=MODES[mode]))
+    asked = sum(len(seen.times(model)) for seen in during)
+    said = f"{asked} of {len(during)} requests reached it while down, back after {back:.0f} s"
+    RESULTS.say("S15", FLAP, mode, f"FAILED {said}")
+    assert {"whole"} == {seen.ending for seen in during}
+    assert {model + OTHER} == {seen.answer.headers["x-hostd-model"] for seen in during}
+    assert asked <= 15
+    assert back <= 30
+    RESULTS.say("S15", FLAP, mode, f"ok     {said}")
+
+
+async def _flap(provoked: Provoked, model: str, *, streamed: bool) -> tuple[list[Observed], float]:
+    """Return what was seen while the provider was down, and after how many seconds it answered again."""
+    clock = asyncio.get_running_loop().time
+    ends = clock() + DOWN
+    during = []
+    while clock() < ends:
+        during.append(await provoked.ask(model, [{"status": 503}], stream=streamed))
+        await asyncio.sleep(EVERY)
+    up = clock()
+    answered_by = ""
+    while answered_by != model:
+        await asyncio.sleep(EVERY)
+        answered_by = (await provoked.ask(model, [{}], stream=streamed)).answer.headers["x-hostd-model"]
+    return during, clock() - up

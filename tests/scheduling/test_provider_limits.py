@@ -55,6 +55,16 @@ def test_no_target_of_the_provider_is_asked_until_then(stage: Rehearsal) -> None
     assert ["serve 5 by a"] == stage.arrive("5", "a")
 
 
+def test_one_that_was_refused_is_sent_again_then(stage: Rehearsal) -> None:
+    """Once, where it has no fallback and the time is within its queue_timeout."""
+    stage.arrive("1", "b", 0.0)
+    assert [] == refused(stage, "1", 8.0)
+    assert [] == stage.pass_time(7.9)
+    assert ["serve 1 by b"] == stage.pass_time(8.0)
+    refused(stage, "1", 3.0)
+    assert 3.0 == retry_after(stage)
+
+
 def test_the_refusal_tells_the_providers_time(stage: Rehearsal) -> None:
     """To the request that was refused, and to those that would wait for longer than they may; within a minute."""
     stage.arrive("1", "b", 0.0)
