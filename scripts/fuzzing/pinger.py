@@ -1,30 +1,28 @@
 """How long `/healthz` takes while others are at work.
 
-Run as a program: url [pid]. It prints two times in ms for each ping, until it is ended: how long it took, and how much of that
-is hostd's. Where Linux tells how long a thread could have run and had no processor (proc_pid_schedstat), that is not hostd's:
-neither what its main thread, *pid*, has waited so, nor what this program has.
+Run as a program: url [pid]. It prints three times in ms for each turn, until it is ended: how long a ping took on a connection of
+its own, how much of that is hostd's, and how much of a ping on a connection that is kept is hostd's. Where Linux tells how long a
+thread could have run and had no processor (proc_pid_schedstat), that is not hostd's: neither for *pid*, its main thread, nor for
+this program.
 """
 
 import http.client
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 EVERY = 0.02
 
 
-def ping(address: str) -> float:
-    """Return the milliseconds that one answer takes, on a connection of its own."""
-    began = time.perf_counter()
-    connection = http.client.HTTPConnection(address, timeout=30)
-    try:
-        connection.request("GET", "/healthz", headers={"Connection": "close"})
-        connection.getresponse().read()
-    finally:
+def ping(connection: http.client.HTTPConnection, *, keep: bool) -> None:
+    """Ask once."""
+    connection.request("GET", "/healthz", headers={} if keep else {"Connection": "close"})
+    connection.getresponse().read()
+    if not keep:
         connection.close()
-    return 1000 * (time.perf_counter() - began)
 
 
 def starved(*pids: int) -> float:
@@ -36,10 +34,25 @@ def starved(*pids: int) -> float:
         return 0.0
 
 
+def timed(connection: http.client.HTTPConnection, pids: list[int], *, keep: bool) -> tuple[float, float]:
+    """Return the milliseconds that a ping takes, and hostd's part."""
+    before, began = starved(*pids), time.perf_counter()
+    try:
+        ping(connection, keep=keep)
+    except http.client.RemoteDisconnected:
+        # A kept connection may have given its place to a newcomer; it is opened again by the next ping.
+        connection.close()
+    took = 1000 * (time.perf_counter() - began)
+    return took, max(0.0, took - (starved(*pids) - before))
+
+
 if __name__ == "__main__":
-    both = [os.getpid(), *map(int, sys.argv[2:])]
+    both, address = [os.getpid(), *map(int, sys.argv[2:])], urlsplit(sys.argv[1]).netloc
+    kept = http.client.HTTPConnection(address, timeout=30)
     while True:
-        before = starved(*both)
-        took = ping(urlsplit(sys.argv[1]).netloc)
-        print(f"{took:.1f} {max(0.0, took - (starved(*both) - before)):.1f}", flush=True)
+        took, pause = timed(http.client.HTTPConnection(address, timeout=30), both, keep=False)
+        kept_pause = 0.0
+        with suppress(ConnectionError):
+            _, kept_pause = timed(kept, both, keep=True)
+        print(f"{took:.1f} {pause:.1f} {kept_pause:.1f}", flush=True)
         time.sleep(EVERY)

@@ -108,6 +108,9 @@ class ClientConnection(RequestHandler):
                     self._waiter = None
             if not await self._answer_next():
                 break
+            if self._messages:
+                # Of requests that came together one is answered in each turn of the loop: hundreds would hold up all others.
+                await asyncio.sleep(0)
         if not self._force_close:
             self._task_handler = None
             if self.transport is not None:

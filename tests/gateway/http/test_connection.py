@@ -277,3 +277,16 @@ def test_a_short_answer_says_when_to_come_back() -> None:
     assert f"Content-Length: {len(body)}".encode() in head
     with contextlib.suppress(KeyError):
         assert "busy" == json.loads(body)["error"]["message"]
+
+
+@in_virtual_time
+async def test_requests_that_came_together_hold_up_nobody() -> None:
+    """However many a client pipelines, others have their turn after each answer."""
+    async with connected() as wire:
+        await asyncio.sleep(0)
+        wire.connection.data_received(GET * 8)
+        answered = []
+        while wire.sent.count(b"hello") < 8:
+            await asyncio.sleep(0)
+            answered.append(wire.sent.count(b"hello"))
+        assert max(after - before for before, after in zip([0, *answered], answered, strict=False)) == 1
