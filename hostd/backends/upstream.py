@@ -5,7 +5,7 @@ nothing in this module knows of processes or memory.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -123,6 +123,7 @@ class Lease:
         self.died_within = died_within
         self.prompt: PromptProgress | None = None
         self.left_out: tuple[str, ...] = ()
+        self.passed_headers: Mapping[str, str] = {}
         self.progress = upstream.progress
         self.suspect = upstream.suspect
         self.sign = upstream.sign

@@ -8,7 +8,6 @@ from typing import Any
 
 from hostd.config.document import Document
 from hostd.config.yaml_positions import ConfigIssue, YamlMapping
-from hostd.domain.cloud import CLOUD_PROVIDERS, OTHER_DIALECTS
 from hostd.domain.errors import Problem
 from hostd.domain.secret import Secret
 
@@ -52,12 +51,6 @@ def _written(table: Any, path: tuple[str, ...], what: str) -> Iterator[ConfigIss
 def _variant(name: str, variant: YamlMapping) -> Iterator[ConfigIssue]:
     if variant["backend"] != "cloud":
         return
-    if (provider := variant["provider"]) in OTHER_DIALECTS:
-        yield ConfigIssue(
-            f"{name}.provider {provider} is not implemented yet: it speaks a dialect of its own, and the providers that are "
-            f"served ({', '.join(CLOUD_PROVIDERS)}, and any url) speak OpenAI's; this variant will not be used",
-            variant.values_at["provider"],
-        )
     if (key := variant.get("api_key")) and not isinstance(key, Secret):
         yield ConfigIssue(
             f"{name}.api_key stands in this file as it is, for everybody who can read the file or a copy of it; "

@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from hostd.config import field_types
 from hostd.config.section import Section, key
 from hostd.config.validators import hint, shown
-from hostd.domain.cloud import CLOUD_PROVIDERS, OTHER_DIALECTS
+from hostd.domain.cloud import CLOUD_PROVIDERS
 from hostd.domain.locality import is_loopback
 
 GROUP = "hostd.backends"
@@ -99,7 +99,7 @@ class OpenAIVariant(AnyVariant):
 
 
 class CloudVariant(AnyVariant):
-    """Served by a cloud provider that speaks OpenAI's chat completions."""
+    """Served by a cloud provider that speaks OpenAI's chat completions, or by Anthropic."""
 
     backend: Literal["cloud"]
     provider: field_types.Text = Field(
@@ -118,7 +118,7 @@ class CloudVariant(AnyVariant):
 
     @model_validator(mode="after")
     def _has_address(self) -> Self:
-        if self.url is None and self.provider not in (*CLOUD_PROVIDERS, *OTHER_DIALECTS):
+        if self.url is None and self.provider not in CLOUD_PROVIDERS:
             raise ValueError(
                 f"the provider {shown(self.provider)} is not known: write its 'url', or {hint(self.provider, CLOUD_PROVIDERS)}"
             )

@@ -4,7 +4,7 @@ A client speaks one dialect, an endpoint speaks some. `registry.translation` ret
 where the endpoint speaks the client's own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -32,7 +32,8 @@ class InferenceRequest(NamedTuple):
 
     *model* is the name that the client asked for. *keep_alive* is for how many seconds it would like the model to stay loaded.
     *choices* is how many answers it asks for. *remote_media* is the beginning of a URL that its engine would fetch, if any. *chat*
-    is the request as one of OpenAI's chat completions, where reading it has made one.
+    is the request as one of OpenAI's chat completions, where reading it has made one. *headers* go to an upstream that speaks the
+    client's own dialect.
     """
 
     dialect: Dialect
@@ -44,6 +45,7 @@ class InferenceRequest(NamedTuple):
     choices: int = 1
     remote_media: str | None = None
     chat: RequestDocument | None = None
+    headers: Mapping[str, str] = {}
 
 
 class AnswerContext(NamedTuple):
@@ -79,9 +81,13 @@ class Answer(NamedTuple):
 
 
 class ClientDialect(Protocol):
-    """How clients of one dialect are read and answered. *stream_type* is the content type of its streams."""
+    """How clients of one dialect are read and answered.
+
+    *stream_type* is the content type of its streams. *passed_headers* of a request are for an upstream of the same dialect, too.
+    """
 
     stream_type: str
+    passed_headers: tuple[str, ...]
 
     def parse(self, body: bytes) -> InferenceRequest:
         """Return the request in *body*.

@@ -1,7 +1,7 @@
 """How engines say that a request is longer than its context: each in words of its own, and all mean the same.
 
-Sources: llama.cpp's and llama-cpp-python's servers, vLLM and MLX by running them; SGLang's, TabbyAPI's, Ollama's and LM Studio's
-from what their users report.
+Sources: llama.cpp's and llama-cpp-python's servers, vLLM and MLX by running them; Anthropic's documentation; SGLang's, TabbyAPI's,
+Ollama's and LM Studio's from what their users report.
 """
 
 import re
@@ -14,7 +14,8 @@ _WORDS = re.compile(
     r"|exceeds? (the |available |maximum )*context (window|length|size)"
     r"|longer than the model's context length"
     r"|greater than (the )?(max_seq_len|context length)"
-    r"|context the overflows|input length exceeds",
+    r"|context the overflows|input length exceeds"
+    r"|prompt is too long",
     re.IGNORECASE,
 )
 

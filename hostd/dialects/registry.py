@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Mapping
 
+from hostd.dialects.anthropic import dialect as anthropic
 from hostd.dialects.base import ClientDialect, Dialect, Translation
 from hostd.dialects.openai import dialect as openai
 from hostd.dialects.openai import responses
 
-_MODULES = (openai, responses)
+_MODULES = (openai, responses, anthropic)
 
 PATHS: Mapping[str, Dialect] = {path: dialect for module in _MODULES for dialect, path in module.PATHS.items()}
 """The dialect of the requests that clients send to a path."""

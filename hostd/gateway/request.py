@@ -118,8 +118,11 @@ async def parse_request(request: web.BaseRequest, dialect: Dialect, reader: Body
     Raises:
         RequestError: It is too large, is no JSON object, or names no model.
     """
-    body = await request.read()
-    return registry.client_dialect(dialect).parse(body) if len(body) <= SMALL else await reader.read(dialect, body)
+    body, client = await request.read(), registry.client_dialect(dialect)
+    found = client.parse(body) if len(body) <= SMALL else await reader.read(dialect, body)
+    if not client.passed_headers:
+        return found
+    return found._replace(headers={name: text for name in client.passed_headers if (text := request.headers.get(name))})
 
 
 def too_large(limit: int) -> RequestError:

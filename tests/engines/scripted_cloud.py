@@ -192,8 +192,8 @@ class CloudJob(Job):
 class Provider(Engine):
     """The server, what it was told to do, and what it was asked."""
 
-    job = CloudJob
-    served = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
+    job: type[CloudJob] = CloudJob
+    served: tuple[str, ...] = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
 
     def __init__(self, key: str | None = None, port: int = 0) -> None:
         super().__init__({}, port=port, slots=4096, context=1 << 20, alias="big-1")
@@ -244,14 +244,18 @@ class Provider(Engine):
         else:
             await self._answer(wire, method, path, headers, body)
 
+    def key_in(self, headers: Mapping[str, str]) -> str:
+        """Return the key of a request with *headers*."""
+        return headers.get("authorization", "")
+
     async def _answer(self, wire: Wire, method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
-        key = headers.get("authorization", "")
+        key = self.key_in(headers)
         asked = json.loads(body) if body else {}
         now = asyncio.get_running_loop().time()
         self.asked.append({"method": method, "path": path, "key": key, "body": asked, "at": now})
         if path not in self.served:
             await asyncio.sleep(float(self.script.get("delay", 0)))
-        if self.key is not None and key != f"Bearer {self.key}":
+        if self.key is not None and key.removeprefix("Bearer ") != self.key:
             said = f"Incorrect API key provided: {key.removeprefix('Bearer ')}."
             wire.json(401, self.error(401, said, "invalid_request_error", word="invalid_api_key"))
         elif method == "POST" and path in self.served:
@@ -265,7 +269,7 @@ class Provider(Engine):
 
     async def work(self, wire: Wire, path: str, body: bytes) -> bool:
         """Serve one request as its own plan says; return whether it got what it asked for."""
-        job = CloudJob(self, wire, self.counts["begun"], path, json.loads(body))
+        job = self.job(self, wire, self.counts["begun"], path, json.loads(body))
         await asyncio.sleep(float(job.fault("delay") or 0))
         while job.fault("hang"):
             await self.change(None)
@@ -299,23 +303,26 @@ def broken_off(wire: Wire) -> NoReturn:
     raise Cut
 
 
-async def serve(port: int, key: str | None, certificate: Path | None, script: Json) -> None:
+async def serve(provider: Provider, certificate: Path | None, script: Json) -> None:
     """Serve until ended."""
-    provider = Provider(key, port)
     provider.set_script(script)
     await provider.listen(certificate)
     await asyncio.Event().wait()
 
 
-def main() -> None:
-    """Be a provider until ended."""
+def main(kind: type[Provider] = Provider) -> None:
+    """Be a provider of this *kind* until ended."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--key", help="the key that requests must have; without it none is asked for")
     parser.add_argument("--certificate", type=Path)
     parser.add_argument("--script", type=json.loads, default={}, help="what POST /script takes, from the start")
     given = parser.parse_args()
-    asyncio.run(serve(given.port, given.key, given.certificate, given.script))
+    asyncio.run(_serve(kind, given))
+
+
+async def _serve(kind: type[Provider], given: argparse.Namespace) -> None:
+    await serve(kind(given.key, given.port), given.certificate, given.script)
 
 
 if __name__ == "__main__":

@@ -60,10 +60,10 @@ class Provider:
 
 
 @contextmanager
-def provider(key: str = KEY) -> Iterator[Provider]:
-    """Run a provider that wants *key*."""
+def provider(key: str = KEY, program: str = "scripted_cloud") -> Iterator[Provider]:
+    """Run the provider that *program* is, which wants *key*."""
     port = free_port()
-    argv = [sys.executable, str(TESTS / "engines" / "scripted_cloud.py"), "--port", str(port), "--key", key]
+    argv = [sys.executable, str(TESTS / "engines" / f"{program}.py"), "--port", str(port), "--key", key]
     process = subprocess.Popen([*argv, "--certificate", str(TLS / "localhost.pem")], stdin=subprocess.DEVNULL)
     try:
         running = Provider(f"https://localhost:{port}/v1", process)

@@ -1,12 +1,14 @@
-"""The providers that speak OpenAI's chat completions: where each is, and what sets it apart.
+"""The providers: where each is, what it speaks, and what sets it apart. All but Anthropic speak OpenAI's chat completions.
 
 Sources: the providers' own references, https://platform.openai.com/docs/api-reference, https://api-docs.deepseek.com,
 https://docs.z.ai, https://docs.x.ai, https://openrouter.ai/docs, https://ai.google.dev/gemini-api/docs/openai.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from hostd.backends.cloud import anthropic
 from hostd.dialects.base import Dialect
 from hostd.domain.cloud import CLOUD_PROVIDERS
 from hostd.domain.profile import Variant
@@ -20,7 +22,9 @@ ALL: Mapping[Dialect, str] = {**WITH_EMBEDDINGS, Dialect.OPENAI_COMPLETIONS: "/c
 class CloudProvider:
     """One provider. *url* is what its paths are added to, *variable* where its key usually is.
 
-    *answer_limit* is the member of a chat request that bounds its answer.
+    *answer_limit* is the member of a chat request that bounds its answer. *key_header* is where it wants its key, behind
+    *key_mark*, beside its *headers*. *adapted* takes a model's name and a request in the provider's own dialect, and returns what
+    changes in it, and what is left out.
     """
 
     name: str
@@ -28,6 +32,10 @@ class CloudProvider:
     variable: str = ""
     speaks: Mapping[Dialect, str] = field(default_factory=lambda: CHAT)
     answer_limit: str = "max_tokens"
+    key_header: str = "Authorization"
+    key_mark: str = "Bearer "
+    headers: Mapping[str, str] = field(default_factory=dict)
+    adapted: Callable[[str, Mapping[str, Any]], tuple[dict[str, Any], list[str]]] | None = None
 
     @property
     def credential(self) -> str:
@@ -36,6 +44,16 @@ class CloudProvider:
 
 
 _KNOWN = (
+    CloudProvider(
+        anthropic.NAME,
+        anthropic.URL,
+        "ANTHROPIC_API_KEY",
+        {Dialect.ANTHROPIC_MESSAGES: "/messages"},
+        key_header=anthropic.KEY_HEADER,
+        key_mark="",
+        headers=anthropic.HEADERS,
+        adapted=anthropic.adapted,
+    ),
     # Its reasoning models refuse max_tokens, which all of its models have a newer name for.
     CloudProvider("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", ALL, "max_completion_tokens"),
     CloudProvider("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
@@ -57,4 +75,4 @@ def provider_of(variant: Variant) -> CloudProvider | None:
     known = PROVIDERS.get(name)
     if known is None:
         return CloudProvider(name, url, speaks=ALL) if url else None
-    return known if not url else CloudProvider(name, url, known.variable, known.speaks, known.answer_limit)
+    return replace(known, url=url) if url else known

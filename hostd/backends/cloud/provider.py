@@ -4,18 +4,17 @@ Nothing is sent to a provider but the requests that are routed to it, and its li
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from hostd import __version__
-from hostd.backends.cloud.catalogue import CloudProvider, provider_of
+from hostd.backends.cloud.catalogue import PROVIDERS, CloudProvider, provider_of
 from hostd.backends.cloud.credentials import key_of
 from hostd.backends.cloud.request_fields import FIELDS
 from hostd.backends.contract import Attachment, Backend, Endpoint
 from hostd.backends.http.client import HttpClient
 from hostd.dialects.openai.parse import asks_for_usage
 from hostd.dialects.request_document import RequestDocument
-from hostd.domain.cloud import OTHER_DIALECTS
 from hostd.domain.errors import CapacityError, EngineError, HostdError, RequestError
 from hostd.domain.principal import Privacy
 from hostd.domain.profile import Profile, Variant
@@ -24,6 +23,7 @@ from hostd.domain.secret import masked
 from hostd.planning.warm_set.load_option import LoadOption
 
 _BEARER = "Bearer "
+_KEY_HEADERS = frozenset({"Authorization"} | {provider.key_header for provider in PROVIDERS.values()})
 # Each provider has its own form of a refusal by its policy: a code, or a status 403 with words such as these.
 _POLICY_CODES = frozenset({"content_filter", "content_policy_violation"})
 _POLICY_WORDS = re.compile(
@@ -51,7 +51,7 @@ class Cloud(Backend):
 
     def __init__(self) -> None:
         self._gone: set[str] = set()
-        self._limits: dict[str, str] = {}
+        self._providers: dict[str, CloudProvider] = {}
 
     def accepts(self, variant: Variant) -> str | None:
         """Return why this host cannot serve *variant*, as a sentence for the owner, or None when it can. Reads the key's file."""
@@ -82,12 +82,16 @@ class Cloud(Backend):
         endpoint = Endpoint(
             url=provider.url,
             model=str(variant.model),
-            headers={"User-Agent": f"hostd/{__version__}"} | ({"Authorization": _BEARER + key} if key else {}),
+            headers={
+                "User-Agent": f"hostd/{__version__}",
+                **provider.headers,
+                **({provider.key_header: provider.key_mark + key} if key else {}),
+            },
             strict_model=True,
             speaks=provider.speaks,
             local=False,
         )
-        self._limits[provider.url] = provider.answer_limit
+        self._providers[provider.url] = provider
         return Attachment(endpoint, "/models", profile.slots, metered=True, ready=provider.url not in self._gone)
 
     def gone(self, endpoint: Endpoint) -> None:
@@ -100,19 +104,21 @@ class Cloud(Backend):
 
     def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return *body* with the provider's names for the model and the token limit; a stream is to end with its usage."""
+        provider = self._providers.get(endpoint.url)
+        if provider is not None and provider.adapted is not None:
+            return _changed(body, *provider.adapted(endpoint.model, body))
         changes: dict[str, Any] = {"model": endpoint.model}
-        without = []
-        limit = self._limits.get(endpoint.url, "max_tokens")
+        # What an engine gives its template; a provider that is known has none, and refuses what it does not know.
+        without = ["chat_template_kwargs"] if provider is not None and provider.name in PROVIDERS else []
+        limit = "max_tokens" if provider is None else provider.answer_limit
         if limit != "max_tokens" and "messages" in body and "max_tokens" in body:
-            without = ["max_tokens"]
+            without.append("max_tokens")
             if body.get(limit) is None:
                 changes[limit] = body["max_tokens"]
         if body.get("stream") and not asks_for_usage(body):
             options = body.get("stream_options")
             changes["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
-        if isinstance(body, RequestDocument):
-            return body.replace(changes, without)
-        return {name: value for name, value in body.items() if name not in without} | changes
+        return _changed(body, changes, without)
 
     def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:  # noqa: ARG002 - of any provider
         """Return whether the whole answer that *body* asks for is assembled from a stream, where a stream carries all of it.
@@ -131,8 +137,7 @@ class Cloud(Backend):
         A provider's words are passed on without the key.
         """
         who = f"the provider of '{endpoint.model}'"
-        key = endpoint.headers.get("Authorization", "").removeprefix(_BEARER)
-        said = masked(error.message, (key,) if key else ())
+        said = masked(error.message, tuple(_keys_in(endpoint.headers)))
         if not isinstance(error, RequestError):
             return CapacityError(said, code=error.code, status=error.status, retry_after=error.retry_after or 1.0)
         if error.code in _POLICY_CODES or (error.status == 403 and _POLICY_WORDS.search(error.message)):
@@ -147,12 +152,21 @@ class Cloud(Backend):
         return RequestError(said, code=error.code, status=error.status, param=error.param)
 
 
+def _changed(body: Mapping[str, Any], changes: Mapping[str, Any], without: Collection[str]) -> Mapping[str, Any]:
+    """Return *body* with *changes* and *without* some members."""
+    if isinstance(body, RequestDocument):
+        return body.replace(changes, without)
+    return {name: value for name, value in body.items() if name not in without} | dict(changes)
+
+
+def _keys_in(headers: Mapping[str, str]) -> Iterator[str]:
+    """Yield the provider's key as it stands in *headers*."""
+    for name in _KEY_HEADERS:
+        if key := headers.get(name, "").removeprefix(_BEARER):
+            yield key
+
+
 def _provider(variant: Variant) -> CloudProvider:
-    if variant.provider in OTHER_DIALECTS:
-        raise EngineError(
-            f"the provider {variant.provider} speaks a dialect of its own, which is not implemented yet",
-            exit_class=ExitClass.BAD_FLAG,
-        )
     provider = provider_of(variant)
     if provider is None:
         raise EngineError(

@@ -245,6 +245,7 @@ _CHECKS: Mapping[str, Callable[[str, RequestDocument], None]] = {
     "lora": _length(MAX_LIST),
     "guided_choice": _length(MAX_BIASES),
     "stop": _stops,
+    "stop_sequences": _stops,
     "grammar": _grammar,
     "guided_grammar": _grammar,
     "guided_regex": _regex,
@@ -256,6 +257,8 @@ _CHECKS: Mapping[str, Callable[[str, RequestDocument], None]] = {
     "guided_json": _schema,
     "response_format": _schema,
     "format": _schema,
+    "output_config": _schema,
+    "output_format": _schema,
     "tools": _tools,
     "functions": _tools,
 }

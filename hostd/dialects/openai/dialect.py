@@ -21,6 +21,7 @@ class OpenAiClient:
     """Reads and answers clients that send requests of one *dialect*; see `hostd.dialects.base.ClientDialect`."""
 
     stream_type = SSE
+    passed_headers = ()
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect

@@ -36,7 +36,7 @@ from hostd.gateway.forwarding.attempt_errors import (
     rejected_by_engine,
     without_words,
 )
-from hostd.gateway.forwarding.attempt_request import CRASH_NOTICE, sent
+from hostd.gateway.forwarding.attempt_request import CRASH_NOTICE, sent, translated
 from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
 from hostd.gateway.forwarding.request_trace import RequestTrace
 from hostd.gateway.forwarding.retry_after import wait_asked_for
@@ -123,7 +123,7 @@ class Attempt:
 
     async def _exchange(self) -> web.StreamResponse:
         lease, whole = self._lease, self._in_one_piece
-        document = self._translation.request(self._request)
+        document = await translated(lease, self._request, self._translation)
         if whole:
             document = document.replace({"stream": False}, without=("stream_options",))
         assembled = not whole and self._translation.assembles and lease.prefers_stream(document)

@@ -4,7 +4,7 @@ from hostd.backends.http.errors import ConnectionLostError
 from hostd.backends.http.response import Response
 from hostd.backends.in_turn import in_turn
 from hostd.backends.upstream import Lease
-from hostd.dialects.base import Translation
+from hostd.dialects.base import InferenceRequest, Translation
 from hostd.dialects.json_text import SMALL
 from hostd.dialects.openai.request_fields import shown
 from hostd.dialects.request_document import RequestDocument
@@ -14,6 +14,22 @@ from hostd.gateway.forwarding.request_trace import RequestTrace
 
 CRASH_NOTICE = 0.5
 """Seconds within which a broken connection is taken for the first sign of a crash."""
+
+
+async def translated(lease: Lease, request: InferenceRequest, translation: Translation) -> RequestDocument:
+    """Return *request* as the upstream of *lease* is asked.
+
+    Raises:
+        RetryableFailure: It cannot be said in the dialect that is spoken to this one.
+        TerminalFailure: It cannot be said at all.
+    """
+    if translation.spoken is request.dialect:
+        lease.passed_headers = request.headers
+        return translation.request(request)
+    try:
+        return await in_turn(request.document.size, translation.request, request)
+    except RequestError as error:
+        raise rejected_by_engine(error) from None
 
 
 async def sent(
@@ -48,7 +64,7 @@ async def sent(
     body = adapted.encode() if adapted.size <= SMALL else await in_turn(adapted.size, adapted.encode)
     lease.sent(body)
     url = lease.endpoint.url + lease.endpoint.speaks[translation.spoken]
-    headers = {"Content-Type": "application/json", **lease.endpoint.headers}
+    headers = {"Content-Type": "application/json", **lease.endpoint.headers, **lease.passed_headers}
     if streamed and not lease.endpoint.keeps_connections:
         # It is closed in any case, after a moment in which the next request might already use it.
         headers["Connection"] = "close"

@@ -66,7 +66,6 @@ async def test_one_that_had_gone_is_looked_at() -> None:
 @pytest.mark.parametrize(
     ("variant", "why"),
     [
-        (Variant("cloud", provider="anthropic", model="m", api_key=KEY), "not implemented yet"),
         (Variant("cloud", provider="nobody", model="m", api_key=KEY), "url"),
         (Variant("cloud", provider="openai", model="m"), "no key"),
         (VARIANT, None),

@@ -1,0 +1,178 @@
+"""What stands between a client and an upstream where one of them, or both, speak the Anthropic dialect."""
+
+import json
+from typing import Any
+
+from hostd.dialects.anthropic import errors
+from hostd.dialects.anthropic.passthrough import MessagePassthrough, for_provider
+from hostd.dialects.anthropic.sums import count_of, estimate, prompt_tokens_of
+from hostd.dialects.base import Answer, AnswerAssembler, AnswerContext, Dialect, InferenceRequest
+from hostd.dialects.json_text import JsonError, parse_json
+from hostd.dialects.openai import aggregate, whole
+from hostd.dialects.openai import errors as openai_errors
+from hostd.dialects.openai.stream import ModelNameRewriter
+from hostd.dialects.request_document import RequestDocument
+from hostd.dialects.translation.answers import UntranslatableAnswer, completion_of, message_id, message_of
+from hostd.dialects.translation.chat_stream import ChatToMessagesStream
+from hostd.dialects.translation.chat_to_messages import messages_request
+from hostd.dialects.translation.messages_stream import MessagesToChatStream
+from hostd.dialects.translation.messages_to_chat import chat_request
+from hostd.domain.errors import Bug, HostdError
+
+SSE = "text/event-stream"
+Json = dict[str, Any]
+
+
+class MessagesToChat:
+    """A client of the Anthropic dialect before an upstream that speaks OpenAI's chat completions."""
+
+    spoken = Dialect.OPENAI_CHAT
+    stream_type = SSE
+    assembles = True
+
+    def request(self, request: InferenceRequest) -> RequestDocument:
+        """Return *request* as one for a chat completion."""
+        return request.chat or chat_request(request.document)
+
+    def streamed(self, document: RequestDocument) -> RequestDocument:
+        """Return *document* as a request for a stream that ends with the sums."""
+        return aggregate.request(document)
+
+    def response(self, payload: bytes, context: AnswerContext) -> Answer:
+        """Return a chat completion as a message."""
+        found = whole.fault(payload, vectors=False)
+        if isinstance(found, HostdError):
+            return Answer(b"", failure=f"the engine reported an error: {found.message}", engine_error=found)
+        return Answer(b"", failure=found) if found is not None else _message(payload, context)
+
+    def stream(
+        self,
+        context: AnswerContext,
+        *,
+        passes_progress: bool = False,  # noqa: ARG002 - no client of this dialect asks for it
+        passes_sums: bool = True,  # noqa: ARG002 - the end of a message always tells them
+    ) -> ChatToMessagesStream:
+        """Return what makes events of a message of the chunks."""
+        document = context.request.document
+        return ChatToMessagesStream(context.name, message_id(context.request_id), estimate(document))
+
+    def assembler(self, context: AnswerContext) -> "MessageAssembler":
+        """Return what puts one message together."""
+        return MessageAssembler(context)
+
+    def failure(self, status: int, payload: bytes) -> HostdError:
+        """Return what an error answer of the engine means."""
+        return openai_errors.of_answer(status, payload)
+
+
+class MessageAssembler(aggregate.StreamAggregator):
+    """Puts a message together from the chunks of a chat completion."""
+
+    def __init__(self, context: AnswerContext) -> None:
+        super().__init__(1, context.name)
+        self._context = context
+
+    def answer(self) -> Answer:
+        """Return the whole answer."""
+        whole_answer = super().answer()
+        return whole_answer if whole_answer.failure else _message(whole_answer.body, self._context)
+
+
+def _message(payload: bytes, context: AnswerContext) -> Answer:
+    """Return the chat completion *payload* as a message."""
+    try:
+        message = message_of(parse_json(payload), context.name, message_id(context.request_id))
+    except UntranslatableAnswer as error:
+        return Answer(b"", failure=str(error))
+    usage = message["usage"]
+    return Answer(json.dumps(message).encode(), prompt_tokens_of(usage), usage["output_tokens"])
+
+
+class _Provider:
+    """What an upstream that speaks the Anthropic dialect needs, whoever asks it."""
+
+    spoken = Dialect.ANTHROPIC_MESSAGES
+    stream_type = SSE
+    assembles = False
+
+    def streamed(self, document: RequestDocument) -> RequestDocument:
+        """Return *document* as a request for a stream."""
+        return document.replace({"stream": True})
+
+    def assembler(self, context: AnswerContext) -> AnswerAssembler:
+        """Refuse: a provider is asked for what its client wants."""
+        raise Bug(f"the answer to {context.request_id} is not put together from a stream")
+
+    def failure(self, status: int, payload: bytes) -> HostdError:
+        """Return what an error answer of the provider means."""
+        return errors.of_answer(status, payload)
+
+
+class MessagesIdentity(_Provider):
+    """A client of the Anthropic dialect before a provider that speaks it, too."""
+
+    def request(self, request: InferenceRequest) -> RequestDocument:
+        """Return the client's own document, without what the provider could not take for its own."""
+        return for_provider(request.document)
+
+    def response(self, payload: bytes, context: AnswerContext) -> Answer:
+        """Return the provider's own bytes, the model's name apart."""
+        message = _whole_message(payload)
+        if isinstance(message, Answer):
+            return message
+        body = ModelNameRewriter(context.name).apply(payload)
+        return Answer(body, prompt_tokens_of(message["usage"]), count_of(message["usage"].get("output_tokens")))
+
+    def stream(
+        self,
+        context: AnswerContext,
+        *,
+        passes_progress: bool = False,  # noqa: ARG002 - no client of this dialect asks for it
+        passes_sums: bool = True,  # noqa: ARG002 - the end of a message always tells them
+    ) -> MessagePassthrough:
+        """Return what passes one stream on."""
+        return MessagePassthrough(context.name)
+
+
+class ChatToMessages(_Provider):
+    """A client of OpenAI's chat completions before a provider that speaks the Anthropic dialect."""
+
+    def request(self, request: InferenceRequest) -> RequestDocument:
+        """Return *request* as one for a message."""
+        return messages_request(request.document)
+
+    def response(self, payload: bytes, context: AnswerContext) -> Answer:
+        """Return a message as a chat completion."""
+        message = _whole_message(payload)
+        if isinstance(message, Answer):
+            return message
+        answer = completion_of(message, context.name, context.clock())
+        usage = answer["usage"]
+        return Answer(json.dumps(answer).encode(), usage["prompt_tokens"], usage["completion_tokens"])
+
+    def stream(
+        self,
+        context: AnswerContext,
+        *,
+        passes_progress: bool = False,  # noqa: ARG002 - a provider reports none
+        passes_sums: bool = True,
+    ) -> MessagesToChatStream:
+        """Return what makes chunks of the events."""
+        return MessagesToChatStream(context.name, context.clock(), passes_sums=passes_sums)
+
+
+def _whole_message(payload: bytes) -> Json | Answer:
+    """Return the message that *payload* is, with its usage; an answer that says why where it is none."""
+    try:
+        said = parse_json(payload)
+    except JsonError:
+        said = None
+    if not isinstance(said, dict):
+        return Answer(b"", failure="the provider sent an answer that is no JSON object")
+    if said.get("type") == "error":
+        error = errors.of_stream(said)
+        return Answer(b"", failure=f"the provider reported an error: {error.message}", engine_error=error)
+    if not isinstance(said.get("content"), list) or not said.get("stop_reason"):
+        return Answer(b"", failure="the provider sent an answer without content, or without a reason for its end")
+    usage = said.get("usage")
+    return {**said, "usage": usage if isinstance(usage, dict) else {}}
