@@ -28,6 +28,8 @@ def shared(vendor: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     profiles = (
         profile("local"),
         cloud("claude", vendor.url, provider="anthropic", fallback=["local"], aliases=["claude-*"]),
+        # A circuit breaker counts the failures of each model, so that each fault has one of its own.
+        *(cloud(f"faulty-{at}", vendor.url, provider="anthropic", fallback=["local"]) for at in range(4)),
         cloud("alone", vendor.url, provider="anthropic"),
     )
     with serving_cloud(tmp_path_factory.mktemp("anthropic"), *profiles) as running:
@@ -142,21 +144,23 @@ def test_messages(claude: Any, vendor: Provider) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "route"),
+    ("model", "script", "route"),
     [
-        ({"status": 529}, "fallback:status_5xx"),
-        ({"status": 429, "headers": {"Retry-After": "1"}}, "fallback:status_429"),
-        ({"error_after": 0}, "fallback:status_5xx"),
-        ({"cut_after": 0}, "fallback:connect"),
+        ("faulty-0", {"status": 529}, "fallback:status_5xx"),
+        ("faulty-1", {"status": 429, "headers": {"Retry-After": "1"}}, "fallback:status_429"),
+        ("faulty-2", {"error_after": 0}, "fallback:status_5xx"),
+        ("faulty-3", {"cut_after": 0}, "fallback:connect"),
     ],
 )
-def test_a_local_model_stands_in(host: Host, vendor: Provider, script: dict[str, object], route: str) -> None:
+def test_a_local_model_stands_in(
+    host: Host, vendor: Provider, model: str, script: dict[str, object], route: str
+) -> None:
     """For clients of both dialects, whole and streamed, whatever ails the provider before the answer has begun."""
     for ask, streamed in ((in_chat, False), (in_messages, False), (in_chat, True), (in_messages, True)):
         vendor.script()
         until(lambda: host.chat("alone").status == 200)
         vendor.script(**script)
-        assert ("local", route) == came_from(ask(host, "claude", stream=streamed))
+        assert ("local", route) == came_from(ask(host, model, stream=streamed))
 
 
 def in_chat(host: Host, model: str, **more: Any) -> Reply:

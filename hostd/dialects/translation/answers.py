@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hostd.dialects.anthropic.sums import count_of
+from hostd.dialects.base import MALFORMED_CALL
 from hostd.dialects.translation.chat_to_messages import arguments_of
 
 Json = dict[str, Any]
@@ -126,7 +127,7 @@ def _tool_uses(said: Json, *, cut: bool) -> list[Json]:
         if (given := arguments_of(function.get("arguments"))) is None:
             if cut:
                 continue
-            raise UntranslatableAnswer("the engine sent a tool call whose arguments are no JSON object")
+            raise UntranslatableAnswer(MALFORMED_CALL)
         identity = call.get("id") or f"call_{index}"
         found.append({"type": "tool_use", "id": identity, "name": function.get("name") or "", "input": given})
     return found

@@ -3,6 +3,7 @@
 from typing import Any
 
 from hostd.dialects.anthropic import errors as anthropic_errors
+from hostd.dialects.base import MALFORMED_CALL
 from hostd.dialects.event_stream import EventStream
 from hostd.dialects.openai import errors
 from hostd.dialects.openai.events import GIVEN_UP, ChoiceEnds, EventKind, has_text, read_event
@@ -157,7 +158,7 @@ class ChatToMessagesStream(EventStream):
     def _check_arguments(self) -> None:
         """Fail where the latest call has arguments that no client could read; each of them would report it as its own mistake."""
         if self._number is not None and arguments_of("".join(self._arguments[self._number])) is None:
-            self._fail("the engine sent a tool call whose arguments are no JSON object")
+            self._fail(MALFORMED_CALL)
 
     def _end(self) -> bytes:
         if self._last.get("finish_reason") != "length":
