@@ -8,7 +8,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
@@ -30,6 +30,7 @@ from hostd.runtime.boot import Boot, BootStep
 from hostd.runtime.calendar_clock import CalendarClock, weekly_demand
 from hostd.runtime.dispatcher import Dispatcher
 from hostd.runtime.reload import Reload
+from hostd.runtime.spending_clock import SpendingClock
 from hostd.scheduling.events import Booted, EngineFailed, EngineReady, EngineSlept, EngineStopped, Event
 from hostd.scheduling.scheduler import Scheduler
 from hostd.sizing.load_option_monitor import LoadOptionMonitor
@@ -75,16 +76,16 @@ def build(
 ) -> Application:
     """Return a daemon that *stack* shuts down; needs the running loop. *machine* stands in for the memory of this one."""
     # What is known of the machine and of earlier runs; none of it is read yet.
-    sensors, store, history = Sensors(), MeasurementStore(measurements_file()), RequestHistory(records_file())
-    stack.callback(sensors.close)
+    stack.callback((sensors := Sensors()).close)
+    store, history = MeasurementStore(measurements_file()), RequestHistory(records_file())
     reaper, engines = OrphanReaper(state_directory() / "engines"), _engines(catalog)
     stack.push_async_callback(reaper.close)
 
     # Engines, and the scheduler that decides about them.
     instances = Instances(catalog, engines)
     memory = MemoryMonitor(sensors.read, catalog, instances.pids, machine=machine)
-    scheduler = Scheduler(catalog.profiles, options_follow=True)
-    metrics, decision_history = Metrics(scheduler.view), DecisionHistory()
+    scheduler = Scheduler(catalog.profiles, options_follow=True, caps=catalog.caps)
+    metrics, decision_history = Metrics(scheduler.view, scheduler.spending), DecisionHistory()
     sinks = Sinks((decisions or decision_log.DecisionLog(), metrics, _records(stack), decision_history))
     dispatcher = Dispatcher(
         scheduler,
@@ -100,11 +101,11 @@ def build(
     finder = LoadOptionFinder(this_machine(), engines, CalibratedEstimator(store), _load_seconds(history))
     options = LoadOptionMonitor(finder, catalog, memory.last_host, dispatcher.post)
     calendar = CalendarClock(catalog, dispatcher.post, partial(weekly_demand, history))
-    for part in (memory, options, calendar, bodies := BodyReader()):
+    midnight, bodies = SpendingClock(history.spent, dispatcher.post), BodyReader()
+    for part in (memory, options, calendar, midnight, bodies):
         stack.push_async_callback(part.close)
-    note = options.after(MeasurementRecorder(store).record)
-    services = RunServices(dispatcher.post, reaper, timings or ProbeTimings(), note, _measured(memory))
-    instances.make(replace(services, sockets=_sockets(stack)))
+    note, probes, sockets = options.after(MeasurementRecorder(store).record), timings or ProbeTimings(), _sockets(stack)
+    instances.make(RunServices(dispatcher.post, reaper, probes, note, _measured(memory), sockets=sockets))
 
     # What the gateway answers from.
     context = AppContext(
@@ -117,7 +118,7 @@ def build(
         memory=memory,
         wall_time=_wall_time(started := asyncio.get_running_loop().time()),
         started=started,
-        boot=Boot(_steps(reaper, memory, options, calendar, dispatcher)),
+        boot=Boot(_steps(reaper, memory, options, calendar, midnight, dispatcher)),
         sensors=sensors,
         sinks=sinks,
         history=decision_history,
@@ -145,6 +146,7 @@ def _steps(
     memory: MemoryMonitor,
     options: LoadOptionMonitor,
     calendar: CalendarClock,
+    midnight: SpendingClock,
     dispatcher: Dispatcher,
 ) -> list[BootStep]:
     """Return the steps of the boot: memory is measured without what an earlier daemon left, and options need the memory."""
@@ -166,6 +168,7 @@ def _steps(
     return [
         BootStep("ending the engines of an earlier daemon", reap),
         BootStep("measuring memory", measure),
+        BootStep("adding up what providers have cost today", midnight.start),
         BootStep("reading the headers of models", options.find_all, options.progress),
         BootStep("planning the first loads", load),
     ]

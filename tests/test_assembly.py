@@ -57,7 +57,7 @@ async def test_a_private_request_stays_on_this_machine(open_daemon: OpenDaemon, 
     )
     async with open_daemon(make_settings(*profiles)) as stage:
         private = {"x-hostd-privacy": "local"}
-        assert ("here", "fallback:unfit") == (await stage.ask("far", headers=private)).route
+        assert ("here", "fallback:privacy") == (await stage.ask("far", headers=private)).route
         refused = await stage.ask("only", headers=private)
         assert (403, "privacy") == (refused.status, refused.error["code"])
         assert "http://192.0.2.9:1/v1 is not on this machine" in refused.error["message"]
@@ -79,7 +79,7 @@ async def test_where_an_engine_listens_is_looked_at_again(open_daemon: OpenDaemo
         for changed in (replace(endpoint, url=elsewhere), replace(endpoint, local=False)):
             server.launch = replace(server.launch, endpoint=changed)
             assert "a" == (await stage.ask("a")).route[0]
-            assert ("b", "fallback:unfit") == (await stage.ask("a", headers={"x-hostd-privacy": "local"})).route
+            assert ("b", "fallback:privacy") == (await stage.ask("a", headers={"x-hostd-privacy": "local"})).route
 
 
 async def test_settings_are_replaced_while_it_serves(open_daemon: OpenDaemon, weights: Path) -> None:

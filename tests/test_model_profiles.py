@@ -13,7 +13,7 @@ from hostd.backends.llamacpp.serving_config import profile_serving
 from hostd.cli.app import run
 from hostd.config.load import load
 from hostd.domain.host import Reserve
-from hostd.domain.profile import Price, Profile, Settings
+from hostd.domain.profile import Profile, Settings
 from hostd.domain.shape import Shape
 from hostd.hardware.simulated import preset
 from hostd.planning.footprint.llamacpp import footprint
@@ -63,7 +63,7 @@ def test_they_are_valid_together(shipped: Settings) -> None:
 def test_each_leaves_the_choice_to_the_owner(shipped: Settings, name: str) -> None:
     """Nothing is loaded at boot, nothing costs money, and nothing names a file of one machine."""
     profile = shipped.profiles[name]
-    assert (False, Price()) == (profile.warm.preload, profile.price)
+    assert (False, None) == (profile.warm.preload, profile.price)
     assert {None} == {variant.path for variant in profile.variants}
     assert {"llamacpp", "vllm", "ollama"} <= {variant.backend for variant in profile.variants}
     assert profile.capabilities.embeddings or "mlx" in {variant.backend for variant in profile.variants}

@@ -20,7 +20,8 @@ from hostd.dialects.openai.dialect import PATHS
 from hostd.dialects.openai.request_fields import permitted, shown
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import HostdError, RequestError
-from hostd.domain.profile import Profile, Variant
+from hostd.domain.prices import price_of
+from hostd.domain.profile import Price, Profile, Variant
 from hostd.domain.progress import PromptProgress
 
 log = structlog.get_logger()
@@ -119,7 +120,7 @@ class Lease:
         self.endpoint = endpoint
         self.limits = upstream.profile.limits
         self.repair = upstream.profile.repair
-        self.price = upstream.profile.price
+        self.price = price_of(upstream.profile, upstream.variant) or Price()
         self.died_within = died_within
         self.prompt: PromptProgress | None = None
         self.left_out: tuple[str, ...] = ()

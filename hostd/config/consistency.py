@@ -9,6 +9,8 @@ from typing import Any
 from hostd.config.document import Document
 from hostd.config.validators import hint, shown
 from hostd.config.yaml_positions import Position, YamlMapping, YamlSequence
+from hostd.domain.cloud import CLOUD_PROVIDERS
+from hostd.domain.prices import list_price
 
 WILDCARDS = frozenset("*?[")
 
@@ -27,6 +29,8 @@ def compare(host: Document, profiles: list[Document]) -> None:
                 doc.report(_unknown(target, known), at)
         _draft(doc, owners, known)
     _roles(host, owners, known)
+    _caps(host, profiles)
+    _cycles(owners)
 
 
 def _names(profiles: list[Document]) -> dict[str, Document]:
@@ -90,6 +94,53 @@ def _roles(host: Document, owners: dict[str, Document], known: dict[str, str]) -
         for target, at in _texts(value.get("use") if isinstance(value, YamlMapping) else value):
             if known.get(target, target):
                 host.report(_unknown(target, known), at)
+
+
+def _cycles(owners: dict[str, Document]) -> None:
+    """Report each fallback that leads back to a profile on the way to it, at the name to remove."""
+    finished: set[str] = set()
+
+    def follow(name: str, way: tuple[str, ...]) -> None:
+        way += (name,)
+        for target, at in _fallbacks(owners[name].root.get("fallback")):
+            if target == name:  # reported by itself
+                continue
+            if target in way:
+                cycle = " -> ".join((*way[way.index(target) :], target))
+                owners[name].report(f"fallbacks go round in a circle ({cycle}); remove {shown(target)} here", at)
+            elif target in owners and target not in finished:
+                follow(target, way)
+        finished.add(name)
+
+    for name in owners:
+        if name not in finished:
+            follow(name, ())
+
+
+def _caps(host: Document, profiles: list[Document]) -> None:
+    """Report caps of providers that no profile uses, and models of a provider with a cap of which nobody knows the price."""
+    providers = host.root.get("providers")
+    if not isinstance(providers, YamlMapping):
+        return
+    used: set[str] = set()
+    for doc in profiles:
+        for variant in doc.root.get("variants") or ():
+            if not isinstance(variant, YamlMapping) or not isinstance(provider := variant.get("provider"), str):
+                continue
+            used.add(provider)
+            own, model = providers.get(provider), variant.get("model")
+            capped = isinstance(own, YamlMapping) and own.get("daily_usd") is not None
+            if capped and not doc.root.get("price") and isinstance(model, str) and list_price(provider, model) is None:
+                doc.report(
+                    f"providers.{provider}.daily_usd cannot be kept: nothing says what {shown(model)} costs; write "
+                    "price: {input: USD, output: USD} (per million tokens) into this profile",
+                    variant.values_at["model"],
+                )
+    for provider in providers:
+        if isinstance(provider, str) and provider not in {*used, *CLOUD_PROVIDERS}:
+            known = sorted({*used, *CLOUD_PROVIDERS})
+            message = f"no profile has a model of the provider {shown(provider)}; {hint(provider, known)}"
+            host.report(message, providers.keys_at[provider])
 
 
 def _unknown(target: str, known: dict[str, str]) -> str:

@@ -153,6 +153,14 @@ class KeysSection(Section):
     file: field_types.Text | None = key("The file with the clients' keys.")
 
 
+class ProviderSection(Section):
+    """What holds for all models of one cloud provider."""
+
+    daily_usd: field_types.Amount | None = key(
+        "What it may cost from midnight to midnight, local time, in USD; a request that might exceed that is not sent there."
+    )
+
+
 class HostFile(Section):
     """The host's own file, `hostd.yaml`; every key is optional."""
 
@@ -169,4 +177,5 @@ class HostFile(Section):
             BeforeValidator(lambda value: long_form(value, "use", YamlSequence), list[field_types.Text] | RoleSection),
         ],
     ] = keys("Stable names that agents use: a list of profiles, or {use, require}.")
+    providers: dict[field_types.Name, ProviderSection] = keys("Cloud providers, by the names that profiles give them.")
     keys: KeysSection = keys("Keys of the clients that may use this host.")

@@ -46,6 +46,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         roles=to_settings.roles(checked_host),
         commands=to_settings.commands(checked_host, host.file.parent),
         engines=to_settings.engines(checked_host),
+        caps=to_settings.caps(checked_host),
         reserve=to_settings.reserve(checked_host),
         notes=(*host_notes(host), *(note for doc in profiles for note in profile_notes(doc))),
         obstacles=tuple(host_obstacles(host)),

@@ -9,11 +9,12 @@ from hostd.config.host_file import LimitsSection, WarmSection
 from hostd.config.section import Section, items, key, keys, long_form
 from hostd.config.variants import Variant
 from hostd.config.yaml_positions import YamlMapping
-from hostd.domain.profile import Profile, WarmSettings
+from hostd.domain.profile import Price, Profile, WarmSettings
 from hostd.domain.schedule import split_window
 
 _PROFILE = Profile("", ())
 _WARMTH = WarmSettings()
+_PRICE = Price()
 
 
 class WindowSection(Section):
@@ -69,8 +70,8 @@ class CapabilitiesSection(Section):
 class PriceSection(Section):
     """What tokens cost, in USD per million."""
 
-    input: field_types.Amount = key("Of the prompt.", _PROFILE.price.input)
-    output: field_types.Amount = key("Of the answer.", _PROFILE.price.output)
+    input: field_types.Amount = key("Of the prompt.", _PRICE.input)
+    output: field_types.Amount = key("Of the answer.", _PRICE.output)
 
 
 class ProfileFile(Section):
@@ -115,4 +116,6 @@ class ProfileFile(Section):
         "read. `off`: only while nothing else of the answer has been sent.",
         _PROFILE.repair.value,
     )
-    price: PriceSection = keys("What tokens cost, in USD per million.")
+    price: PriceSection | None = key(
+        "What tokens cost, in USD per million; without it, a cloud model's list price where hostd knows it."
+    )

@@ -46,7 +46,7 @@ def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
             FallbackRule(to=item.to, on=frozenset(item.on or FallbackReason)) for item in checked.fallback
         ),
         "capabilities": Capabilities(**checked.capabilities.written()),
-        "price": Price(**checked.price.written()),
+        "price": None if checked.price is None else Price(**checked.price.written()),
     }
     return Profile(**{name: _frozen(value) for name, value in checked.written().items()} | converted)
 
@@ -95,6 +95,13 @@ def engines(host: HostFile) -> Mapping[str, EngineSettings]:
             for backend, engine in host.backends
             if engine is not None and (engine.env or engine.stop_grace is not None)
         }
+    )
+
+
+def caps(host: HostFile) -> Mapping[str, float]:
+    """Return what providers may cost a day, in USD, of those that have a cap in *host*."""
+    return MappingProxyType(
+        {name: each.daily_usd for name, each in host.providers.items() if each.daily_usd is not None}
     )
 
 

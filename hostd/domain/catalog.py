@@ -64,6 +64,11 @@ class Catalog:
         return self.settings.reserve
 
     @property
+    def caps(self) -> Mapping[str, float]:
+        """What providers may cost a day, in USD."""
+        return self.settings.caps
+
+    @property
     def listen(self) -> tuple[str, ...]:
         """The addresses to listen on; a change of these takes a restart."""
         return self.settings.listen

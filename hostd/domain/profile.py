@@ -116,7 +116,8 @@ class Profile:
 
     *draft* says what drafts tokens for llama.cpp to verify: ``auto`` (the model's own drafting layers), ``off``, or a small model,
     by its path or as ``hf:REPO[/FILE]``. *env* are variables for its engine; *stop_grace* is the time in seconds that it may take
-    to end after SIGTERM. *allow_fields* are members of requests that reach its engine beside those that its backend lets pass.
+    to end after SIGTERM. *price* is the owner's own, None where none is written. *allow_fields* are members of requests that reach
+    its engine beside those that its backend lets pass.
     """
 
     name: str
@@ -136,7 +137,7 @@ class Profile:
     capabilities: Capabilities = Capabilities()
     privacy: Privacy = Privacy.ANY
     repair: Repair = Repair.OFF
-    price: Price = Price()
+    price: Price | None = None
 
     def with_engine_of(self, other: "Profile") -> "Profile":
         """Return this profile as far as an engine does not see it, with what the engine of *other* was launched with.
@@ -181,7 +182,8 @@ LISTEN = ("127.0.0.1:11435", "[::1]:11435")
 class Settings:
     """Everything that the owner's files say, checked and complete.
 
-    *commands* holds a command for the backends that have one configured, *engines* what is said of them beside it. *notes* are
+    *commands* holds a command for the backends that have one configured, *engines* what is said of them beside it. *caps* are what
+    providers may cost a day, in USD. *notes* are
     declared keys that this version does not act on yet; they are shown, never silently ignored. *obstacles* are those without
     which the daemon would serve in another way than the owner wants: it does not start.
     """
@@ -193,6 +195,7 @@ class Settings:
     roles: Mapping[str, Role] = field(default_factory=lambda: MappingProxyType({}))
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     engines: Mapping[str, EngineSettings] = field(default_factory=lambda: MappingProxyType({}))
+    caps: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     reserve: Reserve = field(default_factory=Reserve)
     notes: tuple[str, ...] = ()
     obstacles: tuple[Problem, ...] = ()

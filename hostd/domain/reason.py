@@ -19,6 +19,8 @@ class FallbackReason(StrEnum):
     BAD_TOOL_CALL = "bad_tool_call"
     BREAKER_OPEN = "breaker_open"
     UNFIT = "unfit"
+    PRIVACY = "privacy"
+    BUDGET = "budget"
 
 
 class ExitClass(StrEnum):

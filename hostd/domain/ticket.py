@@ -70,7 +70,8 @@ class Ticket(NamedTuple):
     *client* and *session* are the names that the client gives itself and its conversation. *deadline* is when its whole time is
     up, waiting included (seconds on the scheduler's clock); the model's own total timeout may end it earlier. *keep_alive* is a
     hint: for how many seconds the client would like the model to stay loaded afterwards. *digest* tells the same request sent
-    again; it is made only while requests are refused by it.
+    again; it is made only while requests are refused by it. *prompt_tokens* and *answer_tokens* are what it may be billed for at
+    most (0: not said); they are counted only where spending has a cap.
     """
 
     id: str
@@ -81,3 +82,5 @@ class Ticket(NamedTuple):
     deadline: float | None = None
     keep_alive: float | None = None
     digest: str | None = None
+    prompt_tokens: int = 0
+    answer_tokens: int = 0

@@ -60,6 +60,12 @@ class AdminHandlers:
                 "ready": view.settled,
                 "listen": list(services.addresses),
                 "instances": [views.row(services, model) for model in view.models.values()],
+                "providers": [
+                    views.provider(
+                        each, None if each.resets_at is None else views.timestamp(services.wall_time(each.resets_at))
+                    )
+                    for each in services.dispatcher.spending()
+                ],
             }
         )
 

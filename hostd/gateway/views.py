@@ -10,6 +10,7 @@ from hostd.domain.profile import ActiveWindow, Profile
 from hostd.domain.schedule import DAYS, format_clock
 from hostd.domain.units import format_duration
 from hostd.gateway.context import AdminServices
+from hostd.scheduling.spending import ProviderSpending
 from hostd.scheduling.view import MemoryView, ModelView, RequestView
 
 _DURATIONS = ("queue_timeout", "first_token_timeout", "stall_timeout", "total_timeout")
@@ -81,6 +82,17 @@ def request(shown: RequestView) -> dict[str, Any]:
         "priority": shown.priority.name.lower(),
         "attempt": shown.attempt,
         "reason": shown.reason,
+    }
+
+
+def provider(spending: ProviderSpending, resets_at: str | None) -> dict[str, Any]:
+    """Return what one provider has cost since midnight, and what it may cost."""
+    return {
+        "provider": spending.provider,
+        "today_usd": round(spending.today, 6),
+        "reserved_usd": round(spending.reserved, 6),
+        "daily_usd": spending.cap,
+        "resets_at": resets_at,
     }
 
 

@@ -88,11 +88,12 @@ class Router:
                 dropped.setdefault(each.target.model, each)
         first = dropped.get(chain[0].model)
         kept = [target for target in chain if target.model not in dropped]
-        while first and kept and FallbackReason.UNFIT not in kept[0].on:
+        reason = None if first is None else _reason(first)
+        # What may stand in for a model that cannot answer may stand in for one that must not.
+        while reason and kept and not kept[0].on & {reason, FallbackReason.UNFIT}:
             kept.pop(0)
         if not kept:
             raise _nothing_left(query, first or next(iter(dropped.values())))
-        reason = FallbackReason.UNFIT if first else None
         private = self._privacy.is_private(query, chain)
         return Route(query.asked, tuple(kept), reason, private, chain[0].model)
 
@@ -163,6 +164,10 @@ class _NameIndex:
         close = difflib.get_close_matches(name, [other.lower() for other in self.listed], n=3, cutoff=0.5)
         nearest = tuple(other for other in self.listed if other.lower() in close)
         raise UnknownModel(asked, nearest, tuple(self.settings.profiles))
+
+
+def _reason(dropped: Dropped) -> FallbackReason:
+    return FallbackReason.PRIVACY if dropped.code == "privacy" else FallbackReason.UNFIT
 
 
 def _nothing_left(query: RouteQuery, dropped: Dropped) -> RequestError:

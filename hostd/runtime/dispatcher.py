@@ -31,6 +31,7 @@ from hostd.scheduling.events import (
     UnloadRequested,
 )
 from hostd.scheduling.scheduler import Scheduler
+from hostd.scheduling.spending import ProviderSpending
 from hostd.scheduling.view import MemoryView, ModelView, QueuePosition, RequestView, SchedulerView
 
 log = structlog.get_logger()
@@ -139,6 +140,10 @@ class Dispatcher:
         """Return every request that is being answered or waits now."""
         return self.scheduler.requests(self._loop.time())
 
+    def spending(self) -> list[ProviderSpending]:
+        """Return what providers have cost today, and what they may."""
+        return self.scheduler.spending()
+
     def position(self, ticket_id: str) -> QueuePosition | None:
         """Return where a request waits now, or None when it does not wait."""
         return self.scheduler.position(ticket_id)
@@ -165,10 +170,13 @@ class Dispatcher:
         self.post(Arrived(ticket))
         return await self._verdict(ticket.id)
 
-    def finished(self, ticket_id: str, seconds: float) -> None:
-        """Report that a request was answered in full, after so many *seconds* of the engine's work."""
+    def finished(self, ticket_id: str, seconds: float, cost: float | None = None) -> None:
+        """Report that a request was answered in full, after so many *seconds* of the engine's work.
+
+        *cost* is what it cost, in USD; None where it has no price.
+        """
         if self._busy or not self.scheduler.finish(ticket_id, seconds, self._loop.time()):
-            self.post(Finished(ticket_id, seconds))
+            self.post(Finished(ticket_id, seconds, cost))
         else:
             self._set_timer()
 

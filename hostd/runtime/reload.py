@@ -52,7 +52,7 @@ class Reload:
         self._catalog.settings = replace(settings, listen=old.listen, commands=old.commands, engines=old.engines)
         for follower in self._before:
             follower(changes)
-        self._post(Reconfigured(self._catalog.profiles))
+        self._post(Reconfigured(self._catalog.profiles, self._catalog.caps))
         for follower in self._after:
             follower(changes)
         log.info(

@@ -271,6 +271,23 @@ class RequestSuspected:
 
 
 @dataclass(frozen=True, slots=True)
+class Charged:
+    """A request to *model* has cost *usd* at *provider*, which has cost *today_usd* since midnight.
+
+    *cap_usd* is what the provider may cost a day (None: anything). *estimated* says that the request came to no counted end.
+    """
+
+    event: ClassVar[str] = "charged"
+    model: str
+    ticket_id: str
+    provider: str
+    usd: float
+    today_usd: float
+    cap_usd: float | None
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerOpened:
     """*model* is left alone for *wait_s*, since so many *failures* of the *requests* of the last minute were too many.
 
@@ -295,7 +312,7 @@ class BreakerClosed:
     opened: int
 
 
-RequestDecision = Routed | FellBack | Refused | RequestSuspected
+RequestDecision = Routed | FellBack | Refused | RequestSuspected | Charged
 Decision = (
     RequestDecision
     | LoadStarted

@@ -49,10 +49,14 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A request was answered in full; *seconds* is how long the engine worked on it."""
+    """A request was answered in full; *seconds* is how long the engine worked on it.
+
+    *cost* is what it cost, in USD; None where it has no price, or too little was counted.
+    """
 
     ticket_id: str
     seconds: float
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +144,25 @@ class ScheduleChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SpendingCounted:
+    """What providers have cost since midnight was read, or a new day has begun: USD by provider.
+
+    *resets_in* is how many seconds are left until the next midnight.
+    """
+
+    today: Mapping[str, float]
+    resets_in: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reconfigured:
-    """The owner's settings were replaced: *profiles* are all that there are from now on, by name."""
+    """The owner's settings were replaced: *profiles* are all that there are from now on, by name.
+
+    *caps* are what providers may cost a day from now on, in USD.
+    """
 
     profiles: Mapping[str, Profile]
+    caps: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,4 +197,4 @@ class Ticked:
 
 ModelEvent = EngineReady | EngineFailed | EngineStopped | EngineSlept | PreflightDone | LoadRequested | UnloadRequested
 EngineEvent = ModelEvent | LoadOptionsChanged | MemoryMeasured | ScheduleChanged | Reconfigured | Booted
-Event = Arrived | ClientLeft | AttemptFailed | Finished | EngineEvent | ShutdownRequested | Ticked
+Event = Arrived | ClientLeft | AttemptFailed | Finished | SpendingCounted | EngineEvent | ShutdownRequested | Ticked

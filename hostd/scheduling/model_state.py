@@ -125,11 +125,12 @@ class ModelState:
     @property
     def provider(self) -> str | None:
         """The cloud provider that answers for the model, or would if it was asked now; None where none does."""
-        variant = self._variant
+        variant = self.variant
         return None if variant is None else variant.provider
 
     @property
-    def _variant(self) -> Variant | None:
+    def variant(self) -> Variant | None:
+        """The variant that answers for the model, or would if it was asked now; None where it has none."""
         option = self.option or next(iter(self.options), None)
         number = 0 if option is None else option.variant
         return self.profile.variants[number] if number < len(self.profile.variants) else None
@@ -137,7 +138,7 @@ class ModelState:
     @property
     def remote(self) -> bool:
         """Whether a server answers for the model that hostd does not launch, and so cannot start again."""
-        variant = self._variant
+        variant = self.variant
         return variant is not None and (variant.provider is not None or variant.url is not None)
 
     @property

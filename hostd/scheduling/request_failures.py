@@ -46,6 +46,7 @@ class RequestFailures:
         # Before its slot is free: the next request would be sent to a provider that has just refused one.
         closed = self._flow.limits.refused(model, event)
         self._tell_breaker(model, event)
+        self._flow.spending.left(event.ticket_id, event.reason)
         if request := self._flow.release(event.ticket_id):
             self._flow.fall_back(request, event.reason, refusal_errors.failed(model, event))
         self.breaker_changed(model)
@@ -78,6 +79,7 @@ class RequestFailures:
 
     def _await_cause(self, model: ModelState, request: RequestState, event: AttemptFailed) -> None:
         """Keep a request from other engines until its own engine's instance tells what that one died of."""
+        self._flow.spending.left(event.ticket_id, event.reason)
         self._flow.release(event.ticket_id)
         model.awaiting_cause[event.ticket_id] = (request, event)
         self._flow.model_of[event.ticket_id] = model
@@ -91,6 +93,7 @@ class RequestFailures:
             model.unanswered[event.ticket_id] = event.digest
         if model is not None and event.broke_off and event.ticket_id in model.serving:
             self._flow.breakers.broke_off(model, event.ticket_id)
+        self._flow.spending.left(event.ticket_id)
         self._flow.release(event.ticket_id)
         if model is not None:
             self.breaker_changed(model)

@@ -27,6 +27,7 @@ from hostd.scheduling.engine_control import EngineController
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.provider_limits import ProviderLimits
 from hostd.scheduling.request_state import RequestState
+from hostd.scheduling.spending import Spending
 from hostd.scheduling.suspects import Suspects
 from hostd.scheduling.target_choice import Outcome, TargetChoice
 
@@ -39,7 +40,9 @@ silent one would be so again."""
 class RequestFlow:
     """Owns which request is where: being served by a model, or in its queue."""
 
-    def __init__(self, models: Mapping[str, ModelState], context: DecisionContext, engines: EngineController) -> None:
+    def __init__(
+        self, models: Mapping[str, ModelState], context: DecisionContext, engines: EngineController, spending: Spending
+    ) -> None:
         self._models = models
         self._context = context
         self._engines = engines
@@ -47,7 +50,8 @@ class RequestFlow:
         self.suspects = Suspects()
         self.limits = ProviderLimits(models, context)
         self.breakers = Breakers(context)
-        self.targets = TargetChoice(models, context, engines, self.limits, self.breakers)
+        self.spending = spending
+        self.targets = TargetChoice(models, context, engines, self.limits, self.breakers, spending)
 
     @property
     def refuses_by_digest(self) -> bool:
@@ -65,6 +69,8 @@ class RequestFlow:
         """Serve *ticket* if its first target has a free slot and no queue; otherwise return None, having changed nothing."""
         model = self._models[ticket.route.targets[0].model]
         closed = self._engines.closing or self.suspects or model.closed_to_new_since is not None
+        if self.spending.caps and model.provider is not None:  # it may cost too much
+            return None
         if closed or model.queue or not model.has_free_slot:
             return None
         self._context.begin(now)
@@ -77,7 +83,7 @@ class RequestFlow:
             return False
         if self._engines.admission.pending:  # an idle model may be evicted
             return False
-        if model.breaker.state is not BreakerState.CLOSED:
+        if model.breaker.state is not BreakerState.CLOSED or ticket_id in self.spending.in_flight:
             return False
         self._context.begin(now)
         model.breaker.answered(ticket_id, now)
@@ -109,8 +115,10 @@ class RequestFlow:
         """Have a request served by its target, or wait for it, or move on where the target cannot take it."""
         model = self._models[request.target.model]
         request.since = self._context.now
+        if (over := self.targets.over_budget(model, request)) is not None:
+            self.fall_back(request, *over)
         # Requests that wait already come first, even where a slot is free for a moment.
-        if not model.queue and model.accepts(request):
+        elif not model.queue and model.accepts(request):
             self._act(*self._serve(model, request))
         elif not self._engines.obtainable(model):
             self.fall_back(request, *refusal_errors.down(model, self._context.now))
@@ -148,6 +156,7 @@ class RequestFlow:
         request.attempt += 1
         request.generation = model.generation
         model.breaker.served(ticket.id)
+        self.spending.reserve(model, ticket)
         model.keep_alive_hint = ticket.keep_alive
         # The part of its wait that lay before the model became ready.
         request.loaded += max(0.0, model.ready_at - request.since)
@@ -176,11 +185,12 @@ class RequestFlow:
         self.pump(model)
         return request
 
-    def finished(self, ticket_id: str, seconds: float) -> None:
+    def finished(self, ticket_id: str, seconds: float, cost: float | None = None) -> None:
         """End a request that was answered, and learn from it how long that takes."""
         if model := self.model_of.get(ticket_id):
             model.learn_service(seconds)
             self.breakers.answered(model, ticket_id)
+            self.spending.answered(ticket_id, cost)
         self.release(ticket_id)
 
     def fall_back(self, request: RequestState, reason: FallbackReason, error: HostdError) -> None:
@@ -247,6 +257,10 @@ class RequestFlow:
         """Serve from the head of the queue while slots are free, then see to a model that has become idle."""
         now = self._context.now
         while (request := model.queue.next(now)) is not None and model.accepts(request):
+            if (over := self.targets.over_budget(model, request)) is not None:
+                self._take_out(model, request)
+                self.fall_back(request, *over)
+                continue
             model.queue.serve(request, now)
             self._context.deadlines.cancel(("queue", request.ticket.id))
             self._act(*self._serve(model, request))
@@ -269,8 +283,11 @@ class RequestFlow:
         """Empty the queue of *model* and return the requests that were in it, in order."""
         waiting = list(model.queue)
         for request in waiting:
-            model.queue.remove(request.ticket.id)
-            del self.model_of[request.ticket.id]
-            request.queued += self._context.now - request.since
-            self._context.deadlines.cancel(("queue", request.ticket.id))
+            self._take_out(model, request)
         return waiting
+
+    def _take_out(self, model: ModelState, request: RequestState) -> None:
+        model.queue.remove(request.ticket.id)
+        del self.model_of[request.ticket.id]
+        request.queued += self._context.now - request.since
+        self._context.deadlines.cancel(("queue", request.ticket.id))

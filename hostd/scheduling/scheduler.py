@@ -7,6 +7,7 @@ reads a clock: deadlines are named in the `DecisionContext`, and the dispatcher 
 """
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from hostd.domain.errors import Bug
 from hostd.domain.host import Pool
@@ -37,6 +38,7 @@ from hostd.scheduling.events import (
     Reconfigured,
     ScheduleChanged,
     ShutdownRequested,
+    SpendingCounted,
     Ticked,
     UnloadRequested,
 )
@@ -44,24 +46,34 @@ from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.reconfiguration import Reconfiguration
 from hostd.scheduling.request_failures import RequestFailures
 from hostd.scheduling.request_flow import RequestFlow
+from hostd.scheduling.spending import ProviderSpending, Spending
 from hostd.scheduling.view import MemoryView, ModelView, QueuePosition, RequestView, SchedulerView
+
+_NO_CAPS: Mapping[str, float] = MappingProxyType({})
 
 
 class Scheduler:
     """Turns events into effects by `handle`; `view` and its like show what it knows. Without *pools*, no memory is counted.
 
-    With *options_follow*, no model is loaded before its `LoadOptionsChanged` has come; requests wait for it.
+    With *options_follow*, no model is loaded before its `LoadOptionsChanged` has come; requests wait for it. *caps* are what
+    providers may cost a day, in USD.
     """
 
     def __init__(
-        self, profiles: Mapping[str, Profile], pools: Iterable[Pool] = (), *, options_follow: bool = False
+        self,
+        profiles: Mapping[str, Profile],
+        pools: Iterable[Pool] = (),
+        *,
+        options_follow: bool = False,
+        caps: Mapping[str, float] = _NO_CAPS,
     ) -> None:
         self.models = {
             name: ModelState(profile, options_known=not options_follow) for name, profile in profiles.items()
         }
         self._context = DecisionContext()
         self.engines = EngineController(self.models, self._context)
-        self._requests = RequestFlow(self.models, self._context, self.engines)
+        self._spending = Spending(self._context, caps)
+        self._requests = RequestFlow(self.models, self._context, self.engines, self._spending)
         self._failures = RequestFailures(self._requests, self._context, self.engines)
         self._reconfiguration = Reconfiguration(self.models, self._context, self.engines, options_follow=options_follow)
         self.engines.ledger.measured(pools, {})
@@ -86,6 +98,10 @@ class Scheduler:
         """Return the account of the memory at *now*: what is promised, to which models, and what waits for more."""
         engines = self.engines
         return MemoryView.of(self.models, engines.ledger, engines.admission, engines.warm_policy, now)
+
+    def spending(self) -> list[ProviderSpending]:
+        """Return what providers have cost today, and what they may."""
+        return self._spending.view()
 
     def requests(self, now: float) -> list[RequestView]:
         """Return every request that is being answered or waits at *now*, model by model."""
@@ -119,12 +135,14 @@ class Scheduler:
         match event:
             case Arrived(ticket):
                 self._requests.arrived(ticket)
-            case Finished(ticket_id, seconds):
-                self._requests.finished(ticket_id, seconds)
+            case Finished(ticket_id, seconds, cost):
+                self._requests.finished(ticket_id, seconds, cost)
             case AttemptFailed():
                 self._failures.attempt_failed(event)
             case ClientLeft():
                 self._failures.client_left(event)
+            case SpendingCounted():
+                self._spending.counted(event)
             case ShutdownRequested():
                 self._close()
             case Ticked():
@@ -145,7 +163,8 @@ class Scheduler:
                 self.engines.memory_measured(pools, held)
             case ScheduleChanged(windows, demand):
                 self.engines.schedule_changed(windows, demand)
-            case Reconfigured(profiles):
+            case Reconfigured(profiles, caps):
+                self._spending.caps = dict(caps)
                 self._reconfiguration.apply(profiles)
             case Booted():
                 self.engines.boot()

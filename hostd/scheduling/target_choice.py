@@ -11,6 +11,7 @@ from hostd.scheduling.engine_control import EngineController
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.provider_limits import ProviderLimits
 from hostd.scheduling.request_state import RequestState
+from hostd.scheduling.spending import Spending
 
 Outcome = tuple[FallbackReason, HostdError]
 """Why a request leaves a target, and the error that it is answered with where there is no other."""
@@ -26,12 +27,14 @@ class TargetChoice:
         engines: EngineController,
         limits: ProviderLimits,
         breakers: Breakers,
+        spending: Spending,
     ) -> None:
         self._models = models
         self._context = context
         self._engines = engines
         self._limits = limits
         self._breakers = breakers
+        self._spending = spending
 
     def next(self, request: RequestState, reason: FallbackReason) -> int | None:
         """Return the index of the next target that is open to *request* for *reason* and may be loaded."""
@@ -43,6 +46,8 @@ class TargetChoice:
         for index in range(request.target_index + 1, len(route.targets)):
             model = self._models.get(route.targets[index].model)
             if model is None or model.removed or model.limited or not model.breaker.admits:
+                continue
+            if self.over_budget(model, request) is not None:
                 continue
             # A prompt that was too long here is too long for every window that is no larger.
             larger = reason is not FallbackReason.CONTEXT_TOO_LONG or (model.profile.context or 0) > (
@@ -56,6 +61,11 @@ class TargetChoice:
     def closed(self, request: RequestState) -> Outcome | None:
         """Return why *request* is not to wait for its target, although that may be obtained; None where it may."""
         return self.left_alone(request) or self.limited(request)
+
+    def over_budget(self, model: ModelState, request: RequestState) -> Outcome | None:
+        """Return the outcome where *request* might cost more at *model* than its provider may cost today."""
+        error = self._spending.error(model, request.ticket) if self._spending.caps else None
+        return None if error is None else (FallbackReason.BUDGET, error)
 
     def left_alone(self, request: RequestState) -> Outcome | None:
         """Return the outcome where the breaker of its target is open, or lets others through and *request* may go elsewhere."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hostd.private_files import make_private_folder, open_private
-from hostd.telemetry.sinks import LoadRecord, RequestRecord
+from hostd.telemetry.sinks import ChargeRecord, LoadRecord, RequestRecord
 
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _LOCK_TIMEOUT = 2.0
@@ -36,10 +36,17 @@ MIGRATIONS = (
     CREATE INDEX loads_by_model ON loads (model, variant, at);
     """,
     "ALTER TABLE requests ADD COLUMN cost_usd REAL",
+    """
+    CREATE TABLE charges (
+        at REAL NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, usd REAL NOT NULL, estimated INTEGER NOT NULL
+    );
+    CREATE INDEX charges_by_time ON charges (at, provider);
+    """,
 )
 """What makes each version of the file out of the one before, version 1 out of an empty file. Only ever append: a file tells by
 its ``user_version`` how many of them it has seen. New columns allow null, so that the rows of before stay."""
 
+Entry = RequestRecord | LoadRecord | ChargeRecord
 _Row = tuple[object, ...]
 _AT_ONCE = 64
 """Rows of one statement; 32,766 values are as many as SQLite takes."""
@@ -91,7 +98,7 @@ class Database:
         for number, script in enumerate(migrations[version:], version + 1):
             db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
 
-    def write(self, entries: Iterable[RequestRecord | LoadRecord]) -> None:
+    def write(self, entries: Iterable[Entry]) -> None:
         """Keep *entries*, all or none of them.
 
         Raises:
@@ -99,16 +106,20 @@ class Database:
         """
         requests: list[_Row] = []
         loads: list[_Row] = []
+        charges: list[_Row] = []
         for entry in entries:
             if isinstance(entry, RequestRecord):
                 requests.append(_request_row(entry))
-            else:
+            elif isinstance(entry, LoadRecord):
                 loads.append(_load_row(entry))
+            else:
+                charges.append(tuple(entry))
         db = self._connection
         db.execute("BEGIN IMMEDIATE")
         try:
             self._insert("requests", _REQUEST_COLUMNS, requests)
             self._insert("loads", _LOAD_COLUMNS, loads)
+            self._insert("charges", ChargeRecord._fields, charges)
             db.execute("COMMIT")
         except sqlite3.Error:
             with suppress(sqlite3.Error):
@@ -136,9 +147,9 @@ class Database:
             sqlite3.Error: It could not be done.
         """
         oldest = time.time() - bounds.days * 86400
-        for table in ("requests", "loads"):
+        for table in ("requests", "loads", "charges"):
             self._connection.execute(
-                f"DELETE FROM {table} WHERE at < ? OR rowid <= (SELECT max(rowid) FROM {table}) - ?",  # noqa: S608  # our own two names
+                f"DELETE FROM {table} WHERE at < ? OR rowid <= (SELECT max(rowid) FROM {table}) - ?",  # noqa: S608  # our own names
                 (oldest, bounds.rows),
             )
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from heapq import merge
 from typing import Any
 
-from hostd.scheduling.decisions import Decision, Evicted, FellBack, Refused, RequestSuspected, Routed
+from hostd.scheduling.decisions import Charged, Decision, Evicted, FellBack, Refused, RequestSuspected, Routed
 from hostd.telemetry.decision_text import numbers, sentence
 from hostd.telemetry.sinks import Sink
 
@@ -30,12 +30,13 @@ class DecisionHistory(Sink):
 
     def decided(self, decision: Decision, at: float) -> None:
         """Remember *decision*."""
-        (self._routes if isinstance(decision, Routed) else self._rest).append((at, decision))
+        (self._routes if isinstance(decision, (Routed, Charged)) else self._rest).append((at, decision))
 
     def decisions(self, last: int, *, model: str | None = None, request: str | None = None) -> list[dict[str, Any]]:
         """Return the *last* decisions about *model* or *request*, or all, newest last, as plain data.
 
-        That a request was answered by its first choice is told about that request only: it would hide everything else. Each has
+        That a request was answered by its first choice, and what it cost, is told about that request only: it would hide the rest.
+        Each has
         ``at``, ``decision``, ``model``, ``request`` and ``why``, a sentence; beside them stand the decision's own numbers, its
         reason as ``cause``.
         """
@@ -51,13 +52,14 @@ def _about(decision: Decision, model: str | None, request: str | None) -> bool:
     if request is not None and ticket_id != request:
         # A request that came with an id of its client's has a mark of ours behind it.
         return ticket_id is not None and ticket_id.startswith(f"{request}/")
-    if request is None and isinstance(decision, Routed) and decision.reason is None:
+    usual = isinstance(decision, Charged) or (isinstance(decision, Routed) and decision.reason is None)
+    if request is None and usual:
         return False
     return model is None or decision.model == model or model in _other_models(decision)
 
 
 def _ticket_id(decision: Decision) -> str | None:
-    return decision.ticket_id if isinstance(decision, (Routed, FellBack, Refused, RequestSuspected)) else None
+    return decision.ticket_id if isinstance(decision, (Routed, FellBack, Refused, RequestSuspected, Charged)) else None
 
 
 def _other_models(decision: Decision) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import structlog
 
 from hostd.scheduling.decisions import (
     BreakerOpened,
+    Charged,
     Decision,
     FailureHandled,
     FellBack,
@@ -107,7 +108,7 @@ class DecisionLog(Sink):
         if level < self._least:
             return
         about: dict[str, Any] = {"model": decision.model}
-        if isinstance(decision, (Routed, FellBack, Refused, RequestSuspected)):
+        if isinstance(decision, (Routed, FellBack, Refused, RequestSuspected, Charged)):
             about["request"] = decision.ticket_id
         # The level of sleep is no level of the log.
         about |= {_OTHER_NAMES.get(name, name): value for name, value in numbers(decision).items()}
@@ -136,7 +137,7 @@ class DecisionLog(Sink):
 
 def _level(decision: Decision) -> int:
     match decision:
-        case Routed(reason=None):
+        case Routed(reason=None) | Charged():
             return logging.DEBUG  # one for each request; headers, records and the history tell it as well
         case Refused() | FellBack() | RequestSuspected() | BreakerOpened():
             return logging.WARNING

@@ -9,6 +9,7 @@ from typing import Any, cast
 from hostd.scheduling.decisions import (
     BreakerClosed,
     BreakerOpened,
+    Charged,
     Decision,
     Evicted,
     FailureHandled,
@@ -78,9 +79,11 @@ _LABELS = {
     "failures": "{} failures",
     "requests": "{} requests in the last minute",
     "opened": "{} times so far",
+    "today_usd": "{} there today",
+    "cap_usd": "of {} a day",
 }
 _BYTES = {"needs", "free", "free_soon", "short", "bytes", "keeps"}
-_USUAL = {"opened": 1, "restarts": 0, "in_a_row": 1, "engines": 1}
+_USUAL = {"opened": 1, "estimated": False, "restarts": 0, "in_a_row": 1, "engines": 1}
 """Numbers that are worth no words while they are as they should be."""
 
 
@@ -167,6 +170,8 @@ def _lead(decision: Decision) -> str:  # noqa: C901, PLR0912 - one line for each
             return "the load of '{model}' is put off for want of memory"
         case Evicted():
             return "'{model}' is evicted for '{for}'"
+        case Charged():
+            return "the request to '{model}' has cost {usd} at {provider}"
         case BreakerOpened():
             return "'{model}' is left alone for {wait_s} ({reason})"
         case BreakerClosed():
@@ -205,6 +210,8 @@ def _value(key: str, value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_candidate(each) if isinstance(each, Mapping) else str(each) for each in value)
     if isinstance(value, (int, float)):
+        if key.endswith("usd"):
+            return f"{round(value, 6):g} USD"
         return f"{round(value, 2):g}{' ms' if key.endswith('_ms') else ' s' if key.endswith('_s') else ''}"
     return str(value)
 

@@ -77,6 +77,10 @@ class RequestHistory:
                 found[model, variant].append(seconds)
         return {key: median(seconds) for key, seconds in found.items()}
 
+    def spent(self, since: float) -> dict[str, float]:
+        """Return what each provider has cost from *since* on (seconds since 1970), in USD."""
+        return dict(self._ask("SELECT provider, sum(usd) FROM charges WHERE at >= ? GROUP BY provider", since))
+
     def speeds(self) -> dict[str, MeasuredSpeed]:
         """Return how fast each model was at its last streamed answers.
 

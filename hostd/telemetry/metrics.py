@@ -11,7 +11,17 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from hostd import __version__
 from hostd.domain.lifecycle import State
 from hostd.scheduling.circuit_breaker import BreakerState
-from hostd.scheduling.decisions import BreakerOpened, Decision, Evicted, FellBack, LoadStarted, ModelReady, WakeStarted
+from hostd.scheduling.decisions import (
+    BreakerOpened,
+    Charged,
+    Decision,
+    Evicted,
+    FellBack,
+    LoadStarted,
+    ModelReady,
+    WakeStarted,
+)
+from hostd.scheduling.spending import ProviderSpending
 from hostd.scheduling.view import SchedulerView
 from hostd.telemetry.sinks import RequestRecord, Sink
 
@@ -41,6 +51,26 @@ class _ModelMetrics:
             for breaker in BreakerState:
                 breakers.add_metric([model.name, breaker], float(model.breaker is breaker))
         return [depth, inflight, states, breakers, failures]
+
+
+class _SpendingMetrics:
+    """Reads what providers have cost today at the moment of a scrape."""
+
+    def __init__(self, spending: Callable[[], Iterable[ProviderSpending]]) -> None:
+        self._spending = spending
+
+    def collect(self) -> Iterable[Metric]:
+        today = GaugeMetricFamily("hostd_provider_today_usd", "Cost since local midnight", labels=["provider"])
+        reserved = GaugeMetricFamily(
+            "hostd_provider_reserved_usd", "The most that requests in flight may cost yet", labels=["provider"]
+        )
+        caps = GaugeMetricFamily("hostd_provider_cap_usd", "What a provider may cost a day", labels=["provider"])
+        for each in self._spending():
+            today.add_metric([each.provider], each.today)
+            reserved.add_metric([each.provider], each.reserved)
+            if each.cap is not None:
+                caps.add_metric([each.provider], each.cap)
+        return [today, reserved, caps]
 
 
 class _RequestMetrics:
@@ -95,13 +125,18 @@ class HistogramCounts:
 
 
 class Metrics(Sink):
-    """Everything that ``/metrics`` shows; *view* shows the scheduler as it is now."""
+    """Everything that ``/metrics`` shows; *view* shows the scheduler as it is now, and *spending* what providers have cost."""
 
     routes = False
 
-    def __init__(self, view: Callable[[], SchedulerView]) -> None:
+    def __init__(
+        self,
+        view: Callable[[], SchedulerView],
+        spending: Callable[[], Iterable[ProviderSpending]] = tuple,
+    ) -> None:
         registry = self._registry = CollectorRegistry()
         registry.register(_ModelMetrics(view))
+        registry.register(_SpendingMetrics(spending))
         self._requests = _RequestMetrics()
         registry.register(self._requests)
         build = Gauge("hostd_build_info", "The running version", ["version"], registry=registry)
@@ -109,6 +144,9 @@ class Metrics(Sink):
         self._fallbacks = Counter("hostd_fallbacks", "Moves to a fallback", ["from", "to", "reason"], registry=registry)
         self._breakers = Counter(
             "hostd_breaker_opened", "Times that a circuit breaker has opened", ["model", "reason"], registry=registry
+        )
+        self._charges = Counter(
+            "hostd_cloud_cost_usd", "Cost of requests to cloud providers", ["provider", "model"], registry=registry
         )
         self._loads = Counter("hostd_loads", "Engine starts", ["model", "reason"], registry=registry)
         self._evictions = Counter("hostd_evictions", "Models evicted for another", ["model", "for"], registry=registry)
@@ -126,6 +164,8 @@ class Metrics(Sink):
                 self._fallbacks.labels(model, to, reason).inc()
             case BreakerOpened(model=model, reason=reason):
                 self._breakers.labels(model, reason).inc()
+            case Charged(model=model, provider=provider, usd=usd):
+                self._charges.labels(provider, model).inc(usd)
             case Evicted(model=model, for_model=other):
                 self._evictions.labels(model, other).inc()
             case LoadStarted(model=model, why=why) | WakeStarted(model=model, why=why):

@@ -18,6 +18,7 @@ import structlog
 
 from hostd.private_files import why_unwritable
 from hostd.scheduling.decisions import (
+    Charged,
     Decision,
     FailureHandled,
     LoadStarted,
@@ -26,8 +27,8 @@ from hostd.scheduling.decisions import (
     StopCompleted,
     WakeStarted,
 )
-from hostd.telemetry.database import Database, RetentionBounds, UnknownDatabaseError, is_corrupt, set_aside
-from hostd.telemetry.sinks import LoadRecord, RequestRecord, Sink
+from hostd.telemetry.database import Database, Entry, RetentionBounds, UnknownDatabaseError, is_corrupt, set_aside
+from hostd.telemetry.sinks import ChargeRecord, LoadRecord, RequestRecord, Sink
 
 log = structlog.get_logger()
 
@@ -55,7 +56,7 @@ class RecordWriter(Sink):
         self._most = most
         self._open = False
         self._awake = False
-        self._waiting: deque[RequestRecord | LoadRecord] = deque()
+        self._waiting: deque[Entry] = deque()
         self._wake = Event()
         self._closing = Event()
         self._granted: dict[str, MemoryGranted] = {}
@@ -79,12 +80,14 @@ class RecordWriter(Sink):
         self._keep(record)
 
     def decided(self, decision: Decision, at: float) -> None:
-        """Keep a load that ended well: how long it took, what it was given, and why it was begun."""
+        """Keep what a request cost, and a load that ended well: how long it took, what it was given, and why it was begun."""
         match decision:
             case MemoryGranted(model=model):
                 self._granted[model] = decision
             case LoadStarted(model=model) | WakeStarted(model=model):
                 self._started[model] = decision
+            case Charged(model=model, provider=provider, usd=usd, estimated=estimated):
+                self._keep(ChargeRecord(at, provider, model, usd, estimated))
             case FailureHandled(model=model) | StopCompleted(model=model):
                 self._granted.pop(model, None)
                 self._started.pop(model, None)
@@ -96,7 +99,7 @@ class RecordWriter(Sink):
             case _:
                 pass
 
-    def _keep(self, entry: RequestRecord | LoadRecord) -> None:
+    def _keep(self, entry: Entry) -> None:
         """Put *entry* on the list. Never waits, never fails."""
         if not self._open:
             return
@@ -159,7 +162,7 @@ class _Writer:
     """The thread's side: opens the file when there is something to write, and again after trouble."""
 
     def __init__(self, path: Path, bounds: RetentionBounds, tell: _Tell, *, is_told: bool) -> None:
-        self.batch: list[RequestRecord | LoadRecord] = []
+        self.batch: list[Entry] = []
         self._path = path
         self._bounds = bounds
         self._tell = tell

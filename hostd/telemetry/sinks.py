@@ -56,6 +56,16 @@ class LoadRecord(NamedTuple):
     why: str
 
 
+class ChargeRecord(NamedTuple):
+    """What a request cost at a provider: *usd*, at *at* (seconds since 1970); *estimated* where it came to no counted end."""
+
+    at: float
+    provider: str
+    model: str
+    usd: float
+    estimated: bool
+
+
 class Sink:
     """Takes in what is decided and which requests are over, and ignores both; a sink overrides what it writes down.
 

@@ -38,6 +38,37 @@ def test_names_between_profiles(problems: Problems, rest: str, problem: str) -> 
     assert [problem] == problems(a=_profile("small", rest), b=_profile("big", "aliases: [large]"))
 
 
+def test_fallbacks_that_go_round(problems: Problems) -> None:
+    """Each circle is reported once, where it closes, by its names; two ways to one profile are none."""
+    told = problems(
+        a=_profile("a", "fallback: [b, c]"),
+        b=_profile("b", "fallback: [{to: c, on: [stall]}]"),
+        c=_profile("c", "fallback: [d, a]"),
+        d=_profile("d"),
+    )
+    assert ["c.yaml:3:15: fallbacks go round in a circle (a -> b -> c -> a); remove 'a' here"] == told
+
+
+def _cloud(name: str, provider: str, model: str, rest: str = "") -> str:
+    return f"name: {name}\nvariants: [{{backend: cloud, provider: {provider}, model: {model}}}]\n{rest}"
+
+
+def test_caps_of_providers(problems: Problems, load_files: Load) -> None:
+    """A cap needs a provider that is used, and a price for each of its models: the owner's, or one that ships."""
+    unknown = "hostd.yaml:1:13: no profile has a model of the provider 'opnai'; did you mean 'openai'?"
+    assert [unknown] == problems("providers: {opnai: {daily_usd: 5}}", a=_profile("a"))
+    told = problems("providers: {openai: {daily_usd: 5}}", a=_cloud("a", "openai", "gpt-secret"))
+    assert told[0].startswith(
+        "a.yaml:2:54: providers.openai.daily_usd cannot be kept: nothing says what 'gpt-secret' costs"
+    )
+    settings = load_files(
+        "providers: {openai: {daily_usd: 5}, xai: {}}",
+        a=_cloud("a", "openai", "gpt-secret", "price: {input: 1}"),
+        b=_cloud("b", "openai", "gpt-4o-mini"),
+    )
+    assert {"openai": 5.0} == dict(settings.caps)
+
+
 def test_an_alias_of_two_profiles(problems: Problems) -> None:
     """Told at the second, naming the first's file."""
     told = problems(a=_profile("a", "aliases: [x]"), b=_profile("b", "aliases: [x]"))

@@ -31,7 +31,7 @@ capabilities: {tools: true, thinking: false}
 privacy: local
 price: {output: 1.5}
 """
-OTHER = "{name: q, variants: [{backend: llamacpp, path: /m.gguf}], fallback: [p]}"
+OTHER = "{name: q, variants: [{backend: llamacpp, path: /m.gguf}]}"
 
 
 def test_what_is_shown_is_what_is_meant(load_files: Load) -> None:

@@ -180,7 +180,7 @@ def test_what_is_private_stays(host: Host, vendor: Provider, *, streamed: bool) 
         return host.post("/v1/chat/completions", {"model": model, "messages": messages, "stream": streamed}, headers)
 
     for model in ("cloud", "planner"):
-        assert ("local", "llamacpp", "fallback:unfit") == came_from(ask(model, private))
+        assert ("local", "llamacpp", "fallback:privacy") == came_from(ask(model, private))
     assert "local" == ask("careful", private).headers["x-hostd-model"]
     alone = ask("alone", private)
     assert (403, "privacy") == (alone.status, alone.json["error"]["code"])

@@ -117,13 +117,13 @@ def crowd(host: Host) -> Iterator[Crowd]:
 
 
 def profiles(theirs: Neighbour, numbers: Path) -> list[dict[str, Any]]:
-    """Return three models, each of which may answer for the others."""
+    """Return three models: the last may answer for both others, and the second for the first."""
     attached = {"backend": "openai", "url": f"{theirs.url}/v1", "model": f"theirs{THEIR_SUFFIX}"}
     mlx = {"backend": "mlx", "path": str(numbers)}
     return [
         profile("planner", fallback=["counter", "theirs"], limits=HASTY),
-        profile("counter", variants=[mlx], args={}, fallback=["theirs", "planner"], limits=PATIENT),
-        profile("theirs", variants=[attached], args={}, fallback=["counter", "planner"], limits=PATIENT),
+        profile("counter", variants=[mlx], args={}, limits=PATIENT),
+        profile("theirs", variants=[attached], args={}, fallback=["counter"], limits=PATIENT),
     ]
 
 

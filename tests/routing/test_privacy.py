@@ -70,7 +70,7 @@ def test_a_request_that_must_stay_falls_back_to_a_local_target() -> None:
     """The model that was asked for is elsewhere: a fallback that takes such requests answers, and the route says so."""
     names = router(profile("a", CLOUD, to=("b",)), profile("b"))
     route = names.route(RouteQuery("a", privacy=Privacy.LOCAL))
-    assert (["b"], FallbackReason.UNFIT, True) == (models(route), route.reason, route.private)
+    assert (["b"], FallbackReason.PRIVACY, True) == (models(route), route.reason, route.private)
 
 
 def test_says_why_nothing_may_serve() -> None:

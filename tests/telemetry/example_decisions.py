@@ -8,6 +8,7 @@ from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.scheduling.decisions import (
     BreakerClosed,
     BreakerOpened,
+    Charged,
     Decision,
     Evicted,
     FailureHandled,
@@ -40,6 +41,7 @@ EXAMPLES: tuple[Decision, ...] = (
     FellBack("m", "req_1", "n", FallbackReason.STALL, "it sent nothing for 45 s", waited_ms=2.5, in_flight=1, queued=0),
     Refused("m", "req_1", "m", "down", "it is down", waited_ms=0.0, retry_after=9.898, in_flight=0, queued=0),
     RequestSuspected("m", "req_1", "it was killed by SIGSEGV", alone=True, engines=1, refused_for_s=300.0),
+    Charged("m", "req_1", "zai", usd=0.0123456, today_usd=1.5, cap_usd=5.0),
     BreakerOpened("m", FallbackReason.STATUS_5XX, "no (status 500)", failures=5, requests=6, wait_s=2.0),
     BreakerClosed("m", opened=2),
     LoadStarted("m", "request", "llamacpp:a", queued=0, restarts=0),

@@ -33,6 +33,7 @@ SENTENCES = {
     "request_suspected": (
         "the request is taken for the cause of the crash of 'm': it was killed by SIGSEGV [it is refused for 300 s]"
     ),
+    "charged": "the request to 'm' has cost 0.012346 USD at zai [1.5 USD there today; of 5 USD a day]",
     "breaker_opened": (
         "'m' is left alone for 2 s (status_5xx): no (status 500) [5 failures; 6 requests in the last minute]"
     ),

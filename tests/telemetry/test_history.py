@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hostd.planning.warm_set.demand import HourlyCount
-from hostd.telemetry.database import Database
+from hostd.telemetry.database import Database, Entry
 from hostd.telemetry.history import MeasuredSpeed, PastRequest, RequestHistory
-from hostd.telemetry.sinks import LoadRecord, RequestRecord
+from hostd.telemetry.sinks import ChargeRecord
 from tests.telemetry.example_records import NOON, load, request
 
 
-def told(folder: Path, *entries: RequestRecord | LoadRecord) -> RequestHistory:
+def told(folder: Path, *entries: Entry) -> RequestHistory:
     """Return the history of *entries*."""
     path = folder / "a ledger?#.sqlite"
     with closing(Database(path)) as ledger:
@@ -53,6 +53,14 @@ def test_measures_loads(tmp_path: Path) -> None:
     new = [load(10.0 + at, seconds) for at, seconds in enumerate((4.0, 5.0, 6.0, 60.0, 5.5))]
     history = told(tmp_path, *new, *old, load(variant="vllm:a", seconds=40.0))
     assert {("alpha", "llamacpp:a.gguf"): 5.5, ("alpha", "vllm:a"): 40.0} == history.load_seconds()
+
+
+def test_adds_up_what_was_spent(tmp_path: Path) -> None:
+    """By provider, from a moment on."""
+    charges = [ChargeRecord(at, "zai", "a", 0.25, False) for at in (1.0, 2.0, 3.0)]
+    history = told(tmp_path, *charges, ChargeRecord(3.0, "xai", "b", 1.0, True))
+    assert {"zai": 0.5, "xai": 1.0} == history.spent(2.0)
+    assert {} == RequestHistory(tmp_path / "none").spent(0.0)
 
 
 def test_measures_speeds(tmp_path: Path) -> None:

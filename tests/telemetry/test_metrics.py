@@ -29,6 +29,10 @@ NAMES = {
         "hostd_evictions",
         "hostd_cost_usd",
         "hostd_breaker_opened",
+        "hostd_cloud_cost_usd",
+        "hostd_provider_today_usd",
+        "hostd_provider_reserved_usd",
+        "hostd_provider_cap_usd",
     ),
 }
 

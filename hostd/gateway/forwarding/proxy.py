@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from hostd.backends.upstream import Lease, Upstream
+from hostd.backends.upstream import BYTES_PER_TOKEN, Lease, Upstream
 from hostd.dialects.base import InferenceRequest
 from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.locality import is_loopback
@@ -58,8 +58,18 @@ class ProxyRequest:
             session=options.session,
             deadline=None if options.timeout is None else self._arrived + options.timeout,
             keep_alive=inference.keep_alive,
+            **self._bounds_of_cost(),
             digest=digest_of(inference) if self._services.dispatcher.refuses_by_digest else None,
         )
+
+    def _bounds_of_cost(self) -> dict[str, int]:
+        """Return what the request may be billed for at most, where that is asked."""
+        if not self._services.catalog.caps:
+            return {}
+        document, choices = self._inference.document, self._inference.choices
+        limits = [document.get(name) for name in ("max_completion_tokens", "max_tokens", "max_output_tokens")]
+        limit = next((each for each in limits if isinstance(each, int) and each > 0), 0)
+        return {"prompt_tokens": document.size // BYTES_PER_TOKEN, "answer_tokens": limit * choices}
 
     async def answer(self) -> web.StreamResponse:
         """Return the response, which may be an error."""
@@ -146,7 +156,7 @@ class ProxyRequest:
         attempt = Attempt(self._services, self._inference, trace, self._lease_held, self._down, deadline)
         response = await attempt.run()
         self._holds_slot = False
-        self._services.dispatcher.finished(self._ticket.id, attempt.seconds)
+        self._services.dispatcher.finished(self._ticket.id, attempt.seconds, trace.cost)
         return response
 
     def _unanswered(self) -> str | None:
@@ -168,7 +178,7 @@ class ProxyRequest:
         if self._ticket.route.private and not (lease.endpoint.local and is_loopback(lease.endpoint.url)):
             # Routing has dropped such targets by their settings; this is what the server really does, and where it listens.
             raise RetryableFailure(
-                FallbackReason.UNFIT,
+                FallbackReason.PRIVACY,
                 f"'{upstream.name}' is not served on this machine, and the request is private",
             )
         return lease
