@@ -33,14 +33,19 @@ class RefusedBody(NamedTuple):
 def main() -> None:
     """Read until there is no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while len(head := sys.stdin.buffer.read(ORDER.size)) == ORDER.size:
-        length, size = ORDER.unpack(head)
-        name, body = sys.stdin.buffer.read(length), sys.stdin.buffer.read(size)
-        if len(body) < size:
-            return
-        answer = read(Dialect(name.decode("ascii")), body)
+    while answer := answer_next():
         sys.stdout.buffer.write(ANSWER.pack(len(answer)) + answer)
         sys.stdout.buffer.flush()
+
+
+def answer_next() -> bytes:
+    """Return the answer to the next order, of whose body nothing is kept; empty where there is no whole one."""
+    head = sys.stdin.buffer.read(ORDER.size)
+    if len(head) < ORDER.size:
+        return b""
+    length, size = ORDER.unpack(head)
+    name, body = sys.stdin.buffer.read(length), sys.stdin.buffer.read(size)
+    return read(Dialect(name.decode("ascii")), body) if len(body) == size else b""
 
 
 def read(dialect: Dialect, body: bytes) -> bytes:

@@ -164,6 +164,8 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.buffer = b""
+        self.pieces: list[bytes] = []
+        self.missing = 0
         self.timer: asyncio.TimerHandle | None = None
         self.keep = True
 
@@ -180,12 +182,21 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer every request that is complete."""
-        self.buffer = self.buffer + data if self.buffer else data
+        if self.missing > len(data):
+            # Added to one another, the pieces of 30 MiB would take a second to copy.
+            self.pieces.append(data)
+            self.missing -= len(data)
+            return
+        if self.missing:
+            self.buffer, self.pieces, self.missing = b"".join((self.buffer, *self.pieces, data)), [], 0
+        else:
+            self.buffer = self.buffer + data if self.buffer else data
         while self.keep and (end := self.buffer.find(b"\r\n\r\n")) >= 0:
             head = self.buffer[:end]
             length = LENGTH.search(head)
             after = end + 4 + (int(length[1]) if length else 0)
             if len(self.buffer) < after:
+                self.missing = after - len(self.buffer)
                 return
             body, self.buffer = self.buffer[end + 4 : after], self.buffer[after:]
             self.respond(head, body, bare=length is None)

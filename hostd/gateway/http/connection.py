@@ -66,9 +66,9 @@ class ClientConnection(RequestHandler):
 
     def __init__(self, server: Server, **options: Any) -> None:
         # A body stays packed until it is known how large it may become.
+        # What aiohttp's own server passes to say that there is no access log; one would be made for each connection.
+        options["access_log"] = None
         super().__init__(server, keepalive_timeout=IDLE_TIME, auto_decompress=False, **options)
-        self.access_log = None  # type: ignore[assignment]  # what aiohttp's own server passes to say that there is none
-        self._logging_enabled = False
         self.peer = ""
         self.by_name = True
         self._opened_at = self._loop.time()
