@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from http import HTTPStatus
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated
@@ -14,6 +13,7 @@ from hostd.cli.exits import Code, VerbError
 from hostd.cli.output import say, write_line
 from hostd.domain.errors import ConfigError, HostdError, RequestError
 
+_NOT_FOUND = 404  # http.HTTPStatus, whose import takes as long as half of this module's
 _VERBS = (
     *(
         "serve",
@@ -89,7 +89,7 @@ def run(argv: Sequence[str]) -> int:
         return Code.BAD_CONFIG
     except RequestError as error:
         say(error.message)
-        return Code.UNKNOWN_MODEL if error.status == HTTPStatus.NOT_FOUND else Code.USAGE
+        return Code.UNKNOWN_MODEL if error.status == _NOT_FOUND else Code.USAGE
     except HostdError as error:
         say(error.message)
         return Code.FAILURE

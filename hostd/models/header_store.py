@@ -46,6 +46,10 @@ class HeaderStore:
             pass
         return None
 
+    def has(self, url: str) -> bool:
+        """Return whether there is something cached of *url*."""
+        return self._path(url).exists()
+
     def put(self, kept: CachedHeader) -> None:
         """Cache a header in place of an older one of that address."""
         note = {"url": kept.url, "mark": kept.etag, "size": kept.size, "length": len(kept.data)}

@@ -7,8 +7,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from urllib.parse import quote
 
 from hostd.models.errors import ModelNotFound, ModelUnreadable
 from hostd.models.header import ModelHeader
@@ -19,9 +17,9 @@ from hostd.models.partial_read import HeaderRead, Parse, T
 from hostd.models.read import read_model
 from hostd.models.reference import HubReference, is_safe_file
 from hostd.models.remote_headers import RemoteHeaders
+from hostd.models.stored_models import COMMIT, cached_snapshot, file_address, list_addresses
 
 _LISTING_MOST = 16 << 20
-_COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -64,24 +62,6 @@ def hub_credential(locations: ModelLocations) -> Credential | None:
     return Credential(where, f"Bearer {locations.hub_token}")
 
 
-def repository_folder(repo: str) -> str:
-    """Return what a repository's folder in the cache is called."""
-    return f"models--{repo.replace('/', '--')}"
-
-
-def cached_snapshot(reference: HubReference, cache: Path) -> Path | None:
-    """Return the folder of the cache that holds that revision of the repository, if there is one."""
-    home = cache / repository_folder(reference.repo)
-    commit = reference.revision
-    if not _COMMIT.fullmatch(commit):
-        try:
-            commit = (home / "refs" / commit).read_text(encoding="ascii")[:64].strip()
-        except (OSError, UnicodeDecodeError):
-            return None
-    snapshot = home / "snapshots" / commit
-    return snapshot if _COMMIT.fullmatch(commit) and snapshot.is_dir() else None
-
-
 class HubRepository:
     """One revision of a repository at the hub, as a place that holds files.
 
@@ -98,7 +78,7 @@ class HubRepository:
     @property
     def label(self) -> str:
         """The repository and its revision, for sentences."""
-        short = self._revision[:7] if _COMMIT.fullmatch(self._revision) else self._revision
+        short = self._revision[:7] if COMMIT.fullmatch(self._revision) else self._revision
         return f"Hugging Face, {self.name}@{short}"
 
     @property
@@ -113,16 +93,12 @@ class HubRepository:
     def listed(self) -> Mapping[str, ListedFile]:
         """Return the hub's list by names, which may be hostile; raises as `RemoteHeaders.document` does."""
         if self._files is None:
-            where = f"{self._hub}/api/models/{self.name}"
-            revision = quote(self._revision, safe="")
-            fixed = _COMMIT.fullmatch(self._revision) is not None
+            first, older = list_addresses(self._hub, self.name, self._revision)
+            fixed = COMMIT.fullmatch(self._revision) is not None
             try:
-                url = f"{where}/revision/{revision}?blobs=true"
-                self._files = self._parsed(self._remote.document(url, _LISTING_MOST, fixed=fixed))
+                self._files = self._parsed(self._remote.document(first, _LISTING_MOST, fixed=fixed))
             except ModelNotFound:
-                # Mirrors often serve only the older of the two routes.
-                url = f"{where}/tree/{revision}?recursive=true"
-                self._files = self._parsed(self._remote.document(url, _LISTING_MOST, fixed=fixed))
+                self._files = self._parsed(self._remote.document(older, _LISTING_MOST, fixed=fixed))
         return self._files
 
     def path(self, name: str) -> None:
@@ -139,11 +115,11 @@ class HubRepository:
 
     @property
     def _fixed(self) -> bool:
-        return _COMMIT.fullmatch(self._revision) is not None
+        return COMMIT.fullmatch(self._revision) is not None
 
     def url(self, name: str) -> str:
         """Return where the hub has that file."""
-        return f"{self._hub}/{self.name}/resolve/{quote(self._revision, safe='')}/{quote(name)}"
+        return file_address(self._hub, self.name, self._revision, name)
 
     def _parsed(self, text: bytes) -> dict[str, ListedFile]:
         """Return names, sizes and checksums from either route's answer, and pin the revision where the answer names its commit."""
@@ -160,7 +136,7 @@ class HubRepository:
             raise ModelUnreadable(
                 f"{self._hub} lists the files of {self.name} in a way that is not understood"
             ) from error
-        if isinstance(commit, str) and _COMMIT.fullmatch(commit):
+        if isinstance(commit, str) and COMMIT.fullmatch(commit):
             self._revision = commit
         return files
 
@@ -171,12 +147,12 @@ def _listed(entry: Mapping[str, object]) -> ListedFile:
         digest = large.get("sha256") or large.get("oid")
         # The git blob id of a large file is that of a pointer to it, and no checksum of its content.
         return ListedFile(_size(large) or _size(entry), _match(_SHA256, digest))
-    return ListedFile(_size(entry), None, _match(_COMMIT, git))
+    return ListedFile(_size(entry), None, _match(COMMIT, git))
 
 
 def known_by_etag(size: int | None, etag: str | None) -> ListedFile:
     """Return what a hub's answer for one file says of it: its etag is one of the checksums, or something of its own."""
-    return ListedFile(size, _match(_SHA256, etag), _match(_COMMIT, etag))
+    return ListedFile(size, _match(_SHA256, etag), _match(COMMIT, etag))
 
 
 def _match(pattern: re.Pattern[str], text: object) -> str | None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from hostd.models.download.selection import Selection, select
 from hostd.models.errors import ModelNotFound, ModelUnreadable
-from hostd.models.huggingface import cached_snapshot
 from hostd.models.local import LocalFolder
 from hostd.models.locations import ModelLocations, this_machine
-from hostd.models.ollama import MANIFEST_MOST, blob_path, manifest_path, parse_blobs, parse_manifest
+from hostd.models.ollama import MANIFEST_MOST, blob_path, parse_blobs, parse_manifest
 from hostd.models.reference import HubReference, OllamaReference
+from hostd.models.stored_models import cached_snapshot, manifest_path
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from hostd.models.partial_read import HeaderRead, Parse, T
 from hostd.models.read import FileSource, read_gguf_parts
 from hostd.models.reference import REGISTRY, OllamaReference
 from hostd.models.remote_headers import RemoteHeaders
+from hostd.models.stored_models import manifest_address, manifest_path, registry_url
 
 _MEDIA = "application/vnd.ollama.image."
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -59,19 +60,9 @@ def open_ollama(reference: OllamaReference, locations: ModelLocations) -> ModelH
         return replace(header, ranges=remote.ranges, notes=(*header.notes, *remote.notes))
 
 
-def registry_url(reference: OllamaReference, locations: ModelLocations) -> str:
-    """Return the address below which the registry has the manifests and blobs of a model."""
-    return f"{locations.registry}/v2/{reference.namespace}/{reference.name}"
-
-
 def read_manifest(reference: OllamaReference, base: str, remote: RemoteHeaders) -> bytes:
     """Return the registry's manifest of a tag; raises as `RemoteHeaders.document` does."""
-    return remote.document(f"{base}/manifests/{reference.tag}", MANIFEST_MOST, fixed=False, accept=_MANIFEST)
-
-
-def manifest_path(store: Path, reference: OllamaReference) -> Path:
-    """Return where a store keeps the manifest of a model."""
-    return store.joinpath("manifests", reference.host, reference.namespace, reference.name, reference.tag)
+    return remote.document(manifest_address(reference, base), MANIFEST_MOST, fixed=False, accept=_MANIFEST)
 
 
 def blob_path(store: Path, digest: str) -> Path:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from hostd.models.errors import ModelUnreadable
 from hostd.models.header import Format, ModelHeader
-from hostd.models.huggingface import cached_snapshot
 from hostd.models.local import open_checkpoint, open_path
 from hostd.models.locations import ModelLocations
 from hostd.models.model_files import is_projector, models
-from hostd.models.ollama import manifest_path, open_stored, stored
+from hostd.models.ollama import open_stored, stored
 from hostd.models.reference import FileReference, HubReference, OllamaReference
+from hostd.models.stored_models import cached_snapshot, manifest_path
 
 MOST = 2000
 """Limit of models; a folder with more is a mirror of a hub."""

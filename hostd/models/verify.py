@@ -19,19 +19,11 @@ from hostd.models.installed import installed_snapshot
 from hostd.models.local import LocalFile, LocalFolder, open_path
 from hostd.models.locations import ModelLocations
 from hostd.models.model_files import parts_of
-from hostd.models.ollama import (
-    MANIFEST_MOST,
-    blob_path,
-    manifest_path,
-    open_stored,
-    parse_blobs,
-    parse_manifest,
-    read_manifest,
-    registry_url,
-)
+from hostd.models.ollama import MANIFEST_MOST, blob_path, open_stored, parse_blobs, parse_manifest, read_manifest
 from hostd.models.read import read_model
 from hostd.models.reference import REGISTRY, WEIGHTS, FileReference, HubReference, OllamaReference
 from hostd.models.remote_headers import RemoteHeaders
+from hostd.models.stored_models import manifest_path, registry_url
 from hostd.planning.formats import gguf
 
 _GIT = re.compile(r"[0-9a-f]{40}", re.ASCII)

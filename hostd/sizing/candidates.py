@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from hostd.backends.mlx import command_line as mlx
 from hostd.domain.errors import Bug, EngineError, RequestError
 from hostd.domain.host import Host
 from hostd.domain.profile import Profile, Settings, Variant
@@ -302,6 +301,7 @@ def on_processor(host: Host, commands: Mapping[str, tuple[str, ...]]) -> frozens
 
 
 def _processor_builds(commands: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    from hostd.backends.mlx import command_line as mlx  # noqa: PLC0415 - as the next
     from hostd.backends.vllm import engine as vllm  # noqa: PLC0415 - costs 0.3 s, which plans for machines with cards do without
     from hostd.backends.vllm.build import build_of  # noqa: PLC0415 - the same
 

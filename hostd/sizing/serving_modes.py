@@ -7,28 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hostd.backends.llamacpp.serving_config import engine_build, profile_serving
-from hostd.backends.mlx.command_line import serving as mlx_serving
 from hostd.backends.visible_cards import VisibleCards, visible_cards
-from hostd.backends.vllm.memory import serving as vllm_serving
-from hostd.domain.errors import EngineError
-from hostd.domain.footprint import Component, Footprint, Span
-from hostd.domain.host import Host, Pool, PoolKind
+from hostd.domain.host import Host
 from hostd.domain.locality import is_loopback
 from hostd.domain.profile import Profile, Variant
-from hostd.domain.shape import Shape
 from hostd.domain.units import format_bytes
 from hostd.models.errors import BadReference
 from hostd.models.header import Format, ModelHeader
 from hostd.models.reference import FileReference, HubReference, OllamaReference, ProfileReference, variant_reference
-from hostd.planning.footprint import mlx, vllm
 from hostd.planning.footprint.levers import KEYS, FlagNames, LlamaCppServing
 from hostd.planning.footprint.llamacpp_serving import Serving
 from hostd.planning.footprint.ollama_serving import SERVED_ALONE, ollama_batch, ollama_context, ollama_serving
-from hostd.planning.footprint.serving_modes import ServingMode, llamacpp_mode, mlx_mode, vllm_mode
-from hostd.planning.footprint.vllm import with_drafter
-from hostd.planning.footprint.vllm_serving import KV_TYPES, VllmServing
+from hostd.planning.footprint.serving_modes import ServingMode, llamacpp_mode
 from hostd.planning.formats.not_a_model import PROJECTOR
-from hostd.sizing.companion_files import Companions, hub_or_path, shape_in
+from hostd.sizing.companion_files import Companions
 from hostd.sizing.drafting import with_drafting
 from hostd.sizing.measurements import CalibratedEstimator
 from hostd.sizing.usable_cards import BackendVariables, on_cards, with_flags
@@ -40,7 +32,6 @@ GGUF_ENGINES = ("llamacpp", "ollama")
 USUAL_CONTEXT = 4096
 """Tokens of context where neither the owner nor the header gives any."""
 
-_RAM = "ram"
 _HERE = "http://localhost"
 
 _FLASH = {"on": "on", "True": "on", "off": "off", "False": "off"}
@@ -164,7 +155,7 @@ class ServingModeFactory:
         if not header.shape.layers:
             raise ValueError(f"this is {PROJECTOR}")
         asked = self.asked if self.asked.context else replace(self.asked, context=None)
-        seen = self._seen(backend)
+        seen = self.seen(backend)
         seen, serving, cards = with_flags(seen, asked.on(beside.serving), self.host)
         beside = replace(beside, serving=serving)
         if serving.flash == "off" and serving.values.quantised:
@@ -186,52 +177,15 @@ class ServingModeFactory:
         Raises:
             ValueError: It cannot be served as was asked.
         """
+        # Plans for files of llama.cpp, and from shipped numbers, do without these engines' arithmetic.
+        from hostd.sizing.checkpoint_modes import checkpoint_mode  # noqa: PLC0415 - as above
+
         if self.asked.context:
             profile = replace(profile, context=self.asked.context // profile.slots)
-        shape, about = header.shape, _about(header, notes)
-        # These builds exist to try things out: where there is an accelerator, it is used.
-        on_processor = self.processor and not self.host.accelerators
-        try:
-            if backend == "mlx":
-                mac = mlx_serving(replace(profile, kv_type=self.asked.kv_type or profile.kv_type))
-                small = shape_in(mac.draft_model, self.open_header) if mac.draft_model else None
-                if mac.draft_model and (small is None or not small.known):
-                    mac = replace(mac, unreckoned=(*mac.unreckoned, "draft-model"))
-                if on_processor:
-                    return ServingMode(
-                        label, backend, lambda _, __: mlx.footprint(shape, mac, _RAM, small), notes=about
-                    )
-                return mlx_mode(label, shape, mac, about, small)
-            # vLLM names the types of its cache differently from llama.cpp: only its own names become its flag.
-            if self.asked.kv_type in KV_TYPES:
-                profile = replace(profile, args={**profile.args, "kv-cache-dtype": self.asked.kv_type})
-            elif self.asked.kv_type is not None:
-                profile = replace(profile, kv_type=self.asked.kv_type)
-            flags = vllm_serving(profile)
-        except EngineError as error:
-            raise ValueError(error.message) from error
-        if on_processor:
-            return ServingMode(label, backend, lambda _, __: self._as_card(shape, flags), notes=about)
-        if flags.drafter:
-            small = shape_in(hub_or_path(flags.drafter), self.open_beside or self.open_header)
-            known = small is not None and small.known and bool(small.layers)
-            shape = with_drafter(shape, small) if small is not None and known else shape
-            flags = flags if known else replace(flags, unreckoned=(*flags.unreckoned, "speculative-config"))
-        seen = self._seen(backend)
-        flags = replace(flags, unreckoned=(*flags.unreckoned, *seen.unreckoned))
-        return on_cards(vllm_mode(label, shape, flags, self.host, about), seen, self.host)
+        return checkpoint_mode(self, label, backend, header, profile, _about(header, notes))
 
-    def _as_card(self, shape: Shape, flags: VllmServing) -> Footprint:
-        """Return the footprint of vLLM on the processor: main memory counts as its card, which makes some parts bounds."""
-        memory = Pool(_RAM, PoolKind.RAM, "", self.host.ram_bytes, self.host.ram_bytes, self.host.ram_bytes)
-        # The processor build compiles no CUDA graphs, which is what eager means for memory.
-        found = vllm.footprint(shape, replace(flags, eager=True), [memory], host="")
-        parts = {component: found.parts[_RAM].get(component, Span()) for component in Component}
-        for component, span in found.parts[""].items():
-            parts[component] += span
-        return replace(found, parts={_RAM: {component: span for component, span in parts.items() if span.high}})
-
-    def _seen(self, backend: str) -> VisibleCards:
+    def seen(self, backend: str) -> VisibleCards:
+        """Return the cards of the host that engines of *backend* see."""
         return visible_cards(self.host, self.variables(backend))
 
     def plain(self, slots: int) -> Serving:
@@ -252,7 +206,7 @@ class ServingModeFactory:
 
         *bounded* says that hostd would start it, and bound what it keeps of past prompts; *embeds* that it does nothing else.
         """
-        seen = self._seen("ollama").pools
+        seen = self.seen("ollama").pools
         cards = [pool for pool in self.host.accelerators if seen is None or pool.id in seen]
         vram = sum(pool.total for pool in cards)
         # Ollama gives no request more than the model was trained for, whatever it is told.

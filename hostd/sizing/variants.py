@@ -8,7 +8,6 @@ from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.models.errors import ModelUnreadable
-from hostd.models.installed import find_installed
 from hostd.models.locations import ModelLocations
 from hostd.models.reference import HUB, HubReference, parse_reference, variant_reference
 
@@ -29,6 +28,8 @@ def resolve_weights(variant: Variant, places: ModelLocations | None = None) -> V
     """
     if variant.path is not None or variant.hf is None or variant.backend in _BY_REPOSITORY:
         return variant
+    from hostd.models.installed import find_installed  # noqa: PLC0415 - with it come all readers, which few plans need
+
     try:
         reference = variant_reference(variant)
         pulled = find_installed(reference, places) if isinstance(reference, HubReference) else None
@@ -47,8 +48,12 @@ def with_draft_file(profile: Profile, places: ModelLocations | None = None) -> P
     Reads the disk, as `resolve_weights` does.
     """
     reference = draft_reference(profile)
+    if reference is None:
+        return profile
+    from hostd.models.installed import find_installed  # noqa: PLC0415 - as in `resolve_weights`
+
     try:
-        pulled = find_installed(reference, places) if reference is not None else None
+        pulled = find_installed(reference, places)
     except ModelUnreadable:
         pulled = None  # damaged files are none
     return profile if pulled is None else replace(profile, draft=str(pulled.path))

@@ -8,10 +8,11 @@ import pytest
 
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.header import Format, ModelHeader
-from hostd.models.huggingface import HubRepository, ListedFile, cached_snapshot, hub_credential, open_hub
+from hostd.models.huggingface import HubRepository, ListedFile, hub_credential, open_hub
 from hostd.models.locations import ModelLocations
 from hostd.models.reference import HubReference, parse_reference
 from hostd.models.remote_headers import RemoteHeaders
+from hostd.models.stored_models import cached_snapshot
 from tests.models import weights
 from tests.models.hub import COMMIT, REPO, Hub
 

@@ -1,12 +1,11 @@
 """A header and a profile become serving modes, engine by engine."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hostd.domain.footprint import Component, Footprint
+from hostd.domain.footprint import Component
 from hostd.domain.host import Host, Pool, PoolKind, Reserve
 from hostd.domain.profile import Capabilities, Flag, Profile, Variant
 from hostd.hardware.simulated import preset
@@ -15,7 +14,6 @@ from hostd.models.open import open_header
 from hostd.planning.footprint.llamacpp_serving import Placement, Serving
 from hostd.sizing.serving_modes import ServingModeFactory, ServingOverrides, takes_memory
 from tests.cli.models import GIB, weigh
-from tests.models.weights import checkpoint
 
 PROCESSOR = Host("Linux", "a processor", 64 * GIB, (Pool("ram", PoolKind.RAM, "", 64 * GIB, 60 * GIB, 60 * GIB),))
 
@@ -113,34 +111,3 @@ def test_weights_that_are_nowhere_are_a_bad_reference() -> None:
     """There is nothing to open."""
     with pytest.raises(BadReference, match="does not say where its weights are"):
         factory(PROCESSOR).declared(Profile("a", ()), Variant("llamacpp"))
-
-
-@pytest.mark.parametrize("backend", ["vllm", "mlx"])
-def test_a_build_for_processors_takes_main_memory_only(tmp_path: Path, backend: str) -> None:
-    """Where it is said that there is one; else these engines want an accelerator."""
-    folder = checkpoint(tmp_path / "model")
-    profile, variant = Profile("a", (), context=64), Variant(backend, path=str(folder))
-    assert factory(PROCESSOR).declared(profile, variant)[1].cards_only
-    header, mode = factory(PROCESSOR, processor=True).declared(profile, variant)
-    found = mode.estimate(Placement(), None)
-    assert {"ram"} == set(found.parts)
-    assert not mode.cards_only
-    assert found.component(Component.WEIGHTS).high >= header.shape.weight_bytes > 0
-
-
-def test_a_model_that_drafts_in_vllm_is_counted(tmp_path: Path) -> None:
-    """Its weights, and the cache of its layers; where its numbers cannot be had, nothing is promised."""
-    folder, small = checkpoint(tmp_path / "model"), checkpoint(tmp_path / "small")
-    host, variant = preset("rtx4090", Reserve()), Variant("vllm", path=str(folder))
-
-    def there(**args: Flag) -> Footprint:
-        flags = {name.replace("_", "-"): value for name, value in args.items()}
-        profile = Profile("a", (variant,), context=1024, args=flags)
-        return factory(host).declared(profile, variant)[1].estimate(Placement.on("cuda:0"), None)
-
-    alone, drafted = there(), there(speculative_config=json.dumps({"model": str(small), "num_speculative_tokens": 3}))
-    for component in (Component.WEIGHTS, Component.KV):
-        assert 2 * alone.component(component).low == drafted.component(component).low > 0
-    assert () == drafted.unreckoned
-    for config in ({"model": "/not/here"}, {"method": "medusa"}):
-        assert ("speculative-config",) == there(speculative_config=json.dumps(config)).unreckoned

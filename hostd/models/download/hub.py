@@ -20,10 +20,11 @@ from hostd.models.download.source import HubFiles, current_token
 from hostd.models.download.transfer import DownloadFile, Pause, ProgressListener, fetch, wrong_checksum
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.http.client import HubClient
-from hostd.models.huggingface import HubRepository, ListedFile, hub_credential, known_by_etag, repository_folder
+from hostd.models.huggingface import HubRepository, ListedFile, hub_credential, known_by_etag
 from hostd.models.locations import ModelLocations
 from hostd.models.reference import HubReference
 from hostd.models.remote_headers import RemoteHeaders
+from hostd.models.stored_models import repository_folder
 
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _SEARCH_MOST = 1 << 20

@@ -18,18 +18,10 @@ from hostd.models.download.source import PATIENCE, http_blocks
 from hostd.models.download.transfer import DownloadFile, Pause, ProgressListener, fetch
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.locations import REGISTRY_URL, ModelLocations
-from hostd.models.ollama import (
-    MANIFEST_MOST,
-    blob_path,
-    manifest_path,
-    parse_blobs,
-    parse_manifest,
-    read_manifest,
-    registry_url,
-    stored,
-)
+from hostd.models.ollama import MANIFEST_MOST, blob_path, parse_blobs, parse_manifest, read_manifest, stored
 from hostd.models.reference import REGISTRY, OllamaReference
 from hostd.models.remote_headers import RemoteHeaders
+from hostd.models.stored_models import manifest_path, registry_url
 
 if TYPE_CHECKING:
     from ollama import Client

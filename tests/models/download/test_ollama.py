@@ -17,8 +17,9 @@ from hostd.models.download.ollama import OllamaDownload
 from hostd.models.download.pull import carry_out, missing, total
 from hostd.models.errors import HubUnreachable, ModelNotFound, ModelUnreadable
 from hostd.models.locations import ModelLocations
-from hostd.models.ollama import blob_path, manifest_path, open_ollama, stored
+from hostd.models.ollama import blob_path, open_ollama, stored
 from hostd.models.reference import OllamaReference
+from hostd.models.stored_models import manifest_path
 from tests.models import weights
 from tests.models.hub import Hub
 from tests.models.pulling import CONTENT, Recorder, ordered, stores
