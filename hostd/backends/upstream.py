@@ -115,7 +115,10 @@ class Lease:
         endpoint: Endpoint,
         died_within: Callable[[float], Awaitable[bool]],
     ) -> None:
-        """Hold *upstream*, whose *died_within* tells whether its process ends within so many seconds."""
+        """Hold *upstream*, whose *died_within* tells whether its process ends within so many seconds.
+
+        `request_id` is the ticket of its request, once one has taken it, and `begun` says that its answer has begun to come.
+        """
         self.http = http
         self.endpoint = endpoint
         self.limits = upstream.profile.limits
@@ -123,6 +126,8 @@ class Lease:
         self.price = price_of(upstream.profile, upstream.variant) or Price()
         self.died_within = died_within
         self.prompt: PromptProgress | None = None
+        self.request_id = ""
+        self.begun = False
         self.left_out: tuple[str, ...] = ()
         self.passed_headers: Mapping[str, str] = {}
         self.progress = upstream.progress

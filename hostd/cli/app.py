@@ -28,6 +28,7 @@ _VERBS = (
         "pull",
         "chat",
         "queue",
+        "requests",
         "why",
         "logs",
     ),

@@ -45,6 +45,7 @@ class AdminHandlers:
             ("GET", "/hostd/v1/models/{name}/logs", self.logs),
             ("GET", "/hostd/v1/models/{name}", self.show_model),
             ("GET", "/hostd/v1/requests", self.list_requests),
+            ("GET", "/hostd/v1/requests/{name}", self.show_request),
             ("GET", "/hostd/v1/why", self.why),
         ]
 
@@ -134,9 +135,32 @@ class AdminHandlers:
                 await response.write(line.encode() + b"\n")
         return response
 
-    async def list_requests(self, _ctx: RequestContext) -> web.Response:
-        """Show every request that is being answered or waits, with its place in the queue and how long it is likely to wait on."""
-        return web.json_response({"requests": [views.request(each) for each in self._services.dispatcher.requests()]})
+    async def list_requests(self, ctx: RequestContext) -> web.Response:
+        """Show every request that is being answered or waits, with its place and expected wait; and the ``last`` that are over."""
+        services, last = self._services, _count(ctx, "last", "0")
+        over = await asyncio.to_thread(services.records.recorded, last) if last else []
+        return web.json_response(
+            {
+                "requests": [views.request(services, each) for each in services.dispatcher.requests()],
+                "past": [views.past_request(each) for each in over],
+            }
+        )
+
+    async def show_request(self, ctx: RequestContext) -> web.Response:
+        """Show one request by its ``x-request-id``, under way or over, with the decisions about it: attempts and their reasons."""
+        services, name = self._services, ctx.name
+        decisions = services.history.decisions(_LAST_DECISIONS, request=name)
+        for each in services.dispatcher.requests():
+            if each.id == name or each.id.startswith(f"{name}/"):
+                return web.json_response(views.request(services, each) | {"decisions": decisions})
+        found = await asyncio.to_thread(services.records.find, name)
+        if found is None:
+            raise RequestError(
+                f"no request '{name[:128]}' is under way or recorded; GET /hostd/v1/requests?last=50 lists the last ones",
+                code="request_not_found",
+                status=404,
+            )
+        return web.json_response(views.past_request(found) | {"decisions": decisions})
 
     async def why(self, ctx: RequestContext) -> web.Response:
         """Show the ``last`` decisions, newest last: about a ``model``, about a ``request``, or about all."""

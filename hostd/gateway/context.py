@@ -16,12 +16,14 @@ from hostd.gateway.body_reader import BodyReader
 from hostd.gateway.forwarding.request_trace import RequestTrace
 from hostd.gateway.forwarding.timeouts import TimeoutMonitor
 from hostd.hardware.probe import Sensors
+from hostd.paths import records_file
 from hostd.routing.router import Router
 from hostd.runtime.boot import Boot
 from hostd.runtime.dispatcher import Dispatcher
 from hostd.supervisor.instance import Instance
 from hostd.supervisor.memory_monitor import MemoryMonitor
 from hostd.telemetry.decision_history import DecisionHistory
+from hostd.telemetry.history import RequestHistory
 from hostd.telemetry.metrics import Metrics
 from hostd.telemetry.sinks import Sinks
 
@@ -58,6 +60,7 @@ class AdminServices:
     memory: MemoryMonitor
     sensors: Sensors
     history: DecisionHistory
+    records: RequestHistory
     addresses: Sequence[str]
     wall_time: Callable[[float], datetime]
 
@@ -96,6 +99,7 @@ class AppContext:
     sensors: Sensors = field(default_factory=Sensors)
     sinks: Sinks = field(default_factory=Sinks)
     history: DecisionHistory = field(default_factory=DecisionHistory)
+    records: RequestHistory = field(default_factory=lambda: RequestHistory(records_file()))
     bodies: BodyReader = field(default_factory=BodyReader)
 
     def for_inference(self) -> InferenceServices:
@@ -124,6 +128,7 @@ class AppContext:
             memory=self.memory,
             sensors=self.sensors,
             history=self.history,
+            records=self.records,
             addresses=self.addresses,
             wall_time=self.wall_time,
         )

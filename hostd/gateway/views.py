@@ -1,7 +1,7 @@
 """What the owner may see, as plain data: one row per instance, one object per model, and the account of the memory."""
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ from hostd.domain.units import format_duration
 from hostd.gateway.context import AdminServices
 from hostd.scheduling.spending import ProviderSpending
 from hostd.scheduling.view import MemoryView, ModelView, RequestView
+from hostd.telemetry.history import RecordedRequest
 
 _DURATIONS = ("queue_timeout", "first_token_timeout", "stall_timeout", "total_timeout")
 
@@ -66,14 +67,18 @@ def row(services: AdminServices, model: ModelView) -> dict[str, Any]:
     }
 
 
-def request(shown: RequestView) -> dict[str, Any]:
+def request(services: AdminServices, shown: RequestView) -> dict[str, Any]:
     """Return one entry of `hostd queue --json`."""
-    wait = shown.wait_seconds
+    wait, instance = shown.wait_seconds, services.instances[shown.model]
+    lease = next((each for each in instance.leases if each.request_id == shown.id), None)
+    prompt = None if lease is None else lease.prompt
+    state = "streaming" if lease is not None and lease.begun else "prefill"
     return {
         "id": shown.id,
         "asked": shown.asked,
         "model": shown.model,
-        "state": "answering" if shown.position is None else "waiting",
+        "backend": instance.variant.backend,
+        "state": state if shown.position is None else "waiting",
         "position": shown.position,
         "expected_wait_ms": None if wait is None else round(wait * 1000),
         "since_ms": round(shown.since_seconds * 1000),
@@ -82,6 +87,16 @@ def request(shown: RequestView) -> dict[str, Any]:
         "priority": shown.priority.name.lower(),
         "attempt": shown.attempt,
         "reason": shown.reason,
+        "prompt": None if prompt is None else {"read_tokens": prompt.read, "total_tokens": prompt.total},
+    }
+
+
+def past_request(record: RecordedRequest) -> dict[str, Any]:
+    """Return one request that is over, as it was recorded."""
+    return record._asdict() | {
+        "at": timestamp(datetime.fromtimestamp(record.at, UTC)),
+        "stream": bool(record.stream),
+        "state": record.outcome,
     }
 
 

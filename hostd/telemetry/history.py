@@ -41,11 +41,37 @@ class PastRequest(NamedTuple):
     output_tokens: int
 
 
+class RecordedRequest(NamedTuple):
+    """One request that is over, with the columns of its row: *at* in seconds since 1970, times in milliseconds."""
+
+    at: float
+    id: str
+    asked: str
+    model: str | None
+    backend: str | None
+    route: str
+    reason: str | None
+    outcome: str
+    status: int
+    client: str | None
+    stream: int
+    queue_ms: float
+    load_ms: float
+    ttft_ms: float | None
+    total_ms: float
+    prompt_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+
+
 class MeasuredSpeed(NamedTuple):
     """Tokens a second, of the prompt and of one answer; None where too little was measured."""
 
     prompt: float | None
     output: float | None
+
+
+_ROWS = f"SELECT {', '.join(RecordedRequest._fields)} FROM requests"  # noqa: S608  # our own columns
 
 
 class RequestHistory:
@@ -59,6 +85,15 @@ class RequestHistory:
         columns = "at, asked, model, outcome, client, ifnull(prompt_tokens, 0), ifnull(output_tokens, 0)"
         question = f"SELECT {columns} FROM requests WHERE at >= ? AND at < ? ORDER BY at"  # noqa: S608  # our own columns
         yield from map(PastRequest._make, self._ask(question, since, until))
+
+    def recorded(self, last: int) -> list[RecordedRequest]:
+        """Return the *last* requests that are over, newest first."""
+        return [RecordedRequest._make(row) for row in self._ask(f"{_ROWS} ORDER BY at DESC LIMIT ?", last)]
+
+    def find(self, request_id: str) -> RecordedRequest | None:
+        """Return the last request that had this ``x-request-id``."""
+        found = self._ask(f"{_ROWS} WHERE id = ? ORDER BY at DESC LIMIT 1", request_id)
+        return next(map(RecordedRequest._make, found), None)
 
     def hours(self, since: float, zone: tzinfo | None = None) -> list[HourlyCount]:
         """Return how many requests each model had in each hour from *since* on, in local time or that of *zone*."""

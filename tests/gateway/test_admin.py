@@ -154,15 +154,47 @@ async def test_followers_are_bounded(stage: Stage, monkeypatch: pytest.MonkeyPat
                 await asyncio.sleep(0.02)
 
 
+async def until_streaming(stage: Stage, request_id: str) -> None:
+    """Return once a request's answer has begun."""
+    while True:
+        if (await stage.get(f"/hostd/v1/requests/{request_id}")).json["state"] == "streaming":
+            return
+        await asyncio.sleep(0.02)
+
+
+async def test_tells_of_requests_that_are_over(stage: Stage) -> None:
+    """By their ids and as the last ones: who answered, why that one, how long it took; and says where there is none."""
+    await stage.script("alpha", status=500)
+    moved = await stage.ask("alpha", headers={"x-request-id": "of-the-client"})
+    assert ("beta", "fallback:status_5xx") == moved.route
+    while True:
+        found = await stage.get("/hostd/v1/requests/of-the-client")
+        if found.status == 200:
+            break
+        await asyncio.sleep(0.05)
+    row = found.json
+    assert ("answered", "alpha", "beta", "status_5xx") == (row["state"], row["asked"], row["model"], row["reason"])
+    assert ["fell_back", "routed"] == [each["decision"] for each in row["decisions"][-2:]]
+    assert "status_5xx" in row["decisions"][-2]["why"]
+    past = (await stage.get("/hostd/v1/requests?last=1")).json["past"]
+    assert [row["id"]] == [each["id"] for each in past]
+    assert [] == (await stage.get("/hostd/v1/requests")).json["past"]
+    unknown = await stage.get("/hostd/v1/requests/nobody")
+    assert (404, "request_not_found") == (unknown.status, unknown.error["code"])
+
+
 async def test_lists_requests(stage: Stage) -> None:
     """Who is being answered and who waits, with the places and the waits to expect."""
     await stage.script("strict", token_delay=0.1, tokens=20)
     asked = [stage.begin("strict", stream=True, headers={"x-hostd-client": name}) for name in ("ann", "bob", "eve")]
     await until(lambda: len(stage.model_state("strict").queue) == 2 or any(each.done() for each in asked))
     rows = [row for row in (await stage.get("/hostd/v1/requests")).json["requests"] if row["model"] == "strict"]
-    assert [("ann", "answering", None), ("bob", "waiting", 1), ("eve", "waiting", 2)] == [
-        (row["client"], row["state"], row["position"]) for row in rows
-    ]
+    places = [(row["client"], row["state"], row["position"]) for row in rows]
+    assert [("bob", "waiting", 1), ("eve", "waiting", 2)] == places[1:]
+    assert places[0] in (("ann", "prefill", None), ("ann", "streaming", None))
+    first = (await stage.get(f"/hostd/v1/requests/{rows[1]['id']}")).json
+    assert ("waiting", "strict", []) == (first["state"], first["model"], first["decisions"])
+    await until_streaming(stage, rows[0]["id"])
     assert all(row["priority"] == "interactive" and row["since_ms"] >= 0 for row in rows)
     for each in asked:
         each.cancel()

@@ -32,6 +32,16 @@ def test_yields_requests_in_order(tmp_path: Path) -> None:
     assert PastRequest(1.0, "alpha", "alpha", "answered", None, 100, 51) == next(history.requests())
 
 
+def test_finds_requests(tmp_path: Path) -> None:
+    """The last ones, newest first, and the last one of an id, with all that was recorded."""
+    history = told(tmp_path, request(1.0, id="a"), request(2.0, id="b", cost=0.5), request(3.0, id="a", outcome="gone"))
+    assert [("a", 3.0), ("b", 2.0)] == [(each.id, each.at) for each in history.recorded(2)]
+    found = history.find("a")
+    assert found is not None
+    assert ("gone", 3.0, 1000.0, None) == (found.outcome, found.at, found.ttft_ms, found.cost_usd)
+    assert history.find("c") is None
+
+
 def test_counts_by_local_hour(tmp_path: Path) -> None:
     """The model that was asked for counts, whichever answered; an hour is one of local time, also where zones are odd."""
     history = told(

@@ -37,12 +37,19 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         row["id"],
         row["client"] or row["session"] or NOTHING,
         row["priority"],
-        row["state"],
+        _state(row),
         str(row["position"] or NOTHING),
         _seconds(row["since_ms"]),
         NOTHING if expected is None else _seconds(expected),
         row["reason"] or NOTHING,
     )
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    prompt = row.get("prompt")
+    if row["state"] != "prefill" or not prompt:
+        return str(row["state"])
+    return f"prefill {prompt['read_tokens'] / max(1, prompt['total_tokens']):.0%}"
 
 
 def _seconds(milliseconds: float) -> str:

@@ -275,6 +275,7 @@ class Attempt:
         """Note that the engine has shown progress; the watchdog need not hear of each token of each stream."""
         now = self._clock()
         self._limits.progress(now, answer=begun)
+        self._lease.begun = begun
         if prompt is not None and prompt != self._lease.prompt:
             self._lease.read(prompt)
         if now >= self._report_at:

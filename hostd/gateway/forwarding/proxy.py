@@ -173,6 +173,7 @@ class ProxyRequest:
         self._lease_held = self._attempt_began = None
         try:
             lease = upstream.lease()
+            lease.request_id = self._ticket.id
         except EngineError as error:
             raise RetryableFailure(FallbackReason.CRASHED, error.message, reached=False) from None
         if self._ticket.route.private and not (lease.endpoint.local and is_loopback(lease.endpoint.url)):

@@ -9,7 +9,7 @@ ANSWERED = {
     "id": "req_1",
     "asked": "fast",
     "model": "qwen3.5-9b",
-    "state": "answering",
+    "state": "prefill",
     "position": None,
     "expected_wait_ms": None,
     "since_ms": 61400,
@@ -18,6 +18,7 @@ ANSWERED = {
     "priority": "interactive",
     "attempt": 2,
     "reason": "queue_timeout",
+    "prompt": {"read_tokens": 500, "total_tokens": 2000},
 }
 WAITING = ANSWERED | {
     "id": "req_2",
@@ -30,6 +31,7 @@ WAITING = ANSWERED | {
     "priority": "batch",
     "attempt": 0,
     "reason": None,
+    "prompt": None,
 }
 
 
@@ -40,7 +42,7 @@ def test_the_table_shows_every_request(daemon: Daemon, hostd: Callable[..., Ran]
     header, answered, waiting = (" ".join(line.split()) for line in ran.out.splitlines())
     assert (0, "") == (ran.code, ran.err)
     assert "MODEL REQUEST CLIENT PRIORITY STATE PLACE SINCE EXPECTED FALLBACK" == header
-    assert "qwen3.5-9b req_1 coder interactive answering - 1m1s - queue_timeout" == answered
+    assert "qwen3.5-9b req_1 coder interactive prefill 25% - 1m1s - queue_timeout" == answered
     assert "qwen3.5-9b req_2 tab 4 batch waiting 1 0s 12s -" == waiting
 
 
