@@ -24,7 +24,9 @@ class Dialect(StrEnum):
     ANTHROPIC_MESSAGES = "anthropic_messages"
     OLLAMA_CHAT = "ollama_chat"
     OLLAMA_GENERATE = "ollama_generate"
+    OLLAMA_RAW = "ollama_raw"
     OLLAMA_EMBED = "ollama_embed"
+    OLLAMA_EMBEDDINGS = "ollama_embeddings"
 
 
 class InferenceRequest(NamedTuple):
@@ -32,8 +34,8 @@ class InferenceRequest(NamedTuple):
 
     *model* is the name that the client asked for. *keep_alive* is for how many seconds it would like the model to stay loaded.
     *choices* is how many answers it asks for. *remote_media* is the beginning of a URL that its engine would fetch, if any. *chat*
-    is the request as one of OpenAI's chat completions, where reading it has made one. *headers* go to an upstream that speaks the
-    client's own dialect.
+    is the request as one of OpenAI's, mostly for a chat completion, where reading it has made one. *headers* go to an upstream that
+    speaks the client's own dialect.
     """
 
     dialect: Dialect
@@ -52,7 +54,7 @@ class AnswerContext(NamedTuple):
     """What an answer is made for: a *request*, under the *name* of the model that its client knows.
 
     *request_id* is the request's own. It *waited* so many seconds before an engine was asked, of which the load of its model
-    took *loaded*. *clock* returns seconds since 1970.
+    took *loaded*. *clock* returns seconds since 1970, and *began* is when the engine was asked.
     """
 
     request: InferenceRequest
@@ -61,6 +63,7 @@ class AnswerContext(NamedTuple):
     waited: float
     loaded: float
     clock: Callable[[], float]
+    began: float = 0.0
 
 
 MALFORMED_CALL = "the engine sent a tool call whose arguments are no JSON object"

@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 
 from hostd.dialects.anthropic import dialect as anthropic
 from hostd.dialects.base import ClientDialect, Dialect, Translation
+from hostd.dialects.ollama import dialect as ollama
 from hostd.dialects.openai import dialect as openai
 from hostd.dialects.openai import responses
 
-_MODULES = (openai, responses, anthropic)
+_MODULES = (openai, responses, anthropic, ollama)
 
 PATHS: Mapping[str, Dialect] = {path: dialect for module in _MODULES for dialect, path in module.PATHS.items()}
 """The dialect of the requests that clients send to a path."""
@@ -27,7 +28,8 @@ def client_dialect(dialect: Dialect) -> ClientDialect:
 
 def dialect_of(path: str) -> Dialect:
     """Return the dialect in which errors at *path* are told: its own, or OpenAI's where no dialect has the path."""
-    return PATHS.get(path, Dialect.OPENAI_CHAT)
+    owner = Dialect.OLLAMA_CHAT if path.startswith(ollama.PREFIX) else Dialect.OPENAI_CHAT
+    return PATHS.get(path, owner)
 
 
 def translation(client: Dialect, spoken: Collection[Dialect]) -> Translation | None:

@@ -66,6 +66,19 @@ class AdminServices:
 
 
 @dataclass(frozen=True, slots=True)
+class OllamaServices:
+    """What clients of Ollama are told of models. *wall_time* and *started* as in `AdminServices` and `InferenceServices`."""
+
+    catalog: Catalog
+    router: Router
+    dispatcher: Dispatcher
+    instances: Mapping[str, Instance]
+    memory: MemoryMonitor
+    started: datetime
+    wall_time: Callable[[float], datetime]
+
+
+@dataclass(frozen=True, slots=True)
 class HealthServices:
     """What probes and Prometheus ask for."""
 
@@ -130,6 +143,18 @@ class AppContext:
             history=self.history,
             records=self.records,
             addresses=self.addresses,
+            wall_time=self.wall_time,
+        )
+
+    def for_ollama(self) -> OllamaServices:
+        """Return what clients of Ollama are told of."""
+        return OllamaServices(
+            catalog=self.catalog,
+            router=self.router,
+            dispatcher=self.dispatcher,
+            instances=self.instances,
+            memory=self.memory,
+            started=self.wall_time(self.started),
             wall_time=self.wall_time,
         )
 

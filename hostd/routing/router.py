@@ -125,6 +125,10 @@ class Router:
         return tuple(chain.values())
 
 
+_LATEST = ":latest"
+"""The tag that Ollama's clients add to a name without one, or leave out."""
+
+
 class _NameIndex:
     """The names in *settings*, folded for look-ups."""
 
@@ -152,10 +156,11 @@ class _NameIndex:
         if len(asked) > LONGEST_NAME:
             raise UnknownModel(asked, (), tuple(self.settings.profiles))
         name = asked.lower()
-        if name in self._exact:
-            return (self._exact[name],), None
-        if role := self._roles.get(name):
-            return role.use, role
+        for spelled in (name, name.removesuffix(_LATEST), name + _LATEST):
+            if spelled in self._exact:
+                return (self._exact[spelled],), None
+            if role := self._roles.get(spelled):
+                return role.use, role
         for pattern, profile in self._globs:
             if fnmatchcase(name, pattern):
                 return (profile,), None

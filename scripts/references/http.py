@@ -8,13 +8,14 @@ from hostd.dialects import registry
 from hostd.gateway.admin import AdminHandlers
 from hostd.gateway.health import HealthHandlers
 from hostd.gateway.inference import InferenceHandlers
+from hostd.gateway.ollama import OllamaHandlers
 
 _CALL = re.compile(r"(?:GET|POST) /\S*?(?:\?(?P<query>\S+))?: ")
 
 
 def routes() -> list[tuple[str, str, Callable[..., object]]]:
     """Return the method, path and handler of every route."""
-    families = (InferenceHandlers, AdminHandlers, HealthHandlers)
+    families = (InferenceHandlers, OllamaHandlers, AdminHandlers, HealthHandlers)
     # What the handlers are given matters only when they run.
     return [route for family in families for route in family(None).routes()]
 

@@ -11,4 +11,4 @@ def context(dialect: Dialect, body: bytes = b'{"model": "asked"}', name: str = "
     """Return the context of an answer to *body*, whose request waited two seconds, one of them for a load."""
     readings = iter(range(10**9))
     request = registry.client_dialect(dialect).parse(body)
-    return AnswerContext(request, name, "req_1", 2.0, 1.0, lambda: BEGAN + next(readings))
+    return AnswerContext(request, name, "req_1", 2.0, 1.0, lambda: BEGAN + next(readings), BEGAN - 1.0)

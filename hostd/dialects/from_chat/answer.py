@@ -15,6 +15,10 @@ _BYTES_PER_TOKEN = 4
 """Bytes of text that make one token, about, where an engine counts none."""
 
 
+class BrokenAnswerError(ValueError):
+    """An answer that cannot be said in the client's dialect; the text says why, as a sentence about the engine."""
+
+
 class CallPiece(NamedTuple):
     """A part of the tool call *number*, counted from 0: *call_id* and *name* come once, *arguments* in pieces.
 
@@ -65,13 +69,18 @@ def answer_of(document: Json) -> ChatAnswer:
     """Return what the first choice of a whole chat completion says."""
     choices = document.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    piece = piece_of(choice.get("message"), choice.get("logprobs"))
+    piece = piece_of(said_by(choice, "message"), choice.get("logprobs"))
     piece = piece._replace(calls=tuple(call._replace(number=at) for at, call in enumerate(piece.calls)))
     reason = reason_of(choice.get("finish_reason"), called=bool(piece.calls))
     created = document.get("created")
     return ChatAnswer(
         piece, reason, usage_of(document), _text(document.get("id")), created if isinstance(created, int) else 0
     )
+
+
+def said_by(choice: Json, name: str) -> object:
+    """Return what *choice* says under *name*, ``message`` or ``delta``; the text of a completion stands for one."""
+    return {"content": choice["text"]} if "text" in choice else choice.get(name)
 
 
 def piece_of(message: object, logprobs: object = None) -> Piece:

@@ -3,7 +3,17 @@
 from typing import Protocol
 
 from hostd.dialects.framing import MAX_EVENT, SseFramer, split_events
-from hostd.dialects.from_chat.answer import CallPiece, Piece, Usage, numbered, piece_of, reason_of, usage_of
+from hostd.dialects.from_chat.answer import (
+    BrokenAnswerError,
+    CallPiece,
+    Piece,
+    Usage,
+    numbered,
+    piece_of,
+    reason_of,
+    said_by,
+    usage_of,
+)
 from hostd.dialects.openai import errors
 from hostd.dialects.openai.events import GIVEN_UP, ChoiceEnds, EventKind, Json, has_text, index_of, read_event
 from hostd.dialects.openai.prompt_progress import PromptReader
@@ -17,10 +27,18 @@ class StreamWriter(Protocol):
         """Return what comes before the first piece; *created* is in seconds since 1970, 0 if unknown."""
 
     def piece(self, piece: Piece) -> bytes:
-        """Return the events that say *piece*; may be empty."""
+        """Return the events that say *piece*; may be empty.
+
+        Raises:
+            BrokenAnswerError: The client's dialect has no way to say it.
+        """
 
     def end(self, reason: str, usage: Usage) -> bytes:
-        """Return what is left to say of an answer that is over for *reason*, one of OpenAI's; *usage* is 0 where none was told."""
+        """Return what is left to say of an answer that is over for *reason*, one of OpenAI's; *usage* is 0 where none was told.
+
+        Raises:
+            BrokenAnswerError: What has been said is no answer in the client's dialect.
+        """
 
     def error_event(self, error: HostdError) -> bytes:
         """Return *error* as the last event of the stream, begun or not."""
@@ -70,7 +88,10 @@ class ChatStream:
 
     def end(self) -> bytes | None:
         """Return the end where only that is missing: the answer has said why it is over."""
-        return self._end() if not self.failure and self._ends.complete() else None
+        if self.failure or not self._ends.complete():
+            return None
+        end = self._end()
+        return None if self.failure else end
 
     def error_event(self, error: HostdError) -> bytes:
         """Return *error* as the last event of the stream."""
@@ -137,13 +158,17 @@ class ChatStream:
         return b"".join(said)
 
     def _say(self, choice: Json, chunk: Json) -> bytes:
-        piece = piece_of(choice.get("delta"), choice.get("logprobs"))
+        piece = piece_of(said_by(choice, "delta"), choice.get("logprobs"))
         self._reason = choice.get("finish_reason") or self._reason
         piece = piece._replace(calls=tuple(map(self._numbered, piece.calls)))
         if not (has_text(choice) or choice.get("finish_reason")):
             return b""
         opening = b"" if self.begun else self._begin(chunk)
-        return opening + self._writer.piece(piece)
+        try:
+            return opening + self._writer.piece(piece)
+        except BrokenAnswerError as error:
+            self._fail(str(error))
+            return b""
 
     def _numbered(self, call: CallPiece) -> CallPiece:
         call = numbered(call, self._latest_call)
@@ -159,8 +184,9 @@ class ChatStream:
 
     def _formally_end(self) -> bytes:
         if self._ends.complete():
-            self.done = True
-            return self._end()
+            end = self._end()
+            self.done = not self.failure
+            return end
         what = "in the middle" if self.begun else "before it had begun"
         self._fail(f"the engine ended its answer {what}")
         return b""
@@ -171,7 +197,11 @@ class ChatStream:
         self._ended = True
         # One event told the end alone.
         usage = self._usage if self._usage.answer else self._usage._replace(answer=max(0, self.events - 1))
-        return self._writer.end(reason_of(self._reason, called=self._latest_call >= 0), usage)
+        try:
+            return self._writer.end(reason_of(self._reason, called=self._latest_call >= 0), usage)
+        except BrokenAnswerError as error:
+            self._fail(str(error))
+            return b""
 
     def _fail(self, why: str) -> None:
         self.failure = self.failure or why

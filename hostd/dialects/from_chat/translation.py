@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 
 from hostd.dialects.base import Answer, AnswerContext, Dialect, InferenceRequest
-from hostd.dialects.from_chat.answer import ChatAnswer, answer_of
+from hostd.dialects.from_chat.answer import BrokenAnswerError, ChatAnswer, answer_of
 from hostd.dialects.from_chat.stream import ChatStream, StreamWriter
 from hostd.dialects.json_text import JsonError, parse_json
 from hostd.dialects.openai import aggregate, errors, parse, whole
@@ -20,7 +20,11 @@ class FromChat(ABC):
 
     @abstractmethod
     def whole(self, said: ChatAnswer, context: AnswerContext) -> bytes:
-        """Return a whole answer as the client wants it."""
+        """Return a whole answer as the client wants it.
+
+        Raises:
+            BrokenAnswerError: The client's dialect has no way to say it.
+        """
 
     @abstractmethod
     def writer(self, context: AnswerContext) -> StreamWriter:
@@ -28,9 +32,7 @@ class FromChat(ABC):
 
     def request(self, request: InferenceRequest) -> RequestDocument:
         """Return the chat completion that *request* asks for."""
-        if request.chat is None:
-            raise Bug(f"a request of {request.dialect} was not made into a chat completion when it was read")
-        return request.chat
+        return asked_of(request)
 
     def streamed(self, document: RequestDocument) -> RequestDocument:
         """Return *document* as a request for a stream that ends with the sums."""
@@ -48,7 +50,10 @@ class FromChat(ABC):
         except JsonError:
             return Answer(payload, failure="the engine sent an answer that is no JSON object")
         said = answer_of(document)
-        return Answer(self.whole(said, context), said.usage.prompt, said.usage.answer)
+        try:
+            return Answer(self.whole(said, context), said.usage.prompt, said.usage.answer)
+        except BrokenAnswerError as error:
+            return Answer(payload, failure=str(error))
 
     def stream(self, context: AnswerContext, *, passes_progress: bool = False, passes_sums: bool = True) -> ChatStream:
         """Return a translator for one stream, in which sums have their place and progress has none."""
@@ -64,14 +69,23 @@ class FromChat(ABC):
         return errors.of_answer(status, payload)
 
 
-def request_over_chat(dialect: Dialect, document: RequestDocument, chat: RequestDocument) -> InferenceRequest:
-    """Return the request in *document*, which asks for the completion *chat*; read as a request for that would be.
+def request_over_chat(
+    dialect: Dialect, document: RequestDocument, chat: RequestDocument, spoken: Dialect = Dialect.OPENAI_CHAT
+) -> InferenceRequest:
+    """Return the request in *document*, which is *chat* in a dialect of OpenAI's, *spoken*; read as that would be.
 
     Raises:
-        RequestError: The completion asks for what is out of bounds.
+        RequestError: It asks for what is out of bounds.
     """
-    read = parse.parse(Dialect.OPENAI_CHAT, chat.encode())
+    read = parse.parse(spoken, chat.encode())
     return read._replace(dialect=dialect, document=document, chat=read.document)
+
+
+def asked_of(request: InferenceRequest) -> RequestDocument:
+    """Return what the upstream is asked: what the request was made into when it was read."""
+    if request.chat is None:
+        raise Bug(f"a request of {request.dialect} was not made into one of OpenAI's when it was read")
+    return request.chat
 
 
 class ChatAssembler(aggregate.StreamAggregator):

@@ -176,8 +176,8 @@ class Attempt:
         raise _no_answer(f"the engine was asked for a stream and sent {upstream.content_type}")
 
     def _context(self) -> AnswerContext:
-        trace = self._trace
-        return AnswerContext(self._request, trace.model, trace.request_id, trace.waited, trace.loaded, time.time)
+        trace, began = self._trace, time.time() - self.seconds
+        return AnswerContext(self._request, trace.model, trace.request_id, trace.waited, trace.loaded, time.time, began)
 
     async def _read(self, upstream: Response) -> Answer:
         return self._checked(self._translation.response(await upstream.read(), self._context()))

@@ -30,6 +30,7 @@ from hostd.gateway.http.connections import Connections, bound_for
 from hostd.gateway.http.origin_check import OriginCheck, shown
 from hostd.gateway.http.route_table import RouteTable
 from hostd.gateway.inference import InferenceHandlers
+from hostd.gateway.ollama import OllamaHandlers
 from hostd.gateway.request import HttpRequest
 
 log = structlog.get_logger()
@@ -41,6 +42,7 @@ def make_server(app: AppContext) -> Connections:
     """Return the server that serves *app*; a client that goes away cancels its handler."""
     families = (
         InferenceHandlers(app.for_inference()),
+        OllamaHandlers(app.for_ollama()),
         AdminHandlers(app.for_admin()),
         HealthHandlers(app.for_health()),
     )

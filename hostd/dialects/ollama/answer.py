@@ -1,0 +1,199 @@
+"""Answers in Ollama's dialect: one JSON object, or one for each piece of a stream, a line each.
+
+The last object has the sums and the times, in nanoseconds. Its clients divide by them, so none is nought.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from hostd.dialects.base import AnswerContext
+from hostd.dialects.from_chat.answer import (
+    BrokenAnswerError,
+    CallPiece,
+    ChatAnswer,
+    Piece,
+    Usage,
+    estimated_tokens,
+)
+from hostd.dialects.json_text import JsonError, parse_json
+from hostd.dialects.ollama import errors
+from hostd.dialects.ollama.request import only_loads
+from hostd.domain.errors import HostdError
+
+Json = dict[str, Any]
+
+_NANO = 10**9
+_MILLI = 10**6
+
+
+class ToolCalls:
+    """The calls of one answer: arguments come in pieces, and clients want objects."""
+
+    def __init__(self) -> None:
+        self._heads: dict[int, CallPiece] = {}
+        self._arguments: dict[int, list[str]] = {}
+
+    def add(self, call: CallPiece) -> None:
+        """Add a piece."""
+        self._heads.setdefault(call.number, call)
+        self._arguments.setdefault(call.number, []).append(call.arguments)
+
+    def whole(self, *, cut: bool) -> list[Json]:
+        """Return all calls; where the answer was *cut* at its limit, the last may be half of one, and is none.
+
+        Raises:
+            BrokenAnswerError: The arguments of one are no object.
+        """
+        found: list[Json] = []
+        for number, head in self._heads.items():
+            arguments = _object("".join(self._arguments[number]))
+            if arguments is None:
+                if cut:
+                    continue
+                raise BrokenAnswerError("the engine sent a tool call whose arguments are no JSON object")
+            function = {"index": len(found), "name": head.name, "arguments": arguments}
+            found.append({"id": head.call_id or f"call_{number}", "function": function})
+        return found
+
+
+class OllamaWriter:
+    """Writes one stream; see `hostd.dialects.from_chat.stream.StreamWriter`. *chat* says which of the two forms it has."""
+
+    def __init__(self, context: AnswerContext, *, chat: bool) -> None:
+        self._context = context
+        self._chat = chat
+        self._calls = ToolCalls()
+        self._loads = only_loads(context.request.document)
+        self._first = 0.0
+
+    def begin(self, chat_id: str, created: int) -> bytes:  # noqa: ARG002 - lines have no ids
+        """Return nothing: each line tells all."""
+        self._first = self._context.clock()
+        return b""
+
+    def piece(self, piece: Piece) -> bytes:
+        """Return the line that says *piece*; calls are told at the end, whole."""
+        for call in piece.calls:
+            self._calls.add(call)
+        if self._loads or not (piece.text or piece.reasoning or piece.refusal):
+            return b""
+        said = said_as(piece, chat=self._chat)
+        return _line(self._context, said | {"done": False})
+
+    def end(self, reason: str, usage: Usage) -> bytes:
+        """Return a line with the calls, and the last one, with the sums."""
+        calls = self._calls.whole(cut=reason == "length")
+        line = b""
+        if calls and self._chat:
+            message = {"role": "assistant", "content": "", "tool_calls": calls}
+            line = _line(self._context, {"message": message, "done": False})
+        ended = said_as(Piece(), chat=self._chat) | _sums(self._context, reason, usage, self._first)
+        return line + _line(self._context, ended)
+
+    def error_event(self, error: HostdError) -> bytes:
+        """Return the line that ends a stream which has failed."""
+        return errors.body(error) + b"\n"
+
+
+def whole_answer(said: ChatAnswer, context: AnswerContext, *, chat: bool) -> bytes:
+    """Return a whole answer.
+
+    Raises:
+        BrokenAnswerError: The arguments of a call are no object.
+    """
+    calls = ToolCalls()
+    for call in said.piece.calls:
+        calls.add(call)
+    loads = only_loads(context.request.document)
+    told = said_as(Piece() if loads else said.piece, chat=chat)
+    if chat and (found := calls.whole(cut=said.reason == "length")):
+        told["message"]["tool_calls"] = found
+    return _line(context, told | _sums(context, said.reason, said.usage, 0.0)).rstrip(b"\n")
+
+
+def said_as(piece: Piece, *, chat: bool) -> Json:
+    """Return what *piece* says in the form of a *chat*, or of a text."""
+    logprobs = {"logprobs": list(piece.logprobs)} if piece.logprobs else {}
+    thought = {"thinking": piece.reasoning} if piece.reasoning else {}
+    text = piece.text or piece.refusal
+    if chat:
+        return {"message": {"role": "assistant", "content": text, **thought}, **logprobs}
+    return {"response": text, **thought, **logprobs}
+
+
+def vectors_answer(document: Json, context: AnswerContext) -> Json:
+    """Return the vectors in *document*, an answer in OpenAI's dialect, under the name of the model.
+
+    Raises:
+        BrokenAnswerError: They are no lists of numbers.
+    """
+    vectors = vectors_in(document)
+    usage = document.get("usage")
+    count = usage.get("prompt_tokens") if isinstance(usage, dict) else 0
+    total, load = _durations(context)
+    return {
+        "model": context.name,
+        "embeddings": vectors,
+        "total_duration": total,
+        "load_duration": load,
+        "prompt_eval_count": count if isinstance(count, int) else 0,
+    }
+
+
+def vectors_in(document: Json) -> list[list[float]]:
+    """Return the vectors in *document*, in their order.
+
+    Raises:
+        BrokenAnswerError: They are no lists of numbers.
+    """
+    data = document.get("data")
+    found: list[Any] = (
+        [each.get("embedding") for each in data if isinstance(each, dict)] if isinstance(data, list) else []
+    )
+    if not found or not all(isinstance(vector, list) and vector for vector in found):
+        raise BrokenAnswerError("the engine sent vectors that are no lists of numbers")
+    return found
+
+
+def stamp(seconds: float) -> str:
+    """Return a time in *seconds* since 1970 as Ollama writes it (RFC 3339)."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _line(context: AnswerContext, members: Json) -> bytes:
+    told = {"model": context.name, "created_at": stamp(context.clock()), **members}
+    return json.dumps(told, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def _sums(context: AnswerContext, reason: str, usage: Usage, first: float) -> Json:
+    if only_loads(context.request.document):
+        return {"done": True, "done_reason": "load"}
+    asked = context.request.chat
+    now = context.clock()
+    first = first or now
+    total, load = _durations(context)
+    return {
+        "done": True,
+        "done_reason": "length" if reason == "length" else "stop",
+        "total_duration": total,
+        "load_duration": load,
+        "prompt_eval_count": usage.prompt or (0 if asked is None else estimated_tokens(asked.size)),
+        "prompt_eval_duration": max(1, round(usage.prompt_ms * _MILLI) or round((first - context.began) * _NANO)),
+        "eval_count": usage.answer,
+        "eval_duration": max(1, round(usage.answer_ms * _MILLI) or round((now - first) * _NANO)),
+    }
+
+
+def _durations(context: AnswerContext) -> tuple[int, int]:
+    """Return the whole time of the request, its wait included, and what of it the model was loaded in."""
+    total = context.waited + max(0.0, context.clock() - context.began)
+    return max(1, round(total * _NANO)), max(1, round(context.loaded * _NANO))
+
+
+def _object(text: str) -> Json | None:
+    try:
+        value = parse_json((text or "{}").encode("utf-8", "replace"))
+    except JsonError:
+        return None
+    return value if isinstance(value, dict) else None
