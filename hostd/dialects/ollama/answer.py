@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from hostd.dialects.base import AnswerContext
+from hostd.dialects.base import MALFORMED_CALL, AnswerContext
 from hostd.dialects.from_chat.answer import (
     BrokenAnswerError,
     CallPiece,
@@ -51,7 +51,7 @@ class ToolCalls:
             if arguments is None:
                 if cut:
                     continue
-                raise BrokenAnswerError("the engine sent a tool call whose arguments are no JSON object")
+                raise BrokenAnswerError(MALFORMED_CALL)
             function = {"index": len(found), "name": head.name, "arguments": arguments}
             found.append({"id": head.call_id or f"call_{number}", "function": function})
         return found

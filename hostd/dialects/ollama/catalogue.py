@@ -18,7 +18,7 @@ VERSION = "0.32.15"
 FOR_EVER = 100 * 365 * 86400.0
 """Seconds for which a model is said to stay that stays until something else needs its memory."""
 
-_PARAMETERS = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s?([bm])(?![a-z])", re.IGNORECASE)
+_PARAMETERS = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)([bm])(?![A-Za-z0-9])", re.IGNORECASE)
 _QUANTIZATION = re.compile(
     r"(?<![A-Za-z0-9])((?:IQ|Q|TQ)\d\w*|MXFP4|NVFP4|AWQ|GPTQ|FP8|BF16|F16|F32|[48]bit)(?![a-z])", re.IGNORECASE
 )
@@ -91,7 +91,7 @@ def _details(model: ModelFacts) -> Json:
     backend, _, source = model.label.partition(":")
     words = f"{source} {model.name}"
     parameters, quantization = (
-        _PARAMETERS.search(words.replace("-", " ").replace("_", " ")),
+        _PARAMETERS.search(words),
         _QUANTIZATION.search(words),
     )
     family = _FAMILY.match(source.rpartition("/")[2])
