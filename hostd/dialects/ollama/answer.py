@@ -27,7 +27,7 @@ _NANO = 10**9
 _MILLI = 10**6
 
 
-class ToolCalls:
+class CollectedCalls:
     """The calls of one answer: arguments come in pieces, and clients want objects."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class OllamaWriter:
     def __init__(self, context: AnswerContext, *, chat: bool) -> None:
         self._context = context
         self._chat = chat
-        self._calls = ToolCalls()
+        self._calls = CollectedCalls()
         self._loads = only_loads(context.request.document)
         self._first = 0.0
 
@@ -102,7 +102,7 @@ def whole_answer(said: ChatAnswer, context: AnswerContext, *, chat: bool) -> byt
     Raises:
         BrokenAnswerError: The arguments of a call are no object.
     """
-    calls = ToolCalls()
+    calls = CollectedCalls()
     for call in said.piece.calls:
         calls.add(call)
     loads = only_loads(context.request.document)

@@ -36,6 +36,7 @@ class OllamaClient:
     """Reads and answers clients that send requests of one *dialect*; see `hostd.dialects.base.ClientDialect`."""
 
     stream_type = "application/x-ndjson"
+    passed_headers: tuple[str, ...] = ()
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
