@@ -5,7 +5,7 @@ from math import ceil
 
 from hostd.domain.lifecycle import State
 from hostd.planning.warm_set.eviction import reload_cost
-from hostd.scheduling.model_state import UNMEASURED_SERVICE, ModelState
+from hostd.scheduling.model_state import AT_ONCE, UNMEASURED_SERVICE, ModelState
 from hostd.scheduling.pending_load import LoadPriority, PendingLoad
 
 WAIT_TIMEOUTS, WAIT_LOADS = 4.0, 6.0
@@ -15,8 +15,11 @@ queue timeouts or times as long as both take to load, whichever is less: then a 
 RESIDENCY_LOADS = 2.0
 """A model that is in use stays for so many times as long as it took to load, but no longer than others' queue timeout."""
 
-LINGER, LINGER_LOADS = 0.1, 0.1
-"""Seconds, and times as long as it loads, within which a client asks an idle model again that asks as soon as it is answered."""
+LINGER, LINGER_LOADS = AT_ONCE, 0.1
+"""Seconds, and times as long as it loads, for which an idle model stays for a client that asks again as soon as it is answered."""
+
+LINGER_SHARE = 0.25
+"""The share of its idle times that ended at once from which a model stays for that."""
 
 IDLE_LOADS = 0.5
 """A model that cannot be back in time is taken to be needed no more once it was idle for so many times as long as it loads."""
@@ -86,14 +89,21 @@ def evictable_at(model: ModelState, pending: PendingLoad, claimant: ModelState, 
         return now if model.idle else at
     slack = _slack(claimant)
     if model.idle:
-        # No longer than the first that waits can afford.
-        lingers = max(model.idle_since, min(model.idle_since + min(LINGER, LINGER_LOADS * own), first.since + slack))
-        at = min(at, lingers if slack > 0 else min(model.ready_at + both, model.idle_since + IDLE_LOADS * own))
+        stays = model.idle_since + IDLE_LOADS * own
+        at = min(at, _lingers_until(model, first.since + slack) if slack > 0 else min(model.ready_at + both, stays))
     elif (spare := slack - _seconds_to_answer(model, len(model.serving))) > 0 and _harmless(model, claimant):
         at = min(at, max(first.since + spare, model.ready_at + RESIDENCY_LOADS * own))
     if claimant.profile.warm.priority > model.profile.warm.priority:
         at = min(at, first.since + timeout - claimant.seconds_to_load)
     return at
+
+
+def _lingers_until(model: ModelState, last: float) -> float:
+    """Return until when an idle *model* stays for a client that asks again at once: no later than *last* or it became idle."""
+    if model.asked_at_once < LINGER_SHARE:
+        return model.idle_since
+    # No longer than the first that waits can afford.
+    return max(model.idle_since, min(model.idle_since + min(LINGER, LINGER_LOADS * model.seconds_to_load), last))
 
 
 def _slack(claimant: ModelState) -> float:

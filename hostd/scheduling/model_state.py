@@ -45,8 +45,11 @@ UNMEASURED_SERVICE = 5.0
 AGES_AFTER = 0.5
 """Share of the queue_timeout after which a request has waited for so long that age counts as well as class and client."""
 
+AT_ONCE = 0.1
+"""Seconds within which a client asks an idle model again that asks as soon as it is answered."""
+
 _WEIGHT = 0.2
-"""Weight of the newest service time in the moving average: about the last ten of them count."""
+"""Weight of the newest value in a moving average: about the last ten of them count."""
 
 
 @dataclass(slots=True)
@@ -67,6 +70,8 @@ class ModelState:
     *awaiting_cause* are requests whose engine has died and of which it is not known yet whether they caused it, with what they saw.
     *unanswered* are the digests, by ticket, of requests that left while the engine was reading them, since it last answered any.
     *charged* counts the crashes since then that were charged to requests.
+
+    *asked_at_once* is the share of its idle times that a request ended within `AT_ONCE`, taken to be all until some were seen.
 
     *limited_until* is when the model's provider takes requests again, having refused one; None where it takes them.
 
@@ -92,6 +97,7 @@ class ModelState:
     bytes_kept_asleep: Mapping[str, int] = field(default_factory=dict)
     woke_from_sleep: bool = False
     service_seconds: float | None = None
+    asked_at_once: float = 1.0
     keep_alive_hint: float | None = None
     request_rate: RequestRate = field(default_factory=RequestRate)
     options: tuple[LoadOption, ...] = ()
@@ -255,6 +261,13 @@ class ModelState:
         self.charged = 0
         if self.unanswered:
             self.unanswered.clear()
+
+    def asked(self, now: float) -> None:
+        """Count a request, and learn how long the model was idle before it."""
+        self.request_rate.add(now)
+        if self.generation and self.idle:
+            # Also where the engine is gone by now: its client has found it so.
+            self.asked_at_once += _WEIGHT * ((now <= self.idle_since + AT_ONCE) - self.asked_at_once)
 
     def expected_wait(self, place: int | None = None) -> float:
         """Return the seconds after which the request at *place*, or a new one, may hope for a slot, by measured service times."""

@@ -105,7 +105,7 @@ class RequestFlow:
 
     def _entered(self, ticket: Ticket, model: ModelState) -> RequestState:
         now = self._context.now
-        model.request_rate.add(now)
+        model.asked(now)
         expires = now + model.profile.limits.total_timeout
         if ticket.deadline is not None:
             expires = min(expires, ticket.deadline)

@@ -11,6 +11,7 @@ from hostd.scheduling.eviction_timing import (
     IDLE_LOADS,
     LINGER,
     LINGER_LOADS,
+    LINGER_SHARE,
     RESIDENCY_LOADS,
     STOPPING,
     WAIT_LOADS,
@@ -120,6 +121,12 @@ class TestIdle:
         late = evictable_at(model_state(load=load, ready_at=NOW - 9.0), FOR_REQUEST, waited_for(NOW - 500.0), NOW)
         assert late is not None
         assert late <= NOW
+
+    def test_it_goes_at_once_where_clients_take_their_time(self) -> None:
+        """Of its last idle times hardly one ended at once."""
+        found = model_state()
+        found.asked_at_once = LINGER_SHARE - 0.01
+        assert NOW == evictable_at(found, FOR_REQUEST, waited_for(NOW), NOW)
 
     def test_it_stays_where_the_other_is_late_anyway(self) -> None:
         """A load that takes longer than the queue timeout saves no request that waits: until it was worth the loads of both."""

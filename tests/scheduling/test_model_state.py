@@ -94,3 +94,20 @@ def test_the_expected_wait_grows_with_the_queue_and_shrinks_with_places() -> Non
     assert 4.0 == model.expected_wait()
     model.slots = 0
     assert 8.0 == model.expected_wait()
+
+
+def test_how_soon_an_idle_model_is_asked_again_is_learnt() -> None:
+    """By the share of its idle times that ended at once; requests beside others say nothing, and before any was seen all are."""
+    model = ModelState(profile("a"), State.READY, generation=1)
+    assert 1.0 == model.asked_at_once
+    for idle_since in (100.0, 200.0):
+        model.idle_since = idle_since
+        model.asked(idle_since + 5.0)
+    assert pytest.approx(0.64) == model.asked_at_once
+    model.serving["t1"] = waiting("t1")
+    model.asked(205.1)
+    assert pytest.approx(0.64) == model.asked_at_once
+    model.serving.clear()
+    model.idle_since = 300.0
+    model.asked(300.01)
+    assert pytest.approx(0.712) == model.asked_at_once
