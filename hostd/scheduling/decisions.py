@@ -186,7 +186,10 @@ class MemoryGranted:
 
 @dataclass(frozen=True, slots=True)
 class WaitingForMemory:
-    """A load waits until enough models may be evicted, *until_s* from now (None: until an event that has no time)."""
+    """A load waits until enough models may be evicted, *until_s* from now (None: until an event that has no time).
+
+    Of the *queued* requests that wait for it, *late* ones could not be served in time even if it began now.
+    """
 
     event: ClassVar[str] = "waiting_for_memory"
     model: str
@@ -198,6 +201,7 @@ class WaitingForMemory:
     victims: tuple[str, ...]
     candidates: tuple[WeighedModel, ...]
     queued: int
+    late: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,10 +49,13 @@ def load_order(pending: PendingLoad, claimant: ModelState, now: float) -> tuple[
     One that most of its requests have waited too long for gives way to others, but not for ever: after `WAIT_TIMEOUTS` it is as
     urgent as any.
     """
-    queue = claimant.queue
-    in_time = queue.joined_after(now - _slack(claimant))
-    late = 2 * in_time < len(queue) and now < pending.since + _most_timeouts(claimant)
+    late = 2 * late_requests(claimant, now) > len(claimant.queue) and now < pending.since + _most_timeouts(claimant)
     return pending.priority, late, pending.since, pending.model
+
+
+def late_requests(claimant: ModelState, now: float) -> int:
+    """Return how many of those that wait for *claimant* could not be served in time even by a load that begins *now*."""
+    return len(claimant.queue) - claimant.queue.joined_after(now - _slack(claimant))
 
 
 def has_first_call(pending: PendingLoad, claimant: ModelState, now: float) -> bool:

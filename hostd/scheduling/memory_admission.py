@@ -28,7 +28,7 @@ from hostd.scheduling.decisions import (
 from hostd.scheduling.effects import RunPreflight
 from hostd.scheduling.engine_commands import EngineCommands
 from hostd.scheduling.eviction_candidates import EvictionCandidates
-from hostd.scheduling.eviction_timing import has_first_call, load_order
+from hostd.scheduling.eviction_timing import has_first_call, late_requests, load_order
 from hostd.scheduling.memory_ledger import MemoryLedger, ReservationState
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.pending_load import EndedLoad, LoadPriority, PendingLoad
@@ -271,6 +271,7 @@ class MemoryAdmission:
                 victims=tuple(each.name for each in plan.evict),
                 candidates=self.candidates.weighed(candidates),
                 queued=len(model.queue),
+                late=late_requests(model, self._context.now),
             )
         )
 

@@ -62,6 +62,7 @@ _LABELS = {
     "retry_after": "try again in {} s",
     "in_flight": "{} in flight",
     "queued": "{} queued",
+    "late": "{} of them too late to be served in time",
     "engines": "{} engines have crashed with it",
     "refused_for_s": "it is refused for {}",
     "charged_to": "charged to request {}",
@@ -83,7 +84,7 @@ _LABELS = {
     "cap_usd": "of {} a day",
 }
 _BYTES = {"needs", "free", "free_soon", "short", "bytes", "keeps"}
-_USUAL = {"opened": 1, "estimated": False, "restarts": 0, "in_a_row": 1, "engines": 1}
+_USUAL = {"late": 0, "opened": 1, "estimated": False, "restarts": 0, "in_a_row": 1, "engines": 1}
 """Numbers that are worth no words while they are as they should be."""
 
 

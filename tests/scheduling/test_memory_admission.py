@@ -309,7 +309,7 @@ class TestBusyModels:
         busy(play, "a")
         assert ["check b"] == play.arrive("t1", "b")
         (told,) = play.said(WaitingForMemory)
-        assert [pytest.approx(WAIT), ("a",)] == [told.until_s, told.victims]
+        assert [pytest.approx(WAIT), ("a",), 1, 0] == [told.until_s, told.victims, told.queued, told.late]
         assert [] == play.pass_time(SETTLED + WAIT - 0.1)
         assert "ready" == play.scheduler.models["a"].reported_state
         assert [] == play.pass_time(SETTLED + WAIT)

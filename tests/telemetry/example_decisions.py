@@ -53,7 +53,7 @@ EXAMPLES: tuple[Decision, ...] = (
     FailureHandled("m", ExitClass.DRIVER, "it died", loading=False, in_a_row=2, again_in_s=1.0),
     VariantSkipped("m", ExitClass.MISSING_FILE, "no such file", "llamacpp:a", ("llamacpp:b",)),
     MemoryGranted("m", "request", "llamacpp:a", _CARD, {"cuda:0": 2 * GIB}, waited_s=1.234, evicted=("a",)),
-    WaitingForMemory("m", "window", "v", _CARD, {}, until_s=4.0, victims=("a", "b"), candidates=(CANDIDATE,), queued=1),
+    WaitingForMemory("m", "window", "v", _CARD, {}, 4.0, ("a", "b"), candidates=(CANDIDATE,), queued=3, late=2),
     InsufficientMemory("m", _CARD, {}, {"ram": GIB}, pinned=("a",)),
     LoadDeferred("m", "demand", "llamacpp:a", _CARD, {}, _CARD),
     Evicted("m", "small", "request", 12.5, _CARD, _CARD, free_soon=_CARD, candidates=(CANDIDATE,), in_flight=0),

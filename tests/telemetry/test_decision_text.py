@@ -56,7 +56,7 @@ SENTENCES = {
     "waiting_for_memory": (
         "'m' waits for memory: one of its windows is open [variant v; needs 1.00 GiB cuda:0; memory can be freed in 4 s; "
         "a, b would be evicted; candidates 'big' (costs 12.5 s, state ready, 1 in flight, 0 queued, frees 6.00 GiB cuda:0); "
-        "1 queued]"
+        "3 queued; 2 of them too late to be served in time]"
     ),
     "insufficient_memory": (
         "there is not enough memory for 'm' [needs 1.00 GiB cuda:0; short of 1.00 GiB ram; pinned a]"
