@@ -38,6 +38,7 @@ LOOP_SWITCH = "HOSTD_EVENT_LOOP"
 """The environment variable that names the event loop; a way out where uvloop does not run well."""
 
 _PROGRESS_EVERY = 2.0
+_SWITCH_EVERY = 0.001
 _HANDLERS_GRACE = 5.0
 
 
@@ -62,6 +63,8 @@ def run(
 
 
 def _run_logged(settings: Settings, output: Output, *, style: str, level: str, machine: Host | None, demo: bool) -> int:
+    # The loop asks for the interpreter at each of its callbacks, and should not wait long for threads that check large bodies.
+    sys.setswitchinterval(_SWITCH_EVERY)
     decisions = decision_log.configure(style=style, level=level, stream=sys.stderr, output=output)
     take_in_libraries()
     descriptor_limit.raise_limit()

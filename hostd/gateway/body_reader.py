@@ -18,7 +18,7 @@ from pathlib import Path
 import structlog
 
 import hostd
-from hostd.backends.in_turn import in_turn, in_turn_always
+from hostd.backends.in_turn import in_turn_always
 from hostd.dialects import registry
 from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.dialects.document_layout import Layout, document_of
@@ -66,7 +66,7 @@ class BodyReader:
             RequestError: It is no JSON object, names no model, or asks for what is out of bounds.
         """
         if not self._is_large(body):
-            return await in_turn(len(body), registry.client_dialect(dialect).parse, body)
+            return await in_turn_always(registry.client_dialect(dialect).parse, body)
         self._stay()
         try:
             return await in_turn_always(self._read, dialect, body)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from hostd.dialects.json_text import JsonError, parse_json
+from hostd.dialects.openai.left_recursion import begins_with_itself
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import RequestError
 
@@ -100,6 +101,9 @@ def _grammar(name: str, document: RequestDocument) -> None:
     value = document[name]
     if isinstance(value, str):
         check_grammar(name, value)
+        # In the grammars of llama.cpp alone: vLLM's parsers have other dialects, some of which allow it.
+        if name == "grammar" and len(value) <= MAX_PATTERN and (rule := begins_with_itself(value)) is not None:
+            raise _refuse(name, f"has a rule that begins with itself: '{rule[:40]}'")
 
 
 def _regex(name: str, document: RequestDocument) -> None:
