@@ -1,0 +1,154 @@
+"""Caches that people's logs show, for architectures and flags which the table of measured rows does not have."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from hostd.domain.footprint import Component
+from hostd.domain.host import Pool, PoolKind
+from hostd.domain.shape import Layer, LayerKind, Shape, Tables
+from hostd.planning.footprint import vllm
+from hostd.planning.footprint.llamacpp import footprint
+from hostd.planning.footprint.llamacpp_graph import compute_buffers
+from hostd.planning.footprint.llamacpp_kv import caches, cells
+from hostd.planning.footprint.llamacpp_serving import Placement, Serving
+from hostd.planning.footprint.vllm_serving import VllmServing
+from hostd.planning.formats.gguf import GgufHeader, parse
+from hostd.planning.formats.gguf_shape import shape_of
+from tests.planning.stub import model
+
+MIB, GIB = 1 << 20, 1 << 30
+ONE = Placement.on("cuda:0")
+
+
+@dataclass(frozen=True)
+class Log:
+    """What a log shows, in MiB: *kv* of full layers, *sliding* windows, recurrent *state*, and of each card where it tells."""
+
+    source: str
+    architecture: str
+    keys: dict[str, Any]
+    serving: Serving
+    kv: float | None = None
+    sliding: float = 0.0
+    state: float = 0.0
+    cards: dict[str, float] = field(default_factory=dict)
+    placement: Placement = ONE
+
+
+def keys(layers: int, embedding: int, heads: int, kv_heads: int, context: int = 262_144, **more: Any) -> dict[str, Any]:
+    """Return the keys that every header has, and *more*."""
+    common = {"block_count": layers, "embedding_length": embedding, "context_length": context}
+    return common | {"attention__head_count": heads, "attention__head_count_kv": kv_heads} | more
+
+
+GEMMA_E4B = keys(
+    42, 2560, 8, 2, attention__key_length=512, attention__value_length=512, attention__key_length_swa=256,
+    attention__value_length_swa=256, attention__sliding_window=512, attention__shared_kv_layers=18,
+    attention__sliding_window_pattern=[(number + 1) % 6 != 0 for number in range(42)],
+)  # fmt: skip
+GEMMA_270M = keys(
+    18, 640, 4, 1, attention__key_length=256, attention__value_length=256, attention__sliding_window=512
+)  # fmt: skip
+QWEN_235B = keys(94, 4096, 64, 4, attention__key_length=128, attention__value_length=128)
+QWEN_27B = keys(
+    64, 5120, 24, 4, attention__key_length=256, attention__value_length=256, full_attention_interval=4,
+    ssm__conv_kernel=4, ssm__inner_size=6144, ssm__state_size=128, ssm__group_count=16, ssm__time_step_rank=48,
+)  # fmt: skip
+DEEPSEEK = keys(
+    61, 7168, 128, 1, attention__kv_lora_rank=512, attention__key_length=576, attention__value_length=512,
+    attention__key_length_mla=192, attention__value_length_mla=128, rope__dimension_count=64,
+)  # fmt: skip
+GLM_32B = keys(61, 6144, 48, 2, attention__key_length=128, attention__value_length=128)
+GEMMA_7B = keys(28, 3072, 16, 16, attention__key_length=256, attention__value_length=256)
+COMMAND_R = keys(40, 8192, 64, 64)
+
+_GENIEX = "https://github.com/qualcomm/GenieX/pull/1346"
+_UNSLOTH = "https://github.com/unslothai/unsloth/pull/7530"
+
+LOGS = [
+    Log(_GENIEX, "gemma4", GEMMA_E4B, Serving(4096, 1, ubatch=1024), kv=64.0, sliding=60.0),
+    Log(_GENIEX, "gemma4", GEMMA_E4B, Serving(4096, 1, ubatch=1024, full_window=True), kv=64.0, sliding=160.0),
+    Log(_UNSLOTH, "gemma3", GEMMA_270M, Serving(1024, 3, unified=False), kv=4.5, sliding=22.5),
+    Log(_UNSLOTH, "gemma3", GEMMA_270M, Serving(1024, 4, unified=False), kv=3.0, sliding=15.0),
+    Log(
+        "https://github.com/ikawrakow/ik_llama.cpp/pull/370", "qwen3moe", QWEN_235B,
+        Serving(16_384, 1, key_type="q8_0", value_type="q8_0"), kv=1598.0,
+        cards={"cuda:0": 816.02, "cuda:1": 782.02}, placement=Placement((("cuda:0", 48.0), ("cuda:1", 47.0))),
+    ),
+    Log(
+        "https://github.com/ikawrakow/ik_llama.cpp/pull/344", "glm4", GLM_32B,
+        Serving(5120, 1, key_type="q8_0", value_type="q8_0"), kv=162.03,
+    ),
+    Log(
+        "https://github.com/ollama/ollama/issues/790", "gemma", GEMMA_7B, Serving(2048, 1, gpu_layers=26), kv=896.0,
+        cards={"cuda:0": 800.0, "ram": 96.0},
+    ),
+    Log("https://github.com/ikawrakow/ik_llama.cpp/pull/235", "deepseek2", DEEPSEEK, Serving(32_768, 1), kv=2196.0),
+    Log("https://github.com/ikawrakow/ik_llama.cpp/pull/239", "deepseek2", DEEPSEEK, Serving(2048, 1), kv=137.25),
+    Log(
+        "https://github.com/ggml-org/llama.cpp/pull/23792", "qwen35", QWEN_27B, Serving(4096, 3, unified=False),
+        state=448.88,
+    ),
+    Log(
+        "https://github.com/ggml-org/llama.cpp/pull/6122", "command-r", COMMAND_R, Serving(4096, 1), kv=5120.0,
+        cards={"cuda:0": 1536.0, "cuda:1": 3584.0}, placement=Placement((("cuda:0", 12.0), ("cuda:1", 29.0))),
+    ),
+]  # fmt: skip
+
+
+def shape(architecture: str, numbers: dict[str, Any]) -> Shape:
+    """Return the shape in a header with these keys."""
+    header = parse(model(architecture, (), **numbers))
+    assert isinstance(header, GgufHeader)
+    return shape_of(header)
+
+
+@pytest.mark.parametrize("log", LOGS, ids=lambda log: f"{log.architecture}-{log.source.rpartition('/')[2]}")
+def test_a_cache_is_what_the_log_shows(log: Log) -> None:
+    """To a hundredth of a mebibyte in all, of windows and of states, and on each card but for its alignment."""
+    known = shape(log.architecture, log.keys)
+    kept = caches(known, log.serving)
+    assert known.known
+    assert log.kv is None or kept.full / MIB == pytest.approx(log.kv, abs=0.01)
+    assert kept.sliding / MIB == pytest.approx(log.sliding, abs=0.01)
+    assert sum(kept.recurrent) / MIB == pytest.approx(log.state, abs=0.01)
+    there = footprint(known, log.serving, log.placement)
+    for pool, size in log.cards.items():
+        assert there.parts[pool][Component.KV].expected / MIB == pytest.approx(size, abs=0.03)
+
+
+def test_scores_without_flash_attention_on_two_cards() -> None:
+    """2,896.01 MiB on each for 32,768 tokens, with the inputs of four steps in flight: https://github.com/ollama/ollama/issues/8377."""
+    qwen = shape("qwen2", keys(64, 5120, 40, 8, feed_forward_length=27_648, vocab_size=152_064))
+    serving = Serving(32_768, 1, flash="off", build=4_300)
+    kept = footprint(qwen, serving, Placement((("cuda:0", 40.0), ("cuda:1", 25.0))))
+    assert [5120, 3072] == [kept.parts[f"cuda:{at}"][Component.KV].expected // MIB for at in (0, 1)]
+    found = compute_buffers(qwen, serving, cells(qwen, serving), 2).device
+    assert found.low / MIB <= 2896.01 <= found.high / MIB
+    assert found.expected / MIB == pytest.approx(2896.01, rel=0.02)
+
+
+def test_layers_that_share_caches_have_none() -> None:
+    """Of Gemma 4's E4B, 24 of 42 layers keep keys and values, 4 of them of all tokens."""
+    kinds = [layer.kind for layer in shape("gemma4", GEMMA_E4B).layers]
+    assert (20, 4, 18) == tuple(kinds.count(kind) for kind in (LayerKind.SLIDING, LayerKind.FULL, LayerKind.NONE))
+
+
+def test_a_dense_model_of_vllm_on_two_cards() -> None:
+    """A Qwen of 14 billion: beside 13.9476 GiB of weights a card, one request did not fit (vllm-project/vllm issue 13061)."""
+    wide, hidden, table = 13_824, 5120, 2 * 152_064 * 5120
+    matrices = hidden * (2 * 40 * 128 + 2 * 8 * 128) + 3 * hidden * wide
+    layer = Layer(LayerKind.FULL, heads=40, kv_heads=8, key_width=128, value_width=128, dense_bytes=2 * matrices)
+    qwen = Shape(
+        "qwen2", "14B", (layer,) * 48, heads=40, embedding=hidden, vocabulary=152_064, context=131_072, feed_forward=wide,
+        tables=Tables(table, table, other=2 * hidden), quantisation="BF16",
+    )  # fmt: skip
+    card = Pool("cuda:0", PoolKind.VRAM, "RTX 4090", 24 << 30, 24 << 30, 23 << 30)
+    pair = [card, replace(card, id="cuda:1")]
+    serving = VllmServing(utilisation=0.98)
+    assert vllm.weights(qwen, serving, 2).expected / GIB == pytest.approx(13.9476, rel=0.02)
+    token = 48 * 4 * 256 * 2
+    assert 81_536 == vllm.kv_capacity_tokens(qwen, serving, pair, 81_536 * token)
+    assert vllm.wanted_kv(qwen, serving, pair).low == 131_072 * token > 8.69 * GIB
