@@ -39,7 +39,7 @@ _SHALLOW = 2 * MAX_DEPTH
 _SHORT = 4096
 """Bytes up to which few brackets are likely, so that counting all of them saves looking for those within strings."""
 _HALVES = re.compile(rb"\\u[dD]([89a-fA-F])[0-9a-fA-F]{2}")
-_MENDED = 4 * 1024 * 1024
+_LONGEST_MENDED = 4 * 1024 * 1024
 """Bytes of a text in which halves are looked for; that of a longer one would hold up all other requests."""
 _MOST_HALVES = 10_000
 _LOOK_BACK = 1024
@@ -67,10 +67,13 @@ def parse_json(text: JsonText, *, bounded: bool = False) -> Any:
         JsonError: It is no JSON, or nested too deeply, or has too many parts.
     """
     data = bytes(text)
-    if not bounded:
+    if not bounded and len(data) > _SHALLOW:
         check_bounds(data)
     try:
-        return decoded(_decode, data)
+        try:
+            return _decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return _mended(_decode, data, error)
     except msgspec.ValidationError:
         raise JsonError("a number in it is out of range") from None
 
@@ -84,18 +87,23 @@ def decoded(decode: Callable[[bytes], _Value], data: bytes) -> _Value:
     """
     try:
         return decode(data)
-    except msgspec.ValidationError:
-        raise
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        mended = without_halves(data.removeprefix(_BOM)) if len(data) <= _MENDED else data
-        if mended == data:
-            raise json_error(error, data) from None
+        return _mended(decode, data, error)
+
+
+def _mended(decode: Callable[[bytes], _Value], data: bytes, error: Exception) -> _Value:
+    """Return what *decode* makes of *data*, at which it failed with *error*, without what others let pass."""
+    if isinstance(error, msgspec.ValidationError):
+        raise error
+    mended = without_halves(data.removeprefix(_BOM)) if len(data) <= _LONGEST_MENDED else data
+    if mended == data:
+        raise json_error(error, data) from None
     try:
         return decode(mended)
     except msgspec.ValidationError:
         raise
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise json_error(error, data) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as again:
+        raise json_error(again, data) from None
 
 
 def without_halves(data: bytes) -> bytes:

@@ -43,7 +43,7 @@ class StreamEvent(NamedTuple):
     error: object = None
 
 
-_COMMENT = StreamEvent(EventKind.COMMENT)
+COMMENT = StreamEvent(EventKind.COMMENT)
 _A_HEARTBEAT = StreamEvent(EventKind.HEARTBEAT)
 _BROKEN = StreamEvent(EventKind.BROKEN)
 _DONE = StreamEvent(EventKind.DONE)
@@ -51,9 +51,10 @@ _DONE = StreamEvent(EventKind.DONE)
 
 def read_event(event: bytes) -> StreamEvent:
     """Return what *event* is. Whatever it holds, reading it does not fail."""
-    name, data = _fields(event)
+    is_one_line = event.startswith(b"data:") and event.endswith(b"\n\n") and event.count(b"\n") == 2
+    name, data = (b"", event[5:].strip()) if is_one_line and b"\r" not in event else _fields(event)
     if data is None:
-        return _COMMENT
+        return COMMENT
     if data == b"[DONE]":
         return _DONE
     try:
@@ -79,11 +80,8 @@ def _fields(event: bytes) -> tuple[bytes, bytes | None]:
     """Return the name of an event and its data, which may come in several lines; None where it has none."""
     if b"\r" in event:
         event = event.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    event = event.strip(b"\n")
-    if event.startswith(b"data:") and b"\n" not in event:
-        return b"", event[5:].strip()
     name, lines = b"", []
-    for line in event.split(b"\n"):
+    for line in event.strip(b"\n").split(b"\n"):
         field, _, value = line.partition(b":")
         if field == b"data":
             lines.append(value)
@@ -102,8 +100,9 @@ def error_in(document: object) -> object:
     if choices is None:
         is_error = "error" in (document.get("object"), document.get("type")) or bool(document.get("detail"))
         return document if is_error or ("message" in document and "code" in document) else None
-    if isinstance(choices, list):
-        return next((said for choice in choices if isinstance(choice, dict) and (said := choice.get("error"))), None)
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and (said := choice.get("error")):
+            return said
     return None
 
 
@@ -114,9 +113,11 @@ def index_of(choice: Json) -> int:
 
 def is_sound(choice: object) -> bool:
     """Return whether *choice* is one of a chunk that can be put together with others."""
+    if not isinstance(choice, dict):
+        return False
+    index = choice.get("index")
     return (
-        isinstance(choice, dict)
-        and _is_index(choice.get("index"))
+        (index is None or (isinstance(index, int) and not isinstance(index, bool) and 0 <= index < 2**31))
         and isinstance(choice.get("delta") or {}, dict)
         and isinstance(choice.get("text") or "", str)
         and isinstance(choice.get("finish_reason") or "", str)
@@ -127,15 +128,11 @@ def _are_sound(choices: object) -> bool:
     return isinstance(choices, list) and all(map(is_sound, choices))
 
 
-def _is_index(value: object) -> bool:
-    return value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31)
-
-
 def has_text(choice: Json) -> bool:
     """Return whether a chunk's *choice* holds a part of the answer: text, thought, a tool call, whatever a server calls it."""
-    if choice.get("text"):
-        return True
     delta = choice.get("delta") or {}
+    if choice.get("text") or delta.get("content"):
+        return True
     return any(value and name not in _NOT_CONTENT for name, value in delta.items())
 
 
@@ -154,7 +151,7 @@ class ChoiceEnds:
 
     def note(self, choice: Json) -> None:
         """Note what a chunk says of a *choice*."""
-        index = index_of(choice)
+        index = choice.get("index") or 0
         self._seen.add(index)
         if index in self._finished and has_text(choice):
             self.revoked = True

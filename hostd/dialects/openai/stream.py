@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hostd.dialects.framing import MAX_EVENT, SseFramer, split_events
 from hostd.dialects.openai import errors
-from hostd.dialects.openai.events import GIVEN_UP, ChoiceEnds, EventKind, Json, has_text, read_event
+from hostd.dialects.openai.events import COMMENT, GIVEN_UP, ChoiceEnds, EventKind, Json, has_text, read_event
 from hostd.dialects.openai.prompt_progress import PromptReader
 from hostd.domain.errors import HostdError
 
@@ -265,7 +265,7 @@ class OpenAiStream:
         if b"data" not in events and b"event" not in events:
             kept.append(events)
             return len(events)
-        used, last, found = 0, b"", read_event(b"")
+        used, last, found = 0, b"", COMMENT
         for event in split_events(events):
             used += len(event)
             # Heartbeats are alike, and a server that is stuck may send thousands at once.
