@@ -30,17 +30,10 @@ _SAFE = "/%?&=:+,;@!$'()*~[]-._"
 
 @dataclass(frozen=True, slots=True)
 class _Destination:
-    """Where a url leads: the key of its connections, and the request line and headers that do not change."""
+    """Where a url leads: host, port and whether it is encrypted, which tell its connections apart, and the head's lines."""
 
-    host: str
-    port: int
-    secure: bool
+    origin: tuple[str, int, bool]
     lines: bytes
-
-    @property
-    def origin(self) -> tuple[str, int, bool]:
-        """What connections are told apart by."""
-        return self.host, self.port, self.secure
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,14 +203,15 @@ class HttpClient:
         def made() -> HttpConnection:
             return HttpConnection(idle, self._open.discard)
 
-        tls = self._context() if destination.secure else None
-        name = destination.host if destination.secure else None
+        host, port, secure = destination.origin
+        tls = self._context() if secure else None
+        name = host if secure else None
         try:
             async with asyncio.timeout(CONNECT):
                 if self._proxy is not None and tls is not None:
-                    connection = await connect_through(self._proxy, made, destination.host, destination.port, tls)
+                    connection = await connect_through(self._proxy, made, host, port, tls)
                 elif self._socket is None:
-                    _, connection = await loop.create_connection(made, destination.host, destination.port, ssl=tls)
+                    _, connection = await loop.create_connection(made, host, port, ssl=tls)
                 else:
                     _, connection = await loop.create_unix_connection(made, self._socket, ssl=tls, server_hostname=name)
         except TimeoutError:
@@ -226,7 +220,7 @@ class HttpClient:
             why = error.strerror or type(error).__name__
             raise ConnectError(f"no connection can be made ({why})") from None
         except UnicodeError:
-            raise ConnectError(f"no host can be called {destination.host[:100]!r}") from None
+            raise ConnectError(f"no host can be called {host[:100]!r}") from None
         if self.closed:
             connection.abort()
             raise ConnectError("the engine is being stopped")
@@ -277,4 +271,5 @@ def _destination(method: str, url: str, headers: Mapping[str, str]) -> _Destinat
     if any("\r" in line or "\n" in line or "\0" in line for line in lines):
         raise ValueError("a header must not contain the end of a line")
     host = parts.hostname
-    return _Destination(host, parts.port or (443 if secure else 80), secure, "\r\n".join([*lines, ""]).encode("utf-8"))
+    origin = (host, parts.port or (443 if secure else 80), secure)
+    return _Destination(origin, "\r\n".join([*lines, ""]).encode("utf-8"))

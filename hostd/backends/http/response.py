@@ -3,6 +3,7 @@
 import asyncio
 import copy
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Protocol
 
 from hostd.backends.http.encoding import Unpacker
@@ -56,7 +57,7 @@ class Response:
     @property
     def content_type(self) -> str:
         """The media type, in lower case and without parameters; empty where there is none."""
-        return self.text(b"content-type").partition(";")[0].strip().lower()
+        return _media_type(self._headers.get(b"content-type", b"")[:1000])
 
     def text(self, header: bytes) -> str:
         """Return *header*, of those that are kept (lower case); empty where the answer has none."""
@@ -258,6 +259,11 @@ class Response:
             raise copy.copy(self.error)
         self._waiter = asyncio.get_running_loop().create_future()
         await self._waiter
+
+
+@lru_cache(maxsize=64)
+def _media_type(header: bytes) -> str:
+    return header.decode("latin-1").partition(";")[0].strip().lower()
 
 
 def _too_long(limit: int) -> AnswerError:
