@@ -93,11 +93,6 @@ class StreamedAnswer(ModelAnswer):
         self._head = b""
         self._chunked = True
 
-    @property
-    def open(self) -> bool:
-        """Whether it has begun, and has not ended."""
-        return self._writer is not None and not self._eof_sent
-
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Begin it, if it has not begun."""
         if self._writer is None:
@@ -138,10 +133,11 @@ class StreamedAnswer(ModelAnswer):
             last = b"%b%x\r\n%b\r\n0\r\n\r\n" % (head, len(data), data)
         else:
             last = head + b"0\r\n\r\n"
+        # Before the client has taken it: whatever goes wrong from now on, nothing may follow.
+        self._eof_sent = True
         if last:
             self._write(last)
         await self.drain()
-        self._eof_sent = True
 
 
 @lru_cache(maxsize=16)
