@@ -1,11 +1,12 @@
 """Which handler answers which method and path; a dozen fixed paths need no router.
 
 A prefix that a reverse proxy leaves in front of the routes is taken off where nothing answers with it, so that programs of this
-machine go on without it.
+machine go on without it; a client's slips in its base URL are forgiven where nothing answers at what it asks.
 """
 
 from collections.abc import Iterable, Iterator
 
+from hostd.dialects.path_slips import meant_by
 from hostd.domain.errors import RequestError
 from hostd.gateway.context import Handler, Route
 from hostd.gateway.http.origin_check import shown
@@ -29,12 +30,19 @@ class RouteTable:
         return f"<RouteTable {len(self._exact) + len(self._named)} paths{f' below {self._prefix}' if self._prefix else ''}>"
 
     def route(self, path: str) -> str:
-        """Return *path* without the prefix, if it has it and nothing answers under the whole of it."""
-        prefix = self._prefix
-        if not prefix or not path.startswith(prefix) or path in self._exact or next(self._all_named(path), None):
+        """Return *path* without the prefix, if it has it, and without slips, if nothing answers under the whole of it."""
+        if self._answers(path):
             return path
-        rest = path[len(prefix) :]
-        return rest if rest.startswith("/") else path if rest else "/"
+        prefix = self._prefix
+        if prefix and path.startswith(prefix):
+            rest = path[len(prefix) :]
+            path = rest if rest.startswith("/") else path if rest else "/"
+            if self._answers(path):
+                return path
+        return next(filter(self._answers, meant_by(path)), path)
+
+    def _answers(self, path: str) -> bool:
+        return path in self._exact or next(self._all_named(path), None) is not None
 
     def find(self, path: str, method: str) -> tuple[Handler, str]:
         """Return the handler of *method* on *path*, and what ``{name}`` stands for in it.
@@ -70,11 +78,8 @@ class RouteTable:
 
 
 def _nothing_at(path: str, known: Iterable[str]) -> RequestError:
-    slip = "/v1/" + path.strip("/").removeprefix("v1/").removeprefix("v1/")
     hint = ""
-    if slip != path and slip in known:
-        hint = f"; did you mean {slip}?"
-    elif below := next((route for route in known if route != "/" and path.endswith(route)), None):
+    if below := next((route for route in known if route != "/" and path.endswith(route)), None):
         prefix = path.removesuffix(below)
         hint = f"; if a proxy leaves {shown(prefix)} in front of every path, write it as 'server.prefix' in hostd.yaml"
     return RequestError(f"there is nothing at {shown(path)}{hint}", code="no_such_route", status=404)

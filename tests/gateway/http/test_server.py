@@ -64,19 +64,22 @@ async def test_one_id_twice_is_two_requests(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "meant"),
+    ("path", "status"),
     [
-        ("/chat/completions", "/v1/chat/completions"),
-        ("/v1/v1/models", "/v1/models"),
-        ("/v1/chat/completions/", "/v1/chat/completions"),
-        ("/models", "/v1/models"),
+        ("/v1/v1/models", 200),
+        ("/models", 200),
+        ("/v1/models/", 200),
+        ("/tags", 200),
+        ("/chat/completions/", 405),
+        ("/v1/api/chat", 405),
     ],
 )
-async def test_a_slip_in_the_path_gets_a_hint(stage: Stage, path: str, meant: str) -> None:
-    """A base URL with /v1 too many or too few is what people get wrong most."""
+async def test_a_slip_in_the_path_is_forgiven(stage: Stage, path: str, status: int) -> None:
+    """A base URL with /v1 too many or too few is what people get wrong most; an error there has the shape of what was meant."""
     answer = await stage.get(path)
-    assert (404, "no_such_route") == (answer.status, answer.error["code"])
-    assert answer.error["message"].endswith(f"did you mean {meant}?")
+    assert status == answer.status
+    if status == 405:
+        assert isinstance(answer.json["error"], str if "api" in path else dict)
 
 
 async def test_no_hint_where_none_helps(stage: Stage) -> None:
