@@ -1,9 +1,12 @@
 """Which dialects there are. A new one is a package with `PATHS`, `CLIENTS` and `TRANSLATIONS`, and a place in `_MODULES`."""
 
 from collections.abc import Collection, Mapping
+from itertools import chain
 
 from hostd.dialects.anthropic import dialect as anthropic
 from hostd.dialects.base import ClientDialect, Dialect, Translation
+from hostd.dialects.from_chat.chained import ChainedTranslation
+from hostd.dialects.from_chat.translation import FromChat
 from hostd.dialects.ollama import dialect as ollama
 from hostd.dialects.openai import dialect as openai
 from hostd.dialects.openai import responses
@@ -19,6 +22,14 @@ _CLIENTS: Mapping[Dialect, ClientDialect] = {
 _TRANSLATIONS: Mapping[tuple[Dialect, Dialect], Translation] = {
     pair: translation for module in _MODULES for pair, translation in module.TRANSLATIONS.items()
 }
+_CHAINED: Mapping[tuple[Dialect, Dialect], Translation] = {
+    (client, upstream.spoken): ChainedTranslation(said, upstream)
+    for (client, spoken), said in _TRANSLATIONS.items()
+    if isinstance(said, FromChat) and spoken is Dialect.OPENAI_CHAT
+    for (asked, to), upstream in _TRANSLATIONS.items()
+    if asked is spoken and to is not spoken
+}
+"""By way of a chat completion, for upstreams that cannot be asked for one."""
 
 
 def client_dialect(dialect: Dialect) -> ClientDialect:
@@ -39,4 +50,5 @@ def translation(client: Dialect, spoken: Collection[Dialect]) -> Translation | N
     """
     if client in spoken and (identity := _TRANSLATIONS.get((client, client))):
         return identity
-    return next((found for (asked, to), found in _TRANSLATIONS.items() if asked is client and to in spoken), None)
+    known = chain(_TRANSLATIONS.items(), _CHAINED.items())
+    return next((found for (asked, to), found in known if asked is client and to in spoken), None)
