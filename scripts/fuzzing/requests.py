@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-INFERENCE = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
+INFERENCE = (
+    *("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages"),
+    *("/api/chat", "/api/generate", "/api/embed", "/api/embeddings"),
+)
 MEMBERS = [
     "model",
     "messages",
@@ -35,6 +38,17 @@ MEMBERS = [
     "num_ctx",
     "best_of",
     "grammar",
+    *(
+        "instructions",
+        "text",
+        "reasoning",
+        "include",
+        "previous_response_id",
+        "max_output_tokens",
+        "system",
+        "thinking",
+    ),
+    *("format", "think", "images", "raw", "suffix", "name"),
 ]
 TEXTS = (
     "", "a", "Hello", "\0", "\ud800", "\U0001f600", "\u00e9" * 50, "x" * 5000, "../../etc/passwd", "\r\nX: y", "\x1b[31m",

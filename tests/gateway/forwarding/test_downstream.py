@@ -127,3 +127,30 @@ async def test_no_empty_line_follows_a_comment(talkative: Stage) -> None:
     assert answer.comments
     blocks = answer.body.decode().rstrip("\n").split("\n\n")
     assert all(any(line.startswith("data: ") for line in block.split("\n")) for block in blocks)
+
+
+async def test_lines_without_content_while_a_client_of_ollama_waits(talkative: Stage) -> None:
+    """Its readers take each line for JSON, and know neither comments nor empty lines."""
+    await talkative.script("lone", tokens=2, token_delay=0.3)
+    first = beginning(talkative)
+    await until(lambda: talkative.model_state("lone").serving)
+    asked = {"model": "lone", "messages": [{"role": "user", "content": "hello"}]}
+    answer = await talkative.send("POST", "/api/chat", json=asked)
+    lines = [json.loads(line) for line in answer.body.split(b"\n")[:-1]]
+    assert len(lines) > 4
+    assert ("w0 w1 ", [True]) == (
+        "".join(line["message"]["content"] for line in lines),
+        [line["done"] for line in lines if line["done"]],
+    )
+    await first
+
+
+async def test_a_response_that_breaks_off_goes_on_counting(talkative: Stage) -> None:
+    """The events that tell of the failure are numbered after those that came, and the half answer is in the last one."""
+    await talkative.script("other", cut_after=2)
+    answer = await talkative.send("POST", "/v1/responses", json={"model": "other", "input": "hello", "stream": True})
+    events = [json.loads(event) for event in answer.events]
+    assert list(range(len(events))) == [event["sequence_number"] for event in events]
+    assert ["error", "response.failed"] == [event["type"] for event in events[-2:]]
+    assert "not complete" in events[-1]["response"]["error"]["message"]
+    assert 1 == len(events[-1]["response"]["output"])
