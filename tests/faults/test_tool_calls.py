@@ -146,3 +146,31 @@ def test_without_tools_an_error_is_an_error(stage: VirtualStage, *, streamed: bo
     """Of a request without tools, a grammar is its client's own."""
     seen = stage.run(stage.provoked.ask("pair", [GRAMMAR], [CALLS], stream=streamed))
     assert (400, 1) == (seen.answer.status, len(seen.asked))
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        (
+            "/v1/messages",
+            {"max_tokens": 100, "tools": [{"name": "look", "input_schema": {"type": "object"}}]},
+            b'"type":"tool_use"',
+        ),
+        (
+            "/v1/responses",
+            {"input": "hello", "tools": [{"type": "function", "name": "look", "parameters": {"type": "object"}}]},
+            b'"type":"function_call"',
+        ),
+    ],
+)
+@STREAMED
+def test_for_clients_of_other_dialects(
+    stage: VirtualStage, path: str, body: dict[str, Any], told: bytes, *, streamed: bool
+) -> None:
+    """What is held back, and asked for again, is what the engine says, whatever its client speaks."""
+    if path == "/v1/messages":
+        body = {**body, "messages": [{"role": "user", "content": "hello"}]}
+    seen = stage.run(stage.provoked.ask("alone", [MALFORMED, CALLS], path=path, stream=streamed, **body))
+    assert (200, 2) == (seen.answer.status, len(seen.asked)), seen.answer.body
+    assert told in seen.answer.body.replace(b": ", b":")
+    assert b"a } in a" in seen.answer.body
