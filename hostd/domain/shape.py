@@ -84,7 +84,7 @@ class Shape:
     the largest number of query heads of any layer. *embedding*, *feed_forward*, *expert_feed_forward* are widths in elements,
     *context* the tokens that it was trained for, *window* the tokens that a SLIDING layer sees (0: none is). *latent* is the
     width of the latent from which keys and values can be made (0: none), whether or not this file lets an engine cache it;
-    *latent_cached* says that it does.
+    *latent_cached* says that it does. *index_heads* score every token for sparse attention (0: none do).
 
     *known* is False where the architecture is not understood: then every layer counts as FULL, which bounds its memory from
     above. *encoder* marks a model that reads its whole input at once and keeps nothing. *projector* counts the bytes of a
@@ -108,6 +108,7 @@ class Shape:
     window: int = 0
     latent: int = 0
     latent_cached: bool = False
+    index_heads: int = 0
     tied: bool = False
     encoder: bool = False
     tables: Tables = Tables()

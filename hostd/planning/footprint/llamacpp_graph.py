@@ -15,6 +15,9 @@ from hostd.planning.footprint.llamacpp_serving import Serving
 # Since this build, masks are half as wide and a server has logits only of the tokens that it samples from
 # (llama.cpp pull requests 23764 and 23861, at the end of May 2026).
 LEAN_SINCE = 9450
+# By this build, CUDA devices have a kernel for the scores of a lightning indexer; build 9988 had none (llama.cpp issue 25468).
+INDEXED_SINCE = 10_500
+_SCORED_UNFUSED = {"minimax-m3"}
 # Copies of the inputs that a pipeline over several devices has in flight.
 PIPELINE = 4
 _FLOAT = 4
@@ -35,7 +38,7 @@ def compute_buffers(
 ) -> ComputeBuffers:
     """Return the compute buffers of a model whose layers are spread over that many *devices*.
 
-    *fused* says that all of them have a kernel for gated delta nets: CUDA devices do.
+    *fused* says that all of them have kernels for gated delta nets and for indexers: CUDA devices do.
     """
     rows, flash = serving.micro_batch(shape), serving.flash_attention(shape)
     lean, outputs = serving.build is None or serving.build >= LEAN_SINCE, _outputs(shape, serving)
@@ -52,6 +55,9 @@ def compute_buffers(
     lacking = not fused or serving.build is None or serving.build < LEAN_SINCE
     unfused = _unfused_recurrence(shape) * rows * _FLOAT + in_flight if lacking else 0
     most = max(peak * 5 // 4, unfused)
+    current = serving.build is None or serving.build >= INDEXED_SINCE
+    if not (fused and current) or shape.architecture in _SCORED_UNFUSED:
+        most += _index_scores(shape, cells) * rows * _FLOAT
     if serving.build is None:
         most = max(most, work + narrow + wide, shape.vocabulary * rows * _FLOAT + 3 * stream)
     inputs = (narrow if lean and flash and serving.build is not None else wide) + 2 * stream
@@ -101,6 +107,17 @@ def _scored(shape: Shape, scores: int, stream: int, rows: int) -> int:
         # The latent is unpacked into keys and values for all heads, and both are copied to be joined.
         unpacked = 2 * max((layer.heads * (layer.key_width + layer.value_width) for layer in shape.layers), default=0)
     return scores + 4 * stream + unpacked * rows * _FLOAT
+
+
+def _index_scores(shape: Shape, cells: KvCells) -> int:
+    """Return the elements per token of an indexer's scores where no kernel fuses them.
+
+    They are those of each head for every key, a copy of them, and four rows for masks and for the choice. Two allocations that
+    failed measure it: 51,748.72 MiB of MiniMax M3 (llama.cpp pull request 26297), and 130,527.19 of DeepSeek V4 (issue 25468),
+    where the formula gives 51,744 and 132,000.
+    """
+    keys = max((cells.full // max(1, layer.compress_ratio) for layer in shape.layers if layer.index_width), default=0)
+    return (2 * shape.index_heads + 4) * keys if shape.index_heads else 0
 
 
 def _unfused_recurrence(shape: Shape) -> int:

@@ -76,6 +76,7 @@ def shape_of(header: GgufHeader) -> Shape:
         window=_window(keys, trunk) if any(layer.kind is LayerKind.SLIDING for layer in layers) else 0,
         latent=_latent(keys),
         latent_cached=_latent_cached(keys),
+        index_heads=_index_heads(keys),
         tied=not groups.has_output,
         encoder=keys.architecture in ENCODERS,
         tables=groups.tables,
@@ -238,6 +239,13 @@ def _index_widths(keys: GgufMetadata, count: int, trunk: int) -> tuple[int, ...]
         return tuple(width + _widths(keys, slides=False)[1] if number >= dense else 0 for number in range(count))
     indexed = keys.per_layer("attention.indexer.types", trunk, default=1) + (0,) * (count - trunk)
     return tuple(width if has_index else 0 for has_index in indexed)
+
+
+def _index_heads(keys: GgufMetadata) -> int:
+    # MiniMax scores with every head of its attention.
+    key = "head_count" if keys.architecture == "minimax-m3" else "indexer.head_count"
+    indexes = keys.architecture in COMPRESSED or keys.architecture in INDEXED or keys.architecture not in KNOWN
+    return keys.number(f"attention.{key}") if indexes and keys.number("attention.indexer.key_length") else 0
 
 
 def _state(keys: GgufMetadata, heads: tuple[int, ...]) -> tuple[int, int]:

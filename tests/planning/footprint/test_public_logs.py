@@ -64,6 +64,15 @@ GLM_32B = keys(61, 6144, 48, 2, attention__key_length=128, attention__value_leng
 GEMMA_7B = keys(28, 3072, 16, 16, attention__key_length=256, attention__value_length=256)
 COMMAND_R = keys(40, 8192, 64, 64)
 
+FALCON_H1 = keys(
+    24, 2048, 8, 2, attention__key_length=128, attention__value_length=128, ssm__conv_kernel=4, ssm__inner_size=3072,
+    ssm__state_size=256, ssm__group_count=1, ssm__time_step_rank=48,
+)  # fmt: skip
+MAMBA = keys(
+    48, 2048, 0, 0, ssm__conv_kernel=4, ssm__inner_size=4096, ssm__state_size=16, ssm__time_step_rank=128
+)  # fmt: skip
+
+_FALCON = "https://github.com/GeniePod/genie-claw/issues/410"
 _GENIEX = "https://github.com/qualcomm/GenieX/pull/1346"
 _UNSLOTH = "https://github.com/unslothai/unsloth/pull/7530"
 
@@ -85,6 +94,8 @@ LOGS = [
         "https://github.com/ollama/ollama/issues/790", "gemma", GEMMA_7B, Serving(2048, 1, gpu_layers=26), kv=896.0,
         cards={"cuda:0": 800.0, "ram": 96.0},
     ),
+    Log(_FALCON, "falcon-h1", FALCON_H1, Serving(32_768, 1), kv=768.0, state=72.98),
+    Log(_FALCON, "mamba", MAMBA, Serving(32_768, 1), kv=0.0, state=14.25),
     Log("https://github.com/ikawrakow/ik_llama.cpp/pull/235", "deepseek2", DEEPSEEK, Serving(32_768, 1), kv=2196.0),
     Log("https://github.com/ikawrakow/ik_llama.cpp/pull/239", "deepseek2", DEEPSEEK, Serving(2048, 1), kv=137.25),
     Log(
@@ -152,3 +163,38 @@ def test_a_dense_model_of_vllm_on_two_cards() -> None:
     token = 48 * 4 * 256 * 2
     assert 81_536 == vllm.kv_capacity_tokens(qwen, serving, pair, 81_536 * token)
     assert vllm.wanted_kv(qwen, serving, pair).low == 131_072 * token > 8.69 * GIB
+
+
+DEEPSEEK_V4 = keys(
+    43, 4096, 64, 1, attention__key_length=512, attention__value_length=512, attention__sliding_window=128,
+    attention__compress_ratios=[0, *([4, 128] * 21)], attention__indexer__head_count=64, attention__indexer__key_length=128,
+)  # fmt: skip
+MINIMAX_M3 = keys(
+    60, 6144, 64, 4, attention__key_length=128, attention__value_length=128, attention__indexer__head_count=4,
+    attention__indexer__key_length=128, leading_dense_block_count=3,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("architecture", "numbers", "serving", "failed"),
+    [
+        ("deepseek4", DEEPSEEK_V4, Serving(512_000, 1, ubatch=2048, batch=4096, flash="on", build=9988), 130_527.19),
+        ("minimax-m3", MINIMAX_M3, Serving(50_000, 1, unified=False, ubatch=2048, flash="on"), 51_748.72),
+    ],
+)
+def test_scores_of_an_indexer_are_reckoned_with(
+    architecture: str, numbers: dict[str, Any], serving: Serving, failed: float
+) -> None:
+    """Both allocations failed: llama.cpp issue 25468 and pull request 26297."""
+    known = shape(architecture, numbers)
+    found = compute_buffers(known, serving, cells(known, serving), 1, fused=True).device
+    assert failed <= found.high / MIB <= failed * 1.05
+
+
+def test_a_kernel_for_an_indexer_spares_its_scores() -> None:
+    """Current builds have one for CUDA, and none for other devices."""
+    known, serving = shape("deepseek4", DEEPSEEK_V4), Serving(131_072, 1, flash="on", build=11_549)
+    with_it, without = (
+        compute_buffers(known, serving, cells(known, serving), 1, fused=fused).device.high for fused in (True, False)
+    )
+    assert without - with_it == (2 * 64 + 4) * (131_072 // 4) * 512 * 4
