@@ -9,7 +9,8 @@ Write one class that extends `Engine` (`Backend` for a server that hostd never s
    ``attach`` (a server at the variant's url), ``open`` and ``close`` (a server that runs before its model is loaded), ``sleep``
    and ``wake`` (with `Launch.sleep_levels`), ``progress``, ``turns`` and ``describe`` (what the server reports),
    ``report_request`` (what has it report more), ``fields`` (members of requests that reach it), ``adapt``, ``ensure_fits`` and
-   ``prefers_stream`` (requests that the engine would not take as they are), ``refusal`` (its words for a client's mistake).
+   ``prefers_stream`` (requests that the engine would not take as they are), ``count_tokens`` (of a prompt), ``refusal`` (its words
+   for a client's mistake).
 
 A package registers its class as an entry point of the group ``hostd.backends``, under the same name; the class is called with
 the command from ``backends.NAME.command`` if its constructor takes one. A class that extends nothing but has these methods
@@ -199,6 +200,10 @@ class Backend(ABC):
             RequestError: It does not fit; code context_length_exceeded.
             ExchangeError: The server does not answer.
         """
+
+    async def count_tokens(self, http: HttpClient, endpoint: Endpoint, body: Mapping[str, Any]) -> int | None:
+        """Return how many tokens the prompt of *body* has, within a few seconds; None where the server does not count them."""
+        return None
 
     def adds_usage(self, body: Mapping[str, Any]) -> bool:
         """Return whether `adapt` has the server end a stream with sums that the client of *body* did not ask for."""

@@ -168,6 +168,10 @@ class Lease:
         missing = {name: value for name, value in asked.items() if not document.is_true(name)}
         return document.replace(missing) if missing else document
 
+    async def count_tokens(self, document: RequestDocument) -> int | None:
+        """Return the tokens of the prompt of *document*, in a dialect that the server speaks; None where it does not count them."""
+        return await self._backend.count_tokens(self.http, self.endpoint, document)
+
     def prefers_stream(self, document: RequestDocument) -> bool:
         """Return whether the whole answer that *document* asks for is better assembled from a stream."""
         return not document.get("stream") and self._backend.prefers_stream(self.endpoint, document)

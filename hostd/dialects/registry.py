@@ -31,16 +31,27 @@ _CHAINED: Mapping[tuple[Dialect, Dialect], Translation] = {
 }
 """By way of a chat completion, for upstreams that cannot be asked for one."""
 
+_NO_HEADERS: Mapping[str, str] = {}
+_BELOW_MESSAGES = f"{anthropic.PATHS[Dialect.ANTHROPIC_MESSAGES]}/"
+_ANTHROPIC_HEADERS = ("anthropic-version", "x-api-key")
+"""What clients of that dialect send to paths that are not its own, such as the list of models."""
+
 
 def client_dialect(dialect: Dialect) -> ClientDialect:
     """Return how clients that send *dialect* are read and answered."""
     return _CLIENTS[dialect]
 
 
-def dialect_of(path: str) -> Dialect:
-    """Return the dialect in which errors at *path* are told: its own, or OpenAI's where no dialect has the path."""
-    owner = Dialect.OLLAMA_CHAT if path.startswith(ollama.PREFIX) else Dialect.OPENAI_CHAT
-    return PATHS.get(path, owner)
+def dialect_of(path: str, headers: Mapping[str, str] = _NO_HEADERS) -> Dialect:
+    """Return the dialect in which errors at *path* are told: its own, else what a client's *headers* speak of, else OpenAI's."""
+    found = PATHS.get(path)
+    if found is not None:
+        return found
+    if path.startswith(ollama.PREFIX):
+        return Dialect.OLLAMA_CHAT
+    if path.startswith(_BELOW_MESSAGES) or any(name in headers for name in _ANTHROPIC_HEADERS):
+        return Dialect.ANTHROPIC_MESSAGES
+    return Dialect.OPENAI_CHAT
 
 
 def translation(client: Dialect, spoken: Collection[Dialect]) -> Translation | None:

@@ -63,9 +63,11 @@ class InferenceHandlers:
             "type": "model",
             "display_name": name,
             "created_at": views.timestamp(created),
+            "lifecycle": "active",
             "max_input_tokens": context,
             "max_tokens": context,
             "context_length": context,
             "root": profile.name,
-            "capabilities": views.capabilities(profile, facts),
+            # Anthropic has an object of its own under the shorter name.
+            "hostd_capabilities": views.capabilities(profile, facts),
         }

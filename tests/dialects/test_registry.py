@@ -19,6 +19,16 @@ def test_errors_elsewhere_are_openais() -> None:
     assert Dialect.OPENAI_CHAT is registry.dialect_of("/nothing")
 
 
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [("/v1/messages/nothing", {}), ("/v1/models/m", {"anthropic-version": "1"}), ("/v1/models", {"x-api-key": "k"})],
+)
+def test_errors_of_anthropics_clients(path: str, headers: dict[str, str]) -> None:
+    """Have its shape below its own path, and wherever the headers are its own."""
+    assert Dialect.ANTHROPIC_MESSAGES is registry.dialect_of(path, headers)
+    assert Dialect.OPENAI_CHAT is registry.dialect_of("/v1/chat/completions", headers)
+
+
 @pytest.mark.parametrize("dialect", PATHS)
 def test_the_same_dialect_needs_no_translation(dialect: Dialect) -> None:
     """The client's own document is what the upstream is asked."""

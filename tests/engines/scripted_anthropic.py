@@ -179,7 +179,11 @@ class Anthropic(Provider):
         return {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_scripted"}
 
     async def _answer(self, wire: Wire, method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
-        if path in self.served and "anthropic-version" not in headers:
+        if path == "/v1/messages/count_tokens":
+            key, asked = self.key_in(headers), json.loads(body)
+            self.asked.append({"method": method, "path": path, "key": key, "body": asked, "at": 0.0, "beta": None})
+            wire.json(200, {"input_tokens": scripted_cloud.PROMPT_TOKENS})
+        elif path in self.served and "anthropic-version" not in headers:
             await asyncio.sleep(0)
             wire.json(400, self.error(400, "anthropic-version: header is required", "invalid_request_error"))
         else:

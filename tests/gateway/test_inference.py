@@ -31,7 +31,10 @@ async def test_shows_one(stage: Stage, asked: str, root: str) -> None:
     """The id is the name that was asked for; root says which profile that is."""
     shown = (await stage.get(f"/v1/models/{asked}")).json
     assert (asked, root, "model", "hostd") == (shown["id"], shown["root"], shown["object"], shown["owned_by"])
-    assert (4096, "model") == (shown["context_length"], shown["type"])
+    assert (4096, "model", "active") == (shown["context_length"], shown["type"], shown["lifecycle"])
+    # An object of Anthropic's own has that name; its strict clients refuse any other.
+    assert "capabilities" not in shown
+    assert False is shown["hostd_capabilities"]["embeddings"]
     assert shown["created_at"].endswith("Z")
     assert shown["created"] > 1_700_000_000
 

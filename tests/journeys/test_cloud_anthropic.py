@@ -143,6 +143,13 @@ def test_messages(claude: Any, vendor: Provider) -> None:
     assert ("claude", "tool_use") == (final.model, final.stop_reason)
 
 
+def test_counting(claude: Any, vendor: Provider) -> None:
+    """The provider counts for its own models."""
+    vendor.script()
+    assert 1000 == claude.messages.count_tokens(model="alone", messages=HI).input_tokens
+    assert {"model", "messages"} == set(vendor.asked()[-1]["body"])
+
+
 @pytest.mark.parametrize(
     ("model", "script", "route"),
     [

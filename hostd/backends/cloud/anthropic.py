@@ -7,6 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from hostd.backends.contract import Endpoint
+from hostd.backends.http.client import HttpClient
+
 NAME = "anthropic"
 URL = "https://api.anthropic.com/v1"
 KEY_HEADER = "x-api-key"
@@ -18,6 +21,9 @@ _BUDGETS = {"low": 2048, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 2
 _LEAST_BUDGET = 1024
 _NOT_WITH_THOUGHT = ("temperature", "top_k", "top_p")
 _FORCED = ("any", "tool")
+_COUNTED = ("messages", "system", "tools", "tool_choice", "thinking")
+_COUNTING = 5.0
+"""Seconds in which the provider must have counted a prompt."""
 
 
 def adapted(model: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -42,6 +48,17 @@ def adapted(model: str, body: Mapping[str, Any]) -> tuple[dict[str, Any], list[s
     elif _cannot_think(body) and kind != "adaptive":
         return changes, ["thinking"]
     return changes, [*without, *(name for name in _NOT_WITH_THOUGHT if name in body)]
+
+
+async def count_tokens(http: HttpClient, endpoint: Endpoint, body: Mapping[str, Any]) -> int | None:
+    """Return the tokens of the prompt of *body*, a request for a message; None where the provider does not tell."""
+    changes, without = adapted(endpoint.model, body)
+    asked = {name: body[name] for name in _COUNTED if name in body and name not in without} | changes
+    asked.pop("output_config", None)
+    url = f"{endpoint.url}/messages/count_tokens"
+    answer = await http.document(url, endpoint.headers, asked, seconds=_COUNTING)
+    counted = answer.get("input_tokens") if isinstance(answer, dict) else None
+    return counted if isinstance(counted, int) else None
 
 
 def _budget(effort: str, limit: object) -> int | None:

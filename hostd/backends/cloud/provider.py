@@ -8,11 +8,13 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from hostd import __version__
+from hostd.backends.cloud import anthropic
 from hostd.backends.cloud.catalogue import PROVIDERS, CloudProvider, provider_of
 from hostd.backends.cloud.credentials import key_of
 from hostd.backends.cloud.request_fields import FIELDS
 from hostd.backends.contract import Attachment, Backend, Endpoint
 from hostd.backends.http.client import HttpClient
+from hostd.dialects.base import Dialect
 from hostd.dialects.openai.parse import asks_for_usage
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import CapacityError, EngineError, HostdError, RequestError
@@ -130,6 +132,12 @@ class Cloud(Backend):
     def adds_usage(self, body: Mapping[str, Any]) -> bool:
         """Return whether `adapt` has the provider send sums that the client of *body* did not ask for."""
         return not asks_for_usage(body)
+
+    async def count_tokens(self, http: HttpClient, endpoint: Endpoint, body: Mapping[str, Any]) -> int | None:
+        """Return the tokens of *body*'s prompt where the provider counts them, for which it takes no money."""
+        if Dialect.ANTHROPIC_MESSAGES not in endpoint.speaks:
+            return None
+        return await anthropic.count_tokens(http, endpoint, body)
 
     def judged(self, endpoint: Endpoint, error: HostdError) -> HostdError:
         """Return what the provider's *error* means: a client's mistake, a refusal by policy, or one that another target spares it.

@@ -21,7 +21,16 @@ from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment, owner_environment
 from hostd.backends.http.client import HttpClient
 from hostd.backends.llamacpp import facts as llamacpp_facts
-from hostd.backends.llamacpp import faults, gguf_file, python_server, refusals, secret_flags, slots, streaming
+from hostd.backends.llamacpp import (
+    faults,
+    gguf_file,
+    python_server,
+    refusals,
+    secret_flags,
+    slots,
+    streaming,
+    token_count,
+)
 from hostd.backends.llamacpp.build import LAUNCHER, build_of
 from hostd.backends.llamacpp.command_line import arguments, flags, locate
 from hostd.backends.llamacpp.flags import KnownFlags
@@ -208,6 +217,10 @@ class LlamaCpp(Engine):
     async def progress(self, http: HttpClient, endpoint: Endpoint) -> EngineProgress | None:
         """Return what ``/slots`` reports; None from llama_cpp.server, which has no such route."""
         return None if endpoint.strict_model else await slots.progress(http, endpoint)
+
+    async def count_tokens(self, http: HttpClient, endpoint: Endpoint, body: Mapping[str, Any]) -> int | None:
+        """Return the tokens of *body*'s prompt, as the model's template renders it; None from llama_cpp.server."""
+        return None if endpoint.strict_model else await token_count.count_tokens(http, endpoint, body)
 
     def report_request(self, endpoint: Endpoint) -> Mapping[str, Any]:
         """Return what has llama-server send an event after each batch of a prompt; older builds ignore it."""

@@ -32,6 +32,7 @@ from hostd.gateway.http.route_table import RouteTable
 from hostd.gateway.inference import InferenceHandlers
 from hostd.gateway.ollama import OllamaHandlers
 from hostd.gateway.request import HttpRequest
+from hostd.gateway.token_counts import TokenCountHandlers
 
 log = structlog.get_logger()
 
@@ -43,6 +44,7 @@ def make_server(app: AppContext) -> Connections:
     families = (
         InferenceHandlers(app.for_inference()),
         OllamaHandlers(app.for_ollama()),
+        TokenCountHandlers(app.for_inference()),
         AdminHandlers(app.for_admin()),
         HealthHandlers(app.for_health()),
     )
@@ -75,7 +77,7 @@ class HttpServer:
         """Return the answer to *request*, whatever happens."""
         trace = RequestTrace(request_id(request.headers), fixed=cors.SAFE)
         path = self._routes.route(request.path)
-        dialect = registry.dialect_of(path)
+        dialect = registry.dialect_of(path, request.headers)
         try:
             if (origin := self._admit(request)) is not None:
                 trace.fixed = cors.readable_by(origin)
