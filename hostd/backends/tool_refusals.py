@@ -16,7 +16,7 @@ _WORDS = re.compile(
     # Templates, of any engine, and Python's words where one expects arguments to be a mapping.
     r"|jinja|chat.?template|templateerror|can only get item pairs from a mapping"
     # Tools and calls by name: llama-server, vLLM, Ollama.
-    r"|failed to parse tool|tool.?pars|parsing tool|tool.?call",
+    r"|failed to parse tool|tool.?pars|(parsing|extracting) tool",
     re.IGNORECASE,
 )
 _NOT_OF_TOOLS = ("context_length_exceeded", "unfit", "content_filter")

@@ -35,6 +35,7 @@ def test_knows_the_words(message: str) -> None:
         CapacityError("rate limit of tool calls reached", code="c", retry_after=1, status=429),
         RequestError("the prompt is too long for a chat template", code="context_length_exceeded"),
         RequestError("tools param requires --jinja flag", code="unfit"),
+        RequestError("An assistant message with 'tool_calls' must be followed by tool messages", code="bad_request"),
         RequestError("'temperature' must be a number", code="bad_request"),
     ],
     ids=str,
