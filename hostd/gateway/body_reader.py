@@ -117,7 +117,12 @@ class BodyReader:
 
 
 def _start() -> Program:
-    surroundings = {"PYTHONPATH": str(Path(hostd.__file__).parents[1]), "PYTHONSAFEPATH": "1"}
+    # glibc keeps large blocks that were freed, unless it is told from which size on it need not.
+    surroundings = {
+        "PYTHONPATH": str(Path(hostd.__file__).parents[1]),
+        "PYTHONSAFEPATH": "1",
+        "MALLOC_MMAP_THRESHOLD_": str(LARGE),
+    }
     child = start_program(_ARGV, quiet_environment() | surroundings, stdin=PIPE, stdout=PIPE)
     assert child.stdin is not None and child.stdout is not None  # noqa: PT018, S101 - pipes were asked for
     for pipe in (child.stdin, child.stdout):
