@@ -10,6 +10,7 @@ import pytest
 from hostd.domain.host import Host, Pool, PoolKind
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile, Variant, WarmSettings
+from hostd.scheduling.events import ShutdownRequested
 from hostd.sizing.load_options import LoadOptionFinder, LoadOptions
 from hostd.sizing.memory_state import parse_memory_state
 from tests.conftest import OpenDaemon
@@ -148,3 +149,18 @@ async def test_answers_while_headers_are_still_being_read(
         await boot
         ready = await stage.get("/readyz")
         assert (200, None) == (ready.status, ready.json["under_way"])
+
+
+async def test_a_shutdown_finishes_what_is_answered(open_daemon: OpenDaemon, weights: Path) -> None:
+    """Who waits, and who comes now, is told to come again (503, Retry-After); a stream under way goes on to its end."""
+    script = {"tokens": 20, "token_delay": 0.05}
+    async with open_daemon(make_settings(make_profile("a", weights, script, slots=1))) as stage:
+        streaming = stage.begin("a", stream=True)
+        await until(lambda: bool(stage.model_state("a").serving))
+        waiting = stage.begin("a")
+        await until(lambda: len(stage.model_state("a").queue) == 1)
+        stage.app.dispatcher.post(ShutdownRequested())
+        for refused in (await waiting, await stage.ask("a")):
+            assert (503, "closing", "5") == (refused.status, refused.error["code"], refused.headers["Retry-After"])
+        assert not streaming.done()
+        assert "[DONE]" == (await streaming).events[-1]

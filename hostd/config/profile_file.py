@@ -53,7 +53,9 @@ class FallbackSection(Section):
     """Profile that may answer instead, and for which reasons."""
 
     to: field_types.Text = Field(description="Name of the profile.")
-    on: Annotated[list[field_types.Why] | None, Field(min_length=1)] = key("For which reasons; without it, for all.")
+    on: Annotated[list[field_types.Why] | None, Field(min_length=1)] = key(
+        "For which reasons; without it, for all but `content_policy`."
+    )
 
 
 class CapabilitiesSection(Section):
@@ -64,6 +66,11 @@ class CapabilitiesSection(Section):
     thinking: field_types.Thinking | None = key("Whether it thinks before it answers: true, false, or optional.")
     embeddings: field_types.Switch = key(
         "Whether it makes embeddings instead of text.", _PROFILE.capabilities.embeddings
+    )
+    json_schema: field_types.Switch | None = key("Whether it can be held to a JSON schema.")
+    embedding_space: field_types.Text | None = key(
+        "Name of the space of its vectors. Requests for embeddings fall back only to a profile with the same name here: vectors of "
+        "two models cannot be compared otherwise."
     )
 
 

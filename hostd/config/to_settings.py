@@ -24,7 +24,7 @@ from hostd.domain.profile import (
     Variant,
     WarmSettings,
 )
-from hostd.domain.reason import FallbackReason
+from hostd.domain.reason import USUAL_REASONS
 from hostd.domain.secret import Secret
 from hostd.domain.server_settings import ServerSettings
 
@@ -43,7 +43,7 @@ def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
         "limits": limits,
         "privacy": Privacy(checked.privacy),
         "fallback": tuple(
-            FallbackRule(to=item.to, on=frozenset(item.on or FallbackReason)) for item in checked.fallback
+            FallbackRule(to=item.to, on=frozenset(item.on or USUAL_REASONS)) for item in checked.fallback
         ),
         "capabilities": Capabilities(**checked.capabilities.written()),
         "price": None if checked.price is None else Price(**checked.price.written()),

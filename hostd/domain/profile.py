@@ -8,7 +8,7 @@ from types import MappingProxyType
 from hostd.domain.errors import Problem
 from hostd.domain.host import Reserve
 from hostd.domain.principal import Privacy
-from hostd.domain.reason import FallbackReason
+from hostd.domain.reason import USUAL_REASONS, FallbackReason
 from hostd.domain.server_settings import ServerSettings
 
 Flag = str | int | float | bool
@@ -73,12 +73,17 @@ class WarmSettings:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a profile can do as the owner declares it; ``None`` means not said, and is given the benefit of the doubt."""
+    """What a profile can do as the owner declares it; ``None`` means not said, and is given the benefit of the doubt.
+
+    *embedding_space* names the space of its vectors: those of two profiles can be compared only where both name the same.
+    """
 
     tools: bool | None = None
     vision: bool | None = None
     thinking: str | None = None
     embeddings: bool = False
+    json_schema: bool | None = None
+    embedding_space: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ class FallbackRule:
     """A profile that may answer instead, and for which reasons."""
 
     to: str
-    on: frozenset[FallbackReason] = frozenset(FallbackReason)
+    on: frozenset[FallbackReason] = USUAL_REASONS
 
 
 class Repair(StrEnum):

@@ -21,6 +21,11 @@ class FallbackReason(StrEnum):
     UNFIT = "unfit"
     PRIVACY = "privacy"
     BUDGET = "budget"
+    CONTENT_POLICY = "content_policy"
+
+
+USUAL_REASONS = frozenset(FallbackReason) - {FallbackReason.CONTENT_POLICY}
+"""What a fallback takes unless its rule says otherwise: what a provider's policy forbids is asked of no other model by itself."""
 
 
 class ExitClass(StrEnum):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from hostd.domain.reason import FallbackReason
+from hostd.domain.reason import USUAL_REASONS, FallbackReason
 
 
 class Requirements(NamedTuple):
@@ -13,6 +13,7 @@ class Requirements(NamedTuple):
     embeddings: bool = False
     tools: bool = False
     vision: bool = False
+    json_schema: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Target:
     """
 
     model: str
-    on: frozenset[FallbackReason] = frozenset(FallbackReason)
+    on: frozenset[FallbackReason] = USUAL_REASONS
     via: str | None = None
 
 

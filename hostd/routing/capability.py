@@ -21,17 +21,21 @@ class CapabilityPolicy:
         for index, target in enumerate(targets):
             if (why := self._lacks(target.model, query.requirements, required)) is not None:
                 dropped[target.model] = Dropped(target, why)
-            elif index and query.requirements.embeddings:
+            elif index and query.requirements.embeddings and not self._same_space(targets[0].model, target.model):
                 # Another model's vectors live in another space: an index must never mix them.
                 dropped[target.model] = Dropped(target, "embeddings of two models cannot be compared")
         return split(targets, dropped)
+
+    def _same_space(self, asked: str, other: str) -> bool:
+        space, others = (self._catalog.profiles[name].capabilities.embedding_space for name in (asked, other))
+        return space is not None and space == others
 
     def _lacks(self, model: str, requirements: Requirements, required: Sequence[str]) -> str | None:
         declared = self._catalog.profiles[model].capabilities
         if requirements.embeddings and not declared.embeddings:
             return f"'{model}' makes no embeddings; set 'capabilities: {{embeddings: true}}' in its profile if it can"
-        for capability, wanted in (("tools", requirements.tools), ("vision", requirements.vision)):
-            if wanted and getattr(declared, capability) is False:
+        for capability in ("tools", "vision", "json_schema"):
+            if getattr(requirements, capability) and getattr(declared, capability) is False:
                 return f"'{model}' is declared without {capability}"
         for capability in required:
             if getattr(declared, capability) in (False, None):

@@ -270,9 +270,16 @@ class ModelState:
             self.asked_at_once += _WEIGHT * ((now <= self.idle_since + AT_ONCE) - self.asked_at_once)
 
     def expected_wait(self, place: int | None = None) -> float:
-        """Return the seconds after which the request at *place*, or a new one, may hope for a slot, by measured service times."""
+        """Return the seconds after which the request at *place*, or a new one, may hope for a slot.
+
+        That is by measured times of services and, of a model that is not loaded, of its load.
+        """
         service = UNMEASURED_SERVICE if self.service_seconds is None else self.service_seconds
-        return service * (len(self.queue) + 1 if place is None else place) / max(1, self.capacity)
+        ready = self.state is State.READY
+        # An engine tells what it decodes together once it is ready.
+        places = self.capacity if ready else min(self.profile.limits.max_concurrent, self.profile.slots)
+        turns = (len(self.queue) + 1 if place is None else place) / max(1, places)
+        return service * turns + (0.0 if ready else self.seconds_to_load)
 
     def wait_of(self, ticket_id: str) -> float | None:
         """Return the seconds for which a waiting request is likely to wait on; None where no service was measured, or it loads."""

@@ -114,6 +114,8 @@ def _failed(model: ModelState, event: AttemptFailed) -> HostdError:
         return RequestError(event.detail, code="context_length_exceeded", param="messages")
     if event.reason is FallbackReason.BAD_TOOL_CALL and 400 <= event.status < 500:
         return RequestError(event.detail, code="engine_refused", status=event.status, param="tools")
+    if event.reason is FallbackReason.CONTENT_POLICY:
+        return RequestError(event.detail, code="content_filter", status=event.status)
     if event.reason is FallbackReason.UNFIT and event.status == 400:
         return RequestError(event.detail, code=FallbackReason.UNFIT)
     return CapacityError(

@@ -27,6 +27,7 @@ _PER_MILLION = 1_000_000
 _UNBILLED = frozenset(
     {
         FallbackReason.CONNECT,
+        FallbackReason.CONTENT_POLICY,
         FallbackReason.CONTEXT_TOO_LONG,
         FallbackReason.CRASHED,
         FallbackReason.PRIVACY,

@@ -84,6 +84,8 @@ class _RequestMetrics:
         self.waits: dict[str, HistogramCounts] = defaultdict(HistogramCounts)
         self.ttfts: dict[str, HistogramCounts] = defaultdict(HistogramCounts)
         self.tokens: dict[str, int] = defaultdict(int)
+        self.prompts: dict[str, int] = defaultdict(int)
+        self.attempts: dict[str, int] = defaultdict(int)
         self.costs: dict[str, float] = defaultdict(float)
 
     def collect(self) -> Iterable[Metric]:
@@ -93,8 +95,13 @@ class _RequestMetrics:
         for (model, backend, route, code), count in self.requests.items():
             requests.add_metric([model, backend, route, str(code)], count)
         tokens = CounterMetricFamily("hostd_output_tokens", "Tokens generated", labels=["model"])
-        for model, count in self.tokens.items():
-            tokens.add_metric([model], count)
+        prompts = CounterMetricFamily("hostd_prompt_tokens", "Tokens of prompts", labels=["model"])
+        attempts = CounterMetricFamily(
+            "hostd_attempts", "Times that an engine was asked, by the model that answered or was last", labels=["model"]
+        )
+        for counter, counts in ((tokens, self.tokens), (prompts, self.prompts), (attempts, self.attempts)):
+            for model, count in counts.items():
+                counter.add_metric([model], count)
         costs = CounterMetricFamily("hostd_cost_usd", "Cost of answers by the price in their profile", labels=["model"])
         for model, sum_usd in self.costs.items():
             costs.add_metric([model], sum_usd)
@@ -103,7 +110,7 @@ class _RequestMetrics:
         for family, tallies in ((waits, self.waits), (ttfts, self.ttfts)):
             for model, tally in tallies.items():
                 family.add_metric([model], buckets=tally.buckets(), sum_value=tally.sum)
-        return [requests, waits, ttfts, tokens, costs]
+        return [requests, waits, ttfts, tokens, prompts, attempts, costs]
 
 
 class HistogramCounts:
@@ -180,11 +187,13 @@ class Metrics(Sink):
         # A client that left before anything was sent has no status to count by.
         if record.sent:
             self._requests.requests[record.model, record.backend, record.route, record.sent] += 1
+        self._requests.attempts[record.model] += record.attempts
         if record.outcome == "broken":
             self._broken.labels(record.model).inc()
         if record.outcome in {"answered", "broken"}:
             self._requests.waits[record.model].add(record.waited)
             self._requests.ttfts[record.model].add(record.ttft)
             self._requests.tokens[record.model] += record.output_tokens
+            self._requests.prompts[record.model] += record.prompt_tokens
         if record.cost is not None:
             self._requests.costs[record.model] += record.cost

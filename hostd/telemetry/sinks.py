@@ -22,7 +22,7 @@ class RequestRecord(NamedTuple):
     *route* as in ``x-hostd-route``, *outcome* one of answered, refused, failed, broken, gone. *status* is what became of the
     request as an HTTP status, *sent* the one that the client was sent (0: none). *waited* holds *loaded*. *ttft* counts from when
     the engine was asked, *total* from *at*. Tokens are 0 where they were not counted. *cost* is in USD; None where there is
-    no price, or too little was counted.
+    no price, or too little was counted. *attempts* is how often an engine was asked.
     """
 
     id: str
@@ -43,6 +43,7 @@ class RequestRecord(NamedTuple):
     output_tokens: int
     sent: int = 0
     cost: float | None = None
+    attempts: int = 0
 
 
 class LoadRecord(NamedTuple):

@@ -11,7 +11,12 @@ from tests.scheduling.scenario import able, only, profile
 
 
 @pytest.mark.parametrize(
-    ("requirements", "lacking"), [(Requirements(tools=True), "tools"), (Requirements(vision=True), "vision")]
+    ("requirements", "lacking"),
+    [
+        (Requirements(tools=True), "tools"),
+        (Requirements(vision=True), "vision"),
+        (Requirements(json_schema=True), "json_schema"),
+    ],
 )
 def test_targets_that_lack_something_are_left_out(requirements: Requirements, lacking: str) -> None:
     """A target further on that does not say is trusted; the route says so when the first choice is left out."""
@@ -67,3 +72,13 @@ def test_a_role_may_require_what_its_members_must_declare() -> None:
     assert ["a"] == models(names.route(ask("a")))
     with pytest.raises(RequestError, match="the role requires tools, which 'a' does not declare"):
         router(profile("a"), roles=(Role("r", ("a",), ("tools",)),)).route(ask("r"))
+
+
+def test_embeddings_of_one_space_fall_back() -> None:
+    """Only where both profiles say that their vectors are of the same one."""
+    first = able(embeddings=True, embedding_space="bge-m3")
+    others = [able(embeddings=True), able(embeddings=True, embedding_space="e5"), first]
+    names = router(
+        profile("a", "b", "c", "d", **first), *(profile(name, **each) for name, each in zip("bcd", others, strict=True))
+    )
+    assert ["a", "d"] == models(names.route(ask("a", Requirements(embeddings=True))))

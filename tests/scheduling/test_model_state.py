@@ -5,9 +5,11 @@ import pytest
 from hostd.domain.errors import Bug
 from hostd.domain.lifecycle import State, Transition
 from hostd.domain.ticket import Route, Target, Ticket
+from hostd.scheduling.effects import Refuse
+from hostd.scheduling.events import EngineStopped, UnloadRequested
 from hostd.scheduling.model_state import UNMEASURED_SERVICE, ModelState
 from hostd.scheduling.request_state import RequestState
-from tests.scheduling.scenario import profile
+from tests.scheduling.scenario import Rehearsal, profile
 
 
 def waiting(ticket_id: str, life: int = 0) -> RequestState:
@@ -111,3 +113,18 @@ def test_how_soon_an_idle_model_is_asked_again_is_learnt() -> None:
     model.idle_since = 300.0
     model.asked(300.01)
     assert pytest.approx(0.712) == model.asked_at_once
+
+
+def test_the_wait_for_a_model_that_is_not_loaded_has_its_load_in_it() -> None:
+    """By the load as it was measured last; a refusal tells that, so that a client does not come back in the midst of it."""
+    stage = Rehearsal(profile("a", max_concurrent=2, max_queue=1, slots=2))
+    stage.warm("a")
+    model = stage.scheduler.models["a"]
+    model.load_seconds, model.service_seconds = 20.0, 4.0
+    assert 2.0 == model.expected_wait()
+    stage.tell(UnloadRequested("a"))
+    stage.tell(EngineStopped("a"))
+    assert 22.0 == model.expected_wait()
+    stage.arrive("1")
+    stage.arrive("2")
+    assert 24.0 == stage.last(Refuse).error.retry_after

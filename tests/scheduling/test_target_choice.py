@@ -26,3 +26,28 @@ def test_a_broken_chain_is_skipped() -> None:
     outage(chain, "b")
     chain.arrive("1", "a", 1.0)
     assert ["serve 2 by c for status_429"] == chain.arrive("2", "a")
+
+
+def test_a_refusal_by_policy_moves_only_where_a_rule_says_so() -> None:
+    """Any other model might answer what the provider forbids; that is its owner's decision."""
+    for rule, expected in (
+        ("local", "refuse 1: content_filter"),
+        (only("local", FallbackReason.CONTENT_POLICY), "serve 1 by local"),
+    ):
+        stage = Rehearsal(cloud("a", rule), profile("local"))
+        stage.warm("a", "local")
+        stage.arrive("1", "a")
+        (line,) = stage.fail("1", FallbackReason.CONTENT_POLICY)
+        assert line.startswith(expected)
+        assert (0, 0) == stage.scheduler.models["a"].breaker.counts(0.0)
+
+
+def test_every_reason_is_taken_by_the_rule_that_names_it() -> None:
+    """And by no rule that names another one."""
+    for reason in set(FallbackReason) - {FallbackReason.CONTEXT_TOO_LONG}:
+        stage = Rehearsal(
+            profile("a", only("b", reason), only("c", *set(FallbackReason) - {reason})), profile("b"), profile("c")
+        )
+        stage.warm("a", "b", "c")
+        stage.arrive("1", "a")
+        assert [f"serve 1 by b for {reason}"] == stage.fail("1", reason)

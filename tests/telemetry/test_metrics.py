@@ -5,8 +5,18 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hostd import __version__
 from hostd.domain.lifecycle import State
-from hostd.scheduling.decisions import Evicted, FellBack, LoadStarted, ModelReady, Unloaded, WakeStarted
+from hostd.scheduling.decisions import (
+    BreakerOpened,
+    Charged,
+    Evicted,
+    FellBack,
+    LoadStarted,
+    ModelReady,
+    Unloaded,
+    WakeStarted,
+)
 from hostd.scheduling.scheduler import Scheduler
+from hostd.scheduling.spending import ProviderSpending
 from hostd.telemetry.metrics import Metrics
 from tests.stage import make_profile
 from tests.telemetry.example_decisions import example
@@ -29,6 +39,8 @@ NAMES = {
         "hostd_evictions",
         "hostd_cost_usd",
         "hostd_breaker_opened",
+        "hostd_prompt_tokens",
+        "hostd_attempts",
         "hostd_cloud_cost_usd",
         "hostd_provider_today_usd",
         "hostd_provider_reserved_usd",
@@ -102,10 +114,30 @@ def test_counts_requests(scheduler: Scheduler) -> None:
 def test_sums_up_what_answers_cost(scheduler: Scheduler) -> None:
     """Of those that have a price and were counted, whole or broken."""
     metrics = Metrics(scheduler.view)
-    metrics.finished(request(sent=200, cost=0.5))
+    metrics.finished(request(sent=200, cost=0.5, attempts=2))
     metrics.finished(request(sent=200, outcome="broken", cost=0.25))
     metrics.finished(request(sent=200))
-    assert 0.75 == samples(metrics)["hostd_cost_usd_total[('model', 'alpha')]"]
+    seen = samples(metrics)
+    assert 0.75 == seen["hostd_cost_usd_total[('model', 'alpha')]"]
+    assert (2.0, 300.0) == tuple(
+        seen[f"hostd_{name}_total[('model', 'alpha')]"] for name in ("attempts", "prompt_tokens")
+    )
+
+
+def test_counts_what_providers_cost_and_may_cost(scheduler: Scheduler) -> None:
+    """By provider and model since the start; by provider since midnight, beside its cap; and how often a breaker has opened."""
+    spending = [ProviderSpending("zai", 1.5, 0.25, 5.0, None), ProviderSpending("xai", 0.5, 0.0, None, None)]
+    metrics = Metrics(scheduler.view, lambda: spending)
+    metrics.decided(example(Charged), 0.0)
+    metrics.decided(example(BreakerOpened), 0.0)
+    seen = samples(metrics)
+    assert 0.0123456 == seen["hostd_cloud_cost_usd_total[('model', 'm'), ('provider', 'zai')]"]
+    assert (1.5, 0.25, 5.0) == tuple(
+        seen[f"hostd_provider_{name}_usd[('provider', 'zai')]"] for name in ("today", "reserved", "cap")
+    )
+    assert "hostd_provider_cap_usd[('provider', 'xai')]" not in seen
+    assert 1.0 == seen["hostd_breaker_opened_total[('model', 'm'), ('reason', 'status_5xx')]"]
+    assert 1.0 == seen["hostd_breaker_state[('model', 'alpha'), ('state', 'closed')]"]
 
 
 def test_what_was_not_answered_has_no_times(scheduler: Scheduler) -> None:

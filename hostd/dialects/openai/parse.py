@@ -50,7 +50,9 @@ def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
     # Looked for in the messages only where the end of the word occurs, or letters are escaped: they are most of the body.
     media = contains(body, b'url"') or (contains(body, b"\\u00") and _ESCAPED_LETTER.search(body) is not None)
     vision = media and _PICTURE.search(document.raw("messages") or b"") is not None
-    needs = Requirements(embeddings, tools, vision) if embeddings or tools or vision else _NOTHING_SPECIAL
+    schema = b'"json_schema"' in (document.raw("response_format") or b"")
+    special = embeddings or tools or vision or schema
+    needs = Requirements(embeddings, tools, vision, schema) if special else _NOTHING_SPECIAL
     remote = remote_url(document) if media else None
     return InferenceRequest(dialect, document, model, stream, needs, _keep_alive(document), _choices(document), remote)
 

@@ -77,6 +77,8 @@ def rejected_by_engine(
             return RetryableFailure(FallbackReason.CONTEXT_TOO_LONG, error.message, error.status, logged=logged)
         if error.code == FallbackReason.UNFIT:
             return RetryableFailure(FallbackReason.UNFIT, error.message, error.status, logged=logged)
+        if error.code == "content_filter":
+            return RetryableFailure(FallbackReason.CONTENT_POLICY, error.message, error.status, logged=logged)
         return TerminalFailure(error)
     if error.status == 429:
         return RetryableFailure(FallbackReason.STATUS_429, error.message, 429, logged=logged, retry_after=retry_after)

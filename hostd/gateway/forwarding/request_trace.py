@@ -120,4 +120,5 @@ def request_record(  # noqa: PLR0913 - what is not known before the end
         trace.tokens,
         sent,
         trace.cost,
+        trace.attempts,
     )
