@@ -25,6 +25,9 @@ from hostd.scheduling.request_state import RequestState
 AGED_SHARE = 4
 """One service in so many goes to the oldest request that has aged, if there is one."""
 
+MOST_AT_ONCE = 64
+"""Late requests that are put last in one step: with thousands that are late at once, it takes some steps until all are."""
+
 
 class RequestQueue:
     """Waiting requests in the order in which they are served; adding, removing, the head and a place take O(log n)."""
@@ -53,6 +56,7 @@ class RequestQueue:
         # In the order of `since`, which is the time of the push: whoever is tried again has waited elsewhere.
         self._by_age[request.ticket.id] = self._in_time[request.ticket.id] = request
         insort(self._times, request.since)
+        self._put_late_ones_last(request.since)
 
     def remove(self, ticket_id: str) -> RequestState | None:
         """Take a request out that is not served; None where it does not wait here."""
@@ -111,6 +115,9 @@ class RequestQueue:
         return len(self._times) - bisect_right(self._times, time)
 
     def _put_late_ones_last(self, now: float) -> None:
-        while (first := next(iter(self._in_time.values()), None)) is not None and first.late_at < now:
+        for _ in range(MOST_AT_ONCE):
+            first = next(iter(self._in_time.values()), None)
+            if first is None or first.late_at >= now:
+                return
             del self._in_time[first.ticket.id]
             self._classes[first.ticket.priority].late(first)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostd.domain.ticket import Priority, Route, Target, Ticket
-from hostd.scheduling.queue import RequestQueue
+from hostd.scheduling.queue import MOST_AT_ONCE, RequestQueue
 from hostd.scheduling.request_state import RequestState
 
 ROUTE = Route("a", (Target("a"),))
@@ -115,11 +115,26 @@ def test_a_request_that_is_late_gives_way_to_those_of_its_client_that_can_be_in_
         queue.push(waiting(f"old{number}", since=float(number)))
     for number in range(4):
         queue.push(waiting(f"fresh{number}", since=20.0 + number))
-    queue.push(waiting("batch", Priority.BATCH, since=35.0))
+    queue.push(waiting("batch", Priority.BATCH, since=30.0))
     assert "old0" == served(queue, 30.0)
     assert ["fresh0", "fresh1", "old1", "fresh2", "fresh3", "old2", "old3", "batch"] == [
         served(queue, 40.0) for _ in range(8)
     ]
+
+
+def test_thousands_that_are_late_at_once_are_put_last_in_some_steps() -> None:
+    """Each of which takes a bounded time; a request that joins is a step, too."""
+    queue = RequestQueue()
+    for number in range(3 * MOST_AT_ONCE):
+        queue.push(waiting(str(number)))
+    queue.push(waiting("fresh", since=40.0))
+    assert str(MOST_AT_ONCE) == ids(queue)[0]
+    heads = []
+    for _ in range(3):
+        head = queue.next(50.0)
+        assert head is not None
+        heads.append(head.ticket.id)
+    assert [str(2 * MOST_AT_ONCE), "fresh", "fresh"] == heads
 
 
 def test_a_queue_tells_since_when_its_requests_wait() -> None:
