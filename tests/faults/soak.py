@@ -12,8 +12,9 @@ from tests.faults.catalogue import LIMITED, TOO_LONG
 from tests.faults.provoked import OTHER, TOKENS, Json, Observed, Provoked
 
 MODELS = ("first", "second", "third")
-LONGEST = 130.0
-"""Seconds that the limits of all targets of a request add up to."""
+LIMITS = {"total_timeout": 120.0}
+LONGEST = 125.0
+"""Seconds within which a request must have an end: a little more than its whole time."""
 PLANS = 5000
 SOUND = 0.6
 """Share of requests that meet no fault."""

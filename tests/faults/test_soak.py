@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.provoked import VirtualStage, pair
-from tests.faults.soak import MODELS, soak
+from tests.faults.soak import LIMITS, MODELS, soak
 
 GROWTH = 8 << 20
 """Bytes by which Python's own memory may grow: histories of bounded length that fill, and the results of the soak itself."""
@@ -14,7 +14,7 @@ GROWTH = 8 << 20
 @pytest.fixture
 def stage() -> Iterator[VirtualStage]:
     """Three models, each with one that stands in for it."""
-    virtual = VirtualStage(lambda port: [profile for model in MODELS for profile in pair(model, port)])
+    virtual = VirtualStage(lambda port: [profile for model in MODELS for profile in pair(model, port, limits=LIMITS)])
     yield virtual
     virtual.close()
 
