@@ -2,7 +2,8 @@
 
 List prices change; whoever has to know writes ``price`` into the profile. Where a price depends on the length of the prompt or the
 hour of the day, the dearer one stands here, so that a spending cap errs on the safe side. Reductions (caches, batches) are not
-counted. Sources, read in the form in which they were published by `AS_OF`:
+counted. Anthropic's are from its own pages, Google's from a copy of its page of 2026-10-07, the others as third parties quoted them
+by `AS_OF`. Where each provider publishes its own:
 
 - anthropic: https://platform.claude.com/docs/en/about-claude/models/overview (and each model's own page)
 - deepseek: https://api-docs.deepseek.com/quick_start/pricing (peak hours)
