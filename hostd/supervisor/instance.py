@@ -181,6 +181,9 @@ class Instance(Upstream):
         server, monitor = self.server, self._monitor
         if server is None or monitor is None:
             return None
+        if streamed and self.variant.provider is not None:
+            # What a provider answers to others says nothing about this request.
+            return None
         sign = await monitor.sign()
         seen = streamed or server.pid is not None or monitor.tracker.reports
         if not seen and not await server.unhealthy_within(self._services.timings.patience):

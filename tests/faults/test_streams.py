@@ -22,6 +22,24 @@ def stage() -> Iterator[VirtualStage]:
     virtual.close()
 
 
+def test_what_others_are_answered_is_no_sign(stage: VirtualStage) -> None:
+    """A request to which a provider says nothing moves on in time, however well the provider answers all others."""
+
+    async def ask() -> float:
+        provoked = stage.provoked
+        provoked.provider.set_script({"models": {"late": [{"hang": True}, {}], "late-other": [{}]}})
+        clock = asyncio.get_running_loop().time
+        began, silent = clock(), provoked.stage.begin("late", stream=True)
+        await asyncio.sleep(0.1)
+        while not silent.done() and clock() < began + 100:
+            assert 200 == (await provoked.stage.stream("late")).status
+            await asyncio.sleep(1)
+        assert "data: [DONE]" in (await silent).body.decode()
+        return clock() - began
+
+    assert 30 >= stage.run(ask())
+
+
 async def arrivals(
     provoked: Provoked, model: str, plan: dict[str, Any]
 ) -> tuple[dict[str, str], list[tuple[float, str]]]:
