@@ -13,10 +13,11 @@ from hostd.domain.reason import FallbackReason
 
 WINDOW = 60.0
 """Seconds over which requests are counted."""
-LEAST_SAMPLES = 5
-"""Requests in the window below which no rate is taken: two failures of a model that is asked twice a minute say little."""
-FAILURE_RATE = 0.5
-"""Share of failures from which a target is left alone."""
+LEAST_SAMPLES = 10
+"""Requests in the window below which no rate is taken: some failures in a row of a model that is asked rarely say little."""
+FAILURE_RATE = 0.7
+"""Share of failures from which a target is left alone. One that answers every second request is worth its try: what it fails
+before the first byte goes elsewhere, and where there is no other target, half of the answers are better than none."""
 FIRST_WAIT = 2.0
 LONGEST_WAIT = 30.0
 _SLICE = WINDOW / 6

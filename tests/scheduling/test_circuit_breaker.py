@@ -24,16 +24,16 @@ def failing(breaker: CircuitBreaker, times: int, now: float = 0.0) -> bool:
 
 
 def test_it_opens_on_a_rate() -> None:
-    """Not on a few failures, nor on a streak among many answers; on half of enough requests."""
+    """Not on a few failures, nor on as many failures as answers; on a rate of enough requests."""
     few = CircuitBreaker()
     assert not failing(few, LEAST_SAMPLES - 1)
     assert failing(few, 1)
     busy = CircuitBreaker()
-    for number in range(20):
+    for number in range(30):
         busy.answered(f"t{number}", 1.0)
-    assert not failing(busy, 19, 2.0)
+    assert not failing(busy, 69, 2.0)
     assert failing(busy, 1, 2.0)
-    assert (20, 40) == busy.counts(2.0)
+    assert (70, 100) == busy.counts(2.0)
 
 
 def test_what_is_long_ago_counts_no_more() -> None:
