@@ -7,10 +7,10 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import anthropic
 import pytest
 import pytest_asyncio
 
-anthropic: Any = pytest.importorskip("anthropic")
 ADDRESS = os.environ.get("TEST_API_BASE_URL", "")
 
 

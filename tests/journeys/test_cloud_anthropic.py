@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
+import anthropic
 import openai
 import pytest
 
 from tests.journeys.cloud_provider import KEY, Provider, cloud, provider, serving_cloud
 from tests.journeys.host import Host, Reply, profile, until
 
-anthropic: Any = pytest.importorskip("anthropic")
 SKY = "The sky is blue."
 HI: Any = [{"role": "user", "content": "Hi"}]
 TOOLS: Any = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}]

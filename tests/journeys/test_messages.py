@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import pytest
 
 from tests.journeys.host import Host, profile, serving
 
-anthropic: Any = pytest.importorskip("anthropic")
 SUITE = Path(__file__).parents[2] / ".cache" / f"anthropic-{anthropic.__version__}"
 # The newest client no longer has a name for it.
 COLD = {"temperature": 0}
