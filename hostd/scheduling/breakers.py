@@ -38,7 +38,13 @@ class Breakers:
         )
 
     def broke_off(self, model: ModelState, ticket_id: str) -> bool:
-        """Note that *model* has broken off an answer that had begun; return whether that opens its breaker."""
+        """Note that *model* has broken off an answer that had begun; return whether that opens its breaker.
+
+        An engine that hostd launches breaks off all its answers at once when it crashes or hangs, and is restarted for it.
+        """
+        if not model.remote:
+            model.breaker.released(ticket_id)
+            return False
         return self._failed(model, ticket_id, FallbackReason.STALL, "it broke off an answer", None)
 
     def engine_failed(self, model: ModelState, why: str) -> None:

@@ -20,6 +20,7 @@ VERBS = (
     "pull",
     "chat",
     "queue",
+    "requests",
     "why",
     "logs",
     "simulate",

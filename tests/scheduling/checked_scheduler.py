@@ -159,7 +159,9 @@ class Watched(RuleBasedStateMachine):
         before = queues[serve.model]
         ahead = before[: before.index(serve.ticket_id)] if serve.ticket_id in before else before
         overtaken = [other for other in ahead if self.tickets[other].waits and self.tickets[other].model == serve.model]
-        still_there = [other for other in overtaken if other in self.scheduler.models[serve.model].queue]
+        # One that is late already gives way to those that can still be in time.
+        waiting = [self.scheduler.models[serve.model].queue.get(other) for other in overtaken]
+        still_there = [other.ticket.id for other in waiting if other is not None and other.late_at >= self.now]
         assert [] == still_there, "served before a request that was there first"
         in_flight = len(self.scheduler.models[serve.model].serving)
         assert in_flight <= min(self.profiles[serve.model].limits.max_concurrent, engine.slots)

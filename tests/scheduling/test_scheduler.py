@@ -3,7 +3,7 @@
 import pytest
 
 from hostd.domain.errors import CapacityError, RequestError
-from hostd.domain.reason import ExitClass, FallbackReason
+from hostd.domain.reason import USUAL_REASONS, ExitClass, FallbackReason
 from hostd.domain.ticket import Priority
 from hostd.scheduling.effects import Explain, Refuse, Serve
 from hostd.scheduling.events import (
@@ -189,9 +189,7 @@ class TestFallback:
         refusal = play.last(Refuse)
         assert (503, "c", 0, 6.0) == (refusal.error.status, refusal.model, refusal.attempts, refusal.waited)
 
-    @pytest.mark.parametrize(
-        "reason", [reason for reason in FallbackReason if reason is not FallbackReason.CONTEXT_TOO_LONG]
-    )
+    @pytest.mark.parametrize("reason", sorted(USUAL_REASONS - {FallbackReason.CONTEXT_TOO_LONG}))
     def test_a_failed_attempt_goes_on_with_its_reason(self, reason: FallbackReason) -> None:
         """Whatever failed a ticket before its first content byte, the next target says why it answers."""
         play = ready(profile("a", "b"), profile("b"))
@@ -200,9 +198,10 @@ class TestFallback:
         assert 2 == play.last(Serve).attempt
 
     def test_the_last_failure_is_the_answer_when_no_target_is_left(self) -> None:
-        """The refusal carries the code and the status of the failed attempt."""
+        """After one more try. The refusal carries the code and the status of the failed attempt."""
         play = ready(profile("a"))
         play.arrive("t1")
+        assert ["serve t1 by a"] == play.tell(AttemptFailed("t1", FallbackReason.STATUS_5XX, "status 500", 502))
         assert ["refuse t1: status_5xx"] == play.tell(AttemptFailed("t1", FallbackReason.STATUS_5XX, "status 500", 502))
         assert 502 == play.last(Refuse).error.status
         assert "<Model a ready: 0/2 in flight, 0 queued>" == play.status()

@@ -32,6 +32,7 @@ def home_file(bare_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_good_files_have_no_problems(home_file: Path, hostd: Callable[..., Ran]) -> None:
     """The count goes to stdout; what is missing or has no effect yet is told on stderr, and is no failure."""
+    home_file.write_text("limits: {max_queue: 7}\nkeys: {file: keys.yaml}\n")
     ran = hostd("config", "check")
     assert (0, "1 profile, no problems\n") == (ran.code, ran.out)
     assert "profile 'tiny': there is no file /nowhere/missing.gguf, so this variant cannot be served" in ran.err
