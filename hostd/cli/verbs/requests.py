@@ -42,7 +42,7 @@ def requests(
     json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """List the requests under way and the last ones, or tell all about one."""
+    """List the requests under way and the last ones, or tell of one."""
     client = connect(url)
     if request is not None:
         found = client.get(f"/hostd/v1/requests/{quote(request, safe='')}")
