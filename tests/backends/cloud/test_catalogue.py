@@ -8,7 +8,7 @@ from hostd.dialects.registry import translation
 from hostd.domain.profile import Variant
 
 
-@pytest.mark.parametrize("provider", PROVIDERS.values(), ids=str)
+@pytest.mark.parametrize("provider", PROVIDERS.values(), ids=lambda provider: provider.name)
 def test_every_provider_is_encrypted_and_answers_chats(provider: CloudProvider) -> None:
     """Its url ends so that paths can be added, and systemd has a name for its key."""
     assert provider.url.startswith("https://")
