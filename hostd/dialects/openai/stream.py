@@ -240,20 +240,23 @@ class OpenAiStream:
         marks = self._marks
         if marks is None or not events.startswith(marks.head) or b'"error"' in events:
             return 0, 0
-        length, lines = len(events), events.count(b"\n")
-        if lines == 2 and events.endswith(b"}\n\n"):
-            return (length, 1) if marks.goes_on in events else (0, 0)
+        length = len(events)
+        if events.find(b"\n\n", len(marks.head)) == length - 2:
+            is_plain = marks.goes_on in events and events.endswith(b"}\n\n") and events.count(b"\n") == 2
+            return (length, 1) if is_plain else (0, 0)
         # The last chunk and [DONE] are looked for where they belong; anywhere else they make the counts differ.
-        ends = [at for word in (marks.finished, b"[DONE]") if (at := events.find(word, max(0, length - _TAIL))) >= 0]
-        if ends:
-            length = events.rfind(b"\n\n", 0, min(ends)) + 2
+        last = max(0, length - _TAIL)
+        at = events.find(marks.finished, last)
+        at = events.find(b"[DONE]", last) if at < 0 else at
+        if at >= 0:
+            length = events.rfind(b"\n\n", 0, at) + 2
             events = events[:length]
-            lines = events.count(b"\n")
-        count = events.count(b"}\n\n")
-        is_plain = (
-            0 < lines == 2 * count
-            and events.count(b"\n" + marks.head) == count - 1
-            and (marks.goes_on in marks.head or events.count(marks.goes_on) == count)
+        if not events.endswith(b"}\n\n"):
+            return 0, 0
+        # As many ends of a chunk before a head as there are lines: so each has its own, and there is nothing else between two.
+        count = events.count(b"}\n\n" + marks.head) + 1
+        is_plain = events.count(b"\n") == 2 * count and (
+            marks.goes_on in marks.head or events.count(marks.goes_on) == count
         )
         return (length, count) if is_plain else (0, 0)
 
