@@ -1,4 +1,6 @@
-"""Providers that refuse requests for a while: what one target of a provider is told (status 429) holds for all of its targets.
+"""Providers that refuse requests for a while: what one target of a provider is told holds for all of its targets.
+
+That is status 429, and any failure with which a provider says for how long it wants to be left alone (503 and 529 do).
 
 Until the time is up, none of them is sent a request. One that may go elsewhere goes there at once; any other waits in the queue,
 where the provider takes requests again before its time there is over, and else is refused with the provider's own time.
@@ -27,7 +29,7 @@ class ProviderLimits:
     def refused(self, model: ModelState, event: AttemptFailed) -> list[ModelState]:
         """Close the models of *model*'s provider, where *event* is its refusal of a request; return them."""
         provider = model.provider
-        if provider is None or event.reason is not FallbackReason.STATUS_429:
+        if provider is None or (event.reason is not FallbackReason.STATUS_429 and event.retry_after is None):
             return []
         until = self._context.now + (UNSAID if event.retry_after is None else event.retry_after)
         closed = self._of(provider)
@@ -68,7 +70,7 @@ class ProviderLimits:
         if not movable and until < queue_ends:
             return None
         return CapacityError(
-            f"'{model.name}' takes no requests for {until - now:.0f} s: its provider has refused one for too many of them",
+            f"'{model.name}' takes no requests for {until - now:.0f} s: its provider has refused one, and takes none until then",
             code=FallbackReason.STATUS_429,
             status=429,
             retry_after=until - now,

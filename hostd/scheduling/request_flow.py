@@ -213,9 +213,11 @@ class RequestFlow:
             self.refuse(request, error)
 
     def _is_tried_again(self, model: ModelState, request: RequestState, reason: FallbackReason) -> bool:
-        again = reason in _TRIED_AGAIN or (reason is FallbackReason.STATUS_5XX and request.attempt == 1)
-        # A provider that has said when it takes requests again is asked then, if that is within the time that a request may wait.
-        again = again or (reason is FallbackReason.STATUS_429 and self.limits.may_be_awaited(model, request))
+        if model.limited:
+            # A provider that has said when it takes requests again is asked then, if that is within the time that one may wait.
+            again = self.limits.may_be_awaited(model, request)
+        else:
+            again = reason in _TRIED_AGAIN or (reason is FallbackReason.STATUS_5XX and request.attempt == 1)
         return again and not request.retried and model.breaker.admits and self._engines.obtainable(model)
 
     def refuse(self, request: RequestState, error: HostdError) -> None:

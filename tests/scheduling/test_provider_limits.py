@@ -128,6 +128,31 @@ def test_a_chain_skips_what_is_closed() -> None:
     assert ["refuse 2: status_429"] == stage.arrive("2", "c")
 
 
+def overloaded(stage: Rehearsal, ticket_id: str, retry_after: float | None) -> list[str]:
+    """Let the provider answer with an error that is no 429."""
+    return stage.tell(AttemptFailed(ticket_id, FallbackReason.STATUS_5XX, "no", 529, retry_after=retry_after))
+
+
+def test_one_that_is_overloaded_is_left_alone_for_as_long_as_it_says(stage: Rehearsal) -> None:
+    """As after a 429; one that does not say for how long has failed this request alone."""
+    stage.arrive("1", "a", 0.0)
+    assert ["serve 1 by local for status_5xx"] == overloaded(stage, "1", 8.0)
+    assert ["serve 2 by local for status_429"] == stage.arrive("2", "a", 1.0)
+    stage.pass_time(8.0)
+    stage.arrive("3", "a")
+    assert ["serve 3 by local for status_5xx"] == overloaded(stage, "3", None)
+    assert ["serve 4 by a"] == stage.arrive("4", "a")
+
+
+def test_an_only_target_that_is_overloaded_is_asked_again_then_or_not_at_all(stage: Rehearsal) -> None:
+    """Not at once, and not after a time for which no request waits."""
+    stage.arrive("1", "b", 0.0)
+    assert [] == overloaded(stage, "1", 8.0)
+    assert ["serve 1 by b"] == stage.pass_time(8.0)
+    stage.arrive("2", "other")
+    assert ["refuse 2: status_5xx"] == overloaded(stage, "2", 600.0)
+
+
 def test_a_local_model_is_never_closed() -> None:
     """An engine's 429 is about that request alone."""
     stage = Rehearsal(profile("a"))

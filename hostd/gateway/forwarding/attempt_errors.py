@@ -83,7 +83,7 @@ def rejected_by_engine(
     if error.status == 429:
         return RetryableFailure(FallbackReason.STATUS_429, error.message, 429, logged=logged, retry_after=retry_after)
     detail = f"{error.message} (status {error.status})"
-    return RetryableFailure(FallbackReason.STATUS_5XX, detail, 502, logged=logged)
+    return RetryableFailure(FallbackReason.STATUS_5XX, detail, 502, logged=logged, retry_after=retry_after)
 
 
 def without_words(error: HostdError) -> str:

@@ -7,6 +7,8 @@
 import re
 from email.utils import parsedate_to_datetime
 
+_REFUSALS = frozenset({429, 503, 529})
+"""Too many requests, unavailable, and Anthropic's word for overloaded."""
 LONGEST = 3600.0
 """Seconds that are believed: a clock that is wrong, or a joke, must not keep a provider away for a year."""
 
@@ -16,7 +18,7 @@ _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?")
 
 def wait_asked_for(status: int, header: str, body: bytes, now: float) -> float | None:
     """Return the seconds that an answer of *status* asks for; None where it asks for none. *now* is in seconds since 1970."""
-    if status != 429:
+    if status not in _REFUSALS:
         return None
     seconds = _of_header(header.strip(), now)
     if seconds is None and (found := _DELAY.search(body)) is not None:

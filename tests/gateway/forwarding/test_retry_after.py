@@ -32,6 +32,12 @@ def test_seconds_a_date_or_googles_own(header: str, body: bytes, seconds: float 
     assert seconds == wait_asked_for(429, header, body, NOW)
 
 
-def test_only_too_many_requests_count() -> None:
-    """Another failure says nothing about the next request."""
+@pytest.mark.parametrize("status", [503, 529])
+def test_who_is_overloaded_may_say_for_how_long(status: int) -> None:
+    """By the same header; 529 is Anthropic's."""
+    assert wait_asked_for(status, "20", b"", NOW) == 20.0
+
+
+def test_other_failures_do_not_count() -> None:
+    """They say nothing about the next request."""
     assert wait_asked_for(500, "7", GOOGLE, NOW) is None
