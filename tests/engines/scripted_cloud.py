@@ -49,6 +49,7 @@ class CloudJob(Job):
     engine: "Provider"
     comment = ""
     fingerprint = "fp_1"
+    call_id = "call_1"
 
     def __init__(self, engine: "Provider", wire: Wire, number: int, path: str, body: Json) -> None:
         super().__init__(engine, wire, number, path, body)
@@ -69,7 +70,13 @@ class CloudJob(Job):
     @property
     def calls(self) -> bool:
         """Whether a tool is called."""
-        return self.fault("tool") is not None
+        return self.called is not None
+
+    @property
+    def called(self) -> tuple[str, str] | None:
+        """The tool that is called, and the text of its arguments."""
+        said = self.fault("tool")
+        return None if said is None else (TOOL, str(said))
 
     def word(self, number: int) -> str:
         """Return a word of one sentence, again and again."""
@@ -145,10 +152,10 @@ class CloudJob(Job):
         return [last, {**self.document, "choices": [], "usage": self.usage()}] if self.wants_usage else [last]
 
     def _call(self) -> list[Json]:
-        if not self.calls:
+        if self.called is None:
             return []
-        said = str(self.fault("tool"))
-        first = {"index": 0, "id": "call_1", "type": "function", "function": {"name": TOOL, "arguments": ""}}
+        name, said = self.called
+        first = {"index": 0, "id": self.call_id, "type": "function", "function": {"name": name, "arguments": ""}}
         rest = [
             {"index": 0, "function": {"arguments": said[at : at + _FRAGMENT]}} for at in range(0, len(said), _FRAGMENT)
         ]
@@ -159,10 +166,10 @@ class CloudJob(Job):
         answer = super().answered(text)
         if self.chat:
             message = answer["choices"][0]["message"] | {"refusal": None, "annotations": []}
-            if self.calls:
-                function = {"name": TOOL, "arguments": str(self.fault("tool"))}
+            if self.called is not None:
+                function = dict(zip(("name", "arguments"), self.called, strict=True))
                 message |= {"content": text or None}
-                message |= {"tool_calls": [{"id": "call_1", "type": "function", "function": function}]}
+                message |= {"tool_calls": [{"id": self.call_id, "type": "function", "function": function}]}
             answer["choices"][0]["message"] = message
         return answer
 
