@@ -21,6 +21,7 @@ from hostd.domain.errors import HostdError
 from hostd.domain.host import Host
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import LISTEN, Settings
+from hostd.domain.ticket import Task
 from hostd.gateway.context import AppContext
 from hostd.gateway.http.listeners import base_url, open_listeners
 from hostd.gateway.http.server import make_server
@@ -201,7 +202,7 @@ async def _greet(app: AppContext, person: Output | None) -> None:
 
 def _invitation(app: AppContext) -> str:
     url = base_url(app.addresses[0])
-    chatty = [name for name, profile in app.catalog.profiles.items() if not profile.capabilities.embeddings]
+    chatty = [name for name, profile in app.catalog.profiles.items() if profile.capabilities.task is Task.TEXT]
     if not chatty:
         return f"\nhostd answers at {url}; it has no chat models. Add a profile to its model_profiles folder.\n"
     body = f'{{"model": "{chatty[0]}", "messages": [{{"role": "user", "content": "Hello, who are you?"}}]}}'

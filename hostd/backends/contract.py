@@ -28,12 +28,16 @@ from hostd.backends.http.client import HttpClient
 from hostd.dialects.base import Dialect
 from hostd.dialects.openai import request_fields
 from hostd.dialects.openai.dialect import PATHS
+from hostd.dialects.tasks import decisions, rerank
 from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.profile import EngineSettings, Profile, Variant
 from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
 from hostd.domain.secret import masked_word
 from hostd.planning.warm_set.load_option import LoadOption
+
+WITH_TASKS: Mapping[Dialect, str] = {**PATHS, **rerank.SPOKEN, **decisions.PATHS}
+"""OpenAI's routes, and those for models that make no text, as llama-server and vLLM have them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,7 @@ class Lease:
             RequestError: The server cannot answer it, or it is too long for the context.
             ExchangeError: The server was asked whether it is too long, and does not answer.
         """
-        if spoken in PATHS:
+        if spoken in PATHS or spoken is Dialect.RERANK:
             document, self.left_out = permitted(document, self._backend.fields, self._upstream.profile.allow_fields)
         if self.left_out:
             self._upstream.fields_left_out(self.left_out)

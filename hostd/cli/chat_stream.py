@@ -9,8 +9,11 @@ from hostd.cli.exits import VerbError
 from hostd.dialects.json_text import JsonError, parse_json
 from hostd.dialects.openai.errors import of_stream
 from hostd.dialects.openai.events import error_in
+from hostd.domain.ticket import Task
 
 Message = dict[str, str]
+
+_OTHER_TASKS = tuple(task.value for task in Task if task is not Task.TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def first_chat_model(client: Client) -> str:
         VerbError: There is none.
     """
     for model in client.get("/hostd/v1/models")["models"]:
-        if not model["capabilities"].get("embeddings"):
+        if not any(model["capabilities"].get(task) for task in _OTHER_TASKS):
             return str(model["name"])
     raise VerbError("this host has no model to chat with; add a profile and check it with: hostd config check")
 

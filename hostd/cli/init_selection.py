@@ -8,6 +8,7 @@ from hostd.backends.llamacpp.serving_config import profile_serving
 from hostd.config.starter_files import StarterProfile, is_writable
 from hostd.domain.host import Host
 from hostd.domain.profile import Capabilities, Profile, Variant
+from hostd.domain.ticket import Task
 from hostd.domain.units import format_bytes
 from hostd.models.header import Format, ModelHeader
 from hostd.models.model_files import is_draft, plain_name
@@ -17,7 +18,6 @@ from hostd.planning.footprint.llamacpp_serving import Serving
 from hostd.planning.warm_set.first_settings import ServableModel, best_packed, find_first_settings, warm_together
 from hostd.planning.warm_set.load_option import Bytes, free_now
 
-_RANKING = 4
 _NOT_SERVED = "hostd serves GGUF files only so far, not {}; find this model in GGUF"
 
 
@@ -48,22 +48,22 @@ def _judge(entry: LocalModel, host: Host, free: Bytes) -> InitSelection:
     header = entry.header
     if header is None or (why := _unfit(entry, header)):
         return InitSelection(entry, why=entry.trouble or why)
-    embedding, path = entry.is_embedding, _path(header)
+    task, path = entry.task, _path(header)
 
     def serve(context: int, slots: int) -> Serving:
-        able = Capabilities(embeddings=embedding)
+        able = Capabilities.of(task)
         profile = Profile(
             "model", (Variant("llamacpp", path=str(path)),), context=context, slots=slots, capabilities=able
         )
         return profile_serving(profile, path)
 
-    start = find_first_settings(header.shape, serve, host, free, embedding=embedding)
+    start = find_first_settings(header.shape, serve, host, free, makes_text=task is Task.TEXT)
     if start is None:
         there = ", ".join(f"{format_bytes(room)} of {pool}" for pool, room in sorted(free.items()))
         return InitSelection(
             entry, why=f"it does not fit: {format_bytes(entry.bytes)} of weights, and models can take {there} now"
         )
-    return InitSelection(entry, ready=ServableModel(plain_name(entry.name), header.shape, start, embedding=embedding))
+    return InitSelection(entry, ready=ServableModel(plain_name(entry.name), header.shape, start, task))
 
 
 def _unfit(entry: LocalModel, header: ModelHeader) -> str:
@@ -75,8 +75,6 @@ def _unfit(entry: LocalModel, header: ModelHeader) -> str:
         return _NOT_SERVED.format("MLX's" if header.format is Format.MLX else header.format)
     if is_draft(entry.name):
         return "it only drafts tokens for another model"
-    if gguf.keys.get(f"{shape.architecture}.pooling_type") == _RANKING:
-        return "it ranks texts, which hostd does not serve yet"
     if not shape.known:
         return f"the architecture '{shape.architecture}' is not known, so what fits cannot be computed; write its profile by hand"
     if header.adapter_bytes:
@@ -108,7 +106,7 @@ def _decided(option: InitSelection, best: dict[str, ServableModel], warm: frozen
         ready.start.slots,
         preload=name in warm,
         aliases=(alias,) if alias != name else (),
-        embeddings=ready.embedding,
+        task=ready.task,
         gpu_layers=ready.start.gpu_layers,
         about=_about(entry, ready),
     )

@@ -21,7 +21,7 @@ KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_n
 MASK = "***"
 """Replaces a secret wherever settings are shown."""
 
-CAPABILITIES = ("tools", "vision", "thinking", "embeddings")
+CAPABILITIES = ("tools", "vision", "thinking", "embeddings", "rerank", "decisions")
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,200}"
 _ALIAS = r"[A-Za-z0-9*?\[][A-Za-z0-9._:/@+*?\[\]!-]{0,200}"

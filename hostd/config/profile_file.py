@@ -67,11 +67,22 @@ class CapabilitiesSection(Section):
     embeddings: field_types.Switch = key(
         "Whether it makes embeddings instead of text.", _PROFILE.capabilities.embeddings
     )
+    rerank: field_types.Switch = key("Whether it ranks texts by a query instead.", _PROFILE.capabilities.rerank)
+    decisions: field_types.Switch = key(
+        "Whether it answers typed questions with probabilities (`/v1/systemone`) instead.",
+        _PROFILE.capabilities.decisions,
+    )
     json_schema: field_types.Switch | None = key("Whether it can be held to a JSON schema.")
     embedding_space: field_types.Text | None = key(
         "Name of the space of its vectors. Requests for embeddings fall back only to a profile with the same name here: vectors of "
         "two models cannot be compared otherwise."
     )
+
+    @model_validator(mode="after")
+    def _has_one_task(self) -> Self:
+        if self.embeddings + self.rerank + self.decisions > 1:
+            raise ValueError("a model makes embeddings, ranks texts or makes decisions; set one of them to true")
+        return self
 
 
 class PriceSection(Section):

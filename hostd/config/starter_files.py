@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hostd.domain.ticket import Task
+
 _HOST = """\
 # Written by: hostd init. Every key is optional; what is in effect: hostd config show
 profiles: model_profiles
@@ -21,7 +23,7 @@ class StarterProfile:
     slots: int
     preload: bool
     aliases: tuple[str, ...] = ()
-    embeddings: bool = False
+    task: Task = Task.TEXT
     gpu_layers: int | None = None
     about: tuple[str, ...] = ()
 
@@ -47,8 +49,8 @@ def profile_text(starter: StarterProfile) -> str:
     if starter.gpu_layers is not None:
         lines.append(f"args: {{n-gpu-layers: {starter.gpu_layers}}}")
     lines.append(f"warm: {{preload: {_quoted(starter.preload)}}}")
-    if starter.embeddings:
-        lines.append("capabilities: {embeddings: true}")
+    if starter.task is not Task.TEXT:
+        lines.append(f"capabilities: {{{starter.task}: true}}")
     return "\n".join(lines) + "\n"
 
 

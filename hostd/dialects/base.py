@@ -27,6 +27,9 @@ class Dialect(StrEnum):
     OLLAMA_RAW = "ollama_raw"
     OLLAMA_EMBED = "ollama_embed"
     OLLAMA_EMBEDDINGS = "ollama_embeddings"
+    RERANK = "rerank"
+    COHERE_RERANK = "cohere_rerank"
+    SYSTEMONE = "systemone"
 
 
 class InferenceRequest(NamedTuple):

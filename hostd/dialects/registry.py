@@ -10,8 +10,9 @@ from hostd.dialects.from_chat.translation import FromChat
 from hostd.dialects.ollama import dialect as ollama
 from hostd.dialects.openai import dialect as openai
 from hostd.dialects.openai import responses
+from hostd.dialects.tasks import decisions, rerank
 
-_MODULES = (openai, responses, anthropic, ollama)
+_MODULES = (openai, responses, anthropic, ollama, rerank, decisions)
 
 PATHS: Mapping[str, Dialect] = {path: dialect for module in _MODULES for dialect, path in module.PATHS.items()}
 """The dialect of the requests that clients send to a path."""

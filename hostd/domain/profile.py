@@ -10,6 +10,7 @@ from hostd.domain.host import Reserve
 from hostd.domain.principal import Privacy
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
 from hostd.domain.server_settings import ServerSettings
+from hostd.domain.ticket import Task
 
 Flag = str | int | float | bool
 
@@ -75,6 +76,7 @@ class WarmSettings:
 class Capabilities:
     """What a profile can do as the owner declares it; ``None`` means not said, and is given the benefit of the doubt.
 
+    *rerank* says that it scores texts by a query, *decisions* that it answers typed questions with probabilities.
     *embedding_space* names the space of its vectors: those of two profiles can be compared only where both name the same.
     """
 
@@ -84,6 +86,22 @@ class Capabilities:
     embeddings: bool = False
     json_schema: bool | None = None
     embedding_space: str | None = None
+    rerank: bool = False
+    decisions: bool = False
+
+    @classmethod
+    def of(cls, task: Task) -> "Capabilities":
+        """Return the capabilities of a model that is declared to be for *task*, and for nothing else that is known."""
+        return cls(embeddings=task is Task.EMBEDDINGS, rerank=task is Task.RERANK, decisions=task is Task.DECISIONS)
+
+    @property
+    def task(self) -> Task:
+        """What the model is for."""
+        if self.embeddings:
+            return Task.EMBEDDINGS
+        if self.rerank:
+            return Task.RERANK
+        return Task.DECISIONS if self.decisions else Task.TEXT
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,25 @@
 """A request on its way: what it needs, which targets may answer it, and how it is admitted."""
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
 
 
+class Task(StrEnum):
+    """What a model is asked for: text, or what only models of a kind of their own make."""
+
+    TEXT = "text"
+    EMBEDDINGS = "embeddings"
+    RERANK = "rerank"
+    DECISIONS = "decisions"
+
+
 class Requirements(NamedTuple):
     """The capabilities that a request needs; targets that lack one are left out of its route."""
 
-    embeddings: bool = False
+    task: Task = Task.TEXT
     tools: bool = False
     vision: bool = False
     json_schema: bool = False

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from hostd.domain.ticket import Task
 from hostd.models.errors import ModelUnreadable
 from hostd.models.header import Format, ModelHeader
 from hostd.models.local import open_checkpoint, open_path
@@ -19,6 +20,7 @@ MOST = 2000
 """Limit of models; a folder with more is a mirror of a hub."""
 _DEEP = 6
 _POOLINGS = (1, 2, 3)
+_RANKS = 4
 
 Reference = FileReference | HubReference | OllamaReference
 
@@ -60,13 +62,19 @@ class LocalModel:
         return bool(self.header and not self.header.shape.layers and self.header.shape.projector)
 
     @property
-    def is_embedding(self) -> bool:
-        """Whether this is an embedding model."""
+    def task(self) -> Task:
+        """What the model is for."""
         if self.header is None or self.is_projector:
-            return False
+            return Task.TEXT
         shape, found = self.header.shape, self.header.gguf
-        pooling = found.keys.get(f"{shape.architecture}.pooling_type") if found else None
-        return shape.encoder or pooling in _POOLINGS or "embed" in self.name.lower()
+        keys = found.keys if found else {}
+        if f"{shape.architecture}.decision.type" in keys:
+            return Task.DECISIONS
+        pooling = keys.get(f"{shape.architecture}.pooling_type")
+        if pooling == _RANKS:
+            return Task.RERANK
+        embeds = shape.encoder or pooling in _POOLINGS or "embed" in self.name.lower()
+        return Task.EMBEDDINGS if embeds else Task.TEXT
 
     def __repr__(self) -> str:
         what = self.trouble or f"{self.format} {self.architecture} {self.quantisation} {self.bytes / 2**30:.2f} GiB"

@@ -4,8 +4,14 @@ from collections.abc import Sequence
 
 from hostd.domain.catalog import Catalog
 from hostd.domain.profile import Role
-from hostd.domain.ticket import Requirements, Target
+from hostd.domain.ticket import Requirements, Target, Task
 from hostd.routing.policy import Dropped, Ranked, RouteQuery, split
+
+_TASKS = {
+    Task.EMBEDDINGS: "makes no embeddings",
+    Task.RERANK: "ranks no texts",
+    Task.DECISIONS: "makes no decisions",
+}
 
 
 class CapabilityPolicy:
@@ -21,7 +27,11 @@ class CapabilityPolicy:
         for index, target in enumerate(targets):
             if (why := self._lacks(target.model, query.requirements, required)) is not None:
                 dropped[target.model] = Dropped(target, why)
-            elif index and query.requirements.embeddings and not self._same_space(targets[0].model, target.model):
+            elif (
+                index
+                and query.requirements.task is Task.EMBEDDINGS
+                and not self._same_space(targets[0].model, target.model)
+            ):
                 # Another model's vectors live in another space: an index must never mix them.
                 dropped[target.model] = Dropped(target, "embeddings of two models cannot be compared")
         return split(targets, dropped)
@@ -32,8 +42,9 @@ class CapabilityPolicy:
 
     def _lacks(self, model: str, requirements: Requirements, required: Sequence[str]) -> str | None:
         declared = self._catalog.profiles[model].capabilities
-        if requirements.embeddings and not declared.embeddings:
-            return f"'{model}' makes no embeddings; set 'capabilities: {{embeddings: true}}' in its profile if it can"
+        if requirements.task is not Task.TEXT and requirements.task is not declared.task:
+            makes_none, key = _TASKS[requirements.task], requirements.task.value
+            return f"'{model}' {makes_none}; set 'capabilities: {{{key}: true}}' in its profile if it can"
         for capability in ("tools", "vision", "json_schema"):
             if getattr(requirements, capability) and getattr(declared, capability) is False:
                 return f"'{model}' is declared without {capability}"

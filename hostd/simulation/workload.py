@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from hostd.domain.ticket import Task
 from hostd.simulation.engine import slowness
 from hostd.simulation.host_model import SimulatedHost, SimulatedModel
 
@@ -74,7 +75,9 @@ def _small(host: SimulatedHost) -> list[SimulatedModel]:
     """Return one small model for embeddings and one that chats, the larger ones of each kind first."""
     most = SMALL_SHARE * max(host.free[pool.id] for pool in host.accelerators)
     found = [model for model in host.largest_first(host.models) if model.bytes <= most]
-    kinds = ([each for each in found if each.profile.capabilities.embeddings is wanted] for wanted in (True, False))
+    kinds = (
+        [each for each in found if each.profile.capabilities.task is wanted] for wanted in (Task.EMBEDDINGS, Task.TEXT)
+    )
     return [each for kind in kinds for each in kind[:1]][:MOST_SMALL]
 
 
@@ -83,6 +86,6 @@ def _parts(models: Sequence[SimulatedModel]) -> tuple[WorkloadRole, ...]:
 
 
 def _part(model: SimulatedModel) -> WorkloadRole:
-    prompt, output = (300, 0) if model.profile.capabilities.embeddings else (2000, 250)
+    prompt, output = (300, 0) if model.profile.capabilities.task is not Task.TEXT else (2000, 250)
     seconds, places = model.speeds[0].seconds(prompt, output), model.capacity
     return WorkloadRole(model.name, prompt, output, seconds, places / slowness(places))

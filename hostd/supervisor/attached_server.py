@@ -9,6 +9,7 @@ from hostd.backends.addresses import local_pid
 from hostd.backends.contract import Attachment, Backend, ServerFacts
 from hostd.backends.http.errors import ExchangeError
 from hostd.domain.errors import EngineError
+from hostd.domain.ticket import Task
 from hostd.supervisor.health import health_probe
 from hostd.supervisor.health.progress_tracker import ProgressTracker
 from hostd.supervisor.health.readiness import AttachedReadiness
@@ -45,7 +46,7 @@ class AttachedServer(Server):
         timings: ProbeTimings,
         tracker: ProgressTracker,  # noqa: ARG002 - its owner decides when it is stuck
         *,
-        embeddings: bool,  # noqa: ARG002 - only health is asked for
+        task: Task,  # noqa: ARG002 - only health is asked for
     ) -> HealthMonitor:
         """Return what sees that the server no longer runs."""
         return HealthMonitor(self._healthy_and_located, timings)

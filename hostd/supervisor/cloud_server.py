@@ -9,6 +9,7 @@ from hostd.backends.http.client import HttpClient
 from hostd.backends.http.tunnel import proxy_for
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
+from hostd.domain.ticket import Task
 from hostd.supervisor.attached_server import AttachedServer
 from hostd.supervisor.health import health_probe
 from hostd.supervisor.health.progress_tracker import ProgressTracker
@@ -46,7 +47,7 @@ class CloudServer(AttachedServer):
         timings: ProbeTimings,
         tracker: ProgressTracker,  # noqa: ARG002 - as above
         *,
-        embeddings: bool,  # noqa: ARG002 - as above
+        task: Task,  # noqa: ARG002 - as above
     ) -> FailureMonitor:
         """Return what sees that the provider cannot be reached any more."""
         return FailureMonitor(self._healthy, timings)
@@ -76,7 +77,7 @@ class CloudReadiness(AttachedReadiness):
 
     _launch: Attachment
 
-    async def _prove(self, *, embeddings: bool) -> EngineError | None:  # noqa: ARG002 - a token would have to be paid for
+    async def _prove(self, *, task: Task) -> EngineError | None:  # noqa: ARG002 - a token would have to be paid for
         for pause in poll_pauses():
             if self._launch.ready or await health_probe.answers(self._http, self._launch.endpoint, self._launch.health):
                 break

@@ -86,7 +86,7 @@ class EngineRun:
         self._stopping = asyncio.Event()
         self._sleep_requests: asyncio.Queue[int] = asyncio.Queue()
         self._waking = asyncio.Event()
-        self._embeddings = upstream.profile.capabilities.embeddings
+        self._task = upstream.profile.capabilities.task
         self._now = asyncio.get_running_loop().time
         self._began = self._now()
 
@@ -182,7 +182,7 @@ class EngineRun:
                 lambda: self._upstream.in_flight >= self.slots,
                 self._services.timings,
                 monitor.tracker,
-                embeddings=self._embeddings,
+                task=self._task,
             )
             what, outcome = await self._until(server, wedged=watchdog.wedged(), sleep=self._sleep_requests.get())
             if what == "sleep":
@@ -207,7 +207,7 @@ class EngineRun:
 
     async def _get_ready(self, server: Server) -> None:
         self.readiness = server.readiness(self._ring)
-        await self.readiness.reached(embeddings=self._embeddings)
+        await self.readiness.reached(task=self._task)
         self.facts = await server.describe()
 
     def _report_ready(self) -> None:
@@ -238,7 +238,7 @@ class EngineRun:
             return what, outcome
         self._began = self._now()
         wake = partial(server.engine.wake, server.http, endpoint)
-        return await self._until(server, ready=wake_up(wake, server.http, endpoint, embeddings=self._embeddings))
+        return await self._until(server, ready=wake_up(wake, server.http, endpoint, task=self._task))
 
     async def _held(self) -> Mapping[str, int]:
         if self._services.measure_held is not None:

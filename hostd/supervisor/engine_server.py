@@ -11,6 +11,7 @@ from hostd.backends.addresses import port_of
 from hostd.backends.contract import Engine, Launch
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
+from hostd.domain.ticket import Task
 from hostd.supervisor.health import health_probe
 from hostd.supervisor.health.progress_tracker import ProgressTracker
 from hostd.supervisor.health.readiness import EngineReadiness
@@ -75,7 +76,7 @@ class EngineServer(Server):
         return EngineReadiness(self.launch, self.http, ring, loads, usage, self.socket)
 
     def watchdog(
-        self, saturated: Callable[[], bool], timings: ProbeTimings, tracker: ProgressTracker, *, embeddings: bool
+        self, saturated: Callable[[], bool], timings: ProbeTimings, tracker: ProgressTracker, *, task: Task
     ) -> Watchdog:
         """Return what finds an engine whose health page is fine but that no longer answers."""
         endpoint = self.launch.endpoint
@@ -84,7 +85,7 @@ class EngineServer(Server):
             return await self.backend.turns(self.http, endpoint)
 
         async def answers() -> bool:
-            return await health_probe.one_token(self.http, endpoint, embeddings=embeddings) is None
+            return await health_probe.one_token(self.http, endpoint, task=task) is None
 
         return Watchdog(turns, answers, saturated, self.activity, tracker, timings)
 

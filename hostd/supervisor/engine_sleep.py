@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from hostd.backends.contract import Endpoint
 from hostd.backends.http.client import HttpClient
 from hostd.domain.errors import EngineError
+from hostd.domain.ticket import Task
 from hostd.domain.units import format_size
 from hostd.supervisor.health import health_probe
 
@@ -55,9 +56,7 @@ async def fall_asleep(sleep: Callable[[], Awaitable[None]], held: Held) -> str |
         await asyncio.sleep(_LOOK_EVERY)
 
 
-async def wake_up(
-    wake: Callable[[], Awaitable[None]], http: HttpClient, endpoint: Endpoint, *, embeddings: bool
-) -> None:
+async def wake_up(wake: Callable[[], Awaitable[None]], http: HttpClient, endpoint: Endpoint, *, task: Task) -> None:
     """Wake an engine; return once it has generated a token.
 
     Raises:
@@ -67,7 +66,7 @@ async def wake_up(
         async with asyncio.timeout(WAKES_UP):
             await wake()
             # An engine that reports itself awake may still answer nothing, as vLLM does on a processor.
-            said = await health_probe.one_token(http, endpoint, embeddings=embeddings)
+            said = await health_probe.one_token(http, endpoint, task=task)
     except TimeoutError:
         raise EngineError(f"the engine did not wake within {WAKES_UP:g} s") from None
     if said is not None:

@@ -11,6 +11,7 @@ from hostd.backends.http.errors import ExchangeError
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Limits
 from hostd.domain.progress import EngineProgress
+from hostd.domain.ticket import Task
 from hostd.hardware.card_use import card_use
 from hostd.supervisor.health.activity import Activity, measure
 from hostd.supervisor.health.progress_monitor import ProgressMonitor
@@ -45,7 +46,7 @@ class Server(ABC):
 
     @abstractmethod
     def watchdog(
-        self, saturated: Callable[[], bool], timings: ProbeTimings, tracker: ProgressTracker, *, embeddings: bool
+        self, saturated: Callable[[], bool], timings: ProbeTimings, tracker: ProgressTracker, *, task: Task
     ) -> Watchdog | HealthMonitor:
         """Return what finds a server that no longer answers; *saturated* tells whether all slots are taken."""
 

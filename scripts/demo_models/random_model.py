@@ -31,7 +31,7 @@ def write_random(target: Path, shape: Shape, seed: int = 0) -> None:
         if rows == 1:
             writer.add_tensor(name, np.ones(columns, np.float32))
         else:
-            writer.add_tensor(name, _blocks(generator, rows, columns), raw_dtype=Q8_0)
+            writer.add_tensor(name, random_blocks(generator, rows, columns), raw_dtype=Q8_0)
     finish(writer)
 
 
@@ -50,7 +50,7 @@ def byte_tokens(size: int) -> list[str]:
     return tokens + [f"word{number}" for number in range(len(tokens), size)]
 
 
-def _blocks(generator: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+def random_blocks(generator: np.random.Generator, rows: int, columns: int) -> np.ndarray:
     """Return q8_0 blocks written directly, with a standard deviation that keeps activations near 1."""
     count = rows * columns // BLOCK
     blocks = np.empty((count, BLOCK_BYTES), np.uint8)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 INFERENCE = (
     *("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages"),
     *("/api/chat", "/api/generate", "/api/embed", "/api/embeddings"),
+    *("/v1/rerank", "/v2/rerank", "/v1/systemone"),
 )
 MEMBERS = [
     "model",
@@ -49,6 +50,7 @@ MEMBERS = [
         "thinking",
     ),
     *("format", "think", "images", "raw", "suffix", "name"),
+    *("query", "documents", "texts", "top_n", "rank_fields", "return_documents", "state", "questions"),
 ]
 TEXTS = (
     "", "a", "Hello", "\0", "\ud800", "\U0001f600", "\u00e9" * 50, "x" * 5000, "../../etc/passwd", "\r\nX: y", "\x1b[31m",

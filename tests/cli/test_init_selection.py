@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hostd.cli.init_selection import InitSelection, select_profiles
 from hostd.domain.host import Host, Pool, PoolKind, Reserve
+from hostd.domain.ticket import Task
 from hostd.hardware.simulated import preset
 from hostd.models.reference import OllamaReference
 from hostd.models.scan import scan
@@ -30,14 +31,14 @@ def test_a_model_gets_a_profile_that_fits(tmp_path: Path) -> None:
     path = file(tmp_path / "models/Tiny-1B-Q4_K_M.gguf", packed(15))
     (option,) = choices(tmp_path).values()
     assert option.starter is not None
-    assert ("tiny-1b", str(path), 4096, 2, True, (), False, None) == (
+    assert ("tiny-1b", str(path), 4096, 2, True, (), Task.TEXT, None) == (
         option.starter.name,
         option.starter.path,
         option.starter.context,
         option.starter.slots,
         option.starter.preload,
         option.starter.aliases,
-        option.starter.embeddings,
+        option.starter.task,
         option.starter.gpu_layers,
     )
     assert (
@@ -75,8 +76,16 @@ def test_embedding_models_say_so(tmp_path: Path) -> None:
     small, large = (option.starter for option in choices(tmp_path).values())
     assert small is not None
     assert large is not None
-    assert (True, 1, True) == (small.embeddings, small.slots, small.preload)
-    assert (True, 1, False) == (large.embeddings, large.slots, large.preload)
+    assert (Task.EMBEDDINGS, 1, True) == (small.task, small.slots, small.preload)
+    assert (Task.EMBEDDINGS, 1, False) == (large.task, large.slots, large.preload)
+
+
+def test_a_model_that_ranks_is_declared_to(tmp_path: Path) -> None:
+    """Its pooling tells."""
+    file(tmp_path / "models/ranks.gguf", weights.gguf(architecture="bert", keys={"bert.pooling_type": 4}))
+    (option,) = choices(tmp_path).values()
+    assert option.starter is not None
+    assert (Task.RERANK, 1, True) == (option.starter.task, option.starter.slots, option.starter.preload)
 
 
 def test_every_other_model_has_its_reason(tmp_path: Path) -> None:
@@ -85,7 +94,6 @@ def test_every_other_model_has_its_reason(tmp_path: Path) -> None:
     file(folder / "broken.gguf", b"<html>")
     file(folder / "mmproj-m.gguf", weights.gguf(architecture="clip", vocabulary=0))
     file(folder / "draft-m.gguf", weights.gguf())
-    file(folder / "ranks.gguf", weights.gguf(architecture="bert", keys={"bert.pooling_type": 4}))
     file(folder / "odd.gguf", weights.gguf(architecture="novel"))
     file(folder / "${env:X}.gguf", weights.gguf(vocabulary=7))
     weights.checkpoint(folder / "plain")
@@ -99,7 +107,6 @@ def test_every_other_model_has_its_reason(tmp_path: Path) -> None:
         "broken": "this is a web page",
         "mmproj-m": "projector of another",
         "draft-m": "drafts",
-        "ranks": "ranks",
         "odd": "'novel' is not known",
         "${env:X}": "rename it",
         "plain": "not safetensors",

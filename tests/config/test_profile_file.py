@@ -95,6 +95,10 @@ def test_a_window_may_be_written_short(load_files: Load) -> None:
         ("fallback: [{to: other, on: [stal]}]", "3:29: fallback[0].on[0]: 'stal' is not one of the values here; did"),
         ("fallback: [{to: other, on: []}]", "3:28: fallback[0].on: the list is empty"),
         ("capabilities: {thinking: x}", "3:26: capabilities.thinking: 'x' is none of true, false, optional"),
+        (
+            "capabilities: {rerank: true, decisions: true}",
+            "3:15: capabilities: a model makes embeddings, ranks texts or makes decisions",
+        ),
         ("privacy: locl", "3:10: privacy: 'locl' is not one of the values here; did you mean 'local'?"),
         ("price: {input: -1}", "3:16: price.input: -1 is no number of at least 0"),
     ],

@@ -8,6 +8,7 @@ import pytest
 from hostd.config.load import load
 from hostd.config.starter_files import StarterProfile, host_text, is_writable, profile_text
 from hostd.domain.profile import Profile
+from hostd.domain.ticket import Task
 
 STARTER = StarterProfile("m", "/models/m.gguf", 8192, 2, preload=True)
 
@@ -24,7 +25,7 @@ def loaded(folder: Path, starter: StarterProfile) -> Profile:
 
 def test_what_was_said_is_read_back(tmp_path: Path) -> None:
     """Every key arrives."""
-    said = replace(STARTER, aliases=("q:9b",), embeddings=True, gpu_layers=12, about=("one.", "two.\nname: x"))
+    said = replace(STARTER, aliases=("q:9b",), task=Task.EMBEDDINGS, gpu_layers=12, about=("one.", "two.\nname: x"))
     profile = loaded(tmp_path, said)
     assert (("q:9b",), 8192, 2, {"n-gpu-layers": 12}) == (
         profile.aliases,

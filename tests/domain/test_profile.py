@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
-from hostd.domain.profile import FallbackRule, Price, Profile, Settings, Variant
+from hostd.domain.profile import Capabilities, FallbackRule, Price, Profile, Settings, Variant
 from hostd.domain.reason import FallbackReason
+from hostd.domain.ticket import Task
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,12 @@ def test_a_key_is_not_in_a_status_line() -> None:
 def test_a_fallback_is_for_every_reason_by_default() -> None:
     """A reason that is added later counts too; a provider's refusal by policy alone has to be named."""
     assert set(FallbackReason) - {FallbackReason.CONTENT_POLICY} == FallbackRule("x").on
+
+
+@pytest.mark.parametrize("task", Task)
+def test_a_model_has_one_task(task: Task) -> None:
+    """It is what the owner declares."""
+    assert task is Capabilities.of(task).task
 
 
 @pytest.mark.parametrize("noun", [Settings(), Profile("p", ()), Variant("llamacpp")])

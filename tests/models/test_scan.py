@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from hostd.domain.ticket import Task
 from hostd.models.header import Format
 from hostd.models.locations import ModelLocations
 from hostd.models.reference import FileReference, HubReference, OllamaReference
@@ -108,17 +109,21 @@ def test_parts_are_one_entry(tmp_path: Path) -> None:
     assert ("m-00001-of-00002", sum(map(len, parts))) == (entry.name, entry.bytes)
 
 
-def test_towers_and_embedding_models_are_told_apart(tmp_path: Path) -> None:
-    """Neither can chat."""
+def test_towers_and_models_that_make_no_text_are_told_apart(tmp_path: Path) -> None:
+    """None of them can chat."""
     folder = tmp_path / "models"
     file(folder / "mmproj-m.gguf", weights.gguf(architecture="clip", vocabulary=0))
     file(folder / "m.gguf", weights.gguf())
     file(folder / "bert.gguf", weights.gguf(architecture="bert"))
     file(folder / "pooled.gguf", weights.gguf(architecture="qwen3", keys={"qwen3.pooling_type": 3}))
+    file(folder / "ranks.gguf", weights.gguf(architecture="bert", keys={"bert.pooling_type": 4}))
+    file(folder / "decides.gguf", weights.gguf(keys={"llama.decision.type": "kev"}))
     file(folder / "Qwen3-Embedding-0.6B.gguf", weights.gguf(architecture="qwen3"))
     entries = scan(locations(tmp_path))
     assert ["mmproj-m"] == [entry.name for entry in entries if entry.is_projector]
-    assert ["Qwen3-Embedding-0.6B", "bert", "pooled"] == [entry.name for entry in entries if entry.is_embedding]
+    of_task = {task: [entry.name for entry in entries if entry.task is task] for task in Task}
+    assert ["Qwen3-Embedding-0.6B", "bert", "pooled"] == of_task[Task.EMBEDDINGS]
+    assert (["ranks"], ["decides"]) == (of_task[Task.RERANK], of_task[Task.DECISIONS])
 
 
 def test_hidden_and_deep_folders_are_passed_over(tmp_path: Path) -> None:

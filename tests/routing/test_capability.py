@@ -5,7 +5,7 @@ import pytest
 from hostd.domain.errors import RequestError
 from hostd.domain.profile import Role
 from hostd.domain.reason import FallbackReason
-from hostd.domain.ticket import Requirements
+from hostd.domain.ticket import Requirements, Task
 from tests.routing.routing_stage import ask, models, router
 from tests.scheduling.scenario import able, only, profile
 
@@ -54,13 +54,24 @@ def test_a_route_without_a_fit_target_is_the_clients_error_and_says_what_is_miss
     assert ("unfit", 400) == (caught.value.code, caught.value.status)
 
 
+def test_what_makes_no_text_is_declared() -> None:
+    """A reranker falls back to another, and to nothing else."""
+    ranks = able(rerank=True)
+    names = router(profile("a", "b", "c", **ranks), profile("b", **ranks), profile("c"))
+    assert ["a", "b"] == models(names.route(ask("a", Requirements(Task.RERANK))))
+    with pytest.raises(RequestError, match="'c' ranks no texts; set 'capabilities"):
+        names.route(ask("c", Requirements(Task.RERANK)))
+    with pytest.raises(RequestError, match="'a' makes no decisions"):
+        names.route(ask("a", Requirements(Task.DECISIONS)))
+
+
 def test_embeddings_never_fall_back() -> None:
     """Another model's vectors mean something else, even if it makes some."""
     vectors = able(embeddings=True)
     names = router(profile("a", "b", **vectors), profile("b", **vectors), profile("c", "a"))
-    assert ["a"] == models(names.route(ask("a", Requirements(embeddings=True))))
+    assert ["a"] == models(names.route(ask("a", Requirements(Task.EMBEDDINGS))))
     with pytest.raises(RequestError, match="'c' makes no embeddings; set 'capabilities"):
-        names.route(ask("c", Requirements(embeddings=True)))
+        names.route(ask("c", Requirements(Task.EMBEDDINGS)))
 
 
 def test_a_role_may_require_what_its_members_must_declare() -> None:
@@ -81,4 +92,4 @@ def test_embeddings_of_one_space_fall_back() -> None:
     names = router(
         profile("a", "b", "c", "d", **first), *(profile(name, **each) for name, each in zip("bcd", others, strict=True))
     )
-    assert ["a", "d"] == models(names.route(ask("a", Requirements(embeddings=True))))
+    assert ["a", "d"] == models(names.route(ask("a", Requirements(Task.EMBEDDINGS))))

@@ -12,7 +12,7 @@ from hostd.domain.locality import why_not_local
 from hostd.domain.principal import Principal, Privacy
 from hostd.domain.profile import Capabilities, FallbackRule, Profile, Role, Settings, Variant
 from hostd.domain.reason import FallbackReason
-from hostd.domain.ticket import Requirements
+from hostd.domain.ticket import Requirements, Task
 from hostd.routing.policy import RouteQuery
 from hostd.routing.router import Router
 from tests.routing.routing_stage import models, router
@@ -131,7 +131,7 @@ def catalogs(draw: st.DrawFn) -> Catalog:
 @given(
     catalogs(),
     st.sampled_from([*NAMES, "role"]),
-    st.builds(Requirements, st.booleans(), st.booleans()),
+    st.builds(Requirements, st.sampled_from(Task), st.booleans()),
     st.sampled_from(list(Privacy)),
     st.sampled_from(list(Privacy)),
 )

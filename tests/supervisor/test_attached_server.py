@@ -11,6 +11,7 @@ from hostd.backends.contract import Attachment, Endpoint
 from hostd.backends.http.client import HttpClient
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Limits
+from hostd.domain.ticket import Task
 from hostd.supervisor.attached_server import AttachedServer
 from hostd.supervisor.health.progress_tracker import ProgressTracker
 from hostd.supervisor.health.watchdog import ProbeTimings
@@ -89,9 +90,9 @@ async def test_it_is_ready_and_watched_by_its_health(attach: Attach, monkeypatch
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     server = attach(f"http://127.0.0.1:{runner.addresses[0][1]}")
     async with asyncio.timeout(10):
-        await server.readiness(LogRing()).reached(embeddings=False)
+        await server.readiness(LogRing()).reached(task=Task.TEXT)
         timings, tracker = ProbeTimings(interval=0.01, patience=1.0), ProgressTracker(Limits, 0.0)
-        watchdog = server.watchdog(lambda: True, timings, tracker, embeddings=False)
+        watchdog = server.watchdog(lambda: True, timings, tracker, task=Task.TEXT)
         wedged = asyncio.create_task(watchdog.wedged())
         await until(lambda: seen > 5)
         assert not wedged.done()

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from hostd.backends.cloud.provider import Cloud
 from hostd.domain.profile import Limits, Profile, Variant
+from hostd.domain.ticket import Task
 from hostd.supervisor import cloud_server
 from hostd.supervisor.cloud_server import CloudServer
 from hostd.supervisor.health.progress_tracker import ProgressTracker
@@ -54,7 +55,7 @@ async def provider() -> AsyncIterator[Provider]:
 async def test_it_is_ready_without_being_asked(provider: Provider) -> None:
     """No token is paid for, no process is looked for, and nothing is described."""
     server = provider.server()
-    await server.readiness(LogRing()).reached(embeddings=False)
+    await server.readiness(LogRing()).reached(task=Task.TEXT)
     await server.describe()
     assert server.pid is None
     assert 0 == provider.looks
@@ -67,7 +68,7 @@ async def test_one_that_had_gone_away_has_to_answer_first(provider: Provider) ->
     await server.kill()
     await server.close()
     again, provider.status = provider.server(), 503
-    waiting = asyncio.create_task(again.readiness(LogRing()).reached(embeddings=False))
+    waiting = asyncio.create_task(again.readiness(LogRing()).reached(task=Task.TEXT))
     await until(lambda: provider.looks > 0)
     assert not waiting.done()
     provider.status = 401
@@ -80,7 +81,7 @@ async def test_it_is_looked_at_when_a_request_has_failed(provider: Provider) -> 
     """And found to be gone if it does not answer; an idle one costs no requests."""
     server = provider.server()
     tracker = ProgressTracker(Limits, 0.0)
-    monitor = server.watchdog(lambda: False, ProbeTimings(0.01, 0.2), tracker, embeddings=False)
+    monitor = server.watchdog(lambda: False, ProbeTimings(0.01, 0.2), tracker, task=Task.TEXT)
     watching = asyncio.create_task(monitor.wedged())
     await asyncio.sleep(0.05)
     assert 0 == provider.looks

@@ -13,6 +13,7 @@ from hostd.backends.http.errors import ConnectError
 from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
+from hostd.domain.ticket import Task
 from hostd.supervisor.engine_server import EngineServer
 from hostd.supervisor.launch import free_port
 from hostd.supervisor.process.log_ring import LogRing
@@ -116,7 +117,7 @@ async def test_whoever_took_the_port_first_hears_nothing(reaper: OrphanReaper) -
     launch = Launch((sys.executable, "-c", "import time; time.sleep(60)"), {}, endpoint, "/health", 1)
     server = await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
     with pytest.raises(EngineError) as refused:
-        await server.readiness(LogRing()).reached(embeddings=False)
+        await server.readiness(LogRing()).reached(task=Task.TEXT)
     assert ExitClass.PORT_TAKEN is refused.value.exit_class
     await server.close()
     await runner.cleanup()
@@ -132,7 +133,7 @@ async def test_an_engine_that_listens_is_ready(reaper: OrphanReaper, wrapped: bo
         argv = (sys.executable, "-c", f"import subprocess; subprocess.run({argv!r}, start_new_session=True)")
     launch = Launch(argv, {}, Endpoint(f"http://127.0.0.1:{port}", "alpha"), "/health", 1)
     server = await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
-    await server.readiness(LogRing()).reached(embeddings=False)
+    await server.readiness(LogRing()).reached(task=Task.TEXT)
     assert server.socket is not None
     assert server.socket.is_held
     await server.close()
@@ -145,7 +146,7 @@ async def test_a_port_that_changed_hands_gets_no_request(reaper: OrphanReaper) -
     argv = (sys.executable, "-c", LISTENS, str(port))
     launch = Launch(argv, {}, Endpoint(f"http://127.0.0.1:{port}", "alpha"), "/health", 1)
     server = await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
-    await server.readiness(LogRing()).reached(embeddings=False)
+    await server.readiness(LogRing()).reached(task=Task.TEXT)
     await server.kill()
     heard: list[str] = []
 
@@ -176,7 +177,7 @@ async def test_an_engine_on_a_socket_needs_no_port(reaper: OrphanReaper) -> None
         endpoint = Endpoint("http://localhost", "alpha", socket=str(path))
         launch = Launch((sys.executable, "-c", serves, str(path)), {}, endpoint, "/health", 1)
         server = await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
-        await server.readiness(LogRing()).reached(embeddings=False)
+        await server.readiness(LogRing()).reached(task=Task.TEXT)
         assert server.socket is None
         assert path.is_socket()
         await server.kill()

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from hostd.backends.contract import Endpoint
 from hostd.domain.errors import EngineError
+from hostd.domain.ticket import Task
 from hostd.supervisor.engine_sleep import fall_asleep, wake_up
 from tests.http_client import client
 from tests.virtual_time import in_virtual_time
@@ -110,12 +111,12 @@ async def test_awake_means_a_token() -> None:
     sleeper = Sleeper({}, {})
     async with client() as http:
         async with Answering(200) as endpoint:
-            await wake_up(sleeper.wake, http, endpoint, embeddings=False)
+            await wake_up(sleeper.wake, http, endpoint, task=Task.TEXT)
         async with Answering(500) as endpoint:
             with pytest.raises(
                 EngineError, match="says that it is awake, but failed a one-token request with status 500"
             ):
-                await wake_up(sleeper.wake, http, endpoint, embeddings=False)
+                await wake_up(sleeper.wake, http, endpoint, task=Task.TEXT)
     assert ["wake", "wake"] == sleeper.calls
 
 
@@ -124,4 +125,4 @@ async def test_an_engine_that_does_not_wake_is_given_up() -> None:
     """After five minutes, which is more than reading its weights anew takes."""
     async with client() as http:
         with pytest.raises(EngineError, match="did not wake within 300 s"):
-            await wake_up(Sleeper({}, {}, deaf=True).wake, http, NOWHERE, embeddings=False)
+            await wake_up(Sleeper({}, {}, deaf=True).wake, http, NOWHERE, task=Task.TEXT)

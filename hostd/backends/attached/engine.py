@@ -13,7 +13,7 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 from hostd.backends.addresses import keep_private, local_pid, root_of
 from hostd.backends.attached import facts
 from hostd.backends.attached.request_fields import FIELDS
-from hostd.backends.contract import Attachment, Backend, Endpoint, ServerFacts
+from hostd.backends.contract import WITH_TASKS, Attachment, Backend, Endpoint, ServerFacts
 from hostd.backends.http.client import HttpClient
 from hostd.backends.http.errors import AnswerError, ExchangeError
 from hostd.backends.llamacpp import refusals as llamacpp_refusals
@@ -82,6 +82,7 @@ class Attached(Backend):
             model=variant.model or _only(variant),
             headers=_headers(variant),
             strict_model=True,
+            speaks=WITH_TASKS,
             local=is_loopback(variant.url),
         )
         self._silent.discard(endpoint.url)

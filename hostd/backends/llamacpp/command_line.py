@@ -12,6 +12,7 @@ from hostd.backends.llamacpp.placement import placement_words
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile
 from hostd.domain.reason import ExitClass
+from hostd.domain.ticket import Task
 from hostd.planning.warm_set.load_option import LoadOption
 
 PYTHON_SERVER = "llama_cpp.server"
@@ -20,6 +21,8 @@ PYTHON_SERVER = "llama_cpp.server"
 DEFAULT = ("llama-server",)
 # YAML reads the words on and off as booleans, and these flags want the words.
 _ON_OFF = frozenset({"flash-attn", "fit", "reasoning"})
+_READ_WHOLE = frozenset({"clef", "laya", "lfm2-d1-omni", "vllm-d3"})
+"""Decision models that see all of a prompt at once: it must fit into one physical batch."""
 
 
 def locate(command: tuple[str, ...]) -> tuple[str, ...]:
@@ -64,8 +67,12 @@ def arguments(profile: Profile, path: Path, address: int | str, option: LoadOpti
     words += ["-np", str(profile.slots), "--metrics"]
     if profile.kv_type != "f16":
         words += ["-ctk", profile.kv_type, "-ctv", profile.kv_type]
-    if profile.capabilities.embeddings:
+    if profile.capabilities.task is Task.EMBEDDINGS:
         words += ["--embeddings", *_pooling(profile, path)]
+    elif profile.capabilities.task is Task.RERANK:
+        words += ["--reranking", *_whole_batch(profile)]
+    elif profile.capabilities.task is Task.DECISIONS and gguf_file.decision_type(path) in _READ_WHOLE:
+        words += _whole_batch(profile)
     return (*words, *placement_words(option, profile.args, profile.draft), *flags(profile.args))
 
 
@@ -91,5 +98,10 @@ def _pooling(profile: Profile, path: Path) -> tuple[str, ...]:
         return ("--pooling", "last")
     if own == "last":
         return ()
+    return _whole_batch(profile)
+
+
+def _whole_batch(profile: Profile) -> tuple[str, ...]:
+    """Return the flags by which one physical batch holds the longest request."""
     batch = str(profile.context or 2048)
     return ("-b", batch, "-ub", batch)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
+from hostd.backends.contract import WITH_TASKS, Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment, owner_environment
 from hostd.backends.http.client import HttpClient
@@ -39,6 +39,7 @@ from hostd.backends.llamacpp.help_page import HelpPages, is_executable, listens_
 from hostd.backends.llamacpp.log_quotations import QuotationFilter
 from hostd.backends.llamacpp.placement import elastic_variables, owner_places
 from hostd.backends.llamacpp.request_fields import FIELDS
+from hostd.dialects.openai.dialect import PATHS
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.profile import Flag, Profile, Variant
@@ -128,6 +129,7 @@ class LlamaCpp(Engine):
                 model=profile.name,
                 headers={"Authorization": f"Bearer {key}"},
                 strict_model=python,
+                speaks=PATHS if python else WITH_TASKS,
                 socket=address if isinstance(address, str) else None,
                 keeps_connections=python,
             ),

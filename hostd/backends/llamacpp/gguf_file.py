@@ -1,6 +1,6 @@
 """A check of a GGUF file before an engine is started on it, so that the owner reads a sentence and not a log.
 
-It also finds the one key of the header that a launch depends on, without parsing the rest.
+It also finds the keys of the header that a launch depends on, without parsing the rest.
 """
 
 import re
@@ -14,9 +14,11 @@ from hostd.planning.formats.not_a_model import BEGIN, file_kind
 MAGIC = b"GGUF"
 _SPLIT = re.compile(r"(?P<stem>.+)-(?P<part>\d{5})-of-(?P<count>\d{5})\.gguf")
 _POOLING = re.compile(rb"\.pooling_type\x04\x00\x00\x00(.{4})", re.DOTALL)
+_DECISION = re.compile(rb"\.decision\.type\x08\x00\x00\x00(.{8})", re.DOTALL)
 _POOLINGS = ("none", "mean", "cls", "last", "rank")
 # A model's own keys come before its vocabulary; a MiB holds them, however long its licence is.
 _HEAD = 1 << 20
+_LONGEST_TYPE = 64
 
 
 def check(path: Path) -> int:
@@ -66,6 +68,17 @@ def pooling(path: Path) -> str | None:
         return None
     (number,) = struct.unpack("<I", found[1])
     return _POOLINGS[number] if number < len(_POOLINGS) else None
+
+
+def decision_type(path: Path) -> str | None:
+    """Return which kind of decision model the one at *path* is (``laya``, ``kev`` ...), None where it is none."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    found = _DECISION.search(head)
+    if found is None:
+        return None
+    (length,) = struct.unpack("<Q", found[1])
+    return head[found.end() : found.end() + min(length, _LONGEST_TYPE)].decode("utf-8", "replace")
 
 
 def _bad(message: str) -> EngineError:

@@ -20,6 +20,7 @@ from hostd.backends.llamacpp.placement import shares
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile
 from hostd.domain.reason import ExitClass
+from hostd.domain.ticket import Task
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.programs import output_of
 
@@ -44,8 +45,14 @@ def arguments(profile: Profile, path: Path, port: int | str, option: LoadOption 
     """Return llama_cpp.server's flags for a model file; the profile's own ``args`` come last and win, over *option* as well.
 
     Raises:
-        EngineError: The profile wants embeddings, but the model does not say how to pool and this server cannot be told.
+        EngineError: The profile wants embeddings, but the model does not say how to pool and this server cannot be told; or what
+            this server has no route for.
     """
+    if profile.capabilities.task in (Task.RERANK, Task.DECISIONS):
+        raise EngineError(
+            f"llama_cpp.server has no route for capability '{profile.capabilities.task}'; install llama-server or hostd[llamacpp]",
+            exit_class=ExitClass.BAD_FLAG,
+        )
     if profile.capabilities.embeddings and gguf_file.pooling(path) in (None, "none"):
         raise EngineError(
             f"llama_cpp.server cannot turn {path.name} into sentence embeddings, because the model names no pooling;"

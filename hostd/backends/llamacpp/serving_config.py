@@ -15,7 +15,8 @@ from hostd.backends.llamacpp.draft_flags import DEFAULTS, DRAFTER_NUMBERS, DRAFT
 from hostd.backends.llamacpp.help_page import HelpPages
 from hostd.backends.visible_cards import named_devices
 from hostd.domain.errors import ConfigError, EngineError, Problem
-from hostd.domain.profile import Profile
+from hostd.domain.profile import Capabilities, Profile
+from hostd.domain.ticket import Task
 from hostd.paths import builds_file
 from hostd.planning.footprint.llamacpp_serving import MIB, Serving
 
@@ -53,7 +54,7 @@ _SWITCHES: dict[str, tuple[str, int | bool]] = {
     "no-mmproj-offload": ("projector_on_gpu", False),
     **dict.fromkeys(("cpu-moe", "cmoe"), ("cpu_experts", _ALL)),
     **dict.fromkeys(("spec-draft-cpu-moe", "cpu-moe-draft", "cmoed"), ("drafter.cpu_experts", _ALL)),
-    **dict.fromkeys(("embeddings", "embedding"), ("embeddings", True)),
+    **dict.fromkeys(("embeddings", "embedding", "reranking", "rerank"), ("embeddings", True)),
     DEFAULTS: ("ngrams_by_default", True),
 }
 _UNFORESEEABLE = frozenset(
@@ -67,15 +68,16 @@ _UNFORESEEABLE = frozenset(
 def profile_serving(profile: Profile, path: Path | None) -> Serving:
     """Return how *profile* will be served; its `unreckoned` names the owner's flags whose bytes cannot be computed.
 
-    *path* is the model's file, where it is on this machine: for embeddings, its header decides on flags.
+    *path* is the model's file, where it is on this machine: where the model makes no text, its header decides on flags.
 
     Raises:
         ConfigError: A flag in the profile's ``args`` makes no sense.
     """
     asked = profile
+    pools = profile.capabilities.task in (Task.EMBEDDINGS, Task.RERANK)
     # Without the file its pooling is not known; the estimate marks embeddings below.
-    if path is None and profile.capabilities.embeddings:
-        asked = replace(profile, capabilities=replace(profile.capabilities, embeddings=False))
+    if path is None:
+        asked = replace(profile, capabilities=Capabilities())
     words = arguments(asked, path or Path("model.gguf"), 0)
     build = engine_build()
     try:
@@ -85,7 +87,7 @@ def profile_serving(profile: Profile, path: Path | None) -> Serving:
         )
     except ValueError as error:
         raise ConfigError((Problem(f"args: {error}", f"profile '{profile.name}'"),)) from error
-    return replace(serving, embeddings=True) if profile.capabilities.embeddings else serving
+    return replace(serving, embeddings=True) if pools else serving
 
 
 @cache

@@ -9,6 +9,7 @@ from hostd.backends.environment import interpreter_of
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile
 from hostd.domain.reason import ExitClass
+from hostd.domain.ticket import Task
 from hostd.planning.footprint.mlx_serving import MlxServing
 from hostd.planning.warm_set.load_option import LoadOption
 
@@ -45,8 +46,8 @@ def serving(profile: Profile) -> MlxServing:
     args = profile.args
     if profile.kv_type not in _KV_BITS:
         raise _bad(f"MLX keeps its KV cache as {', '.join(_KV_BITS)}, not as {profile.kv_type}; change kv_type")
-    if profile.capabilities.embeddings:
-        raise _bad("mlx_lm.server makes no embeddings; use backend llamacpp for this model")
+    if (task := profile.capabilities.task) is not Task.TEXT:
+        raise _bad(f"mlx_lm.server has no route for capability '{task}'; use backend llamacpp for this model")
     bits = _number(args, "kv-bits", _KV_BITS[profile.kv_type])
     # A quantised cache cannot be batched, nor can what is drafted.
     slots = profile.slots if bits is None and "draft-model" not in args else 1

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from hostd.backends import checkpoint_folder
-from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
+from hostd.backends.contract import WITH_TASKS, Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment, interpreter_of, owner_environment
 from hostd.backends.http.client import HttpClient
@@ -31,6 +31,7 @@ from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
 from hostd.domain.secret import Secret
+from hostd.domain.ticket import Task
 from hostd.planning.warm_set.load_option import LoadOption
 
 log = structlog.get_logger()
@@ -53,6 +54,7 @@ _OWN = {
     ),
     **dict.fromkeys(("enable-sleep-mode", "enable-log-requests", "enable-log-outputs"), "hostd"),
 }
+_POOLED = (Task.EMBEDDINGS, Task.RERANK)
 _RECKONED = ("kv-cache-memory-bytes", "kv-cache-dtype")
 _QUICK = 2.0
 _BETWEEN = 0.25
@@ -139,6 +141,7 @@ class Vllm(Engine):
                 headers={"Authorization": f"Bearer {key}"},
                 socket=address if isinstance(address, str) else None,
                 strict_model=True,
+                speaks=WITH_TASKS,
             ),
             health="/health",
             slots=profile.slots,
@@ -264,7 +267,7 @@ def _fixed(profile: Profile, variant: Variant, cards: int, address: int | str) -
         "max-num-seqs": profile.slots,
         "tensor-parallel-size": cards or (variant.tensor_parallel if variant.tensor_parallel != "auto" else None),
         "kv-cache-dtype": None if kv_type == "auto" else kv_type,
-        "runner": "pooling" if profile.capabilities.embeddings else None,
+        "runner": "pooling" if profile.capabilities.task in _POOLED else None,
     }
 
 

@@ -96,13 +96,6 @@ class OpenAiIdentity:
         return errors.of_answer(status, payload)
 
 
-def smallest_request(model: str, *, embeddings: bool) -> tuple[Dialect, dict[str, object]]:
-    """Return the request that costs an engine least, for a probe: one token, or the vector of one character."""
-    if embeddings:
-        return Dialect.OPENAI_EMBEDDINGS, {"model": model, "input": "1"}
-    return Dialect.OPENAI_CHAT, {"model": model, "messages": [{"role": "user", "content": "1"}], "max_tokens": 1}
-
-
 CLIENTS: Mapping[Dialect, OpenAiClient] = {dialect: OpenAiClient(dialect) for dialect in PATHS}
 TRANSLATIONS: Mapping[tuple[Dialect, Dialect], OpenAiIdentity] = {
     (dialect, dialect): OpenAiIdentity(dialect) for dialect in PATHS

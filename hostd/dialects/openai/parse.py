@@ -10,7 +10,7 @@ from hostd.dialects.openai import bounds
 from hostd.dialects.openai.media import remote_url
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import RequestError
-from hostd.domain.ticket import Requirements
+from hostd.domain.ticket import Requirements, Task
 from hostd.domain.units import parse_duration
 
 MAX_KEEP_ALIVE = 24 * 3600.0
@@ -45,14 +45,14 @@ def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
     if not isinstance(stream, bool):
         raise RequestError("'stream' must be true or false", code="bad_request", param="stream")
     bounds.check(document)
-    embeddings = dialect is Dialect.OPENAI_EMBEDDINGS
+    task = Task.EMBEDDINGS if dialect is Dialect.OPENAI_EMBEDDINGS else Task.TEXT
     tools = document.is_true("tools") or document.is_true("functions")
     # Looked for in the messages only where the end of the word occurs, or letters are escaped: they are most of the body.
     media = contains(body, b'url"') or (contains(body, b"\\u00") and _ESCAPED_LETTER.search(body) is not None)
     vision = media and _PICTURE.search(document.raw("messages") or b"") is not None
     schema = b'"json_schema"' in (document.raw("response_format") or b"")
-    special = embeddings or tools or vision or schema
-    needs = Requirements(embeddings, tools, vision, schema) if special else _NOTHING_SPECIAL
+    special = task is not Task.TEXT or tools or vision or schema
+    needs = Requirements(task, tools, vision, schema) if special else _NOTHING_SPECIAL
     remote = remote_url(document) if media else None
     return InferenceRequest(dialect, document, model, stream, needs, _keep_alive(document), _choices(document), remote)
 

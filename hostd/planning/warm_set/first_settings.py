@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from hostd.domain.footprint import Footprint
 from hostd.domain.host import Host
 from hostd.domain.shape import Shape
+from hostd.domain.ticket import Task
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement, Serving
 from hostd.planning.footprint.serving_modes import ServingMode
@@ -51,11 +52,11 @@ class ServableModel:
     name: str
     shape: Shape
     start: FirstSettings
-    embedding: bool = False
+    task: Task = Task.TEXT
 
 
 def find_first_settings(
-    shape: Shape, serve: Serve, host: Host, free: Bytes, *, embedding: bool = False
+    shape: Shape, serve: Serve, host: Host, free: Bytes, *, makes_text: bool = True
 ) -> FirstSettings | None:
     """Return the most context, and then the most slots, with which *shape* fits into *free*; None where nothing fits.
 
@@ -68,7 +69,7 @@ def find_first_settings(
         (partial_offload, _SPLIT_CONTEXT),
     ):
         for context in _contexts(shape, most):
-            for slots in (1,) if embedding else (2, 1):
+            for slots in (2, 1) if makes_text else (1,):
                 mode = _way(shape, serve(context, slots))
                 option = next((each for each in find(mode, host, free) if each.fits(free)), None)
                 if option is not None:
@@ -94,11 +95,15 @@ def best_packed(copies: Sequence[ServableModel]) -> ServableModel:
 def warm_together(models: Sequence[ServableModel], host: Host, free: Bytes) -> frozenset[str]:
     """Return the names of the models that are warm from boot because they fit together: the largest chat model first.
 
-    Then the smallest embedding model, then the other chat models by size.
+    Then the smallest of those for each other task, embeddings first, then the other chat models by size.
     """
-    chats = sorted((each for each in models if not each.embedding), key=lambda each: -each.shape.weight_bytes)
-    vectors = sorted((each for each in models if each.embedding), key=lambda each: each.shape.weight_bytes)
-    ordered = [*chats[:1], *vectors[:1], *chats[1:]]
+    of_task = {
+        task: sorted((each for each in models if each.task is task), key=lambda each: each.shape.weight_bytes)
+        for task in Task
+    }
+    chats = of_task.pop(Task.TEXT)[::-1]
+    smallest = [found for others in of_task.values() for found in others[:1]]
+    ordered = [*chats[:1], *smallest, *chats[1:]]
     candidates = [
         WarmCandidate(each.name, load_options(each.start.option.mode, host, free)[0], len(ordered) - rank)
         for rank, each in enumerate(ordered)

@@ -3,7 +3,8 @@
 from hostd.backends.contract import Endpoint
 from hostd.backends.http.client import HttpClient
 from hostd.backends.http.errors import ExchangeError
-from hostd.dialects.openai.dialect import smallest_request
+from hostd.dialects.smallest_request import smallest_request
+from hostd.domain.ticket import Task
 
 _TOLD = 300
 """Characters of a refusal that are told on."""
@@ -26,9 +27,9 @@ async def answers(http: HttpClient, endpoint: Endpoint, path: str) -> bool:
         return False
 
 
-async def one_token(http: HttpClient, endpoint: Endpoint, *, embeddings: bool) -> str | None:
+async def one_token(http: HttpClient, endpoint: Endpoint, *, task: Task) -> str | None:
     """Request the least that the server can generate, at the route that it has for that; return None, or else its answer."""
-    dialect, body = smallest_request(endpoint.model, embeddings=embeddings)
+    dialect, body = smallest_request(endpoint.model, task)
     if dialect not in endpoint.speaks:
         return f"its dialects ({', '.join(endpoint.speaks)}) have no {dialect}"
     url = endpoint.url + endpoint.speaks[dialect]

@@ -16,6 +16,7 @@ from hostd.backends.contract import Attachment, Launch
 from hostd.backends.http.client import HttpClient
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
+from hostd.domain.ticket import Task
 from hostd.supervisor.health import health_probe
 from hostd.supervisor.process.listening_socket import Listening, ListeningSocket, owner_of
 from hostd.supervisor.process.log_ring import LogRing
@@ -86,13 +87,13 @@ class Readiness(ABC):
         """How much of what the server will hold is in memory, from 0 to 1; None where that is not known."""
         return None
 
-    async def reached(self, *, embeddings: bool) -> None:
+    async def reached(self, *, task: Task) -> None:
         """Return when the server is ready.
 
         Raises:
             EngineError: It is stuck or not running, took too long, cannot load its model, or is healthy but makes no token.
         """
-        _, failed = await first_completed(proved=self._prove(embeddings=embeddings), given_up=self._give_up())
+        _, failed = await first_completed(proved=self._prove(task=task), given_up=self._give_up())
         if isinstance(failed, EngineError):
             raise failed
 
@@ -100,7 +101,7 @@ class Readiness(ABC):
     async def _give_up(self) -> EngineError:
         """Return why waiting has become pointless, once it has."""
 
-    async def _prove(self, *, embeddings: bool) -> EngineError | None:
+    async def _prove(self, *, task: Task) -> EngineError | None:
         if (stranger := await self._listens()) is not None:
             return stranger
         for pause in poll_pauses():
@@ -109,11 +110,11 @@ class Readiness(ABC):
             await asyncio.sleep(pause)
         self._healthy = True
         await self._loads()
-        said = await health_probe.one_token(self._http, self._launch.endpoint, embeddings=embeddings)
+        said = await health_probe.one_token(self._http, self._launch.endpoint, task=task)
         while said is not None and want_now() is not None:
             # The engine has loaded all of the model; what hostd lacks for a connection comes back.
             await asyncio.sleep(_LOOK_EVERY)
-            said = await health_probe.one_token(self._http, self._launch.endpoint, embeddings=embeddings)
+            said = await health_probe.one_token(self._http, self._launch.endpoint, task=task)
         if said is None:
             return None
         return self._error(f"the engine says that it is healthy, but failed a one-token request with {said}")

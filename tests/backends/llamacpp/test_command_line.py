@@ -1,6 +1,7 @@
 """llama-server's words for a profile, and where the program is looked for."""
 
 import importlib.util
+import struct
 import sys
 from pathlib import Path
 
@@ -62,6 +63,20 @@ def test_a_text_model_embeds_with_its_last_token(model: Path) -> None:
     """Without a pooling llama-server would answer 400 to every embeddings request."""
     profile = Profile("m", (), capabilities=Capabilities(embeddings=True))
     assert "-np 1 --metrics --embeddings --pooling last" == words(profile, model)
+
+
+def test_a_model_that_ranks_reads_a_pair_at_once(model: Path) -> None:
+    """Its score is that of all tokens."""
+    profile = Profile("m", (), context=1024, capabilities=Capabilities(rerank=True))
+    assert "-c 1024 -np 1 --metrics --reranking -b 1024 -ub 1024" == words(profile, model)
+
+
+def test_an_encoder_that_decides_reads_all_at_once(model: Path) -> None:
+    """Other kinds read their prompt in batches, as models for text do."""
+    profile = Profile("m", (), context=1024, capabilities=Capabilities(decisions=True))
+    assert "-c 1024 -np 1 --metrics" == words(profile, model)
+    model.write_bytes(b"GGUF" + b"bert.decision.type" + struct.pack("<IQ", 8, 4) + b"laya" + bytes(99))
+    assert "-c 1024 -np 1 --metrics -b 1024 -ub 1024" == words(profile, model)
 
 
 def test_pooling_over_all_tokens_gets_a_batch_that_holds_them(model: Path) -> None:

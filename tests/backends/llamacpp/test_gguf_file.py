@@ -68,7 +68,16 @@ def test_the_pooling_of_a_model_is_read_from_its_header(tmp_path: Path, number: 
 
 
 def test_a_model_for_text_names_no_pooling(tmp_path: Path) -> None:
-    """Without the key the answer is None."""
+    """Without the key the answer is None, and so it is for the kind of a model that decides."""
     path = tmp_path / "text.gguf"
     path.write_bytes(b"GGUF" + bytes(99))
     assert gguf_file.pooling(path) is None
+    assert gguf_file.decision_type(path) is None
+
+
+def test_the_kind_of_a_model_that_decides_is_read_from_its_header(tmp_path: Path) -> None:
+    """The key ends in ``.decision.type`` and has type 8 (text); a length that makes no sense reads no further."""
+    path = tmp_path / "decides.gguf"
+    for length, kind in ((3, "kev"), (2**40, "kev" + "x" * 61)):
+        path.write_bytes(b"GGUF" + b"qwen3.decision.type" + struct.pack("<IQ", 8, length) + b"kev" + b"x" * 99)
+        assert kind == gguf_file.decision_type(path)

@@ -69,6 +69,7 @@ def test_embeddings_take_one_batch(tmp_path: Path) -> None:
     profile = replace(PROFILE, capabilities=Capabilities(embeddings=True))
     assert profile_serving(profile, weigh(tmp_path / "a.gguf", 1)).embeddings
     assert profile_serving(profile, None).embeddings
+    assert profile_serving(replace(PROFILE, capabilities=Capabilities(rerank=True)), None).embeddings
 
 
 def test_the_build_is_that_of_the_engine_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def test_the_launch_holds_no_secret_and_sends_no_statistics(model: Path) -> None
         (Profile("m", (), args={"prefill-step-size": "big"}), "prefill-step-size takes a whole number"),
         (Profile("m", (), args={"kv-bits": 7}), "2, 3, 4, 5, 6 or 8 bits"),
         (Profile("m", (), kv_type="q5_1"), "not as q5_1; change kv_type"),
-        (Profile("m", (), capabilities=Capabilities(embeddings=True)), "makes no embeddings"),
+        (Profile("m", (), capabilities=Capabilities(embeddings=True)), "no route for capability 'embeddings'"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_starts(model: Path, profile: Profile, why: str) -> None:

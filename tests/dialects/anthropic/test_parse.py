@@ -8,6 +8,7 @@ import pytest
 from hostd.dialects.anthropic.parse import parse
 from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.domain.errors import RequestError
+from hostd.domain.ticket import Requirements
 
 HI = [{"role": "user", "content": "Hi"}]
 PICTURE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA"}}
@@ -22,7 +23,7 @@ def parsed(**members: Any) -> InferenceRequest:
 def test_what_routing_needs() -> None:
     """The model, whether it streams, tools, and pictures wherever they are."""
     assert ("m", False) == (parsed().model, parsed().stream)
-    assert not any(parsed().requirements)
+    assert Requirements() == parsed().requirements
     assert parsed(stream=True).stream
     assert parsed(tools=[{"name": "f", "input_schema": {}}]).requirements.tools
     result = {"type": "tool_result", "tool_use_id": "a", "content": [PICTURE]}

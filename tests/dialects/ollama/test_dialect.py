@@ -9,6 +9,7 @@ from hostd.dialects import registry
 from hostd.dialects.base import Dialect
 from hostd.dialects.ollama.dialect import PATHS, OllamaClient
 from hostd.domain.errors import EngineError, RequestError
+from hostd.domain.ticket import Task
 from tests.dialects.answering import context
 
 SPOKEN = (Dialect.OPENAI_CHAT, Dialect.OPENAI_COMPLETIONS, Dialect.OPENAI_EMBEDDINGS)
@@ -29,7 +30,7 @@ def test_is_found_by_its_path(dialect: Dialect, path: str) -> None:
     assert found is not None
     assert "m" == found.request(request)["model"]
     vectors = "embed" in path
-    assert (not vectors, vectors) == (request.stream, request.requirements.embeddings)
+    assert (not vectors, vectors) == (request.stream, request.requirements.task is Task.EMBEDDINGS)
 
 
 def test_all_paths_below_are_its_own() -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hostd.dialects.base import Dialect
-from hostd.dialects.openai.dialect import PATHS, OpenAiClient, OpenAiIdentity, smallest_request
+from hostd.dialects.openai.dialect import PATHS, OpenAiClient, OpenAiIdentity
 from hostd.domain.errors import EngineError, RequestError
 from tests.dialects.answering import context
 
@@ -63,11 +63,3 @@ def test_an_event_without_content_is_a_chunk_without_choices(dialect: Dialect, k
     assert event.endswith(b"\n\n")
     chunk = json.loads(event.removeprefix(b"data: "))
     assert (kind, []) == (chunk["object"], chunk["choices"])
-
-
-@pytest.mark.parametrize("embeddings", [True, False])
-def test_the_smallest_request_is_one(embeddings: bool) -> None:
-    """Of the kind that the model can answer."""
-    dialect, body = smallest_request("m", embeddings=embeddings)
-    request = OpenAiClient(dialect).parse(json.dumps(body).encode())
-    assert ("m", embeddings, False) == (request.model, request.requirements.embeddings, request.stream)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hostd.dialects.base import Dialect
 from hostd.dialects.openai.parse import MAX_KEEP_ALIVE, parse
 from hostd.domain.errors import RequestError
-from hostd.domain.ticket import Requirements
+from hostd.domain.ticket import Requirements, Task
 from tests.dialects.openai.test_events import paths_in
 from tests.dialects.test_request_document import values
 
@@ -39,7 +39,7 @@ def test_sees_what_a_request_needs() -> None:
     assert Requirements(tools=True) == requirements(tools=[{}]) == requirements(functions=[{}])
     picture = {"role": "user", "content": [{"type": "text"}, {"type": "image_url", "image_url": {"url": "x"}}]}
     assert Requirements(vision=True) == requirements(messages=["odd", picture])
-    assert Requirements(embeddings=True) == requirements(Dialect.OPENAI_EMBEDDINGS)
+    assert Requirements(Task.EMBEDDINGS) == requirements(Dialect.OPENAI_EMBEDDINGS)
 
 
 @pytest.mark.parametrize(

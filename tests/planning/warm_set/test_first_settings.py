@@ -6,6 +6,7 @@ import pytest
 
 from hostd.domain.host import Host, Reserve
 from hostd.domain.shape import Layer, LayerKind, Shape, Tables
+from hostd.domain.ticket import Task
 from hostd.hardware.simulated import preset
 from hostd.planning.footprint.llamacpp_serving import Serving
 from hostd.planning.warm_set.first_settings import (
@@ -36,9 +37,9 @@ def serve(context: int, slots: int) -> Serving:
     return Serving(context=context * slots, slots=slots, unified=False, cache_ram=0, checkpoints=0)
 
 
-def start(shape: Shape, host: Host = CARD, *, embedding: bool = False) -> FirstSettings | None:
+def start(shape: Shape, host: Host = CARD, task: Task = Task.TEXT) -> FirstSettings | None:
     """Return the start on an empty machine."""
-    return find_first_settings(shape, serve, host, pool_budgets(host), embedding=embedding)
+    return find_first_settings(shape, serve, host, pool_budgets(host), makes_text=task is Task.TEXT)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_no_more_context_than_the_model_was_trained_for(trained: int, context: i
 
 def test_embedding_needs_one_slot() -> None:
     """Its requests are short."""
-    found = start(model(1), embedding=True)
+    found = start(model(1), task=Task.EMBEDDINGS)
     assert found is not None
     assert 1 == found.slots
 
@@ -82,12 +83,12 @@ def test_what_is_larger_than_the_machine_fits_nowhere() -> None:
     assert None is start(model(60), preset("m2max-64g", Reserve()))
 
 
-def ready(name: str, gib: float, *, packing: str = "Q4_K_M", embedding: bool = False) -> ServableModel:
+def ready(name: str, gib: float, *, packing: str = "Q4_K_M", task: Task = Task.TEXT) -> ServableModel:
     """Return a model that can be served on the card."""
     shape = replace(model(gib, packing=packing), name=name)
-    found = start(shape, embedding=embedding)
+    found = start(shape, task=task)
     assert found is not None
-    return ServableModel(name, shape, found, embedding=embedding)
+    return ServableModel(name, shape, found, task)
 
 
 def test_the_most_precise_copy_with_the_most_context_is_served() -> None:
@@ -108,8 +109,8 @@ def test_the_largest_that_chats_is_warm_first() -> None:
     models = [
         ready("small", 1),
         ready("large", 9),
-        ready("vectors", 0.5, embedding=True),
-        ready("more", 0.6, embedding=True),
+        ready("vectors", 0.5, task=Task.EMBEDDINGS),
+        ready("more", 0.6, task=Task.EMBEDDINGS),
     ]
     needs = {each.name: each.start.option.needs["cuda:0"] for each in models}
 

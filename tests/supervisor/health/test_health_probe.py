@@ -10,6 +10,7 @@ from hostd.backends.contract import Endpoint
 from hostd.backends.http.client import HttpClient
 from hostd.backends.http.errors import ExchangeError
 from hostd.dialects.base import Dialect
+from hostd.domain.ticket import Task
 from hostd.supervisor.health import health_probe
 from hostd.supervisor.launch import free_port
 from tests.http_client import client
@@ -70,8 +71,8 @@ async def test_only_an_engine_that_says_so_is_healthy(http: HttpClient, begin: B
 async def test_one_token_is_asked_for_with_the_key(http: HttpClient, begin: Begin) -> None:
     """None means that it came; without the key the engine's refusal is the answer."""
     endpoint = await begin()
-    assert await health_probe.one_token(http, endpoint, embeddings=False) is None
-    said = await health_probe.one_token(http, replace(endpoint, headers={}), embeddings=False)
+    assert await health_probe.one_token(http, endpoint, task=Task.TEXT) is None
+    said = await health_probe.one_token(http, replace(endpoint, headers={}), task=Task.TEXT)
     assert said is not None
     assert said.startswith("status 401: ")
     assert "Invalid API Key" in said
@@ -79,8 +80,8 @@ async def test_one_token_is_asked_for_with_the_key(http: HttpClient, begin: Begi
 
 async def test_an_embedder_is_asked_for_a_vector(http: HttpClient, begin: Begin) -> None:
     """Such an engine generates no tokens; one that makes no vectors is not ready."""
-    assert await health_probe.one_token(http, await begin("--embeddings"), embeddings=True) is None
-    said = await health_probe.one_token(http, await begin(), embeddings=True)
+    assert await health_probe.one_token(http, await begin("--embeddings"), task=Task.EMBEDDINGS) is None
+    said = await health_probe.one_token(http, await begin(), task=Task.EMBEDDINGS)
     assert said is not None
     assert said.startswith("status 501: ")
 
@@ -92,7 +93,7 @@ async def test_an_embedder_is_asked_for_a_vector(http: HttpClient, begin: Begin)
 async def test_a_lost_connection_is_an_answer(http: HttpClient, begin: Begin, script: str, said: str) -> None:
     """Nothing is raised for an engine that hangs up, or that is not there."""
     endpoint = await begin(script=script) if script else Endpoint("http://127.0.0.1:1", "alpha")
-    answer = await health_probe.one_token(http, endpoint, embeddings=False)
+    answer = await health_probe.one_token(http, endpoint, task=Task.TEXT)
     assert answer is not None
     assert answer.startswith(said)
 
@@ -101,9 +102,9 @@ async def test_the_probe_goes_where_the_endpoint_speaks_its_dialect(http: HttpCl
     """Not to a path of our own; a server that does not speak it is not asked."""
     endpoint = await begin()
     elsewhere = replace(endpoint, speaks={Dialect.OPENAI_CHAT: "/elsewhere"})
-    said = await health_probe.one_token(http, elsewhere, embeddings=False)
+    said = await health_probe.one_token(http, elsewhere, task=Task.TEXT)
     assert said is not None
     assert said.startswith("status 404: ")
     assert "its dialects (openai_chat) have no openai_embeddings" == await health_probe.one_token(
-        http, elsewhere, embeddings=True
+        http, elsewhere, task=Task.EMBEDDINGS
     )

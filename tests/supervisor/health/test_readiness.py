@@ -8,6 +8,7 @@ from aiohttp import web
 
 from hostd.backends.contract import Attachment, Endpoint, Launch
 from hostd.domain.errors import EngineError
+from hostd.domain.ticket import Task
 from hostd.supervisor.health import readiness
 from hostd.supervisor.health.readiness import AttachedReadiness, EngineReadiness
 from hostd.supervisor.process.log_ring import LogRing
@@ -62,7 +63,7 @@ async def reached(launch: Launch, usages: Iterator[ProcessUsage], ring: LogRing 
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with client() as http:
-        await EngineReadiness(launch, http, ring or LogRing(), loads, lambda: next(usages)).reached(embeddings=False)
+        await EngineReadiness(launch, http, ring or LogRing(), loads, lambda: next(usages)).reached(task=Task.TEXT)
     return loop.time() - began
 
 
@@ -137,7 +138,7 @@ async def test_reports_how_far_the_load_is() -> None:
         usages = growing()
         waiting = EngineReadiness(launch(expected_bytes=10_000), http, LogRing(), loads, lambda: next(usages))
         assert 0.0 == waiting.progress
-        loading = asyncio.create_task(waiting.reached(embeddings=False))
+        loading = asyncio.create_task(waiting.reached(task=Task.TEXT))
         await asyncio.sleep(2.1)
         assert 0.5 == waiting.progress
         await asyncio.sleep(20)
@@ -157,7 +158,7 @@ async def test_a_model_is_opened_before_the_token(monkeypatch: pytest.MonkeyPatc
 
     async with Loading(after=10.0) as url, client() as http:
         usages, began = growing(), loop.time()
-        await EngineReadiness(launch(url), http, LogRing(), opens, lambda: next(usages)).reached(embeddings=False)
+        await EngineReadiness(launch(url), http, LogRing(), opens, lambda: next(usages)).reached(task=Task.TEXT)
     assert 50.0 <= loop.time() - began <= 50.5
 
 
@@ -170,7 +171,7 @@ async def test_an_attached_server_is_there_or_it_is_not() -> None:
         EngineError, match=r"no server that is well answers at http://127\.0\.0\.1:1: for 5 s its page /health"
     ):
         async with client() as http:
-            await AttachedReadiness(attachment(), http, LogRing(), loads).reached(embeddings=False)
+            await AttachedReadiness(attachment(), http, LogRing(), loads).reached(task=Task.TEXT)
     assert 5.0 <= loop.time() - began <= 5.5
 
     async def opens() -> None:
@@ -179,4 +180,4 @@ async def test_an_attached_server_is_there_or_it_is_not() -> None:
     async with Loading() as url, client() as http:
         waiting = AttachedReadiness(attachment(url), http, LogRing(), opens)
         with pytest.raises(EngineError, match="has made no token within 600 s"):
-            await waiting.reached(embeddings=False)
+            await waiting.reached(task=Task.TEXT)
