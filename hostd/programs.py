@@ -1,8 +1,9 @@
-"""The one place where hostd starts programs: engines, and short questions to programs about themselves.
+"""The one place where hostd starts programs: engines, short questions to programs about themselves, and agents for their user.
 
 Every program gets an environment made from nothing, so that no key of the daemon's reaches one by accident; a session of its own,
 so that Ctrl-C in the daemon's terminal does not reach it and one signal reaches all that it starts; ``/`` as its folder, since the
-daemon's own may be unmounted while it runs; no shell; and the limit of open files that the daemon was started with.
+daemon's own may be unmounted while it runs; no shell; and the limit of open files that the daemon was started with. Only what a
+user works with (`become_program`, `run_in_foreground`) keeps terminal, session and folder.
 """
 
 import os
@@ -15,6 +16,8 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from types import FrameType
+from typing import NoReturn
 
 NOTHING, PIPE = subprocess.DEVNULL, subprocess.PIPE
 Program = subprocess.Popen[bytes]
@@ -23,6 +26,7 @@ LARGEST_OUTPUT = 4 << 20
 """Bytes of an answer; a program that prints more is none that was asked a short question."""
 
 _PAUSE = 0.005
+_PASSED_ON = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 _AT_START = resource.getrlimit(resource.RLIMIT_NOFILE)
 # The daemon raises its own limit. Some programs close or watch every descriptor up to theirs, so they get the one of before.
 
@@ -51,6 +55,51 @@ def start_program(
         with suppress(OSError, ValueError):
             resource.prlimit(process.pid, resource.RLIMIT_NOFILE, _AT_START)
     return process
+
+
+def become_program(argv: Sequence[str], env: Mapping[str, str]) -> NoReturn:
+    """Let *argv*, whose first word is a path, take the place of this process.
+
+    Raises:
+        OSError: The program cannot be started.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    # Python ignores it, and what is ignored stays so in the program.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    os.execve(argv[0], list(argv), dict(env))  # noqa: S606 - no shell is wanted
+
+
+def run_in_foreground(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run *argv* in this terminal, pass signals on to it, and return its exit code: 128 and the signal's number where one ended it.
+
+    Raises:
+        OSError: The program cannot be started.
+    """
+    program: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
+    # What is typed on a terminal reaches the program without our help; passed on, it would be a second Ctrl-C.
+    typed = {signal.SIGINT, signal.SIGQUIT} if os.isatty(0) else set[signal.Signals]()
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        if number in typed:
+            return
+        if program is None:
+            early.append(number)
+        else:
+            program.send_signal(number)
+
+    # A handler is not inherited, as a signal that is ignored would be.
+    before = {each: signal.signal(each, pass_on) for each in _PASSED_ON}
+    try:
+        program = subprocess.Popen(argv, env=dict(env))  # noqa: S603 - the user's own words, and no shell sees them
+        for number in early:
+            program.send_signal(number)
+        status = program.wait()
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    return status if status >= 0 else 128 - status
 
 
 def end_program(program: Program, grace: float) -> None:

@@ -129,6 +129,59 @@ def test_a_killed_program_has_its_signal_as_status() -> None:
     assert ProgramOutput(-signal.SIGTERM, "") == said("import os; os.kill(os.getpid(), 15)")
 
 
+_FOR_A_USER = (
+    "import os, sys; from hostd import programs; sys.exit(programs.{how}(sys.argv[1:], dict(os.environ, A='a')))"
+)
+_TELLS_ITS_PLACE = "import os, sys; print(os.getppid(), os.getsid(0), os.getcwd(), os.environ['A']); sys.exit(5)"
+
+
+@pytest.mark.parametrize("how", ["become_program", "run_in_foreground"])
+def test_a_users_program_stays_where_it_was_asked_for(tmp_path: Path, how: str) -> None:
+    """In the session and the folder of its user, with the environment that was given; its exit code is passed on."""
+    argv = [sys.executable, "-c", _FOR_A_USER.format(how=how), *PYTHON, _TELLS_ITS_PLACE]
+    root = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen(argv, cwd=tmp_path, env=ENV | root, stdout=PIPE) as run:
+        assert run.stdout is not None
+        parent, session, place, given = run.stdout.read().decode().split()
+        assert 5 == run.wait(20)
+        assert (str(run.pid) == parent) == (how == "run_in_foreground")
+    assert (str(os.getsid(0)), str(tmp_path), "a") == (session, place, given)
+
+
+_COUNTS_INTERRUPTS = """
+import os, signal, time
+seen = []
+signal.signal(signal.SIGINT, lambda *_: seen.append(1))
+print("ready", flush=True)
+until = time.monotonic() + 20
+while not seen and time.monotonic() < until:
+    time.sleep(0.01)
+time.sleep(0.2)
+print("seen", len(seen), flush=True)
+"""
+
+
+def test_what_is_typed_arrives_once(tmp_path: Path) -> None:
+    """The terminal sends Ctrl-C to both; hostd neither ends of it nor passes it on."""
+    master, slave = os.openpty()
+    argv = [sys.executable, "-c", _FOR_A_USER.format(how="run_in_foreground"), *PYTHON, _COUNTS_INTERRUPTS]
+    root = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    take = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    with subprocess.Popen(
+        [*PYTHON, take, *argv], env=ENV | root, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+    ) as run:
+        os.close(slave)
+        said = b""
+        while b"ready" not in said:
+            said += os.read(master, 1024)
+        os.write(master, b"\x03")
+        while b"seen" not in said:
+            said += os.read(master, 1024)
+        assert 0 == run.wait(20)
+    os.close(master)
+    assert b"seen 1" in said
+
+
 def test_nothing_else_starts_programs() -> None:
     """Ruff refuses it everywhere but here."""
     done = subprocess.run(

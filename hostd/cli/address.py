@@ -56,13 +56,34 @@ def find_address(url: str | None) -> Address:
     return parse_address(url or _configured() or USUAL)
 
 
+def find_port(url: str | None) -> Address:
+    """Return *url* when given, else the first address with a port that the owner's files listen on, else the usual one.
+
+    Raises:
+        VerbError: There is only a unix socket, which other programs' clients do not know (exit code 2).
+    """
+    listening = (url,) if url else _listening() or (USUAL,)
+    for address in map(parse_address, listening):
+        if address.socket is None:
+            return address
+    raise VerbError(
+        f"clients need a port, and this daemon is reached by {listening[0]}; add such as {USUAL} to server.listen",
+        Code.USAGE,
+    )
+
+
 def _configured() -> str | None:
+    listening = _listening()
+    return listening[0] if listening else None
+
+
+def _listening() -> tuple[str, ...]:
     try:
         if locate(None, os.environ) is None:
-            return None
+            return ()
         from hostd.config.load import load  # costs 0.1 s, and no file or --url does without
 
-        return load().listen[0]
+        return load().listen
     except ConfigError:
         say(f"the configuration has problems (see: hostd config check), so the daemon is looked for at {USUAL}")
-        return None
+        return ()

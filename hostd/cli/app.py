@@ -27,6 +27,7 @@ _VERBS = (
         "unload",
         "pull",
         "chat",
+        "launch",
         "queue",
         "requests",
         "why",

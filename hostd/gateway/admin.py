@@ -84,11 +84,11 @@ class AdminHandlers:
         return web.json_response(views.plan(memory) | planning_inputs(memory, host, services.catalog.profiles))
 
     async def list_models(self, _ctx: RequestContext) -> web.Response:
-        """Show every profile as it is declared, and which of its variants can be served."""
+        """Show every profile as it is declared, and which of its variants can be served; and the roles."""
         services, models = self._services, list(self._services.dispatcher.view().models.values())
         # Whether a variant can be served is seen on the disk, which may be slow.
         shown = await asyncio.to_thread(lambda: [views.model(services, model) for model in models])
-        return web.json_response({"models": shown})
+        return web.json_response({"models": shown, "roles": views.roles(services.catalog.roles.values())})
 
     async def show_model(self, ctx: RequestContext) -> web.Response:
         """Show everything about one model."""

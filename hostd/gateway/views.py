@@ -1,12 +1,13 @@
 """What the owner may see, as plain data: one row per instance, one object per model, and the account of the memory."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from hostd.backends.contract import Attachment, Launch, ServerFacts
-from hostd.domain.profile import ActiveWindow, Profile
+from hostd.domain.profile import ActiveWindow, Profile, Role
 from hostd.domain.schedule import DAYS, format_clock
 from hostd.domain.units import format_duration
 from hostd.gateway.context import AdminServices
@@ -151,6 +152,11 @@ def model(services: AdminServices, shown: ModelView) -> dict[str, Any]:
         ],
         **declared(profile),
     }
+
+
+def roles(declared_roles: Iterable[Role]) -> list[dict[str, Any]]:
+    """Return the roles as they are declared."""
+    return [{"name": role.name, "use": list(role.use), "require": list(role.require)} for role in declared_roles]
 
 
 def detail(services: AdminServices, shown: ModelView) -> dict[str, Any]:

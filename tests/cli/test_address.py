@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hostd.cli.address import find_address, parse_address
+from hostd.cli.address import find_address, find_port, parse_address
 from hostd.cli.exits import Code, VerbError
 
 
@@ -44,6 +44,22 @@ def test_the_owners_files_name_the_address(bare_home: Path) -> None:
     """The first address that the configured server listens on is where the daemon is looked for."""
     _configure(bare_home, 'server: {listen: ["unix:/run/hostd.sock", "127.0.0.1:2"]}\n')
     assert "unix:/run/hostd.sock" == str(find_address(None))
+
+
+def test_clients_get_the_first_address_with_a_port(bare_home: Path) -> None:
+    """Other programs' clients know no unix sockets."""
+    _configure(bare_home, 'server: {listen: ["unix:/run/hostd.sock", "127.0.0.1:2"]}\n')
+    assert "http://127.0.0.1:2" == str(find_port(None))
+    assert "http://127.0.0.1:3" == str(find_port("127.0.0.1:3"))
+
+
+def test_clients_are_not_given_a_socket(bare_home: Path) -> None:
+    """A daemon that has nothing else is said to need a port."""
+    _configure(bare_home, "server: {listen: unix:/run/hostd.sock}\n")
+    for given in (None, "unix:/run/other.sock"):
+        with pytest.raises(VerbError, match=r"server\.listen") as raised:
+            find_port(given)
+        assert Code.USAGE == raised.value.code
 
 
 def test_a_given_address_beats_the_files(bare_home: Path) -> None:

@@ -19,6 +19,7 @@ VERBS = (
     "unload",
     "pull",
     "chat",
+    "launch",
     "queue",
     "requests",
     "why",

@@ -29,9 +29,10 @@ async def test_shows_the_machine(stage: Stage) -> None:
 
 
 async def test_lists_the_models(stage: Stage) -> None:
-    """Every declared model, loaded or not."""
-    models = (await stage.get("/hostd/v1/models")).json["models"]
-    assert list(stage.app.instances) == [model["name"] for model in models]
+    """Every declared model, loaded or not, and every role."""
+    answer = (await stage.get("/hostd/v1/models")).json
+    assert list(stage.app.instances) == [model["name"] for model in answer["models"]]
+    assert list(stage.app.catalog.roles) == [role["name"] for role in answer["roles"]]
 
 
 async def test_loads_and_unloads(stage: Stage) -> None:

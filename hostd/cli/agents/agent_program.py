@@ -1,0 +1,56 @@
+"""What is known of an agent's program, and what it is run with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+PLACEHOLDER_KEY = "hostd"
+"""A key for programs that want one; hostd asks for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAddress:
+    """A model of a daemon: *url* is its base without ``/v1``, *context* the tokens of one request, where they are known."""
+
+    url: str
+    model: str
+    context: int | None = None
+
+    @property
+    def openai_url(self) -> str:
+        """The base URL that OpenAI's clients want."""
+        return f"{self.url}/v1"
+
+    def output_tokens(self, most: int) -> int | None:
+        """Return how many tokens an answer may have: a quarter of the context, *most* at most; agents leave room for them."""
+        return None if self.context is None else min(most, self.context // 4)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCommand:
+    """How an agent is started: variables to set and to *unset*, arguments before the user's own, and *files* by path."""
+
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    unset: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def environment_from(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of an agent that is started in *inherited*."""
+        return {**{name: value for name, value in inherited.items() if name not in self.unset}, **self.environment}
+
+
+@dataclass(frozen=True, slots=True)
+class AgentProgram:
+    """A program that works with tools through a model.
+
+    *install* is the command that installs it. *opening_tokens* are what its first request takes before a word of its user's, as it
+    was seen (None: not measured). *command* takes the model and the folder in which its files will be.
+    """
+
+    name: str
+    title: str
+    executable: str
+    install: str
+    command: Callable[[ModelAddress, str], AgentCommand]
+    opening_tokens: int | None = None

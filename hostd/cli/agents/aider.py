@@ -1,0 +1,34 @@
+"""aider, which speaks OpenAI's chat completions."""
+
+import json
+
+from hostd.cli.agents.agent_program import PLACEHOLDER_KEY, AgentCommand, AgentProgram, ModelAddress
+
+_MOST_OUTPUT = 32_000
+
+
+def command(model: ModelAddress, folder: str) -> AgentCommand:
+    """Return a command with one model for edits and for summaries; its context stands in a file of model metadata."""
+    name = f"openai/{model.model}"
+    environment = {"OPENAI_API_BASE": model.openai_url, "OPENAI_API_KEY": PLACEHOLDER_KEY}
+    # Without metadata it warns of a model that it does not know, and offers to open a page about it.
+    arguments: tuple[str, ...] = ("--model", name, "--weak-model", name, "--no-show-model-warnings")
+    if model.context is None:
+        return AgentCommand(environment, arguments=arguments)
+    path = f"{folder}/models.json"
+    output = model.output_tokens(_MOST_OUTPUT)
+    limits = {"max_input_tokens": model.context, "max_output_tokens": output, "max_tokens": output}
+    prices = {"input_cost_per_token": 0, "output_cost_per_token": 0}
+    metadata = {name: limits | prices | {"litellm_provider": "openai", "mode": "chat"}}
+    arguments += ("--model-metadata-file", path)
+    return AgentCommand(environment, arguments=arguments, files={path: json.dumps(metadata)})
+
+
+AIDER = AgentProgram(
+    name="aider",
+    title="aider",
+    executable="aider",
+    install="uv tool install --python 3.12 aider-chat",
+    command=command,
+    opening_tokens=1_000,
+)
