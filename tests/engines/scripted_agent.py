@@ -5,6 +5,7 @@
 `POST /script` may say `calls`, the arguments for tools by name, of which the first that a request offers is called; without it the
 first tool of all is, with arguments that its schema allows. A tool that takes the final answer is called with it. Where a schema is
 asked for, the answer follows it. All faults of `tests.engines.scripted_cloud` work here, too.
+`answer` is said in place of its own words.
 """
 
 import json
@@ -32,6 +33,8 @@ class AgentJob(CloudJob):
         super().__init__(engine, wire, number, path, body)
         self.call_id = f"call_{number}"
         self.answer, self._called = self._decided() if self.chat else (GREETING, None)
+        if self._called is None:
+            self.answer = str(self.fault("answer") or self.answer)
         self.words = re.findall(r"\S+\s*|\s+", self.answer)
 
     @property

@@ -1,0 +1,1 @@
+"""The agents' own programs, started by `hostd launch`, at a task of one file."""

@@ -1,0 +1,39 @@
+"""A daemon whose one model is scripted: it calls the tool that an agent offers, and answers with the result."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hostd.supervisor.launch import free_port
+from tests.journeys.agents.programs import ROOT, SCRIPT
+from tests.journeys.host import Host, serving
+
+MODEL = "agent-model"
+CONTEXT = 131_072
+
+
+@contextmanager
+def scripted_host(folder: Path) -> Iterator[Host]:
+    """Run both until the block ends."""
+    port = free_port()
+    program = ROOT / "tests/engines/scripted_agent.py"
+    argv = [sys.executable, str(program), "--port", str(port), "--script", json.dumps(SCRIPT)]
+    upstream = subprocess.Popen(argv, stdin=subprocess.PIPE)
+    variant = {"backend": "openai", "url": f"http://127.0.0.1:{port}/v1", "model": "big-1"}
+    document = {
+        "name": MODEL,
+        "variants": [variant],
+        "context": CONTEXT,
+        "slots": 4,
+        "limits": {"max_concurrent": 4},
+        "capabilities": {"tools": True},
+    }
+    try:
+        with serving(folder, document) as host:
+            yield host
+    finally:
+        upstream.kill()
+        upstream.communicate()

@@ -1,0 +1,37 @@
+"""Each agent's own program completes a task of one file on a model behind hostd."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.agents.programs import PROGRAMS
+from tests.journeys.agents.runner import is_installed, run_agent
+from tests.journeys.agents.scripted_host import scripted_host
+from tests.journeys.host import Host
+
+ROUTES = {
+    "claude": "POST /v1/messages",
+    "codex": "POST /v1/responses",
+    "opencode": "POST /v1/chat/completions",
+    "qwen": "POST /v1/chat/completions",
+    "aider": "POST /v1/chat/completions",
+}
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """A daemon with a scripted model that calls tools."""
+    with scripted_host(tmp_path_factory.mktemp("agents")) as running:
+        yield running
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_completes_its_task(host: Host, tmp_path: Path, name: str) -> None:
+    """The file is there, the program ended well, it used the routes of its dialect, and nothing of the launch is left behind."""
+    if not is_installed(name):
+        pytest.skip(f"{name} is not installed; see scripts/agents")
+    run = run_agent(name, host.url, tmp_path)
+    assert run.passed, run.why
+    assert {ROUTES[name]} == set(run.routes)
