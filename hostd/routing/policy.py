@@ -19,8 +19,8 @@ _NO_FACTS: Mapping[str, str] = MappingProxyType({})
 class RouteQuery(NamedTuple):
     """What is known of a request before it is routed. A tuple, since one is made for each request.
 
-    *privacy* is what the request itself asks for; that of its sender and of the profile count besides. *tokens* is about how
-    long the prompt is (0: not counted), and *facts* are what classifiers found in it.
+    *privacy* is what the request itself asks for; that of its sender and of the profile count besides. *tokens* is how
+    long the prompt is at least (0: not counted), and *facts* are what classifiers found in it.
     """
 
     asked: str

@@ -3,6 +3,7 @@
 A name stands for a chain: the profiles that it means and their fallbacks. Permission, privacy and capability each judge the
 whole chain, so that none can be got round by what another has dropped before; further policies rank what these three keep.
 Routes by the first three depend on nothing but the name, what the request needs and how private it is, so they are made once.
+A prompt that is long for sure passes over targets whose context is smaller.
 """
 
 import difflib
@@ -15,6 +16,7 @@ from hostd.domain.profile import FallbackRule, Role, Settings
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Requirements, Route, Target
 from hostd.routing.capability import CapabilityPolicy
+from hostd.routing.context_length import fitting
 from hostd.routing.policy import Dropped, RoutePolicy, RouteQuery
 from hostd.routing.privacy import AccessPolicy, PrivacyPolicy
 
@@ -63,6 +65,8 @@ class Router:
             if query.asked in names.listed:
                 # Only names as declared are remembered: patterns and spellings would let clients grow this table without end.
                 self._routes[key] = route
+        if query.tokens:
+            route = fitting(route, query.tokens, self._catalog.profiles)
         return self._ranked(query, route, now) if self._further else route
 
     def resolve(self, asked: str) -> str:

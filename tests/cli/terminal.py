@@ -6,7 +6,7 @@ import select
 from time import monotonic
 from typing import Self
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 
 
 class Terminal:

@@ -51,7 +51,7 @@ def host(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ho
 def test_a_prompt_that_takes_many_times_the_limit_is_read_to_its_end(host: Host, asked: dict[str, bool]) -> None:
     """In a stream as in one piece; how far it is can be seen, and the engine is the same afterwards."""
     pid, replies, seen = host.row("slow")["pid"], list[Reply](), list[int]()
-    text = f"{sorted(asked)} " + WORDS * 20
+    text = f"{sorted(asked)} " + WORDS * 30
     began = time.monotonic()
     asking = threading.Thread(target=lambda: replies.append(host.chat("slow", text, max_tokens=3, **asked)))
     asking.start()

@@ -63,6 +63,11 @@ class Crowd:
     refused: list[bytes] = field(default_factory=list)
     most: float = 0.0
 
+    @property
+    def answers(self) -> int:
+        """How many there have been."""
+        return sum(map(len, self.waits.values()))
+
     def ask(self, *models: str) -> None:
         """Have them ask for a while, and look at the ledger all the time."""
         end = time.monotonic() + self.seconds
@@ -90,8 +95,12 @@ def test_three_models_that_do_not_fit_share_the_room_in_turns(
 ) -> None:
     """Of three busy models where one or two fit, each has its turn: no error, no swap per request, no wait beyond a bound."""
     with small(tmp_path, one if fit == 1 else 3 * needs["low"] - 1, large("a"), large("b"), large("c")) as host:
-        crowd = Crowd(host, seconds=6.0)
+        crowd, end = Crowd(host, seconds=6.0), time.monotonic() + 60.0
         crowd.ask("a", "b", "c")
+        # A machine on which a load takes seconds needs more time to show that many requests share one.
+        while (few := crowd.answers < 10 * len(host.decisions("model_ready"))) and time.monotonic() < end:
+            crowd.ask("a", "b", "c")
+        assert not few
         assert [] == crowd.refused
         assert crowd.most <= 1.0
         loads = host.decisions("model_ready")
@@ -100,7 +109,6 @@ def test_three_models_that_do_not_fit_share_the_room_in_turns(
         # A model stays while its load pays off, some loads long; a request waits for the others' turns and its own load.
         turn = 6 * max(1.0, slowest) + slowest + SWAP
         assert max(max(waits) for waits in crowd.waits.values()) <= 2 * turn + slowest
-        assert sum(map(len, crowd.waits.values())) >= 10 * len(loads)
         assert fit == most_at_once(host)
 
 

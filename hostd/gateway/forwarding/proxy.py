@@ -6,6 +6,7 @@ from aiohttp import web
 
 from hostd.backends.upstream import BYTES_PER_TOKEN, Lease, Upstream
 from hostd.dialects.base import InferenceRequest
+from hostd.dialects.byte_search import contains
 from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.locality import is_loopback
 from hostd.domain.reason import FallbackReason
@@ -18,12 +19,17 @@ from hostd.gateway.forwarding.request_digest import digest_of
 from hostd.gateway.forwarding.request_trace import request_record
 from hostd.gateway.http import error_responses
 from hostd.gateway.http.auth import options_of
+from hostd.routing.context_length import BYTES_PER_TOKEN as MOST_BYTES_PER_TOKEN
 from hostd.routing.policy import RouteQuery
 from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
 from hostd.scheduling.events import AttemptFailed
 from hostd.supervisor.process.own_limits import want_now
 
+_LONG_PROMPT = 64 * 1024
+"""Bytes of a request from which its tokens are worth a guess: nobody's context is smaller than what fewer may hold."""
+_BYTES_IN_TEXT = (b'"input_audio"', b'"file_data"')
+"""Members of sounds and files, whose bytes are no text."""
 _LEFT_WAITING = 1.0
 """Seconds without an answer from which a client that leaves may have been kept waiting by its own request."""
 
@@ -47,7 +53,7 @@ class ProxyRequest:
 
     def _admission_ticket(self) -> Ticket:
         inference, principal, options = self._inference, self._ctx.principal, options_of(self._ctx.request.headers)
-        query = RouteQuery(inference.model, inference.requirements, principal, options.privacy)
+        query = RouteQuery(inference.model, inference.requirements, principal, options.privacy, self._least_tokens())
         # A client may give two requests the same id; the scheduler must not take them for one.
         again = f"/{id(self):x}" if "X-Request-Id" in self._ctx.request.headers else ""
         return Ticket(
@@ -61,6 +67,15 @@ class ProxyRequest:
             **self._bounds_of_cost(),
             digest=digest_of(inference) if self._services.dispatcher.refuses_by_digest else None,
         )
+
+    def _least_tokens(self) -> int:
+        """Return about how many tokens a long prompt has at least; 0 for a short one, and for what is no single text."""
+        inference = self._inference
+        size, needs = inference.document.size, inference.requirements
+        if size < _LONG_PROMPT or needs.embeddings or needs.vision or inference.choices > 1:
+            return 0
+        body = inference.document.encode()
+        return 0 if any(contains(body, word) for word in _BYTES_IN_TEXT) else size // MOST_BYTES_PER_TOKEN
 
     def _bounds_of_cost(self) -> dict[str, int]:
         """Return what the request may be billed for at most, where that is asked."""
