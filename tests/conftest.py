@@ -21,6 +21,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("hostd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hostd")
 
+_SECTION = "section: "
+
 OpenDaemon = Callable[..., AbstractAsyncContextManager[Stage]]
 
 
@@ -66,3 +68,28 @@ async def stage(shared_daemon: Stage) -> AsyncIterator[Stage]:
     """The shared daemon, every engine of it ready and idle."""
     yield shared_daemon
     await shared_daemon.restore()
+
+
+Say = Callable[[str, str], None]
+
+
+@pytest.fixture
+def say(record_property: Callable[[str, object], None]) -> Say:
+    """Adds a line, or lines, to a section at the end of the run, whichever process the test runs in."""
+
+    def added(section: str, lines: str) -> None:
+        record_property(_SECTION + section, lines)
+
+    return added
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the sections to which tests have added lines."""
+    sections: dict[str, list[str]] = {}
+    reports = [each for stat in terminalreporter.stats.values() for each in stat if isinstance(each, pytest.TestReport)]
+    for name, lines in (found for each in reports if each.when == "call" for found in each.user_properties):
+        if name.startswith(_SECTION):
+            sections.setdefault(name.removeprefix(_SECTION), []).append(str(lines))
+    for section, found in sections.items():
+        terminalreporter.section(section)
+        terminalreporter.write_line("\n".join(sorted(found)))

@@ -6,7 +6,6 @@
 import os
 import random
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Say
 from tests.journeys.chaos import Victim, fill, report, small_disk, stop
 from tests.journeys.chaos_agents import COUNTS, Agents, Outcome, Question, ask, calm_answers
 from tests.journeys.host import MODELS, all_gone, large, needed_memory, until, write_files, write_machine
@@ -79,7 +79,7 @@ def _answered(url: str, question: Question) -> bool:
 
 
 @pytest.mark.slow
-def test_agents_among_accidents(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_agents_among_accidents(tmp_path: Path, say: Say) -> None:
     """No success is cut short, nobody waits while memory is free, nothing is left behind, and everything comes back."""
     weights = tmp_path / "a.gguf"
     shutil.copy(MODELS / "tiny-chat.gguf", weights)
@@ -108,9 +108,9 @@ def test_agents_among_accidents(tmp_path: Path, capfd: pytest.CaptureFixture[str
             status = stop(victim)
             left = [engine.pid for engine in engines if not all_gone([engine])]
         finally:
-            with capfd.disabled():
-                sys.stdout.write(f"\n{report(agents.outcomes, victim)}\n")
-                sys.stdout.write("" if disk else "no state disk was filled: that takes root\n")
+            say("agents among accidents", report(agents.outcomes, victim))
+            if not disk:
+                say("agents among accidents", "no state disk was filled: that takes root")
             victim.close()
     bad = [
         each for each in agents.outcomes if each.word in FAULTS or (each.word == "broken" and not excused(each, victim))

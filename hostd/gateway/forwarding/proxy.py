@@ -9,8 +9,9 @@ from hostd.dialects.base import InferenceRequest
 from hostd.dialects.byte_search import contains
 from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.locality import is_loopback
+from hostd.domain.principal import Privacy
 from hostd.domain.reason import FallbackReason
-from hostd.domain.ticket import Ticket
+from hostd.domain.ticket import Route, Ticket
 from hostd.gateway.context import InferenceServices, RequestContext
 from hostd.gateway.forwarding.attempt import Attempt
 from hostd.gateway.forwarding.attempt_errors import RetryableFailure, TerminalFailure
@@ -26,8 +27,8 @@ from hostd.scheduling.effects import Serve
 from hostd.scheduling.events import AttemptFailed
 from hostd.supervisor.process.own_limits import want_now
 
-_LONG_PROMPT = 64 * 1024
-"""Bytes of a request from which its tokens are worth a guess: nobody's context is smaller than what fewer may hold."""
+_SHORT_PROMPT = 2048
+"""Tokens that every context holds."""
 _BYTES_IN_TEXT = (b'"input_audio"', b'"file_data"')
 """Members of sounds and files, whose bytes are no text."""
 _LEFT_WAITING = 1.0
@@ -53,12 +54,11 @@ class ProxyRequest:
 
     def _admission_ticket(self) -> Ticket:
         inference, principal, options = self._inference, self._ctx.principal, options_of(self._ctx.request.headers)
-        query = RouteQuery(inference.model, inference.requirements, principal, options.privacy, self._least_tokens())
         # A client may give two requests the same id; the scheduler must not take them for one.
         again = f"/{id(self):x}" if "X-Request-Id" in self._ctx.request.headers else ""
         return Ticket(
             self._trace.request_id + again,
-            self._services.router.route(query, self._arrived),
+            self._route(options.privacy),
             client=principal.client,
             priority=options.priority,
             session=options.session,
@@ -68,14 +68,23 @@ class ProxyRequest:
             digest=digest_of(inference) if self._services.dispatcher.refuses_by_digest else None,
         )
 
-    def _least_tokens(self) -> int:
-        """Return about how many tokens a long prompt has at least; 0 for a short one, and for what is no single text."""
-        inference = self._inference
-        size, needs = inference.document.size, inference.requirements
-        if size < _LONG_PROMPT or needs.embeddings or needs.vision or inference.choices > 1:
-            return 0
-        body = inference.document.encode()
-        return 0 if any(contains(body, word) for word in _BYTES_IN_TEXT) else size // MOST_BYTES_PER_TOKEN
+    def _route(self, privacy: Privacy) -> Route:
+        """Return the targets that may answer; a prompt that is too long for sure passes over the first ones."""
+        inference, router = self._inference, self._services.router
+        query = RouteQuery(inference.model, inference.requirements, self._ctx.principal, privacy)
+        # Pictures, and the texts of a batch, have another length than their bytes let one think.
+        if inference.requirements.embeddings or inference.requirements.vision or inference.choices > 1:
+            return router.route(query, self._arrived)
+        tokens = inference.document.size // MOST_BYTES_PER_TOKEN
+        route = router.route(query._replace(tokens=tokens) if tokens > _SHORT_PROMPT else query, self._arrived)
+        if route.reason is FallbackReason.CONTEXT_TOO_LONG and self._has_bytes():
+            return router.route(query, self._arrived)
+        return route
+
+    def _has_bytes(self) -> bool:
+        """Return whether the request holds a sound or a file."""
+        body = self._inference.document.encode()
+        return any(contains(body, word) for word in _BYTES_IN_TEXT)
 
     def _bounds_of_cost(self) -> dict[str, int]:
         """Return what the request may be billed for at most, where that is asked."""

@@ -49,6 +49,27 @@ class TestClientGone:
         assert 200 == (await waiting).status
 
 
+class TestLongPrompts:
+    """A prompt that is longer for sure than the context of the model that was asked for."""
+
+    @pytest.mark.parametrize("asked", WAYS, ids=str)
+    async def test_goes_to_a_larger_window_at_once(self, stage: Stage, asked: dict[str, Any]) -> None:
+        """The smaller model hears nothing of it; what only an engine can count is asked of it."""
+        before = (await stage.seen("alpha"))["begun"]
+        for length, route in ((40_000, ("beta", "fallback:context_too_long")), (30_000, ("alpha", "primary"))):
+            # The scripted engine counts the messages, and would refuse so long ones.
+            answer = await stage.ask("alpha", metadata={"note": "x" * length}, **asked)
+            assert (200, route, "1") == (answer.status, answer.route, answer.headers["x-hostd-attempts"])
+        assert before + 1 == (await stage.seen("alpha"))["begun"]
+
+    async def test_the_bytes_of_a_sound_are_no_prompt(self, stage: Stage) -> None:
+        """A request with a sound or a file has fewer tokens than its bytes let one think."""
+        part = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+        messages = [{"role": "user", "content": [part]}]
+        answer = await stage.ask("alpha", messages=messages, metadata={"note": "x" * 40_000})
+        assert ("alpha", "primary") == answer.route
+
+
 async def alone(stage: Stage) -> None:
     """Have the engine answer: requests that other tests left while it read them would be company until it does."""
     assert 200 == (await stage.ask("alpha", seed=99)).status

@@ -1,0 +1,27 @@
+"""Which target of a route is the first to hold a prompt: a guess by its bytes, since only an engine counts tokens.
+
+The guess spares a long prompt the load of a model that would refuse it. It never refuses one itself: where no target is known
+to be larger, the route stays as it is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hostd.domain.profile import Profile
+from hostd.domain.reason import FallbackReason
+from hostd.domain.ticket import Route
+
+BYTES_PER_TOKEN = 8
+"""Bytes of a request for each token of its prompt, at most: prose has 4 to 5, code 3, text in escapes (``\\u4f60``) up to 9."""
+
+
+def fitting(route: Route, tokens: int, profiles: Mapping[str, Profile]) -> Route:
+    """Return *route* from its first target on that has room for *tokens*. A profile that names no context is taken to have room."""
+    for index, target in enumerate(route.targets):
+        if (profiles[target.model].context or tokens) < tokens:
+            continue
+        if index == 0:
+            return route
+        if route.open_to(index, FallbackReason.CONTEXT_TOO_LONG, 0):
+            return replace(route, targets=route.targets[index:], reason=FallbackReason.CONTEXT_TOO_LONG)
+    return route
