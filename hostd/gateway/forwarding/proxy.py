@@ -11,7 +11,7 @@ from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.locality import is_loopback
 from hostd.domain.principal import Privacy
 from hostd.domain.reason import FallbackReason
-from hostd.domain.ticket import Route, Ticket
+from hostd.domain.ticket import Route, Task, Ticket
 from hostd.gateway.context import InferenceServices, RequestContext
 from hostd.gateway.forwarding.attempt import Attempt
 from hostd.gateway.forwarding.attempt_errors import RetryableFailure, TerminalFailure
@@ -70,10 +70,10 @@ class ProxyRequest:
 
     def _route(self, privacy: Privacy) -> Route:
         """Return the targets that may answer; a prompt that is too long for sure passes over the first ones."""
-        inference, router = self._inference, self._services.router
-        query = RouteQuery(inference.model, inference.requirements, self._ctx.principal, privacy)
+        inference, router, needs = self._inference, self._services.router, self._inference.requirements
+        query = RouteQuery(inference.model, needs, self._ctx.principal, privacy)
         # Pictures, and the texts of a batch, have another length than their bytes let one think.
-        if inference.requirements.embeddings or inference.requirements.vision or inference.choices > 1:
+        if needs.task is not Task.TEXT or needs.vision or inference.choices > 1:
             return router.route(query, self._arrived)
         tokens = inference.document.size // MOST_BYTES_PER_TOKEN
         route = router.route(query._replace(tokens=tokens) if tokens > _SHORT_PROMPT else query, self._arrived)
