@@ -24,6 +24,7 @@ FINAL = ("final_answer", "final_result")
 """Tools by which frameworks have the last word said."""
 _OBSERVED = "Observation:"
 """How frameworks that write results of tools as text begin them."""
+_QUOTED = r"['\"]([^'\"]+)['\"]"
 
 
 class AgentJob(CloudJob):
@@ -58,8 +59,8 @@ class AgentJob(CloudJob):
         if isinstance(choice, dict):
             name = choice["function"]["name"]
             return "", (name, self._arguments(offered[name], prompt, result))
-        if (schema := _schema(self.body.get("response_format"))) is not None:
-            return json.dumps(example(schema, prompt)), None
+        if (said := _in_form(self.body.get("response_format"), prompt)) is not None:
+            return json.dumps(said), None
         said = GREETING if result is None else f"The tool says: {result}"
         if not offered or choice == "none":
             return said, None
@@ -68,11 +69,11 @@ class AgentJob(CloudJob):
             name = next((each for each in wanted if each in offered), next(iter(offered)))
         else:
             name = next((each for each in FINAL if each in offered), "")
-        return ("", (name, self._arguments(offered[name], prompt, said))) if name else (said, None)
+        return ("", (name, self._arguments(offered[name], prompt, result and said))) if name else (said, None)
 
     def _arguments(self, function: Json, prompt: str, said: str | None) -> str:
         wanted = (self.fault("calls") or {}).get(function["name"])
-        if wanted is None and function["name"] in FINAL:
+        if wanted is None and said is not None and function["name"] in FINAL:
             wanted = dict.fromkeys(function["parameters"].get("properties", {}), said)
         given = example(function.get("parameters") or {}, prompt) if wanted is None else wanted
         return json.dumps(given, ensure_ascii=False)
@@ -109,7 +110,7 @@ def example(schema: Json, prompt: str, definitions: Json | None = None) -> Any:
         case "null":
             return None
         case _:
-            return next(iter(re.findall(r"['\"]([^'\"]+)['\"]", prompt)[::-1]), "Rome")
+            return next(iter(re.findall(_QUOTED, prompt)[::-1]), "Rome")
 
 
 def _result(messages: list[Json]) -> str | None:
@@ -133,10 +134,13 @@ def _text(message: Json) -> str:
     return content if isinstance(content, str) else "\n".join(str(part.get("text", "")) for part in content)
 
 
-def _schema(form: Json | None) -> Json | None:
+def _in_form(form: Json | None, prompt: str) -> Any:
+    """Return a value of the form that is asked for, None where none is; without a schema, with the names in quotes in *prompt*."""
     if not form or form.get("type") == "text":
         return None
-    return form["json_schema"]["schema"] if form["type"] == "json_schema" else {}
+    if form["type"] == "json_schema":
+        return example(form["json_schema"]["schema"], prompt)
+    return dict.fromkeys(re.findall(_QUOTED, prompt), "Rome")
 
 
 class Agent(Provider):

@@ -1,12 +1,8 @@
-"""The official client, unchanged, and its own test suite: chat completions, embeddings, models and responses."""
+"""The official client, unchanged: chat completions, embeddings, models and responses."""
 
 import json
-import os
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import openai
@@ -14,8 +10,6 @@ import pytest
 
 from tests.journeys.host import Host, profile, serving
 from tests.journeys.test_whole_answers import TEMPLATE, TOOL
-
-SUITE = Path(__file__).parents[2] / ".cache" / f"openai-{openai.__version__}"
 
 
 @pytest.fixture(scope="module")
@@ -153,28 +147,3 @@ def test_responses_are_not_stored(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="send the earlier turns") as raised:
         client.responses.create(model="chat", input="a", previous_response_id="resp_1")
     assert "previous_response_id" == raised.value.param
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "chosen",
-    [
-        ["tests/api_resources/chat/test_completions.py", "-k", "create and not stored"],
-        ["tests/api_resources/test_responses.py", "-k", "create and not all_params"],
-        ["tests/api_resources/test_responses.py", "-k", "create and all_params", "-p", "without_store"],
-    ],
-    ids=lambda chosen: chosen[2],
-)
-def test_own_suite(host: Host, chosen: list[str]) -> None:
-    """openai-python's own tests pass against hostd, with strict and loose validation.
-
-    Of a response with all members, what would need a store is left out: that is refused, as the test above says.
-    """
-    if not (SUITE / "tests").is_dir():
-        pytest.skip(f"the source archive of openai {openai.__version__} is not in .cache; scripts/test fetches it")
-    argv = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "-o", "asyncio_mode=auto", "-p", "no:cacheprovider"]
-    # The archive has a package called tests, too: the plugin is found in its own folder.
-    env = os.environ | {"TEST_API_BASE_URL": host.url + "/v1", "PYTHONPATH": str(Path(__file__).parent)}
-    ran = subprocess.run([*argv, *chosen], cwd=SUITE, env=env, capture_output=True, text=True, timeout=120, check=False)
-    assert 0 == ran.returncode, ran.stdout[-3000:]
-    assert "passed" in ran.stdout

@@ -1,11 +1,7 @@
-"""Anthropic's official client, unchanged, before a real llama-server, and its own test suite."""
+"""Anthropic's official client, unchanged, before a real llama-server."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -13,7 +9,6 @@ import pytest
 
 from tests.journeys.host import Host, profile, serving
 
-SUITE = Path(__file__).parents[2] / ".cache" / f"anthropic-{anthropic.__version__}"
 # The newest client no longer has a name for it.
 COLD = {"temperature": 0}
 HELLO: Any = [{"role": "user", "content": "Hello, who are you?"}]
@@ -128,20 +123,3 @@ def test_errors(host: Host, client: Any) -> None:
     for reply in (host.get("/v1/messages"), host.get("/v1/messages/nothing")):
         assert "error" == reply.json["type"]
     assert 200 == host.get("/").status
-
-
-@pytest.mark.slow
-def test_own_suite(host: Host) -> None:
-    """anthropic-sdk-python's own tests of messages and models pass against hostd, with strict and loose validation."""
-    if not (SUITE / "tests").is_dir():
-        pytest.skip(
-            f"the source archive of anthropic {anthropic.__version__} is not in .cache; scripts/test fetches it"
-        )
-    argv = [sys.executable, "-m", "pytest", "-q", "--noconftest", "-p", "anthropic_suite", "-p", "no:cacheprovider"]
-    argv += ["-o", "addopts=", "-o", "asyncio_mode=auto", "-o", "filterwarnings="]
-    chosen = [f"tests/api_resources/{name}.py" for name in ("test_messages", "test_models")]
-    path = os.pathsep.join((str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")))
-    env = os.environ | {"TEST_API_BASE_URL": host.url, "PYTHONPATH": path}
-    ran = subprocess.run([*argv, *chosen], cwd=SUITE, env=env, capture_output=True, text=True, timeout=300, check=False)
-    assert 0 == ran.returncode, ran.stdout[-3000:]
-    assert "passed" in ran.stdout

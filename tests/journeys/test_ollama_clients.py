@@ -1,13 +1,8 @@
-"""Ollama's own Python client, unchanged, and the examples in its source archive."""
+"""Ollama's own Python client, unchanged."""
 
 import base64
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import ollama
@@ -16,15 +11,6 @@ import pytest
 from tests.journeys.host import Host, profile, serving
 from tests.journeys.test_whole_answers import TEMPLATE, TOOL
 
-EXAMPLES = Path(__file__).parents[2] / ".cache" / f"ollama-{version('ollama')}" / "examples"
-CHATS = ["gemma4", "llama3.1*", "gpt-oss*", "codellama*", "qwen*"]
-RUN = (
-    *("list", "ps", "show", "pull", "chat", "chat-stream", "chat-logprobs", "async-chat"),
-    *("generate", "generate-stream", "generate-logprobs", "async-generate", "fill-in-middle"),
-    *("embed", "structured-outputs", "async-structured-outputs", "tools", "async-tools", "multi-tool"),
-    *("gpt-oss-tools", "gpt-oss-tools-stream", "thinking-levels"),
-)
-"""All examples but those that make models, talk to a person, search the web, or print the thought of a model that thinks."""
 ASKED = [{"role": "user", "content": "Hello, who are you?"}]
 SETTLED = {"temperature": 0, "seed": 1, "num_predict": 24, "num_ctx": 4096}
 PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(20)).decode()
@@ -32,12 +18,12 @@ PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(20)).decode()
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    """A daemon with a chat model under the names that the examples use, one that makes embeddings, and one that calls tools."""
+    """A daemon with a chat model, one that makes embeddings, and one that calls tools."""
     folder = tmp_path_factory.mktemp("ollama")
     vectors = {"args": {"threads": 1, "pooling": "mean"}, "capabilities": {"embeddings": True}}
     (folder / "tools.jinja").write_text(TEMPLATE, "utf-8")
     caller = profile("caller", args={"threads": 1, "chat-template-file": str(folder / "tools.jinja")})
-    chat = profile("chat", aliases=CHATS, capabilities={"vision": False})
+    chat = profile("chat", aliases=["gemma4"], capabilities={"vision": False})
     with serving(
         folder, chat, profile("vectors", "tiny-story.gguf", aliases=["llama3.2"], **vectors), caller
     ) as running:
@@ -138,17 +124,3 @@ def test_a_path_of_the_dialect_has_its_errors(host: Host) -> None:
     for reply in (host.post("/api/absent"), host.get("/api/chat"), host.post("/api/chat", b"{")):
         assert isinstance(reply.json["error"], str)
         assert 400 <= reply.status < 500
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", RUN)
-def test_own_examples(host: Host, name: str) -> None:
-    """The examples in the client's source archive run to their end."""
-    if not EXAMPLES.is_dir():
-        pytest.skip(f"the source archive of ollama {version('ollama')} is not in .cache; scripts/test fetches it")
-    argv = [sys.executable, str(EXAMPLES / f"{name}.py")]
-    env = os.environ | {"OLLAMA_HOST": host.url}
-    ran = subprocess.run(
-        argv, env=env, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
-    )
-    assert 0 == ran.returncode, ran.stderr[-3000:]
