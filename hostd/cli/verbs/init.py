@@ -4,16 +4,19 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hostd.backends.visible_cards import device_variables, visible_cards
 from hostd.cli.exits import VerbError
 from hostd.cli.options import AsJson, find_machine, owners_reserve
 from hostd.cli.output import NOTHING, Column, emit, say, show_table, write_line
 from hostd.config.locate import PROFILES, user_file
+from hostd.domain.host import Host, PoolKind
 from hostd.domain.units import format_bytes
 
 if TYPE_CHECKING:
@@ -64,7 +67,7 @@ def init(
     from hostd.models.scan import scan
 
     where = (folder or user_file(os.environ).parent).expanduser().absolute()
-    machine = find_machine(None, owners_reserve())
+    machine = _seen(find_machine(None, owners_reserve()), os.environ)
     for trouble in machine.troubles:
         say(trouble)
     selections = select_profiles(scan(this_machine(), tuple(sources or ())), machine)
@@ -82,6 +85,17 @@ def init(
         )
     if not json:
         _show_next(where, list(files), engines, dry_run=dry_run)
+
+
+def _seen(machine: Host, environ: Mapping[str, str]) -> Host:
+    """Return *machine* with the cards alone that *environ* shows to engines, which is what the daemon will have them use, too."""
+    seen = visible_cards(machine, device_variables(environ))
+    if seen.pools is None:
+        return machine
+    say(f"an engine inherits a variable of yours: {seen.why}")
+    ordered = {name: at for at, name in enumerate(seen.pools)}
+    cards = sorted((pool for pool in machine.accelerators if pool.id in ordered), key=lambda pool: ordered[pool.id])
+    return replace(machine, pools=(*cards, *(pool for pool in machine.pools if pool.kind is PoolKind.RAM)))
 
 
 def find_engines() -> dict[str, str | None]:

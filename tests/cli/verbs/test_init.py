@@ -147,3 +147,18 @@ def test_troubles_of_the_machine_are_said(models_found: Path, hostd: Run, monkey
     monkeypatch.setattr("hostd.hardware.probe.probe", lambda _: host)
     ran = hostd("init")
     assert (0, "hostd: the NVIDIA card at index 1 does not answer\n") == (ran.code, ran.err)
+
+
+def test_cards_that_a_variable_hides_take_no_model(
+    models_found: Path, hostd: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says which variable, and plans for what is left: another card, or the processor."""
+    monkeypatch.setattr("hostd.hardware.probe.probe", lambda reserve: preset("2xrtx3090", reserve))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    ran = hostd("init", "--dry-run", "--json")
+    assert "CUDA_VISIBLE_DEVICES=1 shows it cuda:1 alone" in ran.err
+    assert {"cuda:1", "ram"} >= {pool for each in json.loads(ran.out)["models"] for pool in each["pool_bytes"] or {}}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    ran = hostd("init", "--dry-run", "--json")
+    assert "CUDA_VISIBLE_DEVICES=-1 hides all cards from it" in ran.err
+    assert {"ram"} == {pool for each in json.loads(ran.out)["models"] for pool in each["pool_bytes"] or {}}
