@@ -3,24 +3,69 @@
 import shlex
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from hostd.cli.agents.model_lookup import find_model
 from hostd.cli.client import connect, model_path
-from hostd.cli.options import AsJson, Model, Url
-from hostd.cli.output import NOTHING, emit, listed, memory, relative, show_pairs
+from hostd.cli.exits import Code, VerbError
+from hostd.cli.options import AsJson, Url
+from hostd.cli.output import NOTHING, emit, listed, memory, relative, say, show_pairs, write_piece
+from hostd.cli.snippets.registry import SNIPPETS
 from hostd.cli.verbs.ls import abilities
+from hostd.config.validators import hint
 from hostd.domain.schedule import DAYS, format_days
 
 _TAIL = 10
 
 
-def show(model: Model, *, json: AsJson = False, url: Url = None) -> None:
-    """Show one model: what is declared, what runs, its last log."""
+def show(
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help="A model, alias or role, as in: hostd ls", show_default=False)
+    ] = None,
+    *,
+    snippet: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"Print what to paste so that it uses this model: {', '.join(SNIPPETS)}. MODEL may be left out.",
+        ),
+    ] = None,
+    json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Show all about one model, or what to paste to use it."""
+    if snippet is not None:
+        _paste(snippet, model, url, as_json=json)
+        return
+    if model is None:
+        raise VerbError("say which MODEL to show, as in: hostd ls", Code.USAGE)
     found = connect(url).get(model_path(model))
     if json:
         emit(found)
     else:
         show_pairs([*_declared(found), *_running(found), *_log(found)])
+
+
+def _paste(name: str, model: str | None, url: str | None, *, as_json: bool) -> None:
+    if name not in SNIPPETS:
+        raise VerbError(f"there is no snippet {name!r}; {hint(name, SNIPPETS)}", Code.USAGE)
+    found, chosen = find_model(url, model), SNIPPETS[name]
+    text = chosen.text(found.address)
+    if as_json:
+        emit(
+            {
+                "snippet": name,
+                "model": found.address.model,
+                "language": chosen.language,
+                "place": chosen.place,
+                "text": text,
+            }
+        )
+        return
+    say(f"for {chosen.title} with {found.address.model}{f' ({found.why})' if found.why else ''}, into {chosen.place}")
+    write_piece(text)
 
 
 def _declared(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cli.recorded import FAILED, READY, SHOWN, Daemon, Ran
+from hostd.cli.snippets.registry import SNIPPETS
+from tests.cli.recorded import CHATTY, FAILED, READY, SHOWN, Daemon, Ran
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +80,36 @@ def test_an_unknown_model_has_its_own_exit_code(daemon: Daemon, hostd: Callable[
     ran = hostd("show", "x")
     assert (5, "") == (ran.code, ran.out)
     assert "hostd: unknown model 'x'; did you mean 'y'? See: hostd ls\n" == ran.err
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_what_to_paste_is_printed(daemon: Daemon, hostd: Callable[..., Ran], name: str) -> None:
+    """On stdout nothing but the text; where it goes is said on stderr."""
+    daemon.on("GET /hostd/v1/models/planner", SHOWN)
+    ran = hostd("show", "planner", "--snippet", name)
+    assert 0 == ran.code
+    assert daemon.url in ran.out
+    assert f"hostd: for {SNIPPETS[name].title} with planner, into " in ran.err
+    printed = json.loads(hostd("show", "planner", "--snippet", name, "--json").out)
+    assert (ran.out, "planner", name) == (printed["text"], printed["model"], printed["snippet"])
+
+
+def test_a_snippet_without_a_model_is_for_the_best_for_tools(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+    """As `hostd launch` chooses it, and it is said why."""
+    daemon.on("GET /hostd/v1/models", {"models": [CHATTY], "roles": []})
+    daemon.on("GET /hostd/v1/models/qwen3.5-9b", SHOWN)
+    ran = hostd("show", "--snippet", "zed")
+    assert "qwen3.5-9b" == json.loads(ran.out)["agent"]["default_model"]["model"]
+    assert "it declares tools" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [((), "MODEL"), (("--snippet", "langhcain"), "did you mean 'langchain'?")],
+    ids=["no model", "typo"],
+)
+def test_what_cannot_be_shown_is_a_usage_error(hostd: Callable[..., Ran], words: tuple[str, ...], said: str) -> None:
+    """It names what can be."""
+    ran = hostd("show", *words)
+    assert (2, "") == (ran.code, ran.out)
+    assert said in ran.err

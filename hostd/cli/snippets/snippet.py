@@ -1,0 +1,52 @@
+"""A text that a model's address and name are filled into."""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hostd.cli.agents.agent_program import PLACEHOLDER_KEY, ModelAddress
+
+_USUAL_CONTEXT = 32_768
+"""Tokens that are written where a model's context is not known, and a client has to be told one."""
+
+
+class Language(StrEnum):
+    """What a snippet is written in; ``steps`` are for a person."""
+
+    PYTHON = "python"
+    JAVASCRIPT = "javascript"
+    JSON = "json"
+    YAML = "yaml"
+    STEPS = "steps"
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A snippet for *title*: *place* says where it goes.
+
+    *template* has these words in it, inside quotation marks except for the numbers: URL, OPENAI_URL, MODEL, KEY, CONTEXT
+    and OUTPUT, each between two ``@``.
+    """
+
+    name: str
+    title: str
+    language: Language
+    place: str
+    template: str
+
+    def text(self, model: ModelAddress) -> str:
+        """Return the snippet for *model*."""
+        context = model.context or _USUAL_CONTEXT
+        words = {
+            "URL": model.url,
+            "OPENAI_URL": model.openai_url,
+            "MODEL": model.model,
+            "KEY": PLACEHOLDER_KEY,
+            "CONTEXT": str(context),
+            "OUTPUT": str(context // 4),
+        }
+        text = self.template
+        for word, value in words.items():
+            # A name with a quotation mark is escaped alike in all these languages.
+            text = text.replace(f"@{word}@", value if self.language is Language.STEPS else json.dumps(value)[1:-1])
+        return text
