@@ -86,6 +86,7 @@ class _RequestMetrics:
         self.tokens: dict[str, int] = defaultdict(int)
         self.prompts: dict[str, int] = defaultdict(int)
         self.attempts: dict[str, int] = defaultdict(int)
+        self.asked_again: dict[str, int] = defaultdict(int)
         self.costs: dict[str, float] = defaultdict(float)
 
     def collect(self) -> Iterable[Metric]:
@@ -99,7 +100,11 @@ class _RequestMetrics:
         attempts = CounterMetricFamily(
             "hostd_attempts", "Times that an engine was asked, by the model that answered or was last", labels=["model"]
         )
-        for counter, counts in ((tokens, self.tokens), (prompts, self.prompts), (attempts, self.attempts)):
+        again = CounterMetricFamily(
+            "hostd_asked_again", "Second tries of a model whose call of a tool could not be read", labels=["model"]
+        )
+        sums = [(tokens, self.tokens), (prompts, self.prompts), (attempts, self.attempts), (again, self.asked_again)]
+        for counter, counts in sums:
             for model, count in counts.items():
                 counter.add_metric([model], count)
         costs = CounterMetricFamily("hostd_cost_usd", "Cost of answers by the price in their profile", labels=["model"])
@@ -110,7 +115,7 @@ class _RequestMetrics:
         for family, tallies in ((waits, self.waits), (ttfts, self.ttfts)):
             for model, tally in tallies.items():
                 family.add_metric([model], buckets=tally.buckets(), sum_value=tally.sum)
-        return [requests, waits, ttfts, tokens, prompts, attempts, costs]
+        return [requests, waits, ttfts, tokens, prompts, attempts, again, costs]
 
 
 class HistogramCounts:
@@ -188,6 +193,8 @@ class Metrics(Sink):
         if record.sent:
             self._requests.requests[record.model, record.backend, record.route, record.sent] += 1
         self._requests.attempts[record.model] += record.attempts
+        for model in record.asked_again:
+            self._requests.asked_again[model] += 1
         if record.outcome == "broken":
             self._broken.labels(record.model).inc()
         if record.outcome in {"answered", "broken"}:

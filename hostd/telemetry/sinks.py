@@ -22,7 +22,8 @@ class RequestRecord(NamedTuple):
     *route* as in ``x-hostd-route``, *outcome* one of answered, refused, failed, broken, gone. *status* is what became of the
     request as an HTTP status, *sent* the one that the client was sent (0: none). *waited* holds *loaded*. *ttft* counts from when
     the engine was asked, *total* from *at*. Tokens are 0 where they were not counted. *cost* is in USD; None where there is
-    no price, or too little was counted. *attempts* is how often an engine was asked.
+    no price, or too little was counted. *attempts* is how often an engine was asked, *asked_again* names the
+    models that were asked twice in a row: the call of a tool in their first answer could not be read.
     """
 
     id: str
@@ -44,6 +45,7 @@ class RequestRecord(NamedTuple):
     sent: int = 0
     cost: float | None = None
     attempts: int = 0
+    asked_again: tuple[str, ...] = ()
 
 
 class LoadRecord(NamedTuple):

@@ -67,9 +67,10 @@ def arguments(seen: Observed, *, streamed: bool) -> str:
 @STREAMED
 @pytest.mark.parametrize("plan", [MALFORMED, PARSER, GRAMMAR], ids=["malformed", "parser", "grammar"])
 def test_asks_once_more(stage: VirtualStage, plan: Json, *, streamed: bool) -> None:
-    """The same model, without a stream; the client gets the kind of answer that it asked for."""
+    """The same model, without a stream; the client gets the kind of answer that it asked for, and reads how often it was tried."""
     seen = ask(stage, "alone", plan, CALLS, streamed=streamed)
     assert (200, ("alone", "primary")) == (seen.answer.status, seen.answer.route)
+    assert "2" == seen.answer.headers["x-hostd-attempts"]
     assert SOUND == arguments(seen, streamed=streamed)
     again = seen.asked[-1]["body"]
     assert (2, False, True) == (len(seen.asked), bool(again.get("stream")), "stream_options" not in again)
@@ -83,6 +84,7 @@ def test_then_falls_back(stage: VirtualStage, plan: Json, *, streamed: bool) -> 
     assert ("pair" + OTHER, "fallback:bad_tool_call") == seen.answer.route
     assert SOUND == arguments(seen, streamed=streamed)
     assert (2, 1) == (len(seen.times("pair")), len(seen.times("pair" + OTHER)))
+    assert "3" == seen.answer.headers["x-hostd-attempts"]
 
 
 @STREAMED
@@ -95,6 +97,7 @@ def test_then_says_so(stage: VirtualStage, plan: Json, status: int, code: str, *
     """Where no other model may answer: a refusal of the request stays one."""
     seen = ask(stage, "alone", plan, streamed=streamed)
     assert (status, code, 2) == (seen.answer.status, seen.answer.error["code"], len(seen.asked))
+    assert "2" == seen.answer.headers["x-hostd-attempts"]
 
 
 def test_after_text_calls_stream(stage: VirtualStage) -> None:

@@ -41,6 +41,7 @@ NAMES = {
         "hostd_breaker_opened",
         "hostd_prompt_tokens",
         "hostd_attempts",
+        "hostd_asked_again",
         "hostd_cloud_cost_usd",
         "hostd_provider_today_usd",
         "hostd_provider_reserved_usd",
@@ -122,6 +123,15 @@ def test_sums_up_what_answers_cost(scheduler: Scheduler) -> None:
     assert (2.0, 300.0) == tuple(
         seen[f"hostd_{name}_total[('model', 'alpha')]"] for name in ("attempts", "prompt_tokens")
     )
+
+
+def test_counts_second_tries(scheduler: Scheduler) -> None:
+    """By the model whose call of a tool could not be read, whoever has answered in the end; they are attempts, too."""
+    metrics = Metrics(scheduler.view)
+    metrics.finished(request(attempts=3, asked_again=("beta",)))
+    seen = samples(metrics)
+    assert 1.0 == seen["hostd_asked_again_total[('model', 'beta')]"]
+    assert 3.0 == seen["hostd_attempts_total[('model', 'alpha')]"]
 
 
 def test_counts_what_providers_cost_and_may_cost(scheduler: Scheduler) -> None:

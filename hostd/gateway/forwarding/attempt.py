@@ -113,6 +113,7 @@ class Attempt:
     async def _ask_again(self, failure: ToolCallFailure) -> web.StreamResponse:
         """Ask the same engine once more, for an answer in one piece: often it is chance that a model leaves the form of a call."""
         trace = self._trace
+        trace.asked_again += (trace.model,)
         log.warning("asked_again", model=trace.model, request=trace.request_id, why=failure.logged or failure.detail)
         self._in_one_piece = True
         try:
@@ -229,10 +230,9 @@ class Attempt:
 
     async def _relay(self, down: Downstream, upstream: Response) -> web.StreamResponse:
         """Send the stream to the client as it comes; what completes it goes out together with the end of the response."""
-        asked = self._request.document.is_true("return_progress")
         translator: StreamTranslator = self._translation.stream(
             self._context(),
-            passes_progress=asked,
+            passes_progress=self._request.document.is_true("return_progress"),
             passes_sums=not self._lease.adds_usage(self._request.document),
         )
         if self._request.requirements.tools:

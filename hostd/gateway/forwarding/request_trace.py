@@ -29,7 +29,8 @@ def request_id(headers: Mapping[str, str]) -> str:
 class RequestTrace:
     """What is known of a request. *waited*, *loaded* (part of it) and *ttft* in seconds; tokens are 0 until they are counted.
 
-    *cost* is in USD, None where it is not known (yet). *left_out* lists the request's members that the engine was not given.
+    *attempts* are the targets that were tried, *asked_again* the models among them that were asked twice: the call of a tool in their
+    first answer could not be read. *cost* is in USD, None where it is not known (yet). *left_out* lists the request's members that the engine was not given.
     *fixed* are the lines of headers that do not depend on who answers.
     """
 
@@ -38,6 +39,7 @@ class RequestTrace:
     backend: str = "none"
     route: str = "none"
     attempts: int = 0
+    asked_again: tuple[str, ...] = ()
     waited: float = 0.0
     loaded: float = 0.0
     ttft: float = 0.0
@@ -47,6 +49,11 @@ class RequestTrace:
     cost: float | None = None
     left_out: str = ""
     fixed: str = ""
+
+    @property
+    def exchanges(self) -> int:
+        """How often an engine was asked."""
+        return self.attempts + len(self.asked_again)
 
     def set_route(self, reason: FallbackReason | None) -> None:
         """Set the route: why the request is not at its first choice, None where it is."""
@@ -59,7 +66,7 @@ class RequestTrace:
         left_out = header_lines({"x-hostd-left-out": self.left_out}) if self.left_out else ""
         return (
             f"x-request-id: {self.request_id}\r\nrequest-id: {self.request_id}\r\n"
-            f"{_answered_by(self.model, self.backend, self.route, self.attempts)}"
+            f"{_answered_by(self.model, self.backend, self.route, self.exchanges)}"
             f"x-hostd-queue-ms: {'0' if waited < 0.5 else f'{waited:.0f}'}\r\n"
             f"Server-Timing: queue;dur={max(0.0, waited - loaded):.1f}, load;dur={loaded:.1f}, ttft;dur={self.ttft * 1000:.1f}\r\n"
             f"{cost}{left_out}{self.fixed}"
@@ -120,5 +127,6 @@ def request_record(  # noqa: PLR0913 - what is not known before the end
         trace.tokens,
         sent,
         trace.cost,
-        trace.attempts,
+        trace.exchanges,
+        trace.asked_again,
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from hostd.domain.reason import FallbackReason
-from hostd.gateway.forwarding.request_trace import RequestTrace, header_lines, request_id
+from hostd.gateway.forwarding.request_trace import RequestTrace, header_lines, request_id, request_record
 
 HEADERS = {
     "x-request-id",
@@ -60,6 +60,13 @@ def test_tells_what_an_answer_costs() -> None:
     """In USD, without an exponent however little it is; nothing where it is not known."""
     assert "0.00000012" == RequestTrace("r", cost=1.2e-7).headers()["x-hostd-cost-usd"]
     assert "x-hostd-cost-usd" not in RequestTrace("r").headers()
+
+
+def test_counts_second_tries_as_attempts() -> None:
+    """Each exchange with an engine is one; the record tells which models were asked twice."""
+    trace = RequestTrace("r", model="beta", attempts=2, asked_again=("alpha",))
+    record = request_record(trace, None, "alpha", "answered", 200, 1.0)
+    assert ("3", 3, ("alpha",)) == (trace.headers()["x-hostd-attempts"], record.attempts, record.asked_again)
 
 
 def test_headers_are_the_lines_of_the_head() -> None:
