@@ -8,7 +8,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -17,11 +17,13 @@ import structlog
 from hostd.backends.contract import Backend
 from hostd.backends.environment import withheld
 from hostd.backends.registry import backends
+from hostd.domain.capability import Findings
 from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host
 from hostd.gateway.body_reader import BodyReader
 from hostd.gateway.context import AppContext
 from hostd.gateway.forwarding.timeouts import TimeoutMonitor
+from hostd.gateway.probing.prober import QUIET, CapabilityProber
 from hostd.hardware.probe import Sensors
 from hostd.models.locations import this_machine
 from hostd.paths import measurements_file, records_file, state_directory
@@ -49,6 +51,7 @@ from hostd.telemetry import decision_log
 from hostd.telemetry.decision_history import DecisionHistory
 from hostd.telemetry.history import RequestHistory
 from hostd.telemetry.metrics import Metrics
+from hostd.telemetry.probe_results import ProbeResults
 from hostd.telemetry.record_writer import RecordWriter
 from hostd.telemetry.sinks import Sinks
 
@@ -73,8 +76,12 @@ def build(
     timings: ProbeTimings | None = None,
     decisions: decision_log.DecisionLog | None = None,
     machine: Host | None = None,
+    probe_after: float | None = QUIET,
 ) -> Application:
-    """Return a daemon that *stack* shuts down; needs the running loop. *machine* stands in for the memory of this one."""
+    """Return a daemon that *stack* shuts down; needs the running loop. *machine* stands in for the memory of this one.
+
+    Models are probed by themselves after so many quiet seconds (None: only when that is asked for).
+    """
     # What is known of the machine and of earlier runs; none of it is read yet.
     stack.callback((sensors := Sensors()).close)
     store, history = MeasurementStore(measurements_file()), RequestHistory(records_file())
@@ -86,7 +93,7 @@ def build(
     memory = MemoryMonitor(sensors.read, catalog, instances.pids, machine=machine)
     scheduler = Scheduler(catalog.profiles, options_follow=True, caps=catalog.caps)
     metrics, decision_history = Metrics(scheduler.view, scheduler.spending), DecisionHistory()
-    sinks = Sinks((decisions or decision_log.DecisionLog(), metrics, _records(stack), decision_history))
+    sinks = Sinks((decisions or decision_log.DecisionLog(), metrics, records := _records(stack), decision_history))
     dispatcher = Dispatcher(
         scheduler,
         instances,
@@ -108,9 +115,11 @@ def build(
     instances.make(RunServices(dispatcher.post, reaper, probes, note, _measured(memory), sockets=sockets))
 
     # What the gateway answers from.
+    findings = Findings()
     context = AppContext(
         catalog=catalog,
-        router=Router(catalog),
+        router=Router(catalog, findings=findings),
+        findings=findings,
         dispatcher=dispatcher,
         instances=instances,
         metrics=metrics,
@@ -124,8 +133,15 @@ def build(
         history=decision_history,
         bodies=bodies,
     )
-    reload = Reload(catalog, dispatcher.post, before=[instances.apply], after=[options.apply, calendar.apply])
-    return Application(context, context.boot, reload)
+    prober = CapabilityProber(
+        context.for_inference(), instances, ProbeResults(records.probed), findings, quiet=probe_after
+    )
+    stack.push_async_callback(prober.close)
+    sinks.add(prober)
+    prober.start(history.probes)
+    followers = [options.apply, calendar.apply, prober.apply]
+    reload = Reload(catalog, dispatcher.post, before=[instances.apply], after=followers)
+    return Application(replace(context, prober=prober), context.boot, reload)
 
 
 def _sockets(stack: AsyncExitStack) -> SocketFolder:

@@ -274,13 +274,15 @@ async def opened(
     wait: bool = True,
     booted: bool = True,
     machine: Host | None = None,
+    probe_after: float | None = None,
 ) -> AsyncIterator[Stage]:
     """Serve *settings* until the end of the scope; with *wait*, from when the first loads are done.
 
-    *machine* is whose memory counts. Without *booted*, the boot is left to the test.
+    *machine* is whose memory counts. Without *booted*, the boot is left to the test. Models are probed after *probe_after* quiet
+    seconds; as a rule they are not, so that engines see the requests of tests alone.
     """
     async with AsyncExitStack() as stack:
-        application = build(Catalog(settings), stack, timings=timings, machine=machine)
+        application = build(Catalog(settings), stack, timings=timings, machine=machine, probe_after=probe_after)
         app = replace(application.context, keep_alive_every=keep_alive_every, commit_after=keep_alive_every)
         runner = web.ServerRunner(make_server(app), shutdown_timeout=1.0)
         await runner.setup()

@@ -117,7 +117,8 @@ class Lease:
     ) -> None:
         """Hold *upstream*, whose *died_within* tells whether its process ends within so many seconds.
 
-        `request_id` is the ticket of its request, once one has taken it, and `begun` says that its answer has begun to come.
+        `request_id` is the ticket of its request, once one has taken it, and `begun` says that its answer has begun to come. After
+        the last lease is over that `measures`, the upstream may measure what it holds.
         """
         self.http = http
         self.endpoint = endpoint
@@ -128,6 +129,7 @@ class Lease:
         self.prompt: PromptProgress | None = None
         self.request_id = ""
         self.begun = False
+        self.measures = True
         self.left_out: tuple[str, ...] = ()
         self.passed_headers: Mapping[str, str] = {}
         self.progress = upstream.progress
@@ -150,7 +152,7 @@ class Lease:
         self._upstream.in_flight -= 1
         self._upstream.leases.discard(self)
         self._upstream.done(self, given_up=kind is not None)
-        if not self._upstream.in_flight:
+        if not self._upstream.in_flight and self.measures:
             self._upstream.rested()
 
     def sent(self, body: bytes) -> None:

@@ -26,6 +26,7 @@ _VERBS = (
         "load",
         "unload",
         "pull",
+        "probe",
         "chat",
         "launch",
         "queue",

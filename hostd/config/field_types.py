@@ -122,7 +122,8 @@ Switch = Annotated[bool, FieldType(validators.switch, {"type": "boolean"})]
 Devices = Annotated[
     int | str, FieldType(validators.devices, {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]})
 ]
-Thinking = Annotated[str, FieldType(validators.thinking, {"enum": [True, False, "optional"]})]
+Ability = Annotated[bool | None, FieldType(validators.ability, {"enum": [True, False, "auto"]})]
+Thinking = Annotated[str | None, FieldType(validators.thinking, {"enum": [True, False, "optional", "auto"]})]
 
 Draft = Annotated[str, FieldType(_draft, {"type": ["string", "boolean"], "examples": ["auto", "draft.gguf"]})]
 KvType = Annotated[str, FieldType(validators.one_of(KV_TYPES), _one_of(*KV_TYPES))]

@@ -46,6 +46,11 @@ class WarmSection(Section):
 
     preload: field_types.Switch = key("Load when the daemon starts.", _WARMTH.preload)
     keep_alive: field_types.Duration = key("Unload after this much idleness.", format_duration(_WARMTH.keep_alive))
+    probe: field_types.Switch = key(
+        "Ask a model after its first load, while no requests come, what it can really do; see `hostd probe`. Models of providers "
+        "cost money, and are never asked by themselves.",
+        _WARMTH.probe,
+    )
 
 
 class ServerSection(Section):

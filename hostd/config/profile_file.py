@@ -59,11 +59,11 @@ class FallbackSection(Section):
 
 
 class CapabilitiesSection(Section):
-    """Capabilities of the model; one that is not written is assumed where a request needs it."""
+    """Capabilities of the model; one that is not written, or `auto`, is what a probe finds, and is assumed until then."""
 
-    tools: field_types.Switch | None = key("Whether it can call tools.")
-    vision: field_types.Switch | None = key("Whether it can see pictures.")
-    thinking: field_types.Thinking | None = key("Whether it thinks before it answers: true, false, or optional.")
+    tools: field_types.Ability | None = key("Whether it can call tools: true, false, or auto.")
+    vision: field_types.Ability | None = key("Whether it can see pictures: true, false, or auto.")
+    thinking: field_types.Thinking | None = key("Whether it thinks before it answers: true, false, optional, or auto.")
     embeddings: field_types.Switch = key(
         "Whether it makes embeddings instead of text.", _PROFILE.capabilities.embeddings
     )
@@ -72,7 +72,7 @@ class CapabilitiesSection(Section):
         "Whether it answers typed questions with probabilities (`/v1/systemone`) instead.",
         _PROFILE.capabilities.decisions,
     )
-    json_schema: field_types.Switch | None = key("Whether it can be held to a JSON schema.")
+    json_schema: field_types.Ability | None = key("Whether it can be held to a JSON schema: true, false, or auto.")
     embedding_space: field_types.Text | None = key(
         "Name of the space of its vectors. Requests for embeddings fall back only to a profile with the same name here: vectors of "
         "two models cannot be compared otherwise."

@@ -166,18 +166,34 @@ def quantity(parse: Callable[[str], float], largest: float, example: str) -> Cal
     return check
 
 
-def thinking(value: object) -> str:
-    """Return ``true``, ``false`` or ``optional``: whether a model thinks before it answers.
+def ability(value: object) -> bool | None:
+    """Return whether a model can do something; None for ``auto``, which is for a probe to find out.
+
+    Raises:
+        InvalidValue: The value is neither that, true nor false.
+    """
+    if value is None or value == "auto":
+        return None
+    try:
+        return switch(value)
+    except InvalidValue:
+        raise InvalidValue(f"{shown(value)} is none of true, false, auto") from None
+
+
+def thinking(value: object) -> str | None:
+    """Return ``true``, ``false`` or ``optional``: whether a model thinks before it answers; None for ``auto``.
 
     Raises:
         InvalidValue: The value is something else.
     """
+    if value is None or value == "auto":
+        return None
     if value == "optional":
         return "optional"
     try:
         return str(switch(value)).lower()
     except InvalidValue:
-        raise InvalidValue(f"{shown(value)} is none of true, false, optional") from None
+        raise InvalidValue(f"{shown(value)} is none of true, false, optional, auto") from None
 
 
 def devices(value: object) -> int | str:

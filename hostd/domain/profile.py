@@ -63,18 +63,24 @@ class ActiveWindow:
 
 @dataclass(frozen=True, slots=True)
 class WarmSettings:
-    """How much the owner wants a profile to stay loaded; *keep_alive* in seconds of idleness."""
+    """How much the owner wants a profile to stay loaded; *keep_alive* in seconds of idleness.
+
+    With *probe* it is asked after its first load what it can really do.
+    """
 
     preload: bool = True
     pinned: bool = False
     priority: int = 50
     keep_alive: float = 1800.0
+    probe: bool = True
     windows: tuple[ActiveWindow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a profile can do as the owner declares it; ``None`` means not said, and is given the benefit of the doubt.
+    """What a profile can do as the owner declares it; ``None`` means not said.
+
+    What is not said is what a probe finds (`hostd.domain.capability`), and until then gets the benefit of the doubt.
 
     *rerank* says that it scores texts by a query, *decisions* that it answers typed questions with probabilities.
     *embedding_space* names the space of its vectors: those of two profiles can be compared only where both name the same.

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from aiohttp import web
 
 from hostd import __version__
 from hostd.descriptor_limit import current
-from hostd.domain.errors import CapacityError, LoadFailed, RequestError
+from hostd.domain.capability import PROBED
+from hostd.domain.errors import Bug, CapacityError, LoadFailed, RequestError
 from hostd.domain.lifecycle import State
 from hostd.gateway import views
 from hostd.gateway.context import AdminServices, RequestContext, Route
@@ -42,6 +44,7 @@ class AdminHandlers:
             ("GET", "/hostd/v1/models", self.list_models),
             ("POST", "/hostd/v1/models/{name}/load", self.load),
             ("POST", "/hostd/v1/models/{name}/unload", self.unload),
+            ("POST", "/hostd/v1/models/{name}/probe", self.probe),
             ("GET", "/hostd/v1/models/{name}/logs", self.logs),
             ("GET", "/hostd/v1/models/{name}", self.show_model),
             ("GET", "/hostd/v1/requests", self.list_requests),
@@ -102,12 +105,8 @@ class AdminHandlers:
             dispatcher.post(LoadRequested(name, "asked"))
             state = dispatcher.model(name).reported_state
             return web.json_response({"model": name, "state": state, "seconds": None}, status=202)
-        state = await dispatcher.load(name)
-        model = dispatcher.model(name)
-        if state is not State.READY:
-            why = model.last_error or "it was unloaded meanwhile"
-            raise LoadFailed(f"'{name}' could not be loaded: {why}")
-        return web.json_response({"model": name, "state": state, "seconds": round(model.load_seconds or 0.0, 3)})
+        model = await self._ready(name)
+        return web.json_response({"model": name, "state": model.state, "seconds": round(model.load_seconds or 0.0, 3)})
 
     async def unload(self, ctx: RequestContext) -> web.Response:
         """Unload a model; answer when nothing of its engine is left, or at once with ``?wait=0``."""
@@ -116,6 +115,33 @@ class AdminHandlers:
             dispatcher.post(UnloadRequested(name))
             return web.json_response({"model": name, "state": dispatcher.model(name).reported_state}, status=202)
         return web.json_response({"model": name, "state": await dispatcher.unload(name)})
+
+    async def probe(self, ctx: RequestContext) -> web.Response:
+        """Load a model, and ask it what it can really do; a model of a provider only with ``?paid=1``, since that costs money."""
+        services, name = self._services, self._model(ctx).name
+        instance = services.instances[name]
+        if instance.variant.provider is not None and ctx.request.query.get("paid") != "1":
+            raise RequestError(
+                f"'{name}' is a model of the provider {instance.variant.provider}: a probe sends it up to twelve requests, which "
+                "cost money; agree with hostd probe --yes, or POST with ?paid=1",
+                code="costs_money",
+                status=403,
+            )
+        if services.prober is None:
+            raise Bug("there is nothing that probes models")
+        await self._ready(name)
+        found = await services.prober.probe(name)
+        declared = asdict(services.catalog.profiles[name].capabilities)
+        return web.json_response(
+            {
+                "model": name,
+                "variant": instance.variant.label,
+                "backend": instance.variant.backend,
+                "build": instance.facts.version,
+                "declared": {each: declared[each] for each in PROBED if declared.get(each) is not None},
+                "probed": views.probed(found),
+            }
+        )
 
     async def logs(self, ctx: RequestContext) -> web.StreamResponse:
         """Show the last ``lines`` lines of a model's engine, and with ``follow=1`` what it writes from now on."""
@@ -188,6 +214,20 @@ class AdminHandlers:
             yield
         finally:
             self._followers -= 1
+
+    async def _ready(self, name: str) -> ModelView:
+        """Load the model and return it.
+
+        Raises:
+            LoadFailed: It could not be loaded, or was unloaded meanwhile.
+        """
+        dispatcher = self._services.dispatcher
+        state = await dispatcher.load(name)
+        model = dispatcher.model(name)
+        if state is not State.READY:
+            why = model.last_error or "it was unloaded meanwhile"
+            raise LoadFailed(f"'{name}' could not be loaded: {why}")
+        return model
 
     def _model(self, ctx: RequestContext) -> ModelView:
         return self._services.dispatcher.model(self._services.router.resolve(ctx.name))

@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from aiohttp import web
 
 from hostd.backends.upstream import Upstream
 from hostd.dialects.base import Dialect
+from hostd.domain.capability import Findings, Found
 from hostd.domain.catalog import Catalog
 from hostd.domain.principal import ANONYMOUS, Principal
 from hostd.domain.server_settings import KeepAliveForm
@@ -28,6 +29,13 @@ from hostd.telemetry.metrics import Metrics
 from hostd.telemetry.sinks import Sinks
 
 
+class ModelProber(Protocol):
+    """Finds out what models can really do."""
+
+    async def probe(self, model: str) -> Found:
+        """Return what a loaded *model* was found to be able to do, all of it asked anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class InferenceServices:
     """What answering requests needs.
@@ -38,6 +46,7 @@ class InferenceServices:
 
     catalog: Catalog
     router: Router
+    findings: Findings
     dispatcher: Dispatcher
     upstreams: Mapping[str, Upstream]
     sinks: Sinks
@@ -55,6 +64,7 @@ class AdminServices:
 
     catalog: Catalog
     router: Router
+    findings: Findings
     dispatcher: Dispatcher
     instances: Mapping[str, Instance]
     memory: MemoryMonitor
@@ -63,6 +73,7 @@ class AdminServices:
     records: RequestHistory
     addresses: Sequence[str]
     wall_time: Callable[[float], datetime]
+    prober: ModelProber | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,7 @@ class OllamaServices:
 
     catalog: Catalog
     router: Router
+    findings: Findings
     dispatcher: Dispatcher
     instances: Mapping[str, Instance]
     memory: MemoryMonitor
@@ -98,6 +110,7 @@ class AppContext:
 
     catalog: Catalog
     router: Router
+    findings: Findings
     dispatcher: Dispatcher
     instances: Mapping[str, Instance]
     metrics: Metrics
@@ -114,12 +127,14 @@ class AppContext:
     history: DecisionHistory = field(default_factory=DecisionHistory)
     records: RequestHistory = field(default_factory=lambda: RequestHistory(records_file()))
     bodies: BodyReader = field(default_factory=BodyReader)
+    prober: ModelProber | None = None
 
     def for_inference(self) -> InferenceServices:
         """Return what answering requests needs."""
         return InferenceServices(
             catalog=self.catalog,
             router=self.router,
+            findings=self.findings,
             dispatcher=self.dispatcher,
             upstreams=self.instances,
             sinks=self.sinks,
@@ -136,6 +151,7 @@ class AppContext:
         return AdminServices(
             catalog=self.catalog,
             router=self.router,
+            findings=self.findings,
             dispatcher=self.dispatcher,
             instances=self.instances,
             memory=self.memory,
@@ -144,6 +160,7 @@ class AppContext:
             records=self.records,
             addresses=self.addresses,
             wall_time=self.wall_time,
+            prober=self.prober,
         )
 
     def for_ollama(self) -> OllamaServices:
@@ -151,6 +168,7 @@ class AppContext:
         return OllamaServices(
             catalog=self.catalog,
             router=self.router,
+            findings=self.findings,
             dispatcher=self.dispatcher,
             instances=self.instances,
             memory=self.memory,

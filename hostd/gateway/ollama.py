@@ -83,14 +83,14 @@ class OllamaHandlers:
     def _facts(self, name: str, profile_name: str, size: int = 0) -> ModelFacts:
         services = self._services
         profile, upstream = services.catalog.profiles[profile_name], services.instances[profile_name]
-        can = views.capabilities(profile, upstream.facts)
+        can = views.capabilities(profile, upstream.facts, services.findings.of(profile_name))
         return ModelFacts(
             name,
             upstream.variant.label,
             views.context(profile, upstream.facts),
             size or sum(services.memory.held(profile_name).values()),
             services.started.timestamp(),
-            thinking=None if can["thinking"] is None else can["thinking"] != "off",
+            thinking=None if can["thinking"] is None else can["thinking"] != "false",
             **{each: can[each] for each in ("embeddings", "tools", "vision")},
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hostd.backends.contract import Attachment, Launch, ServerFacts
+from hostd.domain.capability import PROBED, Found, with_found
 from hostd.domain.profile import ActiveWindow, Profile, Role
 from hostd.domain.schedule import DAYS, format_clock
 from hostd.domain.units import format_duration
@@ -18,10 +19,19 @@ from hostd.telemetry.history import RecordedRequest
 _DURATIONS = ("queue_timeout", "first_token_timeout", "stall_timeout", "total_timeout")
 
 
-def capabilities(profile: Profile, facts: ServerFacts) -> dict[str, Any]:
-    """Return what *profile* can do by the names of its capabilities; None where neither the owner nor the server says."""
-    declared = asdict(profile.capabilities)
-    return declared | {name: getattr(facts, name) for name in ("tools", "vision") if declared[name] is None}
+def capabilities(profile: Profile, facts: ServerFacts, found: Found) -> dict[str, Any]:
+    """Return what *profile* can do by the names of its capabilities; None where nobody says.
+
+    What the owner declares counts before what a probe *found*, and that before what the server says of itself.
+    """
+    known = asdict(with_found(profile.capabilities, found))
+    known |= {name: getattr(facts, name) for name in ("tools", "vision") if known[name] is None}
+    return known | {name: found[name].verdict.says for name in ("forced_tools", "parallel_tools") if name in found}
+
+
+def probed(found: Found) -> dict[str, Any]:
+    """Return what a probe *found*, each with the reason of its verdict, in the order of `PROBED`."""
+    return {name: {"verdict": found[name].verdict, "why": found[name].why} for name in PROBED if name in found}
 
 
 def context(profile: Profile, facts: ServerFacts) -> int | None:
@@ -132,6 +142,7 @@ def declared(profile: Profile) -> dict[str, Any]:
 def model(services: AdminServices, shown: ModelView) -> dict[str, Any]:
     """Return one entry of `hostd ls --json`."""
     profile, instance = shown.profile, services.instances[shown.name]
+    found = services.findings.of(shown.name)
     return {
         "name": profile.name,
         "aliases": list(profile.aliases),
@@ -139,7 +150,8 @@ def model(services: AdminServices, shown: ModelView) -> dict[str, Any]:
         "state": shown.reported_state,
         "context": context(profile, instance.facts),
         "slots": profile.slots,
-        "capabilities": capabilities(profile, instance.facts),
+        "capabilities": capabilities(profile, instance.facts, found),
+        "probed": probed(found),
         "fallback": [fallback.to for fallback in profile.fallback],
         "variants": [
             {

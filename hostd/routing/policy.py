@@ -38,12 +38,16 @@ class RouteQuery(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A target that may not answer, and *why* (a clause). *code* and *status* are those of the error where none is left."""
+    """A target that may not answer, and *why* (a clause). *code* and *status* are those of the error where none is left.
+
+    One that *would_do* stays nevertheless where no other target is left.
+    """
 
     target: Target
     why: str
     code: str = "unfit"
     status: int = 400
+    would_do: bool = False
 
 
 class Ranked(NamedTuple):

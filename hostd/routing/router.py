@@ -7,9 +7,10 @@ A prompt that is long for sure passes over targets whose context is smaller.
 """
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from hostd.domain.capability import Findings
 from hostd.domain.catalog import Catalog
 from hostd.domain.errors import RequestError, UnknownModel
 from hostd.domain.profile import FallbackRule, Role, Settings
@@ -34,13 +35,15 @@ class Router:
     *further* policies are asked for each request, after permission, privacy and capability.
     """
 
-    def __init__(self, catalog: Catalog, further: Sequence[RoutePolicy] = ()) -> None:
+    def __init__(self, catalog: Catalog, further: Sequence[RoutePolicy] = (), findings: Findings | None = None) -> None:
         self._catalog = catalog
+        self._findings = findings = Findings() if findings is None else findings
         self._privacy = PrivacyPolicy(catalog)
-        self._policies: tuple[RoutePolicy, ...] = (AccessPolicy(), self._privacy, CapabilityPolicy(catalog))
+        self._policies: tuple[RoutePolicy, ...] = (AccessPolicy(), self._privacy, CapabilityPolicy(catalog, findings))
         self._further = tuple(further)
         self._index = _NameIndex(catalog.settings)
         self._routes: dict[_Key, Route] = {}
+        self._revision = 0
 
     def names(self) -> dict[str, str]:
         """Return every name that can be asked for outright and the profile that it means first; no patterns."""
@@ -81,6 +84,9 @@ class Router:
         if self._index.settings is not self._catalog.settings:
             self._index = _NameIndex(self._catalog.settings)
             self._routes.clear()
+        if self._revision != self._findings.revision:
+            self._revision = self._findings.revision
+            self._routes.clear()
         return self._index
 
     def _make(self, query: RouteQuery, names: "_NameIndex", now: float) -> Route:
@@ -90,14 +96,12 @@ class Router:
         for policy in self._policies:
             for each in policy.apply(query, chain, role, now).dropped:
                 dropped.setdefault(each.target.model, each)
-        first = dropped.get(chain[0].model)
-        kept = [target for target in chain if target.model not in dropped]
-        reason = None if first is None else _reason(first)
-        # What may stand in for a model that cannot answer may stand in for one that must not.
-        while reason and kept and not kept[0].on & {reason, FallbackReason.UNFIT}:
-            kept.pop(0)
+        kept, reason = _left(chain, dropped)
         if not kept:
-            raise _nothing_left(query, first or next(iter(dropped.values())))
+            firm = {model: each for model, each in dropped.items() if not each.would_do}
+            kept, reason = _left(chain, firm)
+            if not kept:
+                raise _nothing_left(query, firm.get(chain[0].model) or next(iter(firm.values())))
         private = self._privacy.is_private(query, chain)
         return Route(query.asked, tuple(kept), reason, private, chain[0].model)
 
@@ -173,6 +177,17 @@ class _NameIndex:
         close = difflib.get_close_matches(name, [other.lower() for other in self.listed], n=3, cutoff=0.5)
         nearest = tuple(other for other in self.listed if other.lower() in close)
         raise UnknownModel(asked, nearest, tuple(self.settings.profiles))
+
+
+def _left(chain: Sequence[Target], dropped: Mapping[str, Dropped]) -> tuple[list[Target], FallbackReason | None]:
+    """Return the targets of *chain* that are left, and why the first is not among them (None: it is)."""
+    first = dropped.get(chain[0].model)
+    kept = [target for target in chain if target.model not in dropped]
+    reason = None if first is None else _reason(first)
+    # What may stand in for a model that cannot answer may stand in for one that must not.
+    while reason and kept and not kept[0].on & {reason, FallbackReason.UNFIT}:
+        kept.pop(0)
+    return kept, reason
 
 
 def _reason(dropped: Dropped) -> FallbackReason:

@@ -1,4 +1,4 @@
-"""The database of requests and loads: its tables, how they have changed, and the one connection that writes them.
+"""The database of requests, loads and probes: its tables, how they have changed, and the one connection that writes them.
 
 Times, names and counts only; no prompt, answer or key is ever kept. `hostd.telemetry.history` reads it.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hostd.private_files import make_private_folder, open_private
-from hostd.telemetry.sinks import ChargeRecord, LoadRecord, RequestRecord
+from hostd.telemetry.sinks import ChargeRecord, LoadRecord, ProbeRecord, RequestRecord
 
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _LOCK_TIMEOUT = 2.0
@@ -42,11 +42,14 @@ MIGRATIONS = (
     );
     CREATE INDEX charges_by_time ON charges (at, provider);
     """,
+    """
+    CREATE TABLE probes (at REAL NOT NULL, model TEXT NOT NULL, identity TEXT NOT NULL, build TEXT NOT NULL, found TEXT NOT NULL);
+    """,
 )
 """What makes each version of the file out of the one before, version 1 out of an empty file. Only ever append: a file tells by
 its ``user_version`` how many of them it has seen. New columns allow null, so that the rows of before stay."""
 
-Entry = RequestRecord | LoadRecord | ChargeRecord
+Entry = RequestRecord | LoadRecord | ChargeRecord | ProbeRecord
 _Row = tuple[object, ...]
 _AT_ONCE = 64
 """Rows of one statement; 32,766 values are as many as SQLite takes."""
@@ -107,11 +110,14 @@ class Database:
         requests: list[_Row] = []
         loads: list[_Row] = []
         charges: list[_Row] = []
+        probes: list[_Row] = []
         for entry in entries:
             if isinstance(entry, RequestRecord):
                 requests.append(_request_row(entry))
             elif isinstance(entry, LoadRecord):
                 loads.append(_load_row(entry))
+            elif isinstance(entry, ProbeRecord):
+                probes.append((*entry[:-1], json.dumps(entry.found)))
             else:
                 charges.append(tuple(entry))
         db = self._connection
@@ -120,6 +126,7 @@ class Database:
             self._insert("requests", _REQUEST_COLUMNS, requests)
             self._insert("loads", _LOAD_COLUMNS, loads)
             self._insert("charges", ChargeRecord._fields, charges)
+            self._insert("probes", ProbeRecord._fields, probes)
             db.execute("COMMIT")
         except sqlite3.Error:
             with suppress(sqlite3.Error):
@@ -147,7 +154,7 @@ class Database:
             sqlite3.Error: It could not be done.
         """
         oldest = time.time() - bounds.days * 86400
-        for table in ("requests", "loads", "charges"):
+        for table in ("requests", "loads", "charges", "probes"):
             self._connection.execute(
                 f"DELETE FROM {table} WHERE at < ? OR rowid <= (SELECT max(rowid) FROM {table}) - ?",  # noqa: S608  # our own names
                 (oldest, bounds.rows),

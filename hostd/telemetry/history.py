@@ -4,6 +4,7 @@ Each query has a connection of its own that cannot write and lasts as long as th
 from a thread. A file that is missing, locked or corrupt yields no rows: mending it is left to `record_writer`.
 """
 
+import json
 import os
 import sqlite3
 from collections import defaultdict
@@ -15,8 +16,10 @@ from statistics import median
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from hostd.domain.capability import Finding, Found, Verdict
 from hostd.planning.warm_set.demand import HourlyCount
 from hostd.private_files import open_private
+from hostd.telemetry.sinks import ProbeRecord
 
 _QUARTER = 900
 """Seconds. Time zones differ by quarters of an hour, so that local hours are added up from these."""
@@ -116,6 +119,12 @@ class RequestHistory:
         """Return what each provider has cost from *since* on (seconds since 1970), in USD."""
         return dict(self._ask("SELECT provider, sum(usd) FROM charges WHERE at >= ? GROUP BY provider", since))
 
+    def probes(self) -> list[ProbeRecord]:
+        """Return what probes of models have found, oldest first; rows that another version wrote otherwise are left out."""
+        question = f"SELECT {', '.join(ProbeRecord._fields)} FROM probes ORDER BY at"  # noqa: S608  # our own columns
+        read = ((*row[:-1], _found(row[-1])) for row in self._ask(question))
+        return [ProbeRecord._make(row) for row in read if row[-1]]
+
     def speeds(self) -> dict[str, MeasuredSpeed]:
         """Return how fast each model was at its last streamed answers.
 
@@ -150,3 +159,11 @@ class RequestHistory:
                 yield from connection.execute(question, values)
         except (sqlite3.Error, OSError):
             return
+
+
+def _found(text: str) -> Found:
+    try:
+        said = json.loads(text)
+        return {str(name): Finding(Verdict(verdict), str(why), bool(cut)) for name, (verdict, why, cut) in said.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}

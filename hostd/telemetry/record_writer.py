@@ -28,7 +28,7 @@ from hostd.scheduling.decisions import (
     WakeStarted,
 )
 from hostd.telemetry.database import Database, Entry, RetentionBounds, UnknownDatabaseError, is_corrupt, set_aside
-from hostd.telemetry.sinks import ChargeRecord, LoadRecord, RequestRecord, Sink
+from hostd.telemetry.sinks import ChargeRecord, LoadRecord, ProbeRecord, RequestRecord, Sink
 
 log = structlog.get_logger()
 
@@ -98,6 +98,10 @@ class RecordWriter(Sink):
                     self._keep(LoadRecord(at, model, variant, seconds, granted.needs if granted else {}, why))
             case _:
                 pass
+
+    def probed(self, record: ProbeRecord) -> None:
+        """Keep *record* some time soon."""
+        self._keep(record)
 
     def _keep(self, entry: Entry) -> None:
         """Put *entry* on the list. Never waits, never fails."""

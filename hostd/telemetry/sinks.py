@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
+from hostd.domain.capability import Found
 from hostd.scheduling.decisions import Decision, Routed
 
 log = structlog.get_logger()
@@ -69,6 +70,16 @@ class ChargeRecord(NamedTuple):
     estimated: bool
 
 
+class ProbeRecord(NamedTuple):
+    """What a probe of *model* has *found* so far. *identity* tells its files and how they are launched, *build* its engine."""
+
+    at: float
+    model: str
+    identity: str
+    build: str
+    found: Found
+
+
 class Sink:
     """Takes in what is decided and which requests are over, and ignores both; a sink overrides what it writes down.
 
@@ -89,9 +100,15 @@ class Sinks:
     """All sinks of a daemon as one; *clock* gives seconds since 1970."""
 
     def __init__(self, sinks: Sequence[Sink] = (), clock: Callable[[], float] = time.time) -> None:
-        self._sinks = tuple(sinks)
-        self._told_of_routes = tuple(sink for sink in sinks if sink.routes)
+        self._sinks = list(sinks)
+        self._told_of_routes = [sink for sink in sinks if sink.routes]
         self._clock = clock
+
+    def add(self, sink: Sink) -> None:
+        """Tell *sink*, too, from now on."""
+        self._sinks.append(sink)
+        if sink.routes:
+            self._told_of_routes.append(sink)
 
     def decided(self, decision: Decision) -> None:
         """Tell every sink of a decision that is made now."""

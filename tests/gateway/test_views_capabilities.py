@@ -3,6 +3,7 @@
 import pytest
 
 from hostd.backends.contract import ServerFacts
+from hostd.domain.capability import Finding, Verdict
 from hostd.domain.profile import Capabilities, Profile
 from hostd.gateway import views
 
@@ -20,12 +21,44 @@ def model(context: int | None = None, **can: bool) -> Profile:
 def test_silence_is_filled(name: str, declared: bool | None, said: bool | None, offered: bool | None) -> None:
     """A capability is what the owner declared, and else what the server says of itself, which may be nothing."""
     profile = model() if declared is None else model(**{name: declared})
-    assert offered is views.capabilities(profile, ServerFacts(**{name: said}))[name]  # type: ignore[arg-type]  # booleans all
+    assert offered is views.capabilities(profile, ServerFacts(**{name: said}), {})[name]  # type: ignore[arg-type]  # booleans all
+
+
+@pytest.mark.parametrize(
+    ("declared", "said", "found", "offered"),
+    [
+        (None, True, Verdict.NO, False),
+        (None, None, Verdict.YES, True),
+        (None, True, Verdict.UNKNOWN, True),
+        (True, None, Verdict.NO, True),
+        (False, None, Verdict.YES, False),
+    ],
+)
+def test_what_a_probe_found_comes_between(
+    declared: bool | None, said: bool | None, found: Verdict, offered: bool
+) -> None:
+    """It is believed before the server, which knows the template and not the model, and after the owner."""
+    profile = model() if declared is None else model(tools=declared)
+    shown = views.capabilities(profile, ServerFacts(tools=said), {"tools": Finding(found, "so")})
+    assert offered is shown["tools"]
+
+
+def test_more_is_shown_where_it_was_found() -> None:
+    """Kinds of calls that no profile declares, and each verdict with its reason."""
+    found = {
+        "thinking": Finding(Verdict.YES, "t"),
+        "forced_tools": Finding(Verdict.YES, "f"),
+        "parallel_tools": Finding(Verdict.UNKNOWN, "p"),
+    }
+    shown = views.capabilities(model(), ServerFacts(), found)
+    assert (True, None, "true") == (shown["forced_tools"], shown["parallel_tools"], shown["thinking"])
+    assert ["forced_tools", "parallel_tools", "thinking"] == list(views.probed(found))
+    assert {"verdict": "unknown", "why": "p"} == views.probed(found)["parallel_tools"]
 
 
 def test_embeddings_are_the_owners_to_declare() -> None:
     """What hostd would refuse to send is not offered."""
-    assert views.capabilities(model(), ServerFacts(embeddings=True))["embeddings"] is False
+    assert views.capabilities(model(), ServerFacts(embeddings=True), {})["embeddings"] is False
 
 
 @pytest.mark.parametrize(

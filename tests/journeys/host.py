@@ -144,7 +144,8 @@ def run(environment: Mapping[str, str], *arguments: str, text: str | None = None
 
 
 def write_files(folder: Path, *profiles: Mapping[str, Any], **host: Any) -> Path:
-    """Write a hostd.yaml and a file for each profile; return the former."""
+    """Write a hostd.yaml and a file for each profile; return the former. Models are not probed unless *host* says so."""
+    host["warm"] = {"probe": False} | host.get("warm", {})
     models = folder / "model_profiles"
     models.mkdir(parents=True, exist_ok=True)
     for number, document in enumerate(profiles):

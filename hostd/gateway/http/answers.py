@@ -67,6 +67,11 @@ class WholeAnswer(ModelAnswer):
         super().__init__(lines)
         self._whole = body
 
+    @property
+    def whole(self) -> bytes:
+        """The body."""
+        return self._whole
+
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Write it."""
         if self._writer is None:
