@@ -17,7 +17,6 @@ import structlog
 from hostd.backends.contract import Backend
 from hostd.backends.environment import withheld
 from hostd.backends.registry import backends
-from hostd.domain.capability import Findings
 from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host
 from hostd.gateway.body_reader import BodyReader
@@ -80,7 +79,7 @@ def build(
 ) -> Application:
     """Return a daemon that *stack* shuts down; needs the running loop. *machine* stands in for the memory of this one.
 
-    Models are probed by themselves after so many quiet seconds (None: only when that is asked for).
+    Models are probed by themselves *probe_after* so many quiet seconds (None: only when that is asked for).
     """
     # What is known of the machine and of earlier runs; none of it is read yet.
     stack.callback((sensors := Sensors()).close)
@@ -94,15 +93,7 @@ def build(
     scheduler = Scheduler(catalog.profiles, options_follow=True, caps=catalog.caps)
     metrics, decision_history = Metrics(scheduler.view, scheduler.spending), DecisionHistory()
     sinks = Sinks((decisions or decision_log.DecisionLog(), metrics, records := _records(stack), decision_history))
-    dispatcher = Dispatcher(
-        scheduler,
-        instances,
-        sinks.decided,
-        heard=_memory_watch(memory, scheduler),
-        preflight=Preflight(instances, memory.measure),
-        remove=instances.remove,
-    )
-    stack.callback(dispatcher.close)
+    stack.callback((dispatcher := _dispatcher(scheduler, instances, sinks, memory)).close)
 
     # What tells the scheduler more while it runs.
     finder = LoadOptionFinder(this_machine(), engines, CalibratedEstimator(store), _load_seconds(history))
@@ -115,11 +106,9 @@ def build(
     instances.make(RunServices(dispatcher.post, reaper, probes, note, _measured(memory), sockets=sockets))
 
     # What the gateway answers from.
-    findings = Findings()
     context = AppContext(
         catalog=catalog,
-        router=Router(catalog, findings=findings),
-        findings=findings,
+        router=Router(catalog),
         dispatcher=dispatcher,
         instances=instances,
         metrics=metrics,
@@ -133,15 +122,29 @@ def build(
         history=decision_history,
         bodies=bodies,
     )
-    prober = CapabilityProber(
-        context.for_inference(), instances, ProbeResults(records.probed), findings, quiet=probe_after
-    )
-    stack.push_async_callback(prober.close)
-    sinks.add(prober)
+    prober = _prober(context, ProbeResults(records.probed), stack, probe_after)
     prober.start(history.probes)
     followers = [options.apply, calendar.apply, prober.apply]
     reload = Reload(catalog, dispatcher.post, before=[instances.apply], after=followers)
     return Application(replace(context, prober=prober), context.boot, reload)
+
+
+def _dispatcher(scheduler: Scheduler, instances: Instances, sinks: Sinks, memory: MemoryMonitor) -> Dispatcher:
+    return Dispatcher(
+        scheduler,
+        instances,
+        sinks.decided,
+        heard=_memory_watch(memory, scheduler),
+        preflight=Preflight(instances, memory.measure),
+        remove=instances.remove,
+    )
+
+
+def _prober(context: AppContext, results: ProbeResults, stack: AsyncExitStack, quiet: float | None) -> CapabilityProber:
+    prober = CapabilityProber(context.for_inference(), context.instances, results, quiet=quiet)
+    stack.push_async_callback(prober.close)
+    context.sinks.add(prober)
+    return prober
 
 
 def _sockets(stack: AsyncExitStack) -> SocketFolder:

@@ -11,7 +11,7 @@ PROBED = ("tools", "forced_tools", "parallel_tools", "json_schema", "thinking", 
 """What a probe looks for, in the order in which it is shown. ``tools`` are calls that a model makes of its own accord."""
 
 
-class Verdict(StrEnum):
+class ProbeVerdict(StrEnum):
     """Whether a model can do something; *unknown* where an answer proves neither."""
 
     YES = "yes"
@@ -21,13 +21,13 @@ class Verdict(StrEnum):
     @property
     def says(self) -> bool | None:
         """The verdict as a flag; None where it is not known."""
-        return None if self is Verdict.UNKNOWN else self is Verdict.YES
+        return None if self is ProbeVerdict.UNKNOWN else self is ProbeVerdict.YES
 
 
 class Finding(NamedTuple):
     """A verdict and *why*, a clause. *cut* says that the answer ended at its limit of tokens, so that more may tell more."""
 
-    verdict: Verdict
+    verdict: ProbeVerdict
     why: str
     cut: bool = False
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from hostd.backends.upstream import Upstream
 from hostd.dialects.base import Dialect
-from hostd.domain.capability import Findings, Found
+from hostd.domain.capability import Found
 from hostd.domain.catalog import Catalog
 from hostd.domain.principal import ANONYMOUS, Principal
 from hostd.domain.server_settings import KeepAliveForm
@@ -46,7 +46,6 @@ class InferenceServices:
 
     catalog: Catalog
     router: Router
-    findings: Findings
     dispatcher: Dispatcher
     upstreams: Mapping[str, Upstream]
     sinks: Sinks
@@ -64,7 +63,6 @@ class AdminServices:
 
     catalog: Catalog
     router: Router
-    findings: Findings
     dispatcher: Dispatcher
     instances: Mapping[str, Instance]
     memory: MemoryMonitor
@@ -82,7 +80,6 @@ class OllamaServices:
 
     catalog: Catalog
     router: Router
-    findings: Findings
     dispatcher: Dispatcher
     instances: Mapping[str, Instance]
     memory: MemoryMonitor
@@ -110,7 +107,6 @@ class AppContext:
 
     catalog: Catalog
     router: Router
-    findings: Findings
     dispatcher: Dispatcher
     instances: Mapping[str, Instance]
     metrics: Metrics
@@ -134,7 +130,6 @@ class AppContext:
         return InferenceServices(
             catalog=self.catalog,
             router=self.router,
-            findings=self.findings,
             dispatcher=self.dispatcher,
             upstreams=self.instances,
             sinks=self.sinks,
@@ -151,7 +146,6 @@ class AppContext:
         return AdminServices(
             catalog=self.catalog,
             router=self.router,
-            findings=self.findings,
             dispatcher=self.dispatcher,
             instances=self.instances,
             memory=self.memory,
@@ -168,7 +162,6 @@ class AppContext:
         return OllamaServices(
             catalog=self.catalog,
             router=self.router,
-            findings=self.findings,
             dispatcher=self.dispatcher,
             instances=self.instances,
             memory=self.memory,

@@ -69,5 +69,5 @@ class InferenceHandlers:
             "context_length": context,
             "root": profile.name,
             # Anthropic has an object of its own under the shorter name.
-            "hostd_capabilities": views.capabilities(profile, facts, self._services.findings.of(profile_name)),
+            "hostd_capabilities": views.capabilities(profile, facts, self._services.router.findings.of(profile_name)),
         }

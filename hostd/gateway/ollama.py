@@ -83,7 +83,7 @@ class OllamaHandlers:
     def _facts(self, name: str, profile_name: str, size: int = 0) -> ModelFacts:
         services = self._services
         profile, upstream = services.catalog.profiles[profile_name], services.instances[profile_name]
-        can = views.capabilities(profile, upstream.facts, services.findings.of(profile_name))
+        can = views.capabilities(profile, upstream.facts, services.router.findings.of(profile_name))
         return ModelFacts(
             name,
             upstream.variant.label,

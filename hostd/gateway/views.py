@@ -142,7 +142,7 @@ def declared(profile: Profile) -> dict[str, Any]:
 def model(services: AdminServices, shown: ModelView) -> dict[str, Any]:
     """Return one entry of `hostd ls --json`."""
     profile, instance = shown.profile, services.instances[shown.name]
-    found = services.findings.of(shown.name)
+    found = services.router.findings.of(shown.name)
     return {
         "name": profile.name,
         "aliases": list(profile.aliases),

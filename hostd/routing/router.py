@@ -32,12 +32,12 @@ _Key = tuple[str, Requirements, bool, frozenset[str] | None]
 class Router:
     """The names that this host answers to, and the routes behind them. Names are compared without regard to case.
 
-    *further* policies are asked for each request, after permission, privacy and capability.
+    *further* policies are asked for each request, after permission, privacy and capability. *findings* are what a probe has found.
     """
 
     def __init__(self, catalog: Catalog, further: Sequence[RoutePolicy] = (), findings: Findings | None = None) -> None:
         self._catalog = catalog
-        self._findings = findings = Findings() if findings is None else findings
+        self.findings = findings = Findings() if findings is None else findings
         self._privacy = PrivacyPolicy(catalog)
         self._policies: tuple[RoutePolicy, ...] = (AccessPolicy(), self._privacy, CapabilityPolicy(catalog, findings))
         self._further = tuple(further)
@@ -84,8 +84,8 @@ class Router:
         if self._index.settings is not self._catalog.settings:
             self._index = _NameIndex(self._catalog.settings)
             self._routes.clear()
-        if self._revision != self._findings.revision:
-            self._revision = self._findings.revision
+        if self._revision != self.findings.revision:
+            self._revision = self.findings.revision
             self._routes.clear()
         return self._index
 

@@ -25,7 +25,7 @@ def model_identity(profile: Profile, variant: Variant) -> str:
     named = [str(value) for value in flags.values() if isinstance(value, str) and "/" in value]
     files = [_seen(path) for path in (variant.path, *named) if path]
     source = (variant.backend, variant.hf, variant.file, variant.tag, variant.url, variant.provider, variant.model)
-    told = json.dumps([source, files, sorted(flags.items(), key=str), profile.capabilities.embeddings])
+    told = json.dumps([source, files, sorted(flags.items(), key=str), profile.capabilities.task])
     return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from hostd.domain.capability import Finding, Found, Verdict
+from hostd.domain.capability import Finding, Found, ProbeVerdict
 from hostd.planning.warm_set.demand import HourlyCount
 from hostd.private_files import open_private
 from hostd.telemetry.sinks import ProbeRecord
@@ -164,6 +164,8 @@ class RequestHistory:
 def _found(text: str) -> Found:
     try:
         said = json.loads(text)
-        return {str(name): Finding(Verdict(verdict), str(why), bool(cut)) for name, (verdict, why, cut) in said.items()}
+        return {
+            str(name): Finding(ProbeVerdict(verdict), str(why), bool(cut)) for name, (verdict, why, cut) in said.items()
+        }
     except (ValueError, TypeError, AttributeError):
         return {}

@@ -51,6 +51,7 @@ CHATTY: dict[str, Any] = {
     "context": 32768,
     "slots": 4,
     "capabilities": {"tools": True, "vision": False, "thinking": "optional", "embeddings": False},
+    "probed": {},
     "fallback": ["org/tiny:latest"],
     "variants": [
         {"label": "vllm:Qwen3.5-9B-AWQ", "backend": "vllm", "usable": False, "why": "vllm is not implemented yet"},
@@ -66,6 +67,7 @@ EMBEDDER: dict[str, Any] = CHATTY | {
     "state": "failed",
     "context": None,
     "capabilities": {"embeddings": True},
+    "probed": {},
     "fallback": [],
     "variants": [],
 }

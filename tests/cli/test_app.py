@@ -18,6 +18,7 @@ VERBS = (
     "load",
     "unload",
     "pull",
+    "probe",
     "chat",
     "launch",
     "queue",

@@ -109,6 +109,13 @@ def test_mistakes_are_told_at_their_place(problems: Problems, text: str, problem
     assert f"p.yaml:{problem}" == line[: len(f"p.yaml:{problem}")]
 
 
+def test_what_is_left_to_a_probe_is_not_declared(load_files: Load) -> None:
+    """The word auto says so, and a profile that says nothing means the same."""
+    asked = "capabilities: {tools: auto, vision: auto, thinking: auto, json_schema: auto}\nwarm: {probe: false}\n"
+    profile = load_files(p=HEAD + asked, other=OTHER).profiles["p"]
+    assert (Capabilities(), False) == (profile.capabilities, profile.warm.probe)
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}"])
 def test_an_empty_file_lacks_what_a_profile_needs(problems: Problems, text: str) -> None:
     """A profile has a name and a variant at least."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hostd.config.validators import (
     InvalidValue,
+    ability,
     address,
     amount,
     credential,
@@ -128,6 +129,10 @@ def test_flags_of_the_owner(flag: str) -> None:
         (switch, "off", False),
         (switch, "Yes", True),
         (thinking, "optional", "optional"),
+        (thinking, "auto", None),
+        (ability, "auto", None),
+        (ability, True, True),
+        (ability, "no", False),
         (thinking, True, "true"),
         (thinking, "no", "false"),
         (devices, "auto", "auto"),
@@ -159,7 +164,8 @@ def test_good_values(check: Callable[[object], object], value: object, result: o
         (amount, True, "at least 0"),
         (amount, "inf", "at least 0"),
         (switch, 1, "neither true nor false"),
-        (thinking, "sometimes", "true, false, optional"),
+        (thinking, "sometimes", "true, false, optional, auto"),
+        (ability, "sometimes", "true, false, auto"),
         (devices, 0, "neither auto nor"),
         (one_of(("f16", "q8_0")), "q8", "did you mean 'q8_0'"),
         (one_of(("f16", "q8_0")), 8, "choose from f16, q8_0"),

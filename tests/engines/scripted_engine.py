@@ -2,7 +2,8 @@
 
     python scripted_engine.py -m any-file --port 8080 --alias demo -np 2 --script '{"token_delay": 0.01}'
 
-What the script may say is told in `tests.engines.core`; a profile says `args: {script: '{"hang": true}'}`. While it loads,
+What the script may say is told in `tests.engines.core`; a profile says `args: {script: '{"hang": true}'}`. Beside that, `able`
+lists what its model can do (see `tests.engines.able_answers`). `--build` is the build that it says it is. While it loads,
 /health says 503 "Loading model"; a load that fails ends it with llama-server's last words.
 """
 
@@ -17,6 +18,7 @@ from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.engines import able_answers
 from tests.engines.core import BEGAN, Engine, Job, Json, Wire, leave, parse, play, say
 
 VALUE_FLAGS = (
@@ -25,6 +27,7 @@ VALUE_FLAGS = (
     | dict.fromkeys(("-c", "--ctx-size"), "ctx")
     | dict.fromkeys(("-np", "--parallel"), "parallel")
     | {"--host": "host", "--port": "port", "--api-key": "key", "--sse-ping-interval": "ping", "--script": "script"}
+    | {"--build": "build"}
 )
 _OTHER_FLAGS = """
     --strict-flags --metrics --slots --props --embeddings --embedding --pooling --jinja -ctk --cache-type-k -ctv
@@ -62,6 +65,12 @@ class LlamaJob(Job):
         """Its own name, whatever the client asked for."""
         return self.engine.alias
 
+    @property
+    def message(self) -> Json | None:
+        """What the model says that it is able to; None where it says what the script's tokens are."""
+        able = self.fault("able")
+        return able_answers.message(self.body, able) if able and self.chat else None
+
     def opening(self) -> list[Json]:
         """A chat begins with a role and no text."""
         return [self._choice({"role": "assistant", "content": None})] if self.chat else []
@@ -74,14 +83,15 @@ class LlamaJob(Job):
 
     def piece(self, text: str) -> Json:
         """Return one token of a stream."""
-        return self._choice({"content": text}, text)
+        return self._choice({"content": text if self.message is None else ""}, text)
 
     def closing(self) -> list[Json]:
         """Return the end: timings always, usage in a chunk of its own where a chat's client asked for it."""
         last, sums = self._choice({}, "", self.wanted[1]), self.sums()
+        said = [] if self.message is None else [self._choice(self.message)]
         if self.wants_usage and self.chat:
-            return [last, {**self.document, "choices": [], **sums}]
-        return [last | (sums if self.wants_usage or not self.chat else {"timings": sums["timings"]})]
+            return [*said, last, {**self.document, "choices": [], **sums}]
+        return [*said, last | (sums if self.wants_usage or not self.chat else {"timings": sums["timings"]})]
 
     def _choice(self, delta: Json, text: str = "", finish: str | None = None) -> Json:
         if not self.chat:
@@ -97,7 +107,10 @@ class LlamaJob(Job):
 
     def answered(self, text: str) -> Json:
         """Return the answer in one piece."""
-        return {**super().answered(text), **self.sums()}
+        answer = super().answered(text)
+        if self.message is not None:
+            answer["choices"][0]["message"] = self.message
+        return {**answer, **self.sums()}
 
 
 class LlamaServer(Engine):
@@ -121,6 +134,7 @@ class LlamaServer(Engine):
         )
         self.key = flags.get("key", os.environ.get("LLAMA_API_KEY"))
         self.ping = float(flags.get("ping", os.environ.get("LLAMA_ARG_SSE_PING_INTERVAL", "30")))
+        self.build = flags.get("build", "b0-scripted")
         self.embeddings = bool(switches & {"--embeddings", "--embedding"})
 
     def error(self, code: int, message: str, kind: str, **more: object) -> Json:
@@ -186,7 +200,9 @@ class LlamaServer(Engine):
                 wire.json(200, {"object": "list", "data": [{**model, "owned_by": "llamacpp", "meta": meta}]})
             case "/props":
                 defaults = {"n_ctx": self.context, "params": {}}
-                names = {"model_alias": self.alias, "model_path": self.model, "build_info": "b0-scripted"}
+                names: Json = {"model_alias": self.alias, "model_path": self.model, "build_info": self.build}
+                if (able := self.script.get("able")) is not None:
+                    names["modalities"] = {"vision": "vision" in able}
                 about = {"total_slots": len(self.slots), **names, "is_sleeping": False}
                 wire.json(200, {"default_generation_settings": defaults, **about})
             case "/slots":

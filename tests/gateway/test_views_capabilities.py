@@ -3,7 +3,7 @@
 import pytest
 
 from hostd.backends.contract import ServerFacts
-from hostd.domain.capability import Finding, Verdict
+from hostd.domain.capability import Finding, ProbeVerdict
 from hostd.domain.profile import Capabilities, Profile
 from hostd.gateway import views
 
@@ -27,15 +27,15 @@ def test_silence_is_filled(name: str, declared: bool | None, said: bool | None, 
 @pytest.mark.parametrize(
     ("declared", "said", "found", "offered"),
     [
-        (None, True, Verdict.NO, False),
-        (None, None, Verdict.YES, True),
-        (None, True, Verdict.UNKNOWN, True),
-        (True, None, Verdict.NO, True),
-        (False, None, Verdict.YES, False),
+        (None, True, ProbeVerdict.NO, False),
+        (None, None, ProbeVerdict.YES, True),
+        (None, True, ProbeVerdict.UNKNOWN, True),
+        (True, None, ProbeVerdict.NO, True),
+        (False, None, ProbeVerdict.YES, False),
     ],
 )
 def test_what_a_probe_found_comes_between(
-    declared: bool | None, said: bool | None, found: Verdict, offered: bool
+    declared: bool | None, said: bool | None, found: ProbeVerdict, offered: bool
 ) -> None:
     """It is believed before the server, which knows the template and not the model, and after the owner."""
     profile = model() if declared is None else model(tools=declared)
@@ -46,9 +46,9 @@ def test_what_a_probe_found_comes_between(
 def test_more_is_shown_where_it_was_found() -> None:
     """Kinds of calls that no profile declares, and each verdict with its reason."""
     found = {
-        "thinking": Finding(Verdict.YES, "t"),
-        "forced_tools": Finding(Verdict.YES, "f"),
-        "parallel_tools": Finding(Verdict.UNKNOWN, "p"),
+        "thinking": Finding(ProbeVerdict.YES, "t"),
+        "forced_tools": Finding(ProbeVerdict.YES, "f"),
+        "parallel_tools": Finding(ProbeVerdict.UNKNOWN, "p"),
     }
     shown = views.capabilities(model(), ServerFacts(), found)
     assert (True, None, "true") == (shown["forced_tools"], shown["parallel_tools"], shown["thinking"])

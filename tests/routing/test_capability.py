@@ -2,11 +2,13 @@
 
 import pytest
 
+from hostd.domain.capability import Finding, Findings, ProbeVerdict
 from hostd.domain.errors import RequestError
-from hostd.domain.profile import Role
+from hostd.domain.profile import Profile, Role
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Requirements, Task
-from tests.routing.routing_stage import ask, models, router
+from hostd.routing.router import Router
+from tests.routing.routing_stage import ask, catalog, models, router
 from tests.scheduling.scenario import able, only, profile
 
 
@@ -83,6 +85,71 @@ def test_a_role_may_require_what_its_members_must_declare() -> None:
     assert ["a"] == models(names.route(ask("a")))
     with pytest.raises(RequestError, match="the role requires tools, which 'a' does not declare"):
         router(profile("a"), roles=(Role("r", ("a",), ("tools",)),)).route(ask("r"))
+
+
+NO, YES, UNKNOWN = (Finding(verdict, "so") for verdict in (ProbeVerdict.NO, ProbeVerdict.YES, ProbeVerdict.UNKNOWN))
+TOOLS = Requirements(tools=True)
+
+
+def found(*profiles: Profile, roles: tuple[Role, ...] = (), **tools: Finding) -> tuple[Router, Findings]:
+    """Return a router of *profiles*, of which a probe has found so much about *tools*, and the findings."""
+    findings = Findings()
+    for name, finding in tools.items():
+        findings.put(name, {"tools": finding})
+    return Router(catalog(*profiles, roles=roles), findings=findings), findings
+
+
+def test_what_was_found_missing_gives_way() -> None:
+    """To a target that has it, or of which nothing is known; requests that do not need it stay."""
+    for other in (YES, UNKNOWN, None):
+        names, findings = found(profile("a", "b"), profile("b"), a=NO)
+        findings.put("b", {} if other is None else {"tools": other})
+        route = names.route(ask("a", TOOLS))
+        assert (["b"], FallbackReason.UNFIT) == (models(route), route.reason)
+        assert ["a", "b"] == models(names.route(ask("a")))
+
+
+def test_what_was_found_missing_is_better_than_nothing() -> None:
+    """A probe is not an owner: where nobody else can answer, the model that was asked for does, and no reason is told."""
+    names, _ = found(profile("a"), a=NO)
+    assert (["a"], None) == (models(names.route(ask("a", TOOLS))), names.route(ask("a", TOOLS)).reason)
+    names, _ = found(profile("a", "b"), profile("b"), a=NO, b=NO)
+    assert ["a", "b"] == models(names.route(ask("a", TOOLS)))
+    # What was declared is left out as ever.
+    names, _ = found(profile("a", "b"), profile("b", **able(tools=False)), a=NO)
+    assert ["a"] == models(names.route(ask("a", TOOLS)))
+    names, _ = found(profile("a", "b", **able(tools=False)), profile("b"), b=NO)
+    assert (["b"], FallbackReason.UNFIT) == (models(names.route(ask("a", TOOLS))), names.route(ask("a", TOOLS)).reason)
+    with pytest.raises(RequestError, match="'a' is declared without tools"):
+        found(profile("a", **able(tools=False)), a=YES)[0].route(ask("a", TOOLS))
+
+
+def test_the_owner_knows_better() -> None:
+    """What a profile declares counts, whatever was found."""
+    names, _ = found(profile("a", "b", **able(tools=True)), profile("b"), a=NO)
+    assert ["a", "b"] == models(names.route(ask("a", TOOLS)))
+
+
+def test_a_finding_does_for_a_role() -> None:
+    """A member that was found to have what the role requires need not declare it."""
+    role = Role("coder", ("a", "b", "c"), require=("tools",))
+    names, findings = found(profile("a"), profile("b"), profile("c"), roles=(role,), a=NO, b=YES, c=UNKNOWN)
+    assert ["b"] == models(names.route(ask("coder")))
+    thinker = Role("thinker", ("a", "b"), require=("thinking",))
+    names, findings = found(profile("a"), profile("b"), roles=(thinker,))
+    findings.put("a", {"thinking": NO})
+    findings.put("b", {"thinking": YES})
+    assert ["b"] == models(names.route(ask("thinker")))
+
+
+def test_routes_follow_what_is_found() -> None:
+    """A route that was made before is made anew."""
+    names, findings = found(profile("a", "b"), profile("b"))
+    assert ["a", "b"] == models(names.route(ask("a", TOOLS)))
+    findings.put("a", {"tools": NO})
+    assert ["b"] == models(names.route(ask("a", TOOLS)))
+    findings.put("a", {})
+    assert ["a", "b"] == models(names.route(ask("a", TOOLS)))
 
 
 def test_embeddings_of_one_space_fall_back() -> None:

@@ -1,6 +1,7 @@
 """What the records tell."""
 
 import os
+import sqlite3
 from contextlib import closing
 from datetime import UTC, date, timedelta, timezone
 from pathlib import Path
@@ -8,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from hostd.domain.capability import Finding, ProbeVerdict
 from hostd.planning.warm_set.demand import HourlyCount
 from hostd.telemetry.database import Database, Entry
 from hostd.telemetry.history import MeasuredSpeed, PastRequest, RequestHistory
-from hostd.telemetry.sinks import ChargeRecord
+from hostd.telemetry.sinks import ChargeRecord, ProbeRecord
 from tests.telemetry.example_records import NOON, load, request
 
 
@@ -71,6 +73,22 @@ def test_adds_up_what_was_spent(tmp_path: Path) -> None:
     history = told(tmp_path, *charges, ChargeRecord(3.0, "xai", "b", 1.0, True))
     assert {"zai": 0.5, "xai": 1.0} == history.spent(2.0)
     assert {} == RequestHistory(tmp_path / "none").spent(0.0)
+
+
+def test_tells_what_probes_found(tmp_path: Path) -> None:
+    """Oldest first, word for word; a row that cannot be understood is as if it were not there."""
+    found = {
+        "tools": Finding(ProbeVerdict.NO, "it answered in words"),
+        "vision": Finding(ProbeVerdict.UNKNOWN, "v", cut=True),
+    }
+    records = [ProbeRecord(at, "m", "1f", "b7", found) for at in (2.0, 1.0)]
+    history = told(tmp_path, *records)
+    assert records[::-1] == history.probes()
+    with closing(sqlite3.connect(tmp_path / "a ledger?#.sqlite")) as connection, connection:
+        for text in ("{", "[1]", '{"tools": ["perhaps", "so", false]}', '{"tools": 1}'):
+            connection.execute("INSERT INTO probes VALUES (3, 'm', '1f', 'b7', ?)", (text,))
+    assert records[::-1] == history.probes()
+    assert [] == RequestHistory(tmp_path / "none").probes()
 
 
 def test_measures_speeds(tmp_path: Path) -> None:

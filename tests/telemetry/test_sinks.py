@@ -52,6 +52,17 @@ def test_routes_are_told_to_those_who_use_them() -> None:
     assert [example(ModelReady)] == [decision for decision, _ in unrouted.decisions]
 
 
+def test_a_sink_may_come_later() -> None:
+    """It is told from then on, of routes where it has a use for them."""
+    kept, unrouted = Kept(), Unrouted()
+    sinks = Sinks((), lambda: 5.0)
+    sinks.decided(example(ModelReady))
+    sinks.add(kept)
+    sinks.add(unrouted)
+    sinks.decided(example(Routed))
+    assert ([(example(Routed), 5.0)], []) == (kept.decisions, unrouted.decisions)
+
+
 class Broken(Sink):
     """Fails whatever it is told."""
 

@@ -21,7 +21,7 @@ def probe(
     json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Ask a model what it can really do: call tools, follow a schema, think, see, embed. It is loaded where it is not."""
+    """Find out what a model really does: tools, schemas, pictures."""
     say(f"asking {model}, whenever nobody else does ...")
     answer = connect(url).post(model_path(model, "/probe?paid=1" if yes else "/probe"))
     if json:

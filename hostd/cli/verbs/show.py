@@ -76,8 +76,8 @@ def _declared(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "context", str(model["context"] or NOTHING)
     yield "slots", str(model["slots"])
     yield "can", listed(abilities(model["capabilities"]))
-    for name, found in model["probed"].items():
-        yield "probed", f"{name}: {found['verdict']} ({found['why']})"
+    for number, (name, found) in enumerate(model["probed"].items()):
+        yield "" if number else "probed", f"{name}: {found['verdict']} ({found['why']})"
     yield "fallback", listed(model["fallback"])
     for variant in model["variants"]:
         yield "variant", variant["label"] if variant["usable"] else f"{variant['label']} (not here: {variant['why']})"

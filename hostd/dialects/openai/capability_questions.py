@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from hostd.dialects.base import Dialect
 from hostd.dialects.openai import capability_verdicts as verdicts
-from hostd.domain.capability import Finding, Verdict
+from hostd.domain.capability import Finding, ProbeVerdict
+from hostd.domain.ticket import Task
 
 TOKENS, MORE_TOKENS = 1024, 4096
 """Tokens of an answer at most, and of the one after an answer that these were too few for: models that think need hundreds."""
@@ -48,48 +49,50 @@ class Question(NamedTuple):
 
     def settled(self, findings: Sequence[Finding]) -> Finding | None:
         """Return what the answers so far prove together; None where another way of asking is left and may tell more."""
-        good = [each for each in findings if each.verdict is Verdict.YES]
+        good = [each for each in findings if each.verdict is ProbeVerdict.YES]
         if good and not self.guessable:
             return good[0]
         if self.guessable and len(good) < len(findings):
-            return next(each for each in findings if each.verdict is not Verdict.YES)
+            return next(each for each in findings if each.verdict is not ProbeVerdict.YES)
         if len(findings) < len(self.ways):
             return None
-        return next((each for each in findings if each.verdict is Verdict.UNKNOWN), findings[-1])
+        return next((each for each in findings if each.verdict is ProbeVerdict.UNKNOWN), findings[-1])
 
 
-def questions(*, embeddings: bool, sees: bool | None) -> list[Question]:
-    """Return what to ask a model, which is launched for *embeddings* or for text; *sees* is whether its engine takes pictures.
+def questions(task: Task, *, sees: bool | None) -> list[Question]:
+    """Return what to ask a model that is launched for *task*; *sees* is whether its engine takes pictures.
 
     Nothing is asked about pictures where an engine does not say that it takes them: `unasked` has the verdict.
     """
-    if embeddings:
+    if task is Task.EMBEDDINGS:
         texts = ["The harbour lies in fog.", "Seven times eight is fifty-six."]
         asked = {"input": texts, "encoding_format": "float"}
         judge = partial(verdicts.judge_vectors, count=len(texts))
         return [Question("embeddings", ((asked, judge),), Dialect.OPENAI_EMBEDDINGS)]
+    if task is not Task.TEXT:
+        return []
     chat = [_automatic(), _forced(), _parallel(), _schema(), _thinking()]
     return [*chat, _vision()] if sees else chat
 
 
-def unasked(*, embeddings: bool, sees: bool | None) -> Iterator[tuple[str, Finding]]:
+def unasked(task: Task, *, sees: bool | None) -> Iterator[tuple[str, Finding]]:
     """Yield what is known without a question, under the same terms."""
-    if embeddings:
+    if task is not Task.TEXT:
         return
     yield (
         "embeddings",
-        Finding(Verdict.NO, "its profile does not declare them, so that its engine is not started for them"),
+        Finding(ProbeVerdict.NO, "its profile does not declare them, so that its engine is not started for them"),
     )
     if sees is None:
-        yield "vision", Finding(Verdict.UNKNOWN, "its engine does not say whether it takes pictures")
+        yield "vision", Finding(ProbeVerdict.UNKNOWN, "its engine does not say whether it takes pictures")
     elif not sees:
-        yield "vision", Finding(Verdict.NO, "its engine says that it takes no pictures")
+        yield "vision", Finding(ProbeVerdict.NO, "its engine says that it takes no pictures")
 
 
 def missing_need(question: Question, found: Mapping[str, Finding]) -> Finding | None:
     """Return the verdict on *question* where what it needs was *found* to be missing; None where it is to be asked."""
     need = found.get(question.needs)
-    if need is None or need.verdict is Verdict.YES:
+    if need is None or need.verdict is ProbeVerdict.YES:
         return None
     return Finding(need.verdict, f"not asked, as {question.needs}: {need.why}")
 
@@ -105,11 +108,12 @@ def _automatic() -> Question:
 
 
 def _forced() -> Question:
+    more: dict[str, Any] = {"judge": partial(verdicts.judge_call, forced=True), "tool_choice": "required"}
     return Question(
         "forced_tools",
         (
-            _with_tools("What is the weather in Paris?", _WEATHER, tool_choice="required"),
-            _with_tools("Read the file notes.txt.", _FILE, tool_choice="required"),
+            _with_tools("What is the weather in Paris?", _WEATHER, **more),
+            _with_tools("Read the file notes.txt.", _FILE, **more),
         ),
     )
 

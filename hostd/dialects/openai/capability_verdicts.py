@@ -12,19 +12,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hostd.dialects.json_text import JsonError, parse_json
-from hostd.domain.capability import Finding, Verdict
+from hostd.domain.capability import Finding, ProbeVerdict
 
 Json = Mapping[str, Any]
 
 
-class Refusal(NamedTuple):
+class EngineRefusal(NamedTuple):
     """An error in the place of an answer. *final*: the engine cannot do what was asked, rather than not now."""
 
     message: str
     final: bool
 
 
-Reply = Json | Refusal
+Reply = Json | EngineRefusal
 """An answer as a chat completion, or a list of embeddings, or an error."""
 
 _WORDY = 400
@@ -37,39 +37,41 @@ _CALL = re.compile(
 )
 
 
-def judge_call(reply: Reply, names: Sequence[str]) -> Finding:
-    """Return whether one of the tools *names* was called."""
-    if isinstance(reply, Refusal):
+def judge_call(reply: Reply, names: Sequence[str], *, forced: bool = False) -> Finding:
+    """Return whether one of the tools *names* was called; where that is *forced*, words may precede the call without end."""
+    if isinstance(reply, EngineRefusal):
         return _refused(reply)
     good, bad = _calls(reply, names)
     if good:
-        return Finding(Verdict.YES, f"it called {good[0]}")
+        return Finding(ProbeVerdict.YES, f"it called {good[0]}")
     cut, text = _is_cut(reply), _words(reply)
     if bad:
-        return _cut_off("in its call") if cut else Finding(Verdict.NO, bad)
+        return _cut_off("in its call") if cut else Finding(ProbeVerdict.NO, bad)
     if _CALL.search(text) or any(f"{name}(" in text for name in names):
         if cut:
             return _cut_off("in what looks like a call")
-        return Finding(Verdict.NO, "it wrote the call into its text, where no client finds it")
-    if cut and len(text) < _WORDY:
+        return Finding(ProbeVerdict.NO, "it wrote the call into its text, where no client finds it")
+    if cut and (forced or len(text) < _WORDY):
         return _cut_off("before it called anything")
-    return Finding(Verdict.NO, "it answered in words" if text else "it answered nothing")
+    return Finding(ProbeVerdict.NO, "it answered in words" if text else "it answered nothing")
 
 
 def judge_calls(reply: Reply, names: Sequence[str]) -> Finding:
     """Return whether the tools *names* were called several at once."""
     one = judge_call(reply, names)
-    if isinstance(reply, Refusal) or one.verdict is not Verdict.YES:
+    if isinstance(reply, EngineRefusal) or one.verdict is not ProbeVerdict.YES:
         return one
     count = len(_calls(reply, names)[0])
     if count > 1:
-        return Finding(Verdict.YES, f"it made {count} calls at once")
-    return _cut_off("after its first call") if _is_cut(reply) else Finding(Verdict.NO, "it made one call at a time")
+        return Finding(ProbeVerdict.YES, f"it made {count} calls at once")
+    return (
+        _cut_off("after its first call") if _is_cut(reply) else Finding(ProbeVerdict.NO, "it made one call at a time")
+    )
 
 
 def judge_schema(reply: Reply, values: Mapping[str, Sequence[object]]) -> Finding:
     """Return whether the answer is the object that the schema wants: each key of *values* with one of its values, and no other."""
-    if isinstance(reply, Refusal):
+    if isinstance(reply, EngineRefusal):
         return _refused(reply)
     text = _words(reply)
     try:
@@ -77,51 +79,55 @@ def judge_schema(reply: Reply, values: Mapping[str, Sequence[object]]) -> Findin
     except JsonError:
         answer = None
     if isinstance(answer, dict) and _follows(answer, values):
-        return Finding(Verdict.YES, "its answer follows the schema, which the question did not mention")
+        return Finding(ProbeVerdict.YES, "its answer follows the schema, which the question did not mention")
     if _is_cut(reply):
         return _cut_off("before it was complete")
-    return Finding(Verdict.NO, "its answer is no JSON" if answer is None else "its answer does not follow the schema")
+    return Finding(
+        ProbeVerdict.NO, "its answer is no JSON" if answer is None else "its answer does not follow the schema"
+    )
 
 
 def judge_thinking(reply: Reply) -> Finding:
     """Return whether the answer was thought about."""
-    if isinstance(reply, Refusal):
-        return Finding(Verdict.UNKNOWN, reply.message)
+    if isinstance(reply, EngineRefusal):
+        return Finding(ProbeVerdict.UNKNOWN, reply.message)
     message = _message(reply)
     told = [message.get(name) for name in ("reasoning_content", "reasoning", "thinking")]
     if any(isinstance(each, str) and each.strip() for each in told):
-        return Finding(Verdict.YES, "its answer has its reasoning beside it")
+        return Finding(ProbeVerdict.YES, "its answer has its reasoning beside it")
     if _THOUGHTS.match(_text(message)):
-        return Finding(Verdict.YES, "its reasoning stands in its answer, in <think> tags that the engine leaves there")
+        return Finding(
+            ProbeVerdict.YES, "its reasoning stands in its answer, in <think> tags that the engine leaves there"
+        )
     if not _words(reply) and _is_cut(reply):
         return _cut_off("before it said anything")
-    return Finding(Verdict.NO, "it answered without reasoning")
+    return Finding(ProbeVerdict.NO, "it answered without reasoning")
 
 
 def judge_colour(reply: Reply, colour: str) -> Finding:
     """Return whether the *colour* of a picture was seen; a wrong one proves nothing, as small models see badly."""
-    if isinstance(reply, Refusal):
+    if isinstance(reply, EngineRefusal):
         return _refused(reply)
     text = _words(reply).lower()
     if colour in text:
-        return Finding(Verdict.YES, f"it saw a picture that is {colour}")
+        return Finding(ProbeVerdict.YES, f"it saw a picture that is {colour}")
     if _is_cut(reply) and not text:
         return _cut_off("before it named a colour")
-    return Finding(Verdict.UNKNOWN, f"it took a picture that is {colour}, and named another colour or none")
+    return Finding(ProbeVerdict.UNKNOWN, f"it took a picture that is {colour}, and named another colour or none")
 
 
 def judge_vectors(reply: Reply, count: int) -> Finding:
     """Return whether the answer has *count* vectors of finite numbers that say something: not all the same."""
-    if isinstance(reply, Refusal):
+    if isinstance(reply, EngineRefusal):
         return _refused(reply)
     data = reply.get("data")
     entries = [each for each in data if isinstance(each, dict)] if isinstance(data, list) else []
     vectors: list[list[float]] = [each["embedding"] for each in entries if _is_vector(each.get("embedding"))]
     if len(vectors) != count or len(entries) != count:
-        return Finding(Verdict.NO, f"its answer to {count} texts does not have as many vectors of finite numbers")
+        return Finding(ProbeVerdict.NO, f"its answer to {count} texts does not have as many vectors of finite numbers")
     if any(len(set(each)) < 2 for each in vectors) or any(each == vectors[0] for each in vectors[1:]):
-        return Finding(Verdict.NO, "its vectors are all the same, whatever the text")
-    return Finding(Verdict.YES, f"its vectors have {len(vectors[0])} dimensions")
+        return Finding(ProbeVerdict.NO, "its vectors are all the same, whatever the text")
+    return Finding(ProbeVerdict.YES, f"its vectors have {len(vectors[0])} dimensions")
 
 
 def _follows(answer: Json, values: Mapping[str, Sequence[object]]) -> bool:
@@ -136,14 +142,14 @@ def _is_vector(given: object) -> bool:
     return all(type(each) in (int, float) and math.isfinite(each) for each in given)
 
 
-def _refused(refusal: Refusal) -> Finding:
+def _refused(refusal: EngineRefusal) -> Finding:
     if not refusal.final:
-        return Finding(Verdict.UNKNOWN, refusal.message)
-    return Finding(Verdict.NO, f"the engine refuses it: {refusal.message}")
+        return Finding(ProbeVerdict.UNKNOWN, refusal.message)
+    return Finding(ProbeVerdict.NO, f"the engine refuses it: {refusal.message}")
 
 
 def _cut_off(where: str) -> Finding:
-    return Finding(Verdict.UNKNOWN, f"its answer was cut off {where}", cut=True)
+    return Finding(ProbeVerdict.UNKNOWN, f"its answer was cut off {where}", cut=True)
 
 
 def _choice(reply: Json) -> Json:

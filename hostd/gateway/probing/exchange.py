@@ -12,7 +12,7 @@ from hostd.backends.upstream import BYTES_PER_TOKEN, Lease, Upstream
 from hostd.dialects import registry
 from hostd.dialects.base import Dialect
 from hostd.dialects.json_text import JsonError, parse_json
-from hostd.dialects.openai.capability_verdicts import Refusal, Reply
+from hostd.dialects.openai.capability_verdicts import EngineRefusal, Reply
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.reason import FallbackReason
@@ -32,7 +32,11 @@ _LOST = frozenset({FallbackReason.CRASHED, FallbackReason.CONNECT})
 
 
 class EngineLostError(Exception):
-    """The engine ended, or could not be reached, while it was asked."""
+    """The engine cannot be asked; *in_answer* says that it ended, or could not be reached, when it had been asked."""
+
+    def __init__(self, why: str, *, in_answer: bool = False) -> None:
+        super().__init__(why)
+        self.in_answer = in_answer
 
 
 async def ask(services: InferenceServices, upstream: Upstream, dialect: Dialect, body: Mapping[str, Any]) -> Reply:
@@ -66,11 +70,11 @@ async def ask_provider(
     try:
         await dispatcher.admit(ticket)
     except RequestRefused as refused:
-        return Refusal(refused.effect.error.message, final=False)
+        return EngineRefusal(refused.effect.error.message, final=False)
     began, answered = clock(), False
     try:
         reply = await _answer(services, upstream, dialect, body, trace)
-        answered = not isinstance(reply, Refusal)
+        answered = not isinstance(reply, EngineRefusal)
     finally:
         if answered:
             dispatcher.finished(ticket.id, clock() - began, trace.cost)
@@ -89,8 +93,8 @@ async def _answer(
         answer = await Attempt(services, request, trace, lease, None, deadline).run()
     except RetryableFailure as failure:
         if failure.reason in _LOST:
-            raise EngineLostError(failure.detail) from None
-        return Refusal(failure.detail, final=failure.reason in _CANNOT)
+            raise EngineLostError(failure.detail, in_answer=True) from None
+        return EngineRefusal(failure.detail, final=failure.reason in _CANNOT)
     except TerminalFailure as failure:
         return _refusal(failure.error)
     except RequestError as error:
@@ -99,7 +103,7 @@ async def _answer(
         document = parse_json(answer.whole) if isinstance(answer, WholeAnswer) else None
     except JsonError:
         document = None
-    return document if isinstance(document, dict) else Refusal("its answer cannot be read", final=False)
+    return document if isinstance(document, dict) else EngineRefusal("its answer cannot be read", final=False)
 
 
 def _lease(upstream: Upstream) -> Lease:
@@ -112,6 +116,6 @@ def _lease(upstream: Upstream) -> Lease:
     return lease
 
 
-def _refusal(error: HostdError) -> Refusal:
+def _refusal(error: HostdError) -> EngineRefusal:
     """Return *error* as one: a request that is refused as it stands would be refused again."""
-    return Refusal(error.message, final=isinstance(error, RequestError))
+    return EngineRefusal(error.message, final=isinstance(error, RequestError))

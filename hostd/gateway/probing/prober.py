@@ -23,10 +23,11 @@ from hostd.dialects.openai.capability_questions import (
     unasked,
 )
 from hostd.dialects.openai.capability_verdicts import Reply
-from hostd.domain.capability import Finding, Findings, Found, Verdict
+from hostd.domain.capability import Finding, Found, ProbeVerdict
 from hostd.domain.catalog import ProfileChanges
 from hostd.domain.errors import Bug, CapacityError
 from hostd.domain.lifecycle import State
+from hostd.domain.ticket import Task
 from hostd.gateway.context import InferenceServices
 from hostd.gateway.probing.exchange import EngineLostError, ask, ask_provider
 from hostd.scheduling.decisions import Decision, LoadStarted, ModelReady, Routed, WakeStarted
@@ -61,9 +62,9 @@ class Subject(NamedTuple):
         return self.instance.name
 
     @property
-    def embeddings(self) -> bool:
-        """Whether it was launched to make embeddings instead of text."""
-        return self.instance.profile.capabilities.embeddings
+    def task(self) -> Task:
+        """What it was launched for."""
+        return self.instance.profile.capabilities.task
 
     @property
     def sees(self) -> bool | None:
@@ -74,7 +75,7 @@ class Subject(NamedTuple):
     @property
     def questions(self) -> list[Question]:
         """What to ask it."""
-        return questions(embeddings=self.embeddings, sees=self.sees)
+        return questions(self.task, sees=self.sees)
 
     @property
     def metered(self) -> bool:
@@ -84,22 +85,26 @@ class Subject(NamedTuple):
 
 
 class CapabilityProber(Sink):
-    """Keeps *findings* true, by what *results* remember and by asking. Without *quiet* (seconds) it asks only on demand."""
+    """Keeps the router's findings true, by what *results* remember and by asking.
+
+    It asks after so many *quiet* seconds; without, only on demand.
+    """
 
     def __init__(
         self,
         services: InferenceServices,
         instances: Mapping[str, Instance],
         results: ProbeResults,
-        findings: Findings,
         *,
         quiet: float | None = QUIET,
     ) -> None:
         self._services = services
         self._instances = instances
         self._results = results
-        self._findings = findings
+        self._findings = services.router.findings
         self._quiet = quiet
+        self._recalled = asyncio.Event()
+        self._loaded_once: set[str] = set()
         self._due: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._asking: asyncio.Task[Reply] | None = None
@@ -137,6 +142,7 @@ class CapabilityProber(Sink):
         """Forget what was found of changed profiles, but for what is known of their new files and flags."""
         for model in (*changes.changed, *changes.removed):
             self._findings.put(model, {})
+            self._loaded_once.discard(model)
         self._begin(self._recall(tuple))
 
     async def probe(self, model: str) -> Found:
@@ -175,21 +181,26 @@ class CapabilityProber(Sink):
 
     async def _recall(self, recorded: Callable[[], Iterable[ProbeRecord]]) -> None:
         """Say of models that are not loaded what was found last of the best variant that was ever probed."""
-        self._results.recall(await asyncio.to_thread(recorded))
+        try:
+            self._results.recall(await asyncio.to_thread(recorded))
+        finally:
+            self._recalled.set()
         for model, instance in list(self._instances.items()):
             identities = [
                 await asyncio.to_thread(model_identity, instance.profile, bound.variant) for bound in instance.variants
             ]
             found = next(filter(None, map(self._results.last, identities)), {})
-            if found and not self._findings.of(model):
+            if found and model not in self._loaded_once:
                 self._findings.put(model, found)
 
     async def _loaded(self, model: str) -> None:
         """Say what is known of a model that is ready, and have the rest asked."""
+        await self._recalled.wait()
         try:
             subject = await self._subject(model)
         except EngineLostError:
             return
+        self._loaded_once.add(model)
         found = self._results.about(subject.identity, subject.build)
         self._findings.put(model, found)
         launch, profile = subject.instance.launch, subject.instance.profile
@@ -227,13 +238,18 @@ class CapabilityProber(Sink):
 
     async def _fill(self, subject: Subject, known: Found, turn: _Turn) -> Found:
         """Ask what is not *known* yet, each question at its *turn*; what was found is kept even if the engine is lost meanwhile."""
-        known_unasked = unasked(embeddings=subject.embeddings, sees=subject.sees)
+        known_unasked = unasked(subject.task, sees=subject.sees)
         found: dict[str, Finding] = {**known, **dict(known_unasked)}
+        asked = ""
         try:
             for question in subject.questions:
-                if question.capability not in found:
-                    finding = missing_need(question, found) or await self._ask(subject, question, turn)
-                    found[question.capability] = finding
+                if (asked := question.capability) not in found:
+                    found[asked] = missing_need(question, found) or await self._ask(subject, question, turn)
+        except EngineLostError as lost:
+            if lost.in_answer and self._state(subject.model) not in _ORDERED:
+                # Asked again at each load, a question that an engine dies of would never let it live.
+                found[asked] = Finding(ProbeVerdict.UNKNOWN, f"the engine was lost when it was asked: {lost}")
+            raise
         finally:
             if found != dict(known):
                 self._results.add(ProbeRecord(time.time(), subject.model, subject.identity, subject.build, found))
@@ -246,13 +262,7 @@ class CapabilityProber(Sink):
         tokens = self._bounded(subject, TOKENS)
         for way in range(len(question.ways)):
             body = question.request(way, subject.model, tokens)
-            try:
-                reply = await self._reply(subject, question.dialect, body, turn)
-            except EngineLostError as lost:
-                if self._state(subject.model) in _ORDERED:
-                    raise
-                # Asked again at each load, a question that an engine dies of would never let it live.
-                return Finding(Verdict.UNKNOWN, f"the engine was lost when it was asked: {lost}")
+            reply = await self._reply(subject, question.dialect, body, turn)
             findings.append(question.judged(way, reply))
             if (settled := question.settled(findings)) is not None:
                 return settled
@@ -319,5 +329,6 @@ class CapabilityProber(Sink):
 
 def _by_verdict(found: Found) -> dict[str, list[str]]:
     return {
-        str(verdict): [name for name, finding in found.items() if finding.verdict is verdict] for verdict in Verdict
+        str(verdict): [name for name, finding in found.items() if finding.verdict is verdict]
+        for verdict in ProbeVerdict
     }

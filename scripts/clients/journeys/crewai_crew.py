@@ -22,7 +22,7 @@ def weather(city: str) -> str:
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("name", MODELS)
-def test_a_crew_uses_its_tool(name: str, stream: bool) -> None:  # noqa: FBT001
+def test_a_crew_uses_its_tool(name: str, stream: bool) -> None:
     """The tool's result is in the answer."""
     llm = LLM(api_key="unused", stream=stream, **MODELS[name])
     one = Agent(role="reporter", goal="tell the weather", backstory="You are brief.", tools=[weather], llm=llm)

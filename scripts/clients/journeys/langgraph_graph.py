@@ -32,7 +32,7 @@ def graph() -> object:
 def test_the_graph_ends_with_the_result() -> None:
     """The model is asked twice: for a call, and for the answer."""
     said = graph().invoke(ASKED)["messages"]
-    assert ["human", "ai", "tool", "ai"] == [message.type for message in said]
+    assert [message.type for message in said] == ["human", "ai", "tool", "ai"]
     assert "rain in Oslo" in said[-1].text
 
 
