@@ -9,9 +9,12 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from hostd.dialects.request_document import RequestDocument
-from hostd.domain.errors import HostdError
+from hostd.domain.errors import HostdError, RequestError
 from hostd.domain.progress import PromptProgress
 from hostd.domain.ticket import Requirements
+
+_LONGEST_NAME = 1024
+"""Characters of a model's name that are read; longer names are nobody's, and nobody wants them whole."""
 
 
 class Dialect(StrEnum):
@@ -51,6 +54,20 @@ class InferenceRequest(NamedTuple):
     remote_media: str | None = None
     chat: RequestDocument | None = None
     headers: Mapping[str, str] = {}
+
+
+def model_in(document: RequestDocument, *names: str, listed: str = "/v1/models") -> str:
+    """Return the name of the model that *document* asks for: the first of its members *names* that says one.
+
+    Raises:
+        RequestError: It names none; the message says at which path names are *listed*.
+    """
+    for name in names:
+        if (model := document.short_text(name, _LONGEST_NAME)) and isinstance(model, str):
+            return model
+    raise RequestError(
+        f"the request names no model; set 'model' to a name from GET {listed}", code="no_model", param="model"
+    )
 
 
 class AnswerContext(NamedTuple):

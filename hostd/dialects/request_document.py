@@ -120,6 +120,19 @@ class RequestDocument(Mapping[str, Any]):
             return bytes(view[1 : most + 1]).decode("utf-8", "replace")
         return self[name]
 
+    def flag(self, name: str) -> bool | None:
+        """Return the value of *name*; None where it is not there, or null. Nought, and what is empty, is false.
+
+        Raises:
+            RequestError: It is another value than true or false.
+        """
+        value = self.get(name)
+        if value is None or isinstance(value, bool):
+            return value
+        if value:
+            raise RequestError(f"'{name}' must be true or false", code="bad_request", param=name)
+        return False
+
     def raw(self, name: str) -> bytes | None:
         """Return the bytes of the value of *name*; None where it is not there."""
         member = self._members.get(name)

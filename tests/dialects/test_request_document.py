@@ -193,3 +193,11 @@ def test_adds_to_a_body_after_a_byte_order_mark() -> None:
     """Which is then no part of it."""
     changed = RequestDocument.parse('{"a": 1}'.encode("utf-8-sig")).replace({"b": 2})
     assert {"a": 1, "b": 2} == json.loads(changed.encode())
+
+
+def test_a_flag() -> None:
+    """Is true, false, or not given; what is empty is false, and a word is neither."""
+    document = RequestDocument.of({"a": True, "b": False, "c": None, "d": 0, "e": [], "f": "yes"})
+    assert [True, False, None, False, False, None] == [document.flag(name) for name in ("a", "b", "c", "d", "e", "g")]
+    with pytest.raises(RequestError, match="'f' must be true or false"):
+        document.flag("f")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hostd.dialects.base import Dialect, InferenceRequest
+from hostd.dialects.base import Dialect, InferenceRequest, model_in
 from hostd.dialects.openai import bounds
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import RequestError
@@ -11,7 +11,6 @@ from hostd.domain.ticket import Requirements
 
 Json = dict[str, Any]
 
-_LONGEST_NAME = 1024
 _SHOWN = 100
 _ROLES = frozenset({"user", "assistant", "system"})
 _WHOLE_NUMBERS = ("max_tokens", "top_k")
@@ -26,14 +25,8 @@ def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
         RequestError: It is no JSON object, names no model, has no sound messages, or asks for what is out of bounds.
     """
     document = RequestDocument.parse(body)
-    model = document.short_text("model", _LONGEST_NAME)
-    if not isinstance(model, str) or not model:
-        raise RequestError(
-            "the request names no model; set 'model' to a name from GET /v1/models", code="no_model", param="model"
-        )
-    stream = document.get("stream") or False
-    if not isinstance(stream, bool):
-        raise _refuse("stream", "must be true or false")
+    model = model_in(document, "model")
+    stream = document.flag("stream") or False
     bounds.check(document)
     _check_members(document)
     pictures = [block for block in _blocks(document) if block["type"] == "image"]

@@ -5,14 +5,22 @@ from typing import Any
 
 import msgspec
 
-from hostd.dialects.base import Answer, AnswerContext, ClientDialect, Dialect, InferenceRequest, Translation
+from hostd.dialects.base import (
+    Answer,
+    AnswerContext,
+    ClientDialect,
+    Dialect,
+    InferenceRequest,
+    Translation,
+    model_in,
+)
 from hostd.dialects.from_chat.answer import BrokenAnswerError, ChatAnswer
 from hostd.dialects.from_chat.translation import FromChat, asked_of, request_over_chat
 from hostd.dialects.ollama import errors, request
 from hostd.dialects.ollama.answer import OllamaWriter, vectors_answer, vectors_in, whole_answer
 from hostd.dialects.openai.dialect import OpenAiIdentity
 from hostd.dialects.request_document import RequestDocument
-from hostd.domain.errors import HostdError, RequestError
+from hostd.domain.errors import HostdError
 
 PATHS: Mapping[Dialect, str] = {
     Dialect.OLLAMA_CHAT: "/api/chat",
@@ -48,11 +56,7 @@ class OllamaClient:
         """Return the request in *body*."""
         document = RequestDocument.parse(body)
         # Old clients say `name`.
-        model = document.get("model") or document.get("name")
-        if not isinstance(model, str):
-            raise RequestError(
-                "the request names no model; set 'model' to a name from GET /api/tags", code="no_model", param="model"
-            )
+        model = model_in(document, "model", "name", listed="/api/tags")
         dialect, spoken, make = self._dialect, Dialect.OPENAI_CHAT, request.chat_request
         if dialect is Dialect.OLLAMA_GENERATE:
             make = request.generate_request

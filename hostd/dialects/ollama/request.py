@@ -106,21 +106,10 @@ def _asked(document: RequestDocument, model: str) -> Json:
     asked |= _format(document.get("format")) | _thought(document.get("think")) | _logprobs(document)
     if document.get("keep_alive") is not None:
         asked["keep_alive"] = document["keep_alive"]
-    if wants_stream(document):
+    # A stream is what is asked for where nothing is said.
+    if document.flag("stream") is not False:
         asked |= {"stream": True, "stream_options": {"include_usage": True}}
     return asked
-
-
-def wants_stream(document: RequestDocument) -> bool:
-    """Return whether a stream is asked for, as it is where nothing is said.
-
-    Raises:
-        RequestError: What is said is no flag.
-    """
-    stream = document.get("stream")
-    if stream is not None and not isinstance(stream, bool):
-        raise bad("stream", "true or false")
-    return stream is not False
 
 
 def _format(form: object) -> Json:

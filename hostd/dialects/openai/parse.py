@@ -4,20 +4,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hostd.dialects.base import Dialect, InferenceRequest
+from hostd.dialects.base import Dialect, InferenceRequest, model_in
 from hostd.dialects.byte_search import contains
 from hostd.dialects.openai import bounds
 from hostd.dialects.openai.media import remote_url
 from hostd.dialects.request_document import RequestDocument
-from hostd.domain.errors import RequestError
 from hostd.domain.ticket import Requirements, Task
 from hostd.domain.units import parse_duration
 
 MAX_KEEP_ALIVE = 24 * 3600.0
 """Seconds for which a client may at most ask a model to stay."""
 
-_LONGEST_NAME = 1024
-"""Characters of a model's name that are read; longer names are nobody's, and nobody wants them whole."""
 _LONGEST_HINT = 64
 """Bytes of a hint that makes sense."""
 # Within a string each quote is escaped, so that this stands for a part of a message, or a value that looks like one.
@@ -36,14 +33,8 @@ def parse(dialect: Dialect, body: bytes) -> InferenceRequest:
         RequestError: It is no JSON object, names no model, has a ``stream`` that is no flag, or asks for what is out of bounds.
     """
     document = RequestDocument.parse(body)
-    model = document.short_text("model", _LONGEST_NAME)
-    if not isinstance(model, str) or not model:
-        raise RequestError(
-            "the request names no model; set 'model' to a name from GET /v1/models", code="no_model", param="model"
-        )
-    stream = document.get("stream") or False
-    if not isinstance(stream, bool):
-        raise RequestError("'stream' must be true or false", code="bad_request", param="stream")
+    model = model_in(document, "model")
+    stream = document.flag("stream") or False
     bounds.check(document)
     task = Task.EMBEDDINGS if dialect is Dialect.OPENAI_EMBEDDINGS else Task.TEXT
     tools = document.is_true("tools") or document.is_true("functions")

@@ -36,9 +36,6 @@ def chat_request(document: RequestDocument, model: str) -> RequestDocument:
             raise RequestError(
                 f"'{name}' needs a store of responses, and hostd keeps none; {instead}", code="not_stored", param=name
             )
-    stream = document.get("stream") or False
-    if not isinstance(stream, bool):
-        raise bad("stream", "true or false")
     asked: Json = {"model": model, "messages": messages_of(document.get("instructions"), document.get("input"))}
     asked |= {name: value for name in _PASSED if (value := document.get(name)) is not None}
     asked |= _limit(document.get("max_output_tokens")) | _format(document) | _thought(document) | _logprobs(document)
@@ -46,7 +43,7 @@ def chat_request(document: RequestDocument, model: str) -> RequestDocument:
         asked |= {"tools": [_function(tool) for tool in tools]} | _choice(document.get("tool_choice"))
         if isinstance(parallel := document.get("parallel_tool_calls"), bool):
             asked["parallel_tool_calls"] = parallel
-    if stream:
+    if document.flag("stream"):
         asked |= {"stream": True, "stream_options": {"include_usage": True}}
     return RequestDocument.of(asked)
 
