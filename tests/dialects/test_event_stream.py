@@ -15,6 +15,10 @@ class Upper(EventStream):
         """Whether it is over."""
         return self.done
 
+    def end(self) -> bytes | None:
+        """Return nothing that is missing."""
+        return None
+
     def error_event(self, error: HostdError) -> bytes:
         """Return the error as it is."""
         return error.message.encode()

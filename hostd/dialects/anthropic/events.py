@@ -75,7 +75,7 @@ class MessageStream(EventStream):
         """The tokens of the prompt, cached ones included."""
         return prompt_tokens_of(self.usage)
 
-    def _passed(self, event: bytes, found: MessageEvent) -> bytes:
+    def _said(self, event: bytes, found: MessageEvent) -> bytes:
         """Return what the client is sent for *event*, which is what was *found*."""
         raise NotImplementedError
 
@@ -105,7 +105,7 @@ class MessageStream(EventStream):
                 self._fail("the provider ended its answer in the middle")
             else:
                 self.done = True
-        return b"" if self.failure else self._passed(event, found)
+        return b"" if self.failure else self._said(event, found)
 
     def _note_usage(self, usage: object) -> None:
         if isinstance(usage, dict):

@@ -29,7 +29,7 @@ class MessagePassthrough(MessageStream):
         """Return *error* as the last event of the stream."""
         return errors.event(error)
 
-    def _passed(self, event: bytes, found: MessageEvent) -> bytes:
+    def _said(self, event: bytes, found: MessageEvent) -> bytes:
         return self._rewriter.apply(event) if found.kind == "message_start" else event
 
 

@@ -9,7 +9,8 @@ from collections import deque
 from functools import lru_cache
 from typing import NamedTuple
 
-from hostd.dialects.framing import MAX_EVENT, SseFramer, split_events
+from hostd.dialects.event_stream import EventStream
+from hostd.dialects.framing import split_events
 from hostd.dialects.openai import errors
 from hostd.dialects.openai.events import COMMENT, GIVEN_UP, ChoiceEnds, EventKind, Json, has_text, read_event
 from hostd.dialects.openai.prompt_progress import PromptReader
@@ -25,8 +26,6 @@ _PROMPT_PARTS = re.compile(rb'"(?:prompt_n|cache_n)"\s*:\s*(\d{1,12})(?!\d)')
 _TAIL = 2048
 """Bytes at the end of an answer in which it says why it is over and what it cost."""
 _TAIL_CHUNKS = 16
-_MAX_HELD = 1024 * 1024
-"""Bytes of a stream that are held back at most until its answer begins: roles, reports, comments."""
 
 
 class _Marks(NamedTuple):
@@ -90,7 +89,7 @@ class ModelNameRewriter:
         return data.replace(self._theirs, self._ours)
 
 
-class OpenAiStream:
+class OpenAiStream(EventStream):
     """One stream from an engine that speaks OpenAI to a client that does; see `hostd.dialects.base.StreamTranslator`.
 
     An event that tells of failure is not given out, and nothing after it: an error in any shape, a line that is no JSON, so that a
@@ -99,57 +98,17 @@ class OpenAiStream:
     answer, though one server is known that ends its answers so (vllm-mlx, its issue 628): they look like those that were cut.
     """
 
-    __slots__ = (
-        "_choices",
-        "_ends",
-        "_framer",
-        "_held",
-        "_held_bytes",
-        "_marks",
-        "_passes_sums",
-        "_rewriter",
-        "_sums",
-        "_tail",
-        "begun",
-        "done",
-        "engine_error",
-        "events",
-        "failure",
-        "prompt",
-    )
+    __slots__ = ("_choices", "_ends", "_marks", "_passes_sums", "_rewriter", "_sums", "_tail")
 
     def __init__(self, name: str, *, choices: int = 1, passes_progress: bool = False, passes_sums: bool = True) -> None:
-        self.prompt = PromptReader(passes=passes_progress)
-        self.begun = False
-        self.done = False
-        self.failure = ""
-        self.engine_error: HostdError | None = None
-        self.events = 0
+        super().__init__(PromptReader(passes=passes_progress))
         self._choices = choices
         self._passes_sums = passes_sums
         self._sums = b""
         self._ends = ChoiceEnds()
-        self._framer = SseFramer()
         self._rewriter = ModelNameRewriter(name)
-        self._held: list[bytes] = []
-        self._held_bytes = 0
         self._marks: _Marks | None = None
         self._tail: deque[bytes] = deque(maxlen=_TAIL_CHUNKS)
-
-    def feed(self, data: bytes) -> bytes:
-        """Return the whole events that *data* completes; empty until the answer has begun. What follows its end is dropped."""
-        events = self._framer.feed(data)
-        if self._framer.overflowed:
-            self._fail(f"the engine sent an event of more than {MAX_EVENT >> 20} MiB")
-        if not events or self.failure or self.done:
-            return b""
-        events = self.prompt.filter(events, begun=self.begun)
-        return self._passed(events) if events else b""
-
-    @property
-    def signs(self) -> int:
-        """How often the stream has shown that the engine works."""
-        return self.events + self.prompt.signs
 
     def take_aside(self) -> bytes:
         """Return reports for a client that asked for them, which are no part of the answer."""
@@ -196,23 +155,13 @@ class OpenAiStream:
         return self._sums or b"".join(self._tail)[-_TAIL:]
 
     def _passed(self, events: bytes) -> bytes:
-        """Return of whole *events* what the client is sent now."""
-        events = self._checked(events)
+        """Return of whole *events* what the client is sent."""
+        events = self.prompt.filter(events, begun=self.begun)
+        events = self._checked(events) if events else b""
         if not events:
             return b""
         self._tail.append(events[-_TAIL:])
-        events = self._rewriter.apply(events)
-        if self.begun and not self._held:
-            return events
-        self._held.append(events)
-        self._held_bytes += len(events)
-        if not self.begun:
-            if self._held_bytes > _MAX_HELD:
-                self._fail("the engine sent a great deal and no answer")
-            return b""
-        events = b"".join(self._held)
-        self._held.clear()
-        return events
+        return self._rewriter.apply(events)
 
     def _checked(self, events: bytes) -> bytes:
         """Return *events* up to the answer's end, or to what is no part of an answer, without heartbeats."""
@@ -323,9 +272,6 @@ class OpenAiStream:
         self._marks = None
         if self._choices == 1 and not self._ends.begun and not self._ends.several:
             self._marks = _marks_of(event)
-
-    def _fail(self, why: str) -> None:
-        self.failure = self.failure or why
 
 
 def tokens_of(payload: bytes) -> int:

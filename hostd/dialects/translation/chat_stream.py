@@ -67,8 +67,8 @@ class ChatToMessagesStream(EventStream):
         """Return *error* as the last event of the stream."""
         return anthropic_errors.event(error)
 
-    def _filtered(self, events: bytes) -> bytes:
-        return self.prompt.filter(events, begun=self.begun)
+    def _passed(self, events: bytes) -> bytes:
+        return super()._passed(self.prompt.filter(events, begun=self.begun))
 
     def _event(self, event: bytes) -> bytes:
         found = read_event(event)

@@ -45,9 +45,9 @@ class MessagesToChatStream(MessageStream):
         """Return *error* as the last event of the stream."""
         return errors.event(error)
 
-    def _passed(self, event: bytes, found: MessageEvent) -> bytes:  # noqa: ARG002 - nothing is passed on as it is
-        said = self._on.get(found.kind)
-        return b"" if said is None else said(found.data)
+    def _said(self, event: bytes, found: MessageEvent) -> bytes:  # noqa: ARG002 - nothing is passed on as it is
+        say = self._on.get(found.kind)
+        return b"" if say is None else say(found.data)
 
     def _start(self, data: Json) -> bytes:
         self._head["id"] = completion_id(part_of(data, "message"))
