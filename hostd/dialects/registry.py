@@ -28,9 +28,9 @@ _CHAINED: Mapping[tuple[Dialect, Dialect], Translation] = {
     for (client, spoken), said in _TRANSLATIONS.items()
     if isinstance(said, FromChat) and spoken is Dialect.OPENAI_CHAT
     for (asked, to), upstream in _TRANSLATIONS.items()
-    if asked is spoken and to is not spoken
+    if asked is spoken and to is not spoken and (client, to) not in _TRANSLATIONS
 }
-"""By way of a chat completion, for upstreams that cannot be asked for one."""
+"""By way of a chat completion, for upstreams that cannot be asked for one and do not speak the client's own dialect."""
 
 _NO_HEADERS: Mapping[str, str] = {}
 _BELOW_MESSAGES = f"{anthropic.PATHS[Dialect.ANTHROPIC_MESSAGES]}/"

@@ -43,3 +43,13 @@ def test_some_upstreams_cannot_be_asked() -> None:
     """One that has no route for a request, nor for anything that it can be translated to."""
     assert registry.translation(Dialect.OPENAI_EMBEDDINGS, [Dialect.OPENAI_CHAT]) is None
     assert registry.translation(Dialect.OPENAI_CHAT, []) is None
+
+
+def test_an_upstream_of_the_clients_own_dialect_is_asked_in_it() -> None:
+    """Not by way of a chat completion, although that would be possible."""
+    messages = Dialect.ANTHROPIC_MESSAGES
+    for spoken in ([messages], [Dialect.OPENAI_CHAT, messages]):
+        found = registry.translation(messages, spoken)
+        assert found is not None
+        assert messages is found.spoken
+    assert Dialect.OPENAI_CHAT is getattr(registry.translation(messages, [Dialect.OPENAI_CHAT]), "spoken", None)

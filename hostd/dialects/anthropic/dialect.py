@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from hostd.dialects.anthropic import errors, parse
 from hostd.dialects.anthropic.events import PING
-from hostd.dialects.anthropic.translations import ChatToMessages, MessagesIdentity, MessagesToChat
+from hostd.dialects.anthropic.translations import ChatToMessages, MessagesFromChat, MessagesIdentity
 from hostd.dialects.base import Dialect, InferenceRequest, Translation
 from hostd.domain.errors import HostdError
 
@@ -46,6 +46,6 @@ class AnthropicClient:
 CLIENTS: Mapping[Dialect, AnthropicClient] = {Dialect.ANTHROPIC_MESSAGES: AnthropicClient()}
 TRANSLATIONS: Mapping[tuple[Dialect, Dialect], Translation] = {
     (Dialect.ANTHROPIC_MESSAGES, Dialect.ANTHROPIC_MESSAGES): MessagesIdentity(),
-    (Dialect.ANTHROPIC_MESSAGES, Dialect.OPENAI_CHAT): MessagesToChat(),
+    (Dialect.ANTHROPIC_MESSAGES, Dialect.OPENAI_CHAT): MessagesFromChat(),
     (Dialect.OPENAI_CHAT, Dialect.ANTHROPIC_MESSAGES): ChatToMessages(),
 }

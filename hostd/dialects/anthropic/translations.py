@@ -4,16 +4,16 @@ import json
 from typing import Any
 
 from hostd.dialects.anthropic import errors
+from hostd.dialects.anthropic.answer import MessageWriter, whole_message
 from hostd.dialects.anthropic.passthrough import MessagePassthrough, for_provider
-from hostd.dialects.anthropic.sums import count_of, estimate, prompt_tokens_of
+from hostd.dialects.anthropic.sums import count_of, prompt_tokens_of
 from hostd.dialects.base import Answer, AnswerAssembler, AnswerContext, Dialect, InferenceRequest
+from hostd.dialects.from_chat.answer import ChatAnswer
+from hostd.dialects.from_chat.translation import FromChat
 from hostd.dialects.json_text import JsonError, parse_json
-from hostd.dialects.openai import aggregate, whole
-from hostd.dialects.openai import errors as openai_errors
 from hostd.dialects.openai.stream import ModelNameRewriter
 from hostd.dialects.request_document import RequestDocument
-from hostd.dialects.translation.answers import UntranslatableAnswer, completion_of, message_id, message_of
-from hostd.dialects.translation.chat_stream import ChatToMessagesStream
+from hostd.dialects.translation.answers import completion_of
 from hostd.dialects.translation.chat_to_messages import messages_request
 from hostd.dialects.translation.messages_stream import MessagesToChatStream
 from hostd.dialects.translation.messages_to_chat import chat_request
@@ -23,69 +23,23 @@ SSE = "text/event-stream"
 Json = dict[str, Any]
 
 
-class MessagesToChat:
-    """A client of the Anthropic dialect before an upstream that speaks OpenAI's chat completions."""
+class MessagesFromChat(FromChat):
+    """A client of the Anthropic dialect before an upstream that speaks OpenAI's chat completions.
 
-    spoken = Dialect.OPENAI_CHAT
-    stream_type = SSE
-    assembles = True
+    Requests are translated when it is known that their upstream does not speak the dialect itself.
+    """
 
     def request(self, request: InferenceRequest) -> RequestDocument:
         """Return *request* as one for a chat completion."""
-        return request.chat or chat_request(request.document)
+        return chat_request(request.document)
 
-    def streamed(self, document: RequestDocument) -> RequestDocument:
-        """Return *document* as a request for a stream that ends with the sums."""
-        return aggregate.request(document)
-
-    def response(self, payload: bytes, context: AnswerContext) -> Answer:
+    def whole(self, said: ChatAnswer, context: AnswerContext) -> bytes:
         """Return a chat completion as a message."""
-        found = whole.fault(payload, vectors=False)
-        if isinstance(found, HostdError):
-            return Answer(b"", failure=f"the engine reported an error: {found.message}", engine_error=found)
-        return Answer(b"", failure=found) if found is not None else _message(payload, context)
+        return whole_message(said, context)
 
-    def stream(
-        self,
-        context: AnswerContext,
-        *,
-        passes_progress: bool = False,  # noqa: ARG002 - no client of this dialect asks for it
-        passes_sums: bool = True,  # noqa: ARG002 - the end of a message always tells them
-    ) -> ChatToMessagesStream:
-        """Return what makes events of a message of the chunks."""
-        document = context.request.document
-        return ChatToMessagesStream(context.name, message_id(context.request_id), estimate(document))
-
-    def assembler(self, context: AnswerContext) -> "MessageAssembler":
-        """Return what puts one message together."""
-        return MessageAssembler(context)
-
-    def failure(self, status: int, payload: bytes) -> HostdError:
-        """Return what an error answer of the engine means."""
-        return openai_errors.of_answer(status, payload)
-
-
-class MessageAssembler(aggregate.StreamAggregator):
-    """Puts a message together from the chunks of a chat completion."""
-
-    def __init__(self, context: AnswerContext) -> None:
-        super().__init__(1, context.name)
-        self._context = context
-
-    def answer(self) -> Answer:
-        """Return the whole answer."""
-        whole_answer = super().answer()
-        return whole_answer if whole_answer.failure else _message(whole_answer.body, self._context)
-
-
-def _message(payload: bytes, context: AnswerContext) -> Answer:
-    """Return the chat completion *payload* as a message."""
-    try:
-        message = message_of(parse_json(payload), context.name, message_id(context.request_id))
-    except UntranslatableAnswer as error:
-        return Answer(b"", failure=str(error))
-    usage = message["usage"]
-    return Answer(json.dumps(message).encode(), prompt_tokens_of(usage), usage["output_tokens"])
+    def writer(self, context: AnswerContext) -> MessageWriter:
+        """Return what writes the events of one message."""
+        return MessageWriter(context)
 
 
 class _Provider:

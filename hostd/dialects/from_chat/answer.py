@@ -1,11 +1,15 @@
 """What a chat completion says, whoever wrote it: the pieces of its message, why it is over, and what it cost.
 
-Reading never fails: what has an unexpected shape is left out. Servers differ in the names for thought (``reasoning_content``,
-``reasoning``), give content as a text or in parts, and number tool calls or begin each with an id.
+What has an unexpected shape is left out; what no client could use is refused. Servers differ in the names for thought
+(``reasoning_content``, ``reasoning``), give content as a text or in parts, and number tool calls or begin each with an id.
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple
+
+from hostd.dialects.base import MALFORMED_CALL
+from hostd.dialects.json_text import JsonError, parse_json
 
 Json = dict[str, Any]
 
@@ -29,6 +33,14 @@ class CallPiece(NamedTuple):
     call_id: str = ""
     name: str = ""
     arguments: str = ""
+
+
+class Call(NamedTuple):
+    """A whole tool call."""
+
+    call_id: str
+    name: str
+    arguments: Json
 
 
 class Piece(NamedTuple):
@@ -56,25 +68,39 @@ class Usage(NamedTuple):
 
 
 class ChatAnswer(NamedTuple):
-    """A whole chat completion. *reason* is one of OpenAI's finish reasons; *created* is in seconds since 1970, 0 if unknown."""
+    """A whole chat completion. *reason* is one of OpenAI's finish reasons; *created* is in seconds since 1970, 0 if unknown.
+
+    *stop_text* is the text of the request's at which the answer has stopped, where the engine tells it.
+    """
 
     piece: Piece
     reason: str
     usage: Usage
     chat_id: str = ""
     created: int = 0
+    stop_text: str = ""
 
 
 def answer_of(document: Json) -> ChatAnswer:
-    """Return what the first choice of a whole chat completion says."""
+    """Return what the first choice of a whole chat completion says.
+
+    Raises:
+        BrokenAnswerError: It has no message.
+    """
     choices = document.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    piece = piece_of(said_by(choice, "message"), choice.get("logprobs"))
+    message, created = said_by(choice, "message"), document.get("created")
+    if not isinstance(message, dict):
+        raise BrokenAnswerError("the engine sent an answer without a message")
+    piece = piece_of(message, choice.get("logprobs"))
     piece = piece._replace(calls=tuple(call._replace(number=at) for at, call in enumerate(piece.calls)))
-    reason = reason_of(choice.get("finish_reason"), called=bool(piece.calls))
-    created = document.get("created")
     return ChatAnswer(
-        piece, reason, usage_of(document), _text(document.get("id")), created if isinstance(created, int) else 0
+        piece,
+        reason_of(choice.get("finish_reason"), called=bool(piece.calls)),
+        usage_of(document),
+        _text(document.get("id")),
+        created if isinstance(created, int) else 0,
+        stop_text_of(choice),
     )
 
 
@@ -87,29 +113,109 @@ def piece_of(message: object, logprobs: object = None) -> Piece:
     """Return what *message*, or the delta of a chunk, says."""
     if not isinstance(message, dict):
         return Piece()
+    calls: tuple[CallPiece, ...] = ()
+    likely: tuple[Json, ...] = ()
     said = message.get("tool_calls")
-    calls = tuple(_call(each) for each in said if isinstance(each, dict)) if isinstance(said, list) else ()
-    content = logprobs.get("content") if isinstance(logprobs, dict) else None
+    if isinstance(said, list):
+        calls = tuple(_call(each) for each in said if isinstance(each, dict))
+    if isinstance(logprobs, dict) and isinstance(content := logprobs.get("content"), list):
+        likely = tuple(each for each in content if isinstance(each, dict))
+    thought = message.get("reasoning_content") or message.get("reasoning")
     return Piece(
         _content(message.get("content")),
-        _content(message.get("reasoning_content") or message.get("reasoning")),
+        _content(thought) if thought else "",
         _text(message.get("refusal")),
         calls,
-        tuple(each for each in content if isinstance(each, dict)) if isinstance(content, list) else (),
+        likely,
     )
 
 
-def numbered(call: CallPiece, latest: int) -> CallPiece:
-    """Return *call* with its number, where *latest* is that of the piece before, -1 at the beginning."""
-    if call.number >= 0:
-        return call
-    return call._replace(number=latest + 1 if call.call_id or latest < 0 else latest)
+class CallOrder:
+    """The tool calls of a streamed answer, which follow one another; each is checked when the next one begins."""
+
+    def __init__(self) -> None:
+        self._latest = -1
+        self._begun: set[int] = set()
+        self._arguments: list[str] = []
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any call."""
+        return bool(self._begun)
+
+    def placed(self, call: CallPiece) -> CallPiece:
+        """Return *call* with its number.
+
+        Raises:
+            BrokenAnswerError: It belongs to a call that was over, or begins one after a call that no client could read.
+        """
+        number = call.number
+        if number < 0:
+            number = self._latest + 1 if call.call_id or self._latest < 0 else self._latest
+        if number != self._latest:
+            if number in self._begun:
+                raise BrokenAnswerError("the engine went back to a tool call that was over")
+            self.check()
+            self._begun.add(number)
+            self._latest, self._arguments = number, []
+        self._arguments.append(call.arguments)
+        return call._replace(number=number)
+
+    def check(self) -> None:
+        """Return if the latest call is whole.
+
+        Raises:
+            BrokenAnswerError: Its arguments are no JSON object, which each client would report as its own mistake.
+        """
+        if arguments_of("".join(self._arguments)) is None:
+            raise BrokenAnswerError(MALFORMED_CALL)
+
+
+def whole_calls(pieces: Iterable[CallPiece], *, cut: bool) -> list[Call]:
+    """Return the calls of an answer that are made of *pieces*; where it was *cut* at its limit, half of one is left out.
+
+    Raises:
+        BrokenAnswerError: The arguments of one are no object.
+    """
+    heads: dict[int, CallPiece] = {}
+    said: dict[int, list[str]] = {}
+    for piece in pieces:
+        heads.setdefault(piece.number, piece)
+        said.setdefault(piece.number, []).append(piece.arguments)
+    found: list[Call] = []
+    for number, head in heads.items():
+        arguments = arguments_of("".join(said[number]))
+        if arguments is not None:
+            found.append(Call(head.call_id or f"call_{number}", head.name, arguments))
+        elif not cut:
+            raise BrokenAnswerError(MALFORMED_CALL)
+    return found
+
+
+def arguments_of(text: object) -> Json | None:
+    """Return the arguments of a tool call, none where *text* is empty; None where it is no JSON object."""
+    if isinstance(text, dict):
+        return text
+    if text is None or (isinstance(text, str) and not text.strip()):
+        return {}
+    if not isinstance(text, str):
+        return None
+    try:
+        found = parse_json(text.encode("utf-8", "replace"))
+    except JsonError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def reason_of(said: object, *, called: bool) -> str:
     """Return a finish reason as one of OpenAI's; an answer that *called* tools is over for that, as some servers do not say."""
     reason = said if isinstance(said, str) and said in _REASONS else "stop"
     return "tool_calls" if called and reason == "stop" else reason
+
+
+def stop_text_of(choice: Json) -> str:
+    """Return the text at which *choice* has stopped, which vLLM tells in a member of its own; empty where it is not known."""
+    return _text(choice.get("stop_reason"))
 
 
 def usage_of(document: Json) -> Usage:
@@ -143,9 +249,10 @@ def _call(said: Json) -> CallPiece:
 
 
 def _content(content: object) -> str:
-    if isinstance(content, list):
-        return "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
-    return _text(content)
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else ()
+    return "".join(_text(part.get("text")) for part in parts if isinstance(part, dict))
 
 
 def _text(value: object) -> str:

@@ -10,7 +10,7 @@ from hostd.dialects.base import (
     StreamTranslator,
     Translation,
 )
-from hostd.dialects.from_chat.translation import FromChat, asked_of
+from hostd.dialects.from_chat.translation import FromChat
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import HostdError
 
@@ -27,7 +27,7 @@ class ChainedTranslation:
 
     def request(self, request: InferenceRequest) -> RequestDocument:
         """Return the chat completion that is asked for, as the upstream is asked."""
-        return self._upstream.request(_as_chat(request))
+        return self._upstream.request(self._as_chat(request))
 
     def streamed(self, document: RequestDocument) -> RequestDocument:
         """Return *document* as a request for a stream."""
@@ -35,7 +35,7 @@ class ChainedTranslation:
 
     def response(self, payload: bytes, context: AnswerContext) -> Answer:
         """Return the upstream's whole answer as the client wants it."""
-        answer = self._upstream.response(payload, _chat_context(context))
+        answer = self._upstream.response(payload, self._chat_context(context))
         return answer if answer.failure else self._client.response(answer.body, context)
 
     def stream(
@@ -43,15 +43,21 @@ class ChainedTranslation:
     ) -> "ChainedStream":
         """Return a translator for one stream; its sums are passed on from one to the other."""
         del passes_progress, passes_sums
-        return ChainedStream(self._upstream.stream(_chat_context(context)), self._client.stream(context))
+        return ChainedStream(self._upstream.stream(self._chat_context(context)), self._client.stream(context))
 
     def assembler(self, context: AnswerContext) -> AnswerAssembler:
         """Return what the upstream's translation puts together."""
-        return self._upstream.assembler(_chat_context(context))
+        return self._upstream.assembler(self._chat_context(context))
 
     def failure(self, status: int, payload: bytes) -> HostdError:
         """Return what an error answer of the upstream means."""
         return self._upstream.failure(status, payload)
+
+    def _as_chat(self, request: InferenceRequest) -> InferenceRequest:
+        return request._replace(dialect=Dialect.OPENAI_CHAT, document=self._client.request(request), chat=None)
+
+    def _chat_context(self, context: AnswerContext) -> AnswerContext:
+        return context._replace(request=self._as_chat(context.request))
 
 
 class ChainedStream:
@@ -135,11 +141,3 @@ class ChainedStream:
     def prompt_tokens(self) -> int:
         """The tokens of the prompt."""
         return self._first.prompt_tokens
-
-
-def _as_chat(request: InferenceRequest) -> InferenceRequest:
-    return request._replace(dialect=Dialect.OPENAI_CHAT, document=asked_of(request), chat=None)
-
-
-def _chat_context(context: AnswerContext) -> AnswerContext:
-    return context._replace(request=_as_chat(context.request))

@@ -2,89 +2,64 @@
 
 from typing import Protocol
 
-from hostd.dialects.framing import MAX_EVENT, SseFramer, split_events
+from hostd.dialects.event_stream import EventStream
 from hostd.dialects.from_chat.answer import (
     BrokenAnswerError,
-    CallPiece,
+    CallOrder,
     Piece,
     Usage,
-    numbered,
     piece_of,
     reason_of,
     said_by,
+    stop_text_of,
     usage_of,
 )
 from hostd.dialects.openai import errors
 from hostd.dialects.openai.events import GIVEN_UP, ChoiceEnds, EventKind, Json, has_text, index_of, read_event
-from hostd.dialects.openai.prompt_progress import PromptReader
 from hostd.domain.errors import HostdError
 
 
 class StreamWriter(Protocol):
     """Writes one streamed answer as events of a client's dialect. Nothing is written before `begin`, and nothing after `end`."""
 
-    def begin(self, chat_id: str, created: int) -> bytes:
-        """Return what comes before the first piece; *created* is in seconds since 1970, 0 if unknown."""
+    def begin(self, chat_id: str, created: int, prompt_tokens: int) -> bytes:
+        """Return what comes before the first piece.
 
-    def piece(self, piece: Piece) -> bytes:
-        """Return the events that say *piece*; may be empty.
-
-        Raises:
-            BrokenAnswerError: The client's dialect has no way to say it.
+        *created* is in seconds since 1970, *prompt_tokens* what the engine has reported so far; both are 0 if unknown.
         """
 
-    def end(self, reason: str, usage: Usage) -> bytes:
-        """Return what is left to say of an answer that is over for *reason*, one of OpenAI's; *usage* is 0 where none was told.
+    def piece(self, piece: Piece) -> bytes:
+        """Return the events that say *piece*; may be empty. Calls follow one another, their arguments are whole before the next."""
 
-        Raises:
-            BrokenAnswerError: What has been said is no answer in the client's dialect.
+    def end(self, reason: str, usage: Usage, stop_text: str) -> bytes:
+        """Return what is left to say of an answer that is over for *reason*, one of OpenAI's, or at *stop_text*.
+
+        In *usage* an answer that was not counted has a token for each piece, and its prompt none. The arguments of calls are JSON
+        objects, but for the last one's of an answer that is over for its length.
         """
 
     def error_event(self, error: HostdError) -> bytes:
         """Return *error* as the last event of the stream, begun or not."""
 
 
-class ChatStream:
+class ChatStream(EventStream):
     """One stream of chunks, said again by *writer*; see `hostd.dialects.base.StreamTranslator`. The first choice is the answer.
 
-    What tells of failure is not given out, and nothing after it, as in `hostd.dialects.openai.stream`.
+    What tells of failure is not given out, and nothing after it, as in `hostd.dialects.openai.stream`; nor is the end of a call
+    whose arguments no client could read.
     """
 
     def __init__(self, writer: StreamWriter) -> None:
-        self.prompt = PromptReader()
-        self.begun = False
-        self.done = False
-        self.failure = ""
-        self.engine_error: HostdError | None = None
-        self.events = 0
+        super().__init__()
         self._writer = writer
-        self._framer = SseFramer()
         self._ends = ChoiceEnds()
+        self._calls = CallOrder()
         self._usage = Usage()
         self._reason: str | None = None
-        self._latest_call = -1
+        self._stop_text = ""
+        self._pieces = 0
         self._ended = False
-        self._last = b""
-        self._says_nothing = False
-
-    def feed(self, data: bytes) -> bytes:
-        """Return the whole events for the client that *data* completes; empty until the answer has begun."""
-        events = self._framer.feed(data)
-        if self._framer.overflowed:
-            self._fail(f"the engine sent an event of more than {MAX_EVENT >> 20} MiB")
-        said: list[bytes] = []
-        for event in split_events(events):
-            if self.done or self.failure:
-                break
-            # Heartbeats are alike, and a server that is stuck may send thousands at once.
-            if event != self._last or not self._says_nothing:
-                self._last, self._says_nothing = event, False
-                said.append(self._read(event))
-        return b"".join(said)
-
-    def take_aside(self) -> bytes:
-        """Return nothing: other dialects have no events for progress."""
-        return b""
+        self._heartbeat = b""
 
     def end(self) -> bytes | None:
         """Return the end where only that is missing: the answer has said why it is over."""
@@ -96,11 +71,6 @@ class ChatStream:
     def error_event(self, error: HostdError) -> bytes:
         """Return *error* as the last event of the stream."""
         return self._writer.error_event(error)
-
-    @property
-    def signs(self) -> int:
-        """How often the stream has shown that the engine works."""
-        return self.events + self.prompt.signs
 
     @property
     def complete(self) -> bool:
@@ -122,12 +92,16 @@ class ChatStream:
         """The tokens of the prompt as the engine has counted them, or 0."""
         return self._usage.prompt
 
-    def _read(self, event: bytes) -> bytes:
+    def _event(self, event: bytes) -> bytes:
+        # Heartbeats are alike, and a server that is stuck may send thousands at once.
+        if event == self._heartbeat:
+            return b""
         if not self.begun:
             self.prompt.look(event)
         found = read_event(event)
         if found.kind is EventKind.CHUNK:
-            return b"" if self.prompt.read(found.chunk) else self._add(found.chunk)
+            is_report = "prompt_progress" in found.chunk and self.prompt.read(found.chunk)
+            return b"" if is_report else self._add(found.chunk, len(event))
         if found.kind is EventKind.DONE:
             return self._formally_end()
         if found.kind is EventKind.ERROR:
@@ -136,50 +110,53 @@ class ChatStream:
         elif found.kind is EventKind.BROKEN:
             self._fail("the engine sent an event that is no JSON")
         else:
-            self._says_nothing = True
+            self._heartbeat = event
         return b""
 
-    def _add(self, chunk: Json) -> bytes:
+    def _add(self, chunk: Json, size: int) -> bytes:
         choices = chunk["choices"]
         self.events += bool(choices or chunk.get("usage"))
-        usage = usage_of(chunk)
-        if usage != Usage():
+        if ("usage" in chunk or "timings" in chunk) and (usage := usage_of(chunk)) != Usage():
             self._usage = usage
         said: list[bytes] = []
         for choice in choices:
             self._ends.note(choice)
             if choice.get("finish_reason") in GIVEN_UP:
                 self._fail("the engine gave the answer up before its end")
-                break
-            if index_of(choice) == 0:
+            elif index_of(choice) == 0:
                 said.append(self._say(choice, chunk))
+            if self.failure:
+                break
         if self._ends.too_many:
             self._fail("the engine sent more choices than it was asked for")
+        if not self.begun:
+            self._count_held(size)
         return b"".join(said)
 
     def _say(self, choice: Json, chunk: Json) -> bytes:
+        reason, says = choice.get("finish_reason"), has_text(choice)
+        if not reason and not says:
+            return b""
+        if reason:
+            self._reason, self._stop_text = reason, stop_text_of(choice)
+        self._pieces += says
         piece = piece_of(said_by(choice, "delta"), choice.get("logprobs"))
-        self._reason = choice.get("finish_reason") or self._reason
-        piece = piece._replace(calls=tuple(map(self._numbered, piece.calls)))
-        if not (has_text(choice) or choice.get("finish_reason")):
-            return b""
+        if piece.calls:
+            try:
+                piece = piece._replace(calls=tuple(map(self._calls.placed, piece.calls)))
+            except BrokenAnswerError as error:
+                self._fail(str(error))
+                return b""
         opening = b"" if self.begun else self._begin(chunk)
-        try:
-            return opening + self._writer.piece(piece)
-        except BrokenAnswerError as error:
-            self._fail(str(error))
-            return b""
-
-    def _numbered(self, call: CallPiece) -> CallPiece:
-        call = numbered(call, self._latest_call)
-        self._latest_call = call.number
-        return call
+        return opening + self._writer.piece(piece)
 
     def _begin(self, chunk: Json) -> bytes:
         self.begun = True
-        chat_id, created = chunk.get("id"), chunk.get("created")
+        chat_id, created, known = chunk.get("id"), chunk.get("created"), self.prompt.latest
         return self._writer.begin(
-            chat_id if isinstance(chat_id, str) else "", created if isinstance(created, int) else 0
+            chat_id if isinstance(chat_id, str) else "",
+            created if isinstance(created, int) else 0,
+            0 if known is None else known.total,
         )
 
     def _formally_end(self) -> bytes:
@@ -195,13 +172,12 @@ class ChatStream:
         if self._ended:
             return b""
         self._ended = True
-        # One event told the end alone.
-        usage = self._usage if self._usage.answer else self._usage._replace(answer=max(0, self.events - 1))
+        reason = reason_of(self._reason, called=self._calls.any)
         try:
-            return self._writer.end(reason_of(self._reason, called=self._latest_call >= 0), usage)
+            if reason != "length":
+                self._calls.check()
         except BrokenAnswerError as error:
             self._fail(str(error))
             return b""
-
-    def _fail(self, why: str) -> None:
-        self.failure = self.failure or why
+        usage = self._usage if self._usage.answer else self._usage._replace(answer=self._pieces)
+        return self._writer.end(reason, usage, self._stop_text)

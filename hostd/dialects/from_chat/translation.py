@@ -12,7 +12,7 @@ from hostd.domain.errors import Bug, HostdError
 
 
 class FromChat(ABC):
-    """A translation whose requests were made into chat completions when they were read; see `hostd.dialects.base.Translation`."""
+    """A client's dialect before an upstream that is asked for a chat completion; see `hostd.dialects.base.Translation`."""
 
     spoken = Dialect.OPENAI_CHAT
     stream_type = "text/event-stream"
@@ -31,7 +31,7 @@ class FromChat(ABC):
         """Return what writes one streamed answer."""
 
     def request(self, request: InferenceRequest) -> RequestDocument:
-        """Return the chat completion that *request* asks for."""
+        """Return the chat completion that *request* asks for, by default the one that it was made into when it was read."""
         return asked_of(request)
 
     def streamed(self, document: RequestDocument) -> RequestDocument:
@@ -49,8 +49,8 @@ class FromChat(ABC):
             document = parse_json(payload)
         except JsonError:
             return Answer(payload, failure="the engine sent an answer that is no JSON object")
-        said = answer_of(document)
         try:
+            said = answer_of(document)
             return Answer(self.whole(said, context), said.usage.prompt, said.usage.answer)
         except BrokenAnswerError as error:
             return Answer(payload, failure=str(error))

@@ -4,10 +4,11 @@ The last object has the sums and the times, in nanoseconds. Its clients divide b
 """
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from hostd.dialects.base import MALFORMED_CALL, AnswerContext
+from hostd.dialects.base import AnswerContext
 from hostd.dialects.from_chat.answer import (
     BrokenAnswerError,
     CallPiece,
@@ -15,8 +16,8 @@ from hostd.dialects.from_chat.answer import (
     Piece,
     Usage,
     estimated_tokens,
+    whole_calls,
 )
-from hostd.dialects.json_text import JsonError, parse_json
 from hostd.dialects.ollama import errors
 from hostd.dialects.ollama.request import only_loads
 from hostd.domain.errors import HostdError
@@ -27,63 +28,32 @@ _NANO = 10**9
 _MILLI = 10**6
 
 
-class CollectedCalls:
-    """The calls of one answer: arguments come in pieces, and clients want objects."""
-
-    def __init__(self) -> None:
-        self._heads: dict[int, CallPiece] = {}
-        self._arguments: dict[int, list[str]] = {}
-
-    def add(self, call: CallPiece) -> None:
-        """Add a piece."""
-        self._heads.setdefault(call.number, call)
-        self._arguments.setdefault(call.number, []).append(call.arguments)
-
-    def whole(self, *, cut: bool) -> list[Json]:
-        """Return all calls; where the answer was *cut* at its limit, the last may be half of one, and is none.
-
-        Raises:
-            BrokenAnswerError: The arguments of one are no object.
-        """
-        found: list[Json] = []
-        for number, head in self._heads.items():
-            arguments = _object("".join(self._arguments[number]))
-            if arguments is None:
-                if cut:
-                    continue
-                raise BrokenAnswerError(MALFORMED_CALL)
-            function = {"index": len(found), "name": head.name, "arguments": arguments}
-            found.append({"id": head.call_id or f"call_{number}", "function": function})
-        return found
-
-
 class OllamaWriter:
     """Writes one stream; see `hostd.dialects.from_chat.stream.StreamWriter`. *chat* says which of the two forms it has."""
 
     def __init__(self, context: AnswerContext, *, chat: bool) -> None:
         self._context = context
         self._chat = chat
-        self._calls = CollectedCalls()
+        self._calls: list[CallPiece] = []
         self._loads = only_loads(context.request.document)
         self._first = 0.0
 
-    def begin(self, chat_id: str, created: int) -> bytes:  # noqa: ARG002 - lines have no ids
+    def begin(self, chat_id: str, created: int, prompt_tokens: int) -> bytes:  # noqa: ARG002 - lines have no ids
         """Return nothing: each line tells all."""
         self._first = self._context.clock()
         return b""
 
     def piece(self, piece: Piece) -> bytes:
         """Return the line that says *piece*; calls are told at the end, whole."""
-        for call in piece.calls:
-            self._calls.add(call)
+        self._calls += piece.calls
         if self._loads or not (piece.text or piece.reasoning or piece.refusal):
             return b""
         said = said_as(piece, chat=self._chat)
         return _line(self._context, said | {"done": False})
 
-    def end(self, reason: str, usage: Usage) -> bytes:
+    def end(self, reason: str, usage: Usage, stop_text: str) -> bytes:  # noqa: ARG002 - Ollama does not tell where it stopped
         """Return a line with the calls, and the last one, with the sums."""
-        calls = self._calls.whole(cut=reason == "length")
+        calls = _calls(self._calls, reason)
         line = b""
         if calls and self._chat:
             message = {"role": "assistant", "content": "", "tool_calls": calls}
@@ -102,13 +72,11 @@ def whole_answer(said: ChatAnswer, context: AnswerContext, *, chat: bool) -> byt
     Raises:
         BrokenAnswerError: The arguments of a call are no object.
     """
-    calls = CollectedCalls()
-    for call in said.piece.calls:
-        calls.add(call)
+    calls = _calls(said.piece.calls, said.reason)
     loads = only_loads(context.request.document)
     told = said_as(Piece() if loads else said.piece, chat=chat)
-    if chat and (found := calls.whole(cut=said.reason == "length")):
-        told["message"]["tool_calls"] = found
+    if chat and calls:
+        told["message"]["tool_calls"] = calls
     return _line(context, told | _sums(context, said.reason, said.usage, 0.0)).rstrip(b"\n")
 
 
@@ -191,9 +159,9 @@ def _durations(context: AnswerContext) -> tuple[int, int]:
     return max(1, round(total * _NANO)), max(1, round(context.loaded * _NANO))
 
 
-def _object(text: str) -> Json | None:
-    try:
-        value = parse_json((text or "{}").encode("utf-8", "replace"))
-    except JsonError:
-        return None
-    return value if isinstance(value, dict) else None
+def _calls(pieces: Iterable[CallPiece], reason: str) -> list[Json]:
+    """Return the calls of an answer that is over for *reason*."""
+    return [
+        {"id": call.call_id, "function": {"index": at, "name": call.name, "arguments": call.arguments}}
+        for at, call in enumerate(whole_calls(pieces, cut=reason == "length"))
+    ]

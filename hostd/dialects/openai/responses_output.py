@@ -155,7 +155,7 @@ class ResponsesWriter:
         self._items = ResponseItems("", seals=False)
         self._number = 0
 
-    def begin(self, chat_id: str, created: int) -> bytes:
+    def begin(self, chat_id: str, created: int, prompt_tokens: int) -> bytes:  # noqa: ARG002 - told at the end alone
         """Return the events that tell of the response itself."""
         self._head = response_head(self._context, chat_id, created)
         self._items = _items(self._context, str(self._head["id"]))
@@ -166,7 +166,7 @@ class ResponsesWriter:
         """Return the events that say *piece*."""
         return self._written(self._items.add(piece))
 
-    def end(self, reason: str, usage: Usage) -> bytes:
+    def end(self, reason: str, usage: Usage, stop_text: str) -> bytes:  # noqa: ARG002 - no response tells where it stopped
         """Return the events that end what is open, and the one with the whole response."""
         status = _status(reason)
         closing = self._written(self._items.close(status))

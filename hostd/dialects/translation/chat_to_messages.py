@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from hostd.dialects.json_text import JsonError, parse_json
+from hostd.dialects.from_chat.answer import arguments_of
 from hostd.dialects.request_document import RequestDocument
 from hostd.dialects.translation.tools import anthropic_choice, tools_of
 from hostd.domain.errors import RequestError
@@ -166,21 +166,6 @@ def _calls(message: Json) -> Iterator[Json]:
             # What no tool could have read is kept where the model sees what it did.
             given = {"arguments": function.get("arguments")} if given is None else given
             yield {"type": "tool_use", "id": _identity(call.get("id")), "name": function.get("name"), "input": given}
-
-
-def arguments_of(text: object) -> Json | None:
-    """Return the arguments of a tool call, none where *text* is empty; None where it is no JSON object."""
-    if isinstance(text, dict):
-        return text
-    if text is None or (isinstance(text, str) and not text.strip()):
-        return {}
-    if not isinstance(text, str):
-        return None
-    try:
-        found = parse_json(text.encode("utf-8", "replace"))
-    except JsonError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _identity(given: object) -> str:

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from hostd.dialects.anthropic.translations import ChatToMessages, MessagesIdentity, MessagesToChat
+from hostd.dialects.anthropic.translations import ChatToMessages, MessagesFromChat, MessagesIdentity
 from hostd.dialects.base import Dialect
 from hostd.domain.errors import Bug
 from tests.dialects.answering import BEGAN, context
+from tests.dialects.from_chat.chunks import DONE, USAGE, chunk
 from tests.dialects.translation.conversations import Json, message_in
-from tests.dialects.translation.test_chat_stream import DONE, SUMS, chunk
 from tests.dialects.translation.test_messages_stream import CLOSED, END, OVER, START, TEXT, WORD
 
 ASKED = b'{"model": "asked", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}'
@@ -34,7 +34,7 @@ MESSAGE: Json = {
 
 def test_an_engine_is_asked_for_chat() -> None:
     """Its answer is a message, under the name that the client knows and an id of the request's own."""
-    between = MessagesToChat()
+    between = MessagesFromChat()
     assert {"model", "messages", "max_tokens"} == set(between.request(MESSAGES.request))
     answer = between.response(json.dumps(COMPLETION).encode(), MESSAGES)
     message = json.loads(answer.body)
@@ -48,23 +48,23 @@ def test_an_engine_is_asked_for_chat() -> None:
 
 def test_an_engine_streams_although_the_client_does_not() -> None:
     """The chunks are put together, and are a message then."""
-    between = MessagesToChat()
+    between = MessagesFromChat()
     assert between.streamed(between.request(MESSAGES.request))["stream"]
     assembler = between.assembler(MESSAGES)
-    for data in (chunk(content="Hel"), chunk(content="lo"), chunk("stop"), SUMS, DONE):
+    for data in (chunk({"content": "Hel"}), chunk({"content": "lo"}), chunk({}, "stop"), USAGE, DONE):
         assembler.feed(data)
     assert assembler.end()
     answer = assembler.answer()
     assert "Hello" == json.loads(answer.body)["content"][0]["text"]
-    assert (12, 3) == (answer.prompt_tokens, answer.tokens)
+    assert (11, 5) == (answer.prompt_tokens, answer.tokens)
 
 
 def test_an_engines_stream() -> None:
     """Is the events of a message, whose prompt is estimated at first."""
-    stream = MessagesToChat().stream(MESSAGES)
-    events = stream.feed(chunk(content="Hello"))
+    stream = MessagesFromChat().stream(MESSAGES)
+    events = stream.feed(chunk({"content": "Hello"}))
     assert 0 < message_in(events)["usage"]["input_tokens"] < 12
-    assert b"message_stop" in stream.feed(chunk("stop") + DONE)
+    assert b"message_stop" in stream.feed(chunk({}, "stop") + DONE)
 
 
 @pytest.mark.parametrize(
@@ -72,12 +72,12 @@ def test_an_engines_stream() -> None:
     [
         (b'{"error": {"message": "no", "code": 500}}', "no"),
         (b"{}", "without choices"),
-        (json.dumps(COMPLETION | {"choices": [{"text": "Hi", "finish_reason": "stop"}]}).encode(), "without a message"),
+        (json.dumps(COMPLETION | {"choices": [{"finish_reason": "stop"}]}).encode(), "without a message"),
     ],
 )
 def test_what_is_no_answer_of_an_engines(payload: bytes, why: str) -> None:
     """Says why."""
-    assert why in MessagesToChat().response(payload, MESSAGES).failure
+    assert why in MessagesFromChat().response(payload, MESSAGES).failure
 
 
 def test_a_provider_is_passed_through() -> None:

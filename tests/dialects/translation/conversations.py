@@ -59,10 +59,10 @@ def completions(draw: st.DrawFn) -> Json:
     if calls:
         message["tool_calls"] = calls
     finish = "tool_calls" if calls else draw(st.sampled_from(["stop", "length", "content_filter"]))
-    cached, rest = draw(st.integers(0, 9)), draw(st.integers(0, 9))
+    cached, rest = draw(st.integers(0, 9)), draw(st.integers(1, 9))
     usage = {
         "prompt_tokens": cached + rest,
-        "completion_tokens": draw(st.integers(0, 9)),
+        "completion_tokens": draw(st.integers(1, 9)),
         "prompt_tokens_details": {"cached_tokens": cached},
     }
     return {"id": "chatcmpl-1", "choices": [{"index": 0, "message": message, "finish_reason": finish}], "usage": usage}

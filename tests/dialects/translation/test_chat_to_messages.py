@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hostd.dialects.request_document import RequestDocument
-from hostd.dialects.translation.chat_to_messages import DEFAULT_LIMIT, arguments_of, messages_request
+from hostd.dialects.translation.chat_to_messages import DEFAULT_LIMIT, messages_request
 from hostd.domain.errors import RequestError
 from tests.dialects.translation.conversations import Json
 
@@ -139,15 +139,6 @@ def test_thought_and_form(members: Json, said: Json) -> None:
     """In Anthropic's words, whichever of the clients' words it was asked for in."""
     asked = translated(**members)
     assert said == {name: value for name, value in asked.items() if name not in ("model", "messages", "max_tokens")}
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [(None, {}), (" ", {}), ('{"a": 1}', {"a": 1}), ({"a": 1}, {"a": 1}), ("[1]", None), ('{"a"', None), (5, None)],
-)
-def test_arguments(text: object, found: Json | None) -> None:
-    """None given is an empty object; what is no object is nothing that a tool could read."""
-    assert found == arguments_of(text)
 
 
 def test_a_call_that_was_malformed() -> None:

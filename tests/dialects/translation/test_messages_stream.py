@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hostd.dialects.anthropic.translations import MessagesFromChat
+from hostd.dialects.base import Dialect
 from hostd.dialects.openai.aggregate import StreamAggregator
-from hostd.dialects.translation.chat_stream import ChatToMessagesStream
 from hostd.dialects.translation.messages_stream import MessagesToChatStream
 from hostd.domain.errors import EngineError
+from tests.dialects.answering import context
 from tests.dialects.translation.conversations import Json, chunks_of, completions
+
+ASKED = context(Dialect.ANTHROPIC_MESSAGES, b'{"model": "asked", "messages": [{"role": "user", "content": "Hi"}]}')
 
 
 def event(kind: str, **data: object) -> bytes:
@@ -36,7 +40,7 @@ PING = event("ping")
 @given(completions(), st.integers(1, 7), st.integers(1, 60))
 def test_there_and_back_keeps_the_answer(completion: Json, size: int, cut: int) -> None:
     """Chunks made of events that were made of chunks add up to the same answer, however the bytes are cut."""
-    there = ChatToMessagesStream("theirs", "msg_1", 1)
+    there = MessagesFromChat().stream(ASKED)
     data = b"".join(map(there.feed, chunks_of(completion, size)))
     back, aggregator = opened(), StreamAggregator()
     for start in range(0, len(data), cut):
