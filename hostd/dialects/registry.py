@@ -1,4 +1,7 @@
-"""Which dialects there are. A new one is a package with `PATHS`, `CLIENTS` and `TRANSLATIONS`, and a place in `_MODULES`."""
+"""Which dialects there are. A new one is a package with `PATHS`, `CLIENTS` and `TRANSLATIONS`, and a place in `_MODULES`.
+
+What an upstream speaks that is not asked for chat completions is read by a package of its own, with `TRANSLATIONS` alone.
+"""
 
 from collections.abc import Collection, Mapping
 from itertools import chain
@@ -7,6 +10,7 @@ from hostd.dialects.anthropic import dialect as anthropic
 from hostd.dialects.base import ClientDialect, Dialect, Translation
 from hostd.dialects.from_chat.chained import ChainedTranslation
 from hostd.dialects.from_chat.translation import FromChat
+from hostd.dialects.from_messages import translation as from_messages
 from hostd.dialects.ollama import dialect as ollama
 from hostd.dialects.openai import dialect as openai
 from hostd.dialects.openai import responses
@@ -21,7 +25,7 @@ _CLIENTS: Mapping[Dialect, ClientDialect] = {
     dialect: client for module in _MODULES for dialect, client in module.CLIENTS.items()
 }
 _TRANSLATIONS: Mapping[tuple[Dialect, Dialect], Translation] = {
-    pair: translation for module in _MODULES for pair, translation in module.TRANSLATIONS.items()
+    pair: translation for module in (*_MODULES, from_messages) for pair, translation in module.TRANSLATIONS.items()
 }
 _CHAINED: Mapping[tuple[Dialect, Dialect], Translation] = {
     (client, upstream.spoken): ChainedTranslation(said, upstream)

@@ -6,9 +6,13 @@ llama-server has messages of its own, whose errors are not Anthropic's; like eve
 from collections.abc import Mapping
 
 from hostd.dialects.anthropic import errors, parse
+from hostd.dialects.anthropic.answer import MessageWriter, whole_message
 from hostd.dialects.anthropic.events import PING
-from hostd.dialects.anthropic.translations import ChatToMessages, MessagesFromChat, MessagesIdentity
-from hostd.dialects.base import Dialect, InferenceRequest, Translation
+from hostd.dialects.anthropic.request import chat_request
+from hostd.dialects.base import AnswerContext, Dialect, InferenceRequest
+from hostd.dialects.from_chat.answer import ChatAnswer
+from hostd.dialects.from_chat.translation import FromChat
+from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import HostdError
 
 PATHS: Mapping[Dialect, str] = {Dialect.ANTHROPIC_MESSAGES: "/v1/messages"}
@@ -43,9 +47,26 @@ class AnthropicClient:
         return PING
 
 
+class MessagesFromChat(FromChat):
+    """A client of the Anthropic dialect before an upstream that speaks OpenAI's chat completions.
+
+    Requests are translated when it is known that their upstream does not speak the dialect itself.
+    """
+
+    def request(self, request: InferenceRequest) -> RequestDocument:
+        """Return *request* as one for a chat completion."""
+        return chat_request(request.document)
+
+    def whole(self, said: ChatAnswer, context: AnswerContext) -> bytes:
+        """Return a chat completion as a message."""
+        return whole_message(said, context)
+
+    def writer(self, context: AnswerContext) -> MessageWriter:
+        """Return what writes the events of one message."""
+        return MessageWriter(context)
+
+
 CLIENTS: Mapping[Dialect, AnthropicClient] = {Dialect.ANTHROPIC_MESSAGES: AnthropicClient()}
-TRANSLATIONS: Mapping[tuple[Dialect, Dialect], Translation] = {
-    (Dialect.ANTHROPIC_MESSAGES, Dialect.ANTHROPIC_MESSAGES): MessagesIdentity(),
-    (Dialect.ANTHROPIC_MESSAGES, Dialect.OPENAI_CHAT): MessagesFromChat(),
-    (Dialect.OPENAI_CHAT, Dialect.ANTHROPIC_MESSAGES): ChatToMessages(),
+TRANSLATIONS: Mapping[tuple[Dialect, Dialect], MessagesFromChat] = {
+    (Dialect.ANTHROPIC_MESSAGES, Dialect.OPENAI_CHAT): MessagesFromChat()
 }

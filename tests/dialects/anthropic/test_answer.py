@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hostd.dialects.anthropic.translations import MessagesFromChat
+from hostd.dialects.anthropic.dialect import MessagesFromChat
 from hostd.dialects.base import Dialect
 from hostd.dialects.framing import split_events
 from hostd.dialects.from_chat.stream import ChatStream
 from hostd.domain.errors import EngineError
 from tests.dialects.answering import context
+from tests.dialects.conversations import Json, chunks_of, completions, message_in
 from tests.dialects.from_chat.chunks import DONE, ROLE, TALK, USAGE, call, chunk, event
-from tests.dialects.translation.conversations import Json, chunks_of, completions, message_in
 
 ASKED = context(
     Dialect.ANTHROPIC_MESSAGES, b'{"model": "asked", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}'

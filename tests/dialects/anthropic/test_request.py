@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from hostd.dialects.anthropic.request import chat_request
+from hostd.dialects.from_messages.request import messages_request
 from hostd.dialects.request_document import RequestDocument
-from hostd.dialects.translation.chat_to_messages import messages_request
-from hostd.dialects.translation.messages_to_chat import chat_request
 from hostd.domain.errors import RequestError
-from tests.dialects.translation.conversations import Json, conversations
+from tests.dialects.conversations import Json, conversations
 
 
 def translated(**members: Any) -> Json:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from hostd.dialects.anthropic.passthrough import MessagePassthrough, for_provider
+from hostd.dialects.from_messages.passthrough import MessagePassthrough, for_provider
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import EngineError
-from tests.dialects.translation.test_messages_stream import CLOSED, END, OVER, PING, START, TEXT, WORD, event
+from tests.dialects.from_messages.test_stream import CLOSED, END, OVER, PING, START, TEXT, WORD, event
 
 
 def fed(*events: bytes) -> tuple[MessagePassthrough, bytes]:

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from hostd.dialects.anthropic.tools import functions_of, openai_choice
 from hostd.dialects.request_document import RequestDocument
-from hostd.dialects.translation.tools import functions_of, openai_choice
 from hostd.domain.errors import RequestError
 from hostd.domain.reason import FallbackReason
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from hostd.dialects.from_messages.request import DEFAULT_LIMIT, messages_request
 from hostd.dialects.request_document import RequestDocument
-from hostd.dialects.translation.chat_to_messages import DEFAULT_LIMIT, messages_request
 from hostd.domain.errors import RequestError
-from tests.dialects.translation.conversations import Json
+from tests.dialects.conversations import Json
 
 HI: Json = {"role": "user", "content": "Hi"}
 

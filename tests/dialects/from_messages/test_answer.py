@@ -4,11 +4,11 @@ import json
 
 from hypothesis import given, settings
 
-from hostd.dialects.anthropic.translations import MessagesFromChat
+from hostd.dialects.anthropic.dialect import MessagesFromChat
 from hostd.dialects.base import Dialect
-from hostd.dialects.translation.answers import completion_of, usage_of_message
+from hostd.dialects.from_messages.answer import completion_of, usage_of_message
 from tests.dialects.answering import context
-from tests.dialects.translation.conversations import Json, completions
+from tests.dialects.conversations import Json, completions
 
 ASKED = context(Dialect.ANTHROPIC_MESSAGES, b'{"model": "asked", "messages": [{"role": "user", "content": "Hi"}]}')
 

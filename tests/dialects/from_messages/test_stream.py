@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hostd.dialects.anthropic.translations import MessagesFromChat
+from hostd.dialects.anthropic.dialect import MessagesFromChat
 from hostd.dialects.base import Dialect
+from hostd.dialects.from_messages.stream import MessagesToChatStream
 from hostd.dialects.openai.aggregate import StreamAggregator
-from hostd.dialects.translation.messages_stream import MessagesToChatStream
 from hostd.domain.errors import EngineError
 from tests.dialects.answering import context
-from tests.dialects.translation.conversations import Json, chunks_of, completions
+from tests.dialects.conversations import Json, chunks_of, completions
 
 ASKED = context(Dialect.ANTHROPIC_MESSAGES, b'{"model": "asked", "messages": [{"role": "user", "content": "Hi"}]}')
 

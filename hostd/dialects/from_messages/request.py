@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from hostd.dialects.anthropic.tools import anthropic_choice, tools_of
 from hostd.dialects.from_chat.answer import arguments_of
 from hostd.dialects.request_document import RequestDocument
-from hostd.dialects.translation.tools import anthropic_choice, tools_of
 from hostd.domain.errors import RequestError
 from hostd.domain.reason import FallbackReason
 

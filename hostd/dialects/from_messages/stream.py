@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from hostd.dialects.anthropic.events import MessageEvent, MessageStream, part_of
+from hostd.dialects.from_messages.answer import FINISH_REASONS, completion_id, usage_of_message
 from hostd.dialects.openai import errors
 from hostd.dialects.openai.stream import DONE
-from hostd.dialects.translation.answers import FINISH_REASONS, completion_id, usage_of_message
 from hostd.domain.errors import HostdError
 
 Json = dict[str, Any]

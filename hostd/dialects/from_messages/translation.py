@@ -1,48 +1,26 @@
-"""What stands between a client and an upstream where one of them, or both, speak the Anthropic dialect."""
+"""What stands between a client and a provider that speaks the Anthropic dialect."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from hostd.dialects.anthropic import errors
-from hostd.dialects.anthropic.answer import MessageWriter, whole_message
-from hostd.dialects.anthropic.passthrough import MessagePassthrough, for_provider
 from hostd.dialects.anthropic.sums import count_of, prompt_tokens_of
-from hostd.dialects.base import Answer, AnswerAssembler, AnswerContext, Dialect, InferenceRequest
-from hostd.dialects.from_chat.answer import ChatAnswer
-from hostd.dialects.from_chat.translation import FromChat
+from hostd.dialects.base import Answer, AnswerAssembler, AnswerContext, Dialect, InferenceRequest, Translation
+from hostd.dialects.from_messages.answer import completion_of
+from hostd.dialects.from_messages.passthrough import MessagePassthrough, for_provider
+from hostd.dialects.from_messages.request import messages_request
+from hostd.dialects.from_messages.stream import MessagesToChatStream
 from hostd.dialects.json_text import JsonError, parse_json
 from hostd.dialects.openai.stream import ModelNameRewriter
 from hostd.dialects.request_document import RequestDocument
-from hostd.dialects.translation.answers import completion_of
-from hostd.dialects.translation.chat_to_messages import messages_request
-from hostd.dialects.translation.messages_stream import MessagesToChatStream
-from hostd.dialects.translation.messages_to_chat import chat_request
 from hostd.domain.errors import Bug, HostdError
 
 SSE = "text/event-stream"
 Json = dict[str, Any]
 
 
-class MessagesFromChat(FromChat):
-    """A client of the Anthropic dialect before an upstream that speaks OpenAI's chat completions.
-
-    Requests are translated when it is known that their upstream does not speak the dialect itself.
-    """
-
-    def request(self, request: InferenceRequest) -> RequestDocument:
-        """Return *request* as one for a chat completion."""
-        return chat_request(request.document)
-
-    def whole(self, said: ChatAnswer, context: AnswerContext) -> bytes:
-        """Return a chat completion as a message."""
-        return whole_message(said, context)
-
-    def writer(self, context: AnswerContext) -> MessageWriter:
-        """Return what writes the events of one message."""
-        return MessageWriter(context)
-
-
-class _Provider:
+class _FromMessages:
     """What an upstream that speaks the Anthropic dialect needs, whoever asks it."""
 
     spoken = Dialect.ANTHROPIC_MESSAGES
@@ -62,7 +40,7 @@ class _Provider:
         return errors.of_answer(status, payload)
 
 
-class MessagesIdentity(_Provider):
+class MessagesIdentity(_FromMessages):
     """A client of the Anthropic dialect before a provider that speaks it, too."""
 
     def request(self, request: InferenceRequest) -> RequestDocument:
@@ -88,7 +66,7 @@ class MessagesIdentity(_Provider):
         return MessagePassthrough(context.name)
 
 
-class ChatToMessages(_Provider):
+class ChatFromMessages(_FromMessages):
     """A client of OpenAI's chat completions before a provider that speaks the Anthropic dialect."""
 
     def request(self, request: InferenceRequest) -> RequestDocument:
@@ -113,6 +91,12 @@ class ChatToMessages(_Provider):
     ) -> MessagesToChatStream:
         """Return what makes chunks of the events."""
         return MessagesToChatStream(context.name, context.clock(), passes_sums=passes_sums)
+
+
+TRANSLATIONS: Mapping[tuple[Dialect, Dialect], Translation] = {
+    (Dialect.ANTHROPIC_MESSAGES, Dialect.ANTHROPIC_MESSAGES): MessagesIdentity(),
+    (Dialect.OPENAI_CHAT, Dialect.ANTHROPIC_MESSAGES): ChatFromMessages(),
+}
 
 
 def _whole_message(payload: bytes) -> Json | Answer:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hostd.dialects.translation.tools import ToolChoice, anthropic_choice, functions_of, openai_choice, tools_of
-from tests.dialects.translation.conversations import Json
+from hostd.dialects.anthropic.tools import ToolChoice, anthropic_choice, functions_of, openai_choice, tools_of
+from tests.dialects.conversations import Json
 
 NAMED = {"type": "function", "function": {"name": "f"}}
 
