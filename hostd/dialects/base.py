@@ -13,7 +13,7 @@ from hostd.domain.errors import HostdError, RequestError
 from hostd.domain.progress import PromptProgress
 from hostd.domain.ticket import Requirements
 
-_LONGEST_NAME = 1024
+LONGEST_NAME = 1024
 """Characters of a model's name that are read; longer names are nobody's, and nobody wants them whole."""
 
 
@@ -63,7 +63,7 @@ def model_in(document: RequestDocument, *names: str, listed: str = "/v1/models")
         RequestError: It names none; the message says at which path names are *listed*.
     """
     for name in names:
-        if (model := document.short_text(name, _LONGEST_NAME)) and isinstance(model, str):
+        if (model := document.short_text(name, LONGEST_NAME)) and isinstance(model, str):
             return model
     raise RequestError(
         f"the request names no model; set 'model' to a name from GET {listed}", code="no_model", param="model"

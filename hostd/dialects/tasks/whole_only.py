@@ -2,7 +2,7 @@
 
 import math
 
-from hostd.dialects.base import Answer, AnswerAssembler, AnswerContext, Dialect, StreamTranslator
+from hostd.dialects.base import LONGEST_NAME, Answer, AnswerAssembler, AnswerContext, Dialect, StreamTranslator
 from hostd.dialects.json_text import JsonError, parse_json
 from hostd.dialects.openai import errors
 from hostd.dialects.openai.dialect import OpenAiClient
@@ -11,7 +11,6 @@ from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import Bug, HostdError, RequestError
 
 _NO_ROUTE = frozenset({404, 405, 501})
-_LONGEST_NAME = 1024
 
 
 def asked_model(document: RequestDocument, unnamed: str) -> str:
@@ -20,7 +19,7 @@ def asked_model(document: RequestDocument, unnamed: str) -> str:
     Raises:
         RequestError: What it names is no text.
     """
-    model = document.short_text("model", _LONGEST_NAME)
+    model = document.short_text("model", LONGEST_NAME)
     if model is not None and not isinstance(model, str):
         raise RequestError("'model' must be a text", code="no_model", param="model")
     return model or unnamed
