@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_generated_parts_are_up_to_date() -> None:
-    """The lifecycle's picture, the configuration reference and the HTTP reference are what the code says."""
+    """The lifecycle's picture, the references and the table of clients are what the code and the results say."""
     run = subprocess.run(
         (sys.executable, "-m", "references", "--check"),
         cwd=ROOT,

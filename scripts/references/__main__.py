@@ -4,11 +4,14 @@ import re
 import sys
 from pathlib import Path
 
+from clients import results
+
 from hostd.domain.lifecycle import mermaid
 from references import configuration, http
 
 PARTS = {
     "lifecycle": ("README.md", lambda: f"```mermaid\n{mermaid()}\n```"),
+    "clients": ("README.md", results.markdown),
     "configuration": ("hostd/config/README.md", configuration.markdown),
     "routes": ("hostd/gateway/README.md", http.markdown),
 }

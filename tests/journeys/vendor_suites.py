@@ -22,6 +22,7 @@ CACHE = Path(__file__).parents[2] / ".cache"
 _PLUGINS = Path(__file__).parent
 """Where plugins of pytest are found; an archive has a package called tests, too."""
 _QUIET = ("-q", "-p", "no:cacheprovider", "-o", "addopts=", "-o", "filterwarnings=", "-o", "asyncio_mode=auto")
+_CALLED = {"openai": "openai-python", "anthropic": "anthropic-sdk-python", "ollama": "ollama-python"}
 _LONGEST = 300
 """Characters of why."""
 _RESPONSES = "tests/api_resources/test_responses.py"
@@ -53,6 +54,11 @@ class Suite:
     """What stands behind the daemon's URL."""
     without: str = ""
     """What is left out, and why."""
+
+    @property
+    def client(self) -> str:
+        """What the client is called."""
+        return _CALLED.get(self.package, self.package)
 
     @property
     def version(self) -> str:

@@ -3,9 +3,10 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hostd.supervisor.launch import free_port
 from tests.journeys.agents.programs import ROOT, SCRIPT
@@ -16,20 +17,21 @@ CONTEXT = 131_072
 
 
 @contextmanager
-def scripted_host(folder: Path) -> Iterator[Host]:
-    """Run both until the block ends."""
+def scripted_host(folder: Path, script: Mapping[str, object] = SCRIPT, **more: Any) -> Iterator[Host]:
+    """Run both until the block ends; the profile has *more* members."""
     port = free_port()
     program = ROOT / "tests/engines/scripted_agent.py"
-    argv = [sys.executable, str(program), "--port", str(port), "--script", json.dumps(SCRIPT)]
+    argv = [sys.executable, str(program), "--port", str(port), "--script", json.dumps(dict(script))]
     upstream = subprocess.Popen(argv, stdin=subprocess.PIPE)
     variant = {"backend": "openai", "url": f"http://127.0.0.1:{port}/v1", "model": "big-1"}
-    document = {
+    document: dict[str, Any] = {
         "name": MODEL,
         "variants": [variant],
         "context": CONTEXT,
         "slots": 4,
         "limits": {"max_concurrent": 4},
         "capabilities": {"tools": True},
+        **more,
     }
     try:
         with serving(folder, document) as host:

@@ -1,0 +1,1 @@
+"""What runs suites and programs that others wrote, and what is told of it."""
