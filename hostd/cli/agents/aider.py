@@ -10,18 +10,19 @@ _MOST_OUTPUT = 32_000
 def command(model: ModelAddress, folder: str) -> AgentCommand:
     """Return a command with one model for edits and for summaries; its context stands in a file of model metadata."""
     name = f"openai/{model.model}"
-    environment = {"OPENAI_API_BASE": model.openai_url, "OPENAI_API_KEY": PLACEHOLDER_KEY}
+    # Its user's .aider.conf.yml and .env come before variables.
+    arguments = ["--openai-api-base", model.openai_url, "--openai-api-key", PLACEHOLDER_KEY]
     # Without metadata it warns of a model that it does not know, and offers to open a page about it.
-    arguments: tuple[str, ...] = ("--model", name, "--weak-model", name, "--no-show-model-warnings")
+    arguments += ["--model", name, "--weak-model", name, "--no-show-model-warnings"]
     if model.context is None:
-        return AgentCommand(environment, arguments=arguments)
+        return AgentCommand(arguments=tuple(arguments))
     path = f"{folder}/models.json"
     output = model.output_tokens(_MOST_OUTPUT)
     limits = {"max_input_tokens": model.context, "max_output_tokens": output, "max_tokens": output}
     prices = {"input_cost_per_token": 0, "output_cost_per_token": 0}
     metadata = {name: limits | prices | {"litellm_provider": "openai", "mode": "chat"}}
-    arguments += ("--model-metadata-file", path)
-    return AgentCommand(environment, arguments=arguments, files={path: json.dumps(metadata)})
+    arguments += ["--model-metadata-file", path]
+    return AgentCommand(arguments=tuple(arguments), files={path: json.dumps(metadata)})
 
 
 AIDER = AgentProgram(

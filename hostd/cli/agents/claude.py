@@ -1,5 +1,7 @@
 """Claude Code, which speaks Anthropic's Messages API."""
 
+import json
+
 from hostd.cli.agents.agent_program import PLACEHOLDER_KEY, AgentCommand, AgentProgram, ModelAddress
 
 _TIERS = ("FABLE", "OPUS", "SONNET", "HAIKU")
@@ -26,7 +28,9 @@ def command(model: ModelAddress, _folder: str) -> AgentCommand:
         # It takes a model that it does not know for one of a million tokens.
         environment["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] = str(model.context)
         environment["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(model.output_tokens(_MOST_OUTPUT))
-    return AgentCommand(environment, unset=_ELSEWHERE)
+    # Variables in its user's settings come before those of the environment, and these before both.
+    settings = {"env": environment | dict.fromkeys(_ELSEWHERE, "")}
+    return AgentCommand(environment, unset=_ELSEWHERE, arguments=("--settings", json.dumps(settings)))
 
 
 CLAUDE = AgentProgram(

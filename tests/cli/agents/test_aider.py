@@ -9,7 +9,7 @@ from hostd.cli.agents.aider import command
 def test_one_model_does_all() -> None:
     """Edits and summaries; its name has OpenAI's prefix, by which the dialect is chosen, and its context is metadata."""
     made = command(ModelAddress("http://127.0.0.1:1", "coder", 65_536), "/folder")
-    assert "http://127.0.0.1:1/v1" == made.environment["OPENAI_API_BASE"]
+    assert "http://127.0.0.1:1/v1" == made.arguments[made.arguments.index("--openai-api-base") + 1]
     assert 2 == made.arguments.count("openai/coder")
     path = made.arguments[made.arguments.index("--model-metadata-file") + 1]
     assert path.startswith("/folder/")

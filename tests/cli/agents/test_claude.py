@@ -1,5 +1,7 @@
 """How Claude Code is told of a model."""
 
+import json
+
 from hostd.cli.agents.agent_program import ModelAddress
 from hostd.cli.agents.claude import command
 
@@ -28,6 +30,16 @@ def test_the_context_is_said_where_it_is_known() -> None:
     known = command(ModelAddress(URL, "coder", 32_768), "").environment
     assert ("32768", "8192") == (known["CLAUDE_CODE_MAX_CONTEXT_TOKENS"], known["CLAUDE_CODE_MAX_OUTPUT_TOKENS"])
     assert not any("_TOKENS" in name for name in command(ModelAddress(URL, "coder"), "").environment if "MAX" in name)
+
+
+def test_its_users_settings_do_not_win() -> None:
+    """They may hold variables of their own, which only settings of the command line come before."""
+    made = command(ModelAddress(URL, "coder"), "")
+    option, said = made.arguments
+    settings = json.loads(said)
+    assert "--settings" == option
+    assert made.environment.items() < settings["env"].items()
+    assert {""} == {settings["env"][name] for name in made.unset}
 
 
 def test_keys_of_others_are_kept_from_the_daemon() -> None:

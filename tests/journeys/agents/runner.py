@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,19 +41,25 @@ def is_installed(name: str) -> bool:
     return shutil.which(AGENTS[name].executable, path=search_path()) is not None
 
 
-def run_agent(name: str, base_url: str, workdir: Path, model: str | None = None) -> AgentRun:
-    """Give agent *name* the task in *workdir*, on *model* (or the one that `hostd launch` chooses) of the daemon at *base_url*."""
+def run_agent(name: str, base_url: str, workdir: Path, *, own_settings: bool = False) -> AgentRun:
+    """Give agent *name* the task in *workdir*, on the model that `hostd launch` chooses of the daemon at *base_url*.
+
+    With *own_settings* its user has settings, which name another server; they have to be there afterwards.
+    """
     home, project = workdir / "home", workdir / "project"
     home.mkdir(parents=True)
     project.mkdir()
     program = PROGRAMS[name]
+    before = program.own_settings if own_settings else {}
+    for path, text in before.items():
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_text(text, "utf-8")
     environment = {"PATH": search_path(), "HOME": str(home), "TMPDIR": str(workdir), "TERM": "dumb", "NO_COLOR": "1"}
     environment |= program.environment
     version = _version(name, environment)
     began = time.monotonic()
     with recording(base_url) as recorder:
-        argv = [sys.executable, "-m", "hostd", "launch", name, "--url", recorder.url]
-        argv += [*(("--model", model) if model else ()), "--", *program.arguments]
+        argv = [sys.executable, "-m", "hostd", "launch", name, "--url", recorder.url, "--", *program.arguments]
         with (workdir / "output").open("wb") as output:
             try:
                 ended = subprocess.run(
@@ -68,7 +75,7 @@ def run_agent(name: str, base_url: str, workdir: Path, model: str | None = None)
                 status = f"exit code {ended.returncode}" if ended.returncode else ""
             except subprocess.TimeoutExpired:
                 status = f"not done after {PATIENCE} s"
-    why = status or _missing(project) or _left_over(workdir)
+    why = status or _missing(project) or _left_over(workdir) or _changed(home, before)
     if why:
         said = (workdir / "output").read_text("utf-8", "replace").strip()
         why = f"{why}; it said: {said[-_LAST_WORDS:]}"
@@ -85,6 +92,15 @@ def _missing(project: Path) -> str:
 def _left_over(workdir: Path) -> str:
     left = [path.name for path in workdir.glob("hostd-launch-*")]
     return f"{left[0]} was left behind" if left else ""
+
+
+def _changed(home: Path, before: Mapping[str, str]) -> str:
+    """Say which settings are not there any more; programs add lines of their own, and set them in."""
+    for path, text in before.items():
+        now = {line.strip().rstrip(",") for line in (home / path).read_text("utf-8").splitlines()}
+        if lost := {line.strip().rstrip(",") for line in text.splitlines()} - now:
+            return f"{path} has lost {sorted(lost)}"
+    return ""
 
 
 def _version(name: str, environment: dict[str, str]) -> str:

@@ -27,11 +27,15 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("own_settings", [False, True], ids=["bare", "own settings"])
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_completes_its_task(host: Host, tmp_path: Path, name: str) -> None:
-    """The file is there, the program ended well, it used the routes of its dialect, and nothing of the launch is left behind."""
+def test_completes_its_task(host: Host, tmp_path: Path, name: str, *, own_settings: bool) -> None:
+    """The file is there, the program ended well, it used the routes of its dialect, and nothing of the launch is left behind.
+
+    Settings of its user that name another server give way for this run, and are not changed.
+    """
     if not is_installed(name):
         pytest.skip(f"{name} is not installed; see scripts/agents")
-    run = run_agent(name, host.url, tmp_path)
+    run = run_agent(name, host.url, tmp_path, own_settings=own_settings)
     assert run.passed, run.why
     assert {ROUTES[name]} == set(run.routes)
