@@ -23,9 +23,10 @@ from hostd.gateway.body_reader import BodyReader
 from hostd.gateway.context import AppContext
 from hostd.gateway.forwarding.timeouts import TimeoutMonitor
 from hostd.gateway.probing.prober import QUIET, CapabilityProber
+from hostd.gateway.responses.store import ResponseStore
 from hostd.hardware.probe import Sensors
 from hostd.models.locations import this_machine
-from hostd.paths import measurements_file, records_file, state_directory
+from hostd.paths import measurements_file, records_file, responses_file, state_directory
 from hostd.routing.router import Router
 from hostd.runtime.boot import Boot, BootStep
 from hostd.runtime.calendar_clock import CalendarClock, weekly_demand
@@ -105,7 +106,6 @@ def build(
     note, probes, sockets = options.after(MeasurementRecorder(store).record), timings or ProbeTimings(), _sockets(stack)
     instances.make(RunServices(dispatcher.post, reaper, probes, note, _measured(memory), sockets=sockets))
 
-    # What the gateway answers from.
     context = AppContext(
         catalog=catalog,
         router=Router(catalog),
@@ -121,6 +121,7 @@ def build(
         sinks=sinks,
         history=decision_history,
         bodies=bodies,
+        responses=_responses(catalog, stack),
     )
     prober = _prober(context, ProbeResults(records.probed), stack, probe_after)
     prober.start(history.probes)
@@ -151,6 +152,14 @@ def _sockets(stack: AsyncExitStack) -> SocketFolder:
     sockets = SocketFolder(candidates(state_directory()))
     stack.callback(sockets.close)
     return sockets
+
+
+def _responses(catalog: Catalog, stack: AsyncExitStack) -> ResponseStore | None:
+    if catalog.state.keep is None:
+        return None
+    store = ResponseStore(responses_file(), catalog.state)
+    stack.push_async_callback(store.close)
+    return store
 
 
 def _records(stack: AsyncExitStack) -> RecordWriter:

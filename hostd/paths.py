@@ -22,6 +22,11 @@ def builds_file() -> Path:
     return state_directory() / "build.json"
 
 
+def responses_file() -> Path:
+    """Return where responses are kept, if the owner wants that."""
+    return state_directory() / "responses.sqlite"
+
+
 def records_file() -> Path:
     """Return the database of requests and loads."""
     return state_directory() / "ledger.sqlite"

@@ -18,6 +18,7 @@ _WARMTH = WarmSettings()
 _RESERVE = ReserveNoun()
 _SETTINGS = Settings()
 _SERVER = _SETTINGS.server
+_STATE = _SETTINGS.state
 
 
 class LimitsSection(Section):
@@ -166,6 +167,15 @@ class ProviderSection(Section):
     )
 
 
+class StateSection(Section):
+    """What hostd keeps of conversations, in plain words on disk, for clients of the Responses API: nothing unless `keep` is set."""
+
+    keep: field_types.Duration | None = key(
+        "How long a response is kept after it was last used, so that `previous_response_id` finds it; without it, none is."
+    )
+    max_bytes: field_types.Size = key("Bytes of all that are kept; the oldest give way.", format_size(_STATE.max_bytes))
+
+
 class HostFile(Section):
     """The host's own file, `hostd.yaml`; every key is optional."""
 
@@ -183,4 +193,5 @@ class HostFile(Section):
         ],
     ] = keys("Stable names that agents use: a list of profiles, or {use, require}.")
     providers: dict[field_types.Name, ProviderSection] = keys("Cloud providers, by the names that profiles give them.")
+    state: StateSection = keys("What is kept of conversations.")
     keys: KeysSection = keys("Keys of the clients that may use this host.")

@@ -16,6 +16,7 @@ from hostd.config.validators import InvalidValue, shown, text
 from hostd.config.yaml_positions import START
 from hostd.domain.errors import ConfigError
 from hostd.domain.profile import Settings
+from hostd.domain.server_settings import StateSettings
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -40,6 +41,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         source=str(source.absolute()) if source else None,
         listen=tuple(checked_host.server.listen),
         server=to_settings.server(checked_host),
+        state=StateSettings(**checked_host.state.written()),
         profiles=MappingProxyType(
             {profile.name: to_settings.with_draft(profile, {each.name: each for each in built}) for profile in built}
         ),

@@ -41,7 +41,8 @@ class InferenceRequest(NamedTuple):
     *model* is the name that the client asked for. *keep_alive* is for how many seconds it would like the model to stay loaded.
     *choices* is how many answers it asks for. *remote_media* is the beginning of a URL that its engine would fetch, if any. *chat*
     is the request as one of OpenAI's, mostly for a chat completion, where reading it has made one. *headers* go to an upstream that
-    speaks the client's own dialect.
+    speaks the client's own dialect. *kept_as* is the id under which the gateway keeps the answer, empty where it does not, and
+    *private* says that what it goes on from must not leave this machine.
     """
 
     dialect: Dialect
@@ -54,6 +55,8 @@ class InferenceRequest(NamedTuple):
     remote_media: str | None = None
     chat: RequestDocument | None = None
     headers: Mapping[str, str] = {}
+    kept_as: str = ""
+    private: bool = False
 
 
 def model_in(document: RequestDocument, *names: str, listed: str = "/v1/models") -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hostd.domain.host import Reserve
 from hostd.domain.profile import EngineSettings, Profile, Role, Settings
-from hostd.domain.server_settings import ServerSettings
+from hostd.domain.server_settings import ServerSettings, StateSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,11 @@ class Catalog:
     def listen(self) -> tuple[str, ...]:
         """The addresses to listen on; a change of these takes a restart."""
         return self.settings.listen
+
+    @property
+    def state(self) -> StateSettings:
+        """What is kept of answers; a change of it takes a restart."""
+        return self.settings.state
 
     @property
     def server(self) -> ServerSettings:

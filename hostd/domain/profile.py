@@ -9,7 +9,7 @@ from hostd.domain.errors import Problem
 from hostd.domain.host import Reserve
 from hostd.domain.principal import Privacy
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
-from hostd.domain.server_settings import ServerSettings
+from hostd.domain.server_settings import ServerSettings, StateSettings
 from hostd.domain.ticket import Task
 
 Flag = str | int | float | bool
@@ -220,6 +220,7 @@ class Settings:
     source: str | None = None
     listen: tuple[str, ...] = LISTEN
     server: ServerSettings = field(default_factory=ServerSettings)
+    state: StateSettings = field(default_factory=StateSettings)
     profiles: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({}))
     roles: Mapping[str, Role] = field(default_factory=lambda: MappingProxyType({}))
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))

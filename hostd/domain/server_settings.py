@@ -17,6 +17,14 @@ class KeepAliveForm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class StateSettings:
+    """What is kept of answers for their clients: responses for *keep* seconds, None for none at all, of *max_bytes* together."""
+
+    keep: float | None = None
+    max_bytes: int = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSettings:
     """Settings of the server; a change of these takes a restart.
 

@@ -16,6 +16,7 @@ from hostd.domain.server_settings import KeepAliveForm
 from hostd.gateway.body_reader import BodyReader
 from hostd.gateway.forwarding.request_trace import RequestTrace
 from hostd.gateway.forwarding.timeouts import TimeoutMonitor
+from hostd.gateway.responses.store import ResponseStore
 from hostd.hardware.probe import Sensors
 from hostd.paths import records_file
 from hostd.routing.router import Router
@@ -41,7 +42,7 @@ class InferenceServices:
     """What answering requests needs.
 
     *started* is when the daemon was started. A stream that waits is begun after *commit_after* seconds, and then sent a
-    *keep_alive* each *keep_alive_every* seconds.
+    *keep_alive* each *keep_alive_every* seconds. *responses* is None where none are kept.
     """
 
     catalog: Catalog
@@ -55,6 +56,7 @@ class InferenceServices:
     keep_alive_every: float
     keep_alive: KeepAliveForm
     bodies: BodyReader
+    responses: ResponseStore | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class AppContext:
     records: RequestHistory = field(default_factory=lambda: RequestHistory(records_file()))
     bodies: BodyReader = field(default_factory=BodyReader)
     prober: ModelProber | None = None
+    responses: ResponseStore | None = None
 
     def for_inference(self) -> InferenceServices:
         """Return what answering requests needs."""
@@ -139,6 +142,7 @@ class AppContext:
             keep_alive_every=self.keep_alive_every or self.catalog.server.keep_alive_every,
             keep_alive=self.catalog.server.keep_alive,
             bodies=self.bodies,
+            responses=self.responses,
         )
 
     def for_admin(self) -> AdminServices:

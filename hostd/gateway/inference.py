@@ -5,11 +5,13 @@ from typing import Any
 from aiohttp import web
 
 from hostd.dialects import registry
+from hostd.dialects.base import Dialect
 from hostd.domain.errors import RequestError, UnknownModel
 from hostd.gateway import views
 from hostd.gateway.context import InferenceServices, RequestContext, Route
 from hostd.gateway.forwarding.proxy import ProxyRequest
 from hostd.gateway.request import parse_request
+from hostd.gateway.responses.keeping import prepared
 
 
 class InferenceHandlers:
@@ -28,7 +30,11 @@ class InferenceHandlers:
 
     async def infer(self, ctx: RequestContext) -> web.StreamResponse:
         """Answer a request to the path of any dialect."""
-        inference = await parse_request(ctx.request, ctx.dialect, self._services.bodies)
+        services, keeper = self._services, None
+        if ctx.dialect is Dialect.OPENAI_RESPONSES and services.responses is not None:
+            inference, keeper = await prepared(ctx, services.responses, services.bodies)
+        else:
+            inference = await parse_request(ctx.request, ctx.dialect, services.bodies)
         if inference.remote_media is not None and not self._services.catalog.server.remote_media:
             raise RequestError(
                 f"the engine would have to fetch '{inference.remote_media}'; send it as a data: URL, or allow this with "
@@ -36,7 +42,7 @@ class InferenceHandlers:
                 code="remote_media",
                 param="messages",
             )
-        return await ProxyRequest(self._services, ctx, inference).answer()
+        return await ProxyRequest(services, ctx, inference, keeper).answer()
 
     async def list_models(self, _ctx: RequestContext) -> web.StreamResponse:
         """Show every name that can be asked for, aliases and roles included."""

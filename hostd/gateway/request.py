@@ -121,10 +121,21 @@ async def parse_request(request: web.BaseRequest, dialect: Dialect, reader: Body
         RequestError: It is too large, is no JSON object, or names no model.
     """
     body, client = await request.read(), registry.client_dialect(dialect)
-    found = client.parse(body) if len(body) <= READ_AT_ONCE else await reader.read(dialect, body)
+    found = await read_request(body, dialect, reader)
     if not client.passed_headers:
         return found
     return found._replace(headers={name: text for name in client.passed_headers if (text := request.headers.get(name))})
+
+
+async def read_request(body: bytes, dialect: Dialect, reader: BodyReader) -> InferenceRequest:
+    """Return what *body* asks of a model; large ones are read by *reader*.
+
+    Raises:
+        RequestError: It is no JSON object, or names no model.
+    """
+    if len(body) <= READ_AT_ONCE:
+        return registry.client_dialect(dialect).parse(body)
+    return await reader.read(dialect, body)
 
 
 def too_large(limit: int) -> RequestError:

@@ -4,7 +4,6 @@ Times, names and counts only; no prompt, answer or key is ever kept. `hostd.tele
 """
 
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
@@ -12,12 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from hostd.private_files import make_private_folder, open_private
 from hostd.telemetry.sinks import ChargeRecord, LoadRecord, ProbeRecord, RequestRecord
+from hostd.telemetry.sqlite_file import connect
 
-_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_LOCK_TIMEOUT = 2.0
-"""Seconds to wait for another program that holds the file."""
 _LONGEST_LABEL = 64
 
 MIGRATIONS = (
@@ -62,10 +58,6 @@ class RetentionBounds(NamedTuple):
     days: float = 180.0
 
 
-class UnknownDatabaseError(Exception):
-    """The file was written by a later version of hostd, so this one leaves it alone."""
-
-
 class Database:
     """The connection that writes; it belongs to one thread."""
 
@@ -76,30 +68,7 @@ class Database:
             sqlite3.Error, OSError: It cannot be opened; `is_corrupt` tells whether it is beyond repair.
             UnknownDatabaseError: A later version of hostd wrote it.
         """
-        make_private_folder(path.parent)
-        # SQLite follows links, waits for pipes, and makes files that all may read; its log and index take the mode of this one.
-        os.close(open_private(path, os.O_RDWR | os.O_CREAT))
-        for part in ("-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                os.close(open_private(path.with_name(path.name + part), os.O_RDWR))
-        self._connection = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, isolation_level=None)
-        try:
-            self._migrate(migrations)
-        except BaseException:
-            self.close()
-            raise
-
-    def _migrate(self, migrations: Sequence[str]) -> None:
-        """Run those of *migrations* that the file has not seen, each with its new version or not at all."""
-        db = self._connection
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version > len(migrations):
-            raise UnknownDatabaseError(f"it is of version {version}; this hostd knows {len(migrations)}")
-        db.execute("PRAGMA journal_mode = WAL")
-        # With a write-ahead log, a power cut costs the last records but never the file.
-        db.execute("PRAGMA synchronous = NORMAL")
-        for number, script in enumerate(migrations[version:], version + 1):
-            db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+        self._connection = connect(path, migrations)
 
     def write(self, entries: Iterable[Entry]) -> None:
         """Keep *entries*, all or none of them.
@@ -163,25 +132,6 @@ class Database:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
-
-
-def is_corrupt(error: Exception) -> bool:
-    """Return whether *error* means that the file is no database of ours, so that nothing more can be done with it."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _CORRUPT
-
-
-def set_aside(path: Path) -> Path:
-    """Move a corrupt file out of the way, with what belongs to it, and return where it is now.
-
-    Raises:
-        OSError: It cannot be moved.
-    """
-    aside = path.with_name(f"{path.name}.spoilt-{time.strftime('%Y%m%d-%H%M%S')}")
-    path.replace(aside)
-    for part in ("-wal", "-shm"):
-        path.with_name(path.name + part).unlink(missing_ok=True)
-    return aside
 
 
 _REQUEST_COLUMNS = (

@@ -27,8 +27,9 @@ from hostd.scheduling.decisions import (
     StopCompleted,
     WakeStarted,
 )
-from hostd.telemetry.database import Database, Entry, RetentionBounds, UnknownDatabaseError, is_corrupt, set_aside
+from hostd.telemetry.database import Database, Entry, RetentionBounds
 from hostd.telemetry.sinks import ChargeRecord, LoadRecord, ProbeRecord, RequestRecord, Sink
+from hostd.telemetry.sqlite_file import UnknownDatabaseError, is_corrupt, set_aside
 
 log = structlog.get_logger()
 

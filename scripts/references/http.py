@@ -9,13 +9,15 @@ from hostd.gateway.admin import AdminHandlers
 from hostd.gateway.health import HealthHandlers
 from hostd.gateway.inference import InferenceHandlers
 from hostd.gateway.ollama import OllamaHandlers
+from hostd.gateway.responses.handlers import ResponseHandlers
+from hostd.gateway.token_counts import TokenCountHandlers
 
 _CALL = re.compile(r"(?:GET|POST) /\S*?(?:\?(?P<query>\S+))?: ")
 
 
 def routes() -> list[tuple[str, str, Callable[..., object]]]:
     """Return the method, path and handler of every route."""
-    families = (InferenceHandlers, OllamaHandlers, AdminHandlers, HealthHandlers)
+    families = (InferenceHandlers, ResponseHandlers, TokenCountHandlers, OllamaHandlers, AdminHandlers, HealthHandlers)
     # What the handlers are given matters only when they run.
     return [route for family in families for route in family(None).routes()]
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from hostd.domain.profile import Limits, Role, Settings
+from hostd.domain.server_settings import StateSettings
 
 Load = Callable[..., Settings]
 Problems = Callable[..., list[str]]
@@ -40,6 +41,12 @@ def test_engines_have_variables_and_a_grace(load_files: Load) -> None:
     assert 20.0 == settings.engines["llamacpp"].stop_grace
     assert {} == settings.commands
     assert ({"NCCL_DEBUG": "INFO"}, 3.0) == (settings.profiles["tiny"].env, settings.profiles["tiny"].stop_grace)
+
+
+def test_responses_are_kept_where_the_owner_says_so(load_files: Load) -> None:
+    """For so long, and so much; without a time, none."""
+    assert StateSettings() == load_files("state: {}").state
+    assert StateSettings(30 * 86400.0, 1 << 30) == load_files("state: {keep: 30d, max_bytes: 1GiB}").state
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "limits:\nroles:\nserver:\n", "---\n"])

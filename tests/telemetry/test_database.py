@@ -1,6 +1,5 @@
 """The database and its one writing connection."""
 
-import os
 import re
 import sqlite3
 import time
@@ -9,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hostd.telemetry.database import MIGRATIONS, Database, RetentionBounds, UnknownDatabaseError, is_corrupt, set_aside
+from hostd.telemetry.database import MIGRATIONS, Database, RetentionBounds
+from hostd.telemetry.sqlite_file import UnknownDatabaseError
 from tests.telemetry.example_records import load, request
 
 
@@ -144,38 +144,3 @@ def test_forgets_the_oldest(tmp_path: Path) -> None:
         assert [(1,)] == rows(path, "SELECT count(*) FROM loads")
         ledger.prune(RetentionBounds(rows=2))
     assert [(now - 86400 * 2,), (now - 86400,)] == rows(path, "SELECT at FROM requests ORDER BY at")
-
-
-def test_tells_a_spoilt_file_from_other_trouble(tmp_path: Path) -> None:
-    """A file that is no database is beyond repair and is moved out of the way; a folder in its place, or a lock, is not."""
-    path = tmp_path / "ledger.sqlite"
-    path.write_bytes(b"this is no database at all" * 100)
-    path.with_name("ledger.sqlite-wal").touch()
-    with pytest.raises(sqlite3.DatabaseError) as raised:
-        Database(path)
-    assert is_corrupt(raised.value)
-    aside = set_aside(path)
-    assert [aside] == list(tmp_path.iterdir())
-    assert aside.name.startswith("ledger.sqlite.spoilt-")
-    path.mkdir()
-    with pytest.raises(OSError, match="directory") as other:
-        Database(path)
-    assert not is_corrupt(other.value)
-    assert not is_corrupt(OSError("no"))
-
-
-def test_only_its_owner_reads_it(tmp_path: Path) -> None:
-    """The database, its log and its index, whatever the umask; also those that an earlier version left open to all."""
-    path = tmp_path / "state" / "ledger.sqlite"
-    before = os.umask(0)
-    try:
-        for _ in range(2):
-            database = Database(path)
-            modes = {each.name: each.stat().st_mode & 0o777 for each in path.parent.iterdir()}
-            for each in path.parent.iterdir():
-                each.chmod(0o644)
-            database.close()
-            assert {"ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"} == modes.keys()
-            assert {0o600} == set(modes.values())
-    finally:
-        os.umask(before)

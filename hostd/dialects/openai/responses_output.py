@@ -3,7 +3,7 @@
 The same items make both: a whole answer is the last event of its stream.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from hostd.dialects.from_chat.answer import CallPiece, ChatAnswer, Piece, Usage,
 from hostd.dialects.openai import errors
 from hostd.dialects.openai.responses_input import sealed
 from hostd.dialects.openai.responses_request import functions_of
+from hostd.dialects.openai.stored_responses import PREVIOUS
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import HostdError, RequestError
 
@@ -205,15 +206,21 @@ def failure_events(error: HostdError, head: Json) -> list[Json]:
 
 def written(events: list[Json]) -> bytes:
     """Return *events* of a response of which nothing was told before."""
-    numbered = [{**event, "sequence_number": number} for number, event in enumerate(events)]
-    return b"".join(b"event: %b\ndata: %b\n\n" % (str(event["type"]).encode(), _encode(event)) for event in numbered)
+    return numbered(events, 0)
+
+
+def numbered(events: Iterable[Json], first: int) -> bytes:
+    """Return all *events* of a response from the one of number *first* on."""
+    told = [{**event, "sequence_number": number} for number, event in enumerate(events) if number >= first]
+    return b"".join(b"event: %b\ndata: %b\n\n" % (str(event["type"]).encode(), _encode(event)) for event in told)
 
 
 def response_head(context: AnswerContext, chat_id: str, created: int) -> Json:
     """Return the response object as far as it is known before the answer."""
-    document = context.request.document
-    answer_id = chat_id.removeprefix("chatcmpl-") or context.request_id
-    return bare_head(f"resp_{answer_id}", created or int(context.clock()), context.name) | _repeated(document)
+    request = context.request
+    response_id = request.kept_as or f"resp_{chat_id.removeprefix('chatcmpl-') or context.request_id}"
+    head = bare_head(response_id, created or int(context.clock()), context.name) | _repeated(request.document)
+    return head | {"store": bool(request.kept_as), PREVIOUS: request.document.get(PREVIOUS) or None}
 
 
 def bare_head(response_id: str, created: int, model: str) -> Json:

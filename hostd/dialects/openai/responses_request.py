@@ -14,7 +14,7 @@ from hostd.domain.errors import RequestError
 Json = dict[str, Any]
 
 _STORED = {
-    "previous_response_id": "send the earlier turns as items of 'input'",
+    "previous_response_id": "send the earlier turns as items of 'input', or set 'state.keep' in hostd.yaml",
     "conversation": "send the earlier turns as items of 'input'",
     "background": "leave it out and wait for the answer, as a stream if you like",
     "prompt": "send the text of the prompt as 'instructions'",
@@ -33,9 +33,7 @@ def chat_request(document: RequestDocument, model: str) -> RequestDocument:
     """
     for name, instead in _STORED.items():
         if document.is_true(name):
-            raise RequestError(
-                f"'{name}' needs a store of responses, and hostd keeps none; {instead}", code="not_stored", param=name
-            )
+            raise RequestError(f"'{name}' needs what hostd does not store; {instead}", code="not_stored", param=name)
     asked: Json = {"model": model, "messages": messages_of(document.get("instructions"), document.get("input"))}
     asked |= {name: value for name in _PASSED if (value := document.get(name)) is not None}
     asked |= _limit(document.get("max_output_tokens")) | _format(document) | _thought(document) | _logprobs(document)

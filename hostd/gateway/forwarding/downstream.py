@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -28,7 +28,8 @@ class Downstream:
     The status line is held back until there is something to send, so that a failure can still be reported by a status. A client
     that has waited *first* seconds is sent the head of the answer with a keep-alive, and another each *every* seconds, in the
     *form* that the owner has chosen: a comment says what *waiting_for* returns. *begun* says that a part of the answer itself has
-    been sent, and *error_event* writes what ends an answer that will not be whole.
+    been sent, and *error_event* writes what ends an answer that will not be whole. *keep*, if
+    set, is given the last events of a whole one.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Downstream:
         self._timeouts = timeouts
         self._every = every
         self._form = form
+        self.keep: Callable[[bytes], Awaitable[None]] | None = None
         self._waiting_for = waiting_for
         self._loop = asyncio.get_running_loop()
         self._announced: tuple[str, str] | None = None
@@ -102,6 +104,9 @@ class Downstream:
         Raises:
             ClientGoneError: The client has closed its end.
         """
+        if self.keep is not None:
+            # Before its client can know of it.
+            await self.keep(events)
         if not self.begun:
             events = await self._begin(events)
         response = self._opened

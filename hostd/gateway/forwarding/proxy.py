@@ -1,6 +1,7 @@
 """One request on its way over the targets of its route, from its arrival to its record."""
 
 import asyncio
+from functools import partial
 
 from aiohttp import web
 
@@ -19,7 +20,9 @@ from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
 from hostd.gateway.forwarding.request_digest import digest_of
 from hostd.gateway.forwarding.request_trace import request_record
 from hostd.gateway.http import error_responses
+from hostd.gateway.http.answers import WholeAnswer
 from hostd.gateway.http.auth import options_of
+from hostd.gateway.responses.keeping import ResponseKeeper
 from hostd.routing.context_length import BYTES_PER_TOKEN as MOST_BYTES_PER_TOKEN
 from hostd.routing.policy import RouteQuery
 from hostd.runtime.dispatcher import RequestRefused
@@ -38,7 +41,15 @@ _LEFT_WAITING = 1.0
 class ProxyRequest:
     """Answers one request: waits for its turn, tries its targets in order, and releases its slot."""
 
-    def __init__(self, services: InferenceServices, ctx: RequestContext, inference: InferenceRequest) -> None:
+    def __init__(
+        self,
+        services: InferenceServices,
+        ctx: RequestContext,
+        inference: InferenceRequest,
+        keeper: ResponseKeeper | None = None,
+    ) -> None:
+        """Answer *inference*; *keeper* keeps the answer for its client."""
+        self._keeper = keeper
         self._services = services
         self._ctx = ctx
         self._trace = ctx.trace
@@ -58,7 +69,7 @@ class ProxyRequest:
         again = f"/{id(self):x}" if "X-Request-Id" in self._ctx.request.headers else ""
         return Ticket(
             self._trace.request_id + again,
-            self._route(options.privacy),
+            self._route(Privacy.LOCAL if inference.private else options.privacy),
             client=principal.client,
             priority=options.priority,
             session=options.session,
@@ -107,10 +118,14 @@ class ProxyRequest:
                 first=services.commit_after,
                 form=services.keep_alive,
             )
+            if self._keeper is not None:
+                self._down.keep = partial(self._keeper.keep_stream, private=self._ticket.route.private)
         outcome, status, broke_off = "gone", 499, False
         response: web.StreamResponse | None = None
         try:
             response = await self._answer()
+            if self._keeper is not None and isinstance(response, WholeAnswer):
+                await self._keeper.keep(response.whole, private=self._ticket.route.private)
             outcome, status = "answered", response.status
         except RequestRefused as refused:
             outcome, status = "refused", refused.effect.error.status

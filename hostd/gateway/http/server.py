@@ -32,6 +32,7 @@ from hostd.gateway.http.route_table import RouteTable
 from hostd.gateway.inference import InferenceHandlers
 from hostd.gateway.ollama import OllamaHandlers
 from hostd.gateway.request import HttpRequest
+from hostd.gateway.responses.handlers import ResponseHandlers
 from hostd.gateway.token_counts import TokenCountHandlers
 
 log = structlog.get_logger()
@@ -45,6 +46,7 @@ def make_server(app: AppContext) -> Connections:
         InferenceHandlers(app.for_inference()),
         OllamaHandlers(app.for_ollama()),
         TokenCountHandlers(app.for_inference()),
+        ResponseHandlers(app.responses),
         AdminHandlers(app.for_admin()),
         HealthHandlers(app.for_health()),
     )

@@ -76,7 +76,7 @@ def test_choices(choice: Any, asked: Any) -> None:
 @pytest.mark.parametrize("name", ["previous_response_id", "conversation", "background", "prompt"])
 def test_what_needs_a_store_is_refused(name: str) -> None:
     """With what to do instead."""
-    with pytest.raises(RequestError, match="keeps none; ") as refused:
+    with pytest.raises(RequestError, match="does not store; ") as refused:
         chat(**{name: "x"})
     assert (400, "not_stored", name) == (refused.value.status, refused.value.code, refused.value.param)
 

@@ -1,0 +1,73 @@
+"""SQLite files that only the daemon's own user may read: brought up to date as they are opened, set aside where they are broken."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from hostd.private_files import make_private_folder, open_private
+
+_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_LOCK_TIMEOUT = 2.0
+"""Seconds to wait for another program that holds the file."""
+
+
+class UnknownDatabaseError(Exception):
+    """The file was written by a later version of hostd, so this one leaves it alone."""
+
+
+def connect(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
+    """Return a connection to the file at *path*, made where it is missing, after those of *migrations* that it has not seen.
+
+    It belongs to this thread, and commits by itself outside of transactions.
+
+    Raises:
+        sqlite3.Error, OSError: It cannot be opened; `is_corrupt` tells whether it is beyond repair.
+        UnknownDatabaseError: A later version of hostd wrote it.
+    """
+    make_private_folder(path.parent)
+    # SQLite follows links, waits for pipes, and makes files that all may read; its log and index take the mode of this one.
+    os.close(open_private(path, os.O_RDWR | os.O_CREAT))
+    for part in ("-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            os.close(open_private(path.with_name(path.name + part), os.O_RDWR))
+    connection = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, isolation_level=None)
+    try:
+        _migrate(connection, migrations)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
+    """Run those of *migrations* that the file has not seen, each with its new version or not at all."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > len(migrations):
+        raise UnknownDatabaseError(f"it is of version {version}; this hostd knows {len(migrations)}")
+    db.execute("PRAGMA journal_mode = WAL")
+    # With a write-ahead log, a power cut costs the last records but never the file.
+    db.execute("PRAGMA synchronous = NORMAL")
+    for number, script in enumerate(migrations[version:], version + 1):
+        db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+
+
+def is_corrupt(error: Exception) -> bool:
+    """Return whether *error* means that the file is no database of ours, so that nothing more can be done with it."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _CORRUPT
+
+
+def set_aside(path: Path) -> Path:
+    """Move a corrupt file out of the way, with what belongs to it, and return where it is now.
+
+    Raises:
+        OSError: It cannot be moved.
+    """
+    aside = path.with_name(f"{path.name}.spoilt-{time.strftime('%Y%m%d-%H%M%S')}")
+    path.replace(aside)
+    for part in ("-wal", "-shm"):
+        path.with_name(path.name + part).unlink(missing_ok=True)
+    return aside
