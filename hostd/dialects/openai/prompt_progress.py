@@ -42,8 +42,6 @@ class PromptReader:
 
         Once the answer has *begun*, a client that asked for them gets them in their place.
         """
-        if not begun:
-            self.look(events)
         if _KEY not in events:
             return events
         kept = []

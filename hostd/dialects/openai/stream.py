@@ -156,8 +156,12 @@ class OpenAiStream(EventStream):
 
     def _passed(self, events: bytes) -> bytes:
         """Return of whole *events* what the client is sent."""
+        whole = events
         events = self.prompt.filter(events, begun=self.begun)
         events = self._checked(events) if events else b""
+        if not self.begun:
+            # Once it has begun, its own events show that the engine works.
+            self.prompt.look(whole)
         if not events:
             return b""
         self._tail.append(events[-_TAIL:])
