@@ -29,8 +29,9 @@ def request_id(headers: Mapping[str, str]) -> str:
 class RequestTrace:
     """What is known of a request. *waited*, *loaded* (part of it) and *ttft* in seconds; tokens are 0 until they are counted.
 
-    *attempts* are the targets that were tried, *asked_again* the models among them that were asked twice: the call of a tool in their
-    first answer could not be read. *cost* is in USD, None where it is not known (yet). *left_out* lists the request's members that the engine was not given.
+    *attempts* are the targets that were tried, *asked_again* the models among them that were asked twice: the call of a tool in
+    their first answer could not be read. *cost* is in USD, None where it is not known (yet). *left_out* lists the request's
+    members that the engine was not given.
     *fixed* are the lines of headers that do not depend on who answers.
     """
 
