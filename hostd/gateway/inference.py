@@ -10,6 +10,7 @@ from hostd.domain.errors import RequestError, UnknownModel
 from hostd.gateway import views
 from hostd.gateway.context import InferenceServices, RequestContext, Route
 from hostd.gateway.forwarding.proxy import ProxyRequest
+from hostd.gateway.pages import page_of
 from hostd.gateway.request import parse_request
 from hostd.gateway.responses.keeping import prepared
 
@@ -44,11 +45,10 @@ class InferenceHandlers:
             )
         return await ProxyRequest(services, ctx, inference, keeper).answer()
 
-    async def list_models(self, _ctx: RequestContext) -> web.StreamResponse:
-        """Show every name that can be asked for, aliases and roles included."""
+    async def list_models(self, ctx: RequestContext) -> web.StreamResponse:
+        """Show every name that can be asked for, aliases and roles included, in pages where `limit` is given."""
         data = [self._model(name, profile) for name, profile in self._services.router.names().items()]
-        ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
-        return web.json_response({"object": "list", "data": data, "has_more": False, **ends})
+        return web.json_response(page_of(data, ctx.request.query))
 
     async def show_model(self, ctx: RequestContext) -> web.StreamResponse:
         """Show the model of one name, which may hold slashes."""

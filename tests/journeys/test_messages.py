@@ -103,6 +103,10 @@ def test_counting_tokens(client: Any) -> None:
 def test_models(client: Any) -> None:
     """Are listed, and looked up by any name that they have."""
     assert ["chat", "model_id"] == [model.id for model in client.models.list()]
+    first = client.models.list(limit=1)
+    assert (["chat"], True) == ([model.id for model in first.data], first.has_more)
+    assert ["chat", "model_id"] == [model.id for model in first]
+    assert ["chat"] == [model.id for model in client.models.list(before_id="model_id", limit=5).data]
     assert "active" == client.models.retrieve("claude-haiku-4-5").lifecycle
 
 
