@@ -25,7 +25,9 @@ def found(host: Host, model: str) -> dict[str, Any]:
 
 def models(folder: Path) -> list[dict[str, Any]]:
     """Return a model as it is, one whose template has tools, and one that makes embeddings."""
-    (folder / "tools.jinja").write_text(TEMPLATE, "utf-8")
+    if not (folder / "tools.jinja").exists():
+        # Another template would make another model.
+        (folder / "tools.jinja").write_text(TEMPLATE, "utf-8")
     return [
         profile("plain"),
         profile("caller", args={"threads": 1, "chat-template-file": str(folder / "tools.jinja")}),
