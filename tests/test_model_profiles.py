@@ -71,11 +71,12 @@ def test_each_leaves_the_choice_to_the_owner(shipped: Settings, name: str) -> No
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_says_what_it_can_do(shipped: Settings, name: str) -> None:
-    """Every capability is declared, and a fallback can do what the profile can."""
+    """Every capability is declared, or tools left to a probe; and a fallback can do what the profile can."""
     able = shipped.profiles[name].capabilities
-    assert None not in (able.tools, able.vision, able.thinking)
+    assert None not in (able.vision, able.thinking)
+    assert (able.tools is None) == ("tools: auto" in (SHIPPED / f"{name}.yaml").read_text("utf-8"))
     others = [shipped.profiles[fallback.to].capabilities for fallback in shipped.profiles[name].fallback]
-    assert all(not other.embeddings and (other.tools or not able.tools) for other in others)
+    assert all(not other.embeddings and (other.tools is not False or not able.tools) for other in others)
     assert not (able.embeddings and others)
 
 

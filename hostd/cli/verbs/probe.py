@@ -27,6 +27,9 @@ def probe(
     if json:
         emit(answer)
         return
+    if not answer["probed"]:
+        say(f"{answer['model']} is declared for a task of its own, about which nothing is asked")
+        return
     declared = answer["declared"]
     show_table(_COLUMNS, [_cells(name, found, declared) for name, found in answer["probed"].items()])
     for name, found in answer["probed"].items():

@@ -42,7 +42,7 @@ QUIET = 2.0
 """Seconds without any request after which a model is probed by itself."""
 PATIENCE = 60.0
 """Seconds that a probe which was asked for waits for a moment without requests."""
-_LOOK_EVERY = 0.1
+_LOOK_EVERY = 0.2
 _ORDERED = frozenset({State.DRAINING, State.STOPPING, State.COLD, State.SLEEPING})
 """States in which an engine ends because it was told to, and not because of what it was asked."""
 
@@ -313,8 +313,9 @@ class CapabilityProber(Sink):
             await asyncio.sleep(_LOOK_EVERY)
 
     def _is_idle(self) -> bool:
-        dispatcher = self._services.dispatcher
-        return self._asking is None and not dispatcher.requests() and dispatcher.view().settled
+        view = self._services.dispatcher.view()
+        busy = any(model.in_flight or model.queued for model in view.models.values())
+        return self._asking is None and view.settled and not busy
 
     def _state(self, model: str) -> State:
         known = self._services.dispatcher.view().models.get(model)

@@ -43,6 +43,13 @@ def test_each_verdict_has_its_reason(daemon: Daemon, hostd: Callable[..., Ran]) 
     assert ["hostd: the profile declares tools: yes, which counts; it was found otherwise"] == told
 
 
+def test_some_models_are_asked_nothing(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+    """One that ranks texts, for example; an empty table would say less than a sentence."""
+    daemon.on(PATH, ANSWER | {"probed": {}})
+    ran = hostd("probe", "org/coder")
+    assert (0, "", True) == (ran.code, ran.out, "about which nothing is asked" in ran.err)
+
+
 def test_programs_read_all_of_it(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
     """Nothing else is on stdout."""
     daemon.on(PATH, ANSWER)

@@ -36,6 +36,16 @@ def test_windows_are_shown_as_they_are_written(daemon: Daemon, hostd: Callable[.
     assert "preload no, windows mon-fri 08:30-18:00 and sat,sun 10:00-12:00\n" in hostd("show", "x").out
 
 
+def test_what_a_probe_found_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+    """Each verdict with its reason, in a line."""
+    found = {name: {"verdict": "no", "why": f"why {name}"} for name in ("tools", "thinking")}
+    daemon.on("GET /hostd/v1/models/x", SHOWN | {"probed": found})
+    lines = [line.strip() for line in hostd("show", "x").out.splitlines()]
+    at = next(number for number, line in enumerate(lines) if line.startswith("probed"))
+    assert ["probed", "tools: no (why tools)"] == lines[at].split(maxsplit=1)
+    assert "thinking: no (why thinking)" == lines[at + 1]
+
+
 def test_what_the_server_says_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
     """What the running server says of itself, as far as it says anything."""
     server = {"version": "1.2", "context": 2048, "slots": 1, "tools": True, "vision": False, "embeddings": None}
