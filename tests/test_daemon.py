@@ -98,7 +98,8 @@ async def start(tmp_path: Path, weights: Path) -> AsyncIterator[Start]:
         more: dict[str, str] | None = None,
         **scripts: object,
     ) -> Daemon:
-        settings = {"server": {"listen": "127.0.0.1:0"}, "backends": {"llamacpp": {"command": list(ENGINE)}}}
+        quiet = {"warm": {"probe": False}}
+        settings = {"server": {"listen": "127.0.0.1:0"}, **quiet, "backends": {"llamacpp": {"command": list(ENGINE)}}}
         (tmp_path / "hostd.yaml").write_text(yaml.safe_dump(settings | (host or {})))
         folder = tmp_path / "model_profiles"
         folder.mkdir(exist_ok=True)

@@ -48,6 +48,7 @@ general_settings: {{master_key: "{key}"}}
 HOSTD_YAML = """\
 server: {{listen: "127.0.0.1:{port}"}}
 profiles: profiles
+warm: {{probe: false}}
 limits: {{max_concurrent: 64}}
 backends: {{llamacpp: {{command: ["{python}", "{upstream}"]}}}}
 roles: {{worker: [{llama}, {model}]}}
