@@ -5,7 +5,8 @@ from hostd.cli.agents.claude import CLAUDE
 from hostd.cli.agents.codex import CODEX
 from hostd.cli.agents.goose import GOOSE
 from hostd.cli.agents.opencode import OPENCODE
+from hostd.cli.agents.pi import PI
 from hostd.cli.agents.qwen import QWEN
 
-AGENTS = {agent.name: agent for agent in (CLAUDE, CODEX, OPENCODE, AIDER, QWEN, GOOSE)}
+AGENTS = {agent.name: agent for agent in (CLAUDE, CODEX, OPENCODE, AIDER, QWEN, PI, GOOSE)}
 """By the name that is typed."""

@@ -93,5 +93,11 @@ PROGRAMS = {
             },
             {"AIDER_ANALYTICS": "false"},
         ),
+        TestedProgram(
+            "pi",
+            ("-p", TASK),
+            {".pi/agent/settings.json": _json(defaultProvider="openai", defaultModel="gpt-5")},
+            {"PI_OFFLINE": "1"},
+        ),
     )
 }

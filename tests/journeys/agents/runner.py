@@ -108,5 +108,5 @@ def _version(name: str, environment: dict[str, str]) -> str:
     if path is None:
         return "not installed"
     ran = subprocess.run([path, "--version"], env=environment, capture_output=True, text=True, timeout=60, check=False)
-    words = [word for word in ran.stdout.split() if word[:1].isdigit()]
+    words = [word for word in (ran.stdout + ran.stderr).split() if word[:1].isdigit()]
     return words[0] if words else "?"

@@ -16,6 +16,7 @@ ROUTES = {
     "opencode": "POST /v1/chat/completions",
     "qwen": "POST /v1/chat/completions",
     "aider": "POST /v1/chat/completions",
+    "pi": "POST /v1/chat/completions",
 }
 
 
