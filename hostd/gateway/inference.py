@@ -6,6 +6,7 @@ from aiohttp import web
 
 from hostd.dialects import registry
 from hostd.dialects.base import Dialect
+from hostd.dialects.ollama.request import only_frees
 from hostd.domain.errors import RequestError, UnknownModel
 from hostd.gateway import views
 from hostd.gateway.context import InferenceServices, RequestContext, Route
@@ -13,6 +14,7 @@ from hostd.gateway.forwarding.proxy import ProxyRequest
 from hostd.gateway.pages import page_of
 from hostd.gateway.request import parse_request
 from hostd.gateway.responses.keeping import prepared
+from hostd.gateway.unloading import unload
 
 
 class InferenceHandlers:
@@ -43,6 +45,8 @@ class InferenceHandlers:
                 code="remote_media",
                 param="messages",
             )
+        if only_frees(inference):
+            return await unload(services, ctx, inference)
         return await ProxyRequest(services, ctx, inference, keeper).answer()
 
     async def list_models(self, ctx: RequestContext) -> web.StreamResponse:

@@ -175,9 +175,13 @@ class LoadRequested:
 
 @dataclass(frozen=True, slots=True)
 class UnloadRequested:
-    """A model is to be unloaded by hand."""
+    """A model is to be unloaded: by hand, or *by_client*, which the owner and other clients come before.
+
+    A client has a model unloaded only where that is loaded, idle and not pinned.
+    """
 
     model: str
+    by_client: bool = False
 
 
 @dataclass(frozen=True, slots=True)

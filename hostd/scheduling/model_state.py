@@ -180,6 +180,11 @@ class ModelState:
         return not request.suspect or not any(other.suspect for other in self.serving.values())
 
     @property
+    def may_be_freed(self) -> bool:
+        """Whether a client that wants it no longer may have it unloaded: it is loaded, nobody uses it, and it is not pinned."""
+        return self.state is State.READY and self.idle and not self.profile.warm.pinned
+
+    @property
     def idle(self) -> bool:
         """Whether no request is served and none waits."""
         return not self.serving and not self.queue and not self.awaiting_cause

@@ -196,8 +196,9 @@ class Scheduler:
                     self._requests.clear_queue(self.models[model])
             case LoadRequested(model, why):
                 self.engines.load(self.models[model], why)
-            case UnloadRequested(model):
-                self.engines.unload(self.models[model], "asked")
+            case UnloadRequested(model, by_client):
+                if not by_client or self.models[model].may_be_freed:
+                    self.engines.unload(self.models[model], "asked")
 
     def _advance_loads(self) -> None:
         """Look at the loads that wait for memory, and serve or move on the requests of those whose wait is over."""

@@ -8,7 +8,7 @@ from typing import Any
 import ollama
 import pytest
 
-from tests.journeys.host import Host, profile, serving
+from tests.journeys.host import Host, profile, serving, until
 from tests.journeys.test_whole_answers import TEMPLATE, TOOL
 
 ASKED = [{"role": "user", "content": "Hello, who are you?"}]
@@ -25,7 +25,11 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     caller = profile("caller", args={"threads": 1, "chat-template-file": str(folder / "tools.jinja")})
     chat = profile("chat", aliases=["gemma4"], capabilities={"vision": False})
     with serving(
-        folder, chat, profile("vectors", "tiny-story.gguf", aliases=["llama3.2"], **vectors), caller
+        folder,
+        chat,
+        profile("vectors", "tiny-story.gguf", aliases=["llama3.2"], **vectors),
+        caller,
+        profile("pinned", "tiny-story.gguf", warm={"pinned": True}),
     ) as running:
         yield running
 
@@ -90,12 +94,39 @@ def test_what_there_is(client: ollama.Client, host: Host) -> None:
     assert 2048 == (shown.modelinfo or {})["tiny.context_length"]
     assert ["embedding"] == client.show("llama3.2").capabilities
     loaded = {model.name: model for model in client.ps().models}
-    assert {"chat", "vectors", "caller"} == set(loaded)
+    assert {"chat", "vectors", "caller", "pinned"} == set(loaded)
     assert 2048 == loaded["chat"].context_length
     assert "success" == client.pull("gemma4").status
     assert ["pulling manifest", "success"] == [each.status for each in client.pull("gemma4:latest", stream=True)]
     assert "load" == client.generate("chat").done_reason
     assert host.get("/api/version").json["version"]
+
+
+def test_a_model_is_loaded_and_unloaded(client: ollama.Client, host: Host) -> None:
+    """By requests with nothing to answer, whole or streamed; one that its owner has pinned stays."""
+    assert "load" == client.chat("pinned").done_reason
+    for ask in (client.generate, client.chat):
+        assert "load" == ask("gemma4", keep_alive="5m").done_reason
+        assert "ready" == host.row("chat")["state"]
+        done = ask("gemma4", keep_alive=0)
+        assert ("unload", True, "chat") == (done.done_reason, done.done, done.model)
+        until(lambda: host.row("chat")["state"] == "cold")
+    assert ["unload"] == [each.done_reason for each in client.generate("pinned", keep_alive="0s", stream=True)]
+    assert "ready" == host.row("pinned")["state"]
+    with pytest.raises(ollama.ResponseError):
+        client.generate("absent", keep_alive=0)
+    assert "Tiny" in (client.chat("chat", ASKED, options=SETTLED, keep_alive=0).message.content or "")
+
+
+def test_what_an_answer_is_made_of(client: ollama.Client) -> None:
+    """A schema binds a chat, too, and results of several tools find their calls by their names."""
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "enum": [1, 2]}}, "required": ["n"]}
+    said = client.chat("chat", ASKED, format=schema)
+    assert json.loads(said.message.content or "")["n"] in (1, 2)
+    calls = [{"function": {"name": name, "arguments": {"city": name}}} for name in ("weather", "clock")]
+    results = [{"role": "tool", "content": "x", "tool_name": name} for name in ("clock", "weather")]
+    told: list[Any] = [*ASKED, {"role": "assistant", "content": "", "tool_calls": calls}, *results]
+    assert client.chat("caller", told, tools=[TOOL], options=SETTLED).done
 
 
 @pytest.mark.parametrize(

@@ -128,3 +128,19 @@ def test_the_wait_for_a_model_that_is_not_loaded_has_its_load_in_it() -> None:
     stage.arrive("1")
     stage.arrive("2")
     assert 24.0 == stage.last(Refuse).error.retry_after
+
+
+@pytest.mark.parametrize(
+    ("pinned", "busy", "unloaded"), [(False, False, True), (True, False, False), (False, True, False)]
+)
+def test_a_client_has_an_idle_model_unloaded(pinned: bool, busy: bool, unloaded: bool) -> None:
+    """Its owner, who has pinned it, and other clients that use it, come first; by hand it is unloaded all the same."""
+    stage = Rehearsal(profile("a", pinned=pinned))
+    stage.warm("a")
+    if busy:
+        stage.arrive("1")
+    stage.tell(UnloadRequested("a", by_client=True))
+    model = stage.scheduler.models["a"]
+    assert unloaded is (model.state is State.STOPPING)
+    stage.tell(UnloadRequested("a"))
+    assert model.state is not State.READY

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from hostd.dialects.base import AnswerContext
+from hostd.dialects.base import AnswerContext, Dialect, InferenceRequest
 from hostd.dialects.from_chat.answer import (
     BrokenAnswerError,
     CallPiece,
@@ -78,6 +78,13 @@ def whole_answer(said: ChatAnswer, context: AnswerContext, *, chat: bool) -> byt
     if chat and calls:
         told["message"]["tool_calls"] = calls
     return _line(context, told | _sums(context, said.reason, said.usage, 0.0)).rstrip(b"\n")
+
+
+def freed(request: InferenceRequest, name: str, seconds: float) -> bytes:
+    """Return the answer to a *request* that has the model called *name* unloaded, at a time in *seconds* since 1970."""
+    said = said_as(Piece(), chat=request.dialect is Dialect.OLLAMA_CHAT)
+    told = {"model": name, "created_at": stamp(seconds), **said, "done": True, "done_reason": "unload"}
+    return json.dumps(told).encode() + b"\n"
 
 
 def said_as(piece: Piece, *, chat: bool) -> Json:

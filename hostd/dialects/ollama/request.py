@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.dialects.from_chat.shapes import bad, objects, optional_object, optional_text, whole_number
 from hostd.dialects.request_document import RequestDocument
 
@@ -87,6 +88,12 @@ def vectors_request(document: RequestDocument, model: str, member: str) -> Reque
 def only_loads(document: RequestDocument) -> bool:
     """Return whether a request has nothing to answer: by such ones clients have models loaded."""
     return not document.is_true("messages") and not document.is_true("prompt") and not document.is_true("images")
+
+
+def only_frees(request: InferenceRequest) -> bool:
+    """Return whether *request* has nothing to answer, and wants its model unloaded."""
+    chats = request.dialect in (Dialect.OLLAMA_CHAT, Dialect.OLLAMA_GENERATE)
+    return chats and request.keep_alive == 0 and only_loads(request.document)
 
 
 _LEAST: Json = {"messages": [{"role": "user", "content": "1"}], "max_tokens": 1}

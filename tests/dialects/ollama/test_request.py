@@ -1,5 +1,6 @@
 """Ollama's requests become OpenAI's: what shapes an answer has its name there, what shapes a load is a hint."""
 
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hostd.dialects import registry
 from hostd.dialects.ollama import request
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import RequestError
@@ -161,3 +163,22 @@ def test_any_request_is_read_or_refused(members: Json) -> None:
     for make in (request.chat_request, request.generate_request, request.raw_request):
         with suppress(RequestError):
             assert "m" == make(document, "m")["model"]
+
+
+@pytest.mark.parametrize(
+    ("path", "members", "frees"),
+    [
+        ("/api/generate", {"keep_alive": 0}, True),
+        ("/api/generate", {"keep_alive": "0s", "prompt": ""}, True),
+        ("/api/chat", {"keep_alive": "0", "messages": []}, True),
+        ("/api/chat", {"keep_alive": 0, "messages": [{"role": "user", "content": "a"}]}, False),
+        ("/api/generate", {"keep_alive": 0, "prompt": "a"}, False),
+        ("/api/generate", {}, False),
+        ("/api/generate", {"keep_alive": -1}, False),
+        ("/api/embed", {"keep_alive": 0, "input": "a"}, False),
+    ],
+)
+def test_nothing_to_answer_and_no_time_to_stay_frees_a_model(path: str, members: dict[str, Any], frees: bool) -> None:
+    """However the time is written."""
+    body = json.dumps({"model": "m", **members}).encode()
+    assert frees is request.only_frees(registry.client_dialect(registry.dialect_of(path)).parse(body))
