@@ -9,8 +9,8 @@ Write one class that extends `Engine` (`Backend` for a server that hostd never s
    ``attach`` (a server at the variant's url), ``open`` and ``close`` (a server that runs before its model is loaded), ``sleep``
    and ``wake`` (with `Launch.sleep_levels`), ``progress``, ``turns`` and ``describe`` (what the server reports),
    ``report_request`` (what has it report more), ``fields`` (members of requests that reach it), ``adapt``, ``ensure_fits`` and
-   ``prefers_stream`` (requests that the engine would not take as they are), ``count_tokens`` (of a prompt), ``refusal`` (its words
-   for a client's mistake).
+   ``prefers_stream`` (requests that the engine would not take as they are), ``think`` (how it is told whether to think),
+   ``count_tokens`` (of a prompt), ``refusal`` (its words for a client's mistake).
 
 A package registers its class as an entry point of the group ``hostd.backends``, under the same name; the class is called with
 the command from ``backends.NAME.command`` if its constructor takes one. A class that extends nothing but has these methods
@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hostd.backends.http.client import HttpClient
+from hostd.backends.thinking import ThinkingWords, usual
 from hostd.dialects.base import Dialect
 from hostd.dialects.openai import request_fields
 from hostd.dialects.openai.dialect import PATHS
@@ -34,6 +35,7 @@ from hostd.domain.profile import EngineSettings, Profile, Variant
 from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
 from hostd.domain.secret import masked_word
+from hostd.domain.thinking import ThinkingControl, ThinkingWish
 from hostd.planning.warm_set.load_option import LoadOption
 
 WITH_TASKS: Mapping[Dialect, str] = {**PATHS, **rerank.SPOKEN, **decisions.PATHS}
@@ -112,7 +114,7 @@ class ServerFacts:
     """What a running server reports about itself; None where it does not.
 
     *context* is how many tokens one request may have, *slots* how many requests it decodes together, *models* the names that it
-    answers to.
+    answers to, *thinking* how its model is told whether to think.
     """
 
     version: str | None = None
@@ -122,6 +124,7 @@ class ServerFacts:
     vision: bool | None = None
     embeddings: bool | None = None
     models: tuple[str, ...] = ()
+    thinking: ThinkingControl | None = None
 
 
 class Backend(ABC):
@@ -196,6 +199,12 @@ class Backend(ABC):
             RequestError: The server could not answer the request in any form.
         """
         return None
+
+    def think(
+        self, endpoint: Endpoint, wish: ThinkingWish, body: Mapping[str, Any], control: ThinkingControl | None
+    ) -> ThinkingWords:
+        """Return *wish* as this server is told it in the request *body*; *control* is what `describe` has found out."""
+        return usual(wish, body)
 
     async def ensure_fits(self, http: HttpClient, endpoint: Endpoint, body: Mapping[str, Any]) -> None:
         """Return if *body*, as it would be sent, fits the context of a server that would silently cut what does not.

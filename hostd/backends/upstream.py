@@ -15,7 +15,9 @@ from hostd.backends.contract import Backend, Endpoint, ServerFacts
 from hostd.backends.http.client import HttpClient
 from hostd.backends.in_turn import in_turn
 from hostd.backends.refusal_patterns import MALFORMED
+from hostd.dialects.anthropic import thinking as anthropic_thinking
 from hostd.dialects.base import Dialect
+from hostd.dialects.openai import thinking as openai_thinking
 from hostd.dialects.openai.dialect import PATHS
 from hostd.dialects.openai.request_fields import permitted, shown
 from hostd.dialects.request_document import RequestDocument
@@ -119,6 +121,8 @@ class Lease:
 
         `request_id` is the ticket of its request, once one has taken it, and `begun` says that its answer has begun to come. After
         the last lease is over that `measures`, the upstream may measure what it holds.
+        `thinking` holds where the request says nothing of it; `thinks_instead` is what is asked of the model where that is not what
+        was wished.
         """
         self.http = http
         self.endpoint = endpoint
@@ -131,6 +135,8 @@ class Lease:
         self.begun = False
         self.measures = True
         self.left_out: tuple[str, ...] = ()
+        self.thinking = upstream.profile.thinking
+        self.thinks_instead = ""
         self.passed_headers: Mapping[str, str] = {}
         self.progress = upstream.progress
         self.suspect = upstream.suspect
@@ -170,9 +176,9 @@ class Lease:
         missing = {name: value for name, value in asked.items() if not document.is_true(name)}
         return document.replace(missing) if missing else document
 
-    async def count_tokens(self, document: RequestDocument) -> int | None:
-        """Return the tokens of the prompt of *document*, in a dialect that the server speaks; None where it does not count them."""
-        return await self._backend.count_tokens(self.http, self.endpoint, document)
+    async def count_tokens(self, document: RequestDocument, spoken: Dialect = Dialect.OPENAI_CHAT) -> int | None:
+        """Return the tokens of the prompt of *document*, which is *spoken* to the server; None where it does not count them."""
+        return await self._backend.count_tokens(self.http, self.endpoint, self._with_thinking(document, spoken))
 
     def prefers_stream(self, document: RequestDocument) -> bool:
         """Return whether the whole answer that *document* asks for is better assembled from a stream."""
@@ -199,6 +205,7 @@ class Lease:
             RequestError: The server cannot answer it, or it is too long for the context.
             ExchangeError: The server was asked whether it is too long, and does not answer.
         """
+        document = self._with_thinking(document, spoken)
         if spoken in PATHS or spoken is Dialect.RERANK:
             document, self.left_out = permitted(document, self._backend.fields, self._upstream.profile.allow_fields)
         if self.left_out:
@@ -210,3 +217,22 @@ class Lease:
         # After `adapt`, which may have changed the token limit.
         await self._backend.ensure_fits(self.http, self.endpoint, document)
         return document
+
+    def _with_thinking(self, document: RequestDocument, spoken: Dialect) -> RequestDocument:
+        """Return *document* with what it says of thinking, or else the owner does, in this server's own words."""
+        default = self.thinking.wish
+        if spoken is Dialect.OPENAI_CHAT:
+            wish = openai_thinking.wish_of(document)
+        elif spoken is Dialect.ANTHROPIC_MESSAGES and default is not None:
+            # A provider understands its clients' own words.
+            if "thinking" in document or anthropic_thinking.wish_of(document) is not None:
+                return document
+            wish = None
+        else:
+            return document
+        wish = default if wish is None else wish.over(default)
+        if wish is None:
+            return document
+        words = self._backend.think(self.endpoint, wish, document, self._upstream.facts.thinking)
+        self.thinks_instead = words.note
+        return words.in_place(document)

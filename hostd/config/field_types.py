@@ -15,6 +15,7 @@ from hostd.domain.profile import Repair as RepairNoun
 from hostd.domain.reason import FallbackReason
 from hostd.domain.schedule import WINDOW, format_clock, format_days, parse_clock, parse_days
 from hostd.domain.server_settings import KeepAliveForm
+from hostd.domain.thinking import ThinkingDefault
 from hostd.domain.units import format_duration, format_size, parse_duration, parse_size
 
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
@@ -124,6 +125,10 @@ Devices = Annotated[
 ]
 Ability = Annotated[bool | None, FieldType(validators.ability, {"enum": [True, False, "auto"]})]
 Thinking = Annotated[str | None, FieldType(validators.thinking, {"enum": [True, False, "optional", "auto"]})]
+ThinkingWish = Annotated[
+    ThinkingDefault,
+    FieldType(validators.thinking_default, {"enum": [*map(str, ThinkingDefault), True, False]}, str),
+]
 
 Draft = Annotated[str, FieldType(_draft, {"type": ["string", "boolean"], "examples": ["auto", "draft.gguf"]})]
 KvType = Annotated[str, FieldType(validators.one_of(KV_TYPES), _one_of(*KV_TYPES))]

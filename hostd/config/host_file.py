@@ -151,6 +151,9 @@ class RoleSection(Section):
 
     use: list[field_types.Text] = Field(min_length=1, description="Names of profiles, in order of preference.")
     require: list[field_types.Capability] = items("What a profile must be able to do.")
+    thinking: field_types.ThinkingWish | None = key(
+        "`off`, `on` or `auto`, in the place of the profiles' own `thinking`."
+    )
 
 
 class KeysSection(Section):
@@ -191,7 +194,7 @@ class HostFile(Section):
             RoleSection,
             BeforeValidator(lambda value: long_form(value, "use", YamlSequence), list[field_types.Text] | RoleSection),
         ],
-    ] = keys("Stable names that agents use: a list of profiles, or {use, require}.")
+    ] = keys("Stable names that agents use: a list of profiles, or {use, require, thinking}.")
     providers: dict[field_types.Name, ProviderSection] = keys("Cloud providers, by the names that profiles give them.")
     state: StateSection = keys("What is kept of conversations.")
     keys: KeysSection = keys("Keys of the clients that may use this host.")

@@ -128,6 +128,10 @@ class ProfileFile(Section):
         ]
     ] = items("Profiles that may answer instead, in order of preference.")
     capabilities: CapabilitiesSection = keys("What the model can do.")
+    thinking: field_types.ThinkingWish = key(
+        "Whether it is to think where a request says nothing of it: `off`, `on`, or `auto` (as the model likes).",
+        _PROFILE.thinking.value,
+    )
     privacy: field_types.Privacy = key("`local`: no prompt leaves this machine.", _PROFILE.privacy.value)
     repair: field_types.Repair = key(
         "`tool_calls`: hold a stream's tool calls back until they are whole, and ask once more, in one piece, where they cannot be "

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from hostd.config.field_types import FieldType
-from hostd.config.host_file import ReserveSection, ServerSection
+from hostd.config.host_file import ReserveSection, RoleSection, ServerSection
 from hostd.config.profile_file import ProfileFile
 from hostd.config.section import Section
 from hostd.config.variants import shape_of
@@ -24,9 +24,7 @@ def show(settings: Settings) -> dict[str, Any]:
         "server": {"listen": list(settings.listen)} | _section(ServerSection, settings.server, without="listen"),
         "memory": {"reserve": _section(ReserveSection, settings.reserve)},
         "backends": {backend: _engine(settings, backend) for backend in {**settings.commands, **settings.engines}},
-        "roles": {
-            name: {"use": list(role.use), "require": list(role.require)} for name, role in settings.roles.items()
-        },
+        "roles": {name: _section(RoleSection, role) for name, role in settings.roles.items()},
         "profiles": {name: _section(ProfileFile, profile) for name, profile in settings.profiles.items()},
         "notes": list(settings.notes),
     }

@@ -10,6 +10,7 @@ from hostd.domain.host import Reserve
 from hostd.domain.principal import Privacy
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
 from hostd.domain.server_settings import ServerSettings, StateSettings
+from hostd.domain.thinking import ThinkingDefault
 from hostd.domain.ticket import Task
 
 Flag = str | int | float | bool
@@ -145,8 +146,8 @@ class Profile:
 
     *draft* says what drafts tokens for llama.cpp to verify: ``auto`` (the model's own drafting layers), ``off``, or a small model,
     by its path or as ``hf:REPO[/FILE]``. *env* are variables for its engine; *stop_grace* is the time in seconds that it may take
-    to end after SIGTERM. *price* is the owner's own, None where none is written. *allow_fields* are members of requests that reach
-    its engine beside those that its backend lets pass.
+    to end after SIGTERM. *thinking* holds where a request says nothing of it. *price* is the owner's own, None where none is
+    written. *allow_fields* are members of requests that reach its engine beside those that its backend lets pass.
     """
 
     name: str
@@ -164,6 +165,7 @@ class Profile:
     limits: Limits = Limits()
     fallback: tuple[FallbackRule, ...] = ()
     capabilities: Capabilities = Capabilities()
+    thinking: ThinkingDefault = ThinkingDefault.AUTO
     privacy: Privacy = Privacy.ANY
     repair: Repair = Repair.OFF
     price: Price | None = None
@@ -171,8 +173,8 @@ class Profile:
     def with_engine_of(self, other: "Profile") -> "Profile":
         """Return this profile as far as an engine does not see it, with what the engine of *other* was launched with.
 
-        Limits, warmth, names, fallbacks, repair, prices and fields of requests are hostd's own; the rest takes another engine to
-        change.
+        Limits, warmth, names, fallbacks, thinking, repair, prices and fields of requests are hostd's own; the rest takes another
+        engine to change.
         """
         return replace(
             other,
@@ -181,6 +183,7 @@ class Profile:
             warm=self.warm,
             limits=self.limits,
             fallback=self.fallback,
+            thinking=self.thinking,
             repair=self.repair,
             price=self.price,
         )
@@ -196,11 +199,15 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A stable name that agents use; resolves to *use*, in order, among those that have what *require* names."""
+    """A stable name that agents use; resolves to *use*, in order, among those that have what *require* names.
+
+    *thinking* comes before that of the profiles, where it is set.
+    """
 
     name: str
     use: tuple[str, ...]
     require: tuple[str, ...] = ()
+    thinking: ThinkingDefault | None = None
 
 
 LISTEN = ("127.0.0.1:11435", "[::1]:11435")

@@ -5,6 +5,7 @@ from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
+from hostd.domain.thinking import ThinkingDefault
 
 
 class Task(StrEnum):
@@ -43,6 +44,7 @@ class Route:
 
     *reason* is set when the profile that was asked for is left out of its own route. *private* says that no target outside
     this machine may see the request, so none is among them. *profile* is what *asked* means first, whether a target or not.
+    *thinking* is what the role that was asked for says of it, if it does.
     """
 
     asked: str
@@ -50,6 +52,7 @@ class Route:
     reason: FallbackReason | None = None
     private: bool = False
     profile: str = ""
+    thinking: ThinkingDefault | None = None
 
     def open_to(self, index: int, reason: FallbackReason, present: int) -> bool:
         """Return whether a request at the target *present* may fall back to the later target *index* for *reason*.

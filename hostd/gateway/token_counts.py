@@ -11,6 +11,7 @@ from hostd.dialects.anthropic.sums import estimate
 from hostd.dialects.base import InferenceRequest
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.locality import is_loopback
+from hostd.domain.thinking import ThinkingDefault
 from hostd.gateway.context import InferenceServices, RequestContext, Route
 from hostd.gateway.http.auth import options_of
 from hostd.gateway.request import parse_request
@@ -35,19 +36,22 @@ class TokenCountHandlers:
         query = RouteQuery(inference.model, inference.requirements, ctx.principal, options.privacy)
         route = services.router.route(query, asyncio.get_running_loop().time())
         upstream = services.upstreams[route.targets[0].model]
-        counted = await self._counted(upstream, inference, private=route.private)
+        counted = await self._counted(upstream, inference, private=route.private, thinking=route.thinking)
         if counted is None:
             counted = await in_turn(inference.document.size, estimate, inference.document)
         ctx.trace.model, ctx.trace.backend = upstream.name, upstream.variant.backend
         return web.json_response({"input_tokens": counted})
 
-    async def _counted(self, upstream: Upstream, inference: InferenceRequest, *, private: bool) -> int | None:
+    async def _counted(
+        self, upstream: Upstream, inference: InferenceRequest, *, private: bool, thinking: ThinkingDefault | None
+    ) -> int | None:
         try:
             lease = upstream.lease()
+            lease.thinking = thinking or lease.thinking
             translation = registry.translation(inference.dialect, lease.endpoint.speaks)
             if translation is None or (private and not (lease.endpoint.local and is_loopback(lease.endpoint.url))):
                 return None
             document = await in_turn(inference.document.size, translation.request, inference)
-            return await lease.count_tokens(document)
+            return await lease.count_tokens(document, translation.spoken)
         except (EngineError, RequestError):
             return None

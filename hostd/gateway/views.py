@@ -25,7 +25,12 @@ def capabilities(profile: Profile, facts: ServerFacts, found: Found) -> dict[str
     What the owner declares counts before what a probe *found*, and that before what the server says of itself.
     """
     known = asdict(with_found(profile.capabilities, found))
-    known |= {name: getattr(facts, name) for name in ("tools", "vision") if known[name] is None}
+    thinking = None if facts.thinking is None else facts.thinking.capability
+    told = {"tools": facts.tools, "vision": facts.vision, "thinking": thinking}
+    known |= {name: value for name, value in told.items() if known[name] is None}
+    if thinking == "optional" and profile.capabilities.thinking is None and known["thinking"] == "true":
+        # That it thinks was seen, and that it need not is in its template.
+        known["thinking"] = thinking
     return known | {name: found[name].verdict.says for name in ("forced_tools", "parallel_tools") if name in found}
 
 

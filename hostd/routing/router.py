@@ -8,6 +8,7 @@ A prompt that is long for sure passes over targets whose context is smaller.
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from hostd.domain.capability import Findings
@@ -103,7 +104,8 @@ class Router:
             if not kept:
                 raise _nothing_left(query, firm.get(chain[0].model) or next(iter(firm.values())))
         private = self._privacy.is_private(query, chain)
-        return Route(query.asked, tuple(kept), reason, private, chain[0].model)
+        thinking = None if role is None else role.thinking
+        return Route(query.asked, tuple(kept), reason, private, chain[0].model, thinking)
 
     def _ranked(self, query: RouteQuery, route: Route, now: float) -> Route:
         role = self._names().find(query.asked)[1]
@@ -117,7 +119,7 @@ class Router:
             return route
         moved = targets[0] is not route.targets[0]
         reason = FallbackReason.UNFIT if moved else route.reason
-        return Route(route.asked, targets, reason, route.private, route.profile)
+        return replace(route, targets=targets, reason=reason)
 
     def _chain(self, starts: Iterable[str]) -> tuple[Target, ...]:
         """Return the profiles in *starts*, then their fallbacks level by level, each profile once."""

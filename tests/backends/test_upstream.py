@@ -8,10 +8,12 @@ import pytest
 from hostd.backends.contract import Backend, Endpoint
 from hostd.backends.http.client import HttpClient
 from hostd.backends.upstream import Lease, Upstream
+from hostd.dialects.base import Dialect
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.progress import PromptProgress
+from hostd.domain.thinking import ThinkingDefault
 from tests.http_client import client
 
 
@@ -158,3 +160,40 @@ async def test_reports_reach_the_upstream(http: HttpClient) -> None:
     assert ["progress", "suspect"] == upstream.noted
     assert await held.sign(streamed=True) is None
     assert (False, True) == (await held.died_within(0.5), await held.died_within(5))
+
+
+OFF: Any = {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}
+ON: Any = {"chat_template_kwargs": {"enable_thinking": True, "thinking": True}}
+
+
+@pytest.mark.parametrize(
+    ("default", "members", "asked"),
+    [
+        (ThinkingDefault.AUTO, {"think": False}, OFF),
+        (ThinkingDefault.OFF, {}, OFF),
+        (ThinkingDefault.ON, {}, ON),
+        (ThinkingDefault.OFF, {"think": True}, ON),
+        (ThinkingDefault.ON, {"reasoning_effort": "none"}, {"reasoning_effort": "none"} | OFF),
+    ],
+)
+async def test_thinking_is_said_in_the_servers_words(
+    http: HttpClient, default: ThinkingDefault, members: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    """The owner's wish holds where the request has none; what was understood is not told to be left out."""
+    held = lease(Noting(), http)
+    held.thinking = default
+    document = RequestDocument.of({"model": "alpha", **members})
+    assert {"model": "alpha", **asked} == dict(await held.translate(document))
+    assert () == held.left_out
+
+
+async def test_only_chats_are_told_to_think(http: HttpClient) -> None:
+    """Neither a text to go on with nor vectors have any; and a provider understands its own clients."""
+    held = lease(Noting(), http)
+    held.thinking = ThinkingDefault.OFF
+    document = RequestDocument.of({"model": "alpha"})
+    for spoken in (Dialect.OPENAI_COMPLETIONS, Dialect.OPENAI_EMBEDDINGS):
+        assert document is await held.translate(document, spoken)
+    adaptive = RequestDocument.of({"model": "alpha", "thinking": {"type": "adaptive"}})
+    assert adaptive is await held.translate(adaptive, Dialect.ANTHROPIC_MESSAGES)
+    assert document is not await held.translate(document, Dialect.ANTHROPIC_MESSAGES)

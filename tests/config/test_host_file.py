@@ -3,9 +3,12 @@
 from collections.abc import Callable
 
 import pytest
+import yaml
 
+from hostd.config.show import show
 from hostd.domain.profile import Limits, Role, Settings
 from hostd.domain.server_settings import StateSettings
+from hostd.domain.thinking import ThinkingDefault
 
 Load = Callable[..., Settings]
 Problems = Callable[..., list[str]]
@@ -30,6 +33,15 @@ def test_every_key_of_the_contract_is_known(load_files: Load) -> None:
     assert Limits() == settings.profiles["tiny"].limits
     assert {"planner": Role("planner", ("tiny",)), "coder": Role("coder", ("tiny",), ("tools",))} == settings.roles
     assert ("llama-server",) == settings.commands["llamacpp"]
+
+
+def test_a_role_may_say_whether_to_think(load_files: Load) -> None:
+    """In the place of its profiles, which say it otherwise; what is shown can be read again."""
+    settings = load_files(
+        "roles: {a: {use: [tiny], thinking: off}, b: {use: [tiny], thinking: auto}, c: [tiny]}", tiny=TINY
+    )
+    assert [ThinkingDefault.OFF, ThinkingDefault.AUTO, None] == [role.thinking for role in settings.roles.values()]
+    assert settings.roles == load_files(yaml.safe_dump({"roles": show(settings)["roles"]}), tiny=TINY).roles
 
 
 def test_engines_have_variables_and_a_grace(load_files: Load) -> None:

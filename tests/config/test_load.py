@@ -21,7 +21,7 @@ def test_all_problems_of_all_files_at_once(problems: Problems) -> None:
     broken = "name: b\nvariants: []\nslots: 0\ncolour: red\nfallback: [b]\nkv_type: ${env:GONE}\n"
     keys = (
         "aliases, allow_fields, args, capabilities, context, draft, env, fallback, kv_type, limits, name, price, privacy, repair, "
-        "slots, stop_grace, variants, warm"
+        "slots, stop_grace, thinking, variants, warm"
     )
     assert [
         "hostd.yaml:1:1: unknown key 'limist'; did you mean 'limits'?",

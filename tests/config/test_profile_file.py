@@ -6,6 +6,7 @@ import pytest
 
 from hostd.domain.profile import ActiveWindow, Capabilities, FallbackRule, Limits, Repair, Settings, WarmSettings
 from hostd.domain.reason import FallbackReason
+from hostd.domain.thinking import ThinkingDefault
 
 Load = Callable[..., Settings]
 Problems = Callable[..., list[str]]
@@ -34,6 +35,7 @@ fallback: [other, {to: other, on: [queue_timeout, crashed]}]
 capabilities: {tools: true, vision: false, thinking: optional, embeddings: false}
 privacy: any
 repair: tool_calls
+thinking: off
 price: {input: 0.0, output: 0.0}
 """
 
@@ -50,7 +52,7 @@ def test_every_key_of_the_contract_is_known(load_files: Load) -> None:
         FallbackRule("other"),
         FallbackRule("other", frozenset({FallbackReason.QUEUE_TIMEOUT, FallbackReason.CRASHED})),
     ) == profile.fallback
-    assert Repair.TOOL_CALLS is profile.repair
+    assert (Repair.TOOL_CALLS, ThinkingDefault.OFF) == (profile.repair, profile.thinking)
     assert Capabilities(tools=True, vision=False, thinking="optional") == profile.capabilities
     assert (Limits(), "sk") == (profile.limits, profile.variants[-1].api_key)
 

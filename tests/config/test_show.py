@@ -28,6 +28,7 @@ warm: {pinned: true, keep_alive: 90m, windows: [{days: fri-mon, from: 22:00, to:
 limits: {queue_timeout: 250ms}
 fallback: [{to: q, on: [stall]}]
 capabilities: {tools: true, thinking: false}
+thinking: on
 privacy: local
 price: {output: 1.5}
 """

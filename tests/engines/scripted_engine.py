@@ -204,6 +204,7 @@ class LlamaServer(Engine):
                 if (able := self.script.get("able")) is not None:
                     names["modalities"] = {"vision": "vision" in able}
                 about = {"total_slots": len(self.slots), **names, "is_sleeping": False}
+                about |= {"chat_template": self.script["template"]} if "template" in self.script else {}
                 wire.json(200, {"default_generation_settings": defaults, **about})
             case "/slots":
                 wire.json(200, [self.slot(place, job) for place, job in enumerate(self.slots)])
@@ -214,6 +215,8 @@ class LlamaServer(Engine):
             case "/tokenize":
                 words = str(json.loads(body).get("content", "")).split()
                 wire.json(200, {"tokens": [len(word) for word in words]})
+            case "/apply-template" if "template" in self.script:
+                wire.json(200, {"prompt": str(json.loads(body).get("chat_template_kwargs"))})
             case _:
                 wire.json(404, self.error(404, "File Not Found", "not_found_error"))
 

@@ -5,6 +5,7 @@ import pytest
 from hostd.backends.contract import ServerFacts
 from hostd.domain.capability import Finding, ProbeVerdict
 from hostd.domain.profile import Capabilities, Profile
+from hostd.domain.thinking import ThinkingControl
 from hostd.gateway import views
 
 
@@ -54,6 +55,18 @@ def test_more_is_shown_where_it_was_found() -> None:
     assert (True, None, "true") == (shown["forced_tools"], shown["parallel_tools"], shown["thinking"])
     assert ["forced_tools", "parallel_tools", "thinking"] == list(views.probed(found))
     assert {"verdict": "unknown", "why": "p"} == views.probed(found)["parallel_tools"]
+
+
+def test_what_a_template_shows_of_thinking() -> None:
+    """Is told where the owner does not say."""
+    facts = ServerFacts(thinking=ThinkingControl({"t": True}, {"t": False}))
+    assert "optional" == views.capabilities(model(), facts, {})["thinking"]
+    declared = Profile("m", (), capabilities=Capabilities(thinking="false"))
+    assert "false" == views.capabilities(declared, facts, {})["thinking"]
+    assert views.capabilities(model(), ServerFacts(), {})["thinking"] is None
+    found = {verdict: {"thinking": Finding(verdict, "so")} for verdict in (ProbeVerdict.YES, ProbeVerdict.NO)}
+    shown = [views.capabilities(model(), facts, each)["thinking"] for each in found.values()]
+    assert ["optional", "false"] == shown
 
 
 def test_embeddings_are_the_owners_to_declare() -> None:

@@ -8,6 +8,7 @@ from hostd.domain.errors import RequestError, UnknownModel
 from hostd.domain.principal import Principal, Privacy
 from hostd.domain.profile import Role
 from hostd.domain.reason import FallbackReason
+from hostd.domain.thinking import ThinkingDefault
 from hostd.domain.ticket import Requirements, Route, Target
 from hostd.routing.policy import Dropped, Ranked, RouteQuery, split
 from hostd.routing.router import Router
@@ -102,6 +103,12 @@ class TestChains:
         """What its members fall back to comes after all of them."""
         names = router(profile("a", "c"), profile("b"), profile("c"), roles=(Role("r", ("a", "b")),))
         assert ["a", "b", "c"] == models(names.route(ask("r")))
+
+    def test_a_role_says_whether_to_think(self) -> None:
+        """For all that it uses; a name that is no role leaves that to the profiles."""
+        roles = (Role("fast", ("a", "b"), thinking=ThinkingDefault.OFF), Role("other", ("a",)))
+        names = router(profile("a"), profile("b"), roles=roles)
+        assert [ThinkingDefault.OFF, None, None] == [names.route(ask(name)).thinking for name in ("fast", "other", "a")]
 
 
 class TestMemory:

@@ -5,6 +5,7 @@ It is found at its url, asked what it serves, and never ended. It is sent its ow
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
@@ -18,11 +19,14 @@ from hostd.backends.http.client import HttpClient
 from hostd.backends.http.errors import AnswerError, ExchangeError
 from hostd.backends.llamacpp import refusals as llamacpp_refusals
 from hostd.backends.llamacpp import slots, streaming
+from hostd.backends.llamacpp import thinking as llamacpp_thinking
 from hostd.backends.mlx import refusals as mlx_refusals
 from hostd.backends.ollama import refusals as ollama_refusals
 from hostd.backends.refusal_patterns import RefusalPatterns
+from hostd.backends.thinking import ThinkingWords
 from hostd.backends.vllm import metrics
 from hostd.backends.vllm import refusals as vllm_refusals
+from hostd.backends.vllm import thinking as vllm_thinking
 from hostd.dialects.json_text import parse_json
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError, RequestError
@@ -30,6 +34,7 @@ from hostd.domain.locality import is_loopback
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
+from hostd.domain.thinking import ThinkingControl, ThinkingWish
 from hostd.planning.warm_set.load_option import LoadOption
 
 _PATIENCE = 5.0
@@ -127,7 +132,24 @@ class Attached(Backend):
         found = await facts.facts(http, endpoint)
         # Shows whether it is a llama-server or vLLM, before the first request depends on it.
         await self.progress(http, endpoint)
-        return found
+        return replace(found, thinking=await self._control(http, endpoint))
+
+    async def _control(self, http: HttpClient, endpoint: Endpoint) -> ThinkingControl | None:
+        if endpoint.url in self._llama:
+            props = await http.document(f"{endpoint.url}/props", endpoint.headers, seconds=_PATIENCE)
+            template = props.get("chat_template") if isinstance(props, dict) else None
+            return await llamacpp_thinking.template_control(http, endpoint, template) if template else None
+        return await vllm_thinking.template_control(http, endpoint) if endpoint.url in self._vllm else None
+
+    def think(
+        self, endpoint: Endpoint, wish: ThinkingWish, body: Mapping[str, Any], control: ThinkingControl | None
+    ) -> ThinkingWords:
+        """Return *wish* as a llama-server or vLLM is told it, where it is one, else in the names of most templates."""
+        if control is None:
+            return super().think(endpoint, wish, body, None)
+        if endpoint.url in self._llama:
+            return llamacpp_thinking.words(wish, body, control)
+        return vllm_thinking.words(wish, body, control)
 
     def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
         """Return whether *body*, which asks for a whole answer, is better sent as a request for a stream: to a llama-server."""

@@ -8,12 +8,13 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from hostd import __version__
-from hostd.backends.cloud import anthropic
+from hostd.backends.cloud import anthropic, thinking
 from hostd.backends.cloud.catalogue import PROVIDERS, CloudProvider, provider_of
 from hostd.backends.cloud.credentials import key_of
 from hostd.backends.cloud.request_fields import FIELDS
 from hostd.backends.contract import Attachment, Backend, Endpoint
 from hostd.backends.http.client import HttpClient
+from hostd.backends.thinking import ThinkingWords
 from hostd.dialects.base import Dialect
 from hostd.dialects.openai.parse import asks_for_usage
 from hostd.dialects.request_document import RequestDocument
@@ -22,6 +23,7 @@ from hostd.domain.principal import Privacy
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.domain.secret import masked
+from hostd.domain.thinking import ThinkingControl, ThinkingWish
 from hostd.planning.warm_set.load_option import LoadOption
 
 _BEARER = "Bearer "
@@ -121,6 +123,19 @@ class Cloud(Backend):
             options = body.get("stream_options")
             changes["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
         return _changed(body, changes, without)
+
+    def think(
+        self,
+        endpoint: Endpoint,
+        wish: ThinkingWish,
+        body: Mapping[str, Any],
+        control: ThinkingControl | None,  # noqa: ARG002 - a provider has no template
+    ) -> ThinkingWords:
+        """Return *wish* as the provider is told it."""
+        if Dialect.ANTHROPIC_MESSAGES in endpoint.speaks:
+            return thinking.message_words(wish, body)
+        provider = self._providers.get(endpoint.url)
+        return thinking.words("" if provider is None else provider.name, endpoint.model, wish, body)
 
     def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:  # noqa: ARG002 - of any provider
         """Return whether the whole answer that *body* asks for is assembled from a stream, where a stream carries all of it.

@@ -29,6 +29,7 @@ from hostd.backends.llamacpp import (
     secret_flags,
     slots,
     streaming,
+    thinking,
     token_count,
 )
 from hostd.backends.llamacpp.build import LAUNCHER, build_of
@@ -39,12 +40,14 @@ from hostd.backends.llamacpp.help_page import HelpPages, is_executable, listens_
 from hostd.backends.llamacpp.log_quotations import QuotationFilter
 from hostd.backends.llamacpp.placement import elastic_variables, owner_places
 from hostd.backends.llamacpp.request_fields import FIELDS
+from hostd.backends.thinking import ThinkingWords
 from hostd.dialects.openai.dialect import PATHS
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
+from hostd.domain.thinking import ThinkingControl, ThinkingWish
 from hostd.planning.warm_set.load_option import LoadOption
 
 PROMPT_CACHE_MIB = 512
@@ -208,6 +211,12 @@ class LlamaCpp(Engine):
         adapted = (python_server.adapt if endpoint.strict_model else adapt)(body)
         renames = body.get("model") != endpoint.model and (endpoint.strict_model or "input" in body)
         return replaced(adapted or body, {"model": endpoint.model}) if renames else adapted
+
+    def think(
+        self, endpoint: Endpoint, wish: ThinkingWish, body: Mapping[str, Any], control: ThinkingControl | None
+    ) -> ThinkingWords:
+        """Return *wish* as llama-server is told it; of llama_cpp.server's template nothing is known."""
+        return super().think(endpoint, wish, body, None) if control is None else thinking.words(wish, body, control)
 
     def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
         """Return whether *body*, which asks for a whole answer, is better sent as a request for a stream; see `streaming`.

@@ -13,13 +13,15 @@ from hostd.backends import checkpoint_folder
 from hostd.backends.contract import Endpoint, Engine, Launch, ServerFacts
 from hostd.backends.environment import engine_environment
 from hostd.backends.http.client import HttpClient
-from hostd.backends.mlx import faults, refusals
+from hostd.backends.mlx import faults, refusals, thinking
 from hostd.backends.mlx.command_line import arguments, python_of, server_words, serving
 from hostd.backends.mlx.request_fields import FIELDS
+from hostd.backends.thinking import ThinkingWords, by_template
 from hostd.domain.errors import RequestError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.progress import EngineProgress, SlotProgress
 from hostd.domain.reason import ExitClass
+from hostd.domain.thinking import ThinkingControl, ThinkingWish
 from hostd.planning.warm_set.load_option import LoadOption
 
 LAUNCHERS = Path(__file__).parents[1] / "launchers"
@@ -81,6 +83,12 @@ class Mlx(Engine):
         """Return the client's mistake that *message* tells of."""
         return refusals.PATTERNS.find(message)
 
+    def think(
+        self, endpoint: Endpoint, wish: ThinkingWish, body: Mapping[str, Any], control: ThinkingControl | None
+    ) -> ThinkingWords:
+        """Return *wish* as mlx-lm's server is told it: it hands variables to the template, and knows nothing else."""
+        return super().think(endpoint, wish, body, None) if control is None else by_template(wish, body, control)
+
     def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:  # noqa: ARG002
         """Return a request's *body* as the server takes it, or None when the bytes can go as they are.
 
@@ -111,7 +119,8 @@ class Mlx(Engine):
         if not isinstance(found, dict):
             return ServerFacts()
         told = {name: found.get(name) for name in ("version", "context", "slots", "tools", "vision")}
-        return ServerFacts(**told, embeddings=False, models=(endpoint.model,))
+        control = await thinking.template_control(http, endpoint, found.get("template"))
+        return ServerFacts(**told, embeddings=False, models=(endpoint.model,), thinking=control)
 
 
 _SURROUNDINGS = {

@@ -24,13 +24,15 @@ from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment, owner_environment
 from hostd.backends.http.client import HttpClient
 from hostd.backends.llamacpp.placement import elastic_variables
-from hostd.backends.ollama import client, context_guard, refusals
+from hostd.backends.ollama import client, context_guard, refusals, thinking
 from hostd.backends.ollama.client import LONGEST_LOAD, asked, keep, loaded
 from hostd.backends.ollama.store import full_name, home, store_of
+from hostd.backends.thinking import ThinkingWords
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.locality import is_loopback
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
+from hostd.domain.thinking import ThinkingControl, ThinkingWish
 from hostd.planning.footprint.ollama_serving import SERVED_ALONE
 from hostd.planning.warm_set.load_option import LoadOption
 
@@ -166,6 +168,16 @@ class Ollama(Engine):
         """Return the client's mistake that *message* tells of."""
         return refusals.PATTERNS.find(refusals.plain(message))
 
+    def think(
+        self,
+        endpoint: Endpoint,  # noqa: ARG002 - all servers are told alike
+        wish: ThinkingWish,
+        body: Mapping[str, Any],  # noqa: ARG002 - nothing of its words is known there
+        control: ThinkingControl | None,
+    ) -> ThinkingWords:
+        """Return *wish* as Ollama is told it."""
+        return thinking.words(wish, control)
+
     def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a request's *body* as Ollama's OpenAI routes take it.
 
@@ -210,6 +222,7 @@ class Ollama(Engine):
             vision="vision" in can if isinstance(can, list) else None,
             embeddings="embedding" in can if isinstance(can, list) else None,
             models=tuple(str(model.get("name")) for model in tags.get("models") or ()),
+            thinking=thinking.shown_control(shown),
         )
 
     def _tag(self, variant: Variant) -> str:

@@ -22,7 +22,8 @@ from hostd.backends.devices import visible_devices
 from hostd.backends.environment import engine_environment, interpreter_of, owner_environment
 from hostd.backends.http.client import HttpClient
 from hostd.backends.http.errors import ExchangeError
-from hostd.backends.vllm import faults, memory, metrics, refusals
+from hostd.backends.thinking import ThinkingWords
+from hostd.backends.vllm import faults, memory, metrics, refusals, thinking
 from hostd.backends.vllm.build import VllmBuild, build_of
 from hostd.backends.vllm.request_fields import FIELDS
 from hostd.dialects.request_document import replaced
@@ -31,6 +32,7 @@ from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
 from hostd.domain.secret import Secret
+from hostd.domain.thinking import ThinkingControl, ThinkingWish
 from hostd.domain.ticket import Task
 from hostd.planning.warm_set.load_option import LoadOption
 
@@ -164,6 +166,12 @@ class Vllm(Engine):
         """Return the request under the one name that the engine answers to, or None when the bytes can go as they are."""
         return None if body.get("model") == endpoint.model else replaced(body, {"model": endpoint.model})
 
+    def think(
+        self, endpoint: Endpoint, wish: ThinkingWish, body: Mapping[str, Any], control: ThinkingControl | None
+    ) -> ThinkingWords:
+        """Return *wish* as vLLM is told it."""
+        return super().think(endpoint, wish, body, None) if control is None else thinking.words(wish, body, control)
+
     async def progress(self, http: HttpClient, endpoint: Endpoint) -> EngineProgress | None:
         """Return what ``/metrics`` reports: requests that run and wait, and tokens of all steps; it counts none by request."""
         return await metrics.progress(http, endpoint)
@@ -215,6 +223,7 @@ class Vllm(Engine):
             version=version.get("version"),
             context=next((entry["max_model_len"] for entry in listed if entry.get("max_model_len")), None),
             models=tuple(str(entry.get("id")) for entry in listed),
+            thinking=await thinking.template_control(http, endpoint),
         )
 
 

@@ -11,7 +11,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from hostd.dialects.anthropic.thinking import wish_of
 from hostd.dialects.anthropic.tools import functions_of, openai_choice
+from hostd.dialects.openai.thinking import words_of
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import RequestError
 from hostd.domain.reason import FallbackReason
@@ -22,7 +24,6 @@ SIGNATURE_BLOCK = "x-anthropic-billing-header:"
 """How the block begins with which Claude Code signs a request."""
 _MARK = "<system-reminder>\n{}\n</system-reminder>"
 _PASSED = ("temperature", "top_p", "top_k")
-_EFFORTS = {"low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 _SPACE = "\n\n"
 
 
@@ -54,13 +55,8 @@ def chat_request(document: RequestDocument) -> RequestDocument:
 
 def _thought(document: RequestDocument) -> Json:
     """Return how much the model is to think, where that is said."""
-    thinking, config = document.get("thinking"), document.get("output_config")
-    kind = thinking.get("type") if isinstance(thinking, dict) else None
-    if kind == "disabled":
-        return {"chat_template_kwargs": {"enable_thinking": False}}
-    said: Json = {"chat_template_kwargs": {"enable_thinking": True}} if kind == "enabled" else {}
-    effort = _EFFORTS.get(str(config.get("effort"))) if isinstance(config, dict) else None
-    return said | ({"reasoning_effort": effort} if effort else {})
+    wish = wish_of(document)
+    return {} if wish is None else words_of(wish)
 
 
 def _format(document: RequestDocument) -> Json:

@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from hostd.dialects.anthropic.thinking import words_of
 from hostd.dialects.anthropic.tools import anthropic_choice, tools_of
 from hostd.dialects.from_chat.answer import arguments_of
+from hostd.dialects.openai.thinking import wish_of
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import RequestError
 from hostd.domain.reason import FallbackReason
@@ -26,7 +28,6 @@ _SPACE = "\n\n"
 _FOREIGN = re.compile(r"[^a-zA-Z0-9_-]")
 _DATA_URL = re.compile(r"data:([^;,]*)(?:;[^;,]*)*;base64,", re.IGNORECASE)
 _JSON_ONLY = "Answer with one JSON object and nothing else."
-_EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
 
 
 def messages_request(document: RequestDocument) -> RequestDocument:
@@ -95,13 +96,8 @@ def _thought(document: RequestDocument) -> Json:
     """Return how much the model is to think, where that is said in any of the ways that clients have for it."""
     if isinstance(thinking := document.get("thinking"), dict):
         return {"thinking": thinking}
-    effort, options = document.get("reasoning_effort"), document.get("chat_template_kwargs")
-    wish = options.get("enable_thinking") if isinstance(options, dict) else None
-    if effort == "none" or wish is False:
-        return {"thinking": {"type": "disabled"}}
-    if isinstance(effort, str) and effort in _EFFORTS:
-        return {"thinking": {"type": "adaptive"}, "output_config": {"effort": _EFFORTS[effort]}}
-    return {"thinking": {"type": "adaptive"}} if wish is True else {}
+    wish = wish_of(document)
+    return {} if wish is None else words_of(wish)
 
 
 def _conversation(messages: Any) -> tuple[list[str], list[Json]]:

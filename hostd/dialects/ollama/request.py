@@ -10,7 +10,9 @@ from typing import Any
 
 from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.dialects.from_chat.shapes import bad, objects, optional_object, optional_text, whole_number
+from hostd.dialects.openai.thinking import words_of
 from hostd.dialects.request_document import RequestDocument
+from hostd.domain.thinking import ThinkingWish
 
 Json = dict[str, Any]
 
@@ -134,9 +136,9 @@ def _thought(think: object) -> Json:
     if think is None or think == "":
         return {}
     if isinstance(think, bool):
-        return {"chat_template_kwargs": {"enable_thinking": think}}
+        return words_of(ThinkingWish(think))
     if isinstance(think, str):
-        return {"chat_template_kwargs": {"enable_thinking": True}, "reasoning_effort": think}
+        return words_of(ThinkingWish.of_effort(think))
     raise bad("think", "true, false, or how much")
 
 

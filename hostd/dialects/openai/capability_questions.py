@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 from hostd.dialects.base import Dialect
 from hostd.dialects.openai import capability_verdicts as verdicts
+from hostd.dialects.openai.thinking import words_of
 from hostd.domain.capability import Finding, ProbeVerdict
+from hostd.domain.thinking import ThinkingWish
 from hostd.domain.ticket import Task
 
 TOKENS, MORE_TOKENS = 1024, 4096
@@ -154,7 +156,9 @@ def _thinking() -> Question:
         "A farmer has 17 sheep, and all but 9 run away. How many are left?",
         "Is 91 a prime number? Think about it first.",
     )
-    return Question("thinking", tuple((_said(text), verdicts.judge_thinking) for text in texts))
+    # Some templates have a model think only where it is told to.
+    told = words_of(ThinkingWish(think=True))
+    return Question("thinking", tuple(({**_said(text), **told}, verdicts.judge_thinking) for text in texts))
 
 
 def _vision() -> Question:

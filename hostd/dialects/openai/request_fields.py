@@ -46,6 +46,7 @@ _VARIABLES = frozenset(
     {
         *("enable_thinking", "thinking", "thinking_mode", "thinking_budget", "reasoning_effort", "reasoning_budget"),
         *("preserve_thinking", "clear_thinking", "reasoning", "low_effort", "date_string", "current_date", "today"),
+        *("thinking_effort", "reasoning_strength"),
         *("builtin_tools", "custom_tools", "python_tools", "xml_tools", "tools_in_user_message", "model_identity"),
     }
 )

@@ -7,7 +7,9 @@ always offer them are served with the others. What would need a store is refused
 from typing import Any
 
 from hostd.dialects.from_chat.shapes import bad, objects, optional_object, whole_number
+from hostd.dialects.openai.request_fields import TEMPLATE
 from hostd.dialects.openai.responses_input import messages_of
+from hostd.dialects.openai.thinking import wish_of, words_of
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import RequestError
 
@@ -20,7 +22,6 @@ _STORED = {
     "prompt": "send the text of the prompt as 'instructions'",
 }
 _PASSED = ("temperature", "top_p", "user", "seed", "stop", "top_k", "min_p", "presence_penalty", "frequency_penalty")
-_KWARGS = "chat_template_kwargs"
 _NO_PARAMETERS: Json = {"type": "object", "properties": {}}
 _LOGPROBS = "message.output_text.logprobs"
 
@@ -102,14 +103,11 @@ def _format(document: RequestDocument) -> Json:
 
 def _thought(document: RequestDocument) -> Json:
     """Return how much the model is to think, where that is said; llama-server and vLLM hand the arguments to the template."""
-    effort = optional_object(document.get("reasoning"), "reasoning").get("effort")
-    said: Json = {}
-    if isinstance(given := document.get(_KWARGS), dict):
-        said[_KWARGS] = given
-    if effort == "none":
-        said[_KWARGS] = {"enable_thinking": False} | said.get(_KWARGS, {})
-    elif isinstance(effort, str):
-        said["reasoning_effort"] = effort
+    optional_object(document.get("reasoning"), "reasoning")
+    given, wish = document.get(TEMPLATE), wish_of(document)
+    said: Json = {} if wish is None else words_of(wish)
+    if isinstance(given, dict):
+        said[TEMPLATE] = given | said.get(TEMPLATE, {})
     return said
 
 

@@ -57,6 +57,7 @@ async def sent(
         raise rejected_by_engine(error) from None
     if lease.left_out:
         trace.left_out = shown(lease.left_out)
+    trace.thinking = lease.thinks_instead
     if assembled:
         adapted = translation.streamed(adapted)
     if streamed:

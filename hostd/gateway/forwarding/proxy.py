@@ -213,6 +213,7 @@ class ProxyRequest:
         try:
             lease = upstream.lease()
             lease.request_id = self._ticket.id
+            lease.thinking = self._ticket.route.thinking or lease.thinking
         except EngineError as error:
             raise RetryableFailure(FallbackReason.CRASHED, error.message, reached=False) from None
         if self._ticket.route.private and not (lease.endpoint.local and is_loopback(lease.endpoint.url)):

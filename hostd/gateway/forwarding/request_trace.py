@@ -31,7 +31,7 @@ class RequestTrace:
 
     *attempts* are the targets that were tried, *asked_again* the models among them that were asked twice: the call of a tool in
     their first answer could not be read. *cost* is in USD, None where it is not known (yet). *left_out* lists the request's
-    members that the engine was not given.
+    members that the engine was not given, *thinking* what its model was asked for in the place of what was wished of thinking.
     *fixed* are the lines of headers that do not depend on who answers.
     """
 
@@ -49,6 +49,7 @@ class RequestTrace:
     stream: bool = False
     cost: float | None = None
     left_out: str = ""
+    thinking: str = ""
     fixed: str = ""
 
     @property
@@ -65,12 +66,13 @@ class RequestTrace:
         waited, loaded = self.waited * 1000, self.loaded * 1000
         cost = "" if self.cost is None else f"x-hostd-cost-usd: {self.cost:.8f}\r\n"
         left_out = header_lines({"x-hostd-left-out": self.left_out}) if self.left_out else ""
+        thinking = f"x-hostd-thinking: {self.thinking}\r\n" if self.thinking else ""
         return (
             f"x-request-id: {self.request_id}\r\nrequest-id: {self.request_id}\r\n"
             f"{_answered_by(self.model, self.backend, self.route, self.exchanges)}"
             f"x-hostd-queue-ms: {'0' if waited < 0.5 else f'{waited:.0f}'}\r\n"
             f"Server-Timing: queue;dur={max(0.0, waited - loaded):.1f}, load;dur={loaded:.1f}, ttft;dur={self.ttft * 1000:.1f}\r\n"
-            f"{cost}{left_out}{self.fixed}"
+            f"{cost}{left_out}{thinking}{self.fixed}"
         )
 
     def headers(self) -> dict[str, str]:

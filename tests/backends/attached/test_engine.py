@@ -18,6 +18,7 @@ from hostd.domain.principal import Privacy
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.progress import EngineProgress
 from hostd.domain.reason import ExitClass
+from hostd.domain.thinking import ThinkingWish
 from tests.backends.running import Running, free_port, running
 from tests.http_client import client
 from tests.stage import ENGINE
@@ -196,3 +197,16 @@ async def test_a_server_without_slots_is_asked_once() -> None:
         assert [b"/slots", b"/metrics"] == [head.split()[1] for head in heard]
         assert {} == backend.report_request(endpoint)
         assert not backend.prefers_stream(endpoint, {})
+
+
+async def test_a_llama_server_is_told_to_think_in_its_own_words(tmp_path: Path) -> None:
+    """Its template is looked at; of another server nothing is known, and it is told in the words of most templates."""
+    off = ThinkingWish(think=False)
+    async with lm_studio(tmp_path, template="{{ enable_thinking }}") as (engine, variant):
+        backend, endpoint = Attached(), (await attached(variant)).endpoint
+        control = (await backend.describe(engine.http, endpoint)).thinking
+        assert control is not None
+        said = backend.think(endpoint, off, {"reasoning_effort": "none"}, control)
+        assert {"chat_template_kwargs": {"enable_thinking": False}} == said.members
+    both = {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}
+    assert both == Attached().think(endpoint, off, {}, None).members

@@ -23,6 +23,7 @@ from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Capabilities, Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
+from hostd.domain.thinking import ThinkingControl
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.supervisor.health.health_probe import healthy
@@ -319,7 +320,9 @@ async def test_a_real_engine_describes_itself() -> None:
         backend = LlamaCpp(WHEEL)
         backend.check(Profile("tiny", ()), here(MODEL), None)
         facts = await backend.describe(http, launch.endpoint)
-    assert ServerFacts(f"b{build_of(WHEEL)}", 512, 2, tools=False, vision=False, models=("tiny",)) == facts
+    never = ThinkingControl(by_default=False)
+    version = f"b{build_of(WHEEL)}"
+    assert ServerFacts(version, 512, 2, tools=False, vision=False, models=("tiny",), thinking=never) == facts
 
 
 @real

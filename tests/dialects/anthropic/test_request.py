@@ -82,8 +82,11 @@ def test_a_stream_ends_with_its_sums() -> None:
     [
         ({}, {}),
         ({"thinking": {"type": "disabled"}}, {"chat_template_kwargs": {"enable_thinking": False}}),
-        ({"thinking": {"type": "enabled", "budget_tokens": 9}}, {"chat_template_kwargs": {"enable_thinking": True}}),
-        ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}, {"reasoning_effort": "high"}),
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 9}},
+            {"chat_template_kwargs": {"enable_thinking": True}, "thinking_budget_tokens": 9},
+        ),
+        ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}, {"reasoning_effort": "max"}),
         (
             {"thinking": {"type": "disabled"}, "output_config": {"effort": "low"}},
             {"chat_template_kwargs": {"enable_thinking": False}},

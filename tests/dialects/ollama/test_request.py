@@ -47,7 +47,8 @@ def without_messages(**members: Any) -> Json:
         ({"format": ""}, {}),
         ({"format": "json"}, {"response_format": {"type": "json_object"}}),
         ({"think": False}, {"chat_template_kwargs": {"enable_thinking": False}}),
-        ({"think": "low"}, {"chat_template_kwargs": {"enable_thinking": True}, "reasoning_effort": "low"}),
+        ({"think": True}, {"chat_template_kwargs": {"enable_thinking": True}}),
+        ({"think": "low"}, {"reasoning_effort": "low"}),
         ({"logprobs": True, "top_logprobs": 2}, {"logprobs": True, "top_logprobs": 2}),
         ({"keep_alive": "5m", "truncate": True, "template": "x"}, {"keep_alive": "5m"}),
         (

@@ -71,9 +71,10 @@ def test_counts_second_tries_as_attempts() -> None:
 
 def test_headers_are_the_lines_of_the_head() -> None:
     """Errors and answers carry the same ones."""
-    trace = RequestTrace("r", model="org/a:b", cost=0.5, left_out="x, y", fixed="Vary: Origin\r\n")
+    trace = RequestTrace("r", model="org/a:b", cost=0.5, left_out="x, y", thinking="low", fixed="Vary: Origin\r\n")
     assert "".join(f"{name}: {value}\r\n" for name, value in trace.headers().items()) == trace.lines()
-    assert {"x-hostd-model": "org/a:b", "x-hostd-left-out": "x, y", "Vary": "Origin"}.items() <= trace.headers().items()
+    expected = {"x-hostd-model": "org/a:b", "x-hostd-left-out": "x, y", "x-hostd-thinking": "low", "Vary": "Origin"}
+    assert expected.items() <= trace.headers().items()
 
 
 @pytest.mark.parametrize("text", ["a\r\nb: c", "a\nb", "a\0", "\x7f"])

@@ -121,8 +121,26 @@ class Answering:
 
     def do_POST(self) -> None:  # noqa: N802 - as above
         """Answer a request that has the key."""
-        if self._may():
+        if not self._may():
+            return
+        if cast("Any", self).path == "/hostd/template":
+            self._render()
+        else:
             cast("Any", super()).do_POST()
+
+    def _render(self) -> None:
+        """Answer with a prompt as the model's template renders it; nothing is generated."""
+        mine = cast("Any", self)
+        try:
+            asked = json.loads(mine.rfile.read(int(mine.headers.get("Content-Length") or 0)))
+            tokenizer = mine.response_generator.model_provider.tokenizer
+            prompt = tokenizer.apply_chat_template(
+                asked["messages"], add_generation_prompt=True, tokenize=False, **asked.get("chat_template_kwargs", {})
+            )
+        except Exception as error:  # noqa: BLE001 - templates raise what they like
+            self.refuse(Refusal(400, "bad_template", f"the template cannot be rendered: {error}"))
+        else:
+            self.answer(200, {"prompt": prompt})
 
     def validate_model_parameters(self) -> None:
         """Check the request as the server does, after taking from it what hostd decides."""
@@ -186,6 +204,7 @@ def facts(generator: Any, own: argparse.Namespace, version: str) -> dict[str, ob
         "slots": generator.cli_args.decode_concurrency if batchable else 1,
         "tools": bool(provider.tokenizer is not None and provider.tokenizer.has_tool_calling),
         "vision": getattr(provider, "processor", None) is not None,
+        "template": getattr(provider.tokenizer, "chat_template", None),
         "active_bytes": memory.get_active_memory(),
         "cached_bytes": memory.get_cache_memory(),
         "past_prompts_bytes": generator.prompt_cache.nbytes,

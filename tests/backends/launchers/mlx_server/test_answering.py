@@ -1,6 +1,7 @@
 """What stands between a client and the thread that generates."""
 
 import argparse
+import io
 import socket
 from collections.abc import Iterator
 from queue import Queue
@@ -154,8 +155,36 @@ def test_the_facts_are_what_a_request_may_expect() -> None:
         "slots": 4,
         "tools": False,
         "vision": False,
+        "template": None,
         "active_bytes": 5,
         "cached_bytes": 6,
         "past_prompts_bytes": 7,
     } == found
     assert 1 == facts(generator, argparse.Namespace(kv_bits=8), "1.2")["slots"]
+
+
+def test_a_prompt_is_rendered_and_nothing_generated() -> None:
+    """With the variables that are given; what the template refuses is the answer's error."""
+
+    def render(messages: list[Any], *, add_generation_prompt: bool, tokenize: bool, think: bool = True) -> str:
+        assert (True, False) == (add_generation_prompt, tokenize)
+        return f"{messages[0]} {think}"
+
+    class Asked(Answering):
+        def __init__(self, body: bytes) -> None:
+            self.path, self.headers, self.rfile = (
+                "/hostd/template",
+                {"Content-Length": str(len(body))},
+                io.BytesIO(body),
+            )
+            tokenizer = SimpleNamespace(apply_chat_template=render)
+            self.response_generator = SimpleNamespace(model_provider=SimpleNamespace(tokenizer=tokenizer))
+            self.answered: list[tuple[int, Any]] = []
+            self.do_POST()
+
+        def answer(self, status: int, content: object) -> None:
+            self.answered.append((status, content))
+
+    asked = b'{"messages": ["Hi"], "chat_template_kwargs": {"think": false}}'
+    assert [(200, {"prompt": "Hi False"})] == Asked(asked).answered
+    assert [400, 400] == [Asked(body).answered[0][0] for body in (asked.replace(b"think", b"no"), b"no JSON")]
