@@ -77,6 +77,11 @@ def _draft(value: object) -> str:
     return _hub_draft(said) if said.startswith("hf:") else said
 
 
+def _thinking_default(value: object) -> ThinkingDefault:
+    said = ("on" if value else "off") if isinstance(value, bool) else value
+    return ThinkingDefault(validators.one_of(ThinkingDefault)(said))
+
+
 _hub = validators.matching(re.compile(_HUB), "no repository of a model hub; write such as Qwen/Qwen3.5-9B-AWQ")
 _hub_draft = validators.matching(
     re.compile(_DRAFT), "no GGUF model of a hub; write hf:OWNER/REPO or hf:OWNER/REPO/FILE.gguf"
@@ -127,7 +132,7 @@ Ability = Annotated[bool | None, FieldType(validators.ability, {"enum": [True, F
 Thinking = Annotated[str | None, FieldType(validators.thinking, {"enum": [True, False, "optional", "auto"]})]
 ThinkingWish = Annotated[
     ThinkingDefault,
-    FieldType(validators.thinking_default, {"enum": [*map(str, ThinkingDefault), True, False]}, str),
+    FieldType(_thinking_default, {"enum": [*map(str, ThinkingDefault), True, False]}, str),
 ]
 
 Draft = Annotated[str, FieldType(_draft, {"type": ["string", "boolean"], "examples": ["auto", "draft.gguf"]})]

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from hostd.config.yaml_positions import YamlMapping, YamlSequence
 from hostd.domain.profile import Flag
 from hostd.domain.secret import Secret
-from hostd.domain.thinking import ThinkingDefault
 
 REFERENCE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 LARGEST = 2**31 - 1
@@ -195,18 +194,6 @@ def thinking(value: object) -> str | None:
         return str(switch(value)).lower()
     except InvalidValue:
         raise InvalidValue(f"{shown(value)} is none of true, false, optional, auto") from None
-
-
-def thinking_default(value: object) -> ThinkingDefault:
-    """Return what holds where a request says nothing of thinking: ``off``, ``on`` or ``auto``.
-
-    Raises:
-        InvalidValue: The value is something else.
-    """
-    # YAML reads the words on and off as booleans.
-    if isinstance(value, bool):
-        return ThinkingDefault.ON if value else ThinkingDefault.OFF
-    return ThinkingDefault(one_of(ThinkingDefault)(value))
 
 
 def devices(value: object) -> int | str:

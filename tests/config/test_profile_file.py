@@ -57,6 +57,15 @@ def test_every_key_of_the_contract_is_known(load_files: Load) -> None:
     assert (Limits(), "sk") == (profile.limits, profile.variants[-1].api_key)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("off", "off"), ("'off'", "off"), ("on", "on"), ("true", "on"), ("auto", "auto")],
+)
+def test_whether_to_think(load_files: Load, written: str, meant: str) -> None:
+    """With quotes or without them."""
+    assert ThinkingDefault(meant) is load_files(p=f"{HEAD}thinking: {written}").profiles["p"].thinking
+
+
 def test_unquoted_words_of_yaml_1_1_mean_what_they_say(load_files: Load) -> None:
     """`on`, `08:30` and `yes` work without quotes."""
     text = "args: {flash-attn: on}\nwarm: {pinned: yes, windows: [{days: sat, from: 22:00, to: 06:30}]}\n"
@@ -96,6 +105,7 @@ def test_a_window_may_be_written_short(load_files: Load) -> None:
         ("fallback: [{on: [stall]}]", "3:12: fallback[0]: the key 'to' is missing"),
         ("fallback: [{to: other, on: [stal]}]", "3:29: fallback[0].on[0]: 'stal' is not one of the values here; did"),
         ("fallback: [{to: other, on: []}]", "3:28: fallback[0].on: the list is empty"),
+        ("thinking: of", "3:11: thinking: 'of' is not one of the values here; did you mean 'off'?"),
         ("capabilities: {thinking: x}", "3:26: capabilities.thinking: 'x' is none of true, false, optional"),
         (
             "capabilities: {rerank: true, decisions: true}",

@@ -22,12 +22,10 @@ from hostd.config.validators import (
     switch,
     text,
     thinking,
-    thinking_default,
     web,
     whole,
 )
 from hostd.domain.secret import Secret
-from hostd.domain.thinking import ThinkingDefault
 
 
 @pytest.mark.parametrize(
@@ -130,9 +128,6 @@ def test_flags_of_the_owner(flag: str) -> None:
         (switch, True, True),
         (switch, "off", False),
         (switch, "Yes", True),
-        (thinking_default, False, ThinkingDefault.OFF),
-        (thinking_default, True, ThinkingDefault.ON),
-        (thinking_default, "auto", ThinkingDefault.AUTO),
         (thinking, "optional", "optional"),
         (thinking, "auto", None),
         (ability, "auto", None),
@@ -171,8 +166,6 @@ def test_good_values(check: Callable[[object], object], value: object, result: o
         (switch, 1, "neither true nor false"),
         (thinking, "sometimes", "true, false, optional, auto"),
         (ability, "sometimes", "true, false, auto"),
-        (thinking_default, "of", "off"),
-        (thinking_default, 0, "off, on, auto"),
         (devices, 0, "neither auto nor"),
         (one_of(("f16", "q8_0")), "q8", "did you mean 'q8_0'"),
         (one_of(("f16", "q8_0")), 8, "choose from f16, q8_0"),
