@@ -34,7 +34,7 @@ _VERBS = (
         "why",
         "logs",
     ),
-    *("simulate", "config", "version"),
+    *("simulate", "doctor", "config", "version"),
 )
 """Each has a module of its name; the order is that of the help."""
 

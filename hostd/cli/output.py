@@ -52,7 +52,10 @@ if TYPE_CHECKING:
 _PIPED_WIDTH = 10_000
 _GAP = 2
 _READABLE = 16  # characters that a cell keeps before other columns give way
-_COLOURS = {"ready": "green", "loading": "yellow", "draining": "yellow", "stopping": "yellow", "failed": "red"}
+_COLOURS = {
+    **{"ready": "green", "loading": "yellow", "draining": "yellow", "stopping": "yellow", "failed": "red"},
+    **{"ok": "green", "warn": "yellow", "fail": "red"},
+}
 
 
 @dataclass(frozen=True, slots=True)

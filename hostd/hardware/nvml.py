@@ -18,6 +18,7 @@ GPU_IS_LOST = int(pynvml.NVML_ERROR_GPU_IS_LOST)
 RESET_REQUIRED = int(pynvml.NVML_ERROR_RESET_REQUIRED)
 TIMEOUT = int(pynvml.NVML_ERROR_TIMEOUT)
 NO_PERMISSION = int(pynvml.NVML_ERROR_NO_PERMISSION)
+VERSION_MISMATCH = int(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH)
 _FUNCTION_NOT_FOUND = int(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
 _UNREADABLE = int(pynvml.NVML_ERROR_UNKNOWN)
 _MOST_SLICES = 16  # more than any card has; a driver that says more is not believed
@@ -34,7 +35,7 @@ _WHY = {
         "it has fallen off the bus; look for 'Xid' in the kernel's log, check power and seating, and restart the machine"
     ),
     RESET_REQUIRED: "it needs a reset: end what uses it and run 'nvidia-smi --gpu-reset', or restart",
-    int(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH): (
+    VERSION_MISMATCH: (
         "the driver's library and kernel module are of different versions, as after an update; restart the machine"
     ),
     TIMEOUT: "the driver did not answer in time; look for 'NVRM' in the kernel's log",

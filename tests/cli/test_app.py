@@ -26,6 +26,7 @@ VERBS = (
     "why",
     "logs",
     "simulate",
+    "doctor",
     "config",
     "version",
 )

@@ -22,17 +22,17 @@ _VERSION = re.compile(r"version: (?P<number>\d+) \(")
 _PATIENCE = 2.0
 
 
-def build_of(program: tuple[str, ...]) -> int | None:
+def build_of(program: tuple[str, ...], seconds: float = _PATIENCE) -> int | None:
     """Return the build number of `hostd.backends.llamacpp.command_line.locate`'s *program*, or None where it does not print it.
 
-    The wheel's version ends in it; a llama-server prints it, unless its packager left it out.
+    It has *seconds* for it. The wheel's version ends in it; a llama-server prints it, unless its packager left it out.
     """
     if str(LAUNCHER) in program:
         with suppress(importlib.metadata.PackageNotFoundError):
             last = importlib.metadata.version("xllamacpp").rpartition(".")[2]
             return int(last) if last.isdigit() else None
         return None
-    done = output_of((*program, "--version"), engine_environment(os.environ), seconds=_PATIENCE, errors_too=True)
+    done = output_of((*program, "--version"), engine_environment(os.environ), seconds=seconds, errors_too=True)
     found = None if done is None else _VERSION.search(done.text)
     return int(found["number"]) or None if found else None
 

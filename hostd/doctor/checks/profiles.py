@@ -1,0 +1,66 @@
+"""Whether each declared model can ever be served here: its files, its engine, and the memory that this machine has in all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from hostd.backends.registry import backends
+from hostd.doctor.context import CheckContext
+from hostd.doctor.finding import Finding, Findings, failed, fine, skipped, warned
+from hostd.domain.host import Host
+from hostd.domain.profile import Profile, Settings
+from hostd.hardware.probe import probe
+from hostd.models.locations import find_locations
+from hostd.sizing.load_options import LoadOptionFinder
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """Whether a model can be loaded on this machine when nothing else is: *why_not* None where it can.
+
+    *too_large* says that all else is there and the memory is not; *pulls* that what is missing can be downloaded.
+    """
+
+    name: str
+    why_not: str | None = None
+    too_large: bool = False
+    pulls: bool = False
+
+
+def check(context: CheckContext) -> Findings:
+    """Return which declared models can never be served on this machine."""
+    if context.problems:
+        return skipped("the profiles cannot be checked", "the configuration cannot be read")
+    if not context.settings.profiles:
+        return judge(())
+    return judge(gather(context.settings, probe(context.settings.reserve), context.environ))
+
+
+def gather(settings: Settings, host: Host, environ: Mapping[str, str]) -> tuple[ModelFacts, ...]:
+    """Return what the daemon would say of each model on an empty *host*. Reads headers of files; asks no hub."""
+    places = replace(find_locations(environ), offline=True)
+    finder = LoadOptionFinder(places, backends(settings.commands, settings=settings.engines))
+    return tuple(_facts(finder, profile, host) for profile in settings.profiles.values())
+
+
+def _facts(finder: LoadOptionFinder, profile: Profile, host: Host) -> ModelFacts:
+    found = finder.find(profile, host)
+    pulls = any((each.hf or each.tag) and each.url is None for each in profile.variants)
+    return ModelFacts(profile.name, found.why_not, bool(found.why_not and found.options), pulls)
+
+
+def judge(models: Sequence[ModelFacts]) -> Findings:
+    """Return a failure for each of *models* that cannot be served."""
+    if not models:
+        return (warned("no model is declared", "so there is nothing to answer requests with", "hostd init"),)
+    broken = tuple(_broken(each, each.why_not) for each in models if each.why_not is not None)
+    count = len(models)
+    return broken or fine(
+        f"{'the declared model' if count == 1 else f'all {count} declared models'} can be served here"
+    )
+
+
+def _broken(model: ModelFacts, why: str) -> Finding:
+    if model.too_large:
+        return failed(f"'{model.name}' can never fit on this machine", why, f"hostd plan {model.name}")
+    remedy = f"hostd pull {model.name}" if model.pulls else "correct its variants, then run: hostd config check"
+    return failed(f"'{model.name}' cannot be served here", why, remedy)
