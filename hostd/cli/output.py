@@ -53,8 +53,14 @@ _PIPED_WIDTH = 10_000
 _GAP = 2
 _READABLE = 16  # characters that a cell keeps before other columns give way
 _COLOURS = {
-    **{"ready": "green", "loading": "yellow", "draining": "yellow", "stopping": "yellow", "failed": "red"},
-    **{"ok": "green", "warn": "yellow", "fail": "red"},
+    "ready": "green",
+    "loading": "yellow",
+    "draining": "yellow",
+    "stopping": "yellow",
+    "failed": "red",
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "red",
 }
 
 

@@ -1,7 +1,7 @@
 """Whether another daemon runs already: two would each give the same memory away."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,14 +45,16 @@ def gather(context: CheckContext) -> DaemonFacts:
 
 def _daemons() -> Iterator[int]:
     for process in psutil.process_iter(("pid", "cmdline")):
-        if process.pid != os.getpid() and is_daemon(process.info["cmdline"] or ()):
+        if process.pid != os.getpid() and is_daemon(process.info["cmdline"] or []):
             yield process.pid
 
 
-def is_daemon(command: Sequence[str]) -> bool:
+def is_daemon(command: list[str]) -> bool:
     """Return whether a command line is that of ``hostd serve``."""
-    names = [Path(word).name for word in command[:4]]
-    return any(word == "hostd" and "serve" in command[at + 1 :] for at, word in enumerate(names))
+    names = [Path(word).name for word in command[:5]]
+    # A script's command line begins with its interpreter, as a module's does.
+    ours = names[:1] if names[:1] == ["hostd"] else names if names and names[0].startswith("python") else []
+    return any(word == "hostd" and command[at + 1 : at + 2] == ["serve"] for at, word in enumerate(ours))
 
 
 def judge(facts: DaemonFacts) -> Findings:

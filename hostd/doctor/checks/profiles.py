@@ -14,7 +14,7 @@ from hostd.sizing.load_options import LoadOptionFinder
 
 
 @dataclass(frozen=True, slots=True)
-class ModelFacts:
+class ProfileFacts:
     """Whether a model can be loaded on this machine when nothing else is: *why_not* None where it can.
 
     *too_large* says that all else is there and the memory is not; *pulls* that what is missing can be downloaded.
@@ -35,20 +35,20 @@ def check(context: CheckContext) -> Findings:
     return judge(gather(context.settings, probe(context.settings.reserve), context.environ))
 
 
-def gather(settings: Settings, host: Host, environ: Mapping[str, str]) -> tuple[ModelFacts, ...]:
+def gather(settings: Settings, host: Host, environ: Mapping[str, str]) -> tuple[ProfileFacts, ...]:
     """Return what the daemon would say of each model on an empty *host*. Reads headers of files; asks no hub."""
     places = replace(find_locations(environ), offline=True)
     finder = LoadOptionFinder(places, backends(settings.commands, settings=settings.engines))
     return tuple(_facts(finder, profile, host) for profile in settings.profiles.values())
 
 
-def _facts(finder: LoadOptionFinder, profile: Profile, host: Host) -> ModelFacts:
+def _facts(finder: LoadOptionFinder, profile: Profile, host: Host) -> ProfileFacts:
     found = finder.find(profile, host)
     pulls = any((each.hf or each.tag) and each.url is None for each in profile.variants)
-    return ModelFacts(profile.name, found.why_not, bool(found.why_not and found.options), pulls)
+    return ProfileFacts(profile.name, found.why_not, bool(found.why_not and found.options), pulls)
 
 
-def judge(models: Sequence[ModelFacts]) -> Findings:
+def judge(models: Sequence[ProfileFacts]) -> Findings:
     """Return a failure for each of *models* that cannot be served."""
     if not models:
         return (warned("no model is declared", "so there is nothing to answer requests with", "hostd init"),)
@@ -59,7 +59,7 @@ def judge(models: Sequence[ModelFacts]) -> Findings:
     )
 
 
-def _broken(model: ModelFacts, why: str) -> Finding:
+def _broken(model: ProfileFacts, why: str) -> Finding:
     if model.too_large:
         return failed(f"'{model.name}' can never fit on this machine", why, f"hostd plan {model.name}")
     remedy = f"hostd pull {model.name}" if model.pulls else "correct its variants, then run: hostd config check"
