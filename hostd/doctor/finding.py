@@ -15,7 +15,7 @@ class FindingStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckFinding:
     """One result of the check named *check*: *what* is so, *why*, and the *remedy*, a command where there is one ("" for none)."""
 
     status: FindingStatus
@@ -28,30 +28,30 @@ class Finding:
         return f"{self.status}: {self.what}"
 
 
-Findings = tuple[Finding, ...]
+Findings = tuple[CheckFinding, ...]
 
 
 def fine(what: str) -> Findings:
     """Return the one finding that all is well."""
-    return (Finding(FindingStatus.OK, what),)
+    return (CheckFinding(FindingStatus.OK, what),)
 
 
 def skipped(what: str, why: str) -> Findings:
     """Return the one finding that a check does not apply here."""
-    return (Finding(FindingStatus.SKIPPED, what, why),)
+    return (CheckFinding(FindingStatus.SKIPPED, what, why),)
 
 
-def failed(what: str, why: str, remedy: str) -> Finding:
+def failed(what: str, why: str, remedy: str) -> CheckFinding:
     """Return a finding that keeps something from working."""
-    return Finding(FindingStatus.FAIL, what, why, remedy)
+    return CheckFinding(FindingStatus.FAIL, what, why, remedy)
 
 
-def warned(what: str, why: str, remedy: str) -> Finding:
+def warned(what: str, why: str, remedy: str) -> CheckFinding:
     """Return a finding that may harm."""
-    return Finding(FindingStatus.WARN, what, why, remedy)
+    return CheckFinding(FindingStatus.WARN, what, why, remedy)
 
 
-def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+def worst_first(findings: Iterable[CheckFinding]) -> list[CheckFinding]:
     """Return *findings* by weight; those of one weight keep their order."""
     order = list(FindingStatus)
     return sorted(findings, key=lambda each: order.index(each.status))

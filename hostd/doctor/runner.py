@@ -23,7 +23,7 @@ from hostd.doctor.checks import (
     wired_limit,
 )
 from hostd.doctor.context import CheckContext
-from hostd.doctor.finding import Finding, Findings, warned, worst_first
+from hostd.doctor.finding import CheckFinding, Findings, warned, worst_first
 
 Check = Callable[[CheckContext], Findings]
 
@@ -56,7 +56,7 @@ CHECKS = (
 )
 
 
-def examine(context: CheckContext, checks: Sequence[NamedCheck] = CHECKS) -> list[Finding]:
+def examine(context: CheckContext, checks: Sequence[NamedCheck] = CHECKS) -> list[CheckFinding]:
     """Return the findings of all *checks*, the worst first, each with the name of its check. Blocks."""
     return worst_first(replace(each, check=check.name) for check in checks for each in _findings(check, context))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hostd.doctor.context import CheckContext
-from hostd.doctor.finding import Finding, Findings
+from hostd.doctor.finding import CheckFinding, Findings
 
 
 def machine(folder: Path, files: Mapping[str, str] | None = None, **more: Any) -> CheckContext:
@@ -31,7 +31,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def only(findings: Findings) -> Finding:
+def only(findings: Findings) -> CheckFinding:
     """Return the one finding; a bad one says why, and what to do."""
     (found,) = findings
     if found.status in ("fail", "warn"):

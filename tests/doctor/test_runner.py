@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+from hostd.doctor import checks
 from hostd.doctor.context import CheckContext
 from hostd.doctor.finding import Findings, failed, fine
 from hostd.doctor.runner import CHECKS, NamedCheck, examine
@@ -18,7 +19,7 @@ def test_every_check_is_named_once() -> None:
     """A finding's name tells which file to look at."""
     names = [check.name for check in CHECKS]
     assert len(names) == len(set(names))
-    files = {path.stem for path in Path("hostd/doctor/checks").glob("[a-z]*.py")} - {"engines"}
+    files = {path.stem for path in Path(checks.__file__).parent.glob("[a-z]*.py")} - {"engines"}
     assert files <= {name.replace(" ", "_") for name in names}
 
 
@@ -42,8 +43,8 @@ def test_a_check_that_hangs_does_not_hold_up_the_others(tmp_path: Path) -> None:
         release.wait()
         return ()
 
-    checks = (NamedCheck("driver", hangs), NamedCheck("sound", sound))
-    hung, well = examine(machine(tmp_path, patience=0.05), checks)
+    both = (NamedCheck("driver", hangs), NamedCheck("sound", sound))
+    hung, well = examine(machine(tmp_path, patience=0.05), both)
     release.set()
     assert ("warn", "driver", "hostd doctor --timeout 0.5") == (hung.status, hung.check, hung.remedy)
     assert "ok" == well.status

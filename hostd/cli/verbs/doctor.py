@@ -13,7 +13,7 @@ from hostd.domain.profile import Settings
 if TYPE_CHECKING:
     from hostd.cli.client import Client
     from hostd.doctor.context import RunningDaemon
-    from hostd.doctor.finding import Finding
+    from hostd.doctor.finding import CheckFinding
 
 _COLUMNS = (Column("STATUS"), Column("CHECK"), Column("FOUND", flexible=True))
 
@@ -26,8 +26,8 @@ Timeout = Annotated[
 def doctor(*, timeout: Timeout = 1.0, json: AsJson = False, url: Url = None) -> None:
     """Check this machine, and say what to do.
 
-    The configuration is checked, too. Nothing is changed, and no daemon has to run. The exit code is 1 if something failed; warnings
-    are no failure.
+    The configuration is checked, too. Nothing is changed, and no daemon has to run. The exit code is 1 if something failed;
+    warnings are no failure.
     """
     from hostd.cli.client import connect  # costs 0.05 s, and the checks much more
     from hostd.doctor.context import CheckContext
@@ -66,7 +66,7 @@ def _daemon(client: "Client", seconds: float) -> "RunningDaemon | None":
     return RunningDaemon(str(client.address), pools)
 
 
-def _plain(finding: "Finding") -> dict[str, str | None]:
+def _plain(finding: "CheckFinding") -> dict[str, str | None]:
     return {
         "check": finding.check,
         "status": finding.status.value,
@@ -76,13 +76,13 @@ def _plain(finding: "Finding") -> dict[str, str | None]:
     }
 
 
-def _counts(findings: "list[Finding]") -> dict[str, int]:
+def _counts(findings: "list[CheckFinding]") -> dict[str, int]:
     from hostd.doctor.finding import FindingStatus
 
     return {status.value: sum(each.status is status for each in findings) for status in FindingStatus}
 
 
-def _show(findings: "list[Finding]") -> None:
+def _show(findings: "list[CheckFinding]") -> None:
     """Print a table of all *findings*, then why each of the bad ones is so and what to do."""
     show_table(_COLUMNS, [(each.status.value, each.check, each.what) for each in findings])
     for each in findings:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hostd.doctor.context import CheckContext
-from hostd.doctor.finding import Finding, Findings, failed, fine, warned
+from hostd.doctor.finding import CheckFinding, Findings, failed, fine, warned
 from hostd.domain.units import format_bytes
 from hostd.models.locations import find_locations
 
@@ -60,7 +60,7 @@ def judge(disks: Sequence[DiskFacts]) -> Findings:
     return found or fine(f"free: {room}")
 
 
-def _trouble(facts: DiskFacts) -> Iterator[Finding]:
+def _trouble(facts: DiskFacts) -> Iterator[CheckFinding]:
     path, room, used = facts.path, format_bytes(facts.free), f"du -xh --max-depth=2 {facts.path} | sort -h | tail"
     lost = (
         "records of requests and measurements of memory are lost" if facts.purpose == STATE else "nothing can be pulled"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hostd.doctor.context import CheckContext
-from hostd.doctor.finding import Finding, Findings, failed, fine, skipped, warned
+from hostd.doctor.finding import CheckFinding, Findings, failed, fine, skipped, warned
 from hostd.doctor.installed_units import InstalledUnit, system_unit, user_unit
 from hostd.hardware.probe import probe
 
@@ -92,7 +92,7 @@ def judge(facts: GraphicsFacts) -> Findings:
     return found or fine(f"{seen}: nothing hides it from the service")
 
 
-def _hidden_from_daemon(facts: GraphicsFacts) -> Iterator[Finding]:
+def _hidden_from_daemon(facts: GraphicsFacts) -> Iterator[CheckFinding]:
     missing = [] if facts.daemon is None else [pool for pool in facts.here if pool not in facts.daemon]
     if missing:
         yield failed(
@@ -102,7 +102,7 @@ def _hidden_from_daemon(facts: GraphicsFacts) -> Iterator[Finding]:
         )
 
 
-def _closed(facts: GraphicsFacts) -> Iterator[Finding]:
+def _closed(facts: GraphicsFacts) -> Iterator[CheckFinding]:
     """Yield files that this user may not use, and the one that CUDA needs besides NVML's."""
     closed = [file for file in facts.files if not file.usable]
     groups = sorted({file.group for file in closed if file.group != "root"})
@@ -123,7 +123,7 @@ def _closed(facts: GraphicsFacts) -> Iterator[Finding]:
         )
 
 
-def _walled_off(facts: GraphicsFacts) -> Iterator[Finding]:
+def _walled_off(facts: GraphicsFacts) -> Iterator[CheckFinding]:
     """Yield what the settings of a unit hide."""
     for unit in facts.units:
         edit = f"systemctl {'--user ' if unit.user_unit else ''}edit {Path(unit.path).name}"
@@ -144,7 +144,7 @@ def _walled_off(facts: GraphicsFacts) -> Iterator[Finding]:
         yield from _for_other_user(unit, facts)
 
 
-def _for_other_user(unit: InstalledUnit, facts: GraphicsFacts) -> Iterator[Finding]:
+def _for_other_user(unit: InstalledUnit, facts: GraphicsFacts) -> Iterator[CheckFinding]:
     user = unit.last("User")
     if unit.user_unit or user in ("", "root"):
         return
@@ -162,7 +162,7 @@ def _groups_of(user: str) -> set[str]:
     return {group.gr_name for group in grp.getgrall() if user in group.gr_mem}
 
 
-def _by_variable(facts: GraphicsFacts) -> Iterator[Finding]:
+def _by_variable(facts: GraphicsFacts) -> Iterator[CheckFinding]:
     for name in facts.hiding:
         yield warned(
             f"{name} hides every card from engines", "it is set to none, and engines inherit it", f"unset {name}"

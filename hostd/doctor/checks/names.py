@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 from hostd.config.consistency import WILDCARDS
 from hostd.doctor.context import CheckContext
-from hostd.doctor.finding import Finding, Findings, fine, skipped, warned
+from hostd.doctor.finding import CheckFinding, Findings, fine, skipped, warned
 from hostd.domain.profile import Settings
 
 
@@ -34,7 +34,7 @@ def _exact(settings: Settings) -> Iterator[tuple[str, str, str]]:
     yield from ((name, "", f"the role '{name}'") for name in settings.roles)
 
 
-def _same_but_for_case(settings: Settings) -> Iterator[Finding]:
+def _same_but_for_case(settings: Settings) -> Iterator[CheckFinding]:
     first: dict[str, tuple[str, str]] = {}
     for name, owner, what in _exact(settings):
         whose, other = first.setdefault(name.lower(), (owner, what))
@@ -44,7 +44,7 @@ def _same_but_for_case(settings: Settings) -> Iterator[Finding]:
             )
 
 
-def _later_patterns(settings: Settings) -> Iterator[Finding]:
+def _later_patterns(settings: Settings) -> Iterator[CheckFinding]:
     """Yield patterns that an earlier one of another profile covers: the first that matches answers."""
     patterns = [
         (alias, profile.name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hostd.doctor.context import CheckContext
-from hostd.doctor.finding import Finding, Findings, failed, fine, warned
+from hostd.doctor.finding import CheckFinding, Findings, failed, fine, warned
 
 _OTHERS = 0o077
 _MOST = 200
@@ -71,7 +71,7 @@ def judge(paths: Sequence[PathFacts], profiles: Mapping[str, str], user: str) ->
     return found or fine(f"{keys} state folder are closed to other users" if count else f"{keys} state folder is sound")
 
 
-def _of_key(facts: PathFacts, profile: str) -> Iterator[Finding]:
+def _of_key(facts: PathFacts, profile: str) -> Iterator[CheckFinding]:
     if facts.mode is None:
         remedy = f"write the key into it, then run: chmod 600 {facts.path}"
         yield failed(f"there is no key file {facts.path}", f"'{profile}' reads its key there", remedy)
@@ -83,7 +83,7 @@ def _of_key(facts: PathFacts, profile: str) -> Iterator[Finding]:
         yield failed(f"this user may not read {facts.path}", why, f"ls -l {facts.path}")
 
 
-def _of_state(facts: PathFacts, user: str) -> Iterator[Finding]:
+def _of_state(facts: PathFacts, user: str) -> Iterator[CheckFinding]:
     if facts.mode is None:
         return  # the daemon makes it
     if not facts.usable:

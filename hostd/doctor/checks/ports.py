@@ -12,7 +12,7 @@ import psutil
 
 from hostd.backends.addresses import local_pid
 from hostd.doctor.context import CheckContext
-from hostd.doctor.finding import Finding, Findings, failed, fine, skipped
+from hostd.doctor.finding import CheckFinding, Findings, failed, fine, skipped
 from hostd.domain.profile import LISTEN
 from hostd.gateway.http.listeners import base_url
 
@@ -102,7 +102,7 @@ def _is_trouble(facts: ListenFacts, daemon: str | None) -> bool:
     return not (facts.error == errno.EADDRINUSE and daemon)
 
 
-def _trouble(facts: ListenFacts) -> Finding:
+def _trouble(facts: ListenFacts) -> CheckFinding:
     address, elsewhere = facts.address, "choose another address in server.listen"
     if facts.error == errno.EADDRINUSE:
         port = address.rpartition(":")[2]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from hostd.backends.registry import backends
 from hostd.doctor.context import CheckContext
-from hostd.doctor.finding import Finding, Findings, failed, fine, skipped, warned
+from hostd.doctor.finding import CheckFinding, Findings, failed, fine, skipped, warned
 from hostd.domain.host import Host
 from hostd.domain.profile import Profile, Settings
 from hostd.hardware.probe import probe
@@ -59,7 +59,7 @@ def judge(models: Sequence[ProfileFacts]) -> Findings:
     )
 
 
-def _broken(model: ProfileFacts, why: str) -> Finding:
+def _broken(model: ProfileFacts, why: str) -> CheckFinding:
     if model.too_large:
         return failed(f"'{model.name}' can never fit on this machine", why, f"hostd plan {model.name}")
     remedy = f"hostd pull {model.name}" if model.pulls else "correct its variants, then run: hostd config check"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hostd.doctor.context import CheckContext
-from hostd.doctor.finding import Finding, failed, fine, warned
+from hostd.doctor.finding import CheckFinding, failed, fine, warned
 from tests.cli.recorded import Daemon, Ran
 
 FOUND = [
@@ -22,7 +22,7 @@ def examined(monkeypatch: pytest.MonkeyPatch) -> list[CheckContext]:
     """What each examination was given; it finds `FOUND`."""
     given: list[CheckContext] = []
 
-    def examine(context: CheckContext) -> list[Finding]:
+    def examine(context: CheckContext) -> list[CheckFinding]:
         given.append(context)
         return FOUND
 

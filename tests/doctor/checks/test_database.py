@@ -61,6 +61,14 @@ def test_a_later_version(tmp_path: Path, database: Path) -> None:
     assert "pip install --upgrade hostd" == only(check(machine(tmp_path))).remedy
 
 
+def test_kept_responses_are_a_database_of_their_own(tmp_path: Path, database: Path) -> None:
+    """Each is judged by itself."""
+    database.with_name("responses.sqlite").write_bytes(b"this is no database" * 100)
+    requests, responses = check(machine(tmp_path, patience=10.0))
+    assert ("ok", "warn") == (requests.status, responses.status)
+    assert "responses.sqlite" in responses.what
+
+
 def test_one_that_cannot_be_opened(tmp_path: Path) -> None:
     """A folder in its place."""
     (tmp_path / "state/ledger.sqlite").mkdir(parents=True)
@@ -75,4 +83,4 @@ def test_a_large_one_is_checked_as_far_as_time_allows(database: Path) -> None:
         made.commit()
     facts = gather(database, 0.0)
     assert not facts.checked
-    assert "ok" == only(judge(facts)).status
+    assert "ok" == only(judge(facts, len(MIGRATIONS))).status
