@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-INFERENCE = (
-    *("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages"),
-    *("/api/chat", "/api/generate", "/api/embed", "/api/embeddings"),
-    *("/v1/rerank", "/v2/rerank", "/v1/systemone"),
-)
+from hostd.dialects import registry
+
+INFERENCE = tuple(registry.PATHS)
 MEMBERS = [
     "model",
     "messages",
@@ -51,7 +49,41 @@ MEMBERS = [
     ),
     *("format", "think", "images", "raw", "suffix", "name"),
     *("query", "documents", "texts", "top_n", "rank_fields", "return_documents", "state", "questions"),
+    *("stop_sequences", "output_config", "output_format", "metadata", "truncate", "max_tokens_per_doc"),
 ]
+KINDS = (
+    *("text", "image_url", "function", "json_schema", 5),
+    *(
+        "image",
+        "document",
+        "search_result",
+        "thinking",
+        "redacted_thinking",
+        "tool_use",
+        "tool_result",
+        "tool_reference",
+    ),
+    *("message", "function_call", "function_call_output", "reasoning", "item_reference", "input_text", "output_text"),
+    *(
+        "input_image",
+        "input_file",
+        "refusal",
+        "namespace",
+        "web_search",
+        "custom",
+        "enabled",
+        "adaptive",
+        "auto",
+        "any",
+    ),
+)
+"""What members called ``type`` say in any dialect."""
+BLOCK = (
+    *("text", "function", "input", "content", "source", "name", "id", "tool_use_id", "call_id", "arguments", "output"),
+    *("parameters", "input_schema", "defer_loading", "tool_name", "schema", "summary", "encrypted_content"),
+    *("image_url", "effort", "format", "is_error", "signature", "cache_control", "budget_tokens"),
+)
+"""What stands beside ``type``."""
 TEXTS = (
     "", "a", "Hello", "\0", "\ud800", "\U0001f600", "\u00e9" * 50, "x" * 5000, "../../etc/passwd", "\r\nX: y", "\x1b[31m",
     "\u202e", "{{7*7}}", "data:image/png;base64,AA", "http://127.0.0.1:1/", "NaN", "\u00b2", "\u0663", "-1", "1e400", "5m",
@@ -157,6 +189,8 @@ class Requests:
             "messages": [{"role": "user", "content": "Hi"}],
             "prompt": "Hi",
             "input": "Hi",
+            "query": "Hi",
+            "documents": ["Hi", "Ho"],
             "max_tokens": pick((1, 4, 200)),
             # llama.cpp's own limit on time: random sampling options must not keep a slot for minutes.
             "t_max_predict_ms": 300,
@@ -181,12 +215,12 @@ class Requests:
             lambda: pick(TEXTS),
             lambda: pick(self._names),
             lambda: [self._value(deeper) for _ in range(self._rng.randrange(4))],
-            lambda: {"role": pick(("user", "system", "assistant", "tool", None)), "content": self._value(deeper)},
             lambda: {
-                "type": pick(("text", "image_url", "function", "json_schema", 5)),
-                "text": pick(TEXTS),
-                "function": self._value(deeper),
+                "role": pick(("user", "system", "developer", "assistant", "tool", None)),
+                "content": self._value(deeper),
             },
+            lambda: {"type": pick(KINDS), pick(BLOCK): pick(TEXTS), pick(BLOCK): self._value(deeper)},
+            lambda: [{"role": pick(("user", "assistant", "system")), "content": [self._value(deeper)]}],
             lambda: {pick((*MEMBERS, *TEXTS)): self._value(deeper) for _ in range(self._rng.randrange(4))},
         ]
         return pick(made if depth < 4 else made[:7])()

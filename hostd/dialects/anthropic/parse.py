@@ -12,7 +12,7 @@ from hostd.domain.ticket import Requirements
 Json = dict[str, Any]
 
 _SHOWN = 100
-_ROLES = frozenset({"user", "assistant", "system"})
+_ROLES = ("user", "assistant", "system")
 _WHOLE_NUMBERS = ("max_tokens", "top_k")
 _NUMBERS = ("temperature", "top_p")
 _LISTS = ("tools", "stop_sequences")

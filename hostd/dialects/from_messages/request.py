@@ -77,14 +77,14 @@ def _sampling(document: RequestDocument) -> Json:
     if isinstance(top := document.get("top_k"), int) and top > 0:
         said["top_k"] = top
     stops = document.get("stop")
-    stops = [stops] if isinstance(stops, str) else stops or []
+    stops = [stops] if isinstance(stops, str) else _listed(stops)
     if sound := [stop for stop in stops if isinstance(stop, str) and stop.strip()]:
         said["stop_sequences"] = sound
     return said
 
 
 def _tools(document: RequestDocument) -> Json:
-    functions = [*(document.get("tools") or ()), *(document.get("functions") or ())]
+    functions = [*_listed(document.get("tools")), *_listed(document.get("functions"))]
     if not (tools := tools_of(functions)):
         return {}
     given = document.get("tool_choice", document.get("function_call"))
@@ -152,7 +152,7 @@ def _blocks(role: str, message: Json) -> Iterator[Json]:
 
 def _calls(message: Json) -> Iterator[Json]:
     older = message.get("function_call")
-    calls = message.get("tool_calls") or (
+    calls = _listed(message.get("tool_calls")) or (
         [{"id": older.get("name"), "function": older}] if isinstance(older, dict) else []
     )
     for call in calls:
@@ -162,6 +162,11 @@ def _calls(message: Json) -> Iterator[Json]:
             # What no tool could have read is kept where the model sees what it did.
             given = {"arguments": function.get("arguments")} if given is None else given
             yield {"type": "tool_use", "id": _identity(call.get("id")), "name": function.get("name"), "input": given}
+
+
+def _listed(given: Any) -> list[Any]:
+    """Return what was *given* where that is a list; what is none says nothing."""
+    return given if isinstance(given, list) else []
 
 
 def _identity(given: object) -> str:

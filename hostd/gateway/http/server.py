@@ -6,6 +6,7 @@ It stands on aiohttp's bare server. A dozen fixed paths need no router, and what
 
 import asyncio
 from collections.abc import Iterable
+from http import HTTPStatus
 
 import structlog
 from aiohttp import web
@@ -89,6 +90,8 @@ class HttpServer:
             response = await handler(RequestContext(request, trace, identify(request.headers), dialect, name))
         except HostdError as error:
             response = error_responses.response(error, dialect, trace)
+            if error.status == HTTPStatus.METHOD_NOT_ALLOWED:
+                response.headers["Allow"] = ", ".join(self._routes.methods(path))
             if isinstance(request, HttpRequest) and request.stuck:
                 response.force_close()
         except RequestPayloadError:

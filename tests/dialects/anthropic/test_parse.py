@@ -62,6 +62,7 @@ def test_what_clients_add_is_accepted() -> None:
         ({"messages": "no"}, "messages"),
         ({"messages": ["no"]}, "messages.0"),
         ({"messages": [{"role": "tool", "content": ""}]}, "messages.0.role"),
+        ({"messages": [{"role": {}, "content": ""}]}, "messages.0.role"),
         ({"messages": [{"role": "user"}]}, "messages.0.content"),
         ({"messages": [{"role": "user", "content": [{"text": "x"}]}]}, "messages.0.content.0"),
         (

@@ -81,6 +81,17 @@ def test_what_anthropic_would_refuse() -> None:
     ] == asked
 
 
+@pytest.mark.parametrize("odd", [5, True, 0.5, "no", {"a": 1}])
+def test_lists_that_are_none(odd: object) -> None:
+    """Say nothing, as they do for engines."""
+    asked = translated(
+        {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "A", "tool_calls": odd}, tools=odd
+    )
+    assert "tools" not in asked
+    assert [{"type": "text", "text": "A"}] == asked["messages"][1]["content"]
+    assert "stop_sequences" not in translated(stop=5)
+
+
 @pytest.mark.parametrize("messages", [[], "no", [{"role": "system", "content": "A"}], ["no"]])
 def test_nothing_to_answer(messages: object) -> None:
     """Is the client's mistake."""

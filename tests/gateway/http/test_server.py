@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
+from hostd.dialects import registry
 from hostd.domain.server_settings import ServerSettings
 from hostd.gateway.inference import InferenceHandlers
 from tests.conftest import OpenDaemon
@@ -96,6 +98,48 @@ async def test_a_wrong_method_is_told(stage: Stage, method: str, path: str, allo
     answer = await stage.send(method, path)
     assert (405, "wrong_method") == (answer.status, answer.error["code"])
     assert f"{path} takes {allowed}, not {method}" == answer.error["message"]
+    assert allowed in answer.headers["Allow"].split(", ")
+
+
+@pytest.mark.parametrize("path", registry.PATHS)
+async def test_bad_input_is_told_in_the_dialect_of_its_path(stage: Stage, path: str) -> None:
+    """No JSON, a request that lacks everything, a model that is not there, a wrong method: each client reads its own shape."""
+    whole: dict[str, Any] = {
+        "model": "absent",
+        "messages": [{"role": "user", "content": "a"}],
+        "input": "a",
+        "query": "a",
+    }
+    whole |= {"documents": ["a"], "state": "a", "questions": {"q": {"type": "boolean", "text": "a"}}}
+    if path not in ("/v1/responses", "/v1/embeddings"):
+        whole["prompt"] = "a"
+    answers = [
+        await stage.send("POST", path, data=b"{"),
+        await stage.send("POST", path, json=[]),
+        await stage.send("POST", path, json={}),
+        await stage.send("POST", path, json=whole),
+        await stage.get(path),
+        await stage.send("DELETE", path),
+    ]
+    statuses = [answer.status for answer in answers]
+    assert [400, 400] == statuses[:2]
+    assert statuses[2] in (400, 404)
+    assert [405, 405] == statuses[4:]
+    for answer in answers:
+        _check_shape(path, answer.json)
+
+
+def _check_shape(path: str, said: dict[str, Any]) -> None:
+    """Check that an error at *path* is one of its dialect's."""
+    if path.startswith("/api/"):
+        assert {"error"} == said.keys()
+        assert isinstance(said["error"], str)
+    elif path.startswith("/v1/messages"):
+        assert ("error", {"type", "message"}) == (said["type"], said["error"].keys())
+    elif path.startswith("/v2/"):
+        assert isinstance(said["message"], str)
+    else:
+        assert {"message", "type", "param", "code"} == said["error"].keys()
 
 
 async def test_head_is_answered(stage: Stage) -> None:
