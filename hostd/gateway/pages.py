@@ -12,17 +12,19 @@ _DIGITS = 9
 def page_of(entries: Sequence[dict[str, Any]], query: Mapping[str, str]) -> dict[str, Any]:
     """Return the page of *entries* that *query* asks for, with its ends and whether more follow in the same direction.
 
+    Beside an id that is none of these entries' there is nothing: a client that goes from page to page comes to an end.
+
     Raises:
-        RequestError: A limit is no number, or an id is none of these entries'.
+        RequestError: A limit is no number.
     """
     ids = [entry["id"] for entry in entries]
     start, end = 0, len(ids)
     backwards = "before_id" in query
     if backwards:
-        end = _place(ids, query["before_id"], "before_id")
+        end = _place(ids, query["before_id"], missing=0)
     for name in ("after_id", "after"):
         if name in query:
-            start = _place(ids, query[name], name) + 1
+            start = _place(ids, query[name], missing=len(ids)) + 1
     most = _limit(query) if "limit" in query else len(ids)
     shown = entries[max(start, end - most) : end] if backwards else entries[start:end][:most]
     more = len(shown) < max(0, end - start)
@@ -37,7 +39,5 @@ def _limit(query: Mapping[str, str]) -> int:
     return max(1, min(int(given[:_DIGITS]), MOST))
 
 
-def _place(ids: Sequence[str], wanted: str, name: str) -> int:
-    if wanted not in ids:
-        raise RequestError(f"'{name}' must be the id of an entry of this list", code="bad_request", param=name)
-    return ids.index(wanted)
+def _place(ids: Sequence[str], wanted: str, *, missing: int) -> int:
+    return ids.index(wanted) if wanted in ids else missing
