@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,8 @@ import pytest
 
 from hostd.cli.snippets.registry import SNIPPETS
 from hostd.cli.snippets.snippet import Language
-from hostd.supervisor.launch import free_port
-from tests.journeys.host import Host, run, serving
+from tests.journeys.agents.scripted_host import scripted_host
+from tests.journeys.host import Host, run
 
 ROOT = Path(__file__).parents[2]
 _SHARED = {"langgraph": "langchain"}
@@ -22,17 +21,8 @@ _SHARED = {"langgraph": "langchain"}
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """A daemon whose model calls the tool that it is offered, under a name with a slash."""
-    port = free_port()
-    argv = [sys.executable, str(ROOT / "tests/engines/scripted_agent.py"), "--port", str(port)]
-    upstream = subprocess.Popen(argv, stdin=subprocess.PIPE)
-    variant = {"backend": "openai", "url": f"http://127.0.0.1:{port}/v1", "model": "big-1"}
-    document = {"name": "org/agent", "variants": [variant], "context": 32_768, "capabilities": {"tools": True}}
-    try:
-        with serving(tmp_path_factory.mktemp("snippets"), document) as running:
-            yield running
-    finally:
-        upstream.kill()
-        upstream.communicate()
+    with scripted_host(tmp_path_factory.mktemp("snippets"), {}, name="org/agent") as running:
+        yield running
 
 
 @pytest.mark.slow
