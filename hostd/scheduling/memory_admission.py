@@ -329,10 +329,9 @@ class MemoryAdmission:
         self._commands.start(model, option, pending.why)
 
     def _with_shares(self, model: ModelState, option: LoadOption, free: Bytes) -> LoadOption:
-        """Return *option* with its shares of what no other model is going to need; those of the warm set come first."""
+        """Return *option* with its shares of what no other model is going to need; the most wanted of them come first."""
         others, taken = list[LoadOption](), list[LoadOption]()
-        first = {each.name: rank for rank, each in enumerate(self._warm_policy.in_order())}
-        for each in sorted(self._models.values(), key=lambda each: (first.get(each.name, len(first)), each.name)):
+        for each in self._warm_policy.most_wanted_first():
             if each is model or each.removed:
                 continue
             if self._ledger.held(each.name):

@@ -88,6 +88,15 @@ class WarmSetPolicy:
 
         return sorted((self._models[name] for name in self.declared), key=key)
 
+    def most_wanted_first(self) -> list[ModelState]:
+        """Return all models: those of the warm set, the most valuable first, then those with the most requests lately."""
+        rank, now = {each.name: rank for rank, each in enumerate(self.in_order())}, self._context.now
+
+        def key(model: ModelState) -> tuple[int, float, str]:
+            return rank.get(model.name, len(rank)), -model.request_rate.rate(now), model.name
+
+        return sorted(self._models.values(), key=key)
+
     def plan(self) -> list[ModelState]:
         """Choose anew which of the models that should be warm fit together; return those that were not among them before."""
         wanted = [model for model in self._models.values() if self.reason(model)]

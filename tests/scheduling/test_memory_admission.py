@@ -10,6 +10,7 @@ import pytest
 from hostd.domain.footprint import ElasticMemory
 from hostd.domain.lifecycle import State
 from hostd.domain.reason import ExitClass
+from hostd.planning.warm_set.elastic import GUARDED
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.decisions import (
     Evicted,
@@ -97,6 +98,31 @@ class TestShares:
         assert {"cache": 3} == self.loaded(play, "a").shares
         play.arrive("t1", "b", now=SETTLED)
         assert [] == play.stops
+
+    def test_a_share_never_costs_a_second_model_its_place(self) -> None:
+        """Beside either of two models of 4 GiB, one of 14 leaves 2 of 20: with shares of 3 for each, both would have to go."""
+        play = Machine({CARD: 20}, a=(elastic(4),), b=(elastic(4),), c=(fits(14),))
+        play.open(profile("a"), profile("b"), profile("c"))
+        play.warm("a", "b")
+        assert [{"cache": 2}, {"cache": 2}] == [self.loaded(play, name).shares for name in "ab"]
+        play.arrive("t1", "c", now=SETTLED)
+        assert 1 == len(play.stops)
+        play.gone(play.stops[0])
+        assert "c" == play.starts[-1]
+        assert {CARD: 0} == play.scheduler.engines.ledger.free()
+
+    def test_the_models_that_are_asked_for_are_guarded_first(self) -> None:
+        """Of more than can be guarded, one that has requests comes before those that have none."""
+        rest = {f"r{number}": (fits(1),) for number in range(GUARDED)}
+        play = Machine({CARD: 20}, a=(elastic(4),), z=(fits(16),), **rest)
+        play.open(profile("a"), profile("z"), *(profile(name) for name in rest))
+        play.arrive("t1", "z")
+        play.ready("z")
+        play.finish("t1")
+        play.tell(UnloadRequested("z"))
+        play.gone("z")
+        play.warm("a")
+        assert {"cache": 0} == self.loaded(play, "a").shares
 
 
 class TestWithRoom:

@@ -71,20 +71,27 @@ def plan_models(
 def _dealt(fits: Mapping[str, Fit | None], together: Sequence[str], left: Bytes) -> dict[str, Fit | None]:
     """Return *fits* with shares of elastic memory: of what is *left* for those that fit *together*, of its own rest for another."""
     options = {name: fit.option for name in together if (fit := fits[name])}
+    later = {name: fit.option for name, fit in fits.items() if fit and fit.verdict is Verdict.FITS_AFTER_EVICTING}
     shared: dict[str, LoadOption] = {}
     for name, option in options.items():
         others = [other for peer, other in options.items() if peer != name and other.shares is None]
-        shared[name] = with_shares(option, _sum(left, [other.needs for other in others]), others)
+        shared[name] = with_shares(option, _sum(left, [other.needs for other in others]), [*others, *later.values()])
     more = {name: shared[name].share_bytes for name, option in options.items() if option.shares is None}
     dealt = dict(fits)
     for name, fit in fits.items():
         if fit and name in shared:
-            others_more = _sum({}, [count for peer, count in more.items() if peer != name])
-            free = {pool: count - others_more.get(pool, 0) for pool, count in fit.free.items()}
+            free = _minus(fit.free, [count for peer, count in more.items() if peer != name])
             dealt[name] = replace(fit, option=shared[name], free=free)
-        elif fit and fit.verdict is Verdict.FITS_AFTER_EVICTING:
-            dealt[name] = replace(fit, option=with_shares(fit.option, less(fit.free, [fit.option])))
+        elif fit and name in later:
+            stay = {peer: option for peer, option in shared.items() if peer not in fit.evict}
+            gone = [option for peer, option in (options | later).items() if peer != name and peer not in stay]
+            rest = _minus(less(fit.free, [fit.option]), [more[peer] for peer in stay.keys() & more.keys()])
+            dealt[name] = replace(fit, option=with_shares(fit.option, rest, gone, list(stay.values())))
     return dealt
+
+
+def _minus(free: Bytes, taken: Sequence[Bytes]) -> Bytes:
+    return {pool: count - sum(each.get(pool, 0) for each in taken) for pool, count in free.items()}
 
 
 def _sum(free: Bytes, more: Sequence[Bytes]) -> Bytes:

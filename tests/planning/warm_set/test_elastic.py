@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostd.domain.footprint import Component, ElasticMemory
-from hostd.planning.warm_set.elastic import with_shares
-from hostd.planning.warm_set.load_option import LoadOption, less
+from hostd.planning.warm_set.elastic import GUARDED, with_shares
+from hostd.planning.warm_set.eviction import EvictionCandidate, cheapest_eviction
+from hostd.planning.warm_set.load_option import LoadOption, excess, less
 
 GIB = 2**30
 PAST = ElasticMemory("cache", ("ram",), GIB, 8)
@@ -34,8 +35,28 @@ def test_a_share_is_half_of_what_is_left_and_no_more_than_is_of_use() -> None:
 def test_other_models_have_what_they_need_first() -> None:
     """Of those that do not fit beside each other, the first ones."""
     left = {"ram": 12 * GIB}
-    others = [option(7), option(9), option(3)]
+    others = [option(7), option(10), option(3)]
     assert {"cache": 1} == shares(with_shares(option(1, PAST), left, others))
+
+
+def test_a_share_fits_beside_every_set_that_fits() -> None:
+    """Of 20 GiB, two models of 4 leave 12; but one of 14 beside either of them leaves 2, and that is what each may have."""
+    models = [option(4, PAST), option(4, PAST), option(14)]
+    assert {"cache": 2} == shares(with_shares(models[0], {"ram": 16 * GIB}, models[1:]))
+    loaded = with_shares(models[0], {"ram": 16 * GIB}, models[1:])
+    second = with_shares(models[1], less({"ram": 20 * GIB}, [loaded, models[1]]), models[2:], [loaded])
+    assert {"cache": 2} == shares(second)
+    # One that neither fits beside has no say.
+    assert {"cache": 3} == shares(with_shares(models[0], {"ram": 16 * GIB}, [models[1], option(17)]))
+
+
+def test_only_so_many_models_are_guarded() -> None:
+    """Among more, shares would be nothing: the most wanted ones count, and loaded ones before others."""
+    small, large = [option(1)] * GUARDED, option(16)
+    assert {"cache": 0} == shares(with_shares(option(4, PAST), {"ram": 16 * GIB}, [large, *small]))
+    assert {"cache": 5} == shares(with_shares(option(4, PAST), {"ram": 16 * GIB}, [*small, large]))
+    left = {"ram": (16 - GUARDED) * GIB}
+    assert {"cache": 5} == shares(with_shares(option(4, PAST), left, [large], small))
 
 
 def test_equal_parts_whatever_the_order_of_loads() -> None:
@@ -85,3 +106,35 @@ def test_a_share_never_keeps_another_model_out(models: list[tuple[int, int]], si
         assert left["ram"] >= 0
         loaded.append(with_shares(each, left, fitting[number + 1 :], loaded))
     assert less(free, loaded)["ram"] >= 0
+
+
+@given(
+    models=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 99)), min_size=2, max_size=GUARDED + 1),
+    size=st.integers(9, 40),
+    asked=st.lists(st.integers(0, GUARDED), min_size=1, max_size=20),
+    cost=st.permutations(range(GUARDED + 1)),
+)
+def test_shares_never_cost_an_eviction(
+    models: list[tuple[int, int]], size: int, asked: list[int], cost: list[int]
+) -> None:
+    """Whichever models are asked for in whatever order, the same ones are evicted as if nobody had a share; all of it fits."""
+    unit = GIB // 64
+    options = [option(needs, ElasticMemory("cache", ("ram",), unit, 64 * most)) for needs, most in models]
+    whole, loaded = {"ram": size * GIB}, dict[int, LoadOption]()
+    for number in (each % len(models) for each in asked):
+        if number in loaded:
+            continue
+
+        def evicted(held: dict[int, LoadOption], claimant: LoadOption = options[number]) -> set[str]:
+            candidates = [EvictionCandidate(str(n), 2.0 ** cost[n], each.needs, 0.0) for n, each in held.items()]
+            chosen = cheapest_eviction(candidates, excess(claimant.needs, less(whole, held.values())))
+            assert chosen is not None
+            return {each.name for each in chosen}
+
+        gone = evicted(loaded)
+        assert evicted({n: options[n] for n in loaded}) == gone
+        loaded = {n: each for n, each in loaded.items() if str(n) not in gone}
+        left = less(whole, [*loaded.values(), options[number]])
+        others = [each for n, each in enumerate(options) if n != number and n not in loaded]
+        loaded[number] = with_shares(options[number], left, others, list(loaded.values()))
+        assert less(whole, loaded.values())["ram"] >= 0
