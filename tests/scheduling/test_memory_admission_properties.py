@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
+from hostd.domain.footprint import ElasticMemory
 from hostd.domain.host import Pool, PoolKind
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
@@ -42,14 +43,19 @@ WHERE: tuple[tuple[tuple[str, ...], ...], ...] = ((FIRST,), (FIRST,), (FIRST, SE
 
 @st.composite
 def choices(draw: st.DrawFn) -> tuple[LoadOption, ...]:
-    """Draw one to three ways to load a model, some of which may be too large for the machine."""
+    """Draw one to three ways to load a model, some of which may be too large for the machine, some of use with more memory."""
     found = []
     for variant in range(draw(st.sampled_from([1, 1, 2, 3]))):
         for where in draw(st.sampled_from(WHERE)):
             needs = {pool: draw(st.integers(1, 11)) for pool in where}
             peak = {where[0]: draw(st.sampled_from([0, 0, 1, 2]))}
             label = f"v{variant}@{'+'.join(where)}"
-            found.append(LoadOption(variant, label, needs=needs, expected=needs, transient=peak, load_seconds=4.0))
+            elastic = draw(st.sampled_from([(), (ElasticMemory("cache", where[:1], 1, 3),)]))
+            found.append(
+                LoadOption(
+                    variant, label, needs=needs, expected=needs, transient=peak, load_seconds=4.0, elastic=elastic
+                )
+            )
     return tuple(found)
 
 
