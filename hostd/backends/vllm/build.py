@@ -44,18 +44,21 @@ class VllmBuild:
         return not self.flags or flag.partition(".")[0] in self.flags
 
 
-def build_of(program: str) -> VllmBuild:
-    """Return which vLLM the console script or Python at *program* is. Blocks, the first time for a tenth of a second."""
+def build_of(program: str, seconds: float = _PATIENCE) -> VllmBuild:
+    """Return which vLLM the console script or Python at *program* is, as far as it tells within *seconds*.
+
+    Blocks, the first time for a tenth of a second.
+    """
     python = interpreter_of(program)
     if python is None:
         return VllmBuild()
     packages = Path(python).parent.parent
-    return _probed(python, packages.stat().st_mtime_ns if packages.exists() else 0)
+    return _probed(python, packages.stat().st_mtime_ns if packages.exists() else 0, seconds)
 
 
 @cache
-def _probed(python: str, _stamp: int) -> VllmBuild:
-    done = output_of((python, "-I", "-c", _PROBE), engine_environment(os.environ), seconds=_PATIENCE)
+def _probed(python: str, _stamp: int, seconds: float = _PATIENCE) -> VllmBuild:
+    done = output_of((python, "-I", "-c", _PROBE), engine_environment(os.environ), seconds=seconds)
     if done is None or done.status:
         return VllmBuild()
     try:

@@ -1,5 +1,6 @@
 """Whether the clock can be right: certificates, windows of the week, budgets of a day and retention all go by it."""
 
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from hostd.doctor.context import CheckContext
 from hostd.doctor.finding import Findings, failed, fine, warned
 
 _DAY, _SLACK = 86400.0, 120.0
-_REMEDY = "sudo timedatectl set-ntp true (macOS: sudo sntp -sS time.apple.com)"
+_REMEDY = "sudo sntp -sS time.apple.com" if sys.platform == "darwin" else "sudo timedatectl set-ntp true"
 LATEST = 4102444800.0
 """The year 2100, in seconds of Unix time."""
 

@@ -61,7 +61,7 @@ def judge(disks: Sequence[DiskFacts]) -> Findings:
 
 
 def _trouble(facts: DiskFacts) -> Iterator[CheckFinding]:
-    path, room, used = facts.path, format_bytes(facts.free), f"du -xh --max-depth=2 {facts.path} | sort -h | tail"
+    path, room, used = facts.path, format_bytes(facts.free), f"du -xhd 2 {facts.path} | sort -h | tail"
     lost = (
         "records of requests and measurements of memory are lost" if facts.purpose == STATE else "nothing can be pulled"
     )

@@ -17,6 +17,7 @@ from hostd.doctor.context import CheckContext
 from hostd.doctor.finding import Findings, fine, skipped, warned
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Settings
+from hostd.domain.reason import ExitClass
 from hostd.programs import output_of
 
 ENGINES = ("llamacpp", "vllm", "ollama", "mlx")
@@ -30,7 +31,7 @@ _MLX_VERSION = "import importlib.metadata as m; print(m.version('mlx-lm'))"
 class EngineFacts:
     """An engine of this machine: the *program*, or why there is none in *missing*; *version* None where it does not tell.
 
-    *wanted_by* are the profiles that name it.
+    *wanted_by* are the profiles that nothing else can serve.
     """
 
     name: str
@@ -76,12 +77,22 @@ def check_of(engine: str) -> Callable[[CheckContext], Findings]:
 def gather(engine: str, context: CheckContext) -> EngineFacts:
     """Return what is known of *engine*. Blocks: a program is started."""
     wanted = _wanted_by(engine, context.settings)
-    command = tuple(context.settings.commands.get(engine, ()))
     try:
-        program, version = _FOUND[engine](command, context.program_patience)
+        program = program_of(engine, context.settings)
     except EngineError as error:
         return EngineFacts(engine, missing=error.message, wanted_by=wanted)
-    return EngineFacts(engine, program, version, wanted_by=wanted)
+    version = _VERSIONS[engine](program, context.program_patience)
+    named = "the xllamacpp wheel" if str(llamacpp_build.LAUNCHER) in program else program[0]
+    return EngineFacts(engine, named, version, wanted_by=wanted)
+
+
+def program_of(engine: str, settings: Settings) -> tuple[str, ...]:
+    """Return the command line by which hostd would start *engine*, as far as it does not depend on a model.
+
+    Raises:
+        EngineError: It is not installed.
+    """
+    return _PROGRAMS[engine](tuple(settings.commands.get(engine, ())))
 
 
 def judge(facts: EngineFacts) -> Findings:
@@ -90,13 +101,13 @@ def judge(facts: EngineFacts) -> Findings:
         named = ", ".join(facts.wanted_by)
         return (
             warned(
-                f"{facts.name} is not found, and {named} may be served by it",
+                f"{facts.name} is not found, and nothing else serves {named}",
                 facts.missing,
-                f"install it, or remove its variants from {named}",
+                f"install it, or give {named} another variant",
             ),
         )
     if facts.program is None:
-        return skipped(f"{facts.name} is not installed", "no profile asks for it")
+        return skipped(f"{facts.name} is not installed", "no profile depends on it")
     told = f"{facts.name} {facts.version or 'of unknown version'} at {facts.program}"
     bad = known_bad(facts.name, facts.version)
     if bad is not None:
@@ -113,49 +124,54 @@ def known_bad(engine: str, version: str | None) -> KnownBad | None:
 
 
 def _wanted_by(engine: str, settings: Settings) -> tuple[str, ...]:
-    """Return the profiles that have a variant which hostd would start *engine* for."""
+    """Return the profiles for which hostd would start *engine* and nothing else: other variants may be for other machines."""
     return tuple(
         profile.name
         for profile in settings.profiles.values()
-        if any(each.backend == engine and each.url is None for each in profile.variants)
+        if all(each.backend == engine and each.url is None for each in profile.variants)
     )
 
 
-def _llamacpp(command: tuple[str, ...], seconds: float) -> tuple[str, str | None]:
-    program = locate_llamacpp(command)
-    build = llamacpp_build.build_of(program, seconds)
-    named = "the xllamacpp wheel" if str(llamacpp_build.LAUNCHER) in program else program[0]
-    return named, None if build is None else str(build)
-
-
-def _vllm(command: tuple[str, ...], _: float) -> tuple[str, str | None]:
-    program = locate_vllm(command)[0]
-    return program, vllm_build.build_of(program).version
-
-
-def _ollama(command: tuple[str, ...], seconds: float) -> tuple[str, str | None]:
+def _ollama(command: tuple[str, ...]) -> tuple[str, ...]:
     named = command[0] if command else "ollama"
     program = shutil.which(str(Path(named).expanduser()) if named.startswith("~") else named)
     if program is None:
-        raise EngineError(f"the command '{named}' was not found")
-    done = output_of((program, "--version"), engine_environment(os.environ), seconds=seconds, errors_too=True)
+        raise EngineError(f"the command '{named}' was not found", exit_class=ExitClass.MISSING_FILE)
+    return (program, *command[1:])
+
+
+def _llamacpp_version(program: tuple[str, ...], seconds: float) -> str | None:
+    build = llamacpp_build.build_of(program, seconds)
+    return None if build is None else str(build)
+
+
+def _vllm_version(program: tuple[str, ...], seconds: float) -> str | None:
+    return vllm_build.build_of(program[0], seconds).version
+
+
+def _ollama_version(program: tuple[str, ...], seconds: float) -> str | None:
+    done = output_of((program[0], "--version"), engine_environment(os.environ), seconds=seconds, errors_too=True)
     if done is None:
-        return program, None
+        return None
     # Where a server runs, its version comes first; what hostd starts is the client's.
     found = _OLLAMA_CLIENT.search(done.text)
-    version = found[1] if found else next(iter(_VERSION.findall(done.text)), None)
-    return program, version
+    return found[1] if found else next(iter(_VERSION.findall(done.text)), None)
 
 
-def _mlx(command: tuple[str, ...], seconds: float) -> tuple[str, str | None]:
-    python = python_of(command)
-    done = output_of((python, "-I", "-c", _MLX_VERSION), engine_environment(os.environ), seconds=seconds)
-    return python, done.text.strip() or None if done and not done.status else None
+def _mlx_version(program: tuple[str, ...], seconds: float) -> str | None:
+    done = output_of((program[0], "-I", "-c", _MLX_VERSION), engine_environment(os.environ), seconds=seconds)
+    return done.text.strip() or None if done and not done.status else None
 
 
-_FOUND: Mapping[str, Callable[[tuple[str, ...], float], tuple[str, str | None]]] = {
-    "llamacpp": _llamacpp,
-    "vllm": _vllm,
+_PROGRAMS: Mapping[str, Callable[[tuple[str, ...]], tuple[str, ...]]] = {
+    "llamacpp": locate_llamacpp,
+    "vllm": locate_vllm,
     "ollama": _ollama,
-    "mlx": _mlx,
+    "mlx": lambda command: (python_of(command),),
+}
+_VERSIONS: Mapping[str, Callable[[tuple[str, ...], float], str | None]] = {
+    "llamacpp": _llamacpp_version,
+    "vllm": _vllm_version,
+    "ollama": _ollama_version,
+    "mlx": _mlx_version,
 }

@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 
 from hostd.backends.addresses import local_pid
+from hostd.doctor.checks.daemons import is_daemon
 from hostd.doctor.context import CheckContext
-from hostd.doctor.finding import CheckFinding, Findings, failed, fine, skipped
+from hostd.doctor.finding import CheckFinding, Findings, failed, fine, skipped, warned
 from hostd.domain.profile import LISTEN
 from hostd.gateway.http.listeners import base_url
 
@@ -23,12 +24,16 @@ _LONGEST_PATH = 107 if os.uname().sysname == "Linux" else 103
 
 @dataclass(frozen=True, slots=True)
 class ListenFacts:
-    """An address to listen on: the *error* of trying (None: free), who has it, and whether it may be left out."""
+    """An address to listen on: the *error* of trying (None: free), who has it, and whether it may be left out.
+
+    *by_daemon* says that who has it is a hostd, or cannot be told.
+    """
 
     address: str
     error: int | None = None
     pid: int | None = None
     program: str = ""
+    by_daemon: bool = True
     optional: bool = False
     too_long: bool = False
 
@@ -65,7 +70,8 @@ def _port(address: str, *, optional: bool) -> ListenFacts:
         if code != errno.EADDRINUSE:
             return ListenFacts(address, code, optional=optional)
         pid = local_pid(base_url(address))
-        return ListenFacts(address, code, pid, _name(pid), optional)
+        program, by_daemon = _who(pid)
+        return ListenFacts(address, code, pid, program, by_daemon, optional)
     return ListenFacts(address, optional=optional)
 
 
@@ -82,11 +88,13 @@ def _socket(address: str) -> ListenFacts:
     return ListenFacts(address, None if os.access(path.parent, os.W_OK | os.X_OK) else errno.EACCES)
 
 
-def _name(pid: int | None) -> str:
+def _who(pid: int | None) -> tuple[str, bool]:
+    """Return the name of a process, and whether it may be a daemon of ours."""
     if pid is not None:
         with suppress(psutil.Error):
-            return psutil.Process(pid).name()
-    return ""
+            process = psutil.Process(pid)
+            return process.name(), is_daemon(process.cmdline())
+    return "", True
 
 
 def judge(addresses: Sequence[ListenFacts], daemon: str | None) -> Findings:
@@ -99,7 +107,7 @@ def judge(addresses: Sequence[ListenFacts], daemon: str | None) -> Findings:
 def _is_trouble(facts: ListenFacts, daemon: str | None) -> bool:
     if facts.error is None or (facts.optional and facts.error != errno.EADDRINUSE):
         return False
-    return not (facts.error == errno.EADDRINUSE and daemon)
+    return not (facts.error == errno.EADDRINUSE and daemon and facts.by_daemon)
 
 
 def _trouble(facts: ListenFacts) -> CheckFinding:
@@ -109,7 +117,10 @@ def _trouble(facts: ListenFacts) -> CheckFinding:
         who = f"{facts.program or 'process'} (pid {facts.pid})" if facts.pid else "another program"
         ask = f"lsof -nU {address.removeprefix('unix:')}" if address.startswith("unix:") else f"sudo lsof -nPi :{port}"
         remedy = f"kill {facts.pid}, or {elsewhere}" if facts.pid else f"{ask} tells which; or {elsewhere}"
-        return failed(f"{address} is taken by {who}", "and no hostd answers there", remedy)
+        if facts.optional:
+            why = "hostd leaves it out, and clients that ask for localhost may reach that program instead"
+            return warned(f"{address} is taken by {who}", why, remedy)
+        return failed(f"{address} is taken by {who}", "hostd cannot listen there", remedy)
     if facts.error in (errno.EACCES, errno.EPERM):
         why = "ports below 1024, and folders of others, take rights that hostd should not have"
         return failed(f"this user may not listen on {address}", why, elsewhere)

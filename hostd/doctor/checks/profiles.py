@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from hostd.backends.contract import Backend
 from hostd.backends.registry import backends
+from hostd.doctor.checks.engines import ENGINES, program_of
 from hostd.doctor.context import CheckContext
 from hostd.doctor.finding import CheckFinding, Findings, failed, fine, skipped, warned
+from hostd.domain.errors import EngineError
 from hostd.domain.host import Host
-from hostd.domain.profile import Profile, Settings
+from hostd.domain.profile import Profile, Settings, Variant
 from hostd.hardware.probe import probe
 from hostd.models.locations import find_locations
 from hostd.sizing.load_options import LoadOptionFinder
@@ -38,14 +41,35 @@ def check(context: CheckContext) -> Findings:
 def gather(settings: Settings, host: Host, environ: Mapping[str, str]) -> tuple[ProfileFacts, ...]:
     """Return what the daemon would say of each model on an empty *host*. Reads headers of files; asks no hub."""
     places = replace(find_locations(environ), offline=True)
-    finder = LoadOptionFinder(places, backends(settings.commands, settings=settings.engines))
-    return tuple(_facts(finder, profile, host) for profile in settings.profiles.values())
+    engines = backends(settings.commands, settings=settings.engines)
+    finder = LoadOptionFinder(places, engines)
+    return tuple(_facts(finder, profile, host, settings, engines) for profile in settings.profiles.values())
 
 
-def _facts(finder: LoadOptionFinder, profile: Profile, host: Host) -> ProfileFacts:
+def _facts(
+    finder: LoadOptionFinder, profile: Profile, host: Host, settings: Settings, engines: Mapping[str, Backend]
+) -> ProfileFacts:
     found = finder.find(profile, host)
     pulls = any((each.hf or each.tag) and each.url is None for each in profile.variants)
-    return ProfileFacts(profile.name, found.why_not, bool(found.why_not and found.options), pulls)
+    if found.why_not is not None:
+        return ProfileFacts(profile.name, found.why_not, bool(found.options), pulls)
+    usable = [profile.variants[number] for number in sorted({option.variant for option in found.options})]
+    lacking = [why for each in usable if (why := _lacking(profile, each, settings, engines)) is not None]
+    why_not = "; ".join((*found.notes, *lacking)) if len(lacking) == len(usable) else None
+    return ProfileFacts(profile.name, why_not, pulls=pulls)
+
+
+def _lacking(profile: Profile, variant: Variant, settings: Settings, engines: Mapping[str, Backend]) -> str | None:
+    """Return why *variant*, which has room here, cannot be started: for want of an engine, or of a tag in Ollama's stores."""
+    if variant.backend not in ENGINES or variant.url is not None:
+        return None
+    try:
+        program_of(variant.backend, settings)
+        if variant.tag is not None:
+            engines[variant.backend].check(profile, variant, None)
+    except EngineError as error:
+        return f"{variant.label}: {error.message}"
+    return None
 
 
 def judge(models: Sequence[ProfileFacts]) -> Findings:

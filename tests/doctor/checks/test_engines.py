@@ -47,10 +47,13 @@ def test_a_version_is_read_from_what_the_program_prints(
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_that_profiles_name_and_that_is_missing(tmp_path: Path, engine: str) -> None:
-    """A warning: another variant may serve the profile, and the check of profiles says where none does."""
+    """A warning where nothing else serves them; variants for other machines are no reason."""
     found = only(check_of(engine)(machine(tmp_path, settings=wanting(engine, "/no/such-program"))))
     assert (FindingStatus.WARN, True) == (found.status, "/no/such-program" in found.why)
     assert "coder" in found.what
+    other = (Variant(engine, tag="m", path="m.gguf"), Variant("cloud", provider="openai", model="gpt-4o"))
+    both = Settings(profiles={"coder": Profile("coder", other)}, commands={engine: ("/no/such-program",)})
+    assert "skipped" == only(check_of(engine)(machine(tmp_path, settings=both))).status
 
 
 def test_an_engine_that_nobody_asks_for(tmp_path: Path) -> None:

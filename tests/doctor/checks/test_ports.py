@@ -11,7 +11,7 @@ from tests.doctor.machine import machine, only
 
 
 def test_a_port_that_another_program_has() -> None:
-    """It is named, with its pid; where a daemon answers, the port is its own."""
+    """It is named, with its pid, whether or not a daemon answers elsewhere."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         facts = gather((address,))
@@ -20,7 +20,16 @@ def test_a_port_that_another_program_has() -> None:
     assert "fail" == found.status
     assert f"(pid {os.getpid()})" in found.what
     assert found.remedy.startswith(f"kill {os.getpid()}")
-    assert "ok" == only(judge(facts, "http://127.0.0.1:11435")).status
+    assert "fail" == only(judge(facts, "http://127.0.0.1:11435")).status
+
+
+def test_a_port_that_the_daemon_has() -> None:
+    """It is its own, also where the system does not tell who has it; another's second address is a warning."""
+    ours = ListenFacts("127.0.0.1:11435", errno.EADDRINUSE, 7, "hostd")
+    assert "ok" == only(judge((ours,), "http://127.0.0.1:11435")).status
+    assert "ok" == only(judge((ListenFacts("127.0.0.1:11435", errno.EADDRINUSE),), "http://127.0.0.1:11435")).status
+    second = ListenFacts("[::1]:11435", errno.EADDRINUSE, 8, "ollama", by_daemon=False, optional=True)
+    assert "warn" == only(judge((ours, second), "http://127.0.0.1:11435")).status
 
 
 def test_a_free_port_stays_free() -> None:

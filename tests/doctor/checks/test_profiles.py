@@ -48,6 +48,19 @@ def test_each_model_is_judged_by_what_the_daemon_would_say(tmp_path: Path) -> No
     assert ("fail", "hostd pull hub") == (hub.status, hub.remedy)
 
 
+def test_a_variant_without_its_engine_serves_nothing(tmp_path: Path) -> None:
+    """A tag that no store of Ollama's has, and an engine that is not installed: room alone is not enough."""
+    settings = declared(tmp_path, tag=Variant("ollama", tag="no-such-model:1b"))
+    found = only(judge(gather(settings, SMALL, {"OLLAMA_MODELS": str(tmp_path / "none")})))
+    assert ("fail", "hostd pull tag") == (found.status, found.remedy)
+    small = weigh(tmp_path / "s.gguf", 1)
+    absent = Settings(
+        profiles={"a": Profile("a", (Variant("llamacpp", path=str(small)),), context=4096)},
+        commands={"llamacpp": ("/no/such-program",)},
+    )
+    assert "/no/such-program" in only(judge(gather(absent, SMALL, {}))).why
+
+
 def test_all_is_well(tmp_path: Path) -> None:
     """Every model can be served when nothing else is loaded."""
     settings = declared(tmp_path, small=Variant("llamacpp", path=str(weigh(tmp_path / "s.gguf", 1))))
