@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hostd.dialects.chat_template import NAMES
+from hostd.dialects.openai.bounds import MAX_TOKENS
 from hostd.dialects.openai.request_fields import TEMPLATE
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.thinking import NO_EFFORT, ThinkingWish
@@ -58,16 +59,17 @@ def of_budget(budget: object) -> ThinkingWish | None:
     """Return the wish that *budget* is, a number of tokens; 0 is no thought, a negative one no bound. None where it is none."""
     if not isinstance(budget, int) or isinstance(budget, bool) or budget < 0:
         return None
-    return ThinkingWish(think=True, budget=budget) if budget else ThinkingWish(think=False)
+    return ThinkingWish(think=True, budget=min(budget, MAX_TOKENS)) if budget else ThinkingWish(think=False)
 
 
 def of_kind(thinking: object) -> ThinkingWish | None:
     """Return the wish that *thinking* is, an object with a ``type`` and ``budget_tokens``, or a flag; None where it is none."""
     if isinstance(thinking, bool):
         return ThinkingWish(think=thinking)
-    if not isinstance(thinking, Mapping) or thinking.get("type") not in _KINDS:
+    kind = thinking.get("type") if isinstance(thinking, Mapping) else None
+    if not isinstance(thinking, Mapping) or not isinstance(kind, str) or kind not in _KINDS:
         return None
-    think = _KINDS[thinking["type"]]
+    think = _KINDS[kind]
     budget = of_budget(thinking.get("budget_tokens")) if think else None
     return ThinkingWish(think, budget=None if budget is None else budget.budget)
 

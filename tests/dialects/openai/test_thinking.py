@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hostd.dialects.anthropic import thinking as messages
+from hostd.dialects.chat_template import NAMES
 from hostd.dialects.openai.thinking import WORDS, wish_of, words_of
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.thinking import LEVELS, ThinkingWish
@@ -43,6 +45,7 @@ def test_there_and_back(wish: ThinkingWish) -> None:
         ({"reasoning": {"effort": "none"}}, OFF),
         ({"reasoning": {"enabled": False}}, OFF),
         ({"reasoning": {"max_tokens": 9}}, ThinkingWish(think=True, budget=9)),
+        ({"reasoning": {"max_tokens": 10**20}}, ThinkingWish(think=True, budget=2**31 - 1)),
         ({"reasoning": {"summary": "auto"}}, None),
         ({"reasoning": True}, ON),
         ({"thinking": {"type": "disabled"}}, OFF),
@@ -76,3 +79,24 @@ def test_what_clients_say(members: dict[str, Any], wish: ThinkingWish | None) ->
     """Whatever member it stands in; what makes no sense is no wish, and of a contradiction less thought is taken."""
     assert wish == wish_of(RequestDocument.of(members))
     assert wish == wish_of(members)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["type", "effort", "enabled"]), inner),
+    max_leaves=4,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(WORDS)), json_values | st.dictionaries(st.sampled_from(sorted(NAMES)), json_values)
+    )
+)
+def test_whatever_is_said(members: dict[str, Any]) -> None:
+    """No value makes it fail, and a wish that is read can be said."""
+    wish = wish_of(members)
+    assert wish is None or words_of(wish).keys() <= WORDS
+    for body in (members, {"thinking": members, "output_config": members}):
+        messages_wish = messages.wish_of(body)
+        assert messages_wish is None or messages.words_of(messages_wish).keys() <= {"thinking", "output_config"}
