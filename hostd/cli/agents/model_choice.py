@@ -8,6 +8,8 @@ Model = Mapping[str, Any]
 """An entry of ``GET /hostd/v1/models``."""
 
 _AWAY = "cloud"
+_WITHOUT = 3
+"""The tier of models that call no tools."""
 _OF_ANOTHER_KIND = ("embeddings", "rerank", "decisions")
 """What models do that do not talk."""
 
@@ -30,18 +32,20 @@ class _Candidate:
 
 _WHY = (
     "the role that requires tools",
-    "it declares tools",
-    "no model declares tools, and this one does not rule them out",
+    "it calls tools",
+    "no model is known to call tools, and this one may",
+    "no model calls tools",
 )
 
 
-def choose(models: Sequence[Model], roles: Iterable[Mapping[str, Any]]) -> ModelChoice | None:
-    """Return the best of *models* and *roles* for a program that calls tools; None where none can.
+def choose(models: Sequence[Model], roles: Iterable[Mapping[str, Any]], *, tools: bool = True) -> ModelChoice | None:
+    """Return the best of *models* and *roles* for a program that calls *tools*, or may do without; None where none can serve it.
 
-    What may leave this machine comes last, whatever it can do; then a role that requires tools comes before a profile that declares
-    them, and that before one that says nothing. Among equals the largest context wins, and then the order of declaration.
+    What may leave this machine comes last, whatever it can do; then a role that requires tools comes before a profile that calls
+    them, as far as is declared or was seen, and that before one of which nothing is known. Among equals the largest context
+    wins, and then the order of declaration.
     """
-    found = [*_roles(models, roles), *_profiles(models)]
+    found = [each for each in (*_roles(models, roles), *_profiles(models)) if not tools or each.tier < _WITHOUT]
     best = min(found, key=lambda each: (each.away, each.tier, -each.context), default=None)
     if best is None:
         return None
@@ -51,7 +55,9 @@ def choose(models: Sequence[Model], roles: Iterable[Mapping[str, Any]]) -> Model
 
 
 def _roles(models: Sequence[Model], roles: Iterable[Mapping[str, Any]]) -> Iterator[_Candidate]:
-    able = {model["name"]: model for model in models if _is_able(model)}
+    able = {
+        model["name"]: model for model in models if _talks(model) and model["capabilities"].get("tools") is not False
+    }
     for role in roles:
         used = [able[name] for name in role["use"] if name in able]
         if "tools" in role["require"] and used:
@@ -60,15 +66,15 @@ def _roles(models: Sequence[Model], roles: Iterable[Mapping[str, Any]]) -> Itera
 
 def _profiles(models: Sequence[Model]) -> Iterator[_Candidate]:
     for model in models:
-        if _is_able(model):
-            tier = 1 if model["capabilities"].get("tools") else 2
+        if _talks(model):
+            calls = model["capabilities"].get("tools")
+            tier = _WITHOUT if calls is False else 1 if calls else 2
             yield _Candidate(model["name"], model["context"] or 0, _is_away(model), tier)
 
 
-def _is_able(model: Model) -> bool:
-    """Return whether *model* can be served, and may be one that calls tools."""
-    can = model["capabilities"]
-    return bool(_usable(model)) and can.get("tools") is not False and not any(map(can.get, _OF_ANOTHER_KIND))
+def _talks(model: Model) -> bool:
+    """Return whether *model* can be served, and answers in words."""
+    return bool(_usable(model)) and not any(map(model["capabilities"].get, _OF_ANOTHER_KIND))
 
 
 def _is_away(model: Model) -> bool:

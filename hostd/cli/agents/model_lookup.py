@@ -19,8 +19,8 @@ class FoundModel:
     tools: bool | None
 
 
-def find_model(url: str | None, named: str | None) -> FoundModel:
-    """Return the model that is *named*, a profile, alias or role, or else the one that `choose` does.
+def find_model(url: str | None, named: str | None, *, tools: bool = True) -> FoundModel:
+    """Return the model that is *named*, a profile, alias or role, or else the one that `choose` does, for *tools* or not.
 
     Raises:
         DaemonUnreachable: No daemon answered.
@@ -30,9 +30,12 @@ def find_model(url: str | None, named: str | None) -> FoundModel:
     client, name, why = Client(where), named, None
     if name is None:
         answer = client.get("/hostd/v1/models")
-        choice = choose(answer["models"], answer["roles"])
+        choice = choose(answer["models"], answer["roles"], tools=tools)
         if choice is None:
-            raise VerbError("no model here is for tools; name one with --model, and see: hostd ls", Code.UNKNOWN_MODEL)
+            raise VerbError(
+                "no model here calls tools, as far as is known; name one all the same, and see: hostd ls",
+                Code.UNKNOWN_MODEL,
+            )
         name, why = choice.name, choice.why
     found = client.get(model_path(name))
     return FoundModel(

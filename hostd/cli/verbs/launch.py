@@ -82,7 +82,9 @@ def _tell(program: AgentProgram, found: FoundModel) -> None:
     reason = f" ({found.why}; another with --model)" if found.why else ""
     say(f"{program.title} works with {model.model}{reason}")
     if found.tools is False:
-        say(f"{model.model} calls no tools, by its profile; {program.title} can hardly work with it (see: hostd ls)")
+        say(
+            f"{model.model} calls no tools as far as is known, and {program.title} needs them; see: hostd show {model.model}"
+        )
     if model.context and program.opening_tokens and model.context < 2 * program.opening_tokens:
         say(
             f"its context of {model.context} tokens is small for {program.title}, whose own instructions take about "

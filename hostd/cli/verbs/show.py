@@ -51,7 +51,7 @@ def show(
 def _paste(name: str, model: str | None, url: str | None, *, as_json: bool) -> None:
     if name not in SNIPPETS:
         raise VerbError(f"there is no snippet {name!r}; {hint(name, SNIPPETS)}", Code.USAGE)
-    found, chosen = find_model(url, model), SNIPPETS[name]
+    found, chosen = find_model(url, model, tools=False), SNIPPETS[name]
     text = chosen.text(found.address)
     if as_json:
         emit(

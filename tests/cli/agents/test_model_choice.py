@@ -71,12 +71,21 @@ def test_without_a_model_for_tools_there_is_no_choice() -> None:
     assert choose([LOST, VECTORS, RANKS, model("mute", 8192, tools=False)], [role("coder", "lost")]) is None
 
 
+def test_a_program_may_do_without_tools() -> None:
+    """Then a model that calls none is better than nothing, and only than that."""
+    mute, silent = model("mute", 65_536, tools=False), model("silent", 8192, tools=None)
+    without, better = choose([VECTORS, mute], [], tools=False), choose([mute, silent], [], tools=False)
+    assert ("mute", "no model calls tools; 65536 tokens of context") == (without and (without.name, without.why))
+    assert better is not None
+    assert "silent" == better.name
+
+
 def test_the_choice_says_why() -> None:
     """What it has before the others, and its context."""
     one, other = model("one", 65_536), model("other", None)
     found = [choose(models, []) for models in ([one], [one, other], [other])]
     assert [
-        "it declares tools; 65536 tokens of context",
-        "it declares tools; 65536 tokens of context, the most of such",
-        "it declares tools; context unknown",
+        "it calls tools; 65536 tokens of context",
+        "it calls tools; 65536 tokens of context, the most of such",
+        "it calls tools; context unknown",
     ] == [choice and choice.why for choice in found]

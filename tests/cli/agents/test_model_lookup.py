@@ -21,12 +21,12 @@ def test_without_a_name_the_best_is_found(daemon: Daemon) -> None:
     daemon.on("GET /hostd/v1/models/qwen3.5-9b", SHOWN)
     found = find_model(daemon.url, None)
     assert "qwen3.5-9b" == found.address.model
-    assert "declares tools" in (found.why or "")
+    assert "calls tools" in (found.why or "")
 
 
 def test_nothing_for_tools_is_an_unknown_model(daemon: Daemon) -> None:
     """The message says how to take one all the same."""
     daemon.on("GET /hostd/v1/models", {"models": [EMBEDDER], "roles": []})
-    with pytest.raises(VerbError, match="--model") as raised:
+    with pytest.raises(VerbError, match="hostd ls") as raised:
         find_model(daemon.url, None)
     assert Code.UNKNOWN_MODEL == raised.value.code

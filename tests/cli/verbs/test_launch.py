@@ -44,7 +44,7 @@ def test_a_program_runs_with_its_arguments(
     out, err = run.communicate(timeout=30)
     assert 7 == run.returncode, err
     assert out.rstrip().endswith("'-p', 'two words']")
-    assert f"{AGENTS[name].title} works with qwen3.5-9b (it declares tools; 32768 tokens of context" in err
+    assert f"{AGENTS[name].title} works with qwen3.5-9b (it calls tools; 32768 tokens of context" in err
 
 
 def test_a_named_model_is_taken_as_it_is_named(hostd: Callable[..., Ran], daemon: Daemon) -> None:

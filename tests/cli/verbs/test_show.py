@@ -110,7 +110,7 @@ def test_a_snippet_without_a_model_is_for_the_best_for_tools(daemon: Daemon, hos
     daemon.on("GET /hostd/v1/models/qwen3.5-9b", SHOWN)
     ran = hostd("show", "--snippet", "zed")
     assert "qwen3.5-9b" == json.loads(ran.out)["agent"]["default_model"]["model"]
-    assert "it declares tools" in ran.err
+    assert "it calls tools" in ran.err
 
 
 @pytest.mark.parametrize(
