@@ -1,7 +1,7 @@
 """What the owner may see, as plain data: one row per instance, one object per model, and the account of the memory."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -176,6 +176,12 @@ def roles(declared_roles: Iterable[Role]) -> list[dict[str, Any]]:
     return [{"name": role.name, "use": list(role.use), "require": list(role.require)} for role in declared_roles]
 
 
+def server(facts: ServerFacts) -> dict[str, Any]:
+    """Return what a running server says of itself; of how its model is told to think, only what comes of it."""
+    told = {each.name: getattr(facts, each.name) for each in fields(facts)}
+    return told | {"thinking": None if facts.thinking is None else facts.thinking.capability}
+
+
 def detail(services: AdminServices, shown: ModelView) -> dict[str, Any]:
     """Return everything that `hostd show` tells of one model."""
     instance = services.instances[shown.name]
@@ -184,7 +190,7 @@ def detail(services: AdminServices, shown: ModelView) -> dict[str, Any]:
         "instance": row(services, shown),
         "progress": instance.progress_of_load,
         "choice": None if instance.option is None else instance.option.label,
-        "server": asdict(instance.facts),
+        "server": server(instance.facts),
         "argv": None if launch is None else list(launch.shown_argv) if isinstance(launch, Launch) else [],
         "attached": launch.endpoint.url if isinstance(launch, Attachment) else None,
         "log_tail": list(instance.ring.tail(20)),

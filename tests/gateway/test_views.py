@@ -1,12 +1,15 @@
 """What the owner sees is plain data, true at that moment."""
 
+import json
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 import pytest
 
-from hostd.backends.contract import Launch
+from hostd.backends.contract import Launch, ServerFacts
 from hostd.domain.profile import ActiveWindow, WarmSettings
+from hostd.domain.thinking import ThinkingControl
 from hostd.gateway import views
 from tests.stage import Stage, until
 
@@ -102,3 +105,12 @@ async def test_everything_of_one_model(stage: Stage) -> None:
     assert ROW == set(shown["instance"])
     assert shown["log_tail"]
     assert launch.endpoint.headers["Authorization"].split()[1] not in str(shown)
+
+
+async def test_what_a_server_says_is_plain() -> None:
+    """Of the words for thinking only what they make of the model is shown."""
+    variables = MappingProxyType({"enable_thinking": True})
+    facts = ServerFacts(version="1", thinking=ThinkingControl(on=variables, efforts={"high": variables}))
+    told = json.loads(json.dumps(views.server(facts)))
+    assert ("1", "optional", None) == (told["version"], told["thinking"], told["context"])
+    assert views.server(ServerFacts())["thinking"] is None
