@@ -17,6 +17,7 @@ from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp import gguf_file
 from hostd.backends.llamacpp.command_line import PYTHON_SERVER
 from hostd.backends.llamacpp.placement import shares
+from hostd.backends.one_choice import refuse_several
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Flag, Profile
 from hostd.domain.reason import ExitClass
@@ -136,7 +137,11 @@ def adapt(body: Mapping[str, Any]) -> dict[str, Any] | None:
 
     It answers 500 to the role ``developer``, which newer clients use where older ones say ``system``, and to a
     ``logit_bias`` for anything but the number of a token.
+
+    Raises:
+        RequestError: Several answers are asked for.
     """
+    refuse_several(body)
     changes: dict[str, Any] = {}
     messages, bias = body.get("messages"), body.get("logit_bias")
     if isinstance(messages, list) and any(_is_developer(message) for message in messages):

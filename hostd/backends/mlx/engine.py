@@ -16,6 +16,7 @@ from hostd.backends.http.client import HttpClient
 from hostd.backends.mlx import faults, refusals, thinking
 from hostd.backends.mlx.command_line import arguments, python_of, server_words, serving
 from hostd.backends.mlx.request_fields import FIELDS
+from hostd.backends.one_choice import refuse_several
 from hostd.backends.thinking import ThinkingWords, by_template
 from hostd.domain.errors import RequestError
 from hostd.domain.profile import Profile, Variant
@@ -94,7 +95,11 @@ class Mlx(Engine):
 
         It refuses a field that is null, where OpenAI takes that for one that is not given, and templates do not know the role
         ``developer``, which newer clients use where older ones say ``system``.
+
+        Raises:
+            RequestError: Several answers are asked for.
         """
+        refuse_several(body)
         messages = body.get("messages")
         developers = isinstance(messages, list) and any(_is_developer(message) for message in messages)
         if not developers and None not in body.values():

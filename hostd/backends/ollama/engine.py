@@ -27,6 +27,7 @@ from hostd.backends.llamacpp.placement import elastic_variables
 from hostd.backends.ollama import client, context_guard, refusals, thinking
 from hostd.backends.ollama.client import LONGEST_LOAD, asked, keep, loaded
 from hostd.backends.ollama.store import full_name, home, store_of
+from hostd.backends.one_choice import refuse_several
 from hostd.backends.thinking import ThinkingWords
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.locality import is_loopback
@@ -185,8 +186,9 @@ class Ollama(Engine):
         ``tool_choice`` of ``none``; nor a list of one prompt.
 
         Raises:
-            RequestError: The request is certainly too long for the context.
+            RequestError: The request is certainly too long for the context, or asks for several answers.
         """
+        refuse_several(body)
         adapted = {**body, "model": endpoint.model}
         if "max_completion_tokens" in body:
             adapted["max_tokens"] = adapted.pop("max_completion_tokens")

@@ -1,9 +1,11 @@
 """The OpenAI dialect as the registry knows it: its clients, and what stands between them and an engine that speaks it, too."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from hostd.dialects.base import Answer, AnswerContext, Dialect, InferenceRequest
 from hostd.dialects.openai import aggregate, errors, parse, stream, whole
+from hostd.dialects.openai.estimate import estimated_prompt
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import HostdError
 
@@ -83,8 +85,13 @@ class OpenAiIdentity:
     ) -> stream.OpenAiStream:
         """Return what passes one stream on."""
         choices = context.request.choices
+        document = context.request.document
         return stream.OpenAiStream(
-            context.name, choices=choices, passes_progress=passes_progress, passes_sums=passes_sums
+            context.name,
+            choices=choices,
+            passes_progress=passes_progress,
+            passes_sums=passes_sums,
+            prompt_estimate=partial(estimated_prompt, document) if parse.asks_for_usage(document) else None,
         )
 
     def assembler(self, context: AnswerContext) -> aggregate.StreamAggregator:

@@ -23,6 +23,7 @@ CHAT = frozenset(
             "max_completion_tokens",
         ),
         *("max_tokens", "messages", "metadata", "modalities", "model", "n", "parallel_tool_calls", "prediction"),
+        *("moderation", "prompt_cache_options"),
         *("presence_penalty", "prompt_cache_key", "prompt_cache_retention", "reasoning_effort", "response_format"),
         *("safety_identifier", "seed", "service_tier", "stop", "store", "stream", "stream_options", "temperature"),
         *("tool_choice", "tools", "top_logprobs", "top_p", "user", "verbosity", "web_search_options"),

@@ -6,6 +6,7 @@ Bytes are passed on as they are, but for the name of the model and heartbeats.
 import json
 import re
 from collections import deque
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -96,12 +97,36 @@ class OpenAiStream(EventStream):
     part of the answer is lost, or a finish by which the engine says that it has given up. Heartbeats are not given out either: not
     all clients skip them. The answer has *choices*, each of which says why it is over; what says [DONE] before that is no whole
     answer, though one server is known that ends its answers so (vllm-mlx, its issue 628): they look like those that were cut.
+    Where the client has asked for sums and the engine sends none, they are made: of its chunks, and of *prompt_estimate*, which
+    returns about how many tokens the prompt has.
     """
 
-    __slots__ = ("_choices", "_ends", "_marks", "_passes_sums", "_rewriter", "_sums", "_tail")
+    __slots__ = (
+        "_choices",
+        "_ends",
+        "_marks",
+        "_name",
+        "_passes_sums",
+        "_rewriter",
+        "_shape",
+        "_sums",
+        "_tail",
+        "_uncounted",
+    )
 
-    def __init__(self, name: str, *, choices: int = 1, passes_progress: bool = False, passes_sums: bool = True) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        choices: int = 1,
+        passes_progress: bool = False,
+        passes_sums: bool = True,
+        prompt_estimate: Callable[[], int] | None = None,
+    ) -> None:
         super().__init__(PromptReader(passes=passes_progress))
+        self._name = name
+        self._shape: Json = {}
+        self._uncounted = prompt_estimate
         self._choices = choices
         self._passes_sums = passes_sums
         self._sums = b""
@@ -119,7 +144,7 @@ class OpenAiStream(EventStream):
 
     def end(self) -> bytes | None:
         """Return the formal end where only that is missing: each choice has said why it is over."""
-        return DONE if not self.failure and self._ends.complete() else None
+        return self._made_sums() + DONE if not self.failure and self._ends.complete() else None
 
     def error_event(self, error: HostdError) -> bytes:
         """Return *error* as the last event of the stream."""
@@ -241,7 +266,7 @@ class OpenAiStream(EventStream):
             if found.kind is EventKind.CHUNK and not self._passes_sums and not found.chunk["choices"]:
                 self._sums = event
             elif found.kind is not EventKind.HEARTBEAT:
-                kept.append(event)
+                kept += (self._made_sums(), event) if found.kind is EventKind.DONE else (event,)
             if self.done:
                 break
             if self.begun and found.kind is EventKind.CHUNK:
@@ -252,6 +277,9 @@ class OpenAiStream(EventStream):
 
     def _note(self, chunk: Json) -> None:
         choices = chunk["choices"]
+        if chunk.get("usage"):
+            self._uncounted = None
+        self._shape = self._shape or {name: chunk[name] for name in ("id", "object", "created") if name in chunk}
         # What has neither choices nor sums shows nothing of an answer, however often it comes.
         self.events += bool(choices or chunk.get("usage"))
         for choice in choices:
@@ -270,6 +298,15 @@ class OpenAiStream(EventStream):
             self._fail("the engine ended its answer in the middle")
         else:
             self._fail("the engine ended its answer before it had begun")
+
+    def _made_sums(self) -> bytes:
+        """Return the event that tells the sums, made where they are asked for and the engine has sent none."""
+        if self._uncounted is None:
+            return b""
+        prompt, answer = self._uncounted(), self.events
+        usage = {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
+        chunk = {**self._shape, "model": self._name, "choices": [], "usage": usage}
+        return b"data: " + json.dumps(chunk).encode() + b"\n\n"
 
     def _set_marks(self, event: bytes) -> None:
         """Find out from *event* how the engine writes a chunk that goes on, so that the next ones can be told by that."""

@@ -1,5 +1,6 @@
 """Whole events only, the bytes untouched, and no doubt about whether an answer is complete."""
 
+import json
 from itertools import pairwise
 
 import pytest
@@ -312,3 +313,29 @@ def test_sums_that_nobody_asked_for_are_read_alone(*, apart: bool) -> None:
     assert answer + DONE == b"".join(map(translator.feed, pieces))
     assert (True, 11, 7) == (translator.done, translator.prompt_tokens, translator.tokens)
     assert sums in b"".join(map(OpenAiStream("m").feed, pieces))
+
+
+def test_sums_that_an_engine_leaves_out_are_made() -> None:
+    """Before the end, where its client has asked for them: of the chunks, and of the estimate for the prompt."""
+    head = b'data: {"id":"x","object":"chat.completion.chunk","created":5,"model":"theirs","choices":[{"index":0,'
+    chunks = (
+        head + b'"delta":{"content":"a"},"finish_reason":null}]}\n\n',
+        head + b'"delta":{},"finish_reason":"stop"}]}\n\n',
+    )
+    for end in (DONE, b""):
+        stream = OpenAiStream("ours", prompt_estimate=lambda: 40)
+        sent = b"".join(map(stream.feed, (*chunks, end))) + (stream.end() or b"" if not stream.done else b"")
+        *_, sums, done = sent.removesuffix(b"\n\n").split(b"\n\n")
+        assert b"data: [DONE]" == done
+        assert {
+            "id": "x",
+            "object": "chat.completion.chunk",
+            "created": 5,
+            "model": "ours",
+            "choices": [],
+            "usage": {"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 42},
+        } == json.loads(sums.removeprefix(b"data: "))
+    counted = OpenAiStream("ours", prompt_estimate=lambda: 40)
+    assert 1 == b"".join(map(counted.feed, (*chunks, USAGE, DONE))).count(b'"usage"')
+    unasked = OpenAiStream("ours")
+    assert b"usage" not in b"".join(map(unasked.feed, (*chunks, DONE)))
