@@ -1,7 +1,7 @@
 """What checks are given: the owner's settings, where this machine keeps what, and what a running daemon answers."""
 
-import getpass
 import os
+import pwd
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +12,14 @@ from hostd.domain.profile import Settings
 from hostd.paths import state_directory
 
 _OF_PATIENCE = 0.8
+
+
+def user_name() -> str:
+    """Return the name of this process's user, its number where it has none, as in some containers."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ class CheckContext:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     state: Path = field(default_factory=state_directory)
     home: Path = field(default_factory=Path.home)
-    user: str = field(default_factory=getpass.getuser)
+    user: str = field(default_factory=user_name)
     platform: str = sys.platform
     root: Path = Path("/")
 

@@ -18,13 +18,17 @@ LITTLE_CACHE = 10 << 30
 
 @dataclass(frozen=True, slots=True)
 class DiskFacts:
-    """The disk that *path* is on, or will be: bytes that this user may still write; *files* whether more of them can be made."""
+    """The disk that *path* is on, or will be: bytes that this user may still write; *files* whether more of them can be made.
+
+    *nearest* is the folder of it that exists, "" for *path* itself.
+    """
 
     purpose: str
     path: str
     free: int
     read_only: bool = False
     files: bool = True
+    nearest: str = ""
 
 
 def check(context: CheckContext) -> Findings:
@@ -49,6 +53,7 @@ def _facts(purpose: str, path: Path) -> Iterator[DiskFacts]:
             about.f_bavail * about.f_frsize,
             bool(about.f_flag & os.ST_RDONLY),
             not about.f_files or about.f_favail > 0,  # some file systems do not count files
+            "" if folder == path else str(folder),
         )
         return
 
@@ -61,7 +66,7 @@ def judge(disks: Sequence[DiskFacts]) -> Findings:
 
 
 def _trouble(facts: DiskFacts) -> Iterator[CheckFinding]:
-    path, room, used = facts.path, format_bytes(facts.free), f"du -xhd 2 {facts.path} | sort -h | tail"
+    path, room, used = facts.path, format_bytes(facts.free), f"du -xhd 2 {facts.nearest or facts.path} | sort -h | tail"
     lost = (
         "records of requests and measurements of memory are lost" if facts.purpose == STATE else "nothing can be pulled"
     )

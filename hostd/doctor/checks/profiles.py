@@ -14,6 +14,7 @@ from hostd.domain.profile import Profile, Settings, Variant
 from hostd.hardware.probe import probe
 from hostd.models.locations import find_locations
 from hostd.sizing.load_options import LoadOptionFinder
+from hostd.sizing.variants import BoundVariant
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,18 @@ def _facts(
     pulls = any((each.hf or each.tag) and each.url is None for each in profile.variants)
     if found.why_not is not None:
         return ProfileFacts(profile.name, found.why_not, bool(found.options), pulls)
-    usable = [profile.variants[number] for number in sorted({option.variant for option in found.options})]
-    lacking = [why for each in usable if (why := _lacking(profile, each, settings, engines)) is not None]
-    why_not = "; ".join((*found.notes, *lacking)) if len(lacking) == len(usable) else None
-    return ProfileFacts(profile.name, why_not, pulls=pulls)
+    # An option says that there is room; whether the engine is there, a load would find out.
+    lacking = {number: _lacking(profile, each, settings, engines) for number, each in enumerate(profile.variants)}
+    if any(lacking[option.variant] is None for option in found.options):
+        return ProfileFacts(profile.name)
+    said = (f"{profile.variants[number].label}: {why}" for number, why in lacking.items() if why is not None)
+    return ProfileFacts(profile.name, "; ".join(said), pulls=pulls)
 
 
 def _lacking(profile: Profile, variant: Variant, settings: Settings, engines: Mapping[str, Backend]) -> str | None:
-    """Return why *variant*, which has room here, cannot be started: for want of an engine, or of a tag in Ollama's stores."""
+    """Return why *variant* cannot be started here, whatever the memory: for want of its weights, or of its engine."""
+    if (why_not := BoundVariant.of(variant, engines).why_not) is not None:
+        return why_not
     if variant.backend not in ENGINES or variant.url is not None:
         return None
     try:
@@ -68,7 +73,7 @@ def _lacking(profile: Profile, variant: Variant, settings: Settings, engines: Ma
         if variant.tag is not None:
             engines[variant.backend].check(profile, variant, None)
     except EngineError as error:
-        return f"{variant.label}: {error.message}"
+        return error.message
     return None
 
 

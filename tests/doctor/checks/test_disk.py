@@ -41,6 +41,7 @@ def test_folders_need_not_exist_yet(tmp_path: Path) -> None:
     state, cache = gather(tmp_path / "a/b/c", tmp_path / "d")
     assert (STATE, CACHE) == (state.purpose, cache.purpose)
     assert state.free > 0
+    assert [str(tmp_path)] * 2 == [state.nearest, cache.nearest]
     assert not state.read_only
     assert {"a", "d"}.isdisjoint(path.name for path in tmp_path.iterdir())
 
