@@ -114,7 +114,8 @@ class ServerFacts:
     """What a running server reports about itself; None where it does not.
 
     *context* is how many tokens one request may have, *slots* how many requests it decodes together, *models* the names that it
-    answers to, *thinking* how its model is told whether to think.
+    answers to, *thinking* how its model is told whether to think, *late_system* whether its model's template takes system messages
+    in the middle of a conversation.
     """
 
     version: str | None = None
@@ -125,6 +126,7 @@ class ServerFacts:
     embeddings: bool | None = None
     models: tuple[str, ...] = ()
     thinking: ThinkingControl | None = None
+    late_system: bool | None = None
 
 
 class Backend(ABC):

@@ -17,6 +17,7 @@ from hostd.backends.in_turn import in_turn
 from hostd.backends.refusal_patterns import MALFORMED
 from hostd.dialects.anthropic import thinking as anthropic_thinking
 from hostd.dialects.base import Dialect
+from hostd.dialects.openai import system_messages
 from hostd.dialects.openai import thinking as openai_thinking
 from hostd.dialects.openai.dialect import PATHS
 from hostd.dialects.openai.request_fields import permitted, shown
@@ -206,6 +207,9 @@ class Lease:
             ExchangeError: The server was asked whether it is too long, and does not answer.
         """
         document = self._with_thinking(document, spoken)
+        strict = spoken is Dialect.OPENAI_CHAT and self._upstream.facts.late_system is False
+        if strict and system_messages.may_be_late(document):
+            document = await in_turn(document.size, system_messages.at_the_front, document)
         if spoken in PATHS or spoken is Dialect.RERANK:
             document, self.left_out = permitted(document, self._backend.fields, self._upstream.profile.allow_fields)
         if self.left_out:

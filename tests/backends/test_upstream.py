@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hostd.backends.contract import Backend, Endpoint
+from hostd.backends.contract import Backend, Endpoint, ServerFacts
 from hostd.backends.http.client import HttpClient
 from hostd.backends.upstream import Lease, Upstream
 from hostd.dialects.base import Dialect
@@ -23,6 +23,12 @@ class Noting(Upstream):
     def __init__(self) -> None:
         super().__init__(Profile("alpha", (Variant("renaming"),)))
         self.noted: list[str] = []
+        self.reported = ServerFacts()
+
+    @property
+    def facts(self) -> ServerFacts:
+        """What a test says that its server reports."""
+        return self.reported
 
     @property
     def variant(self) -> Variant:
@@ -185,6 +191,16 @@ async def test_thinking_is_said_in_the_servers_words(
     document = RequestDocument.of({"model": "alpha", **members})
     assert {"model": "alpha", **asked} == dict(await held.translate(document))
     assert () == held.left_out
+
+
+@pytest.mark.parametrize(("late", "roles"), [(False, ["user"]), (True, ["user", "system"]), (None, ["user", "system"])])
+async def test_a_late_system_message(http: HttpClient, late: bool | None, roles: list[str]) -> None:
+    """Is text of the user's where the model's template takes none; what is not known is left to the server."""
+    upstream = Noting()
+    upstream.reported = ServerFacts(late_system=late)
+    messages = [{"role": "user", "content": "A"}, {"role": "system", "content": "B"}]
+    asked = await lease(upstream, http).translate(RequestDocument.of({"model": "alpha", "messages": messages}))
+    assert roles == [message["role"] for message in asked["messages"]]
 
 
 async def test_only_chats_are_told_to_think(http: HttpClient) -> None:

@@ -132,3 +132,18 @@ async def test_a_turn_begins_with_the_one_before(stage: Stage, client: str) -> N
             assert before["tools"] == after["tools"][: len(before["tools"])]
             assert text.startswith(whole[: whole.index("</tools>")])
         assert cached(answers[number]) >= shared - SLACK
+
+
+@pytest.mark.slow
+async def test_a_chat_with_a_late_system_message(stage: Stage) -> None:
+    """Is answered although the template takes none there, and stays where it was: the next turn begins with this one."""
+    first = [
+        {"role": "system", "content": "You help with code. " * 10},
+        {"role": "developer", "content": "Be brief. " * 10},
+        {"role": "user", "content": "Hello, who are you?"},
+        {"role": "system", "content": "The folder is empty. " * 10},
+    ]
+    second = [*first, {"role": "assistant", "content": "Tiny."}, {"role": "user", "content": "Go on."}]
+    answers = [await stage.ask("tiny", messages=messages, max_tokens=1) for messages in (first, second)]
+    assert [200, 200] == [answer.status for answer in answers]
+    assert cached(answers[1].json) >= answers[0].json["usage"]["prompt_tokens"] - SLACK

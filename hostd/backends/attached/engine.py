@@ -18,7 +18,7 @@ from hostd.backends.contract import WITH_TASKS, Attachment, Backend, Endpoint, S
 from hostd.backends.http.client import HttpClient
 from hostd.backends.http.errors import AnswerError, ExchangeError
 from hostd.backends.llamacpp import refusals as llamacpp_refusals
-from hostd.backends.llamacpp import slots, streaming
+from hostd.backends.llamacpp import slots, streaming, system_messages
 from hostd.backends.llamacpp import thinking as llamacpp_thinking
 from hostd.backends.mlx import refusals as mlx_refusals
 from hostd.backends.ollama import refusals as ollama_refusals
@@ -26,6 +26,7 @@ from hostd.backends.refusal_patterns import RefusalPatterns
 from hostd.backends.thinking import ThinkingWords
 from hostd.backends.vllm import metrics
 from hostd.backends.vllm import refusals as vllm_refusals
+from hostd.backends.vllm import system_messages as vllm_system_messages
 from hostd.backends.vllm import thinking as vllm_thinking
 from hostd.dialects.json_text import parse_json
 from hostd.dialects.request_document import replaced
@@ -132,7 +133,11 @@ class Attached(Backend):
         found = await facts.facts(http, endpoint)
         # Shows whether it is a llama-server or vLLM, before the first request depends on it.
         await self.progress(http, endpoint)
-        return replace(found, thinking=await self._control(http, endpoint))
+        control = await self._control(http, endpoint)
+        if control is None:
+            return found
+        anywhere = system_messages.anywhere if endpoint.url in self._llama else vllm_system_messages.anywhere
+        return replace(found, thinking=control, late_system=await anywhere(http, endpoint))
 
     async def _control(self, http: HttpClient, endpoint: Endpoint) -> ThinkingControl | None:
         if endpoint.url in self._llama:

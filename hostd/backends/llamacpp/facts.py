@@ -5,6 +5,7 @@ from typing import Any
 
 from hostd.backends.contract import Endpoint, ServerFacts
 from hostd.backends.http.client import HttpClient
+from hostd.backends.llamacpp import system_messages
 from hostd.backends.llamacpp.thinking import template_control
 
 _TIMEOUT = 5.0
@@ -22,6 +23,7 @@ async def describe(http: HttpClient, endpoint: Endpoint) -> ServerFacts:
         _mapping(props.get(name)) for name in ("default_generation_settings", "chat_template_caps", "modalities")
     )
     build, template = str(props.get("build_info") or ""), props.get("chat_template")
+    control = await template_control(http, endpoint, template) if isinstance(template, str) else None
     return ServerFacts(
         version=None if not build or build.startswith(_UNKNOWN_BUILD) else build,
         context=_number(settings.get("n_ctx")),
@@ -29,7 +31,9 @@ async def describe(http: HttpClient, endpoint: Endpoint) -> ServerFacts:
         tools=_boolean(caps.get("supports_tools")),
         vision=_boolean(modalities.get("vision")),
         models=tuple(str(each.get("id")) for each in listed.get("data") or () if isinstance(each, dict)),
-        thinking=await template_control(http, endpoint, template) if isinstance(template, str) else None,
+        thinking=control,
+        # Where nothing is rendered at all, nothing is known.
+        late_system=await system_messages.anywhere(http, endpoint) if control is not None else None,
     )
 
 

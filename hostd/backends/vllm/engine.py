@@ -23,7 +23,7 @@ from hostd.backends.environment import engine_environment, interpreter_of, owner
 from hostd.backends.http.client import HttpClient
 from hostd.backends.http.errors import ExchangeError
 from hostd.backends.thinking import ThinkingWords
-from hostd.backends.vllm import faults, memory, metrics, refusals, thinking
+from hostd.backends.vllm import faults, memory, metrics, refusals, system_messages, thinking
 from hostd.backends.vllm.build import VllmBuild, build_of
 from hostd.backends.vllm.request_fields import FIELDS
 from hostd.dialects.request_document import replaced
@@ -219,11 +219,14 @@ class Vllm(Engine):
         """Return what the server at *endpoint* reports about itself, as far as it answers."""
         version, models = await _document(http, endpoint, "/version"), await _document(http, endpoint, "/v1/models")
         listed = [entry for entry in models.get("data") or () if isinstance(entry, dict)]
+        control = await thinking.template_control(http, endpoint)
         return ServerFacts(
             version=version.get("version"),
             context=next((entry["max_model_len"] for entry in listed if entry.get("max_model_len")), None),
             models=tuple(str(entry.get("id")) for entry in listed),
-            thinking=await thinking.template_control(http, endpoint),
+            thinking=control,
+            # Where nothing is rendered at all, nothing is known.
+            late_system=await system_messages.anywhere(http, endpoint) if control is not None else None,
         )
 
 
