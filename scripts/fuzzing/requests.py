@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from hostd.dialects import registry
+from tests.dialects.typed_requests import TYPES, drawn
 
 INFERENCE = tuple(registry.PATHS)
 MEMBERS = [
@@ -164,7 +165,7 @@ class Requests:
             method = pick(METHODS)
         if chance() < 0.2:
             path += "?" + "&".join(self._parameter() for _ in range(self._rng.randrange(1, 4)))
-        body = self._body() if method == "POST" or chance() < 0.05 else b""
+        body = self._body(path) if method == "POST" or chance() < 0.05 else b""
         head = {"Host": "127.0.0.1", "Connection": "close"}
         for _ in range(pick((0, 0, 1, 2, 4))):
             head[pick(HEADERS)] = pick(VALUES)
@@ -178,8 +179,18 @@ class Requests:
         value = self._rng.choice((*TEXTS, "0", "1", "5", "99999999999"))
         return f"{self._rng.choice(PARAMETERS)}={quote(value.encode('utf-8', 'surrogatepass'))}"
 
-    def _body(self) -> bytes:
+    def _body(self, path: str) -> bytes:
         pick, chance = self._rng.choice, self._rng.random
+        if path in TYPES and chance() < 0.4:
+            # What the clients' own types allow, or almost.
+            typed = drawn(path, self._rng.randrange(2**32), pick((0, 0, 6, 40)))
+            bounded = {
+                "model": pick(self._models),
+                "max_tokens": 4,
+                "max_completion_tokens": 4,
+                "t_max_predict_ms": 300,
+            }
+            return json.dumps(typed | bounded).encode()
         if chance() < 0.05:
             return pick(
                 (b"", b"null", b"[]", b"{", b"\xff\xfe", b'{"model":', b"5", b'"x"', b"[" * 5000, b'{"a":' * 900)

@@ -5,7 +5,36 @@ import random
 import types
 from typing import Any, Literal, Required, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import ollama
+from anthropic.types import message_create_params
+from anthropic.types.beta import message_create_params as beta_messages
+from openai.types import completion_create_params, embedding_create_params
+from openai.types.chat import completion_create_params as chat_params
+from openai.types.responses import response_create_params
 from pydantic import BaseModel
+
+TYPES: dict[str, list[Any]] = {
+    "/v1/chat/completions": [
+        chat_params.CompletionCreateParamsNonStreaming,
+        chat_params.CompletionCreateParamsStreaming,
+    ],
+    "/v1/completions": [completion_create_params.CompletionCreateParamsNonStreaming],
+    "/v1/embeddings": [embedding_create_params.EmbeddingCreateParams],
+    "/v1/responses": [
+        response_create_params.ResponseCreateParamsNonStreaming,
+        response_create_params.ResponseCreateParamsStreaming,
+    ],
+    "/v1/messages": [
+        message_create_params.MessageCreateParamsNonStreaming,
+        message_create_params.MessageCreateParamsStreaming,
+        beta_messages.MessageCreateParamsNonStreaming,
+    ],
+    "/api/chat": [ollama._types.ChatRequest],
+    "/api/generate": [ollama._types.GenerateRequest],
+    "/api/embed": [ollama._types.EmbedRequest],
+    "/api/embeddings": [ollama._types.EmbeddingsRequest],
+}
+"""What is sent to a path."""
 
 TEXTS = ("", "a", "Hello", "\u00e9\u6f22", "data:image/png;base64,AAAA", "{}", '{"a": 1}', "\ud800", "5", "x" * 300)
 JUNK: tuple[Any, ...] = (
@@ -80,3 +109,9 @@ class Drawn:
         few = depth >= _DEEPEST
         chosen = [name for name in hints if name in needed or (not few and self._rng.random() < 0.3)]
         return {name: self.value(hints[name], depth + 1) for name in chosen}
+
+
+def drawn(path: str, seed: int, mistakes: int) -> dict[str, Any]:
+    """Return a request to *path*, of the *seed*."""
+    rng = random.Random(seed)
+    return {**Drawn(rng, mistakes).members(rng.choice(TYPES[path])), "model": "m"}
