@@ -85,3 +85,20 @@ def test_what_cannot_be_decided_says_so(host: Host) -> None:
     assert (400, "unfit") == (chat.status, chat.json["error"]["code"])
     odd = host.post("/v1/systemone", {"model": "decides", "state": "x", "questions": {"a": {"type": "odd"}}})
     assert odd.status in (400, 422)
+
+
+def test_an_attached_server_does_the_same(host: Host, tmp_path: Path) -> None:
+    """Whatever it is; one that has no route for a task is found out when it is attached."""
+
+    def attached(name: str, **can: bool) -> dict[str, Any]:
+        variants = [{"backend": "openai", "url": f"{host.url}/v1", "model": name}]
+        return profile(f"far-{name}", variants=variants, args={}, capabilities=can)
+
+    far = attached("chat", decisions=True)
+    with serving(tmp_path, attached("ranks", rerank=True), attached("decides", decisions=True), far) as second:
+        ranked = second.post("/v2/rerank", {"model": "far-ranks", "query": "a", "documents": DOCUMENTS, "top_n": 1})
+        assert (200, [1]) == (ranked.status, [each["index"] for each in ranked.json["results"]])
+        decided = second.post("/v1/systemone", {"model": "far-decides", "state": "x", "questions": QUESTIONS})
+        assert (200, "far-decides") == (decided.status, decided.json["model"])
+        unable = second.post("/v1/systemone", {"model": "far-chat", "state": "x", "questions": QUESTIONS})
+        assert (503, "load_failed") == (unable.status, unable.json["error"]["code"])
