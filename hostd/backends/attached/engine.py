@@ -143,7 +143,11 @@ class Attached(Backend):
         if endpoint.url in self._llama:
             props = await http.document(f"{endpoint.url}/props", endpoint.headers, seconds=_PATIENCE)
             template = props.get("chat_template") if isinstance(props, dict) else None
-            return await llamacpp_thinking.template_control(http, endpoint, template) if template else None
+            return (
+                await llamacpp_thinking.template_control(http, endpoint, template)
+                if template and isinstance(template, str)
+                else None
+            )
         return await vllm_thinking.template_control(http, endpoint) if endpoint.url in self._vllm else None
 
     def think(

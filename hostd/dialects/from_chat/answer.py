@@ -221,15 +221,22 @@ def stop_text_of(choice: Json) -> str:
 def usage_of(document: Json) -> Usage:
     """Return the sums that a completion or its last chunk tells; llama-server's ``timings`` stand in where there is no usage."""
     usage, timings = _object(document.get("usage")), _object(document.get("timings"))
-    cached = _count(_object(usage.get("prompt_tokens_details")).get("cached_tokens")) or _count(timings.get("cache_n"))
+    cached = count_of(_object(usage.get("prompt_tokens_details")).get("cached_tokens")) or count_of(
+        timings.get("cache_n")
+    )
     return Usage(
-        _count(usage.get("prompt_tokens")) or _count(timings.get("prompt_n")) + _count(timings.get("cache_n")),
-        _count(usage.get("completion_tokens")) or _count(timings.get("predicted_n")),
+        count_of(usage.get("prompt_tokens")) or count_of(timings.get("prompt_n")) + count_of(timings.get("cache_n")),
+        count_of(usage.get("completion_tokens")) or count_of(timings.get("predicted_n")),
         cached,
-        _count(_object(usage.get("completion_tokens_details")).get("reasoning_tokens")),
+        count_of(_object(usage.get("completion_tokens_details")).get("reasoning_tokens")),
         _milliseconds(timings.get("prompt_ms")),
         _milliseconds(timings.get("predicted_ms")),
     )
+
+
+def count_of(value: object) -> int:
+    """Return *value* where it is a number of tokens, else 0: records and metrics take no other."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS else 0
 
 
 def estimated_tokens(size: int) -> int:
@@ -261,10 +268,6 @@ def _text(value: object) -> str:
 
 def _object(value: object) -> Json:
     return value if isinstance(value, dict) else {}
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS else 0
 
 
 def _milliseconds(value: object) -> float:

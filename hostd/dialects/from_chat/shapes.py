@@ -1,5 +1,6 @@
 """Members of a request that must have a certain shape, or are refused by their name."""
 
+import math
 from typing import Any
 
 from hostd.domain.errors import RequestError
@@ -56,3 +57,14 @@ def whole_number(value: object) -> int | None:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def finite_number(value: object) -> float | None:
+    """Return *value* where it is a number that a float can hold, else None."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -6,11 +6,11 @@ fence, bare, or between ``<tools>`` tags (https://github.com/vllm-project/vllm/i
 https://github.com/ollama/ollama/issues/12174).
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from hostd.dialects.from_chat.shapes import finite_number
 from hostd.dialects.json_text import JsonError, parse_json
 from hostd.domain.capability import Finding, ProbeVerdict
 
@@ -139,7 +139,7 @@ def _follows(answer: Json, values: Mapping[str, Sequence[object]]) -> bool:
 def _is_vector(given: object) -> bool:
     if not isinstance(given, list) or len(given) < 2:
         return False
-    return all(type(each) in (int, float) and math.isfinite(each) for each in given)
+    return all(finite_number(each) is not None for each in given)
 
 
 def _refused(refusal: EngineRefusal) -> Finding:

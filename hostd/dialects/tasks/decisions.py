@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hostd.dialects.base import Answer, AnswerContext, Dialect, InferenceRequest
-from hostd.dialects.from_chat.shapes import bad, whole_number
+from hostd.dialects.from_chat.answer import count_of
+from hostd.dialects.from_chat.shapes import bad
 from hostd.dialects.openai.media import remote_url
 from hostd.dialects.request_document import RequestDocument
 from hostd.dialects.tasks.whole_only import WholeOnly, WholeOnlyClient, asked_model, document_in
@@ -35,6 +36,9 @@ class DecisionsClient(WholeOnlyClient):
             raise bad("questions", "an object with at least one question")
         if document.get("state") is None:
             raise bad("state", "what the questions are about: a text, or any JSON")
+        images = document.get("images")
+        if images is not None and not (isinstance(images, list) and all(isinstance(each, str) for each in images)):
+            raise bad("images", "a list of pictures, each a text")
         asked = {"model": model} | {name: document[name] for name in _PASSED if name in document}
         return InferenceRequest(
             self._dialect,
@@ -50,10 +54,6 @@ class DecisionsClient(WholeOnlyClient):
 class Decisions(WholeOnly):
     """A client before a server that both speak of decisions."""
 
-    def request(self, request: InferenceRequest) -> RequestDocument:
-        """Return what the server is asked."""
-        return request.document if request.chat is None else request.chat
-
     def response(self, payload: bytes, context: AnswerContext) -> Answer:
         """Return the server's answers under the model's name."""
         said = document_in(payload)
@@ -63,15 +63,16 @@ class Decisions(WholeOnly):
             return Answer(payload, failure="the engine sent no answers")
         usage: Any = said.get("usage")
         counts = usage if isinstance(usage, dict) else {}
-        read, made = (whole_number(counts.get(name)) or 0 for name in ("input_tokens", "output_tokens"))
+        read, made = (count_of(counts.get(name)) for name in ("input_tokens", "output_tokens"))
         return Answer(json.dumps(said | {"model": context.name}).encode(), read, made)
 
 
 def _remote(document: RequestDocument) -> str | None:
-    """Return the beginning of the first URL that the server would fetch; None where there is none."""
-    images, state = document.get("images"), document.get("state")
-    for image in images if isinstance(images, list) else ():
-        if isinstance(image, str) and not image.lower().startswith(_LOCAL):
+    """Return the beginning of the first URL that the server would fetch; None where there is none. Images have been checked."""
+    images: list[str] = document.get("images") or []
+    state = document.get("state")
+    for image in images:
+        if not image.lower().startswith(_LOCAL):
             return image[:_SHOWN]
     messages = state.get("messages") if isinstance(state, dict) else state
     return remote_url(RequestDocument.of({"messages": messages})) if isinstance(messages, list) else None

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hostd.dialects.base import Answer, AnswerContext, Dialect, InferenceRequest
-from hostd.dialects.from_chat.shapes import bad, whole_number
+from hostd.dialects.from_chat.answer import count_of
+from hostd.dialects.from_chat.shapes import bad, finite_number, whole_number
 from hostd.dialects.openai import bounds
 from hostd.dialects.request_document import RequestDocument
-from hostd.dialects.tasks.whole_only import WholeOnly, WholeOnlyClient, asked_model, document_in, number
+from hostd.dialects.tasks.whole_only import WholeOnly, WholeOnlyClient, asked_model, document_in
 from hostd.domain.errors import HostdError, RequestError
 from hostd.domain.ticket import Requirements, Task
 
@@ -55,10 +56,6 @@ class RerankClient(WholeOnlyClient):
 class Rerank(WholeOnly):
     """A client of any of these APIs before a server in Jina's form."""
 
-    def request(self, request: InferenceRequest) -> RequestDocument:
-        """Return what the server is asked: texts, whatever form the client gave them."""
-        return request.document if request.chat is None else request.chat
-
     def response(self, payload: bytes, context: AnswerContext) -> Answer:
         """Return the texts' scores, best first, in the form that the client's request is of."""
         said = document_in(payload)
@@ -94,8 +91,12 @@ def _text_of(given: object, fields: list[str] | None, where: str) -> str:
     if not isinstance(given, dict):
         return _text(given, where)
     if fields:
-        return "\n".join(f"{name}: {given[name]}" for name in fields if name in given)
+        return "\n".join(f"{name}: {_written_out(given[name])}" for name in fields if name in given)
     return _text(given.get("text"), f"{where}.text")
+
+
+def _written_out(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _text(given: object, where: str) -> str:
@@ -107,7 +108,8 @@ def _text(given: object, where: str) -> str:
 
 
 def _member(document: RequestDocument) -> str:
-    return _TEXTS if _DOCUMENTS not in document and _TEXTS in document else _DOCUMENTS
+    # What is null is as good as left out: clients with optional members write them so.
+    return _TEXTS if document.get(_DOCUMENTS) is None and document.get(_TEXTS) is not None else _DOCUMENTS
 
 
 def _most(document: RequestDocument) -> int | None:
@@ -136,13 +138,13 @@ def _scores(said: object, count: int) -> list[tuple[int, float]] | None:
 def _pairs(listed: list[object]) -> Iterator[tuple[int | None, float | None]]:
     for each in listed:
         result = each if isinstance(each, dict) else {}
-        yield whole_number(result.get("index")), number(result.get("relevance_score", result.get("score")))
+        yield whole_number(result.get("index")), finite_number(result.get("relevance_score", result.get("score")))
 
 
 def _tokens(said: object) -> int:
     usage = said.get("usage") if isinstance(said, dict) else None
     counts = (usage.get(name) for name in ("prompt_tokens", "total_tokens")) if isinstance(usage, dict) else ()
-    return next((count for each in counts if (count := whole_number(each))), 0)
+    return next((count for each in counts if (count := count_of(each))), 0)
 
 
 def _written(
@@ -156,7 +158,8 @@ def _written(
             {"index": place, "score": score} | ({"text": given[place]} if with_text else {}) for place, score in scores
         ]
     # Jina's clients are given the texts unless they decline; Cohere's no longer know them.
-    with_text = asked.get("return_documents", context.request.dialect is Dialect.RERANK) is True
+    wanted = asked.get("return_documents")
+    with_text = context.request.dialect is Dialect.RERANK if wanted is None else wanted is True
     results = [
         {"index": place, "relevance_score": score} | ({"document": _shown(given[place])} if with_text else {})
         for place, score in scores

@@ -1,8 +1,15 @@
 """What is alike for requests whose answers are no text: they come whole, and a server that lacks the route is unfit for them."""
 
-import math
-
-from hostd.dialects.base import LONGEST_NAME, Answer, AnswerAssembler, AnswerContext, Dialect, StreamTranslator
+from hostd.dialects.base import (
+    LONGEST_NAME,
+    Answer,
+    AnswerAssembler,
+    AnswerContext,
+    Dialect,
+    InferenceRequest,
+    StreamTranslator,
+)
+from hostd.dialects.from_chat.translation import asked_of
 from hostd.dialects.json_text import JsonError, parse_json
 from hostd.dialects.openai import errors
 from hostd.dialects.openai.dialect import OpenAiClient
@@ -25,12 +32,6 @@ def asked_model(document: RequestDocument, unnamed: str) -> str:
     return model or unnamed
 
 
-def number(value: object) -> float | None:
-    """Return *value* where it is a finite number, else None."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None  # type: ignore[arg-type]
-
-
 class WholeOnlyClient(OpenAiClient):
     """Answers clients of one *dialect* whose answers are never streamed; see `hostd.dialects.base.ClientDialect`."""
 
@@ -47,6 +48,10 @@ class WholeOnly:
 
     def __init__(self, spoken: Dialect) -> None:
         self.spoken = spoken
+
+    def request(self, request: InferenceRequest) -> RequestDocument:
+        """Return what the server is asked."""
+        return asked_of(request)
 
     def streamed(self, document: RequestDocument) -> RequestDocument:
         """Return nothing: such an answer is never streamed."""

@@ -30,3 +30,13 @@ def test_reads_or_refuses(read: Callable[[Any, str], Any], good: Any, empty: Any
 def test_whole_numbers(value: object, number: int | None) -> None:
     """JavaScript may write them with a point."""
     assert number == shapes.whole_number(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [(1, 1.0), (-0.5, -0.5), (True, None), ("1", None), (float("nan"), None), (10**400, None)],
+    ids=["whole", "fraction", "flag", "text", "none", "too large"],
+)
+def test_finite_numbers(value: object, number: float | None) -> None:
+    """JSON has whole numbers that no float can hold."""
+    assert number == shapes.finite_number(value)

@@ -165,6 +165,7 @@ VECTORS: dict[str, tuple[Reply, ProbeVerdict]] = {
     "constant": (vectors([0.0, 0.0], [0.5, 0.5]), NO),
     "alike": (vectors([0.1, 0.2], [0.1, 0.2]), NO),
     "not finite": (vectors([0.1, math.nan], [0.1, 0.2]), NO),
+    "too large": (vectors([0.1, 10**400], [0.1, 0.2]), NO),
     "no numbers": (vectors(["a", "b"], [True, False]), NO),
     "text": (vectors("AAAA", "BBBB"), NO),
     "nothing": ({"data": None}, NO),

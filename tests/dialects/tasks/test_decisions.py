@@ -38,7 +38,14 @@ def test_a_request_is_for_a_model_that_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("members", "param"), [({"questions": {}}, "questions"), ({"state": None}, "state"), ({"model": []}, "model")]
+    ("members", "param"),
+    [
+        ({"questions": {}}, "questions"),
+        ({"state": None}, "state"),
+        ({"model": []}, "model"),
+        ({"images": [{"url": "http://e/x"}]}, "images"),
+        ({"images": "http://e/x"}, "images"),
+    ],
 )
 def test_what_is_no_request_is_refused(members: dict[str, Any], param: str) -> None:
     """By the name of what is missing."""
@@ -64,4 +71,6 @@ def test_answers_are_the_servers() -> None:
     said = {"model": "/x.gguf", "answers": answers, "usage": {"input_tokens": 7, "output_tokens": 0}}
     answer = found.response(json.dumps(said).encode(), context)
     assert ({**said, "model": "m"}, 7) == (json.loads(answer.body), answer.prompt_tokens)
+    odd = found.response(json.dumps(said | {"usage": {"input_tokens": -7, "output_tokens": 10**40}}).encode(), context)
+    assert (0, 0) == (odd.prompt_tokens, odd.tokens)
     assert "the engine sent no answers" == found.response(b'{"model": "m"}', context).failure

@@ -57,6 +57,10 @@ def test_texts_are_sent_as_texts() -> None:
     assert ["a", "b"] == sent(asked(documents=documents))["documents"]
     fields = [{"title": "A", "year": 1, "text": "a"}]
     assert ["title: A\nyear: 1"] == sent(asked(documents=fields, rank_fields=["title", "year"]))["documents"]
+    odd = {"open": True, "tags": ["é"], "text": None}
+    assert ['open: true\ntags: ["é"]\ntext: null'] == sent(
+        asked(documents=[odd], rank_fields=["open", "tags", "text", "no"])
+    )["documents"]
     other = sent(asked(documents=..., texts=["x"], return_text=True, top_n=1, max_tokens_per_doc=5))
     assert {"model": "m", "query": "q", "documents": ["x"], "top_n": 1, "max_tokens_per_doc": 5} == other
 
@@ -129,6 +133,7 @@ def test_a_request_with_texts_is_answered_with_a_list() -> None:
         {"results": [{"index": 3, "relevance_score": 1}]},
         {"results": [{"index": 0, "relevance_score": None}]},
         {"results": [{"index": 0, "relevance_score": True}]},
+        {"results": [{"index": 0, "relevance_score": 10**400}]},
         {"results": [{"index": 0, "relevance_score": 1}, {"index": 0, "relevance_score": 2}]},
         {"data": []},
         "text",
@@ -138,6 +143,15 @@ def test_a_request_with_texts_is_answered_with_a_list() -> None:
 def test_an_answer_without_scores_is_none(said: object) -> None:
     """Another target may have some."""
     assert "the engine sent no scores" == answered(asked(), said).failure
+
+
+def test_what_is_null_is_as_if_left_out() -> None:
+    """Clients with optional members write them so; and a count below nought is none."""
+    request = asked(documents=None, texts=["a", "b", "c"], top_n=None, return_text=None)
+    assert {"model": "m", "query": "q", "documents": ["a", "b", "c"]} == sent(request)
+    assert 3 == len(json.loads(answered(request).body))
+    document = json.loads(answered(asked(return_documents=None), SAID | {"usage": {"prompt_tokens": -1}}).body)
+    assert ("a", 0) == (document["results"][0]["document"]["text"], document["usage"]["prompt_tokens"])
 
 
 def test_errors_are_those_of_the_path() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from hostd.dialects.base import Dialect
 from hostd.dialects.tasks.rerank import Rerank
-from hostd.dialects.tasks.whole_only import document_in, number
+from hostd.dialects.tasks.whole_only import document_in
 from hostd.domain.errors import RequestError
 
 
@@ -30,8 +30,3 @@ def test_an_error_with_status_200_is_none_the_less_one() -> None:
     said = document_in(json.dumps({"error": {"message": "no", "code": 400}}).encode())
     assert "no" in getattr(said, "failure", "")
     assert "no JSON" in getattr(document_in(b"<html>"), "failure", "")
-
-
-def test_numbers_are_finite() -> None:
-    """And no flags."""
-    assert (1.0, None, None, None) == (number(1), number(True), number(float("nan")), number("1"))
