@@ -27,6 +27,11 @@ def responses_file() -> Path:
     return state_directory() / "responses.sqlite"
 
 
+def launch_folder(agent: str) -> Path:
+    """Return where the files of an agent's printed launch go: below the user's own cache, where nobody else can put any."""
+    return platformdirs.user_cache_path("hostd") / "launch" / agent
+
+
 def records_file() -> Path:
     """Return the database of requests and loads."""
     return state_directory() / "ledger.sqlite"

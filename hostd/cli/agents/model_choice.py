@@ -4,13 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hostd.domain.ticket import Task
+
 Model = Mapping[str, Any]
 """An entry of ``GET /hostd/v1/models``."""
 
 _AWAY = "cloud"
 _WITHOUT = 3
 """The tier of models that call no tools."""
-_OF_ANOTHER_KIND = ("embeddings", "rerank", "decisions")
+_OTHER_TASKS = tuple(task.value for task in Task if task is not Task.TEXT)
 """What models do that do not talk."""
 
 
@@ -74,7 +76,7 @@ def _profiles(models: Sequence[Model]) -> Iterator[_Candidate]:
 
 def _talks(model: Model) -> bool:
     """Return whether *model* can be served, and answers in words."""
-    return bool(_usable(model)) and not any(map(model["capabilities"].get, _OF_ANOTHER_KIND))
+    return bool(_usable(model)) and not any(map(model["capabilities"].get, _OTHER_TASKS))
 
 
 def _is_away(model: Model) -> bool:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from typing import Annotated
 
 import typer
@@ -15,6 +14,7 @@ from hostd.cli.exits import Code, VerbError
 from hostd.cli.options import AsJson, Url
 from hostd.cli.output import NOTHING, Column, emit, say, show_table, write_line
 from hostd.config.validators import hint
+from hostd.paths import launch_folder
 
 _COLUMNS = (Column("AGENT"), Column("PROGRAM"), Column("INSTALLED", flexible=True), Column("TO INSTALL", extra=True))
 
@@ -65,7 +65,7 @@ def _list(*, as_json: bool) -> None:
 
 
 def _print(program: AgentProgram, model: ModelAddress, arguments: list[str], *, as_json: bool) -> None:
-    folder = os.path.join(tempfile.gettempdir(), f"hostd-launch-{program.name}")  # noqa: PTH118 - text for a shell
+    folder = str(launch_folder(program.name))
     command = program.command(model, folder)
     if as_json:
         argv = [program.executable, *command.arguments, *arguments]

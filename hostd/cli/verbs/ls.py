@@ -42,4 +42,5 @@ def _cells(model: Mapping[str, Any]) -> tuple[str, ...]:
 
 def abilities(capabilities: Mapping[str, Any]) -> list[str]:
     """Return the names of what a model can do, a qualified one as ``thinking (optional)``."""
-    return [f"{name} ({value})" if isinstance(value, str) else name for name, value in capabilities.items() if value]
+    able = {name: value for name, value in capabilities.items() if value and value != "false"}
+    return [f"{name} ({value})" if isinstance(value, str) and value != "true" else name for name, value in able.items()]

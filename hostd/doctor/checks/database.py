@@ -10,10 +10,11 @@ from urllib.parse import quote
 from hostd.doctor.context import CheckContext
 from hostd.doctor.finding import Findings, failed, fine, skipped, warned
 from hostd.gateway.responses import store
+from hostd.paths import records_file, responses_file
 from hostd.telemetry import database
 from hostd.telemetry.sqlite_file import is_corrupt
 
-_KNOWN = {"ledger.sqlite": len(database.MIGRATIONS), "responses.sqlite": len(store.MIGRATIONS)}
+_KNOWN = {records_file().name: len(database.MIGRATIONS), responses_file().name: len(store.MIGRATIONS)}
 """The newest version of each that this hostd knows."""
 _STEPS = 20_000
 """SQLite's instructions between two looks at the clock."""
@@ -68,8 +69,8 @@ def _checked(opened: sqlite3.Connection, path: str, version: int) -> DatabaseFac
 def judge(facts: DatabaseFacts, known: int) -> Findings:
     """Return the finding on one database, of which this hostd knows versions up to *known*."""
     if facts.corrupt:
-        why = f"SQLite says: {facts.error}; the daemon sets it aside and begins a new one"
-        return (warned(f"{facts.path} is damaged", why, f"mv {facts.path} {facts.path}.damaged"),)
+        why = f"SQLite says: {facts.error}; the daemon sets it aside when it starts, and begins a new one"
+        return (warned(f"{facts.path} is damaged", why, "start the daemon anew: hostd serve"),)
     if facts.error:
         return (failed(f"{facts.path} cannot be read", f"SQLite says: {facts.error}", f"ls -l {facts.path}"),)
     if (facts.version or 0) > known:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hostd.backends.visible_cards import CUDA, HIP, ROCR
 from hostd.doctor.context import CheckContext
 from hostd.doctor.finding import CheckFinding, Findings, failed, fine, skipped, warned
 from hostd.doctor.installed_units import InstalledUnit, system_unit, user_unit
@@ -15,7 +16,7 @@ from hostd.hardware.probe import probe
 _NVIDIA, _UVM, _AMD = "/dev/nvidia", "/dev/nvidia-uvm", "/dev/kfd"
 _PATTERNS = ("nvidia[0-9]*", "nvidiactl", "nvidia-uvm", "kfd", "dri/renderD*")
 _ALLOWED = {_NVIDIA: "char-nvidia", _AMD: "char-kfd", "/dev/dri": "char-drm"}
-_VISIBLE = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
+_VISIBLE = (CUDA, HIP, ROCR)
 _BOTH = 0o6
 
 

@@ -100,8 +100,10 @@ def _who(pid: int | None) -> tuple[str, bool]:
 def judge(addresses: Sequence[ListenFacts], daemon: str | None) -> Findings:
     """Return a failure for each of *addresses* that cannot be had; *daemon* is where one answers, which has them of right."""
     found = tuple(_trouble(each) for each in addresses if _is_trouble(each, daemon))
-    named = ", ".join(each.address for each in addresses)
-    return found or fine(f"{named}: {'the daemon listens there' if daemon else 'free to listen on'}")
+    taken = [each.address for each in addresses if each.error == errno.EADDRINUSE]
+    free = [each.address for each in addresses if each.error != errno.EADDRINUSE]
+    said = ((taken, "the daemon listens there"), (free, "free to listen on"))
+    return found or fine("; ".join(f"{', '.join(which)}: {what}" for which, what in said if which))
 
 
 def _is_trouble(facts: ListenFacts, daemon: str | None) -> bool:

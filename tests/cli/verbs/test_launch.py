@@ -68,6 +68,7 @@ def test_files_are_printed_whole(hostd: Callable[..., Ran]) -> None:
     shown = json.loads(hostd("launch", "aider", "--print", "--json").out)
     ((path, text),) = shown["files"].items()
     assert path in shown["argv"]
+    assert Path(path).is_relative_to(Path.home()), "others could put another file where all may write"
     assert 32_768 == json.loads(text)["openai/qwen3.5-9b"]["max_input_tokens"]
 
 

@@ -41,6 +41,14 @@ def test_a_free_port_stays_free() -> None:
     assert facts == gather((address,))
 
 
+def test_what_is_free_is_said_of_each_address() -> None:
+    """A daemon that listens elsewhere has not the addresses of the files; one that has some has not the others."""
+    free, ours = ListenFacts("[::1]:11435"), ListenFacts("127.0.0.1:11435", errno.EADDRINUSE)
+    assert "[::1]:11435: free to listen on" == only(judge((free,), "http://127.0.0.1:9")).what
+    both = only(judge((ours, free), "http://127.0.0.1:11435")).what
+    assert "127.0.0.1:11435: the daemon listens there; [::1]:11435: free to listen on" == both
+
+
 def test_an_address_that_this_machine_lacks() -> None:
     """A failure where the owner wrote it, and none where it is the second of the defaults."""
     (facts,) = gather(("192.0.2.1:11435",))
