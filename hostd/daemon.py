@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import faulthandler
 import gc
 import os
 import signal
@@ -24,9 +25,12 @@ from hostd.domain.profile import LISTEN, Settings
 from hostd.domain.ticket import Task
 from hostd.gateway.context import AppContext
 from hostd.gateway.http.listeners import base_url, open_listeners
+from hostd.gateway.http.passed_sockets import take_passed_sockets
 from hostd.gateway.http.server import make_server
 from hostd.paths import state_directory
 from hostd.scheduling.events import ShutdownRequested
+from hostd.service.notify import ServiceNotifier
+from hostd.service.report import ServiceReporter
 from hostd.supervisor.process.state_lock import state_locked
 from hostd.telemetry import decision_log
 from hostd.telemetry.decision_log import Output
@@ -114,6 +118,10 @@ async def _run(
         # Only where it would: a profiler may have set one of its own.
         if signal.getsignal(number) is signal.SIG_DFL:
             loop.add_signal_handler(number, _pass_over, number)
+    notifier, passed = ServiceNotifier.from_environment(), take_passed_sockets()
+    if notifier.watchdog is not None:
+        # Where the loop is blocked stands in the journal when the watchdog ends the daemon.
+        faulthandler.enable(file=2)
     async with AsyncExitStack() as stack:
         application = build(Catalog(settings), stack, decisions=decisions, machine=machine)
         app = application.context
@@ -122,19 +130,34 @@ async def _run(
         stack.push_async_callback(runner.cleanup)
         # What the owner has written is taken as written; of what nobody has, the second address may be missing.
         optional = LISTEN[1:] if app.catalog.listen == LISTEN else ()
-        app.addresses.extend(await open_listeners(runner, app.catalog.listen, optional=optional))
+        app.addresses.extend(await open_listeners(runner, app.catalog.listen, optional=optional, passed=passed))
         # Before the boot ends anything: the engines that are recorded in the folder may be another daemon's, and in use.
         stack.enter_context(state_locked(state_directory()))
         log.info("listening", version=__version__, pid=os.getpid(), addresses=app.addresses, loop=type(loop).__module__)
+        reporter = ServiceReporter(notifier, app.dispatcher)
+        reporter.ready()
+        reporting = asyncio.create_task(reporter.run(), name="report")
+        stack.callback(reporting.cancel)
         boot = asyncio.create_task(_boot(application, person), name="boot")
         # A boot that fails ends the daemon: nothing could ever be loaded.
         boot.add_done_callback(lambda done: asked_to_stop.set() if _failed(done) else None)
         await asked_to_stop.wait()
+        reporter.stopping()
+        if passed:
+            await _leave_to_next(runner)
         boot.cancel()
         await asyncio.wait({boot})
         await _close(app)
         if _failed(boot):
             await boot  # raises what it failed with
+
+
+async def _leave_to_next(runner: web.ServerRunner) -> None:
+    """Accept no further connections: on sockets that stay open elsewhere they wait for the next daemon. Idle ones are closed."""
+    for site in list(runner.sites):
+        await site.stop()
+    if runner.server is not None:
+        runner.server.pre_shutdown()
 
 
 def _failed(task: asyncio.Task[None]) -> bool:

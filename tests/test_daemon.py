@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -166,6 +167,30 @@ async def test_goes_on_after_signals_that_are_not_for_the_end(start: Start) -> N
     assert (await daemon.stream()).endswith(b"data: [DONE]\n\n")
     daemon.process.terminate()
     assert 0 == await daemon.ended()
+
+
+@pytest.mark.slow
+async def test_tells_systemd_how_it_is(start: Start, tmp_path: Path) -> None:
+    """Ready once it listens, alive as long as it decides, its models in the status line, and stopping at the end."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        variables = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "600000"}
+        daemon = await start(alpha={"tokens": 3}, more=variables)
+        told: list[str] = []
+
+        def told_of(word: str) -> bool:
+            with suppress(BlockingIOError):
+                while True:
+                    told.append(manager.recv(4096).decode())
+            return any(word in message for message in told)
+
+        await until(lambda: told_of("STATUS=1 of 1 models ready (alpha); 0 requests"))
+        assert told[0].startswith("READY=1\nSTATUS=0 of 1 models ready")
+        assert "WATCHDOG=1" in told
+        daemon.process.terminate()
+        await until(lambda: told_of("STOPPING=1\nSTATUS=stopping; "))
+        assert 0 == await daemon.ended()
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from hostd.scheduling.decisions import (
     Routed,
 )
 from hostd.telemetry.decision_text import numbers
+from hostd.telemetry.journal_priority import is_journal, with_priority
 from hostd.telemetry.log_stream import LogStream
 from hostd.telemetry.sinks import RequestRecord, Sink
 from hostd.telemetry.tracebacks import exception_as_text, printable
@@ -37,11 +38,14 @@ def configure(
     """Set up logging for the whole process, and return the sink that logs decisions.
 
     *style* is ``json`` (one object a line), ``text`` (for people), or ``auto``: text on a terminal, JSON elsewhere.
-    *output* takes the lines in place of *stream*, which then only says whether it is a terminal.
+    *output* takes the lines in place of *stream*, which then only says whether it is a terminal, or systemd's journal: that is told
+    the priority of each line.
     """
     text = stream.isatty() if style == "auto" else style == "text"
     least = logging.getLevelNamesMapping()[level.upper()]
     processors = _text_lines(colours=stream.isatty()) if text else _json_lines()
+    if is_journal(stream):
+        processors.append(with_priority)
     if isinstance(output, LogStream):
         output.tell_left_out = lambda lines: _line(processors, "warning", "log_lines_left_out", lines=lines)
     structlog.configure(

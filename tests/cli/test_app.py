@@ -28,6 +28,7 @@ VERBS = (
     "simulate",
     "doctor",
     "config",
+    "service",
     "version",
 )
 

@@ -17,6 +17,7 @@ from aiohttp import web
 from hostd.domain.errors import Bug, HostdError
 from hostd.gateway.http.acceptor import Acceptor
 from hostd.gateway.http.connections import Connections
+from hostd.gateway.http.passed_sockets import address_of, covers
 
 log = structlog.get_logger()
 
@@ -39,17 +40,25 @@ def base_url(address: str) -> str:
 
 
 async def open_listeners(
-    runner: web.ServerRunner, addresses: Iterable[str], *, optional: Collection[str] = ()
+    runner: web.ServerRunner,
+    addresses: Iterable[str],
+    *,
+    optional: Collection[str] = (),
+    passed: Iterable[socket.socket] = (),
 ) -> tuple[str, ...]:
     """Listen on every one of *addresses*; return them with the ports that were really given (port 0 means any).
 
-    One of *optional* is left out where it cannot be had, with a warning unless this machine has no such address at all.
+    One of *optional* is left out where it cannot be had, with a warning unless this machine has no such address at all. The
+    sockets *passed* come first, and are taken as they are.
 
     Raises:
         ListenError: One of the others cannot be had; says why and what to do.
     """
     opened = []
-    for address in addresses:
+    for listening in passed:
+        opened.append(address_of(listening))
+        await _serve(runner, listening)
+    for address in [each for each in addresses if not covers(opened, each)]:
         listen = _listen_on_socket if address.startswith("unix:") else _listen_on_port
         try:
             opened.append(await listen(runner, address))
