@@ -35,5 +35,8 @@ def test_the_log_has_priorities_in_the_journal_only(tmp_path: Path, monkeypatch:
         about = os.fstat(stream.fileno())
         monkeypatch.setenv("JOURNAL_STREAM", f"{about.st_dev}:{about.st_ino}")
         configure(stream=stream)
-        structlog.get_logger().warning("careful")
+        try:
+            structlog.get_logger().warning("careful")
+        finally:
+            structlog.reset_defaults()
     assert (tmp_path / "log").read_text().startswith('<4>{"timestamp"')

@@ -13,8 +13,16 @@ from hostd.gateway.http.connections import Connections
 from hostd.gateway.http.listeners import open_listeners
 from hostd.gateway.http.passed_sockets import UnusableSocket, address_of, covers, take_passed_sockets
 
-FIRST = 100
-"""Descriptors that nothing else here uses."""
+FIRST = 700
+"""The first of descriptors that nothing else here uses: they are given out from below."""
+
+
+@pytest.fixture(autouse=True)
+def _unused() -> None:
+    """Other sockets of this process must not be closed by what is put in their place."""
+    for descriptor in range(FIRST, FIRST + 2):
+        with pytest.raises(OSError, match=r".*"):
+            os.fstat(descriptor)
 
 
 def listening(where: object, *, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM) -> socket.socket:
