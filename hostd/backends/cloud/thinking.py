@@ -34,7 +34,7 @@ def words(provider: str, model: str, wish: ThinkingWish, body: Mapping[str, Any]
     """Return *wish* as *provider* takes it for *model*."""
     say = _SAYS.get(provider)
     if say is None:
-        # Some providers refuse what they do not know, so nothing is added to what the client says itself.
+        # Most serve with vLLM or SGLang, which know the usual words; beside an effort they are left out, as others may refuse them.
         return ThinkingWords(without=("think",)) if EFFORT in body else usual(wish, body)
     members, note = say(model, wish, body)
     return ThinkingWords(members, WORDS - members.keys(), note)

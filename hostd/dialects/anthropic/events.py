@@ -6,8 +6,9 @@ Source: https://docs.anthropic.com/en/docs/build-with-claude/streaming.
 from typing import Any, NamedTuple
 
 from hostd.dialects.anthropic import errors
-from hostd.dialects.anthropic.sums import count_of, prompt_tokens_of
+from hostd.dialects.anthropic.sums import prompt_tokens_of
 from hostd.dialects.event_stream import EventStream
+from hostd.dialects.from_chat.answer import count_of
 from hostd.dialects.json_text import JsonError, parse_json
 
 Json = dict[str, Any]

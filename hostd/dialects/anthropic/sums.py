@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from hostd.dialects.from_chat.answer import count_of
 from hostd.dialects.request_document import RequestDocument
 
 _BYTES_PER_TOKEN = 3.5
@@ -45,8 +46,3 @@ def _measured(content: Any) -> tuple[int, int]:
 def prompt_tokens_of(usage: Mapping[str, Any]) -> int:
     """Return the tokens of the prompt that *usage* of a message tells, cached ones included."""
     return sum(count_of(value) for name, value in usage.items() if name.endswith("input_tokens"))
-
-
-def count_of(value: object) -> int:
-    """Return a count of tokens, 0 where *value* is none."""
-    return value if isinstance(value, int) and 0 <= value < 10**12 else 0

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from hostd.dialects.anthropic.sums import count_of
+from hostd.dialects.from_chat.answer import count_of
 
 Json = dict[str, Any]
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hostd.dialects.anthropic import errors
-from hostd.dialects.anthropic.sums import count_of, prompt_tokens_of
+from hostd.dialects.anthropic.sums import prompt_tokens_of
 from hostd.dialects.base import Answer, AnswerAssembler, AnswerContext, Dialect, InferenceRequest, Translation
+from hostd.dialects.from_chat.answer import count_of
 from hostd.dialects.from_messages.answer import completion_of
 from hostd.dialects.from_messages.passthrough import MessagePassthrough, for_provider
 from hostd.dialects.from_messages.request import messages_request

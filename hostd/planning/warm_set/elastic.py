@@ -36,10 +36,10 @@ def with_shares(
     if not option.elastic or option.shares is not None:
         return option
     claims, loaded = list[LoadOption](), [each for each in taken if each.shares is not None]
-    rest = _sum(left, [each.share_bytes for each in loaded])
+    rest = plus(left, *(each.share_bytes for each in loaded))
     guarded = [*taken, *others][:GUARDED]
     # Of a guarded model that is loaded, all may come back; the others stay as they are.
-    room = _sum(left, [each.needs for each in taken[:GUARDED]])
+    room = plus(left, *(each.needs for each in taken[:GUARDED]))
     for each in others:
         if not excess(each.needs, rest):
             rest = less(rest, [each])
@@ -69,12 +69,6 @@ def _least_part(pool: str, room: Bytes, models: Iterable[LoadOption]) -> int:
 
 def _pools(option: LoadOption) -> set[str]:
     return {pool for each in option.elastic for pool in each.pools}
-
-
-def _sum(free: Bytes, more: Iterable[Bytes]) -> Bytes:
-    for each in more:
-        free = plus(free, each)
-    return free
 
 
 def _counts(elastic: Sequence[ElasticMemory], dealt: Mapping[str, int]) -> dict[str, int]:

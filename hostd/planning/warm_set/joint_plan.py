@@ -75,7 +75,7 @@ def _dealt(fits: Mapping[str, Fit | None], together: Sequence[str], left: Bytes)
     shared: dict[str, LoadOption] = {}
     for name, option in options.items():
         others = [other for peer, other in options.items() if peer != name and other.shares is None]
-        shared[name] = with_shares(option, _sum(left, [other.needs for other in others]), [*others, *later.values()])
+        shared[name] = with_shares(option, plus(left, *(other.needs for other in others)), [*others, *later.values()])
     more = {name: shared[name].share_bytes for name, option in options.items() if option.shares is None}
     dealt = dict(fits)
     for name, fit in fits.items():
@@ -92,12 +92,6 @@ def _dealt(fits: Mapping[str, Fit | None], together: Sequence[str], left: Bytes)
 
 def _minus(free: Bytes, taken: Sequence[Bytes]) -> Bytes:
     return {pool: count - sum(each.get(pool, 0) for each in taken) for pool, count in free.items()}
-
-
-def _sum(free: Bytes, more: Sequence[Bytes]) -> Bytes:
-    for each in more:
-        free = plus(free, each)
-    return free
 
 
 def _promised(each: WarmCandidate) -> WarmCandidate:

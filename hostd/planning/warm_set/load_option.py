@@ -120,9 +120,13 @@ def excess(needs: Bytes, free: Bytes) -> dict[str, int]:
     return {pool: need - free[pool] for pool, need in needs.items() if need > 0 and need > free.get(pool, need)}
 
 
-def plus(free: Bytes, more: Bytes) -> dict[str, int]:
-    """Return *free* and *more* added up, by pool id."""
-    return {pool: free.get(pool, 0) + more.get(pool, 0) for pool in {*free, *more}}
+def plus(free: Bytes, *more: Bytes) -> dict[str, int]:
+    """Return *free* and all of *more* added up, by pool id."""
+    added = dict(free)
+    for each in more:
+        for pool, count in each.items():
+            added[pool] = added.get(pool, 0) + count
+    return added
 
 
 def less(free: Bytes, options: Iterable[LoadOption]) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 import json
 
-from hostd.dialects.anthropic.sums import count_of, estimate, prompt_tokens_of
+from hostd.dialects.anthropic.sums import estimate, prompt_tokens_of
 from hostd.dialects.request_document import RequestDocument
 
 
@@ -33,4 +33,4 @@ def test_what_a_message_tells() -> None:
         '{"input_tokens": 1, "cache_read_input_tokens": 2, "cache_creation_input_tokens": null, "output_tokens": 9}'
     )
     assert 3 == prompt_tokens_of(usage)
-    assert 0 == count_of("5") == count_of(-1)
+    assert 0 == prompt_tokens_of({"input_tokens": "5", "cache_read_input_tokens": -1})
