@@ -19,9 +19,11 @@ from hostd.backends.environment import withheld
 from hostd.backends.registry import backends
 from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host
+from hostd.domain.server_settings import LoopbackRule
 from hostd.gateway.body_reader import BodyReader
 from hostd.gateway.context import AppContext
 from hostd.gateway.forwarding.timeouts import TimeoutMonitor
+from hostd.gateway.http.key_ring import KeyRing
 from hostd.gateway.probing.prober import QUIET, CapabilityProber
 from hostd.gateway.responses.store import ResponseStore
 from hostd.hardware.probe import Sensors
@@ -122,6 +124,7 @@ def build(
         history=decision_history,
         bodies=bodies,
         responses=_responses(catalog, stack),
+        keys=_keys(catalog),
     )
     prober = _prober(context, ProbeResults(records.probed), stack, probe_after)
     prober.start(history.probes)
@@ -160,6 +163,14 @@ def _responses(catalog: Catalog, stack: AsyncExitStack) -> ResponseStore | None:
     store = ResponseStore(responses_file(), catalog.state)
     stack.push_async_callback(store.close)
     return store
+
+
+def _keys(catalog: Catalog) -> KeyRing | None:
+    if catalog.keys.file is None:
+        return None
+    from hostd.key_file import KeyFile  # noqa: PLC0415 - reads YAML, which a daemon without keys does without
+
+    return KeyRing(KeyFile(catalog.keys.file).changed, loopback_open=catalog.keys.loopback is LoopbackRule.OPEN)
 
 
 def _records(stack: AsyncExitStack) -> RecordWriter:

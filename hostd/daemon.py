@@ -15,7 +15,7 @@ from typing import TextIO, cast
 import structlog
 from aiohttp import web
 
-from hostd import __version__, descriptor_limit
+from hostd import __version__, descriptor_limit, owner_key
 from hostd.assembly import Application, build
 from hostd.domain.catalog import Catalog
 from hostd.domain.errors import HostdError
@@ -133,6 +133,8 @@ async def _run(
         app.addresses.extend(await open_listeners(runner, app.catalog.listen, optional=optional, passed=passed))
         # Before the boot ends anything: the engines that are recorded in the folder may be another daemon's, and in use.
         stack.enter_context(state_locked(state_directory()))
+        if app.keys is not None:
+            stack.enter_context(owner_key.left_for_owner(app.keys.own, app.addresses))
         log.info("listening", version=__version__, pid=os.getpid(), addresses=app.addresses, loop=type(loop).__module__)
         reporter = ServiceReporter(notifier, app.dispatcher)
         reporter.ready()

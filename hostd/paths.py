@@ -22,6 +22,11 @@ def builds_file() -> Path:
     return state_directory() / "build.json"
 
 
+def owner_key_file() -> Path:
+    """Return where a running daemon leaves the key with which the verbs of its own user reach it."""
+    return state_directory() / "owner_key.json"
+
+
 def responses_file() -> Path:
     """Return where responses are kept, if the owner wants that."""
     return state_directory() / "responses.sqlite"

@@ -34,7 +34,7 @@ _VERBS = (
         "why",
         "logs",
     ),
-    *("simulate", "doctor", "config", "service", "version"),
+    *("simulate", "doctor", "keys", "config", "service", "version"),
 )
 """Each has a module of its name; the order is that of the help."""
 
@@ -68,7 +68,7 @@ def app_for(argv: Sequence[str]) -> typer.Typer:
     # The other verbs' imports would take as long as most verbs take to run.
     for name in argv[:1] if argv[:1] and argv[0] in _VERBS else _VERBS:
         module = import_module(f"hostd.cli.verbs.{name}")
-        if name in ("config", "service"):
+        if name in ("keys", "config", "service"):
             app.add_typer(module.app, name=name)
         else:
             app.command()(getattr(module, name))

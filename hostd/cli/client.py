@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,9 @@ from urllib.parse import quote
 
 from hostd.cli.address import Address, find_address
 from hostd.cli.exits import Code, DaemonUnreachable, VerbError
+from hostd.owner_key import key_for
 
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::]")  # noqa: S104 - compared, not bound
 PATIENCE = 30.0
 """Seconds to wait for an answer that needs no model."""
 
@@ -121,10 +124,23 @@ class Client:
         kind = http.client.HTTPSConnection if where.tls else http.client.HTTPConnection
         return kind(where.host, where.port, timeout=timeout)
 
+    def _key(self) -> str | None:
+        """Return the owner's key from the environment, else the one that a daemon of this user has left for this address."""
+        if given := os.environ.get("HOSTD_API_KEY"):
+            return given
+        where = self.address
+        if where.socket or where.tls or where.prefix:
+            return None
+        host = f"[{where.host}]" if ":" in where.host else where.host
+        names = _LOOPBACK if where.host in _LOOPBACK or where.host == "::1" else (host,)
+        return key_for([f"{name}:{where.port}" for name in names])
+
     def _send(
         self, connection: http.client.HTTPConnection, method: str, path: str, body: Mapping[str, Any] | None
     ) -> http.client.HTTPResponse:
         headers = {"content-type": "application/json", "x-hostd-client": "hostd-cli"} if body else {}
+        if (key := self._key()) is not None:
+            headers["authorization"] = f"Bearer {key}"
         payload = json.dumps(body).encode() if body else None
         try:
             connection.request(method, self.address.prefix + path, payload, headers)

@@ -14,7 +14,7 @@ from hostd.domain.profile import Flag
 from hostd.domain.profile import Repair as RepairNoun
 from hostd.domain.reason import FallbackReason
 from hostd.domain.schedule import WINDOW, format_clock, format_days, parse_clock, parse_days
-from hostd.domain.server_settings import KeepAliveForm
+from hostd.domain.server_settings import KeepAliveForm, LoopbackRule
 from hostd.domain.thinking import ThinkingDefault
 from hostd.domain.units import format_duration, format_size, parse_duration, parse_size
 
@@ -98,7 +98,7 @@ Web = Annotated[str, FieldType(validators.web, _pattern("https?://[^ ]+", "http:
 Address = Annotated[
     str,
     FieldType(
-        server_values.local_address,
+        validators.address,
         _pattern("(unix:/.+|.+:[0-9]{1,5})", "127.0.0.1:11435", "unix:/run/hostd/hostd.sock"),
     ),
 ]
@@ -139,6 +139,10 @@ Draft = Annotated[str, FieldType(_draft, {"type": ["string", "boolean"], "exampl
 KvType = Annotated[str, FieldType(validators.one_of(KV_TYPES), _one_of(*KV_TYPES))]
 Capability = Annotated[str, FieldType(validators.one_of(CAPABILITIES), _one_of(*CAPABILITIES))]
 Privacy = Annotated[str, FieldType(validators.one_of(("any", "local")), _one_of("any", "local"), str)]
+Loopback = Annotated[
+    LoopbackRule,
+    FieldType(validators.one_of(LoopbackRule), _one_of(*(str(word) for word in LoopbackRule)), str),
+]
 Repair = Annotated[
     RepairNoun, FieldType(validators.one_of(RepairNoun), _one_of(*(str(word) for word in RepairNoun)), str)
 ]

@@ -64,8 +64,8 @@ class ServerSection(Section):
             lambda value: value if isinstance(value, list) else [value], field_types.Address | list[field_types.Address]
         ),
     ] = key(
-        "HOST:PORT of this machine's loopback, or unix:/PATH, or a list of these. The default's second address is left out where "
-        "the machine does not have it.",
+        "HOST:PORT, or unix:/PATH, or a list of these; with another host than loopback, `keys.file` has to be set. The default's "
+        "second address is left out where the machine does not have it.",
         list(_SETTINGS.listen),
     )
     hosts: list[field_types.HostName] = items(
@@ -159,7 +159,15 @@ class RoleSection(Section):
 class KeysSection(Section):
     """Keys of the clients that may use this host."""
 
-    file: field_types.Text | None = key("The file with the clients' keys.")
+    file: field_types.Text | None = key(
+        "The file with the clients' keys, which `hostd keys` writes; once it is named, every client needs one, and `listen` may "
+        "name addresses of the network."
+    )
+    loopback: field_types.Loopback = key(
+        "`keys`: clients on this machine need a key, too, since tunnels, proxies and other users connect from here; `open`: they "
+        "need none.",
+        str(_SETTINGS.keys.loopback),
+    )
 
 
 class ProviderSection(Section):

@@ -11,7 +11,8 @@ from hostd.config.document import Document
 from hostd.config.host_file import HostFile
 from hostd.config.locate import PROFILES, locate, profile_files, user_file
 from hostd.config.profile_file import ProfileFile
-from hostd.config.unimplemented import host_notes, host_obstacles, profile_notes
+from hostd.config.server_values import why_open
+from hostd.config.unimplemented import profile_notes
 from hostd.config.validators import InvalidValue, shown, text
 from hostd.config.yaml_positions import START
 from hostd.domain.errors import ConfigError
@@ -33,6 +34,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     profiles = [Document(file, environ) for file in _files(host)]
     checked = [(doc, doc.checked(ProfileFile)) for doc in profiles]
     compare(host, profiles)
+    if checked_host is not None:
+        _check_open(host, checked_host)
     problems = [problem for doc in (host, *profiles) for problem in doc.problems]
     if problems or checked_host is None:
         raise ConfigError(tuple(problems))
@@ -42,6 +45,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         listen=tuple(checked_host.server.listen),
         server=to_settings.server(checked_host),
         state=StateSettings(**checked_host.state.written()),
+        keys=to_settings.keys(checked_host, host.file.parent),
         profiles=MappingProxyType(
             {profile.name: to_settings.with_draft(profile, {each.name: each for each in built}) for profile in built}
         ),
@@ -50,9 +54,15 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         engines=to_settings.engines(checked_host),
         caps=to_settings.caps(checked_host),
         reserve=to_settings.reserve(checked_host),
-        notes=(*host_notes(host), *(note for doc in profiles for note in profile_notes(doc))),
-        obstacles=tuple(host_obstacles(host)),
+        notes=tuple(note for doc in profiles for note in profile_notes(doc)),
     )
+
+
+def _check_open(host: Document, checked: HostFile) -> None:
+    """Report addresses that other machines reach while no client needs a key."""
+    if checked.keys.file is None:
+        for why in filter(None, map(why_open, checked.server.listen)):
+            host.report(f"server.listen: {why}", host.root["server"].values_at["listen"])
 
 
 def _files(host: Document) -> list[Path]:

@@ -3,7 +3,6 @@
 import re
 
 from hostd.config.validators import InvalidValue, quantity, shown, text
-from hostd.config.validators import address as any_address
 from hostd.domain.units import parse_duration, parse_size
 from hostd.domain.web_origin import OriginPattern, host_pattern, is_loopback_host
 
@@ -14,20 +13,15 @@ _body = quantity(parse_size, _LARGEST_BODY, "32MiB, 64MiB")
 _period = quantity(parse_duration, _LONGEST, "10s, 1m")
 
 
-def local_address(value: object) -> str:
-    """Return *value* if hostd can listen there and only programs of this machine can reach it: as long as no client needs a key.
-
-    Raises:
-        InvalidValue: The value is no address, or one that other machines reach.
-    """
-    where = any_address(value)
-    host = where.rpartition(":")[0]
-    if where.startswith("unix:") or is_loopback_host(host.lower().removesuffix(".")):
-        return where
-    raise InvalidValue(
-        f"{shown(where)} is open to other machines, and hostd has no keys yet to tell its clients apart, so it listens on loopback "
-        "and unix sockets only; keep 127.0.0.1 and let a tunnel (ssh -L), tailscale serve or a reverse proxy with a password pass "
-        "requests on, with its name in 'server.hosts'"
+def why_open(address: str) -> str | None:
+    """Return why hostd must not listen on *address* as long as no client needs a key, None where it may."""
+    host = address.rpartition(":")[0]
+    if address.startswith("unix:") or is_loopback_host(host.lower().removesuffix(".")):
+        return None
+    return (
+        f"{shown(address)} is open to other machines, so clients there need keys: write 'keys: {{file: keys.yaml}}' in hostd.yaml "
+        "and run hostd keys create NAME; or keep 127.0.0.1 and let a tunnel (ssh -L), tailscale serve or a reverse proxy with a "
+        "password pass requests on, with its name in 'server.hosts'"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from hostd.config.field_types import FieldType
-from hostd.config.host_file import ReserveSection, RoleSection, ServerSection
+from hostd.config.host_file import KeysSection, ReserveSection, RoleSection, ServerSection
 from hostd.config.profile_file import ProfileFile
 from hostd.config.section import Section
 from hostd.config.variants import shape_of
@@ -22,6 +22,7 @@ def show(settings: Settings) -> dict[str, Any]:
     shown = {
         "source": settings.source,
         "server": {"listen": list(settings.listen)} | _section(ServerSection, settings.server, without="listen"),
+        "keys": _section(KeysSection, settings.keys),
         "memory": {"reserve": _section(ReserveSection, settings.reserve)},
         "backends": {backend: _engine(settings, backend) for backend in {**settings.commands, **settings.engines}},
         "roles": {name: _section(RoleSection, role) for name, role in settings.roles.items()},

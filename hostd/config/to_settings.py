@@ -26,7 +26,7 @@ from hostd.domain.profile import (
 )
 from hostd.domain.reason import USUAL_REASONS
 from hostd.domain.secret import Secret
-from hostd.domain.server_settings import ServerSettings
+from hostd.domain.server_settings import KeySettings, ServerSettings
 
 
 def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
@@ -114,6 +114,12 @@ def server(host: HostFile) -> ServerSettings:
     """Return what *host* says of hostd's own server, the addresses apart."""
     written = {word: value for word, value in host.server.written().items() if word != "listen" and value is not None}
     return ServerSettings(**{word: _frozen(value) for word, value in written.items()})
+
+
+def keys(host: HostFile, folder: Path) -> KeySettings:
+    """Return where *host* keeps its clients' keys; the file is relative to *folder*."""
+    file = host.keys.file
+    return KeySettings(None if file is None else below(folder, file), host.keys.loopback)
 
 
 def below(folder: Path, path: str) -> str:

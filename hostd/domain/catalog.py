@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hostd.domain.host import Reserve
 from hostd.domain.profile import EngineSettings, Profile, Role, Settings
-from hostd.domain.server_settings import ServerSettings, StateSettings
+from hostd.domain.server_settings import KeySettings, ServerSettings, StateSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,11 @@ class Catalog:
     def state(self) -> StateSettings:
         """What is kept of answers; a change of it takes a restart."""
         return self.settings.state
+
+    @property
+    def keys(self) -> KeySettings:
+        """Where the clients' keys are; a change of it takes a restart."""
+        return self.settings.keys
 
     @property
     def server(self) -> ServerSettings:

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
-from hostd.domain.errors import Problem
 from hostd.domain.host import Reserve
 from hostd.domain.principal import Privacy
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
-from hostd.domain.server_settings import ServerSettings, StateSettings
+from hostd.domain.server_settings import KeySettings, ServerSettings, StateSettings
 from hostd.domain.thinking import ThinkingDefault
 from hostd.domain.ticket import Task
 
@@ -219,15 +218,14 @@ class Settings:
     """Everything that the owner's files say, checked and complete.
 
     *commands* holds a command for the backends that have one configured, *engines* what is said of them beside it. *caps* are what
-    providers may cost a day, in USD. *notes* are
-    declared keys that this version does not act on yet; they are shown, never silently ignored. *obstacles* are those without
-    which the daemon would serve in another way than the owner wants: it does not start.
+    providers may cost a day, in USD. *notes* are what the owner should know of; they are shown.
     """
 
     source: str | None = None
     listen: tuple[str, ...] = LISTEN
     server: ServerSettings = field(default_factory=ServerSettings)
     state: StateSettings = field(default_factory=StateSettings)
+    keys: KeySettings = field(default_factory=KeySettings)
     profiles: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({}))
     roles: Mapping[str, Role] = field(default_factory=lambda: MappingProxyType({}))
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
@@ -235,4 +233,3 @@ class Settings:
     caps: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     reserve: Reserve = field(default_factory=Reserve)
     notes: tuple[str, ...] = ()
-    obstacles: tuple[Problem, ...] = ()

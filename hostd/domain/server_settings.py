@@ -16,6 +16,21 @@ class KeepAliveForm(StrEnum):
     OFF = "off"
 
 
+class LoopbackRule(StrEnum):
+    """Whether clients that connect from this machine need a key, too, or are ``open`` to all of its programs."""
+
+    KEYS = "keys"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class KeySettings:
+    """Where the clients' keys are kept, None where none is needed; a change takes a restart, one of the file's content does not."""
+
+    file: str | None = None
+    loopback: LoopbackRule = LoopbackRule.KEYS
+
+
 @dataclass(frozen=True, slots=True)
 class StateSettings:
     """What is kept of answers for their clients: responses for *keep* seconds, None for none at all, of *max_bytes* together."""

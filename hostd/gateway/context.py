@@ -16,6 +16,7 @@ from hostd.domain.server_settings import KeepAliveForm
 from hostd.gateway.body_reader import BodyReader
 from hostd.gateway.forwarding.request_trace import RequestTrace
 from hostd.gateway.forwarding.timeouts import TimeoutMonitor
+from hostd.gateway.http.key_ring import KeyRing
 from hostd.gateway.responses.store import ResponseStore
 from hostd.hardware.probe import Sensors
 from hostd.paths import records_file
@@ -127,6 +128,7 @@ class AppContext:
     bodies: BodyReader = field(default_factory=BodyReader)
     prober: ModelProber | None = None
     responses: ResponseStore | None = None
+    keys: KeyRing | None = None
 
     def for_inference(self) -> InferenceServices:
         """Return what answering requests needs."""

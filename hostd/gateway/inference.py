@@ -12,6 +12,7 @@ from hostd.gateway import views
 from hostd.gateway.context import InferenceServices, RequestContext, Route
 from hostd.gateway.forwarding.proxy import ProxyRequest
 from hostd.gateway.pages import page_of
+from hostd.gateway.permission import allowed_profile
 from hostd.gateway.request import parse_request
 from hostd.gateway.responses.keeping import prepared
 from hostd.gateway.unloading import unload
@@ -51,12 +52,16 @@ class InferenceHandlers:
 
     async def list_models(self, ctx: RequestContext) -> web.StreamResponse:
         """Show every name that can be asked for, aliases and roles included, in pages where `limit` is given."""
-        data = [self._model(name, profile) for name, profile in self._services.router.names().items()]
+        data = [
+            self._model(name, profile)
+            for name, profile in self._services.router.names().items()
+            if ctx.principal.may_use(profile)
+        ]
         return web.json_response(page_of(data, ctx.request.query))
 
     async def show_model(self, ctx: RequestContext) -> web.StreamResponse:
         """Show the model of one name, which may hold slashes."""
-        return web.json_response(self._model(ctx.name, self._services.router.resolve(ctx.name)))
+        return web.json_response(self._model(ctx.name, allowed_profile(self._services.router, ctx, ctx.name)))
 
     def _model(self, name: str, profile_name: str) -> dict[str, Any]:
         profile = self._services.catalog.profiles.get(profile_name)

@@ -13,6 +13,7 @@ from hostd.domain.errors import RequestError
 from hostd.domain.lifecycle import State
 from hostd.gateway import views
 from hostd.gateway.context import OllamaServices, RequestContext, Route
+from hostd.gateway.permission import allowed_profile
 
 _RAM = "ram"
 _OWNERS = "the models of this host are declared in its own files; see hostd pull and hostd ls"
@@ -42,17 +43,18 @@ class OllamaHandlers:
         """Show the version of Ollama whose API this is."""
         return web.json_response({"version": catalogue.VERSION})
 
-    async def tags(self, _ctx: RequestContext) -> web.Response:
+    async def tags(self, ctx: RequestContext) -> web.Response:
         """Show every name that can be asked for, aliases and roles included."""
         names = self._services.router.names().items()
-        return web.json_response({"models": [catalogue.listed(self._facts(name, profile)) for name, profile in names]})
+        shown = [self._facts(name, profile) for name, profile in names if ctx.principal.may_use(profile)]
+        return web.json_response({"models": [catalogue.listed(facts) for facts in shown]})
 
-    async def loaded(self, _ctx: RequestContext) -> web.Response:
+    async def loaded(self, ctx: RequestContext) -> web.Response:
         """Show the models that are loaded, with their memory, and until when they stay."""
         services = self._services
         found = []
         for model in services.dispatcher.view().models.values():
-            if model.state not in _LOADED:
+            if model.state not in _LOADED or not ctx.principal.may_use(model.name):
                 continue
             held = services.memory.held(model.name)
             facts = self._facts(model.name, model.name, size=sum(held.values()))
@@ -65,12 +67,12 @@ class OllamaHandlers:
     async def show(self, ctx: RequestContext) -> web.Response:
         """Show the model that ``model`` names: what it can do, and its context."""
         name = _name_in(RequestDocument.parse(await ctx.request.read()))
-        return web.json_response(catalogue.shown(self._facts(name, self._services.router.resolve(name))))
+        return web.json_response(catalogue.shown(self._facts(name, allowed_profile(self._services.router, ctx, name))))
 
     async def pull(self, ctx: RequestContext) -> web.Response:
         """Say at once that a declared model is there; others are for the owner to get."""
         document = RequestDocument.parse(await ctx.request.read())
-        self._services.router.resolve(_name_in(document))
+        allowed_profile(self._services.router, ctx, _name_in(document))
         done = {"status": "success"}
         if document.get("stream") is False:
             return web.json_response(done)

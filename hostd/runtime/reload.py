@@ -44,12 +44,15 @@ class Reload:
             key
             for key, differs in (
                 ("server.listen", settings.listen != old.listen),
+                ("keys", settings.keys != old.keys),
                 ("backends", (settings.commands, settings.engines) != (old.commands, old.engines)),
             )
             if differs
         )
         changes = ProfileChanges.between(old.profiles, settings.profiles)
-        self._catalog.settings = replace(settings, listen=old.listen, commands=old.commands, engines=old.engines)
+        self._catalog.settings = replace(
+            settings, listen=old.listen, keys=old.keys, commands=old.commands, engines=old.engines
+        )
         for follower in self._before:
             follower(changes)
         self._post(Reconfigured(self._catalog.profiles, self._catalog.caps))

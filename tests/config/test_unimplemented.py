@@ -1,4 +1,4 @@
-"""Keys without effect yet."""
+"""Remarks on keys."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,14 +11,6 @@ HEAD = "name: p\nvariants: [{backend: llamacpp, path: x}]\n"
 
 def _notes(settings: Settings, folder: Path) -> list[str]:
     return [note.replace(f"{folder}/model_profiles/", "").replace(f"{folder}/", "") for note in settings.notes]
-
-
-def test_notes_about_the_host(load_files: Load, tmp_path: Path) -> None:
-    """Each stands at its key, and says that the daemon does not start: it would serve anybody."""
-    settings = load_files("keys: {file: k.yaml}")
-    (note,) = _notes(settings, tmp_path)
-    assert note.startswith("hostd.yaml:1:8: keys.file is not implemented yet, so 'hostd serve' refuses to start")
-    assert [str(problem) for problem in settings.obstacles] == list(settings.notes)
 
 
 def test_a_secret_flag_is_remarked_on(load_files: Load, tmp_path: Path) -> None:
@@ -57,6 +49,7 @@ def test_everything_else_has_effect(load_files: Load) -> None:
     """What works is not remarked on."""
     host = """
 server: {listen: 'unix:/x'}
+keys: {file: k.yaml}
 memory: {reserve: {ram: 4GiB}}
 limits: {max_queue: 1}
 warm: {preload: false}

@@ -11,7 +11,6 @@ from hostd.cli.exits import Code, VerbError
 from hostd.cli.options import find_machine
 from hostd.cli.output import say
 from hostd.daemon_start import DaemonOrder, start
-from hostd.domain.errors import ConfigError
 
 
 class LogFormat(StrEnum):
@@ -62,21 +61,41 @@ def serve(
     from hostd.demo import settings_file  # only --demo needs it
 
     settings = load(settings_file() if demo else config)
-    if settings.obstacles:
-        raise ConfigError(settings.obstacles)
     for note in settings.notes:
         say(note)
+    if settings.keys.file is not None:
+        _check_keys(settings.keys.file)
     if listen:
-        settings = replace(settings, listen=tuple(_checked(address) for address in listen))
+        settings = replace(
+            settings, listen=tuple(_checked(address, keyed=settings.keys.file is not None) for address in listen)
+        )
     machine = None if host is None else find_machine(host, settings.reserve)
     raise typer.Exit(start(DaemonOrder(settings, str(log_format), str(log_level), demo, machine)))
 
 
-def _checked(address: str) -> str:
-    from hostd.config.server_values import local_address  # costs 0.1 s, which the other verbs do without
+def _checked(address: str, *, keyed: bool) -> str:
+    from hostd.config.server_values import why_open  # costs 0.1 s, which the other verbs do without
     from hostd.config.validators import InvalidValue
+    from hostd.config.validators import address as checked
 
     try:
-        return local_address(address)
+        where = checked(address)
     except InvalidValue as error:
         raise VerbError(f"--listen: {error}", Code.USAGE) from error
+    if not keyed and (why := why_open(where)) is not None:
+        raise VerbError(f"--listen: {why}", Code.USAGE)
+    return where
+
+
+def _check_keys(path: str) -> None:
+    """Say where clients need keys and there are none yet.
+
+    Raises:
+        ConfigError: They cannot be read, so that nobody would be let in, or the wrong ones.
+    """
+    from hostd.key_file import KeyFile  # reads YAML, which a daemon without keys does without
+
+    if not KeyFile(path).read():
+        say(
+            f"there are no keys in {path} yet, so only the verbs of this user are answered; make one with: hostd keys create NAME"
+        )

@@ -22,8 +22,6 @@ def judge(settings: Settings, problems: Sequence[Problem]) -> Findings:
         return (
             failed("the configuration has mistakes, so hostd serve does not start", f"{problems[0]}{more}", _REMEDY),
         )
-    if settings.obstacles:
-        return (failed("hostd serve refuses to start", str(settings.obstacles[0]), _REMEDY),)
     if settings.notes:
         count = len(settings.notes)
         what = f"the configuration has {count} remark{'' if count == 1 else 's'}"

@@ -71,7 +71,7 @@ class ProxyRequest:
             self._trace.request_id + again,
             self._route(Privacy.LOCAL if inference.private else options.privacy),
             client=principal.client,
-            priority=options.priority,
+            priority=max(options.priority, principal.priority),
             session=options.session,
             deadline=None if options.timeout is None else self._arrived + options.timeout,
             keep_alive=inference.keep_alive,

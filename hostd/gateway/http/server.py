@@ -18,6 +18,7 @@ from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 from hostd.descriptor_limit import current
 from hostd.dialects import registry
 from hostd.domain.errors import Bug, HostdError, RequestError
+from hostd.domain.principal import Principal
 from hostd.domain.server_settings import ServerSettings
 from hostd.gateway.admin import AdminHandlers
 from hostd.gateway.context import AppContext, RequestContext, Route
@@ -28,6 +29,7 @@ from hostd.gateway.http.auth import identify
 from hostd.gateway.http.body_budget import BodyBudget
 from hostd.gateway.http.connection import ClientConnection
 from hostd.gateway.http.connections import Connections, bound_for
+from hostd.gateway.http.key_ring import KeyRing
 from hostd.gateway.http.origin_check import OriginCheck, shown
 from hostd.gateway.http.route_table import RouteTable
 from hostd.gateway.inference import InferenceHandlers
@@ -52,14 +54,19 @@ def make_server(app: AppContext) -> Connections:
         HealthHandlers(app.for_health()),
     )
     settings = app.catalog.server
-    server = HttpServer(app.catalog.listen, settings, [route for family in families for route in family.routes()])
+    routes = [route for family in families for route in family.routes()]
+    server = HttpServer(app.catalog.listen, settings, routes, app.keys)
     return Connections(server.answer, request_factory=server.request, most=bound_for(current()))
 
 
 class HttpServer:
     """Finds the handler of a request, and turns whatever that raises into an error answer, with the headers of the trace."""
 
-    def __init__(self, listen: Iterable[str], settings: ServerSettings, routes: Iterable[Route]) -> None:
+    def __init__(
+        self, listen: Iterable[str], settings: ServerSettings, routes: Iterable[Route], keys: KeyRing | None = None
+    ) -> None:
+        """Answer with *routes* at *listen*; *keys* are needed by clients, None where none is."""
+        self._keys = keys
         self._origin_check = OriginCheck(listen, settings)
         self._budget = BodyBudget(settings.max_body)
         self._routes = RouteTable(routes, settings.prefix)
@@ -86,12 +93,15 @@ class HttpServer:
                 trace.fixed = cors.readable_by(origin)
             if request.method == "OPTIONS":
                 return self._options(request, path, trace)
+            principal = identify(request.headers) if self._keys is None else _by_key(self._keys, request, path)
             handler, name = self._routes.find(path, request.method)
-            response = await handler(RequestContext(request, trace, identify(request.headers), dialect, name))
+            response = await handler(RequestContext(request, trace, principal, dialect, name))
         except HostdError as error:
             response = error_responses.response(error, dialect, trace)
             if error.status == HTTPStatus.METHOD_NOT_ALLOWED:
                 response.headers["Allow"] = ", ".join(self._routes.methods(path))
+            elif error.status == HTTPStatus.UNAUTHORIZED:
+                response.headers["WWW-Authenticate"] = "Bearer"
             if isinstance(request, HttpRequest) and request.stuck:
                 response.force_close()
         except RequestPayloadError:
@@ -133,3 +143,10 @@ class HttpServer:
     def _options(self, request: web.BaseRequest, path: str, trace: RequestTrace) -> web.Response:
         headers = trace.headers() | cors.options_headers(request.headers, self._routes.methods(path))
         return web.Response(status=204, headers=headers)
+
+
+def _by_key(keys: KeyRing, request: web.BaseRequest, path: str) -> Principal:
+    """Return the sender of *request*, which is answered at *path*; raises as `KeyRing.identify` does."""
+    protocol = request.protocol
+    peer = (protocol.peer if protocol.by_name else None) if isinstance(protocol, ClientConnection) else ""
+    return keys.identify(request.headers, path, peer=peer)

@@ -64,13 +64,14 @@ def test_the_demonstration_brings_its_own_files(door: Door, hostd: Callable[...,
     assert called["demo"]
 
 
-def test_keys_that_would_not_be_asked_for_are_not_served(door: Door, hostd: Callable[..., Ran], tmp_path: Path) -> None:
-    """Whoever declares keys relies on them."""
-    file = tmp_path / "hostd.yaml"
+def test_keys_that_cannot_be_read_are_not_served(door: Door, hostd: Callable[..., Ran], tmp_path: Path) -> None:
+    """R5: whoever declares keys relies on them; where there are none yet, nobody is let in, and that is said."""
+    file, keys = tmp_path / "hostd.yaml", tmp_path / "k.yaml"
     file.write_text("keys: {file: k.yaml}\n")
-    ran = hostd("serve", "--config", str(file))
-    assert (78, 0) == (ran.code, len(door.called))
-    assert "hostd.yaml:1:8: keys.file is not implemented yet" in ran.err
+    assert "hostd keys create NAME" in hostd("serve", "--config", str(file)).err
+    assert str(keys) == door.called[0]["settings"].keys.file
+    keys.write_text("keys: [")
+    assert (78, 1) == (hostd("serve", "--config", str(file)).code, len(door.called))
 
 
 def test_the_daemons_result_is_the_exit_code(door: Door, hostd: Callable[..., Ran]) -> None:

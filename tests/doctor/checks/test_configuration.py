@@ -15,11 +15,6 @@ def test_mistakes_keep_the_daemon_from_starting() -> None:
     assert "hostd.yaml:3:1: unknown key 'listn' (and 1 more)" == found.why
 
 
-def test_what_serve_refuses_is_a_failure() -> None:
-    """A key without whose effect it would not serve as the owner wants."""
-    assert "fail" == only(judge(Settings(notes=("a",), obstacles=(PROBLEM,)), ())).status
-
-
 def test_remarks_are_a_warning() -> None:
     """A key without effect is no failure."""
     assert ("warn", "hostd config check") == said(judge(Settings(notes=("keys is not implemented",)), ()))
