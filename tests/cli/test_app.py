@@ -20,6 +20,7 @@ VERBS = (
     "pull",
     "probe",
     "chat",
+    "keys",
     "launch",
     "queue",
     "requests",
