@@ -16,7 +16,7 @@ import yaml
 
 from hostd.domain.client_key import ClientKey
 from hostd.domain.errors import ConfigError, Problem
-from hostd.domain.principal import Privacy, Scope
+from hostd.domain.principal import KeyScope, Privacy
 from hostd.domain.ticket import Priority
 from hostd.private_files import make_private_folder, write_private
 
@@ -149,7 +149,7 @@ def _key(name: str, entry: Mapping[str, Any]) -> ClientKey:
         digest,
         _seconds(entry.get("created")) or 0.0,
         _seconds(entry.get("expires")),
-        Scope(entry.get("scope", "inference")),
+        KeyScope(entry.get("scope", "inference")),
         None if models is None else frozenset(models),
         Privacy(entry.get("privacy", "any")),
         Priority[priority],

@@ -7,7 +7,7 @@ import pytest
 
 from hostd.domain.client_key import ClientKey
 from hostd.domain.errors import ConfigError
-from hostd.domain.principal import Privacy, Scope
+from hostd.domain.principal import KeyScope, Privacy
 from hostd.domain.ticket import Priority
 from hostd.key_file import KeyFile, digest_of, new_key
 
@@ -18,7 +18,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     """For this user alone, and without the key; a file that has not changed is not read again."""
     secret, file = new_key(), KeyFile(tmp_path / "new" / "keys.yaml")
     whole = ClientKey(
-        "a", digest_of(secret), 1.0, 90.0, Scope.ADMIN, frozenset({"x", "y"}), Privacy.LOCAL, Priority.BATCH
+        "a", digest_of(secret), 1.0, 90.0, KeyScope.ADMIN, frozenset({"x", "y"}), Privacy.LOCAL, Priority.BATCH
     )
     keys = (whole, ClientKey("b", digest_of(new_key()), 2.0))
     assert ((), ()) == (file.read(), file.changed())

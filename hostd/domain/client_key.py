@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hostd.domain.principal import Principal, PrincipalKind, Privacy, Scope
+from hostd.domain.principal import KeyScope, Principal, PrincipalKind, Privacy
 from hostd.domain.ticket import Priority
 
 
@@ -14,7 +14,7 @@ class ClientKey:
     digest: bytes
     created: float
     expires: float | None = None
-    scope: Scope = Scope.INFERENCE
+    scope: KeyScope = KeyScope.INFERENCE
     models: frozenset[str] | None = None
     privacy: Privacy = Privacy.ANY
     priority: Priority = Priority.INTERACTIVE

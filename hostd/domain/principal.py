@@ -20,7 +20,7 @@ class PrincipalKind(StrEnum):
     KEY = "key"
 
 
-class Scope(StrEnum):
+class KeyScope(StrEnum):
     """What the sender may do: ask models, or besides see and steer the daemon itself."""
 
     INFERENCE = "inference"
@@ -40,7 +40,7 @@ class Principal:
     kind: PrincipalKind = PrincipalKind.LOCAL
     privacy: Privacy = Privacy.ANY
     allowed: frozenset[str] | None = None
-    scope: Scope = Scope.ADMIN
+    scope: KeyScope = KeyScope.ADMIN
     priority: Priority = Priority.INTERACTIVE
 
     def may_use(self, profile: str) -> bool:

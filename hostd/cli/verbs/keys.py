@@ -11,7 +11,7 @@ from hostd.cli.exits import Code, VerbError
 from hostd.cli.options import AsJson
 from hostd.cli.output import emit, say, write_line
 from hostd.domain.client_key import ClientKey
-from hostd.domain.principal import Privacy, Scope
+from hostd.domain.principal import KeyScope, Privacy
 from hostd.domain.ticket import Priority
 from hostd.domain.units import parse_duration
 
@@ -38,8 +38,8 @@ def create(  # noqa: PLR0913 - the options of a verb
     name: Name,
     *,
     scope: Annotated[
-        Scope, typer.Option(help="inference: ask models; admin: also see and steer the daemon.")
-    ] = Scope.INFERENCE,
+        KeyScope, typer.Option(help="inference: ask models; admin: also see and steer the daemon.")
+    ] = KeyScope.INFERENCE,
     models: Annotated[str | None, typer.Option(metavar="A,B", help="Only these profiles, and no others.")] = None,
     privacy: Annotated[Privacy, typer.Option(help="local: nothing asked with it leaves this machine.")] = Privacy.ANY,
     priority: Annotated[

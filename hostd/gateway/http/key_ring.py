@@ -13,7 +13,7 @@ import structlog
 
 from hostd.domain.client_key import ClientKey
 from hostd.domain.errors import HostdError, RequestError
-from hostd.domain.principal import Principal, Scope
+from hostd.domain.principal import KeyScope, Principal
 from hostd.gateway.http.auth import identify
 
 log = structlog.get_logger()
@@ -86,7 +86,7 @@ class KeyRing:
                 f"the key '{key.name}' has expired on {day}; the owner makes a new one with: hostd keys create NAME"
             )
             raise RequestError(message, code="invalid_api_key", status=401)
-        if key.scope is not Scope.ADMIN and path.startswith(ADMIN):
+        if key.scope is not KeyScope.ADMIN and path.startswith(ADMIN):
             message = (
                 f"the key '{key.name}' is for requests to models only (scope inference); what is under {ADMIN} takes one of: "
                 "hostd keys create NAME --scope admin"

@@ -6,7 +6,7 @@ import pytest
 
 from hostd.domain.client_key import ClientKey
 from hostd.domain.errors import ConfigError, Problem, RequestError
-from hostd.domain.principal import ANONYMOUS, PrincipalKind, Scope
+from hostd.domain.principal import ANONYMOUS, KeyScope, PrincipalKind
 from hostd.domain.profile import Settings
 from hostd.domain.server_settings import KeySettings, LoopbackRule
 from hostd.gateway.http.key_ring import LOOK_EVERY, KeyRing
@@ -17,7 +17,7 @@ from tests.stage import CHAT, make_profile, make_settings
 KEY, ADMIN, SOME = new_key(), new_key(), new_key()
 KEYS = (
     ClientKey("reader", digest_of(KEY), 0.0, expires=1000.0),
-    ClientKey("owner", digest_of(ADMIN), 0.0, scope=Scope.ADMIN),
+    ClientKey("owner", digest_of(ADMIN), 0.0, scope=KeyScope.ADMIN),
     ClientKey("some", digest_of(SOME), 0.0, models=frozenset({"beta"})),
 )
 BODY = {"model": "alpha", "messages": [{"role": "user", "content": "a"}], "max_tokens": 3}
@@ -60,7 +60,7 @@ def _refused(ring: KeyRing, headers: dict[str, str], path: str, peer: str | None
 def test_a_key_names_its_client(header: dict[str, str]) -> None:
     """R5: what a client calls itself does not count; a placeholder in the other header does no harm."""
     principal = Clocks().ring().identify({"X-Hostd-Client": "owner"} | header, CHAT, peer="10.0.0.1")
-    assert ("reader", PrincipalKind.KEY, Scope.INFERENCE) == (principal.client, principal.kind, principal.scope)
+    assert ("reader", PrincipalKind.KEY, KeyScope.INFERENCE) == (principal.client, principal.kind, principal.scope)
     both = {"Authorization": "bearer x", "X-Api-Key": "x"} | header
     assert principal == Clocks().ring().identify(both, CHAT, peer="10.0.0.1")
 
@@ -118,7 +118,7 @@ def test_who_needs_none() -> None:
         assert 401 == _refused(ring, {}, CHAT, peer)[0]
     for peer in ("10.0.0.1", "", "localhost"):
         assert 401 == _refused(opened, {}, CHAT, peer)[0]
-    assert Scope.ADMIN is ring.identify({"X-Api-Key": ring.own}, "/hostd/v1/status", peer="10.0.0.1").scope
+    assert KeyScope.ADMIN is ring.identify({"X-Api-Key": ring.own}, "/hostd/v1/status", peer="10.0.0.1").scope
 
 
 @pytest.mark.asyncio(loop_scope="session")
