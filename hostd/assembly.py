@@ -34,6 +34,7 @@ from hostd.runtime.boot import Boot, BootStep
 from hostd.runtime.calendar_clock import CalendarClock, weekly_demand
 from hostd.runtime.dispatcher import Dispatcher
 from hostd.runtime.reload import Reload
+from hostd.runtime.settings_reader import SettingsReader
 from hostd.runtime.spending_clock import SpendingClock
 from hostd.scheduling.events import Booted, EngineFailed, EngineReady, EngineSlept, EngineStopped, Event
 from hostd.scheduling.scheduler import Scheduler
@@ -129,8 +130,8 @@ def build(
     prober = _prober(context, ProbeResults(records.probed), stack, probe_after)
     prober.start(history.probes)
     followers = [options.apply, calendar.apply, prober.apply]
-    reload = Reload(catalog, dispatcher.post, before=[instances.apply], after=followers)
-    return Application(replace(context, prober=prober), context.boot, reload)
+    reload = Reload(catalog, dispatcher.post, SettingsReader().read, before=[instances.apply], after=followers)
+    return Application(replace(context, prober=prober, reload=reload), context.boot, reload)
 
 
 def _dispatcher(scheduler: Scheduler, instances: Instances, sinks: Sinks, memory: MemoryMonitor) -> Dispatcher:

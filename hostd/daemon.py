@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack, redirect_stderr, suppress
+from functools import partial
 from importlib.util import find_spec
 from typing import TextIO, cast
 
@@ -110,14 +111,15 @@ async def _run(
     settings: Settings, decisions: decision_log.DecisionLog, machine: Host | None, person: Output | None
 ) -> None:
     loop = asyncio.get_running_loop()
-    asked_to_stop = asyncio.Event()
+    asked_to_stop, asked_to_reload = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop_or_hurry, asked_to_stop)
-    # A terminal that closes and tools that ask for a reload, or for logs to be opened again, must not end every engine.
+    # Tools that ask for logs to be opened again must not end every engine, nor does a terminal that closes: it sends SIGHUP.
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         # Only where it would: a profiler may have set one of its own.
         if signal.getsignal(number) is signal.SIG_DFL:
-            loop.add_signal_handler(number, _pass_over, number)
+            is_reload = number is signal.SIGHUP
+            loop.add_signal_handler(number, asked_to_reload.set if is_reload else partial(_pass_over, number))
     notifier, passed = ServiceNotifier.from_environment(), take_passed_sockets()
     if notifier.watchdog is not None:
         # Where the loop is blocked stands in the journal when the watchdog ends the daemon.
@@ -140,11 +142,14 @@ async def _run(
         reporter.ready()
         reporting = asyncio.create_task(reporter.run(), name="report")
         stack.callback(reporting.cancel)
+        reloading = asyncio.create_task(application.reload.run_whenever(asked_to_reload), name="reload")
+        stack.callback(reloading.cancel)
         boot = asyncio.create_task(_boot(application, person), name="boot")
         # A boot that fails ends the daemon: nothing could ever be loaded.
         boot.add_done_callback(lambda done: asked_to_stop.set() if _failed(done) else None)
         await asked_to_stop.wait()
         reporter.stopping()
+        application.reload.close()
         if passed:
             await _leave_to_next(runner)
         boot.cancel()

@@ -9,12 +9,11 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from io import BytesIO
-from types import MappingProxyType
-from typing import IO, Any
+from typing import IO
 
 from hostd.domain.host import Host
 from hostd.domain.profile import Settings
+from hostd.pickled_settings import pickled
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ def start(order: DaemonOrder) -> int:
     if _parent is None:
         return run(order)
     # Written at once, so that an order never arrives in part.
-    _parent.write(_pickled(order))
+    _parent.write(pickled(order))
     return 0
 
 
@@ -92,20 +91,3 @@ def _run_child(command: Callable[[], int], write: int) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status)
-
-
-class _Pickler(pickle.Pickler):
-    """Writes read-only mappings as well, which Python's own does not."""
-
-    def reducer_override(self, given: Any) -> Any:
-        return (_read_only, (dict(given),)) if isinstance(given, MappingProxyType) else NotImplemented
-
-
-def _pickled(order: DaemonOrder) -> bytes:
-    written = BytesIO()
-    _Pickler(written).dump(order)
-    return written.getvalue()
-
-
-def _read_only(given: dict[Any, Any]) -> MappingProxyType[Any, Any]:
-    return MappingProxyType(given)

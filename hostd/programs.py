@@ -114,6 +114,24 @@ def end_program(program: Program, grace: float) -> None:
         program.wait()
 
 
+def exchange(argv: Sequence[str], env: Mapping[str, str], given: bytes, *, seconds: float) -> tuple[int, bytes, bytes]:
+    """Give a program of hostd's own its input; return its exit status and what it has printed on both outputs. Blocks.
+
+    Raises:
+        OSError: It cannot be started.
+        TimeoutError: It has not ended within *seconds*; it is killed.
+    """
+    with start_program(argv, env, stdin=PIPE, stdout=PIPE, stderr=PIPE) as program:
+        try:
+            printed, errors = program.communicate(given, seconds)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+        finally:
+            # One that has ended does not mind.
+            program.kill()
+    return program.returncode, printed, errors
+
+
 @dataclass(frozen=True, slots=True)
 class ProgramOutput:
     """What a program printed, and its exit status (negative: ended by that signal)."""

@@ -33,6 +33,7 @@ _VERBS = (
         "requests",
         "why",
         "logs",
+        "reload",
     ),
     *("simulate", "doctor", "keys", "config", "service", "version"),
 )

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from hostd.cli.address import Address, find_address
 from hostd.cli.exits import Code, DaemonUnreachable, VerbError
+from hostd.domain.errors import ConfigError, Problem
 from hostd.owner_key import key_for
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::]")  # noqa: S104 - compared, not bound
@@ -107,6 +108,7 @@ class Client:
         Raises:
             DaemonUnreachable: No daemon answered.
             VerbError: The daemon refused; the exit code says why.
+            ConfigError: The files that the daemon has read have mistakes.
         """
         connection = self._connection(timeout)
         try:
@@ -166,11 +168,13 @@ def model_path(model: str, rest: str = "") -> str:
     return f"/hostd/v1/models/{quote(model, safe='')}{rest}"
 
 
-def refusal(status: int, headers: Message, body: bytes, asked: str) -> VerbError:
-    """Return what an error answer means: its own sentence, with the exit code for its status."""
+def refusal(status: int, headers: Message, body: bytes, asked: str) -> VerbError | ConfigError:
+    """Return what an error answer means: its own sentence, with the exit code for its status; or what is wrong with files."""
     try:
         error = json.loads(body)["error"]
         message, code = str(error["message"]), error.get("code")
+        if problems := error.get("problems"):
+            return ConfigError(tuple(Problem(**problem) for problem in problems))
     except (ValueError, KeyError, TypeError, AttributeError):
         return VerbError(f"{asked} was answered with HTTP {status} and no reason; is it a hostd that listens there?")
     wait = headers.get("retry-after")

@@ -139,6 +139,10 @@ class Price:
         return (self.input * prompt_tokens + self.output * output_tokens) / 1_000_000
 
 
+HOSTS_OWN = ("aliases", "allow_fields", "warm", "limits", "fallback", "thinking", "repair", "price")
+"""Fields of a profile that its engine does not see; the others take another engine to change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """One model as its owner declares it; *variants* are best first.
@@ -175,17 +179,7 @@ class Profile:
         Limits, warmth, names, fallbacks, thinking, repair, prices and fields of requests are hostd's own; the rest takes another
         engine to change.
         """
-        return replace(
-            other,
-            aliases=self.aliases,
-            allow_fields=self.allow_fields,
-            warm=self.warm,
-            limits=self.limits,
-            fallback=self.fallback,
-            thinking=self.thinking,
-            repair=self.repair,
-            price=self.price,
-        )
+        return replace(other, **{name: getattr(self, name) for name in HOSTS_OWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +211,14 @@ LISTEN = ("127.0.0.1:11435", "[::1]:11435")
 class Settings:
     """Everything that the owner's files say, checked and complete.
 
-    *commands* holds a command for the backends that have one configured, *engines* what is said of them beside it. *caps* are what
-    providers may cost a day, in USD. *notes* are what the owner should know of; they are shown.
+    With *listen_by_option* the addresses are the command line's, whatever files say later. *commands* holds a command for the
+    backends that have one configured, *engines* what is said of them beside it. *caps* are what providers may cost a day, in USD.
+    *notes* are what the owner should know of; they are shown.
     """
 
     source: str | None = None
     listen: tuple[str, ...] = LISTEN
+    listen_by_option: bool = False
     server: ServerSettings = field(default_factory=ServerSettings)
     state: StateSettings = field(default_factory=StateSettings)
     keys: KeySettings = field(default_factory=KeySettings)

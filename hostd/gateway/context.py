@@ -23,6 +23,7 @@ from hostd.paths import records_file
 from hostd.routing.router import Router
 from hostd.runtime.boot import Boot
 from hostd.runtime.dispatcher import Dispatcher
+from hostd.runtime.reload import Reload
 from hostd.supervisor.instance import Instance
 from hostd.supervisor.memory_monitor import MemoryMonitor
 from hostd.telemetry.decision_history import DecisionHistory
@@ -127,6 +128,7 @@ class AppContext:
     records: RequestHistory = field(default_factory=lambda: RequestHistory(records_file()))
     bodies: BodyReader = field(default_factory=BodyReader)
     prober: ModelProber | None = None
+    reload: Reload | None = None
     responses: ResponseStore | None = None
     keys: KeyRing | None = None
 

@@ -1,18 +1,37 @@
 """New settings in force while the daemon runs: the catalogue first, then everything that acts on it, in one callback."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
 from hostd.domain.catalog import Catalog, ProfileChanges
+from hostd.domain.errors import CapacityError, ConfigError, HostdError
 from hostd.domain.profile import Settings
+from hostd.domain.settings_changes import SettingChange, SettingsRead
 from hostd.scheduling.events import Reconfigured
 
 log = structlog.get_logger()
 
+MOST_WAITING = 8
+"""Reloads that wait for another one; each starts a process."""
+
 Follower = Callable[[ProfileChanges], None]
 """Acts on changed profiles; the catalogue has the new ones already."""
+ReadSettings = Callable[[Settings], Awaitable[SettingsRead]]
+"""Returns what the files of the settings in force say now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadOutcome:
+    """What the files say now that was not in force; *applied* says whether it is from now on, as far as it takes no restart."""
+
+    applied: bool
+    source: str | None
+    profiles: ProfileChanges
+    settings: tuple[SettingChange, ...]
+    notes: tuple[str, ...]
 
 
 class Reload:
@@ -25,14 +44,61 @@ class Reload:
         self,
         catalog: Catalog,
         post: Callable[[Reconfigured], None],
+        read: ReadSettings,
         *,
         before: Sequence[Follower] = (),
         after: Sequence[Follower] = (),
     ) -> None:
         self._catalog = catalog
         self._post = post
+        self._read = read
         self._before = tuple(before)
         self._after = tuple(after)
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._closed = False
+
+    async def run(self, *, dry_run: bool = False) -> ReloadOutcome:
+        """Read the files, compare, and put what they say in force, unless *dry_run*; one reload after another.
+
+        Raises:
+            ConfigError: The files have mistakes, and all is as it was.
+            SettingsUnread: They could not be read in time, and all is as it was.
+            CapacityError: Too many reloads wait already, or the daemon ends.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise CapacityError(f"{self._waiting} reloads wait already", code="too_many_reloads", retry_after=5.0)
+        self._waiting += 1
+        try:
+            async with self._turn:
+                old = self._catalog.settings
+                found = await self._read(old)
+                if self._closed:
+                    raise CapacityError("hostd is shutting down", code="shutting_down", retry_after=5.0)
+                changes = ProfileChanges.between(old.profiles, found.settings.profiles)
+                if not dry_run:
+                    self.apply(found.settings)
+                return ReloadOutcome(not dry_run, found.settings.source, changes, found.changes, found.settings.notes)
+        finally:
+            self._waiting -= 1
+
+    async def run_whenever(self, asked: asyncio.Event) -> None:
+        """Reload each time that *asked* is set, until cancelled; what goes wrong is logged, and the old settings hold."""
+        while await asked.wait():
+            asked.clear()
+            try:
+                await self.run()
+            except ConfigError as error:
+                log.warning("reload_refused", problems=[str(problem) for problem in error.problems])
+            except HostdError as error:
+                log.warning("reload_failed", why=error.message)
+            except Exception:
+                # The next one may do better.
+                log.exception("bug", what="a reload failed")
+
+    def close(self) -> None:
+        """Apply nothing any more: the daemon ends."""
+        self._closed = True
 
     def apply(self, settings: Settings) -> tuple[ProfileChanges, tuple[str, ...]]:
         """Put *settings* in force; return which profiles differ, and the keys whose change takes a restart.
@@ -45,13 +111,22 @@ class Reload:
             for key, differs in (
                 ("server.listen", settings.listen != old.listen),
                 ("keys", settings.keys != old.keys),
+                ("server", settings.server != old.server),
                 ("backends", (settings.commands, settings.engines) != (old.commands, old.engines)),
+                ("state", settings.state != old.state),
             )
             if differs
         )
         changes = ProfileChanges.between(old.profiles, settings.profiles)
         self._catalog.settings = replace(
-            settings, listen=old.listen, keys=old.keys, commands=old.commands, engines=old.engines
+            settings,
+            listen=old.listen,
+            listen_by_option=old.listen_by_option,
+            server=old.server,
+            keys=old.keys,
+            commands=old.commands,
+            engines=old.engines,
+            state=old.state,
         )
         for follower in self._before:
             follower(changes)

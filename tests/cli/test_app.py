@@ -26,6 +26,7 @@ VERBS = (
     "requests",
     "why",
     "logs",
+    "reload",
     "simulate",
     "doctor",
     "config",

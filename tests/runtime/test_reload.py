@@ -1,11 +1,17 @@
 """``hostd.runtime.reload``: one replacement reaches everything."""
 
+import asyncio
 from dataclasses import replace
 
+import pytest
+
 from hostd.domain.catalog import Catalog, ProfileChanges
+from hostd.domain.errors import CapacityError, ConfigError, Problem
 from hostd.domain.host import Reserve
 from hostd.domain.profile import EngineSettings, Limits, Profile, Role, Settings
-from hostd.runtime.reload import Reload
+from hostd.domain.server_settings import ServerSettings, StateSettings
+from hostd.domain.settings_changes import SettingsRead
+from hostd.runtime.reload import MOST_WAITING, Reload
 from hostd.scheduling.events import Reconfigured
 
 OLD = Settings(profiles={"a": Profile("a", ()), "b": Profile("b", ())})
@@ -17,6 +23,11 @@ NEW = Settings(
 CHANGES = ProfileChanges(("c",), ("a",), ("b",))
 
 
+async def read(_: Settings) -> SettingsRead:
+    """Say the new settings."""
+    return SettingsRead(NEW)
+
+
 def test_the_catalogue_is_replaced_before_anything_is_told() -> None:
     """Those that make instances first, then the scheduler, then those that find out more for it."""
     catalog = Catalog(OLD)
@@ -25,7 +36,7 @@ def test_the_catalogue_is_replaced_before_anything_is_told() -> None:
     def note(what: object) -> None:
         told.append((what, list(catalog.profiles)))
 
-    reload = Reload(catalog, note, before=[lambda changes: note(("before", changes))], after=[note])
+    reload = Reload(catalog, note, read, before=[lambda changes: note(("before", changes))], after=[note])
     assert (CHANGES, ()) == reload.apply(NEW)
     new = ["a", "c"]
     assert [(("before", CHANGES), new), (Reconfigured(NEW.profiles), new), (CHANGES, new)] == told
@@ -38,7 +49,68 @@ def test_what_takes_a_restart_stays_and_is_named() -> None:
     settings = replace(
         NEW, listen=("127.0.0.1:1",), commands={"vllm": ("other",)}, engines={"vllm": EngineSettings({"A": "1"})}
     )
-    _, restart = Reload(catalog, lambda _: None).apply(settings)
-    assert ("server.listen", "backends") == restart
+    settings = replace(settings, server=ServerSettings(prefix="/x"), state=StateSettings(keep=1.0))
+    _, restart = Reload(catalog, lambda _: None, read).apply(settings)
+    assert ("server.listen", "server", "backends", "state") == restart
     assert (OLD.listen, OLD.commands, OLD.engines) == (catalog.listen, catalog.commands, catalog.engines)
+    assert (OLD.server, OLD.state) == (catalog.server, catalog.state)
     assert settings.profiles == catalog.profiles
+
+
+async def test_a_dry_run_only_compares() -> None:
+    """What would change is told, and nothing is."""
+    catalog, posted = Catalog(OLD), list[object]()
+    reload = Reload(catalog, posted.append, read)
+    outcome = await reload.run(dry_run=True)
+    assert (False, CHANGES, OLD, []) == (outcome.applied, outcome.profiles, catalog.settings, posted)
+    assert (await reload.run()).applied
+    assert (NEW.profiles, ProfileChanges()) == (catalog.profiles, (await reload.run()).profiles)
+
+
+async def test_one_after_another_and_not_too_many() -> None:
+    """Each compares with what the one before it has put in force; what comes in a flood is refused, to be asked again."""
+    reading, most, go = 0, 0, asyncio.Event()
+
+    async def slowly(_: Settings) -> SettingsRead:
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        await go.wait()
+        reading -= 1
+        return SettingsRead(NEW)
+
+    reload = Reload(Catalog(OLD), lambda _: None, slowly)
+    tasks = [asyncio.create_task(reload.run()) for _ in range(MOST_WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(CapacityError):
+        await reload.run()
+    go.set()
+    first, *others = await asyncio.gather(*tasks)
+    assert (1, CHANGES, {ProfileChanges()}) == (most, first.profiles, {each.profiles for each in others})
+
+
+async def test_files_with_mistakes_change_nothing_and_the_next_signal_counts() -> None:
+    """A signal with bad files behind it is logged; the next one, with good files, is heard. A daemon that ends applies nothing."""
+    answers: list[SettingsRead | ConfigError] = [ConfigError((Problem("bad", "hostd.yaml", 3, 1),)), SettingsRead(NEW)]
+    catalog, asked, applied = Catalog(OLD), asyncio.Event(), asyncio.Event()
+
+    async def said(_: Settings) -> SettingsRead:
+        answer = answers.pop(0)
+        if isinstance(answer, ConfigError):
+            assert catalog.settings is OLD
+            asked.set()
+            raise answer
+        return answer
+
+    reload = Reload(catalog, lambda _: applied.set(), said)
+    following = asyncio.create_task(reload.run_whenever(asked))
+    asked.set()
+    async with asyncio.timeout(5):
+        await applied.wait()
+    assert NEW.profiles == catalog.profiles
+    following.cancel()
+    reload.close()
+    answers.append(SettingsRead(OLD))
+    with pytest.raises(CapacityError):
+        await reload.run()
+    assert NEW.profiles == catalog.profiles

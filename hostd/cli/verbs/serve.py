@@ -66,9 +66,8 @@ def serve(
     if settings.keys.file is not None:
         _check_keys(settings.keys.file)
     if listen:
-        settings = replace(
-            settings, listen=tuple(_checked(address, keyed=settings.keys.file is not None) for address in listen)
-        )
+        addresses = tuple(_checked(address, keyed=settings.keys.file is not None) for address in listen)
+        settings = replace(settings, listen=addresses, listen_by_option=True)
     machine = None if host is None else find_machine(host, settings.reserve)
     raise typer.Exit(start(DaemonOrder(settings, str(log_format), str(log_level), demo, machine)))
 

@@ -34,6 +34,7 @@ from hostd.gateway.http.origin_check import OriginCheck, shown
 from hostd.gateway.http.route_table import RouteTable
 from hostd.gateway.inference import InferenceHandlers
 from hostd.gateway.ollama import OllamaHandlers
+from hostd.gateway.reloading import ReloadHandlers
 from hostd.gateway.request import HttpRequest
 from hostd.gateway.responses.handlers import ResponseHandlers
 from hostd.gateway.token_counts import TokenCountHandlers
@@ -51,6 +52,7 @@ def make_server(app: AppContext) -> Connections:
         TokenCountHandlers(app.for_inference()),
         ResponseHandlers(app.responses),
         AdminHandlers(app.for_admin()),
+        ReloadHandlers(app.reload),
         HealthHandlers(app.for_health()),
     )
     settings = app.catalog.server
