@@ -16,6 +16,7 @@ from hostd.domain.reason import FallbackReason
 from hostd.domain.schedule import WINDOW, format_clock, format_days, parse_clock, parse_days
 from hostd.domain.server_settings import KeepAliveForm, LoopbackRule
 from hostd.domain.thinking import ThinkingDefault
+from hostd.domain.ticket import Priority as PriorityNoun
 from hostd.domain.units import format_duration, format_size, parse_duration, parse_size
 
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
@@ -75,6 +76,10 @@ def _draft(value: object) -> str:
     # YAML reads the words on and off as booleans.
     said = ("auto" if value else "off") if isinstance(value, bool) else validators.text(value)
     return _hub_draft(said) if said.startswith("hf:") else said
+
+
+def _priority(value: object) -> PriorityNoun:
+    return PriorityNoun[validators.one_of([each.name.lower() for each in PriorityNoun])(value).upper()]
 
 
 def _thinking_default(value: object) -> ThinkingDefault:
@@ -139,6 +144,10 @@ Draft = Annotated[str, FieldType(_draft, {"type": ["string", "boolean"], "exampl
 KvType = Annotated[str, FieldType(validators.one_of(KV_TYPES), _one_of(*KV_TYPES))]
 Capability = Annotated[str, FieldType(validators.one_of(CAPABILITIES), _one_of(*CAPABILITIES))]
 Privacy = Annotated[str, FieldType(validators.one_of(("any", "local")), _one_of("any", "local"), str)]
+Priority = Annotated[
+    PriorityNoun,
+    FieldType(_priority, _one_of(*(each.name.lower() for each in PriorityNoun)), lambda given: given.name.lower()),
+]
 Loopback = Annotated[
     LoopbackRule,
     FieldType(validators.one_of(LoopbackRule), _one_of(*(str(word) for word in LoopbackRule)), str),

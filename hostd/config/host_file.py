@@ -33,6 +33,9 @@ class LimitsSection(Section):
         "Longest wait for the first token, since the last sign of progress, before the fallback is tried.",
         format_duration(_LIMITS.first_token_timeout),
     )
+    prefill_timeout: field_types.Duration | None = key(
+        "Longest wait for the first token although the prompt is being read; without it, there is none while that gets on."
+    )
     stall_timeout: field_types.Duration = key(
         "Longest silence inside an answer, since the last sign of progress.", format_duration(_LIMITS.stall_timeout)
     )
@@ -153,6 +156,9 @@ class RoleSection(Section):
     require: list[field_types.Capability] = items("What a profile must be able to do.")
     thinking: field_types.ThinkingWish | None = key(
         "`off`, `on` or `auto`, in the place of the profiles' own `thinking`."
+    )
+    priority: field_types.Priority | None = key(
+        "`batch`: its requests give way to `interactive` ones, which they are by themselves, whatever they ask for."
     )
 
 

@@ -73,7 +73,10 @@ def is_file(draft: str) -> bool:
 def roles(host: HostFile) -> Mapping[str, Role]:
     """Return the roles in *host* by name."""
     return MappingProxyType(
-        {name: Role(name, tuple(role.use), tuple(role.require), role.thinking) for name, role in host.roles.items()}
+        {
+            name: Role(name, tuple(role.use), tuple(role.require), role.thinking, role.priority)
+            for name, role in host.roles.items()
+        }
     )
 
 

@@ -10,7 +10,7 @@ from hostd.domain.principal import Privacy
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
 from hostd.domain.server_settings import KeySettings, ServerSettings, StateSettings
 from hostd.domain.thinking import ThinkingDefault
-from hostd.domain.ticket import Task
+from hostd.domain.ticket import Priority, Task
 
 Flag = str | int | float | bool
 
@@ -42,7 +42,10 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a profile takes on at once and how long anything may last (seconds)."""
+    """How much a profile takes on at once and how long anything may last (seconds).
+
+    *prefill_timeout* ends an attempt without a token although its prompt is being read; None where that may take its time.
+    """
 
     max_concurrent: int = 2
     max_queue: int = 64
@@ -50,6 +53,7 @@ class Limits:
     first_token_timeout: float = 30.0
     stall_timeout: float = 45.0
     total_timeout: float = 600.0
+    prefill_timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +198,14 @@ class EngineSettings:
 class Role:
     """A stable name that agents use; resolves to *use*, in order, among those that have what *require* names.
 
-    *thinking* comes before that of the profiles, where it is set.
+    *thinking* comes before that of the profiles, where it is set. Its requests are of the class *priority*, or of a lower one.
     """
 
     name: str
     use: tuple[str, ...]
     require: tuple[str, ...] = ()
     thinking: ThinkingDefault | None = None
+    priority: Priority | None = None
 
 
 LISTEN = ("127.0.0.1:11435", "[::1]:11435")

@@ -38,13 +38,20 @@ class Target:
     via: str | None = None
 
 
+class Priority(IntEnum):
+    """The class of a request in the queue; the lower one is served first."""
+
+    INTERACTIVE = 0
+    BATCH = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """The targets that may answer a request, first choice first.
 
     *reason* is set when the profile that was asked for is left out of its own route. *private* says that no target outside
     this machine may see the request, so none is among them. *profile* is what *asked* means first, whether a target or not.
-    *thinking* is what the role that was asked for says of it, if it does.
+    *thinking* is what the role that was asked for says of it, if it does; *priority* is the highest class that it allows.
     """
 
     asked: str
@@ -53,6 +60,7 @@ class Route:
     private: bool = False
     profile: str = ""
     thinking: ThinkingDefault | None = None
+    priority: Priority = Priority.INTERACTIVE
 
     def open_to(self, index: int, reason: FallbackReason, present: int) -> bool:
         """Return whether a request at the target *present* may fall back to the later target *index* for *reason*.
@@ -68,13 +76,6 @@ class Route:
                 return True
             target = ahead.get(target.via)
         return target is None
-
-
-class Priority(IntEnum):
-    """The class of a request in the queue; the lower one is served first."""
-
-    INTERACTIVE = 0
-    BATCH = 1
 
 
 class Ticket(NamedTuple):

@@ -16,7 +16,7 @@ from hostd.scheduling.spending import ProviderSpending
 from hostd.scheduling.view import MemoryView, ModelView, RequestView
 from hostd.telemetry.history import RecordedRequest
 
-_DURATIONS = ("queue_timeout", "first_token_timeout", "stall_timeout", "total_timeout")
+_DURATIONS = ("queue_timeout", "first_token_timeout", "prefill_timeout", "stall_timeout", "total_timeout")
 
 
 def capabilities(profile: Profile, facts: ServerFacts, found: Found) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _window(window: ActiveWindow) -> dict[str, Any]:
 def declared(profile: Profile) -> dict[str, Any]:
     """Return the limits and the warmth of *profile*, written as the owner writes them."""
     limits, warm = asdict(profile.limits), asdict(profile.warm)
-    limits |= {key: format_duration(limits[key]) for key in _DURATIONS}
+    limits |= {key: format_duration(limits[key]) for key in _DURATIONS if limits[key] is not None}
     warm["keep_alive"] = format_duration(profile.warm.keep_alive)
     warm["windows"] = [_window(window) for window in profile.warm.windows]
     return {"limits": limits, "warm": warm}

@@ -16,7 +16,7 @@ from hostd.domain.catalog import Catalog
 from hostd.domain.errors import RequestError, UnknownModel
 from hostd.domain.profile import FallbackRule, Role, Settings
 from hostd.domain.reason import FallbackReason
-from hostd.domain.ticket import Requirements, Route, Target
+from hostd.domain.ticket import Priority, Requirements, Route, Target
 from hostd.routing.capability import CapabilityPolicy
 from hostd.routing.context_length import fitting
 from hostd.routing.policy import Dropped, RoutePolicy, RouteQuery
@@ -105,7 +105,8 @@ class Router:
                 raise _nothing_left(query, firm.get(chain[0].model) or next(iter(firm.values())))
         private = self._privacy.is_private(query, chain)
         thinking = None if role is None else role.thinking
-        return Route(query.asked, tuple(kept), reason, private, chain[0].model, thinking)
+        priority = (role and role.priority) or Priority.INTERACTIVE
+        return Route(query.asked, tuple(kept), reason, private, chain[0].model, thinking, priority)
 
     def _ranked(self, query: RouteQuery, route: Route, now: float) -> Route:
         role = self._names().find(query.asked)[1]

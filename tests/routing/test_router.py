@@ -9,7 +9,7 @@ from hostd.domain.principal import Principal, Privacy
 from hostd.domain.profile import Role
 from hostd.domain.reason import FallbackReason
 from hostd.domain.thinking import ThinkingDefault
-from hostd.domain.ticket import Requirements, Route, Target
+from hostd.domain.ticket import Priority, Requirements, Route, Target
 from hostd.routing.policy import Dropped, Ranked, RouteQuery, split
 from hostd.routing.router import Router
 from tests.routing.routing_stage import ask, catalog, models, router
@@ -175,3 +175,11 @@ class TestFurtherPolicies:
         with pytest.raises(RequestError, match="'a' may not answer this request: it is bad today") as caught:
             names.route(RouteQuery("a", facts={"bad": "a"}), 7.0)
         assert ("budget", 429) == (caught.value.code, caught.value.status)
+
+
+def test_a_role_may_be_of_a_lower_class() -> None:
+    """Its requests give way to others; without a word of it, and where a profile is asked for, they do not."""
+    names = router(profile("a"), roles=(Role("night", ("a",), priority=Priority.BATCH), Role("day", ("a",))))
+    assert [Priority.BATCH, Priority.INTERACTIVE, Priority.INTERACTIVE] == [
+        names.route(ask(name)).priority for name in ("night", "day", "a")
+    ]

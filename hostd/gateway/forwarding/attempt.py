@@ -290,7 +290,7 @@ class Attempt:
 
     def _timed_out(self) -> Exception:
         """Return what it means that a limit has passed."""
-        lease, reason = self._lease, self._limits.reason
+        lease, reason, limits = self._lease, self._limits.reason, self._lease.limits
         if reason is None:
             if not self._begun and not self._trace.ttft:
                 # Whether an engine without a single token gets on at all is for the watchdog to find out.
@@ -306,13 +306,13 @@ class Attempt:
         if self._sending or (self._relaying is not None and self._relaying.sending):
             # It is the client that no longer reads; the engine has sent its part.
             return ClientGoneError()
+        took = f"within {self.seconds:.1f} s ({reason}){self._state_of_prompt()}"
+        if self._limits.read_too_long:
+            return RetryableFailure(reason, f"the request was not read {took}")
         lease.suspect()
         if self._begun:
-            return self._broken(f"the engine has sent nothing for {lease.limits.stall_timeout:g} s ({reason})")
-        what = f"no first token within {self.seconds:.1f} s ({reason}){self._state_of_prompt()}"
-        return RetryableFailure(
-            reason, f"{what}; the engine showed no progress in the last {lease.limits.first_token_timeout:g} s"
-        )
+            return self._broken(f"the engine has sent nothing for {limits.stall_timeout:g} s ({reason})")
+        return RetryableFailure(reason, f"no first token {took}, nor any progress for {limits.first_token_timeout:g} s")
 
     def _state_of_prompt(self) -> str:
         prompt = self._lease.prompt

@@ -1,7 +1,8 @@
 """When an attempt has taken too long: pure, with time as an argument.
 
 Before the first token, ``first_token_timeout`` counts, and from then on ``stall_timeout``: both since the last sign of progress,
-be it in the answer itself or elsewhere in the engine. At all times the whole time of the request counts.
+be it in the answer itself or elsewhere in the engine. Where the owner has set a ``prefill_timeout``, it counts from the attempt's
+beginning to the first token, whatever progress there is. At all times the whole time of the request counts.
 """
 
 from hostd.domain.profile import Limits
@@ -19,11 +20,13 @@ class AttemptLimits:
         self._limits = limits
         self._end = now + left
         self._sign_at = now
+        self._prefill_end = float("inf") if limits.prefill_timeout is None else now + limits.prefill_timeout
 
     @property
     def due(self) -> float:
         """When a limit will have passed unless there is progress."""
-        return min(self._end, self._sign_at + self._patience)
+        limit = self._sign_at + self._patience
+        return min(self._end, limit if self.began_answer else min(limit, self._prefill_end))
 
     @property
     def reason(self) -> FallbackReason:
@@ -38,6 +41,10 @@ class AttemptLimits:
         """Return whether the whole time of the request is up."""
         return now >= self._end
 
+    def reads_too_long(self, now: float) -> bool:
+        """Return whether the prompt alone has taken longer than it may."""
+        return not self.began_answer and now >= self._prefill_end
+
     def progress(self, at: float) -> None:
         """Note a sign of progress."""
         self._sign_at = max(self._sign_at, at)
@@ -46,6 +53,7 @@ class AttemptLimits:
         """Note that nothing could be received for *seconds*, which is not the engine's doing."""
         self._sign_at += seconds
         self._end += seconds
+        self._prefill_end += seconds
 
     @property
     def _patience(self) -> float:

@@ -67,11 +67,12 @@ class ProxyRequest:
         inference, principal, options = self._inference, self._ctx.principal, options_of(self._ctx.request.headers)
         # A client may give two requests the same id; the scheduler must not take them for one.
         again = f"/{id(self):x}" if "X-Request-Id" in self._ctx.request.headers else ""
+        route = self._route(Privacy.LOCAL if inference.private else options.privacy)
         return Ticket(
             self._trace.request_id + again,
-            self._route(Privacy.LOCAL if inference.private else options.privacy),
+            route,
             client=principal.client,
-            priority=max(options.priority, principal.priority),
+            priority=max(options.priority, principal.priority, route.priority),
             session=options.session,
             deadline=None if options.timeout is None else self._arrived + options.timeout,
             keep_alive=inference.keep_alive,

@@ -86,7 +86,7 @@ class AttemptTimeout:
 
     Before a limit counts as passed, the loop turns a few times, so that what has arrived is read; then the engine is asked by
     *sign* when it last showed that it works. Leaving an expired scope raises TimeoutError; `reason` says why (None: the whole time
-    of the request is up).
+    of the request is up), and `read_too_long` that the prompt got on, but not fast enough for its owner.
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class AttemptTimeout:
         sign: Callable[[], Awaitable[float | None]] | None = None,
     ) -> None:
         self.reason: FallbackReason | None = None
+        self.read_too_long = False
         self._timeouts = timeouts
         self._sign = sign
         self._loop = asyncio.get_running_loop()
@@ -158,7 +159,9 @@ class AttemptTimeout:
         for _ in range(_TURNS):
             await asyncio.sleep(0)
         now = self._loop.time()
-        if self._sign is not None and self._limits.due <= now and not self._limits.is_over(now):
+        self.read_too_long = self._limits.reads_too_long(now)
+        settled = self.read_too_long or self._limits.is_over(now)
+        if self._sign is not None and self._limits.due <= now and not settled:
             # Should the whole time end meanwhile, this is cut short.
             self._wait_until(now + max(0.0, self._limits.left(now)))
             sign = await self._sign()

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from hostd.backends.http import client as http_client
 from hostd.backends.llamacpp.streaming import SHORT
 from hostd.domain.lifecycle import State
 from hostd.scheduling import engine_control
-from tests.stage import CHAT, Answer, Stage, moved, rogue, until
+from tests.conftest import OpenDaemon
+from tests.stage import CHAT, Answer, Stage, make_profile, make_settings, moved, rogue, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -184,6 +186,16 @@ FAULTS = [
     ({"cut_after": 0}, "connect"),
     ({"crash_after": 0}, "crashed"),
 ]
+
+
+async def test_a_prompt_that_is_read_too_slowly_for_its_owner(open_daemon: OpenDaemon, weights: Path) -> None:
+    """It goes to the fallback although the engine gets on, and the engine is not suspected of hanging."""
+    slow = make_profile("slow", weights, to=("quick",), limits={"prefill_timeout": 0.4}, ping=0.05)
+    async with open_daemon(make_settings(slow, make_profile("quick", weights))) as stage:
+        await stage.script("slow", prompt_batches=100, batch_delay=0.1)
+        answer = await stage.stream("slow")
+        assert (200, ("quick", "fallback:first_token_timeout")) == (answer.status, answer.route)
+        assert stage.model_state("slow").reported_state is State.READY
 
 
 class TestBeforeTheFirstByte:

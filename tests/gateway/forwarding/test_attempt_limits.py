@@ -1,5 +1,7 @@
 """When an attempt has taken too long."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,3 +46,15 @@ def test_only_the_whole_time_ends_steady_progress(pauses: list[float]) -> None:
         now += pause
         assert limits.due > now or limits.is_over(now)
         limits.progress(now)
+
+
+def test_a_prompt_may_be_given_a_time_of_its_own() -> None:
+    """It counts from the beginning, progress or not, and no longer once the answer has begun."""
+    limits = AttemptLimits(replace(LIMITS, prefill_timeout=50.0), 100.0, 600.0)
+    limits.progress(140.0)
+    assert (150.0, False, True) == (limits.due, limits.reads_too_long(149.0), limits.reads_too_long(150.0))
+    assert limits.reason is FallbackReason.FIRST_TOKEN_TIMEOUT
+    limits.excuse(5.0)
+    assert 155.0 == limits.due
+    limits.began_answer = True
+    assert (190.0, False) == (limits.due, limits.reads_too_long(160.0))

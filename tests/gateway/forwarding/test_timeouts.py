@@ -28,6 +28,26 @@ async def test_waits_so_long_for_a_first_token() -> None:
 
 
 @in_virtual_time
+async def test_a_prompt_that_is_read_has_as_long_as_its_owner_says() -> None:
+    """Progress is no excuse then, nor what the engine would say of it; and that is told from a silent engine."""
+    limits, began = Limits(first_token_timeout=30.0, prefill_timeout=100.0), now()
+
+    async def sign() -> float:
+        return now()
+
+    timeout = AttemptTimeout(TimeoutMonitor(), limits, 600.0, sign)
+
+    async def attempt() -> None:
+        while True:
+            await asyncio.sleep(9)
+            timeout.progress(now(), answer=False)
+
+    with pytest.raises(TimeoutError), timeout:
+        await attempt()
+    assert (100.0, FallbackReason.FIRST_TOKEN_TIMEOUT, True) == (now() - began, timeout.reason, timeout.read_too_long)
+
+
+@in_virtual_time
 async def test_waits_so_long_between_tokens() -> None:
     """After the last progress it is over once stall_timeout has passed, to the second."""
     timeout, began = AttemptTimeout(TimeoutMonitor(), LIMITS, 600.0), now()
