@@ -1,14 +1,13 @@
 """The daemon: it listens, boots, serves until it is told to stop, and shuts everything down in order."""
 
 import asyncio
-import ctypes
 import faulthandler
 import gc
 import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import AsyncExitStack, redirect_stderr, suppress
+from contextlib import AsyncExitStack, redirect_stderr
 from functools import partial
 from importlib.util import find_spec
 from typing import TextIO, cast
@@ -16,7 +15,7 @@ from typing import TextIO, cast
 import structlog
 from aiohttp import web
 
-from hostd import __version__, descriptor_limit, owner_key
+from hostd import __version__, descriptor_limit, heap, owner_key
 from hostd.assembly import Application, build
 from hostd.domain.catalog import Catalog
 from hostd.domain.errors import HostdError
@@ -45,8 +44,6 @@ LOOP_SWITCH = "HOSTD_EVENT_LOOP"
 
 _PROGRESS_EVERY = 2.0
 _SWITCH_EVERY = 0.001
-_MMAP_THRESHOLD, _LARGE_BLOCK = -3, 1 << 20
-"""What malloc.h calls M_MMAP_THRESHOLD, and the bytes from which a block is mapped alone."""
 _HANDLERS_GRACE = 5.0
 
 
@@ -73,7 +70,7 @@ def run(
 def _run_logged(settings: Settings, output: Output, *, style: str, level: str, machine: Host | None, demo: bool) -> int:
     # The loop asks for the interpreter at each of its callbacks, and should not wait long for threads that check large bodies.
     sys.setswitchinterval(_SWITCH_EVERY)
-    _give_large_blocks_back()
+    heap.map_large_blocks_alone()
     decisions = decision_log.configure(style=style, level=level, stream=sys.stderr, output=output)
     take_in_libraries()
     descriptor_limit.raise_limit()
@@ -176,30 +173,15 @@ async def _boot(application: Application, person: Output | None) -> None:
     _settle()
     await _greet(application.context, person)
     # The first loads need memory of their own: threads, log lines, measurements.
-    _trim()
+    heap.trim()
 
 
 def _settle() -> None:
     """Release what only the boot needed, and keep the rest out of the collector's sight: it stays for good."""
     gc.collect()
     gc.freeze()
-    _trim()
+    heap.trim()
     gc.set_threshold(10_000, 20, 20)
-
-
-def _give_large_blocks_back() -> None:
-    """Have bodies and answers of many MiB returned to the system when they are freed, where the C library can (glibc).
-
-    By itself it keeps what it has freed once, up to 32 MiB a block: some large bodies at a time would stay for good.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
-
-
-def _trim() -> None:
-    """Return freed memory to the system, where the C library can (glibc)."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _pass_over(number: signal.Signals) -> None:

@@ -1,5 +1,7 @@
 """How many bytes of request bodies the daemon holds: many large ones at the same time must not take the machine's memory."""
 
+from collections.abc import Callable
+
 from hostd.domain.errors import CapacityError
 
 _BODIES = 8
@@ -9,9 +11,15 @@ _RETRY_AFTER = 5.0
 
 
 class BodyBudget:
-    """Bytes of bodies that are being received or belong to requests under way; *largest* bounds one body, *limit* all of them."""
+    """Bytes of bodies that are being received or belong to requests under way; *largest* bounds one body, *limit* all of them.
 
-    def __init__(self, largest: int, limit: int | None = None) -> None:
+    *freed* is told how many are held no more.
+    """
+
+    def __init__(
+        self, largest: int, limit: int | None = None, *, freed: Callable[[int], None] = lambda _: None
+    ) -> None:
+        self._freed = freed
         self.largest = largest
         self.limit = max(_LEAST, _BODIES * largest) if limit is None else limit
         self.held = 0
@@ -38,3 +46,4 @@ class BodyBudget:
     def give(self, count: int) -> None:
         """Count *count* bytes as held no more."""
         self.held -= count
+        self._freed(count)

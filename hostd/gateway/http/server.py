@@ -38,6 +38,7 @@ from hostd.gateway.reloading import ReloadHandlers
 from hostd.gateway.request import HttpRequest
 from hostd.gateway.responses.handlers import ResponseHandlers
 from hostd.gateway.token_counts import TokenCountHandlers
+from hostd.heap import HeapTrimmer
 
 log = structlog.get_logger()
 
@@ -70,7 +71,7 @@ class HttpServer:
         """Answer with *routes* at *listen*; *keys* are needed by clients, None where none is."""
         self._keys = keys
         self._origin_check = OriginCheck(listen, settings)
-        self._budget = BodyBudget(settings.max_body)
+        self._budget = BodyBudget(settings.max_body, freed=HeapTrimmer().freed)
         self._routes = RouteTable(routes, settings.prefix)
         self._told: set[str] = set()
 

@@ -29,3 +29,13 @@ def test_what_is_over_makes_room() -> None:
 def test_has_room_for_some_of_the_largest(largest: int) -> None:
     """Whatever the owner allows for one."""
     assert BodyBudget(largest).limit >= 8 * largest
+
+
+def test_tells_what_is_held_no_more() -> None:
+    """So that its memory can be given back."""
+    told: list[int] = []
+    budget = BodyBudget(10, freed=told.append)
+    budget.take(7)
+    budget.give(3)
+    budget.give(4)
+    assert [3, 4] == told
