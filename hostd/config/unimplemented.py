@@ -9,7 +9,7 @@ from hostd.domain.secret import Secret
 
 
 def profile_notes(doc: Document) -> list[str]:
-    """Return one sentence for each key of a checked profile that has no effect yet."""
+    """Return one sentence for each key of a checked profile of whose effect the owner should know."""
     found = list(_secret_flags(doc.root.get("args")))
     for index, variant in enumerate(doc.root["variants"]):
         found += _variant(f"variants[{index}]", variant)
