@@ -8,6 +8,7 @@ from aiohttp import web
 from hostd.backends.upstream import BYTES_PER_TOKEN, Lease, Upstream
 from hostd.dialects.base import InferenceRequest
 from hostd.dialects.byte_search import contains
+from hostd.dialects.session import session_name
 from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.locality import is_loopback
 from hostd.domain.principal import Privacy
@@ -73,7 +74,7 @@ class ProxyRequest:
             route,
             client=principal.client,
             priority=max(options.priority, principal.priority, route.priority),
-            session=options.session,
+            session=session_name(self._ctx.request.headers, inference.document),
             deadline=None if options.timeout is None else self._arrived + options.timeout,
             keep_alive=inference.keep_alive,
             **self._bounds_of_cost(),

@@ -15,11 +15,10 @@ _PRIVACIES = {privacy.value: privacy for privacy in Privacy}
 
 
 class RequestOptions(NamedTuple):
-    """What a client asks for one request. *timeout* in seconds bounds it, waiting included; *session* names its conversation."""
+    """What a client asks for one request. *timeout* in seconds bounds it, waiting included."""
 
     timeout: float | None = None
     priority: Priority = Priority.INTERACTIVE
-    session: str | None = None
     privacy: Privacy = Privacy.ANY
 
 
@@ -39,13 +38,12 @@ def options_of(headers: Mapping[str, str]) -> RequestOptions:
         RequestError: One of them makes no sense; it is named.
     """
     timeout, priority = headers.get("X-Hostd-Timeout"), headers.get("X-Hostd-Priority")
-    session, privacy = headers.get("X-Hostd-Session"), headers.get("X-Hostd-Privacy")
-    if timeout is priority is session is privacy is None:
+    privacy = headers.get("X-Hostd-Privacy")
+    if timeout is priority is privacy is None:
         return _NO_OPTIONS
     return RequestOptions(
         None if timeout is None else _seconds(timeout),
         Priority.INTERACTIVE if priority is None else _one_of(_PRIORITIES, "x-hostd-priority", priority),
-        session,
         Privacy.ANY if privacy is None else _one_of(_PRIVACIES, "x-hostd-privacy", privacy),
     )
 

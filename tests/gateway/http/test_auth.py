@@ -24,10 +24,9 @@ def test_reads_what_is_asked_for() -> None:
     headers = {
         "X-Hostd-Timeout": "1m30s",
         "X-Hostd-Priority": "Batch",
-        "X-Hostd-Session": "s-1",
         "X-Hostd-Privacy": " LOCAL ",
     }
-    assert (90.0, Priority.BATCH, "s-1", Privacy.LOCAL) == options_of(headers)
+    assert (90.0, Priority.BATCH, Privacy.LOCAL) == options_of(headers)
     assert RequestOptions(2.5) == options_of({"X-Hostd-Timeout": "2.5"})
 
 
