@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ from hostd.supervisor.launch import free_port
 
 MODELS = settings_file().parent / "models"
 DEADLINE = 60.0
+OURS = (sys.executable, "-m", "hostd")
+"""The command line of the hostd that is tested."""
 
 
 def until(ask: Callable[[], Any], seconds: float = DEADLINE) -> Any:
@@ -61,6 +63,7 @@ class Host:
     process: subprocess.Popen[bytes]
     environment: dict[str, str]
     output: Path
+    program: Sequence[str] = OURS
 
     def get(self, path: str) -> Reply:
         """Get *path*."""
@@ -91,7 +94,7 @@ class Host:
 
     def cli(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run the command line against this daemon."""
-        return run(self.environment, *arguments, text=text)
+        return run(self.environment, *arguments, text=text, program=self.program)
 
     def decisions(self, *kinds: str, model: str | None = None) -> list[dict[str, Any]]:
         """Return what was decided (about *model*), oldest first; of the given *kinds* only where there are any."""
@@ -135,9 +138,11 @@ def needed_memory(folder: Path, document: Mapping[str, Any]) -> dict[str, int]:
     return found
 
 
-def run(environment: Mapping[str, str], *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    environment: Mapping[str, str], *arguments: str, text: str | None = None, program: Sequence[str] = OURS
+) -> subprocess.CompletedProcess[str]:
     """Run the command line in *environment*, with *text* on its standard input."""
-    argv = [sys.executable, "-m", "hostd", *arguments]
+    argv = [*program, *arguments]
     return subprocess.run(
         argv, input=text, capture_output=True, text=True, env=environment, timeout=DEADLINE, check=False
     )
@@ -166,18 +171,22 @@ def write_machine(folder: Path, ram: int) -> Path:
 
 @contextmanager
 def started(
-    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, port: int | None = None
+    folder: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    port: int | None = None,
+    program: Sequence[str] = OURS,
 ) -> Iterator[Host]:
-    """Run ``hostd serve`` with *arguments* (on *port*, or a free one); it answers when this yields."""
+    """Run *program*'s ``serve`` with *arguments* (on *port*, or a free one); it answers when this yields."""
     port = port or free_port()
     output = folder / "serve.log"
     env = environment_for(folder) | {"HOSTD_URL": f"http://127.0.0.1:{port}"} | dict(environment or {})
     if (folder / "hostd.yaml").exists():
         env["HOSTD_CONFIG"] = str(folder / "hostd.yaml")
-    argv = [sys.executable, "-m", "hostd", "serve", "--listen", f"127.0.0.1:{port}", *arguments]
+    argv = [*program, "serve", "--listen", f"127.0.0.1:{port}", *arguments]
     with output.open("wb") as log:
         process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-    host = Host(f"http://127.0.0.1:{port}", process, env, output)
+    host = Host(f"http://127.0.0.1:{port}", process, env, output, program)
     try:
         until(lambda: _alive(host))
         yield host
