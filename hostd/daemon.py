@@ -135,11 +135,13 @@ async def _run(
         if app.keys is not None:
             stack.enter_context(owner_key.left_for_owner(app.keys.own, app.addresses))
         log.info("listening", version=__version__, pid=os.getpid(), addresses=app.addresses, loop=type(loop).__module__)
-        reporter = ServiceReporter(notifier, app.dispatcher)
+        reporter = ServiceReporter(notifier, app.dispatcher, lambda: application.reload.trouble)
         reporter.ready()
         reporting = asyncio.create_task(reporter.run(), name="report")
         stack.callback(reporting.cancel)
-        reloading = asyncio.create_task(application.reload.run_whenever(asked_to_reload), name="reload")
+        reloading = asyncio.create_task(
+            application.reload.run_whenever(asked_to_reload, reporter.reloading), name="reload"
+        )
         stack.callback(reloading.cancel)
         boot = asyncio.create_task(_boot(application, person), name="boot")
         # A boot that fails ends the daemon: nothing could ever be loaded.

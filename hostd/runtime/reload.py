@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import structlog
@@ -57,6 +58,8 @@ class Reload:
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._closed = False
+        self.trouble: str | None = None
+        """Why the last reload was not applied; None where it was."""
 
     async def run(self, *, dry_run: bool = False) -> ReloadOutcome:
         """Read the files, compare, and put what they say in force, unless *dry_run*; one reload after another.
@@ -77,24 +80,36 @@ class Reload:
                     raise CapacityError("hostd is shutting down", code="shutting_down", retry_after=5.0)
                 changes = ProfileChanges.between(old.profiles, found.settings.profiles)
                 if not dry_run:
+                    self.trouble = None
                     self.apply(found.settings)
                 return ReloadOutcome(not dry_run, found.settings.source, changes, found.changes, found.settings.notes)
         finally:
             self._waiting -= 1
 
-    async def run_whenever(self, asked: asyncio.Event) -> None:
-        """Reload each time that *asked* is set, until cancelled; what goes wrong is logged, and the old settings hold."""
+    async def run_whenever(
+        self, asked: asyncio.Event, during: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        """Reload each time that *asked* is set, until cancelled; what goes wrong is logged, and the old settings hold.
+
+        Each one happens inside of what *during* returns.
+        """
         while await asked.wait():
             asked.clear()
-            try:
-                await self.run()
-            except ConfigError as error:
-                log.warning("reload_refused", problems=[str(problem) for problem in error.problems])
-            except HostdError as error:
-                log.warning("reload_failed", why=error.message)
-            except Exception:
-                # The next one may do better.
-                log.exception("bug", what="a reload failed")
+            with during():
+                await self._run_logged()
+
+    async def _run_logged(self) -> None:
+        try:
+            await self.run()
+        except ConfigError as error:
+            self.trouble = "the configuration has mistakes, so the settings of before hold"
+            log.warning("reload_refused", problems=[str(problem) for problem in error.problems])
+        except HostdError as error:
+            self.trouble = f"the configuration was not read anew: {error.message}"
+            log.warning("reload_failed", why=error.message)
+        except Exception:
+            # The next one may do better.
+            log.exception("bug", what="a reload failed")
 
     def close(self) -> None:
         """Apply nothing any more: the daemon ends."""

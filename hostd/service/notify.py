@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import MutableMapping
 from contextlib import suppress
 
@@ -50,9 +51,19 @@ class ServiceNotifier:
         """Say that the daemon works, for the watchdog."""
         self._send("WATCHDOG=1")
 
-    def stopping(self, status: str) -> None:
-        """Say that the daemon has begun to stop."""
-        self._send("STOPPING=1", self._status(status))
+    def reloading(self, status: str) -> None:
+        """Say that the daemon reads its configuration anew; `ready` ends that."""
+        # By that time systemd tells an answer to its own signal from one to an earlier signal; it is lost at a high price, too.
+        clock = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._send("RELOADING=1", f"MONOTONIC_USEC={clock}", self._status(status), wait=_PATIENCE)
+
+    def stopping(self, status: str, seconds: float) -> None:
+        """Say that the daemon stops, and may take so many *seconds* more until it says so again; see `extend`."""
+        self._send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={seconds * 1e6:.0f}", self._status(status))
+
+    def extend(self, status: str, seconds: float) -> None:
+        """Say that the daemon still stops, and may take so many *seconds* more: it is killed when they are over without a word."""
+        self._send(f"EXTEND_TIMEOUT_USEC={seconds * 1e6:.0f}", self._status(status))
 
     def _status(self, status: str) -> str:
         self._told = status

@@ -1,6 +1,8 @@
 """The daemon's reports to systemd while it serves: that its decisions are made, and one line on its models and requests."""
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -15,25 +17,42 @@ log = structlog.get_logger()
 _EVERY = 2.0
 _FEEDS = 3
 """Signs of life within the watchdog's time, so that one that comes late ends nothing."""
+STOP_EXTENSION = 20.0
+"""Seconds that a daemon which stops asks for again and again, so that how long a stop may take need not be known beforehand."""
 
 
 class ServiceReporter:
-    """Keeps *notifier*'s systemd informed about *dispatcher*."""
+    """Keeps *notifier*'s systemd informed about *dispatcher*; *trouble* returns what is amiss with the host, None for nothing."""
 
-    def __init__(self, notifier: ServiceNotifier, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self, notifier: ServiceNotifier, dispatcher: Dispatcher, trouble: Callable[[], str | None] = lambda: None
+    ) -> None:
         self._notifier = notifier
         self._dispatcher = dispatcher
+        self._trouble = trouble
+        self._stopping = False
 
     def __repr__(self) -> str:
         return f"<ServiceReporter {self._notifier!r}>"
 
     def ready(self) -> None:
         """Say that the daemon listens."""
-        self._notifier.ready(status_line(self._dispatcher.view()))
+        self._notifier.ready(self._status())
+
+    @contextmanager
+    def reloading(self) -> Iterator[None]:
+        """Say that the configuration is read anew, and afterwards that the daemon serves, whatever came of it."""
+        self._notifier.reloading(f"reading the configuration; {self._status()}")
+        try:
+            yield
+        finally:
+            if not self._stopping:
+                self.ready()
 
     def stopping(self) -> None:
         """Say that the daemon finishes what is in flight."""
-        self._notifier.stopping(f"stopping; {status_line(self._dispatcher.view())}")
+        self._stopping = True
+        self._notifier.stopping(self._status(), STOP_EXTENSION)
 
     async def run(self) -> None:
         """Report until cancelled; where no systemd listens, do nothing."""
@@ -47,8 +66,15 @@ class ServiceReporter:
             if watchdog is not None and loop.time() >= feed_at:
                 self._feed()
                 feed_at = loop.time() + watchdog / _FEEDS - pause / 2
-            self._notifier.status(status_line(self._dispatcher.view()))
+            if self._stopping:
+                self._notifier.extend(self._status(), STOP_EXTENSION)
+            else:
+                self._notifier.status(self._status())
             await asyncio.sleep(pause)
+
+    def _status(self) -> str:
+        line, trouble = status_line(self._dispatcher.view()), self._trouble()
+        return f"{'stopping; ' if self._stopping else ''}{line}{f'; {trouble}' if trouble else ''}"
 
     def _feed(self) -> None:
         """Have the scheduler take in an event; the sign of life is sent only if it can."""

@@ -12,6 +12,9 @@ SERVICE, SOCKET = "hostd.service", "hostd.socket"
 _BOOTED = Path("/run/systemd/system")
 _SYSUSERS = Path("/etc/sysusers.d/hostd.conf")
 _EXEC_START = "ExecStart=/usr/bin/hostd serve"
+_RELOAD = ("Type=notify\n", "ExecReload=/bin/kill -HUP $MAINPID\n")
+_NOTIFY_RELOAD = 253
+"""The version from which systemd itself signals a reload, and waits until it is over."""
 _LISTEN = "ListenStream="
 _PROPERTIES = ("LoadState", "ActiveState", "SubState", "Result", "StatusText", "UnitFileState", "MainPID", "NRestarts")
 
@@ -49,7 +52,7 @@ class Systemd:
                 WriteFile(_SYSUSERS, shipped("systemd", "hostd.sysusers.conf")),
                 RunCommand(("systemd-sysusers", str(_SYSUSERS))),
             ]
-        steps.append(WriteFile(self._folder / SERVICE, self.service_unit(order)))
+        steps.append(WriteFile(self._folder / SERVICE, self.service_unit(order, version())))
         units = [SERVICE]
         if order.addresses:
             units.insert(0, SOCKET)
@@ -69,15 +72,24 @@ class Systemd:
         units = [path.name for path in there if path.name in (SERVICE, SOCKET)]
         # The socket first, which would start the service again for the next client.
         stop = [self._command("disable", "--now", unit, optional=True) for unit in sorted(units, reverse=True)]
+        if self.scope is Scope.SYSTEM:
+            stop.append(self._command("clean", "--what=runtime", SERVICE, optional=True))
         remove = [RemoveFile(path) for path in there]
         return [*stop, *remove, self._command("daemon-reload", optional=True)]
 
-    def service_unit(self, order: ServiceOrder) -> str:
-        """Return the unit as it ships, with the program's own path, and for a user the search path of its shell."""
+    def service_unit(self, order: ServiceOrder, version: int = 0) -> str:
+        """Return the unit as it ships, with the program's own path, and for a user the search path of its shell.
+
+        From some *version* of systemd on it has a reload that is waited for.
+        """
         command = f"ExecStart={' '.join(_word(each) for each in order.program)} serve"
         if self.scope is Scope.USER:
             command += f"\nEnvironment={_word(f'PATH={order.path}')}"
-        return shipped("systemd", f"{self.scope}/{SERVICE}").replace(_EXEC_START, command)
+        unit = shipped("systemd", f"{self.scope}/{SERVICE}").replace(_EXEC_START, command)
+        if version >= _NOTIFY_RELOAD:
+            kind, by_signal = _RELOAD
+            unit = unit.replace(kind, "Type=notify-reload\n").replace(by_signal, "")
+        return unit
 
     def state(self) -> ServiceState:
         """Ask systemd how the service is. Blocks."""
@@ -136,6 +148,12 @@ class Systemd:
 
     def _command(self, *words: str, optional: bool = False) -> RunCommand:
         return RunCommand((*self._systemctl, *words), optional=optional)
+
+
+def version() -> int:
+    """Return systemd's version; 0 where it does not tell. Blocks."""
+    words = ask(("systemctl", "--version"))[1].split()[1:2]
+    return int(words[0]) if words and words[0].isdecimal() else 0
 
 
 def socket_unit(addresses: tuple[str, ...]) -> str:

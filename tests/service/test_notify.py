@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,13 +29,25 @@ def test_says_what_happens(manager: tuple[str, socket.socket]) -> None:
     notifier.status("listening")
     notifier.status("two\nWATCHDOG=1 lines")
     notifier.alive()
-    notifier.stopping("3 requests in flight")
+    notifier.stopping("3 requests in flight", 20.0)
+    notifier.extend("2 requests in flight", 2.5)
     assert [
         b"READY=1\nSTATUS=listening",
         b"STATUS=two WATCHDOG=1 lines",
         b"WATCHDOG=1",
-        b"STOPPING=1\nSTATUS=3 requests in flight",
-    ] == [listening.recv(4096) for _ in range(4)]
+        b"STOPPING=1\nEXTEND_TIMEOUT_USEC=20000000\nSTATUS=3 requests in flight",
+        b"EXTEND_TIMEOUT_USEC=2500000\nSTATUS=2 requests in flight",
+    ] == [listening.recv(4096) for _ in range(5)]
+
+
+def test_a_reload_has_its_time(manager: tuple[str, socket.socket]) -> None:
+    """By the kernel's monotonic clock systemd tells an answer to its own signal from one to an earlier signal."""
+    address, listening = manager
+    before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    ServiceNotifier(address).reloading("reading")
+    kind, clock, status = listening.recv(4096).decode().split("\n")
+    assert ("RELOADING=1", "STATUS=reading") == (kind, status)
+    assert before <= int(clock.removeprefix("MONOTONIC_USEC=")) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
 
 
 def test_takes_systemds_variables() -> None:

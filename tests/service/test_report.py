@@ -11,7 +11,7 @@ from hostd.runtime.dispatcher import Dispatcher
 from hostd.scheduling.events import Event, Ticked
 from hostd.scheduling.scheduler import Scheduler
 from hostd.service.notify import ServiceNotifier
-from hostd.service.report import ServiceReporter, status_line
+from hostd.service.report import STOP_EXTENSION, ServiceReporter, status_line
 from tests.stage import make_profile
 from tests.virtual_time import in_virtual_time
 
@@ -54,7 +54,7 @@ async def test_feeds_the_watchdog_by_the_scheduler(manager: socket.socket, tmp_p
     heard = await reported(Scheduler({"alpha": make_profile("alpha", "/x")}), notifier, 13.0)
     told = received(manager)
     assert "READY=1\nSTATUS=0 of 1 models ready; 0 requests in flight, 0 waiting" == told[0]
-    assert told[-1].startswith("STOPPING=1\nSTATUS=stopping; ")
+    assert told[-1].startswith("STOPPING=1\nEXTEND_TIMEOUT_USEC=20000000\nSTATUS=stopping; ")
     assert {Ticked()} == set(heard)
     assert len(heard) == told.count("WATCHDOG=1") >= 6
 
@@ -76,6 +76,37 @@ async def test_without_a_watchdog_only_the_status_is_told(manager: socket.socket
     """What has not changed is not said again."""
     assert [] == await reported(Scheduler({}), ServiceNotifier(str(tmp_path / "notify")), 13.0)
     assert 2 == len(received(manager))
+
+
+@in_virtual_time
+async def test_a_stop_asks_for_more_time_until_it_is_over(manager: socket.socket, tmp_path: Path) -> None:
+    """However long answers take, the time that systemd gives is not over before the next word."""
+    reporter = ServiceReporter(ServiceNotifier(str(tmp_path / "notify")), Dispatcher(Scheduler({}), {}))
+    task = asyncio.create_task(reporter.run())
+    await asyncio.sleep(1.0)
+    received(manager)
+    reporter.stopping()
+    await asyncio.sleep(60.0)
+    task.cancel()
+    told = received(manager)
+    assert len(told) >= 60.0 / STOP_EXTENSION * 2
+    assert all(f"EXTEND_TIMEOUT_USEC={STOP_EXTENSION * 1e6:.0f}" in each for each in told)
+
+
+@in_virtual_time
+async def test_a_reload_ends_as_ready(manager: socket.socket, tmp_path: Path) -> None:
+    """Whatever came of it, with what is amiss since; not while the daemon stops."""
+    troubles = list[str]()
+    notifier, dispatcher = ServiceNotifier(str(tmp_path / "notify")), Dispatcher(Scheduler({}), {})
+    reporter = ServiceReporter(notifier, dispatcher, lambda: next(iter(troubles), None))
+    with reporter.reloading():
+        troubles.append("it has mistakes")
+    began, ended = received(manager)
+    assert began.startswith("RELOADING=1\nMONOTONIC_USEC=")
+    assert "READY=1\nSTATUS=0 of 0 models ready; 0 requests in flight, 0 waiting; it has mistakes" == ended
+    with reporter.reloading():
+        reporter.stopping()
+    assert received(manager)[-1].startswith("STOPPING=1")
 
 
 def test_the_status_names_some_models() -> None:

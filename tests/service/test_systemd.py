@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hostd.scheduling.engine_control import DRAIN_LIMIT
 from hostd.service.installation import Scope, ServiceOrder
+from hostd.service.report import STOP_EXTENSION
 from hostd.service.steps import RemoveFile, RunCommand, ServiceStep, WriteFile
 from hostd.service.systemd import Systemd, socket_unit
 
@@ -81,11 +81,20 @@ def test_the_system_unit_leaves_graphics_cards_in_sight() -> None:
 
 
 @pytest.mark.parametrize("scope", list(Scope))
-def test_a_stop_leaves_time_to_drain(scope: Scope) -> None:
-    """The patience of systemd is longer than the scheduler's with answers in flight and an engine's end together."""
+def test_a_stop_leaves_time_to_say_that_it_takes_more(scope: Scope) -> None:
+    """Whatever the answers in flight need, the daemon asks for that itself."""
     settings = unit(scope)
-    assert float(settings["TimeoutStopSec"][0]) >= 2 * DRAIN_LIMIT + 20
+    assert float(settings["TimeoutStopSec"][0]) >= STOP_EXTENSION
     assert ["mixed"] == settings["KillMode"]
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_a_reload_is_waited_for_where_systemd_can(scope: Scope) -> None:
+    """Older versions take the type for none at all."""
+    for version, kind, by_signal in ((252, "notify", 1), (253, "notify-reload", 0)):
+        lines = Systemd(scope).service_unit(ORDER, version).splitlines()
+        assert 1 == lines.count(f"Type={kind}") == sum(line.startswith("Type=") for line in lines)
+        assert by_signal == lines.count("ExecReload=/bin/kill -HUP $MAINPID")
 
 
 @pytest.mark.parametrize("scope", list(Scope))
