@@ -9,6 +9,7 @@ from hostd.gateway.admin import AdminHandlers
 from hostd.gateway.health import HealthHandlers
 from hostd.gateway.inference import InferenceHandlers
 from hostd.gateway.ollama import OllamaHandlers
+from hostd.gateway.reloading import ReloadHandlers
 from hostd.gateway.responses.handlers import ResponseHandlers
 from hostd.gateway.token_counts import TokenCountHandlers
 
@@ -17,7 +18,10 @@ _CALL = re.compile(r"(?:GET|POST) /\S*?(?:\?(?P<query>\S+))?: ")
 
 def routes() -> list[tuple[str, str, Callable[..., object]]]:
     """Return the method, path and handler of every route."""
-    families = (InferenceHandlers, ResponseHandlers, TokenCountHandlers, OllamaHandlers, AdminHandlers, HealthHandlers)
+    families = (
+        *(InferenceHandlers, ResponseHandlers, TokenCountHandlers, OllamaHandlers),
+        *(AdminHandlers, ReloadHandlers, HealthHandlers),
+    )
     # What the handlers are given matters only when they run.
     return [route for family in families for route in family(None).routes()]
 

@@ -175,7 +175,10 @@ def test_the_cloud_stands_in(host: Host, asked: str) -> None:
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_what_is_private_stays(host: Host, vendor: Provider, *, streamed: bool) -> None:
-    """A request that says so, under the model's name, a role or a fallback, and a profile: none of them reaches the provider."""
+    """R32, R31: prompts went to a cloud because it was the default.
+
+    A request that says so, under the model's name, a role or a fallback, and a profile: none of them reaches the provider.
+    """
     before = len(vendor.asked())
     private = {"x-hostd-privacy": "local"}
 

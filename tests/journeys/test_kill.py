@@ -60,7 +60,7 @@ def test_engine_killed_while_it_streams(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_daemon_killed(tmp_path: Path) -> None:
-    """No engine outlives a daemon that was killed."""
+    """R34: engines that nobody watched any more held the memory for good. None outlives a daemon that was killed."""
     with serving(tmp_path, profile("one"), profile("two", "tiny-story.gguf")) as host:
         engines = host.engines()
         assert 2 == len(engines)

@@ -140,7 +140,7 @@ def test_a_variant_says_where_its_weights_are(variant: Variant, expected: object
     ],
 )
 def test_names_from_a_hub_stay_below_their_folder(name: str, safe: bool) -> None:
-    """A name told by a hub may be joined to a folder only if it cannot leave it on any system."""
+    """R8, CVE-2026-7020 (Ollama): a name told by a hub may be joined to a folder only if it cannot leave it on any system."""
     assert safe is is_safe_file(name)
 
 

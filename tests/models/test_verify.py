@@ -58,7 +58,10 @@ def test_what_was_pulled_is_right(hub: Hub, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("offline", [True, False])
 def test_a_byte_that_changed_is_found(hub: Hub, tmp_path: Path, offline: bool) -> None:
-    """In the weights and in the texts beside them; the sentence names the file."""
+    """R18: models are code to their engines, so that what was changed must show.
+
+    In the weights and in the texts beside them; the sentence names the file.
+    """
     hub.files = weights.checkpoint_files(2)
     locations = replace(pulled(hub, tmp_path, f"hf:{REPO}"), offline=offline)
     for name in ("model-00002-of-00002.safetensors", "config.json"):

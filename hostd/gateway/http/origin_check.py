@@ -35,7 +35,7 @@ class OriginCheck:
         self._origins = [OriginPattern(pattern) for pattern in settings.origins]
         self._accepted: set[str] = set()
 
-    def check(self, headers: Mapping[str, str], *, by_name: bool = True) -> str | None:
+    def check(self, headers: Mapping[str, str], *, by_name: bool = True, method: str = "GET") -> str | None:
         """Return the Origin of a request with *headers* that is accepted, None where it has none.
 
         A unix socket is not reached *by_name*: its path is its address, and who may use it is the file system's business.
@@ -49,7 +49,7 @@ class OriginCheck:
         if origin is not None:
             self._check_origin(origin, headers)
         elif headers.get("Sec-Fetch-Site") == "cross-site":
-            _check_navigation(headers)
+            _check_navigation(headers, method)
         return origin
 
     def _check_host(self, given: str) -> None:
@@ -93,13 +93,16 @@ class OriginCheck:
         )
 
 
-def _check_navigation(headers: Mapping[str, str]) -> None:
+def _check_navigation(headers: Mapping[str, str], method: str) -> None:
     """Refuse what a page elsewhere embeds without an Origin: it could not read the answer, but tell whether and when one came.
+
+    A form that it submits is a navigation as well, and changes something; its Origin may have been taken away on the way.
 
     Raises:
         RequestError: It is no link that a person has followed.
     """
-    if headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest", "document") == "document":
+    followed = method in ("GET", "HEAD") and headers.get("Sec-Fetch-Mode") == "navigate"
+    if followed and headers.get("Sec-Fetch-Dest", "document") == "document":
         return
     raise RequestError(
         "pages of other sites may not load anything from this server; see 'server.origins' in hostd.yaml",

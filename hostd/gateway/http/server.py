@@ -135,7 +135,7 @@ class HttpServer:
             if not request.raw_path.startswith(("/", "*")):
                 # The absolute form, which only proxies are sent, names the server once more (RFC 9112, section 3.2.2).
                 self._origin_check.check({"Host": request.raw_path.partition("://")[2].partition("/")[0]})
-            return self._origin_check.check(request.headers, by_name=by_name)
+            return self._origin_check.check(request.headers, by_name=by_name, method=request.method)
         except RequestError as error:
             # A browser keeps the reason from the page, so that the owner finds it here only.
             if error.message not in self._told and len(self._told) < _MOST_TOLD:

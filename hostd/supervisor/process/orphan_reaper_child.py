@@ -107,8 +107,11 @@ def start_of(pid: int) -> str | None:
     if _PROC:
         fields = stat(pid)
         return fields[19] if fields else None
-    with os.popen(f"LC_ALL=C ps -o lstart= -p {pid}") as ps:  # noqa: S605  # an integer and nothing else goes in
-        return ps.read().strip() or None
+    import subprocess  # noqa: PLC0415 - where there is /proc, this small process does without
+
+    argv, env = ("ps", "-o", "lstart=", "-p", str(pid)), os.environ | {"LC_ALL": "C"}
+    ps = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)  # noqa: S603 - a number is all that goes in
+    return ps.stdout.strip() or None
 
 
 def same(start: str, told: str) -> bool:

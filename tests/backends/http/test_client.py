@@ -141,7 +141,7 @@ async def test_small_requests_have_limits(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_a_redirect_is_an_answer() -> None:
-    """Nothing is sent where it points to."""
+    """R10, GHSA-3mj3-57v2-4636 (a redirect took `x-api-key` and the prompt to another host): nothing is sent where it points to."""
 
     async def redirect(_request: web.BaseRequest) -> web.Response:
         return web.Response(status=307, headers={"Location": "http://127.0.0.1:1/there"})

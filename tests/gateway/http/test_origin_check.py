@@ -152,6 +152,13 @@ def test_a_person_may_follow_a_link(headers: dict[str, str]) -> None:
     assert OriginCheck(HOME).check(headers) is None
 
 
+def test_a_form_is_no_link() -> None:
+    """A page elsewhere may submit one, and something on the way may have taken its Origin away."""
+    followed = {"Host": "localhost", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    with pytest.raises(RequestError, match="other sites"):
+        OriginCheck(HOME).check(followed, method="POST")
+
+
 def test_a_socket_has_no_name() -> None:
     """At a unix socket the Host says nothing; a page that a proxy lets through still has its origin."""
     check = OriginCheck(HOME)

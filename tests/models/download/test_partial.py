@@ -62,7 +62,10 @@ def test_more_than_the_file_can_have_is_no_beginning_of_it(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("trap", ["link", "pipe", "folder"])
 def test_bytes_go_nowhere_else(tmp_path: Path, trap: str) -> None:
-    """A link, a pipe or a folder in the place of the file is refused, and what it leads to is not touched."""
+    """R7, CVE-2024-45436 (Ollama: what was unpacked went where a name or a link led).
+
+    A link, a pipe or a folder in the place of the file is refused, and what it leads to is not touched.
+    """
     path = tmp_path / "a"
     match trap:
         case "link":

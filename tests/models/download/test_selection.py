@@ -118,7 +118,10 @@ def test_names_that_other_systems_cannot_have(tmp_path: Path, name: str) -> None
 
 @pytest.mark.parametrize("name", ["../a", "/a", "a//b", "C:\\a", "a\\b", "a\nb", "a\0b", "..", ""])
 def test_a_list_with_a_hostile_name_is_refused_whole(name: str) -> None:
-    """A list with one hostile name is refused whole."""
+    """R8, CVE-2026-119979 (LM Studio: a backslash in a name put a plug-in where it was started).
+
+    Nothing of such a list is downloaded.
+    """
     with pytest.raises(ModelUnreadable, match="leads out of its folder"):
         refuse_hostile(["m.gguf", name], "the hub")
 

@@ -49,7 +49,10 @@ def test_a_range_is_fetched_through_a_redirect(full: Hub) -> None:
 
 
 def test_a_credential_stays_with_its_origin(full: Hub) -> None:
-    """The hub gets the token, and the store that it redirects to does not."""
+    """R9, CVE-2025-51471 (Ollama: a registry's answer sent its token to another host).
+
+    The hub gets the token, and the store that it redirects to does not.
+    """
     with HubClient(Credential(origin(full.url), "Bearer hf_secret")) as client:
         client.span(full.url + FILE, 0, 10)
     assert [("Bearer hf_secret", FILE)] == [
@@ -107,7 +110,10 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced(full: Hub) -> None:
     ],
 )
 def test_answers_that_cannot_be_right_are_refused(full: Hub, fault: str, why: str) -> None:
-    """Each misbehaviour of a server has its sentence."""
+    """R12, CVE-2024-12886 (Ollama: a registry's answer that was packed filled the memory).
+
+    Each misbehaviour of a server has its sentence.
+    """
     assert why in refusal(full, fault)
 
 
@@ -194,7 +200,10 @@ def test_no_step_from_https_to_http(full: Hub, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]"])
 def test_a_link_local_address_is_never_asked(full: Hub, host: str) -> None:
-    """What describes a cloud machine to itself is there, and no hub."""
+    """R11, CVE-2026-114493 (LocalAI: a redirect led past the check).
+
+    What describes a cloud machine to itself is there, and no hub.
+    """
     assert "is a link-local address" in refusal(full, f"away http://{host}/latest", at="/resolve/")
 
 
