@@ -8,7 +8,8 @@ Write one class that extends `Engine` (`Backend` for a server that hostd never s
 3. only what differs from the defaults: ``check`` (before memory is freed for a load), ``classify`` (what an exit means),
    ``attach`` (a server at the variant's url), ``open`` and ``close`` (a server that runs before its model is loaded), ``sleep``
    and ``wake`` (with `Launch.sleep_levels`), ``progress``, ``turns`` and ``describe`` (what the server reports),
-   ``report_request`` (what has it report more), ``fields`` (members of requests that reach it), ``adapt``, ``ensure_fits`` and
+   ``report_request`` (what has it report more), ``fields`` (members of requests that reach it), ``spoken`` (the dialects in which
+   a request is answered best), ``adapt``, ``ensure_fits`` and
    ``prefers_stream`` (requests that the engine would not take as they are), ``think`` (how it is told whether to think),
    ``count_tokens`` (of a prompt), ``refusal`` (its words for a client's mistake).
 
@@ -26,7 +27,7 @@ from typing import Any
 
 from hostd.backends.http.client import HttpClient
 from hostd.backends.thinking import ThinkingWords, usual
-from hostd.dialects.base import Dialect
+from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.dialects.openai import request_fields
 from hostd.dialects.openai.dialect import PATHS
 from hostd.dialects.tasks import decisions, rerank
@@ -115,7 +116,7 @@ class ServerFacts:
 
     *context* is how many tokens one request may have, *slots* how many requests it decodes together, *models* the names that it
     answers to, *thinking* how its model is told whether to think, *late_system* whether its model's template takes system messages
-    in the middle of a conversation.
+    in the middle of a conversation, *messages* whether the server has a route for Anthropic's messages, too.
     """
 
     version: str | None = None
@@ -127,6 +128,7 @@ class ServerFacts:
     models: tuple[str, ...] = ()
     thinking: ThinkingControl | None = None
     late_system: bool | None = None
+    messages: bool | None = None
 
 
 class Backend(ABC):
@@ -193,6 +195,13 @@ class Backend(ABC):
     async def describe(self, http: HttpClient, endpoint: Endpoint) -> ServerFacts:
         """Return what the server reports about itself, as far as it answers."""
         return ServerFacts()
+
+    def spoken(self, endpoint: Endpoint, request: InferenceRequest, facts: ServerFacts) -> Mapping[Dialect, str]:
+        """Return what the *endpoint* speaks, without dialects in which *request* would be answered worse than in another.
+
+        *facts* is what `describe` has found out.
+        """
+        return endpoint.speaks
 
     def adapt(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return the request that this server understands instead of *body*, or None when the client's bytes will do.

@@ -16,7 +16,7 @@ from hostd.backends.http.client import HttpClient
 from hostd.backends.in_turn import in_turn
 from hostd.backends.refusal_patterns import MALFORMED
 from hostd.dialects.anthropic import thinking as anthropic_thinking
-from hostd.dialects.base import Dialect
+from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.dialects.openai import system_messages
 from hostd.dialects.openai import thinking as openai_thinking
 from hostd.dialects.openai.dialect import PATHS
@@ -176,6 +176,16 @@ class Lease:
         asked = self._backend.report_request(self.endpoint)
         missing = {name: value for name, value in asked.items() if not document.is_true(name)}
         return document.replace(missing) if missing else document
+
+    def spoken(self, request: InferenceRequest) -> Mapping[Dialect, str]:
+        """Return the dialects that may be spoken to the server for *request*, with their paths.
+
+        How its model is to think by default is said in none of which the server has only a part.
+        """
+        spoken = self._backend.spoken(self.endpoint, request, self._upstream.facts)
+        if self.thinking.wish is None or Dialect.ANTHROPIC_TEXT not in spoken:
+            return spoken
+        return {dialect: path for dialect, path in spoken.items() if dialect is not Dialect.ANTHROPIC_TEXT}
 
     async def count_tokens(self, document: RequestDocument, spoken: Dialect = Dialect.OPENAI_CHAT) -> int | None:
         """Return the tokens of the prompt of *document*, which is *spoken* to the server; None where it does not count them."""

@@ -25,6 +25,7 @@ class Dialect(StrEnum):
     OPENAI_EMBEDDINGS = "openai_embeddings"
     OPENAI_RESPONSES = "openai_responses"
     ANTHROPIC_MESSAGES = "anthropic_messages"
+    ANTHROPIC_TEXT = "anthropic_text"
     OLLAMA_CHAT = "ollama_chat"
     OLLAMA_GENERATE = "ollama_generate"
     OLLAMA_RAW = "ollama_raw"

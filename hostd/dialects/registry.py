@@ -10,6 +10,7 @@ from hostd.dialects.anthropic import dialect as anthropic
 from hostd.dialects.base import ClientDialect, Dialect, Translation
 from hostd.dialects.from_chat.chained import ChainedTranslation
 from hostd.dialects.from_chat.translation import FromChat
+from hostd.dialects.from_messages import engine_messages
 from hostd.dialects.from_messages import translation as from_messages
 from hostd.dialects.ollama import dialect as ollama
 from hostd.dialects.openai import dialect as openai
@@ -25,8 +26,11 @@ _CLIENTS: Mapping[Dialect, ClientDialect] = {
     dialect: client for module in _MODULES for dialect, client in module.CLIENTS.items()
 }
 _TRANSLATIONS: Mapping[tuple[Dialect, Dialect], Translation] = {
-    pair: translation for module in (*_MODULES, from_messages) for pair, translation in module.TRANSLATIONS.items()
+    pair: translation
+    for module in (engine_messages, *_MODULES, from_messages)
+    for pair, translation in module.TRANSLATIONS.items()
 }
+"""Of two that would do, the first is taken: where an upstream is said to answer texts by its own messages, it is asked for one."""
 _CHAINED: Mapping[tuple[Dialect, Dialect], Translation] = {
     (client, upstream.spoken): ChainedTranslation(said, upstream)
     for (client, spoken), said in _TRANSLATIONS.items()

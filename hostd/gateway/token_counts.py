@@ -8,7 +8,7 @@ from hostd.backends.in_turn import in_turn
 from hostd.backends.upstream import Upstream
 from hostd.dialects import registry
 from hostd.dialects.anthropic.sums import estimate
-from hostd.dialects.base import InferenceRequest
+from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.locality import is_loopback
 from hostd.domain.thinking import ThinkingDefault
@@ -48,7 +48,9 @@ class TokenCountHandlers:
         try:
             lease = upstream.lease()
             lease.thinking = thinking or lease.thinking
-            translation = registry.translation(inference.dialect, lease.endpoint.speaks)
+            # Servers count what they make a prompt of, which are chat completions even where they answer messages.
+            spoken = lease.endpoint.speaks.keys() - {Dialect.ANTHROPIC_TEXT}
+            translation = registry.translation(inference.dialect, spoken)
             if translation is None or (private and not (lease.endpoint.local and is_loopback(lease.endpoint.url))):
                 return None
             document = await in_turn(inference.document.size, translation.request, inference)

@@ -41,7 +41,56 @@ def test_a_message(client: Any) -> None:
     long = client.messages.create(
         model="chat", messages=HELLO, extra_body=COLD, max_tokens=128_000, stop_sequences=["."], timeout=60
     )
-    assert "end_turn" == long.stop_reason
+    assert ("stop_sequence", ".") == (long.stop_reason, long.stop_sequence)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("limit", [24, 200])
+def test_a_stop_sequence(client: Any, stream: bool, limit: int) -> None:
+    """Is told where it ended the answer, and not where it did not come."""
+    asked: Any = {"model": "chat", "messages": HELLO, "extra_body": COLD, "max_tokens": limit, "timeout": 60}
+
+    def answered(*stops: str) -> Any:
+        if not stream:
+            return client.messages.create(**asked, stop_sequences=stops)
+        with client.messages.stream(**asked, stop_sequences=stops) as events:
+            return events.get_final_message()
+
+    whole = client.messages.create(**asked)
+    word = whole.content[0].text.split()[1]
+    stopped, ended = answered("never", word), answered("never")
+    assert ("stop_sequence", word) == (stopped.stop_reason, stopped.stop_sequence)
+    assert (whole.stop_reason, None) == (ended.stop_reason, ended.stop_sequence)
+    assert whole.content[0].text == ended.content[0].text
+    assert whole.content[0].text.startswith(stopped.content[0].text)
+    read = (stopped.usage.input_tokens + stopped.usage.cache_read_input_tokens, whole.usage.output_tokens)
+    assert (whole.usage.input_tokens + whole.usage.cache_read_input_tokens, ended.usage.output_tokens) == read
+
+
+def test_a_conversation_goes_either_way(client: Any) -> None:
+    """What the engine has read of it is in its cache, whether it is asked by a message or by a chat completion."""
+    system = [
+        {"type": "text", "text": "x-anthropic-billing-header: cc_version=2.1;"},
+        {"type": "text", "text": "You help with code. " * 10},
+    ]
+    turns: Any = [
+        {"role": "user", "content": [{"type": "text", "text": "One."}, {"type": "text", "text": "Two."}]},
+        {"role": "assistant", "content": "Three."},
+        {"role": "system", "content": "The folder is empty."},
+        *HELLO,
+    ]
+    sums = []
+    ways: tuple[Any, ...] = (
+        {},
+        {"tools": [TOOL]},
+        {"extra_body": {"thinking": {"type": "disabled"}}},
+        {"stop_sequences": ["."]},
+    )
+    for more in ways:
+        usage = client.messages.create(model="chat", max_tokens=1, messages=turns, system=system, **more).usage
+        sums.append((usage.input_tokens + usage.cache_read_input_tokens, usage.cache_read_input_tokens))
+    assert 1 == len({prompt for prompt, _ in sums})
+    assert all(cached == prompt - 1 for prompt, cached in sums[1:])
 
 
 def test_a_stream(client: Any) -> None:

@@ -24,6 +24,7 @@ from hostd.backends.llamacpp import facts as llamacpp_facts
 from hostd.backends.llamacpp import (
     faults,
     gguf_file,
+    native_messages,
     python_server,
     refusals,
     secret_flags,
@@ -41,6 +42,7 @@ from hostd.backends.llamacpp.log_quotations import QuotationFilter
 from hostd.backends.llamacpp.placement import elastic_variables, owner_places
 from hostd.backends.llamacpp.request_fields import FIELDS
 from hostd.backends.thinking import ThinkingWords
+from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.dialects.openai.dialect import PATHS
 from hostd.dialects.request_document import replaced
 from hostd.domain.errors import EngineError, RequestError
@@ -60,6 +62,7 @@ PING_SECONDS = 2
 VERBOSITY = 4
 """From this level on llama-server logs what it reserves, from which estimates are calibrated, and still nothing of any prompt."""
 
+_SPOKEN = {**WITH_TASKS, Dialect.ANTHROPIC_TEXT: native_messages.PATH}
 _OWN = {
     **dict.fromkeys(("model", "m"), "the variant's path"),
     **dict.fromkeys(("ctx-size", "c"), "the profile's context"),
@@ -132,7 +135,7 @@ class LlamaCpp(Engine):
                 model=profile.name,
                 headers={"Authorization": f"Bearer {key}"},
                 strict_model=python,
-                speaks=PATHS if python else WITH_TASKS,
+                speaks=PATHS if python else _SPOKEN,
                 socket=address if isinstance(address, str) else None,
                 keeps_connections=python,
             ),
@@ -217,6 +220,12 @@ class LlamaCpp(Engine):
     ) -> ThinkingWords:
         """Return *wish* as llama-server is told it; of llama_cpp.server's template nothing is known."""
         return super().think(endpoint, wish, body, None) if control is None else thinking.words(wish, body, control)
+
+    def spoken(self, endpoint: Endpoint, request: InferenceRequest, facts: ServerFacts) -> Mapping[Dialect, str]:
+        """Return what the server speaks, without its messages where they would answer *request* worse; see `native_messages`."""
+        if Dialect.ANTHROPIC_TEXT not in endpoint.speaks or native_messages.as_good(request, facts):
+            return endpoint.speaks
+        return WITH_TASKS
 
     def prefers_stream(self, endpoint: Endpoint, body: Mapping[str, Any]) -> bool:
         """Return whether *body*, which asks for a whole answer, is better sent as a request for a stream; see `streaming`.

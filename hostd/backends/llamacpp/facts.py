@@ -5,7 +5,7 @@ from typing import Any
 
 from hostd.backends.contract import Endpoint, ServerFacts
 from hostd.backends.http.client import HttpClient
-from hostd.backends.llamacpp import system_messages
+from hostd.backends.llamacpp import native_messages, system_messages
 from hostd.backends.llamacpp.thinking import template_control
 
 _TIMEOUT = 5.0
@@ -34,6 +34,7 @@ async def describe(http: HttpClient, endpoint: Endpoint) -> ServerFacts:
         thinking=control,
         # Where nothing is rendered at all, nothing is known.
         late_system=await system_messages.anywhere(http, endpoint) if control is not None else None,
+        messages=await native_messages.has_messages(http, endpoint) or None,
     )
 
 

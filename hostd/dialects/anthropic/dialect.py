@@ -1,6 +1,6 @@
 """The Anthropic dialect as the registry knows it: its clients, and what stands between them and what an upstream speaks.
 
-llama-server has messages of its own, whose errors are not Anthropic's; like every engine it is asked for a chat completion.
+Engines are asked for a chat completion; one that has messages of its own may be asked for texts by those (`plain_text`).
 """
 
 from collections.abc import Mapping

@@ -16,6 +16,7 @@ Json = dict[str, Any]
 END = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 
+_ERROR = (b"event: error\n", b"event:error\n")
 _SHOWS_WORK = frozenset(
     {"message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta"}
 )
@@ -43,7 +44,10 @@ def read_event(event: bytes) -> MessageEvent:
         data = parse_json(b"\n".join(lines))
     except JsonError:
         return _BROKEN
-    kind = data.get("type") if isinstance(data, dict) else None
+    if not isinstance(data, dict):
+        return _BROKEN
+    # An engine's own error has another type, or none.
+    kind = "error" if event.startswith(_ERROR) else data.get("type")
     return MessageEvent(kind, data) if isinstance(kind, str) else _BROKEN
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from hostd.dialects.anthropic import errors
 from hostd.dialects.anthropic.sums import prompt_tokens_of
@@ -12,13 +11,12 @@ from hostd.dialects.from_messages.answer import completion_of
 from hostd.dialects.from_messages.passthrough import MessagePassthrough, for_provider
 from hostd.dialects.from_messages.request import messages_request
 from hostd.dialects.from_messages.stream import MessagesToChatStream
-from hostd.dialects.json_text import JsonError, parse_json
+from hostd.dialects.from_messages.whole import whole_message
 from hostd.dialects.openai.stream import ModelNameRewriter
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import Bug, HostdError
 
 SSE = "text/event-stream"
-Json = dict[str, Any]
 
 
 class _FromMessages:
@@ -50,7 +48,7 @@ class MessagesIdentity(_FromMessages):
 
     def response(self, payload: bytes, context: AnswerContext) -> Answer:
         """Return the provider's own bytes, the model's name apart."""
-        message = _whole_message(payload)
+        message = whole_message(payload)
         if isinstance(message, Answer):
             return message
         body = ModelNameRewriter(context.name).apply(payload)
@@ -76,7 +74,7 @@ class ChatFromMessages(_FromMessages):
 
     def response(self, payload: bytes, context: AnswerContext) -> Answer:
         """Return a message as a chat completion."""
-        message = _whole_message(payload)
+        message = whole_message(payload)
         if isinstance(message, Answer):
             return message
         answer = completion_of(message, context.name, context.clock())
@@ -98,20 +96,3 @@ TRANSLATIONS: Mapping[tuple[Dialect, Dialect], Translation] = {
     (Dialect.ANTHROPIC_MESSAGES, Dialect.ANTHROPIC_MESSAGES): MessagesIdentity(),
     (Dialect.OPENAI_CHAT, Dialect.ANTHROPIC_MESSAGES): ChatFromMessages(),
 }
-
-
-def _whole_message(payload: bytes) -> Json | Answer:
-    """Return the message that *payload* is, with its usage; an answer that says why where it is none."""
-    try:
-        said = parse_json(payload)
-    except JsonError:
-        said = None
-    if not isinstance(said, dict):
-        return Answer(b"", failure="the provider sent an answer that is no JSON object")
-    if said.get("type") == "error":
-        error = errors.of_stream(said)
-        return Answer(b"", failure=f"the provider reported an error: {error.message}", engine_error=error)
-    if not isinstance(said.get("content"), list) or not said.get("stop_reason"):
-        return Answer(b"", failure="the provider sent an answer without content, or without a reason for its end")
-    usage = said.get("usage")
-    return {**said, "usage": usage if isinstance(usage, dict) else {}}

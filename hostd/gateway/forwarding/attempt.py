@@ -100,7 +100,7 @@ class Attempt:
             TerminalFailure: It failed later, or the request itself is at fault, or its whole time is up.
             ClientGoneError: The client no longer reads.
         """
-        translation = registry.translation(self._request.dialect, self._lease.endpoint.speaks)
+        translation = registry.translation(self._request.dialect, self._lease.spoken(self._request))
         if translation is None:
             raise RetryableFailure(FallbackReason.UNFIT, f"the engine cannot be asked for {self._request.dialect}")
         self._translation = translation

@@ -322,7 +322,7 @@ async def test_a_real_engine_describes_itself() -> None:
         facts = await backend.describe(http, launch.endpoint)
     never = ThinkingControl(by_default=False)
     reported = ServerFacts(f"b{build_of(WHEEL)}", 512, 2, tools=False, vision=False, models=("tiny",))
-    assert replace(reported, thinking=never, late_system=True) == facts
+    assert replace(reported, thinking=never, late_system=True, messages=True) == facts
 
 
 @real

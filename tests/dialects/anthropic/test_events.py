@@ -15,6 +15,8 @@ from hostd.dialects.anthropic.events import PING, part_of, read_event
         (b"data: {\n\n", "broken"),
         (b"data: [1]\n\n", "broken"),
         (b'data: {"type": 1}\n\n', "broken"),
+        (b'event: error\ndata: {"type":"server_error","message":"no"}\n\n', "error"),
+        (b'event: error\r\ndata: {"message":"no"}\r\n\r\n', "error"),
     ],
 )
 def test_kinds(event: bytes, kind: str) -> None:
