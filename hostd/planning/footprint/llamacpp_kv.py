@@ -4,7 +4,7 @@ Source of the formulas: llama-kv-cache.cpp, llama-kv-cache-iswa.cpp and llama-me
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hostd.domain.shape import Layer, LayerKind, Shape
 from hostd.planning.footprint.llamacpp_serving import Serving
@@ -16,6 +16,10 @@ _STATE_BYTES = 4
 # of September 2026, seen in build 10820).
 FILTERED_SINCE = 10_900
 _UNFILTERED = {"cohere2moe", "deepseek2", "glm4moe"}
+# Until this build, the indexer of this architecture had one row of keys for each token, and values that nothing read
+# (llama.cpp pull requests 27742 and 28330 of August and September 2026).
+POOLED_SINCE = 10_800
+_POOLED = {"qwen4exp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ def cells(shape: Shape, serving: Serving) -> KvCells:
 
 def caches(shape: Shape, serving: Serving) -> KvCaches:
     """Return the bytes of a model's caches, whatever its placement."""
-    capacity = cells(shape, serving)
+    shape, capacity = _as_built(shape, serving), cells(shape, serving)
     widest = None
     if not serving.flash_attention(shape):
         # Without flash attention, values are stored transposed, and every layer is as wide as the widest.
@@ -66,6 +70,20 @@ def caches(shape: Shape, serving: Serving) -> KvCaches:
         sliding=sum(size for size, sliding in zip(kv, slides, strict=True) if sliding),
         drafting=drafting,
     )
+
+
+def _as_built(shape: Shape, serving: Serving) -> Shape:
+    """Return *shape* with an indexer's rows as the build that serves it has them."""
+    if serving.build is None or serving.build >= POOLED_SINCE or shape.architecture not in _POOLED:
+        return shape
+    layers, nextn = (
+        tuple(
+            replace(layer, index_width=layer.index_width and layer.index_width // 2 + layer.value_width)
+            for layer in each
+        )
+        for each in (shape.layers, shape.nextn)
+    )
+    return replace(shape, layers=layers, nextn=nextn)
 
 
 def _drafting(shape: Shape, serving: Serving) -> tuple[Layer, ...]:

@@ -60,12 +60,13 @@ RECURRENT = {"arwkv7", "mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7"}
 # Hybrids: a layer without KV heads has a recurrent state. A layer of Nemotron-H has attention, a state or a feed-forward part,
 # so its recurrent and its attention layers have no feed-forward width either.
 RECURRENT_WITHOUT_KV_HEADS = {
-    "bailingmoe3", "granitehybrid", "jamba", "kimi-k3", "kimi-linear", "lfm2", "lfm2moe", "nemotron_h", "nemotron_h_moe", "plamo2",
+    "bailingmoe3", "glm5-next", "granitehybrid", "jamba", "kimi-k3", "kimi-linear", "lfm2", "lfm2moe", "nemotron_h",
+    "nemotron_h_moe", "plamo2",
 }  # fmt: skip
 ONE_THING_PER_LAYER = {"nemotron_h", "nemotron_h_moe"}
 
 # Hybrids: every n-th layer has full attention, the others a recurrent state, unless the header lists them.
-FULL_ATTENTION_INTERVAL = {"minimax-01": 8, "qwen3next": 4, "qwen35": 4, "qwen35moe": 4}
+FULL_ATTENTION_INTERVAL = {"minimax-01": 8, "qwen3next": 4, "qwen35": 4, "qwen35moe": 4, "qwen4exp": 4}
 
 # Attention and recurrence side by side in every layer.
 PARALLEL = {"falcon-h1"}
@@ -74,7 +75,11 @@ PARALLEL = {"falcon-h1"}
 KV_UNTIL_LAYER = {"gemma3n": 20}
 
 # Sparse attention caches a key per token for its indexer.
-INDEXED = {"deepseek32", "dots3note", "glm-dsa", "hy_v4", "minimax-m3"}
+INDEXED = {"deepseek32", "dots3note", "glm-dsa", "glm5-next", "hy_v4", "minimax-m3", "qwen4exp"}
+
+# Indexers that choose whole blocks cache so many rows for each token: its key, a gate of GLM's, and the block's pooled key
+# (llama.cpp's llama-memory-hybrid-idx.cpp).
+INDEX_ROWS = {"glm5-next": 3, "qwen4exp": 2}
 
 # Encoders read their whole input at once and have no cache.
 ENCODERS = {
@@ -124,9 +129,8 @@ KNOWN = (
 )
 
 # Of llama.cpp's own list (build 11549), these have caches that none of the rules above describes, so they are bounded only:
-# glm5-next and qwen4exp (pooled keys of an indexer beside recurrent states), nanbeige (layers that are run several times),
-# qwen3tts, pockettts and gemma-embedding2 (no text comes out), gemma4-assistant, eagle3 and dflash (they draft from another's
-# states).
+# nanbeige (layers that are run several times), qwen3tts, pockettts and gemma-embedding2 (no text comes out), gemma4-assistant,
+# eagle3 and dflash (they draft from another's states).
 
 # Vision and audio towers, which engines load from a file of their own.
 PROJECTORS = {"clip"}

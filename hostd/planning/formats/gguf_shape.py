@@ -9,6 +9,7 @@ from hostd.planning.formats.gguf_families import (
     COMPRESSED,
     ENCODERS,
     FULL_ATTENTION_INTERVAL,
+    INDEX_ROWS,
     INDEXED,
     KNOWN,
     KV_UNTIL_LAYER,
@@ -237,6 +238,8 @@ def _index_widths(keys: GgufMetadata, count: int, trunk: int) -> tuple[int, ...]
         # The indexer's cache has values, too, of one head, but not on the first, dense layers.
         dense = keys.number("leading_dense_block_count")
         return tuple(width + _widths(keys, slides=False)[1] if number >= dense else 0 for number in range(count))
+    if keys.architecture != "qwen4exp" or keys.has("attention.compress_ratios"):
+        width *= INDEX_ROWS.get(keys.architecture, 1)
     indexed = keys.per_layer("attention.indexer.types", trunk, default=1) + (0,) * (count - trunk)
     return tuple(width if has_index else 0 for has_index in indexed)
 

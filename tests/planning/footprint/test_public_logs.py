@@ -72,8 +72,22 @@ MAMBA = keys(
     48, 2048, 0, 0, ssm__conv_kernel=4, ssm__inner_size=4096, ssm__state_size=16, ssm__time_step_rank=128
 )  # fmt: skip
 
+QWEN_35B_MOE = keys(
+    40, 2048, 16, 2, attention__key_length=256, attention__value_length=256, full_attention_interval=4,
+    ssm__conv_kernel=4, ssm__inner_size=4096, ssm__state_size=128, ssm__group_count=16, ssm__time_step_rank=32,
+    expert_count=256, expert_used_count=8, expert_feed_forward_length=512, vocab_size=248_320,
+)  # fmt: skip
+QWEN_FLASH_NEXT = keys(
+    48, 2560, 32, 2, attention__key_length=256, attention__value_length=256, full_attention_interval=4,
+    ssm__conv_kernel=4, ssm__inner_size=6144, ssm__state_size=128, ssm__group_count=16, ssm__time_step_rank=48,
+    attention__indexer__head_count=4, attention__indexer__key_length=128, attention__compress_ratios=[0, 0, 0, 32] * 12,
+    expert_count=512, expert_used_count=10, expert_feed_forward_length=512, vocab_size=248_320,
+)  # fmt: skip
+MISTRAL_7B = keys(32, 4096, 32, 8, feed_forward_length=14_336, vocab_size=32_768)
+
 _FALCON = "https://github.com/GeniePod/genie-claw/issues/410"
 _GENIEX = "https://github.com/qualcomm/GenieX/pull/1346"
+_FLASH_NEXT = "https://github.com/ggml-org/llama.cpp/issues/27953"
 _UNSLOTH = "https://github.com/unslothai/unsloth/pull/7530"
 
 LOGS = [
@@ -102,6 +116,12 @@ LOGS = [
         "https://github.com/ggml-org/llama.cpp/pull/23792", "qwen35", QWEN_27B, Serving(4096, 3, unified=False),
         state=448.88,
     ),
+    Log(
+        "https://github.com/ggml-org/llama.cpp/pull/22673", "qwen35moe", QWEN_35B_MOE, Serving(131_072, 1),
+        kv=2560.0, state=62.81,
+    ),
+    Log(_FLASH_NEXT, "qwen4exp", QWEN_FLASH_NEXT, Serving(262_144, 1, build=10_660), kv=6144.0 + 2304.0, state=112.22),
+    Log(_FLASH_NEXT, "qwen4exp", QWEN_FLASH_NEXT, Serving(150_016, 1, build=10_660), kv=3516.0 + 1318.5, state=112.22),
     Log(
         "https://github.com/ggml-org/llama.cpp/pull/6122", "command-r", COMMAND_R, Serving(4096, 1), kv=5120.0,
         cards={"cuda:0": 1536.0, "cuda:1": 3584.0}, placement=Placement((("cuda:0", 12.0), ("cuda:1", 29.0))),
@@ -198,3 +218,38 @@ def test_a_kernel_for_an_indexer_spares_its_scores() -> None:
         compute_buffers(known, serving, cells(known, serving), 1, fused=fused).device.high for fused in (True, False)
     )
     assert without - with_it == (2 * 64 + 4) * (131_072 // 4) * 512 * 4
+
+
+def test_an_indexer_that_chooses_blocks_keeps_a_pooled_key_beside_each() -> None:
+    """Current builds of llama.cpp no longer have the values that nothing read (pull request 28330), but a pooled key."""
+    known = shape("qwen4exp", QWEN_FLASH_NEXT)
+    assert caches(known, Serving(262_144, 1, build=11_549)).full == 262_144 * 12 * 2 * (2 * 2 * 256 + 2 * 128)
+
+
+@pytest.mark.parametrize(
+    ("source", "architecture", "numbers", "serving", "cards", "logged"),
+    [
+        ("llama.cpp 22673", "qwen35moe", QWEN_35B_MOE, Serving(131_072, 1, build=9200), 1, 493.0),
+        ("logdetective 106", "llama", MISTRAL_7B, Serving(32_768, 1, flash="off", build=4400), 1, 2144.0),
+        ("logdetective 106", "llama", MISTRAL_7B, Serving(2048, 1, flash="off", build=4400), 1, 164.0),
+        ("toolchest 165", "qwen35moe", QWEN_35B_MOE, Serving(32_768, 1, flash="off", build=10_660), 4, 5.23 * 1024),
+    ],
+)
+def test_a_compute_buffer_is_what_the_log_shows(
+    source: str, architecture: str, numbers: dict[str, Any], serving: Serving, cards: int, logged: float
+) -> None:
+    """To 4 % of the expected value, all cards together, from pull requests of several projects."""
+    known = shape(architecture, numbers)
+    found = compute_buffers(known, serving, cells(known, serving), cards, fused=True).device
+    assert found.expected * cards / MIB == pytest.approx(logged, rel=0.04), source
+    assert found.low * cards <= logged * MIB <= found.high * cards
+
+
+@pytest.mark.parametrize(("flash", "logged"), [("on", 4.87), ("off", 23.87)])
+def test_scores_by_which_blocks_are_chosen_are_reckoned_with(flash: str, logged: float) -> None:
+    """Four cards, 32,768 tokens in steps of 1,024, in GiB: tmac1973/llama-toolchest pull request 165."""
+    known = shape("qwen4exp", QWEN_FLASH_NEXT)
+    serving = Serving(32_768, 1, ubatch=1024, flash=flash, build=10_660)
+    found = compute_buffers(known, serving, cells(known, serving), 4, fused=True).device
+    assert found.low * 4 <= logged * GIB <= found.high * 4
+    assert found.expected * 4 / GIB == pytest.approx(logged, rel=0.15)

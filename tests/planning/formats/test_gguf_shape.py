@@ -184,6 +184,16 @@ def test_an_indexer_belongs_to_layers_that_own_one() -> None:
     assert [0, 128 + 64] == [layer.index_width for layer in dense_first]
 
 
+def test_an_indexer_of_blocks_has_several_rows_for_each_token() -> None:
+    """GLM's has a key, a gate and a pooled key, Qwen's no gate, and the key alone in a header that tells of no blocks."""
+    numbers = {"attention__indexer__key_length": 128}
+    glm = shape("glm5-next", 2, **numbers, attention__head_count_kv=[0, 1], kda__head_dim=16, ssm__conv_kernel=4)
+    assert (("rF", True), [0, 384]) == ((kinds(glm), glm.known), [layer.index_width for layer in glm.layers])
+    qwen = shape("qwen4exp", 4, **numbers, **MAMBA, attention__compress_ratios=[0, 0, 0, 32])
+    assert (("rrrF", True), [0, 0, 0, 256]) == ((kinds(qwen), qwen.known), [layer.index_width for layer in qwen.layers])
+    assert [0, 0, 0, 128] == [layer.index_width for layer in shape("qwen4exp", 4, **numbers, **MAMBA).layers]
+
+
 def test_drafting_layers_are_no_part_of_the_trunk() -> None:
     """Layers that predict further tokens are apart from the trunk, their weights as well."""
     tensors = [(f"blk.{number}.w", (number + 1,), "i8") for number in range(5)]
