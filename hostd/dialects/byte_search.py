@@ -1,26 +1,36 @@
-"""A search in long texts by the C library's memmem, which takes a third of the time of Python's own (64 kB: 15 us against 40).
+"""A search in long texts by the C library, which takes a fraction of the time of Python's own (64 kB: 40 us).
 
-memmem(3) is in glibc, musl and macOS; where it is missing, Python's own is used.
+glibc's strstr(3) has the processor compare up to 64 bytes at a time (2 us), but ends at a zero byte. Elsewhere it is no faster than
+memmem(3), which is in glibc, musl and macOS (15 us); where that is missing, too, Python's own is used.
 """
 
 import ctypes
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 _WORTH_A_CALL = 2048
 """Bytes from which a call of the C library costs less than it saves."""
 _LONG = 256 * 1024
 """Bytes from which other threads should have their turn meanwhile; giving Python's lock up for less costs more than it gives."""
 
-Search = Callable[[bytes, int, bytes, int], int | None]
+
+class _Search(NamedTuple):
+    """The functions of the C library that there are."""
+
+    strstr: Callable[[bytes, bytes], int | None] | None = None
+    memmem: Callable[[bytes, int, bytes, int], int | None] | None = None
 
 
 def contains(text: bytes, word: bytes) -> bool:
     """Return whether *word* is somewhere in *text*."""
-    search = _search_alone if len(text) < _LONG else _search
-    if len(text) < _WORTH_A_CALL or search is None:
+    if len(text) < _WORTH_A_CALL:
         return word in text
-    return search(text, len(text), word, len(word)) is not None
+    search = _alone if len(text) < _LONG else _beside_others
+    if search.strstr is not None and b"\0" not in text and b"\0" not in word:
+        return search.strstr(text, word) is not None
+    if search.memmem is not None:
+        return search.memmem(text, len(text), word, len(word)) is not None
+    return word in text
 
 
 class _Buffer(ctypes.Structure):
@@ -56,14 +66,19 @@ def _place(of: Any) -> tuple[int, int]:
     return place
 
 
-def _load(library: type[ctypes.CDLL]) -> Search | None:
+def _load(library: type[ctypes.CDLL]) -> _Search:
     try:
-        function = library(None).memmem
-    except (AttributeError, OSError, TypeError):
-        return None
-    function.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t)
-    function.restype = ctypes.c_void_p
-    return function
+        loaded = library(None)
+    except (OSError, TypeError):
+        return _Search()
+    memmem, strstr = getattr(loaded, "memmem", None), getattr(loaded, "strstr", None)
+    if not hasattr(loaded, "gnu_get_libc_version"):
+        strstr = None
+    for function, arguments in ((memmem, (ctypes.c_char_p, ctypes.c_size_t) * 2), (strstr, (ctypes.c_char_p,) * 2)):
+        if function is not None:
+            function.argtypes = arguments
+            function.restype = ctypes.c_void_p
+    return _Search(strstr, memmem)
 
 
-_search_alone, _search = _load(ctypes.PyDLL), _load(ctypes.CDLL)
+_alone, _beside_others = _load(ctypes.PyDLL), _load(ctypes.CDLL)

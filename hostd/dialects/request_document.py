@@ -177,6 +177,8 @@ class RequestDocument(Mapping[str, Any]):
         left = list(self._members)
         for names in known:
             left = [name for name in left if name not in names]
+            if not left:
+                break
         return tuple(left)
 
     def is_true(self, name: str) -> bool:

@@ -168,8 +168,8 @@ class ModelState:
     @property
     def has_free_slot(self) -> bool:
         """Whether one more request could be served now, unless the model is closed to new ones."""
-        takes = self.state is State.READY and not self.suspected_dead and self.breaker.admits and not self.limited
-        return takes and len(self.serving) < self.capacity
+        takes = self.state is State.READY and not self.suspected_dead and self.breaker.admits
+        return takes and len(self.serving) < self.capacity and (self.limited_until is None or not self.limited)
 
     def accepts(self, request: RequestState) -> bool:
         """Return whether *request* may be served now."""

@@ -53,11 +53,6 @@ class RequestFlow:
         self.spending = spending
         self.targets = TargetChoice(models, context, engines, self.limits, self.breakers, spending)
 
-    @property
-    def refuses_by_digest(self) -> bool:
-        """Whether a new request may be one of those that are remembered for a crash."""
-        return bool(self.suspects)
-
     def queue_position(self, ticket_id: str) -> tuple[ModelState, int] | None:
         """Return the model that a request waits for and its place in that queue, or None when it does not wait."""
         model = self.model_of.get(ticket_id)

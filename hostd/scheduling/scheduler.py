@@ -118,7 +118,7 @@ class Scheduler:
     @property
     def refuses_by_digest(self) -> bool:
         """Whether requests are refused by their digest now, so that tickets should have one."""
-        return self._requests.refuses_by_digest
+        return bool(self._requests.suspects)
 
     def admit(self, ticket: Ticket, now: float) -> tuple[Serve, Routed] | None:
         """Serve *ticket* at once as `handle` would for `Arrived`, where that is all that follows; None: ask `handle`."""

@@ -129,8 +129,7 @@ class Spending:
 
     def reserve(self, model: ModelState, ticket: Ticket) -> None:
         """Note that *ticket* is sent to *model*, which may cost something."""
-        provider, price = model.provider, _price(model)
-        if provider is not None and price is not None:
+        if (provider := model.provider) is not None and (price := _price(model)) is not None:
             answer = ticket.answer_tokens or UNLIMITED_ANSWER
             now = self._context.now
             self.in_flight[ticket.id] = _Reservation(model, provider, price, ticket.prompt_tokens, answer, now)

@@ -108,6 +108,8 @@ class DecisionLog(Sink):
 
     def decided(self, decision: Decision, at: float) -> None:  # noqa: ARG002 - a line has the time at which it is written
         """Log *decision*."""
+        if isinstance(decision, Routed) and decision.reason is None and self._least > logging.DEBUG:
+            return
         level = _level(decision)
         if level < self._least:
             return

@@ -100,15 +100,21 @@ class Sinks:
     """All sinks of a daemon as one; *clock* gives seconds since 1970."""
 
     def __init__(self, sinks: Sequence[Sink] = (), clock: Callable[[], float] = time.time) -> None:
-        self._sinks = list(sinks)
-        self._told_of_routes = [sink for sink in sinks if sink.routes]
+        self._sinks: list[Sink] = []
+        # Each request has a decision about its route and a record; who does nothing with them is not told.
+        self._told_of_routes: list[Sink] = []
+        self._told_of_requests: list[Sink] = []
         self._clock = clock
+        for sink in sinks:
+            self.add(sink)
 
     def add(self, sink: Sink) -> None:
         """Tell *sink*, too, from now on."""
         self._sinks.append(sink)
         if sink.routes:
             self._told_of_routes.append(sink)
+        if type(sink).finished is not Sink.finished:
+            self._told_of_requests.append(sink)
 
     def decided(self, decision: Decision) -> None:
         """Tell every sink of a decision that is made now."""
@@ -122,7 +128,7 @@ class Sinks:
 
     def finished(self, record: RequestRecord) -> None:
         """Tell every sink of a request that is over."""
-        for sink in self._sinks:
+        for sink in self._told_of_requests:
             try:
                 sink.finished(record)
             except Exception:

@@ -13,16 +13,17 @@ _LONGER = 12
 
 @dataclass(frozen=True)
 class Sample:
-    """What one burst of load showed: the generator's figures, and what was spent per thousand requests.
+    """What one burst of load showed: the generator's figures, and what each request cost.
 
-    *cpu_seconds* is the gateway's (None: there is none), *upstream_cpu_seconds* the upstream's, *upstream_connections* how many
-    were made. The upstream counts the requests, since it also sees those that the generator does not wait for at the end.
+    *cpu_us* are microseconds of the gateway (None: there is none), *upstream_cpu_us* those of the upstream, *upstream_connections*
+    how many were made per thousand requests. The upstream counts the requests, since it also sees those that the generator does not
+    wait for at the end.
     """
 
     figures: Figures
     requests: int
-    cpu_seconds: float | None
-    upstream_cpu_seconds: float
+    cpu_us: float | None
+    upstream_cpu_us: float
     upstream_connections: float
 
 
@@ -47,13 +48,12 @@ def sample(target: Gateway, scenario: Scenario, seconds: float, folder: Path) ->
     connections, requests = now_connections - connections - 1, now_requests - requests
     if not requests:
         raise processes.BenchError(f"{target.name} answered, but no request reached the upstream: it measures nothing")
-    thousands = requests / 1000
     return Sample(
         figures,
         requests,
-        own / thousands if gateway else None,
-        behind / thousands,
-        connections / thousands,
+        own / requests * 1e6 if gateway else None,
+        behind / requests * 1e6,
+        connections / requests * 1000,
     )
 
 

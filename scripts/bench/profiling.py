@@ -61,7 +61,7 @@ def _loaded(hostd: gateways.Gateway, scenario: Scenario | None, seconds: float, 
         paced = asyncio.run(pacing.paced(hostd, seconds))
         return Load("chunk", pacing.STREAMS * pacing.tokens_in(seconds), paced.cpu_us_per_chunk)
     seen = sample(hostd, scenario, seconds, folder)
-    return Load("request", seen.requests, 1000 * (seen.cpu_seconds or 0.0))
+    return Load("request", seen.requests, seen.cpu_us or 0.0)
 
 
 def _send(gateway: gateways.Gateway, number: int) -> None:

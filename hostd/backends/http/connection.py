@@ -23,6 +23,8 @@ LARGE_READ = 64 * 1024
 """Bytes of a read after which others have their turn. uvloop hands on up to 32 reads of 250 kB in a row, and a hundred thousand
 small events in them would hold up everybody for a second."""
 
+_COPIED = 8 * 1024
+"""Bytes of a body up to which a copy costs less than a write of two parts."""
 _BODILESS = frozenset({204, 304})
 
 
@@ -67,7 +69,12 @@ class HttpConnection(asyncio.Protocol):
         self._headers_done = self._complete = False
         self._until_close = True
         self._sent = len(body) <= PORTION
-        self.transport.write(head + body if self._sent else head)
+        if len(body) <= _COPIED:
+            self.transport.write(head + body)
+        elif self._sent:
+            self.transport.writelines((head, body))
+        else:
+            self.transport.write(head)
         return response
 
     async def send_rest(self, body: bytes) -> None:

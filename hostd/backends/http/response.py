@@ -79,9 +79,9 @@ class Response:
             ExchangeError: It is longer than *limit* bytes, or breaks off.
         """
         self._limit = limit
-        self._check_limit()
         if self._size > limit:
             # It had come, and perhaps ended, before it was asked for.
+            self._check_limit()
             raise _too_long(limit)
         self.resume()
         while not self.is_complete:

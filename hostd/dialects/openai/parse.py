@@ -23,6 +23,7 @@ _PICTURE = re.compile(rb'[{,]\s*"type"\s*:\s*"image_url"')
 # A name may be written with escapes, which no client does; \\u00e9 and the like are common in texts, and no part of one.
 _ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 
+_COUNTS = ("n", "prompt")
 _NOTHING_SPECIAL = Requirements()
 
 
@@ -56,6 +57,8 @@ def asks_for_usage(body: Mapping[str, Any]) -> bool:
 
 def _choices(document: RequestDocument) -> int:
     """Return how many answers are asked for: ``n`` for each prompt, of which only completions take several."""
+    if document.texts().keys().isdisjoint(_COUNTS):
+        return 1
     given = document.get("n") if "n" in document else 1
     count = given if isinstance(given, int) and given > 0 else 1
     return count * max(1, document.texts_in("prompt")) if "prompt" in document else count

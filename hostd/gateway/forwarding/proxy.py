@@ -162,7 +162,7 @@ class ProxyRequest:
 
     async def _answer(self) -> web.StreamResponse:
         dispatcher = self._services.dispatcher
-        serve = await dispatcher.admit(self._ticket)
+        serve = dispatcher.try_admit(self._ticket) or await dispatcher.admit(self._ticket)
         while True:
             try:
                 return await self._attempt(serve)

@@ -93,6 +93,11 @@ class ClientConnection(RequestHandler):
         elif waits and data and self._head_since is None:
             self._head_since = self._loop.time()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Read on where reading was paused; aiohttp asks for it with each body, and would have nothing parsed anew."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     async def start(self) -> None:
         """Answer one request after the other, in the task of the connection.
 

@@ -31,7 +31,7 @@ class RouteTable:
 
     def route(self, path: str) -> str:
         """Return *path* without the prefix, if it has it, and without slips, if nothing answers under the whole of it."""
-        if self._answers(path):
+        if path in self._exact or self._answers(path):
             return path
         prefix = self._prefix
         if prefix and path.startswith(prefix):
