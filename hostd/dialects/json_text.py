@@ -148,14 +148,19 @@ def json_error(error: Exception, data: bytes) -> JsonError:
     """Return what a decoder's *error* on *data* means, in words that do not depend on the decoder."""
     if isinstance(error, RecursionError):
         return JsonError("it is nested too deeply")
-    if isinstance(error, UnicodeDecodeError):
-        return JsonError("it is not in UTF-8", error.start)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4]:
         return JsonError("it is not in UTF-8", 0)
-    found = _BYTE.search(str(error))
     if not data.strip():
         return JsonError("it is not valid JSON, but empty")
-    return JsonError("it is not valid JSON", int(found[1]) if found else len(data))
+    if found := _BYTE.search(str(error)):
+        return JsonError("it is not valid JSON", int(found[1]))
+    # Newer versions of msgspec have no error of its own for it.
+    try:
+        data.decode()
+    except UnicodeDecodeError as wrong:
+        if wrong.end < len(data):
+            return JsonError("it is not in UTF-8", wrong.start)
+    return JsonError("it is not valid JSON", len(data))
 
 
 class _Structure:
