@@ -153,7 +153,10 @@ def test_a_member_that_cannot_be_read_is_named() -> None:
 
 
 def test_tools_are_remembered() -> None:
-    """An agent sends the same ones with each turn; what is remembered is bounded."""
+    """An agent sends the same ones with each turn; what is remembered is bounded, and of long ones it is a digest."""
     for number in range(2 * bounds._MOST_REMEMBERED):
         check(tools=[tool(f"f{number}")])
     assert 0 < len(bounds._accepted) <= bounds._MOST_REMEMBERED
+    assert 0 < len(bounds._latest) < 20
+    check(tools=[tool("x" * bounds._LONGEST_KEPT)])
+    assert all(len(text) <= bounds._LONGEST_KEPT for _, text in bounds._latest)
