@@ -16,7 +16,7 @@ from hostd.domain.lifecycle import State
 from hostd.gateway import views
 from hostd.gateway.context import AdminServices, RequestContext, Route
 from hostd.gateway.http.connections import bound_for
-from hostd.gateway.http.origin_check import shown
+from hostd.gateway.query_values import count, flag
 from hostd.hardware.inventory import inventory
 from hostd.scheduling.events import LoadRequested, UnloadRequested
 from hostd.scheduling.view import ModelView
@@ -24,6 +24,7 @@ from hostd.sizing.memory_state import planning_inputs
 from hostd.supervisor.process.log_ring import LogRing
 
 _LAST_DECISIONS = 50
+_LAST_LINES = 100
 _MOST_FOLLOWERS = 64
 """A person has a few terminals; each follower holds a connection for as long as it likes, so that few of all may be theirs."""
 
@@ -101,7 +102,7 @@ class AdminHandlers:
     async def load(self, ctx: RequestContext) -> web.Response:
         """Load a model; answer when it is ready, or at once with ``?wait=0``."""
         dispatcher, name = self._services.dispatcher, self._model(ctx).name
-        if ctx.request.query.get("wait") == "0":
+        if not flag(ctx.request.query, "wait", default=True):
             dispatcher.post(LoadRequested(name, "asked"))
             state = dispatcher.model(name).reported_state
             return web.json_response({"model": name, "state": state, "seconds": None}, status=202)
@@ -111,16 +112,16 @@ class AdminHandlers:
     async def unload(self, ctx: RequestContext) -> web.Response:
         """Unload a model; answer when nothing of its engine is left, or at once with ``?wait=0``."""
         dispatcher, name = self._services.dispatcher, self._model(ctx).name
-        if ctx.request.query.get("wait") == "0":
+        if not flag(ctx.request.query, "wait", default=True):
             dispatcher.post(UnloadRequested(name))
             return web.json_response({"model": name, "state": dispatcher.model(name).reported_state}, status=202)
         return web.json_response({"model": name, "state": await dispatcher.unload(name)})
 
     async def probe(self, ctx: RequestContext) -> web.Response:
         """Load a model, and ask it what it can really do; a model of a provider only with ``?paid=1``, since that costs money."""
-        services, name = self._services, self._model(ctx).name
+        services, name, paid = self._services, self._model(ctx).name, flag(ctx.request.query, "paid")
         instance = services.instances[name]
-        if instance.variant.provider is not None and ctx.request.query.get("paid") != "1":
+        if instance.variant.provider is not None and not paid:
             raise RequestError(
                 f"'{name}' is a model of the provider {instance.variant.provider}: a probe sends it up to twelve requests, which "
                 "cost money; agree with hostd probe --yes, or POST with ?paid=1",
@@ -146,9 +147,9 @@ class AdminHandlers:
     async def logs(self, ctx: RequestContext) -> web.StreamResponse:
         """Show the last ``lines`` lines of a model's engine, and with ``follow=1`` what it writes from now on."""
         ring = self._services.instances[self._model(ctx).name].ring
-        last = _count(ctx, "lines", "100", all_of=ring.capacity_lines)
+        last = count(ctx.request.query, "lines", _LAST_LINES, all_of=ring.capacity_lines)
         # A request for the head alone has no end to wait for.
-        if ctx.request.query.get("follow") != "1" or ctx.request.method == "HEAD":
+        if not flag(ctx.request.query, "follow") or ctx.request.method == "HEAD":
             return web.Response(text="".join(line + "\n" for line in ring.lines(last)))
         with self._follower():
             return await self._follow(ctx, ring, last)
@@ -163,7 +164,7 @@ class AdminHandlers:
 
     async def list_requests(self, ctx: RequestContext) -> web.Response:
         """Show every request that is being answered or waits, with its place and expected wait; and the ``last`` that are over."""
-        services, last = self._services, _count(ctx, "last", "0")
+        services, last = self._services, count(ctx.request.query, "last", 0)
         over = await asyncio.to_thread(services.records.recorded, last) if last else []
         return web.json_response(
             {
@@ -191,7 +192,7 @@ class AdminHandlers:
     async def why(self, ctx: RequestContext) -> web.Response:
         """Show the ``last`` decisions, newest last: about a ``model``, about a ``request``, or about all."""
         query = ctx.request.query
-        last = _count(ctx, "last", str(_LAST_DECISIONS))
+        last = count(query, "last", _LAST_DECISIONS)
         model = self._services.router.resolve(query["model"]) if "model" in query else None
         found = self._services.history.decisions(last, model=model, request=query.get("request"))
         return web.json_response({"decisions": found})
@@ -231,20 +232,3 @@ class AdminHandlers:
 
     def _model(self, ctx: RequestContext) -> ModelView:
         return self._services.dispatcher.model(self._services.router.resolve(ctx.name))
-
-
-def _count(ctx: RequestContext, key: str, default: str, *, all_of: int | None = None) -> int:
-    """Return the number that the query says under *key*; ``all`` is *all_of*, where there is such a number.
-
-    Raises:
-        RequestError: It says something else.
-    """
-    given = ctx.request.query.get(key, default)
-    if given == "all" and all_of is not None:
-        return all_of
-    if not (given.isascii() and given.isdigit() and len(given) < 10):
-        hint = ", or all" if all_of is not None else ""
-        raise RequestError(
-            f"{key}={shown(given)}: write how many to tell, such as 20{hint}", code="bad_request", param=key
-        )
-    return int(given)

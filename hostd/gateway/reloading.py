@@ -8,6 +8,7 @@ from aiohttp import web
 from hostd.dialects import registry
 from hostd.domain.errors import Bug, ConfigError
 from hostd.gateway.context import RequestContext, Route
+from hostd.gateway.query_values import flag
 from hostd.runtime.reload import Reload
 
 INVALID = 422
@@ -29,7 +30,7 @@ class ReloadHandlers:
         if self._reload is None:
             raise Bug("there is nothing that reloads settings")
         try:
-            outcome = await self._reload.run(dry_run=ctx.request.query.get("dry_run") == "1")
+            outcome = await self._reload.run(dry_run=flag(ctx.request.query, "dry_run"))
         except ConfigError as error:
             told = json.loads(registry.client_dialect(ctx.dialect).error(error))
             told["error"]["problems"] = [asdict(problem) for problem in error.problems]

@@ -9,6 +9,7 @@ from hostd.gateway.admin import AdminHandlers
 from hostd.gateway.health import HealthHandlers
 from hostd.gateway.inference import InferenceHandlers
 from hostd.gateway.ollama import OllamaHandlers
+from hostd.gateway.openapi import OpenApiHandlers
 from hostd.gateway.reloading import ReloadHandlers
 from hostd.gateway.responses.handlers import ResponseHandlers
 from hostd.gateway.token_counts import TokenCountHandlers
@@ -20,7 +21,7 @@ def routes() -> list[tuple[str, str, Callable[..., object]]]:
     """Return the method, path and handler of every route."""
     families = (
         *(InferenceHandlers, ResponseHandlers, TokenCountHandlers, OllamaHandlers),
-        *(AdminHandlers, ReloadHandlers, HealthHandlers),
+        *(AdminHandlers, ReloadHandlers, OpenApiHandlers, HealthHandlers),
     )
     # What the handlers are given matters only when they run.
     return [route for family in families for route in family(None).routes()]

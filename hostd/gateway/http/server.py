@@ -34,6 +34,7 @@ from hostd.gateway.http.origin_check import OriginCheck, shown
 from hostd.gateway.http.route_table import RouteTable
 from hostd.gateway.inference import InferenceHandlers
 from hostd.gateway.ollama import OllamaHandlers
+from hostd.gateway.openapi import OpenApiHandlers
 from hostd.gateway.reloading import ReloadHandlers
 from hostd.gateway.request import HttpRequest
 from hostd.gateway.responses.handlers import ResponseHandlers
@@ -52,12 +53,15 @@ def make_server(app: AppContext) -> Connections:
         OllamaHandlers(app.for_ollama()),
         TokenCountHandlers(app.for_inference()),
         ResponseHandlers(app.responses),
-        AdminHandlers(app.for_admin()),
-        ReloadHandlers(app.reload),
-        HealthHandlers(app.for_health()),
     )
+    owners = (AdminHandlers(app.for_admin()), ReloadHandlers(app.reload), HealthHandlers(app.for_health()))
     settings = app.catalog.server
-    routes = [route for family in families for route in family.routes()]
+    described = [route for family in owners for route in family.routes()]
+    routes = [
+        *(route for family in families for route in family.routes()),
+        *OpenApiHandlers(described).routes(),
+        *described,
+    ]
     server = HttpServer(app.catalog.listen, settings, routes, app.keys)
     return Connections(server.answer, request_factory=server.request, most=bound_for(current()))
 
