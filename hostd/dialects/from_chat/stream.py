@@ -160,7 +160,7 @@ class ChatStream(EventStream):
         )
 
     def _formally_end(self) -> bytes:
-        if self._ends.complete():
+        if self._ends.over_by_done():
             end = self._end()
             self.done = not self.failure
             return end

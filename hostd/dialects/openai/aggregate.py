@@ -149,7 +149,7 @@ class StreamAggregator:
         elif found.kind in (EventKind.COMMENT, EventKind.HEARTBEAT):
             self._says_nothing = True
         elif found.kind is EventKind.DONE:
-            self.done = self._ends.complete()
+            self.done = self._ends.over_by_done()
             if not self.done:
                 self._fail("the engine ended its answer in the middle")
         elif found.kind is EventKind.ERROR:
@@ -234,10 +234,12 @@ class _Choice:
             self._message["reasoning_content"].append(reasoning)
 
     def document(self, index: int) -> Json:
-        said = {"finish_reason": self.finish, "index": index, **_joined(self._said)}
-        if self._message is None:
+        message = None if self._message is None else {"role": "assistant", **_joined(self._message)}
+        # A server that never says why an answer is over has ended it by [DONE].
+        usual = "tool_calls" if message and message.get("tool_calls") else "stop"
+        said = {"finish_reason": self.finish or usual, "index": index, **_joined(self._said)}
+        if message is None:
             return said
-        message = {"role": "assistant", **_joined(self._message)}
         return {**said, "message": {**message, "content": message.get("content") or ""}}
 
 

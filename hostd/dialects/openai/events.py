@@ -142,9 +142,10 @@ class ChoiceEnds:
     A choice that goes on after it has said so is not over; *revoked* says that one did: some servers give a reason in each chunk.
     """
 
-    __slots__ = ("_finished", "_seen", "revoked")
+    __slots__ = ("_finished", "_gives_reasons", "_seen", "revoked")
 
     def __init__(self) -> None:
+        self._gives_reasons = False
         self._seen: set[int] = set()
         self._finished: set[int] = set()
         self.revoked = False
@@ -156,8 +157,10 @@ class ChoiceEnds:
         if index in self._finished and has_text(choice):
             self.revoked = True
             self._finished.discard(index)
-        if choice.get("finish_reason"):
-            self._finished.add(index)
+        if "finish_reason" in choice:
+            self._gives_reasons = True
+            if choice["finish_reason"]:
+                self._finished.add(index)
 
     @property
     def begun(self) -> bool:
@@ -172,6 +175,14 @@ class ChoiceEnds:
     def complete(self, expected: int = 1) -> bool:
         """Return whether all choices are over, of which at least *expected* must have been seen."""
         return len(self._finished) >= expected and len(self._finished) == len(self._seen)
+
+    def over_by_done(self) -> bool:
+        """Return whether all choices are over now that the stream says [DONE].
+
+        A few servers never write the member that says why: theirs are over by that word. Where it is null to the end, the answer
+        was cut.
+        """
+        return self.complete() or bool(self._seen and not self._gives_reasons)
 
     @property
     def several(self) -> bool:

@@ -292,7 +292,7 @@ class OpenAiStream(EventStream):
             self._fail("the engine sent more choices than it was asked for")
 
     def _formally_end(self) -> None:
-        if self._ends.complete():
+        if self._ends.over_by_done():
             self.done = True
         elif self.begun:
             self._fail("the engine ended its answer in the middle")
