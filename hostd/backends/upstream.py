@@ -23,9 +23,11 @@ from hostd.dialects.openai.dialect import PATHS
 from hostd.dialects.openai.request_fields import permitted, shown
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import HostdError, RequestError
+from hostd.domain.locality import is_loopback
 from hostd.domain.prices import price_of
 from hostd.domain.profile import Price, Profile, Variant
 from hostd.domain.progress import PromptProgress
+from hostd.privacy.masking import Mask
 
 log = structlog.get_logger()
 
@@ -123,7 +125,7 @@ class Lease:
         `request_id` is the ticket of its request, once one has taken it, and `begun` says that its answer has begun to come. After
         the last lease is over that `measures`, the upstream may measure what it holds.
         `thinking` holds where the request says nothing of it; `thinks_instead` is what is asked of the model where that is not what
-        was wished.
+        was wished. `mask` replaces private data in what is sent to it.
         """
         self.http = http
         self.endpoint = endpoint
@@ -138,6 +140,7 @@ class Lease:
         self.left_out: tuple[str, ...] = ()
         self.thinking = upstream.profile.thinking
         self.thinks_instead = ""
+        self.mask: Mask | None = None
         self.passed_headers: Mapping[str, str] = {}
         self.progress = upstream.progress
         self.suspect = upstream.suspect
@@ -161,6 +164,11 @@ class Lease:
         self._upstream.done(self, given_up=kind is not None)
         if not self._upstream.in_flight and self.measures:
             self._upstream.rested()
+
+    @property
+    def stays_here(self) -> bool:
+        """Whether the server is certainly on this machine: by what it is, and by where it listens."""
+        return self.endpoint.local and is_loopback(self.endpoint.url)
 
     def sent(self, body: bytes) -> None:
         """Note that *body* is sent to the server now."""

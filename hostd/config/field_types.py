@@ -10,6 +10,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from hostd.config import server_values, validators
+from hostd.domain.private_data import DataKind as DataKindNoun
+from hostd.domain.private_data import ScanAction as ScanActionNoun
 from hostd.domain.profile import Flag
 from hostd.domain.profile import Repair as RepairNoun
 from hostd.domain.reason import FallbackReason
@@ -87,6 +89,11 @@ def _thinking_default(value: object) -> ThinkingDefault:
     return ThinkingDefault(validators.one_of(ThinkingDefault)(said))
 
 
+def _scan_action(value: object) -> str:
+    # YAML reads a bare word `off` as false.
+    return validators.one_of(ScanActionNoun)("off" if value is False else value)
+
+
 _hub = validators.matching(re.compile(_HUB), "no repository of a model hub; write such as Qwen/Qwen3.5-9B-AWQ")
 _hub_draft = validators.matching(
     re.compile(_DRAFT), "no GGUF model of a hub; write hf:OWNER/REPO or hf:OWNER/REPO/FILE.gguf"
@@ -144,6 +151,8 @@ Draft = Annotated[str, FieldType(_draft, {"type": ["string", "boolean"], "exampl
 KvType = Annotated[str, FieldType(validators.one_of(KV_TYPES), _one_of(*KV_TYPES))]
 Capability = Annotated[str, FieldType(validators.one_of(CAPABILITIES), _one_of(*CAPABILITIES))]
 Privacy = Annotated[str, FieldType(validators.one_of(("any", "local")), _one_of("any", "local"), str)]
+ScanAction = Annotated[ScanActionNoun, FieldType(_scan_action, {"enum": [*map(str, ScanActionNoun), False]}, str)]
+DataKind = Annotated[DataKindNoun, FieldType(validators.one_of(DataKindNoun), _one_of(*map(str, DataKindNoun)), str)]
 Priority = Annotated[
     PriorityNoun,
     FieldType(_priority, _one_of(*(each.name.lower() for each in PriorityNoun)), lambda given: given.name.lower()),

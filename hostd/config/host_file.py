@@ -184,6 +184,30 @@ class ProviderSection(Section):
     )
 
 
+class PrivacySection(Section):
+    """What becomes of private data in requests that may leave this machine; without `scan`, it is not looked for."""
+
+    scan: field_types.ScanAction | None = key(
+        "What is done where any is found: `stay-local` leaves only the targets of this machine, `mask` puts placeholders in its "
+        "place and the data back into the answer, `block` refuses the request."
+    )
+    kinds: dict[field_types.DataKind, field_types.ScanAction] = keys(
+        "Another action for one kind: `email`, `phone`, `iban`, `card`, `national_id` (social security and tax numbers), `address` "
+        "(of machines), `secret` (keys, tokens, passwords), `word`, `media` (pictures, sounds, files, which are not read: `mask` "
+        "is `stay-local` for these), `other` (of `detectors`); `off` does not look for it."
+    )
+    words: list[field_types.Text] = items(
+        "Names that are private, such as those of projects and customers, in any case."
+    )
+    detectors: list[field_types.Text] = items(
+        "Further detectors, by their names in the entry points `hostd.detectors`."
+    )
+    timeout: field_types.Duration = key(
+        "Longest time of a scan; one that takes longer leaves only the targets of this machine.",
+        format_duration(_SETTINGS.privacy.timeout),
+    )
+
+
 class StateSection(Section):
     """What hostd keeps of conversations, in plain words on disk, for clients of the Responses API: nothing unless `keep` is set."""
 
@@ -211,4 +235,5 @@ class HostFile(Section):
     ] = keys("Stable names that agents use: a list of profiles, or {use, require, thinking}.")
     providers: dict[field_types.Name, ProviderSection] = keys("Cloud providers, by the names that profiles give them.")
     state: StateSection = keys("What is kept of conversations.")
+    privacy: PrivacySection = keys("What becomes of private data in requests that may leave this machine.")
     keys: KeysSection = keys("Keys of the clients that may use this host.")

@@ -45,6 +45,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         listen=tuple(checked_host.server.listen),
         server=to_settings.server(checked_host),
         state=StateSettings(**checked_host.state.written()),
+        privacy=to_settings.privacy(checked_host),
         keys=to_settings.keys(checked_host, host.file.parent),
         profiles=MappingProxyType(
             {profile.name: to_settings.with_draft(profile, {each.name: each for each in built}) for profile in built}

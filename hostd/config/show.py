@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from hostd.config.field_types import FieldType
-from hostd.config.host_file import KeysSection, ReserveSection, RoleSection, ServerSection, StateSection
+from hostd.config.host_file import KeysSection, PrivacySection, ReserveSection, RoleSection, ServerSection, StateSection
 from hostd.config.profile_file import ProfileFile
 from hostd.config.section import Section
 from hostd.config.variants import shape_of
@@ -27,6 +27,7 @@ def show(settings: Settings) -> dict[str, Any]:
         "backends": {backend: _engine(settings, backend) for backend in {**settings.commands, **settings.engines}},
         "roles": {name: _section(RoleSection, role) for name, role in settings.roles.items()},
         "providers": {name: {"daily_usd": cap} for name, cap in settings.caps.items()},
+        "privacy": _section(PrivacySection, settings.privacy),
         "state": _section(StateSection, settings.state),
         "profiles": {name: _section(ProfileFile, profile) for name, profile in settings.profiles.items()},
         "notes": list(settings.notes),

@@ -12,6 +12,7 @@ from hostd.config.profile_file import ProfileFile, ProfileWarmSection
 from hostd.config.section import Section
 from hostd.domain.host import Reserve
 from hostd.domain.principal import Privacy
+from hostd.domain.private_data import PrivacySettings
 from hostd.domain.profile import (
     ActiveWindow,
     Capabilities,
@@ -111,6 +112,11 @@ def caps(host: HostFile) -> Mapping[str, float]:
 def reserve(host: HostFile) -> Reserve:
     """Return the memory that models may not use."""
     return Reserve(**host.memory.reserve.written())
+
+
+def privacy(host: HostFile) -> PrivacySettings:
+    """Return what becomes of private data in requests that may leave the machine."""
+    return PrivacySettings(**{word: _frozen(value) for word, value in host.privacy.written().items()})
 
 
 def server(host: HostFile) -> ServerSettings:

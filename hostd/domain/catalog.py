@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hostd.domain.host import Reserve
+from hostd.domain.private_data import PrivacySettings
 from hostd.domain.profile import EngineSettings, Profile, Role, Settings
 from hostd.domain.server_settings import KeySettings, ServerSettings, StateSettings
 
@@ -77,6 +78,11 @@ class Catalog:
     def state(self) -> StateSettings:
         """What is kept of answers; a change of it takes a restart."""
         return self.settings.state
+
+    @property
+    def privacy(self) -> PrivacySettings:
+        """How requests are scanned before they may leave the machine."""
+        return self.settings.privacy
 
     @property
     def keys(self) -> KeySettings:

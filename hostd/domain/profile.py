@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from hostd.domain.host import Reserve
 from hostd.domain.principal import Privacy
+from hostd.domain.private_data import PrivacySettings
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
 from hostd.domain.server_settings import KeySettings, ServerSettings, StateSettings
 from hostd.domain.thinking import ThinkingDefault
@@ -227,6 +228,7 @@ class Settings:
     server: ServerSettings = field(default_factory=ServerSettings)
     state: StateSettings = field(default_factory=StateSettings)
     keys: KeySettings = field(default_factory=KeySettings)
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)
     profiles: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({}))
     roles: Mapping[str, Role] = field(default_factory=lambda: MappingProxyType({}))
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))

@@ -51,6 +51,7 @@ class Route:
 
     *reason* is set when the profile that was asked for is left out of its own route. *private* says that no target outside
     this machine may see the request, so none is among them. *profile* is what *asked* means first, whether a target or not.
+    Of the targets of one that *leaves*, some are not known to be on this machine.
     *thinking* is what the role that was asked for says of it, if it does; *priority* is the highest class that it allows.
     """
 
@@ -61,6 +62,7 @@ class Route:
     profile: str = ""
     thinking: ThinkingDefault | None = None
     priority: Priority = Priority.INTERACTIVE
+    leaves: bool = False
 
     def open_to(self, index: int, reason: FallbackReason, present: int) -> bool:
         """Return whether a request at the target *present* may fall back to the later target *index* for *reason*.

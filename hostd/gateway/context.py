@@ -18,6 +18,7 @@ from hostd.gateway.forwarding.request_trace import RequestTrace
 from hostd.gateway.forwarding.timeouts import TimeoutMonitor
 from hostd.gateway.http.key_ring import KeyRing
 from hostd.gateway.responses.store import ResponseStore
+from hostd.gateway.screening import Screen
 from hostd.hardware.probe import Sensors
 from hostd.paths import records_file
 from hostd.routing.router import Router
@@ -59,6 +60,7 @@ class InferenceServices:
     keep_alive: KeepAliveForm
     bodies: BodyReader
     responses: ResponseStore | None
+    screen: Screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ class AppContext:
             keep_alive=self.catalog.server.keep_alive,
             bodies=self.bodies,
             responses=self.responses,
+            screen=Screen(self.catalog),
         )
 
     def for_admin(self) -> AdminServices:

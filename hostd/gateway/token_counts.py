@@ -10,7 +10,6 @@ from hostd.dialects import registry
 from hostd.dialects.anthropic.sums import estimate
 from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.domain.errors import EngineError, RequestError
-from hostd.domain.locality import is_loopback
 from hostd.domain.thinking import ThinkingDefault
 from hostd.gateway.context import InferenceServices, RequestContext, Route
 from hostd.gateway.http.auth import options_of
@@ -36,7 +35,9 @@ class TokenCountHandlers:
         query = RouteQuery(inference.model, inference.requirements, ctx.principal, options.privacy)
         route = services.router.route(query, asyncio.get_running_loop().time())
         upstream = services.upstreams[route.targets[0].model]
-        counted = await self._counted(upstream, inference, private=route.private, thinking=route.thinking)
+        counted = await self._counted(
+            upstream, inference, private=route.private or services.screen.scans, thinking=route.thinking
+        )
         if counted is None:
             counted = await in_turn(inference.document.size, estimate, inference.document)
         ctx.trace.model, ctx.trace.backend = upstream.name, upstream.variant.backend
@@ -51,7 +52,7 @@ class TokenCountHandlers:
             # Servers count what they make a prompt of, which are chat completions even where they answer messages.
             spoken = lease.endpoint.speaks.keys() - {Dialect.ANTHROPIC_TEXT}
             translation = registry.translation(inference.dialect, spoken)
-            if translation is None or (private and not (lease.endpoint.local and is_loopback(lease.endpoint.url))):
+            if translation is None or (private and not lease.stays_here):
                 return None
             document = await in_turn(inference.document.size, translation.request, inference)
             return await lease.count_tokens(document, translation.spoken)

@@ -20,7 +20,8 @@ class RouteQuery(NamedTuple):
     """What is known of a request before it is routed. A tuple, since one is made for each request.
 
     *privacy* is what the request itself asks for; that of its sender and of the profile count besides. *tokens* is how
-    long the prompt is at least (0: not counted), and *facts* are what classifiers found in it.
+    long the prompt is at least (0: not counted), and *facts* are what classifiers found in it. *kept_here* says why it is
+    private, where a scan has found that.
     """
 
     asked: str
@@ -29,6 +30,7 @@ class RouteQuery(NamedTuple):
     privacy: Privacy = Privacy.ANY
     tokens: int = 0
     facts: Mapping[str, str] = _NO_FACTS
+    kept_here: str = ""
 
     @property
     def private(self) -> bool:

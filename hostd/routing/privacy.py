@@ -41,6 +41,8 @@ class PrivacyPolicy:
 
     def _cause(self, query: RouteQuery, targets: Sequence[Target]) -> str | None:
         if query.privacy == Privacy.LOCAL:
+            if query.kept_here:
+                return query.kept_here
             return "the request must not leave it (x-hostd-privacy: local)"
         if query.principal.privacy == Privacy.LOCAL:
             return "no request of this client may leave it"

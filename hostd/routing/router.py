@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from hostd.domain.capability import Findings
 from hostd.domain.catalog import Catalog
 from hostd.domain.errors import RequestError, UnknownModel
+from hostd.domain.locality import why_not_local
 from hostd.domain.profile import FallbackRule, Role, Settings
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Priority, Requirements, Route, Target
@@ -106,7 +107,8 @@ class Router:
         private = self._privacy.is_private(query, chain)
         thinking = None if role is None else role.thinking
         priority = (role and role.priority) or Priority.INTERACTIVE
-        return Route(query.asked, tuple(kept), reason, private, chain[0].model, thinking, priority)
+        leaves = any(why_not_local(self._catalog.profiles[target.model]) is not None for target in kept)
+        return Route(query.asked, tuple(kept), reason, private, chain[0].model, thinking, priority, leaves)
 
     def _ranked(self, query: RouteQuery, route: Route, now: float) -> Route:
         role = self._names().find(query.asked)[1]

@@ -13,6 +13,7 @@ all of them, or below `models` a list for each model, of which every request tak
     stall S                with `stall_after`: go on after so many seconds
     ends_after N           end a stream in good order after N tokens, without saying why
     finish WORD            why the answer is over, as it says
+    echo N                 say what the last message says, N characters a token
     tool TEXT              call a tool, with these arguments, after the tokens
     error_at_end TEXT      an error in a stream where its end should be
     no_prefill true        refuse a conversation that ends with the assistant's own words, as Anthropic's models do
@@ -27,7 +28,7 @@ import socket
 import ssl
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -59,7 +60,16 @@ class CloudJob(Job):
 
     def fault(self, name: str) -> Any:
         """Return what this request's own plan says."""
-        return self.plan.get(name, len(WORDS) if name == "tokens" else None)
+        return self.plan.get(name, len(self.said_words()) if name == "tokens" else None)
+
+    def said_words(self) -> Sequence[str]:
+        """Return the tokens of the answer."""
+        size = self.plan.get("echo")
+        if size is None:
+            return WORDS
+        said = self.body["messages"][-1]["content"]
+        said = said if isinstance(said, str) else "".join(part["text"] for part in said)
+        return [said[at : at + size] for at in range(0, len(said), size)]
 
     @property
     def wanted(self) -> tuple[int, str]:
@@ -80,7 +90,7 @@ class CloudJob(Job):
 
     def word(self, number: int) -> str:
         """Return a word of one sentence, again and again."""
-        return WORDS[number % len(WORDS)]
+        return self.said_words()[number % len(self.said_words())]
 
     def opening(self) -> list[Json]:
         """Return a role, and no text."""

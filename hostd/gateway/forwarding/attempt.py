@@ -17,7 +17,6 @@ from hostd.backends.http.response import LARGEST_ERROR, Response
 from hostd.backends.upstream import Lease
 from hostd.dialects import registry
 from hostd.dialects.base import (
-    MALFORMED_CALL,
     Answer,
     AnswerContext,
     Dialect,
@@ -33,11 +32,13 @@ from hostd.gateway.forwarding.attempt_errors import (
     RetryableFailure,
     TerminalFailure,
     ToolCallFailure,
+    no_answer,
     rejected_by_engine,
     without_words,
 )
 from hostd.gateway.forwarding.attempt_request import CRASH_NOTICE, sent, translated
 from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
+from hostd.gateway.forwarding.masked_exchange import MaskedExchange
 from hostd.gateway.forwarding.request_trace import RequestTrace
 from hostd.gateway.forwarding.retry_after import wait_asked_for
 from hostd.gateway.forwarding.second_answer import SecondAnswer, may_go_on, with_tool_calls
@@ -80,6 +81,7 @@ class Attempt:
         self._first: StreamTranslator | None = None
         self._report_at = self._began
         self._translation: Translation
+        self._masked: MaskedExchange
         self._limits: AttemptTimeout
 
     @property
@@ -104,6 +106,7 @@ class Attempt:
         if translation is None:
             raise RetryableFailure(FallbackReason.UNFIT, f"the engine cannot be asked for {self._request.dialect}")
         self._translation = translation
+        self._masked = MaskedExchange(self._lease.mask, translation.spoken)
         with self._lease:
             try:
                 return await self._exchange()
@@ -125,6 +128,7 @@ class Attempt:
     async def _exchange(self) -> web.StreamResponse:
         lease, whole = self._lease, self._in_one_piece
         document = await translated(lease, self._request, self._translation)
+        document = await self._masked.request(document)
         if whole:
             document = document.replace({"stream": False}, without=("stream_options",))
         assembled = not whole and self._translation.assembles and lease.prefers_stream(document)
@@ -158,7 +162,7 @@ class Attempt:
         if 300 <= upstream.status < 400:
             # Followed, the prompt would be sent to an address that the owner has not named.
             where = upstream.text(b"location")[:200] or "nowhere"
-            raise _no_answer(f"the engine redirects to {where!r}, and redirects are not followed")
+            raise no_answer(f"the engine redirects to {where!r}, and redirects are not followed")
         if upstream.status != 200:
             self._lease.progress()
             failure_body = await upstream.read(LARGEST_ERROR)
@@ -174,20 +178,20 @@ class Attempt:
             return await self._say_as_stream(self._down, upstream)
         if streams:
             return await self._relay(self._down, upstream)
-        raise _no_answer(f"the engine was asked for a stream and sent {upstream.content_type}")
+        raise no_answer(f"the engine was asked for a stream and sent {upstream.content_type}")
 
     def _context(self) -> AnswerContext:
         trace, began = self._trace, time.time() - self.seconds
         return AnswerContext(self._request, trace.model, trace.request_id, trace.waited, trace.loaded, time.time, began)
 
     async def _read(self, upstream: Response) -> Answer:
-        return self._checked(self._translation.response(await upstream.read(), self._context()))
+        return self._checked(self._translation.response(await self._masked.whole(upstream), self._context()))
 
     def _checked(self, answer: Answer) -> Answer:
         if answer.engine_error is not None:
             raise self._rejected(answer.engine_error)
         if answer.failure:
-            raise _no_answer(answer.failure)
+            raise no_answer(answer.failure)
         self._lease.progress()
         return answer
 
@@ -197,12 +201,12 @@ class Attempt:
 
     async def _say_as_stream(self, down: Downstream, upstream: Response) -> web.StreamResponse:
         """Send a whole answer as a stream, or what of it is missing in the one that has begun."""
-        payload = await upstream.read()
+        payload = await self._masked.whole(upstream)
         self._checked(self._translation.response(payload, self._context()))
         second = SecondAnswer(payload, self._first)
         events, translator = second.events(self._translation, self._context())
         if not translator.done:
-            raise _no_answer(translator.failure or "the engine called no tool when it was asked again")
+            raise no_answer(translator.failure or "the engine called no tool when it was asked again")
         down.error_event = translator.error_event
         self._answered(translator.prompt_tokens, translator.tokens)
         self._sending = True
@@ -220,12 +224,12 @@ class Attempt:
             if assembler.signs > known:
                 self._progress(assembler.prompt.latest, begun=assembler.begun)
 
-        await StreamFeed(upstream, assembler, take).run()
+        await StreamFeed(upstream, assembler, take, rewrite=self._masked.rewrite()).run()
         complete = assembler.end()
         if assembler.engine_error is not None:
             raise self._rejected(assembler.engine_error)
         if not complete:
-            raise _no_answer(assembler.failure or "the engine ended its answer in the middle")
+            raise no_answer(assembler.failure or "the engine ended its answer in the middle")
         return self._checked(assembler.answer())
 
     async def _relay(self, down: Downstream, upstream: Response) -> web.StreamResponse:
@@ -244,7 +248,7 @@ class Attempt:
                 self._trace.ttft = self._trace.ttft or self.seconds
             self._progress(None if down.begun else translator.prompt.latest, begun=translator.begun)
 
-        self._relaying = relay = StreamRelay(upstream, translator, down, progressed)
+        self._relaying = relay = StreamRelay(upstream, translator, down, progressed, self._masked.rewrite())
         await relay.run()
         if translator.done:
             self._answered(translator.prompt_tokens, translator.tokens)
@@ -258,7 +262,7 @@ class Attempt:
         if end is None:
             said = translator.engine_error
             what = translator.failure or "the engine ended its answer before it had begun"
-            failure = _no_answer(what) if said is None else self._rejected(said)
+            failure = no_answer(what) if said is None else self._rejected(said)
             if not down.begun:
                 raise failure
             if isinstance(failure, ToolCallFailure) and may_go_on(translator, self._request):
@@ -333,7 +337,7 @@ class Attempt:
         return RetryableFailure(reason, what, reached=not isinstance(error, ConnectError))
 
     def _bad_answer(self, what: str) -> Exception:
-        return self._broken(what) if self._begun else _no_answer(what)
+        return self._broken(what) if self._begun else no_answer(what)
 
     def _broken(self, what: str, *, logged: str | None = None, by_engine: bool = True) -> TerminalFailure:
         """Return the failure of an answer that had begun, and record it, as *logged* where *what* repeats an engine's words."""
@@ -342,9 +346,3 @@ class Attempt:
         return TerminalFailure(
             EngineError(f"the answer of '{trace.model}' is not complete: {what}"), broke_off=by_engine
         )
-
-
-def _no_answer(what: str) -> RetryableFailure | ToolCallFailure:
-    if what == MALFORMED_CALL:
-        return ToolCallFailure(what)
-    return RetryableFailure(FallbackReason.STATUS_5XX, what, 502)

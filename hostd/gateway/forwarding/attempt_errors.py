@@ -1,6 +1,7 @@
 """How an attempt fails: so that another target may still answer the request, or so that none can."""
 
 from hostd.backends.tool_refusals import concerns_tools
+from hostd.dialects.base import MALFORMED_CALL
 from hostd.domain.errors import HostdError, RequestError
 from hostd.domain.reason import FallbackReason
 
@@ -91,3 +92,10 @@ def without_words(error: HostdError) -> str:
     return (
         f"the engine answered with an error (status {error.status}); its words are left out: they may quote the request"
     )
+
+
+def no_answer(what: str) -> RetryableFailure | ToolCallFailure:
+    """Return that an upstream has sent no answer, because of *what*."""
+    if what == MALFORMED_CALL:
+        return ToolCallFailure(what)
+    return RetryableFailure(FallbackReason.STATUS_5XX, what, 502)

@@ -3,15 +3,17 @@
 import asyncio
 from functools import partial
 
+import structlog
 from aiohttp import web
 
+from hostd.backends.in_turn import in_turn
 from hostd.backends.upstream import BYTES_PER_TOKEN, Lease, Upstream
 from hostd.dialects.base import InferenceRequest
 from hostd.dialects.byte_search import contains
 from hostd.dialects.session import session_name
 from hostd.domain.errors import EngineError, HostdError, RequestError
-from hostd.domain.locality import is_loopback
 from hostd.domain.principal import Privacy
+from hostd.domain.private_data import ScanAction
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Route, Task, Ticket
 from hostd.gateway.context import InferenceServices, RequestContext
@@ -24,12 +26,15 @@ from hostd.gateway.http import error_responses
 from hostd.gateway.http.answers import WholeAnswer
 from hostd.gateway.http.auth import options_of
 from hostd.gateway.responses.keeping import ResponseKeeper
+from hostd.privacy.masking import Mask
 from hostd.routing.context_length import BYTES_PER_TOKEN as MOST_BYTES_PER_TOKEN
 from hostd.routing.policy import RouteQuery
 from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
 from hostd.scheduling.events import AttemptFailed
 from hostd.supervisor.process.own_limits import want_now
+
+log = structlog.get_logger()
 
 _SHORT_PROMPT = 2048
 """Tokens that every context holds."""
@@ -63,12 +68,43 @@ class ProxyRequest:
         self._holds_slot = True
         self._lease_held: Lease | None = None
         self._attempt_began: float | None = None
+        self._screened = False
+        self._mask: Mask | None = None
 
-    def _admission_ticket(self) -> Ticket:
+    async def _screen(self) -> None:
+        """Look for private data where the request may leave this machine, and keep it here, mask it, or refuse it.
+
+        Raises:
+            RequestError: It may neither leave nor be answered here.
+        """
+        route, screen = self._ticket.route, self._services.screen
+        if route.private or not route.leaves or not screen.scans:
+            return
+        found = await screen.scan(self._inference.document)
+        action = found.action
+        if action is ScanAction.MASK:
+            self._mask = await in_turn(self._inference.document.size, screen.mask_of, found, self._inference.document)
+            action = ScanAction.STAY_LOCAL if self._mask is None else action
+        if action is ScanAction.BLOCK:
+            raise RequestError(
+                f"the request holds private data ({found.summary}) and might leave this machine; take it out, or ask for a model "
+                "that is served here",
+                code="private_data",
+                status=403,
+            )
+        if found.kinds:
+            self._trace.screened = f"{action}; found={found.summary.replace(' ', '')}"
+        if action is ScanAction.STAY_LOCAL:
+            log.info("kept_local", request=self._trace.request_id, asked=self._inference.model, found=found.summary)
+            self._inference = self._inference._replace(private=True)
+            self._ticket = self._admission_ticket(f"it holds private data ({found.summary})")
+        self._screened = True
+
+    def _admission_ticket(self, kept_here: str = "") -> Ticket:
         inference, principal, options = self._inference, self._ctx.principal, options_of(self._ctx.request.headers)
         # A client may give two requests the same id; the scheduler must not take them for one.
         again = f"/{id(self):x}" if "X-Request-Id" in self._ctx.request.headers else ""
-        route = self._route(Privacy.LOCAL if inference.private else options.privacy)
+        route = self._route(Privacy.LOCAL if inference.private else options.privacy, kept_here)
         return Ticket(
             self._trace.request_id + again,
             route,
@@ -81,10 +117,10 @@ class ProxyRequest:
             digest=digest_of(inference) if self._services.dispatcher.refuses_by_digest else None,
         )
 
-    def _route(self, privacy: Privacy) -> Route:
+    def _route(self, privacy: Privacy, kept_here: str) -> Route:
         """Return the targets that may answer; a prompt that is too long for sure passes over the first ones."""
         inference, router, needs = self._inference, self._services.router, self._inference.requirements
-        query = RouteQuery(inference.model, needs, self._ctx.principal, privacy)
+        query = RouteQuery(inference.model, needs, self._ctx.principal, privacy, kept_here=kept_here)
         # Pictures, and the texts of a batch, have another length than their bytes let one think.
         if needs.task is not Task.TEXT or needs.vision or inference.choices > 1:
             return router.route(query, self._arrived)
@@ -161,6 +197,7 @@ class ProxyRequest:
         )
 
     async def _answer(self) -> web.StreamResponse:
+        await self._screen()
         dispatcher = self._services.dispatcher
         serve = dispatcher.try_admit(self._ticket) or await dispatcher.admit(self._ticket)
         while True:
@@ -218,12 +255,18 @@ class ProxyRequest:
             lease.thinking = self._ticket.route.thinking or lease.thinking
         except EngineError as error:
             raise RetryableFailure(FallbackReason.CRASHED, error.message, reached=False) from None
-        if self._ticket.route.private and not (lease.endpoint.local and is_loopback(lease.endpoint.url)):
-            # Routing has dropped such targets by their settings; this is what the server really does, and where it listens.
+        if lease.stays_here:
+            return lease
+        # Routing has dropped such targets of private requests by their settings; this is what the server really does, and where it
+        # listens. Files may have been read anew, too, since the request was routed.
+        unscanned = self._services.screen.scans and not self._screened
+        if self._ticket.route.private or unscanned:
             raise RetryableFailure(
                 FallbackReason.PRIVACY,
-                f"'{upstream.name}' is not served on this machine, and the request is private",
+                f"'{upstream.name}' is not served on this machine, and the request is "
+                + ("not scanned" if unscanned else "private"),
             )
+        lease.mask = self._mask
         return lease
 
     def _waiting_for(self) -> str:

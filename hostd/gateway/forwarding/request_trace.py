@@ -32,6 +32,7 @@ class RequestTrace:
     *attempts* are the targets that were tried, *asked_again* the models among them that were asked twice: the call of a tool in
     their first answer could not be read. *cost* is in USD, None where it is not known (yet). *left_out* lists the request's
     members that the engine was not given, *thinking* what its model was asked for in the place of what was wished of thinking.
+    *screened* says what a scan for private data led to and what kinds of it were found.
     *fixed* are the lines of headers that do not depend on who answers.
     """
 
@@ -50,6 +51,7 @@ class RequestTrace:
     cost: float | None = None
     left_out: str = ""
     thinking: str = ""
+    screened: str = ""
     fixed: str = ""
 
     @property
@@ -67,12 +69,13 @@ class RequestTrace:
         cost = "" if self.cost is None else f"x-hostd-cost-usd: {self.cost:.8f}\r\n"
         left_out = header_lines({"x-hostd-left-out": self.left_out}) if self.left_out else ""
         thinking = f"x-hostd-thinking: {self.thinking}\r\n" if self.thinking else ""
+        screened = f"x-hostd-private-data: {self.screened}\r\n" if self.screened else ""
         return (
             f"x-request-id: {self.request_id}\r\nrequest-id: {self.request_id}\r\n"
             f"{_answered_by(self.model, self.backend, self.route, self.exchanges)}"
             f"x-hostd-queue-ms: {'0' if waited < 0.5 else f'{waited:.0f}'}\r\n"
             f"Server-Timing: queue;dur={max(0.0, waited - loaded):.1f}, load;dur={loaded:.1f}, ttft;dur={self.ttft * 1000:.1f}\r\n"
-            f"{cost}{left_out}{thinking}{self.fixed}"
+            f"{cost}{left_out}{thinking}{screened}{self.fixed}"
         )
 
     def headers(self) -> dict[str, str]:

@@ -16,10 +16,14 @@ FORMAL_END = 1.0
 """Seconds that an engine has, once its answer is complete, to end it formally; then its connection is not used again."""
 
 
+Rewrite = Callable[[bytes], bytes]
+"""Returns the bytes of an upstream as the reader of its stream is to have them."""
+
+
 class StreamFeed:
     """Hands the bytes of *response* to *take*, until its end or until *reader* needs no more.
 
-    After `hold`, the server has to wait until *wait* is done.
+    After `hold`, the server has to wait until *wait* is done. Bytes are rewritten by *rewrite* before they are taken.
     """
 
     def __init__(
@@ -28,11 +32,13 @@ class StreamFeed:
         reader: StreamReader,
         take: Callable[[bytes], None],
         wait: Callable[[], Awaitable[None]] | None = None,
+        rewrite: Rewrite | None = None,
     ) -> None:
         self._response = response
         self._reader = reader
         self._take = take
         self._wait = wait
+        self._rewrite = rewrite
         self._held = False
         self._over = False
         self._known = -1
@@ -80,7 +86,7 @@ class StreamFeed:
     def _arrived(self, data: bytes) -> None:
         if self._over:
             return
-        self._take(data)
+        self._take(data if self._rewrite is None else self._rewrite(data))
         reader = self._reader
         if reader.done or reader.failure:
             self.stop()
@@ -92,13 +98,18 @@ class StreamFeed:
 
 
 class StreamRelay:
-    """Passes the events of *response* through *translator* to *down*.
+    """Passes the events of *response*, by *rewrite* if need be, through *translator* to *down*.
 
     *progressed* is called for each read in which the upstream showed that it works. *sending* says that the client is waited for.
     """
 
     def __init__(
-        self, response: Response, translator: StreamTranslator, down: Downstream, progressed: Callable[[], None]
+        self,
+        response: Response,
+        translator: StreamTranslator,
+        down: Downstream,
+        progressed: Callable[[], None],
+        rewrite: Rewrite | None = None,
     ) -> None:
         self.sending = False
         self.last = b""
@@ -108,7 +119,7 @@ class StreamRelay:
         self._first = b""
         self._aside = b""
         self._gone = False
-        self._feed = StreamFeed(response, translator, self._take, self._send)
+        self._feed = StreamFeed(response, translator, self._take, self._send, rewrite)
 
     async def run(self) -> None:
         """Return when the stream is at its end; the events with which the translator was done are `last`, and not sent yet.
