@@ -42,9 +42,11 @@ from hostd.sizing.load_option_monitor import LoadOptionMonitor
 from hostd.sizing.load_options import LoadOptionFinder, LoadSeconds
 from hostd.sizing.measurement_recorder import MeasurementRecorder
 from hostd.sizing.measurements import CalibratedEstimator, MeasurementStore
+from hostd.supervisor.engine_adoption import EngineAdoption
 from hostd.supervisor.engine_run import RunServices
 from hostd.supervisor.health.watchdog import ProbeTimings
 from hostd.supervisor.instances import Instances
+from hostd.supervisor.kept_engines import KeptEngines
 from hostd.supervisor.memory_monitor import MemoryMonitor
 from hostd.supervisor.preflight import Preflight
 from hostd.supervisor.process.leftovers import reap_leftovers
@@ -60,6 +62,8 @@ from hostd.telemetry.sinks import Sinks
 
 log = structlog.get_logger()
 
+Post = Callable[[Event], None]
+
 _MEMORY_MOVES = (EngineReady, EngineFailed, EngineStopped, EngineSlept)
 
 
@@ -70,6 +74,7 @@ class Application:
     context: AppContext
     boot: Boot
     reload: Reload
+    kept: KeptEngines | None = None
 
 
 def build(
@@ -107,7 +112,9 @@ def build(
     for part in (memory, options, calendar, midnight, bodies):
         stack.push_async_callback(part.close)
     note, probes, sockets = options.after(MeasurementRecorder(store).record), timings or ProbeTimings(), _sockets(stack)
-    instances.make(RunServices(dispatcher.post, reaper, probes, note, _measured(memory), sockets=sockets))
+    kept = KeptEngines(reaper) if catalog.settings.keep_engines else None
+    instances.make(RunServices(dispatcher.post, reaper, probes, note, _measured(memory), sockets=sockets, kept=kept))
+    adoption = EngineAdoption(reaper.directory, instances, dispatcher.post) if kept else None
 
     context = AppContext(
         catalog=catalog,
@@ -119,7 +126,12 @@ def build(
         memory=memory,
         wall_time=_wall_time(started := asyncio.get_running_loop().time()),
         started=started,
-        boot=Boot(_steps(reaper, memory, options, calendar, midnight, dispatcher)),
+        boot=Boot(
+            [
+                *_first_steps(reaper, adoption, memory, options, dispatcher.post),
+                *_steps(memory, options, calendar, midnight, dispatcher.post),
+            ]
+        ),
         sensors=sensors,
         sinks=sinks,
         history=decision_history,
@@ -131,7 +143,7 @@ def build(
     prober.start(history.probes)
     followers = [options.apply, calendar.apply, prober.apply]
     reload = Reload(catalog, dispatcher.post, SettingsReader().read, before=[instances.apply], after=followers)
-    return Application(replace(context, prober=prober, reload=reload), context.boot, reload)
+    return Application(replace(context, prober=prober, reload=reload), context.boot, reload, kept)
 
 
 def _dispatcher(scheduler: Scheduler, instances: Instances, sinks: Sinks, memory: MemoryMonitor) -> Dispatcher:
@@ -181,33 +193,52 @@ def _records(stack: AsyncExitStack) -> RecordWriter:
     return records
 
 
-def _steps(
+def _first_steps(
     reaper: OrphanReaper,
+    adoption: EngineAdoption | None,
     memory: MemoryMonitor,
     options: LoadOptionMonitor,
-    calendar: CalendarClock,
-    midnight: SpendingClock,
-    dispatcher: Dispatcher,
+    post: Post,
 ) -> list[BootStep]:
-    """Return the steps of the boot: memory is measured without what an earlier daemon left, and options need the memory."""
+    """Return the steps that see to what an earlier daemon left, without which memory is measured."""
 
     async def reap() -> None:
-        for ended_engine in await asyncio.to_thread(reap_leftovers, reaper.directory):
+        kept = [] if adoption is None else await adoption.find()
+        for ended_engine in await asyncio.to_thread(reap_leftovers, reaper.directory, kept):
             log.warning("leftover_engine_ended", engine=repr(ended_engine))
         await reaper.start()
 
     async def measure() -> None:
-        dispatcher.post(await memory.measure())
+        post(await memory.measure())
 
-    async def load() -> None:
-        options.start()
-        memory.start(dispatcher.post)
-        calendar.start()
-        dispatcher.post(Booted())
+    async def adopt() -> None:
+        # Before the options of any model are known, without which none is loaded: no second engine is started meanwhile.
+        if adoption is not None and await adoption.adopt(options.options):
+            await measure()
 
     return [
         BootStep("ending the engines of an earlier daemon", reap),
         BootStep("measuring memory", measure),
+        *([] if adoption is None else [BootStep("adopting the engines of an earlier daemon", adopt)]),
+    ]
+
+
+def _steps(
+    memory: MemoryMonitor,
+    options: LoadOptionMonitor,
+    calendar: CalendarClock,
+    midnight: SpendingClock,
+    post: Post,
+) -> list[BootStep]:
+    """Return the steps up to the first loads; options need the memory."""
+
+    async def load() -> None:
+        options.start()
+        memory.start(post)
+        calendar.start()
+        post(Booted())
+
+    return [
         BootStep("adding up what providers have cost today", midnight.start),
         BootStep("reading the headers of models", options.find_all, options.progress),
         BootStep("planning the first loads", load),

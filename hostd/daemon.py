@@ -153,6 +153,8 @@ async def _run(
             await _leave_to_next(runner)
         boot.cancel()
         await asyncio.wait({boot})
+        if application.kept is not None:
+            application.kept.leave()
         await _close(app)
         if _failed(boot):
             await boot  # raises what it failed with

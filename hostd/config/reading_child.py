@@ -31,4 +31,5 @@ def read(old: Settings) -> SettingsRead | tuple[Problem, ...]:
         return error.problems
     if old.listen_by_option:
         new = replace(new, listen=old.listen, listen_by_option=True)
+    new = replace(new, keep_engines=old.keep_engines)
     return SettingsRead(new, difference(old, new))

@@ -217,7 +217,8 @@ LISTEN = ("127.0.0.1:11435", "[::1]:11435")
 class Settings:
     """Everything that the owner's files say, checked and complete.
 
-    With *listen_by_option* the addresses are the command line's, whatever files say later. *commands* holds a command for the
+    With *listen_by_option* the addresses are the command line's, whatever files say later, as *keep_engines* is, with which engines
+    outlive the daemon. *commands* holds a command for the
     backends that have one configured, *engines* what is said of them beside it. *caps* are what providers may cost a day, in USD.
     *notes* are what the owner should know of; they are shown.
     """
@@ -225,6 +226,7 @@ class Settings:
     source: str | None = None
     listen: tuple[str, ...] = LISTEN
     listen_by_option: bool = False
+    keep_engines: bool = False
     server: ServerSettings = field(default_factory=ServerSettings)
     state: StateSettings = field(default_factory=StateSettings)
     keys: KeySettings = field(default_factory=KeySettings)

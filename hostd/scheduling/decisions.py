@@ -88,6 +88,15 @@ class WakeStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopted:
+    """An engine that an earlier daemon left running is gone on with."""
+
+    event: ClassVar[str] = "adopted"
+    model: str
+    variant: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReady:
     """An engine has answered its first token."""
 
@@ -321,6 +330,7 @@ Decision = (
     RequestDecision
     | LoadStarted
     | WakeStarted
+    | Adopted
     | ModelReady
     | Slept
     | Unloaded

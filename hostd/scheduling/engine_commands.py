@@ -7,10 +7,13 @@ when to give one is decided elsewhere.
 from hostd.domain.lifecycle import State, Transition
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.decision_context import DecisionContext
-from hostd.scheduling.decisions import LoadStarted, Slept, WakeStarted
+from hostd.scheduling.decisions import Adopted, LoadStarted, Slept, WakeStarted
 from hostd.scheduling.effects import Sleep, Start, Stop, Wake
 from hostd.scheduling.memory_ledger import MemoryLedger
 from hostd.scheduling.model_state import ModelState
+
+ADOPTED = "adopted"
+"""Why an engine was not loaded; see `ModelState.why`."""
 
 LONGEST_TURN = 60.0
 """Seconds for which a model that is to be evicted still serves the requests that waited for it by then."""
@@ -36,6 +39,14 @@ class EngineCommands:
         decision = WakeStarted if model.woke_from_sleep else LoadStarted
         variant = None if option is None else option.label
         self._context.explain(decision(model.name, why, variant, len(model.queue), model.restarts.total))
+
+    def adopt(self, model: ModelState, option: LoadOption) -> None:
+        """Go on with the engine of *model* that runs already, launched as *option* says."""
+        model.move(Transition.START)
+        model.option, model.why = option, ADOPTED
+        self._ledger.adopt(model.name, option)
+        self._context.effects.append(Start(model.name, option))
+        self._context.explain(Adopted(model.name, option.label))
 
     def unload_for(self, model: ModelState) -> None:
         """Evict *model* once the requests that it has are answered; no answer is cut off for the sake of another model."""

@@ -12,7 +12,7 @@ from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.decisions import FailureHandled, ModelReady, StopCompleted, Unloaded, VariantSkipped
-from hostd.scheduling.engine_commands import EngineCommands
+from hostd.scheduling.engine_commands import ADOPTED, EngineCommands
 from hostd.scheduling.events import EngineFailed, EngineReady, PreflightDone
 from hostd.scheduling.memory_admission import MemoryAdmission
 from hostd.scheduling.memory_ledger import MemoryLedger
@@ -153,7 +153,7 @@ class EngineController:
         model.slots, model.sleep_levels, model.last_error = event.slots, event.sleep_levels, None
         if model.woke_from_sleep:
             model.wake_seconds = event.seconds
-        else:
+        elif model.why != ADOPTED:
             model.load_seconds = event.seconds
         model.evicted = model.retried = False
         model.load_errors.clear()

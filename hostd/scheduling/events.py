@@ -73,6 +73,14 @@ class EngineReady:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineKept:
+    """An engine that an earlier daemon has left running was found, launched as *option* says; its instance knows it."""
+
+    model: str
+    option: LoadOption
+
+
+@dataclass(frozen=True, slots=True)
 class EngineFailed:
     """An engine failed to load, died, or was killed because it no longer answered.
 
@@ -199,6 +207,15 @@ class Ticked:
     """A deadline that the scheduler had named has passed."""
 
 
-ModelEvent = EngineReady | EngineFailed | EngineStopped | EngineSlept | PreflightDone | LoadRequested | UnloadRequested
+ModelEvent = (
+    EngineReady
+    | EngineKept
+    | EngineFailed
+    | EngineStopped
+    | EngineSlept
+    | PreflightDone
+    | LoadRequested
+    | UnloadRequested
+)
 EngineEvent = ModelEvent | LoadOptionsChanged | MemoryMeasured | ScheduleChanged | Reconfigured | Booted
 Event = Arrived | ClientLeft | AttemptFailed | Finished | SpendingCounted | EngineEvent | ShutdownRequested | Ticked

@@ -137,6 +137,15 @@ class MemoryLedger:
             raise Bug(f"'{model}' was promised memory that is not there")
         self._reservations[model] = Reservation(option.needs, ReservationState.LOADING, peak)
 
+    def adopt(self, model: str, option: LoadOption) -> None:
+        """Promise a running engine, which was launched as *option* says, what it may grow to, and no less than it holds.
+
+        It holds that already: where other programs have taken what it was promised before, less than nothing is left.
+        """
+        reservation = Reservation(option.needs, ReservationState.LOADING, {})
+        reservation.settle(self.held(model))
+        self._reservations[model] = reservation
+
     def learnt(self, model: str, option: LoadOption) -> None:
         """Note that more is known of what a loaded model takes."""
         if (

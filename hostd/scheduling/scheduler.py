@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from hostd.domain.errors import Bug
 from hostd.domain.host import Pool
+from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
 from hostd.domain.ticket import Ticket
 from hostd.scheduling import refusal_errors
@@ -25,6 +26,7 @@ from hostd.scheduling.events import (
     ClientLeft,
     EngineEvent,
     EngineFailed,
+    EngineKept,
     EngineReady,
     EngineSlept,
     EngineStopped,
@@ -179,6 +181,10 @@ class Scheduler:
             case EngineReady(model):
                 if self.engines.ready(event):
                     self._requests.model_ready(self.models[model])
+            case EngineKept(model, option):
+                if self.models[model].state is State.COLD and not self.engines.closing:
+                    self.engines.admission.drop(self.models[model])
+                    self.engines.commands.adopt(self.models[model], option)
             case EngineFailed(model):
                 charged_to = self._failures.charge_crash(self.models[model], event)
                 self._requests.breakers.engine_failed(self.models[model], event.detail)

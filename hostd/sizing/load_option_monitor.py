@@ -83,6 +83,10 @@ class LoadOptionMonitor:
         if not finding.cancelled() and (error := finding.exception()) is not None:
             log.error("bug", what="the options of changed profiles could not be found", error=repr(error))
 
+    def options(self, profile: Profile) -> tuple[LoadOption, ...]:
+        """Return the options of *profile* as they are now. Blocks."""
+        return self._options(profile).options
+
     async def _find(self, profile: Profile) -> None:
         self._tell(profile, await asyncio.to_thread(self._options, profile))
 

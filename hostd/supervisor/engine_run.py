@@ -27,7 +27,9 @@ from hostd.supervisor.engine_sleep import fall_asleep, wake_up
 from hostd.supervisor.health.progress_monitor import ProgressMonitor
 from hostd.supervisor.health.readiness import Readiness, first_completed
 from hostd.supervisor.health.watchdog import HealthMonitor, ProbeTimings, Watchdog
+from hostd.supervisor.kept_engines import KeptEngine, KeptEngines
 from hostd.supervisor.launch import PreparedAttachment, PreparedLaunch, prepare
+from hostd.supervisor.process.leftovers import end_recorded
 from hostd.supervisor.process.log_ring import LogRing
 from hostd.supervisor.process.orphan_reaper import OrphanReaper
 from hostd.supervisor.process.socket_folder import SocketFolder
@@ -35,6 +37,8 @@ from hostd.supervisor.server import Server
 
 log = structlog.get_logger()
 
+ADOPTED_WITHIN = 15.0
+"""Seconds in which an engine that runs already makes a token, or is taken not to be well."""
 PORT_TRIES = 3
 """Ports that are tried in all: another program may take one before the engine does, but hardly three in a row."""
 
@@ -45,7 +49,8 @@ class RunServices:
 
     *record_memory* writes down what an engine holds after its first requests; it blocks. *measure_held* returns what a model's
     engine holds now, in bytes by pool; without it the memory of the engine's processes is taken. *exclusive_start* is held by
-    each engine that measures its devices while it starts. *sockets* is where engines listen that know unix sockets.
+    each engine that measures its devices while it starts. *sockets* is where engines listen that know unix sockets. *kept* are the
+    engines that outlive this daemon, None where none does.
     """
 
     post: Callable[[Event], None]
@@ -55,12 +60,14 @@ class RunServices:
     measure_held: Callable[[str], Awaitable[Mapping[str, int]]] | None = None
     exclusive_start: asyncio.Lock = field(default_factory=asyncio.Lock)
     sockets: SocketFolder | None = None
+    kept: KeptEngines | None = None
 
 
 class EngineRun:
     """Runs one server for *upstream* from its start to its end.
 
-    *cannot_sleep* holds the labels of variants whose engines only feigned sleep in earlier runs.
+    *cannot_sleep* holds the labels of variants whose engines only feigned sleep in earlier runs. *kept* is an engine that runs
+    already, which is gone on with where it is well.
     """
 
     def __init__(
@@ -70,6 +77,7 @@ class EngineRun:
         services: RunServices,
         ring: LogRing,
         cannot_sleep: set[str],
+        kept: KeptEngine | None = None,
     ) -> None:
         self.prepared: PreparedLaunch | PreparedAttachment | None = None
         self.server: Server | None = None
@@ -83,6 +91,8 @@ class EngineRun:
         self._services = services
         self._ring = ring
         self._cannot_sleep = cannot_sleep
+        self._kept = kept
+        self._may_run_on = False
         self._stopping = asyncio.Event()
         self._sleep_requests: asyncio.Queue[int] = asyncio.Queue()
         self._waking = asyncio.Event()
@@ -128,6 +138,9 @@ class EngineRun:
         Raises:
             EngineError: It could not be launched, did not become ready, died, or no longer answered.
         """
+        if self._kept is not None and await self._gone_on_with(self._kept):
+            return
+        self._kept = None
         for last_try in (False,) * (PORT_TRIES - 1) + (True,):
             self.prepared = await prepare(self._upstream.profile, self._variants, option, self._services.sockets)
             try:
@@ -139,6 +152,20 @@ class EngineRun:
                 # An engine that served has had its port; what it reports about one then is another fault.
                 if self.served or error.exit_class is not ExitClass.PORT_TAKEN or last_try:
                     raise
+
+    async def _gone_on_with(self, kept: KeptEngine) -> bool:
+        """Serve by an engine that runs already; return False, once nothing is left of it, where it does not answer."""
+        self.prepared = kept.prepared
+        try:
+            with ExitStack() as turn:
+                await self._serve(kept.prepared, turn)
+        except EngineError as error:
+            if self.served:
+                raise
+            log.warning("kept_engine_ended", model=self._upstream.name, pid=kept.record.pid, why=error.message)
+            await asyncio.to_thread(end_recorded, self._services.reaper.directory, kept.record)
+            return False
+        return True
 
     async def _may_start(self, prepared: PreparedLaunch | PreparedAttachment, turn: ExitStack) -> bool:
         """Wait for the turn of an exclusive start, which *turn* gives back; return whether the start is still wanted."""
@@ -153,12 +180,16 @@ class EngineRun:
         server = self.server = await self._begin(prepared)
         server.uses_card = prepared.option is not None and bool(prepared.option.placement.devices)
         try:
-            await self._attend(server, turn)
+            await self._attend(server, prepared, turn)
         finally:
             # First, so that no request reports to a watchdog whose server is being ended.
             self._stop_watching()
             self.readiness = None
-            await server.close()
+            if self._may_run_on and isinstance(server, EngineServer) and server.is_left_by(self._services.kept):
+                log.info("engine_left_running", model=self._upstream.name, pid=server.pid)
+                server.release()
+            else:
+                await server.close()
             self.server = None
 
     async def _begin(self, prepared: PreparedLaunch | PreparedAttachment) -> Server:
@@ -167,16 +198,20 @@ class EngineRun:
                 kind = CloudServer if prepared.launch.metered else AttachedServer
                 return kind(prepared.backend, prepared.launch)
             case PreparedLaunch():
-                return await EngineServer.spawn(
-                    prepared.backend, prepared.launch, self._ring, self._services.reaper, self._upstream.name
-                )
+                services, ring = self._services, self._ring
+                if self._kept is not None:
+                    return EngineServer.adopt(self._kept, ring, services.reaper)
+                lasting = services.kept is not None
+                return await EngineServer.spawn(prepared, ring, services.reaper, self._upstream.name, lasting=lasting)
 
-    async def _attend(self, server: Server, turn: ExitStack) -> None:
+    async def _attend(self, server: Server, prepared: PreparedLaunch | PreparedAttachment, turn: ExitStack) -> None:
         what, outcome = await self._until(server, ready=self._get_ready(server))
         while what == "ready":
             # Its memory is allocated: the next exclusive start will measure it as it is.
             turn.close()
             self._report_ready()
+            if self._services.kept is not None and isinstance(server, EngineServer):
+                await server.note_serving(self._services.kept, prepared)
             monitor = self.monitor = server.monitor(self._limits, lambda: self._upstream.in_flight > 0)
             watchdog = self.watchdog = server.watchdog(
                 lambda: self._upstream.in_flight >= self.slots,
@@ -185,6 +220,7 @@ class EngineRun:
                 task=self._task,
             )
             what, outcome = await self._until(server, wedged=watchdog.wedged(), sleep=self._sleep_requests.get())
+            self._may_run_on = what == "stopped"
             if what == "sleep":
                 what, outcome = await self._sleep(server, int(str(outcome)))
         if isinstance(outcome, EngineError):
@@ -207,7 +243,11 @@ class EngineRun:
 
     async def _get_ready(self, server: Server) -> None:
         self.readiness = server.readiness(self._ring)
-        await self.readiness.reached(task=self._task)
+        try:
+            async with asyncio.timeout(None if self._kept is None else ADOPTED_WITHIN):
+                await self.readiness.reached(task=self._task)
+        except TimeoutError:
+            raise EngineError(f"it made no token within {ADOPTED_WITHIN:g} s") from None
         self.facts = await server.describe()
 
     def _report_ready(self) -> None:

@@ -16,6 +16,8 @@ from hostd.supervisor.health import health_probe
 from hostd.supervisor.health.progress_tracker import ProgressTracker
 from hostd.supervisor.health.readiness import EngineReadiness
 from hostd.supervisor.health.watchdog import ProbeTimings, Watchdog
+from hostd.supervisor.kept_engines import KeptEngine, KeptEngines
+from hostd.supervisor.launch import PreparedAttachment, PreparedLaunch
 from hostd.supervisor.process.engine_process import EngineProcess
 from hostd.supervisor.process.listening_socket import ListeningSocket
 from hostd.supervisor.process.log_ring import LogRing
@@ -53,16 +55,50 @@ class EngineServer(Server):
         self._began = began
 
     @classmethod
-    async def spawn(cls, engine: Engine, launch: Launch, ring: LogRing, reaper: OrphanReaper, model: str) -> Self:
-        """Start the process of *launch*.
+    async def spawn(
+        cls, prepared: PreparedLaunch, ring: LogRing, reaper: OrphanReaper, model: str, *, lasting: bool = False
+    ) -> Self:
+        """Start the process of *prepared*; a *lasting* one can outlive this daemon.
 
         Raises:
             EngineError: It cannot be started.
         """
         began = ring.count
+        launch = prepared.launch
+        ring.hide(launch.secrets, prepared.backend.without_quotes())
+        process = await EngineProcess.spawn(
+            launch.argv, launch.env, ring=ring, reaper=reaper, model=model, lasting=lasting
+        )
+        return cls(prepared.backend, launch, process, ring, began)
+
+    @classmethod
+    def adopt(cls, kept: KeptEngine, ring: LogRing, reaper: OrphanReaper) -> Self:
+        """Go on with an engine that an earlier daemon started.
+
+        Raises:
+            EngineError: It has ended meanwhile.
+        """
+        began, engine, launch = ring.count, kept.prepared.backend, kept.prepared.launch
         ring.hide(launch.secrets, engine.without_quotes())
-        process = await EngineProcess.spawn(launch.argv, launch.env, ring=ring, reaper=reaper, model=model)
+        try:
+            process = EngineProcess.adopt(kept.record, ring=ring, reaper=reaper)
+        except OSError as error:
+            raise EngineError(f"it cannot be gone on with: {error.strerror or error}") from error
         return cls(engine, launch, process, ring, began)
+
+    async def note_serving(self, kept: KeptEngines, prepared: PreparedLaunch | PreparedAttachment) -> None:
+        """Have *kept* note that the engine serves as *prepared* says."""
+        if isinstance(prepared, PreparedLaunch):
+            await kept.serving(self._process, prepared)
+
+    def is_left_by(self, kept: KeptEngines | None) -> bool:
+        """Return whether the engine is to be left running now, instead of being ended."""
+        return kept is not None and kept.leaves(self._process)
+
+    def release(self) -> None:
+        """Leave the engine running, with whatever it has from this daemon given up."""
+        self.http.close()
+        self._process.release()
 
     @property
     def pid(self) -> int | None:
@@ -95,6 +131,8 @@ class EngineServer(Server):
         # Only what this process logged, and not an earlier one.
         tail = self._ring.tail(min(OUTPUT_LINES, self._ring.count - self._began))
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        if self._process.is_adopted:
+            how = "ended, with a status that only the daemon which started it would have seen"
         exit_class = self.engine.classify(status, tail)
         # An unknown cause shows the end of the log; a known one ends with the line that gave it away.
         if exit_class is ExitClass.UNKNOWN:

@@ -23,6 +23,7 @@ from hostd.sizing.variants import BoundVariant
 from hostd.supervisor.engine_run import EngineRun, RunServices, best_variant
 from hostd.supervisor.engine_server import EngineServer
 from hostd.supervisor.health.progress_monitor import ProgressMonitor
+from hostd.supervisor.kept_engines import KeptEngine
 from hostd.supervisor.process.log_ring import LogRing
 from hostd.supervisor.process.own_limits import want_in
 from hostd.supervisor.process.process_memory import ProcessUsage
@@ -48,6 +49,8 @@ class Instance(Upstream):
         self._lines_before = 0
         self._recording: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None
+        self._kept: KeptEngine | None = None
+        self._expected: int | None = None
 
     def __repr__(self) -> str:
         return f"<Instance {self.name} pid={self.pid} {self.in_flight} in flight>"
@@ -66,6 +69,11 @@ class Instance(Upstream):
     def pid(self) -> int | None:
         """The process that serves, where it is on this machine: the engine's own, or an attached server's."""
         return self.server.pid if self.server else None
+
+    @property
+    def measured_pid(self) -> int | None:
+        """The process whose memory is this model's: the one that serves, or is about to, having served an earlier daemon."""
+        return self._expected if self.pid is None else self.pid
 
     @property
     def variant(self) -> Variant:
@@ -105,10 +113,19 @@ class Instance(Upstream):
         """Take another *profile*: its limits hold at once, its *options* from the next start on."""
         self.profile, self.options = profile, tuple(options)
 
+    def expect(self, pid: int | None) -> None:
+        """Note that *pid* is an engine of this model that runs already, None that there is none after all."""
+        self._expected = pid
+
+    def adopt(self, kept: KeptEngine) -> None:
+        """Go on with *kept*, the engine of an earlier daemon, at the next start."""
+        self._kept = kept
+
     def start(self, option: LoadOption | None = None) -> None:
         """Begin a run: launch what *option* says, or the best that can be launched, and report the outcome."""
         self._record_at, self._lines_before = 0.0, self.ring.count
-        run = self._run = EngineRun(self, self.variants, self._services, self.ring, self._cannot_sleep)
+        kept, self._kept = self._kept, None
+        run = self._run = EngineRun(self, self.variants, self._services, self.ring, self._cannot_sleep, kept)
         self._running = asyncio.create_task(self._report_end(run, option), name=f"instance {self.name}")
 
     def stop(self) -> None:
@@ -232,4 +249,5 @@ class Instance(Upstream):
             end = EngineFailed(self.name, ExitClass.UNKNOWN, why, own_want=want is not None)
         else:
             end = EngineStopped(self.name)
+        self._expected = None
         self._services.post(end)

@@ -30,7 +30,7 @@ class Instances(Mapping[str, Instance]):
 
     def pids(self) -> dict[str, int]:
         """Return the first process of each engine that runs on this machine, by model."""
-        return {model: pid for model, instance in self._made.items() if (pid := instance.pid) is not None}
+        return {model: pid for model, instance in self._made.items() if (pid := instance.measured_pid) is not None}
 
     def make(self, services: RunServices) -> None:
         """Make an instance of every profile; they share *services*, and so do those of profiles that are added later."""

@@ -6,7 +6,7 @@ import secrets
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hostd.backends.addresses import keep_private
 from hostd.backends.contract import Attachment, Backend, Engine, Launch
@@ -53,12 +53,16 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True)
 class PreparedLaunch:
-    """A variant that is about to be started: by which engine, as decided by *option* (None: the engine decides), and how."""
+    """A variant that is about to be started: by which engine, as decided by *option* (None: the engine decides), and how.
+
+    *key* is the one that protects this launch.
+    """
 
     variant: Variant
     backend: Engine
     option: LoadOption | None
     launch: Launch
+    key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +123,38 @@ def _prepared(
     launch = None if path is None else backend.launch_on_socket(profile, variant, option, str(path), key)
     if launch is None:
         launch = backend.launch(profile, variant, option, free_port(), key)
+    return _as_declared(profile, bound, option, launch, key)
+
+
+def prepare_again(
+    profile: Profile, bound: BoundVariant, option: LoadOption, address: str, key: str
+) -> PreparedLaunch | None:
+    """Return how *bound* would be launched at *address*, a socket's path or a port, with *key*; None where it would not. Blocks.
+
+    Raises:
+        EngineError: It cannot be served any more.
+    """
+    variant, backend = bound.servable()
+    profile = with_draft_file(profile)
+    if variant.url is not None or not isinstance(backend, Engine):
+        return None
+    backend.check(profile, variant, option)
+    if address.isdecimal():
+        launch: Launch | None = backend.launch(profile, variant, option, int(address), key)
+    else:
+        launch = backend.launch_on_socket(profile, variant, option, address, key)
+    return None if launch is None else _as_declared(profile, bound, option, launch, key)
+
+
+def _as_declared(
+    profile: Profile, bound: BoundVariant, option: LoadOption | None, launch: Launch, key: str
+) -> PreparedLaunch:
+    backend = bound.backend
+    assert isinstance(backend, Engine)  # noqa: S101 - it has just made the launch
     launch = as_owner_says(launch, profile, backend.settings, key)
     # Whatever a backend, of another package perhaps, has made of the variant: this is where the prompts will be sent.
     keep_private(profile, launch.endpoint.url)
-    return PreparedLaunch(bound.variant, backend, option, launch)
+    return PreparedLaunch(bound.variant, backend, option, launch, key)
 
 
 def as_owner_says(launch: Launch, profile: Profile, settings: EngineSettings, key: str) -> Launch:

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, cast
 
 from hostd.scheduling.decisions import (
+    Adopted,
     BreakerClosed,
     BreakerOpened,
     Charged,
@@ -147,6 +148,8 @@ def _lead(decision: Decision) -> str:  # noqa: C901, PLR0912 - one line for each
             return "'{model}' is being loaded"
         case WakeStarted():
             return "'{model}' is being woken"
+        case Adopted():
+            return "'{model}' goes on with the engine that was left running"
         case ModelReady():
             return "'{model}' is ready after {load_s}"
         case Slept():

@@ -18,6 +18,7 @@ import structlog
 
 from hostd.private_files import why_unwritable
 from hostd.scheduling.decisions import (
+    Adopted,
     Charged,
     Decision,
     FailureHandled,
@@ -61,7 +62,7 @@ class RecordWriter(Sink):
         self._wake = Event()
         self._closing = Event()
         self._granted: dict[str, MemoryGranted] = {}
-        self._started: dict[str, LoadStarted | WakeStarted] = {}
+        self._started: dict[str, LoadStarted | WakeStarted | Adopted] = {}
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -85,7 +86,7 @@ class RecordWriter(Sink):
         match decision:
             case MemoryGranted(model=model):
                 self._granted[model] = decision
-            case LoadStarted(model=model) | WakeStarted(model=model):
+            case LoadStarted(model=model) | WakeStarted(model=model) | Adopted(model=model):
                 self._started[model] = decision
             case Charged(model=model, provider=provider, usd=usd, estimated=estimated):
                 self._keep(ChargeRecord(at, provider, model, usd, estimated))
@@ -94,7 +95,7 @@ class RecordWriter(Sink):
                 self._started.pop(model, None)
             case ModelReady(model=model, load_s=seconds):
                 granted, started = self._granted.pop(model, None), self._started.pop(model, None)
-                if not isinstance(started, WakeStarted):  # a wake says nothing about how long a load takes
+                if isinstance(started, LoadStarted | None):  # nothing else says how long a load takes
                     variant, why = (started.variant or "", started.why) if started else ("", "")
                     self._keep(LoadRecord(at, model, variant, seconds, granted.needs if granted else {}, why))
             case _:

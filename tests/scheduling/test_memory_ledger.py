@@ -54,6 +54,16 @@ class TestPromises:
             store.reserve("b", takes(60))
         assert ({CARD: 40}, None, {}) == (store.free(), store.state("b"), store.held("b"))
 
+    def test_an_adopted_engine_keeps_what_it_holds(self) -> None:
+        """It is promised what it may grow to, and no less than it was seen to hold, even where others have taken that meanwhile."""
+        store = ledger()
+        store.measured([pool(40)], {"a": {CARD: 60}})
+        store.adopt("a", takes(50, peak=15))
+        assert ({CARD: 60}, ReservationState.LOADING) == (store.held("a"), store.state("a"))
+        assert {CARD: 40} == store.free()
+        store.adopt("b", takes(70))
+        assert {CARD: -30} == store.free()
+
     def test_a_peak_alone_can_be_too_much(self) -> None:
         """What is over after the load counts while it lasts."""
         with pytest.raises(Bug):

@@ -5,10 +5,12 @@ import pytest
 from hostd.domain.errors import CapacityError, RequestError
 from hostd.domain.reason import USUAL_REASONS, ExitClass, FallbackReason
 from hostd.domain.ticket import Priority
+from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.effects import Explain, Refuse, Serve
 from hostd.scheduling.events import (
     AttemptFailed,
     ClientLeft,
+    EngineKept,
     EngineStopped,
     Finished,
     ShutdownRequested,
@@ -400,3 +402,16 @@ def test_unloading_by_hand_does_not_strand_those_who_wait_for_a_restart() -> Non
     assert ["start a"] == play.tell(UnloadRequested("a"))
     play.tell(ClientLeft("t1"))
     assert ["serve t2 by a"] == play.ready()
+
+
+def test_an_engine_that_was_kept_is_started_without_a_load() -> None:
+    """A request that waits for its model is served by it; its readiness says nothing about how long a load takes."""
+    play = Rehearsal(profile("a"))
+    play.scheduler.models["a"].options_known = False
+    assert [] == play.arrive("t1")
+    assert ["start a"] == play.tell(EngineKept("a", LoadOption(0, "a")))
+    assert [] == play.tell(EngineKept("a", LoadOption(0, "a")))
+    assert ["serve t1 by a"] == play.ready("a")
+    assert None is play.scheduler.models["a"].load_seconds
+    play.tell(ShutdownRequested())
+    assert [] == play.tell(EngineKept("a", LoadOption(0, "a")))

@@ -12,12 +12,19 @@ from hostd.backends.contract import Endpoint, Launch
 from hostd.backends.http.errors import ConnectError
 from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.errors import EngineError
+from hostd.domain.profile import Variant
 from hostd.domain.reason import ExitClass
 from hostd.domain.ticket import Task
 from hostd.supervisor.engine_server import EngineServer
-from hostd.supervisor.launch import free_port
+from hostd.supervisor.launch import PreparedLaunch, free_port
 from hostd.supervisor.process.log_ring import LogRing
 from hostd.supervisor.process.orphan_reaper import OrphanReaper
+
+
+def prepared(launch: Launch) -> PreparedLaunch:
+    """Return *launch* as it is prepared for no model in particular."""
+    return PreparedLaunch(Variant("llamacpp"), LlamaCpp(), None, launch, "key")
+
 
 NOWHERE = Endpoint("http://127.0.0.1:1", "alpha")
 
@@ -35,7 +42,7 @@ async def reaper() -> AsyncIterator[OrphanReaper]:
 async def spawned(reaper: OrphanReaper, program: str) -> EngineServer:
     """Start a Python *program*."""
     launch = Launch((sys.executable, "-c", program), {}, NOWHERE, "/health", 1)
-    return await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
+    return await EngineServer.spawn(prepared(launch), LogRing(), reaper, "alpha")
 
 
 async def test_how_an_engine_ended_is_reported(reaper: OrphanReaper) -> None:
@@ -115,7 +122,7 @@ async def test_whoever_took_the_port_first_hears_nothing(reaper: OrphanReaper) -
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     endpoint = Endpoint(f"http://127.0.0.1:{runner.addresses[0][1]}", "alpha", {"authorization": "Bearer the-key"})
     launch = Launch((sys.executable, "-c", "import time; time.sleep(60)"), {}, endpoint, "/health", 1)
-    server = await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
+    server = await EngineServer.spawn(prepared(launch), LogRing(), reaper, "alpha")
     with pytest.raises(EngineError) as refused:
         await server.readiness(LogRing()).reached(task=Task.TEXT)
     assert ExitClass.PORT_TAKEN is refused.value.exit_class
@@ -132,7 +139,7 @@ async def test_an_engine_that_listens_is_ready(reaper: OrphanReaper, wrapped: bo
     if wrapped:
         argv = (sys.executable, "-c", f"import subprocess; subprocess.run({argv!r}, start_new_session=True)")
     launch = Launch(argv, {}, Endpoint(f"http://127.0.0.1:{port}", "alpha"), "/health", 1)
-    server = await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
+    server = await EngineServer.spawn(prepared(launch), LogRing(), reaper, "alpha")
     await server.readiness(LogRing()).reached(task=Task.TEXT)
     assert server.socket is not None
     assert server.socket.is_held
@@ -145,7 +152,7 @@ async def test_a_port_that_changed_hands_gets_no_request(reaper: OrphanReaper) -
     port = free_port()
     argv = (sys.executable, "-c", LISTENS, str(port))
     launch = Launch(argv, {}, Endpoint(f"http://127.0.0.1:{port}", "alpha"), "/health", 1)
-    server = await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
+    server = await EngineServer.spawn(prepared(launch), LogRing(), reaper, "alpha")
     await server.readiness(LogRing()).reached(task=Task.TEXT)
     await server.kill()
     heard: list[str] = []
@@ -176,7 +183,7 @@ async def test_an_engine_on_a_socket_needs_no_port(reaper: OrphanReaper) -> None
         )
         endpoint = Endpoint("http://localhost", "alpha", socket=str(path))
         launch = Launch((sys.executable, "-c", serves, str(path)), {}, endpoint, "/health", 1)
-        server = await EngineServer.spawn(LlamaCpp(), launch, LogRing(), reaper, "alpha")
+        server = await EngineServer.spawn(prepared(launch), LogRing(), reaper, "alpha")
         await server.readiness(LogRing()).reached(task=Task.TEXT)
         assert server.socket is None
         assert path.is_socket()

@@ -6,6 +6,7 @@ from typing import Any
 from hostd.domain.lifecycle import State
 from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.scheduling.decisions import (
+    Adopted,
     BreakerClosed,
     BreakerOpened,
     Charged,
@@ -46,6 +47,7 @@ EXAMPLES: tuple[Decision, ...] = (
     BreakerClosed("m", opened=2),
     LoadStarted("m", "request", "llamacpp:a", queued=0, restarts=0),
     WakeStarted("m", "request", None, queued=1, restarts=2),
+    Adopted("m", "llamacpp:a"),
     ModelReady("m", load_s=2.0, slots=4, queued=0),
     Slept("m", level=1, keeps={"ram": GIB}),
     Unloaded("m", "idle", in_flight=0, idle_s=1800.04),

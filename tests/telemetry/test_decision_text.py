@@ -40,6 +40,7 @@ SENTENCES = {
     "breaker_closed": "'m' answers again and takes all requests [2 times so far]",
     "load_started": "'m' is being loaded: a request needs it [variant llamacpp:a; 0 queued]",
     "wake_started": "'m' is being woken: a request needs it [1 queued; 2 failures so far]",
+    "adopted": "'m' goes on with the engine that was left running [variant llamacpp:a]",
     "model_ready": "'m' is ready after 2 s [slots 4; 0 queued]",
     "slept": "'m' is put to sleep [level 1; keeps 1.00 GiB ram]",
     "unloaded": "'m' is unloaded: it was not used for as long as it is kept [0 in flight; idle for 1800 s]",

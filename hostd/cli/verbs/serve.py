@@ -40,7 +40,7 @@ Machine = Annotated[
 ]
 
 
-def serve(
+def serve(  # noqa: PLR0913 - a verb has as many options as it has
     *,
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Use this hostd.yaml instead of the one found.")
@@ -51,6 +51,12 @@ def serve(
     ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Serve the small models that come with hostd.")] = False,
     host: Machine = None,
+    keep_engines: Annotated[
+        bool,
+        typer.Option(
+            "--keep-engines", help="Leave engines running when the daemon ends, and adopt those that run already."
+        ),
+    ] = False,
     log_format: Annotated[LogFormat, typer.Option(help="How to write the log (stderr).")] = LogFormat.AUTO,
     log_level: Annotated[LogLevel, typer.Option(help="What to leave out of the log.")] = LogLevel.INFO,
 ) -> None:
@@ -68,6 +74,7 @@ def serve(
     if listen:
         addresses = tuple(_checked(address, keyed=settings.keys.file is not None) for address in listen)
         settings = replace(settings, listen=addresses, listen_by_option=True)
+    settings = replace(settings, keep_engines=keep_engines)
     machine = None if host is None else find_machine(host, settings.reserve)
     raise typer.Exit(start(DaemonOrder(settings, str(log_format), str(log_level), demo, machine)))
 

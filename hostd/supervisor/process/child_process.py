@@ -7,6 +7,7 @@ their end is awaited on the loop: through a pidfd where the system has them, els
 
 import asyncio
 import os
+import signal
 import threading
 from collections.abc import Mapping, Sequence
 from typing import IO
@@ -16,6 +17,8 @@ from hostd.programs import NOTHING, Program, start_program
 
 class ChildProcess:
     """A running child in a session of its own; made by `spawn` only."""
+
+    signals_group = True
 
     def __init__(self, program: Program) -> None:
         self.pid = program.pid
@@ -51,9 +54,28 @@ class ChildProcess:
         await self._ended.wait()
         return -1 if self.returncode is None else self.returncode
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to its group.
+
+        Raises:
+            OSError: The group is gone.
+        """
+        # Until the leader has been waited for, the kernel gives its pid and its group's number to no other process.
+        os.killpg(self.pid, number)
+
+    def release(self) -> None:
+        """Watch it no more; it is to outlive this process."""
+        # Or Python would complain of a child that was never waited for.
+        self._program.returncode = 0
+        if self._pidfd >= 0 and self.returncode is None:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = -1
+
     def _end_seen(self) -> None:
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
+        self._pidfd = -1
         self._over(self._program.wait())
 
     def _wait_in_thread(self) -> None:

@@ -14,19 +14,22 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 import psutil
 
 from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.supervisor.engine_family import ENV_MARKER, Survivor, engine_processes, kill, survivors
+from hostd.supervisor.process.adopted_process import AdoptedProcess
 from hostd.supervisor.process.child_process import ChildProcess
+from hostd.supervisor.process.engine_output import EngineOutput
+from hostd.supervisor.process.engine_records import EngineRecord
 from hostd.supervisor.process.log_ring import LogRing
 from hostd.supervisor.process.orphan_reaper import OrphanReaper
 from hostd.supervisor.process.own_limits import want_in
 from hostd.supervisor.process.process_identity import start_of
 
-_CHUNK = 64 * 1024
 _LINGER = 1.0
 """Seconds that the children of an engine have to end after it did at SIGTERM."""
 _SETTLE = 5.0
@@ -71,14 +74,14 @@ class StopReport:
 
 
 class EngineProcess:
-    """A running engine; made by `spawn` only. Every method may be called by several tasks at once."""
+    """A running engine; made by `spawn` and `adopt` only. Every method may be called by several tasks at once."""
 
     def __init__(
         self,
-        process: ChildProcess,
+        process: ChildProcess | AdoptedProcess,
         argv: tuple[str, ...],
         mark: str,
-        output: "_Output",
+        output: EngineOutput,
         reaper: OrphanReaper,
     ) -> None:
         self.argv = argv
@@ -99,16 +102,25 @@ class EngineProcess:
 
     @classmethod
     async def spawn(
-        cls, argv: Sequence[str], env: Mapping[str, str], *, ring: LogRing, reaper: OrphanReaper, model: str = ""
+        cls,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        ring: LogRing,
+        reaper: OrphanReaper,
+        model: str = "",
+        lasting: bool = False,
     ) -> "EngineProcess":
         """Start *argv* with exactly *env* (and the mark), its output going to *ring*, watched by *reaper*.
+
+        A *lasting* one can write on when this daemon has ended, so that the next one may adopt it.
 
         Raises:
             EngineError: The program cannot be started; `exit_class` says whether trying again could help.
         """
         mark = reaper.new_mark()
         try:
-            output = _Output(ring)
+            output = EngineOutput.opened(ring, reaper.directory if lasting else None)
         except OSError as error:
             raise _not_started(argv[0], error) from error
         try:
@@ -123,6 +135,41 @@ class EngineProcess:
         engine = cls(process, tuple(argv), mark, output, reaper)
         reaper.watch(engine.pid, engine.start, mark, engine.argv[0], model)
         return engine
+
+    @classmethod
+    def adopt(cls, record: EngineRecord, *, ring: LogRing, reaper: OrphanReaper) -> "EngineProcess":
+        """Return the engine that an earlier daemon left running and recorded, watched by *reaper* from now on.
+
+        Raises:
+            OSError: It has ended, or its output cannot be read.
+        """
+        if record.kept is None:
+            raise FileNotFoundError("it was not recorded to be kept")
+        process = AdoptedProcess(record.pid, record.start)
+        try:
+            output = EngineOutput.reopened(ring, Path(record.kept.output))
+        except OSError:
+            process.release()
+            raise
+        output.listen()
+        engine = cls(process, (record.argv0,), record.mark, output, reaper)
+        reaper.watch(engine.pid, engine.start, record.mark, record.argv0, record.model)
+        return engine
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether an earlier daemon has started it, so that its exit status cannot be had."""
+        return isinstance(self._process, AdoptedProcess)
+
+    @property
+    def output(self) -> Path | None:
+        """Where its output can be read by the next daemon; None where it ends with this one."""
+        return self._output.path
+
+    def release(self) -> None:
+        """Let it run on without this daemon: it is watched, read and awaited no more."""
+        self._output.release()
+        self._process.release()
 
     @property
     def status(self) -> int | None:
@@ -187,15 +234,15 @@ class EngineProcess:
             self._seen[process.pid] = process
 
     def _signal(self, number: signal.Signals) -> None:
-        # Until the leader has been waited for, the kernel gives its pid and its group's number to no other process.
         if self.status is None:
             with contextlib.suppress(OSError):
-                os.killpg(self.pid, number)
+                self._process.signal(number)
         if number != signal.SIGKILL:
             for process in self._seen.values():
                 with contextlib.suppress(psutil.Error, OSError):
                     # Members of the group have the signal already; a second SIGTERM makes some engines abort their clean-up.
-                    if os.getpgid(process.pid) != self.pid:
+                    grouped = self._process.signals_group and os.getpgid(process.pid) == self.pid
+                    if not grouped and process.pid != self.pid:
                         process.send_signal(number)
 
     async def _ended_within(self, grace: float) -> bool:
@@ -216,52 +263,6 @@ class EngineProcess:
         while survivors(self._seen.values()) and time.monotonic() < deadline:
             await asyncio.sleep(pause)
             pause = min(0.05, pause * 2)
-
-
-class _Output:
-    """The pipe that standard output and standard error share, so that their lines keep their order."""
-
-    def __init__(self, ring: LogRing) -> None:
-        self._ring = ring
-        self._loop = asyncio.get_running_loop()
-        self._ours, self.theirs = os.pipe()
-        os.set_blocking(self._ours, False)
-        self._open = True
-
-    def listen(self) -> None:
-        """Read from now on; only the engine keeps the writing end."""
-        os.close(self.theirs)
-        self.theirs = -1
-        self._loop.add_reader(self._ours, self._read)
-
-    def drain(self) -> None:
-        """Read what is in the pipe now, at most what a pipe holds, since a leaked child may write for ever."""
-        for _ in range(4):
-            if not (self._open and self._read()):
-                break
-
-    def close(self) -> None:
-        if self.theirs >= 0:
-            os.close(self.theirs)
-            self.theirs = -1
-        self.drain()
-        if self._open:
-            self._open = False
-            self._loop.remove_reader(self._ours)
-            os.close(self._ours)
-        self._ring.flush()
-
-    def _read(self) -> bool:
-        try:
-            data = os.read(self._ours, _CHUNK)
-        except (BlockingIOError, InterruptedError):
-            return False
-        # No data means that every holder of the writing end has closed it.
-        if data:
-            self._ring.feed(data)
-        else:
-            self._loop.remove_reader(self._ours)
-        return bool(data)
 
 
 def _not_started(program: str, error: OSError | ValueError) -> EngineError:

@@ -6,10 +6,11 @@ A record can be missing, since a full disk is no reason not to serve; so the mar
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -22,8 +23,28 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class KeptLaunch:
+    """What the next daemon needs to go on with an engine.
+
+    *address* is the path of its socket, or its loopback port; *key* that of its launch. *digest* stands for all that it was
+    launched with (`hostd.supervisor.kept_launch`), *shares* are those of its elastic memory, *variant* is for people. *output* is
+    the named pipe that it writes to.
+    """
+
+    address: str
+    key: str = field(repr=False)
+    digest: str
+    variant: str
+    output: str
+    shares: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EngineRecord:
-    """One engine as its daemon recorded it; the starts are those of `hostd.supervisor.process.process_identity`."""
+    """One engine as its daemon recorded it; the starts are those of `hostd.supervisor.process.process_identity`.
+
+    *kept* is there once the engine serves and is to outlive its daemon.
+    """
 
     pid: int
     start: str
@@ -33,6 +54,7 @@ class EngineRecord:
     daemon_start: str
     argv0: str
     model: str
+    kept: KeptLaunch | None = None
 
 
 def path_of(folder: Path, pid: int) -> Path:
@@ -89,7 +111,18 @@ def _read(path: Path) -> EngineRecord:
             raise TypeError(f"{name} is {fields[name]!r}")
     if not fields["mark"]:
         raise ValueError("it names no mark")
-    return EngineRecord(**fields)
+    kept = fields.pop("kept", None)
+    return EngineRecord(**fields, kept=None if kept is None else _kept(kept))
+
+
+def _kept(fields: dict[str, Any]) -> KeptLaunch:
+    for name in ("address", "key", "digest", "variant", "output"):
+        if not isinstance(fields[name], str):
+            raise TypeError(f"{name} is no text")
+    shares = fields["shares"]
+    if shares is not None and not all(type(count) is int for count in dict(shares).values()):
+        raise TypeError(f"shares is {shares!r}")
+    return KeptLaunch(**fields)
 
 
 @dataclass(frozen=True, slots=True)

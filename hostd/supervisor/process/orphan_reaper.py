@@ -8,6 +8,8 @@ Three measures, each for what the one before misses:
    and whose parent died is still found, and so is an engine that was started an instant before the daemon ended.
 3. A record of each engine on disk. If the child died together with the daemon (the machine ran out of memory, say), the next
    start of hostd goes by the records, and by the marks where the disk was full, and kills what is left (`leftovers`).
+
+An engine that its owner wants to outlive the daemon is taken out of all three by `keep`, once its record is on the disk.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ import itertools
 import os
 import secrets
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -24,7 +27,7 @@ from hostd.private_files import make_private_folder, why_unwritable
 from hostd.programs import NOTHING, PIPE
 from hostd.supervisor.process import engine_records
 from hostd.supervisor.process.child_process import ChildProcess
-from hostd.supervisor.process.engine_records import EngineRecord, Mark, folder_id, pid_namespace
+from hostd.supervisor.process.engine_records import EngineRecord, KeptLaunch, Mark, folder_id, pid_namespace
 from hostd.supervisor.process.process_identity import boot_id, start_of
 
 _log = structlog.get_logger(__name__)
@@ -39,7 +42,8 @@ class OrphanReaper:
         self._token = secrets.token_hex(8)
         self._folder = folder_id(directory)
         self._numbers = itertools.count(1)
-        self._watched: dict[int, str] = {}
+        self._watched: dict[int, EngineRecord] = {}
+        self._kept: set[int] = set()
         self._told = False
         self._child: ChildProcess | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -81,10 +85,10 @@ class OrphanReaper:
 
         *mark* is what its environment says in `ENV_MARKER`, *program* what was executed.
         """
-        self._watched[pid] = start
-        self._tell(_watch_line(pid, start))
         daemon_pid, daemon_start = self._daemon
         record = EngineRecord(pid, start, boot_id(), mark, daemon_pid, daemon_start, program, model)
+        self._watched[pid] = record
+        self._tell(_watch_line(record))
         try:
             engine_records.write(self.directory, record)
         except OSError as error:
@@ -93,8 +97,22 @@ class OrphanReaper:
             if not self._told:
                 _log.warning("engine_record_not_written", path=str(path), error=error.strerror or str(error))
 
+    def keep(self, pid: int, kept: KeptLaunch) -> bool:
+        """Let the engine that *pid* leads outlive this daemon, so that the next one finds it; return whether it is recorded."""
+        record = replace(self._watched[pid], kept=kept)
+        try:
+            engine_records.write(self.directory, record)
+        except OSError:
+            # What no daemon would find again must not be left behind.
+            return False
+        self._watched[pid] = record
+        self._kept.add(pid)
+        self._tell(_keep_line(record))
+        return True
+
     def forget(self, pid: int) -> None:
         """Watch the engine that *pid* led no longer: nothing of it is left."""
+        self._kept.discard(pid)
         if self._watched.pop(pid, None) is not None:
             self._tell(f"forget {pid}\n")
             engine_records.remove(engine_records.path_of(self.directory, pid))
@@ -128,8 +146,8 @@ class OrphanReaper:
         # Isolated and without site packages: it starts in milliseconds, holds a few MiB, and imports nothing by accident.
         argv = (sys.executable, "-I", "-S", str(script), self._marks)
         self._child = ChildProcess.spawn(argv, {}, output=NOTHING, stdin=PIPE)
-        for pid, start in self._watched.items():
-            self._tell(_watch_line(pid, start))
+        for pid, record in self._watched.items():
+            self._tell(_keep_line(record) if pid in self._kept else _watch_line(record))
 
     def _tell(self, line: str) -> None:
         # A line is some forty bytes, and the pipe holds thousands of them: the write neither waits nor is split.
@@ -138,8 +156,12 @@ class OrphanReaper:
                 self._child.stdin.write(line.encode())
 
 
-def _watch_line(pid: int, start: str) -> str:
-    return f"watch {pid} {start}\n"
+def _watch_line(record: EngineRecord) -> str:
+    return f"watch {record.pid} {record.start}\n"
+
+
+def _keep_line(record: EngineRecord) -> str:
+    return f"keep {record.pid} {record.mark}\n"
 
 
 async def _end(child: ChildProcess) -> None:

@@ -1,7 +1,8 @@
 """The process that outlives the daemon for a moment: when its standard input ends, it kills every engine that it watches.
 
 It runs as ``python -I -S orphan_reaper_child.py MARK`` in a session of its own, so that a signal for the daemon's group misses it,
-and imports little, so that it costs little memory. Lines that it reads: ``watch PID START`` and ``forget PID``. MARK is the
+and imports little, so that it costs little memory. Lines that it reads: ``watch PID START``, ``forget PID``, and ``keep PID MARK``
+for an engine with exactly that mark, which is to outlive the daemon and is watched no more. The MARK of the command line is the
 beginning of the mark that each engine of the daemon carries in its environment; on Linux it finds processes that left their
 group, and engines that the daemon started in its last moment.
 """
@@ -24,14 +25,15 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     mark = VARIABLE + os.fsencode(sys.argv[1])
     watched: dict[int, str | None] = {}
+    kept: set[bytes] = set()
     for line in sys.stdin.buffer:
-        obey(line.decode("ascii", "replace").split(), watched)
+        obey(line.decode("ascii", "replace").split(), watched, kept)
     deadline = time.monotonic() + GIVE_UP_AFTER
-    while kill_once(watched, mark) and time.monotonic() < deadline:
+    while kill_once(watched, mark, kept) and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
-def obey(words: list[str], watched: dict[int, str | None]) -> None:
+def obey(words: list[str], watched: dict[int, str | None], kept: set[bytes]) -> None:
     """Follow one line; one that makes no sense is skipped, since no process is left to report it to."""
     try:
         order, pid = words[0], int(words[1])
@@ -41,16 +43,19 @@ def obey(words: list[str], watched: dict[int, str | None]) -> None:
             watched[pid] = start if start is not None and same(start, words[2]) else None
         elif order == "forget":
             watched.pop(pid, None)
+        elif order == "keep":
+            kept.add(VARIABLE + words[2].encode())
+            watched.pop(pid, None)
     except (IndexError, ValueError):
         return
 
 
-def kill_once(watched: dict[int, str | None], mark: bytes) -> bool:
+def kill_once(watched: dict[int, str | None], mark: bytes, kept: set[bytes]) -> bool:
     """Kill what is alive of the watched engines; return whether to look again."""
     # A leader that ended may have left its group behind; a pid with another start time is another program.
     leaders = {pid for pid, start in watched.items() if start_of(pid) in (None, start)}
     # Descent is known only while the parents live: look first, then kill.
-    victims = find(leaders, mark) if _PROC else set()
+    victims = find(leaders, mark, kept) if _PROC else set()
     hit = [killed(-leader) for leader in leaders] + [killed(pid) for pid in victims]
     # Without /proc a group is gone when it can no longer be signalled; with it, zombies must not count.
     return bool(victims) if _PROC else any(hit)
@@ -65,8 +70,8 @@ def killed(target: int) -> bool:
     return True
 
 
-def find(leaders: set[int], mark: bytes) -> set[int]:
-    """Return the living processes that belong to *leaders* by group, session, descent or mark."""
+def find(leaders: set[int], mark: bytes, kept: set[bytes]) -> set[int]:
+    """Return the living processes that belong to *leaders* by group, session, descent or mark; marks in *kept* do not count."""
     parents: dict[int, int] = {}
     found: set[int] = set()
     for name in os.listdir("/proc"):  # noqa: PTH208  # as above
@@ -75,7 +80,7 @@ def find(leaders: set[int], mark: bytes) -> set[int]:
             continue
         pid = int(name)
         parents[pid] = int(fields[1])
-        if int(fields[2]) in leaders or int(fields[3]) in leaders or marked(pid, mark):
+        if int(fields[2]) in leaders or int(fields[3]) in leaders or marked(pid, mark, kept):
             found.add(pid)
     grown = found
     while grown:
@@ -84,11 +89,11 @@ def find(leaders: set[int], mark: bytes) -> set[int]:
     return found
 
 
-def marked(pid: int, mark: bytes) -> bool:
-    """Return whether *pid* carries the mark of this daemon's engines; unreadable is no."""
+def marked(pid: int, mark: bytes, kept: set[bytes]) -> bool:
+    """Return whether *pid* carries the mark of this daemon's engines, and none in *kept*; unreadable is no."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123  # as above
-            return b"\0" + mark in b"\0" + file.read()
+            return any(each.startswith(mark) and each not in kept for each in file.read().split(b"\0"))
     except OSError:
         return False
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from hostd.supervisor.engine_family import ENV_MARKER
 from hostd.supervisor.process import process_identity
 from hostd.supervisor.process.engine_records import Mark, folder_id, pid_namespace
-from hostd.supervisor.process.leftovers import reap_leftovers
+from hostd.supervisor.process.leftovers import end_recorded, find_kept, reap_leftovers
 from hostd.supervisor.process.process_identity import boot_id, start_of
 
 SLEEPER = (sys.executable, "-I", "-S", "-c", "import signal; print(flush=True); signal.pause()")
@@ -67,6 +68,35 @@ def test_spares_the_next_program_with_the_pid(tmp_path: Path, bystander: psutil.
     assert [] == reap_leftovers(tmp_path)
     assert bystander.is_running()
     assert not path.exists()
+
+
+def test_what_was_kept_is_found_and_left_alone(tmp_path: Path) -> None:
+    """Only the very process that was recorded: of this boot, with that start and that mark, and of a daemon that is gone."""
+    mark = str(Mark(os.getpid(), "1", pid_namespace(), folder_id(tmp_path), "x-1"))
+    kept = {
+        "address": "1",
+        "key": "k",
+        "digest": "d",
+        "variant": "v",
+        "output": str(tmp_path / "output-1"),
+        "shares": None,
+    }
+    with sleeper(mark) as process:
+        true = {"pid": process.pid, "start": start_of(process.pid), "mark": mark, "kept": kept}
+        changes: tuple[dict[str, object], ...] = (
+            {"boot": "another"}, {"start": "1"}, {"mark": mark + "1"}, {"kept": None},
+            {"daemon_start": start_of(os.getpid())},
+        )  # fmt: skip
+        for changed in changes:
+            record(tmp_path, **(true | changed))
+            assert [] == find_kept(tmp_path)
+        path = record(tmp_path, **true)
+        found = find_kept(tmp_path)
+        assert [process.pid] == [each.pid for each in found]
+        assert [] == reap_leftovers(tmp_path, found)
+        assert (None, True) == (process.poll(), path.exists())
+        assert (process.pid,) == end_recorded(tmp_path, found[0]).killed
+        assert -signal.SIGKILL == process.wait(5)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from structlog.testing import capture_logs
 
+from hostd.supervisor.process.engine_records import KeptLaunch, read_all
 from hostd.supervisor.process.leftovers import ReapedEngine, reap_leftovers
 from hostd.supervisor.process.orphan_reaper import OrphanReaper
 from hostd.supervisor.process.process_identity import boot_id, start_of
@@ -111,6 +112,9 @@ async def reaper(tmp_path: Path) -> AsyncIterator[OrphanReaper]:
     await reaper.start()
     yield reaper
     await reaper.close()
+
+
+KEPT = KeptLaunch("/run/engine.sock", "key", "digest", "llamacpp:a", "/state/output-1")
 
 
 class TestDaemonKilled:
@@ -247,9 +251,30 @@ class TestReaper:
             "daemon_start": start_of(os.getpid()),
             "argv0": "engine",
             "model": "demo",
+            "kept": None,
         }
         assert expected == json.loads((tmp_path / f"engine-{bystander.pid}.json").read_text())
         reaper.forget(bystander.pid)
+
+    async def test_what_is_kept_outlives_the_daemon(self, reaper: OrphanReaper, bystander: psutil.Process) -> None:
+        """Once it is recorded for the next daemon, it is neither killed nor forgotten, even by a child that was replaced."""
+        reaper.watch(bystander.pid, started(bystander), "none", "engine", "demo")
+        assert reaper.keep(bystander.pid, KEPT)
+        first = reaper.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        await asyncio.to_thread(wait_until, lambda: reaper.pid not in (None, first), 5)
+        await reaper.close()
+        assert alive(bystander.pid)
+        assert [KEPT] == [record.kept for _, record in read_all(reaper.directory)]
+
+    async def test_what_cannot_be_recorded_is_not_kept(self, reaper: OrphanReaper, bystander: psutil.Process) -> None:
+        """No daemon would find it again, so it ends with this one."""
+        (reaper.directory / f"engine-{bystander.pid}.json").mkdir()
+        reaper.watch(bystander.pid, started(bystander), "none", "engine", "demo")
+        assert not reaper.keep(bystander.pid, KEPT)
+        await reaper.close()
+        wait_until(lambda: not alive(bystander.pid), 2)
 
     async def test_a_record_that_cannot_be_written_leaves_nothing_behind(
         self, reaper: OrphanReaper, bystander: psutil.Process, tmp_path: Path

@@ -49,6 +49,24 @@ def test_kills_what_it_watches(engine: psutil.Process) -> None:
     assert ended(engine)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="marks are read on Linux only")
+def test_spares_an_engine_that_is_to_outlive_the_daemon() -> None:
+    """One that is kept is not killed for its mark either; its neighbour, whose mark is longer, is."""
+    kept, other = (
+        subprocess.Popen(SLEEPER, stdout=subprocess.PIPE, start_new_session=True, env={"HOSTD_ENGINE": mark})
+        for mark in ("mark-1", "mark-11")
+    )
+    for process in (kept, other):
+        assert process.stdout is not None
+        process.stdout.readline()
+    about = psutil.Process(kept.pid)
+    tell(f"watch {kept.pid} {told(about)}", f"keep {kept.pid} mark-1")
+    assert -signal.SIGKILL == other.wait(5)
+    assert not ended(about)
+    with kept, other:
+        kept.kill()
+
+
 @pytest.mark.parametrize("shift", [-60, -1, 1, 60])
 def test_spares_the_next_program_with_the_pid(shift: int, engine: psutil.Process) -> None:
     """A pid whose process began at another time, were it by the smallest step of the kernel's clock, is not signalled."""
@@ -84,9 +102,9 @@ def test_works_without_proc(engine: psutil.Process, monkeypatch: pytest.MonkeyPa
     """Where there is no /proc, `ps` tells when a process began."""
     monkeypatch.setattr(orphan_reaper_child, "_PROC", False)
     watched: dict[int, str | None] = {}
-    orphan_reaper_child.obey(["watch", str(engine.pid), f"{engine.create_time():.2f}"], watched)
+    orphan_reaper_child.obey(["watch", str(engine.pid), f"{engine.create_time():.2f}"], watched, set())
     assert watched[engine.pid] is not None
-    assert orphan_reaper_child.kill_once(watched, b"none")
+    assert orphan_reaper_child.kill_once(watched, b"none", set())
     engine.wait(2)
     assert orphan_reaper_child.start_of(os.getpid()) is not None
-    assert not orphan_reaper_child.kill_once({1 << 22: None}, b"none")
+    assert not orphan_reaper_child.kill_once({1 << 22: None}, b"none", set())
