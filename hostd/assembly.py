@@ -33,7 +33,7 @@ from hostd.routing.router import Router
 from hostd.runtime.boot import Boot, BootStep
 from hostd.runtime.calendar_clock import CalendarClock, weekly_demand
 from hostd.runtime.dispatcher import Dispatcher
-from hostd.runtime.reload import Reload
+from hostd.runtime.reload import Follower, Reload
 from hostd.runtime.settings_reader import SettingsReader
 from hostd.runtime.spending_clock import SpendingClock
 from hostd.scheduling.events import Booted, EngineFailed, EngineReady, EngineSlept, EngineStopped, Event
@@ -93,8 +93,7 @@ def build(
     # What is known of the machine and of earlier runs; none of it is read yet.
     stack.callback((sensors := Sensors()).close)
     store, history = MeasurementStore(measurements_file()), RequestHistory(records_file())
-    reaper, engines = OrphanReaper(state_directory() / "engines"), _engines(catalog)
-    stack.push_async_callback(reaper.close)
+    reaper, engines = _reaper(stack), _engines(catalog)
 
     # Engines, and the scheduler that decides about them.
     instances = Instances(catalog, engines)
@@ -115,6 +114,7 @@ def build(
     kept = KeptEngines(reaper) if catalog.settings.keep_engines else None
     instances.make(RunServices(dispatcher.post, reaper, probes, note, _measured(memory), sockets=sockets, kept=kept))
     adoption = EngineAdoption(reaper.directory, instances, dispatcher.post) if kept else None
+    first = _first_steps(reaper, adoption, memory, options, dispatcher.post)
 
     context = AppContext(
         catalog=catalog,
@@ -126,12 +126,7 @@ def build(
         memory=memory,
         wall_time=_wall_time(started := asyncio.get_running_loop().time()),
         started=started,
-        boot=Boot(
-            [
-                *_first_steps(reaper, adoption, memory, options, dispatcher.post),
-                *_steps(memory, options, calendar, midnight, dispatcher.post),
-            ]
-        ),
+        boot=Boot([*first, *_steps(memory, options, calendar, midnight, dispatcher.post)]),
         sensors=sensors,
         sinks=sinks,
         history=decision_history,
@@ -139,10 +134,8 @@ def build(
         responses=_responses(catalog, stack),
         keys=_keys(catalog),
     )
-    prober = _prober(context, ProbeResults(records.probed), stack, probe_after)
-    prober.start(history.probes)
-    followers = [options.apply, calendar.apply, prober.apply]
-    reload = Reload(catalog, dispatcher.post, SettingsReader().read, before=[instances.apply], after=followers)
+    prober = _prober(context, ProbeResults(records.probed), stack, probe_after, history)
+    reload = _reload(catalog, dispatcher.post, instances, after=[options.apply, calendar.apply, prober.apply])
     return Application(replace(context, prober=prober, reload=reload), context.boot, reload, kept)
 
 
@@ -157,11 +150,24 @@ def _dispatcher(scheduler: Scheduler, instances: Instances, sinks: Sinks, memory
     )
 
 
-def _prober(context: AppContext, results: ProbeResults, stack: AsyncExitStack, quiet: float | None) -> CapabilityProber:
+def _reload(catalog: Catalog, post: Post, instances: Instances, *, after: list[Follower]) -> Reload:
+    return Reload(catalog, post, SettingsReader().read, before=[instances.apply], after=after)
+
+
+def _prober(
+    context: AppContext, results: ProbeResults, stack: AsyncExitStack, quiet: float | None, history: RequestHistory
+) -> CapabilityProber:
     prober = CapabilityProber(context.for_inference(), context.instances, results, quiet=quiet)
     stack.push_async_callback(prober.close)
     context.sinks.add(prober)
+    prober.start(history.probes)
     return prober
+
+
+def _reaper(stack: AsyncExitStack) -> OrphanReaper:
+    reaper = OrphanReaper(state_directory() / "engines")
+    stack.push_async_callback(reaper.close)
+    return reaper
 
 
 def _sockets(stack: AsyncExitStack) -> SocketFolder:
