@@ -9,6 +9,7 @@ user works with (`become_program`, `run_in_foreground`) keeps terminal, session 
 import os
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +30,11 @@ _PAUSE = 0.005
 _PASSED_ON = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 _AT_START = resource.getrlimit(resource.RLIMIT_NOFILE)
 # The daemon raises its own limit. Some programs close or watch every descriptor up to theirs, so they get the one of before.
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of the program *name*, which is a path, one below ``~``, or a name on PATH; None where there is none."""
+    return shutil.which(os.path.expanduser(name) if name.startswith("~") else name)  # noqa: PTH111 - a name is no path
 
 
 def start_program(

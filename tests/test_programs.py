@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from hostd import programs
-from hostd.programs import PIPE, ProgramOutput, output_of, quiet_environment, start_program
+from hostd.programs import PIPE, ProgramOutput, find_program, output_of, quiet_environment, start_program
 
 PYTHON = (sys.executable, "-I", "-S", "-c")
 ENV = {"PATH": os.defpath}
@@ -195,3 +195,16 @@ def test_nothing_else_starts_programs() -> None:
     if "No module named" in done.stderr:
         pytest.skip("ruff is not installed here")
     assert 2 == done.stdout.count("TID251")
+
+
+def test_programs_are_found_by_name_and_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On PATH, below the home folder, anywhere; what cannot be run, or is not there, is none."""
+    program, text = tmp_path / "bin/engine", tmp_path / "notes"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    text.write_text("no program")
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert {str(program)} == {find_program(name) for name in ("engine", "~/bin/engine", str(program))}
+    assert {None} == {find_program(name) for name in ("other", "~/bin/other", str(text), "~nobody-of-this-name/engine")}

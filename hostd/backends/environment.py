@@ -7,11 +7,11 @@ adds what else one needs by ``env`` in a profile or below ``backends``.
 
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from hostd.domain.profile import EngineSettings, Profile
+from hostd.programs import find_program
 
 _READ = 1024
 _PYTHON = re.compile(r"python[0-9.]*(\.exe)?", re.ASCII)
@@ -21,7 +21,7 @@ _BY_SHELL = re.compile(r"'''exec' \"?([^\"\n]+?)\"? \"\$0\"")
 
 def interpreter_of(program: str) -> str | None:
     """Return the Python that runs *program*, a path or a name on PATH; itself where it is one, None where it is not Python's."""
-    found = shutil.which(str(Path(program).expanduser()) if program.startswith("~") else program)
+    found = find_program(program)
     if found is None:
         return None
     if _PYTHON.fullmatch(Path(found).name):
@@ -37,7 +37,7 @@ def interpreter_of(program: str) -> str | None:
     # "#!/usr/bin/env python3" and a shell line that executes the interpreter both occur in virtual environments.
     words = first[2:].split()
     if words and Path(words[0]).name == "env":
-        words = [shutil.which(word) or "" for word in words[1:] if _PYTHON.fullmatch(word)]
+        words = [find_program(word) or "" for word in words[1:] if _PYTHON.fullmatch(word)]
     elif words and Path(words[0]).name == "sh" and (exec_line := _BY_SHELL.search(rest)):
         words = [exec_line[1]]
     return words[0] if words and _PYTHON.fullmatch(Path(words[0]).name) else None

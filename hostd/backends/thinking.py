@@ -6,12 +6,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from hostd.dialects.chat_template import NAMES, Rendering, TemplateExperiment
+from hostd.backends.http.client import HttpClient
+from hostd.dialects.chat_template import NAMES, QUESTION, Rendering, TemplateExperiment
 from hostd.dialects.openai.request_fields import TEMPLATE
 from hostd.dialects.openai.thinking import EFFORT, WORDS
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.thinking import USUAL_LEVELS, ThinkingControl, ThinkingWish, Variables, nearest
 
+RENDERING = 2.0
+"""Seconds that a server has for one prompt."""
 _PATIENCE = 1.0
 """Seconds that all renderings may take, which are a millisecond each as a rule."""
 
@@ -53,6 +56,18 @@ async def control_of(
                 experiment.note(variables, await render(variables))
             return experiment.control()
     return None
+
+
+def renderer(http: HttpClient, url: str, headers: Mapping[str, str]) -> Callable[[Variables], Awaitable[Rendering]]:
+    """Return what has a prompt rendered at *url*, in the way of llama-server and of hostd's launcher for MLX."""
+
+    async def render(variables: Variables) -> Rendering:
+        asked = {"messages": QUESTION, TEMPLATE: variables}
+        found = await http.document(url, headers, asked, seconds=RENDERING)
+        prompt = found.get("prompt") if isinstance(found, dict) else None
+        return prompt if isinstance(prompt, str) else None
+
+    return render
 
 
 def by_template(wish: ThinkingWish, body: Mapping[str, Any], control: ThinkingControl) -> ThinkingWords:

@@ -27,13 +27,12 @@ from hostd.domain.locality import is_loopback
 from hostd.domain.prices import price_of
 from hostd.domain.profile import Price, Profile, Variant
 from hostd.domain.progress import PromptProgress
+from hostd.domain.token_estimate import most_tokens
 from hostd.privacy.masking import Mask
 
 log = structlog.get_logger()
 
 _MOST_TOLD = 64
-BYTES_PER_TOKEN = 3
-"""Bytes of a request for each token of its prompt, at least: of one in Chinese, or in code. English has four and more."""
 
 
 class Upstream(ABC):
@@ -172,7 +171,7 @@ class Lease:
 
     def sent(self, body: bytes) -> None:
         """Note that *body* is sent to the server now."""
-        self._upstream.prompt_sent(self, len(body) // BYTES_PER_TOKEN)
+        self._upstream.prompt_sent(self, most_tokens(len(body)))
 
     def read(self, progress: PromptProgress) -> None:
         """Note how much of the prompt has been read."""

@@ -4,16 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hostd.cli.agents.model_choice import talks
 from hostd.cli.client import Client, Reply
 from hostd.cli.exits import VerbError
 from hostd.dialects.json_text import JsonError, parse_json
 from hostd.dialects.openai.errors import of_stream
 from hostd.dialects.openai.events import error_in
-from hostd.domain.ticket import Task
 
 Message = dict[str, str]
-
-_OTHER_TASKS = tuple(task.value for task in Task if task is not Task.TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def first_chat_model(client: Client) -> str:
         VerbError: There is none.
     """
     for model in client.get("/hostd/v1/models")["models"]:
-        if not any(model["capabilities"].get(task) for task in _OTHER_TASKS):
+        if talks(model):
             return str(model["name"])
     raise VerbError("this host has no model to chat with; add a profile and check it with: hostd config check")
 

@@ -11,9 +11,6 @@ from hostd.domain.profile import Profile
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Route
 
-BYTES_PER_TOKEN = 8
-"""Bytes of a request for each token of its prompt, at most: prose has 4 to 5, code 3, text in escapes (``\\u4f60``) up to 9."""
-
 
 def fitting(route: Route, tokens: int, profiles: Mapping[str, Profile]) -> Route:
     """Return *route* from its first target on that has room for *tokens*. A profile that names no context is taken to have room."""

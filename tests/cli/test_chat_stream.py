@@ -77,8 +77,9 @@ def test_a_stream_without_its_end_is_a_failure(daemon: Daemon, end: str) -> None
 
 
 def test_an_unnamed_model_is_the_first_that_chats(daemon: Daemon) -> None:
-    """A model that only embeds is passed over."""
-    daemon.on("GET /hostd/v1/models", {"models": [EMBEDDER, CHATTY]})
+    """A model that only embeds is passed over, and so is one that this host cannot serve."""
+    elsewhere = CHATTY | {"name": "elsewhere", "variants": [each | {"usable": False} for each in CHATTY["variants"]]}
+    daemon.on("GET /hostd/v1/models", {"models": [EMBEDDER, elsewhere, CHATTY]})
     assert "qwen3.5-9b" == first_chat_model(connect(daemon.url))
 
 

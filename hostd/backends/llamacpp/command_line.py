@@ -1,7 +1,6 @@
 """llama-server's command line for a profile, and the program it is for; plans read from it how a model will be served."""
 
 import importlib.util
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from hostd.domain.profile import Flag, Profile
 from hostd.domain.reason import ExitClass
 from hostd.domain.ticket import Task
 from hostd.planning.warm_set.load_option import LoadOption
+from hostd.programs import find_program
 
 PYTHON_SERVER = "llama_cpp.server"
 """The module of llama-cpp-python's server, the last choice."""
@@ -32,7 +32,7 @@ def locate(command: tuple[str, ...]) -> tuple[str, ...]:
         EngineError: The configured command does not exist, or nothing is installed.
     """
     if command and command != DEFAULT:
-        program = shutil.which(str(Path(command[0]).expanduser()) if command[0].startswith("~") else command[0])
+        program = find_program(command[0])
         if program is None:
             raise EngineError(
                 f"the command '{command[0]}' was not found; correct backends.llamacpp.command in hostd.yaml",
@@ -40,7 +40,7 @@ def locate(command: tuple[str, ...]) -> tuple[str, ...]:
             )
         return (program, *command[1:])
     # The owner's own build comes before the wheel: it may have been built for this machine's accelerators.
-    program = shutil.which(DEFAULT[0])
+    program = find_program(DEFAULT[0])
     if program is not None:
         return (program,)
     # -P: no module of the folder that hostd was started from; -u: log lines at once, since they show that a load progresses.

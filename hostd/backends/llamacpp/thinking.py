@@ -10,13 +10,10 @@ from typing import Any
 
 from hostd.backends.contract import Endpoint
 from hostd.backends.http.client import HttpClient
-from hostd.backends.thinking import ThinkingWords, by_template, control_of
-from hostd.dialects.chat_template import QUESTION, Rendering
-from hostd.dialects.openai.request_fields import TEMPLATE
+from hostd.backends.thinking import ThinkingWords, by_template, control_of, renderer
 from hostd.dialects.openai.thinking import BUDGET
-from hostd.domain.thinking import ThinkingControl, ThinkingWish, Variables
+from hostd.domain.thinking import ThinkingControl, ThinkingWish
 
-_TIMEOUT = 2.0
 _NEXT_TO_NOTHING = 1
 """Tokens of thought for a model that cannot do without; a bound of 0 is used up by a line break after ``<think>`` in the prompt."""
 _ITS_OWN = frozenset({"enable_thinking"})
@@ -25,13 +22,7 @@ _ITS_OWN = frozenset({"enable_thinking"})
 
 async def template_control(http: HttpClient, endpoint: Endpoint, template: str | None) -> ThinkingControl | None:
     """Return what the template of the model at *endpoint* does; *template* is its text, from ``/props``."""
-
-    async def render(variables: Variables) -> Rendering:
-        asked = {"messages": QUESTION, TEMPLATE: variables}
-        found = await http.document(f"{endpoint.url}/apply-template", endpoint.headers, asked, seconds=_TIMEOUT)
-        prompt = found.get("prompt") if isinstance(found, dict) else None
-        return prompt if isinstance(prompt, str) else None
-
+    render = renderer(http, f"{endpoint.url}/apply-template", endpoint.headers)
     return await control_of(render, template, _ITS_OWN)
 
 

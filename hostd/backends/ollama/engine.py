@@ -9,11 +9,9 @@ which keep the settings that the model was loaded with. https://github.com/ollam
 """
 
 import os
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -36,6 +34,7 @@ from hostd.domain.reason import ExitClass
 from hostd.domain.thinking import ThinkingControl, ThinkingWish
 from hostd.planning.footprint.ollama_serving import SERVED_ALONE
 from hostd.planning.warm_set.load_option import LoadOption
+from hostd.programs import find_program
 
 log = structlog.get_logger()
 
@@ -241,7 +240,7 @@ class Ollama(Engine):
             EngineError: There is none; class missing_file.
         """
         named = self._command or DEFAULT
-        program = shutil.which(str(Path(named[0]).expanduser()) if named[0].startswith("~") else named[0])
+        program = find_program(named[0])
         if program is not None:
             return (program, *named[1:])
         advice = "correct backends.ollama.command in hostd.yaml" if self._command else "see https://ollama.com/download"

@@ -8,7 +8,6 @@ the engine to sleep need no key otherwise. Flags that a build does not know are 
 import asyncio
 import importlib.util
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -35,6 +34,7 @@ from hostd.domain.secret import Secret
 from hostd.domain.thinking import ThinkingControl, ThinkingWish
 from hostd.domain.ticket import Task
 from hostd.planning.warm_set.load_option import LoadOption
+from hostd.programs import find_program
 
 log = structlog.get_logger()
 
@@ -238,7 +238,7 @@ def locate(command: tuple[str, ...]) -> tuple[str, ...]:
     """
     if command:
         first = command[0]
-        program = shutil.which(str(Path(first).expanduser()) if first.startswith("~") else first)
+        program = find_program(first)
         if program is None:
             raise EngineError(
                 f"the command '{first}' was not found; correct backends.vllm.command in hostd.yaml",
@@ -246,7 +246,7 @@ def locate(command: tuple[str, ...]) -> tuple[str, ...]:
             )
         rest = command[1:-1] if command[-1] == "serve" else command[1:]
         return (program, "-m", MODULE) if interpreter_of(program) == program and not rest else (program, *rest)
-    if program := shutil.which("vllm"):
+    if program := find_program("vllm"):
         return (program,)
     if importlib.util.find_spec("vllm"):
         return (sys.executable, "-m", MODULE)

@@ -10,13 +10,12 @@ from typing import Any
 
 from hostd.backends.contract import Endpoint
 from hostd.backends.http.client import HttpClient
-from hostd.backends.thinking import ThinkingWords, by_template, control_of
+from hostd.backends.thinking import RENDERING, ThinkingWords, by_template, control_of
 from hostd.dialects.chat_template import QUESTION, Rendering
 from hostd.dialects.openai.request_fields import TEMPLATE
 from hostd.dialects.openai.thinking import EFFORT
 from hostd.domain.thinking import USUAL_LEVELS, ThinkingControl, ThinkingWish, Variables
 
-_TIMEOUT = 2.0
 _ITS_OWN_BUDGET = "thinking_token_budget"
 _SPACES = str.maketrans({"\u0120": " ", "\u010a": "\n", "\u2581": " "})
 """How tokenizers write a space and a line break."""
@@ -27,7 +26,7 @@ async def template_control(http: HttpClient, endpoint: Endpoint) -> ThinkingCont
 
     async def render(variables: Variables) -> Rendering:
         asked = {"model": endpoint.model, "messages": QUESTION, TEMPLATE: variables, "return_token_strs": True}
-        found = await http.document(f"{endpoint.url}/tokenize", endpoint.headers, asked, seconds=_TIMEOUT)
+        found = await http.document(f"{endpoint.url}/tokenize", endpoint.headers, asked, seconds=RENDERING)
         if not isinstance(found, dict) or not isinstance(found.get("tokens"), list):
             return None
         written = found.get("token_strs")

@@ -6,6 +6,10 @@ from types import MappingProxyType
 
 PLACEHOLDER_KEY = "hostd"
 """A key for programs that want one; hostd asks for none."""
+MOST_OUTPUT = 32_000
+"""Tokens of an answer at most: what Claude Code and OpenCode take by themselves."""
+_USUAL_CONTEXT = 32_768
+"""Tokens that a program is told where a model's context is not known, and it has to be told one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +25,15 @@ class ModelAddress:
         """The base URL that OpenAI's clients want."""
         return f"{self.url}/v1"
 
-    def output_tokens(self, most: int) -> int | None:
-        """Return how many tokens an answer may have: a quarter of the context, *most* at most; agents leave room for them."""
-        return None if self.context is None else min(most, self.context // 4)
+    @property
+    def output_tokens(self) -> int | None:
+        """How many tokens an answer may have: a quarter of the context, where that is known; agents leave room for them."""
+        return None if self.context is None else min(MOST_OUTPUT, self.context // 4)
+
+    @property
+    def told_context(self) -> int:
+        """The context for a program that has to be told one."""
+        return self.context or _USUAL_CONTEXT
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,6 @@ import json
 
 from hostd.cli.agents.agent_program import PLACEHOLDER_KEY, AgentCommand, AgentProgram, ModelAddress
 
-_MOST_OUTPUT = 32_000
-
 
 def command(model: ModelAddress, folder: str) -> AgentCommand:
     """Return a command with one model for edits and for summaries; its context stands in a file of model metadata."""
@@ -17,7 +15,7 @@ def command(model: ModelAddress, folder: str) -> AgentCommand:
     if model.context is None:
         return AgentCommand(arguments=tuple(arguments))
     path = f"{folder}/models.json"
-    output = model.output_tokens(_MOST_OUTPUT)
+    output = model.output_tokens
     limits = {"max_input_tokens": model.context, "max_output_tokens": output, "max_tokens": output}
     prices = {"input_cost_per_token": 0, "output_cost_per_token": 0}
     metadata = {name: limits | prices | {"litellm_provider": "openai", "mode": "chat"}}

@@ -5,7 +5,6 @@ import json
 from hostd.cli.agents.agent_program import PLACEHOLDER_KEY, AgentCommand, AgentProgram, ModelAddress
 
 _TIERS = ("FABLE", "OPUS", "SONNET", "HAIKU")
-_MOST_OUTPUT = 32_000  # its own default
 _ELSEWHERE = ("ANTHROPIC_API_KEY", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY")
 
 
@@ -27,7 +26,7 @@ def command(model: ModelAddress, _folder: str) -> AgentCommand:
     if model.context is not None:
         # It takes a model that it does not know for one of a million tokens.
         environment["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] = str(model.context)
-        environment["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(model.output_tokens(_MOST_OUTPUT))
+        environment["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(model.output_tokens)
     # Variables in its user's settings come before those of the environment, and these before both.
     settings = {"env": environment | dict.fromkeys(_ELSEWHERE, "")}
     return AgentCommand(environment, unset=_ELSEWHERE, arguments=("--settings", json.dumps(settings)))

@@ -58,7 +58,7 @@ def choose(models: Sequence[Model], roles: Iterable[Mapping[str, Any]], *, tools
 
 def _roles(models: Sequence[Model], roles: Iterable[Mapping[str, Any]]) -> Iterator[_Candidate]:
     able = {
-        model["name"]: model for model in models if _talks(model) and model["capabilities"].get("tools") is not False
+        model["name"]: model for model in models if talks(model) and model["capabilities"].get("tools") is not False
     }
     for role in roles:
         used = [able[name] for name in role["use"] if name in able]
@@ -68,13 +68,13 @@ def _roles(models: Sequence[Model], roles: Iterable[Mapping[str, Any]]) -> Itera
 
 def _profiles(models: Sequence[Model]) -> Iterator[_Candidate]:
     for model in models:
-        if _talks(model):
+        if talks(model):
             calls = model["capabilities"].get("tools")
             tier = _WITHOUT if calls is False else 1 if calls else 2
             yield _Candidate(model["name"], model["context"] or 0, _is_away(model), tier)
 
 
-def _talks(model: Model) -> bool:
+def talks(model: Model) -> bool:
     """Return whether *model* can be served, and answers in words."""
     return bool(_usable(model)) and not any(map(model["capabilities"].get, _OTHER_TASKS))
 

@@ -5,14 +5,13 @@ import json
 from hostd.cli.agents.agent_program import PLACEHOLDER_KEY, AgentCommand, AgentProgram, ModelAddress
 
 _PROVIDER = "hostd"
-_MOST_OUTPUT = 32_000  # its own default
 
 
 def command(model: ModelAddress, _folder: str) -> AgentCommand:
     """Return a command with a configuration that is merged over the user's own, for titles as well."""
     served: dict[str, object] = {"name": model.model, "tool_call": True}
     if model.context is not None:
-        served["limit"] = {"context": model.context, "output": model.output_tokens(_MOST_OUTPUT)}
+        served["limit"] = {"context": model.context, "output": model.output_tokens}
     provider = {
         "npm": "@ai-sdk/openai-compatible",
         "name": "hostd",

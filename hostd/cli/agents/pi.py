@@ -2,25 +2,21 @@
 
 import json
 
-from hostd.cli.agents.agent_program import PLACEHOLDER_KEY, AgentCommand, AgentProgram, ModelAddress
+from hostd.cli.agents.agent_program import MOST_OUTPUT, PLACEHOLDER_KEY, AgentCommand, AgentProgram, ModelAddress
 
 _PROVIDER = "hostd"
-_MOST_OUTPUT = 32_000
-_USUAL_CONTEXT = 32_768
-"""Tokens that are said of a model whose context is not known: it has to be told some."""
 
 
 def command(model: ModelAddress, folder: str) -> AgentCommand:
     """Return a command with an extension that adds a provider for this run; nothing is added to the user's models."""
-    context = model.context or _USUAL_CONTEXT
     served = {
         "id": model.model,
         "name": model.model,
         "reasoning": False,
         "input": ["text"],
         "cost": dict.fromkeys(("input", "output", "cacheRead", "cacheWrite"), 0),
-        "contextWindow": context,
-        "maxTokens": min(_MOST_OUTPUT, context // 4),
+        "contextWindow": model.told_context,
+        "maxTokens": min(MOST_OUTPUT, model.told_context // 4),
     }
     provider = {
         "baseUrl": model.openai_url,

@@ -1,14 +1,13 @@
 """Runs an agent's program in the terminal that it was asked for in."""
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hostd.cli.agents.agent_program import AgentProgram, ModelAddress
 from hostd.cli.exits import VerbError
-from hostd.programs import become_program, run_in_foreground
+from hostd.programs import become_program, find_program, run_in_foreground
 
 
 def find_executable(agent: AgentProgram) -> str:
@@ -17,7 +16,7 @@ def find_executable(agent: AgentProgram) -> str:
     Raises:
         VerbError: It is not on PATH.
     """
-    path = shutil.which(agent.executable)
+    path = find_program(agent.executable)
     if path is None:
         raise VerbError(f"{agent.title} ('{agent.executable}') is not on PATH; install it with: {agent.install}")
     return path

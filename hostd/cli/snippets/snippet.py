@@ -6,9 +6,6 @@ from enum import StrEnum
 
 from hostd.cli.agents.agent_program import PLACEHOLDER_KEY, ModelAddress
 
-_USUAL_CONTEXT = 32_768
-"""Tokens that are written where a model's context is not known, and a client has to be told one."""
-
 
 class Language(StrEnum):
     """What a snippet is written in; ``steps`` are for a person."""
@@ -36,14 +33,13 @@ class Snippet:
 
     def text(self, model: ModelAddress) -> str:
         """Return the snippet for *model*."""
-        context = model.context or _USUAL_CONTEXT
         words = {
             "URL": model.url,
             "OPENAI_URL": model.openai_url,
             "MODEL": model.model,
             "KEY": PLACEHOLDER_KEY,
-            "CONTEXT": str(context),
-            "OUTPUT": str(context // 4),
+            "CONTEXT": str(model.told_context),
+            "OUTPUT": str(model.told_context // 4),
         }
         text = self.template
         for word, value in words.items():

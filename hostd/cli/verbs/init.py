@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from hostd.cli.output import NOTHING, Column, emit, say, show_table, write_line
 from hostd.config.locate import PROFILES, user_file
 from hostd.domain.host import Host, PoolKind
 from hostd.domain.units import format_bytes
+from hostd.programs import find_program
 
 if TYPE_CHECKING:
     from hostd.cli.init_selection import InitSelection
@@ -100,7 +100,7 @@ def _seen(machine: Host, environ: Mapping[str, str]) -> Host:
 
 def find_engines() -> dict[str, str | None]:
     """Return where each engine is: a program on PATH, or a package beside hostd; None for those that are not installed."""
-    found = {name: shutil.which(name) for name in _PROGRAMS}
+    found = {name: find_program(name) for name in _PROGRAMS}
     packages = {name: importlib.util.find_spec(name) for name in _PACKAGES}
     return found | {name: (spec.origin or name) if spec else None for name, spec in packages.items()}
 

@@ -1,7 +1,6 @@
 """``hostd launch``: run an agent on a model of this host."""
 
 import os
-import shutil
 from typing import Annotated
 
 import typer
@@ -15,6 +14,7 @@ from hostd.cli.options import AsJson, Url
 from hostd.cli.output import NOTHING, Column, emit, say, show_table, write_line
 from hostd.config.validators import hint
 from hostd.paths import launch_folder
+from hostd.programs import find_program
 
 _COLUMNS = (Column("AGENT"), Column("PROGRAM"), Column("INSTALLED", flexible=True), Column("TO INSTALL", extra=True))
 
@@ -57,7 +57,7 @@ def launch(  # noqa: PLR0913 - one for each option
 
 
 def _list(*, as_json: bool) -> None:
-    rows = [(each.name, each.title, shutil.which(each.executable), each.install) for each in AGENTS.values()]
+    rows = [(each.name, each.title, find_program(each.executable), each.install) for each in AGENTS.values()]
     if as_json:
         emit([dict(zip(("agent", "program", "path", "install"), row, strict=True)) for row in rows])
     else:

@@ -22,8 +22,11 @@ def probe(
     url: Url = None,
 ) -> None:
     """Find out what a model really does: tools, schemas, pictures."""
+    client = connect(url)
+    # Whether a daemon answers, and knows the model, is said first.
+    client.get(model_path(model))
     say(f"asking {model}, whenever nobody else does ...")
-    answer = connect(url).post(model_path(model, "/probe?paid=1" if yes else "/probe"))
+    answer = client.post(model_path(model, "/probe?paid=1" if yes else "/probe"))
     if json:
         emit(answer)
         return

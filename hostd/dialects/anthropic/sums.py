@@ -6,9 +6,8 @@ from typing import Any
 
 from hostd.dialects.from_chat.answer import count_of
 from hostd.dialects.request_document import RequestDocument
+from hostd.domain.token_estimate import careful_tokens
 
-_BYTES_PER_TOKEN = 3.5
-"""Of English and code a little more, of Chinese a little less; too many tokens do less harm than too few."""
 _PER_MESSAGE = 4
 """Tokens by which a template marks a message."""
 _PER_PICTURE = 1600
@@ -23,7 +22,7 @@ def estimate(document: RequestDocument) -> int:
         size += content_size
         pictures += content_pictures
     size += len(document.raw("tools") or b"")
-    return int(size / _BYTES_PER_TOKEN) + _PER_MESSAGE * len(document["messages"]) + _PER_PICTURE * pictures
+    return careful_tokens(size) + _PER_MESSAGE * len(document["messages"]) + _PER_PICTURE * pictures
 
 
 def _measured(content: Any) -> tuple[int, int]:

@@ -15,8 +15,6 @@ Json = dict[str, Any]
 
 _MOST_TOKENS = 10**12
 _REASONS = frozenset({"stop", "length", "tool_calls", "content_filter"})
-_BYTES_PER_TOKEN = 4
-"""Bytes of text that make one token, about, where an engine counts none."""
 
 
 class BrokenAnswerError(ValueError):
@@ -237,11 +235,6 @@ def usage_of(document: Json) -> Usage:
 def count_of(value: object) -> int:
     """Return *value* where it is a number of tokens, else 0: records and metrics take no other."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS else 0
-
-
-def estimated_tokens(size: int) -> int:
-    """Return about how many tokens *size* bytes of text are."""
-    return -(-size // _BYTES_PER_TOKEN)
 
 
 def _call(said: Json) -> CallPiece:

@@ -15,12 +15,12 @@ from hostd.dialects.from_chat.answer import (
     ChatAnswer,
     Piece,
     Usage,
-    estimated_tokens,
     whole_calls,
 )
 from hostd.dialects.ollama import errors
 from hostd.dialects.ollama.request import only_loads
 from hostd.domain.errors import HostdError
+from hostd.domain.token_estimate import estimated_tokens
 
 Json = dict[str, Any]
 

@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 
 from hostd.dialects.base import AnswerContext
-from hostd.dialects.from_chat.answer import CallPiece, ChatAnswer, Piece, Usage, estimated_tokens
+from hostd.dialects.from_chat.answer import CallPiece, ChatAnswer, Piece, Usage
 from hostd.dialects.openai import errors
 from hostd.dialects.openai.responses_input import sealed
 from hostd.dialects.openai.responses_request import functions_of
 from hostd.dialects.openai.stored_responses import PREVIOUS
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import HostdError, RequestError
+from hostd.domain.token_estimate import estimated_tokens
 
 Json = dict[str, Any]
 

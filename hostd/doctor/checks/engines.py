@@ -2,10 +2,8 @@
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from hostd.backends.environment import engine_environment
 from hostd.backends.llamacpp import build as llamacpp_build
@@ -18,7 +16,7 @@ from hostd.doctor.finding import Findings, fine, skipped, warned
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Settings
 from hostd.domain.reason import ExitClass
-from hostd.programs import output_of
+from hostd.programs import find_program, output_of
 
 ENGINES = ("llamacpp", "vllm", "ollama", "mlx")
 
@@ -134,7 +132,7 @@ def _wanted_by(engine: str, settings: Settings) -> tuple[str, ...]:
 
 def _ollama(command: tuple[str, ...]) -> tuple[str, ...]:
     named = command[0] if command else "ollama"
-    program = shutil.which(str(Path(named).expanduser()) if named.startswith("~") else named)
+    program = find_program(named)
     if program is None:
         raise EngineError(f"the command '{named}' was not found", exit_class=ExitClass.MISSING_FILE)
     return (program, *command[1:])

@@ -7,7 +7,7 @@ import structlog
 from aiohttp import web
 
 from hostd.backends.in_turn import in_turn
-from hostd.backends.upstream import BYTES_PER_TOKEN, Lease, Upstream
+from hostd.backends.upstream import Lease, Upstream
 from hostd.dialects.base import InferenceRequest
 from hostd.dialects.byte_search import contains
 from hostd.dialects.session import session_name
@@ -16,6 +16,7 @@ from hostd.domain.principal import Privacy
 from hostd.domain.private_data import ScanAction
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Route, Task, Ticket
+from hostd.domain.token_estimate import fewest_tokens, most_tokens
 from hostd.gateway.context import InferenceServices, RequestContext
 from hostd.gateway.forwarding.attempt import Attempt
 from hostd.gateway.forwarding.attempt_errors import RetryableFailure, TerminalFailure
@@ -27,7 +28,6 @@ from hostd.gateway.http.answers import WholeAnswer
 from hostd.gateway.http.auth import options_of
 from hostd.gateway.responses.keeping import ResponseKeeper
 from hostd.privacy.masking import Mask
-from hostd.routing.context_length import BYTES_PER_TOKEN as MOST_BYTES_PER_TOKEN
 from hostd.routing.policy import RouteQuery
 from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
@@ -124,7 +124,7 @@ class ProxyRequest:
         # Pictures, and the texts of a batch, have another length than their bytes let one think.
         if needs.task is not Task.TEXT or needs.vision or inference.choices > 1:
             return router.route(query, self._arrived)
-        tokens = inference.document.size // MOST_BYTES_PER_TOKEN
+        tokens = fewest_tokens(inference.document.size)
         route = router.route(query._replace(tokens=tokens) if tokens > _SHORT_PROMPT else query, self._arrived)
         if route.reason is FallbackReason.CONTEXT_TOO_LONG and self._has_bytes():
             return router.route(query, self._arrived)
@@ -142,7 +142,7 @@ class ProxyRequest:
         document, choices = self._inference.document, self._inference.choices
         limits = [document.get(name) for name in ("max_completion_tokens", "max_tokens", "max_output_tokens")]
         limit = next((each for each in limits if isinstance(each, int) and each > 0), 0)
-        return {"prompt_tokens": document.size // BYTES_PER_TOKEN, "answer_tokens": limit * choices}
+        return {"prompt_tokens": most_tokens(document.size), "answer_tokens": limit * choices}
 
     async def answer(self) -> web.StreamResponse:
         """Return the response, which may be an error."""

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from hostd.backends.upstream import BYTES_PER_TOKEN, Lease, Upstream
+from hostd.backends.upstream import Lease, Upstream
 from hostd.dialects import registry
 from hostd.dialects.base import Dialect
 from hostd.dialects.json_text import JsonError, parse_json
@@ -17,6 +17,7 @@ from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Priority, Route, Target, Ticket
+from hostd.domain.token_estimate import most_tokens
 from hostd.gateway.context import InferenceServices
 from hostd.gateway.forwarding.attempt import Attempt
 from hostd.gateway.forwarding.attempt_errors import RetryableFailure, TerminalFailure
@@ -64,7 +65,7 @@ async def ask_provider(
         Route(model, (Target(model),), profile=model),
         client="hostd probe",
         priority=Priority.BATCH,
-        prompt_tokens=document.size // BYTES_PER_TOKEN,
+        prompt_tokens=most_tokens(document.size),
         answer_tokens=int(body.get("max_tokens", 0)),
     )
     try:

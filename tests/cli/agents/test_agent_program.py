@@ -10,7 +10,7 @@ def test_an_address_is_written_as_openais_clients_want_it() -> None:
 
 def test_answers_leave_room_for_prompts() -> None:
     """An answer has a quarter of the context, and no more than the program's own limit; without a context nothing is said."""
-    sizes = [ModelAddress("", "x", context).output_tokens(32_000) for context in (8192, 131_072, 1_000_000, None)]
+    sizes = [ModelAddress("", "x", context).output_tokens for context in (8192, 131_072, 1_000_000, None)]
     assert [2048, 32_000, 32_000, None] == sizes
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.recorded import Daemon, Ran
 
+MODEL = "GET /hostd/v1/models/org%2Fcoder"
 PATH = "POST /hostd/v1/models/org%2Fcoder/probe"
 ANSWER: dict[str, Any] = {
     "model": "org/coder",
@@ -27,8 +28,9 @@ ANSWER: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def address(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command line finds the daemon by its environment."""
+    """The command line finds the daemon by its environment, and the daemon knows the model."""
     monkeypatch.setenv("HOSTD_URL", daemon.url)
+    daemon.on(MODEL, {"name": "org/coder"})
 
 
 def test_each_verdict_has_its_reason(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
@@ -41,6 +43,19 @@ def test_each_verdict_has_its_reason(daemon: Daemon, hostd: Callable[..., Ran]) 
     assert "it wrote the call into its text" in ran.out
     told = [line for line in ran.err.splitlines() if "declares" in line]
     assert ["hostd: the profile declares tools: yes, which counts; it was found otherwise"] == told
+
+
+def test_nothing_is_said_to_be_asked_that_cannot_be(
+    daemon: Daemon, hostd: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a model that is not known, nor anything where no daemon answers."""
+    unknown = {"error": {"message": "there is no model 'org/coder'", "code": "model_not_found"}}
+    daemon.on(MODEL, unknown, status=404)
+    ran = hostd("probe", "org/coder")
+    assert (False, "there is no model", "") == ("asking" in ran.err, ran.err[7:24], ran.out)
+    monkeypatch.setenv("HOSTD_URL", "http://127.0.0.1:1")
+    ran = hostd("probe", "org/coder")
+    assert (3, False) == (ran.code, "asking" in ran.err)
 
 
 def test_some_models_are_asked_nothing(daemon: Daemon, hostd: Callable[..., Ran]) -> None:

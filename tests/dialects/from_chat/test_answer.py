@@ -15,7 +15,6 @@ from hostd.dialects.from_chat.answer import (
     Usage,
     answer_of,
     arguments_of,
-    estimated_tokens,
     piece_of,
     reason_of,
     usage_of,
@@ -138,8 +137,3 @@ def test_nothing_makes_a_mistake(value: Any, document: dict[str, Any]) -> None:
         except BrokenAnswerError:
             continue
         assert isinstance(said.piece.text + said.reason + said.chat_id, str)
-
-
-def test_estimates() -> None:
-    """No text is no token, and any text is one at least."""
-    assert (0, 1, 2) == tuple(map(estimated_tokens, (0, 1, 5)))
