@@ -5,10 +5,12 @@
 It has the models whose manifests are in the store. One is loaded at a time, into a process of its own that holds its memory; a
 request for another, or with another context, loads anew. Models have a template of Ollama's own, as those of its library have: a
 prompt that is too long loses its middle, silently, unless a native request says ``truncate: false``. (One with no template but that
-of its GGUF file loses its oldest messages, and is refused where the last alone is too long.) What the script may say beside what
-`tests.engines.core` tells:
+of its GGUF file loses its oldest messages, and is refused where the last alone is too long.) A native answer always comes whole,
+for hostd asks for no stream of them, and routes that hostd never asks are not there. `test_alike_ollama` compares it with the real
+one. What the script may say beside what `tests.engines.core` tells:
 
-    capabilities [..]      what /api/show tells of every model (completion, tools), and what requests it takes
+    capabilities [..]      what /api/show tells of every model (completion, tools; also insert, thinking, vision, embedding), and
+                           what requests it takes
     family llama           what /api/show tells of every model
     trained 32768          the context that models are made for
     loads_less N           contexts come out at most that long, whatever was asked for
@@ -29,7 +31,7 @@ from tests.engines.child import Child
 from tests.engines.core import Broke, Engine, Job, Json, Wire, leave, parse, play, say
 
 VERSION = "0.32.15"
-"""The Ollama that this one was compared with, answer by answer."""
+"""The Ollama that this one is compared with, answer by answer."""
 FAILURES = {
     "out_of_memory": "llama-server process has terminated: cudaMalloc failed: out of memory",
     "missing_file": "llama-server process has terminated: exit status 1: error loading model: invalid magic characters",
@@ -38,6 +40,7 @@ FAILURES = {
 }
 STOPPED = "an error was encountered while running the model: unexpected EOF"
 NO_EMBEDDINGS = "This server does not support embeddings. Start it with `--embeddings`"
+POSTED = ("/api/chat", "/api/embed", "/api/embeddings", "/api/generate", "/api/show")
 FOR_EVER = timedelta(days=365 * 200)
 MIB = 1 << 20
 KEPT = 4
@@ -79,6 +82,10 @@ class OllamaJob(Job):
         """Nothing comes before the first token."""
         return []
 
+    def closing(self) -> list[Json]:
+        """Return what a stream says after its last token."""
+        return [without_logprobs(chunk) for chunk in super().closing()]
+
     def piece(self, text: str) -> Json:
         """Return one token; a chat's first chunk has the role too."""
         if not self.chat:
@@ -96,18 +103,38 @@ class OllamaJob(Job):
     def answered(self, text: str) -> Json:
         """Return the answer in one piece."""
         if not self.native:
-            return super().answered(text)
-        said = {"message": {"role": "assistant", "content": text}} if self.chat else {"response": text}
+            return without_logprobs(super().answered(text))
+        said: Json = {"message": {"role": "assistant", "content": text}} if self.chat else {"response": text}
+        if not self.chat and not self.body.get("raw"):
+            said["context"] = list(range(self.prompt_tokens))
+        if self.body.get("logprobs"):
+            said["logprobs"] = [{"token": word, "logprob": -0.5, "bytes": list(word.encode())} for word in text.split()]
         counts = {"prompt_eval_count": self.prompt_tokens, "eval_count": self.sent}
+        times = dict.fromkeys(("total_duration", "load_duration", "prompt_eval_duration", "eval_duration"), 1_000_000)
         reason = self.wanted[1]
-        return {"model": self.model, "created_at": stamp(), **said, "done": True, "done_reason": reason, **counts}
+        return {
+            "model": self.model,
+            "created_at": stamp(),
+            **said,
+            "done": True,
+            "done_reason": reason,
+            **times,
+            **counts,
+        }
 
     def embed(self) -> None:
         """Answer with vectors that depend on the text alone."""
         if not self.native:
             return super().embed()
-        body = {"model": self.model, "embeddings": self.vectors(), "prompt_eval_count": self.prompt_tokens}
-        return self.wire.json(200, body)
+        times = {"total_duration": 1_000_000, "load_duration": 1_000_000}
+        counted = {"model": self.model, "embeddings": self.vectors(), **times, "prompt_eval_count": self.prompt_tokens}
+        return self.wire.json(200, {"embedding": self.vectors()[0]} if self.path.endswith("/embeddings") else counted)
+
+
+def without_logprobs(chunk: Json) -> Json:
+    """Return *chunk* without the empty logprobs that other engines send."""
+    choices = [{key: value for key, value in each.items() if key != "logprobs"} for each in chunk.get("choices", ())]
+    return {**chunk, "choices": choices}
 
 
 def stamp(ahead: timedelta = timedelta()) -> str:
@@ -120,7 +147,7 @@ class Ollama(Engine):
 
     job = OllamaJob
     json_type = "application/json; charset=utf-8"
-    served = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/api/chat", "/api/embed")
+    served = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/api/chat", "/api/embed", "/api/embeddings")
 
     def __init__(self, environ: Mapping[str, str], script: Json) -> None:
         host, _, port = environ.get("OLLAMA_HOST", "127.0.0.1:11434").rpartition(":")
@@ -253,28 +280,30 @@ class Ollama(Engine):
 
     def refusal(self, job: Job, path: str, asked: Json) -> tuple[int, Json] | None:
         """Return why a request is not served, if so; what is too long is cut unless the client forbids it."""
-        if job.chat and "messages" not in asked:
+        if job.chat and not asked.get("messages"):
             return 400, self.error(400, "[] is too short - 'messages'", "")
         if scripted := super().refusal(job, path, asked):
             return scripted
         if job.prompt_tokens > self.context or job.fault("too_long"):
             if path.startswith("/api/") and asked.get("truncate") is False:
-                said = (
-                    f"request ({job.prompt_tokens} tokens) exceeds the available context size ({self.context} tokens)"
-                )
-                inner = {"error": {"code": 400, "message": said, "type": "exceed_context_size_error"}}
-                return 400, {"error": json.dumps(inner)}
+                tokens, context = job.prompt_tokens, self.context
+                said = f"request ({tokens} tokens) exceeds the available context size ({context} tokens), try increasing it"
+                sizes = {"n_prompt_tokens": tokens, "n_ctx": context}
+                inner = {"error": {"code": 400, "message": said, "type": "exceed_context_size_error", **sizes}}
+                return 400, {"error": json.dumps(inner, separators=(",", ":"))}
             job.prompt_tokens = self.context - max((self.context - KEPT) // 2, 1)
         return None
 
     async def work(self, wire: Wire, path: str, body: bytes) -> bool:
         """Load what the request names, then serve it."""
+        native = path.startswith("/api/")
         try:
             asked = json.loads(body)
         except ValueError:
-            asked = {}
+            said = "unexpected EOF" if body else "missing request body" if native else "EOF"
+            wire.json(400, {"error": said} if native else self.error(400, said, ""))
+            return False
         tag = str(asked.get("model", ""))
-        native = path.startswith("/api/")
         if not self.has(tag):
             said = f"model '{tag}' not found"
             wire.json(404, {"error": said} if native else self.error(404, said, ""))
@@ -285,19 +314,42 @@ class Ollama(Engine):
             said = f'"{tag}" does not support {"chat" if "chat" in path else "generate"}'
             wire.json(400, {"error": said} if native else self.error(400, said, ""))
             return False
+        if lacking := self._lacking(tag, asked):
+            wire.json(400, {"error": lacking} if native else self.error(400, lacking, ""))
+            return False
+        if path == "/api/chat" and not asked.get("messages"):
+            await self._without_prompt(wire, asked, {"message": {"role": "assistant", "content": ""}})
+            return False
         if why := await self.load(tag, options, asked.get("keep_alive") if native else None):
             wire.json(500, {"error": why} if native else self.error(500, why, ""))
             return False
-        if embeds and not asked.get("input"):
+        if embeds and not (asked.get("input") or asked.get("prompt")):
             wire.json(200, {"model": tag, "embeddings": []})
             return False
         if embeds and "embedding" not in self.can:
-            wire.json(501, {"error": NO_EMBEDDINGS} if native else self.error(501, NO_EMBEDDINGS, ""))
+            status = 500 if path == "/api/embeddings" else 501
+            wire.json(status, {"error": NO_EMBEDDINGS} if native else self.error(status, NO_EMBEDDINGS, ""))
             return False
         if native:
             # Native requests stream unless told otherwise; hostd wants no stream of them.
             body = json.dumps({**asked, "stream": False}).encode()
         return await super().work(wire, path, body)
+
+    def _lacking(self, tag: str, asked: Json) -> str | None:
+        """Return why the model cannot do what is asked of it, if so."""
+        name = f"registry.ollama.ai/library/{canonical(tag)}"
+        if asked.get("tools") and "tools" not in self.can:
+            return f"{name} does not support tools"
+        if asked.get("suffix") and "insert" not in self.can:
+            return f"{name} does not support insert"
+        if asked.get("think") and "thinking" not in self.can:
+            return f'"{tag}" does not support thinking'
+        pictures = asked.get("images") or any(message.get("images") for message in asked.get("messages") or ())
+        if pictures and "vision" not in self.can:
+            said = "Multimodal data provided, but model does not support multimodal requests."
+            inner = {"error": {"code": 400, "message": said, "type": "invalid_request_error"}}
+            return json.dumps(inner, separators=(",", ":"))
+        return None
 
     async def tell(self, wire: Wire, method: str, path: str, query: str, body: bytes) -> None:
         """Answer a question about the server itself."""
@@ -309,18 +361,40 @@ class Ollama(Engine):
                 wire.json(200, {"version": VERSION})
             case "GET", "/api/tags":
                 models = [{"name": tag, "model": tag, "modified_at": stamp(), "size": 1} for tag in self.tags()]
-                wire.json(200, {"models": [{**model, "digest": "0" * 64, "details": DETAILS} for model in models]})
+                trained = int(self.script.get("trained", 32768))
+                details = {**DETAILS, "context_length": trained, "embedding_length": 2048}
+                more = {"digest": "0" * 64, "details": details, "capabilities": self.can}
+                wire.json(200, {"models": [model | more for model in models]})
             case "GET", "/v1/models":
                 data = [{"id": tag, "object": "model", "created": 0, "owned_by": "library"} for tag in self.tags()]
                 wire.json(200, {"object": "list", "data": data})
+            case "GET", _ if path.startswith("/v1/models/"):
+                self._model(wire, path.removeprefix("/v1/models/"))
             case "GET", "/api/ps":
                 wire.json(200, {"models": [self._process()] if self.runner else []})
             case "POST", "/api/show":
-                self._show(wire, str(json.loads(body).get("model", "")))
+                if asked := self._parsed(wire, body):
+                    self._show(wire, str(asked.get("model", "")))
             case "POST", "/api/generate":
-                await self._generate(wire, json.loads(body), body)
+                if asked := self._parsed(wire, body):
+                    await self._generate(wire, asked, body)
+            case _ if path in POSTED:
+                wire.whole(405, b"405 method not allowed", "text/plain")
             case _:
                 wire.whole(404, b"404 page not found", "text/plain")
+
+    def _parsed(self, wire: Wire, body: bytes) -> Json | None:
+        try:
+            asked: Json = json.loads(body)
+        except ValueError:
+            wire.json(400, {"error": "unexpected EOF" if body else "missing request body"})
+            return None
+        return asked
+
+    def _model(self, wire: Wire, tag: str) -> None:
+        if not self.has(tag):
+            return wire.json(404, self.error(404, f"model '{canonical(tag)}' not found", ""))
+        return wire.json(200, {"id": canonical(tag), "object": "model", "created": 0, "owned_by": "library"})
 
     def _process(self) -> Json:
         sizes = {"size": self.held, "size_vram": 0, "context_length": self.context}
@@ -341,8 +415,11 @@ class Ollama(Engine):
         if asked.get("prompt"):
             return await self.count(wire, "/api/generate", body)
         self.requests.append({"method": "POST", "path": "/api/generate", "headers": {}, "body": json.dumps(asked)})
+        return await self._without_prompt(wire, asked, {"response": ""})
+
+    async def _without_prompt(self, wire: Wire, asked: Json, said: Json) -> None:
         tag, keep_alive = str(asked.get("model", "")), asked.get("keep_alive")
-        done = {"model": tag, "created_at": stamp(), "response": "", "done": True}
+        done = {"model": tag, "created_at": stamp(), **said, "done": True}
         if not self.has(tag):
             return wire.json(404, {"error": f"model '{tag}' not found"})
         if keep_alive is not None and not seconds_of(keep_alive):

@@ -188,7 +188,7 @@ def started(
         process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     host = Host(f"http://127.0.0.1:{port}", process, env, output, program)
     try:
-        until(lambda: _alive(host))
+        until(lambda: _alive(host), 3 * DEADLINE)
         yield host
     finally:
         if process.poll() is None:
