@@ -28,7 +28,7 @@ from hostd.gateway.probing.prober import QUIET, CapabilityProber
 from hostd.gateway.responses.store import ResponseStore
 from hostd.hardware.probe import Sensors
 from hostd.models.locations import this_machine
-from hostd.paths import measurements_file, records_file, responses_file, state_directory
+from hostd.paths import measurements_file, records_file, responses_file, saved_conversations_folder, state_directory
 from hostd.routing.router import Router
 from hostd.runtime.boot import Boot, BootStep
 from hostd.runtime.calendar_clock import CalendarClock, weekly_demand
@@ -42,6 +42,7 @@ from hostd.sizing.load_option_monitor import LoadOptionMonitor
 from hostd.sizing.load_options import LoadOptionFinder, LoadSeconds
 from hostd.sizing.measurement_recorder import MeasurementRecorder
 from hostd.sizing.measurements import CalibratedEstimator, MeasurementStore
+from hostd.supervisor.conversations.store import ConversationStore
 from hostd.supervisor.engine_adoption import EngineAdoption
 from hostd.supervisor.engine_run import RunServices
 from hostd.supervisor.health.watchdog import ProbeTimings
@@ -107,15 +108,15 @@ def build(
     finder = LoadOptionFinder(this_machine(), engines, CalibratedEstimator(store), _load_seconds(history))
     options = LoadOptionMonitor(finder, catalog, memory.last_host, dispatcher.post)
     calendar = CalendarClock(catalog, dispatcher.post, partial(weekly_demand, history))
-    midnight, bodies = SpendingClock(history.spent, dispatcher.post), BodyReader()
+    midnight, bodies, saved = SpendingClock(history.spent, dispatcher.post), BodyReader(), _conversations(catalog)
     for part in (memory, options, calendar, midnight, bodies):
         stack.push_async_callback(part.close)
     note, probes, sockets = options.after(MeasurementRecorder(store).record), timings or ProbeTimings(), _sockets(stack)
     kept = KeptEngines(reaper) if catalog.settings.keep_engines else None
-    instances.make(RunServices(dispatcher.post, reaper, probes, note, _measured(memory), sockets=sockets, kept=kept))
+    services = RunServices(dispatcher.post, reaper, probes, note, _measured(memory), sockets=sockets, kept=kept)
+    instances.make(replace(services, conversations=saved))
     adoption = EngineAdoption(reaper.directory, instances, dispatcher.post) if kept else None
-    first = _first_steps(reaper, adoption, memory, options, dispatcher.post)
-
+    first = _first_steps(reaper, adoption, memory, options, dispatcher.post, saved)
     context = AppContext(
         catalog=catalog,
         router=Router(catalog),
@@ -152,6 +153,13 @@ def _dispatcher(scheduler: Scheduler, instances: Instances, sinks: Sinks, memory
 
 def _reload(catalog: Catalog, post: Post, instances: Instances, *, after: list[Follower]) -> Reload:
     return Reload(catalog, post, SettingsReader().read, before=[instances.apply], after=after)
+
+
+def _conversations(catalog: Catalog) -> ConversationStore:
+    def wanted(model: str) -> bool:
+        return model in catalog.profiles and catalog.profiles[model].kv.save
+
+    return ConversationStore(saved_conversations_folder(), catalog.kv_disk, wanted)
 
 
 def _prober(
@@ -205,6 +213,7 @@ def _first_steps(
     memory: MemoryMonitor,
     options: LoadOptionMonitor,
     post: Post,
+    conversations: ConversationStore,
 ) -> list[BootStep]:
     """Return the steps that see to what an earlier daemon left, without which memory is measured."""
 
@@ -224,6 +233,8 @@ def _first_steps(
 
     return [
         BootStep("ending the engines of an earlier daemon", reap),
+        # No engine writes to these files meanwhile.
+        BootStep("looking through saved conversations", conversations.start),
         BootStep("measuring memory", measure),
         *([] if adoption is None else [BootStep("adopting the engines of an earlier daemon", adopt)]),
     ]

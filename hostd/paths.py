@@ -32,6 +32,11 @@ def responses_file() -> Path:
     return state_directory() / "responses.sqlite"
 
 
+def saved_conversations_folder() -> Path:
+    """Return where engines keep what they have read of conversations, if the owner wants that."""
+    return state_directory() / "kv"
+
+
 def launch_folder(agent: str) -> Path:
     """Return where the files of an agent's printed launch go: below the user's own cache, where nobody else can put any."""
     return platformdirs.user_cache_path("hostd") / "launch" / agent

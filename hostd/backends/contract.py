@@ -9,8 +9,8 @@ Write one class that extends `Engine` (`Backend` for a server that hostd never s
    ``attach`` (a server at the variant's url), ``open`` and ``close`` (a server that runs before its model is loaded), ``sleep``
    and ``wake`` (with `Launch.sleep_levels`), ``progress``, ``turns`` and ``describe`` (what the server reports),
    ``report_request`` (what has it report more), ``fields`` (members of requests that reach it), ``spoken`` (the dialects in which
-   a request is answered best), ``adapt``, ``ensure_fits`` and
-   ``prefers_stream`` (requests that the engine would not take as they are), ``think`` (how it is told whether to think),
+   a request is answered best), ``adapt``, ``ensure_fits`` and ``prefers_stream`` (requests that the engine would not take as they
+   are), ``pin``, ``save_slot`` and ``restore_slot`` (with `Launch.slot_files`), ``think`` (how it is told whether to think),
    ``count_tokens`` (of a prompt), ``refusal`` (its words for a client's mistake).
 
 A package registers its class as an entry point of the group ``hostd.backends``, under the same name; the class is called with
@@ -23,6 +23,7 @@ works, too. `tests/backends/tenth_engine.py` is a complete example, and `tests/c
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hostd.backends.http.client import HttpClient
@@ -81,6 +82,17 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotFiles:
+    """Where an engine keeps the content of its slots in files: in *folder*, for engines with the same *identity* alone.
+
+    The identity tells the model's file, the engine's build, and the flags that what it computes may depend on.
+    """
+
+    folder: Path
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """A process to start: list argv, an environment made from nothing, and how to see that it is ready.
 
@@ -89,7 +101,7 @@ class Launch:
     seconds between SIGTERM and SIGKILL. *sleep_levels* are the levels of sleep that this engine offers, the lightest first.
     *exclusive_start* keeps other engines from starting meanwhile, because this one measures its devices as it starts. *secrets* are
     texts of argv and env that are shown to nobody. *devices* are variables that show it the devices of its placement: a part of
-    those that the owner's own variables show, so they come after these.
+    those that the owner's own variables show, so they come after these. *slot_files* is None for an engine that keeps none.
     """
 
     argv: tuple[str, ...]
@@ -103,6 +115,7 @@ class Launch:
     exclusive_start: bool = False
     secrets: tuple[str, ...] = field(default=(), repr=False)
     devices: Mapping[str, str] = field(default_factory=dict)
+    slot_files: SlotFiles | None = None
 
     @property
     def shown_argv(self) -> tuple[str, ...]:
@@ -192,6 +205,10 @@ class Backend(ABC):
         """Return members that, added to a request for a stream, have the server report how much of the prompt it has read."""
         return {}
 
+    def pin(self, endpoint: Endpoint, slot: int) -> Mapping[str, Any]:
+        """Return members that, added to a request, have the engine serve it in *slot*."""
+        return {}
+
     async def describe(self, http: HttpClient, endpoint: Endpoint) -> ServerFacts:
         """Return what the server reports about itself, as far as it answers."""
         return ServerFacts()
@@ -271,6 +288,22 @@ class Engine(Backend):
         A socket can be reached by nobody but this user, so an engine that knows them needs no port. Otherwise as `launch`.
         """
         return None
+
+    async def save_slot(self, http: HttpClient, endpoint: Endpoint, slot: int, name: str) -> int:
+        """Write the content of an idle *slot* to the file *name* in the folder of `SlotFiles`; return how many tokens it has.
+
+        Raises:
+            EngineError: It did not, for whatever reason.
+        """
+        raise EngineError("the engine keeps no slots")
+
+    async def restore_slot(self, http: HttpClient, endpoint: Endpoint, slot: int, name: str) -> int:
+        """Put the file *name* into an idle *slot*; return how many tokens it has.
+
+        Raises:
+            EngineError: It did not, and the engine is not to be trusted any more.
+        """
+        raise EngineError("the engine keeps no slots")
 
     def classify(self, status: int, tail: tuple[str, ...]) -> ExitClass:
         """Return what an exit *status* (negative: killed by that signal) and the last log lines mean."""

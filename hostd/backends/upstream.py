@@ -5,7 +5,7 @@ nothing in this module knows of processes or memory.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -17,11 +17,14 @@ from hostd.backends.in_turn import in_turn
 from hostd.backends.refusal_patterns import MALFORMED
 from hostd.dialects.anthropic import thinking as anthropic_thinking
 from hostd.dialects.base import Dialect, InferenceRequest
+from hostd.dialects.engine_sums import read_sums
 from hostd.dialects.openai import system_messages
 from hostd.dialects.openai import thinking as openai_thinking
 from hostd.dialects.openai.dialect import PATHS
 from hostd.dialects.openai.request_fields import permitted, shown
 from hostd.dialects.request_document import RequestDocument
+from hostd.domain.answer_sums import AnswerSums
+from hostd.domain.conversation import UNKNOWN
 from hostd.domain.errors import HostdError, RequestError
 from hostd.domain.locality import is_loopback
 from hostd.domain.prices import price_of
@@ -100,6 +103,17 @@ class Upstream(ABC):
     def rested(self) -> None:  # noqa: B027 - as above
         """Note that the last request in flight is done."""
 
+    async def take_slot(self, lease: "Lease") -> bool:  # noqa: ARG002 - as above
+        """Have the slot of *lease* hold what is known of its conversation; return whether the server must be told the slot.
+
+        Raises:
+            EngineError: The server ends, having failed to.
+        """
+        return False
+
+    def answered(self, lease: "Lease", sums: AnswerSums) -> None:  # noqa: B027 - as above
+        """Note that the request that holds *lease* was answered, and what that took."""
+
     async def sign(self, *, streamed: bool) -> float | None:  # noqa: ARG002 - only some upstreams show what they do
         """Return when the upstream last showed that it works on its requests, on the loop's clock; None where nothing shows it.
 
@@ -123,6 +137,7 @@ class Lease:
 
         `request_id` is the ticket of its request, once one has taken it, and `begun` says that its answer has begun to come. After
         the last lease is over that `measures`, the upstream may measure what it holds.
+        `slot` is the one that was chosen for its request, which continues `conversation`; None where the server chooses.
         `thinking` holds where the request says nothing of it; `thinks_instead` is what is asked of the model where that is not what
         was wished. `mask` replaces private data in what is sent to it.
         """
@@ -136,6 +151,10 @@ class Lease:
         self.request_id = ""
         self.begun = False
         self.measures = True
+        self.sums: AnswerSums | None = None
+        self.slot: int | None = None
+        self.conversation = UNKNOWN
+        self._pinned = False
         self.left_out: tuple[str, ...] = ()
         self.thinking = upstream.profile.thinking
         self.thinks_instead = ""
@@ -168,6 +187,25 @@ class Lease:
     def stays_here(self) -> bool:
         """Whether the server is certainly on this machine: by what it is, and by where it listens."""
         return self.endpoint.local and is_loopback(self.endpoint.url)
+
+    async def take_slot(self) -> None:
+        """Have the request's slot hold what is known of its conversation.
+
+        Raises:
+            EngineError: The server ends, having failed to.
+        """
+        self._pinned = await self._upstream.take_slot(self)
+
+    def answered(self, ends: Iterable[bytes], prompt: int, answer: int, ttft: float, seconds: float) -> None:
+        """Note what the answer took, of which *ends* are the first and the last bytes; the others as for `read_sums`."""
+        self.sums = read_sums(ends, prompt, answer, ttft, seconds)
+        self._upstream.answered(self, self.sums)
+
+    def in_slot(self, document: RequestDocument) -> RequestDocument:
+        """Return *document* as a request that the server answers in the chosen slot, where there is one."""
+        if not self._pinned or self.slot is None:
+            return document
+        return document.replace(self._backend.pin(self.endpoint, self.slot))
 
     def sent(self, body: bytes) -> None:
         """Note that *body* is sent to the server now."""

@@ -9,7 +9,7 @@ from hostd.domain.profile import HOSTS_OWN, Settings
 from hostd.domain.secret import MASK
 from hostd.domain.settings_changes import SettingChange, TakesEffect
 
-_RESTART = frozenset({"server", "keys", "backends", "state"})
+_RESTART = frozenset({"server", "keys", "backends", "state", "kv"})
 _NOT_SETTINGS = ("source", "notes", "profiles")
 
 _Path = tuple[str, ...]

@@ -9,8 +9,8 @@ from hostd.config.section import Section, items, key, keys, long_form
 from hostd.config.variants import registered
 from hostd.config.yaml_positions import YamlSequence
 from hostd.domain.host import Reserve as ReserveNoun
+from hostd.domain.profile import KvSettings, Settings, WarmSettings
 from hostd.domain.profile import Limits as LimitsNoun
-from hostd.domain.profile import Settings, WarmSettings
 from hostd.domain.units import format_duration, format_size
 
 _LIMITS = LimitsNoun()
@@ -19,6 +19,7 @@ _RESERVE = ReserveNoun()
 _SETTINGS = Settings()
 _SERVER = _SETTINGS.server
 _STATE = _SETTINGS.state
+_KV = KvSettings()
 
 
 class LimitsSection(Section):
@@ -217,6 +218,23 @@ class StateSection(Section):
     max_bytes: field_types.Size = key("Bytes of all that are kept; the oldest give way.", format_size(_STATE.max_bytes))
 
 
+class KvSection(Section):
+    """What becomes of what engines have read of a conversation when its slot or its engine is needed for something else."""
+
+    save: field_types.Switch = key(
+        "Keep it in files (0600) in the state folder, and go on from there; they amount to the conversations. llama.cpp only.",
+        _KV.save,
+    )
+
+
+class HostKvSection(KvSection):
+    """The default of the profiles' `kv`, and what all of them share."""
+
+    disk: field_types.Size = key(
+        "Bytes of disk for all saved conversations; the least recently used give way.", format_size(_SETTINGS.kv_disk)
+    )
+
+
 class HostFile(Section):
     """The host's own file, `hostd.yaml`; every key is optional."""
 
@@ -236,4 +254,5 @@ class HostFile(Section):
     providers: dict[field_types.Name, ProviderSection] = keys("Cloud providers, by the names that profiles give them.")
     state: StateSection = keys("What is kept of conversations.")
     privacy: PrivacySection = keys("What becomes of private data in requests that may leave this machine.")
+    kv: HostKvSection = keys("What becomes of what engines have read of conversations.")
     keys: KeysSection = keys("Keys of the clients that may use this host.")

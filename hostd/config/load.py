@@ -55,6 +55,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         engines=to_settings.engines(checked_host),
         caps=to_settings.caps(checked_host),
         reserve=to_settings.reserve(checked_host),
+        kv_disk=checked_host.kv.disk,
         notes=tuple(note for doc in profiles for note in profile_notes(doc)),
     )
 

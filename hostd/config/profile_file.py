@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from hostd.config import field_types
-from hostd.config.host_file import LimitsSection, WarmSection
+from hostd.config.host_file import KvSection, LimitsSection, WarmSection
 from hostd.config.section import Section, items, key, keys, long_form
 from hostd.config.variants import Variant
 from hostd.config.yaml_positions import YamlMapping
@@ -137,6 +137,9 @@ class ProfileFile(Section):
         "`tool_calls`: hold a stream's tool calls back until they are whole, and ask once more, in one piece, where they cannot be "
         "read. `off`: only while nothing else of the answer has been sent.",
         _PROFILE.repair.value,
+    )
+    kv: KvSection = keys(
+        "Whether what the engine has read of conversations is saved; the default is that of hostd.yaml."
     )
     price: PriceSection | None = key(
         "What tokens cost, in USD per million; without it, a cloud model's list price where hostd knows it."

@@ -14,7 +14,7 @@ from hostd.config.variants import shape_of
 from hostd.domain.profile import EngineSettings, Settings, Variant
 from hostd.domain.reason import FallbackReason
 from hostd.domain.secret import Secret
-from hostd.domain.units import format_duration
+from hostd.domain.units import format_duration, format_size
 
 
 def show(settings: Settings) -> dict[str, Any]:
@@ -29,6 +29,7 @@ def show(settings: Settings) -> dict[str, Any]:
         "providers": {name: {"daily_usd": cap} for name, cap in settings.caps.items()},
         "privacy": _section(PrivacySection, settings.privacy),
         "state": _section(StateSection, settings.state),
+        "kv": {"disk": format_size(settings.kv_disk)},
         "profiles": {name: _section(ProfileFile, profile) for name, profile in settings.profiles.items()},
         "notes": list(settings.notes),
     }

@@ -18,6 +18,7 @@ from hostd.domain.profile import (
     Capabilities,
     EngineSettings,
     FallbackRule,
+    KvSettings,
     Limits,
     Price,
     Profile,
@@ -47,6 +48,7 @@ def profile(checked: ProfileFile, folder: Path, host: HostFile) -> Profile:
             FallbackRule(to=item.to, on=frozenset(item.on or USUAL_REASONS)) for item in checked.fallback
         ),
         "capabilities": Capabilities(**checked.capabilities.written()),
+        "kv": KvSettings(save=(checked.kv if "save" in checked.kv.written() else host.kv).save),
         "price": None if checked.price is None else Price(**checked.price.written()),
     }
     return Profile(**{name: _frozen(value) for name, value in checked.written().items()} | converted)

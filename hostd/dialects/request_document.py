@@ -160,6 +160,13 @@ class RequestDocument(Mapping[str, Any]):
             return None
         return items[-1] if items else None
 
+    def beginning_of(self, name: str, most: int) -> list[JsonText] | None:
+        """Return the bytes of the first items of the list *name*, *most* at most; None where it is no list."""
+        try:
+            return list(_decode_items(self._members.get(name, b""))[:most])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+
     def texts_in(self, name: str) -> int:
         """Return how many items the list *name* has if they are texts or lists; 0 where it is no such list. Nothing is decoded."""
         try:

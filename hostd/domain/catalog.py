@@ -85,6 +85,11 @@ class Catalog:
         return self.settings.privacy
 
     @property
+    def kv_disk(self) -> int:
+        """The bytes of disk that saved conversations may take; a change of it takes a restart."""
+        return self.settings.kv_disk
+
+    @property
     def keys(self) -> KeySettings:
         """Where the clients' keys are; a change of it takes a restart."""
         return self.settings.keys

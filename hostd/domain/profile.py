@@ -131,6 +131,13 @@ class Repair(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class KvSettings:
+    """What becomes of what an engine has read of conversations: with *save*, files keep it when their slot or engine is needed."""
+
+    save: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """What tokens cost, in USD per million."""
 
@@ -177,6 +184,7 @@ class Profile:
     privacy: Privacy = Privacy.ANY
     repair: Repair = Repair.OFF
     price: Price | None = None
+    kv: KvSettings = KvSettings()
 
     def with_engine_of(self, other: "Profile") -> "Profile":
         """Return this profile as far as an engine does not see it, with what the engine of *other* was launched with.
@@ -220,7 +228,7 @@ class Settings:
     With *listen_by_option* the addresses are the command line's, whatever files say later, as *keep_engines* is, with which engines
     outlive the daemon. *commands* holds a command for the
     backends that have one configured, *engines* what is said of them beside it. *caps* are what providers may cost a day, in USD.
-    *notes* are what the owner should know of; they are shown.
+    *kv_disk* is how many bytes of disk saved conversations may take. *notes* are what the owner should know of; they are shown.
     """
 
     source: str | None = None
@@ -237,4 +245,5 @@ class Settings:
     engines: Mapping[str, EngineSettings] = field(default_factory=lambda: MappingProxyType({}))
     caps: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     reserve: Reserve = field(default_factory=Reserve)
+    kv_disk: int = 10 * 1024**3
     notes: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from hostd.domain.conversation import UNKNOWN, ConversationId
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
 from hostd.domain.thinking import ThinkingDefault
 
@@ -87,7 +88,8 @@ class Ticket(NamedTuple):
     up, waiting included (seconds on the scheduler's clock); the model's own total timeout may end it earlier. *keep_alive* is a
     hint: for how many seconds the client would like the model to stay loaded afterwards. *digest* tells the same request sent
     again; it is made only while requests are refused by it. *prompt_tokens* and *answer_tokens* are what it may be billed for at
-    most (0: not said); they are counted only where spending has a cap.
+    most (0: not said); they are counted only where spending has a cap. *conversation* is the one that it continues, where an engine
+    keeps conversations apart.
     """
 
     id: str
@@ -100,3 +102,4 @@ class Ticket(NamedTuple):
     digest: str | None = None
     prompt_tokens: int = 0
     answer_tokens: int = 0
+    conversation: ConversationId = UNKNOWN

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import structlog
 
+from hostd.domain.answer_sums import AnswerSums
 from hostd.domain.errors import Bug
 from hostd.domain.lifecycle import State
 from hostd.domain.reason import ExitClass
@@ -170,13 +171,15 @@ class Dispatcher:
         self.post(Arrived(ticket))
         return await self._verdict(ticket.id)
 
-    def finished(self, ticket_id: str, seconds: float, cost: float | None = None) -> None:
+    def finished(
+        self, ticket_id: str, seconds: float, cost: float | None = None, sums: AnswerSums | None = None
+    ) -> None:
         """Report that a request was answered in full, after so many *seconds* of the engine's work.
 
-        *cost* is what it cost, in USD; None where it has no price.
+        *cost* is what it cost, in USD; None where it has no price. *sums* are its tokens and times.
         """
-        if self._busy or not self.scheduler.finish(ticket_id, seconds, self._loop.time()):
-            self.post(Finished(ticket_id, seconds, cost))
+        if self._busy or not self.scheduler.finish(ticket_id, seconds, self._loop.time(), sums):
+            self.post(Finished(ticket_id, seconds, cost, sums))
         else:
             self._set_timer()
 

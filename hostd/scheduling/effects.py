@@ -13,7 +13,7 @@ class Serve(NamedTuple):
     """Send a request to a model now. A tuple, since one is made for each request.
 
     *reason* is why it is not the first choice (None: it is); *waited* and *loaded* are the seconds that it spent in
-    queues and, of these, waiting for a load.
+    queues and, of these, waiting for a load. *slot* is the engine's slot that is to serve it; None: the engine chooses.
     """
 
     ticket_id: str
@@ -22,6 +22,7 @@ class Serve(NamedTuple):
     reason: FallbackReason | None
     waited: float
     loaded: float
+    slot: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

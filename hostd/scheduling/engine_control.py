@@ -150,7 +150,7 @@ class EngineController:
         if model.state is not State.LOADING:
             return False
         model.move(Transition.LOADED)
-        model.slots, model.sleep_levels, model.last_error = event.slots, event.sleep_levels, None
+        model.take_engine(event)
         if model.woke_from_sleep:
             model.wake_seconds = event.seconds
         elif model.why != ADOPTED:

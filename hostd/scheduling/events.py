@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hostd.domain.answer_sums import AnswerSums
 from hostd.domain.host import Pool
 from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass, FallbackReason
@@ -51,25 +52,28 @@ class AttemptFailed:
 class Finished:
     """A request was answered in full; *seconds* is how long the engine worked on it.
 
-    *cost* is what it cost, in USD; None where it has no price, or too little was counted.
+    *cost* is what it cost, in USD; None where it has no price, or too little was counted. *sums* are its tokens and times.
     """
 
     ticket_id: str
     seconds: float
     cost: float | None = None
+    sums: AnswerSums | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EngineReady:
     """An engine answered its first token, after so many *seconds* of loading or waking.
 
-    *slots* is how many sequences it really decodes together, *sleep_levels* those that it offers, the lightest first.
+    *slots* is how many sequences it really decodes together, *sleep_levels* those that it offers, the lightest first. *addressed*
+    says that a request is told its slot.
     """
 
     model: str
     slots: int
     seconds: float
     sleep_levels: tuple[int, ...] = ()
+    addressed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import exp
 
+from hostd.domain.answer_sums import AnswerSums
 from hostd.domain.lifecycle import State, Transition, after
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import FallbackReason
 from hostd.planning.warm_set.load_option import UNMEASURED_LOAD, LoadOption
 from hostd.scheduling.circuit_breaker import CircuitBreaker
-from hostd.scheduling.events import AttemptFailed
+from hostd.scheduling.events import AttemptFailed, EngineReady
 from hostd.scheduling.pending_load import PendingLoad
 from hostd.scheduling.queue import RequestQueue
 from hostd.scheduling.request_state import RequestState
 from hostd.scheduling.restart import RestartPolicy
+from hostd.scheduling.slot_table import SlotTable
+from hostd.scheduling.speed import Speed
 
 MEMORY = 300.0
 """Seconds after which a request counts for a third of one that arrived just now."""
@@ -75,6 +78,8 @@ class ModelState:
 
     *limited_until* is when the model's provider takes requests again, having refused one; None where it takes them.
 
+    *slot_table* is what the slots of its engine hold, where requests are told theirs. *speed* is how fast it was lately.
+
     *options_known* says whether the options have been found yet, without which no load begins. *removed* says that the owner has
     removed the model, which only answers the requests that it has.
     """
@@ -116,6 +121,8 @@ class ModelState:
     removed: bool = False
     last_error: str | None = None
     limited_until: float | None = None
+    slot_table: SlotTable | None = None
+    speed: Speed = field(default_factory=Speed)
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     down_reason: FallbackReason = FallbackReason.LOAD_FAILED
 
@@ -233,8 +240,14 @@ class ModelState:
         self.profile, self.options_known = profile, options_known
         self.options, self.why_not, self.option = (), None, None
         self.load_seconds = self.wake_seconds = self.last_error = None
+        self.speed = Speed()
         self.failed_variants.clear()
         self.load_errors.clear()
+
+    def take_engine(self, ready: EngineReady) -> None:
+        """Note what the engine is like that has become *ready*."""
+        self.slots, self.sleep_levels, self.last_error = ready.slots, ready.sleep_levels, None
+        self.slot_table = SlotTable(ready.slots) if ready.addressed else None
 
     def forget_tries(self) -> None:
         """Forget which variants could not be loaded, so that the next load tries all of them again."""
@@ -247,6 +260,8 @@ class ModelState:
         self.state = after(self.state, move)
         # Both are said of the engine that was there until now.
         self.suspected_dead, self.closed_to_new_since = False, None
+        if move in (Transition.STOP, Transition.FAILED):
+            self.slot_table = None
         if move is Transition.LOADED:
             self.generation += 1
             self.unanswered.clear()
@@ -266,6 +281,13 @@ class ModelState:
         self.charged = 0
         if self.unanswered:
             self.unanswered.clear()
+
+    def release_slot(self, ticket_id: str, now: float, sums: AnswerSums | None = None) -> None:
+        """Note that a request is served no more, and, where it was answered, by its *sums* how fast."""
+        if sums is not None:
+            self.speed.learn(sums)
+        if self.slot_table is not None:
+            self.slot_table.release(ticket_id, now, 0 if sums is None else sums.prompt + sums.answer)
 
     def asked(self, now: float) -> None:
         """Count a request, and learn how long the model was idle before it."""

@@ -13,6 +13,7 @@ Nearly every request finds a ready model with a free slot and no queue, and leav
 
 from collections.abc import Mapping
 
+from hostd.domain.answer_sums import AnswerSums
 from hostd.domain.errors import Bug, HostdError
 from hostd.domain.lifecycle import State
 from hostd.domain.reason import FallbackReason
@@ -71,7 +72,7 @@ class RequestFlow:
         self._context.begin(now)
         return self._serve(model, self._entered(ticket, model))
 
-    def finish(self, ticket_id: str, seconds: float, now: float) -> bool:
+    def finish(self, ticket_id: str, seconds: float, now: float, sums: AnswerSums | None = None) -> bool:
         """End a served request if that frees a slot which nothing waits for; otherwise return False, having changed nothing."""
         model = self.model_of.get(ticket_id)
         if model is None or model.queue or model.state is not State.READY or model.closed_to_new_since is not None:
@@ -84,6 +85,7 @@ class RequestFlow:
         model.breaker.answered(ticket_id, now)
         model.learn_service(seconds)
         del self.model_of[ticket_id], model.serving[ticket_id]
+        model.release_slot(ticket_id, now, sums)
         self._engines.after_release(model)
         return True
 
@@ -158,18 +160,24 @@ class RequestFlow:
         request.queued += now - request.since
         model.serving[ticket.id] = request
         self.model_of[ticket.id] = model
-        serve = Serve(ticket.id, model.name, request.attempt, request.reason, request.queued, request.loaded)
+        table = model.slot_table
+        slot = None if table is None else table.take(ticket.id, ticket.conversation, now)
+        serve = Serve(ticket.id, model.name, request.attempt, request.reason, request.queued, request.loaded, slot)
         return serve, request_decisions.routed(model, request)
 
     def _act(self, serve: Serve, routed: Routed) -> None:
         self._context.effects += (serve, Explain(routed))
 
-    def release(self, ticket_id: str) -> RequestState | None:
-        """Take a request out, wherever it is, and serve the next one; return it, or None where it was nowhere."""
+    def release(self, ticket_id: str, sums: AnswerSums | None = None) -> RequestState | None:
+        """Take a request out, wherever it is, and serve the next one; return it, or None where it was nowhere.
+
+        *sums* are those of its answer, if it was answered.
+        """
         model = self.model_of.pop(ticket_id, None)
         if model is None:
             return None
         model.breaker.released(ticket_id)
+        model.release_slot(ticket_id, self._context.now, sums)
         if (request := model.serving.pop(ticket_id, None)) is None:
             held = model.awaiting_cause.pop(ticket_id, None)
             request = model.queue.remove(ticket_id) if held is None else held[0]
@@ -180,13 +188,15 @@ class RequestFlow:
         self.pump(model)
         return request
 
-    def finished(self, ticket_id: str, seconds: float, cost: float | None = None) -> None:
+    def finished(
+        self, ticket_id: str, seconds: float, cost: float | None = None, sums: AnswerSums | None = None
+    ) -> None:
         """End a request that was answered, and learn from it how long that takes."""
         if model := self.model_of.get(ticket_id):
             model.learn_service(seconds)
             self.breakers.answered(model, ticket_id)
             self.spending.answered(ticket_id, cost)
-        self.release(ticket_id)
+        self.release(ticket_id, sums)
 
     def fall_back(self, request: RequestState, reason: FallbackReason, error: HostdError) -> None:
         """Move a request to the next target that may take it for *reason*, or refuse it with *error*."""

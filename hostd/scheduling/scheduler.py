@@ -9,6 +9,7 @@ reads a clock: deadlines are named in the `DecisionContext`, and the dispatcher 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from hostd.domain.answer_sums import AnswerSums
 from hostd.domain.errors import Bug
 from hostd.domain.host import Pool
 from hostd.domain.lifecycle import State
@@ -126,10 +127,10 @@ class Scheduler:
         """Serve *ticket* at once as `handle` would for `Arrived`, where that is all that follows; None: ask `handle`."""
         return None if self._reconfiguration.pending else self._requests.admit(ticket, now)
 
-    def finish(self, ticket_id: str, seconds: float, now: float) -> bool:
+    def finish(self, ticket_id: str, seconds: float, now: float, sums: AnswerSums | None = None) -> bool:
         """Do what `handle` would for `Finished`, where that has no effects, and return True; False: ask `handle`."""
         # A model that changes or goes does so when it is idle, which this may make it.
-        return not self._reconfiguration.pending and self._requests.finish(ticket_id, seconds, now)
+        return not self._reconfiguration.pending and self._requests.finish(ticket_id, seconds, now, sums)
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Take in one event at *now* (seconds on any monotonic clock) and return what is to be done, in order."""
@@ -137,8 +138,8 @@ class Scheduler:
         match event:
             case Arrived(ticket):
                 self._requests.arrived(ticket)
-            case Finished(ticket_id, seconds, cost):
-                self._requests.finished(ticket_id, seconds, cost)
+            case Finished(ticket_id, seconds, cost, sums):
+                self._requests.finished(ticket_id, seconds, cost, sums)
             case AttemptFailed():
                 self._failures.attempt_failed(event)
             case ClientLeft():

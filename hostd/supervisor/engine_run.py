@@ -22,6 +22,8 @@ from hostd.scheduling.events import EngineReady, EngineSlept, Event
 from hostd.sizing.variants import BoundVariant
 from hostd.supervisor.attached_server import AttachedServer
 from hostd.supervisor.cloud_server import CloudServer
+from hostd.supervisor.conversations.slots import EngineSlots
+from hostd.supervisor.conversations.store import ConversationStore
 from hostd.supervisor.engine_server import EngineServer
 from hostd.supervisor.engine_sleep import fall_asleep, wake_up
 from hostd.supervisor.health.progress_monitor import ProgressMonitor
@@ -50,7 +52,7 @@ class RunServices:
     *record_memory* writes down what an engine holds after its first requests; it blocks. *measure_held* returns what a model's
     engine holds now, in bytes by pool; without it the memory of the engine's processes is taken. *exclusive_start* is held by
     each engine that measures its devices while it starts. *sockets* is where engines listen that know unix sockets. *kept* are the
-    engines that outlive this daemon, None where none does.
+    engines that outlive this daemon, None where none does. *conversations* keeps what engines have read where the owner wants that.
     """
 
     post: Callable[[Event], None]
@@ -61,6 +63,7 @@ class RunServices:
     exclusive_start: asyncio.Lock = field(default_factory=asyncio.Lock)
     sockets: SocketFolder | None = None
     kept: KeptEngines | None = None
+    conversations: ConversationStore | None = None
 
 
 class EngineRun:
@@ -85,6 +88,7 @@ class EngineRun:
         self.monitor: ProgressMonitor | None = None
         self.readiness: Readiness | None = None
         self.facts = ServerFacts()
+        self.slots_held: EngineSlots | None = None
         self.served = False
         self._upstream = upstream
         self._variants = variants
@@ -96,6 +100,7 @@ class EngineRun:
         self._stopping = asyncio.Event()
         self._sleep_requests: asyncio.Queue[int] = asyncio.Queue()
         self._waking = asyncio.Event()
+        self._spoilt: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._task = upstream.profile.capabilities.task
         self._now = asyncio.get_running_loop().time
         self._began = self._now()
@@ -219,15 +224,36 @@ class EngineRun:
                 monitor.tracker,
                 task=self._task,
             )
-            what, outcome = await self._until(server, wedged=watchdog.wedged(), sleep=self._sleep_requests.get())
+            what, outcome = await self._until(
+                server, wedged=watchdog.wedged(), sleep=self._sleep_requests.get(), spoilt=self._until_spoilt()
+            )
             self._may_run_on = what == "stopped"
             if what == "sleep":
                 what, outcome = await self._sleep(server, int(str(outcome)))
         if isinstance(outcome, EngineError):
             raise outcome
+        if what == "stopped" and self.slots_held is not None:
+            await self.slots_held.save_all()
+        if what == "spoilt":
+            await server.kill()
+            raise EngineError(str(outcome))
         if what == "wedged":
             await server.kill()
             raise EngineError(str(outcome), tail=self._ring.tail(), self_inflicted=watchdog.computes)
+
+    async def _until_spoilt(self) -> str:
+        return await asyncio.shield(self._spoilt)
+
+    def _spoil(self, why: str) -> None:
+        if not self._spoilt.done():
+            self._spoilt.set_result(why)
+
+    def _slots_of(self, server: Server) -> EngineSlots | None:
+        """Return the slots of a *server* that keeps them in files."""
+        store = self._services.conversations
+        if store is None or not isinstance(server, EngineServer) or server.launch.slot_files is None:
+            return None
+        return EngineSlots(self._upstream.name, server, server.launch.slot_files, store, self._spoil)
 
     def _stop_watching(self) -> None:
         if self.monitor is not None:
@@ -249,11 +275,13 @@ class EngineRun:
         except TimeoutError:
             raise EngineError(f"it made no token within {ADOPTED_WITHIN:g} s") from None
         self.facts = await server.describe()
+        self.slots_held = self._slots_of(server)
 
     def _report_ready(self) -> None:
         self.readiness, self.served = None, True
         self._waking.clear()
-        self._services.post(EngineReady(self._upstream.name, self.slots, self._now() - self._began, self.sleep_levels))
+        seconds, addressed = self._now() - self._began, self.slots_held is not None
+        self._services.post(EngineReady(self._upstream.name, self.slots, seconds, self.sleep_levels, addressed))
 
     async def _sleep(self, server: Server, level: int) -> tuple[str, object]:
         """Put the engine to sleep and wake it when told to; return what ends that: it is ready again, or the run is over."""

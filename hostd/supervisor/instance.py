@@ -12,6 +12,7 @@ import structlog
 
 from hostd.backends.contract import Attachment, Launch, ServerFacts
 from hostd.backends.upstream import Lease, Upstream
+from hostd.domain.answer_sums import AnswerSums
 from hostd.domain.errors import EngineError, HostdError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.progress import PromptProgress
@@ -20,6 +21,7 @@ from hostd.domain.secret import masked, secrets_in
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import EngineFailed, EngineStopped, Event
 from hostd.sizing.variants import BoundVariant
+from hostd.supervisor.conversations.slots import EngineSlots
 from hostd.supervisor.engine_run import EngineRun, RunServices, best_variant
 from hostd.supervisor.engine_server import EngineServer
 from hostd.supervisor.health.progress_monitor import ProgressMonitor
@@ -45,6 +47,7 @@ class Instance(Upstream):
         self._services = services
         self._cannot_sleep: set[str] = set()
         self._run: EngineRun | None = None
+        self._in_slots: dict[Lease, EngineSlots] = {}
         self._record_at = 0.0
         self._lines_before = 0
         self._recording: asyncio.Task[None] | None = None
@@ -166,6 +169,27 @@ class Instance(Upstream):
         if (monitor := self._monitor) is not None:
             monitor.prompt(lease, progress)
 
+    async def take_slot(self, lease: Lease) -> bool:
+        """Have the slot of *lease* hold what is known of its conversation; return whether the engine must be told the slot.
+
+        Raises:
+            EngineError: The engine ends, having failed to.
+        """
+        held = None if self._run is None else self._run.slots_held
+        if held is None:
+            return False
+        if lease.slot is None:
+            await held.surrender()
+            return False
+        self._in_slots[lease] = held
+        await held.prepare(lease.slot, lease.conversation)
+        return True
+
+    def answered(self, lease: Lease, sums: AnswerSums) -> None:
+        """Note that the request that holds *lease* was answered, and what that took."""
+        if (held := self._in_slots.pop(lease, None)) is not None and lease.slot is not None:
+            held.answered(lease.slot, sums)
+
     def suspect(self) -> None:
         """Note that a request ran into a time limit here."""
         if self._run is not None and self._run.watchdog is not None:
@@ -178,6 +202,8 @@ class Instance(Upstream):
 
     def done(self, lease: Lease, *, given_up: bool) -> None:
         """Note that the request that held *lease* is over, and whether it was *given_up* before its answer was complete."""
+        if (held := self._in_slots.pop(lease, None)) is not None and lease.slot is not None:
+            held.given_up(lease.slot)
         if (monitor := self._monitor) is not None:
             monitor.done(lease, given_up=given_up)
 

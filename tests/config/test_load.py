@@ -20,8 +20,8 @@ def test_all_problems_of_all_files_at_once(problems: Problems) -> None:
     host = "limist: {}\nlimits: {max_queue: x, max_queue: 2}\nroles: {r: [nobody]}\n"
     broken = "name: b\nvariants: []\nslots: 0\ncolour: red\nfallback: [b]\nkv_type: ${env:GONE}\n"
     keys = (
-        "aliases, allow_fields, args, capabilities, context, draft, env, fallback, kv_type, limits, name, price, privacy, repair, "
-        "slots, stop_grace, thinking, variants, warm"
+        "aliases, allow_fields, args, capabilities, context, draft, env, fallback, kv, kv_type, limits, name, price, privacy, "
+        "repair, slots, stop_grace, thinking, variants, warm"
     )
     assert [
         "hostd.yaml:1:1: unknown key 'limist'; did you mean 'limits'?",

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol
@@ -15,6 +16,11 @@ LARGEST_ERROR = 256 * 1024
 """Bytes of the body of an error: some servers quote a part of the request."""
 ROOM = 256 * 1024
 """Bytes that wait for a reader before the server has to wait, too."""
+
+_END = 4096
+"""Bytes of a piece that are kept to be looked at when the answer is over."""
+_LAST = 4
+"""Pieces at the end of a stream, in which its last event but the formal end is."""
 
 _KEPT = frozenset({b"content-type", b"content-encoding", b"location", b"retry-after"})
 
@@ -44,6 +50,8 @@ class Response:
         self._paused = False
         self._sink: Callable[[bytes], None] | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._first = b""
+        self._last: deque[bytes] = deque(maxlen=_LAST)
 
     def __repr__(self) -> str:
         state = self.error or ("complete" if self.is_complete else f"{self._size} bytes wait")
@@ -58,6 +66,11 @@ class Response:
     def content_type(self) -> str:
         """The media type, in lower case and without parameters; empty where there is none."""
         return _media_type(self._headers.get(b"content-type", b"")[:1000])
+
+    @property
+    def ends(self) -> tuple[bytes, ...]:
+        """The beginning of its body, and the ends of the last pieces."""
+        return (self._first, *self._last)
 
     def text(self, header: bytes) -> str:
         """Return *header*, of those that are kept (lower case); empty where the answer has none."""
@@ -180,6 +193,9 @@ class Response:
             except AnswerError as error:
                 self._give_up(error)
                 return
+        # Not the pieces themselves: those of a whole answer would be held with it.
+        self._last.extend([piece[-_END:] for piece in pieces])
+        self._first = self._first or pieces[0][:_END]
         if self._sink is not None:
             try:
                 self._sink(pieces[0] if len(pieces) == 1 else b"".join(pieces))

@@ -231,6 +231,7 @@ SWITCHES: dict[str, Setting] = {
 SWITCH_VARIABLES: dict[str, str] = {
     "LLAMA_ARG_UI": "ui",
     "LLAMA_ARG_KV_UNIFIED": "kv_unified",
+    "LLAMA_ARG_CACHE_IDLE_SLOTS": "cache_idle_slots",
     "LLAMA_ARG_ENDPOINT_SLOTS": "endpoint_slots",
 }
 

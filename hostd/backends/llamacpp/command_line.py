@@ -65,6 +65,9 @@ def arguments(profile: Profile, path: Path, address: int | str, option: LoadOpti
         # llama-server divides its context among the slots.
         words += ["-c", str(profile.context * profile.slots)]
     words += ["-np", str(profile.slots), "--metrics"]
+    if profile.kv.save and profile.capabilities.task is Task.TEXT:
+        # Each request is told its slot, and then the server never looks into its own cache of prompts.
+        words += ["--cache-ram", "0"]
     if profile.kv_type != "f16":
         words += ["-ctk", profile.kv_type, "-ctv", profile.kv_type]
     if profile.capabilities.task is Task.EMBEDDINGS:

@@ -28,6 +28,7 @@ from hostd.backends.llamacpp import (
     python_server,
     refusals,
     secret_flags,
+    slot_files,
     slots,
     streaming,
     thinking,
@@ -125,11 +126,12 @@ class LlamaCpp(Engine):
         python = program[-1] == python_server.MODULE
         profile, moved = secret_flags.moved(program, profile, self._environment(profile, option), self._pages)
         words = (python_server.arguments if python else arguments)(profile, path, address, option)
+        kept = None if python else slot_files.slot_files(profile, path, program, words)
         devices = self._devices(profile, option)
         secret = {"API_KEY": key} if python else {"LLAMA_API_KEY": key} | _settings(profile, option)
         return Launch(
-            argv=(*program, *self._flags.known(program, words)),
-            env=engine_environment(os.environ) | devices | secret | moved,
+            argv=(*program, *self._flags.known(program, (*words, *slot_files.folder_words(kept)))),
+            env=engine_environment(os.environ) | devices | secret | slot_files.variables(kept) | moved,
             endpoint=Endpoint(
                 url="http://localhost" if isinstance(address, str) else f"http://127.0.0.1:{address}",
                 model=profile.name,
@@ -143,6 +145,7 @@ class LlamaCpp(Engine):
             slots=1 if python else profile.slots,
             expected_bytes=size,
             devices=devices,
+            slot_files=kept,
         )
 
     def check(self, profile: Profile, variant: Variant, option: LoadOption | None) -> None:
@@ -161,6 +164,7 @@ class LlamaCpp(Engine):
         environment = self._environment(profile, option)
         profile, moved = secret_flags.moved(program, profile, environment, self._pages)
         words = arguments(profile, path, 0, option)
+        words += slot_files.folder_words(slot_files.slot_files(profile, path, program, words))
         environment |= _settings(profile, option) | moved
         self._flags.check(program, words, environment, tuple(flags(profile.args)))
 
@@ -245,6 +249,18 @@ class LlamaCpp(Engine):
     def report_request(self, endpoint: Endpoint) -> Mapping[str, Any]:
         """Return what has llama-server send an event after each batch of a prompt; older builds ignore it."""
         return {} if endpoint.strict_model else slots.REPORTS
+
+    def pin(self, endpoint: Endpoint, slot: int) -> Mapping[str, Any]:  # noqa: ARG002 - as the contract says
+        """Return what has llama-server serve a request in *slot*, for which it waits."""
+        return {"id_slot": slot}
+
+    async def save_slot(self, http: HttpClient, endpoint: Endpoint, slot: int, name: str) -> int:
+        """Write *slot* to the file *name*; see `slot_files`."""
+        return await slot_files.move(http, endpoint, slot, "save", name)
+
+    async def restore_slot(self, http: HttpClient, endpoint: Endpoint, slot: int, name: str) -> int:
+        """Put the file *name* into *slot*; see `slot_files`."""
+        return await slot_files.move(http, endpoint, slot, "restore", name)
 
 
 def _settings(profile: Profile, option: LoadOption | None) -> dict[str, str]:

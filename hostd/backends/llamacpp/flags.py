@@ -16,7 +16,15 @@ from hostd.domain.errors import EngineError
 from hostd.domain.reason import ExitClass
 from hostd.programs import output_of
 
-OPTIONAL = {"--device": 1, "--metrics": 0, "--spec-type": 1, "--spec-draft-n-max": 1, "--spec-draft-model": 1}
+OPTIONAL = {
+    "--device": 1,
+    "--metrics": 0,
+    "--spec-type": 1,
+    "--spec-draft-n-max": 1,
+    "--spec-draft-model": 1,
+    "--cache-ram": 1,
+    "--slot-save-path": 1,
+}
 """Flags of hostd's own that an older build may lack, and how many values follow each."""
 
 

@@ -150,6 +150,7 @@ class Attempt:
 
     async def _receive(self, upstream: Response) -> web.StreamResponse:
         try:
+            self._response = upstream
             response = await self._pass_on(upstream)
         except BaseException:
             upstream.close()
@@ -291,6 +292,7 @@ class Attempt:
         trace.prompt_tokens, trace.tokens = prompt_tokens, tokens
         trace.ttft = trace.ttft or self.seconds
         trace.cost = self._lease.price.of(prompt_tokens, tokens)
+        self._lease.answered(self._response.ends, prompt_tokens, tokens, trace.ttft, self.seconds)
 
     def _timed_out(self) -> Exception:
         """Return what it means that a limit has passed."""

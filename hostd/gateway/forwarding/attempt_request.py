@@ -8,8 +8,9 @@ from hostd.dialects.base import InferenceRequest, Translation
 from hostd.dialects.json_text import SMALL
 from hostd.dialects.openai.request_fields import shown
 from hostd.dialects.request_document import RequestDocument
-from hostd.domain.errors import RequestError
-from hostd.gateway.forwarding.attempt_errors import rejected_by_engine
+from hostd.domain.errors import EngineError, RequestError
+from hostd.domain.reason import FallbackReason
+from hostd.gateway.forwarding.attempt_errors import RetryableFailure, rejected_by_engine
 from hostd.gateway.forwarding.request_trace import RequestTrace
 
 CRASH_NOTICE = 0.5
@@ -52,6 +53,11 @@ async def sent(
         ExchangeError: The upstream cannot be reached, or the connection broke off.
     """
     try:
+        await lease.take_slot()
+    except EngineError as error:
+        # Its end is on its way to the scheduler, which has the request served by the next one.
+        raise RetryableFailure(FallbackReason.CRASHED, error.message, reached=False) from None
+    try:
         adapted = await lease.translate(document, translation.spoken)
     except RequestError as error:
         raise rejected_by_engine(error) from None
@@ -62,6 +68,7 @@ async def sent(
         adapted = translation.streamed(adapted)
     if streamed:
         adapted = lease.with_reports(adapted)
+    adapted = lease.in_slot(adapted)
     body = adapted.encode() if adapted.size <= SMALL else await in_turn(adapted.size, adapted.encode)
     lease.sent(body)
     url = lease.endpoint.url + lease.endpoint.speaks[translation.spoken]

@@ -10,7 +10,9 @@ from hostd.backends.in_turn import in_turn
 from hostd.backends.upstream import Lease, Upstream
 from hostd.dialects.base import InferenceRequest
 from hostd.dialects.byte_search import contains
+from hostd.dialects.conversation import conversation_of
 from hostd.dialects.session import session_name
+from hostd.domain.conversation import UNKNOWN, ConversationId
 from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.principal import Privacy
 from hostd.domain.private_data import ScanAction
@@ -105,12 +107,14 @@ class ProxyRequest:
         # A client may give two requests the same id; the scheduler must not take them for one.
         again = f"/{id(self):x}" if "X-Request-Id" in self._ctx.request.headers else ""
         route = self._route(Privacy.LOCAL if inference.private else options.privacy, kept_here)
+        session = session_name(self._ctx.request.headers, inference.document)
         return Ticket(
             self._trace.request_id + again,
             route,
             client=principal.client,
             priority=max(options.priority, principal.priority, route.priority),
-            session=session_name(self._ctx.request.headers, inference.document),
+            session=session,
+            conversation=self._conversation(route, session),
             deadline=None if options.timeout is None else self._arrived + options.timeout,
             keep_alive=inference.keep_alive,
             **self._bounds_of_cost(),
@@ -129,6 +133,13 @@ class ProxyRequest:
         if route.reason is FallbackReason.CONTEXT_TOO_LONG and self._has_bytes():
             return router.route(query, self._arrived)
         return route
+
+    def _conversation(self, route: Route, session: str | None) -> ConversationId:
+        """Return which conversation the request continues, where a target keeps conversations apart."""
+        profiles = self._services.catalog.profiles
+        if not any(target.model in profiles and profiles[target.model].kv.save for target in route.targets):
+            return UNKNOWN
+        return conversation_of(self._ctx.principal, session, self._inference.document)
 
     def _has_bytes(self) -> bool:
         """Return whether the request holds a sound or a file."""
@@ -229,12 +240,14 @@ class ProxyRequest:
         deadline = self._arrived + upstream.profile.limits.total_timeout
         if self._ticket.deadline is not None:
             deadline = min(deadline, self._ticket.deadline)
-        self._lease_held = self._lease(upstream)
+        lease = self._lease_held = self._lease(upstream)
+        if self._inference.choices == 1:
+            lease.slot, lease.conversation = serve.slot, self._ticket.conversation
         self._attempt_began = self._clock()
-        attempt = Attempt(self._services, self._inference, trace, self._lease_held, self._down, deadline)
+        attempt = Attempt(self._services, self._inference, trace, lease, self._down, deadline)
         response = await attempt.run()
         self._holds_slot = False
-        self._services.dispatcher.finished(self._ticket.id, attempt.seconds, trace.cost)
+        self._services.dispatcher.finished(self._ticket.id, attempt.seconds, trace.cost, lease.sums)
         return response
 
     def _unanswered(self) -> str | None:
