@@ -1,7 +1,7 @@
 """The lifecycle of an instance, as a table.
 
-Every rule about which state may follow which lives in `TABLE`; nothing else in hostd knows. The picture in the README is
-drawn from the same table (`scripts/generate`), so it cannot drift.
+Every rule about which state may follow which lives in `TABLE`; nothing else in hostd knows. The picture in the README of
+`hostd/supervisor` is drawn from the same table (`scripts/generate`), so it cannot drift.
 """
 
 from enum import StrEnum

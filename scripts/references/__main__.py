@@ -10,7 +10,7 @@ from hostd.domain.lifecycle import mermaid
 from references import configuration, http
 
 PARTS = {
-    "lifecycle": ("README.md", lambda: f"```mermaid\n{mermaid()}\n```"),
+    "lifecycle": ("hostd/supervisor/README.md", lambda: f"```mermaid\n{mermaid()}\n```"),
     "clients": ("README.md", results.markdown),
     "configuration": ("hostd/config/README.md", configuration.markdown),
     "routes": ("hostd/gateway/README.md", http.markdown),
