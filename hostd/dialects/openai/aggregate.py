@@ -15,6 +15,7 @@ from hostd.dialects.framing import MAX_EVENT, SseFramer, split_events
 from hostd.dialects.openai import errors, tool_calls
 from hostd.dialects.openai.events import GIVEN_UP, ChoiceEnds, EventKind, Json, has_text, index_of, read_event
 from hostd.dialects.openai.prompt_progress import PromptReader
+from hostd.dialects.openai.whole import too_few
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import HostdError
 
@@ -115,6 +116,8 @@ class StreamAggregator:
         sums = usage if isinstance(usage, dict) else {}
         try:
             document = self.document()
+            if (error := too_few(len(document["choices"]), self._expected)) is not None:
+                return Answer(b"", failure=error.message, engine_error=error)
             if not all(map(tool_calls.are_sound, document["choices"])):
                 return Answer(b"", failure=MALFORMED_CALL)
             body = json.dumps({**document, "model": self._name}).encode()

@@ -72,7 +72,8 @@ class OpenAiIdentity:
 
     def response(self, payload: bytes, context: AnswerContext) -> Answer:
         """Return the engine's own bytes, the model's name apart."""
-        found = whole.fault(payload, vectors=self.spoken is Dialect.OPENAI_EMBEDDINGS)
+        vectors = self.spoken is Dialect.OPENAI_EMBEDDINGS
+        found = whole.fault(payload, vectors=vectors, choices=context.request.choices)
         if isinstance(found, HostdError):
             return Answer(payload, failure=f"the engine reported an error: {found.message}", engine_error=found)
         if found is not None:

@@ -172,6 +172,11 @@ class ChoiceEnds:
         """Whether there are more choices than any request asks for."""
         return len(self._seen) > MOST_CHOICES
 
+    @property
+    def count(self) -> int:
+        """How many choices there are."""
+        return len(self._seen)
+
     def complete(self, expected: int = 1) -> bool:
         """Return whether all choices are over, of which at least *expected* must have been seen."""
         return len(self._finished) >= expected and len(self._finished) == len(self._seen)

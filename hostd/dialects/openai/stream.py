@@ -15,6 +15,7 @@ from hostd.dialects.framing import split_events
 from hostd.dialects.openai import errors
 from hostd.dialects.openai.events import COMMENT, GIVEN_UP, ChoiceEnds, EventKind, Json, has_text, read_event
 from hostd.dialects.openai.prompt_progress import PromptReader
+from hostd.dialects.openai.whole import too_few
 from hostd.domain.errors import HostdError
 
 DONE = b"data: [DONE]\n\n"
@@ -144,7 +145,7 @@ class OpenAiStream(EventStream):
 
     def end(self) -> bytes | None:
         """Return the formal end where only that is missing: each choice has said why it is over."""
-        return self._made_sums() + DONE if not self.failure and self._ends.complete() else None
+        return self._made_sums() + DONE if self._has_all(self._ends.complete()) else None
 
     def error_event(self, error: HostdError) -> bytes:
         """Return *error* as the last event of the stream."""
@@ -292,12 +293,21 @@ class OpenAiStream(EventStream):
             self._fail("the engine sent more choices than it was asked for")
 
     def _formally_end(self) -> None:
-        if self._ends.over_by_done():
+        if self._has_all(self._ends.over_by_done()):
             self.done = True
         elif self.begun:
             self._fail("the engine ended its answer in the middle")
         else:
             self._fail("the engine ended its answer before it had begun")
+
+    def _has_all(self, over: bool) -> bool:
+        """Return whether all choices were given that were asked for, now that those that were are *over*; say so if not."""
+        if self.failure or not over:
+            return False
+        if (error := too_few(self._ends.count, self._choices)) is not None:
+            self.engine_error = error
+            self._fail(error.message)
+        return error is None
 
     def _made_sums(self) -> bytes:
         """Return the event that tells the sums, made where they are asked for and the engine has sent none."""

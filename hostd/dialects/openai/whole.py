@@ -9,7 +9,8 @@ from hostd.dialects.base import MALFORMED_CALL
 from hostd.dialects.json_text import JsonError, parse_json
 from hostd.dialects.openai import errors, tool_calls
 from hostd.dialects.openai.events import GIVEN_UP, Json, error_in
-from hostd.domain.errors import HostdError
+from hostd.domain.errors import HostdError, RequestError
+from hostd.domain.reason import FallbackReason
 
 _LARGE = 8 * 1024 * 1024
 """Bytes from which an answer is looked at no closer, since that would hold up all other requests: vectors of a large batch."""
@@ -19,10 +20,10 @@ _GIVEN_UP_WORD = "the engine gave the answer up before its end"
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def fault(payload: bytes, *, vectors: bool) -> str | HostdError | None:
+def fault(payload: bytes, *, vectors: bool, choices: int = 1) -> str | HostdError | None:
     """Return why *payload* is no answer, as a sentence or as the engine's own error; None where it is one.
 
-    With *vectors* it must have data, else choices. A choice without text says at least why it is over: a model may end at once.
+    With *vectors* it must have data, else so many *choices*. A choice without text says at least why it is over: a model may end at once.
     """
     if len(payload) > _LARGE:
         return None if payload.lstrip()[:1] == b"{" and payload.rstrip().endswith(b"}") else _NO_OBJECT
@@ -35,9 +36,18 @@ def fault(payload: bytes, *, vectors: bool) -> str | HostdError | None:
             return errors.of_stream(error)
         if vectors:
             return None if bytes(members.get("data", b"[]")).strip() not in _EMPTY else "the engine sent no vectors"
-        return _fault_of(said.get("choices"))
+        given = said.get("choices")
+        return _fault_of(given) or (too_few(len(given), choices) if isinstance(given, list) else None)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, JsonError):
         return _NO_OBJECT
+
+
+def too_few(given: int, asked: int) -> RequestError | None:
+    """Return what it means that an engine has *given* fewer answers than it was *asked* for; None where it has not."""
+    if given >= asked:
+        return None
+    what = f"the engine has given {given} of the {asked} answers that the request asks for; ask for one at a time"
+    return RequestError(what, code=FallbackReason.UNFIT, param="n")
 
 
 _NO_OBJECT = "the engine sent an answer that is no JSON object"

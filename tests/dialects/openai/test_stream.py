@@ -251,9 +251,21 @@ def test_each_choice_must_end() -> None:
     assert feed(WORD, other, STOP, SECOND)[0].complete
     waits = OpenAiStream("m", choices=2)
     waits.feed(WORD + WORD + STOP)
-    assert (False, DONE) == (waits.complete, waits.end())
+    assert not waits.complete
     waits.feed(SECOND)
-    assert waits.complete
+    assert (True, DONE) == (waits.complete, waits.end())
+
+
+@pytest.mark.parametrize("formally", [False, True])
+def test_fewer_answers_than_were_asked_for(formally: bool) -> None:
+    """Are not all of it: servers that know one only say nothing of the others."""
+    stream = OpenAiStream("m", choices=2)
+    passed = stream.feed(WORD + STOP + (DONE if formally else b""))
+    assert stream.end() is None
+    assert not passed.endswith(DONE)
+    assert not stream.done
+    assert "1 of the 2 answers" in stream.failure
+    assert "unfit" == getattr(stream.engine_error, "code", None)
 
 
 def test_a_choice_that_goes_on_is_not_over() -> None:

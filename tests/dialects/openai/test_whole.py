@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hostd.dialects.openai import whole
-from hostd.domain.errors import HostdError
+from hostd.domain.errors import HostdError, RequestError
 
 
 def fault(document: object, *, vectors: bool = False) -> str | HostdError | None:
@@ -85,3 +85,12 @@ def test_a_very_long_answer_is_looked_at_from_outside() -> None:
     numbers = b"0.5," * 2_500_000
     assert whole.fault(b'{"data": [' + numbers + b"0]}\n", vectors=True) is None
     assert whole.fault(b'{"data": [' + numbers, vectors=True) is not None
+
+
+def test_fewer_answers_than_were_asked_for() -> None:
+    """Are a mistake that another engine may spare the client; more are none."""
+    payload = json.dumps(said(content="a")).encode()
+    found = whole.fault(payload, vectors=False, choices=2)
+    assert isinstance(found, RequestError)
+    assert ("unfit", "n") == (found.code, found.param)
+    assert whole.fault(payload, vectors=False) is None
