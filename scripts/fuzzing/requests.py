@@ -10,6 +10,15 @@ from hostd.dialects import registry
 from tests.dialects.typed_requests import TYPES, drawn
 
 INFERENCE = tuple(registry.PATHS)
+TASK_MODELS = {
+    "/v1/embeddings": "vectors",
+    "/api/embed": "vectors",
+    "/api/embeddings": "vectors",
+    "/v1/rerank": "ranks",
+    "/v2/rerank": "ranks",
+    "/v1/systemone": "decides",
+}
+"""Which model can answer at a path; others are asked there, too."""
 MEMBERS = [
     "model",
     "messages",
@@ -181,11 +190,13 @@ class Requests:
 
     def _body(self, path: str) -> bytes:
         pick, chance = self._rng.choice, self._rng.random
+        able = TASK_MODELS.get(path.partition("?")[0])
+        models = self._models if able is None or chance() < 0.3 else (able,)
         if path in TYPES and chance() < 0.4:
             # What the clients' own types allow, or almost.
             typed = drawn(path, self._rng.randrange(2**32), pick((0, 0, 6, 40)))
             bounded = {
-                "model": pick(self._models),
+                "model": pick(models),
                 "max_tokens": 4,
                 "max_completion_tokens": 4,
                 "t_max_predict_ms": 300,
@@ -196,12 +207,14 @@ class Requests:
                 (b"", b"null", b"[]", b"{", b"\xff\xfe", b'{"model":', b"5", b'"x"', b"[" * 5000, b'{"a":' * 900)
             )
         document: dict[str, object] = {
-            "model": pick(self._models if chance() < 0.8 else self._names),
+            "model": pick(models if chance() < 0.8 else self._names),
             "messages": [{"role": "user", "content": "Hi"}],
             "prompt": "Hi",
             "input": "Hi",
             "query": "Hi",
             "documents": ["Hi", "Ho"],
+            "questions": {"a": {"type": "noul", "instructions": "Is it so?"}},
+            "state": "Hi",
             "max_tokens": pick((1, 4, 200)),
             # llama.cpp's own limit on time: random sampling options must not keep a slot for minutes.
             "t_max_predict_ms": 300,

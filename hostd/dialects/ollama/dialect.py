@@ -118,7 +118,7 @@ class OllamaVectors(OpenAiIdentity):
             return answer
         try:
             # As large as a batch is: what an engine sends is bounded elsewhere.
-            document = self._make(msgspec.json.decode(payload), context)
+            document = self._make(msgspec.json.decode(answer.body), context)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return answer._replace(failure="the engine sent vectors that are no JSON")
         except BrokenAnswerError as error:

@@ -5,6 +5,7 @@ from functools import partial
 
 from hostd.dialects.base import Answer, AnswerContext, Dialect, InferenceRequest
 from hostd.dialects.openai import aggregate, errors, parse, stream, whole
+from hostd.dialects.openai.dimensions import shortened
 from hostd.dialects.openai.estimate import estimated_prompt
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.errors import HostdError
@@ -78,6 +79,11 @@ class OpenAiIdentity:
             return Answer(payload, failure=f"the engine reported an error: {found.message}", engine_error=found)
         if found is not None:
             return Answer(payload, failure=found)
+        if vectors and "dimensions" in context.request.document:
+            try:
+                payload = shortened(payload, context.request.document["dimensions"])
+            except (ValueError, TypeError, AttributeError):
+                return Answer(payload, failure="the engine sent vectors that cannot be read")
         body = stream.ModelNameRewriter(context.name).apply(payload)
         return Answer(body, stream.prompt_tokens_of(payload), stream.tokens_of(payload))
 

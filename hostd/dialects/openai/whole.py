@@ -23,7 +23,8 @@ _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 def fault(payload: bytes, *, vectors: bool, choices: int = 1) -> str | HostdError | None:
     """Return why *payload* is no answer, as a sentence or as the engine's own error; None where it is one.
 
-    With *vectors* it must have data, else so many *choices*. A choice without text says at least why it is over: a model may end at once.
+    With *vectors* it must have data, else so many *choices*.
+    A choice without text says at least why it is over: a model may end at once.
     """
     if len(payload) > _LARGE:
         return None if payload.lstrip()[:1] == b"{" and payload.rstrip().endswith(b"}") else _NO_OBJECT
