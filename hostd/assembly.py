@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -19,7 +20,7 @@ from hostd.backends.environment import withheld
 from hostd.backends.registry import backends
 from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host
-from hostd.domain.server_settings import LoopbackRule
+from hostd.domain.server_settings import LoopbackRule, StateSettings
 from hostd.gateway.body_reader import BodyReader
 from hostd.gateway.context import AppContext
 from hostd.gateway.forwarding.timeouts import TimeoutMonitor
@@ -54,6 +55,7 @@ from hostd.supervisor.process.leftovers import reap_leftovers
 from hostd.supervisor.process.orphan_reaper import OrphanReaper
 from hostd.supervisor.process.socket_folder import SocketFolder, candidates
 from hostd.telemetry import decision_log
+from hostd.telemetry.database import RetentionBounds
 from hostd.telemetry.decision_history import DecisionHistory
 from hostd.telemetry.history import RequestHistory
 from hostd.telemetry.metrics import Metrics
@@ -93,15 +95,15 @@ def build(
     """
     # What is known of the machine and of earlier runs; none of it is read yet.
     stack.callback((sensors := Sensors()).close)
-    store, history = MeasurementStore(measurements_file()), RequestHistory(records_file())
+    store, (records, history) = MeasurementStore(measurements_file()), _records(stack, catalog.state)
     reaper, engines = _reaper(stack), _engines(catalog)
 
     # Engines, and the scheduler that decides about them.
     instances = Instances(catalog, engines)
     memory = MemoryMonitor(sensors.read, catalog, instances.pids, machine=machine)
     scheduler = Scheduler(catalog.profiles, options_follow=True, caps=catalog.caps)
-    metrics, decision_history = Metrics(scheduler.view, scheduler.spending), DecisionHistory()
-    sinks = Sinks((decisions or decision_log.DecisionLog(), metrics, records := _records(stack), decision_history))
+    metrics, decided = Metrics(scheduler.view, scheduler.spending), DecisionHistory()
+    sinks = Sinks((decisions or decision_log.DecisionLog(), metrics, records, decided))
     stack.callback((dispatcher := _dispatcher(scheduler, instances, sinks, memory)).close)
 
     # What tells the scheduler more while it runs.
@@ -109,11 +111,10 @@ def build(
     options = LoadOptionMonitor(finder, catalog, memory.last_host, dispatcher.post)
     calendar = CalendarClock(catalog, dispatcher.post, partial(weekly_demand, history))
     midnight, bodies, saved = SpendingClock(history.spent, dispatcher.post), BodyReader(), _conversations(catalog)
-    for part in (memory, options, calendar, midnight, bodies):
-        stack.push_async_callback(part.close)
-    note, probes, sockets = options.after(MeasurementRecorder(store).record), timings or ProbeTimings(), _sockets(stack)
+    _close_after(stack, memory, options, calendar, midnight, bodies)
     kept = KeptEngines(reaper) if catalog.settings.keep_engines else None
-    services = RunServices(dispatcher.post, reaper, probes, note, _measured(memory), sockets=sockets, kept=kept)
+    note, probes = options.after(MeasurementRecorder(store).record), timings or ProbeTimings()
+    services = RunServices(dispatcher.post, reaper, probes, note, _measured(memory), sockets=_sockets(stack), kept=kept)
     instances.make(replace(services, conversations=saved))
     adoption = EngineAdoption(reaper.directory, instances, dispatcher.post) if kept else None
     first = _first_steps(reaper, adoption, memory, options, dispatcher.post, saved)
@@ -130,7 +131,8 @@ def build(
         boot=Boot([*first, *_steps(memory, options, calendar, midnight, dispatcher.post)]),
         sensors=sensors,
         sinks=sinks,
-        history=decision_history,
+        history=decided,
+        records=history,
         bodies=bodies,
         responses=_responses(catalog, stack),
         keys=_keys(catalog),
@@ -138,6 +140,15 @@ def build(
     prober = _prober(context, ProbeResults(records.probed), stack, probe_after, history)
     reload = _reload(catalog, dispatcher.post, instances, after=[options.apply, calendar.apply, prober.apply])
     return Application(replace(context, prober=prober, reload=reload), context.boot, reload, kept)
+
+
+class _Closing(Protocol):
+    async def close(self) -> None: ...
+
+
+def _close_after(stack: AsyncExitStack, *parts: _Closing) -> None:
+    for part in parts:
+        stack.push_async_callback(part.close)
 
 
 def _dispatcher(scheduler: Scheduler, instances: Instances, sinks: Sinks, memory: MemoryMonitor) -> Dispatcher:
@@ -200,11 +211,12 @@ def _keys(catalog: Catalog) -> KeyRing | None:
     return KeyRing(KeyFile(catalog.keys.file).changed, loopback_open=catalog.keys.loopback is LoopbackRule.OPEN)
 
 
-def _records(stack: AsyncExitStack) -> RecordWriter:
-    records = RecordWriter(records_file())
+def _records(stack: AsyncExitStack, settings: StateSettings) -> tuple[RecordWriter, RequestHistory]:
+    bounds = RetentionBounds(days=settings.records_keep / 86400, size=settings.records_max_bytes)
+    records = RecordWriter(records_file(), bounds=bounds)
     records.start()
     stack.push_async_callback(asyncio.to_thread, records.close)
-    return records
+    return records, RequestHistory(records_file(), records.unwritten)
 
 
 def _first_steps(

@@ -210,12 +210,21 @@ class PrivacySection(Section):
 
 
 class StateSection(Section):
-    """What hostd keeps of conversations, in plain words on disk, for clients of the Responses API: nothing unless `keep` is set."""
+    """What hostd keeps on disk: records of requests; conversations, in plain words, only where `keep` is set."""
 
     keep: field_types.Duration | None = key(
         "How long a response is kept after it was last used, so that `previous_response_id` finds it; without it, none is."
     )
-    max_bytes: field_types.Size = key("Bytes of all that are kept; the oldest give way.", format_size(_STATE.max_bytes))
+    max_bytes: field_types.Size = key(
+        "Bytes of all responses that are kept; the oldest give way.", format_size(_STATE.max_bytes)
+    )
+    records_keep: field_types.Duration = key(
+        "How long records of requests, loads and costs are kept: names, times and counts, no word of what was said.",
+        format_duration(_STATE.records_keep),
+    )
+    records_max_bytes: field_types.Size = key(
+        "Bytes of all records; the oldest give way, and the file shrinks.", format_size(_STATE.records_max_bytes)
+    )
 
 
 class KvSection(Section):
@@ -252,7 +261,7 @@ class HostFile(Section):
         ],
     ] = keys("Stable names that agents use: a list of profiles, or {use, require, thinking}.")
     providers: dict[field_types.Name, ProviderSection] = keys("Cloud providers, by the names that profiles give them.")
-    state: StateSection = keys("What is kept of conversations.")
+    state: StateSection = keys("What is kept on disk.")
     privacy: PrivacySection = keys("What becomes of private data in requests that may leave this machine.")
     kv: HostKvSection = keys("What becomes of what engines have read of conversations.")
     keys: KeysSection = keys("Keys of the clients that may use this host.")

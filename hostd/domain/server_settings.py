@@ -33,10 +33,15 @@ class KeySettings:
 
 @dataclass(frozen=True, slots=True)
 class StateSettings:
-    """What is kept of answers for their clients: responses for *keep* seconds, None for none at all, of *max_bytes* together."""
+    """What is kept of answers for their clients: responses for *keep* seconds, None for none at all, of *max_bytes* together.
+
+    What is recorded of requests, without a word of them, is kept for *records_keep* seconds, in *records_max_bytes* together.
+    """
 
     keep: float | None = None
     max_bytes: int = 256 * 1024 * 1024
+    records_keep: float = 180 * 86400.0
+    records_max_bytes: int = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hostd.telemetry.sinks import ChargeRecord, LoadRecord, ProbeRecord, RequestRecord
-from hostd.telemetry.sqlite_file import connect
+from hostd.telemetry.sqlite_file import connect, give_back, used_bytes
 
 _LONGEST_LABEL = 64
 
@@ -47,15 +47,18 @@ its ``user_version`` how many of them it has seen. New columns allow null, so th
 
 Entry = RequestRecord | LoadRecord | ChargeRecord | ProbeRecord
 _Row = tuple[object, ...]
+_COUNTED = 2 * 86400.0
+"""Seconds; a budget's day, however long its clocks make it."""
 _AT_ONCE = 64
 """Rows of one statement; 32,766 values are as many as SQLite takes."""
 
 
 class RetentionBounds(NamedTuple):
-    """How much is kept: rows of each table, and days."""
+    """How much is kept: rows of each table, days, and *size* bytes of all together."""
 
     rows: int = 1_000_000
     days: float = 180.0
+    size: int = 256 * 1024 * 1024
 
 
 class Database:
@@ -82,7 +85,7 @@ class Database:
         probes: list[_Row] = []
         for entry in entries:
             if isinstance(entry, RequestRecord):
-                requests.append(_request_row(entry))
+                requests.append(request_row(entry))
             elif isinstance(entry, LoadRecord):
                 loads.append(_load_row(entry))
             elif isinstance(entry, ProbeRecord):
@@ -128,6 +131,25 @@ class Database:
                 f"DELETE FROM {table} WHERE at < ? OR rowid <= (SELECT max(rowid) FROM {table}) - ?",  # noqa: S608  # our own names
                 (oldest, bounds.rows),
             )
+        self._shrink(bounds.size)
+
+    def _shrink(self, most: int) -> None:
+        """Delete a tenth of the oldest rows again and again until what is left takes *most* bytes, and make the file smaller.
+
+        What was paid since yesterday stays: budgets are counted from it.
+        """
+        paid = time.time() - _COUNTED
+        while used_bytes(self._connection) > most:
+            before = self._connection.total_changes
+            for table in ("requests", "loads", "charges", "probes"):
+                self._connection.execute(
+                    f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} ORDER BY rowid LIMIT"  # noqa: S608  # as above
+                    f" (SELECT (count(*) + 9) / 10 FROM {table})) AND (at < ? OR ?)",
+                    (paid, table != "charges"),
+                )
+            if self._connection.total_changes == before:
+                break
+        give_back(self._connection)
 
     def close(self) -> None:
         """Close the file."""
@@ -140,7 +162,8 @@ _REQUEST_COLUMNS = (
 )
 
 
-def _request_row(record: RequestRecord) -> _Row:
+def request_row(record: RequestRecord) -> _Row:
+    """Return *record* as the values of its row, in the order of the columns."""
     route, _, reason = record.route.partition(":")
     return (
         record.at,

@@ -1,14 +1,15 @@
 """Queries of the database: requests to replay, weekly demand, and the speed of this host as it was measured.
 
 Each query has a connection of its own that cannot write and lasts as long as the query. All of it blocks, so the daemon asks
-from a thread. A file that is missing, locked or corrupt yields no rows: mending it is left to `record_writer`.
+from a thread. A file that is missing, locked or corrupt yields no rows: mending it is left to `record_writer`, which has what could
+not be written.
 """
 
 import json
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -19,7 +20,8 @@ from urllib.parse import quote
 from hostd.domain.capability import Finding, Found, ProbeVerdict
 from hostd.planning.warm_set.demand import HourlyCount
 from hostd.private_files import open_private
-from hostd.telemetry.sinks import ProbeRecord
+from hostd.telemetry.database import request_row
+from hostd.telemetry.sinks import ProbeRecord, RequestRecord
 
 _QUARTER = 900
 """Seconds. Time zones differ by quarters of an hour, so that local hours are added up from these."""
@@ -78,10 +80,11 @@ _ROWS = f"SELECT {', '.join(RecordedRequest._fields)} FROM requests"  # noqa: S6
 
 
 class RequestHistory:
-    """The records in *path*, for reading."""
+    """The records in *path*, for reading, and those that are *unwritten*."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, unwritten: Callable[[], Iterable[RequestRecord]] = tuple) -> None:
         self._path = path
+        self._unwritten = unwritten
 
     def requests(self, since: float = 0.0, until: float = float("inf")) -> Iterator[PastRequest]:
         """Yield the requests that arrived in [*since*, *until*), seconds since 1970, in the order of their arrival."""
@@ -91,12 +94,22 @@ class RequestHistory:
 
     def recorded(self, last: int) -> list[RecordedRequest]:
         """Return the *last* requests that are over, newest first."""
-        return [RecordedRequest._make(row) for row in self._ask(f"{_ROWS} ORDER BY at DESC LIMIT ?", last)]
+        # The file last: what is written in between is found twice instead of not at all.
+        waiting = self._waiting()
+        rows = map(RecordedRequest._make, self._ask(f"{_ROWS} ORDER BY at DESC LIMIT ?", last))
+        found = {(each.at, each.id): each for each in (*waiting, *rows)}
+        return sorted(found.values(), key=lambda each: each.at, reverse=True)[:last]
 
     def find(self, request_id: str) -> RecordedRequest | None:
         """Return the last request that had this ``x-request-id``."""
+        waiting = [each for each in self._waiting() if each.id == request_id]
+        if waiting:
+            return waiting[-1]
         found = self._ask(f"{_ROWS} WHERE id = ? ORDER BY at DESC LIMIT 1", request_id)
         return next(map(RecordedRequest._make, found), None)
+
+    def _waiting(self) -> list[RecordedRequest]:
+        return [RecordedRequest._make(request_row(each)) for each in self._unwritten()]
 
     def hours(self, since: float, zone: tzinfo | None = None) -> list[HourlyCount]:
         """Return how many requests each model had in each hour from *since* on, in local time or that of *zone*."""

@@ -1,7 +1,8 @@
 """Writes a record of every request and load without costing any of them: they are put on a list, and a thread writes it down.
 
 The thread alone owns the database. Whatever goes wrong with that, a full disk, a lock, a corrupt file, stays with the thread: it
-is logged once and tried again later, and what no longer fits on the list meanwhile is counted and dropped.
+is logged once and tried again later. Meanwhile the list is the memory of what was: it can be asked, and the oldest of it give way
+and are counted.
 """
 
 import asyncio
@@ -58,7 +59,8 @@ class RecordWriter(Sink):
         self._most = most
         self._open = False
         self._awake = False
-        self._waiting: deque[Entry] = deque()
+        self._waiting: deque[Entry] = deque(maxlen=most)
+        self._writer: _Writer | None = None
         self._wake = Event()
         self._closing = Event()
         self._granted: dict[str, MemoryGranted] = {}
@@ -109,13 +111,17 @@ class RecordWriter(Sink):
         """Put *entry* on the list. Never waits, never fails."""
         if not self._open:
             return
-        if len(self._waiting) >= self._most:
-            self.dropped += 1
-            return
+        self.dropped += len(self._waiting) >= self._most
         self._waiting.append(entry)
         if not self._awake:
             self._awake = True
             self._wake.set()
+
+    def unwritten(self) -> list[RequestRecord]:
+        """Return the requests that are not in the file yet, the oldest first; one that is being written may be in both."""
+        waiting, writer = list(self._waiting), self._writer
+        batch = [] if writer is None else list(writer.batch)
+        return [entry for entry in (*batch, *waiting) if isinstance(entry, RequestRecord)]
 
     def close(self) -> None:
         """Write what is left and close the file. Blocks for a few seconds at most, so it is called from a thread."""
@@ -128,6 +134,7 @@ class RecordWriter(Sink):
     def _run(self, path: Path) -> None:
         # Where nothing can be written to the folder at all, the daemon has said so at its start (`state_locked`).
         writer = _Writer(path, self._bounds, self._tell, is_told=why_unwritable(path.parent) is not None)
+        self._writer = writer
         wait = _RETRY
         while not self._closing.is_set() or self._waiting or writer.batch:
             self._wake.wait()

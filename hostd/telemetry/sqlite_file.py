@@ -12,6 +12,8 @@ from hostd.private_files import make_private_folder, open_private
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _LOCK_TIMEOUT = 2.0
 """Seconds to wait for another program that holds the file."""
+_INCREMENTAL = 2
+"""What SQLite calls a file that can give single pages back."""
 
 
 class UnknownDatabaseError(Exception):
@@ -47,11 +49,36 @@ def _migrate(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > len(migrations):
         raise UnknownDatabaseError(f"it is of version {version}; this hostd knows {len(migrations)}")
+    # Of an empty file; one that has tables is rewritten where it has much to give back.
+    db.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
     db.execute("PRAGMA journal_mode = WAL")
     # With a write-ahead log, a power cut costs the last records but never the file.
     db.execute("PRAGMA synchronous = NORMAL")
     for number, script in enumerate(migrations[version:], version + 1):
         db.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+
+
+def used_bytes(db: sqlite3.Connection) -> int:
+    """Return the bytes of the pages that hold something."""
+    pages, free, size = (
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
+
+
+def give_back(db: sqlite3.Connection) -> None:
+    """Give the pages that hold nothing back to the disk, and the log beside the file with them, as far as that can be done now."""
+    # A full disk or a reader may stand in the way; nothing is lost by that.
+    with suppress(sqlite3.Error):
+        if not db.execute("PRAGMA freelist_count").fetchone()[0]:
+            return
+        if db.execute("PRAGMA auto_vacuum").fetchone()[0] == _INCREMENTAL:
+            # A step of it gives one page back; of a statement without columns `execute` takes one step only.
+            db.executescript("PRAGMA incremental_vacuum")
+        else:
+            db.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
+            db.execute("VACUUM")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def is_corrupt(error: Exception) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hostd.telemetry.database import MIGRATIONS, Database, RetentionBounds
+from hostd.telemetry.sinks import ChargeRecord
 from hostd.telemetry.sqlite_file import UnknownDatabaseError
 from tests.telemetry.example_records import load, request
 
@@ -132,6 +133,35 @@ def test_a_migration_that_fails_changes_nothing(old: Path) -> None:
         Database(old, (*MIGRATIONS, f"{FURTHER}; ALTER TABLE nothing ADD COLUMN x"))
     assert [(len(MIGRATIONS),)] == rows(old, "PRAGMA user_version")
     assert 18 == len(rows(old, "PRAGMA table_info(requests)"))
+
+
+def test_is_bounded_in_bytes(tmp_path: Path) -> None:
+    """The oldest rows give way, the file itself gets smaller, and what was paid today is still known."""
+    path, now = tmp_path / "ledger.sqlite", time.time()
+    with closing(Database(path)) as ledger:
+        ledger.write([request(now - 20_000 + at) for at in range(20_000)])
+        ledger.write([ChargeRecord(now, "anthropic", "alpha", 0.5, estimated=False)])
+        ledger.prune(RetentionBounds(size=500_000))
+        assert path.stat().st_size <= 500_000
+        assert path.with_name(f"{path.name}-wal").stat().st_size < 100_000
+        ((count, newest),) = rows(path, "SELECT count(*), max(at) FROM requests")
+        assert 0 < int(str(count)) < 20_000
+        assert now - 1 == newest
+    assert [(0.5,)] == rows(path, "SELECT usd FROM charges")
+
+
+def test_an_older_file_becomes_one_that_can_shrink(tmp_path: Path) -> None:
+    """It was made without room for that, and is rewritten once."""
+    path, now = tmp_path / "ledger.sqlite", time.time()
+    with closing(sqlite3.connect(path)) as older:
+        older.executescript(
+            "; ".join(MIGRATIONS) + f"; PRAGMA user_version = {len(MIGRATIONS)}; PRAGMA journal_mode = WAL"
+        )
+    with closing(Database(path)) as ledger:
+        ledger.write([request(now - 20_000 + at) for at in range(20_000)])
+        ledger.prune(RetentionBounds(size=500_000))
+    assert path.stat().st_size <= 500_000
+    assert [(2,)] == rows(path, "PRAGMA auto_vacuum")
 
 
 def test_forgets_the_oldest(tmp_path: Path) -> None:

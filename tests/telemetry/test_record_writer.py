@@ -88,7 +88,7 @@ async def test_keeps_loads_that_the_desk_saw(tmp_path: Path) -> None:
 
 
 async def test_drops_and_counts_what_is_too_much(tmp_path: Path) -> None:
-    """While the file is held by another, what is over the bound is dropped; the rest is kept as soon as that is possible."""
+    """While the file is held by another, the oldest give way beyond the bound; the rest is kept as soon as that is possible."""
     path = tmp_path / "ledger.sqlite"
     Database(path).close()
     records = RecordWriter(path, most=5)
@@ -102,7 +102,7 @@ async def test_drops_and_counts_what_is_too_much(tmp_path: Path) -> None:
         assert 3 == records.dropped
         other.execute("ROLLBACK")
     await closed(records)
-    assert [0.0, 1.0, 2.0, 3.0, 4.0] == kept(path)
+    assert [3.0, 4.0, 5.0, 6.0, 7.0] == kept(path)
 
 
 async def test_sets_a_spoilt_file_aside(tmp_path: Path, said: list[structlog.typing.EventDict]) -> None:
@@ -152,6 +152,26 @@ async def test_a_folder_that_cannot_be_written_is_the_daemons_to_tell(
     await until(lambda: kept(path))
     await closed(records)
     assert ["records_kept_again"] == [line["event"] for line in said]
+
+
+async def test_what_cannot_be_written_can_be_asked_for(tmp_path: Path) -> None:
+    """The last requests and each by its id, beside those of the file, none twice."""
+    path = tmp_path / "ledger.sqlite"
+    with closing(Database(path)) as database:
+        database.write([request(NOW + 1.0, id="one")])
+    records = RecordWriter(path)
+    history = RequestHistory(path, records.unwritten)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        records.start()
+        records.finished(request(NOW + 2.0, id="two"))
+        records.finished(request(NOW + 3.0, id="three"))
+        assert ["three", "two", "one"] == [each.id for each in history.recorded(9)]
+        assert ["three"] == [each.id for each in history.recorded(1)]
+        assert history.find("two") is not None
+        other.execute("ROLLBACK")
+    await closed(records)
+    assert ["three", "two", "one"] == [each.id for each in history.recorded(9)]
 
 
 async def test_gives_up_at_the_end(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import structlog
 
 from hostd.domain.errors import CapacityError
 from hostd.domain.server_settings import StateSettings
-from hostd.telemetry.sqlite_file import UnknownDatabaseError, connect, is_corrupt, set_aside
+from hostd.telemetry.sqlite_file import UnknownDatabaseError, connect, give_back, is_corrupt, set_aside
 
 log = structlog.get_logger()
 
@@ -35,6 +35,8 @@ MIGRATIONS = (
 )
 """As those of `hostd.telemetry.database`: only ever append."""
 LONGEST_CHAIN = 10_000
+_MOST_FREE = 1024
+"""Pages that hold nothing any more and are kept for what comes next: 4 MiB."""
 
 _CHAIN = """
     WITH RECURSIVE chain(id, depth) AS (
@@ -143,6 +145,8 @@ class ResponseStore:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
+        if db.execute("PRAGMA freelist_count").fetchone()[0] > _MOST_FREE:
+            give_back(db)
         return done
 
     def _open(self) -> sqlite3.Connection:
