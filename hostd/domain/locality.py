@@ -2,6 +2,7 @@
 
 import ipaddress
 from contextlib import suppress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from hostd.domain.principal import Privacy
@@ -14,6 +15,8 @@ _CLOUD_TAGS = ("-cloud", ":cloud")
 """How Ollama marks a tag that its server forwards to ollama.com."""
 
 
+# Asked for each request of the few servers that there are; to take a url apart costs as much as to route one.
+@lru_cache(maxsize=256)
 def is_loopback(url: str) -> bool:
     """Return whether what is sent to *url* certainly stays on this machine: ``localhost``, or a loopback address."""
     host = (urlsplit(url).hostname or "").lower()

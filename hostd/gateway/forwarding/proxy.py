@@ -125,11 +125,11 @@ class ProxyRequest:
         """Return the targets that may answer; a prompt that is too long for sure passes over the first ones."""
         inference, router, needs = self._inference, self._services.router, self._inference.requirements
         query = RouteQuery(inference.model, needs, self._ctx.principal, privacy, kept_here=kept_here)
-        # Pictures, and the texts of a batch, have another length than their bytes let one think.
-        if needs.task is not Task.TEXT or needs.vision or inference.choices > 1:
-            return router.route(query, self._arrived)
         tokens = fewest_tokens(inference.document.size)
-        route = router.route(query._replace(tokens=tokens) if tokens > _SHORT_PROMPT else query, self._arrived)
+        # Pictures, and the texts of a batch, have another length than their bytes let one think.
+        if tokens <= _SHORT_PROMPT or needs.task is not Task.TEXT or needs.vision or inference.choices > 1:
+            return router.route(query, self._arrived)
+        route = router.route(query._replace(tokens=tokens), self._arrived)
         if route.reason is FallbackReason.CONTEXT_TOO_LONG and self._has_bytes():
             return router.route(query, self._arrived)
         return route
