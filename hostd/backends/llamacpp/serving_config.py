@@ -43,6 +43,7 @@ _TEXTS = {
     **dict.fromkeys(("mmproj", "mm"), "projector"),
     **dict.fromkeys(("override-tensor", "ot"), "overrides"),
     **dict.fromkeys(("lora", "lora-scaled"), "adapters"),
+    **dict.fromkeys(("load-mode", "lm"), "load_mode"),
     **dict.fromkeys(("control-vector", "control-vector-scaled"), "control_vector"),
     **DRAFTER_TEXTS,
 }
@@ -52,6 +53,7 @@ _SWITCHES: dict[str, tuple[str, int | bool]] = {
     "swa-full": ("full_window", True),
     **dict.fromkeys(("no-kv-offload", "nkvo"), ("kv_on_gpu", False)),
     "no-mmproj-offload": ("projector_on_gpu", False),
+    **dict.fromkeys(("no-mmap", "mlock"), ("mapped", False)),
     **dict.fromkeys(("cpu-moe", "cmoe"), ("cpu_experts", _ALL)),
     **dict.fromkeys(("spec-draft-cpu-moe", "cpu-moe-draft", "cmoed"), ("drafter.cpu_experts", _ALL)),
     **dict.fromkeys(("embeddings", "embedding", "reranking", "rerank"), ("embeddings", True)),
@@ -135,6 +137,8 @@ def _parsed(words: Sequence[str], build: int | None) -> dict[str, Any]:
         size = _size_of(fields.pop("adapters"))
         unreckoned |= {"lora"} if size is None else set()
         fields["adapter_bytes"] = size or 0
+    if fields.pop("load_mode", "auto") not in ("auto", "mmap"):
+        fields["mapped"] = False
     fields["control_vector"] = bool(fields.get("control_vector"))
     unreckoned |= {*_devices(fields)}
     fields |= drafting(fields, build, unreckoned)

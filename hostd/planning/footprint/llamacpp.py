@@ -17,6 +17,10 @@ _DRIVER = {"metal": Span(100 * MIB, 150 * MIB, 200 * MIB)}
 _OTHER_DRIVER = Span(150 * MIB, 300 * MIB, 700 * MIB)
 # Kernels for these devices unpack a quantised cache, one layer at a time, in memory beside the reserved buffers.
 _UNPACKING = ("cuda", "rocm")
+# Tables of billions of rows, of which a token reads a dozen: what is mapped and not read is page cache, which the system takes
+# back. A model of 104 GiB with such a table of 27 runs with its whole context on a DGX Spark (0xBakeer/inference-atlas pull
+# request 34), and llama.cpp reads it ahead for no model (TENSOR_READ_LAZY).
+_SPARSELY_READ = {"qwen4exp"}
 _PROCESS = Span(40 * MIB, 100 * MIB, 400 * MIB)
 
 
@@ -109,11 +113,18 @@ def _weights(sums: _Sums, shape: Shape, serving: Serving, placement: Placement, 
             # Repacking: for the CPU's kernels, quantised weights may be stored a second time in another order.
             repacked = pool == host and not placement.unified
             sums.add(pool, Component.WEIGHTS, Span(bytes_, bytes_, bytes_ * 7 // 5) if repacked else bytes_)
-    sums.add(host, Component.WEIGHTS, tables.token_embedding + tables.layer_embedding)
+    sums.add(
+        host, Component.WEIGHTS, tables.token_embedding + (0 if _droppable(shape, serving) else tables.layer_embedding)
+    )
     # A tied table is read as input on the host and as output on the device, so each has one.
     twice = shape.tied and output != host
     sums.add(output, Component.WEIGHTS, tables.output + tables.other + (tables.token_embedding if twice else 0))
     _move(sums, shape, serving, placement, pools)
+
+
+def _droppable(shape: Shape, serving: Serving) -> bool:
+    """Return whether the table of the layers' input is no memory that has to be there."""
+    return serving.mapped and shape.architecture in _SPARSELY_READ
 
 
 def _move(sums: _Sums, shape: Shape, serving: Serving, placement: Placement, pools: tuple[str, ...]) -> None:
@@ -129,6 +140,10 @@ def _move(sums: _Sums, shape: Shape, serving: Serving, placement: Placement, poo
             here = placement.host
         # A tied table has one name for its copy beside the output, too.
         copies = [here, pools[-1]] if each.part == "token_embedding" and shape.tied and pools[-1] != here else [here]
+        if each.part == "layer_embedding" and _droppable(shape, serving):
+            if there == placement.host:
+                continue
+            copies = []
         for source in copies:
             sums.add(source, Component.WEIGHTS, -each.bytes)
         sums.add(there, Component.WEIGHTS, each.bytes)
@@ -212,6 +227,11 @@ def _notes(shape: Shape, serving: Serving, kept: KvCaches, extra: int) -> list[s
     if shape.latent and not shape.latent_cached:
         notes.append(
             "the file predates the keys with which llama.cpp caches the latent alone: a newer conversion needs far less KV"
+        )
+    if _droppable(shape, serving) and shape.tables.layer_embedding:
+        table = shape.tables.layer_embedding / 2**30
+        notes.append(
+            f"its table of {table:.1f} GiB is read row by row from the file: what memory is left caches it, and none is needed"
         )
     if kept.sliding > kept.full and serving.slots > 1:
         notes.append(

@@ -48,8 +48,9 @@ class Serving:
     are files that the owner names, *overrides* is ``--override-tensor`` and *moved* what that moves, and *split* is how several
     devices share a layer's work. *devices* is False for ``--device none``, *device_names* are the devices that it names else, and
     *main_gpu* is the number of the only one that is used with the split ``none`` (None: the first). *may_draft* is how many tokens
-    are drafted where a placement has drafting on: by *draft_model*, else by the model's own layers. *unreckoned* names flags of
-    the owner's that change the bytes and are not counted.
+    are drafted where a placement has drafting on: by *draft_model*, else by the model's own layers. *mapped* says that what lies
+    in host memory is mapped from the file, and not locked (``--load-mode``). *unreckoned* names flags of the owner's that change
+    the bytes and are not counted.
     """
 
     context: int = 0
@@ -79,6 +80,7 @@ class Serving:
     device_names: tuple[str, ...] = ()
     main_gpu: int | None = None
     may_draft: int = 0
+    mapped: bool = True
     unreckoned: tuple[str, ...] = ()
     kv_on_gpu: bool = True
     projector_on_gpu: bool = True

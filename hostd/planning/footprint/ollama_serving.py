@@ -79,4 +79,5 @@ def ollama_serving(
         build=LEAN_SINCE,
         cache_ram=None if bounded else PROMPT_CACHE,
         checkpoints=None if bounded else CHECKPOINTS,
+        mapped=False,
     )

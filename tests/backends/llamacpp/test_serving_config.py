@@ -56,6 +56,22 @@ def test_args_are_read_as_the_engine_reads_them() -> None:
 
 
 @pytest.mark.parametrize(
+    ("args", "mapped"),
+    [
+        ({}, True),
+        ({"mmap": False}, False),
+        ({"mlock": True}, False),
+        ({"load_mode": "mmap"}, True),
+        ({"lm": "none"}, False),
+        ({"load_mode": "mmap+mlock"}, False),
+    ],
+)
+def test_how_weights_are_loaded_is_told(args: dict[str, Flag], mapped: bool) -> None:
+    """The system can drop weights that are mapped from the file, unless they are locked."""
+    assert mapped is served(**args).mapped
+
+
+@pytest.mark.parametrize(
     "args", [{"ubatch_size": "many"}, {"cache_type_k": "q9"}, {"ub": 0}, {"flash_attn": "perhaps"}, {"cache_ram": -1}]
 )
 def test_nonsense_in_args_is_bad_configuration(args: dict[str, Flag]) -> None:

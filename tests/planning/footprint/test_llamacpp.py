@@ -11,6 +11,7 @@ from hostd.domain.footprint import Component, Footprint, Span
 from hostd.domain.shape import Layer, LayerKind, Shape, Tables
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import MIB, DraftServing, Placement, Serving
+from hostd.planning.footprint.tensor_overrides import MovedBytes
 from tests.planning.truth import Row, comparable, compare
 
 BLOCK = Layer(
@@ -65,6 +66,19 @@ def test_on_one_gpu_only_the_input_stays_on_the_host() -> None:
     planned = footprint(SHAPE, SERVING, GPU)
     assert {"cuda:0": 4 * 50 + 91, "ram": 107} == weights(planned)
     assert {Component.KV, Component.WEIGHTS, Component.COMPUTE, Component.OVERHEAD} == planned.parts["cuda:0"].keys()
+
+
+def test_a_table_that_is_read_row_by_row_need_not_be_there() -> None:
+    """Of a mapped one the system drops what it must, and a note says so; one that is locked or read at once takes its bytes."""
+    sparse = replace(SHAPE, architecture="qwen4exp")
+    planned = footprint(sparse, SERVING, GPU)
+    assert {"cuda:0": 4 * 50 + 91, "ram": 100} == weights(planned)
+    assert any("row by row" in note for note in planned.notes)
+    assert {"cuda:0": 4 * 50 + 91, "ram": 107} == weights(footprint(sparse, replace(SERVING, mapped=False), GPU))
+    for buffer, pool in (("CPU", "ram"), ("CUDA0", "cuda:0")):
+        moved = replace(SERVING, moved=(MovedBytes(buffer, None, "layer_embedding", 7 * MIB),))
+        found = weights(footprint(sparse, moved, GPU))
+        assert {"cuda:0": 4 * 50 + 91, "ram": 100} | ({pool: 4 * 50 + 98} if pool == "cuda:0" else {}) == found
 
 
 def test_a_tied_output_is_a_second_copy_on_the_device() -> None:
