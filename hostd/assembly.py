@@ -33,11 +33,12 @@ from hostd.paths import measurements_file, records_file, responses_file, saved_c
 from hostd.routing.router import Router
 from hostd.runtime.boot import Boot, BootStep
 from hostd.runtime.calendar_clock import CalendarClock, weekly_demand
+from hostd.runtime.card_wait import CardWait
 from hostd.runtime.dispatcher import Dispatcher
 from hostd.runtime.reload import Follower, Reload
 from hostd.runtime.settings_reader import SettingsReader
 from hostd.runtime.spending_clock import SpendingClock
-from hostd.scheduling.events import Booted, EngineFailed, EngineReady, EngineSlept, EngineStopped, Event
+from hostd.scheduling.events import Booted, CardsReturned, EngineFailed, EngineReady, EngineSlept, EngineStopped, Event
 from hostd.scheduling.scheduler import Scheduler
 from hostd.sizing.load_option_monitor import LoadOptionMonitor
 from hostd.sizing.load_options import LoadOptionFinder, LoadSeconds
@@ -108,7 +109,7 @@ def build(
 
     # What tells the scheduler more while it runs.
     finder = LoadOptionFinder(this_machine(), engines, CalibratedEstimator(store), _load_seconds(history))
-    options = LoadOptionMonitor(finder, catalog, memory.last_host, dispatcher.post)
+    options = _on_cards(LoadOptionMonitor(finder, catalog, memory.last_host, dispatcher.post), memory, dispatcher)
     calendar = CalendarClock(catalog, dispatcher.post, partial(weekly_demand, history))
     midnight, bodies, saved = SpendingClock(history.spent, dispatcher.post), BodyReader(), _conversations(catalog)
     _close_after(stack, memory, options, calendar, midnight, bodies)
@@ -157,7 +158,7 @@ def _dispatcher(scheduler: Scheduler, instances: Instances, sinks: Sinks, memory
         instances,
         sinks.decided,
         heard=_memory_watch(memory, scheduler),
-        preflight=Preflight(instances, memory.measure),
+        preflight=Preflight(instances, memory.measure, lambda: memory.cards.lost),
         remove=instances.remove,
     )
 
@@ -219,6 +220,17 @@ def _records(stack: AsyncExitStack, settings: StateSettings) -> tuple[RecordWrit
     return records, RequestHistory(records_file(), records.unwritten)
 
 
+def _on_cards(options: LoadOptionMonitor, memory: MemoryMonitor, dispatcher: Dispatcher) -> LoadOptionMonitor:
+    """Return *options*, which follow the cards of this machine from now on, as the scheduler does."""
+
+    def appeared(pools: frozenset[str]) -> None:
+        options.machine_changed()
+        dispatcher.post(CardsReturned(pools))
+
+    memory.cards.follow(appeared)
+    return options
+
+
 def _first_steps(
     reaper: OrphanReaper,
     adoption: EngineAdoption | None,
@@ -238,6 +250,9 @@ def _first_steps(
     async def measure() -> None:
         post(await memory.measure())
 
+    async def wait_for_cards() -> None:
+        post(await CardWait(memory.measure, lambda: memory.cards.awaited, memory.card_wait).run())
+
     async def adopt() -> None:
         # Before the options of any model are known, without which none is loaded: no second engine is started meanwhile.
         if adoption is not None and await adoption.adopt(options.options):
@@ -248,6 +263,7 @@ def _first_steps(
         # No engine writes to these files meanwhile.
         BootStep("looking through saved conversations", conversations.start),
         BootStep("measuring memory", measure),
+        BootStep("waiting for the drivers of graphics cards", wait_for_cards),
         *([] if adoption is None else [BootStep("adopting the engines of an earlier daemon", adopt)]),
     ]
 

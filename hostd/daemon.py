@@ -27,6 +27,7 @@ from hostd.gateway.context import AppContext
 from hostd.gateway.http.listeners import base_url, open_listeners
 from hostd.gateway.http.passed_sockets import take_passed_sockets
 from hostd.gateway.http.server import make_server
+from hostd.host_sleep import HostSleep
 from hostd.paths import state_directory
 from hostd.scheduling.events import ShutdownRequested
 from hostd.service.notify import ServiceNotifier
@@ -135,7 +136,9 @@ async def _run(
         if app.keys is not None:
             stack.enter_context(owner_key.left_for_owner(app.keys.own, app.addresses))
         log.info("listening", version=__version__, pid=os.getpid(), addresses=app.addresses, loop=type(loop).__module__)
-        reporter = ServiceReporter(notifier, app.dispatcher, lambda: application.reload.trouble)
+        reporter = ServiceReporter(
+            notifier, app.dispatcher, lambda: application.reload.trouble or app.memory.cards.trouble
+        )
         reporter.ready()
         reporting = asyncio.create_task(reporter.run(), name="report")
         stack.callback(reporting.cancel)
@@ -143,7 +146,7 @@ async def _run(
             application.reload.run_whenever(asked_to_reload, reporter.reloading), name="reload"
         )
         stack.callback(reloading.cancel)
-        boot = asyncio.create_task(_boot(application, person), name="boot")
+        boot = asyncio.create_task(_boot(application, person, stack), name="boot")
         # A boot that fails ends the daemon: nothing could ever be loaded.
         boot.add_done_callback(lambda done: asked_to_stop.set() if _failed(done) else None)
         await asked_to_stop.wait()
@@ -172,8 +175,9 @@ def _failed(task: asyncio.Task[None]) -> bool:
     return not task.cancelled() and task.exception() is not None
 
 
-async def _boot(application: Application, person: Output | None) -> None:
+async def _boot(application: Application, person: Output | None, stack: AsyncExitStack) -> None:
     await application.boot.run()
+    HostSleep(application.context).follow(stack)
     _settle()
     await _greet(application.context, person)
     # The first loads need memory of their own: threads, log lines, measurements.

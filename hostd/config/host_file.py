@@ -9,7 +9,7 @@ from hostd.config.section import Section, items, key, keys, long_form
 from hostd.config.variants import registered
 from hostd.config.yaml_positions import YamlSequence
 from hostd.domain.host import Reserve as ReserveNoun
-from hostd.domain.profile import KvSettings, Settings, WarmSettings
+from hostd.domain.profile import CARD_WAIT, KvSettings, Settings, WarmSettings
 from hostd.domain.profile import Limits as LimitsNoun
 from hostd.domain.units import format_duration, format_size
 
@@ -117,6 +117,10 @@ class MemorySection(Section):
     """What hostd may use of the machine's memory."""
 
     reserve: ReserveSection = keys("Memory that stays free for others.")
+    card_wait: field_types.Duration = key(
+        "How long a start waits for graphics cards that are there and whose driver is not up yet; `0s` not at all.",
+        format_duration(CARD_WAIT),
+    )
 
 
 class EngineSection(Section):

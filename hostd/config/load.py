@@ -56,6 +56,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         caps=to_settings.caps(checked_host),
         reserve=to_settings.reserve(checked_host),
         kv_disk=checked_host.kv.disk,
+        card_wait=to_settings.card_wait(checked_host),
         notes=tuple(note for doc in profiles for note in profile_notes(doc)),
     )
 

@@ -23,7 +23,10 @@ def show(settings: Settings) -> dict[str, Any]:
         "source": settings.source,
         "server": {"listen": list(settings.listen)} | _section(ServerSection, settings.server, without="listen"),
         "keys": _section(KeysSection, settings.keys),
-        "memory": {"reserve": _section(ReserveSection, settings.reserve)},
+        "memory": {
+            "reserve": _section(ReserveSection, settings.reserve),
+            "card_wait": format_duration(settings.card_wait),
+        },
         "backends": {backend: _engine(settings, backend) for backend in {**settings.commands, **settings.engines}},
         "roles": {name: _section(RoleSection, role) for name, role in settings.roles.items()},
         "providers": {name: {"daily_usd": cap} for name, cap in settings.caps.items()},

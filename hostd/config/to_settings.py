@@ -14,6 +14,7 @@ from hostd.domain.host import Reserve
 from hostd.domain.principal import Privacy
 from hostd.domain.private_data import PrivacySettings
 from hostd.domain.profile import (
+    CARD_WAIT,
     ActiveWindow,
     Capabilities,
     EngineSettings,
@@ -119,6 +120,11 @@ def reserve(host: HostFile) -> Reserve:
 def privacy(host: HostFile) -> PrivacySettings:
     """Return what becomes of private data in requests that may leave the machine."""
     return PrivacySettings(**{word: _frozen(value) for word, value in host.privacy.written().items()})
+
+
+def card_wait(host: HostFile) -> float:
+    """Return for how many seconds a boot waits for cards."""
+    return CARD_WAIT if host.memory.card_wait is None else host.memory.card_wait
 
 
 def server(host: HostFile) -> ServerSettings:

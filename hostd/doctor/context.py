@@ -24,10 +24,11 @@ def user_name() -> str:
 
 @dataclass(frozen=True, slots=True)
 class RunningDaemon:
-    """The daemon that answers at *address*; *pools* are the ids of the memory pools that it sees."""
+    """The daemon that answers at *address*; *pools* are the ids of the pools that it sees, *troubles* what it says is amiss."""
 
     address: str
     pools: tuple[str, ...] = ()
+    troubles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

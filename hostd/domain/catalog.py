@@ -55,6 +55,11 @@ class Catalog:
         return self.settings.commands
 
     @property
+    def card_wait(self) -> float:
+        """For how many seconds a boot waits for cards whose driver is not up yet."""
+        return self.settings.card_wait
+
+    @property
     def engines(self) -> Mapping[str, EngineSettings]:
         """What the owner says of the engines of each backend."""
         return self.settings.engines

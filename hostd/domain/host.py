@@ -60,7 +60,8 @@ class Host:
 
     *troubles* are sentences on what could not be measured and why, for the owner; *absences* are those on what is not there to
     measure as far as one can see, which only the inventory tells. *unmeasured* names graphics devices that are there, and of whose
-    memory nothing is known: an engine may use them, and decides itself.
+    memory nothing is known: an engine may use them, and decides itself. *awaited* are sentences on those whose driver may still
+    come up, as after a boot.
     """
 
     os: str
@@ -70,6 +71,7 @@ class Host:
     troubles: tuple[str, ...] = ()
     absences: tuple[str, ...] = ()
     unmeasured: tuple[str, ...] = ()
+    awaited: tuple[str, ...] = ()
 
     def pool(self, pool_id: str) -> Pool | None:
         """Return the pool of that id, or None."""

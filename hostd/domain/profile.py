@@ -221,6 +221,9 @@ LISTEN = ("127.0.0.1:11435", "[::1]:11435")
 """Both addresses of this machine's loopback: many clients take ``localhost`` for the second one, which not every machine has."""
 
 
+CARD_WAIT = 30.0
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the owner's files say, checked and complete.
@@ -228,7 +231,8 @@ class Settings:
     With *listen_by_option* the addresses are the command line's, whatever files say later, as *keep_engines* is, with which engines
     outlive the daemon. *commands* holds a command for the
     backends that have one configured, *engines* what is said of them beside it. *caps* are what providers may cost a day, in USD.
-    *kv_disk* is how many bytes of disk saved conversations may take. *notes* are what the owner should know of; they are shown.
+    *kv_disk* is how many bytes of disk saved conversations may take. *card_wait* is for how many seconds a boot waits for cards
+    whose driver is not up yet. *notes* are what the owner should know of; they are shown.
     """
 
     source: str | None = None
@@ -246,4 +250,5 @@ class Settings:
     caps: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     reserve: Reserve = field(default_factory=Reserve)
     kv_disk: int = 10 * 1024**3
+    card_wait: float = CARD_WAIT
     notes: tuple[str, ...] = ()

@@ -63,6 +63,7 @@ class AdminHandlers:
                 "version": __version__,
                 "pid": os.getpid(),
                 "ready": view.settled,
+                "troubles": list(services.memory.cards.troubles),
                 "listen": list(services.addresses),
                 "instances": [views.row(services, model) for model in view.models.values()],
                 "providers": [

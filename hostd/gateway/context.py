@@ -25,6 +25,7 @@ from hostd.routing.router import Router
 from hostd.runtime.boot import Boot
 from hostd.runtime.dispatcher import Dispatcher
 from hostd.runtime.reload import Reload
+from hostd.supervisor.card_watch import CardWatch
 from hostd.supervisor.instance import Instance
 from hostd.supervisor.memory_monitor import MemoryMonitor
 from hostd.telemetry.decision_history import DecisionHistory
@@ -101,6 +102,7 @@ class HealthServices:
     dispatcher: Dispatcher
     instances: Mapping[str, Instance]
     metrics: Metrics
+    cards: CardWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ class AppContext:
 
     def for_health(self) -> HealthServices:
         """Return what probes need."""
-        return HealthServices(self.boot, self.dispatcher, self.instances, self.metrics)
+        return HealthServices(self.boot, self.dispatcher, self.instances, self.metrics, self.memory.cards)
 
 
 class RequestContext(NamedTuple):

@@ -27,16 +27,18 @@ class HealthHandlers:
         return web.json_response({"status": "ok", "version": __version__})
 
     async def ready(self, _ctx: RequestContext) -> web.Response:
-        """Answer 200 once every model to preload is ready, has failed or has no memory; show which, and what is under way."""
+        """Answer 200 once every model to preload is ready, has failed or has no memory; show which, what is under way or amiss."""
         view = self._services.dispatcher.view()
         preloaded = [model for model in view.models.values() if model.profile.warm.preload]
         # One that has failed and is being started again has failed all the same.
         failed = [model.name for model in preloaded if model.failing and model.state is not State.READY]
+        troubles = list(self._services.cards.troubles)
         body = {
-            "status": ("degraded" if failed else "ready") if view.settled else "loading",
+            "status": ("degraded" if failed or troubles else "ready") if view.settled else "loading",
             "preload": {model.name: model.reported_state for model in preloaded},
             "under_way": self._services.boot.under_way,
             "failed": failed,
+            "troubles": troubles,
             "left_out": dict(view.left_out),
             "progress": {
                 model.name: round(progress, 3)

@@ -83,7 +83,8 @@ class Cards:
             said = f"NVIDIA cards cannot be measured: {fault.why}"
             if fault.no_library and not self._known and not self._on_bus():
                 return Reading(absences=(said,))
-            return Reading(troubles=(said, *self._vanished(())), unmeasured=("NVIDIA cards",))
+            awaited = (said,) if fault.passes and self._on_bus() else ()
+            return Reading(troubles=(said, *self._vanished(())), unmeasured=("NVIDIA cards",), awaited=awaited)
         pools: list[Pool] = []
         for card in cards:
             try:

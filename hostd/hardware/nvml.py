@@ -20,6 +20,9 @@ TIMEOUT = int(pynvml.NVML_ERROR_TIMEOUT)
 NO_PERMISSION = int(pynvml.NVML_ERROR_NO_PERMISSION)
 VERSION_MISMATCH = int(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH)
 _FUNCTION_NOT_FOUND = int(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+_LASTING = frozenset(
+    {NO_PERMISSION, VERSION_MISMATCH, int(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND), int(pynvml.NVML_ERROR_OPERATING_SYSTEM)}
+)
 _UNREADABLE = int(pynvml.NVML_ERROR_UNKNOWN)
 _MOST_SLICES = 16  # more than any card has; a driver that says more is not believed
 
@@ -52,6 +55,11 @@ class NvmlFault(Exception):
         self.code = code
         self.why = _WHY.get(code) or f"the driver says: {text}; look for 'NVRM' in the kernel's log"
         super().__init__(self.why)
+
+    @property
+    def passes(self) -> bool:
+        """Whether the driver may only not be up yet, as while a machine boots; other faults take a restart, rights or a driver."""
+        return self.code not in _LASTING
 
     @property
     def no_library(self) -> bool:

@@ -63,7 +63,8 @@ class Sensors:
         troubles = tuple(trouble for reading in found for trouble in reading.troubles)
         absences = tuple(absence for reading in found for absence in reading.absences)
         unmeasured = tuple(device for reading in found for device in reading.unmeasured)
-        return Host(machine.os, machine.cpu, machine.ram_bytes, pools, troubles, absences, unmeasured)
+        awaited = tuple(device for reading in found for device in reading.awaited)
+        return Host(machine.os, machine.cpu, machine.ram_bytes, pools, troubles, absences, unmeasured, awaited)
 
     def close(self) -> None:
         """Close the drivers; the next reading opens them again."""

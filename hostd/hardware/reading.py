@@ -13,3 +13,4 @@ class Reading:
     troubles: tuple[str, ...] = ()
     absences: tuple[str, ...] = ()
     unmeasured: tuple[str, ...] = ()
+    awaited: tuple[str, ...] = ()

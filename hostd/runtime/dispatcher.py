@@ -19,7 +19,19 @@ from hostd.domain.reason import ExitClass
 from hostd.domain.ticket import Ticket
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.decisions import Decision
-from hostd.scheduling.effects import Effect, Explain, Refuse, Remove, RunPreflight, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.effects import (
+    Effect,
+    Explain,
+    Prove,
+    Refuse,
+    Remove,
+    RunPreflight,
+    Serve,
+    Sleep,
+    Start,
+    Stop,
+    Wake,
+)
 from hostd.scheduling.events import (
     Arrived,
     AttemptFailed,
@@ -54,6 +66,9 @@ class Startable(Protocol):
 
     def wake(self) -> None:
         """Have the engine wake."""
+
+    def prove(self) -> None:
+        """Have the engine generate a token."""
 
 
 async def unchecked(model: str, option: LoadOption) -> tuple[Event, ...]:  # noqa: ARG001 - called as a real check is
@@ -268,6 +283,8 @@ class Dispatcher:
                 self._instances[model].sleep(level)
             case Wake(model):
                 self._instances[model].wake()
+            case Prove(model):
+                self._instances[model].prove()
             case Remove(model):
                 self._remove(model)
             case Explain(decision):

@@ -79,6 +79,13 @@ class Wake:
 
 
 @dataclass(frozen=True, slots=True)
+class Prove:
+    """Have the engine of a model generate a token; it reports `EngineProved`, or fails."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Remove:
     """Forget a model that the owner has removed: it has no engine any more, and no request waits for it."""
 
@@ -92,4 +99,4 @@ class Explain:
     decision: Decision
 
 
-Effect = Serve | Refuse | RunPreflight | Start | Stop | Sleep | Wake | Remove | Explain
+Effect = Serve | Refuse | RunPreflight | Start | Stop | Sleep | Wake | Prove | Remove | Explain

@@ -124,8 +124,8 @@ class EngineController:
         elif model.state in (State.DRAINING, State.STOPPING):
             model.start_requested = True
 
-    def unload(self, model: ModelState, why: str) -> None:
-        """Stop the engine once the running answers are finished, within `DRAIN_LIMIT`."""
+    def unload(self, model: ModelState, why: str, drain: float = DRAIN_LIMIT) -> None:
+        """Stop the engine once the running answers are finished, within *drain* seconds."""
         model.start_requested = model.evicted = False
         model.restarts.reset()
         self._context.deadlines.cancel(("restart", model.name))
@@ -140,7 +140,7 @@ class EngineController:
             self.stopped(model)
         elif model.state is State.READY and model.serving:
             model.move(Transition.DRAIN)
-            self._context.deadlines.set(("drain", model.name), self._context.now + DRAIN_LIMIT)
+            self._context.deadlines.set(("drain", model.name), self._context.now + drain)
         else:
             self.commands.stop(model)
 

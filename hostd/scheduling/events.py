@@ -202,6 +202,32 @@ class Booted:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineProved:
+    """An engine that was to prove itself has generated a token."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardsReturned:
+    """Cards are there that were not, by the ids of their pools: what failed for want of them may be loaded again."""
+
+    pools: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendAnnounced:
+    """The machine will sleep in so many *seconds*: what graphics cards hold is likely to be lost by then."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HostResumed:
+    """The machine has slept, and is awake again."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShutdownRequested:
     """The daemon shuts down: no new requests, the running ones are finished, the engines are stopped."""
 
@@ -217,9 +243,11 @@ ModelEvent = (
     | EngineFailed
     | EngineStopped
     | EngineSlept
+    | EngineProved
     | PreflightDone
     | LoadRequested
     | UnloadRequested
 )
-EngineEvent = ModelEvent | LoadOptionsChanged | MemoryMeasured | ScheduleChanged | Reconfigured | Booted
+CardEvent = CardsReturned | SuspendAnnounced | HostResumed
+EngineEvent = ModelEvent | LoadOptionsChanged | MemoryMeasured | ScheduleChanged | Reconfigured | Booted | CardEvent
 Event = Arrived | ClientLeft | AttemptFailed | Finished | SpendingCounted | EngineEvent | ShutdownRequested | Ticked

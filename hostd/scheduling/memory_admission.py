@@ -58,6 +58,8 @@ class MemoryAdmission:
         self._pending: dict[str, PendingLoad] = {}
         self._reported_short: dict[str, tuple[str, Bytes]] = {}
         self._stale = False
+        self.cards_closed = False
+        """Whether loads on cards wait: the machine is about to sleep."""
 
     @property
     def pending(self) -> Collection[PendingLoad]:
@@ -141,7 +143,8 @@ class MemoryAdmission:
             ahead: dict[str, int] = {}
             for pending in sorted(self._pending.values(), key=self._order):
                 model = self._models[pending.model]
-                if pending.checking is not None or model.state is State.STOPPING or not model.options_known:
+                unready = pending.checking is not None or model.state is State.STOPPING or not model.options_known
+                if unready or (self.cards_closed and model.cards):
                     continue
                 if (end := self._look_at(model, pending, ahead)) is not None:
                     ended.append(end)

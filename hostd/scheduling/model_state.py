@@ -61,7 +61,8 @@ class ModelState:
 
     *closed_to_new_since* is set once the model is to be evicted: only requests from before that are still served.
     *start_requested* asks for a start after the stop under way. *suspected_dead* says that a request has seen the engine's
-    death, which its instance is about to report. *generation* counts the engines that became ready here.
+    death, which its instance is about to report. *unproven* says that the machine has slept, so that it is to generate
+    a token before it gets a request. *generation* counts the engines that became ready here.
 
     *keep_alive_hint* is for how many seconds the last client would like the model to stay. *options* are the ways to load it here,
     best first, and *why_not* there are no others; *option* is the one that was taken last and *why* what for. *failed_variants*
@@ -93,6 +94,7 @@ class ModelState:
     start_requested: bool = False
     closed_to_new_since: float | None = None
     suspected_dead: bool = False
+    unproven: bool = False
     generation: int = 0
     ready_at: float = 0.0
     idle_since: float = 0.0
@@ -155,6 +157,12 @@ class ModelState:
         return variant is not None and (variant.provider is not None or variant.url is not None)
 
     @property
+    def cards(self) -> frozenset[str]:
+        """The pools of the cards that its engine was placed on, or would be; empty for one without, or whose engine decides."""
+        option = self.option or next(iter(self.options), None)
+        return frozenset() if option is None else frozenset(pool for pool, _ in option.placement.devices)
+
+    @property
     def limited(self) -> bool:
         """Whether its provider takes no requests for a while; a local engine that has taken over is none of that."""
         return self.limited_until is not None and self.provider is not None
@@ -175,7 +183,8 @@ class ModelState:
     @property
     def has_free_slot(self) -> bool:
         """Whether one more request could be served now, unless the model is closed to new ones."""
-        takes = self.state is State.READY and not self.suspected_dead and self.breaker.admits
+        sound = self.state is State.READY and not self.suspected_dead and not self.unproven
+        takes = sound and self.breaker.admits
         return takes and len(self.serving) < self.capacity and (self.limited_until is None or not self.limited)
 
     def accepts(self, request: RequestState) -> bool:
@@ -203,6 +212,7 @@ class ModelState:
         return (
             under_way
             or self.suspected_dead
+            or self.unproven
             or self.closed_to_new_since is not None
             or self.restarts.again_at is not None
         )
@@ -259,7 +269,7 @@ class ModelState:
         """Change the state as the lifecycle table says."""
         self.state = after(self.state, move)
         # Both are said of the engine that was there until now.
-        self.suspected_dead, self.closed_to_new_since = False, None
+        self.suspected_dead, self.unproven, self.closed_to_new_since = False, False, None
         if move in (Transition.STOP, Transition.FAILED):
             self.slot_table = None
         if move is Transition.LOADED:

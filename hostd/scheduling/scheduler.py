@@ -16,6 +16,7 @@ from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
 from hostd.domain.ticket import Ticket
 from hostd.scheduling import refusal_errors
+from hostd.scheduling.card_control import CardControl
 from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.decisions import Routed
 from hostd.scheduling.effects import Effect, Serve
@@ -24,15 +25,18 @@ from hostd.scheduling.events import (
     Arrived,
     AttemptFailed,
     Booted,
+    CardsReturned,
     ClientLeft,
     EngineEvent,
     EngineFailed,
     EngineKept,
+    EngineProved,
     EngineReady,
     EngineSlept,
     EngineStopped,
     Event,
     Finished,
+    HostResumed,
     LoadOptionsChanged,
     LoadRequested,
     MemoryMeasured,
@@ -42,6 +46,7 @@ from hostd.scheduling.events import (
     ScheduleChanged,
     ShutdownRequested,
     SpendingCounted,
+    SuspendAnnounced,
     Ticked,
     UnloadRequested,
 )
@@ -75,6 +80,7 @@ class Scheduler:
         }
         self._context = DecisionContext()
         self.engines = EngineController(self.models, self._context)
+        self._cards = CardControl(self.models, self._context, self.engines)
         self._spending = Spending(self._context, caps)
         self._requests = RequestFlow(self.models, self._context, self.engines, self._spending)
         self._failures = RequestFailures(self._requests, self._context, self.engines)
@@ -171,6 +177,8 @@ class Scheduler:
                 self._reconfiguration.apply(profiles)
             case Booted():
                 self.engines.boot()
+            case CardsReturned() | SuspendAnnounced() | HostResumed():
+                self._cards.handle(event)
             case _ if event.model in self.models:
                 self._model_event(event)
             case _:
@@ -198,6 +206,9 @@ class Scheduler:
                 self._failures.cause_known(self.models[model])
             case EngineSlept(model):
                 self.engines.slept(self.models[model])
+            case EngineProved(model):
+                self.models[model].unproven = False
+                self._requests.pump(self.models[model])
             case PreflightDone(model):
                 if self.engines.preflight_done(event):
                     self._requests.clear_queue(self.models[model])

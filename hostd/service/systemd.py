@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from hostd.paths import state_directory
 from hostd.service.installation import Scope, ServiceOrder, ServiceState, shipped
 from hostd.service.steps import RemoveFile, RunCommand, ServiceStep, WriteFile, ask
 
@@ -63,7 +64,8 @@ class Systemd:
             steps += [self._command("stop", SERVICE, optional=True), self._command("start", SOCKET)]
         steps.append(self._command("restart", SERVICE))
         if order.linger and self.scope is Scope.USER:
-            steps.append(RunCommand(("loginctl", "enable-linger")))
+            # By name: a shell that belongs to no session, as one of su's or cron's, has no user in logind's eyes.
+            steps.append(RunCommand(("loginctl", "enable-linger", getpass.getuser())))
         return steps
 
     def uninstall(self) -> list[ServiceStep]:
@@ -143,6 +145,10 @@ class Systemd:
             left.append(
                 "the user hostd, /etc/hostd, /var/lib/hostd and /var/cache/hostd are left; to remove them: "
                 "userdel hostd; rm -r /etc/hostd /var/lib/hostd /var/cache/hostd"
+            )
+        else:
+            left.append(
+                f"your configuration, models and state are left in {self._folder.parents[1] / 'hostd'} and {state_directory()}"
             )
         return left
 

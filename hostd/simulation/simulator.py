@@ -14,7 +14,19 @@ from typing import Protocol
 from hostd.domain.errors import Bug
 from hostd.domain.ticket import Route, Target, Ticket
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.scheduling.effects import Effect, Explain, Refuse, Remove, RunPreflight, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.effects import (
+    Effect,
+    Explain,
+    Prove,
+    Refuse,
+    Remove,
+    RunPreflight,
+    Serve,
+    Sleep,
+    Start,
+    Stop,
+    Wake,
+)
 from hostd.scheduling.events import (
     Arrived,
     Booted,
@@ -144,8 +156,8 @@ class Simulator:
                 self._start(model, option)
             case Stop(model):
                 self._stop(model)
-            case Sleep() | Wake():
-                raise Bug("no engine of a replay has said that it can sleep")
+            case Sleep() | Wake() | Prove():
+                raise Bug("no engine of a replay has said that it can sleep, and no machine of one sleeps")
             case Explain() | Remove():
                 pass
 

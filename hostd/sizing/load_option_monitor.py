@@ -59,6 +59,17 @@ class LoadOptionMonitor:
         self._finding.add(finding)
         finding.add_done_callback(self._found_all)
 
+    def machine_changed(self) -> None:
+        """Find the options of every profile anew, in a task of its own: the machine has cards that it had not."""
+        finding = self._loop.create_task(self._find_again(), name="load options on new cards")
+        self._finding.add(finding)
+        finding.add_done_callback(self._found_all)
+
+    async def _find_again(self) -> None:
+        for name in list(self._found):
+            if (profile := self._catalog.profiles.get(name)) is not None:
+                await self._find(profile)
+
     def start(self) -> None:
         """Start to check again, every `LOOK_AGAIN` seconds, the profiles with a variant that cannot be loaded."""
         self._looking = self._loop.create_task(self._look_again(), name="load options again")

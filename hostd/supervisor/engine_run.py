@@ -18,7 +18,7 @@ from hostd.domain.errors import EngineError
 from hostd.domain.profile import Limits, Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.scheduling.events import EngineReady, EngineSlept, Event
+from hostd.scheduling.events import EngineProved, EngineReady, EngineSlept, Event
 from hostd.sizing.variants import BoundVariant
 from hostd.supervisor.attached_server import AttachedServer
 from hostd.supervisor.cloud_server import CloudServer
@@ -26,6 +26,7 @@ from hostd.supervisor.conversations.slots import EngineSlots
 from hostd.supervisor.conversations.store import ConversationStore
 from hostd.supervisor.engine_server import EngineServer
 from hostd.supervisor.engine_sleep import fall_asleep, wake_up
+from hostd.supervisor.health.card_proof import check_card, proved
 from hostd.supervisor.health.progress_monitor import ProgressMonitor
 from hostd.supervisor.health.readiness import Readiness, first_completed
 from hostd.supervisor.health.watchdog import HealthMonitor, ProbeTimings, Watchdog
@@ -101,6 +102,7 @@ class EngineRun:
         self._sleep_requests: asyncio.Queue[int] = asyncio.Queue()
         self._waking = asyncio.Event()
         self._spoilt: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._proof_wanted = asyncio.Event()
         self._task = upstream.profile.capabilities.task
         self._now = asyncio.get_running_loop().time
         self._began = self._now()
@@ -116,6 +118,10 @@ class EngineRun:
     def wake(self) -> None:
         """Wake the engine, now or as soon as it sleeps."""
         self._waking.set()
+
+    def prove(self) -> None:
+        """Have the engine generate a token, and report that it did; one that does not is ended."""
+        self._proof_wanted.set()
 
     @property
     def variant(self) -> Variant:
@@ -224,9 +230,7 @@ class EngineRun:
                 monitor.tracker,
                 task=self._task,
             )
-            what, outcome = await self._until(
-                server, wedged=watchdog.wedged(), sleep=self._sleep_requests.get(), spoilt=self._until_spoilt()
-            )
+            what, outcome = await self._watched(server, watchdog)
             self._may_run_on = what == "stopped"
             if what == "sleep":
                 what, outcome = await self._sleep(server, int(str(outcome)))
@@ -240,6 +244,25 @@ class EngineRun:
         if what == "wedged":
             await server.kill()
             raise EngineError(str(outcome), tail=self._ring.tail(), self_inflicted=watchdog.computes)
+
+    async def _watched(self, server: Server, watchdog: Watchdog | HealthMonitor) -> tuple[str, object]:
+        """Wait for what ends a stretch of service, and have the engine prove itself meanwhile where that is wanted."""
+        while True:
+            what, outcome = await self._until(
+                server,
+                wedged=watchdog.wedged(),
+                sleep=self._sleep_requests.get(),
+                spoilt=self._until_spoilt(),
+                proof_wanted=self._proof_wanted.wait(),
+            )
+            if what == "proof_wanted":
+                self._proof_wanted.clear()
+                proof = proved(server, self._services.timings.patience, task=self._task)
+                what, outcome = await self._until(server, proof=proof)
+                what = "wedged" if what == "proof" and outcome is not None else what
+            if what != "proof":
+                return what, outcome
+            self._services.post(EngineProved(self._upstream.name))
 
     async def _until_spoilt(self) -> str:
         return await asyncio.shield(self._spoilt)
@@ -274,6 +297,7 @@ class EngineRun:
                 await self.readiness.reached(task=self._task)
         except TimeoutError:
             raise EngineError(f"it made no token within {ADOPTED_WITHIN:g} s") from None
+        check_card(server, None if self.prepared is None else self.prepared.option, self._ring.tail())
         self.facts = await server.describe()
         self.slots_held = self._slots_of(server)
 

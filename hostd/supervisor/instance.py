@@ -79,6 +79,11 @@ class Instance(Upstream):
         return self._expected if self.pid is None else self.pid
 
     @property
+    def on_card(self) -> bool:
+        """Whether a server runs that was placed on a card."""
+        return self.server is not None and self.server.uses_card
+
+    @property
     def variant(self) -> Variant:
         """The variant that is served, was last, or would be."""
         return self._run.variant if self._run is not None else best_variant(self.variants)
@@ -145,6 +150,11 @@ class Instance(Upstream):
         """Wake a sleeping engine, and report when it serves again."""
         if self._run is not None:
             self._run.wake()
+
+    def prove(self) -> None:
+        """Have the engine generate a token before its next request, and report that; one that does not is ended."""
+        if self._run is not None:
+            self._run.prove()
 
     async def ended(self) -> None:
         """Wait for the end of the present run, if there is one."""

@@ -14,6 +14,7 @@ import structlog
 from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host, Pool, PoolKind, Reserve
 from hostd.scheduling.events import MemoryMeasured
+from hostd.supervisor.card_watch import CardWatch
 from hostd.supervisor.process import process_memory
 from hostd.supervisor.process.process_memory import EngineMemory
 
@@ -63,6 +64,7 @@ class MemoryMonitor:
         rhythm: PollIntervals | None = None,
     ) -> None:
         self.host: Host | None = machine
+        self.cards = CardWatch()
         self._read = read
         self._catalog = catalog
         self._pids = pids
@@ -77,6 +79,11 @@ class MemoryMonitor:
 
     def __repr__(self) -> str:
         return f"<MemoryMonitor {list(self.host.pools) if self.host else 'not measured yet'}>"
+
+    @property
+    def card_wait(self) -> float:
+        """For how many seconds a boot waits for cards whose driver is not up yet."""
+        return self._catalog.card_wait
 
     def start(self, post: Callable[[MemoryMeasured], None]) -> None:
         """Begin to measure again and again, and *post* each measurement."""
@@ -114,6 +121,7 @@ class MemoryMonitor:
             # An engine that ended meanwhile must not be reported as one that runs.
             running = self._pids()
             found = {model: each for model, each in found.items() if running.get(model) == leaders[model]}
+            host = host if self._machine else self.cards.seen(host)
             self._notice(host, found)
             self.host, self._holdings = host, found
             return MemoryMeasured(host.pools, {model: each.bytes for model, each in found.items()})

@@ -17,9 +17,16 @@ from hostd.supervisor.process.own_limits import want_in
 class Preflight:
     """Asks a variant's backend whether its load could begin, then has *measure* see how much memory is free."""
 
-    def __init__(self, instances: Mapping[str, Instance], measure: Callable[[], Awaitable[MemoryMeasured]]) -> None:
+    def __init__(
+        self,
+        instances: Mapping[str, Instance],
+        measure: Callable[[], Awaitable[MemoryMeasured]],
+        lost: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        """Take *lost*, which returns why each card that was there is not, by its pool's id."""
         self._instances = instances
         self._measure = measure
+        self._lost = lost
 
     async def __call__(self, model: str, option: LoadOption) -> tuple[Event, ...]:
         """Return the memory as it is now, and the verdict on loading *model* as *option* says."""
@@ -27,11 +34,18 @@ class Preflight:
         try:
             verdict = await asyncio.to_thread(_verdict, instance.profile, instance.variants[option.variant], option)
             # Measured after the check, which may take seconds: the scheduler admits by the newest numbers.
-            return await self._measure(), verdict
+            measured = await self._measure()
+            return measured, self._without_card(model, option) or verdict
         except Exception as error:
             if (want := want_in(error)) is None:
                 raise
             return (PreflightDone(model, ExitClass.UNKNOWN, want, own_want=True),)
+
+    def _without_card(self, model: str, option: LoadOption) -> PreflightDone | None:
+        """Return the verdict on a load whose card is gone: its engine would come up all the same, on the processor."""
+        lost = self._lost()
+        whys = [lost[pool] for pool, _ in option.placement.devices if pool in lost]
+        return PreflightDone(model, ExitClass.DRIVER, f"{option.label}: {'; '.join(whys)}") if whys else None
 
 
 def _verdict(profile: Profile, bound: BoundVariant, option: LoadOption) -> PreflightDone:

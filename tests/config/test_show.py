@@ -80,8 +80,9 @@ def test_durations_are_text(load_files: Load, seconds: int) -> None:
 
 def test_the_reserve_is_shown_as_it_is_written(load_files: Load) -> None:
     """Sizes come back as exact text; what is not written has its default."""
-    shown = show(load_files("memory: {reserve: {vram: 1.5GiB, ram: 5B}}"))["memory"]
-    assert {"reserve": {"vram": "1536MiB", "unified": "6GiB", "ram": "5B"}} == shown
+    shown = show(load_files("memory: {reserve: {vram: 1.5GiB, ram: 5B}, card_wait: 90s}"))["memory"]
+    assert {"reserve": {"vram": "1536MiB", "unified": "6GiB", "ram": "5B"}, "card_wait": "1m30s"} == shown
+    assert "30s" == show(load_files("memory: {}"))["memory"]["card_wait"]
 
 
 @pytest.mark.parametrize("key", ["source", "server", "memory", "backends", "roles", "profiles", "notes"])

@@ -41,6 +41,7 @@ async def test_says_ready(stage: Stage) -> None:
     """With every model loaded that should be, it is ready; cold ones that need not be do not matter."""
     answer = await stage.get("/readyz")
     assert (200, "ready", []) == (answer.status, answer.json["status"], answer.json["failed"])
+    assert [] == answer.json["troubles"]
     assert {"alpha", "beta", "hasty", "strict", "vectors"} == set(answer.json["preload"])
 
 

@@ -299,6 +299,25 @@ def test_not_measured_is_not_not_there(driver: FakeDriver, code: int, there: boo
     assert ((), there) == (reading.pools, bool(reading.unmeasured))
 
 
+AWAITED = """
+import os
+from pathlib import Path
+from hostd.hardware.nvidia import Cards
+Path(os.environ["FAKE_NVML"]).write_text(given[0])
+answer = Cards(on_bus=lambda: given[1]).read(1 << 30)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "on_bus", "awaited"),
+    [(9, True, True), (999, True, True), (9, False, False), (18, True, False), (4, True, False)],
+)
+def test_a_driver_that_may_come_up_is_awaited(driver: FakeDriver, code: int, on_bus: bool, awaited: bool) -> None:
+    """One that is not loaded yet; not where there is no card, nor where it takes a restart of the machine, or rights."""
+    reading: Reading = driver.run(AWAITED, f"{HEAD}{RTX}fail nvmlDeviceGetCount {code}\n", on_bus)
+    assert ((), True, awaited) == (reading.pools, bool(reading.unmeasured), bool(reading.awaited))
+
+
 def test_an_integrated_device_without_an_identity(driver: FakeDriver) -> None:
     """Neither a name nor an identity is needed for a device that has the system's memory (Jetson Orin)."""
     orin = "gpu Orin (nvgpu);GPU-0;00000000:00:00.0;0;0;0;8.7\n"

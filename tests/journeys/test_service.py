@@ -12,10 +12,12 @@ from typing import Any
 
 import psutil
 import pytest
+import yaml
 
-from tests.journeys.host import until
-from tests.journeys.machine.systemd_machine import Machine, booted
-from tests.journeys.machine.systemd_service import SERVICE, Service, answers, now
+from hostd.supervisor.launch import free_port
+from tests.journeys.host import Host, profile, until
+from tests.journeys.machine.systemd_machine import HOSTD, Machine, booted, start_logind
+from tests.journeys.machine.systemd_service import MODEL, SERVICE, Service, answers, now
 
 pytestmark = pytest.mark.slow
 BLOCKER = "import signal; signal.signal(signal.SIGRTMIN, lambda *_: __import__('time').sleep(600))\n"
@@ -275,6 +277,72 @@ def test_a_restart_refuses_nobody(service: Service) -> None:
     # While the service is stopped, a client of the unix socket starts it.
     service.systemctl("stop")
     assert "ok" in service.machine.sh(curl)
+
+
+GIB = 1 << 30
+CARD = {"id": "cuda:0", "kind": "vram", "name": "A card"} | dict.fromkeys(
+    ("total_bytes", "free_bytes", "budget_bytes"), 24 * GIB
+)
+RAM = {"id": "ram", "kind": "ram", "name": "Main memory"} | dict.fromkeys(
+    ("total_bytes", "free_bytes", "budget_bytes"), 16 * GIB
+)
+
+
+def test_cards_are_empty_while_the_machine_sleeps(service: Service) -> None:
+    """Logind waits for it; a request that comes meanwhile is answered afterwards, by an engine of its own time."""
+    start_logind(service.machine, seconds=2)
+    described = {"host": {"os": "Linux", "cpu": "any", "ram_bytes": 16 * GIB}, "pools": [CARD, RAM]}
+    service.machine.write("/etc/hostd/machine.json", json.dumps(described))
+    service.drop_in(f"ExecStart=\nExecStart={HOSTD} serve --host /etc/hostd/machine.json")
+    service.systemctl("restart")
+    service.until_ready()
+    until(lambda: "unloaded from graphics cards" in service.machine.sh("systemd-inhibit --list"))
+    engine, since = service.http.row("tiny")["pid"], now()
+    service.machine.sh("systemctl suspend")
+    until(lambda: service.http.row("tiny")["state"] == "cold")
+    assert engine not in service.processes()
+    assert 200 == service.http.chat("tiny").status
+    assert engine != service.http.row("tiny")["pid"]
+    events = [json.loads(each["MESSAGE"])["event"] for each in service.lines(since) if each.get("_COMM") == "hostd"]
+    told = [each for each in events if each in {"host_suspends", "engine_stopped", "host_resumed", "model_ready"}]
+    assert ["host_suspends", "engine_stopped", "host_resumed", "model_ready"] == told
+    # The next sleep is delayed again.
+    assert "unloaded from graphics cards" in service.machine.sh("systemd-inhibit --list")
+
+
+def test_a_user_has_a_service_without_root(service: Service) -> None:
+    """With models in the home, from boot on where that is asked for, and nothing but data is left after its removal."""
+    start_logind(service.machine, seconds=2)
+    machine, port = service.machine, free_port()
+    service.systemctl("stop")
+    machine.sh(f"id alice || useradd -m alice; loginctl enable-linger alice; cp {MODEL} /home/alice/")
+    machine.write(
+        "/home/alice/.config/hostd/hostd.yaml", f"server: {{listen: ['127.0.0.1:{port}']}}\nwarm: {{probe: false}}\n"
+    )
+    document = profile("mine") | {"variants": [{"backend": "llamacpp", "path": "~/tiny-chat.gguf"}]}
+    machine.write("/home/alice/.config/hostd/model_profiles/mine.yaml", yaml.safe_dump(document))
+    machine.sh("chown -R alice /home/alice")
+    runtime = f"/run/user/{machine.sh('id -u alice').strip()}"
+    until(lambda: machine.run("test", "-e", f"{runtime}/systemd/private", check=False).returncode == 0)
+    become = ("setpriv", "--reuid=alice", "--regid=alice", "--init-groups", "--", "env", "-C", "/home/alice")
+    alice = (*become, "HOME=/home/alice", "USER=alice", f"XDG_RUNTIME_DIR={runtime}")
+    refused = machine.run(*alice, HOSTD, "service", "install", check=False)
+    assert "a service of the system is installed" in refused.stderr
+    machine.hostd("service", "uninstall")
+    told = machine.run(*alice, HOSTD, "service", "install", "--linger")
+    assert "it runs from boot on" in told.stderr
+    http = Host(f"http://127.0.0.1:{port}", None, {}, Path())  # type: ignore[arg-type]  # a unit's process is systemd's
+    until(lambda: http.get("/readyz").status == 200)
+    assert 200 == http.chat("mine").status
+    status = json.loads(machine.run(*alice, HOSTD, "service", "status", "--json").stdout)
+    assert ("user", True, True) == (status["scope"], status["running"], status["enabled"])
+    daemon = status["pid"]
+    assert "alice" == machine.sh(f"stat -c %U /proc/{daemon}").strip()
+    removed = machine.run(*alice, HOSTD, "service", "uninstall")
+    assert "/home/alice/.config/hostd" in removed.stderr
+    assert "" == machine.sh("find /home/alice/.config/systemd -name 'hostd*'")
+    assert not answers(http.url)
+    machine.hostd("service", "install")
 
 
 def test_is_removed_without_a_trace(service: Service) -> None:

@@ -73,6 +73,10 @@ class Theatre:
         """Wake as the script says."""
         self._play("wake")
 
+    def prove(self) -> None:
+        """Make a token as the script says."""
+        self._play("prove")
+
     def _play(self, call: str) -> None:
         self.calls.append(call)
         for event in self.script.get(call, []):

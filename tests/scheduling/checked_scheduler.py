@@ -14,7 +14,19 @@ from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Ticket
 from hostd.scheduling.circuit_breaker import COUNTED, LONGEST_WAIT, BreakerState
 from hostd.scheduling.decisions import Decision, FellBack
-from hostd.scheduling.effects import Effect, Explain, Refuse, Remove, RunPreflight, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.effects import (
+    Effect,
+    Explain,
+    Prove,
+    Refuse,
+    Remove,
+    RunPreflight,
+    Serve,
+    Sleep,
+    Start,
+    Stop,
+    Wake,
+)
 from hostd.scheduling.events import AttemptFailed, Event, Ticked
 from hostd.scheduling.queue import RequestQueue
 from hostd.scheduling.restart import COOL_DOWN, LONGEST_DELAY
@@ -131,7 +143,7 @@ class Watched(RuleBasedStateMachine):
                     assert not self.engines.pop(model).runs, "an engine that cannot be stopped any more"
                 case Explain(decision):
                     self._check_reason(decision)
-                case RunPreflight() | Sleep() | Wake():
+                case RunPreflight() | Sleep() | Wake() | Prove():
                     pass
             self._saw(effect)
         self._check_tickets()

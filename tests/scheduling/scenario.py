@@ -8,7 +8,19 @@ from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.domain.ticket import Ticket
 from hostd.routing.policy import RouteQuery
 from hostd.scheduling.decisions import Decision
-from hostd.scheduling.effects import Effect, Explain, Refuse, Remove, RunPreflight, Serve, Sleep, Start, Stop, Wake
+from hostd.scheduling.effects import (
+    Effect,
+    Explain,
+    Prove,
+    Refuse,
+    Remove,
+    RunPreflight,
+    Serve,
+    Sleep,
+    Start,
+    Stop,
+    Wake,
+)
 from hostd.scheduling.events import (
     Arrived,
     AttemptFailed,
@@ -68,6 +80,8 @@ def line(effect: Effect) -> str:
             return f"sleep {model}"
         case Wake(model):
             return f"wake {model}"
+        case Prove(model):
+            return f"prove {model}"
         case Remove(model):
             return f"remove {model}"
         case Explain(decision):

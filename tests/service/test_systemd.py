@@ -1,5 +1,6 @@
 """The units are valid, closed to what hostd does not need, and open to graphics cards; installing takes the steps it should."""
 
+import getpass
 import os
 import shutil
 import subprocess
@@ -152,7 +153,7 @@ def test_installs_for_a_user_with_a_socket(tmp_path: Path) -> None:
         "systemctl --user stop hostd.service",
         "systemctl --user start hostd.socket",
         "systemctl --user restart hostd.service",
-        "loginctl enable-linger",
+        f"loginctl enable-linger {getpass.getuser()}",
     ] == [plain(step) for step in steps]
 
 

@@ -62,3 +62,15 @@ async def test_learns_from_a_load() -> None:
     assert "the disk is full" == await asyncio.to_thread(noting, profile, VARIANT, (), 1, ONE)
     await asyncio.sleep(0)
     assert [LoadOptionsChanged("a", (ONE,))] == posted
+
+
+async def test_finds_all_anew_on_another_machine() -> None:
+    """A card that has come is planned with; what is the same is not told again."""
+    posted: list[LoadOptionsChanged] = []
+    none, found = LoadOptions(()), LoadOptions((ONE,))
+    looking = survey(posted, none, none, found, none)
+    await looking.find_all()
+    posted.clear()
+    looking.machine_changed()
+    await asyncio.wait(set(looking._finding), timeout=10)
+    assert [LoadOptionsChanged("a", (ONE,))] == posted

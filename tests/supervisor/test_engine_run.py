@@ -18,8 +18,9 @@ from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.domain.errors import EngineError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
+from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
-from hostd.scheduling.events import EngineFailed, EngineReady, EngineSlept, EngineStopped, Event
+from hostd.scheduling.events import EngineFailed, EngineProved, EngineReady, EngineSlept, EngineStopped, Event
 from hostd.sizing.variants import BoundVariant
 from hostd.supervisor.engine_run import RunServices
 from hostd.supervisor.health import readiness
@@ -300,6 +301,47 @@ async def test_sleeps_and_wakes(begin: Begin) -> None:
 
 
 @pytest.mark.slow
+async def test_proves_itself_when_asked(begin: Begin) -> None:
+    """By a token, which is reported; it serves on."""
+    run = begin(Plain())
+    await run.ready()
+    for _ in range(2):
+        run.instance.prove()
+        assert EngineProved("alpha") == await run.next()
+    run.instance.stop()
+    await run.gone()
+
+
+async def test_an_engine_that_cannot_prove_itself_has_failed(begin: Begin) -> None:
+    """Its card may be lost: it is ended, and says why."""
+    run = begin(Plain(), ProbeTimings(interval=60.0, patience=0.2))
+    await run.ready()
+    server = run.instance.server
+    assert server is not None
+    await server.http.ask(server.launch.endpoint.url + "/_script", {}, {"hang": True})
+    run.instance.prove()
+    event = await run.broke()
+    assert event.detail.startswith("after the machine had slept, the engine made no token within")
+
+
+async def test_an_engine_without_its_card_is_refused(begin: Begin) -> None:
+    """It would answer from the processor, many times slower; the next step is named."""
+    said = "ggml_cuda_init: failed to initialize CUDA: unknown error"
+    argv = ("sh", "-c", f'echo "{said}" >&2; exec "$@"', "sh")
+
+    class Blind(Plain):
+        def launch(self, profile: Profile, variant: Variant, option: LoadOption | None, port: int, key: str) -> Launch:
+            launch = super().launch(profile, variant, option, port, key)
+            return replace(launch, argv=(*argv, *launch.argv))
+
+    run = begin(Blind())
+    run.instance.start(LoadOption(1, "v1", Placement(devices=(("cuda:0", 1.0),)), needs={"cuda:0": 1}))
+    event = await run.broke()
+    assert ExitClass.DRIVER is event.exit_class
+    assert said in event.detail
+    assert "nvidia_uvm" in event.detail
+
+
 async def test_an_engine_that_feigns_sleep_is_stopped(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its memory is wanted, so it is stopped; and sleep is not tried again."""
     monkeypatch.setattr("hostd.supervisor.engine_sleep.LETS_GO", 0.1)

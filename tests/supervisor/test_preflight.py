@@ -11,6 +11,7 @@ from hostd.domain.errors import EngineError
 from hostd.domain.host import Pool, PoolKind
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.reason import ExitClass
+from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.events import MemoryMeasured, PreflightDone
 from hostd.sizing.variants import BoundVariant
@@ -60,6 +61,18 @@ async def test_the_backend_is_asked_and_the_memory_measured(variant: int, expect
     """The memory comes first, so that the scheduler knows it at the verdict."""
     backend = Careful()
     assert (SEEN, expected) == await preflight(backend, backend)("alpha", LoadOption(variant, "asked for"))
+
+
+async def test_a_load_on_a_lost_card_is_refused() -> None:
+    """Its engine would come up on the processor; one on another card, or on none, is not concerned."""
+    lost = {"cuda:1": "cuda:1 (A card) has vanished"}
+    look = preflight(Careful(), Careful())
+    look._lost = lambda: lost
+    there = LoadOption(1, "v1", Placement(devices=(("cuda:0", 1.0),)))
+    split = LoadOption(1, "v1", Placement(devices=(("cuda:0", 1.0), ("cuda:1", 1.0))))
+    assert (SEEN, PreflightDone("alpha")) == await look("alpha", there)
+    refused = PreflightDone("alpha", ExitClass.DRIVER, "v1: cuda:1 (A card) has vanished")
+    assert (SEEN, refused) == await look("alpha", split)
 
 
 async def test_a_backend_that_cannot_check_is_trusted() -> None:

@@ -61,9 +61,11 @@ def _daemon(client: "Client", seconds: float) -> "RunningDaemon | None":
     try:
         with client.request("GET", "/hostd/v1/inventory", timeout=seconds) as reply:
             pools = tuple(str(pool["id"]) for pool in reply.json()["pools"])
+        with client.request("GET", "/hostd/v1/status", timeout=seconds) as reply:
+            troubles = tuple(map(str, reply.json().get("troubles", ())))
     except (VerbError, OSError, LookupError, TypeError, ValueError):
         return None
-    return RunningDaemon(str(client.address), pools)
+    return RunningDaemon(str(client.address), pools, troubles)
 
 
 def _plain(finding: "CheckFinding") -> dict[str, str | None]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hostd.cli.client import connect
 from hostd.cli.options import AsJson, Url
-from hostd.cli.output import NOTHING, Column, emit, memory, relative, show_table
+from hostd.cli.output import NOTHING, Column, emit, memory, relative, say, show_table
 
 _COLUMNS = (
     Column("MODEL", flexible=True),
@@ -23,7 +23,10 @@ _COLUMNS = (
 
 def ps(*, json: AsJson = False, url: Url = None) -> None:
     """List every model with its state, slots, queue and memory."""
-    rows = connect(url).get("/hostd/v1/status")["instances"]
+    status = connect(url).get("/hostd/v1/status")
+    rows = status["instances"]
+    for trouble in status.get("troubles", ()):
+        say(f"degraded: {trouble}")
     if json:
         emit(rows)
     else:

@@ -32,7 +32,10 @@ class DeviceFile:
 
 @dataclass(frozen=True, slots=True)
 class GraphicsFacts:
-    """The pools of cards that this process sees, those that the daemon sees (None: none answers), files, units, variables."""
+    """The pools of cards that this process sees, those that the daemon sees (None: none answers), files, units, variables.
+
+    *troubles* are what the daemon says of cards that are gone.
+    """
 
     here: tuple[str, ...] = ()
     daemon: tuple[str, ...] | None = None
@@ -41,6 +44,7 @@ class GraphicsFacts:
     units: tuple[InstalledUnit, ...] = ()
     hiding: tuple[str, ...] = ()
     user: str = ""
+    troubles: tuple[str, ...] = ()
 
 
 def check(context: CheckContext) -> Findings:
@@ -62,6 +66,7 @@ def gather(context: CheckContext) -> GraphicsFacts:
         units,
         hiding,
         context.user,
+        daemon.troubles if daemon else (),
     )
 
 
@@ -86,11 +91,20 @@ def _group(number: int) -> str:
 
 def judge(facts: GraphicsFacts) -> Findings:
     """Return what keeps the service from the cards."""
-    if not facts.here and not facts.files:
+    if not facts.here and not facts.files and not facts.troubles:
         return skipped("there are no graphics cards to see", "models use the processor")
-    found = (*_hidden_from_daemon(facts), *_closed(facts), *_walled_off(facts), *_by_variable(facts))
+    found = (*_degraded(facts), *_hidden_from_daemon(facts), *_closed(facts), *_walled_off(facts), *_by_variable(facts))
     seen = ", ".join(facts.here) or "no card that is measured"
     return found or fine(f"{seen}: nothing hides it from the service")
+
+
+def _degraded(facts: GraphicsFacts) -> Iterator[CheckFinding]:
+    for trouble in facts.troubles:
+        yield failed(
+            f"the daemon at {facts.address} is degraded",
+            f"{trouble}; models of that card are not loaded meanwhile, nor moved to the processor",
+            "nvidia-smi; sudo dmesg | grep -e NVRM -e Xid",
+        )
 
 
 def _hidden_from_daemon(facts: GraphicsFacts) -> Iterator[CheckFinding]:

@@ -72,6 +72,7 @@ def test_a_daemon_is_asked_for_its_pools(
 ) -> None:
     """One that answers is used; none is needed, and another program in its place is none."""
     daemon.on("GET /hostd/v1/inventory", {"host": {}, "pools": [{"id": "cuda:0"}, {"id": "ram"}]})
+    daemon.on("GET /hostd/v1/status", {"troubles": ["cuda:1 has vanished"]})
     hostd("doctor", "--url", daemon.url)
     hostd("doctor", "--url", "127.0.0.1:9")
     daemon.refuse("GET /hostd/v1/inventory", 404, "not here", "not_found")
@@ -79,7 +80,7 @@ def test_a_daemon_is_asked_for_its_pools(
     answers = [each.daemon for each in examined]
     assert [True, False, False] == [each is not None for each in answers]
     assert answers[0] is not None
-    assert ("cuda:0", "ram") == answers[0].pools
+    assert (("cuda:0", "ram"), ("cuda:1 has vanished",)) == (answers[0].pools, answers[0].troubles)
 
 
 def test_mistakes_of_the_configuration_are_findings(

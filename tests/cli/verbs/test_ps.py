@@ -34,6 +34,14 @@ def test_a_model_that_reads_says_how_far_it_is(daemon: Daemon, hostd: Callable[.
     assert "ready, 25% of 24000 tokens read" in hostd("ps").out
 
 
+def test_a_degraded_host_says_so_first(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+    """On standard error: programs that read the rows get them as always."""
+    daemon.on("GET /hostd/v1/status", {**STATUS, "troubles": ["cuda:0 (A card) has vanished"]})
+    ran = hostd("ps", "--json")
+    assert "degraded: cuda:0 (A card) has vanished" in ran.err
+    assert [READY, FAILED] == json.loads(ran.out)
+
+
 def test_a_narrow_terminal_cuts_the_error_short(hostd: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     """At 100 columns everything but the error is whole."""
     monkeypatch.setenv("COLUMNS", "100")

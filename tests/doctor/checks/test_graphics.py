@@ -36,6 +36,14 @@ def test_cards_that_the_daemon_does_not_see() -> None:
     assert "ok" == only(judge(GraphicsFacts(("cuda:0",), ("cuda:0", "ram"), files=NVIDIA))).status
 
 
+def test_a_degraded_daemon() -> None:
+    """What it says of its cards is a failure, also where this terminal sees none any more."""
+    facts = GraphicsFacts(address="http://127.0.0.1:1", daemon=("ram",), troubles=("cuda:0 has vanished",))
+    found = only(judge(facts))
+    assert ("fail", "the daemon at http://127.0.0.1:1 is degraded") == (found.status, found.what)
+    assert found.why.startswith("cuda:0 has vanished; ")
+
+
 def test_files_that_this_user_may_not_use() -> None:
     """The groups that may are named; a new login is needed."""
     found = only(judge(GraphicsFacts(files=(KFD,), user="ann")))

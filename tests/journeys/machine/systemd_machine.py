@@ -77,6 +77,36 @@ class Machine:
         return self.run("journalctl", "--no-pager", *arguments).stdout
 
 
+LOGIND = (
+    *("dbus.socket", "dbus.service", "systemd-logind.service", "dbus-org.freedesktop.login1.service", "polkit.service"),
+    *("user@.service", "user-runtime-dir@.service", "suspend.target", "sleep.target"),
+)
+_UNITS = Path("/lib/systemd/system")
+_SUSPEND = """
+[Unit]
+DefaultDependencies=no
+Requires=sleep.target
+After=sleep.target
+[Service]
+Type=oneshot
+ExecStart=/bin/sleep {seconds}
+"""
+
+
+def start_logind(machine: Machine, seconds: float) -> None:
+    """Start logind, with its bus and polkit; a suspend takes so many *seconds*, in which this machine does not really sleep.
+
+    Skips where one of them is not installed.
+    """
+    if missing := [name for name in LOGIND if not (_UNITS / name).exists()]:
+        pytest.skip(f"{', '.join(missing)} is not installed")
+    if not Path("/sys/power/state").exists():
+        pytest.skip("the kernel knows no suspend, so logind refuses one")
+    machine.sh(f"cd {_UNITS}; cp -d {' '.join(LOGIND)} /run/systemd/system/")
+    machine.write("/run/systemd/system/systemd-suspend.service", _SUSPEND.format(seconds=seconds))
+    machine.sh("systemctl daemon-reload; systemctl start dbus.socket systemd-logind.service polkit.service")
+
+
 def why_not() -> str | None:
     """Return why no systemd can be booted here; None where one can."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
