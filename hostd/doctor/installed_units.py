@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hostd.doctor.context import CheckContext
+from hostd.service.systemd import SERVICE, SYSTEM_UNITS, user_units
 
-UNIT = "hostd.service"
-_SYSTEM = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
+_SYSTEM = (str(SYSTEM_UNITS), "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 _TRUE = frozenset({"1", "yes", "true", "on"})
 
 
@@ -37,8 +37,7 @@ class InstalledUnit:
 
 def user_unit(context: CheckContext) -> InstalledUnit | None:
     """Return the unit of the user's own manager, None where none is installed."""
-    config = context.environ.get("XDG_CONFIG_HOME") or str(context.home / ".config")
-    return _unit([Path(config) / "systemd/user"], by_user=True)
+    return _unit([user_units(context.environ, context.home)], by_user=True)
 
 
 def system_unit(context: CheckContext) -> InstalledUnit | None:
@@ -48,9 +47,9 @@ def system_unit(context: CheckContext) -> InstalledUnit | None:
 
 def _unit(folders: Sequence[Path], *, by_user: bool) -> InstalledUnit | None:
     for folder in folders:
-        file = folder / UNIT
+        file = folder / SERVICE
         if file.is_file():
-            dropped = sorted(path for each in folders for path in (each / f"{UNIT}.d").glob("*.conf"))
+            dropped = sorted(path for each in folders for path in (each / f"{SERVICE}.d").glob("*.conf"))
             values: dict[str, list[str]] = {}
             for each in (file, *dropped):
                 _read(each, values)

@@ -10,6 +10,7 @@ from hostd.service.installation import Scope, ServiceOrder, ServiceState, shippe
 from hostd.service.steps import RemoveFile, RunCommand, ServiceStep, WriteFile, ask
 
 SERVICE, SOCKET = "hostd.service", "hostd.socket"
+SYSTEM_UNITS = Path("/etc/systemd/system")
 _BOOTED = Path("/run/systemd/system")
 _SYSUSERS = Path("/etc/sysusers.d/hostd.conf")
 _EXEC_START = "ExecStart=/usr/bin/hostd serve"
@@ -26,9 +27,7 @@ class Systemd:
     def __init__(self, scope: Scope, environ: Mapping[str, str] = os.environ, booted: Path = _BOOTED) -> None:
         self.scope = scope
         self._booted = booted
-        own = environ.get("XDG_CONFIG_HOME", "")
-        home = Path(own) if own.startswith("/") else Path.home() / ".config"
-        self._folder = Path("/etc/systemd/system") if scope is Scope.SYSTEM else home / "systemd" / "user"
+        self._folder = SYSTEM_UNITS if scope is Scope.SYSTEM else user_units(environ, Path.home())
         self._systemctl = ("systemctl",) if scope is Scope.SYSTEM else ("systemctl", "--user")
 
     def __repr__(self) -> str:
@@ -154,6 +153,12 @@ class Systemd:
 
     def _command(self, *words: str, optional: bool = False) -> RunCommand:
         return RunCommand((*self._systemctl, *words), optional=optional)
+
+
+def user_units(environ: Mapping[str, str], home: Path) -> Path:
+    """Return the folder of a user's own units."""
+    own = environ.get("XDG_CONFIG_HOME", "")
+    return (Path(own) if own.startswith("/") else home / ".config") / "systemd" / "user"
 
 
 def version() -> int:

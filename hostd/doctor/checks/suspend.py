@@ -1,10 +1,13 @@
-"""Whether NVIDIA's cards keep their memory over a suspend: without that, engines answer from the processor, or not at all."""
+"""Whether NVIDIA's cards keep their memory over a suspend, and hostd is told of one, so that it can unload models before.
+
+Without the first, engines may lose their cards; without the second, they notice it only afterwards.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hostd.doctor.context import CheckContext
-from hostd.doctor.finding import Findings, fine, skipped, warned
+from hostd.doctor.finding import CheckFinding, Findings, fine, skipped, warned
 
 _UNITS = ("nvidia-suspend.service", "nvidia-resume.service")
 _WANTED_BY = ("systemd-suspend.service", "suspend.target")
@@ -16,7 +19,8 @@ _SLEEP = ("/etc/systemd/system/sleep.target", "/etc/systemd/system/suspend.targe
 class SuspendFacts:
     """A machine's suspend: whether NVIDIA's driver is loaded, whether it can suspend at all, and what saves the cards' memory.
 
-    *preserves* None where the driver does not say. *notified* says that the kernel itself tells the driver, as newer ones let it.
+    *preserves* None where the driver does not say. *notified* says that the kernel itself tells the driver, as newer ones let it,
+    *announced* that there is a bus on which logind tells hostd.
     """
 
     nvidia: bool = False
@@ -24,6 +28,7 @@ class SuspendFacts:
     suspends: bool = True
     preserves: bool | None = None
     notified: bool = False
+    announced: bool = True
     missing: tuple[str, ...] = ()
 
 
@@ -43,6 +48,7 @@ def gather(context: CheckContext) -> SuspendFacts:
         "mem" in (context.read("/sys/power/state") or "").split() and not masked,
         None if preserves is None else preserves != "0",
         parameters.get("UseKernelSuspendNotifiers", "0") != "0",
+        context.system("/run/dbus/system_bus_socket").exists(),
         tuple(unit for unit in _UNITS if not _is_enabled(context, unit)),
     )
 
@@ -69,6 +75,19 @@ def judge(facts: SuspendFacts) -> Findings:
         return skipped("a suspend does no harm here", "there is no card of NVIDIA's that would lose its memory")
     if not facts.suspends:
         return fine("this machine does not suspend")
+    return (*_unannounced(facts), *_kept(facts))
+
+
+def _unannounced(facts: SuspendFacts) -> Iterator[CheckFinding]:
+    if facts.systemd and not facts.announced:
+        yield warned(
+            "hostd is not told when this machine is about to sleep, and cannot unload models from the cards before",
+            "there is no system bus (D-Bus), on which systemd's logind announces it",
+            "install dbus, and restart hostd",
+        )
+
+
+def _kept(facts: SuspendFacts) -> Findings:
     if facts.preserves and facts.notified:
         return fine("the driver saves the cards' memory over a suspend")
     if not facts.systemd:

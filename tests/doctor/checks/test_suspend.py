@@ -11,6 +11,7 @@ CARD = {
     "/proc/driver/nvidia/version": "NVRM version: 580.95.05",
     "/run/systemd/system/x": "",
     "/sys/power/state": "freeze mem disk",
+    "/run/dbus/system_bus_socket": "",
 }
 
 
@@ -59,3 +60,13 @@ def test_machines_that_are_safe(tmp_path: Path) -> None:
     masked = machine(tmp_path / "d", {**CARD, "/etc/systemd/system/x": ""})
     masked.system("/etc/systemd/system/sleep.target").symlink_to("/dev/null")
     assert ["ok"] * 4 == [only(check(each)).status for each in (whole, told, server, masked)]
+
+
+def test_a_machine_that_announces_no_sleep(tmp_path: Path) -> None:
+    """Hostd can empty the cards only if logind tells it, whatever the driver saves besides."""
+    without = {path: text for path, text in CARD.items() if path != "/run/dbus/system_bus_socket"}
+    context = machine(tmp_path, {**without, "/proc/driver/nvidia/params": ON})
+    enable(context.root, "nvidia-suspend", "nvidia-resume")
+    untold, kept = check(context)
+    assert ("warn", "ok") == (untold.status, kept.status)
+    assert "D-Bus" in untold.why
