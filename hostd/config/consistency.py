@@ -94,6 +94,29 @@ def _roles(host: Document, owners: dict[str, Document], known: dict[str, str]) -
         for target, at in _texts(value.get("use") if isinstance(value, YamlMapping) else value):
             if known.get(target, target):
                 host.report(_unknown(target, known), at)
+        if isinstance(value, YamlMapping):
+            _rules(host, role, value)
+
+
+def _rules(host: Document, role: str, value: YamlMapping) -> None:
+    """Report rules that send requests to profiles which the role does not use, and those behind one that always holds."""
+    used = {name for name, _ in _texts(value.get("use"))}
+    rules = value.get("route")
+    if not isinstance(rules, YamlSequence):
+        return
+    always = False
+    for number, rule in enumerate(rules):
+        if not isinstance(rule, YamlMapping):
+            continue
+        if always:
+            host.report("the rule before always holds, so this one is never come to", rules.values_at[number])
+        always = always or not rule.get("when")
+        to = rule.get("to")
+        for target, at in [(to, rule.values_at["to"])] if isinstance(to, str) else _texts(to):
+            if target not in used:
+                host.report(
+                    f"role '{role}' does not use {shown(target)}; {hint(target, sorted(used))}, or add it to `use`", at
+                )
 
 
 def _cycles(owners: dict[str, Document]) -> None:

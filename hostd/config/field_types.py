@@ -89,6 +89,15 @@ def _thinking_default(value: object) -> ThinkingDefault:
     return ThinkingDefault(validators.one_of(ThinkingDefault)(said))
 
 
+def _expression(value: object) -> str:
+    text = validators.text(value)
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise validators.InvalidValue(f"{validators.shown(text)} is no regular expression: {error}") from None
+    return text
+
+
 def _scan_action(value: object) -> str:
     # YAML reads a bare word `off` as false.
     return validators.one_of(ScanActionNoun)("off" if value is False else value)
@@ -170,6 +179,7 @@ Days = Annotated[
     tuple[int, ...],
     FieldType(lambda value: parse_days(validators.text(value)), _pattern(".+", "mon-fri", "sat,sun"), format_days),
 ]
+Expression = Annotated[str, FieldType(_expression, {"type": "string", "format": "regex"})]
 Hours = Annotated[str, FieldType(validators.text, _pattern(WINDOW.pattern, "mon-fri 08:30-18:00"))]
 Clock = Annotated[
     int,

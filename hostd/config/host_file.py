@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from hostd.config import field_types
+from hostd.config.role import RoleSection
 from hostd.config.section import Section, items, key, keys, long_form
 from hostd.config.variants import registered
 from hostd.config.yaml_positions import YamlSequence
@@ -152,19 +153,6 @@ class BackendsSection(Section):
     def takes(cls, word: str) -> bool:
         """Return whether *word* is the name of an engine that an installed package registers."""
         return word in registered()
-
-
-class RoleSection(Section):
-    """A stable name for agents: the first of *use* that has the capabilities in *require* and is free answers."""
-
-    use: list[field_types.Text] = Field(min_length=1, description="Names of profiles, in order of preference.")
-    require: list[field_types.Capability] = items("What a profile must be able to do.")
-    thinking: field_types.ThinkingWish | None = key(
-        "`off`, `on` or `auto`, in the place of the profiles' own `thinking`."
-    )
-    priority: field_types.Priority | None = key(
-        "`batch`: its requests give way to `interactive` ones, which they are by themselves, whatever they ask for."
-    )
 
 
 class KeysSection(Section):

@@ -8,35 +8,12 @@ from hostd.config import field_types
 from hostd.config.host_file import KvSection, LimitsSection, WarmSection
 from hostd.config.section import Section, items, key, keys, long_form
 from hostd.config.variants import Variant
-from hostd.config.yaml_positions import YamlMapping
+from hostd.config.window import WindowSection, long_window
 from hostd.domain.profile import Price, Profile, WarmSettings
-from hostd.domain.schedule import split_window
 
 _PROFILE = Profile("", ())
 _WARMTH = WarmSettings()
 _PRICE = Price()
-
-
-class WindowSection(Section):
-    """Hours of the week in which the profile should be warm; an end before its start means past midnight."""
-
-    days: field_types.Days = Field(description="Days, such as mon-fri, 'sat,sun', daily, weekdays, weekends.")
-    start: field_types.Clock = Field(alias="from", description="When the window opens, HH:MM.")
-    end: field_types.Clock = Field(alias="to", description="When the window closes, HH:MM.")
-
-    @model_validator(mode="after")
-    def _lasts(self) -> Self:
-        if self.start == self.end:
-            raise ValueError("the window ends when it begins; write from '00:00' to '24:00' for a whole day")
-        return self
-
-
-def _long_window(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    table = YamlMapping()
-    table["days"], table["from"], table["to"] = split_window(value)
-    return table
 
 
 class ProfileWarmSection(WarmSection):
@@ -44,7 +21,7 @@ class ProfileWarmSection(WarmSection):
 
     pinned: field_types.Switch = key("Never evict for another model.", _WARMTH.pinned)
     priority: field_types.Whole = key("Higher stays loaded longer when memory is short.", _WARMTH.priority)
-    windows: list[Annotated[WindowSection, BeforeValidator(_long_window, field_types.Hours | WindowSection)]] = items(
+    windows: list[Annotated[WindowSection, BeforeValidator(long_window, field_types.Hours | WindowSection)]] = items(
         "Hours in which it should be warm; each may be written short, such as 'mon-fri 08:30-18:00'."
     )
 

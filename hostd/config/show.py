@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from hostd.config.field_types import FieldType
-from hostd.config.host_file import KeysSection, PrivacySection, ReserveSection, RoleSection, ServerSection, StateSection
+from hostd.config.host_file import KeysSection, PrivacySection, ReserveSection, ServerSection, StateSection
 from hostd.config.profile_file import ProfileFile
+from hostd.config.role import RoleSection
 from hostd.config.section import Section
 from hostd.config.variants import shape_of
 from hostd.domain.profile import EngineSettings, Settings, Variant

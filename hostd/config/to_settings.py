@@ -9,13 +9,13 @@ from typing import Any
 
 from hostd.config.host_file import HostFile
 from hostd.config.profile_file import ProfileFile, ProfileWarmSection
+from hostd.config.role import RuleSection
 from hostd.config.section import Section
 from hostd.domain.host import Reserve
 from hostd.domain.principal import Privacy
 from hostd.domain.private_data import PrivacySettings
 from hostd.domain.profile import (
     CARD_WAIT,
-    ActiveWindow,
     Capabilities,
     EngineSettings,
     FallbackRule,
@@ -28,6 +28,8 @@ from hostd.domain.profile import (
     WarmSettings,
 )
 from hostd.domain.reason import USUAL_REASONS
+from hostd.domain.routing_rules import Condition, RouteRule
+from hostd.domain.schedule import ActiveWindow
 from hostd.domain.secret import Secret
 from hostd.domain.server_settings import KeySettings, ServerSettings
 
@@ -78,10 +80,19 @@ def roles(host: HostFile) -> Mapping[str, Role]:
     """Return the roles in *host* by name."""
     return MappingProxyType(
         {
-            name: Role(name, tuple(role.use), tuple(role.require), role.thinking, role.priority)
+            name: Role(
+                name, tuple(role.use), tuple(role.require), role.thinking, role.priority, tuple(map(_rule, role.route))
+            )
             for name, role in host.roles.items()
         }
     )
+
+
+def _rule(checked: RuleSection) -> RouteRule:
+    when = checked.when.written()
+    times = tuple(ActiveWindow(window.days, window.start, window.end) for window in checked.when.times)
+    given = {word: _frozen(value) for word, value in when.items() if word != "times"}
+    return RouteRule(tuple(checked.to), Condition(times=times, **given))
 
 
 def commands(host: HostFile, folder: Path) -> Mapping[str, tuple[str, ...]]:

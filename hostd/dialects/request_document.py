@@ -150,6 +150,24 @@ class RequestDocument(Mapping[str, Any]):
         except JsonError as error:
             raise RequestError(f"the end of '{name}' cannot be read: {error}", code="bad_json", param=name) from None
 
+    def backwards(self, name: str) -> Iterator[Any]:
+        """Yield the items of the list *name* from its end, each decoded when it is come to; none where it is no such list.
+
+        Raises:
+            RequestError: An item cannot be read.
+        """
+        try:
+            items = _decode_items(self._members.get(name, b"[]"))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return
+        for item in reversed(items):
+            try:
+                yield parse_json(item, bounded=self._bounded)
+            except JsonError as error:
+                raise RequestError(
+                    f"an item of '{name}' cannot be read: {error}", code="bad_json", param=name
+                ) from None
+
     def end_of(self, name: str) -> JsonText | None:
         """Return the bytes of the last item of the list *name*; None where it is no list, or empty."""
         if name in self._ends:

@@ -9,6 +9,8 @@ from hostd.domain.host import Reserve
 from hostd.domain.principal import Privacy
 from hostd.domain.private_data import PrivacySettings
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
+from hostd.domain.routing_rules import RouteRule
+from hostd.domain.schedule import ActiveWindow
 from hostd.domain.server_settings import KeySettings, ServerSettings, StateSettings
 from hostd.domain.thinking import ThinkingDefault
 from hostd.domain.ticket import Priority, Task
@@ -55,15 +57,6 @@ class Limits:
     stall_timeout: float = 45.0
     total_timeout: float = 600.0
     prefill_timeout: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveWindow:
-    """Hours of the week in which a profile should be warm; *start* and *end* are minutes after midnight."""
-
-    days: tuple[int, ...]
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +200,8 @@ class EngineSettings:
 class Role:
     """A stable name that agents use; resolves to *use*, in order, among those that have what *require* names.
 
-    *thinking* comes before that of the profiles, where it is set. Its requests are of the class *priority*, or of a lower one.
+    *thinking* comes before that of the profiles, where it is set. Its requests are of the class *priority*, or of a lower one. The
+    first rule of *route* whose condition holds says who of *use* comes first.
     """
 
     name: str
@@ -215,6 +209,7 @@ class Role:
     require: tuple[str, ...] = ()
     thinking: ThinkingDefault | None = None
     priority: Priority | None = None
+    route: tuple[RouteRule, ...] = ()
 
 
 LISTEN = ("127.0.0.1:11435", "[::1]:11435")

@@ -2,11 +2,21 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import groupby
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SPAN = 3
 """Days in a row from which on they are written as from the first to the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveWindow:
+    """Hours on some days of the week; *start* and *end* are minutes after midnight."""
+
+    days: tuple[int, ...]
+    start: int
+    end: int
 
 
 def format_days(days: Iterable[int]) -> str:

@@ -53,6 +53,7 @@ class Route:
     *reason* is set when the profile that was asked for is left out of its own route. *private* says that no target outside
     this machine may see the request, so none is among them. *profile* is what *asked* means first, whether a target or not.
     Of the targets of one that *leaves*, some are not known to be on this machine.
+    *why* is the step of routing that has put the first target there, empty where it is the first that its owner names.
     *thinking* is what the role that was asked for says of it, if it does; *priority* is the highest class that it allows.
     """
 
@@ -64,6 +65,7 @@ class Route:
     thinking: ThinkingDefault | None = None
     priority: Priority = Priority.INTERACTIVE
     leaves: bool = False
+    why: str = ""
 
     def open_to(self, index: int, reason: FallbackReason, present: int) -> bool:
         """Return whether a request at the target *present* may fall back to the later target *index* for *reason*.

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from hostd.backends.contract import Attachment, Launch, ServerFacts
 from hostd.domain.capability import PROBED, Found, with_found
-from hostd.domain.profile import ActiveWindow, Profile, Role
-from hostd.domain.schedule import DAYS, format_clock
+from hostd.domain.profile import Profile, Role
+from hostd.domain.schedule import DAYS, ActiveWindow, format_clock
 from hostd.domain.units import format_duration
 from hostd.gateway.context import AdminServices
 from hostd.scheduling.spending import ProviderSpending

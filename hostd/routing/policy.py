@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from hostd.domain.principal import ANONYMOUS, Principal, Privacy
 from hostd.domain.profile import Role
 from hostd.domain.ticket import Requirements, Target
+from hostd.routing.features import Features
 
 _NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
@@ -21,7 +22,7 @@ class RouteQuery(NamedTuple):
 
     *privacy* is what the request itself asks for; that of its sender and of the profile count besides. *tokens* is how
     long the prompt is at least (0: not counted), and *facts* are what classifiers found in it. *kept_here* says why it is
-    private, where a scan has found that.
+    private, where a scan has found that. *features* are known where the role that is asked for has rules.
     """
 
     asked: str
@@ -31,6 +32,7 @@ class RouteQuery(NamedTuple):
     tokens: int = 0
     facts: Mapping[str, str] = _NO_FACTS
     kept_here: str = ""
+    features: Features | None = None
 
     @property
     def private(self) -> bool:
@@ -53,10 +55,14 @@ class Dropped:
 
 
 class Ranked(NamedTuple):
-    """The targets that a policy keeps, in the order in which they are to be tried, and those that it drops."""
+    """The targets that a policy keeps, in the order in which they are to be tried, and those that it drops.
+
+    *why* is the step of routing that has moved one of them to the first place; empty where none has.
+    """
 
     kept: tuple[Target, ...]
     dropped: tuple[Dropped, ...] = ()
+    why: str = ""
 
 
 class RoutePolicy(Protocol):

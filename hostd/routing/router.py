@@ -22,6 +22,8 @@ from hostd.routing.capability import CapabilityPolicy
 from hostd.routing.context_length import fitting
 from hostd.routing.policy import Dropped, RoutePolicy, RouteQuery
 from hostd.routing.privacy import AccessPolicy, PrivacyPolicy
+from hostd.routing.rules import RulesPolicy
+from hostd.routing.session import SessionPolicy
 
 LONGEST_NAME = 200
 """Characters of a name that can be one; longer ones are unknown without a search, which takes its time by the length."""
@@ -34,15 +36,17 @@ _Key = tuple[str, Requirements, bool, frozenset[str] | None]
 class Router:
     """The names that this host answers to, and the routes behind them. Names are compared without regard to case.
 
-    *further* policies are asked for each request, after permission, privacy and capability. *findings* are what a probe has found.
+    After permission, privacy and capability, the requests of a role with rules are routed by these, and `sessions`. *findings* are
+    what a probe has found.
     """
 
-    def __init__(self, catalog: Catalog, further: Sequence[RoutePolicy] = (), findings: Findings | None = None) -> None:
+    def __init__(self, catalog: Catalog, findings: Findings | None = None) -> None:
         self._catalog = catalog
         self.findings = findings = Findings() if findings is None else findings
         self._privacy = PrivacyPolicy(catalog)
         self._policies: tuple[RoutePolicy, ...] = (AccessPolicy(), self._privacy, CapabilityPolicy(catalog, findings))
-        self._further = tuple(further)
+        self.sessions = SessionPolicy()
+        self._by_content: tuple[RoutePolicy, ...] = (RulesPolicy(), self.sessions)
         self._index = _NameIndex(catalog.settings)
         self._routes: dict[_Key, Route] = {}
         self._revision = 0
@@ -72,7 +76,12 @@ class Router:
                 self._routes[key] = route
         if query.tokens:
             route = fitting(route, query.tokens, self._catalog.profiles)
-        return self._ranked(query, route, now) if self._further else route
+        return route if query.features is None else self._ranked(query, route, now)
+
+    def has_rules(self, asked: str) -> bool:
+        """Return whether *asked* is a role whose requests are routed by what they say."""
+        role = self._names().role(asked)
+        return role is not None and bool(role.route)
 
     def resolve(self, asked: str) -> str:
         """Return the profile that *asked* means first.
@@ -111,18 +120,12 @@ class Router:
         return Route(query.asked, tuple(kept), reason, private, chain[0].model, thinking, priority, leaves)
 
     def _ranked(self, query: RouteQuery, route: Route, now: float) -> Route:
-        role = self._names().find(query.asked)[1]
-        targets = route.targets
-        for policy in self._further:
+        role = self._names().role(query.asked)
+        targets, why = route.targets, ""
+        for policy in self._by_content:
             ranked = policy.apply(query, targets, role, now)
-            if not ranked.kept:
-                raise _nothing_left(query, ranked.dropped[0])
-            targets = ranked.kept
-        if targets == route.targets:
-            return route
-        moved = targets[0] is not route.targets[0]
-        reason = FallbackReason.UNFIT if moved else route.reason
-        return replace(route, targets=targets, reason=reason)
+            targets, why = ranked.kept, ranked.why or why
+        return route if targets == route.targets and not why else replace(route, targets=targets, why=why)
 
     def _chain(self, starts: Iterable[str]) -> tuple[Target, ...]:
         """Return the profiles in *starts*, then their fallbacks level by level, each profile once."""
@@ -159,6 +162,11 @@ class _NameIndex:
         self._exact |= {name.lower(): name for name in settings.profiles}
         self._roles = {role.name.lower(): role for role in settings.roles.values()}
         self.listed |= {role.name: role.use[0] for role in settings.roles.values() if role.use}
+
+    def role(self, asked: str) -> Role | None:
+        """Return the role that *asked* means, None where it is none."""
+        name = asked.lower()
+        return next((self._roles[each] for each in (name, name.removesuffix(_LATEST)) if each in self._roles), None)
 
     def find(self, asked: str) -> tuple[tuple[str, ...], Role | None]:
         """Return the profiles that *asked* means, first choice first, and the role if it is one.

@@ -14,7 +14,7 @@ from hostd.planning.warm_set.load_option import Bytes
 
 
 class Routed(NamedTuple):
-    """A request is answered by *model*; *reason* is why it is not the first choice (None: it is). A tuple, as there are so many."""
+    """A request is answered by *model*; *reason* is why it is not the first choice (None: it is). *routed_by* is a rule of it."""
 
     model: str
     ticket_id: str
@@ -25,6 +25,7 @@ class Routed(NamedTuple):
     capacity: int
     in_flight: int
     queued: int
+    routed_by: str = ""
 
     @property
     def event(self) -> str:

@@ -19,6 +19,7 @@ def routed(model: ModelState, request: RequestState) -> Routed:
         model.capacity,
         len(model.serving),
         len(model.queue),
+        request.ticket.route.why if request.attempt == 1 else "",
     )
 
 

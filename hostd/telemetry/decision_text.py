@@ -78,6 +78,7 @@ _LABELS = {
     "keeps": "keeps {}",
     "left": "left to try: {}",
     "asked": "asked for {}",
+    "routed_by": "chosen by {}",
     "failures": "{} failures",
     "requests": "{} requests in the last minute",
     "opened": "{} times so far",

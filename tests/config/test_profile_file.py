@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from hostd.domain.profile import ActiveWindow, Capabilities, FallbackRule, Limits, Repair, Settings, WarmSettings
+from hostd.domain.profile import Capabilities, FallbackRule, Limits, Repair, Settings, WarmSettings
 from hostd.domain.reason import FallbackReason
+from hostd.domain.schedule import ActiveWindow
 from hostd.domain.thinking import ThinkingDefault
 
 Load = Callable[..., Settings]

@@ -8,7 +8,8 @@ from types import MappingProxyType
 import pytest
 
 from hostd.backends.contract import Launch, ServerFacts
-from hostd.domain.profile import ActiveWindow, WarmSettings
+from hostd.domain.profile import WarmSettings
+from hostd.domain.schedule import ActiveWindow
 from hostd.domain.thinking import ThinkingControl
 from hostd.gateway import views
 from tests.stage import Stage, until

@@ -1,19 +1,17 @@
 """From a name to a route."""
 
-from collections.abc import Sequence
-
 import pytest
 
-from hostd.domain.errors import RequestError, UnknownModel
+from hostd.domain.errors import UnknownModel
 from hostd.domain.principal import Principal, Privacy
 from hostd.domain.profile import Role
 from hostd.domain.reason import FallbackReason
 from hostd.domain.thinking import ThinkingDefault
 from hostd.domain.ticket import Priority, Requirements, Route, Target
-from hostd.routing.policy import Dropped, Ranked, RouteQuery, split
+from hostd.routing.policy import RouteQuery
 from hostd.routing.router import Router
 from tests.routing.routing_stage import ask, catalog, models, router
-from tests.scheduling.scenario import able, only, profile
+from tests.scheduling.scenario import only, profile
 
 
 class TestNames:
@@ -145,36 +143,6 @@ class TestMemory:
         assert {"a": "a", "c": "c", "r": "c"} == names.names()
         with pytest.raises(UnknownModel, match="unknown model 'b'"):
             names.route(ask("b"))
-
-
-class _Reversed:
-    """Prefers the last target, and drops the model that a fact names."""
-
-    def apply(self, query: RouteQuery, targets: Sequence[Target], role: Role | None, now: float) -> Ranked:
-        """Rank the other way round."""
-        assert (None, 7.0) == (role, now)
-        dropped = {query.facts["bad"]: Dropped(targets[0], "it is bad today", "budget", 429)}
-        ranked = split(targets, dropped)
-        return Ranked(ranked.kept[::-1], ranked.dropped)
-
-
-class TestFurtherPolicies:
-    """Policies beyond permission, privacy and capability."""
-
-    def test_they_rank_what_is_kept_for_each_request(self) -> None:
-        """They see neither what was dropped nor each other's past; the first three are asked once."""
-        names = Router(catalog(profile("a", "b", "c"), profile("b"), profile("c", **able(tools=False))), [_Reversed()])
-        query = RouteQuery("a", Requirements(tools=True), facts={"bad": "none"})
-        route = names.route(query, 7.0)
-        assert (["b", "a"], FallbackReason.UNFIT) == (models(route), route.reason)
-        assert ["b"] == models(names.route(query._replace(facts={"bad": "a"}), 7.0))
-
-    def test_one_that_leaves_nothing_says_why(self) -> None:
-        """With the code and the status that it gives."""
-        names = Router(catalog(profile("a")), [_Reversed()])
-        with pytest.raises(RequestError, match="'a' may not answer this request: it is bad today") as caught:
-            names.route(RouteQuery("a", facts={"bad": "a"}), 7.0)
-        assert ("budget", 429) == (caught.value.code, caught.value.status)
 
 
 def test_a_role_may_be_of_a_lower_class() -> None:

@@ -12,7 +12,8 @@ import structlog
 from apscheduler.triggers.cron import CronTrigger  # type: ignore[import-untyped]  # it has no types
 
 from hostd.domain.catalog import Catalog, ProfileChanges
-from hostd.domain.profile import ActiveWindow, Profile, Settings, WarmSettings
+from hostd.domain.profile import Profile, Settings, WarmSettings
+from hostd.domain.schedule import ActiveWindow
 from hostd.planning.warm_set.demand import HourlyCount, WeeklyDemand
 from hostd.runtime.calendar_clock import CalendarClock, local_now, weekly_demand
 from hostd.scheduling.events import ScheduleChanged

@@ -24,6 +24,7 @@ from hostd.gateway.forwarding.attempt import Attempt
 from hostd.gateway.forwarding.attempt_errors import RetryableFailure, TerminalFailure
 from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
 from hostd.gateway.forwarding.request_digest import digest_of
+from hostd.gateway.forwarding.request_features import features_of
 from hostd.gateway.forwarding.request_trace import request_record
 from hostd.gateway.http import error_responses
 from hostd.gateway.http.answers import WholeAnswer
@@ -65,6 +66,7 @@ class ProxyRequest:
         self._inference = inference
         self._clock = asyncio.get_running_loop().time
         self._arrived = self._clock()
+        self._by_rules: RouteQuery | None = None
         self._ticket = self._admission_ticket()
         self._down: Downstream | None = None
         self._holds_slot = True
@@ -125,6 +127,10 @@ class ProxyRequest:
         """Return the targets that may answer; a prompt that is too long for sure passes over the first ones."""
         inference, router, needs = self._inference, self._services.router, self._inference.requirements
         query = RouteQuery(inference.model, needs, self._ctx.principal, privacy, kept_here=kept_here)
+        if router.has_rules(inference.model):
+            headers, client = self._ctx.request.headers, self._ctx.principal.client
+            query = query._replace(features=features_of(inference, headers, client, private=query.private))
+            self._by_rules = query
         tokens = fewest_tokens(inference.document.size)
         # Pictures, and the texts of a batch, have another length than their bytes let one think.
         if tokens <= _SHORT_PROMPT or needs.task is not Task.TEXT or needs.vision or inference.choices > 1:
@@ -237,6 +243,7 @@ class ProxyRequest:
         trace.model, trace.backend = serve.model, upstream.variant.backend
         trace.attempts, trace.waited, trace.loaded = serve.attempt, serve.waited, serve.loaded
         trace.set_route(serve.reason)
+        trace.routed_by = self._ticket.route.why if serve.attempt == 1 else ""
         deadline = self._arrived + upstream.profile.limits.total_timeout
         if self._ticket.deadline is not None:
             deadline = min(deadline, self._ticket.deadline)
@@ -248,6 +255,8 @@ class ProxyRequest:
         response = await attempt.run()
         self._holds_slot = False
         self._services.dispatcher.finished(self._ticket.id, attempt.seconds, trace.cost, lease.sums)
+        if self._by_rules is not None:
+            self._services.router.sessions.answered(self._by_rules, serve.model)
         return response
 
     def _unanswered(self) -> str | None:

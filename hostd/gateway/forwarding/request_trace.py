@@ -33,6 +33,7 @@ class RequestTrace:
     their first answer could not be read. *cost* is in USD, None where it is not known (yet). *left_out* lists the request's
     members that the engine was not given, *thinking* what its model was asked for in the place of what was wished of thinking.
     *screened* says what a scan for private data led to and what kinds of it were found.
+    *routed_by* is the step of routing that chose the model, empty where it is the first of its role.
     *fixed* are the lines of headers that do not depend on who answers.
     """
 
@@ -52,6 +53,7 @@ class RequestTrace:
     left_out: str = ""
     thinking: str = ""
     screened: str = ""
+    routed_by: str = ""
     fixed: str = ""
 
     @property
@@ -70,12 +72,13 @@ class RequestTrace:
         left_out = header_lines({"x-hostd-left-out": self.left_out}) if self.left_out else ""
         thinking = f"x-hostd-thinking: {self.thinking}\r\n" if self.thinking else ""
         screened = f"x-hostd-private-data: {self.screened}\r\n" if self.screened else ""
+        routed_by = f"x-hostd-routed-by: {self.routed_by}\r\n" if self.routed_by else ""
         return (
             f"x-request-id: {self.request_id}\r\nrequest-id: {self.request_id}\r\n"
             f"{_answered_by(self.model, self.backend, self.route, self.exchanges)}"
             f"x-hostd-queue-ms: {'0' if waited < 0.5 else f'{waited:.0f}'}\r\n"
             f"Server-Timing: queue;dur={max(0.0, waited - loaded):.1f}, load;dur={loaded:.1f}, ttft;dur={self.ttft * 1000:.1f}\r\n"
-            f"{cost}{left_out}{thinking}{screened}{self.fixed}"
+            f"{cost}{left_out}{thinking}{screened}{routed_by}{self.fixed}"
         )
 
     def headers(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ that is skipped is in no window, and one that comes twice is twice in its window
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from hostd.domain.profile import ActiveWindow
+from hostd.domain.schedule import ActiveWindow
 
 DAY = 24 * 60
 WEEK = 7 * DAY

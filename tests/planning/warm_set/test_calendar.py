@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.domain.profile import ActiveWindow
+from hostd.domain.schedule import ActiveWindow
 from hostd.planning.warm_set.calendar import DAY, open_now
 
 MON_FRI = (0, 1, 2, 3, 4)

@@ -1,0 +1,66 @@
+"""Roles: stable names for agents, and the rules by which their requests are routed."""
+
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from hostd.config import field_types
+from hostd.config.section import Section, items, key, keys
+from hostd.config.window import WindowSection, long_window
+
+
+class ConditionSection(Section):
+    """What a request has to be for a rule; all that is written must hold, and of several words, clients or times one is enough."""
+
+    words: list[field_types.Text] = items("Words or phrases in what the user said last, in any case.")
+    regex: field_types.Expression | None = key(
+        "A regular expression that matches somewhere in what the user said last."
+    )
+    longer_than: field_types.Whole | None = key("Tokens of the whole prompt, estimated, of which it has more.")
+    shorter_than: field_types.Count | None = key("Tokens of the whole prompt, estimated, of which it has fewer.")
+    tools: field_types.Switch | None = key("Whether it offers tools.")
+    pictures: field_types.Switch | None = key("Whether it shows pictures.")
+    private: field_types.Switch | None = key("Whether it must not leave this machine.")
+    clients: list[field_types.Text] = items(
+        "Names of clients, of their keys or of `x-hostd-client`; `*` stands for anything."
+    )
+    metadata: dict[field_types.Text, field_types.Text] = keys("What the request's own `metadata` says.")
+    times: list[Annotated[WindowSection, BeforeValidator(long_window, field_types.Hours | WindowSection)]] = items(
+        "Hours of the week, local time; each may be written short, such as 'mon-fri 08:30-18:00'."
+    )
+
+    @model_validator(mode="after")
+    def _can_hold(self) -> Self:
+        if self.longer_than is not None and self.shorter_than is not None and self.longer_than + 1 >= self.shorter_than:
+            raise ValueError("no prompt is both that long and that short, so the rule would never hold")
+        return self
+
+
+class RuleSection(Section):
+    """Which profiles of a role come first for some of its requests."""
+
+    when: ConditionSection = keys("What a request has to be; without any condition, the rule always holds.")
+    to: Annotated[
+        list[field_types.Text],
+        Field(min_length=1),
+        BeforeValidator(
+            lambda value: value if isinstance(value, list) else [value], field_types.Text | list[field_types.Text]
+        ),
+    ] = Field(description="A profile of the role's `use`, or several in order; the others come after them.")
+
+
+class RoleSection(Section):
+    """A stable name for agents: the first of *use* that has the capabilities in *require* and is free answers."""
+
+    use: list[field_types.Text] = Field(min_length=1, description="Names of profiles, in order of preference.")
+    require: list[field_types.Capability] = items("What a profile must be able to do.")
+    thinking: field_types.ThinkingWish | None = key(
+        "`off`, `on` or `auto`, in the place of the profiles' own `thinking`."
+    )
+    priority: field_types.Priority | None = key(
+        "`batch`: its requests give way to `interactive` ones, which they are by themselves, whatever they ask for."
+    )
+    route: list[RuleSection] = items(
+        "Rules; the first one that holds says which of `use` come first. In the middle of an agent's step, while the result of a "
+        "tool is pending, a conversation stays with its model."
+    )

@@ -1,0 +1,27 @@
+"""What routing by content knows of a request. Made only for roles that have rules, since it reads the last messages."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
+
+_NO_METADATA: Mapping[str, str] = MappingProxyType({})
+
+
+class Features(NamedTuple):
+    """What the user *said* last, about how many *tokens* the prompt has, and what kind of request it is.
+
+    With *awaits_model* the last message is the result of a tool: an agent is in the middle of a step. *session* tells one client's
+    conversations apart. *when* is local time.
+    """
+
+    said: str
+    tokens: int
+    when: datetime
+    tools: bool = False
+    pictures: bool = False
+    private: bool = False
+    awaits_model: bool = False
+    client: str | None = None
+    session: str | None = None
+    metadata: Mapping[str, str] = _NO_METADATA
