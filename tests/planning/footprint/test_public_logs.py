@@ -185,6 +185,15 @@ def test_a_dense_model_of_vllm_on_two_cards() -> None:
     assert vllm.wanted_kv(qwen, serving, pair).low == 131_072 * token > 8.69 * GIB
 
 
+def test_a_hybrid_of_vllm_on_two_cards() -> None:
+    """4.99 GiB a card of fp8 cache hold 302,921 tokens of Qwen3.8-27B (mitchross/talos-argocd-proxmox pull request 1995)."""
+    card = Pool("cuda:0", PoolKind.VRAM, "RTX 3090", 24 << 30, 24 << 30, 23 << 30)
+    pair = [card, replace(card, id="cuda:1")]
+    serving = VllmServing(context=131_072, slots=2, kv_type="fp8")
+    found = vllm.kv_capacity_tokens(shape("qwen35", QWEN_27B), serving, pair, int(4.99 * GIB))
+    assert found == pytest.approx(302_921, rel=0.01)
+
+
 DEEPSEEK_V4 = keys(
     43, 4096, 64, 1, attention__key_length=512, attention__value_length=512, attention__sliding_window=128,
     attention__compress_ratios=[0, *([4, 128] * 21)], attention__indexer__head_count=64, attention__indexer__key_length=128,
