@@ -120,6 +120,10 @@ LOGS = [
         "https://github.com/ggml-org/llama.cpp/pull/22673", "qwen35moe", QWEN_35B_MOE, Serving(131_072, 1),
         kv=2560.0, state=62.81,
     ),
+    Log(
+        "https://github.com/ggml-org/llama.cpp/pull/23269", "qwen35moe", QWEN_35B_MOE, Serving(65_536, 1, draft=2),
+        kv=1280.0, state=188.44,
+    ),
     Log(_FLASH_NEXT, "qwen4exp", QWEN_FLASH_NEXT, Serving(262_144, 1, build=10_660), kv=6144.0 + 2304.0, state=112.22),
     Log(_FLASH_NEXT, "qwen4exp", QWEN_FLASH_NEXT, Serving(150_016, 1, build=10_660), kv=3516.0 + 1318.5, state=112.22),
     Log(
