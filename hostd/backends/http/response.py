@@ -194,7 +194,7 @@ class Response:
                 self._give_up(error)
                 return
         # Not the pieces themselves: those of a whole answer would be held with it.
-        self._last.extend([piece[-_END:] for piece in pieces])
+        self._last.extend([piece[-_END:] for piece in pieces[-_LAST:]])
         self._first = self._first or pieces[0][:_END]
         if self._sink is not None:
             try:
