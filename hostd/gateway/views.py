@@ -12,6 +12,7 @@ from hostd.domain.profile import Profile, Role
 from hostd.domain.schedule import DAYS, ActiveWindow, format_clock
 from hostd.domain.units import format_duration
 from hostd.gateway.context import AdminServices
+from hostd.scheduling.speed import Speed
 from hostd.scheduling.spending import ProviderSpending
 from hostd.scheduling.view import MemoryView, ModelView, RequestView
 from hostd.telemetry.history import RecordedRequest
@@ -74,12 +75,27 @@ def row(services: AdminServices, model: ModelView) -> dict[str, Any]:
         "last_error": model.last_error,
         "progress": None if progress is None else round(progress, 3),
         "waits_for": model.waits_for,
+        "speed": speed(model.speed),
         "breaker": {"state": model.breaker, "cause": model.breaker_cause, "tried_at": at(model.tried_at)},
         "prompts": [
             {"read_tokens": prompt.read, "total_tokens": prompt.total}
             for lease in instance.leases
             if (prompt := lease.prompt) is not None and not prompt.complete
         ],
+    }
+
+
+def speed(shown: Speed) -> dict[str, Any]:
+    """Return how fast a model was lately; null where that is not known."""
+
+    def rounded(value: float | None, digits: int) -> float | None:
+        return None if value is None else round(value, digits)
+
+    return {
+        "prefill_tokens_per_s": rounded(shown.reads, 1),
+        "decode_tokens_per_s": rounded(shown.writes, 1),
+        "cached_share": rounded(shown.cached, 3),
+        "ttft_ms": None if shown.ttft is None else round(shown.ttft * 1000),
     }
 
 

@@ -5,8 +5,9 @@ its last one. So it makes no difference to other clients which of its requests i
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from hostd.domain.ticket import Ticket
 from hostd.scheduling.ordered_items import Key, OrderedItems
@@ -14,6 +15,10 @@ from hostd.scheduling.request_state import RequestState
 
 _IN_TIME, _LATE = 0.0, 1.0
 _REMEMBERED = 64
+_LOOKED_AT = 16
+"""Clients, and requests of each, among which one is preferred."""
+
+Prefers = Callable[[RequestState], bool]
 
 
 @dataclass(slots=True)
@@ -45,12 +50,21 @@ class ClientTurns:
         for client in self._turns:
             yield next(orders[id(client)])
 
-    def first(self) -> RequestState | None:
-        """Return the request that is served next, or None where there is none."""
+    def first(self, prefers: Prefers | None = None) -> RequestState | None:
+        """Return the request that is served next, None where there is none; of those whose turn it is alike, one it *prefers*."""
         if self._again:
             return self._again.first()
         client = self._turns.first()
-        return None if client is None else client.requests.first()
+        if client is None:
+            return None
+        if prefers is not None:
+            for other in islice(self._turns, _LOOKED_AT):
+                if other.turns[0][0] > client.turns[0][0]:
+                    break
+                preferred = next(filter(prefers, islice(other.requests, _LOOKED_AT)), None)
+                if preferred is not None:
+                    return preferred
+        return client.requests.first()
 
     def position(self, request: RequestState) -> int:
         """Return the place of *request*, counting from 1."""

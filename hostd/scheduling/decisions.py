@@ -169,7 +169,7 @@ class VariantSkipped:
 
 @dataclass(frozen=True, slots=True)
 class WeighedModel:
-    """A model that might have been evicted: what that costs, when it may be, and what it frees."""
+    """A model that might have been evicted: what that costs, and its next request (*reread_s*), when it may be, what it frees."""
 
     model: str
     cost_s: float
@@ -178,6 +178,7 @@ class WeighedModel:
     in_flight: int
     queued: int
     bytes: Bytes
+    reread_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,4 +81,5 @@ class EvictionCandidates:
     def _weighed(self, each: EvictionCandidate, model: ModelState) -> WeighedModel:
         free_in = None if each.evictable_at is None else max(0.0, each.evictable_at - self._context.now)
         in_flight, queued = len(model.serving), len(model.queue)
-        return WeighedModel(model.name, each.cost, free_in, model.state, in_flight, queued, dict(each.bytes))
+        reread = model.seconds_to_read_again
+        return WeighedModel(model.name, each.cost, free_in, model.state, in_flight, queued, dict(each.bytes), reread)

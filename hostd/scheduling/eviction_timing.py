@@ -35,12 +35,14 @@ IDLE_BEFORE_OPTIONAL_EVICTION = 60.0
 
 
 def eviction_cost(model: ModelState, now: float, demand: Mapping[str, float], *, declared: bool) -> float:
-    """Return the seconds that evicting *model* is expected to cost (see `reload_cost`).
+    """Return the seconds that evicting *model* is expected to cost (see `reload_cost`), reading conversations again included.
 
     The rate is the higher one of the last minutes' and of what this hour of the week has shown (*demand*, requests per hour).
     """
     rate = max(model.request_rate.rate(now), demand.get(model.name, 0.0) / 3600.0)
-    return reload_cost(model.seconds_to_load, rate, model.profile.warm.priority, declared=declared)
+    return reload_cost(
+        model.seconds_to_load + model.seconds_to_read_again, rate, model.profile.warm.priority, declared=declared
+    )
 
 
 def load_order(pending: PendingLoad, claimant: ModelState, now: float) -> tuple[int, bool, float, str]:
@@ -85,6 +87,7 @@ def evictable_at(model: ModelState, pending: PendingLoad, claimant: ModelState, 
         return model.idle_since + IDLE_BEFORE_OPTIONAL_EVICTION if model.idle else None
     first, timeout = claimant.queue.oldest(), claimant.profile.limits.queue_timeout
     own, both = model.seconds_to_load, model.seconds_to_load + claimant.seconds_to_load
+    both += model.seconds_to_read_again + claimant.seconds_to_read_again
     since = pending.since if first is None else first.since
     waits = min(WAIT_LOADS * both, max(_most_timeouts(claimant), both))
     at = max(since + waits, model.ready_at + min(RESIDENCY_LOADS * own, max(timeout, own)))

@@ -1,6 +1,6 @@
 """The state of one model: its engine's lifecycle, the requests that it serves, and those that wait."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import exp
 
@@ -224,6 +224,12 @@ class ModelState:
         return self.wake_seconds if has_engine and self.wake_seconds is not None and self.can_sleep else self.cold_start
 
     @property
+    def seconds_to_read_again(self) -> float:
+        """How much longer the next request takes once the model was away, since what was read of its conversation is gone."""
+        # A saved conversation is back in a moment.
+        return 0.0 if self.profile.kv.save else self.speed.saved_seconds
+
+    @property
     def cold_start(self) -> float:
         """How long a load takes (seconds): as measured last, else as its option estimates."""
         if self.load_seconds is not None:
@@ -291,6 +297,15 @@ class ModelState:
         self.charged = 0
         if self.unanswered:
             self.unanswered.clear()
+
+    def prefers(self, now: float) -> Callable[[RequestState], bool] | None:
+        """Return what tells whether a free slot holds the conversation of a request that is still in time; None: nothing does."""
+        table = self.slot_table
+        if table is None or not table.held:
+            return None
+        return lambda request: (
+            not request.suspect and request.late_at >= now and table.holds(request.ticket.conversation)
+        )
 
     def release_slot(self, ticket_id: str, now: float, sums: AnswerSums | None = None) -> None:
         """Note that a request is served no more, and, where it was answered, by its *sums* how fast."""

@@ -9,6 +9,9 @@ comes back has saved nothing up. Requests of clients without a name are one clie
 Within a client's turns, requests that can still be served within their queue timeout come first: one that is late already gains
 little by being served before them, while each of them would be late as well.
 
+An engine reads less of a conversation that one of its free slots holds. Such a request comes first among those of its client, and
+its client first among those whose next turns have the same tag: no turn is moved behind a later one for that.
+
 Any of these orders can keep a request waiting for ever. So a request *ages* (`RequestState.ages_at`): one service in `AGED_SHARE`
 goes to the oldest of those that have, whatever its class or its client. Under overload, when all are old, most services keep to the
 order.
@@ -19,7 +22,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 from hostd.domain.ticket import Priority
-from hostd.scheduling.client_turns import ClientTurns
+from hostd.scheduling.client_turns import ClientTurns, Prefers
 from hostd.scheduling.request_state import RequestState
 
 AGED_SHARE = 4
@@ -86,15 +89,15 @@ class RequestQueue:
         """Return the request that has waited longest, or None where none waits."""
         return next(iter(self._by_age.values()), None)
 
-    def next(self, now: float) -> RequestState | None:
-        """Return the request that is served next, without removing it."""
+    def next(self, now: float, prefers: Prefers | None = None) -> RequestState | None:
+        """Return the request that is served next, without removing it; of those whose turn it is alike, one that it *prefers*."""
         oldest = self.oldest()
         if oldest is None:
             return None
         if self._in_order >= AGED_SHARE - 1 and oldest.ages_at <= now:
             return oldest
         self._put_late_ones_last(now)
-        return next((first for each in self._classes.values() if (first := each.first()) is not None), None)
+        return next((first for each in self._classes.values() if (first := each.first(prefers)) is not None), None)
 
     def position(self, ticket_id: str) -> int:
         """Return the place of a waiting request, counting from 1, as if none had aged."""

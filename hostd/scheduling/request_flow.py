@@ -263,7 +263,7 @@ class RequestFlow:
     def pump(self, model: ModelState) -> None:
         """Serve from the head of the queue while slots are free, then see to a model that has become idle."""
         now = self._context.now
-        while (request := model.queue.next(now)) is not None and model.accepts(request):
+        while (request := model.queue.next(now, model.prefers(now))) is not None and model.accepts(request):
             if (over := self.targets.over_budget(model, request)) is not None:
                 self._take_out(model, request)
                 self.fall_back(request, *over)

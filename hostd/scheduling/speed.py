@@ -14,13 +14,14 @@ _LEAST_READ, _LEAST_WRITTEN = 64, 8
 class Speed:
     """Moving averages over a model's answers; None: not known yet.
 
-    *reads* and *writes* are tokens a second, *cached* is the share of prompts that was not read anew, *ttft* the seconds until the
-    first token.
+    *reads* and *writes* are tokens a second, *cached* is the share of prompts that was not read anew and *reused* how many tokens
+    of each that were, *ttft* the seconds until the first token.
     """
 
     reads: float | None = None
     writes: float | None = None
     cached: float | None = None
+    reused: float | None = None
     ttft: float | None = None
 
     def learn(self, sums: AnswerSums) -> None:
@@ -31,10 +32,16 @@ class Speed:
             self.writes = _folded(self.writes, sums.answer / sums.writing)
         if sums.cached is not None and sums.prompt:
             self.cached = _folded(self.cached, min(1.0, sums.cached / sums.prompt))
+            self.reused = _folded(self.reused, sums.cached)
         if sums.ttft > 0.0:
             self.ttft = _folded(self.ttft, sums.ttft)
 
-    def seconds_to_read(self, tokens: int) -> float:
+    @property
+    def saved_seconds(self) -> float:
+        """What the next request would take longer if nothing of its prompt had been read before; 0.0 where that is not known."""
+        return self.seconds_to_read(self.reused or 0.0)
+
+    def seconds_to_read(self, tokens: float) -> float:
         """Return how long it takes to read *tokens*; 0.0 where that is not known."""
         return tokens / self.reads if self.reads else 0.0
 

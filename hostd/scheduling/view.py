@@ -1,7 +1,7 @@
 """What may be seen of the scheduler: frozen rows for handlers and metrics, apart from the state that it decides with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
@@ -13,6 +13,7 @@ from hostd.scheduling.circuit_breaker import BreakerState
 from hostd.scheduling.memory_admission import MemoryAdmission
 from hostd.scheduling.memory_ledger import MemoryLedger
 from hostd.scheduling.model_state import ModelState
+from hostd.scheduling.speed import Speed
 from hostd.scheduling.warm_policy import WarmSetPolicy
 
 
@@ -25,7 +26,8 @@ class ModelView:
     those of its engine so far, *failing* says that the last one was not made up for by a stretch of good service. *load_seconds* is
     how long the last load took. *waits_for* is what a pending load waits for: ``header`` (its options
     are not known yet), ``check`` or ``room``; None where none is pending. *breaker* is the state of its circuit breaker,
-    *breaker_cause* the failure that opened it, and *tried_at* when the next request is let through.
+    *breaker_cause* the failure that opened it, and *tried_at* when the next request is let through. *speed* is how fast it was
+    lately.
     """
 
     profile: Profile
@@ -44,6 +46,7 @@ class ModelView:
     breaker: BreakerState = BreakerState.CLOSED
     breaker_cause: FallbackReason | None = None
     tried_at: float | None = None
+    speed: Speed = field(default_factory=Speed)
 
     @property
     def name(self) -> str:
@@ -73,6 +76,7 @@ class ModelView:
             breaker=model.breaker.state,
             breaker_cause=model.breaker.cause,
             tried_at=model.breaker.again_at,
+            speed=replace(model.speed),
         )
 
 

@@ -54,6 +54,7 @@ _CAUSES = {
 }
 _LABELS = {
     "cost_s": "costs {}",
+    "reread_s": "{} more to read a conversation again",
     "free_in_s": "free in {}",
     "until_s": "memory can be freed in {}",
     "waited_s": "after {}",
@@ -86,7 +87,7 @@ _LABELS = {
     "cap_usd": "of {} a day",
 }
 _BYTES = {"needs", "free", "free_soon", "short", "bytes", "keeps"}
-_USUAL = {"late": 0, "opened": 1, "estimated": False, "restarts": 0, "in_a_row": 1, "engines": 1}
+_USUAL = {"reread_s": 0.0, "late": 0, "opened": 1, "estimated": False, "restarts": 0, "in_a_row": 1, "engines": 1}
 """Numbers that are worth no words while they are as they should be."""
 
 

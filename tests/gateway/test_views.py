@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 ROW = {
     "breaker",
     *("model", "variant", "backend", "state", "pid", "port", "pool_bytes", "slots", "in_flight", "queued"),
-    *("since", "unloads_at", "restarts", "last_error", "progress", "waits_for", "prompts"),
+    *("since", "unloads_at", "restarts", "last_error", "progress", "waits_for", "prompts", "speed"),
 }
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from hostd.domain.answer_sums import AnswerSums
 from hostd.domain.lifecycle import State
 from hostd.domain.ticket import Route, Target, Ticket
 from hostd.planning.warm_set.eviction import SELDOM
@@ -269,3 +270,21 @@ class TestOrder:
         assert [False, True] == [has_first_call(pending, claimant, at) for at in (last - 1.0, last)]
         pending.victims = ("a",)
         assert has_first_call(pending, claimant, NOW)
+
+
+def test_conversations_that_must_be_read_again_weigh_like_loads() -> None:
+    """In what an eviction costs, and in how long a busy model stays for the sake of one that waits."""
+    sums = AnswerSums(prompt=1000, cached=900, answer=1, reading=10.0)
+    model, reading = model_state(), model_state()
+    reading.release_slot("1", NOW, sums)
+    assert 90.0 == reading.seconds_to_read_again
+    costs = [eviction_cost(each, NOW, {}, declared=False) for each in (model, reading)]
+    assert round(costs[0] * 10, 6) == round(costs[1], 6)
+    for each in (model, reading):
+        each.serving["t0"] = waiting(NOW, "a")
+    claimant = waited_for(NOW, queue_timeout=300)
+    pending = PendingLoad("b", "request", NOW)
+    times = [evictable_at(each, pending, claimant, NOW) for each in (model, reading)]
+    assert times[0] is not None
+    assert times[1] is not None
+    assert times[0] < times[1]

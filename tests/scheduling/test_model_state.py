@@ -2,8 +2,10 @@
 
 import pytest
 
+from hostd.domain.answer_sums import AnswerSums
 from hostd.domain.errors import Bug
 from hostd.domain.lifecycle import State, Transition
+from hostd.domain.profile import KvSettings
 from hostd.domain.ticket import Route, Target, Ticket
 from hostd.scheduling.effects import Refuse
 from hostd.scheduling.events import EngineStopped, UnloadRequested
@@ -144,3 +146,13 @@ def test_a_client_has_an_idle_model_unloaded(pinned: bool, busy: bool, unloaded:
     assert unloaded is (model.state is State.STOPPING)
     stage.tell(UnloadRequested("a"))
     assert model.state is not State.READY
+
+
+def test_what_an_eviction_makes_it_read_again() -> None:
+    """What requests have found read before, unless it is saved."""
+    sums = AnswerSums(prompt=20_000, cached=19_000, answer=8, reading=10.0, writing=1.0)
+    for save, seconds in ((False, 190.0), (True, 0.0)):
+        model = ModelState(profile("a", kv=KvSettings(save=save)))
+        assert 0.0 == model.seconds_to_read_again
+        model.release_slot("1", 1.0, sums)
+        assert seconds == model.seconds_to_read_again

@@ -204,3 +204,55 @@ def test_ten_thousand_that_wait_cost_little_more_than_a_hundred() -> None:
     few, many = seconds_per_request(100), seconds_per_request(10_000)
     print(f"join, place, head and leave: {few * 1e6:.1f} us beside 100, {many * 1e6:.1f} us beside 10,000")  # noqa: T201
     assert many < 10 * few
+
+
+def test_a_conversation_that_a_slot_holds_comes_first() -> None:
+    """Among the requests of its client, and its client among those whose turn it is alike; behind no other turn is any moved."""
+    queue = RequestQueue()
+    for ticket_id, client in (("a1", "ann"), ("a2", "ann"), ("a3", "ann"), ("b1", "bob"), ("e1", "eve")):
+        queue.push(waiting(ticket_id, client=client))
+    held = {"a3", "e1"}
+    order = []
+    while (request := queue.next(0.0, lambda each: each.ticket.id in held)) is not None:
+        queue.serve(request, 0.0)
+        order.append(request.ticket.id)
+    assert ["a3", "e1", "b1", "a1", "a2"] == order
+    queue.push(waiting("b2", Priority.BATCH))
+    queue.push(waiting("a4"))
+    last = queue.next(0.0, lambda each: each.ticket.id == "b2")
+    assert last is not None
+    assert "a4" == last.ticket.id
+
+
+@given(st.lists(st.tuples(st.sampled_from(["ann", "bob", "eve"]), st.booleans()), min_size=1, max_size=60))
+def test_preference_takes_no_turn_from_another_client(joins: list[tuple[str, bool]]) -> None:
+    """However many requests are preferred: as long as a client waits, no other has two turns more than it."""
+    queue, held = RequestQueue(), set[str]()
+    for number, (client, preferred) in enumerate(joins):
+        queue.push(waiting(str(number), client=client))
+        if preferred:
+            held.add(str(number))
+    had: dict[str, int] = dict.fromkeys([client for client, _ in joins], 0)
+    left = {client: sum(each == client for each, _ in joins) for client in had}
+    while (request := queue.next(0.0, lambda each: each.ticket.id in held)) is not None:
+        queue.serve(request, 0.0)
+        client = str(request.ticket.client)
+        had[client] += 1
+        left[client] -= 1
+        assert all(had[client] - had[other] <= 1 for other in had if left[other])
+    assert not any(left.values())
+
+
+def test_what_no_slot_holds_is_served_in_time() -> None:
+    """One service in four goes to the oldest that has aged, however many of its own client are preferred."""
+    queue = RequestQueue()
+    queue.push(waiting("old", client="ann"))
+    for number in range(20):
+        queue.push(waiting(f"new{number}", since=1.0, client="ann"))
+    order = []
+    while "old" not in order:
+        request = queue.next(20.0, lambda each: each.ticket.id != "old")
+        assert request is not None
+        queue.serve(request, 20.0)
+        order.append(request.ticket.id)
+    assert 4 == len(order)

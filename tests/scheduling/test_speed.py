@@ -22,3 +22,11 @@ def test_what_was_not_counted_is_not_learnt() -> None:
     speed = Speed()
     speed.learn(AnswerSums())
     assert Speed() == speed
+
+
+def test_what_the_next_request_is_spared() -> None:
+    """The tokens that were there already, as long as they would take to read; saved ones cost nothing."""
+    speed = Speed()
+    assert 0.0 == speed.saved_seconds
+    speed.learn(AnswerSums(prompt=20_000, cached=19_000, answer=8, reading=10.0, writing=1.0))
+    assert 190.0 == speed.saved_seconds

@@ -146,6 +146,7 @@ def test_numbers_can_be_written_as_json() -> None:
         "in_flight": 1,
         "queued": 0,
         "bytes": {"cuda:0": 6 * GIB},
+        "reread_s": 0.0,
     } == candidate
 
 

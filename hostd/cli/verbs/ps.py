@@ -16,6 +16,7 @@ _COLUMNS = (
     Column("SLOTS", right=True),
     Column("QUEUE", right=True),
     Column("MEMORY"),
+    Column("SPEED", extra=True),
     Column("UNLOADS"),
     Column("LAST ERROR", flexible=True),
 )
@@ -44,9 +45,18 @@ def _cells(row: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
         f"{row['in_flight']}/{row['slots']}",
         str(row["queued"]),
         memory(row["pool_bytes"] or {}),
+        _speed(row.get("speed") or {}),
         relative(row["unloads_at"], now),
         error.splitlines()[0],
     )
+
+
+def _speed(speed: Mapping[str, Any]) -> str:
+    """Return the tokens that are read and written a second."""
+    rates = [speed.get(name) for name in ("prefill_tokens_per_s", "decode_tokens_per_s")]
+    if rates == [None, None]:
+        return NOTHING
+    return "/".join(NOTHING if rate is None else f"{rate:.0f}" for rate in rates) + " tok/s"
 
 
 def _state(row: Mapping[str, Any]) -> str:

@@ -103,11 +103,24 @@ def _running(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "requests", f"{row['in_flight']} in flight, {row['queued']} queued"
         for prompt in row.get("prompts") or ():
             yield "reads", f"{prompt['read_tokens']} of {prompt['total_tokens']} tokens of a prompt"
+    if speed := ", ".join(_rates(row.get("speed") or {})):
+        yield "lately", speed
     yield "restarts", str(row["restarts"])
     if row["last_error"]:
         yield "last error", row["last_error"]
     if model["argv"]:
         yield "command", shlex.join(model["argv"])
+
+
+def _rates(speed: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how fast the model was lately, as far as that is known."""
+    texts = {
+        "prefill_tokens_per_s": "reads {:.0f} tokens/s",
+        "decode_tokens_per_s": "writes {:.1f} tokens/s",
+        "cached_share": "had read {:.0%} of prompts before",
+        "ttft_ms": "first token after {:.0f} ms",
+    }
+    yield from (text.format(speed[name]) for name, text in texts.items() if speed.get(name) is not None)
 
 
 def _facts(server: Mapping[str, Any]) -> Iterator[str]:

@@ -22,9 +22,22 @@ def test_the_table_shows_every_model(hostd: Callable[..., Ran]) -> None:
     ran = hostd("ps")
     header, ready, failed = ran.out.splitlines()
     assert (0, "") == (ran.code, ran.err)
-    assert "MODEL STATE BACKEND PID SLOTS QUEUE MEMORY UNLOADS LAST ERROR" == " ".join(header.split())
-    assert "qwen3.5-9b ready llamacpp 4711 2/4 3 6.0 GiB ram in" == " ".join(ready.split()[:10])
-    assert "org/tiny:latest failed - - 0/1 0 - - llama-server ended with status 1:" == " ".join(failed.split()[:13])
+    assert "MODEL STATE BACKEND PID SLOTS QUEUE MEMORY SPEED UNLOADS LAST ERROR" == " ".join(header.split())
+    assert "qwen3.5-9b ready llamacpp 4711 2/4 3 6.0 GiB ram - in" == " ".join(ready.split()[:11])
+    assert "org/tiny:latest failed - - 0/1 0 - - - llama-server ended with status 1:" == " ".join(failed.split()[:14])
+
+
+@pytest.mark.parametrize(
+    ("prefill", "decode", "said"),
+    [(512.34, 40.2, "512/40 tok/s"), (None, 40.2, "-/40 tok/s"), (512.34, None, "512/- tok/s")],
+)
+def test_how_fast_it_is_lately(
+    daemon: Daemon, hostd: Callable[..., Ran], prefill: float | None, decode: float | None, said: str
+) -> None:
+    """Tokens read and written a second, as far as they are known."""
+    speed = {"prefill_tokens_per_s": prefill, "decode_tokens_per_s": decode, "cached_share": None, "ttft_ms": None}
+    daemon.on("GET /hostd/v1/status", {**STATUS, "instances": [{**READY, "speed": speed}]})
+    assert said in hostd("ps").out
 
 
 def test_a_model_that_reads_says_how_far_it_is(daemon: Daemon, hostd: Callable[..., Ran]) -> None:

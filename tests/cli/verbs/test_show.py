@@ -28,6 +28,16 @@ def test_what_runs_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
     assert ["listening", "slot 0 is idle"] == [shown["log"], ran.out.splitlines()[-1].strip()]
 
 
+def test_how_fast_it_is_lately_is_shown(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
+    """As far as it is known."""
+    speed = {"prefill_tokens_per_s": 512.34, "decode_tokens_per_s": 40.25, "cached_share": 0.934, "ttft_ms": None}
+    daemon.on("GET /hostd/v1/models/qwen3.5-9b", {**SHOWN, "instance": {**SHOWN["instance"], "speed": speed}})
+    said = "reads 512 tokens/s, writes 40.2 tokens/s, had read 93% of prompts before"
+    assert said in hostd("show", "qwen3.5-9b").out
+    daemon.on("GET /hostd/v1/models/qwen3.5-9b", SHOWN)
+    assert "lately" not in hostd("show", "qwen3.5-9b").out
+
+
 def test_windows_are_shown_as_they_are_written(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
     """Days in a row are a span, as in a profile."""
     weekdays = {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "08:30", "to": "18:00"}
