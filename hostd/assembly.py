@@ -6,7 +6,7 @@ once it listens (`Application.boot`).
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,17 +20,18 @@ from hostd.backends.environment import withheld
 from hostd.backends.registry import backends
 from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host
-from hostd.domain.server_settings import LoopbackRule, StateSettings
+from hostd.domain.server_settings import StateSettings
 from hostd.gateway.body_reader import BodyReader
 from hostd.gateway.context import AppContext
 from hostd.gateway.forwarding.timeouts import TimeoutMonitor
-from hostd.gateway.http.key_ring import KeyRing
+from hostd.gateway.http.key_ring import opened_ring
 from hostd.gateway.probing.prober import QUIET, CapabilityProber
 from hostd.gateway.responses.store import ResponseStore
 from hostd.hardware.probe import Sensors
 from hostd.models.locations import this_machine
 from hostd.paths import measurements_file, records_file, responses_file, saved_conversations_folder, state_directory
 from hostd.routing.router import Router
+from hostd.runtime.backend_renewal import renewal
 from hostd.runtime.boot import Boot, BootStep
 from hostd.runtime.calendar_clock import CalendarClock, weekly_demand
 from hostd.runtime.card_wait import CardWait
@@ -136,10 +137,10 @@ def build(
         records=history,
         bodies=bodies,
         responses=_responses(catalog, stack),
-        keys=_keys(catalog),
+        keys=opened_ring(catalog.keys),
     )
     prober = _prober(context, ProbeResults(records.probed), stack, probe_after, history)
-    reload = _reload(catalog, dispatcher.post, instances, after=[options.apply, calendar.apply, prober.apply])
+    reload = _reload(catalog, dispatcher.post, instances, engines, (options.apply, calendar.apply, prober.apply))
     return Application(replace(context, prober=prober, reload=reload), context.boot, reload, kept)
 
 
@@ -163,8 +164,12 @@ def _dispatcher(scheduler: Scheduler, instances: Instances, sinks: Sinks, memory
     )
 
 
-def _reload(catalog: Catalog, post: Post, instances: Instances, *, after: list[Follower]) -> Reload:
-    return Reload(catalog, post, SettingsReader().read, before=[instances.apply], after=after)
+def _reload(
+    catalog: Catalog, post: Post, instances: Instances, engines: dict[str, Backend], after: Sequence[Follower]
+) -> Reload:
+    return Reload(
+        catalog, post, SettingsReader().read, before=[renewal(catalog, engines), instances.apply], after=after
+    )
 
 
 def _conversations(catalog: Catalog) -> ConversationStore:
@@ -202,14 +207,6 @@ def _responses(catalog: Catalog, stack: AsyncExitStack) -> ResponseStore | None:
     store = ResponseStore(responses_file(), catalog.state)
     stack.push_async_callback(store.close)
     return store
-
-
-def _keys(catalog: Catalog) -> KeyRing | None:
-    if catalog.keys.file is None:
-        return None
-    from hostd.key_file import KeyFile  # noqa: PLC0415 - reads YAML, which a daemon without keys does without
-
-    return KeyRing(KeyFile(catalog.keys.file).changed, loopback_open=catalog.keys.loopback is LoopbackRule.OPEN)
 
 
 def _records(stack: AsyncExitStack, settings: StateSettings) -> tuple[RecordWriter, RequestHistory]:

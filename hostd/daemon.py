@@ -26,9 +26,11 @@ from hostd.domain.ticket import Task
 from hostd.gateway.context import AppContext
 from hostd.gateway.http.listeners import base_url, open_listeners
 from hostd.gateway.http.passed_sockets import take_passed_sockets
-from hostd.gateway.http.server import make_server
+from hostd.gateway.http.server import connections_to, make_server
+from hostd.gateway.http.server_changes import ServerChanges
 from hostd.host_sleep import HostSleep
 from hostd.paths import state_directory
+from hostd.runtime.file_watch import FileWatch
 from hostd.scheduling.events import ShutdownRequested
 from hostd.service.notify import ServiceNotifier
 from hostd.service.report import ServiceReporter
@@ -125,7 +127,8 @@ async def _run(
     async with AsyncExitStack() as stack:
         application = build(Catalog(settings), stack, decisions=decisions, machine=machine)
         app = application.context
-        runner = web.ServerRunner(make_server(app), shutdown_timeout=_HANDLERS_GRACE)
+        server = make_server(app)
+        runner = web.ServerRunner(connections_to(server), shutdown_timeout=_HANDLERS_GRACE)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         # What the owner has written is taken as written; of what nobody has, the second address may be missing.
@@ -133,8 +136,8 @@ async def _run(
         app.addresses.extend(await open_listeners(runner, app.catalog.listen, optional=optional, passed=passed))
         # Before the boot ends anything: the engines that are recorded in the folder may be another daemon's, and in use.
         stack.enter_context(state_locked(state_directory()))
-        if app.keys is not None:
-            stack.enter_context(owner_key.left_for_owner(app.keys.own, app.addresses))
+        stack.enter_context(owner_key.left_for_owner(app.keys.own if app.keys else None, app.addresses))
+        application.reload.prepare = ServerChanges(app.catalog, server, runner, app.addresses).prepare
         log.info("listening", version=__version__, pid=os.getpid(), addresses=app.addresses, loop=type(loop).__module__)
         reporter = ServiceReporter(
             notifier, app.dispatcher, lambda: application.reload.trouble or app.memory.cards.trouble
@@ -146,6 +149,8 @@ async def _run(
             application.reload.run_whenever(asked_to_reload, reporter.reloading), name="reload"
         )
         stack.callback(reloading.cancel)
+        watching = asyncio.create_task(FileWatch(app.catalog, asked_to_reload.set).run(), name="watch")
+        stack.callback(watching.cancel)
         boot = asyncio.create_task(_boot(application, person, stack), name="boot")
         # A boot that fails ends the daemon: nothing could ever be loaded.
         boot.add_done_callback(lambda done: asked_to_stop.set() if _failed(done) else None)

@@ -14,20 +14,27 @@ from hostd.private_files import make_private_folder, open_private, write_private
 
 
 @contextmanager
-def left_for_owner(key: str, addresses: Sequence[str]) -> Iterator[None]:
+def left_for_owner(key: str | None, addresses: Sequence[str]) -> Iterator[None]:
     """Leave *key* for the daemon at *addresses* in the state folder as long as the block runs.
 
     A folder that cannot be written stops no daemon: its user's verbs then take a key from HOSTD_API_KEY.
     """
-    path = owner_key_file()
-    with suppress(OSError):
-        make_private_folder(path.parent)
-        write_private(path, json.dumps({"addresses": list(addresses), "key": key}))
+    leave(key, addresses)
     try:
         yield
     finally:
-        with suppress(OSError):
+        leave(None, ())
+
+
+def leave(key: str | None, addresses: Sequence[str]) -> None:
+    """Leave *key* for the daemon at *addresses* in the place of what was left before; None leaves nothing."""
+    path = owner_key_file()
+    with suppress(OSError):
+        if key is None:
             path.unlink()
+        else:
+            make_private_folder(path.parent)
+            write_private(path, json.dumps({"addresses": list(addresses), "key": key}))
 
 
 def key_for(ports: Sequence[str]) -> str | None:

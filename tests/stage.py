@@ -20,7 +20,8 @@ from hostd.domain.profile import FallbackRule, Limits, Profile, Settings, Varian
 from hostd.domain.reason import FallbackReason
 from hostd.gateway.context import AppContext
 from hostd.gateway.http.listeners import base_url, open_listeners
-from hostd.gateway.http.server import make_server
+from hostd.gateway.http.server import connections_to, make_server
+from hostd.gateway.http.server_changes import ServerChanges
 from hostd.scheduling.circuit_breaker import CircuitBreaker
 from hostd.scheduling.events import ShutdownRequested
 from hostd.scheduling.model_state import ModelState
@@ -284,10 +285,11 @@ async def opened(
     async with AsyncExitStack() as stack:
         application = build(Catalog(settings), stack, timings=timings, machine=machine, probe_after=probe_after)
         app = replace(application.context, keep_alive_every=keep_alive_every, commit_after=keep_alive_every)
-        runner = web.ServerRunner(make_server(app), shutdown_timeout=1.0)
+        runner = web.ServerRunner(connections_to(server := make_server(app)), shutdown_timeout=1.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         app.addresses.extend(await open_listeners(runner, settings.listen))
+        application.reload.prepare = ServerChanges(app.catalog, server, runner, app.addresses).prepare
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         stage = Stage(app, base_url(app.addresses[0]), http, application)
         if booted:

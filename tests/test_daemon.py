@@ -189,7 +189,7 @@ async def test_tells_systemd_how_it_is(start: Start, tmp_path: Path) -> None:
         assert told[0].startswith("READY=1\nSTATUS=0 of 1 models ready")
         assert "WATCHDOG=1" in told
         daemon.process.terminate()
-        await until(lambda: told_of("STOPPING=1\nSTATUS=stopping; "))
+        await until(lambda: told_of("STOPPING=1\nEXTEND_TIMEOUT_USEC="))
         assert 0 == await daemon.ended()
 
 

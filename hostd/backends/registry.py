@@ -12,7 +12,7 @@ from hostd.backends.llamacpp.engine import LlamaCpp
 from hostd.backends.mlx.engine import Mlx
 from hostd.backends.ollama.engine import Ollama
 from hostd.backends.vllm.engine import Vllm
-from hostd.domain.profile import EngineSettings
+from hostd.domain.profile import EngineSettings, Settings
 
 GROUP = "hostd.backends"
 
@@ -44,6 +44,12 @@ def backends(
         if name in known:
             known[name].settings = said
     return known
+
+
+def renew(known: dict[str, Backend], names: Collection[str], settings: Settings) -> None:
+    """Replace the backends called *names* in *known* by new ones that follow *settings*; engines that run keep the old ones."""
+    made = backends(settings.commands, None, settings.engines)
+    known.update((name, made[name]) for name in names if name in made)
 
 
 def external_backends(

@@ -9,7 +9,7 @@ from hostd.domain.profile import HOSTS_OWN, Settings
 from hostd.domain.secret import MASK
 from hostd.domain.settings_changes import SettingChange, TakesEffect
 
-_RESTART = frozenset({"server", "keys", "backends", "state", "kv"})
+_RESTART = frozenset({"state", "kv"})
 _NOT_SETTINGS = ("source", "notes", "profiles")
 
 _Path = tuple[str, ...]
@@ -38,13 +38,13 @@ def _compared(old: Mapping[_Path, Any], new: Mapping[_Path, Any]) -> Iterator[Se
         if before != after:
             if "env" in path:
                 before, after = (value if value is None else MASK for value in (before, after))
-            yield SettingChange(".".join(path), before, after, _takes(path))
+            yield SettingChange(".".join(path), before, after, _takes(path, after))
 
 
-def _takes(path: _Path) -> TakesEffect:
-    if path[0] in _RESTART:
+def _takes(path: _Path, after: Any) -> TakesEffect:
+    if path[0] in _RESTART or (path == ("keys", "file") and after is None):
         return TakesEffect.RESTART
-    engines = path[0] == "profiles" and path[2] not in HOSTS_OWN
+    engines = path[0] == "backends" or (path[0] == "profiles" and path[2] not in HOSTS_OWN)
     return TakesEffect.IDLE if engines else TakesEffect.NOW
 
 

@@ -104,6 +104,10 @@ class ServerSection(Section):
     keep_alive_every: field_types.Period = key(
         "How often a stream that waits is sent a sign of life.", format_duration(_SERVER.keep_alive_every)
     )
+    watch: field_types.Switch = key(
+        "Whether files that have changed are read anew by themselves, some seconds later, as `hostd reload` does it.",
+        _SERVER.watch,
+    )
 
 
 class ReserveSection(Section):

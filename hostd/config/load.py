@@ -42,6 +42,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     built = [to_settings.profile(shape, doc.file.parent, checked_host) for doc, shape in checked if shape is not None]
     return Settings(
         source=str(source.absolute()) if source else None,
+        folder=_folder(host)[0],
         listen=tuple(checked_host.server.listen),
         server=to_settings.server(checked_host),
         state=StateSettings(**checked_host.state.written()),
@@ -70,11 +71,7 @@ def _check_open(host: Document, checked: HostFile) -> None:
 
 def _files(host: Document) -> list[Path]:
     """Return the profiles' files; a folder that `hostd.yaml` names must exist."""
-    try:
-        named = text(host.root.get("profiles"))
-    except InvalidValue:
-        named = None
-    folder = to_settings.below(host.file.parent, named or PROFILES)
+    folder, named = _folder(host)
     try:
         return profile_files(Path(folder))
     except OSError as error:
@@ -84,3 +81,12 @@ def _files(host: Document) -> list[Path]:
                 f"the folder {shown(folder)} cannot be read: {error.strerror}; create it, or change 'profiles'", at
             )
         return []
+
+
+def _folder(host: Document) -> tuple[str, str | None]:
+    """Return the folder with the profiles' files, and how `hostd.yaml` names it, None where it does not."""
+    try:
+        named = text(host.root.get("profiles"))
+    except InvalidValue:
+        named = None
+    return to_settings.below(host.file.parent, named or PROFILES), named

@@ -1,6 +1,6 @@
 """The settings in force: one object answers for them, so that replacing them once reaches everything that asks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from hostd.domain.host import Reserve
@@ -18,13 +18,26 @@ class ProfileChanges:
     removed: tuple[str, ...] = ()
 
     @classmethod
-    def between(cls, before: Mapping[str, Profile], after: Mapping[str, Profile]) -> "ProfileChanges":
-        """Return what turns *before* into *after*."""
+    def between(
+        cls, before: Mapping[str, Profile], after: Mapping[str, Profile], backends: Collection[str] = ()
+    ) -> "ProfileChanges":
+        """Return what turns *before* into *after*; a profile that one of *backends* may serve has changed with it."""
+        moved = {name for name, profile in after.items() if any(each.backend in backends for each in profile.variants)}
         return cls(
             added=tuple(name for name in after if name not in before),
-            changed=tuple(name for name, profile in after.items() if name in before and profile != before[name]),
+            changed=tuple(
+                name for name, profile in after.items() if name in before and (profile != before[name] or name in moved)
+            ),
             removed=tuple(name for name in before if name not in after),
         )
+
+
+def changed_backends(before: Settings, after: Settings) -> frozenset[str]:
+    """Return the backends whose command, variables or grace differ."""
+    found = set[str]()
+    for old, new in ((before.commands, after.commands), (before.engines, after.engines)):
+        found |= {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    return frozenset(found)
 
 
 class Catalog:
@@ -76,7 +89,7 @@ class Catalog:
 
     @property
     def listen(self) -> tuple[str, ...]:
-        """The addresses to listen on; a change of these takes a restart."""
+        """The addresses to listen on."""
         return self.settings.listen
 
     @property
@@ -96,10 +109,10 @@ class Catalog:
 
     @property
     def keys(self) -> KeySettings:
-        """Where the clients' keys are; a change of it takes a restart."""
+        """Where the clients' keys are."""
         return self.settings.keys
 
     @property
     def server(self) -> ServerSettings:
-        """The settings of hostd's own server; a change of these takes a restart."""
+        """The settings of hostd's own server."""
         return self.settings.server

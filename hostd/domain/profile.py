@@ -221,7 +221,7 @@ CARD_WAIT = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that the owner's files say, checked and complete.
+    """Everything that the owner's files say, checked and complete; *source* and *folder* are where from.
 
     With *listen_by_option* the addresses are the command line's, whatever files say later, as *keep_engines* is, with which engines
     outlive the daemon. *commands* holds a command for the
@@ -231,6 +231,7 @@ class Settings:
     """
 
     source: str | None = None
+    folder: str | None = None
     listen: tuple[str, ...] = LISTEN
     listen_by_option: bool = False
     keep_engines: bool = False

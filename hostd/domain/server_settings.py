@@ -25,7 +25,7 @@ class LoopbackRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeySettings:
-    """Where the clients' keys are kept, None where none is needed; a change takes a restart, one of the file's content does not."""
+    """Where the clients' keys are kept, None where none is needed."""
 
     file: str | None = None
     loopback: LoopbackRule = LoopbackRule.KEYS
@@ -46,12 +46,12 @@ class StateSettings:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Settings of the server; a change of these takes a restart.
+    """Settings of the server.
 
     *hosts* and *origins* are patterns of `hostd.domain.web_origin`. *prefix* is a path that a proxy leaves in front of every route,
     without a slash at its end. *max_body* is in bytes. *remote_media* says that requests may name pictures and the like by URL,
     which engines then fetch. A stream that waits is begun after *commit_after* seconds, and has a *keep_alive* each
-    *keep_alive_every* seconds.
+    *keep_alive_every* seconds. With *watch*, files that have changed are read anew without being asked to.
     """
 
     hosts: tuple[str, ...] = ()
@@ -62,3 +62,4 @@ class ServerSettings:
     keep_alive: KeepAliveForm = KeepAliveForm.COMMENT
     commit_after: float = 15.0
     keep_alive_every: float = 10.0
+    watch: bool = False

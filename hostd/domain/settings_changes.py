@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hostd.domain.profile import Settings
+from hostd.domain.server_settings import KeySettings
 
 Plain = object
 """Data for JSON."""
@@ -15,6 +16,14 @@ class TakesEffect(StrEnum):
     NOW = "now"
     IDLE = "idle"
     RESTART = "restart"
+
+
+def keys_from_now_on(before: Settings, after: Settings) -> KeySettings:
+    """Return where the clients' keys are once *after* is in force.
+
+    That clients need none any more takes a restart: connections of the network may be open, which nobody has shown a key on yet.
+    """
+    return before.keys if after.keys.file is None and before.keys.file is not None else after.keys
 
 
 @dataclass(frozen=True, slots=True)

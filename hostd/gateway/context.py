@@ -1,7 +1,7 @@
 """What handlers are given: the request in hand, and the services that their family needs."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -12,7 +12,7 @@ from hostd.dialects.base import Dialect
 from hostd.domain.capability import Found
 from hostd.domain.catalog import Catalog
 from hostd.domain.principal import ANONYMOUS, Principal
-from hostd.domain.server_settings import KeepAliveForm
+from hostd.domain.server_settings import ServerSettings
 from hostd.gateway.body_reader import BodyReader
 from hostd.gateway.forwarding.request_trace import RequestTrace
 from hostd.gateway.forwarding.timeouts import TimeoutMonitor
@@ -45,8 +45,8 @@ class ModelProber(Protocol):
 class InferenceServices:
     """What answering requests needs.
 
-    *started* is when the daemon was started. A stream that waits is begun after *commit_after* seconds, and then sent a
-    *keep_alive* each *keep_alive_every* seconds. *responses* is None where none are kept.
+    *started* is when the daemon was started. *server* returns the settings of the server as they are now. *responses* is None
+    where none are kept.
     """
 
     catalog: Catalog
@@ -56,9 +56,7 @@ class InferenceServices:
     sinks: Sinks
     timeouts: TimeoutMonitor
     started: datetime
-    commit_after: float
-    keep_alive_every: float
-    keep_alive: KeepAliveForm
+    server: Callable[[], ServerSettings]
     bodies: BodyReader
     responses: ResponseStore | None
     screen: Screen
@@ -146,13 +144,19 @@ class AppContext:
             sinks=self.sinks,
             timeouts=self.timeouts,
             started=self.wall_time(self.started),
-            commit_after=self.commit_after or self.catalog.server.commit_after,
-            keep_alive_every=self.keep_alive_every or self.catalog.server.keep_alive_every,
-            keep_alive=self.catalog.server.keep_alive,
+            server=self._server_settings,
             bodies=self.bodies,
             responses=self.responses,
             screen=Screen(self.catalog),
         )
+
+    def _server_settings(self) -> ServerSettings:
+        settings = self.catalog.server
+        if self.commit_after is self.keep_alive_every is None:
+            return settings
+        commit_after = self.commit_after or settings.commit_after
+        every = self.keep_alive_every or settings.keep_alive_every
+        return replace(settings, commit_after=commit_after, keep_alive_every=every)
 
     def for_admin(self) -> AdminServices:
         """Return what the owner's routes need."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from hostd.domain.catalog import Catalog, ProfileChanges
+from hostd.domain.catalog import Catalog, ProfileChanges, changed_backends
 from hostd.domain.errors import CapacityError, ConfigError, HostdError
 from hostd.domain.profile import Settings
-from hostd.domain.settings_changes import SettingChange, SettingsRead
+from hostd.domain.settings_changes import SettingChange, SettingsRead, keys_from_now_on
 from hostd.scheduling.events import Reconfigured
 
 log = structlog.get_logger()
@@ -20,6 +20,8 @@ MOST_WAITING = 8
 
 Follower = Callable[[ProfileChanges], None]
 """Acts on changed profiles; the catalogue has the new ones already."""
+Prepare = Callable[[Settings], Awaitable[Callable[[], None]]]
+"""Gets ready what new settings take that may fail, and returns what then puts it in force."""
 ReadSettings = Callable[[Settings], Awaitable[SettingsRead]]
 """Returns what the files of the settings in force say now."""
 
@@ -58,6 +60,8 @@ class Reload:
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._closed = False
+        self.prepare: Prepare = _nothing_to_prepare
+        """Set by whatever has the server, which is made after this."""
         self.trouble: str | None = None
         """Why the last reload was not applied; None where it was."""
 
@@ -67,6 +71,7 @@ class Reload:
         Raises:
             ConfigError: The files have mistakes, and all is as it was.
             SettingsUnread: They could not be read in time, and all is as it was.
+            HostdError: An address that they name cannot be listened on, and all is as it was.
             CapacityError: Too many reloads wait already, or the daemon ends.
         """
         if self._waiting >= MOST_WAITING:
@@ -78,10 +83,13 @@ class Reload:
                 found = await self._read(old)
                 if self._closed:
                     raise CapacityError("hostd is shutting down", code="shutting_down", retry_after=5.0)
-                changes = ProfileChanges.between(old.profiles, found.settings.profiles)
+                backends = changed_backends(old, found.settings)
+                changes = ProfileChanges.between(old.profiles, found.settings.profiles, backends)
                 if not dry_run:
+                    put_in_force = await self.prepare(found.settings)
                     self.trouble = None
                     self.apply(found.settings)
+                    put_in_force()
                 return ReloadOutcome(not dry_run, found.settings.source, changes, found.changes, found.settings.notes)
         finally:
             self._waiting -= 1
@@ -121,31 +129,20 @@ class Reload:
         What takes a restart stays as it is, and the catalogue says so: it answers for what is in force.
         """
         old = self._catalog.settings
-        restart = tuple(
-            key
-            for key, differs in (
-                ("server.listen", settings.listen != old.listen),
-                ("keys", settings.keys != old.keys),
-                ("server", settings.server != old.server),
-                ("backends", (settings.commands, settings.engines) != (old.commands, old.engines)),
-                ("state", settings.state != old.state),
-            )
-            if differs
-        )
-        changes = ProfileChanges.between(old.profiles, settings.profiles)
-        self._catalog.settings = replace(
-            settings,
-            listen=old.listen,
-            listen_by_option=old.listen_by_option,
-            server=old.server,
-            keys=old.keys,
-            commands=old.commands,
-            engines=old.engines,
-            state=old.state,
-        )
+        keys = keys_from_now_on(old, settings)
+        differs = {
+            "state": settings.state != old.state,
+            "kv": settings.kv_disk != old.kv_disk,
+            "keys": keys != settings.keys,
+        }
+        restart = tuple(key for key, takes in differs.items() if takes)
+        backends = changed_backends(old, settings)
+        changes = ProfileChanges.between(old.profiles, settings.profiles, backends)
+        relaunch = ProfileChanges.between(settings.profiles, settings.profiles, backends).changed
+        self._catalog.settings = replace(settings, state=old.state, kv_disk=old.kv_disk, keys=keys)
         for follower in self._before:
             follower(changes)
-        self._post(Reconfigured(self._catalog.profiles, self._catalog.caps))
+        self._post(Reconfigured(self._catalog.profiles, self._catalog.caps, frozenset(relaunch)))
         for follower in self._after:
             follower(changes)
         log.info(
@@ -156,3 +153,7 @@ class Reload:
             takes_restart=list(restart),
         )
         return changes, restart
+
+
+async def _nothing_to_prepare(_: Settings) -> Callable[[], None]:
+    return lambda: None

@@ -170,11 +170,13 @@ class SpendingCounted:
 class Reconfigured:
     """The owner's settings were replaced: *profiles* are all that there are from now on, by name.
 
-    *caps* are what providers may cost a day from now on, in USD.
+    *caps* are what providers may cost a day from now on, in USD. The models in *relaunch* take another engine although their
+    profiles may be the same: their backends are set otherwise.
     """
 
     profiles: Mapping[str, Profile]
     caps: Mapping[str, float] = field(default_factory=dict)
+    relaunch: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ the model is idle: its engine is stopped and the next one is launched by the new
 was removed still answers the requests that it has, and is forgotten when its engine is gone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
@@ -35,10 +35,15 @@ class Reconfiguration:
         self._options_follow = options_follow
         self._changing: dict[str, Profile] = {}
         self._removing: set[str] = set()
+        self._relaunching: set[str] = set()
         self._early_options: dict[str, LoadOptionsChanged] = {}
 
-    def apply(self, profiles: Mapping[str, Profile]) -> None:
-        """Make *profiles* the models that there are, as far as they are idle; `advance` sees to the rest."""
+    def apply(self, profiles: Mapping[str, Profile], relaunch: Collection[str] = ()) -> None:
+        """Make *profiles* the models that there are, as far as they are idle; `advance` sees to the rest.
+
+        Those in *relaunch* get another engine even if nothing else about them changes, now or by the time when they are idle.
+        """
+        self._relaunching |= {name for name in relaunch if name in self._models}
         for name, profile in profiles.items():
             model = self._models.get(name)
             if model is None:
@@ -48,6 +53,7 @@ class Reconfiguration:
         for name, model in self._models.items():
             if name not in profiles:
                 self._changing.pop(name, None)
+                self._relaunching.discard(name)
                 self._removing.add(name)
                 model.removed = True
         self.advance()
@@ -65,6 +71,7 @@ class Reconfiguration:
         for name, profile in list(self._changing.items()):
             if self._replaced(self._models[name], profile):
                 del self._changing[name]
+                self._relaunching.discard(name)
                 if (found := self._early_options.pop(name, None)) is not None:
                     self._engines.options_changed(self._models[name], found.options, found.why_not)
         gone = [name for name in self._removing if self._stopped_for_good(self._models[name])]
@@ -90,7 +97,7 @@ class Reconfiguration:
         self._early_options.pop(profile.name, None)
         model.removed = False
         model.profile, before = profile.with_engine_of(model.profile), model.profile
-        if model.profile != profile:
+        if model.profile != profile or profile.name in self._relaunching:
             self._changing[profile.name] = profile
         elif profile.limits != before.limits and model.state is State.READY:
             # There may be more free slots than before; a request that waits for one is served by the caller.

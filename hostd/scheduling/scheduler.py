@@ -172,9 +172,9 @@ class Scheduler:
                 self.engines.memory_measured(pools, held)
             case ScheduleChanged(windows, demand):
                 self.engines.schedule_changed(windows, demand)
-            case Reconfigured(profiles, caps):
+            case Reconfigured(profiles, caps, relaunch):
                 self._spending.caps = dict(caps)
-                self._reconfiguration.apply(profiles)
+                self._reconfiguration.apply(profiles, relaunch)
             case Booted():
                 self.engines.boot()
             case CardsReturned() | SuspendAnnounced() | HostResumed():

@@ -117,9 +117,9 @@ class Instance(Upstream):
             raise EngineError(f"the engine of '{self.name}' is not running")
         return Lease(self, server.backend, server.http, server.launch.endpoint, server.died_within)
 
-    def reconfigure(self, profile: Profile, options: Sequence[BoundVariant]) -> None:
-        """Take another *profile*: its limits hold at once, its *options* from the next start on."""
-        self.profile, self.options = profile, tuple(options)
+    def reconfigure(self, profile: Profile, variants: Sequence[BoundVariant]) -> None:
+        """Take another *profile*: its limits hold at once, its *variants* from the next start on."""
+        self.profile, self.variants = profile, tuple(variants)
 
     def expect(self, pid: int | None) -> None:
         """Note that *pid* is an engine of this model that runs already, None that there is none after all."""

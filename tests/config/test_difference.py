@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hostd.config.difference import difference
 from hostd.domain.profile import EngineSettings, FallbackRule, Limits, Profile, Role, Settings, Variant
+from hostd.domain.server_settings import KeySettings, ServerSettings, StateSettings
 from hostd.domain.settings_changes import TakesEffect
 
 MODEL = Variant("llamacpp", path="/m.gguf")
@@ -51,7 +52,8 @@ def test_says_when_each_holds() -> None:
     old = Settings(profiles={"a": Profile("a", (MODEL,)), "b": Profile("b", (MODEL,))})
     a = replace(old.profiles["a"], limits=Limits(max_queue=1), args={"threads": 2}, fallback=(FallbackRule("b"),))
     new = replace(old, profiles={"a": a}, roles={"r": Role("r", ("a",))}, listen=("127.0.0.1:2",))
-    new = replace(new, engines={"vllm": EngineSettings({}, 3.0)}, caps={"p": 2.0})
+    new = replace(new, engines={"vllm": EngineSettings({}, 3.0)}, caps={"p": 2.0}, keys=KeySettings("keys.yaml"))
+    new = replace(new, server=ServerSettings(max_body=1 << 20), state=StateSettings(keep=60.0))
     now, idle, restart = TakesEffect.NOW, TakesEffect.IDLE, TakesEffect.RESTART
     assert {
         "profiles.a.limits.max_queue": now,
@@ -59,9 +61,14 @@ def test_says_when_each_holds() -> None:
         "roles.r.use": now,
         "providers.p.daily_usd": now,
         "profiles.a.args.threads": idle,
-        "server.listen": restart,
-        "backends.vllm.stop_grace": restart,
+        "server.listen": now,
+        "server.max_body": now,
+        "backends.vllm.stop_grace": idle,
+        "state.keep": restart,
+        "keys.file": now,
     }.items() <= {each.key: each.takes for each in difference(old, new)}.items()
+    # Connections may be open on which nobody has shown a key.
+    assert restart is next(each.takes for each in difference(new, old) if each.key == "keys.file")
 
 
 def test_shows_no_secret() -> None:

@@ -40,7 +40,8 @@ def test_all_problems_of_all_files_at_once(problems: Problems) -> None:
 def test_without_any_file_the_defaults_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No file, no profiles, no complaint."""
     monkeypatch.setattr(locate, "SYSTEM", tmp_path / "none.yaml")
-    assert Settings() == load(None, {"XDG_CONFIG_HOME": str(tmp_path)})
+    expected = Settings(folder=str(tmp_path / "hostd" / "model_profiles"))
+    assert expected == load(None, {"XDG_CONFIG_HOME": str(tmp_path)})
 
 
 def test_profiles_alone_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ def test_all_of_it_reaches_the_settings(load_files: Load) -> None:
     """And is shown as it was written."""
     settings = load_files(
         "server: {hosts: [box.example, '*.ts.net'], origins: ['app://obsidian.md'], prefix: /llm, max_body: 64MiB, "
-        "remote_media: true, keep_alive: event, keep_alive_every: 5s, commit_after: 20s}"
+        "remote_media: true, keep_alive: event, keep_alive_every: 5s, commit_after: 20s, watch: true}"
     )
     expected = ServerSettings(
         hosts=("box.example", "*.ts.net"),
@@ -85,6 +85,7 @@ def test_all_of_it_reaches_the_settings(load_files: Load) -> None:
         keep_alive=KeepAliveForm.EVENT,
         commit_after=20.0,
         keep_alive_every=5.0,
+        watch=True,
     )
     assert expected == settings.server
     assert {
@@ -97,6 +98,7 @@ def test_all_of_it_reaches_the_settings(load_files: Load) -> None:
         "keep_alive": "event",
         "commit_after": "20s",
         "keep_alive_every": "5s",
+        "watch": True,
     } == show(settings)["server"]
 
 

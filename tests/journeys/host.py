@@ -176,14 +176,18 @@ def started(
     environment: Mapping[str, str] | None = None,
     port: int | None = None,
     program: Sequence[str] = OURS,
+    listen: bool = True,
 ) -> Iterator[Host]:
-    """Run *program*'s ``serve`` with *arguments* (on *port*, or a free one); it answers when this yields."""
+    """Run *program*'s ``serve`` with *arguments* (on *port*, or a free one); it answers when this yields.
+
+    Without *listen* it is not told where: the files say so.
+    """
     port = port or free_port()
     output = folder / "serve.log"
     env = environment_for(folder) | {"HOSTD_URL": f"http://127.0.0.1:{port}"} | dict(environment or {})
     if (folder / "hostd.yaml").exists():
         env["HOSTD_CONFIG"] = str(folder / "hostd.yaml")
-    argv = [*program, "serve", "--listen", f"127.0.0.1:{port}", *arguments]
+    argv = [*program, "serve", *(("--listen", f"127.0.0.1:{port}") if listen else ()), *arguments]
     with output.open("wb") as log:
         process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     host = Host(f"http://127.0.0.1:{port}", process, env, output, program)

@@ -4,6 +4,8 @@ import json
 import signal
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import psutil
 import pytest
 import yaml
 
-from tests.journeys.host import Host, Reply, serving, until
+from hostd.supervisor.launch import free_port
+from tests.journeys.host import Host, Reply, serving, started, until, write_files
 from tests.stage import ENGINE
 
 pytestmark = pytest.mark.slow
@@ -94,6 +97,78 @@ def test_ten_reloads_lose_none_of_two_hundred_requests(tmp_path: Path, weights: 
         until(lambda: len(host.get("/hostd/v1/models").json["models"]) == 3)
         grown = daemon.memory_info().rss - before
         say("reload", f"{RELOADS} reloads, {REQUESTS} requests: the daemon grew by {grown >> 10} KiB")
+
+
+def test_backends_and_the_server_change_and_lose_none_of_two_hundred_requests(
+    tmp_path: Path, weights: Path, say: Any
+) -> None:
+    """Every engine ends up with the newest variables of its backend, addresses come and go, and each request is answered once."""
+    models = [profile(name, weights, warm={"preload": name != "cold"}) for name in ("one", "two", "cold")]
+    with serving(tmp_path, *models, backends=COMMAND) as host:
+        before = {name: host.row(name)["pid"] for name in ("one", "two")}
+
+        def put(turn: int) -> dict[str, Any]:
+            backends = {"llamacpp": COMMAND["llamacpp"] | {"env": {"TURN": f"{turn}"}}}
+            server = {"max_body": f"{turn}MiB", "hosts": [f"box{turn}.example"], "keep_alive_every": f"{turn}s"}
+            write_files(tmp_path, *models, backends=backends, server=server)
+            told: dict[str, Any] = host.post("/hostd/v1/reload").json
+            return told
+
+        with ThreadPoolExecutor(REQUESTS) as clients:
+
+            def one(number: int) -> Reply:
+                said = {"model": ("one", "two")[number % 2], "messages": [{"role": "user", "content": "hi"}]}
+                return host.post("/v1/chat/completions", said, {"x-request-id": f"r{number}"})
+
+            asked = [clients.submit(one, number) for number in range(REQUESTS)]
+            until(lambda: len(host.get("/hostd/v1/requests").json["requests"]) > REQUESTS // 2)
+            for turn in range(1, RELOADS + 1):
+                told = put(turn)
+                assert ["one", "two", "cold"] == sorted(told["changed"], key=["one", "two", "cold"].index)
+                takes = {each["key"]: each["takes"] for each in told["changes"]}
+                assert "idle" == takes["backends.llamacpp.env.TURN"]
+                assert {"now"} == {takes[key] for key in takes if key.startswith("server.")}
+            answers = [each.result() for each in asked]
+        assert {200: REQUESTS} == Counter(each.status for each in answers)
+        assert {"1"} == {each.headers["x-hostd-attempts"] for each in answers}
+        until(lambda: set(recorded(host)) >= {f"r{number}" for number in range(REQUESTS)})
+        assert {1} == set(recorded(host).values())
+        assert 200 == host.chat("cold").status
+        for name in ("one", "two", "cold"):
+            until(partial(_moved, host, name, before.get(name)))
+            assert str(RELOADS) == psutil.Process(host.row(name)["pid"]).environ()["TURN"]
+        assert 413 == host.post("/v1/chat/completions", b"x" * ((RELOADS << 20) + 1)).status
+        say("reload", f"{RELOADS} reloads of backends and server: {host.cli('reload').stderr.strip()}")
+
+
+def test_addresses_change_while_a_stream_is_answered(tmp_path: Path, weights: Path) -> None:
+    """The new one answers at once, the old one is closed, and what came by it is answered to its end; files are watched."""
+    old, new = free_port(), free_port()
+    slow = profile("slow", weights, args={"script": json.dumps({"tokens": 30, "token_delay": 0.1})})
+    write_files(tmp_path, slow, backends=COMMAND, server={"listen": f"127.0.0.1:{old}", "watch": True})
+    with started(tmp_path, "--config", str(tmp_path / "hostd.yaml"), port=old, listen=False) as host:
+        until(lambda: host.get("/readyz").status == 200)
+        with ThreadPoolExecutor(1) as clients:
+            answer = clients.submit(host.chat, "slow", stream=True)
+            until(lambda: host.row("slow")["in_flight"] == 1)
+            write_files(tmp_path, slow, backends=COMMAND, server={"listen": f"127.0.0.1:{new}", "watch": True})
+            moved = replace(host, url=f"http://127.0.0.1:{new}")
+            until(lambda: _answers(moved))
+            until(lambda: not _answers(host))
+            assert answer.result().body.endswith(b"data: [DONE]\n\n")
+        assert 200 == moved.chat("slow").status
+
+
+def _moved(host: Host, model: str, before: int | None) -> bool:
+    row = host.row(model)
+    return bool(row["state"] == "ready" and row["pid"] != before)
+
+
+def _answers(host: Host) -> bool:
+    try:
+        return host.get("/healthz").status == 200
+    except OSError:
+        return False
 
 
 def test_memory_stays_flat_over_reloads(tmp_path: Path, weights: Path, say: Any) -> None:

@@ -1,15 +1,16 @@
 """``hostd.runtime.reload``: one replacement reaches everything."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from hostd.domain.catalog import Catalog, ProfileChanges
-from hostd.domain.errors import CapacityError, ConfigError, Problem
+from hostd.domain.errors import CapacityError, ConfigError, HostdError, Problem
 from hostd.domain.host import Reserve
-from hostd.domain.profile import EngineSettings, Limits, Profile, Role, Settings
-from hostd.domain.server_settings import ServerSettings, StateSettings
+from hostd.domain.profile import EngineSettings, Limits, Profile, Role, Settings, Variant
+from hostd.domain.server_settings import KeySettings, ServerSettings, StateSettings
 from hostd.domain.settings_changes import SettingsRead
 from hostd.runtime.reload import MOST_WAITING, Reload
 from hostd.scheduling.events import Reconfigured
@@ -51,10 +52,50 @@ def test_what_takes_a_restart_stays_and_is_named() -> None:
     )
     settings = replace(settings, server=ServerSettings(prefix="/x"), state=StateSettings(keep=1.0))
     _, restart = Reload(catalog, lambda _: None, read).apply(settings)
-    assert ("server.listen", "server", "backends", "state") == restart
-    assert (OLD.listen, OLD.commands, OLD.engines) == (catalog.listen, catalog.commands, catalog.engines)
-    assert (OLD.server, OLD.state) == (catalog.server, catalog.state)
-    assert settings.profiles == catalog.profiles
+    assert ("state",) == restart
+    assert settings == replace(catalog.settings, state=settings.state)
+    assert OLD.state == catalog.state
+    with_keys = replace(settings, keys=KeySettings("keys.yaml"))
+    reload = Reload(catalog, lambda _: None, read)
+    assert ("state",) == reload.apply(with_keys)[1]
+    assert ("state", "keys") == reload.apply(settings)[1]
+    assert with_keys.keys == catalog.keys
+
+
+def test_models_of_a_changed_backend_move_over() -> None:
+    """Whatever their own profiles say; models of other backends are left alone."""
+    profiles = {name: Profile(name, (Variant(backend),)) for name, backend in (("a", "vllm"), ("b", "llamacpp"))}
+    catalog, posted = Catalog(Settings(profiles=profiles)), list[Reconfigured]()
+    reload = Reload(catalog, posted.append, read)
+    changes, _ = reload.apply(Settings(profiles=profiles, engines={"vllm": EngineSettings({"A": "1"})}))
+    assert (ProfileChanges(changed=("a",)), frozenset({"a"})) == (changes, posted[-1].relaunch)
+    changes, _ = reload.apply(Settings(profiles=profiles, commands={"llamacpp": ("llama-server",)}))
+    assert (("a", "b"), frozenset({"a", "b"})) == (changes.changed, posted[-1].relaunch)
+    changes, _ = reload.apply(Settings(profiles=profiles, commands={"llamacpp": ("llama-server",)}))
+    assert (ProfileChanges(), frozenset()) == (changes, posted[-1].relaunch)
+
+
+async def test_what_cannot_be_prepared_changes_nothing() -> None:
+    """An address that another program has, say; what is prepared is put in force once everything else is."""
+    catalog, order = Catalog(OLD), list[str]()
+    reload = Reload(catalog, lambda _: order.append("posted"), read)
+
+    async def refuse(_: Settings) -> Callable[[], None]:
+        raise HostdError("it is in use")
+
+    reload.prepare = refuse
+    with pytest.raises(HostdError, match="in use"):
+        await reload.run()
+    assert (OLD, []) == (catalog.settings, order)
+
+    async def agree(_: Settings) -> Callable[[], None]:
+        order.append("prepared")
+        return lambda: order.append("in force")
+
+    reload.prepare = agree
+    assert not (await reload.run(dry_run=True)).applied
+    await reload.run()
+    assert ["prepared", "posted", "in force"] == order
 
 
 async def test_a_dry_run_only_compares() -> None:

@@ -27,7 +27,7 @@ async def test_says_what_the_files_say_and_what_is_new_of_it(file: Path) -> None
     found = await SettingsReader().read(old)
     (model,) = found.settings.profiles.values()
     assert str(file.with_name("model_profiles") / "m.gguf") == model.variants[0].path
-    change = SettingChange("server.listen", ["127.0.0.1:3"], ["127.0.0.1:4"], TakesEffect.RESTART)
+    change = SettingChange("server.listen", ["127.0.0.1:3"], ["127.0.0.1:4"], TakesEffect.NOW)
     assert (("127.0.0.1:4",), (change,)) == (found.settings.listen, found.changes)
     kept = await SettingsReader().read(replace(old, listen_by_option=True))
     assert (old.listen, ()) == (kept.settings.listen, kept.changes)

@@ -42,6 +42,33 @@ def served(*profiles: Profile) -> Rehearsal:
     return play
 
 
+class TestBackends:
+    """What engines are launched with that stands in no profile."""
+
+    def test_an_idle_model_moves_over_at_once_and_a_busy_one_when_it_is_idle(self) -> None:
+        """Even where another reload comes in between that changes nothing; a model of another backend runs on."""
+        same = [profile(name) for name in "abc"]
+        play = served(*same)
+        play.arrive("t1", "b")
+        moved = replace(settings(*same), relaunch=frozenset("ab"))
+        assert ["stop a"] == play.tell(moved)
+        assert [] == play.tell(settings(*same))
+        assert ["stop b"] == play.finish("t1")
+        assert ["start b"] == play.tell(EngineStopped("b"))
+        assert ["start a"] == play.tell(EngineStopped("a"))
+        play.ready("a")
+        play.ready("b")
+        assert [] == play.tell(settings(*same))
+
+    def test_one_that_is_not_loaded_has_nothing_to_move(self) -> None:
+        """Its next load follows the new settings anyway."""
+        play = Rehearsal(profile("a"))
+        assert [] == play.tell(replace(settings(profile("a")), relaunch=frozenset("a")))
+        assert ["start a"] == play.tell(LoadRequested("a", "asked"))
+        play.ready("a")
+        assert [] == play.tell(settings(profile("a")))
+
+
 class TestLimits:
     """What an engine does not see."""
 

@@ -26,7 +26,7 @@ async def test_follows_the_catalogue() -> None:
     instances.apply(ProfileChanges(("b",), ("a",)))
     assert (["a", "b"], 2) == (list(instances), len(instances))
     assert first is instances["a"]
-    assert (1, "new.gguf") == (first.profile.limits.max_queue, first.options[0].variant.path)
+    assert (1, "new.gguf") == (first.profile.limits.max_queue, first.variants[0].variant.path)
     catalog.settings = Settings(profiles={"a": changed})
     instances.apply(ProfileChanges(removed=("b",)))
     assert B == instances["b"].profile

@@ -164,14 +164,14 @@ class ProxyRequest:
     async def answer(self) -> web.StreamResponse:
         """Return the response, which may be an error."""
         if self._inference.stream:
-            services = self._services
+            services, server = self._services, self._services.server()
             self._down = Downstream(
                 self._ctx,
                 services.timeouts,
-                services.keep_alive_every,
+                server.keep_alive_every,
                 self._waiting_for,
-                first=services.commit_after,
-                form=services.keep_alive,
+                first=server.commit_after,
+                form=server.keep_alive,
             )
             if self._keeper is not None:
                 self._down.keep = partial(self._keeper.keep_stream, private=self._ticket.route.private)

@@ -27,6 +27,10 @@ class BodyBudget:
     def __repr__(self) -> str:
         return f"<BodyBudget {self.held} of {self.limit} bytes>"
 
+    def resize(self, largest: int) -> None:
+        """Bound what comes from now on as if it had been made with *largest*."""
+        self.largest, self.limit = largest, max(_LEAST, _BODIES * largest)
+
     def take(self, count: int) -> None:
         """Count *count* bytes as held.
 

@@ -14,6 +14,7 @@ import structlog
 from hostd.domain.client_key import ClientKey
 from hostd.domain.errors import HostdError, RequestError
 from hostd.domain.principal import KeyScope, Principal
+from hostd.domain.server_settings import KeySettings, LoopbackRule
 from hostd.gateway.http.auth import identify
 
 log = structlog.get_logger()
@@ -111,6 +112,19 @@ class KeyRing:
 
     def _take(self, keys: tuple[ClientKey, ...]) -> None:
         self._keys = {key.digest[:_START]: (key, key.principal) for key in keys}
+
+
+def opened_ring(settings: KeySettings) -> KeyRing | None:
+    """Return the keys of clients, None where none is needed. Blocks.
+
+    Raises:
+        ConfigError: They cannot be read.
+    """
+    if settings.file is None:
+        return None
+    from hostd.key_file import KeyFile  # noqa: PLC0415 - reads YAML, which a daemon without keys does without
+
+    return KeyRing(KeyFile(settings.file).changed, loopback_open=settings.loopback is LoopbackRule.OPEN)
 
 
 def _keys_in(headers: Mapping[str, str]) -> list[str]:

@@ -57,7 +57,7 @@ async def open_listeners(
     opened = []
     for listening in passed:
         opened.append(address_of(listening))
-        await _serve(runner, listening)
+        await _serve(runner, listening, "", opened[-1])
     for address in [each for each in addresses if not covers(opened, each)]:
         listen = _listen_on_socket if address.startswith("unix:") else _listen_on_port
         try:
@@ -70,11 +70,26 @@ async def open_listeners(
     return tuple(opened)
 
 
-class _Site(web.BaseSite):
-    """Lets a runner close *acceptor* before it closes the connections."""
+async def close_listeners(runner: web.ServerRunner, asked: Collection[str]) -> set[str]:
+    """Accept no more where `open_listeners` was *asked* to; return those addresses. Connections that are open go on."""
+    closed = set()
+    for site in [each for each in runner.sites if isinstance(each, _Site) and each.asked in asked]:
+        await site.stop()
+        closed.add(site.address)
+        if site.asked.startswith("unix:"):
+            await asyncio.to_thread(remove_socket, Path(site.asked.removeprefix("unix:")))
+    return closed
 
-    def __init__(self, runner: web.ServerRunner, acceptor: Acceptor) -> None:
+
+class _Site(web.BaseSite):
+    """Lets a runner close *acceptor* before it closes the connections.
+
+    *asked* is the address that was asked for, empty for a socket that was passed, *address* the one that was given.
+    """
+
+    def __init__(self, runner: web.ServerRunner, acceptor: Acceptor, asked: str, address: str) -> None:
         super().__init__(runner)
+        self.asked, self.address = asked, address
         self._acceptor = acceptor
 
     @property
@@ -90,12 +105,12 @@ class _Site(web.BaseSite):
         await super().stop()
 
 
-async def _serve(runner: web.ServerRunner, listening: socket.socket) -> None:
+async def _serve(runner: web.ServerRunner, listening: socket.socket, asked: str, address: str) -> None:
     server = runner.server
     if not isinstance(server, Connections):
         listening.close()
         raise Bug("the runner has no server that bounds its connections")
-    await _Site(runner, Acceptor(listening, server)).start()
+    await _Site(runner, Acceptor(listening, server), asked, address).start()
 
 
 async def _listen_on_socket(runner: web.ServerRunner, address: str) -> str:
@@ -106,7 +121,7 @@ async def _listen_on_socket(runner: web.ServerRunner, address: str) -> str:
     except OSError:
         listening.close()
         raise
-    await _serve(runner, listening)
+    await _serve(runner, listening, address, address)
     return address
 
 
@@ -127,7 +142,7 @@ async def _listen_on_port(runner: web.ServerRunner, address: str) -> str:
             missing = error
             continue
         opened, bound = opened + 1, listening.getsockname()[1]
-        await _serve(runner, listening)
+        await _serve(runner, listening, address, f"{host}:{bound}")
     if not opened:
         raise missing
     return f"{host}:{bound}"
@@ -150,12 +165,17 @@ def _bind_port(family: int, where: tuple[Any, ...]) -> socket.socket:
 def _bind_socket(listening: socket.socket, path: Path) -> None:
     """Bind to *path*, in place of a socket that no program listens on."""
     _check_free(path)
-    with suppress(FileNotFoundError):
-        if stat.S_ISSOCK(path.lstat().st_mode):
-            path.unlink()
+    remove_socket(path)
     listening.bind(str(path))
     # Nobody can connect before it listens, so no moment is left in which others could.
     path.chmod(0o600)
+
+
+def remove_socket(path: Path) -> None:
+    """Remove the socket at *path*; whatever else is there stays."""
+    with suppress(FileNotFoundError):
+        if stat.S_ISSOCK(path.lstat().st_mode):
+            path.unlink()
 
 
 def _check_free(path: Path) -> None:

@@ -29,6 +29,10 @@ class RouteTable:
     def __repr__(self) -> str:
         return f"<RouteTable {len(self._exact) + len(self._named)} paths{f' below {self._prefix}' if self._prefix else ''}>"
 
+    def move(self, prefix: str) -> None:
+        """Answer below *prefix* instead of the one of before."""
+        self._prefix = prefix
+
     def route(self, path: str) -> str:
         """Return *path* without the prefix, if it has it, and without slips, if nothing answers under the whole of it."""
         if path in self._exact or self._answers(path):

@@ -46,8 +46,13 @@ log = structlog.get_logger()
 _MOST_TOLD = 64
 
 
-def make_server(app: AppContext) -> Connections:
-    """Return the server that serves *app*; a client that goes away cancels its handler."""
+def connections_to(server: "HttpServer") -> Connections:
+    """Return what accepts connections for *server*; a client that goes away cancels its handler."""
+    return Connections(server.answer, request_factory=server.request, most=bound_for(current()))
+
+
+def make_server(app: AppContext) -> "HttpServer":
+    """Return the server that serves *app*."""
     families = (
         InferenceHandlers(app.for_inference()),
         OllamaHandlers(app.for_ollama()),
@@ -62,8 +67,7 @@ def make_server(app: AppContext) -> Connections:
         *OpenApiHandlers(described).routes(),
         *described,
     ]
-    server = HttpServer(app.catalog.listen, settings, routes, app.keys)
-    return Connections(server.answer, request_factory=server.request, most=bound_for(current()))
+    return HttpServer(app.catalog.listen, settings, routes, app.keys)
 
 
 class HttpServer:
@@ -78,6 +82,19 @@ class HttpServer:
         self._budget = BodyBudget(settings.max_body, freed=HeapTrimmer().freed)
         self._routes = RouteTable(routes, settings.prefix)
         self._told: set[str] = set()
+
+    def reconfigure(self, listen: Iterable[str], settings: ServerSettings, keys: KeyRing | None) -> None:
+        """Answer the next request as if the server had been made with these; those under way go on."""
+        self._keys = keys
+        self._origin_check = OriginCheck(listen, settings)
+        self._budget.resize(settings.max_body)
+        self._routes.move(settings.prefix)
+        self._told.clear()
+
+    @property
+    def keys(self) -> KeyRing | None:
+        """The keys that clients need, None where none is needed."""
+        return self._keys
 
     def request(
         self,

@@ -14,7 +14,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from hostd.gateway.http.connections import Connections
-from hostd.gateway.http.listeners import ListenError, base_url, open_listeners
+from hostd.gateway.http.listeners import ListenError, base_url, close_listeners, open_listeners
 from tests.conftest import OpenDaemon
 from tests.stage import COLD, make_profile, make_settings
 
@@ -52,6 +52,16 @@ async def test_opens_a_socket(runner: web.ServerRunner, tmp_path: Path) -> None:
     assert (f"unix:{path}",) == await open_listeners(runner, [f"unix:{path}"])
     assert 0o600 == stat.S_IMODE(path.stat().st_mode)
     assert "hello" == await hello("http://localhost/", str(path))
+
+
+async def test_closes_what_was_asked_for(runner: web.ServerRunner, tmp_path: Path) -> None:
+    """Nobody gets in there any more, and a socket's file is gone; the others go on."""
+    path = tmp_path / "hostd.sock"
+    stays, *_ = await open_listeners(runner, ["127.0.0.1:0", f"unix:{path}"])
+    assert set() == await close_listeners(runner, ["127.0.0.1:1"])
+    assert {f"unix:{path}"} == await close_listeners(runner, [f"unix:{path}"])
+    assert not path.exists()
+    assert "hello" == await hello(base_url(stays))
 
 
 async def test_replaces_a_socket_that_no_program_holds(runner: web.ServerRunner, tmp_path: Path) -> None:
