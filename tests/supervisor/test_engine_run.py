@@ -412,7 +412,7 @@ async def test_some_start_one_after_another(begin: Begin) -> None:
 async def test_nothing_is_left_of_a_leader_that_died(begin: Begin, kind: str, how: str) -> None:
     """When its failure is reported, its children have ended, too, even those that left its group."""
     faults: dict[str, dict[str, object]] = {
-        "exits": {"exit_after": 1.0},
+        "exits": {"exit_after": 2.0},
         "load": {"load_fails": "unknown", "load_seconds": 0.1},
     }
     run = begin(Plain(), leak_children=kind, **faults.get(how, {}))
