@@ -24,6 +24,7 @@ ENVIRONMENTS = {
     ),
     "smolagents": ("smolagents[openai]==1.26.0",),
     "crewai": ("crewai[anthropic]==1.15.30",),
+    "litellm": ("litellm==1.110.2", "instructor==1.17.0", "anthropic==1.17.0"),
 }
 """What is pinned in each environment."""
 # One loop for all tests: the frameworks keep connections.
@@ -35,6 +36,7 @@ _SETTINGS = {
     "OTEL_SDK_DISABLED": "true",
     "ANONYMIZED_TELEMETRY": "false",
     "LANGSMITH_TRACING": "false",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
 }
 """Nothing of what is done here is told to anyone."""
 
@@ -121,4 +123,18 @@ FRAMEWORKS = (
     ),
     Framework("smolagents", "an agent over OpenAIServerModel", "smolagents", "smolagents", "smolagents_agents"),
     Framework("CrewAI", "a crew over openai/, anthropic/ and ollama/", "crewai", "crewai", "crewai_crew"),
+    Framework(
+        "LiteLLM",
+        "openai/, hosted_vllm/, lm_studio/, llamafile/, anthropic/ and ollama_chat/",
+        "litellm",
+        "litellm",
+        "litellm_providers",
+    ),
+    Framework(
+        "instructor",
+        "objects over chat completions, Responses and messages",
+        "litellm",
+        "instructor",
+        "instructor_models",
+    ),
 )
