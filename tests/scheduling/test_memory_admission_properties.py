@@ -16,6 +16,7 @@ from hostd.domain.host import Pool, PoolKind
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass
+from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption, excess
 from hostd.scheduling.decisions import Evicted, InsufficientMemory, LoadDeferred
 from hostd.scheduling.effects import Effect, Explain, RunPreflight, Sleep, Start, Stop, Wake
@@ -53,7 +54,14 @@ def choices(draw: st.DrawFn) -> tuple[LoadOption, ...]:
             elastic = draw(st.sampled_from([(), (ElasticMemory("cache", where[:1], 1, 3),)]))
             found.append(
                 LoadOption(
-                    variant, label, needs=needs, expected=needs, transient=peak, load_seconds=4.0, elastic=elastic
+                    variant,
+                    label,
+                    Placement(devices=tuple((pool, 1.0) for pool in where)),
+                    needs=needs,
+                    expected=needs,
+                    transient=peak,
+                    load_seconds=4.0,
+                    elastic=elastic,
                 )
             )
     return tuple(found)
