@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
+from hostd.dialects.byte_search import contains
 from hostd.dialects.event_stream import EventStream
 from hostd.dialects.framing import split_events
 from hostd.dialects.openai import errors
@@ -217,7 +218,7 @@ class OpenAiStream(EventStream):
         Counting what the engine writes into each of them takes a fraction of decoding them; within strings, quotes are escaped.
         """
         marks = self._marks
-        if marks is None or not events.startswith(marks.head) or b'"error"' in events:
+        if marks is None or not events.startswith(marks.head) or contains(events, b'"error"'):
             return 0, 0
         length = len(events)
         if events.find(b"\n\n", len(marks.head)) == length - 2:
