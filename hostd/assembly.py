@@ -103,7 +103,7 @@ def build(
     # Engines, and the scheduler that decides about them.
     instances = Instances(catalog, engines)
     memory = MemoryMonitor(sensors.read, catalog, instances.pids, machine=machine)
-    scheduler = Scheduler(catalog.profiles, options_follow=True, caps=catalog.caps)
+    scheduler = Scheduler(catalog.profiles, options_follow=True, budgets=catalog.budgets.providers)
     metrics, decided = Metrics(scheduler.view, scheduler.spending), DecisionHistory()
     sinks = Sinks((decisions or decision_log.DecisionLog(), metrics, records, decided))
     stack.callback((dispatcher := _dispatcher(scheduler, instances, sinks, memory)).close)
@@ -112,7 +112,7 @@ def build(
     finder = LoadOptionFinder(this_machine(), engines, CalibratedEstimator(store), _load_seconds(history))
     options = _on_cards(LoadOptionMonitor(finder, catalog, memory.last_host, dispatcher.post), memory, dispatcher)
     calendar = CalendarClock(catalog, dispatcher.post, partial(weekly_demand, history))
-    midnight, bodies, saved = SpendingClock(history.spent, dispatcher.post), BodyReader(), _conversations(catalog)
+    midnight, bodies, saved = SpendingClock(history, dispatcher.post), BodyReader(), _conversations(catalog)
     _close_after(stack, memory, options, calendar, midnight, bodies)
     kept = KeptEngines(reaper) if catalog.settings.keep_engines else None
     note, probes = options.after(MeasurementRecorder(store).record), timings or ProbeTimings()

@@ -4,27 +4,31 @@ A key is 256 random bits, so that one SHA-256 of it is enough: slow hashes make 
 would pay for one with each request.
 """
 
+import fcntl
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from hostd.domain.budget import Budget, Limit, Measure, Period, budget_of, parse_amount
 from hostd.domain.client_key import ClientKey
 from hostd.domain.errors import ConfigError, Problem
 from hostd.domain.principal import KeyScope, Privacy
 from hostd.domain.ticket import Priority
-from hostd.private_files import make_private_folder, write_private
+from hostd.private_files import make_private_folder, open_private, write_private
 
 PREFIX = "hostd_"
 """What every key begins with, so that programs that look for secrets in files find it."""
 _HEAD = "# Written by hostd keys. Only hashes of the keys are here: a lost key cannot be found again, but replaced.\n"
 _MOST_BYTES = 1 << 20
-_KNOWN = {"sha256", "created", "expires", "scope", "models", "privacy", "priority"}
+_KNOWN = {"sha256", "created", "expires", "scope", "models", "privacy", "priority", "budget"}
+_RATES = {"requests_per_minute": Measure.REQUESTS, "tokens_per_minute": Measure.TOKENS}
 
 
 def new_key() -> str:
@@ -78,6 +82,24 @@ class KeyFile:
         self._seen = seen
         return self.read()
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other programs that change the keys waiting as long as the block runs.
+
+        Raises:
+            OSError: The file beside the keys that is locked for it cannot be made.
+        """
+        if not self.path.parent.exists():
+            make_private_folder(self.path.parent)
+        # Not the file itself, which each change replaces, nor its folder, which a daemon may have locked.
+        beside = Path(os.path.realpath(self.path))
+        descriptor = open_private(beside.with_name(f".{beside.name}.lock"), os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
     def write(self, keys: Iterable[ClientKey]) -> None:
         """Replace the file as a whole, for this user alone.
 
@@ -103,7 +125,19 @@ def shown(key: ClientKey) -> dict[str, Any]:
         "models": None if key.models is None else sorted(key.models),
         "privacy": str(key.privacy),
         "priority": key.priority.name.lower(),
+        **_limits_shown(key.budget),
     }
+
+
+def _limits_shown(budget: Budget | None) -> dict[str, Any]:
+    """Return *budget* as it is written for a key: its limits of a minute have names of their own."""
+    if budget is None:
+        return {}
+    rates = {word: budget.limit(measure, Period.MINUTE) for word, measure in _RATES.items()}
+    named = {(measure, Period.MINUTE) for measure in _RATES.values()}
+    rest = Budget(tuple(each for each in budget.limits if each[:2] not in named), budget.at_limit).written()
+    found = {word: int(most) for word, most in rates.items() if most is not None}
+    return found | ({"budget": rest} if rest else {})
 
 
 def _entries(content: bytes) -> dict[str, Any]:
@@ -133,7 +167,7 @@ def _key(name: str, entry: Mapping[str, Any]) -> ClientKey:
     """
     if not isinstance(entry, dict):
         raise ValueError(f"'{name}' has no values")  # noqa: TRY004 - told as a mistake of the file
-    if unknown := set(map(str, entry)) - _KNOWN:
+    if unknown := set(map(str, entry)) - _KNOWN - set(_RATES):
         raise ValueError(f"'{name}' has the unknown key '{min(unknown)}'")
     models = entry.get("models")
     if models is not None and not (isinstance(models, list) and all(isinstance(each, str) for each in models)):
@@ -153,7 +187,26 @@ def _key(name: str, entry: Mapping[str, Any]) -> ClientKey:
         None if models is None else frozenset(models),
         Privacy(entry.get("privacy", "any")),
         Priority[priority],
+        _budget(name, entry),
     )
+
+
+def _budget(name: str, entry: Mapping[str, Any]) -> Budget | None:
+    """Return what the key *name* may use up; None where *entry* sets no limit."""
+    written = entry.get("budget", {})
+    if not isinstance(written, dict):
+        raise ValueError(f"'budget' of '{name}' is no mapping, such as {{day: 2 USD}}")  # noqa: TRY004 - as above
+    try:
+        budget = budget_of(written)
+        rates = tuple(
+            Limit(measure, Period.MINUTE, parse_amount(str(given), measure)[1])
+            for word, measure in _RATES.items()
+            if (given := entry.get(word)) is not None
+        )
+    except ValueError as error:
+        raise ValueError(f"'{name}': {error}") from None
+    limits = rates + budget.limits
+    return Budget(limits, budget.at_limit) if limits else None
 
 
 def _date(moment: float) -> str:

@@ -1,10 +1,13 @@
 """The file with the clients' keys."""
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from hostd.domain.budget import budget_of
 from hostd.domain.client_key import ClientKey
 from hostd.domain.errors import ConfigError
 from hostd.domain.principal import KeyScope, Privacy
@@ -20,11 +23,13 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     whole = ClientKey(
         "a", digest_of(secret), 1.0, 90.0, KeyScope.ADMIN, frozenset({"x", "y"}), Privacy.LOCAL, Priority.BATCH
     )
-    keys = (whole, ClientKey("b", digest_of(new_key()), 2.0))
+    limits = budget_of({"minute": ["60 requests", "100k tokens"], "day": ["2 USD", "9k tokens"], "at_limit": "queue"})
+    keys = (whole, ClientKey("b", digest_of(new_key()), 2.0, budget=limits))
     assert ((), ()) == (file.read(), file.changed())
     file.write(keys)
     assert keys == file.read() == file.changed()
     assert file.changed() is None
+    assert "requests_per_minute: 60\n    tokens_per_minute: 100000\n" in file.path.read_text()
     assert 0o600 == stat.S_IMODE(file.path.stat().st_mode)
     assert secret not in file.path.read_text()
 
@@ -47,6 +52,10 @@ def test_keys_cannot_be_guessed() -> None:
         (f"keys: {{a: {{sha256: '{DIGEST}', models: x}}}}", "no list"),
         (f"keys: {{a: {{sha256: '{DIGEST}', scope: all}}}}", "all"),
         (f"keys: {{a: {{sha256: '{DIGEST}', expires: soon}}}}", "soon"),
+        (f"keys: {{a: {{sha256: '{DIGEST}', requests_per_minute: 0}}}}", "lets nothing through"),
+        (f"keys: {{a: {{sha256: '{DIGEST}', tokens_per_minute: -1}}}}", "no amount"),
+        (f"keys: {{a: {{sha256: '{DIGEST}', budget: 2 USD}}}}", "no mapping"),
+        (f"keys: {{a: {{sha256: '{DIGEST}', budget: {{daily: 2 USD}}}}}}", "no 'daily'"),
     ],
 )
 def test_a_slip_is_an_error(tmp_path: Path, text: str, said: str) -> None:
@@ -55,3 +64,17 @@ def test_a_slip_is_an_error(tmp_path: Path, text: str, said: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match=said):
         KeyFile(path).read()
+
+
+def test_two_that_change_the_keys_wait_for_each_other(tmp_path: Path) -> None:
+    """So that neither takes away the key that the other has just made; nobody else can use the file that they lock."""
+    file = KeyFile(tmp_path / "keys.yaml")
+    make = (
+        "import sys\nfrom hostd.domain.client_key import ClientKey\nfrom hostd.key_file import KeyFile\n"
+        "file = KeyFile(sys.argv[1])\nfor number in range(5):\n  with file.locked():\n    keys = file.read()\n"
+        "    file.write((*keys, ClientKey(f'{sys.argv[2]}-{number}', bytes(32), 0.0)))\n"
+    )
+    makers = [subprocess.Popen([sys.executable, "-c", make, str(file.path), name]) for name in ("a", "b")]
+    assert [0, 0] == [maker.wait(60) for maker in makers]
+    assert {f"{name}-{number}" for name in "ab" for number in range(5)} == {key.name for key in file.read()}
+    assert 0o600 == stat.S_IMODE((tmp_path / ".keys.yaml.lock").stat().st_mode)

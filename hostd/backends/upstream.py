@@ -160,6 +160,7 @@ class Lease:
         self.thinks_instead = ""
         self.mask: Mask | None = None
         self.passed_headers: Mapping[str, str] = {}
+        self.loop_headers: Mapping[str, str] = {}
         self.progress = upstream.progress
         self.suspect = upstream.suspect
         self.sign = upstream.sign

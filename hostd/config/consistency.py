@@ -91,7 +91,10 @@ def _roles(host: Document, owners: dict[str, Document], known: dict[str, str]) -
         elif profile := known.get(role):
             message = f"role '{role}' is also an alias of profile '{profile}'; keep one of them"
             host.report(message, roles.keys_at[role])
-        for target, at in _texts(value.get("use") if isinstance(value, YamlMapping) else value):
+        named = [*_texts(value.get("use") if isinstance(value, YamlMapping) else value)]
+        if isinstance(value, YamlMapping) and isinstance(safety := value.get("safety"), str) and safety:
+            named.append((safety, value.values_at["safety"]))
+        for target, at in named:
             if known.get(target, target):
                 host.report(_unknown(target, known), at)
         if isinstance(value, YamlMapping):
@@ -141,21 +144,19 @@ def _cycles(owners: dict[str, Document]) -> None:
 
 
 def _caps(host: Document, profiles: list[Document]) -> None:
-    """Report caps of providers that no profile uses, and models of a provider with a cap of which nobody knows the price."""
-    providers = host.root.get("providers")
-    if not isinstance(providers, YamlMapping):
-        return
+    """Report budgets of providers that no profile uses, and models of which nobody knows the price where money is limited."""
+    found = host.root.get("providers")
+    providers = found if isinstance(found, YamlMapping) else YamlMapping()
     used: set[str] = set()
     for doc in profiles:
         for variant in doc.root.get("variants") or ():
             if not isinstance(variant, YamlMapping) or not isinstance(provider := variant.get("provider"), str):
                 continue
             used.add(provider)
-            own, model = providers.get(provider), variant.get("model")
-            capped = isinstance(own, YamlMapping) and own.get("daily_usd") is not None
-            if capped and not doc.root.get("price") and isinstance(model, str) and list_price(provider, model) is None:
+            model, key = variant.get("model"), _limits_money(host, provider, doc.root.get("name"))
+            if key and not doc.root.get("price") and isinstance(model, str) and list_price(provider, model) is None:
                 doc.report(
-                    f"providers.{provider}.daily_usd cannot be kept: nothing says what {shown(model)} costs; write "
+                    f"{key} cannot be kept: nothing says what {shown(model)} costs; write "
                     "price: {input: USD, output: USD} (per million tokens) into this profile",
                     variant.values_at["model"],
                 )
@@ -164,6 +165,35 @@ def _caps(host: Document, profiles: list[Document]) -> None:
             known = sorted({*used, *CLOUD_PROVIDERS})
             message = f"no profile has a model of the provider {shown(provider)}; {hint(provider, known)}"
             host.report(message, providers.keys_at[provider])
+
+
+def _limits_money(host: Document, provider: str, profile: object) -> str | None:
+    """Return the key by which money for *profile* at *provider* is limited; None where it is not."""
+    budgets: dict[str, Any] = {}
+    for section in ("providers", "roles", "budgets"):
+        found = host.root.get(section)
+        for name, value in found.items() if isinstance(found, YamlMapping) else ():
+            if not isinstance(value, YamlMapping):
+                continue
+            if section == "providers" and name == provider:
+                budgets |= {
+                    f"providers.{name}.daily_usd": value.get("daily_usd"),
+                    f"providers.{name}.budget": value.get("budget"),
+                }
+            elif section == "roles" and profile in [target for target, _ in _texts(value.get("use"))]:
+                budgets[f"roles.{name}.budget"] = value.get("budget")
+            elif section == "budgets":
+                budgets[f"budgets.{name}"] = value
+    return next((key for key, value in budgets.items() if _is_money(value)), None)
+
+
+def _is_money(value: object) -> bool:
+    """Return whether what is written limits money: a number, or an amount in USD of any period."""
+    if isinstance(value, YamlMapping):
+        return any(_is_money(each) for each in value.values())
+    if isinstance(value, YamlSequence):
+        return any(map(_is_money, value))
+    return isinstance(value, (int, float)) or (isinstance(value, str) and ("USD" in value or "$" in value))
 
 
 def _unknown(target: str, known: dict[str, str]) -> str:

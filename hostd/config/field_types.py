@@ -10,6 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from hostd.config import server_values, validators
+from hostd.domain import budget as budgets
 from hostd.domain.private_data import DataKind as DataKindNoun
 from hostd.domain.private_data import ScanAction as ScanActionNoun
 from hostd.domain.profile import Flag
@@ -26,6 +27,9 @@ MASK = "***"
 """Replaces a secret wherever settings are shown."""
 
 CAPABILITIES = ("tools", "vision", "thinking", "embeddings", "rerank", "decisions")
+
+_REASONS = tuple(reason for reason in FallbackReason if reason is not FallbackReason.LOOP)
+"""Reasons that a fallback can be written for: what goes round in a circle has a model of its own."""
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,200}"
 _ALIAS = r"[A-Za-z0-9*?\[][A-Za-z0-9._:/@+*?\[\]!-]{0,200}"
@@ -103,6 +107,11 @@ def _scan_action(value: object) -> str:
     return validators.one_of(ScanActionNoun)("off" if value is False else value)
 
 
+def _budget_amount(value: object) -> tuple[budgets.Measure, float]:
+    given = str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else validators.text(value)
+    return budgets.parse_amount(given)
+
+
 _hub = validators.matching(re.compile(_HUB), "no repository of a model hub; write such as Qwen/Qwen3.5-9B-AWQ")
 _hub_draft = validators.matching(
     re.compile(_DRAFT), "no GGUF model of a hub; write hf:OWNER/REPO or hf:OWNER/REPO/FILE.gguf"
@@ -144,6 +153,18 @@ BodySize = Annotated[
 ]
 Count = Annotated[int, FieldType(validators.whole(1), {"type": "integer", "minimum": 1, "maximum": validators.LARGEST})]
 Whole = Annotated[int, FieldType(validators.whole(0), {"type": "integer", "minimum": 0, "maximum": validators.LARGEST})]
+BudgetAmount = Annotated[
+    tuple[budgets.Measure, float],
+    FieldType(
+        _budget_amount,
+        _pattern(budgets.AMOUNT, "2 USD", "500k tokens", "60 requests"),
+        lambda given: budgets.amount_text(*given),
+    ),
+]
+AtLimit = Annotated[
+    budgets.AtLimit,
+    FieldType(validators.one_of(budgets.AtLimit), _one_of(*(str(word) for word in budgets.AtLimit)), str),
+]
 Amount = Annotated[float, FieldType(validators.amount, {"type": "number", "minimum": 0})]
 Switch = Annotated[bool, FieldType(validators.switch, {"type": "boolean"})]
 Devices = Annotated[
@@ -173,7 +194,7 @@ Loopback = Annotated[
 Repair = Annotated[
     RepairNoun, FieldType(validators.one_of(RepairNoun), _one_of(*(str(word) for word in RepairNoun)), str)
 ]
-Why = Annotated[FallbackReason, FieldType(validators.one_of(FallbackReason), _one_of(*FallbackReason))]
+Why = Annotated[FallbackReason, FieldType(validators.one_of(_REASONS), _one_of(*_REASONS))]
 
 Days = Annotated[
     tuple[int, ...],

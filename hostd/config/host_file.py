@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from hostd.config import field_types
+from hostd.config.budget import BudgetSection
 from hostd.config.role import RoleSection
 from hostd.config.section import Section, items, key, keys, long_form
 from hostd.config.variants import registered
@@ -21,6 +22,7 @@ _SETTINGS = Settings()
 _SERVER = _SETTINGS.server
 _STATE = _SETTINGS.state
 _KV = KvSettings()
+_GUARDRAILS = _SETTINGS.guardrails
 
 
 class LimitsSection(Section):
@@ -179,6 +181,31 @@ class ProviderSection(Section):
     daily_usd: field_types.Amount | None = key(
         "What it may cost from midnight to midnight, local time, in USD; a request that might exceed that is not sent there."
     )
+    budget: BudgetSection | None = key("What all requests to it may use up, beside `daily_usd`.")
+
+
+class BudgetsSection(Section):
+    """What may be used up, beside the budgets of keys (`hostd keys`), roles and providers."""
+
+    host: BudgetSection | None = key("By all requests together.")
+    session: BudgetSection | None = key(
+        "By each session, as `x-hostd-session` or what agents send by themselves names it."
+    )
+
+
+class GuardrailsSection(Section):
+    """When requests are taken to go round in a circle; they are then refused, or answered by their role's `safety`."""
+
+    max_hops: field_types.Count = key(
+        "How many hostd, or other gateways, one request may have come through: by `x-hostd-hop`, which hostd passes on, or by "
+        "`traceparent`.",
+        _GUARDRAILS.max_hops,
+    )
+    max_repeats: field_types.Whole = key(
+        "How often a session may be answered the same last message within `repeats_within`; 0: any number of times.",
+        _GUARDRAILS.max_repeats,
+    )
+    repeats_within: field_types.Period = key("See `max_repeats`.", format_duration(_GUARDRAILS.repeats_within))
 
 
 class PrivacySection(Section):
@@ -257,6 +284,8 @@ class HostFile(Section):
         ],
     ] = keys("Stable names that agents use: a list of profiles, or {use, require, thinking}.")
     providers: dict[field_types.Name, ProviderSection] = keys("Cloud providers, by the names that profiles give them.")
+    budgets: BudgetsSection = keys("What may be used up.")
+    guardrails: GuardrailsSection = keys("When requests go round in a circle.")
     state: StateSection = keys("What is kept on disk.")
     privacy: PrivacySection = keys("What becomes of private data in requests that may leave this machine.")
     kv: HostKvSection = keys("What becomes of what engines have read of conversations.")

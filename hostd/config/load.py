@@ -17,7 +17,7 @@ from hostd.config.validators import InvalidValue, shown, text
 from hostd.config.yaml_positions import START
 from hostd.domain.errors import ConfigError
 from hostd.domain.profile import Settings
-from hostd.domain.server_settings import StateSettings
+from hostd.domain.server_settings import GuardrailSettings, StateSettings
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -54,7 +54,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         roles=to_settings.roles(checked_host),
         commands=to_settings.commands(checked_host, host.file.parent),
         engines=to_settings.engines(checked_host),
-        caps=to_settings.caps(checked_host),
+        guardrails=GuardrailSettings(**checked_host.guardrails.written()),
+        budgets=to_settings.budgets(checked_host),
         reserve=to_settings.reserve(checked_host),
         kv_disk=checked_host.kv.disk,
         card_wait=to_settings.card_wait(checked_host),

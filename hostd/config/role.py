@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from hostd.config import field_types
+from hostd.config.budget import BudgetSection
 from hostd.config.section import Section, items, key, keys
 from hostd.config.window import WindowSection, long_window
 
@@ -63,4 +64,8 @@ class RoleSection(Section):
     route: list[RuleSection] = items(
         "Rules; the first one that holds says which of `use` come first. In the middle of an agent's step, while the result of a "
         "tool is pending, a conversation stays with its model."
+    )
+    budget: BudgetSection | None = key("What all requests for this role may use up.")
+    safety: field_types.Text | None = key(
+        "The profile that answers requests which go round in a circle (see `guardrails`); without it they are refused."
     )

@@ -7,11 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from hostd.config.field_types import FieldType
-from hostd.config.host_file import KeysSection, PrivacySection, ReserveSection, ServerSection, StateSection
+from hostd.config.host_file import (
+    GuardrailsSection,
+    KeysSection,
+    PrivacySection,
+    ReserveSection,
+    ServerSection,
+    StateSection,
+)
 from hostd.config.profile_file import ProfileFile
 from hostd.config.role import RoleSection
 from hostd.config.section import Section
 from hostd.config.variants import shape_of
+from hostd.domain.budget import Budget, Measure, Period
 from hostd.domain.profile import EngineSettings, Settings, Variant
 from hostd.domain.reason import FallbackReason
 from hostd.domain.secret import Secret
@@ -30,7 +38,11 @@ def show(settings: Settings) -> dict[str, Any]:
         },
         "backends": {backend: _engine(settings, backend) for backend in {**settings.commands, **settings.engines}},
         "roles": {name: _section(RoleSection, role) for name, role in settings.roles.items()},
-        "providers": {name: {"daily_usd": cap} for name, cap in settings.caps.items()},
+        "providers": {name: _provider(budget) for name, budget in settings.budgets.providers.items()},
+        "budgets": {
+            name: budget.written() for name in ("host", "session") if (budget := getattr(settings.budgets, name))
+        },
+        "guardrails": _section(GuardrailsSection, settings.guardrails),
         "privacy": _section(PrivacySection, settings.privacy),
         "state": _section(StateSection, settings.state),
         "kv": {"disk": format_size(settings.kv_disk)},
@@ -38,6 +50,12 @@ def show(settings: Settings) -> dict[str, Any]:
         "notes": list(settings.notes),
     }
     return {key: _from_environment(value) for key, value in shown.items()}
+
+
+def _provider(budget: Budget) -> dict[str, Any]:
+    daily = next((each for each in budget.limits if each[:2] == (Measure.USD, Period.DAY)), None)
+    rest = Budget(tuple(each for each in budget.limits if each is not daily), budget.at_limit).written()
+    return ({} if daily is None else {"daily_usd": daily.most}) | ({"budget": rest} if rest else {})
 
 
 def _engine(settings: Settings, backend: str) -> dict[str, Any]:
@@ -58,6 +76,8 @@ def _section(shape: type[Section], noun: object, *, without: str = "") -> dict[s
 
 def _value(hints: Sequence[Any], value: Any) -> Any:
     """Return *value* as it is written in a file, by the first field type or section in the annotations *hints*."""
+    if isinstance(value, Budget):
+        return value.written()
     if isinstance(value, Variant):
         return _section(shape_of(value.backend), value)
     if isinstance(value, Mapping):

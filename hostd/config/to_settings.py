@@ -7,10 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from hostd.config.host_file import HostFile
+from hostd.config.budget import BudgetSection
+from hostd.config.host_file import HostFile, ProviderSection
 from hostd.config.profile_file import ProfileFile, ProfileWarmSection
 from hostd.config.role import RuleSection
 from hostd.config.section import Section
+from hostd.domain.budget import Budget, Limit, Measure, Period
 from hostd.domain.host import Reserve
 from hostd.domain.principal import Privacy
 from hostd.domain.private_data import PrivacySettings
@@ -19,6 +21,7 @@ from hostd.domain.profile import (
     Capabilities,
     EngineSettings,
     FallbackRule,
+    HostBudgets,
     KvSettings,
     Limits,
     Price,
@@ -81,7 +84,14 @@ def roles(host: HostFile) -> Mapping[str, Role]:
     return MappingProxyType(
         {
             name: Role(
-                name, tuple(role.use), tuple(role.require), role.thinking, role.priority, tuple(map(_rule, role.route))
+                name,
+                tuple(role.use),
+                tuple(role.require),
+                role.thinking,
+                role.priority,
+                tuple(map(_rule, role.route)),
+                _budget(role.budget),
+                role.safety,
             )
             for name, role in host.roles.items()
         }
@@ -116,11 +126,24 @@ def engines(host: HostFile) -> Mapping[str, EngineSettings]:
     )
 
 
-def caps(host: HostFile) -> Mapping[str, float]:
-    """Return what providers may cost a day, in USD, of those that have a cap in *host*."""
-    return MappingProxyType(
-        {name: each.daily_usd for name, each in host.providers.items() if each.daily_usd is not None}
-    )
+def budgets(host: HostFile) -> HostBudgets:
+    """Return what may be used up by *host* as a whole, by each session, and at each provider."""
+    providers = {name: budget for name, each in host.providers.items() if (budget := _provider_budget(each))}
+    return HostBudgets(_budget(host.budgets.host), _budget(host.budgets.session), MappingProxyType(providers))
+
+
+def _provider_budget(checked: ProviderSection) -> Budget | None:
+    own = _budget(checked.budget)
+    if checked.daily_usd is None:
+        return own
+    return Budget((Limit(Measure.USD, Period.DAY, checked.daily_usd),)).joined(own or Budget())
+
+
+def _budget(checked: BudgetSection | None) -> Budget | None:
+    if checked is None:
+        return None
+    limits = [Limit(measure, period, most) for period in Period for measure, most in getattr(checked, period)]
+    return Budget(tuple(limits), checked.at_limit) if limits else None
 
 
 def reserve(host: HostFile) -> Reserve:

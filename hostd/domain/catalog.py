@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from hostd.domain.host import Reserve
 from hostd.domain.private_data import PrivacySettings
-from hostd.domain.profile import EngineSettings, Profile, Role, Settings
-from hostd.domain.server_settings import KeySettings, ServerSettings, StateSettings
+from hostd.domain.profile import EngineSettings, HostBudgets, Profile, Role, Settings
+from hostd.domain.server_settings import GuardrailSettings, KeySettings, ServerSettings, StateSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,14 @@ class Catalog:
         return self.settings.reserve
 
     @property
-    def caps(self) -> Mapping[str, float]:
-        """What providers may cost a day, in USD."""
-        return self.settings.caps
+    def budgets(self) -> HostBudgets:
+        """What the host, each session and providers may use up."""
+        return self.settings.budgets
+
+    @property
+    def guardrails(self) -> GuardrailSettings:
+        """When requests are taken to go round in a circle."""
+        return self.settings.guardrails
 
     @property
     def listen(self) -> tuple[str, ...]:

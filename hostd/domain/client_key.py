@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from hostd.domain.budget import Budget
 from hostd.domain.principal import KeyScope, Principal, PrincipalKind, Privacy
 from hostd.domain.ticket import Priority
 
@@ -18,8 +19,11 @@ class ClientKey:
     models: frozenset[str] | None = None
     privacy: Privacy = Privacy.ANY
     priority: Priority = Priority.INTERACTIVE
+    budget: Budget | None = None
 
     @property
     def principal(self) -> Principal:
         """The sender of requests with this key."""
-        return Principal(self.name, PrincipalKind.KEY, self.privacy, self.models, self.scope, self.priority)
+        return Principal(
+            self.name, PrincipalKind.KEY, self.privacy, self.models, self.scope, self.priority, self.budget
+        )

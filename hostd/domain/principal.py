@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hostd.domain.budget import Budget
 from hostd.domain.ticket import Priority
 
 
@@ -33,7 +34,7 @@ class Principal:
 
     *client* is the name of its key; where none was needed, the one that a program gives itself (``x-hostd-client``), which is for
     accounts, never for permission. *privacy* holds for every request of this sender, and none is more urgent than *priority*.
-    *allowed* are the profiles that it may use, None for all of them.
+    *allowed* are the profiles that it may use, None for all of them, and *budget* is what it may use up.
     """
 
     client: str | None = None
@@ -42,6 +43,7 @@ class Principal:
     allowed: frozenset[str] | None = None
     scope: KeyScope = KeyScope.ADMIN
     priority: Priority = Priority.INTERACTIVE
+    budget: Budget | None = None
 
     def may_use(self, profile: str) -> bool:
         """Return whether the models of *profile* may answer this sender."""

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
+from hostd.domain.budget import Budget
 from hostd.domain.host import Reserve
 from hostd.domain.principal import Privacy
 from hostd.domain.private_data import PrivacySettings
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
 from hostd.domain.routing_rules import RouteRule
 from hostd.domain.schedule import ActiveWindow
-from hostd.domain.server_settings import KeySettings, ServerSettings, StateSettings
+from hostd.domain.server_settings import GuardrailSettings, KeySettings, ServerSettings, StateSettings
 from hostd.domain.thinking import ThinkingDefault
 from hostd.domain.ticket import Priority, Task
 
@@ -201,7 +202,8 @@ class Role:
     """A stable name that agents use; resolves to *use*, in order, among those that have what *require* names.
 
     *thinking* comes before that of the profiles, where it is set. Its requests are of the class *priority*, or of a lower one. The
-    first rule of *route* whose condition holds says who of *use* comes first.
+    first rule of *route* whose condition holds says who of *use* comes first. *budget* is what its requests may use up. The profile
+    *safety* answers those that go round in a circle.
     """
 
     name: str
@@ -210,6 +212,8 @@ class Role:
     thinking: ThinkingDefault | None = None
     priority: Priority | None = None
     route: tuple[RouteRule, ...] = ()
+    budget: Budget | None = None
+    safety: str | None = None
 
 
 LISTEN = ("127.0.0.1:11435", "[::1]:11435")
@@ -220,14 +224,23 @@ CARD_WAIT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
+class HostBudgets:
+    """What the *host* as a whole, each *session* and each of the *providers* may use up; None where there is no limit."""
+
+    host: Budget | None = None
+    session: Budget | None = None
+    providers: Mapping[str, Budget] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the owner's files say, checked and complete; *source* and *folder* are where from.
 
     With *listen_by_option* the addresses are the command line's, whatever files say later, as *keep_engines* is, with which engines
     outlive the daemon. *commands* holds a command for the
-    backends that have one configured, *engines* what is said of them beside it. *caps* are what providers may cost a day, in USD.
-    *kv_disk* is how many bytes of disk saved conversations may take. *card_wait* is for how many seconds a boot waits for cards
-    whose driver is not up yet. *notes* are what the owner should know of; they are shown.
+    backends that have one configured, *engines* what is said of them beside it. *budgets* are what may be used up, beside those of
+    roles and keys. *kv_disk* is how many bytes of disk saved conversations may take. *card_wait* is for how many seconds a boot
+    waits for cards whose driver is not up yet. *notes* are what the owner should know of; they are shown.
     """
 
     source: str | None = None
@@ -243,7 +256,8 @@ class Settings:
     roles: Mapping[str, Role] = field(default_factory=lambda: MappingProxyType({}))
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     engines: Mapping[str, EngineSettings] = field(default_factory=lambda: MappingProxyType({}))
-    caps: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    budgets: HostBudgets = field(default_factory=HostBudgets)
+    guardrails: GuardrailSettings = field(default_factory=GuardrailSettings)
     reserve: Reserve = field(default_factory=Reserve)
     kv_disk: int = 10 * 1024**3
     card_wait: float = CARD_WAIT

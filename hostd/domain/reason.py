@@ -22,10 +22,12 @@ class FallbackReason(StrEnum):
     PRIVACY = "privacy"
     BUDGET = "budget"
     CONTENT_POLICY = "content_policy"
+    LOOP = "loop"
 
 
-USUAL_REASONS = frozenset(FallbackReason) - {FallbackReason.CONTENT_POLICY}
-"""What a fallback takes unless its rule says otherwise: what a provider's policy forbids is asked of no other model by itself."""
+USUAL_REASONS = frozenset(FallbackReason) - {FallbackReason.CONTENT_POLICY, FallbackReason.LOOP}
+"""What a fallback takes unless its rule says otherwise: what a provider's policy forbids is asked of no other model by itself,
+and what goes round in a circle of a role's `safety` model alone."""
 
 
 class ExitClass(StrEnum):

@@ -45,6 +45,18 @@ class StateSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardrailSettings:
+    """When requests are taken to go round in a circle: through more than *max_hops* hostd or other gateways, or in one session.
+
+    That is a session whose last message has been answered *max_repeats* times within *repeats_within* seconds.
+    """
+
+    max_hops: int = 5
+    max_repeats: int = 20
+    repeats_within: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSettings:
     """Settings of the server.
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from hostd.domain.budget import Accounts, Budget
 from hostd.domain.conversation import UNKNOWN, ConversationId
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
 from hostd.domain.thinking import ThinkingDefault
@@ -54,7 +55,9 @@ class Route:
     this machine may see the request, so none is among them. *profile* is what *asked* means first, whether a target or not.
     Of the targets of one that *leaves*, some are not known to be on this machine.
     *why* is the step of routing that has put the first target there, empty where it is the first that its owner names.
-    *thinking* is what the role that was asked for says of it, if it does; *priority* is the highest class that it allows.
+    *thinking* is what the role that was asked for says of it, if it does; *priority* is the highest class that it allows. *role* is
+    its name, *budget* what it may use up and *safety* the profile that answers in its place what goes round in a circle, if it
+    says so.
     """
 
     asked: str
@@ -66,6 +69,9 @@ class Route:
     priority: Priority = Priority.INTERACTIVE
     leaves: bool = False
     why: str = ""
+    role: str | None = None
+    budget: Budget | None = None
+    safety: str | None = None
 
     def open_to(self, index: int, reason: FallbackReason, present: int) -> bool:
         """Return whether a request at the target *present* may fall back to the later target *index* for *reason*.
@@ -90,8 +96,8 @@ class Ticket(NamedTuple):
     up, waiting included (seconds on the scheduler's clock); the model's own total timeout may end it earlier. *keep_alive* is a
     hint: for how many seconds the client would like the model to stay loaded afterwards. *digest* tells the same request sent
     again; it is made only while requests are refused by it. *prompt_tokens* and *answer_tokens* are what it may be billed for at
-    most (0: not said); they are counted only where spending has a cap. *conversation* is the one that it continues, where an engine
-    keeps conversations apart.
+    most (0: not said); they are counted only where something has a budget. *conversation* is the one that it continues, where an
+    engine keeps conversations apart. *accounts* are the owners of budgets, the target's provider apart.
     """
 
     id: str
@@ -105,3 +111,4 @@ class Ticket(NamedTuple):
     prompt_tokens: int = 0
     answer_tokens: int = 0
     conversation: ConversationId = UNKNOWN
+    accounts: Accounts = ()

@@ -21,6 +21,7 @@ from hostd.gateway.responses.store import ResponseStore
 from hostd.gateway.screening import Screen
 from hostd.hardware.probe import Sensors
 from hostd.paths import records_file
+from hostd.routing.loop_guard import LoopGuard
 from hostd.routing.router import Router
 from hostd.runtime.boot import Boot
 from hostd.runtime.dispatcher import Dispatcher
@@ -60,6 +61,7 @@ class InferenceServices:
     bodies: BodyReader
     responses: ResponseStore | None
     screen: Screen
+    loops: LoopGuard
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class AppContext:
     reload: Reload | None = None
     responses: ResponseStore | None = None
     keys: KeyRing | None = None
+    loops: LoopGuard = field(default_factory=LoopGuard)
 
     def for_inference(self) -> InferenceServices:
         """Return what answering requests needs."""
@@ -148,6 +151,7 @@ class AppContext:
             bodies=self.bodies,
             responses=self.responses,
             screen=Screen(self.catalog),
+            loops=self.loops,
         )
 
     def _server_settings(self) -> ServerSettings:

@@ -117,7 +117,8 @@ class Router:
         thinking = None if role is None else role.thinking
         priority = (role and role.priority) or Priority.INTERACTIVE
         leaves = any(why_not_local(self._catalog.profiles[target.model]) is not None for target in kept)
-        return Route(query.asked, tuple(kept), reason, private, chain[0].model, thinking, priority, leaves)
+        route = Route(query.asked, tuple(kept), reason, private, chain[0].model, thinking, priority, leaves)
+        return route if role is None else replace(route, role=role.name, budget=role.budget, safety=role.safety)
 
     def _ranked(self, query: RouteQuery, route: Route, now: float) -> Route:
         role = self._names().role(query.asked)

@@ -44,7 +44,7 @@ from hostd.scheduling.events import (
     UnloadRequested,
 )
 from hostd.scheduling.scheduler import Scheduler
-from hostd.scheduling.spending import ProviderSpending
+from hostd.scheduling.spending import AccountView, ProviderSpending
 from hostd.scheduling.view import MemoryView, ModelView, QueuePosition, RequestView, SchedulerView
 
 log = structlog.get_logger()
@@ -160,6 +160,10 @@ class Dispatcher:
         """Return what providers have cost today, and what they may."""
         return self.scheduler.spending()
 
+    def accounts(self) -> list[AccountView]:
+        """Return what each owner of a budget has used up."""
+        return self.scheduler.accounts()
+
     def position(self, ticket_id: str) -> QueuePosition | None:
         """Return where a request waits now, or None when it does not wait."""
         return self.scheduler.position(ticket_id)
@@ -187,14 +191,19 @@ class Dispatcher:
         return await self._verdict(ticket.id)
 
     def finished(
-        self, ticket_id: str, seconds: float, cost: float | None = None, sums: AnswerSums | None = None
+        self,
+        ticket_id: str,
+        seconds: float,
+        cost: float | None = None,
+        sums: AnswerSums | None = None,
+        tokens: int = 0,
     ) -> None:
         """Report that a request was answered in full, after so many *seconds* of the engine's work.
 
-        *cost* is what it cost, in USD; None where it has no price. *sums* are its tokens and times.
+        The rest is as for `Finished`.
         """
         if self._busy or not self.scheduler.finish(ticket_id, seconds, self._loop.time(), sums):
-            self.post(Finished(ticket_id, seconds, cost, sums))
+            self.post(Finished(ticket_id, seconds, cost, sums, tokens))
         else:
             self._set_timer()
 

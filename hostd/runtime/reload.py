@@ -142,7 +142,7 @@ class Reload:
         self._catalog.settings = replace(settings, state=old.state, kv_disk=old.kv_disk, keys=keys)
         for follower in self._before:
             follower(changes)
-        self._post(Reconfigured(self._catalog.profiles, self._catalog.caps, frozenset(relaunch)))
+        self._post(Reconfigured(self._catalog.profiles, self._catalog.budgets.providers, frozenset(relaunch)))
         for follower in self._after:
             follower(changes)
         log.info(

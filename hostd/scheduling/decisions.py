@@ -8,9 +8,10 @@ bytes by pool id.
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from hostd.domain.lifecycle import State
+from hostd.domain.budget import Account
 from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.planning.warm_set.load_option import Bytes
+from hostd.scheduling.weighed_model import WeighedModel
 
 
 class Routed(NamedTuple):
@@ -62,6 +63,17 @@ class Refused:
     retry_after: float | None
     in_flight: int
     queued: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoopDetected:
+    """A request for *model* goes round in a circle, as *why* says: *to* answers it instead, None: it is refused."""
+
+    event: ClassVar[str] = "loop_detected"
+    model: str
+    ticket_id: str
+    to: str | None
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,20 +177,6 @@ class VariantSkipped:
     why: str
     tried: str
     left: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class WeighedModel:
-    """A model that might have been evicted: what that costs, and its next request (*reread_s*), when it may be, what it frees."""
-
-    model: str
-    cost_s: float
-    free_in_s: float | None
-    state: State
-    in_flight: int
-    queued: int
-    bytes: Bytes
-    reread_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,19 +285,22 @@ class RequestSuspected:
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """A request to *model* has cost *usd* at *provider*, which has cost *today_usd* since midnight.
+    """A request to *model* has cost *usd* at *provider* (None: it has none), which has cost *today_usd* since midnight.
 
-    *cap_usd* is what the provider may cost a day (None: anything). *estimated* says that the request came to no counted end.
+    *cap_usd* is what the provider may cost a day (None: anything); *estimated*: it came to no counted end. *accounts* are the other
+    owners of budgets that it is charged to, *tokens* those that it has used up.
     """
 
     event: ClassVar[str] = "charged"
     model: str
     ticket_id: str
-    provider: str
+    provider: str | None
     usd: float
     today_usd: float
     cap_usd: float | None
     estimated: bool = False
+    tokens: int = 0
+    accounts: tuple[Account, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,9 +328,8 @@ class BreakerClosed:
     opened: int
 
 
-RequestDecision = Routed | FellBack | Refused | RequestSuspected | Charged
 Decision = (
-    RequestDecision
+    (Routed | FellBack | Refused | RequestSuspected | Charged | LoopDetected)
     | LoadStarted
     | WakeStarted
     | Adopted

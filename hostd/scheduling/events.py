@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hostd.domain.answer_sums import AnswerSums
+from hostd.domain.budget import Account, Amounts, Budget, CountedUse
 from hostd.domain.host import Pool
 from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass, FallbackReason
@@ -52,13 +53,15 @@ class AttemptFailed:
 class Finished:
     """A request was answered in full; *seconds* is how long the engine worked on it.
 
-    *cost* is what it cost, in USD; None where it has no price, or too little was counted. *sums* are its tokens and times.
+    *cost* is what it cost, in USD; None where it has no price, or too little was counted. *sums* are its tokens and times, as far
+    as its engine tells them, *tokens* those of prompt and answer together; 0 where they were not counted.
     """
 
     ticket_id: str
     seconds: float
     cost: float | None = None
     sums: AnswerSums | None = None
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,25 +160,37 @@ class ScheduleChanged:
 
 @dataclass(frozen=True, slots=True)
 class SpendingCounted:
-    """What providers have cost since midnight was read, or a new day has begun: USD by provider.
+    """What owners of budgets have used up before was read from the records.
 
-    *resets_in* is how many seconds are left until the next midnight.
+    *day_ends_in* and *month_ends_in* are how many seconds are left of them; *recent* has what was used up in the last minute, each
+    with how many seconds ago.
     """
 
-    today: Mapping[str, float]
-    resets_in: float
+    used: Mapping[Account, CountedUse]
+    day_ends_in: float
+    month_ends_in: float
+    recent: tuple[tuple[Account, float, Amounts], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DayBegan:
+    """A day of the local calendar has begun, and with *is_month* a month; seconds as in `SpendingCounted`."""
+
+    day_ends_in: float
+    month_ends_in: float
+    is_month: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Reconfigured:
     """The owner's settings were replaced: *profiles* are all that there are from now on, by name.
 
-    *caps* are what providers may cost a day from now on, in USD. The models in *relaunch* take another engine although their
-    profiles may be the same: their backends are set otherwise.
+    *budgets* are those of providers from now on. The models in *relaunch* take another engine although their profiles may be the
+    same: their backends are set otherwise.
     """
 
     profiles: Mapping[str, Profile]
-    caps: Mapping[str, float] = field(default_factory=dict)
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
     relaunch: frozenset[str] = frozenset()
 
 
@@ -251,5 +266,6 @@ ModelEvent = (
     | UnloadRequested
 )
 CardEvent = CardsReturned | SuspendAnnounced | HostResumed
+SpendingEvent = SpendingCounted | DayBegan
 EngineEvent = ModelEvent | LoadOptionsChanged | MemoryMeasured | ScheduleChanged | Reconfigured | Booted | CardEvent
-Event = Arrived | ClientLeft | AttemptFailed | Finished | SpendingCounted | EngineEvent | ShutdownRequested | Ticked
+Event = Arrived | ClientLeft | AttemptFailed | Finished | SpendingEvent | EngineEvent | ShutdownRequested | Ticked

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from hostd.domain.lifecycle import State
 from hostd.planning.warm_set.eviction import EvictionCandidate
 from hostd.scheduling.decision_context import DecisionContext
-from hostd.scheduling.decisions import WeighedModel
 from hostd.scheduling.eviction_timing import evictable_at, eviction_cost
 from hostd.scheduling.memory_ledger import MemoryLedger, ReservationState
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.pending_load import LoadPriority, PendingLoad
 from hostd.scheduling.warm_policy import WarmSetPolicy
+from hostd.scheduling.weighed_model import WeighedModel
 
 _RELEASED = (ReservationState.SLEEPING, ReservationState.STOPPING, ReservationState.RELEASED)
 """Memory that is being released counts as returning already: evicting for it once more frees nothing."""

@@ -72,6 +72,7 @@ class ModelState:
     should be warm.
 
     *awaiting_cause* are requests whose engine has died and of which it is not known yet whether they caused it, with what they saw.
+    *awaiting_budget* are requests that wait until something of a budget is free.
     *unanswered* are the digests, by ticket, of requests that left while the engine was reading them, since it last answered any.
     *charged* counts the crashes since then that were charged to requests.
 
@@ -116,6 +117,7 @@ class ModelState:
     retried: bool = False
     pending_load: PendingLoad | None = None
     awaiting_cause: dict[str, tuple[RequestState, AttemptFailed]] = field(default_factory=dict)
+    awaiting_budget: dict[str, RequestState] = field(default_factory=dict)
     unanswered: dict[str, str] = field(default_factory=dict)
     charged: int = 0
     evicted: bool = False
@@ -203,7 +205,7 @@ class ModelState:
     @property
     def idle(self) -> bool:
         """Whether no request is served and none waits."""
-        return not self.serving and not self.queue and not self.awaiting_cause
+        return not self.serving and not self.queue and not self.awaiting_cause and not self.awaiting_budget
 
     @property
     def is_starting(self) -> bool:

@@ -14,6 +14,7 @@ Nearly every request finds a ready model with a free slot and no queue, and leav
 from collections.abc import Mapping
 
 from hostd.domain.answer_sums import AnswerSums
+from hostd.domain.budget import AtLimit
 from hostd.domain.errors import Bug, HostdError
 from hostd.domain.lifecycle import State
 from hostd.domain.reason import FallbackReason
@@ -25,10 +26,11 @@ from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.decisions import Routed
 from hostd.scheduling.effects import Explain, Refuse, Serve
 from hostd.scheduling.engine_control import EngineController
+from hostd.scheduling.events import Finished
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.provider_limits import ProviderLimits
 from hostd.scheduling.request_state import RequestState
-from hostd.scheduling.spending import Spending
+from hostd.scheduling.spending import Excess, Spending
 from hostd.scheduling.suspects import Suspects
 from hostd.scheduling.target_choice import Outcome, TargetChoice
 
@@ -65,7 +67,7 @@ class RequestFlow:
         """Serve *ticket* if its first target has a free slot and no queue; otherwise return None, having changed nothing."""
         model = self._models[ticket.route.targets[0].model]
         closed = self._engines.closing or self.suspects or model.closed_to_new_since is not None
-        if self.spending.caps and model.provider is not None:  # it may cost too much
+        if self.spending.concerns(model, ticket) and self.spending.excess(model, ticket, now) is not None:
             return None
         if closed or model.queue or not model.has_free_slot:
             return None
@@ -113,7 +115,7 @@ class RequestFlow:
         model = self._models[request.target.model]
         request.since = self._context.now
         if (over := self.targets.over_budget(model, request)) is not None:
-            self.fall_back(request, *over)
+            self._exceed(model, request, over)
         # Requests that wait already come first, even where a slot is free for a moment.
         elif not model.queue and model.accepts(request):
             self._act(*self._serve(model, request))
@@ -150,10 +152,10 @@ class RequestFlow:
     def _serve(self, model: ModelState, request: RequestState) -> tuple[Serve, Routed]:
         """Give *request* a slot of *model*."""
         ticket, now = request.ticket, self._context.now
+        self.spending.reserve(model, ticket, again=request.attempt > 0)
         request.attempt += 1
         request.generation = model.generation
         model.breaker.served(ticket.id)
-        self.spending.reserve(model, ticket)
         model.keep_alive_hint = ticket.keep_alive
         # The part of its wait that lay before the model became ready.
         request.loaded += max(0.0, model.ready_at - request.since)
@@ -180,27 +182,57 @@ class RequestFlow:
         model.release_slot(ticket_id, self._context.now, sums)
         if (request := model.serving.pop(ticket_id, None)) is None:
             held = model.awaiting_cause.pop(ticket_id, None)
-            request = model.queue.remove(ticket_id) if held is None else held[0]
+            request = held[0] if held else model.awaiting_budget.pop(ticket_id, None) or model.queue.remove(ticket_id)
             if request is not None:
                 request.queued += self._context.now - request.since
                 self._context.deadlines.cancel(("queue", ticket_id))
+                self._context.deadlines.cancel(("budget", ticket_id))
         self._engines.admission.changed()
         self.pump(model)
         return request
 
-    def finished(
-        self, ticket_id: str, seconds: float, cost: float | None = None, sums: AnswerSums | None = None
-    ) -> None:
+    def finished(self, event: Finished) -> None:
         """End a request that was answered, and learn from it how long that takes."""
-        if model := self.model_of.get(ticket_id):
-            model.learn_service(seconds)
-            self.breakers.answered(model, ticket_id)
-            self.spending.answered(ticket_id, cost)
-        self.release(ticket_id, sums)
+        if model := self.model_of.get(event.ticket_id):
+            model.learn_service(event.seconds)
+            self.breakers.answered(model, event.ticket_id)
+            self.spending.answered(event.ticket_id, event.cost, event.tokens)
+        self.release(event.ticket_id, event.sums)
+
+    def _exceed(self, model: ModelState, request: RequestState, over: Excess) -> None:
+        """Do with *request* what is to be done at the limit that it would exceed at *model*."""
+        now = self._context.now
+        if over.at_limit is AtLimit.DEGRADE:
+            self.fall_back(request, FallbackReason.BUDGET, over.error)
+            return
+        until = min(request.arrived + model.profile.limits.queue_timeout, request.expires)
+        full = len(model.queue) + len(model.awaiting_budget) >= model.profile.limits.max_queue
+        if over.at_limit is AtLimit.REFUSE or now + over.frees_in > until or full:
+            self.refuse(request, over.error)
+            return
+        request.since = now
+        model.awaiting_budget[request.ticket.id] = request
+        self.model_of[request.ticket.id] = model
+        self._context.deadlines.set(("budget", request.ticket.id), now + over.frees_in)
+
+    def budget_freed(self) -> None:
+        """Try those that wait for a budget again, where something of one is free that was not."""
+        if not self.spending.freed:
+            return
+        self.spending.freed = False
+        for model in self._models.values():
+            for ticket_id in list(model.awaiting_budget):
+                self.try_again(ticket_id)
+
+    def try_again(self, ticket_id: str) -> None:
+        """Let a request that waits for a budget join its target."""
+        if (request := self.release(ticket_id)) is not None:
+            self._join(request)
 
     def fall_back(self, request: RequestState, reason: FallbackReason, error: HostdError) -> None:
         """Move a request to the next target that may take it for *reason*, or refuse it with *error*."""
         left = self._models[request.target.model]
+        self.targets.failed(request, reason)
         target_index = self.targets.next(request, reason)
         if target_index is not None:
             request.target_index, request.reason = target_index, reason
@@ -215,6 +247,10 @@ class RequestFlow:
         else:
             # Clients send a request again by themselves, which is in vain where all of its targets have failed it.
             error.retry_in_vain = error.retry_in_vain or (request.attempt > 0 and reason in _FAILURES)
+            if (spared := self.targets.spared(request)) is not None:
+                error.message += (
+                    f" ('{spared}' costs more, and was not asked: {len(request.faults)} models have failed the request)"
+                )
             self.refuse(request, error)
 
     def _is_tried_again(self, model: ModelState, request: RequestState, reason: FallbackReason) -> bool:
@@ -266,7 +302,7 @@ class RequestFlow:
         while (request := model.queue.next(now, model.prefers(now))) is not None and model.accepts(request):
             if (over := self.targets.over_budget(model, request)) is not None:
                 self._take_out(model, request)
-                self.fall_back(request, *over)
+                self._exceed(model, request, over)
                 continue
             model.queue.serve(request, now)
             self._context.deadlines.cancel(("queue", request.ticket.id))
@@ -282,7 +318,7 @@ class RequestFlow:
     def refuse_all(self, error: HostdError) -> None:
         """Refuse every request that waits for any model."""
         for model in self._models.values():
-            held = filter(None, map(self.release, list(model.awaiting_cause)))
+            held = filter(None, map(self.release, [*model.awaiting_cause, *model.awaiting_budget]))
             for request in (*self._emptied(model), *held):
                 self.refuse(request, error)
 

@@ -1,6 +1,6 @@
 """A request on its way along its route."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Target, Ticket
@@ -18,6 +18,8 @@ class RequestState:
     open: it waits for the load, and its queue time starts when the model is ready.
 
     *suspect* marks one that may be the cause of a crash; such requests are served one at a time.
+
+    *faults* are the prices of the models that it has failed on for its own fault (`TargetChoice`).
 
     *ages_at* is when it has waited for so long in the present queue that its class and its client no longer hold it back, and
     *late_at* is when its queue timeout there is over.
@@ -38,6 +40,7 @@ class RequestState:
     waiting_for_load: bool = False
     retried: bool = False
     suspect: bool = False
+    faults: list[float] = field(default_factory=list)
 
     @property
     def target(self) -> Target:

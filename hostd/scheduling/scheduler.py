@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from hostd.domain.answer_sums import AnswerSums
+from hostd.domain.budget import Budget
 from hostd.domain.errors import Bug
 from hostd.domain.host import Pool
 from hostd.domain.lifecycle import State
@@ -27,6 +28,7 @@ from hostd.scheduling.events import (
     Booted,
     CardsReturned,
     ClientLeft,
+    DayBegan,
     EngineEvent,
     EngineFailed,
     EngineKept,
@@ -54,17 +56,17 @@ from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.reconfiguration import Reconfiguration
 from hostd.scheduling.request_failures import RequestFailures
 from hostd.scheduling.request_flow import RequestFlow
-from hostd.scheduling.spending import ProviderSpending, Spending
+from hostd.scheduling.spending import AccountView, ProviderSpending, Spending
 from hostd.scheduling.view import MemoryView, ModelView, QueuePosition, RequestView, SchedulerView
 
-_NO_CAPS: Mapping[str, float] = MappingProxyType({})
+_NO_BUDGETS: Mapping[str, Budget] = MappingProxyType({})
 
 
 class Scheduler:
     """Turns events into effects by `handle`; `view` and its like show what it knows. Without *pools*, no memory is counted.
 
-    With *options_follow*, no model is loaded before its `LoadOptionsChanged` has come; requests wait for it. *caps* are what
-    providers may cost a day, in USD.
+    With *options_follow*, no model is loaded before its `LoadOptionsChanged` has come; requests wait for it. *budgets*
+    are those of providers.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class Scheduler:
         pools: Iterable[Pool] = (),
         *,
         options_follow: bool = False,
-        caps: Mapping[str, float] = _NO_CAPS,
+        budgets: Mapping[str, Budget] = _NO_BUDGETS,
     ) -> None:
         self.models = {
             name: ModelState(profile, options_known=not options_follow) for name, profile in profiles.items()
@@ -81,7 +83,7 @@ class Scheduler:
         self._context = DecisionContext()
         self.engines = EngineController(self.models, self._context)
         self._cards = CardControl(self.models, self._context, self.engines)
-        self._spending = Spending(self._context, caps)
+        self._spending = Spending(self._context, budgets)
         self._requests = RequestFlow(self.models, self._context, self.engines, self._spending)
         self._failures = RequestFailures(self._requests, self._context, self.engines)
         self._reconfiguration = Reconfiguration(self.models, self._context, self.engines, options_follow=options_follow)
@@ -111,6 +113,10 @@ class Scheduler:
     def spending(self) -> list[ProviderSpending]:
         """Return what providers have cost today, and what they may."""
         return self._spending.view()
+
+    def accounts(self) -> list[AccountView]:
+        """Return what each owner of a budget has used up."""
+        return self._spending.accounts()
 
     def requests(self, now: float) -> list[RequestView]:
         """Return every request that is being answered or waits at *now*, model by model."""
@@ -144,20 +150,23 @@ class Scheduler:
         match event:
             case Arrived(ticket):
                 self._requests.arrived(ticket)
-            case Finished(ticket_id, seconds, cost, sums):
-                self._requests.finished(ticket_id, seconds, cost, sums)
+            case Finished():
+                self._requests.finished(event)
             case AttemptFailed():
                 self._failures.attempt_failed(event)
             case ClientLeft():
                 self._failures.client_left(event)
             case SpendingCounted():
                 self._spending.counted(event)
+            case DayBegan():
+                self._spending.day_began(event)
             case ShutdownRequested():
                 self._close()
             case Ticked():
                 self._deadlines_passed()
             case _:
                 self._engine_event(event)
+        self._requests.budget_freed()
         # Last, for any event may have freed memory, made a model idle, or ended what a load waited for.
         self._reconfiguration.advance()
         self._advance_loads()
@@ -172,8 +181,8 @@ class Scheduler:
                 self.engines.memory_measured(pools, held)
             case ScheduleChanged(windows, demand):
                 self.engines.schedule_changed(windows, demand)
-            case Reconfigured(profiles, caps, relaunch):
-                self._spending.caps = dict(caps)
+            case Reconfigured(profiles, budgets, relaunch):
+                self._spending.budgets = dict(budgets)
                 self._reconfiguration.apply(profiles, relaunch)
             case Booted():
                 self.engines.boot()
@@ -248,6 +257,8 @@ class Scheduler:
                 case "provider":
                     for model in self._requests.limits.over():
                         self._requests.pump(model)
+                case "budget":
+                    self._requests.try_again(name)
                 case "breaker":
                     self._failures.breaker_deadline(self.models[name])
                 case "turn":

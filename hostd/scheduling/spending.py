@@ -1,29 +1,40 @@
-"""What each provider has cost since midnight, and whether one more request may cost something there.
+"""What every owner of a budget has used up, and whether one more request may use up something.
 
-A provider with a cap is sent a request only if all that it has cost today, all that the requests in flight there may cost yet, and
-the most that this one may cost stay below the cap. So the cap holds whatever comes back, as far as the estimates are bounds: the
-prompt's tokens by its bytes, the answer's by the limit that the request sets. What a request cost is known when it is
-answered; of one that was left, it is estimated from the time that it took.
+The owners are the key that sent a request, the role that it asked for, its session, the provider of its target and the host as a
+whole; all are counted and held to their limits alike. A request is sent on only if what is used up, what the requests in flight
+may add and the most that this one may add are within each limit. So a limit in money holds whatever comes back, as far as the
+estimates are bounds: the prompt's tokens by its bytes, the answer's by the limit that the request sets. A limit in tokens takes an
+answer to be a usual one, since clients ask for far more than they get: it may be exceeded by what is in flight. What was used up is
+known when a request is answered; of one that was left, it is estimated from the time that it took.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from hostd.domain.budget import Account, Amounts, AtLimit, Budget, Limit, Measure, Owner, Period
 from hostd.domain.errors import CapacityError
 from hostd.domain.prices import price_of
 from hostd.domain.profile import Price
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Ticket
+from hostd.scheduling import budget_errors
+from hostd.scheduling.budget_errors import Shortage
 from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.decisions import Charged
-from hostd.scheduling.events import SpendingCounted
+from hostd.scheduling.events import DayBegan, SpendingCounted
 from hostd.scheduling.model_state import ModelState
+from hostd.scheduling.usage import AccountUsage
 
 UNLIMITED_ANSWER = 16_384
-"""Tokens that an answer is taken to have at most where its request sets no limit."""
+"""Tokens that an answer is taken to cost at most where its request sets no limit."""
+USUAL_ANSWER = 1_024
+"""Tokens that an answer is taken to have by limits in tokens, until they are counted, unless its request asks for fewer."""
 FASTEST = 200.0
 """Tokens a second that no answer is taken to exceed, for those that were left before they were counted."""
+_MOST_ACCOUNTS = 10_000
+"""Owners that are kept in mind; clients name sessions as they like."""
 _PER_MILLION = 1_000_000
+_NO_BUDGET = Budget()
 _UNBILLED = frozenset(
     {
         FallbackReason.CONNECT,
@@ -41,16 +52,12 @@ _UNBILLED = frozenset(
 @dataclass(frozen=True, slots=True)
 class _Reservation:
     model: ModelState
-    provider: str
+    accounts: tuple[Account, ...]
     price: Price
     prompt_tokens: int
     answer_tokens: int
     since: float
-
-    @property
-    def usd(self) -> float:
-        """The most that the request may cost."""
-        return _cost(self.price, self.prompt_tokens, self.answer_tokens)
+    most: Amounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,98 +74,237 @@ class ProviderSpending:
     resets_at: float | None
 
 
-class Spending:
-    """The only place where spending is counted. *caps* are USD of a day, by provider.
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """What one owner has used up in the last minute, today and this month, and what requests in flight may add."""
 
-    Until what was spent before is known (`SpendingCounted`), a provider with a cap is not used.
+    account: Account
+    minute: Amounts
+    day: Amounts
+    month: Amounts
+    reserved: Amounts
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """Why a request may not use up what it needs at a target: *error* tells it, *at_limit* says what becomes of the request.
+
+    *frees_in* is after how many seconds there may be room.
     """
 
-    def __init__(self, context: DecisionContext, caps: Mapping[str, float]) -> None:
-        self.caps = dict(caps)
+    error: CapacityError
+    at_limit: AtLimit
+    frees_in: float
+
+
+class Spending:
+    """The only place where use is counted. *budgets* are those of providers; the others come with each ticket.
+
+    Until what was used up before is known (`SpendingCounted`), nothing is sent that a limit of a day or a month concerns.
+    """
+
+    def __init__(self, context: DecisionContext, budgets: Mapping[str, Budget]) -> None:
+        self.budgets = dict(budgets)
         self.in_flight: dict[str, _Reservation] = {}
+        self.freed = False
         self._context = context
-        self._today: dict[str, float] = {}
-        self._resets_at: float | None = None
+        self._usage: dict[Account, AccountUsage] = {}
+        self._day_ends: float | None = None
+        self._month_ends: float | None = None
 
     def counted(self, event: SpendingCounted) -> None:
-        """Take in what has been spent since midnight."""
-        self._today = dict(event.today)
-        self._resets_at = self._context.now + event.resets_in
+        """Take in what has been used up before."""
+        now = self._context.now
+        self._day_ends, self._month_ends = now + event.day_ends_in, now + event.month_ends_in
+        for account, used in event.used.items():
+            usage = self._usage_of(account)
+            usage.day, usage.month = used.day, used.month
+        for account, seconds_ago, amounts in event.recent:
+            self._usage_of(account).add_recent(amounts, now - seconds_ago)
+
+    def day_began(self, event: DayBegan) -> None:
+        """Begin a day with nothing used up."""
+        now = self._context.now
+        self._day_ends, self._month_ends, self.freed = now + event.day_ends_in, now + event.month_ends_in, True
+        for account, usage in list(self._usage.items()):
+            usage.begin(month=event.is_month)
+            if usage.is_empty:
+                del self._usage[account]
 
     def view(self) -> list[ProviderSpending]:
         """Return the providers that have a cap or have cost anything, by name."""
-        reserved: dict[str, float] = {}
-        for each in self.in_flight.values():
-            reserved[each.provider] = reserved.get(each.provider, 0.0) + each.usd
+        known = {each.name: usage for each, usage in self._usage.items() if each.owner is Owner.PROVIDER}
         return [
             ProviderSpending(
-                name, self._today.get(name, 0.0), reserved.get(name, 0.0), self.caps.get(name), self._resets_at
+                name,
+                (usage := known.get(name, AccountUsage())).day.usd,
+                usage.reserved.usd,
+                self.budgets.get(name, _NO_BUDGET).limit(Measure.USD, Period.DAY),
+                self._day_ends,
             )
-            for name in sorted({*self.caps, *self._today, *reserved})
+            for name in sorted({*self.budgets, *known})
         ]
 
-    def error(self, model: ModelState, ticket: Ticket) -> CapacityError | None:
-        """Return why *ticket* may not cost anything at *model* today; None where it may."""
-        provider = model.provider
-        cap = None if provider is None else self.caps.get(provider)
-        if provider is None or cap is None:
-            return None
-        if self._resets_at is None:
-            return CapacityError(
-                f"'{model.name}' is not used before it is known what '{provider}' has cost today",
-                code=FallbackReason.BUDGET,
-                retry_after=1.0,
+    def accounts(self) -> list[AccountView]:
+        """Return what each owner has used up."""
+        minute = {each: Limit(each, Period.MINUTE, 0.0) for each in Measure}
+        now = self._context.now
+        return [
+            AccountView(
+                account,
+                Amounts(*(usage.used(minute[each], now) for each in Measure)),
+                usage.day,
+                usage.month,
+                usage.reserved,
             )
-        # Of a model without a price nothing is known; the files are checked for one wherever there is a cap.
-        most = self._most(model, ticket)
-        spent = self._today.get(provider, 0.0)
-        reserved = sum(each.usd for each in self.in_flight.values() if each.provider == provider)
-        if most is not None and spent + reserved + most <= cap:
+            for account, usage in self._usage.items()
+        ]
+
+    def concerns(self, model: ModelState, ticket: Ticket) -> bool:
+        """Return whether anything limits what *ticket* may use up at *model*."""
+        return bool(ticket.accounts) or (model.provider is not None and model.provider in self.budgets)
+
+    def excess(self, model: ModelState, ticket: Ticket, now: float, *, again: bool = False) -> Excess | None:
+        """Return why *ticket* may not be sent to *model*; None where it may. *again* says that it was counted as a request before.
+
+        Of several limits, the one that holds the longest decides.
+        """
+        if not self.concerns(model, ticket):
             return None
-        left = self._resets_at - self._context.now
-        error = CapacityError(
-            f"'{model.name}' is not used: '{provider}' has cost {spent:.4f} USD today, requests under way there may cost "
-            f"{reserved:.4f}, and this one {most or 0.0:.4f}; providers.{provider}.daily_usd in hostd.yaml is {cap:g}, and "
-            f"counts anew in {left / 3600:.1f} h",
-            code=FallbackReason.BUDGET,
-            status=429,
-            retry_after=left,
-        )
-        error.retry_in_vain = True
-        return error
+        price = _price(model)
+        found = [
+            excess
+            for account, budget in self._owners(model, ticket)
+            for limit in budget.limits
+            if (excess := self._beyond(model, account, budget, limit, _need(limit, ticket, price, again=again), now))
+        ]
+        return max(found, key=lambda each: (each.at_limit is AtLimit.REFUSE, each.frees_in), default=None)
 
-    def reserve(self, model: ModelState, ticket: Ticket) -> None:
-        """Note that *ticket* is sent to *model*, which may cost something."""
-        if (provider := model.provider) is not None and (price := _price(model)) is not None:
-            answer = ticket.answer_tokens or UNLIMITED_ANSWER
-            now = self._context.now
-            self.in_flight[ticket.id] = _Reservation(model, provider, price, ticket.prompt_tokens, answer, now)
+    def _owners(self, model: ModelState, ticket: Ticket) -> Iterator[tuple[Account, Budget]]:
+        yield from ticket.accounts
+        if model.provider is not None and (budget := self.budgets.get(model.provider)) is not None:
+            yield Account(Owner.PROVIDER, model.provider), budget
 
-    def answered(self, ticket_id: str, cost: float | None) -> None:
-        """Charge an answer with its *cost* (USD), or with the most that it may have cost where that was not counted."""
+    def _beyond(
+        self, model: ModelState, account: Account, budget: Budget, limit: Limit, need: float, now: float
+    ) -> Excess | None:
+        """Return why *need* is beyond *limit* of *account*; None where it is not."""
+        money = limit.measure is Measure.USD
+        is_free = money or _price(model) is None
+        if not need or (
+            not money and is_free and budget.at_limit is AtLimit.DEGRADE and limit.period is not Period.MINUTE
+        ):
+            return None
+        at_limit = budget.at_limit or (AtLimit.DEGRADE if money else AtLimit.REFUSE)
+        if limit.period is Period.MINUTE and at_limit is AtLimit.DEGRADE and not money:
+            at_limit = AtLimit.REFUSE
+        ends = self._month_ends if limit.period is Period.MONTH else self._day_ends
+        if ends is None and limit.period in (Period.DAY, Period.MONTH):
+            return Excess(budget_errors.not_counted(account), at_limit, 1.0)
+        usage = self._usage.get(account) or AccountUsage()
+        used, reserved = usage.used(limit, now), usage.reserved_of(limit.measure)
+        if limit.period is Period.REQUEST:
+            reserved = 0.0
+        if used + reserved + need <= limit.most:
+            return None
+        frees_in = usage.frees_in(limit, need, now) if limit.period is Period.MINUTE else (ends or now) - now
+        shortage = Shortage(account, limit, used, reserved, need, frees_in)
+        return Excess(budget_errors.exceeded(model.name, shortage), at_limit, frees_in)
+
+    def reserve(self, model: ModelState, ticket: Ticket, *, again: bool = False) -> None:
+        """Note that *ticket* is sent to *model*, which may use something up; *again* as in `excess`."""
+        provider = model.provider
+        if provider is None and not ticket.accounts:
+            return
+        price, accounts = _price(model), tuple(account for account, _ in ticket.accounts)
+        if provider is not None and (price is not None or provider in self.budgets):
+            accounts = (*accounts, Account(Owner.PROVIDER, provider))
+        if not accounts:
+            return
+        now, answer = self._context.now, ticket.answer_tokens or UNLIMITED_ANSWER
+        cost = price or Price()
+        most = Amounts(0.0, _usual_tokens(ticket), _cost(cost, ticket.prompt_tokens, answer))
+        for account in accounts:
+            usage = self._usage_of(account)
+            usage.reserved = usage.reserved.plus(most)
+            if not again:
+                usage.add(Amounts(requests=1.0), now)
+        self.in_flight[ticket.id] = _Reservation(model, accounts, cost, ticket.prompt_tokens, answer, now, most)
+
+    def answered(self, ticket_id: str, cost: float | None, tokens: int = 0) -> None:
+        """Charge an answer with its *cost* (USD) and its *tokens*, or with the most that was foreseen where not counted."""
         if (held := self.in_flight.pop(ticket_id, None)) is not None:
-            self._charge(ticket_id, held, held.usd if cost is None else cost, estimated=cost is None)
+            usd = held.most.usd if cost is None else cost
+            self._charge(ticket_id, held, usd, tokens or held.most.tokens, estimated=cost is None and usd > 0)
 
     def left(self, ticket_id: str, reason: FallbackReason | None = None) -> None:
         """Charge a request that came to no end, its client having left or its target having failed it for *reason*."""
         held = self.in_flight.pop(ticket_id, None)
-        if held is None or reason in _UNBILLED:
+        if held is None:
+            return
+        if reason in _UNBILLED:
+            self._release(held)
             return
         written = min(held.answer_tokens, int(FASTEST * (self._context.now - held.since)))
-        self._charge(ticket_id, held, _cost(held.price, held.prompt_tokens, written), estimated=True)
+        usd = _cost(held.price, held.prompt_tokens, written)
+        self._charge(ticket_id, held, usd, held.prompt_tokens + written, estimated=True)
 
-    def _charge(self, ticket_id: str, held: _Reservation, usd: float, *, estimated: bool) -> None:
-        today = self._today[held.provider] = self._today.get(held.provider, 0.0) + usd
-        cap = self.caps.get(held.provider)
-        if usd:
-            name = held.model.name
-            self._context.explain(Charged(name, ticket_id, held.provider, usd, today, cap, estimated))
+    def _release(self, held: _Reservation) -> None:
+        self.freed = True
+        for account in held.accounts:
+            usage = self._usage_of(account)
+            usage.reserved = usage.reserved.plus(held.most, -1)
 
-    def _most(self, model: ModelState, ticket: Ticket) -> float | None:
-        price = _price(model)
-        if price is None:
-            return None
-        return _cost(price, ticket.prompt_tokens, ticket.answer_tokens or UNLIMITED_ANSWER)
+    def _charge(self, ticket_id: str, held: _Reservation, usd: float, tokens: float, *, estimated: bool) -> None:
+        self._release(held)
+        for account in held.accounts:
+            self._usage_of(account).add(Amounts(0.0, tokens, usd), self._context.now)
+        provider = next((each for each in held.accounts if each.owner is Owner.PROVIDER), None)
+        today = 0.0 if provider is None else self._usage_of(provider).day.usd
+        name = None if provider is None else provider.name
+        cap = self.budgets.get(name or "", _NO_BUDGET).limit(Measure.USD, Period.DAY)
+        owners = tuple(each for each in held.accounts if each.owner is not Owner.PROVIDER)
+        if usd or owners:
+            model = held.model.name
+            self._context.explain(Charged(model, ticket_id, name, usd, today, cap, estimated, int(tokens), owners))
+
+    def _usage_of(self, account: Account) -> AccountUsage:
+        usage = self._usage.get(account)
+        if usage is None:
+            if len(self._usage) >= _MOST_ACCOUNTS:
+                self._forget_session()
+            usage = self._usage[account] = AccountUsage()
+        return usage
+
+    def _forget_session(self) -> None:
+        oldest = next(
+            (
+                each
+                for each, usage in self._usage.items()
+                if each.owner is Owner.SESSION and usage.reserved == Amounts()
+            ),
+            None,
+        )
+        if oldest is not None:
+            del self._usage[oldest]
+
+
+def _need(limit: Limit, ticket: Ticket, price: Price | None, *, again: bool) -> float:
+    """Return the most that *ticket* may use up of what *limit* limits."""
+    match limit.measure:
+        case Measure.REQUESTS:
+            return 0.0 if again else 1.0
+        case Measure.TOKENS if limit.period is Period.REQUEST:
+            return ticket.prompt_tokens + ticket.answer_tokens
+        case Measure.TOKENS:
+            return _usual_tokens(ticket)
+        case Measure.USD:
+            answer = ticket.answer_tokens or UNLIMITED_ANSWER
+            return 0.0 if price is None else _cost(price, ticket.prompt_tokens, answer)
+
+
+def _usual_tokens(ticket: Ticket) -> int:
+    return ticket.prompt_tokens + min(ticket.answer_tokens or USUAL_ANSWER, USUAL_ANSWER)
 
 
 def _price(model: ModelState) -> Price | None:

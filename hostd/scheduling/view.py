@@ -119,6 +119,9 @@ class RequestView:
             (request, place, model.expected_wait(place) if measured else None)
             for place, request in enumerate(model.queue, 1)
         ]
+        waiting += [
+            (each, len(model.queue) + place, None) for place, each in enumerate(model.awaiting_budget.values(), 1)
+        ]
         return [
             cls(
                 id=request.ticket.id,

@@ -41,14 +41,24 @@ MIGRATIONS = (
     """
     CREATE TABLE probes (at REAL NOT NULL, model TEXT NOT NULL, identity TEXT NOT NULL, build TEXT NOT NULL, found TEXT NOT NULL);
     """,
+    """
+    ALTER TABLE requests ADD COLUMN key TEXT;
+    ALTER TABLE requests ADD COLUMN role TEXT;
+    ALTER TABLE requests ADD COLUMN session TEXT;
+    ALTER TABLE charges ADD COLUMN request TEXT;
+    ALTER TABLE charges ADD COLUMN tokens INTEGER;
+    ALTER TABLE charges ADD COLUMN key TEXT;
+    ALTER TABLE charges ADD COLUMN role TEXT;
+    ALTER TABLE charges ADD COLUMN session TEXT;
+    """,
 )
 """What makes each version of the file out of the one before, version 1 out of an empty file. Only ever append: a file tells by
 its ``user_version`` how many of them it has seen. New columns allow null, so that the rows of before stay."""
 
 Entry = RequestRecord | LoadRecord | ChargeRecord | ProbeRecord
 _Row = tuple[object, ...]
-_COUNTED = 2 * 86400.0
-"""Seconds; a budget's day, however long its clocks make it."""
+_COUNTED = 32 * 86400.0
+"""Seconds; a budget's month, however long its clocks make it."""
 _AT_ONCE = 64
 """Rows of one statement; 32,766 values are as many as SQLite takes."""
 
@@ -159,6 +169,7 @@ class Database:
 _REQUEST_COLUMNS = (
     *("at", "id", "asked", "model", "backend", "route", "reason", "outcome", "status", "client", "stream"),
     *("queue_ms", "load_ms", "ttft_ms", "total_ms", "prompt_tokens", "output_tokens", "cost_usd"),
+    *("key", "role", "session"),
 )
 
 
@@ -185,6 +196,9 @@ def request_row(record: RequestRecord) -> _Row:
         record.prompt_tokens or None,
         record.output_tokens or None,
         record.cost,
+        record.key,
+        record.role,
+        _label(record.session),
     )
 
 

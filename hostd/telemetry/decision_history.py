@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 from heapq import merge
 from typing import Any
 
-from hostd.scheduling.decisions import Charged, Decision, Evicted, FellBack, Refused, RequestSuspected, Routed
+from hostd.scheduling.decisions import (
+    Charged,
+    Decision,
+    Evicted,
+    FellBack,
+    LoopDetected,
+    Refused,
+    RequestSuspected,
+    Routed,
+)
 from hostd.telemetry.decision_text import numbers, sentence
 from hostd.telemetry.sinks import Sink
 
@@ -59,7 +68,8 @@ def _about(decision: Decision, model: str | None, request: str | None) -> bool:
 
 
 def _ticket_id(decision: Decision) -> str | None:
-    return decision.ticket_id if isinstance(decision, (Routed, FellBack, Refused, RequestSuspected, Charged)) else None
+    about_one = (Routed, FellBack, Refused, RequestSuspected, Charged, LoopDetected)
+    return decision.ticket_id if isinstance(decision, about_one) else None
 
 
 def _other_models(decision: Decision) -> tuple[str, ...]:

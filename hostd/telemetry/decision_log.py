@@ -14,6 +14,7 @@ from hostd.scheduling.decisions import (
     Decision,
     FailureHandled,
     FellBack,
+    LoopDetected,
     Refused,
     RequestSuspected,
     Routed,
@@ -114,7 +115,7 @@ class DecisionLog(Sink):
         if level < self._least:
             return
         about: dict[str, Any] = {"model": decision.model}
-        if isinstance(decision, (Routed, FellBack, Refused, RequestSuspected, Charged)):
+        if isinstance(decision, (Routed, FellBack, Refused, RequestSuspected, Charged, LoopDetected)):
             about["request"] = decision.ticket_id
         # The level of sleep is no level of the log.
         about |= {_OTHER_NAMES.get(name, name): value for name, value in numbers(decision).items()}
@@ -145,7 +146,7 @@ def _level(decision: Decision) -> int:
     match decision:
         case Routed(reason=None) | Charged():
             return logging.DEBUG  # one for each request; headers, records and the history tell it as well
-        case Refused() | FellBack() | RequestSuspected() | BreakerOpened():
+        case Refused() | FellBack() | RequestSuspected() | BreakerOpened() | LoopDetected():
             return logging.WARNING
         case FailureHandled():
             return logging.ERROR

@@ -6,6 +6,7 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, cast
 
+from hostd.domain.budget import Account
 from hostd.scheduling.decisions import (
     Adopted,
     BreakerClosed,
@@ -18,6 +19,7 @@ from hostd.scheduling.decisions import (
     InsufficientMemory,
     LoadDeferred,
     LoadStarted,
+    LoopDetected,
     MemoryGranted,
     ModelReady,
     Refused,
@@ -85,9 +87,20 @@ _LABELS = {
     "opened": "{} times so far",
     "today_usd": "{} there today",
     "cap_usd": "of {} a day",
+    "accounts": "counted for {}",
 }
 _BYTES = {"needs", "free", "free_soon", "short", "bytes", "keeps"}
-_USUAL = {"reread_s": 0.0, "late": 0, "opened": 1, "estimated": False, "restarts": 0, "in_a_row": 1, "engines": 1}
+_USUAL = {
+    "reread_s": 0.0,
+    "late": 0,
+    "opened": 1,
+    "estimated": False,
+    "restarts": 0,
+    "in_a_row": 1,
+    "engines": 1,
+    "tokens": 0,
+    "today_usd": 0,
+}
 """Numbers that are worth no words while they are as they should be."""
 
 
@@ -116,6 +129,8 @@ def plain(value: object, name: str = "") -> Any:
         return value
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Account):
+        return str(value)
     if isinstance(value, tuple):
         return [plain(item) for item in value]
     if is_dataclass(value):
@@ -146,6 +161,10 @@ def _lead(decision: Decision) -> str:  # noqa: C901, PLR0912 - one line for each
             return "the request is taken for the cause of the crash of '{model}'"
         case RequestSuspected():
             return "the request may be the cause of the crash of '{model}'"
+        case LoopDetected(to=None):
+            return "the request is refused, as it goes round in a circle"
+        case LoopDetected():
+            return "the request goes to '{to}', as it goes round in a circle"
         case LoadStarted():
             return "'{model}' is being loaded"
         case WakeStarted():
@@ -176,6 +195,8 @@ def _lead(decision: Decision) -> str:  # noqa: C901, PLR0912 - one line for each
             return "the load of '{model}' is put off for want of memory"
         case Evicted():
             return "'{model}' is evicted for '{for}'"
+        case Charged(provider=None):
+            return "the request to '{model}' has used up {tokens} tokens and {usd}"
         case Charged():
             return "the request to '{model}' has cost {usd} at {provider}"
         case BreakerOpened():

@@ -17,6 +17,7 @@ from statistics import median
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from hostd.domain.budget import Account, Amounts, CountedUse, Owner
 from hostd.domain.capability import Finding, Found, ProbeVerdict
 from hostd.planning.warm_set.demand import HourlyCount
 from hostd.private_files import open_private
@@ -67,6 +68,9 @@ class RecordedRequest(NamedTuple):
     prompt_tokens: int | None
     output_tokens: int | None
     cost_usd: float | None
+    key: str | None
+    role: str | None
+    session: str | None
 
 
 class MeasuredSpeed(NamedTuple):
@@ -128,9 +132,46 @@ class RequestHistory:
                 found[model, variant].append(seconds)
         return {key: median(seconds) for key, seconds in found.items()}
 
-    def spent(self, since: float) -> dict[str, float]:
-        """Return what each provider has cost from *since* on (seconds since 1970), in USD."""
-        return dict(self._ask("SELECT provider, sum(usd) FROM charges WHERE at >= ? GROUP BY provider", since))
+    def used(self, day: float, month: float) -> dict[Account, CountedUse]:
+        """Return what each owner of a budget has used up from *day* and from *month* on (seconds since 1970)."""
+        found: dict[Account, CountedUse] = {}
+        for owner, column in self._owners().items():
+            question = (
+                f"SELECT {column}, count(DISTINCT CASE WHEN at >= ?1 THEN request END),"  # noqa: S608 - our own columns
+                " ifnull(sum(CASE WHEN at >= ?1 THEN tokens END), 0), ifnull(sum(CASE WHEN at >= ?1 THEN usd END), 0),"
+                " count(DISTINCT request), ifnull(sum(tokens), 0), ifnull(sum(usd), 0) FROM charges"
+                f" WHERE at >= ?2 AND {column} IS NOT NULL GROUP BY 1"
+            )
+            for name, *counts in self._ask(question, day, min(day, month)):
+                if name or owner is Owner.HOST:
+                    found[Account(owner, name)] = CountedUse(Amounts(*counts[:3]), Amounts(*counts[3:]))
+        return found or self._spent(day, month)
+
+    def used_lately(self, since: float) -> list[tuple[Account, float, Amounts]]:
+        """Return what owners have used up from *since* on, each with its time (seconds since 1970), in order."""
+        owners = self._owners()
+        columns = ", ".join(owners.values())
+        question = f"SELECT at, ifnull(tokens, 0), usd, {columns} FROM charges WHERE at >= ? ORDER BY at"  # noqa: S608 - as above
+        return [
+            (Account(owner, name), at, Amounts(1.0, tokens, usd))
+            for at, tokens, usd, *names in self._ask(question, since)
+            for owner, name in zip(owners, names, strict=True)
+            if name or (owner is Owner.HOST and name is not None)
+        ]
+
+    @staticmethod
+    def _owners() -> dict[Owner, str]:
+        columns = {owner: str(owner) for owner in (Owner.PROVIDER, Owner.KEY, Owner.ROLE, Owner.SESSION)}
+        return columns | {Owner.HOST: "CASE WHEN request IS NOT NULL THEN '' END"}
+
+    def _spent(self, day: float, month: float) -> dict[Account, CountedUse]:
+        """Return the money of providers alone: an earlier version has written the file, and it was not brought up to date yet."""
+        question = "SELECT provider, ifnull(sum(CASE WHEN at >= ? THEN usd END), 0), sum(usd) FROM charges WHERE at >= ? GROUP BY 1"
+        return {
+            Account(Owner.PROVIDER, name): CountedUse(Amounts(usd=today), Amounts(usd=total))
+            for name, today, total in self._ask(question, day, min(day, month))
+            if name
+        }
 
     def probes(self) -> list[ProbeRecord]:
         """Return what probes of models have found, oldest first; rows that another version wrote otherwise are left out."""

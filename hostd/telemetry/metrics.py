@@ -176,7 +176,7 @@ class Metrics(Sink):
                 self._fallbacks.labels(model, to, reason).inc()
             case BreakerOpened(model=model, reason=reason):
                 self._breakers.labels(model, reason).inc()
-            case Charged(model=model, provider=provider, usd=usd):
+            case Charged(model=model, provider=str(provider), usd=usd):
                 self._charges.labels(provider, model).inc(usd)
             case Evicted(model=model, for_model=other):
                 self._evictions.labels(model, other).inc()

@@ -17,6 +17,7 @@ from typing import Protocol
 
 import structlog
 
+from hostd.domain.budget import Owner
 from hostd.private_files import why_unwritable
 from hostd.scheduling.decisions import (
     Adopted,
@@ -90,8 +91,8 @@ class RecordWriter(Sink):
                 self._granted[model] = decision
             case LoadStarted(model=model) | WakeStarted(model=model) | Adopted(model=model):
                 self._started[model] = decision
-            case Charged(model=model, provider=provider, usd=usd, estimated=estimated):
-                self._keep(ChargeRecord(at, provider, model, usd, estimated))
+            case Charged():
+                self._keep(_charge(decision, at))
             case FailureHandled(model=model) | StopCompleted(model=model):
                 self._granted.pop(model, None)
                 self._started.pop(model, None)
@@ -224,3 +225,18 @@ class _Writer:
             with suppress(sqlite3.Error):
                 self._database.close()
             self._database = None
+
+
+def _charge(decision: Charged, at: float) -> ChargeRecord:
+    owners = {each.owner: each.name for each in decision.accounts}
+    named = (owners.get(each) for each in (Owner.KEY, Owner.ROLE, Owner.SESSION))
+    return ChargeRecord(
+        at,
+        decision.provider or "",
+        decision.model,
+        decision.usd,
+        decision.estimated,
+        decision.ticket_id,
+        decision.tokens,
+        *named,
+    )

@@ -24,7 +24,8 @@ class RequestRecord(NamedTuple):
     request as an HTTP status, *sent* the one that the client was sent (0: none). *waited* holds *loaded*. *ttft* counts from when
     the engine was asked, *total* from *at*. Tokens are 0 where they were not counted. *cost* is in USD; None where there is
     no price, or too little was counted. *attempts* is how often an engine was asked, *asked_again* names the
-    models that were asked twice in a row: the call of a tool in their first answer could not be read.
+    models that were asked twice in a row: the call of a tool in their first answer could not be read. *key* is the name of the key
+    that was shown, *role* the role that was asked for, *session* as the client names it; None where there was none.
     """
 
     id: str
@@ -47,6 +48,9 @@ class RequestRecord(NamedTuple):
     cost: float | None = None
     attempts: int = 0
     asked_again: tuple[str, ...] = ()
+    key: str | None = None
+    role: str | None = None
+    session: str | None = None
 
 
 class LoadRecord(NamedTuple):
@@ -61,13 +65,21 @@ class LoadRecord(NamedTuple):
 
 
 class ChargeRecord(NamedTuple):
-    """What a request cost at a provider: *usd*, at *at* (seconds since 1970); *estimated* where it came to no counted end."""
+    """What a request used up: *usd* at *provider* ("": none) and *tokens*, at *at* (seconds since 1970).
+
+    *estimated* where it came to no counted end. *key*, *role* and *session* are the owners of budgets that it is charged to.
+    """
 
     at: float
     provider: str
     model: str
     usd: float
     estimated: bool
+    request: str | None = None
+    tokens: int = 0
+    key: str | None = None
+    role: str | None = None
+    session: str | None = None
 
 
 class ProbeRecord(NamedTuple):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hostd.domain.budget import Budget, Limit, Measure, Period
 from hostd.domain.profile import Settings
 
 Load = Callable[..., Settings]
@@ -66,7 +67,38 @@ def test_caps_of_providers(problems: Problems, load_files: Load) -> None:
         a=_cloud("a", "openai", "gpt-secret", "price: {input: 1}"),
         b=_cloud("b", "openai", "gpt-4o-mini"),
     )
-    assert {"openai": 5.0} == dict(settings.caps)
+    assert {"openai": Budget((Limit(Measure.USD, Period.DAY, 5.0),))} == dict(settings.budgets.providers)
+
+
+@pytest.mark.parametrize(
+    ("host", "key"),
+    [
+        ("roles: {r: {use: [a], budget: {day: 2 USD}}}", "roles.r.budget"),
+        ("budgets: {session: {month: [9k tokens, 20 USD]}}", "budgets.session"),
+        ("providers: {openai: {budget: {request: $1}}}", "providers.openai.budget"),
+    ],
+)
+def test_budgets_in_money_need_prices(problems: Problems, load_files: Load, host: str, key: str) -> None:
+    """Of each cloud model that they concern; what is limited in tokens or requests does not."""
+    cloud = _cloud("a", "openai", "gpt-secret")
+    assert problems(host, a=cloud)[0].startswith(f"a.yaml:2:54: {key} cannot be kept")
+    assert load_files(host, a=_cloud("a", "openai", "gpt-4o-mini"))
+    assert load_files("roles: {r: {use: [a], budget: {day: 9k tokens}}}", a=cloud)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("{day: 0 USD}", "hostd.yaml:1:23: budgets.host.day: a budget of 0 USD lets nothing through"),
+        ("{day: 2}", "hostd.yaml:1:23: budgets.host.day: '2' is no amount; write such as 2 USD"),
+        ("{day: [2 USD, -1 USD]}", "hostd.yaml:1:31: budgets.host.day[1]: '-1 USD' is no amount"),
+        ("{week: 2 USD}", "hostd.yaml:1:18: unknown key 'week'; choose from"),
+        ("{day: 2 USD, at_limit: wait}", "hostd.yaml:1:40: budgets.host.at_limit: 'wait' is not one of"),
+    ],
+)
+def test_budgets_that_make_no_sense(problems: Problems, written: str, said: str) -> None:
+    """Told with the place of the value to change."""
+    assert problems("budgets: {host: " + written + "}", a=_profile("a"))[0].startswith(said)
 
 
 def test_an_alias_of_two_profiles(problems: Problems) -> None:
@@ -85,6 +117,10 @@ def test_two_profiles_of_one_name(problems: Problems) -> None:
     ("roles", "problem"),
     [
         ("{planner: [smal]}", "hostd.yaml:1:19: no profile is named 'smal'; did you mean 'small'?"),
+        (
+            "{planner: {use: [small], safety: smal}}",
+            "hostd.yaml:1:41: no profile is named 'smal'; did you mean 'small'?",
+        ),
         ("{planner: {use: [smal]}}", "hostd.yaml:1:25: no profile is named 'smal'; did you mean 'small'?"),
         ("{small: [small]}", "hostd.yaml:1:9: role 'small' has the name of the profile in a.yaml; rename one of them"),
         ("{fast: [small]}", "hostd.yaml:1:9: role 'fast' is also an alias of profile 'small'; keep one of them"),

@@ -7,9 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostd.config.difference import difference
-from hostd.domain.profile import EngineSettings, FallbackRule, Limits, Profile, Role, Settings, Variant
+from hostd.domain.budget import Budget, Limit, Measure, Period
+from hostd.domain.profile import EngineSettings, FallbackRule, HostBudgets, Limits, Profile, Role, Settings, Variant
 from hostd.domain.server_settings import KeySettings, ServerSettings, StateSettings
 from hostd.domain.settings_changes import TakesEffect
+
+
+def a_day(usd: float) -> Budget:
+    """Return a budget of so many USD a day."""
+    return Budget((Limit(Measure.USD, Period.DAY, usd),))
+
 
 MODEL = Variant("llamacpp", path="/m.gguf")
 LIMITS = st.builds(Limits, max_queue=st.integers(1, 3), queue_timeout=st.sampled_from([1.0, 30.0]))
@@ -29,7 +36,9 @@ SETTINGS = st.builds(
     Settings,
     listen=st.sampled_from([("127.0.0.1:1",), ("127.0.0.1:2",)]),
     profiles=PROFILES.map(lambda made: {name: replace(each, name=name) for name, each in made.items()}),
-    caps=st.dictionaries(st.just("p"), st.sampled_from([1.0, 2.0])),
+    budgets=st.dictionaries(st.just("p"), st.sampled_from([1.0, 2.0]).map(a_day)).map(
+        lambda providers: HostBudgets(providers=providers)
+    ),
 )
 
 
@@ -52,7 +61,8 @@ def test_says_when_each_holds() -> None:
     old = Settings(profiles={"a": Profile("a", (MODEL,)), "b": Profile("b", (MODEL,))})
     a = replace(old.profiles["a"], limits=Limits(max_queue=1), args={"threads": 2}, fallback=(FallbackRule("b"),))
     new = replace(old, profiles={"a": a}, roles={"r": Role("r", ("a",))}, listen=("127.0.0.1:2",))
-    new = replace(new, engines={"vllm": EngineSettings({}, 3.0)}, caps={"p": 2.0}, keys=KeySettings("keys.yaml"))
+    new = replace(new, engines={"vllm": EngineSettings({}, 3.0)}, keys=KeySettings("keys.yaml"))
+    new = replace(new, budgets=HostBudgets(providers={"p": a_day(2.0)}))
     new = replace(new, server=ServerSettings(max_body=1 << 20), state=StateSettings(keep=60.0))
     now, idle, restart = TakesEffect.NOW, TakesEffect.IDLE, TakesEffect.RESTART
     assert {

@@ -11,25 +11,30 @@ import openai
 import psutil
 import pytest
 
+from hostd.domain.budget import budget_of
 from hostd.domain.client_key import ClientKey
 from hostd.key_file import KeyFile, digest_of, new_key
 from tests.journeys.host import Host, profile, serving, until
 
-KEY = new_key()
+KEY, LIMITED = new_key(), new_key()
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the daemon's files are, with one key."""
     folder = tmp_path_factory.mktemp("keys")
-    KeyFile(folder / "keys.yaml").write([ClientKey("agent", digest_of(KEY), 0.0)])
+    limits = budget_of({"minute": "2 requests", "request": "0.01 USD"})
+    KeyFile(folder / "keys.yaml").write(
+        [ClientKey("agent", digest_of(KEY), 0.0), ClientKey("limited", digest_of(LIMITED), 0.0, budget=limits)]
+    )
     return folder
 
 
 @pytest.fixture(scope="module")
 def host(folder: Path) -> Iterator[Host]:
     """A daemon whose clients need keys."""
-    with serving(folder, profile("chat"), keys={"file": str(folder / "keys.yaml")}) as running:
+    dear = profile("dear", price={"input": 100.0, "output": 1000.0}, warm={"preload": False})
+    with serving(folder, profile("chat"), dear, keys={"file": str(folder / "keys.yaml")}) as running:
         yield running
 
 
@@ -66,6 +71,29 @@ def test_clients_read_why_they_are_refused(host: Host) -> None:
         pytest.raises(ollama.ResponseError, match=why),
     ):
         third.list()
+
+
+def test_clients_are_held_to_their_limits(host: Host) -> None:
+    """A request that is too dear is not sent again by itself; of a limit of a minute, each client learns when it is over."""
+    said = [{"role": "user", "content": "Hello"}]
+    with openai.OpenAI(base_url=host.url + "/v1", api_key=LIMITED) as client:
+        with pytest.raises(openai.RateLimitError, match="this request alone may use") as dear:
+            client.chat.completions.create(model="dear", messages=said, max_tokens=100)  # type: ignore[arg-type]
+        assert ("budget", "false") == (dear.value.code, dear.value.response.headers["x-should-retry"])
+        for _ in range(2):
+            assert client.chat.completions.create(model="chat", messages=said, max_tokens=4)  # type: ignore[arg-type]
+        with pytest.raises(openai.RateLimitError, match="'limited' may use 2 requests a minute") as often:
+            client.with_options(max_retries=0).chat.completions.create(model="chat", messages=said)  # type: ignore[arg-type]
+        assert 1 <= int(often.value.response.headers["retry-after"]) <= 60
+        assert "x-should-retry" not in often.value.response.headers
+    with (
+        anthropic.Anthropic(base_url=host.url, api_key=LIMITED, max_retries=0) as second,
+        pytest.raises(anthropic.RateLimitError, match="2 requests a minute"),
+    ):
+        second.messages.create(model="chat", messages=said, max_tokens=4)  # type: ignore[arg-type]
+    command = [sys.executable, "-m", "hostd", "keys", "list", "--url", host.url]
+    listed = subprocess.run(command, env=host.environment, capture_output=True, check=True, text=True)
+    assert "2 requests a minute: 2 requests used" in listed.stdout
 
 
 def test_the_owners_verbs_need_none(host: Host) -> None:

@@ -1,9 +1,9 @@
 """Which models may be evicted at all."""
 
 from hostd.domain.lifecycle import State
-from hostd.scheduling.decisions import WeighedModel
 from hostd.scheduling.eviction_candidates import EvictionCandidates
 from hostd.scheduling.pending_load import PendingLoad
+from hostd.scheduling.weighed_model import WeighedModel
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile
 

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hostd.domain.budget import Account, Amounts, Budget, CountedUse, Limit, Measure, Owner, Period
 from hostd.domain.profile import Price, Profile, Variant
 from hostd.domain.reason import FallbackReason
 from hostd.scheduling.decisions import Charged
 from hostd.scheduling.effects import Refuse
-from hostd.scheduling.events import ClientLeft, Finished, SpendingCounted
+from hostd.scheduling.events import ClientLeft, DayBegan, Finished, SpendingCounted
 from hostd.scheduling.scheduler import Scheduler
 from hostd.scheduling.spending import FASTEST, UNLIMITED_ANSWER
 from tests.scheduling.scenario import Rehearsal, profile
@@ -26,13 +27,24 @@ def cloud(name: str, *fallback: str, provider: str = "zai", **more: float) -> Pr
     return replace(profile(name, *fallback, **more), variants=(variant,), price=PRICE)
 
 
+def a_day(usd: float) -> Budget:
+    """Return a budget of so many USD a day."""
+    return Budget((Limit(Measure.USD, Period.DAY, usd),))
+
+
+def spent_today(usd: float) -> SpendingCounted:
+    """Return what the records say where the provider has cost *usd* today."""
+    amounts = Amounts(usd=usd)
+    return SpendingCounted({Account(Owner.PROVIDER, "zai"): CountedUse(amounts, amounts)}, DAY, 30 * DAY)
+
+
 def rehearsal(cap: float, *profiles: Profile, spent: float | None = 0.0) -> Rehearsal:
     """Return a stage on which the provider may cost *cap* a day, and has cost *spent* (None: not known yet)."""
     stage = Rehearsal(*profiles)
-    stage.scheduler = Scheduler({each.name: each for each in profiles}, caps={"zai": cap})
+    stage.scheduler = Scheduler({each.name: each for each in profiles}, budgets={"zai": a_day(cap)})
     stage.warm(*(each.name for each in profiles))
     if spent is not None:
-        stage.tell(SpendingCounted({"zai": spent}, DAY))
+        stage.tell(spent_today(spent))
     return stage
 
 
@@ -51,14 +63,14 @@ def test_a_cap_that_is_reached_removes_the_providers_models(stage: Rehearsal) ->
     """Requests go elsewhere, with the reason in the route; where there is no other, they are told until when."""
     assert ["serve 1 by a"] == stage.arrive("1", "a", prompt_tokens=1000, answer_tokens=1000)
     stage.tell(Finished("1", 1.0, 0.99))
-    assert [Charged("a", "1", "zai", 0.99, 0.99, 1.0)] == charged(stage)
+    assert [Charged("a", "1", "zai", 0.99, 0.99, 1.0, tokens=2000)] == charged(stage)
     assert ["serve 2 by local for budget"] == stage.arrive("2", "a", prompt_tokens=10, answer_tokens=1000)
     assert ["refuse 3: budget"] == stage.arrive("3", "alone", prompt_tokens=10, answer_tokens=1000)
     refusal = stage.last(Refuse).error
     assert (429, 60.0, True) == (refusal.status, refusal.retry_after, refusal.retry_in_vain)
     # What is sure to stay below the cap is still sent, and a new day begins with nothing spent.
     assert ["serve 4 by a"] == stage.arrive("4", "a", prompt_tokens=10, answer_tokens=10)
-    stage.tell(SpendingCounted({}, DAY))
+    stage.tell(DayBegan(DAY, 30 * DAY, is_month=False))
     assert ["serve 5 by a"] == stage.arrive("5", "a", prompt_tokens=10, answer_tokens=1000)
 
 
@@ -84,7 +96,7 @@ def test_nothing_is_spent_before_it_is_known_what_was_spent() -> None:
     stage = rehearsal(1.0, cloud("a", "local"), cloud("free", provider="xai"), profile("local"), spent=None)
     assert ["serve 1 by local for budget"] == stage.arrive("1", "a")
     assert ["serve 2 by free"] == stage.arrive("2", "free")
-    stage.tell(SpendingCounted({"zai": 0.5}, DAY))
+    stage.tell(spent_today(0.5))
     assert ["serve 3 by a"] == stage.arrive("3", "a", answer_tokens=10)
 
 

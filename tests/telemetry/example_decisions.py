@@ -17,6 +17,7 @@ from hostd.scheduling.decisions import (
     InsufficientMemory,
     LoadDeferred,
     LoadStarted,
+    LoopDetected,
     MemoryGranted,
     ModelReady,
     Refused,
@@ -29,8 +30,8 @@ from hostd.scheduling.decisions import (
     WaitingForMemory,
     WakeStarted,
     WarmPlanned,
-    WeighedModel,
 )
+from hostd.scheduling.weighed_model import WeighedModel
 
 GIB = 2**30
 _CARD = {"cuda:0": GIB}
@@ -43,6 +44,7 @@ EXAMPLES: tuple[Decision, ...] = (
     Refused("m", "req_1", "m", "down", "it is down", waited_ms=0.0, retry_after=9.898, in_flight=0, queued=0),
     RequestSuspected("m", "req_1", "it was killed by SIGSEGV", alone=True, engines=1, refused_for_s=300.0),
     Charged("m", "req_1", "zai", usd=0.0123456, today_usd=1.5, cap_usd=5.0),
+    LoopDetected("m", "req_1", "small", "it has come through 6 gateways"),
     BreakerOpened("m", FallbackReason.STATUS_5XX, "no (status 500)", failures=5, requests=6, wait_s=2.0),
     BreakerClosed("m", opened=2),
     LoadStarted("m", "request", "llamacpp:a", queued=0, restarts=0),

@@ -5,13 +5,16 @@ from typing import Any, get_args
 
 import pytest
 
+from hostd.domain.budget import Account, Owner
 from hostd.domain.reason import ExitClass
 from hostd.scheduling.decisions import (
+    Charged,
     Decision,
     Evicted,
     FailureHandled,
     FellBack,
     LoadStarted,
+    LoopDetected,
     MemoryGranted,
     Refused,
     Routed,
@@ -54,6 +57,7 @@ SENTENCES = {
         "'m' is granted memory: a request needs it "
         "[variant llamacpp:a; needs 1.00 GiB cuda:0; free 2.00 GiB cuda:0; after 1.23 s; a evicted for it]"
     ),
+    "loop_detected": "the request goes to 'small', as it goes round in a circle: it has come through 6 gateways",
     "waiting_for_memory": (
         "'m' waits for memory: one of its windows is open [variant v; needs 1.00 GiB cuda:0; memory can be freed in 4 s; "
         "a, b would be evicted; candidates 'big' (costs 12.5 s, state ready, 1 in flight, 0 queued, frees 6.00 GiB cuda:0); "
@@ -95,6 +99,14 @@ def test_every_kind_has_an_example_and_a_name_of_its_own() -> None:
         (
             example(FailureHandled, loading=True, exit_class=ExitClass.BAD_FLAG, in_a_row=1, again_in_s=None),
             "'m' could not be loaded (bad_flag): it died",
+        ),
+        (
+            LoopDetected("m", "req_1", None, "it has come through 6 gateways"),
+            "the request is refused, as it goes round in a circle: it has come through 6 gateways",
+        ),
+        (
+            Charged("m", "req_1", None, 0.0, 0.0, None, tokens=50, accounts=(Account(Owner.KEY, "alice"),)),
+            "the request to 'm' has used up 50 tokens and 0 USD [counted for the key 'alice']",
         ),
         (
             WarmPlanned("m", warm=False, why="it lacks 2 GiB"),

@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from hostd.domain.budget import Account, Amounts, CountedUse, Owner
 from hostd.domain.capability import Finding, ProbeVerdict
 from hostd.planning.warm_set.demand import HourlyCount
-from hostd.telemetry.database import Database, Entry
+from hostd.telemetry.database import MIGRATIONS, Database, Entry
 from hostd.telemetry.history import MeasuredSpeed, PastRequest, RequestHistory
 from hostd.telemetry.sinks import ChargeRecord, ProbeRecord
+from hostd.telemetry.sqlite_file import connect
 from tests.telemetry.example_records import NOON, load, request
 
 
@@ -68,11 +70,36 @@ def test_measures_loads(tmp_path: Path) -> None:
 
 
 def test_adds_up_what_was_spent(tmp_path: Path) -> None:
-    """By provider, from a moment on."""
-    charges = [ChargeRecord(at, "zai", "a", 0.25, False) for at in (1.0, 2.0, 3.0)]
-    history = told(tmp_path, *charges, ChargeRecord(3.0, "xai", "b", 1.0, True))
-    assert {"zai": 0.5, "xai": 1.0} == history.spent(2.0)
-    assert {} == RequestHistory(tmp_path / "none").spent(0.0)
+    """By each owner of a budget, of the day and of the month; requests that were tried twice count once."""
+    charges = [
+        ChargeRecord(at, "zai", "a", 0.25, False, name, 100, "alice", "planner")
+        for at, name in ((1.0, "r1"), (2.0, "r2"), (3.0, "r2"), (4.0, "r3"))
+    ]
+    history = told(tmp_path, *charges, ChargeRecord(3.0, "", "b", 0.0, True, "r4", 50, None, None, "talk"))
+    assert {
+        Account(Owner.PROVIDER, "zai"): CountedUse(Amounts(2, 300, 0.75), Amounts(3, 400, 1.0)),
+        Account(Owner.KEY, "alice"): CountedUse(Amounts(2, 300, 0.75), Amounts(3, 400, 1.0)),
+        Account(Owner.ROLE, "planner"): CountedUse(Amounts(2, 300, 0.75), Amounts(3, 400, 1.0)),
+        Account(Owner.SESSION, "talk"): CountedUse(Amounts(1, 50, 0.0), Amounts(1, 50, 0.0)),
+        Account(Owner.HOST): CountedUse(Amounts(3, 350, 0.75), Amounts(4, 450, 1.0)),
+    } == history.used(2.0, 0.0)
+    assert [
+        (Account(Owner.PROVIDER, "zai"), 4.0, Amounts(1.0, 100, 0.25)),
+        (Account(Owner.KEY, "alice"), 4.0, Amounts(1.0, 100, 0.25)),
+        (Account(Owner.ROLE, "planner"), 4.0, Amounts(1.0, 100, 0.25)),
+        (Account(Owner.HOST), 4.0, Amounts(1.0, 100, 0.25)),
+    ] == history.used_lately(3.5)
+    assert {} == RequestHistory(tmp_path / "none").used(0.0, 0.0)
+
+
+def test_adds_up_what_an_earlier_version_wrote(tmp_path: Path) -> None:
+    """The money of providers, before anything has been written since."""
+    path = tmp_path / "ledger.sqlite"
+    with closing(connect(path, MIGRATIONS[:3])) as db:
+        db.execute("INSERT INTO charges VALUES (5, 'zai', 'a', 0.5, 0), (1, 'zai', 'a', 0.25, 0)")
+    assert {Account(Owner.PROVIDER, "zai"): CountedUse(Amounts(usd=0.5), Amounts(usd=0.75))} == RequestHistory(
+        path
+    ).used(2.0, 0.0)
 
 
 def test_tells_what_probes_found(tmp_path: Path) -> None:

@@ -2,13 +2,29 @@
 
 import re
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hostd.cli.exits import Code, VerbError
-from hostd.cli.options import AsJson
+from hostd.cli.key_limits import (
+    BudgetDay,
+    BudgetMonth,
+    KeyLimits,
+    Rpm,
+    TokensDay,
+    TokensMonth,
+    Tpm,
+    WhenReached,
+    budget_from,
+    lines_of_use,
+    use_of_keys,
+)
+from hostd.cli.options import AsJson, Url
 from hostd.cli.output import emit, say, write_line
 from hostd.domain.client_key import ClientKey
 from hostd.domain.principal import KeyScope, Privacy
@@ -46,6 +62,13 @@ def create(  # noqa: PLR0913 - the options of a verb
         PriorityName, typer.Option(help="batch: its requests wait for interactive ones.")
     ] = PriorityName.INTERACTIVE,
     expires: Annotated[str | None, typer.Option(metavar="TIME", help="How long it is valid, such as 30d.")] = None,
+    rpm: Rpm = None,
+    tpm: Tpm = None,
+    tokens_day: TokensDay = None,
+    tokens_month: TokensMonth = None,
+    budget_day: BudgetDay = None,
+    budget_month: BudgetMonth = None,
+    at_limit: WhenReached = None,
     json: AsJson = False,
 ) -> None:
     """Make a key and print it: this once, since only its hash is kept."""
@@ -54,9 +77,6 @@ def create(  # noqa: PLR0913 - the options of a verb
     if not _NAME.fullmatch(name):
         raise VerbError(f"{name!r} is no name for a key; use letters, digits and . _ @ -", Code.USAGE)
     file, settings = _key_file()
-    keys = file.read()
-    if any(key.name == name for key in keys):
-        raise VerbError(f"there is a key '{name}' already; revoke it first with: hostd keys revoke {name}")
     secret, now = new_key(), time.time()
     made = ClientKey(
         name,
@@ -67,8 +87,13 @@ def create(  # noqa: PLR0913 - the options of a verb
         None if models is None else _profiles(models, settings),
         privacy,
         Priority[priority.name],
+        budget_from(KeyLimits(rpm, tpm, tokens_day, tokens_month, budget_day, budget_month, at_limit)),
     )
-    file.write((*keys, made))
+    with file.locked():
+        keys = file.read()
+        if any(key.name == name for key in keys):
+            raise VerbError(f"there is a key '{name}' already; revoke it first with: hostd keys revoke {name}")
+        file.write((*keys, made))
     if json:
         emit({"name": name, "key": secret, **shown(made)})
     else:
@@ -76,22 +101,56 @@ def create(  # noqa: PLR0913 - the options of a verb
     say(f"this is the only time that the key '{name}' is shown; clients send it as their API key")
 
 
+@app.command()
+def limit(  # noqa: PLR0913 - the options of a verb
+    name: Name,
+    *,
+    rpm: Rpm = None,
+    tpm: Tpm = None,
+    tokens_day: TokensDay = None,
+    tokens_month: TokensMonth = None,
+    budget_day: BudgetDay = None,
+    budget_month: BudgetMonth = None,
+    at_limit: WhenReached = None,
+    json: AsJson = False,
+) -> None:
+    """Set what a key may use up, in the place of its present limits; without options it has none."""
+    from hostd.key_file import shown  # reads YAML, which the other verbs do without
+
+    budget = budget_from(KeyLimits(rpm, tpm, tokens_day, tokens_month, budget_day, budget_month, at_limit))
+    file, _ = _key_file()
+    with file.locked():
+        keys = file.read()
+        _among(name, keys)
+        changed = [replace(key, budget=budget) if key.name == name else key for key in keys]
+        file.write(changed)
+    said = "no limits" if budget is None else str(budget)
+    say(f"the key '{name}' has {said} from now on; what it has used up counts on")
+    if json:
+        emit({"name": name, **shown(_among(name, changed))})
+
+
 @app.command(name="list")
-def list_keys(*, json: AsJson = False) -> None:
-    """List the keys and what they open; the keys themselves are not kept."""
+def list_keys(*, json: AsJson = False, url: Url = None) -> None:
+    """List the keys, what they open, and what limited ones have used up; the keys themselves are not kept."""
     from hostd.key_file import shown  # reads YAML, which the other verbs do without
 
     file, _ = _key_file()
-    rows = [{"name": key.name, **shown(key)} for key in file.read()]
+    keys = file.read()
+    used = use_of_keys(url) if any(key.budget for key in keys) else {}
     if json:
-        emit({"file": str(file.path), "keys": rows})
+        emit(
+            {
+                "file": str(file.path),
+                "keys": [{"name": key.name, **shown(key), "used": used.get(key.name)} for key in keys],
+            }
+        )
         return
-    for row in rows:
-        limits = [f"models {','.join(row['models'])}"] if row["models"] is not None else []
-        limits += ["local only"] * (row["privacy"] == "local") + ["batch"] * (row["priority"] == "batch")
-        limits += [f"until {row['expires']}"] if row["expires"] else []
-        write_line("  ".join([row["name"], row["scope"], *limits]))
-    if not rows:
+    for key in keys:
+        write_line(f"{key.name}  {key.scope}" + "".join(f"  {each}" for each in _opens(key)))
+        for line in () if key.budget is None else lines_of_use(key.budget, used.get(key.name)):
+            write_line(f"  {line}")
+    if not keys:
         say(f"there are no keys in {file.path}; make one with: hostd keys create NAME")
 
 
@@ -99,11 +158,10 @@ def list_keys(*, json: AsJson = False) -> None:
 def revoke(name: Name, *, json: AsJson = False) -> None:
     """Take a key away; a running daemon refuses it within a second."""
     file, _ = _key_file()
-    keys = file.read()
-    left = [key for key in keys if key.name != name]
-    if len(left) == len(keys):
-        raise VerbError(f"there is no key '{name}'; see: hostd keys list", Code.USAGE)
-    file.write(left)
+    with file.locked():
+        keys = file.read()
+        gone = _among(name, keys)
+        file.write([key for key in keys if key is not gone])
     say(f"the key '{name}' is revoked")
     if json:
         emit({"revoked": name})
@@ -120,6 +178,25 @@ def _key_file() -> "tuple[KeyFile, Settings]":
             Code.BAD_CONFIG,
         )
     return KeyFile(settings.keys.file), settings
+
+
+def _among(name: str, keys: Sequence[ClientKey]) -> ClientKey:
+    found = next((key for key in keys if key.name == name), None)
+    if found is None:
+        raise VerbError(f"there is no key '{name}'; see: hostd keys list", Code.USAGE)
+    return found
+
+
+def _opens(key: ClientKey) -> Iterator[str]:
+    if key.models is not None:
+        yield f"models {','.join(sorted(key.models))}"
+    if key.privacy is Privacy.LOCAL:
+        yield "local only"
+    if key.priority is Priority.BATCH:
+        yield "batch"
+    if key.expires is not None:
+        ends = datetime.fromtimestamp(key.expires, UTC)
+        yield f"{'expired' if key.expires <= time.time() else 'until'} {ends:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _lifetime(text: str) -> float:

@@ -72,7 +72,12 @@ async def sent(
     body = adapted.encode() if adapted.size <= SMALL else await in_turn(adapted.size, adapted.encode)
     lease.sent(body)
     url = lease.endpoint.url + lease.endpoint.speaks[translation.spoken]
-    headers = {"Content-Type": "application/json", **lease.endpoint.headers, **lease.passed_headers}
+    headers = {
+        "Content-Type": "application/json",
+        **lease.endpoint.headers,
+        **lease.passed_headers,
+        **lease.loop_headers,
+    }
     if streamed and not lease.endpoint.keeps_connections:
         # It is closed in any case, after a moment in which the next request might already use it.
         headers["Connection"] = "close"

@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -18,14 +19,17 @@ from hostd.domain.principal import Privacy
 from hostd.domain.private_data import ScanAction
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Route, Task, Ticket
-from hostd.domain.token_estimate import fewest_tokens, most_tokens
+from hostd.domain.token_estimate import fewest_tokens
 from hostd.gateway.context import InferenceServices, RequestContext
 from hostd.gateway.forwarding.attempt import Attempt
 from hostd.gateway.forwarding.attempt_errors import RetryableFailure, TerminalFailure
 from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
+from hostd.gateway.forwarding.loop_check import LoopCheck
+from hostd.gateway.forwarding.loop_signs import passed_on
 from hostd.gateway.forwarding.request_digest import digest_of
 from hostd.gateway.forwarding.request_features import features_of
 from hostd.gateway.forwarding.request_trace import request_record
+from hostd.gateway.forwarding.request_use import accounts_of, bounds_of
 from hostd.gateway.http import error_responses
 from hostd.gateway.http.answers import WholeAnswer
 from hostd.gateway.http.auth import options_of
@@ -67,6 +71,7 @@ class ProxyRequest:
         self._clock = asyncio.get_running_loop().time
         self._arrived = self._clock()
         self._by_rules: RouteQuery | None = None
+        self._loop: LoopCheck | None = None
         self._ticket = self._admission_ticket()
         self._down: Downstream | None = None
         self._holds_slot = True
@@ -105,13 +110,18 @@ class ProxyRequest:
         self._screened = True
 
     def _admission_ticket(self, kept_here: str = "") -> Ticket:
-        inference, principal, options = self._inference, self._ctx.principal, options_of(self._ctx.request.headers)
+        inference, principal, headers = self._inference, self._ctx.principal, self._ctx.request.headers
+        options, session = options_of(headers), session_name(headers, inference.document)
         # A client may give two requests the same id; the scheduler must not take them for one.
-        again = f"/{id(self):x}" if "X-Request-Id" in self._ctx.request.headers else ""
-        route = self._route(Privacy.LOCAL if inference.private else options.privacy, kept_here)
-        session = session_name(self._ctx.request.headers, inference.document)
+        name = self._trace.request_id + (f"/{id(self):x}" if "X-Request-Id" in headers else "")
+        privacy = Privacy.LOCAL if inference.private else options.privacy
+        route = self._route(inference.model, privacy, kept_here)
+        self._loop = self._loop or LoopCheck.of(self._services, headers, inference, session)
+        if self._loop is not None:
+            route = self._loop.route(route, name, lambda asked: self._route(asked, privacy, kept_here))
+            self._trace.guardrail = self._loop.why
         return Ticket(
-            self._trace.request_id + again,
+            name,
             route,
             client=principal.client,
             priority=max(options.priority, principal.priority, route.priority),
@@ -119,15 +129,15 @@ class ProxyRequest:
             conversation=self._conversation(route, session),
             deadline=None if options.timeout is None else self._arrived + options.timeout,
             keep_alive=inference.keep_alive,
-            **self._bounds_of_cost(),
+            **self._use(route, session),
             digest=digest_of(inference) if self._services.dispatcher.refuses_by_digest else None,
         )
 
-    def _route(self, privacy: Privacy, kept_here: str) -> Route:
+    def _route(self, asked: str, privacy: Privacy, kept_here: str) -> Route:
         """Return the targets that may answer; a prompt that is too long for sure passes over the first ones."""
         inference, router, needs = self._inference, self._services.router, self._inference.requirements
-        query = RouteQuery(inference.model, needs, self._ctx.principal, privacy, kept_here=kept_here)
-        if router.has_rules(inference.model):
+        query = RouteQuery(asked, needs, self._ctx.principal, privacy, kept_here=kept_here)
+        if router.has_rules(asked):
             headers, client = self._ctx.request.headers, self._ctx.principal.client
             query = query._replace(features=features_of(inference, headers, client, private=query.private))
             self._by_rules = query
@@ -152,14 +162,13 @@ class ProxyRequest:
         body = self._inference.document.encode()
         return any(contains(body, word) for word in _BYTES_IN_TEXT)
 
-    def _bounds_of_cost(self) -> dict[str, int]:
-        """Return what the request may be billed for at most, where that is asked."""
-        if not self._services.catalog.caps:
+    def _use(self, route: Route, session: str | None) -> dict[str, Any]:
+        """Return who uses something up with the request, and how much at most, where anything has a budget."""
+        budgets = self._services.catalog.budgets
+        accounts = accounts_of(self._ctx.principal, route, session, budgets)
+        if not accounts and not budgets.providers:
             return {}
-        document, choices = self._inference.document, self._inference.choices
-        limits = [document.get(name) for name in ("max_completion_tokens", "max_tokens", "max_output_tokens")]
-        limit = next((each for each in limits if isinstance(each, int) and each > 0), 0)
-        return {"prompt_tokens": most_tokens(document.size), "answer_tokens": limit * choices}
+        return {**bounds_of(self._inference), "accounts": accounts}
 
     async def answer(self) -> web.StreamResponse:
         """Return the response, which may be an error."""
@@ -207,10 +216,11 @@ class ProxyRequest:
 
     def _record(self, outcome: str, status: int, sent: int) -> None:
         """Tell the sinks of the request, which is over; *sent* is the status that the client was sent, 0 if it left before."""
-        asked = self._ticket.route.profile
         total = self._clock() - self._arrived
+        if self._loop is not None:
+            self._loop.ended(answered=outcome == "answered")
         self._services.sinks.finished(
-            request_record(self._trace, self._ctx.principal.client, asked, outcome, status, total, sent=sent)
+            request_record(self._trace, self._ctx.principal, self._ticket, outcome, status, total, sent=sent)
         )
 
     async def _answer(self) -> web.StreamResponse:
@@ -254,8 +264,9 @@ class ProxyRequest:
         attempt = Attempt(self._services, self._inference, trace, lease, self._down, deadline)
         response = await attempt.run()
         self._holds_slot = False
-        self._services.dispatcher.finished(self._ticket.id, attempt.seconds, trace.cost, lease.sums)
-        if self._by_rules is not None:
+        tokens = trace.prompt_tokens + trace.tokens
+        self._services.dispatcher.finished(self._ticket.id, attempt.seconds, trace.cost, lease.sums, tokens)
+        if self._by_rules is not None and not trace.guardrail:
             self._services.router.sessions.answered(self._by_rules, serve.model)
         return response
 
@@ -274,6 +285,7 @@ class ProxyRequest:
         try:
             lease = upstream.lease()
             lease.request_id = self._ticket.id
+            lease.loop_headers = passed_on(None if self._loop is None else self._loop.signs, upstream.variant)
             lease.thinking = self._ticket.route.thinking or lease.thinking
         except EngineError as error:
             raise RetryableFailure(FallbackReason.CRASHED, error.message, reached=False) from None

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from hostd.domain.principal import Principal, PrincipalKind
 from hostd.domain.reason import FallbackReason
+from hostd.domain.ticket import Ticket
 from hostd.telemetry.sinks import RequestRecord
 
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -34,6 +36,7 @@ class RequestTrace:
     members that the engine was not given, *thinking* what its model was asked for in the place of what was wished of thinking.
     *screened* says what a scan for private data led to and what kinds of it were found.
     *routed_by* is the step of routing that chose the model, empty where it is the first of its role.
+    *guardrail* says why the request is taken to go round in a circle.
     *fixed* are the lines of headers that do not depend on who answers.
     """
 
@@ -54,6 +57,7 @@ class RequestTrace:
     thinking: str = ""
     screened: str = ""
     routed_by: str = ""
+    guardrail: str = ""
     fixed: str = ""
 
     @property
@@ -73,12 +77,13 @@ class RequestTrace:
         thinking = f"x-hostd-thinking: {self.thinking}\r\n" if self.thinking else ""
         screened = f"x-hostd-private-data: {self.screened}\r\n" if self.screened else ""
         routed_by = f"x-hostd-routed-by: {self.routed_by}\r\n" if self.routed_by else ""
+        guardrail = f"x-hostd-guardrail: {self.guardrail}\r\n" if self.guardrail else ""
         return (
             f"x-request-id: {self.request_id}\r\nrequest-id: {self.request_id}\r\n"
             f"{_answered_by(self.model, self.backend, self.route, self.exchanges)}"
             f"x-hostd-queue-ms: {'0' if waited < 0.5 else f'{waited:.0f}'}\r\n"
             f"Server-Timing: queue;dur={max(0.0, waited - loaded):.1f}, load;dur={loaded:.1f}, ttft;dur={self.ttft * 1000:.1f}\r\n"
-            f"{cost}{left_out}{thinking}{screened}{routed_by}{self.fixed}"
+            f"{cost}{left_out}{thinking}{screened}{routed_by}{guardrail}{self.fixed}"
         )
 
     def headers(self) -> dict[str, str]:
@@ -111,22 +116,22 @@ def _answered_by(model: str, backend: str, route: str, attempts: int) -> str:
 
 
 def request_record(  # noqa: PLR0913 - what is not known before the end
-    trace: RequestTrace, client: str | None, asked: str, outcome: str, status: int, total: float, *, sent: int = 0
+    trace: RequestTrace, sender: Principal, ticket: Ticket, outcome: str, status: int, total: float, *, sent: int = 0
 ) -> RequestRecord:
     """Return the record of a request that ends now, *total* seconds after it arrived.
 
-    *asked* is the profile that it named, *sent* the status that the client was sent.
+    *sent* is the status that the client was sent.
     """
     return RequestRecord(
         trace.request_id,
         time.time() - total,
-        asked,
+        ticket.route.profile,
         trace.model,
         trace.backend,
         trace.route,
         outcome,
         status,
-        client,
+        sender.client,
         trace.stream,
         trace.waited,
         trace.loaded,
@@ -138,4 +143,7 @@ def request_record(  # noqa: PLR0913 - what is not known before the end
         trace.cost,
         trace.exchanges,
         trace.asked_again,
+        sender.client if sender.kind is PrincipalKind.KEY else None,
+        ticket.route.role,
+        ticket.session,
     )

@@ -1,5 +1,6 @@
 """The keys that open this server: one hash and one look-up for each request, before anything of its body is read."""
 
+import asyncio
 import hmac
 import ipaddress
 import secrets
@@ -11,6 +12,7 @@ from hashlib import sha256
 
 import structlog
 
+from hostd.domain.budget import Budget
 from hostd.domain.client_key import ClientKey
 from hostd.domain.errors import HostdError, RequestError
 from hostd.domain.principal import KeyScope, Principal
@@ -47,6 +49,7 @@ class KeyRing:
         self._changed, self._loopback_open, self._clock, self._wall = changed, loopback_open, clock, wall
         self._keys: dict[bytes, tuple[ClientKey, Principal]] = {}
         self._looked = clock()
+        self._looking: asyncio.Future[None] | None = None
         self._take(changed() or ())
 
     def __repr__(self) -> str:
@@ -60,7 +63,6 @@ class KeyRing:
         Raises:
             RequestError: It has no key that is known and valid (401), or one that does not open *path* (403).
         """
-        self._look()
         given = _keys_in(headers)
         for key in given:
             digest = sha256(key.encode(errors="surrogateescape")).digest()
@@ -72,6 +74,10 @@ class KeyRing:
             return identify(headers)
         why = "this key is not known here, or was revoked" if given else "this host answers with a key only"
         raise RequestError(f"{why}; {_HOW}", code="invalid_api_key", status=401)
+
+    def budget(self, name: str) -> Budget | None:
+        """Return what the key *name* may use up; None where it has no limit, or is not known."""
+        return next((key.budget for key, _ in self._keys.values() if key.name == name), None)
 
     def _find(self, digest: bytes) -> tuple[ClientKey, Principal] | None:
         # How long a look-up takes may tell how a hash begins, not the key: the whole is compared in constant time.
@@ -95,17 +101,30 @@ class KeyRing:
             raise RequestError(message, code="scope_not_allowed", status=403)
         return principal
 
-    def _look(self) -> None:
-        """Take the keys of the file when they have changed, so that one that is revoked opens nothing a second later."""
-        now = self._clock()
-        if now - self._looked < LOOK_EVERY:
-            return
-        self._looked = now
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to look at the file again; then `look` comes before `identify`."""
+        return self._looking is not None or self._clock() - self._looked >= LOOK_EVERY
+
+    async def look(self) -> None:
+        """Take the keys of the file when they have changed, so that one that is revoked opens nothing a second later.
+
+        The file is read in a thread: its disk may be slow, or far away.
+        """
+        if self._looking is None:
+            self._looking = asyncio.ensure_future(self._look())
+        # A client that leaves must not end what others wait for, too.
+        await asyncio.shield(self._looking)
+
+    async def _look(self) -> None:
+        began = self._clock()
         try:
-            keys = self._changed()
+            keys = await asyncio.to_thread(self._changed)
         except HostdError as error:
             log.warning("keys_unreadable", why=error.message, hint="the keys read before stay in force")
             return
+        finally:
+            self._looked, self._looking = began, None
         if keys is not None:
             self._take(keys)
             log.info("keys_read", count=len(keys))

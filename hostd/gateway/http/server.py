@@ -21,6 +21,7 @@ from hostd.domain.errors import Bug, HostdError, RequestError
 from hostd.domain.principal import Principal
 from hostd.domain.server_settings import ServerSettings
 from hostd.gateway.admin import AdminHandlers
+from hostd.gateway.budgets import BudgetHandlers
 from hostd.gateway.context import AppContext, RequestContext, Route
 from hostd.gateway.forwarding.request_trace import RequestTrace, request_id
 from hostd.gateway.health import HealthHandlers
@@ -59,7 +60,12 @@ def make_server(app: AppContext) -> "HttpServer":
         TokenCountHandlers(app.for_inference()),
         ResponseHandlers(app.responses),
     )
-    owners = (AdminHandlers(app.for_admin()), ReloadHandlers(app.reload), HealthHandlers(app.for_health()))
+    owners = (
+        AdminHandlers(app.for_admin()),
+        BudgetHandlers(app),
+        ReloadHandlers(app.reload),
+        HealthHandlers(app.for_health()),
+    )
     settings = app.catalog.server
     described = [route for family in owners for route in family.routes()]
     routes = [
@@ -117,6 +123,8 @@ class HttpServer:
                 trace.fixed = cors.readable_by(origin)
             if request.method == "OPTIONS":
                 return self._options(request, path, trace)
+            if self._keys is not None and self._keys.is_due:
+                await self._keys.look()
             principal = identify(request.headers) if self._keys is None else _by_key(self._keys, request, path)
             handler, name = self._routes.find(path, request.method)
             response = await handler(RequestContext(request, trace, principal, dialect, name))

@@ -34,8 +34,39 @@ def test_a_key_is_made_listed_and_revoked(folder: Path, hostd: Callable[..., Ran
     assert [] == json.loads(hostd("keys", "list", "--json").out)["keys"]
 
 
+def test_a_key_has_limits(folder: Path, hostd: Callable[..., Ran]) -> None:
+    """They are listed, also while no daemon tells what is used, and can be set anew without making another key."""
+    assert 0 == hostd("keys", "create", "laptop", "--rpm", "60", "--budget-day", "2", "--at-limit", "refuse").code
+    assert 0 == hostd("keys", "create", "desk").code
+    listed = hostd("keys", "list")
+    assert [
+        "laptop  inference",
+        "  60 requests a minute",
+        "  2 USD a day",
+        "  at a limit: refuse",
+        "desk  inference",
+    ] == (listed.out.splitlines())
+    assert "not known now" in listed.err
+    digest = "sha256: " + (folder / "keys.yaml").read_text().partition("sha256: ")[2].partition("\n")[0]
+    assert 0 == hostd("keys", "limit", "laptop", "--tpm", "100k").code
+    (row, _) = json.loads(hostd("keys", "list", "--json").out)["keys"]
+    assert (100_000, None) == (row["tokens_per_minute"], row.get("requests_per_minute"))
+    assert digest in (folder / "keys.yaml").read_text()
+    assert 0 == hostd("keys", "limit", "laptop").code
+    assert "minute" not in (folder / "keys.yaml").read_text()
+    assert 2 == hostd("keys", "limit", "absent", "--rpm", "1").code
+
+
 @pytest.mark.parametrize(
-    "wrong", [("a b",), ("a", "--models", "absent"), ("a", "--models", ","), ("a", "--expires", "soon")]
+    "wrong",
+    [
+        ("a b",),
+        ("a", "--models", "absent"),
+        ("a", "--models", ","),
+        ("a", "--expires", "soon"),
+        ("a", "--budget-day", "0"),
+        ("a", "--rpm", "0"),
+    ],
 )
 def test_what_makes_no_sense_makes_no_key(folder: Path, hostd: Callable[..., Ran], wrong: tuple[str, ...]) -> None:
     """A name, models that no profile has, a time that is none."""

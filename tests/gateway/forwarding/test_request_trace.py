@@ -2,7 +2,9 @@
 
 import pytest
 
+from hostd.domain.principal import ANONYMOUS
 from hostd.domain.reason import FallbackReason
+from hostd.domain.ticket import Route, Ticket
 from hostd.gateway.forwarding.request_trace import RequestTrace, header_lines, request_id, request_record
 
 HEADERS = {
@@ -65,7 +67,8 @@ def test_tells_what_an_answer_costs() -> None:
 def test_counts_second_tries_as_attempts() -> None:
     """Each exchange with an engine is one; the record tells which models were asked twice."""
     trace = RequestTrace("r", model="beta", attempts=2, asked_again=("alpha",))
-    record = request_record(trace, None, "alpha", "answered", 200, 1.0)
+    ticket = Ticket("r", Route("alpha", (), profile="alpha"))
+    record = request_record(trace, ANONYMOUS, ticket, "answered", 200, 1.0)
     assert ("3", 3, ("alpha",)) == (trace.headers()["x-hostd-attempts"], record.attempts, record.asked_again)
 
 

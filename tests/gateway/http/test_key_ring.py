@@ -1,5 +1,6 @@
 """Who may use the server is told by keys, before anything of a body is read."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hostd.gateway.http.key_ring import LOOK_EVERY, KeyRing
 from hostd.key_file import KeyFile, digest_of, new_key
 from tests.conftest import OpenDaemon
 from tests.stage import CHAT, make_profile, make_settings
+from tests.virtual_time import in_virtual_time
 
 KEY, ADMIN, SOME = new_key(), new_key(), new_key()
 KEYS = (
@@ -73,22 +75,30 @@ def test_another_key_opens_nothing(given: str) -> None:
     assert 401 == _refused(Clocks().ring(), {"Authorization": given}, CHAT)[0]
 
 
-def test_keys_end() -> None:
+@in_virtual_time
+async def test_keys_end() -> None:
     """At their time, with a word of their own; and within a second of being revoked."""
     clocks = Clocks()
     ring = clocks.ring()
     clocks.now = 1000.0
     assert "the key 'reader' has expired on 1970-01-01" in _refused(ring, {"X-Api-Key": KEY}, CHAT)[1]
+    await ring.look()
     clocks.keys = ()
+    assert not ring.is_due
     clocks.now += LOOK_EVERY
+    assert ring.is_due
+    await asyncio.gather(ring.look(), ring.look())
+    assert not ring.is_due
     assert 401 == _refused(ring, {"X-Api-Key": ADMIN}, CHAT)[0]
 
 
-def test_a_broken_file_keeps_what_was_read() -> None:
+@in_virtual_time
+async def test_a_broken_file_keeps_what_was_read() -> None:
     """R5: an owner's slip of the pen neither opens the server nor locks everybody out."""
     clocks = Clocks()
     ring = clocks.ring()
     clocks.broken, clocks.now = True, 2 * LOOK_EVERY
+    await ring.look()
     assert "owner" == ring.identify({"X-Api-Key": ADMIN}, CHAT, peer="10.0.0.1").client
     assert 401 == _refused(ring, {}, CHAT)[0]
 
