@@ -1,7 +1,7 @@
 """Which engines run: starts, stops, restarts, the boot's loads and the end of idle models.
 
-This half of the scheduler knows nothing of routes. It decides over the lifecycle of every model. Whether there is memory for a
-load, and which models are evicted for it, is `memory_admission`'s decision; which models should be warm is `warm_policy`'s.
+This half of the scheduler knows nothing of routes. Whether there is memory for a load, and which models are evicted for it, is
+`memory_admission`'s decision; which models should be warm is `warm_policy`'s.
 """
 
 from collections.abc import Iterable, Mapping
@@ -206,14 +206,14 @@ class EngineController:
         else:
             self.warm_policy.look_again()
         again_in = None if again_at is None else again_at - self._context.now
-        self._context.explain(
-            FailureHandled(
-                model.name, event.exit_class, event.detail, loading, model.restarts.streak, again_in, charged_to
-            )
-        )
+        found = (event.exit_class, event.detail, loading, model.restarts.streak, again_in, charged_to)
+        self._context.explain(FailureHandled(model.name, *found))
 
     def _try_another(self, model: ModelState, event: EngineFailed) -> bool:
-        """Load the next variant where this one cannot be, or this one again where memory ran out; return whether there is one."""
+        """Load the next variant where this one cannot be, or this one again where that may help; return whether there is one."""
+        if model.woke_from_sleep:  # that an engine died in its sleep says nothing of the next one
+            self.admission.request(model, "request" if model.queue else model.why)
+            return True
         if model.option is None or event.own_want or (model.retried and event.exit_class is ExitClass.OUT_OF_MEMORY):
             return False
         tried, before = model.option, model.usable

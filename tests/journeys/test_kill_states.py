@@ -92,18 +92,14 @@ def test_no_engine_is_there(host: Host) -> None:
 
 
 async def test_an_engine_that_sleeps(tmp_path: Path) -> None:
-    """It is found out and loaded anew; the one request that wakes it at that very moment may be told to come again, with 503."""
+    """It is loaded anew for the request that wakes it, whether its end has been noticed by then or not."""
     async with small(tmp_path, 1, {}, {}) as stage:
         await asked(stage, "a")
         await asked(stage, "b")
         assert State.SLEEPING is stage.model_state("a").state
         pid = stage.instance("a").pid
         psutil.Process(pid).kill()
-        answer = await stage.ask("a")
-        if answer.status != 200:
-            assert (503, "load_failed") == (answer.status, answer.error["code"])
-            assert 1 <= int(answer.headers["Retry-After"]) <= 60
-            await asked(stage, "a")
+        await asked(stage, "a")
         assert pid != stage.instance("a").pid
 
 

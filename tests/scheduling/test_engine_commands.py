@@ -2,10 +2,10 @@
 
 import pytest
 
-from hostd.domain.reason import FallbackReason
+from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.scheduling.effects import Serve
 from hostd.scheduling.engine_commands import LONGEST_TURN
-from hostd.scheduling.events import ClientLeft, EngineSlept, UnloadRequested
+from hostd.scheduling.events import ClientLeft, EngineFailed, EngineSlept, UnloadRequested
 from hostd.scheduling.eviction_timing import LINGER, WAIT_LOADS
 from tests.scheduling.memory import CARD, GIB, Machine, fits
 from tests.scheduling.scenario import profile
@@ -117,6 +117,24 @@ def test_a_sleeping_model_that_is_stopped_while_requests_wait_is_loaded_anew() -
     assert [] == found.pass_time(105.0)
     assert ["check a", "stop b"] == found.gone("a", now=200.0)
     assert ["start a"] == found.gone("b")
+
+
+def test_one_that_died_in_its_sleep_is_loaded_anew_once() -> None:
+    """The request that woke it waits for that; an engine that fails then has failed for a reason of its own."""
+    found = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
+    found.open(profile("a"), profile("b"))
+    found.warm("a")
+    found.scheduler.models["a"].sleep_levels = (1, 2)
+    found.arrive("t1", "b", now=100.0)
+    found.held["a"] = {}
+    found.tell(EngineSlept("a"))
+    found.ready("b")
+    found.finish("t1")
+    found.arrive("t2", "a", now=200.0)
+    assert ["wake a"] == found.gone("b", now=230.0)
+    died = EngineFailed("a", ExitClass.UNKNOWN, "killed by signal 9")
+    assert ["check a", "start a"] == found.tell(died)
+    assert ["refuse t2: load_failed"] == [each for each in found.tell(died) if "t2" in each]
 
 
 def test_a_dead_one_goes_at_once() -> None:
