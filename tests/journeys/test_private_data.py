@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -160,6 +161,25 @@ def test_a_scan_that_is_switched_on_by_a_reload_holds_for_the_next_request(
         until(lambda: host.chat("chat", "anna.reload@example.com").status == 403)
         assert host.chat("chat", "nothing to see").status == 200
     assert "anna.reload" not in _sent(vendors)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_goes_on_from_a_response_that_was_kept_here_stays_here(
+    vendors: tuple[Provider, Provider], tmp_path: Path, *, stream: bool
+) -> None:
+    """Also after the owner has switched the scan off: the response remembers that it must not leave."""
+    profiles = (cloud("chat", vendors[0].url, fallback=["local"]), cloud("alone", vendors[0].url), profile("local"))
+    kept = {"state": {"keep": "1h"}}
+    with serving_cloud(tmp_path, *profiles, privacy={"scan": "stay-local"}, **kept) as host:
+        reply = host.post("/v1/responses", {"model": "chat", "input": "pay GB29NWBK60161331926819", "stream": stream})
+        assert (200, "local") == (reply.status, reply.headers["x-hostd-model"])
+        found = re.search(rb'"id": ?"(resp_[^"]+)"', reply.body)
+        assert found is not None
+        write_files(tmp_path, *profiles, **kept)
+        assert host.post("/hostd/v1/reload", {}).status == 200
+        further = {"model": "alone", "input": "and now?", "previous_response_id": found[1].decode()}
+        assert host.post("/v1/responses", further).status == 403
+    assert "GB29NWBK" not in _sent(vendors)
 
 
 @pytest.mark.slow

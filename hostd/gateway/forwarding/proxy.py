@@ -182,8 +182,6 @@ class ProxyRequest:
                 first=server.commit_after,
                 form=server.keep_alive,
             )
-            if self._keeper is not None:
-                self._down.keep = partial(self._keeper.keep_stream, private=self._ticket.route.private)
         outcome, status, broke_off = "gone", 499, False
         response: web.StreamResponse | None = None
         try:
@@ -225,6 +223,8 @@ class ProxyRequest:
 
     async def _answer(self) -> web.StreamResponse:
         await self._screen()
+        if self._keeper is not None and self._down is not None:
+            self._down.keep = partial(self._keeper.keep_stream, private=self._ticket.route.private)
         dispatcher = self._services.dispatcher
         serve = dispatcher.try_admit(self._ticket) or await dispatcher.admit(self._ticket)
         while True:
