@@ -31,6 +31,7 @@ _VERBS = (
         "launch",
         "queue",
         "requests",
+        "cost",
         "why",
         "logs",
         "reload",

@@ -81,3 +81,12 @@ def price_of(profile: Profile, variant: Variant) -> Price | None:
     if profile.price is not None:
         return profile.price
     return None if variant.provider is None else list_price(variant.provider, variant.model or "")
+
+
+def price_named(name: str, profiles: Mapping[str, Profile]) -> Price | None:
+    """Return the price of a profile called *name*, else the list price of a provider's model: ``gpt-5`` or ``openai/gpt-5``."""
+    if (profile := profiles.get(name)) is not None:
+        return next((price for each in profile.variants if (price := price_of(profile, each)) is not None), None)
+    wanted, _, model = name.rpartition("/")
+    found = (list_price(each, model) for each in LIST_PRICES if wanted in ("", each))
+    return next(filter(None, found), None)

@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from hostd import __version__
+from hostd.domain.costs import MOST_DAYS, CostGroup
 from hostd.gateway.context import RequestContext, Route
 from hostd.gateway.query_values import FLAGS
 
@@ -18,6 +19,7 @@ PATH = "/hostd/v1/openapi.json"
 
 _FLAG = {"type": "string", "enum": sorted(FLAGS)}
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
+_DAYS = {"type": "integer", "minimum": 1, "maximum": MOST_DAYS}
 _TEXT = {"type": "string"}
 
 QUERIES: dict[str, dict[str, dict[str, Any]]] = {
@@ -27,6 +29,7 @@ QUERIES: dict[str, dict[str, dict[str, Any]]] = {
     "/hostd/v1/models/{name}/logs": {"lines": {"anyOf": [_COUNT, {"const": "all"}]}, "follow": _FLAG},
     "/hostd/v1/requests": {"last": _COUNT},
     "/hostd/v1/why": {"last": _COUNT, "model": _TEXT, "request": _TEXT},
+    "/hostd/v1/cost": {"by": {"type": "string", "enum": list(CostGroup)}, "days": _DAYS, "compare": _TEXT},
     "/hostd/v1/reload": {"dry_run": _FLAG},
 }
 """What the query of a path may say, as JSON schemas."""

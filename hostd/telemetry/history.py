@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import datetime, tzinfo
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from urllib.parse import quote
 
 from hostd.domain.budget import Account, Amounts, CountedUse, Owner
 from hostd.domain.capability import Finding, Found, ProbeVerdict
+from hostd.domain.costs import CostGroup, Costs, CostSums, added_up
 from hostd.planning.warm_set.demand import HourlyCount
 from hostd.private_files import open_private
 from hostd.telemetry.database import request_row
@@ -81,6 +83,17 @@ class MeasuredSpeed(NamedTuple):
 
 
 _ROWS = f"SELECT {', '.join(RecordedRequest._fields)} FROM requests"  # noqa: S608  # our own columns
+_AWAY = "cloud"
+"""The backend of a provider's models."""
+_BEGUN = ("answered", "broken", "gone")
+"""Outcomes of requests that a provider may have asked money for."""
+_SUMS = (
+    "count(*), sum(outcome = 'answered'), sum(outcome = 'answered' AND ifnull(backend, '') <> 'cloud'),"
+    " ifnull(sum(prompt_tokens), 0), ifnull(sum(output_tokens), 0), ifnull(sum(cost_usd), 0.0),"
+    " sum(outcome = 'answered' AND prompt_tokens IS NULL),"
+    " sum(ifnull(backend, '') = 'cloud' AND outcome IN ('answered', 'broken', 'gone') AND cost_usd IS NULL)"
+)
+"""The fields of `CostSums` over rows; `_sums` has them for one."""
 
 
 class RequestHistory:
@@ -123,6 +136,22 @@ class RequestHistory:
             local = datetime.fromtimestamp(quarter * _QUARTER, zone)
             found[asked, local.toordinal(), local.hour] += count
         return [HourlyCount(*key, count) for key, count in found.items()]
+
+    def costs(self, by: CostGroup, since: float, zone: tzinfo | None = None) -> Costs:
+        """Return what the requests from *since* on came to, by role, model, client, or day of local time or that of *zone*."""
+        # The file last, as in `recorded`; what it holds by then of those in memory is left out there.
+        waiting = [each for each in self._waiting() if each.at >= since]
+        column = f"CAST(at / {_QUARTER} AS INTEGER)" if by is CostGroup.DAY else str(by)
+        known = f"AND (at, id) NOT IN (VALUES {', '.join(['(?, ?)'] * len(waiting))})" if waiting else ""
+        question = f"SELECT {column}, {_SUMS} FROM requests WHERE at >= ? {known} GROUP BY 1"  # noqa: S608 - our own columns
+        rows = self._ask(question, since, *(value for each in waiting for value in (each.at, each.id)))
+        if by is CostGroup.DAY:
+            kept = ((_day(quarter, zone), CostSums(*sums)) for quarter, *sums in rows)
+            return added_up((*((_day(int(each.at / _QUARTER), zone), _sums(each)) for each in waiting), *kept))
+        named = attrgetter(by)
+        return added_up(
+            (*((named(each), _sums(each)) for each in waiting), *((name, CostSums(*sums)) for name, *sums in rows))
+        )
 
     def load_seconds(self) -> dict[tuple[str, str], float]:
         """Return how long a load of each model and variant label takes: the median of the last ones, in seconds."""
@@ -213,6 +242,24 @@ class RequestHistory:
                 yield from connection.execute(question, values)
         except (sqlite3.Error, OSError):
             return
+
+
+def _sums(row: RecordedRequest) -> CostSums:
+    answered, away = row.outcome == "answered", row.backend == _AWAY
+    return CostSums(
+        1,
+        int(answered),
+        int(answered and not away),
+        row.prompt_tokens or 0,
+        row.output_tokens or 0,
+        row.cost_usd or 0.0,
+        int(answered and row.prompt_tokens is None),
+        int(away and row.outcome in _BEGUN and row.cost_usd is None),
+    )
+
+
+def _day(quarter: int, zone: tzinfo | None) -> str:
+    return datetime.fromtimestamp(quarter * _QUARTER, zone).date().isoformat()
 
 
 def _found(text: str) -> Found:

@@ -24,6 +24,7 @@ VERBS = (
     "launch",
     "queue",
     "requests",
+    "cost",
     "why",
     "logs",
     "reload",

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from hostd.domain.cloud import CLOUD_PROVIDERS
-from hostd.domain.prices import AS_OF, LIST_PRICES, list_price, price_of
+from hostd.domain.prices import AS_OF, LIST_PRICES, list_price, price_named, price_of
 from hostd.domain.profile import Price, Profile, Variant
 
 HAIKU = Variant("cloud", provider="anthropic", model="claude-haiku-4-5-20251001")
@@ -40,3 +40,16 @@ def test_the_owners_price_comes_first() -> None:
     assert Price() == price_of(free, HAIKU)
     assert price_of(Profile("a", (HAIKU,)), Variant("llamacpp", path="a.gguf")) is None
     assert price_of(Profile("a", (HAIKU,)), Variant("cloud", provider="unheard-of", model="claude-haiku-4-5")) is None
+
+
+def test_a_price_is_found_by_name() -> None:
+    """A profile's first, then the list's, with or without its provider; a local profile has none, nor has a stranger."""
+    profiles = {
+        "gpt-5": Profile("gpt-5", (HAIKU,), price=Price(7.0, 8.0)),
+        "mixed": Profile("mixed", (Variant("llamacpp"), HAIKU)),
+        "local": Profile("local", (Variant("llamacpp"),)),
+    }
+    assert Price(7.0, 8.0) == price_named("gpt-5", profiles)
+    assert Price(1.0, 5.0) == price_named("mixed", profiles)
+    assert [LIST_PRICES["openai"]["gpt-5"]] * 2 == [price_named("gpt-5", {}), price_named("openai/gpt-5", profiles)]
+    assert [None] * 3 == [price_named(name, profiles) for name in ("local", "zai/gpt-5", "no-such")]

@@ -16,6 +16,7 @@ from schemathesis.specs.openapi.checks import (
 
 from hostd.gateway.admin import AdminHandlers
 from hostd.gateway.budgets import BudgetHandlers
+from hostd.gateway.costs import CostHandlers
 from hostd.gateway.health import HealthHandlers
 from hostd.gateway.openapi import OpenApiHandlers, document
 from hostd.gateway.reloading import ReloadHandlers
@@ -24,7 +25,7 @@ from tests.security.conftest import Target
 PATIENCE = 30.0
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance, negative_data_rejection]
 NAMES = ("seen", "hostile", "nobody", "../x")
-FAMILIES = (AdminHandlers, BudgetHandlers, ReloadHandlers, HealthHandlers)
+FAMILIES = (AdminHandlers, BudgetHandlers, CostHandlers, ReloadHandlers, HealthHandlers)
 described = [route for family in FAMILIES for route in family(None).routes()]  # type: ignore[arg-type]
 schema = schemathesis.openapi.from_dict(document([*described, *OpenApiHandlers([]).routes()]))
 

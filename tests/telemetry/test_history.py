@@ -11,6 +11,7 @@ import pytest
 
 from hostd.domain.budget import Account, Amounts, CountedUse, Owner
 from hostd.domain.capability import Finding, ProbeVerdict
+from hostd.domain.costs import CostGroup, CostSums
 from hostd.planning.warm_set.demand import HourlyCount
 from hostd.telemetry.database import MIGRATIONS, Database, Entry
 from hostd.telemetry.history import MeasuredSpeed, PastRequest, RequestHistory
@@ -18,10 +19,12 @@ from hostd.telemetry.sinks import ChargeRecord, ProbeRecord
 from hostd.telemetry.sqlite_file import connect
 from tests.telemetry.example_records import NOON, load, request
 
+LEDGER = "a ledger?#.sqlite"
+
 
 def told(folder: Path, *entries: Entry) -> RequestHistory:
     """Return the history of *entries*."""
-    path = folder / "a ledger?#.sqlite"
+    path = folder / LEDGER
     with closing(Database(path)) as ledger:
         ledger.write(entries)
     return RequestHistory(path)
@@ -59,6 +62,41 @@ def test_counts_by_local_hour(tmp_path: Path) -> None:
     assert {(16, 1), (17, 2)} == {(c.hour, c.requests) for c in history.hours(0.0, half) if c.model == "alpha"}
     assert [HourlyCount("alpha", day, 12, 1)] == history.hours(NOON + 1801, UTC)
     assert history.hours(0.0)
+
+
+SEVERAL = (
+    request(NOON, id="a", role="planner", client="bot", cost=0.5, backend="cloud", model="big"),
+    request(NOON + 1, id="b", client="bot"),
+    request(NOON + 2, id="c", model="none", backend="none", outcome="refused", prompt_tokens=0, output_tokens=0),
+    request(NOON + 3, id="d", backend="cloud", model="big", outcome="broken", prompt_tokens=0, output_tokens=0),
+    request(NOON + 4, id="e", prompt_tokens=0, output_tokens=7),
+    request(NOON + 50_000, id="a", role="planner"),
+)
+BIG, ALPHA = CostSums(2, 1, 0, 100, 51, 0.5, 0, 1), CostSums(3, 3, 3, 200, 109, 0.0, 1, 0)
+PLANNER, BOT = CostSums(2, 2, 1, 200, 102, 0.5), CostSums(2, 2, 1, 200, 102, 0.5)
+FIRST_DAY = CostSums(5, 3, 2, 200, 109, 0.5, 1, 1)
+
+
+@pytest.mark.parametrize("written", [6, 3, 0])
+def test_adds_up_what_requests_came_to(tmp_path: Path, written: int) -> None:
+    """By each group, of local days, from a time on; alike whether requests are written or still in memory, or both."""
+    told(tmp_path, *SEVERAL[:written])
+    history = RequestHistory(tmp_path / LEDGER, lambda: SEVERAL[max(0, written - 2) :])
+    assert {"alpha": ALPHA, "big": BIG, None: CostSums(1)} == history.costs(CostGroup.MODEL, 0.0)
+    assert PLANNER == history.costs(CostGroup.ROLE, 0.0)["planner"]
+    clients = history.costs(CostGroup.CLIENT, 0.0)
+    assert (BOT, {"bot", None}) == (clients["bot"], set(clients))
+    days = history.costs(CostGroup.DAY, 0.0, ZoneInfo("Europe/Berlin"))
+    assert {"2025-11-20": FIRST_DAY, "2025-11-21": CostSums(1, 1, 1, 100, 51)} == days
+    assert ["2025-11-20"] == list(history.costs(CostGroup.DAY, NOON + 4, timezone(timedelta(hours=-10))))
+    assert 2 == sum(each.requests for each in history.costs(CostGroup.MODEL, NOON + 4).values())
+
+
+def test_adds_up_beside_all_that_may_wait(tmp_path: Path) -> None:
+    """As many requests as are kept in memory and written at once, all of them in the file already."""
+    many = [request(NOON + at, id=f"r{at}") for at in range(12_000)]
+    told(tmp_path, *many)
+    assert 12_000 == RequestHistory(tmp_path / LEDGER, lambda: many).costs(CostGroup.MODEL, 0.0)["alpha"].requests
 
 
 def test_measures_loads(tmp_path: Path) -> None:

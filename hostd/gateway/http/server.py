@@ -23,6 +23,7 @@ from hostd.domain.server_settings import ServerSettings
 from hostd.gateway.admin import AdminHandlers
 from hostd.gateway.budgets import BudgetHandlers
 from hostd.gateway.context import AppContext, RequestContext, Route
+from hostd.gateway.costs import CostHandlers
 from hostd.gateway.forwarding.request_trace import RequestTrace, request_id
 from hostd.gateway.health import HealthHandlers
 from hostd.gateway.http import cors, error_responses
@@ -63,6 +64,7 @@ def make_server(app: AppContext) -> "HttpServer":
     owners = (
         AdminHandlers(app.for_admin()),
         BudgetHandlers(app),
+        CostHandlers(app),
         ReloadHandlers(app.reload),
         HealthHandlers(app.for_health()),
     )

@@ -1,0 +1,65 @@
+"""``hostd cost``: what requests came to, how many stayed local, and what their tokens would cost elsewhere."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+
+from hostd.cli.client import connect
+from hostd.cli.options import AsJson, Url
+from hostd.cli.output import NOTHING, Column, emit, say, show_table
+from hostd.domain.costs import MOST_DAYS, CostGroup
+
+
+def cost(
+    *,
+    by: Annotated[CostGroup, typer.Option(help="What to add up by.")] = CostGroup.MODEL,
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="Today and the days before it, so many in all.")] = 30,
+    compare: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Also what the same tokens would cost at this cloud model, such as gpt-5."),
+    ] = None,
+    json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Tell what requests cost, and what share stayed local."""
+    query = {"by": str(by), "days": str(days)} | ({} if compare is None else {"compare": compare})
+    found = connect(url).get(f"/hostd/v1/cost?{urlencode(query)}")
+    if json:
+        emit(found)
+        return
+    columns = [
+        Column(str(by).upper(), flexible=by is not CostGroup.DAY),
+        *(Column(title, right=True) for title in ("REQUESTS", "LOCAL")),
+        *(Column(title, right=True, extra=True) for title in ("PROMPT", "ANSWER")),
+        Column("USD", right=True),
+        *(() if compare is None else (Column(f"AT {compare}", right=True),)),
+    ]
+    rows = [(each["name"] or NOTHING, each) for each in found["groups"]] + [("total", found["total"])]
+    show_table(columns, [_cells(name, row, compared=compare is not None) for name, row in rows])
+    _say_what_is_not_known(found["total"])
+
+
+def _cells(name: str, row: Mapping[str, Any], *, compared: bool) -> list[str]:
+    share = row["local_share"]
+    return [
+        name,
+        str(row["requests"]),
+        NOTHING if share is None else f"{share:.0%}",
+        str(row["prompt_tokens"]),
+        str(row["output_tokens"]),
+        _money(row["usd"]),
+        *([_money(row["compare_usd"])] if compared else []),
+    ]
+
+
+def _money(usd: float | None) -> str:
+    return NOTHING if usd is None else f"{usd:.4f}"
+
+
+def _say_what_is_not_known(total: Mapping[str, Any]) -> None:
+    if count := total["unpriced_requests"]:
+        say(f"{count} requests to cloud models are not in USD: their tokens were not counted, or there is no price")
+    if count := total["uncounted_requests"]:
+        say(f"{count} answers are not in the tokens: their engines did not count them")

@@ -1,0 +1,126 @@
+"""The route that shows what requests came to: how many stayed local, their tokens, and their money."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
+from difflib import get_close_matches
+from typing import Any
+
+from aiohttp import web
+
+from hostd.domain.costs import MOST_DAYS, CostGroup, Costs, CostSums, total
+from hostd.domain.errors import RequestError
+from hostd.domain.prices import AS_OF, LIST_PRICES, price_named
+from hostd.domain.profile import Price, Profile
+from hostd.gateway.context import AppContext, RequestContext, Route
+from hostd.gateway.http.origin_check import shown
+from hostd.gateway.query_values import count
+from hostd.gateway.views import timestamp
+
+_DAYS = 30
+
+
+class CostHandlers:
+    """Shows the sums over the recorded requests."""
+
+    def __init__(self, app: AppContext) -> None:
+        self._app = app
+
+    def routes(self) -> list[Route]:
+        """Return the route."""
+        return [("GET", "/hostd/v1/cost", self.show_cost)]
+
+    async def show_cost(self, ctx: RequestContext) -> web.Response:
+        """Show what requests came to in the last ``days`` days, ``by`` model, role, client or day; and at ``compare``'s price."""
+        query = ctx.request.query
+        by, span = _group(query.get("by", CostGroup.MODEL)), _days(count(query, "days", _DAYS))
+        name, profiles = query.get("compare"), self._app.catalog.profiles
+        price = None if name is None else _price(name, profiles)
+        since = _midnight(datetime.now().astimezone(), span)
+        costs = await asyncio.to_thread(self._app.records.costs, by, since.timestamp())
+        compared = None if name is None or price is None else _compared(name, price, profiles)
+        head = {"by": by, "days": span, "since": timestamp(since.astimezone(UTC)), "compare": compared}
+        return web.json_response(head | _groups(costs, price))
+
+
+def _group(given: str) -> CostGroup:
+    """Return what requests are grouped by.
+
+    Raises:
+        RequestError: It is none of the groups.
+    """
+    try:
+        return CostGroup(given)
+    except ValueError:
+        raise RequestError(
+            f"by={shown(given)}: write one of {', '.join(CostGroup)}", code="bad_request", param="by"
+        ) from None
+
+
+def _days(given: int) -> int:
+    """Return how many days to look back.
+
+    Raises:
+        RequestError: There is no such span.
+    """
+    if not 1 <= given <= MOST_DAYS:
+        raise RequestError(f"days={given}: write 1 to {MOST_DAYS}, such as 30", code="bad_request", param="days")
+    return given
+
+
+def _midnight(now: datetime, span: int) -> datetime:
+    """Return the local midnight with which the last *span* days begin, today included."""
+    day = now.date() - timedelta(days=span - 1)
+    return datetime.combine(day, time()).astimezone()
+
+
+def _groups(costs: Costs, price: Price | None) -> dict[str, Any]:
+    return {
+        "groups": [{"name": name, **_row(sums, price)} for name, sums in costs.items()],
+        "total": _row(total(costs), price),
+    }
+
+
+def _row(sums: CostSums, price: Price | None) -> dict[str, Any]:
+    share, at_price = sums.local_share, None if price is None else sums.at(price)
+    return {
+        "requests": sums.requests,
+        "answered": sums.answered,
+        "answered_locally": sums.local,
+        "local_share": None if share is None else round(share, 4),
+        "prompt_tokens": sums.prompt_tokens,
+        "output_tokens": sums.output_tokens,
+        "usd": round(sums.usd, 6),
+        "compare_usd": None if at_price is None else round(at_price, 6),
+        "uncounted_requests": sums.uncounted,
+        "unpriced_requests": sums.unpriced,
+    }
+
+
+def _compared(name: str, price: Price, profiles: Mapping[str, Profile]) -> dict[str, Any]:
+    is_owners = name in profiles and profiles[name].price is not None
+    return {
+        "model": name,
+        "input_usd_per_million": price.input,
+        "output_usd_per_million": price.output,
+        "as_of": None if is_owners else AS_OF,
+    }
+
+
+def _price(name: str, profiles: Mapping[str, Profile]) -> Price:
+    """Return the price of the model that is compared with.
+
+    Raises:
+        RequestError: It has none.
+    """
+    if (price := price_named(name, profiles)) is not None:
+        return price
+    known = [model for models in LIST_PRICES.values() for model in models]
+    near = get_close_matches(name.rpartition("/")[2], known, 3) or known[:3]
+    raise RequestError(
+        f"compare={shown(name)}: no price is known of this model; name a profile with a price, or a model of the list, such as "
+        + ", ".join(near),
+        code="model_not_found",
+        status=404,
+        param="compare",
+    )
