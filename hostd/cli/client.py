@@ -86,8 +86,10 @@ class Reply:
 class Client:
     """Speaks to one daemon; each call uses a connection of its own, so threads may share a client."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, as_owner: bool = False) -> None:
+        """Speak to the daemon at *address*, *as_owner* with the key that it has left where there is one, whatever was given."""
         self.address = address
+        self._as_owner = as_owner
 
     def get(self, path: str) -> dict[str, Any]:
         """Return the JSON object at *path*; raises as `request` does."""
@@ -126,10 +128,12 @@ class Client:
         kind = http.client.HTTPSConnection if where.tls else http.client.HTTPConnection
         return kind(where.host, where.port, timeout=timeout)
 
-    def _key(self) -> str | None:
-        """Return the owner's key from the environment, else the one that a daemon of this user has left for this address."""
-        if given := os.environ.get("HOSTD_API_KEY"):
-            return given
+    def key(self) -> str | None:
+        """Return the key from the environment, else the one that a daemon of this user has left for this address."""
+        given, left = os.environ.get("HOSTD_API_KEY") or None, self._left
+        return (left() or given) if self._as_owner else (given or left())
+
+    def _left(self) -> str | None:
         where = self.address
         if where.socket or where.tls or where.prefix:
             return None
@@ -141,7 +145,7 @@ class Client:
         self, connection: http.client.HTTPConnection, method: str, path: str, body: Mapping[str, Any] | None
     ) -> http.client.HTTPResponse:
         headers = {"content-type": "application/json", "x-hostd-client": "hostd-cli"} if body else {}
-        if (key := self._key()) is not None:
+        if (key := self.key()) is not None:
             headers["authorization"] = f"Bearer {key}"
         payload = json.dumps(body).encode() if body else None
         try:

@@ -52,7 +52,7 @@ def _serving(server: socketserver.BaseServer, stage: Daemon) -> Iterator[Daemon]
 @pytest.fixture(autouse=True)
 def bare_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home without any configuration, so that nothing of the owner's is read."""
-    for name in ("HOSTD_URL", "HOSTD_CONFIG", "COLUMNS", "FORCE_COLOR", "NO_COLOR"):
+    for name in ("HOSTD_URL", "HOSTD_API_KEY", "HOSTD_CONFIG", "COLUMNS", "FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

@@ -105,6 +105,25 @@ def test_the_owners_verbs_need_none(host: Host) -> None:
     assert (4, False) == (refused.returncode, KEY.encode() in refused.stderr)
 
 
+def test_a_launched_program_has_the_owners_key(host: Host, tmp_path: Path) -> None:
+    """R5, R33: in a variable, by which it is answered; not among its arguments, nor in what is printed."""
+    program = tmp_path / "codex"
+    program.write_text(
+        f"#!{sys.executable}\nimport os, sys, urllib.request as web\nkey = os.environ['HOSTD_API_KEY']\n"
+        f"asked = web.Request('{host.url}/v1/models', headers={{'authorization': 'Bearer ' + key}})\n"
+        "print(web.urlopen(asked, timeout=20).status, any(key in word for word in sys.argv))\n"
+    )
+    program.chmod(0o755)
+    command = [sys.executable, "-m", "hostd", "launch", "codex", "--model", "chat", "--url", host.url]
+    ran = subprocess.run(command, env=host.environment | {"PATH": str(tmp_path)}, capture_output=True, check=False)
+    assert (0, b"200 False\n") == (ran.returncode, ran.stdout), ran.stderr
+    given = host.environment | {"PATH": str(tmp_path), "HOSTD_API_KEY": KEY}
+    ran = subprocess.run(command, env=given, capture_output=True, check=False)
+    assert b"200 False\n" == ran.stdout, "one for inference, too: its owner's is for the look-up"
+    shown = subprocess.run([*command, "--print"], env=host.environment, capture_output=True, check=True)
+    assert b"export HOSTD_API_KEY='***'\n" in shown.stdout
+
+
 def test_a_key_goes_nowhere(host: Host, folder: Path) -> None:
     """R31, R33: neither into a log, nor a file, nor to an engine."""
     list(_ask(host, KEY))

@@ -1,11 +1,15 @@
 """What is known of an agent's program, and what it is run with."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 PLACEHOLDER_KEY = "hostd"
-"""A key for programs that want one; hostd asks for none."""
+"""A key for programs that want one, where hostd asks for none."""
+KEY_VARIABLE = "HOSTD_API_KEY"
+"""The variable that a key is given in to programs that can be told a name for it, and that hostd's own verbs read."""
+MASKED_KEY = "***"
+"""What stands for a key where the command is printed."""
 MOST_OUTPUT = 32_000
 """Tokens of an answer at most: what Claude Code and OpenCode take by themselves."""
 _USUAL_CONTEXT = 32_768
@@ -14,11 +18,15 @@ _USUAL_CONTEXT = 32_768
 
 @dataclass(frozen=True, slots=True)
 class ModelAddress:
-    """A model of a daemon: *url* is its base without ``/v1``, *context* the tokens of one request, where they are known."""
+    """A model of a daemon: *url* is its base without ``/v1``, *context* the tokens of one request, where they are known.
+
+    *key* opens the daemon, None where it asks for none.
+    """
 
     url: str
     model: str
     context: int | None = None
+    key: str | None = field(default=None, repr=False)
 
     @property
     def openai_url(self) -> str:
@@ -35,15 +43,24 @@ class ModelAddress:
         """The context for a program that has to be told one."""
         return self.context or _USUAL_CONTEXT
 
+    @property
+    def told_key(self) -> str:
+        """The key for a program that has to be told one."""
+        return self.key or PLACEHOLDER_KEY
+
+    def masked(self) -> "ModelAddress":
+        """Return it with a mask in the place of its key, to be printed."""
+        return self if self.key is None else replace(self, key=MASKED_KEY)
+
 
 @dataclass(frozen=True, slots=True)
 class AgentCommand:
     """How an agent is started: variables to set and to *unset*, arguments before the user's own, and *files* by path."""
 
-    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     unset: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
-    files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
     def environment_from(self, inherited: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of an agent that is started in *inherited*."""

@@ -2,25 +2,27 @@
 
 import json
 
-from hostd.cli.agents.agent_program import PLACEHOLDER_KEY, AgentCommand, AgentProgram, ModelAddress
+from hostd.cli.agents.agent_program import AgentCommand, AgentProgram, ModelAddress
 
 
 def command(model: ModelAddress, folder: str) -> AgentCommand:
-    """Return a command with one model for edits and for summaries; its context stands in a file of model metadata."""
+    """Return a command with one model for edits and for summaries; context and key stand in files."""
     name = f"openai/{model.model}"
-    # Its user's .aider.conf.yml and .env come before variables.
-    arguments = ["--openai-api-base", model.openai_url, "--openai-api-key", PLACEHOLDER_KEY]
+    # Its user's .env comes before variables, and this file before both and .aider.conf.yml.
+    variables = f"{folder}/variables.env"
+    files = {variables: f"AIDER_OPENAI_API_KEY='{model.told_key}'\n"}
+    arguments = ["--env-file", variables, "--openai-api-base", model.openai_url]
     # Without metadata it warns of a model that it does not know, and offers to open a page about it.
     arguments += ["--model", name, "--weak-model", name, "--no-show-model-warnings"]
     if model.context is None:
-        return AgentCommand(arguments=tuple(arguments))
+        return AgentCommand(arguments=tuple(arguments), files=files)
     path = f"{folder}/models.json"
     output = model.output_tokens
     limits = {"max_input_tokens": model.context, "max_output_tokens": output, "max_tokens": output}
     prices = {"input_cost_per_token": 0, "output_cost_per_token": 0}
     metadata = {name: limits | prices | {"litellm_provider": "openai", "mode": "chat"}}
     arguments += ["--model-metadata-file", path]
-    return AgentCommand(arguments=tuple(arguments), files={path: json.dumps(metadata)})
+    return AgentCommand(arguments=tuple(arguments), files=files | {path: json.dumps(metadata)})
 
 
 AIDER = AgentProgram(

@@ -2,18 +2,18 @@
 
 import json
 
-from hostd.cli.agents.agent_program import PLACEHOLDER_KEY, AgentCommand, AgentProgram, ModelAddress
+from hostd.cli.agents.agent_program import AgentCommand, AgentProgram, ModelAddress
 
 _TIERS = ("FABLE", "OPUS", "SONNET", "HAIKU")
 _ELSEWHERE = ("ANTHROPIC_API_KEY", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY")
 
 
-def command(model: ModelAddress, _folder: str) -> AgentCommand:
+def command(model: ModelAddress, folder: str) -> AgentCommand:
     """Return a command whose requests of every tier ask for *model*, and whose prompts have beginnings that stay the same."""
     name = model.model
     environment = {
         "ANTHROPIC_BASE_URL": model.url,
-        "ANTHROPIC_AUTH_TOKEN": PLACEHOLDER_KEY,
+        "ANTHROPIC_AUTH_TOKEN": model.told_key,
         "ANTHROPIC_MODEL": name,
         "ANTHROPIC_SMALL_FAST_MODEL": name,
         **{f"ANTHROPIC_DEFAULT_{tier}_MODEL": name for tier in _TIERS},
@@ -27,9 +27,13 @@ def command(model: ModelAddress, _folder: str) -> AgentCommand:
         # It takes a model that it does not know for one of a million tokens.
         environment["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] = str(model.context)
         environment["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] = str(model.output_tokens)
-    # Variables in its user's settings come before those of the environment, and these before both.
+    # Variables in its user's settings come before those of the environment, and these before both. They hold a key: as an
+    # argument, every user of the machine could read it.
     settings = {"env": environment | dict.fromkeys(_ELSEWHERE, "")}
-    return AgentCommand(environment, unset=_ELSEWHERE, arguments=("--settings", json.dumps(settings)))
+    path = f"{folder}/settings.json"
+    return AgentCommand(
+        environment, unset=_ELSEWHERE, arguments=("--settings", path), files={path: json.dumps(settings)}
+    )
 
 
 CLAUDE = AgentProgram(

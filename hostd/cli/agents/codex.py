@@ -2,7 +2,7 @@
 
 import json
 
-from hostd.cli.agents.agent_program import AgentCommand, AgentProgram, ModelAddress
+from hostd.cli.agents.agent_program import KEY_VARIABLE, AgentCommand, AgentProgram, ModelAddress
 
 
 def command(model: ModelAddress, _folder: str) -> AgentCommand:
@@ -16,9 +16,13 @@ def command(model: ModelAddress, _folder: str) -> AgentCommand:
     }
     if model.context is not None:
         settings["model_context_window"] = model.context
+    environment: dict[str, str] = {}
+    if model.key is not None:
+        settings["model_providers.hostd.env_key"] = KEY_VARIABLE
+        environment[KEY_VARIABLE] = model.key
     # Text in JSON is text in TOML.
     overrides = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
-    return AgentCommand(arguments=tuple(word for override in overrides for word in ("-c", override)))
+    return AgentCommand(environment, arguments=tuple(word for override in overrides for word in ("-c", override)))
 
 
 CODEX = AgentProgram(

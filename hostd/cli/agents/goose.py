@@ -1,6 +1,6 @@
 """goose, which speaks OpenAI's chat completions."""
 
-from hostd.cli.agents.agent_program import PLACEHOLDER_KEY, AgentCommand, AgentProgram, ModelAddress
+from hostd.cli.agents.agent_program import AgentCommand, AgentProgram, ModelAddress
 
 
 def command(model: ModelAddress, _folder: str) -> AgentCommand:
@@ -10,7 +10,7 @@ def command(model: ModelAddress, _folder: str) -> AgentCommand:
         "GOOSE_MODEL": model.model,
         "OPENAI_HOST": model.url,
         "OPENAI_BASE_PATH": "v1/chat/completions",
-        "OPENAI_API_KEY": PLACEHOLDER_KEY,
+        "OPENAI_API_KEY": model.told_key,
     }
     if model.context is not None:
         environment["GOOSE_CONTEXT_LIMIT"] = str(model.context)

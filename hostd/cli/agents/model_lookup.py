@@ -27,7 +27,8 @@ def find_model(url: str | None, named: str | None, *, tools: bool = True) -> Fou
         VerbError: The model is unknown, none can call tools, or the daemon listens on no port.
     """
     where = find_port(url)
-    client, name, why = Client(where), named, None
+    # A key that is given to the program may open models only, and not the list of them with what they can.
+    client, name, why = Client(where, as_owner=True), named, None
     if name is None:
         answer = client.get("/hostd/v1/models")
         choice = choose(answer["models"], answer["roles"], tools=tools)
@@ -39,5 +40,8 @@ def find_model(url: str | None, named: str | None, *, tools: bool = True) -> Fou
         name, why = choice.name, choice.why
     found = client.get(model_path(name))
     return FoundModel(
-        ModelAddress(str(where), name, found["context"]), where.host, why, found["capabilities"].get("tools")
+        ModelAddress(str(where), name, found["context"], Client(where).key()),
+        where.host,
+        why,
+        found["capabilities"].get("tools"),
     )

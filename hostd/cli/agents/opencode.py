@@ -2,7 +2,7 @@
 
 import json
 
-from hostd.cli.agents.agent_program import PLACEHOLDER_KEY, AgentCommand, AgentProgram, ModelAddress
+from hostd.cli.agents.agent_program import AgentCommand, AgentProgram, ModelAddress
 
 _PROVIDER = "hostd"
 
@@ -15,7 +15,7 @@ def command(model: ModelAddress, _folder: str) -> AgentCommand:
     provider = {
         "npm": "@ai-sdk/openai-compatible",
         "name": "hostd",
-        "options": {"baseURL": model.openai_url, "apiKey": PLACEHOLDER_KEY},
+        "options": {"baseURL": model.openai_url, "apiKey": model.told_key},
         "models": {model.model: served},
     }
     name = f"{_PROVIDER}/{model.model}"

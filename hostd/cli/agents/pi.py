@@ -2,7 +2,14 @@
 
 import json
 
-from hostd.cli.agents.agent_program import MOST_OUTPUT, PLACEHOLDER_KEY, AgentCommand, AgentProgram, ModelAddress
+from hostd.cli.agents.agent_program import (
+    KEY_VARIABLE,
+    MOST_OUTPUT,
+    PLACEHOLDER_KEY,
+    AgentCommand,
+    AgentProgram,
+    ModelAddress,
+)
 
 _PROVIDER = "hostd"
 
@@ -25,9 +32,14 @@ def command(model: ModelAddress, folder: str) -> AgentCommand:
         "models": [served],
     }
     path = f"{folder}/provider.js"
-    script = f"export default (pi) => pi.registerProvider({json.dumps(_PROVIDER)}, {json.dumps(provider)});\n"
+    said = json.dumps(provider)
+    environment: dict[str, str] = {}
+    if model.key is not None:
+        said = f"Object.assign({said}, {{apiKey: process.env.{KEY_VARIABLE}}})"
+        environment[KEY_VARIABLE] = model.key
+    script = f"export default (pi) => pi.registerProvider({json.dumps(_PROVIDER)}, {said});\n"
     arguments = ("--extension", path, "--provider", _PROVIDER, "--model", model.model)
-    return AgentCommand(arguments=arguments, files={path: script})
+    return AgentCommand(environment, arguments=arguments, files={path: script})
 
 
 PI = AgentProgram(

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from hostd.cli.agents.agent_program import AgentProgram, ModelAddress
 from hostd.cli.exits import VerbError
+from hostd.private_files import write_private
 from hostd.programs import become_program, find_program, run_in_foreground
 
 
@@ -37,11 +38,11 @@ def run_agent(agent: AgentProgram, model: ModelAddress, arguments: Sequence[str]
             become_program([path, *command.arguments, *arguments], command.environment_from(inherited))
         except OSError as error:
             raise _not_started(path, error) from error
-    # Of mode 0700, for what is written there is the user's alone.
+    # Of mode 0700, and the files 0600: what is written there, keys included, is the user's alone.
     with TemporaryDirectory(prefix="hostd-launch-") as folder:
         command = agent.command(model, folder)
         for name, text in command.files.items():
-            Path(name).write_text(text, "utf-8")
+            write_private(Path(name), text)
         try:
             return run_in_foreground([path, *command.arguments, *arguments], command.environment_from(inherited))
         except OSError as error:

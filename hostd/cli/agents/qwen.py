@@ -2,14 +2,14 @@
 
 import json
 
-from hostd.cli.agents.agent_program import PLACEHOLDER_KEY, AgentCommand, AgentProgram, ModelAddress
+from hostd.cli.agents.agent_program import AgentCommand, AgentProgram, ModelAddress
 
 
 def command(model: ModelAddress, folder: str) -> AgentCommand:
     """Return a command that overrides the user's provider; the context stands in defaults, which their own settings override."""
     environment = {
         "OPENAI_BASE_URL": model.openai_url,
-        "OPENAI_API_KEY": PLACEHOLDER_KEY,
+        "OPENAI_API_KEY": model.told_key,
         "OPENAI_MODEL": model.model,
     }
     arguments = ("--auth-type", "openai", "--openai-base-url", model.openai_url, "--model", model.model)

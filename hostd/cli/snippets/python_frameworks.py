@@ -11,11 +11,14 @@ LANGCHAIN = Snippet(
     _FILE,
     '''\
 # pip install "langchain==1.5.*" "langchain-openai==1.7.*"
+import os
+
 from langchain.agents import create_agent
 from langchain.tools import tool
 from langchain_openai import ChatOpenAI
 
-model = ChatOpenAI(model="@MODEL@", base_url="@OPENAI_URL@", api_key="@KEY@")
+key = os.environ.get("HOSTD_API_KEY", "@KEY@")
+model = ChatOpenAI(model="@MODEL@", base_url="@OPENAI_URL@", api_key=key)
 
 
 @tool
@@ -37,6 +40,8 @@ LANGGRAPH = Snippet(
     _FILE,
     '''\
 # pip install "langgraph==1.2.*" "langchain-openai==1.7.*"
+import os
+
 from langchain_openai import ChatOpenAI
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
@@ -47,7 +52,8 @@ def weather(city: str) -> str:
     return f"It rains in {city}."
 
 
-model = ChatOpenAI(model="@MODEL@", base_url="@OPENAI_URL@", api_key="@KEY@").bind_tools([weather])
+key = os.environ.get("HOSTD_API_KEY", "@KEY@")
+model = ChatOpenAI(model="@MODEL@", base_url="@OPENAI_URL@", api_key=key).bind_tools([weather])
 
 
 def ask(state: MessagesState) -> dict:
@@ -72,10 +78,13 @@ CREWAI = Snippet(
     _FILE,
     '''\
 # pip install "crewai==1.15.*"
+import os
+
 from crewai import LLM, Agent, Crew, Task
 from crewai.tools import tool
 
-llm = LLM(model="openai/@MODEL@", base_url="@OPENAI_URL@", api_key="@KEY@")
+key = os.environ.get("HOSTD_API_KEY", "@KEY@")
+llm = LLM(model="openai/@MODEL@", base_url="@OPENAI_URL@", api_key=key)
 
 
 @tool("weather")
@@ -97,11 +106,14 @@ OPENAI_AGENTS = Snippet(
     _FILE,
     '''\
 # pip install "openai-agents==0.24.*"
+import os
+
 from agents import Agent, OpenAIResponsesModel, Runner, function_tool, set_tracing_disabled
 from openai import AsyncOpenAI
 
 set_tracing_disabled(True)  # else what is said here goes to OpenAI as a trace
-client = AsyncOpenAI(base_url="@OPENAI_URL@", api_key="@KEY@")
+key = os.environ.get("HOSTD_API_KEY", "@KEY@")
+client = AsyncOpenAI(base_url="@OPENAI_URL@", api_key=key)
 model = OpenAIResponsesModel(model="@MODEL@", openai_client=client)
 
 
@@ -123,11 +135,14 @@ PYDANTIC_AI = Snippet(
     _FILE,
     '''\
 # pip install "pydantic-ai-slim[openai]==2.68.*"
+import os
+
 from pydantic_ai import Agent
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
-model = OpenAIChatModel("@MODEL@", provider=OpenAIProvider(base_url="@OPENAI_URL@", api_key="@KEY@"))
+key = os.environ.get("HOSTD_API_KEY", "@KEY@")
+model = OpenAIChatModel("@MODEL@", provider=OpenAIProvider(base_url="@OPENAI_URL@", api_key=key))
 agent = Agent(model)
 
 
@@ -149,6 +164,7 @@ LLAMA_INDEX = Snippet(
     '''\
 # pip install "llama-index-core==0.14.*" "llama-index-llms-openai-like==0.8.*"
 import asyncio
+import os
 
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.llms.openai_like import OpenAILike
@@ -156,7 +172,7 @@ from llama_index.llms.openai_like import OpenAILike
 llm = OpenAILike(
     model="@MODEL@",
     api_base="@OPENAI_URL@",
-    api_key="@KEY@",
+    api_key=os.environ.get("HOSTD_API_KEY", "@KEY@"),
     context_window=@CONTEXT@,
     is_chat_model=True,
     is_function_calling_model=True,
@@ -184,9 +200,12 @@ SMOLAGENTS = Snippet(
     _FILE,
     '''\
 # pip install "smolagents[openai]==1.26.*"
+import os
+
 from smolagents import OpenAIModel, ToolCallingAgent, tool
 
-model = OpenAIModel(model_id="@MODEL@", api_base="@OPENAI_URL@", api_key="@KEY@")
+key = os.environ.get("HOSTD_API_KEY", "@KEY@")
+model = OpenAIModel(model_id="@MODEL@", api_base="@OPENAI_URL@", api_key=key)
 
 
 @tool

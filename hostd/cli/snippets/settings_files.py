@@ -85,7 +85,7 @@ NODE_LLAMA_CPP = Snippet(
 // npm install openai
 import OpenAI from "openai";
 
-const client = new OpenAI({baseURL: "@OPENAI_URL@", apiKey: "@KEY@"});
+const client = new OpenAI({baseURL: "@OPENAI_URL@", apiKey: process.env.HOSTD_API_KEY ?? "@KEY@"});
 const messages = [{role: "user", content: "Hello, who are you?"}];
 
 const stream = await client.chat.completions.create({model: "@MODEL@", messages, stream: true});

@@ -23,7 +23,7 @@ CLINE = Snippet(
     """\
 1. The gear in Cline's panel > API Configuration > API Provider: OpenAI Compatible.
 2. Base URL: @OPENAI_URL@
-3. API Key: @KEY@ (any will do).
+3. API Key: @KEY@ (any will do where the host asks for none).
 4. Model ID: @MODEL@
 5. Model Configuration > Context Window Size: @CONTEXT@
 """,
@@ -49,7 +49,7 @@ MSTY = Snippet(
     """\
 1. Model Hub > Model Providers > Add Provider > OpenAI Compatible (in older versions: Settings > Remote Model Providers).
 2. API endpoint: @OPENAI_URL@
-3. API key: @KEY@ (any will do).
+3. API key: @KEY@ (any will do where the host asks for none).
 4. Fetch models, choose @MODEL@, and save.
 """,
 )

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from hostd.cli.agents.agent_program import PLACEHOLDER_KEY, ModelAddress
 
+OWN_KEY = "YOUR_HOSTD_KEY"
+"""What stands in a snippet where a key of its user's belongs: a printed key would be read by whoever sees the screen."""
+
 
 class Language(StrEnum):
     """What a snippet is written in; ``steps`` are for a person."""
@@ -37,7 +40,7 @@ class Snippet:
             "URL": model.url,
             "OPENAI_URL": model.openai_url,
             "MODEL": model.model,
-            "KEY": PLACEHOLDER_KEY,
+            "KEY": PLACEHOLDER_KEY if model.key is None else OWN_KEY,
             "CONTEXT": str(model.told_context),
             "OUTPUT": str(model.told_context // 4),
         }

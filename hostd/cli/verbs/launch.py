@@ -49,7 +49,7 @@ def launch(  # noqa: PLR0913 - one for each option
         raise VerbError("--json goes with --list or --print; an agent prints what it likes", Code.USAGE)
     program, found = AGENTS[agent], find_model(url, model)
     if shown:
-        _print(program, found.address, arguments or [], as_json=json)
+        _print(program, found.address.masked(), arguments or [], as_json=json)
         return
     _tell(program, found)
     inherited = program_run.reachable_past_proxies(os.environ, found.host)
@@ -73,6 +73,8 @@ def _print(program: AgentProgram, model: ModelAddress, arguments: list[str], *, 
         emit({"agent": program.name, "model": model.model, "argv": argv, **made})
     else:
         write_line(shell_script.script(command, program.executable, arguments, folder))
+    if model.key is not None:
+        say(f"a key belongs in the place of {model.key}; hostd launch without --print gives one by itself")
 
 
 def _tell(program: AgentProgram, found: FoundModel) -> None:

@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from hostd.cli.agents.agent_program import KEY_VARIABLE
 from hostd.cli.agents.model_lookup import find_model
 from hostd.cli.client import connect, model_path
 from hostd.cli.exits import Code, VerbError
 from hostd.cli.options import AsJson, Url
 from hostd.cli.output import NOTHING, emit, listed, memory, relative, say, show_pairs, write_piece
 from hostd.cli.snippets.registry import SNIPPETS
+from hostd.cli.snippets.snippet import OWN_KEY
 from hostd.cli.verbs.ls import abilities
 from hostd.config.validators import hint
 from hostd.domain.schedule import DAYS, format_days
@@ -66,6 +68,9 @@ def _paste(name: str, model: str | None, url: str | None, *, as_json: bool) -> N
         return
     say(f"for {chosen.title} with {found.address.model}{f' ({found.why})' if found.why else ''}, into {chosen.place}")
     write_piece(text)
+    if OWN_KEY in text:
+        where = f", or into the variable {KEY_VARIABLE}" if KEY_VARIABLE in text else ""
+        say(f"this host asks for keys: put one in the place of {OWN_KEY}{where}; make it with: hostd keys create NAME")
 
 
 def _declared(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,9 @@ def test_one_model_does_all() -> None:
     assert 65_536 == json.loads(made.files[path])["openai/coder"]["max_input_tokens"]
 
 
-def test_without_a_context_there_is_no_file() -> None:
-    """Nothing has to be cleared away then."""
-    assert not command(ModelAddress("", "coder"), "/folder").files
+def test_without_a_context_there_is_no_metadata() -> None:
+    """Only the file of variables, which comes before those of its user."""
+    made = command(ModelAddress("", "coder"), "/folder")
+    ((path, text),) = made.files.items()
+    assert path == made.arguments[made.arguments.index("--env-file") + 1]
+    assert "AIDER_OPENAI_API_KEY='hostd'\n" == text

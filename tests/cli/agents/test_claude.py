@@ -34,10 +34,10 @@ def test_the_context_is_said_where_it_is_known() -> None:
 
 def test_its_users_settings_do_not_win() -> None:
     """They may hold variables of their own, which only settings of the command line come before."""
-    made = command(ModelAddress(URL, "coder"), "")
-    option, said = made.arguments
-    settings = json.loads(said)
-    assert "--settings" == option
+    made = command(ModelAddress(URL, "coder"), "/folder")
+    option, path = made.arguments
+    settings = json.loads(made.files[path])
+    assert ("--settings", True) == (option, path.startswith("/folder/"))
     assert made.environment.items() < settings["env"].items()
     assert {""} == {settings["env"][name] for name in made.unset}
 

@@ -20,3 +20,11 @@ def test_overrides_name_a_provider_of_their_own() -> None:
 def test_an_unknown_context_is_not_said() -> None:
     """It keeps its own idea then."""
     assert not any("context" in word for word in command(ModelAddress("", "x"), "").arguments)
+
+
+def test_a_key_is_named_by_its_variable() -> None:
+    """Where the daemon asks for none, no variable has to be there."""
+    made = command(ModelAddress("", "x", key="secret"), "")
+    assert 'model_providers.hostd.env_key="HOSTD_API_KEY"' in made.arguments
+    assert {"HOSTD_API_KEY": "secret"} == made.environment
+    assert not any("env_key" in word for word in command(ModelAddress("", "x"), "").arguments)

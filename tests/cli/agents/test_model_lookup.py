@@ -24,6 +24,14 @@ def test_without_a_name_the_best_is_found(daemon: Daemon) -> None:
     assert "calls tools" in (found.why or "")
 
 
+def test_a_key_comes_along(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that the verbs send, too; None where there is none."""
+    daemon.on("GET /hostd/v1/models/planner", SHOWN)
+    assert find_model(daemon.url, "planner").address.key is None
+    monkeypatch.setenv("HOSTD_API_KEY", "secret")
+    assert "secret" == find_model(daemon.url, "planner").address.key
+
+
 def test_nothing_for_tools_is_an_unknown_model(daemon: Daemon) -> None:
     """The message says how to take one all the same."""
     daemon.on("GET /hostd/v1/models", {"models": [EMBEDDER], "roles": []})

@@ -20,3 +20,11 @@ def test_an_unknown_context_is_a_usual_one() -> None:
     """It has to be told some."""
     (script,) = command(ModelAddress("", "x"), "/folder").files.values()
     assert '"contextWindow": 32768' in script
+
+
+def test_the_extension_reads_a_key_from_a_variable() -> None:
+    """It does not stand in the script."""
+    made = command(ModelAddress("", "x", key="secret"), "/folder")
+    (script,) = made.files.values()
+    assert ("secret" not in script, {"HOSTD_API_KEY": "secret"}) == (True, made.environment)
+    assert script.endswith(", {apiKey: process.env.HOSTD_API_KEY}));\n")

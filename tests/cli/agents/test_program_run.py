@@ -32,7 +32,7 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AgentProgram:
     code = (
         "import json, os, sys; folder = os.path.dirname(os.environ['FILE'])\n"
         f"open({str(seen)!r}, 'w').write(json.dumps([sys.argv[1:], open(os.environ['FILE']).read(), folder,"
-        " os.stat(folder).st_mode, os.getcwd()]))\n"
+        " os.stat(folder).st_mode, os.stat(os.environ['FILE']).st_mode, os.getcwd()]))\n"
         "sys.exit(7)\n"
     )
     program.write_text(f"#!{sys.executable}\n{code}")
@@ -44,9 +44,9 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AgentProgram:
 def test_files_are_there_while_it_runs(agent: AgentProgram, tmp_path: Path) -> None:
     """In a folder for its user alone, which is gone afterwards; the exit code and the working folder are the program's."""
     assert 7 == run_agent(agent, MODEL, ["second"], os.environ)
-    arguments, said, folder, mode, place = json.loads((tmp_path / "seen").read_text())
+    arguments, said, folder, mode, of_file, place = json.loads((tmp_path / "seen").read_text())
     assert (["first", "second"], "said") == (arguments, said)
-    assert (0o700, str(Path.cwd())) == (stat.S_IMODE(mode), place)
+    assert (0o700, 0o600, str(Path.cwd())) == (stat.S_IMODE(mode), stat.S_IMODE(of_file), place)
     assert not Path(folder).exists()
 
 

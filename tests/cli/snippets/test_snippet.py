@@ -68,3 +68,11 @@ def test_steps_are_not_escaped() -> None:
     """They are read by a person."""
     steps = Snippet("x", "X", Language.STEPS, "its pages", "1. @MODEL@ at @OPENAI_URL@\n")
     assert f'1. a"b\\c at {URL}/v1\n' == steps.text(MODELS["quoted"])
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_a_key_is_not_printed(name: str) -> None:
+    """A word stands for it, where the program takes one."""
+    text = SNIPPETS[name].text(ModelAddress(URL, "coder", 8192, "secret"))
+    assert "secret" not in text
+    assert ("YOUR_HOSTD_KEY" in text) == ("@KEY@" in SNIPPETS[name].template)

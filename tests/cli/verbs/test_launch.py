@@ -66,10 +66,23 @@ def test_nothing_runs_where_it_is_printed(hostd: Callable[..., Ran], daemon: Dae
 def test_files_are_printed_whole(hostd: Callable[..., Ran]) -> None:
     """The JSON for programs has them by path, and the path is an argument."""
     shown = json.loads(hostd("launch", "aider", "--print", "--json").out)
-    ((path, text),) = shown["files"].items()
+    path, text = next(each for each in shown["files"].items() if each[0].endswith(".json"))
     assert path in shown["argv"]
     assert Path(path).is_relative_to(Path.home()), "others could put another file where all may write"
     assert 32_768 == json.loads(text)["openai/qwen3.5-9b"]["max_input_tokens"]
+
+
+@pytest.mark.parametrize("json_too", [(), ("--json",)])
+@pytest.mark.parametrize("name", AGENTS)
+def test_a_printed_key_is_masked(
+    hostd: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, name: str, json_too: tuple[str, ...]
+) -> None:
+    """R33: a screen may be seen by others; its variable is named."""
+    monkeypatch.setenv("HOSTD_API_KEY", "secret")
+    ran = hostd("launch", name, "--print", *json_too)
+    assert (0, False, True) == (ran.code, "secret" in ran.out + ran.err, "***" in ran.out)
+    assert any(word in ran.out for word in ("_API_KEY", "ANTHROPIC_AUTH_TOKEN", "apiKey"))
+    assert "a key belongs in the place of ***" in ran.err
 
 
 def test_the_known_ones_are_listed(hostd: Callable[..., Ran], installed: Path) -> None:

@@ -114,6 +114,20 @@ def test_what_to_paste_is_printed(daemon: Daemon, hostd: Callable[..., Ran], nam
     assert (ran.out, "planner", name) == (printed["text"], printed["model"], printed["snippet"])
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [("langchain", "HOSTD_API_KEY"), ("continue", "YOUR_HOSTD_KEY"), ("zed", "")]
+)
+def test_where_a_key_belongs_is_said(
+    daemon: Daemon, hostd: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    """With the command that makes one; the key of this run is not printed."""
+    monkeypatch.setenv("HOSTD_API_KEY", "secret")
+    daemon.on("GET /hostd/v1/models/planner", SHOWN)
+    ran = hostd("show", "planner", "--snippet", name)
+    assert (0, False, bool(said)) == (ran.code, "secret" in ran.out + ran.err, "hostd keys create NAME" in ran.err)
+    assert said in ran.err
+
+
 def test_a_snippet_without_a_model_is_for_the_best_for_tools(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
     """As `hostd launch` chooses it, and it is said why."""
     daemon.on("GET /hostd/v1/models", {"models": [CHATTY], "roles": []})

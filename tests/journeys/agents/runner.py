@@ -41,10 +41,11 @@ def is_installed(name: str) -> bool:
     return shutil.which(AGENTS[name].executable, path=search_path()) is not None
 
 
-def run_agent(name: str, base_url: str, workdir: Path, *, own_settings: bool = False) -> AgentRun:
+def run_agent(name: str, base_url: str, workdir: Path, *, own_settings: bool = False, key: str = "") -> AgentRun:
     """Give agent *name* the task in *workdir*, on the model that `hostd launch` chooses of the daemon at *base_url*.
 
-    With *own_settings* its user has settings, which name another server; they have to be there afterwards.
+    With *own_settings* its user has settings, which name another server; they have to be there afterwards. *key* opens
+    the daemon where it asks for one.
     """
     home, project = workdir / "home", workdir / "project"
     home.mkdir(parents=True)
@@ -56,6 +57,8 @@ def run_agent(name: str, base_url: str, workdir: Path, *, own_settings: bool = F
         (home / path).write_text(text, "utf-8")
     environment = {"PATH": search_path(), "HOME": str(home), "TMPDIR": str(workdir), "TERM": "dumb", "NO_COLOR": "1"}
     environment |= program.environment
+    if key:
+        environment["HOSTD_API_KEY"] = key
     version = _version(name, environment)
     began = time.monotonic()
     with recording(base_url) as recorder:

@@ -17,8 +17,10 @@ CONTEXT = 131_072
 
 
 @contextmanager
-def scripted_host(folder: Path, script: Mapping[str, object] = SCRIPT, **more: Any) -> Iterator[Host]:
-    """Run both until the block ends; the profile has *more* members."""
+def scripted_host(
+    folder: Path, script: Mapping[str, object] = SCRIPT, *, keys: Mapping[str, str] | None = None, **more: Any
+) -> Iterator[Host]:
+    """Run both until the block ends; the profile has *more* members, and clients need *keys* where they are given."""
     port = free_port()
     program = ROOT / "tests/engines/scripted_agent.py"
     argv = [sys.executable, str(program), "--port", str(port), "--script", json.dumps(dict(script))]
@@ -34,7 +36,7 @@ def scripted_host(folder: Path, script: Mapping[str, object] = SCRIPT, **more: A
         **more,
     }
     try:
-        with serving(folder, document) as host:
+        with serving(folder, document, **({} if keys is None else {"keys": keys})) as host:
             yield host
     finally:
         upstream.kill()
