@@ -60,13 +60,13 @@ class KeyFile:
         try:
             with self.path.open("rb") as file:
                 content = file.read(_MOST_BYTES + 1)
-            return tuple(_key(name, entry) for name, entry in _entries(content).items())
+            return tuple(self._key(name, entry, content) for name, entry in _entries(content).items())
         except FileNotFoundError:
             return ()
         except OSError as error:
             raise self._wrong(error.strerror or str(error)) from None
-        except yaml.YAMLError:
-            raise self._wrong("it is no YAML") from None
+        except yaml.YAMLError as error:
+            raise self._wrong("it is no YAML", getattr(error, "problem_mark", None)) from None
         except (ValueError, TypeError, OverflowError) as error:
             raise self._wrong(str(error)) from None
 
@@ -112,8 +112,16 @@ class KeyFile:
         # A link would be replaced instead of what it leads to.
         write_private(Path(os.path.realpath(self.path)), _HEAD + yaml.safe_dump({"keys": entries}, sort_keys=False))
 
-    def _wrong(self, why: str) -> ConfigError:
-        return ConfigError((Problem(f"the keys cannot be read: {why}; mend the file, or remove it", str(self.path)),))
+    def _key(self, name: str, entry: Mapping[str, Any], content: bytes) -> ClientKey:
+        try:
+            return _key(name, entry)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise self._wrong(str(error), _place_of(name, content)) from None
+
+    def _wrong(self, why: str, mark: yaml.Mark | None = None) -> ConfigError:
+        place = (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
+        message = f"the keys cannot be read: {why}; mend the file, or remove it"
+        return ConfigError((Problem(message, str(self.path), *place),))
 
 
 def shown(key: ClientKey) -> dict[str, Any]:
@@ -153,6 +161,14 @@ def _entries(content: bytes) -> dict[str, Any]:
     if not isinstance(entries, dict):
         raise ValueError("it must hold 'keys' with one entry for each")  # noqa: TRY004 - told as a mistake of the file
     return {str(name): entry for name, entry in entries.items()}
+
+
+def _place_of(name: str, content: bytes) -> yaml.Mark | None:
+    """Return where the key *name* stands in *content*, None where that is not known, as of one that a merge brings in."""
+    root = yaml.compose(content, yaml.SafeLoader)
+    sections = [] if root is None else [value for key, value in root.value if key.value == "keys"]
+    entries = [key for section in sections for key, _ in section.value if key.value == name]
+    return entries[-1].start_mark if entries else None
 
 
 def _entry(key: ClientKey) -> dict[str, Any]:

@@ -66,6 +66,24 @@ def test_a_slip_is_an_error(tmp_path: Path, text: str, said: str) -> None:
         KeyFile(path).read()
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("keys:\n  a: [\n", ":3:1: "),
+        (f"keys:\n  a: {{sha256: '{DIGEST}'}}\n  b: {{sha256: '{DIGEST}', budget: {{day: 0 USD}}}}\n", ":3:3: "),
+        ("- a\n", ":1:1: "),
+    ],
+    ids=["syntax", "an entry", "the whole"],
+)
+def test_a_slip_has_a_place(tmp_path: Path, text: str, place: str) -> None:
+    """Line and column, from 1: of the syntax, or of the entry."""
+    path = tmp_path / "keys.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        KeyFile(path).read()
+    assert str(raised.value).startswith(f"{path}{place}")
+
+
 def test_two_that_change_the_keys_wait_for_each_other(tmp_path: Path) -> None:
     """So that neither takes away the key that the other has just made; nobody else can use the file that they lock."""
     file = KeyFile(tmp_path / "keys.yaml")
