@@ -32,6 +32,7 @@ _VERBS = (
         "queue",
         "requests",
         "cost",
+        "report",
         "why",
         "logs",
         "reload",
@@ -70,7 +71,7 @@ def app_for(argv: Sequence[str]) -> typer.Typer:
     # The other verbs' imports would take as long as most verbs take to run.
     for name in argv[:1] if argv[:1] and argv[0] in _VERBS else _VERBS:
         module = import_module(f"hostd.cli.verbs.{name}")
-        if name in ("keys", "config", "service"):
+        if name in ("report", "keys", "config", "service"):
             app.add_typer(module.app, name=name)
         else:
             app.command()(getattr(module, name))

@@ -1,5 +1,6 @@
 """What requests came to: how many stayed local, their tokens, what they cost, and what the same tokens would cost elsewhere."""
 
+from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
@@ -78,3 +79,45 @@ def total(costs: Costs) -> CostSums:
     for sums in costs.values():
         whole = whole.plus(sums)
     return whole
+
+
+class FallbackUse(NamedTuple):
+    """How many *requests* a role had, how many of them went to another profile than its first, and why, by reason."""
+
+    role: str
+    requests: int
+    fallbacks: int
+    reasons: dict[str, int]
+
+    @property
+    def share(self) -> float:
+        """The part of the requests that fell back, 0 to 1."""
+        return self.fallbacks / self.requests
+
+
+class RoutedCount(NamedTuple):
+    """How many requests of a *role* took one route; *reason* is why they fell back, None where they did not."""
+
+    role: str
+    reason: str | None
+    requests: int
+
+
+class UnusedModel(NamedTuple):
+    """A model that was loaded so many times, for so many seconds in all, while no request came for it."""
+
+    model: str
+    loads: int
+    seconds: float
+
+
+def by_fallbacks(counts: Iterable[RoutedCount]) -> list[FallbackUse]:
+    """Return the roles, those first of whose requests the largest part fell back; their reasons with the most frequent first."""
+    found: dict[str, Counter[str | None]] = {}
+    for role, reason, requests in counts:
+        found.setdefault(role, Counter())[reason] += requests
+    uses = []
+    for role, routes in found.items():
+        reasons = {reason: count for reason, count in routes.most_common() if reason is not None}
+        uses.append(FallbackUse(role, routes.total(), sum(reasons.values()), reasons))
+    return sorted(uses, key=lambda each: (-each.share, each.role))

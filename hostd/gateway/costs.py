@@ -1,4 +1,4 @@
-"""The route that shows what requests came to: how many stayed local, their tokens, and their money."""
+"""The routes that show what requests came to: how many stayed local, their tokens, and their money."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from hostd.domain.costs import MOST_DAYS, CostGroup, Costs, CostSums, total
+from hostd.domain.costs import MOST_DAYS, CostGroup, Costs, CostSums, by_fallbacks, total
 from hostd.domain.errors import RequestError
 from hostd.domain.prices import AS_OF, LIST_PRICES, price_named
 from hostd.domain.profile import Price, Profile
@@ -17,7 +17,7 @@ from hostd.gateway.http.origin_check import shown
 from hostd.gateway.query_values import count
 from hostd.gateway.views import timestamp
 
-_DAYS = 30
+_DAYS, _WEEK = 30, 7
 
 
 class CostHandlers:
@@ -27,20 +27,62 @@ class CostHandlers:
         self._app = app
 
     def routes(self) -> list[Route]:
-        """Return the route."""
-        return [("GET", "/hostd/v1/cost", self.show_cost)]
+        """Return the routes."""
+        return [("GET", "/hostd/v1/cost", self.show_cost), ("GET", "/hostd/v1/report", self.show_report)]
 
     async def show_cost(self, ctx: RequestContext) -> web.Response:
         """Show what requests came to in the last ``days`` days, ``by`` model, role, client or day; and at ``compare``'s price."""
         query = ctx.request.query
         by, span = _group(query.get("by", CostGroup.MODEL)), _days(count(query, "days", _DAYS))
-        name, profiles = query.get("compare"), self._app.catalog.profiles
-        price = None if name is None else _price(name, profiles)
+        price, compared = self._comparison(query.get("compare"))
         since = _midnight(datetime.now().astimezone(), span)
         costs = await asyncio.to_thread(self._app.records.costs, by, since.timestamp())
-        compared = None if name is None or price is None else _compared(name, price, profiles)
         head = {"by": by, "days": span, "since": timestamp(since.astimezone(UTC)), "compare": compared}
         return web.json_response(head | _groups(costs, price))
+
+    async def show_report(self, ctx: RequestContext) -> web.Response:
+        """Show the sums of the last ``days`` days, which roles fell back, and which models were loaded in vain."""
+        query, records = ctx.request.query, self._app.records
+        span = _days(count(query, "days", _WEEK))
+        price, compared = self._comparison(query.get("compare"))
+        now = datetime.now().astimezone()
+        since = _midnight(now, span)
+        start, asked = since.timestamp(), {each.model for each in self._app.dispatcher.requests()}
+        roles, models, routed, unused = await asyncio.to_thread(
+            lambda: (
+                records.costs(CostGroup.ROLE, start),
+                records.costs(CostGroup.MODEL, start),
+                records.routed(start),
+                records.unused_models(start),
+            )
+        )
+        return web.json_response(
+            {
+                "days": span,
+                "since": timestamp(since.astimezone(UTC)),
+                "until": timestamp(now.astimezone(UTC)),
+                "compare": compared,
+                "total": _row(total(models), price),
+                "roles": _groups(roles, price)["groups"],
+                "models": _groups(models, price)["groups"],
+                "fallbacks": [each._asdict() | {"share": round(each.share, 4)} for each in by_fallbacks(routed)],
+                "unused_models": [
+                    each._asdict() | {"seconds": round(each.seconds, 1)} for each in unused if each.model not in asked
+                ],
+            }
+        )
+
+    def _comparison(self, name: str | None) -> tuple[Price | None, dict[str, Any] | None]:
+        """Return the price of the model *name* and how it is shown, None where there is no name.
+
+        Raises:
+            RequestError: It has no price.
+        """
+        if name is None:
+            return None, None
+        profiles = self._app.catalog.profiles
+        price = _price(name, profiles)
+        return price, _compared(name, price, profiles)
 
 
 def _group(given: str) -> CostGroup:

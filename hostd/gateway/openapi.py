@@ -30,6 +30,7 @@ QUERIES: dict[str, dict[str, dict[str, Any]]] = {
     "/hostd/v1/requests": {"last": _COUNT},
     "/hostd/v1/why": {"last": _COUNT, "model": _TEXT, "request": _TEXT},
     "/hostd/v1/cost": {"by": {"type": "string", "enum": list(CostGroup)}, "days": _DAYS, "compare": _TEXT},
+    "/hostd/v1/report": {"days": _DAYS, "compare": _TEXT},
     "/hostd/v1/reload": {"dry_run": _FLAG},
 }
 """What the query of a path may say, as JSON schemas."""

@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, tzinfo
 from operator import attrgetter
@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from hostd.domain.budget import Account, Amounts, CountedUse, Owner
 from hostd.domain.capability import Finding, Found, ProbeVerdict
-from hostd.domain.costs import CostGroup, Costs, CostSums, added_up
+from hostd.domain.costs import CostGroup, Costs, CostSums, RoutedCount, UnusedModel, added_up
 from hostd.planning.warm_set.demand import HourlyCount
 from hostd.private_files import open_private
 from hostd.telemetry.database import request_row
@@ -142,9 +142,8 @@ class RequestHistory:
         # The file last, as in `recorded`; what it holds by then of those in memory is left out there.
         waiting = [each for each in self._waiting() if each.at >= since]
         column = f"CAST(at / {_QUARTER} AS INTEGER)" if by is CostGroup.DAY else str(by)
-        known = f"AND (at, id) NOT IN (VALUES {', '.join(['(?, ?)'] * len(waiting))})" if waiting else ""
-        question = f"SELECT {column}, {_SUMS} FROM requests WHERE at >= ? {known} GROUP BY 1"  # noqa: S608 - our own columns
-        rows = self._ask(question, since, *(value for each in waiting for value in (each.at, each.id)))
+        question = f"SELECT {column}, {_SUMS} FROM requests WHERE at >= ? {_without(waiting)} GROUP BY 1"  # noqa: S608 - as above
+        rows = self._ask(question, since, *_named(waiting))
         if by is CostGroup.DAY:
             kept = ((_day(quarter, zone), CostSums(*sums)) for quarter, *sums in rows)
             return added_up((*((_day(int(each.at / _QUARTER), zone), _sums(each)) for each in waiting), *kept))
@@ -152,6 +151,32 @@ class RequestHistory:
         return added_up(
             (*((named(each), _sums(each)) for each in waiting), *((name, CostSums(*sums)) for name, *sums in rows))
         )
+
+    def routed(self, since: float) -> list[RoutedCount]:
+        """Return how many requests of each role took which route from *since* on; a role and reason may come twice."""
+        waiting = [each for each in self._waiting() if each.at >= since]
+        question = (
+            "SELECT role, CASE route WHEN 'fallback' THEN ifnull(reason, '') END, count(*) FROM requests"  # noqa: S608 - as above
+            f" WHERE at >= ? AND role IS NOT NULL {_without(waiting)} GROUP BY 1, 2"
+        )
+        kept = map(RoutedCount._make, self._ask(question, since, *_named(waiting)))
+        return [
+            *(
+                RoutedCount(each.role, (each.reason or "") if each.route == "fallback" else None, 1)
+                for each in waiting
+                if each.role is not None
+            ),
+            *kept,
+        ]
+
+    def unused_models(self, since: float) -> list[UnusedModel]:
+        """Return the models that were loaded from *since* on without a request that was sent to them; the longest loads first."""
+        used = {each.model for each in self._waiting() if each.at >= since}
+        question = (
+            "SELECT model, count(*), sum(seconds) FROM loads WHERE at >= ?1 AND model NOT IN"
+            " (SELECT model FROM requests WHERE at >= ?1 AND model IS NOT NULL) GROUP BY 1 ORDER BY 3 DESC"
+        )
+        return [each for each in map(UnusedModel._make, self._ask(question, since)) if each.model not in used]
 
     def load_seconds(self) -> dict[tuple[str, str], float]:
         """Return how long a load of each model and variant label takes: the median of the last ones, in seconds."""
@@ -242,6 +267,16 @@ class RequestHistory:
                 yield from connection.execute(question, values)
         except (sqlite3.Error, OSError):
             return
+
+
+def _without(waiting: Sequence[RecordedRequest]) -> str:
+    """Return the condition that leaves out *waiting*, of which `_named` gives the values."""
+    return f"AND (at, id) NOT IN (VALUES {', '.join(['(?, ?)'] * len(waiting))})" if waiting else ""
+
+
+def _named(waiting: Sequence[RecordedRequest]) -> Iterator[object]:
+    for each in waiting:
+        yield from (each.at, each.id)
 
 
 def _sums(row: RecordedRequest) -> CostSums:

@@ -25,6 +25,7 @@ VERBS = (
     "queue",
     "requests",
     "cost",
+    "report",
     "why",
     "logs",
     "reload",

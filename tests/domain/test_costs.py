@@ -2,7 +2,7 @@
 
 import pytest
 
-from hostd.domain.costs import CostSums, added_up, total
+from hostd.domain.costs import CostSums, FallbackUse, RoutedCount, added_up, by_fallbacks, total
 from hostd.domain.profile import Price
 
 HERE = CostSums(3, 2, 2, 1000, 100)
@@ -30,3 +30,19 @@ def test_the_same_tokens_at_another_price() -> None:
     assert 0.0 == HERE.at(Price())
     assert CostSums(requests=3).at(Price(2.0, 8.0)) is None
     assert pytest.approx(0.0008) == CostSums(output_tokens=100).at(Price(2.0, 8.0))
+
+
+def test_roles_stand_in_the_order_of_their_fallbacks() -> None:
+    """By share, not by number; a role and reason may be counted in parts."""
+    counts = [
+        ("busy", None, 90),
+        ("busy", "x", 9),
+        ("frail", "x", 1),
+        ("frail", "y", 2),
+        ("frail", None, 1),
+        ("busy", "x", 1),
+    ]
+    assert [
+        FallbackUse("frail", 4, 3, {"y": 2, "x": 1}),
+        FallbackUse("busy", 100, 10, {"x": 10}),
+    ] == by_fallbacks(map(RoutedCount._make, counts))

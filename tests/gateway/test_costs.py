@@ -35,3 +35,12 @@ async def test_longest_spans_are_shown(stage: Stage) -> None:
     ].items()
     assert shown["compare"]["as_of"] > "2026"
     assert shown["total"]["requests"] == sum(each["requests"] for each in shown["groups"])
+
+
+async def test_a_report_has_both_groups(stage: Stage) -> None:
+    """Of the same requests as the total; and refuses what the sums refuse."""
+    shown = (await stage.get("/hostd/v1/report?days=2&compare=gpt-5")).json
+    assert (2, "gpt-5") == (shown["days"], shown["compare"]["model"])
+    assert shown["total"]["requests"] == sum(each["requests"] for each in shown["models"])
+    assert 400 == (await stage.get("/hostd/v1/report?days=0")).status
+    assert 404 == (await stage.get("/hostd/v1/report?compare=no-such")).status

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.cloud_provider import cloud, provider, serving_cloud
-from tests.journeys.host import profile
+from tests.journeys.host import profile, until
 
 PAID = 0.002032
 """USD for a thousand tokens of prompt at 2 USD, and four of answer at 8 USD, per million."""
@@ -56,3 +56,25 @@ def test_the_owner_sees_what_stayed_local(tmp_path: Path) -> None:
             host.cli("cost", *wrong, "--url", host.url).returncode
             for wrong in (("--by", "x"), ("--compare", "no-such"))
         ]
+
+
+@pytest.mark.slow
+def test_a_week_is_reported(tmp_path: Path) -> None:
+    """Which role falls back and why, and which model was loaded although nothing was asked of it."""
+    gone = {"variants": [{"backend": "llamacpp", "path": "/gone/model.gguf"}]}
+    roles = {"frail": ["broken", "local"], "sound": ["local"]}
+    profiles = profile("local"), profile("idle"), profile("broken") | gone
+    with serving_cloud(tmp_path, *profiles, roles=roles) as host:
+        assert [200] * 3 == [host.chat(role, max_tokens=4).status for role in ("frail", "sound", "sound")]
+        until(lambda: host.get("/hostd/v1/report").json["unused_models"])
+        ran = host.cli("report", "week", "--json", "--url", host.url)
+        assert 0 == ran.returncode, ran.stderr
+        found = json.loads(ran.stdout)
+        assert [("frail", 1, 1), ("sound", 2, 0)] == [
+            (each["role"], each["requests"], each["fallbacks"]) for each in found["fallbacks"]
+        ]
+        assert ["idle"] == [each["model"] for each in found["unused_models"]]
+        assert {"frail": 1, "sound": 2} == {each["name"]: each["requests"] for each in found["roles"]}
+        told = host.cli("report", "week", "--url", host.url).stdout
+        assert "| frail | 1 | 1 | 100% |" in told
+        assert "| idle | 1 |" in told

@@ -11,7 +11,7 @@ import pytest
 
 from hostd.domain.budget import Account, Amounts, CountedUse, Owner
 from hostd.domain.capability import Finding, ProbeVerdict
-from hostd.domain.costs import CostGroup, CostSums
+from hostd.domain.costs import CostGroup, CostSums, FallbackUse, UnusedModel, by_fallbacks
 from hostd.planning.warm_set.demand import HourlyCount
 from hostd.telemetry.database import MIGRATIONS, Database, Entry
 from hostd.telemetry.history import MeasuredSpeed, PastRequest, RequestHistory
@@ -90,6 +90,29 @@ def test_adds_up_what_requests_came_to(tmp_path: Path, written: int) -> None:
     assert {"2025-11-20": FIRST_DAY, "2025-11-21": CostSums(1, 1, 1, 100, 51)} == days
     assert ["2025-11-20"] == list(history.costs(CostGroup.DAY, NOON + 4, timezone(timedelta(hours=-10))))
     assert 2 == sum(each.requests for each in history.costs(CostGroup.MODEL, NOON + 4).values())
+
+
+@pytest.mark.parametrize("written", [4, 2, 0])
+def test_counts_the_routes_of_roles(tmp_path: Path, written: int) -> None:
+    """Of requests that are written, in memory, or both."""
+    several = (
+        request(NOON, id="a", role="planner", route="fallback:timeout"),
+        request(NOON + 1, id="b", role="planner"),
+        request(NOON + 2, id="c", route="fallback:timeout"),
+        request(NOON + 3, id="d", role="planner", route="fallback:timeout"),
+    )
+    told(tmp_path, *several[:written])
+    history = RequestHistory(tmp_path / LEDGER, lambda: several[max(0, written - 1) :])
+    assert [FallbackUse("planner", 3, 2, {"timeout": 2})] == by_fallbacks(history.routed(0.0))
+    assert [FallbackUse("planner", 2, 1, {"timeout": 1})] == by_fallbacks(history.routed(NOON + 1))
+
+
+def test_finds_models_that_were_loaded_in_vain(tmp_path: Path) -> None:
+    """Those that no request was sent to in that time, whether it is written yet or not."""
+    loads = [load(NOON, model=model) for model in ("used", "waiting", "idle", "idle", "before")]
+    told(tmp_path, *loads, load(NOON - 9, model="old"), request(NOON, model="used"), request(NOON - 9, model="before"))
+    history = RequestHistory(tmp_path / LEDGER, lambda: [request(NOON, id="b", model="waiting")])
+    assert [UnusedModel("idle", 2, 8.0), UnusedModel("before", 1, 4.0)] == history.unused_models(NOON)
 
 
 def test_adds_up_beside_all_that_may_wait(tmp_path: Path) -> None:
