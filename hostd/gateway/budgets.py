@@ -1,19 +1,30 @@
 """The route that shows what owners of budgets may use up, and what they have."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 from hostd.domain.budget import Account, Amounts, Budget, Owner
 from hostd.gateway.context import AppContext, RequestContext, Route
+from hostd.gateway.http.key_ring import KeyRing
 from hostd.scheduling.spending import AccountView
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetServices:
+    """What budgets are read from. *keys* returns the keys that are in force: a reload may name another file of them."""
+
+    app: AppContext
+    keys: Callable[[], KeyRing | None]
 
 
 class BudgetHandlers:
     """Shows each owner's account."""
 
-    def __init__(self, app: AppContext) -> None:
-        self._app = app
+    def __init__(self, services: BudgetServices) -> None:
+        self._services = services
 
     def routes(self) -> list[Route]:
         """Return the route."""
@@ -21,7 +32,7 @@ class BudgetHandlers:
 
     async def show(self, _ctx: RequestContext) -> web.Response:
         """Show what keys, roles, sessions, providers and the host have used up, what is reserved, and their budgets."""
-        return web.json_response({"accounts": [self._row(each) for each in self._app.dispatcher.accounts()]})
+        return web.json_response({"accounts": [self._row(each) for each in self._services.app.dispatcher.accounts()]})
 
     def _row(self, shown: AccountView) -> dict[str, Any]:
         budget = self._budget(shown.account)
@@ -33,12 +44,13 @@ class BudgetHandlers:
         }
 
     def _budget(self, account: Account) -> Budget | None:
-        budgets = self._app.catalog.budgets
+        budgets = self._services.app.catalog.budgets
         match account.owner:
             case Owner.KEY:
-                return None if self._app.keys is None else self._app.keys.budget(account.name)
+                keys = self._services.keys()
+                return None if keys is None else keys.budget(account.name)
             case Owner.ROLE:
-                role = self._app.catalog.roles.get(account.name)
+                role = self._services.app.catalog.roles.get(account.name)
                 return None if role is None else role.budget
             case Owner.SESSION:
                 return budgets.session

@@ -1,5 +1,6 @@
 """Budgets as clients and the owner see them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hostd.domain.profile import HostBudgets, Role
 from hostd.domain.server_settings import KeySettings
 from hostd.key_file import KeyFile, digest_of, new_key
 from tests.conftest import OpenDaemon
+from tests.gateway.http.test_server_changes import put
 from tests.stage import CHAT, make_profile, make_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -56,3 +58,26 @@ async def test_a_key_is_refused_above_its_limits(open_daemon: OpenDaemon, weight
         assert ({"day": "1000000 tokens"}, 3) == (planner["budget"], planner["day"]["requests"])
         assert {"requests": 0, "tokens": 0, "usd": 0.0} == planner["reserved"]
         assert planner["day"]["tokens"] > 0
+
+
+async def test_limits_are_those_of_the_keys_in_force(open_daemon: OpenDaemon, weights: Path, tmp_path: Path) -> None:
+    """After a reload that names another file, its limits are shown, and no longer those that were read at the start."""
+    owner = ClientKey("owner", digest_of(ADMIN), 0.0, scope=KeyScope.ADMIN)
+    for name, limit in (("old", "9 requests"), ("new", "5 requests")):
+        KeyFile(tmp_path / name).write(
+            [ClientKey("alice", digest_of(KEY), 0.0, budget=budget_of({"minute": limit})), owner]
+        )
+    settings = make_settings(make_profile("alpha", weights), keys=KeySettings(str(tmp_path / "old")))
+    async with open_daemon(settings) as stage:
+
+        async def shown() -> object:
+            said = {"model": "alpha", "messages": BODY["messages"], "max_tokens": 3}
+            answer = await stage.send("POST", CHAT, json=said, headers={"X-Api-Key": KEY})
+            assert 200 == answer.status, answer.json
+            budgets = await stage.send("GET", "/hostd/v1/budgets", headers={"X-Api-Key": ADMIN})
+            (alice,) = [each for each in budgets.json["accounts"] if each["name"] == "alice"]
+            return alice["budget"]
+
+        assert {"minute": "9 requests"} == await shown()
+        await put(stage, replace(settings, keys=KeySettings(str(tmp_path / "new"))))
+        assert {"minute": "5 requests"} == await shown()

@@ -21,7 +21,7 @@ from hostd.domain.errors import Bug, HostdError, RequestError
 from hostd.domain.principal import Principal
 from hostd.domain.server_settings import ServerSettings
 from hostd.gateway.admin import AdminHandlers
-from hostd.gateway.budgets import BudgetHandlers
+from hostd.gateway.budgets import BudgetHandlers, BudgetServices
 from hostd.gateway.context import AppContext, RequestContext, Route
 from hostd.gateway.costs import CostHandlers
 from hostd.gateway.forwarding.request_trace import RequestTrace, request_id
@@ -55,6 +55,7 @@ def connections_to(server: "HttpServer") -> Connections:
 
 def make_server(app: AppContext) -> "HttpServer":
     """Return the server that serves *app*."""
+    server: HttpServer
     families = (
         InferenceHandlers(app.for_inference()),
         OllamaHandlers(app.for_ollama()),
@@ -63,7 +64,7 @@ def make_server(app: AppContext) -> "HttpServer":
     )
     owners = (
         AdminHandlers(app.for_admin()),
-        BudgetHandlers(app),
+        BudgetHandlers(BudgetServices(app, lambda: server.keys)),
         CostHandlers(app),
         ReloadHandlers(app.reload),
         HealthHandlers(app.for_health()),
@@ -75,7 +76,8 @@ def make_server(app: AppContext) -> "HttpServer":
         *OpenApiHandlers(described).routes(),
         *described,
     ]
-    return HttpServer(app.catalog.listen, settings, routes, app.keys)
+    server = HttpServer(app.catalog.listen, settings, routes, app.keys)
+    return server
 
 
 class HttpServer:
