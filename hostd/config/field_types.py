@@ -107,6 +107,15 @@ def _scan_action(value: object) -> str:
     return validators.one_of(ScanActionNoun)("off" if value is False else value)
 
 
+def _cap(value: object) -> float:
+    if not (number := validators.amount(value)):
+        written = validators.shown(value)
+        raise validators.InvalidValue(
+            f"a budget of {written} USD lets nothing through; write what may be used, or leave it out"
+        )
+    return number
+
+
 def _budget_amount(value: object) -> tuple[budgets.Measure, float]:
     given = str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else validators.text(value)
     return budgets.parse_amount(given)
@@ -166,6 +175,7 @@ AtLimit = Annotated[
     FieldType(validators.one_of(budgets.AtLimit), _one_of(*(str(word) for word in budgets.AtLimit)), str),
 ]
 Amount = Annotated[float, FieldType(validators.amount, {"type": "number", "minimum": 0})]
+Cap = Annotated[float, FieldType(_cap, {"type": "number", "exclusiveMinimum": 0})]
 Switch = Annotated[bool, FieldType(validators.switch, {"type": "boolean"})]
 Devices = Annotated[
     int | str, FieldType(validators.devices, {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1}]})

@@ -178,7 +178,7 @@ class KeysSection(Section):
 class ProviderSection(Section):
     """What holds for all models of one cloud provider."""
 
-    daily_usd: field_types.Amount | None = key(
+    daily_usd: field_types.Cap | None = key(
         "What it may cost from midnight to midnight, local time, in USD; a request that might exceed that is not sent there."
     )
     budget: BudgetSection | None = key("What all requests to it may use up, beside `daily_usd`.")

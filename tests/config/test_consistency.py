@@ -101,6 +101,23 @@ def test_budgets_that_make_no_sense(problems: Problems, written: str, said: str)
     assert problems("budgets: {host: " + written + "}", a=_profile("a"))[0].startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        ("providers: {openai: {daily_usd: 0}}", "hostd.yaml:1:33: providers.openai.daily_usd"),
+        ("providers: {openai: {daily_usd: 0.0}}", "hostd.yaml:1:33: providers.openai.daily_usd"),
+        ("providers: {openai: {budget: {month: 0 USD}}}", "hostd.yaml:1:38: providers.openai.budget.month"),
+        ("roles: {r: {use: [a], budget: {day: 0 tokens}}}", "hostd.yaml:1:37: roles.r.budget.day"),
+        ("budgets: {session: {request: 0k tokens}}", "hostd.yaml:1:30: budgets.session.request"),
+    ],
+)
+def test_a_budget_of_nothing(problems: Problems, written: str, place: str) -> None:
+    """Of whatever owner: a typing error, for what is to answer nothing is left out instead."""
+    told = problems(written, a=_cloud("a", "openai", "gpt-4o-mini"))
+    assert [True] == [each.startswith(f"{place}: a budget of 0") for each in told], told
+    assert "lets nothing through; write what may be used, or leave it out" in told[0]
+
+
 def test_an_alias_of_two_profiles(problems: Problems) -> None:
     """Told at the second, naming the first's file."""
     told = problems(a=_profile("a", "aliases: [x]"), b=_profile("b", "aliases: [x]"))
