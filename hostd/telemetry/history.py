@@ -270,8 +270,17 @@ class RequestHistory:
 
 
 def _without(waiting: Sequence[RecordedRequest]) -> str:
-    """Return the condition that leaves out *waiting*, of which `_named` gives the values."""
-    return f"AND (at, id) NOT IN (VALUES {', '.join(['(?, ?)'] * len(waiting))})" if waiting else ""
+    """Return the condition that leaves out *waiting*, of which `_named` gives the values.
+
+    They are looked up by the index of times once: ``(at, id) NOT IN (VALUES ...)`` compares each row with each of them.
+    """
+    if not waiting:
+        return ""
+    values = ", ".join(["(?, ?)"] * len(waiting))
+    return (
+        f"AND requests.rowid NOT IN (WITH waiting (at, id) AS (VALUES {values}) SELECT kept.rowid FROM waiting"  # noqa: S608 - ours
+        " CROSS JOIN requests AS kept ON kept.at = waiting.at AND kept.id = waiting.id)"
+    )
 
 
 def _named(waiting: Sequence[RecordedRequest]) -> Iterator[object]:
