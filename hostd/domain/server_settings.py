@@ -52,7 +52,7 @@ class GuardrailSettings:
     """
 
     max_hops: int = 5
-    max_repeats: int = 20
+    max_repeats: int = 50
     repeats_within: float = 60.0
 
 

@@ -32,8 +32,8 @@ def test_a_key_is_not_in_a_status_line() -> None:
 
 
 def test_a_fallback_is_for_every_reason_by_default() -> None:
-    """A reason that is added later counts too; a provider's refusal by policy alone has to be named."""
-    assert set(FallbackReason) - {FallbackReason.CONTENT_POLICY} == FallbackRule("x").on
+    """One that is added later counts too; a refusal by policy has to be named, and circles are for a role's `safety` alone."""
+    assert set(FallbackReason) - {FallbackReason.CONTENT_POLICY, FallbackReason.LOOP} == FallbackRule("x").on
 
 
 @pytest.mark.parametrize("task", Task)

@@ -66,9 +66,10 @@ streams = st.lists(st.tuples(events, st.sampled_from([b"\n\n", b"\r\n\r\n", b"\n
 
 
 def is_whole(stream: bytes) -> bool:
-    """Return whether each choice in *stream* has said why it is over, as a reader would find who decodes everything."""
+    """Return whether each choice in *stream* has said why it is over, as a reader would find who decodes every whole event."""
     finished: dict[int, bool] = {}
-    for event in stream.replace(b"\r\n", b"\n").split(b"\n\n"):
+    *events, _cut = stream.replace(b"\r\n", b"\n").split(b"\n\n")
+    for event in events:
         found = read_event(event)
         for choice in found.chunk.get("choices", []):
             index = choice.get("index") or 0
