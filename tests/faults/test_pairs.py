@@ -102,3 +102,8 @@ def test_many_two_faults(
 ) -> None:
     """The same, more often."""
     hold(large_pool, faults, place, streamed=streamed, tools=tools)
+
+
+def test_a_provider_that_hangs_when_it_is_asked_again(pool: Pool) -> None:
+    """It is given up like any other that sends nothing, and the fallback answers."""
+    hold(pool, ({"tool": '{"a": '}, {"hang": True}), "in turn", streamed=False, tools=False)

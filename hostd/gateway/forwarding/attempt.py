@@ -76,8 +76,7 @@ class Attempt:
         self._clock = asyncio.get_running_loop().time
         self._began = self._clock()
         self._relaying: StreamRelay | None = None
-        self._sending = False
-        self._in_one_piece = False
+        self._sending = self._in_one_piece = False
         self._first: StreamTranslator | None = None
         self._report_at = self._began
         self._translation: Translation
@@ -133,7 +132,8 @@ class Attempt:
             document = document.replace({"stream": False}, without=("stream_options",))
         assembled = not whole and self._translation.assembles and lease.prefers_stream(document)
         streamed = assembled or (self._down is not None and not whole)
-        sign = partial(lease.sign, streamed=streamed)
+        # A provider that was asked again shows nothing of its work, and must not be waited for to the end of the whole time.
+        sign = partial(lease.sign, streamed=streamed or (whole and not lease.stays_here))
         self._limits = AttemptTimeout(self._services.timeouts, lease.limits, self._deadline - self._clock(), sign)
         try:
             with self._limits:
