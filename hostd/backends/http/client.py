@@ -6,6 +6,7 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -25,6 +26,7 @@ ASKING = 10.0
 LARGEST_DOCUMENT = 4 << 20
 """Bytes of a small request's answer: metrics and lists of models are the longest."""
 
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _SAFE = "/%?&=:+,;@!$'()*~[]-._"
 
 
@@ -94,23 +96,32 @@ class HttpClient:
         return sum(connection.is_open for kept in self._idle.values() for connection in kept)
 
     async def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, fresh: bool = False
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        own: Mapping[str, str] = _NO_HEADERS,
+        fresh: bool = False,
     ) -> Response:
         """Send a request; return its response once status and headers have come.
 
-        *fresh* uses no connection that was kept. Whoever gets the response reads it to its end, or closes it.
+        *own* headers are those that no other request has: the head of *headers* is made once for all that share it. *fresh* uses
+        no connection that was kept. The response has to be read to its end, or closed.
 
         Raises:
             ExchangeError: There is no answer.
             ValueError: The url or a header cannot be sent.
         """
         destination = self._destination(method, url, headers)
+        lines = destination.lines + _lines_of(own) if own else destination.lines
         connection = None if fresh else self._kept(destination)
         if connection is None:
             connection = await self._connect(destination)
         if not connection.is_open:
             raise ConnectionLostError("it closed the connection at once")
-        head = b"%bContent-Length: %d\r\n\r\n" % (destination.lines, len(body)) if body else destination.lines + b"\r\n"
+        head = b"%bContent-Length: %d\r\n\r\n" % (lines, len(body)) if body else lines + b"\r\n"
         response = connection.exchange(head, body)
         try:
             if len(body) > PORTION:
@@ -267,9 +278,13 @@ def _destination(method: str, url: str, headers: Mapping[str, str]) -> _Destinat
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         sent["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in (sent | dict(headers)).items())]
-    if any("\r" in line or "\n" in line or "\0" in line for line in lines):
-        raise ValueError("a header must not contain the end of a line")
     host = parts.hostname
     origin = (host, parts.port or (443 if secure else 80), secure)
-    return _Destination(origin, "\r\n".join([*lines, ""]).encode("utf-8"))
+    return _Destination(origin, f"{method} {path} HTTP/1.1\r\n".encode() + _lines_of(sent | dict(headers)))
+
+
+def _lines_of(headers: Mapping[str, str]) -> bytes:
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    if any("\r" in line or "\n" in line or "\0" in line for line in lines):
+        raise ValueError("a header must not contain the end of a line")
+    return "\r\n".join([*lines, ""]).encode()

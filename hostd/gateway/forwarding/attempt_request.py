@@ -72,18 +72,13 @@ async def sent(
     body = adapted.encode() if adapted.size <= SMALL else await in_turn(adapted.size, adapted.encode)
     lease.sent(body)
     url = lease.endpoint.url + lease.endpoint.speaks[translation.spoken]
-    headers = {
-        "Content-Type": "application/json",
-        **lease.endpoint.headers,
-        **lease.passed_headers,
-        **lease.loop_headers,
-    }
+    headers = {"Content-Type": "application/json", **lease.endpoint.headers, **lease.passed_headers}
     if streamed and not lease.endpoint.keeps_connections:
         # It is closed in any case, after a moment in which the next request might already use it.
         headers["Connection"] = "close"
     try:
-        return await lease.http.send("POST", url, headers, body)
+        return await lease.http.send("POST", url, headers, body, own=lease.loop_headers)
     except ConnectionLostError as error:
         if not error.stale or await lease.died_within(CRASH_NOTICE):
             raise
-        return await lease.http.send("POST", url, headers, body, fresh=True)
+        return await lease.http.send("POST", url, headers, body, own=lease.loop_headers, fresh=True)

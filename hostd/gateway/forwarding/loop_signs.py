@@ -1,5 +1,6 @@
 """What of a request shows that it goes round in a circle, and what is passed on so that the next gateway sees it, too."""
 
+import itertools
 import re
 import secrets
 from collections.abc import Mapping
@@ -12,6 +13,9 @@ from hostd.routing.loop_guard import LoopSigns
 
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 """A ``traceparent`` (https://www.w3.org/TR/trace-context)."""
+_TRACE_PREFIX = secrets.token_hex(8)
+_TRACE_NUMBERS = itertools.count(secrets.randbits(62))
+"""What tells traces of this process from others, and from each other; random bits for each would be half of what a head costs."""
 _MOST_HOPS = 1000
 _LISTS = ("messages", "input")
 _TEXTS = ("prompt", "input", "query")
@@ -52,8 +56,13 @@ def passed_on(signs: LoopSigns | None, variant: Variant) -> dict[str, str]:
     hops, trace = (0, None) if signs is None else (signs.hops, signs.trace)
     told = {"x-hostd-hop": str(hops + 1)}
     if variant.provider is None:
-        told["traceparent"] = trace or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+        told["traceparent"] = trace or _new_trace()
     return told
+
+
+def _new_trace() -> str:
+    number = next(_TRACE_NUMBERS)
+    return f"00-{_TRACE_PREFIX}{number:016x}-{number:016x}-00"
 
 
 def _last_message(inference: InferenceRequest) -> str:

@@ -1,6 +1,7 @@
 """A client of a real server on loopback: connections kept and proved, limits, small requests."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -68,6 +69,18 @@ async def test_what_is_sent() -> None:
             await http.ask(url, {"X": "a\r\nY: b"})
         with pytest.raises(ValueError, match="no http address"):
             await http.ask("ftp://h/", {})
+
+
+async def test_headers_of_one_request_are_sent_with_the_head_that_all_share() -> None:
+    """They come along with each request, take no place among the heads that are kept, and cannot end a line."""
+    async with server(echo) as url, client() as http:
+        for number in ("1", "2"):
+            response = await http.send("POST", url, {"X-Y": "z"}, b"{}", own={"traceparent": number})
+            headers = json.loads(await response.read())["headers"]
+            assert (number, "z", "2") == (headers["traceparent"], headers["X-Y"], headers["Content-Length"])
+        assert 1 == len(http._destinations)
+        with pytest.raises(ValueError, match="end of a line"):
+            await http.send("GET", url, {}, own={"X": "a\r\nY: b"})
 
 
 @pytest.mark.parametrize("size", [0, PORTION, 40 * PORTION + 1])
