@@ -31,6 +31,7 @@ ASKED_FOR = {
 }
 OF_THE_SAME_SIZE = {"rtx4090": ("rtx3090",), "l40s": ("a6000",), "m2max-64g": ("m4max-64g",)}
 GIB = 2**30
+SIX = ("chat", "orchestrator", "engineer", "research", "writer", "utility")
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,8 @@ def test_a_presets_profiles_are_the_shipped_ones(shipped: Settings, name: str) -
         like = shipped.profiles[profile.name]
         assert set(profile.variants) <= set(like.variants)
         assert (like.aliases, like.capabilities) == (profile.aliases, profile.capabilities)
-    assert {"planner", "coder", "fast"} == set(settings.roles)
+    assert {"planner", "coder", "fast", *SIX} == set(settings.roles)
+    assert {"chat", "orchestrator", "utility"} == {each.name for each in settings.roles.values() if each.thinking}
 
 
 def test_the_mac_holds_the_three_models_of_an_agent() -> None:

@@ -14,13 +14,14 @@ from hostd.backends.visible_cards import device_variables, visible_cards
 from hostd.cli.exits import VerbError
 from hostd.cli.options import AsJson, find_machine, owners_reserve
 from hostd.cli.output import NOTHING, Column, emit, say, show_table, write_line
-from hostd.config.locate import PROFILES, user_file
+from hostd.config.locate import user_file
 from hostd.domain.host import Host, PoolKind
 from hostd.domain.units import format_bytes
 from hostd.programs import find_program
 
 if TYPE_CHECKING:
     from hostd.cli.init_selection import InitSelection
+    from hostd.config.starter_roles import CloudStart
 
 _PROGRAMS = ("llama-server", "ollama", "vllm", "mlx_lm.server")
 _PACKAGES = ("xllamacpp", "llama_cpp")
@@ -51,27 +52,55 @@ Sources = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Write nothing; say what would be written.")]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        help="Write the models and roles that ship for a machine, such as rtx4090, in the place of those that are found; "
+        "`hostd pull` gets them.",
+    ),
+]
+Cloud = Annotated[
+    str | None,
+    typer.Option(
+        "--cloud",
+        metavar="PROVIDER",
+        help="Let the roles that write for people, research and writer, begin with a model of this provider: what they are "
+        "asked leaves this machine.",
+    ),
+]
+CloudKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--key-file", metavar="FILE", help="Where the provider's key is, if not in the environment (mode 0600)."
+    ),
+]
 
 
-def init(
+def init(  # noqa: PLR0913 - a command line's options are its contract
     *,
     folder: Folder = None,
     sources: Sources = None,
+    preset: Preset = None,
+    cloud: Cloud = None,
+    key_file: CloudKey = None,
     force: Force = False,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Write a configuration for the models that are found here."""
-    from hostd.cli.init_selection import select_profiles  # costs 0.3 s, which other verbs do without
-    from hostd.models.locations import this_machine
-    from hostd.models.scan import scan
+    """Write a configuration for the models that are found here, or for a machine that is known."""
+    from hostd.cli import init_files
 
     where = (folder or user_file(os.environ).parent).expanduser().absolute()
-    machine = _seen(find_machine(None, owners_reserve()), os.environ)
-    for trouble in machine.troubles:
-        say(trouble)
-    selections = select_profiles(scan(this_machine(), tuple(sources or ())), machine)
-    files, engines = _files(selections), find_engines()
+    started = init_files.cloud_start(cloud, key_file)
+    if preset is None:
+        machine = _machine()
+        selections = _found(machine, sources)
+        files = init_files.files_for_found(selections, started)
+    else:
+        machine, selections, files = None, [], init_files.files_of_preset(preset, started)
+    engines = find_engines()
     if files and not dry_run:
         _write(where, files, force=force)
     if json:
@@ -79,12 +108,47 @@ def init(
     else:
         _show(selections, engines)
     if not files:
+        known = None if machine is None else init_files.preset_for(machine)
         raise VerbError(
             "no model was found that can be served, so nothing was written; put a GGUF file into ~/models, or name its folder "
-            "with --from"
+            "with --from" + ("" if known is None else f"; or take what ships for such a machine: --preset {known}")
         )
-    if not json:
-        _show_next(where, list(files), engines, dry_run=dry_run)
+    if json:
+        return
+    if started is not None:
+        _say_what_leaves(started)
+    elif given := init_files.unused_key():
+        say(
+            f"a key for {given} was found and is not used; with --cloud {given}, the roles research and writer would begin there"
+        )
+    _show_next(where, list(files), engines, dry_run=dry_run, pulls=preset is not None)
+
+
+def _machine() -> Host:
+    """Return this machine, of which troubles are said."""
+    machine = _seen(find_machine(None, owners_reserve()), os.environ)
+    for trouble in machine.troubles:
+        say(trouble)
+    return machine
+
+
+def _found(machine: Host, sources: Sequence[Path] | None) -> "list[InitSelection]":
+    from hostd.cli.init_selection import select_profiles  # costs 0.3 s, which other verbs do without
+    from hostd.models.locations import this_machine
+    from hostd.models.scan import scan
+
+    return select_profiles(scan(this_machine(), tuple(sources or ())), machine)
+
+
+def _say_what_leaves(cloud: "CloudStart") -> None:
+    from hostd.config.starter_roles import DAILY_USD, FOR_PEOPLE
+
+    say(
+        f"{' and '.join(FOR_PEOPLE)} begin with {cloud.model} of {cloud.provider}, for {DAILY_USD} USD a day at most: what they "
+        "are asked leaves this machine; without network or money, the models here answer"
+    )
+    if cloud.key_file is None:
+        say(f"the daemon has to have {cloud.variable} in its environment, too; for a service, rather use --key-file")
 
 
 def _seen(machine: Host, environ: Mapping[str, str]) -> Host:
@@ -103,16 +167,6 @@ def find_engines() -> dict[str, str | None]:
     found = {name: find_program(name) for name in _PROGRAMS}
     packages = {name: importlib.util.find_spec(name) for name in _PACKAGES}
     return found | {name: (spec.origin or name) if spec else None for name, spec in packages.items()}
-
-
-def _files(selections: Sequence["InitSelection"]) -> dict[str, str]:
-    """Return the text of each file to write, by its path; empty where there is no model to write of."""
-    from hostd.config.starter_files import host_text, profile_text
-
-    profiles = {
-        f"{PROFILES}/{each.starter.name}.yaml": profile_text(each.starter) for each in selections if each.starter
-    }
-    return {"hostd.yaml": host_text(), **profiles} if profiles else {}
 
 
 def _write(where: Path, files: Mapping[str, str], *, force: bool) -> None:
@@ -158,14 +212,19 @@ def _show(selections: Sequence["InitSelection"], engines: Mapping[str, str | Non
             write_line(f"  {each.entry.name} ({each.entry.found_in}): {each.why}")
 
 
-def _show_next(where: Path, names: Sequence[str], engines: Mapping[str, str | None], *, dry_run: bool) -> None:
+def _show_next(
+    where: Path, names: Sequence[str], engines: Mapping[str, str | None], *, dry_run: bool, pulls: bool
+) -> None:
     verb = "would be written" if dry_run else "written"
     write_line(f"\n{verb} to {where}: {', '.join(names)}")
     if not any(engines[name] for name in _SERVING):
         say("no llama.cpp was found: put llama-server on PATH, or run: pip install 'hostd[llamacpp]'")
     file = where / "hostd.yaml"
     if not dry_run:
-        write_line("next: hostd serve" + ("" if file == user_file(os.environ) else f" --config {quote(str(file))}"))
+        named = "" if file == user_file(os.environ) else quote(str(file))
+        if pulls:
+            write_line(f"next: {named and f'HOSTD_CONFIG={named} '}hostd pull")
+        write_line(f"{'then' if pulls else 'next'}: hostd serve{named and f' --config {named}'}")
 
 
 def _plain(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from hostd.cli.verbs.init import find_engines
+from hostd.config.load import load
 from hostd.domain.host import Reserve
 from hostd.hardware.simulated import preset
 from hostd.models.reference import OllamaReference
@@ -162,3 +163,33 @@ def test_cards_that_a_variable_hides_take_no_model(
     ran = hostd("init", "--dry-run", "--json")
     assert "CUDA_VISIBLE_DEVICES=-1 hides all cards from it" in ran.err
     assert {"ram"} == {pool for each in json.loads(ran.out)["models"] for pool in each["pool_bytes"] or {}}
+
+
+def test_the_models_found_have_six_roles(machine: Path, hostd: Run) -> None:
+    """Quick roles begin with the smaller one."""
+    file(machine / "models/Tiny-1B-Q4_K_M.gguf", weights.gguf(keys={"general.file_type": 15}))
+    file(machine / "models/Large-2B-Q4_K_M.gguf", weights.gguf(keys={"general.file_type": 15}) + bytes(4096))
+    assert 0 == hostd("init").code
+    roles = load(machine / "config/hostd/hostd.yaml", {}).roles
+    assert ("tiny-1b", "large-2b") == (roles["utility"].use[0], roles["engineer"].use[0])
+    assert 6 == len(roles)
+
+
+def test_a_preset_needs_no_model_here(machine: Path, hostd: Run) -> None:
+    """It is written as it ships, and says that models have to be pulled."""
+    missing = hostd("init")
+    assert (1, True) == (missing.code, "--preset rtx4090" in missing.err)
+    ran = hostd("init", "--preset", "rtx4090")
+    assert (0, "") == (ran.code, ran.err)
+    assert "next: hostd pull\nthen: hostd serve" in ran.out
+    assert "3 profiles, no problems\n" == hostd("config", "check").out
+
+
+def test_a_provider_is_asked_only_on_demand(models_found: Path, hostd: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that is there is mentioned; with --cloud, what leaves is said."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-anything")
+    assert "--cloud anthropic" in hostd("init").err
+    ran = hostd("init", "--force", "--cloud", "anthropic")
+    assert (0, True) == (ran.code, "leaves this machine" in ran.err)
+    settings = load(models_found / "config/hostd/hostd.yaml", {"ANTHROPIC_API_KEY": "sk-anything"})
+    assert ["claude-sonnet-5-5", "tiny-1b"] == list(settings.roles["writer"].use)
