@@ -104,7 +104,8 @@ def build(
     instances = Instances(catalog, engines)
     memory = MemoryMonitor(sensors.read, catalog, instances.pids, machine=machine)
     scheduler = Scheduler(catalog.profiles, options_follow=True, budgets=catalog.budgets.providers)
-    metrics, decided = Metrics(scheduler.view, scheduler.spending), DecisionHistory()
+    clock, decided = asyncio.get_running_loop().time, DecisionHistory()
+    metrics = Metrics(scheduler.view, scheduler.spending, lambda: scheduler.memory(clock()))
     sinks = Sinks((decisions or decision_log.DecisionLog(), metrics, records, decided))
     stack.callback((dispatcher := _dispatcher(scheduler, instances, sinks, memory)).close)
 

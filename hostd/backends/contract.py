@@ -7,7 +7,7 @@ Write one class that extends `Engine` (`Backend` for a server that hostd never s
    It starts nothing, but may read files;
 3. only what differs from the defaults: ``check`` (before memory is freed for a load), ``classify`` (what an exit means),
    ``attach`` (a server at the variant's url), ``open`` and ``close`` (a server that runs before its model is loaded), ``sleep``
-   and ``wake`` (with `Launch.sleep_levels`), ``progress``, ``turns`` and ``describe`` (what the server reports),
+   and ``wake`` (with `Launch.sleep_levels`), ``progress``, ``turns``, ``metrics_path`` and ``describe`` (what the server reports),
    ``report_request`` (what has it report more), ``fields`` (members of requests that reach it), ``spoken`` (the dialects in which
    a request is answered best), ``adapt``, ``ensure_fits`` and ``prefers_stream`` (requests that the engine would not take as they
    are), ``pin``, ``save_slot`` and ``restore_slot`` (with `Launch.slot_files`), ``think`` (how it is told whether to think),
@@ -200,6 +200,10 @@ class Backend(ABC):
     async def turns(self, http: HttpClient, endpoint: Endpoint) -> bool:
         """Return whether the server's inference loop is seen to turn; False where only a token can show it."""
         return await self.progress(http, endpoint) is not None
+
+    def metrics_path(self, endpoint: Endpoint) -> str | None:
+        """Return the path where the server shows its own metrics in Prometheus' text format; None where it shows none."""
+        return None
 
     def report_request(self, endpoint: Endpoint) -> Mapping[str, Any]:
         """Return members that, added to a request for a stream, have the server report how much of the prompt it has read."""

@@ -1,10 +1,14 @@
 """What probes and Prometheus ask for: alive, ready, and the counters."""
 
+import asyncio
+
 from aiohttp import web
 
 from hostd import __version__
 from hostd.domain.lifecycle import State
 from hostd.gateway.context import HealthServices, RequestContext, Route
+from hostd.gateway.metrics_page import MetricsPage
+from hostd.telemetry.metrics import DASHBOARD
 
 
 class HealthHandlers:
@@ -12,6 +16,7 @@ class HealthHandlers:
 
     def __init__(self, services: HealthServices) -> None:
         self._services = services
+        self._page = MetricsPage(services)
 
     def routes(self) -> list[Route]:
         """Return the routes; that of the bare address serves those who only try whether something is there."""
@@ -19,6 +24,7 @@ class HealthHandlers:
             ("GET", "/healthz", self.alive),
             ("GET", "/readyz", self.ready),
             ("GET", "/metrics", self.metrics),
+            ("GET", "/hostd/v1/grafana", self.dashboard),
             ("GET", "/", self.greet),
         ]
 
@@ -51,9 +57,13 @@ class HealthHandlers:
         return web.json_response(body, status=503, headers={"Retry-After": "1"})
 
     async def metrics(self, _ctx: RequestContext) -> web.Response:
-        """Show the counters in Prometheus' text format."""
-        text = self._services.metrics.exposition()
+        """Show the counters in Prometheus' text format, and those of the engines that run."""
+        text = await self._page.text()
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    async def dashboard(self, _ctx: RequestContext) -> web.Response:
+        """Show a dashboard for Grafana to import: what `/metrics` counts, over time."""
+        return web.Response(body=await asyncio.to_thread(DASHBOARD.read_bytes), content_type="application/json")
 
     async def greet(self, _ctx: RequestContext) -> web.Response:
         """Say what answers here."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import structlog
 
 from hostd.backends.contract import Attachment, Launch, ServerFacts
+from hostd.backends.http.errors import AnswerError
 from hostd.backends.upstream import Lease, Upstream
 from hostd.domain.answer_sums import AnswerSums
 from hostd.domain.errors import EngineError, HostdError
@@ -246,6 +247,22 @@ class Instance(Upstream):
     @property
     def _monitor(self) -> ProgressMonitor | None:
         return None if self._run is None else self._run.monitor
+
+    async def metrics(self, seconds: float, limit: int) -> str | None:
+        """Return the server's own metrics in Prometheus' text format; None where it runs not, or shows none.
+
+        Raises:
+            ExchangeError: It did not show them within *seconds*, or has more than *limit* bytes of them.
+        """
+        server = self.server
+        path = None if server is None else server.backend.metrics_path(server.launch.endpoint)
+        if server is None or path is None:
+            return None
+        endpoint = server.launch.endpoint
+        answer = await server.http.ask(endpoint.url + path, endpoint.headers, seconds=seconds, limit=limit)
+        if answer.status != 200:
+            raise AnswerError(f"it answers {path} with {answer.status}")
+        return answer.text
 
     async def usage(self) -> ProcessUsage:
         """Return what the engine's processes hold and have used so far."""

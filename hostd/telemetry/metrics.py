@@ -1,16 +1,13 @@
 """Counters for Prometheus, fed by decisions and by requests that are over. Never labelled by client, key or prompt."""
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from itertools import accumulate
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
 from hostd import __version__
-from hostd.domain.lifecycle import State
-from hostd.scheduling.circuit_breaker import BreakerState
 from hostd.scheduling.decisions import (
     BreakerOpened,
     Charged,
@@ -22,55 +19,15 @@ from hostd.scheduling.decisions import (
     WakeStarted,
 )
 from hostd.scheduling.spending import ProviderSpending
-from hostd.scheduling.view import SchedulerView
+from hostd.scheduling.view import MemoryView, SchedulerView
+from hostd.telemetry.histogram_counts import SECONDS, SECONDS_PER_TOKEN, HistogramCounts
+from hostd.telemetry.scheduler_metrics import MemoryMetrics, ModelMetrics, SpendingMetrics
 from hostd.telemetry.sinks import RequestRecord, Sink
 
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
-
-
-class _ModelMetrics:
-    """Reads the scheduler's models at the moment of a scrape, so that no counter can drift from them."""
-
-    def __init__(self, view: Callable[[], SchedulerView]) -> None:
-        self._view = view
-
-    def collect(self) -> Iterable[Metric]:
-        depth = GaugeMetricFamily("hostd_queue_depth", "Requests that wait for a model", labels=["model"])
-        inflight = GaugeMetricFamily("hostd_inflight", "Requests that a model is answering", labels=["model"])
-        states = GaugeMetricFamily("hostd_model_state", "1 for the state that a model is in", labels=["model", "state"])
-        breakers = GaugeMetricFamily(
-            "hostd_breaker_state", "1 for the state that a model's circuit breaker is in", labels=["model", "state"]
-        )
-        failures = CounterMetricFamily("hostd_engine_failures", "Failures of a model's engine", labels=["model"])
-        for model in self._view().models.values():
-            depth.add_metric([model.name], model.queued)
-            inflight.add_metric([model.name], model.in_flight)
-            failures.add_metric([model.name], model.failures)
-            for state in State:
-                states.add_metric([model.name, state], float(model.reported_state is state))
-            for breaker in BreakerState:
-                breakers.add_metric([model.name, breaker], float(model.breaker is breaker))
-        return [depth, inflight, states, breakers, failures]
-
-
-class _SpendingMetrics:
-    """Reads what providers have cost today at the moment of a scrape."""
-
-    def __init__(self, spending: Callable[[], Iterable[ProviderSpending]]) -> None:
-        self._spending = spending
-
-    def collect(self) -> Iterable[Metric]:
-        today = GaugeMetricFamily("hostd_provider_today_usd", "Cost since local midnight", labels=["provider"])
-        reserved = GaugeMetricFamily(
-            "hostd_provider_reserved_usd", "The most that requests in flight may cost yet", labels=["provider"]
-        )
-        caps = GaugeMetricFamily("hostd_provider_cap_usd", "What a provider may cost a day", labels=["provider"])
-        for each in self._spending():
-            today.add_metric([each.provider], each.today)
-            reserved.add_metric([each.provider], each.reserved)
-            if each.cap is not None:
-                caps.add_metric([each.provider], each.cap)
-        return [today, reserved, caps]
+DASHBOARD = Path(__file__).with_name("grafana_dashboard.json")
+"""A dashboard of these metrics, for Grafana."""
+_LEAST_ANSWER = 16
+"""Tokens below which an answer says little about speed."""
 
 
 class _RequestMetrics:
@@ -83,6 +40,8 @@ class _RequestMetrics:
         self.requests: dict[tuple[str, str, str, int], int] = defaultdict(int)
         self.waits: dict[str, HistogramCounts] = defaultdict(HistogramCounts)
         self.ttfts: dict[str, HistogramCounts] = defaultdict(HistogramCounts)
+        self.totals: dict[str, HistogramCounts] = defaultdict(HistogramCounts)
+        self.per_token: dict[str, HistogramCounts] = defaultdict(lambda: HistogramCounts(SECONDS_PER_TOKEN))
         self.tokens: dict[str, int] = defaultdict(int)
         self.prompts: dict[str, int] = defaultdict(int)
         self.attempts: dict[str, int] = defaultdict(int)
@@ -110,34 +69,25 @@ class _RequestMetrics:
         costs = CounterMetricFamily("hostd_cost_usd", "Cost of answers by the price in their profile", labels=["model"])
         for model, sum_usd in self.costs.items():
             costs.add_metric([model], sum_usd)
-        waits = HistogramMetricFamily("hostd_queue_wait_seconds", "Time in queues", labels=["model"])
-        ttfts = HistogramMetricFamily("hostd_ttft_seconds", "Time to the first content byte", labels=["model"])
-        for family, tallies in ((waits, self.waits), (ttfts, self.ttfts)):
-            for model, tally in tallies.items():
-                family.add_metric([model], buckets=tally.buckets(), sum_value=tally.sum)
-        return [requests, waits, ttfts, tokens, prompts, attempts, again, costs]
+        histograms = [self._histogram(*each) for each in self._histograms()]
+        return [requests, *histograms, tokens, prompts, attempts, again, costs]
 
+    def _histograms(self) -> Iterable[tuple[str, str, dict[str, HistogramCounts]]]:
+        yield "hostd_queue_wait_seconds", "Time in queues", self.waits
+        yield "hostd_ttft_seconds", "Time to the first content byte", self.ttfts
+        yield "hostd_request_duration_seconds", "Time from a request's arrival to the end of its answer", self.totals
+        yield "hostd_time_per_output_token_seconds", "Time for each token after the first", self.per_token
 
-class HistogramCounts:
-    """A histogram's numbers."""
-
-    def __init__(self) -> None:
-        self.sum = 0.0
-        self._counts = [0] * (len(_SECONDS) + 1)
-
-    def add(self, seconds: float) -> None:
-        """Count one observation."""
-        self.sum += seconds
-        self._counts[bisect_left(_SECONDS, seconds)] += 1
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """Return the cumulative counts by upper bound, as Prometheus wants them."""
-        bounds = [*(str(float(bound)) for bound in _SECONDS), "+Inf"]
-        return list(zip(bounds, accumulate(float(count) for count in self._counts), strict=True))
+    @staticmethod
+    def _histogram(name: str, text: str, tallies: dict[str, HistogramCounts]) -> HistogramMetricFamily:
+        family = HistogramMetricFamily(name, text, labels=["model"])
+        for model, tally in tallies.items():
+            family.add_metric([model], buckets=tally.buckets(), sum_value=tally.sum)
+        return family
 
 
 class Metrics(Sink):
-    """Everything that ``/metrics`` shows; *view* shows the scheduler as it is now, and *spending* what providers have cost."""
+    """What hostd itself counts: *view* shows the scheduler as it is, *spending* what providers have cost, *memory* its account."""
 
     routes = False
 
@@ -145,10 +95,13 @@ class Metrics(Sink):
         self,
         view: Callable[[], SchedulerView],
         spending: Callable[[], Iterable[ProviderSpending]] = tuple,
+        memory: Callable[[], MemoryView] | None = None,
     ) -> None:
         registry = self._registry = CollectorRegistry()
-        registry.register(_ModelMetrics(view))
-        registry.register(_SpendingMetrics(spending))
+        registry.register(ModelMetrics(view))
+        registry.register(SpendingMetrics(spending))
+        if memory is not None:
+            registry.register(MemoryMetrics(memory))
         self._requests = _RequestMetrics()
         registry.register(self._requests)
         build = Gauge("hostd_build_info", "The running version", ["version"], registry=registry)
@@ -162,7 +115,7 @@ class Metrics(Sink):
         )
         self._loads = Counter("hostd_loads", "Engine starts", ["model", "reason"], registry=registry)
         self._evictions = Counter("hostd_evictions", "Models evicted for another", ["model", "for"], registry=registry)
-        self._load = Histogram("hostd_model_load_seconds", "Load times", ["model"], registry=registry, buckets=_SECONDS)
+        self._load = Histogram("hostd_model_load_seconds", "Load times", ["model"], registry=registry, buckets=SECONDS)
         self._broken = Counter("hostd_streams_broken", "Streams ended by an error", ["model"], registry=registry)
 
     def exposition(self) -> bytes:
@@ -200,6 +153,11 @@ class Metrics(Sink):
         if record.outcome in {"answered", "broken"}:
             self._requests.waits[record.model].add(record.waited)
             self._requests.ttfts[record.model].add(record.ttft)
+            self._requests.totals[record.model].add(record.total)
+            writing = record.total - record.waited - record.ttft
+            # An answer in one piece has no first token that was seen, and the time of one that failed before is not this model's.
+            if record.stream and record.attempts == 1 and record.output_tokens >= _LEAST_ANSWER and writing > 0:
+                self._requests.per_token[record.model].add(writing / (record.output_tokens - 1))
             self._requests.tokens[record.model] += record.output_tokens
             self._requests.prompts[record.model] += record.prompt_tokens
         if record.cost is not None:

@@ -5,6 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hostd import __version__
 from hostd.domain.lifecycle import State
+from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.decisions import (
     BreakerOpened,
     Charged,
@@ -46,6 +47,10 @@ NAMES = {
         "hostd_provider_today_usd",
         "hostd_provider_reserved_usd",
         "hostd_provider_cap_usd",
+        "hostd_request_duration_seconds",
+        "hostd_time_per_output_token_seconds",
+        "hostd_vram_bytes",
+        "hostd_model_memory_bytes",
     ),
 }
 
@@ -68,7 +73,7 @@ def samples(metrics: Metrics) -> dict[str, float]:
 
 def test_has_its_names(scheduler: Scheduler) -> None:
     """Names are a contract."""
-    text = Metrics(scheduler.view).exposition().decode()
+    text = Metrics(scheduler.view, memory=lambda: scheduler.memory(0.0)).exposition().decode()
     assert NAMES == {family.name for family in text_string_to_metric_families(text)}
     assert f'hostd_build_info{{version="{__version__}"}} 1.0' in text
 
@@ -159,3 +164,29 @@ def test_what_was_not_answered_has_no_times(scheduler: Scheduler) -> None:
     counted = {name: value for name, value in seen.items() if name.startswith(("hostd_requests_total", "hostd_ttft"))}
     key = "[('backend', 'llamacpp'), ('code', '429'), ('model', 'alpha'), ('route', 'primary')]"
     assert {f"hostd_requests_total{key}": 1.0} == counted
+
+
+def test_times_answers(scheduler: Scheduler) -> None:
+    """From arrival to end, and by token in streams that one model has answered; by the bounds of OpenTelemetry."""
+    metrics = Metrics(scheduler.view)
+    metrics.finished(request(sent=200, waited=0.5, ttft=1.0, total=2.5, output_tokens=51, attempts=1))
+    metrics.finished(request(sent=200, waited=0.5, ttft=1.0, total=2.5, output_tokens=51, attempts=2))
+    metrics.finished(request(sent=200, ttft=2.5, total=2.5, output_tokens=51, attempts=1, stream=False))
+    seen = samples(metrics)
+    whole = [seen[f"hostd_request_duration_seconds_bucket[('le', '{le}'), ('model', 'alpha')]"] for le in (1.28, 2.56)]
+    assert [0.0, 3.0] == whole
+    token = "hostd_time_per_output_token_seconds_{}[('model', 'alpha')]"
+    assert (1.0, 0.02) == (seen[token.format("count")], seen[token.format("sum")])
+
+
+def test_shows_the_account_of_the_memory(scheduler: Scheduler) -> None:
+    """By pool: what is promised, what others hold, what is free; and what each model is promised."""
+    ledger = scheduler.engines.ledger
+    ledger.capacity, ledger.others = {"cuda:0": 100}, {"cuda:0": 30}
+    ledger.adopt("alpha", LoadOption(0, "a", needs={"cuda:0": 60}))
+    seen = samples(Metrics(scheduler.view, memory=lambda: scheduler.memory(0.0)))
+    kinds = ("promised", "other", "free", "capacity")
+    assert [60.0, 30.0, 40.0, 100.0] == [
+        seen[f"hostd_vram_bytes[('device', 'cuda:0'), ('kind', '{kind}')]"] for kind in kinds
+    ]
+    assert 60.0 == seen["hostd_model_memory_bytes[('device', 'cuda:0'), ('model', 'alpha')]"]

@@ -124,6 +124,10 @@ class Attached(Backend):
             (self._silent if found is None else self._vllm).add(endpoint.url)
         return found
 
+    def metrics_path(self, endpoint: Endpoint) -> str | None:
+        """Return the route of a server that was found to be a llama-server or vLLM."""
+        return "/metrics" if endpoint.url in self._llama or endpoint.url in self._vllm else None
+
     def report_request(self, endpoint: Endpoint) -> Mapping[str, Any]:
         """Return what has a llama-server report how much of a prompt it has read; other servers might refuse it."""
         return slots.REPORTS if endpoint.url in self._llama else {}

@@ -242,6 +242,10 @@ class LlamaCpp(Engine):
         """Return what ``/slots`` reports; None from llama_cpp.server, which has no such route."""
         return None if endpoint.strict_model else await slots.progress(http, endpoint)
 
+    def metrics_path(self, endpoint: Endpoint) -> str | None:
+        """Return llama-server's route, which ``--metrics`` opens; llama_cpp.server has none."""
+        return None if endpoint.strict_model else "/metrics"
+
     async def count_tokens(self, http: HttpClient, endpoint: Endpoint, body: Mapping[str, Any]) -> int | None:
         """Return the tokens of *body*'s prompt, as the model's template renders it; None from llama_cpp.server."""
         return None if endpoint.strict_model else await token_count.count_tokens(http, endpoint, body)

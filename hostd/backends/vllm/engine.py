@@ -176,6 +176,10 @@ class Vllm(Engine):
         """Return what ``/metrics`` reports: requests that run and wait, and tokens of all steps; it counts none by request."""
         return await metrics.progress(http, endpoint)
 
+    def metrics_path(self, endpoint: Endpoint) -> str | None:  # noqa: ARG002 - as the contract says
+        """Return vLLM's route."""
+        return "/metrics"
+
     async def turns(self, http: HttpClient, endpoint: Endpoint) -> bool:
         """Return whether the engine makes steps just now: the server that answers is another process than the one that computes."""
         # Counters of one moment say nothing: a stuck engine reports its last ones for ever.
