@@ -104,8 +104,7 @@ def build(
     instances = Instances(catalog, engines)
     memory = MemoryMonitor(sensors.read, catalog, instances.pids, machine=machine)
     scheduler = Scheduler(catalog.profiles, options_follow=True, budgets=catalog.budgets.providers)
-    clock, decided = asyncio.get_running_loop().time, DecisionHistory()
-    metrics = Metrics(scheduler.view, scheduler.spending, lambda: scheduler.memory(clock()))
+    metrics, decided = _metrics(scheduler), DecisionHistory()
     sinks = Sinks((decisions or decision_log.DecisionLog(), metrics, records, decided))
     stack.callback((dispatcher := _dispatcher(scheduler, instances, sinks, memory)).close)
 
@@ -143,6 +142,11 @@ def build(
     prober = _prober(context, ProbeResults(records.probed), stack, probe_after, history)
     reload = _reload(catalog, dispatcher.post, instances, engines, (options.apply, calendar.apply, prober.apply))
     return Application(replace(context, prober=prober, reload=reload), context.boot, reload, kept)
+
+
+def _metrics(scheduler: Scheduler) -> Metrics:
+    clock = asyncio.get_running_loop().time
+    return Metrics(scheduler.view, scheduler.spending, lambda: scheduler.memory(clock()))
 
 
 class _Closing(Protocol):
