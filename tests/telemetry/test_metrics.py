@@ -5,7 +5,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hostd import __version__
 from hostd.domain.lifecycle import State
-from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.decisions import (
     BreakerOpened,
     Charged,
@@ -177,16 +176,3 @@ def test_times_answers(scheduler: Scheduler) -> None:
     assert [0.0, 3.0] == whole
     token = "hostd_time_per_output_token_seconds_{}[('model', 'alpha')]"
     assert (1.0, 0.02) == (seen[token.format("count")], seen[token.format("sum")])
-
-
-def test_shows_the_account_of_the_memory(scheduler: Scheduler) -> None:
-    """By pool: what is promised, what others hold, what is free; and what each model is promised."""
-    ledger = scheduler.engines.ledger
-    ledger.capacity, ledger.others = {"cuda:0": 100}, {"cuda:0": 30}
-    ledger.adopt("alpha", LoadOption(0, "a", needs={"cuda:0": 60}))
-    seen = samples(Metrics(scheduler.view, memory=lambda: scheduler.memory(0.0)))
-    kinds = ("promised", "other", "free", "capacity")
-    assert [60.0, 30.0, 40.0, 100.0] == [
-        seen[f"hostd_vram_bytes[('device', 'cuda:0'), ('kind', '{kind}')]"] for kind in kinds
-    ]
-    assert 60.0 == seen["hostd_model_memory_bytes[('device', 'cuda:0'), ('model', 'alpha')]"]
