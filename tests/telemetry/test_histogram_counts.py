@@ -1,5 +1,7 @@
 """Observations fall into the bucket whose bound they do not exceed."""
 
+from itertools import pairwise
+
 from hostd.telemetry.histogram_counts import SECONDS, SECONDS_PER_TOKEN, HistogramCounts
 
 
@@ -15,5 +17,5 @@ def test_counts_are_cumulative() -> None:
 def test_bounds_are_opentelemetrys() -> None:
     """Those of its durations come first, each twice the one before; those of tokens are its own."""
     assert (0.01, 81.92, 655.36) == (SECONDS[0], SECONDS[13], SECONDS[-1])
-    assert all(round(one * 2, 2) == other for one, other in zip(SECONDS, SECONDS[1:], strict=False))
+    assert all(round(one * 2, 2) == other for one, other in pairwise(SECONDS))
     assert (0.01, 2.5, 13) == (SECONDS_PER_TOKEN[0], SECONDS_PER_TOKEN[-1], len(SECONDS_PER_TOKEN))
