@@ -5,7 +5,7 @@ nothing in this module knows of processes or memory.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -197,7 +197,7 @@ class Lease:
         """
         self._pinned = await self._upstream.take_slot(self)
 
-    def answered(self, ends: Iterable[bytes], prompt: int, answer: int, ttft: float, seconds: float) -> None:
+    def answered(self, ends: bytes, prompt: int, answer: int, ttft: float, seconds: float) -> None:
         """Note what the answer took, of which *ends* are the first and the last bytes; the others as for `read_sums`."""
         self.sums = read_sums(ends, prompt, answer, ttft, seconds)
         self._upstream.answered(self, self.sums)

@@ -5,30 +5,25 @@ first. OpenAI's servers and vLLM tell ``cached_tokens``, llama-server ``timings`
 """
 
 import re
-from collections.abc import Iterable
 
-from hostd.dialects.byte_search import contains
 from hostd.domain.answer_sums import AnswerSums
 
-TAIL = 4096
-"""Bytes at either end of an answer that are looked at."""
 _CACHED = re.compile(rb'"(?:cached_tokens|cache_n|cache_read_input_tokens)"\s*:\s*(\d{1,9})(?!\d)')
 _READING = re.compile(rb'"prompt_ms"\s*:\s*(\d{1,9}(?:\.\d{1,9})?)')
 _WRITING = re.compile(rb'"predicted_ms"\s*:\s*(\d{1,9}(?:\.\d{1,9})?)')
 
 
-def read_sums(pieces: Iterable[bytes], prompt: int, answer: int, ttft: float, seconds: float) -> AnswerSums:
-    """Return what an answer took of which *pieces* are the first and the last bytes.
+def read_sums(ends: bytes, prompt: int, answer: int, ttft: float, seconds: float) -> AnswerSums:
+    """Return what an answer took of which *ends* are the first and the last bytes.
 
     *prompt* and *answer* are their tokens, where they were counted. Where the engine tells no times, those of the clock stand in:
     the first token came *ttft* seconds after the request, and all was over after *seconds*.
     """
-    text = b"".join(piece[-TAIL:] for piece in pieces)
     # Most servers tell none of it, and to look for a word takes a tenth of what the expressions do.
-    cached = [int(found[1]) for found in _CACHED.finditer(text)] if contains(text, b"cache") else []
+    cached = [int(found[1]) for found in _CACHED.finditer(ends)] if b"cache" in ends else []
     reading = writing = 0.0
-    if contains(text, b'_ms"'):
-        reading, writing = _last(_READING, text) / 1000, _last(_WRITING, text) / 1000
+    if b'_ms"' in ends:
+        reading, writing = _last(_READING, ends) / 1000, _last(_WRITING, ends) / 1000
     return AnswerSums(
         prompt, max(cached) if cached else None, answer, reading or ttft, writing or max(0.0, seconds - ttft), ttft
     )

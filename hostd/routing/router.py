@@ -80,8 +80,8 @@ class Router:
 
     def has_rules(self, asked: str) -> bool:
         """Return whether *asked* is a role whose requests are routed by what they say."""
-        role = self._names().role(asked)
-        return role is not None and bool(role.route)
+        names = self._names()
+        return names.has_rules and (role := names.role(asked)) is not None and bool(role.route)
 
     def resolve(self, asked: str) -> str:
         """Return the profile that *asked* means first.
@@ -162,6 +162,7 @@ class _NameIndex:
                     self._exact[alias.lower()] = self.listed[alias] = profile.name
         self._exact |= {name.lower(): name for name in settings.profiles}
         self._roles = {role.name.lower(): role for role in settings.roles.values()}
+        self.has_rules = any(role.route for role in settings.roles.values())
         self.listed |= {role.name: role.use[0] for role in settings.roles.values() if role.use}
 
     def role(self, asked: str) -> Role | None:

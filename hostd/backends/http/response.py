@@ -17,8 +17,8 @@ LARGEST_ERROR = 256 * 1024
 ROOM = 256 * 1024
 """Bytes that wait for a reader before the server has to wait, too."""
 
-_END = 4096
-"""Bytes of a piece that are kept to be looked at when the answer is over."""
+_BEGINNING, _ENDING = slice(4096), slice(-4096, None)
+"""What of a piece is kept to be looked at when the answer is over."""
 _LAST = 4
 """Pieces at the end of a stream, in which its last event but the formal end is."""
 
@@ -68,9 +68,9 @@ class Response:
         return _media_type(self._headers.get(b"content-type", b"")[:1000])
 
     @property
-    def ends(self) -> tuple[bytes, ...]:
+    def ends(self) -> bytes:
         """The beginning of its body, and the ends of the last pieces."""
-        return (self._first, *self._last)
+        return b"".join((self._first, *self._last))
 
     def text(self, header: bytes) -> str:
         """Return *header*, of those that are kept (lower case); empty where the answer has none."""
@@ -194,8 +194,12 @@ class Response:
                 self._give_up(error)
                 return
         # Not the pieces themselves: those of a whole answer would be held with it.
-        self._last.extend([piece[-_END:] for piece in pieces[-_LAST:]])
-        self._first = self._first or pieces[0][:_END]
+        if len(pieces) == 1:
+            self._last.append(pieces[0][_ENDING])
+        else:
+            self._last.extend([piece[_ENDING] for piece in pieces[-_LAST:]])
+        if not self._first:
+            self._first = pieces[0][_BEGINNING]
         if self._sink is not None:
             try:
                 self._sink(pieces[0] if len(pieces) == 1 else b"".join(pieces))
