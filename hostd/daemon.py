@@ -246,4 +246,5 @@ async def _close(app: AppContext) -> None:
     for instance in list(app.instances.values()):
         await instance.ended()
         instance.ring.close()
+    app.recent.close()
     log.info("closed")

@@ -34,6 +34,7 @@ _VERBS = (
         "cost",
         "report",
         "why",
+        "events",
         "logs",
         "reload",
     ),

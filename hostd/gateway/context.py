@@ -32,6 +32,7 @@ from hostd.supervisor.memory_monitor import MemoryMonitor
 from hostd.telemetry.decision_history import DecisionHistory
 from hostd.telemetry.history import RequestHistory
 from hostd.telemetry.metrics import Metrics
+from hostd.telemetry.recent_events import RecentEvents
 from hostd.telemetry.sinks import Sinks
 
 
@@ -79,6 +80,7 @@ class AdminServices:
     addresses: Sequence[str]
     wall_time: Callable[[float], datetime]
     prober: ModelProber | None
+    recent: RecentEvents
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ class AppContext:
     responses: ResponseStore | None = None
     keys: KeyRing | None = None
     loops: LoopGuard = field(default_factory=LoopGuard)
+    recent: RecentEvents = field(default_factory=RecentEvents)
 
     def for_inference(self) -> InferenceServices:
         """Return what answering requests needs."""
@@ -176,6 +179,7 @@ class AppContext:
             addresses=self.addresses,
             wall_time=self.wall_time,
             prober=self.prober,
+            recent=self.recent,
         )
 
     def for_ollama(self) -> OllamaServices:

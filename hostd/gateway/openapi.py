@@ -28,6 +28,7 @@ QUERIES: dict[str, dict[str, dict[str, Any]]] = {
     "/hostd/v1/models/{name}/probe": {"paid": _FLAG},
     "/hostd/v1/models/{name}/logs": {"lines": {"anyOf": [_COUNT, {"const": "all"}]}, "follow": _FLAG},
     "/hostd/v1/requests": {"last": _COUNT},
+    "/hostd/v1/events": {"only": _TEXT, "last": _COUNT},
     "/hostd/v1/why": {"last": _COUNT, "model": _TEXT, "request": _TEXT},
     "/hostd/v1/cost": {"by": {"type": "string", "enum": list(CostGroup)}, "days": _DAYS, "compare": _TEXT},
     "/hostd/v1/report": {"days": _DAYS, "compare": _TEXT},
@@ -109,9 +110,15 @@ def _parameters(path: str) -> list[dict[str, Any]]:
     return [*named, *({"name": name, "in": "query", "schema": kind} for name, kind in QUERIES.get(path, {}).items())]
 
 
+def _kind(path: str) -> dict[str, Any]:
+    if path == "/hostd/v1/events":
+        return {"text/event-stream": {"schema": _TEXT}}
+    return {"text/plain": {"schema": _TEXT}} if path in _TEXTS else {"application/json": {"schema": {"type": "object"}}}
+
+
 def _responses(path: str) -> dict[str, Any]:
     """Return the answers of *path* by status. What stands in an object may grow, so that it is not closed."""
-    kind = {"text/plain": {"schema": _TEXT}} if path in _TEXTS else {"application/json": {"schema": {"type": "object"}}}
+    kind = _kind(path)
     found: dict[str, Any] = {"200": {"description": "What was asked for.", "content": kind}}
     if path in _LATER:
         found["202"] = {"description": "It is under way.", "content": kind}

@@ -45,9 +45,9 @@ def context(profile: Profile, facts: ServerFacts) -> int | None:
     return min((tokens for tokens in (profile.context, facts.context) if tokens), default=None)
 
 
-def timestamp(moment: datetime) -> str:
-    """Return *moment*, in UTC, to the second."""
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+def timestamp(moment: datetime, to_the: str = "seconds") -> str:
+    """Return *moment*, in UTC, to the second, or to the ``milliseconds``."""
+    return moment.isoformat(timespec=to_the).replace("+00:00", "Z")
 
 
 def row(services: AdminServices, model: ModelView) -> dict[str, Any]:

@@ -43,6 +43,7 @@ from hostd.scheduling.events import (
     Ticked,
     UnloadRequested,
 )
+from hostd.scheduling.memory_use import MemoryUse
 from hostd.scheduling.scheduler import Scheduler
 from hostd.scheduling.spending import AccountView, ProviderSpending
 from hostd.scheduling.view import MemoryView, ModelView, QueuePosition, RequestView, SchedulerView
@@ -152,9 +153,13 @@ class Dispatcher:
         """Return the scheduler's account of the memory now."""
         return self.scheduler.memory(self._loop.time())
 
-    def requests(self) -> list[RequestView]:
-        """Return every request that is being answered or waits now."""
-        return self.scheduler.requests(self._loop.time())
+    def memory_use(self) -> MemoryUse:
+        """Return who holds what of each pool now."""
+        return self.scheduler.memory_use()
+
+    def requests(self, most: int | None = None) -> list[RequestView]:
+        """Return every request that is being answered or waits now; *most* as for `RequestView.of`."""
+        return self.scheduler.requests(self._loop.time(), most)
 
     def spending(self) -> list[ProviderSpending]:
         """Return what providers have cost today, and what they may."""

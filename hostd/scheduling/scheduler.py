@@ -52,6 +52,7 @@ from hostd.scheduling.events import (
     Ticked,
     UnloadRequested,
 )
+from hostd.scheduling.memory_use import MemoryUse
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.reconfiguration import Reconfiguration
 from hostd.scheduling.request_failures import RequestFailures
@@ -110,6 +111,10 @@ class Scheduler:
         engines = self.engines
         return MemoryView.of(self.models, engines.ledger, engines.admission, engines.warm_policy, now)
 
+    def memory_use(self) -> MemoryUse:
+        """Return who holds what of each pool now."""
+        return MemoryUse.of(self.models, self.engines.ledger)
+
     def spending(self) -> list[ProviderSpending]:
         """Return what providers have cost today, and what they may."""
         return self._spending.view()
@@ -118,9 +123,9 @@ class Scheduler:
         """Return what each owner of a budget has used up."""
         return self._spending.accounts()
 
-    def requests(self, now: float) -> list[RequestView]:
-        """Return every request that is being answered or waits at *now*, model by model."""
-        return [each for model in self.models.values() for each in RequestView.of(model, now)]
+    def requests(self, now: float, most: int | None = None) -> list[RequestView]:
+        """Return every request that is being answered or waits at *now*, model by model; *most* as for `RequestView.of`."""
+        return [each for model in self.models.values() for each in RequestView.of(model, now, most)]
 
     def position(self, ticket_id: str) -> QueuePosition | None:
         """Return where a request waits, or None when it does not wait."""

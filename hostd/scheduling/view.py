@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
@@ -111,16 +112,20 @@ class RequestView:
     reason: FallbackReason | None
 
     @classmethod
-    def of(cls, model: ModelState, now: float) -> "list[RequestView]":
-        """Return what may be seen of the requests of *model*: those that it answers, then those that wait, in order."""
+    def of(cls, model: ModelState, now: float, most: int | None = None) -> "list[RequestView]":
+        """Return what may be seen of the requests of *model*: those that it answers, then those that wait, in order.
+
+        At *most* so many of each, the first: what a queue of thousands costs is then no more than that.
+        """
         measured = model.state is State.READY and model.service_seconds is not None
-        served = [(request, None, None) for request in model.serving.values()]
+        served = [(request, None, None) for request in islice(model.serving.values(), most)]
         waiting = [
             (request, place, model.expected_wait(place) if measured else None)
-            for place, request in enumerate(model.queue, 1)
+            for place, request in enumerate(islice(model.queue, most), 1)
         ]
         waiting += [
-            (each, len(model.queue) + place, None) for place, each in enumerate(model.awaiting_budget.values(), 1)
+            (each, len(model.queue) + place, None)
+            for place, each in enumerate(islice(model.awaiting_budget.values(), most), 1)
         ]
         return [
             cls(

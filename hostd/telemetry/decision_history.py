@@ -50,7 +50,7 @@ class DecisionHistory(Sink):
         reason as ``cause``.
         """
         found = [entry for entry in self._all() if _about(entry[1], model, request)]
-        return [_told(at, decision) for at, decision in found[-last:]] if last > 0 else []
+        return [told(at, decision) for at, decision in found[-last:]] if last > 0 else []
 
     def _all(self) -> Iterator[_Entry]:
         return merge(self._routes, self._rest, key=lambda entry: entry[0])
@@ -81,10 +81,11 @@ def _other_models(decision: Decision) -> tuple[str, ...]:
             return ()
 
 
-def _told(at: float, decision: Decision) -> dict[str, Any]:
-    told = numbers(decision)
-    if "why" in told:
-        told["cause"] = told.pop("why")
+def told(at: float, decision: Decision) -> dict[str, Any]:
+    """Return *decision*, made *at* so many seconds since 1970, as plain data; see `DecisionHistory.decisions`."""
+    found = numbers(decision)
+    if "why" in found:
+        found["cause"] = found.pop("why")
     moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     subject = {"at": moment, "decision": decision.event, "model": decision.model, "request": _ticket_id(decision)}
-    return subject | {"why": sentence(decision)} | told
+    return subject | {"why": sentence(decision)} | found

@@ -8,6 +8,7 @@ from hostd.dialects import registry
 from hostd.gateway.admin import AdminHandlers
 from hostd.gateway.budgets import BudgetHandlers
 from hostd.gateway.costs import CostHandlers
+from hostd.gateway.events.handlers import EventHandlers
 from hostd.gateway.health import HealthHandlers
 from hostd.gateway.inference import InferenceHandlers
 from hostd.gateway.ollama import OllamaHandlers
@@ -23,7 +24,7 @@ def routes() -> list[tuple[str, str, Callable[..., object]]]:
     """Return the method, path and handler of every route."""
     families = (
         *(InferenceHandlers, ResponseHandlers, TokenCountHandlers, OllamaHandlers),
-        *(AdminHandlers, BudgetHandlers, CostHandlers, ReloadHandlers, OpenApiHandlers, HealthHandlers),
+        *(AdminHandlers, EventHandlers, BudgetHandlers, CostHandlers, ReloadHandlers, OpenApiHandlers, HealthHandlers),
     )
     # What the handlers are given matters only when they run.
     return [route for family in families for route in family(None).routes()]

@@ -27,6 +27,7 @@ VERBS = (
     "cost",
     "report",
     "why",
+    "events",
     "logs",
     "reload",
     "simulate",

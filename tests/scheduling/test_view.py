@@ -103,3 +103,14 @@ def test_requests_are_shown_with_what_they_wait_for() -> None:
     play.finish("1", seconds=5.0)
     play.arrive("3")
     assert [None, 5.0] == [each.wait_seconds for each in play.scheduler.requests(4.0)]
+
+
+def test_of_many_requests_the_first_are_shown() -> None:
+    """So many that are answered, and so many that wait, with their places."""
+    play = Rehearsal(profile("a", max_concurrent=2))
+    play.warm("a", slots=2)
+    for ticket in "12345":
+        play.arrive(ticket, now=7.0)
+    shown = play.scheduler.requests(8.0, most=1)
+    assert [("1", None), ("3", 1)] == [(each.id, each.position) for each in shown]
+    assert 5 == len(play.scheduler.requests(8.0))

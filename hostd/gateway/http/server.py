@@ -24,6 +24,7 @@ from hostd.gateway.admin import AdminHandlers
 from hostd.gateway.budgets import BudgetHandlers, BudgetServices
 from hostd.gateway.context import AppContext, RequestContext, Route
 from hostd.gateway.costs import CostHandlers
+from hostd.gateway.events.handlers import EventHandlers
 from hostd.gateway.forwarding.request_trace import RequestTrace, request_id
 from hostd.gateway.health import HealthHandlers
 from hostd.gateway.http import cors, error_responses
@@ -64,11 +65,14 @@ def make_server(app: AppContext) -> "HttpServer":
     )
     owners = (
         AdminHandlers(app.for_admin()),
+        EventHandlers(app.for_admin()),
         BudgetHandlers(BudgetServices(app, lambda: server.keys)),
         CostHandlers(app),
         ReloadHandlers(app.reload),
         HealthHandlers(app.for_health()),
     )
+    # What those who follow events are told.
+    app.sinks.add(app.recent)
     settings = app.catalog.server
     described = [route for family in owners for route in family.routes()]
     routes = [
