@@ -6,11 +6,11 @@ once it listens (`Application.boot`).
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Protocol
 
 import structlog
@@ -38,6 +38,7 @@ from hostd.runtime.card_wait import CardWait
 from hostd.runtime.dispatcher import Dispatcher
 from hostd.runtime.reload import Follower, Reload
 from hostd.runtime.settings_reader import SettingsReader
+from hostd.runtime.speed_keeper import SpeedKeeper
 from hostd.runtime.spending_clock import SpendingClock
 from hostd.scheduling.events import Booted, CardsReturned, EngineFailed, EngineReady, EngineSlept, EngineStopped, Event
 from hostd.scheduling.scheduler import Scheduler
@@ -59,6 +60,7 @@ from hostd.supervisor.process.socket_folder import SocketFolder, candidates
 from hostd.telemetry import decision_log
 from hostd.telemetry.database import RetentionBounds
 from hostd.telemetry.decision_history import DecisionHistory
+from hostd.telemetry.footprint_records import recorded_footprints
 from hostd.telemetry.history import RequestHistory
 from hostd.telemetry.metrics import Metrics
 from hostd.telemetry.probe_results import ProbeResults
@@ -97,26 +99,26 @@ def build(
     """
     # What is known of the machine and of earlier runs; none of it is read yet.
     stack.callback((sensors := Sensors()).close)
-    store, (records, history) = MeasurementStore(measurements_file()), _records(stack, catalog.state)
+    store, records, history = _records(stack, catalog.state)
     reaper, engines = _reaper(stack), _engines(catalog)
 
     # Engines, and the scheduler that decides about them.
     instances = Instances(catalog, engines)
     memory = MemoryMonitor(sensors.read, catalog, instances.pids, machine=machine)
     scheduler = Scheduler(catalog.profiles, options_follow=True, budgets=catalog.budgets.providers)
-    metrics, decided = _metrics(scheduler), DecisionHistory()
+    metrics, decided = _metrics(scheduler), DecisionHistory(keep=records.keep)
     sinks = Sinks((decisions or decision_log.DecisionLog(), metrics, records, decided))
     stack.callback((dispatcher := _dispatcher(scheduler, instances, sinks, memory)).close)
 
     # What tells the scheduler more while it runs.
     finder = LoadOptionFinder(this_machine(), engines, CalibratedEstimator(store), _load_seconds(history))
     options = _on_cards(LoadOptionMonitor(finder, catalog, memory.last_host, dispatcher.post), memory, dispatcher)
-    calendar = CalendarClock(catalog, dispatcher.post, partial(weekly_demand, history))
-    midnight, bodies, saved = SpendingClock(history, dispatcher.post), BodyReader(), _conversations(catalog)
-    _close_after(stack, memory, options, calendar, midnight, bodies)
+    calendar, midnight, speeds = _clocks(catalog, records, history, dispatcher)
+    bodies, saved = BodyReader(), _conversations(catalog)
+    _close_after(stack, memory, options, calendar, midnight, bodies, speeds)
     kept = KeptEngines(reaper) if catalog.settings.keep_engines else None
     note, probes = options.after(MeasurementRecorder(store).record), timings or ProbeTimings()
-    services = RunServices(dispatcher.post, reaper, probes, note, _measured(memory), sockets=_sockets(stack), kept=kept)
+    services = RunServices(dispatcher.post, reaper, probes, note, memory.held_now, sockets=_sockets(stack), kept=kept)
     instances.make(replace(services, conversations=saved))
     adoption = EngineAdoption(reaper.directory, instances, dispatcher.post) if kept else None
     first = _first_steps(reaper, adoption, memory, options, dispatcher.post, saved)
@@ -130,7 +132,7 @@ def build(
         memory=memory,
         wall_time=_wall_time(started := asyncio.get_running_loop().time()),
         started=started,
-        boot=Boot([*first, *_steps(memory, options, calendar, midnight, dispatcher.post)]),
+        boot=Boot([*first, *_steps(memory, options, calendar, midnight, speeds, dispatcher.post)]),
         sensors=sensors,
         sinks=sinks,
         history=decided,
@@ -139,7 +141,7 @@ def build(
         responses=_responses(catalog, stack),
         keys=opened_ring(catalog.keys),
     )
-    prober = _prober(context, ProbeResults(records.probed), stack, probe_after, history)
+    prober = _prober(context, ProbeResults(records.keep), stack, probe_after, history)
     reload = _reload(catalog, dispatcher.post, instances, engines, (options.apply, calendar.apply, prober.apply))
     return Application(replace(context, prober=prober, reload=reload), context.boot, reload, kept)
 
@@ -174,6 +176,18 @@ def _reload(
 ) -> Reload:
     return Reload(
         catalog, post, SettingsReader().read, before=[renewal(catalog, engines), instances.apply], after=after
+    )
+
+
+def _clocks(
+    catalog: Catalog, records: RecordWriter, history: RequestHistory, dispatcher: Dispatcher
+) -> tuple[CalendarClock, SpendingClock, SpeedKeeper]:
+    """Return what tells the scheduler of the time of the week, of a new day, and of how fast models were."""
+    post = dispatcher.post
+    return (
+        CalendarClock(catalog, post, partial(weekly_demand, history)),
+        SpendingClock(history, post),
+        SpeedKeeper(catalog, history, records.keep, lambda: dispatcher.view().models, post),
     )
 
 
@@ -214,12 +228,13 @@ def _responses(catalog: Catalog, stack: AsyncExitStack) -> ResponseStore | None:
     return store
 
 
-def _records(stack: AsyncExitStack, settings: StateSettings) -> tuple[RecordWriter, RequestHistory]:
+def _records(stack: AsyncExitStack, settings: StateSettings) -> tuple[MeasurementStore, RecordWriter, RequestHistory]:
     bounds = RetentionBounds(days=settings.records_keep / 86400, size=settings.records_max_bytes)
-    records = RecordWriter(records_file(), bounds=bounds)
+    records = RecordWriter(records_file(), bounds=bounds, older=measurements_file())
     records.start()
     stack.push_async_callback(asyncio.to_thread, records.close)
-    return records, RequestHistory(records_file(), records.unwritten)
+    store = MeasurementStore(partial(recorded_footprints, records_file(), measurements_file()), records.measured)
+    return store, records, RequestHistory(records_file(), records.unwritten)
 
 
 def _on_cards(options: LoadOptionMonitor, memory: MemoryMonitor, dispatcher: Dispatcher) -> LoadOptionMonitor:
@@ -275,6 +290,7 @@ def _steps(
     options: LoadOptionMonitor,
     calendar: CalendarClock,
     midnight: SpendingClock,
+    speeds: SpeedKeeper,
     post: Post,
 ) -> list[BootStep]:
     """Return the steps up to the first loads; options need the memory."""
@@ -287,6 +303,7 @@ def _steps(
 
     return [
         BootStep("adding up what providers have cost today", midnight.start),
+        BootStep("looking up how fast models were", speeds.start),
         BootStep("reading the headers of models", options.find_all, options.progress),
         BootStep("planning the first loads", load),
     ]
@@ -304,15 +321,8 @@ def _engines(catalog: Catalog) -> dict[str, Backend]:
 
 def _load_seconds(history: RequestHistory) -> LoadSeconds:
     """Return what tells how long a load took on this machine; the database is read once, at the first question."""
-    took: dict[tuple[str, str], float] | None = None
-
-    def seconds(model: str, label: str) -> float | None:
-        nonlocal took
-        if took is None:
-            took = history.load_seconds()
-        return took.get((model, label))
-
-    return seconds
+    took = cache(history.load_seconds)
+    return lambda model, label: took().get((model, label))
 
 
 def _wall_time(started: float) -> Callable[[float], datetime]:
@@ -334,11 +344,3 @@ def _memory_watch(memory: MemoryMonitor, scheduler: Scheduler) -> Callable[[Even
             memory.poll_fast(any(load.victims for load in scheduler.engines.admission.pending))
 
     return heard
-
-
-def _measured(memory: MemoryMonitor) -> Callable[[str], Awaitable[Mapping[str, int]]]:
-    async def held(model: str) -> Mapping[str, int]:
-        await memory.measure()
-        return memory.held(model)
-
-    return held

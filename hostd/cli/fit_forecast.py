@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hostd.cli import plan_report
+from hostd.cli.measured_footprints import measured_here
 from hostd.domain.errors import HostdError
 from hostd.domain.host import Host
 from hostd.domain.profile import Settings
@@ -31,7 +32,7 @@ class FitForecaster:
 
     def __init__(self, settings: Settings, host: Host, daemon: MemoryState | None = None) -> None:
         # The daemon leaves out variants that are not installed, which are just the ones a download is about.
-        self._planner = Planner(settings, host, daemon=daemon, as_installed=False)
+        self._planner = Planner(settings, host, daemon=daemon, as_installed=False, measured=measured_here())
         self._made: dict[str, FitForecast] = {}
 
     def best(self, model: str) -> str | None:

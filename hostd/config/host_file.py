@@ -242,7 +242,7 @@ class StateSection(Section):
         "Bytes of all responses that are kept; the oldest give way.", format_size(_STATE.max_bytes)
     )
     records_keep: field_types.Duration = key(
-        "How long records of requests, loads and costs are kept: names, times and counts, no word of what was said.",
+        "How long records of requests, loads, decisions and costs are kept: names, times and counts, no word of what was said.",
         format_duration(_STATE.records_keep),
     )
     records_max_bytes: field_types.Size = key(

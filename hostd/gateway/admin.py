@@ -22,6 +22,7 @@ from hostd.scheduling.events import LoadRequested, UnloadRequested
 from hostd.scheduling.view import ModelView
 from hostd.sizing.memory_state import planning_inputs
 from hostd.supervisor.process.log_ring import LogRing
+from hostd.telemetry.decision_rows import Told, together
 
 _LAST_DECISIONS = 50
 _LAST_LINES = 100
@@ -177,7 +178,7 @@ class AdminHandlers:
     async def show_request(self, ctx: RequestContext) -> web.Response:
         """Show one request by its ``x-request-id``, under way or over, with the decisions about it: attempts and their reasons."""
         services, name = self._services, ctx.name
-        decisions = services.history.decisions(_LAST_DECISIONS, request=name)
+        decisions = await self._decisions(_LAST_DECISIONS, request=name)
         for each in services.dispatcher.requests():
             if each.id == name or each.id.startswith(f"{name}/"):
                 return web.json_response(views.request(services, each) | {"decisions": decisions})
@@ -191,12 +192,27 @@ class AdminHandlers:
         return web.json_response(views.past_request(found) | {"decisions": decisions})
 
     async def why(self, ctx: RequestContext) -> web.Response:
-        """Show the ``last`` decisions, newest last: about a ``model``, about a ``request``, or about all."""
+        """Show the ``last`` decisions, newest last: about a ``model``, about a ``request``, or about all.
+
+        Those before the start of the daemon are among them. One of them about a request that its first choice has answered was not
+        written down: it is told by the request's record.
+        """
         query = ctx.request.query
-        last = count(query, "last", _LAST_DECISIONS)
+        last, request = count(query, "last", _LAST_DECISIONS), query.get("request")
         model = self._services.router.resolve(query["model"]) if "model" in query else None
-        found = self._services.history.decisions(last, model=model, request=query.get("request"))
+        found = await self._decisions(last, model, request)
+        if not found and last > 0 and request is not None:
+            record = await asyncio.to_thread(self._services.records.find, request)
+            found = [] if record is None or record.model is None else [views.routed(record)]
         return web.json_response({"decisions": found})
+
+    async def _decisions(self, last: int, model: str | None = None, request: str | None = None) -> list[Told]:
+        services = self._services
+        found = services.history.decisions(last, model=model, request=request)
+        if len(found) >= last:
+            return found
+        earlier = await asyncio.to_thread(services.records.decisions, last, model=model, request=request)
+        return together(earlier, found, last)
 
     @contextlib.contextmanager
     def _follower(self) -> Iterator[None]:

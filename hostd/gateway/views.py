@@ -132,6 +132,23 @@ def past_request(record: RecordedRequest) -> dict[str, Any]:
     }
 
 
+def routed(record: RecordedRequest) -> dict[str, Any]:
+    """Return that *record* was answered by its model as the decision it was, as far as a record tells of it."""
+    waited = record.queue_ms + record.load_ms
+    reason = f"{record.reason}; " if record.reason else ""
+    return {
+        "at": timestamp(datetime.fromtimestamp(record.at, UTC)),
+        "decision": "routed",
+        "model": record.model,
+        "request": record.id,
+        "why": f"'{record.model}' answers [asked for {record.asked}; {reason}after {waited:g} ms; {record.outcome}]",
+        "asked": record.asked,
+        "reason": record.reason,
+        "waited_ms": round(waited, 1),
+        "outcome": record.outcome,
+    }
+
+
 def provider(spending: ProviderSpending, resets_at: str | None) -> dict[str, Any]:
     """Return what one provider has cost since midnight, and what it may cost."""
     return {

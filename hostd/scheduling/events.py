@@ -10,6 +10,7 @@ from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.domain.ticket import Ticket
 from hostd.planning.warm_set.load_option import LoadOption
+from hostd.scheduling.speed import Speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,13 @@ class SpendingCounted:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeedsRecalled:
+    """How fast models were before was read from the records; by name."""
+
+    speeds: Mapping[str, Speed]
+
+
+@dataclass(frozen=True, slots=True)
 class DayBegan:
     """A day of the local calendar has begun, and with *is_month* a month; seconds as in `SpendingCounted`."""
 
@@ -266,6 +274,6 @@ ModelEvent = (
     | UnloadRequested
 )
 CardEvent = CardsReturned | SuspendAnnounced | HostResumed
-SpendingEvent = SpendingCounted | DayBegan
+RecordEvent = SpendingCounted | DayBegan | SpeedsRecalled
 EngineEvent = ModelEvent | LoadOptionsChanged | MemoryMeasured | ScheduleChanged | Reconfigured | Booted | CardEvent
-Event = Arrived | ClientLeft | AttemptFailed | Finished | SpendingEvent | EngineEvent | ShutdownRequested | Ticked
+Event = Arrived | ClientLeft | AttemptFailed | Finished | RecordEvent | EngineEvent | ShutdownRequested | Ticked

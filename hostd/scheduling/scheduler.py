@@ -47,6 +47,7 @@ from hostd.scheduling.events import (
     Reconfigured,
     ScheduleChanged,
     ShutdownRequested,
+    SpeedsRecalled,
     SpendingCounted,
     SuspendAnnounced,
     Ticked,
@@ -165,6 +166,9 @@ class Scheduler:
                 self._spending.counted(event)
             case DayBegan():
                 self._spending.day_began(event)
+            case SpeedsRecalled(speeds):
+                for name in speeds.keys() & self.models.keys():
+                    self.models[name].speed.recall(speeds[name])
             case ShutdownRequested():
                 self._close()
             case Ticked():

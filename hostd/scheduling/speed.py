@@ -1,6 +1,6 @@
 """How fast a model reads and writes, learnt from its answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from hostd.domain.answer_sums import AnswerSums
 
@@ -35,6 +35,12 @@ class Speed:
             self.reused = _folded(self.reused, sums.cached)
         if sums.ttft > 0.0:
             self.ttft = _folded(self.ttft, sums.ttft)
+
+    def recall(self, before: "Speed") -> None:
+        """Go on from what was known *before*, where nothing was learnt since."""
+        for each in fields(self):
+            if getattr(self, each.name) is None:
+                setattr(self, each.name, getattr(before, each.name))
 
     @property
     def saved_seconds(self) -> float:

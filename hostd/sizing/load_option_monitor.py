@@ -15,7 +15,7 @@ from hostd.sizing.load_options import LoadOptionFinder, LoadOptions
 
 log = structlog.get_logger()
 
-Note = Callable[[Profile, Variant, Sequence[str], int, LoadOption | None], str | None]
+Note = Callable[[Profile, Variant, Sequence[str], int, LoadOption | None], None]
 """Records the memory that a load took; see `MeasurementRecorder.record`."""
 
 LOOK_AGAIN = 30.0
@@ -106,11 +106,9 @@ class LoadOptionMonitor:
 
         def recording(
             profile: Profile, variant: Variant, said: Sequence[str], rss: int, option: LoadOption | None
-        ) -> str | None:
-            why_not = note(profile, variant, said, rss, option)
-            if why_not is None:
-                self._loop.call_soon_threadsafe(self._tell, profile, self._options(profile))
-            return why_not
+        ) -> None:
+            note(profile, variant, said, rss, option)
+            self._loop.call_soon_threadsafe(self._tell, profile, self._options(profile))
 
         return recording
 

@@ -31,28 +31,28 @@ class MeasurementRecorder:
 
     def record(
         self, profile: Profile, variant: Variant, log: Sequence[str], rss: int, option: LoadOption | None = None
-    ) -> str | None:
+    ) -> None:
         """Record one load after its first requests: the engine's *log*, and the bytes that its processes hold.
 
         *option* is how it was loaded: an engine that sees only its own cards numbers them from 0.
 
-        Returns a sentence where it could not be written, else None; variants whose memory cannot be computed are skipped.
+        Variants whose memory cannot be computed are skipped.
 
         Raises:
             HostdError: The model's header cannot be read, or its profile makes no sense.
         """
         # Only llama.cpp logs its memory by component; the others' totals cannot be told apart from their caches.
         if variant.backend != "llamacpp":
-            return None
+            return
         # On shared memory the log's devices and the process hold parts of one pool, which nothing tells apart.
         if option is not None and option.placement.unified and option.placement.host != "metal":
-            return None
+            return
         try:
             variant = resolve_weights(variant)
         except EngineError:
-            return None  # its file has gone since it was loaded
+            return  # its file has gone since it was loaded
         if variant.path is None:
-            return None
+            return
         header = open_path(Path(variant.path).expanduser())
         profile = with_draft_file(profile)
         beside = with_drafting(profile, header, profile_serving(profile, header.path), open_header)
@@ -71,7 +71,7 @@ class MeasurementRecorder:
         # Beside a card, what the process has mapped of the file counts as resident without being needed.
         totals = {} if cards else {_HOST: rss}
         with self._writing:
-            return self._store.record(key, predicted, parts, totals)
+            self._store.record(key, predicted, parts, totals)
 
 
 def _renamed(parts: Parts, option: LoadOption | None) -> Parts:

@@ -7,7 +7,7 @@ with the warm set that a daemon would load at its start.
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hostd.backends.visible_cards import device_variables
 from hostd.domain.errors import RequestError
@@ -15,7 +15,6 @@ from hostd.domain.host import Host
 from hostd.domain.profile import Settings
 from hostd.models.errors import ModelUnreadable
 from hostd.models.locations import ModelLocations, this_machine
-from hostd.paths import measurements_file
 from hostd.planning.warm_set.fit import Fit, Verdict
 from hostd.planning.warm_set.joint_plan import JointPlan, plan_models
 from hostd.planning.warm_set.load_option import LoadOption, free_now, pool_budgets
@@ -46,7 +45,7 @@ class Planner:
 
     *daemon* is the state of the one that runs here, if any. *as_installed* takes declared models with the options that the daemon
     has for them, which leave out variants whose weights or engines are not installed. *asked_hubs* asks them about every
-    variant of which nothing is stored here; `plan` does so by itself where the others do not fit.
+    variant of which nothing is stored here; `plan` does so by itself where the others do not fit. *measured* has what loads took.
     """
 
     settings: Settings
@@ -56,6 +55,7 @@ class Planner:
     daemon: MemoryState | None = None
     as_installed: bool = True
     asked_hubs: bool = False
+    measured: MeasurementStore = field(default_factory=MeasurementStore)
 
     def plan(self, models: Sequence[str] | None) -> Plan:
         """Return the plan for *models* (names, files, references), for all profiles without any.
@@ -177,7 +177,7 @@ class Planner:
         return {**(self.daemon.variables if self.daemon else ours), **(settings.env if settings else {})}
 
     def _calibrated(self) -> CalibratedEstimator | None:
-        return CalibratedEstimator(MeasurementStore(measurements_file())) if self.here else None
+        return CalibratedEstimator(self.measured) if self.here else None
 
 
 def _whole(fit: Fit | None) -> bool:

@@ -59,7 +59,7 @@ class RunServices:
     post: Callable[[Event], None]
     reaper: OrphanReaper
     timings: ProbeTimings
-    record_memory: Callable[[Profile, Variant, Sequence[str], int, LoadOption | None], str | None]
+    record_memory: Callable[[Profile, Variant, Sequence[str], int, LoadOption | None], None]
     measure_held: Callable[[str], Awaitable[Mapping[str, int]]] | None = None
     exclusive_start: asyncio.Lock = field(default_factory=asyncio.Lock)
     sockets: SocketFolder | None = None

@@ -276,13 +276,11 @@ class Instance(Upstream):
         # What earlier engines have logged is not about this one's memory.
         logged = self.ring.lines(self.ring.count - self._lines_before)
         try:
-            why_not = await asyncio.to_thread(
+            await asyncio.to_thread(
                 self._services.record_memory, self.profile, self.variant, logged, usage.rss_bytes, self.option
             )
         except HostdError as error:
-            why_not = error.message
-        if why_not is not None:
-            log.info("not_measured", model=self.name, why=why_not)
+            log.info("not_measured", model=self.name, why=error.message)
 
     async def _report_end(self, run: EngineRun, option: LoadOption | None) -> None:
         try:

@@ -112,6 +112,11 @@ class MemoryMonitor:
         """Return what a model's engine was last seen to hold, in bytes by pool id."""
         return self._holdings.get(model, EngineMemory()).bytes
 
+    async def held_now(self, model: str) -> Mapping[str, int]:
+        """Return what a model's engine holds now, in bytes by pool id."""
+        await self.measure()
+        return self.held(model)
+
     async def measure(self) -> MemoryMeasured:
         """Return the memory as it is now."""
         # One at a time, or an older measurement could overwrite a newer one.

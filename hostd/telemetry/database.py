@@ -1,4 +1,4 @@
-"""The database of requests, loads and probes: its tables, how they have changed, and the one connection that writes them.
+"""The database of requests, loads, decisions and what models take: its tables, how they have changed, and what writes to it.
 
 Times, names and counts only; no prompt, answer or key is ever kept. `hostd.telemetry.history` reads it.
 """
@@ -6,12 +6,26 @@ Times, names and counts only; no prompt, answer or key is ever kept. `hostd.tele
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import astuple, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from hostd.telemetry.sinks import ChargeRecord, LoadRecord, ProbeRecord, RequestRecord
+from hostd.scheduling.speed import Speed
+from hostd.telemetry.decision_rows import COLUMNS as DECISION_COLUMNS
+from hostd.telemetry.decision_rows import decision_row
+from hostd.telemetry.footprint_records import FootprintRow, footprint_row
+from hostd.telemetry.settled_clock import settled_time
+from hostd.telemetry.sinks import (
+    ChargeRecord,
+    DecisionRecord,
+    FootprintRecord,
+    LoadRecord,
+    ProbeRecord,
+    RequestRecord,
+    SpeedRecord,
+)
 from hostd.telemetry.sqlite_file import connect, give_back, used_bytes
 
 _LONGEST_LABEL = 64
@@ -51,16 +65,44 @@ MIGRATIONS = (
     ALTER TABLE charges ADD COLUMN role TEXT;
     ALTER TABLE charges ADD COLUMN session TEXT;
     """,
+    """
+    CREATE TABLE decisions (
+        at REAL NOT NULL, event TEXT NOT NULL, model TEXT NOT NULL, other TEXT, request TEXT, told TEXT NOT NULL
+    );
+    CREATE INDEX decisions_by_model ON decisions (model);
+    CREATE INDEX decisions_by_other ON decisions (other) WHERE other IS NOT NULL;
+    CREATE INDEX decisions_by_request ON decisions (request) WHERE request IS NOT NULL;
+    CREATE TABLE measurements (at REAL NOT NULL, key TEXT NOT NULL, found TEXT NOT NULL);
+    CREATE INDEX measurements_by_key ON measurements (key);
+    CREATE TABLE speeds (
+        at REAL NOT NULL, model TEXT PRIMARY KEY, profile TEXT NOT NULL,
+        reads REAL, writes REAL, cached REAL, reused REAL, ttft REAL
+    );
+    CREATE TABLE clock (at REAL NOT NULL);
+    INSERT INTO clock SELECT at FROM requests ORDER BY rowid DESC LIMIT 1;
+    """,
 )
 """What makes each version of the file out of the one before, version 1 out of an empty file. Only ever append: a file tells by
 its ``user_version`` how many of them it has seen. New columns allow null, so that the rows of before stay."""
 
-Entry = RequestRecord | LoadRecord | ChargeRecord | ProbeRecord
+Entry = RequestRecord | LoadRecord | ChargeRecord | ProbeRecord | DecisionRecord | FootprintRecord | SpeedRecord
 _Row = tuple[object, ...]
+_PRUNED = ("requests", "loads", "charges", "probes", "decisions")
+"""Tables of what happened, which grow; the others hold what is known, and are bounded by its kinds."""
 _COUNTED = 32 * 86400.0
 """Seconds; a budget's month, however long its clocks make it."""
 _AT_ONCE = 64
 """Rows of one statement; 32,766 values are as many as SQLite takes."""
+_SAME_FOOTPRINT, _FOOTPRINTS = 8, 2000
+"""Measurements kept of the same serving, and of all; as in `hostd.sizing.measurements`."""
+
+
+_TOO_MANY_FOOTPRINTS = """
+    DELETE FROM measurements WHERE rowid <= (SELECT max(rowid) FROM measurements) - ?2 OR rowid IN (
+        SELECT rowid FROM (SELECT rowid, row_number() OVER (PARTITION BY key ORDER BY rowid DESC) AS place FROM measurements)
+        WHERE place > ?1
+    )
+"""
 
 
 class RetentionBounds(NamedTuple):
@@ -89,34 +131,23 @@ class Database:
         Raises:
             sqlite3.Error: They could not be kept.
         """
-        requests: list[_Row] = []
-        loads: list[_Row] = []
-        charges: list[_Row] = []
-        probes: list[_Row] = []
+        rows: dict[_Table, list[_Row]] = {}
         for entry in entries:
-            if isinstance(entry, RequestRecord):
-                requests.append(request_row(entry))
-            elif isinstance(entry, LoadRecord):
-                loads.append(_load_row(entry))
-            elif isinstance(entry, ProbeRecord):
-                probes.append((*entry[:-1], json.dumps(entry.found)))
-            else:
-                charges.append(tuple(entry))
+            table = _TABLES[type(entry)]
+            rows.setdefault(table, []).append(table.row(entry))
         db = self._connection
         db.execute("BEGIN IMMEDIATE")
         try:
-            self._insert("requests", _REQUEST_COLUMNS, requests)
-            self._insert("loads", _LOAD_COLUMNS, loads)
-            self._insert("charges", ChargeRecord._fields, charges)
-            self._insert("probes", ProbeRecord._fields, probes)
+            for table, some in rows.items():
+                self._insert(table, some)
             db.execute("COMMIT")
         except sqlite3.Error:
             with suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
             raise
 
-    def _insert(self, table: str, columns: Sequence[str], rows: Sequence[_Row]) -> None:
-        """Insert *rows*, whose values stand in the order of *columns*, many with each statement.
+    def _insert(self, table: "_Table", rows: Sequence[_Row]) -> None:
+        """Insert *rows*, many with each statement; a speed takes the place of the one that was there.
 
         The interpreter's lock is given up for each statement: one for each row would hand it back and forth with the event loop,
         row by row. Powers of two, because the connection keeps the statements that it has compiled.
@@ -124,34 +155,37 @@ class Database:
         at = 0
         while at < len(rows):
             count = min(_AT_ONCE, 1 << (len(rows) - at).bit_length() - 1)
-            marks = ", ".join([f"({', '.join('?' * len(columns))})"] * count)
+            marks = ", ".join([f"({', '.join('?' * len(table.columns))})"] * count)
             values = [value for row in rows[at : at + count] for value in row]
-            self._connection.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks}", values)  # noqa: S608 - our names
+            columns = ", ".join(table.columns)
+            self._connection.execute(f"INSERT OR REPLACE INTO {table.name} ({columns}) VALUES {marks}", values)  # noqa: S608 - our names
             at += count
 
-    def prune(self, bounds: RetentionBounds) -> None:
-        """Delete the rows that are older or more than *bounds* allow, the oldest first.
+    def prune(self, bounds: RetentionBounds, now: float | None = None) -> None:
+        """Delete the rows that are older or more than *bounds* allow at *now* (seconds since 1970), the oldest first.
 
         Raises:
             sqlite3.Error: It could not be done.
         """
-        oldest = time.time() - bounds.days * 86400
-        for table in ("requests", "loads", "charges", "probes"):
+        settled = settled_time(self._connection, time.time() if now is None else now)
+        oldest = settled - bounds.days * 86400
+        for table in _PRUNED:
             self._connection.execute(
                 f"DELETE FROM {table} WHERE at < ? OR rowid <= (SELECT max(rowid) FROM {table}) - ?",  # noqa: S608  # our own names
                 (oldest, bounds.rows),
             )
-        self._shrink(bounds.size)
+        self._connection.execute(_TOO_MANY_FOOTPRINTS, (_SAME_FOOTPRINT, _FOOTPRINTS))
+        self._connection.execute("DELETE FROM speeds WHERE at < ?", (oldest,))
+        self._shrink(bounds.size, settled - _COUNTED)
 
-    def _shrink(self, most: int) -> None:
+    def _shrink(self, most: int, paid: float) -> None:
         """Delete a tenth of the oldest rows again and again until what is left takes *most* bytes, and make the file smaller.
 
-        What was paid since yesterday stays: budgets are counted from it.
+        What was paid since *paid* stays: budgets are counted from it.
         """
-        paid = time.time() - _COUNTED
         while used_bytes(self._connection) > most:
             before = self._connection.total_changes
-            for table in ("requests", "loads", "charges", "probes"):
+            for table in _PRUNED:
                 self._connection.execute(
                     f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} ORDER BY rowid LIMIT"  # noqa: S608  # as above
                     f" (SELECT (count(*) + 9) / 10 FROM {table})) AND (at < ? OR ?)",
@@ -209,6 +243,18 @@ def _load_row(record: LoadRecord) -> _Row:
     return record.at, record.model, record.variant, record.seconds, json.dumps(dict(record.needs)), record.why
 
 
+def _probe_row(record: ProbeRecord) -> _Row:
+    return *record[:-1], json.dumps(record.found)
+
+
+def _footprint_row(record: FootprintRecord) -> _Row:
+    return record.at, *footprint_row(record.found)
+
+
+def _speed_row(record: SpeedRecord) -> _Row:
+    return *record[:-1], *astuple(record.speed)
+
+
 def _ms(seconds: float) -> float:
     return round(seconds * 1000, 2)
 
@@ -216,3 +262,20 @@ def _ms(seconds: float) -> float:
 def _label(client: str | None) -> str | None:
     """Return what a client calls itself, cut to a label: it is a name to group by, not a place for text."""
     return "".join(filter(str.isprintable, client))[:_LONGEST_LABEL] or None if client else None
+
+
+class _Table(NamedTuple):
+    name: str
+    columns: tuple[str, ...]
+    row: Callable[[Any], _Row]
+
+
+_TABLES: dict[type, _Table] = {
+    RequestRecord: _Table("requests", _REQUEST_COLUMNS, request_row),
+    LoadRecord: _Table("loads", _LOAD_COLUMNS, _load_row),
+    ChargeRecord: _Table("charges", ChargeRecord._fields, tuple),
+    ProbeRecord: _Table("probes", ProbeRecord._fields, _probe_row),
+    DecisionRecord: _Table("decisions", DECISION_COLUMNS, decision_row),
+    FootprintRecord: _Table("measurements", ("at", *FootprintRow._fields), _footprint_row),
+    SpeedRecord: _Table("speeds", (*SpeedRecord._fields[:-1], *(each.name for each in fields(Speed))), _speed_row),
+}

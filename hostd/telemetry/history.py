@@ -6,30 +6,31 @@ not be written.
 """
 
 import json
-import os
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from dataclasses import fields
 from datetime import datetime, tzinfo
 from operator import attrgetter
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from hostd.domain.budget import Account, Amounts, CountedUse, Owner
 from hostd.domain.capability import Finding, Found, ProbeVerdict
 from hostd.domain.costs import CostGroup, Costs, CostSums, RoutedCount, UnusedModel, added_up
 from hostd.planning.warm_set.demand import HourlyCount
-from hostd.private_files import open_private
+from hostd.scheduling.speed import Speed
 from hostd.telemetry.database import request_row
-from hostd.telemetry.sinks import ProbeRecord, RequestRecord
+from hostd.telemetry.decision_rows import Told, of_row
+from hostd.telemetry.sinks import ProbeRecord, RequestRecord, SpeedRecord
+from hostd.telemetry.sqlite_file import ask
 
 _QUARTER = 900
 """Seconds. Time zones differ by quarters of an hour, so that local hours are added up from these."""
 _LAST_LOADS = 5
 _LAST_ANSWERS = 100
+_AHEAD = 2 * 86400.0
+"""Seconds after a moment of today: what is further ahead was used up while the clock was, and would count each day until then."""
 _LEAST_PROMPT, _LEAST_ANSWER = 64, 16
 """Tokens below which a prompt or an answer says little about speed."""
 
@@ -194,9 +195,9 @@ class RequestHistory:
                 f"SELECT {column}, count(DISTINCT CASE WHEN at >= ?1 THEN request END),"  # noqa: S608 - our own columns
                 " ifnull(sum(CASE WHEN at >= ?1 THEN tokens END), 0), ifnull(sum(CASE WHEN at >= ?1 THEN usd END), 0),"
                 " count(DISTINCT request), ifnull(sum(tokens), 0), ifnull(sum(usd), 0) FROM charges"
-                f" WHERE at >= ?2 AND {column} IS NOT NULL GROUP BY 1"
+                f" WHERE at >= ?2 AND at < ?3 AND {column} IS NOT NULL GROUP BY 1"
             )
-            for name, *counts in self._ask(question, day, min(day, month)):
+            for name, *counts in self._ask(question, day, min(day, month), day + _AHEAD):
                 if name or owner is Owner.HOST:
                     found[Account(owner, name)] = CountedUse(Amounts(*counts[:3]), Amounts(*counts[3:]))
         return found or self._spent(day, month)
@@ -205,10 +206,10 @@ class RequestHistory:
         """Return what owners have used up from *since* on, each with its time (seconds since 1970), in order."""
         owners = self._owners()
         columns = ", ".join(owners.values())
-        question = f"SELECT at, ifnull(tokens, 0), usd, {columns} FROM charges WHERE at >= ? ORDER BY at"  # noqa: S608 - as above
+        question = f"SELECT at, ifnull(tokens, 0), usd, {columns} FROM charges WHERE at >= ? AND at < ? ORDER BY at"  # noqa: S608 - as above
         return [
             (Account(owner, name), at, Amounts(1.0, tokens, usd))
-            for at, tokens, usd, *names in self._ask(question, since)
+            for at, tokens, usd, *names in self._ask(question, since, since + _AHEAD)
             for owner, name in zip(owners, names, strict=True)
             if name or (owner is Owner.HOST and name is not None)
         ]
@@ -232,6 +233,23 @@ class RequestHistory:
         question = f"SELECT {', '.join(ProbeRecord._fields)} FROM probes ORDER BY at"  # noqa: S608  # our own columns
         read = ((*row[:-1], _found(row[-1])) for row in self._ask(question))
         return [ProbeRecord._make(row) for row in read if row[-1]]
+
+    def decisions(self, last: int, *, model: str | None = None, request: str | None = None) -> list[Told]:
+        """Return the *last* decisions about *model* or *request*, or all, newest last, as `told` has them."""
+        where, values = "", list[object]([last])
+        if request is not None:
+            # All that begins with the id and a stroke: "0" follows that.
+            where, values = "WHERE request = ?2 OR (request > ?2 || '/' AND request < ?2 || '0')", [last, request]
+        elif model is not None:
+            where, values = "WHERE model = ?2 OR other = ?2", [last, model]
+        rows = self._ask(f"SELECT told FROM decisions {where} ORDER BY rowid DESC LIMIT ?1", *values)  # noqa: S608 - our own words
+        return [found for (text,) in reversed(list(rows)) if (found := of_row(text)) is not None]
+
+    def learnt_speeds(self) -> list[SpeedRecord]:
+        """Return how fast each model was when the last daemon ended."""
+        columns = ", ".join(each.name for each in fields(Speed))
+        rows = self._ask(f"SELECT at, model, profile, {columns} FROM speeds")  # noqa: S608 - our own columns
+        return [SpeedRecord(at, model, profile, Speed(*found)) for at, model, profile, *found in rows]
 
     def speeds(self) -> dict[str, MeasuredSpeed]:
         """Return how fast each model was at its last streamed answers.
@@ -258,15 +276,7 @@ class RequestHistory:
         return MeasuredSpeed(*(round(median(rates), 1) if rates else None for rates in (prompts, outputs)))
 
     def _ask(self, question: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows that answer *question*, as far as the file can be read."""
-        try:
-            # SQLite would wait for the writer of a named pipe.
-            os.close(open_private(self._path, os.O_RDONLY))
-            where = f"file:{quote(str(self._path.absolute()))}?mode=ro"
-            with closing(sqlite3.connect(where, uri=True, timeout=1.0)) as connection:
-                yield from connection.execute(question, values)
-        except (sqlite3.Error, OSError):
-            return
+        return ask(self._path, question, *values)
 
 
 def _without(waiting: Sequence[RecordedRequest]) -> str:

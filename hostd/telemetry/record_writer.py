@@ -1,4 +1,4 @@
-"""Writes a record of every request and load without costing any of them: they are put on a list, and a thread writes it down.
+"""Writes records of requests, loads and decisions without costing any of them: they are put on a list, and a thread writes it down.
 
 The thread alone owns the database. Whatever goes wrong with that, a full disk, a lock, a corrupt file, stays with the thread: it
 is logged once and tried again later. Meanwhile the list is the memory of what was: it can be asked, and the oldest of it give way
@@ -18,6 +18,7 @@ from typing import Protocol
 import structlog
 
 from hostd.domain.budget import Owner
+from hostd.planning.footprint.calibration import Observation
 from hostd.private_files import why_unwritable
 from hostd.scheduling.decisions import (
     Adopted,
@@ -31,7 +32,17 @@ from hostd.scheduling.decisions import (
     WakeStarted,
 )
 from hostd.telemetry.database import Database, Entry, RetentionBounds
-from hostd.telemetry.sinks import ChargeRecord, LoadRecord, ProbeRecord, RequestRecord, Sink
+from hostd.telemetry.footprint_records import older_footprints
+from hostd.telemetry.sinks import (
+    ChargeRecord,
+    DecisionRecord,
+    FootprintRecord,
+    LoadRecord,
+    ProbeRecord,
+    RequestRecord,
+    Sink,
+    SpeedRecord,
+)
 from hostd.telemetry.sqlite_file import UnknownDatabaseError, is_corrupt, set_aside
 
 log = structlog.get_logger()
@@ -47,14 +58,23 @@ _CLOSE_TIMEOUT = 3.0
 
 
 class RecordWriter(Sink):
-    """Keeps each request and each load. Until it is started, and where no file is given, it keeps nothing."""
+    """Keeps each request, each load and what it is told else. Until it is started, and where no file is given, it keeps nothing.
+
+    What an earlier version left in the file *older* is kept once.
+    """
 
     routes = False
 
     def __init__(
-        self, path: Path | None = None, *, bounds: RetentionBounds | None = None, most: int = MOST_WAITING
+        self,
+        path: Path | None = None,
+        *,
+        bounds: RetentionBounds | None = None,
+        most: int = MOST_WAITING,
+        older: Path | None = None,
     ) -> None:
         self.dropped = 0
+        self._older = older
         self._path = path
         self._bounds = bounds or RetentionBounds()
         self._most = most
@@ -104,9 +124,13 @@ class RecordWriter(Sink):
             case _:
                 pass
 
-    def probed(self, record: ProbeRecord) -> None:
+    def keep(self, record: DecisionRecord | ProbeRecord | SpeedRecord) -> None:
         """Keep *record* some time soon."""
         self._keep(record)
+
+    def measured(self, found: Observation) -> None:
+        """Keep what a load took some time soon; may be called from any thread."""
+        self._keep(FootprintRecord(time.time(), found))
 
     def _keep(self, entry: Entry) -> None:
         """Put *entry* on the list. Never waits, never fails."""
@@ -136,6 +160,8 @@ class RecordWriter(Sink):
         # Where nothing can be written to the folder at all, the daemon has said so at its start (`state_locked`).
         writer = _Writer(path, self._bounds, self._tell, is_told=why_unwritable(path.parent) is not None)
         self._writer = writer
+        if self._older is not None:
+            writer.take_in(self._older)
         wait = _RETRY
         while not self._closing.is_set() or self._waiting or writer.batch:
             self._wake.wait()
@@ -183,6 +209,17 @@ class _Writer:
         self._database: Database | None = None
         self._pruned: float | None = None
         self._in_trouble = is_told
+        self._older: Path | None = None
+
+    def take_in(self, older: Path) -> None:
+        """Write what an earlier version has measured, and rename its file."""
+        try:
+            measured = older.stat().st_mtime
+        except OSError:
+            return
+        self._older = older
+        self.batch.extend(FootprintRecord(measured, each) for each in older_footprints(older))
+        self.flush()
 
     def flush(self) -> bool:
         """Write the batch and return whether nothing is left of it; log when that fails first, and when it works again."""
@@ -192,6 +229,7 @@ class _Writer:
             self._database = self._database or Database(self._path)
             self._database.write(self.batch)
             self.batch = []
+            self._taken_in()
             self._prune(self._database)
         except (sqlite3.Error, OSError, UnknownDatabaseError) as error:
             self.close()
@@ -201,6 +239,13 @@ class _Writer:
             self._in_trouble = False
             self._tell("records_kept_again", file=str(self._path))
         return True
+
+    def _taken_in(self) -> None:
+        if self._older is not None:
+            # Where that fails, some are kept twice at the next start, and the oldest of them give way.
+            with suppress(OSError):
+                self._older.replace(self._older.with_name(f"{self._older.name}.taken-in"))
+            self._older = None
 
     def _prune(self, database: Database) -> None:
         now = time.monotonic()

@@ -11,7 +11,9 @@ from typing import NamedTuple
 import structlog
 
 from hostd.domain.capability import Found
+from hostd.planning.footprint.calibration import Observation
 from hostd.scheduling.decisions import Decision, Routed
+from hostd.scheduling.speed import Speed
 
 log = structlog.get_logger()
 
@@ -90,6 +92,29 @@ class ProbeRecord(NamedTuple):
     identity: str
     build: str
     found: Found
+
+
+class DecisionRecord(NamedTuple):
+    """One *decision*, made *at* so many seconds since 1970."""
+
+    at: float
+    decision: Decision
+
+
+class FootprintRecord(NamedTuple):
+    """What one load took, measured *at* so many seconds since 1970."""
+
+    at: float
+    found: Observation
+
+
+class SpeedRecord(NamedTuple):
+    """How fast *model* was *at* so many seconds since 1970, as its *profile* (a digest) had it served."""
+
+    at: float
+    model: str
+    profile: str
+    speed: Speed
 
 
 class Sink:

@@ -71,6 +71,29 @@ def serves(host: Host) -> None:
     assert 200 == host.get(f"/hostd/v1/requests/{names[0]}").status
 
 
+def test_what_was_learnt_and_decided_outlives_the_daemon(tmp_path: Path) -> None:
+    """``why`` tells of a model and of each request as before, and speeds are known before the first answer; by kill -9, too."""
+    with serving_in(tmp_path) as host:
+        name = host.chat("chat", " ".join(["word"] * 100), max_tokens=16).headers["x-request-id"]
+        before = host.get("/hostd/v1/why?model=chat").json["decisions"]
+        speed = host.row("chat")["speed"]
+        assert speed["ttft_ms"]
+        host.process.terminate()
+        assert 0 == host.process.wait(30)
+    with serving_in(tmp_path) as host:
+        until(lambda: host.row("chat")["speed"] == speed)
+        now = host.get("/hostd/v1/why?model=chat&last=100").json["decisions"]
+        assert before == now[: len(before)]
+        assert "model_ready" in {told["decision"] for told in before}
+        (routed,) = host.get(f"/hostd/v1/why?request={name}").json["decisions"]
+        assert ("routed", "chat", "answered") == (routed["decision"], routed["model"], routed["outcome"])
+        assert "'chat' answers [asked for chat; after" in host.cli("why", name).stdout
+        host.process.kill()
+        host.process.wait()
+    with serving_in(tmp_path) as host:
+        assert now == host.get("/hostd/v1/why?model=chat&last=100").json["decisions"][: len(now)]
+
+
 @pytest.mark.parametrize(
     ("harm", "told"),
     [

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from hostd.domain.catalog import Catalog
 from hostd.domain.errors import HostdError
 from hostd.domain.host import Host
@@ -46,20 +48,19 @@ async def test_tells_of_every_profile() -> None:
 
 
 async def test_learns_from_a_load() -> None:
-    """What was written down is followed by a new appraisal; what could not be written is passed on."""
+    """What was measured is followed by finding the options anew; a model that cannot be read raises, and nothing is told."""
     posted: list[LoadOptionsChanged] = []
     looking = survey(posted, LoadOptions((ONE,)))
-    outcomes: list[str | None] = [None, "the disk is full"]
 
-    def note(
-        profile: Profile, variant: Variant, said: Sequence[str], rss: int, option: LoadOption | None
-    ) -> str | None:
-        return outcomes.pop(0)
+    def note(profile: Profile, variant: Variant, said: Sequence[str], rss: int, option: LoadOption | None) -> None:
+        if rss == 0:
+            raise HostdError("its header is torn")
 
     noting = looking.after(note)
     profile = Profile("a", (VARIANT,))
-    assert None is await asyncio.to_thread(noting, profile, VARIANT, (), 1, ONE)
-    assert "the disk is full" == await asyncio.to_thread(noting, profile, VARIANT, (), 1, ONE)
+    await asyncio.to_thread(noting, profile, VARIANT, (), 1, ONE)
+    with pytest.raises(HostdError):
+        await asyncio.to_thread(noting, profile, VARIANT, (), 0, ONE)
     await asyncio.sleep(0)
     assert [LoadOptionsChanged("a", (ONE,))] == posted
 

@@ -12,7 +12,7 @@ from hostd.domain.errors import HostdError
 from hostd.domain.footprint import Component, Tier
 from hostd.domain.profile import Profile, Variant
 from hostd.models.local import open_path
-from hostd.planning.footprint.calibration import correct, serving_key
+from hostd.planning.footprint.calibration import Observation, correct, serving_key
 from hostd.planning.footprint.llamacpp import footprint
 from hostd.planning.footprint.llamacpp_serving import Placement
 from hostd.planning.warm_set.load_option import LoadOption
@@ -34,16 +34,16 @@ def profile() -> Profile:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> MeasurementStore:
-    """An empty book."""
-    return MeasurementStore(tmp_path / "measurements.jsonl")
+def store() -> MeasurementStore:
+    """An empty store."""
+    return MeasurementStore()
 
 
 def test_the_next_prediction_is_what_was_measured(profile: Profile, store: MeasurementStore) -> None:
     """After two loads that held 50 MiB, the third is expected to hold 50 MiB."""
     held = 50 << 20
     for _ in range(2):
-        assert MeasurementRecorder(store).record(profile, profile.variants[0], LOG, held) is None
+        MeasurementRecorder(store).record(profile, profile.variants[0], LOG, held)
     header = open_path(MODEL)
     serving = profile_serving(profile, header.path)
     key = serving_key(header.identity, serving, Placement())
@@ -66,27 +66,24 @@ def test_another_context_is_another_key(profile: Profile, store: MeasurementStor
 def test_skips_variants_whose_memory_cannot_be_computed(profile: Profile, store: MeasurementStore) -> None:
     """Other engines' variants, and those without a file, are no mistake."""
     for variant in (Variant("ollama", tag="tiny"), Variant("llamacpp", hf="a/b", file="c.gguf")):
-        assert MeasurementRecorder(store).record(profile, variant, LOG, 1) is None
+        MeasurementRecorder(store).record(profile, variant, LOG, 1)
 
 
-def test_says_why_it_could_not_be_kept(profile: Profile, tmp_path: Path) -> None:
-    """A book that cannot be written is a sentence; a model that cannot be read is an error of its own."""
-    (tmp_path / "file").write_text("", "utf-8")
-    unwritable = MeasurementRecorder(MeasurementStore(tmp_path / "file" / "measurements.jsonl"))
-    assert "cannot be kept" in str(unwritable.record(profile, profile.variants[0], LOG, 1 << 20))
+def test_a_model_that_cannot_be_read_is_an_error(profile: Profile, store: MeasurementStore, tmp_path: Path) -> None:
+    """Its owner is told; nothing is recorded."""
     (tmp_path / "no.gguf").write_bytes(b"GGUF")
     with pytest.raises(HostdError):
-        unwritable.record(profile, Variant("llamacpp", path=str(tmp_path / "no.gguf")), LOG, 1)
+        MeasurementRecorder(store).record(profile, Variant("llamacpp", path=str(tmp_path / "no.gguf")), LOG, 1)
 
 
-def test_loads_that_are_measured_at_once_are_all_kept(profile: Profile, store: MeasurementStore) -> None:
+def test_loads_that_are_measured_at_once_are_all_kept(profile: Profile) -> None:
     """Each engine is measured in a thread of its own."""
-    book = MeasurementRecorder(store)
+    kept: list[Observation] = []
+    book = MeasurementRecorder(MeasurementStore(keep=kept.append))
     profiles = [replace(profile, name=f"tiny{number}", context=256 * number) for number in range(1, 9)]
     with ThreadPoolExecutor(8) as threads:
-        said = list(threads.map(lambda each: book.record(each, each.variants[0], LOG, 50 << 20), profiles))
-    assert [None] * 8 == said
-    assert 8 == len(store._path.read_text("utf-8").splitlines())
+        list(threads.map(lambda each: book.record(each, each.variants[0], LOG, 50 << 20), profiles))
+    assert 8 == len({each.key for each in kept}) == len(kept)
 
 
 def test_an_engine_that_sees_one_card_only_calls_it_the_first(profile: Profile, store: MeasurementStore) -> None:
@@ -97,7 +94,7 @@ def test_an_engine_that_sees_one_card_only_calls_it_the_first(profile: Profile, 
     ]
     placement = Placement.on("cuda:1")
     option = LoadOption(0, "m", placement, 2, {"cuda:1": 1})
-    assert MeasurementRecorder(store).record(profile, profile.variants[0], log, 1 << 20, option) is None
+    MeasurementRecorder(store).record(profile, profile.variants[0], log, 1 << 20, option)
     serving = profile_serving(profile, MODEL)
     key = serving_key(open_path(MODEL).identity, split(serving, placement, 2), placement)
     (seen,) = store.about(key)

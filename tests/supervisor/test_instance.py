@@ -40,12 +40,11 @@ class Run:
 
     def note(
         self, profile: Profile, _variant: Variant, log: Sequence[str], rss: int, _choice: LoadOption | None
-    ) -> str | None:
+    ) -> None:
         """Keep what is measured."""
         self.notes.append((profile.name, rss))
         self.said.append(log)
         assert log
-        return None
 
     async def next(self) -> Event:
         """Return what is reported next."""

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from hostd.domain.footprint import Component
+from hostd.planning.footprint.calibration import Observation, ServingKey
 from hostd.telemetry.sinks import LoadRecord, RequestRecord
 
 NOON = 1_763_636_400.0
@@ -42,3 +44,9 @@ def load(at: float = NOON, seconds: float = 4.0, **more: Any) -> LoadRecord:
         "why": "request",
     }
     return LoadRecord(**usual | more)
+
+
+def observed(total: int = 9, model: str = "model.gguf:123") -> Observation:
+    """Return what a load of *model* took of main memory."""
+    key = ServingKey(model, 8192, 2, "f16", "b11549", "cpu", "batch=2048")
+    return Observation(key, {"ram": {Component.WEIGHTS: 2}}, {"ram": {Component.WEIGHTS: 4}}, {"ram": total})

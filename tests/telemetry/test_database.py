@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from hostd.scheduling.decisions import Evicted
+from hostd.scheduling.speed import Speed
 from hostd.telemetry.database import MIGRATIONS, Database, RetentionBounds
-from hostd.telemetry.sinks import ChargeRecord
+from hostd.telemetry.footprint_records import recorded_footprints
+from hostd.telemetry.settled_clock import HOURS
+from hostd.telemetry.sinks import ChargeRecord, DecisionRecord, FootprintRecord, SpeedRecord
 from hostd.telemetry.sqlite_file import UnknownDatabaseError
-from tests.telemetry.example_records import load, request
+from tests.telemetry.example_decisions import example
+from tests.telemetry.example_records import load, observed, request
 
 
 def rows(path: Path, question: str) -> list[tuple[object, ...]]:
@@ -176,3 +181,51 @@ def test_forgets_the_oldest(tmp_path: Path) -> None:
         assert [(1,)] == rows(path, "SELECT count(*) FROM loads")
         ledger.prune(RetentionBounds(rows=2))
     assert [(now - 86400 * 2,), (now - 86400,)] == rows(path, "SELECT at FROM requests ORDER BY at")
+
+
+def test_bounds_what_is_known_by_its_kinds(tmp_path: Path) -> None:
+    """Of the same serving the last measurements stay, however old, and one speed of each model; decisions go by their age."""
+    path, now = tmp_path / "ledger.sqlite", time.time()
+    decision = DecisionRecord(now - 9 * 86400, example(Evicted))
+    with closing(Database(path)) as ledger:
+        ledger.write([FootprintRecord(1.0, observed(total)) for total in range(11)])
+        ledger.write([SpeedRecord(now, "m", "p", Speed(reads=rate)) for rate in (1.0, 2.0)])
+        ledger.write([decision, decision._replace(at=now)])
+        ledger.prune(RetentionBounds(days=5), now)
+        assert [(now,)] == rows(path, "SELECT at FROM decisions")
+        ledger.prune(RetentionBounds(size=1), now)
+    assert [] == rows(path, "SELECT at FROM decisions")
+    assert list(range(3, 11)) == [each.totals["ram"] for each in recorded_footprints(path, tmp_path / "none")]
+    assert [("m", 2.0)] == rows(path, "SELECT model, reads FROM speeds")
+
+
+def test_a_clock_far_ahead_deletes_nothing(tmp_path: Path) -> None:
+    """Nor one that is set back and forth; by a clock that has shown the same time for hours, what is old goes."""
+    path, now, year = tmp_path / "ledger.sqlite", time.time(), 365 * 86400
+    bounds = RetentionBounds(days=180)
+    with closing(Database(path)) as ledger:
+        ledger.write([request(now - 86400 * age) for age in (200, 100, 0)])
+        ledger.prune(bounds, now)
+        for wrong in (now + year, now + year + 3600, 0.0, now + 3 * year, 5000.0):
+            ledger.prune(bounds, wrong)
+        assert [(now - 86400 * 100,), (now,)] == rows(path, "SELECT at FROM requests ORDER BY at")
+        for hour in range(HOURS + 1):
+            ledger.prune(bounds, now + year + 3600 * hour)
+        assert [] == rows(path, "SELECT at FROM requests")
+
+
+def test_a_full_file_leaves_what_was_paid_this_month(tmp_path: Path) -> None:
+    """Also while the clock is a year ahead: the oldest rows of all other tables give way to it."""
+    path, now = tmp_path / "ledger.sqlite", time.time()
+    with closing(Database(path)) as ledger:
+        ledger.write([ChargeRecord(now, "anthropic", "alpha", 0.5, estimated=False) for _ in range(500)])
+        ledger.prune(RetentionBounds(), now)
+        ledger.prune(RetentionBounds(size=1), now + 365 * 86400)
+    assert [(500,)] == rows(path, "SELECT count(*) FROM charges")
+
+
+def test_a_file_of_before_is_not_pruned_by_a_clock_far_ahead(old: Path) -> None:
+    """Its last request tells about when it is."""
+    with closing(Database(old)) as ledger:
+        ledger.prune(RetentionBounds(days=180), 365 * 86400.0)
+        assert [(5.0,)] == rows(old, "SELECT at FROM requests")

@@ -1,8 +1,9 @@
 """The last decisions."""
 
 from hostd.domain.reason import FallbackReason
-from hostd.scheduling.decisions import Decision, Evicted, FellBack, LoadStarted, ModelReady, Refused, Routed
-from hostd.telemetry.decision_history import DecisionHistory
+from hostd.scheduling.decisions import Charged, Decision, Evicted, FellBack, LoadStarted, ModelReady, Refused, Routed
+from hostd.telemetry.decision_history import MOST_A_SECOND, DecisionHistory
+from hostd.telemetry.sinks import DecisionRecord
 from tests.telemetry.example_decisions import example
 
 
@@ -71,3 +72,25 @@ def test_a_busy_hour_hides_no_eviction() -> None:
     assert ["evicted", "routed", "model_ready"] == names(history, model="m")
     assert ["routed"] == names(history, request="r1")
     assert "<DecisionHistory: 2 decisions, 3 routes>" == repr(history)
+
+
+def kept_of(*decisions: Decision, at: float = 5.0) -> list[Decision]:
+    """Return which of *decisions* are written down."""
+    records: list[DecisionRecord] = []
+    history = DecisionHistory(keep=records.append)
+    for decision in decisions:
+        history.decided(decision, at)
+    return [record.decision for record in records]
+
+
+def test_writes_down_what_no_record_of_a_request_says() -> None:
+    """A first choice's answer and what it cost stand in records of their own."""
+    moved = example(Routed, reason=FallbackReason.STALL)
+    assert [example(Evicted), moved] == kept_of(example(Evicted), example(Routed), moved, example(Charged))
+
+
+def test_a_flood_of_refusals_is_not_written_down() -> None:
+    """Some of each second are, and all about models."""
+    refused = [example(Refused, ticket_id=f"r{number}") for number in range(1000)]
+    kept = kept_of(*refused, example(Evicted))
+    assert (MOST_A_SECOND + 1, example(Evicted)) == (len(kept), kept[-1])

@@ -210,3 +210,12 @@ def test_waits_for_no_pipe(tmp_path: Path) -> None:
     """A named pipe in the file's place tells nothing, and no reader waits until somebody writes into it."""
     os.mkfifo(tmp_path / "ledger.sqlite")
     assert [] == list(RequestHistory(tmp_path / "ledger.sqlite").requests())
+
+
+def test_what_was_used_while_the_clock_was_ahead_counts_on_no_day(tmp_path: Path) -> None:
+    """A year ahead; it would use up each day's budget until then."""
+    day = 86400.0
+    charges = [ChargeRecord(at, "openai", "m", 0.5, False, "r", 7) for at in (10 * day + 60, 375 * day)]
+    history = told(tmp_path, *charges)
+    assert 0.5 == history.used(10 * day, 0.0)[Account(Owner.PROVIDER, "openai")].day.usd
+    assert [10 * day + 60] == [at for account, at, _ in history.used_lately(10 * day) if account.owner is Owner.HOST]

@@ -75,6 +75,7 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
     fit, 12 if that cannot be said of something.
     """
     from hostd.cli import plan_report  # the parsers and planners cost 0.2 s, which other verbs do without
+    from hostd.cli.measured_footprints import measured_here
     from hostd.cli.shipped_profiles import with_shipped
     from hostd.config.load import load
     from hostd.sizing.candidates import PlanOptions
@@ -89,7 +90,7 @@ def plan(  # noqa: PLR0913 - a command line's options are its contract
     asked = PlanOptions(
         ctx, slots, kv_type, flash_attn and flash_attn.value, ubatch, kv_unified, backend and backend.value
     )
-    planned = Planner(settings, machine, asked, here=host is None, daemon=daemon).plan(models)
+    planned = Planner(settings, machine, asked, here=host is None, daemon=daemon, measured=measured_here()).plan(models)
     fits = planned.joint.fits
     rows = [plan_report.report(each, fits.get(each.name), machine) for each in planned.candidates]
     if json:

@@ -19,7 +19,7 @@ from hostd.gateway import views
 from hostd.gateway.context import AdminServices
 from hostd.gateway.events import sections
 from hostd.telemetry.database import request_row
-from hostd.telemetry.decision_history import told
+from hostd.telemetry.decision_rows import told
 from hostd.telemetry.history import RecordedRequest
 from hostd.telemetry.recent_events import RecentEvents
 

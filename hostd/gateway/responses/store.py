@@ -16,6 +16,7 @@ import structlog
 
 from hostd.domain.errors import CapacityError
 from hostd.domain.server_settings import StateSettings
+from hostd.telemetry.settled_clock import settled_time
 from hostd.telemetry.sqlite_file import UnknownDatabaseError, connect, give_back, is_corrupt, set_aside
 
 log = structlog.get_logger()
@@ -31,6 +32,10 @@ MIGRATIONS = (
     CREATE INDEX responses_by_use ON responses (used, bytes);
     CREATE TABLE items (id TEXT NOT NULL, response TEXT NOT NULL, item BLOB NOT NULL, PRIMARY KEY (response, id));
     CREATE INDEX items_by_id ON items (id);
+    """,
+    """
+    CREATE TABLE clock (at REAL NOT NULL);
+    INSERT INTO clock SELECT used FROM responses ORDER BY rowid DESC LIMIT 1;
     """,
 )
 """As those of `hostd.telemetry.database`: only ever append."""
@@ -187,7 +192,7 @@ class ResponseStore:
     def _prune(self, db: sqlite3.Connection) -> None:
         """Delete what has not been used for too long, and then the oldest until the others fit."""
         if self._settings.keep is not None:
-            _delete(db, "used < ?", (self._clock() - self._settings.keep,))
+            _delete(db, "used < ?", (settled_time(db, self._clock()) - self._settings.keep,))
         (total,) = db.execute("SELECT coalesce(sum(bytes), 0) FROM responses").fetchone()
         over, last = total - self._settings.max_bytes, None
         for used, size in db.execute("SELECT used, bytes FROM responses ORDER BY used"):

@@ -100,6 +100,17 @@ async def test_what_was_not_used_for_long_is_gone(store: ResponseStore, clock: C
     assert not await store.delete("me", "c")
 
 
+async def test_a_clock_far_ahead_deletes_nothing(store: ResponseStore, clock: Clock) -> None:
+    """What seems old is not shown, and is there again as soon as the clock is corrected."""
+    await store.keep(kept("a"))
+    clock.now += 365 * 86400
+    await store.keep(kept("b"))
+    assert await store.find("me", "a") is None
+    clock.now -= 365 * 86400
+    await store.keep(kept("c"))
+    assert await store.find("me", "a") is not None
+
+
 async def test_the_oldest_give_way(store: ResponseStore, clock: Clock) -> None:
     """As many as it takes; one that is too large by itself is not kept."""
     for name in "abc":
