@@ -17,8 +17,9 @@ LARGEST_ERROR = 256 * 1024
 ROOM = 256 * 1024
 """Bytes that wait for a reader before the server has to wait, too."""
 
-_BEGINNING, _ENDING = slice(4096), slice(-4096, None)
-"""What of a piece is kept to be looked at when the answer is over."""
+_END = 4096
+"""Bytes at either end of a piece that are kept to be looked at when the answer is over."""
+_BEGINNING, _ENDING = slice(_END), slice(-_END, None)
 _LAST = 4
 """Pieces at the end of a stream, in which its last event but the formal end is."""
 
@@ -70,7 +71,8 @@ class Response:
     @property
     def ends(self) -> bytes:
         """The beginning of its body, and the ends of the last pieces."""
-        return b"".join((self._first, *self._last))
+        last = self._last
+        return last[0] if len(last) == 1 and len(last[0]) < _END else b"".join((self._first, *last))
 
     def text(self, header: bytes) -> str:
         """Return *header*, of those that are kept (lower case); empty where the answer has none."""

@@ -110,6 +110,33 @@ async def test_an_answer_before_the_end_of_the_body_is_taken() -> None:
         assert 0 == http.idle_connections
 
 
+@pytest.mark.parametrize(
+    ("pieces", "ends"),
+    [
+        ([b"whole"], b"whole"),
+        ([b"a" * 5000], b"a" * 8192),
+        ([b"first", *(str(number).encode() for number in range(6))], b"first2345"),
+    ],
+    ids=["short", "long", "stream"],
+)
+async def test_ends_of_an_answer_are_kept(pieces: list[bytes], ends: bytes) -> None:
+    """What engines tell of their work stands in them: in one piece, or in the first and the last ones of a stream."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for piece in pieces:
+            await response.write(piece)
+            # Each arrives by itself.
+            await asyncio.sleep(0.01)
+        return response
+
+    async with server(answer) as url, client() as http:
+        response = await http.send("GET", url, {})
+        assert b"".join(pieces) == await response.read()
+        assert ends == response.ends
+
+
 async def test_a_connection_that_went_stale_is_told() -> None:
     """A small request tries again by itself."""
     closing: list[asyncio.Transport] = []
