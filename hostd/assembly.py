@@ -21,6 +21,7 @@ from hostd.backends.registry import backends
 from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host
 from hostd.domain.server_settings import StateSettings
+from hostd.gateway import complexity_weights
 from hostd.gateway.body_reader import BodyReader
 from hostd.gateway.context import AppContext
 from hostd.gateway.forwarding.timeouts import TimeoutMonitor
@@ -124,7 +125,7 @@ def build(
     first = _first_steps(reaper, adoption, memory, options, dispatcher.post, saved)
     context = AppContext(
         catalog=catalog,
-        router=Router(catalog),
+        router=Router(catalog, assess=complexity_weights.assess),
         dispatcher=dispatcher,
         instances=instances,
         metrics=metrics,

@@ -6,6 +6,7 @@ The checks read the files' data, not the validated sections, so that one mistake
 from collections.abc import Iterator
 from typing import Any
 
+from hostd.config import model_choice
 from hostd.config.document import Document
 from hostd.config.validators import hint, shown
 from hostd.config.yaml_positions import Position, YamlMapping, YamlSequence
@@ -99,6 +100,7 @@ def _roles(host: Document, owners: dict[str, Document], known: dict[str, str]) -
                 host.report(_unknown(target, known), at)
         if isinstance(value, YamlMapping):
             _rules(host, role, value)
+            model_choice.complain(host, role, value)
 
 
 def _rules(host: Document, role: str, value: YamlMapping) -> None:

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from hostd.config import field_types
 from hostd.config.budget import BudgetSection
+from hostd.config.model_choice import Suffices
 from hostd.config.section import Section, items, key, keys
 from hostd.config.window import WindowSection, long_window
 
@@ -68,4 +69,8 @@ class RoleSection(Section):
     budget: BudgetSection | None = key("What all requests for this role may use up.")
     safety: field_types.Text | None = key(
         "The profile that answers requests which go round in a circle (see `guardrails`); without it they are refused."
+    )
+    suffices: dict[field_types.Text, Suffices] = keys(
+        "Up to which complexity (1 to 10, assessed by what the user said last) each profile of `use` suffices, such as "
+        "`{small: 3, medium: {any: 5, code: 7}}`; one that is not named suffices for anything. The least that is enough is first."
     )

@@ -10,10 +10,11 @@ from typing import Any
 from hostd.config.budget import BudgetSection
 from hostd.config.host_file import HostFile, ProviderSection
 from hostd.config.profile_file import ProfileFile, ProfileWarmSection
-from hostd.config.role import RuleSection
+from hostd.config.role import RoleSection, RuleSection
 from hostd.config.section import Section
 from hostd.domain.budget import Budget, Limit, Measure, Period
 from hostd.domain.host import Reserve
+from hostd.domain.model_choice import Suffices
 from hostd.domain.principal import Privacy
 from hostd.domain.private_data import PrivacySettings
 from hostd.domain.profile import (
@@ -92,10 +93,15 @@ def roles(host: HostFile) -> Mapping[str, Role]:
                 tuple(map(_rule, role.route)),
                 _budget(role.budget),
                 role.safety,
+                suffices=_suffices(role),
             )
             for name, role in host.roles.items()
         }
     )
+
+
+def _suffices(checked: RoleSection) -> Suffices:
+    return MappingProxyType({name: _frozen(each.written()) for name, each in checked.suffices.items()})
 
 
 def _rule(checked: RuleSection) -> RouteRule:

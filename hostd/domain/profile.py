@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from hostd.domain.budget import Budget
 from hostd.domain.host import Reserve
+from hostd.domain.model_choice import Suffices
 from hostd.domain.principal import Privacy
 from hostd.domain.private_data import PrivacySettings
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
@@ -203,7 +204,8 @@ class Role:
 
     *thinking* comes before that of the profiles, where it is set. Its requests are of the class *priority*, or of a lower one. The
     first rule of *route* whose condition holds says who of *use* comes first. *budget* is what its requests may use up. The profile
-    *safety* answers those that go round in a circle.
+    *safety* answers those that go round in a circle. Where no rule holds, and *suffices* says for what some of *use* are
+    enough, the least of those that are enough for a request comes first.
     """
 
     name: str
@@ -214,6 +216,7 @@ class Role:
     route: tuple[RouteRule, ...] = ()
     budget: Budget | None = None
     safety: str | None = None
+    suffices: Suffices = field(default_factory=lambda: MappingProxyType({}))
 
 
 LISTEN = ("127.0.0.1:11435", "[::1]:11435")

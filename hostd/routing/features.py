@@ -1,4 +1,4 @@
-"""What routing by content knows of a request. Made only for roles that have rules, since it reads the last messages."""
+"""What routing by content knows of a request. Made only for roles that route so, since it reads the last messages."""
 
 from collections.abc import Mapping
 from datetime import datetime

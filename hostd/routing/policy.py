@@ -57,12 +57,14 @@ class Dropped:
 class Ranked(NamedTuple):
     """The targets that a policy keeps, in the order in which they are to be tried, and those that it drops.
 
-    *why* is the step of routing that has moved one of them to the first place; empty where none has.
+    *why* is the step of routing that has moved one of them to the first place; empty where none has. *complexity* is that of the
+    request, where it was assessed.
     """
 
     kept: tuple[Target, ...]
     dropped: tuple[Dropped, ...] = ()
     why: str = ""
+    complexity: int | None = None
 
 
 class RoutePolicy(Protocol):

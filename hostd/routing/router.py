@@ -1,6 +1,6 @@
 """From a name to the targets that may answer: names, aliases, patterns and roles in, routes out.
 
-A name stands for a chain: the profiles that it means and their fallbacks. Permission, privacy and capability each judge the
+A name stands for a chain: the profiles that it means and their fallbacks. Permission, privacy and capability each assess the
 whole chain, so that none can be got round by what another has dropped before; further policies rank what these three keep.
 Routes by the first three depend on nothing but the name, what the request needs and how private it is, so they are made once.
 A prompt that is long for sure passes over targets whose context is smaller.
@@ -24,6 +24,7 @@ from hostd.routing.policy import Dropped, RoutePolicy, RouteQuery
 from hostd.routing.privacy import AccessPolicy, PrivacyPolicy
 from hostd.routing.rules import RulesPolicy
 from hostd.routing.session import SessionPolicy
+from hostd.routing.sufficiency import Assess, SufficiencyPolicy
 
 LONGEST_NAME = 200
 """Characters of a name that can be one; longer ones are unknown without a search, which takes its time by the length."""
@@ -36,17 +37,19 @@ _Key = tuple[str, Requirements, bool, frozenset[str] | None]
 class Router:
     """The names that this host answers to, and the routes behind them. Names are compared without regard to case.
 
-    After permission, privacy and capability, the requests of a role with rules are routed by these, and `sessions`. *findings* are
-    what a probe has found.
+    After permission, privacy and capability, the requests of a role with rules, or with models that suffice for some only, go
+    through further steps, of which the first that has a verdict decides: `sessions`, rules, and what *assess* makes of the prompt.
+    *findings* are what a probe has found.
     """
 
-    def __init__(self, catalog: Catalog, findings: Findings | None = None) -> None:
+    def __init__(self, catalog: Catalog, findings: Findings | None = None, assess: Assess | None = None) -> None:
         self._catalog = catalog
         self.findings = findings = Findings() if findings is None else findings
         self._privacy = PrivacyPolicy(catalog)
         self._policies: tuple[RoutePolicy, ...] = (AccessPolicy(), self._privacy, CapabilityPolicy(catalog, findings))
         self.sessions = SessionPolicy()
-        self._by_content: tuple[RoutePolicy, ...] = (RulesPolicy(), self.sessions)
+        steps: list[RoutePolicy] = [self.sessions, RulesPolicy()]
+        self._by_content = steps if assess is None else [*steps, SufficiencyPolicy(catalog, assess, self.sessions)]
         self._index = _NameIndex(catalog.settings)
         self._routes: dict[_Key, Route] = {}
         self._revision = 0
@@ -78,10 +81,11 @@ class Router:
             route = fitting(route, query.tokens, self._catalog.profiles)
         return route if query.features is None else self._ranked(query, route, now)
 
-    def has_rules(self, asked: str) -> bool:
-        """Return whether *asked* is a role whose requests are routed by what they say."""
+    def role_by_content(self, asked: str) -> Role | None:
+        """Return the role that *asked* is, where its requests are routed by what they say; None where it is no such role."""
         names = self._names()
-        return names.has_rules and (role := names.role(asked)) is not None and bool(role.route)
+        role = names.role(asked) if names.any_by_content else None
+        return role if role is not None and _is_by_content(role) else None
 
     def resolve(self, asked: str) -> str:
         """Return the profile that *asked* means first.
@@ -122,11 +126,11 @@ class Router:
 
     def _ranked(self, query: RouteQuery, route: Route, now: float) -> Route:
         role = self._names().role(query.asked)
-        targets, why = route.targets, ""
         for policy in self._by_content:
-            ranked = policy.apply(query, targets, role, now)
-            targets, why = ranked.kept, ranked.why or why
-        return route if targets == route.targets and not why else replace(route, targets=targets, why=why)
+            ranked = policy.apply(query, route.targets, role, now)
+            if ranked.why:
+                return replace(route, targets=ranked.kept, why=ranked.why, complexity=ranked.complexity)
+        return route
 
     def _chain(self, starts: Iterable[str]) -> tuple[Target, ...]:
         """Return the profiles in *starts*, then their fallbacks level by level, each profile once."""
@@ -162,7 +166,7 @@ class _NameIndex:
                     self._exact[alias.lower()] = self.listed[alias] = profile.name
         self._exact |= {name.lower(): name for name in settings.profiles}
         self._roles = {role.name.lower(): role for role in settings.roles.values()}
-        self.has_rules = any(role.route for role in settings.roles.values())
+        self.any_by_content = any(map(_is_by_content, settings.roles.values()))
         self.listed |= {role.name: role.use[0] for role in settings.roles.values() if role.use}
 
     def role(self, asked: str) -> Role | None:
@@ -192,6 +196,10 @@ class _NameIndex:
         close = difflib.get_close_matches(name, [other.lower() for other in self.listed], n=3, cutoff=0.5)
         nearest = tuple(other for other in self.listed if other.lower() in close)
         raise UnknownModel(asked, nearest, tuple(self.settings.profiles))
+
+
+def _is_by_content(role: Role) -> bool:
+    return bool(role.route or role.suffices)
 
 
 def _left(chain: Sequence[Target], dropped: Mapping[str, Dropped]) -> tuple[list[Target], FallbackReason | None]:

@@ -63,9 +63,9 @@ def _routed(features: Features, *rules: RouteRule, needs: Requirements = _ANY) -
     """Return the targets of a role that uses a, b and c, of which b has no tools, and the step that chose the first."""
     profiles: tuple[Profile, ...] = (profile("a"), profile("b", **able(tools=False)), profile("c"))
     router = Router(catalog(*profiles, roles=(Role("auto", ("a", "b", "c"), route=rules),)))
-    assert router.has_rules("auto")
-    assert router.has_rules("AUTO:latest")
-    assert not router.has_rules("a")
+    assert router.role_by_content("auto")
+    assert router.role_by_content("AUTO:latest")
+    assert router.role_by_content("a") is None
     route = router.route(RouteQuery("auto", needs, features=features))
     assert route.reason is None or needs.tools
     return models(route), route.why

@@ -70,7 +70,7 @@ class ProxyRequest:
         self._inference = inference
         self._clock = asyncio.get_running_loop().time
         self._arrived = self._clock()
-        self._by_rules: RouteQuery | None = None
+        self._by_content: RouteQuery | None = None
         self._loop: LoopCheck | None = None
         self._ticket = self._admission_ticket()
         self._down: Downstream | None = None
@@ -137,10 +137,10 @@ class ProxyRequest:
         """Return the targets that may answer; a prompt that is too long for sure passes over the first ones."""
         inference, router, needs = self._inference, self._services.router, self._inference.requirements
         query = RouteQuery(asked, needs, self._ctx.principal, privacy, kept_here=kept_here)
-        if router.has_rules(asked):
-            headers, client = self._ctx.request.headers, self._ctx.principal.client
-            query = query._replace(features=features_of(inference, headers, client, private=query.private))
-            self._by_rules = query
+        if (role := router.role_by_content(asked)) is not None:
+            headers, principal = self._ctx.request.headers, self._ctx.principal
+            query = query._replace(features=features_of(inference, headers, principal, role, private=query.private))
+            self._by_content = query
         tokens = fewest_tokens(inference.document.size)
         # Pictures, and the texts of a batch, have another length than their bytes let one think.
         if tokens <= _SHORT_PROMPT or needs.task is not Task.TEXT or needs.vision or inference.choices > 1:
@@ -266,8 +266,8 @@ class ProxyRequest:
         self._holds_slot = False
         tokens = trace.prompt_tokens + trace.tokens
         self._services.dispatcher.finished(self._ticket.id, attempt.seconds, trace.cost, lease.sums, tokens)
-        if self._by_rules is not None and not trace.guardrail:
-            self._services.router.sessions.answered(self._by_rules, serve.model)
+        if self._by_content is not None and not trace.guardrail:
+            self._services.router.sessions.answered(self._by_content, serve.model, self._ticket.route.complexity)
         return response
 
     def _unanswered(self) -> str | None:

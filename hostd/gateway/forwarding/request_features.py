@@ -1,19 +1,24 @@
-"""What the rules of a role ask of a request."""
+"""What a role that routes by content asks of a request."""
 
 from collections.abc import Mapping
 from datetime import datetime
 
 from hostd.dialects.base import InferenceRequest
+from hostd.dialects.conversation import conversation_of
 from hostd.dialects.last_words import last_words
 from hostd.dialects.session import session_name
+from hostd.domain.principal import Principal
+from hostd.domain.profile import Role
 from hostd.domain.token_estimate import estimated_tokens
 from hostd.routing.features import Features
 
 
 def features_of(
-    inference: InferenceRequest, headers: Mapping[str, str], client: str | None, *, private: bool
+    inference: InferenceRequest, headers: Mapping[str, str], principal: Principal, role: Role, *, private: bool
 ) -> Features:
-    """Return the features of *inference* as it has come from *client* with *headers*; *private* ones stay here.
+    """Return the features of *inference* for *role*, as it has come from *principal* with *headers*; *private* ones stay here.
+
+    Where the role chooses by complexity, a conversation without a name is told by its beginning.
 
     Raises:
         RequestError: A message cannot be read.
@@ -21,6 +26,9 @@ def features_of(
     document, needs = inference.document, inference.requirements
     metadata = document.get("metadata")
     said, tool_answered = last_words(document)
+    session = session_name(headers, document)
+    if session is None and role.suffices:
+        session = conversation_of(principal, None, document).key or None
     return Features(
         said,
         estimated_tokens(document.size),
@@ -29,7 +37,7 @@ def features_of(
         pictures=needs.vision,
         private=private,
         awaits_model=tool_answered,
-        client=client,
-        session=session_name(headers, document),
+        client=principal.client,
+        session=session,
         metadata={name: str(value) for name, value in metadata.items()} if isinstance(metadata, dict) else {},
     )

@@ -5,16 +5,20 @@ import pytest
 from hostd.dialects.base import Dialect
 from hostd.dialects.registry import client_dialect
 from hostd.domain.errors import RequestError
+from hostd.domain.principal import ANONYMOUS, Principal
+from hostd.domain.profile import Role
 from hostd.gateway.forwarding.request_features import features_of
 
 _TOOLS = '"tools": [{"type": "function", "function": {"name": "f"}}]'
+
+_ROLE = Role("auto", ("a",))
 
 
 def test_a_request_is_described_by_what_it_holds() -> None:
     """Its last words, about four bytes a token, tools, client, session and metadata as texts."""
     body = f'{{"model": "m", "messages": [{{"role": "user", "content": "do it"}}], {_TOOLS}, "metadata": {{"n": 1}}}}'.encode()
     inference = client_dialect(Dialect.OPENAI_CHAT).parse(body)
-    features = features_of(inference, {"X-Hostd-Session": "s"}, "aider", private=True)
+    features = features_of(inference, {"X-Hostd-Session": "s"}, Principal("aider"), _ROLE, private=True)
     assert ("do it", True, False, True, "aider", "s", {"n": "1"}) == (
         features.said,
         features.tools,
@@ -34,4 +38,19 @@ def test_a_message_that_cannot_be_read_is_the_clients_mistake() -> None:
         b'{"model": "m", "messages": [{"role": "user", "content": 1e999}]}'
     )
     with pytest.raises(RequestError):
-        features_of(inference, {}, None, private=False)
+        features_of(inference, {}, ANONYMOUS, _ROLE, private=False)
+
+
+def test_a_conversation_without_a_name_is_told_by_its_beginning() -> None:
+    """Only for roles that remember its complexity, and each client's for itself."""
+
+    def session(role: Role, who: Principal, *said: str) -> str | None:
+        messages = ", ".join(f'{{"role": "user", "content": "{each}"}}' for each in said)
+        inference = client_dialect(Dialect.OPENAI_CHAT).parse(f'{{"model": "m", "messages": [{messages}]}}'.encode())
+        return features_of(inference, {}, who, role, private=False).session
+
+    choosing = Role("auto", ("a",), suffices={"a": {"any": 3}})
+    first = session(choosing, ANONYMOUS, "one")
+    assert first == session(choosing, ANONYMOUS, "one", "two")
+    assert len({first, None, session(choosing, ANONYMOUS, "two"), session(choosing, Principal("b"), "one")}) == 4
+    assert session(_ROLE, ANONYMOUS, "one") is None

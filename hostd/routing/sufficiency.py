@@ -1,0 +1,56 @@
+"""The least model that is enough: what the user said last is assessed, and of the models of a role those that suffice come first.
+
+What follows in a conversation often says less than what it follows ("and now the other file"), so it is taken to be easier by
+`EASIER` at most. A model whose context the prompt does not fit into is not enough, whatever its owner says.
+"""
+
+from collections.abc import Callable, Sequence
+
+from hostd.domain.catalog import Catalog
+from hostd.domain.model_choice import HARDEST, level
+from hostd.domain.profile import Role
+from hostd.domain.ticket import Target
+from hostd.routing.complexity_model import Assessment
+from hostd.routing.policy import Ranked, RouteQuery
+from hostd.routing.session import SessionPolicy
+
+EASIER = 2
+"""By how much of complexity a prompt can be below the one before it in its conversation."""
+Assess = Callable[[str], Assessment]
+
+
+class SufficiencyPolicy:
+    """Orders the models of a role: first those that suffice, the least able one first, then the others, the ablest first."""
+
+    def __init__(self, catalog: Catalog, assess: Assess, sessions: SessionPolicy) -> None:
+        self._catalog = catalog
+        self._assess = assess
+        self._sessions = sessions
+
+    def apply(self, query: RouteQuery, targets: Sequence[Target], role: Role | None, now: float) -> Ranked:  # noqa: ARG002
+        """Return the targets with those that are enough for the request first; fallbacks from outside the role stay behind."""
+        features = query.features
+        if features is None or role is None or not role.suffices:
+            return Ranked(tuple(targets))
+        assessed = self._assess(features.said)
+        before = self._sessions.complexity_of(query)
+        complexity = assessed.level if before is None else max(assessed.level, before - EASIER)
+        able = {
+            target.model: level(role.suffices, target.model, assessed.task)
+            if self._holds(target.model, query.tokens)
+            else 0
+            for target in targets
+            if target.model in role.use
+        }
+        own = [target for target in targets if target.model in able]
+        enough = sorted((each for each in own if able[each.model] >= complexity), key=lambda each: able[each.model])
+        lesser = sorted((each for each in own if able[each.model] < complexity), key=lambda each: -able[each.model])
+        others = (target for target in targets if target.model not in able)
+        follows = f", after {before}" if complexity > assessed.level else ""
+        lack = "" if enough else "; none suffices"
+        why = f"complexity {complexity} of {HARDEST} ({assessed.task}{follows}{lack})"
+        return Ranked((*enough, *lesser, *others), why=why, complexity=complexity)
+
+    def _holds(self, model: str, tokens: int) -> bool:
+        """Return whether the context of *model* has room for *tokens*, as far as that is known."""
+        return tokens <= (self._catalog.profiles[model].context or tokens)

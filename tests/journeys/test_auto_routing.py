@@ -1,0 +1,62 @@
+"""A role whose models suffice for some requests only: each goes to the least that is enough, before real engines."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.journeys.host import Host, profile, serving, until
+
+ROLE = {"use": ["large", "small"], "suffices": {"small": {"any": 4, "code": 2}}}
+EASY = "What is the capital of Norway?"
+HARD = (
+    "Design a distributed payment ledger for a million users in five regions: data model, consistency, failure modes, "
+    "migration, and the trade-offs against two alternatives"
+)
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """A daemon with two real models, of which one is enough for what is easy."""
+    profiles = (profile("large"), profile("small"))
+    with serving(tmp_path_factory.mktemp("auto"), *profiles, roles={"auto": ROLE}) as running:
+        until(lambda: running.get("/readyz").status == 200)
+        yield running
+
+
+def _asked(host: Host, *said: str, **headers: str) -> tuple[str, str]:
+    """Return who answered what a user *said* last, and which step chose it."""
+    messages: list[dict[str, Any]] = [{"role": "user", "content": each} for each in said]
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    reply = host.post("/v1/chat/completions", {"model": "auto", "messages": messages, "max_tokens": 2}, sent)
+    assert (reply.status, reply.headers["x-hostd-route"]) == (200, "primary"), reply.body
+    return reply.headers["x-hostd-model"], reply.headers["x-hostd-routed-by"]
+
+
+def test_each_goes_to_the_least_that_is_enough(host: Host) -> None:
+    """By how hard it is, and by what it is about; `why` tells the verdict."""
+    model, why = _asked(host, EASY)
+    assert model == "small"
+    assert why.startswith("complexity ")
+    assert why.endswith(" of 10 (knowledge)")
+    assert _asked(host, HARD)[0] == "large"
+    assert _asked(host, "Write a Python function that sorts a list")[0] == "large"
+    told = host.chat("auto", EASY, max_tokens=2)
+    decisions = host.get(f"/hostd/v1/why?request={told.headers['x-request-id']}").json["decisions"]
+    assert f"chosen by {why}" in decisions[0]["why"]
+
+
+def test_what_follows_in_a_conversation_is_little_easier(host: Host) -> None:
+    """By its name, or by its beginning where the client gives it none; every dialect has the same."""
+    assert _asked(host, HARD, x_hostd_session="s")[0] == "large"
+    model, why = _asked(host, HARD, "ok, go on", x_hostd_session="s")
+    assert (model, ", after " in why) == ("large", True)
+    assert _asked(host, "ok, go on", x_hostd_session="other")[0] == "small"
+    assert _asked(host, HARD, "ok, go on")[0] == "large"
+    body = {"model": "auto", "max_tokens": 2, "messages": [{"role": "user", "content": EASY}]}
+    assert host.post("/v1/messages", body).headers["x-hostd-model"] == "small"
+    assert (
+        host.post("/v1/responses", {"model": "auto", "max_output_tokens": 2, "input": HARD}).headers["x-hostd-model"]
+        == "large"
+    )
+    assert host.post("/api/chat", body | {"stream": False}).headers["x-hostd-model"] == "small"
