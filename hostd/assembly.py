@@ -120,7 +120,7 @@ def build(
     kept = KeptEngines(reaper) if catalog.settings.keep_engines else None
     note, probes = options.after(MeasurementRecorder(store).record), timings or ProbeTimings()
     services = RunServices(dispatcher.post, reaper, probes, note, memory.held_now, sockets=_sockets(stack), kept=kept)
-    instances.make(replace(services, conversations=saved))
+    instances.make(replace(services, cards_left=memory.cards_left, conversations=saved))
     adoption = EngineAdoption(reaper.directory, instances, dispatcher.post) if kept else None
     first = _first_steps(reaper, adoption, memory, options, dispatcher.post, saved)
     context = AppContext(

@@ -7,7 +7,8 @@ Write one class that extends `Engine` (`Backend` for a server that hostd never s
    It starts nothing, but may read files;
 3. only what differs from the defaults: ``check`` (before memory is freed for a load), ``classify`` (what an exit means),
    ``attach`` (a server at the variant's url), ``open`` and ``close`` (a server that runs before its model is loaded), ``sleep``
-   and ``wake`` (with `Launch.sleep_levels`), ``progress``, ``turns``, ``metrics_path`` and ``describe`` (what the server reports),
+   and ``wake`` (with `Launch.sleep_levels`), ``progress``, ``turns``, ``metrics_path``, ``card_share``,
+   ``describe`` (what the server reports),
    ``report_request`` (what has it report more), ``fields`` (members of requests that reach it), ``spoken`` (the dialects in which
    a request is answered best), ``adapt``, ``ensure_fits`` and ``prefers_stream`` (requests that the engine would not take as they
    are), ``pin``, ``save_slot`` and ``restore_slot`` (with `Launch.slot_files`), ``think`` (how it is told whether to think),
@@ -212,6 +213,10 @@ class Backend(ABC):
     def pin(self, endpoint: Endpoint, slot: int) -> Mapping[str, Any]:
         """Return members that, added to a request, have the engine serve it in *slot*."""
         return {}
+
+    async def card_share(self, http: HttpClient, endpoint: Endpoint) -> float | None:
+        """Return what share of its model the server has on cards, from 0 to 1; None where it does not tell."""
+        return None
 
     async def describe(self, http: HttpClient, endpoint: Endpoint) -> ServerFacts:
         """Return what the server reports about itself, as far as it answers."""

@@ -5,7 +5,7 @@ launched is left.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -46,14 +46,19 @@ PORT_TRIES = 3
 """Ports that are tried in all: another program may take one before the engine does, but hardly three in a row."""
 
 
+async def _none_left(_model: str) -> Collection[str]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class RunServices:
     """Services shared by all runs.
 
     *record_memory* writes down what an engine holds after its first requests; it blocks. *measure_held* returns what a model's
-    engine holds now, in bytes by pool; without it the memory of the engine's processes is taken. *exclusive_start* is held by
-    each engine that measures its devices while it starts. *sockets* is where engines listen that know unix sockets. *kept* are the
-    engines that outlive this daemon, None where none does. *conversations* keeps what engines have read where the owner wants that.
+    engine holds now, in bytes by pool; without it the memory of the engine's processes is taken. *cards_left* returns the cards on
+    which a model's engine has held memory and holds none now. *exclusive_start* is held by each engine that measures its devices
+    while it starts. *sockets* is where engines listen that know unix sockets. *kept* are the engines that outlive this daemon, None
+    where none does. *conversations* keeps what engines have read where the owner wants that.
     """
 
     post: Callable[[Event], None]
@@ -62,6 +67,7 @@ class RunServices:
     record_memory: Callable[[Profile, Variant, Sequence[str], int, LoadOption | None], None]
     measure_held: Callable[[str], Awaitable[Mapping[str, int]]] | None = None
     exclusive_start: asyncio.Lock = field(default_factory=asyncio.Lock)
+    cards_left: Callable[[str], Awaitable[Collection[str]]] = _none_left
     sockets: SocketFolder | None = None
     kept: KeptEngines | None = None
     conversations: ConversationStore | None = None
@@ -189,7 +195,7 @@ class EngineRun:
 
     async def _serve(self, prepared: PreparedLaunch | PreparedAttachment, turn: ExitStack) -> None:
         server = self.server = await self._begin(prepared)
-        server.uses_card = prepared.option is not None and bool(prepared.option.placement.devices)
+        server.option = prepared.option
         try:
             await self._attend(server, prepared, turn)
         finally:
@@ -257,7 +263,8 @@ class EngineRun:
             )
             if what == "proof_wanted":
                 self._proof_wanted.clear()
-                proof = proved(server, self._services.timings.patience, task=self._task)
+                left = partial(self._services.cards_left, self._upstream.name)
+                proof = proved(server, left, self._services.timings.patience, task=self._task)
                 what, outcome = await self._until(server, proof=proof)
                 what = "wedged" if what == "proof" and outcome is not None else what
             if what != "proof":
@@ -297,7 +304,7 @@ class EngineRun:
                 await self.readiness.reached(task=self._task)
         except TimeoutError:
             raise EngineError(f"it made no token within {ADOPTED_WITHIN:g} s") from None
-        check_card(server, None if self.prepared is None else self.prepared.option, self._ring.tail())
+        await check_card(server, self._ring.tail())
         self.facts = await server.describe()
         self.slots_held = self._slots_of(server)
 

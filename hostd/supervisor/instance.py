@@ -82,7 +82,7 @@ class Instance(Upstream):
     @property
     def on_card(self) -> bool:
         """Whether a server runs that was placed on a card."""
-        return self.server is not None and self.server.uses_card
+        return self.server is not None and bool(self.server.cards)
 
     @property
     def variant(self) -> Variant:

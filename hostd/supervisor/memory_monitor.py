@@ -71,6 +71,7 @@ class MemoryMonitor:
         self._machine = machine
         self._rhythm = rhythm or PollIntervals()
         self._holdings: Mapping[str, EngineMemory] = {}
+        self._on_cards: dict[str, tuple[int, frozenset[str]]] = {}
         self._ended: list[_EndedEngine] = []
         self._measure_now = asyncio.Event()
         self._waited_since: float | None = None
@@ -117,6 +118,14 @@ class MemoryMonitor:
         await self.measure()
         return self.held(model)
 
+    async def cards_left(self, model: str) -> frozenset[str]:
+        """Return the cards on which the engine of *model* has held memory since it was started, and holds none now."""
+        await self.measure()
+        _, most = self._on_cards.get(model, (0, frozenset()))
+        # Of a card that cannot be measured now, nothing is known.
+        there = {pool.id for pool in self.host.pools if pool.id not in self.cards.lost} if self.host else set()
+        return frozenset(pool for pool in most if pool in there and not self.held(model).get(pool))
+
     async def measure(self) -> MemoryMeasured:
         """Return the memory as it is now."""
         # One at a time, or an older measurement could overwrite a newer one.
@@ -129,7 +138,17 @@ class MemoryMonitor:
             host = host if self._machine else self.cards.seen(host)
             self._notice(host, found)
             self.host, self._holdings = host, found
+            self._note_cards()
             return MemoryMeasured(host.pools, {model: each.bytes for model, each in found.items()})
+
+    def _note_cards(self) -> None:
+        """Remember on which cards each engine that runs, told by its first process, was ever seen to hold memory."""
+        cards = {pool.id for pool in self.host.pools if pool.kind is PoolKind.VRAM} if self.host else set()
+        before, self._on_cards = self._on_cards, {}
+        for model, each in self._holdings.items():
+            pid, known = before.get(model, (each.pids[0], frozenset()))
+            held = {pool for pool, count in each.bytes.items() if count >= _NOTABLE and pool in cards}
+            self._on_cards[model] = (each.pids[0], (known if pid == each.pids[0] else frozenset()) | held)
 
     def last_host(self) -> Host:
         """Return the machine as it was measured last; before the first measurement, as it is now. May block."""

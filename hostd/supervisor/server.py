@@ -13,6 +13,7 @@ from hostd.domain.profile import Limits
 from hostd.domain.progress import EngineProgress
 from hostd.domain.ticket import Task
 from hostd.hardware.card_use import card_use
+from hostd.planning.warm_set.load_option import LoadOption
 from hostd.supervisor.health.activity import Activity, measure
 from hostd.supervisor.health.progress_monitor import ProgressMonitor
 from hostd.supervisor.health.progress_tracker import ProgressTracker
@@ -32,13 +33,18 @@ class Server(ABC):
         self.backend = backend
         self.launch = launch
         self.http = HttpClient(launch.endpoint.socket, held)
-        self.uses_card = False
-        """Whether the server was put on a card, which then computes for it."""
+        self.option: LoadOption | None = None
+        """How hostd has placed the server; None where it has not."""
 
     @property
     @abstractmethod
     def pid(self) -> int | None:
         """The process that serves, where it is on this machine and known."""
+
+    @property
+    def cards(self) -> frozenset[str]:
+        """The pools of the cards that the server was put on, which then compute for it."""
+        return frozenset() if self.option is None else frozenset(pool for pool, _ in self.option.placement.devices)
 
     @abstractmethod
     def readiness(self, ring: LogRing) -> Readiness:
@@ -64,7 +70,7 @@ class Server(ABC):
         pid, now = self.pid, asyncio.get_running_loop().time
         if pid is None:
             return Activity(now())
-        return await asyncio.to_thread(lambda: measure(pid, now(), card_use, uses_card=self.uses_card))
+        return await asyncio.to_thread(lambda: measure(pid, now(), card_use, uses_card=bool(self.cards)))
 
     @abstractmethod
     async def ended(self) -> EngineError:

@@ -13,6 +13,7 @@ one. What the script may say beside what `tests.engines.core` tells:
                            what requests it takes
     family llama           what /api/show tells of every model
     trained 32768          the context that models are made for
+    on_card 0.5            the share of its model that it has on a card, by its word
     loads_less N           contexts come out at most that long, whatever was asked for
 """
 
@@ -397,7 +398,11 @@ class Ollama(Engine):
         return wire.json(200, {"id": canonical(tag), "object": "model", "created": 0, "owned_by": "library"})
 
     def _process(self) -> Json:
-        sizes = {"size": self.held, "size_vram": 0, "context_length": self.context}
+        sizes = {
+            "size": self.held,
+            "size_vram": int(self.held * float(self.script.get("on_card", 0))),
+            "context_length": self.context,
+        }
         names = {"name": self.loaded_tag, "model": self.loaded_tag, "digest": "0" * 64, "details": DETAILS}
         return {**names, **sizes, "expires_at": stamp(min(self.expires, FOR_EVER))}
 

@@ -156,7 +156,10 @@ async def begin(reaper: OrphanReaper, weights: Path) -> AsyncIterator[Begin]:
         async def look(_: str) -> Mapping[str, int]:
             return held
 
-        services = RunServices(events.put_nowait, reaper, timings or ProbeTimings(), lambda *_: None, look, alone)
+        async def left(_: str) -> frozenset[str]:
+            return frozenset(pool for pool, count in held.items() if not count)
+
+        services = RunServices(events.put_nowait, reaper, timings or ProbeTimings(), lambda *_: None, look, alone, left)
         other = Variant("llamacpp", path=str(weights.with_name("absent.gguf")))
         profile = make_profile("alpha", weights, script)
         variants = (other, *profile.variants)
@@ -322,6 +325,31 @@ async def test_an_engine_that_cannot_prove_itself_has_failed(begin: Begin) -> No
     run.instance.prove()
     event = await run.broke()
     assert event.detail.startswith("after the machine had slept, the engine made no token within")
+
+
+@pytest.mark.parametrize(("share", "held", "why"), [(0.0, 100, "reports that none"), (None, 0, "driver counts no")])
+async def test_an_engine_that_answers_from_the_processor_after_a_sleep_is_ended(
+    begin: Begin, share: float | None, held: int, why: str
+) -> None:
+    """Its token came, but its card is not used for it any more: by its own word, or by the driver's."""
+
+    class OnCard(Plain):
+        share: float | None = 1.0
+
+        async def card_share(self, http: HttpClient, endpoint: Endpoint) -> float | None:
+            del http, endpoint
+            return self.share
+
+    backend = OnCard()
+    run = begin(backend)
+    await run.ready(LoadOption(1, "v1", Placement(devices=(("cuda:0", 1.0),)), needs={"cuda:0": 1}))
+    run.instance.prove()
+    assert EngineProved("alpha") == await run.next()
+    backend.share, run.held["cuda:0"] = share, held
+    run.instance.prove()
+    event = await run.broke()
+    assert ExitClass.DRIVER is event.exit_class
+    assert why in event.detail
 
 
 async def test_an_engine_without_its_card_is_refused(begin: Begin) -> None:

@@ -1,6 +1,7 @@
 """Memory is measured and reported, fast while a load waits, and what was not released is traced."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -218,6 +219,22 @@ async def test_memory_that_came_back_is_not_mentioned(process: subprocess.Popen[
     with structlog.testing.capture_logs() as logs:
         await monitor.measure()
     assert ([], SLOW.idle) == (logs, monitor._pause())
+
+
+async def test_a_card_that_an_engine_has_left_is_told(process: subprocess.Popen[bytes]) -> None:
+    """The same engine held memory there and holds none now; nothing is told of a card that cannot be measured."""
+    machine, engines = Machine((RAM, held_by(process.pid))), {"m": Engine(process.pid)}
+    monitor = MemoryMonitor(machine.read, Catalog(), pids(engines))
+    assert not await monitor.cards_left("m")
+    machine.pools = (RAM,)
+    assert not await monitor.cards_left("m")
+    machine.pools = (RAM, CARD)
+    for _ in range(2):
+        assert {"cuda:0"} == await monitor.cards_left("m")
+    engines["m"].pid = os.getpid()
+    assert not await monitor.cards_left("m")
+    engines["m"].pid = None
+    assert not await monitor.cards_left("m")
 
 
 async def test_this_machine_can_be_measured() -> None:

@@ -207,6 +207,13 @@ class Ollama(Engine):
                 adapted["max_tokens"] = min(asked, free) if isinstance(asked, int) and asked >= 0 else free
         return adapted
 
+    async def card_share(self, http: HttpClient, endpoint: Endpoint) -> float | None:
+        """Return what share of the model Ollama has on cards: it loads without them what it cannot load with them."""
+        held = (await asked(http, endpoint, "/api/ps")).get("models") or ()
+        ours = [each for each in held if full_name(str(each.get("model"))) == full_name(endpoint.model)]
+        total = sum(int(each.get("size") or 0) for each in ours)
+        return sum(int(each.get("size_vram") or 0) for each in ours) / total if total else None
+
     async def describe(self, http: HttpClient, endpoint: Endpoint) -> ServerFacts:
         """Return what the server at *endpoint* reports about itself, as far as it answers."""
         version = await asked(http, endpoint, "/api/version")

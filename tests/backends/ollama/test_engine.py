@@ -186,6 +186,17 @@ async def test_a_model_is_loaded_by_asking_and_stays() -> None:
         assert not psutil.pid_exists(runner)
 
 
+async def test_tells_how_much_is_on_cards() -> None:
+    """All, a part or nothing of the model, as Ollama has loaded it; of a model that is not loaded nothing is told."""
+    async with served(load_bytes=30 * MIB) as (backend, engine):
+        endpoint = engine.launch.endpoint
+        assert await backend.card_share(engine.http, endpoint) is None
+        await backend.open(engine.http, endpoint)
+        for share in (0, 0.5, 1):
+            await engine.ask({"on_card": share}, "/_script")
+            assert share == pytest.approx(await backend.card_share(engine.http, endpoint), abs=0.01)
+
+
 async def test_a_model_that_only_embeds_is_loaded_and_stays() -> None:
     """Ollama generates nothing with it, not even nothing, which is how others are loaded."""
     async with served(capabilities=["embedding"]) as (backend, engine):
