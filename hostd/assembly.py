@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Protocol
 
@@ -41,6 +40,7 @@ from hostd.runtime.reload import Follower, Reload
 from hostd.runtime.settings_reader import SettingsReader
 from hostd.runtime.speed_keeper import SpeedKeeper
 from hostd.runtime.spending_clock import SpendingClock
+from hostd.runtime.wall_time import wall_time_from
 from hostd.scheduling.events import Booted, CardsReturned, EngineFailed, EngineReady, EngineSlept, EngineStopped, Event
 from hostd.scheduling.scheduler import Scheduler
 from hostd.sizing.load_option_monitor import LoadOptionMonitor
@@ -66,7 +66,8 @@ from hostd.telemetry.history import RequestHistory
 from hostd.telemetry.metrics import Metrics
 from hostd.telemetry.probe_results import ProbeResults
 from hostd.telemetry.record_writer import RecordWriter
-from hostd.telemetry.sinks import Sinks
+from hostd.telemetry.sinks import Sink, Sinks
+from hostd.telemetry.traces.opening import open_traces
 
 log = structlog.get_logger()
 
@@ -108,7 +109,7 @@ def build(
     memory = MemoryMonitor(sensors.read, catalog, instances.pids, machine=machine)
     scheduler = Scheduler(catalog.profiles, options_follow=True, budgets=catalog.budgets.providers)
     metrics, decided = _metrics(scheduler), DecisionHistory(keep=records.keep)
-    sinks = Sinks((decisions or decision_log.DecisionLog(), metrics, records, decided))
+    sinks = _traced((decisions or decision_log.DecisionLog(), metrics, records, decided), instances, catalog, stack)
     stack.callback((dispatcher := _dispatcher(scheduler, instances, sinks, memory)).close)
 
     # What tells the scheduler more while it runs.
@@ -131,7 +132,7 @@ def build(
         metrics=metrics,
         timeouts=TimeoutMonitor(),
         memory=memory,
-        wall_time=_wall_time(started := asyncio.get_running_loop().time()),
+        wall_time=wall_time_from(started := asyncio.get_running_loop().time()),
         started=started,
         boot=Boot([*first, *_steps(memory, options, calendar, midnight, speeds, dispatcher.post)]),
         sensors=sensors,
@@ -207,6 +208,13 @@ def _prober(
     context.sinks.add(prober)
     prober.start(history.probes)
     return prober
+
+
+def _traced(sinks: Sequence[Sink], instances: Instances, catalog: Catalog, stack: AsyncExitStack) -> Sinks:
+    traces = open_traces(os.environ, lambda model: instances[model].variant, lambda: catalog.traces.content)
+    if traces is not None:
+        stack.push_async_callback(asyncio.to_thread, traces.close)
+    return Sinks(sinks if traces is None else (*sinks, traces))
 
 
 def _reaper(stack: AsyncExitStack) -> OrphanReaper:
@@ -324,16 +332,6 @@ def _load_seconds(history: RequestHistory) -> LoadSeconds:
     """Return what tells how long a load took on this machine; the database is read once, at the first question."""
     took = cache(history.load_seconds)
     return lambda model, label: took().get((model, label))
-
-
-def _wall_time(started: float) -> Callable[[float], datetime]:
-    """Return what turns a time of the loop's clock, which shows *started* now, into a date."""
-    offset = datetime.now(UTC).timestamp() - started
-
-    def wall_time(moment: float) -> datetime:
-        return datetime.fromtimestamp(moment + offset, UTC)
-
-    return wall_time
 
 
 def _memory_watch(memory: MemoryMonitor, scheduler: Scheduler) -> Callable[[Event], None]:

@@ -250,6 +250,16 @@ class StateSection(Section):
     )
 
 
+class TracesSection(Section):
+    """What traces hold; that there are any, and where they go, OpenTelemetry's own variables say (see hostd/telemetry)."""
+
+    content: field_types.Switch = key(
+        "Let traces hold what was asked and answered, if OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true says so, too. "
+        "Never of requests that are private, hold private data that was found, or were not scanned where `privacy.scan` is set.",
+        _SETTINGS.traces.content,
+    )
+
+
 class KvSection(Section):
     """What becomes of what engines have read of a conversation when its slot or its engine is needed for something else."""
 
@@ -286,6 +296,7 @@ class HostFile(Section):
     providers: dict[field_types.Name, ProviderSection] = keys("Cloud providers, by the names that profiles give them.")
     budgets: BudgetsSection = keys("What may be used up.")
     guardrails: GuardrailsSection = keys("When requests go round in a circle.")
+    traces: TracesSection = keys("What is exported of requests.")
     state: StateSection = keys("What is kept on disk.")
     privacy: PrivacySection = keys("What becomes of private data in requests that may leave this machine.")
     kv: HostKvSection = keys("What becomes of what engines have read of conversations.")

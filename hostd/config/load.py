@@ -17,7 +17,7 @@ from hostd.config.validators import InvalidValue, shown, text
 from hostd.config.yaml_positions import START
 from hostd.domain.errors import ConfigError
 from hostd.domain.profile import Settings
-from hostd.domain.server_settings import GuardrailSettings, StateSettings
+from hostd.domain.server_settings import GuardrailSettings, StateSettings, TraceContentSettings
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -55,6 +55,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         commands=to_settings.commands(checked_host, host.file.parent),
         engines=to_settings.engines(checked_host),
         guardrails=GuardrailSettings(**checked_host.guardrails.written()),
+        traces=TraceContentSettings(**checked_host.traces.written()),
         budgets=to_settings.budgets(checked_host),
         reserve=to_settings.reserve(checked_host),
         kv_disk=checked_host.kv.disk,

@@ -14,6 +14,7 @@ from hostd.config.host_file import (
     ReserveSection,
     ServerSection,
     StateSection,
+    TracesSection,
 )
 from hostd.config.profile_file import ProfileFile
 from hostd.config.role import RoleSection
@@ -43,6 +44,7 @@ def show(settings: Settings) -> dict[str, Any]:
             name: budget.written() for name in ("host", "session") if (budget := getattr(settings.budgets, name))
         },
         "guardrails": _section(GuardrailsSection, settings.guardrails),
+        "traces": _section(TracesSection, settings.traces),
         "privacy": _section(PrivacySection, settings.privacy),
         "state": _section(StateSection, settings.state),
         "kv": {"disk": format_size(settings.kv_disk)},

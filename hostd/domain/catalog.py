@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from hostd.domain.host import Reserve
 from hostd.domain.private_data import PrivacySettings
 from hostd.domain.profile import EngineSettings, HostBudgets, Profile, Role, Settings
-from hostd.domain.server_settings import GuardrailSettings, KeySettings, ServerSettings, StateSettings
+from hostd.domain.server_settings import (
+    GuardrailSettings,
+    KeySettings,
+    ServerSettings,
+    StateSettings,
+    TraceContentSettings,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,11 @@ class Catalog:
     def budgets(self) -> HostBudgets:
         """What the host, each session and providers may use up."""
         return self.settings.budgets
+
+    @property
+    def traces(self) -> TraceContentSettings:
+        """What traces hold."""
+        return self.settings.traces
 
     @property
     def guardrails(self) -> GuardrailSettings:

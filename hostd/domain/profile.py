@@ -13,7 +13,13 @@ from hostd.domain.private_data import PrivacySettings
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
 from hostd.domain.routing_rules import RouteRule
 from hostd.domain.schedule import ActiveWindow
-from hostd.domain.server_settings import GuardrailSettings, KeySettings, ServerSettings, StateSettings
+from hostd.domain.server_settings import (
+    GuardrailSettings,
+    KeySettings,
+    ServerSettings,
+    StateSettings,
+    TraceContentSettings,
+)
 from hostd.domain.thinking import ThinkingDefault
 from hostd.domain.ticket import Priority, Task
 
@@ -261,6 +267,7 @@ class Settings:
     engines: Mapping[str, EngineSettings] = field(default_factory=lambda: MappingProxyType({}))
     budgets: HostBudgets = field(default_factory=HostBudgets)
     guardrails: GuardrailSettings = field(default_factory=GuardrailSettings)
+    traces: TraceContentSettings = field(default_factory=TraceContentSettings)
     reserve: Reserve = field(default_factory=Reserve)
     kv_disk: int = 10 * 1024**3
     card_wait: float = CARD_WAIT

@@ -57,6 +57,13 @@ class GuardrailSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceContentSettings:
+    """What traces hold beside names, times and counts: with *content*, what is asked and answered, too."""
+
+    content: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSettings:
     """Settings of the server.
 

@@ -52,13 +52,25 @@ class LoopGuard:
     def __init__(self) -> None:
         self._under_way: Counter[tuple[str, str]] = Counter()
         self._sessions: OrderedDict[str, _Conversation] = OrderedDict()
+        self._firsts: OrderedDict[str, str] = OrderedDict()
+
+    def leads_on(self, signs: LoopSigns, trace: str) -> None:
+        """Note that a request is passed on with another *trace* than its own: what comes back with it is inside that request."""
+        if signs.trace is not None and trace != signs.trace:
+            self._firsts[trace] = self._first(signs.trace)
+            if len(self._firsts) > _MOST_SESSIONS:
+                self._firsts.popitem(last=False)
+
+    def _first(self, trace: str) -> str:
+        return self._firsts.get(trace, trace)
 
     def began(self, signs: LoopSigns, settings: GuardrailSettings, now: float) -> Circle | None:
         """Note that a request begins; return why it goes round in a circle, None where it does not. `ended` follows in any case."""
         passed = signs.hops
         if signs.trace is not None:
-            passed = max(passed, self._under_way[signs.trace, signs.message])
-            self._under_way[signs.trace, signs.message] += 1
+            key = self._first(signs.trace), signs.message
+            passed = max(passed, self._under_way[key])
+            self._under_way[key] += 1
         if passed > settings.max_hops:
             why = f"it has come through {passed} gateways, and guardrails.max_hops allows {settings.max_hops}"
             return Circle(why, through_gateways=True)
@@ -73,9 +85,10 @@ class LoopGuard:
     def ended(self, signs: LoopSigns, now: float, *, answered: bool) -> None:
         """Note that a request is over, and whether it was *answered*."""
         if signs.trace is not None:
-            self._under_way[signs.trace, signs.message] -= 1
-            if self._under_way[signs.trace, signs.message] <= 0:
-                del self._under_way[signs.trace, signs.message]
+            key = self._first(signs.trace), signs.message
+            self._under_way[key] -= 1
+            if self._under_way[key] <= 0:
+                del self._under_way[key]
         if answered and signs.session is not None:
             self._conversation(signs).answered.append(now)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
+from hostd.dialects.base import InferenceRequest
 from hostd.domain.capability import Found
 from hostd.planning.footprint.calibration import Observation
 from hostd.scheduling.decisions import Decision, Routed
@@ -27,7 +28,8 @@ class RequestRecord(NamedTuple):
     the engine was asked, *total* from *at*. Tokens are 0 where they were not counted. *cost* is in USD; None where there is
     no price, or too little was counted. *attempts* is how often an engine was asked, *asked_again* names the
     models that were asked twice in a row: the call of a tool in their first answer could not be read. *key* is the name of the key
-    that was shown, *role* the role that was asked for, *session* as the client names it; None where there was none.
+    that was shown, *role* the role that was asked for, *session* as the client names it; None where there was none. *ticket* is its
+    id among decisions.
     """
 
     id: str
@@ -53,6 +55,16 @@ class RequestRecord(NamedTuple):
     key: str | None = None
     role: str | None = None
     session: str | None = None
+    ticket: str = ""
+
+
+class Exchange(NamedTuple):
+    """What a client sent to *path*, and the *answer* that it was sent; None where that may not be known."""
+
+    request: InferenceRequest
+    path: str
+    traceparent: str | None = None
+    answer: bytes | None = None
 
 
 class LoadRecord(NamedTuple):
@@ -121,16 +133,29 @@ class Sink:
     """Takes in what is decided and which requests are over, and ignores both; a sink overrides what it writes down.
 
     Both methods are called from the event loop, so they return at once, and they never raise. With *routes* unset it is not told
-    which model answers a request: there is such a decision for each.
+    which model answers a request: there is such a decision for each. One that *observes* is told what was said, too.
     """
 
     routes = True
+    observes = False
+
+    @property
+    def takes_content(self) -> bool:
+        """Whether a sink that observes wants to know answers, too."""
+        return False
 
     def decided(self, decision: Decision, at: float) -> None:
         """Take in one decision, made *at* so many seconds since 1970."""
 
     def finished(self, record: RequestRecord) -> None:
         """Take in one request that is over."""
+
+    def exchanged(self, record: RequestRecord, exchange: Exchange) -> None:
+        """Take in what was said in one request that is over, if the sink observes."""
+
+    def traceparent(self, ticket_id: str, received: str | None, attempt: int) -> str | None:  # noqa: ARG002
+        """Return the ``traceparent`` of a request's *attempt*, where it came with *received*; None where no trace is kept."""
+        return None
 
 
 class Sinks:
@@ -141,6 +166,7 @@ class Sinks:
         # Each request has a decision about its route and a record; who does nothing with them is not told.
         self._told_of_routes: list[Sink] = []
         self._told_of_requests: list[Sink] = []
+        self.observers: list[Sink] = []
         self._clock = clock
         for sink in sinks:
             self.add(sink)
@@ -152,6 +178,8 @@ class Sinks:
             self._told_of_routes.append(sink)
         if type(sink).finished is not Sink.finished:
             self._told_of_requests.append(sink)
+        if sink.observes:
+            self.observers.append(sink)
 
     def decided(self, decision: Decision) -> None:
         """Tell every sink of a decision that is made now."""
@@ -168,5 +196,13 @@ class Sinks:
         for sink in self._told_of_requests:
             try:
                 sink.finished(record)
+            except Exception:
+                log.exception("bug", sink=type(sink).__name__, request=record.id)
+
+    def exchanged(self, record: RequestRecord, exchange: Exchange) -> None:
+        """Tell the sinks that observe what was said in a request that is over."""
+        for sink in self.observers:
+            try:
+                sink.exchanged(record, exchange)
             except Exception:
                 log.exception("bug", sink=type(sink).__name__, request=record.id)

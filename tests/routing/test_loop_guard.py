@@ -1,5 +1,7 @@
 """Requests that go round in a circle."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +26,20 @@ def test_hops_are_counted() -> None:
     circle = guard.began(LoopSigns("m", 9, 3), SETTINGS, 0.0)
     assert circle is not None
     assert (True, "come through 3 gateways" in circle.why) == (circle.through_gateways, True)
+
+
+def test_a_trace_that_was_passed_on_is_still_the_same() -> None:
+    """A request that is sent on as a span of its own comes back inside itself all the same."""
+    guard, traces = LoopGuard(), [f"00-{'a' * 32}-{number:016x}-01" for number in range(1, 6)]
+    passed = []
+    for trace, following in pairwise(traces):
+        signs = LoopSigns("m", 9, trace=trace)
+        passed.append(guard.began(signs, SETTINGS, 0.0) is None)
+        guard.leads_on(signs, following)
+    assert [True, True, True, False] == passed
+    for trace in traces[:4]:
+        guard.ended(LoopSigns("m", 9, trace=trace), 0.0, answered=False)
+    assert not guard._under_way
 
 
 def test_a_trace_that_comes_by_again_is_a_hop() -> None:

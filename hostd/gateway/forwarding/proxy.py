@@ -1,6 +1,7 @@
 """One request on its way over the targets of its route, from its arrival to its record."""
 
 import asyncio
+import itertools
 from functools import partial
 from typing import Any
 
@@ -25,7 +26,7 @@ from hostd.gateway.forwarding.attempt import Attempt
 from hostd.gateway.forwarding.attempt_errors import RetryableFailure, TerminalFailure
 from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
 from hostd.gateway.forwarding.loop_check import LoopCheck
-from hostd.gateway.forwarding.loop_signs import passed_on
+from hostd.gateway.forwarding.observation import downstream_for, exchange_of, may_be_shown, told_upstream
 from hostd.gateway.forwarding.request_digest import digest_of
 from hostd.gateway.forwarding.request_features import features_of
 from hostd.gateway.forwarding.request_trace import request_record
@@ -47,6 +48,7 @@ _SHORT_PROMPT = 2048
 """Tokens that every context holds."""
 _BYTES_IN_TEXT = (b'"input_audio"', b'"file_data"')
 """Members of sounds and files, whose bytes are no text."""
+_twins = itertools.count(1)
 _LEFT_WAITING = 1.0
 """Seconds without an answer from which a client that leaves may have been kept waiting by its own request."""
 
@@ -113,7 +115,7 @@ class ProxyRequest:
         inference, principal, headers = self._inference, self._ctx.principal, self._ctx.request.headers
         options, session = options_of(headers), session_name(headers, inference.document)
         # A client may give two requests the same id; the scheduler must not take them for one.
-        name = self._trace.request_id + (f"/{id(self):x}" if "X-Request-Id" in headers else "")
+        name = self._trace.request_id + (f"/{next(_twins):x}" if "X-Request-Id" in headers else "")
         privacy = Privacy.LOCAL if inference.private else options.privacy
         route = self._route(inference.model, privacy, kept_here)
         self._loop = self._loop or LoopCheck.of(self._services, headers, inference, session)
@@ -174,7 +176,8 @@ class ProxyRequest:
         """Return the response, which may be an error."""
         if self._inference.stream:
             services, server = self._services, self._services.server()
-            self._down = Downstream(
+            make = downstream_for(services.sinks) if services.sinks.observers else Downstream
+            self._down = make(
                 self._ctx,
                 services.timeouts,
                 server.keep_alive_every,
@@ -203,7 +206,7 @@ class ProxyRequest:
         except ClientGoneError:
             response = self._hang_up()
         finally:
-            self._record(outcome, status, 0 if response is None else response.status)
+            self._record(outcome, status, response)
             if self._holds_slot:
                 self._services.dispatcher.client_left(self._ticket.id, self._left_unread(), broke_off=broke_off)
             if self._down is not None:
@@ -212,14 +215,18 @@ class ProxyRequest:
                 self._down = None
         return response
 
-    def _record(self, outcome: str, status: int, sent: int) -> None:
-        """Tell the sinks of the request, which is over; *sent* is the status that the client was sent, 0 if it left before."""
+    def _record(self, outcome: str, status: int, response: web.StreamResponse | None) -> None:
+        """Tell the sinks of the request, which is over; *response* is what the client was sent, None if it left before."""
+        sinks, sent = self._services.sinks, 0 if response is None else response.status
         total = self._clock() - self._arrived
         if self._loop is not None:
             self._loop.ended(answered=outcome == "answered")
-        self._services.sinks.finished(
-            request_record(self._trace, self._ctx.principal, self._ticket, outcome, status, total, sent=sent)
-        )
+        record = request_record(self._trace, self._ctx.principal, self._ticket, outcome, status, total, sent=sent)
+        sinks.finished(record)
+        if sinks.observers:
+            scans = self._services.screen.scans
+            shown = may_be_shown(self._ticket, self._trace, scans=scans, scanned=self._screened)
+            sinks.exchanged(record, exchange_of(self._ctx, self._inference, response, self._down, shown=shown))
 
     async def _answer(self) -> web.StreamResponse:
         await self._screen()
@@ -285,7 +292,7 @@ class ProxyRequest:
         try:
             lease = upstream.lease()
             lease.request_id = self._ticket.id
-            lease.loop_headers = passed_on(None if self._loop is None else self._loop.signs, upstream.variant)
+            lease.loop_headers = told_upstream(self._services, self._ctx, self._loop, self._ticket.id, upstream.variant)
             lease.thinking = self._ticket.route.thinking or lease.thinking
         except EngineError as error:
             raise RetryableFailure(FallbackReason.CRASHED, error.message, reached=False) from None

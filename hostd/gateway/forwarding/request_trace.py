@@ -146,4 +146,5 @@ def request_record(  # noqa: PLR0913 - what is not known before the end
         sender.client if sender.kind is PrincipalKind.KEY else None,
         ticket.route.role,
         ticket.session,
+        ticket.id,
     )
