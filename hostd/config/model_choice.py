@@ -9,7 +9,7 @@ from hostd.config.document import Document
 from hostd.config.section import Section, key, long_form
 from hostd.config.validators import hint, shown
 from hostd.config.yaml_positions import YamlMapping, YamlSequence
-from hostd.domain.model_choice import ANY_TASK, HARDEST, TaskType
+from hostd.domain.model_choice import ANY_TASK, HARDEST, Stages, TaskType
 
 _whole = validators.whole(0)
 
@@ -22,6 +22,14 @@ def _level(value: object) -> int:
 
 
 Level = Annotated[int, field_types.FieldType(_level, {"type": "integer", "minimum": 0, "maximum": HARDEST})]
+
+
+def _stages(value: object) -> Stages:
+    # YAML reads the words on and off as booleans.
+    return Stages(validators.one_of(Stages)(("on" if value else "off") if isinstance(value, bool) else value))
+
+
+StagesSwitch = Annotated[Stages, field_types.FieldType(_stages, {"enum": [*map(str, Stages), True, False]}, str)]
 
 
 class SufficesSection(Section):
@@ -46,6 +54,10 @@ Suffices = Annotated[SufficesSection, BeforeValidator(_long, Level | SufficesSec
 def complain(host: Document, role: str, value: YamlMapping) -> None:
     """Report what the section `suffices` of a *role* says of models that it does not use, and tasks that no model suffices for."""
     suffices, use = value.get("suffices"), value.get("use")
+    if not suffices and value.get("stages") is not None:
+        host.report(
+            f"`stages` of role '{role}' does nothing without `suffices`, which says what is up", value.keys_at["stages"]
+        )
     if not isinstance(suffices, YamlMapping) or not isinstance(use, YamlSequence):
         return
     used = [name for name in use if isinstance(name, str)]

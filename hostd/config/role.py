@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from hostd.config import field_types
 from hostd.config.budget import BudgetSection
-from hostd.config.model_choice import Suffices
+from hostd.config.model_choice import StagesSwitch, Suffices
 from hostd.config.section import Section, items, key, keys
 from hostd.config.window import WindowSection, long_window
 
@@ -73,4 +73,8 @@ class RoleSection(Section):
     suffices: dict[field_types.Text, Suffices] = keys(
         "Up to which complexity (1 to 10, assessed by what the user said last) each profile of `use` suffices, such as "
         "`{small: 3, medium: {any: 5, code: 7}}`; one that is not named suffices for anything. The least that is enough is first."
+    )
+    stages: StagesSwitch | None = key(
+        "`on`, as by itself where `suffices` is written: when the tools of an agent answer with failures again and again, its next "
+        "step goes one model up, and back when its work progresses. `off`: a step stays with its model."
     )

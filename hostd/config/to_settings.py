@@ -94,6 +94,7 @@ def roles(host: HostFile) -> Mapping[str, Role]:
                 _budget(role.budget),
                 role.safety,
                 suffices=_suffices(role),
+                stages=role.stages,
             )
             for name, role in host.roles.items()
         }

@@ -28,8 +28,8 @@ def last_words(document: RequestDocument) -> LastWords:
         tool_answered = False
         for number, item in enumerate(document.backwards(name)):
             if number == 0:
-                tool_answered = _is_result(item)
-            said = _said(item)
+                tool_answered = is_result(item)
+            said = said_in(item)
             if said or number >= _MOST_LOOKED_AT:
                 return LastWords(said, tool_answered)
     for name in _TEXTS:
@@ -38,7 +38,7 @@ def last_words(document: RequestDocument) -> LastWords:
     return LastWords("")
 
 
-def _said(item: Any) -> str:
+def said_in(item: Any) -> str:
     """Return the text of a message of the user's; empty where *item* is none, or has results of tools alone."""
     if not isinstance(item, Mapping) or item.get("role") != "user":
         return ""
@@ -50,7 +50,8 @@ def _said(item: Any) -> str:
     return "\n".join(texts)
 
 
-def _is_result(item: Any) -> bool:
+def is_result(item: Any) -> bool:
+    """Return whether *item* is the result of a tool, or holds one."""
     if not isinstance(item, Mapping):
         return False
     content = item.get("content")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
 HARDEST = 10
 """The highest complexity; the lowest is 1."""
@@ -20,11 +21,30 @@ class TaskType(StrEnum):
     REASONING = "reasoning"
 
 
+class Difficulty(NamedTuple):
+    """How hard what the user said last is, from 1 to 10, and what it asks for."""
+
+    complexity: int
+    task: TaskType
+
+
 Suffices = Mapping[str, Mapping[str, int]]
 """Up to which complexity models suffice, by type of task; a model that is not named is enough for anything."""
 
 
-def level(suffices: Suffices, model: str, task: TaskType) -> int:
-    """Return the highest complexity of a *task* for which *model* is enough; 0 where it is not to be asked for such."""
+class Stages(StrEnum):
+    """Whether a step of an agent may move to an abler model and back, by what its tools have answered."""
+
+    ON = "on"
+    OFF = "off"
+
+
+def ability(suffices: Suffices, model: str, task: TaskType | None) -> int:
+    """Return the highest complexity of a *task* for which *model* is enough; 0 where it is not to be asked for such.
+
+    Where the task is not known, it is the highest of any.
+    """
     levels = suffices.get(model)
-    return HARDEST if levels is None else levels.get(task, levels.get(ANY_TASK, 0))
+    if levels is None:
+        return HARDEST
+    return max(levels.values(), default=0) if task is None else levels.get(task, levels.get(ANY_TASK, 0))

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from hostd.domain.budget import Budget
 from hostd.domain.host import Reserve
-from hostd.domain.model_choice import Suffices
+from hostd.domain.model_choice import Stages, Suffices
 from hostd.domain.principal import Privacy
 from hostd.domain.private_data import PrivacySettings
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
@@ -211,7 +211,7 @@ class Role:
     *thinking* comes before that of the profiles, where it is set. Its requests are of the class *priority*, or of a lower one. The
     first rule of *route* whose condition holds says who of *use* comes first. *budget* is what its requests may use up. The profile
     *safety* answers those that go round in a circle. Where no rule holds, and *suffices* says for what some of *use* are
-    enough, the least of those that are enough for a request comes first.
+    enough, the least of those that are enough for a request comes first; with *stages* not off, its steps may move up.
     """
 
     name: str
@@ -223,6 +223,7 @@ class Role:
     budget: Budget | None = None
     safety: str | None = None
     suffices: Suffices = field(default_factory=lambda: MappingProxyType({}))
+    stages: Stages | None = None
 
 
 LISTEN = ("127.0.0.1:11435", "[::1]:11435")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from hostd.domain.budget import Accounts, Budget
 from hostd.domain.conversation import UNKNOWN, ConversationId
+from hostd.domain.model_choice import Difficulty
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
 from hostd.domain.thinking import ThinkingDefault
 
@@ -55,7 +56,7 @@ class Route:
     this machine may see the request, so none is among them. *profile* is what *asked* means first, whether a target or not.
     Of the targets of one that *leaves*, some are not known to be on this machine.
     *why* is the step of routing that has put the first target there, empty where it is the first that its owner names.
-    *complexity* is that of the request, from 1 to 10, where that step has assessed it.
+    *difficulty* is what that step has assessed the request by, where it has.
     *thinking* is what the role that was asked for says of it, if it does; *priority* is the highest class that it allows. *role* is
     its name, *budget* what it may use up and *safety* the profile that answers in its place what goes round in a circle, if it
     says so.
@@ -70,7 +71,7 @@ class Route:
     priority: Priority = Priority.INTERACTIVE
     leaves: bool = False
     why: str = ""
-    complexity: int | None = None
+    difficulty: Difficulty | None = None
     role: str | None = None
     budget: Budget | None = None
     safety: str | None = None

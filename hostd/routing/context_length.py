@@ -12,10 +12,15 @@ from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Route
 
 
+def has_room(profile: Profile, tokens: int) -> bool:
+    """Return whether the context of *profile* has room for *tokens*; one that names none is taken to have it."""
+    return tokens <= (profile.context or tokens)
+
+
 def fitting(route: Route, tokens: int, profiles: Mapping[str, Profile]) -> Route:
-    """Return *route* from its first target on that has room for *tokens*. A profile that names no context is taken to have room."""
+    """Return *route* from its first target on that has room for *tokens*."""
     for index, target in enumerate(route.targets):
-        if (profiles[target.model].context or tokens) < tokens:
+        if not has_room(profiles[target.model], tokens):
             continue
         if index == 0:
             return route

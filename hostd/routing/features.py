@@ -5,6 +5,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
+from hostd.dialects.tool_steps import ToolStep
+
 _NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 
@@ -12,7 +14,7 @@ class Features(NamedTuple):
     """What the user *said* last, about how many *tokens* the prompt has, and what kind of request it is.
 
     With *awaits_model* the last message is the result of a tool: an agent is in the middle of a step. *session* tells one client's
-    conversations apart. *when* is local time.
+    conversations apart, *steps* are the last calls of its tools, where its role looks at them. *when* is local time.
     """
 
     said: str
@@ -25,3 +27,4 @@ class Features(NamedTuple):
     client: str | None = None
     session: str | None = None
     metadata: Mapping[str, str] = _NO_METADATA
+    steps: tuple[ToolStep, ...] = ()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
+from hostd.domain.model_choice import Difficulty
 from hostd.domain.principal import ANONYMOUS, Principal, Privacy
 from hostd.domain.profile import Role
 from hostd.domain.ticket import Requirements, Target
@@ -57,14 +58,14 @@ class Dropped:
 class Ranked(NamedTuple):
     """The targets that a policy keeps, in the order in which they are to be tried, and those that it drops.
 
-    *why* is the step of routing that has moved one of them to the first place; empty where none has. *complexity* is that of the
+    *why* is the step of routing that has moved one of them to the first place; empty where none has. *difficulty* is that of the
     request, where it was assessed.
     """
 
     kept: tuple[Target, ...]
     dropped: tuple[Dropped, ...] = ()
     why: str = ""
-    complexity: int | None = None
+    difficulty: Difficulty | None = None
 
 
 class RoutePolicy(Protocol):

@@ -24,6 +24,7 @@ from hostd.routing.policy import Dropped, RoutePolicy, RouteQuery
 from hostd.routing.privacy import AccessPolicy, PrivacyPolicy
 from hostd.routing.rules import RulesPolicy
 from hostd.routing.session import SessionPolicy
+from hostd.routing.stage import StagePolicy
 from hostd.routing.sufficiency import Assess, SufficiencyPolicy
 
 LONGEST_NAME = 200
@@ -38,8 +39,8 @@ class Router:
     """The names that this host answers to, and the routes behind them. Names are compared without regard to case.
 
     After permission, privacy and capability, the requests of a role with rules, or with models that suffice for some only, go
-    through further steps, of which the first that has a verdict decides: `sessions`, rules, and what *assess* makes of the prompt.
-    *findings* are what a probe has found.
+    through further steps, of which the first that has a verdict decides: the stage of an agent, `sessions`, rules, and what
+    *assess* makes of the prompt. *findings* are what a probe has found.
     """
 
     def __init__(self, catalog: Catalog, findings: Findings | None = None, assess: Assess | None = None) -> None:
@@ -48,7 +49,7 @@ class Router:
         self._privacy = PrivacyPolicy(catalog)
         self._policies: tuple[RoutePolicy, ...] = (AccessPolicy(), self._privacy, CapabilityPolicy(catalog, findings))
         self.sessions = SessionPolicy()
-        steps: list[RoutePolicy] = [self.sessions, RulesPolicy()]
+        steps: list[RoutePolicy] = [StagePolicy(catalog, self.sessions), self.sessions, RulesPolicy()]
         self._by_content = steps if assess is None else [*steps, SufficiencyPolicy(catalog, assess, self.sessions)]
         self._index = _NameIndex(catalog.settings)
         self._routes: dict[_Key, Route] = {}
@@ -129,7 +130,7 @@ class Router:
         for policy in self._by_content:
             ranked = policy.apply(query, route.targets, role, now)
             if ranked.why:
-                return replace(route, targets=ranked.kept, why=ranked.why, complexity=ranked.complexity)
+                return replace(route, targets=ranked.kept, why=ranked.why, difficulty=ranked.difficulty)
         return route
 
     def _chain(self, starts: Iterable[str]) -> tuple[Target, ...]:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hostd.domain.model_choice import Difficulty
 from hostd.domain.profile import Role
 from hostd.domain.ticket import Target
 from hostd.routing.policy import Ranked, RouteQuery
@@ -17,38 +18,52 @@ MOST_SESSIONS = 4096
 
 
 @dataclass(slots=True)
-class _Session:
-    """One conversation: the *model* that answered last, and the *complexity* of what its user said last, if it was assessed."""
+class ConversationState:
+    """What is remembered of one conversation.
 
-    model: str = ""
-    complexity: int | None = None
+    *model* answered last, and *began_with* answered when its user said something last. Since then, or since it was another model,
+    *model* has answered for so many *steps*. *difficulty* is that of what the user said last, if it was assessed.
+    """
+
+    model: str
+    began_with: str
+    steps: int = 0
+    difficulty: Difficulty | None = None
 
 
 class SessionPolicy:
     """Puts the model that answered a conversation last first, where it goes on with the result of a tool."""
 
     def __init__(self) -> None:
-        self._sessions: OrderedDict[_Key, _Session] = OrderedDict()
+        self._sessions: OrderedDict[_Key, ConversationState] = OrderedDict()
 
-    def answered(self, query: RouteQuery, model: str, complexity: int | None = None) -> None:
-        """Remember that *model* has answered *query*, of that *complexity*; None: it was not assessed."""
+    def answered(self, query: RouteQuery, model: str, difficulty: Difficulty | None = None) -> None:
+        """Remember that *model* has answered *query*, of that *difficulty*; None: it was not assessed."""
         if (key := _key(query)) is None:
             return
-        session = self._sessions.setdefault(key, _Session())
+        state = self._sessions.setdefault(key, ConversationState(model, model))
         self._sessions.move_to_end(key)
-        session.model, session.complexity = model, session.complexity if complexity is None else complexity
+        begins = query.features is None or not query.features.awaits_model
+        if begins:
+            state.began_with, state.difficulty = model, difficulty or state.difficulty
+        state.steps = 1 if begins or state.model != model else state.steps + 1
+        state.model = model
         if len(self._sessions) > MOST_SESSIONS:
             self._sessions.popitem(last=False)
 
-    def complexity_of(self, query: RouteQuery) -> int | None:
-        """Return the complexity of what was said last in the conversation that *query* continues; None where it is not known."""
-        session = self._found(query)
-        return None if session is None else session.complexity
+    def difficulty_of(self, query: RouteQuery) -> Difficulty | None:
+        """Return how hard what was said last in the conversation of *query* was; None where that is not known."""
+        state = self._found(query)
+        return None if state is None else state.difficulty
+
+    def pending(self, query: RouteQuery) -> ConversationState | None:
+        """Return what is known of the conversation that *query* continues with the result of a tool; None where it does not."""
+        return self._found(query) if query.features is not None and query.features.awaits_model else None
 
     def apply(self, query: RouteQuery, targets: Sequence[Target], role: Role | None, now: float) -> Ranked:  # noqa: ARG002
         """Return the targets, the one that the conversation is with first."""
-        session = self._found(query) if query.features is not None and query.features.awaits_model else None
-        model = None if session is None else session.model
+        state = self.pending(query)
+        model = None if state is None else state.model
         stays = next((target for target in targets if target.model == model), None)
         if stays is None:
             return Ranked(tuple(targets))
@@ -56,7 +71,7 @@ class SessionPolicy:
             (stays, *(target for target in targets if target is not stays)), why="session (a tool's result is pending)"
         )
 
-    def _found(self, query: RouteQuery) -> _Session | None:
+    def _found(self, query: RouteQuery) -> ConversationState | None:
         key = _key(query)
         return None if key is None else self._sessions.get(key)
 

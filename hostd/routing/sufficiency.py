@@ -7,10 +7,11 @@ What follows in a conversation often says less than what it follows ("and now th
 from collections.abc import Callable, Sequence
 
 from hostd.domain.catalog import Catalog
-from hostd.domain.model_choice import HARDEST, level
+from hostd.domain.model_choice import HARDEST, Difficulty, ability
 from hostd.domain.profile import Role
 from hostd.domain.ticket import Target
 from hostd.routing.complexity_model import Assessment
+from hostd.routing.context_length import has_room
 from hostd.routing.policy import Ranked, RouteQuery
 from hostd.routing.session import SessionPolicy
 
@@ -33,24 +34,26 @@ class SufficiencyPolicy:
         if features is None or role is None or not role.suffices:
             return Ranked(tuple(targets))
         assessed = self._assess(features.said)
-        before = self._sessions.complexity_of(query)
-        complexity = assessed.level if before is None else max(assessed.level, before - EASIER)
+        before = self._sessions.difficulty_of(query)
+        found = Difficulty(assessed.level, assessed.task)
+        if before is not None and before.complexity - EASIER > found.complexity:
+            found = Difficulty(before.complexity - EASIER, before.task)
         able = {
-            target.model: level(role.suffices, target.model, assessed.task)
-            if self._holds(target.model, query.tokens)
+            target.model: ability(role.suffices, target.model, found.task)
+            if has_room(self._catalog.profiles[target.model], query.tokens)
             else 0
             for target in targets
             if target.model in role.use
         }
         own = [target for target in targets if target.model in able]
-        enough = sorted((each for each in own if able[each.model] >= complexity), key=lambda each: able[each.model])
-        lesser = sorted((each for each in own if able[each.model] < complexity), key=lambda each: -able[each.model])
+        enough = sorted(
+            (each for each in own if able[each.model] >= found.complexity), key=lambda each: able[each.model]
+        )
+        lesser = sorted(
+            (each for each in own if able[each.model] < found.complexity), key=lambda each: -able[each.model]
+        )
         others = (target for target in targets if target.model not in able)
-        follows = f", after {before}" if complexity > assessed.level else ""
+        follows = f", after {before.complexity}" if before is not None and found.complexity > assessed.level else ""
         lack = "" if enough else "; none suffices"
-        why = f"complexity {complexity} of {HARDEST} ({assessed.task}{follows}{lack})"
-        return Ranked((*enough, *lesser, *others), why=why, complexity=complexity)
-
-    def _holds(self, model: str, tokens: int) -> bool:
-        """Return whether the context of *model* has room for *tokens*, as far as that is known."""
-        return tokens <= (self._catalog.profiles[model].context or tokens)
+        why = f"complexity {found.complexity} of {HARDEST} ({found.task}{follows}{lack})"
+        return Ranked((*enough, *lesser, *others), why=why, difficulty=found)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hostd.domain.model_choice import TaskType, level
+from hostd.domain.model_choice import Stages, TaskType, ability
 from hostd.domain.profile import Settings
 
 Load = Callable[..., Settings]
@@ -21,11 +21,14 @@ def test_levels_are_read_in_both_forms(load_files: Load) -> None:
     """A number alone is for any type of task; a role without them chooses nothing."""
     suffices = load_files(_role("{a: {any: 2, code: 5}, b: 10}"), **_FILES).roles["auto"].suffices
     assert (5, 2, 10) == (
-        level(suffices, "a", TaskType.CODE),
-        level(suffices, "a", TaskType.CHAT),
-        level(suffices, "b", TaskType.CODE),
+        ability(suffices, "a", TaskType.CODE),
+        ability(suffices, "a", TaskType.CHAT),
+        ability(suffices, "b", TaskType.CODE),
     )
     assert not load_files("roles: {auto: {use: [a, b]}}", **_FILES).roles["auto"].suffices
+    for word, stages in (("off", Stages.OFF), ("on", Stages.ON), ("'off'", Stages.OFF)):
+        role = load_files(_role(f"{{a: 3}}, stages: {word}"), **_FILES).roles["auto"]
+        assert role.stages is stages
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,8 @@ def test_levels_are_read_in_both_forms(load_files: Load) -> None:
         ("{a: -1}", "-1", "out of range"),
         ("{a: much}", "much", "no whole number"),
         ("{a: {coding: 3}}", "coding", "unknown key 'coding'"),
+        ("{a: 3}, stages: up", "up}", "'up' is not one of"),
+        ("{}, stages: on", "stages", "does nothing without `suffices`"),
     ],
 )
 def test_mistakes_are_told_where_they_are(problems: Problems, suffices: str, at: str, told: str) -> None:

@@ -19,7 +19,8 @@ HARD = (
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """A daemon with two real models, of which one is enough for what is easy."""
     profiles = (profile("large"), profile("small"))
-    with serving(tmp_path_factory.mktemp("auto"), *profiles, roles={"auto": ROLE}) as running:
+    roles = {"auto": ROLE, "agent": ROLE | {"suffices": {"small": 9}}}
+    with serving(tmp_path_factory.mktemp("auto"), *profiles, roles=roles) as running:
         until(lambda: running.get("/readyz").status == 200)
         yield running
 
@@ -60,3 +61,23 @@ def test_what_follows_in_a_conversation_is_little_easier(host: Host) -> None:
         == "large"
     )
     assert host.post("/api/chat", body | {"stream": False}).headers["x-hostd-model"] == "small"
+
+
+def test_an_agent_in_trouble_goes_one_model_up(host: Host) -> None:
+    """After failures again and again; one alone moves nothing, and `why` tells what did."""
+    messages: list[dict[str, Any]] = [{"role": "user", "content": "Rename x to y, please"}]
+
+    def goes_on(result: str) -> tuple[str, str]:
+        number = str(len(messages))
+        call = {"id": number, "type": "function", "function": {"name": "bash", "arguments": f'{{"n": {number}}}'}}
+        messages.append({"role": "assistant", "content": None, "tool_calls": [call]})
+        messages.append({"role": "tool", "tool_call_id": number, "content": result})
+        reply = host.post("/v1/chat/completions", {"model": "agent", "messages": messages, "max_tokens": 2})
+        assert reply.status == 200, reply.body
+        return reply.headers["x-hostd-model"], reply.headers["x-hostd-routed-by"]
+
+    first = host.post("/v1/chat/completions", {"model": "agent", "messages": messages, "max_tokens": 2})
+    assert first.headers["x-hostd-model"] == "small"
+    assert goes_on("error: no such target")[0] == "small"
+    assert goes_on("error: cannot read y") == ("large", "stage (up from small: 2 of 2 results failed)")
+    assert goes_on("done") == ("large", "session (a tool's result is pending)")

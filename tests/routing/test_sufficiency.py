@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.domain.model_choice import TaskType, level
+from hostd.domain.model_choice import TaskType, ability
 from hostd.domain.profile import Role
 from hostd.domain.routing_rules import Condition, RouteRule
 from hostd.domain.ticket import Route
@@ -66,7 +66,7 @@ def test_a_rule_comes_before_any_assessment() -> None:
 def _answered(router: Router, query: RouteQuery) -> str:
     """Have *query* answered by the first model of its route, and return that."""
     route = router.route(query)
-    router.sessions.answered(query, models(route)[0], route.complexity)
+    router.sessions.answered(query, models(route)[0], route.difficulty)
     return models(route)[0]
 
 
@@ -128,5 +128,5 @@ def test_no_target_is_added_or_lost(levels: dict[str, dict[str, int]], said: str
     found = models(router.route(_query(said, tokens=tokens)))
     assert sorted(found) == sorted(_USE)
     assessed = _assess(said)
-    enough = [level(levels or _LEVELS, model, assessed.task) >= assessed.level for model in found]
+    enough = [ability(levels or _LEVELS, model, assessed.task) >= assessed.level for model in found]
     assert enough == sorted(enough, reverse=True)

@@ -274,7 +274,7 @@ class ProxyRequest:
         tokens = trace.prompt_tokens + trace.tokens
         self._services.dispatcher.finished(self._ticket.id, attempt.seconds, trace.cost, lease.sums, tokens)
         if self._by_content is not None and not trace.guardrail:
-            self._services.router.sessions.answered(self._by_content, serve.model, self._ticket.route.complexity)
+            self._services.router.sessions.answered(self._by_content, serve.model, self._ticket.route.difficulty)
         return response
 
     def _unanswered(self) -> str | None:

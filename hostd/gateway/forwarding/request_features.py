@@ -7,10 +7,12 @@ from hostd.dialects.base import InferenceRequest
 from hostd.dialects.conversation import conversation_of
 from hostd.dialects.last_words import last_words
 from hostd.dialects.session import session_name
+from hostd.dialects.tool_steps import tool_steps
 from hostd.domain.principal import Principal
 from hostd.domain.profile import Role
 from hostd.domain.token_estimate import estimated_tokens
 from hostd.routing.features import Features
+from hostd.routing.stage import WINDOW, looks_at_steps
 
 
 def features_of(
@@ -39,5 +41,6 @@ def features_of(
         awaits_model=tool_answered,
         client=principal.client,
         session=session,
+        steps=tool_steps(document, WINDOW) if tool_answered and looks_at_steps(role) else (),
         metadata={name: str(value) for name, value in metadata.items()} if isinstance(metadata, dict) else {},
     )

@@ -1,0 +1,146 @@
+"""The stage that an agent is in, by what its tools have answered: in trouble, its next step goes to an abler model.
+
+No model is asked. Results that failed, calls that are repeated with the same outcome, and failures that say the same speak for
+trouble; edits that landed, and tests that passed, for progress. What is newer counts more (`FADES` from step to step). A step
+moves up when trouble outweighs progress by `TROUBLE`, and down by one, to where the conversation was, when progress outweighs
+trouble by `PROGRESS`. After a move only what has happened since counts, so that an abler model has time to do better.
+
+Each move costs the time to read the conversation anew, which is why one failure alone moves nothing: agents run into one all the
+time, on their way.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from hostd.dialects.tool_steps import ToolStep
+from hostd.domain.catalog import Catalog
+from hostd.domain.model_choice import Stages, ability
+from hostd.domain.profile import Role
+from hostd.domain.ticket import Target
+from hostd.routing.context_length import has_room
+from hostd.routing.policy import Ranked, RouteQuery
+from hostd.routing.session import ConversationState, SessionPolicy
+
+WINDOW = 8
+"""Steps that are looked at."""
+FADES = 0.8
+TROUBLE, PROGRESS = 1.5, 1.7
+
+_READS = re.compile(r"read|view|cat|grep|search|glob|list|\bls\b|fetch|find|open|browse|look", re.IGNORECASE)
+"""Tools that show what they find, errors in it included: theirs are failures only where the client says so."""
+_WRITES = re.compile(
+    r"edit|write|creat|patch|apply|replace|insert|save|update|delete|move|rename|commit", re.IGNORECASE
+)
+_FAILED = re.compile(
+    r"^\W*(?:fatal|error|exception|failed|failure)\b|\b\w*(?:Error|Exception)(?::|\b\s*at )|Traceback \(most recent call last\)"
+    r"|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? *[1-9]|\b[1-9]\d* (?:failed|failures?|errors?)\b|^FAIL(?:ED)?\b"
+    r"|command not found|No such file or directory|permission denied|\bpanicked at\b|\berror(?:\[\w+\]| TS\d+)|tool_use_error"
+    r"|segmentation fault|\btimed out\b",
+    re.MULTILINE,
+)
+_PASSED = re.compile(
+    r"\b[1-9]\d* (?:passed|passing)\b|^OK\b|test result: ok|BUILD SUCCESS|\bexit(?:ed with)?(?: code| status)?:? *0\b"
+    r"|all tests pass",
+    re.MULTILINE | re.IGNORECASE,
+)
+_FIGURES = re.compile(r"\d+|0x[0-9a-f]+")
+
+
+class Stage(NamedTuple):
+    """How much speaks for trouble and for progress, and how many of the *steps* looked at *failed* or were *repeated*."""
+
+    trouble: float = 0.0
+    progress: float = 0.0
+    steps: int = 0
+    failed: int = 0
+    repeated: int = 0
+    landed: int = 0
+
+
+def stage_of(steps: Sequence[ToolStep]) -> Stage:
+    """Return the stage that the last of *steps*, oldest first, tell of."""
+    recent = steps[-WINDOW:]
+    trouble = progress = 0.0
+    failed = repeated = landed = 0
+    before: list[ToolStep] = []
+    complaints: list[str] = []
+    for age, step in zip(range(len(recent) - 1, -1, -1), recent, strict=True):
+        weight = FADES**age
+        if _has_failed(step):
+            failed += 1
+            complaint = _FIGURES.sub("0", step.result.strip())
+            # The same complaint once more says that the last try was in vain.
+            trouble += weight * (1.5 if complaint in complaints else 1.0)
+            complaints.append(complaint)
+        elif (_WRITES.search(step.tool) and step.tool) or _PASSED.search(step.result):
+            landed += 1
+            progress += weight
+        if step.tool and before.count(step) >= 2:
+            repeated += 1
+            trouble += weight
+        before.append(step)
+    return Stage(trouble, progress, len(recent), failed, repeated, landed)
+
+
+def _has_failed(step: ToolStep) -> bool:
+    if step.failed:
+        return True
+    return not _READS.search(step.tool) and _FAILED.search(step.result) is not None
+
+
+def looks_at_steps(role: Role) -> bool:
+    """Return whether the steps of agents that ask for *role* may move."""
+    return bool(role.suffices) and role.stages is not Stages.OFF
+
+
+class StagePolicy:
+    """Moves a step of an agent by one model, of those of its role in the order of what they are able to do."""
+
+    def __init__(self, catalog: Catalog, sessions: SessionPolicy) -> None:
+        self._catalog = catalog
+        self._sessions = sessions
+
+    def apply(self, query: RouteQuery, targets: Sequence[Target], role: Role | None, now: float) -> Ranked:  # noqa: ARG002
+        """Return the targets with the one that the next step moves to first; no verdict where it stays."""
+        state = self._sessions.pending(query)
+        if state is None or role is None or query.features is None or not looks_at_steps(role):
+            return Ranked(tuple(targets))
+        task = None if state.difficulty is None else state.difficulty.task
+        able = {each.model: ability(role.suffices, each.model, task) for each in targets if each.model in role.use}
+        if state.model in able:
+            stage = stage_of(query.features.steps[-state.steps :])
+            able = {
+                name: found for name, found in able.items() if name == state.model or self._holds(name, query.tokens)
+            }
+            if to := _abler(able, state) if stage.trouble - stage.progress >= TROUBLE else None:
+                return _first(targets, to, f"stage (up from {state.model}: {_told(stage)})")
+            if to := _lesser(able, state) if stage.progress - stage.trouble >= PROGRESS else None:
+                landed = f"{stage.landed} of {stage.steps} results are progress"
+                return _first(targets, to, f"stage (down from {state.model}: {landed})")
+        return Ranked(tuple(targets))
+
+    def _holds(self, model: str, tokens: int) -> bool:
+        return has_room(self._catalog.profiles[model], tokens)
+
+
+def _abler(able: Mapping[str, int], state: ConversationState) -> str | None:
+    """Return the least of the models that are able to do more than the present one; None where it is the ablest."""
+    return min((name for name in able if able[name] > able[state.model]), key=able.__getitem__, default=None)
+
+
+def _lesser(able: Mapping[str, int], state: ConversationState) -> str | None:
+    """Return the next model on the way back to the one that the conversation began with; None where it is there."""
+    least, present = able.get(state.began_with, able[state.model]), able[state.model]
+    between = (name for name in able if least <= able[name] < present)
+    return max(between, key=lambda name: (able[name], name == state.began_with), default=None)
+
+
+def _told(stage: Stage) -> str:
+    repeated = f", {stage.repeated} repeated" if stage.repeated else ""
+    return f"{stage.failed} of {stage.steps} results failed{repeated}"
+
+
+def _first(targets: Sequence[Target], model: str, why: str) -> Ranked:
+    first = [each for each in targets if each.model == model]
+    return Ranked((*first, *(each for each in targets if each.model != model)), why=why)
