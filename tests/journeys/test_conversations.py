@@ -25,13 +25,18 @@ from hostd.supervisor.conversations.files import SavedSlot
 from tests.conformance.engine import Missing
 from tests.conformance.engines import llamacpp_wheel
 from tests.journeys.test_prefixes import cached
+from tests.journeys.test_whole_answers import of_the_engine
 from tests.stage import COLD, Stage, opened
 
 Json = dict[str, Any]
+Likely = dict[str, float]
 Open = Callable[[], AbstractAsyncContextManager[Stage]]
 
 SLACK = 8
 """Tokens that an engine reads once more although they are the same."""
+ROUNDING = 0.15
+"""By how much logarithms of probabilities differ with the batches in which a prompt is computed; measured were 0.06."""
+LIKELY: Json = {"logprobs": True, "top_logprobs": 3}
 SYSTEM = "You help with code, and you say little. " * 12
 
 
@@ -55,6 +60,12 @@ def daemon(profile: tuple[Profile, Settings]) -> Open:
     return partial(opened, profile[1])
 
 
+def likely(answer: Json) -> Likely:
+    """Return the words with which *answer* might have begun, and the logarithms of their probabilities."""
+    first = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+    return {each["token"]: each["logprob"] for each in first}
+
+
 class Talk:
     """A conversation of its own client, which grows by each answer; *canary* is a word that nobody else says."""
 
@@ -63,6 +74,7 @@ class Talk:
         first = f"My word is {canary}. " * 20
         self.messages: list[Json] = [{"role": "system", "content": system}, {"role": "user", "content": first}]
         self.prompt = 0
+        self.begins: Likely = {}
 
     async def go_on(self, stage: Stage, *, tokens: int = 4) -> int:
         """Say the next turn; return how many tokens of the prompt were not read anew."""
@@ -71,12 +83,13 @@ class Talk:
             messages=self.messages,
             max_tokens=tokens,
             temperature=0,
+            **LIKELY,
             headers={"x-hostd-session": f"s-{self.canary}"},
         )
         assert 200 == answer.status, answer.body
         said = answer.json["choices"][0]["message"]["content"]
         self.messages += [{"role": "assistant", "content": said}, {"role": "user", "content": f"And {self.canary}?"}]
-        self.prompt = answer.json["usage"]["prompt_tokens"]
+        self.prompt, self.begins = answer.json["usage"]["prompt_tokens"], likely(answer.json)
         return cached(answer.json)
 
 
@@ -257,3 +270,63 @@ async def test_no_conversation_holds_a_word_of_another(daemon: Open, tmp_path: P
                     assert 1 == sum(each.canary in text for each in talks), path
     manifests = [json.loads(path.read_text()) for path in (tmp_path / "state" / "kv").glob("*.json")]
     assert len(talks) == len({each["conversation"] for each in manifests})
+
+
+async def cold(stage: Stage, messages: list[Json]) -> Likely:
+    """Return with which words the engine would begin its answer to *messages* when it reads all of them anew."""
+    asked = {"messages": messages, "max_tokens": 1, "temperature": 0, "cache_prompt": False} | LIKELY
+    status, answer = await of_the_engine(stage, "/v1/chat/completions", asked)
+    assert (200, 0) == (status, cached(answer))
+    return likely(answer)
+
+
+def same(found: Likely, expected: Likely) -> bool:
+    """Return whether two answers begin alike, but for what rounding does: prompts are computed in other batches than answers."""
+    both = found.keys() & expected.keys()
+    return len(both) >= 2 and all(abs(found[word] - expected[word]) < ROUNDING for word in both)
+
+
+@pytest.mark.slow
+async def test_answers_as_if_nothing_had_been_saved(daemon: Open) -> None:
+    """What is restored after an unload, a restart or a slot's other use leads to the same words as a prompt that is read anew."""
+    talks = [Talk(word) for word in ("heron", "stork", "crane")]
+    restored: list[tuple[list[Json], Likely]] = []
+    for _ in range(2):
+        async with daemon() as stage:
+            for talk in (*talks, *talks):
+                before = talk.prompt
+                assert await talk.go_on(stage, tokens=12) >= before - SLACK
+                restored.append((talk.messages[:-2], talk.begins))
+                await stage.app.dispatcher.unload("tiny")
+    async with daemon() as stage:
+        await stage.app.dispatcher.load("tiny")
+        anew = [await cold(stage, messages) for messages, _ in restored]
+    assert all(itertools.starmap(same, zip([begins for _, begins in restored], anew, strict=True)))
+    # Of another conversation they would differ.
+    assert not any(same(one, other) for one, other in itertools.combinations(anew[-3:], 2))
+
+
+@pytest.mark.slow
+async def test_conversations_at_once_keep_to_themselves(daemon: Open, tmp_path: Path) -> None:
+    """Six in two slots, all asking at the same time, with unloads in between: each reuses its own and answers as if alone."""
+    talks = [Talk(word) for word in ("heron", "stork", "crane", "egret", "raven", "robin")]
+
+    async def speak(stage: Stage, talk: Talk, common: int) -> None:
+        for _ in range(5):
+            before = talk.prompt
+            reused = await talk.go_on(stage, tokens=6)
+            # A new one begins with the instructions that all have in common.
+            assert before - SLACK <= reused <= (before + 6 if before else common) + SLACK
+
+    async with daemon() as stage:
+        await stage.app.dispatcher.load("tiny")
+        _, split = await of_the_engine(stage, "/tokenize", {"content": f"{SYSTEM}My word is "})
+        for _ in range(2):
+            await asyncio.gather(*(speak(stage, talk, len(split["tokens"])) for talk in talks))
+            await stage.app.dispatcher.unload("tiny")
+            await stage.app.dispatcher.load("tiny")
+            for path in saved_files(tmp_path / "state"):
+                text = await words_of(stage, path)
+                assert 1 == sum(each.canary in text for each in talks), path
+        for talk in talks:
+            assert same(talk.begins, await cold(stage, talk.messages[:-2]))
