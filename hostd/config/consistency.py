@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hostd.config import model_choice
+from hostd.config.cascade import check_cascade
 from hostd.config.document import Document
 from hostd.config.validators import hint, shown
 from hostd.config.yaml_positions import Position, YamlMapping, YamlSequence
@@ -95,12 +96,16 @@ def _roles(host: Document, owners: dict[str, Document], known: dict[str, str]) -
         named = [*_texts(value.get("use") if isinstance(value, YamlMapping) else value)]
         if isinstance(value, YamlMapping) and isinstance(safety := value.get("safety"), str) and safety:
             named.append((safety, value.values_at["safety"]))
+        cascade = value.get("cascade") if isinstance(value, YamlMapping) else None
+        if isinstance(cascade, YamlMapping) and isinstance(judge := cascade.get("judge"), str) and judge:
+            named.append((judge, cascade.values_at["judge"]))
         for target, at in named:
             if known.get(target, target):
                 host.report(_unknown(target, known), at)
         if isinstance(value, YamlMapping):
             _rules(host, role, value)
             model_choice.complain(host, role, value)
+            check_cascade(host, role, value)
 
 
 def _rules(host: Document, role: str, value: YamlMapping) -> None:

@@ -11,6 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from hostd.config import server_values, validators
 from hostd.domain import budget as budgets
+from hostd.domain.cascade import FREE_CHECKS, CascadeCheck
 from hostd.domain.private_data import DataKind as DataKindNoun
 from hostd.domain.private_data import ScanAction as ScanActionNoun
 from hostd.domain.profile import Flag
@@ -28,7 +29,8 @@ MASK = "***"
 
 CAPABILITIES = ("tools", "vision", "thinking", "embeddings", "rerank", "decisions")
 
-_REASONS = tuple(reason for reason in FallbackReason if reason is not FallbackReason.LOOP)
+_NOT_OF_PROFILES = (FallbackReason.LOOP, FallbackReason.CHECK_FAILED)
+_REASONS = tuple(reason for reason in FallbackReason if reason not in _NOT_OF_PROFILES)
 """Reasons that a fallback can be written for: what goes round in a circle has a model of its own."""
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,200}"
@@ -105,6 +107,14 @@ def _expression(value: object) -> str:
 def _scan_action(value: object) -> str:
     # YAML reads a bare word `off` as false.
     return validators.one_of(ScanActionNoun)("off" if value is False else value)
+
+
+def _logprob(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -100 <= value < 0:
+        raise validators.InvalidValue(
+            f"{validators.shown(value)} is no mean log-probability; write a number below 0, such as -1.0 (a third) or -0.7 (a half)"
+        )
+    return float(value)
 
 
 def _cap(value: object) -> float:
@@ -197,6 +207,8 @@ Priority = Annotated[
     PriorityNoun,
     FieldType(_priority, _one_of(*(each.name.lower() for each in PriorityNoun)), lambda given: given.name.lower()),
 ]
+FreeCheck = Annotated[CascadeCheck, FieldType(validators.one_of(FREE_CHECKS), _one_of(*map(str, FREE_CHECKS)), str)]
+Logprob = Annotated[float, FieldType(_logprob, {"type": "number", "exclusiveMaximum": 0}, str)]
 Loopback = Annotated[
     LoopbackRule,
     FieldType(validators.one_of(LoopbackRule), _one_of(*(str(word) for word in LoopbackRule)), str),

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from hostd.config import field_types
 from hostd.config.budget import BudgetSection
+from hostd.config.cascade import CascadeSection
 from hostd.config.model_choice import StagesSwitch, Suffices
 from hostd.config.section import Section, items, key, keys
 from hostd.config.window import WindowSection, long_window
@@ -67,6 +68,9 @@ class RoleSection(Section):
         "tool is pending, a conversation stays with its model."
     )
     budget: BudgetSection | None = key("What all requests for this role may use up.")
+    cascade: CascadeSection | None = key(
+        "Checks that an answer has to pass; where it fails one, a dearer profile of `use` is asked."
+    )
     safety: field_types.Text | None = key(
         "The profile that answers requests which go round in a circle (see `guardrails`); without it they are refused."
     )

@@ -13,6 +13,7 @@ from hostd.config.profile_file import ProfileFile, ProfileWarmSection
 from hostd.config.role import RoleSection, RuleSection
 from hostd.config.section import Section
 from hostd.domain.budget import Budget, Limit, Measure, Period
+from hostd.domain.cascade import CascadeSettings
 from hostd.domain.host import Reserve
 from hostd.domain.model_choice import Suffices
 from hostd.domain.principal import Privacy
@@ -95,6 +96,7 @@ def roles(host: HostFile) -> Mapping[str, Role]:
                 role.safety,
                 suffices=_suffices(role),
                 stages=role.stages,
+                cascade=None if role.cascade is None else CascadeSettings(**_frozen_values(role.cascade)),
             )
             for name, role in host.roles.items()
         }
@@ -103,6 +105,10 @@ def roles(host: HostFile) -> Mapping[str, Role]:
 
 def _suffices(checked: RoleSection) -> Suffices:
     return MappingProxyType({name: _frozen(each.written()) for name, each in checked.suffices.items()})
+
+
+def _frozen_values(checked: Section) -> dict[str, Any]:
+    return {word: _frozen(value) for word, value in checked.written().items()}
 
 
 def _rule(checked: RuleSection) -> RouteRule:
@@ -160,7 +166,7 @@ def reserve(host: HostFile) -> Reserve:
 
 def privacy(host: HostFile) -> PrivacySettings:
     """Return what becomes of private data in requests that may leave the machine."""
-    return PrivacySettings(**{word: _frozen(value) for word, value in host.privacy.written().items()})
+    return PrivacySettings(**_frozen_values(host.privacy))
 
 
 def card_wait(host: HostFile) -> float:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from hostd.domain.budget import Budget
+from hostd.domain.cascade import CascadeSettings
 from hostd.domain.host import Reserve
 from hostd.domain.model_choice import Stages, Suffices
 from hostd.domain.principal import Privacy
@@ -211,7 +212,8 @@ class Role:
     *thinking* comes before that of the profiles, where it is set. Its requests are of the class *priority*, or of a lower one. The
     first rule of *route* whose condition holds says who of *use* comes first. *budget* is what its requests may use up. The profile
     *safety* answers those that go round in a circle. Where no rule holds, and *suffices* says for what some of *use* are
-    enough, the least of those that are enough for a request comes first; with *stages* not off, its steps may move up.
+    enough, the least of those that are enough for a request comes first; with *stages* not off, its steps may move up. With a
+    *cascade*, the cheapest answers first, and others where a check fails.
     """
 
     name: str
@@ -224,6 +226,7 @@ class Role:
     safety: str | None = None
     suffices: Suffices = field(default_factory=lambda: MappingProxyType({}))
     stages: Stages | None = None
+    cascade: CascadeSettings | None = None
 
 
 LISTEN = ("127.0.0.1:11435", "[::1]:11435")

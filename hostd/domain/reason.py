@@ -23,11 +23,16 @@ class FallbackReason(StrEnum):
     BUDGET = "budget"
     CONTENT_POLICY = "content_policy"
     LOOP = "loop"
+    CHECK_FAILED = "check_failed"
 
 
-USUAL_REASONS = frozenset(FallbackReason) - {FallbackReason.CONTENT_POLICY, FallbackReason.LOOP}
+USUAL_REASONS = frozenset(FallbackReason) - {
+    FallbackReason.CONTENT_POLICY,
+    FallbackReason.LOOP,
+    FallbackReason.CHECK_FAILED,
+}
 """What a fallback takes unless its rule says otherwise: what a provider's policy forbids is asked of no other model by itself,
-and what goes round in a circle of a role's `safety` model alone."""
+what goes round in a circle of a role's `safety` model alone, and what a cascade has not let pass of models further up alone."""
 
 
 class ExitClass(StrEnum):

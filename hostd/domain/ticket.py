@@ -5,6 +5,7 @@ from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 from hostd.domain.budget import Accounts, Budget
+from hostd.domain.cascade import CascadeSettings
 from hostd.domain.conversation import UNKNOWN, ConversationId
 from hostd.domain.model_choice import Difficulty
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
@@ -58,8 +59,8 @@ class Route:
     *why* is the step of routing that has put the first target there, empty where it is the first that its owner names.
     *difficulty* is what that step has assessed the request by, where it has.
     *thinking* is what the role that was asked for says of it, if it does; *priority* is the highest class that it allows. *role* is
-    its name, *budget* what it may use up and *safety* the profile that answers in its place what goes round in a circle, if it
-    says so.
+    its name, *budget* what it may use up, *safety* the profile that answers in its place what goes round in a circle, if it
+    says so, and *cascade* what its answers have to pass.
     """
 
     asked: str
@@ -75,6 +76,7 @@ class Route:
     role: str | None = None
     budget: Budget | None = None
     safety: str | None = None
+    cascade: CascadeSettings | None = None
 
     def open_to(self, index: int, reason: FallbackReason, present: int) -> bool:
         """Return whether a request at the target *present* may fall back to the later target *index* for *reason*.

@@ -19,6 +19,7 @@ from hostd.domain.profile import FallbackRule, Role, Settings
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Priority, Requirements, Route, Target
 from hostd.routing.capability import CapabilityPolicy
+from hostd.routing.cascade.ladder import cheapest_first, ladder, upward
 from hostd.routing.context_length import fitting
 from hostd.routing.policy import Dropped, RoutePolicy, RouteQuery
 from hostd.routing.privacy import AccessPolicy, PrivacyPolicy
@@ -123,14 +124,23 @@ class Router:
         priority = (role and role.priority) or Priority.INTERACTIVE
         leaves = any(why_not_local(self._catalog.profiles[target.model]) is not None for target in kept)
         route = Route(query.asked, tuple(kept), reason, private, chain[0].model, thinking, priority, leaves)
-        return route if role is None else replace(route, role=role.name, budget=role.budget, safety=role.safety)
+        if role is None:
+            return route
+        if (cascade := role.cascade) is not None:
+            # Only now: how private the route is depends on which profile its owner names first, not on what that costs.
+            rungs = ladder(role.use, self._catalog.profiles)
+            route = replace(route, targets=upward(cheapest_first(route.targets, rungs), rungs), cascade=cascade)
+        return replace(route, role=role.name, budget=role.budget, safety=role.safety)
 
     def _ranked(self, query: RouteQuery, route: Route, now: float) -> Route:
         role = self._names().role(query.asked)
         for policy in self._by_content:
             ranked = policy.apply(query, route.targets, role, now)
             if ranked.why:
-                return replace(route, targets=ranked.kept, why=ranked.why, difficulty=ranked.difficulty)
+                targets = ranked.kept
+                if role is not None and role.cascade is not None:
+                    targets = upward(targets, ladder(role.use, self._catalog.profiles))
+                return replace(route, targets=targets, why=ranked.why, difficulty=ranked.difficulty)
         return route
 
     def _chain(self, starts: Iterable[str]) -> tuple[Target, ...]:

@@ -11,6 +11,7 @@ from typing import ClassVar, NamedTuple
 from hostd.domain.budget import Account
 from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.planning.warm_set.load_option import Bytes
+from hostd.scheduling.gateway_decisions import CheckFailed, LoopDetected
 from hostd.scheduling.weighed_model import WeighedModel
 
 
@@ -63,17 +64,6 @@ class Refused:
     retry_after: float | None
     in_flight: int
     queued: int
-
-
-@dataclass(frozen=True, slots=True)
-class LoopDetected:
-    """A request for *model* goes round in a circle, as *why* says: *to* answers it instead, None: it is refused."""
-
-    event: ClassVar[str] = "loop_detected"
-    model: str
-    ticket_id: str
-    to: str | None
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +319,7 @@ class BreakerClosed:
 
 
 Decision = (
-    (Routed | FellBack | Refused | RequestSuspected | Charged | LoopDetected)
+    (Routed | FellBack | Refused | RequestSuspected | Charged | LoopDetected | CheckFailed)
     | LoadStarted
     | WakeStarted
     | Adopted

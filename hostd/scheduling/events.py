@@ -38,7 +38,8 @@ class AttemptFailed:
 
     *digest* is that of the request, where the target was still reading it; None where it never got it, or had begun to answer.
     *logged* stands for *detail* in decisions, where that repeats what the engine said, which may quote the request.
-    *retry_after* is for how many seconds the target wants to be left alone (None: it does not say).
+    *retry_after* is for how many seconds the target wants to be left alone (None: it does not say). Of a whole answer that a
+    check has not let pass, *cost* (USD, None: not known) and *tokens* are what it took.
     """
 
     ticket_id: str
@@ -48,6 +49,8 @@ class AttemptFailed:
     digest: str | None = None
     logged: str | None = None
     retry_after: float | None = None
+    cost: float | None = None
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,10 @@ class RequestFailures:
         # Before its slot is free: the next request would be sent to a provider that has just refused one.
         closed = self._flow.limits.refused(model, event)
         self._tell_breaker(model, event)
-        self._flow.spending.left(event.ticket_id, event.reason)
+        if event.reason is FallbackReason.CHECK_FAILED:
+            self._flow.spending.answered(event.ticket_id, event.cost, event.tokens)
+        else:
+            self._flow.spending.left(event.ticket_id, event.reason)
         if request := self._flow.release(event.ticket_id):
             self._flow.fall_back(request, event.reason, refusal_errors.failed(model, event))
         self.breaker_changed(model)

@@ -14,11 +14,11 @@ from hostd.scheduling.decisions import (
     Decision,
     FailureHandled,
     FellBack,
-    LoopDetected,
     Refused,
     RequestSuspected,
     Routed,
 )
+from hostd.scheduling.gateway_decisions import CheckFailed, LoopDetected
 from hostd.telemetry.decision_text import numbers
 from hostd.telemetry.journal_priority import is_journal, with_priority
 from hostd.telemetry.log_stream import LogStream
@@ -115,7 +115,7 @@ class DecisionLog(Sink):
         if level < self._least:
             return
         about: dict[str, Any] = {"model": decision.model}
-        if isinstance(decision, (Routed, FellBack, Refused, RequestSuspected, Charged, LoopDetected)):
+        if isinstance(decision, (Routed, FellBack, Refused, RequestSuspected, Charged, LoopDetected, CheckFailed)):
             about["request"] = decision.ticket_id
         # The level of sleep is no level of the log.
         about |= {_OTHER_NAMES.get(name, name): value for name, value in numbers(decision).items()}

@@ -19,7 +19,6 @@ from hostd.scheduling.decisions import (
     InsufficientMemory,
     LoadDeferred,
     LoadStarted,
-    LoopDetected,
     MemoryGranted,
     ModelReady,
     Refused,
@@ -33,6 +32,7 @@ from hostd.scheduling.decisions import (
     WakeStarted,
     WarmPlanned,
 )
+from hostd.scheduling.gateway_decisions import CheckFailed, LoopDetected
 
 _SUBJECT = ("model", "ticket_id")
 """Fields that say what a decision is about, and are no numbers."""
@@ -88,6 +88,7 @@ _LABELS = {
     "today_usd": "{} there today",
     "cap_usd": "of {} a day",
     "accounts": "counted for {}",
+    "kept": "given nevertheless, as no other is to be had",
 }
 _BYTES = {"needs", "free", "free_soon", "short", "bytes", "keeps"}
 _USUAL = {
@@ -95,6 +96,7 @@ _USUAL = {
     "late": 0,
     "opened": 1,
     "estimated": False,
+    "kept": False,
     "restarts": 0,
     "in_a_row": 1,
     "engines": 1,
@@ -161,10 +163,8 @@ def _lead(decision: Decision) -> str:  # noqa: C901, PLR0912 - one line for each
             return "the request is taken for the cause of the crash of '{model}'"
         case RequestSuspected():
             return "the request may be the cause of the crash of '{model}'"
-        case LoopDetected(to=None):
-            return "the request is refused, as it goes round in a circle"
-        case LoopDetected():
-            return "the request goes to '{to}', as it goes round in a circle"
+        case LoopDetected() | CheckFailed():
+            return _lead_of_gateway(decision)
         case LoadStarted():
             return "'{model}' is being loaded"
         case WakeStarted():
@@ -207,6 +207,18 @@ def _lead(decision: Decision) -> str:  # noqa: C901, PLR0912 - one line for each
             return "'{model}' is in the warm set"
         case WarmPlanned():
             return "'{model}' is left out of the warm set"
+
+
+def _lead_of_gateway(decision: LoopDetected | CheckFailed) -> str:
+    match decision:
+        case LoopDetected(to=None):
+            return "the request is refused, as it goes round in a circle"
+        case LoopDetected():
+            return "the request goes to '{to}', as it goes round in a circle"
+        case CheckFailed(kept=True):
+            return "the answer of '{model}' has not passed '{check}'"
+        case CheckFailed():
+            return "the answer of '{model}' is held back: it has not passed '{check}'"
 
 
 class _Said(dict[str, str]):

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from hostd.domain.profile import Capabilities, FallbackRule, Price, Profile, Settings, Variant
-from hostd.domain.reason import FallbackReason
+from hostd.domain.reason import USUAL_REASONS, FallbackReason
 from hostd.domain.ticket import Task
 
 
@@ -33,7 +33,9 @@ def test_a_key_is_not_in_a_status_line() -> None:
 
 def test_a_fallback_is_for_every_reason_by_default() -> None:
     """One that is added later counts too; a refusal by policy has to be named, and circles are for a role's `safety` alone."""
-    assert set(FallbackReason) - {FallbackReason.CONTENT_POLICY, FallbackReason.LOOP} == FallbackRule("x").on
+    assert USUAL_REASONS == FallbackRule("x").on
+    rare = {FallbackReason.CONTENT_POLICY, FallbackReason.LOOP, FallbackReason.CHECK_FAILED}
+    assert set(FallbackReason) - rare == USUAL_REASONS
 
 
 @pytest.mark.parametrize("task", Task)

@@ -12,7 +12,7 @@ from hostd.domain.profile import Price, Profile, Variant
 from hostd.domain.reason import FallbackReason
 from hostd.scheduling.decisions import Charged
 from hostd.scheduling.effects import Refuse
-from hostd.scheduling.events import ClientLeft, DayBegan, Finished, SpendingCounted
+from hostd.scheduling.events import AttemptFailed, ClientLeft, DayBegan, Finished, SpendingCounted
 from hostd.scheduling.scheduler import Scheduler
 from hostd.scheduling.spending import FASTEST, UNLIMITED_ANSWER
 from tests.scheduling.scenario import Rehearsal, profile
@@ -177,3 +177,11 @@ def test_a_cap_is_never_exceeded(cap: float, happenings: list[tuple[str, int, in
         (spending,) = stage.scheduler.spending()
         assert spending.today + spending.reserved <= cap + 1e-9
         assert set(stage.scheduler._spending.in_flight) == set(stage.scheduler.models["a"].serving)
+
+
+def test_an_answer_that_is_held_back_is_charged(stage: Rehearsal) -> None:
+    """As it was counted, not as it is estimated; the next target is then held to what is left."""
+    assert ["serve t by a"] == stage.arrive("t", "a", prompt_tokens=1000, answer_tokens=100)
+    stage.tell(AttemptFailed("t", FallbackReason.CHECK_FAILED, "no", cost=0.25, tokens=1100))
+    (charge,) = charged(stage)
+    assert (0.25, False) == (charge.usd, charge.estimated)

@@ -17,7 +17,6 @@ from hostd.scheduling.decisions import (
     InsufficientMemory,
     LoadDeferred,
     LoadStarted,
-    LoopDetected,
     MemoryGranted,
     ModelReady,
     Refused,
@@ -31,6 +30,7 @@ from hostd.scheduling.decisions import (
     WakeStarted,
     WarmPlanned,
 )
+from hostd.scheduling.gateway_decisions import CheckFailed, LoopDetected
 from hostd.scheduling.weighed_model import WeighedModel
 
 GIB = 2**30
@@ -45,6 +45,7 @@ EXAMPLES: tuple[Decision, ...] = (
     RequestSuspected("m", "req_1", "it was killed by SIGSEGV", alone=True, engines=1, refused_for_s=300.0),
     Charged("m", "req_1", "zai", usd=0.0123456, today_usd=1.5, cap_usd=5.0),
     LoopDetected("m", "req_1", "small", "it has come through 6 gateways"),
+    CheckFailed("m", "req_1", "json_schema", "$ lacks a"),
     BreakerOpened("m", FallbackReason.STATUS_5XX, "no (status 500)", failures=5, requests=6, wait_s=2.0),
     BreakerClosed("m", opened=2),
     LoadStarted("m", "request", "llamacpp:a", queued=0, restarts=0),

@@ -14,7 +14,6 @@ from hostd.scheduling.decisions import (
     FailureHandled,
     FellBack,
     LoadStarted,
-    LoopDetected,
     MemoryGranted,
     Refused,
     Routed,
@@ -22,10 +21,12 @@ from hostd.scheduling.decisions import (
     WaitingForMemory,
     WarmPlanned,
 )
+from hostd.scheduling.gateway_decisions import CheckFailed, LoopDetected
 from hostd.telemetry.decision_text import numbers, sentence
 from tests.telemetry.example_decisions import EXAMPLES, GIB, example
 
 SENTENCES = {
+    "check_failed": "the answer of 'm' is held back: it has not passed 'json_schema': $ lacks a",
     "routed": "'m' answers [asked for gpt-4o; attempt 1; after 1.5 ms; capacity 2; 1 in flight; 0 queued]",
     "fell_back": (
         "the request moves on from 'm' to 'n' (stall): it sent nothing for 45 s [after 2.5 ms; 1 in flight; 0 queued]"
@@ -103,6 +104,10 @@ def test_every_kind_has_an_example_and_a_name_of_its_own() -> None:
         (
             LoopDetected("m", "req_1", None, "it has come through 6 gateways"),
             "the request is refused, as it goes round in a circle: it has come through 6 gateways",
+        ),
+        (
+            CheckFailed("m", "req_1", "refusal", "the model refused", kept=True),
+            "the answer of 'm' has not passed 'refusal': the model refused [given nevertheless, as no other is to be had]",
         ),
         (
             Charged("m", "req_1", None, 0.0, 0.0, None, tokens=50, accounts=(Account(Owner.KEY, "alice"),)),

@@ -4,6 +4,7 @@ from hostd.backends.tool_refusals import concerns_tools
 from hostd.dialects.base import MALFORMED_CALL
 from hostd.domain.errors import HostdError, RequestError
 from hostd.domain.reason import FallbackReason
+from hostd.scheduling.events import AttemptFailed
 
 
 class RetryableFailure(Exception):
@@ -11,10 +12,10 @@ class RetryableFailure(Exception):
 
     *reached* says that the engine may have read some of the request. *logged* stands for a *detail* that repeats what an engine
     said: it is for who asked, and an engine may quote the prompt. *retry_after* is for how many seconds the server wants to be
-    left alone; None where it does not say.
+    left alone; None where it does not say. *cost* (USD) and *tokens* are those of a whole answer that a check has not let pass.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that the scheduler is told
         self,
         reason: FallbackReason,
         detail: str,
@@ -23,14 +24,32 @@ class RetryableFailure(Exception):
         reached: bool = True,
         logged: str | None = None,
         retry_after: float | None = None,
+        cost: float | None = None,
+        tokens: int = 0,
     ) -> None:
         super().__init__(detail)
+        self.cost = cost
+        self.tokens = tokens
         self.logged = logged
         self.retry_after = retry_after
         self.reached = reached
         self.reason = reason
         self.detail = detail
         self.status = status
+
+    def event(self, ticket_id: str, detail: str, digest: str | None) -> AttemptFailed:
+        """Return what the scheduler is told of the request *ticket_id*, with *detail* and *digest* as in `AttemptFailed`."""
+        return AttemptFailed(
+            ticket_id,
+            self.reason,
+            detail,
+            self.status,
+            digest,
+            self.logged,
+            self.retry_after,
+            self.cost,
+            self.tokens,
+        )
 
 
 class TerminalFailure(Exception):

@@ -11,7 +11,7 @@ from hostd.domain.ticket import Route
 from hostd.gateway.context import InferenceServices
 from hostd.gateway.forwarding.loop_signs import leads_on, signs_of
 from hostd.routing.loop_guard import Circle, LoopSigns
-from hostd.scheduling.decisions import LoopDetected
+from hostd.scheduling.gateway_decisions import LoopDetected
 
 
 class LoopCheck:

@@ -24,7 +24,9 @@ from hostd.domain.token_estimate import fewest_tokens
 from hostd.gateway.context import InferenceServices, RequestContext
 from hostd.gateway.forwarding.attempt import Attempt
 from hostd.gateway.forwarding.attempt_errors import RetryableFailure, TerminalFailure
+from hostd.gateway.forwarding.cascade import CascadeRun
 from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
+from hostd.gateway.forwarding.inner_request import InnerRequests
 from hostd.gateway.forwarding.loop_check import LoopCheck
 from hostd.gateway.forwarding.observation import downstream_for, exchange_of, may_be_shown, told_upstream
 from hostd.gateway.forwarding.request_digest import digest_of
@@ -39,7 +41,6 @@ from hostd.privacy.masking import Mask
 from hostd.routing.policy import RouteQuery
 from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
-from hostd.scheduling.events import AttemptFailed
 from hostd.supervisor.process.own_limits import want_now
 
 log = structlog.get_logger()
@@ -81,6 +82,7 @@ class ProxyRequest:
         self._attempt_began: float | None = None
         self._screened = False
         self._mask: Mask | None = None
+        self._cascade: CascadeRun | None = None
 
     async def _screen(self) -> None:
         """Look for private data where the request may leave this machine, and keep it here, mask it, or refuse it.
@@ -232,6 +234,20 @@ class ProxyRequest:
         await self._screen()
         if self._keeper is not None and self._down is not None:
             self._down.keep = partial(self._keeper.keep_stream, private=self._ticket.route.private)
+        if (settings := self._ticket.route.cascade) is not None:
+            inner = InnerRequests(self._ctx, lambda ctx, asked: ProxyRequest(self._services, ctx, asked).answer())
+            self._cascade = CascadeRun.of(settings, self._inference, self._trace, self._services.sinks, inner)
+        if self._cascade is None:
+            return await self._by_targets()
+        try:
+            return await self._by_targets()
+        except (RequestRefused, TerminalFailure):
+            if not self._cascade.has_held or (self._down is not None and self._down.begun):
+                raise
+            return await self._cascade.give_held(self._ticket.id, self._down)
+
+    async def _by_targets(self) -> web.StreamResponse:
+        """Return the answer of the first target that gives one."""
         dispatcher = self._services.dispatcher
         serve = dispatcher.try_admit(self._ticket) or await dispatcher.admit(self._ticket)
         while True:
@@ -242,17 +258,7 @@ class ProxyRequest:
                 if failure.reason is FallbackReason.CONNECT:
                     # What keeps hostd from connecting to anything is no word about the engine.
                     detail = want_now() or detail
-                serve = await dispatcher.next_target(
-                    AttemptFailed(
-                        self._ticket.id,
-                        failure.reason,
-                        detail,
-                        failure.status,
-                        digest,
-                        failure.logged,
-                        failure.retry_after,
-                    )
-                )
+                serve = await dispatcher.next_target(failure.event(self._ticket.id, detail, digest))
 
     async def _attempt(self, serve: Serve) -> web.StreamResponse:
         upstream = self._services.upstreams[serve.model]
@@ -268,8 +274,14 @@ class ProxyRequest:
         if self._inference.choices == 1:
             lease.slot, lease.conversation = serve.slot, self._ticket.conversation
         self._attempt_began = self._clock()
-        attempt = Attempt(self._services, self._inference, trace, lease, self._down, deadline)
-        response = await attempt.run()
+        route, cascade = self._ticket.route, self._cascade
+        if cascade is not None and cascade.holds(route, serve.model):
+            attempt = Attempt(self._services, cascade.request, trace, lease, None, deadline)
+            held = await attempt.run()
+            response = await cascade.checked(held, self._ticket.id, self._down, private=route.private)
+        else:
+            attempt = Attempt(self._services, self._inference, trace, lease, self._down, deadline)
+            response = await attempt.run()
         self._holds_slot = False
         tokens = trace.prompt_tokens + trace.tokens
         self._services.dispatcher.finished(self._ticket.id, attempt.seconds, trace.cost, lease.sums, tokens)

@@ -36,7 +36,8 @@ class RequestTrace:
     members that the engine was not given, *thinking* what its model was asked for in the place of what was wished of thinking.
     *screened* says what a scan for private data led to and what kinds of it were found.
     *routed_by* is the step of routing that chose the model, empty where it is the first of its role.
-    *guardrail* says why the request is taken to go round in a circle.
+    *guardrail* says why the request is taken to go round in a circle. *cascade* are the models whose answers did not pass a
+    check, and which, *cost_before* is what those cost.
     *fixed* are the lines of headers that do not depend on who answers.
     """
 
@@ -58,12 +59,19 @@ class RequestTrace:
     screened: str = ""
     routed_by: str = ""
     guardrail: str = ""
+    cascade: tuple[str, ...] = ()
+    cost_before: float = 0.0
     fixed: str = ""
 
     @property
     def exchanges(self) -> int:
         """How often an engine was asked."""
         return self.attempts + len(self.asked_again)
+
+    @property
+    def spent(self) -> float | None:
+        """What all answers together cost, in USD; None where that is not known (yet)."""
+        return self.cost if not self.cost_before else self.cost_before + (self.cost or 0.0)
 
     def set_route(self, reason: FallbackReason | None) -> None:
         """Set the route: why the request is not at its first choice, None where it is."""
@@ -72,18 +80,20 @@ class RequestTrace:
     def lines(self) -> str:
         """Return the headers that every answer carries as lines of its head."""
         waited, loaded = self.waited * 1000, self.loaded * 1000
-        cost = "" if self.cost is None else f"x-hostd-cost-usd: {self.cost:.8f}\r\n"
+        spent = self.spent
+        cost = "" if spent is None else f"x-hostd-cost-usd: {spent:.8f}\r\n"
         left_out = header_lines({"x-hostd-left-out": self.left_out}) if self.left_out else ""
         thinking = f"x-hostd-thinking: {self.thinking}\r\n" if self.thinking else ""
         screened = f"x-hostd-private-data: {self.screened}\r\n" if self.screened else ""
         routed_by = f"x-hostd-routed-by: {self.routed_by}\r\n" if self.routed_by else ""
         guardrail = f"x-hostd-guardrail: {self.guardrail}\r\n" if self.guardrail else ""
+        cascade = header_lines({"x-hostd-cascade": ", ".join(self.cascade)}) if self.cascade else ""
         return (
             f"x-request-id: {self.request_id}\r\nrequest-id: {self.request_id}\r\n"
             f"{_answered_by(self.model, self.backend, self.route, self.exchanges)}"
             f"x-hostd-queue-ms: {'0' if waited < 0.5 else f'{waited:.0f}'}\r\n"
             f"Server-Timing: queue;dur={max(0.0, waited - loaded):.1f}, load;dur={loaded:.1f}, ttft;dur={self.ttft * 1000:.1f}\r\n"
-            f"{cost}{left_out}{thinking}{screened}{routed_by}{guardrail}{self.fixed}"
+            f"{cost}{left_out}{thinking}{screened}{routed_by}{guardrail}{cascade}{self.fixed}"
         )
 
     def headers(self) -> dict[str, str]:
@@ -140,7 +150,7 @@ def request_record(  # noqa: PLR0913 - what is not known before the end
         trace.prompt_tokens,
         trace.tokens,
         sent,
-        trace.cost,
+        trace.spent,
         trace.exchanges,
         trace.asked_again,
         sender.client if sender.kind is PrincipalKind.KEY else None,

@@ -42,6 +42,15 @@ def test_tells_nothing_as_none() -> None:
     assert ("none", "none", "0") == (headers["x-hostd-model"], headers["x-hostd-route"], headers["x-hostd-attempts"])
 
 
+def test_tells_which_answers_were_held_back() -> None:
+    """With what all of them cost."""
+    trace = RequestTrace("r", cascade=("a=refusal", "b=judge"), cost_before=0.5)
+    assert "a=refusal, b=judge" == trace.headers()["x-hostd-cascade"]
+    assert 0.5 == float(trace.headers()["x-hostd-cost-usd"])
+    trace.cost = 0.25
+    assert 0.75 == float(trace.headers()["x-hostd-cost-usd"])
+
+
 def test_tells_times_apart() -> None:
     """The time of a load is not counted as queueing in Server-Timing, and both are in x-hostd-queue-ms."""
     headers = RequestTrace("r", waited=1.5, loaded=1.0, ttft=0.25).headers()
