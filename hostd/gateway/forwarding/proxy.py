@@ -11,7 +11,6 @@ from aiohttp import web
 from hostd.backends.in_turn import in_turn
 from hostd.backends.upstream import Lease, Upstream
 from hostd.dialects.base import InferenceRequest
-from hostd.dialects.byte_search import contains
 from hostd.dialects.conversation import conversation_of
 from hostd.dialects.session import session_name
 from hostd.domain.conversation import UNKNOWN, ConversationId
@@ -19,8 +18,7 @@ from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.principal import Privacy
 from hostd.domain.private_data import ScanAction
 from hostd.domain.reason import FallbackReason
-from hostd.domain.ticket import Route, Task, Ticket
-from hostd.domain.token_estimate import fewest_tokens
+from hostd.domain.ticket import Route, Ticket
 from hostd.gateway.context import InferenceServices, RequestContext
 from hostd.gateway.forwarding.attempt import Attempt
 from hostd.gateway.forwarding.attempt_errors import RetryableFailure, TerminalFailure
@@ -29,6 +27,7 @@ from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
 from hostd.gateway.forwarding.inner_request import InnerRequests
 from hostd.gateway.forwarding.loop_check import LoopCheck
 from hostd.gateway.forwarding.observation import downstream_for, exchange_of, may_be_shown, told_upstream
+from hostd.gateway.forwarding.prompt_length import holds_bytes, tokens_for_sure
 from hostd.gateway.forwarding.request_digest import digest_of
 from hostd.gateway.forwarding.request_features import features_of
 from hostd.gateway.forwarding.request_trace import request_record
@@ -45,10 +44,6 @@ from hostd.supervisor.process.own_limits import want_now
 
 log = structlog.get_logger()
 
-_SHORT_PROMPT = 2048
-"""Tokens that every context holds."""
-_BYTES_IN_TEXT = (b'"input_audio"', b'"file_data"')
-"""Members of sounds and files, whose bytes are no text."""
 _twins = itertools.count(1)
 _LEFT_WAITING = 1.0
 """Seconds without an answer from which a client that leaves may have been kept waiting by its own request."""
@@ -145,12 +140,10 @@ class ProxyRequest:
             headers, principal = self._ctx.request.headers, self._ctx.principal
             query = query._replace(features=features_of(inference, headers, principal, role, private=query.private))
             self._by_content = query
-        tokens = fewest_tokens(inference.document.size)
-        # Pictures, and the texts of a batch, have another length than their bytes let one think.
-        if tokens <= _SHORT_PROMPT or needs.task is not Task.TEXT or needs.vision or inference.choices > 1:
+        if not (tokens := tokens_for_sure(inference)):
             return router.route(query, self._arrived)
         route = router.route(query._replace(tokens=tokens), self._arrived)
-        if route.reason is FallbackReason.CONTEXT_TOO_LONG and self._has_bytes():
+        if route.reason is FallbackReason.CONTEXT_TOO_LONG and holds_bytes(inference):
             return router.route(query, self._arrived)
         return route
 
@@ -160,11 +153,6 @@ class ProxyRequest:
         if not any(target.model in profiles and profiles[target.model].kv.save for target in route.targets):
             return UNKNOWN
         return conversation_of(self._ctx.principal, session, self._inference.document)
-
-    def _has_bytes(self) -> bool:
-        """Return whether the request holds a sound or a file."""
-        body = self._inference.document.encode()
-        return any(contains(body, word) for word in _BYTES_IN_TEXT)
 
     def _use(self, route: Route, session: str | None) -> dict[str, Any]:
         """Return who uses something up with the request, and how much at most, where anything has a budget."""
