@@ -17,6 +17,7 @@ import structlog
 from hostd.backends.contract import Backend
 from hostd.backends.environment import withheld
 from hostd.backends.registry import backends
+from hostd.boot_steps import first_steps, loads, recalls
 from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host
 from hostd.domain.server_settings import StateSettings
@@ -32,16 +33,16 @@ from hostd.models.locations import this_machine
 from hostd.paths import measurements_file, records_file, responses_file, saved_conversations_folder, state_directory
 from hostd.routing.router import Router
 from hostd.runtime.backend_renewal import renewal
-from hostd.runtime.boot import Boot, BootStep
+from hostd.runtime.boot import Boot
 from hostd.runtime.calendar_clock import CalendarClock, weekly_demand
-from hostd.runtime.card_wait import CardWait
 from hostd.runtime.dispatcher import Dispatcher
 from hostd.runtime.reload import Follower, Reload
 from hostd.runtime.settings_reader import SettingsReader
+from hostd.runtime.shared_state import SharedState
 from hostd.runtime.speed_keeper import SpeedKeeper
 from hostd.runtime.spending_clock import SpendingClock
 from hostd.runtime.wall_time import wall_time_from
-from hostd.scheduling.events import Booted, CardsReturned, EngineFailed, EngineReady, EngineSlept, EngineStopped, Event
+from hostd.scheduling.events import CardsReturned, EngineFailed, EngineReady, EngineSlept, EngineStopped, Event
 from hostd.scheduling.scheduler import Scheduler
 from hostd.sizing.load_option_monitor import LoadOptionMonitor
 from hostd.sizing.load_options import LoadOptionFinder, LoadSeconds
@@ -55,7 +56,6 @@ from hostd.supervisor.instances import Instances
 from hostd.supervisor.kept_engines import KeptEngines
 from hostd.supervisor.memory_monitor import MemoryMonitor
 from hostd.supervisor.preflight import Preflight
-from hostd.supervisor.process.leftovers import reap_leftovers
 from hostd.supervisor.process.orphan_reaper import OrphanReaper
 from hostd.supervisor.process.socket_folder import SocketFolder, candidates
 from hostd.telemetry import decision_log
@@ -115,18 +115,18 @@ def build(
     # What tells the scheduler more while it runs.
     finder = LoadOptionFinder(this_machine(), engines, CalibratedEstimator(store), _load_seconds(history))
     options = _on_cards(LoadOptionMonitor(finder, catalog, memory.last_host, dispatcher.post), memory, dispatcher)
-    calendar, midnight, speeds = _clocks(catalog, records, history, dispatcher)
-    bodies, saved = BodyReader(), _conversations(catalog)
-    _close_after(stack, memory, options, calendar, midnight, bodies, speeds)
+    bodies, saved, router = BodyReader(), _conversations(catalog), Router(catalog, assess=complexity_weights.assess)
+    calendar, midnight, speeds, *shared = _clocks(catalog, records, history, dispatcher, router)
+    _close_after(stack, memory, options, calendar, midnight, bodies, speeds, *shared)
     kept = KeptEngines(reaper) if catalog.settings.keep_engines else None
     note, probes = options.after(MeasurementRecorder(store).record), timings or ProbeTimings()
     services = RunServices(dispatcher.post, reaper, probes, note, memory.held_now, sockets=_sockets(stack), kept=kept)
     instances.make(replace(services, cards_left=memory.cards_left, conversations=saved))
     adoption = EngineAdoption(reaper.directory, instances, dispatcher.post) if kept else None
-    first = _first_steps(reaper, adoption, memory, options, dispatcher.post, saved)
+    first = first_steps(reaper, adoption, memory, options, dispatcher.post, saved) + recalls(midnight, shared, speeds)
     context = AppContext(
         catalog=catalog,
-        router=Router(catalog, assess=complexity_weights.assess),
+        router=router,
         dispatcher=dispatcher,
         instances=instances,
         metrics=metrics,
@@ -134,7 +134,7 @@ def build(
         memory=memory,
         wall_time=wall_time_from(started := asyncio.get_running_loop().time()),
         started=started,
-        boot=Boot([*first, *_steps(memory, options, calendar, midnight, speeds, dispatcher.post)]),
+        boot=Boot([*first, *loads(memory, options, calendar, dispatcher.post)]),
         sensors=sensors,
         sinks=sinks,
         history=decided,
@@ -182,14 +182,16 @@ def _reload(
 
 
 def _clocks(
-    catalog: Catalog, records: RecordWriter, history: RequestHistory, dispatcher: Dispatcher
-) -> tuple[CalendarClock, SpendingClock, SpeedKeeper]:
-    """Return what tells the scheduler of the time of the week, of a new day, and of how fast models were."""
-    post = dispatcher.post
+    catalog: Catalog, records: RecordWriter, history: RequestHistory, dispatcher: Dispatcher, router: Router
+) -> tuple[CalendarClock, SpendingClock, SpeedKeeper, *tuple[SharedState, ...]]:
+    """Return what tells the scheduler of the time of the week, of a new day, of how fast models were, and of other hosts."""
+    post, scheduler, url = dispatcher.post, dispatcher.scheduler, catalog.state.shared
+    shared = url and SharedState(url, scheduler.own_use, lambda: scheduler.use_revision, router.sessions, post)
     return (
         CalendarClock(catalog, post, partial(weekly_demand, history)),
         SpendingClock(history, post),
         SpeedKeeper(catalog, history, records.keep, lambda: dispatcher.view().models, post),
+        *((shared,) if shared else ()),
     )
 
 
@@ -255,67 +257,6 @@ def _on_cards(options: LoadOptionMonitor, memory: MemoryMonitor, dispatcher: Dis
 
     memory.cards.follow(appeared)
     return options
-
-
-def _first_steps(
-    reaper: OrphanReaper,
-    adoption: EngineAdoption | None,
-    memory: MemoryMonitor,
-    options: LoadOptionMonitor,
-    post: Post,
-    conversations: ConversationStore,
-) -> list[BootStep]:
-    """Return the steps that see to what an earlier daemon left, without which memory is measured."""
-
-    async def reap() -> None:
-        kept = [] if adoption is None else await adoption.find()
-        for ended_engine in await asyncio.to_thread(reap_leftovers, reaper.directory, kept):
-            log.warning("leftover_engine_ended", engine=repr(ended_engine))
-        await reaper.start()
-
-    async def measure() -> None:
-        post(await memory.measure())
-
-    async def wait_for_cards() -> None:
-        post(await CardWait(memory.measure, lambda: memory.cards.awaited, memory.card_wait).run())
-
-    async def adopt() -> None:
-        # Before the options of any model are known, without which none is loaded: no second engine is started meanwhile.
-        if adoption is not None and await adoption.adopt(options.options):
-            await measure()
-
-    return [
-        BootStep("ending the engines of an earlier daemon", reap),
-        # No engine writes to these files meanwhile.
-        BootStep("looking through saved conversations", conversations.start),
-        BootStep("measuring memory", measure),
-        BootStep("waiting for the drivers of graphics cards", wait_for_cards),
-        *([] if adoption is None else [BootStep("adopting the engines of an earlier daemon", adopt)]),
-    ]
-
-
-def _steps(
-    memory: MemoryMonitor,
-    options: LoadOptionMonitor,
-    calendar: CalendarClock,
-    midnight: SpendingClock,
-    speeds: SpeedKeeper,
-    post: Post,
-) -> list[BootStep]:
-    """Return the steps up to the first loads; options need the memory."""
-
-    async def load() -> None:
-        options.start()
-        memory.start(post)
-        calendar.start()
-        post(Booted())
-
-    return [
-        BootStep("adding up what providers have cost today", midnight.start),
-        BootStep("looking up how fast models were", speeds.start),
-        BootStep("reading the headers of models", options.find_all, options.progress),
-        BootStep("planning the first loads", load),
-    ]
 
 
 def _engines(catalog: Catalog) -> dict[str, Backend]:

@@ -42,6 +42,11 @@ def launch_folder(agent: str) -> Path:
     return platformdirs.user_cache_path("hostd") / "launch" / agent
 
 
+def host_id_file() -> Path:
+    """Return where this host keeps the name that it has among those that share state with it."""
+    return state_directory() / "host_id"
+
+
 def records_file() -> Path:
     """Return the database of requests and loads."""
     return state_directory() / "ledger.sqlite"

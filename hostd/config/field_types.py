@@ -156,6 +156,13 @@ Origin = Annotated[
     str, FieldType(server_values.origin, _pattern("[^ ]+://[^ /]*", "https://chat.example", "vscode-webview://*"))
 ]
 PathPrefix = Annotated[str, FieldType(server_values.prefix, _pattern(f"({server_values.PREFIX}/?)?", "/llm"))]
+SharedState = Annotated[
+    str,
+    FieldType(
+        server_values.shared_state,
+        _pattern("(redis|rediss|unix)://[^ ]+", "redis://box.example:6379/0", "unix:///run/redis/redis.sock"),
+    ),
+]
 KeepAlive = Annotated[
     KeepAliveForm, FieldType(validators.one_of(KeepAliveForm), _one_of(*(str(form) for form in KeepAliveForm)), str)
 ]

@@ -233,7 +233,10 @@ class PrivacySection(Section):
 
 
 class StateSection(Section):
-    """What hostd keeps on disk: records of requests; conversations, in plain words, only where `keep` is set."""
+    """What hostd keeps on disk: records of requests; conversations, in plain words, only where `keep` is set.
+
+    An address alone stands for `shared`.
+    """
 
     keep: field_types.Duration | None = key(
         "How long a response is kept after it was last used, so that `previous_response_id` finds it; without it, none is."
@@ -247,6 +250,10 @@ class StateSection(Section):
     )
     records_max_bytes: field_types.Size = key(
         "Bytes of all records; the oldest give way, and the file shrinks.", format_size(_STATE.records_max_bytes)
+    )
+    shared: field_types.SharedState | None = key(
+        "A Redis server through which several hostd share budgets and sessions: names of clients, roles and sessions, and sums. "
+        "Without it, each counts for itself."
     )
 
 
@@ -296,8 +303,11 @@ class HostFile(Section):
     providers: dict[field_types.Name, ProviderSection] = keys("Cloud providers, by the names that profiles give them.")
     budgets: BudgetsSection = keys("What may be used up.")
     guardrails: GuardrailsSection = keys("When requests go round in a circle.")
+    state: Annotated[
+        StateSection,
+        BeforeValidator(lambda value: long_form(value, "shared", str), field_types.SharedState | StateSection),
+    ] = keys("What is kept on disk, and what is shared with other hosts.")
     traces: TracesSection = keys("What is exported of requests.")
-    state: StateSection = keys("What is kept on disk.")
     privacy: PrivacySection = keys("What becomes of private data in requests that may leave this machine.")
     kv: HostKvSection = keys("What becomes of what engines have read of conversations.")
     keys: KeysSection = keys("Keys of the clients that may use this host.")

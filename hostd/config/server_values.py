@@ -1,8 +1,11 @@
 """Checks of the values under `server:`; each refuses with a sentence for the owner."""
 
+import importlib.util
 import re
+from urllib.parse import urlsplit
 
 from hostd.config.validators import InvalidValue, quantity, shown, text
+from hostd.domain.secret import Secret
 from hostd.domain.units import parse_duration, parse_size
 from hostd.domain.web_origin import OriginPattern, host_pattern, is_loopback_host
 
@@ -90,3 +93,25 @@ def period(value: object) -> float:
     if seconds < _SHORTEST:
         raise InvalidValue(f"{shown(value)} is too short; write at least 1s")
     return seconds
+
+
+def shared_state(value: object) -> str:
+    """Return *value* if it is the address of a Redis server that this hostd can use.
+
+    Raises:
+        InvalidValue: The value is something else, holds a password, or the client library is not installed.
+    """
+    url = text(value)
+    try:
+        parts = urlsplit(url)
+        there = parts.path if parts.scheme == "unix" else parts.hostname
+        good = parts.scheme in ("redis", "rediss", "unix") and bool(there) and parts.port != 0
+    except ValueError:
+        raise InvalidValue("that is no address of a Redis server; write such as redis://box.example:6379/0") from None
+    if not good or " " in url:
+        raise InvalidValue("that is no address of a Redis server; write such as redis://box.example:6379/0")
+    if parts.password and not isinstance(value, Secret):
+        raise InvalidValue("a password must not stand in this file; write all of the address as ${env:NAME}")
+    if importlib.util.find_spec("redis") is None:
+        raise InvalidValue("this hostd cannot use Redis yet: pip install 'hostd[redis]'")
+    return url

@@ -20,6 +20,7 @@ from hostd.doctor.checks import (
     ports,
     profiles,
     proxies,
+    shared_state,
     suspend,
     wired_limit,
 )
@@ -52,6 +53,7 @@ CHECKS = (
     NamedCheck("key file", key_file.check),
     NamedCheck("disk", disk.check),
     NamedCheck("database", database.check),
+    NamedCheck("shared state", shared_state.check),
     NamedCheck("clock", clock.check),
     NamedCheck("linger", linger.check),
     NamedCheck("suspend", suspend.check),

@@ -123,6 +123,14 @@ class CountedUse(NamedTuple):
     month: Amounts
 
 
+class OthersUse(NamedTuple):
+    """What one owner has used up through other hosts today and this month, and what requests in flight there may add."""
+
+    day: Amounts = Amounts()
+    month: Amounts = Amounts()
+    reserved: Amounts = Amounts()
+
+
 Accounts = tuple[tuple[Account, Budget], ...]
 """Who uses something up with one request, and what each of them may."""
 

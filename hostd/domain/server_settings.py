@@ -36,12 +36,14 @@ class StateSettings:
     """What is kept of answers for their clients: responses for *keep* seconds, None for none at all, of *max_bytes* together.
 
     What is recorded of requests, without a word of them, is kept for *records_keep* seconds, in *records_max_bytes* together.
+    *shared* is the address of a Redis server through which budgets and sessions are shared with other hosts.
     """
 
     keep: float | None = None
     max_bytes: int = 256 * 1024 * 1024
     records_keep: float = 180 * 86400.0
     records_max_bytes: int = 256 * 1024 * 1024
+    shared: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ What else is known of conversations is remembered here as well, for the other st
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hostd.domain.model_choice import Difficulty
@@ -12,7 +12,8 @@ from hostd.domain.profile import Role
 from hostd.domain.ticket import Target
 from hostd.routing.policy import Ranked, RouteQuery
 
-_Key = tuple[str | None, str, str]
+SessionKey = tuple[str | None, str, str]
+"""The client, the name that it gives the conversation, and the role that it asks for."""
 MOST_SESSIONS = 4096
 """Conversations that are remembered; the one that was heard of longest ago gives way."""
 
@@ -32,22 +33,33 @@ class ConversationState:
 
 
 class SessionPolicy:
-    """Puts the model that answered a conversation last first, where it goes on with the result of a tool."""
+    """Puts the model that answered a conversation last first, where it goes on with the result of a tool.
+
+    `tell` is called with what is known of each conversation that has gone on.
+    """
 
     def __init__(self) -> None:
-        self._sessions: OrderedDict[_Key, ConversationState] = OrderedDict()
+        self.tell: Callable[[SessionKey, ConversationState], None] | None = None
+        self._sessions: OrderedDict[SessionKey, ConversationState] = OrderedDict()
 
     def answered(self, query: RouteQuery, model: str, difficulty: Difficulty | None = None) -> None:
         """Remember that *model* has answered *query*, of that *difficulty*; None: it was not assessed."""
         if (key := _key(query)) is None:
             return
-        state = self._sessions.setdefault(key, ConversationState(model, model))
-        self._sessions.move_to_end(key)
+        state = self._sessions.get(key) or ConversationState(model, model)
         begins = query.features is None or not query.features.awaits_model
         if begins:
             state.began_with, state.difficulty = model, difficulty or state.difficulty
         state.steps = 1 if begins or state.model != model else state.steps + 1
         state.model = model
+        self.learn(key, state)
+        if self.tell is not None:
+            self.tell(key, state)
+
+    def learn(self, key: SessionKey, state: ConversationState) -> None:
+        """Remember *state* of the conversation *key*, which has gone on here or through another host."""
+        self._sessions[key] = state
+        self._sessions.move_to_end(key)
         if len(self._sessions) > MOST_SESSIONS:
             self._sessions.popitem(last=False)
 
@@ -76,7 +88,7 @@ class SessionPolicy:
         return None if key is None else self._sessions.get(key)
 
 
-def _key(query: RouteQuery) -> _Key | None:
+def _key(query: RouteQuery) -> SessionKey | None:
     """Return by what a conversation is told: names of sessions are a client's own, and roles have models of their own."""
     features = query.features
     if features is None or features.session is None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hostd.domain.answer_sums import AnswerSums
-from hostd.domain.budget import Account, Amounts, Budget, CountedUse
+from hostd.domain.budget import Account, Amounts, Budget, CountedUse, OthersUse
 from hostd.domain.host import Pool
 from hostd.domain.profile import Profile
 from hostd.domain.reason import ExitClass, FallbackReason
@@ -184,6 +184,17 @@ class SpeedsRecalled:
 
 
 @dataclass(frozen=True, slots=True)
+class UsedElsewhere:
+    """What owners have used up through other hosts that share their budgets has changed; *used* has the sums that did.
+
+    With *recent*, what is new of them was used up just now, and counts for limits of a minute.
+    """
+
+    used: Mapping[Account, OthersUse]
+    recent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class DayBegan:
     """A day of the local calendar has begun, and with *is_month* a month; seconds as in `SpendingCounted`."""
 
@@ -277,6 +288,6 @@ ModelEvent = (
     | UnloadRequested
 )
 CardEvent = CardsReturned | SuspendAnnounced | HostResumed
-RecordEvent = SpendingCounted | DayBegan | SpeedsRecalled
+RecordEvent = SpendingCounted | DayBegan | UsedElsewhere | SpeedsRecalled
 EngineEvent = ModelEvent | LoadOptionsChanged | MemoryMeasured | ScheduleChanged | Reconfigured | Booted | CardEvent
 Event = Arrived | ClientLeft | AttemptFailed | Finished | RecordEvent | EngineEvent | ShutdownRequested | Ticked

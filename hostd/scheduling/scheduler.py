@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from hostd.domain.answer_sums import AnswerSums
-from hostd.domain.budget import Budget
+from hostd.domain.budget import Account, Budget, OthersUse
 from hostd.domain.errors import Bug
 from hostd.domain.host import Pool
 from hostd.domain.lifecycle import State
@@ -52,6 +52,7 @@ from hostd.scheduling.events import (
     SuspendAnnounced,
     Ticked,
     UnloadRequested,
+    UsedElsewhere,
 )
 from hostd.scheduling.memory_use import MemoryUse
 from hostd.scheduling.model_state import ModelState
@@ -120,6 +121,15 @@ class Scheduler:
         """Return what providers have cost today, and what they may."""
         return self._spending.view()
 
+    def own_use(self) -> dict[Account, OthersUse]:
+        """Return what each owner of a budget has used up through this host alone, as other hosts count it."""
+        return self._spending.own()
+
+    @property
+    def use_revision(self) -> int:
+        """A number that is another one after `own_use` has changed."""
+        return self._spending.revision
+
     def accounts(self) -> list[AccountView]:
         """Return what each owner of a budget has used up."""
         return self._spending.accounts()
@@ -164,6 +174,8 @@ class Scheduler:
                 self._failures.client_left(event)
             case SpendingCounted():
                 self._spending.counted(event)
+            case UsedElsewhere():
+                self._spending.used_elsewhere(event)
             case DayBegan():
                 self._spending.day_began(event)
             case SpeedsRecalled(speeds):

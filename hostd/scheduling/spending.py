@@ -11,7 +11,7 @@ known when a request is answered; of one that was left, it is estimated from the
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from hostd.domain.budget import Account, Amounts, AtLimit, Budget, Limit, Measure, Owner, Period
+from hostd.domain.budget import Account, Amounts, AtLimit, Budget, Limit, Measure, OthersUse, Owner, Period
 from hostd.domain.errors import CapacityError
 from hostd.domain.prices import price_of
 from hostd.domain.profile import Price
@@ -21,7 +21,7 @@ from hostd.scheduling import budget_errors
 from hostd.scheduling.budget_errors import Shortage
 from hostd.scheduling.decision_context import DecisionContext
 from hostd.scheduling.decisions import Charged
-from hostd.scheduling.events import DayBegan, SpendingCounted
+from hostd.scheduling.events import DayBegan, SpendingCounted, UsedElsewhere
 from hostd.scheduling.model_state import ModelState
 from hostd.scheduling.usage import AccountUsage
 
@@ -100,6 +100,8 @@ class Excess:
 class Spending:
     """The only place where use is counted. *budgets* are those of providers; the others come with each ticket.
 
+    `revision` is another number after whatever an owner has used up, reserved or given back.
+
     Until what was used up before is known (`SpendingCounted`), nothing is sent that a limit of a day or a month concerns.
     """
 
@@ -111,6 +113,21 @@ class Spending:
         self._usage: dict[Account, AccountUsage] = {}
         self._day_ends: float | None = None
         self._month_ends: float | None = None
+        self.revision = 0
+
+    def own(self) -> dict[Account, OthersUse]:
+        """Return what each owner has used up through this host alone, as other hosts count it."""
+        return {
+            account: OthersUse(usage.day, usage.month, usage.reserved)
+            for account, usage in self._usage.items()
+            if account.owner is not Owner.HOST
+        }
+
+    def used_elsewhere(self, event: UsedElsewhere) -> None:
+        """Count what owners have used up through other hosts."""
+        self.freed = True
+        for account, others in event.used.items():
+            self._usage_of(account).take(others, self._context.now, recent=event.recent)
 
     def counted(self, event: SpendingCounted) -> None:
         """Take in what has been used up before."""
@@ -124,6 +141,7 @@ class Spending:
 
     def day_began(self, event: DayBegan) -> None:
         """Begin a day with nothing used up."""
+        self.revision += 1
         now = self._context.now
         self._day_ends, self._month_ends, self.freed = now + event.day_ends_in, now + event.month_ends_in, True
         for account, usage in list(self._usage.items()):
@@ -137,8 +155,8 @@ class Spending:
         return [
             ProviderSpending(
                 name,
-                (usage := known.get(name, AccountUsage())).day.usd,
-                usage.reserved.usd,
+                (usage := known.get(name, AccountUsage())).today.usd,
+                usage.in_flight.usd,
                 self.budgets.get(name, _NO_BUDGET).limit(Measure.USD, Period.DAY),
                 self._day_ends,
             )
@@ -153,9 +171,9 @@ class Spending:
             AccountView(
                 account,
                 Amounts(*(usage.used(minute[each], now) for each in Measure)),
-                usage.day,
-                usage.month,
-                usage.reserved,
+                usage.today,
+                usage.this_month,
+                usage.in_flight,
             )
             for account, usage in self._usage.items()
         ]
@@ -260,7 +278,7 @@ class Spending:
         for account in held.accounts:
             self._usage_of(account).add(Amounts(0.0, tokens, usd), self._context.now)
         provider = next((each for each in held.accounts if each.owner is Owner.PROVIDER), None)
-        today = 0.0 if provider is None else self._usage_of(provider).day.usd
+        today = 0.0 if provider is None else self._usage_of(provider).today.usd
         name = None if provider is None else provider.name
         cap = self.budgets.get(name or "", _NO_BUDGET).limit(Measure.USD, Period.DAY)
         owners = tuple(each for each in held.accounts if each.owner is not Owner.PROVIDER)
@@ -269,6 +287,7 @@ class Spending:
             self._context.explain(Charged(model, ticket_id, name, usd, today, cap, estimated, int(tokens), owners))
 
     def _usage_of(self, account: Account) -> AccountUsage:
+        self.revision += 1
         usage = self._usage.get(account)
         if usage is None:
             if len(self._usage) >= _MOST_ACCOUNTS:

@@ -113,3 +113,38 @@ def test_a_bad_value_has_its_place(load_files: Load, tmp_path: Path) -> None:
         load_files("server:\n  listen: nowhere\n  origins: [app://a, '*']\n")
     assert [(2, 11), (3, 22)] == [(problem.line, problem.column) for problem in caught.value.problems]
     assert f"{tmp_path}/hostd.yaml:2:11: server.listen: " in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://box", "no address of a Redis server"),
+        ("redis://", "no address of a Redis server"),
+        ("redis://box:99999", "no address of a Redis server"),
+        ("redis://me:secret@box", "${env:NAME}"),
+    ],
+)
+def test_addresses_of_shared_state(load_files: Load, url: str, said: str) -> None:
+    """Refused where it is written, and no password is shown; alone or as `shared`, and then it is not shown in full."""
+    for written in (f"state: '{url}'", f"state: {{shared: '{url}'}}"):
+        with pytest.raises(ConfigError) as caught:
+            load_files(written)
+        (problem,) = caught.value.problems
+        assert said in problem.message
+        assert "secret" not in problem.message
+        assert 1 == problem.line
+
+
+def test_shared_state(load_files: Load) -> None:
+    """An address alone stands for `shared`; a password comes from the environment, and stays there."""
+    assert "redis://box:6379/0" == load_files("state: redis://box:6379/0").state.shared
+    settings = load_files("state: '${env:REDIS}'", {"REDIS": "rediss://:secret@box"})
+    assert "rediss://:secret@box" == settings.state.shared
+    assert "${env:REDIS}" == show(settings)["state"]["shared"]
+
+
+def test_shared_state_without_its_library(load_files: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what to install."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'hostd\[redis\]'"):
+        load_files("state: redis://box")

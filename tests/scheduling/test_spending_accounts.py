@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.domain.budget import Account, Amounts, Budget, CountedUse, Owner, budget_of
+from hostd.domain.budget import Account, Amounts, Budget, CountedUse, OthersUse, Owner, budget_of
 from hostd.domain.reason import FallbackReason
 from hostd.scheduling.decisions import Charged
 from hostd.scheduling.effects import Refuse
-from hostd.scheduling.events import ClientLeft, DayBegan, Finished, ShutdownRequested, SpendingCounted
+from hostd.scheduling.events import ClientLeft, DayBegan, Finished, ShutdownRequested, SpendingCounted, UsedElsewhere
 from hostd.scheduling.spending import USUAL_ANSWER
 from tests.scheduling.scenario import Rehearsal, profile
 from tests.scheduling.test_spending import DAY, PRICE, cloud
@@ -220,3 +220,28 @@ def test_no_owner_spends_more_than_its_budget(owner: Owner, happenings: list[tup
         for each in stage.scheduler.accounts():
             assert each.day.usd + each.reserved.usd <= 1.0 + 1e-9
             assert each.reserved.usd >= -1e-9
+
+
+def test_what_other_hosts_use_up_counts() -> None:
+    """Until a day ends there, too; what was just used up counts for a minute, and what was known before does not."""
+    client = Accounts(minute="2 requests", day="5 requests")
+    one, four = Amounts(1.0), Amounts(4.0)
+    client.stage.tell(UsedElsewhere({ALICE: OthersUse(one, one)}), 0.0)
+    assert ["serve 1 by local"] == client.ask("1", "local", 1.0)
+    assert ["refuse 2: rate_limit_exceeded"] == client.ask("2", "local", 2.0)
+    client.stage.tell(UsedElsewhere({ALICE: OthersUse(four, four)}, recent=False), 70.0)
+    assert (5.0, 5.0) == (client.used.day.requests, client.used.month.requests)
+    assert ["refuse 3: budget"] == client.ask("3", "local", 71.0)
+    client.stage.tell(DayBegan(DAY, 30 * DAY, is_month=False), DAY)
+    assert (0.0, 5.0) == (client.used.day.requests, client.used.month.requests)
+    assert ["serve 4 by local"] == client.ask("4", "local", DAY + 1)
+
+
+def test_what_is_in_flight_at_other_hosts_counts() -> None:
+    """The most that it may cost is kept free; when it has cost less, there is room again, also for those that wait."""
+    client = Accounts(day="1 USD", at_limit="queue")
+    client.stage.tell(UsedElsewhere({ALICE: OthersUse(reserved=Amounts(usd=0.9999))}))
+    assert client.ask("1", prompt_tokens=100, answer_tokens=100)[0].startswith("refuse 1: budget")
+    client.stage.tell(UsedElsewhere({ALICE: OthersUse(Amounts(usd=0.1), Amounts(usd=0.1))}))
+    assert ["serve 2 by a"] == client.ask("2", prompt_tokens=100, answer_tokens=100)
+    assert {} == {each: use for each, use in client.stage.scheduler.own_use().items() if use.day.usd}
