@@ -271,7 +271,8 @@ class KvSection(Section):
     """What becomes of what engines have read of a conversation when its slot or its engine is needed for something else."""
 
     save: field_types.Switch = key(
-        "Keep it in files (0600) in the state folder, and go on from there; they amount to the conversations. llama.cpp only.",
+        "Keep it, and go on from there: llama.cpp in files (0600) in the state folder, which amount to the conversations; vLLM in "
+        "main memory, as far as there is some left and for models whose layers all keep every token.",
         _KV.save,
     )
 

@@ -74,7 +74,7 @@ def _as_card(shape: Shape, flags: VllmServing, host: Host) -> Footprint:
     """Return the footprint of vLLM on the processor: main memory counts as its card, which makes some parts bounds."""
     memory = Pool(_RAM, PoolKind.RAM, "", host.ram_bytes, host.ram_bytes, host.ram_bytes)
     # The processor build compiles no CUDA graphs, which is what eager means for memory.
-    found = vllm.footprint(shape, replace(flags, eager=True), [memory], host="")
+    found = vllm.footprint(shape, replace(flags, eager=True, keeps=False), [memory], host="")
     parts = {component: found.parts[_RAM].get(component, Span()) for component in Component}
     for component, span in found.parts[""].items():
         parts[component] += span

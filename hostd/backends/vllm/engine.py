@@ -113,6 +113,7 @@ class Vllm(Engine):
         flags = {
             **_fixed(profile, variant, cards, address),
             "kv-cache-memory-bytes": kv,
+            **({} if build.on_processor else memory.kept_prompts(option, profile, build.knows)),
             "middleware": MIDDLEWARE,
             # A line per request would push the engine's own lines out of the log that hostd keeps.
             "disable-uvicorn-access-log": True,

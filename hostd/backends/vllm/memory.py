@@ -1,6 +1,6 @@
 """How much KV cache vLLM is told to take: what the plan reserved, so that it leaves the rest of a GPU to other models."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hostd.backends import checkpoint_folder
@@ -9,6 +9,7 @@ from hostd.domain.errors import EngineError
 from hostd.domain.host import Pool, PoolKind
 from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.reason import ExitClass
+from hostd.domain.ticket import Task
 from hostd.planning.footprint import vllm
 from hostd.planning.footprint.vllm_serving import VllmServing
 from hostd.planning.formats.safetensors import BadModel
@@ -18,6 +19,7 @@ _KV_TYPES = {"f16": "auto", "bf16": "auto", "q8_0": "fp8"}
 _HOST_BLOCK = 128
 """Tokens of a block where vLLM computes on the processor."""
 _MIB = 1 << 20
+_OFFLOADING = frozenset({"kv-offloading-size", "kv-offloading-backend", "kv-transfer-config"})
 
 
 def serving(profile: Profile) -> VllmServing:
@@ -41,10 +43,36 @@ def serving(profile: Profile) -> VllmServing:
             eager=args.get("enforce-eager") is True,
             kv_bytes=_optional(args, "kv-cache-memory-bytes"),
             utilisation=None if utilisation is None else float(utilisation),
+            keeps=_keeps(profile),
             **memory_fields(args),
         )
     except ValueError as error:
         raise _bad(f"args: {error}") from error
+
+
+def kept_prompts(option: LoadOption | None, profile: Profile, knows: Callable[[str], bool]) -> dict[str, Flag]:
+    """Return the flags for keeping past prompts in the host memory that *option* gives them, GiB for all cards together.
+
+    *knows* tells which flags the build has; without that for the size there are none.
+    """
+    share = ((option.shares if option else None) or {}).get(vllm.OFFLOAD_FLAG)
+    if not share or not _keeps(profile) or not knows(vllm.OFFLOAD_FLAG):
+        return {}
+    # Early builds see too late that their connector cannot do with a cache of several kinds, which these models have not.
+    rest: dict[str, Flag] = {"kv-offloading-backend": "native", "disable-hybrid-kv-cache-manager": True}
+    known = {name: value for name, value in rest.items() if knows(name) and name not in profile.args}
+    return {vllm.OFFLOAD_FLAG: share, "enable-prefix-caching": True} | known
+
+
+def _keeps(profile: Profile) -> bool:
+    """Return whether the owner wants past prompts to be kept, and has no flags of their own about that."""
+    args = profile.args
+    return (
+        profile.kv.save
+        and profile.capabilities.task is Task.TEXT
+        and _OFFLOADING.isdisjoint(args)
+        and args.get("enable-prefix-caching") is not False
+    )
 
 
 def kv_bytes(folder: Path, profile: Profile, option: LoadOption | None, *, on_processor: bool) -> int | None:

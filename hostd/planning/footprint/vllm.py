@@ -16,6 +16,9 @@ from hostd.planning.footprint.vllm_serving import VllmServing
 MIB = 1 << 20
 GIB = 1 << 30
 KV_FLAG = "kv-cache-memory-bytes"
+OFFLOAD_FLAG = "kv-offloading-size"
+PROMPTS_KEPT = 2
+"""Times the cache of all requests at once that past prompts may have in host memory."""
 # vLLM's profiling run samples for all requests at once, in float32 with copies: bytes per request and word of the vocabulary.
 # Logs of 2025 and 2026 show 38.5 to 39.6; some newer ones far less.
 _SAMPLER = Span(6, 39, 40)
@@ -73,7 +76,7 @@ def footprint(shape: Shape, serving: VllmServing, devices: Sequence[Pool], host:
         parts,
         bounded_only=not shape.known,
         notes=tuple(_notes(shape, serving, devices)),
-        elastic=tuple(_elastic(shape, serving, devices)),
+        elastic=(*_elastic(shape, serving, devices), *_kept_prompts(shape, serving, devices, host)),
         unreckoned=(
             *serving.unreckoned,
             *(("enable-lora",) if serving.adapters and not adapter_bytes(shape, serving, 1) else ()),
@@ -105,6 +108,23 @@ def _elastic(shape: Shape, serving: VllmServing, devices: Sequence[Pool]) -> Ite
     if more := _whole_mib(need.high) - _whole_mib(need.low):
         pools = tuple(card.id for card in devices)
         yield ElasticMemory(KV_FLAG, pools, MIB, more // MIB, Component.KV, at_once=True)
+
+
+def _kept_prompts(shape: Shape, serving: VllmServing, devices: Sequence[Pool], host: str) -> Iterator[ElasticMemory]:
+    """Yield the cache in host memory of prompts that have to leave the cards, or that a sleep takes from there.
+
+    The engine allocates all of it when it starts, in pages that cannot be swapped, for all cards together. It is offered where
+    every layer keeps every token in the same form: others have it in few builds, or crash after a sleep (vllm issues 36463, 45268).
+    """
+    if not serving.keeps or host in {card.id for card in devices} or not _uniform(shape):
+        return
+    most = PROMPTS_KEPT * len(devices) * wanted_kv(shape, serving, devices).high
+    yield ElasticMemory(OFFLOAD_FLAG, (host,), GIB, -(-most // GIB), at_once=True)
+
+
+def _uniform(shape: Shape) -> bool:
+    """Return whether all layers keep keys and values of all tokens."""
+    return shape.known and all(layer.kind is LayerKind.FULL and layer.value_width for layer in shape.layers)
 
 
 def kv_cache_memory_bytes(shape: Shape, serving: VllmServing, devices: Sequence[Pool], free: int) -> int:

@@ -30,7 +30,8 @@ class VllmServing:
     goes without CUDA graphs. *kv_bytes* is ``--kv-cache-memory-bytes``, per card; *utilisation* is ``--gpu-memory-utilization``
     where the owner wants the engine to take a share of the card instead. *offload* are bytes of weights of each card that lie in
     host memory (``--cpu-offload-gb``), *host_kv* the cache there of all cards together (``--kv-offloading-size``). *adapters* LoRA
-    adapters of *adapter_rank* may be at work at once. *unreckoned* names flags of the owner's that change the bytes and are not
+    adapters of *adapter_rank* may be at work at once. *keeps* says that past prompts are to be kept in host memory as far as there
+    is some left, in place of a fixed *host_kv*. *unreckoned* names flags of the owner's that change the bytes and are not
     counted.
     """
 
@@ -49,6 +50,7 @@ class VllmServing:
     host_kv: int = 0
     adapters: int = 0
     adapter_rank: int = 0
+    keeps: bool = False
     unreckoned: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -12,15 +12,20 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from hostd.backends import checkpoint_folder
 from hostd.backends.contract import Endpoint, Launch
 from hostd.backends.vllm import engine as vllm
+from hostd.backends.vllm import memory
 from hostd.backends.vllm.build import VllmBuild
 from hostd.backends.vllm.engine import LAUNCHERS, MIDDLEWARE, Vllm
 from hostd.dialects.context_errors import is_too_long
 from hostd.domain.errors import EngineError
-from hostd.domain.profile import Capabilities, Profile, Variant
+from hostd.domain.host import Pool, PoolKind
+from hostd.domain.profile import Capabilities, KvSettings, Profile, Variant
 from hostd.domain.reason import ExitClass
 from hostd.planning.footprint.llamacpp_serving import Placement
+from hostd.planning.footprint.vllm import footprint
+from hostd.planning.warm_set.elastic import with_shares
 from hostd.planning.warm_set.load_option import LoadOption
 from tests.backends.running import Running, asked, free_port, installed, needs, running
 from tests.counting_model import counted, write_counting_model
@@ -119,6 +124,68 @@ def test_on_a_processor_the_cache_is_bounded_and_sleep_is_not_believed(
     assert ((), True) == (launch.sleep_levels, "CUDA_VISIBLE_DEVICES" not in launch.env)
     compiled = launched(model, Profile("tiny", (), args={"enforce-eager": False}))
     assert "no-enforce-eager" in flags(compiled)
+
+
+KEEPING = FLAGS | {"kv-offloading-size", "kv-offloading-backend", "disable-hybrid-kv-cache-manager"}
+
+
+def keeping_option(profile: Profile, folder: Path, free: int) -> LoadOption:
+    """Return how *profile* is loaded on one card beside *free* bytes of main memory."""
+    card = Pool("cuda:0", PoolKind.VRAM, "", 8 << 30, 8 << 30, 8 << 30)
+    found = footprint(checkpoint_folder.shape(folder), memory.serving(profile), [card])
+    needs = {pool: found.pool(pool).high for pool in found.parts}
+    return with_shares(
+        LoadOption(0, "m", Placement.on("cuda:0"), needs=needs, elastic=found.elastic), {"cuda:0": 8 << 30, "ram": free}
+    )
+
+
+@pytest.mark.parametrize(("free", "told"), [(0, None), (2 << 30, "2"), (64 << 30, "8")])
+def test_keeps_past_prompts_in_what_the_plan_gives_them(
+    model: Path, monkeypatch: pytest.MonkeyPatch, free: int, told: str | None
+) -> None:
+    """The size is the ledger's share, to the byte; without any, or unless the owner wants it, the engine gets no such flag."""
+    monkeypatch.setattr(vllm, "build_of", lambda _: replace(ON_CARDS, flags=KEEPING))
+    # 256 bytes a token, 4096 tokens a request.
+    profile = Profile("tiny", (), context=4096, slots=4096, kv=KvSettings(save=True))
+    option = keeping_option(profile, model, free)
+    seen = flags(launched(model, profile, option))
+    assert told == seen.get("kv-offloading-size")
+    assert option.share_bytes.get("ram", 0) == int(told or 0) << 30
+    assert (told is not None) is ({"enable-prefix-caching", "disable-hybrid-kv-cache-manager"} <= seen.keys())
+    assert ("native" if told else None) == seen.get("kv-offloading-backend")
+    assert "kv-offloading-size" not in flags(launched(model, replace(profile, kv=KvSettings()), option))
+
+
+@pytest.mark.parametrize(
+    ("args", "left_out"),
+    [
+        ({"kv-offloading-size": 3}, frozenset()),
+        ({"kv-transfer-config": "{}"}, frozenset()),
+        ({"enable-prefix-caching": False}, frozenset()),
+        ({}, {"kv-offloading-size"}),
+    ],
+)
+def test_the_owners_own_flags_and_older_builds_keep_prompts_without_hostd(
+    model: Path, monkeypatch: pytest.MonkeyPatch, args: dict[str, Any], left_out: frozenset[str]
+) -> None:
+    """Or do not; nothing of hostd's comes beside them."""
+    known = (KEEPING | {"kv-transfer-config"}) - left_out
+    monkeypatch.setattr(vllm, "build_of", lambda _: replace(ON_CARDS, flags=known))
+    profile = Profile("tiny", (), context=4096, slots=4096, args=args, kv=KvSettings(save=True))
+    option = keeping_option(replace(profile, args={}), model, 64 << 30)
+    assert option.share_bytes["ram"]
+    seen = flags(launched(model, profile, option))
+    assert {"kv-offloading-backend", "disable-hybrid-kv-cache-manager", "enable-prefix-caching"}.isdisjoint(seen)
+    assert str(args.get("kv-offloading-size", "")) == seen.get("kv-offloading-size", "")
+
+
+def test_a_build_is_told_by_the_flags_that_it_knows(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that does without the switch for several kinds of cache is not given it."""
+    monkeypatch.setattr(vllm, "build_of", lambda _: replace(ON_CARDS, flags=FLAGS | {"kv-offloading-size"}))
+    profile = Profile("tiny", (), context=4096, slots=4096, kv=KvSettings(save=True))
+    seen = flags(launched(model, profile, keeping_option(profile, model, 64 << 30)))
+    assert {"kv-offloading-size", "enable-prefix-caching"} <= seen.keys()
+    assert {"kv-offloading-backend", "disable-hybrid-kv-cache-manager"}.isdisjoint(seen)
 
 
 def test_what_a_build_does_not_know_is_left_out(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,6 +241,29 @@ def test_weights_may_lie_in_host_memory() -> None:
     assert cache.pool("ram").high - footprint(SHAPE, SERVING, cards()).pool("ram").high == 3 * GIB
 
 
+def test_past_prompts_are_kept_in_what_is_left_of_host_memory() -> None:
+    """Up to twice what all requests at once fill, on all cards together, and only of models whose layers all keep every token."""
+    keeping = replace(SERVING, keeps=True)
+    for count in (1, 2):
+        *_, kept = footprint(SHAPE, keeping, cards(count)).elastic
+        # 128 KiB a token, 8192 tokens, four requests: 4 GiB.
+        assert ("kv-offloading-size", ("ram",), GIB, 8, True) == (
+            kept.flag,
+            kept.pools,
+            kept.unit,
+            kept.most,
+            kept.at_once,
+        )
+    assert footprint(SHAPE, keeping, cards()).parts == footprint(SHAPE, SERVING, cards()).parts
+    assert 1 == len(footprint(SHAPE, SERVING, cards()).elastic)
+    mixed = replace(SHAPE, layers=(*SHAPE.layers[1:], replace(BLOCK, kind=LayerKind.SLIDING)))
+    latent = replace(SHAPE, layers=(replace(BLOCK, value_width=0),) * 32)
+    for other in (mixed, latent, replace(SHAPE, known=False)):
+        assert 1 == len(footprint(other, keeping, cards()).elastic)
+    # A card that is main memory keeps nothing by moving it there.
+    assert 1 == len(footprint(SHAPE, keeping, cards(), host="cuda:0").elastic)
+
+
 def test_adapters_have_their_places_from_the_start() -> None:
     """For each at work, of the largest rank: 42 million elements a layer's matrices of 8 billion parameters have at rank 16."""
     one = adapter_bytes(SHAPE, replace(SERVING, adapters=1, adapter_rank=16), 1)
