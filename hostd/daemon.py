@@ -37,6 +37,7 @@ from hostd.service.report import ServiceReporter
 from hostd.supervisor.process.state_lock import state_locked
 from hostd.telemetry import decision_log
 from hostd.telemetry.decision_log import Output
+from hostd.telemetry.journal_entry import journal_stream
 from hostd.telemetry.library_log import take_in_libraries
 from hostd.telemetry.log_stream import as_stream
 
@@ -59,22 +60,30 @@ def run(
     machine: Host | None = None,
 ) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code. *machine* stands in for the memory of this one."""
-    stream = as_stream(sys.stderr)
+    stream, journal = as_stream(sys.stderr), journal_stream(sys.stderr)
     output: Output = stream or sys.stderr
     try:
         # What libraries and the interpreter print there must not wait for a reader either.
         with redirect_stderr(cast("TextIO", output)):
-            return _run_logged(settings, output, style=log_format, level=log_level, machine=machine, demo=demo)
+            decisions = decision_log.configure(
+                style=log_format, level=log_level, stream=sys.stderr, output=output, journal=journal
+            )
+            try:
+                return _run_logged(settings, output, decisions, machine=machine, demo=demo)
+            finally:
+                decisions.flush()
     finally:
-        if stream is not None:
-            stream.close()
+        for each in (stream, journal):
+            if each is not None:
+                each.close()
 
 
-def _run_logged(settings: Settings, output: Output, *, style: str, level: str, machine: Host | None, demo: bool) -> int:
+def _run_logged(
+    settings: Settings, output: Output, decisions: decision_log.DecisionLog, *, machine: Host | None, demo: bool
+) -> int:
     # The loop asks for the interpreter at each of its callbacks, and should not wait long for threads that check large bodies.
     sys.setswitchinterval(_SWITCH_EVERY)
     heap.map_large_blocks_alone()
-    decisions = decision_log.configure(style=style, level=level, stream=sys.stderr, output=output)
     take_in_libraries()
     descriptor_limit.raise_limit()
     try:

@@ -1,10 +1,10 @@
-"""One structured line per decision, on standard error. Prompts, answers and keys are never among them."""
+"""One structured line per decision and per request, on standard error. Prompts, answers and keys are never among them."""
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
-from typing import Any, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 import structlog
 
@@ -20,13 +20,14 @@ from hostd.scheduling.decisions import (
 )
 from hostd.scheduling.gateway_decisions import CheckFailed, LoopDetected
 from hostd.telemetry.decision_text import numbers
-from hostd.telemetry.journal_priority import is_journal, with_priority
+from hostd.telemetry.journal_entry import entry
+from hostd.telemetry.journal_priority import is_journal, with_priority, with_priority_of
 from hostd.telemetry.log_stream import LogStream
+from hostd.telemetry.request_log import EVENT, RequestLines, about, level_of
 from hostd.telemetry.sinks import RequestRecord, Sink
 from hostd.telemetry.tracebacks import exception_as_text, printable
 
 _FIRST = ("timestamp", "level", "event")
-_CLOUD = "cloud"
 _OTHER_NAMES = {"level": "sleep_level"}
 
 
@@ -34,36 +35,63 @@ Output = LogStream | TextIO
 
 
 def configure(
-    *, style: str = "auto", level: str = "info", stream: TextIO = sys.stderr, output: Output | None = None
+    *,
+    style: str = "auto",
+    level: str = "info",
+    stream: TextIO = sys.stderr,
+    output: Output | None = None,
+    journal: LogStream | None = None,
 ) -> "DecisionLog":
     """Set up logging for the whole process, and return the sink that logs decisions.
 
-    *style* is ``json`` (one object a line), ``text`` (for people), or ``auto``: text on a terminal, JSON elsewhere.
-    *output* takes the lines in place of *stream*, which then only says whether it is a terminal, or systemd's journal: that is told
-    the priority of each line.
+    *style* is ``json`` (one object a line), ``text`` (for people), or ``auto``: text on a terminal, entries with fields where
+    there is a *journal* to take them, JSON elsewhere. *output* takes the lines in place of *stream*, which then only says whether
+    it is a terminal, or systemd's journal: that is told the priority of each line.
     """
-    text = stream.isatty() if style == "auto" else style == "text"
     least = logging.getLevelNamesMapping()[level.upper()]
+    if style == "auto" and journal is not None:
+        _configure(
+            least, [exception_as_text, entry], journal, structlog.BytesLoggerFactory(file=cast("BinaryIO", journal))
+        )
+        return DecisionLog(least)
+    text = stream.isatty() if style == "auto" else style == "text"
     processors = _text_lines(colours=stream.isatty()) if text else _json_lines()
-    if is_journal(stream):
+    with_prefix = is_journal(stream)
+    if with_prefix:
         processors.append(with_priority)
+    out = cast("TextIO", output or stream)
+    _configure(least, processors, output, structlog.WriteLoggerFactory(file=out))
+    if text:
+        return DecisionLog(least)
+    return DecisionLog(least, RequestLines(out.write, with_priority_of if with_prefix else _plain))
+
+
+def _configure(
+    least: int,
+    processors: list[structlog.typing.Processor],
+    output: Output | None,
+    factory: Callable[..., structlog.typing.WrappedLogger],
+) -> None:
     if isinstance(output, LogStream):
         output.tell_left_out = lambda lines: _line(processors, "warning", "log_lines_left_out", lines=lines)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", output or stream)),
+        logger_factory=factory,
         cache_logger_on_first_use=True,
     )
-    return DecisionLog(least)
 
 
-def _line(processors: list[structlog.typing.Processor], level: str, event: str, **about: object) -> str:
+def _plain(_level: str, line: str) -> str:
+    return line
+
+
+def _line(processors: list[structlog.typing.Processor], level: str, event: str, **about: object) -> bytes:
     """Return a line of the log without writing it: for the stream itself, which must not wait for a logger's lock."""
     line: Any = {"event": event, **about}
     for process in processors:
         line = process(None, level, line)
-    return f"{line}\n"
+    return (line if isinstance(line, bytes) else str(line).encode("utf-8", "backslashreplace")) + b"\n"
 
 
 def _text_lines(*, colours: bool) -> list[structlog.typing.Processor]:
@@ -101,50 +129,52 @@ def _in_order(_logger: object, _method: str, event: MutableMapping[str, Any]) ->
 
 
 class DecisionLog(Sink):
-    """Logs each decision as one line, if its level is *least* or more (as the numbers of `logging`)."""
+    """Logs each decision and each request as one line, if its level is *least* or more (as the numbers of `logging`).
 
-    def __init__(self, least: int = logging.DEBUG) -> None:
+    Those of requests are left to *requests*, if given.
+    """
+
+    def __init__(self, least: int = logging.DEBUG, requests: RequestLines | None = None) -> None:
         self._least = least
+        self._requests = requests
         self._log = structlog.get_logger()
 
     def decided(self, decision: Decision, at: float) -> None:  # noqa: ARG002 - a line has the time at which it is written
         """Log *decision*."""
-        if isinstance(decision, Routed) and decision.reason is None and self._least > logging.DEBUG:
+        if isinstance(decision, Routed) and self._least > logging.DEBUG:
             return
         level = _level(decision)
         if level < self._least:
             return
-        about: dict[str, Any] = {"model": decision.model}
+        told: dict[str, Any] = {"model": decision.model}
         if isinstance(decision, (Routed, FellBack, Refused, RequestSuspected, Charged, LoopDetected, CheckFailed)):
-            about["request"] = decision.ticket_id
+            told["request"] = decision.ticket_id
         # The level of sleep is no level of the log.
-        about |= {_OTHER_NAMES.get(name, name): value for name, value in numbers(decision).items()}
+        told |= {_OTHER_NAMES.get(name, name): value for name, value in numbers(decision).items()}
         # A full disk or a closed terminal costs the line; it must not cost the decision.
         with suppress(OSError, ValueError):
-            self._log.log(level, decision.event, **about)
+            self._log.log(level, decision.event, **told)
 
     def finished(self, record: RequestRecord) -> None:
-        """Log a request that left this machine, or that has a price."""
-        if (record.backend != _CLOUD and record.cost is None) or self._least > logging.INFO:
+        """Log a request that is over."""
+        level = level_of(record)
+        if level < self._least:
+            return
+        if self._requests is not None:
+            self._requests.add(record, level)
             return
         with suppress(OSError, ValueError):
-            self._log.info(
-                "paid_answer",
-                model=record.model,
-                request=record.id,
-                backend=record.backend,
-                route=record.route,
-                outcome=record.outcome,
-                status=record.status,
-                prompt_tokens=record.prompt_tokens,
-                output_tokens=record.output_tokens,
-                cost_usd=None if record.cost is None else round(record.cost, 8),
-            )
+            self._log.log(level, EVENT, **about(record))
+
+    def flush(self) -> None:
+        """Write what may wait to be written."""
+        if self._requests is not None:
+            self._requests.flush()
 
 
 def _level(decision: Decision) -> int:
     match decision:
-        case Routed(reason=None) | Charged():
+        case Routed() | Charged():
             return logging.DEBUG  # one for each request; headers, records and the history tell it as well
         case Refused() | FellBack() | RequestSuspected() | BreakerOpened() | LoopDetected():
             return logging.WARNING

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 _VARIABLE = "JOURNAL_STREAM"
-_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 
 def is_journal(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
@@ -17,7 +17,11 @@ def is_journal(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
     return environ.get(_VARIABLE) == f"{about.st_dev}:{about.st_ino}"
 
 
+def with_priority_of(level: str, line: str) -> str:
+    """Return one *line* with the priority of *level*."""
+    return f"<{PRIORITIES.get(level, 6)}>{line}"
+
+
 def with_priority(_logger: object, method: str, lines: Any) -> str:
     """Return *lines*, a text, each with the priority of the level that *method* names."""
-    prefix = f"<{_PRIORITIES.get(method, 6)}>"
-    return "\n".join(f"{prefix}{line}" for line in lines.split("\n"))
+    return "\n".join(with_priority_of(method, line) for line in lines.split("\n"))

@@ -1,5 +1,6 @@
 """The stream of log lines: a thread writes them, so that a reader that takes none holds up nothing but its own lines."""
 
+import errno
 import os
 import select
 import threading
@@ -11,8 +12,8 @@ _CAPACITY = 1 << 20  # bytes that wait for a reader; some thousand lines
 _RETRY = 1.0  # seconds until the next try to write where one failed
 
 
-def _left_out(lines: int) -> str:
-    return f"hostd: {lines} log lines were left out: nobody read them in time\n"
+def _left_out(lines: int) -> bytes:
+    return f"hostd: {lines} log lines were left out: nobody read them in time\n".encode()
 
 
 class LogStream:
@@ -23,7 +24,7 @@ class LogStream:
     """
 
     def __init__(self, descriptor: int, capacity: int = _CAPACITY) -> None:
-        self.tell_left_out: Callable[[int], str] = _left_out
+        self.tell_left_out: Callable[[int], bytes] = _left_out
         self._descriptor = descriptor
         self._capacity = capacity
         self._lines: deque[bytes] = deque()
@@ -34,13 +35,13 @@ class LogStream:
         self._thread = threading.Thread(target=self._write_on, name="log", daemon=True)
         self._thread.start()
 
-    def write(self, text: str) -> int:
-        """Take one or more whole lines; never wait for the reader."""
-        line = text.encode("utf-8", "backslashreplace")
+    def write(self, text: str | bytes) -> int:
+        """Take one or more whole lines, or an entry of the journal; never wait for the reader."""
+        line = text.encode("utf-8", "backslashreplace") if isinstance(text, str) else text
         with self._changed:
             # Once lines are left out, all are until the reader has caught up: so what was left out is one gap, told in its place.
             if self._left_out or self._size + len(line) > self._capacity:
-                self._left_out += text.count("\n")
+                self._left_out += text.count("\n") if isinstance(text, str) else 1
             else:
                 self._lines.append(line)
                 self._size += len(line)
@@ -76,7 +77,7 @@ class LogStream:
             while not self._lines:
                 if self._left_out:
                     count, self._left_out = self._left_out, 0
-                    return self.tell_left_out(count).encode()
+                    return self.tell_left_out(count)
                 if self._closing.is_set():
                     return None
                 self._changed.wait()
@@ -95,7 +96,10 @@ class LogStream:
                 waiting = select.poll()
                 waiting.register(self._descriptor, select.POLLOUT)
                 waiting.poll(1000)
-            except OSError:
+            except OSError as error:
+                if error.errno == errno.EMSGSIZE:
+                    # An entry that the journal never takes.
+                    return
                 # A full disk, a reader that is gone, a terminal that was closed: there may be space or a reader again.
                 if self._closing.wait(_RETRY):
                     return

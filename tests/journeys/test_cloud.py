@@ -96,8 +96,8 @@ def test_it_is_seen_everywhere(host: Host) -> None:
 
 def logged(host: Host) -> list[tuple[str, float]]:
     """Return the backends and costs of the answers of ``sibling``, by the log."""
-    lines = [json.loads(line) for line in host.output.read_text().splitlines() if '"paid_answer"' in line]
-    return [(line["backend"], line["cost_usd"]) for line in lines if line["model"] == "sibling"]
+    lines = [json.loads(line) for line in host.output.read_text().splitlines() if '"event": "request"' in line]
+    return [(line["backend"], line.get("cost_usd")) for line in lines if line["model"] == "sibling"]
 
 
 def paid(host: Host) -> float:

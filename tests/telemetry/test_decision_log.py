@@ -13,6 +13,7 @@ from hostd.domain.reason import FallbackReason
 from hostd.scheduling.decisions import Decision, FailureHandled, FellBack, LoadStarted, Refused, Routed, Slept
 from hostd.telemetry import decision_log
 from hostd.telemetry.log_stream import LogStream
+from hostd.telemetry.sinks import RequestRecord
 from tests.conftest import OpenDaemon
 from tests.stage import make_profile, make_settings
 from tests.telemetry.example_decisions import EXAMPLES, example
@@ -57,20 +58,45 @@ def test_writes_decisions_as_json() -> None:
     } == document
 
 
-def test_writes_what_was_paid_for() -> None:
-    """A request that left this machine has a line, with its cost where that is known, and so has a local one with a price."""
+def requests_written(style: str, *records: RequestRecord, level: str = "info") -> list[str]:
+    """Return the lines that requests make."""
     stream = io.StringIO()
-    decisions = decision_log.configure(style="json", stream=stream)
-    decisions.finished(request())
-    decisions.finished(request(id="req_2", backend="cloud", outcome="failed", status=400))
-    decisions.finished(request(id="req_3", cost=0.123456789))
-    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert [("req_2", "cloud", None), ("req_3", "llamacpp", 0.12345679)] == [
-        (line["request"], line["backend"], line["cost_usd"]) for line in lines
-    ]
-    assert ("info", "paid_answer", 100, 51) == tuple(
-        lines[1][name] for name in ("level", "event", "prompt_tokens", "output_tokens")
+    decisions = decision_log.configure(style=style, level=level, stream=stream)
+    for record in records:
+        decisions.finished(record)
+    return stream.getvalue().split("\n")[:-1]
+
+
+def test_writes_a_line_for_each_request() -> None:
+    """With what is known of it, in a form that is the same in both styles."""
+    records = [request(client="me", cost=0.123456789), request(id="req_2", outcome="refused", status=503, model="beta")]
+    first, second = (json.loads(line) for line in requests_written("json", *records))
+    assert ["timestamp", "level", "event", "model", "request"] == list(first)[:5]
+    assert ("info", "request", "req_1", 100, 51, 0.12345679, "me") == tuple(
+        first[name] for name in ("level", "event", "request", "prompt_tokens", "output_tokens", "cost_usd", "client")
     )
+    assert ("warning", "refused", 503, "alpha") == tuple(
+        second[name] for name in ("level", "outcome", "status", "asked")
+    )
+    plain = requests_written("text", *records)
+    assert 2 == len(plain)
+    assert "total_ms=2000.0" in plain[0]
+    assert "outcome=refused" in plain[1]
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_requests_can_be_left_out(style: str) -> None:
+    """By their level: those that had no answer stay longest."""
+    records = [request(), request(outcome="broken", status=502), request(outcome="failed", status=400)]
+    assert [3, 1, 0] == [len(requests_written(style, *records, level=name)) for name in ("info", "warning", "error")]
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_a_client_cannot_forge_a_line(style: str) -> None:
+    """It names itself and its session as it likes."""
+    (line,) = requests_written(style, request(client=NASTY, session=NASTY))
+    assert style == "json" or line.isprintable()
+    assert "\x1b" not in line
 
 
 @pytest.mark.parametrize("style", ["json", "text"])
@@ -94,7 +120,7 @@ def test_the_level_of_sleep_is_no_level_of_the_log() -> None:
         (example(FellBack), "warning"),
         (example(FailureHandled), "error"),
         (example(LoadStarted), "info"),
-        (example(Routed, reason=FallbackReason.STALL), "info"),
+        (example(Routed, reason=FallbackReason.STALL), "debug"),
         (example(Routed), "debug"),
     ],
 )
