@@ -1,6 +1,7 @@
 """One structured line per decision and per request, on standard error. Prompts, answers and keys are never among them."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
@@ -55,7 +56,8 @@ def configure(
         )
         return DecisionLog(least)
     text = stream.isatty() if style == "auto" else style == "text"
-    processors = _text_lines(colours=stream.isatty()) if text else _json_lines()
+    colours = stream.isatty() and not os.environ.get("NO_COLOR")
+    processors = _text_lines(colours=colours) if text else _json_lines()
     with_prefix = is_journal(stream)
     if with_prefix:
         processors.append(with_priority)
@@ -100,7 +102,9 @@ def _text_lines(*, colours: bool) -> list[structlog.typing.Processor]:
         structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
         exception_as_text,
         _printable,
-        structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback),
+        structlog.dev.ConsoleRenderer(
+            colors=colours, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
+        ),
     ]
 
 

@@ -84,6 +84,25 @@ def test_writes_a_line_for_each_request() -> None:
     assert "outcome=refused" in plain[1]
 
 
+@pytest.mark.parametrize(("variable", "coloured"), [("", True), ("1", False)])
+def test_colours_are_for_terminals_that_want_them(
+    monkeypatch: pytest.MonkeyPatch, variable: str, coloured: bool
+) -> None:
+    """NO_COLOR turns them off; elsewhere than on a terminal there are none. What a line is about comes first."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("NO_COLOR", variable)
+    stream = Terminal()
+    decision_log.configure(stream=stream).finished(request())
+    assert coloured is ("\x1b[" in stream.getvalue())
+    assert "\x1b[" not in requests_written("text", request())[0]
+    words = requests_written("text", request())[0].split()
+    assert "model=alpha" == next(word for word in words if "=" in word)
+
+
 @pytest.mark.parametrize("style", ["json", "text"])
 def test_requests_can_be_left_out(style: str) -> None:
     """By their level: those that had no answer stay longest."""
