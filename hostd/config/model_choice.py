@@ -54,10 +54,12 @@ Suffices = Annotated[SufficesSection, BeforeValidator(_long, Level | SufficesSec
 def complain(host: Document, role: str, value: YamlMapping) -> None:
     """Report what the section `suffices` of a *role* says of models that it does not use, and tasks that no model suffices for."""
     suffices, use = value.get("suffices"), value.get("use")
-    if not suffices and value.get("stages") is not None:
-        host.report(
-            f"`stages` of role '{role}' does nothing without `suffices`, which says what is up", value.keys_at["stages"]
-        )
+    for word in ("stages", "minute_usd"):
+        if not suffices and value.get(word) is not None:
+            message = (
+                f"`{word}` of role '{role}' does nothing without `suffices`, which says what its models are enough for"
+            )
+            host.report(message, value.keys_at[word])
     if not isinstance(suffices, YamlMapping) or not isinstance(use, YamlSequence):
         return
     used = [name for name in use if isinstance(name, str)]

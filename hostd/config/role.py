@@ -82,3 +82,7 @@ class RoleSection(Section):
         "`on`, as by itself where `suffices` is written: when the tools of an agent answer with failures again and again, its next "
         "step goes one model up, and back when its work progresses. `off`: a step stays with its model."
     )
+    minute_usd: field_types.Amount | None = key(
+        "What a minute of waiting is worth, in USD (0.05 where it is not written): of several models that suffice the one with the "
+        "best price comes first, its tokens, its queue, its load and the reading of the conversation counted."
+    )

@@ -97,6 +97,7 @@ def roles(host: HostFile) -> Mapping[str, Role]:
                 suffices=_suffices(role),
                 stages=role.stages,
                 cascade=None if role.cascade is None else CascadeSettings(**_frozen_values(role.cascade)),
+                minute_usd=role.minute_usd,
             )
             for name, role in host.roles.items()
         }

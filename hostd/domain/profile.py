@@ -212,8 +212,9 @@ class Role:
     *thinking* comes before that of the profiles, where it is set. Its requests are of the class *priority*, or of a lower one. The
     first rule of *route* whose condition holds says who of *use* comes first. *budget* is what its requests may use up. The profile
     *safety* answers those that go round in a circle. Where no rule holds, and *suffices* says for what some of *use* are
-    enough, the least of those that are enough for a request comes first; with *stages* not off, its steps may move up. With a
-    *cascade*, the cheapest answers first, and others where a check fails.
+    enough, the least of those that are enough for a request comes first; with *stages* not off, its steps may move up. Of several
+    that are enough the one with the best price comes first, at *minute_usd* for each minute of waiting. With a *cascade*, the
+    cheapest answers first, and others where a check fails.
     """
 
     name: str
@@ -227,6 +228,7 @@ class Role:
     suffices: Suffices = field(default_factory=lambda: MappingProxyType({}))
     stages: Stages | None = None
     cascade: CascadeSettings | None = None
+    minute_usd: float | None = None
 
 
 LISTEN = ("127.0.0.1:11435", "[::1]:11435")

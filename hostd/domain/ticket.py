@@ -57,7 +57,8 @@ class Route:
     this machine may see the request, so none is among them. *profile* is what *asked* means first, whether a target or not.
     Of the targets of one that *leaves*, some are not known to be on this machine.
     *why* is the step of routing that has put the first target there, empty where it is the first that its owner names.
-    *difficulty* is what that step has assessed the request by, where it has.
+    *difficulty* is what that step has assessed the request by, where it has; *meanwhile* is a model that it would rather have
+    chosen, had it been loaded.
     *thinking* is what the role that was asked for says of it, if it does; *priority* is the highest class that it allows. *role* is
     its name, *budget* what it may use up, *safety* the profile that answers in its place what goes round in a circle, if it
     says so, and *cascade* what its answers have to pass.
@@ -73,6 +74,7 @@ class Route:
     leaves: bool = False
     why: str = ""
     difficulty: Difficulty | None = None
+    meanwhile: str | None = None
     role: str | None = None
     budget: Budget | None = None
     safety: str | None = None

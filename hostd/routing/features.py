@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 from hostd.dialects.tool_steps import ToolStep
 
+USUAL_ANSWER = 500
+"""Tokens that an answer is taken to have, unless the client allows fewer."""
 _NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 
 class Features(NamedTuple):
-    """What the user *said* last, about how many *tokens* the prompt has, and what kind of request it is.
+    """What the user *said* last, about how many *tokens* the prompt has and its *answer* may have, and what kind of request it is.
 
     With *awaits_model* the last message is the result of a tool: an agent is in the middle of a step. *session* tells one client's
     conversations apart, *steps* are the last calls of its tools, where its role looks at them. *when* is local time.
@@ -28,3 +30,4 @@ class Features(NamedTuple):
     session: str | None = None
     metadata: Mapping[str, str] = _NO_METADATA
     steps: tuple[ToolStep, ...] = ()
+    answer: int = USUAL_ANSWER

@@ -10,12 +10,14 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from hostd.domain.model_choice import Difficulty
+from hostd.domain.offer import Offer
 from hostd.domain.principal import ANONYMOUS, Principal, Privacy
 from hostd.domain.profile import Role
 from hostd.domain.ticket import Requirements, Target
 from hostd.routing.features import Features
 
 _NO_FACTS: Mapping[str, str] = MappingProxyType({})
+_NO_OFFERS: Mapping[str, Offer] = MappingProxyType({})
 
 
 class RouteQuery(NamedTuple):
@@ -23,7 +25,8 @@ class RouteQuery(NamedTuple):
 
     *privacy* is what the request itself asks for; that of its sender and of the profile count besides. *tokens* is how
     long the prompt is at least (0: not counted), and *facts* are what classifiers found in it. *kept_here* says why it is
-    private, where a scan has found that. *features* are known where the role that is asked for has rules.
+    private, where a scan has found that. *features* are known where the role that is asked for routes by
+    content, and *offers* of its models where it chooses by price.
     """
 
     asked: str
@@ -34,6 +37,7 @@ class RouteQuery(NamedTuple):
     facts: Mapping[str, str] = _NO_FACTS
     kept_here: str = ""
     features: Features | None = None
+    offers: Mapping[str, Offer] = _NO_OFFERS
 
     @property
     def private(self) -> bool:
@@ -59,13 +63,14 @@ class Ranked(NamedTuple):
     """The targets that a policy keeps, in the order in which they are to be tried, and those that it drops.
 
     *why* is the step of routing that has moved one of them to the first place; empty where none has. *difficulty* is that of the
-    request, where it was assessed.
+    request, where it was assessed, and *meanwhile* a model that may be loaded while another one answers.
     """
 
     kept: tuple[Target, ...]
     dropped: tuple[Dropped, ...] = ()
     why: str = ""
     difficulty: Difficulty | None = None
+    meanwhile: str | None = None
 
 
 class RoutePolicy(Protocol):

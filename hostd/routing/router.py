@@ -140,7 +140,9 @@ class Router:
                 targets = ranked.kept
                 if role is not None and role.cascade is not None:
                     targets = upward(targets, ladder(role.use, self._catalog.profiles))
-                return replace(route, targets=targets, why=ranked.why, difficulty=ranked.difficulty)
+                return replace(
+                    route, targets=targets, why=ranked.why, difficulty=ranked.difficulty, meanwhile=ranked.meanwhile
+                )
         return route
 
     def _chain(self, starts: Iterable[str]) -> tuple[Target, ...]:

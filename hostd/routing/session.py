@@ -23,13 +23,15 @@ class ConversationState:
     """What is remembered of one conversation.
 
     *model* answered last, and *began_with* answered when its user said something last. Since then, or since it was another model,
-    *model* has answered for so many *steps*. *difficulty* is that of what the user said last, if it was assessed.
+    *model* has answered for so many *steps*. *difficulty* is that of what the user said last, if it was assessed, and
+    *tokens* are about those of the prompt that *model* has read.
     """
 
     model: str
     began_with: str
     steps: int = 0
     difficulty: Difficulty | None = None
+    tokens: int = 0
 
 
 class SessionPolicy:
@@ -51,7 +53,7 @@ class SessionPolicy:
         if begins:
             state.began_with, state.difficulty = model, difficulty or state.difficulty
         state.steps = 1 if begins or state.model != model else state.steps + 1
-        state.model = model
+        state.model, state.tokens = model, 0 if query.features is None else query.features.tokens
         self.learn(key, state)
         if self.tell is not None:
             self.tell(key, state)
@@ -63,14 +65,14 @@ class SessionPolicy:
         if len(self._sessions) > MOST_SESSIONS:
             self._sessions.popitem(last=False)
 
-    def difficulty_of(self, query: RouteQuery) -> Difficulty | None:
-        """Return how hard what was said last in the conversation of *query* was; None where that is not known."""
-        state = self._found(query)
-        return None if state is None else state.difficulty
+    def state(self, query: RouteQuery) -> ConversationState | None:
+        """Return what is known of the conversation that *query* continues; None where nothing is."""
+        key = _key(query)
+        return None if key is None else self._sessions.get(key)
 
     def pending(self, query: RouteQuery) -> ConversationState | None:
         """Return what is known of the conversation that *query* continues with the result of a tool; None where it does not."""
-        return self._found(query) if query.features is not None and query.features.awaits_model else None
+        return self.state(query) if query.features is not None and query.features.awaits_model else None
 
     def apply(self, query: RouteQuery, targets: Sequence[Target], role: Role | None, now: float) -> Ranked:  # noqa: ARG002
         """Return the targets, the one that the conversation is with first."""
@@ -82,10 +84,6 @@ class SessionPolicy:
         return Ranked(
             (stays, *(target for target in targets if target is not stays)), why="session (a tool's result is pending)"
         )
-
-    def _found(self, query: RouteQuery) -> ConversationState | None:
-        key = _key(query)
-        return None if key is None else self._sessions.get(key)
 
 
 def _key(query: RouteQuery) -> SessionKey | None:

@@ -10,6 +10,7 @@ from hostd.domain.catalog import Catalog
 from hostd.domain.model_choice import HARDEST, Difficulty, ability
 from hostd.domain.profile import Role
 from hostd.domain.ticket import Target
+from hostd.routing.best_price import MINUTE_USD, Sizes, by_price
 from hostd.routing.complexity_model import Assessment
 from hostd.routing.context_length import has_room
 from hostd.routing.policy import Ranked, RouteQuery
@@ -34,7 +35,8 @@ class SufficiencyPolicy:
         if features is None or role is None or not role.suffices:
             return Ranked(tuple(targets))
         assessed = self._assess(features.said)
-        before = self._sessions.difficulty_of(query)
+        state = self._sessions.state(query)
+        before = None if state is None else state.difficulty
         found = Difficulty(assessed.level, assessed.task)
         if before is not None and before.complexity - EASIER > found.complexity:
             found = Difficulty(before.complexity - EASIER, before.task)
@@ -45,15 +47,16 @@ class SufficiencyPolicy:
             for target in targets
             if target.model in role.use
         }
-        own = [target for target in targets if target.model in able]
-        enough = sorted(
-            (each for each in own if able[each.model] >= found.complexity), key=lambda each: able[each.model]
-        )
-        lesser = sorted(
-            (each for each in own if able[each.model] < found.complexity), key=lambda each: -able[each.model]
-        )
+        enough = {name: level for name, level in able.items() if level >= found.complexity}
+        minute = MINUTE_USD if role.minute_usd is None else role.minute_usd
+        priced = by_price(enough, query.offers, Sizes(features.tokens, features.answer), state, minute)
+        lesser = sorted(able.keys() - enough.keys(), key=lambda name: (-able[name], role.use.index(name)))
+        by_name = {target.model: target for target in targets}
+        order = [by_name[name] for name in (*priced.order, *lesser)]
         others = (target for target in targets if target.model not in able)
         follows = f", after {before.complexity}" if before is not None and found.complexity > assessed.level else ""
         lack = "" if enough else "; none suffices"
-        why = f"complexity {found.complexity} of {HARDEST} ({found.task}{follows}{lack})"
-        return Ranked((*enough, *lesser, *others), why=why, difficulty=found)
+        why = f"complexity {found.complexity} of {HARDEST} ({found.task}{follows}{lack})" + (
+            priced.why and f", {priced.why}"
+        )
+        return Ranked((*order, *others), why=why, difficulty=found, meanwhile=priced.meanwhile)

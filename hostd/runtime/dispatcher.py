@@ -7,7 +7,7 @@ without a single switch of tasks, and nearly every one of them without an event:
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol
 
 import structlog
@@ -15,6 +15,7 @@ import structlog
 from hostd.domain.answer_sums import AnswerSums
 from hostd.domain.errors import Bug
 from hostd.domain.lifecycle import State
+from hostd.domain.offer import Offer
 from hostd.domain.reason import ExitClass
 from hostd.domain.ticket import Ticket
 from hostd.planning.warm_set.load_option import LoadOption
@@ -168,6 +169,10 @@ class Dispatcher:
     def accounts(self) -> list[AccountView]:
         """Return what each owner of a budget has used up."""
         return self.scheduler.accounts()
+
+    def offers(self, models: Iterable[str]) -> Mapping[str, Offer]:
+        """Return what *models* would take for a request that arrives now, by name."""
+        return self.scheduler.offers(models)
 
     def position(self, ticket_id: str) -> QueuePosition | None:
         """Return where a request waits now, or None when it does not wait."""

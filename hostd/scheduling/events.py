@@ -225,6 +225,13 @@ class LoadRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class RoutedPast:
+    """A request went elsewhere because *model* was not loaded, although it would have been the better one if it had been."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class UnloadRequested:
     """A model is to be unloaded: by hand, or *by_client*, which the owner and other clients come before.
 
@@ -290,4 +297,14 @@ ModelEvent = (
 CardEvent = CardsReturned | SuspendAnnounced | HostResumed
 RecordEvent = SpendingCounted | DayBegan | UsedElsewhere | SpeedsRecalled
 EngineEvent = ModelEvent | LoadOptionsChanged | MemoryMeasured | ScheduleChanged | Reconfigured | Booted | CardEvent
-Event = Arrived | ClientLeft | AttemptFailed | Finished | RecordEvent | EngineEvent | ShutdownRequested | Ticked
+Event = (
+    Arrived
+    | RoutedPast
+    | ClientLeft
+    | AttemptFailed
+    | Finished
+    | RecordEvent
+    | EngineEvent
+    | ShutdownRequested
+    | Ticked
+)

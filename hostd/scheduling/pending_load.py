@@ -18,6 +18,7 @@ LOAD_PRIORITY = {
     "request": LoadPriority.WAITED_FOR,
     "asked": LoadPriority.WAITED_FOR,
     "turned_away": LoadPriority.WANTED,
+    "routed_past": LoadPriority.WANTED,
     "restart": LoadPriority.WANTED,
     "preload": LoadPriority.WANTED,
     "window": LoadPriority.WANTED,

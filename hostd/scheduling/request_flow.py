@@ -102,6 +102,12 @@ class RequestFlow:
         else:
             self._join(request)
 
+    def routed_past(self, name: str) -> None:
+        """Load a model for later requests, of which one went elsewhere because it was not loaded."""
+        model = self._models.get(name)
+        if model is not None and self._engines.obtainable(model):
+            self._engines.request_load(model, "routed_past")
+
     def _entered(self, ticket: Ticket, model: ModelState) -> RequestState:
         now = self._context.now
         model.asked(now)

@@ -14,6 +14,7 @@ from hostd.domain.budget import Account, Budget, OthersUse
 from hostd.domain.errors import Bug
 from hostd.domain.host import Pool
 from hostd.domain.lifecycle import State
+from hostd.domain.offer import Offer
 from hostd.domain.profile import Profile
 from hostd.domain.ticket import Ticket
 from hostd.scheduling import refusal_errors
@@ -45,6 +46,7 @@ from hostd.scheduling.events import (
     ModelEvent,
     PreflightDone,
     Reconfigured,
+    RoutedPast,
     ScheduleChanged,
     ShutdownRequested,
     SpeedsRecalled,
@@ -56,6 +58,7 @@ from hostd.scheduling.events import (
 )
 from hostd.scheduling.memory_use import MemoryUse
 from hostd.scheduling.model_state import ModelState
+from hostd.scheduling.offers import offer_of
 from hostd.scheduling.reconfiguration import Reconfiguration
 from hostd.scheduling.request_failures import RequestFailures
 from hostd.scheduling.request_flow import RequestFlow
@@ -146,6 +149,10 @@ class Scheduler:
         model, place = found
         return QueuePosition(model.name, model.reported_state, place, model.wait_of(ticket_id))
 
+    def offers(self, names: Iterable[str]) -> dict[str, Offer]:
+        """Return what those of the models *names* that are here would take for a request that arrives now."""
+        return {name: offer_of(self.models[name], self.engines) for name in names if name in self.models}
+
     @property
     def refuses_by_digest(self) -> bool:
         """Whether requests are refused by their digest now, so that tickets should have one."""
@@ -172,6 +179,8 @@ class Scheduler:
                 self._failures.attempt_failed(event)
             case ClientLeft():
                 self._failures.client_left(event)
+            case RoutedPast(model):
+                self._requests.routed_past(model)
             case SpendingCounted():
                 self._spending.counted(event)
             case UsedElsewhere():

@@ -44,6 +44,7 @@ _TENTHS = {"until_s", "free_in_s", "again_in_s", "idle_s"}
 _CAUSES = {
     "request": "a request needs it",
     "turned_away": "a request could not wait for it, and the next one is to find it ready",
+    "routed_past": "a request went elsewhere as it was not loaded, and the next one is to find it ready",
     "asked": "it was asked for by hand",
     "preload": "its profile wants it warm from the start",
     "window": "one of its windows is open",

@@ -44,6 +44,8 @@ def test_levels_are_read_in_both_forms(load_files: Load) -> None:
         ("{a: {coding: 3}}", "coding", "unknown key 'coding'"),
         ("{a: 3}, stages: up", "up}", "'up' is not one of"),
         ("{}, stages: on", "stages", "does nothing without `suffices`"),
+        ("{}, minute_usd: 1", "minute_usd", "does nothing without `suffices`"),
+        ("{a: 3}, minute_usd: -1", "-1", "no number of at least 0"),
     ],
 )
 def test_mistakes_are_told_where_they_are(problems: Problems, suffices: str, at: str, told: str) -> None:

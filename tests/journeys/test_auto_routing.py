@@ -1,10 +1,12 @@
 """A role whose models suffice for some requests only: each goes to the least that is enough, before real engines."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.journeys.cloud_provider import cloud, provider, serving_cloud
 from tests.journeys.host import Host, profile, serving, until
 
 ROLE = {"use": ["large", "small"], "suffices": {"small": {"any": 4, "code": 2}}}
@@ -39,12 +41,12 @@ def test_each_goes_to_the_least_that_is_enough(host: Host) -> None:
     model, why = _asked(host, EASY)
     assert model == "small"
     assert why.startswith("complexity ")
-    assert why.endswith(" of 10 (knowledge)")
+    assert " of 10 (knowledge), best price of 2: 0.0000 USD, " in why
     assert _asked(host, HARD)[0] == "large"
     assert _asked(host, "Write a Python function that sorts a list")[0] == "large"
     told = host.chat("auto", EASY, max_tokens=2)
     decisions = host.get(f"/hostd/v1/why?request={told.headers['x-request-id']}").json["decisions"]
-    assert f"chosen by {why}" in decisions[0]["why"]
+    assert f"chosen by {told.headers['x-hostd-routed-by']}" in decisions[0]["why"]
 
 
 def test_what_follows_in_a_conversation_is_little_easier(host: Host) -> None:
@@ -53,7 +55,7 @@ def test_what_follows_in_a_conversation_is_little_easier(host: Host) -> None:
     model, why = _asked(host, HARD, "ok, go on", x_hostd_session="s")
     assert (model, ", after " in why) == ("large", True)
     assert _asked(host, "ok, go on", x_hostd_session="other")[0] == "small"
-    assert _asked(host, HARD, "ok, go on")[0] == "large"
+    assert _asked(host, HARD)[0] == _asked(host, HARD, "ok, go on")[0] == "large"
     body = {"model": "auto", "max_tokens": 2, "messages": [{"role": "user", "content": EASY}]}
     assert host.post("/v1/messages", body).headers["x-hostd-model"] == "small"
     assert (
@@ -81,3 +83,24 @@ def test_an_agent_in_trouble_goes_one_model_up(host: Host) -> None:
     assert goes_on("error: no such target")[0] == "small"
     assert goes_on("error: cannot read y") == ("large", "stage (up from small: 2 of 2 results failed)")
     assert goes_on("done") == ("large", "session (a tool's result is pending)")
+
+
+def test_the_cloud_answers_while_a_better_model_is_loaded(tmp_path: Path) -> None:
+    """Where its load is worth more than the cloud costs; once it is there, it answers. Money alone waits for the load."""
+    local = profile("local", warm={"preload": False})
+    with provider() as vendor:
+        paid = cloud("cloud", vendor.url, price={"input": 100_000, "output": 100_000})
+        role = {"use": ["cloud", "local"], "suffices": {"cloud": 10, "local": 10}}
+        roles = {"auto": role | {"minute_usd": 1000}, "thrifty": role | {"minute_usd": 0}}
+        with serving_cloud(tmp_path, local, paid, roles=roles) as host:
+            reply = host.chat("auto", EASY, max_tokens=2)
+            assert reply.headers["x-hostd-model"] == "cloud"
+            assert reply.headers["x-hostd-routed-by"].endswith("; local is loaded meanwhile")
+            until(lambda: host.row("local")["state"] == "ready")
+            later = host.chat("auto", EASY, max_tokens=2)
+            assert later.headers["x-hostd-model"] == "local"
+            assert "best price of 2: 0.0000 USD" in later.headers["x-hostd-routed-by"]
+            loads = host.get("/hostd/v1/why?model=local").json["decisions"]
+            assert any("a request went elsewhere" in each["why"] for each in loads)
+            host.post("/hostd/v1/models/local/unload", {})
+            assert host.chat("thrifty", EASY, max_tokens=2).headers["x-hostd-model"] == "local"

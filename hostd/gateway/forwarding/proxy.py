@@ -29,7 +29,7 @@ from hostd.gateway.forwarding.loop_check import LoopCheck
 from hostd.gateway.forwarding.observation import downstream_for, exchange_of, may_be_shown, told_upstream
 from hostd.gateway.forwarding.prompt_length import holds_bytes, tokens_for_sure
 from hostd.gateway.forwarding.request_digest import digest_of
-from hostd.gateway.forwarding.request_features import features_of
+from hostd.gateway.forwarding.request_features import by_content
 from hostd.gateway.forwarding.request_trace import request_record
 from hostd.gateway.forwarding.request_use import accounts_of, bounds_of
 from hostd.gateway.http import error_responses
@@ -40,6 +40,7 @@ from hostd.privacy.masking import Mask
 from hostd.routing.policy import RouteQuery
 from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
+from hostd.scheduling.events import RoutedPast
 from hostd.supervisor.process.own_limits import want_now
 
 log = structlog.get_logger()
@@ -137,8 +138,7 @@ class ProxyRequest:
         inference, router, needs = self._inference, self._services.router, self._inference.requirements
         query = RouteQuery(asked, needs, self._ctx.principal, privacy, kept_here=kept_here)
         if (role := router.role_by_content(asked)) is not None:
-            headers, principal = self._ctx.request.headers, self._ctx.principal
-            query = query._replace(features=features_of(inference, headers, principal, role, private=query.private))
+            query = by_content(query, inference, self._ctx.request.headers, role, self._services.dispatcher)
             self._by_content = query
         if not (tokens := tokens_for_sure(inference)):
             return router.route(query, self._arrived)
@@ -237,7 +237,10 @@ class ProxyRequest:
     async def _by_targets(self) -> web.StreamResponse:
         """Return the answer of the first target that gives one."""
         dispatcher = self._services.dispatcher
-        serve = dispatcher.try_admit(self._ticket) or await dispatcher.admit(self._ticket)
+        serve = dispatcher.try_admit(self._ticket)
+        if self._ticket.route.meanwhile is not None:
+            dispatcher.post(RoutedPast(self._ticket.route.meanwhile))
+        serve = serve or await dispatcher.admit(self._ticket)
         while True:
             try:
                 return await self._attempt(serve)

@@ -11,8 +11,11 @@ from hostd.dialects.tool_steps import tool_steps
 from hostd.domain.principal import Principal
 from hostd.domain.profile import Role
 from hostd.domain.token_estimate import estimated_tokens
-from hostd.routing.features import Features
+from hostd.gateway.forwarding.request_use import answer_limit
+from hostd.routing.features import USUAL_ANSWER, Features
+from hostd.routing.policy import RouteQuery
 from hostd.routing.stage import WINDOW, looks_at_steps
+from hostd.runtime.dispatcher import Dispatcher
 
 
 def features_of(
@@ -42,5 +45,18 @@ def features_of(
         client=principal.client,
         session=session,
         steps=tool_steps(document, WINDOW) if tool_answered and looks_at_steps(role) else (),
+        answer=min(USUAL_ANSWER, answer_limit(document) or USUAL_ANSWER),
         metadata={name: str(value) for name, value in metadata.items()} if isinstance(metadata, dict) else {},
     )
+
+
+def by_content(
+    query: RouteQuery, inference: InferenceRequest, headers: Mapping[str, str], role: Role, dispatcher: Dispatcher
+) -> RouteQuery:
+    """Return *query* with all that routing for *role* asks of *inference*, and of the models that may answer it.
+
+    Raises:
+        RequestError: A message cannot be read.
+    """
+    features = features_of(inference, headers, query.principal, role, private=query.private)
+    return query._replace(features=features, offers=dispatcher.offers(role.use) if role.suffices else query.offers)

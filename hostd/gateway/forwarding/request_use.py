@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from hostd.dialects.base import InferenceRequest
+from hostd.dialects.request_document import RequestDocument
 from hostd.domain.budget import Account, Accounts, Budget, Owner
 from hostd.domain.principal import Principal, PrincipalKind
 from hostd.domain.profile import HostBudgets
@@ -38,6 +39,10 @@ def bounds_of(inference: InferenceRequest) -> dict[str, int]:
     if inference.requirements.task is not Task.TEXT:
         # What is not written is not billed.
         return {"prompt_tokens": prompt, "answer_tokens": 1}
+    return {"prompt_tokens": prompt, "answer_tokens": answer_limit(document) * inference.choices}
+
+
+def answer_limit(document: RequestDocument) -> int:
+    """Return how many tokens an answer to *document* may have; 0 where it sets no limit."""
     limits = [document.get(name) for name in _LIMITS]
-    limit = next((each for each in limits if isinstance(each, int) and each > 0), 0)
-    return {"prompt_tokens": prompt, "answer_tokens": limit * inference.choices}
+    return next((each for each in limits if isinstance(each, int) and each > 0), 0)
