@@ -8,6 +8,7 @@ from pathlib import Path
 from hostd import simulation
 from hostd.cli.exits import Code, VerbError
 from hostd.paths import records_file
+from hostd.simulation.generators import GENERATORS
 from hostd.simulation.public_trace import PUBLIC_TRACES
 from hostd.simulation.trace import TraceRequest, read_rows, row_of
 from hostd.telemetry.history import RequestHistory
@@ -60,7 +61,7 @@ def _begins(path: Path, source: str) -> bytes:
     except OSError as error:
         raise VerbError(
             f"{source!r} is neither a kind of trace nor a file that can be read ({error.strerror}); "
-            f"there are steady, bursts, alternating, day-night, {', '.join(PUBLIC_TRACES)} and {RECORDED}",
+            f"there are {', '.join((*GENERATORS, *PUBLIC_TRACES))} and {RECORDED}",
             Code.USAGE,
         ) from error
 
@@ -72,6 +73,7 @@ def _recorded(path: Path) -> Iterator[Mapping[str, object]]:
             "model": each.asked,
             "prompt_tokens": each.prompt_tokens,
             "output_tokens": each.output_tokens,
+            "session": each.session,
         }
 
 

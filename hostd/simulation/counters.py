@@ -49,7 +49,10 @@ class Counters:
     overcommits: int = 0
     loading_seconds: float = 0.0
     span: float = 0.0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
     waits: "array[float]" = field(default_factory=lambda: array("d"))
+    firsts: "array[float]" = field(default_factory=lambda: array("d"))
     trackers: dict[str, WaitTracker] = field(default_factory=dict)
     _loading: int = 0
     _loading_since: float = 0.0
@@ -66,11 +69,18 @@ class Counters:
         self.waits.append(waited)
         self.trackers[model].served(now)
 
+    def read(self, prompt: int, cached: int, first: float) -> None:
+        """Count a served request's *prompt* tokens, those of them that were *cached*, and the seconds to its *first* token."""
+        self.prompt_tokens += prompt
+        self.cached_tokens += cached
+        self.firsts.append(first)
+
     def refused(self, model: str, now: float) -> None:
         """Count a request that was refused, or whose client gave up."""
         self.refusals += 1
         self.misses += 1
         self.waits.append(self.limits[model][1])
+        self.firsts.append(self.limits[model][1])
         self.trackers[model].gave_up(now)
 
     def load_began(self, now: float) -> None:

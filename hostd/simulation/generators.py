@@ -6,7 +6,7 @@ machines; gaps are exponential, as of independent clients.
 
 import heapq
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from hostd.simulation.rng import SplitMix
@@ -14,6 +14,8 @@ from hostd.simulation.trace import TraceRequest
 from hostd.simulation.workload import Workload, WorkloadRole
 
 HOUR = 3600.0
+LONGEST = 20_000
+"""Tokens after which a conversation is begun anew."""
 WEEK = 7 * 24
 """Hours. Traces begin on a Monday at midnight."""
 
@@ -27,7 +29,8 @@ class RequestStream:
 
     While the client is active a request arrives every *gap* seconds on average, or a volley of about *volley* of them, a quarter
     of an answer's time apart; each of its *parts* is asked in turn. It is active for about *work* seconds, then pauses for about
-    *pause* (0: never). *hours* is the probability that it sends at that time of the week.
+    *pause* (0: never). With *grows* its requests are a conversation, to which each adds about so many tokens and the last answer,
+    and which begins anew once it is `LONGEST` tokens long. *hours* is the probability that it sends at that time of the week.
     """
 
     parts: tuple[WorkloadRole, ...]
@@ -35,6 +38,7 @@ class RequestStream:
     work: float = 0.0
     pause: float = 0.0
     volley: int = 1
+    grows: int = 0
     hours: Rate = lambda _: 1.0
 
     def expected(self, hours: float) -> float:
@@ -96,10 +100,20 @@ def day_night(workload: Workload) -> list[RequestStream]:
     ]
 
 
-def _agent(*parts: WorkloadRole, busy: float, work: float, pause: float, hours: Rate = lambda _: 1.0) -> RequestStream:
+def conversations(workload: Workload) -> list[RequestStream]:
+    """Agents whose conversations grow from step to step, on two models that do not fit together, and small ones beside them."""
+    return [
+        *(_agent(part, busy=0.09, work=900, pause=900, grows=600) for part in workload.pair for _ in range(4)),
+        *(RequestStream((part,), 10.0) for part in workload.small),
+    ]
+
+
+def _agent(
+    *parts: WorkloadRole, busy: float, work: float, pause: float, grows: int = 0, hours: Rate = lambda _: 1.0
+) -> RequestStream:
     """Return the stream of a client that uses the share *busy* of its models' throughput."""
     least = sum(part.seconds_alone / part.throughput for part in parts) / len(parts)
-    return RequestStream(parts, least / busy, work, pause, hours=hours)
+    return RequestStream(parts, least / busy, work, pause, grows=grows, hours=hours)
 
 
 def _agents(
@@ -114,6 +128,7 @@ GENERATORS: dict[str, Callable[[Workload], list[RequestStream]]] = {
     "bursts": bursts,
     "alternating": alternating,
     "day-night": day_night,
+    "conversations": conversations,
 }
 
 
@@ -127,7 +142,9 @@ def generate(
     demand = GENERATORS[name](workload)
     usual = sum(stream.expected(hours) for stream in demand)
     scale = TraceScale(hours * HOUR, 1.0 if count is None else max(1.0, count / usual))
-    streams = [_stream(stream, SplitMix(seed, name, number), scale) for number, stream in enumerate(demand)]
+    streams = [
+        _stream(stream, SplitMix(seed, name, number), scale, str(number)) for number, stream in enumerate(demand)
+    ]
     merged: Iterator[TraceRequest] = heapq.merge(*streams, key=attrgetter("at"))
     for number, request in enumerate(merged):
         if number == count:
@@ -135,8 +152,9 @@ def generate(
         yield request
 
 
-def _stream(stream: RequestStream, rng: SplitMix, scale: TraceScale) -> Iterator[TraceRequest]:
-    """Yield the requests of one client."""
+def _stream(stream: RequestStream, rng: SplitMix, scale: TraceScale, client: str) -> Iterator[TraceRequest]:
+    """Yield the requests of one *client*."""
+    talk = GrowingConversation(stream, client, scale)
     gap = stream.gap / scale.density
     now, until, turn = 0.0, float("inf"), 0
     if stream.pause:
@@ -156,7 +174,8 @@ def _stream(stream: RequestStream, rng: SplitMix, scale: TraceScale) -> Iterator
                 return
             part = stream.parts[turn % len(stream.parts)]
             turn += 1
-            yield _request(part, rng, scale, now)
+            request = _request(part, rng, scale, now)
+            yield talk.going_on(request, rng) if stream.grows else request
             now += rng.wait(part.seconds_alone / 4 / scale.density) if left > 1 else 0.0
 
 
@@ -167,6 +186,26 @@ def _pile(stream: RequestStream, rng: SplitMix) -> int:
 def _request(part: WorkloadRole, rng: SplitMix, scale: TraceScale, now: float) -> TraceRequest:
     prompt, output = (rng.size(mean) / scale.density for mean in (part.prompt_tokens, part.output_tokens))
     return TraceRequest(now, part.model, max(1, round(prompt)), round(output))
+
+
+class GrowingConversation:
+    """The conversation of one *client*, in the requests of its *stream*."""
+
+    def __init__(self, stream: RequestStream, client: str, scale: TraceScale) -> None:
+        self._grows = stream.grows / scale.density
+        self._longest = LONGEST / scale.density
+        self._client = client
+        self._count = self._tokens = 0
+
+    def going_on(self, request: TraceRequest, rng: SplitMix) -> TraceRequest:
+        """Return *request* as the next step: with all that was said before, and some more."""
+        more = max(1, round(rng.size(self._grows)))
+        if not self._tokens or self._tokens + more > self._longest:
+            self._count += 1
+            self._tokens, more = 0, request.prompt_tokens
+        prompt = self._tokens + more
+        self._tokens = prompt + request.output_tokens
+        return replace(request, prompt_tokens=prompt, session=f"{self._client}.{self._count}")
 
 
 def _clock(now: float) -> tuple[int, float]:

@@ -5,6 +5,7 @@ together, how long each is, and what follows what; the time between them is stre
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from hostd.simulation.host_model import SimulatedHost
 from hostd.simulation.trace import Row, TraceRequest, read_rows
@@ -30,7 +31,7 @@ def public_trace(host: SimulatedHost, workload: Workload, rows: Iterable[Row]) -
         speed = host.models[role.model].speeds[0]
         work += speed.seconds(each.prompt_tokens, each.output_tokens) / role.throughput
     pace = work / BUSY / sample[-1][0].at
-    return [TraceRequest(each.at * pace, role.model, each.prompt_tokens, each.output_tokens) for each, role in sample]
+    return [replace(each, at=each.at * pace, model=role.model) for each, role in sample]
 
 
 def _roles(workload: Workload) -> dict[str, WorkloadRole]:

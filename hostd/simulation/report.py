@@ -24,7 +24,8 @@ class Score:
     A wait is from a request's arrival until it is served; of one that is refused, or whose client gives up, it is the whole
     total_timeout. *misses* are requests that were served later than their queue_timeout, or not at all. *starved* is the longest
     time in which requests waited for some model and none of them was served. *loading* is the share of the time in which
-    something was being loaded. *overcommits* counts loads that were begun with too little memory.
+    something was being loaded. *overcommits* counts loads that were begun with too little memory. *reused* is the share of the
+    prompts' tokens that were not read anew, and a *first* the time from a request's arrival to its first token.
     """
 
     policy: str
@@ -41,6 +42,9 @@ class Score:
     starved: float
     loading: float
     overcommits: int
+    reused: float = 0.0
+    first_p50: float = 0.0
+    first_p95: float = 0.0
 
     def better_than(self, other: "Score") -> bool:
         """Return whether fewer requests were missed than with *other*, or as many with no more loads and a lower p95 wait."""
@@ -53,13 +57,14 @@ def replay(host: SimulatedHost, policy: str, requests: Iterable[TraceRequest]) -
     """Replay *requests* under *policy*, one of `POLICIES`, and return its score."""
     limits = {name: (each.limits.queue_timeout, each.limits.total_timeout) for name, each in host.profiles.items()}
     counters = Counters(limits)
-    Simulator(host, _decider(host, policy), counters).run(requests)
+    # No other program keeps conversations over its swaps.
+    Simulator(host, _decider(host, policy), counters, saving=policy == HOSTD).run(requests)
     return score(policy, counters)
 
 
 def score(policy: str, counters: Counters) -> Score:
     """Return the score that follows from final counts."""
-    waits = sorted(counters.waits)
+    waits, firsts = sorted(counters.waits), sorted(counters.firsts)
     return Score(
         policy=policy,
         requests=counters.requests,
@@ -75,6 +80,9 @@ def score(policy: str, counters: Counters) -> Score:
         starved=max((tracker.longest for tracker in counters.trackers.values()), default=0.0),
         loading=counters.loading_seconds / counters.span if counters.span else 0.0,
         overcommits=counters.overcommits,
+        reused=counters.cached_tokens / counters.prompt_tokens if counters.prompt_tokens else 0.0,
+        first_p50=_percentile(firsts, 0.5),
+        first_p95=_percentile(firsts, 0.95),
     )
 
 

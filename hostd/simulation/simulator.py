@@ -6,11 +6,14 @@ memory that is free again, a `Serve` with the end of the answer. Time jumps from
 """
 
 import heapq
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Protocol
 
+from hostd.domain.answer_sums import AnswerSums
+from hostd.domain.conversation import UNKNOWN, ConversationId
 from hostd.domain.errors import Bug
 from hostd.domain.ticket import Route, Target, Ticket
 from hostd.planning.warm_set.load_option import LoadOption
@@ -43,6 +46,7 @@ from hostd.scheduling.events import (
 from hostd.simulation.counters import Counters
 from hostd.simulation.engine import VirtualEngine
 from hostd.simulation.host_model import SimulatedHost, fits
+from hostd.simulation.slots import VirtualSlots
 from hostd.simulation.trace import TraceRequest
 
 CHECK_SECONDS = 0.05
@@ -68,6 +72,7 @@ class _Loaded:
     began: float
     ready: bool = False
     stopping: bool = False
+    slots: VirtualSlots = field(default_factory=lambda: VirtualSlots(1))
     engine: VirtualEngine = field(default_factory=VirtualEngine)
 
     @property
@@ -81,9 +86,12 @@ _Due = tuple[str, str, int]
 
 
 class Simulator:
-    """One replay on *host*: *decider* is given every event, *counters* count the outcome."""
+    """One replay on *host*: *decider* is given every event, *counters* count the outcome.
 
-    def __init__(self, host: SimulatedHost, decider: Decider, counters: Counters) -> None:
+    With *saving*, what slots hold is kept in files where a profile wants that (``kv.save``).
+    """
+
+    def __init__(self, host: SimulatedHost, decider: Decider, counters: Counters, *, saving: bool = False) -> None:
         self._host = host
         self._decider = decider
         self._counters = counters
@@ -92,7 +100,9 @@ class Simulator:
         self._count = self._arrivals = 0
         self._loaded: dict[str, _Loaded] = {}
         self._open: dict[str, TraceRequest] = {}
-        self._begun: dict[str, float] = {}
+        self._begun: dict[str, tuple[float, AnswerSums]] = {}
+        self._saved: dict[str, dict[str, int]] = defaultdict(dict)
+        self._saving = {name for name, model in host.models.items() if saving and model.profile.kv.save}
         self._routes = {name: Route(name, (Target(name),)) for name in host.models}
 
     def run(self, requests: Iterable[TraceRequest]) -> None:
@@ -133,7 +143,8 @@ class Simulator:
         ticket_id = str(self._arrivals)
         self._open[ticket_id] = request
         self._counters.arrived(request.model, self._now)
-        self._post(Arrived(Ticket(ticket_id, self._routes[request.model])))
+        conversation = ConversationId(request.session) if request.session else UNKNOWN
+        self._post(Arrived(Ticket(ticket_id, self._routes[request.model], conversation=conversation)))
 
     def _post(self, event: Event) -> None:
         for effect in self._decider.handle(event, self._now):
@@ -147,7 +158,7 @@ class Simulator:
     def _perform(self, effect: Effect) -> None:
         match effect:
             case Serve(ticket_id, model):
-                self._serve(ticket_id, model)
+                self._serve(ticket_id, model, effect.slot)
             case Refuse(ticket_id):
                 self._refused(ticket_id)
             case RunPreflight(model):
@@ -161,15 +172,25 @@ class Simulator:
             case Explain() | Remove():
                 pass
 
-    def _serve(self, ticket_id: str, model: str) -> None:
+    def _serve(self, ticket_id: str, model: str, slot: int | None) -> None:
         loaded = self._loaded.get(model)
         if loaded is None or not loaded.ready or loaded.stopping:
             raise Bug(f"request {ticket_id} was sent to '{model}', which is not loaded: {self._decider!r}")
         request = self._open[ticket_id]
         speed = self._host.models[model].speed(loaded.option)
-        self._counters.served(request.model, self._now - request.at, self._now)
-        self._begun[ticket_id] = self._now
-        work = speed.seconds(request.prompt_tokens, request.output_tokens)
+        held, restoring = loaded.slots.begin(ticket_id, request.session, self._now, slot)
+        # The last token is read again: it is what the answer follows from.
+        cached = min(held, max(0, request.prompt_tokens - 1))
+        reading = speed.seconds(request.prompt_tokens - cached, 0)
+        writing = speed.seconds(0, request.output_tokens)
+        first, waited = restoring + reading, self._now - request.at
+        self._counters.served(request.model, waited, self._now)
+        self._counters.read(request.prompt_tokens, cached, waited + first)
+        self._begun[ticket_id] = (
+            self._now,
+            AnswerSums(request.prompt_tokens, cached, request.output_tokens, reading, writing, first),
+        )
+        work = first + writing
         self._next_end(model, loaded, loaded.engine.join(ticket_id, work, self._now))
 
     def _next_end(self, model: str, loaded: _Loaded, at: float | None) -> None:
@@ -183,7 +204,9 @@ class Simulator:
     def _start(self, model: str, option: LoadOption | None) -> None:
         chosen = self._host.models[model].options[0] if option is None else option
         self._count += 1
-        self._loaded[model] = _Loaded(chosen, self._count, self._now)
+        saved = self._saved[model] if model in self._saving else None
+        slots = VirtualSlots(self._host.models[model].profile.slots, saved)
+        self._loaded[model] = _Loaded(chosen, self._count, self._now, slots=slots)
         self._counters.load_began(self._now)
         if any(not fits({pool.id: self._held(pool.id)}, self._host.free) for pool in self._host.pools):
             self._counters.overcommits += 1
@@ -195,6 +218,7 @@ class Simulator:
             self._counters.load_ended(self._now)
         self._counters.evictions += not loaded.stopping
         loaded.stopping = True
+        loaded.slots.close()
         for ticket_id in loaded.engine.tickets:
             del self._open[ticket_id], self._begun[ticket_id]
             self._counters.broken += 1
@@ -212,13 +236,16 @@ class Simulator:
         elif kind == "ends" and number == loaded.engine.edition and not loaded.stopping:
             ticket_id, next_end = loaded.engine.finish(self._now)
             del self._open[ticket_id]
+            begun, sums = self._begun.pop(ticket_id)
+            loaded.slots.end(ticket_id, sums.prompt + sums.answer, self._now)
             self._next_end(model, loaded, next_end)
-            self._post(Finished(ticket_id, self._now - self._begun.pop(ticket_id)))
+            self._post(Finished(ticket_id, self._now - begun, sums=sums))
         elif kind == "ready" and number == loaded.generation and not loaded.stopping:
             loaded.ready = True
             self._counters.load_ended(self._now)
             self._measure()
-            self._post(EngineReady(model, self._host.models[model].profile.slots, self._now - loaded.began))
+            slots, took = self._host.models[model].profile.slots, self._now - loaded.began
+            self._post(EngineReady(model, slots, took, addressed=model in self._saving))
         elif kind == "gone" and number == loaded.generation:
             del self._loaded[model]
             self._post(EngineStopped(model))

@@ -1,26 +1,30 @@
 """Traces: requests with their times, models and lengths, without any content."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Row = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class TraceRequest:
-    """A request for *model*, *at* seconds after the trace begins; lengths in tokens."""
+    """A request for *model*, *at* seconds after the trace begins; lengths in tokens.
+
+    One of a *session* ("": of none) begins with the prompt and the answer of the one before it.
+    """
 
     at: float
     model: str
     prompt_tokens: int
     output_tokens: int
+    session: str = ""
 
 
 def read_rows(rows: Iterable[Row]) -> Iterator[TraceRequest]:
     """Yield the requests that *rows* describe, by time, counted from the first.
 
-    A row has `at` in seconds on any clock, `model`, `prompt_tokens` and `output_tokens` (either may be missing or empty: 0);
-    what else it has is ignored. All rows are read first, since records are written when a request
+    A row has `at` in seconds on any clock, `model`, `prompt_tokens` and `output_tokens` (either may be missing or empty: 0), and
+    may have a `session`; what else it has is ignored. All rows are read first, since records are written when a request
     ends.
 
     Raises:
@@ -29,17 +33,18 @@ def read_rows(rows: Iterable[Row]) -> Iterator[TraceRequest]:
     requests = sorted((_request(row, number) for number, row in enumerate(rows, 1)), key=lambda each: each.at)
     begin = requests[0].at if requests else 0.0
     for each in requests:
-        yield TraceRequest(each.at - begin, each.model, each.prompt_tokens, each.output_tokens)
+        yield replace(each, at=each.at - begin)
 
 
 def row_of(request: TraceRequest) -> dict[str, object]:
     """Return the row from which `read_rows` makes this request."""
-    return {
+    row = {
         "at": round(request.at, 3),
         "model": request.model,
         "prompt_tokens": request.prompt_tokens,
         "output_tokens": request.output_tokens,
     }
+    return row | ({"session": request.session} if request.session else {})
 
 
 def _request(row: Row, number: int) -> TraceRequest:
@@ -47,9 +52,8 @@ def _request(row: Row, number: int) -> TraceRequest:
     if not isinstance(model, str) or not model:
         raise ValueError(f"row {number} names no model; each row needs at, model, prompt_tokens and output_tokens")
     at = _number(row, "at", number)
-    return TraceRequest(
-        at, model, int(_number(row, "prompt_tokens", number)), int(_number(row, "output_tokens", number))
-    )
+    prompt, output = (int(_number(row, key, number)) for key in ("prompt_tokens", "output_tokens"))
+    return TraceRequest(at, model, prompt, output, str(row.get("session") or ""))
 
 
 def _number(row: Row, key: str, number: int) -> float:

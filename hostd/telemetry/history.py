@@ -38,6 +38,8 @@ _LEAST_PROMPT, _LEAST_ANSWER = 64, 16
 class PastRequest(NamedTuple):
     """One recorded request, as a replay needs it: *at* in seconds since 1970; tokens are 0 where they were not counted.
 
+    *session* is what its client called it, None where it did not.
+
     *asked* is the profile that was asked for first, *model* the one that answered (None: none did).
     """
 
@@ -48,6 +50,7 @@ class PastRequest(NamedTuple):
     client: str | None
     prompt_tokens: int
     output_tokens: int
+    session: str | None = None
 
 
 class RecordedRequest(NamedTuple):
@@ -106,7 +109,7 @@ class RequestHistory:
 
     def requests(self, since: float = 0.0, until: float = float("inf")) -> Iterator[PastRequest]:
         """Yield the requests that arrived in [*since*, *until*), seconds since 1970, in the order of their arrival."""
-        columns = "at, asked, model, outcome, client, ifnull(prompt_tokens, 0), ifnull(output_tokens, 0)"
+        columns = "at, asked, model, outcome, client, ifnull(prompt_tokens, 0), ifnull(output_tokens, 0), session"
         question = f"SELECT {columns} FROM requests WHERE at >= ? AND at < ? ORDER BY at"  # noqa: S608  # our own columns
         yield from map(PastRequest._make, self._ask(question, since, until))
 

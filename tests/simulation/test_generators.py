@@ -6,7 +6,7 @@ from statistics import fmean
 
 import pytest
 
-from hostd.simulation.generators import GENERATORS, HOUR, generate
+from hostd.simulation.generators import GENERATORS, HOUR, LONGEST, generate
 from hostd.simulation.trace import TraceRequest
 from hostd.simulation.workload import choose_workload
 from tests.simulation.example_hosts import usual
@@ -47,6 +47,21 @@ def test_a_count_makes_a_trace_denser_and_its_requests_shorter() -> None:
     shorter = fmean(each.prompt_tokens for each in usually) / fmean(each.prompt_tokens for each in dense)
     assert 0.7 < more / shorter < 1.4
     assert 20 == len(made("steady", count=20))
+
+
+def test_conversations_grow_until_they_are_long() -> None:
+    """Each prompt holds the one before and its answer; every client has its own, which begins anew in the end."""
+    talks: dict[str, list[TraceRequest]] = {}
+    for request in made("conversations", hours=4):
+        if request.session:
+            talks.setdefault(request.session, []).append(request)
+    assert len(talks) > 2 * len({name.partition(".")[0] for name in talks}) == 16
+    for talk in talks.values():
+        assert 1 == len({each.model for each in talk})
+        for before, after in pairwise(talk):
+            assert before.prompt_tokens + before.output_tokens < after.prompt_tokens <= LONGEST
+    assert max(len(talk) for talk in talks.values()) > 10
+    assert all(not each.session for each in made("steady"))
 
 
 @pytest.mark.slow

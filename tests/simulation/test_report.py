@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from hostd.cli.traces import shipped_rows
+from hostd.domain.profile import KvSettings
 from hostd.simulation.baselines import BASELINES
 from hostd.simulation.counters import Counters
 from hostd.simulation.generators import GENERATORS, generate
@@ -16,7 +17,7 @@ from tests.simulation.example_hosts import host_of, model_of, usual
 
 HOST = usual()
 CAST = choose_workload(HOST)
-HOURS = {"steady": 6.0, "bursts": 8.0, "alternating": 5.0, "day-night": 12.0}
+HOURS = {"steady": 6.0, "bursts": 8.0, "alternating": 5.0, "day-night": 12.0, "conversations": 3.0}
 
 
 def run(trace: str) -> dict[str, Score]:
@@ -110,6 +111,22 @@ def test_an_hour_of_clients_in_a_hurry(trace: str) -> None:
         requests = list(generate(trace, CAST, hours=0.5, seed=2))
     ours = replay(host, HOSTD, requests)
     assert 0 < ours.misses <= 1.02 * min(replay(host, peer, requests).misses for peer in BASELINES)
+
+
+def test_kept_conversations_are_read_again_by_nobody() -> None:
+    """Policies are compared by what each loses: files keep conversations over swaps for hostd alone, where they are wanted."""
+    requests = list(generate("conversations", CAST, hours=1.0, seed=3))
+    kept = {
+        name: replace(model, profile=replace(model.profile, kv=KvSettings(save=True)))
+        for name, model in HOST.models.items()
+    }
+    plain, saving = replay(HOST, HOSTD, requests), replay(replace(HOST, models=kept), HOSTD, requests)
+    peer = replay(replace(HOST, models=kept), "lru-memory", requests)
+    assert 0.05 < plain.reused < 0.5 < saving.reused
+    assert peer.reused < 0.5
+    assert saving.first_p95 < plain.first_p95
+    assert saving.misses <= min(plain.misses, peer.misses)
+    assert (0.0, 0.0) == (replay(HOST, HOSTD, []).reused, replay(HOST, HOSTD, []).first_p95)
 
 
 def test_missed_timeouts_count_first() -> None:

@@ -7,10 +7,12 @@ import pytest
 from hostd.domain.errors import Bug, CapacityError
 from hostd.scheduling.effects import Effect, Refuse, RunPreflight, Serve, Start, Stop
 from hostd.scheduling.events import (
+    Arrived,
     Booted,
     EngineReady,
     EngineStopped,
     Event,
+    Finished,
     LoadOptionsChanged,
     MemoryMeasured,
     PreflightDone,
@@ -126,3 +128,31 @@ def test_what_others_hold_is_not_there() -> None:
     run(script, there=there)
     (seen,) = [event for _, event in script.seen if isinstance(event, MemoryMeasured)]
     assert (CARD, 10 * GIB) == (seen.pools[0].id, seen.pools[0].free)
+
+
+def test_a_session_reads_what_its_slot_does_not_hold() -> None:
+    """The second step reads 200 new tokens and the last one; after the engine was stopped all of it, and the answer tells which."""
+    option = HOST.models["a"].options[0]
+    steps = [TraceRequest(at, "a", tokens, 0, "s") for at, tokens in ((60.0, 1000), (70.0, 1200), (200.0, 1200))]
+
+    class Following(Script):
+        def handle(self, event: Event, now: float) -> list[Effect]:
+            super().handle(event, now)
+            match event:
+                case Booted() | EngineStopped():
+                    return [Start("a", option)]
+                case Arrived(ticket):
+                    assert "s" == ticket.conversation.key
+                    return [serve(ticket.id)]
+                case Finished("2"):
+                    return [Stop("a")]
+                case _:
+                    return []
+
+    script = Following()
+    counters = run(script, *steps)
+    sums = [event.sums for _, event in script.seen if isinstance(event, Finished)]
+    assert [(1000, 0), (1200, 1000), (1200, 0)] == [(each.prompt, each.cached) for each in sums if each]
+    assert [2.5, 0.5, 3.0] == [pytest.approx(each.reading) for each in sums if each]
+    assert (3400, 1000) == (counters.prompt_tokens, counters.cached_tokens)
+    assert [2.5, 0.5, 3.0] == pytest.approx(list(counters.firsts))

@@ -20,9 +20,10 @@ def test_no_rows_are_no_requests() -> None:
 
 
 def test_what_is_written_can_be_read() -> None:
-    """A request survives the way through a row."""
-    request = TraceRequest(0.0, "a", 5, 6)
-    assert [request] == list(read_rows([row_of(request)]))
+    """A request survives the way through a row, and the session that it is of."""
+    for request in (TraceRequest(0.0, "a", 5, 6), TraceRequest(0.0, "a", 5, 6, "s1")):
+        assert [request] == list(read_rows([row_of(request)]))
+    assert [""] == [each.session for each in read_rows([{"at": 1, "model": "a", "session": None}])]
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ Trace = Annotated[
     str,
     typer.Argument(
         metavar="TRACE",
-        help="steady, bursts, alternating or day-night; azure-2023 or mooncake-2025, samples of public traces; recorded, for "
-        "what this daemon was asked; or a file with JSON lines, CSV or records.",
+        help="steady, bursts, alternating, day-night or conversations; azure-2023 or mooncake-2025, samples of public traces; "
+        "recorded, for what this daemon was asked; or a file with JSON lines, CSV or records.",
         show_default=False,
     ),
 ]
@@ -153,7 +153,10 @@ def _show(scores: "Iterable[Score]") -> None:
         Column("POLICY"),
         *(Column(title, right=True) for title in ("REQUESTS", "LOADS", "EVICTIONS", "WAIT P50", "P95", "MAX")),
         *(Column(title, right=True) for title in ("MISSED", "STARVED", "LOADING")),
-        *(Column(title, right=True, extra=True) for title in ("REFUSED", "OVERCOMMITTED")),
+        *(
+            Column(title, right=True, extra=True)
+            for title in ("REFUSED", "OVERCOMMITTED", "REUSED", "FIRST P50", "P95")
+        ),
     ]
     rows = [
         [
@@ -164,6 +167,8 @@ def _show(scores: "Iterable[Score]") -> None:
             f"{each.starved:.1f} s",
             f"{each.loading:.1%}",
             *map(str, (each.refused, each.overcommits)),
+            f"{each.reused:.1%}",
+            *(f"{seconds:.1f} s" for seconds in (each.first_p50, each.first_p95)),
         ]
         for each in scores
     ]
