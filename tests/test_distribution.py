@@ -17,6 +17,8 @@ KNOWN = {
     "hostd/__main__.py",
     "hostd/cli/verbs/serve.py",
     "hostd/demo/hostd.yaml",
+    "hostd/gateway/dashboard/files/app.js",
+    "hostd/gateway/dashboard/files/index.html",
     "hostd/demo/model_profiles/tiny-chat.yaml",
     "hostd/demo/models/tiny-chat.gguf",
     "hostd/launchd/agent.plist",

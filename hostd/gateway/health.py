@@ -19,13 +19,12 @@ class HealthHandlers:
         self._page = MetricsPage(services)
 
     def routes(self) -> list[Route]:
-        """Return the routes; that of the bare address serves those who only try whether something is there."""
+        """Return the routes."""
         return [
             ("GET", "/healthz", self.alive),
             ("GET", "/readyz", self.ready),
             ("GET", "/metrics", self.metrics),
             ("GET", "/hostd/v1/grafana", self.dashboard),
-            ("GET", "/", self.greet),
         ]
 
     async def alive(self, _ctx: RequestContext) -> web.Response:
@@ -64,7 +63,3 @@ class HealthHandlers:
     async def dashboard(self, _ctx: RequestContext) -> web.Response:
         """Show a dashboard for Grafana to import: what `/metrics` counts, over time."""
         return web.Response(body=await asyncio.to_thread(DASHBOARD.read_bytes), content_type="application/json")
-
-    async def greet(self, _ctx: RequestContext) -> web.Response:
-        """Say what answers here."""
-        return web.Response(text="hostd is running\n")

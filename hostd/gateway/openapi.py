@@ -14,6 +14,7 @@ from hostd import __version__
 from hostd.domain.costs import MOST_DAYS, CostGroup
 from hostd.gateway.context import RequestContext, Route
 from hostd.gateway.query_values import FLAGS
+from hostd.hardware.simulated import PRESETS
 
 PATH = "/hostd/v1/openapi.json"
 
@@ -28,6 +29,12 @@ QUERIES: dict[str, dict[str, dict[str, Any]]] = {
     "/hostd/v1/models/{name}/probe": {"paid": _FLAG},
     "/hostd/v1/models/{name}/logs": {"lines": {"anyOf": [_COUNT, {"const": "all"}]}, "follow": _FLAG},
     "/hostd/v1/requests": {"last": _COUNT},
+    "/hostd/v1/plan/{name}": {
+        "ctx": _COUNT,
+        "slots": _COUNT,
+        "kv_type": _TEXT,
+        "host": {"type": "string", "enum": list(PRESETS)},
+    },
     "/hostd/v1/events": {"only": _TEXT, "last": _COUNT},
     "/hostd/v1/why": {"last": _COUNT, "model": _TEXT, "request": _TEXT},
     "/hostd/v1/cost": {"by": {"type": "string", "enum": list(CostGroup)}, "days": _DAYS, "compare": _TEXT},
@@ -36,7 +43,7 @@ QUERIES: dict[str, dict[str, dict[str, Any]]] = {
 }
 """What the query of a path may say, as JSON schemas."""
 
-_TEXTS = frozenset({"/hostd/v1/models/{name}/logs", "/metrics", "/"})
+_TEXTS = frozenset({"/hostd/v1/models/{name}/logs", "/metrics"})
 _LATER = frozenset({"/hostd/v1/models/{name}/load", "/hostd/v1/models/{name}/unload"})
 _ERROR = {
     "type": "object",

@@ -8,11 +8,13 @@ from hostd.dialects import registry
 from hostd.gateway.admin import AdminHandlers
 from hostd.gateway.budgets import BudgetHandlers
 from hostd.gateway.costs import CostHandlers
+from hostd.gateway.dashboard.handlers import DashboardHandlers
 from hostd.gateway.events.handlers import EventHandlers
 from hostd.gateway.health import HealthHandlers
 from hostd.gateway.inference import InferenceHandlers
 from hostd.gateway.ollama import OllamaHandlers
 from hostd.gateway.openapi import OpenApiHandlers
+from hostd.gateway.plans import PlanHandlers
 from hostd.gateway.reloading import ReloadHandlers
 from hostd.gateway.responses.handlers import ResponseHandlers
 from hostd.gateway.token_counts import TokenCountHandlers
@@ -24,10 +26,19 @@ def routes() -> list[tuple[str, str, Callable[..., object]]]:
     """Return the method, path and handler of every route."""
     families = (
         *(InferenceHandlers, ResponseHandlers, TokenCountHandlers, OllamaHandlers),
-        *(AdminHandlers, EventHandlers, BudgetHandlers, CostHandlers, ReloadHandlers, OpenApiHandlers, HealthHandlers),
+        *(
+            AdminHandlers,
+            EventHandlers,
+            PlanHandlers,
+            BudgetHandlers,
+            CostHandlers,
+            ReloadHandlers,
+            OpenApiHandlers,
+            HealthHandlers,
+        ),
     )
     # What the handlers are given matters only when they run.
-    return [route for family in families for route in family(None).routes()]
+    return [*(route for family in families for route in family(None).routes()), *DashboardHandlers().routes()]
 
 
 def markdown() -> str:

@@ -14,10 +14,11 @@ from hostd.gateway.costs import CostHandlers
 from hostd.gateway.events.handlers import EventHandlers
 from hostd.gateway.health import HealthHandlers
 from hostd.gateway.openapi import PATH, QUERIES, OpenApiHandlers, document
+from hostd.gateway.plans import PlanHandlers
 from hostd.gateway.reloading import ReloadHandlers
 from tests.stage import Stage
 
-FAMILIES = (AdminHandlers, EventHandlers, BudgetHandlers, CostHandlers, ReloadHandlers, HealthHandlers)
+FAMILIES = (AdminHandlers, EventHandlers, PlanHandlers, BudgetHandlers, CostHandlers, ReloadHandlers, HealthHandlers)
 GATEWAY = Path(hostd.gateway.__file__).parent
 
 
@@ -44,7 +45,7 @@ def test_every_route_says_what_it_does() -> None:
 def test_every_query_is_told() -> None:
     """What a handler reads of a query stands in the document, and nothing else does."""
     read: dict[str, set[str]] = {}
-    for module in ("admin.py", "budgets.py", "costs.py", "reloading.py", "health.py", "events/handlers.py"):
+    for module in ("admin.py", "budgets.py", "costs.py", "reloading.py", "health.py", "events/handlers.py", "plans.py"):
         for handler in ast.walk(ast.parse((GATEWAY / module).read_text("utf-8"))):
             if isinstance(handler, ast.AsyncFunctionDef):
                 read[handler.name] = set(re.findall(r"query(?:\.get\(|, |\[)'(\w+)'", ast.unparse(handler)))

@@ -23,6 +23,8 @@ log = structlog.get_logger()
 
 OPEN = frozenset({"/", "/healthz", "/readyz"})
 """What anybody may ask: whether something is there, and ready; no names stand in it but those of models to preload."""
+OPEN_BELOW = "/dashboard/"
+"""The files of the page, which hold nothing of this host; what it shows it asks for with a key."""
 ADMIN = "/hostd/"
 """Below it the daemon is seen and steered: engines' log lines and the requests of others stand there, too."""
 LOOK_EVERY = 1.0
@@ -70,7 +72,7 @@ class KeyRing:
                 return identify(headers)
             if (found := self._find(digest)) is not None:
                 return self._admit(*found, path)
-        if path in OPEN or peer is None or (self._loopback_open and _is_loopback(peer)):
+        if _is_open(path) or peer is None or (self._loopback_open and _is_loopback(peer)):
             return identify(headers)
         why = "this key is not known here, or was revoked" if given else "this host answers with a key only"
         raise RequestError(f"{why}; {_HOW}", code="invalid_api_key", status=401)
@@ -85,7 +87,7 @@ class KeyRing:
         return found if found is not None and hmac.compare_digest(found[0].digest, digest) else None
 
     def _admit(self, key: ClientKey, principal: Principal, path: str) -> Principal:
-        if path in OPEN:
+        if _is_open(path):
             return principal
         if key.expires is not None and self._wall() >= key.expires:
             day = datetime.fromtimestamp(key.expires, UTC).date()
@@ -151,6 +153,10 @@ def _keys_in(headers: Mapping[str, str]) -> list[str]:
     kind, _, bearer = headers.get("Authorization", "").partition(" ")
     found = [bearer.strip() if kind.lower() == "bearer" else "", headers.get("X-Api-Key", "").strip()]
     return [key for key in found if key]
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN or path.startswith(OPEN_BELOW)
 
 
 def _is_loopback(peer: str) -> bool:

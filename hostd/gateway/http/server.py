@@ -24,6 +24,7 @@ from hostd.gateway.admin import AdminHandlers
 from hostd.gateway.budgets import BudgetHandlers, BudgetServices
 from hostd.gateway.context import AppContext, RequestContext, Route
 from hostd.gateway.costs import CostHandlers
+from hostd.gateway.dashboard.handlers import DashboardHandlers
 from hostd.gateway.events.handlers import EventHandlers
 from hostd.gateway.forwarding.request_trace import RequestTrace, request_id
 from hostd.gateway.health import HealthHandlers
@@ -38,6 +39,7 @@ from hostd.gateway.http.route_table import RouteTable
 from hostd.gateway.inference import InferenceHandlers
 from hostd.gateway.ollama import OllamaHandlers
 from hostd.gateway.openapi import OpenApiHandlers
+from hostd.gateway.plans import PlanHandlers
 from hostd.gateway.reloading import ReloadHandlers
 from hostd.gateway.request import HttpRequest
 from hostd.gateway.responses.handlers import ResponseHandlers
@@ -62,10 +64,12 @@ def make_server(app: AppContext) -> "HttpServer":
         OllamaHandlers(app.for_ollama()),
         TokenCountHandlers(app.for_inference()),
         ResponseHandlers(app.responses),
+        DashboardHandlers(),
     )
     owners = (
         AdminHandlers(app.for_admin()),
         EventHandlers(app.for_admin()),
+        PlanHandlers(app.for_admin()),
         BudgetHandlers(BudgetServices(app, lambda: server.keys)),
         CostHandlers(app),
         ReloadHandlers(app.reload),

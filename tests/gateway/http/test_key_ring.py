@@ -112,9 +112,9 @@ def test_the_daemon_is_steered_with_scope_admin() -> None:
     assert "reader" == ring.identify({"X-Api-Key": KEY}, "/metrics", peer="10.0.0.1").client
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])
+@pytest.mark.parametrize("path", ["/", "/dashboard/app.js", "/healthz", "/readyz"])
 def test_health_needs_no_key(path: str) -> None:
-    """R35: probes have none; counters, which name models, take one."""
+    """R35: probes have none, nor has a browser before its page has asked for one; counters, which name models, take one."""
     assert ANONYMOUS is Clocks().ring().identify({}, path, peer="10.0.0.1")
     assert 401 == _refused(Clocks().ring(), {}, "/metrics")[0]
 
