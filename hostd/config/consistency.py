@@ -8,6 +8,7 @@ from typing import Any
 
 from hostd.config import model_choice
 from hostd.config.cascade import check_cascade
+from hostd.config.context_fit import check_context
 from hostd.config.document import Document
 from hostd.config.validators import hint, shown
 from hostd.config.yaml_positions import Position, YamlMapping, YamlSequence
@@ -96,9 +97,10 @@ def _roles(host: Document, owners: dict[str, Document], known: dict[str, str]) -
         named = [*_texts(value.get("use") if isinstance(value, YamlMapping) else value)]
         if isinstance(value, YamlMapping) and isinstance(safety := value.get("safety"), str) and safety:
             named.append((safety, value.values_at["safety"]))
-        cascade = value.get("cascade") if isinstance(value, YamlMapping) else None
-        if isinstance(cascade, YamlMapping) and isinstance(judge := cascade.get("judge"), str) and judge:
-            named.append((judge, cascade.values_at["judge"]))
+        for section, key in (("cascade", "judge"), ("context", "summary")):
+            found = value.get(section) if isinstance(value, YamlMapping) else None
+            if isinstance(found, YamlMapping) and isinstance(name := found.get(key), str) and name:
+                named.append((name, found.values_at[key]))
         for target, at in named:
             if known.get(target, target):
                 host.report(_unknown(target, known), at)
@@ -106,6 +108,7 @@ def _roles(host: Document, owners: dict[str, Document], known: dict[str, str]) -
             _rules(host, role, value)
             model_choice.complain(host, role, value)
             check_cascade(host, role, value)
+            check_context(host, value, owners)
 
 
 def _rules(host: Document, role: str, value: YamlMapping) -> None:

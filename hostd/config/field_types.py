@@ -12,6 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 from hostd.config import server_values, validators
 from hostd.domain import budget as budgets
 from hostd.domain.cascade import FREE_CHECKS, CascadeCheck
+from hostd.domain.context_fit import Overflow as OverflowNoun
 from hostd.domain.private_data import DataKind as DataKindNoun
 from hostd.domain.private_data import ScanAction as ScanActionNoun
 from hostd.domain.profile import Flag
@@ -214,8 +215,9 @@ Priority = Annotated[
     PriorityNoun,
     FieldType(_priority, _one_of(*(each.name.lower() for each in PriorityNoun)), lambda given: given.name.lower()),
 ]
+Overflow = Annotated[OverflowNoun, FieldType(validators.one_of(OverflowNoun), _one_of(*map(str, OverflowNoun)), str)]
 FreeCheck = Annotated[CascadeCheck, FieldType(validators.one_of(FREE_CHECKS), _one_of(*map(str, FREE_CHECKS)), str)]
-Logprob = Annotated[float, FieldType(_logprob, {"type": "number", "exclusiveMaximum": 0}, str)]
+Logprob = Annotated[float, FieldType(_logprob, {"type": "number", "exclusiveMaximum": 0})]
 Loopback = Annotated[
     LoopbackRule,
     FieldType(validators.one_of(LoopbackRule), _one_of(*(str(word) for word in LoopbackRule)), str),

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from hostd.config import field_types
 from hostd.config.budget import BudgetSection
 from hostd.config.cascade import CascadeSection
+from hostd.config.context_fit import Context
 from hostd.config.model_choice import StagesSwitch, Suffices
 from hostd.config.section import Section, items, key, keys
 from hostd.config.window import WindowSection, long_window
@@ -68,6 +69,9 @@ class RoleSection(Section):
         "tool is pending, a conversation stays with its model."
     )
     budget: BudgetSection | None = key("What all requests for this role may use up.")
+    context: Context | None = key(
+        "What becomes of a request that is longer than the context of each of its targets: `fit`, or `refuse` as without it."
+    )
     cascade: CascadeSection | None = key(
         "Checks that an answer has to pass; where it fails one, a dearer profile of `use` is asked."
     )

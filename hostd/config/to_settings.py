@@ -14,6 +14,7 @@ from hostd.config.role import RoleSection, RuleSection
 from hostd.config.section import Section
 from hostd.domain.budget import Budget, Limit, Measure, Period
 from hostd.domain.cascade import CascadeSettings
+from hostd.domain.context_fit import FitSettings
 from hostd.domain.host import Reserve
 from hostd.domain.model_choice import Suffices
 from hostd.domain.principal import Privacy
@@ -96,6 +97,7 @@ def roles(host: HostFile) -> Mapping[str, Role]:
                 role.safety,
                 suffices=_suffices(role),
                 stages=role.stages,
+                context=_context(role),
                 cascade=None if role.cascade is None else CascadeSettings(**_frozen_values(role.cascade)),
                 minute_usd=role.minute_usd,
             )
@@ -106,6 +108,10 @@ def roles(host: HostFile) -> Mapping[str, Role]:
 
 def _suffices(checked: RoleSection) -> Suffices:
     return MappingProxyType({name: _frozen(each.written()) for name, each in checked.suffices.items()})
+
+
+def _context(checked: RoleSection) -> FitSettings | None:
+    return None if checked.context is None else FitSettings(**checked.context.written())
 
 
 def _frozen_values(checked: Section) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from hostd.domain.budget import Budget
 from hostd.domain.cascade import CascadeSettings
+from hostd.domain.context_fit import FitSettings
 from hostd.domain.host import Reserve
 from hostd.domain.model_choice import Stages, Suffices
 from hostd.domain.principal import Privacy
@@ -214,7 +215,7 @@ class Role:
     *safety* answers those that go round in a circle. Where no rule holds, and *suffices* says for what some of *use* are
     enough, the least of those that are enough for a request comes first; with *stages* not off, its steps may move up. Of several
     that are enough the one with the best price comes first, at *minute_usd* for each minute of waiting. With a *cascade*, the
-    cheapest answers first, and others where a check fails.
+    cheapest answers first, and others where a check fails. *context* says what becomes of a request that is too long for all.
     """
 
     name: str
@@ -229,6 +230,7 @@ class Role:
     stages: Stages | None = None
     cascade: CascadeSettings | None = None
     minute_usd: float | None = None
+    context: FitSettings | None = None
 
 
 LISTEN = ("127.0.0.1:11435", "[::1]:11435")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from hostd.domain.budget import Accounts, Budget
 from hostd.domain.cascade import CascadeSettings
+from hostd.domain.context_fit import FitSettings
 from hostd.domain.conversation import UNKNOWN, ConversationId
 from hostd.domain.model_choice import Difficulty
 from hostd.domain.reason import USUAL_REASONS, FallbackReason
@@ -61,7 +62,7 @@ class Route:
     chosen, had it been loaded.
     *thinking* is what the role that was asked for says of it, if it does; *priority* is the highest class that it allows. *role* is
     its name, *budget* what it may use up, *safety* the profile that answers in its place what goes round in a circle, if it
-    says so, and *cascade* what its answers have to pass.
+    says so, *cascade* what its answers have to pass, and *fit* how a request that is too long is made shorter.
     """
 
     asked: str
@@ -79,6 +80,7 @@ class Route:
     budget: Budget | None = None
     safety: str | None = None
     cascade: CascadeSettings | None = None
+    fit: FitSettings | None = None
 
     def open_to(self, index: int, reason: FallbackReason, present: int) -> bool:
         """Return whether a request at the target *present* may fall back to the later target *index* for *reason*.

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 
 from hostd.domain.capability import Findings
 from hostd.domain.catalog import Catalog
+from hostd.domain.context_fit import Overflow
 from hostd.domain.errors import RequestError, UnknownModel
 from hostd.domain.locality import why_not_local
 from hostd.domain.profile import FallbackRule, Role, Settings
@@ -130,7 +131,8 @@ class Router:
             # Only now: how private the route is depends on which profile its owner names first, not on what that costs.
             rungs = ladder(role.use, self._catalog.profiles)
             route = replace(route, targets=upward(cheapest_first(route.targets, rungs), rungs), cascade=cascade)
-        return replace(route, role=role.name, budget=role.budget, safety=role.safety)
+        fit = role.context if role.context is not None and role.context.overflow is Overflow.FIT else None
+        return replace(route, role=role.name, budget=role.budget, safety=role.safety, fit=fit)
 
     def _ranked(self, query: RouteQuery, route: Route, now: float) -> Route:
         role = self._names().role(query.asked)

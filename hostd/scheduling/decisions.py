@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 from hostd.domain.budget import Account
 from hostd.domain.reason import ExitClass, FallbackReason
 from hostd.planning.warm_set.load_option import Bytes
-from hostd.scheduling.gateway_decisions import CheckFailed, LoopDetected
+from hostd.scheduling.gateway_decisions import CheckFailed, ContextFitted, LoopDetected
 from hostd.scheduling.weighed_model import WeighedModel
 
 
@@ -319,7 +319,7 @@ class BreakerClosed:
 
 
 Decision = (
-    (Routed | FellBack | Refused | RequestSuspected | Charged | LoopDetected | CheckFailed)
+    (Routed | FellBack | Refused | RequestSuspected | Charged | LoopDetected | CheckFailed | ContextFitted)
     | LoadStarted
     | WakeStarted
     | Adopted

@@ -16,6 +16,24 @@ class LoopDetected:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextFitted:
+    """A request that was too long for *model*, and all others, is made shorter.
+
+    Of so many *results* of tools something is left out, and so many messages are *summarised* *by* a profile. Bytes are those of
+    the request.
+    """
+
+    event: ClassVar[str] = "context_fitted"
+    model: str
+    ticket_id: str
+    results: int
+    summarised: int
+    by: str | None
+    bytes_before: int
+    bytes_after: int
+
+
+@dataclass(frozen=True, slots=True)
 class CheckFailed:
     """The answer of *model* did not pass a *check* of its role's cascade, as *why* says; *kept*: it is given nevertheless."""
 

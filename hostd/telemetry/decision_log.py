@@ -19,7 +19,7 @@ from hostd.scheduling.decisions import (
     RequestSuspected,
     Routed,
 )
-from hostd.scheduling.gateway_decisions import CheckFailed, LoopDetected
+from hostd.scheduling.gateway_decisions import CheckFailed, ContextFitted, LoopDetected
 from hostd.telemetry.decision_text import numbers
 from hostd.telemetry.journal_entry import entry
 from hostd.telemetry.journal_priority import is_journal, with_priority, with_priority_of
@@ -151,7 +151,9 @@ class DecisionLog(Sink):
         if level < self._least:
             return
         told: dict[str, Any] = {"model": decision.model}
-        if isinstance(decision, (Routed, FellBack, Refused, RequestSuspected, Charged, LoopDetected, CheckFailed)):
+        if isinstance(
+            decision, (Routed, FellBack, Refused, RequestSuspected, Charged, LoopDetected, CheckFailed, ContextFitted)
+        ):
             told["request"] = decision.ticket_id
         # The level of sleep is no level of the log.
         told |= {_OTHER_NAMES.get(name, name): value for name, value in numbers(decision).items()}
@@ -180,7 +182,7 @@ def _level(decision: Decision) -> int:
     match decision:
         case Routed() | Charged():
             return logging.DEBUG  # one for each request; headers, records and the history tell it as well
-        case Refused() | FellBack() | RequestSuspected() | BreakerOpened() | LoopDetected():
+        case Refused() | FellBack() | RequestSuspected() | BreakerOpened() | LoopDetected() | ContextFitted():
             return logging.WARNING
         case FailureHandled():
             return logging.ERROR

@@ -14,7 +14,7 @@ from hostd.scheduling.decisions import (
     RequestSuspected,
     Routed,
 )
-from hostd.scheduling.gateway_decisions import CheckFailed, LoopDetected
+from hostd.scheduling.gateway_decisions import CheckFailed, ContextFitted, LoopDetected
 from hostd.telemetry.decision_text import numbers, sentence
 from hostd.telemetry.sinks import DecisionRecord
 
@@ -61,7 +61,7 @@ def together(earlier: Iterable[Told], later: Iterable[Told], last: int) -> list[
 
 def ticket_of(decision: Decision) -> str | None:
     """Return the id of the one request that *decision* is about, None where it is about none."""
-    about_one = (Routed, FellBack, Refused, RequestSuspected, Charged, LoopDetected, CheckFailed)
+    about_one = (Routed, FellBack, Refused, RequestSuspected, Charged, LoopDetected, CheckFailed, ContextFitted)
     return decision.ticket_id if isinstance(decision, about_one) else None
 
 

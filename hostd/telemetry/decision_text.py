@@ -32,7 +32,7 @@ from hostd.scheduling.decisions import (
     WakeStarted,
     WarmPlanned,
 )
-from hostd.scheduling.gateway_decisions import CheckFailed, LoopDetected
+from hostd.scheduling.gateway_decisions import CheckFailed, ContextFitted, LoopDetected
 
 _SUBJECT = ("model", "ticket_id")
 """Fields that say what a decision is about, and are no numbers."""
@@ -89,6 +89,9 @@ _LABELS = {
     "today_usd": "{} there today",
     "cap_usd": "of {} a day",
     "accounts": "counted for {}",
+    "results": "results of tools that were cut: {}",
+    "summarised": "messages that were summarised: {}",
+    "by": "by {}",
     "kept": "given nevertheless, as no other is to be had",
 }
 _BYTES = {"needs", "free", "free_soon", "short", "bytes", "keeps"}
@@ -98,6 +101,8 @@ _USUAL = {
     "opened": 1,
     "estimated": False,
     "kept": False,
+    "results": 0,
+    "summarised": 0,
     "restarts": 0,
     "in_a_row": 1,
     "engines": 1,
@@ -164,7 +169,7 @@ def _lead(decision: Decision) -> str:  # noqa: C901, PLR0912 - one line for each
             return "the request is taken for the cause of the crash of '{model}'"
         case RequestSuspected():
             return "the request may be the cause of the crash of '{model}'"
-        case LoopDetected() | CheckFailed():
+        case LoopDetected() | CheckFailed() | ContextFitted():
             return _lead_of_gateway(decision)
         case LoadStarted():
             return "'{model}' is being loaded"
@@ -210,12 +215,14 @@ def _lead(decision: Decision) -> str:  # noqa: C901, PLR0912 - one line for each
             return "'{model}' is left out of the warm set"
 
 
-def _lead_of_gateway(decision: LoopDetected | CheckFailed) -> str:
+def _lead_of_gateway(decision: LoopDetected | CheckFailed | ContextFitted) -> str:
     match decision:
         case LoopDetected(to=None):
             return "the request is refused, as it goes round in a circle"
         case LoopDetected():
             return "the request goes to '{to}', as it goes round in a circle"
+        case ContextFitted():
+            return "the request is too long for '{model}' and all others, and is cut from {bytes_before} to {bytes_after} bytes"
         case CheckFailed(kept=True):
             return "the answer of '{model}' has not passed '{check}'"
         case CheckFailed():

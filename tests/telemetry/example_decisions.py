@@ -30,7 +30,7 @@ from hostd.scheduling.decisions import (
     WakeStarted,
     WarmPlanned,
 )
-from hostd.scheduling.gateway_decisions import CheckFailed, LoopDetected
+from hostd.scheduling.gateway_decisions import CheckFailed, ContextFitted, LoopDetected
 from hostd.scheduling.weighed_model import WeighedModel
 
 GIB = 2**30
@@ -46,6 +46,7 @@ EXAMPLES: tuple[Decision, ...] = (
     Charged("m", "req_1", "zai", usd=0.0123456, today_usd=1.5, cap_usd=5.0),
     LoopDetected("m", "req_1", "small", "it has come through 6 gateways"),
     CheckFailed("m", "req_1", "json_schema", "$ lacks a"),
+    ContextFitted("m", "req_1", 3, 12, "n", 80_000, 20_000),
     BreakerOpened("m", FallbackReason.STATUS_5XX, "no (status 500)", failures=5, requests=6, wait_s=2.0),
     BreakerClosed("m", opened=2),
     LoadStarted("m", "request", "llamacpp:a", queued=0, restarts=0),

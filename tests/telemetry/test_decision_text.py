@@ -26,6 +26,10 @@ from hostd.telemetry.decision_text import numbers, sentence
 from tests.telemetry.example_decisions import EXAMPLES, GIB, example
 
 SENTENCES = {
+    "context_fitted": (
+        "the request is too long for 'm' and all others, and is cut from 80000 to 20000 bytes "
+        "[results of tools that were cut: 3; messages that were summarised: 12; by n]"
+    ),
     "check_failed": "the answer of 'm' is held back: it has not passed 'json_schema': $ lacks a",
     "routed": "'m' answers [asked for gpt-4o; attempt 1; after 1.5 ms; capacity 2; 1 in flight; 0 queued]",
     "fell_back": (

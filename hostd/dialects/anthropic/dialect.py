@@ -55,7 +55,7 @@ class MessagesFromChat(FromChat):
 
     def request(self, request: InferenceRequest) -> RequestDocument:
         """Return *request* as one for a chat completion."""
-        return chat_request(request.document)
+        return chat_request(request.document) if request.chat is None else request.chat
 
     def whole(self, said: ChatAnswer, context: AnswerContext) -> bytes:
         """Return a chat completion as a message."""

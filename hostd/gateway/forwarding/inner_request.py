@@ -40,8 +40,9 @@ class InnerRequests:
         """
         self._made += 1
         trace = RequestTrace(f"{self._ctx.trace.request_id}.{self._made}")
-        # No connection is behind it: what answers a whole request looks at its headers alone.
-        head = SimpleNamespace(headers=CIMultiDict({"X-Hostd-Timeout": f"{seconds:g}s"}), transport=None)
+        # No connection is behind it: what answers a whole request looks at no more than this.
+        headers = CIMultiDict({"X-Hostd-Timeout": f"{seconds:g}s"})
+        head = SimpleNamespace(headers=headers, path="/v1/chat/completions", transport=None)
         principal = replace(self._ctx.principal, allowed=None)
         ctx = RequestContext(cast("web.BaseRequest", head), trace, principal, Dialect.OPENAI_CHAT)
         try:

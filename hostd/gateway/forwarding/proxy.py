@@ -1,9 +1,7 @@
 """One request on its way over the targets of its route, from its arrival to its record."""
 
 import asyncio
-import itertools
 from functools import partial
-from typing import Any
 
 import structlog
 from aiohttp import web
@@ -11,33 +9,24 @@ from aiohttp import web
 from hostd.backends.in_turn import in_turn
 from hostd.backends.upstream import Lease, Upstream
 from hostd.dialects.base import InferenceRequest
-from hostd.dialects.conversation import conversation_of
-from hostd.dialects.session import session_name
-from hostd.domain.conversation import UNKNOWN, ConversationId
 from hostd.domain.errors import EngineError, HostdError, RequestError
-from hostd.domain.principal import Privacy
 from hostd.domain.private_data import ScanAction
 from hostd.domain.reason import FallbackReason
-from hostd.domain.ticket import Route, Ticket
 from hostd.gateway.context import InferenceServices, RequestContext
+from hostd.gateway.forwarding.admission import Admission
 from hostd.gateway.forwarding.attempt import Attempt
 from hostd.gateway.forwarding.attempt_errors import RetryableFailure, TerminalFailure
 from hostd.gateway.forwarding.cascade import CascadeRun
+from hostd.gateway.forwarding.context_fit import ContextFit
 from hostd.gateway.forwarding.downstream import ClientGoneError, Downstream
 from hostd.gateway.forwarding.inner_request import InnerRequests
-from hostd.gateway.forwarding.loop_check import LoopCheck
 from hostd.gateway.forwarding.observation import downstream_for, exchange_of, may_be_shown, told_upstream
-from hostd.gateway.forwarding.prompt_length import holds_bytes, tokens_for_sure
 from hostd.gateway.forwarding.request_digest import digest_of
-from hostd.gateway.forwarding.request_features import by_content
 from hostd.gateway.forwarding.request_trace import request_record
-from hostd.gateway.forwarding.request_use import accounts_of, bounds_of
 from hostd.gateway.http import error_responses
 from hostd.gateway.http.answers import WholeAnswer
-from hostd.gateway.http.auth import options_of
 from hostd.gateway.responses.keeping import ResponseKeeper
 from hostd.privacy.masking import Mask
-from hostd.routing.policy import RouteQuery
 from hostd.runtime.dispatcher import RequestRefused
 from hostd.scheduling.effects import Serve
 from hostd.scheduling.events import RoutedPast
@@ -45,7 +34,6 @@ from hostd.supervisor.process.own_limits import want_now
 
 log = structlog.get_logger()
 
-_twins = itertools.count(1)
 _LEFT_WAITING = 1.0
 """Seconds without an answer from which a client that leaves may have been kept waiting by its own request."""
 
@@ -69,9 +57,8 @@ class ProxyRequest:
         self._inference = inference
         self._clock = asyncio.get_running_loop().time
         self._arrived = self._clock()
-        self._by_content: RouteQuery | None = None
-        self._loop: LoopCheck | None = None
-        self._ticket = self._admission_ticket()
+        self._admission = Admission(services, ctx, self._arrived)
+        self._ticket = self._admission.ticket(inference)
         self._down: Downstream | None = None
         self._holds_slot = True
         self._lease_held: Lease | None = None
@@ -106,61 +93,8 @@ class ProxyRequest:
         if action is ScanAction.STAY_LOCAL:
             log.info("kept_local", request=self._trace.request_id, asked=self._inference.model, found=found.summary)
             self._inference = self._inference._replace(private=True)
-            self._ticket = self._admission_ticket(f"it holds private data ({found.summary})")
+            self._ticket = self._admission.ticket(self._inference, f"it holds private data ({found.summary})")
         self._screened = True
-
-    def _admission_ticket(self, kept_here: str = "") -> Ticket:
-        inference, principal, headers = self._inference, self._ctx.principal, self._ctx.request.headers
-        options, session = options_of(headers), session_name(headers, inference.document)
-        # A client may give two requests the same id; the scheduler must not take them for one.
-        name = self._trace.request_id + (f"/{next(_twins):x}" if "X-Request-Id" in headers else "")
-        privacy = Privacy.LOCAL if inference.private else options.privacy
-        route = self._route(inference.model, privacy, kept_here)
-        self._loop = self._loop or LoopCheck.of(self._services, headers, inference, session)
-        if self._loop is not None:
-            route = self._loop.route(route, name, lambda asked: self._route(asked, privacy, kept_here))
-            self._trace.guardrail = self._loop.why
-        return Ticket(
-            name,
-            route,
-            client=principal.client,
-            priority=max(options.priority, principal.priority, route.priority),
-            session=session,
-            conversation=self._conversation(route, session),
-            deadline=None if options.timeout is None else self._arrived + options.timeout,
-            keep_alive=inference.keep_alive,
-            **self._use(route, session),
-            digest=digest_of(inference) if self._services.dispatcher.refuses_by_digest else None,
-        )
-
-    def _route(self, asked: str, privacy: Privacy, kept_here: str) -> Route:
-        """Return the targets that may answer; a prompt that is too long for sure passes over the first ones."""
-        inference, router, needs = self._inference, self._services.router, self._inference.requirements
-        query = RouteQuery(asked, needs, self._ctx.principal, privacy, kept_here=kept_here)
-        if (role := router.role_by_content(asked)) is not None:
-            query = by_content(query, inference, self._ctx.request.headers, role, self._services.dispatcher)
-            self._by_content = query
-        if not (tokens := tokens_for_sure(inference)):
-            return router.route(query, self._arrived)
-        route = router.route(query._replace(tokens=tokens), self._arrived)
-        if route.reason is FallbackReason.CONTEXT_TOO_LONG and holds_bytes(inference):
-            return router.route(query, self._arrived)
-        return route
-
-    def _conversation(self, route: Route, session: str | None) -> ConversationId:
-        """Return which conversation the request continues, where a target keeps conversations apart."""
-        profiles = self._services.catalog.profiles
-        if not any(target.model in profiles and profiles[target.model].kv.save for target in route.targets):
-            return UNKNOWN
-        return conversation_of(self._ctx.principal, session, self._inference.document)
-
-    def _use(self, route: Route, session: str | None) -> dict[str, Any]:
-        """Return who uses something up with the request, and how much at most, where anything has a budget."""
-        budgets = self._services.catalog.budgets
-        accounts = accounts_of(self._ctx.principal, route, session, budgets)
-        if not accounts and not budgets.providers:
-            return {}
-        return {**bounds_of(self._inference), "accounts": accounts}
 
     async def answer(self) -> web.StreamResponse:
         """Return the response, which may be an error."""
@@ -209,8 +143,8 @@ class ProxyRequest:
         """Tell the sinks of the request, which is over; *response* is what the client was sent, None if it left before."""
         sinks, sent = self._services.sinks, 0 if response is None else response.status
         total = self._clock() - self._arrived
-        if self._loop is not None:
-            self._loop.ended(answered=outcome == "answered")
+        if (loop := self._admission.loop) is not None:
+            loop.ended(answered=outcome == "answered")
         record = request_record(self._trace, self._ctx.principal, self._ticket, outcome, status, total, sent=sent)
         sinks.finished(record)
         if sinks.observers:
@@ -222,9 +156,31 @@ class ProxyRequest:
         await self._screen()
         if self._keeper is not None and self._down is not None:
             self._down.keep = partial(self._keeper.keep_stream, private=self._ticket.route.private)
-        if (settings := self._ticket.route.cascade) is not None:
-            inner = InnerRequests(self._ctx, lambda ctx, asked: ProxyRequest(self._services, ctx, asked).answer())
-            self._cascade = CascadeRun.of(settings, self._inference, self._trace, self._services.sinks, inner)
+        fit = self._ticket.route.fit
+        if fit is None:
+            return await self._by_steps()
+        sinks, inner = self._services.sinks, self._inner_requests()
+        fitting = ContextFit(fit, self._services.catalog.profiles, self._trace, sinks, inner)
+        while True:
+            try:
+                return await self._by_steps()
+            except RequestRefused as refused:
+                error, ticket = refused.effect.error, self._ticket
+                fitted = await fitting.fitted(error, self._inference, ticket.route, ticket.id)
+                if fitted is None:
+                    raise
+                self._inference = fitted
+                self._ticket = self._admission.ticket(fitted)
+
+    def _inner_requests(self) -> InnerRequests:
+        return InnerRequests(self._ctx, lambda ctx, asked: ProxyRequest(self._services, ctx, asked).answer())
+
+    async def _by_steps(self) -> web.StreamResponse:
+        """Return the answer of the first target, or of a step of the role's cascade whose answer passes."""
+        settings = self._ticket.route.cascade
+        if settings is not None:
+            sinks, inner = self._services.sinks, self._inner_requests()
+            self._cascade = CascadeRun.of(settings, self._inference, self._trace, sinks, inner)
         if self._cascade is None:
             return await self._by_targets()
         try:
@@ -276,8 +232,8 @@ class ProxyRequest:
         self._holds_slot = False
         tokens = trace.prompt_tokens + trace.tokens
         self._services.dispatcher.finished(self._ticket.id, attempt.seconds, trace.cost, lease.sums, tokens)
-        if self._by_content is not None and not trace.guardrail:
-            self._services.router.sessions.answered(self._by_content, serve.model, self._ticket.route.difficulty)
+        if (query := self._admission.by_content) is not None and not trace.guardrail:
+            self._services.router.sessions.answered(query, serve.model, self._ticket.route.difficulty)
         return response
 
     def _unanswered(self) -> str | None:
@@ -295,7 +251,8 @@ class ProxyRequest:
         try:
             lease = upstream.lease()
             lease.request_id = self._ticket.id
-            lease.loop_headers = told_upstream(self._services, self._ctx, self._loop, self._ticket.id, upstream.variant)
+            loop = self._admission.loop
+            lease.loop_headers = told_upstream(self._services, self._ctx, loop, self._ticket.id, upstream.variant)
             lease.thinking = self._ticket.route.thinking or lease.thinking
         except EngineError as error:
             raise RetryableFailure(FallbackReason.CRASHED, error.message, reached=False) from None

@@ -37,7 +37,8 @@ class RequestTrace:
     *screened* says what a scan for private data led to and what kinds of it were found.
     *routed_by* is the step of routing that chose the model, empty where it is the first of its role.
     *guardrail* says why the request is taken to go round in a circle. *cascade* are the models whose answers did not pass a
-    check, and which, *cost_before* is what those cost.
+    check, and which, *cost_before* is what those cost. *context_fit* says what was left out of a request that
+    was too long.
     *fixed* are the lines of headers that do not depend on who answers.
     """
 
@@ -60,6 +61,7 @@ class RequestTrace:
     routed_by: str = ""
     guardrail: str = ""
     cascade: tuple[str, ...] = ()
+    context_fit: str = ""
     cost_before: float = 0.0
     fixed: str = ""
 
@@ -88,12 +90,13 @@ class RequestTrace:
         routed_by = f"x-hostd-routed-by: {self.routed_by}\r\n" if self.routed_by else ""
         guardrail = f"x-hostd-guardrail: {self.guardrail}\r\n" if self.guardrail else ""
         cascade = header_lines({"x-hostd-cascade": ", ".join(self.cascade)}) if self.cascade else ""
+        context_fit = f"x-hostd-context-fit: {self.context_fit}\r\n" if self.context_fit else ""
         return (
             f"x-request-id: {self.request_id}\r\nrequest-id: {self.request_id}\r\n"
             f"{_answered_by(self.model, self.backend, self.route, self.exchanges)}"
             f"x-hostd-queue-ms: {'0' if waited < 0.5 else f'{waited:.0f}'}\r\n"
             f"Server-Timing: queue;dur={max(0.0, waited - loaded):.1f}, load;dur={loaded:.1f}, ttft;dur={self.ttft * 1000:.1f}\r\n"
-            f"{cost}{left_out}{thinking}{screened}{routed_by}{guardrail}{cascade}{self.fixed}"
+            f"{cost}{left_out}{thinking}{screened}{routed_by}{guardrail}{cascade}{context_fit}{self.fixed}"
         )
 
     def headers(self) -> dict[str, str]:

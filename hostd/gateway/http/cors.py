@@ -21,7 +21,8 @@ SAFE = header_lines(
 
 _EXPOSED = (
     "x-request-id, request-id, x-hostd-model, x-hostd-backend, x-hostd-route, x-hostd-attempts, x-hostd-queue-ms, "
-    "x-hostd-cost-usd, x-hostd-left-out, x-hostd-guardrail, x-hostd-cascade, x-should-retry, Retry-After, Server-Timing"
+    "x-hostd-cost-usd, x-hostd-left-out, x-hostd-guardrail, x-hostd-cascade, "
+    "x-hostd-context-fit, x-should-retry, Retry-After, Server-Timing"
 )
 # Chrome keeps a preflight's answer for two hours at most, Firefox for a day; a change of the settings should not take that long.
 _MAX_AGE = "600"

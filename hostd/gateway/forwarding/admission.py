@@ -1,0 +1,99 @@
+"""How a request is admitted: its route, its place in the queue, and what it may use up, as a ticket for the scheduler."""
+
+import itertools
+from typing import Any
+
+from hostd.dialects.base import InferenceRequest
+from hostd.dialects.conversation import conversation_of
+from hostd.dialects.session import session_name
+from hostd.domain.conversation import UNKNOWN, ConversationId
+from hostd.domain.principal import Privacy
+from hostd.domain.reason import FallbackReason
+from hostd.domain.ticket import Route, Ticket
+from hostd.gateway.context import InferenceServices, RequestContext
+from hostd.gateway.forwarding.loop_check import LoopCheck
+from hostd.gateway.forwarding.prompt_length import holds_bytes, tokens_for_sure
+from hostd.gateway.forwarding.request_digest import digest_of
+from hostd.gateway.forwarding.request_features import by_content
+from hostd.gateway.forwarding.request_use import accounts_of, bounds_of
+from hostd.gateway.http.auth import options_of
+from hostd.routing.policy import RouteQuery
+
+_twins = itertools.count(1)
+
+
+class Admission:
+    """Makes the tickets of one request that *arrived* then, on the loop's clock: another one where it was changed.
+
+    *loop* watches whether it goes round in a circle, *by_content* is what it was routed by; None where neither is.
+    """
+
+    __slots__ = ("_arrived", "_ctx", "_inference", "_services", "by_content", "loop")
+
+    def __init__(self, services: InferenceServices, ctx: RequestContext, arrived: float) -> None:
+        self._services = services
+        self._ctx = ctx
+        self._arrived = arrived
+        self._inference: InferenceRequest
+        self.by_content: RouteQuery | None = None
+        self.loop: LoopCheck | None = None
+
+    def ticket(self, inference: InferenceRequest, kept_here: str = "") -> Ticket:
+        """Return the ticket of *inference*; *kept_here* says why a scan keeps it on this machine.
+
+        Raises:
+            UnknownModel: Nothing has the name that it asks for.
+            RequestError: Nothing may or can answer it, or it goes round in a circle.
+        """
+        self._inference = inference
+        principal, headers, trace = self._ctx.principal, self._ctx.request.headers, self._ctx.trace
+        options, session = options_of(headers), session_name(headers, inference.document)
+        # A client may give two requests the same id; the scheduler must not take them for one.
+        name = trace.request_id + (f"/{next(_twins):x}" if "X-Request-Id" in headers else "")
+        privacy = Privacy.LOCAL if inference.private else options.privacy
+        route = self._route(inference.model, privacy, kept_here)
+        self.loop = self.loop or LoopCheck.of(self._services, headers, inference, session)
+        if self.loop is not None:
+            route = self.loop.route(route, name, lambda asked: self._route(asked, privacy, kept_here))
+            trace.guardrail = self.loop.why
+        return Ticket(
+            name,
+            route,
+            client=principal.client,
+            priority=max(options.priority, principal.priority, route.priority),
+            session=session,
+            conversation=self._conversation(route, session),
+            deadline=None if options.timeout is None else self._arrived + options.timeout,
+            keep_alive=inference.keep_alive,
+            **self._use(route, session),
+            digest=digest_of(inference) if self._services.dispatcher.refuses_by_digest else None,
+        )
+
+    def _route(self, asked: str, privacy: Privacy, kept_here: str) -> Route:
+        """Return the targets that may answer; a prompt that is too long for sure passes over the first ones."""
+        inference, router, needs = self._inference, self._services.router, self._inference.requirements
+        query = RouteQuery(asked, needs, self._ctx.principal, privacy, kept_here=kept_here)
+        if (role := router.role_by_content(asked)) is not None:
+            query = by_content(query, inference, self._ctx.request.headers, role, self._services.dispatcher)
+            self.by_content = query
+        if not (tokens := tokens_for_sure(inference)):
+            return router.route(query, self._arrived)
+        route = router.route(query._replace(tokens=tokens), self._arrived)
+        if route.reason is FallbackReason.CONTEXT_TOO_LONG and holds_bytes(inference):
+            return router.route(query, self._arrived)
+        return route
+
+    def _conversation(self, route: Route, session: str | None) -> ConversationId:
+        """Return which conversation the request continues, where a target keeps conversations apart."""
+        profiles = self._services.catalog.profiles
+        if not any(target.model in profiles and profiles[target.model].kv.save for target in route.targets):
+            return UNKNOWN
+        return conversation_of(self._ctx.principal, session, self._inference.document)
+
+    def _use(self, route: Route, session: str | None) -> dict[str, Any]:
+        """Return who uses something up with the request, and how much at most, where anything has a budget."""
+        budgets = self._services.catalog.budgets
+        accounts = accounts_of(self._ctx.principal, route, session, budgets)
+        if not accounts and not budgets.providers:
+            return {}
+        return {**bounds_of(self._inference), "accounts": accounts}
