@@ -33,18 +33,22 @@ _WRITES = re.compile(
     r"edit|write|creat|patch|apply|replace|insert|save|update|delete|move|rename|commit", re.IGNORECASE
 )
 _FAILED = re.compile(
-    r"^\W*(?:fatal|error|exception|failed|failure)\b|\b\w*(?:Error|Exception)(?::|\b\s*at )|Traceback \(most recent call last\)"
-    r"|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? *[1-9]|\b[1-9]\d* (?:failed|failures?|errors?)\b|^FAIL(?:ED)?\b"
-    r"|command not found|No such file or directory|permission denied|\bpanicked at\b|\berror(?:\[\w+\]| TS\d+)|tool_use_error"
-    r"|segmentation fault|\btimed out\b",
-    re.MULTILINE,
+    r"^\W*(?:fatal|[Ee]rror|ERROR|[Ee]xception|[Ff]ailed|FAILED|[Ff]ailure|FAIL)\b|(?:Error|Exception)(?::|\s*at )|Traceback \("
+    r"|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? *[1-9]|\b[1-9]\d* (?:failed|failures?|errors?)\b"
+    r"|command not found|No such file or directory|[Pp]ermission denied|\bpanicked at\b|\berror(?:\[\w+\]| TS\d+)|tool_use_error"
+    r"|[Ss]egmentation fault|\btimed out\b"
 )
 _PASSED = re.compile(
-    r"\b[1-9]\d* (?:passed|passing)\b|^OK\b|test result: ok|BUILD SUCCESS|\bexit(?:ed with)?(?: code| status)?:? *0\b"
-    r"|all tests pass",
-    re.MULTILINE | re.IGNORECASE,
+    r"\b[1-9]\d* (?:passed|passing)\b|test result: ok|build success|\bexit(?:ed with)?(?: code| status)?:? *0\b"
+    r"|all tests pass|^ok\b",
+    re.IGNORECASE,
 )
-_FIGURES = re.compile(r"\d+|0x[0-9a-f]+")
+_OF_FAILURES = (
+    "error", "exception", "fail", "exit", "traceback", "not found", "no such", "denied", "panicked", "fault", "timed out", "fatal",
+)  # fmt: skip
+_OF_PASSES = ("passed", "passing", "result: ok", "success", "exit", "tests pass", "\nok")
+"""Words of which a line has one that an expression finds something in; looking for them first takes a tenth of the time."""
+_FIGURES = re.compile(r"\d+")
 
 
 class Stage(NamedTuple):
@@ -73,7 +77,7 @@ def stage_of(steps: Sequence[ToolStep]) -> Stage:
             # The same complaint once more says that the last try was in vain.
             trouble += weight * (1.5 if complaint in complaints else 1.0)
             complaints.append(complaint)
-        elif (_WRITES.search(step.tool) and step.tool) or _PASSED.search(step.result):
+        elif _WRITES.search(step.tool) or _says(_PASSED, _OF_PASSES, step.result):
             landed += 1
             progress += weight
         if step.tool and before.count(step) >= 2:
@@ -86,7 +90,22 @@ def stage_of(steps: Sequence[ToolStep]) -> Stage:
 def _has_failed(step: ToolStep) -> bool:
     if step.failed:
         return True
-    return not _READS.search(step.tool) and _FAILED.search(step.result) is not None
+    return not _READS.search(step.tool) and _says(_FAILED, _OF_FAILURES, step.result)
+
+
+def _says(expression: re.Pattern[str], words: tuple[str, ...], text: str) -> bool:
+    """Return whether *expression* finds something in a line of *text* that has one of *words*."""
+    lowered = f"\n{text}".lower()
+    text = f"\n{text}" if len(lowered) == len(text) + 1 else lowered
+    for word in words:
+        at = lowered.find(word)
+        while at >= 0:
+            start, end = lowered.rfind("\n", 0, at + 1) + 1, lowered.find("\n", at + 1)
+            end = len(text) if end < 0 else end
+            if expression.search(text[start:end]):
+                return True
+            at = lowered.find(word, end)
+    return False
 
 
 def looks_at_steps(role: Role) -> bool:
