@@ -25,13 +25,19 @@ class Scope(StrEnum):
 class ServiceOrder:
     """What to install: the command line before ``serve``, the addresses that a socket unit is to hold (none: no such unit).
 
-    *linger* has a user's service run from boot on, *path* is where it finds programs.
+    *linger* has a user's service run from boot on, *path* is where it finds programs. With *keep_engines* engines outlive it.
     """
 
     program: tuple[str, ...]
     path: str
     addresses: tuple[str, ...] = ()
     linger: bool = False
+    keep_engines: bool = False
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What ``serve`` is called with."""
+        return ("--keep-engines",) if self.keep_engines else ()
 
 
 @dataclass(frozen=True, slots=True)

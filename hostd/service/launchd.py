@@ -66,7 +66,10 @@ class Launchd:
         """
         name = "agent.plist" if self.scope is Scope.USER else "daemon.plist"
         document: dict[str, Any] = plistlib.loads(shipped("launchd", name).encode())
-        document["ProgramArguments"] = [*order.program, *document["ProgramArguments"][_OPTIONS:]]
+        document["ProgramArguments"] = [*order.program, *document["ProgramArguments"][_OPTIONS:], *order.options]
+        if order.keep_engines:
+            # launchd kills what is left of the daemon's process group otherwise.
+            document["AbandonProcessGroup"] = True
         home = Path.home()
         if self.scope is Scope.SYSTEM:
             if self._user in ("", "root"):
@@ -109,11 +112,12 @@ class Launchd:
         what = f"kickstart {self._domain}/{LABEL}" if loaded else f"bootstrap {self._domain} {self._path}"
         return f"launchctl {what}"
 
-    def advice(self, _order: ServiceOrder) -> list[str]:
+    def advice(self, order: ServiceOrder) -> list[str]:
         """Return what its owner should know after the installation."""
+        kept = [_KEPT] if order.keep_engines else []
         if self.scope is Scope.USER:
-            return ["it runs while you are logged in; from boot on: sudo hostd service install --system", _LOG]
-        return ["where FileVault is on, it begins to run at the first login after a boot", _LOG]
+            return ["it runs while you are logged in; from boot on: sudo hostd service install --system", _LOG, *kept]
+        return ["where FileVault is on, it begins to run at the first login after a boot", _LOG, *kept]
 
     def remains(self) -> list[str]:
         """Return what is left after it was uninstalled."""
@@ -123,4 +127,5 @@ class Launchd:
         return RunCommand(("launchctl", *words), optional=optional)
 
 
+_KEPT = "engines outlive it and hold their memory, until the next one adopts or ends them; before uninstalling: hostd unload MODEL"
 _LOG = "its log: ~/Library/Logs/hostd.log"

@@ -15,6 +15,9 @@ _BOOTED = Path("/run/systemd/system")
 _SYSUSERS = Path("/etc/sysusers.d/hostd.conf")
 _EXEC_START = "ExecStart=/usr/bin/hostd serve"
 _RELOAD = ("Type=notify\n", "ExecReload=/bin/kill -HUP $MAINPID\n")
+_LEAVE_ENGINES = {"KillMode=mixed\n": "KillMode=process\n", "PrivateUsers=yes\n": "PrivateUsers=no\n"}
+"""What engines outlive their daemon by: they are not killed with it, and the next one, which would have a namespace of its own, can
+read whose they are."""
 _NOTIFY_RELOAD = 253
 """The version from which systemd itself signals a reload, and waits until it is over."""
 _LISTEN = "ListenStream="
@@ -73,6 +76,9 @@ class Systemd:
         units = [path.name for path in there if path.name in (SERVICE, SOCKET)]
         # The socket first, which would start the service again for the next client.
         stop = [self._command("disable", "--now", unit, optional=True) for unit in sorted(units, reverse=True)]
+        if self._keeps_engines():
+            # While the service runs, systemd still knows which processes are its own.
+            stop.insert(0, self._command("kill", "--kill-who=all", SERVICE, optional=True))
         if self.scope is Scope.SYSTEM:
             stop.append(self._command("clean", "--what=runtime", SERVICE, optional=True))
         remove = [RemoveFile(path) for path in there]
@@ -83,14 +89,23 @@ class Systemd:
 
         From some *version* of systemd on it has a reload that is waited for.
         """
-        command = f"ExecStart={' '.join(_word(each) for each in order.program)} serve"
+        command = f"ExecStart={' '.join((*map(_word, order.program), 'serve', *order.options))}"
         if self.scope is Scope.USER:
             command += f"\nEnvironment={_word(f'PATH={order.path}')}"
         unit = shipped("systemd", f"{self.scope}/{SERVICE}").replace(_EXEC_START, command)
+        if order.keep_engines:
+            for line, other in _LEAVE_ENGINES.items():
+                unit = unit.replace(line, other)
         if version >= _NOTIFY_RELOAD:
             kind, by_signal = _RELOAD
             unit = unit.replace(kind, "Type=notify-reload\n").replace(by_signal, "")
         return unit
+
+    def _keeps_engines(self) -> bool:
+        try:
+            return "KillMode=process\n" in self.files()[0].read_text("utf-8", "replace")
+        except OSError:
+            return False
 
     def state(self) -> ServiceState:
         """Ask systemd how the service is. Blocks."""
@@ -127,6 +142,7 @@ class Systemd:
                 "it reads /etc/hostd/hostd.yaml and /etc/hostd/model_profiles; hostd init --folder /etc/hostd writes them",
                 "it sees no homes: weights go to /var/cache/hostd, or to folders that the user hostd may read",
                 "its log: journalctl -u hostd",
+                *self._of_engines(order),
             ]
         lingers = order.linger or Path("/var/lib/systemd/linger", getpass.getuser()).exists()
         linger = (
@@ -134,7 +150,12 @@ class Systemd:
             if lingers
             else "it runs while you are logged in; from boot on: loginctl enable-linger"
         )
-        return [linger, "its log: journalctl --user -u hostd"]
+        return [linger, "its log: journalctl --user -u hostd", *self._of_engines(order)]
+
+    def _of_engines(self, order: ServiceOrder) -> list[str]:
+        end = " ".join((*self._systemctl, "kill", "--kill-who=all", "hostd"))
+        said = f"engines outlive it and hold their memory, until the next one adopts or ends them; to stop all at once: {end}"
+        return [said] if order.keep_engines else []
 
     def remains(self) -> list[str]:
         """Return what is left after it was uninstalled, and how to remove it."""

@@ -313,10 +313,34 @@ def test_cards_are_empty_while_the_machine_sleeps(service: Service) -> None:
     assert "unloaded from graphics cards" in service.machine.sh("systemd-inhibit --list")
 
 
+def test_engines_outlive_a_restart_and_a_crash(service: Service) -> None:
+    """Installed so, the service adopts what it finds; without that again, as it was; no engine is ever left for good."""
+    service.machine.hostd("service", "install", "--keep-engines", "--force")
+    service.until_ready()
+    assert 200 == service.http.chat("tiny").status
+    engine = service.http.row("tiny")["pid"]
+    service.systemctl("restart")
+    service.until_ready()
+    assert engine == service.http.row("tiny")["pid"]
+    daemon = service.pid
+    service.machine.run("kill", "-9", str(daemon))
+    until(lambda: service.pid not in (0, daemon))
+    service.until_ready()
+    assert (engine, 200) == (service.http.row("tiny")["pid"], service.http.chat("tiny").status)
+    service.systemctl("stop")
+    assert engine in service.processes()
+    service.machine.hostd("service", "install", "--force")
+    service.until_ready()
+    assert engine not in service.processes()
+    assert 200 == service.http.chat("tiny").status
+
+
 def test_is_removed_without_a_trace(service: Service) -> None:
     """Its files and processes are gone; configuration and state are left, which it says."""
     other = service.machine.hostd("service", "install", "--user", check=False)
     assert 4 == other.returncode
+    service.machine.hostd("service", "install", "--keep-engines", "--force")
+    service.until_ready()
     told = service.machine.hostd("service", "uninstall").stderr
     assert "/var/lib/hostd" in told
     assert "userdel hostd" in told

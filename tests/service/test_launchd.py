@@ -3,6 +3,7 @@
 import os
 import plistlib
 import pwd
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,14 @@ def test_only_one_process_is_ever_started(document: dict[str, Any]) -> None:
     """An agent is of one kind of session, and a daemon of none: two processes would wire the same memory."""
     assert ("UserName" in document) is ("LimitLoadToSessionType" not in document)
     assert document.get("LimitLoadToSessionType", "Aqua") == "Aqua"
+
+
+def test_engines_outlive_the_daemon_where_that_is_wanted() -> None:
+    """Launchd kills what is left of a job otherwise, and leaves it alone only then."""
+    plain, kept = (Launchd(Scope.USER).property_list(replace(ORDER, keep_engines=each)) for each in (False, True))
+    assert (True, "--keep-engines") == (kept["AbandonProcessGroup"], kept["ProgramArguments"][-1])
+    assert "AbandonProcessGroup" not in plain
+    assert plain["ProgramArguments"] == kept["ProgramArguments"][:-1]
 
 
 def test_installs_and_uninstalls_by_the_newer_verbs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

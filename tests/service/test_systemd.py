@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,40 @@ def analyze(*words: str, more: Mapping[str, str] | None = None) -> subprocess.Co
     return subprocess.run(
         ["systemd-analyze", *words], capture_output=True, text=True, env=environment, timeout=60, check=False
     )
+
+
+@needs_analyze
+@pytest.mark.parametrize("scope", list(Scope))
+def test_engines_outlive_the_daemon_where_that_is_wanted(scope: Scope, tmp_path: Path) -> None:
+    """Only then, in a unit that is as valid; its removal ends them first, which no other unit's does."""
+    keeping = replace(ORDER, keep_engines=True)
+    kept, plain = unit(scope, keeping), unit(scope)
+    assert ([f"{sys.executable} serve --keep-engines"], ["process"]) == (kept["ExecStart"], kept["KillMode"])
+    assert ([f"{sys.executable} serve"], ["mixed"]) == (plain["ExecStart"], plain["KillMode"])
+    assert {"ExecStart", "KillMode", "PrivateUsers"} >= {key for key in kept if kept[key] != plain[key]}
+    (tmp_path / "hostd.service").write_text(Systemd(scope).service_unit(keeping))
+    manager = ("--user",) if scope is Scope.USER else ()
+    words = (*manager, "verify", "--man=no", str(tmp_path / "hostd.service"))
+    ran = analyze(*words, more={"XDG_RUNTIME_DIR": str(tmp_path)})
+    assert (0, "") == (ran.returncode, ran.stderr)
+    if scope is Scope.SYSTEM:
+        service = str(tmp_path / "hostd.service")
+        ran = analyze("security", "--offline=yes", f"--threshold={MOST_EXPOSED}", "--no-pager", service)
+        assert 0 == ran.returncode, ran.stdout
+    assert any("--kill-who=all" in line for line in Systemd(scope).advice(keeping))
+    assert not any("engines" in line for line in Systemd(scope).advice(ORDER))
+
+
+def test_the_removal_ends_engines_that_would_stay(tmp_path: Path) -> None:
+    """While systemd still knows them; a unit that kills its processes anyway needs no such step."""
+    service = Systemd(Scope.USER, {"XDG_CONFIG_HOME": str(tmp_path)})
+    file = tmp_path / "systemd/user/hostd.service"
+    file.parent.mkdir(parents=True)
+    for keeps in (True, False):
+        file.write_text(service.service_unit(replace(ORDER, keep_engines=keeps)))
+        first = service.uninstall()[0]
+        assert isinstance(first, RunCommand)
+        assert keeps is ("kill" in first.argv)
 
 
 @needs_analyze

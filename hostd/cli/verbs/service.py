@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +22,7 @@ Print = Annotated[bool, typer.Option("--print", help="Do nothing; show what woul
 
 
 @app.command()
-def install(
+def install(  # noqa: PLR0913 - a command line's options are its contract
     *,
     user: User = False,
     system: System = False,
@@ -30,6 +30,10 @@ def install(
         bool, typer.Option("--socket", help="Have systemd hold the addresses, so that a restart refuses no client.")
     ] = False,
     linger: Annotated[bool, typer.Option("--linger", help="Have a user's service run from boot on, too.")] = False,
+    keep_engines: Annotated[
+        bool,
+        typer.Option("--keep-engines", help="Leave engines running when the daemon ends; the next one adopts them."),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that were changed.")] = False,
     show: Print = False,
 ) -> None:
@@ -39,7 +43,7 @@ def install(
 
     scope = _scope(user=user, system=system) or _usual()
     manager = _manager(scope)
-    order = _order(scope, socket=socket, linger=linger)
+    order = replace(_order(scope, socket=socket, linger=linger), keep_engines=keep_engines)
     steps = manager.install(order)
     if show:
         for line in described(steps):
