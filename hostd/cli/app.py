@@ -35,6 +35,7 @@ _VERBS = (
         "report",
         "why",
         "events",
+        "top",
         "logs",
         "reload",
     ),

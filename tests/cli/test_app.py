@@ -28,6 +28,7 @@ VERBS = (
     "report",
     "why",
     "events",
+    "top",
     "logs",
     "reload",
     "simulate",
