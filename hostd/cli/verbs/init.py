@@ -89,7 +89,7 @@ def init(  # noqa: PLR0913 - a command line's options are its contract
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Write a configuration for the models here, or for a known machine."""
+    """Write a configuration for this machine, or a known one."""
     from hostd.cli import init_files
 
     where = (folder or user_file(os.environ).parent).expanduser().absolute()
