@@ -1,7 +1,7 @@
 """Fixtures for tests that need a daemon: a shared one, whose engines are mended before each test, or one of their own."""
 
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -24,6 +24,14 @@ settings.load_profile("hostd")
 _SECTION = "section: "
 
 OpenDaemon = Callable[..., AbstractAsyncContextManager[Stage]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_state_of_the_owner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a test does not put elsewhere is not written where this user's own hostd keeps its state."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
 
 
 @pytest.fixture(scope="session")

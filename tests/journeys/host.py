@@ -10,7 +10,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ class Host:
     environment: dict[str, str]
     output: Path
     program: Sequence[str] = OURS
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def get(self, path: str) -> Reply:
         """Get *path*."""
@@ -189,8 +191,9 @@ def started(
         env["HOSTD_CONFIG"] = str(folder / "hostd.yaml")
     argv = [*program, "serve", *(("--listen", f"127.0.0.1:{port}") if listen else ()), *arguments]
     with output.open("wb") as log:
+        began = datetime.now(UTC)
         process = subprocess.Popen(argv, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-    host = Host(f"http://127.0.0.1:{port}", process, env, output, program)
+    host = Host(f"http://127.0.0.1:{port}", process, env, output, program, began)
     try:
         until(lambda: _alive(host), 3 * DEADLINE)
         yield host

@@ -18,7 +18,7 @@ from tests.journeys.chaos import Victim, fill, report, small_disk, stop
 from tests.journeys.chaos_agents import COUNTS, Agents, Outcome, Question, ask, calm_answers
 from tests.journeys.host import MODELS, all_gone, large, needed_memory, until, write_files, write_machine
 
-SECONDS = float(os.environ.get("HOSTD_CHAOS_SECONDS", "120"))
+SECONDS = float(os.environ.get("HOSTD_CHAOS_SECONDS", "60"))
 SEED = int(os.environ.get("HOSTD_CHAOS_SEED", "7"))
 FAULTS = {"truncated", "wrong text", "hung", "no Retry-After", "server error"}
 GROWTH = 24 << 20

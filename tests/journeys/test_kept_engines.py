@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def stop(host: Host, *, hard: bool = False) -> None:
 
 def loads(host: Host, model: str) -> list[dict[str, Any]]:
     """Return the loads of *model* since the daemon's start."""
-    return host.decisions("load_started", model=model)
+    told = host.decisions("load_started", model=model)
+    return [each for each in told if datetime.fromisoformat(each["at"]) >= host.began]
 
 
 @pytest.mark.parametrize("hard", [False, True], ids=["asked", "killed"])

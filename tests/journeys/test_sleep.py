@@ -69,6 +69,7 @@ async def small(folder: Path, fit: int, *scripts: Mapping[str, object]) -> Async
     pool = Pool("ram", PoolKind.RAM, "Main memory", free, free, free)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(assembly, "backends", with_naps)
+        patch.setenv("STATE_DIRECTORY", str(folder / "state"))
         async with opened(settings, machine=Host("Linux", "any", free, (pool,))) as stage:
             yield stage
 
