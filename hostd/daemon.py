@@ -17,6 +17,7 @@ from aiohttp import web
 
 from hostd import __version__, descriptor_limit, heap, owner_key
 from hostd.assembly import Application, build
+from hostd.closed_memory import close_memory
 from hostd.domain.catalog import Catalog
 from hostd.domain.errors import HostdError
 from hostd.domain.host import Host
@@ -83,6 +84,7 @@ def _run_logged(
 ) -> int:
     # The loop asks for the interpreter at each of its callbacks, and should not wait long for threads that check large bodies.
     sys.setswitchinterval(_SWITCH_EVERY)
+    close_memory()
     heap.map_large_blocks_alone()
     take_in_libraries()
     descriptor_limit.raise_limit()
