@@ -29,10 +29,10 @@ class NumberedEntries(Generic[Entry]):
         self.count += 1
         self._kept.append(entry)
 
-    def since(self, number: int) -> tuple[list[Entry], int]:
-        """Return the entries after that of *number*, oldest first, and how many of them are not kept any more."""
+    def since(self, number: int, most: int = MOST) -> tuple[list[Entry], int]:
+        """Return the last *most* entries after that of *number*, oldest first, and how many more there have been since."""
         wanted = max(0, self.count - number)
-        kept = min(wanted, len(self._kept))
+        kept = min(wanted, len(self._kept), most)
         return list(islice(self._kept, len(self._kept) - kept, None)), wanted - kept
 
     def can_resume(self, number: int) -> bool:

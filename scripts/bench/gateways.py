@@ -17,6 +17,8 @@ from bench.workloads import KEY, LLAMA_MODEL, MODEL
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 UPSTREAM = str(HERE / "upstream.py")
+DASHBOARDS = 10
+"""That are open while `watched` is measured."""
 HOSTD = (sys.executable, "-m", "hostd")
 
 NGINX_CONF = """\
@@ -82,13 +84,17 @@ warm: {{preload: false}}
 
 @dataclass(frozen=True)
 class Gateway:
-    """One target: where it listens, the process to charge for it (None: the upstream itself), what is behind it, what is asked."""
+    """One target: where it listens, the process to charge for it (None: the upstream itself), what is behind it, what is asked.
+
+    *dashboards* are open before it while it is measured.
+    """
 
     name: str
     port: int
     process: psutil.Process | None
     upstream: "Upstream"
     model: str = MODEL
+    dashboards: int = 0
 
     @property
     def members(self) -> list[psutil.Process]:
@@ -148,7 +154,7 @@ def gateways(names: Sequence[str], folder: Path, litellm: str | None = None) -> 
     with ExitStack() as stack:
         upstream = _upstream(stack, folder)
         found, loops = {"direct": Gateway("direct", upstream.port, None, upstream)}, {}
-        if "hostd" in names or "llamacpp" in names:
+        if {"hostd", "llamacpp", "watched"} & set(names):
             found |= start_hostd(stack, folder, upstream)
             loops["hostd"] = _on_uvloop(found["hostd"])
         if "nginx" in names:
@@ -228,7 +234,7 @@ def _litellm(stack: ExitStack, folder: Path, upstream: Upstream, command: str) -
 def start_hostd(
     stack: ExitStack, folder: Path, upstream: Upstream | None = None, launcher: Sequence[str] = HOSTD
 ) -> dict[str, Gateway]:
-    """Start the real daemon by *launcher* on a configuration of its own; return it as `hostd` and as `llamacpp`.
+    """Start the real daemon by *launcher* on a configuration of its own; return it as `hostd`, `llamacpp` and `watched`.
 
     Raises:
         BenchError: It did not start, or does not say where its engine is.
@@ -255,6 +261,7 @@ def start_hostd(
     return {
         "hostd": Gateway("hostd", port, process, upstream),
         "llamacpp": Gateway("llamacpp", port, process, engine, LLAMA_MODEL),
+        "watched": Gateway("watched", port, process, upstream, dashboards=DASHBOARDS),
     }
 
 

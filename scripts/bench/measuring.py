@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import load, processes
+from bench.followers import following
 from bench.gateways import Gateway
 from bench.load import Figures
 from bench.workloads import Scenario
@@ -33,6 +34,11 @@ def sample(target: Gateway, scenario: Scenario, seconds: float, folder: Path) ->
     Raises:
         BenchError: An answer failed, or none came.
     """
+    with following(target.port, target.dashboards, folder):
+        return _sample(target, scenario, seconds, folder)
+
+
+def _sample(target: Gateway, scenario: Scenario, seconds: float, folder: Path) -> Sample:
     gateway, upstream = target.members, [target.upstream.process]
     connections, requests = target.upstream.counters()
     own, behind = processes.cpu_seconds(gateway), processes.cpu_seconds(upstream)

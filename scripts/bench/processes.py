@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -93,12 +93,19 @@ def wait_until_answers(url: str, process: psutil.Process, log: Path, patience: f
     Raises:
         BenchError: The process died, or *patience* seconds passed; with the last lines of its log.
     """
+    wait_until(lambda: answers(url), process, log, patience, f" at {url}")
+
+
+def wait_until(
+    ready: Callable[[], bool], process: psutil.Process, log: Path, patience: float = 15.0, where: str = ""
+) -> None:
+    """Wait until *process* is *ready*; raises as `wait_until_answers` does, saying *where*."""
     deadline = time.monotonic() + patience
-    while not answers(url):
+    while not ready():
         dead = not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
         if dead or time.monotonic() > deadline:
             how = "ended before it answered" if dead else f"did not answer within {patience:.0f} s"
-            raise BenchError(f"{log.stem} {how} at {url}; the end of its log:\n{tail(log)}")
+            raise BenchError(f"{log.stem} {how}{where}; the end of its log:\n{tail(log)}")
         time.sleep(0.05)
 
 

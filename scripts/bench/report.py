@@ -15,6 +15,7 @@ ADDED_P50_TIMES_BARE = 1.6
 PACED_CPU_TIMES_BARE = 1.2
 IDLE_RSS_MB = 80.0
 VERSION_SECONDS = 0.15
+SHARE_WATCHED = 0.95
 
 Figure = float | None
 
@@ -140,7 +141,24 @@ def targets(measured: Sequence[Measured]) -> list[Target]:
     for workload in WORKLOADS:
         key = f"{workload.key}_{ONE}_added_p50_ms"
         found.append(_latency(workload.title, hostd.get(key), bare.get(key)))
-    return [*found, _paced(hostd), _memory(measured, hostd), _version(hostd)]
+    return [*found, _paced(hostd), _memory(measured, hostd), _version(hostd), *_watched(measured)]
+
+
+def _watched(measured: Sequence[Measured]) -> Iterator[Target]:
+    """Yield what open dashboards may cost, where that was measured: a part of the requests that hostd answers without them."""
+    by_name = {seen.name: seen for seen in measured}
+    if (alone := by_name.get("hostd")) is None or (watched := by_name.get("watched")) is None:
+        return
+    for workload in WORKLOADS:
+        scenario = next(each for each in SCENARIOS if each.key == f"{workload.key}_{MANY}")
+        share = _ratios(watched.values(scenario, _speed), alone.values(scenario, _speed))
+        cpu = _ratios(watched.values(scenario, _cpu), alone.values(scenario, _cpu))
+        yield Target(
+            f"requests/s with ten dashboards open, {workload.title}",
+            f"at least {SHARE_WATCHED:.0%} of those with none",
+            None if share is None else f"{share:.1%}, at {cpu or 0.0:.2f} times the CPU per request",
+            None if share is None else share >= SHARE_WATCHED,
+        )
 
 
 def _latency(title: str, ours: Figure, theirs: Figure) -> Target:

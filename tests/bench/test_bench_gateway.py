@@ -22,10 +22,12 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_everything_is_measured(tmp_path: Path) -> None:
     """Every figure and every target has a value; nothing that was started or written is left."""
-    done = run(tmp_path, "--seconds", "0.1", "--rounds", "1", "--targets", "direct,bare,hostd,llamacpp", "--json")
+    done = run(
+        tmp_path, "--seconds", "0.1", "--rounds", "1", "--targets", "direct,bare,hostd,watched,llamacpp", "--json"
+    )
     assert 0 == done.returncode, done.stderr
     found = json.loads(done.stdout)
-    assert ["direct", "bare", "hostd", "llamacpp"] == list(found["figures"])
+    assert ["direct", "bare", "hostd", "watched", "llamacpp"] == list(found["figures"])
     assert [] == [name for name, figure in found["figures"]["hostd"].items() if figure is None]
     assert [] == [target for target in found["targets"] if target["met"] is None]
     assert found["machine"]["loops"]["bare"] == found["machine"]["loops"]["hostd"]

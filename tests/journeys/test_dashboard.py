@@ -140,7 +140,7 @@ async def test_a_fallback_appears_with_its_reason(page: Page, host: Host) -> Non
     assert "fallback: queue timeout" == await page.evaluate(f"{row}.querySelector('.route').textContent")
     await page.evaluate(f"{row}.querySelector('a').click()")
     assert await page.until(
-        "document.querySelector('.decisions li.grave')?.textContent.includes(\"from 'hasty' to 'wide'\")"
+        "document.querySelector('.decisions li.moved')?.textContent.includes(\"from 'hasty' to 'wide'\")"
     )
     await page.screenshot(SCREENSHOTS / "fallback.png")
 

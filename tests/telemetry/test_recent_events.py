@@ -13,6 +13,7 @@ def test_tells_what_came_since() -> None:
         entries.append(letter)
     assert (["c", "d", "e"], 2) == entries.since(0)
     assert (["e"], 0) == entries.since(4)
+    assert (["d", "e"], 1) == entries.since(2, most=2)
     assert ([], 0) == entries.since(5) == entries.since(9)
     assert [False, True, True, False] == [entries.can_resume(number) for number in (1, 2, 5, 6)]
     assert "<NumberedEntries 3 of 5>" == repr(entries)

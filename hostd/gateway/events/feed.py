@@ -26,6 +26,9 @@ from hostd.telemetry.recent_events import RecentEvents
 EVERY = 0.25
 """Seconds between two looks at the state: a follower gets each of its events four times a second at most."""
 
+MOST_NEW = 50
+"""Entries in one event: under thousands of requests a second, who looks at them sees some, and is told how many there were."""
+
 STATES: Mapping[str, Callable[[AdminServices], dict[str, Any]]] = {
     "status": sections.status,
     "models": sections.models,
@@ -146,10 +149,10 @@ class EventFeed:
 
     def _entries_since(self, name: str, since: int) -> bytes:
         if name == DECISIONS:
-            decisions, left_out = self.recent.decisions.since(since)
+            decisions, left_out = self.recent.decisions.since(since, MOST_NEW)
             rows = [told(at, decision) for at, decision in decisions]
         else:
-            records, left_out = self.recent.requests.since(since)
+            records, left_out = self.recent.requests.since(since, MOST_NEW)
             rows = [views.past_request(RecordedRequest._make(request_row(each))) for each in records]
         return event(name, {name: rows, "left_out": left_out})
 

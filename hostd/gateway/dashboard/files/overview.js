@@ -7,7 +7,7 @@ import { modelsCard } from './models.js';
 import { liveCard } from './live.js';
 import { decisionsCard } from './decisions.js';
 import { pastCard } from './past.js';
-import { MOST, now, state } from './state.js';
+import { perMinute, state } from './state.js';
 
 let drawn = [];
 
@@ -27,15 +27,15 @@ export function leave() {
   drawn = [];
 }
 
-const MINUTE = 60000, WIDTH = 240, HEIGHT = 44;
+const WIDTH = 240, HEIGHT = 44;
 
 function strip() {
   const figures = [
     ['answering', 'answered now', () => number(state.models.reduce((sum, each) => sum + each.in_flight, 0))],
     ['waiting', 'waiting', () => number(state.models.reduce((sum, each) => sum + each.queued, 0))],
-    ['minute', 'requests a minute', () => compact(perMinute(() => 1))],
-    ['tokens', 'tokens out a minute', () => compact(perMinute(each => each.output_tokens ?? 0))],
-    ['fallbacks', 'fallbacks a minute', () => compact(perMinute(each => Number(each.route === 'fallback')))],
+    ['minute', 'requests a minute', () => compact(perMinute('requests'))],
+    ['tokens', 'tokens out a minute', () => compact(perMinute('tokens'))],
+    ['fallbacks', 'fallbacks a minute', () => compact(perMinute('fallbacks'))],
     ['today', 'at providers today', () => usd((state.status?.providers ?? []).reduce((sum, each) => sum + each.today_usd, 0))],
   ];
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
@@ -63,16 +63,6 @@ function strip() {
       svg.setAttribute('aria-label', last ? `At most ${most} requests at once in the last minutes; now ${last.inFlight} answered and ${last.waiting} waiting` : 'No samples yet');
     },
   };
-}
-
-const since = each => now() - Date.parse(each.at) - each.total_ms;
-
-// Over the last minute, or as far back as requests are kept where there were too many.
-function perMinute(value) {
-  const found = state.past.filter(each => since(each) < MINUTE);
-  const whole = found.length < state.past.length || found.length < MOST;
-  const span = whole ? MINUTE : Math.max(1000, since(found[0]));
-  return Math.round(found.reduce((sum, each) => sum + value(each), 0) * MINUTE / span);
 }
 
 function area(value, most) {

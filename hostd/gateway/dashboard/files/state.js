@@ -2,11 +2,11 @@
 
 import { events, Refused } from './api.js';
 
-export const MOST = 400;
-const SAMPLES = 240, SILENCE = 40000, HIDDEN = 4000;
+const MOST = 400, MINUTE = 60000, SAMPLES = 240, SILENCE = 40000, HIDDEN = 4000;
 
 export const state = {
   linked: false, trouble: '', hello: null, status: null, models: [], pools: [], requests: [], leftOut: 0, decisions: [], past: [],
+  counts: [], // {t, requests, tokens, fallbacks} of the last minute
   samples: [], // {t, inFlight, waiting} of all models, and by model
   skew: 0, // what the daemon's clock is ahead of this one, ms
 };
@@ -40,8 +40,29 @@ function sample() {
 
 const entries = {
   decisions: (data, fresh) => { state.decisions = [...(fresh ? [] : state.decisions), ...data.decisions].slice(-MOST); },
-  past: (data, fresh) => { state.past = [...(fresh ? [] : state.past), ...data.past].slice(-MOST); },
+  past(data, fresh) {
+    state.past = [...(fresh ? [] : state.past), ...data.past].slice(-MOST);
+    count(data, fresh);
+  },
 };
+
+// What requests came to, by when it was told: of many at once some are told, and how many there were.
+function count({ past, left_out: more }, fresh) {
+  if (fresh) state.counts = past.map(each => ({ t: Date.parse(each.at) + each.total_ms - state.skew, ...sums([each]) }));
+  else if (past.length) {
+    const told = sums(past), times = (past.length + more) / past.length;
+    state.counts.push({ t: Date.now(), requests: told.requests * times, tokens: told.tokens * times, fallbacks: told.fallbacks * times });
+  }
+  state.counts = state.counts.filter(each => Date.now() - each.t < MINUTE);
+}
+
+const sums = rows => ({
+  requests: rows.length, tokens: rows.reduce((sum, each) => sum + (each.output_tokens ?? 0), 0), fallbacks: rows.filter(each => each.route === 'fallback').length,
+});
+
+export function perMinute(name) {
+  return Math.round(state.counts.reduce((sum, each) => Date.now() - each.t < MINUTE ? sum + each[name] : sum, 0));
+}
 const take = {
   hello(data) {
     state.hello = data;
