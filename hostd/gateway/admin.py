@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 
+import structlog
 from aiohttp import web
 
 from hostd import __version__
@@ -18,11 +19,13 @@ from hostd.gateway.context import AdminServices, RequestContext, Route
 from hostd.gateway.http.connections import bound_for
 from hostd.gateway.query_values import count, flag
 from hostd.hardware.inventory import inventory
-from hostd.scheduling.events import LoadRequested, UnloadRequested
+from hostd.scheduling.events import LoadRequested, PinRequested, UnloadRequested
 from hostd.scheduling.view import ModelView
 from hostd.sizing.memory_state import planning_inputs
 from hostd.supervisor.process.log_ring import LogRing
 from hostd.telemetry.decision_rows import Told, together
+
+log = structlog.get_logger()
 
 _LAST_DECISIONS = 50
 _LAST_LINES = 100
@@ -46,6 +49,8 @@ class AdminHandlers:
             ("GET", "/hostd/v1/models", self.list_models),
             ("POST", "/hostd/v1/models/{name}/load", self.load),
             ("POST", "/hostd/v1/models/{name}/unload", self.unload),
+            ("POST", "/hostd/v1/models/{name}/pin", self.pin),
+            ("POST", "/hostd/v1/models/{name}/unpin", self.unpin),
             ("POST", "/hostd/v1/models/{name}/probe", self.probe),
             ("GET", "/hostd/v1/models/{name}/logs", self.logs),
             ("GET", "/hostd/v1/models/{name}", self.show_model),
@@ -118,6 +123,20 @@ class AdminHandlers:
             dispatcher.post(UnloadRequested(name))
             return web.json_response({"model": name, "state": dispatcher.model(name).reported_state}, status=202)
         return web.json_response({"model": name, "state": await dispatcher.unload(name)})
+
+    async def pin(self, ctx: RequestContext) -> web.Response:
+        """Keep a model loaded whatever others need and however long it is idle, until it is unpinned, or files are read anew."""
+        return self._pin(ctx, pinned=True)
+
+    async def unpin(self, ctx: RequestContext) -> web.Response:
+        """Let a model be evicted for others, and be unloaded when it is idle, even where its profile says that it is pinned."""
+        return self._pin(ctx, pinned=False)
+
+    def _pin(self, ctx: RequestContext, *, pinned: bool) -> web.Response:
+        name = self._model(ctx).name
+        self._services.dispatcher.post(PinRequested(name, pinned))
+        log.info("pinned" if pinned else "unpinned", model=name, why="asked")
+        return web.json_response({"model": name, "pinned": pinned})
 
     async def probe(self, ctx: RequestContext) -> web.Response:
         """Load a model, and ask it what it can really do; a model of a provider only with ``?paid=1``, since that costs money."""

@@ -243,6 +243,14 @@ class UnloadRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class PinRequested:
+    """By hand, a model is to stay loaded whatever others need and however long it is idle, or no longer."""
+
+    model: str
+    pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Booted:
     """The daemon is up: the models of the warm set are loaded, one after another."""
 
@@ -293,6 +301,7 @@ ModelEvent = (
     | PreflightDone
     | LoadRequested
     | UnloadRequested
+    | PinRequested
 )
 CardEvent = CardsReturned | SuspendAnnounced | HostResumed
 RecordEvent = SpendingCounted | DayBegan | UsedElsewhere | SpeedsRecalled

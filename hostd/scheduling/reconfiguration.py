@@ -6,6 +6,7 @@ was removed still answers the requests that it has, and is forgotten when its en
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from hostd.domain.lifecycle import State
 from hostd.domain.profile import Profile
@@ -58,6 +59,12 @@ class Reconfiguration:
                 model.removed = True
         self.advance()
         self._engines.replan()
+
+    def pin(self, model: ModelState, *, pinned: bool) -> None:
+        """Have *model* stay loaded, or not, as if its profile said so; until the owner's settings are read anew."""
+        if model.profile.warm.pinned is not pinned:
+            model.profile = replace(model.profile, warm=replace(model.profile.warm, pinned=pinned))
+            self._engines.replan()
 
     @property
     def pending(self) -> bool:

@@ -44,6 +44,7 @@ from hostd.scheduling.events import (
     LoadRequested,
     MemoryMeasured,
     ModelEvent,
+    PinRequested,
     PreflightDone,
     Reconfigured,
     RoutedPast,
@@ -256,6 +257,8 @@ class Scheduler:
             case UnloadRequested(model, by_client):
                 if not by_client or self.models[model].may_be_freed:
                     self.engines.unload(self.models[model], "asked")
+            case PinRequested(model, pinned):
+                self._reconfiguration.pin(self.models[model], pinned=pinned)
 
     def _advance_loads(self) -> None:
         """Look at the loads that wait for memory, and serve or move on the requests of those whose wait is over."""

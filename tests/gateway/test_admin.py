@@ -200,3 +200,11 @@ async def test_lists_requests(stage: Stage) -> None:
     for each in asked:
         each.cancel()
     await until(lambda: not stage.model_state("strict").serving)
+
+
+async def test_pins_and_unpins(stage: Stage) -> None:
+    """Until it is unpinned no idle time ends it; both may be said twice."""
+    for verb, pinned in (("pin", True), ("pin", True), ("unpin", False), ("unpin", False)):
+        answer = await stage.send("POST", f"/hostd/v1/models/alpha/{verb}")
+        assert (200, {"model": "alpha", "pinned": pinned}) == (answer.status, answer.json)
+        assert pinned is (stage.app.dispatcher.model("alpha").unloads_at is None)

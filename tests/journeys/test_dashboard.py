@@ -87,7 +87,7 @@ async def asking(host: Host, model: str, count: int, **more: Any) -> AsyncIterat
 
 
 async def test_a_click_loads_and_unloads(page: Page, host: Host) -> None:
-    """The button loads the model and becomes the one that unloads it; memory is promised and comes back."""
+    """The button loads the model and becomes the one that unloads it; memory is promised and comes back. Pinned, it stays."""
     row = 'tr[data-model="resting"]'
     held = (
         "[...document.querySelectorAll('.holders [data-part=\"model\"]')].some(each => each.textContent === 'resting')"
@@ -98,6 +98,12 @@ async def test_a_click_loads_and_unloads(page: Page, host: Host) -> None:
     await page.until(held)
     assert "ready" == host.row("resting")["state"]
     await page.until("document.querySelector('.decisions').textContent.includes(\"'resting' is ready\")")
+    await page.click(f"{row} button.pin")
+    await page.until(f"document.querySelector('{row} .pin').getAttribute('aria-pressed') === 'true'")
+    assert "pinned" == await page.until(f"document.querySelector('{row} [data-part=unloads]').textContent")
+    assert host.row("resting")["unloads_at"] is None
+    await page.click(f"{row} button.pin")
+    await page.until(f"document.querySelector('{row} .pin').getAttribute('aria-pressed') === 'false'")
     await page.click(f"{row} button[data-act=unload]")
     await page.until(f"document.querySelector('{row} [data-state=cold]')")
     await page.until(f"!({held})")

@@ -20,11 +20,13 @@ from hostd.scheduling.events import (
     Finished,
     LoadOptionsChanged,
     LoadRequested,
+    PinRequested,
     Reconfigured,
     ShutdownRequested,
 )
 from hostd.scheduling.scheduler import Scheduler
 from hostd.scheduling.view import QueuePosition
+from tests.scheduling.memory import CARD, Machine, fits
 from tests.scheduling.scenario import Rehearsal, line, profile
 
 NEW = (Variant("llamacpp", path="new.gguf"),)
@@ -271,3 +273,41 @@ class TestOptions:
         assert ["stop a"] == play.tell(Finished("t1", 1.0))
         assert found.options == play.scheduler.models["a"].options
         assert ["start a"] == play.tell(EngineStopped("a"))
+
+
+class TestPins:
+    """What the owner says by hand of a model's stay."""
+
+    def test_a_pinned_model_stays(self) -> None:
+        """However long it is idle; unpinned, its idle time counts from then on."""
+        play = served(profile("a", keep_alive=60.0))
+        assert [] == play.tell(PinRequested("a", True), 10.0)
+        assert [] == play.pass_time(1000.0)
+        assert (True, None) == (play.scheduler.model("a").profile.warm.pinned, play.scheduler.model("a").unloads_at)
+        assert [] == play.tell(PinRequested("a", False), 1000.0)
+        assert 1060.0 == play.scheduler.model("a").unloads_at
+        assert ["stop a"] == play.pass_time(1060.0)
+
+    def test_it_is_not_evicted(self) -> None:
+        """Whatever another model needs; and it is again once it is unpinned, also where its profile has pinned it."""
+        play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
+        play.open(profile("a", preload=True, pinned=True), profile("b"))
+        play.ready("a")
+        play.tell(PinRequested("a", False))
+        play.tell(PinRequested("a", True))
+        play.tell(LoadRequested("b", "asked"))
+        assert ["a"] == play.starts
+        assert "a is pinned" in (play.scheduler.model("b").last_error or "")
+        play.tell(PinRequested("a", False))
+        play.tell(LoadRequested("b", "asked"))
+        assert ["a"] == play.stops
+
+    def test_it_holds_until_the_files_are_read_anew(self) -> None:
+        """They say what is pinned, whether or not they have changed."""
+        same = profile("a", keep_alive=60.0)
+        play = served(same)
+        play.tell(PinRequested("a", True))
+        assert [] == play.tell(settings(same), 10.0)
+        assert not play.scheduler.model("a").profile.warm.pinned
+        assert ["stop a"] == play.pass_time(100.0)
+        play.tell(PinRequested("nobody", True))

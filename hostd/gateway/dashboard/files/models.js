@@ -36,6 +36,7 @@ function make(model) {
     h('td', { 'data-label': 'memory', class: 'right n', 'data-part': 'memory' }),
     h('td', { 'data-label': 'unloads in', class: 'right n', 'data-part': 'unloads' }),
     h('td', { class: 'right' }, h('div', { class: 'row end tight' },
+      h('button', { 'data-part': 'pin', class: 'pin', onclick: event => act(name, event.currentTarget.getAttribute('aria-pressed') === 'true' ? 'unpin' : 'pin') }, 'Pin'),
       h('button', { 'data-part': 'act', onclick: event => act(name, event.currentTarget.dataset.act) }),
       h('a', { class: 'quiet', href: `#/logs/${encodeURIComponent(name)}`, 'aria-label': `Log of ${name}` }, 'log'))));
 }
@@ -44,7 +45,7 @@ const about = left => left < 120 ? seconds(left) : left < 7200 ? `${Math.round(l
 
 async function act(model, what) {
   try {
-    await postJson(modelPath(model, `/${what}?wait=0`));
+    await postJson(modelPath(model, `/${what}${what.endsWith('pin') ? '' : '?wait=0'}`));
   } catch (error) {
     tell(error.message);
   }
@@ -73,7 +74,10 @@ function update(row, model) {
   setAttribute(found.memory, 'title', Object.entries(model.pool_bytes).map(([pool, count]) => `${bytes(count)} ${pool}`).join(', '));
   setText(found.unloads, model.pinned ? 'pinned' : model.unloads_at ? about((Date.parse(model.unloads_at) - now()) / 1000) : NOTHING);
   const loaded = LOADED.includes(model.state), what = loaded ? 'unload' : 'load';
-  found.act.hidden = remote;
+  found.act.hidden = found.pin.hidden = remote;
+  setAttribute(found.pin, 'aria-pressed', String(model.pinned));
+  setAttribute(found.pin, 'aria-label', `Pin ${model.model}`);
+  setAttribute(found.pin, 'title', 'Keep it loaded whatever others need and however long it is idle');
   setText(found.act, loaded ? 'Unload' : 'Load');
   setAttribute(found.act, 'data-act', what);
   setAttribute(found.act, 'aria-label', `${loaded ? 'Unload' : 'Load'} ${model.model}`);
