@@ -17,11 +17,11 @@ import structlog
 from hostd.backends.contract import Backend
 from hostd.backends.environment import withheld
 from hostd.backends.registry import backends
-from hostd.boot_steps import first_steps, loads, recalls
+from hostd.boot_steps import first_steps, loads, preparations, recalls
 from hostd.domain.catalog import Catalog
 from hostd.domain.host import Host
 from hostd.domain.server_settings import StateSettings
-from hostd.gateway import complexity_weights
+from hostd.gateway import complexity_weights, example_vectors
 from hostd.gateway.body_reader import BodyReader
 from hostd.gateway.context import AppContext
 from hostd.gateway.forwarding.timeouts import TimeoutMonitor
@@ -134,7 +134,7 @@ def build(
         memory=memory,
         wall_time=wall_time_from(started := asyncio.get_running_loop().time()),
         started=started,
-        boot=Boot([*first, *loads(memory, options, calendar, dispatcher.post)]),
+        boot=Boot([*first, *preparations(catalog), *loads(memory, options, calendar, dispatcher.post)]),
         sensors=sensors,
         sinks=sinks,
         history=decided,
@@ -177,7 +177,11 @@ def _reload(
     catalog: Catalog, post: Post, instances: Instances, engines: dict[str, Backend], after: Sequence[Follower]
 ) -> Reload:
     return Reload(
-        catalog, post, SettingsReader().read, before=[renewal(catalog, engines), instances.apply], after=after
+        catalog,
+        post,
+        example_vectors.preparing(SettingsReader().read),
+        before=[renewal(catalog, engines), instances.apply],
+        after=after,
     )
 
 

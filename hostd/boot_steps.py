@@ -5,6 +5,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from hostd.domain.catalog import Catalog
+from hostd.gateway import example_vectors
+from hostd.routing.likeness import examples_of
 from hostd.runtime.boot import BootStep
 from hostd.runtime.calendar_clock import CalendarClock
 from hostd.runtime.card_wait import CardWait
@@ -68,6 +71,16 @@ def recalls(midnight: SpendingClock, shared: Sequence[SharedState], speeds: Spee
         *(BootStep("joining the hosts that share state", each.start) for each in shared),
         BootStep("looking up how fast models were", speeds.start),
     ]
+
+
+def preparations(catalog: Catalog) -> list[BootStep]:
+    """Return the step that reads what examples in the rules of roles are compared by, where there are some."""
+    roles = tuple(catalog.roles.values())
+
+    async def read() -> None:
+        await asyncio.to_thread(example_vectors.prepare, roles)
+
+    return [BootStep("reading the vectors of words", read)] if any(map(examples_of, roles)) else []
 
 
 def loads(memory: MemoryMonitor, options: LoadOptionMonitor, calendar: CalendarClock, post: Post) -> list[BootStep]:

@@ -3,7 +3,10 @@
 from typing import Any, cast
 from unittest.mock import AsyncMock, MagicMock
 
-from hostd.boot_steps import first_steps, loads, recalls
+from hostd.boot_steps import first_steps, loads, preparations, recalls
+from hostd.domain.catalog import Catalog
+from hostd.domain.profile import Role, Settings
+from hostd.domain.routing_rules import Condition, RouteRule
 from hostd.scheduling.events import Booted, Event
 
 
@@ -36,3 +39,10 @@ async def test_the_first_loads_are_planned_last() -> None:
         await step.run()
     options.find_all.assert_awaited_once()
     assert ["memory", "calendar", Booted()] == posted
+
+
+def test_vectors_are_read_where_roles_have_examples_alone() -> None:
+    """They take most of a second, which a first request would wait for."""
+    plain, by_example = Role("plain", ("a",)), Role("auto", ("a",), route=(RouteRule(("a",), Condition(like=("hi",))),))
+    assert [] == preparations(Catalog(Settings(roles={"plain": plain})))
+    assert 1 == len(preparations(Catalog(Settings(roles={"plain": plain, "auto": by_example}))))

@@ -8,6 +8,7 @@ from hostd.config import field_types
 from hostd.config.budget import BudgetSection
 from hostd.config.cascade import CascadeSection
 from hostd.config.context_fit import Context
+from hostd.config.likeness import Example
 from hostd.config.model_choice import StagesSwitch, Suffices
 from hostd.config.section import Section, items, key, keys
 from hostd.config.window import WindowSection, long_window
@@ -17,6 +18,10 @@ class ConditionSection(Section):
     """What a request has to be for a rule; all that is written must hold, and of several words, clients or times one is enough."""
 
     words: list[field_types.Text] = items("Words or phrases in what the user said last, in any case.")
+    like: list[Example] = items(
+        "Examples that what the user said last is to be like in its words' meaning, and more so than the examples of other rules; "
+        "needs `pip install 'hostd[semantic]'`."
+    )
     regex: field_types.Expression | None = key(
         "A regular expression that matches somewhere in what the user said last."
     )

@@ -11,9 +11,10 @@ from hostd.domain.schedule import ActiveWindow
 class Condition:
     """What a request has to be; all that is set must hold, and of several words, clients or windows one is enough.
 
-    *words* stand as such in what the user said last, in any case; *regex* matches somewhere in it. *longer_than* and *shorter_than*
-    are estimated tokens of the whole prompt. *tools*, *pictures* and *private* say whether it has, shows or is such. *clients* are
-    patterns of names; *metadata* is in the request's own. *times* are hours of the week, local time.
+    *like* are examples whose meaning what the user said last is to be near. *words* stand as such in it, in any case; *regex*
+    matches somewhere in it. *longer_than* and *shorter_than* are estimated tokens of the whole prompt. *tools*, *pictures* and
+    *private* say whether it has, shows or is such. *clients* are patterns of names; *metadata* is in the request's own. *times* are
+    hours of the week, local time.
     """
 
     words: tuple[str, ...] = ()
@@ -26,6 +27,7 @@ class Condition:
     clients: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     times: tuple[ActiveWindow, ...] = ()
+    like: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

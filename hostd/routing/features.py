@@ -9,6 +9,7 @@ from hostd.dialects.tool_steps import ToolStep
 
 USUAL_ANSWER = 500
 """Tokens that an answer is taken to have, unless the client allows fewer."""
+_NO_LIKENESS: Mapping[str, float] = MappingProxyType({})
 _NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 
@@ -17,6 +18,7 @@ class Features(NamedTuple):
 
     With *awaits_model* the last message is the result of a tool: an agent is in the middle of a step. *session* tells one client's
     conversations apart, *steps* are the last calls of its tools, where its role looks at them. *when* is local time.
+    *likeness* is how alike it is to each example of its role's rules, from -1 to 1.
     """
 
     said: str
@@ -31,3 +33,4 @@ class Features(NamedTuple):
     metadata: Mapping[str, str] = _NO_METADATA
     steps: tuple[ToolStep, ...] = ()
     answer: int = USUAL_ANSWER
+    likeness: Mapping[str, float] = _NO_LIKENESS

@@ -25,9 +25,14 @@ _PATH = re.compile(r"\b[\w-]+(?:/[\w.-]+)+|\b\w+\.(?:py|rs|go|js|ts|tsx|java|c|c
 _MATHS = re.compile(r"[=+^√∑∫≤≥≠→∀∃]|\\(?:frac|sum|int)|\b\w\(\w\)")
 
 
+def looked_at(said: str) -> str:
+    """Return what of a text is looked at: all of a short one, the ends of a long one."""
+    return said if len(said) <= HEAD + TAIL else f"{said[:HEAD]} {said[-TAIL:]}"
+
+
 def signs(said: str) -> list[int]:
     """Return the buckets of all signs in what the user *said*, each once, in order."""
-    text = said if len(said) <= HEAD + TAIL else f"{said[:HEAD]} {said[-TAIL:]}"
+    text = looked_at(said)
     words = ["0" * min(4, len(word)) if word.isdigit() else word for word in _WORD.findall(text.lower())]
     found = {f"={word}" for word in words}
     found.update(f"~{word[:_STEM]}" for word in words if len(word) > _STEM)

@@ -10,6 +10,7 @@ from hostd.domain.routing_rules import Condition
 from hostd.domain.ticket import Target
 from hostd.planning.warm_set.calendar import open_now
 from hostd.routing.features import Features
+from hostd.routing.likeness import is_like
 from hostd.routing.policy import Ranked, RouteQuery
 
 MOST_READ = 16_000
@@ -43,6 +44,8 @@ def _verdicts(when: Condition, features: Features, said: str) -> dict[str, bool]
     held: dict[str, bool] = {}
     if when.words:
         held["words"] = _expression_of(when.words).search(said) is not None
+    if when.like:
+        held["like"] = is_like(when.like, features.likeness)
     if when.regex is not None:
         held["regex"] = re.search(when.regex, said) is not None
     if when.longer_than is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.journeys.cloud_provider import cloud, provider, serving_cloud
-from tests.journeys.host import Host, profile, serving, until
+from tests.journeys.host import Host, profile, serving, until, write_files
 
 ROLE = {"use": ["large", "small"], "suffices": {"small": {"any": 4, "code": 2}}}
 EASY = "What is the capital of Norway?"
@@ -104,3 +104,18 @@ def test_the_cloud_answers_while_a_better_model_is_loaded(tmp_path: Path) -> Non
             assert any("a request went elsewhere" in each["why"] for each in loads)
             host.post("/hostd/v1/models/local/unload", {})
             assert host.chat("thrifty", EASY, max_tokens=2).headers["x-hostd-model"] == "local"
+
+
+def test_a_rule_by_examples_knows_other_words(tmp_path: Path) -> None:
+    """What is like none of them, or like those of two rules, goes the role's usual way; a reload may bring them."""
+    pytest.importorskip("wordllama")
+    role: dict[str, Any] = {"use": ["usual", "billing"]}
+    with serving(tmp_path, profile("usual"), profile("billing"), roles={"auto": role}) as host:
+        until(lambda: host.get("/readyz").status == 200)
+        assert host.chat("auto", "I want my money back", max_tokens=2).headers["x-hostd-model"] == "usual"
+        role["route"] = [{"when": {"like": ["I need a refund", "where is my invoice"]}, "to": "billing"}]
+        write_files(tmp_path, profile("usual"), profile("billing"), roles={"auto": role})
+        assert host.post("/hostd/v1/reload", {}).status == 200
+        reply = host.chat("auto", "I want my money back", max_tokens=2)
+        assert (reply.headers["x-hostd-model"], reply.headers["x-hostd-routed-by"]) == ("billing", "rule 1 (like)")
+        assert host.chat("auto", "Tell me a joke", max_tokens=2).headers["x-hostd-model"] == "usual"

@@ -11,6 +11,7 @@ from hostd.dialects.tool_steps import tool_steps
 from hostd.domain.principal import Principal
 from hostd.domain.profile import Role
 from hostd.domain.token_estimate import estimated_tokens
+from hostd.gateway.example_vectors import likeness
 from hostd.gateway.forwarding.request_use import answer_limit
 from hostd.routing.features import USUAL_ANSWER, Features
 from hostd.routing.policy import RouteQuery
@@ -46,6 +47,7 @@ def features_of(
         session=session,
         steps=tool_steps(document, WINDOW) if tool_answered and looks_at_steps(role) else (),
         answer=min(USUAL_ANSWER, answer_limit(document) or USUAL_ANSWER),
+        likeness=likeness(said, role),
         metadata={name: str(value) for name, value in metadata.items()} if isinstance(metadata, dict) else {},
     )
 
