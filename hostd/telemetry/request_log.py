@@ -5,12 +5,14 @@ for a moment, and written together.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from json import JSONEncoder
 from typing import Any
+
+import msgspec
 
 from hostd.telemetry.sinks import RequestRecord
 
@@ -22,7 +24,8 @@ _PAUSE = 0.05
 _MOST = 1000
 """Lines that are gathered."""
 _UNDESERVED = frozenset({"refused", "failed", "broken"})
-_encode = json.JSONEncoder().encode
+_encode = msgspec.json.Encoder().encode
+_encode_to_ascii = JSONEncoder(default=lambda moment: moment.isoformat().replace("+00:00", "Z")).encode
 
 
 def level_of(record: RequestRecord) -> int:
@@ -76,9 +79,8 @@ class RequestLines:
     def add(self, record: RequestRecord, level: int) -> None:
         """Log a request that is over, in a moment where a loop runs, else at once."""
         name = logging.getLevelName(level).lower()
-        moment = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        line = _encode({"timestamp": moment, "level": name, "event": EVENT, **about(record)})
-        self._lines.append(self._prefix(name, line))
+        told = {"timestamp": datetime.now(UTC), "level": name, "event": EVENT, **about(record)}
+        self._lines.append(self._prefix(name, _line(told)))
         if len(self._lines) >= _MOST:
             self.flush()
         elif self._timer is None:
@@ -97,3 +99,12 @@ class RequestLines:
             # A full disk or a closed terminal costs the lines.
             with suppress(OSError, ValueError):
                 self._write("\n".join([*lines, ""]))
+
+
+def _line(told: dict[str, Any]) -> str:
+    """Return *told* as JSON in ASCII: what a client calls itself may hold control characters of terminals, or halves of letters."""
+    try:
+        line = _encode(told)
+    except UnicodeEncodeError:
+        return _encode_to_ascii(told)
+    return line.decode() if line.isascii() else _encode_to_ascii(told)

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
+
+import pytest
 
 from hostd.telemetry.request_log import _MOST, RequestLines, about, level_of
 from tests.telemetry.example_records import request
@@ -47,6 +50,18 @@ def test_without_a_loop_are_written_at_once() -> None:
     written: list[str] = []
     RequestLines(written.append, lambda level, line: f"<{level}>{line}").add(request(), 30)
     assert written[0].startswith('<warning>{"timestamp"')
+
+
+@pytest.mark.parametrize("client", ["a", "Zo\u00eb", "\x9b31m", "\x1b[31m", "\udc80", '"\n'])
+def test_are_of_ascii_whatever_a_client_calls_itself(client: str) -> None:
+    """Nothing reaches a terminal that it would obey, and the name can be read again."""
+    written: list[str] = []
+    RequestLines(written.append, lambda _level, line: line).add(request(client=client), 20)
+    (line,) = written[0].splitlines()
+    assert line.isascii()
+    assert line.isprintable()
+    told = json.loads(line)
+    assert (client, UTC) == (told["client"], datetime.fromisoformat(told["timestamp"]).tzinfo)
 
 
 def test_survive_a_full_disk() -> None:
