@@ -28,6 +28,7 @@ from hostd.gateway.forwarding.timeouts import TimeoutMonitor
 from hostd.gateway.http.key_ring import opened_ring
 from hostd.gateway.probing.prober import QUIET, CapabilityProber
 from hostd.gateway.responses.store import ResponseStore
+from hostd.hardware.energy import EnergyCounter
 from hostd.hardware.probe import Sensors
 from hostd.models.locations import this_machine
 from hostd.paths import measurements_file, records_file, responses_file, saved_conversations_folder, state_directory
@@ -36,6 +37,7 @@ from hostd.runtime.backend_renewal import renewal
 from hostd.runtime.boot import Boot
 from hostd.runtime.calendar_clock import CalendarClock, weekly_demand
 from hostd.runtime.dispatcher import Dispatcher
+from hostd.runtime.energy_clock import EnergyClock
 from hostd.runtime.reload import Follower, Reload
 from hostd.runtime.settings_reader import SettingsReader
 from hostd.runtime.shared_state import SharedState
@@ -116,8 +118,8 @@ def build(
     finder = LoadOptionFinder(this_machine(), engines, CalibratedEstimator(store), _load_seconds(history))
     options = _on_cards(LoadOptionMonitor(finder, catalog, memory.last_host, dispatcher.post), memory, dispatcher)
     bodies, saved, router = BodyReader(), _conversations(catalog), Router(catalog, assess=complexity_weights.assess)
-    calendar, midnight, speeds, *shared = _clocks(catalog, records, history, dispatcher, router)
-    _close_after(stack, memory, options, calendar, midnight, bodies, speeds, *shared)
+    calendar, midnight, speeds, energy, *shared = _clocks(catalog, records, history, dispatcher, router)
+    _close_after(stack, memory, options, calendar, midnight, bodies, speeds, energy, *shared)
     kept = KeptEngines(reaper) if catalog.settings.keep_engines else None
     note, probes = options.after(MeasurementRecorder(store).record), timings or ProbeTimings()
     services = RunServices(dispatcher.post, reaper, probes, note, memory.held_now, sockets=_sockets(stack), kept=kept)
@@ -134,7 +136,7 @@ def build(
         memory=memory,
         wall_time=wall_time_from(started := asyncio.get_running_loop().time()),
         started=started,
-        boot=Boot([*first, *preparations(catalog), *loads(memory, options, calendar, dispatcher.post)]),
+        boot=Boot([*first, *preparations(catalog), *loads(memory, options, calendar, energy, dispatcher.post)]),
         sensors=sensors,
         sinks=sinks,
         history=decided,
@@ -187,14 +189,15 @@ def _reload(
 
 def _clocks(
     catalog: Catalog, records: RecordWriter, history: RequestHistory, dispatcher: Dispatcher, router: Router
-) -> tuple[CalendarClock, SpendingClock, SpeedKeeper, *tuple[SharedState, ...]]:
-    """Return what tells the scheduler of the time of the week, of a new day, of how fast models were, and of other hosts."""
+) -> tuple[CalendarClock, SpendingClock, SpeedKeeper, EnergyClock, *tuple[SharedState, ...]]:
+    """Return what follows the time of the week, the days, how fast models are, what cards take, and other hosts."""
     post, scheduler, url = dispatcher.post, dispatcher.scheduler, catalog.state.shared
     shared = url and SharedState(url, scheduler.own_use, lambda: scheduler.use_revision, router.sessions, post)
     return (
         CalendarClock(catalog, post, partial(weekly_demand, history)),
         SpendingClock(history, post),
         SpeedKeeper(catalog, history, records.keep, lambda: dispatcher.view().models, post),
+        EnergyClock(EnergyCounter().taken, records.keep),
         *((shared,) if shared else ()),
     )
 

@@ -11,6 +11,7 @@ from hostd.routing.likeness import examples_of
 from hostd.runtime.boot import BootStep
 from hostd.runtime.calendar_clock import CalendarClock
 from hostd.runtime.card_wait import CardWait
+from hostd.runtime.energy_clock import EnergyClock
 from hostd.runtime.shared_state import SharedState
 from hostd.runtime.speed_keeper import SpeedKeeper
 from hostd.runtime.spending_clock import SpendingClock
@@ -83,13 +84,16 @@ def preparations(catalog: Catalog) -> list[BootStep]:
     return [BootStep("reading the vectors of words", read)] if any(map(examples_of, roles)) else []
 
 
-def loads(memory: MemoryMonitor, options: LoadOptionMonitor, calendar: CalendarClock, post: Post) -> list[BootStep]:
+def loads(
+    memory: MemoryMonitor, options: LoadOptionMonitor, calendar: CalendarClock, energy: EnergyClock, post: Post
+) -> list[BootStep]:
     """Return the steps up to the first loads; options need the memory."""
 
     async def load() -> None:
         options.start()
         memory.start(post)
         calendar.start()
+        energy.start()
         post(Booted())
 
     return [

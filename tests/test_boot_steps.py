@@ -31,14 +31,15 @@ def test_hosts_that_share_state_are_joined_when_the_own_use_is_known() -> None:
 async def test_the_first_loads_are_planned_last() -> None:
     """When the options of all models are known, and whatever tells the scheduler more has been started."""
     posted: list[Event] = []
-    options, memory, calendar = MagicMock(), MagicMock(), MagicMock()
+    options, memory, calendar, energy = (MagicMock() for _ in range(4))
     options.find_all = AsyncMock()
     memory.start = lambda _post: posted.append(cast("Any", "memory"))
     calendar.start = lambda: posted.append(cast("Any", "calendar"))
-    for step in loads(memory, options, calendar, posted.append):
+    energy.start = lambda: posted.append(cast("Any", "energy"))
+    for step in loads(memory, options, calendar, energy, posted.append):
         await step.run()
     options.find_all.assert_awaited_once()
-    assert ["memory", "calendar", Booted()] == posted
+    assert ["memory", "calendar", "energy", Booted()] == posted
 
 
 def test_vectors_are_read_where_roles_have_examples_alone() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from hostd.cli.machine_lines import machine_lines
 from hostd.cli.output import NOTHING
 
 
@@ -14,11 +15,15 @@ def markdown(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"# hostd, {first} to {last}"
     yield ""
     yield _summary(found["total"], compared)
+    if lines := list(machine_lines(found.get("machine"), compared)):
+        yield from ("", " ".join(lines))
     for title, groups in (("role", found["roles"]), ("model", found["models"])):
         yield from ("", f"## By {title}", "")
         yield from _sums(title, groups, compared)
     yield from ("", "## Fallbacks", "")
     yield from _fallbacks(found["fallbacks"])
+    yield from ("", "## Assignments to look at", "")
+    yield from _assignments(found.get("assignments", []))
     yield from ("", "## Loaded without a request for it", "")
     yield from _unused(found["unused_models"])
 
@@ -67,6 +72,11 @@ def _fallbacks(roles: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         if each["fallbacks"]
     ]
     yield from _table(["role", "requests", "fell back", "share", "why"], rows, "No request of a role fell back.")
+
+
+def _assignments(found: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    rows = [[each["role"], each["what"], each["advice"]] for each in found]
+    yield from _table(["role", "what", "what to do"], rows, "None looks wrong.")
 
 
 def _unused(models: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from hostd.config import model_choice
 from hostd.config.cascade import check_cascade
 from hostd.config.context_fit import check_context
 from hostd.config.document import Document
+from hostd.config.machine_cost import check_machine
 from hostd.config.validators import hint, shown
 from hostd.config.yaml_positions import Position, YamlMapping, YamlSequence
 from hostd.domain.cloud import CLOUD_PROVIDERS
@@ -33,6 +34,7 @@ def compare(host: Document, profiles: list[Document]) -> None:
         _draft(doc, owners, known)
     _roles(host, owners, known)
     _caps(host, profiles)
+    check_machine(host, profiles)
     _cycles(owners)
 
 

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from hostd.config import field_types
 from hostd.config.budget import BudgetSection
+from hostd.config.machine_cost import MachineCostSection
 from hostd.config.role import RoleSection
 from hostd.config.section import Section, items, key, keys, long_form
 from hostd.config.variants import registered
@@ -309,6 +310,7 @@ class HostFile(Section):
         BeforeValidator(lambda value: long_form(value, "shared", str), field_types.SharedState | StateSection),
     ] = keys("What is kept on disk, and what is shared with other hosts.")
     traces: TracesSection = keys("What is exported of requests.")
+    machine: MachineCostSection = keys("What this machine costs, for `hostd cost` and `hostd report`.")
     privacy: PrivacySection = keys("What becomes of private data in requests that may leave this machine.")
     kv: HostKvSection = keys("What becomes of what engines have read of conversations.")
     keys: KeysSection = keys("Keys of the clients that may use this host.")

@@ -16,6 +16,7 @@ from hostd.config.unimplemented import profile_notes
 from hostd.config.validators import InvalidValue, shown, text
 from hostd.config.yaml_positions import START
 from hostd.domain.errors import ConfigError
+from hostd.domain.machine_costs import MachineSettings
 from hostd.domain.profile import Settings
 from hostd.domain.server_settings import GuardrailSettings, StateSettings, TraceContentSettings
 
@@ -57,6 +58,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         guardrails=GuardrailSettings(**checked_host.guardrails.written()),
         traces=TraceContentSettings(**checked_host.traces.written()),
         budgets=to_settings.budgets(checked_host),
+        machine=MachineSettings(**checked_host.machine.written()),
         reserve=to_settings.reserve(checked_host),
         kv_disk=checked_host.kv.disk,
         card_wait=to_settings.card_wait(checked_host),

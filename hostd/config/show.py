@@ -16,6 +16,7 @@ from hostd.config.host_file import (
     StateSection,
     TracesSection,
 )
+from hostd.config.machine_cost import MachineCostSection
 from hostd.config.profile_file import ProfileFile
 from hostd.config.role import RoleSection
 from hostd.config.section import Section
@@ -43,6 +44,7 @@ def show(settings: Settings) -> dict[str, Any]:
         "budgets": {
             name: budget.written() for name in ("host", "session") if (budget := getattr(settings.budgets, name))
         },
+        "machine": _section(MachineCostSection, settings.machine),
         "guardrails": _section(GuardrailsSection, settings.guardrails),
         "traces": _section(TracesSection, settings.traces),
         "privacy": _section(PrivacySection, settings.privacy),

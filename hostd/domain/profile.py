@@ -9,6 +9,7 @@ from hostd.domain.budget import Budget
 from hostd.domain.cascade import CascadeSettings
 from hostd.domain.context_fit import FitSettings
 from hostd.domain.host import Reserve
+from hostd.domain.machine_costs import MachineSettings
 from hostd.domain.model_choice import Stages, Suffices
 from hostd.domain.principal import Privacy
 from hostd.domain.private_data import PrivacySettings
@@ -275,6 +276,7 @@ class Settings:
     engines: Mapping[str, EngineSettings] = field(default_factory=lambda: MappingProxyType({}))
     budgets: HostBudgets = field(default_factory=HostBudgets)
     guardrails: GuardrailSettings = field(default_factory=GuardrailSettings)
+    machine: MachineSettings = field(default_factory=MachineSettings)
     traces: TraceContentSettings = field(default_factory=TraceContentSettings)
     reserve: Reserve = field(default_factory=Reserve)
     kv_disk: int = 10 * 1024**3

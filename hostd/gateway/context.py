@@ -31,6 +31,7 @@ from hostd.supervisor.instance import Instance
 from hostd.supervisor.memory_monitor import MemoryMonitor
 from hostd.telemetry.decision_history import DecisionHistory
 from hostd.telemetry.history import RequestHistory
+from hostd.telemetry.machine_history import MachineHistory
 from hostd.telemetry.metrics import Metrics
 from hostd.telemetry.recent_events import RecentEvents
 from hostd.telemetry.sinks import Sinks
@@ -132,6 +133,7 @@ class AppContext:
     sinks: Sinks = field(default_factory=Sinks)
     history: DecisionHistory = field(default_factory=DecisionHistory)
     records: RequestHistory = field(default_factory=lambda: RequestHistory(records_file()))
+    machine: MachineHistory = field(default_factory=lambda: MachineHistory(records_file()))
     bodies: BodyReader = field(default_factory=BodyReader)
     prober: ModelProber | None = None
     reload: Reload | None = None

@@ -14,6 +14,7 @@ from hostd.domain.prices import AS_OF, LIST_PRICES, price_named
 from hostd.domain.profile import Price, Profile
 from hostd.gateway.context import AppContext, RequestContext, Route
 from hostd.gateway.http.origin_check import shown
+from hostd.gateway.machine_costs import assignment_rows, machine_row
 from hostd.gateway.query_values import count
 from hostd.gateway.views import timestamp
 
@@ -37,8 +38,9 @@ class CostHandlers:
         price, compared = self._comparison(query.get("compare"))
         since = _midnight(datetime.now().astimezone(), span)
         costs = await asyncio.to_thread(self._app.records.costs, by, since.timestamp())
+        machine = await asyncio.to_thread(self._machine, price, since.timestamp())
         head = {"by": by, "days": span, "since": timestamp(since.astimezone(UTC)), "compare": compared}
-        return web.json_response(head | _groups(costs, price))
+        return web.json_response(head | _groups(costs, price) | {"machine": machine})
 
     async def show_report(self, ctx: RequestContext) -> web.Response:
         """Show the sums of the last ``days`` days, which roles fell back, and which models were loaded in vain."""
@@ -48,12 +50,14 @@ class CostHandlers:
         now = datetime.now().astimezone()
         since = _midnight(now, span)
         start, asked = since.timestamp(), {each.model for each in self._app.dispatcher.requests()}
-        roles, models, routed, unused = await asyncio.to_thread(
+        roles, models, routed, unused, machine, assignments = await asyncio.to_thread(
             lambda: (
                 records.costs(CostGroup.ROLE, start),
                 records.costs(CostGroup.MODEL, start),
                 records.routed(start),
                 records.unused_models(start),
+                self._machine(price, start),
+                assignment_rows(self._app.machine, self._app.catalog.roles, start),
             )
         )
         return web.json_response(
@@ -63,21 +67,27 @@ class CostHandlers:
                 "until": timestamp(now.astimezone(UTC)),
                 "compare": compared,
                 "total": _row(total(models), price),
+                "machine": machine,
                 "roles": _groups(roles, price)["groups"],
                 "models": _groups(models, price)["groups"],
                 "fallbacks": [each._asdict() | {"share": round(each.share, 4)} for each in by_fallbacks(routed)],
+                "assignments": assignments,
                 "unused_models": [
                     each._asdict() | {"seconds": round(each.seconds, 1)} for each in unused if each.model not in asked
                 ],
             }
         )
 
-    def _comparison(self, name: str | None) -> tuple[Price | None, dict[str, Any] | None]:
-        """Return the price of the model *name* and how it is shown, None where there is no name.
+    def _machine(self, price: Price | None, since: float) -> dict[str, Any] | None:
+        return machine_row(self._app.machine, self._app.catalog.settings.machine, price, since)
+
+    def _comparison(self, given: str | None) -> tuple[Price | None, dict[str, Any] | None]:
+        """Return the price of the model *given*, else of the owner's, and how it is shown; None where there is no name.
 
         Raises:
             RequestError: It has no price.
         """
+        name = given or self._app.catalog.settings.machine.compare
         if name is None:
             return None, None
         profiles = self._app.catalog.profiles

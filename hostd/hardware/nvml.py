@@ -221,6 +221,11 @@ def use(of: Device) -> float:
     return int(_ask("nvmlDeviceGetUtilizationRates", of).gpu) / 100
 
 
+def energy(of: Device) -> float:
+    """Return the joules that a card has taken since its driver was loaded; raises `NvmlFault` (before Volta, and of slices)."""
+    return int(_ask("nvmlDeviceGetTotalEnergyConsumption", of)) / 1000
+
+
 def use_by_process(of: Device, since: int) -> dict[int, float]:
     """Return the share of a card's time by process, from 0 to 1, over samples after *since* (microseconds of Unix time).
 

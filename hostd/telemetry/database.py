@@ -20,6 +20,7 @@ from hostd.telemetry.settled_clock import settled_time
 from hostd.telemetry.sinks import (
     ChargeRecord,
     DecisionRecord,
+    EnergyRecord,
     FootprintRecord,
     LoadRecord,
     ProbeRecord,
@@ -81,13 +82,26 @@ MIGRATIONS = (
     CREATE TABLE clock (at REAL NOT NULL);
     INSERT INTO clock SELECT at FROM requests ORDER BY rowid DESC LIMIT 1;
     """,
+    """
+    CREATE TABLE energy (at REAL NOT NULL, joules REAL NOT NULL, seconds REAL NOT NULL);
+    CREATE INDEX energy_by_time ON energy (at);
+    """,
 )
 """What makes each version of the file out of the one before, version 1 out of an empty file. Only ever append: a file tells by
 its ``user_version`` how many of them it has seen. New columns allow null, so that the rows of before stay."""
 
-Entry = RequestRecord | LoadRecord | ChargeRecord | ProbeRecord | DecisionRecord | FootprintRecord | SpeedRecord
+Entry = (
+    RequestRecord
+    | LoadRecord
+    | ChargeRecord
+    | ProbeRecord
+    | DecisionRecord
+    | FootprintRecord
+    | SpeedRecord
+    | EnergyRecord
+)
 _Row = tuple[object, ...]
-_PRUNED = ("requests", "loads", "charges", "probes", "decisions")
+_PRUNED = ("requests", "loads", "charges", "probes", "decisions", "energy")
 """Tables of what happened, which grow; the others hold what is known, and are bounded by its kinds."""
 _COUNTED = 32 * 86400.0
 """Seconds; a budget's month, however long its clocks make it."""
@@ -275,6 +289,7 @@ _TABLES: dict[type, _Table] = {
     LoadRecord: _Table("loads", _LOAD_COLUMNS, _load_row),
     ChargeRecord: _Table("charges", ChargeRecord._fields, tuple),
     ProbeRecord: _Table("probes", ProbeRecord._fields, _probe_row),
+    EnergyRecord: _Table("energy", EnergyRecord._fields, tuple),
     DecisionRecord: _Table("decisions", DECISION_COLUMNS, decision_row),
     FootprintRecord: _Table("measurements", ("at", *FootprintRow._fields), _footprint_row),
     SpeedRecord: _Table("speeds", (*SpeedRecord._fields[:-1], *(each.name for each in fields(Speed))), _speed_row),

@@ -36,6 +36,7 @@ from hostd.telemetry.footprint_records import older_footprints
 from hostd.telemetry.sinks import (
     ChargeRecord,
     DecisionRecord,
+    EnergyRecord,
     FootprintRecord,
     LoadRecord,
     ProbeRecord,
@@ -124,7 +125,7 @@ class RecordWriter(Sink):
             case _:
                 pass
 
-    def keep(self, record: DecisionRecord | ProbeRecord | SpeedRecord) -> None:
+    def keep(self, record: DecisionRecord | ProbeRecord | SpeedRecord | EnergyRecord) -> None:
         """Keep *record* some time soon."""
         self._keep(record)
 

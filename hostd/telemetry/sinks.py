@@ -129,6 +129,14 @@ class SpeedRecord(NamedTuple):
     speed: Speed
 
 
+class EnergyRecord(NamedTuple):
+    """The *joules* that the machine's cards took in the *seconds* up to *at* (seconds since 1970)."""
+
+    at: float
+    joules: float
+    seconds: float
+
+
 class Sink:
     """Takes in what is decided and which requests are over, and ignores both; a sink overrides what it writes down.
 

@@ -5,6 +5,7 @@
  *   gpu NAME;UUID;BUS;TOTAL;RESERVED;USED;CAPABILITY          sizes in MiB
  *   mode GPU NUMBER                                           compute mode: 2 prohibited, 3 exclusive
  *   virtual GPU NUMBER                                        virtualization mode: 2 vGPU
+ *   joules GPU NUMBER                                         energy since the driver was loaded; without: not supported
  *   migmode GPU                                               MIG is on
  *   mig GPU;INSTANCE;UUID;NAME;TOTAL;USED                     a MIG device of that GPU instance
  *   proc GPU SORT PID MIB                                     SORT: C, G or M; MIB -1: not told
@@ -29,7 +30,7 @@ typedef struct { unsigned version; Bytes total, reserved, free, used; } MemoryV2
 typedef struct { unsigned pid; Bytes used; unsigned instance, compute; } Process;
 typedef struct { char legacy[16]; unsigned domain, bus, device, id, subsystem; char bus_id[32]; } Pci;
 
-static struct { char name[96], uuid[96], bus[32], capability[16]; Bytes total, reserved, used; int mig, mode, virtual; } gpus[GPUS];
+static struct { char name[96], uuid[96], bus[32], capability[16]; Bytes total, reserved, used; int mig, mode, virtual; long long joules; } gpus[GPUS];
 static struct { int gpu, instance; char uuid[96], name[96]; Bytes total, used; } migs[MIGS];
 static struct { int gpu, mig; char sort; unsigned pid; long long used; } procs[PROCS];
 static struct { unsigned pid; char name[96]; } names[PROCS];
@@ -42,7 +43,7 @@ static void line_of_file(const char *line) {
     if (gpu_count < GPUS && sscanf(line, "gpu %95[^;];%95[^;];%31[^;];%llu;%llu;%llu;%15s", gpus[gpu_count].name,
             gpus[gpu_count].uuid, gpus[gpu_count].bus, &gpus[gpu_count].total, &gpus[gpu_count].reserved,
             &gpus[gpu_count].used, gpus[gpu_count].capability) == 7)
-        gpus[gpu_count].mig = gpus[gpu_count].mode = gpus[gpu_count].virtual = 0, gpu_count++;
+        gpus[gpu_count].mig = gpus[gpu_count].mode = gpus[gpu_count].virtual = 0, gpus[gpu_count].joules = -1, gpu_count++;
     else if (mig_count < MIGS && sscanf(line, "mig %d;%d;%95[^;];%95[^;];%llu;%llu", &migs[mig_count].gpu,
             &migs[mig_count].instance, migs[mig_count].uuid, migs[mig_count].name, &migs[mig_count].total,
             &migs[mig_count].used) == 6)
@@ -66,6 +67,7 @@ static void line_of_file(const char *line) {
         int gpu, number;
         if (sscanf(line, "mode %d %d", &gpu, &number) == 2 && gpu >= 0 && gpu < gpu_count) gpus[gpu].mode = number;
         if (sscanf(line, "virtual %d %d", &gpu, &number) == 2 && gpu >= 0 && gpu < gpu_count) gpus[gpu].virtual = number;
+        if (sscanf(line, "joules %d %d", &gpu, &number) == 2 && gpu >= 0 && gpu < gpu_count) gpus[gpu].joules = number;
         if (sscanf(line, "migmode %d", &gpu) == 1 && gpu >= 0 && gpu < gpu_count) gpus[gpu].mig = 1;
         sscanf(line, "driver %63s", driver);
         sscanf(line, "cuda %d", &cuda);
@@ -158,6 +160,12 @@ int nvmlDeviceGetMemoryInfo(Device device, Memory *to) {
 }
 
 int nvmlDeviceGetComputeMode(Device device, int *to) { CHECK(gpu_of(device)); *to = gpus[gpu_of(device)].mode; return SUCCESS; }
+int nvmlDeviceGetTotalEnergyConsumption(Device device, Bytes *to) {
+    CHECK(gpu_of(device));
+    if (gpus[gpu_of(device)].joules < 0) return NOT_SUPPORTED;
+    *to = (Bytes)gpus[gpu_of(device)].joules * 1000;
+    return SUCCESS;
+}
 int nvmlDeviceGetVirtualizationMode(Device device, int *to) {
     CHECK(gpu_of(device));
     *to = gpus[gpu_of(device)].virtual;

@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 import typer
 
 from hostd.cli.client import connect
+from hostd.cli.machine_lines import machine_lines
 from hostd.cli.options import AsJson, Url
-from hostd.cli.output import NOTHING, Column, emit, say, show_table
+from hostd.cli.output import NOTHING, Column, emit, say, show_table, write_line
 from hostd.domain.costs import MOST_DAYS, CostGroup
 
 
@@ -29,15 +30,19 @@ def cost(
     if json:
         emit(found)
         return
+    compared = found["compare"]
     columns = [
         Column(str(by).upper(), flexible=by is not CostGroup.DAY),
         *(Column(title, right=True) for title in ("REQUESTS", "LOCAL")),
         *(Column(title, right=True, extra=True) for title in ("PROMPT", "ANSWER")),
         Column("USD", right=True),
-        *(() if compare is None else (Column(f"AT {compare}", right=True),)),
+        *(() if compared is None else (Column(f"AT {compared['model']}", right=True),)),
     ]
     rows = [(each["name"] or NOTHING, each) for each in found["groups"]] + [("total", found["total"])]
-    show_table(columns, [_cells(name, row, compared=compare is not None) for name, row in rows])
+    show_table(columns, [_cells(name, row, compared=compared is not None) for name, row in rows])
+    lines = list(machine_lines(found.get("machine"), compared))
+    for line in ["", *lines] if lines else ():
+        write_line(line)
     _say_what_is_not_known(found["total"])
 
 

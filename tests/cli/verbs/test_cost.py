@@ -48,7 +48,8 @@ def test_the_table_ends_with_the_total(daemon: Daemon, hostd: Callable[..., Ran]
 def test_another_model_is_a_column(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
     """And what the sums leave out is said beside the table."""
     total = TOTAL | {"compare_usd": 0.0123, "uncounted_requests": 2, "unpriced_requests": 1}
-    daemon.on("GET /hostd/v1/cost?by=model&days=7&compare=openai%2Fgpt-5", FOUND | {"groups": [], "total": total})
+    found = FOUND | {"groups": [], "total": total, "compare": {"model": "openai/gpt-5"}}
+    daemon.on("GET /hostd/v1/cost?by=model&days=7&compare=openai%2Fgpt-5", found)
     ran = hostd("cost", "--days", "7", "--compare", "openai/gpt-5", "--url", daemon.url)
     head, last = ran.out.splitlines()
     assert (True, True) == (head.endswith("AT openai/gpt-5"), last.endswith("0.0123"))
