@@ -27,6 +27,7 @@ KNOWN = {
     "hostd/model_profiles/qwen3.5-9b.yaml",
     "hostd/model_profiles/shapes/qwen3.5-9b.json",
     "hostd/simulation/traces/azure-2023.csv",
+    "hostd/telemetry/grafana_dashboard.json",
     "hostd/systemd/system/hostd.service",
     "hostd/systemd/user/hostd.service",
 }

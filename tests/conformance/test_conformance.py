@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from hostd.backends.contract import Launch
 from hostd.backends.http.errors import ExchangeError
@@ -18,6 +19,7 @@ from hostd.scheduling.events import EngineStopped
 from hostd.supervisor import launch
 from hostd.supervisor.engine_run import PORT_TRIES
 from hostd.supervisor.health.watchdog import ProbeTimings
+from hostd.telemetry.engine_metrics import joined
 from tests.conformance.conftest import Begin
 from tests.conformance.engine import Engine, Stand
 from tests.conformance.subject import SOON, Subject, words
@@ -44,6 +46,19 @@ async def test_ready_means_a_token(subject: Subject) -> None:
     assert 0 < event.seconds < subject.engine.seconds
     status, answer = await subject.whole(max_tokens=4)
     assert (200, 1) == (status, len(answer["choices"]))
+
+
+async def test_its_own_metrics_are_joined(subject: Subject) -> None:
+    """Where it shows any: all of them are understood, under the name of its model."""
+    await subject.ready()
+    page = await subject.instance.metrics(10.0, 1 << 20)
+    if page is None:
+        pytest.skip("it shows none")
+    name = subject.instance.name
+    text, left_out = joined({name: page})
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    assert {name: 0} == left_out
+    assert {name} == {sample.labels["model"] for sample in samples}
 
 
 async def test_streams(subject: Subject) -> None:

@@ -45,6 +45,7 @@ from hostd.gateway.request import HttpRequest
 from hostd.gateway.responses.handlers import ResponseHandlers
 from hostd.gateway.token_counts import TokenCountHandlers
 from hostd.heap import HeapTrimmer
+from hostd.telemetry.request_log import EVENT
 
 log = structlog.get_logger()
 
@@ -142,6 +143,11 @@ class HttpServer:
             response = await handler(RequestContext(request, trace, principal, dialect, name))
         except HostdError as error:
             response = error_responses.response(error, dialect, trace)
+            if path in registry.PATHS:
+                # One that was understood has a line of its own. What is wrong with this one may quote it.
+                log.info(
+                    EVENT, request=trace.request_id, outcome="rejected", status=error.status, code=error.code, path=path
+                )
             if error.status == HTTPStatus.METHOD_NOT_ALLOWED:
                 response.headers["Allow"] = ", ".join(self._routes.methods(path))
             elif error.status == HTTPStatus.UNAUTHORIZED:

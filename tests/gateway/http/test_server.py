@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from hostd.dialects import registry
 from hostd.domain.server_settings import ServerSettings
@@ -210,3 +211,18 @@ async def test_an_odd_origin_is_no_mistake_of_ours(stage: Stage) -> None:
     """Headers alone make no 500."""
     for origin in ("http://[", "http://[x]", "http://\u2100", "://", "a://b://c"):
         assert 403 == (await stage.get("/v1/models", Origin=origin)).status
+
+
+async def test_a_request_that_is_not_understood_is_a_line_of_the_log(stage: Stage) -> None:
+    """Without its words, which may be a prompt's; one that is understood has its own."""
+    with capture_logs() as logs:
+        await stage.ask("xyzzy-unknown", headers={"x-request-id": "mine"})
+        await stage.send("POST", CHAT, data=b"no json")
+        await stage.ask("alpha", max_tokens=1)
+    found = [each for each in logs if each["event"] == "request" and each["outcome"] == "rejected"]
+    assert [("mine", 404, "model_not_found"), (400, CHAT)] == [
+        (found[0]["request"], found[0]["status"], found[0]["code"]),
+        (found[1]["status"], found[1]["path"]),
+    ]
+    assert 2 == len(found)
+    assert "xyzzy" not in str(logs)
