@@ -244,7 +244,8 @@ def _invitation(app: AppContext) -> str:
     body = f'{{"model": "{chatty[0]}", "messages": [{{"role": "user", "content": "Hello, who are you?"}}]}}'
     return (
         f"\nhostd answers at {url}/v1 with {', '.join(app.catalog.profiles)}. Try, in another terminal:\n\n"
-        f"  curl -s {url}/v1/chat/completions -H 'content-type: application/json' \\\n    -d '{body}'\n\nCtrl-C stops it.\n"
+        f"  curl -s {url}/v1/chat/completions -H 'content-type: application/json' \\\n    -d '{body}'\n\n"
+        f"or open {url}/ in a browser. Ctrl-C stops it.\n"
     )
 
 

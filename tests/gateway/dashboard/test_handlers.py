@@ -1,11 +1,14 @@
 """The page and its files as they are sent."""
 
 import gzip
+from pathlib import Path
 
 import pytest
 
+from hostd.domain.server_settings import ServerSettings
 from hostd.gateway.dashboard.page_files import page_files
-from tests.stage import Stage
+from tests.conftest import OpenDaemon
+from tests.stage import COLD, Stage, make_profile, make_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
@@ -46,3 +49,13 @@ async def test_there_are_no_other_files(stage: Stage, name: str) -> None:
     """Names are looked up, and never followed."""
     answer = await stage.get(f"/dashboard/{name}")
     assert (404, "no_such_route") == (answer.status, answer.error["code"])
+
+
+async def test_it_stands_below_a_prefix(open_daemon: OpenDaemon, weights: Path) -> None:
+    """A proxy's path without its slash leads to the one with it, where the page finds its files beside it."""
+    settings = make_settings(make_profile("one", weights, warm=COLD), server=ServerSettings(prefix="/llm"))
+    async with open_daemon(settings) as stage:
+        moved = await stage.send("GET", "/llm", headers={"Accept": BROWSER}, allow_redirects=False)
+        assert (307, "llm/") == (moved.status, moved.headers["Location"])
+        for path in ("/llm/", "/llm/dashboard/app.js", "/dashboard/app.js"):
+            assert 200 == (await stage.send("GET", path, headers={"Accept": BROWSER})).status, path

@@ -17,7 +17,6 @@ export function memoryCard() {
     node,
     draw() {
       keyed(list, state.pools, each => each.id, makePool, drawPool);
-      if (!state.pools.length && !list.firstChild) return;
     },
   };
 }
@@ -46,6 +45,8 @@ function drawPool(node, pool) {
   setText(found.used, `${bytes(promised)} of ${bytes(pool.total_bytes)}`);
   for (const [key, name] of USES) {
     setText(found[key], bytes(sums[key]));
+    // What is not there takes no line.
+    found[key].parentElement.hidden = !sums[key] && key !== 'room';
     const part = found[`seg-${key}`];
     setWidth(part, sums[key] / pool.total_bytes);
     setAttribute(part, 'title', `${name}: ${bytes(sums[key])}`);

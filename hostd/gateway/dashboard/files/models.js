@@ -26,7 +26,7 @@ export function modelsCard() {
 function make(model) {
   const name = model.model;
   return h('tr', { 'data-model': name },
-    h('th', { scope: 'row' }, h('span', { class: 'cut name', 'data-part': 'model' }), h('span', { class: 'hint cut', 'data-part': 'variant' })),
+    h('th', { scope: 'row' }, h('a', { class: 'cut name', href: `#/logs/${encodeURIComponent(name)}`, 'data-part': 'model' }), h('span', { class: 'hint cut', 'data-part': 'variant' })),
     h('td', { 'data-label': 'state' }, h('span', { class: 'state', 'data-part': 'state' }), h('i', { class: 'progress', 'data-part': 'progress', hidden: true }, h('i', { 'data-part': 'done' })),
       h('span', { class: 'hint error', 'data-part': 'error' })),
     h('td', { 'data-label': 'answers', class: 'right' }, h('span', { class: 'slots', 'data-part': 'slots', role: 'img' }), h('span', { class: 'n', 'data-part': 'answers' })),
@@ -37,8 +37,7 @@ function make(model) {
     h('td', { 'data-label': 'unloads in', class: 'right n', 'data-part': 'unloads' }),
     h('td', { class: 'right' }, h('div', { class: 'row end tight' },
       h('button', { 'data-part': 'pin', class: 'pin', onclick: event => act(name, event.currentTarget.getAttribute('aria-pressed') === 'true' ? 'unpin' : 'pin') }, 'Pin'),
-      h('button', { 'data-part': 'act', onclick: event => act(name, event.currentTarget.dataset.act) }),
-      h('a', { class: 'quiet', href: `#/logs/${encodeURIComponent(name)}`, 'aria-label': `Log of ${name}` }, 'log'))));
+      h('button', { 'data-part': 'act', onclick: event => act(name, event.currentTarget.dataset.act) }))));
 }
 
 const about = left => left < 120 ? seconds(left) : left < 7200 ? `${Math.round(left / 60)} min` : `${Math.round(left / 3600)} h`;
@@ -54,7 +53,7 @@ async function act(model, what) {
 function update(row, model) {
   const found = parts(row), remote = model.pid === null && !Object.keys(model.pool_bytes).length && model.backend === 'cloud';
   setText(found.model, model.model);
-  setAttribute(found.model, 'title', [model.model, ...model.aliases].join(', '));
+  setAttribute(found.model, 'title', `${[model.model, ...model.aliases].join(', ')}: its log`);
   setText(found.variant, [model.variant, model.roles.length ? `for ${model.roles.join(', ')}` : ''].filter(Boolean).join(' · '));
   setText(found.state, stateText(model));
   setAttribute(found.state, 'data-state', model.breaker.state === 'closed' ? model.state : 'failed');

@@ -126,7 +126,7 @@ export async function run() {
     try {
       await follow();
     } catch (error) {
-      state.trouble = error instanceof Refused ? error.message : 'no daemon answers';
+      state.trouble = error instanceof Refused ? error.message : error.name === 'AbortError' ? '' : 'no daemon answers';
     }
     if (state.linked) pause = 500;
     state.linked = false;
