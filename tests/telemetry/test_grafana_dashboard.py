@@ -24,7 +24,7 @@ OF_ENGINES = {
     *("vllm:prefix_cache_hits_total", "vllm:prefix_cache_queries_total"),
 }
 """What llama-server's and vLLM's documentation name."""
-_FUNCTIONS = {"sum", "rate", "increase", "histogram_quantile", "by", "bool", "label_values", "le"}
+_FUNCTIONS = {"sum", "rate", "increase", "histogram_quantile", "by", "bool", "label_values", "le", "or", "vector"}
 _NAME = re.compile(r"(?<![\w:$])([a-z_][a-z0-9_]*(?::[a-z0-9_]+)?)(?:\{([^}]*)\})?")
 _STRING = re.compile(r'"[^"]*"')
 

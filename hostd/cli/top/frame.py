@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from hostd.cli.top.bars import pool_line
@@ -18,6 +19,7 @@ _RECENT = 5
 """Requests that are over, and decisions, that should be seen."""
 _TITLE = "bold reverse"
 _WORKS = frozenset({"streaming", "prefill"})
+_PLAIN = {"…": "~"}
 _KEYS = "q quit  s sort  r reverse  / filter  tab other part  ↑↓ scroll"
 _PLAIN_KEYS = "q quit  s sort  r reverse  / filter  tab other part  j k scroll"
 
@@ -39,6 +41,16 @@ class Size(NamedTuple):
 
 def frame(state: DaemonState, view: View, size: Size, now: datetime) -> list[Text]:
     """Return the lines of a screen, on which it is *now*."""
+    lines = _frame(state, view, size, now)
+    if size.plain:
+        for each in lines:
+            each.plain = "".join(
+                letter if letter.isascii() else _PLAIN.get(letter, "?" * cell_len(letter)) for letter in each.plain
+            )
+    return lines
+
+
+def _frame(state: DaemonState, view: View, size: Size, now: datetime) -> list[Text]:
     width, moment = size.width, state.at(now)
     head = [_header(state, moment, width), *_troubles(state, width)]
     pools = state.listed("memory", "pools")[:_MOST_POOLS]

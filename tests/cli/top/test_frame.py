@@ -81,6 +81,14 @@ def test_all_of_it() -> None:
     assert "quit" not in found[-1]
 
 
+def test_a_terminal_that_shows_ascii_only() -> None:
+    """Has the same screen, with other characters in the places of those that it lacks."""
+    found = frame(state(), View(), Size(80, 24, plain=True), NOW)
+    assert all(text.plain.isascii() for text in found)
+    assert [text.cell_len for text in frame(state(), View(), Size(80, 24), NOW)] == [text.cell_len for text in found]
+    assert "ooooo####" in found[2].plain
+
+
 def test_rooms_are_shared() -> None:
     """The focus first, a little for each, what is left to who has more; a small screen does without the last."""
     few = {section: Need(3, 3) for section in ScreenPart}
