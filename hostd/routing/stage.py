@@ -27,24 +27,28 @@ WINDOW = 8
 FADES = 0.8
 TROUBLE, PROGRESS = 1.5, 1.7
 
-_READS = re.compile(r"read|view|cat|grep|search|glob|list|\bls\b|fetch|find|open|browse|look", re.IGNORECASE)
-"""Tools that show what they find, errors in it included: theirs are failures only where the client says so."""
 _WRITES = re.compile(
     r"edit|write|creat|patch|apply|replace|insert|save|update|delete|move|rename|commit", re.IGNORECASE
 )
+_PLANS = re.compile(r"todo|plan|think|memory|\"(?:view|read)\"", re.IGNORECASE)
+"""Tools, and commands of tools, that write nothing but notes, or show files although they are called editors."""
+_READS = re.compile(r"read|view|cat|grep|search|glob|list|\bls\b|fetch|find|open|browse|look", re.IGNORECASE)
+"""Tools that show what they find, errors in it included: theirs are failures only where the client says so."""
 _FAILED = re.compile(
     r"^\W*(?:fatal|[Ee]rror|ERROR|[Ee]xception|[Ff]ailed|FAILED|[Ff]ailure|FAIL)\b|(?:Error|Exception)(?::|\s*at )|Traceback \("
     r"|\b[Ee]xit(?:ed)?(?: with)?(?: code| status)?:? *[1-9]|\b[1-9]\d* (?:failed|failures?|errors?)\b"
     r"|command not found|No such file or directory|[Pp]ermission denied|\bpanicked at\b|\berror(?:\[\w+\]| TS\d+)|tool_use_error"
     r"|[Ss]egmentation fault|\btimed out\b"
+    r'|"(?:exit_?[cC]ode|return_?code)": *"?-?[1-9]|"is_?[eE]rror": *true|"success": *false'
 )
 _PASSED = re.compile(
     r"\b[1-9]\d* (?:passed|passing)\b|test result: ok|build success|\bexit(?:ed with)?(?: code| status)?:? *0\b"
-    r"|all tests pass|^ok\b",
+    r'|all tests pass|^ok\b|"exit_?code": *"?0\b',
     re.IGNORECASE,
 )
 _OF_FAILURES = (
     "error", "exception", "fail", "exit", "traceback", "not found", "no such", "denied", "panicked", "fault", "timed out", "fatal",
+    'code":', 'success":',
 )  # fmt: skip
 _OF_PASSES = ("passed", "passing", "result: ok", "success", "exit", "tests pass", "\nok")
 """Words of which a line has one that an expression finds something in; looking for them first takes a tenth of the time."""
@@ -77,7 +81,7 @@ def stage_of(steps: Sequence[ToolStep]) -> Stage:
             # The same complaint once more says that the last try was in vain.
             trouble += weight * (1.5 if complaint in complaints else 1.0)
             complaints.append(complaint)
-        elif _WRITES.search(step.tool) or _says(_PASSED, _OF_PASSES, step.result):
+        elif _is_write(step) or _says(_PASSED, _OF_PASSES, step.result):
             landed += 1
             progress += weight
         if step.tool and before.count(step) >= 2:
@@ -90,7 +94,12 @@ def stage_of(steps: Sequence[ToolStep]) -> Stage:
 def _has_failed(step: ToolStep) -> bool:
     if step.failed:
         return True
-    return not _READS.search(step.tool) and _says(_FAILED, _OF_FAILURES, step.result)
+    shows = _READS.search(step.tool) and not _is_write(step)
+    return not shows and _says(_FAILED, _OF_FAILURES, step.result)
+
+
+def _is_write(step: ToolStep) -> bool:
+    return bool(_WRITES.search(step.tool)) and not _PLANS.search(step.tool) and not _PLANS.search(step.arguments[:80])
 
 
 def _says(expression: re.Pattern[str], words: tuple[str, ...], text: str) -> bool:

@@ -36,6 +36,9 @@ class SufficiencyPolicy:
             return Ranked(tuple(targets))
         assessed = self._assess(features.said)
         state = self._sessions.state(query)
+        if state is not None and features.tokens < state.tokens:
+            # Shorter than it was: another conversation that begins in the same way, as many do with a greeting.
+            state = None
         before = None if state is None else state.difficulty
         found = Difficulty(assessed.level, assessed.task)
         if before is not None and before.complexity - EASIER > found.complexity:

@@ -40,6 +40,9 @@ _READS = ToolStep("read_file", "a.py", "def f():\n    raise ValueError('error: n
         "ValueError: bad",
         "java.lang.NullPointerException: null",
         "cat: x: No such file or directory",
+        '{"output": "make: ***", "metadata": {"exit_code": 2, "duration_seconds": 0.1}}',
+        '{"isError": true, "content": []}',
+        '{"success": false}',
     ],
 )
 def test_failures_are_known_by_how_programs_tell_them(result: str) -> None:
@@ -50,11 +53,42 @@ def test_failures_are_known_by_how_programs_tell_them(result: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "result", ["0 failed, 12 passed", "no errors", "error_handler.py\nfailover.md", "exit code 0", "", "Found 0 errors"]
+    "result",
+    [
+        "0 failed, 12 passed",
+        "no errors",
+        "error_handler.py\nfailover.md",
+        "exit code 0",
+        "",
+        "Found 0 errors",
+        '{"exit_code":0}',
+        '{"success": true}',
+    ],
 )
 def test_what_only_sounds_like_a_failure_is_none(result: str) -> None:
     """Names of files, and noughts."""
     assert stage_of([ToolStep("shell", "", result)]).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "landed"),
+    [
+        ("Edit", '{"file_path": "a.py"}', 1),
+        ("search_replace", "{}", 1),
+        ("apply_patch", "*** Begin Patch", 1),
+        ("mcp__github__create_issue", "{}", 1),
+        ("TodoWrite", '{"todos": []}', 0),
+        ("update_plan", "{}", 0),
+        ("str_replace_based_edit_tool", '{"command": "view", "path": "a"}', 0),
+        ("str_replace_based_edit_tool", '{"command": "create", "path": "a"}', 1),
+        ("Bash", '{"command": "ls"}', 0),
+    ],
+)
+def test_progress_is_what_was_written(tool: str, arguments: str, landed: int) -> None:
+    """Not what was planned or shown; an edit that failed is none, whatever words of reading its tool has."""
+    assert stage_of([ToolStep(tool, arguments, "done")]).landed == landed
+    if landed:
+        assert stage_of([ToolStep(tool, arguments, "Error: no match")])[2:] == (1, 1, 0, 0)
 
 
 def test_trouble_needs_more_than_one_failure() -> None:

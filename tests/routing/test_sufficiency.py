@@ -83,6 +83,15 @@ def test_what_follows_is_little_easier_than_what_it_follows() -> None:
         assert router.route(_query("1", "s")).why == "complexity 7 of 10 (chat, after 9)"
 
 
+def test_a_shorter_prompt_begins_anew() -> None:
+    """Many conversations begin with the same words, and are not told apart by them."""
+    router = _router(_role())
+    long = _query("9", "s")
+    assert long.features is not None
+    _answered(router, long._replace(features=long.features._replace(tokens=5000)))
+    assert router.route(_query("1", "s")).why == "complexity 1 of 10 (chat)"
+
+
 def test_a_step_of_an_agent_stays_with_its_model() -> None:
     """Its tool's result is no prompt of the user's: nothing is assessed."""
     router = _router(_role())

@@ -24,7 +24,8 @@ def features_of(
 ) -> Features:
     """Return the features of *inference* for *role*, as it has come from *principal* with *headers*; *private* ones stay here.
 
-    Where the role chooses by complexity, a conversation without a name is told by its beginning.
+    Where the role chooses by complexity, conversations are told by how they begin as well: agents' programs ask side questions
+    under the name of a session.
 
     Raises:
         RequestError: A message cannot be read.
@@ -33,8 +34,8 @@ def features_of(
     metadata = document.get("metadata")
     said, tool_answered = last_words(document)
     session = session_name(headers, document)
-    if session is None and role.suffices:
-        session = conversation_of(principal, None, document).key or None
+    if role.suffices:
+        session = conversation_of(principal, session, document).key or session
     return Features(
         said,
         estimated_tokens(document.size),

@@ -41,16 +41,20 @@ def test_a_message_that_cannot_be_read_is_the_clients_mistake() -> None:
         features_of(inference, {}, ANONYMOUS, _ROLE, private=False)
 
 
-def test_a_conversation_without_a_name_is_told_by_its_beginning() -> None:
-    """Only for roles that remember its complexity, and each client's for itself."""
+def test_a_conversation_is_told_by_its_beginning() -> None:
+    """Only for roles that remember its complexity, and each client's for itself; a session may have several."""
 
-    def session(role: Role, who: Principal, *said: str) -> str | None:
+    def session(role: Role, who: Principal, *said: str, name: str = "") -> str | None:
         messages = ", ".join(f'{{"role": "user", "content": "{each}"}}' for each in said)
         inference = client_dialect(Dialect.OPENAI_CHAT).parse(f'{{"model": "m", "messages": [{messages}]}}'.encode())
-        return features_of(inference, {}, who, role, private=False).session
+        return features_of(inference, {"X-Hostd-Session": name}, who, role, private=False).session
 
     choosing = Role("auto", ("a",), suffices={"a": {"any": 3}})
     first = session(choosing, ANONYMOUS, "one")
     assert first == session(choosing, ANONYMOUS, "one", "two")
     assert len({first, None, session(choosing, ANONYMOUS, "two"), session(choosing, Principal("b"), "one")}) == 4
     assert session(_ROLE, ANONYMOUS, "one") is None
+    named = session(choosing, ANONYMOUS, "one", name="s")
+    assert named == session(choosing, ANONYMOUS, "one", "two", name="s")
+    assert len({first, named, session(choosing, ANONYMOUS, "a title for this", name="s")}) == 3
+    assert session(_ROLE, ANONYMOUS, "one", name="s") == "s"
