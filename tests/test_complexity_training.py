@@ -21,12 +21,12 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_what_is_tested_was_not_learnt(of_scripts: Any) -> None:
     """Templates and prompts are apart, the same in every run, and there are some of each type, easy and hard."""
-    prompts, by_hand = of_scripts("prompts").prompts, of_scripts("prompts").by_hand
+    prompts, by_hand, unseen = (getattr(of_scripts("prompts"), name) for name in ("prompts", "by_hand", "unseen"))
     learnt, tested = prompts(held_out=False), prompts(held_out=True)
     assert tested == prompts(held_out=True)
     assert not {each.template for each in learnt} & {each.template for each in tested}
-    assert not {each.text for each in learnt} & {each.text for each in [*tested, *by_hand()]}
-    for examples in (learnt, tested, by_hand()):
+    assert not {each.text for each in learnt} & {each.text for each in [*tested, *by_hand(), *unseen()]}
+    for examples in (learnt, tested, by_hand(), unseen()):
         assert set(TaskType) == {each.task for each in examples}
         assert min(each.level for each in examples) == 1
         assert max(each.level for each in examples) == HARDEST
@@ -38,4 +38,5 @@ def test_the_documentation_shows_what_the_weights_do(of_scripts: Any) -> None:
     model = ComplexityModel.read((ROOT / "hostd/routing/complexity.weights").read_bytes())
     told = (ROOT / "hostd/routing/README.md").read_text("utf-8")
     assert report("templates that were kept apart", model, prompts.prompts(held_out=True)) in told
-    assert report("written by hand", model, prompts.by_hand()) in told
+    assert report("written by hand while templates were made", model, prompts.by_hand()) in told
+    assert report("written by hand and not tried before", model, prompts.unseen()) in told

@@ -22,6 +22,8 @@ _CODE = re.compile(
 _LIST = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s", re.MULTILINE)
 _OPTION = re.compile(r"^\s*\(?[A-E][.):]\s", re.MULTILINE)
 _PATH = re.compile(r"\b[\w-]+(?:/[\w.-]+)+|\b\w+\.(?:py|rs|go|js|ts|tsx|java|c|cpp|h|rb|yaml|json|toml|sql|sh)\b")
+_GIVEN = re.compile(r":\s+|\n\n+")
+_QUOTED = re.compile(r"[\"“„«][^\"”“»]{3,}[\"”“»]|(?<!\w)'[^']{8,}'")
 _MATHS = re.compile(r"[=+^√∑∫≤≥≠→∀∃]|\\(?:frac|sum|int)|\b\w\(\w\)")
 
 
@@ -58,7 +60,8 @@ def _shape(said: str, text: str, words: int) -> list[str]:
         "clauses": text.count(",") + text.count(";"),
         "figures": sum(map(str.isdigit, text)),
         "density": words // lines,
-        "given": len(text.partition(": ")[2]) // 16,
+        "given": len(_GIVEN.split(text, maxsplit=1)[-1]) // 16 if _GIVEN.search(text) else 0,
+        "quoted": len(_QUOTED.findall(text)),
     }
     # One sign for each step up to the count, so that weights of long prompts build on those of shorter ones.
     return [f"{name}>{step}" for name, count in counts.items() for step in range(count.bit_length())]

@@ -12,7 +12,7 @@ from complexity.prompts import Labelled
 from hostd.domain.model_choice import TaskType
 from hostd.routing.prompt_signs import BUCKETS, signs
 
-_ROUNDS, _RATE, _SHRINK = 12, 0.12, 2e-4
+_ROUNDS, _RATE, _SHRINK = 12, 0.12, 1e-3
 _MIDDLE = 5.0
 _PARTS = 4
 _TASKS = list(TaskType)

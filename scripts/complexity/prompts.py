@@ -6,7 +6,8 @@ constraints at once, or an error in one file; 7 a design of one part, mathematic
 competition mathematics, a comparison of sources; 9 systems as a whole, proofs; 10 research, or a migration that must not fail.
 
 ``templates.txt`` has them by type and complexity, with gaps; ``fillings.txt`` what fills these, which may have gaps itself;
-``by_hand.txt`` has prompts that are never learnt from. A fifth of templates and fillings is kept apart, to be tested on.
+``by_hand.txt`` and ``unseen.txt`` have prompts that are never
+learnt from. A fifth of templates and fillings is kept apart, to be tested on.
 """
 
 import random
@@ -84,8 +85,13 @@ def prompts(*, held_out: bool, seed: int = 11) -> list[Labelled]:
 
 
 def by_hand() -> list[Labelled]:
-    """Return the prompts that were written one by one."""
+    """Return prompts that were written one by one; templates were added where these went wrong."""
     return _labelled("by_hand.txt")
+
+
+def unseen() -> list[Labelled]:
+    """Return others, on which nothing was ever tried before the weights were final."""
+    return _labelled("unseen.txt")
 
 
 def _labelled(file: str) -> list[Labelled]:
