@@ -104,6 +104,7 @@ FRAMEWORKS = (
         "what the models' classes say they cannot do",
     ),
     Framework("LangGraph", "a graph with a tool node", "langchain", "langgraph", "langgraph_graph"),
+    Framework("LangGraph", "a graph of several roles", "langchain", "langgraph", "langgraph_roles"),
     Framework(
         "OpenAI Agents SDK",
         "agents over Responses and chat completions",
@@ -123,6 +124,7 @@ FRAMEWORKS = (
     ),
     Framework("smolagents", "an agent over OpenAIServerModel", "smolagents", "smolagents", "smolagents_agents"),
     Framework("CrewAI", "a crew over openai/, anthropic/ and ollama/", "crewai", "crewai", "crewai_crew"),
+    Framework("CrewAI", "a crew of several roles", "crewai", "crewai", "crewai_roles"),
     Framework(
         "LiteLLM",
         "openai/, hosted_vllm/, lm_studio/, llamafile/, anthropic/ and ollama_chat/",

@@ -12,15 +12,23 @@ from hostd.supervisor.launch import free_port
 from tests.journeys.agents.programs import ROOT, SCRIPT
 from tests.journeys.host import Host, serving
 
-MODEL = "agent-model"
+MODEL, SECOND = "agent-model", "second-model"
 CONTEXT = 131_072
 
 
 @contextmanager
 def scripted_host(
-    folder: Path, script: Mapping[str, object] = SCRIPT, *, keys: Mapping[str, str] | None = None, **more: Any
+    folder: Path,
+    script: Mapping[str, object] = SCRIPT,
+    *,
+    keys: Mapping[str, str] | None = None,
+    roles: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Iterator[Host]:
-    """Run both until the block ends; the profile has *more* members, and clients need *keys* where they are given."""
+    """Run both until the block ends; the profile has *more* members, and clients need *keys* where they are given.
+
+    With *roles*, there is a second profile of the same model for them to choose.
+    """
     port = free_port()
     program = ROOT / "tests/engines/scripted_agent.py"
     argv = [sys.executable, str(program), "--port", str(port), "--script", json.dumps(dict(script))]
@@ -36,7 +44,9 @@ def scripted_host(
         **more,
     }
     try:
-        with serving(folder, document, **({} if keys is None else {"keys": keys})) as host:
+        settings = {name: each for name, each in (("keys", keys), ("roles", roles)) if each is not None}
+        second = [] if roles is None else [document | {"name": SECOND, "aliases": []}]
+        with serving(folder, document, *second, **settings) as host:
             yield host
     finally:
         upstream.kill()
