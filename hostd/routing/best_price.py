@@ -56,17 +56,19 @@ def by_price(
     levels = sorted(set(abilities.values()))
     costs = {name: _cost(offers.get(name, _UNKNOWN), sizes, _read_before(name, offers, state)) for name in abilities}
 
-    def price(name: str, load: float = 0.0) -> float:
-        spares = SPARES * levels.index(abilities[name])
-        return round(costs[name].usd + (costs[name].seconds - load + spares) / 60.0 * minute_usd, 9)
+    def price(name: str, *, loaded: bool = False) -> float:
+        seconds = costs[name].seconds + SPARES * levels.index(abilities[name])
+        seconds -= offers.get(name, _UNKNOWN).load if loaded else 0.0
+        return round(costs[name].usd + seconds / 60.0 * minute_usd, 9)
 
     order = sorted(abilities, key=lambda name: (not offers.get(name, _UNKNOWN).available, price(name), abilities[name]))
-    first, best = order[0], price(order[0])
+    first = order[0]
     why = f"best price of {len(order)}: {costs[first].usd:.4f} USD, {costs[first].seconds:.1f} s"
-    loadable = [name for name in order[1:] if offers.get(name, _UNKNOWN).loadable and offers[name].available]
-    meanwhile = min(loadable, key=lambda name: price(name, offers[name].load), default=None)
-    if meanwhile is None or price(meanwhile, offers[meanwhile].load) >= best:
+    candidates = (name for name in order[1:] if offers.get(name, _UNKNOWN).loadable and offers[name].available)
+    better = [name for name in candidates if price(name, loaded=True) < price(first, loaded=True)]
+    if not better:
         return Pricing(tuple(order), why)
+    meanwhile = min(better, key=lambda name: price(name, loaded=True))
     return Pricing(tuple(order), f"{why}; {meanwhile} is loaded meanwhile", meanwhile)
 
 

@@ -56,7 +56,7 @@ _FIGURES = re.compile(r"\d+")
 
 
 class Stage(NamedTuple):
-    """How much speaks for trouble and for progress, and how many of the *steps* looked at *failed* or were *repeated*."""
+    """How much speaks for trouble and for progress, and how many of the *steps* looked at *failed*, were *repeated* or *landed*."""
 
     trouble: float = 0.0
     progress: float = 0.0

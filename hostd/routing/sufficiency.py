@@ -1,4 +1,4 @@
-"""The least model that is enough: what the user said last is assessed, and of the models of a role those that suffice come first.
+"""The models that are enough: what the user said last is assessed, and of the models of a role those that suffice come first.
 
 What follows in a conversation often says less than what it follows ("and now the other file"), so it is taken to be easier by
 `EASIER` at most. A model whose context the prompt does not fit into is not enough, whatever its owner says.
@@ -22,7 +22,7 @@ Assess = Callable[[str], Assessment]
 
 
 class SufficiencyPolicy:
-    """Orders the models of a role: first those that suffice, the least able one first, then the others, the ablest first."""
+    """Orders the models of a role: first those that suffice, by their price, then the others, the ablest first."""
 
     def __init__(self, catalog: Catalog, assess: Assess, sessions: SessionPolicy) -> None:
         self._catalog = catalog

@@ -38,6 +38,7 @@ def test_a_model_that_is_not_loaded_may_be_while_another_answers() -> None:
     assert _priced(cloud=_CLOUD, local=_COLD._replace(loadable=False)).meanwhile is None
     assert _priced(cloud=_CLOUD, local=_COLD._replace(available=False)).meanwhile is None
     assert _priced(cloud=_CLOUD, local=_COLD._replace(writes=10.0)).meanwhile is None
+    assert _priced(a=_COLD, b=_COLD._replace(load=40.0)).meanwhile is None
     cheap = _priced(0.001, cloud=_CLOUD, local=_COLD)
     assert (cheap.order[0], cheap.meanwhile) == ("local", None)
 
