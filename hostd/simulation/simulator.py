@@ -7,7 +7,7 @@ memory that is free again, a `Serve` with the end of the answer. Time jumps from
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Protocol
@@ -15,6 +15,7 @@ from typing import Protocol
 from hostd.domain.answer_sums import AnswerSums
 from hostd.domain.conversation import UNKNOWN, ConversationId
 from hostd.domain.errors import Bug
+from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Route, Target, Ticket
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.scheduling.effects import (
@@ -32,6 +33,7 @@ from hostd.scheduling.effects import (
 )
 from hostd.scheduling.events import (
     Arrived,
+    AttemptFailed,
     Booted,
     ClientLeft,
     EngineReady,
@@ -46,6 +48,7 @@ from hostd.scheduling.events import (
 from hostd.simulation.counters import Counters
 from hostd.simulation.engine import VirtualEngine
 from hostd.simulation.host_model import SimulatedHost, fits
+from hostd.simulation.provider_model import FAILS_AFTER, Outage, ServedRequest, cost_of
 from hostd.simulation.slots import VirtualSlots
 from hostd.simulation.trace import TraceRequest
 
@@ -88,10 +91,21 @@ _Due = tuple[str, str, int]
 class Simulator:
     """One replay on *host*: *decider* is given every event, *counters* count the outcome.
 
-    With *saving*, what slots hold is kept in files where a profile wants that (``kv.save``).
+    With *saving*, what slots hold is kept in files where a profile wants that (``kv.save``). What a request asks for has its
+    targets in *routes*, as a rule the one model of that name. Models have *outages*, and *served* is told of each answer.
     """
 
-    def __init__(self, host: SimulatedHost, decider: Decider, counters: Counters, *, saving: bool = False) -> None:
+    def __init__(  # noqa: PLR0913 - a replay's machine, its decisions, and what may be different from the usual
+        self,
+        host: SimulatedHost,
+        decider: Decider,
+        counters: Counters,
+        *,
+        saving: bool = False,
+        routes: Mapping[str, Route] | None = None,
+        outages: Sequence[Outage] = (),
+        served: Callable[[ServedRequest], None] = lambda _: None,
+    ) -> None:
         self._host = host
         self._decider = decider
         self._counters = counters
@@ -103,7 +117,11 @@ class Simulator:
         self._begun: dict[str, tuple[float, AnswerSums]] = {}
         self._saved: dict[str, dict[str, int]] = defaultdict(dict)
         self._saving = {name for name, model in host.models.items() if saving and model.profile.kv.save}
-        self._routes = {name: Route(name, (Target(name),)) for name in host.models}
+        self._routes = routes or {name: Route(name, (Target(name),)) for name in host.models}
+        self._outages = outages
+        self._served = served
+        self._reasons: dict[str, FallbackReason | None] = {}
+        self._failing: dict[int, str] = {}
 
     def run(self, requests: Iterable[TraceRequest]) -> None:
         """Replay *requests*, which are in order of time, until the last of them has ended.
@@ -144,7 +162,14 @@ class Simulator:
         self._open[ticket_id] = request
         self._counters.arrived(request.model, self._now)
         conversation = ConversationId(request.session) if request.session else UNKNOWN
-        self._post(Arrived(Ticket(ticket_id, self._routes[request.model], conversation=conversation)))
+        ticket = Ticket(
+            ticket_id,
+            self._routes[request.model],
+            conversation=conversation,
+            prompt_tokens=request.prompt_tokens,
+            answer_tokens=request.output_tokens,
+        )
+        self._post(Arrived(ticket))
 
     def _post(self, event: Event) -> None:
         for effect in self._decider.handle(event, self._now):
@@ -158,6 +183,7 @@ class Simulator:
     def _perform(self, effect: Effect) -> None:
         match effect:
             case Serve(ticket_id, model):
+                self._reasons[ticket_id] = effect.reason
                 self._serve(ticket_id, model, effect.slot)
             case Refuse(ticket_id):
                 self._refused(ticket_id)
@@ -177,6 +203,11 @@ class Simulator:
         if loaded is None or not loaded.ready or loaded.stopping:
             raise Bug(f"request {ticket_id} was sent to '{model}', which is not loaded: {self._decider!r}")
         request = self._open[ticket_id]
+        if any(each.model == model and each.begin <= self._now < each.end for each in self._outages):
+            self._count += 1
+            self._failing[self._count] = ticket_id
+            self._schedule(FAILS_AFTER, ("fails", model, self._count))
+            return
         speed = self._host.models[model].speed(loaded.option)
         held, restoring = loaded.slots.begin(ticket_id, request.session, self._now, slot)
         # The last token is read again: it is what the answer follows from.
@@ -220,7 +251,7 @@ class Simulator:
         loaded.stopping = True
         loaded.slots.close()
         for ticket_id in loaded.engine.tickets:
-            del self._open[ticket_id], self._begun[ticket_id]
+            del self._open[ticket_id], self._begun[ticket_id], self._reasons[ticket_id]
             self._counters.broken += 1
             self._post(ClientLeft(ticket_id))
         self._schedule(self._host.stop_seconds, ("gone", model, loaded.generation))
@@ -228,18 +259,26 @@ class Simulator:
     def _run_due(self, due: _Due) -> None:
         kind, model, number = due
         loaded = self._loaded.get(model)
-        if kind == "checked":
+        if kind == "fails":
+            ticket_id = self._failing.pop(number)
+            self._post(AttemptFailed(ticket_id, FallbackReason.STATUS_5XX, "it is down", 503))
+        elif kind == "checked":
             self._measure()
             self._post(PreflightDone(model))
         elif loaded is None:
             pass
         elif kind == "ends" and number == loaded.engine.edition and not loaded.stopping:
             ticket_id, next_end = loaded.engine.finish(self._now)
-            del self._open[ticket_id]
+            request = self._open.pop(ticket_id)
             begun, sums = self._begun.pop(ticket_id)
             loaded.slots.end(ticket_id, sums.prompt + sums.answer, self._now)
             self._next_end(model, loaded, next_end)
-            self._post(Finished(ticket_id, self._now - begun, sums=sums))
+            profile = self._host.models[model].profile
+            cost = cost_of(profile, request.prompt_tokens, request.output_tokens)
+            away, reason = profile.variants[0].provider is not None, self._reasons.pop(ticket_id, None)
+            self._served(ServedRequest(request.model, model, reason, away, cost))
+            tokens = request.prompt_tokens + request.output_tokens
+            self._post(Finished(ticket_id, self._now - begun, cost, sums, tokens))
         elif kind == "ready" and number == loaded.generation and not loaded.stopping:
             loaded.ready = True
             self._counters.load_ended(self._now)
