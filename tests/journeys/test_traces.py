@@ -158,12 +158,16 @@ def test_a_fallback_shows(pair: Pair) -> None:
 
 
 def test_the_end_of_a_daemon_exports_the_rest(tmp_path: Path) -> None:
-    """What has not been sent when it is told to stop is sent then."""
-    write_files(tmp_path, profile("chat"))
+    """What has not been sent when it is told to stop is sent then: here, of a request that had its model loaded."""
+    write_files(tmp_path, profile("chat", warm={"preload": False}))
     with otlp_receiver() as receiver:
         variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_BSP_SCHEDULE_DELAY": "60000"}
         with started(tmp_path, environment=variables) as host:
             until(lambda: host.get("/readyz").status == 200)
             assert 200 == host.chat("chat").status
             assert [] == receiver.spans
-        assert 1 == len(receiver.of("hostd", "chat chat"))
+        parts = {span.name: span for span in receiver.spans}
+        assert {CHAT, "queue", "load chat", "chat chat", "time to first token"} == parts.keys()
+        assert parts["queue"].span_id == parts["load chat"].parent
+        load = parts["load chat"]
+        assert parts[CHAT].begin <= load.begin < load.end <= parts["chat chat"].begin + 0.1

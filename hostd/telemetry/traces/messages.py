@@ -187,8 +187,8 @@ class _Said:
         """Read one."""
         kind = document.get("type")
         if kind == "response.completed" and isinstance(response := document.get("response"), dict):
-            document, kind = response, None
-        if isinstance(kind, str) and kind.startswith("response."):
+            document = response
+        elif isinstance(kind, str) and kind.startswith("response."):
             return
         started = document.get("message") if kind == "message_start" else document
         if isinstance(started, dict):
@@ -220,10 +220,10 @@ class _Said:
         choice.reasoning += (
             _str(said.get("reasoning_content")) or _str(said.get("reasoning")) or _str(said.get("thinking"))
         )
-        for place, call in enumerate(_dicts(said.get("tool_calls"))):
-            function = call.get("function")
-            if isinstance(function, dict):
-                index = call.get("index", len(choice.calls) + place if "index" not in call and choice.calls else place)
+        for call in _dicts(said.get("tool_calls")):
+            if isinstance(function := call.get("function"), dict):
+                # Pieces of a call name its place; a call that comes whole is the next one.
+                index = call.get("index", len(choice.calls))
                 choice.call(index, call.get("id"), function.get("name"), function.get("arguments"))
 
     def _anthropic(self, document: Json) -> None:

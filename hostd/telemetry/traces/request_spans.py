@@ -82,8 +82,12 @@ class UpstreamName(NamedTuple):
 
 
 class AttemptSeen(NamedTuple):
-    """A request was sent to *model* *at* a moment, and left it at *ended* for a *reason*; both None for its last attempt."""
+    """A request was sent to *model* *at* a moment, as its attempt of that *number*.
 
+    It was *ended* before the request was, for a *reason*, None for an answer that was held back; both are None for the last one.
+    """
+
+    number: int
     model: str
     upstream: UpstreamName
     at: float
@@ -117,9 +121,9 @@ def spans_of(seen: RequestSeen) -> list[SpanData]:
             load: Attributes = {"hostd.model.load_ms": _ms(record.loaded), "gen_ai.request.model": record.model}
             began = max(record.at, ready - record.loaded)
             spans.append(SpanData(LOAD, QUEUE, f"load {record.model}", SpanKind.INTERNAL, began, ready, load))
-    for number, attempt in enumerate(seen.attempts, 1):
-        last = number == len(seen.attempts) and attempt.ended is None
-        spans.append(_attempt(seen, number, attempt, end, last=last))
+    for attempt in seen.attempts:
+        number, last = attempt.number, attempt is seen.attempts[-1] and attempt.ended is None
+        spans.append(_attempt(seen, attempt, end, last=last))
         if last and record.ttft:
             first = min(end, attempt.at + record.ttft)
             part = f"{number}/{FIRST_TOKEN}"
@@ -158,8 +162,8 @@ def _request(seen: RequestSeen, end: float) -> SpanData:
     return SpanData(REQUEST, None, name, SpanKind.SERVER, record.at, end, _known(attributes), events, error)
 
 
-def _attempt(seen: RequestSeen, number: int, attempt: AttemptSeen, end: float, *, last: bool) -> SpanData:
-    record, provider = seen.record, attempt.upstream.provider
+def _attempt(seen: RequestSeen, attempt: AttemptSeen, end: float, *, last: bool) -> SpanData:
+    record, number, provider = seen.record, attempt.number, attempt.upstream.provider
     attributes: dict[str, Value | None] = {
         "gen_ai.operation.name": (operation := _OPERATIONS.get(seen.dialect, "chat")),
         "gen_ai.provider.name": _PROVIDERS.get(provider, provider),

@@ -34,6 +34,11 @@ class _Open:
     attempts: list[AttemptSeen] = field(default_factory=list)
     fallbacks: list[SpanEvent] = field(default_factory=list)
 
+    def leave(self, at: float, reason: str | None) -> None:
+        """Note that the last attempt is over, unless it was before."""
+        if self.attempts and self.attempts[-1].ended is None:
+            self.attempts[-1] = self.attempts[-1]._replace(ended=at, reason=reason)
+
 
 class TraceSink(Sink):
     """Follows requests by their decisions. *upstream* names what serves a model, *content* says whether messages are exported."""
@@ -56,12 +61,13 @@ class TraceSink(Sink):
     def decided(self, decision: Decision, at: float) -> None:
         """Note an attempt that begins, or a move to a fallback."""
         match decision:
-            case Routed(model=model, ticket_id=ticket_id):
-                self._of(ticket_id).attempts.append(AttemptSeen(model, self._upstream(model), at))
+            case Routed(model=model, ticket_id=ticket_id, attempt=attempt):
+                request = self._of(ticket_id)
+                request.leave(at, None)
+                request.attempts.append(AttemptSeen(attempt, model, self._upstream(model), at))
             case FellBack(model=model, ticket_id=ticket_id, to=to, reason=reason):
                 request = self._of(ticket_id)
-                if request.attempts and request.attempts[-1].ended is None:
-                    request.attempts[-1] = request.attempts[-1]._replace(ended=at, reason=str(reason))
+                request.leave(at, str(reason))
                 about = {
                     "hostd.route.fallback_from": model,
                     "hostd.route.fallback_to": to,

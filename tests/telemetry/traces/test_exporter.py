@@ -22,7 +22,7 @@ from tests.telemetry.example_records import NOON, request
 def seen(parent: TraceContext | None = None) -> RequestSeen:
     """Return a request that moved once and was answered."""
     engine = UpstreamName("llamacpp")
-    attempts = [AttemptSeen("alpha", engine, NOON, NOON + 0.5, "stall"), AttemptSeen("beta", engine, NOON + 0.5)]
+    attempts = [AttemptSeen(1, "alpha", engine, NOON, NOON + 0.5, "stall"), AttemptSeen(2, "beta", engine, NOON + 0.5)]
     record = request(ticket="t1", waited=0.25, sent=200)
     return RequestSeen(record, "/v1/chat/completions", Dialect.OPENAI_CHAT, parent, attempts, [], {})
 

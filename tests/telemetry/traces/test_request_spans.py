@@ -17,8 +17,8 @@ from tests.telemetry.example_records import NOON, request
 
 ABOUT = {"gen_ai.request.top_p": 0.5}
 LLAMA = UpstreamName("llamacpp")
-FIRST = AttemptSeen("alpha", LLAMA, NOON + 3.0, NOON + 4.0, "stall")
-LAST = AttemptSeen("beta", UpstreamName("xai"), NOON + 4.0)
+FIRST = AttemptSeen(1, "alpha", LLAMA, NOON + 3.0, NOON + 4.0, "stall")
+LAST = AttemptSeen(2, "beta", UpstreamName("xai"), NOON + 4.0)
 
 
 def spans(*attempts: AttemptSeen, dialect: Dialect = Dialect.OPENAI_CHAT, **more: Any) -> dict[str, SpanData]:
@@ -56,7 +56,7 @@ def test_times_lie_within_one_another() -> None:
 
 def test_a_request_that_waits_for_nothing_has_no_wait() -> None:
     """Nor a load."""
-    assert ["", "1", "1/first_token"] == list(spans(LAST))
+    assert ["", "2", "2/first_token"] == list(spans(LAST))
 
 
 def test_names_and_attributes() -> None:
@@ -99,14 +99,14 @@ def test_errors() -> None:
     assert ("stall", "refused, 503") == (found["1"].error, found[""].error)
     assert ("stall", "stall") == tuple(found[part].attributes["error.type"] for part in ("1", ""))
     broken = spans(LAST, outcome="broken", status=502)
-    assert ("broken, 502", "broken, 502") == (broken["1"].error, broken[""].error)
+    assert ("broken, 502", "broken, 502") == (broken["2"].error, broken[""].error)
     for outcome, status in (("gone", 499), ("failed", 400), ("answered", 200)):
         assert "" == spans(LAST, outcome=outcome, status=status)[""].error
 
 
 def test_operations() -> None:
     """Those that the conventions know, by dialect."""
-    vectors = spans(LAST, dialect=Dialect.OLLAMA_EMBED)["1"]
+    vectors = spans(LAST, dialect=Dialect.OLLAMA_EMBED)["2"]
     assert ("embeddings", "embeddings beta") == (vectors.attributes["gen_ai.operation.name"], vectors.name)
 
 

@@ -29,6 +29,18 @@ def test_follows_a_request() -> None:
     assert [] == list(kept.seen[1].attempts)
 
 
+def test_an_answer_that_is_held_back_is_no_error() -> None:
+    """Its attempt ends where the next one begins."""
+    kept = Kept()
+    traces = sink(kept)
+    traces.decided(routed("alpha"), NOON + 1)
+    traces.decided(routed("beta", 2), NOON + 2)
+    traces.exchanged(request(ticket="t1", model="beta"), exchange())
+    assert [(1, NOON + 2, None), (2, None, None)] == [
+        (each.number, each.ended, each.reason) for each in kept.seen[0].attempts
+    ]
+
+
 def test_content_takes_the_owners_word() -> None:
     """Without it, nothing of what was said is kept, even where the gateway has told it; with it, what the gateway tells."""
     answer = b'{"choices": [{"message": {"content": "secret"}}]}'
