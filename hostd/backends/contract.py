@@ -11,8 +11,8 @@ Write one class that extends `Engine` (`Backend` for a server that hostd never s
    ``describe`` (what the server reports),
    ``report_request`` (what has it report more), ``fields`` (members of requests that reach it), ``spoken`` (the dialects in which
    a request is answered best), ``adapt``, ``ensure_fits`` and ``prefers_stream`` (requests that the engine would not take as they
-   are), ``pin``, ``save_slot`` and ``restore_slot`` (with `Launch.slot_files`), ``think`` (how it is told whether to think),
-   ``count_tokens`` (of a prompt), ``refusal`` (its words for a client's mistake).
+   are), ``pin``, ``save_slot``, ``restore_slot`` and ``keeps`` (with `Launch.slot_files`), ``think`` (how it is told whether to
+   think), ``count_tokens`` (of a prompt), ``refusal`` (its words for a client's mistake).
 
 A package registers its class as an entry point of the group ``hostd.backends``, under the same name; the class is called with
 the command from ``backends.NAME.command`` if its constructor takes one. A class that extends nothing but has these methods
@@ -33,6 +33,7 @@ from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.dialects.openai import request_fields
 from hostd.dialects.openai.dialect import PATHS
 from hostd.dialects.tasks import decisions, rerank
+from hostd.domain.conversation import KeptConversations
 from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.profile import EngineSettings, Profile, Variant
 from hostd.domain.progress import EngineProgress
@@ -213,6 +214,10 @@ class Backend(ABC):
     def pin(self, endpoint: Endpoint, slot: int) -> Mapping[str, Any]:
         """Return members that, added to a request, have the engine serve it in *slot*."""
         return {}
+
+    def keeps(self, profile: Profile, option: LoadOption | None) -> KeptConversations:
+        """Return what is kept of conversations of *profile*, whose owner wants that, where `Launch.slot_files` are not used."""
+        return KeptConversations(why_not=f"servers of backend '{self.name}' keep nothing")
 
     async def card_share(self, http: HttpClient, endpoint: Endpoint) -> float | None:
         """Return what share of its model the server has on cards, from 0 to 1; None where it does not tell."""

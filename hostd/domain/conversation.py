@@ -15,3 +15,15 @@ class ConversationId(NamedTuple):
 
 UNKNOWN = ConversationId()
 """A request that continues nothing that could be found again."""
+
+
+class KeptConversations(NamedTuple):
+    """What is kept of a model's conversations over slots and loads: so many *files* of *size* bytes.
+
+    *why_not* is a sentence on why nothing is kept, or used, and *note* one on how it is; None where there is nothing to say.
+    """
+
+    files: int = 0
+    size: int = 0
+    why_not: str | None = None
+    note: str | None = None

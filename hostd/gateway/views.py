@@ -223,6 +223,7 @@ def detail(services: AdminServices, shown: ModelView) -> dict[str, Any]:
         "instance": row(services, shown),
         "progress": instance.progress_of_load,
         "choice": None if instance.option is None else instance.option.label,
+        "conversations": None if (kept := instance.conversations) is None else kept._asdict(),
         "server": server(instance.facts),
         "argv": None if launch is None else list(launch.shown_argv) if isinstance(launch, Launch) else [],
         "attached": launch.endpoint.url if isinstance(launch, Attachment) else None,

@@ -14,6 +14,7 @@ from hostd.backends.contract import Attachment, Launch, ServerFacts
 from hostd.backends.http.errors import AnswerError
 from hostd.backends.upstream import Lease, Upstream
 from hostd.domain.answer_sums import AnswerSums
+from hostd.domain.conversation import KeptConversations
 from hostd.domain.errors import EngineError, HostdError
 from hostd.domain.profile import Profile, Variant
 from hostd.domain.progress import PromptProgress
@@ -106,6 +107,14 @@ class Instance(Upstream):
         """How far a load has progressed, from 0 to 1; None when none is under way or it cannot be known."""
         readiness = self._run.readiness if self._run else None
         return None if readiness is None else readiness.progress
+
+    @property
+    def conversations(self) -> KeptConversations | None:
+        """What is kept of conversations over slots, loads and restarts; None where the owner wants none kept, or nothing runs."""
+        server, run = self.server, self._run
+        if server is None or run is None or not self.profile.kv.save:
+            return None
+        return run.slots_held.kept() if run.slots_held else server.backend.keeps(self.profile, server.option)
 
     def lease(self) -> Lease:
         """Return a hold on the running server for one request.

@@ -46,6 +46,7 @@ from hostd.backends.thinking import ThinkingWords
 from hostd.dialects.base import Dialect, InferenceRequest
 from hostd.dialects.openai.dialect import PATHS
 from hostd.dialects.request_document import replaced
+from hostd.domain.conversation import KeptConversations
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.progress import EngineProgress
@@ -257,6 +258,10 @@ class LlamaCpp(Engine):
     def pin(self, endpoint: Endpoint, slot: int) -> Mapping[str, Any]:  # noqa: ARG002 - as the contract says
         """Return what has llama-server serve a request in *slot*, for which it waits."""
         return {"id_slot": slot}
+
+    def keeps(self, profile: Profile, option: LoadOption | None) -> KeptConversations:  # noqa: ARG002 - as the contract says
+        """Return why nothing is kept in files."""
+        return KeptConversations(why_not=slot_files.why_not(profile) or "llama_cpp.server keeps no slots in files")
 
     async def save_slot(self, http: HttpClient, endpoint: Endpoint, slot: int, name: str) -> int:
         """Write *slot* to the file *name*; see `slot_files`."""

@@ -39,10 +39,7 @@ def slot_files(profile: Profile, path: Path, program: Sequence[str], words: Sequ
 
     An owner that names a ``slot-save-path`` looks after its slots without hostd.
     """
-    args: Mapping[str, Flag] = profile.args
-    if not profile.kv.save or profile.capabilities.task is not Task.TEXT:
-        return None
-    if _FLAG in args or not _PICTURES.isdisjoint(args):
+    if not profile.kv.save or why_not(profile) is not None:
         return None
     folder = saved_conversations_folder()
     try:
@@ -52,6 +49,18 @@ def slot_files(profile: Profile, path: Path, program: Sequence[str], words: Sequ
         return None
     known = [*program, *stamp(program), str(path), about.st_size, about.st_mtime_ns, *_computed_by(words)]
     return SlotFiles(folder, hashlib.blake2b(json.dumps(known).encode(), digest_size=16).hexdigest())
+
+
+def why_not(profile: Profile) -> str | None:
+    """Return why slots of *profile* are not kept in files, None where they can be."""
+    args: Mapping[str, Flag] = profile.args
+    if profile.capabilities.task is not Task.TEXT:
+        return "the model has no conversations"
+    if _FLAG in args:
+        return f"the profile's args hold {_FLAG}: its owner looks after slots"
+    if not _PICTURES.isdisjoint(args):
+        return "llama-server saves no slot of a model that sees pictures"
+    return None
 
 
 def variables(files: SlotFiles | None) -> dict[str, str]:

@@ -26,6 +26,7 @@ from hostd.backends.vllm import faults, memory, metrics, refusals, system_messag
 from hostd.backends.vllm.build import VllmBuild, build_of
 from hostd.backends.vllm.request_fields import FIELDS
 from hostd.dialects.request_document import replaced
+from hostd.domain.conversation import KeptConversations
 from hostd.domain.errors import EngineError, RequestError
 from hostd.domain.profile import Flag, Profile, Variant
 from hostd.domain.progress import EngineProgress
@@ -33,6 +34,7 @@ from hostd.domain.reason import ExitClass
 from hostd.domain.secret import Secret
 from hostd.domain.thinking import ThinkingControl, ThinkingWish
 from hostd.domain.ticket import Task
+from hostd.planning.footprint.vllm import OFFLOAD_FLAG
 from hostd.planning.warm_set.load_option import LoadOption
 from hostd.programs import find_program
 
@@ -190,6 +192,13 @@ class Vllm(Engine):
         await asyncio.sleep(_BETWEEN)
         after = await self.progress(http, endpoint)
         return after is not None and after.steps != before.steps
+
+    def keeps(self, profile: Profile, option: LoadOption | None) -> KeptConversations:
+        """Return in how much main memory past prompts are kept, while the engine runs."""
+        size = memory.kept_prompts(option, profile, lambda _: True).get(OFFLOAD_FLAG)
+        if not size:
+            return KeptConversations(why_not=memory.why_not(profile))
+        return KeptConversations(note=f"in {size} GiB of main memory, over the engine's sleep and not over its end")
 
     async def sleep(self, http: HttpClient, endpoint: Endpoint, level: int) -> None:
         """Have the engine sleep: at level 1 its weights go to main memory, at level 2 they are dropped.

@@ -64,6 +64,13 @@ def kept_prompts(option: LoadOption | None, profile: Profile, knows: Callable[[s
     return {vllm.OFFLOAD_FLAG: share, "enable-prefix-caching": True} | known
 
 
+def why_not(profile: Profile) -> str:
+    """Return why past prompts of *profile* are not kept in main memory."""
+    if not _keeps(profile):
+        return "the profile's args or its task rule it out"
+    return "there was no main memory left for it, or not all layers of the model keep every token"
+
+
 def _keeps(profile: Profile) -> bool:
     """Return whether the owner wants past prompts to be kept, and has no flags of their own about that."""
     args = profile.args

@@ -18,6 +18,7 @@ from hostd.cli.snippets.snippet import OWN_KEY
 from hostd.cli.verbs.ls import abilities
 from hostd.config.validators import hint
 from hostd.domain.schedule import DAYS, format_days
+from hostd.domain.units import format_bytes
 
 _TAIL = 10
 
@@ -106,6 +107,8 @@ def _running(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "unloads", relative(row["unloads_at"], now)
         yield "memory", memory(row["pool_bytes"] or {})
         yield "requests", f"{row['in_flight']} in flight, {row['queued']} queued"
+        if kept := model.get("conversations"):
+            yield "conversations", _kept(kept)
         for prompt in row.get("prompts") or ():
             yield "reads", f"{prompt['read_tokens']} of {prompt['total_tokens']} tokens of a prompt"
     if speed := ", ".join(_rates(row.get("speed") or {})):
@@ -115,6 +118,14 @@ def _running(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "last error", row["last_error"]
     if model["argv"]:
         yield "command", shlex.join(model["argv"])
+
+
+def _kept(kept: Mapping[str, Any]) -> str:
+    """Return what is kept of conversations over slots and loads, or why nothing is."""
+    if kept["why_not"]:
+        return f"not kept: {kept['why_not']}"
+    files = f"{kept['files']} in files, {format_bytes(kept['size'])}" if kept["files"] or not kept["note"] else ""
+    return "kept: " + "; ".join(filter(None, (files, kept["note"])))
 
 
 def _rates(speed: Mapping[str, Any]) -> Iterator[str]:

@@ -7,7 +7,9 @@ which the engine uses just that part. Without a file the request is read from it
 so it is whatever goes wrong. Before the engine is stopped, what its slots hold is saved (`save_all`).
 
 An answer tells how many tokens of its prompt the engine did not read anew. One that says none after its own conversation was
-restored is proof that restoring does not work for this model with this build, and no file is used for it any more.
+restored is proof that restoring does not work for this model with this build, and no file is used for it any more. One that says
+none after another's was, which begins alike, shows that the engine goes on with exact ones only, as models do whose state cannot
+be taken back: from then on a file serves its own conversation alone.
 """
 
 import asyncio
@@ -18,7 +20,7 @@ import structlog
 
 from hostd.backends.contract import SlotFiles
 from hostd.domain.answer_sums import AnswerSums
-from hostd.domain.conversation import UNKNOWN, ConversationId
+from hostd.domain.conversation import UNKNOWN, ConversationId, KeptConversations
 from hostd.domain.errors import EngineError
 from hostd.supervisor.conversations.files import CONTENT, SavedSlot, file_name
 from hostd.supervisor.conversations.store import ConversationStore
@@ -36,12 +38,16 @@ SAVE_ALL_WITHIN = 10.0
 
 @dataclass(slots=True)
 class _Slot:
-    """A slot that holds *tokens* of *conversation*, of which *saved* are in its file; *restored* until an answer has shown it."""
+    """A slot that holds *tokens* of *conversation*, of which *saved* are in its file; *restored* until an answer has shown it.
+
+    *borrowed* are tokens of another conversation that begins alike, until then.
+    """
 
     conversation: ConversationId = UNKNOWN
     tokens: int = 0
     saved: int = 0
     restored: int = 0
+    borrowed: int = 0
     busy: bool = False
     used: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -87,7 +93,7 @@ class EngineSlots:
                     slot.conversation, slot.tokens, slot.saved = UNKNOWN, 0, 0
 
     async def _change(self, number: int, slot: _Slot, conversation: ConversationId) -> None:
-        before, slot.restored = slot.conversation, 0
+        before, slot.restored, slot.borrowed = slot.conversation, 0, 0
         await self._save(number, slot)
         slot.conversation, slot.tokens, slot.saved = conversation, 0, 0
         if not self._trusted or not conversation.key:
@@ -104,6 +110,8 @@ class EngineSlots:
         await self._restore(number, found)
         if own:
             slot.tokens = slot.saved = slot.restored = found.tokens
+        else:
+            slot.borrowed = found.tokens
 
     def answered(self, number: int, sums: AnswerSums) -> None:
         """Note that the request in slot *number* was answered, and what that took."""
@@ -114,12 +122,18 @@ class EngineSlots:
                 "restored_in_vain", model=self._model, restored=slot.restored, reused=cached, hint="no more is restored"
             )
             self._store.distrust(self._model, self._files.identity)
-        slot.restored, slot.tokens, slot.busy = 0, prompt + sums.answer, False
+        elif slot.borrowed and cached is not None and cached <= _LIES:
+            # Recurrent layers and windows go back to where a checkpoint was kept only, and old builds put none into files.
+            log.info(
+                "restored_in_vain", model=self._model, restored=slot.borrowed, reused=cached, hint="of another's file"
+            )
+            self._store.distrust_alike(self._model, self._files.identity)
+        slot.restored, slot.borrowed, slot.tokens, slot.busy = 0, 0, prompt + sums.answer, False
 
     def given_up(self, number: int) -> None:
         """Note that the request in slot *number* is over without an answer: how much of it the slot holds is not known."""
         slot = self._slots[number]
-        slot.restored, slot.busy = 0, False
+        slot.restored, slot.borrowed, slot.busy = 0, 0, False
         slot.saved = min(slot.saved, slot.tokens)
 
     async def save_all(self) -> None:
@@ -132,6 +146,10 @@ class EngineSlots:
                             await self._save(number, slot)
         except TimeoutError:
             log.warning("conversations_not_saved", model=self._model, why=f"not done within {SAVE_ALL_WITHIN:g} s")
+
+    def kept(self) -> KeptConversations:
+        """Return what is kept of the model's conversations, and whether this engine uses it."""
+        return self._store.kept(self._model, self._files.identity)
 
     @property
     def _trusted(self) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from hostd.domain.conversation import KeptConversations
 from hostd.domain.errors import EngineError
 from hostd.domain.units import format_size
 from hostd.supervisor.conversations import files
@@ -37,6 +38,7 @@ class ConversationStore:
         self._wanted = wanted
         self._saved: dict[str, SavedSlot] = {}
         self._untrusted: set[tuple[str, str]] = set()
+        self._exact_only: set[tuple[str, str]] = set()
         self._bytes_per_token: dict[str, float] = {}
 
     def __repr__(self) -> str:
@@ -65,7 +67,7 @@ class ConversationStore:
             return None
         known = self._saved
         own = known.get(files.file_name(model, identity, conversation))
-        if own is not None or not preamble:
+        if own is not None or not preamble or (model, identity) in self._exact_only:
             return own
         alike = (each for each in known.values() if (each.model, each.identity) == (model, identity))
         return max((each for each in alike if each.preamble == preamble), key=lambda each: each.used, default=None)
@@ -113,6 +115,20 @@ class ConversationStore:
     def distrust(self, model: str, identity: str) -> None:
         """Use no file of *model* with that *identity* any more: what was restored was not what had been saved."""
         self._untrusted.add((model, identity))
+
+    def distrust_alike(self, model: str, identity: str) -> None:
+        """Use files of *model* with that *identity* for their own conversations only: of a common beginning nothing was reused."""
+        self._exact_only.add((model, identity))
+
+    def kept(self, model: str, identity: str) -> KeptConversations:
+        """Return what is kept of *model*, and whether it is used by engines with that *identity*."""
+        files = [each for each in self._saved.values() if each.model == model]
+        key, why, note = (model, identity), None, None
+        if key in self._untrusted:
+            why = "its engine has read anew what it had restored; tried again when hostd or the engine's build changes"
+        elif key in self._exact_only:
+            note = "by the same conversation only: of another that begins alike, its engine has reused nothing"
+        return KeptConversations(len(files), sum(each.size for each in files), why, note)
 
     def trusts(self, model: str, identity: str) -> bool:
         """Return whether files of *model* with that *identity* may be used."""

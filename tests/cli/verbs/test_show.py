@@ -38,6 +38,25 @@ def test_how_fast_it_is_lately_is_shown(daemon: Daemon, hostd: Callable[..., Ran
     assert "lately" not in hostd("show", "qwen3.5-9b").out
 
 
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ({"files": 3, "size": 3 << 20, "why_not": None, "note": None}, "kept: 3 in files, 3.0 MiB"),
+        ({"files": 1, "size": 512, "why_not": None, "note": "exactly"}, "kept: 1 in files, 512 B; exactly"),
+        ({"files": 0, "size": 0, "why_not": None, "note": "in 4 GiB of main memory"}, "kept: in 4 GiB of main memory"),
+        ({"files": 2, "size": 9, "why_not": "it lied", "note": None}, "not kept: it lied"),
+    ],
+)
+def test_what_is_kept_of_conversations_is_shown(
+    daemon: Daemon, hostd: Callable[..., Ran], kept: dict[str, object], said: str
+) -> None:
+    """Or why nothing is; nothing where nobody wants it kept."""
+    daemon.on("GET /hostd/v1/models/x", SHOWN | {"conversations": kept})
+    assert f"conversations  {said}" in hostd("show", "x").out
+    daemon.on("GET /hostd/v1/models/x", SHOWN | {"conversations": None})
+    assert "conversations" not in hostd("show", "x").out
+
+
 def test_windows_are_shown_as_they_are_written(daemon: Daemon, hostd: Callable[..., Ran]) -> None:
     """Days in a row are a span, as in a profile."""
     weekdays = {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "08:30", "to": "18:00"}

@@ -118,6 +118,17 @@ async def test_what_begins_alike_is_read_once(bench: Bench) -> None:
     assert ["save 0 a"] == await bench.serve(0, C, cached=300)
 
 
+async def test_an_engine_that_goes_on_with_exact_conversations_only_is_given_no_others(bench: Bench) -> None:
+    """Of one that begins alike it reused nothing; its own conversations are still restored, and the owner is told."""
+    await bench.serve(0, A)
+    assert ["save 0 a", "restore 1 a"] == await bench.serve(1, B, cached=0)
+    assert bench.held.kept().note
+    assert ["save 1 b"] == await bench.serve(1, C)
+    assert ["save 1 c", "restore 1 b"] == await bench.serve(1, B, cached=1000)
+    assert bench.held.kept().why_not is None
+    assert 3 == bench.held.kept().files
+
+
 async def test_a_busy_slot_is_not_saved(bench: Bench) -> None:
     """What is being computed there is waited for by nobody."""
     await bench.serve(0, A)
