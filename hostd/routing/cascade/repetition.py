@@ -29,27 +29,20 @@ def failure(asked: Asked, said: Said) -> str | None:  # noqa: ARG001 - as every 
 def period_at_end(text: str) -> int | None:
     """Return after how many characters the end of *text* repeats itself, at least six times and over 240 characters.
 
-    None where it does not. Whitespace alone is no text. The failure function of Knuth, Morris and Pratt over the reversed end finds
-    the period in linear time.
+    None where it does not. Whitespace and rules are no text.
     """
-    tail = text.rstrip()[::-1]
-    length = _LEAST_TEXT
+    tail, length = text.rstrip()[::-1], _LEAST_TEXT
     while length <= min(len(tail), 2 * _LONGEST_PERIOD * _TIMES):
-        period = _shortest_period(tail[:length])
-        if period * _TIMES <= length and tail[:period].strip(" \n-=_.*|#\t"):
+        period = _shortest_period(tail[:length], length // _TIMES)
+        if period is not None and tail[:period].strip(" \n-=_.*|#\t"):
             return period
         length *= 2
     return None
 
 
-def _shortest_period(text: str) -> int:
-    border, borders = 0, [0] * len(text)
-    for at in range(1, len(text)):
-        while border and text[at] != text[border]:
-            border = borders[border - 1]
-        border += text[at] == text[border]
-        borders[at] = border
-    return len(text) - borders[-1]
+def _shortest_period(text: str, most: int) -> int | None:
+    """Return after how many characters, *most* at most, *text* repeats itself throughout; None where it does not."""
+    return next((period for period in range(1, most + 1) if text.startswith(text[period:])), None)
 
 
 def _says_little(text: str) -> bool:

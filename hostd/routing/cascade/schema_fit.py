@@ -24,6 +24,7 @@ def _is_integer(value: object) -> bool:
     return _is_number(value) and (isinstance(value, int) or value.is_integer())
 
 
+_COMBINING = frozenset({"allOf", "anyOf", "oneOf", "not"})
 _BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
     "minimum": ge,
     "maximum": le,
@@ -71,13 +72,15 @@ class _Fit:
             return f"{at} is not allowed"
         if not isinstance(schema, dict):
             return None
-        return (
-            self._referred(value, schema, at, depth)
-            or _plain(value, schema, at)
-            or self._combined(value, schema, at, depth)
-            or self._members(value, schema, at, depth)
-            or self._items(value, schema, at, depth)
-        )
+        if "$ref" in schema and (why := self._referred(value, schema, at, depth)) is not None:
+            return why
+        if (why := _plain(value, schema, at)) is not None:
+            return why
+        if not schema.keys().isdisjoint(_COMBINING) and (why := self._combined(value, schema, at, depth)) is not None:
+            return why
+        if isinstance(value, dict):
+            return self._members(value, schema, at, depth)
+        return self._items(value, schema, at, depth) if isinstance(value, list) else None
 
     def _referred(self, value: object, schema: _Schema, at: str, depth: int) -> str | None:
         reference = schema.get("$ref")
@@ -110,9 +113,7 @@ class _Fit:
             return f"{at} is what must not be"
         return None
 
-    def _members(self, value: object, schema: _Schema, at: str, depth: int) -> str | None:
-        if not isinstance(value, dict):
-            return None
+    def _members(self, value: _Schema, schema: _Schema, at: str, depth: int) -> str | None:
         for name in _listed(schema, "required"):
             if isinstance(name, str) and name not in value:
                 return f"{at} lacks {_shown(name)}"
@@ -130,9 +131,7 @@ class _Fit:
                 return why
         return None
 
-    def _items(self, value: object, schema: _Schema, at: str, depth: int) -> str | None:
-        if not isinstance(value, list):
-            return None
+    def _items(self, value: list[object], schema: _Schema, at: str, depth: int) -> str | None:
         if (why := _counted(len(value), schema, "Items", at)) is not None:
             return why
         first = _listed(schema, "prefixItems")
