@@ -126,12 +126,28 @@ def _rules(host: Document, role: str, value: YamlMapping) -> None:
         if always:
             host.report("the rule before always holds, so this one is never come to", rules.values_at[number])
         always = always or not rule.get("when")
+        _budget_rule(host, value, rule.get("when"))
         to = rule.get("to")
         for target, at in [(to, rule.values_at["to"])] if isinstance(to, str) else _texts(to):
             if target not in used:
                 host.report(
                     f"role '{role}' does not use {shown(target)}; {hint(target, sorted(used))}, or add it to `use`", at
                 )
+
+
+def _budget_rule(host: Document, role: YamlMapping, when: object) -> None:
+    """Report a rule by budgets where nothing that it could mean has one; those of keys stand in a file of their own."""
+    keys, budgets = host.root.get("keys"), host.root.get("budgets")
+    has_keys = isinstance(keys, YamlMapping) and keys.get("file") is not None
+    if (
+        isinstance(when, YamlMapping)
+        and when.get("budget_used") is not None
+        and not (has_keys or budgets or role.get("budget"))
+    ):
+        message = (
+            "nothing has a budget, so this would never hold; give the role one, or `budgets` for the host or sessions"
+        )
+        host.report(message, when.keys_at["budget_used"])
 
 
 def _cycles(owners: dict[str, Document]) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from hostd.config import field_types
+from hostd.config import field_types, validators
 from hostd.config.budget import BudgetSection
 from hostd.config.cascade import CascadeSection
 from hostd.config.context_fit import Context
@@ -12,6 +12,22 @@ from hostd.config.likeness import Example
 from hostd.config.model_choice import StagesSwitch, Suffices
 from hostd.config.section import Section, items, key, keys
 from hostd.config.window import WindowSection, long_window
+
+
+def _share(value: object) -> float:
+    number = validators.amount(value.removesuffix("%").strip() if isinstance(value, str) else value)
+    share = number / 100 if isinstance(value, str) and value.endswith("%") else number
+    if not 0 < share <= 1:
+        raise validators.InvalidValue(f"{validators.shown(value)} is no share of a budget; write such as 80%, or 0.8")
+    return share
+
+
+Share = Annotated[
+    float,
+    field_types.FieldType(
+        _share, {"type": ["string", "number"], "examples": ["80%", 0.8]}, lambda given: f"{given * 100:g}%"
+    ),
+]
 
 
 class ConditionSection(Section):
@@ -30,6 +46,10 @@ class ConditionSection(Section):
     tools: field_types.Switch | None = key("Whether it offers tools.")
     pictures: field_types.Switch | None = key("Whether it shows pictures.")
     private: field_types.Switch | None = key("Whether it must not leave this machine.")
+    budget_used: Share | None = key(
+        "How much of a budget of the day or the month is used up, such as 80%, from which on it holds; of those that the sender's "
+        "key, the role, the session or the host have, the one that is used up most counts."
+    )
     clients: list[field_types.Text] = items(
         "Names of clients, of their keys or of `x-hostd-client`; `*` stands for anything."
     )

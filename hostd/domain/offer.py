@@ -1,5 +1,6 @@
 """What having a request answered by a model is expected to take, as the scheduler knows it when the request arrives."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from hostd.domain.profile import Price
@@ -23,3 +24,10 @@ class Offer(NamedTuple):
     price: Price = FREE
     available: bool = True
     loadable: bool = False
+
+
+class Offers(NamedTuple):
+    """The offers of models by name, and the largest share of a budget of the day or month that is used up, of those asked for."""
+
+    models: Mapping[str, Offer]
+    budget_used: float = 0.0

@@ -14,7 +14,7 @@ class Condition:
     *like* are examples whose meaning what the user said last is to be near. *words* stand as such in it, in any case; *regex*
     matches somewhere in it. *longer_than* and *shorter_than* are estimated tokens of the whole prompt. *tools*, *pictures* and
     *private* say whether it has, shows or is such. *clients* are patterns of names; *metadata* is in the request's own. *times* are
-    hours of the week, local time.
+    hours of the week, local time. *budget_used* is the share of a budget of the day or the month from which on it holds.
     """
 
     words: tuple[str, ...] = ()
@@ -28,6 +28,7 @@ class Condition:
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     times: tuple[ActiveWindow, ...] = ()
     like: tuple[str, ...] = ()
+    budget_used: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ class Features(NamedTuple):
 
     With *awaits_model* the last message is the result of a tool: an agent is in the middle of a step. *session* tells one client's
     conversations apart, *steps* are the last calls of its tools, where its role looks at them. *when* is local time.
-    *likeness* is how alike it is to each example of its role's rules, from -1 to 1.
+    *likeness* is how alike it is to each example of its role's rules, from -1 to 1. *budget_used* is the largest share of a
+    budget of its sender, role, session or host that is used up of this day or month.
     """
 
     said: str
@@ -34,3 +35,4 @@ class Features(NamedTuple):
     steps: tuple[ToolStep, ...] = ()
     answer: int = USUAL_ANSWER
     likeness: Mapping[str, float] = _NO_LIKENESS
+    budget_used: float = 0.0

@@ -52,6 +52,8 @@ def _verdicts(when: Condition, features: Features, said: str) -> dict[str, bool]
         held["longer_than"] = features.tokens > when.longer_than
     if when.shorter_than is not None:
         held["shorter_than"] = features.tokens < when.shorter_than
+    if when.budget_used is not None:
+        held["budget_used"] = features.budget_used >= when.budget_used
     for name, wanted, given in (
         ("tools", when.tools, features.tools),
         ("pictures", when.pictures, features.pictures),

@@ -13,9 +13,10 @@ from typing import Protocol
 import structlog
 
 from hostd.domain.answer_sums import AnswerSums
+from hostd.domain.budget import Accounts
 from hostd.domain.errors import Bug
 from hostd.domain.lifecycle import State
-from hostd.domain.offer import Offer
+from hostd.domain.offer import Offers
 from hostd.domain.reason import ExitClass
 from hostd.domain.ticket import Ticket
 from hostd.planning.warm_set.load_option import LoadOption
@@ -170,9 +171,9 @@ class Dispatcher:
         """Return what each owner of a budget has used up."""
         return self.scheduler.accounts()
 
-    def offers(self, models: Iterable[str]) -> Mapping[str, Offer]:
-        """Return what *models* would take for a request that arrives now, by name."""
-        return self.scheduler.offers(models)
+    def offers(self, models: Iterable[str], accounts: Accounts = ()) -> Offers:
+        """Return what *models* would take for a request that arrives now, and how much of the budgets of *accounts* is used up."""
+        return self.scheduler.offers(models, accounts)
 
     def position(self, ticket_id: str) -> QueuePosition | None:
         """Return where a request waits now, or None when it does not wait."""

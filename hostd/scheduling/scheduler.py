@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from hostd.domain.answer_sums import AnswerSums
-from hostd.domain.budget import Account, Budget, OthersUse
+from hostd.domain.budget import Account, Accounts, Budget, OthersUse
 from hostd.domain.errors import Bug
 from hostd.domain.host import Pool
 from hostd.domain.lifecycle import State
-from hostd.domain.offer import Offer
+from hostd.domain.offer import Offers
 from hostd.domain.profile import Profile
 from hostd.domain.ticket import Ticket
 from hostd.scheduling import refusal_errors
@@ -150,9 +150,10 @@ class Scheduler:
         model, place = found
         return QueuePosition(model.name, model.reported_state, place, model.wait_of(ticket_id))
 
-    def offers(self, names: Iterable[str]) -> dict[str, Offer]:
-        """Return what those of the models *names* that are here would take for a request that arrives now."""
-        return {name: offer_of(self.models[name], self.engines) for name in names if name in self.models}
+    def offers(self, names: Iterable[str], accounts: Accounts = ()) -> Offers:
+        """Return what those of the models *names* that are here would take for a request, and what is used up of *accounts*."""
+        offers = {name: offer_of(self.models[name], self.engines) for name in names if name in self.models}
+        return Offers(offers, self._spending.share_used(accounts))
 
     @property
     def refuses_by_digest(self) -> bool:

@@ -11,7 +11,7 @@ known when a request is answered; of one that was left, it is estimated from the
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from hostd.domain.budget import Account, Amounts, AtLimit, Budget, Limit, Measure, OthersUse, Owner, Period
+from hostd.domain.budget import Account, Accounts, Amounts, AtLimit, Budget, Limit, Measure, OthersUse, Owner, Period
 from hostd.domain.errors import CapacityError
 from hostd.domain.prices import price_of
 from hostd.domain.profile import Price
@@ -177,6 +177,19 @@ class Spending:
             )
             for account, usage in self._usage.items()
         ]
+
+    def share_used(self, accounts: Accounts) -> float:
+        """Return the largest share that is used up of a limit of a day or a month that one of *accounts* has; 0.0 without any."""
+        return max(
+            (
+                usage.used(limit, self._context.now) / limit.most
+                for account, budget in accounts
+                if (usage := self._usage.get(account)) is not None
+                for limit in budget.limits
+                if limit.period in (Period.DAY, Period.MONTH)
+            ),
+            default=0.0,
+        )
 
     def concerns(self, model: ModelState, ticket: Ticket) -> bool:
         """Return whether anything limits what *ticket* may use up at *model*."""

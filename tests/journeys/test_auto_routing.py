@@ -21,7 +21,12 @@ HARD = (
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """A daemon with two real models, of which one is enough for what is easy."""
     profiles = (profile("large"), profile("small"))
-    roles = {"auto": ROLE, "agent": ROLE | {"suffices": {"small": 9}}}
+    thrifty = {
+        "use": ["large", "small"],
+        "budget": {"day": "4 requests"},
+        "route": [{"when": {"budget_used": "50%"}, "to": "small"}],
+    }
+    roles = {"auto": ROLE, "agent": ROLE | {"suffices": {"small": 9}}, "thrifty": thrifty}
     with serving(tmp_path_factory.mktemp("auto"), *profiles, roles=roles) as running:
         until(lambda: running.get("/readyz").status == 200)
         yield running
@@ -83,6 +88,14 @@ def test_an_agent_in_trouble_goes_one_model_up(host: Host) -> None:
     assert goes_on("error: no such target")[0] == "small"
     assert goes_on("error: cannot read y") == ("large", "stage (up from small: 2 of 2 results failed)")
     assert goes_on("done") == ("large", "session (a tool's result is pending)")
+
+
+def test_what_is_used_up_of_a_budget_may_choose_another_model(host: Host) -> None:
+    """From the share on that a rule names; the budget itself holds as ever."""
+    replies = [host.chat("thrifty", max_tokens=2) for _ in range(5)]
+    assert [200, 200, 200, 200, 429] == [reply.status for reply in replies]
+    assert ["large", "large", "small", "small"] == [reply.headers["x-hostd-model"] for reply in replies[:4]]
+    assert "rule 1 (budget_used)" == replies[2].headers["x-hostd-routed-by"]
 
 
 def test_the_cloud_answers_while_a_better_model_is_loaded(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.scheduling.scenario import able, profile
 
 _NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)  # a Monday
 _SAID = "Please refactor this\nTraceback (most recent call last)"
-_FEATURES = Features(_SAID, 5000, _NOW, client="aider", metadata={"team": "sales"})
+_FEATURES = Features(_SAID, 5000, _NOW, client="aider", metadata={"team": "sales"}, budget_used=0.75)
 _ANY = Requirements()
 
 
@@ -38,6 +38,8 @@ _ANY = Requirements()
         ({"tools": False, "pictures": False}, "tools, pictures"),
         ({"tools": True}, None),
         ({"private": True}, None),
+        ({"budget_used": 0.75}, "budget_used"),
+        ({"budget_used": 0.76}, None),
         ({"clients": ("opencode", "aid*")}, "clients"),
         ({"clients": ("opencode",)}, None),
         ({"metadata": {"team": "sales"}}, "metadata"),

@@ -13,7 +13,7 @@ from tests.scheduling.scenario import Rehearsal, profile
 
 
 def _offer(stage: Rehearsal, model: str = "a") -> Offer:
-    return stage.scheduler.offers([model, "unknown"])[model]
+    return stage.scheduler.offers([model, "unknown"]).models[model]
 
 
 def test_a_warm_model_offers_its_free_slot_and_its_queue() -> None:

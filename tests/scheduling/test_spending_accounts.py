@@ -245,3 +245,21 @@ def test_what_is_in_flight_at_other_hosts_counts() -> None:
     client.stage.tell(UsedElsewhere({ALICE: OthersUse(Amounts(usd=0.1), Amounts(usd=0.1))}))
     assert ["serve 2 by a"] == client.ask("2", prompt_tokens=100, answer_tokens=100)
     assert {} == {each: use for each, use in client.stage.scheduler.own_use().items() if use.day.usd}
+
+
+def test_the_share_of_a_budget_that_is_used_up() -> None:
+    """The largest of all limits of the day and the month; those of a minute or a request, and owners without use, do not count."""
+    client = Accounts(minute="2 requests", request="10 tokens", day="10 requests", month="1 USD")
+    both = ((ALICE, client.budget), (Account(Owner.HOST), Budget()))
+
+    def share() -> float:
+        return client.stage.scheduler.offers((), both).budget_used
+
+    assert 0.0 == share()
+    client.ask("1", "local")
+    client.end("1", cost=0.04)
+    assert 0.1 == pytest.approx(share())
+    client.ask("2", "local")
+    client.end("2", cost=0.5)
+    assert 0.54 == pytest.approx(share())
+    assert 0.0 == client.stage.scheduler.offers(()).budget_used

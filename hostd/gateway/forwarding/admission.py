@@ -74,7 +74,7 @@ class Admission:
         inference, router, needs = self._inference, self._services.router, self._inference.requirements
         query = RouteQuery(asked, needs, self._ctx.principal, privacy, kept_here=kept_here)
         if (role := router.role_by_content(asked)) is not None:
-            query = by_content(query, inference, self._ctx.request.headers, role, self._services.dispatcher)
+            query = by_content(query, inference, self._ctx.request.headers, role, self._services)
             self.by_content = query
         if not (tokens := tokens_for_sure(inference)):
             return router.route(query, self._arrived)

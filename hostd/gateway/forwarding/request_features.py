@@ -8,15 +8,17 @@ from hostd.dialects.conversation import conversation_of
 from hostd.dialects.last_words import last_words
 from hostd.dialects.session import session_name
 from hostd.dialects.tool_steps import tool_steps
+from hostd.domain.budget import Accounts
 from hostd.domain.principal import Principal
 from hostd.domain.profile import Role
+from hostd.domain.ticket import Route
 from hostd.domain.token_estimate import estimated_tokens
+from hostd.gateway.context import InferenceServices
 from hostd.gateway.example_vectors import likeness
-from hostd.gateway.forwarding.request_use import answer_limit
+from hostd.gateway.forwarding.request_use import accounts_of, answer_limit
 from hostd.routing.features import USUAL_ANSWER, Features
 from hostd.routing.policy import RouteQuery
 from hostd.routing.stage import WINDOW, looks_at_steps
-from hostd.runtime.dispatcher import Dispatcher
 
 
 def features_of(
@@ -54,12 +56,21 @@ def features_of(
 
 
 def by_content(
-    query: RouteQuery, inference: InferenceRequest, headers: Mapping[str, str], role: Role, dispatcher: Dispatcher
+    query: RouteQuery, inference: InferenceRequest, headers: Mapping[str, str], role: Role, services: InferenceServices
 ) -> RouteQuery:
-    """Return *query* with all that routing for *role* asks of *inference*, and of the models that may answer it.
+    """Return *query* with all that routing for *role* asks of *inference*, of the models that may answer it, and of budgets.
 
     Raises:
         RequestError: A message cannot be read.
     """
     features = features_of(inference, headers, query.principal, role, private=query.private)
-    return query._replace(features=features, offers=dispatcher.offers(role.use) if role.suffices else query.offers)
+    by_budget = any(rule.when.budget_used is not None for rule in role.route)
+    if not by_budget and not role.suffices:
+        return query._replace(features=features)
+    accounts: Accounts = ()
+    if by_budget:
+        budgeted = Route(role.name, (), role=role.name, budget=role.budget)
+        session = session_name(headers, inference.document)
+        accounts = accounts_of(query.principal, budgeted, session, services.catalog.budgets)
+    offers = services.dispatcher.offers(role.use if role.suffices else (), accounts)
+    return query._replace(features=features._replace(budget_used=offers.budget_used), offers=offers.models)
