@@ -118,8 +118,9 @@ def _failed(model: ModelState, event: AttemptFailed) -> HostdError:
         return RequestError(event.detail, code="content_filter", status=event.status)
     if event.reason is FallbackReason.UNFIT and event.status == 400:
         return RequestError(event.detail, code=FallbackReason.UNFIT)
+    answered = event.reason is FallbackReason.CHECK_FAILED
     return CapacityError(
-        f"'{model.name}' did not answer: {event.detail}",
+        event.detail if answered else f"'{model.name}' did not answer: {event.detail}",
         code=event.reason,
         status=event.status,
         retry_after=model.expected_wait() if event.retry_after is None else event.retry_after,

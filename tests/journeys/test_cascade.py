@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.journeys.cloud_provider import Provider, cloud, provider, serving_cloud
-from tests.journeys.host import Host, Reply, profile
+from tests.journeys.host import Host, Reply, profile, until
 
 CHEAP, DEAR = {"input": 0.2, "output": 0.8}, {"input": 2.0, "output": 8.0}
 SORRY = "I'm sorry, but I can't help with that."
@@ -48,7 +48,7 @@ def host(tmp_path_factory: pytest.TempPathFactory, vendor: Provider) -> Iterator
     roles = {
         "auto": {"use": ["dear", "cheap"], "cascade": {}},
         "once": {"use": ["local", "cheap", "dear"], "cascade": {"min_logprob": -0.0001, "max_steps": 1}},
-        "judged": {"use": ["cheap", "dear"], "cascade": {"judge": "referee"}},
+        "judged": {"use": ["cheap", "dear"], "cascade": {"judge": "referee"}, "budget": {"day": "1 USD"}},
     }
     server = {"commit_after": "1s", "keep_alive_every": "1s"}
     with serving_cloud(tmp_path_factory.mktemp("cascade"), *profiles, roles=roles, server=server) as running:
@@ -152,6 +152,21 @@ def test_a_judge_is_asked(host: Host, vendor: Provider) -> None:
     assert came_from(asked(host, "judged", "Is it? Yes.")) == ("cheap", "primary", "")
     vendor.script(models={"cheap": ECHO, "dear": PLAIN, "referee": [{"status": 500}]})
     assert came_from(asked(host, "judged", "Is it? No.")) == ("cheap", "primary", "")
+
+
+def test_a_judge_is_paid_for_by_the_role(host: Host) -> None:
+    """As is every answer that was held back: the role's budget is what all of it came to."""
+
+    def spent() -> float:
+        accounts = host.get("/hostd/v1/budgets").json["accounts"]
+        of_role = [each for each in accounts if (each["owner"], each["name"]) == ("role", "judged")]
+        return float(sum(each["day"]["usd"] for each in of_role))
+
+    before = spent()
+    reply = asked(host, "judged", "Is it? No.")
+    answers = float(reply.headers["x-hostd-cost-usd"])
+    verdict = (1000 * CHEAP["input"] + CHEAP["output"]) / 1e6
+    until(lambda: spent() - before == pytest.approx(answers + verdict, abs=1e-6))
 
 
 def test_a_stream_is_kept_alive_while_its_answer_is_held(host: Host, vendor: Provider) -> None:

@@ -1,6 +1,7 @@
 """How a request is admitted: its route, its place in the queue, and what it may use up, as a ticket for the scheduler."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 from hostd.dialects.base import InferenceRequest
@@ -25,15 +26,19 @@ _twins = itertools.count(1)
 class Admission:
     """Makes the tickets of one request that *arrived* then, on the loop's clock: another one where it was changed.
 
-    *loop* watches whether it goes round in a circle, *by_content* is what it was routed by; None where neither is.
+    What it uses up is charged to the role of *on_behalf*, too: the route of the request that it is made for, if any. *loop* watches
+    whether it goes round in a circle, *by_content* is what it was routed by; None where neither is.
     """
 
-    __slots__ = ("_arrived", "_ctx", "_inference", "_services", "by_content", "loop")
+    __slots__ = ("_arrived", "_ctx", "_inference", "_on_behalf", "_services", "by_content", "loop")
 
-    def __init__(self, services: InferenceServices, ctx: RequestContext, arrived: float) -> None:
+    def __init__(
+        self, services: InferenceServices, ctx: RequestContext, arrived: float, on_behalf: Route | None = None
+    ) -> None:
         self._services = services
         self._ctx = ctx
         self._arrived = arrived
+        self._on_behalf = on_behalf
         self._inference: InferenceRequest
         self.by_content: RouteQuery | None = None
         self.loop: LoopCheck | None = None
@@ -52,6 +57,8 @@ class Admission:
         name = trace.request_id + (f"/{next(_twins):x}" if "X-Request-Id" in headers else "")
         privacy = Privacy.LOCAL if inference.private else options.privacy
         route = self._route(inference.model, privacy, kept_here)
+        if (behind := self._on_behalf) is not None:
+            route = replace(route, role=behind.role, budget=behind.budget)
         self.loop = self.loop or LoopCheck.of(self._services, headers, inference, session)
         if self.loop is not None:
             route = self.loop.route(route, name, lambda asked: self._route(asked, privacy, kept_here))

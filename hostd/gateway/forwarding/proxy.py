@@ -1,7 +1,9 @@
 """One request on its way over the targets of its route, from its arrival to its record."""
 
 import asyncio
+from collections.abc import Coroutine
 from functools import partial
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -12,6 +14,7 @@ from hostd.dialects.base import InferenceRequest
 from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.private_data import ScanAction
 from hostd.domain.reason import FallbackReason
+from hostd.domain.ticket import Route
 from hostd.gateway.context import InferenceServices, RequestContext
 from hostd.gateway.forwarding.admission import Admission
 from hostd.gateway.forwarding.attempt import Attempt
@@ -47,8 +50,9 @@ class ProxyRequest:
         ctx: RequestContext,
         inference: InferenceRequest,
         keeper: ResponseKeeper | None = None,
+        on_behalf: Route | None = None,
     ) -> None:
-        """Answer *inference*; *keeper* keeps the answer for its client."""
+        """Answer *inference*; *keeper* keeps the answer for its client, and *on_behalf* is the route of what it is made for."""
         self._keeper = keeper
         self._services = services
         self._ctx = ctx
@@ -57,7 +61,7 @@ class ProxyRequest:
         self._inference = inference
         self._clock = asyncio.get_running_loop().time
         self._arrived = self._clock()
-        self._admission = Admission(services, ctx, self._arrived)
+        self._admission = Admission(services, ctx, self._arrived, on_behalf)
         self._ticket = self._admission.ticket(inference)
         self._down: Downstream | None = None
         self._holds_slot = True
@@ -173,7 +177,10 @@ class ProxyRequest:
                 self._ticket = self._admission.ticket(fitted)
 
     def _inner_requests(self) -> InnerRequests:
-        return InnerRequests(self._ctx, lambda ctx, asked: ProxyRequest(self._services, ctx, asked).answer())
+        def answering(ctx: RequestContext, asked: InferenceRequest) -> Coroutine[Any, Any, web.StreamResponse]:
+            return ProxyRequest(self._services, ctx, asked, on_behalf=self._ticket.route).answer()
+
+        return InnerRequests(self._ctx, answering)
 
     async def _by_steps(self) -> web.StreamResponse:
         """Return the answer of the first target, or of a step of the role's cascade whose answer passes."""
