@@ -29,11 +29,12 @@ class NumberedEntries(Generic[Entry]):
         self.count += 1
         self._kept.append(entry)
 
-    def since(self, number: int, most: int = MOST) -> tuple[list[Entry], int]:
-        """Return the last *most* entries after that of *number*, oldest first, and how many more there have been since."""
-        wanted = max(0, self.count - number)
-        kept = min(wanted, len(self._kept), most)
-        return list(islice(self._kept, len(self._kept) - kept, None)), wanted - kept
+    def since(self, number: int, until: int, most: int = MOST) -> tuple[list[Entry], int]:
+        """Return the last *most* entries after number *number* up to *until*, oldest first, and how many others there were."""
+        end = len(self._kept) - (self.count - until)
+        wanted = max(0, until - number)
+        kept = max(0, min(wanted, end, most))
+        return list(islice(self._kept, end - kept, end)) if kept else [], wanted - kept
 
     def can_resume(self, number: int) -> bool:
         """Return whether all entries after that of *number* are kept."""

@@ -93,9 +93,12 @@ async def test_a_click_loads_and_unloads(page: Page, host: Host) -> None:
         "[...document.querySelectorAll('.holders [data-part=\"model\"]')].some(each => each.textContent === 'resting')"
     )
     assert "cold" == await page.until(f"document.querySelector('{row} [data-part=state]').dataset.state")
+    room = "parseFloat(document.querySelector('[data-part=seg-room]').dataset.width)"
+    before = await page.until(room)
     await page.click(f"{row} button[data-act=load]")
     await page.until(f"document.querySelector('{row} [data-state=ready]')")
     await page.until(held)
+    loaded = await page.until(f"{room} < {before} - 0.02 && {room}")
     assert "ready" == host.row("resting")["state"]
     await page.until("document.querySelector('.decisions').textContent.includes(\"'resting' is ready\")")
     await page.click(f"{row} button.pin")
@@ -107,32 +110,27 @@ async def test_a_click_loads_and_unloads(page: Page, host: Host) -> None:
     await page.click(f"{row} button[data-act=unload]")
     await page.until(f"document.querySelector('{row} [data-state=cold]')")
     await page.until(f"!({held})")
+    await page.until(f"{room} > {loaded} + 0.02")
     assert "cold" == host.row("resting")["state"]
 
 
 async def test_a_queue_fills_and_empties(page: Page, host: Host) -> None:
     """Places and expected waits stand with those that wait, slots and bars move, and in the end all of it is over."""
     await asyncio.to_thread(host.chat, "narrow", **long(200))
-    free = "document.querySelector('[data-part=\"seg-room\"]').dataset.width"
-    before = await page.evaluate(free)
-    async with asking(host, "narrow", 5, **long()):
-        await page.until("document.querySelectorAll('.live [data-state=waiting]').length === 4")
-        places = await page.evaluate(
-            "[...document.querySelectorAll('.live [data-state=waiting]')].map(each => each.textContent)"
-        )
-        assert [f"waits, place {place}" for place in range(1, 5)] == places
-        assert await page.until(
+    waiting = "[...document.querySelectorAll('.live [data-state=waiting]')].map(each => each.textContent)"
+    taken = "document.querySelectorAll('tr[data-model=narrow] .slots .on').length"
+    async with asking(host, "narrow", 8, **long(1900)):
+        places = await page.until(f"{waiting}.length >= 4 && {taken} === 1 && {waiting}")
+        assert [f"waits, place {place}" for place in range(1, len(places) + 1)] == places
+        expected = (
             "[...document.querySelectorAll('.live [data-part=wait]')].some(each => / m?s$/.test(each.textContent))"
         )
-        assert "1/1" == await page.evaluate(
-            "document.querySelector('tr[data-model=\"narrow\"] [data-part=answers]').textContent"
-        )
+        assert await page.until(expected)
         await page.until("document.querySelector('.chart .wait').getAttribute('d').length > 20")
         await page.screenshot(SCREENSHOTS / "queue.png")
-        await page.until("document.querySelectorAll('.live [data-state=waiting]').length === 2")
-    await page.until("!document.querySelector('.live tbody tr') && document.querySelector('.live').hidden")
-    assert await page.until("document.querySelectorAll('.past tbody tr').length >= 5")
-    await page.until(f"{free} !== '{before}'")
+        await page.until(f"{waiting}.length < {len(places)}")
+    await page.until(f"!document.querySelector('.live tbody tr') && document.querySelector('.live').hidden && !{taken}")
+    assert await page.until("document.querySelectorAll('.past tbody tr').length >= 8")
 
 
 async def test_a_fallback_appears_with_its_reason(page: Page, host: Host) -> None:

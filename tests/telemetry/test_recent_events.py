@@ -11,10 +11,12 @@ def test_tells_what_came_since() -> None:
     entries: NumberedEntries[str] = NumberedEntries(most=3)
     for letter in "abcde":
         entries.append(letter)
-    assert (["c", "d", "e"], 2) == entries.since(0)
-    assert (["e"], 0) == entries.since(4)
-    assert (["d", "e"], 1) == entries.since(2, most=2)
-    assert ([], 0) == entries.since(5) == entries.since(9)
+    assert (["c", "d", "e"], 2) == entries.since(0, 5)
+    assert (["e"], 0) == entries.since(4, 5)
+    assert (["d", "e"], 1) == entries.since(2, 5, most=2)
+    assert (["c", "d"], 2) == entries.since(0, 4)
+    assert ([], 2) == entries.since(0, 2)
+    assert ([], 0) == entries.since(5, 5) == entries.since(9, 5) == entries.since(4, 4)
     assert [False, True, True, False] == [entries.can_resume(number) for number in (1, 2, 5, 6)]
     assert "<NumberedEntries 3 of 5>" == repr(entries)
 
@@ -27,8 +29,8 @@ def test_keeps_decisions_and_requests() -> None:
     sinks.decided(Routed("a", "1", "a", None, 1, 0.0, 1, 0, 0))
     sinks.decided(Charged("a", "1", None, 0.0, 0.0, None))
     sinks.finished(request())
-    assert [(7.0, StopCompleted("a", 0))] == recent.decisions.since(0)[0]
-    assert [request()] == recent.requests.since(0)[0]
+    assert [(7.0, StopCompleted("a", 0))] == recent.decisions.since(0, 1)[0]
+    assert [request()] == recent.requests.since(0, 1)[0]
     assert "<RecentEvents 1 decisions, 1 requests>" == repr(recent)
 
 

@@ -79,11 +79,12 @@ class Place(NamedTuple):
 
 
 class EventFeed:
-    """Looks at the state while somebody follows it. At most *most* may."""
+    """Looks at the state while somebody follows it. At most *most* may. *place* is up to where it has seen entries."""
 
     def __init__(self, services: AdminServices, most: Callable[[], int]) -> None:
         self._services = services
         self._most = most
+        self.place = Place("", 0, 0)
         self._followers = 0
         self._task: asyncio.Task[None] | None = None
         self._looked: asyncio.Future[None] | None = None
@@ -141,7 +142,7 @@ class EventFeed:
         return self._states
 
     def entries(self, name: str, since: int) -> bytes:
-        """Return the event of the entries of *name* after that of the number *since*, made once for all who know as much."""
+        """Return the event of the entries of *name* after that of the number *since* up to `place`, made once for all."""
         made = self._entries.get((name, since))
         if made is None:
             made = self._entries[name, since] = self._entries_since(name, since)
@@ -149,15 +150,16 @@ class EventFeed:
 
     def _entries_since(self, name: str, since: int) -> bytes:
         if name == DECISIONS:
-            decisions, left_out = self.recent.decisions.since(since, MOST_NEW)
+            decisions, left_out = self.recent.decisions.since(since, self.place.decisions, MOST_NEW)
             rows = [told(at, decision) for at, decision in decisions]
         else:
-            records, left_out = self.recent.requests.since(since, MOST_NEW)
+            records, left_out = self.recent.requests.since(since, self.place.past, MOST_NEW)
             rows = [views.past_request(RecordedRequest._make(request_row(each))) for each in records]
         return event(name, {name: rows, "left_out": left_out})
 
     def _look(self) -> None:
         self._entries.clear()
+        self.place = Place.newest(self.recent)
         for name, state in STATES.items():
             made = event(name, state(self._services))
             number, before = self._states.get(name, (0, b""))
@@ -194,9 +196,10 @@ class Follower:
     def take(self) -> bytes:
         """Return the events that it was not sent yet; empty where there are none."""
         pieces = []
-        place = Place.newest(self._feed.recent)
+        place = self._feed.place
         for name, count in ((DECISIONS, place.decisions), (PAST, place.past)):
-            if name in self._names and self._known[name] != count:
+            # Who has just come may know more than was seen.
+            if name in self._names and self._known[name] < count:
                 pieces.append(self._feed.entries(name, self._known[name]))
                 self._known[name] = count
         if pieces:

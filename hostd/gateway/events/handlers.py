@@ -84,6 +84,8 @@ class EventHandlers:
                     await self._feed.changed()
             except TimeoutError:
                 await _write(response, b": alive\n\n")
+        # How it all ended.
+        await self._feed.changed()
         if events := follower.take():
             await _write(response, events)
 
@@ -103,9 +105,10 @@ class EventHandlers:
         if DECISIONS in only:
             made += event(DECISIONS, {DECISIONS: self._services.history.decisions(last), "left_out": 0})
         if PAST in only:
+            recent = self._services.recent
             over = await asyncio.to_thread(self._services.records.recorded, last) if last else []
             # What has been over since is told as new.
-            new = {(each.at, each.id) for each in self._services.recent.requests.since(place.past)[0]}
+            new = {(each.at, each.id) for each in recent.requests.since(place.past, recent.requests.count)[0]}
             rows = [views.past_request(each) for each in reversed(over) if (each.at, each.id) not in new]
             made += event(PAST, {PAST: rows, "left_out": 0})
         return made + place.line

@@ -36,7 +36,7 @@ export function enter(main) {
     if (!local.length || names.firstChild) return;
     names.append(...local.map(each => h('option', { value: each.model })));
     if (asked.model) return;
-    model.value = local[0].model;
+    model.value = (local.find(each => each.state === 'ready') ?? local[0]).model;
     ask(null, 0);
   };
   drawn();
