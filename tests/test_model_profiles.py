@@ -154,7 +154,8 @@ def test_a_presets_profiles_are_the_shipped_ones(shipped: Settings, name: str) -
         like = shipped.profiles[profile.name]
         assert set(profile.variants) <= set(like.variants)
         assert (like.aliases, like.capabilities) == (profile.aliases, profile.capabilities)
-    assert {"planner", "coder", "fast", *SIX} == set(settings.roles)
+    assert {"planner", "coder", "fast", "auto", *SIX} == set(settings.roles)
+    assert settings.roles["auto"].suffices
     assert {"chat", "orchestrator", "utility"} == {each.name for each in settings.roles.values() if each.thinking}
 
 
