@@ -85,6 +85,19 @@ def parts_of(messages: Sequence[Json], most: int) -> Parts | None:
     return Parts(head, _flat(old), _flat(recent)) if old else None
 
 
+def parts_of_trimmed(messages: Sequence[Json], shorter: Trimmed, most: int) -> tuple[Parts, int] | None:
+    """Return the parts of *messages*, what stays as it is in *shorter* of them, and how many results are cut there.
+
+    What is to be summarised is whole. None where it cannot be parted even so.
+    """
+    parts = parts_of(shorter.messages, most)
+    if parts is None:
+        return None
+    whole = {id(cut): message for cut, message in zip(shorter.messages, messages, strict=True)}
+    cut = sum(whole[id(each)] is not each for each in parts.recent)
+    return parts._replace(old=[whole[id(each)] for each in parts.old]), cut
+
+
 def with_summary(parts: Parts, summary: str) -> list[Json]:
     """Return the conversation with *summary* in the place of what was old: in the user's first message, or as one of its own."""
     said = f"{SUMMARY_MARK}\n{summary}"

@@ -18,10 +18,10 @@ from hostd.dialects.from_chat.answer import BrokenAnswerError, answer_of
 from hostd.dialects.json_text import JsonError, parse_json
 from hostd.dialects.request_document import RequestDocument
 from hostd.domain.cascade import CascadeCheck, CascadeSettings
-from hostd.domain.errors import Bug, RequestError
+from hostd.domain.errors import Bug, EngineError, RequestError
 from hostd.domain.reason import FallbackReason
 from hostd.domain.ticket import Route, Task
-from hostd.gateway.forwarding.attempt_errors import RetryableFailure
+from hostd.gateway.forwarding.attempt_errors import RetryableFailure, TerminalFailure
 from hostd.gateway.forwarding.downstream import Downstream
 from hostd.gateway.forwarding.inner_request import InnerRequests
 from hostd.gateway.forwarding.request_trace import RequestTrace
@@ -148,7 +148,10 @@ class CascadeRun:
             before.ttft,
             None,
         )
-        return await self._say(held.payload, down)
+        try:
+            return await self._say(held.payload, down)
+        except RetryableFailure as failure:
+            raise TerminalFailure(EngineError(failure.detail)) from None
 
     async def _failure(self, payload: bytes, *, private: bool) -> CheckFailure | None:
         try:
@@ -166,7 +169,11 @@ class CascadeRun:
         return CheckFailure(CascadeCheck.JUDGE, f"'{self._settings.judge}' says that it will not do")
 
     async def _say(self, payload: bytes, down: Downstream | None) -> web.StreamResponse:
-        """Say the chat completion *payload* in the client's own dialect."""
+        """Say the chat completion *payload* in the client's own dialect.
+
+        Raises:
+            RetryableFailure: That has no way to say it.
+        """
         trace, inference = self._trace, self._inference
         translation = registry.translation(inference.dialect, (Dialect.OPENAI_CHAT,))
         if translation is None:
@@ -178,8 +185,12 @@ class CascadeRun:
         )
         if down is None:
             answer = translation.response(payload, context)
+            if answer.failure:
+                raise RetryableFailure(FallbackReason.STATUS_5XX, answer.failure, 502, reached=False)
             return WholeAnswer(f"{trace.lines()}Content-Type: application/json\r\n", answer.body)
         events, translator = SecondAnswer(payload, None).events(translation, context)
+        if not translator.done:
+            raise RetryableFailure(FallbackReason.STATUS_5XX, translator.failure, 502, reached=False)
         down.error_event = translator.error_event
         return await down.finish(events)
 

@@ -36,6 +36,9 @@ _WRITING = 120.0
 _MOST_PORTIONS = 12
 _CHARACTERS = 2.5
 """Characters of a token at least, where a summary's own model has to have room for them."""
+_USUAL_WINDOW = 4096
+"""Tokens of a context that nobody has told."""
+_NOTHING = context_fit.Trimmed([], 0)
 _TOKENS = re.compile(r"(\d+) tokens")
 
 
@@ -79,14 +82,13 @@ class ContextFit:
         self._tries += 1
         goal, messages = self._goal(error, inference, chat, route), chat["messages"]
         before = chat.size
-        found = await in_turn(before, context_fit.trimmed, messages, goal.messages)
-        shorter, summarised = found.messages, 0
-        if context_fit.size_of(shorter) > goal.messages:
+        found, summarised = await in_turn(before, context_fit.trimmed, messages, goal.messages), 0
+        if context_fit.size_of(found.messages) > goal.messages:
             # A summary may hold what was cut: it is written of the whole.
-            shorter, summarised = await self._summarised_of(messages, goal)
-            found = context_fit.Trimmed(shorter, 0)
+            found, summarised = await self._summarised_of(messages, found, goal)
         if not found.messages:
             return None
+        shorter = found.messages
         self._results, self._summarised = max(self._results, found.results), max(self._summarised, summarised)
         fitted = chat.replace({"messages": shorter})
         by = self._settings.summary if summarised else None
@@ -102,34 +104,38 @@ class ContextFit:
     def _goal(self, error: HostdError, inference: InferenceRequest, chat: RequestDocument, route: Route) -> _Goal:
         told = [int(number) for number in _TOKENS.findall(error.message)]
         contexts = [self._profiles[each.model].context or 0 for each in route.targets if each.model in self._profiles]
-        window = max(contexts, default=0) or min(told, default=2048)
+        window = max(contexts, default=0) or min(told, default=_USUAL_WINDOW)
         tokens = max([*told, window + 1]) if told else max(estimated_tokens(chat.size), window + 1)
         answer = min(bounds_of(inference)["answer_tokens"] or _ANSWER, window // 4)
         whole = chat.size * (window - answer) / tokens * _SAFETY**self._tries
         return _Goal(max(0, int(whole) - (chat.size - context_fit.size_of(chat["messages"]))), window)
 
-    async def _summarised_of(self, messages: list[Json], goal: _Goal) -> tuple[list[Json], int]:
-        """Return *messages* with a summary in the place of the old ones, and how many those are; none where it cannot be had."""
-        name = self._settings.summary
+    async def _summarised_of(
+        self, messages: list[Json], shorter: context_fit.Trimmed, goal: _Goal
+    ) -> tuple[context_fit.Trimmed, int]:
+        """Return *messages* with a summary in the place of the old ones, and how many those are; none where it cannot be had.
+
+        In *shorter*, results of tools are cut, as they are in what stays where that is too long.
+        """
+        writer = self._profiles.get(self._settings.summary or "")
         tokens = max(64, int(goal.window * _SUMMARY))
         kept = goal.messages - int(tokens * 4 * _SAFETY)
-        parts = None if name is None else await in_turn(goal.messages, context_fit.parts_of, messages, kept)
-        if name is None or parts is None:
-            return [], 0
-        room = int(((self._profiles[name].context or 4096) - 2 * tokens - 200) * _CHARACTERS)
+        whole = context_fit.parts_of(messages, kept)
+        found = context_fit.parts_of_trimmed(messages, shorter, kept) if whole is None else (whole, 0)
+        if writer is None or found is None:
+            return _NOTHING, 0
+        parts, cut = found
+        room = int(((writer.context or _USUAL_WINDOW) - 2 * tokens - 200) * _CHARACTERS)
         portions = context_fit.portions(parts.old, max(1000, room - tokens * 4))
         if len(portions) > _MOST_PORTIONS:
-            return [], 0
+            return _NOTHING, 0
         summary = ""
         for portion in portions:
-            asked = context_fit.summary_request(name, portion, summary, tokens // 2)
+            asked = context_fit.summary_request(writer.name, portion, summary, tokens // 2)
             summary = (await self._inner.ask(asked, private=True, seconds=_WRITING) or "").strip()
             if not summary:
-                return [], 0
-        shorter = context_fit.with_summary(parts, summary)
-        # What is recent may still hold results that are too long.
-        shorter = context_fit.trimmed(shorter, goal.messages).messages
-        return shorter, len(parts.old)
+                return _NOTHING, 0
+        return context_fit.Trimmed(context_fit.with_summary(parts, summary), cut), len(parts.old)
 
 
 def _chat_of(error: HostdError, inference: InferenceRequest) -> RequestDocument | None:

@@ -11,6 +11,7 @@ from hostd.dialects.openai.context_fit import (
     SUMMARY_MARK,
     Parts,
     parts_of,
+    parts_of_trimmed,
     portions,
     size_of,
     summary_request,
@@ -102,6 +103,21 @@ def test_parts_of_a_message_keep_their_form() -> None:
 def test_what_cannot_be_parted(messages: list[Json]) -> None:
     """Nothing is old, or the last message alone is too long."""
     assert parts_of(messages, 500) is None
+
+
+def test_what_stays_may_be_cut_where_it_is_too_long() -> None:
+    """What is summarised is not: the summary may say what is left out."""
+    messages = [user("Old"), *step(1, "a" * 3000), user("New"), *step(2, "b" * 5000)]
+    assert parts_of(messages, 1000) is None
+    shorter = trimmed(messages, 1000)
+    assert shorter.results == 2
+    found = parts_of_trimmed(messages, shorter, 700)
+    assert found is not None
+    parts, cut = found
+    assert cut == 1
+    assert parts.old[:3] == messages[:3]
+    assert size_of(parts.recent) <= 700
+    assert parts_of_trimmed(messages, shorter, 100) is None
 
 
 STEPS = st.lists(

@@ -18,12 +18,12 @@ ROLES = {
     "talker": Role("talker", ("small",), context=FitSettings(summary="writer")),
     "mute": Role("mute", ("small",), context=FitSettings(summary="silent")),
 }
-LONG = [
+LONG: list[dict[str, Any]] = [
     {"role": "user", "content": "first " * 400},
     {"role": "assistant", "content": "then " * 400},
     {"role": "user", "content": "And now?"},
 ]
-STEPS = [
+STEPS: list[dict[str, Any]] = [
     {"role": "user", "content": "Go"},
     {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f"}}]},
     {"role": "tool", "tool_call_id": "c", "content": "word " * 1000},
@@ -61,3 +61,13 @@ async def test_one_that_never_fits_is_refused_at_last(
     answer = await asked(stage, role, messages)
     assert (answer.status, answer.error["code"]) == (400, "context_length_exceeded")
     assert (await stage.seen("small"))["begun"] - before == tries
+
+
+async def test_what_is_cut_beside_a_summary_is_counted(stage: Stage) -> None:
+    """Nothing is left out without a word: the last step's result was too long for what a summary leaves."""
+    await stage.script("small", too_long=None)
+    answer = await asked(stage, "talker", [*LONG[:2], {"role": "user", "content": "Read it"}, *STEPS[1:]])
+    assert answer.status == 200
+    told = dict(each.split("=") for each in answer.headers["x-hostd-context-fit"].split("; "))
+    assert int(told["trimmed"]) == 1
+    assert int(told["summarised"]) > 0
