@@ -124,8 +124,8 @@ def _kept(kept: Mapping[str, Any]) -> str:
     """Return what is kept of conversations over slots and loads, or why nothing is."""
     if kept["why_not"]:
         return f"not kept: {kept['why_not']}"
-    files = f"{kept['files']} in files, {format_bytes(kept['size'])}" if kept["files"] or not kept["note"] else ""
-    return "kept: " + "; ".join(filter(None, (files, kept["note"])))
+    files = f"{kept['files']} in files, {format_bytes(kept['size'])}" if kept["files"] else ""
+    return f"kept: {'; '.join(filter(None, (files, kept['note']))) or 'none yet'}"
 
 
 def _rates(speed: Mapping[str, Any]) -> Iterator[str]:

@@ -44,6 +44,7 @@ def test_how_fast_it_is_lately_is_shown(daemon: Daemon, hostd: Callable[..., Ran
         ({"files": 3, "size": 3 << 20, "why_not": None, "note": None}, "kept: 3 in files, 3.0 MiB"),
         ({"files": 1, "size": 512, "why_not": None, "note": "exactly"}, "kept: 1 in files, 512 B; exactly"),
         ({"files": 0, "size": 0, "why_not": None, "note": "in 4 GiB of main memory"}, "kept: in 4 GiB of main memory"),
+        ({"files": 0, "size": 0, "why_not": None, "note": None}, "kept: none yet"),
         ({"files": 2, "size": 9, "why_not": "it lied", "note": None}, "not kept: it lied"),
     ],
 )
