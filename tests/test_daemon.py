@@ -279,7 +279,9 @@ async def test_a_second_signal_hurries(start: Start) -> None:
     assert daemon.process.returncode is None
     daemon.process.send_signal(signal.SIGINT)
     assert 130 == await daemon.ended(2.0)
-    assert b"[DONE]" not in await answering
+    (answer,) = await asyncio.gather(answering, return_exceptions=True)
+    # On a machine that has much to do, not even its head may have been sent.
+    assert isinstance(answer, aiohttp.ClientError) or b"[DONE]" not in answer  # type: ignore[operator]  # bytes then
     await until(lambda: not [engine for engine in engines if alive(engine)], 5.0)
 
 
