@@ -201,6 +201,26 @@ async def test_logs_and_cost_are_shown(page: Page, host: Host) -> None:
     assert "100.0 %" in await page.until("document.querySelector('.facts')?.innerText")
 
 
+async def test_single_keys_can_be_turned_off(page: Page) -> None:
+    """They are told of behind a button, and do nothing any more for who types them without meaning to."""
+    await page.press("3")
+    await page.until("location.hash === '#/cost'")
+    await page.click("#keys-button")
+    assert "Playground" in await page.until(
+        "document.querySelector('#keys').open && document.querySelector('#keys-list').innerText"
+    )
+    await page.click("#keys-on")
+    await page.press("Escape")
+    await page.evaluate("document.querySelector('#keys').close()")
+    await page.press("1")
+    assert "#/cost" == await page.evaluate("new Promise(end => setTimeout(() => end(location.hash), 100))")
+    await page.click("#keys-button")
+    await page.click("#keys-on")
+    await page.evaluate("document.querySelector('#keys').close()")
+    await page.press("1")
+    await page.until("location.hash === '#/overview'")
+
+
 async def test_hostile_text_stays_text(page: Page, host: Host) -> None:
     """R25, GHSA-ghx4-cgxw-7h9p (LocalAI, XSS): a client's name that would be markup is shown as it is."""
     body = {"model": "wide", "messages": [{"role": "user", "content": HOSTILE}], "max_tokens": 4}

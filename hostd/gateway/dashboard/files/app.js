@@ -39,15 +39,23 @@ function draw() {
   shown?.view.draw?.();
 }
 
+// Single keys may be turned off: speech and slips of the hand type them, too (WCAG 2.1.4).
+const KEYS = 'hostd-keys', keys = document.getElementById('keys'), keysOn = document.getElementById('keys-on');
+const ACTIONS = {
+  ...Object.fromEntries(Object.keys(VIEWS).map((name, index) => [String(index + 1), [TITLES[name], () => { location.hash = `#/${name}`; }]])),
+  '/': ['to the field of this view', () => main.querySelector('input[type="search"], textarea, input')?.focus()],
+  '?': ['these keys', () => keys.showModal()],
+};
+document.getElementById('keys-list').append(...Object.entries(ACTIONS).flatMap(([key, [words]]) => [h('dt', { class: 'n' }, key), h('dd', {}, words)]));
+document.getElementById('keys-button').addEventListener('click', () => keys.showModal());
+keysOn.checked = localStorage.getItem(KEYS) !== 'off';
+keysOn.addEventListener('change', () => localStorage.setItem(KEYS, keysOn.checked ? 'on' : 'off'));
+
 document.addEventListener('keydown', event => {
-  const typing = event.target instanceof Element && event.target.closest('input, textarea, select');
-  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-  const name = Object.keys(VIEWS)[Number(event.key) - 1];
-  if (name) location.hash = `#/${name}`;
-  if (event.key === '/') {
-    const field = main.querySelector('input[type="search"], textarea');
-    if (field) { event.preventDefault(); field.focus(); }
-  }
+  const busy = event.target instanceof Element && event.target.closest('input, textarea, select, dialog');
+  if (busy || event.ctrlKey || event.metaKey || event.altKey || !keysOn.checked || !ACTIONS[event.key]) return;
+  event.preventDefault();
+  ACTIONS[event.key][1]();
 });
 
 addEventListener('hashchange', () => { show(); main.focus({ preventScroll: true }); scrollTo(0, 0); });

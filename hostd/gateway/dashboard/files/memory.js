@@ -31,7 +31,7 @@ function makePool(pool) {
     h('ul', { class: 'holders', 'data-part': 'holders', 'aria-label': `Models in ${pool.id}` }));
 }
 
-export function totals(pool) {
+function totals(pool) {
   const sums = { others: pool.others_bytes, reserve: pool.reserve_bytes, room: pool.room_bytes };
   for (const [key, field] of Object.entries(OF_MODELS)) sums[key] = pool.models.reduce((sum, each) => sum + each[field], 0);
   return sums;

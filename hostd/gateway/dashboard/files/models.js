@@ -90,7 +90,7 @@ function drawSlots(node, model) {
   setAttribute(node, 'aria-label', `${model.in_flight} of ${model.slots} slots in use`);
 }
 
-export function stateText(model) {
+function stateText(model) {
   if (model.breaker.state !== 'closed') return `left alone (${(model.breaker.cause ?? '').replaceAll('_', ' ')})`;
   if (model.progress !== null) return `${model.state} ${percent(model.progress)}`;
   return model.waits_for ? `${model.state}, waits for ${model.waits_for}` : model.state;

@@ -71,9 +71,9 @@ const say = (result, text) => result.replaceChildren(card('Plan', null, h('p', {
 async function plan(result) {
   const controller = pending = new AbortController();
   const query = new URLSearchParams();
-  const [tokens, at_once] = [contexts[asked.context], slots[asked.slots]];
+  const [tokens, places] = [contexts[asked.context], slots[asked.slots]];
   if (typeof tokens === 'number') query.set('ctx', tokens);
-  if (typeof at_once === 'number') query.set('slots', at_once);
+  if (typeof places === 'number') query.set('slots', places);
   if (asked.kv) query.set('kv_type', asked.kv);
   if (asked.machine) query.set('host', asked.machine);
   setAttribute(result, 'aria-busy', 'true');
