@@ -105,7 +105,7 @@ class RoleSection(Section):
     )
     suffices: dict[field_types.Text, Suffices] = keys(
         "Up to which complexity (1 to 10, assessed by what the user said last) each profile of `use` suffices, such as "
-        "`{small: 3, medium: {any: 5, code: 7}}`; one that is not named suffices for anything. The least that is enough is first."
+        "`{small: 3, medium: {any: 5, code: 7}}`; one that is not named suffices for anything. The best price among them is first."
     )
     stages: StagesSwitch | None = key(
         "`on`, as by itself where `suffices` is written: when the tools of an agent answer with failures again and again, its next "

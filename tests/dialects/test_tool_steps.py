@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hostd.dialects.request_document import RequestDocument
 from hostd.dialects.tool_steps import ToolStep, tool_steps
@@ -101,3 +103,24 @@ def test_a_long_result_is_kept_by_its_ends() -> None:
     assert step.result.startswith("begin")
     assert step.result.endswith("end")
     assert len(step.result) < 2000
+
+
+_NAMES = st.sampled_from(
+    ["role", "type", "content", "tool_calls", "function", "name", "arguments", "id", "tool_call_id", "call_id"]
+)
+_WORDS = st.sampled_from(
+    ["tool", "user", "assistant", "tool_result", "tool_use", "function_call", "function_call_output", "1", ""]
+)
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | _WORDS | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(st.lists(_ANYTHING, max_size=6), st.integers(1, 4))
+def test_no_message_is_too_odd(items: list[Any], most: int) -> None:
+    """Clients send what they like: there are no more steps than were asked for, all of them texts."""
+    found = tool_steps(RequestDocument.of({"messages": items}), most)
+    assert len(found) <= most
+    assert all(isinstance(each, str) for step in found for each in step[:3])

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostd.domain.model_choice import TaskType, ability
-from hostd.domain.profile import Role
+from hostd.domain.offer import Offer
+from hostd.domain.principal import Privacy
+from hostd.domain.profile import Profile, Role, Variant
 from hostd.domain.routing_rules import Condition, RouteRule
 from hostd.domain.ticket import Route
 from hostd.routing.complexity_model import Assessment
@@ -139,3 +141,26 @@ def test_no_target_is_added_or_lost(levels: dict[str, dict[str, int]], said: str
     assessed = _assess(said)
     enough = [ability(levels or _LEVELS, model, assessed.task) >= assessed.level for model in found]
     assert enough == sorted(enough, reverse=True)
+
+
+@given(
+    levels=st.dictionaries(
+        st.sampled_from(["here", "also here", "cloud"]), st.fixed_dictionaries({"any": st.integers(0, 10)}), min_size=1
+    ),
+    said=st.integers(1, 10),
+    loadable=st.booleans(),
+    minute_usd=st.floats(0, 1000),
+)
+def test_no_price_sends_a_private_request_away(
+    levels: dict[str, dict[str, int]], said: int, loadable: bool, minute_usd: float
+) -> None:
+    """Nor has one loaded for it what is not on this machine: privacy has dropped the target before."""
+    cloud = Profile("cloud", (Variant("cloud", provider="openai", model="gpt-5"),))
+    role = Role("auto", ("cloud", "here", "also here"), suffices=levels, minute_usd=minute_usd)
+    router = Router(catalog(profile("here"), profile("also here"), cloud, roles=(role,)), assess=_assess)
+    offers = {name: Offer(load=60.0 * loadable, loadable=loadable) for name in ("here", "also here")} | {
+        "cloud": Offer()
+    }
+    route = router.route(_query(str(said))._replace(privacy=Privacy.LOCAL, offers=offers))
+    assert {"here", "also here"} == set(models(route))
+    assert route.meanwhile != "cloud"
