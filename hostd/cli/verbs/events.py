@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -12,15 +13,23 @@ from hostd.cli.options import AsJson, Url
 from hostd.cli.output import NOTHING, emit_line, write_line
 
 
+class EventName(StrEnum):
+    """Events that can be asked for."""
+
+    STATUS = "status"
+    MODELS = "models"
+    MEMORY = "memory"
+    REQUESTS = "requests"
+    DECISIONS = "decisions"
+    PAST = "past"
+
+
 def events(
     *,
     only: Annotated[
-        list[str] | None,
+        list[EventName] | None,
         typer.Option(
-            "--only",
-            metavar="EVENT",
-            help="Events to print: status, models, memory, requests, decisions, past. Several times for several.",
-            show_default=False,
+            "--only", help="Events to print, all when left out. Several times for several.", show_default=False
         ),
     ] = None,
     last: Annotated[

@@ -65,3 +65,10 @@ def test_json_is_one_event_a_line(daemon: Daemon, hostd: Callable[..., Ran]) -> 
     daemon.on(PATH + "&only=models%2Cpast", _stream())
     ran = hostd("events", "--json", "--only", "models", "--only", "past", "--url", daemon.url)
     assert [{"event": name, **data} for name, data in EVENTS] == [json.loads(line) for line in ran.out.splitlines()]
+
+
+def test_other_events_are_none(hostd: Callable[..., Ran]) -> None:
+    """A slip is told before the daemon is asked."""
+    ran = hostd("events", "--only", "stat")
+    assert 2 == ran.code
+    assert "decisions" in ran.err
