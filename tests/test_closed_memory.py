@@ -54,3 +54,13 @@ def test_engines_are_programs_like_any_other(host: Host) -> None:
     assert SECRET.encode() not in engine.stdout
     assert host.row("chat")["pool_bytes"]["ram"] > 1 << 20
     assert Path(f"/proc/{host.process.pid}/cmdline").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_second_daemon_is_told_of_the_first(host: Host) -> None:
+    """It cannot see who has the port, and finds the pid by the lock on their state folder."""
+    address = host.url.removeprefix("http://")
+    words = (*ORDINARY, *OURS, "serve", "--listen", address)
+    second = subprocess.run(words, env=host.environment, capture_output=True, text=True, timeout=60, check=False)
+    assert 1 == second.returncode
+    assert f"it is in use by hostd (pid {host.process.pid}), as it seems; stop that program" in second.stderr

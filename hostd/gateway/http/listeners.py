@@ -18,6 +18,8 @@ from hostd.domain.errors import Bug, HostdError
 from hostd.gateway.http.acceptor import Acceptor
 from hostd.gateway.http.connections import Connections
 from hostd.gateway.http.passed_sockets import address_of, covers
+from hostd.paths import state_directory
+from hostd.supervisor.process.state_lock import holder_of
 
 log = structlog.get_logger()
 
@@ -219,4 +221,8 @@ def _by(address: str) -> str:
                 return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     except psutil.Error:
         pass
+    # A daemon keeps what it has open to itself, and has its state folder locked.
+    with suppress(OSError):
+        if (daemon := holder_of(state_directory().stat())) is not None:
+            return f" by hostd (pid {daemon}), as it seems"
     return ""
