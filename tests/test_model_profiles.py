@@ -216,3 +216,19 @@ def test_the_tables_are_whole() -> None:
     """Every size that people compare by, and profiles beside them."""
     assert ["2B", "9B", "14B", "72B", "109B-a17B", "400B-a17B"] == [row[1][5:].split("/")[0] for row in BY_SIZE]
     assert {"qwen3.5-2b", "qwen3.5-9b", "llama4-scout", "llama4-maverick"} <= {row[0] for row in BY_PROFILE}
+
+
+ROLES = re.findall(r"^\| (\w+) \| (no|as asked) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$", TABLES, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("role", "thinks", "models"), [(row[0], row[1], row[2:]) for row in ROLES])
+def test_the_table_of_roles_is_what_presets_declare(role: str, thinks: str, models: tuple[str, ...]) -> None:
+    """Each begins with the model that the table names, and thinks or not."""
+    for name, model in zip(("rtx4090", "l40s", "m2max-64g", "3xh100"), models, strict=True):
+        declared = load(SHIPPED / "presets" / name / "hostd.yaml", {}).roles[role]
+        assert (declared.use[0], declared.thinking is not None) == (model, thinks == "no"), name
+
+
+def test_the_table_has_all_six_roles() -> None:
+    """None is left out."""
+    assert {row[0] for row in ROLES} == set(SIX)

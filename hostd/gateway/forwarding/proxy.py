@@ -11,6 +11,8 @@ from aiohttp import web
 from hostd.backends.in_turn import in_turn
 from hostd.backends.upstream import Lease, Upstream
 from hostd.dialects.base import InferenceRequest
+from hostd.domain.cascade import CascadeSettings
+from hostd.domain.context_fit import FitSettings
 from hostd.domain.errors import EngineError, HostdError, RequestError
 from hostd.domain.private_data import ScanAction
 from hostd.domain.reason import FallbackReason
@@ -160,14 +162,18 @@ class ProxyRequest:
         await self._screen()
         if self._keeper is not None and self._down is not None:
             self._down.keep = partial(self._keeper.keep_stream, private=self._ticket.route.private)
-        fit = self._ticket.route.fit
-        if fit is None:
-            return await self._by_steps()
+        route = self._ticket.route
+        if route.fit is None:
+            return await (self._by_targets() if route.cascade is None else self._by_steps(route.cascade))
+        return await self._made_to_fit(route.fit)
+
+    async def _made_to_fit(self, fit: FitSettings) -> web.StreamResponse:
+        """Return the answer to the request, made shorter where it is too long for every target."""
         sinks, inner = self._services.sinks, self._inner_requests()
         fitting = ContextFit(fit, self._services.catalog.profiles, self._trace, sinks, inner)
         while True:
             try:
-                return await self._by_steps()
+                return await self._by_steps(self._ticket.route.cascade)
             except RequestRefused as refused:
                 error, ticket = refused.effect.error, self._ticket
                 fitted = await fitting.fitted(error, self._inference, ticket.route, ticket.id)
@@ -182,9 +188,8 @@ class ProxyRequest:
 
         return InnerRequests(self._ctx, answering)
 
-    async def _by_steps(self) -> web.StreamResponse:
+    async def _by_steps(self, settings: CascadeSettings | None) -> web.StreamResponse:
         """Return the answer of the first target, or of a step of the role's cascade whose answer passes."""
-        settings = self._ticket.route.cascade
         if settings is not None:
             sinks, inner = self._services.sinks, self._inner_requests()
             self._cascade = CascadeRun.of(settings, self._inference, self._trace, sinks, inner)
