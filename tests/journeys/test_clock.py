@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from hostd.domain.lifecycle import State
+from hostd.telemetry.sqlite_file import ask
 from tests.journeys.host import Reply, all_gone, started, until
 from tests.journeys.states import files, row
 
@@ -38,6 +39,29 @@ def clock(tmp_path: Path) -> tuple[dict[str, str], Callable[[int], None]]:
             file.write(struct.pack("q", seconds))
 
     return {"LD_PRELOAD": str(library), "CLOCK_SHIFT": str(shift)}, put
+
+
+def test_records_outlive_a_boot_with_a_clock_far_ahead(
+    tmp_path: Path, clock: tuple[dict[str, str], Callable[[int], None]]
+) -> None:
+    """What is too old by it is kept all the same: a clock that has jumped has to mean it for hours first."""
+    environment, put = clock
+    options = ("--config", str(files(tmp_path, State.READY)))
+    names = []
+    for shift in (0, 3 * YEAR):
+        put(shift)
+        with started(tmp_path, *options, environment=environment) as host:
+            names.append(host.chat("ready").headers["x-request-id"])
+            # In the file, and so is what was deleted with it.
+            until(lambda: _recorded(tmp_path, names[-1]))
+            assert 200 == host.get(f"/hostd/v1/requests/{names[0]}").status
+            decided = host.get("/hostd/v1/why?model=ready&last=100").json["decisions"]
+            assert len(names) <= sum(each["decision"] == "model_ready" for each in decided)
+
+
+def _recorded(folder: Path, name: str) -> bool:
+    database = folder / "state/hostd/ledger.sqlite"
+    return bool(list(ask(database, "SELECT 1 FROM requests WHERE id = ?", name)))
 
 
 def test_the_clock_is_set(tmp_path: Path, clock: tuple[dict[str, str], Callable[[int], None]]) -> None:
