@@ -140,7 +140,7 @@ PATHS = (
     "/?a=b#c",
 )  # fmt: skip
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "CONNECT", "FOO", "get"]
-PARAMETERS = ["wait", "lines", "last", "model", "request", "follow", "x"]
+PARAMETERS = ["wait", "lines", "last", "model", "request", "follow", "only", "ctx", "slots", "host", "x"]
 
 
 @dataclass(frozen=True, slots=True)
