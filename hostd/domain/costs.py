@@ -12,12 +12,17 @@ MOST_DAYS = 36_500
 
 
 class CostGroup(StrEnum):
-    """What requests are grouped by: the role that was asked for, the profile that answered, the client, or the local day."""
+    """What requests are grouped by: the role that was asked for, the profile that answered, the client, or the local day.
+
+    Those that a role routed by how hard they are have a complexity and a type of task, too.
+    """
 
     ROLE = "role"
     MODEL = "model"
     CLIENT = "client"
     DAY = "day"
+    COMPLEXITY = "complexity"
+    TASK = "task"
 
 
 class CostSums(NamedTuple):

@@ -58,8 +58,8 @@ class Route:
     this machine may see the request, so none is among them. *profile* is what *asked* means first, whether a target or not.
     Of the targets of one that *leaves*, some are not known to be on this machine.
     *why* is the step of routing that has put the first target there, empty where it is the first that its owner names.
-    *difficulty* is what that step has assessed the request by, where it has; *meanwhile* is a model that it would rather have
-    chosen, had it been loaded.
+    *difficulty* is that of the request, or of what its agent was asked, where that was assessed; *meanwhile* is a model that it
+    would rather have chosen, had it been loaded.
     *thinking* is what the role that was asked for says of it, if it does; *priority* is the highest class that it allows. *role* is
     its name, *budget* what it may use up, *safety* the profile that answers in its place what goes round in a circle, if it
     says so, *cascade* what its answers have to pass, and *fit* how a request that is too long is made shorter.

@@ -63,7 +63,7 @@ class Ranked(NamedTuple):
     """The targets that a policy keeps, in the order in which they are to be tried, and those that it drops.
 
     *why* is the step of routing that has moved one of them to the first place; empty where none has. *difficulty* is that of the
-    request, where it was assessed, and *meanwhile* a model that may be loaded while another one answers.
+    request or of its conversation, where it was assessed, and *meanwhile* a model that may be loaded while another one answers.
     """
 
     kept: tuple[Target, ...]

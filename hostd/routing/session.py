@@ -81,9 +81,9 @@ class SessionPolicy:
         stays = next((target for target in targets if target.model == model), None)
         if stays is None:
             return Ranked(tuple(targets))
-        return Ranked(
-            (stays, *(target for target in targets if target is not stays)), why="session (a tool's result is pending)"
-        )
+        others = (target for target in targets if target is not stays)
+        difficulty = None if state is None else state.difficulty
+        return Ranked((stays, *others), why="session (a tool's result is pending)", difficulty=difficulty)
 
 
 def _key(query: RouteQuery) -> SessionKey | None:

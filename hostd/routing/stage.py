@@ -142,10 +142,10 @@ class StagePolicy:
                 name: found for name, found in able.items() if name == state.model or self._holds(name, query.tokens)
             }
             if to := _abler(able, state) if stage.trouble - stage.progress >= TROUBLE else None:
-                return _first(targets, to, f"stage (up from {state.model}: {_told(stage)})")
+                return _first(targets, to, f"stage (up from {state.model}: {_told(stage)})", state)
             if to := _lesser(able, state) if stage.progress - stage.trouble >= PROGRESS else None:
                 landed = f"{stage.landed} of {stage.steps} results are progress"
-                return _first(targets, to, f"stage (down from {state.model}: {landed})")
+                return _first(targets, to, f"stage (down from {state.model}: {landed})", state)
         return Ranked(tuple(targets))
 
     def _holds(self, model: str, tokens: int) -> bool:
@@ -169,6 +169,7 @@ def _told(stage: Stage) -> str:
     return f"{stage.failed} of {stage.steps} results failed{repeated}"
 
 
-def _first(targets: Sequence[Target], model: str, why: str) -> Ranked:
+def _first(targets: Sequence[Target], model: str, why: str, state: ConversationState) -> Ranked:
     first = [each for each in targets if each.model == model]
-    return Ranked((*first, *(each for each in targets if each.model != model)), why=why)
+    others = (each for each in targets if each.model != model)
+    return Ranked((*first, *others), why=why, difficulty=state.difficulty)

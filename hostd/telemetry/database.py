@@ -86,6 +86,10 @@ MIGRATIONS = (
     CREATE TABLE energy (at REAL NOT NULL, joules REAL NOT NULL, seconds REAL NOT NULL);
     CREATE INDEX energy_by_time ON energy (at);
     """,
+    """
+    ALTER TABLE requests ADD COLUMN complexity INTEGER;
+    ALTER TABLE requests ADD COLUMN task TEXT;
+    """,
 )
 """What makes each version of the file out of the one before, version 1 out of an empty file. Only ever append: a file tells by
 its ``user_version`` how many of them it has seen. New columns allow null, so that the rows of before stay."""
@@ -217,7 +221,7 @@ class Database:
 _REQUEST_COLUMNS = (
     *("at", "id", "asked", "model", "backend", "route", "reason", "outcome", "status", "client", "stream"),
     *("queue_ms", "load_ms", "ttft_ms", "total_ms", "prompt_tokens", "output_tokens", "cost_usd"),
-    *("key", "role", "session"),
+    *("key", "role", "session", "complexity", "task"),
 )
 
 
@@ -247,6 +251,7 @@ def request_row(record: RequestRecord) -> _Row:
         record.key,
         record.role,
         _label(record.session),
+        *((None, None) if record.difficulty is None else (record.difficulty.complexity, str(record.difficulty.task))),
     )
 
 

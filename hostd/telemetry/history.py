@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime, tzinfo
-from operator import attrgetter
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -77,6 +76,8 @@ class RecordedRequest(NamedTuple):
     key: str | None
     role: str | None
     session: str | None
+    complexity: int | None
+    task: str | None
 
 
 class MeasuredSpeed(NamedTuple):
@@ -142,7 +143,7 @@ class RequestHistory:
         return [HourlyCount(*key, count) for key, count in found.items()]
 
     def costs(self, by: CostGroup, since: float, zone: tzinfo | None = None) -> Costs:
-        """Return what the requests from *since* on came to, by role, model, client, or day of local time or that of *zone*."""
+        """Return what the requests from *since* on came to, by role, model and the like, or day of local time or that of *zone*."""
         # The file last, as in `recorded`; what it holds by then of those in memory is left out there.
         waiting = [each for each in self._waiting() if each.at >= since]
         column = f"CAST(at / {_QUARTER} AS INTEGER)" if by is CostGroup.DAY else str(by)
@@ -151,10 +152,9 @@ class RequestHistory:
         if by is CostGroup.DAY:
             kept = ((_day(quarter, zone), CostSums(*sums)) for quarter, *sums in rows)
             return added_up((*((_day(int(each.at / _QUARTER), zone), _sums(each)) for each in waiting), *kept))
-        named = attrgetter(by)
-        return added_up(
-            (*((named(each), _sums(each)) for each in waiting), *((name, CostSums(*sums)) for name, *sums in rows))
-        )
+        named = ((getattr(each, by), _sums(each)) for each in waiting)
+        kept = ((name, CostSums(*sums)) for name, *sums in rows)
+        return added_up((None if name is None else str(name), sums) for name, sums in (*named, *kept))
 
     def routed(self, since: float) -> list[RoutedCount]:
         """Return how many requests of each role took which route from *since* on; a role and reason may come twice."""

@@ -12,6 +12,7 @@ import structlog
 
 from hostd.dialects.base import InferenceRequest
 from hostd.domain.capability import Found
+from hostd.domain.model_choice import Difficulty
 from hostd.planning.footprint.calibration import Observation
 from hostd.scheduling.decisions import Decision, Routed
 from hostd.scheduling.speed import Speed
@@ -29,7 +30,7 @@ class RequestRecord(NamedTuple):
     no price, or too little was counted. *attempts* is how often an engine was asked, *asked_again* names the
     models that were asked twice in a row: the call of a tool in their first answer could not be read. *key* is the name of the key
     that was shown, *role* the role that was asked for, *session* as the client names it; None where there was none. *ticket* is its
-    id among decisions.
+    id among decisions. *difficulty* is what it was routed by, where that was assessed.
     """
 
     id: str
@@ -56,6 +57,7 @@ class RequestRecord(NamedTuple):
     role: str | None = None
     session: str | None = None
     ticket: str = ""
+    difficulty: Difficulty | None = None
 
 
 class Exchange(NamedTuple):

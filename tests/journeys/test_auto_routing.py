@@ -54,6 +54,18 @@ def test_each_goes_to_the_least_that_is_enough(host: Host) -> None:
     assert f"chosen by {told.headers['x-hostd-routed-by']}" in decisions[0]["why"]
 
 
+def test_the_owner_can_tune_by_what_was(host: Host) -> None:
+    """Costs by complexity and by type of task, and both of each request; an agent's steps count as what it was asked."""
+    assert _asked(host, "Translate 'good evening' into Dutch, please")[0] == "small"
+    newest = host.get("/hostd/v1/requests?last=1").json["past"][0]
+    found = newest["complexity"], newest["task"]
+    assert found[0] in range(1, 11)
+    until(lambda: str(found[0]) in {each["name"] for each in host.get("/hostd/v1/cost?by=complexity").json["groups"]})
+    told = host.cli("cost", "--by", "task")
+    assert told.stdout.startswith("TASK")
+    assert str(found[1]) in told.stdout
+
+
 def test_what_follows_in_a_conversation_is_little_easier(host: Host) -> None:
     """By its name, or by its beginning where the client gives it none; every dialect has the same."""
     assert _asked(host, HARD, x_hostd_session="s")[0] == "large"

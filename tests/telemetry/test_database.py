@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hostd.domain.model_choice import Difficulty, TaskType
 from hostd.scheduling.decisions import Evicted
 from hostd.scheduling.speed import Speed
 from hostd.telemetry.database import MIGRATIONS, Database, RetentionBounds
@@ -32,7 +33,7 @@ def test_keeps_requests_and_loads(tmp_path: Path) -> None:
         ledger.write(
             [
                 request(5.0, route="fallback:crashed", waited=3.0, loaded=2.0, client="agent", cost=0.25)._replace(
-                    key="agent", role="planner", session="talk"
+                    key="agent", role="planner", session="talk", difficulty=Difficulty(7, TaskType.CODE)
                 ),
                 request(6.0, model="none", backend="none", ttft=0.0, prompt_tokens=0, output_tokens=0, stream=False),
                 load(7.0),
@@ -42,9 +43,9 @@ def test_keeps_requests_and_loads(tmp_path: Path) -> None:
     assert (5.0, "req_1", "alpha", "alpha", "llamacpp", "fallback", "crashed", "answered", 200, "agent", 1) == first[
         :11
     ]
-    assert (1000.0, 2000.0, 1000.0, 2000.0, 100, 51, 0.25, "agent", "planner", "talk") == first[11:]
+    assert (1000.0, 2000.0, 1000.0, 2000.0, 100, 51, 0.25, "agent", "planner", "talk", 7, "code") == first[11:]
     assert (6.0, "req_1", "alpha", None, None, "primary", None, "answered", 200, None, 0) == second[:11]
-    assert (0.0, 0.0, None, 2000.0, None, None, None, None, None, None) == second[11:]
+    assert (0.0, 0.0, None, 2000.0, None, None, None, None, None, None, None, None) == second[11:]
     assert [(7.0, "alpha", "llamacpp:a.gguf", 4.0, '{"cuda:0": 7}', "request")] == rows(path, "SELECT * FROM loads")
 
 
@@ -139,7 +140,7 @@ def test_a_migration_that_fails_changes_nothing(old: Path) -> None:
     with pytest.raises(sqlite3.Error):
         Database(old, (*MIGRATIONS, f"{FURTHER}; ALTER TABLE nothing ADD COLUMN x"))
     assert [(len(MIGRATIONS),)] == rows(old, "PRAGMA user_version")
-    assert 21 == len(rows(old, "PRAGMA table_info(requests)"))
+    assert 23 == len(rows(old, "PRAGMA table_info(requests)"))
 
 
 def test_is_bounded_in_bytes(tmp_path: Path) -> None:

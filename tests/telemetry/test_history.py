@@ -12,6 +12,7 @@ import pytest
 from hostd.domain.budget import Account, Amounts, CountedUse, Owner
 from hostd.domain.capability import Finding, ProbeVerdict
 from hostd.domain.costs import CostGroup, CostSums, FallbackUse, UnusedModel, by_fallbacks
+from hostd.domain.model_choice import Difficulty, TaskType
 from hostd.planning.warm_set.demand import HourlyCount
 from hostd.telemetry.database import MIGRATIONS, Database, Entry
 from hostd.telemetry.history import MeasuredSpeed, PastRequest, RequestHistory
@@ -64,13 +65,14 @@ def test_counts_by_local_hour(tmp_path: Path) -> None:
     assert history.hours(0.0)
 
 
+EASY, HARD = Difficulty(2, TaskType.CHAT), Difficulty(9, TaskType.CODE)
 SEVERAL = (
-    request(NOON, id="a", role="planner", client="bot", cost=0.5, backend="cloud", model="big"),
-    request(NOON + 1, id="b", client="bot"),
+    request(NOON, id="a", role="planner", client="bot", cost=0.5, backend="cloud", model="big", difficulty=HARD),
+    request(NOON + 1, id="b", client="bot", difficulty=EASY),
     request(NOON + 2, id="c", model="none", backend="none", outcome="refused", prompt_tokens=0, output_tokens=0),
     request(NOON + 3, id="d", backend="cloud", model="big", outcome="broken", prompt_tokens=0, output_tokens=0),
     request(NOON + 4, id="e", prompt_tokens=0, output_tokens=7),
-    request(NOON + 50_000, id="a", role="planner"),
+    request(NOON + 50_000, id="a", role="planner", difficulty=EASY),
 )
 BIG, ALPHA = CostSums(2, 1, 0, 100, 51, 0.5, 0, 1), CostSums(3, 3, 3, 200, 109, 0.0, 1, 0)
 PLANNER, BOT = CostSums(2, 2, 1, 200, 102, 0.5), CostSums(2, 2, 1, 200, 102, 0.5)
@@ -84,6 +86,9 @@ def test_adds_up_what_requests_came_to(tmp_path: Path, written: int) -> None:
     history = RequestHistory(tmp_path / LEDGER, lambda: SEVERAL[max(0, written - 2) :])
     assert {"alpha": ALPHA, "big": BIG, None: CostSums(1)} == history.costs(CostGroup.MODEL, 0.0)
     assert PLANNER == history.costs(CostGroup.ROLE, 0.0)["planner"]
+    by_complexity, by_task = (history.costs(by, 0.0) for by in (CostGroup.COMPLEXITY, CostGroup.TASK))
+    assert {"9": 0.5, "2": 0.0, None: 0.0} == {name: sums.usd for name, sums in by_complexity.items()}
+    assert {"code": 1, "chat": 2, None: 3} == {name: sums.requests for name, sums in by_task.items()}
     clients = history.costs(CostGroup.CLIENT, 0.0)
     assert (BOT, {"bot", None}) == (clients["bot"], set(clients))
     days = history.costs(CostGroup.DAY, 0.0, ZoneInfo("Europe/Berlin"))

@@ -160,4 +160,5 @@ def request_record(  # noqa: PLR0913 - what is not known before the end
         ticket.route.role,
         ticket.session,
         ticket.id,
+        ticket.route.difficulty,
     )
