@@ -177,7 +177,7 @@ def test_a_stream_is_kept_alive_while_its_answer_is_held(host: Host, vendor: Pro
     first = next(number for number, line in enumerate(lines) if line.startswith(b"data:"))
     told = [line for line in lines[:first] if line.startswith(b":")]
     assert len(told) >= 2
-    assert b"x-hostd-model=dear x-hostd-route=fallback:check_failed" in told[-1]
+    assert b"x-hostd-model=dear x-hostd-route=fallback:check_failed x-hostd-cascade=cheap=refusal" in told[-1]
     assert b"sorry" not in b"".join(lines)
 
 

@@ -53,7 +53,7 @@ class Downstream:
         self.keep: Callable[[bytes], Awaitable[None]] | None = None
         self._waiting_for = waiting_for
         self._loop = asyncio.get_running_loop()
-        self._announced: tuple[str, str] | None = None
+        self._announced: tuple[object, ...] = ()
         self._writing: asyncio.Task[None] | None = None
         self.due = NEVER if form is KeepAliveForm.OFF else self._loop.time() + first
         timeouts.begin(self)
@@ -160,9 +160,9 @@ class Downstream:
         self.begun = True
         await self._stop_keep_alives()
         trace = self._ctx.trace
-        if self.response is not None and self._announced != (trace.model, trace.route):
-            # The head was sent before it was known which model would answer.
-            events = self._dialect.keep_alive(f"x-hostd-model={trace.model} x-hostd-route={trace.route}") + events
+        if self.response is not None and self._announced != trace.announced:
+            # The head was sent before it was known which model would answer, and what.
+            events = self._dialect.keep_alive(trace.in_a_comment()) + events
         await self._open()
         return events
 
@@ -170,7 +170,7 @@ class Downstream:
         if self.response is not None:
             return
         trace = self._ctx.trace
-        self._announced = (trace.model, trace.route)
+        self._announced = trace.announced
         response = StreamedAnswer(
             f"{trace.lines()}Content-Type: {self._dialect.stream_type}\r\nCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n"
         )

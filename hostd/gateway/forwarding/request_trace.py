@@ -99,6 +99,17 @@ class RequestTrace:
             f"{cost}{left_out}{thinking}{screened}{routed_by}{guardrail}{cascade}{context_fit}{self.fixed}"
         )
 
+    @property
+    def announced(self) -> tuple[object, ...]:
+        """What the head of a stream has to say of who answers."""
+        return self.model, self.route, self.cascade, self.context_fit
+
+    def in_a_comment(self) -> str:
+        """Return who answers and why, and what was done to the request, for a stream whose head says something else."""
+        told = {"x-hostd-cascade": ",".join(self.cascade), "x-hostd-context-fit": self.context_fit.replace("; ", ",")}
+        more = "".join(f" {name}={said}" for name, said in told.items() if said)
+        return f"x-hostd-model={self.model} x-hostd-route={self.route}{more}"
+
     def headers(self) -> dict[str, str]:
         """Return the headers that every answer carries."""
         return dict(line.split(": ", 1) for line in self.lines().split("\r\n")[:-1])

@@ -51,6 +51,15 @@ def test_tells_which_answers_were_held_back() -> None:
     assert 0.75 == float(trace.headers()["x-hostd-cost-usd"])
 
 
+def test_tells_a_stream_whose_head_is_gone() -> None:
+    """In one line, without the names of headers that say nothing."""
+    trace = RequestTrace("r", model="a", route="primary")
+    assert "x-hostd-model=a x-hostd-route=primary" == trace.in_a_comment()
+    trace.cascade, trace.context_fit = ("a=refusal",), "trimmed=1; summarised=0; bytes=9-3"
+    told = "x-hostd-cascade=a=refusal x-hostd-context-fit=trimmed=1,summarised=0,bytes=9-3"
+    assert trace.in_a_comment().endswith(told)
+
+
 def test_tells_times_apart() -> None:
     """The time of a load is not counted as queueing in Server-Timing, and both are in x-hostd-queue-ms."""
     headers = RequestTrace("r", waited=1.5, loaded=1.0, ttft=0.25).headers()
