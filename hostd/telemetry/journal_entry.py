@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from hostd.telemetry.journal_priority import PRIORITIES, is_journal
 from hostd.telemetry.log_stream import LogStream
+from hostd.telemetry.tracebacks import printable
 
 _SOCKET = Path("/run/systemd/journal/socket")
 _LONGEST = 16 * 1024
@@ -57,9 +58,8 @@ def _field(name: str, value: str) -> bytes:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, default=str, ensure_ascii=False)
+    """Return *value* as text without control characters, since the journal shows none of an entry that has some."""
+    return printable(value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False))
 
 
 def _shown(value: object) -> str:

@@ -61,7 +61,8 @@ class Observed:
             return "error" if answer.error["message"] else "truncated"
         if not answer.headers["Content-Type"].startswith("text/event-stream"):
             choice = answer.json["choices"][0]
-            return "whole" if choice["finish_reason"] and choice["message"]["content"] == self.text else "truncated"
+            # It ends where its JSON does; a server that says no reason has left out nothing else.
+            return "whole" if choice["message"]["content"] == self.text else "truncated"
         events = answer.events
         if events and events[-1] == "[DONE]":
             finished = any(

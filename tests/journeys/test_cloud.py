@@ -96,8 +96,9 @@ def test_it_is_seen_everywhere(host: Host) -> None:
 
 def logged(host: Host) -> list[tuple[str, float]]:
     """Return the backends and costs of the answers of ``sibling``, by the log."""
-    lines = [json.loads(line) for line in host.output.read_text().splitlines() if '"event": "request"' in line]
-    return [(line["backend"], line.get("cost_usd")) for line in lines if line["model"] == "sibling"]
+    lines = [json.loads(line) for line in host.output.read_text().splitlines() if '"request"' in line]
+    requests = [line for line in lines if line["event"] == "request" and line["model"] == "sibling"]
+    return [(line["backend"], line.get("cost_usd")) for line in requests]
 
 
 def paid(host: Host) -> float:

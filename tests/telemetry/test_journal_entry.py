@@ -63,14 +63,15 @@ def test_fields_of_an_event() -> None:
 
 
 def test_nothing_forges_a_field() -> None:
-    """What a stranger says stays the value of its own."""
+    """What a stranger says stays the value of its own, and the journal shows it."""
     fields = read(
-        entry(None, "info", {"event": "request", "client": "me\nPRIORITY=0\n_UID=0", "request": "a=b"}) + b"\n"
+        entry(None, "info", {"event": "request", "client": "me\nPRIORITY=0\x1b[31m\n_UID=0", "request": "a=b"}) + b"\n"
     )
-    assert ("6", "me\nPRIORITY=0\n_UID=0", "a=b") == tuple(
+    assert ("6", r"me\nPRIORITY=0\x1b[31m\n_UID=0", "a=b") == tuple(
         fields[name] for name in ("PRIORITY", "HOSTD_CLIENT", "HOSTD_REQUEST")
     )
     assert "_UID" not in fields
+    assert all(value.isprintable() for value in map(str, fields.values()))
 
 
 def test_every_decision_is_an_entry(journal: socket.socket, tmp_path: Path) -> None:
