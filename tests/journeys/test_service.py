@@ -220,7 +220,7 @@ def test_starts_at_boot_after_the_network(service: Service) -> None:
 
 
 def test_the_journal_has_levels_and_no_secrets(service: Service) -> None:
-    """Each entry has the priority of its level, and its values as fields; what a client sends cannot forge one; keys are in none."""
+    """Each entry has its level's priority, and its values as fields; what a client sends cannot forge one; keys are in none."""
     since, secret = now(), "sk-not-for-any-log-0123456789"
     odd = {"Authorization": f"Bearer {secret}", "x-hostd-client": "a", "content-type": "application/json"}
     service.http.post("/v1/chat/completions", {"model": "tiny\n\x1b[31m<0>forged", "messages": []}, odd)
