@@ -47,6 +47,7 @@ class WarmSetPolicy:
         self._context = context
         self._ledger = ledger
         self._windows: frozenset[str] = frozenset()
+        self._told: dict[str, tuple[bool, str | None, str | None]] = {}
 
     def schedule_changed(self, windows: frozenset[str], demand: Mapping[str, float]) -> list[ModelState]:
         """Plan anew for an hour in which *windows* are open and models may expect *demand*; see `plan`."""
@@ -154,9 +155,15 @@ class WarmSetPolicy:
         return WarmCandidate(model.name, model.usable, warm.priority, warm.pinned, demand, model.cold_start)
 
     def _explain(self, wanted: Iterable[ModelState]) -> None:
+        """Tell what of the plan is new: that a model needs a little more or less than before is not."""
+        told, self._told = self._told, {}
         for model in wanted:
             if (option := self.preferred.get(model.name)) is not None:
                 planned = WarmPlanned(model.name, True, self.reason(model), option.label, option.needs)
-                self._context.explain(planned)
             elif model.name in self.left_out:
-                self._context.explain(WarmPlanned(model.name, False, self.left_out[model.name]))
+                planned = WarmPlanned(model.name, False, self.left_out[model.name])
+            else:
+                continue
+            self._told[model.name] = said = (planned.warm, planned.why, planned.variant)
+            if said != told.get(model.name):
+                self._context.explain(planned)

@@ -51,6 +51,16 @@ class TestBoot:
         assert [("b", play.scheduler.engines.warm_policy.left_out["b"])] == [(said.model, said.why) for said in told]
         assert "a" in str(told[0].why)
 
+    def test_a_plan_is_told_where_it_says_something_else_than_before(self) -> None:
+        """Not where a model of it was measured and needs a little more or less; of one that is left out, what it lacks."""
+        play = Machine({CARD: 10}, a=(fits(6),), b=(fits(6),))
+        play.open(profile("a", preload=True, priority=60), profile("b", preload=True))
+        play.ready("a")
+        assert ["a", "b"] == [each.model for each in play.said(WarmPlanned)]
+        play.tell(LoadOptionsChanged("a", (fits(5),)))
+        play.tell(LoadOptionsChanged("a", (fits(4),)))
+        assert [("b", False), ("b", True)] == [(each.model, each.warm) for each in play.said(WarmPlanned)][2:]
+
     def test_of_two_variants_the_one_that_leaves_room_for_the_other_model_is_loaded(self) -> None:
         """The plan looks at all of them together."""
         play = Machine({CARD: 10}, a=(fits(8), fits(5, 1)), b=(fits(5),))
